@@ -1,0 +1,135 @@
+"""junto: organisations that may not show each other their data run one program together.
+
+    import junto as sf
+
+    sf.init(parties=["alice", "bob"], address="local")
+    alice, bob = sf.PYU("alice"), sf.PYU("bob")
+    x = alice(load)("a.csv")        # lives at alice, in the clear for her alone
+    y = bob(summarise)(x.to(bob))   # moved: bob may read it
+    print(sf.reveal(y))             # the only way to plaintext for all
+    sf.shutdown()
+
+Names are imported when first used, so that ``import junto`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from junto.device.disclosure import Undisclosed, barrier, reveal, wait
+    from junto.device.handle import Device, DeviceObject
+    from junto.device.placing import to, with_device
+    from junto.device.proxy import proxy
+    from junto.device.pyu import PYU, PYUObject
+    from junto.device.session import Session, init, shutdown
+    from junto.errors import (
+        CannotTravel,
+        CertificateError,
+        ConfigError,
+        DeadlineExceeded,
+        DeviceError,
+        ExecutorError,
+        HandshakeRefused,
+        IdentityError,
+        JuntoError,
+        ListenError,
+        MalformedBytes,
+        PartyAborted,
+        PartyUnreachable,
+        PeerError,
+        ProgramDivergence,
+        ProgramError,
+        ProtocolViolation,
+        RemoteError,
+        SessionError,
+        UsageError,
+        WireError,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "junto.device.disclosure": ("Undisclosed", "barrier", "reveal", "wait"),
+    "junto.device.handle": ("Device", "DeviceObject"),
+    "junto.device.placing": ("to", "with_device"),
+    "junto.device.proxy": ("proxy",),
+    "junto.device.pyu": ("PYU", "PYUObject"),
+    "junto.device.session": ("Session", "init", "shutdown"),
+    "junto.errors": (
+        "CannotTravel",
+        "CertificateError",
+        "ConfigError",
+        "DeadlineExceeded",
+        "DeviceError",
+        "ExecutorError",
+        "HandshakeRefused",
+        "IdentityError",
+        "JuntoError",
+        "ListenError",
+        "MalformedBytes",
+        "PartyAborted",
+        "PartyUnreachable",
+        "PeerError",
+        "ProgramDivergence",
+        "ProgramError",
+        "ProtocolViolation",
+        "RemoteError",
+        "SessionError",
+        "UsageError",
+        "WireError",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "PYU",
+    "CannotTravel",
+    "CertificateError",
+    "ConfigError",
+    "DeadlineExceeded",
+    "Device",
+    "DeviceError",
+    "DeviceObject",
+    "ExecutorError",
+    "HandshakeRefused",
+    "IdentityError",
+    "JuntoError",
+    "ListenError",
+    "MalformedBytes",
+    "PYUObject",
+    "PartyAborted",
+    "PartyUnreachable",
+    "PeerError",
+    "ProgramDivergence",
+    "ProgramError",
+    "ProtocolViolation",
+    "RemoteError",
+    "Session",
+    "SessionError",
+    "Undisclosed",
+    "UsageError",
+    "WireError",
+    "barrier",
+    "init",
+    "proxy",
+    "reveal",
+    "shutdown",
+    "to",
+    "wait",
+    "with_device",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'junto' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

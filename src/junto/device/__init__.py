@@ -1,0 +1,1 @@
+"""Devices: where values live, and how they move."""

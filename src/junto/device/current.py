@@ -1,0 +1,57 @@
+"""The one current session: the only mutable state of a module in this package."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from junto.errors import SessionError
+
+if TYPE_CHECKING:
+    from junto.device.session import Session
+
+_lock = threading.Lock()
+_current: Session | None = None
+
+
+def current() -> Session:
+    """The current session.
+
+    Raises:
+        SessionError: there is none.
+    """
+    session = _current
+    if session is None:
+        raise SessionError(
+            "there is no session yet",
+            fix='call sf.init(...) first, for example sf.init(parties=["alice", "bob"], address="local")',
+        )
+    return session
+
+
+def current_or_none() -> Session | None:
+    """The current session, if there is one."""
+    return _current
+
+
+def enter(session: Session) -> None:
+    """Make `session` the current one.
+
+    Raises:
+        SessionError: another one is current.
+    """
+    global _current
+    with _lock:
+        if _current is not None and _current is not session:
+            raise SessionError(
+                "a session is running already", fix="end it with sf.shutdown() before the next sf.init(...)"
+            )
+        _current = session
+
+
+def leave(session: Session) -> None:
+    """Have no current session any more, if `session` is it."""
+    global _current
+    with _lock:
+        if _current is session:
+            _current = None

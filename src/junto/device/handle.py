@@ -1,0 +1,87 @@
+"""Handles: what a script holds in place of a value that lives on a device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from junto.execute.base import Ref
+from junto.program.exchange import Passage
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+
+if TYPE_CHECKING:
+    from junto.device.session import Session
+
+
+class Device(ABC):
+    """A place where values live."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """``PYU``, ``SPU``: the name under which the table of moves knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """This process's part in revealing one value.
+
+    Attributes:
+        value: the value as a receiver sees it; None if no receiver lives here.
+        awaited: what must be done before it counts as revealed.
+    """
+
+    value: Ref | None
+    awaited: list[Awaited]
+
+
+class DeviceObject(ABC):
+    """A value on a device.
+
+    Attributes:
+        session: the run it belongs to.
+        identity: operation that made it and index among its results.
+    """
+
+    def __init__(self, session: Session, identity: tuple[int, int]) -> None:
+        self._session = session
+        self._identity = identity
+
+    @property
+    def session(self) -> Session:
+        """The run it belongs to."""
+        return self._session
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Operation that made it, and its index among that operation's results."""
+        return self._identity
+
+    @property
+    @abstractmethod
+    def device(self) -> Device:
+        """Where it lives."""
+
+    @abstractmethod
+    def to(self, device: Device) -> DeviceObject:
+        """The same value on another device; see `junto.device.moves` for what there is.
+
+        Raises:
+            DeviceError: there is no such move.
+        """
+
+    @abstractmethod
+    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
+        """Show the value to `receivers` (part of a reveal)."""
+
+    @abstractmethod
+    def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
+        """Let every party know that the value is there (part of a wait)."""
+
+
+def passage(stamp: Stamp, index: int, kind: str, source: str, target: str) -> Passage:
+    """Short for `Passage`, in the order in which one says it."""
+    return Passage(stamp=stamp, index=index, kind=kind, source=source, target=target)

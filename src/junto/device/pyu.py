@@ -1,0 +1,290 @@
+"""PYU: plaintext Python at one party."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from junto.device.current import current
+from junto.device.handle import Device, DeviceObject, Disclosure, passage
+from junto.device.moves import move
+from junto.device.returns import number_of_returns
+from junto.errors import DeviceError
+from junto.execute.base import Call, Ref, Resources
+from junto.program.exchange import Passage
+from junto.program.operation import Description, structure
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+from junto.tree import leaves, map_leaves
+
+
+class PYU(Device):
+    """The Python of one party: functions run there on values in the clear.
+
+    Args:
+        party: its name in the configuration.
+
+    ``alice(f)(x, y)`` runs `f` at alice. Handles among the arguments must live at alice; move others
+    there with ``.to(alice)``. Every party's script makes the call; alice alone runs it.
+    """
+
+    def __init__(self, party: str) -> None:
+        if not isinstance(party, str) or not party:
+            raise DeviceError(f"PYU takes the name of a party, not {party!r}")
+        self._party = party
+
+    @property
+    def kind(self) -> str:
+        """``PYU``."""
+        return "PYU"
+
+    @property
+    def party(self) -> str:
+        """The party whose Python this is."""
+        return self._party
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        *,
+        num_returns: int | None = None,
+        num_cpus: float | None = None,
+        num_gpus: float | None = None,
+        resources: Mapping[str, float] | None = None,
+        runtime_env: Mapping[str, Any] | None = None,
+    ) -> Callable[..., Any]:
+        """A function that runs `function` at this party and returns a handle at once.
+
+        Args:
+            function: any callable; every party runs its own copy of the script, code does not travel.
+            num_returns: number of results, if more than one (default: the length of a
+                ``tuple[A, B]`` annotation, else 1); then a list of that many handles is returned.
+            num_cpus, num_gpus, resources, runtime_env: for the party's Ray cluster; a party without
+                one says once that it shares its process among all calls.
+
+        Raises:
+            DeviceError: an argument does not live here, or the party does not exist.
+        """
+        if not callable(function):
+            raise DeviceError(f"{self!r} runs functions; {type(function).__name__} is not callable")
+        asked = Resources(num_cpus, num_gpus, dict(resources or {}), runtime_env)
+        returns = number_of_returns(function, num_returns)
+        name = getattr(function, "__qualname__", type(function).__name__)
+
+        @functools.wraps(function, updated=())
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return _run(self, function, name, (args, kwargs), returns, asked)
+
+        return run
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PYU) and other._party == self._party
+
+    def __hash__(self) -> int:
+        return hash(("PYU", self._party))
+
+    def __repr__(self) -> str:
+        return f"PYU({self._party!r})"
+
+
+class PYUObject(DeviceObject):
+    """A value in the clear at one party. It has no content where that party is not.
+
+    Made by calls, moves and `to`; never by hand.
+    """
+
+    def __init__(self, session: Any, identity: tuple[int, int], device: PYU, text: str) -> None:
+        super().__init__(session, identity)
+        self._device = device
+        self._text = text
+        self._ref: Ref | None = None
+        self._moved: dict[str, PYUObject] = {}
+
+    @property
+    def device(self) -> PYU:
+        """Where it lives."""
+        return self._device
+
+    @property
+    def ref(self) -> Ref | None:
+        """The value, if its party lives in this process."""
+        return self._ref
+
+    def to(self, device: Device) -> Any:
+        """The value on another device; the owner pushes it. See `junto.device.moves`."""
+        return move(self, device)
+
+    def moved_to(self, device: PYU) -> PYUObject:
+        """The same value at another party (in the clear: that party may now read it)."""
+        if device == self._device:
+            return self
+        program = self._session.program
+        program.check_party(device.party)
+        before = self._moved.get(device.party)
+        operation, index = self.identity
+        stamp = program.begin(
+            Description("move", self._device.party, device.party, f"#{operation}.{index}")
+        )
+        if before is not None:
+            return before
+        moved = PYUObject(self._session, (stamp.operation, 0), device, self._text)
+        moved._ref = program.transfer(
+            passage(stamp, 0, "move", self._device.party, device.party), self._ref
+        )
+        self._moved[device.party] = moved
+        return moved
+
+    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
+        """Show the value to `receivers`; the others learn only that it is there, or failed."""
+        program = self._session.program
+        owner = self._device.party
+        nothing = self._nothing(stamp) if len(receivers) < len(program.parties) else None
+        shown: Ref | None = None
+        awaited: list[Awaited] = []
+        for number, party in enumerate(program.parties):
+            told = party in receivers
+            way = passage(
+                stamp,
+                index * len(program.parties) + number,
+                "reveal" if told else "wait",
+                owner,
+                party,
+            )
+            ref = self._carry(way, self._ref if told else nothing)
+            if ref is not None:
+                awaited.append(Awaited(ref, owner))
+                shown = ref if told and shown is None else shown
+        return Disclosure(shown, awaited)
+
+    def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
+        """Let every party know that the value is there, without showing it."""
+        return self.disclose(stamp, index, ()).awaited
+
+    def _carry(self, way: Passage, ref: Ref | None) -> Ref | None:
+        program = self._session.program
+        if way.source != way.target:
+            return program.transfer(way, ref)
+        return program.copy(way, ref) if ref is not None else None
+
+    def _nothing(self, stamp: Stamp) -> Ref | None:
+        if self._ref is None:
+            return None
+        call = _call(_none, "wait", ((self._ref,), {}), None, Resources())
+        (ref,) = self._session.program.submit(stamp, self._device.party, call)
+        return ref
+
+    def __repr__(self) -> str:
+        state = ""
+        if self._ref is not None:
+            state = ", running"
+            if self._ref.done():
+                state = ", failed" if self._ref.error() is not None else ", done"
+        operation, index = self.identity
+        at = f"{operation}.{index}" if index else f"{operation}"
+        return f"<PYUObject at {self._device.party}, operation {at} {self._text}{state}>"
+
+    def __bool__(self) -> bool:
+        raise DeviceError(
+            f"{self!r} has no truth value here: it lives at {self._device.party}",
+            fix="decide inside a function that runs there, or sf.reveal(x) first, if all may see it",
+        )
+
+    def __iter__(self) -> Any:
+        raise DeviceError(
+            f"{self!r} cannot be unpacked here: it is one value",
+            fix="say how many results there are: alice(f, num_returns=2)(...)",
+        )
+
+
+def _none(value: Any) -> None:
+    del value
+
+
+def made_at(session: Any, stamp: Stamp, device: PYU, refs: Sequence[Ref] | None, count: int) -> list[PYUObject]:
+    """Handles for the `count` results of an operation; `refs` if the party lives here."""
+    handles = []
+    for index in range(count):
+        handle = PYUObject(session, (stamp.operation, index), device, stamp.text)
+        handle._ref = refs[index] if refs is not None else None
+        handles.append(handle)
+    return handles
+
+
+def local_arguments(device: PYU, arguments: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The arguments with references in place of handles.
+
+    Raises:
+        DeviceError: a handle lives elsewhere.
+    """
+
+    def resolve(leaf: Any) -> Any:
+        if not isinstance(leaf, DeviceObject):
+            return leaf
+        if isinstance(leaf, PYUObject) and leaf.device == device:
+            return leaf.ref
+        raise DeviceError(
+            f"{leaf!r} is an argument of a call at {device.party}, but does not live there",
+            fix=f"move it, if {device.party} may read it: x.to(PYU({device.party!r}))",
+        )
+
+    args, kwargs = arguments
+    return map_leaves(resolve, args), map_leaves(resolve, kwargs)
+
+
+def put(device: PYU, data: Any) -> Any:
+    """Data of the script as a value at `device` (trees: one handle a tree, as a whole)."""
+    if any(isinstance(leaf, DeviceObject) for leaf in leaves(data)):
+        return map_leaves(lambda leaf: _put_leaf(device, leaf), data)
+    return _put_leaf(device, data)
+
+
+def _put_leaf(device: PYU, leaf: Any) -> Any:
+    if isinstance(leaf, DeviceObject):
+        return leaf.to(device)
+    session = current()
+    program = session.program
+    program.check_party(device.party)
+    stamp = program.begin(Description("put", device.party))
+    (handle,) = made_at(session, stamp, device, None, 1)
+    if program.is_here(device.party):
+        promise = program.promise(device.party)
+        promise.set_value(leaf)
+        handle._ref = promise
+    return handle
+
+
+def _call(
+    function: Callable[..., Any] | str,
+    name: str,
+    arguments: tuple[Any, Any],
+    returns: int | None,
+    asked: Resources,
+) -> Call:
+    args, kwargs = arguments
+    return Call(function, args, kwargs, returns, name, _unexplained, asked)
+
+
+def _unexplained(error: BaseException) -> BaseException:
+    return error
+
+
+def _run(
+    device: PYU,
+    function: Callable[..., Any],
+    name: str,
+    arguments: tuple[Any, Any],
+    returns: int | None,
+    asked: Resources,
+) -> Any:
+    session = current()
+    program = session.program
+    program.check_party(device.party)
+    local = local_arguments(device, arguments)
+    description = Description("call", device.party, name, structure(arguments, DeviceObject), returns or 1)
+    stamp = program.begin(description)
+    refs = None
+    if program.is_here(device.party):
+        refs = program.submit(stamp, device.party, _call(function, name, local, returns, asked))
+    handles = made_at(session, stamp, device, refs, returns or 1)
+    return handles[0] if returns is None else handles

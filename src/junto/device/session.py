@@ -1,0 +1,200 @@
+"""A session: one run of the joint program, opened by `init` and ended by `shutdown`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypedDict, Unpack
+
+from junto.config.build import build_settings
+from junto.config.model import Settings
+from junto.device import current as register
+from junto.errors import SessionError
+from junto.log import configure
+from junto.program.opening import open_program
+from junto.program.program import Program
+
+log = logging.getLogger("junto.session")
+
+CONFIG_VARIABLE = "JUNTO_CONFIG"
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of `init`. `docs/reference/settings.md` explains each."""
+
+    config: str | os.PathLike[str] | None
+    cluster_config: Mapping[str, Any] | None
+    tls_config: Mapping[str, Any] | None
+    cross_silo_serializing_allowed_list: Mapping[str, Sequence[str]] | None
+    cross_silo_comm_backend: str | None
+    cross_silo_comm_options: Mapping[str, Any] | None
+    debug_mode: bool
+    job_name: str | None
+    num_cpus: float | None
+    num_gpus: float | None
+    log_to_driver: bool
+    logging_level: str
+    omp_num_threads: int | None
+    enable_waiting_for_other_parties_ready: bool
+    require_tls: bool
+    expose_remote_errors: bool
+    wire_types: Sequence[type] | Mapping[str, type] | None
+    ledger: str | os.PathLike[str] | None
+    peer_timeout_s: float | None
+    heartbeat_s: float | None
+    meet_timeout_s: float | None
+    wait_timeout_s: float | None
+    spill_dir: str | os.PathLike[str] | None
+    quota_bytes: int | None
+    workers: int | None
+    runtime_env: Mapping[str, Any] | None
+
+
+class Session:
+    """One run; a context manager. `init` opens one and makes it the current one.
+
+    Leaving the ``with`` block in peace ends the run in agreement with all parties; leaving it by an
+    exception ends it for all, and tells them why.
+
+    Raises:
+        ConfigError, CertificateError, ListenError, ExecutorError: something here is wrong; nothing
+            was started.
+        HandshakeRefused, IdentityError: another party runs something else, or is somebody else.
+        DeadlineExceeded: not all parties came within `meet_timeout_s`.
+    """
+
+    def __init__(
+        self,
+        parties: str | Sequence[str] | None = None,
+        address: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        arguments: dict[str, Any] = {"parties": parties, "address": address, **options}
+        self._settings = build_settings(_with_preset(arguments))
+        self._program: Program | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The checked settings."""
+        return self._settings
+
+    @property
+    def program(self) -> Program:
+        """The run.
+
+        Raises:
+            SessionError: the session is not open.
+        """
+        if self._program is None:
+            raise SessionError("this session was not opened", fix="use it in a with statement, or sf.init(...)")
+        return self._program
+
+    def open(self) -> Session:
+        """Meet the other parties and become the current session."""
+        configure(self._settings.logging_level)
+        register.enter(self)
+        try:
+            self._program = open_program(self._settings)
+        except BaseException:
+            register.leave(self)
+            raise
+        _at_exit(self._exit)
+        return self
+
+    def shutdown(self) -> None:
+        """End in agreement with all parties; see `Program.shutdown`. Idempotent."""
+        try:
+            self.program.shutdown()
+        finally:
+            register.leave(self)
+
+    def abort(self, error: BaseException) -> None:
+        """End now, because of `error`, and tell the other parties. Idempotent."""
+        try:
+            self.program.abort(error)
+        finally:
+            register.leave(self)
+
+    def __enter__(self) -> Session:
+        return self.open()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            self.shutdown()
+        else:
+            self.abort(error)
+
+    def __repr__(self) -> str:
+        me = self._settings.self_party or ", ".join(self._settings.parties)
+        state = "new"
+        if self._program is not None:
+            state = "over" if self._program.closed else "open"
+        return f"<Session of {me}, job {self._settings.job_name!r}, {self._settings.mode.value}, {state}>"
+
+    def _exit(self) -> None:
+        """The interpreter ends and nobody has called `shutdown`."""
+        if self._program is None or self._program.closed:
+            return
+        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+        if error is not None:
+            self.abort(error)
+            return
+        try:
+            self.shutdown()
+        except Exception as problem:  # noqa: BLE001 - nobody is left to catch it
+            log.error("the run did not end in agreement: %s", problem)
+
+
+def init(
+    parties: str | Sequence[str] | None = None,
+    address: str | None = None,
+    **options: Unpack[Options],
+) -> Session:
+    """Open a session and make it the current one.
+
+    Args:
+        parties: all parties, run in this process (simulation, or debug with ``debug_mode=True``).
+        address: this party's Ray head ``host:port``; None or ``"local"``: the embedded executor.
+        **options: see `Options` and ``docs/reference/settings.md``. ``config="alice.toml"`` reads the
+            same settings from a file; what is given here wins.
+
+    Raises:
+        See `Session`.
+    """
+    return Session(parties, address, **options).open()
+
+
+def shutdown() -> None:
+    """End the current session in agreement with all parties; nothing in flight is lost.
+
+    Raises:
+        RemoteError: an operation of ours failed and nobody had looked at it.
+        PeerError, ProgramError: the run could not end in agreement.
+    """
+    session = register.current_or_none()
+    if session is not None:
+        session.shutdown()
+
+
+def _with_preset(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`junto run` names a file for scripts that do not say who takes part."""
+    preset = os.environ.get(CONFIG_VARIABLE)
+    says_who = any(arguments.get(key) for key in ("parties", "cluster_config", "config"))
+    if preset and not says_who:
+        return {**arguments, "config": preset}
+    return arguments
+
+
+def _at_exit(callback: Callable[[], None]) -> None:
+    # Before the interpreter joins its threads and closes its pools (as concurrent.futures does it):
+    # in an ordinary atexit callback no thread could be started any more.
+    threading._register_atexit(callback)  # type: ignore[attr-defined]  # noqa: SLF001

@@ -1,0 +1,223 @@
+"""Every error junto raises on purpose.
+
+    JuntoError
+    ├── UsageError                    our own program or settings are wrong
+    │   ├── ConfigError        J101   a setting is missing, unknown or contradictory
+    │   ├── CertificateError   J102   our own certificate, key or CA cannot be used
+    │   ├── ListenError        J103   the listen address cannot be bound
+    │   ├── SessionError       J104   there is no session, or it is over
+    │   ├── DeviceError        J105   a value is not on the device that the call needs
+    │   ├── ExecutorError      J106   the executor (Ray) cannot do what is asked
+    │   └── CannotTravel       J107   a value that may not cross a silo's edge (also a WireError)
+    ├── PeerError                     another party, or whoever claims to be one, did wrong
+    │   ├── PartyUnreachable   J201   nothing heard from a party for too long
+    │   ├── HandshakeRefused   J202   version, job, parties or settings differ
+    │   │   └── IdentityError  J203   a certificate does not name the party it should
+    │   ├── ProtocolViolation  J204   a message the protocol does not allow
+    │   └── MalformedBytes     J205   bytes that are no value of ours (also a WireError)
+    └── ProgramError                  the joint program cannot go on
+        ├── ProgramDivergence  J301   the parties run different programs
+        ├── DeadlineExceeded   J302   a wait lasted longer than its deadline
+        ├── PartyAborted       J303   a party ended the run before its end
+        └── RemoteError        J304   an operation failed, here or at another party
+
+`WireError` is the common base of `CannotTravel` and `MalformedBytes`. Misuse by the caller and
+misbehaviour of a peer are different branches on purpose: the first is yours to repair, the second
+is evidence. Every class with a code has a page `docs/errors/<code>.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class JuntoError(Exception):
+    """Base of all errors of junto. `code` is stable; `fix` says what to do next (may be empty)."""
+
+    code: ClassVar[str] = "J000"
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        text = f"[{self.code}] {self.message}"
+        return f"{text}\n  fix: {self.fix}" if self.fix else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.message, self.fix, self.__dict__.copy()))
+
+
+def _rebuild(
+    kind: type[JuntoError], message: str, fix: str, state: dict[str, object]
+) -> JuntoError:
+    error = kind.__new__(kind)
+    JuntoError.__init__(error, message, fix=fix)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(JuntoError):
+    """Our own program or settings are wrong."""
+
+
+class ConfigError(UsageError):
+    """A setting is missing, unknown, of the wrong type, or contradicts another."""
+
+    code = "J101"
+
+
+class CertificateError(UsageError):
+    """Our own certificate, key or CA file cannot be read or does not fit together."""
+
+    code = "J102"
+
+
+class ListenError(UsageError):
+    """The listen address cannot be bound (taken, not ours, not permitted)."""
+
+    code = "J103"
+
+
+class SessionError(UsageError):
+    """There is no current session, or it is over, or a second one was started."""
+
+    code = "J104"
+
+
+class DeviceError(UsageError):
+    """A value is not on the device that the call needs, or there is no such move."""
+
+    code = "J105"
+
+
+class ExecutorError(UsageError):
+    """The executor cannot do what is asked (Ray missing, unreachable, without the resource)."""
+
+    code = "J106"
+
+
+class WireError(JuntoError):
+    """A value or its bytes are not of the closed set that may cross a silo's edge."""
+
+
+class CannotTravel(WireError, UsageError):
+    """Raised at the sender: this value may not cross a silo's edge."""
+
+    code = "J107"
+
+
+class PeerError(JuntoError):
+    """Another party, or whoever claims to be one, did something wrong."""
+
+    party: str | None = None
+
+
+class PartyUnreachable(PeerError):
+    """Nothing was heard from `party` for longer than the peer timeout."""
+
+    code = "J201"
+
+    def __init__(self, message: str, *, party: str, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.party = party
+
+
+class HandshakeRefused(PeerError):
+    """Version, job name, parties, settings or run differ between the parties."""
+
+    code = "J202"
+
+
+class IdentityError(HandshakeRefused):
+    """A certificate does not name the party that it should name, or is not trusted."""
+
+    code = "J203"
+
+
+class ProtocolViolation(PeerError):
+    """A message that the protocol does not allow at this point."""
+
+    code = "J204"
+
+
+class MalformedBytes(WireError, PeerError):
+    """Raised at the receiver: these bytes are no value of ours."""
+
+    code = "J205"
+
+
+class ProgramError(JuntoError):
+    """The joint program cannot go on."""
+
+
+class ProgramDivergence(ProgramError):
+    """The parties run different programs; the message shows both call sites."""
+
+    code = "J301"
+
+
+class DeadlineExceeded(ProgramError):
+    """A wait lasted longer than the deadline that was set for it."""
+
+    code = "J302"
+
+
+class PartyAborted(ProgramError):
+    """A party ended the run before its end (exception, Ctrl-C, exit without shutdown)."""
+
+    code = "J303"
+
+    def __init__(self, message: str, *, party: str, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.party = party
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a failed operation failed, as everybody may know it.
+
+    Attributes:
+        party: its owner.
+        operation: its number.
+        text: what it is, ``alice(train)``.
+        call_site: ``fit.py:31``.
+        error_type: class name of the exception.
+        incident: finds the full traceback in the owner's log.
+        detail: message and traceback where the owner exposes them, else empty.
+    """
+
+    party: str
+    operation: int
+    text: str
+    call_site: str
+    error_type: str
+    incident: str
+    detail: str = ""
+
+
+class RemoteError(ProgramError):
+    """An operation failed at `origin.party`; raised by everything that depends on it, everywhere.
+
+    The same class is raised at the owner, so that a script's `except` takes the same branch
+    at every party; only at the owner `__cause__` is the original exception. Elsewhere the
+    original's message and traceback are absent unless its owner set `expose_remote_errors`.
+    """
+
+    code = "J304"
+
+    def __init__(self, origin: Origin) -> None:
+        detail = f"\n{origin.detail}" if origin.detail else ""
+        super().__init__(
+            f"operation {origin.operation} {origin.text} at {origin.call_site} failed at "
+            f"{origin.party}: {origin.error_type}{detail}",
+            fix=f"the full traceback is in {origin.party}'s log under incident {origin.incident}",
+        )
+        self.origin = origin
+
+    @property
+    def party(self) -> str:
+        """The party where it failed."""
+        return self.origin.party

@@ -1,0 +1,1 @@
+"""The multi-controller program: numbered operations that all parties derive alike."""

@@ -1,0 +1,156 @@
+"""Exchange between silos: the owner pushes, the receiver's gateway keeps, the codec guards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from junto.errors import JuntoError
+from junto.execute.base import Executor, Promise, Ref
+from junto.program.exchange import Exchange, Office, Passage
+from junto.program.failure import remote_error, told
+from junto.silo.api import Arrival, Delivery, Failure, Gateway, Key
+from junto.wire.codec import decode, encode, summarise
+from junto.wire.payload import Payload
+
+SMALL_BYTES = 64 << 10
+COURIERS = 2
+
+
+class BetweenSilos(Exchange):
+    """We are one party; the others are behind the gateway.
+
+    Args:
+        me: our name.
+        gateway: the door.
+        executor: where our values live.
+        office: see `Office`.
+    """
+
+    def __init__(self, me: str, gateway: Gateway, executor: Executor, office: Office) -> None:
+        self._me = me
+        self._gateway = gateway
+        self._executor = executor
+        self._office = office
+        self._lock = threading.Lock()
+        self._arriving: set[Arrival] = set()
+        self._couriers = ThreadPoolExecutor(COURIERS, thread_name_prefix="junto-courier")
+
+    def transfer(self, passage: Passage, ref: Ref | None) -> Ref | None:
+        if passage.target == self._me:
+            return self._receive(passage)
+        if passage.source == self._me and ref is not None:
+            self._send(passage, ref)
+        return None
+
+    def copy(self, passage: Passage, ref: Ref) -> Ref:
+        promise = self._executor.promise()
+        ref.add_done_callback(partial(self._when_ready, partial(self._copy_to, promise, passage)))
+        return promise
+
+    def progress(self) -> tuple[int, int]:
+        with self._lock:
+            parts = [arrival.progress() for arrival in self._arriving]
+        return sum(done for done, _ in parts), sum(total for _, total in parts)
+
+    def close(self) -> None:
+        self._couriers.shutdown(wait=False, cancel_futures=True)
+
+    # Sending.
+
+    def _send(self, passage: Passage, ref: Ref) -> None:
+        ticket = self._office.outstanding.enter(passage.stamp)
+        ref.add_done_callback(partial(self._when_ready, partial(self._push, passage, ticket)))
+
+    def _when_ready(self, job: Callable[[Ref], None], ref: Ref) -> None:
+        if ref.instant:
+            job(ref)
+        else:
+            self._couriers.submit(job, ref)
+
+    def _push(self, passage: Passage, ticket: int, ref: Ref) -> None:
+        letter = self._letter(passage, ref)
+        key = Key(passage.stamp.operation, passage.index)
+        delivery = self._gateway.push(passage.target, key, passage.stamp, letter)
+        delivery.add_done_callback(partial(self._delivered, passage, ticket, letter))
+
+    def _letter(self, passage: Passage, ref: Ref) -> Payload | Failure:
+        error = ref.error()
+        if error is None:
+            try:
+                payload: Payload = encode(ref.value(), self._office.policy)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the receiver must hear of it
+                error = problem
+            else:
+                return payload
+        explained = self._office.desk.explain(self._me, passage.stamp, error)
+        self._office.outstanding.seen(explained.origin.operation)
+        return told(explained)
+
+    def _delivered(
+        self, passage: Passage, ticket: int, letter: Payload | Failure, delivery: Delivery
+    ) -> None:
+        error = delivery.error()
+        if error is not None:
+            self._office.witness.undelivered(passage, error)
+        elif isinstance(letter, Payload):
+            self._office.witness.sent(passage, letter.summary, letter.nbytes)
+        self._office.outstanding.leave(ticket)
+
+    def _copy_to(self, promise: Promise, passage: Passage, ref: Ref) -> None:
+        try:
+            error = ref.error()
+            if error is not None:
+                raise error
+            data = bytearray().join(encode(ref.value(), self._office.policy).pieces)
+            promise.set_value(decode(memoryview(data), self._office.policy))
+        except BaseException as problem:  # noqa: BLE001 - it becomes the value's error
+            promise.set_error(self._office.desk.explain(self._me, passage.stamp, problem))
+
+    # Receiving.
+
+    def _receive(self, passage: Passage) -> Ref:
+        promise = self._executor.promise()
+        arrival = self._gateway.expect(
+            passage.source, Key(passage.stamp.operation, passage.index)
+        )
+        with self._lock:
+            self._arriving.add(arrival)
+        arrival.add_done_callback(partial(self._arrived, passage, promise))
+        return promise
+
+    def _arrived(self, passage: Passage, promise: Promise, arrival: Arrival) -> None:
+        with self._lock:
+            self._arriving.discard(arrival)
+        outcome = arrival.outcome()
+        if isinstance(outcome, memoryview) and len(outcome) > SMALL_BYTES:
+            self._couriers.submit(self._unpack, passage, promise, outcome)
+        else:
+            self._unpack(passage, promise, outcome)
+
+    def _unpack(
+        self, passage: Passage, promise: Promise, outcome: memoryview | Failure | Exception
+    ) -> None:
+        if isinstance(outcome, Failure):
+            promise.set_error(remote_error(outcome))
+        elif isinstance(outcome, Exception):
+            promise.set_error(self._never(passage, outcome))
+        else:
+            self._decode(passage, promise, outcome)
+
+    def _decode(self, passage: Passage, promise: Promise, data: memoryview) -> None:
+        nbytes = len(data)
+        try:
+            value = decode(data, self._office.policy)
+        except Exception as problem:  # noqa: BLE001 - it becomes the value's error
+            promise.set_error(self._office.desk.explain(self._me, passage.stamp, problem))
+            return
+        self._office.witness.received(passage, summarise(value), nbytes)
+        promise.set_value(value)
+
+    def _never(self, passage: Passage, error: Exception) -> BaseException:
+        if isinstance(error, JuntoError):
+            return error
+        return self._office.desk.explain(passage.source, passage.stamp, error)

@@ -1,0 +1,18 @@
+"""Where in the script an operation was written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import PurePath
+from types import FrameType
+
+
+def call_site() -> str:
+    """``"fit.py:31"`` of the nearest caller outside this package (``"?"`` if there is none)."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to ask cheaply
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module != "junto" and not module.startswith("junto."):
+            return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "?"

@@ -1,0 +1,134 @@
+"""From settings to a running program: the one place where the parts are put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+
+from junto.config.model import Mode, Settings
+from junto.execute.base import Executor
+from junto.program.agreement import Agreement
+from junto.program.exchange import Office
+from junto.program.failure import FailureDesk
+from junto.program.fault import Fault
+from junto.program.outstanding import Outstanding
+from junto.program.peers import Peers
+from junto.program.program import Parts, Program
+from junto.program.report import choose_reporter
+from junto.program.witness import LedgerWitness
+from junto.wire.codec import policy_fingerprint
+from junto.wire.policy import Limits, WirePolicy
+
+log = logging.getLogger("junto.session")
+
+
+def open_program(settings: Settings) -> Program:
+    """Start executors, bind, meet the others.
+
+    Raises:
+        See `junto.device.session.Session`.
+    """
+    if settings.omp_num_threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(settings.omp_num_threads)
+    if settings.mode is Mode.PRODUCTION:
+        return _open_production(settings)
+    return _open_single(settings)
+
+
+def wire_policy(settings: Settings) -> WirePolicy:
+    """What may travel in this job."""
+    limits = Limits(max_value_bytes=settings.link.max_value_bytes)
+    return WirePolicy(limits, settings.wire_types, settings.allow_pickle)
+
+
+def _open_single(settings: Settings) -> Program:
+    from junto.program.within import WithinProcess
+
+    shared = _Shared(settings)
+    executors = _executors(settings)
+    shared.witness.begin(bytes(16))
+    parts = Parts(
+        executors=executors,
+        exchange=WithinProcess(executors, shared.office),
+        office=shared.office,
+        gateway=None,
+        peers=Peers("", shared.agreement, shared.fault),
+        agreement=shared.agreement,
+        fault=shared.fault,
+        reporter=choose_reporter(),
+    )
+    return Program(settings, parts)
+
+
+def _open_production(settings: Settings) -> Program:
+    from junto.program.between import BetweenSilos
+    from junto.silo.gateway import GrpcGateway
+
+    me = settings.self_party or ""
+    shared = _Shared(settings)
+    peers = Peers(me, shared.agreement, shared.fault)
+    gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
+    peers.attach(gateway.send_history)
+    reporter = choose_reporter()
+    gateway.start()
+    try:
+        executor = _executor(settings, None)
+        run = gateway.meet(_meet_timeout(settings), lambda line: reporter.waiting(line, (0, 0)))
+    except BaseException:
+        gateway.close()
+        raise
+    finally:
+        reporter.over()
+    shared.witness.begin(run)
+    parts = Parts(
+        executors={me: executor},
+        exchange=BetweenSilos(me, gateway, executor, shared.office),
+        office=shared.office,
+        gateway=gateway,
+        peers=peers,
+        agreement=shared.agreement,
+        fault=shared.fault,
+        reporter=reporter,
+    )
+    return Program(settings, parts)
+
+
+class _Shared:
+    """What the parts of one program share."""
+
+    def __init__(self, settings: Settings) -> None:
+        others = set(settings.parties) - {settings.self_party}
+        self.fault = Fault()
+        self.agreement = Agreement(others if settings.self_party else ())
+        self.witness = LedgerWitness(settings, self.fault)
+        self.office = Office(
+            policy=wire_policy(settings),
+            desk=FailureDesk(expose=settings.expose_remote_errors),
+            outstanding=Outstanding(),
+            witness=self.witness,
+        )
+
+
+def _meet_timeout(settings: Settings) -> float | None:
+    return settings.link.meet_timeout_s
+
+
+def _executors(settings: Settings) -> Mapping[str, Executor]:
+    if settings.mode is Mode.SIMULATION_RAY:
+        return {party: _executor(settings, party) for party in settings.parties}
+    return dict.fromkeys(settings.parties, _executor(settings, None))
+
+
+def _executor(settings: Settings, label: str | None) -> Executor:
+    if settings.mode is Mode.DEBUG:
+        from junto.execute.debug import DebugExecutor
+
+        return DebugExecutor()
+    if settings.ray is not None:
+        from junto.execute.ray_executor import RayExecutor
+
+        return RayExecutor(settings.ray, label)
+    from junto.execute.embedded import EmbeddedExecutor
+
+    return EmbeddedExecutor(settings.workers)

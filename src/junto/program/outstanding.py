@@ -1,0 +1,67 @@
+"""Work of this party that is not finished: operations that run, values not yet handed over."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+from junto.errors import RemoteError
+from junto.execute.base import Ref
+from junto.silo.api import Stamp
+
+
+class Outstanding:
+    """Counts unfinished work and remembers failures that nobody has looked at. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running: dict[int, Stamp] = {}
+        self._tickets = 0
+        self._unseen: dict[int, RemoteError] = {}
+
+    def watch(self, stamp: Stamp, refs: tuple[Ref, ...]) -> None:
+        """Count the operation as running until all of `refs` are done."""
+        for ref in refs:
+            ticket = self.enter(stamp)
+            ref.add_done_callback(partial(self._done, ticket, stamp))
+
+    def enter(self, stamp: Stamp) -> int:
+        """Something of operation `stamp` begins; end it with `leave`."""
+        with self._changed:
+            self._tickets += 1
+            self._running[self._tickets] = stamp
+            return self._tickets
+
+    def leave(self, ticket: int) -> None:
+        """It is over."""
+        with self._changed:
+            self._running.pop(ticket, None)
+            if not self._running:
+                self._changed.notify_all()
+
+    def oldest(self) -> Stamp | None:
+        """The oldest operation that still runs."""
+        with self._changed:
+            return next(iter(self._running.values()), None)
+
+    def seen(self, operation: int) -> None:
+        """The failure of `operation` has reached a script."""
+        with self._changed:
+            self._unseen.pop(operation, None)
+
+    def unseen(self) -> RemoteError | None:
+        """A failure of ours (not the poison of an argument) that reached nobody."""
+        with self._changed:
+            return next(iter(self._unseen.values()), None)
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Block until nothing runs (True) or the time is over (False)."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, timeout_s)
+
+    def _done(self, ticket: int, stamp: Stamp, ref: Ref) -> None:
+        error = ref.error()
+        if isinstance(error, RemoteError) and error.origin.operation == stamp.operation:
+            with self._changed:
+                self._unseen[stamp.operation] = error
+        self.leave(ticket)

@@ -1,0 +1,143 @@
+"""What the other parties tell us between values: where they are, that they differ, that they end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from junto.errors import JuntoError, PartyAborted, PartyUnreachable, ProgramDivergence
+from junto.program.agreement import Agreement, first_difference, side_by_side
+from junto.program.fault import Fault
+from junto.silo.api import Abort, Activity, Events, Stamp
+
+log = logging.getLogger("junto.program")
+
+HISTORY_GRACE_S = 2.0
+
+Tell = Callable[[str, tuple[Stamp, ...]], None]
+
+
+class Peers(Events):
+    """Listens to the gateway and decides when the session cannot go on.
+
+    Args:
+        me: our name.
+        agreement: our operations.
+        fault: set when the session cannot go on.
+    """
+
+    def __init__(self, me: str, agreement: Agreement, fault: Fault) -> None:
+        self._me = me
+        self._agreement = agreement
+        self._fault = fault
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[Activity, float]] = {}
+        self._left: set[str] = set()
+        self._differing: set[str] = set()
+        self._tell: Tell = lambda party, history: None
+
+    def attach(self, tell: Tell) -> None:
+        """Say how to send our history to a party."""
+        self._tell = tell
+
+    def describe(self, party: str) -> str:
+        """What is known of `party`, for a status line (empty for ourselves)."""
+        if party == self._me:
+            return ""
+        with self._lock:
+            known = self._known.get(party)
+        if known is None:
+            return f"{party} has not been heard of yet"
+        activity, heard = known
+        silent = time.monotonic() - heard
+        alive = "is alive" if silent < 3 else f"was last heard of {silent:.0f} s ago"
+        return f"{party} {alive}, {_doing(activity)}"
+
+    def differs(self, party: str) -> None:
+        """The programs differ: tell `party` ours; end when its own history comes, or soon."""
+        with self._lock:
+            if party in self._differing:
+                return
+            self._differing.add(party)
+        self._tell(party, self._agreement.history())
+        timer = threading.Timer(HISTORY_GRACE_S, self._diverged, (party, ()))
+        timer.daemon = True
+        timer.start()
+
+    def on_activity(self, party: str, activity: Activity) -> None:
+        with self._lock:
+            self._known[party] = (activity, time.monotonic())
+        if not self._agreement.agrees(party, activity.stamp):
+            self.differs(party)
+
+    def on_history(self, party: str, history: tuple[Stamp, ...]) -> None:
+        self.differs(party)
+        self._diverged(party, history)
+
+    def on_abort(self, party: str, abort: Abort) -> None:
+        self._fault.set(_aborted(party, abort))
+
+    def on_unreachable(self, party: str, error: Exception) -> None:
+        if isinstance(error, JuntoError):
+            self._fault.set(error)
+        else:
+            self._fault.set(PartyUnreachable(f"{party} is out of reach: {error}", party=party))
+
+    def on_left(self, party: str) -> None:
+        with self._lock:
+            self._left.add(party)
+        log.debug("%s has left in agreement", party)
+
+    def _diverged(self, party: str, theirs: tuple[Stamp, ...]) -> None:
+        with self._lock:
+            known = self._known.get(party)
+        if not theirs and known is not None:
+            theirs = (known[0].stamp,)
+        mine, other = first_difference(self._agreement.history(), theirs)
+        self._fault.set(
+            ProgramDivergence(
+                f"{self._me} and {party} run different programs. The first difference:\n"
+                f"{side_by_side(self._me, mine, party, other)}",
+                fix="run the same script with the same parameters at every party; nothing that decides "
+                "which operations are called may depend on one party's data, time or randomness",
+            )
+        )
+
+
+def _doing(activity: Activity) -> str:
+    busy = f", busy with {activity.busy}" if activity.busy else ""
+    if activity.waiting_for:
+        return f"waiting for {', '.join(activity.waiting_for)}{busy}"
+    where = f"at operation {activity.stamp.operation} {activity.stamp.text}"
+    site = f" at {activity.stamp.site}" if activity.stamp.site else ""
+    return f"{where}{site}{busy}"
+
+
+def abort_of(error: BaseException, me: str) -> Abort:
+    """What the others are told when `error` ends our script."""
+    if isinstance(error, KeyboardInterrupt):
+        return Abort("interrupted", f"{me} was interrupted (Ctrl-C)")
+    if isinstance(error, PartyUnreachable):
+        return Abort(f"unreachable:{error.party}", error.message)
+    if isinstance(error, ProgramDivergence):
+        return Abort("divergence", error.message)
+    if isinstance(error, JuntoError):
+        return Abort("error", f"{me} ended with {type(error).__name__}: {error.message}")
+    if isinstance(error, SystemExit):
+        return Abort("exit", f"{me} ended before the end of the program (exit)")
+    return Abort("exception", f"the script of {me} ended with {type(error).__name__}")
+
+
+def _aborted(party: str, abort: Abort) -> JuntoError:
+    kind, _, detail = abort.kind.partition(":")
+    if kind == "unreachable" and detail:
+        return PartyUnreachable(f"{abort.message} (as told by {party})", party=detail)
+    if kind == "divergence":
+        return ProgramDivergence(f"{abort.message} (as told by {party})")
+    return PartyAborted(
+        f"{party} ended the run: {abort.message}",
+        party=party,
+        fix=f"look at the log of {party}; then start the run again at every party",
+    )

@@ -1,0 +1,258 @@
+"""One run of a script: numbers its operations, places them, waits for them, ends with the others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from junto.config.model import Settings
+from junto.errors import DeviceError, JuntoError, RemoteError, SessionError
+from junto.execute.base import Actor, Call, Executor, Promise, Ref
+from junto.program.agreement import Agreement
+from junto.program.callsite import call_site
+from junto.program.exchange import Exchange, Office, Passage
+from junto.program.fault import Fault
+from junto.program.operation import Description
+from junto.program.peers import Peers, abort_of
+from junto.program.report import Reporter
+from junto.program.waiting import Awaited, Patience, Waiting
+from junto.silo.api import Activity, Gateway, Stamp
+
+log = logging.getLogger("junto.program")
+
+ABORT_S = 2.0
+FLUSH_BEFORE_log = logging.getLogger("junto.program")
+
+ABORT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a program is made of.
+
+    Attributes:
+        executors: of the parties that live in this process.
+        exchange: carries values between parties.
+        office: policy, failures, outstanding work, witness.
+        gateway: the other silos; None if all parties live here.
+        peers: listens to the gateway (without one, it hears nothing).
+        agreement, fault: shared with `peers`.
+        reporter: shows waits.
+    """
+
+    executors: Mapping[str, Executor]
+    exchange: Exchange
+    office: Office
+    gateway: Gateway | None
+    peers: Peers
+    agreement: Agreement
+    fault: Fault
+    reporter: Reporter
+
+
+class Program:
+    """The joint program as this process sees it. Its operations come from one thread: the script's."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self.settings = settings
+        self._parts = parts
+        self._thread = threading.get_ident()
+        self._closed = False
+        self._noted = False
+        self._waiting = Waiting(
+            parts.fault,
+            Patience(settings.link.wait_timeout_s, settings.link.status_after_s),
+            parts.reporter,
+            self._announce,
+            parts.peers.describe,
+        )
+
+    # Where things are.
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """All parties of the job."""
+        return self.settings.parties
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run is over."""
+        return self._closed
+
+    @property
+    def fault(self) -> JuntoError | None:
+        """Why the run cannot go on, if so."""
+        return self._parts.fault.error
+
+    def is_here(self, party: str) -> bool:
+        """Whether `party` runs in this process."""
+        return party in self._parts.executors
+
+    def here(self) -> tuple[str, ...]:
+        """The parties that run in this process."""
+        return tuple(party for party in self.parties if party in self._parts.executors)
+
+    def check_party(self, party: str) -> None:
+        """Raise DeviceError if the job has no such party."""
+        if party not in self.settings.parties:
+            raise DeviceError(
+                f"there is no party {party!r} in this job; its parties are {', '.join(self.parties)}",
+                fix="use one of these names, or add the party to the configuration of every party",
+            )
+
+    # Operations.
+
+    def begin(self, description: Description) -> Stamp:
+        """Number the next operation.
+
+        Raises:
+            SessionError: the run is over, or this is not the script's own thread.
+            ProgramError, PeerError: the run cannot go on.
+        """
+        if self._closed:
+            raise SessionError(
+                "this session is over", fix="start another with sf.init(...) at every party"
+            )
+        if threading.get_ident() != self._thread:
+            raise SessionError(
+                f"{description.text} was called from another thread than the script's own: "
+                "the parties could not agree on the order of operations",
+                fix="call devices from the main script only; inside a task, work on plain values",
+            )
+        parts = self._parts
+        parts.fault.check()
+        stamp, differing = parts.agreement.record(description, call_site())
+        if parts.gateway is not None:
+            parts.gateway.publish(Activity(stamp))
+            if differing is not None:
+                parts.peers.differs(differing)
+        return stamp
+
+    def submit(self, stamp: Stamp, party: str, call: Call) -> tuple[Ref, ...]:
+        """Run `call` at `party`, which lives here."""
+        self._note_resources(call)
+        refs = self._parts.executors[party].submit(self._explained(stamp, party, call))
+        self._parts.office.outstanding.watch(stamp, refs)
+        return refs
+
+    def create_actor(self, stamp: Stamp, party: str, call: Call) -> Actor:
+        """Make an actor at `party`, which lives here."""
+        self._note_resources(call)
+        return self._parts.executors[party].create_actor(self._explained(stamp, party, call))
+
+    def call_actor(self, stamp: Stamp, party: str, actor: Actor, call: Call) -> tuple[Ref, ...]:
+        """Call a method of an actor at `party`, which lives here."""
+        refs = self._parts.executors[party].call_actor(actor, self._explained(stamp, party, call))
+        self._parts.office.outstanding.watch(stamp, refs)
+        return refs
+
+    def promise(self, party: str) -> Promise:
+        """A value at `party` (which lives here) that comes from the script itself."""
+        return self._parts.executors[party].promise()
+
+    def transfer(self, passage: Passage, ref: Ref | None) -> Ref | None:
+        """Carry a value from one party to another; see `Exchange.transfer`."""
+        return self._parts.exchange.transfer(passage, ref)
+
+    def copy(self, passage: Passage, ref: Ref) -> Ref:
+        """A value as a receiver would see it; see `Exchange.copy`."""
+        return self._parts.exchange.copy(passage, ref)
+
+    def wait(self, stamp: Stamp, awaited: Sequence[Awaited]) -> None:
+        """Block until all of `awaited` are done, then raise the first one's error if there is any."""
+        self._waiting.until_done(stamp, awaited, self._parts.exchange.progress)
+        for item in awaited:
+            error = item.ref.error()
+            if error is not None:
+                raise self._seen(error)
+
+    # The end.
+
+    def shutdown(self) -> None:
+        """End in agreement with all parties: nothing in flight is lost.
+
+        Raises:
+            RemoteError: an operation of ours failed and nobody had looked at it.
+            ProgramError, PeerError: the run could not end in agreement.
+        """
+        if self._closed:
+            return
+        parts = self._parts
+        try:
+            self.begin(Description("shutdown"))
+            self._finish_work()
+            if parts.gateway is not None:
+                parts.gateway.leave(self.settings.link.wait_timeout_s)
+        except BaseException as error:
+            self.abort(error)
+            raise
+        unseen = parts.office.outstanding.unseen()
+        self._close(cancel=False)
+        if unseen is not None:
+            raise self._seen(unseen)
+
+    def abort(self, error: BaseException) -> None:
+        """End now, and tell the others why."""
+        if self._closed:
+            return
+        gateway = self._parts.gateway
+        me = self.settings.self_party
+        if gateway is not None and me is not None:
+            if isinstance(error, RemoteError):
+                _quietly(partial(gateway.flush, FLUSH_BEFORE_ABORT_S))
+            _quietly(partial(gateway.abort, abort_of(error, me), ABORT_S))
+        self._close(cancel=True)
+
+    def _finish_work(self) -> None:
+        outstanding = self._parts.office.outstanding
+        while not outstanding.wait_idle(0.2):
+            self._parts.fault.check()
+
+    def _close(self, *, cancel: bool) -> None:
+        self._closed = True
+        parts = self._parts
+        parts.exchange.close()
+        if parts.gateway is not None:
+            parts.gateway.close()
+        for executor in dict.fromkeys(parts.executors.values()):
+            executor.shutdown(cancel=cancel)
+
+    def _explained(self, stamp: Stamp, party: str, call: Call) -> Call:
+        return replace(call, explain=partial(self._parts.office.desk.explain, party, stamp))
+
+    def _note_resources(self, call: Call) -> None:
+        asked = call.resources
+        if self.settings.ray is None and not self._noted and asked.for_cluster:
+            self._noted = True
+            log.info(
+                "%s asks for resources; without a Ray cluster everything runs in this process and shares it",
+                call.name,
+            )
+
+    def _seen(self, error: BaseException) -> BaseException:
+        if not isinstance(error, RemoteError):
+            return error
+        self._parts.office.outstanding.seen(error.origin.operation)
+        fresh = RemoteError(error.origin)
+        fresh.__cause__ = error.__cause__
+        return fresh
+
+    def _announce(self, stamp: Stamp, waiting_for: tuple[str, ...]) -> None:
+        gateway = self._parts.gateway
+        if gateway is None:
+            return
+        running = self._parts.office.outstanding.oldest()
+        busy = f"operation {running.operation} {running.text} at {running.site}" if running else ""
+        activity = Activity(stamp, waiting_for, stamp.operation if waiting_for else 0, busy)
+        gateway.publish(activity, now=bool(waiting_for))
+
+
+def _quietly(job: Callable[[], Any]) -> None:
+    try:
+        job()
+    except JuntoError:
+        return

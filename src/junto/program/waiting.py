@@ -1,0 +1,154 @@
+"""The one place where a script waits: an owner, a deadline, a status line for each wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from junto.errors import DeadlineExceeded
+from junto.execute.base import Ref
+from junto.program.fault import Fault
+from junto.program.report import Reporter
+from junto.silo.api import Stamp
+
+QUICK_S = 0.005
+TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """One value that is waited for: its reference here, and the party it depends on."""
+
+    ref: Ref
+    party: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait and when to say so, in seconds (None: for ever)."""
+
+    deadline_s: float | None
+    status_after_s: float
+
+
+class Latch:
+    """Opens once `count` references are done, or when it is forced."""
+
+    def __init__(self, refs: Sequence[Ref]) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._left = len(refs)
+        if not refs:
+            self._event.set()
+        for ref in refs:
+            ref.add_done_callback(self._one)
+
+    def _one(self, _: Ref) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self._event.set()
+
+    def force(self) -> None:
+        """Open now."""
+        self._event.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it opened within the time."""
+        return self._event.wait(timeout_s)
+
+
+class Waiting:
+    """Blocks the driver, and lets a person and the other parties know.
+
+    Args:
+        fault: ends every wait.
+        patience: deadline and status interval.
+        reporter: shows the status line.
+        announce: tells the other parties what we wait for; called once a wait is no longer quick.
+        describe: what is known of a party, for the status line.
+    """
+
+    def __init__(
+        self,
+        fault: Fault,
+        patience: Patience,
+        reporter: Reporter,
+        announce: Callable[[Stamp, tuple[str, ...]], None],
+        describe: Callable[[str], str],
+    ) -> None:
+        self._fault = fault
+        self._patience = patience
+        self._reporter = reporter
+        self._announce = announce
+        self._describe = describe
+
+    def until_done(
+        self, stamp: Stamp, awaited: Sequence[Awaited], progress: Callable[[], tuple[int, int]]
+    ) -> None:
+        """Wait for all of `awaited`.
+
+        Raises:
+            DeadlineExceeded: the deadline is over.
+            ProgramError, PeerError: the session's fault.
+        """
+        latch = Latch([item.ref for item in awaited])
+        if latch.wait(QUICK_S):
+            return
+        unsubscribe = self._fault.subscribe(latch.force)
+        try:
+            self._slowly(stamp, awaited, latch, progress)
+        finally:
+            unsubscribe()
+            self._announce(stamp, ())
+            self._reporter.over()
+        if not all(item.ref.done() for item in awaited):
+            self._fault.check()
+
+    def _slowly(
+        self,
+        stamp: Stamp,
+        awaited: Sequence[Awaited],
+        latch: Latch,
+        progress: Callable[[], tuple[int, int]],
+    ) -> None:
+        started = time.monotonic()
+        announced: tuple[str, ...] | None = None
+        while True:
+            missing = tuple(dict.fromkeys(item.party for item in awaited if not item.ref.done()))
+            if missing != announced:
+                announced = missing
+                self._announce(stamp, missing)
+            waited = time.monotonic() - started
+            if waited >= self._patience.status_after_s and missing:
+                self._reporter.waiting(self._line(stamp, missing, waited), progress())
+            if latch.wait(self._pause(waited)):
+                return
+            self._check_deadline(stamp, awaited, time.monotonic() - started)
+
+    def _pause(self, waited: float) -> float:
+        pause = TICK_S
+        if waited < self._patience.status_after_s:
+            pause = min(pause, self._patience.status_after_s - waited)
+        if self._patience.deadline_s is not None:
+            pause = min(pause, max(self._patience.deadline_s - waited, 0.0))
+        return pause
+
+    def _check_deadline(self, stamp: Stamp, awaited: Sequence[Awaited], waited: float) -> None:
+        deadline = self._patience.deadline_s
+        if deadline is None or waited < deadline:
+            return
+        missing = tuple(dict.fromkeys(item.party for item in awaited if not item.ref.done()))
+        raise DeadlineExceeded(
+            self._line(stamp, missing, waited),
+            fix="wait longer (wait_timeout_s), or look at the log of the party that is awaited",
+        )
+
+    def _line(self, stamp: Stamp, parties: tuple[str, ...], waited: float) -> str:
+        who = ", ".join(parties)
+        known = "; ".join(text for text in map(self._describe, parties) if text)
+        line = f"waiting {waited:.0f} s for {who}, operation {stamp.operation} {stamp.text} at {stamp.site}"
+        return f"{line}; {known}" if known else line

@@ -1,0 +1,189 @@
+"""The seam between the program and the other silos.
+
+`Gateway` is everything the program layer knows of the network; `Events` is everything the network
+tells the program. Both are narrow enough that a test's fake of either is under 50 lines.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from junto.wire.payload import Payload, Summary
+
+
+class Key(msgspec.Struct, frozen=True, array_like=True):
+    """Names one value on its way from one party to another: operation number and index in it."""
+
+    operation: int
+    index: int
+
+
+class Stamp(msgspec.Struct, frozen=True, array_like=True):
+    """Where a party's program is.
+
+    Attributes:
+        operation: number of its newest operation (0: none yet).
+        digest: rolling digest up to and including that operation (16 bytes).
+        text: the operation for a person, such as "alice(train)".
+        site: its call site, "fit.py:31".
+    """
+
+    operation: int
+    digest: bytes
+    text: str
+    site: str
+
+
+class Activity(msgspec.Struct, frozen=True, array_like=True):
+    """What a party's driver is doing; travels in every heartbeat.
+
+    Attributes:
+        stamp: where its program is.
+        waiting_for: parties it waits for (empty: it is busy in the script itself).
+        waiting_on: the operation it waits for (0: none).
+        busy: its oldest running operation, for a person ("" : none).
+    """
+
+    stamp: Stamp
+    waiting_for: tuple[str, ...] = ()
+    waiting_on: int = 0
+    busy: str = ""
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True):
+    """A failed operation on the wire; the fields of `errors.Origin`, in its order."""
+
+    party: str
+    operation: int
+    text: str
+    site: str
+    error_type: str
+    incident: str
+    detail: str = ""
+
+
+class Abort(msgspec.Struct, frozen=True, array_like=True):
+    """Why a party ends the run for all. `kind` is one of the program layer's own words."""
+
+    kind: str
+    message: str
+
+
+class Arrival(ABC):
+    """A value expected from another party. Thread-safe."""
+
+    @abstractmethod
+    def add_done_callback(self, callback: Callable[[Arrival], None]) -> None:
+        """Call `callback(self)` when it has arrived or never will. The callback must not block."""
+
+    @abstractmethod
+    def outcome(self) -> memoryview | Failure | Exception:
+        """Once done: the value's bytes (ours to keep), its owner's failure, or why it never comes."""
+
+    @abstractmethod
+    def progress(self) -> tuple[int, int]:
+        """(bytes received, bytes announced); (0, 0) before anything is announced."""
+
+
+class Delivery(ABC):
+    """A value on its way to another party. Thread-safe."""
+
+    @abstractmethod
+    def add_done_callback(self, callback: Callable[[Delivery], None]) -> None:
+        """Call `callback(self)` once it is delivered or never will be."""
+
+    @abstractmethod
+    def error(self) -> Exception | None:
+        """Once done: None if the receiver has all of it."""
+
+    @abstractmethod
+    def progress(self) -> tuple[int, int]:
+        """(bytes acknowledged, bytes in all)."""
+
+
+class Events(ABC):
+    """What the program layer hears. Called from the network's threads: must not block for long."""
+
+    @abstractmethod
+    def on_activity(self, party: str, activity: Activity) -> None:
+        """A heartbeat, or the stamp that came with a value (then only `stamp` is set anew)."""
+
+    @abstractmethod
+    def on_abort(self, party: str, abort: Abort) -> None:
+        """`party` ends the run."""
+
+    @abstractmethod
+    def on_history(self, party: str, history: tuple[Stamp, ...]) -> None:
+        """`party` found that the programs differ and sends its latest operations, oldest first."""
+
+    @abstractmethod
+    def on_unreachable(self, party: str, error: Exception) -> None:
+        """Nothing heard for longer than the peer timeout (once; every Arrival from it fails too)."""
+
+    @abstractmethod
+    def on_left(self, party: str) -> None:
+        """`party` has left in agreement (after its `leave`)."""
+
+
+class Gateway(ABC):
+    """This party's one door to the other silos."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Bind the listen address and begin to dial. Raises ListenError, CertificateError."""
+
+    @abstractmethod
+    def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
+        """Block until every party is met and agrees; returns the run's id (16 bytes, equal everywhere).
+
+        `status(line)` is called about once a second while somebody is awaited, with the line for a
+        person ("waiting 12 s for bob at bob.telco:9001: connection refused").
+        Raises HandshakeRefused, IdentityError, DeadlineExceeded.
+        """
+
+    @abstractmethod
+    def push(
+        self, party: str, key: Key, stamp: Stamp, value: Payload | Failure
+    ) -> Delivery:
+        """Send a value (or the failure in its place) to `party`. Returns at once; never blocks."""
+
+    @abstractmethod
+    def expect(self, party: str, key: Key) -> Arrival:
+        """Say that the program needs the value `key` of `party`. Once per key."""
+
+    @abstractmethod
+    def publish(self, activity: Activity, *, now: bool = False) -> None:
+        """What the next heartbeats say; `now`: send one to everybody at once."""
+
+    @abstractmethod
+    def send_history(self, party: str, history: tuple[Stamp, ...]) -> None:
+        """Tell `party` our latest operations because the programs differ."""
+
+    @abstractmethod
+    def abort(self, abort: Abort, timeout_s: float) -> None:
+        """Tell everybody that the run is over and why; wait until they know or `timeout_s` is over."""
+
+    @abstractmethod
+    def flush(self, timeout_s: float | None) -> None:
+        """Wait until every push is delivered. Raises the first delivery's error, DeadlineExceeded."""
+
+    @abstractmethod
+    def leave(self, timeout_s: float | None) -> None:
+        """Agree with all others that the run is over: nothing of ours or theirs is in flight."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release sockets and threads at once. Idempotent."""
+
+    @abstractmethod
+    def statistics(self) -> dict[str, Any]:
+        """Counters for a person: per peer bytes and messages each way, refused messages by cause."""
+
+
+__all__ = [
+    "Abort", "Activity", "Arrival", "Delivery", "Events", "Failure", "Gateway", "Key", "Stamp", "Summary",
+]

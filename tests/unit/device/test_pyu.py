@@ -1,0 +1,185 @@
+"""What a script can say, and what it is told when it says it wrongly."""
+
+import numpy as np
+import pytest
+
+import junto as sf
+
+
+@pytest.fixture
+def session():
+    with sf.Session(["alice", "bob"], debug_mode=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def alice(session):
+    return sf.PYU("alice")
+
+
+@pytest.fixture
+def bob(session):
+    return sf.PYU("bob")
+
+
+def add(x, y=1):
+    return x + y
+
+
+def test_trees_of_handles_are_arguments(alice):
+    one, two = alice(add)(0), alice(add)(1)
+    total = alice(lambda tree: tree["a"] + sum(tree["b"]))({"a": one, "b": [two, 10]})
+    assert sf.reveal(total) == 13
+
+
+def test_a_value_elsewhere_is_refused_with_the_move_that_is_missing(alice, bob):
+    with pytest.raises(sf.DeviceError, match=r"does not live there(.|\n)*x\.to\(PYU\('bob'\)\)"):
+        bob(add)(alice(add)(1))
+
+
+def test_a_move_there_and_back(alice, bob):
+    x = alice(add)(1)
+    assert sf.reveal(x.to(bob).to(alice)) == 2
+    assert x.to(alice) is x
+    assert x.to(bob) is x.to(bob)
+
+
+def test_unknown_party(alice):
+    with pytest.raises(sf.DeviceError, match="no party 'dave' in this job; its parties are alice, bob"):
+        sf.PYU("dave")(add)(1)
+
+
+def test_num_returns_by_argument_and_by_annotation(alice):
+    def pair() -> tuple[int, int]:
+        return 1, 2
+
+    assert [sf.reveal(part) for part in alice(pair)()] == [1, 2]
+    first, second = alice(lambda: (3, 4), num_returns=2)()
+    assert sf.reveal([first, second]) == [3, 4]
+    assert sf.reveal(alice(lambda: (5, 6))()) == (5, 6)
+    with pytest.raises(sf.DeviceError, match="num_returns"):
+        alice(pair, num_returns=0)
+
+
+def test_a_wrong_number_of_results_is_the_operation_s_failure(alice):
+    first, _ = alice(lambda: (1, 2, 3), num_returns=2)()
+    with pytest.raises(sf.RemoteError, match="alice"):
+        sf.reveal(first)
+
+
+def test_reprs_say_device_owner_and_operation(alice):
+    handle = alice(add)(1)
+    assert repr(handle) == "<PYUObject at alice, operation 1 alice(add), done>"
+    assert repr(alice) == "PYU('alice')"
+
+
+def test_handles_have_no_truth_and_no_parts(alice):
+    handle = alice(add)(1)
+    with pytest.raises(sf.DeviceError, match="truth"):
+        bool(handle)
+    with pytest.raises(sf.DeviceError, match="num_returns=2"):
+        _, _ = handle
+
+
+def test_what_the_script_gets_is_a_copy(alice):
+    handle = alice(lambda: np.zeros(3))()
+    sf.reveal(handle)[:] = 7
+    assert sf.reveal(handle).tolist() == [0, 0, 0]
+
+
+def test_what_another_party_gets_is_a_copy(alice, bob):
+    def spoil(array):
+        array[:] = 7
+        return array
+
+    handle = alice(lambda: np.zeros(3))()
+    assert sf.reveal(bob(spoil)(handle.to(bob))).tolist() == [7, 7, 7]
+    assert sf.reveal(handle).tolist() == [0, 0, 0]
+
+
+def test_what_cannot_travel_fails_in_every_mode(alice, bob):
+    class Own:
+        pass
+
+    made = alice(Own)()
+    moved = made.to(bob)
+    with pytest.raises(sf.RemoteError, match="CannotTravel") as caught:
+        sf.reveal(bob(add)(moved))
+    assert isinstance(caught.value.__cause__, sf.CannotTravel)
+    assert caught.value.origin.text == "alice -> bob"
+
+
+def test_a_failure_is_the_same_class_everywhere_and_keeps_its_cause_at_home(alice):
+    with pytest.raises(sf.RemoteError) as caught:
+        sf.reveal(alice(lambda: 1 / 0)())
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert caught.value.origin.call_site.startswith("test_pyu.py:")
+
+
+def test_reveal_to_nobody_or_a_stranger(alice):
+    with pytest.raises(sf.DeviceError, match="nobody"):
+        sf.reveal(alice(add)(1), to=[])
+    with pytest.raises(sf.DeviceError, match="dave"):
+        sf.reveal(alice(add)(1), to="dave")
+
+
+def test_with_device_and_to(alice, bob):
+    @sf.with_device(alice, num_returns=2)
+    def both(x):
+        return x, -x
+
+    plus, minus = both(3)
+    assert sf.reveal([plus, minus]) == [3, -3]
+    moved = sf.to(bob, {"x": plus, "y": 4})
+    assert sf.reveal(bob(lambda t: t["x"] + t["y"])(moved)) == 7
+
+
+def test_a_failure_nobody_looked_at_is_raised_by_shutdown():
+    session = sf.init(["alice"], debug_mode=True)
+    sf.PYU("alice")(lambda: 1 / 0)()
+    with pytest.raises(sf.RemoteError, match="ZeroDivisionError"):
+        sf.shutdown()
+    assert repr(session).endswith("over>")
+    sf.shutdown()
+
+
+def test_one_session_at_a_time_and_none_is_an_error(session):
+    with pytest.raises(sf.SessionError, match="running already"):
+        sf.init(["alice"], debug_mode=True)
+    sf.shutdown()
+    with pytest.raises(sf.SessionError, match=r"sf\.init"):
+        sf.PYU("alice")(add)(1)
+
+
+def test_a_task_cannot_issue_operations():
+    with sf.Session(["alice"], address="local"):
+        alice = sf.PYU("alice")
+        with pytest.raises(sf.RemoteError) as caught:
+            sf.reveal(alice(lambda: alice(add)(1))())
+        assert isinstance(caught.value.__cause__, sf.SessionError)
+
+
+def test_resources_without_ray_are_noted_once(alice, caplog):
+    with caplog.at_level("INFO", logger="junto"):
+        assert sf.reveal([alice(add, num_gpus=1)(1), alice(add, num_cpus=2)(2)]) == [2, 3]
+    assert [r.getMessage() for r in caplog.records if "asks for resources" in r.getMessage()] == [
+        "add asks for resources; without a Ray cluster everything runs in this process and shares it"
+    ]
+
+
+def test_a_resident_keeps_state_and_names_itself(alice):
+    @sf.proxy(sf.PYUObject)
+    class Counter:
+        def __init__(self, start):
+            self.total = start
+
+        def add(self, value):
+            self.total += value
+            return self.total
+
+    counter = Counter(1, device=alice)
+    counter.add(2)
+    assert sf.reveal(counter.add(alice(add)(3))) == 7
+    assert "Counter at alice" in repr(counter)
+    with pytest.raises(sf.DeviceError, match="device=alice"):
+        Counter(1)

@@ -1,0 +1,100 @@
+"""Waits: an end, a deadline, a status line; no clock is asserted."""
+
+import threading
+
+import pytest
+
+from junto.errors import DeadlineExceeded, PartyUnreachable
+from junto.execute.embedded import EmbeddedExecutor
+from junto.program.fault import Fault
+from junto.program.operation import Description, follow, START
+from junto.program.report import Reporter
+from junto.program.waiting import Awaited, Patience, Waiting
+
+STAMP = follow(START, Description("reveal"), "fit.py:31")
+
+
+class Heard(Reporter):
+    def __init__(self):
+        self.lines = []
+        self.first = threading.Event()
+        self.ended = 0
+
+    def waiting(self, line, progress):
+        self.lines.append((line, progress))
+        self.first.set()
+
+    def over(self):
+        self.ended += 1
+
+
+@pytest.fixture
+def executor():
+    made = EmbeddedExecutor(1)
+    yield made
+    made.shutdown(cancel=True)
+
+
+def waiting(fault=None, patience=None, announced=None):
+    heard = Heard()
+    announced = announced if announced is not None else []
+    made = Waiting(
+        fault or Fault(),
+        patience or Patience(None, 0.0),
+        heard,
+        lambda stamp, parties: announced.append(parties),
+        lambda party: f"{party} is alive",
+    )
+    return made, heard
+
+
+def test_a_value_that_is_there_is_not_waited_for(executor):
+    promise = executor.promise()
+    promise.set_value(1)
+    announced = []
+    made, heard = waiting(announced=announced)
+    made.until_done(STAMP, [Awaited(promise, "alice")], lambda: (0, 0))
+    assert heard.lines == []
+    assert announced == []
+
+
+def test_a_slow_value_is_announced_and_shown(executor):
+    promise = executor.promise()
+    announced = []
+    made, heard = waiting(announced=announced)
+    threading.Thread(target=lambda: (heard.first.wait(10), promise.set_value(1))).start()
+    made.until_done(STAMP, [Awaited(promise, "alice")], lambda: (3, 7))
+    assert announced == [("alice",), ()]
+    line, progress = heard.lines[0]
+    assert "for alice, operation 1 reveal at fit.py:31; alice is alive" in line
+    assert progress == (3, 7)
+    assert heard.ended == 1
+
+
+def test_a_deadline_names_whom_it_waited_for(executor):
+    made, _ = waiting(patience=Patience(0.05, 10.0))
+    with pytest.raises(DeadlineExceeded, match="for bob, operation 1 reveal at fit.py:31"):
+        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], lambda: (0, 0))
+
+
+def test_the_session_s_fault_ends_a_wait(executor):
+    fault = Fault()
+    made, heard = waiting(fault)
+    gone = PartyUnreachable("bob is gone", party="bob")
+    threading.Thread(target=lambda: (heard.first.wait(10), fault.set(gone))).start()
+    with pytest.raises(PartyUnreachable, match="bob is gone"):
+        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], lambda: (0, 0))
+
+
+def test_values_that_arrived_count_even_if_the_session_broke_meanwhile(executor):
+    fault = Fault()
+    promise = executor.promise()
+    made, heard = waiting(fault)
+
+    def end():
+        heard.first.wait(10)
+        promise.set_value(1)
+        fault.set(PartyUnreachable("bob is gone", party="bob"))
+
+    threading.Thread(target=end).start()
+    made.until_done(STAMP, [Awaited(promise, "bob")], lambda: (0, 0))
