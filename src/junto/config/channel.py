@@ -43,7 +43,7 @@ KNOWN = (
     "grpc.http2.max_frame_size", "grpc.http2.max_pings_without_data", "grpc.http2.max_ping_strikes",
     "grpc.http2.min_ping_interval_without_data_ms",
     "grpc.http2.min_recv_ping_interval_without_data_ms", "grpc.http2.min_time_between_pings_ms",
-    "grpc.http2.write_buffer_size", "grpc.http2_scheme", 
+    "grpc.http2.write_buffer_size", "grpc.http2_scheme",
     "grpc.initial_reconnect_backoff_ms", "grpc.keepalive_permit_without_calls",
     "grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms",
     "grpc.max_channel_trace_event_memory_per_node", "grpc.max_concurrent_streams",

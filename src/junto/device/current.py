@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,23 @@ from junto.errors import SessionError
 if TYPE_CHECKING:
     from junto.device.session import Session
 
+CONFIG_VARIABLE = "JUNTO_CONFIG"
+
 _lock = threading.Lock()
 _current: Session | None = None
 
 
 def current() -> Session:
-    """The current session.
+    """The current session. Under ``junto run`` a script that never calls `init` gets one here.
 
     Raises:
         SessionError: there is none.
     """
     session = _current
+    if session is None and os.environ.get(CONFIG_VARIABLE):
+        from junto.device.session import init
+
+        return init()
     if session is None:
         raise SessionError(
             "there is no session yet",

@@ -20,9 +20,6 @@ from junto.program.program import Program
 
 log = logging.getLogger("junto.session")
 
-CONFIG_VARIABLE = "JUNTO_CONFIG"
-
-
 class Options(TypedDict, total=False):
     """Keyword arguments of `init`. `docs/reference/settings.md` explains each."""
 
@@ -187,7 +184,7 @@ def shutdown() -> None:
 
 def _with_preset(arguments: dict[str, Any]) -> dict[str, Any]:
     """`junto run` names a file for scripts that do not say who takes part."""
-    preset = os.environ.get(CONFIG_VARIABLE)
+    preset = os.environ.get(register.CONFIG_VARIABLE)
     says_who = any(arguments.get(key) for key in ("parties", "cluster_config", "config"))
     if preset and not says_who:
         return {**arguments, "config": preset}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 from junto.config.model import Mode, Settings
 from junto.execute.base import Executor
@@ -15,8 +16,9 @@ from junto.program.fault import Fault
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers
 from junto.program.program import Parts, Program
-from junto.program.report import choose_reporter
+from junto.program.report import Reporter, choose_reporter
 from junto.program.witness import LedgerWitness
+from junto.silo.api import Gateway
 from junto.wire.codec import policy_fingerprint
 from junto.wire.policy import Limits, WirePolicy
 
@@ -71,16 +73,15 @@ def _open_production(settings: Settings) -> Program:
     gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
     peers.attach(gateway.send_history)
     reporter = choose_reporter()
+    meet = _Meeting(settings, gateway, shared.witness, reporter)
     gateway.start()
-    try:
+    with ExitStack() as undo:
+        undo.callback(gateway.close)
         executor = _executor(settings, None)
-        run = gateway.meet(_meet_timeout(settings), lambda line: reporter.waiting(line, (0, 0)))
-    except BaseException:
-        gateway.close()
-        raise
-    finally:
-        reporter.over()
-    shared.witness.begin(run)
+        undo.callback(executor.shutdown, cancel=True)
+        if settings.wait_for_parties:
+            meet()
+        undo.pop_all()
     parts = Parts(
         executors={me: executor},
         exchange=BetweenSilos(me, gateway, executor, shared.office),
@@ -90,8 +91,28 @@ def _open_production(settings: Settings) -> Program:
         agreement=shared.agreement,
         fault=shared.fault,
         reporter=reporter,
+        meet=None if settings.wait_for_parties else meet,
     )
     return Program(settings, parts)
+
+
+class _Meeting:
+    """Awaits the other parties: at `init`, or at the first operation if one does not want to wait there."""
+
+    def __init__(
+        self, settings: Settings, gateway: Gateway, witness: LedgerWitness, reporter: Reporter
+    ) -> None:
+        self._timeout_s = settings.link.meet_timeout_s
+        self._gateway = gateway
+        self._witness = witness
+        self._reporter = reporter
+
+    def __call__(self) -> None:
+        try:
+            run = self._gateway.meet(self._timeout_s, lambda line: self._reporter.waiting(line, (0, 0)))
+        finally:
+            self._reporter.over()
+        self._witness.begin(run)
 
 
 class _Shared:
@@ -108,10 +129,6 @@ class _Shared:
             outstanding=Outstanding(),
             witness=self.witness,
         )
-
-
-def _meet_timeout(settings: Settings) -> float | None:
-    return settings.link.meet_timeout_s
 
 
 def _executors(settings: Settings) -> Mapping[str, Executor]:

@@ -68,7 +68,12 @@ class Peers(Events):
 
     def on_activity(self, party: str, activity: Activity) -> None:
         with self._lock:
-            self._known[party] = (activity, time.monotonic())
+            known = self._known.get(party)
+            if known is not None and activity.stamp.operation < known[0].stamp.operation:
+                newest = known[0]  # a value's stamp says where it was asked for, not where the party is
+            else:
+                newest = activity
+            self._known[party] = (newest, time.monotonic())
         if not self._agreement.agrees(party, activity.stamp):
             self.differs(party)
 

@@ -25,9 +25,7 @@ from junto.silo.api import Activity, Gateway, Stamp
 log = logging.getLogger("junto.program")
 
 ABORT_S = 2.0
-FLUSH_BEFORE_log = logging.getLogger("junto.program")
-
-ABORT_S = 1.0
+FLUSH_BEFORE_ABORT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,7 @@ class Parts:
         peers: listens to the gateway (without one, it hears nothing).
         agreement, fault: shared with `peers`.
         reporter: shows waits.
+        meet: meets the other parties, if that is still to be done.
     """
 
     executors: Mapping[str, Executor]
@@ -52,6 +51,7 @@ class Parts:
     agreement: Agreement
     fault: Fault
     reporter: Reporter
+    meet: Callable[[], None] | None = None
 
 
 class Program:
@@ -61,6 +61,7 @@ class Program:
         self.settings = settings
         self._parts = parts
         self._thread = threading.get_ident()
+        self._meet = parts.meet
         self._closed = False
         self._noted = False
         self._waiting = Waiting(
@@ -124,6 +125,7 @@ class Program:
                 fix="call devices from the main script only; inside a task, work on plain values",
             )
         parts = self._parts
+        self._meet_once()
         parts.fault.check()
         stamp, differing = parts.agreement.record(description, call_site())
         if parts.gateway is not None:
@@ -207,6 +209,11 @@ class Program:
             _quietly(partial(gateway.abort, abort_of(error, me), ABORT_S))
         self._close(cancel=True)
 
+    def _meet_once(self) -> None:
+        if self._meet is not None:
+            self._meet()
+            self._meet = None
+
     def _finish_work(self) -> None:
         outstanding = self._parts.office.outstanding
         while not outstanding.wait_idle(0.2):
@@ -220,6 +227,9 @@ class Program:
             parts.gateway.close()
         for executor in dict.fromkeys(parts.executors.values()):
             executor.shutdown(cancel=cancel)
+        parts.office.witness.close()
+        for edge in parts.office.witness.edges():
+            log.info("%s -> %s: %d values, %d bytes", edge.sender, edge.receiver, edge.values, edge.nbytes)
 
     def _explained(self, stamp: Stamp, party: str, call: Call) -> Call:
         return replace(call, explain=partial(self._parts.office.desk.explain, party, stamp))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from junto.config.model import Settings
-from junto.errors import JuntoError, PeerError
+from junto.config.model import Mode, Settings
+from junto.errors import JuntoError, PartyUnreachable, PeerError
 from junto.program.exchange import Passage, Witness
 from junto.program.fault import Fault
+from junto.silo.ledger import RECEIVED, SENT, Edge, Entry, Ledger
 from junto.wire.payload import Summary
 
 log = logging.getLogger("junto.program")
@@ -19,15 +20,67 @@ class LedgerWitness(Witness):
     def __init__(self, settings: Settings, fault: Fault) -> None:
         self._settings = settings
         self._fault = fault
+        self._ledger: Ledger | None = None
 
     def begin(self, run: bytes) -> None:
-        """The run has begun."""
+        """The run has begun: open the ledger.
+
+        Raises:
+            ConfigError: its file cannot be written.
+        """
+        settings = self._settings
+        party = settings.self_party or f"all parties ({settings.mode.value})"
+        self._ledger = Ledger(settings.ledger, settings.job_name, run.hex(), party)
+
+    def edges(self) -> list[Edge]:
+        """What crossed, by sender and receiver."""
+        return self._ledger.edges() if self._ledger is not None else []
+
+    def close(self) -> None:
+        """Everything is on disk."""
+        if self._ledger is not None:
+            self._ledger.close()
 
     def sent(self, passage: Passage, summary: Summary, nbytes: int) -> None:
-        """See Witness."""
+        self._record(SENT, passage, summary, nbytes)
 
     def received(self, passage: Passage, summary: Summary, nbytes: int) -> None:
-        """See Witness."""
+        # Where all parties live in one process, one line a crossing is enough.
+        if self._settings.mode is Mode.PRODUCTION:
+            self._record(RECEIVED, passage, summary, nbytes)
 
     def undelivered(self, passage: Passage, error: Exception) -> None:
-        """See Witness."""
+        link = self._settings.link
+        if isinstance(error, PeerError) and not isinstance(error, PartyUnreachable):
+            log.warning(
+                "value %d of operation %d %s was not delivered to %s: %s",
+                passage.index,
+                passage.stamp.operation,
+                passage.stamp.text,
+                passage.target,
+                error,
+            )
+        if link.sending_failure_handler is not None:
+            link.sending_failure_handler(error)
+        if link.exit_on_sending_failure and isinstance(error, JuntoError):
+            self._fault.set(error)
+
+    def _record(self, direction: str, passage: Passage, summary: Summary, nbytes: int) -> None:
+        if self._ledger is None:
+            return
+        stamp = passage.stamp
+        self._ledger.record(
+            Entry(
+                direction=direction,
+                operation=stamp.operation,
+                index=passage.index,
+                text=stamp.text,
+                site=stamp.site,
+                kind=passage.kind,
+                sender=passage.source,
+                receiver=passage.target,
+                type_name=summary.type_name,
+                shape=summary.shape,
+                nbytes=nbytes,
+            )
+        )

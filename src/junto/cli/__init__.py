@@ -1,0 +1,1 @@
+"""The command `junto`: thin over library functions; see `junto --help`."""

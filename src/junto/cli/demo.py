@@ -1,0 +1,32 @@
+"""`junto demo`: a real table, three parties, nothing to configure."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from junto.cli.output import Json, console, failing, terminable
+from junto.cli.simulate import Options, simulate
+from junto.cli.simulate_command import finish, printer
+from junto.errors import ConfigError
+
+SCRIPT = Path(__file__).with_name("demo_script.py")
+PARTIES = ("alice", "bob", "carol")
+_INTRODUCTION = """\
+Three parties, each a process of its own with its own certificate, mutual TLS on loopback.
+alice and bob hold different patients of scikit-learn's breast-cancer table, carol holds other
+measurements of all of them. Each computes statistics of what it has; only those leave it.
+"""
+
+
+def demo(json: Json = False) -> None:
+    """Three organisations compute joint statistics of a real table; ends with all that crossed an edge."""
+    with failing("demo", json), terminable():
+        if importlib.util.find_spec("sklearn") is None:
+            raise ConfigError("the demo's table comes with scikit-learn", fix="pip install scikit-learn")
+        if not json:
+            console().print(_INTRODUCTION, markup=False, soft_wrap=True)
+        # One core a party: three of them share this machine, and their tables are small.
+        quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        options = Options(show=printer(PARTIES, to_stderr=json), environment=quiet, timeout_s=120)
+        finish("demo", simulate(SCRIPT, PARTIES, options=options), json)

@@ -1,0 +1,48 @@
+"""The command `junto`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from typing import Annotated
+
+import typer
+
+from junto.cli.demo import demo
+from junto.cli.ledger import ledger
+from junto.cli.run import run
+from junto.cli.simulate_command import simulate_command
+
+app = typer.Typer(
+    name="junto",
+    help="Run one Python program together with organisations whose data you may not see.",
+    epilog="Exit codes: docs/reference/exit-codes.md",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(run)
+app.command("simulate")(simulate_command)
+app.command()(ledger)
+if importlib.util.find_spec("junto.cli.doctor"):
+    app.command()(importlib.import_module("junto.cli.doctor").doctor)
+if importlib.util.find_spec("junto.cli.certs"):
+    app.add_typer(importlib.import_module("junto.cli.certs").app, name="certs")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    """Print what is asked of the command itself."""
+    if version:
+        sys.stdout.write(f"junto {importlib.metadata.version('junto')}\n")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names, and end the process with its exit code."""
+    app(prog_name="junto")

@@ -1,0 +1,81 @@
+"""What every command prints, and how: rich at a terminal, plain text elsewhere, JSON on request."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from junto.cli.exit_codes import Terminated, exit_code_of
+from junto.errors import JuntoError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console for text: no colour in a file or with NO_COLOR, and there no line is cut to a width."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 200
+    return Console(stderr=stderr, highlight=False, width=width)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on one line of standard output."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """`error` as the `error` field of a command's JSON."""
+    if isinstance(error, JuntoError):
+        message, code, fix = error.message, error.code, error.fix
+    else:
+        message, code, fix = str(error), None, ""
+    return {"type": type(error).__name__, "code": code, "message": message, "fix": fix}
+
+
+@contextmanager
+def failing(command: str, as_json: bool) -> Iterator[None]:
+    """Turn an error of the library inside `command` into one message and its exit code.
+
+    Anything else is a defect of ours and keeps its traceback.
+    """
+    try:
+        yield
+    except (JuntoError, KeyboardInterrupt) as error:
+        code = exit_code_of(error)
+        if as_json:
+            print_json({"command": command, "exit_code": code, "error": describe(error)})
+        else:
+            text = str(error) if isinstance(error, JuntoError) else "interrupted"
+            console(stderr=True).print(f"junto {command}: {text}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(code) from None
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise `Terminated` here, so that what was started is also ended."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

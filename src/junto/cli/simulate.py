@@ -1,0 +1,313 @@
+"""Production mode on one machine: one process a party, mutual TLS, ephemeral certificates.
+
+`simulate` is the engine of `junto simulate` and `junto demo`, and tests use it as it is. It prints
+nothing itself: lines go to a callback as they come, everything else is in the result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from junto.cli import lifeline
+from junto.cli.crossings import Crossing, put_together
+from junto.cli.exit_codes import ExitCode, Terminated
+from junto.errors import ConfigError
+from junto.silo.ledger import Recorded, read
+
+AFTER_FAILURE_S = 20.0  # what the others have to notice a party's end by themselves
+AFTER_SIGNAL_S = lifeline.GRACE_S  # what a party has to end once it is told to
+LAST_WORDS_S = 2.0
+_TICK_S = 0.05
+# Ways to end that follow from another party's end: never the first failure if there is another.
+_ECHOES = (ExitCode.ABORTED, ExitCode.UNREACHABLE, ExitCode.TERMINATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line that a party printed, without its end. `error`: on standard error."""
+
+    party: str
+    text: str
+    error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to simulate.
+
+    Attributes:
+        show: called with each line as it comes, in the calling thread.
+        settings: further keys of `sf.init` for every party.
+        environment: added to the environment of every party.
+        timeout_s: after so many seconds everybody is told to end; None: no bound.
+    """
+
+    show: Callable[[Line], None] = lambda line: None
+    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationResult:
+    """How it went.
+
+    Attributes:
+        exit_codes: of each party; of one that a signal ended: minus the signal's number.
+        failed: the party whose failure came first and is no echo of another's; None: all went well.
+        stopped: why we told everybody to end (Ctrl-C, SIGTERM, `timeout_s`); None: nobody had to.
+        crossings: what crossed a silo's edge, each once, in the order of the operations.
+        seconds: from the first process's start to the last one's end.
+    """
+
+    exit_codes: Mapping[str, int]
+    failed: str | None
+    stopped: ExitCode | None
+    crossings: tuple[Crossing, ...]
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """For a command: why everybody was stopped, the first failure's code, or 0."""
+        if self.stopped is not None:
+            return self.stopped
+        if self.failed is None:
+            return ExitCode.OK
+        code = self.exit_codes[self.failed]
+        return 128 - code if code < 0 else code
+
+
+def simulate(
+    script: str | os.PathLike[str],
+    parties: Sequence[str],
+    arguments: Sequence[str] = (),
+    options: Options | None = None,
+) -> SimulationResult:
+    """Run `script` as all `parties` at once, each in a process of its own, and wait for the last.
+
+    Keys and certificates lie in a folder of mode 0700 that is removed at the end. Nobody is left
+    behind: what the parties started ends with them, and if this process is killed they end too.
+
+    Raises:
+        ConfigError: no such script, fewer than two parties, a name twice or unfit for a file name.
+    """
+    options = options or Options()
+    if not Path(script).is_file():
+        raise ConfigError(f"there is no script {os.fspath(script)!r}")
+    _check(parties)
+    with tempfile.TemporaryDirectory(prefix="junto-") as name:
+        folder = Path(name)
+        configs = _write_configs(folder, parties, Path(script).stem, options.settings)
+        started = time.monotonic()
+        with ExitStack() as stack:
+            group = _Group(options, stack.enter_context(lifeline.pipe()))
+            stack.callback(group.kill)
+            for party in parties:
+                group.start(party, [os.fspath(script), "--config", str(configs[party]), "--", *arguments])
+            stopped = group.watch()
+        seconds = time.monotonic() - started
+        crossings = put_together(_records(sorted(folder.glob("*.jsonl"))))
+    return SimulationResult(group.exit_codes, group.first_failure(), stopped, crossings, seconds)
+
+
+class _Group:
+    """The processes of one simulation and what they print."""
+
+    def __init__(self, options: Options, descriptor: int) -> None:
+        self._options = options
+        self._lifeline = descriptor
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._open_pipes = 0
+        self._quiet_at: float | None = None
+        self.exit_codes: dict[str, int] = {}  # in the order of their ends
+
+    def start(self, party: str, arguments: Sequence[str]) -> None:
+        """Start `junto run` for `party`, in a process group of its own: Ctrl-C reaches it through us only."""
+        environment = {**os.environ, **self._options.environment, lifeline.VARIABLE: str(self._lifeline)}
+        environment["PYTHONUNBUFFERED"] = "1"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "junto", "run", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            pass_fds=(self._lifeline,),
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+        self._processes[party] = process
+        for pipe, error in ((process.stdout, False), (process.stderr, True)):
+            if pipe is not None:
+                self._open_pipes += 1
+                threading.Thread(target=self._read, args=(party, pipe, error), daemon=True).start()
+
+    def watch(self) -> ExitCode | None:
+        """Show lines until all have ended; why everybody had to be told to end, if so."""
+        timeout_s = self._options.timeout_s
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        stopped: ExitCode | None = None
+        told: signal.Signals | None = None
+        while self._alive() or self._still_talking():
+            try:
+                self._show_lines()
+                if self._reap() and self.first_failure() is not None and told is None:
+                    deadline = _earlier(deadline, time.monotonic() + AFTER_FAILURE_S)
+                if deadline is not None and time.monotonic() > deadline:
+                    if stopped is None and told is None and self.first_failure() is None:
+                        stopped = ExitCode.UNREACHABLE
+                    told = signal.SIGTERM if told is None else signal.SIGKILL
+                    deadline = time.monotonic() + AFTER_SIGNAL_S
+                    self._tell(told)
+            except KeyboardInterrupt as interrupt:
+                # Once: as a person would at each party. Again: no more patience.
+                terminated = isinstance(interrupt, Terminated)
+                stopped = ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+                told = signal.SIGINT if told is None else signal.SIGKILL
+                deadline = time.monotonic() + AFTER_SIGNAL_S
+                self._tell(told)
+        return stopped
+
+    def first_failure(self) -> str | None:
+        """The party that failed first, preferring causes to their echoes."""
+        failed = [party for party, code in self.exit_codes.items() if code != 0]
+        causes = [party for party in failed if self.exit_codes[party] not in _ECHOES]
+        return next(iter(causes or failed), None)
+
+    def kill(self) -> None:
+        """End at once whoever still runs, and wait for them."""
+        self._tell(signal.SIGKILL)
+        for party in self._alive():
+            self._processes[party].wait()
+
+    def _still_talking(self) -> bool:
+        """Whether lines of parties that have ended may still come; not for long.
+
+        A daemon that left its process group (as Ray's do) can hold a pipe for ever.
+        """
+        if self._quiet_at is None:
+            self._quiet_at = time.monotonic() + LAST_WORDS_S
+        return self._open_pipes > 0 and time.monotonic() < self._quiet_at
+
+    def _alive(self) -> list[str]:
+        return [party for party in self._processes if party not in self.exit_codes]
+
+    def _reap(self) -> bool:
+        """Note who has ended, and end what they left in their process groups; whether anybody has."""
+        ended = False
+        for party in self._alive():
+            process = self._processes[party]
+            # Looked at before it is reaped: until then its number, and so its group's, is not used anew.
+            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                _signal_group(process.pid, signal.SIGKILL)
+                self.exit_codes[party] = process.wait()
+                ended = True
+        return ended
+
+    def _tell(self, number: signal.Signals) -> None:
+        for party in self._alive():
+            if number == signal.SIGKILL:
+                _signal_group(self._processes[party].pid, number)
+            else:
+                self._processes[party].send_signal(number)
+
+    def _read(self, party: str, pipe: IO[str], error: bool) -> None:
+        with pipe:
+            for text in pipe:
+                self._lines.put(Line(party, text.rstrip("\r\n"), error))
+        self._lines.put(None)
+
+    def _show_lines(self) -> None:
+        """Show what there is; wait a moment if there is nothing."""
+        wait = True
+        while True:
+            try:
+                line = self._lines.get(timeout=_TICK_S) if wait else self._lines.get_nowait()
+            except queue.Empty:
+                return
+            wait = False
+            if line is None:
+                self._open_pipes -= 1
+            else:
+                self._options.show(line)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # nobody is left in it
+        os.killpg(group, number)
+
+
+def _earlier(one: float | None, other: float) -> float:
+    return other if one is None else min(one, other)
+
+
+def _check(parties: Sequence[str]) -> None:
+    if len(parties) < 2:
+        raise ConfigError("a simulation needs at least two parties", fix="for example --parties alice,bob")
+    if len(set(parties)) != len(parties):
+        raise ConfigError(f"a party is named twice in {', '.join(parties)}")
+    for party in parties:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", party):
+            raise ConfigError(
+                f"{party!r} cannot be simulated: its name is also a file's and a certificate's",
+                fix="use letters, digits, '-', '_' and '.', beginning with a letter or digit",
+            )
+
+
+def _write_configs(
+    folder: Path, parties: Sequence[str], job: str, settings: Mapping[str, str | int | float | bool]
+) -> dict[str, Path]:
+    """One TOML file a party, with its key in it: mode 0600 from its first moment."""
+    from junto.silo.certificates import ephemeral, write_new
+
+    addresses = dict(zip(parties, _free_ports(len(parties)), strict=True))
+    configs = {}
+    for party, tls in ephemeral(parties).items():
+        top = {
+            "job_name": job,
+            "require_tls": True,
+            "ledger": f"{party}.jsonl",
+            "meet_timeout_s": 120,
+            **settings,
+        }
+        lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
+        lines += ["[cluster_config]", f"self_party = {json.dumps(party)}"]
+        for name, port in addresses.items():
+            lines += [f"[cluster_config.parties.{json.dumps(name)}]", f'address = "127.0.0.1:{port}"']
+        lines += ["[tls_config]"]
+        lines += [f"{key} = {json.dumps(getattr(tls, key).decode())}" for key in ("ca_cert", "cert", "key")]
+        configs[party] = folder / f"{party}.toml"
+        write_new(configs[party], "\n".join(lines).encode(), private=True)
+    return configs
+
+
+def _records(ledgers: Sequence[Path]) -> Iterator[Recorded]:
+    """What the parties wrote down; the last line of one that was killed may be half a line."""
+    for path in ledgers:
+        with suppress(ConfigError):
+            yield from read(path)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Loopback ports that are free now, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

@@ -1,0 +1,99 @@
+"""`junto simulate`: the engine of `junto.cli.simulate`, with a person in front of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from junto.cli.crossings import as_json, show
+from junto.cli.exit_codes import ExitCode
+from junto.cli.output import Json, console, failing, print_json, terminable
+from junto.cli.simulate import Line, Options, SimulationResult, simulate
+
+_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red")
+
+
+def simulate_command(
+    script: Annotated[Path, typer.Argument(help="The script; every party runs the same.")],
+    parties: Annotated[str, typer.Option("--parties", "-p", help="Their names: alice,bob,carol")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="The script's own, after --.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="End everybody after so many seconds.")] = None,
+    json: Json = False,
+) -> None:
+    """Run SCRIPT in production mode on this machine: a process a party, mutual TLS, throw-away certificates.
+
+    Ends with everything that crossed a silo's edge. With --json the parties' lines go to standard error.
+    """
+    names = [name.strip() for name in parties.split(",") if name.strip()]
+    with failing("simulate", json), terminable():
+        options = Options(show=printer(names, to_stderr=json), timeout_s=timeout)
+        result = simulate(script, names, arguments or (), options)
+        finish("simulate", result, json)
+
+
+def printer(parties: Sequence[str], *, to_stderr: bool = False) -> Callable[[Line], None]:
+    """Prints lines with their party in front, coloured at a terminal; errors to standard error."""
+    from rich.text import Text
+
+    width = max(map(len, parties), default=0)
+    colours = {party: _COLOURS[index % len(_COLOURS)] for index, party in enumerate(parties)}
+    consoles = {False: console(stderr=to_stderr), True: console(stderr=True)}
+
+    def show_line(line: Line) -> None:
+        target = consoles[line.error]
+        prefix = line.party.ljust(width)
+        if target.is_terminal:
+            text = Text.assemble((f"{prefix} │ ", colours[line.party]), Text.from_ansi(line.text))
+            target.print(text, soft_wrap=True)
+        else:
+            target.file.write(f"{prefix} | {line.text}\n")
+            target.file.flush()
+
+    return show_line
+
+
+def finish(command: str, result: SimulationResult, json: bool) -> None:
+    """Print how it went and end with its exit code.
+
+    Raises:
+        typer.Exit: always.
+    """
+    if json:
+        print_json(summary(command, result))
+        raise typer.Exit(result.exit_code)
+    sys.stdout.flush()
+    out = console()
+    if result.crossings:
+        out.print()
+        show(result.crossings, out)
+    outcome = _outcome(result)
+    out.print(outcome, style="green" if result.exit_code == ExitCode.OK else "red", markup=False)
+    raise typer.Exit(result.exit_code)
+
+
+def summary(command: str, result: SimulationResult) -> dict[str, Any]:
+    """The result as JSON."""
+    return {
+        "command": command,
+        "exit_code": int(result.exit_code),
+        "failed": result.failed,
+        "parties": dict(result.exit_codes),
+        "seconds": round(result.seconds, 3),
+        "crossings": [as_json(crossing) for crossing in result.crossings],
+    }
+
+
+def _outcome(result: SimulationResult) -> str:
+    if result.stopped is not None:
+        return f"stopped after {result.seconds:.1f} s: {result.stopped.meaning}"
+    if result.failed is None:
+        return f"all {len(result.exit_codes)} parties are done in {result.seconds:.1f} s"
+    code = result.exit_codes[result.failed]
+    if code < 0:
+        return f"{result.failed} was ended by signal {-code}"
+    meaning = ExitCode(code).meaning if code in set(ExitCode) else "the script's own code"
+    return f"{result.failed} failed first: {meaning} (exit code {code})"

@@ -1,0 +1,1 @@
+"""Between silos: identity, probe, handshake, gateway. The only importer of grpc."""

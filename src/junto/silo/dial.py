@@ -1,0 +1,163 @@
+"""Name resolution and TCP with a deadline, and every cause for which a probe can fail."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from junto.config.model import Address
+
+Socket: TypeAlias = socket.socket
+Place: TypeAlias = tuple[int, Any]
+"""Address family and the socket address in it."""
+
+
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+"""A client's connection preface and an empty SETTINGS frame (RFC 9113, section 3.4)."""
+
+
+class Cause(enum.StrEnum):
+    """Why a rung failed. The words are stable: they stand in `--json` and in status lines."""
+
+    NAME_NOT_FOUND = "name-not-found"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    UNREACHABLE = "unreachable"
+    SILENT = "silent"
+    CLOSED = "closed"
+    PLAINTEXT_PEER = "plaintext-peer"
+    TLS_PEER = "tls-peer"
+    TLS_VERSION = "tls-version"
+    HANDSHAKE = "handshake"
+    UNTRUSTED = "untrusted"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    WRONG_PARTY = "wrong-party"
+    OWN_CERTIFICATE_REFUSED = "own-certificate-refused"
+    NO_HTTP2 = "no-http2"
+
+
+class Failed(Exception):
+    """A rung does not hold: why, in a sentence, and what to do. Stays inside the probe."""
+
+    def __init__(self, cause: Cause, text: str, fix: str = "") -> None:
+        super().__init__(text)
+        self.cause = cause
+        self.text = text
+        self.fix = fix
+
+
+def server_name(party: str) -> str | None:
+    """The name to announce in the handshake (SNI); None where the party's name cannot be one."""
+    try:
+        ipaddress.ip_address(party)
+    except ValueError:
+        pass
+    else:
+        return None
+    try:
+        party.encode("idna")
+    except UnicodeError:
+        return None
+    return party
+
+
+def resolve(address: Address, timeout_s: float) -> tuple[str, list[Place]]:
+    """The socket addresses of a host, and the sentence for it.
+
+    The system's resolver knows no deadline, so it runs in a thread of its own that is left behind if
+    it does not answer. Raises Failed.
+    """
+    found: list[list[Place]] = []
+    problem: list[OSError] = []
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+            found.append([(family, place) for family, _, _, _, place in answers])
+        except (OSError, UnicodeError) as error:
+            problem.append(error if isinstance(error, OSError) else OSError(str(error)))
+
+    if _is_literal(address.host):
+        ask()
+    else:
+        thread = threading.Thread(target=ask, name="junto-resolve", daemon=True)
+        thread.start()
+        thread.join(timeout_s)
+    fix = "check the host's spelling in cluster_config, or add it to the name server or /etc/hosts"
+    if problem:
+        reason = problem[0].strerror or "no answer"
+        raise Failed(
+            Cause.NAME_NOT_FOUND, f"the name {address.host} is not found ({reason})", fix
+        ) from problem[0]
+    if not found or not found[0]:
+        raise Failed(Cause.NAME_NOT_FOUND, f"the name server did not answer for {address.host}", fix)
+    places = list(dict.fromkeys(found[0]))
+    hosts = ", ".join(str(place[0]) for _, place in places)
+    return hosts if hosts == address.host else f"{address.host} is {hosts}", places
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def connect(
+    address: Address, places: list[Place], party: str, left: Callable[[], float]
+) -> tuple[str, tuple[Place, Socket, float]]:
+    """Connect to the first place that accepts: it, the socket, and the time it took. Raises Failed."""
+    refusal: OSError | None = None
+    for index, place in enumerate(places):
+        share = left() / (len(places) - index)
+        start = time.monotonic()
+        try:
+            connection = open_socket(place, share)
+        except OSError as error:
+            refusal = refusal if isinstance(refusal, ConnectionRefusedError) else error
+            continue
+        rtt_s = time.monotonic() - start
+        return f"port {address.port} accepts connections", (place, connection, rtt_s)
+    raise _of_connect(refusal, address, party) from refusal
+
+
+def open_socket(place: Place, timeout_s: float) -> Socket:
+    """A connected TCP socket. Raises OSError."""
+    family, where = place
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout_s)
+        connection.connect(where)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _of_connect(error: OSError | None, address: Address, party: str) -> Failed:
+    if isinstance(error, ConnectionRefusedError):
+        return Failed(
+            Cause.REFUSED,
+            f"connection refused: nobody listens on port {address.port}",
+            f"start {party}'s program, or correct the port",
+        )
+    if isinstance(error, TimeoutError):
+        return Failed(
+            Cause.FILTERED,
+            f"no answer from port {address.port}: a firewall drops the packets, or the host is down",
+            f"let {party}'s firewall accept TCP port {address.port} from this machine",
+        )
+    if error is not None and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+        return Failed(
+            Cause.UNREACHABLE, f"no route to {address.host}", "check the address and this machine's network"
+        )
+    reason = (error.strerror if error else None) or "unknown reason"
+    return Failed(Cause.UNREACHABLE, f"no connection to port {address.port}: {reason}", "check the address")

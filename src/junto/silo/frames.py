@@ -1,0 +1,301 @@
+"""What travels on a stream between two parties: bytes in, frames out, and back. No I/O.
+
+A pair has two streams, one dialled by each side. On a stream the dialler's values go forward and their
+acknowledgements back. A message is one of
+
+    0x00 + MessagePack list of control frames     (several frames queued together leave in one message)
+    0x01 + transfer (u64) + offset (u64) + bytes  (a chunk of a large value, big endian)
+
+`FORWARD` and `BACK` are the closed sets of frames for each direction; `open_message` checks everything that
+can be checked without knowing the state: types, unknown fields, lengths, ranges.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from junto.errors import ProtocolViolation
+from junto.silo.api import Abort, Activity, Failure, Key, Stamp
+
+PROTOCOL = 1
+CHUNK_BYTES = 1 << 20
+INLINE_BYTES = 64 << 10
+BATCH_BYTES = 256 << 10
+MESSAGE_BYTES = CHUNK_BYTES + INLINE_BYTES
+NONCE_BYTES = 16
+TEXT_CHARS = 500
+DETAIL_CHARS = 16_000
+HISTORY_STAMPS = 256
+
+_F = TypeVar("_F", bound="Frame")
+_CONTROL, _CHUNK = b"\x00", b"\x01"
+_CHUNK_HEADER = struct.Struct(">cQQ")
+
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Short = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=4_000)]
+Long = Annotated[str, Meta(max_length=DETAIL_CHARS)]
+Nonce = Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+
+
+class Frame(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Base of all control frames."""
+
+
+class Hello(Frame, tag=1):
+    """Who we are and what must be equal. First on every stream, and the answer to it.
+
+    Attributes:
+        protocol: version of this file's law.
+        party: the sender's name; must be the one its certificate names.
+        job: name of the job.
+        parties: all parties, sorted.
+        facts: settings that must be equal, one readable line each.
+        versions: of junto, Python and so on; for a person, differences are allowed.
+        nonce: this start of this party.
+    """
+
+    protocol: Count
+    party: Short
+    job: Short
+    parties: Annotated[tuple[Short, ...], Meta(max_length=1000)]
+    facts: Annotated[dict[Short, Text], Meta(max_length=2000)]
+    versions: Annotated[dict[Short, Short], Meta(max_length=50)]
+    nonce: Nonce
+
+
+class Refused(Frame, tag=2):
+    """The stream is not accepted. `final`: it never will be, for the reason in `cause`."""
+
+    kind: Short
+    cause: Long
+    final: bool
+
+
+class Resume(Frame, tag=3):
+    """Open the stream for values of this run."""
+
+    run: Nonce
+
+
+class Resumed(Frame, tag=4):
+    """The stream is open; this is what has arrived on earlier ones.
+
+    Attributes:
+        below: every transfer with a smaller number is settled.
+        also: settled transfers from `below` on, as ranges (first, last).
+        partial: (transfer, bytes) of values that have arrived in part and are still wanted.
+        position: number of the receiver's newest operation.
+    """
+
+    below: Count
+    also: tuple[tuple[Count, Count], ...]
+    partial: tuple[tuple[Count, Count], ...]
+    position: Count
+
+
+class Value(Frame, tag=5):
+    """A small value, whole."""
+
+    transfer: Count
+    key: Key
+    stamp: Stamp
+    payload: memoryview
+
+
+class Offer(Frame, tag=6):
+    """A large value; its chunks follow once it is accepted."""
+
+    transfer: Count
+    key: Key
+    stamp: Stamp
+    nbytes: Count
+
+
+class Failed(Frame, tag=7):
+    """There is no value: the operation failed at its owner."""
+
+    transfer: Count
+    key: Key
+    stamp: Stamp
+    failure: Failure
+
+
+class Accept(Frame, tag=8):
+    """Send the chunks of this transfer, from its start."""
+
+    transfer: Count
+
+
+class Ack(Frame, tag=9):
+    """What has arrived.
+
+    Attributes:
+        settled: transfers that have arrived completely.
+        partial: (transfer, bytes) of those under way.
+        position: number of the receiver's newest operation.
+    """
+
+    settled: tuple[Count, ...]
+    partial: tuple[tuple[Count, Count], ...]
+    position: Count
+
+
+class Declined(Frame, tag=10):
+    """This transfer is not taken and never will be."""
+
+    transfer: Count
+    cause: Text
+
+
+class Heartbeat(Frame, tag=11):
+    """We are alive, and this is what we do."""
+
+    activity: Activity
+
+
+class Ending(Frame, tag=12):
+    """The sender ends the run for all."""
+
+    abort: Abort
+
+
+class History(Frame, tag=13):
+    """The programs differ: the sender's latest operations, oldest first."""
+
+    stamps: Annotated[tuple[Stamp, ...], Meta(max_length=HISTORY_STAMPS)]
+
+
+class Bye(Frame, tag=14):
+    """The sender has finished, and this many transfers of its were settled."""
+
+    transfers: Count
+
+
+class Noted(Frame, tag=15):
+    """Answer to Ending (what = "ending") and Bye ("bye")."""
+
+    what: Short
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a large value."""
+
+    transfer: int
+    offset: int
+    data: memoryview
+
+
+Either: TypeAlias = Heartbeat | Ending | History | Bye | Noted
+Forward: TypeAlias = Hello | Resume | Value | Offer | Failed | Either
+Back: TypeAlias = Hello | Refused | Resumed | Accept | Ack | Declined | Either
+
+_ENCODER = msgspec.msgpack.Encoder()
+FORWARD = msgspec.msgpack.Decoder(list[Forward])
+BACK = msgspec.msgpack.Decoder(list[Back])
+
+
+def pack(frames: Sequence[Frame]) -> bytes:
+    """One message of control frames."""
+    return _CONTROL + _ENCODER.encode(frames)
+
+
+def pack_chunk(transfer: int, offset: int, pieces: Iterable[memoryview]) -> bytes:
+    """One message with a chunk; the one copy that a large value undergoes at its sender."""
+    return b"".join((_CHUNK_HEADER.pack(_CHUNK, transfer, offset), *pieces))
+
+
+def open_forward(message: bytes) -> list[Forward] | Chunk:
+    """Parse a message of the dialler. Raises ProtocolViolation."""
+    if message[:1] == _CHUNK and len(message) > _CHUNK_HEADER.size:
+        _, transfer, offset = _CHUNK_HEADER.unpack_from(message)
+        return Chunk(transfer, offset, memoryview(message)[_CHUNK_HEADER.size :])
+    return _open(message, FORWARD)
+
+
+def open_back(message: bytes) -> list[Back]:
+    """Parse a message of the dialled side. Raises ProtocolViolation."""
+    return _open(message, BACK)
+
+
+def _open(message: bytes, decoder: msgspec.msgpack.Decoder[list[_F]]) -> list[_F]:
+    if message[:1] != _CONTROL:
+        raise ProtocolViolation("a message begins with neither of the two known bytes")
+    try:
+        frames = decoder.decode(memoryview(message)[1:])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolViolation("a message does not parse as control frames of this direction") from error
+    for frame in frames:
+        _check(frame)
+    return frames
+
+
+def _check(frame: Frame) -> None:
+    """The bounds of the structures that the frames share with the program (`silo.api` has none)."""
+    match frame:
+        case Value() | Offer() | Failed():
+            _check_stamp(frame.stamp)
+            if frame.key.operation < 0 or not 0 <= frame.key.index < 1 << 31:
+                raise ProtocolViolation("a value's key is out of range")
+            if isinstance(frame, Value) and len(frame.payload) > INLINE_BYTES:
+                raise ProtocolViolation("a small value is larger than small values are")
+            if isinstance(frame, Failed) and _longest(frame.failure) > DETAIL_CHARS:
+                raise ProtocolViolation("a failure's text is too long")
+        case Heartbeat():
+            _check_stamp(frame.activity.stamp)
+            if len(frame.activity.busy) > 4 * TEXT_CHARS or len(frame.activity.waiting_for) > 1000:
+                raise ProtocolViolation("a heartbeat's text is too long")
+            if any(len(party) > TEXT_CHARS for party in frame.activity.waiting_for):
+                raise ProtocolViolation("a heartbeat's text is too long")
+        case Ending() if len(frame.abort.kind) > TEXT_CHARS or len(frame.abort.message) > DETAIL_CHARS:
+            raise ProtocolViolation("an abort's text is too long")
+        case History():
+            for stamp in frame.stamps:
+                _check_stamp(stamp)
+        case _:
+            return
+
+
+def _check_stamp(stamp: Stamp) -> None:
+    if not 0 <= stamp.operation < 1 << 63 or len(stamp.digest) > 64:
+        raise ProtocolViolation("a stamp is out of range")
+    if len(stamp.text) > TEXT_CHARS or len(stamp.site) > TEXT_CHARS:
+        raise ProtocolViolation("a stamp's text is too long")
+
+
+def _longest(failure: Failure) -> int:
+    return max(len(text) for text in msgspec.structs.astuple(failure) if isinstance(text, str))
+
+
+def clip_stamp(stamp: Stamp) -> Stamp:
+    """`stamp` with texts short enough to travel."""
+    if len(stamp.text) <= TEXT_CHARS and len(stamp.site) <= TEXT_CHARS:
+        return stamp
+    return Stamp(stamp.operation, stamp.digest, stamp.text[:TEXT_CHARS], stamp.site[-TEXT_CHARS:])
+
+
+def clip_activity(activity: Activity) -> Activity:
+    """`activity` with texts short enough to travel."""
+    return Activity(
+        clip_stamp(activity.stamp), activity.waiting_for, activity.waiting_on, activity.busy[: 4 * TEXT_CHARS]
+    )
+
+
+def clip_failure(failure: Failure) -> Failure:
+    """`failure` with texts short enough to travel; of a long detail the end is the useful part."""
+    texts = [
+        text[-DETAIL_CHARS:] if isinstance(text, str) else text for text in msgspec.structs.astuple(failure)
+    ]
+    return Failure(*texts)
+
+
+def clip_abort(abort: Abort) -> Abort:
+    """`abort` with texts short enough to travel."""
+    return Abort(abort.kind[:TEXT_CHARS], abort.message[:DETAIL_CHARS])

@@ -1,0 +1,270 @@
+"""The ledger: one line for every value that crosses this silo's edge, chained by hashes.
+
+A ledger is a file of JSON lines. The first line of a run is its genesis (job, run, party); every
+line carries the SHA-256 of the line before it, so that a line that is changed, removed or put in
+later breaks the chain from there on. Both sides of a crossing write it; two ledgers of one run can be laid
+side by side. A later run with the same file continues the chain.
+
+The ledger says what crossed (operation, call site, parties, kind, type, shape, size), never its content.
+Entries are written by a thread of its own; `close` waits until they are on disk.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from junto.errors import ConfigError
+
+ZERO = "0" * 64
+SENT, RECEIVED = "sent", "received"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One crossing, as one side saw it.
+
+    Attributes:
+        direction: ``sent`` or ``received``.
+        operation: number of the operation that asked for it; `index`: which value of it.
+        site: call site of that operation, ``fit.py:31``.
+        kind: ``move``, ``reveal``, ``wait`` or ``barrier`` (the last two carry no data of anybody).
+        sender, receiver: parties.
+        type_name, shape: of the value.
+        nbytes: size on the wire.
+    """
+
+    direction: str
+    operation: int
+    index: int
+    text: str
+    site: str
+    kind: str
+    sender: str
+    receiver: str
+    type_name: str
+    shape: tuple[int, ...] | None
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry as it stands in a file.
+
+    Attributes:
+        number: line number in its file, from 1.
+        time: UTC, ISO 8601.
+        job, run, party: of the genesis above it.
+    """
+
+    number: int
+    time: str
+    job: str
+    run: str
+    party: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether a ledger's chain holds: `broken` is the first line that does not fit (None: all do)."""
+
+    lines: int
+    broken: int | None
+    cause: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the chain holds from the first line to the last."""
+        return self.broken is None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What crossed from one party to another: number of values and bytes."""
+
+    sender: str
+    receiver: str
+    values: int
+    nbytes: int
+
+
+class Ledger:
+    """Writes one run's entries.
+
+    Args:
+        path: the file (created with mode 0600, else continued), or None: the entries are only counted.
+        job, run, party: what the genesis says; `run` in hex.
+
+    Raises:
+        ConfigError: the file cannot be written, or is no ledger.
+    """
+
+    def __init__(self, path: str | None, job: str, run: str, party: str) -> None:
+        self._edges: dict[tuple[str, str], list[int]] = {}
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[dict[str, Any] | None] | None = None
+        self._thread: threading.Thread | None = None
+        if path is None:
+            return
+        descriptor, previous = _open(path)
+        genesis = {"genesis": 1, "time": _now(), "job": job, "run": run, "party": party}
+        self._queue = queue.SimpleQueue()
+        self._queue.put(genesis)
+        self._thread = threading.Thread(
+            target=self._write, args=(descriptor, previous), name="junto-ledger", daemon=True
+        )
+        self._thread.start()
+
+    def record(self, entry: Entry) -> None:
+        """Note one crossing; returns at once."""
+        with self._lock:
+            edge = self._edges.setdefault((entry.sender, entry.receiver), [0, 0])
+            edge[0] += 1
+            edge[1] += entry.nbytes
+        if self._queue is not None:
+            self._queue.put({"time": _now(), **asdict(entry)})
+
+    def edges(self) -> list[Edge]:
+        """What crossed so far, by sender and receiver."""
+        with self._lock:
+            return [Edge(*parties, *counts) for parties, counts in sorted(self._edges.items())]
+
+    def close(self) -> None:
+        """Wait until everything is on disk. Idempotent."""
+        if self._queue is None or self._thread is None:
+            return
+        self._queue.put(None)
+        self._thread.join()
+        self._queue = None
+
+    def _write(self, descriptor: int, previous: str) -> None:
+        entries = self._queue
+        if entries is None:
+            return
+        with os.fdopen(descriptor, "ab") as file:
+            while (fields := entries.get()) is not None:
+                line = _line(fields, previous)
+                previous = _hash(line)
+                file.write(line + b"\n")
+                if entries.empty():
+                    file.flush()
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def read(path: str | os.PathLike[str]) -> Iterator[Recorded]:
+    """The entries of a ledger, in order; the chain is not checked (see `verify`).
+
+    Raises:
+        ConfigError: it cannot be read, or a line is no ledger's.
+    """
+    genesis: dict[str, Any] = {}
+    for number, line in enumerate(_lines(path), 1):
+        fields = _parse(path, number, line)
+        if "genesis" in fields:
+            genesis = fields
+            continue
+        try:
+            yield _recorded(number, fields, genesis)
+        except (KeyError, TypeError) as error:
+            raise _no_ledger(path, number) from error
+
+
+def verify(path: str | os.PathLike[str]) -> Verification:
+    """Follow the chain of hashes through a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    previous, number = ZERO, 0
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            fields = json.loads(line)
+            said = fields["previous"]
+        except (ValueError, KeyError, TypeError):
+            return Verification(number, number, "it is no line of a ledger")
+        if said != previous:
+            return Verification(number, number, "it does not follow from the line before it")
+        previous = _hash(line)
+    return Verification(number, None)
+
+
+def summarise(entries: Iterable[Entry]) -> list[Edge]:
+    """Values and bytes from each party to each other."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for entry in entries:
+        edge = counts.setdefault((entry.sender, entry.receiver), [0, 0])
+        edge[0] += 1
+        edge[1] += entry.nbytes
+    return [Edge(*parties, *numbers) for parties, numbers in sorted(counts.items())]
+
+
+def _open(path: str) -> tuple[int, str]:
+    try:
+        previous = ZERO
+        if os.path.exists(path) and os.path.getsize(path):
+            held = verify(path)
+            if not held.ok:
+                raise ConfigError(
+                    f"the ledger {path} is broken at line {held.broken}: {held.cause}",
+                    fix="keep it as evidence, and name another file",
+                )
+            *_, last = _lines(path)
+            previous = _hash(last)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), previous
+    except OSError as error:
+        raise ConfigError(f"the ledger {path} cannot be written: {error.strerror}") from error
+
+
+def _lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    try:
+        with Path(path).open("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\n")
+    except OSError as error:
+        raise ConfigError(f"the ledger {os.fspath(path)} cannot be read: {error.strerror}") from error
+
+
+def _parse(path: str | os.PathLike[str], number: int, line: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise _no_ledger(path, number) from error
+    if not isinstance(fields, dict):
+        raise _no_ledger(path, number)
+    return fields
+
+
+def _recorded(number: int, fields: dict[str, Any], genesis: dict[str, Any]) -> Recorded:
+    shape = fields["shape"]
+    names = [name for name in Entry.__dataclass_fields__ if name != "shape"]
+    entry = Entry(**{name: fields[name] for name in names}, shape=None if shape is None else tuple(shape))
+    return Recorded(number, fields["time"], genesis["job"], genesis["run"], genesis["party"], entry)
+
+
+def _no_ledger(path: str | os.PathLike[str], number: int) -> ConfigError:
+    return ConfigError(
+        f"{os.fspath(path)} is no ledger: line {number} cannot be read",
+        fix="name a file that a run wrote (ledger=... in its settings)",
+    )
+
+
+def _line(fields: dict[str, Any], previous: str) -> bytes:
+    return json.dumps({**fields, "previous": previous}, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _hash(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,319 @@
+"""Our values on their way to one party. A state machine: events in, instructions out, no I/O.
+
+The law:
+
+* A value is sent once it lies within the receiver's window: its operation is at most `WINDOW` ahead of the
+  receiver's position, and at most `AHEAD` values lie ahead of that position. Values up to the position are
+  demanded: they always go. What must wait goes in the order of operations, so nobody waits for a value
+  that is stuck behind another one.
+* A transfer gets its number when it is first sent, and keeps it when it is sent again after a break.
+* A small value goes whole. A large one is offered, and its chunks follow once it is accepted, several
+  large ones in turn, at most `IN_FLIGHT_BYTES` of them unacknowledged.
+* After a break the receiver says what it has; the rest is sent again from there.
+"""
+
+from __future__ import annotations
+
+import enum
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from junto.silo.api import Failure, Key, Stamp
+from junto.silo.frames import (
+    BATCH_BYTES,
+    CHUNK_BYTES,
+    INLINE_BYTES,
+    Failed,
+    Frame,
+    Offer,
+    Resumed,
+    Value,
+)
+from junto.silo.story import Story
+from junto.wire.payload import Payload
+
+WINDOW = 1024
+AHEAD = 16_384
+IN_FLIGHT_BYTES = 32 << 20
+
+
+class State(enum.Enum):
+    """Of one transfer."""
+
+    HELD = "held"  # outside the receiver's window
+    READY = "ready"  # may go
+    SENT = "sent"  # whole, not acknowledged
+    OFFERED = "offered"
+    FLOWING = "flowing"  # accepted: its chunks go
+    OVER = "over"
+
+
+class Event(enum.Enum):
+    """What happens to a transfer."""
+
+    RELEASE = "release"
+    SEND = "send"
+    OFFER = "offer"
+    ACCEPT = "accept"
+    SETTLE = "settle"
+    BREAK = "break"
+    CONTINUE = "continue"
+
+
+TRANSITIONS: Mapping[tuple[State, Event], State] = {
+    (State.HELD, Event.RELEASE): State.READY,
+    (State.READY, Event.SEND): State.SENT,
+    (State.READY, Event.OFFER): State.OFFERED,
+    (State.READY, Event.SETTLE): State.OVER,  # sent before a break, and it had arrived
+    (State.READY, Event.CONTINUE): State.FLOWING,  # offered before a break, and it had arrived in part
+    (State.READY, Event.BREAK): State.READY,
+    (State.SENT, Event.SETTLE): State.OVER,
+    (State.SENT, Event.ACCEPT): State.FLOWING,  # no room for it then: now it is sent as chunks
+    (State.SENT, Event.BREAK): State.READY,
+    (State.OFFERED, Event.ACCEPT): State.FLOWING,
+    (State.OFFERED, Event.SETTLE): State.OVER,
+    (State.OFFERED, Event.BREAK): State.READY,
+    (State.FLOWING, Event.SETTLE): State.OVER,
+    (State.FLOWING, Event.BREAK): State.READY,
+}
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """One value on its way.
+
+    Attributes:
+        key, stamp, content: what is sent.
+        story: its state.
+        number: given at the first sending.
+        sent, acked: bytes of a large value.
+        chunks: the rest of its bytes, while it flows.
+    """
+
+    key: Key
+    stamp: Stamp
+    content: Payload | Failure
+    story: Story[State, Event] = field(default_factory=lambda: Story(TRANSITIONS, State.HELD))
+    number: int | None = None
+    sent: int = 0
+    acked: int = 0
+    chunks: Iterator[list[memoryview]] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the value; a failure has none."""
+        return self.content.nbytes if isinstance(self.content, Payload) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Instruction: send this part of a large value."""
+
+    transfer: int
+    offset: int
+    pieces: list[memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Instruction: the delivery of `key` is over; `cause` says why it was declined, if it was."""
+
+    key: Key
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """Instruction: so much of `key` is acknowledged."""
+
+    key: Key
+    nbytes: int
+
+
+Instruction: TypeAlias = Settled | Advanced
+
+
+class Outbox:
+    """See the module. Not thread-safe: its peer holds a lock."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, int, Transfer]] = []
+        self._ready: deque[Transfer] = deque()
+        self._flowing: deque[Transfer] = deque()
+        self._live: dict[int, Transfer] = {}
+        self._ahead: list[int] = []  # operations of the values that were released ahead of the position
+        self._pushed = 0
+        self._numbers = 0
+        self._settled = 0
+        self._position = 0
+        self._in_flight = 0
+        self._chunk_is_next = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way."""
+        return self._settled == self._pushed
+
+    @property
+    def numbers(self) -> int:
+        """How many transfers were begun."""
+        return self._numbers
+
+    @property
+    def unsettled(self) -> int:
+        """How many values are on their way."""
+        return self._pushed - self._settled
+
+    # Events.
+
+    def push(self, key: Key, stamp: Stamp, content: Payload | Failure) -> None:
+        """The program sends a value."""
+        self._pushed += 1
+        heapq.heappush(self._held, (key.operation, self._pushed, Transfer(key, stamp, content)))
+        self._release()
+
+    def position(self, operation: int) -> None:
+        """The receiver's program has come as far as `operation`."""
+        if operation <= self._position:
+            return
+        self._position = operation
+        while self._ahead and self._ahead[0] <= operation:
+            heapq.heappop(self._ahead)
+        self._release()
+
+    def accept(self, number: int) -> None:
+        """The receiver wants the chunks of a transfer."""
+        transfer = self._live.get(number)
+        if transfer is not None and transfer.story.state in (State.OFFERED, State.SENT):
+            self._flow(transfer, Event.ACCEPT, 0)
+
+    def acknowledge(self, number: int, nbytes: int) -> list[Instruction]:
+        """The receiver has the first `nbytes` of a transfer."""
+        transfer = self._live.get(number)
+        if transfer is None or transfer.story.state is not State.FLOWING:
+            return []
+        if not transfer.acked < nbytes <= transfer.sent:
+            return []
+        self._in_flight -= nbytes - transfer.acked
+        transfer.acked = nbytes
+        return [Advanced(transfer.key, nbytes)]
+
+    def settle(self, numbers: Iterable[int], cause: str | None = None) -> list[Instruction]:
+        """The receiver has these transfers (or has declined them: `cause`)."""
+        done: list[Instruction] = []
+        for number in numbers:
+            transfer = self._live.pop(number, None)
+            if transfer is None:
+                continue
+            if transfer.story.state is State.FLOWING:
+                self._in_flight -= transfer.sent - transfer.acked
+                if transfer in self._flowing:
+                    self._flowing.remove(transfer)
+            transfer.story.tell(Event.SETTLE)
+            transfer.chunks = None
+            self._settled += 1
+            done.append(Settled(transfer.key, cause))
+        return done
+
+    def interrupted(self) -> None:
+        """The stream is broken: nothing that is not acknowledged counts as sent."""
+        for number in sorted(self._live, reverse=True):
+            transfer = self._live[number]
+            if transfer.story.state is not State.READY:
+                transfer.story.tell(Event.BREAK)
+                transfer.chunks = None
+                self._ready.appendleft(transfer)
+        self._flowing.clear()
+        self._in_flight = 0
+
+    def resume(self, resumed: Resumed) -> list[Instruction]:
+        """A new stream is open; the receiver has said what it has."""
+        self.interrupted()
+        ranges = resumed.also
+        arrived = [
+            number
+            for number in self._live
+            if number < resumed.below or any(first <= number <= last for first, last in ranges)
+        ]
+        done = self.settle(arrived)
+        for number, nbytes in resumed.partial:
+            transfer = self._live.get(number)
+            if transfer is not None and transfer.story.state is State.READY and nbytes <= transfer.nbytes:
+                self._flow(transfer, Event.CONTINUE, nbytes)
+                done.append(Advanced(transfer.key, nbytes))
+        self._ready = deque(each for each in self._ready if each.story.state is State.READY)
+        self.position(resumed.position)
+        return done
+
+    # What to send next.
+
+    def take(self) -> list[Frame] | Outgoing | None:
+        """The next thing to send; small ones and a chunk in turn. None: nothing may be sent now."""
+        if self._chunk_is_next or not self._ready:
+            chunk = self._take_chunk()
+            if chunk is not None:
+                self._chunk_is_next = False
+                return chunk
+        self._chunk_is_next = True
+        return self._take_frames() or None
+
+    def _take_frames(self) -> list[Frame]:
+        frames: list[Frame] = []
+        size = 0
+        while self._ready and size < BATCH_BYTES and len(frames) < 1000:
+            transfer = self._ready.popleft()
+            frames.append(self._frame(transfer))
+            size += 200 + (transfer.nbytes if transfer.nbytes <= INLINE_BYTES else 0)
+        return frames
+
+    def _frame(self, transfer: Transfer) -> Frame:
+        if transfer.number is None:
+            transfer.number = self._numbers
+            self._numbers += 1
+            self._live[transfer.number] = transfer
+        number, key, stamp, content = transfer.number, transfer.key, transfer.stamp, transfer.content
+        if isinstance(content, Failure):
+            transfer.story.tell(Event.SEND)
+            return Failed(number, key, stamp, content)
+        if content.nbytes <= INLINE_BYTES:
+            transfer.story.tell(Event.SEND)
+            return Value(number, key, stamp, memoryview(b"".join(content.pieces)))
+        transfer.story.tell(Event.OFFER)
+        return Offer(number, key, stamp, content.nbytes)
+
+    def _take_chunk(self) -> Outgoing | None:
+        if not self._flowing or self._in_flight >= IN_FLIGHT_BYTES:
+            return None
+        transfer = self._flowing.popleft()
+        pieces = next(transfer.chunks or iter(()), None)
+        if pieces is None or transfer.number is None:
+            return self._take_chunk()
+        outgoing = Outgoing(transfer.number, transfer.sent, pieces)
+        size = sum(map(len, pieces))
+        transfer.sent += size
+        self._in_flight += size
+        if transfer.sent < transfer.nbytes:
+            self._flowing.append(transfer)
+        return outgoing
+
+    def _flow(self, transfer: Transfer, event: Event, start: int) -> None:
+        if not isinstance(transfer.content, Payload):
+            return
+        transfer.story.tell(event)
+        transfer.sent = transfer.acked = start
+        transfer.chunks = transfer.content.chunks(CHUNK_BYTES, start)
+        self._flowing.append(transfer)
+
+    def _release(self) -> None:
+        while self._held:
+            operation = self._held[0][0]
+            if operation > self._position:
+                if operation > self._position + WINDOW or len(self._ahead) >= AHEAD:
+                    return
+                heapq.heappush(self._ahead, operation)
+            transfer = heapq.heappop(self._held)[2]
+            transfer.story.tell(Event.RELEASE)
+            self._ready.append(transfer)

@@ -1,0 +1,276 @@
+"""The ladder below gRPC: why a party cannot be reached, rung by rung, each failure with its own cause.
+
+gRPC folds everything into UNAVAILABLE, so the gateway climbs this ladder before it dials, and `junto
+doctor` shows it:
+
+    resolve   the host's name has an address
+    tcp       something accepts connections there
+    tls       it speaks TLS 1.3 (or plaintext, where we do)
+    chain     its certificate is signed by a CA of ours and valid today
+    identity  the certificate names the party (`identity.accepted_name`)
+    http2     it takes our certificate too and greets as an HTTP/2 server
+
+Nothing is sent before the identity is settled except the TLS handshake; after it, HTTP/2's greeting.
+"""
+
+from __future__ import annotations
+
+import enum
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from junto.config.model import Address, PartySettings, TlsSettings
+from junto.errors import HandshakeRefused, IdentityError, PartyUnreachable, PeerError
+from junto.silo import dial, tlscause
+from junto.silo.dial import Cause, Failed
+from junto.silo.identity import accepted_name
+from junto.silo.tlscontext import client_context
+
+T = TypeVar("T")
+
+_SETTINGS = 4
+_IDENTITY_CAUSES = frozenset({Cause.UNTRUSTED, Cause.EXPIRED, Cause.NOT_YET_VALID, Cause.WRONG_PARTY})
+_PASSING_CAUSES = frozenset(
+    {Cause.NAME_NOT_FOUND, Cause.REFUSED, Cause.FILTERED, Cause.UNREACHABLE, Cause.SILENT, Cause.CLOSED}
+)
+
+
+class Rung(enum.StrEnum):
+    """The steps of the ladder, in order."""
+
+    RESOLVE = "resolve"
+    TCP = "tcp"
+    TLS = "tls"
+    CHAIN = "chain"
+    IDENTITY = "identity"
+    HTTP2 = "http2"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung that was tried: `cause` is None if it holds. `text` and `fix` are for a person."""
+
+    rung: Rung
+    text: str
+    cause: Cause | None = None
+    fix: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the rung holds."""
+        return self.cause is None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """What the ladder showed.
+
+    Attributes:
+        party, address: who was sought, and where.
+        steps: the rungs tried; only the last one can have failed.
+        certificate: the peer's certificate (DER) once its chain held; None in plaintext.
+        accepted_name: the name by which gRPC shall verify the peer; None in plaintext or on failure.
+        tls_version: such as "TLSv1.3"; None in plaintext or on failure.
+        rtt_s: one round trip (TCP's handshake), in seconds; None if it never connected.
+    """
+
+    party: str
+    address: Address
+    steps: tuple[Step, ...]
+    certificate: bytes | None = None
+    accepted_name: str | None = None
+    tls_version: str | None = None
+    rtt_s: float | None = None
+
+    @property
+    def failure(self) -> Step | None:
+        """The rung that failed, or None."""
+        return next((step for step in self.steps if not step.ok), None)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every rung holds."""
+        return self.failure is None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the failure may vanish by waiting (the peer is not up yet, the network is down)."""
+        return self.failure is not None and self.failure.cause in _PASSING_CAUSES
+
+    def error(self) -> PeerError | None:
+        """The failure as an exception, or None if every rung holds.
+
+        IdentityError for the peer's certificate, HandshakeRefused for what else waiting cannot heal,
+        PartyUnreachable for what may pass.
+        """
+        failure = self.failure
+        if failure is None:
+            return None
+        message = f"{self.party} at {self.address}: {failure.text}"
+        if self.may_pass:
+            return PartyUnreachable(message, party=self.party, fix=failure.fix)
+        kind = IdentityError if failure.cause in _IDENTITY_CAUSES else HandshakeRefused
+        error = kind(message, fix=failure.fix)
+        error.party = self.party
+        return error
+
+
+class _Ladder:
+    """Climbs for one party and remembers the steps; the first that fails ends the climb."""
+
+    def __init__(self, party: str, parties: Mapping[str, PartySettings], timeout_s: float) -> None:
+        self.party = party
+        self.parties = parties
+        self.ends = time.monotonic() + timeout_s
+        self.steps: list[Step] = []
+        self.certificate: bytes | None = None
+        self.name: str | None = None
+        self.version: str | None = None
+        self.rtt_s: float | None = None
+
+    def left(self) -> float:
+        """Seconds until the deadline, never 0 (which sockets take for "do not block")."""
+        return max(self.ends - time.monotonic(), 0.001)
+
+    def rung(self, rung: Rung, climb: Callable[[], tuple[str, T]]) -> T:
+        """Try one rung: `climb` returns its sentence and its result, or raises Failed."""
+        try:
+            text, result = climb()
+        except Failed as failed:
+            raise self._failed(rung, failed) from failed.__cause__
+        self.steps.append(Step(rung, text))
+        return result
+
+    def climb(self, tls: TlsSettings | None, address: Address) -> None:
+        """All rungs. Raises Failed."""
+        places = self.rung(Rung.RESOLVE, lambda: dial.resolve(address, self.left()))
+        place, plain, self.rtt_s = self.rung(
+            Rung.TCP, lambda: dial.connect(address, places, self.party, self.left)
+        )
+        with plain:
+            if tls is None:
+                self.rung(Rung.HTTP2, lambda: self._greet_in_plaintext(plain, place))
+                return
+            context = client_context(tls)
+            with self._handshake(context, plain, place, tls) as secured:
+                self.rung(Rung.IDENTITY, lambda: self._identify(secured))
+                self.rung(Rung.HTTP2, lambda: self._greet(secured))
+
+    def _handshake(
+        self, context: ssl.SSLContext, plain: dial.Socket, place: dial.Place, tls: TlsSettings
+    ) -> ssl.SSLSocket:
+        plain.settimeout(self.left() * 0.6)  # the rest is for finding out why, if it does not answer
+        try:
+            secured = context.wrap_socket(plain, server_hostname=dial.server_name(self.party))
+        except ssl.SSLCertVerificationError as error:
+            self.steps.append(Step(Rung.TLS, "speaks TLS 1.3"))
+            failed = tlscause.of_chain(error, tlscause.read_certificate(place, self.left()), tls.ca_cert)
+            raise self._failed(Rung.CHAIN, failed) from error
+        except (OSError, ssl.SSLError) as error:
+            raise self._failed(Rung.TLS, tlscause.of_handshake(error, place, self.left())) from error
+        self.version = secured.version()
+        self.steps.append(Step(Rung.TLS, f"speaks {self.version}"))
+        self.steps.append(Step(Rung.CHAIN, "its certificate is signed by our CA and valid today"))
+        return secured
+
+    def _failed(self, rung: Rung, failed: Failed) -> Failed:
+        self.steps.append(Step(rung, failed.text, failed.cause, failed.fix))
+        return failed
+
+    def _identify(self, secured: ssl.SSLSocket) -> tuple[str, None]:
+        der = secured.getpeercert(binary_form=True) or b""
+        try:
+            self.name = accepted_name(der, self.party, self.parties)
+        except IdentityError as error:
+            raise Failed(Cause.WRONG_PARTY, error.message, error.fix) from error
+        self.certificate = der
+        return f"its certificate names {self.party} ({self.name})", None
+
+    def _greet(self, secured: ssl.SSLSocket) -> tuple[str, None]:
+        if secured.selected_alpn_protocol() != "h2":
+            raise Failed(
+                Cause.NO_HTTP2,
+                "it speaks TLS but does not offer HTTP/2 (ALPN h2)",
+                "another service, or a proxy that ends TLS, answers at this address",
+            )
+        try:
+            answer = self._exchange_greetings(secured, self.left())
+        except (OSError, ssl.SSLError) as error:
+            raise tlscause.after_handshake(error) from error
+        if len(answer) < 9:
+            raise tlscause.after_handshake(None)
+        return self._settings(answer), None
+
+    def _greet_in_plaintext(self, plain: dial.Socket, place: dial.Place) -> tuple[str, None]:
+        try:
+            answer = self._exchange_greetings(plain, self.left() * 0.6)
+        except OSError:
+            answer = b""
+        if len(answer) < 9 or answer[0] == tlscause.ALERT_RECORD:
+            if tlscause.speaks_tls(place, self.left()):
+                raise Failed(
+                    Cause.TLS_PEER,
+                    "it expects TLS, but we have no tls_config",
+                    "give tls_config here, or remove it there",
+                )
+            raise Failed(
+                Cause.CLOSED,
+                "it accepts connections but does not greet as an HTTP/2 server",
+                "check that the address is the party's own and not another service's",
+            )
+        return self._settings(answer), None
+
+    @staticmethod
+    def _exchange_greetings(connection: dial.Socket, timeout_s: float) -> bytes:
+        ends = time.monotonic() + timeout_s
+        connection.settimeout(timeout_s)
+        connection.sendall(dial.HTTP2_GREETING)
+        answer = b""
+        while len(answer) < 9:
+            connection.settimeout(max(ends - time.monotonic(), 0.001))
+            part = connection.recv(9 - len(answer))
+            if not part:
+                break
+            answer += part
+        return answer
+
+    @staticmethod
+    def _settings(answer: bytes) -> str:
+        if answer[3] != _SETTINGS:
+            raise Failed(
+                Cause.NO_HTTP2,
+                "what answers is no HTTP/2 server",
+                "check that the address is the party's own and not another service's",
+            )
+        return "greets as an HTTP/2 server"
+
+
+def probe(
+    address: Address,
+    tls: TlsSettings | None,
+    party: str,
+    parties: Mapping[str, PartySettings],
+    timeout_s: float = 5.0,
+) -> ProbeReport:
+    """Climb the ladder to `party` at `address`; returns within about `timeout_s`, whatever happens.
+
+    Raises CertificateError if our own credentials cannot be used; everything else is in the report.
+    """
+    ladder = _Ladder(party, parties, timeout_s)
+    failed = False
+    try:
+        ladder.climb(tls, address)
+    except Failed:
+        failed = True
+    return ProbeReport(
+        party,
+        address,
+        tuple(ladder.steps),
+        certificate=ladder.certificate,
+        accepted_name=None if failed else ladder.name,
+        tls_version=ladder.version,
+        rtt_s=ladder.rtt_s,
+    )

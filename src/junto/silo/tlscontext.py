@@ -1,0 +1,77 @@
+"""`ssl` contexts for TLS 1.3 with both certificates, from PEM in memory.
+
+Python's `ssl` reads a private key from a file only. The file is an anonymous one in memory where the
+system has such (Linux); elsewhere it is made with mode 0600 in a private folder and removed at once.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from junto.config.model import TlsSettings
+from junto.errors import CertificateError
+
+
+def client_context(tls: TlsSettings) -> ssl.SSLContext:
+    """Verifies the chain against `tls.ca_cert`; which party it names, the caller checks (`identity`)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    return _equip(context, tls)
+
+
+def server_context(tls: TlsSettings) -> ssl.SSLContext:
+    """Asks every caller for a certificate and verifies its chain against `tls.ca_cert`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return _equip(context, tls)
+
+
+def unverified_context() -> ssl.SSLContext:
+    """For one purpose: to read a certificate that was refused. Nothing may be sent through it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _equip(context: ssl.SSLContext, tls: TlsSettings) -> ssl.SSLContext:
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["h2"])
+    try:
+        context.load_verify_locations(cadata=tls.ca_cert.decode("ascii", "replace"))
+    except (ssl.SSLError, ValueError) as error:
+        raise CertificateError("tls_config.ca_cert cannot be used as a CA") from error
+    with _as_file(tls.cert.rstrip() + b"\n" + tls.key) as path:
+        try:
+            context.load_cert_chain(path)
+        except ssl.SSLError as error:
+            raise CertificateError("tls_config.cert and tls_config.key cannot be used together") from error
+    return context
+
+
+@contextmanager
+def _as_file(secret: bytes) -> Generator[str]:
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("junto", os.MFD_CLOEXEC)
+        try:
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                file.write(secret)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+        return
+    with tempfile.TemporaryDirectory(prefix="junto-") as folder:  # made with mode 0700
+        path = Path(folder) / "credential.pem"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secret)
+            yield str(path)
+        finally:
+            path.unlink()

@@ -1,0 +1,88 @@
+"""What the documentation promises is there: links, error pages, commands, and programs that run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from junto import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in LINK.findall(page.read_text()):
+        path, _, place = link.partition("#")
+        if "://" in link:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (place and place not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def coded(kind: type[errors.JuntoError]) -> list[type[errors.JuntoError]]:
+    below = [each for child in kind.__subclasses__() for each in coded(child)]
+    return [kind, *below] if "code" in vars(kind) and kind is not errors.JuntoError else below
+
+
+def test_every_error_has_its_page_and_every_page_its_error() -> None:
+    folder = ROOT / "docs" / "errors"
+    expected = {kind.code: f"# {kind.code}: {kind.__name__}" for kind in coded(errors.JuntoError)}
+    pages = {page.stem: page.read_text().splitlines()[0] for page in folder.glob("J*.md")}
+    assert pages == expected
+    index = (folder / "index.md").read_text()
+    assert [code for code in expected if f"]({code}.md)" not in index] == []
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs" / "adr"
+    assert {page.name for page in folder.glob("0*.md")} == set(
+        re.findall(r"\]\((0[^)]+)\)", (folder / "index.md").read_text())
+    )
+
+
+def programs() -> list[tuple[str, str]]:
+    """Snippets that say who takes part: they are whole programs."""
+    return [
+        (f"{page.relative_to(ROOT)}:{number}", text)
+        for page in PAGES
+        for number, text in enumerate(SNIPPET.findall(page.read_text()))
+        if "sf.init(parties=" in text
+    ]
+
+
+@pytest.mark.parametrize(("name", "text"), programs(), ids=lambda value: value if ".md:" in value else "")
+def test_whole_programs_run(name: str, text: str, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(text)
+    answer = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1:] == ["43.2"]
+
+
+@pytest.mark.parametrize("command", ["demo", "run", "simulate", "certs", "doctor", "ledger"])
+def test_every_documented_command_is_there(command: str) -> None:
+    assert f"junto {command}" in (ROOT / "docs" / "reference" / "commands.md").read_text()
+    asked = [sys.executable, "-m", "junto", command, "--help"]
+    answer = subprocess.run(asked, capture_output=True, text=True, timeout=30, cwd=ROOT, check=False)
+    assert answer.returncode == 0, answer.stderr

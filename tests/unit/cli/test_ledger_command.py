@@ -1,0 +1,162 @@
+"""`junto ledger`: two sides of the same crossings, and what does not fit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from junto.cli.crossings import put_together, size_text, value_text
+from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, Recorded
+
+MOVE = Entry(
+    SENT, 3, 0, "alice -> bob", "fit.py:9", "move", "alice", "bob", "ndarray[float64]", (20, 20), 3256
+)
+ANSWER = Entry(SENT, 5, 0, "reveal", "fit.py:11", "reveal", "bob", "alice", "float", None, 34)
+RUN = "ab" * 16
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def other_side(entry: Entry) -> Entry:
+    return replace(entry, direction=RECEIVED)
+
+
+def recorded(party: str, *entries: Entry, run: str = RUN) -> list[Recorded]:
+    return [Recorded(number, "", "job", run, party, entry) for number, entry in enumerate(entries, 2)]
+
+
+def test_what_both_sides_saw_counts_once() -> None:
+    crossings = put_together(
+        [*recorded("bob", ANSWER, other_side(MOVE)), *recorded("alice", other_side(ANSWER), MOVE)]
+    )
+    assert [crossing.entry.operation for crossing in crossings] == [3, 5]
+    assert not any(crossing.differs or crossing.missing_at for crossing in crossings)
+
+
+def test_what_one_side_did_not_write_down_is_named() -> None:
+    (move, answer) = put_together([*recorded("alice", MOVE), *recorded("bob", ANSWER)])
+    assert (move.missing_at, answer.missing_at) == ("bob", "alice")
+
+
+def test_nobody_is_missed_whose_ledger_was_not_given() -> None:
+    (move,) = put_together(recorded("alice", MOVE))
+    assert move.missing_at is None
+
+
+def test_sides_that_differ_are_seen() -> None:
+    smaller = replace(other_side(MOVE), nbytes=1)
+    (move,) = put_together([*recorded("alice", MOVE), *recorded("bob", smaller)])
+    assert move.differs
+
+
+def test_two_runs_are_not_one() -> None:
+    again = recorded("alice", MOVE, run="cd" * 16)
+    assert len(put_together([*recorded("alice", MOVE), *again])) == 2
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (3256, "3.3 KB"), (99_949, "99.9 KB"), (100_000, "100 KB")]
+    + [(999_600, "1.0 MB"), (5_000_000_000, "5.0 GB"), (10**18, "1000000 TB")],
+)
+def test_sizes_are_for_a_person(nbytes: int, text: str) -> None:
+    assert size_text(nbytes) == text
+
+
+def test_shapes_are_for_a_person() -> None:
+    assert (value_text(MOVE), value_text(ANSWER)) == ("ndarray[float64] 20 x 20", "float")
+
+
+@pytest.fixture
+def ledgers(tmp_path: Path) -> Path:
+    for party, entries in (("alice", (MOVE, other_side(ANSWER))), ("bob", (other_side(MOVE), ANSWER))):
+        ledger = Ledger(str(tmp_path / f"{party}.jsonl"), "job", RUN, party)
+        for entry in entries:
+            ledger.record(entry)
+        ledger.close()
+    return tmp_path
+
+
+@pytest.fixture
+def command(ledgers: Path) -> Command:
+    def go(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        asked = [sys.executable, "-m", "junto", "ledger", "alice.jsonl", "bob.jsonl", *arguments]
+        settings = {**os.environ, **environment}
+        return subprocess.run(
+            asked, capture_output=True, text=True, timeout=30, cwd=ledgers, env=settings, check=False
+        )
+
+    return go
+
+
+def test_the_table_is_plain_in_a_pipe(command: Command) -> None:
+    answer = command("--verify")
+    assert answer.returncode == 0, answer.stderr
+    assert "\x1b" not in answer.stdout
+    lines = [line.split() for line in answer.stdout.splitlines()]
+    assert [
+        "3",
+        "alice",
+        "bob",
+        "move",
+        "ndarray[float64]",
+        "20",
+        "x",
+        "20",
+        "3.3",
+        "KB",
+        "fit.py:9",
+    ] in lines
+    assert "alice -> bob: 1 values, 3.3 KB" in answer.stdout
+    assert "bob.jsonl: the chain holds over 3 lines" in answer.stdout
+
+
+def test_colours_can_be_forced_and_refused(command: Command) -> None:
+    assert "\x1b[" in command("--verify", FORCE_COLOR="1").stdout
+    assert "\x1b[3" not in command("--verify", FORCE_COLOR="1", NO_COLOR="1").stdout
+
+
+def test_a_changed_line_breaks_the_chain(command: Command, ledgers: Path) -> None:
+    file = ledgers / "alice.jsonl"
+    file.write_text(file.read_text().replace('"nbytes":3256', '"nbytes":3'))
+    answer = command("--verify")
+    assert answer.returncode == 7
+    assert "alice.jsonl: broken at line 3" in answer.stdout
+    assert command().returncode == 0
+
+
+def test_a_changed_last_line_is_seen_beside_the_other_side(command: Command, ledgers: Path) -> None:
+    file = ledgers / "alice.jsonl"
+    file.write_text(file.read_text().replace('"nbytes":34', '"nbytes":35'))
+    answer = command("--verify", "--json")
+    report = json.loads(answer.stdout)
+    assert (answer.returncode, report["exit_code"]) == (7, 7)
+    assert [crossing["differs"] for crossing in report["crossings"]] == [False, True]
+
+
+def test_json_has_everything(command: Command) -> None:
+    report = json.loads(command("--json", "--verify").stdout)
+    move, answer = report["crossings"]
+    assert (move["sender"], move["receiver"], move["type_name"], move["shape"], move["nbytes"]) == (
+        "alice",
+        "bob",
+        "ndarray[float64]",
+        [20, 20],
+        3256,
+    )
+    assert answer["kind"] == "reveal"
+    assert report["edges"][0] == {"sender": "alice", "receiver": "bob", "values": 1, "nbytes": 3256}
+    assert report["verification"]["alice.jsonl"]["ok"] is True
+
+
+def test_what_is_no_ledger_is_named(command: Command, ledgers: Path) -> None:
+    (ledgers / "bob.jsonl").write_text("a,b\n1,2\n")
+    answer = command("--json")
+    assert answer.returncode == 2
+    assert "bob.jsonl is no ledger: line 1" in json.loads(answer.stdout)["error"]["message"]

@@ -1,0 +1,105 @@
+"""`junto run`, as far as one party alone can show it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a script's text with an (unread) configuration file; arguments go before and after it."""
+
+    def go(text: str, *options: str, script: str = "fit.py") -> subprocess.CompletedProcess[str]:
+        (tmp_path / script).write_text(text)
+        (tmp_path / "alice.toml").write_text("")
+        command = [sys.executable, "-m", "junto", "run", str(tmp_path / script)]
+        command += ["--config", str(tmp_path / "alice.toml"), *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+
+    return go
+
+
+def test_a_script_runs_as_under_python(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "neighbour.py").write_text("WORD = 'imported'")
+    answer = run(
+        "import sys, neighbour; print(__name__, sys.argv[1:], neighbour.WORD)", "--", "data.csv", "--rows=3"
+    )
+    assert (answer.stdout, answer.stderr) == ("__main__ ['data.csv', '--rows=3'] imported\n", "")
+    assert answer.returncode == 0
+
+
+def test_init_without_parties_reads_the_configuration(run: Run, tmp_path: Path) -> None:
+    answer = run("import os, junto as sf; print(os.environ['JUNTO_CONFIG']); sf.init()")
+    assert answer.stdout.strip() == str(tmp_path / "alice.toml")
+    assert answer.returncode == 2
+    assert "J101" in answer.stderr
+    assert "neither parties nor cluster_config" in answer.stderr
+
+
+def test_a_traceback_shows_the_users_frames_only(run: Run) -> None:
+    answer = run("def fit():\n    raise ValueError('no such column')\nfit()\n")
+    assert answer.returncode == 1
+    assert "in fit" in answer.stderr
+    assert "ValueError: no such column" in answer.stderr
+    assert "runpy" not in answer.stderr
+    assert "junto/cli" not in answer.stderr
+    assert answer.stderr.splitlines()[-1] == (
+        "junto run: the script raised an exception of its own (ValueError, exit code 1)"
+    )
+
+
+def test_an_error_of_junto_hides_its_own_frames(run: Run) -> None:
+    answer = run("import junto as sf\nsf.PYU('alice')(len)([1])\n")
+    assert answer.returncode == 2
+    assert "fit.py" in answer.stderr
+    assert "[J" in answer.stderr
+    assert "junto/device" not in answer.stderr
+
+
+def test_a_library_keeps_its_frames(run: Run) -> None:
+    answer = run("import json\njson.loads('{')\n")
+    assert "json/decoder.py" in answer.stderr
+    assert "fit.py" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("raise SystemExit(42)", 42, ""),
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit('no data today')", 1, "no data today\n"),
+    ],
+)
+def test_a_scripts_own_exit_is_passed_on(run: Run, text: str, code: int, said: str) -> None:
+    answer = run(text)
+    assert (answer.returncode, answer.stderr) == (code, said)
+
+
+def test_a_syntax_error_is_shown_as_python_shows_it(run: Run) -> None:
+    answer = run("def f(:\n")
+    assert answer.returncode == 1
+    assert "def f(:" in answer.stderr
+    assert "SyntaxError" in answer.stderr
+
+
+def test_json_comes_last_and_names_the_error(run: Run) -> None:
+    answer = run("print('result'); raise KeyError('age')", "--json")
+    result, report = answer.stdout.splitlines()
+    assert result == "result"
+    told = json.loads(report)
+    assert (told["exit_code"], told["error"]["type"], told["error"]["code"]) == (1, "KeyError", None)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "junto", "run", "absent.py", "--config", "absent.toml"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+    assert answer.returncode == 2
+    assert "absent.py" in answer.stderr

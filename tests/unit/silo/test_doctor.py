@@ -1,0 +1,283 @@
+"""The doctor: two sides on loopback, and each cause above TLS."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from junto.config import Settings, TlsSettings, build_settings
+from junto.errors import ConfigError
+from junto.silo.certificates import create_ca, ephemeral, issue
+from junto.silo.doctor import Diagnosis, Finding, examine
+from junto.silo.doctor_service import SINK_LIMIT, DoctorClient, DoctorService, describe
+from junto.silo.raycheck import check_ray
+
+CA = create_ca("Pilot")
+TLS = {
+    name: TlsSettings(CA.pem, own.pem, own.key)
+    for name, own in ((name, issue(name, (), CA)) for name in ("alice", "bob", "carol", "mallory"))
+}
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@pytest.fixture
+def make() -> Callable[..., Settings]:
+    """Settings of a party; all of one test share their ports."""
+    ports = dict(zip(("alice", "bob"), free_ports(2), strict=True))
+
+    def build(me: str, tls: bool = True, **changes: Any) -> Settings:
+        parties = {name: {"address": f"127.0.0.1:{port}"} for name, port in ports.items()}
+        arguments: dict[str, Any] = {"cluster_config": {"parties": parties, "self_party": me}, **changes}
+        settings = build_settings(arguments)
+        return dataclasses.replace(settings, tls=TLS[me] if tls else None)
+
+    return build
+
+
+def both(alice: Settings, bob: Settings) -> tuple[Diagnosis, Diagnosis]:
+    with futures.ThreadPoolExecutor(2) as pool:
+        one, other = pool.submit(examine, alice), pool.submit(examine, bob)
+        return one.result(20), other.result(20)
+
+
+def by_rung(findings: tuple[Finding, ...]) -> Mapping[str, Finding]:
+    return {finding.rung: finding for finding in findings}
+
+
+@contextmanager
+def session_of(settings: Settings) -> Iterator[None]:
+    """A running session's server, as far as a doctor sees it."""
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers(DoctorService(settings, "session").handlers())
+    listen = str(settings.cluster[settings.self_party or ""].listen)
+    if settings.tls is None:
+        server.add_insecure_port(listen)
+    else:
+        pair = [(settings.tls.key, settings.tls.cert)]
+        server.add_secure_port(listen, grpc.ssl_server_credentials(pair, settings.tls.ca_cert, True))
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None).wait(5)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_two_doctors_at_once(make: Callable[..., Settings], tls: bool) -> None:
+    for diagnosis in both(make("alice", tls), make("bob", tls)):
+        assert diagnosis.failures() == []
+        (findings,) = diagnosis.peers.values()
+        rungs = by_rung(findings)
+        assert {"answers", "version", "job", "config", "clock", "round trip", "bandwidth"} <= set(rungs)
+        assert rungs["answers"].text == "its doctor answers"
+        assert ("identity" in rungs) is tls
+        assert diagnosis.seconds < 5
+
+
+def test_one_doctor_while_the_others_session_runs(make: Callable[..., Settings]) -> None:
+    with session_of(make("bob")):
+        diagnosis = examine(make("alice"))
+    assert diagnosis.failures() == []
+    assert by_rung(diagnosis.peers["bob"])["answers"].text == "its session answers"
+    assert diagnosis.seconds < 4, "a session's doctor is not awaited"
+
+
+def test_a_doctor_beside_our_own_session(make: Callable[..., Settings]) -> None:
+    with session_of(make("alice")), session_of(make("bob")):
+        diagnosis = examine(make("alice"))
+    listen = by_rung(diagnosis.own)["listen"]
+    assert (listen.state, diagnosis.failures()) == ("note", [])
+    assert "by a session of ours" in listen.text
+
+
+def test_nobody_there_is_tried_until_the_budget_is_over(make: Callable[..., Settings]) -> None:
+    start = time.monotonic()
+    diagnosis = examine(make("alice"), budget_s=0.8)
+    assert 0.3 < time.monotonic() - start < 3
+    ((party, finding),) = diagnosis.failures()
+    assert (party, finding.rung, finding.cause) == ("bob", "tcp", "refused")
+
+
+def test_a_late_doctor_is_met(make: Callable[..., Settings]) -> None:
+    late: list[Diagnosis] = []
+    thread = threading.Thread(target=lambda: late.append(examine(make("bob"))))
+    timer = threading.Timer(0.7, thread.start)
+    timer.start()
+    diagnosis = examine(make("alice"))
+    timer.join()
+    thread.join(20)
+    assert diagnosis.failures() == []
+    assert late[0].failures() == []
+
+
+def test_job_and_settings_are_shown_as_a_difference(make: Callable[..., Settings]) -> None:
+    bob = make("bob", job_name="other", cross_silo_comm_options={"messages_max_size_in_bytes": 1000})
+    with session_of(bob):
+        diagnosis = examine(make("alice", job_name="pilot"))
+    rungs = by_rung(diagnosis.peers["bob"])
+    assert (rungs["job"].cause, rungs["job"].text) == ("job-differs", "'pilot' here, 'other' at bob")
+    assert rungs["config"].cause == "config-differs"
+    assert rungs["config"].details == ("wire limit max_value_bytes: None here, 1000 at bob",)
+    assert rungs["round trip"].state == "ok", "the rest is measured nevertheless"
+
+
+def test_addresses_may_differ_but_are_told(make: Callable[..., Settings]) -> None:
+    bob = make("bob")
+    alice = bob.cluster["alice"]
+    moved = dataclasses.replace(alice, address=dataclasses.replace(alice.address, host="alice.internal"))
+    with session_of(dataclasses.replace(bob, cluster={**bob.cluster, "alice": moved})):
+        config = by_rung(examine(make("alice")).peers["bob"])["config"]
+    assert config.state == "note"
+    assert "alice.internal" in config.details[0]
+
+
+def test_our_own_certificate_is_judged_first(make: Callable[..., Settings]) -> None:
+    diagnosis = examine(dataclasses.replace(make("alice"), tls=TLS["carol"]), budget_s=0.5)
+    party, finding = diagnosis.failures()[0]
+    assert (party, finding.rung, finding.cause) == ("alice", "certificate", "wrong-party")
+
+
+def test_a_listen_address_that_is_not_ours(make: Callable[..., Settings]) -> None:
+    settings = make("alice")
+    alice = settings.cluster["alice"]
+    elsewhere = dataclasses.replace(alice, listen=dataclasses.replace(alice.listen, host="203.0.113.1"))
+    diagnosis = examine(dataclasses.replace(settings, cluster={**settings.cluster, "alice": elsewhere}), 0.5)
+    finding = by_rung(diagnosis.own)["listen"]
+    assert (finding.state, finding.cause) == ("failed", "not-ours")
+
+
+def test_a_certificate_that_is_no_partys_is_not_answered(make: Callable[..., Settings]) -> None:
+    bob = make("bob")
+    with session_of(bob):
+        client = DoctorClient(str(bob.cluster["bob"].address), TLS["mallory"], "bob")
+        for ask in (
+            lambda: client.describe(5),
+            lambda: client.bandwidth(5, 0.1),
+            lambda: client.finish("alice", 5),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                ask()
+            assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        client.close()
+
+
+def test_an_older_session_does_not_answer_doctors(make: Callable[..., Settings]) -> None:
+    bob = make("bob", tls=False)
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    server.add_insecure_port(str(bob.cluster["bob"].listen))
+    server.start()
+    try:
+        diagnosis = examine(make("alice", tls=False))
+    finally:
+        server.stop(None).wait(5)
+    finding = diagnosis.peers["bob"][-1]
+    assert (finding.rung, finding.state) == ("answers", "note")
+    assert "older version" in finding.text
+
+
+def test_the_sink_is_bounded(make: Callable[..., Settings]) -> None:
+    bob = make("bob", tls=False)
+    with session_of(bob), grpc.insecure_channel(str(bob.cluster["bob"].address)) as channel:
+        chunks = (bytes(1 << 20) for _ in range(2 * SINK_LIMIT >> 20))
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.stream_unary("/junto.Doctor/sink")(chunks, timeout=20)
+    assert caught.value.code() is grpc.StatusCode.OUT_OF_RANGE
+
+
+def test_a_description_tells_no_secret(make: Callable[..., Settings], tmp_path: Path) -> None:
+    settings = make("alice", ledger=str(tmp_path / "ledger.jsonl"))
+    text = repr(describe(settings, "doctor"))
+    assert "PRIVATE" not in text
+    assert str(tmp_path) not in text
+
+
+def test_a_certificate_of_another_ca_ends_the_ladder(make: Callable[..., Settings]) -> None:
+    stranger = dataclasses.replace(make("bob"), tls=ephemeral(["alice", "bob"])["bob"])
+    with session_of(stranger):
+        ((_, finding),) = examine(make("alice")).failures()
+    assert (finding.rung, finding.cause) == ("chain", "untrusted")
+
+
+def test_simulation_has_nothing_to_examine() -> None:
+    with pytest.raises(ConfigError, match="without other silos"):
+        examine(build_settings({"parties": ["alice"]}))
+
+
+# --- Ray ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def head(status: grpc.StatusCode | None) -> Iterator[str]:
+    """Answers as the head of a Ray cluster: with its id, or with `status`."""
+
+    def answer(request: bytes, context: Any) -> bytes:
+        if status is not None:
+            context.abort(status, "")
+        return b"\x12\x01x"
+
+    handler = grpc.method_handlers_generic_handler(
+        "ray.rpc.NodeInfoGcsService", {"GetClusterId": grpc.unary_unary_rpc_method_handler(answer)}
+    )
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait(5)
+
+
+@pytest.mark.parametrize(
+    ("status", "mode", "states"),
+    [
+        (None, "disabled", ["ok", "ok"]),
+        (None, "token", ["ok", "failed"]),
+        (grpc.StatusCode.UNAUTHENTICATED, "token", ["ok", "ok"]),
+        (grpc.StatusCode.UNAUTHENTICATED, "disabled", ["ok", "failed"]),
+        (grpc.StatusCode.UNIMPLEMENTED, "disabled", ["failed"]),
+    ],
+)
+def test_ray_and_its_token(
+    status: grpc.StatusCode | None, mode: str, states: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with head(status) as address:
+        lines = check_ray(address, 5)
+    assert [line[1] for line in lines] == states
+
+
+def test_without_a_mode_the_token_file_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with head(None) as address:
+        assert check_ray(address, 5)[1][1] == "ok"
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("x")
+        assert "a token file is in ~/.ray" in check_ray(address, 5)[1][2]
+
+
+def test_no_ray_there(make: Callable[..., Settings]) -> None:
+    (port,) = free_ports(1)
+    diagnosis = examine(make("alice", tls=False, address=f"127.0.0.1:{port}"), budget_s=0.5)
+    finding = by_rung(diagnosis.own)["ray"]
+    assert (finding.state, finding.cause) == ("failed", "refused")
+    assert "ray start --head" in finding.fix

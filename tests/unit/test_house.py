@@ -1,0 +1,228 @@
+"""The rules of the house that no off-the-shelf tool checks (CONTRIBUTING.md says why they are there)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "src" / "junto").rglob("*.py"))
+MODULE_LINES, FUNCTION_LINES, PARAMETERS = 600, 60, 6
+HEAVY = (
+    "cryptography",
+    "grpc",
+    "jax",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "ray",
+    "rich",
+    "scipy",
+    "typer",
+)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+# The signatures that the deployment guide dictates; each argument is a setting that its users know.
+WIDE_BY_CONTRACT = {"init"}
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def functions(tree: ast.AST) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def name_of(path: Path, node: ast.stmt | ast.expr | None = None) -> str:
+    place = str(path.relative_to(ROOT))
+    return f"{place}:{node.lineno}" if node is not None else place
+
+
+def call_name(node: ast.expr) -> str:
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+
+
+def test_modules_are_short() -> None:
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in SOURCES}
+    assert {name: lines for name, lines in lengths.items() if lines > MODULE_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    def lines(node: Function) -> int:
+        first = node.body[0]
+        documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+        prose = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+        return (node.end_lineno or 0) - node.lineno + 1 - prose
+
+    too_long = [
+        f"{name_of(path, node)} {node.name}: {lines(node)}"
+        for path in SOURCES
+        for node in functions(parse(path))
+        if lines(node) > FUNCTION_LINES
+    ]
+    assert too_long == []
+
+
+def is_command(node: Function) -> bool:
+    """Whether a decorator makes it a command, whose parameters are its command line."""
+    return any(call_name(decorator).endswith((".command", ".callback")) for decorator in node.decorator_list)
+
+
+def test_functions_take_few_parameters() -> None:
+    def count(node: Function) -> int:
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        return len([each for each in given if each.arg not in ("self", "cls")])
+
+    too_wide = [
+        f"{name_of(path, node)} {node.name}: {count(node)}"
+        for path in SOURCES
+        for node in functions(parse(path))
+        if count(node) > PARAMETERS and node.name not in WIDE_BY_CONTRACT and not is_command(node)
+    ]
+    assert too_wide == []
+
+
+def test_no_assert_checks_input() -> None:
+    # They vanish under `python -O`.
+    found = [
+        name_of(path, node)
+        for path in SOURCES
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == []
+
+
+def is_mutable(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp):
+        return True
+    makers = {"list", "dict", "set", "bytearray", "deque", "defaultdict", "Counter", "OrderedDict"}
+    return isinstance(value, ast.Call) and call_name(value).rpartition(".")[2] in makers
+
+
+def promised_constant(annotation: ast.expr | None) -> bool:
+    text = ast.unparse(annotation) if annotation is not None else ""
+    return text.startswith(("Mapping", "Final[Mapping", "Sequence", "frozenset", "Final[Sequence"))
+
+
+def test_no_module_keeps_mutable_state() -> None:
+    # A literal table is fine when its annotation promises that nobody writes to it (mypy holds it to that).
+    found = []
+    for path in SOURCES:
+        for node in parse(path).body:
+            if isinstance(node, ast.Assign):
+                targets = [ast.unparse(target) for target in node.targets]
+                if is_mutable(node.value) and targets != ["__all__"]:
+                    found.append(name_of(path, node))
+            elif (
+                isinstance(node, ast.AnnAssign)
+                and is_mutable(node.value)
+                and not promised_constant(node.annotation)
+            ):
+                found.append(name_of(path, node))
+    assert found == []
+
+
+def test_only_commands_print() -> None:
+    found = [
+        name_of(path, node)
+        for path in SOURCES
+        if path.parent.name != "cli"
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and call_name(node) in ("print", "sys.stdout.write", "sys.stderr.write")
+    ]
+    assert found == []
+
+
+def test_the_library_takes_nothing_from_its_host() -> None:
+    forbidden = {
+        "sys.exit",
+        "os._exit",
+        "signal.signal",
+        "logging.basicConfig",
+        "logging.getLogger()",
+        "exit",
+    }
+    found = [
+        f"{name_of(path, node)} {call_name(node)}"
+        for path in SOURCES
+        if path.parent.name != "cli" and path.name != "__main__.py"
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and ({call_name(node), ast.unparse(node)} & forbidden)
+    ]
+    assert found == []
+
+
+def test_public_things_are_documented() -> None:
+    # A method that implements an interface is documented there, hence classes without a base only.
+    found = [
+        f"{name_of(path, node)} {owner.name}.{node.name}"
+        for path in SOURCES
+        for owner in ast.walk(parse(path))
+        if isinstance(owner, ast.ClassDef) and not owner.bases and not owner.name.startswith("_")
+        for node in owner.body
+        if isinstance(node, Function) and not node.name.startswith("_") and ast.get_docstring(node) is None
+    ]
+    assert found == []
+
+
+def test_importing_junto_is_light(record_property: pytest.RecordProperty) -> None:
+    code = (
+        "import sys, time; t = time.perf_counter(); import junto; "
+        "print(round(time.perf_counter() - t, 3)); print(*sys.modules, sep='\\n')"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    seconds, *modules = answer.stdout.splitlines()
+    record_property("import_seconds", seconds)
+    print(f"import junto: {seconds} s")
+    assert sorted(set(modules) & set(HEAVY)) == []
+
+
+def project_texts() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode != 0:  # an export without .git
+        return [*SOURCES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    return [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
+
+
+MACHINE_PATHS = re.compile(rb"/(?:home|Users|root|work|opt)/[A-Za-z0-9_.-]+|[A-Z]:\\\\Users")
+PACKAGE_HOSTS = re.compile(rb"--(?:extra-)?index-url|files\.pythonhosted|/simple/", re.IGNORECASE)
+
+
+def test_no_path_of_a_machine_and_no_package_host_in_the_project() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group().decode()}"
+        for path in project_texts()
+        if path != Path(__file__)
+        for pattern in (MACHINE_PATHS, PACKAGE_HOSTS)
+        if (match := pattern.search(path.read_bytes()))
+    ]
+    assert found == []
+
+
+def test_pinned_requirements_are_exact() -> None:
+    line = re.compile(r"#.*|-r (core|test)\.txt|[a-z0-9.-]+==[A-Za-z0-9.]+(; [a-z_]+ [=!<>]+ \"[\w.]+\")?")
+    for path in (ROOT / "requirements").glob("*.txt"):
+        assert [text for text in path.read_text().splitlines() if not line.fullmatch(text)] == [], path.name
+
+
+def test_the_demo_installs_what_the_project_declares() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    core = (ROOT / "requirements" / "core.in").read_text().splitlines()
+    assert set(declared) - set(core) == set()
