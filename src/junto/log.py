@@ -20,6 +20,12 @@ def redact(text: str) -> str:
     return _BARE_KEY.sub("[key removed]", _PEM.sub(r"[\1 removed]", text))
 
 
+def printable(text: str, limit: int = 200) -> str:
+    """Text of another party for a terminal or a log: no control characters, no more than `limit`."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
+    return clean + "..." if len(text) > limit else clean
+
+
 class Redaction(logging.Filter):
     """Removes key material from every record that passes, traceback included."""
 

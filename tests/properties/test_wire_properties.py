@@ -5,50 +5,79 @@ from __future__ import annotations
 import datetime as dt
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
-import foreign_types as ft
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from wire_helpers import forge, from_bytes, round_trip, to_bytes
 
+import foreign_types as ft
 from junto.errors import MalformedBytes
 from junto.wire import tags
 from junto.wire.policy import WirePolicy
+from wire_helpers import forge, from_bytes, round_trip, to_bytes
 
 POLICY = WirePolicy(pickle={"foreign_types": ("*",)})
 DTYPES = st.one_of(
-    npst.boolean_dtypes(), npst.integer_dtypes(endianness="?"), npst.unsigned_integer_dtypes(endianness="?"),
-    npst.floating_dtypes(endianness="?", sizes=(16, 32, 64)), npst.complex_number_dtypes(sizes=(64, 128)),
-    npst.datetime64_dtypes(endianness="?"), npst.timedelta64_dtypes(endianness="?"),
-    npst.byte_string_dtypes(min_len=1), npst.unicode_string_dtypes(endianness="?", min_len=1),
-)  # fmt: skip
+    npst.boolean_dtypes(),
+    npst.integer_dtypes(endianness="?"),
+    npst.unsigned_integer_dtypes(endianness="?"),
+    npst.floating_dtypes(endianness="?", sizes=(16, 32, 64)),
+    npst.complex_number_dtypes(sizes=(64, 128)),
+    npst.datetime64_dtypes(endianness="?"),
+    npst.timedelta64_dtypes(endianness="?"),
+    npst.byte_string_dtypes(min_len=1),
+    npst.unicode_string_dtypes(endianness="?", min_len=1),
+)
 ARRAYS = npst.arrays(DTYPES, npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
-ZONES = st.one_of(st.none(), st.just(dt.UTC), st.timezones(), st.builds(
-    dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23))))  # fmt: skip
+ZONES = st.one_of(
+    st.none(),
+    st.just(dt.UTC),
+    st.timezones(),
+    st.builds(dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23))),
+)
 HASHABLE = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20), st.binary(max_size=20),
-    st.dates(), st.timedeltas(), st.datetimes(timezones=ZONES), st.times(), st.uuids(), st.fractions(),
-    st.decimals(allow_nan=False), st.complex_numbers(allow_nan=False),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(max_size=20),
+    st.binary(max_size=20),
+    st.dates(),
+    st.timedeltas(),
+    st.datetimes(timezones=ZONES),
+    st.times(),
+    st.uuids(),
+    st.fractions(),
+    st.decimals(allow_nan=False),
+    st.complex_numbers(allow_nan=False),
+)
 KEYS = st.recursive(
     HASHABLE,
     lambda inner: st.lists(inner, max_size=3).map(tuple) | st.lists(inner, max_size=3).map(frozenset),
 )
-LEAVES = st.one_of(HASHABLE, st.binary(min_size=4090, max_size=4100), st.builds(range, st.integers(), st.integers()),
-                   st.builds(slice, st.integers(), st.none()), st.binary(max_size=9).map(bytearray))  # fmt: skip
+LEAVES = st.one_of(
+    HASHABLE,
+    st.binary(min_size=4090, max_size=4100),
+    st.builds(range, st.integers(), st.integers()),
+    st.builds(slice, st.integers(), st.none()),
+    st.binary(max_size=9).map(bytearray),
+)
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=5) | st.lists(inner, max_size=5).map(tuple)
-    | st.lists(st.tuples(KEYS, inner), max_size=4).map(dict) | st.lists(KEYS, max_size=4).map(set),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.lists(inner, max_size=5).map(tuple)
+        | st.lists(st.tuples(KEYS, inner), max_size=4).map(dict)
+        | st.lists(KEYS, max_size=4).map(set)
+    ),
     max_leaves=25,
-)  # fmt: skip
+)
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -87,16 +116,27 @@ CELLS = st.one_of(st.none(), st.text(max_size=10))
 
 
 @QUICK
-@given(st.lists(st.tuples(CELLS, st.none() | st.integers(-(2**63), 2**63 - 1), st.floats()), max_size=8),
-       st.integers(0, 8), st.integers(0, 8))  # fmt: skip
+@given(
+    st.lists(st.tuples(CELLS, st.none() | st.integers(-(2**63), 2**63 - 1), st.floats()), max_size=8),
+    st.integers(0, 8),
+    st.integers(0, 8),
+)
 def test_every_table_arrives(rows: list[tuple[Any, Any, Any]], start: int, stop: int) -> None:
-    frame = pd.DataFrame({
-        "t": pd.array([row[0] for row in rows], dtype="str"), "i": pd.array([row[1] for row in rows], dtype="Int64"),
-        "f": np.array([row[2] for row in rows], float), "o": pd.Series([row[0] for row in rows], dtype=object),
-    }).iloc[start:stop]  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "t": pd.array([row[0] for row in rows], dtype="str"),
+            "i": pd.array([row[1] for row in rows], dtype="Int64"),
+            "f": np.array([row[2] for row in rows], float),
+            "o": pd.Series([row[0] for row in rows], dtype=object),
+        }
+    ).iloc[start:stop]
     pd.testing.assert_frame_equal(round_trip(frame), frame)
-    table = pa.table({"i": pa.array([row[1] for row in rows], pa.int64()), "l": pa.array([row[0] and [row[0]]
-                      for row in rows], pa.list_(pa.string()))}).slice(start, stop)  # fmt: skip
+    table = pa.table(
+        {
+            "i": pa.array([row[1] for row in rows], pa.int64()),
+            "l": pa.array([row[0] and [row[0]] for row in rows], pa.list_(pa.string())),
+        }
+    ).slice(start, stop)
     assert round_trip(table).equals(table)
 
 
@@ -132,13 +172,20 @@ def same_kind(left: Any, right: Any) -> bool:
 SAMPLES = [
     bytes(to_bytes(value, POLICY))
     for value in (
-        {"a": [1, 2.5, (None, True)], (1, 2): {3}, "big": 2**99}, [1, 2, 3], np.arange(6.0).reshape(2, 3).T,
-        np.array(["ab", "c"]), {"x": np.arange(3), "y": np.float32(1)}, pa.table({"a": ["x", None], "b": [[1], None]}),
-        pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"])}), ft.Model([1, {2: (3,)}]),
-        pd.Series(pd.date_range("2020", periods=2, tz="UTC")), dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
-        pd.MultiIndex.from_product([["a"], [1, 2]]), pa.array(["x", "y"]).dictionary_encode(),
+        {"a": [1, 2.5, (None, True)], (1, 2): {3}, "big": 2**99},
+        [1, 2, 3],
+        np.arange(6.0).reshape(2, 3).T,
+        np.array(["ab", "c"]),
+        {"x": np.arange(3), "y": np.float32(1)},
+        pa.table({"a": ["x", None], "b": [[1], None]}),
+        pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"])}),
+        ft.Model([1, {2: (3,)}]),
+        pd.Series(pd.date_range("2020", periods=2, tz="UTC")),
+        dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+        pd.MultiIndex.from_product([["a"], [1, 2]]),
+        pa.array(["x", "y"]).dictionary_encode(),
     )
-]  # fmt: skip
+]
 
 
 @MANY
@@ -165,10 +212,36 @@ def test_shortened_bytes_are_malformed(sample: bytes, end: int) -> None:
 
 
 ATOMS = st.one_of(
-    st.integers(0, 60), st.integers(-(2**63), 2**63 - 1), st.none(), st.booleans(), st.floats(), st.text(max_size=5),
-    st.sampled_from(["<f8", "|O", "values", "range", "labels", "levels", "numpy", "masked", "category", "zoned",
-                     "string", "object", "arrow", "table", "frame", "csr", "coo", "UTC", "D"]),
-)  # fmt: skip
+    st.integers(0, 60),
+    st.integers(-(2**63), 2**63 - 1),
+    st.none(),
+    st.booleans(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(
+        [
+            "<f8",
+            "|O",
+            "values",
+            "range",
+            "labels",
+            "levels",
+            "numpy",
+            "masked",
+            "category",
+            "zoned",
+            "string",
+            "object",
+            "arrow",
+            "table",
+            "frame",
+            "csr",
+            "coo",
+            "UTC",
+            "D",
+        ]
+    ),
+)
 
 
 @MANY
@@ -190,11 +263,8 @@ def test_any_bytes_are_malformed(data: bytes) -> None:
 @given(st.binary(max_size=120))
 def test_any_pickle_is_a_value_or_malformed(body: bytes) -> None:
     data = b"\x80\x05\x8c\x0dforeign_types\x8c\x05Model\x93" + body + b"."
-    with memory_within(2_000_000):
-        try:
-            from_bytes(forge([tags.PICKLE, len(data), 0], data), POLICY)
-        except MalformedBytes:
-            pass
+    with memory_within(2_000_000), suppress(MalformedBytes):
+        from_bytes(forge([tags.PICKLE, len(data), 0], data), POLICY)
     assert ft.RAN == []
 
 
@@ -202,8 +272,5 @@ def test_any_pickle_is_a_value_or_malformed(body: bytes) -> None:
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2**62)), max_size=12))
 def test_memory_is_bounded_by_the_bytes_received(pairs: list[tuple[int, int]]) -> None:
     data = forge([atom for pair in pairs for atom in pair])
-    with memory_within(2_000_000):
-        try:
-            from_bytes(data, POLICY)
-        except MalformedBytes:
-            pass
+    with memory_within(2_000_000), suppress(MalformedBytes):
+        from_bytes(data, POLICY)

@@ -22,13 +22,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-import foreign_types as ft
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import scipy.sparse
 
+import foreign_types as ft
 from junto.errors import MalformedBytes
 from junto.wire.policy import Limits, WirePolicy
 
@@ -41,13 +41,26 @@ class Record:
 
 POLICY = WirePolicy(Limits(max_nodes=100_000), {"R": Record}, {"foreign_types": ("*",)})
 SEEDS = (
-    {"a": [1, 2.5, (None, True)], (1, 2): {3}, "big": 2**99}, np.arange(6.0).reshape(2, 3).T, np.array(["ab", "c"]),
-    pa.table({"a": ["x", None], "b": [[1], None]}), pa.array(["x", "y"]).dictionary_encode(), pl.Series([1, 2]),
-    pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"])}), ft.Model([1, {2: (3,)}]),
-    pd.Series(pd.date_range("2020", periods=2, tz="UTC")), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), Record(1, "x"),
-    pd.MultiIndex.from_product([["a"], [1, 2]]), scipy.sparse.csr_matrix(np.eye(3)), ft.Bag({1: ft.Row([2])}),
-    pd.Series([1, None], dtype="Int64"), b"x" * 5000, "text" * 9000, slice(1, 2), np.datetime64("2020-01-01"),
-)  # fmt: skip
+    {"a": [1, 2.5, (None, True)], (1, 2): {3}, "big": 2**99},
+    np.arange(6.0).reshape(2, 3).T,
+    np.array(["ab", "c"]),
+    pa.table({"a": ["x", None], "b": [[1], None]}),
+    pa.array(["x", "y"]).dictionary_encode(),
+    pl.Series([1, 2]),
+    pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"])}),
+    ft.Model([1, {2: (3,)}]),
+    pd.Series(pd.date_range("2020", periods=2, tz="UTC")),
+    dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+    Record(1, "x"),
+    pd.MultiIndex.from_product([["a"], [1, 2]]),
+    scipy.sparse.csr_matrix(np.eye(3)),
+    ft.Bag({1: ft.Row([2])}),
+    pd.Series([1, None], dtype="Int64"),
+    b"x" * 5000,
+    "text" * 9000,
+    slice(1, 2),
+    np.datetime64("2020-01-01"),
+)
 
 
 def one_input(data: bytes) -> None:

@@ -9,27 +9,44 @@ import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
-import foreign_types as ft
 import numpy as np
 import pytest
-from wire_helpers import forge, from_bytes
 
+import foreign_types as ft
 from junto.errors import MalformedBytes
 from junto.wire import tags
 from junto.wire.policy import WirePolicy
+from wire_helpers import forge, from_bytes
 
 GUIDE = {"numpy.core.numeric": ("*",), "numpy": ("dtype",)}
-WIDE = WirePolicy(pickle={
-    **GUIDE, "numpy._core.numeric": ("*",), "numpy._core.multiarray": ("*", "_reconstruct", "scalar"), "pandas": ("*",),
-    "numpy": ("*", "dtype", "ndarray"), "foreign_types": ("*", "getter", "os", "functools", "Array", "frames"),
-    "builtins": ("*", "eval", "exec", "getattr", "__import__", "type", "bytearray", "list"),
-    "operator": ("*", "attrgetter", "methodcaller", "itemgetter"), "functools": ("*", "partial", "reduce"),
-    "copyreg": ("*", "_reconstructor", "__newobj__", "add_extension"), "importlib": ("*", "import_module"),
-    "os": ("*", "system", "getpid"), "posix": ("*", "getpid"), "sys": ("*",), "subprocess": ("*", "Popen"),
-    "types": ("*", "FunctionType", "CodeType"), "pickle": ("*", "loads"), "ctypes": ("*", "CDLL"),
-    "_codecs": ("*", "encode"), "collections": ("*", "namedtuple"), "codecs": ("*",), "numpy.testing": ("*",),
-    "junto.wire.pickles": ("*", "part", "resolve"), "__main__": ("*",),
-})  # fmt: skip
+WIDE = WirePolicy(
+    pickle={
+        **GUIDE,
+        "numpy._core.numeric": ("*",),
+        "numpy._core.multiarray": ("*", "_reconstruct", "scalar"),
+        "pandas": ("*",),
+        "numpy": ("*", "dtype", "ndarray"),
+        "foreign_types": ("*", "getter", "os", "functools", "Array", "frames"),
+        "builtins": ("*", "eval", "exec", "getattr", "__import__", "type", "bytearray", "list"),
+        "operator": ("*", "attrgetter", "methodcaller", "itemgetter"),
+        "functools": ("*", "partial", "reduce"),
+        "copyreg": ("*", "_reconstructor", "__newobj__", "add_extension"),
+        "importlib": ("*", "import_module"),
+        "os": ("*", "system", "getpid"),
+        "posix": ("*", "getpid"),
+        "sys": ("*",),
+        "subprocess": ("*", "Popen"),
+        "types": ("*", "FunctionType", "CodeType"),
+        "pickle": ("*", "loads"),
+        "ctypes": ("*", "CDLL"),
+        "_codecs": ("*", "encode"),
+        "collections": ("*", "namedtuple"),
+        "codecs": ("*",),
+        "numpy.testing": ("*",),
+        "junto.wire.machine": ("*", "part", "resolve"),
+        "__main__": ("*",),
+    }
+)
 FT = "foreign_types"
 
 
@@ -76,12 +93,20 @@ def test_the_hand_made_pickles_are_well_made() -> None:
 @pytest.mark.parametrize(
     ("module", "attribute"),
     [
-        ("numpy.core.numeric", "builtins.eval"), ("numpy._core.numeric", "builtins.eval"), (FT, "os.getpid"),
-        ("numpy.core.numeric", "sys.modules"), ("pandas", "io.common.os.getpid"), (FT, "Model.__init__"),
-        ("numpy", "testing._private.utils.runstring"), ("numpy", "dtype.__subclasses__"), (FT, "Model.limit"),
-        ("fed._private", "message_queue.logging.os.getpid"), ("posixpath", "os.getpid"), (FT, "flag.__globals__"),
+        ("numpy.core.numeric", "builtins.eval"),
+        ("numpy._core.numeric", "builtins.eval"),
+        (FT, "os.getpid"),
+        ("numpy.core.numeric", "sys.modules"),
+        ("pandas", "io.common.os.getpid"),
+        (FT, "Model.__init__"),
+        ("numpy", "testing._private.utils.runstring"),
+        ("numpy", "dtype.__subclasses__"),
+        (FT, "Model.limit"),
+        ("fed._private", "message_queue.logging.os.getpid"),
+        ("posixpath", "os.getpid"),
+        (FT, "flag.__globals__"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_dotted_names(module: str, attribute: str, protocol: int) -> None:
     refused(call(name(module, attribute), text("1")), protocol=protocol)
@@ -98,15 +123,41 @@ def test_the_old_global_and_inst_opcodes(protocol: int) -> None:
 @pytest.mark.parametrize(
     ("module", "attribute"),
     [
-        ("numpy.core.numeric", "builtins"), ("numpy.core.numeric", "sys"), ("numpy.core.numeric", "operator"),
-        ("numpy.core.numeric", "fromfunction"), ("numpy.core.numeric", "ones"), ("numpy.core.numeric", "_frombuffer"),
-        ("pandas", "eval"), ("pandas", "read_pickle"), ("pandas", "ExcelWriter"), ("pandas", "DataFrame"),
-        (FT, "os"), (FT, "sys"), (FT, "functools"), (FT, "operator"), (FT, "getter"), (FT, "OrderedDict"), (FT, "flag"),
-        (FT, "rebuild"), (FT, "generator"), (FT, "np"), (FT, "RAN"), (FT, "frames"), (FT, "Any"), (FT, "__builtins__"),
-        (FT, "__loader__"), (FT, "Meta"), (FT, "Array"), (FT, ""), (FT, "*"), ("", "Model"), ("*", "Model"),
-        (FT + ".Model", "limit"), ("tests." + FT, "Model"),
+        ("numpy.core.numeric", "builtins"),
+        ("numpy.core.numeric", "sys"),
+        ("numpy.core.numeric", "operator"),
+        ("numpy.core.numeric", "fromfunction"),
+        ("numpy.core.numeric", "ones"),
+        ("numpy.core.numeric", "_frombuffer"),
+        ("pandas", "eval"),
+        ("pandas", "read_pickle"),
+        ("pandas", "ExcelWriter"),
+        ("pandas", "DataFrame"),
+        (FT, "os"),
+        (FT, "sys"),
+        (FT, "functools"),
+        (FT, "operator"),
+        (FT, "getter"),
+        (FT, "OrderedDict"),
+        (FT, "flag"),
+        (FT, "rebuild"),
+        (FT, "generator"),
+        (FT, "np"),
+        (FT, "RAN"),
+        (FT, "frames"),
+        (FT, "Any"),
+        (FT, "__builtins__"),
+        (FT, "__loader__"),
+        (FT, "Meta"),
+        (FT, "Array"),
+        (FT, ""),
+        (FT, "*"),
+        ("", "Model"),
+        ("*", "Model"),
+        (FT + ".Model", "limit"),
+        ("tests." + FT, "Model"),
     ],
-)  # fmt: skip
+)
 def test_a_wildcard_gives_the_classes_of_its_module_and_nothing_else(module: str, attribute: str) -> None:
     refused(name(module, attribute))
 
@@ -114,9 +165,9 @@ def test_a_wildcard_gives_the_classes_of_its_module_and_nothing_else(module: str
 def test_an_exact_entry_does_not_open_what_is_refused_by_kind() -> None:
     listed = [(module, attribute) for module, names in (WIDE.pickle or {}).items() for attribute in names]
     for module, attribute in listed:
-        if attribute != "*" and module not in (FT, "junto.wire.pickles"):
+        if attribute != "*" and module not in (FT, "junto.wire.machine"):
             refused(name(module, attribute))
-    refused(name("junto.wire.pickles", "resolve"))
+    refused(name("junto.wire.machine", "resolve"))
     for attribute in ("getter", "os", "functools", "Array", "frames"):
         refused(name(FT, attribute))
 
@@ -124,12 +175,19 @@ def test_an_exact_entry_does_not_open_what_is_refused_by_kind() -> None:
 @pytest.mark.parametrize(
     ("module", "attribute", "argument"),
     [
-        ("operator", "attrgetter", "__globals__"), ("operator", "methodcaller", "__subclasses__"),
-        ("builtins", "getattr", "x"), ("functools", "partial", "x"), ("builtins", "eval", "1"), ("builtins", "type", "x"),
-        ("importlib", "import_module", "antigravity"), ("builtins", "__import__", "antigravity"),
-        ("copyreg", "_reconstructor", "x"), ("_codecs", "encode", "x"), ("collections", "namedtuple", "x"),
+        ("operator", "attrgetter", "__globals__"),
+        ("operator", "methodcaller", "__subclasses__"),
+        ("builtins", "getattr", "x"),
+        ("functools", "partial", "x"),
+        ("builtins", "eval", "1"),
+        ("builtins", "type", "x"),
+        ("importlib", "import_module", "antigravity"),
+        ("builtins", "__import__", "antigravity"),
+        ("copyreg", "_reconstructor", "x"),
+        ("_codecs", "encode", "x"),
+        ("collections", "namedtuple", "x"),
     ],
-)  # fmt: skip
+)
 def test_callables_that_reach_attributes_or_import(module: str, attribute: str, argument: str) -> None:
     refused(call(name(module, attribute), text(argument)))
 
@@ -192,7 +250,7 @@ def test_only_containers_made_here_can_be_filled() -> None:
 
 
 def test_parts_are_reached_by_their_number_only() -> None:
-    part = name("junto.wire.pickles", "part")
+    part = name("junto.wire.machine", "part")
     assert load(call(part, b"K\x00"), parts=("sent",)) == "sent"
     for argument in (b"K\x01", b"J\xff\xff\xff\xff", text("0"), b"N", b"\x88"):
         with pytest.raises(MalformedBytes):
@@ -208,20 +266,38 @@ def test_parts_are_reached_by_their_number_only() -> None:
     "body",
     [
         call(name("numpy", "ndarray"), struct.pack("<BQ", 0x8A, 8)[:1] + b"\x05\0\0\0\0\x10\x85"),
-        call(name("numpy._core.multiarray", "_reconstruct"), name("numpy", "ndarray"), b"\x8a\x05\0\0\0\0\x10\x85", b"C\x01b"),
-        call(name("numpy.core.numeric", "_frombuffer"), b"C\x00", text("f8"), b"\x8a\x05\0\0\0\0\x10\x85", text("C")),
+        call(
+            name("numpy._core.multiarray", "_reconstruct"),
+            name("numpy", "ndarray"),
+            b"\x8a\x05\0\0\0\0\x10\x85",
+            b"C\x01b",
+        ),
+        call(
+            name("numpy.core.numeric", "_frombuffer"),
+            b"C\x00",
+            text("f8"),
+            b"\x8a\x05\0\0\0\0\x10\x85",
+            text("C"),
+        ),
         call(name("numpy.core.numeric", "ones"), b"\x8a\x05\0\0\0\0\x10"),
         call(name("builtins", "bytearray"), b"\x8a\x05\0\0\0\0\x10"),
         call(name("builtins", "bytes"), b"\x8a\x05\0\0\0\0\x10"),
         call(name(FT, "Blob"), b"\x8a\x05\0\0\0\0\x10"),
         name(FT, "Blob") + b"\x8a\x05\0\0\0\0\x10\x85\x81",
         name(FT, "Array") + b"\x8a\x05\0\0\0\0\x10\x85\x81",
-        b"\x8e" + struct.pack("<Q", 1 << 40), b"\x8d" + struct.pack("<Q", 1 << 40), b"\x96" + struct.pack("<Q", 1 << 40),
-        b"B" + struct.pack("<I", 1 << 31), b"X" + struct.pack("<I", 1 << 31), b"\x8b" + struct.pack("<i", 1 << 30),
-        b"\x95" + struct.pack("<Q", 1 << 62) + b"N", b"r" + struct.pack("<I", 1 << 31), b"Nr\xff\xff\xff\x7f",
-        b"I" + b"9" * 100_000 + b"\n", b"L" + b"9" * 100_000 + b"L\n",
+        b"\x8e" + struct.pack("<Q", 1 << 40),
+        b"\x8d" + struct.pack("<Q", 1 << 40),
+        b"\x96" + struct.pack("<Q", 1 << 40),
+        b"B" + struct.pack("<I", 1 << 31),
+        b"X" + struct.pack("<I", 1 << 31),
+        b"\x8b" + struct.pack("<i", 1 << 30),
+        b"\x95" + struct.pack("<Q", 1 << 62) + b"N",
+        b"r" + struct.pack("<I", 1 << 31),
+        b"Nr\xff\xff\xff\x7f",
+        b"I" + b"9" * 100_000 + b"\n",
+        b"L" + b"9" * 100_000 + b"L\n",
     ],
-)  # fmt: skip
+)
 def test_a_few_bytes_that_ask_for_gigabytes(body: bytes) -> None:
     tracemalloc.start()
     try:
@@ -232,7 +308,7 @@ def test_a_few_bytes_that_ask_for_gigabytes(body: bytes) -> None:
 
 
 def test_a_range_in_place_of_contents() -> None:
-    part = call(name("junto.wire.pickles", "part"), b"K\x00")
+    part = call(name("junto.wire.machine", "part"), b"K\x00")
     parts = (tags.RANGE, tags.INT, 0, tags.INT, 1 << 40, tags.INT, 1)
     data = b"\x80\x05" + call(name(FT, "Row"), part) + b"."
     with pytest.raises(MalformedBytes):
@@ -241,10 +317,44 @@ def test_a_range_in_place_of_contents() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"N" * 3, b"(", b"(N", b"0", b"1", b"a", b"e", b"s", b"u", b"b", b"R", b"\x81", b"\x92", b"\x93", b"\x94",
-     b"h\x05", b"j\x05\0\0\0", b"t", b"\x85", b"\x86", b"\x87", b"\x90", b"\x91", b"\x97", b"N\x98", b"2", b"N2",
-     b"](K\x01K\x02u", b"}(K\x01u", b"}]Ns", b"\x8f(]\x90", b"(]\x91", b"K\x01K\x02\x93", b"N.N"],
-)  # fmt: skip
+    [
+        b"",
+        b"N" * 3,
+        b"(",
+        b"(N",
+        b"0",
+        b"1",
+        b"a",
+        b"e",
+        b"s",
+        b"u",
+        b"b",
+        b"R",
+        b"\x81",
+        b"\x92",
+        b"\x93",
+        b"\x94",
+        b"h\x05",
+        b"j\x05\0\0\0",
+        b"t",
+        b"\x85",
+        b"\x86",
+        b"\x87",
+        b"\x90",
+        b"\x91",
+        b"\x97",
+        b"N\x98",
+        b"2",
+        b"N2",
+        b"](K\x01K\x02u",
+        b"}(K\x01u",
+        b"}]Ns",
+        b"\x8f(]\x90",
+        b"(]\x91",
+        b"K\x01K\x02\x93",
+        b"N.N",
+    ],
+)
 def test_programs_that_make_no_sense(body: bytes) -> None:
     refused(body)
 

@@ -16,12 +16,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse  # noqa: F401 (so that loading it is not counted as memory)
-from wire_helpers import forge, forge_header, from_bytes, to_bytes
 
 from junto.errors import MalformedBytes
 from junto.wire import arrow as _arrow  # noqa: F401 (likewise)
 from junto.wire import frames, pickles, sparse, tags  # noqa: F401 (likewise)
 from junto.wire.policy import Limits, WirePolicy
+from wire_helpers import forge, forge_header, from_bytes, to_bytes
 
 
 @contextmanager
@@ -57,13 +57,42 @@ def test_a_depth_bomb_where_our_own_limit_is_set_too_high() -> None:
 def test_sixty_four_gigabytes_in_a_line() -> None:
     huge = 1 << 36
     for atoms in (
-        [tags.ARRAY, "<f8", False, 1, huge], [tags.ARRAY, "<f8", False, 2, huge, huge], [tags.LIST, huge],
-        [tags.LIST, -huge], [tags.LONG_TEXT, huge], [tags.LONG_BYTES, huge], [tags.BYTEARRAY, huge],
-        [tags.ARROW, "table", huge], [tags.PICKLE, huge, 0], [tags.BYTES, huge], [tags.BIG_INT, huge],
-        [tags.ARRAY_SCALAR, "<U99999999", 0], [tags.ARRAY, "<U99999999", False, 1, huge],
-        [tags.SPARSE, "csr", False, huge, huge, tags.ARRAY, "<f8", False, 1, 0, tags.ARRAY, "<i4", False, 1, 0,
-         tags.ARRAY, "<i4", False, 1, 0],
-    ):  # fmt: skip
+        [tags.ARRAY, "<f8", False, 1, huge],
+        [tags.ARRAY, "<f8", False, 2, huge, huge],
+        [tags.LIST, huge],
+        [tags.LIST, -huge],
+        [tags.LONG_TEXT, huge],
+        [tags.LONG_BYTES, huge],
+        [tags.BYTEARRAY, huge],
+        [tags.ARROW, "table", huge],
+        [tags.PICKLE, huge, 0],
+        [tags.BYTES, huge],
+        [tags.BIG_INT, huge],
+        [tags.ARRAY_SCALAR, "<U99999999", 0],
+        [tags.ARRAY, "<U99999999", False, 1, huge],
+        [
+            tags.SPARSE,
+            "csr",
+            False,
+            huge,
+            huge,
+            tags.ARRAY,
+            "<f8",
+            False,
+            1,
+            0,
+            tags.ARRAY,
+            "<i4",
+            False,
+            1,
+            0,
+            tags.ARRAY,
+            "<i4",
+            False,
+            1,
+            0,
+        ],
+    ):
         refused(forge(atoms))
     for prefix in (
         b"\xdd\xff\xff\xff\xff",
@@ -168,8 +197,18 @@ def test_the_names_pyarrow_and_pandas_register_are_refused() -> None:
 
 
 def test_pandas_metadata_leads_nowhere() -> None:
-    told = {"index_columns": ["evil"], "columns": [{"name": "a", "numpy_type": "foreign_types.Model",
-            "pandas_type": "object", "metadata": {"__import__": "antigravity"}}], "column_indexes": []}  # fmt: skip
+    told = {
+        "index_columns": ["evil"],
+        "columns": [
+            {
+                "name": "a",
+                "numpy_type": "foreign_types.Model",
+                "pandas_type": "object",
+                "metadata": {"__import__": "antigravity"},
+            }
+        ],
+        "column_indexes": [],
+    }
     schema = pa.schema([("a", pa.int64())], metadata={"pandas": json.dumps(told)})
     table = from_bytes(arrow(stream_of(pa.table({"a": [1]}, schema=schema))))
     assert table.schema.metadata is None
@@ -180,15 +219,24 @@ def test_pandas_metadata_leads_nowhere() -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        pa.table({"a": pa.nulls(1_000_000)}), pa.table({"a": pa.array(["x" * 20]).cast(pa.string_view())}),
+        pa.table({"a": pa.nulls(1_000_000)}),
+        pa.table({"a": pa.array(["x" * 20]).cast(pa.string_view())}),
         pa.table({"a": pa.RunEndEncodedArray.from_arrays(pa.array([1 << 30]), pa.array([1]))}),
-        pa.table({"a": pa.array([[1]], pa.list_view(pa.int64()))}), pa.table({"a": pa.array([{}])}),
-        pa.table({"a": pa.array([b""], pa.binary(0))}), pa.table({"a": pa.array([[]], pa.list_(pa.int8(), 0))}),
-        pa.table({"a": pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])])}),
+        pa.table({"a": pa.array([[1]], pa.list_view(pa.int64()))}),
+        pa.table({"a": pa.array([{}])}),
+        pa.table({"a": pa.array([b""], pa.binary(0))}),
+        pa.table({"a": pa.array([[]], pa.list_(pa.int8(), 0))}),
+        pa.table(
+            {
+                "a": pa.UnionArray.from_dense(
+                    pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])]
+                )
+            }
+        ),
         pa.table({"a": pa.array([1], pa.timestamp("us", "../../etc/passwd\0"))}),
     ],
     ids=lambda table: str(table.schema.field(0).type),
-)  # fmt: skip
+)
 def test_arrow_types_that_could_claim_more_than_they_bring(table: pa.Table) -> None:
     refused(arrow(stream_of(table)))
 
@@ -232,13 +280,33 @@ def test_frames_whose_parts_do_not_fit() -> None:
         ([tags.FRAME, *index, *index, *column], bytes(16)),
         ([tags.SERIES, tags.LIST, 0, *index, *column], bytes(16)),
         ([tags.SERIES, None, *index, "category", False, *one, tags.ARRAY, "|i1", False, 1, 2], b"\0\7"),
-        ([tags.SERIES, None, *index, "masked", tags.ARRAY, "|i1", False, 1, 2, tags.ARRAY, "|i1", False, 1, 2], bytes(2)),
+        (
+            [
+                tags.SERIES,
+                None,
+                *index,
+                "masked",
+                tags.ARRAY,
+                "|i1",
+                False,
+                1,
+                2,
+                tags.ARRAY,
+                "|i1",
+                False,
+                1,
+                2,
+            ],
+            bytes(2),
+        ),
         ([tags.SERIES, None, *index, "eval", tags.ARRAY, "|i1", False, 1, 2], bytes(2)),
         ([tags.INDEX, "values", *column, "foreign_types", None], bytes(16)),
         ([tags.INDEX, "levels", 1, *one, tags.ARRAY, "|i1", False, 1, 2, None], b"\0\7"),
-        ([tags.INDEX, "levels", 0], b""), ([tags.INDEX, "levels", 1, *["levels", 1] * 40], b""),
-        ([tags.TIMESTAMP, 1.0, None], b""), ([tags.MISSING, None], b""),
-    ):  # fmt: skip
+        ([tags.INDEX, "levels", 0], b""),
+        ([tags.INDEX, "levels", 1, *["levels", 1] * 40], b""),
+        ([tags.TIMESTAMP, 1.0, None], b""),
+        ([tags.MISSING, None], b""),
+    ):
         refused(forge(atoms, *([buffer] if buffer else [])))
 
 

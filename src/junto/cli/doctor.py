@@ -15,7 +15,11 @@ from junto.cli.output import Json, console, failing, print_json
 if TYPE_CHECKING:
     from junto.silo.doctor import Diagnosis, Finding
 
-_MARKS: Mapping[str, tuple[str, str]] = {"ok": ("✓", "green"), "note": ("!", "yellow"), "failed": ("✗", "red")}
+_MARKS: Mapping[str, tuple[str, str]] = {
+    "ok": ("✓", "green"),
+    "note": ("!", "yellow"),
+    "failed": ("✗", "red"),
+}
 _ABSENT = frozenset({"name-not-found", "refused", "filtered", "unreachable", "silent", "closed"})
 
 

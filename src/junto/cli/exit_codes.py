@@ -45,7 +45,7 @@ _MEANING: Mapping[ExitCode, str] = {
     ExitCode.REFUSED: "a party was refused or refused us (identity, version, job, settings), or misbehaved",
     ExitCode.DIVERGENCE: "the parties run different programs",
     ExitCode.REMOTE_FAILED: "an operation failed, here or at another party",
-    ExitCode.LEDGER_BROKEN: "a ledger was changed after it was written, or differs from that of the other side",
+    ExitCode.LEDGER_BROKEN: "a ledger was changed after it was written, or differs from the other side",
     ExitCode.ABORTED: "another party ended the run before its end",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.TERMINATED: "told to end (SIGTERM)",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
-import importlib.util
 import sys
 from typing import Annotated
 
 import typer
 
+from junto.cli.certs import app as certs
 from junto.cli.demo import demo
+from junto.cli.doctor import doctor
 from junto.cli.ledger import ledger
 from junto.cli.run import run
 from junto.cli.simulate_command import simulate_command
@@ -27,10 +27,8 @@ app.command()(demo)
 app.command()(run)
 app.command("simulate")(simulate_command)
 app.command()(ledger)
-if importlib.util.find_spec("junto.cli.doctor"):
-    app.command()(importlib.import_module("junto.cli.doctor").doctor)
-if importlib.util.find_spec("junto.cli.certs"):
-    app.add_typer(importlib.import_module("junto.cli.certs").app, name="certs")
+app.command()(doctor)
+app.add_typer(certs, name="certs")
 
 
 @app.callback(invoke_without_command=True)

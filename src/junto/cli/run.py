@@ -17,8 +17,7 @@ import typer
 from junto.cli import lifeline
 from junto.cli.exit_codes import ExitCode, exit_code_of
 from junto.cli.output import Json, console, describe, print_json, terminable
-from junto.device.current import current_or_none
-from junto.device.session import CONFIG_VARIABLE
+from junto.device.current import CONFIG_VARIABLE, current_or_none
 from junto.errors import ConfigError, JuntoError
 
 _OURS = (str(Path(__file__).resolve().parents[1]), "<frozen runpy>", runpy.__file__)

@@ -44,6 +44,8 @@ class Agreement:
 
     def agrees(self, party: str, stamp: Stamp) -> bool:
         """Whether `stamp` of `party` fits our program, as far as can be told now."""
+        if stamp.operation == START.operation:
+            return True  # it has not begun
         with self._lock:
             ours = self._at(stamp.operation)
             if ours is not None:

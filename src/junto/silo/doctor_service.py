@@ -24,6 +24,7 @@ import msgspec
 
 from junto.config.model import Settings, TlsSettings
 from junto.errors import IdentityError, MalformedBytes
+from junto.log import printable
 from junto.silo.frames import NONCE_BYTES, Hello
 from junto.silo.handshake import hello
 from junto.silo.identity import party_of_certificate
@@ -31,6 +32,7 @@ from junto.silo.identity import party_of_certificate
 SINK_LIMIT: Final = 32 << 20
 _SERVICE: Final = "junto.Doctor"
 _SHORT: Final = 1024
+_MOST: Final = 1000
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -57,6 +59,24 @@ class Description(msgspec.Struct, frozen=True):
         """As the handshake compares it (without a nonce: no run begins)."""
         nonce = bytes(NONCE_BYTES)
         return Hello(self.protocol, self.party, self.job, self.parties, self.facts, self.versions, nonce)
+
+    def printable(self) -> Description:
+        """With texts of bounded length and without control characters: it came from outside."""
+        return Description(
+            protocol=self.protocol,
+            party=printable(self.party),
+            job=printable(self.job),
+            parties=tuple(printable(party) for party in self.parties[:_MOST]),
+            facts=_printable(self.facts),
+            versions=_printable(self.versions),
+            addresses=_printable(self.addresses),
+            time=self.time,
+            answers_as="doctor" if self.answers_as == "doctor" else "session",
+        )
+
+
+def _printable(texts: dict[str, str]) -> dict[str, str]:
+    return {printable(name): printable(text) for name, text in list(texts.items())[:_MOST]}
 
 
 class _Sunk(msgspec.Struct, frozen=True):
@@ -190,7 +210,7 @@ class DoctorClient:
             description = msgspec.json.decode(data, type=Description)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise MalformedBytes("its answer to a doctor cannot be read") from error
-        return Answer(description, description.time - middle)
+        return Answer(description.printable(), description.time - middle)
 
     def round_trip_s(self, timeout_s: float, count: int = 8) -> float:
         """The shortest of `count` round trips, in seconds."""

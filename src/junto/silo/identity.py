@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from junto.config.model import PartySettings
 from junto.errors import IdentityError
+from junto.log import printable
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -54,8 +55,8 @@ class CertificateNames:
         sans += [f"IP:{name}" for name in self.ips]
         sans += [f"URI:{name}" for name in self.uris]
         if sans:
-            return ", ".join(sans)
-        return f"no SAN, CN={self.common_name}" if self.common_name else "no name"
+            return printable(", ".join(sans))
+        return printable(f"no SAN, CN={self.common_name}") if self.common_name else "no name"
 
 
 def names_of(der: bytes) -> CertificateNames:
@@ -176,8 +177,8 @@ def _reissue(names: CertificateNames, party: str | None, parties: Mapping[str, P
         by_cn = _fitting(CertificateNames((), (), (), common, has_san=False), parties)
         if by_cn and (party is None or by_cn == [party]):
             return (
-                f"its common name is {common}, but a certificate with SANs is judged by these alone: "
-                f"have it reissued with the SAN DNS:{by_cn[0]}"
+                f"its common name is {printable(common)}, but a certificate with SANs is judged by these "
+                f"alone: have it reissued with the SAN DNS:{by_cn[0]}"
             )
     who = party or "<party>"
     hint = f"have it issued with the SAN DNS:{who}"

@@ -157,7 +157,7 @@ class _Ladder:
             context = client_context(tls)
             with self._handshake(context, plain, place, tls) as secured:
                 self.rung(Rung.IDENTITY, lambda: self._identify(secured))
-                self.rung(Rung.HTTP2, lambda: self._greet(secured))
+                self.rung(Rung.HTTP2, lambda: self._greet(secured, place))
 
     def _handshake(
         self, context: ssl.SSLContext, plain: dial.Socket, place: dial.Place, tls: TlsSettings
@@ -189,7 +189,7 @@ class _Ladder:
         self.certificate = der
         return f"its certificate names {self.party} ({self.name})", None
 
-    def _greet(self, secured: ssl.SSLSocket) -> tuple[str, None]:
+    def _greet(self, secured: ssl.SSLSocket, place: dial.Place) -> tuple[str, None]:
         if secured.selected_alpn_protocol() != "h2":
             raise Failed(
                 Cause.NO_HTTP2,
@@ -197,16 +197,17 @@ class _Ladder:
                 "another service, or a proxy that ends TLS, answers at this address",
             )
         try:
-            answer = self._exchange_greetings(secured, self.left())
+            answer = self._await_greeting(secured)
         except (OSError, ssl.SSLError) as error:
-            raise tlscause.after_handshake(error) from error
+            raise tlscause.after_handshake(error, place, self.left()) from error
         if len(answer) < 9:
-            raise tlscause.after_handshake(None)
+            raise tlscause.after_handshake(None, place, self.left())
         return self._settings(answer), None
 
     def _greet_in_plaintext(self, plain: dial.Socket, place: dial.Place) -> tuple[str, None]:
         try:
-            answer = self._exchange_greetings(plain, self.left() * 0.6)
+            plain.sendall(dial.HTTP2_GREETING)
+            answer = self._read_frame_head(plain, self.left() * 0.6)
         except OSError:
             answer = b""
         if len(answer) < 9 or answer[0] == tlscause.ALERT_RECORD:
@@ -223,11 +224,22 @@ class _Ladder:
             )
         return self._settings(answer), None
 
+    def _await_greeting(self, secured: ssl.SSLSocket) -> bytes:
+        """Servers greet unasked, as a rule; only one that does not is greeted first.
+
+        Listening first matters: a peer that refuses our certificate sends an alert and closes, and if
+        data of ours lay unread there, its system would reset the connection and the alert be lost.
+        """
+        try:
+            return self._read_frame_head(secured, self.left() / 2)
+        except TimeoutError:
+            secured.sendall(dial.HTTP2_GREETING)
+            return self._read_frame_head(secured, self.left())
+
     @staticmethod
-    def _exchange_greetings(connection: dial.Socket, timeout_s: float) -> bytes:
+    def _read_frame_head(connection: dial.Socket, timeout_s: float) -> bytes:
+        """The nine bytes that head an HTTP/2 frame; fewer if the peer closes before."""
         ends = time.monotonic() + timeout_s
-        connection.settimeout(timeout_s)
-        connection.sendall(dial.HTTP2_GREETING)
         answer = b""
         while len(answer) < 9:
             connection.settimeout(max(ends - time.monotonic(), 0.001))

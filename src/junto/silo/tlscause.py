@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from junto.log import printable
 from junto.silo.dial import HTTP2_GREETING, Cause, Failed, Place, open_socket
 from junto.silo.tlscontext import unverified_context
 
@@ -100,7 +101,7 @@ def _span(span: datetime.timedelta) -> str:
 
 
 def _name(name: x509.Name) -> str:
-    return name.rfc4514_string() or "an issuer without a name"
+    return printable(name.rfc4514_string()) or "an issuer without a name"
 
 
 def _subjects(ca_pem: bytes) -> list[str]:
@@ -168,8 +169,11 @@ def _of_plaintext(answer: bytes, error: Exception) -> Failed:
     )
 
 
-def after_handshake(error: Exception | None) -> Failed:
-    """Why the peer hung up once it had our certificate (TLS 1.3 tells only now); None: it just closed."""
+def after_handshake(error: Exception | None, place: Place, timeout_s: float) -> Failed:
+    """Why the peer hung up once it had our certificate (TLS 1.3 tells only now); None: it just closed.
+
+    A peer that closed without a word and takes no connections any more has ended, not refused us.
+    """
     if isinstance(error, TimeoutError):
         return Failed(
             Cause.SILENT,
@@ -182,12 +186,24 @@ def after_handshake(error: Exception | None) -> Failed:
             return _refused(alert, meaning)
     if "ALERT" in reason:
         return _refused(_words(reason), "it did not take our certificate")
+    if not _accepts(place, timeout_s):
+        return Failed(
+            Cause.CLOSED, "it went away during the greeting", "look at the process that listened there"
+        )
     return Failed(
         Cause.OWN_CERTIFICATE_REFUSED,
         "it closed the connection right after the handshake without a reason: most likely it does not "
         "accept our certificate (another CA, or expired by its clock)",
         _THEIR_CA,
     )
+
+
+def _accepts(place: Place, timeout_s: float) -> bool:
+    try:
+        open_socket(place, timeout_s).close()
+    except OSError:
+        return False
+    return True
 
 
 def _refused(alert: str, meaning: str) -> Failed:

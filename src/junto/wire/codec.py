@@ -46,6 +46,11 @@ def decode(data: memoryview, policy: WirePolicy) -> Any:
         reader.finish()
     except MalformedBytes:
         raise
+    except ModuleNotFoundError as error:
+        raise MalformedBytes(
+            f"the value needs the package {error.name}, which is not installed here",
+            fix=f"install {error.name}, or let its owner convert it",
+        ) from None
     except Exception as error:  # a library's own complaint about a peer's data; its text may quote the data
         raise MalformedBytes(f"the value cannot be rebuilt ({type(error).__name__})") from None
     return value
@@ -58,7 +63,7 @@ def policy_fingerprint(policy: WirePolicy) -> dict[str, str]:
     """
     records.check_types(policy.types)
     if policy.pickle is not None:
-        from junto.wire.pickles import check_list
+        from junto.wire.allowlist import check_list
 
         check_list(policy.pickle)
     limits = policy.limits

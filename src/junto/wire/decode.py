@@ -6,57 +6,25 @@ looks up or calls anything by a name that the peer chose.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, Final
-
-import msgspec
+from typing import Any, Final, final
 
 from junto.errors import MalformedBytes
 from junto.wire import records, scalars, tags
-from junto.wire.policy import WirePolicy
+from junto.wire.source import Source
 
-ReadFunction = Callable[["Reader"], Any]
-
-_UNPACKER: Final = msgspec.msgpack.Decoder(list[None | bool | int | float | str])
-_ZEROS: Final = bytes(tags.ALIGN)
+ReadFunction = Callable[[Source], Any]
 
 
-class Reader:
-    """Walks over the atoms and buffers of one value. Not thread-safe."""
+@final
+class Reader(Source):
+    """The source that knows every tag."""
 
-    __slots__ = ("_at", "_atoms", "_blobs", "_cursor", "_data", "_depth", "_nodes", "policy", "writable")
-
-    def __init__(self, data: memoryview, policy: WirePolicy) -> None:
-        limits = policy.limits
-        if len(data) < tags.PREFIX:
-            raise MalformedBytes("the value is shorter than its prefix")
-        magic, size, blobs = struct.unpack_from("<4sII", data)
-        if magic != tags.MAGIC:
-            raise MalformedBytes("the value does not begin like one of ours, or is of another version")
-        middle = tags.PREFIX + size
-        end = middle + blobs
-        if size + blobs > limits.max_header_bytes or end > len(data):
-            raise MalformedBytes("the header is longer than allowed, or than what was received")
-        if limits.max_value_bytes is not None and len(data) > limits.max_value_bytes:
-            raise MalformedBytes("the value is larger than allowed")
-        header = data[tags.PREFIX : middle]
-        if not 0 < _atom_count(header) <= min(size, tags.max_atoms(limits.max_nodes)):
-            raise MalformedBytes("the header claims more parts than it can have")
-        self._atoms = _UNPACKER.decode(header)
-        self._at = 0
-        self._blobs = data[middle:end]
-        self._data = data
-        self._cursor = end
-        self._depth = 0
-        self._nodes = 0
-        self.policy = policy
-        self.writable = not data.readonly
+    __slots__ = ()
 
     def value(self) -> Any:
-        """The next value."""
         atom = self.atom()
         if type(atom) is not int:
             return atom
@@ -65,137 +33,31 @@ class Reader:
             raise MalformedBytes("unknown tag")
         return read(self)
 
-    def atom(self) -> Any:
-        """The next atom as it is."""
-        at = self._at
-        if at >= len(self._atoms):
-            raise MalformedBytes("the header ends in the middle of a value")
-        self._at = at + 1
-        return self._atoms[at]
 
-    def integer(self, low: int, high: int) -> int:
-        """The next atom, an int with low <= it <= high."""
-        atom = self.atom()
-        if type(atom) is not int or not low <= atom <= high:
-            raise MalformedBytes("a number is missing or out of range")
-        return atom
-
-    def of(self, kind: type[Any]) -> Any:
-        """The next atom, which must be of exactly this type."""
-        atom = self.atom()
-        if type(atom) is not kind:
-            raise MalformedBytes("a part of a value is of the wrong type")
-        return atom
-
-    def value_of(self, *kinds: type[Any]) -> Any:
-        """The next value, which must be of exactly one of these types."""
-        value = self.value()
-        if type(value) not in kinds:
-            raise MalformedBytes("a part of a value is of the wrong type")
-        return value
-
-    def left(self) -> int:
-        """How many atoms are left: no container can have more elements."""
-        return len(self._atoms) - self._at
-
-    def spend(self, nodes: int) -> None:
-        """Count elements against the limit."""
-        self._nodes += nodes
-        if self._nodes > self.policy.limits.max_nodes:
-            raise MalformedBytes("the value has more elements than allowed")
-
-    def enter(self, elements: int) -> None:
-        """One level down, into a container of so many elements."""
-        if elements > self.left():
-            raise MalformedBytes("a container claims more elements than there are")
-        self.spend(elements)
-        self._depth += 1
-        if self._depth > self.policy.limits.max_depth:
-            raise MalformedBytes("the value is nested deeper than allowed")
-
-    def leave(self) -> None:
-        """One level up."""
-        self._depth -= 1
-
-    def items(self) -> list[Any]:
-        """Count and elements; a negative count announces plain ints."""
-        count = self.integer(-self.left(), self.left())
-        self.enter(abs(count))
-        run = self._atoms[self._at : self._at + abs(count)]
-        kinds = frozenset(map(type, run))
-        if count < 0:
-            if kinds != {int}:
-                raise MalformedBytes("a run of ints holds something else")
-        elif int in kinds:
-            run = [self.value() for _ in range(count)]
-            self.leave()
-            return run
-        self._at += abs(count)
-        self.leave()
-        return run
-
-    def blob(self, limit: int) -> bytes:
-        """The next short byte string, of at most `limit` bytes."""
-        size = self.integer(0, min(limit, len(self._blobs)))
-        data = bytes(self._blobs[:size])
-        self._blobs = self._blobs[size:]
-        return data
-
-    def buffer(self, nbytes: int) -> memoryview:
-        """The next buffer, a view of the received bytes."""
-        if nbytes == 0:
-            return memoryview(b"")
-        start = self._cursor + -self._cursor % tags.ALIGN
-        end = start + nbytes
-        if end > len(self._data):
-            raise MalformedBytes("a buffer is longer than what was received")
-        if self._data[self._cursor : start] != _ZEROS[: start - self._cursor]:
-            raise MalformedBytes("a gap between two buffers is not empty")
-        self._cursor = end
-        return self._data[start:end]
-
-    def finish(self) -> None:
-        """Nothing may be left over."""
-        if self._at != len(self._atoms) or len(self._blobs) or self._cursor != len(self._data):
-            raise MalformedBytes("something follows the value")
+def _big_int(source: Source) -> int:
+    return int.from_bytes(source.blob(tags.MAX_INT_BYTES), "little", signed=True)
 
 
-def _atom_count(header: memoryview) -> int:
-    """What the one msgpack array claims; the parser would allocate that much."""
-    first = header[0] if len(header) else 0
-    if 0x90 <= first <= 0x9F:
-        return first & 0x0F
-    if first == 0xDC and len(header) >= 3:
-        return int.from_bytes(header[1:3], "big")
-    if first == 0xDD and len(header) >= 5:
-        return int.from_bytes(header[1:5], "big")
-    raise MalformedBytes("the header is no array")
+def _long_text(source: Source) -> str:
+    return str(source.buffer(source.integer(0, 1 << 62)), "utf-8")
 
 
-def _big_int(reader: Reader) -> int:
-    return int.from_bytes(reader.blob(tags.MAX_INT_BYTES), "little", signed=True)
-
-
-def _long_text(reader: Reader) -> str:
-    return str(reader.buffer(reader.integer(0, 1 << 62)), "utf-8")
-
-
-def _dict(reader: Reader) -> dict[Any, Any]:
-    count = reader.integer(0, reader.left())
-    reader.enter(2 * count)
+def _dict(source: Source) -> dict[Any, Any]:
+    count = source.integer(0, source.left())
+    source.enter(2 * count)
     result: dict[Any, Any] = {}
     for _ in range(count):
-        key = reader.value()
-        result[_hashable(key)] = reader.value()
-    reader.leave()
+        key = source.value()
+        result[_hashable(key)] = source.value()
+    source.leave()
     if len(result) != count:
         raise MalformedBytes("a dict has a key twice")
     return result
 
 
 def _set(kind: type[Any]) -> ReadFunction:
-    def read(reader: Reader) -> Any:
-        items = reader.items()
+    def read(source: Source) -> Any:
+        items = source.items()
         for item in items:
             _hashable(item)
         result = kind(items)
@@ -215,24 +77,24 @@ def _hashable(value: Any) -> Any:
 
 
 def _in_module(module: str, function: str) -> ReadFunction:
-    """A reader of a module that is loaded when it is first needed."""
+    """A source of a module that is loaded when it is first needed."""
 
-    def read(reader: Reader) -> Any:
-        return getattr(import_module(module), function)(reader)
+    def read(source: Source) -> Any:
+        return getattr(import_module(module), function)(source)
 
     return read
 
 
 _READERS: Final[Mapping[int, ReadFunction]] = MappingProxyType(
     {
-        tags.INT: lambda reader: reader.of(int),
+        tags.INT: lambda source: source.of(int),
         tags.BIG_INT: _big_int,
-        tags.BYTES: lambda reader: reader.blob(tags.LONG_BYTES_LEN),
+        tags.BYTES: lambda source: source.blob(tags.LONG_BYTES_LEN),
         tags.LONG_TEXT: _long_text,
-        tags.LONG_BYTES: lambda reader: bytes(reader.buffer(reader.integer(0, 1 << 62))),
-        tags.BYTEARRAY: lambda reader: bytearray(reader.buffer(reader.integer(0, 1 << 62))),
-        tags.LIST: Reader.items,
-        tags.TUPLE: lambda reader: tuple(reader.items()),
+        tags.LONG_BYTES: lambda source: bytes(source.buffer(source.integer(0, 1 << 62))),
+        tags.BYTEARRAY: lambda source: bytearray(source.buffer(source.integer(0, 1 << 62))),
+        tags.LIST: Source.items,
+        tags.TUPLE: lambda source: tuple(source.items()),
         tags.DICT: _dict,
         tags.SET: _set(set),
         tags.FROZENSET: _set(frozenset),
@@ -250,7 +112,7 @@ _READERS: Final[Mapping[int, ReadFunction]] = MappingProxyType(
         tags.PANDAS_TIMEDELTA: _in_module("junto.wire.frames", "read_timedelta"),
         tags.MISSING: _in_module("junto.wire.frames", "read_missing"),
         tags.ARROW: _in_module("junto.wire.arrow", "read_arrow"),
-        tags.POLARS: _in_module("junto.wire.arrow", "read_polars"),
+        tags.POLARS: _in_module("junto.wire.polars_tables", "read_polars"),
         tags.PICKLE: _in_module("junto.wire.pickles", "read_foreign"),
         **scalars.READERS,
     }

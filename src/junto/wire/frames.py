@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,10 +20,8 @@ from junto.errors import CannotTravel, MalformedBytes
 from junto.wire import tags
 from junto.wire.arrays import AnyArray, read_array, write_array
 from junto.wire.scalars import read_zone, write_zone
-
-if TYPE_CHECKING:
-    from junto.wire.decode import Reader
-    from junto.wire.encode import Encoder
+from junto.wire.sink import Sink
+from junto.wire.source import Source
 
 _MASKED: Final = (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)
 _INDEXES: Final = (
@@ -38,7 +36,7 @@ _ONE_INDEX: Final = tuple(kind for kind in _INDEXES if kind is not pd.MultiIndex
 _TEXT_OR_MISSING: Final = frozenset((str, type(None), float))
 
 
-def writer_for(value: Any) -> Callable[[Encoder, Any], None] | None:
+def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
     """What writes `value`, or None if pandas has it but the closed set has not."""
     kind = type(value)
     if kind is pd.DataFrame:
@@ -54,222 +52,222 @@ def writer_for(value: Any) -> Callable[[Encoder, Any], None] | None:
     return _write_missing if value is pd.NaT or value is pd.NA else None
 
 
-def _write_frame(encoder: Encoder, frame: pd.DataFrame) -> None:
-    encoder.spend(tags.TABLE_COST)
-    encoder.enter(frame.shape[1])
-    encoder.atoms.append(tags.FRAME)
-    _write_index(encoder, frame.columns)
-    _write_index(encoder, frame.index)
+def _write_frame(sink: Sink, frame: pd.DataFrame) -> None:
+    sink.spend(tags.TABLE_COST)
+    sink.enter(frame.shape[1])
+    sink.atoms.append(tags.FRAME)
+    _write_index(sink, frame.columns)
+    _write_index(sink, frame.index)
     for position in range(frame.shape[1]):
-        _write_column(encoder, frame.iloc[:, position].array)
-    encoder.leave()
+        _write_column(sink, frame.iloc[:, position].array)
+    sink.leave()
 
 
-def read_frame(reader: Reader) -> pd.DataFrame:
+def read_frame(source: Source) -> pd.DataFrame:
     """A DataFrame."""
-    reader.spend(tags.TABLE_COST)
-    labels = _read_index(reader)
-    reader.enter(len(labels))
-    index = _read_index(reader)
-    columns = {position: _as_series(_column_of(reader, len(index)), index) for position in range(len(labels))}
-    reader.leave()
+    source.spend(tags.TABLE_COST)
+    labels = _read_index(source)
+    source.enter(len(labels))
+    index = _read_index(source)
+    columns = {position: _as_series(_column_of(source, len(index)), index) for position in range(len(labels))}
+    source.leave()
     frame = pd.DataFrame(columns, index=index, copy=False)
     frame.columns = labels
     return frame
 
 
-def _write_series(encoder: Encoder, series: pd.Series[Any]) -> None:
-    encoder.spend(tags.TABLE_COST)
-    encoder.atoms.append(tags.SERIES)
-    _write_label(encoder, series.name)
-    _write_index(encoder, series.index)
-    _write_column(encoder, series.array)
+def _write_series(sink: Sink, series: pd.Series) -> None:
+    sink.spend(tags.TABLE_COST)
+    sink.atoms.append(tags.SERIES)
+    _write_label(sink, series.name)
+    _write_index(sink, series.index)
+    _write_column(sink, series.array)
 
 
-def read_series(reader: Reader) -> pd.Series[Any]:
+def read_series(source: Source) -> pd.Series:
     """A Series."""
-    reader.spend(tags.TABLE_COST)
-    name = _read_label(reader)
-    index = _read_index(reader)
-    values = _column_of(reader, len(index))
+    source.spend(tags.TABLE_COST)
+    name = _read_label(source)
+    index = _read_index(source)
+    values = _column_of(source, len(index))
     series = _as_series(values, index)
     series.name = name
     return series
 
 
-def _as_series(values: Any, index: pd.Index[Any]) -> pd.Series[Any]:
+def _as_series(values: Any, index: pd.Index) -> pd.Series:
     """With its dtype told: pandas would make text of objects."""
     return pd.Series(values, index=index, dtype=values.dtype, copy=False)
 
 
-def _write_index_value(encoder: Encoder, index: pd.Index[Any]) -> None:
-    encoder.atoms.append(tags.INDEX)
-    _write_index(encoder, index)
+def _write_index_value(sink: Sink, index: pd.Index) -> None:
+    sink.atoms.append(tags.INDEX)
+    _write_index(sink, index)
 
 
-def _write_index(encoder: Encoder, index: pd.Index[Any]) -> None:
-    encoder.spend(tags.TABLE_COST)
+def _write_index(sink: Sink, index: pd.Index) -> None:
+    sink.spend(tags.TABLE_COST)
     if type(index) not in _INDEXES:
         raise CannotTravel(
             f"a pandas {type(index).__name__} may not travel", fix="reset_index(), or convert it"
         )
     if isinstance(index, pd.MultiIndex):
-        _write_multi_index(encoder, index)
+        _write_multi_index(sink, index)
         return
     if isinstance(index, pd.RangeIndex):
-        encoder.atoms.append("range")
-        encoder.write(range(index.start, index.stop, index.step))
+        sink.atoms.append("range")
+        sink.write(range(index.start, index.stop, index.step))
     elif index.dtype == object and not _is_text(index.array):
-        encoder.atoms.append("labels")
-        encoder.write(list(index))
+        sink.atoms.append("labels")
+        sink.write(list(index))
     else:
-        encoder.atoms.append("values")
-        _write_column(encoder, index.array)
-        encoder.atoms.append(_frequency(index))
-    _write_label(encoder, index.name)
+        sink.atoms.append("values")
+        _write_column(sink, index.array)
+        sink.atoms.append(_frequency(index))
+    _write_label(sink, index.name)
 
 
-def read_index(reader: Reader) -> pd.Index[Any]:
+def read_index(source: Source) -> pd.Index:
     """An Index of any of the kinds that travel."""
-    return _read_index(reader)
+    return _read_index(source)
 
 
-def _read_index(reader: Reader) -> pd.Index[Any]:
-    reader.spend(tags.TABLE_COST)
-    form = reader.of(str)
+def _read_index(source: Source) -> pd.Index:
+    source.spend(tags.TABLE_COST)
+    form = source.of(str)
     if form == "levels":
-        return _read_multi_index(reader)
-    index: pd.Index[Any]
+        return _read_multi_index(source)
+    index: pd.Index
     if form == "range":
-        index = pd.RangeIndex(reader.value_of(range))
+        index = pd.RangeIndex(source.value_of(range))
     elif form == "labels":
-        labels = reader.value_of(list)
+        labels = source.value_of(list)
         objects = np.empty(len(labels), object)
         objects[:] = [*labels, None][:-1] if labels else []
         index = pd.Index(objects, dtype=object, tupleize_cols=False)
     elif form == "values":
-        values = _read_column(reader)
+        values = _read_column(source)
         index = pd.Index(values, dtype=values.dtype, copy=False)
-        frequency = reader.atom()
+        frequency = source.atom()
         if isinstance(frequency, str) and isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
             index.freq = frequency  # pandas checks that it fits the values
         elif frequency is not None:
             raise MalformedBytes("an index cannot have a frequency")
     else:
         raise MalformedBytes("an index of an unknown form")
-    return index.rename(_read_label(reader))
+    return index.rename(_read_label(source))
 
 
-def _write_multi_index(encoder: Encoder, index: pd.MultiIndex) -> None:
+def _write_multi_index(sink: Sink, index: pd.MultiIndex) -> None:
     index = index.remove_unused_levels()
-    encoder.atoms += ("levels", index.nlevels)
-    encoder.enter(index.nlevels)
+    sink.atoms += ("levels", index.nlevels)
+    sink.enter(index.nlevels)
     for level, codes, name in zip(index.levels, index.codes, index.names, strict=True):
-        _write_index(encoder, level)
-        write_array(encoder, np.asarray(codes))
-        _write_label(encoder, name)
-    encoder.leave()
+        _write_index(sink, level)
+        write_array(sink, np.asarray(codes))
+        _write_label(sink, name)
+    sink.leave()
 
 
-def _read_multi_index(reader: Reader) -> pd.MultiIndex:
-    count = reader.integer(1, reader.left())
-    reader.enter(count)
+def _read_multi_index(source: Source) -> pd.MultiIndex:
+    count = source.integer(1, source.left())
+    source.enter(count)
     levels, codes, names = [], [], []
     for _ in range(count):
-        levels.append(_read_index(reader))
-        codes.append(_read_codes(reader))
-        names.append(_read_label(reader))
-    reader.leave()
+        levels.append(_read_index(source))
+        codes.append(_read_codes(source))
+        names.append(_read_label(source))
+    source.leave()
     if any(isinstance(level, pd.MultiIndex) for level in levels):
         raise MalformedBytes("a level of an index has levels of its own")
     return pd.MultiIndex(levels=levels, codes=codes, names=names, verify_integrity=True)
 
 
-def _write_column(encoder: Encoder, values: Any) -> None:
+def _write_column(sink: Sink, values: Any) -> None:
     if type(values) is pd.arrays.NumpyExtensionArray:
         values = values.to_numpy()
     dtype = values.dtype
-    if isinstance(dtype, np.dtype) and dtype != object:
-        encoder.atoms.append("numpy")
-        write_array(encoder, np.asarray(values))
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        sink.atoms.append("numpy")
+        write_array(sink, np.asarray(values))
     elif isinstance(values, _MASKED):
         missing = values.isna() & ~np.zeros(len(values), bool)
-        encoder.atoms.append("masked")
+        sink.atoms.append("masked")
         numpy_dtype = np.dtype(bool) if isinstance(values, pd.arrays.BooleanArray) else dtype.numpy_dtype
-        write_array(encoder, values.to_numpy(dtype=numpy_dtype, na_value=numpy_dtype.type(0)))
-        write_array(encoder, missing)
+        write_array(sink, values.to_numpy(dtype=numpy_dtype, na_value=numpy_dtype.type(0)))
+        write_array(sink, missing)
     elif isinstance(dtype, pd.CategoricalDtype):
-        encoder.atoms += ("category", bool(dtype.ordered))
-        _write_index(encoder, dtype.categories)
-        write_array(encoder, np.asarray(values.codes))
+        sink.atoms += ("category", bool(dtype.ordered))
+        _write_index(sink, dtype.categories)
+        write_array(sink, np.asarray(values.codes))
     elif isinstance(dtype, pd.DatetimeTZDtype):
-        encoder.atoms.append("zoned")
-        write_zone(encoder, _zone(dtype.tz))
-        write_array(encoder, values.tz_convert("UTC").tz_localize(None).to_numpy())
+        sink.atoms.append("zoned")
+        write_zone(sink, _zone(dtype.tz))
+        write_array(sink, values.tz_convert("UTC").tz_localize(None).to_numpy())
     else:
-        _write_text_column(encoder, values)
+        _write_text_column(sink, values)
 
 
-def _write_text_column(encoder: Encoder, values: Any) -> None:
+def _write_text_column(sink: Sink, values: Any) -> None:
     import pyarrow as pa
 
     from junto.wire.arrow import write_table
 
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
-        encoder.atoms += ("string", str(dtype.storage), dtype.na_value is pd.NA)
+        sink.atoms += ("string", str(dtype.storage), dtype.na_value is pd.NA)
         column = pa.array(values, type=pa.large_string(), from_pandas=True)
     elif isinstance(dtype, pd.ArrowDtype):
-        encoder.atoms.append("arrow")
+        sink.atoms.append("arrow")
         column = values.__arrow_array__()
-    elif dtype == object and _is_text(values):
+    elif isinstance(dtype, np.dtype) and _is_text(values):
         items = list(values)
         missing = {type(item) for item in items} - {str}
         if len(missing) > 1:
             raise CannotTravel("a text column has None beside NaN", fix='convert it: .astype("string")')
-        encoder.atoms += ("object", float in missing)
+        sink.atoms += ("object", float in missing)
         column = pa.array(items, type=pa.large_string(), from_pandas=True)
     else:
         raise CannotTravel(
             f"a pandas column of dtype {dtype} may not cross a silo's edge",
             fix="convert it to numbers, text, times or categories (object columns may hold text only)",
         )
-    write_table(encoder, pa.table({"": column}))
+    write_table(sink, pa.table({"": column}))
 
 
-def _column_of(reader: Reader, rows: int) -> Any:
-    values = _read_column(reader)
+def _column_of(source: Source, rows: int) -> Any:
+    values = _read_column(source)
     if len(values) != rows:
         raise MalformedBytes("a column is not as long as its index")
     return values
 
 
-def _read_column(reader: Reader) -> Any:
-    form = reader.of(str)
+def _read_column(source: Source) -> Any:
+    form = source.of(str)
     if form == "numpy":
-        values = _read_vector(reader)
+        values = _read_vector(source)
         if values.dtype.kind not in "biufcmM":
             raise MalformedBytes("a column has an element type that pandas has not")
         return values
     if form == "masked":
-        return _read_masked(reader)
+        return _read_masked(source)
     if form == "category":
-        ordered = reader.of(bool)
-        categories = _read_index(reader)
-        return pd.Categorical.from_codes(_read_codes(reader), categories=categories, ordered=ordered)
+        ordered = source.of(bool)
+        categories = _read_index(source)
+        return pd.Categorical.from_codes(_read_codes(source), categories=categories, ordered=ordered)
     if form == "zoned":
-        zone = read_zone(reader)
-        values = _read_vector(reader)
+        zone = read_zone(source)
+        values = _read_vector(source)
         if values.dtype.kind != "M" or zone is None:
             raise MalformedBytes("a column of times has no times or no zone")
         return (
             pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone).array.copy()
         )  # an index gives a read-only one
-    return _read_text_column(reader, form)
+    return _read_text_column(source, form)
 
 
-def _read_masked(reader: Reader) -> Any:
-    values, missing = _read_vector(reader), _read_vector(reader)
+def _read_masked(source: Source) -> Any:
+    values, missing = _read_vector(source), _read_vector(source)
     build = {
         "b": pd.arrays.BooleanArray,
         "i": pd.arrays.IntegerArray,
@@ -281,21 +279,21 @@ def _read_masked(reader: Reader) -> Any:
     return build(values, missing)
 
 
-def _read_text_column(reader: Reader, form: str) -> Any:
+def _read_text_column(source: Source, form: str) -> Any:
     from junto.wire.arrow import read_table
 
     if form == "string":
-        storage, plain_missing = reader.of(str), reader.of(bool)
+        storage, plain_missing = source.of(str), source.of(bool)
         dtype = pd.StringDtype(storage) if plain_missing else pd.StringDtype(storage, na_value=np.nan)
-        return dtype.__from_arrow__(_only_column(read_table(reader)))
+        return dtype.__from_arrow__(_only_column(read_table(source)))
     if form == "arrow":
-        column = _only_column(read_table(reader))
+        column = _only_column(read_table(source))
         return pd.arrays.ArrowExtensionArray(column)
     if form != "object":
         raise MalformedBytes("a column of an unknown form")
-    use_nan: bool = reader.of(bool)
-    objects = _only_column(read_table(reader)).to_numpy(zero_copy_only=False)
-    if objects.dtype != object:
+    use_nan: bool = source.of(bool)
+    objects = _only_column(read_table(source)).to_numpy(zero_copy_only=False)
+    if objects.dtype.kind != "O":
         objects = objects.astype(object)
     if use_nan:
         objects[[item is None for item in objects]] = np.nan
@@ -308,27 +306,27 @@ def _only_column(table: Any) -> Any:
     return table.column(0)
 
 
-def _read_vector(reader: Reader) -> AnyArray:
-    reader.integer(tags.ARRAY, tags.ARRAY)
-    array = read_array(reader)
+def _read_vector(source: Source) -> AnyArray:
+    source.integer(tags.ARRAY, tags.ARRAY)
+    array = read_array(source)
     if array.ndim != 1:
         raise MalformedBytes("a column is not one-dimensional")
     return array
 
 
-def _read_codes(reader: Reader) -> AnyArray:
-    codes = _read_vector(reader)
+def _read_codes(source: Source) -> AnyArray:
+    codes = _read_vector(source)
     if codes.dtype.kind != "i":
         raise MalformedBytes("codes are no ints")
     return codes
 
 
-def _write_label(encoder: Encoder, label: Any) -> None:
-    encoder.write(label)
+def _write_label(sink: Sink, label: Any) -> None:
+    sink.write(label)
 
 
-def _read_label(reader: Reader) -> Any:
-    label = reader.value()
+def _read_label(source: Source) -> Any:
+    label = source.value()
     hash(label)
     return label
 
@@ -339,44 +337,44 @@ def _is_text(values: Any) -> bool:
     return kinds <= _TEXT_OR_MISSING and not any(type(item) is float and item == item for item in items)
 
 
-def _frequency(index: pd.Index[Any]) -> str | None:
+def _frequency(index: pd.Index) -> str | None:
     frequency = getattr(index, "freqstr", None)
-    return frequency if frequency and pd.tseries.frequencies.to_offset(frequency) == index.freq else None  # type: ignore[attr-defined]
+    return frequency if frequency and pd.tseries.frequencies.to_offset(frequency) == index.freq else None
 
 
 def _zone(zone: dt.tzinfo) -> dt.tzinfo:
-    """pandas 2 may hold a zone of pytz, which has a name too."""
+    """Pandas 2 may hold a zone of pytz, which has a name too."""
     name = getattr(zone, "zone", None)
     return ZoneInfo(name) if isinstance(name, str) else zone
 
 
-def _write_timestamp(encoder: Encoder, value: pd.Timestamp) -> None:
-    encoder.atoms.append(tags.TIMESTAMP)
-    encoder.write(value.to_datetime64())
-    write_zone(encoder, None if value.tz is None else _zone(value.tz))
+def _write_timestamp(sink: Sink, value: pd.Timestamp) -> None:
+    sink.atoms.append(tags.TIMESTAMP)
+    sink.write(value.to_datetime64())
+    write_zone(sink, None if value.tz is None else _zone(value.tz))
 
 
-def read_timestamp(reader: Reader) -> pd.Timestamp:
+def read_timestamp(source: Source) -> pd.Timestamp:
     """A Timestamp."""
-    moment = pd.Timestamp(reader.value_of(np.datetime64))
-    zone = read_zone(reader)
+    moment = pd.Timestamp(source.value_of(np.datetime64))
+    zone = read_zone(source)
     return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone)
 
 
-def _write_timedelta(encoder: Encoder, value: pd.Timedelta) -> None:
-    encoder.atoms.append(tags.PANDAS_TIMEDELTA)
-    encoder.write(value.to_timedelta64())
+def _write_timedelta(sink: Sink, value: pd.Timedelta) -> None:
+    sink.atoms.append(tags.PANDAS_TIMEDELTA)
+    sink.write(value.to_timedelta64())
 
 
-def read_timedelta(reader: Reader) -> pd.Timedelta:
+def read_timedelta(source: Source) -> pd.Timedelta:
     """A Timedelta."""
-    return pd.Timedelta(reader.value_of(np.timedelta64))
+    return pd.Timedelta(source.value_of(np.timedelta64))
 
 
-def _write_missing(encoder: Encoder, value: Any) -> None:
-    encoder.atoms += (tags.MISSING, value is pd.NA)
+def _write_missing(sink: Sink, value: Any) -> None:
+    sink.atoms += (tags.MISSING, value is pd.NA)
 
 
-def read_missing(reader: Reader) -> Any:
+def read_missing(source: Source) -> Any:
     """`pd.NA` or `pd.NaT`."""
-    return pd.NA if reader.of(bool) else pd.NaT
+    return pd.NA if source.of(bool) else pd.NaT

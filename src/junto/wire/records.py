@@ -12,14 +12,12 @@ import dataclasses
 import enum
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from junto.errors import CannotTravel, ConfigError, MalformedBytes
 from junto.wire import tags
-
-if TYPE_CHECKING:
-    from junto.wire.decode import Reader
-    from junto.wire.encode import Encoder
+from junto.wire.sink import Sink
+from junto.wire.source import Source
 
 
 def is_registrable(kind: type) -> bool:
@@ -47,7 +45,7 @@ def check_types(types: Mapping[str, type]) -> None:
         seen[kind] = name
 
 
-def schema(kind: type) -> str:
+def schema(kind: Any) -> str:
     """Kind and a hash over what travels: names and annotations of the fields, or names of the members."""
     if issubclass(kind, enum.Enum):
         form, parts = "enum", sorted(kind.__members__)
@@ -60,40 +58,40 @@ def schema(kind: type) -> str:
     return f"{form} {hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
-def write_record(encoder: Encoder, value: Any) -> None:
+def write_record(sink: Sink, value: Any) -> None:
     """Name and fields in their declared order."""
     kind = type(value)
-    encoder.atoms += (tags.RECORD, encoder.record_name(kind))
+    sink.atoms += (tags.RECORD, sink.record_name(kind))
     if isinstance(value, enum.Enum):
         if kind.__members__.get(value.name or "") is not value:
             raise CannotTravel(f"a combination of members of {kind.__qualname__} may not travel")
-        encoder.atoms.append(value.name)
+        sink.atoms.append(value.name)
         return
     names = _fields(kind)
-    encoder.atoms.append(len(names))
-    encoder.enter(len(names))
+    sink.atoms.append(len(names))
+    sink.enter(len(names))
     for name in names:
         if not hasattr(value, name):
             raise CannotTravel(f"the field {name} of a {kind.__qualname__} is not set")
-        encoder.write(getattr(value, name))
-    encoder.leave()
+        sink.write(getattr(value, name))
+    sink.leave()
 
 
-def read_record(reader: Reader) -> Any:
+def read_record(source: Source) -> Any:
     """An instance of the type that *we* know by that name."""
-    kind = reader.policy.types.get(reader.of(str))
+    kind: Any = source.policy.types.get(source.of(str))
     if kind is None:
         raise MalformedBytes("a record of a type that is not registered here")
     if issubclass(kind, enum.Enum):
-        member = kind.__members__.get(reader.of(str))
+        member = kind.__members__.get(source.of(str))
         if member is None:
             raise MalformedBytes("an enum has no such member")
         return member
     names = _fields(kind)
-    count = reader.integer(len(names), len(names))
-    reader.enter(count)
-    values = [reader.value() for _ in range(count)]
-    reader.leave()
+    count = source.integer(len(names), len(names))
+    source.enter(count)
+    values = [source.value() for _ in range(count)]
+    source.leave()
     if _is_named_tuple(kind):
         return tuple.__new__(kind, values)
     record = object.__new__(kind)
@@ -102,9 +100,9 @@ def read_record(reader: Reader) -> Any:
     return record
 
 
-def _fields(kind: type) -> tuple[str, ...]:
+def _fields(kind: Any) -> tuple[str, ...]:
     if _is_named_tuple(kind):
-        return tuple(kind._fields)  # type: ignore[attr-defined]
+        return tuple(kind._fields)
     return tuple(field.name for field in dataclasses.fields(kind))
 
 

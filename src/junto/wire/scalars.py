@@ -9,15 +9,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from junto.errors import CannotTravel, MalformedBytes
 from junto.wire import tags
-
-if TYPE_CHECKING:
-    from junto.wire.decode import Reader
-    from junto.wire.encode import Encoder
+from junto.wire.sink import Sink
+from junto.wire.source import Source
 
 _DAY_US: Final = 86_400_000_000
 # Short and without dots: the name is looked up below the time zone database and nowhere else.
@@ -25,14 +23,14 @@ _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 
-def write_zone(encoder: Encoder, zone: dt.tzinfo | None) -> None:
+def write_zone(sink: Sink, zone: dt.tzinfo | None) -> None:
     """None, an offset from UTC in microseconds, or the name of a zone. Raises CannotTravel."""
     if zone is None:
-        encoder.atoms.append(None)
+        sink.atoms.append(None)
     elif type(zone) is dt.timezone and zone.tzname(None) == dt.timezone(zone.utcoffset(None)).tzname(None):
-        encoder.atoms.append(zone.utcoffset(None) // _MICROSECOND)
+        sink.atoms.append(zone.utcoffset(None) // _MICROSECOND)
     elif type(zone) is ZoneInfo and zone.key is not None and _ZONE.fullmatch(zone.key):
-        encoder.atoms.append(zone.key)
+        sink.atoms.append(zone.key)
     else:
         raise CannotTravel(
             f"a time zone of type {type(zone).__module__}.{type(zone).__qualname__} may not travel",
@@ -40,9 +38,9 @@ def write_zone(encoder: Encoder, zone: dt.tzinfo | None) -> None:
         )
 
 
-def read_zone(reader: Reader) -> dt.tzinfo | None:
+def read_zone(source: Source) -> dt.tzinfo | None:
     """What `write_zone` wrote."""
-    atom = reader.atom()
+    atom = source.atom()
     if atom is None:
         return None
     if type(atom) is int and -_DAY_US < atom < _DAY_US:
@@ -57,67 +55,67 @@ def read_zone(reader: Reader) -> dt.tzinfo | None:
         ) from None
 
 
-def _write_complex(encoder: Encoder, value: complex) -> None:
-    encoder.atoms += (tags.COMPLEX, value.real, value.imag)
+def _write_complex(sink: Sink, value: complex) -> None:
+    sink.atoms += (tags.COMPLEX, value.real, value.imag)
 
 
-def _read_complex(reader: Reader) -> complex:
-    return complex(reader.of(float), reader.of(float))
+def _read_complex(source: Source) -> complex:
+    return complex(source.of(float), source.of(float))
 
 
-def _write_datetime(encoder: Encoder, value: dt.datetime) -> None:
-    encoder.atoms += (tags.DATETIME, value.year, value.month, value.day, value.hour, value.minute)
-    encoder.atoms += (value.second, value.microsecond, value.fold)
-    write_zone(encoder, value.tzinfo)
+def _write_datetime(sink: Sink, value: dt.datetime) -> None:
+    sink.atoms += (tags.DATETIME, value.year, value.month, value.day, value.hour, value.minute)
+    sink.atoms += (value.second, value.microsecond, value.fold)
+    write_zone(sink, value.tzinfo)
 
 
-def _read_datetime(reader: Reader) -> dt.datetime:
-    parts = [reader.integer(0, 999_999) for _ in range(7)]
-    fold = reader.integer(0, 1)
+def _read_datetime(source: Source) -> dt.datetime:
+    parts = [source.integer(0, 999_999) for _ in range(7)]
+    fold = source.integer(0, 1)
     year, month, day, hour, minute, second, microsecond = parts
-    zone = read_zone(reader)
+    zone = read_zone(source)
     return dt.datetime(year, month, day, hour, minute, second, microsecond, zone, fold=fold)
 
 
-def _write_date(encoder: Encoder, value: dt.date) -> None:
-    encoder.atoms += (tags.DATE, value.toordinal())
+def _write_date(sink: Sink, value: dt.date) -> None:
+    sink.atoms += (tags.DATE, value.toordinal())
 
 
-def _read_date(reader: Reader) -> dt.date:
-    return dt.date.fromordinal(reader.integer(1, dt.date.max.toordinal()))
+def _read_date(source: Source) -> dt.date:
+    return dt.date.fromordinal(source.integer(1, dt.date.max.toordinal()))
 
 
-def _write_time(encoder: Encoder, value: dt.time) -> None:
-    encoder.atoms += (tags.TIME, value.hour, value.minute, value.second, value.microsecond, value.fold)
-    write_zone(encoder, value.tzinfo)
+def _write_time(sink: Sink, value: dt.time) -> None:
+    sink.atoms += (tags.TIME, value.hour, value.minute, value.second, value.microsecond, value.fold)
+    write_zone(sink, value.tzinfo)
 
 
-def _read_time(reader: Reader) -> dt.time:
-    hour, minute, second, microsecond = (reader.integer(0, 999_999) for _ in range(4))
-    fold = reader.integer(0, 1)
-    return dt.time(hour, minute, second, microsecond, read_zone(reader), fold=fold)
+def _read_time(source: Source) -> dt.time:
+    hour, minute, second, microsecond = (source.integer(0, 999_999) for _ in range(4))
+    fold = source.integer(0, 1)
+    return dt.time(hour, minute, second, microsecond, read_zone(source), fold=fold)
 
 
-def _write_timedelta(encoder: Encoder, value: dt.timedelta) -> None:
-    encoder.atoms += (tags.TIMEDELTA, value.days, value.seconds, value.microseconds)
+def _write_timedelta(sink: Sink, value: dt.timedelta) -> None:
+    sink.atoms += (tags.TIMEDELTA, value.days, value.seconds, value.microseconds)
 
 
-def _read_timedelta(reader: Reader) -> dt.timedelta:
-    days = reader.integer(-999_999_999, 999_999_999)
-    return dt.timedelta(days, reader.integer(0, 86_399), reader.integer(0, 999_999))
+def _read_timedelta(source: Source) -> dt.timedelta:
+    days = source.integer(-999_999_999, 999_999_999)
+    return dt.timedelta(days, source.integer(0, 86_399), source.integer(0, 999_999))
 
 
-def _write_decimal(encoder: Encoder, value: Decimal) -> None:
+def _write_decimal(sink: Sink, value: Decimal) -> None:
     text = str(value)
     if len(text) > tags.MAX_DECIMAL_CHARS:
         raise CannotTravel(
             f"a Decimal of {len(text)} digits may not travel; {tags.MAX_DECIMAL_CHARS} are allowed"
         )
-    encoder.atoms += (tags.DECIMAL, text)
+    sink.atoms += (tags.DECIMAL, text)
 
 
-def _read_decimal(reader: Reader) -> Decimal:
-    text: str = reader.of(str)
+def _read_decimal(source: Source) -> Decimal:
+    text: str = source.of(str)
     if len(text) > tags.MAX_DECIMAL_CHARS:
         raise MalformedBytes("a Decimal is longer than allowed")
     try:
@@ -129,57 +127,57 @@ def _read_decimal(reader: Reader) -> Decimal:
     return value
 
 
-def _write_fraction(encoder: Encoder, value: Fraction) -> None:
-    encoder.atoms.append(tags.FRACTION)
+def _write_fraction(sink: Sink, value: Fraction) -> None:
+    sink.atoms.append(tags.FRACTION)
     for part in (value.numerator, value.denominator):
         data = part.to_bytes(part.bit_length() // 8 + 1, "little", signed=True)
         if len(data) > tags.MAX_FRACTION_BYTES:
             raise CannotTravel(f"a Fraction may have {tags.MAX_FRACTION_BYTES} bytes in each part")
-        encoder.blob(data)
+        sink.blob(data)
 
 
-def _read_fraction(reader: Reader) -> Fraction:
-    parts = [reader.blob(tags.MAX_FRACTION_BYTES) for _ in range(2)]
+def _read_fraction(source: Source) -> Fraction:
+    parts = [source.blob(tags.MAX_FRACTION_BYTES) for _ in range(2)]
     numerator, denominator = (int.from_bytes(part, "little", signed=True) for part in parts)
     if denominator <= 0:
         raise MalformedBytes("a Fraction has no positive denominator")
     return Fraction(numerator, denominator)
 
 
-def _write_uuid(encoder: Encoder, value: uuid.UUID) -> None:
-    encoder.atoms.append(tags.UUID)
-    encoder.blob(value.bytes)
+def _write_uuid(sink: Sink, value: uuid.UUID) -> None:
+    sink.atoms.append(tags.UUID)
+    sink.blob(value.bytes)
 
 
-def _read_uuid(reader: Reader) -> uuid.UUID:
-    data = reader.blob(16)
+def _read_uuid(source: Source) -> uuid.UUID:
+    data = source.blob(16)
     if len(data) != 16:
         raise MalformedBytes("a UUID has 16 bytes")
     return uuid.UUID(bytes=data)
 
 
-def _write_bounds(tag: int) -> Callable[[Encoder, Any], None]:
-    def write(encoder: Encoder, value: Any) -> None:
-        encoder.atoms.append(tag)
-        encoder.enter(3)
+def _write_bounds(tag: int) -> Callable[[Sink, Any], None]:
+    def write(sink: Sink, value: Any) -> None:
+        sink.atoms.append(tag)
+        sink.enter(3)
         for part in (value.start, value.stop, value.step):
-            encoder.write(part)
-        encoder.leave()
+            sink.write(part)
+        sink.leave()
 
     return write
 
 
-def _read_slice(reader: Reader) -> slice:
-    reader.enter(3)
-    start, stop, step = (reader.value() for _ in range(3))
-    reader.leave()
+def _read_slice(source: Source) -> slice:
+    source.enter(3)
+    start, stop, step = (source.value() for _ in range(3))
+    source.leave()
     return slice(start, stop, step)
 
 
-def _read_range(reader: Reader) -> range:
-    reader.enter(3)
-    start, stop, step = (reader.value_of(int) for _ in range(3))
-    reader.leave()
+def _read_range(source: Source) -> range:
+    source.enter(3)
+    start, stop, step = (source.value_of(int) for _ in range(3))
+    source.leave()
     if step == 0:
         raise MalformedBytes("a range has no step")
     return range(start, stop, step)

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from junto.errors import CannotTravel, MalformedBytes
 from junto.wire import tags
 from junto.wire.arrays import AnyArray, read_array, write_array
-
-if TYPE_CHECKING:
-    from junto.wire.decode import Reader
-    from junto.wire.encode import Encoder
+from junto.wire.sink import Sink
+from junto.wire.source import Source
 
 
-def writer_for(value: Any) -> Callable[[Encoder, Any], None] | None:
+def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
     """What writes `value`, or None if it is none of the six classes."""
     return _write if type(value) in _classes().values() else None
 
 
-def read_sparse(reader: Reader) -> Any:
+def read_sparse(source: Source) -> Any:
     """The matrix; every index is checked against the shape."""
-    name = reader.of(str)
-    kind: Any = _classes().get((name, reader.of(bool)))
+    name = source.of(str)
+    kind: Any = _classes().get((name, source.of(bool)))
     if kind is None:
         raise MalformedBytes("a sparse matrix of an unknown format")
-    reader.spend(tags.TABLE_COST)
-    shape = (reader.integer(0, 1 << 62), reader.integer(0, 1 << 62))
-    data, first, second = (_vector(reader) for _ in range(3))
+    source.spend(tags.TABLE_COST)
+    shape = (source.integer(0, 1 << 62), source.integer(0, 1 << 62))
+    data, first, second = (_vector(source) for _ in range(3))
     if data.dtype.kind not in "biufc" or first.dtype.kind != "i" or second.dtype.kind != "i":
         raise MalformedBytes("a sparse matrix has parts of the wrong element type")
     if name == "coo":
@@ -44,24 +42,24 @@ def read_sparse(reader: Reader) -> Any:
     return kind((data, first, second), shape=shape)
 
 
-def _write(encoder: Encoder, value: Any) -> None:
+def _write(sink: Sink, value: Any) -> None:
     if value.ndim != 2:
         raise CannotTravel("a sparse array that is not two-dimensional may not travel", fix="reshape it")
     name = str(value.format)
-    encoder.spend(tags.TABLE_COST)
-    encoder.atoms += (tags.SPARSE, name, type(value) is _classes()[name, True], *map(int, value.shape))
+    sink.spend(tags.TABLE_COST)
+    sink.atoms += (tags.SPARSE, name, type(value) is _classes()[name, True], *map(int, value.shape))
     if name == "coo":
         parts = (value.data, value.row, value.col)
     else:  # what lies behind the last row pointer is no part of the matrix
         used = int(value.indptr[-1])
         parts = (value.data[:used], value.indices[:used], value.indptr)
     for part in parts:
-        write_array(encoder, part)
+        write_array(sink, part)
 
 
-def _vector(reader: Reader) -> AnyArray:
-    reader.integer(tags.ARRAY, tags.ARRAY)
-    array = read_array(reader)
+def _vector(source: Source) -> AnyArray:
+    source.integer(tags.ARRAY, tags.ARRAY)
+    array = read_array(source)
     if array.ndim != 1:
         raise MalformedBytes("a part of a sparse matrix is not one-dimensional")
     return array

@@ -5,12 +5,13 @@
            8   u32, little-endian: length b of the blobs
           12   atoms: ONE flat msgpack array of None, bool, int, float, str (a bytes)
         12+a   blobs: short byte strings one after the other (b bytes)
-       align   buffers in the order in which the header mentions them, each on a 64-byte boundary,
+       align   buffers in the order in which the atoms mention them, each on a 64-byte boundary,
                gaps filled with zeros, nothing after the last
 
-Atoms and blobs are the header: the part that is parsed. The atoms are the value in preorder. An atom that is no int stands for itself; an int is a tag from
-below and says how many of the following atoms belong to it. The array being flat, no depth of bytes
-can make a parser recurse; nesting is counted by our own reader (`Limits.max_depth`).
+Atoms and blobs are the header: the part that is parsed. The atoms are the value in preorder. An
+atom that is no int stands for itself; an int is a tag from below and says how many of the
+following atoms belong to it. The array being flat, no depth of bytes can make a parser recurse;
+nesting is counted by our own reader (`Limits.max_depth`).
 """
 
 from __future__ import annotations

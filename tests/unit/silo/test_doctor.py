@@ -201,6 +201,16 @@ def test_the_sink_is_bounded(make: Callable[..., Settings]) -> None:
     assert caught.value.code() is grpc.StatusCode.OUT_OF_RANGE
 
 
+def test_what_a_peer_says_cannot_steer_our_terminal(make: Callable[..., Settings]) -> None:
+    settings = make("bob")
+    hostile = dataclasses.replace(settings, job_name="\x1b[2Jpilot" + "x" * 1000)
+    with session_of(hostile):
+        job = by_rung(examine(make("alice")).peers["bob"])["job"]
+    assert job.state == "failed"
+    assert job.text.startswith("'junto' here, '?[2Jpilotxxx")
+    assert len(job.text) < 300
+
+
 def test_a_description_tells_no_secret(make: Callable[..., Settings], tmp_path: Path) -> None:
     settings = make("alice", ledger=str(tmp_path / "ledger.jsonl"))
     text = repr(describe(settings, "doctor"))

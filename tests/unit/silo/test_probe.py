@@ -373,9 +373,40 @@ def test_our_certificate_is_expired_by_the_peers_clock() -> None:
     assert "by its clock our certificate has expired (alert certificate expired)" in text
 
 
+def test_a_peer_that_ends_during_the_greeting_has_not_refused_us() -> None:
+    context = server_context(BOB)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def serve_and_end() -> None:
+            connection, _ = listener.accept()
+            with context.wrap_socket(connection, server_side=True):
+                listener.close()
+
+        thread = threading.Thread(target=serve_and_end)
+        thread.start()
+        report = look(port)
+        thread.join(5)
+    failed(report, Rung.HTTP2, Cause.CLOSED)
+    assert report.may_pass
+
+
 def test_no_http2_offered() -> None:
     with tcp_server(tls_server(BOB, lambda context: context.set_alpn_protocols(["http/1.1"]))) as port:
         assert "ALPN h2" in failed(look(port), Rung.HTTP2, Cause.NO_HTTP2)
+
+
+def test_a_server_that_waits_to_be_greeted() -> None:
+    context = server_context(BOB)
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            assert secured.recv(100).startswith(b"PRI * HTTP/2.0")
+            secured.sendall(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+            secured.recv(100)
+
+    with tcp_server(serve) as port:
+        assert look(port, timeout_s=0.6).ok
 
 
 def test_a_server_that_never_greets() -> None:

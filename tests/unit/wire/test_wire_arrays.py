@@ -7,21 +7,39 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
-from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
 from junto.errors import CannotTravel, MalformedBytes
 from junto.wire import tags
 from junto.wire.codec import encode
+from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
 CUBE = np.arange(24.0).reshape(2, 3, 4)
 ARRAYS = [
-    CUBE, CUBE.T, CUBE.transpose(1, 0, 2), CUBE[:, ::2], CUBE[::-1], CUBE[0, 0, 0:0], np.zeros((0, 3)),
-    np.zeros((3, 0), order="F"), np.array(5), np.array("text"), np.array([[True, False]]),
-    np.arange(3, dtype=">i4"), np.arange(3, dtype=">f8"), np.array(["a", "longer", ""]), np.array(["ü"], ">U3"),
-    np.array([b"x", b"yz"]), np.array(["2020-01-01", "NaT"], "M8[D]"), np.array([1, 2], "m8[25us]"),
-    np.array([1, 2], ">M8[ns]"), np.array([1 + 2j], "c8"), np.array([1, 2], "f2"), np.array([np.nan, -0.0]),
-    np.broadcast_to(np.arange(3), (4, 3)), np.zeros((1,) * 20),
-]  # fmt: skip
+    CUBE,
+    CUBE.T,
+    CUBE.transpose(1, 0, 2),
+    CUBE[:, ::2],
+    CUBE[::-1],
+    CUBE[0, 0, 0:0],
+    np.zeros((0, 3)),
+    np.zeros((3, 0), order="F"),
+    np.array(5),
+    np.array("text"),
+    np.array([[True, False]]),
+    np.arange(3, dtype=">i4"),
+    np.arange(3, dtype=">f8"),
+    np.array(["a", "longer", ""]),
+    np.array(["ü"], ">U3"),
+    np.array([b"x", b"yz"]),
+    np.array(["2020-01-01", "NaT"], "M8[D]"),
+    np.array([1, 2], "m8[25us]"),
+    np.array([1, 2], ">M8[ns]"),
+    np.array([1 + 2j], "c8"),
+    np.array([1, 2], "f2"),
+    np.array([np.nan, -0.0]),
+    np.broadcast_to(np.arange(3), (4, 3)),
+    np.zeros((1,) * 20),
+]
 ARRAYS += [np.arange(4).astype(code) for code in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")]
 
 
@@ -57,10 +75,20 @@ def test_only_the_elements_of_a_slice_travel() -> None:
 
 @pytest.mark.parametrize(
     "scalar",
-    [np.float64(1.5), np.float32("nan"), np.int8(-3), np.uint64(2**64 - 1), np.bool_(True), np.complex64(1j),
-     np.str_("a\0"), np.bytes_(b"b\0"), np.datetime64("2020-01-01T00:00", "ms"), np.timedelta64(5, "s"),
-     np.datetime64("NaT")],
-)  # fmt: skip
+    [
+        np.float64(1.5),
+        np.float32("nan"),
+        np.int8(-3),
+        np.uint64(2**64 - 1),
+        np.bool_(True),
+        np.complex64(1j),
+        np.str_("a\0"),
+        np.bytes_(b"b\0"),
+        np.datetime64("2020-01-01T00:00", "ms"),
+        np.timedelta64(5, "s"),
+        np.datetime64("NaT"),
+    ],
+)
 def test_a_scalar_keeps_its_type_and_bits(scalar: Any) -> None:
     arrived = round_trip(scalar)
     assert type(arrived) is type(scalar)
@@ -79,12 +107,23 @@ class Sub(np.ndarray[Any, Any]):
 @pytest.mark.parametrize(
     "value",
     [
-        np.array([object()]), np.array([None, "x"], object), np.zeros(2, "f8,i4"), np.zeros(2, "V8"),
-        np.array([1.0]).view(Sub), np.ma.masked_array([1, 2], [True, False]), np.rec.array([(1, 2.0)]), np.zeros(1, "f8,i4")[0], np.dtype("O"), np.dtype("f8,i4"), np.add,
-        np.random.default_rng(0), np.longdouble(1), np.zeros(2, np.longdouble),
+        np.array([object()]),
+        np.array([None, "x"], object),
+        np.zeros(2, "f8,i4"),
+        np.zeros(2, "V8"),
+        np.array([1.0]).view(Sub),
+        np.ma.masked_array([1, 2], [True, False]),
+        np.rec.array([(1, 2.0)]),
+        np.zeros(1, "f8,i4")[0],
+        np.dtype("O"),
+        np.dtype("f8,i4"),
+        np.add,
+        np.random.default_rng(0),
+        np.longdouble(1),
+        np.zeros(2, np.longdouble),
     ],
     ids=lambda value: type(value).__name__,
-)  # fmt: skip
+)
 def test_objects_structures_and_subclasses_are_refused(value: Any) -> None:
     with pytest.raises(CannotTravel):
         encode(value, PLAIN)
@@ -93,26 +132,44 @@ def test_objects_structures_and_subclasses_are_refused(value: Any) -> None:
 @pytest.mark.parametrize(
     ("atoms", "buffer"),
     [
-        ([tags.ARRAY, "<f8", False, 1, 1 << 36], b""), ([tags.ARRAY, "<f8", False, 1, 2], bytes(15)),
-        ([tags.ARRAY, "<f8", False, 1, 2], bytes(17)), ([tags.ARRAY, "|O", False, 1, 1], bytes(8)),
-        ([tags.ARRAY, "|V8", False, 1, 1], bytes(8)), ([tags.ARRAY, "<f8,<i4", False, 1, 1], bytes(12)),
-        ([tags.ARRAY, "float64", False, 1, 1], bytes(8)), ([tags.ARRAY, "<U0", False, 1, 1 << 60], b""),
-        ([tags.ARRAY, "<f8", False, 1, -1], b""), ([tags.ARRAY, "<f8", False, 65, *[1] * 65], bytes(8)),
-        ([tags.ARRAY, "<f8", 0, 1, 1], bytes(8)), ([tags.ARRAY, "<f8", False, 3, 1 << 62, 1 << 62, 0], b""),
-        ([tags.ARRAY, "<f8", False, 2, 1 << 62, 1 << 62], b""), ([tags.ARRAY, "|b1", False, 1, 1], b"\2"),
-        ([tags.ARRAY, "<U1", False, 1, 1], b"\xff\xff\xff\xff"), ([tags.ARRAY, ">U1", False, 1, 1], b"\1\0\0\0"),
-        ([tags.ARRAY, "<M8[parsec]", False, 1, 1], bytes(8)), ([tags.ARRAY, "<M8[0s]", False, 1, 1], bytes(8)),
-        ([tags.ARRAY, "<U99999999", False, 1, 1], bytes(8)), ([tags.ARRAY_SCALAR, "<f8", 0], b""),
-        ([tags.ARRAY_TEXT, 1.5], b""), ([tags.DTYPE, "O"], b""), ([tags.JAX_ARRAY, None], b""),
+        ([tags.ARRAY, "<f8", False, 1, 1 << 36], b""),
+        ([tags.ARRAY, "<f8", False, 1, 2], bytes(15)),
+        ([tags.ARRAY, "<f8", False, 1, 2], bytes(17)),
+        ([tags.ARRAY, "|O", False, 1, 1], bytes(8)),
+        ([tags.ARRAY, "|V8", False, 1, 1], bytes(8)),
+        ([tags.ARRAY, "<f8,<i4", False, 1, 1], bytes(12)),
+        ([tags.ARRAY, "float64", False, 1, 1], bytes(8)),
+        ([tags.ARRAY, "<U0", False, 1, 1 << 60], b""),
+        ([tags.ARRAY, "<f8", False, 1, -1], b""),
+        ([tags.ARRAY, "<f8", False, 65, *[1] * 65], bytes(8)),
+        ([tags.ARRAY, "<f8", 0, 1, 1], bytes(8)),
+        ([tags.ARRAY, "<f8", False, 3, 1 << 62, 1 << 62, 0], b""),
+        ([tags.ARRAY, "<f8", False, 2, 1 << 62, 1 << 62], b""),
+        ([tags.ARRAY, "|b1", False, 1, 1], b"\2"),
+        ([tags.ARRAY, "<U1", False, 1, 1], b"\xff\xff\xff\xff"),
+        ([tags.ARRAY, ">U1", False, 1, 1], b"\1\0\0\0"),
+        ([tags.ARRAY, "<M8[parsec]", False, 1, 1], bytes(8)),
+        ([tags.ARRAY, "<M8[0s]", False, 1, 1], bytes(8)),
+        ([tags.ARRAY, "<U99999999", False, 1, 1], bytes(8)),
+        ([tags.ARRAY_SCALAR, "<f8", 0], b""),
+        ([tags.ARRAY_TEXT, 1.5], b""),
+        ([tags.DTYPE, "O"], b""),
+        ([tags.JAX_ARRAY, None], b""),
     ],
-)  # fmt: skip
+)
 def test_arrays_that_lie_are_refused(atoms: list[Any], buffer: bytes) -> None:
     with pytest.raises(MalformedBytes):
         from_bytes(forge(atoms, *([buffer] if buffer else [])))
 
 
-SPARSE = [sparse.csr_matrix, sparse.csc_matrix, sparse.coo_matrix, sparse.csr_array, sparse.csc_array,
-          sparse.coo_array]  # fmt: skip
+SPARSE = [
+    sparse.csr_matrix,
+    sparse.csc_matrix,
+    sparse.coo_matrix,
+    sparse.csr_array,
+    sparse.csc_array,
+    sparse.coo_array,
+]
 
 
 @pytest.mark.parametrize("kind", SPARSE)
@@ -139,12 +196,20 @@ def vector(values: list[int], dtype: str = "<i4") -> tuple[list[Any], bytes]:
 @pytest.mark.parametrize(
     ("form", "shape", "first", "second"),
     [
-        ("csr", (2, 2), [0, 2], [0, 1, 2]), ("csr", (2, 2), [0, -1], [0, 1, 2]), ("csr", (2, 2), [0], [0, 1, 2]),
-        ("csr", (2, 2), [0, 1], [0, 1, 3]), ("csr", (2, 2), [0, 1], [0, 9, 2]), ("csr", (2, 2), [0, 1], [1, 1, 2]),
-        ("csr", (5, 2), [0, 1], [0, 1, 2]), ("csc", (2, 1), [0, 1], [0, 1, 2]), ("coo", (2, 2), [0, 2], [0, 1]),
-        ("coo", (2, 2), [0, 1], [0, -5]), ("coo", (2, 2), [0, 1], [0]), ("dia", (2, 2), [0, 1], [0, 1]),
+        ("csr", (2, 2), [0, 2], [0, 1, 2]),
+        ("csr", (2, 2), [0, -1], [0, 1, 2]),
+        ("csr", (2, 2), [0], [0, 1, 2]),
+        ("csr", (2, 2), [0, 1], [0, 1, 3]),
+        ("csr", (2, 2), [0, 1], [0, 9, 2]),
+        ("csr", (2, 2), [0, 1], [1, 1, 2]),
+        ("csr", (5, 2), [0, 1], [0, 1, 2]),
+        ("csc", (2, 1), [0, 1], [0, 1, 2]),
+        ("coo", (2, 2), [0, 2], [0, 1]),
+        ("coo", (2, 2), [0, 1], [0, -5]),
+        ("coo", (2, 2), [0, 1], [0]),
+        ("dia", (2, 2), [0, 1], [0, 1]),
     ],
-)  # fmt: skip
+)
 def test_a_sparse_matrix_that_points_outside_of_itself_is_refused(
     form: str, shape: tuple[int, int], first: list[int], second: list[int]
 ) -> None:

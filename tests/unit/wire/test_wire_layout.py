@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import struct
+import sys
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
-from wire_helpers import PLAIN, forge, forge_header, from_bytes, round_trip, to_bytes
 
 from junto.errors import MalformedBytes
 from junto.wire import tags
 from junto.wire.codec import encode
 from junto.wire.payload import Summary
+from wire_helpers import PLAIN, forge, forge_header, from_bytes, round_trip, to_bytes
 
 
 def test_buffers_lie_on_64_byte_boundaries_and_are_not_copied() -> None:
@@ -69,12 +70,29 @@ def test_a_gap_that_is_not_empty_is_refused() -> None:
 @pytest.mark.parametrize(
     "packed",
     [
-        b"", b"\xc0", b"\x80", b"\x90", b"\x91", b"\x91\x91\xc0", b"\x91\x81\xc0\xc0", b"\x91\xc4\x01a",
-        b"\x91\xd6\xff\0\0\0\0", b"\x92\xc0", b"\x92\xc0\xc0", b"\x91\xc1", b"\x91\xa2\xff\xff", b"\x91\xc0\xc0",
-        b"\xdd\xff\xff\xff\xff\xc0", b"\xdc\xff\xff\xc0", b"\xdd\xff", b"\x91\xdb\xff\xff\xff\xff",
-        b"\x91\x7f", b"\x91\xe0", b"\x91\xcf" + b"\xff" * 8,
+        b"",
+        b"\xc0",
+        b"\x80",
+        b"\x90",
+        b"\x91",
+        b"\x91\x91\xc0",
+        b"\x91\x81\xc0\xc0",
+        b"\x91\xc4\x01a",
+        b"\x91\xd6\xff\0\0\0\0",
+        b"\x92\xc0",
+        b"\x92\xc0\xc0",
+        b"\x91\xc1",
+        b"\x91\xa2\xff\xff",
+        b"\x91\xc0\xc0",
+        b"\xdd\xff\xff\xff\xff\xc0",
+        b"\xdc\xff\xff\xc0",
+        b"\xdd\xff",
+        b"\x91\xdb\xff\xff\xff\xff",
+        b"\x91\x7f",
+        b"\x91\xe0",
+        b"\x91\xcf" + b"\xff" * 8,
     ],
-)  # fmt: skip
+)
 def test_headers_that_are_no_flat_array_of_known_tags_are_refused(packed: bytes) -> None:
     with pytest.raises(MalformedBytes):
         from_bytes(forge_header(packed))
@@ -89,13 +107,23 @@ def test_other_beginnings_are_refused(start: bytes) -> None:
 @pytest.mark.parametrize(
     "atoms",
     [
-        [tags.LIST, 2, None], [tags.LIST, -2, 1, "x"], [tags.LIST, -2, 1, True], [tags.LIST, 1 << 40],
-        [tags.LIST, True, None], [tags.DICT, 1, None], [tags.DICT, 2, "a", 1.0, "a", 2.0],
-        [tags.DICT, 2, 1.0, "a", True, "b"], [tags.DICT, -1], [tags.DICT, 1, tags.LIST, 0, None],
-        [tags.SET, 2, "a", "a"], [tags.SET, 1, tags.LIST, 0], [tags.FROZENSET, 1, tags.DICT, 0],
-        [tags.DICT, 1, tags.TUPLE, 1, tags.SET, 0, None], [None, None],
+        [tags.LIST, 2, None],
+        [tags.LIST, -2, 1, "x"],
+        [tags.LIST, -2, 1, True],
+        [tags.LIST, 1 << 40],
+        [tags.LIST, True, None],
+        [tags.DICT, 1, None],
+        [tags.DICT, 2, "a", 1.0, "a", 2.0],
+        [tags.DICT, 2, 1.0, "a", True, "b"],
+        [tags.DICT, -1],
+        [tags.DICT, 1, tags.LIST, 0, None],
+        [tags.SET, 2, "a", "a"],
+        [tags.SET, 1, tags.LIST, 0],
+        [tags.FROZENSET, 1, tags.DICT, 0],
+        [tags.DICT, 1, tags.TUPLE, 1, tags.SET, 0, None],
+        [None, None],
     ],
-)  # fmt: skip
+)
 def test_containers_that_lie_are_refused(atoms: list[Any]) -> None:
     with pytest.raises(MalformedBytes):
         from_bytes(forge(atoms))
@@ -125,3 +153,10 @@ def test_threads_do_not_disturb_each_other() -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def test_a_package_that_is_missing_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = forge([tags.POLARS, "frame", tags.LIST, 0, 1], b"x")
+    monkeypatch.setitem(sys.modules, "junto.wire.polars_tables", None)
+    with pytest.raises(MalformedBytes, match="polars_tables"):
+        from_bytes(data)

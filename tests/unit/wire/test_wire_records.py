@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
 from junto.errors import CannotTravel, ConfigError, MalformedBytes
 from junto.wire import tags
 from junto.wire.codec import encode, policy_fingerprint
 from junto.wire.policy import Limits, WirePolicy
+from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
 
 @dataclass
@@ -88,9 +88,13 @@ def test_only_declared_fields_travel() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "says"), [(Key(1, "x"), r"wire_types=\[Key\]"), (Pair(1, 2), r"wire_types=\[Pair\]"),
-                        (Colour.RED, r"wire_types=\[Colour\]")],
-)  # fmt: skip
+    ("value", "says"),
+    [
+        (Key(1, "x"), r"wire_types=\[Key\]"),
+        (Pair(1, 2), r"wire_types=\[Pair\]"),
+        (Colour.RED, r"wire_types=\[Colour\]"),
+    ],
+)
 def test_an_unregistered_type_is_refused_with_the_sentence_that_registers_it(value: Any, says: str) -> None:
     with pytest.raises(CannotTravel, match=says):
         encode([value], PLAIN)
@@ -111,11 +115,18 @@ def test_subclasses_and_broken_instances_of_registered_types_are_refused() -> No
 @pytest.mark.parametrize(
     "atoms",
     [
-        [tags.RECORD, "os.system", 1, "true"], [tags.RECORD, "builtins", "eval"], [tags.RECORD, "Model", 2, 1.0, "m"],
-        [tags.RECORD, "Key", 3, 1.0, "m", None], [tags.RECORD, "Colour", "BLUE"], [tags.RECORD, "Colour", "__class__"],
-        [tags.RECORD, "Colour", "mro"], [tags.RECORD, "Bits", "A|B"], [tags.RECORD, 1.0], [tags.RECORD, None],
+        [tags.RECORD, "os.system", 1, "true"],
+        [tags.RECORD, "builtins", "eval"],
+        [tags.RECORD, "Model", 2, 1.0, "m"],
+        [tags.RECORD, "Key", 3, 1.0, "m", None],
+        [tags.RECORD, "Colour", "BLUE"],
+        [tags.RECORD, "Colour", "__class__"],
+        [tags.RECORD, "Colour", "mro"],
+        [tags.RECORD, "Bits", "A|B"],
+        [tags.RECORD, 1.0],
+        [tags.RECORD, None],
     ],
-)  # fmt: skip
+)
 def test_records_we_do_not_know_are_refused(atoms: list[Any]) -> None:
     with pytest.raises(MalformedBytes):
         from_bytes(forge(atoms), POLICY)

@@ -9,27 +9,81 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
 from junto.errors import CannotTravel, MalformedBytes
 from junto.wire import tags
 from junto.wire.codec import encode
 from junto.wire.policy import Limits, WirePolicy
+from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HERE = dt.timezone(dt.timedelta(hours=5, minutes=45))
 VALUES: list[Any] = [
-    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, 2**64, -(2**200), 0.0, -0.0, 1.5, math.inf,
-    5e-324, 1 + 2j, "", "text", "ü" * 20_000, "nul\0", b"", b"bytes", bytes(10_000), bytearray(b"mutable"),
-    bytearray(), [], [1, 2, 3], [1, "a", None, 2.5, True], [2**64, 1], (), (1,), ((1, 2), [3]), set(), {1, 2},
-    {"a", (1, 2)}, frozenset({1, "b"}), {}, {"a": 1}, {1: {2: {3: []}}}, {(1, frozenset({2})): None},
-    {dt.date(2020, 1, 1): 1, None: 2, 1.5: 3, b"k": 4}, dt.datetime(2024, 2, 29, 12, 30, 15, 999_999),
-    dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN, fold=1), dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
-    dt.datetime.min, dt.datetime.max, dt.date.min, dt.date.max, dt.time(1, 2, 3, 4), dt.time(1, tzinfo=HERE),
-    dt.timedelta(days=-3, microseconds=1), dt.timedelta.max, dt.timedelta.min, Decimal("1.50"), Decimal("-0"),
-    Decimal("Infinity"), Decimal("1E+999"), Fraction(-3, 7), Fraction(2**100, 3), uuid.UUID(int=7),
-    range(0), range(10, 0, -3), range(10**30), ["x" * 20_000, 1.0],
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**63 - 1,
+    -(2**63),
+    2**63,
+    2**64,
+    -(2**200),
+    0.0,
+    -0.0,
+    1.5,
+    math.inf,
+    5e-324,
+    1 + 2j,
+    "",
+    "text",
+    "ü" * 20_000,
+    "nul\0",
+    b"",
+    b"bytes",
+    bytes(10_000),
+    bytearray(b"mutable"),
+    bytearray(),
+    [],
+    [1, 2, 3],
+    [1, "a", None, 2.5, True],
+    [2**64, 1],
+    (),
+    (1,),
+    ((1, 2), [3]),
+    set(),
+    {1, 2},
+    {"a", (1, 2)},
+    frozenset({1, "b"}),
+    {},
+    {"a": 1},
+    {1: {2: {3: []}}},
+    {(1, frozenset({2})): None},
+    {dt.date(2020, 1, 1): 1, None: 2, 1.5: 3, b"k": 4},
+    dt.datetime(2024, 2, 29, 12, 30, 15, 999_999),
+    dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN, fold=1),
+    dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+    dt.datetime.min,
+    dt.datetime.max,
+    dt.date.min,
+    dt.date.max,
+    dt.time(1, 2, 3, 4),
+    dt.time(1, tzinfo=HERE),
+    dt.timedelta(days=-3, microseconds=1),
+    dt.timedelta.max,
+    dt.timedelta.min,
+    Decimal("1.50"),
+    Decimal("-0"),
+    Decimal("Infinity"),
+    Decimal("1E+999"),
+    Fraction(-3, 7),
+    Fraction(2**100, 3),
+    uuid.UUID(int=7),
+    range(0),
+    range(10, 0, -3),
+    range(10**30),
+    ["x" * 20_000, 1.0],
+]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__}-{str(value)[:20]}")
@@ -134,16 +188,31 @@ def test_an_error_says_nothing_of_the_data() -> None:
 @pytest.mark.parametrize(
     "atoms",
     [
-        [tags.DATE, 0], [tags.DATE, 10**9], [tags.DATETIME, 2020, 13, 1, 0, 0, 0, 0, 0, None],
+        [tags.DATE, 0],
+        [tags.DATE, 10**9],
+        [tags.DATETIME, 2020, 13, 1, 0, 0, 0, 0, 0, None],
         [tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, "../../etc/passwd"],
         [tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, "No/Such_Zone"],
-        [tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, 86_400_000_000], [tags.TIME, 25, 0, 0, 0, 0, None],
-        [tags.TIMEDELTA, 10**9, 0, 0], [tags.DECIMAL, "one"], [tags.DECIMAL, " 1"], [tags.DECIMAL, 1.5],
-        [tags.UUID, 0], [tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 0], [tags.RANGE, 1.5, 1.5, 1.5],
-        [tags.COMPLEX, 1.0], [tags.INT], [tags.INT, "1"], [tags.INT, True], [tags.BIG_INT, 1],
-        [tags.FRACTION, 0, 0], [tags.LONG_TEXT, 1], [tags.LONG_BYTES, -1], [tags.BYTES, 5],
+        [tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, 86_400_000_000],
+        [tags.TIME, 25, 0, 0, 0, 0, None],
+        [tags.TIMEDELTA, 10**9, 0, 0],
+        [tags.DECIMAL, "one"],
+        [tags.DECIMAL, " 1"],
+        [tags.DECIMAL, 1.5],
+        [tags.UUID, 0],
+        [tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 0],
+        [tags.RANGE, 1.5, 1.5, 1.5],
+        [tags.COMPLEX, 1.0],
+        [tags.INT],
+        [tags.INT, "1"],
+        [tags.INT, True],
+        [tags.BIG_INT, 1],
+        [tags.FRACTION, 0, 0],
+        [tags.LONG_TEXT, 1],
+        [tags.LONG_BYTES, -1],
+        [tags.BYTES, 5],
     ],
-)  # fmt: skip
+)
 def test_scalars_that_are_none_are_malformed(atoms: list[Any]) -> None:
     with pytest.raises(MalformedBytes):
         from_bytes(forge(atoms))

@@ -1,0 +1,59 @@
+# The whole developer interface. Needs only make and Python 3.11 to 3.13 with venv and pip;
+# everything else is set up in .venv. Another interpreter: make demo PYTHON=python3.12
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The first suitable Python on the PATH, or python3 so that its message says what is missing.
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$candidate && exit; done; echo python3)
+
+# Relative on purpose: a checkout's path may hold spaces.
+VENV := .venv/bin
+RUN := $(VENV)/python -m
+PYTEST_ARGS ?=
+
+# What the caller's shell says of other environments is not ours.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS
+
+.PHONY: help demo test test-fast check format bench docs pins clean env-core env-test env-dev
+
+help:  ## Say what there is
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: env-core  ## Three parties, three processes, mutual TLS, one real table
+	@$(RUN) junto demo
+
+test: env-test  ## The whole test suite
+	@$(RUN) pytest $(PYTEST_ARGS)
+
+test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
+	@$(RUN) pytest -m "not ray and not slow and not bench" $(PYTEST_ARGS)
+
+check: env-dev  ## Lint, format, types, layers
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(RUN) mypy
+	$(VENV)/lint-imports
+
+format: env-dev  ## Rewrite the sources as `make check` wants them
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+bench: env-test  ## Measure, beside the ceilings of this machine; writes docs/benchmarks.md
+	@$(RUN) benchmarks
+
+docs: env-dev  ## Build the documentation into site/, with every link checked
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet
+
+pins: env-core  ## Resolve requirements/*.in into the pinned *.txt (with the oldest Python)
+	@$(VENV)/python tools/pin.py
+
+clean:  ## Remove the environment and everything that was built
+	rm -rf .venv site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+env-core env-test env-dev:
+	@command -v "$(PYTHON)" >/dev/null || { echo 'no "$(PYTHON)" on the PATH: install Python 3.11 to 3.13, or name one: make demo PYTHON=python3.12' >&2; exit 1; }
+	@"$(PYTHON)" tools/environment.py $(@:env-%=%)

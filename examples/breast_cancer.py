@@ -1,0 +1,1 @@
+../src/junto/cli/demo_script.py

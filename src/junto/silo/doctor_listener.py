@@ -1,0 +1,106 @@
+"""The doctor's own listener: answers the other parties' doctors while ours is at work."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from junto.config.model import Address, Settings
+from junto.silo.dial import Failed, resolve
+from junto.silo.doctor_service import DoctorService
+from junto.silo.findings import Finding
+
+
+class DoctorListener:
+    """Our own listener, if the address is free: answers the others' doctors while ours works."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._finished: set[str] = set()
+        self._changed = threading.Condition()
+        self._server: Any = None
+        self.finding = Finding("listen", "ok", "")
+
+    def __enter__(self) -> DoctorListener:
+        listen = self._settings.cluster[self._settings.self_party or ""].listen
+        self.finding = _can_bind(listen)
+        if self.finding.state == "ok":
+            self._serve(listen)
+        return self
+
+    def _serve(self, listen: Address) -> None:
+        tls = self._settings.tls
+        server = grpc.server(ThreadPoolExecutor(8, "junto-doctor"), options=[("grpc.so_reuseport", 0)])
+        server.add_generic_rpc_handlers(DoctorService(self._settings, "doctor", self._note).handlers())
+        try:
+            if tls is None:
+                port = server.add_insecure_port(str(listen))
+            else:
+                credentials = grpc.ssl_server_credentials([(tls.key, tls.cert)], tls.ca_cert, True)
+                port = server.add_secure_port(str(listen), credentials)
+        except RuntimeError:
+            port = 0
+        if port == 0:
+            self.finding = Finding("listen", "failed", f"{listen} cannot be bound", "not-bound")
+            return
+        server.start()
+        self._server = server
+
+    def _note(self, party: str) -> None:
+        with self._changed:
+            self._finished.add(party)
+            self._changed.notify_all()
+
+    def until_finished(self, parties: set[str], ends: float) -> None:
+        """Go on answering until these parties' doctors are done with us, or `ends`."""
+        if self._server is None:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: parties <= self._finished, max(0.0, ends - time.monotonic()))
+
+    def __exit__(self, *error: object) -> None:
+        if self._server is not None:
+            self._server.stop(0.2).wait(1.0)
+
+
+def _can_bind(listen: Address) -> Finding:
+    """Whether the listen address is ours to bind, by binding it for a moment."""
+    try:
+        _, places = resolve(listen, 2.0)
+    except Failed as failed:
+        return Finding("listen", "failed", failed.text, failed.cause, "give an address of this machine")
+    family, place = places[0]
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(place)
+            trial.listen(1)
+        except OSError as error:
+            return _not_bound(error, listen)
+    return Finding("listen", "ok", f"{listen} is free; the others' doctors are answered there meanwhile")
+
+
+def _not_bound(error: OSError, listen: Address) -> Finding:
+    if error.errno == errno.EADDRINUSE:
+        text = f"{listen} is in use: by a session of ours, which then answers the others"
+        return Finding("listen", "note", text, fix="if no session runs here, end what holds the port")
+    if error.errno == errno.EADDRNOTAVAIL:
+        fix = f"set listen_addr to 0.0.0.0:{listen.port} or to an address of this machine"
+        return Finding("listen", "failed", f"{listen.host} is no address of this machine", "not-ours", fix)
+    if error.errno == errno.EACCES:
+        return Finding(
+            "listen",
+            "failed",
+            f"this user may not bind port {listen.port}",
+            "not-permitted",
+            "take one above 1023",
+        )
+    return Finding(
+        "listen", "failed", f"{listen} cannot be bound: {error.strerror}", "not-bound", "check listen_addr"
+    )

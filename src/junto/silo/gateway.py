@@ -1,0 +1,349 @@
+"""This party's one door to the other silos, over gRPC and mutual TLS."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from junto.config.model import Settings
+from junto.errors import DeadlineExceeded, JuntoError, PeerError
+from junto.silo import frames as f
+from junto.silo import handshake, transport
+from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Failure, Gateway, Key, Stamp
+from junto.silo.meeting import OURS, Meeting
+from junto.silo.peer import Peer
+from junto.silo.probe import ProbeReport, probe
+from junto.silo.refusals import Refusals
+from junto.silo.stream import Dialled, Dialler
+from junto.wire.payload import Payload
+
+log = logging.getLogger("junto.silo")
+
+PENDING = 4
+"""Streams of one party whose handshake is not over; the oldest goes when another one comes."""
+
+NOTED_S = 1.0
+
+
+class GrpcGateway(Gateway):
+    """See `Gateway`.
+
+    Args:
+        settings: checked; with `self_party` and `cluster`.
+        facts: what must be equal at all parties, one readable line each.
+        events: hears what the others say.
+    """
+
+    def __init__(self, settings: Settings, facts: Mapping[str, str], events: Events) -> None:
+        me = settings.self_party or ""
+        self._me = settings.cluster[me]
+        self._settings = settings
+        self._link = settings.link
+        nonce = secrets.token_bytes(f.NONCE_BYTES)
+        mine = handshake.hello(me, settings.job_name, settings.parties, facts, nonce)
+        others = [party for party in settings.parties if party != me]
+        self._meeting = Meeting(mine, others)
+        self._peers = {party: Peer(settings.cluster[party], self._link, events) for party in others}
+        self._streams = {party: _Streams() for party in others}
+        self._refusals = Refusals()
+        self._closed = threading.Event()
+        self._server: transport.Server | None = None
+
+    # Gateway.
+
+    def start(self) -> None:
+        self._warn_plaintext()
+        tls, parties = self._settings.tls, self._settings.cluster
+        self._server = transport.Server(self._me.listen, tls, parties, self._link, self._accept)
+        self._server.start()
+        for party in self._peers:
+            self._spawn(partial(self._keep_dialled, party), f"junto-dial-{party}")
+        self._spawn(self._beat, "junto-heartbeat")
+
+    def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
+        run = self._meeting.wait(timeout_s, status, self._describe)
+        now = time.monotonic()
+        for peer in self._peers.values():
+            peer.heard = now
+        return run
+
+    def push(self, party: str, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
+        return self._peers[party].push(key, stamp, value)
+
+    def expect(self, party: str, key: Key) -> Arrival:
+        return self._peers[party].expect(key)
+
+    def publish(self, activity: Activity, *, now: bool = False) -> None:
+        for peer in self._peers.values():
+            peer.publish(activity)
+            if now:
+                peer.beat()
+
+    def send_history(self, party: str, history: tuple[Stamp, ...]) -> None:
+        self._peers[party].tell_history(history)
+
+    def abort(self, abort: Abort, timeout_s: float) -> None:
+        frame = f.Ending(f.clip_abort(abort))
+        for peer in self._peers.values():
+            peer.stand("ending", frame)
+        ends = time.monotonic() + timeout_s
+        for peer in self._peers.values():
+            self._await(peer, lambda peer=peer: peer.is_through("ending") or peer.ended or peer.left, ends)
+
+    def flush(self, timeout_s: float | None) -> None:
+        ends = None if timeout_s is None else time.monotonic() + timeout_s
+        for peer in self._peers.values():
+            peer.flush(ends)
+
+    def leave(self, timeout_s: float | None) -> None:
+        self.flush(timeout_s)
+        ends = None if timeout_s is None else time.monotonic() + timeout_s
+        for peer in self._peers.values():
+            peer.say_bye()
+        for name, peer in self._peers.items():
+            if not self._await(peer, lambda peer=peer: peer.left or peer.lost_to is not None, ends):
+                raise DeadlineExceeded(f"{name} has not ended its program; we have")
+            if peer.lost_to is not None and not peer.left:
+                raise peer.lost_to
+        noted = time.monotonic() + NOTED_S
+        for peer in self._peers.values():
+            self._await(peer, lambda peer=peer: peer.is_through("bye"), noted)
+
+    def close(self) -> None:
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._meeting.close()
+        for party, peer in self._peers.items():
+            peer.hang_up()
+            self._streams[party].close()
+        if self._server is not None:
+            self._server.stop()
+
+    def statistics(self) -> dict[str, Any]:
+        peers = {party: peer.statistics() for party, peer in self._peers.items()}
+        return {"peers": peers, "refused": self._refusals.by_cause()}
+
+    # Streams that others dial.
+
+    def _accept(self, caller: transport.Caller, messages: Iterator[bytes]) -> Iterator[bytes]:
+        if caller.error is not None:
+            return self._turn_away(caller, caller.error.message)
+        first = next(messages, None)
+        if first is None:
+            return iter(())
+        party = caller.party if self._settings.tls is not None else _claimed(first)
+        if party not in self._peers:
+            return self._turn_away(caller, f"{party or 'nobody'} is none of the other parties")
+        peer = self._peers[party]
+        dialled = Dialled(peer, self._meeting, caller.place)
+        self._streams[party].add(dialled)
+        threading.Thread(
+            target=self._read, args=(dialled, first, messages), name=f"junto-hear-{party}", daemon=True
+        ).start()
+        return dialled.line.messages()
+
+    def _read(self, dialled: Dialled, first: bytes, messages: Iterator[bytes]) -> None:
+        try:
+            self._hear(dialled, first)
+            for message in messages:
+                if dialled.line.closed:
+                    return
+                self._hear(dialled, message)
+        finally:
+            dialled.ended()
+            self._streams[dialled.peer.name].remove(dialled)
+
+    def _hear(self, dialled: Dialled, message: bytes) -> None:
+        before = self._meeting.run
+        dialled.hear(message)
+        self._run_changed(before)
+        self._streams[dialled.peer.name].redial.set()
+
+    def _turn_away(self, caller: transport.Caller, why: str) -> Iterator[bytes]:
+        self._refusals.count(caller.place, "identity", why)
+        for streams in self._streams.values():
+            streams.redial.set()
+        return iter((f.pack([f.Refused("identity", why, final=True)]),))
+
+    # Streams that we dial.
+
+    def _keep_dialled(self, party: str) -> None:
+        peer, streams, link = self._peers[party], self._streams[party], self._link
+        pause = link.retry_initial_s
+        while not self._is_over(peer):
+            streams.redial.clear()
+            if self._dial(peer, streams):
+                pause = link.retry_initial_s
+            if self._is_over(peer):
+                return
+            streams.redial.wait(pause)
+            pause = min(pause * link.retry_multiplier, link.retry_max_s)
+
+    def _dial(self, peer: Peer, streams: _Streams) -> bool:
+        """One attempt; True if the stream was open."""
+        report = probe(
+            peer.address, self._settings.tls, peer.name, self._settings.cluster, self._link.peer_timeout_s / 2
+        )
+        if self._closed.is_set():
+            return False
+        if not report.ok:
+            self._unreached(peer, report)
+            return False
+        dialler = Dialler(peer, self._meeting)
+        call = transport.dial(
+            peer.address, self._settings.tls, report.accepted_name, self._link, dialler.line.messages()
+        )
+        streams.dialling(dialler, call)
+        if self._closed.is_set():
+            call.close()
+            return False
+        before = self._meeting.run
+        for message in call:
+            going = dialler.hear(message)
+            self._run_changed(before)
+            before = self._meeting.run
+            if not going:
+                break
+        opened = dialler.line.open
+        self._meeting.interrupted(peer.name, OURS)
+        peer.drop(dialler.line, call.reason)
+        call.close()
+        if dialler.over is not None:
+            self._hopeless(peer, dialler.over)
+        return opened
+
+    def _unreached(self, peer: Peer, report: ProbeReport) -> None:
+        error, failure = report.error(), report.failure
+        if error is None or failure is None:
+            return
+        peer.down(failure.text)
+        self._meeting.note(peer.name, failure.text)
+        if not report.may_pass:
+            self._hopeless(peer, error)
+        elif peer.left and peer.unsettled == 0:
+            peer.lose(error)
+
+    def _hopeless(self, peer: Peer, error: JuntoError) -> None:
+        if not self._meeting.over:
+            self._meeting.fail(error)
+        elif isinstance(error, PeerError):
+            peer.lose(error)
+
+    def _is_over(self, peer: Peer) -> bool:
+        return self._closed.is_set() or peer.lost_to is not None
+
+    def _run_changed(self, before: bytes | None) -> None:
+        run = self._meeting.run
+        if run == before:
+            return
+        for streams in self._streams.values():
+            if before is None:
+                streams.run_known()
+            else:
+                streams.hang_up()
+
+    # Alive or not.
+
+    def _beat(self) -> None:
+        pause = min(self._link.heartbeat_s, self._link.peer_timeout_s / 8)
+        before = time.monotonic()
+        while not self._closed.wait(pause):
+            now = time.monotonic()
+            absent = now - before - pause
+            before = now
+            for peer in self._peers.values():
+                if absent > pause:  # it was us who did not run: nobody is to blame for that silence
+                    peer.heard += absent
+                peer.beat()
+                if self._meeting.over:
+                    peer.check_alive(now)
+
+    def _await(self, peer: Peer, condition: Callable[[], bool], ends: float | None) -> bool:
+        with peer.finished:
+            timeout = None if ends is None else max(ends - time.monotonic(), 0)
+            return peer.finished.wait_for(condition, timeout)
+
+    def _describe(self, party: str) -> str:
+        peer = self._peers[party]
+        cause = self._meeting.cause(party) or "nobody answers yet"
+        return f"{party} at {peer.address}: {cause}"
+
+    def _warn_plaintext(self) -> None:
+        addresses = [each.address for each in self._settings.cluster.values()] + [self._me.listen]
+        if self._settings.tls is None and not all(address.is_loopback for address in addresses):
+            log.warning(
+                "no tls_config: everything travels in plaintext, and whoever reaches %s can claim to be any party",
+                self._me.listen,
+            )
+
+    def _spawn(self, job: Callable[[], None], name: str) -> None:
+        threading.Thread(target=job, name=name, daemon=True).start()
+
+
+class _Streams:
+    """The streams with one party. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.redial = threading.Event()
+        self._lock = threading.Lock()
+        self._dialled: list[Dialled] = []
+        self._dialler: tuple[Dialler, transport.Call] | None = None
+
+    def add(self, dialled: Dialled) -> None:
+        """It has opened one."""
+        with self._lock:
+            self._dialled.append(dialled)
+            pending = [each for each in self._dialled if not each.line.open]
+        for each in pending[:-PENDING]:
+            each.line.close()
+
+    def remove(self, dialled: Dialled) -> None:
+        """One of its is over."""
+        with self._lock:
+            self._dialled.remove(dialled)
+
+    def dialling(self, dialler: Dialler, call: transport.Call) -> None:
+        """We have opened one."""
+        with self._lock:
+            self._dialler = (dialler, call)
+
+    def run_known(self) -> None:
+        """The run's id is known now: ask and answer."""
+        with self._lock:
+            dialled, dialler = list(self._dialled), self._dialler
+        for each in dialled:
+            each.answer()
+        if dialler is not None:
+            dialler[0].ask()
+
+    def hang_up(self) -> None:
+        """End all of them; ours is dialled again."""
+        with self._lock:
+            dialled, dialler = list(self._dialled), self._dialler
+        for each in dialled:
+            each.line.close()
+        if dialler is not None:
+            dialler[0].line.close()
+            dialler[1].close()
+
+    def close(self) -> None:
+        """End all of them."""
+        self.redial.set()
+        self.hang_up()
+
+
+def _claimed(message: bytes) -> str | None:
+    """Whom the first message of a plaintext stream claims to come from. Nobody can check it."""
+    try:
+        frames = f.open_forward(message)
+    except PeerError:
+        return None
+    if isinstance(frames, list) and frames and isinstance(frames[0], f.Hello):
+        return frames[0].party
+    return None

@@ -1,0 +1,149 @@
+"""Who has been met. Shared by the threads of all peers; `Gateway.meet` waits on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from junto.errors import DeadlineExceeded, JuntoError
+from junto.silo import handshake
+from junto.silo.frames import Hello
+
+STATUS_S = 1.0
+LINGER_S = 1.0
+"""After a refusal we stay reachable for so long, so that the other side can find its cause too."""
+
+OURS, THEIRS = "ours", "theirs"
+
+
+class Restarted(Exception):
+    """The party has another nonce than the one this run was made with."""
+
+
+class Meeting:
+    """The nonces heard, the run they make, and what keeps us waiting. Thread-safe.
+
+    Args:
+        mine: what we say first.
+        others: who is awaited.
+    """
+
+    def __init__(self, mine: Hello, others: Iterable[str]) -> None:
+        self.mine = mine
+        self._changed = threading.Condition()
+        self._others = tuple(others)
+        self._nonces = {mine.party: mine.nonce}
+        self._open: set[tuple[str, str]] = set()
+        self._causes: dict[str, str] = {}
+        self._error: JuntoError | None = None
+        self._run: bytes | None = None
+        self._over = False
+        self._closed = False
+
+    @property
+    def run(self) -> bytes | None:
+        """The run's id, once everybody's nonce is known."""
+        return self._run
+
+    @property
+    def over(self) -> bool:
+        """Whether everybody was met: from here on the run is fixed."""
+        return self._over
+
+    def greet(self, theirs: Hello) -> bool:
+        """Hear a party's Hello; True if the run's id came to be, or became another one.
+
+        Raises HandshakeRefused for a difference, Restarted if the run has begun without this start of it.
+        """
+        differences = handshake.compare(self.mine, theirs)
+        if differences:
+            raise handshake.refusal(self.mine, theirs, differences)
+        with self._changed:
+            known = self._nonces.get(theirs.party)
+            if known == theirs.nonce:
+                return False
+            if self._over:
+                raise Restarted
+            self._nonces[theirs.party] = theirs.nonce
+            if len(self._nonces) <= len(self._others):
+                return False
+            self._run = handshake.run_id(self.mine.job, self._nonces)
+            self._changed.notify_all()
+        return True
+
+    def opened(self, party: str, whose: str) -> None:
+        """The stream that we (OURS) or `party` (THEIRS) dialled is open."""
+        with self._changed:
+            self._open.add((party, whose))
+            self._changed.notify_all()
+
+    def interrupted(self, party: str, whose: str) -> None:
+        """That stream is broken."""
+        with self._changed:
+            self._open.discard((party, whose))
+
+    def note(self, party: str, cause: str) -> None:
+        """Why `party` cannot be reached at the moment."""
+        with self._changed:
+            self._causes[party] = cause
+
+    def cause(self, party: str) -> str:
+        """What was noted last."""
+        with self._changed:
+            return self._causes.get(party, "")
+
+    def fail(self, error: JuntoError) -> None:
+        """Waiting will not help."""
+        with self._changed:
+            if self._error is None:
+                self._error = error
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def wait(
+        self, timeout_s: float | None, status: Callable[[str], None], describe: Callable[[str], str]
+    ) -> bytes:
+        """Block until everybody is met. Raises what `fail` was given, or DeadlineExceeded."""
+        began = time.monotonic()
+        spoke = 0
+        while True:
+            with self._changed:
+                run = self._settled()
+                if run is not None:
+                    return run
+                waited = time.monotonic() - began
+                if timeout_s is not None and waited >= timeout_s:
+                    raise self._late(waited, describe)
+                rest = STATUS_S * (spoke + 1) - waited
+                if rest > 0:
+                    self._changed.wait(rest if timeout_s is None else min(rest, timeout_s - waited))
+                    continue
+                lines = [f"waiting {waited:.0f} s for {describe(party)}" for party in self._missing()]
+            spoke += 1
+            for line in lines:
+                status(line)
+
+    def _settled(self) -> bytes | None:
+        if self._error is not None:
+            self._changed.wait_for(lambda: self._closed, LINGER_S)
+            raise self._error
+        if self._run is not None and len(self._open) == 2 * len(self._others):
+            self._over = True
+            return self._run
+        return None
+
+    def _missing(self) -> list[str]:
+        return [party for party in self._others if not {(party, OURS), (party, THEIRS)} <= self._open]
+
+    def _late(self, waited: float, describe: Callable[[str], str]) -> DeadlineExceeded:
+        missing = "; ".join(describe(party) for party in self._missing())
+        return DeadlineExceeded(
+            f"waited {waited:.0f} s for {missing}",
+            fix="start the party, or check its address with `junto doctor`; meet_timeout_s sets how long to wait",
+        )

@@ -1,0 +1,180 @@
+"""The handshake as it happens on one stream, on the dialled side and on the dialler's."""
+
+from __future__ import annotations
+
+import logging
+
+from junto.errors import HandshakeRefused, IdentityError, JuntoError, PartyUnreachable, ProtocolViolation
+from junto.silo import frames as f
+from junto.silo.line import Line
+from junto.silo.mailbox import Refusal
+from junto.silo.meeting import OURS, THEIRS, Meeting, Restarted
+from junto.silo.peer import Peer
+
+log = logging.getLogger("junto.silo")
+
+
+class Dialled:
+    """A stream that a party has opened to us. Its messages come from gRPC's thread through `run`.
+
+    Args:
+        peer: the party that the certificate names (in plaintext: that its Hello claims).
+        meeting: what is agreed.
+        place: the caller's network address, for the log.
+    """
+
+    def __init__(self, peer: Peer, meeting: Meeting, place: str) -> None:
+        self.peer = peer
+        self.line = peer.back_line()
+        self._meeting = meeting
+        self._place = place
+        self._greeted = False
+
+    def hear(self, message: bytes) -> None:
+        """One message."""
+        try:
+            opened = f.open_forward(message)
+        except ProtocolViolation as error:
+            self.peer.refused(Refusal("malformed", error.message))
+            self.line.close(f.Refused("malformed", error.message, final=False))
+            return
+        if self.line.open:
+            self.peer.hear_forward(self.line, opened)
+        elif isinstance(opened, f.Chunk) or len(opened) != 1:
+            self._refuse("out of order", "values before the handshake is over")
+        elif isinstance(opened[0], f.Hello) and not self._greeted:
+            self._greet(opened[0])
+        elif isinstance(opened[0], f.Resume) and self._greeted and self.line.run is None:
+            self.line.run = opened[0].run
+            self.answer()
+        else:
+            self._refuse("out of order", "a frame that does not belong there before the handshake is over")
+
+    def answer(self) -> None:
+        """Answer the dialler's Resume, if it has come and the run is known."""
+        asked, run = self.line.run, self._meeting.run
+        if asked is None or run is None or self.line.open or self.line.closed:
+            return
+        if asked == run:
+            self.peer.open_back(self.line)
+            self._meeting.opened(self.peer.name, THEIRS)
+        elif self._meeting.over:
+            self._refuse("another run", "that is another run than ours: start again at every party")
+        else:
+            self._refuse("another run", "the parties are still meeting", final=False)
+
+    def ended(self) -> None:
+        """The stream is over."""
+        self._meeting.interrupted(self.peer.name, THEIRS)
+        self.peer.drop(self.line)
+
+    def _greet(self, hello: f.Hello) -> None:
+        mine = self._meeting.mine
+        if hello.party != self.peer.name:
+            self._refuse("identity", f"the certificate names {self.peer.name}, the message claims {hello.party}")
+            return
+        if self.peer.lost_to is not None:
+            self._refuse("given up", f"{mine.party} has given {hello.party} up: {self.peer.lost_to.message}")
+            return
+        try:
+            self._meeting.greet(hello)
+        except Restarted:
+            self._refuse("another run", f"{mine.party}'s run began with an earlier start of {hello.party}")
+        except HandshakeRefused as error:
+            self.peer.refusals.count(self.peer.name, "settings", error.message)
+            self._meeting.fail(error)
+            self.line.close(mine)
+        else:
+            self._greeted = True
+            self.line.say(mine)
+
+    def _refuse(self, kind: str, text: str, *, final: bool = True) -> None:
+        self.peer.refusals.count(f"{self.peer.name} at {self._place}", kind, text)
+        self.line.close(f.Refused(kind, text, final))
+
+
+class Dialler:
+    """A stream that we have opened to a party.
+
+    Attributes:
+        line: our half.
+        over: why it should not be dialled again.
+    """
+
+    def __init__(self, peer: Peer, meeting: Meeting) -> None:
+        self.peer = peer
+        self.line = peer.forward_line()
+        self.over: JuntoError | None = None
+        self._meeting = meeting
+        self._greeted = False
+        self._asked = False
+        self.line.say(meeting.mine)
+
+    def hear(self, message: bytes) -> bool:
+        """One message; False if the stream should end."""
+        try:
+            frames = f.open_back(message)
+        except ProtocolViolation as error:
+            self.peer.refused(Refusal("malformed", error.message))
+            return False
+        return self._hear(frames)
+
+    def ask(self) -> None:
+        """Ask to resume the run, once it is known and the party has greeted."""
+        run = self._meeting.run
+        if self._greeted and run is not None and not self._asked:
+            self._asked = True
+            self.line.say(f.Resume(run))
+
+    def _hear(self, frames: list[f.Back]) -> bool:
+        for frame in frames:
+            match frame:
+                case f.Refused():
+                    return self._refused(frame)
+                case _ if self.line.open:
+                    self.peer.hear_back(self.line, [frame])
+                case f.Hello() if not self._greeted:
+                    if not self._greet(frame):
+                        return False
+                case f.Resumed() if self._asked:
+                    self.peer.open_forward(self.line, frame)
+                    self._meeting.opened(self.peer.name, OURS)
+                case _:
+                    self.peer.refused(Refusal("out of order", "a frame that does not belong there"))
+                    return False
+        return True
+
+    def _greet(self, hello: f.Hello) -> bool:
+        if hello.party != self.peer.name:
+            self.over = IdentityError(
+                f"who answers at {self.peer.address} says that it is {hello.party}, not {self.peer.name}",
+                fix="check cluster_config.parties and self_party at both parties",
+            )
+            return False
+        try:
+            self._meeting.greet(hello)
+        except Restarted:
+            self.over = PartyUnreachable(
+                f"{self.peer.name} was started again; the run that it was part of is over for it",
+                party=self.peer.name,
+                fix="start the run again at every party",
+            )
+            return False
+        except HandshakeRefused as error:
+            self.over = error
+            return False
+        self._greeted = True
+        self.ask()
+        return True
+
+    def _refused(self, frame: f.Refused) -> bool:
+        text = f"{self.peer.name} at {self.peer.address} refuses us: {frame.cause}"
+        self.peer.down(f"it refuses us: {frame.cause}")
+        self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
+        if frame.final:
+            kind = IdentityError if frame.kind == "identity" else HandshakeRefused
+            fix = "start the run again at every party" if frame.kind != "identity" else "check self_party and cert"
+            self.over = kind(text, fix=fix)
+            if frame.kind == "given up":
+                self.over = PartyUnreachable(text, party=self.peer.name, fix=fix)
+        return False
