@@ -120,12 +120,13 @@ class Job:
             name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
         }
         self.running: dict[str, Party] = {}
+        self._started: list[Party] = []
 
     def __enter__(self) -> Job:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for party in self.running.values():
+        for party in self._started:
             if party.process.poll() is None:
                 party.process.kill()
                 party.process.wait(10)
@@ -168,6 +169,7 @@ class Job:
             cwd=self.folder,
         )
         self.running[name] = Party(name, process)
+        self._started.append(self.running[name])
         return self.running[name]
 
     def start_all(self, script: str, **settings: Any) -> dict[str, Party]:

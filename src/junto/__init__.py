@@ -15,6 +15,7 @@ Names are imported when first used, so that ``import junto`` costs next to nothi
 from __future__ import annotations
 
 import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,38 +51,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "junto.device.disclosure": ("Undisclosed", "barrier", "reveal", "wait"),
-    "junto.device.handle": ("Device", "DeviceObject"),
-    "junto.device.placing": ("to", "with_device"),
-    "junto.device.proxy": ("proxy",),
-    "junto.device.pyu": ("PYU", "PYUObject"),
-    "junto.device.session": ("Session", "init", "shutdown"),
-    "junto.errors": (
-        "CannotTravel",
-        "CertificateError",
-        "ConfigError",
-        "DeadlineExceeded",
-        "DeviceError",
-        "ExecutorError",
-        "HandshakeRefused",
-        "IdentityError",
-        "JuntoError",
-        "ListenError",
-        "MalformedBytes",
-        "PartyAborted",
-        "PartyUnreachable",
-        "PeerError",
-        "ProgramDivergence",
-        "ProgramError",
-        "ProtocolViolation",
-        "RemoteError",
-        "SessionError",
-        "UsageError",
-        "WireError",
-    ),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOMES = MappingProxyType(
+    {
+        "junto.device.disclosure": ("Undisclosed", "barrier", "reveal", "wait"),
+        "junto.device.handle": ("Device", "DeviceObject"),
+        "junto.device.placing": ("to", "with_device"),
+        "junto.device.proxy": ("proxy",),
+        "junto.device.pyu": ("PYU", "PYUObject"),
+        "junto.device.session": ("Session", "init", "shutdown"),
+    }
+)
+_HOME_OF = MappingProxyType({name: home for home, names in _HOMES.items() for name in names})
 
 __all__ = [
     "PYU",
@@ -123,7 +103,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
+    home = _HOME_OF.get(name) or ("junto.errors" if name in __all__ else None)
     if home is None:
         raise AttributeError(f"module 'junto' has no attribute {name!r}")
     value = getattr(importlib.import_module(home), name)

@@ -307,12 +307,25 @@ def test_a_few_bytes_that_ask_for_gigabytes(body: bytes) -> None:
         tracemalloc.stop()
 
 
-def test_a_range_in_place_of_contents() -> None:
+def test_a_size_in_place_of_contents() -> None:
     part = call(name("junto.wire.machine", "part"), b"K\x00")
     parts = (tags.RANGE, tags.INT, 0, tags.INT, 1 << 40, tags.INT, 1)
-    data = b"\x80\x05" + call(name(FT, "Row"), part) + b"."
-    with pytest.raises(MalformedBytes):
-        from_bytes(forge([tags.PICKLE, len(data), 1, *parts], data), WIDE)
+    for body in (call(name(FT, "Row"), part), name(FT, "Row") + part + b"\x85\x81"):
+        data = b"\x80\x05" + body + b"."
+        with pytest.raises(MalformedBytes, match="size in place"):
+            from_bytes(forge([tags.PICKLE, len(data), 1, *parts], data), WIDE)
+    for body in (call(name(FT, "Blob"), b"M\xff\xff"), name(FT, "Blob") + b"M\xff\xff\x85\x81"):
+        with pytest.raises(MalformedBytes, match="size in place"):
+            load(body)
+
+
+def test_build_on_a_part_such_as_an_array() -> None:
+    part = call(name("junto.wire.machine", "part"), b"K\x00")
+    for state in (b"(K\x01)NNNt", b"}", b"N"):
+        data = b"\x80\x05" + part + state + b"b."
+        array = [tags.ARRAY, "<f8", False, 1, 2]
+        with pytest.raises(MalformedBytes, match="no instance of a listed class"):
+            from_bytes(forge([tags.PICKLE, len(data), 1, *array], data, bytes(16)), WIDE)
 
 
 @pytest.mark.parametrize(

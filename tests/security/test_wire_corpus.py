@@ -154,8 +154,11 @@ def test_arrow_text_that_is_no_text_and_indices_outside_of_the_dictionary() -> N
 
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
 def test_compressed_arrow_is_refused(codec: str) -> None:
-    zeros = pa.table({"a": np.zeros(10_000_000)})
-    refused(arrow(stream_of(zeros, compression=codec)))
+    for values in (np.zeros(10_000_000), np.arange(1000.0)):
+        table = pa.table({"a": values})
+        refused(arrow(stream_of(table, compression=codec)))
+    encoded = pa.table({"a": pa.array(["x" * 100] * 9).dictionary_encode()})
+    refused(arrow(stream_of(encoded, compression=codec)))
 
 
 CALLED: list[Any] = []

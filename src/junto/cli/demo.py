@@ -28,5 +28,10 @@ def demo(json: Json = False) -> None:
             console().print(_INTRODUCTION, markup=False, soft_wrap=True)
         # One core a party: three of them share this machine, and their tables are small.
         quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        options = Options(show=printer(PARTIES, to_stderr=json), environment=quiet, timeout_s=120)
+        options = Options(
+            show=printer(PARTIES, to_stderr=json),
+            settings={"logging_level": "warning"},
+            environment=quiet,
+            timeout_s=120,
+        )
         finish("demo", simulate(SCRIPT, PARTIES, options=options), json)

@@ -94,7 +94,7 @@ def _pair(place: str, pair: object) -> tuple[str, int | str]:
         near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.5)
         raise ConfigError(
             f"{place}: gRPC has no option {name!r} that makes sense here, and would ignore it",
-            fix=f"did you mean {near[0]}?" if near else "see the options in docs/reference/settings.md",
+            fix=f"did you mean {near[0]}?" if near else "compare it with gRPC's list of channel arguments",
         )
     if isinstance(option, bool):
         return name, int(option)

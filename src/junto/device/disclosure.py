@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from junto.device.current import current
-from junto.device.handle import DeviceObject, passage
+from junto.device.handle import DeviceObject
 from junto.errors import DeviceError
 from junto.program.operation import Description, structure
-from junto.program.waiting import Awaited
 from junto.tree import leaves, map_leaves
 
 
@@ -77,18 +76,7 @@ def barrier() -> None:
     """Block until every party's script has come here."""
     program = current().program
     stamp = program.begin(Description("barrier"))
-    awaited: list[Awaited] = []
-    for number, source in enumerate(program.parties):
-        here = None
-        if program.is_here(source):
-            here = program.promise(source)
-            here.set_value(None)
-        for target in program.parties:
-            if target != source:
-                ref = program.transfer(passage(stamp, number, "barrier", source, target), here)
-                if ref is not None:
-                    awaited.append(Awaited(ref, source))
-    program.wait(stamp, awaited)
+    program.rendezvous(stamp)
 
 
 def _receivers(to: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from junto.device.handle import Device, DeviceObject
 from junto.errors import DeviceError
@@ -13,9 +14,9 @@ def _pyu_to_pyu(value: Any, device: Any) -> Any:
     return value.moved_to(device)
 
 
-MOVES: dict[tuple[str, str], Callable[[Any, Any], Any]] = {
+MOVES: Final[Mapping[tuple[str, str], Callable[[Any, Any], Any]]] = MappingProxyType({
     ("PYU", "PYU"): _pyu_to_pyu,  # in the clear: the new owner may read it
-}
+})
 
 
 def move(value: DeviceObject, device: Device) -> Any:

@@ -92,7 +92,7 @@ class Session:
 
     def open(self) -> Session:
         """Meet the other parties and become the current session."""
-        configure(self._settings.logging_level)
+        configure(self._settings.logging_level, self._settings.self_party or "")
         register.enter(self)
         try:
             self._program = open_program(self._settings)

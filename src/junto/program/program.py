@@ -172,6 +172,22 @@ class Program:
             if error is not None:
                 raise self._seen(error)
 
+    def rendezvous(self, stamp: Stamp) -> None:
+        """Block until every party has come to operation `stamp`."""
+        awaited: list[Awaited] = []
+        for number, source in enumerate(self.parties):
+            here = None
+            if self.is_here(source):
+                here = self.promise(source)
+                here.set_value(None)
+            for target in self.parties:
+                ref = None
+                if target != source:
+                    ref = self.transfer(Passage(stamp, number, "barrier", source, target), here)
+                if ref is not None:
+                    awaited.append(Awaited(ref, source))
+        self.wait(stamp, awaited)
+
     # The end.
 
     def shutdown(self) -> None:
@@ -185,8 +201,9 @@ class Program:
             return
         parts = self._parts
         try:
-            self.begin(Description("shutdown"))
+            stamp = self.begin(Description("shutdown"))
             self._finish_work()
+            self.rendezvous(stamp)
             if parts.gateway is not None:
                 parts.gateway.leave(self.settings.link.wait_timeout_s)
         except BaseException as error:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from junto.config.model import Mode, Settings
-from junto.errors import JuntoError, PartyUnreachable, PeerError
+from junto.errors import JuntoError, PartyUnreachable, PeerError, ProtocolViolation
 from junto.program.exchange import Passage, Witness
 from junto.program.fault import Fault
 from junto.silo.ledger import RECEIVED, SENT, Edge, Entry, Ledger
 from junto.wire.payload import Summary
 
 log = logging.getLogger("junto.program")
+
+GRACE_S = 2.0
 
 
 class LedgerWitness(Witness):
@@ -63,7 +66,11 @@ class LedgerWitness(Witness):
         if link.sending_failure_handler is not None:
             link.sending_failure_handler(error)
         if link.exit_on_sending_failure and isinstance(error, JuntoError):
-            self._fault.set(error)
+            # A refused value is most often the first sign of different programs: let that be told first.
+            grace = GRACE_S if isinstance(error, ProtocolViolation) else 0.0
+            timer = threading.Timer(grace, self._fault.set, (error,))
+            timer.daemon = True
+            timer.start()
 
     def _record(self, direction: str, passage: Passage, summary: Summary, nbytes: int) -> None:
         if self._ledger is None:

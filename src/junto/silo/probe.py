@@ -20,6 +20,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from junto.config.model import Address, PartySettings, TlsSettings
@@ -157,7 +158,7 @@ class _Ladder:
             context = client_context(tls)
             with self._handshake(context, plain, place, tls) as secured:
                 self.rung(Rung.IDENTITY, lambda: self._identify(secured))
-                self.rung(Rung.HTTP2, lambda: self._greet(secured, place))
+                self.rung(Rung.HTTP2, lambda: self._greet(secured, context, place))
 
     def _handshake(
         self, context: ssl.SSLContext, plain: dial.Socket, place: dial.Place, tls: TlsSettings
@@ -189,7 +190,7 @@ class _Ladder:
         self.certificate = der
         return f"its certificate names {self.party} ({self.name})", None
 
-    def _greet(self, secured: ssl.SSLSocket, place: dial.Place) -> tuple[str, None]:
+    def _greet(self, secured: ssl.SSLSocket, context: ssl.SSLContext, place: dial.Place) -> tuple[str, None]:
         if secured.selected_alpn_protocol() != "h2":
             raise Failed(
                 Cause.NO_HTTP2,
@@ -199,10 +200,24 @@ class _Ladder:
         try:
             answer = self._await_greeting(secured)
         except (OSError, ssl.SSLError) as error:
-            raise tlscause.after_handshake(error, place, self.left()) from error
+            raise tlscause.after_handshake(error, partial(self._hangs_up_again, context, place)) from error
         if len(answer) < 9:
-            raise tlscause.after_handshake(None, place, self.left())
+            raise tlscause.after_handshake(None, partial(self._hangs_up_again, context, place))
         return self._settings(answer), None
+
+    def _hangs_up_again(self, context: ssl.SSLContext, place: dial.Place) -> bool:
+        """Whether a second handshake ends as the first: then it was no accident that cut the line."""
+        try:
+            plain = dial.open_socket(place, self.left())
+            with plain, context.wrap_socket(plain, server_hostname=dial.server_name(self.party)) as secured:
+                try:
+                    return len(self._read_frame_head(secured, self.left() / 2)) < 9
+                except TimeoutError:
+                    return False
+                except OSError:
+                    return True
+        except OSError:
+            return False
 
     def _greet_in_plaintext(self, plain: dial.Socket, place: dial.Place) -> tuple[str, None]:
         try:

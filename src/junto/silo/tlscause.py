@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from junto.log import printable
@@ -169,10 +169,11 @@ def _of_plaintext(answer: bytes, error: Exception) -> Failed:
     )
 
 
-def after_handshake(error: Exception | None, place: Place, timeout_s: float) -> Failed:
+def after_handshake(error: Exception | None, hangs_up_again: Callable[[], bool]) -> Failed:
     """Why the peer hung up once it had our certificate (TLS 1.3 tells only now); None: it just closed.
 
-    A peer that closed without a word and takes no connections any more has ended, not refused us.
+    A peer that closed without a word has refused us only if it does so again: else it was just ending,
+    or the line was cut.
     """
     if isinstance(error, TimeoutError):
         return Failed(
@@ -186,9 +187,9 @@ def after_handshake(error: Exception | None, place: Place, timeout_s: float) -> 
             return _refused(alert, meaning)
     if "ALERT" in reason:
         return _refused(_words(reason), "it did not take our certificate")
-    if not _accepts(place, timeout_s):
+    if not hangs_up_again():
         return Failed(
-            Cause.CLOSED, "it went away during the greeting", "look at the process that listened there"
+            Cause.CLOSED, "the connection broke during the greeting", "is the process there just ending?"
         )
     return Failed(
         Cause.OWN_CERTIFICATE_REFUSED,
@@ -196,14 +197,6 @@ def after_handshake(error: Exception | None, place: Place, timeout_s: float) -> 
         "accept our certificate (another CA, or expired by its clock)",
         _THEIR_CA,
     )
-
-
-def _accepts(place: Place, timeout_s: float) -> bool:
-    try:
-        open_socket(place, timeout_s).close()
-    except OSError:
-        return False
-    return True
 
 
 def _refused(alert: str, meaning: str) -> Failed:

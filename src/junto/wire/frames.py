@@ -256,7 +256,7 @@ def _read_column(source: Source) -> Any:
         categories = _read_index(source)
         return pd.Categorical.from_codes(_read_codes(source), categories=categories, ordered=ordered)
     if form == "zoned":
-        zone = read_zone(source)
+        zone = _native(read_zone(source))
         values = _read_vector(source)
         if values.dtype.kind != "M" or zone is None:
             raise MalformedBytes("a column of times has no times or no zone")
@@ -348,6 +348,11 @@ def _zone(zone: dt.tzinfo) -> dt.tzinfo:
     return ZoneInfo(name) if isinstance(name, str) else zone
 
 
+def _native(zone: dt.tzinfo | None) -> dt.tzinfo | str | None:
+    """By its name, for pandas to make of it what it uses itself (pytz or zoneinfo)."""
+    return zone.key if isinstance(zone, ZoneInfo) else zone
+
+
 def _write_timestamp(sink: Sink, value: pd.Timestamp) -> None:
     sink.atoms.append(tags.TIMESTAMP)
     sink.write(value.to_datetime64())
@@ -357,7 +362,7 @@ def _write_timestamp(sink: Sink, value: pd.Timestamp) -> None:
 def read_timestamp(source: Source) -> pd.Timestamp:
     """A Timestamp."""
     moment = pd.Timestamp(source.value_of(np.datetime64))
-    zone = read_zone(source)
+    zone = _native(read_zone(source))
     return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone)
 
 

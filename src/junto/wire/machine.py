@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import pickletools
-import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -68,52 +67,63 @@ class Machine:
         return self._stack[0]
 
     def push(self, value: Any) -> None:
+        """Put a value on the stack."""
         self._stack.append(value)
 
     def pop(self) -> Any:
+        """Take the top of the stack."""
         if not self._stack:
             raise MalformedBytes("a pickle takes from an empty stack")
         return self._stack.pop()
 
     def top(self) -> Any:
+        """Look at the top of the stack."""
         if not self._stack:
             raise MalformedBytes("a pickle looks at an empty stack")
         return self._stack[-1]
 
     def mark(self) -> None:
+        """Set a mark: begin a new stack."""
         self._marks.append(self._stack)
         self._stack = []
 
     def since_mark(self) -> list[Any]:
+        """Take everything above the last mark."""
         if not self._marks:
             raise MalformedBytes("a pickle has no mark")
         items, self._stack = self._stack, self._marks.pop()
         return items
 
     def pop_top(self) -> None:
+        """Drop the top of the stack, or the mark if nothing is above it."""
         if self._stack:
             self._stack.pop()
         else:
             self.since_mark()
 
     def memoize(self) -> None:
+        """Remember the top of the stack."""
         self._memo.append(self.top())
 
     def recall(self, index: int) -> None:
+        """Push what was remembered under that number."""
         if not 0 <= index < len(self._memo):
             raise MalformedBytes("a pickle refers to nothing")
         self.push(self._memo[index])
 
     def tuple_of(self, count: int) -> None:
+        """Replace so many values by their tuple."""
         items = [self.pop() for _ in range(count)]
         self.push(tuple(reversed(items)))
 
     def append(self, items: list[Any]) -> None:
+        """Append to the list on top."""
         target = self.top()
         self._check_target(target, (list, deque))
         target.extend(items)
 
     def set_items(self, items: list[Any]) -> None:
+        """Set keys and values, in turn, in the dict on top."""
         target = self.top()
         self._check_target(target, (dict, OrderedDict, defaultdict))
         if len(items) % 2:
@@ -122,6 +132,7 @@ class Machine:
             target[key] = item
 
     def add_items(self) -> None:
+        """Add everything above the mark to the set below it."""
         items = self.since_mark()
         target = self.top()
         self._check_target(target, (set,))
@@ -134,6 +145,7 @@ class Machine:
             raise MalformedBytes("a pickle fills something that is no container")
 
     def find_global(self) -> None:
+        """Replace module and name by what the list has under them."""
         name, module = self.pop(), self.pop()
         if (module, name) == (__name__, part.__name__):
             self.push(part)
@@ -146,6 +158,7 @@ class Machine:
         self.push(found)
 
     def reduce(self) -> None:
+        """Call a resolved class or function, or take a part that was cut out."""
         arguments, function = self.pop(), self.pop()
         if type(arguments) is not tuple:
             raise MalformedBytes("a pickle calls something without arguments")
@@ -161,6 +174,7 @@ class Machine:
         return self._parts[arguments[0]]
 
     def new_object(self, keywords: Any) -> None:
+        """Make an instance of a resolved class, without `__init__`."""
         arguments, kind = self.pop(), self.pop()
         if not isinstance(kind, type) or type(arguments) is not tuple or type(keywords) is not dict:
             raise MalformedBytes("a pickle makes an instance of something that is no class")
@@ -177,11 +191,9 @@ class Machine:
             raise MalformedBytes("a pickle calls something with a size in place of contents")
 
     def build(self) -> None:
+        """Set the state of an instance of a resolved class."""
         state, target = self.pop(), self.top()
-        if (
-            isinstance(target, type | types.FunctionType | types.ModuleType)
-            or id(type(target)) not in self._known
-        ):
+        if id(type(target)) not in self._known:  # so neither a class (no metaclass resolves) nor a part
             raise MalformedBytes("a pickle sets the state of something that is no instance of a listed class")
         setter = getattr(target, "__setstate__", None)
         if setter is not None:

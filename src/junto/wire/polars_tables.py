@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
@@ -13,6 +13,14 @@ from junto.wire import tags
 from junto.wire.arrow import read_table, write_table
 from junto.wire.sink import Sink
 from junto.wire.source import Source
+
+_COMPLAINTS: Final = (
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,  # no subclass of Exception
+    pa.ArrowException,
+    ValueError,
+    TypeError,
+)
 
 
 def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
@@ -35,7 +43,7 @@ def _polars_table(frame: Any) -> pa.Table:
     for name, kind in numbered.schema.items():
         try:
             back = _to_polars(numbered[name].clear().to_frame().to_arrow()).dtypes[0]
-        except (pl.exceptions.PolarsError, pa.ArrowException, ValueError, TypeError):
+        except _COMPLAINTS:
             back = None
         if back != kind:
             raise CannotTravel(
@@ -56,7 +64,7 @@ def read_polars(source: Source) -> Any:
     table = read_table(source)
     try:
         frame: Any = pl.from_arrow(table)
-    except pl.exceptions.PanicException:  # no subclass of Exception
+    except pl.exceptions.PanicException:
         raise MalformedBytes("polars cannot read a table") from None
     frame.columns = names
     if form == "frame":

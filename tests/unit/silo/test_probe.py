@@ -391,6 +391,23 @@ def test_a_peer_that_ends_during_the_greeting_has_not_refused_us() -> None:
     assert report.may_pass
 
 
+def test_a_line_that_is_cut_once_has_not_refused_us() -> None:
+    context = server_context(BOB)
+    connections: list[socket.socket] = []
+
+    def serve(connection: socket.socket) -> None:
+        connections.append(connection)
+        with context.wrap_socket(connection, server_side=True) as secured:
+            if len(connections) > 1:
+                secured.sendall(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+                secured.recv(100)
+
+    with tcp_server(serve) as port:
+        report = look(port)
+    failed(report, Rung.HTTP2, Cause.CLOSED)
+    assert report.may_pass
+
+
 def test_no_http2_offered() -> None:
     with tcp_server(tls_server(BOB, lambda context: context.set_alpn_protocols(["http/1.1"]))) as port:
         assert "ALPN h2" in failed(look(port), Rung.HTTP2, Cause.NO_HTTP2)

@@ -12,6 +12,7 @@ from junto.errors import MalformedBytes
 from junto.wire import tags
 from junto.wire.codec import encode
 from junto.wire.payload import Summary
+from junto.wire.policy import Limits, WirePolicy
 from wire_helpers import PLAIN, forge, forge_header, from_bytes, round_trip, to_bytes
 
 
@@ -160,3 +161,10 @@ def test_a_package_that_is_missing_here_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "junto.wire.polars_tables", None)
     with pytest.raises(MalformedBytes, match="polars_tables"):
         from_bytes(data)
+
+
+def test_the_claim_of_the_header_is_checked_before_it_is_parsed() -> None:
+    few = WirePolicy(Limits(max_nodes=10))
+    for data in (forge([None] * 5000), forge_header(b"\xdd\xff\xff\xff\xff\xc0")):
+        with pytest.raises(MalformedBytes, match="claims more parts"):
+            from_bytes(data, few)

@@ -91,7 +91,8 @@ def test_a_value_arrives_as_it_was_sent(value: Any) -> None:
     arrived = round_trip(value)
     assert arrived == value
     assert type(arrived) is type(value)
-    assert repr(arrived) == repr(value)
+    if not isinstance(value, set | frozenset):
+        assert repr(arrived) == repr(value)
 
 
 def test_not_a_number_and_slices_arrive() -> None:

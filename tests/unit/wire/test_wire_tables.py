@@ -149,7 +149,7 @@ class Derived(pd.DataFrame):
         pl.Series([object()], dtype=pl.Object),
         pl.Series(["x"], dtype=pl.Enum(["x"])),
         pl.Series([1], dtype=pl.Int128),
-        pa.array(["x"], pa.json_()),
+        pa.array([b"x" * 16], pa.binary(16)).cast(pa.binary(16)).view(pa.uuid()),
         pa.array(["x"]).cast(pa.string_view()),
         pa.array([{}]),
         pa.RunEndEncodedArray.from_arrays([2], [1]),

@@ -1,0 +1,1 @@
+"""Inside one silo: runs functions on values that this party owns."""

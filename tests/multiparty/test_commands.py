@@ -1,0 +1,99 @@
+"""`junto demo`, and what `junto simulate` says of scripts that use devices."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from junto.cli.simulate import Line, Options, SimulationResult, simulate
+
+WITHOUT_INIT = """
+import junto as sf
+alice, bob = sf.PYU("alice"), sf.PYU("bob")
+total = bob(sum)([alice(len)([1, 2, 3]).to(bob), bob(len)([1])])
+print(sf.reveal(total))
+"""
+
+
+def run(tmp_path: Path, text: str, **settings: str | float) -> tuple[SimulationResult, list[Line]]:
+    script = tmp_path / "fit.py"
+    script.write_text(text)
+    lines: list[Line] = []
+    options = Options(show=lines.append, settings=settings, timeout_s=40)
+    return simulate(script, ["alice", "bob"], options=options), lines
+
+
+def said(lines: list[Line], party: str) -> str:
+    return "\n".join(line.text for line in lines if line.party == party)
+
+
+def test_a_script_without_init_gets_a_session_that_ends_with_it(tmp_path: Path) -> None:
+    result, lines = run(tmp_path, WITHOUT_INIT)
+    assert dict(result.exit_codes) == {"alice": 0, "bob": 0}, lines
+    assert {(line.party, line.text) for line in lines if not line.error} == {("alice", "4"), ("bob", "4")}
+    crossed = [(crossing.entry.sender, crossing.entry.kind) for crossing in result.crossings]
+    assert crossed == [("alice", "move"), ("bob", "reveal")]
+    assert not any(crossing.differs or crossing.missing_at for crossing in result.crossings)
+
+
+def test_init_adds_to_the_preset_configuration(tmp_path: Path) -> None:
+    result, lines = run(tmp_path, "import junto as sf\nprint(sf.init(job_name='mine'))\n")
+    assert result.exit_code == 0, lines
+    assert "job 'mine'" in said(lines, "alice")
+
+
+def test_a_failure_has_its_traceback_at_its_owner_only(tmp_path: Path) -> None:
+    text = """
+import junto as sf
+def fit(x):
+    raise ValueError("patient 17 is missing")
+print(sf.reveal(sf.PYU("bob")(fit)(1)))
+"""
+    result, lines = run(tmp_path, text)
+    assert dict(result.exit_codes) == {"alice": 6, "bob": 6}
+    assert "patient 17" in said(lines, "bob")
+    assert "patient 17" not in said(lines, "alice")
+    assert "ValueError" in said(lines, "alice")
+    assert "fit.py:5" in said(lines, "alice")
+
+
+def test_programs_that_differ_end_with_their_own_code(tmp_path: Path) -> None:
+    text = """
+import junto as sf
+session = sf.init()
+if session.settings.self_party == "bob":
+    sf.PYU("bob")(len)([])
+print(sf.reveal(sf.PYU("alice")(abs)(-1)))
+"""
+    result, lines = run(tmp_path, text)
+    assert result.exit_code == 5, lines
+    assert set(result.exit_codes.values()) == {5}
+
+
+@pytest.mark.slow
+def test_the_demo_equals_the_whole_table_and_says_what_crossed() -> None:
+    command = [sys.executable, "-m", "junto", "demo", "--json"]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, timeout=55, env={**os.environ}, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    report = json.loads(answer.stdout)
+    assert report["parties"] == {"alice": 0, "bob": 0, "carol": 0}
+    assert answer.stderr.count("all 580 figures equal those of the whole table") == 3
+    crossed = [
+        (each["sender"], each["receiver"], each["kind"], tuple(each["shape"] or ()))
+        for each in report["crossings"]
+    ]
+    moments = [(), (20,), (20, 20)]  # and no row of anybody's table
+    assert crossed == [
+        *[(party, "carol", "move", shape) for party in ("alice", "bob") for shape in moments],
+        *[("carol", party, "reveal", (22, 20)) for party in ("alice", "bob")],
+        *[("carol", party, "reveal", (12, 10)) for party in ("alice", "bob")],
+        *[("carol", party, "reveal", (2, 10)) for party in ("alice", "bob")],
+    ]
+    assert not any(each["missing_at"] or each["differs"] for each in report["crossings"])
