@@ -183,6 +183,7 @@ def _common_options(link: LinkSettings) -> list[Option]:
         ("grpc.max_send_message_length", MESSAGE_BYTES),
         ("grpc.keepalive_time_ms", quarter_ms),
         ("grpc.keepalive_timeout_ms", 2 * quarter_ms),
+        ("grpc.http2.ping_timeout_ms", 2 * quarter_ms),  # without it a frozen process keeps its streams for a minute
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", quarter_ms),
