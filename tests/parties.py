@@ -46,7 +46,9 @@ class Certificates:
         for name in names:
             self.issue(name)
 
-    def issue(self, name: str, identity: str | None = None, authority: trustme.CA | None = None, **more: Any) -> None:
+    def issue(
+        self, name: str, identity: str | None = None, authority: trustme.CA | None = None, **more: Any
+    ) -> None:
         """Write ``name.pem`` and ``name.key``; by default the certificate names the party."""
         made = (authority or self.authority).issue_cert(identity or name, **more)
         made.private_key_pem.write_to_path(self.folder / f"{name}.key")
@@ -136,7 +138,9 @@ class Job:
 
     def config(self, name: str, **settings: Any) -> Path:
         """Write the party's configuration file; `settings` are top-level keys."""
-        lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items() if not isinstance(value, dict)]
+        lines = [
+            f"{key} = {json.dumps(value)}" for key, value in settings.items() if not isinstance(value, dict)
+        ]
         lines += ["[cluster_config]", f"self_party = {json.dumps(name)}"]
         for party, address in self.addresses.items():
             lines += [f"[cluster_config.parties.{party}]", f'address = "{address}"']
@@ -159,7 +163,7 @@ class Job:
             "JUNTO_TEST_PARTY": name,
             "PYTHONUNBUFFERED": "1",
         }
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -50,9 +50,7 @@ class JuntoError(Exception):
         return (_rebuild, (type(self), self.message, self.fix, self.__dict__.copy()))
 
 
-def _rebuild(
-    kind: type[JuntoError], message: str, fix: str, state: dict[str, object]
-) -> JuntoError:
+def _rebuild(kind: type[JuntoError], message: str, fix: str, state: dict[str, object]) -> JuntoError:
     error = kind.__new__(kind)
     JuntoError.__init__(error, message, fix=fix)
     error.__dict__.update(state)

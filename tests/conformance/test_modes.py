@@ -2,15 +2,12 @@
 
 import json
 
-import numpy as np
-import pytest
-from parties import Job
-
 import junto as sf
+from parties import Job
 
 PARTIES = ["alice", "bob", "carol"]
 
-SCRIPT = '''
+SCRIPT = """
 import numpy as np
 
 
@@ -78,7 +75,7 @@ def program():
         "failures": failures,
         "put": sf.reveal(put),
     }
-'''
+"""
 
 EXPECTED = {
     "total": [[52.0, 60.0, 68.0], 4, "float32"],
@@ -94,7 +91,7 @@ EXPECTED = {
 
 def run_here(**settings):
     scope = {"__name__": "script", "sf": sf}
-    exec(compile(SCRIPT, "script.py", "exec"), scope)  # noqa: S102
+    exec(compile(SCRIPT, "script.py", "exec"), scope)
     with sf.Session(PARTIES, **settings):
         return json.loads(json.dumps(scope["program"]()))
 

@@ -1,6 +1,7 @@
 """The deployment guide's own snippets, with real addresses in place of its placeholders."""
 
 import pytest
+
 from parties import Job
 
 CLUSTER = """
@@ -57,7 +58,8 @@ SNIPPETS = {
     "tls": TLS + "sf.init(\n        cluster_config=cluster_config,\n        tls_config=tls_config\n)\n",
     "tls-as-text": TLS_AS_TEXT + "sf.init(cluster_config=cluster_config, tls_config=tls_config)\n",
     "allowed-list": LIST
-    + "sf.init(\n        cluster_config=cluster_config,\n        cross_silo_serializing_allowed_list=allowed_list\n)\n",
+    + "sf.init(\n        cluster_config=cluster_config,\n"
+    + "        cross_silo_serializing_allowed_list=allowed_list\n)\n",
 }
 
 

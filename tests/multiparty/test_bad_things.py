@@ -4,9 +4,11 @@ Seconds are never asserted tightly; the harness's limits (20-30 s) are what "in 
 """
 
 import re
+from datetime import UTC
 
 import pytest
 import trustme
+
 from parties import CONTINUE, INTERRUPT, KILL, STOP, Job
 
 PAIR = ["alice", "bob"]
@@ -41,19 +43,23 @@ def outcomes(job, names, timeout=25):
 
 
 def diverging(extra):
-    return SLOW + GUARDED + (
-        """
+    return (
+        SLOW
+        + GUARDED
+        + (
+            """
 sf.init()
 alice, bob = sf.PYU("alice"), sf.PYU("bob")
 def program():
     x = alice(value)(1)
 """
-        + extra
-        + """
+            + extra
+            + """
     sf.reveal(bob(use)(x.to(bob)))
     sf.reveal(x)
 guarded(program)
 """
+        )
     )
 
 
@@ -90,23 +96,28 @@ def test_a_third_party_hears_of_a_divergence_between_two_others(tmp_path):
 
 # A party is killed or frozen.
 
+PAUSE = "sf.reveal(alice(value)(1)); say('now'); hear() if PARTY == 'alice' else None; "
 STEPS = {
-    "before-a-value": "sf.reveal(alice(value)(1)); say('now'); hear() if PARTY == 'alice' else None; sf.reveal(alice(value)(2))",
+    "before-a-value": PAUSE + "sf.reveal(alice(value)(2))",
     "in-a-task": "say('now'); sf.reveal(alice(slow)())",
-    "at-the-end": "sf.reveal(alice(value)(1)); say('now'); hear() if PARTY == 'alice' else None; sf.shutdown()",
+    "at-the-end": PAUSE + "sf.shutdown()",
 }
 
 
 @pytest.mark.parametrize("how", [KILL, STOP], ids=["killed", "frozen"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_dead_party_is_named_by_the_others(tmp_path, step, how):
-    script = SLOW + GUARDED + f"""
+    script = (
+        SLOW
+        + GUARDED
+        + f"""
 sf.init()
 alice, bob, carol = map(sf.PYU, {THREE})
 def program():
     {STEPS[step]}
 guarded(program)
 """
+    )
     with Job(tmp_path, THREE) as job:
         job.start_all(script)
         assert all(party.next() == ["now"] for party in job.running.values())
@@ -123,13 +134,17 @@ guarded(program)
 
 
 def test_a_short_freeze_is_no_death(tmp_path):
-    script = SLOW + GUARDED + """
+    script = (
+        SLOW
+        + GUARDED
+        + """
 sf.init()
 alice = sf.PYU("alice")
 def program():
     sf.reveal(alice(value)(1)); say("now"); hear(); sf.reveal(alice(value)(2)); sf.shutdown()
 guarded(program)
 """
+    )
     with Job(tmp_path, PAIR) as job:
         job.start_all(script)
         assert all(party.next() == ["now"] for party in job.running.values())
@@ -147,13 +162,17 @@ guarded(program)
 
 
 def test_an_exception_at_one_party_ends_all_without_its_text(tmp_path):
-    script = SLOW + GUARDED + """
+    script = (
+        SLOW
+        + GUARDED
+        + """
 sf.init()
 alice = sf.PYU("alice")
 if PARTY == "bob":
     raise ValueError("patient 4711")
 guarded(lambda: sf.reveal(alice(slow)()))
 """
+    )
     with Job(tmp_path, PAIR) as job:
         job.start_all(script)
         kind, text, party = job.running["alice"].next()
@@ -165,12 +184,16 @@ guarded(lambda: sf.reveal(alice(slow)()))
 
 
 def test_ctrl_c_at_one_party_ends_all_with_that_reason(tmp_path):
-    script = SLOW + GUARDED + """
+    script = (
+        SLOW
+        + GUARDED
+        + """
 sf.init()
 alice = sf.PYU("alice")
 say("now")
 guarded(lambda: sf.reveal(alice(slow)()))
 """
+    )
     with Job(tmp_path, THREE) as job:
         job.start_all(script)
         assert all(party.next() == ["now"] for party in job.running.values())
@@ -186,12 +209,16 @@ guarded(lambda: sf.reveal(alice(slow)()))
 
 
 def test_a_task_that_kills_its_process_is_a_death(tmp_path):
-    script = SLOW + GUARDED + """
+    script = (
+        SLOW
+        + GUARDED
+        + """
 def die():
     os._exit(9)
 sf.init()
 guarded(lambda: sf.reveal(sf.PYU("alice")(die)()))
 """
+    )
     with Job(tmp_path, PAIR) as job:
         job.start_all(script)
         kind, text, party = job.running["bob"].next(15)
@@ -252,7 +279,10 @@ def test_a_party_that_never_comes_is_awaited_until_the_deadline(tmp_path):
 
 @pytest.mark.parametrize(
     ("at_bob", "said"),
-    [({"job_name": "another"}, "another"), ({"cross_silo_serializing_allowed_list": {"numpy": ["dtype"]}}, "pickle")],
+    [
+        ({"job_name": "another"}, "another"),
+        ({"cross_silo_serializing_allowed_list": {"numpy": ["dtype"]}}, "pickle"),
+    ],
 )
 def test_different_settings_are_a_printed_difference_on_both_sides(tmp_path, at_bob, said):
     script = GUARDED + "guarded(sf.init)\n"
@@ -271,9 +301,9 @@ def spoil(job, kind):
     elif kind == "another-ca":
         certificates.issue("bob", authority=trustme.CA())
     elif kind == "expired":
-        from datetime import datetime, timezone
+        from datetime import datetime
 
-        certificates.issue("bob", not_after=datetime(2020, 1, 1, tzinfo=timezone.utc))
+        certificates.issue("bob", not_after=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -319,7 +349,9 @@ def test_a_taken_port_is_one_sentence(tmp_path, tls):
 
 
 def test_what_cannot_travel_is_everybody_s_error(tmp_path):
-    script = GUARDED + """
+    script = (
+        GUARDED
+        + """
 class Own:
     pass
 sf.init()
@@ -328,6 +360,7 @@ def program():
     sf.reveal(bob(lambda x: 1)(alice(Own)().to(bob)))
 guarded(program)
 """
+    )
     with Job(tmp_path, PAIR) as job:
         job.start_all(script)
         for name, (kind, text, party) in outcomes(job, PAIR).items():
@@ -337,12 +370,15 @@ guarded(program)
 
 
 def test_a_failure_shows_its_text_only_where_its_owner_says_so(tmp_path):
-    script = GUARDED + """
+    script = (
+        GUARDED
+        + """
 def fail():
     raise ValueError("patient 4711")
 sf.init()
 guarded(lambda: sf.reveal(sf.PYU("alice")(fail)()))
 """
+    )
     for expose in (False, True):
         with Job(tmp_path, PAIR) as job:
             job.start_all(script, expose_remote_errors=expose)
@@ -355,12 +391,16 @@ guarded(lambda: sf.reveal(sf.PYU("alice")(fail)()))
 
 
 def test_messages_of_an_earlier_run_are_refused(tmp_path):
-    script = SLOW + GUARDED + """
+    script = (
+        SLOW
+        + GUARDED
+        + """
 sf.init()
 def program():
     say("now"); hear(); sf.reveal(sf.PYU("alice")(value)(1))
 guarded(program)
 """
+    )
     with Job(tmp_path, PAIR) as job:
         job.start_all(script)
         assert all(party.next() == ["now"] for party in job.running.values())

@@ -11,6 +11,7 @@ from junto.silo.ledger import SENT, Entry, Recorded, summarise
 if TYPE_CHECKING:
     from rich.console import Console
 
+_WITHOUT_DATA = ("wait", "barrier")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -74,14 +75,15 @@ def as_json(crossing: Crossing) -> dict[str, Any]:
 
 def show(crossings: Sequence[Crossing], console: Console) -> None:
     """Print them as a table, and how much went from whom to whom."""
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(
         title="What crossed a silo's edge",
         title_justify="left",
-        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        box=None,
+        header_style="bold",
+        pad_edge=False,
     )
     table.add_column("op", justify="right", no_wrap=True)
     for heading in ("from", "to", "why"):
@@ -89,16 +91,21 @@ def show(crossings: Sequence[Crossing], console: Console) -> None:
     table.add_column("value")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("at", overflow="fold")
-    for crossing in crossings:
+    values = [crossing for crossing in crossings if crossing.entry.kind not in _WITHOUT_DATA]
+    for crossing in values:
         entry = crossing.entry
         cells = [str(entry.operation), entry.sender, entry.receiver, entry.kind, value_text(entry)]
         cells += [size_text(entry.nbytes), entry.site + _remark(crossing)]
         style = "red" if crossing.differs or crossing.missing_at else None
         table.add_row(*map(Text, cells), style=style)
     console.print(table)
-    for edge in summarise(crossing.entry for crossing in crossings):
-        line = f"{edge.sender} -> {edge.receiver}: {edge.values} values, {size_text(edge.nbytes)}"
+    for edge in summarise(crossing.entry for crossing in values):
+        values_text = "1 value" if edge.values == 1 else f"{edge.values} values"
+        line = f"{edge.sender} -> {edge.receiver}: {values_text}, {size_text(edge.nbytes)}"
         console.print(line, markup=False)
+    if len(values) < len(crossings):
+        line = f"and {len(crossings) - len(values)} messages of waits and barriers, which carry no data"
+        console.print(line, markup=False, style="dim")
 
 
 def value_text(entry: Entry) -> str:

@@ -27,10 +27,10 @@ def ledger(
     """
     with failing("ledger", json):
         checks = {str(file): verify_chain(file) for file in files} if verify else {}
-        readable = [file for file in files if not verify or checks[str(file)].ok]
+        readable = [file for file in files if not verify or checks[str(file)].broken is None]
         crossings = put_together(record for file in readable for record in read(file))
     differing = [crossing for crossing in crossings if crossing.differs]
-    broken = verify and bool(differing or len(readable) < len(files))
+    broken = verify and bool(differing or not all(check.ok for check in checks.values()))
     code = ExitCode.LEDGER_BROKEN if broken else ExitCode.OK
     if json:
         print_json(_report(code, crossings, checks))
@@ -61,4 +61,7 @@ def _report(
 def _verdict(name: str, check: Verification) -> str:
     if check.ok:
         return f"{name}: the chain holds over {check.lines} lines"
-    return f"{name}: broken at line {check.broken}: {check.cause}"
+    if check.broken is not None:
+        return f"{name}: broken at line {check.broken}: {check.cause}"
+    begun = ", ".join(map(str, check.unended))
+    return f"{name}: the run that begins at line {begun} has no end: its process died, or lines were cut off"

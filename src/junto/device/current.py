@@ -42,22 +42,22 @@ def current_or_none() -> Session | None:
 
 
 def enter(session: Session) -> None:
-    """Make `session` the current one.
+    """Make `session` the current one; it stays that when it is over, until the next one begins.
 
     Raises:
-        SessionError: another one is current.
+        SessionError: another one is running.
     """
     global _current
     with _lock:
-        if _current is not None and _current is not session:
+        if _current is not None and not _current.over:
             raise SessionError(
                 "a session is running already", fix="end it with sf.shutdown() before the next sf.init(...)"
             )
         _current = session
 
 
-def leave(session: Session) -> None:
-    """Have no current session any more, if `session` is it."""
+def withdraw(session: Session) -> None:
+    """`session` did not open: there is no current one."""
     global _current
     with _lock:
         if _current is session:

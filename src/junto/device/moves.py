@@ -14,9 +14,11 @@ def _pyu_to_pyu(value: Any, device: Any) -> Any:
     return value.moved_to(device)
 
 
-MOVES: Final[Mapping[tuple[str, str], Callable[[Any, Any], Any]]] = MappingProxyType({
-    ("PYU", "PYU"): _pyu_to_pyu,  # in the clear: the new owner may read it
-})
+MOVES: Final[Mapping[tuple[str, str], Callable[[Any, Any], Any]]] = MappingProxyType(
+    {
+        ("PYU", "PYU"): _pyu_to_pyu,  # in the clear: the new owner may read it
+    }
+)
 
 
 def move(value: DeviceObject, device: Device) -> Any:

@@ -41,7 +41,11 @@ def proxy(
     asked = Resources(num_cpus, num_gpus, dict(resources or {}), None, max_concurrency)
 
     def decorate(cls: type) -> Any:
-        body: dict[str, Any] = {"__doc__": cls.__doc__, "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+        body: dict[str, Any] = {
+            "__doc__": cls.__doc__,
+            "__module__": cls.__module__,
+            "__qualname__": cls.__qualname__,
+        }
         for name, member in inspect.getmembers(cls, callable):
             if not name.startswith("_"):
                 body[name] = _method(name, member)
@@ -68,9 +72,7 @@ class Resident:
         program.check_party(device.party)
         arguments = (args, kwargs)
         local = local_arguments(device, arguments)
-        stamp = program.begin(
-            Description("actor", device.party, name, structure(arguments, DeviceObject))
-        )
+        stamp = program.begin(Description("actor", device.party, name, structure(arguments, DeviceObject)))
         self._operation = stamp.operation
         self._actor = None
         if program.is_here(device.party):
@@ -96,9 +98,7 @@ def _method(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _call_method(
-    resident: Resident, name: str, arguments: tuple[Any, Any], returns: int | None
-) -> Any:
+def _call_method(resident: Resident, name: str, arguments: tuple[Any, Any], returns: int | None) -> Any:
     program = resident._session.program
     device = resident._device
     local = local_arguments(device, arguments)

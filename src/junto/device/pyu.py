@@ -123,15 +123,11 @@ class PYUObject(DeviceObject):
         program.check_party(device.party)
         before = self._moved.get(device.party)
         operation, index = self.identity
-        stamp = program.begin(
-            Description("move", self._device.party, device.party, f"#{operation}.{index}")
-        )
+        stamp = program.begin(Description("move", self._device.party, device.party, f"#{operation}.{index}"))
         if before is not None:
             return before
         moved = PYUObject(self._session, (stamp.operation, 0), device, self._text)
-        moved._ref = program.transfer(
-            passage(stamp, 0, "move", self._device.party, device.party), self._ref
-        )
+        moved._ref = program.transfer(passage(stamp, 0, "move", self._device.party, device.party), self._ref)
         self._moved[device.party] = moved
         return moved
 
@@ -201,7 +197,9 @@ def _none(value: Any) -> None:
     del value
 
 
-def made_at(session: Any, stamp: Stamp, device: PYU, refs: Sequence[Ref] | None, count: int) -> list[PYUObject]:
+def made_at(
+    session: Any, stamp: Stamp, device: PYU, refs: Sequence[Ref] | None, count: int
+) -> list[PYUObject]:
     """Handles for the `count` results of an operation; `refs` if the party lives here."""
     handles = []
     for index in range(count):

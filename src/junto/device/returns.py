@@ -1,4 +1,4 @@
-"""How many values does a function return?"""
+"""How many values a function returns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def number_of_returns(function: Callable[..., Any], said: int | None) -> int | N
         return None
     try:
         annotation = typing.get_type_hints(function)["return"]
-    except Exception:  # noqa: BLE001 - an annotation that cannot be resolved says nothing
+    except Exception:
         return None
     arguments = typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple and len(arguments) > 1 and Ellipsis not in arguments:

@@ -20,6 +20,7 @@ from junto.program.program import Program
 
 log = logging.getLogger("junto.session")
 
+
 class Options(TypedDict, total=False):
     """Keyword arguments of `init`. `docs/reference/settings.md` explains each."""
 
@@ -87,7 +88,9 @@ class Session:
             SessionError: the session is not open.
         """
         if self._program is None:
-            raise SessionError("this session was not opened", fix="use it in a with statement, or sf.init(...)")
+            raise SessionError(
+                "this session was not opened", fix="use it in a with statement, or sf.init(...)"
+            )
         return self._program
 
     def open(self) -> Session:
@@ -97,24 +100,23 @@ class Session:
         try:
             self._program = open_program(self._settings)
         except BaseException:
-            register.leave(self)
+            register.withdraw(self)
             raise
         _at_exit(self._exit)
         return self
 
     def shutdown(self) -> None:
         """End in agreement with all parties; see `Program.shutdown`. Idempotent."""
-        try:
-            self.program.shutdown()
-        finally:
-            register.leave(self)
+        self.program.shutdown()
 
     def abort(self, error: BaseException) -> None:
         """End now, because of `error`, and tell the other parties. Idempotent."""
-        try:
-            self.program.abort(error)
-        finally:
-            register.leave(self)
+        self.program.abort(error)
+
+    @property
+    def over(self) -> bool:
+        """Whether the run was opened and has ended."""
+        return self._program is not None and self._program.closed
 
     def __enter__(self) -> Session:
         return self.open()
@@ -134,12 +136,12 @@ class Session:
         me = self._settings.self_party or ", ".join(self._settings.parties)
         state = "new"
         if self._program is not None:
-            state = "over" if self._program.closed else "open"
+            state = "over" if self.over else "open"
         return f"<Session of {me}, job {self._settings.job_name!r}, {self._settings.mode.value}, {state}>"
 
     def _exit(self) -> None:
         """The interpreter ends and nobody has called `shutdown`."""
-        if self._program is None or self._program.closed:
+        if self._program is None or self.over:
             return
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
         if error is not None:
@@ -147,7 +149,7 @@ class Session:
             return
         try:
             self.shutdown()
-        except Exception as problem:  # noqa: BLE001 - nobody is left to catch it
+        except Exception as problem:
             log.error("the run did not end in agreement: %s", problem)
 
 
@@ -194,4 +196,4 @@ def _with_preset(arguments: dict[str, Any]) -> dict[str, Any]:
 def _at_exit(callback: Callable[[], None]) -> None:
     # Before the interpreter joins its threads and closes its pools (as concurrent.futures does it):
     # in an ordinary atexit callback no thread could be started any more.
-    threading._register_atexit(callback)  # type: ignore[attr-defined]  # noqa: SLF001
+    threading._register_atexit(callback)  # type: ignore[attr-defined]

@@ -2,50 +2,72 @@
 
 from __future__ import annotations
 
+import bdb
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
 from junto.execute.base import Actor, Call, Executor, Promise, Ref
-from junto.execute.local import fail, first_error, fulfil, new_slots, references
-from junto.execute.slot import Slot
+from junto.execute.local import LocalActor, foreign, new_slots, outcome, references, settle
+from junto.execute.slot import Slot, when_done
 
-
-class DebugActor(Actor):
-    """An instance, or why it could not be made."""
-
-    def __init__(self, made: Slot) -> None:
-        self.made = made
+END_THE_SCRIPT = (KeyboardInterrupt, bdb.BdbQuit)
 
 
 class DebugExecutor(Executor):
-    """Runs a call when it is submitted."""
+    """Runs a call when it is submitted; one that awaits a promise, when that is fulfilled.
+
+    Ctrl-C and the debugger's ``quit`` end the script, not only the task that they hit.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._running = False
 
     def submit(self, call: Call) -> tuple[Ref, ...]:
         slots = new_slots(call)
-        self._run(call, slots, call.function)
+        self._run(call, slots, None)
         return slots
 
     def create_actor(self, call: Call) -> Actor:
-        (made,) = slots = (Slot(),)
-        self._run(call, slots, call.function)
-        return DebugActor(made)
+        actor = LocalActor(self)
+        self._run(call, (actor.made,), None)
+        return actor
 
     def call_actor(self, actor: Actor, call: Call) -> tuple[Ref, ...]:
+        if not isinstance(actor, LocalActor) or actor.owner is not self:
+            raise foreign()
         slots = new_slots(call)
-        made = actor.made if isinstance(actor, DebugActor) else Slot()
-        error = made.error()
-        if error is not None:
-            fail(slots, error)
-        else:
-            self._run(call, slots, getattr(made.value(), str(call.function)))
+        self._run(call, slots, actor.made)
         return slots
 
     def promise(self) -> Promise:
         return Slot()
 
     def shutdown(self, *, cancel: bool) -> None:
+        """Nothing runs between two calls, so there is nothing to end."""
         del cancel
 
-    def _run(self, call: Call, slots: tuple[Slot, ...], function: object) -> None:
-        error = first_error(references(call))
-        if error is not None:
-            fail(slots, error)
+    def _run(self, call: Call, slots: tuple[Slot, ...], made: Slot | None) -> None:
+        needs = references(call) if made is None else [made, *references(call)]
+        job = partial(_now, call, slots, made)
+        if all(ref.done() for ref in needs):
+            job()
         else:
-            fulfil(call, slots, function)
+            when_done(needs, partial(self._later, job))
+
+    def _later(self, job: Callable[[], None]) -> None:
+        # A chain that one promise sets off runs here one after the other, not one inside the other.
+        self._jobs.append(job)
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._jobs:
+                self._jobs.popleft()()
+        finally:
+            self._running = False
+
+
+def _now(call: Call, slots: tuple[Slot, ...], made: Slot | None) -> None:
+    settle(slots, outcome(call, made, through=END_THE_SCRIPT))

@@ -67,9 +67,7 @@ class Agreement:
         return None
 
 
-def first_difference(
-    mine: Iterable[Stamp], theirs: Iterable[Stamp]
-) -> tuple[Stamp | None, Stamp | None]:
+def first_difference(mine: Iterable[Stamp], theirs: Iterable[Stamp]) -> tuple[Stamp | None, Stamp | None]:
     """The first operation at which the two histories differ; None where one side has none."""
     ours = {stamp.operation: stamp for stamp in mine}
     others = {stamp.operation: stamp for stamp in theirs}

@@ -81,7 +81,7 @@ class BetweenSilos(Exchange):
         if error is None:
             try:
                 payload: Payload = encode(ref.value(), self._office.policy)
-            except Exception as problem:  # noqa: BLE001 - whatever it is, the receiver must hear of it
+            except Exception as problem:
                 error = problem
             else:
                 return payload
@@ -106,16 +106,14 @@ class BetweenSilos(Exchange):
                 raise error
             data = bytearray().join(encode(ref.value(), self._office.policy).pieces)
             promise.set_value(decode(memoryview(data), self._office.policy))
-        except BaseException as problem:  # noqa: BLE001 - it becomes the value's error
+        except BaseException as problem:
             promise.set_error(self._office.desk.explain(self._me, passage.stamp, problem))
 
     # Receiving.
 
     def _receive(self, passage: Passage) -> Ref:
         promise = self._executor.promise()
-        arrival = self._gateway.expect(
-            passage.source, Key(passage.stamp.operation, passage.index)
-        )
+        arrival = self._gateway.expect(passage.source, Key(passage.stamp.operation, passage.index))
         with self._lock:
             self._arriving.add(arrival)
         arrival.add_done_callback(partial(self._arrived, passage, promise))
@@ -130,9 +128,7 @@ class BetweenSilos(Exchange):
         else:
             self._unpack(passage, promise, outcome)
 
-    def _unpack(
-        self, passage: Passage, promise: Promise, outcome: memoryview | Failure | Exception
-    ) -> None:
+    def _unpack(self, passage: Passage, promise: Promise, outcome: memoryview | Failure | Exception) -> None:
         if isinstance(outcome, Failure):
             promise.set_error(remote_error(outcome))
         elif isinstance(outcome, Exception):
@@ -144,7 +140,7 @@ class BetweenSilos(Exchange):
         nbytes = len(data)
         try:
             value = decode(data, self._office.policy)
-        except Exception as problem:  # noqa: BLE001 - it becomes the value's error
+        except Exception as problem:
             promise.set_error(self._office.desk.explain(self._me, passage.stamp, problem))
             return
         self._office.witness.received(passage, summarise(value), nbytes)

@@ -9,7 +9,7 @@ from types import FrameType
 
 def call_site() -> str:
     """``"fit.py:31"`` of the nearest caller outside this package (``"?"`` if there is none)."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to ask cheaply
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module != "junto" and not module.startswith("junto."):

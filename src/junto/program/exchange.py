@@ -91,5 +91,6 @@ class Exchange(ABC):
     def progress(self) -> tuple[int, int]:
         """Bytes here and bytes announced of all values under way to us."""
 
+    @abstractmethod
     def close(self) -> None:
         """End the exchange's own threads. Idempotent."""

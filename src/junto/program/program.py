@@ -115,9 +115,7 @@ class Program:
             ProgramError, PeerError: the run cannot go on.
         """
         if self._closed:
-            raise SessionError(
-                "this session is over", fix="start another with sf.init(...) at every party"
-            )
+            raise SessionError("this session is over", fix="start another with sf.init(...) at every party")
         if threading.get_ident() != self._thread:
             raise SessionError(
                 f"{description.text} was called from another thread than the script's own: "

@@ -53,6 +53,9 @@ class WithinProcess(Exchange):
     def progress(self) -> tuple[int, int]:
         return (0, 0)
 
+    def close(self) -> None:
+        """There are no threads."""
+
     def _pack(self, passage: Passage, ref: Ref) -> tuple[Ref, Ref]:
         call = Call(
             function=partial(packed, self._office.policy),

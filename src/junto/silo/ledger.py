@@ -2,7 +2,8 @@
 
 A ledger is a file of JSON lines. The first line of a run is its genesis (job, run, party); every
 line carries the SHA-256 of the line before it, so that a line that is changed, removed or put in
-later breaks the chain from there on. Both sides of a crossing write it; two ledgers of one run can be laid
+later breaks the chain from there on; the run's last line says that it ended, so that lines cut off
+at the end are missed, too. Both sides of a crossing write it; two ledgers of one run can be laid
 side by side. A later run with the same file continues the chain.
 
 The ledger says what crossed (operation, call site, parties, kind, type, shape, size), never its content.
@@ -75,16 +76,24 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether a ledger's chain holds: `broken` is the first line that does not fit (None: all do)."""
+    """Whether a ledger's chain holds.
+
+    Attributes:
+        lines: lines looked at.
+        broken: the first line that does not fit; None: all do.
+        cause: why it does not.
+        unended: lines that begin a run which never ends: its process died, or lines were cut off.
+    """
 
     lines: int
     broken: int | None
     cause: str = ""
+    unended: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether the chain holds from the first line to the last."""
-        return self.broken is None
+        """Whether the chain holds from the first line to the last, and every run has its end."""
+        return self.broken is None and not self.unended
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,7 @@ class Ledger:
     def __init__(self, path: str | None, job: str, run: str, party: str) -> None:
         self._edges: dict[tuple[str, str], list[int]] = {}
         self._lock = threading.Lock()
+        self._run = run
         self._queue: queue.SimpleQueue[dict[str, Any] | None] | None = None
         self._thread: threading.Thread | None = None
         if path is None:
@@ -142,6 +152,7 @@ class Ledger:
         """Wait until everything is on disk. Idempotent."""
         if self._queue is None or self._thread is None:
             return
+        self._queue.put({"end": 1, "time": _now(), "run": self._run})
         self._queue.put(None)
         self._thread.join()
         self._queue = None
@@ -173,6 +184,8 @@ def read(path: str | os.PathLike[str]) -> Iterator[Recorded]:
         if "genesis" in fields:
             genesis = fields
             continue
+        if "end" in fields:
+            continue
         try:
             yield _recorded(number, fields, genesis)
         except (KeyError, TypeError) as error:
@@ -186,6 +199,7 @@ def verify(path: str | os.PathLike[str]) -> Verification:
         ConfigError: it cannot be read.
     """
     previous, number = ZERO, 0
+    open_run, unended = 0, list[int]()
     for number, line in enumerate(_lines(path), 1):
         try:
             fields = json.loads(line)
@@ -195,7 +209,13 @@ def verify(path: str | os.PathLike[str]) -> Verification:
         if said != previous:
             return Verification(number, number, "it does not follow from the line before it")
         previous = _hash(line)
-    return Verification(number, None)
+        if "genesis" in fields:
+            unended += [open_run] if open_run else []
+            open_run = number
+        elif "end" in fields:
+            open_run = 0
+    unended += [open_run] if open_run else []
+    return Verification(number, None, unended=tuple(unended))
 
 
 def summarise(entries: Iterable[Entry]) -> list[Edge]:
@@ -213,7 +233,7 @@ def _open(path: str) -> tuple[int, str]:
         previous = ZERO
         if os.path.exists(path) and os.path.getsize(path):
             held = verify(path)
-            if not held.ok:
+            if held.broken is not None:
                 raise ConfigError(
                     f"the ledger {path} is broken at line {held.broken}: {held.cause}",
                     fix="keep it as evidence, and name another file",

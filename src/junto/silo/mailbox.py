@@ -8,6 +8,8 @@ The law:
 * What is of an operation that lies behind us and is expected by nobody is declined; so is a second value
   for a key, and a value beyond the size limit. Each of these, and each message that the protocol does not
   allow, raises `Refusal`, which the peer counts.
+* A value that nobody expects most often means that the programs differ. Its sender is told a little later
+  (`tick`), so that it hears of that first.
 * Each transfer is taken once; its number says so, also after a break.
 * Bytes that are in memory and that the program has not got yet count against the quota; an expected value
   beyond it is received into a file.
@@ -30,6 +32,8 @@ AT_HAND = 65_536
 
 ACK_BYTES = 4 << 20
 SPARSE = 1 << 20
+
+UNEXPECTED = "unexpected"
 
 OpenBuffer = Callable[[int, bool], Buffer]
 """(bytes, spill) -> buffer; raises OSError."""
@@ -193,6 +197,7 @@ class Mailbox:
         self._told = 0
         self._settled: list[int] = []
         self._answers: list[Frame] = []
+        self._later: tuple[list[Frame], list[Frame]] = ([], [])
 
     @property
     def in_memory(self) -> int:
@@ -315,6 +320,7 @@ class Mailbox:
         """A new stream is open: what we have. What was only offered will be offered again."""
         self._answers.clear()
         self._settled.clear()
+        self._later = ([], [])
         for entry in self._deferred.values():
             entry.story.tell(Event.BREAK)
             del self._early[entry.key], self._entries[entry.key]
@@ -324,6 +330,13 @@ class Mailbox:
         self._told = self._position
         partial = tuple((number, entry.received) for number, entry in self._arriving.items())
         return Resumed(self._numbers.below, self._numbers.ranges(), partial, self._position)
+
+    def tick(self) -> bool:
+        """A heartbeat has passed; whether an answer that had to wait is due now."""
+        due, waiting = self._later
+        self._answers += due
+        self._later = (waiting, [])
+        return bool(due)
 
     # What to answer next.
 
@@ -388,7 +401,8 @@ class Mailbox:
 
     def _declined(self, transfer: int, kind: str, text: str) -> Refusal:
         self._numbers.add(transfer)
-        self._answers.append(Declined(transfer, text))
+        answers = self._later[1] if kind == UNEXPECTED else self._answers
+        answers.append(Declined(transfer, text))
         return Refusal(kind, text)
 
     def _decline(self, entry: Entry, refusal: Refusal) -> Refusal:
@@ -462,4 +476,4 @@ def _name(key: Key) -> str:
 
 
 def _unexpected(key: Key) -> Refusal:
-    return Refusal("unexpected", f"nobody expects {_name(key)}")
+    return Refusal(UNEXPECTED, f"nobody expects {_name(key)}")

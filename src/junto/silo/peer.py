@@ -125,6 +125,10 @@ class Peer:
 
     def beat(self) -> None:
         """Send a heartbeat on each stream."""
+        with self._lock:
+            due = self._mailbox.tick()
+        if due:
+            self._wake(self._back)
         heartbeat = f.Heartbeat(self._ours)
         for line in (self._forward, self._back):
             if line is not None and line.open:

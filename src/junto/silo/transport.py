@@ -7,6 +7,7 @@ answered and sent also while nothing flows, and the server's threads never keep 
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -15,12 +16,29 @@ from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
-
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
 from junto.errors import IdentityError, ListenError
 from junto.silo.frames import MESSAGE_BYTES
 from junto.silo.identity import party_of_certificate
+
+
+
+def _import_grpc() -> Any:
+    """gRPC prints to stderr when a peer hangs up, unless it is told so before its import; a user's word counts."""
+    name = "GRPC_VERBOSITY"
+    if name in os.environ:
+        import grpc
+
+        return grpc
+    os.environ[name] = "NONE"
+    try:
+        import grpc
+    finally:
+        del os.environ[name]
+    return grpc
+
+
+grpc = _import_grpc()
 
 METHOD = "/junto.Silo/Push"
 STREAMS = 16

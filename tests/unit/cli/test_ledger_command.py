@@ -123,8 +123,17 @@ def test_the_table_is_plain_in_a_pipe(command: Command) -> None:
         "KB",
         "fit.py:9",
     ] in lines
-    assert "alice -> bob: 1 values, 3.3 KB" in answer.stdout
-    assert "bob.jsonl: the chain holds over 3 lines" in answer.stdout
+    assert "alice -> bob: 1 value, 3.3 KB" in answer.stdout
+    assert "bob.jsonl: the chain holds over 4 lines" in answer.stdout
+
+
+def test_messages_without_data_are_only_counted(command: Command, ledgers: Path) -> None:
+    ledger = Ledger(str(ledgers / "bob.jsonl"), "job", RUN, "bob")
+    ledger.record(replace(ANSWER, operation=6, kind="barrier", type_name="NoneType"))
+    ledger.close()
+    answer = command()
+    assert "barrier  " not in answer.stdout
+    assert "and 1 messages of waits and barriers, which carry no data" in answer.stdout
 
 
 def test_colours_can_be_forced_and_refused(command: Command) -> None:
@@ -142,13 +151,23 @@ def test_a_changed_line_breaks_the_chain(command: Command, ledgers: Path) -> Non
     assert command().returncode == 0
 
 
-def test_a_changed_last_line_is_seen_beside_the_other_side(command: Command, ledgers: Path) -> None:
+def test_a_changed_last_entry_breaks_the_chain(command: Command, ledgers: Path) -> None:
     file = ledgers / "alice.jsonl"
     file.write_text(file.read_text().replace('"nbytes":34', '"nbytes":35'))
     answer = command("--verify", "--json")
     report = json.loads(answer.stdout)
     assert (answer.returncode, report["exit_code"]) == (7, 7)
-    assert [crossing["differs"] for crossing in report["crossings"]] == [False, True]
+    assert report["verification"]["alice.jsonl"]["broken"] == 4
+    assert report["verification"]["bob.jsonl"]["ok"] is True
+
+
+def test_a_run_without_its_end_is_said(command: Command, ledgers: Path) -> None:
+    file = ledgers / "alice.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:-1]))
+    answer = command("--verify")
+    assert answer.returncode == 7
+    assert "alice.jsonl: the run that begins at line 1 has no end" in answer.stdout
 
 
 def test_json_has_everything(command: Command) -> None:

@@ -7,7 +7,7 @@ import pytest
 from junto.errors import DeadlineExceeded, PartyUnreachable
 from junto.execute.embedded import EmbeddedExecutor
 from junto.program.fault import Fault
-from junto.program.operation import Description, follow, START
+from junto.program.operation import START, Description, follow
 from junto.program.report import Reporter
 from junto.program.waiting import Awaited, Patience, Waiting
 
@@ -73,7 +73,7 @@ def test_a_slow_value_is_announced_and_shown(executor):
 
 def test_a_deadline_names_whom_it_waited_for(executor):
     made, _ = waiting(patience=Patience(0.05, 10.0))
-    with pytest.raises(DeadlineExceeded, match="for bob, operation 1 reveal at fit.py:31"):
+    with pytest.raises(DeadlineExceeded, match=r"for bob, operation 1 reveal at fit\.py:31"):
         made.until_done(STAMP, [Awaited(executor.promise(), "bob")], lambda: (0, 0))
 
 

@@ -41,9 +41,14 @@ def test_what_is_written_can_be_read(tmp_path):
     path = write(tmp_path / "l.jsonl", *entries)
     recorded = list(read(path))
     assert [one.entry for one in recorded] == entries
-    assert (recorded[0].job, recorded[0].run, recorded[0].party, recorded[0].number) == ("job", "ab", "alice", 2)
+    assert (recorded[0].job, recorded[0].run, recorded[0].party, recorded[0].number) == (
+        "job",
+        "ab",
+        "alice",
+        2,
+    )
     assert verify(path).ok
-    assert verify(path).lines == 3
+    assert verify(path).lines == 4
 
 
 def test_the_file_is_ours_alone(tmp_path):
@@ -79,10 +84,21 @@ def test_any_change_but_to_the_last_line_s_end_breaks_the_chain(tmp_path_factory
     assert not verify(path).ok
 
 
+def test_lines_that_were_cut_off_are_missed(tmp_path):
+    path = write(tmp_path / "l.jsonl", entry(1), entry(2))
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join(lines[:-1]) + b"\n")
+    cut = verify(path)
+    assert not cut.ok
+    assert (cut.broken, cut.unended) == (None, (1,))
+    write(path, entry(3))  # a run that died is continued, and stays marked
+    assert verify(path).unended == (1,)
+
+
 def test_a_broken_ledger_is_not_continued(tmp_path):
     path = write(tmp_path / "l.jsonl", entry(1), entry(2))
     lines = path.read_bytes().splitlines()
-    path.write_bytes(b"\n".join([lines[0], lines[2]]) + b"\n")
+    path.write_bytes(b"\n".join([lines[0], *lines[2:]]) + b"\n")
     assert verify(path).broken == 2
     with pytest.raises(ConfigError, match="broken at line 2"):
         Ledger(str(path), "job", "cd", "alice")
