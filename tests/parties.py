@@ -156,7 +156,9 @@ class Job:
     def start(self, name: str, script: str, **settings: Any) -> Party:
         """Run `script` (after a prologue with PARTY, say, hear and sf) as `name`."""
         path = self.folder / "script.py"
-        path.write_text(PROLOGUE + script)
+        text = PROLOGUE + script
+        if not path.exists() or path.read_text() != text:  # another party may be reading it
+            path.write_text(text)
         environment = {
             **os.environ,
             "JUNTO_CONFIG": str(self.config(name, **settings)),

@@ -76,8 +76,9 @@ class Resident:
         self._operation = stamp.operation
         self._actor = None
         if program.is_here(device.party):
-            call = Call(self._class, local[0], local[1], None, name, _same, self._asked)
-            self._actor = program.create_actor(stamp, device.party, call)
+            explain = program.explainer(stamp, device.party)
+            call = Call(self._class, *local, None, name, explain, self._asked)
+            self._actor = program.create_actor(device.party, call)
 
     @property
     def device(self) -> PYU:
@@ -107,11 +108,7 @@ def _call_method(resident: Resident, name: str, arguments: tuple[Any, Any], retu
     stamp = program.begin(Description("method", device.party, text, where, returns or 1))
     refs = None
     if resident._actor is not None:
-        call = Call(name, local[0], local[1], returns, text, _same, Resources())
+        call = Call(name, *local, returns, text, program.explainer(stamp, device.party))
         refs = program.call_actor(stamp, device.party, resident._actor, call)
     handles = made_at(resident._session, stamp, device, refs, returns or 1)
     return handles[0] if returns is None else handles
-
-
-def _same(error: BaseException) -> BaseException:
-    return error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -72,10 +71,11 @@ class PYU(Device):
         returns = number_of_returns(function, num_returns)
         name = getattr(function, "__qualname__", type(function).__name__)
 
-        @functools.wraps(function, updated=())
         def run(*args: Any, **kwargs: Any) -> Any:
             return _run(self, function, name, (args, kwargs), returns, asked)
 
+        run.__name__ = run.__qualname__ = name
+        run.__wrapped__ = function  # type: ignore[attr-defined]
         return run
 
     def __eq__(self, other: object) -> bool:
@@ -166,8 +166,9 @@ class PYUObject(DeviceObject):
     def _nothing(self, stamp: Stamp) -> Ref | None:
         if self._ref is None:
             return None
-        call = _call(_none, "wait", ((self._ref,), {}), None, Resources())
-        (ref,) = self._session.program.submit(stamp, self._device.party, call)
+        program, party = self._session.program, self._device.party
+        explain = program.explainer(stamp, party)
+        (ref,) = program.submit(stamp, party, Call(_none, (self._ref,), {}, None, "wait", explain))
         return ref
 
     def __repr__(self) -> str:
@@ -252,21 +253,6 @@ def _put_leaf(device: PYU, leaf: Any) -> Any:
     return handle
 
 
-def _call(
-    function: Callable[..., Any] | str,
-    name: str,
-    arguments: tuple[Any, Any],
-    returns: int | None,
-    asked: Resources,
-) -> Call:
-    args, kwargs = arguments
-    return Call(function, args, kwargs, returns, name, _unexplained, asked)
-
-
-def _unexplained(error: BaseException) -> BaseException:
-    return error
-
-
 def _run(
     device: PYU,
     function: Callable[..., Any],
@@ -283,6 +269,8 @@ def _run(
     stamp = program.begin(description)
     refs = None
     if program.is_here(device.party):
-        refs = program.submit(stamp, device.party, _call(function, name, local, returns, asked))
+        explain = program.explainer(stamp, device.party)
+        call = Call(function, *local, returns, name, explain, asked)
+        refs = program.submit(stamp, device.party, call)
     handles = made_at(session, stamp, device, refs, returns or 1)
     return handles[0] if returns is None else handles

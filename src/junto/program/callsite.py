@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import PurePath
 from types import FrameType
 
 
@@ -13,6 +13,6 @@ def call_site() -> str:
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module != "junto" and not module.startswith("junto."):
-            return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return "?"

@@ -13,7 +13,6 @@ at one party is no other program), resources.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +75,14 @@ def structure(tree: Any, handle: type) -> str:
     if isinstance(tree, handle):
         operation, index = tree.identity  # type: ignore[attr-defined]
         return f"#{operation}.{index}"
-    if isinstance(tree, Mapping):
+    kind = type(tree)
+    if kind is dict:
         items = [(str(key), structure(item, handle)) for key, item in tree.items()]
         kept = sorted(item for item in items if item[1] != "*")
         return "{" + ",".join(f"{key}:{text}" for key, text in kept) + "}" if kept else "*"
-    if isinstance(tree, list | tuple):
+    if kind is list or isinstance(tree, tuple):
+        if not tree:
+            return "*"
         texts = [structure(item, handle) for item in tree]
         return "[" + ",".join(texts) + "]" if any(text != "*" for text in texts) else "*"
     return "*"

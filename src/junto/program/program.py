@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -132,21 +132,25 @@ class Program:
                 parts.peers.differs(differing)
         return stamp
 
+    def explainer(self, stamp: Stamp, party: str) -> Callable[[BaseException], BaseException]:
+        """What turns an exception of operation `stamp` at `party` into the error that all raise."""
+        return partial(self._parts.office.desk.explain, party, stamp)
+
     def submit(self, stamp: Stamp, party: str, call: Call) -> tuple[Ref, ...]:
         """Run `call` at `party`, which lives here."""
         self._note_resources(call)
-        refs = self._parts.executors[party].submit(self._explained(stamp, party, call))
+        refs = self._parts.executors[party].submit(call)
         self._parts.office.outstanding.watch(stamp, refs)
         return refs
 
-    def create_actor(self, stamp: Stamp, party: str, call: Call) -> Actor:
+    def create_actor(self, party: str, call: Call) -> Actor:
         """Make an actor at `party`, which lives here."""
         self._note_resources(call)
-        return self._parts.executors[party].create_actor(self._explained(stamp, party, call))
+        return self._parts.executors[party].create_actor(call)
 
     def call_actor(self, stamp: Stamp, party: str, actor: Actor, call: Call) -> tuple[Ref, ...]:
         """Call a method of an actor at `party`, which lives here."""
-        refs = self._parts.executors[party].call_actor(actor, self._explained(stamp, party, call))
+        refs = self._parts.executors[party].call_actor(actor, call)
         self._parts.office.outstanding.watch(stamp, refs)
         return refs
 
@@ -245,9 +249,6 @@ class Program:
         parts.office.witness.close()
         for edge in parts.office.witness.edges():
             log.info("%s -> %s: %d values, %d bytes", edge.sender, edge.receiver, edge.values, edge.nbytes)
-
-    def _explained(self, stamp: Stamp, party: str, call: Call) -> Call:
-        return replace(call, explain=partial(self._parts.office.desk.explain, party, stamp))
 
     def _note_resources(self, call: Call) -> None:
         asked = call.resources
