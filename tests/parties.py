@@ -17,8 +17,9 @@ from typing import Any
 import trustme
 
 PROLOGUE = """
-import json, os, sys
+import faulthandler, json, os, signal, sys
 import junto as sf
+faulthandler.register(signal.SIGUSR1, all_threads=True)
 PARTY = os.environ["JUNTO_TEST_PARTY"]
 def say(*values):
     print("SAY " + json.dumps(values), flush=True)
@@ -81,6 +82,9 @@ class Party:
         try:
             said = self.said.get(timeout=timeout)
         except queue.Empty:
+            if self.process.poll() is None and timeout > 5:
+                self.signal(signal.SIGUSR1)
+                self._reader.join(1)
             raise AssertionError(f"{self.name} said nothing for {timeout} s:\n{self.text}") from None
         assert said is not None, f"{self.name} ended:\n{self.text}"
         return said
@@ -100,6 +104,8 @@ class Party:
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
+            self.signal(signal.SIGUSR1)  # where do its threads stand?
+            self._reader.join(1)
             raise AssertionError(f"{self.name} still runs after {timeout} s:\n{self.text}") from None
         self._reader.join(5)
         return code

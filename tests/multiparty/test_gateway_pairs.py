@@ -9,9 +9,8 @@ import threading
 from dataclasses import asdict, replace
 
 import pytest
-from gateways import FACTS, QUICK, Proxy, Site, error_of, in_parallel, outcome, payload, stamp, until
-from parties import CONTINUE, KILL, STOP
 
+from gateways import FACTS, QUICK, Proxy, Site, error_of, in_parallel, outcome, payload, stamp, until
 from junto.config.model import Address, LinkSettings
 from junto.errors import (
     DeadlineExceeded,
@@ -24,6 +23,10 @@ from junto.errors import (
 )
 from junto.silo.api import Abort, Activity, Failure, Key
 from junto.silo.certificates import ephemeral
+from parties import CONTINUE, KILL, STOP
+
+# A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
 
 
 def noise(nbytes: int) -> bytearray:
@@ -64,7 +67,7 @@ def test_parties_come_in_any_order_and_the_late_one_is_named():
 
 
 def test_a_party_that_never_comes_is_awaited_until_the_deadline():
-    with Site() as site, pytest.raises(DeadlineExceeded, match="bob at .*refused"):
+    with Site() as site, pytest.raises(DeadlineExceeded, match=r"bob at .*refused"):
         site.start("alice").meet(0.3, lambda _: None)
 
 
@@ -75,7 +78,14 @@ def test_different_settings_are_the_same_printed_difference_on_both_sides():
         errors = in_parallel(*(lambda g=g: g.meet(10, lambda _: None) for g in site.gateways.values()))
         for error in errors:
             assert isinstance(error, HandshakeRefused)
-            for text in ("job name", "alice  junto", "bob    another", "wire pickle", "alice  -", "bob    restricted"):
+            for text in (
+                "job name",
+                "alice  junto",
+                "bob    another",
+                "wire pickle",
+                "alice  -",
+                "bob    restricted",
+            ):
                 assert text in error.message
 
 
@@ -104,7 +114,9 @@ def test_a_party_restarted_while_others_are_awaited_is_met_again():
 def test_a_taken_port_is_one_sentence(tls):
     with Site(tls=tls) as site:
         site.start("alice")
-        with pytest.raises(ListenError, match=rf"cannot listen at {site.cluster['alice'].listen}: address already"):
+        with pytest.raises(
+            ListenError, match=rf"cannot listen at {site.cluster['alice'].listen}: address already"
+        ):
             site.make("alice").start()
 
 
@@ -115,7 +127,9 @@ def test_listening_where_told_and_nowhere_else():
         site.start("alice")
         listening = subprocess.run(
             ["grep", "-ihE", f":{settings.listen.port:04X} 0+:0000 0A", "/proc/net/tcp", "/proc/net/tcp6"],
-            capture_output=True, text=True, check=False,
+            capture_output=True,
+            text=True,
+            check=False,
         ).stdout.split()
         assert f"0200007F:{settings.listen.port:04X}" in listening[1], listening
 
@@ -138,7 +152,9 @@ def test_values_of_all_sizes_arrive_unchanged(tls):
             assert not received.readonly
             assert error_of(delivery) is None
             assert arrival.progress() == delivery.progress() == (size, size)
-        heard = [activity.stamp.operation for party, activity in site.heard["bob"].activities if party == "alice"]
+        heard = [
+            activity.stamp.operation for party, activity in site.heard["bob"].activities if party == "alice"
+        ]
         assert set(range(1, 8)) <= set(heard)
 
 
@@ -179,7 +195,10 @@ def test_a_receiver_beyond_its_quota_spills_what_it_needs_and_defers_the_rest(tm
     with Site(link=link) as site:
         alice, bob = site.meet()
         data = {number: noise(3 << 20) for number in (1, 2)}
-        tiny = [alice.push("bob", Key(3, index), stamp(3), payload(bytes([index]) * 60_000)) for index in range(40)]
+        tiny = [
+            alice.push("bob", Key(3, index), stamp(3), payload(bytes([index]) * 60_000))
+            for index in range(40)
+        ]
         for number, bytes_ in data.items():
             alice.push("bob", Key(3, 100 + number), stamp(3), payload(bytes_))
         until(lambda: bob.statistics()["peers"]["alice"]["early_values"] == 42)
@@ -189,7 +208,9 @@ def test_a_receiver_beyond_its_quota_spills_what_it_needs_and_defers_the_rest(tm
         rest = [bob.expect("alice", Key(3, index)) for index in range(40)]
         for number, arrival in arrivals.items():
             assert outcome(arrival) == data[number]
-        assert [outcome(arrival) == bytes([index]) * 60_000 for index, arrival in enumerate(rest)] == [True] * 40
+        assert [outcome(arrival) == bytes([index]) * 60_000 for index, arrival in enumerate(rest)] == [
+            True
+        ] * 40
         assert all(error_of(delivery) is None for delivery in tiny)
         assert bob.statistics()["peers"]["alice"]["in_memory_bytes"] == 0
         assert list(tmp_path.iterdir()) == []
@@ -226,9 +247,11 @@ def test_small_values_overtake_a_large_one_and_large_ones_share_the_line():
         for index in range(2):
             alice.push("bob", Key(1, index), stamp(1), payload(data))
         until(lambda: all(0 < arrival.progress()[0] < len(data) for arrival in large))
+        seen: list[int] = []
+        small.add_done_callback(lambda _: seen.extend(arrival.progress()[0] for arrival in large))
         alice.push("bob", Key(2, 0), stamp(2), payload(b"small"))
         assert outcome(small) == b"small"
-        assert all(arrival.progress()[0] < len(data) for arrival in large)
+        assert all(0 < received < len(data) for received in seen), seen
         assert all(outcome(arrival) == data for arrival in large)
 
 
@@ -289,7 +312,7 @@ def test_a_network_that_stays_down_makes_a_party_unreachable():
         proxies = {party: Proxy(site.cluster[party].address.port) for party in site.parties}
         for party, proxy in proxies.items():
             site.reroute(party, proxy.port)
-        alice, bob = site.meet()
+        _, bob = site.meet()
         arrival = bob.expect("alice", Key(1, 0))
         delivery = bob.push("alice", Key(4000, 0), stamp(4000), payload(b"beyond the window"))
         for proxy in proxies.values():
@@ -319,7 +342,7 @@ def test_leaving_together_loses_nothing():
         assert in_parallel(*(lambda g=g: g.leave(10) for g in (alice, bob, carol))) == [None] * 3
         assert all(len(outcome(arrival, 1)) == 10_000 for arrival in arrivals)
         for party in site.parties:
-            assert {site.heard[party].next(1)[0] for _ in range(2)} == {"left"}
+            assert {site.heard[party].next(5)[0] for _ in range(2)} == {"left"}
 
 
 def test_leaving_waits_for_the_others_and_says_whom_it_waited_for():
@@ -409,7 +432,10 @@ class Child:
         }
         self.process = subprocess.Popen(
             [sys.executable, "-c", CHILD + script],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.tell(json.dumps(told))
 
@@ -439,7 +465,10 @@ class Child:
 @pytest.mark.parametrize("how", [KILL, STOP], ids=["killed", "frozen"])
 @pytest.mark.parametrize("link", [QUICK, LinkSettings()], ids=["quick", "default"])
 def test_a_dead_process_is_found_in_time(how, link):
-    with Site(link=link) as site, Child(site, "push(1, os.urandom(1 << 16) * 16000)\nsys.stdin.readline()") as child:
+    with (
+        Site(link=link) as site,
+        Child(site, "push(1, os.urandom(1 << 16) * 16000)\nsys.stdin.readline()") as child,
+    ):
         alice = site.start("alice")
         alice.meet(15, lambda _: None)
         arrival = alice.expect("bob", Key(1, 0))

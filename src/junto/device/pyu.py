@@ -11,6 +11,7 @@ from junto.device.moves import move
 from junto.device.returns import number_of_returns
 from junto.errors import DeviceError
 from junto.execute.base import Call, Ref, Resources
+from junto.execute.isolation import owned
 from junto.program.exchange import Passage
 from junto.program.operation import Description, structure
 from junto.program.waiting import Awaited
@@ -248,7 +249,7 @@ def _put_leaf(device: PYU, leaf: Any) -> Any:
     (handle,) = made_at(session, stamp, device, None, 1)
     if program.is_here(device.party):
         promise = program.promise(device.party)
-        promise.set_value(leaf)
+        promise.set_value(owned(leaf))
         handle._ref = promise
     return handle
 

@@ -97,7 +97,7 @@ class Call:
     resources: Resources = field(default_factory=Resources)
 
 
-class Actor(ABC):
+class Actor:
     """A stateful object inside the silo; its calls run in the order of submission."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from junto.errors import SessionError
 from junto.execute.base import Actor, Call, Executor, Promise, Ref
+from junto.execute.isolation import with_own_arguments
 from junto.execute.local import LocalActor, foreign, new_slots, outcome, over, references, settle
 from junto.execute.pool import Pool
 from junto.execute.slot import Slot, when_done
@@ -29,24 +30,25 @@ class EmbeddedExecutor(Executor):
 
     def __init__(self, workers: int | None = None) -> None:
         self._pool = Pool(workers or min(max(os.cpu_count() or 1, FEWEST_WORKERS), MOST_WORKERS))
+        self._lock = threading.Lock()
         self._open: set[_Work] = set()
         self._over = False
 
     def submit(self, call: Call) -> tuple[Ref, ...]:
-        work = self._begin(_Work(self, call, new_slots(call)))
+        work = self._begin(_Work(self, with_own_arguments(call), new_slots(call)))
         when_done(references(call), work.queue)
         return work.slots
 
     def create_actor(self, call: Call) -> Actor:
         actor = _EmbeddedActor(self, call.resources.max_concurrency)
-        work = self._begin(_Work(self, call, (actor.made,)))
+        work = self._begin(_Work(self, with_own_arguments(call), (actor.made,)))
         when_done(references(call), work.queue)
         return actor
 
     def call_actor(self, actor: Actor, call: Call) -> tuple[Ref, ...]:
         if not isinstance(actor, _EmbeddedActor) or actor.owner is not self:
             raise foreign()
-        work = self._begin(_Work(self, call, new_slots(call), actor))
+        work = self._begin(_Work(self, with_own_arguments(call), new_slots(call), actor))
         actor.append(work)
         return work.slots
 
@@ -54,10 +56,13 @@ class EmbeddedExecutor(Executor):
         return Slot()
 
     def shutdown(self, *, cancel: bool) -> None:
-        """End; every value that is not there by then gets an error. A running call cannot be stopped:
-        with `cancel` it goes on in its daemon thread, and what it returns is dropped.
+        """End; every value that is not there by then gets an error.
+
+        A running call cannot be stopped: with `cancel` it goes on in its daemon thread, and what it
+        returns is dropped.
         """
-        self._over = True
+        with self._lock:
+            self._over = True
         if not cancel:
             self._pool.drain()
         self._pool.close()
@@ -65,9 +70,10 @@ class EmbeddedExecutor(Executor):
             work.settle(over())
 
     def _begin(self, work: _Work) -> _Work:
-        if self._over:
-            raise SessionError("the executor was shut down")
-        self._open.add(work)
+        with self._lock:
+            if self._over:
+                raise SessionError("the executor was shut down")
+            self._open.add(work)
         return work
 
 
@@ -94,8 +100,7 @@ class _Work:
         return refs if self._actor is None else [self._actor.made, *refs]
 
     def queue(self) -> None:
-        if not self._executor._pool.run(self._run):
-            self.settle(over())
+        self._executor._pool.run(self._run)
 
     def settle(self, result: tuple[Any, ...] | BaseException) -> None:
         # Whoever takes the work out of the set settles it: its run, or the shutdown.

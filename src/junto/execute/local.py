@@ -7,6 +7,8 @@ from typing import Any
 
 from junto.errors import ExecutorError, SessionError
 from junto.execute.base import Actor, Call, Ref
+from junto.execute.isolation import owned, shielded
+from junto.execute.results import split
 from junto.execute.slot import Slot
 from junto.tree import leaves, map_leaves
 
@@ -28,6 +30,15 @@ def references(call: Call) -> list[Ref]:
     return [leaf for leaf in leaves((call.args, dict(call.kwargs))) if isinstance(leaf, Ref)]
 
 
+def first_error(refs: Sequence[Ref]) -> BaseException | None:
+    """The error that one of `refs`, which are all there, carries in place of a value."""
+    for ref in refs:
+        error = ref.error()
+        if error is not None:
+            return error
+    return None
+
+
 def new_slots(call: Call) -> tuple[Slot, ...]:
     """As many as the call has results."""
     return tuple([Slot() for _ in range(call.num_returns or 1)])
@@ -43,13 +54,15 @@ def outcome(
         through: exceptions that are raised. All others are not, `SystemExit` neither: a task that
             calls `sys.exit` has failed like any other.
     """
-    error = _error_before(call, made)
+    error = first_error(references(call) if made is None else [made, *references(call)])
     if error is not None:
         return error
     try:
         args, kwargs = map_leaves(_value, (call.args, dict(call.kwargs)))
         function: Any = call.function if made is None else getattr(made.value(), str(call.function))
-        return split(call.name, call.num_returns, function(*args, **kwargs))
+        returned = function(*args, **kwargs)
+        # What a method returns may be the instance's own state, which its next call changes.
+        return split(call.name, call.num_returns, returned if made is None else owned(returned))
     except through:
         raise
     except BaseException as problem:
@@ -63,23 +76,6 @@ def explained(call: Call, problem: BaseException) -> BaseException:
     except Exception as bug:
         bug.__cause__ = problem
         return bug
-
-
-def split(name: str, count: int | None, returned: Any) -> tuple[Any, ...]:
-    """`returned` as the results of a call with ``num_returns=count``.
-
-    Raises:
-        TypeError: it is not that many values.
-    """
-    if count is None:
-        return (returned,)
-    if not isinstance(returned, tuple | list):
-        got = f"one {type(returned).__name__}"
-    elif len(returned) != count:
-        got = f"{len(returned)} values"
-    else:
-        return tuple(returned)
-    raise TypeError(f"{name} was to return {count} values (num_returns={count}), but returned {got}")
 
 
 def settle(slots: Sequence[Slot], result: tuple[Any, ...] | BaseException) -> None:
@@ -102,13 +98,5 @@ def foreign() -> ExecutorError:
     return ExecutorError("this object was made by another executor, so it cannot be called here")
 
 
-def _error_before(call: Call, made: Slot | None) -> BaseException | None:
-    for ref in (*(() if made is None else (made,)), *references(call)):
-        error = ref.error()
-        if error is not None:
-            return error
-    return None
-
-
 def _value(leaf: Any) -> Any:
-    return leaf.value() if isinstance(leaf, Ref) else leaf
+    return shielded(leaf.value()) if isinstance(leaf, Ref) else leaf

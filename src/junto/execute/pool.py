@@ -26,24 +26,23 @@ class Pool:
         self._idle = 0
         self._closed = False
 
-    def run(self, job: Job) -> bool:
-        """Queue `job`, which must not raise. False if the pool is closed.
+    def run(self, job: Job) -> None:
+        """Queue `job`, which must not raise. A pool that is closed forgets it.
 
         Raises:
             RuntimeError: there is no thread, and the system gives none.
         """
         with self._lock:
             if self._closed:
-                return False
+                return
             self._jobs.append(job)
             if self._idle >= len(self._jobs):
                 self._work.notify()
-                return True
+                return
             start = self._threads < self._workers
             self._threads += start
         if start:
             self._start(job)
-        return True
 
     def drain(self) -> None:
         """Block until no job runs or is queued. Not from within a job."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,15 +14,15 @@ from junto.execute.base import Promise, Ref
 log = logging.getLogger("junto.execute")
 
 
-class Slot(Promise):
-    """Holds a value or an error once it is fulfilled. Thread-safe."""
+class Settled(Ref, ABC):
+    """A `Ref` that is settled once, with an error or without. Thread-safe."""
 
     __slots__ = ("_callbacks", "_error", "_lock", "_value")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._value: Any = None
         self._error: BaseException | None = None
+        self._value: Any = None
         # None once done, so that one attribute says both.
         self._callbacks: list[Callable[[Ref], None]] | None = []
 
@@ -33,12 +34,31 @@ class Slot(Promise):
             if self._callbacks is not None:
                 self._callbacks.append(callback)
                 return
-        tell(self, (callback,))
+        _tell(self, (callback,))
 
     def error(self) -> BaseException | None:
         if self._callbacks is not None:
-            raise not_there()
+            raise SessionError("this value is not there yet", fix="sf.wait for it first")
         return self._error
+
+    def settle(self, error: BaseException | None, value: Any = None) -> None:
+        """It is there (None), or `error` is in its place.
+
+        Raises:
+            SessionError: it was settled before.
+        """
+        with self._lock:
+            if self._callbacks is None:
+                raise SessionError("this value is there already")
+            self._error, self._value = error, value
+            callbacks, self._callbacks = self._callbacks, None
+        _tell(self, callbacks)
+
+
+class Slot(Settled, Promise):
+    """Holds a value of this process once it is fulfilled."""
+
+    __slots__ = ()
 
     def value(self) -> Any:
         error = self.error()
@@ -47,32 +67,19 @@ class Slot(Promise):
         return self._value
 
     def set_value(self, value: Any) -> None:
-        self._fulfil(value, None)
+        self.settle(None, value)
 
     def set_error(self, error: BaseException) -> None:
-        self._fulfil(None, error)
-
-    def _fulfil(self, value: Any, error: BaseException | None) -> None:
-        with self._lock:
-            if self._callbacks is None:
-                raise SessionError("this value is there already")
-            self._value, self._error = value, error
-            callbacks, self._callbacks = self._callbacks, None
-        tell(self, callbacks)
+        self.settle(error)
 
 
-def tell(ref: Ref, callbacks: Iterable[Callable[[Ref], None]]) -> None:
+def _tell(ref: Ref, callbacks: Iterable[Callable[[Ref], None]]) -> None:
     """Call each of `callbacks`; one that raises (a bug) is logged and does not keep the others."""
     for callback in callbacks:
         try:
             callback(ref)
         except Exception:
             log.exception("a callback of a value that is there failed")
-
-
-def not_there() -> SessionError:
-    """Somebody asked for a value too early."""
-    return SessionError("this value is not there yet", fix="sf.wait for it first")
 
 
 def when_done(refs: Iterable[Ref], start: Callable[[], None]) -> None:

@@ -56,7 +56,7 @@ class SpillBuffer(Buffer):
 
     def __init__(self, nbytes: int, folder: str | None) -> None:
         self._nbytes = nbytes
-        self._lock = threading.Lock()  # nobody writes to a descriptor that has been closed and given to another
+        self._lock = threading.Lock()  # a closed descriptor may be another file's: nobody writes then
         self._file = tempfile.TemporaryFile(prefix="junto-", dir=folder)  # noqa: SIM115 - outlives this call
 
     def write(self, offset: int, data: memoryview) -> None:

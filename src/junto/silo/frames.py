@@ -48,7 +48,7 @@ class Frame(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Base of all control frames."""
 
 
-class Hello(Frame, tag=1):
+class Hello(Frame, frozen=True, tag=1):
     """Who we are and what must be equal. First on every stream, and the answer to it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Hello(Frame, tag=1):
     nonce: Nonce
 
 
-class Refused(Frame, tag=2):
+class Refused(Frame, frozen=True, tag=2):
     """The stream is not accepted. `final`: it never will be, for the reason in `cause`."""
 
     kind: Short
@@ -78,13 +78,13 @@ class Refused(Frame, tag=2):
     final: bool
 
 
-class Resume(Frame, tag=3):
+class Resume(Frame, frozen=True, tag=3):
     """Open the stream for values of this run."""
 
     run: Nonce
 
 
-class Resumed(Frame, tag=4):
+class Resumed(Frame, frozen=True, tag=4):
     """The stream is open; this is what has arrived on earlier ones.
 
     Attributes:
@@ -100,7 +100,7 @@ class Resumed(Frame, tag=4):
     position: Count
 
 
-class Value(Frame, tag=5):
+class Value(Frame, frozen=True, tag=5):
     """A small value, whole."""
 
     transfer: Count
@@ -109,7 +109,7 @@ class Value(Frame, tag=5):
     payload: memoryview
 
 
-class Offer(Frame, tag=6):
+class Offer(Frame, frozen=True, tag=6):
     """A large value; its chunks follow once it is accepted."""
 
     transfer: Count
@@ -118,7 +118,7 @@ class Offer(Frame, tag=6):
     nbytes: Count
 
 
-class Failed(Frame, tag=7):
+class Failed(Frame, frozen=True, tag=7):
     """There is no value: the operation failed at its owner."""
 
     transfer: Count
@@ -127,13 +127,13 @@ class Failed(Frame, tag=7):
     failure: Failure
 
 
-class Accept(Frame, tag=8):
+class Accept(Frame, frozen=True, tag=8):
     """Send the chunks of this transfer, from its start."""
 
     transfer: Count
 
 
-class Ack(Frame, tag=9):
+class Ack(Frame, frozen=True, tag=9):
     """What has arrived.
 
     Attributes:
@@ -147,38 +147,38 @@ class Ack(Frame, tag=9):
     position: Count
 
 
-class Declined(Frame, tag=10):
+class Declined(Frame, frozen=True, tag=10):
     """This transfer is not taken and never will be."""
 
     transfer: Count
     cause: Text
 
 
-class Heartbeat(Frame, tag=11):
+class Heartbeat(Frame, frozen=True, tag=11):
     """We are alive, and this is what we do."""
 
     activity: Activity
 
 
-class Ending(Frame, tag=12):
+class Ending(Frame, frozen=True, tag=12):
     """The sender ends the run for all."""
 
     abort: Abort
 
 
-class History(Frame, tag=13):
+class History(Frame, frozen=True, tag=13):
     """The programs differ: the sender's latest operations, oldest first."""
 
     stamps: Annotated[tuple[Stamp, ...], Meta(max_length=HISTORY_STAMPS)]
 
 
-class Bye(Frame, tag=14):
+class Bye(Frame, frozen=True, tag=14):
     """The sender has finished, and this many transfers of its were settled."""
 
     transfers: Count
 
 
-class Noted(Frame, tag=15):
+class Noted(Frame, frozen=True, tag=15):
     """Answer to Ending (what = "ending") and Bye ("bye")."""
 
     what: Short
@@ -290,10 +290,14 @@ def clip_activity(activity: Activity) -> Activity:
 
 def clip_failure(failure: Failure) -> Failure:
     """`failure` with texts short enough to travel; of a long detail the end is the useful part."""
-    texts = [
-        text[-DETAIL_CHARS:] if isinstance(text, str) else text for text in msgspec.structs.astuple(failure)
-    ]
-    return Failure(*texts)
+    return msgspec.structs.replace(
+        failure,
+        text=failure.text[:TEXT_CHARS],
+        site=failure.site[-TEXT_CHARS:],
+        error_type=failure.error_type[:TEXT_CHARS],
+        incident=failure.incident[:TEXT_CHARS],
+        detail=failure.detail[-DETAIL_CHARS:],
+    )
 
 
 def clip_abort(abort: Abort) -> Abort:

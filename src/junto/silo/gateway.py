@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from junto.config.model import Settings
-from junto.errors import DeadlineExceeded, JuntoError, PeerError
+from junto.errors import CertificateError, DeadlineExceeded, JuntoError, PartyAborted, PeerError
 from junto.silo import frames as f
 from junto.silo import handshake, transport
 from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Failure, Gateway, Key, Stamp
@@ -66,17 +67,13 @@ class GrpcGateway(Gateway):
         self._spawn(self._beat, "junto-heartbeat")
 
     def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
-        run = self._meeting.wait(timeout_s, status, self._describe)
-        now = time.monotonic()
-        for peer in self._peers.values():
-            peer.heard = now
-        return run
+        return self._meeting.wait(timeout_s, status, lambda party: str(self._peers[party].address))
 
     def push(self, party: str, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
-        return self._peers[party].push(key, stamp, value)
+        return self._peers[party].sending.push(key, stamp, value)
 
     def expect(self, party: str, key: Key) -> Arrival:
-        return self._peers[party].expect(key)
+        return self._peers[party].receiving.expect(key)
 
     def publish(self, activity: Activity, *, now: bool = False) -> None:
         for peer in self._peers.values():
@@ -85,7 +82,8 @@ class GrpcGateway(Gateway):
                 peer.beat()
 
     def send_history(self, party: str, history: tuple[Stamp, ...]) -> None:
-        self._peers[party].tell_history(history)
+        stamps = tuple(f.clip_stamp(stamp) for stamp in history[-f.HISTORY_STAMPS :])
+        self._peers[party].stand("history", f.History(stamps))
 
     def abort(self, abort: Abort, timeout_s: float) -> None:
         frame = f.Ending(f.clip_abort(abort))
@@ -93,26 +91,28 @@ class GrpcGateway(Gateway):
             peer.stand("ending", frame)
         ends = time.monotonic() + timeout_s
         for peer in self._peers.values():
-            self._await(peer, lambda peer=peer: peer.is_through("ending") or peer.ended or peer.left, ends)
+            self._await(peer, partial(peer.is_through, "ending"), ends)
 
     def flush(self, timeout_s: float | None) -> None:
         ends = None if timeout_s is None else time.monotonic() + timeout_s
         for peer in self._peers.values():
-            peer.flush(ends)
+            peer.sending.flush(ends)
 
     def leave(self, timeout_s: float | None) -> None:
         self.flush(timeout_s)
         ends = None if timeout_s is None else time.monotonic() + timeout_s
         for peer in self._peers.values():
-            peer.say_bye()
+            peer.stand("bye", f.Bye(peer.sending.begun))
         for name, peer in self._peers.items():
-            if not self._await(peer, lambda peer=peer: peer.left or peer.lost_to is not None, ends):
+            if not self._await(peer, peer.is_over, ends):
                 raise DeadlineExceeded(f"{name} has not ended its program; we have")
+            if peer.ended:
+                raise PartyAborted(f"{name} ended the run before its end", party=name)
             if peer.lost_to is not None and not peer.left:
                 raise peer.lost_to
         noted = time.monotonic() + NOTED_S
         for peer in self._peers.values():
-            self._await(peer, lambda peer=peer: peer.is_through("bye"), noted)
+            self._await(peer, partial(peer.is_through, "bye"), noted)
 
     def close(self) -> None:
         if self._closed.is_set():
@@ -120,7 +120,7 @@ class GrpcGateway(Gateway):
         self._closed.set()
         self._meeting.close()
         for party, peer in self._peers.items():
-            peer.hang_up()
+            peer.close()
             self._streams[party].close()
         if self._server is not None:
             self._server.stop()
@@ -134,36 +134,33 @@ class GrpcGateway(Gateway):
     def _accept(self, caller: transport.Caller, messages: Iterator[bytes]) -> Iterator[bytes]:
         if caller.error is not None:
             return self._turn_away(caller, caller.error.message)
-        first = next(messages, None)
-        if first is None:
-            return iter(())
-        party = caller.party if self._settings.tls is not None else _claimed(first)
+        party = caller.party
+        if self._settings.tls is None:
+            first = next(messages, b"")
+            party, messages = _claimed(first), chain((first,), messages)
         if party not in self._peers:
-            return self._turn_away(caller, f"{party or 'nobody'} is none of the other parties")
-        peer = self._peers[party]
-        dialled = Dialled(peer, self._meeting, caller.place)
+            return self._turn_away(caller, f"{party!r} is none of the other parties")
+        dialled = Dialled(self._peers[party], self._meeting, caller.place)
         self._streams[party].add(dialled)
-        threading.Thread(
-            target=self._read, args=(dialled, first, messages), name=f"junto-hear-{party}", daemon=True
-        ).start()
+        self._spawn(partial(self._read, dialled, messages), f"junto-hear-{party}")
         return dialled.line.messages()
 
-    def _read(self, dialled: Dialled, first: bytes, messages: Iterator[bytes]) -> None:
+    def _read(self, dialled: Dialled, messages: Iterator[bytes]) -> None:
+        streams = self._streams[dialled.peer.name]
         try:
-            self._hear(dialled, first)
             for message in messages:
+                if dialled.line.open:
+                    dialled.hear(message)
+                    continue
+                before = self._meeting.run
+                dialled.hear(message)
+                self._run_changed(before)
+                streams.redial.set()
                 if dialled.line.closed:
                     return
-                self._hear(dialled, message)
         finally:
             dialled.ended()
-            self._streams[dialled.peer.name].remove(dialled)
-
-    def _hear(self, dialled: Dialled, message: bytes) -> None:
-        before = self._meeting.run
-        dialled.hear(message)
-        self._run_changed(before)
-        self._streams[dialled.peer.name].redial.set()
+            streams.remove(dialled)
 
     def _turn_away(self, caller: transport.Caller, why: str) -> Iterator[bytes]:
         self._refusals.count(caller.place, "identity", why)
@@ -178,7 +175,15 @@ class GrpcGateway(Gateway):
         pause = link.retry_initial_s
         while not self._is_over(peer):
             streams.redial.clear()
-            if self._dial(peer, streams):
+            try:
+                opened = self._dial(peer, streams)
+            except CertificateError as error:
+                self._meeting.fail(error)
+                return
+            except Exception:  # whatever went wrong in one attempt is no reason to give up
+                log.exception("an attempt to reach %s failed", party)
+                opened = False
+            if opened:
                 pause = link.retry_initial_s
             if self._is_over(peer):
                 return
@@ -203,16 +208,18 @@ class GrpcGateway(Gateway):
         if self._closed.is_set():
             call.close()
             return False
-        before = self._meeting.run
+        opened = False
         for message in call:
+            before = self._meeting.run
             going = dialler.hear(message)
             self._run_changed(before)
-            before = self._meeting.run
+            opened = opened or dialler.line.open
             if not going:
                 break
-        opened = dialler.line.open
         self._meeting.interrupted(peer.name, OURS)
-        peer.drop(dialler.line, call.reason)
+        peer.drop(dialler.line)
+        if call.reason:
+            peer.down(call.reason)
         call.close()
         if dialler.over is not None:
             self._hopeless(peer, dialler.over)
@@ -226,7 +233,7 @@ class GrpcGateway(Gateway):
         self._meeting.note(peer.name, failure.text)
         if not report.may_pass:
             self._hopeless(peer, error)
-        elif peer.left and peer.unsettled == 0:
+        elif peer.left and peer.sending.unsettled == 0:
             peer.lose(error)
 
     def _hopeless(self, peer: Peer, error: JuntoError) -> None:
@@ -265,20 +272,15 @@ class GrpcGateway(Gateway):
                     peer.check_alive(now)
 
     def _await(self, peer: Peer, condition: Callable[[], bool], ends: float | None) -> bool:
-        with peer.finished:
+        with peer.changed:
             timeout = None if ends is None else max(ends - time.monotonic(), 0)
-            return peer.finished.wait_for(condition, timeout)
-
-    def _describe(self, party: str) -> str:
-        peer = self._peers[party]
-        cause = self._meeting.cause(party) or "nobody answers yet"
-        return f"{party} at {peer.address}: {cause}"
+            return peer.changed.wait_for(condition, timeout)
 
     def _warn_plaintext(self) -> None:
         addresses = [each.address for each in self._settings.cluster.values()] + [self._me.listen]
         if self._settings.tls is None and not all(address.is_loopback for address in addresses):
             log.warning(
-                "no tls_config: everything travels in plaintext, and whoever reaches %s can claim to be any party",
+                "no tls_config: all travels in plaintext, and whoever reaches %s can claim to be any party",
                 self._me.listen,
             )
 

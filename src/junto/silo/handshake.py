@@ -3,7 +3,7 @@
 On every stream, in this order:
 
     dialler -> Hello                    who it is, what it assumes, its nonce (this start of this party)
-    dialled -> Hello | Refused          the same; a difference ends the stream on both sides with the same text
+    dialled -> Hello | Refused          the same; a difference ends it on both sides with the same text
     dialler -> Resume(run)              once it has heard the nonces of all parties
     dialled -> Resumed | Refused        likewise; from here values flow
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 from junto.silo.frames import Frame, pack
 
-Pull = Callable[[], bytes | float | None]
-"""The next message; or for how many seconds to wait for more (None: until woken)."""
+Pull = Callable[["Line"], bytes | float | None]
+"""The next message for this line; or for how many seconds to wait for more (None: until woken)."""
 
 
 class Line:
@@ -74,4 +74,4 @@ class Line:
             while self._urgent:
                 frames.append(self._urgent.popleft())
             return pack(frames)
-        return self._pull() if self.open else None
+        return self._pull(self) if self.open else None

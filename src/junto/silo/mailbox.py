@@ -196,6 +196,7 @@ class Mailbox:
         self._position = 0
         self._told = 0
         self._settled: list[int] = []
+        self._urgent = False
         self._answers: list[Frame] = []
         self._later: tuple[list[Frame], list[Frame]] = ([], [])
 
@@ -217,7 +218,7 @@ class Mailbox:
     # Events from the program.
 
     def advance(self, position: int) -> list[Refusal]:
-        """The program has come as far as `position`; what lies behind it now and is expected by nobody goes."""
+        """The program has come as far as `position`; what lies behind it and is expected by nobody goes."""
         if position <= self._position:
             return []
         self._position = position
@@ -241,6 +242,12 @@ class Mailbox:
             del self._deferred[entry.transfer]
             return self._begin(entry)
         return None
+
+    def clear(self) -> None:
+        """Nothing more will come: let go of what is here in part."""
+        for entry in list(self._arriving.values()):
+            self._release(entry, Event.DROP)
+        self._arriving.clear()
 
     # Events from the other party.
 
@@ -306,6 +313,7 @@ class Mailbox:
         entry.buffer = None
         del self._arriving[entry.transfer]
         self._take(entry.transfer)
+        self._urgent = True
         if entry.story.tell(Event.COMPLETE) is State.OVER:
             return self._hand_over(entry, entry.content)
         return None
@@ -343,6 +351,7 @@ class Mailbox:
     def take(self) -> list[Frame]:
         """Acknowledgements and answers that are due, each once."""
         frames, self._answers = self._answers, []
+        self._urgent = False
         settled = tuple(self._settled[:10_000])
         del self._settled[:10_000]
         partial = []
@@ -358,7 +367,7 @@ class Mailbox:
     @property
     def owes(self) -> bool:
         """Whether an answer is due now (acknowledgements of small values can wait a little)."""
-        if self._answers or self._position - self._told >= WINDOW // 4:
+        if self._urgent or self._answers or self._position - self._told >= WINDOW // 4:
             return True
         return any(entry.received - entry.acked >= ACK_BYTES for entry in self._arriving.values())
 

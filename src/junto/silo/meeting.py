@@ -88,11 +88,6 @@ class Meeting:
         with self._changed:
             self._causes[party] = cause
 
-    def cause(self, party: str) -> str:
-        """What was noted last."""
-        with self._changed:
-            return self._causes.get(party, "")
-
     def fail(self, error: JuntoError) -> None:
         """Waiting will not help."""
         with self._changed:
@@ -107,9 +102,12 @@ class Meeting:
             self._changed.notify_all()
 
     def wait(
-        self, timeout_s: float | None, status: Callable[[str], None], describe: Callable[[str], str]
+        self, timeout_s: float | None, status: Callable[[str], None], address: Callable[[str], str]
     ) -> bytes:
-        """Block until everybody is met. Raises what `fail` was given, or DeadlineExceeded."""
+        """Block until everybody is met; `address(party)` is for the status lines.
+
+        Raises what `fail` was given, or DeadlineExceeded.
+        """
         began = time.monotonic()
         spoke = 0
         while True:
@@ -119,12 +117,12 @@ class Meeting:
                     return run
                 waited = time.monotonic() - began
                 if timeout_s is not None and waited >= timeout_s:
-                    raise self._late(waited, describe)
+                    raise self._late(waited, address)
                 rest = STATUS_S * (spoke + 1) - waited
                 if rest > 0:
                     self._changed.wait(rest if timeout_s is None else min(rest, timeout_s - waited))
                     continue
-                lines = [f"waiting {waited:.0f} s for {describe(party)}" for party in self._missing()]
+                lines = [f"waiting {waited:.0f} s for {each}" for each in self._missing(address)]
             spoke += 1
             for line in lines:
                 status(line)
@@ -138,12 +136,22 @@ class Meeting:
             return self._run
         return None
 
-    def _missing(self) -> list[str]:
-        return [party for party in self._others if not {(party, OURS), (party, THEIRS)} <= self._open]
+    def _missing(self, address: Callable[[str], str]) -> list[str]:
+        """Who keeps us waiting, and why: who was not met, else whom we or who cannot reach us."""
+        unmet = [party for party in self._others if party not in self._nonces]
+        closed = [party for party in self._others if not {(party, OURS), (party, THEIRS)} <= self._open]
+        return [f"{party} at {address(party)}: {self._cause(party)}" for party in unmet or closed]
 
-    def _late(self, waited: float, describe: Callable[[str], str]) -> DeadlineExceeded:
-        missing = "; ".join(describe(party) for party in self._missing())
+    def _cause(self, party: str) -> str:
+        if (party, OURS) in self._open:
+            return f"we reach it, it has not reached us yet (see the status line of {party})"
+        if party in self._nonces and party not in self._causes:
+            return "it is there, and waits for others"
+        return self._causes.get(party, "no answer yet")
+
+    def _late(self, waited: float, address: Callable[[str], str]) -> DeadlineExceeded:
+        missing = "; ".join(self._missing(address))
         return DeadlineExceeded(
             f"waited {waited:.0f} s for {missing}",
-            fix="start the party, or check its address with `junto doctor`; meet_timeout_s sets how long to wait",
+            fix="start the party, or check its address with `junto doctor`; or wait longer (meet_timeout_s)",
         )

@@ -244,7 +244,6 @@ class Outbox:
             if transfer is not None and transfer.story.state is State.READY and nbytes <= transfer.nbytes:
                 self._flow(transfer, Event.CONTINUE, nbytes)
                 done.append(Advanced(transfer.key, nbytes))
-        self._ready = deque(each for each in self._ready if each.story.state is State.READY)
         self.position(resumed.position)
         return done
 
@@ -265,6 +264,8 @@ class Outbox:
         size = 0
         while self._ready and size < BATCH_BYTES and len(frames) < 1000:
             transfer = self._ready.popleft()
+            if transfer.story.state is not State.READY:
+                continue  # settled meanwhile
             frames.append(self._frame(transfer))
             size += 200 + (transfer.nbytes if transfer.nbytes <= INLINE_BYTES else 0)
         return frames

@@ -1,46 +1,31 @@
-"""One other party: its outbox, its mailbox, its two streams, and whether it is alive."""
+"""One other party: what goes to it, what comes from it, and whether it is alive."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from junto.config.model import LinkSettings, PartySettings
-from junto.errors import DeadlineExceeded, JuntoError, PartyUnreachable, ProtocolViolation
+from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.silo import frames as f
-from junto.silo.api import Activity, Arrival, Delivery, Events, Failure, Key, Stamp
-from junto.silo.buffers import Buffer, MemoryBuffer, SpillBuffer
+from junto.silo.api import Activity, Events, Stamp
 from junto.silo.line import Line
-from junto.silo.mailbox import Deliver, Mailbox, Refusal, Write
-from junto.silo.outbox import Advanced, Instruction, Outbox, Outgoing
+from junto.silo.mailbox import Refusal
+from junto.silo.receiving import Receiving
 from junto.silo.refusals import Refusals
-from junto.silo.settled import Awaited, Dispatched, Outcome
-from junto.wire.payload import Payload
+from junto.silo.sending import Sending
 
-log = logging.getLogger("junto.silo")
-
-ACK_DELAY_S = 0.002
 MAX_REFUSALS = 256
+"""So many messages of a party may be refused before the run with it is over."""
+
 PATIENCE = 6
-"""A party whose network answers but whose program is silent (a task holds the interpreter) gets so many times
-the peer timeout."""
+"""A party whose machine answers but whose program is silent (a task holds the interpreter) gets so many
+times the peer timeout."""
 
-NOWHERE = Stamp(0, b"", "", "")
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Counted for a person."""
-
-    values: Counter[str] = field(default_factory=Counter)
-    nbytes: Counter[str] = field(default_factory=Counter)
+_NOWHERE = Stamp(0, b"", "", "")
 
 
 class Peer:
@@ -50,204 +35,98 @@ class Peer:
         settings: of the party.
         link: of the session.
         events: the program layer.
+
+    Attributes:
+        sending, receiving: the two directions.
+        heard: when it was last heard of (monotonic seconds).
+        lost_to: why it was given up.
+        left: it has ended in agreement.
+        ended: it has ended the run for all.
+        changed: notified when one of these, or what it has noted, changes.
     """
 
     def __init__(self, settings: PartySettings, link: LinkSettings, events: Events) -> None:
         self.name = settings.name
         self.address = settings.address
         self.refusals = Refusals()
-        self.traffic = Traffic()
-        self.finished = threading.Condition()
-        self._link = link
-        self._events = events
-        self._lock = threading.Lock()
-        self._outbox = Outbox()
-        self._mailbox = Mailbox(self._open_buffer, link.quota_bytes, link.max_value_bytes)
-        self._arrivals: dict[Key, Awaited] = {}
-        self._deliveries: dict[Key, Dispatched] = {}
-        self._standing: dict[str, f.Frame] = {}
-        self._forward: Line | None = None
-        self._back: Line | None = None
-        self._ours = Activity(NOWHERE)
-        self._theirs = Activity(NOWHERE)
-        self._ack_due = 0.0
+        self.sending = Sending(self.name)
+        self.receiving = Receiving(self.name, link, self.refused)
         self.heard = time.monotonic()
-        self.down_since: float | None = None
-        self.down_cause = ""
         self.lost_to: JuntoError | None = None
         self.left = False
         self.ended = False
+        self.changed = threading.Condition()
+        self._timeout_s = link.peer_timeout_s
+        self._events = events
+        self._standing: dict[str, f.Frame] = {}
+        self._ours = Activity(_NOWHERE)
+        self._theirs = Activity(_NOWHERE)
+        self._differs = False
+        self._down: tuple[float, str] | None = None
 
-    # The program's side.
-
-    def push(self, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
-        """See `Gateway.push`."""
-        delivery = Dispatched(value.nbytes if isinstance(value, Payload) else 0)
-        if isinstance(value, Failure):
-            value = f.clip_failure(value)
-        with self._lock:
-            error = self.lost_to
-            if error is None:
-                self._deliveries[key] = delivery
-                self._outbox.push(key, f.clip_stamp(stamp), value)
-        if error is not None:
-            delivery.settle(error)
-        self._wake(self._forward)
-        return delivery
-
-    def expect(self, key: Key) -> Arrival:
-        """See `Gateway.expect`."""
-        arrival = Awaited()
-        with self._lock:
-            deliver = self._mailbox.expect(key)
-            error = self.lost_to
-            if deliver is None and error is None:
-                self._arrivals[key] = arrival
-            due = self._mailbox.owes
-        if deliver is not None:
-            arrival.settle(self._content(deliver))
-        elif error is not None:
-            arrival.settle(error)
-        if due:
-            self._wake(self._back)
-        return arrival
+    # What we say.
 
     def publish(self, activity: Activity) -> None:
         """Our program is at `activity`."""
-        with self._lock:
-            self._ours = f.clip_activity(activity)
-            dropped = self._mailbox.advance(activity.stamp.operation)
-            due = self._mailbox.owes
-        for refusal in dropped:
-            self.refused(refusal)
-        if due:
-            self._wake(self._back)
+        self._ours = f.clip_activity(activity)
+        self.receiving.advance(activity.stamp.operation)
 
     def beat(self) -> None:
         """Send a heartbeat on each stream."""
-        with self._lock:
-            due = self._mailbox.tick()
-        if due:
-            self._wake(self._back)
-        heartbeat = f.Heartbeat(self._ours)
-        for line in (self._forward, self._back):
-            if line is not None and line.open:
-                line.say(heartbeat)
+        self.receiving.tick()
+        self._say(f.Heartbeat(self._ours))
 
     def stand(self, what: str, frame: f.Frame) -> None:
         """Send `frame` on each stream, and again on new ones, until it is noted."""
-        with self._lock:
+        with self.changed:
             self._standing[what] = frame
-            lines = [line for line in (self._forward, self._back) if line is not None and line.open]
-        for line in lines:
-            line.say(frame)
-
-    def tell_history(self, history: tuple[Stamp, ...]) -> None:
-        """See `Gateway.send_history`."""
-        stamps = tuple(f.clip_stamp(stamp) for stamp in history[-f.HISTORY_STAMPS :])
-        self.stand("history", f.History(stamps))
-
-    def flush(self, ends: float | None) -> None:
-        """Wait until nothing is on its way to it. Raises the first error, DeadlineExceeded."""
-        with self._lock:
-            waiting = list(self._deliveries.values())
-        event = threading.Event()
-        for delivery in waiting:
-            event.clear()
-            delivery.add_done_callback(lambda _: event.set())
-            if not event.wait(None if ends is None else max(ends - time.monotonic(), 0)):
-                raise DeadlineExceeded(f"{self.name} has not taken everything that was sent to it")
-            error = delivery.error()
-            if error is not None:
-                raise error
-
-    def say_bye(self) -> None:
-        """We have finished."""
-        self.stand("bye", f.Bye(self._outbox.numbers))
+        self._say(frame)
 
     def is_through(self, what: str) -> bool:
         """Whether it has noted our `what`, or is gone."""
-        return what not in self._standing or self.lost_to is not None
+        return what not in self._standing or self.lost_to is not None or self.ended
 
-    @property
-    def unsettled(self) -> int:
-        """How many values are on their way to it."""
-        return self._outbox.unsettled
+    def is_over(self) -> bool:
+        """Whether nothing more is to be expected from it."""
+        return self.left or self.ended or self.lost_to is not None
+
+    def _say(self, frame: f.Frame) -> None:
+        for line in (self.sending.line, self.receiving.line):
+            if line is not None and line.open:
+                line.say(frame)
 
     # Streams.
 
-    def forward_line(self) -> Line:
-        """For the stream that we dial."""
-        return Line(self._pull_forward)
-
-    def back_line(self) -> Line:
-        """For the stream that it has dialled."""
-        return Line(self._pull_back)
-
     def open_forward(self, line: Line, resumed: f.Resumed) -> None:
-        """Our stream is open."""
-        with self._lock:
-            instructions = self._outbox.resume(resumed)
-            self._forward = line
-            line.open = True
-            standing = list(self._standing.values())
-        self.down_since = None
-        line.say(f.Heartbeat(self._ours), *standing)
-        self._follow(instructions)
+        """The stream that we have dialled is open."""
+        self.heard, self._down = time.monotonic(), None
+        self.sending.open(line, resumed)
+        line.say(f.Heartbeat(self._ours), *self._standing.values())
 
     def open_back(self, line: Line) -> None:
-        """Its stream is open, and replaces the one before."""
-        with self._lock:
-            old, self._back = self._back, line
-            line.say(self._mailbox.resume(), f.Heartbeat(self._ours), *self._standing.values())
-            line.open = True
-        if old is not None and old is not line:
-            old.close()
-        line.wake()
+        """The stream that it has dialled is open."""
+        self.heard = time.monotonic()
+        self.receiving.open(line, f.Heartbeat(self._ours), *self._standing.values())
 
-    def drop(self, line: Line, cause: str = "") -> None:
-        """A stream is over."""
+    def drop(self, line: Line) -> bool:
+        """A stream is over; whether it was in use."""
         line.close()
-        with self._lock:
-            if line is self._forward:
-                self._forward = None
-                self._outbox.interrupted()
-            elif line is self._back:
-                self._back = None
-        if cause:
-            self.down(cause)
-        with self.finished:
-            self.finished.notify_all()
+        in_use = self.sending.close(line) or self.receiving.close(line)
+        self._notify()
+        return in_use
 
     def down(self, cause: str) -> None:
         """We cannot reach it at the moment."""
-        if self.down_since is None:
-            self.down_since = time.monotonic()
-        self.down_cause = cause
+        since = time.monotonic() if self._down is None else self._down[0]
+        self._down = (since, cause)
 
     def hang_up(self, *last: f.Frame) -> None:
-        """End both streams."""
-        for line in (self._forward, self._back):
-            if line is not None:
-                line.close(*(last if line is self._back else ()))
-
-    def _pull_forward(self) -> bytes | float | None:
-        with self._lock:
-            step = self._outbox.take()
-        if step is None:
-            return None
-        if isinstance(step, Outgoing):
-            return f.pack_chunk(step.transfer, step.offset, step.pieces)
-        return f.pack(step)
-
-    def _pull_back(self) -> bytes | float | None:
-        with self._lock:
-            wait = self._ack_due - time.monotonic() if self._ack_due else 0.0
-            if wait > 0 and not self._mailbox.owes:
-                return wait
-            self._ack_due = 0.0
-            frames = self._mailbox.take()
-        return f.pack(frames) if frames else None
+        """End both streams; `last` goes to its dialler, who waits for answers."""
+        forward, back = self.sending.line, self.receiving.line
+        if forward is not None:
+            forward.close()
+        if back is not None:
+            back.close(*last)
 
     # What it says.
 
@@ -255,209 +134,92 @@ class Peer:
         """A message on the stream that it has dialled, once open."""
         self.heard = time.monotonic()
         if isinstance(message, f.Chunk):
-            self._chunk(line, message)
+            self.receiving.chunk(line, message)
             return
         for frame in message:
-            if line is not self._back:
-                return
             match frame:
                 case f.Value() | f.Failed() | f.Offer():
-                    self._value(line, frame)
+                    self._locate(frame.stamp)
+                    self.receiving.value(line, frame)
                 case f.Hello() | f.Resume():
-                    self.refused(Refusal("malformed", "a handshake on an open stream"))
+                    self.refused(Refusal("out of order", "a handshake on an open stream"))
                 case _:
-                    self._either(line, frame)
-        self._due()
+                    self._hear(line, frame)
+        self.receiving.wake()
 
-    def hear_back(self, line: Line, message: list[f.Back]) -> None:
-        """A message on the stream that we have dialled, once open."""
+    def hear_back(self, line: Line, frame: f.Back) -> None:
+        """A frame on the stream that we have dialled, once open."""
         self.heard = time.monotonic()
-        for frame in message:
-            instructions: list[Instruction] = []
-            match frame:
-                case f.Ack():
-                    with self._lock:
-                        instructions = self._outbox.settle(frame.settled)
-                        for number, nbytes in frame.partial:
-                            instructions += self._outbox.acknowledge(number, nbytes)
-                        self._outbox.position(frame.position)
-                case f.Accept():
-                    with self._lock:
-                        self._outbox.accept(frame.transfer)
-                case f.Declined():
-                    with self._lock:
-                        instructions = self._outbox.settle((frame.transfer,), frame.cause)
-                case f.Hello() | f.Refused() | f.Resumed():
-                    self.refused(Refusal("malformed", "a handshake on an open stream"))
-                case _:
-                    self._either(line, frame)
-            self._follow(instructions)
-        line.wake()
+        match frame:
+            case f.Ack() | f.Accept() | f.Declined():
+                self.sending.hear(frame)
+            case f.Hello() | f.Refused() | f.Resumed():
+                self.refused(Refusal("out of order", "a handshake on an open stream"))
+            case _:
+                self._hear(line, frame)
 
-    def _either(self, line: Line, frame: f.Either) -> None:
+    def _locate(self, stamp: Stamp) -> None:
+        """The stamp of a value: heard before the value is judged, so that a divergence is found first."""
+        self.sending.position(stamp.operation)
+        self._events.on_activity(self.name, msgspec.structs.replace(self._theirs, stamp=stamp))
+
+    def _hear(self, line: Line, frame: f.Either) -> None:
         match frame:
             case f.Heartbeat():
-                with self._lock:
-                    self._theirs = frame.activity
-                    self._outbox.position(frame.activity.stamp.operation)
-                self._wake(self._forward)
+                self._theirs = frame.activity
+                self.sending.position(frame.activity.stamp.operation)
                 self._events.on_activity(self.name, frame.activity)
+            case f.History():
+                line.say(f.Noted("history"))
+                if not self._differs:
+                    self._differs = True
+                    self._events.on_history(self.name, frame.stamps)
             case f.Ending():
                 line.say(f.Noted("ending"))
                 if not self.ended:
                     self.ended = True
                     self._events.on_abort(self.name, frame.abort)
-            case f.History():
-                line.say(f.Noted("history"))
-                self._events.on_history(self.name, frame.stamps)
             case f.Bye():
                 line.say(f.Noted("bye"))
-                if not self.left:
-                    self.left = True
-                    self._events.on_left(self.name)
-                with self.finished:
-                    self.finished.notify_all()
+                self._bye(frame)
             case f.Noted():
-                with self._lock:
+                with self.changed:
                     self._standing.pop(frame.what, None)
-                with self.finished:
-                    self.finished.notify_all()
+        self._notify()
 
-    def _value(self, line: Line, frame: f.Value | f.Failed | f.Offer) -> None:
-        stamp = frame.stamp
-        activity = msgspec.structs.replace(self._theirs, stamp=stamp)
-        self._events.on_activity(self.name, activity)
-        try:
-            with self._lock:
-                if line is not self._back:
-                    return
-                self._outbox.position(stamp.operation)
-                deliver = (
-                    self._mailbox.offer(frame) if isinstance(frame, f.Offer) else self._mailbox.whole(frame)
-                )
-                arrival = self._arrivals.get(frame.key)
-        except Refusal as refusal:
-            self.refused(refusal)
+    def _bye(self, frame: f.Bye) -> None:
+        if self.left:
             return
-        if isinstance(frame, f.Value):
-            self.traffic.values["received"] += 1
-            self.traffic.nbytes["received"] += len(frame.payload)
-        elif isinstance(frame, f.Offer) and arrival is not None:
-            arrival.advance(0, frame.nbytes)
-        self._deliver(deliver)
-
-    def _chunk(self, line: Line, chunk: f.Chunk) -> None:
-        try:
-            with self._lock:
-                if line is not self._back:
-                    return
-                write = self._mailbox.chunk(chunk.transfer, chunk.offset, chunk.data)
-        except Refusal as refusal:
-            self.refused(refusal)
-            return
-        if write is not None:
-            self._store(line, write)
-
-    def _store(self, line: Line, write: Write) -> None:
-        failure: OSError | None = None
-        try:
-            write.buffer.write(write.offset, write.data)
-        except OSError as error:
-            failure = error
-        entry = write.entry
-        with self._lock:
-            if line is not self._back:
-                return  # the new stream brings these bytes again
-            if failure is not None:
-                deliver = self._mailbox.failed(write, failure)
-            else:
-                deliver = self._mailbox.written(write)
-            arrival = self._arrivals.get(entry.key)
-            due = self._mailbox.owes
-        if arrival is not None:
-            arrival.advance(entry.received, entry.nbytes)
-        self.traffic.nbytes["received"] += len(write.data)
-        if entry.received == entry.nbytes:
-            self.traffic.values["received"] += 1
-            self._due()
-        self._deliver(deliver)
-        if due:
-            self._wake(self._back)
-
-    def _due(self) -> None:
-        with self._lock:
-            if self._ack_due == 0.0:
-                self._ack_due = time.monotonic() + ACK_DELAY_S
-        self._wake(self._back)
-
-    def _deliver(self, deliver: Deliver | None) -> None:
-        if deliver is None:
-            return
-        with self._lock:
-            arrival = self._arrivals.pop(deliver.key, None)
-        if arrival is not None:
-            arrival.settle(self._content(deliver))
-
-    def _content(self, deliver: Deliver) -> Outcome:
-        if isinstance(deliver.content, OSError):
-            return ProtocolViolation(
-                f"value {deliver.key.index} of operation {deliver.key.operation} from {self.name} could not be "
-                f"received: {deliver.content.strerror or deliver.content}",
-                fix="give spill_dir a folder with room, or raise quota_bytes",
-            )
-        return deliver.content
-
-    def _follow(self, instructions: Iterable[Instruction]) -> None:
-        for instruction in instructions:
-            if isinstance(instruction, Advanced):
-                delivery = self._deliveries.get(instruction.key)
-                if delivery is not None:
-                    delivery.advance(instruction.nbytes)
-                continue
-            with self._lock:
-                delivery = self._deliveries.pop(instruction.key, None)
-            if delivery is None:
-                continue
-            self.traffic.values["sent"] += 1
-            self.traffic.nbytes["sent"] += delivery.progress()[1]
-            cause = instruction.cause
-            delivery.settle(None if cause is None else self._declined(cause))
-
-    def _declined(self, cause: str) -> ProtocolViolation:
-        error = ProtocolViolation(f"{self.name} did not take a value of ours: {cause}")
-        error.party = self.name
-        return error
+        if frame.transfers != self.receiving.settled:
+            text = f"it ends after {frame.transfers} values, of which {self.receiving.settled} came"
+            self.refused(Refusal("incomplete", text))
+        self.left = True
+        self._events.on_left(self.name)
 
     def refused(self, refusal: Refusal) -> None:
         """Count a message that is not taken; too many of them end the run with this party."""
         total = self.refusals.count(self.name, refusal.kind, refusal.text)
-        if refusal.fails is not None:
-            with self._lock:
-                arrival = self._arrivals.pop(refusal.fails, None)
-            if arrival is not None:
-                arrival.settle(self._violation(refusal.text))
         if total >= MAX_REFUSALS and self.lost_to is None:
-            self.lose(self._violation(f"it sent {total} messages that the protocol does not allow"))
-
-    def _violation(self, text: str) -> ProtocolViolation:
-        error = ProtocolViolation(f"{self.name}: {text}", fix=f"ask {self.name}; its log says more")
-        error.party = self.name
-        return error
+            error = ProtocolViolation(
+                f"{self.name} sent {total} messages that the protocol does not allow",
+                fix=f"our log says which; ask {self.name}",
+            )
+            error.party = self.name
+            self.lose(error)
 
     # Life and death.
 
     def check_alive(self, now: float) -> None:
-        """Give the party up if nothing was heard of it for too long."""
-        silent = now - self.heard
-        if self.lost_to is not None or silent <= self._link.peer_timeout_s:
-            return
-        line = self._forward
-        if line is not None and line.open and silent <= PATIENCE * self._link.peer_timeout_s:
+        """Give it up if nothing was heard of it for too long."""
+        silent, line = now - self.heard, self.sending.line
+        answers = line is not None and line.open
+        if silent <= self._timeout_s * (PATIENCE if answers else 1) or self.lost_to is not None:
             return
         last = f"last heard of {silent:.1f} s ago"
-        if self.down_since is not None:
-            last += f", {self.down_cause} for {now - self.down_since:.1f} s"
-        elif line is not None and line.open:
+        if self._down is not None:
+            since, cause = self._down
+            last += f", {cause} for {now - since:.1f} s"
+        elif answers:
             last += "; its machine answers, its program does not"
         self.lose(
             PartyUnreachable(
@@ -468,40 +230,37 @@ class Peer:
         )
 
     def lose(self, error: JuntoError) -> None:
-        """Give the party up: everything that depends on it fails with `error`."""
-        with self._lock:
+        """Give it up: everything that depends on it fails with `error`."""
+        with self.changed:
             if self.lost_to is not None:
                 return
             self.lost_to = error
-            arrivals, self._arrivals = list(self._arrivals.values()), {}
-            deliveries, self._deliveries = list(self._deliveries.values()), {}
-            quiet = (self.left and not deliveries) or self.ended
-        self.hang_up(f.Refused("given up", f"given up: {error.message}"[: f.DETAIL_CHARS], final=True))
-        if not quiet:
+        self.hang_up(f.Refused("given up", error.message[: f.DETAIL_CHARS], final=True))
+        if not (self.ended or (self.left and self.sending.unsettled == 0)):
             self._events.on_unreachable(self.name, error)
-        for arrival in arrivals:
-            arrival.settle(error)
-        for delivery in deliveries:
-            delivery.settle(error)
-        with self.finished:
-            self.finished.notify_all()
+        self.sending.give_up(error)
+        self.receiving.give_up(error)
+        self._notify()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.hang_up()
+        self.receiving.clear()
+        self._notify()
 
     def statistics(self) -> dict[str, Any]:
         """For a person."""
+        state = "left" if self.left else "lost" if self.lost_to else "open" if self.sending.line else "down"
         return {
             "address": str(self.address),
-            "state": "left" if self.left else "lost" if self.lost_to else "open" if self._forward else "down",
-            "sent": {"values": self.traffic.values["sent"], "bytes": self.traffic.nbytes["sent"]},
-            "received": {"values": self.traffic.values["received"], "bytes": self.traffic.nbytes["received"]},
-            "in_memory_bytes": self._mailbox.in_memory,
-            "early_values": self._mailbox.early,
+            "state": state,
+            "sent": {"values": self.sending.values, "bytes": self.sending.nbytes},
+            "received": {"values": self.receiving.values, "bytes": self.receiving.nbytes},
+            "in_memory_bytes": self.receiving.in_memory,
+            "early_values": self.receiving.early,
             "refused": self.refusals.by_cause(),
         }
 
-    def _open_buffer(self, nbytes: int, spill: bool) -> Buffer:
-        return SpillBuffer(nbytes, self._link.spill_dir) if spill else MemoryBuffer(nbytes)
-
-    @staticmethod
-    def _wake(line: Line | None) -> None:
-        if line is not None:
-            line.wake()
+    def _notify(self) -> None:
+        with self.changed:
+            self.changed.notify_all()

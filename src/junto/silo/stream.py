@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from junto.errors import HandshakeRefused, IdentityError, JuntoError, PartyUnreachable, ProtocolViolation
+from junto.errors import (
+    HandshakeRefused,
+    IdentityError,
+    JuntoError,
+    PartyAborted,
+    PartyUnreachable,
+    ProtocolViolation,
+)
 from junto.silo import frames as f
 from junto.silo.line import Line
 from junto.silo.mailbox import Refusal
@@ -25,7 +32,7 @@ class Dialled:
 
     def __init__(self, peer: Peer, meeting: Meeting, place: str) -> None:
         self.peer = peer
-        self.line = peer.back_line()
+        self.line = Line(peer.receiving.pull)
         self._meeting = meeting
         self._place = place
         self._greeted = False
@@ -38,8 +45,11 @@ class Dialled:
             self.peer.refused(Refusal("malformed", error.message))
             self.line.close(f.Refused("malformed", error.message, final=False))
             return
+        if self.line.closed:
+            return
         if self.line.open:
             self.peer.hear_forward(self.line, opened)
+            _check_ended(self.peer, self._meeting)
         elif isinstance(opened, f.Chunk) or len(opened) != 1:
             self._refuse("out of order", "values before the handshake is over")
         elif isinstance(opened[0], f.Hello) and not self._greeted:
@@ -65,13 +75,14 @@ class Dialled:
 
     def ended(self) -> None:
         """The stream is over."""
-        self._meeting.interrupted(self.peer.name, THEIRS)
-        self.peer.drop(self.line)
+        if self.peer.drop(self.line):
+            self._meeting.interrupted(self.peer.name, THEIRS)
 
     def _greet(self, hello: f.Hello) -> None:
         mine = self._meeting.mine
         if hello.party != self.peer.name:
-            self._refuse("identity", f"the certificate names {self.peer.name}, the message claims {hello.party}")
+            text = f"the certificate names {self.peer.name}, the message claims {hello.party!r}"
+            self._refuse("identity", text)
             return
         if self.peer.lost_to is not None:
             self._refuse("given up", f"{mine.party} has given {hello.party} up: {self.peer.lost_to.message}")
@@ -103,7 +114,7 @@ class Dialler:
 
     def __init__(self, peer: Peer, meeting: Meeting) -> None:
         self.peer = peer
-        self.line = peer.forward_line()
+        self.line = Line(peer.sending.pull)
         self.over: JuntoError | None = None
         self._meeting = meeting
         self._greeted = False
@@ -128,11 +139,14 @@ class Dialler:
 
     def _hear(self, frames: list[f.Back]) -> bool:
         for frame in frames:
+            if self.line.closed:
+                return False
             match frame:
                 case f.Refused():
                     return self._refused(frame)
                 case _ if self.line.open:
-                    self.peer.hear_back(self.line, [frame])
+                    self.peer.hear_back(self.line, frame)
+                    _check_ended(self.peer, self._meeting)
                 case f.Hello() if not self._greeted:
                     if not self._greet(frame):
                         return False
@@ -147,7 +161,7 @@ class Dialler:
     def _greet(self, hello: f.Hello) -> bool:
         if hello.party != self.peer.name:
             self.over = IdentityError(
-                f"who answers at {self.peer.address} says that it is {hello.party}, not {self.peer.name}",
+                f"who answers at {self.peer.address} says that it is {hello.party!r}, not {self.peer.name}",
                 fix="check cluster_config.parties and self_party at both parties",
             )
             return False
@@ -172,9 +186,17 @@ class Dialler:
         self.peer.down(f"it refuses us: {frame.cause}")
         self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
         if frame.final:
-            kind = IdentityError if frame.kind == "identity" else HandshakeRefused
-            fix = "start the run again at every party" if frame.kind != "identity" else "check self_party and cert"
-            self.over = kind(text, fix=fix)
-            if frame.kind == "given up":
-                self.over = PartyUnreachable(text, party=self.peer.name, fix=fix)
+            again = "start the run again at every party"
+            if frame.kind == "identity":
+                self.over = IdentityError(text, fix="check self_party and tls_config.cert")
+            elif frame.kind == "given up":
+                self.over = PartyUnreachable(text, party=self.peer.name, fix=again)
+            else:
+                self.over = HandshakeRefused(text, fix=again)
         return False
+
+
+def _check_ended(peer: Peer, meeting: Meeting) -> None:
+    """A party that has met us may end the run before we have met everybody."""
+    if peer.ended and not meeting.over:
+        meeting.fail(PartyAborted(f"{peer.name} ended the run before its begin", party=peer.name))

@@ -22,9 +22,8 @@ from junto.silo.frames import MESSAGE_BYTES
 from junto.silo.identity import party_of_certificate
 
 
-
 def _import_grpc() -> Any:
-    """gRPC prints to stderr when a peer hangs up, unless it is told so before its import; a user's word counts."""
+    """Import it so that it does not print when a peer hangs up; what the user has set counts."""
     name = "GRPC_VERBOSITY"
     if name in os.environ:
         import grpc
@@ -71,7 +70,7 @@ class _DaemonThreads(futures.Executor):
         def run() -> None:
             try:
                 future.set_result(fn(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - it is the future's
+            except BaseException as error:
                 future.set_exception(error)
 
         threading.Thread(target=run, name="junto-serve", daemon=True).start()
@@ -139,7 +138,7 @@ class Server:
         try:
             version = _first(facts, "ssl_tls_version")
             if version != b"TLSv1.3":
-                raise IdentityError(f"it speaks {version.decode('ascii', 'replace') or 'no'} TLS, not TLSv1.3")
+                raise IdentityError(f"it speaks {version.decode('ascii', 'replace')!r}, not TLSv1.3")
             pem = _first(facts, "x509_pem_cert").decode("ascii", "replace")
             return Caller(place, party_of_certificate(ssl.PEM_cert_to_DER_cert(pem), self._parties))
         except IdentityError as error:
@@ -185,7 +184,7 @@ def _quiet(requests: Iterator[bytes]) -> Iterator[bytes]:
     """The messages of a call; that it breaks is its end."""
     try:
         yield from requests
-    except Exception:  # noqa: BLE001 - gRPC raises a bare Exception when the call is over
+    except Exception:  # gRPC raises a bare one when the call is over
         return
 
 
@@ -201,7 +200,8 @@ def _common_options(link: LinkSettings) -> list[Option]:
         ("grpc.max_send_message_length", MESSAGE_BYTES),
         ("grpc.keepalive_time_ms", quarter_ms),
         ("grpc.keepalive_timeout_ms", 2 * quarter_ms),
-        ("grpc.http2.ping_timeout_ms", 2 * quarter_ms),  # without it a frozen process keeps its streams for a minute
+        # Its default is a minute, and it, not the one before, decides when a frozen process is noticed.
+        ("grpc.http2.ping_timeout_ms", 2 * quarter_ms),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", quarter_ms),

@@ -89,8 +89,9 @@ def test_what_the_script_gets_is_a_copy(alice):
 
 def test_what_another_party_gets_is_a_copy(alice, bob):
     def spoil(array):
-        array[:] = 7
-        return array
+        mine = array.copy()
+        mine[:] = 7
+        return mine
 
     handle = alice(lambda: np.zeros(3))()
     assert sf.reveal(bob(spoil)(handle.to(bob))).tolist() == [7, 7, 7]

@@ -1,0 +1,244 @@
+"""Values of one party on their way to us: the mailbox, its arrivals, and the stream that the party dials."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from junto.config.model import LinkSettings
+from junto.errors import JuntoError, ProtocolViolation
+from junto.silo import frames as f
+from junto.silo.api import Arrival, Key
+from junto.silo.buffers import Buffer, MemoryBuffer, SpillBuffer
+from junto.silo.line import Line
+from junto.silo.mailbox import Deliver, Mailbox, Refusal, Write
+from junto.silo.settled import Awaited, Outcome
+
+ACK_DELAY_S = 0.002
+"""Acknowledgements of small values wait for each other so long."""
+
+
+class Receiving:
+    """See the module. Thread-safe; callbacks run without a lock held.
+
+    Args:
+        party: from whom.
+        link: quota, limits and where to spill.
+        refuse: hears of each message that is not taken.
+
+    Attributes:
+        line: our half of the stream in use.
+        values, nbytes: received so far.
+    """
+
+    def __init__(self, party: str, link: LinkSettings, refuse: Callable[[Refusal], None]) -> None:
+        self.line: Line | None = None
+        self.values = 0
+        self.nbytes = 0
+        self._party = party
+        self._link = link
+        self._refuse = refuse
+        self._lock = threading.Lock()
+        self._mailbox = Mailbox(self._open_buffer, link.quota_bytes, link.max_value_bytes)
+        self._arrivals: dict[Key, Awaited] = {}
+        self._ack_due = 0.0
+        self._given_up: JuntoError | None = None
+
+    @property
+    def settled(self) -> int:
+        """How many transfers were taken or declined."""
+        return self._mailbox.settled
+
+    @property
+    def early(self) -> int:
+        """How many values are known before their time."""
+        return self._mailbox.early
+
+    @property
+    def in_memory(self) -> int:
+        """Bytes in memory that the program has not got."""
+        return self._mailbox.in_memory
+
+    # The program.
+
+    def expect(self, key: Key) -> Arrival:
+        """See `Gateway.expect`."""
+        arrival = Awaited()
+        with self._lock:
+            deliver = self._mailbox.expect(key)
+            error = self._given_up
+            if deliver is None and error is None:
+                self._arrivals[key] = arrival
+            owes = self._mailbox.owes
+        if deliver is not None:
+            arrival.settle(self._outcome(deliver))
+        elif error is not None:
+            arrival.settle(error)
+        self._wake(owes)
+        return arrival
+
+    def advance(self, operation: int) -> None:
+        """Our program has come as far as `operation`."""
+        with self._lock:
+            refusals = self._mailbox.advance(operation)
+            owes = self._mailbox.owes
+        for refusal in refusals:
+            self._refuse(refusal)
+        self._wake(owes)
+
+    def tick(self) -> None:
+        """A heartbeat has passed."""
+        with self._lock:
+            owes = self._mailbox.tick()
+        self._wake(owes)
+
+    # The stream.
+
+    def open(self, line: Line, *more: f.Frame) -> None:
+        """The stream is open, and replaces the one before; it hears what we have, and `more`."""
+        with self._lock:
+            old, self.line = self.line, line
+            line.say(self._mailbox.resume(), *more)
+            line.open = True
+        if old is not None:
+            old.close()
+        line.wake()
+
+    def close(self, line: Line) -> bool:
+        """A stream is over; whether it was the one in use."""
+        with self._lock:
+            if line is not self.line:
+                return False
+            self.line = None
+        return True
+
+    def pull(self, line: Line) -> bytes | float | None:
+        """The next message for this line; see `Line`."""
+        with self._lock:
+            if line is not self.line:
+                return None
+            wait = self._ack_due - time.monotonic() if self._ack_due else 0.0
+            if wait > 0 and not self._mailbox.owes:
+                return wait
+            self._ack_due = 0.0
+            frames = self._mailbox.take()
+        return f.pack(frames) if frames else None
+
+    def value(self, line: Line, frame: f.Value | f.Failed | f.Offer) -> None:
+        """A small value, a failure or an offer."""
+        try:
+            with self._lock:
+                if line is not self.line:
+                    return
+                if self._ack_due == 0.0:
+                    self._ack_due = time.monotonic() + ACK_DELAY_S
+                if isinstance(frame, f.Offer):
+                    deliver = self._mailbox.offer(frame)
+                else:
+                    deliver = self._mailbox.whole(frame)
+                arrival = self._arrivals.get(frame.key)
+        except Refusal as refusal:
+            self._refused(refusal)
+            return
+        if isinstance(frame, f.Value):
+            self.values += 1
+            self.nbytes += len(frame.payload)
+        elif isinstance(frame, f.Offer) and arrival is not None:
+            arrival.advance(0, frame.nbytes)
+        self._deliver(deliver)
+
+    def chunk(self, line: Line, chunk: f.Chunk) -> None:
+        """A part of a large value. It is stored without the lock: the program goes on meanwhile."""
+        try:
+            with self._lock:
+                if line is not self.line:
+                    return
+                write = self._mailbox.chunk(chunk.transfer, chunk.offset, chunk.data)
+        except Refusal as refusal:
+            self._refused(refusal)
+            return
+        if write is None:
+            return
+        failure: OSError | None = None
+        try:
+            write.buffer.write(write.offset, write.data)
+        except OSError as error:
+            failure = error
+        self._written(line, write, failure)
+
+    def _written(self, line: Line, write: Write, failure: OSError | None) -> None:
+        entry = write.entry
+        with self._lock:
+            if line is not self.line:
+                return  # the new stream brings these bytes again
+            if failure is None:
+                deliver = self._mailbox.written(write)
+            else:
+                deliver = self._mailbox.failed(write, failure)
+            arrival = self._arrivals.get(entry.key)
+            owes = self._mailbox.owes
+        self.nbytes += len(write.data)
+        self.values += entry.received == entry.nbytes
+        if arrival is not None:
+            arrival.advance(entry.received, entry.nbytes)
+        self._wake(owes)
+        self._deliver(deliver)
+
+    # The end.
+
+    def give_up(self, error: JuntoError) -> None:
+        """Nothing more will come: everything that is expected fails with `error`."""
+        with self._lock:
+            self._given_up = error
+            self._mailbox.clear()
+            arrivals, self._arrivals = list(self._arrivals.values()), {}
+        for arrival in arrivals:
+            arrival.settle(error)
+
+    def clear(self) -> None:
+        """Let go of what is here in part."""
+        with self._lock:
+            self._mailbox.clear()
+
+    def _deliver(self, deliver: Deliver | None) -> None:
+        if deliver is None:
+            return
+        with self._lock:
+            arrival = self._arrivals.pop(deliver.key, None)
+        if arrival is not None:
+            arrival.settle(self._outcome(deliver))
+
+    def _outcome(self, deliver: Deliver) -> Outcome:
+        if not isinstance(deliver.content, OSError):
+            return deliver.content
+        key, why = deliver.key, deliver.content.strerror or deliver.content
+        return self._violation(
+            f"value {key.index} of operation {key.operation} could not be received: {why}",
+            "give spill_dir a folder with room, or raise quota_bytes",
+        )
+
+    def _refused(self, refusal: Refusal) -> None:
+        if refusal.fails is not None:
+            with self._lock:
+                arrival = self._arrivals.pop(refusal.fails, None)
+            if arrival is not None:
+                arrival.settle(self._violation(refusal.text, f"ask {self._party}; its log says more"))
+        self._refuse(refusal)
+
+    def _violation(self, text: str, fix: str) -> ProtocolViolation:
+        error = ProtocolViolation(f"{self._party}: {text}", fix=fix)
+        error.party = self._party
+        return error
+
+    def _open_buffer(self, nbytes: int, spill: bool) -> Buffer:
+        return SpillBuffer(nbytes, self._link.spill_dir) if spill else MemoryBuffer(nbytes)
+
+    def wake(self) -> None:
+        """Acknowledgements may be due."""
+        self._wake(True)
+
+    def _wake(self, owes: bool) -> None:
+        line = self.line
+        if owes and line is not None:
+            line.wake()

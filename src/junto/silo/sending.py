@@ -1,0 +1,171 @@
+"""Our values on their way to one party: the outbox, its deliveries, and the stream that we dial."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+
+from junto.errors import DeadlineExceeded, JuntoError, ProtocolViolation
+from junto.silo import frames as f
+from junto.silo.api import Delivery, Failure, Key, Stamp
+from junto.silo.line import Line
+from junto.silo.outbox import Advanced, Instruction, Outbox, Outgoing
+from junto.silo.settled import Dispatched
+from junto.wire.payload import Payload
+
+
+class Sending:
+    """See the module. Thread-safe; callbacks run without a lock held.
+
+    Args:
+        party: to whom.
+
+    Attributes:
+        line: our half of the stream in use.
+        undelivered: the first error of a delivery.
+        values, nbytes: delivered so far.
+    """
+
+    def __init__(self, party: str) -> None:
+        self.line: Line | None = None
+        self.undelivered: Exception | None = None
+        self.values = 0
+        self.nbytes = 0
+        self._party = party
+        self._lock = threading.Lock()
+        self._outbox = Outbox()
+        self._deliveries: dict[Key, Dispatched] = {}
+        self._given_up: JuntoError | None = None
+
+    @property
+    def begun(self) -> int:
+        """How many transfers were begun."""
+        return self._outbox.numbers
+
+    @property
+    def unsettled(self) -> int:
+        """How many values are on their way."""
+        return self._outbox.unsettled
+
+    # The program.
+
+    def push(self, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
+        """See `Gateway.push`."""
+        if isinstance(value, Failure):
+            value = f.clip_failure(value)
+        delivery = Dispatched(value.nbytes if isinstance(value, Payload) else 0)
+        with self._lock:
+            error = self._given_up
+            if error is None:
+                self._deliveries[key] = delivery
+                self._outbox.push(key, f.clip_stamp(stamp), value)
+        if error is not None:
+            delivery.settle(error)
+        self._wake()
+        return delivery
+
+    def flush(self, ends: float | None) -> None:
+        """Wait until nothing is on its way. Raises the first delivery's error, DeadlineExceeded."""
+        with self._lock:
+            waiting = list(self._deliveries.values())
+        for delivery in waiting:
+            done = threading.Event()
+            delivery.add_done_callback(lambda _, done=done: done.set())  # type: ignore[misc]
+            if not done.wait(None if ends is None else max(ends - time.monotonic(), 0)):
+                raise DeadlineExceeded(f"{self._party} has not taken everything that was sent to it")
+        if self.undelivered is not None:
+            raise self.undelivered
+
+    # The stream.
+
+    def open(self, line: Line, resumed: f.Resumed) -> None:
+        """The stream is open; the receiver has said what it has."""
+        with self._lock:
+            instructions = self._outbox.resume(resumed)
+            self.line = line
+            line.open = True
+        line.wake()
+        self._follow(instructions)
+
+    def close(self, line: Line) -> bool:
+        """A stream is over; whether it was the one in use."""
+        with self._lock:
+            if line is not self.line:
+                return False
+            self.line = None
+            self._outbox.interrupted()
+        return True
+
+    def pull(self, line: Line) -> bytes | None:
+        """The next message for this line; see `Line`."""
+        with self._lock:
+            step = self._outbox.take() if line is self.line else None
+        if step is None:
+            return None
+        if isinstance(step, Outgoing):
+            return f.pack_chunk(step.transfer, step.offset, step.pieces)
+        return f.pack(step)
+
+    def position(self, operation: int) -> None:
+        """The receiver's program has come as far as `operation`."""
+        with self._lock:
+            self._outbox.position(operation)
+        self._wake()
+
+    def hear(self, frame: f.Ack | f.Accept | f.Declined) -> None:
+        """An answer of the receiver."""
+        instructions: list[Instruction] = []
+        with self._lock:
+            match frame:
+                case f.Ack():
+                    instructions = self._outbox.settle(frame.settled)
+                    for number, nbytes in frame.partial:
+                        instructions += self._outbox.acknowledge(number, nbytes)
+                    self._outbox.position(frame.position)
+                case f.Accept():
+                    self._outbox.accept(frame.transfer)
+                case f.Declined():
+                    instructions = self._outbox.settle((frame.transfer,), frame.cause)
+        self._wake()
+        self._follow(instructions)
+
+    def give_up(self, error: JuntoError) -> bool:
+        """Nothing more will be delivered; whether something was on its way."""
+        with self._lock:
+            self._given_up = error
+            deliveries, self._deliveries = list(self._deliveries.values()), {}
+            if deliveries:
+                self.undelivered = self.undelivered or error
+        for delivery in deliveries:
+            delivery.settle(error)
+        return bool(deliveries)
+
+    def _follow(self, instructions: Iterable[Instruction]) -> None:
+        for instruction in instructions:
+            with self._lock:
+                if isinstance(instruction, Advanced):
+                    underway = self._deliveries.get(instruction.key)
+                else:
+                    underway = self._deliveries.pop(instruction.key, None)
+            if underway is None:
+                continue
+            if isinstance(instruction, Advanced):
+                underway.advance(instruction.nbytes)
+            elif instruction.cause is None:
+                self.values += 1
+                self.nbytes += underway.progress()[1]
+                underway.settle(None)
+            else:
+                underway.settle(self._declined(instruction.cause))
+
+    def _declined(self, cause: str) -> ProtocolViolation:
+        error = ProtocolViolation(f"{self._party} did not take a value of ours: {cause}")
+        error.party = self._party
+        self.undelivered = self.undelivered or error
+        return error
+
+    def _wake(self) -> None:
+        line = self.line
+        if line is not None:
+            line.wake()

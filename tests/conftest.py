@@ -1,0 +1,37 @@
+"""Fixtures of all tests. Those for Ray start real clusters once a run, and end them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ray_environment() -> Iterator[None]:
+    """This process, and those it starts, talk to the clusters below: without tokens."""
+    from ray_clusters import driver_environment
+
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in driver_environment().items():
+            patch.setenv(key, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(ray_environment: None) -> Iterator[str]:
+    """The address of one cluster that stands for alice, bob and carol (simulation)."""
+    from ray_clusters import ray_clusters
+
+    labels = {"alice": 1, "bob": 1, "carol": 1}
+    with ray_clusters(["all"], {"all": labels}) as addresses:
+        yield addresses["all"]
+
+
+@pytest.fixture(scope="session")
+def ray_silos(ray_environment: None) -> Iterator[dict[str, str]]:
+    """The addresses of three clusters, one a party (production)."""
+    from ray_clusters import ray_clusters
+
+    with ray_clusters(["alice", "bob", "carol"]) as addresses:
+        yield addresses

@@ -1,0 +1,46 @@
+import pytest
+
+from gateways import payload, stamp
+from junto.silo import mailbox, outbox
+from junto.silo.api import Key
+from junto.silo.mailbox import Mailbox
+from junto.silo.story import InvalidTransition, Story
+
+
+def test_an_invalid_step_tells_the_story():
+    story = Story(outbox.TRANSITIONS, outbox.State.HELD)
+    story.tell(outbox.Event.RELEASE)
+    story.tell(outbox.Event.OFFER)
+    with pytest.raises(InvalidTransition, match="'release' in state 'offered' after: release, offer"):
+        story.tell(outbox.Event.RELEASE)
+    assert story.state is outbox.State.OFFERED
+
+
+@pytest.mark.parametrize("machine", [outbox, mailbox], ids=["outbox", "mailbox"])
+def test_every_state_is_reached_and_every_event_is_used(machine):
+    begin = next(iter(machine.State))
+    reached, last = {begin}, None
+    while reached != last:
+        last = set(reached)
+        reached |= {after for (before, _), after in machine.TRANSITIONS.items() if before in reached}
+    assert reached == set(machine.State)
+    assert {event for _, event in machine.TRANSITIONS} == set(machine.Event)
+    assert not [before for before, _ in machine.TRANSITIONS if before is machine.State.OVER]
+
+
+def test_expecting_twice_is_our_own_mistake():
+    box = Mailbox(lambda nbytes, spill: None, 100, None)
+    box.expect(Key(1, 0))
+    with pytest.raises(InvalidTransition):
+        box.expect(Key(1, 0))
+
+
+def test_what_waits_goes_in_the_order_of_operations():
+    box = outbox.Outbox()
+    for operation in (5000, 3000, 4000, 1):
+        box.push(Key(operation, 0), stamp(operation), payload(b"x"))
+    sent = []
+    for position in (0, 2000, 3000, 5000):
+        box.position(position)
+        sent += [frame.key.operation for frame in box.take() or []]
+    assert sent == [1, 3000, 4000, 5000]
