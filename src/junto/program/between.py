@@ -35,7 +35,7 @@ class BetweenSilos(Exchange):
         self._executor = executor
         self._office = office
         self._lock = threading.Lock()
-        self._arriving: set[Arrival] = set()
+        self._arriving: dict[Arrival, Passage] = {}
         self._couriers = ThreadPoolExecutor(COURIERS, thread_name_prefix="junto-courier")
 
     def transfer(self, passage: Passage, ref: Ref | None) -> Ref | None:
@@ -49,6 +49,10 @@ class BetweenSilos(Exchange):
         promise = self._executor.promise()
         ref.add_done_callback(partial(self._when_ready, partial(self._copy_to, promise, passage)))
         return promise
+
+    def awaited(self) -> Passage | None:
+        with self._lock:
+            return next(iter(self._arriving.values()), None)
 
     def progress(self) -> tuple[int, int]:
         with self._lock:
@@ -115,13 +119,13 @@ class BetweenSilos(Exchange):
         promise = self._executor.promise()
         arrival = self._gateway.expect(passage.source, Key(passage.stamp.operation, passage.index))
         with self._lock:
-            self._arriving.add(arrival)
+            self._arriving[arrival] = passage
         arrival.add_done_callback(partial(self._arrived, passage, promise))
         return promise
 
     def _arrived(self, passage: Passage, promise: Promise, arrival: Arrival) -> None:
         with self._lock:
-            self._arriving.discard(arrival)
+            self._arriving.pop(arrival, None)
         outcome = arrival.outcome()
         if isinstance(outcome, memoryview) and len(outcome) > SMALL_BYTES:
             self._couriers.submit(self._unpack, passage, promise, outcome)

@@ -88,6 +88,10 @@ class Exchange(ABC):
         """The value as the target of a reveal sees it, at its own owner: through the codec, too."""
 
     @abstractmethod
+    def awaited(self) -> Passage | None:
+        """The oldest value that is expected from another party and not here."""
+
+    @abstractmethod
     def progress(self) -> tuple[int, int]:
         """Bytes here and bytes announced of all values under way to us."""
 

@@ -69,7 +69,7 @@ class Program:
             Patience(settings.link.wait_timeout_s, settings.link.status_after_s),
             parts.reporter,
             self._announce,
-            parts.peers.describe,
+            self._describe,
         )
 
     # Where things are.
@@ -267,10 +267,25 @@ class Program:
         fresh.__cause__ = error.__cause__
         return fresh
 
+    def _describe(self, party: str) -> str:
+        """For a status line: what is known of `party`; of ourselves, whom our own work waits for."""
+        if party != self.settings.self_party:
+            return self._parts.peers.describe(party)
+        passage = self._parts.exchange.awaited()
+        if passage is None:
+            return ""
+        what = f"operation {passage.stamp.operation} {passage.stamp.text} at {passage.stamp.site}"
+        return f"{party} awaits {what}; {self._parts.peers.describe(passage.source)}"
+
     def _announce(self, stamp: Stamp, waiting_for: tuple[str, ...]) -> None:
         gateway = self._parts.gateway
         if gateway is None:
             return
+        passage = self._parts.exchange.awaited()
+        if passage is not None:
+            waiting_for = tuple(
+                passage.source if party == self.settings.self_party else party for party in waiting_for
+            )
         running = self._parts.office.outstanding.oldest()
         busy = f"operation {running.operation} {running.text} at {running.site}" if running else ""
         activity = Activity(stamp, waiting_for, stamp.operation if waiting_for else 0, busy)

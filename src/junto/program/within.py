@@ -50,6 +50,9 @@ class WithinProcess(Exchange):
         data, _ = self._pack(passage, ref)
         return self._unpack(passage, data)
 
+    def awaited(self) -> Passage | None:
+        return None
+
     def progress(self) -> tuple[int, int]:
         return (0, 0)
 
