@@ -536,14 +536,14 @@ def test_the_object_store_is_freed_with_the_references(connected):
 
     executor = connected()
     free = lambda: ray.available_resources().get("object_store_memory", 0)  # noqa: E731
-    eventually(lambda: free() >= ray.cluster_resources()["object_store_memory"] * 0.95)
     before = free()
-    (ref,) = executor.submit(call(np.zeros, 8 << 20))
+    (ref,) = executor.submit(call(np.zeros, 16 << 20))
     (after,) = executor.submit(call(len, ref))
-    assert value(after) == 8 << 20
-    eventually(lambda: free() < before - (60 << 20))
+    assert value(after) == 16 << 20
+    # 128 MB; the margins are for what the workers of earlier tests still let go of meanwhile
+    eventually(lambda: free() < before - (90 << 20))
     del ref
-    eventually(lambda: free() > before - (4 << 20))
+    eventually(lambda: free() > before - (30 << 20))
     executor.shutdown(cancel=False)
 
 
@@ -589,6 +589,29 @@ def test_cancel_does_not_wait_and_leaves_nothing_undone(parallel, tmp_path):
     with pytest.raises(SessionError):
         parallel.submit(call(add, 1, 1))
     parallel.shutdown(cancel=True)
+
+
+def test_what_a_cancelled_call_returns_later_is_dropped():
+    executor = EmbeddedExecutor(1)
+    started, go_on, ended = (threading.Event() for _ in range(3))
+
+    class Result:
+        def __del__(self):
+            ended.set()
+
+    def late():
+        started.set()
+        go_on.wait(LONG_S)
+        return Result()
+
+    (ref,) = executor.submit(call(late))
+    (worker,) = [thread for thread in threading.enumerate() if thread.name == "junto-worker"][-1:]
+    assert started.wait(LONG_S)
+    executor.shutdown(cancel=True)
+    go_on.set()
+    worker.join(LONG_S)  # an exception in it would fail this test
+    assert ended.wait(LONG_S)
+    assert isinstance(error(ref), SessionError)
 
 
 def test_cancelling_a_chain_does_not_recurse(parallel):
@@ -648,9 +671,9 @@ def test_an_actor_whose_process_dies_fails_its_calls(connected):
 
     executor = connected()
     actor = executor.create_actor(call(Mortal))
-    refs = [executor.call_actor(actor, call(name))[0] for name in ("live", "die", "live")]
-    assert value(refs[0]) == 1
-    for ref in refs[1:]:
+    assert value(executor.call_actor(actor, call("live"))[0]) == 1
+    for name in ("die", "live"):
+        (ref,) = executor.call_actor(actor, call(name))
         assert "the process of its object has ended" in str(error(ref).__cause__)
     executor.shutdown(cancel=True)
 

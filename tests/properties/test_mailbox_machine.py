@@ -128,7 +128,10 @@ class MailboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.chunked)
     @rule(data=st.data(), size=st.integers(1, 50))
     def send_chunk(self, data: st.DataObject, size: int) -> None:
-        self.chunk(data.draw(st.sampled_from(sorted(self.chunked))), size)
+        number = data.draw(st.sampled_from(sorted(self.chunked)))
+        key = next(key for key, each in self.number.items() if each == number)
+        all_but_one = len(self.content[key]) - self.chunked[number] - 1
+        self.chunk(number, data.draw(st.sampled_from([size, max(all_but_one, 1)])))
 
     def chunk(self, number: int, size: int) -> None:
         content = next(self.content[key] for key, each in self.number.items() if each == number)

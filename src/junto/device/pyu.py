@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from junto.device.current import current
@@ -10,7 +11,7 @@ from junto.device.handle import Device, DeviceObject, Disclosure, passage
 from junto.device.moves import move
 from junto.device.returns import number_of_returns
 from junto.errors import DeviceError
-from junto.execute.base import Call, Ref, Resources
+from junto.execute.base import Call, Promise, Ref, Resources
 from junto.execute.isolation import owned
 from junto.program.exchange import Passage
 from junto.program.operation import Description, structure
@@ -136,7 +137,7 @@ class PYUObject(DeviceObject):
         """Show the value to `receivers`; the others learn only that it is there, or failed."""
         program = self._session.program
         owner = self._device.party
-        nothing = self._nothing(stamp) if len(receivers) < len(program.parties) else None
+        nothing = self._nothing() if len(receivers) < len(program.parties) else None
         shown: Ref | None = None
         awaited: list[Awaited] = []
         for number, party in enumerate(program.parties):
@@ -164,13 +165,13 @@ class PYUObject(DeviceObject):
             return program.transfer(way, ref)
         return program.copy(way, ref) if ref is not None else None
 
-    def _nothing(self, stamp: Stamp) -> Ref | None:
+    def _nothing(self) -> Ref | None:
+        """None, once the value is there, or its error: what a party learns that may not see it."""
         if self._ref is None:
             return None
-        program, party = self._session.program, self._device.party
-        explain = program.explainer(stamp, party)
-        (ref,) = program.submit(stamp, party, Call(_none, (self._ref,), {}, None, "wait", explain))
-        return ref
+        promise = self._session.program.promise(self._device.party)
+        self._ref.add_done_callback(partial(_follow, promise))
+        return promise
 
     def __repr__(self) -> str:
         state = ""
@@ -195,8 +196,12 @@ class PYUObject(DeviceObject):
         )
 
 
-def _none(value: Any) -> None:
-    del value
+def _follow(promise: Promise, ref: Ref) -> None:
+    error = ref.error()
+    if error is None:
+        promise.set_value(None)
+    else:
+        promise.set_error(error)
 
 
 def made_at(

@@ -146,9 +146,7 @@ class Gateway(ABC):
         """
 
     @abstractmethod
-    def push(
-        self, party: str, key: Key, stamp: Stamp, value: Payload | Failure
-    ) -> Delivery:
+    def push(self, party: str, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
         """Send a value (or the failure in its place) to `party`. Returns at once; never blocks."""
 
     @abstractmethod
@@ -185,5 +183,14 @@ class Gateway(ABC):
 
 
 __all__ = [
-    "Abort", "Activity", "Arrival", "Delivery", "Events", "Failure", "Gateway", "Key", "Stamp", "Summary",
+    "Abort",
+    "Activity",
+    "Arrival",
+    "Delivery",
+    "Events",
+    "Failure",
+    "Gateway",
+    "Key",
+    "Stamp",
+    "Summary",
 ]

@@ -16,6 +16,7 @@ from junto.errors import CertificateError, DeadlineExceeded, JuntoError, PartyAb
 from junto.silo import frames as f
 from junto.silo import handshake, transport
 from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Failure, Gateway, Key, Stamp
+from junto.silo.doctor_service import DoctorService
 from junto.silo.meeting import OURS, Meeting
 from junto.silo.peer import Peer
 from junto.silo.probe import ProbeReport, probe
@@ -29,6 +30,7 @@ PENDING = 4
 """Streams of one party whose handshake is not over; the oldest goes when another one comes."""
 
 NOTED_S = 1.0
+"""How long `leave` waits for the others to note our Bye, once theirs is here: a courtesy, not a condition."""
 
 
 class GrpcGateway(Gateway):
@@ -58,9 +60,9 @@ class GrpcGateway(Gateway):
     # Gateway.
 
     def start(self) -> None:
-        self._warn_plaintext()
         tls, parties = self._settings.tls, self._settings.cluster
-        self._server = transport.Server(self._me.listen, tls, parties, self._link, self._accept)
+        doctor = DoctorService(self._settings, "session").handlers()
+        self._server = transport.Server(self._me.listen, tls, parties, self._link, self._accept, doctor)
         self._server.start()
         for party in self._peers:
             self._spawn(partial(self._keep_dialled, party), f"junto-dial-{party}")
@@ -275,14 +277,6 @@ class GrpcGateway(Gateway):
         with peer.changed:
             timeout = None if ends is None else max(ends - time.monotonic(), 0)
             return peer.changed.wait_for(condition, timeout)
-
-    def _warn_plaintext(self) -> None:
-        addresses = [each.address for each in self._settings.cluster.values()] + [self._me.listen]
-        if self._settings.tls is None and not all(address.is_loopback for address in addresses):
-            log.warning(
-                "no tls_config: all travels in plaintext, and whoever reaches %s can claim to be any party",
-                self._me.listen,
-            )
 
     def _spawn(self, job: Callable[[], None], name: str) -> None:
         threading.Thread(target=job, name=name, daemon=True).start()

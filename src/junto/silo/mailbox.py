@@ -31,6 +31,7 @@ AT_HAND = 65_536
 """Values of our present operation that may arrive before the program has said that it expects them."""
 
 ACK_BYTES = 4 << 20
+AT_ONCE = 2_000
 SPARSE = 1 << 20
 
 UNEXPECTED = "unexpected"
@@ -350,10 +351,10 @@ class Mailbox:
 
     def take(self) -> list[Frame]:
         """Acknowledgements and answers that are due, each once."""
-        frames, self._answers = self._answers, []
+        frames, self._answers = self._answers[:AT_ONCE], self._answers[AT_ONCE:]
         self._urgent = False
-        settled = tuple(self._settled[:10_000])
-        del self._settled[:10_000]
+        settled = tuple(self._settled[:AT_ONCE])
+        del self._settled[:AT_ONCE]
         partial = []
         for number, entry in self._arriving.items():
             if entry.received - entry.acked >= ACK_BYTES:

@@ -107,6 +107,15 @@ class Transfer:
         """Size of the value; a failure has none."""
         return self.content.nbytes if isinstance(self.content, Payload) else 0
 
+    @property
+    def frame_bytes(self) -> int:
+        """At most so many bytes does its control frame take (four a character)."""
+        size = 100 + 4 * (len(self.stamp.text) + len(self.stamp.site))
+        if isinstance(self.content, Failure):
+            fields = (self.content.text, self.content.site, self.content.error_type, self.content.detail)
+            return size + 2_000 + 4 * sum(map(len, fields))
+        return size + (self.nbytes if self.nbytes <= INLINE_BYTES else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -262,12 +271,12 @@ class Outbox:
     def _take_frames(self) -> list[Frame]:
         frames: list[Frame] = []
         size = 0
-        while self._ready and size < BATCH_BYTES and len(frames) < 1000:
+        while self._ready and size < BATCH_BYTES:
             transfer = self._ready.popleft()
             if transfer.story.state is not State.READY:
                 continue  # settled meanwhile
             frames.append(self._frame(transfer))
-            size += 200 + (transfer.nbytes if transfer.nbytes <= INLINE_BYTES else 0)
+            size += transfer.frame_bytes
         return frames
 
     def _frame(self, transfer: Transfer) -> Frame:

@@ -80,6 +80,8 @@ class _DaemonThreads(futures.Executor):
 class Server:
     """Listens. `accept` gets each stream: who calls, and its messages; it returns ours.
 
+    `also`: further gRPC handlers that answer at the same port.
+
     Raises ListenError if the address cannot be bound.
     """
 
@@ -90,6 +92,7 @@ class Server:
         parties: Mapping[str, PartySettings],
         link: LinkSettings,
         accept: Accept,
+        also: tuple[Any, ...] = (),
     ) -> None:
         self._parties = parties
         self._tls = tls is not None
@@ -100,7 +103,7 @@ class Server:
             options=_server_options(link),
             maximum_concurrent_rpcs=STREAMS * max(len(parties), 4),
         )
-        self._server.add_generic_rpc_handlers((self._handlers(),))
+        self._server.add_generic_rpc_handlers((self._handlers(), *also))
         self.port = self._bind(listen, tls)
 
     def start(self) -> None:
@@ -137,6 +140,8 @@ class Server:
         facts = context.auth_context()
         try:
             version = _first(facts, "ssl_tls_version")
+            if not version:
+                raise IdentityError("this grpcio does not tell the TLS version; junto needs 1.85 or newer")
             if version != b"TLSv1.3":
                 raise IdentityError(f"it speaks {version.decode('ascii', 'replace')!r}, not TLSv1.3")
             pem = _first(facts, "x509_pem_cert").decode("ascii", "replace")

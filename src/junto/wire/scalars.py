@@ -19,7 +19,7 @@ from junto.wire.source import Source
 
 _DAY_US: Final = 86_400_000_000
 # Short and without dots: the name is looked up below the time zone database and nowhere else.
-_ZONE: Final = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
+_ZONE: Final = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from gateways import payload, stamp
-from junto.silo import mailbox, outbox
-from junto.silo.api import Key
+from junto.silo import frames, mailbox, outbox
+from junto.silo.api import Abort, Failure, Key, Stamp
 from junto.silo.mailbox import Mailbox
 from junto.silo.story import InvalidTransition, Story
 
@@ -44,3 +44,22 @@ def test_what_waits_goes_in_the_order_of_operations():
         box.position(position)
         sent += [frame.key.operation for frame in box.take() or []]
     assert sent == [1, 3000, 4000, 5000]
+
+
+def test_a_batch_of_the_longest_frames_fits_into_a_message():
+    box, long = outbox.Outbox(), "\U0001f600" * 100_000
+    where = frames.clip_stamp(Stamp(1, b"d" * 16, long, long))
+    failure = frames.clip_failure(Failure("alice", 1, long, long, long, long, long))
+    for index in range(200):
+        box.push(Key(1, index), where, failure)
+        box.push(Key(1, 200 + index), where, payload(bytes(frames.INLINE_BYTES)))
+    sent = 0
+    while batch := box.take():
+        assert len(frames.pack(batch)) <= frames.MESSAGE_BYTES
+        sent += len(batch)
+    assert sent == 400
+    history = frames.History((where,) * frames.HISTORY_STAMPS)
+    assert (
+        len(frames.pack([history, frames.Ending(frames.clip_abort(Abort(long, long)))]))
+        <= frames.MESSAGE_BYTES
+    )

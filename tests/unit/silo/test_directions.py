@@ -1,0 +1,127 @@
+"""The two directions of a peer, without a network: a stream that was replaced says and hears nothing."""
+
+from gateways import error_of, outcome, payload, stamp
+from junto.config.model import LinkSettings
+from junto.errors import PartyUnreachable
+from junto.silo import frames as f
+from junto.silo.api import Key
+from junto.silo.buffers import MemoryBuffer
+from junto.silo.line import Line
+from junto.silo.mailbox import Refusal
+from junto.silo.receiving import Receiving
+from junto.silo.sending import Sending
+
+NOTHING = f.Resumed(0, (), (), 0)
+LOST = PartyUnreachable("bob is gone", party="bob")
+
+
+def sending() -> tuple[Sending, Line]:
+    made = Sending("bob")
+    line = Line(made.pull)
+    made.open(line, NOTHING)
+    return made, line
+
+
+def never(refusal: Refusal) -> None:
+    raise AssertionError(refusal.text)
+
+
+def receiving() -> tuple[Receiving, Line]:
+    made = Receiving("bob", LinkSettings(), never)
+    line = Line(made.pull)
+    made.open(line)
+    return made, line
+
+
+def said(line: Line) -> list[f.Frame]:
+    """What it would send now, up to where it would sleep."""
+    frames: list[f.Frame] = []
+    while isinstance(message := line._next(), bytes):
+        frames += f.open_back(message)
+    return frames
+
+
+def test_a_line_that_was_replaced_takes_no_value_along():
+    out, old = sending()
+    new = Line(out.pull)
+    out.open(new, NOTHING)
+    out.push(Key(1, 0), stamp(1), payload(b"value"))
+    assert out.pull(old) is None
+    message = out.pull(new)
+    assert message is not None
+    assert isinstance(f.open_forward(message)[0], f.Value)
+    assert not out.close(old)
+    assert out.close(new)
+
+
+def test_a_value_on_a_line_that_was_replaced_is_not_taken():
+    into, old = receiving()
+    arrival = into.expect(Key(1, 0))
+    new = Line(into.pull)
+    into.open(new)
+    assert old.closed
+    into.value(old, f.Value(0, Key(1, 0), stamp(1), memoryview(b"old")))
+    assert into.settled == 0
+    into.value(new, f.Value(0, Key(1, 0), stamp(1), memoryview(b"new")))
+    assert outcome(arrival) == b"new"
+
+
+def test_bytes_that_were_being_stored_while_the_line_was_replaced_are_not_counted_twice(monkeypatch):
+    into, old = receiving()
+    arrival = into.expect(Key(1, 0))
+    into.value(old, f.Offer(0, Key(1, 0), stamp(1), 6))
+    new, write = Line(into.pull), MemoryBuffer.write
+
+    def replaced_meanwhile(buffer, offset, data):
+        monkeypatch.undo()
+        into.open(new)
+        write(buffer, offset, data)
+
+    monkeypatch.setattr(MemoryBuffer, "write", replaced_meanwhile)
+    into.chunk(old, f.Chunk(0, 0, memoryview(b"abc")))
+    resumed = next(frame for frame in said(new) if isinstance(frame, f.Resumed))
+    assert resumed.partial == ((0, 0),)
+    into.chunk(new, f.Chunk(0, 0, memoryview(b"abc")))
+    into.chunk(new, f.Chunk(0, 3, memoryview(b"def")))
+    assert outcome(arrival) == b"abcdef"
+
+
+def test_acknowledgements_of_small_values_wait_for_each_other_and_those_of_large_ones_do_not():
+    into, line = receiving()
+    said(line)
+    for transfer in range(3):
+        into.value(line, f.Value(transfer, Key(1, transfer), stamp(1), memoryview(b"x")))
+    assert isinstance(into.pull(line), float)
+    into.value(line, f.Offer(3, Key(1, 3), stamp(1), 5))
+    into.chunk(line, f.Chunk(3, 0, memoryview(b"large")))
+    assert said(line) == [f.Accept(3), f.Ack((0, 1, 2, 3), (), 0)]
+
+
+def test_giving_up_ends_what_is_under_way_and_what_comes_later():
+    out, _ = sending()
+    into, line = receiving()
+    begun, awaited = out.push(Key(1, 0), stamp(1), payload(b"value")), into.expect(Key(1, 0))
+    into.value(line, f.Offer(0, Key(1, 0), stamp(1), 100))
+    assert out.give_up(LOST)
+    into.give_up(LOST)
+    assert error_of(begun) is LOST
+    assert outcome(awaited) is LOST
+    assert error_of(out.push(Key(2, 0), stamp(2), payload(b""))) is LOST
+    assert outcome(into.expect(Key(2, 0))) is LOST
+    assert not Sending("bob").give_up(LOST)
+
+
+def test_a_value_that_nobody_expects_is_declined_but_not_before_a_divergence_could_be_told():
+    refusals = []
+    into = Receiving("bob", LinkSettings(), refusals.append)
+    line = Line(into.pull)
+    into.open(line)
+    into.advance(3)
+    said(line)
+    into.value(line, f.Value(0, Key(2, 0), stamp(2), memoryview(b"x")))
+    assert [refusal.kind for refusal in refusals] == ["unexpected"]
+    assert into.early == 0
+    into.tick()
+    assert said(line) == []
+    into.tick()
+    assert said(line) == [f.Declined(0, "nobody expects value 0 of operation 2")]

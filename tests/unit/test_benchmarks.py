@@ -1,0 +1,144 @@
+"""The benchmarks' own parts: that they measure what they say. Seconds are never looked at."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # the package lies beside `src`, not in it
+
+from benchmarks import __main__ as command  # noqa: E402
+from benchmarks import ceilings, counters, latency, memory, processes, startup, throughput  # noqa: E402
+from benchmarks.measure import Ceiling, Row, Spread  # noqa: E402
+from benchmarks.plan import MB, Plan  # noqa: E402
+from benchmarks.processes import BenchmarkFailed, Job  # noqa: E402
+from benchmarks.report import Report  # noqa: E402
+
+TINY = Plan(starts=1, round_trips=3, iterations=2, latency_runs=1, rounds=1, sizes=((MB, 1),))
+
+
+def row(unit: str, ours: tuple[float, ...], *ceilings: float) -> Row:
+    found = tuple(Ceiling(f"at {value}", Spread.of([value])) for value in ceilings)
+    return Row("latency", "this", unit, Spread.of(ours), found, "a goal", "a figure")
+
+
+def test_a_spread_knows_its_middle_and_its_ends() -> None:
+    spread = Spread.of(float(value) for value in range(100, 0, -1))
+    assert (spread.low, spread.median, spread.p95, spread.high) == (1, 50.5, 95, 100)
+    assert Spread.of([7.0]).p95 == 7
+    with pytest.raises(ValueError, match="nothing was measured"):
+        Spread.of([])
+
+
+def test_as_good_as_the_ceiling_is_one_for_times_and_for_rates() -> None:
+    slow, fast = row("ms", (4.0, 8.0, 9.0), 2.0), row("MB/s", (4.0, 8.0, 9.0), 10.0)
+    assert slow.share(slow.ceilings[0]) == 0.25
+    assert fast.share(fast.ceilings[0]) == 0.8
+    assert slow.best_share(slow.ceilings[0]) == 0.5
+    assert fast.best_share(fast.ceilings[0]) == 0.9
+
+
+def test_the_report_says_each_row_with_ceiling_goal_and_noise() -> None:
+    report = Report([row("ms", (4.0, 8.0, 9.0), 2.0, 16.0)], [], 1.0, quick=True)
+    page = report.page()
+    line = next(line for line in page.splitlines() if line.startswith("| this"))
+    assert "8 ms (4 to 9)" in line
+    assert "at 2.0: 2 ms<br>at 16.0: 16 ms" in line
+    assert "25%<br>200%" in line
+    assert line.endswith("| a goal | a figure |")
+    assert "this" in report.summary()
+    assert json.loads(json.dumps(report.as_dict()))["rows"][0]["junto"]["median"] == 8
+    for fact in ("processor", "memory", "Python", "date"):
+        assert f"- {fact}: " in page
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_raw_sockets_answer_and_take_every_byte(tls: bool) -> None:
+    with ceilings.socket_pair(tls=tls) as pair:
+        assert len(pair.round_trips(3)) == 3
+        assert len(pair.flow(3 * MB + 1, 2, fresh=True)) == 2
+        assert len(pair.flow(3 * MB + 1, 2, fresh=False)) == 2
+        assert len(pair.round_trips(1)) == 1  # nothing was left over
+
+
+def test_the_grpc_stream_answers_and_takes_every_byte() -> None:
+    with ceilings.grpc_stream() as stream:
+        assert len(stream.round_trips(3)) == 3
+        assert len(stream.flow(3 * MB + 1, 2)) == 2
+
+
+def test_two_parties_say_their_round_trips_and_tasks() -> None:
+    told = processes.run(Job("latency", {"warm_up": 1, **latency.arguments(TINY)}))
+    assert set(told) == {"alice", "bob"}
+    alice = told["alice"]
+    assert len(alice.only("round_trips")[0]) == TINY.round_trips
+    assert len(alice.only("lockstep")) == len(alice.only("pipelined")) == len(alice.only("chain")) == 1
+    assert {row.what for row in latency.tiny_tasks([alice], TINY, Spread.of([0.1]))} != set()
+
+
+def test_arrays_arrive_and_memory_is_watched_on_both_sides() -> None:
+    moved = throughput.move(Job("throughput", {"sizes": [[8 * MB, 2]]}, tls=False))
+    assert len(moved.seconds[8 * MB]) == 2
+    assert set(moved.growth) == {"alice", "bob"}
+    assert all(growth[8 * MB] >= 8 * MB for growth in moved.growth.values())
+
+
+def test_a_start_is_told_in_stages() -> None:
+    told = processes.run(Job("startup", late_s=0.01))
+    for each in told.values():
+        assert list(startup.stages(each)) == ["python", "import", "init", "reveal"]
+        assert each.only("result") == [43]
+    assert told["bob"].started > told["alice"].started
+
+
+def test_what_crosses_is_counted_exactly() -> None:
+    crossed = [(each.kind, each.sender, each.receiver) for each in counters.count()]
+    assert crossed[:5] == [
+        ("move", "alice", "bob"),
+        ("move", "bob", "alice"),
+        ("wait", "alice", "bob"),  # revealed to alice: bob learns that it is there
+        ("reveal", "alice", "bob"),
+        ("wait", "alice", "bob"),
+    ]
+    assert counters.count() == counters.count()
+
+
+def test_a_party_that_fails_is_reported_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkFailed, match=r"(?s)alice ended with exit code .*KeyError"):
+        processes.run(Job("latency", {"nothing": "useful"}))
+    with processes.started("idle", "alone", {}) as running, pytest.raises(BenchmarkFailed, match="alone"):
+        running.told(deadline=0)
+    assert running.process.poll() is not None
+
+
+def test_too_little_memory_for_the_large_value_is_said_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throughput, "available_memory", lambda: MB)
+    with pytest.raises(MemoryError, match="5 GB need 14 GB of free memory; there are 1 MB"):
+        throughput.large()
+
+
+@pytest.mark.bench
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_tiny_run_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "QUICK", TINY)
+    page = tmp_path / "page.md"
+    command.main(["--quick", "--json", "--page", str(page)])
+    found = json.loads(capsys.readouterr().out)
+    families = {row["family"] for row in found["rows"]}
+    assert families == {"start-up", "memory", "latency", "throughput"}
+    assert all(row["junto"]["median"] > 0 for row in found["rows"])
+    assert "| 1 MB array, with TLS |" in page.read_text()
+
+
+@pytest.mark.bench
+def test_an_idle_party_says_its_memory() -> None:
+    assert all(row.ours.low > 1 for row in memory.measure(TINY))
