@@ -1,0 +1,1 @@
+"""What junto costs, measured beside what this machine can do: ``make bench``."""
