@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -23,12 +24,12 @@ Family = Callable[[Plan], list[Row]]
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     plan = replace(QUICK if options.quick else FULL, large=options.large, ray=options.ray)
-    began = time.monotonic()
+    began, load = time.monotonic(), os.getloadavg()[0]
     rows = []
     for name, family in _families(plan).items():
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         rows += family(plan)
-    report = Report(rows, counters.count(), time.monotonic() - began, options.quick)
+    report = Report(rows, counters.count(), time.monotonic() - began, options.quick, load)
     print(json.dumps(report.as_dict(), indent=1) if options.json else report.summary())
     page = options.page or (None if options.quick else PAGE)
     if page is not None:

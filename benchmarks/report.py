@@ -57,18 +57,27 @@ HOW = """\
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a run has found."""
+    """All that a run has found.
+
+    Attributes:
+        rows, crossings: figures and counts.
+        seconds: that it took.
+        quick: whether it was short.
+        load: of the machine before it began; others' work, that is.
+    """
 
     rows: Sequence[Row]
     crossings: Sequence[Crossing]
     seconds: float
     quick: bool
+    load: float
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "machine": machine(),
             "quick": self.quick,
+            "load before": self.load,
             "seconds": round(self.seconds, 1),
             "rows": [row.as_dict() for row in self.rows],
             "crossings": [asdict(each) for each in self.crossings],
@@ -84,6 +93,7 @@ class Report:
             parts.append("## What crosses\n\nCounted by the ledgers of both parties; exact.\n")
             parts.append(_table(*_crossings(self.crossings)))
         facts = [f"- {name}: {value}" for name, value in machine().items()]
+        facts.append(f"- load before it began: {self.load:.1f} (what others had the machine do)")
         facts.append(f"- took: {self.seconds:.0f} s{' (--quick)' if self.quick else ''}")
         return "\n".join([*parts, HOW, "## This run\n", *facts, ""])
 
@@ -106,7 +116,6 @@ def machine() -> dict[str, str]:
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.1f} GB",
-        "load at the end": f"{os.getloadavg()[0]:.1f} (more than 2 on 2 cores: others were at work, too)",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
         "packages": ", ".join(_versions()),

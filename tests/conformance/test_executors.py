@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import weakref
 from typing import NamedTuple
 
@@ -460,6 +461,20 @@ def test_an_actor_of_another_executor_is_refused(executor):
         executor.call_actor(actor, call("add", 1))
 
 
+def test_plain_arguments_are_those_of_the_call_however_long_it_waits(parallel):
+    class Look:
+        def look(self, _, array):
+            return array.tolist()
+
+    promise, array = parallel.promise(), np.zeros(2)
+    actor = parallel.create_actor(call(Look))
+    (task,) = parallel.submit(call(lambda _, array: array.tolist(), promise, array))
+    (method,) = parallel.call_actor(actor, call("look", promise, array))
+    array += 1
+    promise.set_value(None)
+    assert value(task) == value(method) == [0, 0]
+
+
 # Large values and memory.
 
 
@@ -636,6 +651,91 @@ print("end")
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "end\n", "")
+
+
+# What can go to other processes, and what cannot (Ray only).
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("count", [None, 2])
+def test_a_result_that_cannot_be_pickled_is_the_call_s_failure(connected, count):
+    def hold():
+        import threading
+
+        return threading.Lock() if count is None else (1, threading.Lock())
+
+    executor = connected()
+    refs = executor.submit(call(hold, num_returns=count))
+    (after,) = executor.submit(call(never, refs[-1]))
+    for ref in refs:
+        assert "cannot pickle" in str(error(ref).__cause__)
+    assert error(after) is error(refs[-1])
+    executor.shutdown(cancel=False)
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("promised", [False, True])
+def test_an_argument_that_cannot_be_pickled_is_said_without_its_contents(connected, promised):
+    executor = connected()
+    argument = ["secret 4711", threading.Lock(), *range(100)]
+    if promised:
+        promise = executor.promise()
+        promise.set_value(argument)
+        argument = promise
+    cause = error(executor.submit(call(len, argument))[0]).__cause__
+    assert isinstance(cause, ExecutorError)
+    assert "len: an argument cannot be pickled" in str(cause)
+    assert "4711" not in str(cause)
+    executor.shutdown(cancel=False)
+
+
+@pytest.mark.ray
+def test_what_the_workers_cannot_import_is_named(connected, monkeypatch):
+    module = types.ModuleType("only_the_driver_has_it")
+    exec("def one(): return 1", module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    executor = connected()
+    cause = error(executor.submit(call(module.one))[0]).__cause__
+    assert isinstance(cause, ExecutorError)
+    assert "No module named 'only_the_driver_has_it'" in cause.message
+    executor.shutdown(cancel=False)
+
+
+@pytest.mark.ray
+def test_what_this_process_cannot_import_is_said(connected, tmp_path):
+    (tmp_path / "only_the_worker_has_it.py").write_text("class Far(Exception): pass")
+
+    def far(fails):
+        import sys
+
+        sys.path.append(str(tmp_path))
+        import only_the_worker_has_it
+
+        if fails:
+            raise only_the_worker_has_it.Far
+        return only_the_worker_has_it.Far()
+
+    executor = connected()
+    (bad,) = executor.submit(call(far, True))
+    assert "an exception that cannot be unpickled in this process" in str(error(bad).__cause__)
+    (good,) = executor.submit(call(far, False))
+    with pytest.raises(ExecutorError, match="No module named 'only_the_worker_has_it'"):
+        value(good)
+    executor.shutdown(cancel=False)
+
+
+@pytest.mark.ray
+def test_options_that_ray_refuses_fail_the_call_not_the_script(connected):
+    executor = connected()
+    wrong = Resources(runtime_env={"working_dir": "/no/such/folder"})
+    ask = lambda function: Call(function, (), {}, None, "ask", explain, wrong)  # noqa: E731
+    (task,) = executor.submit(ask(list))
+    actor = executor.create_actor(ask(list))
+    (method,) = executor.call_actor(actor, call("copy"))
+    for ref in (task, method):
+        assert isinstance(error(ref).__cause__, ExecutorError)
+        assert "/no/such/folder" in str(error(ref).__cause__)
+    executor.shutdown(cancel=False)
 
 
 # Processes that die (Ray only: elsewhere a task that kills its process kills the driver).

@@ -43,7 +43,7 @@ def test_as_good_as_the_ceiling_is_one_for_times_and_for_rates() -> None:
 
 
 def test_the_report_says_each_row_with_ceiling_goal_and_noise() -> None:
-    report = Report([row("ms", (4.0, 8.0, 9.0), 2.0, 16.0)], [], 1.0, quick=True)
+    report = Report([row("ms", (4.0, 8.0, 9.0), 2.0, 16.0)], [], 1.0, quick=True, load=0.25)
     page = report.page()
     line = next(line for line in page.splitlines() if line.startswith("| this"))
     assert "8 ms (4 to 9)" in line
@@ -52,7 +52,7 @@ def test_the_report_says_each_row_with_ceiling_goal_and_noise() -> None:
     assert line.endswith("| a goal | a figure |")
     assert "this" in report.summary()
     assert json.loads(json.dumps(report.as_dict()))["rows"][0]["junto"]["median"] == 8
-    for fact in ("processor", "memory", "Python", "date"):
+    for fact in ("processor", "memory", "Python", "date", "load before it began"):
         assert f"- {fact}: " in page
 
 

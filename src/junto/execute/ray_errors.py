@@ -20,11 +20,32 @@ def translated(problem: BaseException, name: str) -> BaseException:
         cause = problem.cause
         if isinstance(cause, BaseException) and not isinstance(cause, exceptions.RayError):
             original = _original(cause)
-            original.add_note(f"In a worker of the Ray cluster:\n{problem.traceback_str}")
+            original.add_note(f"In a worker of the Ray cluster:\n{problem}")
             return original
-    message, fix = _sentence(problem)
+        problem = cause if isinstance(cause, exceptions.RaySystemError) else problem
+    return _told(name, problem, *_sentence(problem))
+
+
+def not_taken(problem: Exception, name: str) -> BaseException:
+    """What to raise for `problem`, with which Ray refused to take the call `name`."""
+    if isinstance(problem, exceptions.RayError):
+        return translated(problem, name)
+    if str(problem).startswith("Could not serialize"):  # and goes on with the value itself
+        cause = problem.__cause__ or problem.__context__
+        why = f": {_first_line(cause)}" if cause is not None else ""
+        return _told(
+            name,
+            problem,
+            f"an argument cannot be pickled, so no worker of the Ray cluster can have it{why}",
+            "pass what it consists of, or make it inside a task or an object (PYUObject) of the cluster",
+        )
+    message = f"Ray does not take it: {_first_line(problem)}"
+    return _told(name, problem, message, "correct the resources or the runtime_env of the call")
+
+
+def _told(name: str, cause: BaseException, message: str, fix: str) -> ExecutorError:
     error = ExecutorError(f"{name}: {message}", fix=fix)
-    error.__cause__ = problem
+    error.__cause__ = cause
     return error
 
 
@@ -59,6 +80,18 @@ def _sentence(problem: BaseException) -> tuple[str, str]:
         )
     if isinstance(problem, exceptions.RuntimeEnvSetupError):
         return f"Ray could not make its runtime_env: {_first_line(problem)}", "correct runtime_env"
+    if isinstance(problem, exceptions.UnserializableException):
+        return (
+            "it raised an exception that cannot be unpickled in this process",
+            "install the module of its class here too, or raise a built-in exception; it is in the "
+            "Ray session's logs",
+        )
+    if isinstance(problem, exceptions.RaySystemError):
+        return (
+            f"a value cannot be unpickled: {_first_line(problem).removeprefix('System error: ')}",
+            "what a value or function needs must be importable in the workers of the cluster and here: "
+            "install it there (or runtime_env={'py_modules': [...]}), or define the function in the script",
+        )
     if isinstance(problem, exceptions.TaskCancelledError):
         return "it was cancelled", ""
     if isinstance(problem, exceptions.ObjectStoreFullError | exceptions.OutOfDiskError):

@@ -1,7 +1,7 @@
 """A Ray cluster of the silo's own: calls run in its processes, values stay in its object store.
 
 A result goes from task to task as Ray's reference and comes here only when somebody asks for its value.
-Every task returns one thing more than its results: a status (None), which Ray sends to the driver at once;
+After its results every task returns a status (None), which Ray sends to the driver at once;
 so completion is heard without a thread a call and without fetching the results.
 
 Nothing is run twice (``max_retries=0``): a task that broke off may have had effects.
@@ -29,12 +29,13 @@ except ImportError as problem:
 
 from junto.execute import ray_task
 from junto.execute.base import Actor, Call, Executor, Promise, Ref
-from junto.execute.local import foreign, over
+from junto.execute.local import explained, foreign, over
 from junto.execute.pool import Pool
 from junto.execute.ray_connection import CONNECTION
+from junto.execute.ray_errors import not_taken
 from junto.execute.ray_refs import RayPromise
 from junto.execute.ray_work import RayActor, Work
-from junto.execute.slot import when_done
+from junto.execute.slot import Slot, when_done
 
 log = logging.getLogger("junto.execute")
 
@@ -78,8 +79,7 @@ class RayExecutor(Executor):
         self._instance: Any = ray.remote(max_restarts=0, max_task_retries=0)(ray_task.Instance)
 
     def submit(self, call: Call) -> tuple[Ref, ...]:
-        asked = self._asked(call, self._settings.num_cpus, self._settings.num_gpus)
-        work = self._begin(Work(self, call, self._run.options(**_frame(call), **asked).remote))
+        work = self._begin(Work(self, call, partial(self._start, call)))
         missing = work.missing()
         work.prepare(deferred=bool(missing))
         if missing:
@@ -89,9 +89,14 @@ class RayExecutor(Executor):
         return work.outputs
 
     def create_actor(self, call: Call) -> Actor:
-        asked = self._asked(call, None, None)
         concurrency = call.resources.max_concurrency
-        handle = self._instance.options(max_concurrency=concurrency, **asked).remote()
+        try:
+            asked = self._asked(call, None, None)
+            handle = self._instance.options(max_concurrency=concurrency, **asked).remote()
+        except Exception as problem:
+            refused = Slot()
+            refused.set_error(explained(call, not_taken(problem, call.name)))
+            return RayActor(self, None, concurrency, refused)
         actor = RayActor(self, handle, concurrency)
         self._actors.add(actor)
         work = self._begin(Work(self, call, handle.make.options(**_frame(call)).remote))
@@ -102,7 +107,7 @@ class RayExecutor(Executor):
     def call_actor(self, actor: Actor, call: Call) -> tuple[Ref, ...]:
         if not isinstance(actor, RayActor) or actor.owner is not self:
             raise foreign()
-        work = self._begin(Work(self, call, actor.handle.call.options(**_frame(call)).remote, actor))
+        work = self._begin(Work(self, call, partial(_invoke, actor.handle, call), actor))
         actor.enqueue(work)
         return work.outputs
 
@@ -137,6 +142,11 @@ class RayExecutor(Executor):
             self._open.remove(work)
             self._changed.notify_all()
             return True
+
+    def _start(self, call: Call, *job: Any) -> list[Any]:
+        asked = self._asked(call, self._settings.num_cpus, self._settings.num_gpus)
+        started: list[Any] = self._run.options(**_frame(call), **asked).remote(*job)
+        return started
 
     def _begin(self, work: Work) -> Work:
         with self._changed:
@@ -208,6 +218,11 @@ class RayExecutor(Executor):
         )
 
 
+def _invoke(handle: Any, call: Call, *job: Any) -> list[Any]:
+    started: list[Any] = handle.call.options(**_frame(call)).remote(*job)
+    return started
+
+
 def _frame(call: Call) -> dict[str, Any]:
-    """Status and results, and what Ray's dashboard shows."""
+    """Results and status, and what Ray's dashboard shows."""
     return {"num_returns": 1 + (call.num_returns or 1), "name": call.name}

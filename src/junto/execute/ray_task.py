@@ -22,7 +22,10 @@ further arguments), and False for a plain one.
 
 
 def run(job: Job, *fetched: Any) -> tuple[Any, ...]:
-    """Run a function: its status (None), then its results."""
+    """Run a function: its results, then its status (None).
+
+    The status comes last, so that it also fails when a result cannot be stored.
+    """
     return _guarded(_function, job, fetched)
 
 
@@ -33,7 +36,7 @@ class Instance:
 
     def make(self, job: Job, *fetched: Any) -> tuple[Any, ...]:
         """Make the object."""
-        (self._object,) = _guarded(_function, job, fetched)[1:]
+        self._object, _ = _guarded(_function, job, fetched)
         return None, None
 
     def call(self, job: Job, *fetched: Any) -> tuple[Any, ...]:
@@ -53,7 +56,7 @@ def _guarded(find: Callable[[Any], Any], job: Job, fetched: Sequence[Any]) -> tu
     references, values = iter(fetched), iter(plain)
     try:
         args, kwargs = map_leaves(lambda is_ref: next(references if is_ref else values), skeleton)
-        return (None, *split(name, count, find(target)(*args, **kwargs)))
+        return (*split(name, count, find(target)(*args, **kwargs)), None)
     except BaseException as problem:
         if _can_travel(problem):
             raise

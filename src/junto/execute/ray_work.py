@@ -9,16 +9,17 @@ from functools import partial
 from typing import Any, Protocol
 
 from junto.execute.base import Actor, Call, Ref
+from junto.execute.isolation import with_own_arguments
 from junto.execute.local import explained, first_error, references
 from junto.execute.pool import Pool
-from junto.execute.ray_errors import translated
+from junto.execute.ray_errors import not_taken, translated
 from junto.execute.ray_refs import RayRef, argument, unplaced
 from junto.execute.ray_task import Job
 from junto.execute.slot import when_done
 from junto.tree import map_leaves
 
 Remote = Callable[..., list[Any]]
-"""Hands ``(job, *objects)`` to Ray; returns its references to the status and to the results."""
+"""Hands ``(job, *objects)`` to Ray; returns its references to the results and to the status."""
 
 
 class Register(Protocol):
@@ -68,7 +69,9 @@ class Work:
         return [ref for ref in self._first if not ref.done()] + unplaced(self._refs)
 
     def prepare(self, *, deferred: bool) -> None:
-        """Make the outputs."""
+        """Make the outputs. `deferred`: the call is handed to Ray later, but with its arguments of now."""
+        if deferred:
+            self._call = with_own_arguments(self._call)
         count = self._call.num_returns or 1
         self.outputs = tuple([RayRef(self._call.name, deferred=deferred) for _ in range(count)])
 
@@ -104,9 +107,9 @@ class Work:
         try:
             skeleton = map_leaves(sort, (call.args, dict(call.kwargs)))
             job: Job = (call.function, skeleton, plain, call.num_returns, call.name)
-            self.status, *results = self._remote(job, *objects)
+            *results, self.status = self._remote(job, *objects)
         except Exception as problem:  # an argument that cannot be pickled; options that Ray refuses
-            return explained(call, problem)
+            return explained(call, not_taken(problem, call.name))
         for output, result in zip(self.outputs, results, strict=True):
             output.object = result
         self.status._on_completed(self._heard)
@@ -133,15 +136,16 @@ class RayActor(Actor):
 
     Args:
         owner: the executor that made it.
-        handle: Ray's.
+        handle: Ray's; None if Ray did not take it.
         concurrency: of its calls.
+        made: its making.
     """
 
-    def __init__(self, owner: Register, handle: Any, concurrency: int) -> None:
+    def __init__(self, owner: Register, handle: Any, concurrency: int, made: Ref | None = None) -> None:
         self.owner = owner
         self.handle = handle
         self.concurrency = concurrency
-        self.made: Ref | None = None
+        self.made = made
         self._lock = threading.Lock()
         self._turns: deque[Work] = deque()
 

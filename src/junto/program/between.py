@@ -27,10 +27,20 @@ class BetweenSilos(Exchange):
         gateway: the door.
         executor: where our values live.
         office: see `Office`.
+        is_trusted: whether a party runs our program. The values of one that does not are not handed
+            over: their numbers mean something else there.
     """
 
-    def __init__(self, me: str, gateway: Gateway, executor: Executor, office: Office) -> None:
+    def __init__(
+        self,
+        me: str,
+        gateway: Gateway,
+        executor: Executor,
+        office: Office,
+        is_trusted: Callable[[str], bool],
+    ) -> None:
         self._me = me
+        self._is_trusted = is_trusted
         self._gateway = gateway
         self._executor = executor
         self._office = office
@@ -126,6 +136,8 @@ class BetweenSilos(Exchange):
     def _arrived(self, passage: Passage, promise: Promise, arrival: Arrival) -> None:
         with self._lock:
             self._arriving.pop(arrival, None)
+        if not self._is_trusted(passage.source):
+            return  # whoever waits for it is told by the session's fault, which is on its way
         outcome = arrival.outcome()
         if isinstance(outcome, memoryview) and len(outcome) > SMALL_BYTES:
             self._couriers.submit(self._unpack, passage, promise, outcome)

@@ -84,7 +84,7 @@ def _open_production(settings: Settings) -> Program:
         undo.pop_all()
     parts = Parts(
         executors={me: executor},
-        exchange=BetweenSilos(me, gateway, executor, shared.office),
+        exchange=BetweenSilos(me, gateway, executor, shared.office, peers.is_trusted),
         office=shared.office,
         gateway=gateway,
         peers=peers,

@@ -55,6 +55,11 @@ class Peers(Events):
         alive = "is alive" if silent < 3 else f"was last heard of {silent:.0f} s ago"
         return f"{party} {alive}, {_doing(activity)}"
 
+    def is_trusted(self, party: str) -> bool:
+        """Whether `party` runs our program, as far as we know: only then its values are what they say."""
+        with self._lock:
+            return party not in self._differing
+
     def differs(self, party: str) -> None:
         """The programs differ: tell `party` ours; end when its own history comes, or soon."""
         with self._lock:

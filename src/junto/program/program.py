@@ -206,6 +206,7 @@ class Program:
             stamp = self.begin(Description("shutdown"))
             self._finish_work()
             self.rendezvous(stamp)
+            self._parts.fault.check()
             if parts.gateway is not None:
                 parts.gateway.leave(self.settings.link.wait_timeout_s)
         except BaseException as error:

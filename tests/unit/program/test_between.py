@@ -1,0 +1,141 @@
+"""Values between silos, with a gateway of a few lines in place of the network."""
+
+import pytest
+
+from junto.errors import PartyUnreachable, RemoteError
+from junto.execute.debug import DebugExecutor
+from junto.program.between import BetweenSilos
+from junto.program.exchange import Office, Passage, Witness
+from junto.program.failure import FailureDesk
+from junto.program.operation import START, Description, follow
+from junto.program.outstanding import Outstanding
+from junto.silo.api import Failure, Key
+from junto.silo.settled import Awaited, Dispatched
+from junto.wire.codec import encode
+from junto.wire.policy import WirePolicy
+
+STAMP = follow(START, Description("move", "bob", "alice"), "fit.py:3")
+INWARD = Passage(STAMP, 0, "move", "bob", "alice")
+OUTWARD = Passage(STAMP, 0, "move", "alice", "bob")
+
+
+class Wire:
+    """As much of a gateway as an exchange uses."""
+
+    def __init__(self):
+        self.expected, self.pushed = {}, []
+
+    def expect(self, party, key):
+        self.expected[party, key] = Awaited()
+        return self.expected[party, key]
+
+    def push(self, party, key, stamp, letter):
+        self.pushed.append((party, key, letter, Dispatched(0)))
+        return self.pushed[-1][3]
+
+
+class Noted(Witness):
+    def __init__(self):
+        self.lines = []
+
+    def sent(self, passage, summary, nbytes):
+        self.lines.append(("sent", summary.type_name))
+
+    def received(self, passage, summary, nbytes):
+        self.lines.append(("received", summary.type_name))
+
+    def undelivered(self, passage, error):
+        self.lines.append(("undelivered", type(error).__name__))
+
+    def edges(self):
+        return []
+
+    def close(self):
+        pass
+
+
+class Setup:
+    def __init__(self):
+        self.wire, self.witness, self.outstanding = Wire(), Noted(), Outstanding()
+        self.differing = set()
+        office = Office(WirePolicy(), FailureDesk(expose=False), self.outstanding, self.witness)
+        self.executor = DebugExecutor()
+        self.exchange = BetweenSilos(
+            "alice", self.wire, self.executor, office, lambda party: party not in self.differing
+        )
+
+    def arrive(self, outcome):
+        ref = self.exchange.transfer(INWARD, None)
+        self.wire.expected["bob", Key(1, 0)].settle(outcome)
+        return ref
+
+    def send(self, value):
+        promise = self.executor.promise()
+        promise.set_value(value)
+        self.exchange.transfer(OUTWARD, promise)
+        return self.wire.pushed[-1]
+
+
+def data(value):
+    return memoryview(b"".join(encode(value, WirePolicy()).pieces))
+
+
+@pytest.fixture
+def setup():
+    made = Setup()
+    yield made
+    made.exchange.close()
+
+
+def test_a_value_arrives_and_is_noted(setup):
+    assert setup.arrive(data((1, "x"))).value() == (1, "x")
+    assert setup.witness.lines == [("received", "tuple")]
+    assert setup.exchange.awaited() is None
+
+
+def test_the_value_of_a_party_whose_program_differs_is_not_handed_over(setup):
+    setup.differing.add("bob")
+    assert not setup.arrive(data(1)).done()
+    assert setup.witness.lines == []
+
+
+def test_a_failure_arrives_as_everybody_s_error(setup):
+    failure = Failure("bob", 7, "bob(train)", "fit.py:2", "ValueError", "ab12")
+    error = setup.arrive(failure).error()
+    assert isinstance(error, RemoteError)
+    assert (error.party, error.origin.error_type) == ("bob", "ValueError")
+
+
+def test_bytes_that_are_no_value_are_the_operation_s_failure(setup):
+    error = setup.arrive(memoryview(b"nonsense")).error()
+    assert isinstance(error, RemoteError)
+    assert error.origin.error_type == "MalformedBytes"
+
+
+def test_a_lost_party_is_told_as_such(setup):
+    lost = PartyUnreachable("bob is gone", party="bob")
+    assert setup.arrive(lost).error() is lost
+
+
+def test_what_is_sent_counts_as_unfinished_until_it_is_delivered(setup):
+    party, key, _, delivery = setup.send([1, 2])
+    assert (party, key) == ("bob", Key(1, 0))
+    assert not setup.outstanding.wait_idle(0)
+    delivery.settle(None)
+    assert setup.outstanding.wait_idle(0)
+    assert setup.witness.lines == [("sent", "list")]
+
+
+def test_what_cannot_travel_is_sent_as_a_failure(setup):
+    _, _, letter, delivery = setup.send(object())
+    delivery.settle(None)
+    assert isinstance(letter, Failure)
+    assert (letter.party, letter.error_type) == ("alice", "CannotTravel")
+    assert setup.witness.lines == []
+
+
+def test_what_is_not_delivered_is_noted(setup):
+    *_, delivery = setup.send(1)
+    delivery.settle(PartyUnreachable("bob is gone", party="bob"))
+    assert setup.witness.lines == [("undelivered", "PartyUnreachable")]
+    assert setup.outstanding.wait_idle(0)
