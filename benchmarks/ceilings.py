@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.processes import PARTIES, write_certificates
 
-SMALL = bytes(100)
+SMALL = bytes(range(100))
 PIECE = 1 << 20
 START_S = 30.0
 ECHO, LAST = "/ceiling/Echo", "/ceiling/Last"
@@ -67,6 +67,8 @@ class SocketPair:
             self._connection.sendall(SMALL)
             _receive(self._connection, answer)
             seconds.append(time.perf_counter() - began)
+            if answer != SMALL:
+                raise RuntimeError("the echo is not what was sent")
         return seconds
 
     def flow(self, nbytes: int, count: int, *, fresh: bool) -> list[float]:

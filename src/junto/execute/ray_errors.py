@@ -28,6 +28,8 @@ def translated(problem: BaseException, name: str) -> BaseException:
 
 def not_taken(problem: Exception, name: str) -> BaseException:
     """What to raise for `problem`, with which Ray refused to take the call `name`."""
+    if isinstance(problem, ExecutorError):
+        return problem
     if isinstance(problem, exceptions.RayError):
         return translated(problem, name)
     if str(problem).startswith("Could not serialize"):  # and goes on with the value itself
@@ -41,6 +43,14 @@ def not_taken(problem: Exception, name: str) -> BaseException:
         )
     message = f"Ray does not take it: {_first_line(problem)}"
     return _told(name, problem, message, "correct the resources or the runtime_env of the call")
+
+
+def cluster_gone(address: str) -> ExecutorError:
+    """For the calls of a cluster whose head is gone."""
+    return ExecutorError(
+        f"the Ray cluster at {address} is gone: nobody listens there any more",
+        fix="start it again, and then the script; the end of its log says why it ended",
+    )
 
 
 def _told(name: str, cause: BaseException, message: str, fix: str) -> ExecutorError:

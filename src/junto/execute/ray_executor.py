@@ -32,8 +32,9 @@ from junto.execute.base import Actor, Call, Executor, Promise, Ref
 from junto.execute.local import explained, foreign, over
 from junto.execute.pool import Pool
 from junto.execute.ray_connection import CONNECTION
-from junto.execute.ray_errors import not_taken
+from junto.execute.ray_errors import cluster_gone, not_taken
 from junto.execute.ray_refs import RayPromise
+from junto.execute.ray_watch import Watch
 from junto.execute.ray_work import RayActor, Work
 from junto.execute.slot import Slot, when_done
 
@@ -68,6 +69,7 @@ class RayExecutor(Executor):
         self._open: set[Work] = set()
         self._actors: weakref.WeakSet[RayActor] = weakref.WeakSet()
         self._over = False
+        self._lost: ExecutorError | None = None
         CONNECTION.enter(settings, namespace)
         try:
             self._totals: Mapping[str, float] = ray.cluster_resources()
@@ -77,6 +79,7 @@ class RayExecutor(Executor):
             raise
         self._run: Any = ray.remote(max_retries=0)(ray_task.run)
         self._instance: Any = ray.remote(max_restarts=0, max_task_retries=0)(ray_task.Instance)
+        self._watch = Watch(settings.address, self._lose)
 
     def submit(self, call: Call) -> tuple[Ref, ...]:
         work = self._begin(Work(self, call, partial(self._start, call)))
@@ -91,6 +94,7 @@ class RayExecutor(Executor):
     def create_actor(self, call: Call) -> Actor:
         concurrency = call.resources.max_concurrency
         try:
+            self._check_lost()
             asked = self._asked(call, None, None)
             handle = self._instance.options(max_concurrency=concurrency, **asked).remote()
         except Exception as problem:
@@ -107,7 +111,7 @@ class RayExecutor(Executor):
     def call_actor(self, actor: Actor, call: Call) -> tuple[Ref, ...]:
         if not isinstance(actor, RayActor) or actor.owner is not self:
             raise foreign()
-        work = self._begin(Work(self, call, partial(_invoke, actor.handle, call), actor))
+        work = self._begin(Work(self, call, partial(self._invoke, actor, call), actor))
         actor.enqueue(work)
         return work.outputs
 
@@ -125,6 +129,7 @@ class RayExecutor(Executor):
             self._over = True
         if not cancel:
             self._drain()
+        self._watch.stop()
         CONNECTION.leave(self._withdraw)
         self.clerk.close()
         for work in tuple(self._open):
@@ -144,8 +149,14 @@ class RayExecutor(Executor):
             return True
 
     def _start(self, call: Call, *job: Any) -> list[Any]:
+        self._check_lost()
         asked = self._asked(call, self._settings.num_cpus, self._settings.num_gpus)
         started: list[Any] = self._run.options(**_frame(call), **asked).remote(*job)
+        return started
+
+    def _invoke(self, actor: RayActor, call: Call, *job: Any) -> list[Any]:
+        self._check_lost()
+        started: list[Any] = actor.handle.call.options(**_frame(call)).remote(*job)
         return started
 
     def _begin(self, work: Work) -> Work:
@@ -167,7 +178,19 @@ class RayExecutor(Executor):
     def _running(self) -> list[Work]:
         return [work for work in tuple(self._open) if work.status is not None]
 
+    def _lose(self) -> None:
+        self._lost = cluster_gone(self._settings.address)
+        for work in tuple(self._open):
+            if work.outputs:  # else `_check_lost` will stop it
+                self.clerk.run(partial(work.settle, self._lost))
+
+    def _check_lost(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+
     def _withdraw(self, last: bool) -> None:
+        if self._lost is not None:
+            return  # nobody is there to be told
         for actor in tuple(self._actors):
             with suppress(Exception):
                 ray.kill(actor.handle, no_restart=True)
@@ -216,11 +239,6 @@ class RayExecutor(Executor):
             f"party {label}",
             fix=f"start them with: ray start ... --resources='{{\"{label}\": 1}}'",
         )
-
-
-def _invoke(handle: Any, call: Call, *job: Any) -> list[Any]:
-    started: list[Any] = handle.call.options(**_frame(call)).remote(*job)
-    return started
 
 
 def _frame(call: Call) -> dict[str, Any]:

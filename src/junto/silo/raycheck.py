@@ -7,15 +7,19 @@ side would send a token follows from Ray's environment variables and its token f
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 from junto.config.addresses import parse_address
+from junto.config.model import Address
 from junto.silo.dial import Failed, connect, resolve
 
 _METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"
+Metadata = tuple[tuple[str, str], ...]
 Line = tuple[str, str, str, str, str]
 """(rung, state, text, cause, fix), as `doctor.Finding` takes them."""
 
@@ -24,24 +28,38 @@ def check_ray(address: str, timeout_s: float) -> list[Line]:
     """Two lines: whether the head at `address` answers, and whether both sides agree about tokens."""
     head = parse_address("address", address)
     try:
-        _, places = resolve(head, timeout_s)
-        _, (_, connection, _) = connect(head, places, "your Ray head", lambda: timeout_s)
-        connection.close()
+        _knock(head, timeout_s)
     except Failed as failed:
         fix = "start it (`ray start --head`), or correct address to what it printed"
         return [("ray", "failed", f"Ray at {address}: {failed.text}", failed.cause, fix)]
-    wants, detail = _wants_token(address, timeout_s)
+    wants, detail = _wants_token(address, timeout_s, ())
     if wants is None:
         fix = "correct address: it is the head's port (6379 by default), not the client's or dashboard's"
         return [("ray", "failed", f"what answers at {address} is no Ray head ({detail})", "no-ray", fix)]
-    return [("ray", "ok", f"its head answers at {address}", "", ""), _agreement(wants)]
+    refused = partial(_refuses_ours, address, timeout_s)
+    return [("ray", "ok", f"its head answers at {address}", "", ""), _agreement(wants, refused)]
 
 
-def _wants_token(address: str, timeout_s: float) -> tuple[bool | None, str]:
+def head_listens(address: str, timeout_s: float) -> bool:
+    """Whether anybody accepts connections at `address`."""
+    try:
+        _knock(parse_address("address", address), timeout_s)
+    except Failed:
+        return False
+    return True
+
+
+def _knock(head: Address, timeout_s: float) -> None:
+    _, places = resolve(head, timeout_s)
+    _, (_, connection, _) = connect(head, places, "your Ray head", lambda: timeout_s)
+    connection.close()
+
+
+def _wants_token(address: str, timeout_s: float, metadata: Metadata) -> tuple[bool | None, str]:
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         ask: Any = channel.unary_unary(_METHOD, None, None)
         try:
-            ask(b"", timeout=timeout_s)
+            ask(b"", timeout=timeout_s, metadata=metadata)
         except grpc.RpcError as error:
             code = error.code()
             if code is grpc.StatusCode.UNAUTHENTICATED:
@@ -50,9 +68,20 @@ def _wants_token(address: str, timeout_s: float) -> tuple[bool | None, str]:
     return False, ""
 
 
-def _agreement(wants: bool) -> Line:
+def _refuses_ours(address: str, timeout_s: float) -> bool:
+    token = _own_token()
+    if token is None:
+        return True
+    wants, _ = _wants_token(address, timeout_s, (("authorization", f"Bearer {token}"),))
+    return wants is True
+
+
+def _agreement(wants: bool, refuses_ours: Callable[[], bool]) -> Line:
     ours, why = _own_mode()
     there = "wants a token" if wants else "wants no token"
+    if wants and ours and refuses_ours():
+        fix = "RAY_AUTH_TOKEN_PATH must name a copy of the token file that `ray start` had"
+        return ("ray token", "failed", f"it {there}, but not the one we have ({why})", "ray-token", fix)
     if wants == ours:
         return ("ray token", "ok", f"it {there}, and we send {'one' if ours else 'none'} ({why})", "", "")
     if wants:
@@ -73,3 +102,16 @@ def _own_mode() -> tuple[bool, str]:
     if (Path.home() / ".ray" / "auth_token").is_file():
         return True, "a token file is in ~/.ray"
     return False, "no token here"
+
+
+def _own_token() -> str | None:
+    """The token that Ray would send from here; None: there is none, or it cannot be read."""
+    token = os.environ.get("RAY_AUTH_TOKEN")
+    if token:
+        return token.strip()
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    try:
+        text = (Path(path) if path else Path.home() / ".ray" / "auth_token").read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text.strip() or None

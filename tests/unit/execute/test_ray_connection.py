@@ -123,6 +123,9 @@ def test_a_cluster_with_tokens(tmp_path):
         assert right.returncode == 0, right.stderr
         none = run("refused(sys.argv[1])", address, **driver_environment())
         assert "it wants a token, but we would send none" in none.stdout, none.stderr
+        token.write_text("fedcba9876543210" * 4)
+        other = run("refused(sys.argv[1])", address, **driver_environment(token))
+        assert "it wants a token, but not the one we have" in other.stdout, other.stderr
 
 
 @pytest.mark.ray
@@ -266,6 +269,53 @@ def test_nothing_of_ours_runs_on_in_the_cluster(ray_cluster, tmp_path, how):
         return before == [beat.stat().st_size for beat in beats]
 
     eventually(silent)
+
+
+GONE = """
+from junto.execute import ray_watch
+ray_watch.PAUSE_S = ray_watch.GONE_AFTER_S = 0.5
+import threading
+def wait(ref):
+    there = threading.Event()
+    ref.add_done_callback(lambda _: there.set())
+    assert there.wait(30)
+    return ref.error()
+executor = connect(sys.argv[1])
+actor = executor.create_actor(call(list))
+assert wait(actor.made) is None
+(waiting,) = executor.submit(call(len, executor.promise()))
+print("connected", flush=True)
+assert sys.stdin.readline() == "it is gone\\n"
+print(wait(waiting))
+print(wait(executor.submit(call(len, [1]))[0]))
+print(wait(executor.create_actor(call(list)).made))
+print(wait(executor.call_actor(actor, call("copy"))[0]))
+executor.shutdown(cancel=True)
+print("in order")
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_cluster_that_goes_away_is_told_before_ray_ends_the_process(ray_environment):
+    from ray_clusters import ray_clusters
+
+    with ray_clusters(["alice"], num_cpus=1) as addresses:
+        driver = subprocess.Popen(
+            [sys.executable, "-c", PROLOGUE + GONE, addresses["alice"]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "connected\n"
+    try:
+        said, _ = driver.communicate("it is gone\n", timeout=50)
+    finally:
+        driver.kill()
+    assert said.count(f"the Ray cluster at {addresses['alice']} is gone") == 4
+    assert said.endswith("in order\n")
+    assert driver.returncode == 0
 
 
 @pytest.mark.ray

@@ -234,11 +234,12 @@ def test_simulation_has_nothing_to_examine() -> None:
 
 
 @contextmanager
-def head(status: grpc.StatusCode | None) -> Iterator[str]:
-    """Answers as the head of a Ray cluster: with its id, or with `status`."""
+def head(status: grpc.StatusCode | None, token: str = "") -> Iterator[str]:
+    """Answers as the head of a Ray cluster: with its id, or with `status` to who lacks `token`."""
 
     def answer(request: bytes, context: Any) -> bytes:
-        if status is not None:
+        known = token and ("authorization", f"Bearer {token}") in context.invocation_metadata()
+        if status is not None and not known:
             context.abort(status, "")
         return b"\x12\x01x"
 
@@ -269,9 +270,33 @@ def test_ray_and_its_token(
     status: grpc.StatusCode | None, mode: str, states: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", mode)
-    with head(status) as address:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "right")
+    with head(status, "right") as address:
         lines = check_ray(address, 5)
     assert [line[1] for line in lines] == states
+
+
+@pytest.mark.parametrize("where", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "home", "nowhere"])
+def test_another_token_than_that_of_ray(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    file = tmp_path / ".ray" / "auth_token"
+    if where != "nowhere":
+        file.parent.mkdir()
+        file.write_text("wrong\n")
+    if where.startswith("RAY"):
+        monkeypatch.setenv(where, "wrong" if where == "RAY_AUTH_TOKEN" else str(file))
+    with head(grpc.StatusCode.UNAUTHENTICATED, "right") as address:
+        line = check_ray(address, 5)[1]
+        assert line[1] == "failed"
+        assert "not the one we have" in line[2]
+        assert "wrong" not in "".join(line)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("right\n")
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "right")
+        assert check_ray(address, 5)[1][1] == "ok"
 
 
 def test_without_a_mode_the_token_file_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
