@@ -455,6 +455,19 @@ def test_concurrent_calls_of_an_actor_where_asked(parallel):
     assert {value(ref) for ref in refs} == {0, 1}
 
 
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("made", [True, False])
+def test_a_hundred_thousand_calls_that_await_their_object(concurrency, made):
+    executor = EmbeddedExecutor(4)
+    promise = executor.promise()
+    actor = executor.create_actor(call(Log if made else Unmade, promise, concurrency=concurrency))
+    refs = [executor.call_actor(actor, call("both"))[0] for _ in range(100_000)]
+    promise.set_value("first")
+    settled(*refs)
+    assert {ref.error() is None for ref in refs} == {made}
+    executor.shutdown(cancel=False)
+
+
 def test_an_actor_of_another_executor_is_refused(executor):
     actor = EmbeddedExecutor(1).create_actor(call(Log))
     with pytest.raises(ExecutorError, match="another executor"):

@@ -15,7 +15,7 @@ from junto.silo.line import Line
 from junto.silo.mailbox import Deliver, Mailbox, Refusal, Write
 from junto.silo.settled import Awaited, Outcome
 
-ACK_DELAY_S = 0.002
+ACK_DELAY_S = 0.01
 """Acknowledgements of small values wait for each other so long."""
 
 
