@@ -13,6 +13,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
 VENV := .venv/bin
 RUN := $(VENV)/python -m
 PYTEST_ARGS ?=
+BENCH_ARGS ?= --ray --large
 
 # What the caller's shell says of other environments is not ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS
@@ -42,7 +43,7 @@ format: env-dev  ## Rewrite the sources as `make check` wants them
 	$(VENV)/ruff format .
 
 bench: env-test  ## Measure, beside the ceilings of this machine; writes docs/benchmarks.md
-	@$(RUN) benchmarks
+	@$(RUN) benchmarks $(BENCH_ARGS)
 
 docs: env-dev  ## Build the documentation into site/, with every link checked
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet
