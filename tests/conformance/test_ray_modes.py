@@ -74,6 +74,14 @@ def test_simulation_on_one_cluster(ray_cluster):
         assert json.loads(json.dumps(scope["program"]())) == EXPECTED
 
 
+def test_a_party_without_machines_leaves_no_connection(ray_cluster):
+    import ray
+
+    with pytest.raises(sf.ExecutorError, match="'dave'"):
+        sf.init(["alice", "dave"], ray_cluster, log_to_driver=False)
+    assert not ray.is_initialized()
+
+
 def test_production_with_a_cluster_each(ray_silos, tmp_path):
     with Job(tmp_path, PARTIES) as job:
         for party in PARTIES:

@@ -133,7 +133,13 @@ class _Shared:
 
 def _executors(settings: Settings) -> Mapping[str, Executor]:
     if settings.mode is Mode.SIMULATION_RAY:
-        return {party: _executor(settings, party) for party in settings.parties}
+        with ExitStack() as undo:  # a party whose machines are missing must not leave us connected
+            executors: dict[str, Executor] = {}
+            for party in settings.parties:
+                executors[party] = _executor(settings, party)
+                undo.callback(executors[party].shutdown, cancel=True)
+            undo.pop_all()
+        return executors
     return dict.fromkeys(settings.parties, _executor(settings, None))
 
 
