@@ -11,6 +11,8 @@ import trustme
 
 from parties import CONTINUE, INTERRUPT, KILL, STOP, Job
 
+pytestmark = pytest.mark.slow
+
 PAIR = ["alice", "bob"]
 THREE = ["alice", "bob", "carol"]
 
