@@ -26,7 +26,10 @@ from junto.silo.certificates import ephemeral
 from parties import CONTINUE, KILL, STOP
 
 # A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket"),
+]
 
 
 def noise(nbytes: int) -> bytearray:
