@@ -27,7 +27,7 @@ PROTOCOL = 1
 CHUNK_BYTES = 1 << 19
 """Half a mebibyte stays in a core's cache on its way through gRPC and TLS; 256 KiB and 1 MiB were slower."""
 
-INLINE_BYTES = 64 << 10
+INLINE_BYTES = 1 << 20
 BATCH_BYTES = 256 << 10
 MESSAGE_BYTES = CHUNK_BYTES + INLINE_BYTES
 NONCE_BYTES = 16
