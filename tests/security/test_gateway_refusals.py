@@ -364,7 +364,7 @@ def _is_over(talk) -> bool:
 
 def test_acknowledgements_of_what_was_never_sent_change_nothing():
     with Siege() as siege:
-        delivery = siege.alice.push("bob", Key(1, 0), stamp(1), payload(b"x" * 200_000))
+        delivery = siege.alice.push("bob", Key(1, 0), stamp(1), payload(b"x" * (f.INLINE_BYTES + 1)))
         offer = siege.mallory.heard.get(timeout=5)
         while not isinstance(offer, f.Offer):
             offer = siege.mallory.heard.get(timeout=5)
