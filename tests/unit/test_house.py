@@ -226,3 +226,14 @@ def test_the_demo_installs_what_the_project_declares() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     core = (ROOT / "requirements" / "core.in").read_text().splitlines()
     assert set(declared) - set(core) == set()
+
+
+def test_the_checks_of_hostile_input_do_not_vanish_under_python_O():
+    # Under -O the tests' own asserts vanish; what stays is that each entry of the corpora raises its error.
+    suites = ["security/test_wire_corpus.py", "security/test_pickle_corpus.py", "unit/config"]
+    command = [sys.executable, "-O", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command += ["-W", "ignore:assertions not in test modules:pytest.PytestConfigWarning"]
+    command += [str(ROOT / "tests" / suite) for suite in suites]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert " passed" in done.stdout
