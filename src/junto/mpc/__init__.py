@@ -1,0 +1,1 @@
+"""The secure engine: jax functions on data that no party shows another."""

@@ -1,0 +1,211 @@
+"""What a secret computation can do: the seam between the functions and the protocol.
+
+Above it, `functions/` and `primitives/` say *what* is computed; they see secrets only through these gates and
+never look inside one. Below it, `protocol/` computes them under MPC in three roles, and `plain` computes
+the same on plain values with the same rounding, for the debug mode and for tests.
+
+A secret is either a `Ring` array (integers modulo 2**64, two's complement; fixed-point numbers are such
+integers with `fraction` bits after the point, which the caller keeps in mind) or a `Bits` array (0 and
+1). Public operands are numpy arrays: `uint64` for rings, `bool` for bits.
+
+A gate without `async` is local: no message, no round. A gate with it costs the rounds that it names; gates
+that run `together` share them (`rounds`). Rounds and bytes are those of the protocol, sent by one compute
+party for one element.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+BITS = 64
+"""The ring is the integers modulo 2**BITS."""
+
+Words: TypeAlias = NDArray[np.uint64]
+"""A public array of ring elements."""
+
+Flags: TypeAlias = NDArray[np.bool_]
+"""A public array of bits."""
+
+
+class Shaped(Protocol):
+    """Every secret tells its shape."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the secret array: public, like every shape."""
+
+
+R = TypeVar("R", bound=Shaped)
+"""The secret arrays of ring elements of one implementation."""
+
+B = TypeVar("B", bound=Shaped)
+"""The secret arrays of bits of one implementation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """Where a table looks: `width` bits of a number, from bit `low` on, counted from the lowest."""
+
+    low: int
+    width: int
+
+
+class Gates(ABC, Generic[R, B]):
+    """The gates of one run at one node."""
+
+    # ------------------------------------------------------------------ public values as secrets, shapes
+
+    @abstractmethod
+    def constant(self, value: Words) -> R:
+        """A public array in the form of a secret."""
+
+    @abstractmethod
+    def constant_bits(self, value: Flags) -> B:
+        """Public bits in the form of secret ones."""
+
+    @overload
+    def arrange(self, x: R, move: Callable[[NDArray[np.generic]], NDArray[np.generic]]) -> R: ...
+    @overload
+    def arrange(self, x: B, move: Callable[[NDArray[np.generic]], NDArray[np.generic]]) -> B: ...
+    @abstractmethod
+    def arrange(self, x: R | B, move: Callable[[NDArray[np.generic]], NDArray[np.generic]]) -> R | B:
+        """Rearrange elements: reshape, transpose, slice, gather, repeat, fill with zeros, nothing else.
+
+        `move` is called with arrays of any dtype and must put each element of its result either from one
+        place of its argument or zero, by public positions alone.
+        """
+
+    @overload
+    def join(self, parts: Sequence[R], move: Callable[..., NDArray[np.generic]]) -> R: ...
+    @overload
+    def join(self, parts: Sequence[B], move: Callable[..., NDArray[np.generic]]) -> B: ...
+    @abstractmethod
+    def join(self, parts: Sequence[R] | Sequence[B], move: Callable[..., NDArray[np.generic]]) -> R | B:
+        """Like `arrange` with several arguments: concatenate, stack, write one into a part of another."""
+
+    # ------------------------------------------------------------------ local arithmetic, modulo 2**64
+
+    @abstractmethod
+    def add(self, x: R, y: R) -> R:
+        """`x + y`, broadcasting like numpy."""
+
+    @abstractmethod
+    def subtract(self, x: R, y: R) -> R:
+        """`x - y`, broadcasting like numpy."""
+
+    @abstractmethod
+    def negate(self, x: R) -> R:
+        """`-x`."""
+
+    @abstractmethod
+    def add_public(self, x: R, c: Words) -> R:
+        """`x + c`, broadcasting like numpy."""
+
+    @abstractmethod
+    def scale(self, x: R, c: Words) -> R:
+        """`x * c` for public integers `c`, broadcasting like numpy. No truncation."""
+
+    @abstractmethod
+    def linear(self, x: R, map: Callable[[Words], Words]) -> R:
+        """`map(x)` for a public linear map over the ring: sums, cumulative sums, a public matrix."""
+
+    @abstractmethod
+    def to_ring(self, b: B) -> R:
+        """The bits as integers 0 and 1; ready to be multiplied without another round."""
+
+    # ------------------------------------------------------------------ local logic
+
+    @abstractmethod
+    def xor(self, a: B, b: B) -> B:
+        """`a != b`, broadcasting like numpy."""
+
+    @abstractmethod
+    def flip(self, a: B, where: Flags) -> B:
+        """`a != where` for public bits, broadcasting like numpy; `flip(a, np.True_)` is `not a`."""
+
+    # ------------------------------------------------------------------ gates with rounds
+
+    @abstractmethod
+    async def hold(self, x: R) -> R:
+        """`x` itself, ready as an operand. 1 round, 8 bytes; nothing if it is ready already.
+
+        Every gate below does this to its ring operands where it must. Do it yourself, `together`, where it
+        saves a round.
+        """
+
+    @abstractmethod
+    async def multiply(self, x: R, y: R) -> R:
+        """`x * y`, broadcasting like numpy; of fixed-point numbers, their fractions add up.
+
+        No round with ready operands. Results of `truncate` and of `to_ring` count as ready
+        here (not in `bilinear`).
+        """
+
+    @abstractmethod
+    async def bilinear(self, x: R, y: R, map: Callable[[Words, Words], Words]) -> R:
+        """`map(x, y)` for a public bilinear map over the ring (matrix products, convolutions).
+
+        No round with ready operands.
+        """
+
+    @abstractmethod
+    async def truncate(self, x: R, bits: int) -> R:
+        """`x >> bits` (arithmetic), exact up to a unit in the last place. 1 round, 8 bytes.
+
+        `|x| < 2**62`, or the result is wrong.
+        """
+
+    @abstractmethod
+    async def negative(self, x: R) -> B:
+        """The sign bit: `x < 0` in two's complement. 3 rounds, 39 bits, of a ready operand."""
+
+    @abstractmethod
+    async def zero(self, x: R) -> B:
+        """`x == 0`. 3 rounds, 21 bits, of a ready operand."""
+
+    @abstractmethod
+    async def both(self, a: B, b: B) -> B:
+        """`a and b`, broadcasting like numpy. 1 round, 1 bit."""
+
+    @abstractmethod
+    async def choose(self, b: B, x: R, y: R) -> R:
+        """`x` where `b`, else `y`; all of one shape.
+
+        No round if `x - y` is ready (results of `truncate` are).
+        """
+
+    @abstractmethod
+    async def decompose(self, x: R, bits: int = BITS) -> B:
+        """The lowest `bits` bits of `x` in two's complement, lowest first, in a new last axis.
+
+        5 rounds of a ready operand for more than 16 bits, else 3.
+        """
+
+    @abstractmethod
+    async def lookup(self, x: R, digit: Digit, tables: Sequence[Words]) -> Sequence[R]:
+        """For each table of `2**digit.width` entries, the entry at the digit of `x`.
+
+        The digit is that of `floor(x / 2**low)` *or of this plus one* (a carry is not resolved), modulo
+        `2**width`; all tables see the same choice. So with the table `t[i] = i << low` the rest
+        `x - t[digit]` lies in `(-2**low, 2**low)` as long as `x` is in the range that the tables cover.
+        No round with a ready operand; the results are none. Offline: `8 * 2**width` bytes an element.
+        """
+
+    @abstractmethod
+    async def series(
+        self, x: R, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
+    ) -> R:
+        """The Fourier series of `sines` and `cosines`, k from 0.
+
+        sum(s[k] sin(2 pi k x / 2**period)) + sum(c[k] cos(2 pi k x / 2**period))
+
+        The result has `fraction` bits after the point (from 20 to 40), is exact up to about 2**(20 -
+        fraction) a term, and is not a ready operand. No round with a ready operand; offline 16 bytes a term
+        and element. Periodic: nothing is assumed of the size of `x`.
+        """

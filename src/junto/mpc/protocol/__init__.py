@@ -1,0 +1,1 @@
+"""The cryptography: masked evaluation between two compute parties and a helper."""

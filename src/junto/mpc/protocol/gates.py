@@ -1,0 +1,108 @@
+"""The gates of `junto.mpc.gates`, computed by two parties and a helper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from junto.mpc.gates import BITS, Digit, Flags, Gates, Words
+from junto.mpc.protocol import compare, dealt, decompose, multiply, planes, shares, truncate
+from junto.mpc.protocol.role import Role
+from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
+
+
+class SecureGates(Gates[RingSecret, MaskedBits]):
+    """The gates of one run in one role. Each is explained in its file of this package.
+
+    Args:
+        role: this node's.
+        block: see `MpcSettings.block`.
+    """
+
+    def __init__(self, role: Role, block: int) -> None:
+        self._role = role
+        self._block = block
+
+    def constant(self, value: Words) -> RingSecret:
+        return Masked(None if self._role.deals else value, np.zeros(value.shape, np.uint64))
+
+    def constant_bits(self, value: Flags) -> MaskedBits:
+        return MaskedBits(None if self._role.deals else value, np.zeros(value.shape, np.bool_))
+
+    def arrange(self, x: Any, move: Move) -> Any:
+        return self.join([x], move)
+
+    def join(self, parts: Any, move: Move) -> Any:
+        if isinstance(parts[0], MaskedBits):
+            return shares.arrange_bits(cast(Sequence[MaskedBits], parts), move)
+        return shares.arrange(self._role, cast(Sequence[RingSecret], parts), move)
+
+    def add(self, x: RingSecret, y: RingSecret) -> RingSecret:
+        return shares.add(self._role, x, y)
+
+    def subtract(self, x: RingSecret, y: RingSecret) -> RingSecret:
+        return shares.add(self._role, x, self.negate(y))
+
+    def negate(self, x: RingSecret) -> RingSecret:
+        return shares.scale(self._role, x, shares.MINUS_ONE)
+
+    def add_public(self, x: RingSecret, c: Words) -> RingSecret:
+        return shares.shift(self._role, x, c)
+
+    def scale(self, x: RingSecret, c: Words) -> RingSecret:
+        return shares.scale(self._role, x, c)
+
+    def linear(self, x: RingSecret, map: Callable[[Words], Words]) -> RingSecret:
+        return shares.linear(self._role, x, map)
+
+    def to_ring(self, b: MaskedBits) -> RingSecret:
+        return dealt.to_ring(self._role, b)
+
+    def xor(self, a: MaskedBits, b: MaskedBits) -> MaskedBits:
+        public = None if a.public is None or b.public is None else a.public ^ b.public
+        return MaskedBits(public, a.mask ^ b.mask)
+
+    def flip(self, a: MaskedBits, where: Flags) -> MaskedBits:
+        shape = np.broadcast_shapes(a.shape, np.shape(where))
+        return MaskedBits(None if a.public is None else a.public ^ where, np.broadcast_to(a.mask, shape))
+
+    async def hold(self, x: RingSecret) -> RingSecret:
+        return await shares.hold(self._role, x)
+
+    async def multiply(self, x: RingSecret, y: RingSecret) -> RingSecret:
+        return await multiply.multiply(self._role, x, y)
+
+    async def bilinear(
+        self, x: RingSecret, y: RingSecret, map: Callable[[Words, Words], Words]
+    ) -> RingSecret:
+        return await multiply.bilinear(self._role, x, y, map)
+
+    async def truncate(self, x: RingSecret, bits: int) -> RingSecret:
+        return await truncate.truncate(self._role, x, bits)
+
+    async def negative(self, x: RingSecret) -> MaskedBits:
+        return await compare.negative(self._role, await shares.hold(self._role, x), self._block)
+
+    async def zero(self, x: RingSecret) -> MaskedBits:
+        return await compare.zero(self._role, await shares.hold(self._role, x), self._block)
+
+    async def both(self, a: MaskedBits, b: MaskedBits) -> MaskedBits:
+        return await planes.both(self._role, a, b)
+
+    async def choose(self, b: MaskedBits, x: RingSecret, y: RingSecret) -> RingSecret:
+        return self.add(y, await self.multiply(self.to_ring(b), self.subtract(x, y)))
+
+    async def decompose(self, x: RingSecret, bits: int = BITS) -> MaskedBits:
+        held = await shares.hold(self._role, x)
+        return await decompose.decompose(self._role, held, bits, self._block)
+
+    async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
+        return dealt.lookup(self._role, await shares.hold(self._role, x), digit, tables, self._block)
+
+    async def series(
+        self, x: RingSecret, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
+    ) -> RingSecret:
+        held = await shares.hold(self._role, x)
+        return dealt.series(self._role, held, period, sines, cosines, fraction)

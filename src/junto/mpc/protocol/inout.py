@@ -1,0 +1,202 @@
+"""A value enters the computation, and leaves it.
+
+Paper:     input and output of masked sharings: ABY2.0, Patra et al., USENIX Security 2021, section 3.1.1.
+Computes:  <x> from x at its owner; the pieces from which a receiver puts x together.
+Parties:   the owner or receiver may be P0, P1 or anybody else, the helper included.
+Secure:    semi-honest, one of three corrupted.
+Learns:    of an input: P0 and P1 see x + m, m uniform and fresh (from an outsider: one uniform piece each,
+           then x + m). Of an output: the receiver sees x. Pieces for somebody who is neither P0 nor P1 are
+           made fresh by a keystream that P0 and P1 share, for they would tell the helper more than x.
+Cost:      input: 1 element from P0 to P1 or back; from an outsider 1 element to P1 (P0 gets a key), then
+           `hold`. Output: 1 element to P0 or P1 from the other one, 2 to anybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc import bits
+from junto.mpc.gates import Flags, Words
+from junto.mpc.prg import Stream, fresh_key
+from junto.mpc.protocol.planes import reshare, unpacked
+from junto.mpc.protocol.role import Role, Shape
+from junto.mpc.protocol.shares import Additive, Masked, MaskedBits, RingSecret, hold, piece
+from junto.mpc.rounds import Rounds, together
+
+Plain = Words | Flags
+"""A public array in the ring, or of bits."""
+
+Secret = RingSecret | MaskedBits
+Parcel = NDArray[np.uint64] | NDArray[np.uint8]
+"""What travels for one array: ring elements, or packed bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What all know of an array that enters: bits or ring elements, and its shape."""
+
+    bits: bool
+    shape: Shape
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+# -------------------------------------------------------------------- in, from P0 or P1
+
+
+def enter_own(role: Role, owner: int, arrays: Sequence[Plain]) -> tuple[list[Secret], list[Parcel]]:
+    """At the owner, which is a compute party: its secrets, and what the other compute party gets."""
+    secrets: list[Secret] = []
+    parcels: list[Parcel] = []
+    for x in arrays:
+        if x.dtype == np.bool_:
+            lanes = x.size
+            mask = bits.unpack(role.mask_planes_by(owner, 1, lanes)[0], lanes).reshape(x.shape)
+            public: Flags = np.logical_xor(x, mask)
+            secrets.append(MaskedBits(public, mask))
+            parcels.append(np.packbits(public.reshape(-1)))
+        else:
+            words = role.mask_by(owner, x.shape)
+            masked = x + words
+            secrets.append(Masked(masked, words))
+            parcels.append(masked)
+    return secrets, parcels
+
+
+def enter_other(
+    role: Role, owner: int, kinds: Sequence[Kind], parcels: Sequence[Parcel] | None
+) -> list[Secret]:
+    """At the other compute party (with its parcels) and at the helper (which needs none)."""
+    secrets: list[Secret] = []
+    for i, kind in enumerate(kinds):
+        parcel = None if parcels is None else parcels[i]
+        if kind.bits:
+            plane = role.mask_planes_by(owner, 1, kind.size)[0]
+            mask = bits.unpack(plane, kind.size).reshape(kind.shape)
+            secrets.append(MaskedBits(None if parcel is None else _flags(parcel, kind), mask))
+        else:
+            words = role.mask_by(owner, kind.shape)
+            secrets.append(Masked(None if parcel is None else _words(parcel, kind), words))
+    return secrets
+
+
+# -------------------------------------------------------------------- in, from anybody else
+
+
+def split(arrays: Sequence[Plain]) -> tuple[bytes, list[Parcel]]:
+    """At an outsider: a key for P0, and the pieces for P1."""
+    key = fresh_key()
+    stream = Stream(key)
+    parcels: list[Parcel] = []
+    for x in arrays:
+        if x.dtype == np.bool_:
+            noise = bits.unpack(stream.planes(1, x.size)[0], x.size)
+            parcels.append(np.packbits(x.reshape(-1) ^ noise))
+        else:
+            parcels.append(x - stream.words(x.size).reshape(x.shape))
+    return key, parcels
+
+
+def enter_split(role: Role, kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Secret]:
+    """At every node: the outsider's pieces, masked. One round, the same for all arrays."""
+    pieces = _pieces(kinds, parcel)
+
+    async def enter() -> tuple[Secret, ...]:
+        return await together(*[_masked(role, kind, part) for kind, part in zip(kinds, pieces, strict=True)])
+
+    return list(Rounds(role.flush).run(enter()))
+
+
+def _pieces(kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Plain | None]:
+    if parcel is None:
+        return [None] * len(kinds)
+    if not isinstance(parcel, bytes):
+        return [
+            _flags(part, kind) if kind.bits else _words(part, kind)
+            for kind, part in zip(kinds, parcel, strict=True)
+        ]
+    stream = Stream(parcel)
+    pieces: list[Plain | None] = []
+    for kind in kinds:
+        if kind.bits:
+            pieces.append(bits.unpack(stream.planes(1, kind.size)[0], kind.size).reshape(kind.shape))
+        else:
+            pieces.append(stream.words(kind.size).reshape(kind.shape))
+    return pieces
+
+
+async def _masked(role: Role, kind: Kind, part: Plain | None) -> Secret:
+    if not kind.bits:
+        return await hold(role, Additive(None if part is None else part.astype(np.uint64), kind.shape))
+    share = None if part is None else bits.pack(part.reshape(-1).astype(np.bool_))[None]
+    return unpacked(await reshare(role, share, 1, kind.size), kind.shape)
+
+
+# -------------------------------------------------------------------- out
+
+
+def parcels_for(role: Role, secrets: Sequence[Secret], noise: Stream | None) -> list[Parcel]:
+    """A compute party's pieces of `secrets`, for a receiver.
+
+    Args:
+        role: P0's or P1's.
+        secrets: what is shown.
+        noise: a keystream of P0 and P1 alone, at the same place at both; None: for P0 or P1 themselves.
+    """
+    return [
+        _bits_piece(role, x, noise) if isinstance(x, MaskedBits) else _ring_piece(role, x, noise)
+        for x in secrets
+    ]
+
+
+def _ring_piece(role: Role, x: RingSecret, noise: Stream | None) -> Parcel:
+    share = piece(role, x)
+    if share is None:
+        raise TypeError("the helper has no pieces to give")
+    if noise is not None:
+        words = noise.words(share.size).reshape(share.shape)
+        share = share + words if role.first else share - words
+    return np.ascontiguousarray(share)
+
+
+def _bits_piece(role: Role, x: MaskedBits, noise: Stream | None) -> Parcel:
+    if x.public is None:
+        raise TypeError("the helper has no pieces to give")
+    share = (x.public ^ x.mask if role.first else x.mask).reshape(-1)
+    if noise is not None:
+        share = share ^ bits.unpack(noise.planes(1, share.size)[0], share.size)
+    return np.packbits(share)
+
+
+def assemble(kinds: Sequence[Kind], first: Sequence[Parcel], second: Sequence[Parcel]) -> list[Plain]:
+    """At the receiver: the arrays whose two pieces these are."""
+    arrays: list[Plain] = []
+    for kind, a, b in zip(kinds, first, second, strict=True):
+        if kind.bits:
+            arrays.append(_flags(a, kind) ^ _flags(b, kind))
+        else:
+            arrays.append(_words(a, kind) + _words(b, kind))
+    return arrays
+
+
+def _flags(parcel: Parcel, kind: Kind) -> Flags:
+    if parcel.dtype != np.uint8 or parcel.shape != (-(-kind.size // 8),):
+        raise ValueError(f"a piece of {kind.size} bits came as {parcel.dtype}{list(parcel.shape)}")
+    return (
+        np.unpackbits(parcel.astype(np.uint8, copy=False), count=kind.size)
+        .astype(np.bool_)
+        .reshape(kind.shape)
+    )
+
+
+def _words(parcel: Parcel, kind: Kind) -> Words:
+    if parcel.dtype != np.uint64 or parcel.shape != kind.shape:
+        raise ValueError(f"a piece of shape {list(kind.shape)} came as {parcel.dtype}{list(parcel.shape)}")
+    return parcel.astype(np.uint64, copy=False)

@@ -1,0 +1,140 @@
+"""Multiply secrets: element by element, or by any public bilinear map.
+
+Paper:     ABY2.0, Patra et al., USENIX Security 2021, section 3.1; Turbospeedz, Ben-Efraim et al., ACNS 2019.
+Computes:  [x y] from <x>, <y>   (mod 2**k), where x y may be any bilinear map.
+Parties:   P0, P1 online; the helper ahead of time.
+Secure:    semi-honest, one of three corrupted.
+Learns:    nobody anything: no message online. The result's opening is that of `hold` or `truncate`.
+Cost:      0 rounds; offline 1 element helper -> P1 for each output element (and pair of masks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from junto.mpc.gates import Words
+from junto.mpc.protocol.role import Role, Shape
+from junto.mpc.protocol.shares import (
+    MINUS_ONE,
+    Additive,
+    Affine,
+    Masked,
+    RingSecret,
+    best,
+    hold,
+    masks_of,
+    weighted,
+)
+from junto.mpc.rounds import together
+
+MAX_PRODUCTS = 4
+"""With more products of masks to be dealt for one product of secrets, another opening is cheaper."""
+
+
+async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
+    """`x y` element by element, broadcasting."""
+    if x is y:
+        x = best(x)
+        return _square(role, x if isinstance(x, Masked | Affine) else await hold(role, x))
+    x, y = best(x), best(y)
+    if not isinstance(x, Masked | Affine) or not isinstance(y, Masked | Affine):
+        left, right = await together(_ready(role, x), _ready(role, y))
+    else:
+        left, right = x, y
+    if len(masks_of(left)) * len(masks_of(right)) > MAX_PRODUCTS:
+        left, right = await together(hold(role, left), hold(role, right))
+    return _product(role, left, right)
+
+
+async def bilinear(
+    role: Role, x: RingSecret, y: RingSecret, map: Callable[[Words, Words], Words]
+) -> Additive:
+    """`map(x, y)`: D_x D_y - D_x m_y - D_y m_x + m_x m_y."""
+    left, right = await together(hold(role, x), hold(role, y))
+    if role.deals:
+        product = map(left.mask, right.mask)
+        role.deal(product.shape, lambda: product)
+        return Additive(None, product.shape)
+    a, b = _public(left), _public(right)
+    share = map(a, b - right.mask if role.first else 0 - right.mask) - map(left.mask, b)
+    share += role.deal(share.shape, _not_here)
+    return Additive(share, share.shape)
+
+
+async def _ready(role: Role, x: RingSecret) -> Masked | Affine:
+    return x if isinstance(x, Masked | Affine) else await hold(role, x)
+
+
+def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    dealt = _Dealt(role, shape)
+    for f, m in masks_of(x):
+        for g, n in masks_of(y):
+            dealt.add(_times(f, g), partial(_outer, m, n, shape))
+    if role.deals:
+        return Additive(None, shape)
+    a, b, rest = _public(x), _public(y), weighted(y)
+    share = a * (b + rest if role.first else rest)
+    share += b * weighted(x)
+    share += dealt.total
+    return Additive(share, shape)
+
+
+def _square(role: Role, x: Masked | Affine) -> Additive:
+    dealt = _Dealt(role, x.shape)
+    terms = masks_of(x)
+    for i, (f, m) in enumerate(terms):
+        dealt.add(_times(f, f), partial(np.multiply, m, m))
+        for g, n in terms[i + 1 :]:
+            factor = _times(f, g)
+            dealt.add(None if factor is None else factor + factor, partial(np.multiply, m, n))
+    if role.deals:
+        return Additive(None, x.shape)
+    a, rest = _public(x), weighted(x)
+    share = a * (a + rest + rest if role.first else rest + rest)
+    share += dealt.total
+    return Additive(share, x.shape)
+
+
+class _Dealt:
+    """The sum of dealt products, each times its public factor."""
+
+    def __init__(self, role: Role, shape: tuple[int, ...]) -> None:
+        self._role = role
+        self._shape = shape
+        self.total: Words = np.zeros((), np.uint64)
+
+    def add(self, factor: Words | None, make: Callable[[], Words]) -> None:
+        dealt = self._role.deal(self._shape, make)
+        if factor is not None:
+            self.total = self.total + (dealt if factor is ONE else factor * dealt)
+
+
+ONE: Words = np.array(1, np.uint64)
+
+
+def _times(f: Words | None, g: Words | None) -> Words | None:
+    if f is None or g is None:
+        return None
+    if f is MINUS_ONE and g is MINUS_ONE:
+        return ONE
+    if f is MINUS_ONE:
+        return 0 - g
+    return 0 - f if g is MINUS_ONE else f * g
+
+
+def _public(x: Masked | Affine) -> Words:
+    if x.public is None:
+        raise TypeError("a compute party lacks a public value")
+    return x.public
+
+
+def _outer(m: Words, n: Words, shape: Shape) -> Words:
+    return np.broadcast_to(m * n, shape)
+
+
+def _not_here() -> Words:
+    raise TypeError("only the helper deals")

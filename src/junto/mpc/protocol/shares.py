@@ -1,0 +1,273 @@
+"""The forms in which a compute party and the helper hold a secret.
+
+Paper:     ABY2.0, Patra et al., USENIX Security 2021, section 3; the affine form is ours.
+Computes:  nothing opened: what is linear or a rearrangement, on every form.
+Parties:   P0, P1 and the helper, each on what it holds.
+Secure:    semi-honest, one of three corrupted.
+Learns:    nobody anything: no message.
+Cost:      none.
+
+Ring elements, modulo 2**64:
+
+* `Additive`  x = x0 + x1; P_i holds x_i, the helper nothing.
+* `Masked`    x = D - m; P0 and P1 hold D and a piece of m each, the helper holds m.
+* `Affine`    x = D + sum f[j] m[j]; the factors f[j] are public to P0 and P1 like D. It is what a truncation
+              and a bit leave: ready to be multiplied, but not to be compared.
+
+Bits, modulo 2: `MaskedBits`, b = e xor r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc.gates import Flags, Words
+from junto.mpc.protocol.role import Role, Shape
+from junto.mpc.rounds import Later, start
+
+MINUS_ONE: Words = np.array(2**64 - 1, np.uint64)
+MAX_MASKS = 4
+"""An affine form with more masks than these is made additive."""
+
+Move = Callable[..., NDArray[Any]]
+
+
+class RingSecret:
+    """A secret array of ring elements in one of the forms above.
+
+    Attributes:
+        shape: public.
+        asked: the masked form, once somebody has asked for it.
+        masked: the same, once it is there.
+    """
+
+    __slots__ = ("asked", "masked", "shape")
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.asked: Later[Masked] | None = None
+        self.masked: Masked | None = None
+
+
+class Additive(RingSecret):
+    """See the module. `share` is None at the helper."""
+
+    __slots__ = ("share",)
+
+    def __init__(self, share: Words | None, shape: Shape) -> None:
+        super().__init__(shape)
+        self.share = share
+
+
+class Masked(RingSecret):
+    """See the module. `public` is None at the helper."""
+
+    __slots__ = ("mask", "public")
+
+    def __init__(self, public: Words | None, mask: Words) -> None:
+        super().__init__(mask.shape)
+        self.public = public
+        self.mask = mask
+
+
+class Affine(RingSecret):
+    """See the module. `public` and the factors are None at the helper; a factor may be a single number."""
+
+    __slots__ = ("factors", "masks", "public")
+
+    def __init__(
+        self, public: Words | None, factors: tuple[Words | None, ...], masks: tuple[Words, ...], shape: Shape
+    ) -> None:
+        super().__init__(shape)
+        self.public = public
+        self.factors = factors
+        self.masks = masks
+
+
+class MaskedBits:
+    """A secret array of bits. `public` is None at the helper."""
+
+    __slots__ = ("mask", "public")
+
+    def __init__(self, public: Flags | None, mask: Flags) -> None:
+        self.public = public
+        self.mask = mask
+
+    @property
+    def shape(self) -> Shape:
+        """Public, like every shape."""
+        return self.mask.shape
+
+
+def piece(role: Role, x: RingSecret) -> Words | None:
+    """A compute party's piece of x as a sum; None at the helper."""
+    if role.deals:
+        return None
+    if isinstance(x, Additive):
+        return x.share
+    if isinstance(x, Masked):
+        return x.public - x.mask if role.first and x.public is not None else 0 - x.mask
+    if not isinstance(x, Affine) or x.public is None:
+        raise TypeError(f"{type(x).__name__} is no form of a secret here")
+    total = weighted(x)
+    return x.public + total if role.first else total
+
+
+def weighted(x: Affine | Masked) -> Words:
+    """The part of x in its masks, sum f[j] m[j], from a compute party's pieces of them."""
+    if isinstance(x, Masked):
+        return 0 - x.mask
+    total: Words | None = None
+    for factor, mask in zip(x.factors, x.masks, strict=True):
+        term = 0 - mask if factor is MINUS_ONE else _known(factor) * mask
+        total = term if total is None else total + term
+    return np.broadcast_to(_known(total), x.shape)
+
+
+def masks_of(x: Affine | Masked) -> tuple[tuple[Words | None, Words], ...]:
+    """Factor and mask of each term."""
+    if isinstance(x, Masked):
+        return ((MINUS_ONE, x.mask),)
+    return tuple(zip(x.factors, x.masks, strict=True))
+
+
+async def hold(role: Role, x: RingSecret) -> Masked:
+    """The masked form of x: 1 round, 8 bytes, the first time that it is asked for.
+
+    Learns: P0 and P1 see x + m, m uniform and fresh.
+    """
+    if isinstance(x, Masked):
+        return x
+    if x.asked is None:
+        x.asked = await start(_mask(role, x))
+    return await x.asked
+
+
+async def _mask(role: Role, x: RingSecret) -> Masked:
+    mask = role.mask(x.shape)
+    share = piece(role, x)
+    opened = await role.open(None if share is None else share + mask)
+    x.masked = Masked(opened, mask)
+    return x.masked
+
+
+def best(x: RingSecret) -> RingSecret:
+    """The masked form of x if it is there already, else x itself."""
+    return x if x.masked is None else x.masked
+
+
+# -------------------------------------------------------------------- rearrangements
+
+
+def arrange(role: Role, parts: Sequence[RingSecret], move: Move) -> RingSecret:
+    """`move` of one or several secrets: see `Gates.arrange` and `Gates.join`."""
+    parts = [best(x) for x in parts]
+    if all(isinstance(x, Masked) for x in parts):
+        masked = [x for x in parts if isinstance(x, Masked)]
+        return Masked(_moved([x.public for x in masked], move), move(*[x.mask for x in masked]))
+    first = parts[0]
+    if len(parts) == 1 and isinstance(first, Affine):
+        masks = tuple(move(np.broadcast_to(mask, first.shape)) for mask in first.masks)
+        factors = tuple(_move_factor(factor, first.shape, move) for factor in first.factors)
+        return Affine(_moved([first.public], move), factors, masks, masks[0].shape)
+    shares = [piece(role, x) for x in parts]
+    share = _moved(shares, move)
+    return Additive(share, share.shape if share is not None else _shape_after(parts, move))
+
+
+def linear(role: Role, x: RingSecret, map: Move) -> RingSecret:
+    """`map` of a secret, for a linear map: see `Gates.linear`."""
+    x = best(x)
+    if isinstance(x, Masked):
+        return Masked(None if x.public is None else map(x.public), map(x.mask))
+    share = piece(role, x)
+    if share is None:
+        return Additive(None, _shape_after([x], map))
+    result = map(share)
+    return Additive(result, result.shape)
+
+
+def arrange_bits(parts: Sequence[MaskedBits], move: Move) -> MaskedBits:
+    """`move` of one or several secret arrays of bits."""
+    return MaskedBits(_moved([b.public for b in parts], move), move(*[b.mask for b in parts]))
+
+
+def _moved(parts: Sequence[NDArray[Any] | None], move: Move) -> NDArray[Any] | None:
+    known = [part for part in parts if part is not None]
+    return move(*known) if len(known) == len(parts) else None
+
+
+def _move_factor(factor: Words | None, shape: Shape, move: Move) -> Words | None:
+    if factor is None or factor is MINUS_ONE:
+        return factor
+    return move(np.broadcast_to(factor, shape))
+
+
+def _shape_after(parts: Sequence[RingSecret], move: Move) -> Shape:
+    """The helper has no pieces of an additive secret, only its shape."""
+    zero = np.zeros((), np.uint64)
+    return move(*[np.broadcast_to(zero, x.shape) for x in parts]).shape
+
+
+# -------------------------------------------------------------------- sums
+
+
+def add(role: Role, x: RingSecret, y: RingSecret) -> RingSecret:
+    """`x + y`, masked if both are, affine while that stays short."""
+    x, y = best(x), best(y)
+    if isinstance(x, Masked) and isinstance(y, Masked):
+        public = None if x.public is None or y.public is None else x.public + y.public
+        return Masked(public, x.mask + y.mask)
+    if isinstance(x, Masked | Affine) and isinstance(y, Masked | Affine):
+        terms = masks_of(x) + masks_of(y)
+        if len(terms) <= MAX_MASKS:
+            return _affine(x, y, terms)
+    left, right = piece(role, x), piece(role, y)
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    return Additive(None if left is None or right is None else left + right, shape)
+
+
+def _affine(x: Affine | Masked, y: Affine | Masked, terms: tuple[tuple[Words | None, Words], ...]) -> Affine:
+    public = None if x.public is None or y.public is None else x.public + y.public
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    masks = tuple(np.broadcast_to(mask, shape) for _, mask in terms)
+    return Affine(public, tuple(factor for factor, _ in terms), masks, shape)
+
+
+def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
+    """`x c` for public integers c."""
+    x = best(x)
+    shape = np.broadcast_shapes(x.shape, c.shape)
+    if isinstance(x, Masked):
+        return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c))
+    if isinstance(x, Affine):
+        factors = tuple(None if factor is None else np.asarray(factor * c) for factor in x.factors)
+        masks = tuple(np.broadcast_to(mask, shape) for mask in x.masks)
+        return Affine(None if x.public is None else x.public * c, factors, masks, shape)
+    share = piece(role, x)
+    return Additive(None if share is None else np.asarray(share * c), shape)
+
+
+def shift(role: Role, x: RingSecret, c: Words) -> RingSecret:
+    """`x + c` for public c."""
+    x = best(x)
+    shape = np.broadcast_shapes(x.shape, c.shape)
+    if isinstance(x, Masked):
+        return Masked(None if x.public is None else x.public + c, np.broadcast_to(x.mask, shape))
+    if isinstance(x, Affine):
+        masks = tuple(np.broadcast_to(mask, shape) for mask in x.masks)
+        return Affine(None if x.public is None else x.public + c, x.factors, masks, shape)
+    share = piece(role, x)
+    if share is None:
+        return Additive(None, shape)
+    return Additive(share + c if role.first else np.broadcast_to(share, shape), shape)
+
+
+def _known(value: Words | None) -> Words:
+    if value is None:
+        raise TypeError("a compute party lacks a public value")
+    return value

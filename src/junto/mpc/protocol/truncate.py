@@ -1,0 +1,47 @@
+"""Divide by a power of two, as after a product of fixed-point numbers.
+
+Paper:     Escudero et al., CRYPTO 2020, section 5 (truncation with a dealt mask); Dalskov et al., "Secure
+           evaluation of quantized neural networks", PoPETs 2020.
+Computes:  <x >> f>, exact up to one unit in the last place, from [x] with |x| < 2**(k - 2).
+Parties:   P0, P1 online; the helper ahead of time.
+Secure:    semi-honest, one of three corrupted.
+Learns:    P0 and P1 see x + 2**(k - 2) + r, r uniform and fresh. The helper sees shapes.
+Cost:      1 round, 1 ring element each way; offline 2 elements helper -> P1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from junto.mpc.gates import BITS, Words
+from junto.mpc.protocol.role import Role
+from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, piece
+
+_TOP = np.uint64(BITS - 1)
+
+
+async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
+    """`x >> bits`.
+
+    With c = x + 2**(k-2) + r opened, the sum has wrapped around exactly if the top bit of r is set and that
+    of c is not. The first is dealt, shifted to where a wrap shows after the truncation; the second is
+    public. So
+
+        x >> bits = (c >> bits) - 2**(k-2-bits) - (r >> bits) + (1 - top(c)) top(r) 2**(k-bits)   (+ 0 or 1)
+
+    which is affine in two masks that the helper knows: ready for the next product without another opening.
+    """
+    shift, lift = np.uint64(bits), np.uint64(BITS - bits)
+    mask = role.mask(x.shape)
+    low = role.deal(x.shape, lambda: mask >> shift)
+    wrap = role.deal(x.shape, lambda: (mask >> _TOP) << lift)
+    share = piece(role, x)
+    if share is not None:
+        share = share + mask
+        if role.first:
+            share = share + np.uint64(1 << (BITS - 2))
+    opened = await role.open(share)
+    if opened is None:
+        return Affine(None, (None, None), (low, wrap), x.shape)
+    public: Words = (opened >> shift) - np.uint64(1 << (BITS - 2 - bits))
+    return Affine(public, (MINUS_ONE, (~opened) >> _TOP), (low, wrap), x.shape)

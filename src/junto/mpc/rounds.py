@@ -1,0 +1,182 @@
+"""Secret computations as coroutines, and the rounds in which they talk.
+
+A gate that has to open something awaits an `Opening`. Every coroutine that can go on goes on until it awaits
+one, too; only when all of them wait, everything that they asked to open travels in *one* message. So two
+computations that do not need each other share their rounds, and a program takes as many rounds as it is
+deep, not as it is long.
+
+Nothing here depends on time: the same coroutines give the same rounds, in the same order, at every node of
+the SPU. That is what lets the helper, who opens nothing, deal in the order in which the others will ask.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from typing import Any, Generic, TypeVar, cast, overload
+
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+
+
+class Opening(Generic[T]):
+    """Something to be opened at the end of this round. Awaiting it gives what was opened.
+
+    Args:
+        share: this node's piece, in the form that `flush` of the round's owner understands.
+    """
+
+    __slots__ = ("share",)
+
+    def __init__(self, share: object) -> None:
+        self.share = share
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return cast(T, (yield self))
+
+
+class Later(Generic[T]):
+    """A value that another coroutine is still computing. Any number of coroutines may await it."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: _Task) -> None:
+        self._task = task
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        if not self._task.done:
+            yield self._task
+        return cast(T, self._task.result())
+
+
+class _Task:
+    """One coroutine, and the tasks that wait for its end."""
+
+    __slots__ = ("coroutine", "done", "error", "value", "waiting")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+        self.done = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.waiting: list[_Task] = []
+
+    def result(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class _Start:
+    """Asks the scheduler to start a coroutine now; gives its `Later`."""
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield self)
+
+
+async def start(computation: Coroutine[Any, Any, T]) -> Later[T]:
+    """Let `computation` run beside the caller; the result can be awaited, now or later, more than once."""
+    return cast(Later[T], await _Start(computation))
+
+
+@overload
+async def together(first: Awaitable[A], second: Awaitable[B], /) -> tuple[A, B]: ...
+@overload
+async def together(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C], /) -> tuple[A, B, C]: ...
+@overload
+async def together(*computations: Awaitable[T]) -> tuple[T, ...]: ...
+async def together(*computations: Awaitable[Any]) -> tuple[Any, ...]:
+    """Run several computations side by side, sharing their rounds; their results in the order given."""
+    started = [await start(_as_coroutine(each)) for each in computations]
+    return tuple([await each for each in started])
+
+
+async def _as_coroutine(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+class Rounds:
+    """Runs coroutines to their end.
+
+    Args:
+        flush: called once a round with everything that is to be opened in it, in the order in which it was
+            asked for; returns what was opened, in the same order. Whatever it raises ends the run.
+    """
+
+    def __init__(self, flush: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+        self._flush = flush
+        self._ready: deque[tuple[_Task, Any]] = deque()
+        self._asked: list[tuple[_Task, Any]] = []
+
+    def run(self, computation: Coroutine[Any, Any, T]) -> T:
+        """Run `computation` and everything it starts.
+
+        Raises:
+            Whatever the computation, one that it awaits, or `flush` raises.
+        """
+        main = _Task(computation)
+        self._ready.append((main, None))
+        try:
+            while not main.done:
+                self._proceed()
+                if not main.done:
+                    self._end_round()
+        finally:
+            self._close()
+        return cast(T, main.result())
+
+    def _proceed(self) -> None:
+        while self._ready:
+            task, value = self._ready.popleft()
+            self._step(task, value)
+
+    def _step(self, task: _Task, value: Any) -> None:
+        """Resume one task until it waits or ends."""
+        while True:
+            try:
+                wish = task.coroutine.send(value)
+            except StopIteration as stop:
+                return self._end(task, stop.value, None)
+            except Exception as error:
+                return self._end(task, None, error)
+            if isinstance(wish, _Start):
+                child = _Task(wish.coroutine)
+                value = Later(child)
+                self._step(child, None)
+            elif isinstance(wish, Opening):
+                self._asked.append((task, wish.share))
+                return None
+            elif isinstance(wish, _Task):
+                if wish.done:
+                    value = None
+                    continue
+                wish.waiting.append(task)
+                return None
+            else:
+                task.coroutine.close()
+                return self._end(task, None, TypeError(f"a computation awaited {type(wish).__name__}"))
+
+    def _end(self, task: _Task, value: Any, error: BaseException | None) -> None:
+        task.done, task.value, task.error = True, value, error
+        self._ready.extend((each, None) for each in task.waiting)
+        task.waiting.clear()
+
+    def _end_round(self) -> None:
+        if not self._asked:
+            raise RuntimeError("the computations wait for each other, so none of them can go on")
+        asked, self._asked = self._asked, []
+        opened = self._flush([share for _, share in asked])
+        self._ready.extend((task, value) for (task, _), value in zip(asked, opened, strict=True))
+
+    def _close(self) -> None:
+        for task, _ in [*self._ready, *self._asked]:
+            task.coroutine.close()
+        self._ready.clear()
+        self._asked.clear()

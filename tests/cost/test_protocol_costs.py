@@ -1,0 +1,100 @@
+"""Rounds and bytes of the gates, exactly: sent by one compute party, for 64 elements."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from junto.mpc.gates import Digit
+from mpc_nodes import run
+
+N = 64
+RNG = np.random.default_rng(3)
+X, Y = (RNG.integers(0, 2**40, N).astype(np.uint64) for _ in range(2))
+
+
+async def hold(g, x, y):
+    return await g.hold(g.add(x, await g.multiply(x, y)))
+
+
+async def multiply(g, x, y):
+    return await g.multiply(x, y)
+
+
+async def fixed_point_product(g, x, y):
+    return await g.hold(await g.truncate(await g.multiply(x, y), 18))
+
+
+async def fixed_point_product_in_a_chain(g, x, y):
+    return await g.truncate(await g.multiply(x, y), 18)
+
+
+async def power_four_in_a_chain(g, x, y):
+    square = await g.truncate(await g.multiply(x, x), 18)
+    return await g.truncate(await g.multiply(square, square), 18)
+
+
+async def matrix_product(g, x, y):
+    square = lambda v: v.reshape(8, 8)  # noqa: E731
+    product = await g.bilinear(g.arrange(x, square), g.arrange(y, square), np.matmul)
+    return await g.hold(await g.truncate(product, 18))
+
+
+async def less(g, x, y):
+    return await g.negative(g.subtract(x, y))
+
+
+async def equal(g, x, y):
+    return await g.zero(g.subtract(x, y))
+
+
+async def relu(g, x, y):
+    negative = await g.negative(x)
+    return await g.choose(negative, g.constant(np.zeros(N, np.uint64)), x)
+
+
+async def both(g, x, y):
+    return await g.both(await g.negative(x), await g.zero(y))
+
+
+async def decompose(g, x, y):
+    return await g.decompose(x)
+
+
+async def lookup(g, x, y):
+    return await g.lookup(x, Digit(30, 4), [np.zeros(16, np.uint64)])
+
+
+async def series(g, x, y):
+    return await g.series(x, 23, [0.0, 0.5, 0.25], [], 40)
+
+
+BYTE = N
+BIT = N // 8
+# name, computation, inputs in masked form, rounds, bytes online, bytes offline
+COSTS = [
+    (hold, True, 1, 8 * BYTE, 8 * BYTE),
+    (multiply, True, 0, 0, 8 * BYTE),
+    (fixed_point_product, True, 2, 16 * BYTE, 24 * BYTE),
+    (fixed_point_product_in_a_chain, True, 1, 8 * BYTE, 24 * BYTE),
+    (power_four_in_a_chain, True, 2, 16 * BYTE, 64 * BYTE),
+    (matrix_product, True, 2, 16 * BYTE, 24 * BYTE),
+    (less, True, 3, 39 * BIT, 383 * BIT),
+    (equal, True, 3, 21 * BIT, 315 * BIT),
+    (relu, True, 3, 39 * BIT, 383 * BIT + 16 * BYTE),
+    (relu, False, 4, 8 * BYTE + 39 * BIT, 383 * BIT + 16 * BYTE),
+    (both, True, 7, (39 + 21 + 1) * BIT, (383 + 315 + 1) * BIT),
+    (decompose, True, 5, (128 + 32 + 3 + 12 + 64) * BIT, (240 + 120 + 30 + 12 + 48 + 64) * BIT),
+    (lookup, True, 0, 0, 16 * 8 * BYTE),
+    (series, True, 0, 0, 2 * 2 * 8 * BYTE),
+]
+
+
+@pytest.mark.parametrize(
+    ("gate", "ready", "rounds", "online", "offline"),
+    COSTS,
+    ids=[f"{gate.__name__}-{'masked' if ready else 'additive'}" for gate, ready, *_ in COSTS],
+)
+def test_rounds_and_bytes(gate, ready, rounds, online, offline):
+    out = run(gate, X, Y, ready=ready) if ready else run(gate, X, X, ready=False)
+    assert (out.rounds, out.opened, out.offline) == (rounds, online, offline)
