@@ -19,12 +19,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from junto.config.spu_model import FieldType, ProtocolKind
     from junto.device.disclosure import Undisclosed, barrier, reveal, wait
     from junto.device.handle import Device, DeviceObject
     from junto.device.placing import to, with_device
     from junto.device.proxy import proxy
     from junto.device.pyu import PYU, PYUObject
     from junto.device.session import Session, init, shutdown
+    from junto.device.spu.object import SPUObject
+    from junto.device.spu.spu import SPU
     from junto.errors import (
         CannotTravel,
         CertificateError,
@@ -35,8 +38,10 @@ if TYPE_CHECKING:
         HandshakeRefused,
         IdentityError,
         JuntoError,
+        LinkError,
         ListenError,
         MalformedBytes,
+        NotComputable,
         PartyAborted,
         PartyUnreachable,
         PeerError,
@@ -59,12 +64,16 @@ _HOMES = MappingProxyType(
         "junto.device.proxy": ("proxy",),
         "junto.device.pyu": ("PYU", "PYUObject"),
         "junto.device.session": ("Session", "init", "shutdown"),
+        "junto.device.spu.object": ("SPUObject",),
+        "junto.device.spu.spu": ("SPU",),
+        "junto.config.spu_model": ("FieldType", "ProtocolKind"),
     }
 )
 _HOME_OF = MappingProxyType({name: home for home, names in _HOMES.items() for name in names})
 
 __all__ = [
     "PYU",
+    "SPU",
     "CannotTravel",
     "CertificateError",
     "ConfigError",
@@ -73,19 +82,24 @@ __all__ = [
     "DeviceError",
     "DeviceObject",
     "ExecutorError",
+    "FieldType",
     "HandshakeRefused",
     "IdentityError",
     "JuntoError",
+    "LinkError",
     "ListenError",
     "MalformedBytes",
+    "NotComputable",
     "PYUObject",
     "PartyAborted",
     "PartyUnreachable",
     "PeerError",
     "ProgramDivergence",
     "ProgramError",
+    "ProtocolKind",
     "ProtocolViolation",
     "RemoteError",
+    "SPUObject",
     "Session",
     "SessionError",
     "Undisclosed",

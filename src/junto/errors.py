@@ -8,13 +8,15 @@
     │   ├── SessionError       J104   there is no session, or it is over
     │   ├── DeviceError        J105   a value is not on the device that the call needs
     │   ├── ExecutorError      J106   the executor (Ray) cannot do what is asked
-    │   └── CannotTravel       J107   a value that may not cross a silo's edge (also a WireError)
+    │   ├── CannotTravel       J107   a value that may not cross a silo's edge (also a WireError)
+    │   └── NotComputable      J108   what an SPU is asked for cannot be computed on secrets
     ├── PeerError                     another party, or whoever claims to be one, did wrong
     │   ├── PartyUnreachable   J201   nothing heard from a party for too long
     │   ├── HandshakeRefused   J202   version, job, parties or settings differ
     │   │   └── IdentityError  J203   a certificate does not name the party it should
     │   ├── ProtocolViolation  J204   a message the protocol does not allow
-    │   └── MalformedBytes     J205   bytes that are no value of ours (also a WireError)
+    │   ├── MalformedBytes     J205   bytes that are no value of ours (also a WireError)
+    │   └── LinkError          J206   the link between two nodes of an SPU failed
     └── ProgramError                  the joint program cannot go on
         ├── ProgramDivergence  J301   the parties run different programs
         ├── DeadlineExceeded   J302   a wait lasted longer than its deadline
@@ -107,6 +109,12 @@ class CannotTravel(WireError, UsageError):
     code = "J107"
 
 
+class NotComputable(UsageError):
+    """What an SPU is asked for cannot be computed on secrets: an operation, a loop's condition, a number out of range."""
+
+    code = "J108"
+
+
 class PeerError(JuntoError):
     """Another party, or whoever claims to be one, did something wrong."""
 
@@ -145,6 +153,26 @@ class MalformedBytes(WireError, PeerError):
     """Raised at the receiver: these bytes are no value of ours."""
 
     code = "J205"
+
+
+class LinkError(PeerError):
+    """A link between two nodes of an SPU failed: a message was late, cut off, or not the one that is due.
+
+    Attributes:
+        party: the node at the other end.
+        operation: what this node was computing, ``operation 17``.
+        line: the source line of it, ``fit.py:31``; may be empty.
+    """
+
+    code = "J206"
+
+    def __init__(
+        self, message: str, *, party: str, operation: str = "", line: str = "", fix: str = ""
+    ) -> None:
+        super().__init__(message, fix=fix)
+        self.party = party
+        self.operation = operation
+        self.line = line
 
 
 class ProgramError(JuntoError):

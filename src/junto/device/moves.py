@@ -14,9 +14,19 @@ def _pyu_to_pyu(value: Any, device: Any) -> Any:
     return value.moved_to(device)
 
 
+def _pyu_to_spu(value: Any, device: Any) -> Any:
+    return device.take(value)
+
+
+def _spu_to_pyu(value: Any, device: Any) -> Any:
+    return value.shown_to(device)
+
+
 MOVES: Final[Mapping[tuple[str, str], Callable[[Any, Any], Any]]] = MappingProxyType(
     {
         ("PYU", "PYU"): _pyu_to_pyu,  # in the clear: the new owner may read it
+        ("PYU", "SPU"): _pyu_to_spu,  # in shares: nobody learns anything but its layout
+        ("SPU", "PYU"): _spu_to_pyu,  # in the clear: the new owner may read it
     }
 )
 

@@ -155,10 +155,11 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    async def truncate(self, x: R, bits: int) -> R:
+    async def truncate(self, x: R, bits: int, *, loose: bool = False) -> R:
         """`x >> bits` (arithmetic), exact up to a unit in the last place. 1 round, 8 bytes.
 
-        `|x| < 2**62`, or the result is wrong.
+        `|x| < 2**62`, or the result is wrong, which the debug mode reports unless `loose`: then wrong results
+        are not used further on.
         """
 
     @abstractmethod

@@ -32,7 +32,8 @@ Dimensions: TypeAlias = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequenc
 
 def shift_right(x: Words, count: int) -> Words:
     """Divide by 2**count, rounded down, of a number in two's complement."""
-    return np.asarray(np.right_shift(x.view(np.int64), np.int64(count)).view(np.uint64), np.uint64)
+    signed: NDArray[np.int64] = x.view(np.int64)
+    return (signed >> np.int64(count)).astype(np.uint64)
 
 
 def matmul(a: Words, b: Words) -> Words:
@@ -43,7 +44,7 @@ def matmul(a: Words, b: Words) -> Words:
     loop = m * n * k
     blas = _BLAS_COST * loop + _SPLIT_COST * k * (m + n) + _ADD_COST * m * n
     if blas >= loop or min(m, n, k) == 0:
-        return np.matmul(a, b)
+        return np.asarray(np.matmul(a, b), np.uint64)
     if k <= _EXACT:
         return _by_limbs(a, b)
     left = (a[..., i : i + _EXACT] for i in range(0, k, _EXACT))

@@ -92,6 +92,7 @@ def _open_production(settings: Settings) -> Program:
         fault=shared.fault,
         reporter=reporter,
         meet=None if settings.wait_for_parties else meet,
+        run=meet.run_id,
     )
     return Program(settings, parts)
 
@@ -106,12 +107,18 @@ class _Meeting:
         self._gateway = gateway
         self._witness = witness
         self._reporter = reporter
+        self._run = b""
+
+    def run_id(self) -> bytes:
+        """What the parties have agreed on; empty before they have met."""
+        return self._run
 
     def __call__(self) -> None:
         try:
             run = self._gateway.meet(self._timeout_s, lambda line: self._reporter.waiting(line, (0, 0)))
         finally:
             self._reporter.over()
+        self._run = run
         self._witness.begin(run)
 
 

@@ -28,7 +28,7 @@ class Description:
 
     Attributes:
         kind: ``call``, ``actor``, ``method``, ``move``, ``reveal``, ``wait``, ``barrier``, ``put``,
-            ``shutdown``.
+            ``spu``, ``share``, ``compute``, ``shutdown``.
         device: ``alice``, or empty for operations of all parties.
         function: its qualified name, or empty.
         structure: see `structure`.
@@ -44,9 +44,9 @@ class Description:
     @property
     def text(self) -> str:
         """For a person: ``alice(train)``, ``reveal``, ``alice -> bob``."""
-        if self.kind in ("call", "actor", "method"):
+        if self.kind in ("call", "actor", "method", "compute"):
             return f"{self.device}({self.function})"
-        if self.kind == "move":
+        if self.kind in ("move", "share"):
             return f"{self.device} -> {self.function}"
         return f"{self.kind} {self.device}".rstrip()
 

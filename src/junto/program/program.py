@@ -41,6 +41,7 @@ class Parts:
         agreement, fault: shared with `peers`.
         reporter: shows waits.
         meet: meets the other parties, if that is still to be done.
+        run: the run's id, equal everywhere, once the parties have met.
     """
 
     executors: Mapping[str, Executor]
@@ -52,6 +53,7 @@ class Parts:
     fault: Fault
     reporter: Reporter
     meet: Callable[[], None] | None = None
+    run: Callable[[], bytes] = lambda: bytes(16)
 
 
 class Program:
@@ -64,6 +66,7 @@ class Program:
         self._meet = parts.meet
         self._closed = False
         self._noted = False
+        self._closers: list[Callable[[], None]] = []
         self._waiting = Waiting(
             parts.fault,
             Patience(settings.link.wait_timeout_s, settings.link.status_after_s),
@@ -78,6 +81,11 @@ class Program:
     def parties(self) -> tuple[str, ...]:
         """All parties of the job."""
         return self.settings.parties
+
+    @property
+    def run_id(self) -> bytes:
+        """Names this run: equal at all parties, different for each run (zeros where all live here)."""
+        return self._parts.run()
 
     @property
     def closed(self) -> bool:
@@ -104,6 +112,20 @@ class Program:
                 f"there is no party {party!r} in this job; its parties are {', '.join(self.parties)}",
                 fix="use one of these names, or add the party to the configuration of every party",
             )
+
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """Call `closer` when the run is over, before executors and gateway are closed."""
+        self._closers.append(closer)
+
+    def on_fault(self, listener: Callable[[JuntoError], None]) -> None:
+        """Call `listener` with the error when the run cannot go on: at once if so, else from any thread."""
+        fault = self._parts.fault
+
+        def tell() -> None:
+            if fault.error is not None:
+                listener(fault.error)
+
+        fault.subscribe(tell)
 
     # Operations.
 
@@ -242,6 +264,8 @@ class Program:
     def _close(self, *, cancel: bool) -> None:
         self._closed = True
         parts = self._parts
+        for closer in reversed(self._closers):
+            closer()
         parts.exchange.close()
         if parts.gateway is not None:
             parts.gateway.close()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from junto.mpc.gates import Digit
+from junto.mpc.protocol.inout import Kind, enter_other, enter_own
 from junto.mpc.rounds import together
 from mpc_nodes import run
 
@@ -253,3 +254,30 @@ def test_constants_are_secrets_like_others():
     product, bits = run(gate, X).values
     assert (product == X * np.arange(len(X), dtype=np.uint64)).all()
     assert (bits == ~(signed(X[:3]) < 0)).all()
+
+
+@pytest.mark.parametrize("owners", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_products_of_values_whose_owner_computes(owners):
+    x, y = words(6, 7), words(7, 3)
+
+    async def gate(g, a, b):
+        role = g._role
+        secrets = []
+        for value, owner in zip((x, y), owners, strict=True):
+            if role.index == owner:
+                own, _ = enter_own(role, owner, [value])
+                secrets += own
+            else:
+                secrets += enter_other(role, owner, [Kind(False, value.shape)], None)
+        # what travels from the owner to the other compute party
+        shares = [
+            None if role.deals else (s.public if s.public is not None else np.zeros_like(s.mask))
+            for s in secrets
+        ]
+        for secret, share in zip(secrets, shares, strict=True):
+            secret.public = await role.open(share)
+        return [await g.bilinear(*secrets, np.matmul), await g.multiply(secrets[0], secrets[0])]
+
+    product, square = run(gate, x, y).values
+    assert (product == x @ y).all()
+    assert (square == x * x).all()

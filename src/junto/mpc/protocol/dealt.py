@@ -149,7 +149,7 @@ def _cos_sin(turns: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def _hot(places: Words, i: int) -> Words:
-    return (places == i).astype(np.uint64)
+    return np.equal(places, i).astype(np.uint64)
 
 
 def _fixed(function: Callable[[_Floats], _Floats], angle: _Floats) -> Words:
@@ -157,7 +157,7 @@ def _fixed(function: Callable[[_Floats], _Floats], angle: _Floats) -> Words:
 
 
 def _rounded(value: _Floats) -> Words:
-    return np.asarray(np.rint(value).astype(np.int64).view(np.uint64), np.uint64)
+    return np.rint(value).astype(np.int64).astype(np.uint64)
 
 
 def _not_here() -> Words:

@@ -79,7 +79,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     ) -> RingSecret:
         return await multiply.bilinear(self._role, x, y, map)
 
-    async def truncate(self, x: RingSecret, bits: int) -> RingSecret:
+    async def truncate(self, x: RingSecret, bits: int, *, loose: bool = False) -> RingSecret:
         return await truncate.truncate(self._role, x, bits)
 
     async def negative(self, x: RingSecret) -> MaskedBits:

@@ -163,7 +163,7 @@ def _ring_piece(role: Role, x: RingSecret, noise: Stream | None) -> Parcel:
     if noise is not None:
         words = noise.words(share.size).reshape(share.shape)
         share = share + words if role.first else share - words
-    return np.ascontiguousarray(share)
+    return np.asarray(share, np.uint64, order="C")
 
 
 def _bits_piece(role: Role, x: MaskedBits, noise: Stream | None) -> Parcel:

@@ -26,6 +26,7 @@ from junto.mpc.protocol.shares import (
     best,
     hold,
     masks_of,
+    nothing,
     weighted,
 )
 from junto.mpc.rounds import together
@@ -58,10 +59,19 @@ async def bilinear(
         product = map(left.mask, right.mask)
         role.deal(product.shape, lambda: product)
         return Additive(None, product.shape)
-    a, b = _public(left), _public(right)
-    share = map(a, b - right.mask if role.first else 0 - right.mask) - map(left.mask, b)
-    share += role.deal(share.shape, _not_here)
+    share = _crossed(role, left, right, map)
+    share = share + role.deal(share.shape, _not_here)
     return Additive(share, share.shape)
+
+
+def _crossed(role: Role, x: Masked, y: Masked, map: Callable[[Words, Words], Words]) -> Words:
+    """P0's D_x (D_y - m_y) - m_x D_y, P1's -(D_x m_y + m_x D_y); one product where a piece is nothing."""
+    a, b = _public(x), _public(y)
+    if nothing(x.mask):
+        return map(a, b - y.mask if role.first else 0 - y.mask)
+    if nothing(y.mask):
+        return map(a - x.mask if role.first else 0 - x.mask, b)
+    return map(a, b - y.mask if role.first else 0 - y.mask) - map(x.mask, b)
 
 
 async def _ready(role: Role, x: RingSecret) -> Masked | Affine:

@@ -26,6 +26,8 @@ Planes = NDArray[np.uint64]
 
 Shape = tuple[int, ...]
 
+_NOTHING = np.zeros((), np.uint64)
+
 
 class Wire(Protocol):
     """How a compute party talks to the other one."""
@@ -176,7 +178,7 @@ class Computing(Role):
         return bits.from_wire(self._dealt.read(size), count, lanes)
 
     def mask_by(self, owner: int, shape: Shape) -> Words:
-        return self.mask(shape) if owner == self.index else np.zeros(shape, np.uint64)
+        return self.mask(shape) if owner == self.index else np.broadcast_to(_NOTHING, shape)
 
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         return (

@@ -128,6 +128,11 @@ def weighted(x: Affine | Masked) -> Words:
     return np.broadcast_to(_known(total), x.shape)
 
 
+def nothing(mask: Words) -> bool:
+    """Whether a piece of a mask is 0 because the other compute party, whose value it is, has the whole."""
+    return mask.size > 0 and not any(mask.strides) and mask.ndim > 0 and int(mask.flat[0]) == 0
+
+
 def masks_of(x: Affine | Masked) -> tuple[tuple[Words | None, Words], ...]:
     """Factor and mask of each term."""
     if isinstance(x, Masked):

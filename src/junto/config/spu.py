@@ -1,0 +1,121 @@
+"""`sf.SPU`'s arguments to one frozen `SpuSettings`: who computes, who helps, and who could read what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from junto.config.section import Section
+from junto.config.spu_keys import (
+    CLUSTER_DEF,
+    INERT_LINK,
+    INERT_RUNTIME,
+    LINK_DESC,
+    MISPLACED_CLUSTER_DEF,
+    MISPLACED_LINK,
+    MISPLACED_RUNTIME,
+    RUNTIME,
+)
+from junto.config.spu_model import (
+    FieldType,
+    ProtocolKind,
+    SpuLink,
+    SpuNode,
+    SpuSettings,
+    SpuSource,
+)
+from junto.config.spu_nodes import check_addresses, read_choice, read_nodes, read_section
+from junto.config.spu_trust import check_protocol, read_asked, read_source
+from junto.errors import ConfigError
+
+__all__ = ["FieldType", "ProtocolKind", "SpuLink", "SpuNode", "SpuSettings", "SpuSource", "parse_spu"]
+
+_DEFAULT_FRACTION = 18
+_MOST_FRACTION = 26
+_LEAST_PIECE = 1024
+_RUNTIME = "cluster_def.runtime_config"
+
+
+def parse_spu(
+    cluster_def: Mapping[str, Any] | None,
+    link_desc: Mapping[str, Any] | None,
+    parties: Sequence[str] | None,
+    job_parties: tuple[str, ...],
+    production: bool,
+) -> SpuSettings:
+    """Check what `sf.SPU` was told and freeze it.
+
+    Args:
+        cluster_def: `{"nodes": [...], "runtime_config": {...}}`; without `nodes` if `parties` names them.
+        link_desc: how the nodes talk; None: defaults.
+        parties: the short form: the nodes' names; their link runs through the parties' gateways.
+        job_parties: all parties of the job.
+        production: whether each party runs on its own. What would let one party read everything is then
+            refused unless it is asked for in so many words.
+
+    Nothing is bound, resolved, dialled or logged. Raises ConfigError.
+    """
+    cluster = Section(
+        "cluster_def", {} if cluster_def is None else cluster_def, CLUSTER_DEF, MISPLACED_CLUSTER_DEF
+    )
+    runtime = read_section(
+        _RUNTIME, cluster.table("runtime_config") or {}, RUNTIME, INERT_RUNTIME, MISPLACED_RUNTIME
+    )
+    place, nodes = read_nodes(cluster, parties, job_parties)
+    asked = read_asked(runtime, nodes, job_parties)
+    check_protocol(place, nodes, asked, production)
+    source = read_source(nodes, asked, production)
+    if source is SpuSource.HELPER and asked.helper is not None:
+        nodes = (*nodes, asked.helper)
+    check_addresses(place, nodes)
+    return SpuSettings(
+        nodes=nodes,
+        compute=(nodes[0].party, nodes[1].party),
+        helper=nodes[2].party if source is SpuSource.HELPER else None,
+        source=source,
+        protocol=asked.protocol,
+        ring=_ring(runtime),
+        fraction=_fraction(runtime),
+        link=_link(link_desc),
+    )
+
+
+def _ring(runtime: Section) -> FieldType:
+    ring = read_choice(runtime, "field", FieldType) or FieldType.FM64
+    if ring is FieldType.FM128:
+        raise ConfigError(
+            f"{runtime.at('field')} is FM128, which is not offered yet",
+            fix="write FM64, and bring values into its range (docs/reference/spu-settings.md)",
+        )
+    if ring is FieldType.FM32:
+        raise ConfigError(
+            f"{runtime.at('field')} is FM32, which leaves too few bits for a product of fixed-point numbers",
+            fix="write FM64",
+        )
+    return ring
+
+
+def _fraction(runtime: Section) -> int:
+    fraction = runtime.integer("fxp_fraction_bits", 0) or _DEFAULT_FRACTION
+    if fraction > _MOST_FRACTION:
+        raise ConfigError(
+            f"{runtime.at('fxp_fraction_bits')} is {fraction}; with FM64 it is at most {_MOST_FRACTION}, "
+            "because a product has twice as many before it is cut",
+            fix=f"leave it out for {_DEFAULT_FRACTION}",
+        )
+    return fraction
+
+
+def _link(link_desc: Mapping[str, Any] | None) -> SpuLink:
+    section = read_section(
+        "link_desc", {} if link_desc is None else link_desc, LINK_DESC, INERT_LINK, MISPLACED_LINK
+    )
+    default = SpuLink()
+    return SpuLink(
+        connect_retry_times=section.integer("connect_retry_times", 1) or default.connect_retry_times,
+        connect_retry_interval_ms=section.integer("connect_retry_interval_ms", 1)
+        or default.connect_retry_interval_ms,
+        recv_timeout_ms=section.integer("recv_timeout_ms", 1) or default.recv_timeout_ms,
+        throttle_window_size=section.integer("throttle_window_size", 1) or default.throttle_window_size,
+        http_max_payload_size=section.integer("http_max_payload_size", _LEAST_PIECE),
+    )

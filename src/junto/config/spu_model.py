@@ -1,0 +1,213 @@
+"""The frozen settings of one SPU, as everything below `sf.SPU` sees them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from junto.config.model import Address
+
+_LONGEST_SHOWN = 120
+
+
+class ProtocolKind(enum.IntEnum):
+    """A protocol's name, numbered as in SPU. What each means here: `docs/reference/spu-settings.md`."""
+
+    REF2K = 1
+    SEMI2K = 2
+    ABY3 = 3
+    CHEETAH = 4
+    SECURENN = 5
+
+
+class FieldType(enum.IntEnum):
+    """The ring of integers modulo 2**32, 2**64 or 2**128, numbered as in SPU."""
+
+    FM32 = 1
+    FM64 = 2
+    FM128 = 3
+
+
+class BeaverType(enum.IntEnum):
+    """Who makes the correlated randomness, spelt and numbered as in SPU."""
+
+    TrustedFirstParty = 0
+    TrustedThirdParty = 1
+    MultiParty = 2
+
+
+class SpuSource(enum.StrEnum):
+    """Where the correlated randomness of an SPU comes from."""
+
+    HELPER = "helper"
+    """A third party that sees masks only."""
+    FIRST_PARTY = "first party"
+    """The first compute party, which could therefore read everything."""
+    NONE = "none"
+    """Nowhere: values are computed in the clear (REF2K)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpuNode:
+    """One party of an SPU.
+
+    Attributes:
+        party: its name in the job.
+        address: where the other nodes dial it; None: through the parties' gateways.
+        listen: what it binds (default: `address`).
+    """
+
+    party: str
+    address: Address | None = None
+    listen: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpuLink:
+    """How the nodes of an SPU talk; each node may have its own.
+
+    Attributes:
+        connect_retry_times: attempts to reach a node that is not there yet.
+        connect_retry_interval_ms: pause between two of them.
+        recv_timeout_ms: how long a message may take to come, or to be taken by its receiver.
+        throttle_window_size: messages that a node may be ahead of a receiver (the helper runs ahead).
+        http_max_payload_size: bytes of the largest piece that is sent at once; None: the link's own choice.
+    """
+
+    connect_retry_times: int = 10
+    connect_retry_interval_ms: int = 1000
+    recv_timeout_ms: int = 30_000
+    throttle_window_size: int = 10
+    http_max_payload_size: int | None = None
+
+    @property
+    def meet_s(self) -> float:
+        """How long a late node is awaited, in seconds."""
+        return self.connect_retry_times * self.connect_retry_interval_ms / 1000
+
+    @property
+    def recv_timeout_s(self) -> float:
+        """`recv_timeout_ms` in seconds."""
+        return self.recv_timeout_ms / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SpuSettings:
+    """Everything `sf.SPU` was told, checked.
+
+    Attributes:
+        nodes: the parties of the SPU in the order of the script (sorted nowhere): two that compute,
+            the helper if there is one, and those that only share in and out.
+        compute: the first two of them.
+        helper: who deals masks; None: nobody does (`source` says what happens instead).
+        source: where the correlated randomness comes from.
+        protocol: the name that was asked for; the protocol itself is one, whatever the name.
+        ring: integers modulo 2**64.
+        fraction: bits after the point of a fixed-point number.
+        link: how the nodes talk.
+    """
+
+    nodes: tuple[SpuNode, ...]
+    compute: tuple[str, str]
+    helper: str | None
+    source: SpuSource
+    protocol: ProtocolKind = ProtocolKind.SEMI2K
+    ring: FieldType = FieldType.FM64
+    fraction: int = 18
+    link: SpuLink = field(default_factory=SpuLink)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The nodes' names."""
+        return tuple(node.party for node in self.nodes)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The parties that neither compute nor help: they share values in and get results."""
+        return tuple(party for party in self.parties if party not in (*self.compute, self.helper))
+
+    @property
+    def direct(self) -> bool:
+        """Whether the nodes dial each other at addresses of their own (else: through the gateways)."""
+        return self.nodes[0].address is not None
+
+    @property
+    def beyond_loopback(self) -> tuple[str, ...]:
+        """The nodes whose link leaves this machine, or could be reached from outside: it has to be TLS."""
+        return tuple(
+            node.party
+            for node in self.nodes
+            if any(place is not None and not place.is_loopback for place in (node.address, node.listen))
+        )
+
+    @property
+    def insecure_first_party_dealer(self) -> bool:
+        """Whether the first party makes the randomness, and could read everything."""
+        return self.source is SpuSource.FIRST_PARTY
+
+    @property
+    def trust(self) -> str:
+        """One sentence: who could read what by colluding with whom."""
+        first, second = self.compute
+        if self.source is SpuSource.HELPER:
+            return (
+                f"{first} and {second} compute and {self.helper} helps: none of the three alone learns a "
+                "value, any two of them together could read everything."
+            )
+        if self.source is SpuSource.FIRST_PARTY:
+            return (
+                f"{first} and {second} compute and {first} makes the randomness: "
+                f"{first} alone could read everything, {second} alone nothing."
+            )
+        return "values are computed in the clear (REF2K): every node could read everything."
+
+    @property
+    def warning(self) -> str | None:
+        """What the log has to say each time such an SPU is made; None: nothing."""
+        if self.source is SpuSource.HELPER:
+            return None
+        return f"INSECURE SPU of {', '.join(self.parties)}: {self.trust}"
+
+    def _agreed(self) -> dict[str, str]:
+        return {
+            "nodes": ", ".join(self.parties),
+            "compute": ", ".join(self.compute),
+            "randomness": f"{self.source}, {self.helper}" if self.helper else self.source.value,
+            "protocol": self.protocol.name,
+            "field": self.ring.name,
+            "fxp_fraction_bits": str(self.fraction),
+            "link": "between addresses" if self.direct else "through gateways",
+        }
+
+    def fingerprint_text(self) -> str:
+        """All that the nodes have to agree on, a line `name: value` each; equal settings give equal texts.
+
+        Addresses and `link` are not part of it: a party may see another one under an address of its own,
+        and may be more patient.
+        """
+        return "\n".join(f"{name}: {value}" for name, value in self._agreed().items())
+
+    def differences(self, fingerprint: str) -> tuple[str, ...]:
+        """Where another node's `fingerprint_text` differs from ours; empty if the two agree.
+
+        Each entry is a phrase such as `fxp_fraction_bits is 18 here and 20 there`. The text may come from
+        anybody: what is shown of it is printable and short.
+        """
+        theirs = {
+            name: value for name, _, value in (line.partition(": ") for line in fingerprint.split("\n"))
+        }
+        ours = self._agreed()
+        found = [
+            f"{name} is {value} here and {_shown(theirs.get(name))} there"
+            for name, value in ours.items()
+            if theirs.get(name) != value
+        ]
+        if not found and fingerprint != self.fingerprint_text():
+            return ("the other node states settings that this version does not know",)
+        return tuple(found)
+
+
+def _shown(value: str | None) -> str:
+    if value is None:
+        return "not stated"
+    return value if value.isprintable() and len(value) <= _LONGEST_SHOWN else "unreadable"

@@ -1,0 +1,67 @@
+"""How an SPU holds and computes values: under multi-party computation, or in the clear for the debug mode."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from junto.device.handle import Disclosure
+from junto.execute.base import Ref
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+
+if TYPE_CHECKING:
+    from junto.device.spu.object import SPUObject
+    from junto.mpc.plan import Plan
+
+Held = Mapping[str, Ref]
+"""What this process holds of one value: for each party that lives here and has a part, that part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A value that was put on the SPU.
+
+    Attributes:
+        held: what is here of it.
+        layout: its layout, as soon as it is known here.
+        awaited: the party from which the layout comes.
+    """
+
+    held: Held
+    layout: Ref
+    awaited: str
+
+
+class Engine(ABC):
+    """See the module. Called from the script's thread; never blocks."""
+
+    @abstractmethod
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
+        """Take the value `ref` of the party `owner` (None: it lives elsewhere)."""
+
+    @abstractmethod
+    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
+        """Run a plan on its inputs (`SecretInput`s and public arrays); one `Held` for each of its outputs."""
+
+    @abstractmethod
+    def show(
+        self,
+        stamp: Stamp,
+        index: int,
+        handle: SPUObject,
+        receivers: Sequence[str],
+        *,
+        tell: bool = True,
+    ) -> Disclosure:
+        """Show a value to `receivers`; `tell`: and let the others know that it is there."""
+
+    @abstractmethod
+    def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
+        """Let every party know that a value is there."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""

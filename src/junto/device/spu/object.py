@@ -1,0 +1,128 @@
+"""SPUObject: a value on an SPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from junto.device.handle import Device, DeviceObject, Disclosure
+from junto.device.moves import move
+from junto.device.pyu import PYU, PYUObject, made_at
+from junto.device.spu.engine import Held
+from junto.device.spu.layout import Leaf, parse
+from junto.errors import DeviceError
+from junto.execute.base import Ref
+from junto.program.operation import Description
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+from junto.tree import leaves
+
+if TYPE_CHECKING:
+    from junto.device.spu.spu import SPU
+
+
+class SPUObject(DeviceObject):
+    """A value that no party holds: an array, or a tree of arrays.
+
+    Its layout (tree, types, shapes) is known to all parties. Made by moves and calls; never by hand.
+    """
+
+    def __init__(self, session: Any, identity: tuple[int, int], device: SPU, held: Held, text: str) -> None:
+        super().__init__(session, identity)
+        self._device = device
+        self._held = held
+        self._text = text
+        self._layout: Any = None
+        self._described: tuple[Stamp, Ref, str] | None = None
+
+    @property
+    def device(self) -> SPU:
+        """Where it lives."""
+        return self._device
+
+    @property
+    def held(self) -> Held:
+        """What this process holds of it."""
+        return self._held
+
+    def to(self, device: Device) -> Any:
+        """The same value on another device; on a PYU in the clear. See `junto.device.moves`."""
+        return move(self, device)
+
+    def shown_to(self, device: PYU) -> PYUObject:
+        """The value in the clear at one party, which may now read it."""
+        program = self._session.program
+        program.check_party(device.party)
+        operation, index = self.identity
+        stamp = program.begin(Description("move", self._device.name, device.party, f"#{operation}.{index}"))
+        shown = self._device.engine.show(stamp, 0, self, (device.party,), tell=False)
+        return made_at(self._session, stamp, device, None if shown.value is None else [shown.value], 1)[0]
+
+    def layout(self) -> Any:
+        """Its tree with types and shapes; waits until they are known here.
+
+        Raises:
+            RemoteError: the operation that was to make the value failed.
+        """
+        if self._described is not None:
+            stamp, ref, party = self._described
+            self._session.program.wait(stamp, [Awaited(ref, party)])
+            self._layout = ref.value()
+            parse(self._layout)
+            self._described = None
+        return self._layout
+
+    def expects_layout(self, stamp: Stamp, ref: Ref, party: str) -> SPUObject:
+        """The layout comes from `party`."""
+        self._described = (stamp, ref, party)
+        return self
+
+    def has_layout(self, layout: Any) -> SPUObject:
+        """The layout is known."""
+        self._layout = layout
+        return self
+
+    @property
+    def _only(self) -> Leaf:
+        described = parse(self.layout())
+        if isinstance(self.layout(), str):
+            return described[0]
+        raise DeviceError(f"{self!r} is a tree of {len(described)} arrays, not one array")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array. Raises DeviceError if this is a tree of arrays."""
+        return self._only.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Numpy type of the array. Raises DeviceError if this is a tree of arrays."""
+        import numpy as np
+
+        return np.dtype(self._only.dtype)
+
+    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
+        """Show the value to `receivers`; the others learn only that it is there, or failed."""
+        return self._device.engine.show(stamp, index, self, receivers)
+
+    def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
+        """Let every party know that the value is there, without showing it."""
+        return self._device.engine.settle(stamp, index, self._held)
+
+    def __repr__(self) -> str:
+        operation, index = self.identity
+        at = f"{operation}.{index}" if index else f"{operation}"
+        what = "" if self._layout is None else f", {', '.join(leaves(self._layout))}"
+        return f"<SPUObject on {self._device.name}, operation {at} {self._text}{what}>"
+
+    def __bool__(self) -> bool:
+        raise DeviceError(
+            f"{self!r} has no truth value here: nobody holds it",
+            fix="decide inside a function on the SPU (jnp.where), or sf.reveal(x) first, if all may see it",
+        )
+
+    def __iter__(self) -> Any:
+        raise DeviceError(
+            f"{self!r} cannot be unpacked here: it is one value",
+            fix="index it inside a function on the SPU, or return a tuple from that function",
+        )

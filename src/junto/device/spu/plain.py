@@ -1,0 +1,135 @@
+"""The engine of the debug mode: plain values, rounded like the real ones, at once in the script's thread.
+
+A number that leaves its range, which under MPC would be a wrong value and no more, is reported with its line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from junto.device.handle import Disclosure
+from junto.device.spu.calls import SecretInput
+from junto.device.spu.computing import run_plan
+from junto.device.spu.engine import Engine, Entered, Held
+from junto.device.spu.layout import as_arrays, parse, rebuild, wide_numbers
+from junto.device.spu.object import SPUObject
+from junto.execute.base import Call, Ref
+from junto.mpc.gates import Flags, Words
+from junto.mpc.plain import PlainBits, PlainGates, PlainRing
+from junto.mpc.plan import Plan
+from junto.mpc.settings import MpcSettings
+from junto.mpc.values import decode, encode
+from junto.program.program import Program
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+
+log = logging.getLogger("junto.spu")
+
+Plain = PlainRing | PlainBits
+
+
+class PlainEngine(Engine):
+    """See the module.
+
+    Args:
+        program: the run; all parties live in this process.
+        home: the party at which values are kept.
+        settings: numbers of the SPU.
+    """
+
+    def __init__(self, program: Program, home: str, settings: MpcSettings) -> None:
+        self._program = program
+        self._home = home
+        self._settings = settings
+
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
+        run = partial(_enter, self._settings, wide_numbers())
+        layout, secrets = self._submit(stamp, owner, run, () if ref is None else (ref,), 2)
+        return Entered({self._home: secrets}, layout, owner)
+
+    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
+        handles = list(dict.fromkeys(item.handle for item in inputs if isinstance(item, SecretInput)))
+        places = [
+            (handles.index(item.handle), item.index) if isinstance(item, SecretInput) else item
+            for item in inputs
+        ]
+        run = partial(_compute, self._settings, plan, places)
+        parts = tuple(handle.held[self._home] for handle in handles)
+        results = self._submit(stamp, self._home, run, parts, len(plan.outputs))
+        return [{self._home: result} for result in results]
+
+    def show(
+        self,
+        stamp: Stamp,
+        index: int,
+        handle: SPUObject,
+        receivers: Sequence[str],
+        *,
+        tell: bool = True,
+    ) -> Disclosure:
+        run = partial(_show, self._settings, handle.layout())
+        (value,) = self._submit(stamp, receivers[0], run, (handle.held[self._home],), 1)
+        return Disclosure(value, [Awaited(value, self._home)])
+
+    def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
+        return [Awaited(held[self._home], self._home)]
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _submit(
+        self, stamp: Stamp, party: str, run: Any, arguments: tuple[Ref, ...], count: int
+    ) -> tuple[Ref, ...]:
+        explain = self._program.explainer(stamp, party)
+        call = Call(run, arguments, {}, count, stamp.text, explain)
+        return self._program.submit(stamp, party, call)
+
+
+def _enter(settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, list[Plain]]:
+    layout, arrays = as_arrays(value, x64)
+    return layout, [_plain(encode(array, settings)) for array in arrays]
+
+
+def _plain(encoded: Words | Flags) -> Plain:
+    if encoded.dtype == np.bool_:
+        return PlainBits(encoded.astype(np.bool_))
+    return PlainRing(encoded.astype(np.uint64))
+
+
+def _compute(
+    settings: MpcSettings, plan: Plan, places: Sequence[Any], *parts: Sequence[Plain]
+) -> list[list[Plain]]:
+    watch = _Watch()
+    inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
+    gates = PlainGates(watch.overflow)
+    return [[result] for result in run_plan(gates, _no_rounds, plan, inputs, settings, watch.at)]
+
+
+def _show(settings: MpcSettings, layout: Any, secrets: Sequence[Plain]) -> tuple[Any]:
+    plain = [
+        decode(each.flags if isinstance(each, PlainBits) else each.words, leaf.dtype, settings)
+        for each, leaf in zip(secrets, parse(layout), strict=True)
+    ]
+    return (rebuild(layout, plain),)
+
+
+def _no_rounds(asked: Sequence[Any]) -> Sequence[Any]:
+    raise RuntimeError("plain gates open nothing")
+
+
+class _Watch:
+    """Knows where the computation is, and says where a number left its range."""
+
+    def __init__(self) -> None:
+        self._line = ""
+
+    def at(self, line: str) -> None:
+        self._line = line
+
+    def overflow(self, sentence: str) -> None:
+        log.warning("%s, in %s", sentence, self._line)

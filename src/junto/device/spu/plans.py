@@ -1,0 +1,108 @@
+"""The plans of an SPU's calls: traced once for each function, shape and visibility of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.spu.calls import Call, SecretInput
+from junto.device.spu.layout import Leaf, wide_numbers
+from junto.errors import DeviceError
+from junto.mpc.plan import Plan, _split_static, jax_array, trace
+from junto.mpc.visibility import visible
+
+MOST = 1024
+"""A script that makes a new function for each call would otherwise fill the memory with plans."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """A plan, and what its results look like."""
+
+    plan: Plan
+    leaves: tuple[Leaf, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Plan.fingerprint`."""
+        return self.plan.fingerprint
+
+    def as_tree(self, results: Sequence[Any]) -> Any:
+        """The results as the function returns them."""
+        return jax.tree_util.tree_unflatten(self.plan.out_tree, results)
+
+
+class Plans:
+    """A cache of plans; one for each SPU."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Planned] = {}
+
+    def get(
+        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Planned, list[SecretInput | NDArray[Any]]]:
+        """The plan of a call, and its arguments in the plan's order.
+
+        Raises:
+            NotComputable: the function cannot be computed on secrets.
+            Whatever the function raises when it is traced.
+        """
+        static, positional, named = _split_static(call.function, args, kwargs, call.static)
+        leaves, tree = jax.tree_util.tree_flatten((tuple(positional), named))
+        x64 = wide_numbers()
+        inputs = [leaf if isinstance(leaf, SecretInput) else jax_array(leaf, x64) for leaf in leaves]
+        key = (call.function, _hashable(static), tree, x64, tuple(_key(item) for item in inputs))
+        planned = self._known.get(key)
+        if planned is None:
+            abstract = [_abstract(item) for item in inputs]
+            shapes, names = _restored(args, kwargs, inputs, abstract)
+            plan = trace(call.function, shapes, names, call.static)
+            visible(plan, [isinstance(item, SecretInput) for item in inputs])
+            leaves_out = tuple(Leaf(np.dtype(form.dtype).name, form.shape) for form in plan.outputs)
+            planned = Planned(plan, leaves_out)
+            if len(self._known) >= MOST:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = planned
+        return planned, inputs
+
+
+def _restored(
+    args: tuple[Any, ...], kwargs: dict[str, Any], inputs: Sequence[Any], abstract: Sequence[Any]
+) -> tuple[Any, Any]:
+    """The arguments with shapes in place of secrets (static ones untouched)."""
+    of_secret = {id(item): form for item, form in zip(inputs, abstract, strict=True)}
+    swap = lambda leaf: of_secret[id(leaf)] if isinstance(leaf, SecretInput) else leaf  # noqa: E731
+    shapes, names = jax.tree_util.tree_map(
+        swap, (args, kwargs), is_leaf=lambda leaf: isinstance(leaf, SecretInput)
+    )
+    return shapes, names
+
+
+def _abstract(item: SecretInput | NDArray[Any]) -> Any:
+    if isinstance(item, SecretInput):
+        return jax.ShapeDtypeStruct(item.leaf.shape, item.leaf.dtype)  # type: ignore[no-untyped-call]
+    return item
+
+
+def _key(item: SecretInput | NDArray[Any]) -> tuple[Any, ...]:
+    if isinstance(item, SecretInput):
+        return ("secret", item.leaf.dtype, item.leaf.shape)
+    return ("public", item.dtype.str, item.shape)
+
+
+def _hashable(static: Any) -> Any:
+    places, named = static
+    values = (tuple(sorted(places.items())), tuple(sorted(named.items())))
+    try:
+        hash(values)
+    except TypeError as error:
+        raise DeviceError(
+            "a static argument cannot be hashed, so that no plan can be kept for it",
+            fix="pass a tuple in place of a list, or leave it out of static_argnames",
+        ) from error
+    return values

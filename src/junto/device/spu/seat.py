@@ -1,0 +1,67 @@
+"""A node's seat at the table: which role it plays, with which keys, over which channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from junto.mpc.links.channel import Channel
+from junto.mpc.prg import Stream, derive
+from junto.mpc.protocol.role import Computing, Dealing, Role
+from junto.silo.api import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """See the module.
+
+    Attributes:
+        name: of the SPU in this run; enters every key.
+        role_name: P0, P1 or the helper, by the name under which the others know this node.
+        home: the party that runs it.
+        compute: P0 and P1.
+        helper: who deals.
+        channels: to the other two.
+        secrets: shared with each of them alone: 32 bytes, fresh with the connection.
+    """
+
+    name: str
+    role_name: str
+    home: str
+    compute: tuple[str, str]
+    helper: str
+    channels: Mapping[str, Channel]
+    secrets: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def index(self) -> int | None:
+        """0 or 1 at a compute party, None at the helper."""
+        return self.compute.index(self.role_name) if self.role_name in self.compute else None
+
+    @property
+    def peer(self) -> str:
+        """The other compute party (of a compute party)."""
+        return self.compute[1 - (self.index or 0)]
+
+    def role(self, stamp: Stamp) -> Role:
+        """This node's role in one operation, with keystreams that no other operation has."""
+        for channel in self.channels.values():
+            channel.label(stamp.operation, f"{stamp.text} at {stamp.site}")
+        if self.index is None:
+            streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
+            return Dealing(streams, self.channels[self.compute[1]])
+        dealt = self.channels[self.helper] if self.index == 1 else None
+        return Computing(self.index, self._stream(self.helper, stamp), self.channels[self.peer], dealt)
+
+    def noise(self, stamp: Stamp, receiver: str, index: int) -> Stream:
+        """A keystream of P0 and P1 alone, for one output."""
+        key = derive(self.secrets[self.peer], "output", self.name, stamp.operation, index, receiver)
+        return Stream(key)
+
+    def end(self) -> None:
+        """An operation is over: what is written has to go."""
+        for channel in self.channels.values():
+            channel.flush()
+
+    def _stream(self, other: str, stamp: Stamp) -> Stream:
+        return Stream(derive(self.secrets[other], "operation", self.name, stamp.operation))

@@ -1,0 +1,278 @@
+"""The engine of the other three modes: masked evaluation by two compute parties and a helper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from junto.device.handle import Disclosure, passage
+from junto.device.spu.calls import SecretInput
+from junto.device.spu.computing import run_plan
+from junto.device.spu.engine import Engine, Entered, Held
+from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_numbers
+from junto.device.spu.node import Node
+from junto.device.spu.object import SPUObject
+from junto.device.spu.seat import Seat
+from junto.execute.base import Call, Ref
+from junto.mpc.plan import Plan
+from junto.mpc.protocol import inout
+from junto.mpc.protocol.gates import SecureGates
+from junto.mpc.protocol.inout import Kind, Parcel, Secret
+from junto.mpc.settings import MpcSettings
+from junto.mpc.values import decode, encode
+from junto.program.program import Program
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+
+LAYOUT, PARCEL = 0, 1
+
+
+class SecureEngine(Engine):
+    """See the module.
+
+    Args:
+        program: the run.
+        seats: of the nodes that live in this process.
+        nodes: their threads.
+        compute: P0 and P1.
+        settings: numbers of the SPU.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        seats: Mapping[str, Seat],
+        nodes: Mapping[str, Node],
+        compute: tuple[str, str],
+        settings: MpcSettings,
+    ) -> None:
+        self._program = program
+        self._seats = seats
+        self._nodes = nodes
+        self._compute = compute
+        self._settings = settings
+
+    # -------------------------------------------------------------------- in
+
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
+        held: dict[str, Ref] = {}
+        layouts: dict[str, Ref] = {}
+        parcels: dict[str, Ref | None] = dict.fromkeys(self._compute)
+        if ref is not None:
+            layouts[owner] = self._enter_at_owner(stamp, owner, ref, held, parcels)
+        for party in self._program.parties:
+            if party != owner:
+                way = passage(stamp, LAYOUT, "layout", owner, party)
+                arrived = self._program.transfer(way, layouts.get(owner))
+                if arrived is not None:
+                    layouts[party] = arrived
+        for party in self._compute:
+            if party != owner:
+                way = passage(stamp, PARCEL, "share", owner, party)
+                parcels[party] = self._program.transfer(way, parcels[party])
+        for role, seat in self._seats.items():
+            if role not in held:
+                held[role] = self._enter_elsewhere(stamp, owner, seat, layouts[seat.home], parcels.get(role))
+        return Entered(held, next(iter(layouts.values())), owner)
+
+    def _enter_at_owner(
+        self, stamp: Stamp, owner: str, ref: Ref, held: dict[str, Ref], parcels: dict[str, Ref | None]
+    ) -> Ref:
+        explain = self._program.explainer(stamp, owner)
+        if owner in self._compute:
+            run = partial(_enter_own, self._seats[owner], stamp, self._settings, wide_numbers())
+            described, held[owner], parcel = self._nodes[owner].submit([ref], run, 3, explain, shared=False)
+            parcels[self._seats[owner].peer] = parcel
+            return described
+        call = Call(
+            partial(_split, self._settings, wide_numbers()), (ref,), {}, 3, f"share {stamp.text}", explain
+        )
+        layout, key, rest = self._program.submit(stamp, owner, call)
+        parcels.update(zip(self._compute, (key, rest), strict=True))
+        return layout
+
+    def _enter_elsewhere(self, stamp: Stamp, owner: str, seat: Seat, layout: Ref, parcel: Ref | None) -> Ref:
+        explain = self._program.explainer(stamp, seat.home)
+        inputs = [layout] if parcel is None else [layout, parcel]
+        if owner in self._compute:
+            run = partial(_enter_other, seat, stamp, self._settings, self._compute.index(owner))
+        else:
+            run = partial(_enter_split, seat, stamp, self._settings)
+        (secrets,) = self._nodes[seat.role_name].submit(inputs, run, 1, explain)
+        return secrets
+
+    # -------------------------------------------------------------------- compute
+
+    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
+        outputs: list[dict[str, Ref]] = [{} for _ in plan.outputs]
+        sources = list(dict.fromkeys(item.handle for item in inputs if isinstance(item, SecretInput)))
+        places = [
+            (sources.index(item.handle), item.index) if isinstance(item, SecretInput) else item
+            for item in inputs
+        ]
+        for role, seat in self._seats.items():
+            run = partial(_compute, seat, stamp, self._settings, plan, places)
+            explain = self._program.explainer(stamp, seat.home)
+            parts = [handle.held[role] for handle in sources]
+            results = self._nodes[role].submit(parts, run, len(outputs), explain)
+            for output, slot in zip(outputs, results, strict=True):
+                output[role] = slot
+        return list(outputs)
+
+    # -------------------------------------------------------------------- out
+
+    def show(
+        self,
+        stamp: Stamp,
+        index: int,
+        handle: SPUObject,
+        receivers: Sequence[str],
+        *,
+        tell: bool = True,
+    ) -> Disclosure:
+        held, layout = handle.held, handle.layout()
+        parties = self._program.parties
+        shown: Ref | None = None
+        awaited: list[Awaited] = []
+        for number, receiver in enumerate(parties):
+            if receiver not in receivers:
+                continue
+            place = index * len(parties) + number
+            value = self._show_to(stamp, place, held, layout, receiver)
+            if value is not None:
+                shown = shown or value
+                awaited.append(Awaited(value, self._compute[0]))
+        told = [party for party in parties if tell and party not in receivers]
+        return Disclosure(shown, awaited + self._tell(stamp, index, held, told))
+
+    def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
+        return self._tell(stamp, index, held, self._program.parties)
+
+    def _show_to(self, stamp: Stamp, place: int, held: Held, layout: Any, receiver: str) -> Ref | None:
+        """Both compute parties give their pieces; the value at the receiver, if that lives here."""
+        pieces: list[Ref] = []
+        for party in self._compute:
+            parcel = self._parcel(stamp, place, held, party, receiver)
+            if party != receiver:
+                parcel = self._program.transfer(passage(stamp, place, "reveal", party, receiver), parcel)
+            if parcel is not None and self._program.is_here(receiver):
+                pieces.append(parcel)
+        if len(pieces) < len(self._compute):
+            return None
+        call = Call(
+            partial(_assemble, layout, self._settings),
+            tuple(pieces),
+            {},
+            None,
+            f"assemble {stamp.text}",
+            self._program.explainer(stamp, receiver),
+        )
+        (value,) = self._program.submit(stamp, receiver, call)
+        return value
+
+    def _parcel(self, stamp: Stamp, place: int, held: Held, party: str, receiver: str) -> Ref | None:
+        if party not in self._seats:
+            return None
+        run = partial(_parcel, self._seats[party], stamp, place, receiver)
+        explain = self._program.explainer(stamp, party)
+        (parcel,) = self._nodes[party].submit([held[party]], run, 1, explain, shared=False)
+        return parcel
+
+    def _tell(self, stamp: Stamp, index: int, held: Held, parties: Sequence[str]) -> list[Awaited]:
+        """Let `parties` know that the value is there, or failed: P0 says so."""
+        source, names = self._compute[0], self._program.parties
+        done: Ref | None = None
+        if source in self._nodes:
+            explain = self._program.explainer(stamp, source)
+            (done,) = self._nodes[source].submit([held[source]], lambda _: (None,), 1, explain, shared=False)
+        awaited = []
+        for party in parties:
+            place = index * len(names) + names.index(party)
+            way = passage(stamp, place, "wait", source, party)
+            ref = done if party == source else self._program.transfer(way, done)
+            if ref is not None:
+                awaited.append(Awaited(ref, source))
+        return awaited
+
+    def close(self) -> None:
+        for node in self._nodes.values():
+            node.close()
+        for seat in self._seats.values():
+            for channel in seat.channels.values():
+                channel.close()
+
+
+# -------------------------------------------------------------------- what runs in the nodes' threads
+
+
+def _enter_own(seat: Seat, stamp: Stamp, settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, ...]:
+    layout, arrays = as_arrays(value, x64)
+    plain = [encode(array, settings) for array in arrays]
+    secrets, parcels = inout.enter_own(seat.role(stamp), seat.index or 0, plain)
+    return layout, secrets, parcels
+
+
+def _enter_other(
+    seat: Seat,
+    stamp: Stamp,
+    settings: MpcSettings,
+    owner: int,
+    layout: Any,
+    parcels: Sequence[Parcel] | None = None,
+) -> tuple[list[Secret]]:
+    return (inout.enter_other(seat.role(stamp), owner, kinds(parse(layout)), parcels),)
+
+
+def _enter_split(
+    seat: Seat,
+    stamp: Stamp,
+    settings: MpcSettings,
+    layout: Any,
+    parcel: bytes | Sequence[Parcel] | None = None,
+) -> tuple[list[Secret]]:
+    secrets = inout.enter_split(seat.role(stamp), kinds(parse(layout)), parcel)
+    seat.end()
+    return (secrets,)
+
+
+def _split(settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, bytes, list[Parcel]]:
+    """At an owner that is no compute party; on Ray in one of its workers."""
+    layout, arrays = as_arrays(value, x64)
+    key, rest = inout.split([encode(array, settings) for array in arrays])
+    return layout, key, rest
+
+
+def _parcel(
+    seat: Seat, stamp: Stamp, place: int, receiver: str, secrets: Sequence[Secret]
+) -> tuple[list[Parcel]]:
+    noise = None if receiver in seat.compute else seat.noise(stamp, receiver, place)
+    return (inout.parcels_for(seat.role(stamp), secrets, noise),)
+
+
+def _assemble(layout: Any, settings: MpcSettings, first: Sequence[Parcel], second: Sequence[Parcel]) -> Any:
+    described = parse(layout)
+    arrays = inout.assemble(kinds(described), first, second)
+    plain = [decode(array, leaf.dtype, settings) for array, leaf in zip(arrays, described, strict=True)]
+    return rebuild(layout, plain)
+
+
+def _compute(
+    seat: Seat,
+    stamp: Stamp,
+    settings: MpcSettings,
+    plan: Plan,
+    places: Sequence[Any],
+    *parts: Sequence[Secret],
+) -> Sequence[list[Secret]]:
+    role = seat.role(stamp)
+    inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
+    gates = SecureGates(role, settings.block)
+    results = run_plan(gates, role.flush, plan, inputs, settings)
+    seat.end()
+    return [[result] for result in results]
+
+
+def kinds(described: Sequence[Leaf]) -> list[Kind]:
+    """What the protocol needs to know of each array."""
+    return [Kind(leaf.dtype == "bool", leaf.shape) for leaf in described]

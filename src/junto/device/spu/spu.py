@@ -1,0 +1,128 @@
+"""SPU: pure jax functions on values that no party sees."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from junto.config.model import Mode
+from junto.config.spu import SpuSettings, parse_spu
+from junto.device.current import current
+from junto.device.handle import Device
+from junto.device.pyu import PYUObject
+from junto.device.spu.calls import checked, run
+from junto.device.spu.object import SPUObject
+from junto.device.spu.opening import open_engine
+from junto.device.spu.plans import Plans
+from junto.program.operation import Description
+
+if TYPE_CHECKING:
+    from junto.device.session import Session
+
+log = logging.getLogger("junto.spu")
+
+
+class SPU(Device):
+    """A device of several parties, on which a value is held in shares that say nothing by themselves.
+
+    Args:
+        cluster_def: the nodes and their settings, ``{"nodes": [{"party", "address", "listen_addr"}, ...],
+            "runtime_config": {...}}``; see ``docs/reference/spu-settings.md``.
+        link_desc: how the nodes' connections are made.
+        parties: short for nodes without addresses of their own: their connections run through the parties'
+            gateways.
+
+    ``spu(f)(x, y)`` computes the jax function `f`; handles of values in the clear are shared first, public
+    numbers and arrays stay public. The result is a tree like that of `f`, of handles. All parties of the job
+    construct the device at the same point of the script, whether they have a node or not.
+
+    The first two parties compute, the third helps and sees shapes only; who could read what by colluding with
+    whom, ``repr`` and the log say.
+
+    Raises:
+        ConfigError: a setting is wrong, or would need somebody to be trusted who was not named.
+        LinkError, HandshakeRefused, IdentityError: the nodes did not come together.
+    """
+
+    def __init__(
+        self,
+        cluster_def: Mapping[str, Any] | None = None,
+        link_desc: Mapping[str, Any] | None = None,
+        *,
+        parties: Sequence[str] | None = None,
+    ) -> None:
+        self._session = current()
+        program = self._session.program
+        production = program.settings.mode is Mode.PRODUCTION
+        self._settings = parse_spu(cluster_def, link_desc, parties, program.parties, production)
+        names = ",".join(node.party for node in self._settings.nodes)
+        stamp = program.begin(Description("spu", names))
+        self._name = f"SPU#{stamp.operation}"
+        self.plans = Plans()
+        log.info("%s: %s", self._name, self._settings.trust)
+        self.engine = open_engine(program, self._settings, stamp)
+        program.on_close(self.engine.close)
+
+    @property
+    def kind(self) -> str:
+        """``SPU``."""
+        return "SPU"
+
+    @property
+    def name(self) -> str:
+        """For a person, and different for each SPU of a run."""
+        return self._name
+
+    @property
+    def session(self) -> Session:
+        """The run it belongs to."""
+        return self._session
+
+    @property
+    def settings(self) -> SpuSettings:
+        """The checked settings."""
+        return self._settings
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        *,
+        static_argnames: str | Sequence[str] | None = None,
+        num_returns_policy: Any = None,
+        user_specified_num_returns: int | None = None,
+    ) -> Callable[..., Any]:
+        """A function that computes `function` here and returns handles at once.
+
+        Args:
+            function: a pure jax function.
+            static_argnames: arguments that are part of the program, as in `jax.jit`.
+            num_returns_policy: ``"single"`` returns one handle for the whole result; default: a tree of
+                handles, as jax would return arrays.
+            user_specified_num_returns: how many results there must be; an error if there are not.
+
+        Raises:
+            NotComputable: the function cannot be computed on secrets; the message names line and reason.
+            DeviceError: an argument is a handle that may not be shared.
+        """
+        call = checked(function, static_argnames, num_returns_policy, user_specified_num_returns)
+
+        def compute(*args: Any, **kwargs: Any) -> Any:
+            return run(self, call, args, kwargs)
+
+        compute.__name__ = compute.__qualname__ = call.name
+        return compute
+
+    def take(self, value: PYUObject) -> SPUObject:
+        """Share a value of one party: nobody learns it, all learn its layout."""
+        program = self._session.program
+        operation, index = value.identity
+        owner = value.device.party
+        stamp = program.begin(Description("share", owner, self._name, f"#{operation}.{index}"))
+        entered = self.engine.enter(stamp, owner, value.ref)
+        handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
+        return handle.expects_layout(stamp, entered.layout, entered.awaited)
+
+    def __repr__(self) -> str:
+        names = ", ".join(node.party for node in self._settings.nodes)
+        return f"<{self._name} of {names}: {self._settings.trust}>"

@@ -1,0 +1,1 @@
+"""Functions of secret fixed-point numbers, built from the gates alone."""

@@ -1,0 +1,44 @@
+"""Arithmetic on fixed-point secrets that the other files share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from junto.mpc.gates import B, Gates, R, Words
+from junto.mpc.rounds import together
+
+
+async def product(g: Gates[R, B], x: R, y: R, drop: int, *, loose: bool = False) -> R:
+    """`x y` without its lowest `drop` bits: 1 round, 8 bytes, of ready operands."""
+    return await g.truncate(await g.multiply(x, y), drop, loose=loose)
+
+
+async def below(g: Gates[R, B], x: R, value: Words) -> B:
+    """`x < value` for a public ring element: 3 rounds, 39 bits, of a ready operand."""
+    return await g.negative(g.add_public(x, 0 - value))
+
+
+async def absolute(g: Gates[R, B], x: R) -> tuple[R, B]:
+    """|x| and whether x was negative: 3 rounds, 39 bits, of a ready operand."""
+    negative = await g.negative(x)
+    # |x| = x - 2 x [x < 0]
+    part = await g.multiply(g.to_ring(negative), x)
+    return g.subtract(x, g.scale(part, np.array(2, np.uint64))), negative
+
+
+async def with_sign(g: Gates[R, B], x: R, negative: B) -> R:
+    """-x where `negative`, else x: no round of a ready operand."""
+    part = await g.multiply(g.to_ring(negative), x)
+    return g.subtract(x, g.scale(part, np.array(2, np.uint64)))
+
+
+async def powers(g: Gates[R, B], x: R, count: int, drop: int, *, loose: bool = False) -> list[R]:
+    """x, x**2 ... x**count, each with the fraction of x: ceil(log2(count)) rounds, 8 bytes a power."""
+    found: list[R] = [x]
+    while len(found) < count:
+        have = len(found)
+        more = [
+            product(g, found[have - 1], found[i], drop, loose=loose) for i in range(min(have, count - have))
+        ]
+        found += await together(*more)
+    return found

@@ -1,0 +1,168 @@
+"""Runs a plan over the gates.
+
+Dataflow: every step is started at once, and goes on as soon as its operands are there. So steps that do not
+need each other share their rounds (`rounds`), in an order that depends on the plan alone and is the same at every
+node. What is public is computed by jax itself; a value is forgotten after its last use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from junto.errors import JuntoError
+from junto.mpc.gates import Gates
+from junto.mpc.plan import Block, Form, Plan, Step
+from junto.mpc.primitives.context import Cell, Context
+from junto.mpc.primitives.public import Witness, evaluate
+from junto.mpc.primitives.table import TABLE
+from junto.mpc.rounds import start
+from junto.mpc.settings import MpcSettings
+from junto.mpc.values import Public, Secret, Value
+from junto.mpc.visibility import place, reflexive, refusal
+
+
+async def interpret(
+    g: Gates[Any, Any],
+    plan: Plan,
+    inputs: Sequence[Value],
+    settings: MpcSettings,
+    *,
+    witness: Witness | None = None,
+    watch: Callable[[str], None] | None = None,
+) -> list[Value]:
+    """The results of a plan.
+
+    Args:
+        g: the gates of this node.
+        plan: what to compute.
+        inputs: one for each leaf of the arguments, secrets as `values.incoming` makes them.
+        settings: those of the SPU.
+        witness: collects the public values on which processors could disagree.
+        watch: called before each step with its primitive and line, for whoever counts or warns.
+
+    Returns:
+        One for each leaf of the result, full arrays; floats have the settings' fraction, integers are right
+        modulo `2**width`, which `values.decode` takes care of.
+
+    Raises:
+        NotComputable: as `visibility.visible` would have.
+    """
+    flow = _Flow(g, plan, settings, witness, watch)
+    cells = await flow.start_block(
+        plan.block, [Cell(_cast(each, form)) for each, form in zip(inputs, plan.inputs, strict=True)]
+    )
+    results = []
+    for cell, form in zip(cells, plan.outputs, strict=True):
+        results.append(await flow.finished(cell, form))
+    return results
+
+
+class _Flow:
+    """One run."""
+
+    def __init__(
+        self,
+        g: Gates[Any, Any],
+        plan: Plan,
+        settings: MpcSettings,
+        witness: Witness | None,
+        watch: Callable[[str], None] | None,
+    ) -> None:
+        self._g = g
+        self._x64 = plan.x64
+        self._settings = settings
+        self._witness = witness
+        self._watch = watch
+
+    async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
+        """Start all steps of a block; its results come when they come."""
+        slots = dict(zip(block.inputs, inputs, strict=True))
+        slots.update((slot, Cell(Public(array))) for slot, array in block.constants.items())
+        for step in block.steps:
+            given = [slots[each] for each in step.inputs]
+            made = [Cell() for _ in step.outputs]
+            maker = await start(self._run(step, given, made))
+            for slot, cell in zip(step.outputs, made, strict=True):
+                if cell.value is None:
+                    cell.maker = maker
+                slots[slot] = cell
+            for slot in step.dead:
+                slots.pop(slot, None)
+        return [slots[each] for each in block.outputs]
+
+    async def finished(self, cell: Cell, form: Form) -> Value:
+        """A result as it leaves the plan."""
+        context = self._context(None)
+        value = await cell.settled(context.settled)
+        if isinstance(value, Public):
+            return value
+        value = context.full(value)
+        if value.kind != "fixed":
+            return value
+        return _labelled(context.fixed(context.number(value), self._settings.fraction), form)
+
+    def _context(self, step: Step | None) -> Context:
+        return Context(self._g, self._settings, step, self._evaluate, self.start_block)  # type: ignore[arg-type]
+
+    def _evaluate(self, step: Step, arrays: Sequence[Any]) -> list[Public]:
+        return evaluate(step, arrays, self._x64, self._witness)
+
+    async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell]) -> None:
+        context = self._context(step)
+        entry = TABLE.get(step.name)
+        raw = entry is None or entry.pending
+        operands = [await (cell.get() if raw else cell.settled(context.settled)) for cell in given]
+        results = await self._results(context, step, operands)
+        for cell, value, form in zip(made, results, step.forms, strict=True):
+            cell.value = _labelled(value, form)
+
+    async def _results(self, context: Context, step: Step, operands: Sequence[Value]) -> Sequence[Value]:
+        known = reflexive(step)
+        if known is not None:
+            return [Public(np.full(step.forms[0].shape, known))]
+        arrays = [each.array for each in operands if isinstance(each, Public)]
+        if self._watch is not None:
+            self._watch(f"`{step.name}`{place(step)}")
+        try:
+            if len(arrays) == len(operands):
+                return self._evaluate(step, arrays)
+            entry = TABLE.get(step.name)
+            if entry is None:
+                raise refusal(step)
+            if not entry.thin:
+                operands = [context.full(each) if isinstance(each, Secret) else each for each in operands]
+            results = await entry.rule(context, step.params, *operands)
+        except Exception as error:
+            _locate(error, step)
+            raise
+        return [results] if isinstance(results, Public | Secret) else results
+
+
+def _locate(error: Exception, step: Step) -> None:
+    """Say once, with the error, in which step it happened."""
+    note = f"in jax's `{step.name}`{place(step)}"
+    if isinstance(error, JuntoError) and step.line and step.line in error.message:
+        return
+    if not any(each.startswith("in jax's ") for each in getattr(error, "__notes__", ())):
+        error.add_note(note)
+
+
+def _cast(value: Value, form: Form) -> Value:
+    """An argument in the dtype that the plan was traced with."""
+    if isinstance(value, Public) and isinstance(value.array, np.ndarray) and isinstance(form.dtype, np.dtype):
+        return Public(value.array.astype(form.dtype, copy=False))
+    return _labelled(value, form)
+
+
+def _labelled(value: Value, form: Form) -> Value:
+    """With shape and dtype as jax has them."""
+    if isinstance(value, Secret):
+        return Secret(value.value, np.dtype(form.dtype), form.shape, value.fraction, value.span)
+    if isinstance(value.array, np.ndarray) and (
+        value.array.shape != form.shape or value.array.dtype != form.dtype
+    ):
+        return Public(np.broadcast_to(value.array.astype(form.dtype), form.shape))
+    return value

@@ -1,0 +1,128 @@
+"""What stands before every message of a link. Pure: no socket, no clock.
+
+    offset  bytes  field
+    0       2      "jS"
+    2       1      version of this layout
+    3       1      kind
+    4       4      detail: the reason in `ABORT`, else 0
+    8       8      number: of the frames of this direction, from 0; a gap or a repetition is an error
+    16      8      check: the operation that it belongs to (`check_of`); 0 in a stream
+    24      8      length of what follows
+
+Integers are big-endian. The receiver knows beforehand what has to arrive, so each field is compared with what
+is due, and memory is taken only for what was asked for.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import struct
+from typing import NamedTuple
+
+VERSION = 1
+_MAGIC = b"jS"
+_LAYOUT = struct.Struct("!2sBBIQQQ")
+HEADER_BYTES = _LAYOUT.size
+MAGIC_BYTES = len(_MAGIC)
+MARK = struct.Struct("!Q")
+"""The check of an operation inside the stream, before its first bytes."""
+
+_NAMED = 1 << 63
+"""Set in the check of an operation that is a word; without it the check is the operation's number."""
+
+
+class Kind(enum.IntEnum):
+    """What a frame is. The last four belong to the handshake, see `greeting`."""
+
+    MESSAGE = 1
+    STREAM = 2
+    ABORT = 3
+    CLOSE = 4
+    GREETING = 5
+    REFUSED = 6
+    MISTAKEN = 7
+    READY = 8
+
+
+class Reason(enum.IntEnum):
+    """Why a node gives up, as far as the other may know it."""
+
+    FAILED = 1
+    LINK = 2
+    TIMEOUT = 3
+    STOPPED = 4
+
+    @property
+    def sentence(self) -> str:
+        """For the other node's error."""
+        return _SENTENCES[self.value - 1]
+
+
+_SENTENCES = (
+    "its part of the computation failed",
+    "one of its links failed",
+    "it waited too long",
+    "its program was stopped",
+)
+
+
+def sentence_of(reason: int) -> str:
+    """Like `Reason.sentence`, for a number that a peer sent."""
+    try:
+        return Reason(reason).sentence
+    except ValueError:
+        return f"reason {reason}"
+
+
+class Header(NamedTuple):
+    """A parsed header; `kind` may be one that nobody knows."""
+
+    kind: int
+    detail: int
+    number: int
+    check: int
+    length: int
+
+
+def pack(header: Header) -> bytes:
+    """The header's 32 bytes."""
+    return _LAYOUT.pack(_MAGIC, VERSION, *header)
+
+
+def parse(data: bytes | memoryview) -> Header:
+    """Read a header. Raises ValueError, with a sentence, if it is none of this version."""
+    _, version, kind, detail, number, check, length = _LAYOUT.unpack(data)
+    check_magic(data)
+    if version != VERSION:
+        raise ValueError(f"it speaks version {version} of the link, and we speak {VERSION}")
+    return Header(kind, detail, number, check, length)
+
+
+def check_magic(data: bytes | memoryview) -> None:
+    """Look at the first `MAGIC_BYTES`. Raises ValueError if they are not a frame's."""
+    first = bytes(data[:MAGIC_BYTES])
+    if first in (b"\x15\x03", b"\x16\x03"):
+        raise ValueError("it speaks TLS, and we have no certificates (tls_config)")
+    if first != _MAGIC:
+        raise ValueError("what arrives is no frame of a link")
+
+
+def check_of(operation: int | str) -> int:
+    """The operation as 8 bytes of a header: a number as it is, a word as a hash."""
+    if isinstance(operation, int):
+        if not 0 <= operation < _NAMED:
+            raise ValueError(f"an operation's number has to be between 0 and 2**63, and is {operation}")
+        return operation
+    digest = hashlib.blake2b(operation.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") | _NAMED
+
+
+def text_of(operation: int | str) -> str:
+    """The operation, for an error."""
+    return f"operation {operation}" if isinstance(operation, int) else operation
+
+
+def text_of_check(check: int) -> str:
+    """What can be said of the operation of a check that a peer sent."""
+    return "another operation" if check & _NAMED else f"operation {check}"

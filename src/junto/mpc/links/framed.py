@@ -1,0 +1,242 @@
+"""A channel over any pipe: both halves at once, deadlines, and the end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from junto.errors import LinkError
+from junto.mpc.links.buffers import Due, Piece, bytes_of, size_of
+from junto.mpc.links.channel import Channel, Counters, Record
+from junto.mpc.links.frame import MARK, Kind, Reason, text_of
+from junto.mpc.links.incoming import Incoming
+from junto.mpc.links.options import LinkOptions
+from junto.mpc.links.outgoing import Outgoing
+from junto.mpc.links.pipe import Pipe, PipeEnded
+from junto.mpc.links.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Who stands at the two ends of a channel, and what they agreed on (see `Channel.binding`)."""
+
+    me: str
+    peer: str
+    binding: bytes = field(default=b"", repr=False)
+
+
+class FramedChannel(Channel):
+    """A channel over any pipe.
+
+    Args:
+        pipe: belongs to the channel from here on.
+    """
+
+    def __init__(self, pipe: Pipe, ends: Ends, options: LinkOptions) -> None:
+        self.me, self.peer, self.binding = ends.me, ends.peer, ends.binding
+        self.counters = Counters()
+        self._pipe = pipe
+        self._place = Place(ends.peer)
+        self._out = Outgoing(pipe, self._place, self.counters)
+        self._in = Incoming(pipe, self._place, self.counters)
+        self._read_check = self._place.check
+        self._max = options.max_message_bytes
+        self._receive_s = options.recv_timeout_ms / 1000
+        self._send_s = (options.send_timeout_ms or options.recv_timeout_ms) / 1000
+        self._record: Record | None = None
+        self._turn = threading.Lock()
+        self._stop: BaseException | None = None
+        self._failed = ""
+        self._leaving: tuple[Kind, int] | None = None
+        self._closed = False
+
+    # ------------------------------------------------------------------ what the interface promises
+
+    @property
+    def operation(self) -> int | str:
+        return self._place.operation
+
+    @property
+    def line(self) -> str:
+        return self._place.line
+
+    def label(self, operation: int | str, line: str = "") -> None:
+        self._place.enter(operation, line)
+
+    def send(self, parts: Sequence[Piece]) -> None:
+        self._message(parts, None)
+
+    def receive(self, size: int) -> memoryview:
+        due = Due(Kind.MESSAGE, size)
+        self._message(None, due)
+        return due.views[0]
+
+    def receive_into(self, *buffers: Piece) -> None:
+        self._message(None, Due.into(Kind.MESSAGE, buffers))
+
+    def exchange(self, parts: Sequence[Piece], size: int) -> memoryview:
+        due = Due(Kind.MESSAGE, size)
+        self._message(parts, due)
+        return due.views[0]
+
+    def exchange_into(self, parts: Sequence[Piece], *buffers: Piece) -> None:
+        self._message(parts, Due.into(Kind.MESSAGE, buffers))
+
+    def write(self, parts: Sequence[Piece]) -> None:
+        views = [bytes_of(part) for part in parts]
+        self._run(lambda: self._out.stream(views), None)
+
+    def flush(self) -> None:
+        self._run(self._out.release, None)
+
+    def read(self, size: int) -> memoryview:
+        due = Due(Kind.STREAM, size)
+        self._stream(due)
+        return due.views[0]
+
+    def read_into(self, *buffers: Piece) -> None:
+        self._stream(Due.into(Kind.STREAM, buffers))
+
+    def record(self, sink: Record | None) -> None:
+        self._record = sink
+
+    def cancel(self, error: BaseException) -> None:
+        if self._stop is None:
+            self._stop = error
+        self._pipe.wake()
+
+    def abort(self, reason: Reason) -> None:
+        self._leave(Kind.ABORT, reason)
+
+    def close(self) -> None:
+        if self._turn.locked():
+            return self.abort(Reason.STOPPED)
+        if self._stop is None and not self._failed:
+            with contextlib.suppress(LinkError):
+                self.flush()
+        return self._leave(Kind.CLOSE, 0)
+
+    # ------------------------------------------------------------------ one call, from its start to its end
+
+    def _message(self, parts: Sequence[Piece] | None, due: Due | None) -> None:
+        """Send a message, receive one, or both at once."""
+        views = None if parts is None else [bytes_of(part) for part in parts]
+        self._check_size(size_of(views or []))
+        if due is not None:
+            self._check_size(due.size)
+        self._run(lambda: self._begin(views, due), due)
+        if due is not None:
+            self._arrived(due)
+            self.counters.rounds += views is not None
+
+    def _begin(self, views: list[memoryview] | None, due: Due | None) -> None:
+        if due is not None and self._in.left:
+            raise self._place.error(
+                f"{self._in.left} bytes of the stream were not read before a message was awaited"
+            )
+        if views is None:
+            self._out.release()  # the other node may need it to go on
+        else:
+            self._out.message(views)
+
+    def _stream(self, due: Due) -> None:
+        """Receive a piece of the stream; where the operation has changed, the stream says to which."""
+        if due.size and self._place.check != self._read_check:
+            mark = bytearray(MARK.size)
+            self._run(self._out.release, Due.into(Kind.STREAM, (mark,)))
+            (self._read_check,) = MARK.unpack(mark)
+            if self._read_check != self._place.check:
+                error = self._place.error(self._place.differs("the stream", self._read_check))
+                self._failed = error.message
+                raise error
+        self._run(self._out.release, due)
+        self._arrived(due)
+
+    def _arrived(self, due: Due) -> None:
+        self.counters.payload_received += due.size
+        if self._record is not None:
+            for view in due.views:
+                self._record(text_of(self.operation), bytes(view))
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max:
+            raise self._place.error(
+                f"a message of {size} bytes is longer than max_message_bytes, {self._max}",
+                "raise it at all nodes, or compute in smaller blocks",
+            )
+
+    def _run(self, queue: Callable[[], object], due: Due | None) -> None:
+        """Call `queue`, then move bytes until all that is queued is sent and what is due is there."""
+        if not self._turn.acquire(blocking=False):
+            raise self._place.error("two threads use this end of the link at once")
+        try:
+            if self._stop is not None:
+                raise self._stop
+            if self._failed:
+                raise self._place.error(f"the link has failed before: {self._failed}")
+            queue()
+            self._move(due)
+        except BaseException as error:
+            self._failed = self._failed or getattr(error, "message", type(error).__name__)
+            raise
+        finally:
+            self._turn.release()
+            self._settle()
+
+    def _move(self, due: Due | None) -> None:
+        progress = time.monotonic()
+        while True:
+            sent = self._out.busy and self._push()
+            received = due is not None and not due.done and self._in.pull(due)
+            awaiting = due is not None and not due.done
+            if not awaiting and not self._out.busy:
+                return
+            if self._stop is not None:
+                raise self._stop
+            if sent or received:
+                progress = time.monotonic()
+            else:
+                self._wait(awaiting, progress)
+
+    def _push(self) -> bool:
+        try:
+            return self._out.push()
+        except PipeEnded:
+            raise self._in.last_words() from None
+
+    def _wait(self, reading: bool, progress: float) -> None:
+        """Until something can be done. The deadline counts from the last byte that moved."""
+        limit = self._receive_s if reading else self._send_s
+        left = max(progress + limit - time.monotonic(), 0)
+        if self._pipe.wait(reading, self._out.busy, left) or self._stop is not None:
+            return
+        look = f"see what {self.peer} is doing; "
+        if reading:
+            text, fix = "nothing arrived", "a computation that takes longer needs a larger recv_timeout_ms"
+        else:
+            text, fix = "it took nothing of what is sent to it", "it may need a larger send_timeout_ms"
+        raise self._place.error(f"{text} for {limit:.1f} s", look + fix)
+
+    # ------------------------------------------------------------------ the end
+
+    def _leave(self, kind: Kind, detail: int) -> None:
+        if self._leaving is None:
+            self._leaving = (kind, detail)
+        self.cancel(self._place.error("this node has closed the link"))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Close, if that is wanted, unless a call is under way: it settles this when it ends."""
+        if self._leaving is None or not self._turn.acquire(blocking=False):
+            return
+        try:
+            if not self._closed:
+                self._closed = True
+                with contextlib.suppress(PipeEnded):
+                    self._out.goodbye(*self._leaving)
+                self._pipe.close()
+        finally:
+            self._turn.release()

@@ -1,0 +1,93 @@
+"""What a channel sends: frames in a queue, and the stream's last bytes that wait for company."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from junto.mpc.links.buffers import gathered, size_of
+from junto.mpc.links.channel import Counters
+from junto.mpc.links.frame import MARK, Header, Kind, pack
+from junto.mpc.links.pipe import Pipe
+from junto.mpc.links.place import Place
+
+STREAM_BYTES = 64 << 10
+"""What is held back of a stream."""
+
+_BURST = 32
+
+
+class Outgoing:
+    """The sending half of a channel. Nothing in it waits."""
+
+    def __init__(self, pipe: Pipe, place: Place, counters: Counters) -> None:
+        self._pipe = pipe
+        self._place = place
+        self._counters = counters
+        self._pieces: deque[memoryview] = deque()
+        self._number = 0
+        self._held = bytearray()
+        self._marked = place.check
+
+    @property
+    def busy(self) -> bool:
+        """Whether a frame is queued that is not written yet, or not to its end."""
+        return bool(self._pieces)
+
+    def message(self, views: list[memoryview]) -> None:
+        """Queue a message, behind what is held back of the stream."""
+        self.release()
+        self._counters.payload_sent += size_of(views)
+        self._frame(Kind.MESSAGE, self._place.check, views)
+
+    def stream(self, views: list[memoryview]) -> bool:
+        """Append to the stream; whether that queues a frame. An operation stands before its first bytes."""
+        size = size_of(views)
+        self._counters.payload_sent += size
+        if size and self._place.check != self._marked:
+            self._marked = self._place.check
+            self._held += MARK.pack(self._marked)
+        if len(self._held) + size > STREAM_BYTES:
+            self.release(views)
+            return True
+        for view in views:
+            self._held += view
+        return False
+
+    def release(self, views: list[memoryview] | None = None) -> None:
+        """Queue what is held back of the stream, and `views` behind it, as one frame if there is anything."""
+        views = [memoryview(self._held), *(views or [])]
+        if size_of(views):
+            self._held = bytearray()
+            self._frame(Kind.STREAM, 0, views)
+
+    def push(self) -> bool:
+        """Write what the pipe takes; whether it took anything. Raises PipeEnded."""
+        moved = False
+        for _ in range(_BURST):
+            if not self._pieces:
+                break
+            piece = self._pieces[0]
+            count = self._pipe.write(piece)
+            if not count:
+                break
+            moved = True
+            self._counters.wire_sent += count
+            if count == len(piece):
+                self._pieces.popleft()
+            else:
+                self._pieces[0] = piece[count:]
+        return moved
+
+    def goodbye(self, kind: Kind, detail: int) -> None:
+        """Write a last frame if it can be done at once. Raises PipeEnded.
+
+        In the middle of a frame nothing else can be said: the other node sees that it ended.
+        """
+        if not self._pieces:
+            self._pipe.write(memoryview(pack(Header(kind, detail, self._number, 0, 0))))
+
+    def _frame(self, kind: Kind, check: int, views: list[memoryview]) -> None:
+        header = pack(Header(kind, 0, self._number, check, size_of(views)))
+        self._number += 1
+        self._counters.messages_sent += 1
+        self._pieces.extend(gathered(header, views))

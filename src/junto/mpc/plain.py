@@ -1,0 +1,183 @@
+"""The gates on plain values, with the rounding of the real ones: for the debug mode and for tests.
+
+Nothing is secret here and nothing is sent. A number that leaves its range, which under MPC would be a wrong
+value and no more, is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from junto.mpc.gates import BITS, Digit, Flags, Gates, Words
+
+RANGE = 1 << (BITS - 2)
+"""A truncation is right for numbers below this."""
+
+
+class PlainRing:
+    """An array of ring elements in the clear; `overflown` if it is a product that did not fit."""
+
+    __slots__ = ("overflown", "words")
+
+    def __init__(self, words: Words, overflown: bool = False) -> None:
+        self.words = np.asarray(words, np.uint64)
+        self.overflown = overflown
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Public, like every shape."""
+        return self.words.shape
+
+
+class PlainBits:
+    """An array of bits in the clear."""
+
+    __slots__ = ("flags",)
+
+    def __init__(self, flags: Flags) -> None:
+        self.flags = np.asarray(flags, np.bool_)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Public, like every shape."""
+        return self.flags.shape
+
+
+class PlainGates(Gates[PlainRing, PlainBits]):
+    """See the module.
+
+    Args:
+        on_overflow: called with a sentence when a number is out of range where it must not be; None: silence.
+        carry: the unit in the last place by which a truncation may be too large: called with the shape,
+            returns 0 or 1 for each element (None: always 0). The real one has 0 or 1 as chance has it.
+    """
+
+    def __init__(
+        self,
+        on_overflow: Callable[[str], None] | None = None,
+        carry: Callable[[tuple[int, ...]], Words] | None = None,
+    ) -> None:
+        self._on_overflow = on_overflow
+        self._carry = carry
+
+    def constant(self, value: Words) -> PlainRing:
+        return PlainRing(value)
+
+    def constant_bits(self, value: Flags) -> PlainBits:
+        return PlainBits(value)
+
+    def arrange(self, x: Any, move: Callable[..., Any]) -> Any:
+        return self.join([x], move)
+
+    def join(self, parts: Any, move: Callable[..., Any]) -> Any:
+        if isinstance(parts[0], PlainBits):
+            return PlainBits(move(*[part.flags for part in parts]))
+        return PlainRing(move(*[part.words for part in parts]))
+
+    def add(self, x: PlainRing, y: PlainRing) -> PlainRing:
+        return PlainRing(_ring(np.add, x.words, y.words))
+
+    def subtract(self, x: PlainRing, y: PlainRing) -> PlainRing:
+        return PlainRing(_ring(np.subtract, x.words, y.words))
+
+    def negate(self, x: PlainRing) -> PlainRing:
+        return PlainRing(_ring(np.subtract, np.zeros((), np.uint64), x.words))
+
+    def add_public(self, x: PlainRing, c: Words) -> PlainRing:
+        return PlainRing(_ring(np.add, x.words, c))
+
+    def scale(self, x: PlainRing, c: Words) -> PlainRing:
+        return PlainRing(_ring(np.multiply, x.words, c))
+
+    def linear(self, x: PlainRing, map: Callable[[Words], Words]) -> PlainRing:
+        return PlainRing(map(x.words))
+
+    def to_ring(self, b: PlainBits) -> PlainRing:
+        return PlainRing(b.flags.astype(np.uint64))
+
+    def xor(self, a: PlainBits, b: PlainBits) -> PlainBits:
+        return PlainBits(a.flags ^ b.flags)
+
+    def flip(self, a: PlainBits, where: Flags) -> PlainBits:
+        return PlainBits(a.flags ^ where)
+
+    async def hold(self, x: PlainRing) -> PlainRing:
+        return x
+
+    async def multiply(self, x: PlainRing, y: PlainRing) -> PlainRing:
+        return PlainRing(_ring(np.multiply, x.words, y.words), self._does_not_fit(x, y))
+
+    async def bilinear(self, x: PlainRing, y: PlainRing, map: Callable[[Words, Words], Words]) -> PlainRing:
+        return PlainRing(map(x.words, y.words))
+
+    async def truncate(self, x: PlainRing, bits: int, *, loose: bool = False) -> PlainRing:
+        signed = x.words.view(np.int64)
+        if not loose and x.overflown:
+            self._report("a product of fixed-point numbers is out of range: it does not fit into 64 bits")
+        elif not loose and signed.size and (signed.max() >= RANGE or signed.min() < -RANGE):
+            self._report(f"a fixed-point number is out of range: its element is not below 2**{BITS - 2}")
+        down = np.right_shift(signed, np.int64(bits)).astype(np.uint64)
+        return PlainRing(down if self._carry is None else _ring(np.add, down, self._carry(x.shape)))
+
+    async def negative(self, x: PlainRing) -> PlainBits:
+        return PlainBits(x.words.view(np.int64) < 0)
+
+    async def zero(self, x: PlainRing) -> PlainBits:
+        return PlainBits(x.words == 0)
+
+    async def both(self, a: PlainBits, b: PlainBits) -> PlainBits:
+        return PlainBits(a.flags & b.flags)
+
+    async def choose(self, b: PlainBits, x: PlainRing, y: PlainRing) -> PlainRing:
+        return PlainRing(np.where(b.flags, x.words, y.words))
+
+    async def decompose(self, x: PlainRing, bits: int = BITS) -> PlainBits:
+        places = x.words[..., None] >> np.arange(bits, dtype=np.uint64)
+        return PlainBits((places & np.uint64(1)).astype(np.bool_))
+
+    async def lookup(self, x: PlainRing, digit: Digit, tables: Sequence[Words]) -> Sequence[PlainRing]:
+        moved = x.words >> np.uint64(digit.low)
+        if self._carry is not None:
+            moved = _ring(np.add, moved, self._carry(x.shape))
+        at = (moved & np.uint64((1 << digit.width) - 1)).astype(np.int64)
+        return [PlainRing(table[at]) for table in tables]
+
+    async def series(
+        self, x: PlainRing, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
+    ) -> PlainRing:
+        rest = (x.words << np.uint64(BITS - period)).view(np.int64)
+        angle = 2 * np.pi * np.ldexp(rest.astype(np.float64), -BITS)
+        total = np.zeros(x.shape)
+        for k, value in enumerate(sines):
+            total = total + value * np.sin(k * angle)
+        for k, value in enumerate(cosines):
+            total = total + value * np.cos(k * angle)
+        return PlainRing(np.rint(np.ldexp(total, fraction)).astype(np.int64).astype(np.uint64))
+
+    def _does_not_fit(self, x: PlainRing, y: PlainRing) -> bool:
+        if self._on_overflow is None or not (x.words.size and y.words.size):
+            return False
+        bound = 2.0 ** (BITS - 1)
+        return _largest(x) * _largest(y) >= bound and _largest_product(x, y) >= bound
+
+    def _report(self, sentence: str) -> None:
+        if self._on_overflow is not None:
+            self._on_overflow(sentence)
+
+
+def _ring(ufunc: np.ufunc, *operands: Words) -> Words:
+    """Modulo 2**64 without a word, single numbers too."""
+    with np.errstate(over="ignore"):
+        return np.asarray(ufunc(*operands), np.uint64)
+
+
+def _largest(x: PlainRing) -> float:
+    return float(np.abs(x.words.view(np.int64).astype(np.float64)).max())
+
+
+def _largest_product(x: PlainRing, y: PlainRing) -> float:
+    left, right = (each.words.view(np.int64).astype(np.float64) for each in (x, y))
+    return float(np.abs(left * right).max())

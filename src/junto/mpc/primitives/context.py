@@ -1,0 +1,210 @@
+"""What a rule gets beside its operands, and the forms in which it may ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc.gates import BITS, Gates, Words
+from junto.mpc.plan import Block, Form, Step
+from junto.mpc.rounds import start
+from junto.mpc.settings import MpcSettings
+from junto.mpc.values import (
+    WHOLE_RING,
+    Public,
+    Secret,
+    Span,
+    Value,
+    dtype_span,
+    exact_fraction,
+    fixed_words,
+    integer_words,
+    kind,
+    word,
+)
+
+Move: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+
+LONGEST_FRACTION = 58
+"""No number has more bits after the point, even before its truncation."""
+
+
+class Cell:
+    """A value that is there, or that a step is still computing."""
+
+    __slots__ = ("maker", "settling", "value")
+
+    def __init__(self, value: Value | None = None) -> None:
+        self.value = value
+        self.maker: Awaitable[Any] | None = None
+        self.settling: Awaitable[Any] | None = None
+
+    async def get(self) -> Value:
+        """The value, as soon as it is there."""
+        if self.value is None and self.maker is not None:
+            await self.maker
+        if self.value is None:
+            raise RuntimeError("a step ended without its result")
+        return self.value
+
+    async def settled(self, settle: Callable[[Value], Coroutine[Any, Any, Value]]) -> Value:
+        """The value after its truncation, which happens once, whoever asks."""
+        value = await self.get()
+        if self.settling is None:
+            self.settling = await start(self._replace(settle, value))
+        await self.settling
+        return await self.get()
+
+    async def _replace(self, settle: Callable[[Value], Coroutine[Any, Any, Value]], value: Value) -> None:
+        self.value = await settle(value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """One step's surroundings.
+
+    Attributes:
+        g: the gates.
+        settings: those of the SPU.
+        step: what is being computed.
+        evaluate: jax's own result of a step whose operands are all public.
+        run: starts to compute a block of control flow.
+    """
+
+    g: Gates[Any, Any]
+    settings: MpcSettings
+    step: Step
+    evaluate: Callable[[Step, Sequence[Any]], list[Public]]
+    run: Callable[[Block, Sequence[Cell]], Awaitable[list[Cell]]]
+
+    @property
+    def fraction(self) -> int:
+        """Bits after the point of a number that nothing is pending on."""
+        return self.settings.fraction
+
+    @property
+    def form(self) -> Form:
+        """Of the (first) result."""
+        return self.step.forms[0]
+
+    # ------------------------------------------------------------------ results; the interpreter gives t
+
+    def fixed(self, value: Any, fraction: int) -> Secret:
+        """A secret float."""
+        return Secret(value, np.dtype(np.float64), tuple(value.shape), fraction)
+
+    def integer(self, value: Any, span: Span, dtype: np.dtype[Any]) -> Secret:
+        """A secret integer. A span beyond the ring says nothing, so it becomes the whole ring."""
+        inside = WHOLE_RING[0] <= span[0] and span[1] <= WHOLE_RING[1]
+        return Secret(value, dtype, tuple(value.shape), 0, span if inside else WHOLE_RING)
+
+    def bits(self, value: Any) -> Secret:
+        """Secret bools."""
+        return Secret(value, np.dtype(np.bool_), tuple(value.shape))
+
+    def like(self, value: Any, x: Secret) -> Secret:
+        """Elements of `x` moved elsewhere."""
+        return Secret(value, x.dtype, tuple(value.shape), x.fraction, x.span)
+
+    # ------------------------------------------------------------------ operands
+
+    def lift(self, value: Value) -> Secret:
+        """`value` in the form of a secret; a float with as few bits after the point as it needs."""
+        if isinstance(value, Secret):
+            return value
+        array = value.array
+        match kind(array.dtype):
+            case "bits":
+                return Secret(self.g.constant_bits(array), np.dtype(np.bool_), value.shape)
+            case "integer":
+                held = self.g.constant(integer_words(array))
+                return Secret(held, array.dtype, value.shape, 0, public_span(array))
+            case "fixed":
+                fraction = exact_fraction(array, self.fraction)
+                held = self.g.constant(fixed_words(array, fraction))
+                return Secret(held, array.dtype, value.shape, fraction)
+
+    def full(self, x: Secret) -> Secret:
+        """`x` with every element of its shape."""
+        if not x.thin:
+            return x
+        shape = x.shape
+        return self.like(self.g.arrange(x.value, lambda array: np.broadcast_to(array, shape)), x)
+
+    def at(self, x: Secret, fraction: int) -> Any:
+        """The ring array of the float `x` with `fraction` bits after the point, no fewer than it has."""
+        if x.fraction == fraction:
+            return x.value
+        return self.g.scale(x.value, word(1 << (fraction - x.fraction)))
+
+    async def settled(self, x: Value) -> Value:
+        """`x` with a pending truncation done."""
+        if isinstance(x, Public) or x.fraction <= self.fraction or x.kind != "fixed":
+            return x
+        held = await self.g.truncate(x.value, x.fraction - self.fraction)
+        return Secret(held, x.dtype, x.shape, self.fraction)
+
+    def number(self, x: Secret) -> Any:
+        """The ring array of a settled float with the settings' fraction, as the functions want it."""
+        return self.at(x, self.fraction)
+
+    async def wrapped(self, x: Secret) -> Secret:
+        """The integer `x` within the range of its dtype, like jax's: a decomposition if it may lie outside."""
+        least, greatest = dtype_span(x.dtype)
+        if least <= x.span[0] and x.span[1] <= greatest:
+            return x
+        width = x.dtype.itemsize * 8
+        digits = self.g.to_ring(await self.g.decompose(x.value, width))
+        held = self.g.linear(digits, bit_sum(width, signed=x.dtype.kind == "i"))
+        return Secret(held, x.dtype, x.shape, 0, (least, greatest))
+
+
+def bit_sum(width: int, signed: bool) -> Callable[[Words], Words]:
+    """The linear map from bits in the last axis, lowest first, to the number."""
+    weights = np.left_shift(np.uint64(1), np.arange(width, dtype=np.uint64))
+    if signed and width < BITS:
+        weights[-1] = np.uint64((1 << BITS) - (1 << (width - 1)))
+
+    def number(bits: Words) -> Words:
+        return np.asarray((bits * weights).sum(axis=-1, dtype=np.uint64))
+
+    return number
+
+
+def public_span(array: NDArray[Any]) -> Span:
+    """The least and the greatest of a public integer array, as ring elements."""
+    if not array.size:
+        return (0, 0)
+    if array.dtype == np.uint64 and int(array.max()) > WHOLE_RING[1]:
+        return WHOLE_RING
+    return int(array.min()), int(array.max())
+
+
+def span_of(value: Value) -> Span:
+    """The values that an integer operand can have."""
+    return value.span if isinstance(value, Secret) else public_span(value.array)
+
+
+Rule: TypeAlias = Callable[..., Awaitable[Value | Sequence[Value]]]
+"""``rule(context, params, *operands)``, one of them secret at least; one result, or a sequence of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the table.
+
+    Args:
+        rule: computes it.
+        thin: whether the rule takes operands that are still to be broadcast (`values`).
+        pending: whether it takes products that are still to be truncated.
+        note: for the documentation: what differs from jax, or what it costs.
+    """
+
+    rule: Rule
+    thin: bool = False
+    pending: bool = False
+    note: str = ""

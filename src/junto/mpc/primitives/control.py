@@ -1,0 +1,116 @@
+"""Control flow. Loops are unrolled as they run; a secret choice computes all that there is to choose from."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from junto.errors import NotComputable
+from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives.context import Cell, Context
+from junto.mpc.primitives.public import stack
+from junto.mpc.primitives.shape import joined, moved
+from junto.mpc.values import Public, Secret, Value
+
+Params = Mapping[str, Any]
+
+AHEAD = 64
+"""So many turns of a loop are under way at once: those that do not need each other share their rounds."""
+
+
+async def scan(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
+    """`length` turns; turns that do not wait for the carried values run side by side."""
+    fixed, carried = int(params["num_consts"]), int(params["num_carry"])
+    length, backwards = int(params["length"]), bool(params["reverse"])
+    constants = [Cell(each) for each in operands[:fixed]]
+    carry = [Cell(each) for each in operands[fixed : fixed + carried]]
+    rows = operands[fixed + carried :]
+    made: list[list[Cell]] = [[] for _ in range(length)]
+    under_way: deque[list[Cell]] = deque()
+    for turn in reversed(range(length)) if backwards else range(length):
+        given = [Cell(_row(c, each, turn)) for each in rows]
+        results = await c.run(c.step.blocks[0], [*constants, *carry, *given])
+        carry, made[turn] = results[:carried], results[carried:]
+        under_way.append(results)
+        if len(under_way) > AHEAD:
+            for cell in under_way.popleft():
+                await cell.get()
+    last = [await cell.get() for cell in carry]
+    stacked = [
+        _stacked(c, [await row[place].get() for row in made], carried + place)
+        for place in range(len(c.step.forms) - carried)
+    ]
+    return [*last, *stacked]
+
+
+def _row(c: Context, x: Value, turn: int) -> Value:
+    if isinstance(x, Public):
+        return Public(x.array[turn])
+    return moved(c, x, lambda array: array[turn])
+
+
+def _stacked(c: Context, rows: Sequence[Value], output: int) -> Value:
+    form = c.step.forms[output]
+    if not rows:
+        return Public(np.zeros(form.shape, form.dtype))
+    if all(isinstance(row, Public) for row in rows):
+        return Public(stack([ops.public(row).array for row in rows]))
+    return joined(c, rows, lambda *arrays: np.stack(arrays))
+
+
+async def repeat_while(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
+    """Turns as long as a public condition holds."""
+    tested, fixed = int(params["cond_nconsts"]), int(params["body_nconsts"])
+    condition, body = c.step.blocks
+    cells = [Cell(each) for each in operands]
+    for_condition, for_body, carry = cells[:tested], cells[tested : tested + fixed], cells[tested + fixed :]
+    while True:
+        (cell,) = await c.run(condition, [*for_condition, *carry])
+        if not bool(_known(await cell.get()).all()):
+            return [await each.get() for each in carry]
+        carry = await c.run(body, [*for_body, *carry])
+
+
+def _known(condition: Value) -> Any:
+    if isinstance(condition, Secret):
+        raise NotComputable(
+            "the condition of a `while_loop` is secret, which the number of its turns would show",
+            fix="loop a fixed number of times (fori_loop), and keep what is good already with jnp.where",
+        )
+    return condition.array
+
+
+async def branch(c: Context, params: Params, which: Value, *operands: Value) -> Sequence[Value]:
+    """One of several programs; all of them if the number is secret."""
+    blocks = c.step.blocks
+    cells = [Cell(each) for each in operands]
+    if isinstance(which, Public):
+        number = int(np.clip(int(which.array), 0, len(blocks) - 1))
+        return [await cell.get() for cell in await c.run(blocks[number], cells)]
+    started = [await c.run(block, cells) for block in blocks]
+    results = [[await c.settled(await cell.get()) for cell in each] for each in started]
+    return [await _choice(c, which, cases) for cases in zip(*results, strict=True)]
+
+
+async def _choice(c: Context, which: Secret, cases: Sequence[Value]) -> Value:
+    arrays = [case.array for case in cases if isinstance(case, Public)]
+    if len(arrays) == len(cases) and all(np.array_equal(array, arrays[0]) for array in arrays):
+        return cases[0]
+    lifted = [c.lift(case) for case in cases]
+    if len(cases) == 2 and which.span == (0, 1) and lifted[0].kind != "bits":
+        return await _blend(c, which, lifted[0], lifted[1])
+    return await compare.choose_case(c, which, lifted)
+
+
+async def _blend(c: Context, which: Secret, no: Secret, yes: Secret) -> Value:
+    """`no + which * (yes - no)` for a number that is 0 or 1."""
+    gap = ops.minus(c, yes, no)
+    product = await c.g.multiply(which.value, gap.value)
+    result = ops.plus(c, Secret(product, gap.dtype, gap.shape, gap.fraction, gap.span), no)
+    if result.kind == "integer":
+        span = (min(no.span[0], yes.span[0]), max(no.span[1], yes.span[1]))
+        return c.integer(result.value, span, result.dtype)
+    return result

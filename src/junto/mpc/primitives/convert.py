@@ -1,0 +1,55 @@
+"""From one dtype to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from junto.errors import NotComputable
+from junto.mpc.primitives import ops, rounding
+from junto.mpc.primitives.context import Context
+from junto.mpc.values import Public, Secret, Value, kind
+
+Params = Mapping[str, Any]
+
+
+async def convert(c: Context, params: Params, x: Secret) -> Value:
+    """As `jax.lax.convert_element_type`; a float that an integer cannot hold is cut off modulo its range."""
+    goal = np.dtype(c.form.dtype)
+    match (x.kind, kind(goal)):
+        case ("fixed", "fixed") | ("bits", "bits"):
+            return x
+        case ("bits", "integer"):
+            return c.integer(c.g.to_ring(x.value), (0, 1), goal)
+        case ("bits", "fixed"):
+            return c.fixed(c.g.to_ring(x.value), 0)
+        case ("integer", "integer"):
+            return await _integer_to_integer(c, x, goal)
+        case ("integer", "fixed"):
+            return c.fixed((await c.wrapped(x)).value, 0)
+        case ("fixed", "integer"):
+            return await rounding.to_integer(c, ops.secret(await c.settled(x)), goal)
+        case _:
+            settled = await c.settled(x)
+            zero = Public(np.zeros((), x.dtype))
+            return ops.inverted(c, await ops.equal(c, settled, zero))
+
+
+async def _integer_to_integer(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
+    """Narrower: the ring element stays, right modulo 2**width. Wider: it must be the number itself first."""
+    if goal.itemsize > x.dtype.itemsize:
+        x = await c.wrapped(x)
+    return c.integer(x.value, x.span, goal)
+
+
+async def bitcast(c: Context, params: Params, x: Secret) -> Value:
+    """Between integers of one width: the ring element stays."""
+    goal = np.dtype(c.form.dtype)
+    if x.kind == kind(goal) == "integer" and x.dtype.itemsize == goal.itemsize:
+        return c.integer(x.value, x.span, goal)
+    raise NotComputable(
+        "`bitcast_convert_type` asks for the bits of a float, and a secret has none",
+        fix="use arithmetic instead",
+    )

@@ -1,0 +1,383 @@
+"""Arithmetic, comparison and choice on values of any kind, for the rules to build on.
+
+Operands may be public or secret, thin or full; floats must be settled unless a function says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc.gates import BITS, Words
+from junto.mpc.primitives.context import LONGEST_FRACTION, Context, public_span, span_of
+from junto.mpc.rounds import together
+from junto.mpc.values import (
+    WHOLE_RING,
+    Public,
+    Secret,
+    Value,
+    dtype_span,
+    exact_fraction,
+    fixed_words,
+    integer_words,
+    word,
+    wrapping,
+)
+
+# ---------------------------------------------------------------- sums
+
+
+def plus(c: Context, x: Value, y: Value) -> Secret:
+    """`x + y`; at least one of them secret. Floats may be pending: the result has the longer fraction."""
+    if isinstance(x, Public):
+        x, y = y, x
+    if not isinstance(x, Secret):
+        raise TypeError("a sum of public values is no secret")
+    if x.kind == "integer":
+        span = (x.span[0] + span_of(y)[0], x.span[1] + span_of(y)[1])
+        if isinstance(y, Public):
+            return c.integer(c.g.add_public(x.value, integer_words(y.array)), span, x.dtype)
+        return c.integer(c.g.add(x.value, y.value), span, x.dtype)
+    if isinstance(y, Public):
+        fraction = max(x.fraction, exact_fraction(y.array, c.fraction))
+        return c.fixed(c.g.add_public(c.at(x, fraction), fixed_words(y.array, fraction)), fraction)
+    fraction = max(x.fraction, y.fraction)
+    return c.fixed(c.g.add(c.at(x, fraction), c.at(y, fraction)), fraction)
+
+
+def negated(c: Context, x: Value) -> Value:
+    """`-x`."""
+    if isinstance(x, Public):
+        return Public(np.negative(x.array))
+    span = (-x.span[1], -x.span[0]) if x.span != WHOLE_RING else WHOLE_RING
+    return Secret(c.g.negate(x.value), x.dtype, x.shape, x.fraction, span)
+
+
+def minus(c: Context, x: Value, y: Value) -> Secret:
+    """`x - y`; at least one of them secret. Floats may be pending."""
+    if isinstance(x, Secret) and isinstance(y, Secret):
+        if x.kind == "integer":
+            span = (x.span[0] - y.span[1], x.span[1] - y.span[0])
+            return c.integer(c.g.subtract(x.value, y.value), span, x.dtype)
+        fraction = max(x.fraction, y.fraction)
+        return c.fixed(c.g.subtract(c.at(x, fraction), c.at(y, fraction)), fraction)
+    if isinstance(y, Public) and y.array.dtype.kind in "iu":
+        x = secret(x)
+        span = (x.span[0] - span_of(y)[1], x.span[1] - span_of(y)[0])
+        return c.integer(
+            c.g.add_public(x.value, wrapping(np.negative, integer_words(y.array))), span, x.dtype
+        )
+    return plus(c, x, negated(c, y))
+
+
+# ---------------------------------------------------------------- products
+
+
+async def times(c: Context, x: Value, y: Value) -> Secret:
+    """`x * y`; at least one of them secret. A float's truncation stays pending."""
+    if isinstance(x, Public):
+        x, y = y, x
+    x = secret(x)
+    if isinstance(y, Public):
+        return scaled(c, x, y.array)
+    held = await c.g.multiply(x.value, y.value)
+    if x.kind == "fixed":
+        return c.fixed(held, x.fraction + y.fraction)
+    return c.integer(held, product_span(x, y), x.dtype)
+
+
+def scaled(c: Context, x: Secret, factor: NDArray[Any]) -> Secret:
+    """`x * factor` for public numbers of the same kind."""
+    if x.kind == "integer":
+        held = c.g.scale(x.value, integer_words(factor))
+        return c.integer(held, product_span(x, Public(factor)), x.dtype)
+    if factor.size and bool(np.all(factor == 1)):
+        return c.fixed(x.value if factor.ndim == 0 else _spread(c, x, factor.shape), x.fraction)
+    fraction = factor_fraction(c, x, factor)
+    return c.fixed(c.g.scale(x.value, fixed_words(factor, fraction)), x.fraction + fraction)
+
+
+def scaled_words(c: Context, x: Secret, factor: NDArray[np.uint64]) -> Secret:
+    """An integer times public ring elements, whatever its dtype holds."""
+    return c.integer(c.g.scale(x.value, factor), WHOLE_RING, x.dtype)
+
+
+def factor_fraction(c: Context, x: Secret, factor: NDArray[Any]) -> int:
+    """How many bits after the point a public factor gets.
+
+    All that it needs, but no more than keep numbers of `2**(62 - 2 * fraction)` in range: a factor of 0.001
+    gets ten more than one of 1, so that its own error is the same in proportion.
+    """
+    sizes = np.abs(np.asarray(factor, dtype=np.float64))
+    sizes = sizes[np.isfinite(sizes)]
+    largest = float(sizes.max()) if sizes.size else 0.0
+    if largest == 0.0:
+        return 0
+    spare = max(0, -int(np.frexp(largest)[1]))
+    return exact_fraction(factor, min(c.fraction + spare, LONGEST_FRACTION - x.fraction))
+
+
+def product_span(x: Value, y: Value) -> tuple[int, int]:
+    """The values that a product of integers can have."""
+    corners = [a * b for a in span_of(x) for b in span_of(y)]
+    return min(corners), max(corners)
+
+
+def _spread(c: Context, x: Secret, shape: tuple[int, ...]) -> Any:
+    """`x` broadcast together with `shape`."""
+    wide = np.broadcast_shapes(tuple(x.value.shape), shape)
+    return spread(c, x.value, wide)
+
+
+def spread(c: Context, value: Any, shape: tuple[int, ...]) -> Any:
+    """A gates' array broadcast to `shape`."""
+    if tuple(value.shape) == shape:
+        return value
+    return c.g.arrange(value, lambda array: np.broadcast_to(array, shape))
+
+
+# ---------------------------------------------------------------- logic of bits
+
+
+async def conjunction(c: Context, x: Value, y: Value) -> Secret:
+    """`x and y`; at least one of them secret."""
+    if isinstance(x, Public):
+        x, y = y, x
+    x = secret(x)
+    if isinstance(y, Secret):
+        return c.bits(await c.g.both(x.value, y.value))
+    flags = y.array
+    wide = np.broadcast_shapes(tuple(x.value.shape), flags.shape)
+    kept = c.g.arrange(
+        x.value, lambda array: np.where(flags, np.broadcast_to(array, wide), np.zeros((), array.dtype))
+    )
+    return c.bits(kept)
+
+
+def inverted(c: Context, x: Value) -> Value:
+    """`not x`."""
+    if isinstance(x, Public):
+        return Public(np.logical_not(x.array))
+    return Secret(c.g.flip(x.value, np.asarray(True)), x.dtype, x.shape)
+
+
+def exclusive(c: Context, x: Value, y: Value) -> Secret:
+    """`x != y` of bits; at least one of them secret."""
+    if isinstance(x, Public):
+        x, y = y, x
+    x = secret(x)
+    if isinstance(y, Public):
+        return c.bits(c.g.flip(x.value, y.array))
+    return c.bits(c.g.xor(x.value, y.value))
+
+
+async def disjunction(c: Context, x: Value, y: Value) -> Secret:
+    """`x or y`; at least one of them secret."""
+    return secret(inverted(c, await conjunction(c, inverted(c, x), inverted(c, y))))
+
+
+# ---------------------------------------------------------------- comparison
+
+
+async def below(c: Context, x: Value, y: Value) -> Value:
+    """`x < y`; at least one of them secret. Public if the operands' spans decide it."""
+    if _bools(x):
+        return await conjunction(c, inverted(c, x), y)
+    if _integers(x):
+        return await _integer_below(c, x, y)
+    known = infinite(x, y)
+    if known is not None:
+        return Public(np.asarray(known))
+    return c.bits(await c.g.negative(minus(c, x, y).value))
+
+
+async def equal(c: Context, x: Value, y: Value) -> Value:
+    """`x == y`; at least one of them secret. Public if the operands' spans decide it."""
+    if _bools(x):
+        return inverted(c, exclusive(c, x, y))
+    if _integers(x) and _apart(x, y):
+        return Public(np.asarray(False))
+    gap = minus(c, x, y).value
+    if _integers(x) and not (_in_range(x) and _in_range(y)):
+        gap = c.g.scale(gap, _headroom(x))  # what is equal modulo 2**width is equal
+    return c.bits(await c.g.zero(gap))
+
+
+async def _integer_below(c: Context, x: Value, y: Value) -> Value:
+    known = decided(x, y)
+    if known is not None:
+        return Public(np.asarray(known))
+    if comparable(x, y):
+        return c.bits(await c.g.negative(minus(c, x, y).value))
+    return await _wide_below(c, x, y)
+
+
+def comparable(x: Value, y: Value) -> bool:
+    """Whether the sign of `x - y` in the ring says which integer is less."""
+    (x_least, x_most), (y_least, y_most) = span_of(x), span_of(y)
+    fits = WHOLE_RING[0] <= x_least - y_most and x_most - y_least <= WHOLE_RING[1]
+    return fits and _in_range(x) and _in_range(y)
+
+
+def decided(x: Value, y: Value) -> bool | None:
+    """`x < y` of integers, if their spans tell."""
+    if not (_in_range(x) and _in_range(y)):
+        return None
+    (x_least, x_most), (y_least, y_most) = span_of(x), span_of(y)
+    return x_most < y_least if x_most < y_least or x_least >= y_most else None
+
+
+async def _wide_below(c: Context, x: Value, y: Value) -> Secret:
+    """`x < y` where their difference may wrap: if the signs differ, `x`'s decides, else the difference's.
+
+    All three are signs modulo 2**width, that is of the ring elements shifted up. Unsigned numbers are
+    compared as signed ones, half the range lower.
+    """
+    up = _headroom(x)
+    half = word(1 << (BITS - 1)) if _dtype(x).kind == "u" else word(0)
+
+    def shifted(value: Value) -> Value:
+        if isinstance(value, Public):
+            return Public(wrapping(np.add, wrapping(np.multiply, integer_words(value.array), up), half))
+        return Secret(c.g.add_public(c.g.scale(value.value, up), half), value.dtype, value.shape)
+
+    a, b = shifted(x), shifted(y)
+    signs = [_sign(c, a), _sign(c, b), _sign(c, minus(c, a, b))]
+    minus_a, minus_b, minus_gap = await together(*signs)
+    differ = exclusive(c, minus_a, minus_b)
+    # a where the signs differ, else the difference's
+    change = await conjunction(c, differ, exclusive(c, minus_a, minus_gap))
+    return exclusive(c, minus_gap, change)
+
+
+async def _sign(c: Context, x: Value) -> Value:
+    if isinstance(x, Public):
+        return Public(x.array.view(np.int64) < 0)
+    return c.bits(await c.g.negative(x.value))
+
+
+def _dtype(x: Value) -> np.dtype[Any]:
+    return x.dtype
+
+
+def _bools(x: Value) -> bool:
+    return x.dtype == np.bool_
+
+
+def _integers(x: Value) -> bool:
+    return bool(np.issubdtype(x.dtype, np.integer))
+
+
+def _headroom(x: Value) -> Words:
+    """The factor that moves an integer's highest bit to the ring's."""
+    return word(1 << (BITS - x.dtype.itemsize * 8))
+
+
+def _in_range(x: Value) -> bool:
+    """Whether the ring element, read as signed, is the integer itself."""
+    least, greatest = dtype_span(x.dtype)
+    if x.dtype == np.uint64:
+        least = 0
+    span = span_of(x)
+    return least <= span[0] and span[1] <= greatest
+
+
+def _apart(x: Value, y: Value) -> bool:
+    """Whether two integers cannot be equal."""
+    if not (_in_range(x) and _in_range(y)):
+        return False
+    return span_of(x)[1] < span_of(y)[0] or span_of(y)[1] < span_of(x)[0]
+
+
+def infinite(x: Value, y: Value) -> bool | None:
+    """What `x < y` is if one of them is infinite throughout."""
+    for value, other in ((x, False), (y, True)):
+        if isinstance(value, Public) and value.array.size and bool(np.isinf(value.array).all()):
+            if bool((value.array > 0).all()):
+                return other
+            if bool((value.array < 0).all()):
+                return not other
+    return None
+
+
+# ---------------------------------------------------------------- choice
+
+
+async def select(c: Context, condition: Value, yes: Value, no: Value) -> Value:
+    """`yes` where `condition`, else `no`."""
+    if isinstance(condition, Public):
+        return _select_public(c, condition.array, yes, no)
+    if _bools(yes):
+        return await _select_bits(c, condition, yes, no)
+    if isinstance(yes, Public) and isinstance(no, Public):
+        return _select_constants(c, condition, yes.array, no.array)
+    a, b = c.lift(yes), c.lift(no)
+    if a.kind == "integer":
+        span = (min(a.span[0], b.span[0]), max(a.span[1], b.span[1]))
+        return c.integer(await _choose(c, condition.value, a.value, b.value), span, a.dtype)
+    fraction = max(a.fraction, b.fraction)
+    return c.fixed(await _choose(c, condition.value, c.at(a, fraction), c.at(b, fraction)), fraction)
+
+
+async def _choose(c: Context, condition: Any, yes: Any, no: Any) -> Any:
+    shapes = [tuple(each.shape) for each in (condition, yes, no)]
+    if shapes[0] == shapes[1] == shapes[2]:
+        return await c.g.choose(condition, yes, no)
+    return c.g.add(no, await c.g.multiply(c.g.to_ring(condition), c.g.subtract(yes, no)))
+
+
+async def _select_bits(c: Context, condition: Secret, yes: Value, no: Value) -> Value:
+    if isinstance(yes, Public) and isinstance(no, Public):
+        differ = await conjunction(c, condition, Public(yes.array != no.array))
+        return exclusive(c, differ, no)
+    return exclusive(c, await conjunction(c, condition, exclusive(c, yes, no)), no)
+
+
+def _select_constants(c: Context, condition: Secret, yes: NDArray[Any], no: NDArray[Any]) -> Secret:
+    ones = c.g.to_ring(condition.value)
+    if np.issubdtype(yes.dtype, np.integer):
+        low, high = integer_words(no), integer_words(yes)
+        spans = (public_span(yes), public_span(no))
+        span = (min(each[0] for each in spans), max(each[1] for each in spans))
+        return c.integer(
+            c.g.add_public(c.g.scale(ones, wrapping(np.subtract, high, low)), low), span, yes.dtype
+        )
+    fraction = max(exact_fraction(yes, c.fraction), exact_fraction(no, c.fraction))
+    low, high = fixed_words(no, fraction), fixed_words(yes, fraction)
+    return c.fixed(c.g.add_public(c.g.scale(ones, wrapping(np.subtract, high, low)), low), fraction)
+
+
+def _select_public(c: Context, condition: NDArray[Any], yes: Value, no: Value) -> Value:
+    """By public positions: no gate at all."""
+    if bool(condition.all()):
+        return yes
+    if not condition.any():
+        return no
+    a, b = c.lift(yes), c.lift(no)
+    shape = np.broadcast_shapes(condition.shape, tuple(a.value.shape), tuple(b.value.shape))
+    fraction = max(a.fraction, b.fraction)
+
+    def pick(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+        return np.where(condition, np.broadcast_to(first, shape), np.broadcast_to(second, shape))
+
+    if a.kind == "fixed":
+        return c.fixed(c.g.join([c.at(a, fraction), c.at(b, fraction)], pick), fraction)
+    held = c.g.join([a.value, b.value], pick)
+    span = (min(a.span[0], b.span[0]), max(a.span[1], b.span[1]))
+    return c.bits(held) if a.kind == "bits" else c.integer(held, span, a.dtype)
+
+
+def secret(x: Value) -> Secret:
+    """`x`, which is secret."""
+    if isinstance(x, Public):
+        raise TypeError("one operand must be secret")
+    return x
+
+
+def public(x: Value) -> Public:
+    """`x`, which is public."""
+    if isinstance(x, Secret):
+        raise TypeError("this operand must be public")
+    return x

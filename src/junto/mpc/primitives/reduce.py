@@ -1,0 +1,234 @@
+"""Reductions and cumulative operations: sums are local, everything else is a tree of depth log2(n)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives.context import Context
+from junto.mpc.primitives.shape import joined, moved
+from junto.mpc.values import Public, Secret, Value
+
+Params = Mapping[str, Any]
+Combine = Callable[[Value, Value], Awaitable[Value]]
+
+
+# ---------------------------------------------------------------- sums
+
+
+async def total(c: Context, params: Params, x: Secret) -> Value:
+    """The sum along some axes; of products, before their truncation."""
+    axes = tuple(params["axes"])
+    count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
+    held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)))
+    if x.kind == "fixed":
+        return c.fixed(held, x.fraction)
+    return c.integer(held, (min(0, x.span[0] * count), max(0, x.span[1] * count)), x.dtype)
+
+
+async def running_total(c: Context, params: Params, x: Secret) -> Value:
+    """Sums of everything up to each place."""
+    axis, backwards = int(params["axis"]), bool(params["reverse"])
+
+    def add_up(array: NDArray[Any]) -> NDArray[Any]:
+        if backwards:
+            return np.flip(np.cumsum(np.flip(array, axis), axis, dtype=np.uint64), axis)
+        return np.cumsum(array, axis, dtype=np.uint64)
+
+    held = c.g.linear(x.value, add_up)
+    if x.kind == "fixed":
+        return c.fixed(held, x.fraction)
+    count = x.shape[axis]
+    return c.integer(held, (min(x.span[0], x.span[0] * count), max(x.span[1], x.span[1] * count)), x.dtype)
+
+
+# ---------------------------------------------------------------- trees
+
+
+async def product(c: Context, params: Params, x: Secret) -> Value:
+    """The product along some axes."""
+    return await _reduced(c, params, x, lambda a, b: _times(c, a, b))
+
+
+async def greatest(c: Context, params: Params, x: Secret) -> Value:
+    """The maximum along some axes."""
+    return await _reduced(c, params, x, lambda a, b: compare.greater_of(c, a, b))
+
+
+async def least(c: Context, params: Params, x: Secret) -> Value:
+    """The minimum along some axes."""
+    return await _reduced(c, params, x, lambda a, b: compare.lesser_of(c, a, b))
+
+
+async def every(c: Context, params: Params, x: Secret) -> Value:
+    """And along some axes."""
+    from junto.mpc.primitives import logic
+
+    if x.kind == "bits" and _length(x, params["axes"]) > MANY:
+        return ops.inverted(c, await _some(c, ops.secret(ops.inverted(c, x)), params["axes"]))
+    return await _reduced(c, params, x, lambda a, b: logic.conjunction(c, {}, a, b))
+
+
+async def some(c: Context, params: Params, x: Secret) -> Value:
+    """Or along some axes."""
+    from junto.mpc.primitives import logic
+
+    if x.kind == "bits" and _length(x, params["axes"]) > MANY:
+        return await _some(c, x, params["axes"])
+    return await _reduced(c, params, x, lambda a, b: logic.disjunction(c, {}, a, b))
+
+
+MANY = 16
+"""Of more bits than this, counting them and comparing with 0 takes fewer rounds than a tree."""
+
+
+async def _some(c: Context, x: Secret, axes: Sequence[int]) -> Value:
+    along = tuple(axes)
+    count = c.g.linear(c.g.to_ring(x.value), lambda a: np.asarray(a.sum(axis=along, dtype=np.uint64)))
+    return ops.inverted(c, c.bits(await c.g.zero(count)))
+
+
+async def odd(c: Context, params: Params, x: Secret) -> Value:
+    """Exclusive or along some axes."""
+    from junto.mpc.primitives import logic
+
+    return await _reduced(c, params, x, lambda a, b: logic.exclusive(c, {}, a, b))
+
+
+def _length(x: Secret, axes: Sequence[int]) -> int:
+    return int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
+
+
+async def _times(c: Context, x: Value, y: Value) -> Value:
+    return await c.settled(await ops.times(c, x, y))
+
+
+async def _reduced(c: Context, params: Params, x: Secret, combine: Combine) -> Value:
+    axes = tuple(params["axes"])
+    if not _length(x, axes):
+        return c.evaluate(c.step, [np.zeros(x.shape, x.dtype)])[0]
+    return await tree(c, flattened(c, x, axes), combine)
+
+
+def flattened(c: Context, x: Secret, axes: Sequence[int]) -> Secret:
+    """With those axes made one, the last."""
+    kept = [axis for axis in range(len(x.shape)) if axis not in axes]
+    shape = [*(x.shape[axis] for axis in kept), _length(x, axes)]
+    return moved(c, x, lambda array: array.transpose(*kept, *axes).reshape(shape))
+
+
+async def tree(c: Context, x: Secret, combine: Combine) -> Value:
+    """Combine the last axis, neighbours first, so that a later one is never left of an earlier one."""
+    current: Value = x
+    while current.shape[-1] > 1:
+        even = current.shape[-1] // 2 * 2
+        pairs = await combine(part(c, current, slice(0, even, 2)), part(c, current, slice(1, even, 2)))
+        if even < current.shape[-1]:
+            rest = part(c, current, slice(even, None))
+            pairs = joined(c, [pairs, rest], lambda a, b: np.concatenate([a, b], -1))
+        current = pairs
+    return part(c, current, 0)
+
+
+def part(c: Context, x: Value, where: slice | int) -> Value:
+    """`x[..., where]`."""
+    if isinstance(x, Public):
+        return Public(x.array[..., where])
+    return moved(c, x, lambda array: array[..., where])
+
+
+# ---------------------------------------------------------------- where the extremum is
+
+
+async def place_of_greatest(c: Context, params: Params, x: Secret) -> Value:
+    """The first index of the maximum."""
+    return await _place(c, params, x, greatest=True)
+
+
+async def place_of_least(c: Context, params: Params, x: Secret) -> Value:
+    """The first index of the minimum."""
+    return await _place(c, params, x, greatest=False)
+
+
+async def _place(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
+    axis = int(params["axes"][0])
+    return await place_in_last(c, flattened(c, x, (axis,)), np.dtype(params["index_dtype"]), greatest)
+
+
+async def place_in_last(c: Context, x: Value, dtype: np.dtype[Any], greatest: bool) -> Value:
+    """The first index of the extremum along the last axis."""
+    if isinstance(x, Public):
+        return Public((np.argmax(x.array, -1) if greatest else np.argmin(x.array, -1)).astype(dtype))
+    count = x.shape[-1]
+    values: Value = x
+    if x.kind == "bits":
+        values = c.integer(c.g.to_ring(x.value), (0, 1), np.dtype(np.int32))
+    places: Value = Public(np.broadcast_to(np.arange(count, dtype=dtype), values.shape))
+    while values.shape[-1] > 1:
+        even = values.shape[-1] // 2 * 2
+        left, right = (part(c, values, slice(start, even, 2)) for start in (0, 1))
+        first, second = (part(c, places, slice(start, even, 2)) for start in (0, 1))
+        later = await ops.below(c, *((left, right) if greatest else (right, left)))
+        better = await ops.select(c, later, right, left)
+        where = await ops.select(c, later, second, first)
+        if even < values.shape[-1]:
+            better = _appended(c, better, part(c, values, slice(even, None)))
+            where = _appended(c, where, part(c, places, slice(even, None)))
+        values, places = better, where
+    found = part(c, places, 0)
+    return found if isinstance(found, Public) else c.integer(found.value, (0, max(0, count - 1)), dtype)
+
+
+def _appended(c: Context, x: Value, y: Value) -> Value:
+    return joined(c, [x, y], lambda a, b: np.concatenate([a, b], -1))
+
+
+# ---------------------------------------------------------------- cumulative
+
+
+async def running_product(c: Context, params: Params, x: Secret) -> Value:
+    """Products of everything up to each place."""
+    return await _running(c, params, x, lambda a, b: _times(c, a, b))
+
+
+async def running_greatest(c: Context, params: Params, x: Secret) -> Value:
+    """The maximum of everything up to each place."""
+    return await _running(c, params, x, lambda a, b: compare.greater_of(c, a, b))
+
+
+async def running_least(c: Context, params: Params, x: Secret) -> Value:
+    """The minimum of everything up to each place."""
+    return await _running(c, params, x, lambda a, b: compare.lesser_of(c, a, b))
+
+
+async def running_logsumexp(c: Context, params: Params, x: Secret) -> Value:
+    """`log(sum(exp))` of everything up to each place, by `max + log1p(exp(-|a - b|))` for two."""
+    return await _running(c, params, x, lambda a, b: _logaddexp(c, ops.secret(a), ops.secret(b)))
+
+
+async def _logaddexp(c: Context, x: Secret, y: Secret) -> Value:
+    from junto.mpc.functions import exponential, logarithm
+
+    high = ops.secret(await compare.greater_of(c, x, y))
+    # -|a - b| = a + b - 2 max
+    gap = ops.minus(c, ops.minus(c, ops.plus(c, x, y), high), high)
+    small = await exponential.exp(c.g, c.number(gap), c.fraction)
+    return ops.plus(c, high, c.fixed(await logarithm.log1p(c.g, small, c.fraction), c.fraction))
+
+
+async def _running(c: Context, params: Params, x: Secret, combine: Combine) -> Value:
+    """Kogge and Stone's prefixes: twice as long at each of log2(n) steps."""
+    axis, backwards = int(params["axis"]), bool(params["reverse"])
+    step = -1 if backwards else 1
+    current: Value = moved(c, x, lambda array: np.moveaxis(array, axis, -1)[..., ::step])
+    gap, count = 1, x.shape[axis]
+    while gap < count:
+        longer = await combine(part(c, current, slice(0, count - gap)), part(c, current, slice(gap, None)))
+        head = part(c, current, slice(0, gap))
+        current = joined(c, [head, longer], lambda a, b: np.concatenate([a, b], -1))
+        gap *= 2
+    return moved(c, ops.secret(current), lambda array: np.moveaxis(array[..., ::step], -1, axis))

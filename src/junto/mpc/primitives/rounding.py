@@ -1,0 +1,88 @@
+"""Whole numbers out of fixed-point ones. Exact: by the bits after the point, not by a truncation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from junto.mpc.gates import BITS
+from junto.mpc.primitives import ops
+from junto.mpc.primitives.context import Context, bit_sum
+from junto.mpc.values import Secret, Value, dtype_span, word
+
+Params = Mapping[str, Any]
+
+TO_NEAREST_EVEN = 1
+
+
+async def floor(c: Context, params: Params, x: Secret) -> Value:
+    """The greatest whole number that is not above."""
+    return await floored(c, x)
+
+
+async def ceil(c: Context, params: Params, x: Secret) -> Value:
+    """The least whole number that is not below."""
+    return ops.negated(c, await floored(c, ops.secret(ops.negated(c, x))))
+
+
+async def nearest(c: Context, params: Params, x: Secret) -> Value:
+    """The nearest whole number; halves to the even one, or away from zero, as the rounding method says."""
+    if not x.fraction:
+        return x
+    f = x.fraction
+    up = c.g.add_public(x.value, word(1 << (f - 1)))
+    even = int(params["rounding_method"]) == TO_NEAREST_EVEN
+    bits = await c.g.decompose(up, f + 1 if even else BITS)
+    # a half is where nothing is left after the point; it goes one down if that is odd, or negative
+    place = f if even else BITS - 1
+    rest = _part(c, bits, f)
+    half = await c.g.zero(rest)
+    down = await c.g.both(half, c.g.arrange(bits, lambda array: array[..., place]))
+    whole = c.g.subtract(up, rest)
+    return c.fixed(c.g.subtract(whole, c.g.scale(c.g.to_ring(down), word(1 << f))), f)
+
+
+async def floored(c: Context, x: Secret) -> Secret:
+    """`floor(x)`; nothing to do for a float that is whole anyway."""
+    if not x.fraction:
+        return x
+    bits = await c.g.decompose(x.value, x.fraction)
+    return c.fixed(c.g.subtract(x.value, _part(c, bits, x.fraction)), x.fraction)
+
+
+async def truncated(c: Context, x: Secret) -> Secret:
+    """`x` without what is after the point."""
+    if not x.fraction:
+        return x
+    bits = await c.g.decompose(x.value)
+    rest = _part(c, bits, x.fraction)
+    up = c.g.to_ring(await _rounds_up(c, bits, rest))
+    whole = c.g.subtract(x.value, rest)
+    return c.fixed(c.g.add(whole, c.g.scale(up, word(1 << x.fraction))), x.fraction)
+
+
+async def to_integer(c: Context, x: Secret, dtype: np.dtype[Any]) -> Secret:
+    """`x` without what is after the point, as an integer."""
+    if not x.fraction:
+        return c.integer(x.value, dtype_span(dtype), dtype)
+    f = x.fraction
+    bits = await c.g.decompose(x.value)
+    up = c.g.to_ring(await _rounds_up(c, bits, _part(c, bits, f)))
+    above = c.g.to_ring(c.g.arrange(bits, lambda array: array[..., f:]))
+    whole = c.g.linear(above, bit_sum(BITS - f, signed=True))
+    return c.integer(c.g.add(whole, up), dtype_span(dtype), dtype)
+
+
+async def _rounds_up(c: Context, bits: Any, rest: Any) -> Any:
+    """Whether rounding towards zero is rounding up: a negative number that is not whole."""
+    whole = await c.g.zero(rest)
+    sign = c.g.arrange(bits, lambda array: array[..., BITS - 1])
+    return await c.g.both(c.g.flip(whole, np.asarray(True)), sign)
+
+
+def _part(c: Context, bits: Any, count: int) -> Any:
+    """The number that the lowest `count` bits are."""
+    low = c.g.arrange(bits, lambda array: array[..., :count])
+    return c.g.linear(c.g.to_ring(low), bit_sum(count, signed=False))

@@ -1,0 +1,211 @@
+"""What a secret jax program computes with: public arrays, secret ones, and how numbers become ring elements.
+
+A float is a fixed-point number, an integer a ring element, a bool a secret bit. Two liberties save most of the
+cost of a program, and are why a `Secret` says more than its shape:
+
+* *The point floats.* A float's `fraction` is whatever the operations before it left: 0 after a conversion
+  from an integer, so that a mask times a number needs no truncation; more than the settings' after a product
+  that nobody has truncated yet, so that `sum(x * y)` truncates one number and not one for each product.
+* *Thin arrays.* `value` may be smaller than `shape`, as long as it broadcasts to it:
+  `x / jnp.sum(x)[:, None]` takes one reciprocal a row. Only rules that move elements make them full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from junto.errors import NotComputable
+from junto.mpc.gates import Flags, Words
+from junto.mpc.settings import MpcSettings
+
+Span: TypeAlias = tuple[int, int]
+"""The least and the greatest value that an integer can have here, whatever the inputs."""
+
+Kind: TypeAlias = Literal["fixed", "integer", "bits"]
+
+LARGEST = 1 << 61
+"""No fixed-point number's ring element is larger: differences of two of them still have the right sign."""
+
+WHOLE_RING: Span = (-(1 << 63), (1 << 63) - 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Public:
+    """An array that every node knows.
+
+    Args:
+        array: a numpy array; of jax's own dtypes (random keys) a jax array.
+    """
+
+    array: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        found: np.dtype[Any] = np.dtype(self.array.dtype)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Secret:
+    """An array of which a node holds a share.
+
+    Args:
+        value: the gates' ring array, or bits for dtype bool; broadcasts to `shape`.
+        dtype: as jax sees it.
+        shape: as jax sees it.
+        fraction: of a float, bits after the point; else 0.
+        span: of an integer, the values that it can have. It may lie outside its dtype's range after sums
+            and products: then the ring element is right modulo `2**width` only, and `Context.wrapped` makes
+            it good where that matters (wider dtypes, floats, division, shifts to the right).
+    """
+
+    value: Any
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fraction: int = 0
+    span: Span = WHOLE_RING
+
+    @property
+    def kind(self) -> Kind:
+        return kind(self.dtype)
+
+    @property
+    def thin(self) -> bool:
+        """Whether `value` is still to be broadcast."""
+        return tuple(self.value.shape) != self.shape
+
+
+Value: TypeAlias = Public | Secret
+
+
+def kind(dtype: DTypeLike) -> Kind:
+    """How the dtype's secrets are held.
+
+    Raises:
+        NotComputable: complex numbers and other dtypes have no secret form.
+    """
+    which: np.dtype[Any] = np.dtype(dtype)
+    if which == np.bool_:
+        return "bits"
+    if np.issubdtype(which, np.integer):
+        return "integer"
+    if np.issubdtype(which, np.floating) or which.name == "bfloat16":
+        return "fixed"
+    raise NotComputable(
+        f"a secret of dtype {which.name} cannot be computed with",
+        fix="use floats, integers or bools; a complex number as two floats",
+    )
+
+
+def dtype_span(dtype: DTypeLike) -> Span:
+    """The values of an integer dtype, as ring elements, so signed for uint64, too; `(0, 0)` of others."""
+    which = np.dtype(dtype)
+    if not np.issubdtype(which, np.integer):
+        return (0, 0)
+    if which.itemsize == 8:
+        return WHOLE_RING
+    return int(np.iinfo(which).min), int(np.iinfo(which).max)
+
+
+def incoming(value: Any, dtype: DTypeLike, settings: MpcSettings) -> Secret:
+    """What `encode` made of an array of this dtype, once it is shared.
+
+    Args:
+        value: the gates' array.
+        dtype: of the array, as jax sees it (`plan.Plan.inputs`).
+        settings: those of the SPU.
+    """
+    which = np.dtype(dtype)
+    fraction = settings.fraction if kind(which) == "fixed" else 0
+    return Secret(value, which, tuple(value.shape), fraction, dtype_span(which))
+
+
+def encode(array: NDArray[Any], settings: MpcSettings) -> Words | Flags:
+    """An input in the form that is shared: bits of a bool, ring elements of others.
+
+    Raises:
+        NotComputable: NaN, infinity, a number out of range, or a dtype that has no secret form.
+    """
+    match kind(array.dtype):
+        case "bits":
+            return np.asarray(array, dtype=np.bool_)
+        case "integer":
+            return integer_words(array)
+        case "fixed":
+            return _encode_input(array, settings)
+
+
+def _encode_input(array: NDArray[Any], settings: MpcSettings) -> Words:
+    numbers = np.asarray(array, dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise NotComputable(
+            "an input has NaN or infinity, which a fixed-point number cannot be",
+            fix="replace them before the call, for instance with numpy.nan_to_num",
+        )
+    limit = LARGEST / (1 << settings.fraction)
+    if numbers.size and float(np.abs(numbers).max()) >= limit:
+        raise NotComputable(
+            f"an input has numbers of {limit:.3g} or more, too large with {settings.fraction} fraction bits",
+            fix="scale it down (standardise the columns), or use fewer fraction bits",
+        )
+    return fixed_words(numbers, settings.fraction)
+
+
+def decode(words: Words | Flags, dtype: DTypeLike, settings: MpcSettings) -> NDArray[Any]:
+    """What was revealed, as an array of `dtype`. Integers of fewer than 64 bits wrap, like jax's."""
+    which = np.dtype(dtype)
+    match kind(which):
+        case "bits":
+            return np.asarray(words, dtype=np.bool_)
+        case "integer":
+            return np.asarray(words, dtype=np.uint64).astype(which)
+        case "fixed":
+            signed = np.asarray(words, dtype=np.uint64).view(np.int64)
+            return np.asarray(np.ldexp(signed.astype(np.float64), -settings.fraction)).astype(which)
+
+
+def integer_words(array: NDArray[Any]) -> Words:
+    """Integers or bools as ring elements: two's complement of 64 bits."""
+    return np.asarray(array).astype(np.int64 if array.dtype.kind != "u" else np.uint64).astype(np.uint64)
+
+
+def fixed_words(array: NDArray[Any], fraction: int) -> Words:
+    """Public numbers as ring elements with `fraction` bits after the point.
+
+    A program's constants need not be data: infinity, which starts a minimum or masks a score, becomes the
+    largest number of either sign, and NaN, which marks what is not to be used, 0.
+    """
+    scaled = np.rint(np.ldexp(np.asarray(array).astype(np.float64), fraction))
+    bounded = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=LARGEST, neginf=-LARGEST), -LARGEST, LARGEST)
+    return np.asarray(bounded.astype(np.int64)).view(np.uint64)
+
+
+def wrapping(operation: np.ufunc, *operands: Any) -> Words:
+    """A ufunc on ring elements, modulo 2**64; numpy would warn of single numbers."""
+    with np.errstate(over="ignore"):
+        return np.asarray(operation(*operands), dtype=np.uint64)
+
+
+def word(number: int) -> Words:
+    """One public ring element."""
+    return np.asarray(number % (1 << 64), dtype=np.uint64)
+
+
+def exact_fraction(array: NDArray[Any], most: int) -> int:
+    """The fewest bits after the point that hold every number of `array` exactly, but `most` at most."""
+    numbers = np.asarray(array).astype(np.float64)
+    numbers = numbers[np.isfinite(numbers) & (numbers != 0)]
+    if not numbers.size:
+        return 0
+    mantissa, exponent = np.frexp(numbers)
+    whole = np.abs(np.ldexp(mantissa, 53).astype(np.int64))
+    zeros = np.frexp((whole & -whole).astype(np.float64))[1] - 1
+    return int(np.clip((53 - exponent - zeros).max(), 0, most))

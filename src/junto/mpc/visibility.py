@@ -1,0 +1,121 @@
+"""Which steps of a plan see something secret, known before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from junto.errors import NotComputable
+from junto.mpc.plan import Block, Plan, Step
+from junto.mpc.primitives.table import TABLE
+from junto.mpc.values import kind
+
+REFLEXIVE: Mapping[str, bool] = {"eq": True, "ge": True, "gt": False, "le": True, "lt": False, "ne": False}
+"""What a comparison of a fixed-point number with itself is: jax's test for NaN costs nothing."""
+
+
+def visible(plan: Plan, secret_inputs: Sequence[bool]) -> tuple[bool, ...]:
+    """Which outputs are public if these inputs are secret.
+
+    Raises:
+        NotComputable: a secret enters a primitive that has no secret form, or a loop's condition.
+    """
+    return tuple(not each for each in _block(plan.block, secret_inputs))
+
+
+def reflexive(step: Step) -> bool | None:
+    """The result of a step that compares a value with itself."""
+    if len(step.inputs) == 2 and step.inputs[0] == step.inputs[1]:
+        return REFLEXIVE.get(step.name)
+    return None
+
+
+def _block(block: Block, secret_inputs: Sequence[bool]) -> list[bool]:
+    secret = {slot for slot, flag in zip(block.inputs, secret_inputs, strict=True) if flag}
+    for step in block.steps:
+        flags = _step(step, [each in secret for each in step.inputs])
+        secret.update(slot for slot, flag in zip(step.outputs, flags, strict=True) if flag)
+    return [each in secret for each in block.outputs]
+
+
+def _step(step: Step, inputs: list[bool]) -> list[bool]:
+    """Which outputs of a step are secret."""
+    if not any(inputs) or step.name == "is_finite" or reflexive(step) is not None:
+        return [False] * len(step.outputs)
+    if step.name not in TABLE:
+        raise refusal(step)
+    match step.name:
+        case "cond":
+            branches = [_block(block, inputs[1:]) for block in step.blocks]
+            return [inputs[0] or any(flags) for flags in zip(*branches, strict=True)]
+        case "scan":
+            return _scan(step, inputs)
+        case "while":
+            return _while(step, inputs)
+        case _:
+            return _supported(step)
+
+
+def _supported(step: Step) -> list[bool]:
+    try:
+        for form in step.forms:
+            kind(form.dtype)
+    except (NotComputable, TypeError):
+        raise refusal(step) from None
+    return [True] * len(step.outputs)
+
+
+def _scan(step: Step, inputs: list[bool]) -> list[bool]:
+    fixed, carried = int(step.params["num_consts"]), int(step.params["num_carry"])
+    constants, carry, rows = inputs[:fixed], inputs[fixed : fixed + carried], inputs[fixed + carried :]
+    while True:
+        results = _block(step.blocks[0], [*constants, *carry, *rows])
+        grown = [old or new for old, new in zip(carry, results[:carried], strict=True)]
+        if grown == carry:
+            return [*carry, *results[carried:]]
+        carry = grown
+
+
+def _while(step: Step, inputs: list[bool]) -> list[bool]:
+    tested, fixed = int(step.params["cond_nconsts"]), int(step.params["body_nconsts"])
+    condition, body = step.blocks
+    carry = inputs[tested + fixed :]
+    while True:
+        if any(_block(condition, [*inputs[:tested], *carry])):
+            raise NotComputable(
+                "the condition of a `while_loop` depends on a secret, which the number of its turns would show"
+                + place(step),
+                fix="loop a fixed number of times (fori_loop), and keep what is good already with jnp.where",
+            )
+        results = _block(body, [*inputs[tested : tested + fixed], *carry])
+        grown = [old or new for old, new in zip(carry, results, strict=True)]
+        if grown == carry:
+            return carry
+        carry = grown
+
+
+def refusal(step: Step) -> NotComputable:
+    """That a primitive has no secret form."""
+    return NotComputable(
+        f"`{step.name}` cannot be computed on secrets{place(step)}",
+        fix=ALTERNATIVES.get(
+            step.name, "docs/reference/spu-primitives.md lists what can; or compute it at its owner, on a PYU"
+        ),
+    )
+
+
+def place(step: Step) -> str:
+    """Where, for a message."""
+    return f", at {step.line}" if step.line else ""
+
+
+PUBLIC_KEY = "random numbers need a public key: jax.random.key(7) inside the function, or a public argument"
+
+ALTERNATIVES: Mapping[str, str] = {
+    "cholesky": "for a linear system take some steps of conjugate gradients, or solve it at its owner, on a PYU",
+    "lu": "for an inverse take Newton's iteration X <- X (2 I - A X), a fixed number of times",
+    "nextafter": "fixed-point numbers have no neighbours as floats have; add a small number",
+    "random_bits": PUBLIC_KEY,
+    "random_seed": PUBLIC_KEY,
+    "threefry2x32": PUBLIC_KEY,
+}
+"""What to do instead."""
