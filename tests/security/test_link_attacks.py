@@ -20,7 +20,7 @@ import pytest
 from junto.config.model import Address
 from junto.errors import IdentityError, LinkError, PartyUnreachable
 from junto.mpc.link import ALPN, Channel, Greeting, LinkOptions, Node
-from junto.mpc.links.frame import HEADER_BYTES, Kind
+from junto.mpc.links.frame import HEADER_BYTES, Kind, parse
 from junto.mpc.links.greeting import GREETING_BYTES, Hello
 from junto.mpc.links.meeting import PENDING
 from link_helpers import QUICK, Authority, both, frame, good, meeting, meeting_with, rogue_pair, some_nodes
@@ -395,6 +395,41 @@ def test_slow_strangers_in_every_place_do_not_keep_the_right_node_out(authority:
         assert time.monotonic() - start < 5
         for connection in slow:
             connection.close()
+
+
+def test_who_has_said_more_is_not_dropped_for_those_who_say_nothing(authority: Authority) -> None:
+    nodes = some_nodes("alice", "bob")
+    context, _ = authority.contexts("bob")
+    with (
+        waiting_alice(nodes, authority, replace(PATIENT, handshake_timeout_ms=20_000)),
+        knock(nodes[0]) as begun,
+        knock(nodes[0]) as plain,
+        context.wrap_socket(plain) as known,
+    ):
+        begun.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
+        time.sleep(0.1)
+        silent = [knock(nodes[0]) for _ in range(PENDING + 20)]
+        assert ended(silent[0], 5)
+        assert not ended(begun, 0.2)
+        known.settimeout(5)
+        known.sendall(frame(Kind.GREETING, 0, Hello("bob", "alice", Greeting(b"job")).pack(), operation=0))
+        assert parse(known.recv(HEADER_BYTES)).kind == Kind.GREETING
+        for connection in silent:
+            connection.close()
+
+
+def test_a_node_that_was_meant_for_another_one_is_told_whom_it_reached(authority: Authority) -> None:
+    nodes = some_nodes("alice", "bob", "carol")
+    context, _ = authority.contexts("bob")
+    with (
+        waiting_alice(nodes, authority),
+        knock(nodes[0]) as plain,
+        context.wrap_socket(plain) as connection,
+    ):
+        connection.sendall(frame(Kind.GREETING, 0, Hello("bob", "carol", Greeting(b"job")).pack()))
+        header = parse(connection.recv(HEADER_BYTES))
+        assert header.kind == Kind.REFUSED
+        assert connection.recv(header.length) == b"bob wants carol, and this is alice"
 
 
 FLOOD = """

@@ -1,7 +1,7 @@
 """A text of a plan that is the same at every party that traced the same program, and no other.
 
-It holds what decides the result: primitives, parameters, shapes, dtypes, constants with their bytes. It leaves
-out what differs between machines or runs: addresses, files and lines, names of functions, sharding.
+It holds what decides the result: primitives, parameters, shapes, dtypes, constants with their bytes. It
+leaves out what differs between machines or runs: addresses, files and lines, names of functions, sharding.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Runs a plan over the gates.
 
 Dataflow: every step is started at once, and goes on as soon as its operands are there. So steps that do not
-need each other share their rounds (`rounds`), in an order that depends on the plan alone and is the same at every
-node. What is public is computed by jax itself; a value is forgotten after its last use.
+need each other share their rounds (`rounds`), in an order that depends on the plan alone and is the same at
+every node. What is public is computed by jax itself; a value is forgotten after its last use.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """From a jax function to a plan: what there is to compute, in order, before anybody knows a number.
 
 `trace` runs the function once on shapes (`jax.make_jaxpr`) and turns the result into `Step`s in `Block`s:
-calls of `jit`, `custom_jvp` and the like are written out, what is computed twice is computed once, what nobody
-uses is left out. Control flow keeps its sub-programs as blocks.
+calls of `jit`, `custom_jvp` and the like are written out, what is computed twice is computed once, what
+nobody uses is left out. Control flow keeps its sub-programs as blocks.
 
-**Dtypes** are those of plain jax under the caller's own `jax_enable_x64`: without it a float64 array counts as
-float32 and an int64 array as int32, so that a program draws the same random numbers and returns the same dtypes as
-without an SPU. A fixed-point number keeps its precision either way; an integer that does not fit is refused
-where it enters (`jax_array`), instead of cut off.
+**Dtypes** are those of plain jax under the caller's own `jax_enable_x64`: without it a float64 array counts
+as float32 and an int64 array as int32, so that a program draws the same random numbers and returns the same
+dtypes as without an SPU. A fixed-point number keeps its precision either way; an integer that does not fit is
+refused where it enters (`jax_array`), instead of cut off.
 """
 
 from __future__ import annotations
@@ -441,6 +441,6 @@ def _line(equation: Any) -> str:
 
 
 def _of_library(jaxpr: Any) -> bool:
-    """Whether the lines inside are jax's own, perhaps from an earlier trace: then the call's line says more."""
+    """Whether the lines inside are jax's own, perhaps of an earlier trace: the call's line says more."""
     about = getattr(jaxpr.debug_info, "func_filename", None)
     return about is None or str(about).startswith(LIBRARY)

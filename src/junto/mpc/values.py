@@ -1,7 +1,7 @@
 """What a secret jax program computes with: public arrays, secret ones, and how numbers become ring elements.
 
-A float is a fixed-point number, an integer a ring element, a bool a secret bit. Two liberties save most of the
-cost of a program, and are why a `Secret` says more than its shape:
+A float is a fixed-point number, an integer a ring element, a bool a secret bit. Two liberties save most of
+the cost of a program, and are why a `Secret` says more than its shape:
 
 * *The point floats.* A float's `fraction` is whatever the operations before it left: 0 after a conversion
   from an integer, so that a mask times a number needs no truncation; more than the settings' after a product

@@ -82,7 +82,7 @@ def _while(step: Step, inputs: list[bool]) -> list[bool]:
     while True:
         if any(_block(condition, [*inputs[:tested], *carry])):
             raise NotComputable(
-                "the condition of a `while_loop` depends on a secret, which the number of its turns would show"
+                "the condition of a `while_loop` depends on a secret, which its turns would show"
                 + place(step),
                 fix="loop a fixed number of times (fori_loop), and keep what is good already with jnp.where",
             )
@@ -111,7 +111,7 @@ def place(step: Step) -> str:
 PUBLIC_KEY = "random numbers need a public key: jax.random.key(7) inside the function, or a public argument"
 
 ALTERNATIVES: Mapping[str, str] = {
-    "cholesky": "for a linear system take some steps of conjugate gradients, or solve it at its owner, on a PYU",
+    "cholesky": "take some steps of conjugate gradients, or solve the system at its owner, on a PYU",
     "lu": "for an inverse take Newton's iteration X <- X (2 I - A X), a fixed number of times",
     "nextafter": "fixed-point numbers have no neighbours as floats have; add a small number",
     "random_bits": PUBLIC_KEY,

@@ -153,7 +153,7 @@ class Context:
         return self.at(x, self.fraction)
 
     async def wrapped(self, x: Secret) -> Secret:
-        """The integer `x` within the range of its dtype, like jax's: a decomposition if it may lie outside."""
+        """The integer `x` within the range of its dtype, like jax's. Decomposed if it may lie outside."""
         least, greatest = dtype_span(x.dtype)
         if least <= x.span[0] and x.span[1] <= greatest:
             return x

@@ -8,6 +8,7 @@ costs as much as there are places: sort instead where that is possible.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,11 +114,15 @@ async def hot(c: Context, windows: Windows, indices: Secret, clip: bool) -> Secr
     held = c.like(await c.g.hold(vectors.value), vectors)
     axes = await together(
         *[
-            _hot_axis(c, moved(c, held, lambda a, axis=axis: a[..., axis, None]), count, clip)
+            _hot_axis(c, moved(c, held, partial(_component, axis)), count, clip)
             for axis, count in enumerate(windows.starts)
         ]
     )
     return await _outer(c, axes, (windows.groups, windows.count))
+
+
+def _component(axis: int, vectors: NDArray[Any]) -> NDArray[Any]:
+    return vectors[..., axis, None]
 
 
 async def _outer(c: Context, axes: Sequence[Value], lead: tuple[int, ...]) -> Secret:
@@ -324,11 +329,18 @@ async def _write_in_turn(c: Context, x: Value, updates: Value, windows: Windows,
     )
     result: Value = x
     for turn in range(windows.count):
-        part = rows[:, turn, None]
-        update = _placed(c, updates, lambda a, part=part: single.result(a.reshape(-1)[part]))
-        one = moved(c, bits, lambda a, turn=turn: a[:, turn, None])
-        result = await _write(c, result, update, single, one)
+        update = _placed(c, updates, partial(_chosen, rows[:, turn, None]))
+        update = _placed(c, update, single.result)
+        result = await _write(c, result, update, single, moved(c, bits, partial(_turn, turn)))
     return result
+
+
+def _chosen(places: NDArray[Any], array: NDArray[Any]) -> NDArray[Any]:
+    return array.reshape(-1)[places]
+
+
+def _turn(turn: int, array: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(array[:, turn, None])
 
 
 async def scatter_add(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
@@ -414,10 +426,9 @@ async def _combined(
     result: Value = c.full(c.lift(x))
     for chosen in _turns(places):
         where, taken = places[chosen], source[chosen]
-        old = _placed(c, result, lambda a, where=where: a.reshape(-1)[where])
-        new = _placed(c, updates, lambda a, taken=taken: a.reshape(-1)[taken])
-        made = await combine(old, new)
-        result = joined(c, [result, made], lambda a, b, where=where: _put(a, b, where))
+        old = _placed(c, result, partial(_chosen, where))
+        made = await combine(old, _placed(c, updates, partial(_chosen, taken)))
+        result = joined(c, [result, made], partial(_put, places=where))
     return result
 
 

@@ -1,11 +1,12 @@
 """Division of integers, rounded towards zero like jax's: exact.
 
-By a public number: one product with its reciprocal, which is off by one or two, and the remainder tells by how much. By
-a secret one, or of numbers of more than 31 bits: long division, bit by bit (about five rounds each).
+By a public number: one product with its reciprocal, which is off by one or two, and the remainder tells by
+how much. By a secret one, or of numbers of more than 31 bits: long division, bit by bit (five rounds each).
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ async def _long(c: Context, x: Secret, y: Secret, remainder: bool) -> Value:
     left = c.g.constant(np.zeros(shape, np.uint64))
     quotient = c.g.constant(np.zeros(shape, np.uint64))
     for place in reversed(range(count)):
-        digit = c.g.to_ring(c.g.arrange(digits, lambda array, place=place: array[..., place]))  # type: ignore[misc]
+        digit = c.g.to_ring(c.g.arrange(digits, partial(_digit, place)))
         taken = await c.g.hold(c.g.subtract(c.g.add(c.g.scale(left, word(2)), digit), divisor))
         short = c.g.to_ring(await c.g.negative(taken))
         left = c.g.add(taken, await c.g.multiply(short, divisor))
@@ -123,6 +124,10 @@ async def _long(c: Context, x: Secret, y: Secret, remainder: bool) -> Value:
         return await _signed(c, left, x_negative, x)
     negative = _either(c, x_negative, y_negative)
     return await _signed(c, quotient, negative, x)
+
+
+def _digit(place: int, array: NDArray[Any]) -> NDArray[Any]:
+    return array[..., place]
 
 
 async def _magnitude(c: Context, x: Secret) -> tuple[Any, Any]:

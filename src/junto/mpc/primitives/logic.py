@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,13 +121,13 @@ async def _shift_right(c: Context, x: Value, y: Value, fill_sign: bool) -> Value
     steps = await c.g.decompose(y.value, bits.bit_length() - 1)
     for place in range(bits.bit_length() - 1):
         moved = c.bits(_right(c, digits, np.asarray(1 << place), fill_sign))
-        step = c.bits(c.g.arrange(steps, lambda array, place=place: array[..., place, None]))
+        step = _column(c, _digit(c, steps, place))
         digits = ops.secret(await ops.select(c, step, moved, c.bits(digits))).value
     beyond = _right(c, digits, np.asarray(bits), fill_sign)
     fits = await _amount_fits(c, y, bits)
     if isinstance(fits, Secret):
-        last = c.bits(c.g.arrange(fits.value, lambda array: array[..., None]))
-        digits = ops.secret(await ops.select(c, last, c.bits(digits), c.bits(beyond))).value
+        inside = _column(c, fits)
+        digits = ops.secret(await ops.select(c, inside, c.bits(digits), c.bits(beyond))).value
     return number(c, c.bits(digits), x.dtype)
 
 
@@ -154,6 +155,11 @@ async def _amount_fits(c: Context, y: Secret, bits: int) -> Value:
     return await ops.conjunction(c, ops.inverted(c, under), inside)
 
 
+def _column(c: Context, x: Secret) -> Secret:
+    """With a new last axis, for what has one bit more."""
+    return c.bits(c.g.arrange(x.value, lambda array: array[..., None]))
+
+
 def _digit(c: Context, digits: Any, place: int) -> Secret:
     return c.bits(c.g.arrange(digits, lambda array: array[..., place]))
 
@@ -170,17 +176,16 @@ async def count_leading_zeros(c: Context, params: Params, x: Secret) -> Value:
     bits = width(x.dtype)
     digits = await c.g.decompose(x.value, bits)
     clear = c.g.arrange(c.g.flip(digits, np.asarray(True)), lambda array: array[..., ::-1])
-    step = 1
-    while step < bits:  # prefixes twice as long each time
-        gap = step
-        before = c.g.arrange(c.g.flip(clear, np.asarray(True)), lambda a, gap=gap: _later(a, gap))
+    gap = 1
+    while gap < bits:  # prefixes twice as long each time
+        before = c.g.arrange(c.g.flip(clear, np.asarray(True)), partial(_later, gap))
         clear = await c.g.both(clear, c.g.flip(before, np.asarray(True)))
-        step *= 2
+        gap *= 2
     count = c.g.linear(c.g.to_ring(clear), lambda a: a.sum(axis=-1, dtype=np.uint64))
     return c.integer(count, (0, bits), x.dtype)
 
 
-def _later(array: NDArray[Any], gap: int) -> NDArray[Any]:
+def _later(gap: int, array: NDArray[Any]) -> NDArray[Any]:
     """Each place gets what was `gap` places before it; the first ones 0."""
     result = np.zeros_like(array)
     result[..., gap:] = array[..., :-gap]

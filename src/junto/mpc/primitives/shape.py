@@ -83,7 +83,11 @@ async def stack(c: Context, params: Params, *parts: Value) -> Value:
 async def unstack(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     """The rows along one axis."""
     axis = int(params["axis"])
-    return [moved(c, x, lambda a, row=row: np.take(a, row, axis)) for row in range(x.shape[axis])]
+
+    def row(number: int) -> Secret:
+        return moved(c, x, lambda array: np.take(array, number, axis))
+
+    return [row(number) for number in range(x.shape[axis])]
 
 
 async def tile(c: Context, params: Params, x: Secret) -> Value:

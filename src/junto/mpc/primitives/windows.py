@@ -1,8 +1,8 @@
 """Where gathers and scatters read and write: windows of an array, at places that an index vector names.
 
-One geometry serves both, since a scatter writes where the gather of the same numbers reads. All arrays of indices
-and windows are brought to ``[groups, count, ...]``: `groups` for the batching dimensions, which the array
-and the indices share, `count` for the index vectors of one group.
+One geometry serves both, since a scatter writes where the gather of the same numbers reads. All arrays of
+indices and windows are brought to ``[groups, count, ...]``: `groups` for the batching dimensions, which the
+array and the indices share, `count` for the index vectors of one group.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Windows:
         return self.bases()[:, None, None] + self.all_starts()[:, None] + self.offsets()
 
     def at(self, indices: NDArray[Any], clip: bool) -> Places:
-        """The elements of the windows at public indices, ``[groups, count, elements]``; -1 for those outside."""
+        """The elements of the windows at public indices, ``[groups, count, elements]``; -1 outside."""
         vectors = self.grouped_indices(np.asarray(indices).astype(np.int64))
         strides, most = self._strides(), np.asarray(self.starts, np.int64) - 1
         inside = np.asarray(((vectors >= 0) & (vectors <= most)).all(-1))

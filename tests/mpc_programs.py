@@ -1,0 +1,117 @@
+"""Whole jax functions under the secure engine, for tests: traced, shared, interpreted, put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import mpc_nodes
+import numpy as np
+
+from junto.mpc.interpret import interpret
+from junto.mpc.plain import PlainGates
+from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
+from junto.mpc.rounds import Rounds
+from junto.mpc.settings import MpcSettings
+from junto.mpc.values import Public, Secret, Value, decode, encode, incoming
+from junto.mpc.visibility import visible
+
+
+@dataclass
+class Engine:
+    """One implementation of the gates.
+
+    Attributes:
+        overflows: what the plain gates said about numbers out of range, each with its step.
+        rounds: of the last run; 0 of plain gates.
+    """
+
+    name: str
+    settings: MpcSettings = field(default_factory=MpcSettings)
+    overflows: list[tuple[str, str]] = field(default_factory=list)
+    rounds: int = 0
+    opened: int = 0
+
+    def run(self, function: Callable[..., Any], *args: Any, public: Sequence[int] = (), **kwargs: Any) -> Any:
+        """`function(*args, **kwargs)` with every leaf secret but those whose number is in `public`."""
+        plan = trace(function, args, kwargs)
+        leaves = [np.asarray(each) if not _is_key(each) else each for each in jax.tree_util.tree_leaves((args, kwargs))]
+        visible(plan, [number not in public for number in range(len(leaves))])
+        if self.name == "plain":
+            outputs = self._plainly(plan, leaves, public)
+        else:
+            outputs = self._securely(plan, leaves, public)
+        return jax.tree_util.tree_unflatten(plan.out_tree, outputs)
+
+    def _plainly(self, plan: Plan, leaves: Sequence[Any], public: Sequence[int]) -> list[np.ndarray]:
+        where = [""]
+        gates = PlainGates(on_overflow=lambda sentence: self.overflows.append((where[0], sentence)))
+        inputs: list[Value] = []
+        for number, leaf in enumerate(leaves):
+            if number in public:
+                inputs.append(Public(leaf))
+                continue
+            array = jax_array(leaf, plan.x64)
+            words = encode(array, self.settings)
+            held = gates.constant_bits(words) if words.dtype == np.bool_ else gates.constant(words)
+            inputs.append(incoming(held, jax_dtype(array.dtype, plan.x64), self.settings))
+
+        def watch(step: str) -> None:
+            where[0] = step
+
+        values = Rounds(_no_round).run(interpret(gates, plan, inputs, self.settings, watch=watch))
+        return [
+            self._opened(value, value.value.flags if value.kind == "bits" else value.value.words)
+            if isinstance(value, Secret)
+            else value.array
+            for value in values
+        ]
+
+    def _securely(self, plan: Plan, leaves: Sequence[Any], public: Sequence[int]) -> list[np.ndarray]:
+        arrays = [jax_array(leaf, plan.x64) for number, leaf in enumerate(leaves) if number not in public]
+        found: list[Value] = []
+
+        async def program(gates: Any, *secrets: Any) -> list[Any]:
+            given = iter(zip(secrets, arrays, strict=True))
+            inputs: list[Value] = []
+            for number, leaf in enumerate(leaves):
+                if number in public:
+                    inputs.append(Public(leaf))
+                    continue
+                secret, array = next(given)
+                inputs.append(incoming(secret, jax_dtype(array.dtype, plan.x64), self.settings))
+            values = await interpret(gates, plan, inputs, self.settings)
+            found[:] = values
+            return [each.value for each in values if isinstance(each, Secret)]
+
+        outcome = mpc_nodes.run(program, *[encode(array, self.settings) for array in arrays])
+        self.rounds, self.opened = outcome.rounds, outcome.opened
+        opened = iter(outcome.values)
+        return [
+            self._opened(value, next(opened)) if isinstance(value, Secret) else value.array for value in found
+        ]
+
+    def _opened(self, value: Secret, words: np.ndarray) -> np.ndarray:
+        return decode(words, value.dtype, self.settings)
+
+
+def _is_key(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and not isinstance(leaf.dtype, np.dtype)
+
+
+def _no_round(shares: Sequence[Any]) -> Sequence[Any]:
+    raise AssertionError("plain gates open nothing")
+
+
+def agree(got: Any, want: Any, tolerance: float = 1e-3) -> None:
+    """Same tree, shapes and dtypes; integers and bools equal, floats near."""
+    assert jax.tree_util.tree_structure(got) == jax.tree_util.tree_structure(want)
+    for ours, theirs in zip(jax.tree_util.tree_leaves(got), jax.tree_util.tree_leaves(want), strict=True):
+        theirs = np.asarray(theirs)
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        if theirs.dtype.kind == "f":
+            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+        else:
+            np.testing.assert_array_equal(ours, theirs)
