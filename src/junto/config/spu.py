@@ -115,7 +115,7 @@ def _link(link_desc: Mapping[str, Any] | None) -> SpuLink:
         connect_retry_times=section.integer("connect_retry_times", 1) or default.connect_retry_times,
         connect_retry_interval_ms=section.integer("connect_retry_interval_ms", 1)
         or default.connect_retry_interval_ms,
-        recv_timeout_ms=section.integer("recv_timeout_ms", 1) or default.recv_timeout_ms,
+        recv_timeout_ms=section.integer("recv_timeout_ms", 1),
         throttle_window_size=section.integer("throttle_window_size", 1) or default.throttle_window_size,
         http_max_payload_size=section.integer("http_max_payload_size", _LEAST_PIECE),
     )

@@ -69,14 +69,15 @@ class SpuLink:
     Attributes:
         connect_retry_times: attempts to reach a node that is not there yet.
         connect_retry_interval_ms: pause between two of them.
-        recv_timeout_ms: how long a message may take to come, or to be taken by its receiver.
+        recv_timeout_ms: how long a message may take to come, or to be taken by its receiver; None: as long as
+            the other party lives, which the heartbeats between the parties say.
         throttle_window_size: messages that a node may be ahead of a receiver (the helper runs ahead).
         http_max_payload_size: bytes of the largest piece that is sent at once; None: the link's own choice.
     """
 
     connect_retry_times: int = 10
     connect_retry_interval_ms: int = 1000
-    recv_timeout_ms: int = 30_000
+    recv_timeout_ms: int | None = None
     throttle_window_size: int = 10
     http_max_payload_size: int | None = None
 
@@ -86,9 +87,9 @@ class SpuLink:
         return self.connect_retry_times * self.connect_retry_interval_ms / 1000
 
     @property
-    def recv_timeout_s(self) -> float:
+    def recv_timeout_s(self) -> float | None:
         """`recv_timeout_ms` in seconds."""
-        return self.recv_timeout_ms / 1000
+        return None if self.recv_timeout_ms is None else self.recv_timeout_ms / 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ from junto.silo.tlscontext import client_context, server_context
 
 log = logging.getLogger("junto.spu")
 
+A_DAY_MS = 86_400_000
+"""Where nobody says how long a message may take: the heartbeats between the parties find out who is gone."""
+
 DEALER = "dealer of "
 """Before the first party's name, where that party makes the randomness itself."""
 
@@ -94,7 +97,7 @@ def _in_memory(roles: Roles) -> tuple[Table, Secrets]:
     secrets: dict[str, dict[str, bytes]] = {role: {} for role in roles}
     for i, first in enumerate(roles):
         for second in roles[i + 1 :]:
-            channels[first][second], channels[second][first] = memory_pair((first, second))
+            channels[first][second], channels[second][first] = memory_pair((first, second), LinkOptions(recv_timeout_ms=A_DAY_MS))
             secrets[first][second] = secrets[second][first] = os.urandom(32)
     return channels, secrets
 
@@ -122,7 +125,7 @@ def _between_silos(
     options = LinkOptions(
         connect_retry_times=settings.link.connect_retry_times,
         connect_retry_interval_ms=settings.link.connect_retry_interval_ms,
-        recv_timeout_ms=settings.link.recv_timeout_ms,
+        recv_timeout_ms=settings.link.recv_timeout_ms or A_DAY_MS,
     )
     meeting = Meeting(nodes, introduction, options, _status)
     program.on_fault(meeting.cancel)
