@@ -7,7 +7,7 @@ import json
 import pytest
 
 import junto as sf
-from parties import Job
+from parties import Job, free_ports
 
 pytestmark = pytest.mark.ray
 
@@ -72,6 +72,49 @@ def test_simulation_on_one_cluster(ray_cluster):
     exec(compile(SCRIPT, "script.py", "exec"), scope)
     with sf.Session(PARTIES, ray_cluster, log_to_driver=False):
         assert json.loads(json.dumps(scope["program"]())) == EXPECTED
+
+
+SPU = """
+import json, os
+import numpy as np
+import jax.numpy as jnp
+PORTS = json.loads(os.environ.get("SPU_PORTS", "null"))
+
+def table(rows):
+    return {"x": np.arange(float(rows)), "flags": np.arange(rows) % 2 == 0}
+
+def program():
+    alice, bob, carol = sf.PYU("alice"), sf.PYU("bob"), sf.PYU("carol")
+    if PORTS:
+        at = {party: f"127.0.0.1:{port}" for party, port in PORTS.items()}
+        nodes = [{"party": party, "address": at[party], "listen_addr": at[party]} for party in PORTS]
+        spu = sf.SPU(cluster_def={"nodes": nodes})
+    else:
+        spu = sf.SPU(parties=["alice", "bob", "carol"])
+    def f(t, w, c):
+        return jnp.where(t["flags"], t["x"], -1.0) @ w + c
+    out = spu(f)(alice(table)(4), bob(np.ones)(4), carol(float)(0.5))
+    there = out.to(bob)
+    return {"value": float(sf.reveal(out)), "moved": float(sf.reveal(bob(np.add)(there, 1)))}
+"""
+
+
+def test_an_spu_beside_one_cluster(ray_cluster):
+    scope = {"__name__": "__main__", "sf": sf}
+    exec(compile(SPU, "script.py", "exec"), scope)
+    with sf.Session(PARTIES, ray_cluster, log_to_driver=False):
+        assert scope["program"]() == pytest.approx({"value": 0.5, "moved": 1.5}, abs=1e-4)
+
+
+def test_an_spu_between_three_clusters(ray_silos, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPU_PORTS", json.dumps(dict(zip(PARTIES, free_ports(3), strict=True))))
+    with Job(tmp_path, PARTIES) as job:
+        for party in PARTIES:
+            script = SPU + "\nsf.init()\nsay(program())\nsf.shutdown()\n"
+            job.start(party, script, address=ray_silos[party])
+        for party in job.running.values():
+            assert party.next(60)[0] == pytest.approx({"value": 0.5, "moved": 1.5}, abs=1e-4)
+        assert job.all_end() == dict.fromkeys(PARTIES, 0), {n: p.text for n, p in job.running.items()}
 
 
 def test_a_party_without_machines_leaves_no_connection(ray_cluster):

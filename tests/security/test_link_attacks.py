@@ -418,6 +418,24 @@ def test_who_has_said_more_is_not_dropped_for_those_who_say_nothing(authority: A
             connection.close()
 
 
+def test_a_handshake_under_way_when_patience_ends_may_end_well(authority: Authority) -> None:
+    nodes = some_nodes("alice", "bob")
+    context, _ = authority.contexts("bob")
+    patience = replace(SHORT, connect_retry_times=3, handshake_timeout_ms=5_000)
+    with (
+        waiting_alice(nodes, authority, patience) as results,
+        knock(nodes[0]) as plain,
+        context.wrap_socket(plain) as connection,
+    ):
+        time.sleep(patience.patience_s + 1)
+        connection.sendall(frame(Kind.GREETING, 0, Hello("bob", "alice", Greeting(b"job")).pack()))
+        connection.sendall(frame(Kind.READY, 0, b""))
+        deadline = time.monotonic() + 5
+        while not results and time.monotonic() < deadline:
+            time.sleep(0.01)
+        good(results)[0]["bob"].close()
+
+
 def test_a_node_that_was_meant_for_another_one_is_told_whom_it_reached(authority: Authority) -> None:
     nodes = some_nodes("alice", "bob", "carol")
     context, _ = authority.contexts("bob")

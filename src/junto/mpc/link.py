@@ -9,6 +9,7 @@ carries its number and the operation that it belongs to; whatever is not exactly
     Meeting        the same, for who wants to cancel it from another thread
     memory_pair    both ends of a channel in one process, for the simulation
     shared_secret  32 bytes that only the two ends of a channel know
+    FramedChannel  a channel over any other `Pipe` of bytes
 
 The pieces are in `junto.mpc.links`: `frame` is what is on the wire; `framed` what a channel does with it,
 with `outgoing` and `incoming` as its halves; `pipe` the bytes below; `meeting`, `handshake` and `greeting`
@@ -28,7 +29,7 @@ from junto.mpc.links.handshake import Introduction
 from junto.mpc.links.keys import shared_secret
 from junto.mpc.links.meeting import Meeting, OnWait
 from junto.mpc.links.options import ALPN, Credentials, LinkOptions, Node
-from junto.mpc.links.pipe import memory_pipes
+from junto.mpc.links.pipe import Pipe, PipeEnded, memory_pipes
 
 
 def build(
@@ -61,6 +62,8 @@ __all__ = [
     "Channel",
     "Counters",
     "Credentials",
+    "Ends",
+    "FramedChannel",
     "Greeting",
     "Introduction",
     "LinkOptions",
@@ -68,6 +71,8 @@ __all__ = [
     "Node",
     "OnWait",
     "Piece",
+    "Pipe",
+    "PipeEnded",
     "Reason",
     "Record",
     "build",

@@ -75,7 +75,7 @@ def dot_general(a: Words, b: Words, dimensions: Dimensions) -> Words:
     k = _size(a.shape[i] for i in a_sum)
     left = a.transpose(*a_batch, *a_rest, *a_sum).reshape(*batch, _size(m), k)
     right = b.transpose(*b_batch, *b_sum, *b_rest).reshape(*batch, k, _size(n))
-    return matmul(left, right).reshape(*batch, *m, *n)
+    return matmul(left, right).reshape((*batch, *m, *n))
 
 
 def convolve(
@@ -118,7 +118,7 @@ def convolve(
     columns = b.reshape(groups, features, each * _size(window)).swapaxes(1, 2)
     product = matmul(rows, columns).reshape(groups, batch, *out, features)
     back = (1, 0, 2 + space, *range(2, 2 + space))
-    return product.transpose(back).reshape(batch, groups * features, *out)
+    return product.transpose(back).reshape((batch, groups * features, *out))
 
 
 def _by_limbs(a: Words, b: Words) -> Words:

@@ -13,6 +13,7 @@ from junto.config.model import Settings
 from junto.errors import DeviceError, JuntoError, RemoteError, SessionError
 from junto.execute.base import Actor, Call, Executor, Promise, Ref
 from junto.program.agreement import Agreement
+from junto.program.aside import Aside
 from junto.program.callsite import call_site
 from junto.program.exchange import Exchange, Office, Passage
 from junto.program.fault import Fault
@@ -67,6 +68,7 @@ class Program:
         self._closed = False
         self._noted = False
         self._closers: list[Callable[[], None]] = []
+        self._asides: list[Aside] = []
         self._waiting = Waiting(
             parts.fault,
             Patience(settings.link.wait_timeout_s, settings.link.status_after_s),
@@ -114,7 +116,7 @@ class Program:
             )
 
     def on_close(self, closer: Callable[[], None]) -> None:
-        """Call `closer` when the run is over, before executors and gateway are closed."""
+        """Call `closer` when the run is over: nothing is awaited any more, and the gateway still sends."""
         self._closers.append(closer)
 
     def on_fault(self, listener: Callable[[JuntoError], None]) -> None:
@@ -196,6 +198,19 @@ class Program:
             if error is not None:
                 raise self._seen(error)
 
+    def aside(self, stamp: Stamp, party: str, lane: int) -> Aside:
+        """Messages between us and `party`, beside the values of operation `stamp`, which carries none.
+
+        Raises:
+            DeviceError: no gateway leads to `party`.
+        """
+        parts, me = self._parts, self.settings.self_party
+        if parts.gateway is None or me is None or party == me:
+            raise DeviceError(f"there is no gateway to {party} in this process")
+        aside = Aside(parts.gateway, stamp, (me, party), lane, parts.peers.is_trusted)
+        self._asides.append(aside)
+        return aside
+
     def rendezvous(self, stamp: Stamp) -> None:
         """Block until every party has come to operation `stamp`."""
         awaited: list[Awaited] = []
@@ -229,8 +244,11 @@ class Program:
             self._finish_work()
             self.rendezvous(stamp)
             self._parts.fault.check()
+            self._close_devices()
             if parts.gateway is not None:
                 parts.gateway.leave(self.settings.link.wait_timeout_s)
+                for aside in self._asides:  # all of it has arrived, so both sides write the same
+                    aside.account(parts.office.witness)
         except BaseException as error:
             self.abort(error)
             raise
@@ -264,8 +282,7 @@ class Program:
     def _close(self, *, cancel: bool) -> None:
         self._closed = True
         parts = self._parts
-        for closer in reversed(self._closers):
-            closer()
+        self._close_devices()
         parts.exchange.close()
         if parts.gateway is not None:
             parts.gateway.close()
@@ -274,6 +291,10 @@ class Program:
         parts.office.witness.close()
         for edge in parts.office.witness.edges():
             log.info("%s -> %s: %d values, %d bytes", edge.sender, edge.receiver, edge.values, edge.nbytes)
+
+    def _close_devices(self) -> None:
+        while self._closers:
+            self._closers.pop()()
 
     def _note_resources(self, call: Call) -> None:
         asked = call.resources

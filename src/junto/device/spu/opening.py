@@ -93,11 +93,12 @@ def _node(seat: Seat) -> Node:
 
 def _in_memory(roles: Roles) -> tuple[Table, Secrets]:
     """All nodes live in this process."""
+    patient = LinkOptions(recv_timeout_ms=A_DAY_MS)
     channels: dict[str, dict[str, Channel]] = {role: {} for role in roles}
     secrets: dict[str, dict[str, bytes]] = {role: {} for role in roles}
     for i, first in enumerate(roles):
         for second in roles[i + 1 :]:
-            channels[first][second], channels[second][first] = memory_pair((first, second), LinkOptions(recv_timeout_ms=A_DAY_MS))
+            channels[first][second], channels[second][first] = memory_pair((first, second), patient)
             secrets[first][second] = secrets[second][first] = os.urandom(32)
     return channels, secrets
 

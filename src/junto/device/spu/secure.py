@@ -14,7 +14,7 @@ from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_number
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
 from junto.device.spu.seat import Seat
-from junto.execute.base import Call, Ref
+from junto.execute.base import Call, Promise, Ref
 from junto.mpc.plan import Plan
 from junto.mpc.protocol import inout
 from junto.mpc.protocol.gates import SecureGates
@@ -83,8 +83,8 @@ class SecureEngine(Engine):
         if owner in self._compute:
             run = partial(_enter_own, self._seats[owner], stamp, self._settings, wide_numbers())
             described, held[owner], parcel = self._nodes[owner].submit([ref], run, 3, explain, shared=False)
-            parcels[self._seats[owner].peer] = parcel
-            return described
+            parcels[self._seats[owner].peer] = self._public(owner, parcel)
+            return self._public(owner, described)
         call = Call(
             partial(_split, self._settings, wide_numbers()), (ref,), {}, 3, f"share {stamp.text}", explain
         )
@@ -177,7 +177,13 @@ class SecureEngine(Engine):
         run = partial(_parcel, self._seats[party], stamp, place, receiver)
         explain = self._program.explainer(stamp, party)
         (parcel,) = self._nodes[party].submit([held[party]], run, 1, explain, shared=False)
-        return parcel
+        return self._public(party, parcel)
+
+    def _public(self, party: str, slot: Ref) -> Ref:
+        """What leaves a node's thread, as a value of the party's executor (on Ray: in its store)."""
+        promise = self._program.promise(party)
+        slot.add_done_callback(partial(_follow, promise))
+        return promise
 
     def _tell(self, stamp: Stamp, index: int, held: Held, parties: Sequence[str]) -> list[Awaited]:
         """Let `parties` know that the value is there, or failed: P0 says so."""
@@ -185,7 +191,8 @@ class SecureEngine(Engine):
         done: Ref | None = None
         if source in self._nodes:
             explain = self._program.explainer(stamp, source)
-            (done,) = self._nodes[source].submit([held[source]], lambda _: (None,), 1, explain, shared=False)
+            (slot,) = self._nodes[source].submit([held[source]], _nothing, 1, explain, shared=False)
+            done = self._public(source, slot)
         awaited = []
         for party in parties:
             place = index * len(names) + names.index(party)
@@ -271,6 +278,18 @@ def _compute(
     results = run_plan(gates, role.flush, plan, inputs, settings)
     seat.end()
     return [[result] for result in results]
+
+
+def _nothing(_: Any) -> tuple[None]:
+    return (None,)
+
+
+def _follow(promise: Promise, ref: Ref) -> None:
+    error = ref.error()
+    if error is None:
+        promise.set_value(ref.value())
+    else:
+        promise.set_error(error)
 
 
 def kinds(described: Sequence[Leaf]) -> list[Kind]:

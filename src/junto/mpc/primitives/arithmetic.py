@@ -17,8 +17,6 @@ Params = Mapping[str, Any]
 
 async def add(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x + y`. Two pending products are added before their truncation."""
-    if c.form.dtype == np.bool_:
-        return await ops.disjunction(c, x, y)
     x, y = await _alike(c, x, y)
     return ops.plus(c, x, y)
 
@@ -43,8 +41,6 @@ async def negate(c: Context, params: Params, x: Secret) -> Value:
 
 async def multiply(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x * y`."""
-    if c.form.dtype == np.bool_:
-        return await ops.conjunction(c, x, y)
     return await ops.times(c, x, y)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from junto.mpc.gates import BITS
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context, bit_sum
+from junto.mpc.rounds import together
 from junto.mpc.values import Secret, Value, dtype_span, word
 
 Params = Mapping[str, Any]
@@ -34,12 +35,11 @@ async def nearest(c: Context, params: Params, x: Secret) -> Value:
     f = x.fraction
     up = c.g.add_public(x.value, word(1 << (f - 1)))
     even = int(params["rounding_method"]) == TO_NEAREST_EVEN
-    bits = await c.g.decompose(up, f + 1 if even else BITS)
-    # a half is where nothing is left after the point; it goes one down if that is odd, or negative
-    place = f if even else BITS - 1
+    bits, negative = await together(c.g.decompose(up, f + 1), c.g.negative(x.value))
+    # a half is where nothing is left after the point; it goes one down if the result is odd, or x negative
     rest = _part(c, bits, f)
-    half = await c.g.zero(rest)
-    down = await c.g.both(half, c.g.arrange(bits, lambda array: array[..., place]))
+    turned = c.g.arrange(bits, lambda array: array[..., f]) if even else negative
+    down = await c.g.both(await c.g.zero(rest), turned)
     whole = c.g.subtract(up, rest)
     return c.fixed(c.g.subtract(whole, c.g.scale(c.g.to_ring(down), word(1 << f))), f)
 

@@ -94,7 +94,6 @@ TABLE: Mapping[str, Entry] = {
     "broadcast_in_dim": Entry(shape.broadcast_in_dim, thin=True, pending=True),
     "concatenate": Entry(shape.concatenate),
     "copy": Entry(shape.identity, thin=True, pending=True),
-    "copy_p": Entry(shape.identity, thin=True, pending=True),
     "optimization_barrier": Entry(shape.identities, thin=True, pending=True),
     "pad": Entry(shape.pad),
     "reshape": Entry(shape.reshape, pending=True),

@@ -1,0 +1,127 @@
+"""The nodes of an SPU introduce themselves to each other through their parties' gateways.
+
+The gateways have authenticated each other, so a node is who its party is. What is left is to find that all
+have been told the same, before the first byte of the protocol.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from junto.errors import HandshakeRefused, JuntoError, LinkError, PartyUnreachable
+from junto.mpc.link import Greeting, LinkOptions, OnWait
+from junto.mpc.links.greeting import Hello, difference
+from junto.program.aside import Aside
+from junto.silo.api import Delivery
+
+STATUS_S = 1.0
+
+
+class Introductions:
+    """One attempt to hear that all other nodes have the same SPU. Like `mpc.links.meeting.Meeting`.
+
+    Args:
+        me: this node.
+        greeting: what all nodes have to have in common.
+        ways: to the other nodes; message 0 of each, in both directions, is the greeting.
+        options: how long a late node is awaited.
+        on_wait: told once a second of each node that is missing.
+    """
+
+    def __init__(
+        self, me: str, greeting: Greeting, ways: Mapping[str, Aside], options: LinkOptions, on_wait: OnWait
+    ) -> None:
+        self._me = me
+        self._greeting = greeting
+        self._ways = ways
+        self._options = options
+        self._on_wait = on_wait
+        self._changed = threading.Condition()
+        self._heard: dict[str, memoryview | Exception] = {}
+        self._delivered: set[str] = set()
+        self._stop: JuntoError | None = None
+
+    def cancel(self, error: JuntoError) -> None:
+        """End `run`, in another thread, with `error`."""
+        with self._changed:
+            self._stop = self._stop or error
+            self._changed.notify_all()
+
+    def run(self) -> None:
+        """Greet all others, and hear their greetings.
+
+        Raises:
+            PartyUnreachable: a node did not come within the time that the options give it.
+            HandshakeRefused: nodes differ in what they were told; all of them raise this.
+            LinkError: what a node sent is no greeting.
+        """
+        for name, way in self._ways.items():
+            way.expect(0, partial(self._hear, name))
+            way.push(0, self._hello(name).pack()).add_done_callback(partial(self._gone, name))
+        self._wait(lambda: len(self._heard) == len(self._ways), self._options.patience_s, self._tell)
+        if self._missing():
+            raise self._nobody_came()
+        for name in self._ways:
+            error = self._compare(name)
+            if error is not None:
+                # Whoever differs has to learn it from us, before it learns that our program ends for it.
+                seconds = self._options.handshake_timeout_ms / 1000
+                self._wait(lambda: len(self._delivered) == len(self._ways), seconds, lambda _: None)
+                raise error
+
+    def _hello(self, other: str) -> Hello:
+        return Hello(self._me, other, self._greeting)
+
+    def _hear(self, name: str, message: memoryview | Exception) -> None:
+        with self._changed:
+            self._heard[name] = message
+            self._changed.notify_all()
+
+    def _gone(self, name: str, _: Delivery) -> None:
+        with self._changed:
+            self._delivered.add(name)
+            self._changed.notify_all()
+
+    def _wait(self, condition: Callable[[], bool], seconds: float, tell: Callable[[float], None]) -> None:
+        start = time.monotonic()
+        while True:
+            with self._changed:
+                passed = time.monotonic() - start
+                if self._changed.wait_for(lambda: condition() or self._stop, min(STATUS_S, seconds - passed)):
+                    if not condition() and self._stop is not None:
+                        raise self._stop
+                    return
+            passed = time.monotonic() - start
+            if passed >= seconds:
+                return
+            tell(passed)
+
+    def _missing(self) -> list[str]:
+        return [name for name in self._ways if name not in self._heard]
+
+    def _tell(self, seconds: float) -> None:
+        for name in self._missing():
+            self._on_wait(name, seconds)
+
+    def _nobody_came(self) -> PartyUnreachable:
+        missing = self._missing()
+        return PartyUnreachable(
+            f"{', '.join(missing)} did not come to the link of the SPU within {self._options.patience_s:g} s",
+            party=missing[0],
+            fix="see where its program is, or raise connect_retry_times in link_desc",
+        )
+
+    def _compare(self, name: str) -> HandshakeRefused | Exception | None:
+        heard = self._heard[name]
+        if isinstance(heard, Exception):
+            return heard
+        try:
+            hello = Hello.parse(bytes(heard))
+        except ValueError as error:
+            return LinkError(f"{name}: {error}", party=name)
+        if (hello.sender, hello.wanted) != (name, self._me):
+            return LinkError(f"{name}: its greeting is not one of {name} to {self._me}", party=name)
+        return difference(self._hello(name), hello)

@@ -1,0 +1,310 @@
+"""Every primitive of the table against jax itself, on the plain gates and under the protocol.
+
+The list is also what says that a primitive is supported: one without a case here fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from mpc_programs import Engine, agree
+
+from junto.mpc.plan import Block, trace
+from junto.mpc.primitives.table import TABLE
+
+RNG = np.random.default_rng(7)
+X = RNG.normal(size=(3, 4)).astype(np.float32)
+Y = RNG.normal(size=(3, 4)).astype(np.float32)
+POSITIVE = np.abs(X) + np.float32(0.25)
+N = RNG.integers(-9, 9, (3, 4)).astype(np.int32)
+M = RNG.integers(-9, 9, (3, 4)).astype(np.int32)
+U = RNG.integers(0, 2**32, (3, 4)).astype(np.uint32)
+WIDE = np.array([-(2**31), -1, 0, 1, 2**31 - 1, 12345], np.int32)
+BYTE = np.array([0, 1, 127, 128, 255], np.uint8)
+B = X > 0
+C = Y > 0
+HALVES = np.array([-2.5, -1.5, -0.5, -0.2, 0.0, 0.5, 1.5, 2.5, 2.75], np.float32)
+INDEX = np.array([2, 0, -1], np.int32)
+EMPTY = np.zeros((0, 3), np.float32)
+SCALAR = np.float32(1.5)
+RNG_IMAGE = RNG.normal(size=(2, 2, 5, 4)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Case:
+    """`function(*args)`, which must use `primitive`."""
+
+    primitive: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    tolerance: float = 1e-3
+
+
+def case(primitive: str, function: Callable[..., Any], *args: Any, tolerance: float = 1e-3) -> Case:
+    return Case(primitive, function, args, tolerance)
+
+
+CASES = [
+    # arithmetic
+    case("add", lambda x, y: (x + y, x + 2.5, 1 - (0.5 + x)), X, Y),
+    case("add", lambda x: x + x.sum(), EMPTY),
+    case("add", lambda n, m: n + m * 3, WIDE, WIDE),
+    case("add", lambda b: b + 1, BYTE),
+    case("add_any", jax.grad(lambda x: (x * jnp.sin(x)).sum()), X),
+    case("sub", lambda x, y: (x - y, 1 - x, x[0] - y[:, :1]), X, Y),
+    case("sub", lambda n: (n - 5, 5 - n), U),
+    case("mul", lambda x, y: (x * y, 3 * x, x * 1e-4, x * X, x[0] * y[:, :1]), X, Y),
+    case("mul", lambda n: n * 1_000_000_007, WIDE),
+    case("mul", lambda b, x: b * x, B, X),
+    case("mul", lambda s: s * s, SCALAR),
+    case("neg", lambda x, n: (-x, -n), X, WIDE),
+    case("div", lambda x, y: (x / y, x / 3, 2 / y, x / x.sum(1, keepdims=True)), X, POSITIVE),
+    case("div", lambda n: [lax.div(n, np.int32(d)) for d in (1, 2, 3, 7, -4, 1000)], WIDE),
+    case("div", lambda n: n // jnp.arange(1, 5), N),
+    case("div", lambda n, m: lax.div(n, m), N, np.where(M == 0, 3, M).astype(np.int32)),
+    case("div", lambda n: lax.div(n, np.uint8(10)), BYTE),
+    case("rem", lambda n: [lax.rem(n, np.int32(d)) for d in (1, 2, 3, 7, -4, 1000)], WIDE),
+    case("rem", lambda n: n % 5, N),
+    case("rem", lambda x: (x % 0.75, lax.rem(x, np.float32(-0.5))), X),
+    case("square", lambda x: jnp.square(x).sum(), X),
+    case("integer_pow", lambda x: (x**3, x**5, x**-2), POSITIVE, tolerance=5e-3),
+    case("integer_pow", lambda n: n**3, N),
+    case("pow", lambda x, y: (x**1.5, x**y, 2.0**y, x**0.5), POSITIVE, Y, tolerance=3e-3),
+    case("abs", lambda x, n: (abs(x), abs(n)), X, WIDE[1:]),
+    case("sign", lambda x, n: (jnp.sign(x), jnp.sign(n)), HALVES, WIDE),
+    case("sign", lambda n: jnp.sign(n), U),
+    # comparison and choice
+    case("lt", lambda x, y: (x < y, x < 0.5, 0.25 < x), X, Y),
+    case("lt", lambda n: (n < n[::-1], n < 3, n < -1), WIDE),
+    case("lt", lambda n: (n < n[0], n < np.uint32(2**31)), U),
+    case("lt", lambda b, c: lax.lt(b, c), B, C),
+    case("lt", lambda n: n * 100_000_000 < n, N),
+    case("le", lambda x, n: (x <= x[0], n <= n[0], n <= 3), X, N),
+    case("gt", lambda x, n: (x > x[0], n > n[0], x > -jnp.inf), X, N),
+    case("ge", lambda x, n: (x >= x[0], n >= n[0], n >= -2), X, N),
+    case("eq", lambda x, n: (x == x[0], n == n[0], n == 3, n * 2**30 == 0), X, N),
+    case("eq", lambda b, c: b == c, B, C),
+    case("ne", lambda x, n: (x != x[0], n != n[0], jnp.isnan(x)), X, N),
+    case("eq_to", lambda x: _total_order("eq_to", x), X),
+    case("lt_to", lambda x: _total_order("lt_to", x), X),
+    case("le_to", lambda x: _total_order("le_to", x), X),
+    case("is_finite", lambda x: jnp.isfinite(x) & (x > 0), X),
+    case("max", lambda x, y: (jnp.maximum(x, y), jax.nn.relu(x), jnp.maximum(-jnp.inf, x)), X, Y),
+    case("max", lambda n: (jnp.maximum(n, n[::-1]), jnp.maximum(n, 7)), WIDE),
+    case("max", lambda b, c: jnp.maximum(b, c), B, C),
+    case("min", lambda x, y: (jnp.minimum(x, y), jnp.minimum(x, 0.5)), X, Y),
+    case("min", lambda n: jnp.minimum(n, n[0]), U),
+    case("clamp", lambda x, n: (lax.clamp(-0.5, x, 0.5), lax.clamp(-2, n, 3)), X, N),
+    case("clamp", lambda x, y: lax.clamp(y, x, y + 1), X, Y),
+    case("select_n", lambda x, y: (jnp.where(x > y, x, 0), jnp.where(x > 0, 1.0, -2.0)), X, Y),
+    case("select_n", lambda x, n: jnp.where(X > 0, x, n), X, N),
+    case("select_n", lambda b, c: (jnp.where(b, c, True), jnp.where(b, True, c)), B, C),
+    case("select_n", lambda x, n: lax.select_n(jnp.clip(n, 0, 2), x, 2 * x, 3 * x), X, N),
+    # logic
+    case("and", lambda b, c, n: (b & c, n & 6, n & n[0]), B, C, N),
+    case("or", lambda b, c, n: (b | c, n | 6, n | n[0]), B, C, N),
+    case("xor", lambda b, c, n: (b ^ c, n ^ 6, n ^ n[0]), B, C, N),
+    case("not", lambda b, n, u: (~b, ~n, ~u), B, WIDE, U),
+    case("shift_left", lambda n: (n << 3, n << 31, lax.shift_left(n, n & 35)), N),
+    case("shift_right_arithmetic", lambda n: (n >> 2, lax.shift_right_arithmetic(n, n & 35)), N),
+    case("shift_right_logical", lambda u: (u >> 5, lax.shift_right_logical(u, u & 35)), U),
+    case("shift_right_logical", lambda n: lax.shift_right_logical(n, jnp.arange(12, dtype=jnp.int32).reshape(3, 4)), N),
+    case("population_count", lambda n: lax.population_count(n), WIDE),
+    case("clz", lambda n: lax.clz(n), WIDE),
+    # functions
+    case("exp", lambda x: jnp.exp(x), X),
+    case("exp2", lambda x: jnp.exp2(x), X),
+    case("expm1", lambda x: jnp.expm1(x), X),
+    case("log", lambda x: jnp.log(x), POSITIVE),
+    case("log1p", lambda x: jnp.log1p(x), POSITIVE),
+    case("logistic", lambda x: jax.nn.sigmoid(x), X),
+    case("tanh", lambda x: jnp.tanh(x), X),
+    case("erf", lambda x: lax.erf(x), X),
+    case("erfc", lambda x: lax.erfc(x), X),
+    case("erf_inv", lambda x: lax.erf_inv(x / 4), X, tolerance=3e-3),
+    case("sqrt", lambda x: jnp.sqrt(x), POSITIVE),
+    case("rsqrt", lambda x: lax.rsqrt(x), POSITIVE),
+    case("cbrt", lambda x: jnp.cbrt(x), X, tolerance=3e-3),
+    case("sin", lambda x: jnp.sin(x), X),
+    case("cos", lambda x: jnp.cos(x), X),
+    case("tan", lambda x: jnp.tan(x / 2), X, tolerance=3e-3),
+    case("asin", lambda x: jnp.arcsin(x / 4), X, tolerance=3e-3),
+    case("acos", lambda x: jnp.arccos(x / 4), X, tolerance=3e-3),
+    case("atan", lambda x: jnp.arctan(x), X),
+    case("atan2", lambda x, y: jnp.arctan2(x, y), X, Y),
+    case("sinh", lambda x: jnp.sinh(x), X),
+    case("cosh", lambda x: jnp.cosh(x), X),
+    # rounding and conversion
+    case("floor", lambda x: jnp.floor(x), HALVES),
+    case("ceil", lambda x: jnp.ceil(x), HALVES),
+    case("round", lambda x: (jnp.round(x), lax.round(x)), HALVES),
+    case("convert_element_type", lambda x: x.astype(jnp.int32), HALVES * 3),
+    case("convert_element_type", lambda x, n: (x.astype(bool), n.astype(bool)), HALVES, N),
+    case("convert_element_type", lambda b: (b.astype(jnp.float32) / 2, b.astype(jnp.uint8)), B),
+    case("convert_element_type", lambda n: (n.astype(jnp.uint8), n.astype(jnp.int16)), N * 1000),
+    case("convert_element_type", lambda n: (n * 2**30).astype(jnp.float32) / 2**20, N),
+    case("convert_element_type", lambda n: n.astype(jnp.uint8).astype(jnp.int32), N),
+    case("bitcast_convert_type", lambda n: lax.bitcast_convert_type(n, jnp.uint32), WIDE),
+    case("reduce_precision", lambda x: lax.reduce_precision(x, 8, 23), X),
+    # shape
+    case("broadcast_in_dim", lambda x: x[:, None] + x[None], X),
+    case("broadcast_in_dim", lambda s: jnp.broadcast_to(s, (0, 2)), SCALAR),
+    case("concatenate", lambda x, y: jnp.concatenate([x, y * 2, jnp.ones((1, 4))]), X, Y),
+    case("concatenate", lambda b: jnp.concatenate([b, b], 1), B),
+    case("copy", lambda x: jnp.array(x, copy=True) + 0, X),
+    case("optimization_barrier", lambda x: lax.optimization_barrier((x, 2 * x)), X),
+    case("pad", lambda x: jnp.pad(x, ((1, 2), (0, 1))), X),
+    case("pad", lambda x: lax.pad(x, np.float32(0.5), ((1, -1, 2), (-2, 1, 0))), X),
+    case("pad", lambda x: lax.pad(x, np.float32(0), ((-1, -1, 1), (-1, 3, 2))), X),
+    case("pad", lambda n: lax.pad(n, n[0, 0], ((0, 1, 0), (0, 0, 1))), N),
+    case("reshape", lambda x, b: (x.reshape(2, 6), b.reshape(-1)), X, B),
+    case("reshape", lambda x: x.reshape(3, 0), EMPTY),
+    case("rev", lambda x, n: (x[::-1], n[::-1, ::-1]), X, N),
+    case("slice", lambda x: (x[1:, ::2], x[:0]), X),
+    case("split", lambda x: jnp.split(x, 2, 1), X),
+    case("squeeze", lambda x: x[:, 1] + x[1, 0], X),
+    case("stack", lambda x, y: jnp.stack([x, y], 1), X, Y),
+    case("unstack", lambda x: jnp.unstack(x, axis=1), X),
+    case("stop_gradient", lambda x: lax.stop_gradient(x) * 2, X),
+    case("tile", lambda x: jnp.tile(x, (2, 1)), X),
+    case("transpose", lambda x, b: (x.T, b.T), X, B),
+    # reductions
+    case("reduce_sum", lambda x, n: (x.sum(0), n.sum(), (x * x).sum(1), x.mean(), x.var()), X, N),
+    case("reduce_sum", lambda x: (x.sum(0), x.sum(1)), EMPTY),
+    case("reduce_sum", lambda b: b.sum(1), B),
+    case("reduce_prod", lambda x, n: (x.prod(1), n.prod(0)), X, N),
+    case("reduce_prod", lambda x: x.prod(0), EMPTY),
+    case("reduce_max", lambda x, n: (x.max(1), n.max(), x.max((0, 1))), X, N),
+    case("reduce_max", lambda x: x.max(1), EMPTY),
+    case("reduce_max", lambda n: (n * 1_000_000_007).max(), N),
+    case("reduce_min", lambda x, n: (x.min(0), n.min(1)), X, U),
+    case("reduce_and", lambda b: (b.all(), b.all(1), jnp.tile(b, (1, 9)).all(1)), B),
+    case("reduce_and", lambda n: lax.reduce_and_p.bind(n, axes=(1,)), N),
+    case("reduce_or", lambda b: (b.any(), b.any(1), jnp.tile(b, (1, 9)).any(1)), B),
+    case("reduce_xor", lambda b: lax.reduce_xor_p.bind(b, axes=(1,)), B),
+    case("argmax", lambda x, n, b: (x.argmax(), x.argmax(1), n.argmax(0), b.argmax(1)), X, N, B),
+    case("argmin", lambda x, n: (x.argmin(), x.argmin(1), n.argmin(0)), X, N),
+    case("argmin", lambda n: jnp.argmin(n, 0), N * 0),
+    case("cumsum", lambda x, n: (jnp.cumsum(x, 0), jnp.cumsum(n, 1), lax.cumsum(x, 1, reverse=True)), X, N),
+    case("cumprod", lambda x: jnp.cumprod(x, 1), X),
+    case("cummax", lambda x: (lax.cummax(x, 1), lax.cummax(x, 0, reverse=True)), X),
+    case("cummin", lambda n: lax.cummin(n, 1), N),
+    case("cumlogsumexp", lambda x: lax.cumlogsumexp(x, 1), X),
+    case(
+        "reduce_window_max",
+        lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (2, 2), (1, 1), "SAME"),
+        X,
+    ),
+    case("reduce_window_min", lambda n: lax.reduce_window(n, 2**31 - 1, lax.min, (2, 3), (1, 2), "VALID"), N),
+    case("reduce_window_sum", lambda x: lax.reduce_window(x, 0.0, lax.add, (2, 2), (2, 2), "SAME"), X),
+    case(
+        "select_and_scatter_add",
+        jax.grad(lambda x: (lax.reduce_window(x, -jnp.inf, lax.max, (2, 2), (1, 1), "SAME") * X).sum()),
+        X,
+    ),
+    # indices and order
+    case("gather", lambda x: (x[jnp.array([1, 0, -1])], x.at[jnp.array([7, 0])].get(mode="fill", fill_value=5)), X),
+    case("gather", lambda x, i: x[i], X, INDEX),
+    case("gather", lambda n, i: n[i, i], N, INDEX),
+    case("gather", lambda b, i: b[i], B, INDEX),
+    case("gather", lambda i: jnp.arange(9.0)[i], INDEX),
+    case("gather", lambda x, i: jnp.take_along_axis(x, i[:, None], 1), X, INDEX),
+    case("gather", lambda x, i: x.at[i + 2].get(mode="clip"), X, INDEX),
+    case("gather", lambda n, i: n.at[i + 2].get(mode="fill"), N, INDEX),
+    case("dynamic_slice", lambda x: lax.dynamic_slice(x, (9, -9), (2, 2)), X),
+    case("dynamic_slice", lambda x, i: [lax.dynamic_slice(x, (i[k], 1), (2, 2)) for k in range(3)], X, INDEX),
+    case("dynamic_slice", lambda x, i: lax.dynamic_slice(x, (i[0], i[1]), (1, 2)), X, INDEX),
+    case("dynamic_update_slice", lambda x, y: lax.dynamic_update_slice(x, y[:1, :2], (9, 1)), X, Y),
+    case("dynamic_update_slice", lambda x, y, i: lax.dynamic_update_slice(x, y[:2, :2], (i[0], i[1])), X, Y, INDEX),
+    case("dynamic_update_slice", lambda b, i: lax.dynamic_update_slice(b, ~b[:2, :2], (i[0], 1)), B, INDEX),
+    case("scatter", lambda x: (x.at[1].set(2.0), x.at[jnp.array([0, 9])].set(x[:2])), X),
+    case("scatter", lambda x, i: x.at[i].set(x * 2), X, INDEX),
+    case("scatter", lambda x, i: x.at[i[0]].set(5.0), X, INDEX),
+    case("scatter", lambda x, i: x.at[i * 0 + 1].set(x), X, INDEX),
+    case("scatter-add", lambda x: x.at[jnp.array([0, 0, 1])].add(x), X),
+    case("scatter-add", lambda x, i: jax.ops.segment_sum(x, i, 3), X, np.abs(INDEX)),
+    case("scatter-add", lambda n, i: n.at[i].add(1), N, INDEX),
+    case("scatter-sub", lambda x: x.at[jnp.array([0, 0, 1])].subtract(x), X),
+    case("scatter-mul", lambda x: x.at[jnp.array([0, 0, 1])].mul(x), X),
+    case("scatter-max", lambda x, y: x.at[jnp.array([0, 0, 1])].max(y), X, Y),
+    case("scatter-min", lambda x, y: x.at[jnp.array([0, 0, 1])].min(y), X, Y),
+    case("sort", lambda x, n: (jnp.sort(x), jnp.sort(n, 0), jnp.argsort(x), jnp.argsort(n)), X, N),
+    case("sort", lambda n: jnp.sort(n), WIDE),
+    case("sort", lambda b: (jnp.sort(b, 1), jnp.argsort(b, 1)), B),
+    case("sort", lambda n, x: lax.sort((n % 3, x, n), num_keys=2), N, X),
+    case("sort", lambda n, x: lax.sort((n % 3, x), num_keys=1, dimension=0), N, X),
+    case("sort", lambda x: (jax.random.permutation(jax.random.key(3), x), jnp.median(x)), X),
+    case("top_k", lambda x, n: (lax.top_k(x, 2), lax.top_k(n % 3, 3)), X, N),
+    # linear algebra
+    case("dot_general", lambda x, y: (x @ y.T, x @ Y.T, X.T @ y, jnp.einsum("ij,ij->i", x, y)), X, Y),
+    case("dot_general", lambda n, m: (n @ m.T, n @ N.T), N, M),
+    case("dot_general", lambda x: x @ x.T, EMPTY),
+    case("dot_general", lambda x: jnp.einsum("bij,bjk->bik", x, jnp.swapaxes(x, 1, 2)), X.reshape(3, 2, 2)),
+    case(
+        "conv_general_dilated",
+        lambda x, y: lax.conv_general_dilated(x[None, None], y[None, None, :2, :2], (1, 1), "SAME"),
+        X,
+        Y,
+    ),
+    case(
+        "conv_general_dilated",
+        jax.grad(
+            lambda k: (
+                lax.conv_general_dilated(
+                    RNG_IMAGE, k, (2, 1), ((1, 0), (0, 2)), rhs_dilation=(1, 2), feature_group_count=2
+                )
+                ** 2
+            ).sum()
+        ),
+        RNG.normal(size=(4, 1, 2, 2)).astype(np.float32),
+        tolerance=3e-3,
+    ),
+    # control flow
+    case("cond", lambda x: lax.cond(x.sum() > 0, lambda a: (a + 1, a > 0), lambda a: (a * 2, a < 0), x), X),
+    case("cond", lambda n, x: lax.switch(n, [lambda a: a, lambda a: 2 * a, lambda a: -a], x), N[0, 0] * 0 + 1, X),
+    case("scan", lambda x: lax.scan(lambda c, t: (c + t, c * t), x[0], x), X),
+    case("scan", lambda x: lax.scan(lambda c, t: (c + t, (c, 1)), x[0], x, reverse=True), X),
+    case("scan", lambda x: lax.map(lambda r: jnp.where(r.sum() > 0, r * 2, r), x), X),
+    case("scan", lambda x: lax.fori_loop(0, 3, lambda i, c: c * 0.5 + i, x), X),
+    case("while", lambda x: lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] / 2), (0, x))[1], X),
+]
+
+
+def _total_order(name: str, x: Any) -> Any:
+    from jax.extend.core import primitives
+
+    return getattr(primitives, f"{name}_p").bind(x, x[::-1])
+
+
+def identified(each: Case) -> str:
+    return each.primitive
+
+
+def steps_of(block: Block) -> Iterator[str]:
+    for step in block.steps:
+        yield step.name
+        for inner in step.blocks:
+            yield from steps_of(inner)
+
+
+@pytest.mark.parametrize("each", CASES, ids=identified)
+@pytest.mark.parametrize("engine", ["plain", "secure"])
+def test_like_jax(engine: str, each: Case) -> None:
+    got = Engine(engine).run(each.function, *each.args)
+    agree(got, jax.jit(each.function)(*each.args), each.tolerance)
+
+
+@pytest.mark.parametrize("each", CASES, ids=identified)
+def test_the_case_uses_its_primitive(each: Case) -> None:
+    assert each.primitive in set(steps_of(trace(each.function, each.args, {}).block))
+
+
+def test_every_row_of_the_table_has_a_case() -> None:
+    assert {each.primitive for each in CASES} == set(TABLE)
