@@ -16,7 +16,7 @@ in floating point here uses nothing but additions and multiplications, which eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -80,19 +80,18 @@ def series(
     role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
 ) -> Additive:
     """The sum of s[k] sin(k (D - m)) + c[k] cos(k (D - m)), with the sums of angles taken apart."""
+    at = _Harmonics(*_cos_sin(_turns(x.mask if x.public is None else x.public, period)))
     if x.public is None:
-        for k, _, _ in _terms(sines, cosines):
-            angle = _turns(x.mask, period) * (2 * np.pi * k)
-            role.deal(x.shape, partial(_fixed, np.cos, angle))
-            role.deal(x.shape, partial(_fixed, np.sin, angle))
+        for _ in _terms(sines, cosines):
+            cos_k, sin_k = at.next()
+            role.deal(x.shape, partial(_fixed, cos_k))
+            role.deal(x.shape, partial(_fixed, sin_k))
         return Additive(None, x.shape)
-    cos, sin = _cos_sin(_turns(x.public, period))
-    at = _Harmonics(cos, sin)
     unit = float(1 << (fraction - SCALE))
     share: Words = np.zeros(x.shape, np.uint64)
     if role.first and len(cosines):
         share = share + np.uint64(round(cosines[0] * (1 << fraction)) % 2**64)
-    for _, s, c in _terms(sines, cosines):
+    for s, c in _terms(sines, cosines):
         cos_k, sin_k = at.next()
         of_cos = _rounded((sin_k * s + cos_k * c) * unit)
         of_sin = _rounded((sin_k * c - cos_k * s) * unit)
@@ -117,12 +116,12 @@ class _Harmonics:
         return self._at
 
 
-def _terms(sines: Sequence[float], cosines: Sequence[float]) -> list[tuple[int, float, float]]:
-    """(k, s[k], c[k]) from k = 1."""
+def _terms(sines: Sequence[float], cosines: Sequence[float]) -> list[tuple[float, float]]:
+    """(s[k], c[k]) from k = 1."""
     count = max(len(sines), len(cosines))
     s = [*sines, *[0.0] * (count - len(sines))]
     c = [*cosines, *[0.0] * (count - len(cosines))]
-    return [(k, s[k], c[k]) for k in range(1, count)]
+    return list(zip(s, c, strict=True))[1:]
 
 
 def _turns(x: Words, period: int) -> _Floats:
@@ -152,8 +151,8 @@ def _hot(places: Words, i: int) -> Words:
     return np.equal(places, i).astype(np.uint64)
 
 
-def _fixed(function: Callable[[_Floats], _Floats], angle: _Floats) -> Words:
-    return _rounded(function(angle) * float(1 << SCALE))
+def _fixed(value: _Floats) -> Words:
+    return _rounded(value * float(1 << SCALE))
 
 
 def _rounded(value: _Floats) -> Words:
