@@ -81,7 +81,7 @@ class Due:
     def views(self) -> list[memoryview]:
         """All of the memory."""
         if self._views is None:
-            self._views = [cast(memoryview, np.empty(self.size, np.uint8).data)]
+            self._views = [np.empty(self.size, np.uint8).data]
         return self._views
 
     def begin(self) -> None:
