@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import mpc_nodes
 import numpy as np
 
+import mpc_nodes
 from junto.mpc.interpret import interpret
 from junto.mpc.plain import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
@@ -37,7 +37,10 @@ class Engine:
     def run(self, function: Callable[..., Any], *args: Any, public: Sequence[int] = (), **kwargs: Any) -> Any:
         """`function(*args, **kwargs)` with every leaf secret but those whose number is in `public`."""
         plan = trace(function, args, kwargs)
-        leaves = [np.asarray(each) if not _is_key(each) else each for each in jax.tree_util.tree_leaves((args, kwargs))]
+        leaves = [
+            np.asarray(each) if not _is_key(each) else each
+            for each in jax.tree_util.tree_leaves((args, kwargs))
+        ]
         visible(plan, [number not in public for number in range(len(leaves))])
         if self.name == "plain":
             outputs = self._plainly(plan, leaves, public)

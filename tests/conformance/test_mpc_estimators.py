@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+
 from mpc_programs import Engine, agree
 
 RNG = np.random.default_rng(11)

@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from mpc_programs import Engine, agree
 
-from junto.mpc.plan import Block, trace
+from junto.mpc.plan import trace
 from junto.mpc.primitives.table import TABLE
+from junto.mpc.steps import Block
+from mpc_programs import Engine, agree
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(3, 4)).astype(np.float32)
@@ -30,6 +31,7 @@ WIDE = np.array([-(2**31), -1, 0, 1, 2**31 - 1, 12345], np.int32)
 BYTE = np.array([0, 1, 127, 128, 255], np.uint8)
 B = X > 0
 C = Y > 0
+MANY = RNG.integers(0, 4, 150).astype(np.int32)
 HALVES = np.array([-2.5, -1.5, -0.5, -0.2, 0.0, 0.5, 1.5, 2.5, 2.75], np.float32)
 INDEX = np.array([2, 0, -1], np.int32)
 EMPTY = np.zeros((0, 3), np.float32)
@@ -81,7 +83,7 @@ CASES = [
     case("sign", lambda x, n: (jnp.sign(x), jnp.sign(n)), HALVES, WIDE),
     case("sign", lambda n: jnp.sign(n), U),
     # comparison and choice
-    case("lt", lambda x, y: (x < y, x < 0.5, 0.25 < x), X, Y),
+    case("lt", lambda x, y: (x < y, x < 0.5, x > 0.25), X, Y),
     case("lt", lambda n: (n < n[::-1], n < 3, n < -1), WIDE),
     case("lt", lambda n: (n < n[0], n < np.uint32(2**31)), U),
     case("lt", lambda b, c: lax.lt(b, c), B, C),
@@ -115,7 +117,11 @@ CASES = [
     case("shift_left", lambda n: (n << 3, n << 31, lax.shift_left(n, n & 35)), N),
     case("shift_right_arithmetic", lambda n: (n >> 2, lax.shift_right_arithmetic(n, n & 35)), N),
     case("shift_right_logical", lambda u: (u >> 5, lax.shift_right_logical(u, u & 35)), U),
-    case("shift_right_logical", lambda n: lax.shift_right_logical(n, jnp.arange(12, dtype=jnp.int32).reshape(3, 4)), N),
+    case(
+        "shift_right_logical",
+        lambda n: lax.shift_right_logical(n, jnp.arange(12, dtype=jnp.int32).reshape(3, 4)),
+        N,
+    ),
     case("population_count", lambda n: lax.population_count(n), WIDE),
     case("clz", lambda n: lax.clz(n), WIDE),
     # functions
@@ -156,6 +162,8 @@ CASES = [
     # shape
     case("broadcast_in_dim", lambda x: x[:, None] + x[None], X),
     case("broadcast_in_dim", lambda s: jnp.broadcast_to(s, (0, 2)), SCALAR),
+    case("broadcast_in_dim", lambda x: _spread(x[:, :1]), X),
+    case("broadcast_in_dim", lambda x: _spread(x[:, :1] > 0), X),
     case("concatenate", lambda x, y: jnp.concatenate([x, y * 2, jnp.ones((1, 4))]), X, Y),
     case("concatenate", lambda b: jnp.concatenate([b, b], 1), B),
     case("copy", lambda x: jnp.array(x, copy=True) + 0, X),
@@ -210,7 +218,11 @@ CASES = [
         X,
     ),
     # indices and order
-    case("gather", lambda x: (x[jnp.array([1, 0, -1])], x.at[jnp.array([7, 0])].get(mode="fill", fill_value=5)), X),
+    case(
+        "gather",
+        lambda x: (x[jnp.array([1, 0, -1])], x.at[jnp.array([7, 0])].get(mode="fill", fill_value=5)),
+        X,
+    ),
     case("gather", lambda x, i: x[i], X, INDEX),
     case("gather", lambda n, i: n[i, i], N, INDEX),
     case("gather", lambda b, i: b[i], B, INDEX),
@@ -222,7 +234,13 @@ CASES = [
     case("dynamic_slice", lambda x, i: [lax.dynamic_slice(x, (i[k], 1), (2, 2)) for k in range(3)], X, INDEX),
     case("dynamic_slice", lambda x, i: lax.dynamic_slice(x, (i[0], i[1]), (1, 2)), X, INDEX),
     case("dynamic_update_slice", lambda x, y: lax.dynamic_update_slice(x, y[:1, :2], (9, 1)), X, Y),
-    case("dynamic_update_slice", lambda x, y, i: lax.dynamic_update_slice(x, y[:2, :2], (i[0], i[1])), X, Y, INDEX),
+    case(
+        "dynamic_update_slice",
+        lambda x, y, i: lax.dynamic_update_slice(x, y[:2, :2], (i[0], i[1])),
+        X,
+        Y,
+        INDEX,
+    ),
     case("dynamic_update_slice", lambda b, i: lax.dynamic_update_slice(b, ~b[:2, :2], (i[0], 1)), B, INDEX),
     case("scatter", lambda x: (x.at[1].set(2.0), x.at[jnp.array([0, 9])].set(x[:2])), X),
     case("scatter", lambda x, i: x.at[i].set(x * 2), X, INDEX),
@@ -241,6 +259,13 @@ CASES = [
     case("sort", lambda n, x: lax.sort((n % 3, x, n), num_keys=2), N, X),
     case("sort", lambda n, x: lax.sort((n % 3, x), num_keys=1, dimension=0), N, X),
     case("sort", lambda x: (jax.random.permutation(jax.random.key(3), x), jnp.median(x)), X),
+    case(
+        "sort",
+        lambda n, x: (jnp.argsort(n), lax.sort((n, x), num_keys=1, is_stable=True)),
+        MANY,
+        MANY * np.float32(0.5),
+    ),
+    case("top_k", lambda n: lax.top_k(n, 20), MANY),
     case("top_k", lambda x, n: (lax.top_k(x, 2), lax.top_k(n % 3, 3)), X, N),
     # linear algebra
     case("dot_general", lambda x, y: (x @ y.T, x @ Y.T, X.T @ y, jnp.einsum("ij,ij->i", x, y)), X, Y),
@@ -268,7 +293,12 @@ CASES = [
     ),
     # control flow
     case("cond", lambda x: lax.cond(x.sum() > 0, lambda a: (a + 1, a > 0), lambda a: (a * 2, a < 0), x), X),
-    case("cond", lambda n, x: lax.switch(n, [lambda a: a, lambda a: 2 * a, lambda a: -a], x), N[0, 0] * 0 + 1, X),
+    case(
+        "cond",
+        lambda n, x: lax.switch(n, [lambda a: a, lambda a: 2 * a, lambda a: -a], x),
+        N[0, 0] * 0 + 1,
+        X,
+    ),
     case("scan", lambda x: lax.scan(lambda c, t: (c + t, c * t), x[0], x), X),
     case("scan", lambda x: lax.scan(lambda c, t: (c + t, (c, 1)), x[0], x, reverse=True), X),
     case("scan", lambda x: lax.map(lambda r: jnp.where(r.sum() > 0, r * 2, r), x), X),
@@ -281,6 +311,22 @@ def _total_order(name: str, x: Any) -> Any:
     from jax.extend.core import primitives
 
     return getattr(primitives, f"{name}_p").bind(x, x[::-1])
+
+
+def _spread(column: Any) -> Any:
+    """What needs every element of an array that repeats one column."""
+    wide = jnp.broadcast_to(column, (3, 4))
+    return (
+        wide.sum(1),
+        wide.reshape(-1),
+        jnp.concatenate([wide, wide]),
+        jnp.cumsum(wide, 1),
+        wide[:, 2],
+        wide.T,
+        wide.astype(jnp.float32) @ wide.T.astype(jnp.float32),
+        jnp.sort(wide, 0),
+        wide,
+    )
 
 
 def identified(each: Case) -> str:

@@ -14,12 +14,13 @@ import numpy as np
 
 from junto.errors import JuntoError
 from junto.mpc.gates import Gates
-from junto.mpc.plan import Block, Form, Plan, Step
+from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import Cell, Context
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
-from junto.mpc.rounds import start
+from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
+from junto.mpc.steps import Block, Form, Step
 from junto.mpc.values import Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
 
@@ -54,10 +55,8 @@ async def interpret(
     cells = await flow.start_block(
         plan.block, [Cell(_cast(each, form)) for each, form in zip(inputs, plan.inputs, strict=True)]
     )
-    results = []
-    for cell, form in zip(cells, plan.outputs, strict=True):
-        results.append(await flow.finished(cell, form))
-    return results
+    results = [flow.finished(cell, form) for cell, form in zip(cells, plan.outputs, strict=True)]
+    return list(await together(*results))
 
 
 class _Flow:
@@ -83,7 +82,7 @@ class _Flow:
         slots.update((slot, Cell(Public(array))) for slot, array in block.constants.items())
         for step in block.steps:
             given = [slots[each] for each in step.inputs]
-            made = [Cell() for _ in step.outputs]
+            made = [Cell(place=_place(step)) for _ in step.outputs]
             maker = await start(self._run(step, given, made))
             for slot, cell in zip(step.outputs, made, strict=True):
                 if cell.value is None:
@@ -96,7 +95,7 @@ class _Flow:
     async def finished(self, cell: Cell, form: Form) -> Value:
         """A result as it leaves the plan."""
         context = self._context(None)
-        value = await cell.settled(context.settled)
+        value = await cell.settled(self._settled)
         if isinstance(value, Public):
             return value
         value = context.full(value)
@@ -107,6 +106,15 @@ class _Flow:
     def _context(self, step: Step | None) -> Context:
         return Context(self._g, self._settings, step, self._evaluate, self.start_block)  # type: ignore[arg-type]
 
+    async def _settled(self, value: Value, where: str) -> Value:
+        """A value without a pending truncation, for which the step that made it answers."""
+        self._see(where)
+        return await self._context(None).settled(value)
+
+    def _see(self, where: str) -> None:
+        if self._watch is not None:
+            self._watch(where)
+
     def _evaluate(self, step: Step, arrays: Sequence[Any]) -> list[Public]:
         return evaluate(step, arrays, self._x64, self._witness)
 
@@ -114,18 +122,30 @@ class _Flow:
         context = self._context(step)
         entry = TABLE.get(step.name)
         raw = entry is None or entry.pending
-        operands = [await (cell.get() if raw else cell.settled(context.settled)) for cell in given]
+        operands = await self._operands(given, raw)
         results = await self._results(context, step, operands)
         for cell, value, form in zip(made, results, step.forms, strict=True):
             cell.value = _labelled(value, form)
+
+    async def _operands(self, given: Sequence[Cell], raw: bool) -> list[Value]:
+        """The values of cells, settled unless they may be raw. No truncation waits for another operand."""
+        wishes = [
+            cell.get() if raw else cell.settled(self._settled)
+            for cell in given
+            if not cell.ready(None if raw else self._settings.fraction)
+        ]
+        if len(wishes) == 1:
+            await wishes[0]
+        elif wishes:
+            await together(*wishes)
+        return [await cell.get() for cell in given]
 
     async def _results(self, context: Context, step: Step, operands: Sequence[Value]) -> Sequence[Value]:
         known = reflexive(step)
         if known is not None:
             return [Public(np.full(step.forms[0].shape, known))]
         arrays = [each.array for each in operands if isinstance(each, Public)]
-        if self._watch is not None:
-            self._watch(f"`{step.name}`{place(step)}")
+        self._see(_place(step))
         try:
             if len(arrays) == len(operands):
                 return self._evaluate(step, arrays)
@@ -143,11 +163,15 @@ class _Flow:
 
 def _locate(error: Exception, step: Step) -> None:
     """Say once, with the error, in which step it happened."""
-    note = f"in jax's `{step.name}`{place(step)}"
+    note = f"in jax's {_place(step)}"
     if isinstance(error, JuntoError) and step.line and step.line in error.message:
         return
     if not any(each.startswith("in jax's ") for each in getattr(error, "__notes__", ())):
         error.add_note(note)
+
+
+def _place(step: Step) -> str:
+    return f"`{step.name}`{place(step)}"
 
 
 def _cast(value: Value, form: Form) -> Value:

@@ -1,59 +1,196 @@
-"""The ring of integers modulo 2**64: matrix products, convolutions, shifts.
+"""The ring of integers modulo 2**64: numbers in and out, matrix products, convolutions, shifts.
 
-`+`, `-` and `*` of numpy's `uint64` are the ring's own; what needs more thought is here. numpy has no quick
-product of integer matrices, but a very quick one of floats: numbers are split into three signed limbs of 22
-bits, so that products of limbs and sums of 2048 of them are exact in a float (53 bits), and the six pairs of
-limbs that matter modulo 2**64 are multiplied by the system's BLAS.
+`+`, `-` and `*` of numpy's `uint64` arrays are the ring's own; what needs more thought is here. Everything
+wraps around silently and exactly. Numbers are in two's complement: a ring element is a signed number, too.
+
+A product of matrices takes the quickest of three ways, all exact (costs measured on one core, see `_Cost`):
+
+* numpy's own loop, for tiny ones;
+* `einsum`, whose inner loop is quick if it runs along memory, for thin and middling ones;
+* the system's BLAS, for large ones (`limbs`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from junto.mpc.gates import BITS, Words
+from junto.mpc.limbs import Floats, Limbs, multiply_into, words_of
 
-_LIMB = 22
-_HALF = np.int64(1 << (_LIMB - 1))
-_WHOLE = np.int64((1 << _LIMB) - 1)
-_EXACT = 1 << (53 - 2 * (_LIMB - 1))
-"""So many products of limbs add up exactly: 2048."""
-
-_SPLIT_COST, _ADD_COST = 12.0, 12.0
-"""Of an element, in units of one multiplication in numpy's own loop (measured)."""
-_BLAS_COST = 0.3
-
-_Limbs: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 Dimensions: TypeAlias = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 
+RANGE_BITS: Final = BITS - 2
+"""Fixed-point numbers are smaller than 2**RANGE_BITS in the ring: a sum of two of them keeps its sign."""
 
-def shift_right(x: Words, count: int) -> Words:
-    """Divide by 2**count, rounded down, of a number in two's complement."""
-    signed: NDArray[np.int64] = x.view(np.int64)
-    return (signed >> np.int64(count)).astype(np.uint64)
+# -------------------------------------------------------------------- numbers in and out
 
 
-def matmul(a: Words, b: Words) -> Words:
-    """`a @ b` modulo 2**64, with the shapes of `numpy.matmul`."""
-    m = a.shape[-2] if a.ndim > 1 else 1
-    n = b.shape[-1] if b.ndim > 1 else 1
-    k = a.shape[-1]
-    loop = m * n * k
-    blas = _BLAS_COST * loop + _SPLIT_COST * k * (m + n) + _ADD_COST * m * n
-    if blas >= loop or min(m, n, k) == 0:
-        return np.asarray(np.matmul(a, b), np.uint64)
-    if k <= _EXACT:
-        return _by_limbs(a, b)
-    left = (a[..., i : i + _EXACT] for i in range(0, k, _EXACT))
-    right = (b[..., i : i + _EXACT, :] if b.ndim > 1 else b[i : i + _EXACT] for i in range(0, k, _EXACT))
-    total: Words | None = None
-    for part, other in zip(left, right, strict=True):
-        product = _by_limbs(part, other)
-        total = product if total is None else total + product
-    return np.zeros((), np.uint64) if total is None else total
+def encode(x: ArrayLike, fraction: int) -> Words:
+    """Numbers as fixed-point ring elements: `x * 2**fraction`, rounded to the nearest, halves to even.
+
+    Raises:
+        ValueError: NaN, infinity, or a number that is not below 2**(RANGE_BITS - fraction).
+    """
+    numbers = np.asarray(x, np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # such numbers are refused below
+        scaled = np.rint(np.ldexp(numbers, fraction))
+    if not (np.abs(scaled) < 2.0**RANGE_BITS).all():
+        if not np.isfinite(numbers).all():
+            what = "NaN" if np.isnan(numbers).any() else "infinity"
+            raise ValueError(f"{what} cannot be a fixed-point number")
+        raise ValueError(
+            f"a number is out of range: with {fraction} fraction bits it has to be below "
+            f"2**{RANGE_BITS - fraction} in magnitude"
+        )
+    return np.asarray(scaled.astype(np.int64)).view(np.uint64)
+
+
+def decode(words: Words, fraction: int) -> Floats:
+    """The numbers that fixed-point ring elements stand for: `words / 2**fraction`, rounded to a float."""
+    signed = np.asarray(words, np.uint64).view(np.int64)
+    return np.asarray(np.ldexp(signed.astype(np.float64), -fraction))
+
+
+def encode_integer(x: ArrayLike) -> Words:
+    """Integers or truth values as ring elements.
+
+    Raises:
+        ValueError: another dtype.
+    """
+    numbers = np.asarray(x)
+    if numbers.dtype.kind not in "biu":
+        raise ValueError(f"integers or truth values are wanted, not {numbers.dtype.name}")
+    return numbers.astype(np.uint64)
+
+
+def decode_integer(words: Words, dtype: DTypeLike) -> NDArray[Any]:
+    """Ring elements as integers of `dtype`; narrow ones wrap around. As truth values: whether not 0."""
+    return np.asarray(words, np.uint64).astype(dtype)
+
+
+# -------------------------------------------------------------------- shifts
+
+
+def shift_right(x: Words, count: int, out: Words | None = None) -> Words:
+    """Divide by 2**count, rounded down, of numbers in two's complement.
+
+    Args:
+        x: numbers.
+        count: 0 to 63.
+        out: where to put the result; may be `x`.
+    """
+    signed = np.asarray(x, np.uint64).view(np.int64)
+    into = None if out is None else out.view(np.int64)
+    return np.asarray(np.right_shift(signed, np.int64(count), out=into)).view(np.uint64)
+
+
+def shift_right_logical(x: Words, count: int, out: Words | None = None) -> Words:
+    """The same of numbers without a sign: zeros come in."""
+    return np.asarray(np.right_shift(x, np.uint64(count), out=out))
+
+
+def top_bit(x: Words, out: Words | None = None) -> Words:
+    """1 where a number is negative in two's complement, else 0."""
+    return shift_right_logical(x, BITS - 1, out)
+
+
+# -------------------------------------------------------------------- products of matrices
+
+_WINDOWS: Final = 1 << 22
+"""Elements of a convolution's windows that are laid out at once: bounds the memory."""
+
+
+class _Cost:
+    """Nanoseconds on one core (AVX2): what decides which way a product takes."""
+
+    BLAS = 0.18
+    """Of one product of two elements by limbs."""
+    SPLIT = 3.0
+    """Of splitting one element."""
+    JOIN = 4.0
+    """Of putting one element together."""
+    CALLS = 30_000.0
+    """Of all calls."""
+    DIRECT = 0.26
+    """Of one product of two elements by `einsum`."""
+    TURN = 2.0
+    """Of bringing one element of the second matrix into the order that `einsum` likes."""
+    TINY = 6000
+    """With fewer products than these numpy's own loop is quickest: it takes the shortest to start."""
+
+
+def prepare(matrix: Words) -> Limbs:
+    """Split a matrix that is an operand of several large products. Takes five times its memory."""
+    return Limbs(matrix)
+
+
+def matmul(a: Words | Limbs, b: Words | Limbs) -> Words:
+    """`a @ b`, with the shapes of `numpy.matmul`.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    x, y = words_of(a), words_of(b)
+    inner = y.shape[-2] if y.ndim > 1 else y.shape[-1] if y.ndim else None
+    if not x.ndim or x.shape[-1] != inner:
+        raise ValueError(f"matrices of shapes {x.shape} and {y.shape} cannot be multiplied")
+    left = x[None, :] if x.ndim == 1 else x
+    right = y[:, None] if y.ndim == 1 else y
+    if left.ndim > 2 and right.ndim == 2:
+        made = _matrices(left.reshape(-1, inner), b if right is y else right)
+        made = made.reshape(*left.shape[:-1], right.shape[-1])
+    else:
+        made = _matrices(a if left is x else left, b if right is y else right)
+    if x.ndim == 1:
+        made = made[..., 0, :]
+    return np.asarray(made[..., 0] if y.ndim == 1 else made)
+
+
+def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
+    """`matmul` of arrays with two dimensions or more."""
+    x, y = words_of(a), words_of(b)
+    (m, k), n = x.shape[-2:], y.shape[-1]
+    loop = m * k * n
+    split = (0 if isinstance(a, Limbs) else m * k) + (0 if isinstance(b, Limbs) else k * n)
+    limbs = _Cost.BLAS * loop + _Cost.SPLIT * split + _Cost.JOIN * m * n + _Cost.CALLS
+    if limbs >= _Cost.DIRECT * loop + _Cost.TURN * k * n:
+        return _direct(x, y)
+    if x.ndim == y.ndim == 2:
+        made = np.empty((m, n), np.uint64)
+        multiply_into(a, b, made)
+        return made
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    made = np.empty((*batch, m, n), np.uint64)
+    x, y = np.broadcast_to(x, (*batch, m, k)), np.broadcast_to(y, (*batch, k, n))
+    for at in np.ndindex(*batch):
+        multiply_into(x[at], y[at], made[at])
+    return made
+
+
+def _direct(a: Words, b: Words) -> Words:
+    """By integers, in the order in which the inner loop runs along memory."""
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    loop = m * k * n
+    if n == 1 and loop > 1:
+        return np.asarray(np.einsum("...ij,...j->...i", a, b[..., 0]))[..., None]
+    if m == 1 and loop > 1:
+        return np.asarray(np.einsum("...j,...jk->...k", a[..., 0, :], b))[..., None, :]
+    if loop < _Cost.TINY or (k < 16 and n < 16):
+        return np.asarray(np.matmul(a, b))
+    flipped = b.swapaxes(-1, -2)
+    if k < 16 or (m < 6 and flipped.strides[-1] != flipped.itemsize):
+        return np.asarray(np.einsum("...ij,...jk->...ik", a, np.ascontiguousarray(b)))
+    rows = np.ascontiguousarray(a) if n >= 8 else a
+    return np.asarray(np.einsum("...ij,...kj->...ik", rows, np.ascontiguousarray(flipped)))
+
+
+# -------------------------------------------------------------------- other bilinear maps
 
 
 def dot_general(a: Words, b: Words, dimensions: Dimensions) -> Words:
@@ -72,10 +209,45 @@ def dot_general(a: Words, b: Words, dimensions: Dimensions) -> Words:
     batch = [a.shape[i] for i in a_batch]
     m = [a.shape[i] for i in a_rest]
     n = [b.shape[i] for i in b_rest]
-    k = _size(a.shape[i] for i in a_sum)
-    left = a.transpose(*a_batch, *a_rest, *a_sum).reshape(*batch, _size(m), k)
-    right = b.transpose(*b_batch, *b_sum, *b_rest).reshape(*batch, k, _size(n))
+    k = prod(a.shape[i] for i in a_sum)
+    left = a.transpose(*a_batch, *a_rest, *a_sum).reshape(*batch, prod(m), k)
+    right = b.transpose(*b_batch, *b_sum, *b_rest).reshape(*batch, k, prod(n))
     return matmul(left, right).reshape((*batch, *m, *n))
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """The numbers of `jax.lax.conv_general_dilated`.
+
+    Args:
+        strides: of the windows, one for each dimension of space.
+        padding: zeros before and after each dimension of space; negative ones cut.
+        dilations: of the operands: each so many times as far apart, with zeros between.
+        numbers: `lhs_spec`, `rhs_spec`, `out_spec` of jax's `ConvDimensionNumbers`: where batch (features),
+            channels and the dimensions of space are. None: in this order.
+        feature_groups: `feature_group_count`.
+        batch_groups: `batch_group_count`.
+    """
+
+    strides: Sequence[int]
+    padding: Sequence[tuple[int, int]]
+    dilations: tuple[Sequence[int], Sequence[int]]
+    numbers: tuple[Sequence[int], Sequence[int], Sequence[int]] | None = None
+    feature_groups: int = 1
+    batch_groups: int = 1
+
+
+def conv_general_dilated(a: Words, b: Words, form: Convolution) -> Words:
+    """`jax.lax.conv_general_dilated` modulo 2**64."""
+    straight = tuple(range(a.ndim))
+    lhs, rhs, out = form.numbers or (straight, straight, straight)
+    lefts = np.split(a.transpose(*lhs), form.batch_groups, 0)
+    rights = np.split(b.transpose(*rhs), form.batch_groups, 0)
+    made = [
+        convolve(left, right, form.strides, form.padding, form.dilations, form.feature_groups)
+        for left, right in zip(lefts, rights, strict=True)
+    ]
+    return np.concatenate(made, 1).transpose(*np.argsort(out))
 
 
 def convolve(
@@ -86,14 +258,14 @@ def convolve(
     dilations: tuple[Sequence[int], Sequence[int]],
     groups: int = 1,
 ) -> Words:
-    """A convolution modulo 2**64, as a matrix product over windows.
+    """A convolution modulo 2**64, as a product of matrices: windows times features.
 
     Args:
         a: [batch, channels, *space].
         b: [features, channels / groups, *window].
-        strides: of the windows, one for each dimension of space.
-        padding: zeros before and after each dimension; negative ones cut.
-        dilations: of `a` and of `b`: zeros between their elements.
+        strides: see `Convolution`.
+        padding: see `Convolution`.
+        dilations: see `Convolution`.
         groups: channels are treated in so many groups.
 
     Returns:
@@ -101,51 +273,30 @@ def convolve(
     """
     a = _padded(_dilated(a, dilations[0]), padding)
     b = _dilated(b, dilations[1])
-    space = len(strides)
-    axes = tuple(range(2, 2 + space))
-    window = b.shape[2:]
-    if any(size < wanted for size, wanted in zip(a.shape[2:], window, strict=True)):
-        out = [max(0, (s - w) // d + 1) for s, w, d in zip(a.shape[2:], window, strides, strict=True)]
-        return np.zeros((a.shape[0], b.shape[0], *out), np.uint64)
+    space, window = a.shape[2:], b.shape[2:]
+    out = [max(0, (s - w) // step + 1) for s, w, step in zip(space, window, strides, strict=True)]
+    made = np.zeros((a.shape[0], b.shape[0], *out), np.uint64)
+    if not made.size or not b.size:
+        return made
+    axes = tuple(range(2, a.ndim))
     views = np.lib.stride_tricks.sliding_window_view(a, window, axis=axes)
     views = views[(slice(None), slice(None), *(slice(None, None, step) for step in strides))]
-    batch, channels, *out = views.shape[: 2 + space]
-    each, features = channels // groups, b.shape[0] // groups
-    # [groups, batch * space, channels of a group * window]
-    rows = views.reshape(batch, groups, each, *out, *window)
-    order = (1, 0, *range(3, 3 + space), 2, *range(3 + space, 3 + 2 * space))
-    rows = rows.transpose(order).reshape(groups, batch * _size(out), each * _size(window))
-    columns = b.reshape(groups, features, each * _size(window)).swapaxes(1, 2)
-    product = matmul(rows, columns).reshape(groups, batch, *out, features)
-    back = (1, 0, 2 + space, *range(2, 2 + space))
-    return product.transpose(back).reshape((batch, groups * features, *out))
+    samples = max(1, _WINDOWS // prod(views.shape[1:]))
+    columns = b.reshape(groups, b.shape[0] // groups, -1).swapaxes(1, 2)
+    for start in range(0, len(a), samples):
+        made[start : start + samples] = _windows_by(columns, views[start : start + samples], out)
+    return made
 
 
-def _by_limbs(a: Words, b: Words) -> Words:
-    a0, a1, a2 = _limbs(a)
-    b0, b1, b2 = _limbs(b)
-    total = _whole(a0 @ b0)
-    middle = _whole(a0 @ b1)
-    middle += _whole(a1 @ b0)
-    total += middle << np.uint64(_LIMB)
-    high = _whole(a0 @ b2)
-    high += _whole(a1 @ b1)
-    high += _whole(a2 @ b0)
-    total += high << np.uint64(2 * _LIMB)
-    return total
-
-
-def _limbs(x: Words) -> _Limbs:
-    rest = np.ascontiguousarray(x).view(np.int64)
-    low = ((rest + _HALF) & _WHOLE) - _HALF
-    rest = (rest - low) >> np.int64(_LIMB)
-    middle = ((rest + _HALF) & _WHOLE) - _HALF
-    rest = (rest - middle) >> np.int64(_LIMB)
-    return low.astype(np.float64), middle.astype(np.float64), rest.astype(np.float64)
-
-
-def _whole(x: NDArray[np.float64]) -> Words:
-    return np.asarray(x).astype(np.int64).view(np.uint64)
+def _windows_by(columns: Words, views: Words, out: Sequence[int]) -> Words:
+    """[groups, channels of a group * window, features of a group], [batch, channels, *out, *window]."""
+    groups, depth, each = columns.shape
+    batch, space = len(views), len(out)
+    split = views.reshape(batch, groups, views.shape[1] // groups, *views.shape[2:])
+    rows = split.transpose(1, 0, *range(3, 3 + space), 2, *range(3 + space, 3 + 2 * space))
+    product = matmul(rows.reshape(groups, batch * prod(out), depth), columns)
+    product = product.reshape(groups, batch, *out, each)
+    return product.transpose(1, 0, 2 + space, *range(2, 2 + space)).reshape(batch, groups * each, *out)
 
 
 def _dilated(x: Words, steps: Sequence[int]) -> Words:
@@ -162,12 +313,27 @@ def _padded(x: Words, padding: Sequence[tuple[int, int]]) -> Words:
         slice(max(0, -low), size - max(0, -high))
         for (low, high), size in zip(padding, x.shape[2:], strict=True)
     ]
+    x = x[(slice(None), slice(None), *cut)]
     grown = [(max(0, low), max(0, high)) for low, high in padding]
-    return np.pad(x[(slice(None), slice(None), *cut)], [(0, 0), (0, 0), *grown])
+    return np.pad(x, [(0, 0), (0, 0), *grown]) if any(map(any, grown)) else x
 
 
-def _size(sizes: object) -> int:
-    return int(np.prod(list(sizes), dtype=np.int64))  # type: ignore[call-overload]
-
-
-__all__ = ["BITS", "convolve", "dot_general", "matmul", "shift_right"]
+__all__ = [
+    "BITS",
+    "RANGE_BITS",
+    "Convolution",
+    "Dimensions",
+    "Limbs",
+    "conv_general_dilated",
+    "convolve",
+    "decode",
+    "decode_integer",
+    "dot_general",
+    "encode",
+    "encode_integer",
+    "matmul",
+    "prepare",
+    "shift_right",
+    "shift_right_logical",
+    "top_bit",
+]

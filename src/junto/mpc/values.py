@@ -45,10 +45,12 @@ class Public:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """As jax sees it."""
         return tuple(self.array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """As jax sees it."""
         found: np.dtype[Any] = np.dtype(self.array.dtype)
         return found
 
@@ -75,6 +77,7 @@ class Secret:
 
     @property
     def kind(self) -> Kind:
+        """How it is held."""
         return kind(self.dtype)
 
     @property

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from junto.errors import NotComputable
-from junto.mpc.plan import Block, Plan, Step
+from junto.mpc.plan import Plan
 from junto.mpc.primitives.table import TABLE
+from junto.mpc.steps import Block, Step
 from junto.mpc.values import kind
 
 REFLEXIVE: Mapping[str, bool] = {"eq": True, "ge": True, "gt": False, "le": True, "lt": False, "ne": False}

@@ -116,7 +116,16 @@ def _check_results(call: Call, plan: Any) -> None:
         )
 
 
-def _digest(array: NDArray[Any]) -> bytes:
+def _digest(array: Any) -> bytes:
     """Of a public argument: it must be the same at all parties."""
-    text = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), key=text[:64], digest_size=16).digest()
+    data = array if isinstance(array, np.ndarray) else _key_data(array)
+    state = hashlib.blake2b(f"{array.dtype}{array.shape}|".encode(), digest_size=16)
+    state.update(np.ascontiguousarray(data).tobytes())
+    return state.digest()
+
+
+def _key_data(key: Any) -> NDArray[Any]:
+    """The numbers of one of jax's random keys."""
+    import jax
+
+    return np.asarray(jax.random.key_data(key))

@@ -9,10 +9,16 @@ import numpy as np
 
 from junto.mpc.gates import Gates
 from junto.mpc.interpret import interpret
+from junto.mpc.plain import PlainBits, PlainRing
 from junto.mpc.plan import Plan
+from junto.mpc.primitives.public import Witness
+from junto.mpc.protocol.shares import MaskedBits, RingSecret
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import Public, Secret, Value, encode, incoming
+from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind
+
+SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits)
+"""What the gates' secrets are; everything else that a plan is given is public."""
 
 
 def run_plan(
@@ -22,6 +28,7 @@ def run_plan(
     inputs: Sequence[Any],
     settings: MpcSettings,
     watch: Callable[[str], None] | None = None,
+    witness: Witness | None = None,
 ) -> list[Any]:
     """The outputs of `plan` as secrets of the gates, with the settings' fraction.
 
@@ -29,22 +36,27 @@ def run_plan(
         gates: of this run, in this node's role.
         flush: see `Rounds`.
         plan: what to compute.
-        inputs: for each input a secret of the gates, or a public numpy array.
+        inputs: for each input a secret of the gates, or a public array.
         settings: of the SPU.
         watch: hears where the computation is.
+        witness: sees the public numbers on which processors could disagree.
     """
     values = [
-        Public(each) if isinstance(each, np.ndarray) else incoming(each, form.dtype, settings)
+        incoming(each, form.dtype, settings) if isinstance(each, SHARED) else Public(each)
         for each, form in zip(inputs, plan.inputs, strict=True)
     ]
-    results = Rounds(flush).run(interpret(gates, plan, values, settings, watch=watch))
+    results = Rounds(flush).run(interpret(gates, plan, values, settings, watch=watch, witness=witness))
     return [_as_secret(gates, result, settings) for result in results]
 
 
 def _as_secret(gates: Gates[Any, Any], result: Value, settings: MpcSettings) -> Any:
     if isinstance(result, Secret):
         return result.value
-    encoded = encode(np.asarray(result.array), settings)
-    if encoded.dtype == np.bool_:
-        return gates.constant_bits(encoded.astype(np.bool_))
-    return gates.constant(encoded.astype(np.uint64))
+    array = np.asarray(result.array)
+    match kind(array.dtype):
+        case "bits":
+            return gates.constant_bits(array)
+        case "integer":
+            return gates.constant(integer_words(array))
+        case "fixed":
+            return gates.constant(fixed_words(array, settings.fraction))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from junto.device.spu.calls import Call, SecretInput
 from junto.device.spu.layout import Leaf, wide_numbers
 from junto.errors import DeviceError
-from junto.mpc.plan import Plan, _split_static, jax_array, trace
+from junto.mpc.plan import Plan, jax_array, split_static, trace
 from junto.mpc.visibility import visible
 
 MOST = 1024
@@ -52,7 +52,7 @@ class Plans:
             NotComputable: the function cannot be computed on secrets.
             Whatever the function raises when it is traced.
         """
-        static, positional, named = _split_static(call.function, args, kwargs, call.static)
+        static, positional, named = split_static(call.function, args, kwargs, call.static)
         leaves, tree = jax.tree_util.tree_flatten((tuple(positional), named))
         x64 = wide_numbers()
         inputs = [leaf if isinstance(leaf, SecretInput) else jax_array(leaf, x64) for leaf in leaves]
@@ -92,7 +92,7 @@ def _abstract(item: SecretInput | NDArray[Any]) -> Any:
 def _key(item: SecretInput | NDArray[Any]) -> tuple[Any, ...]:
     if isinstance(item, SecretInput):
         return ("secret", item.leaf.dtype, item.leaf.shape)
-    return ("public", item.dtype.str, item.shape)
+    return ("public", str(item.dtype), item.shape)
 
 
 def _hashable(static: Any) -> Any:

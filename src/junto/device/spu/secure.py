@@ -14,8 +14,10 @@ from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_number
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
 from junto.device.spu.seat import Seat
+from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.plan import Plan
+from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import inout
 from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.inout import Kind, Parcel, Secret
@@ -275,9 +277,32 @@ def _compute(
     role = seat.role(stamp)
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
     gates = SecureGates(role, settings.block)
-    results = run_plan(gates, role.flush, plan, inputs, settings)
+    witness = Witness()
+    results = run_plan(gates, role.flush, plan, inputs, settings, witness=witness)
+    if witness.seen:
+        _compare(seat, witness.digest)
     seat.end()
     return [[result] for result in results]
+
+
+def _compare(seat: Seat, digest: bytes) -> None:
+    """Shares fit only if all nodes computed the same public numbers, to the last bit.
+
+    jax computes them, and two kinds of processor may round a sine differently. One round, where a plan has
+    such.
+    """
+    if seat.index is None:
+        seat.channels[seat.compute[1]].write([digest])
+        return
+    others = [bytes(seat.channels[seat.peer].exchange([digest], len(digest)))]
+    if seat.index == 1:
+        others.append(bytes(seat.channels[seat.helper].read(len(digest))))
+    if any(other != digest for other in others):
+        raise NotComputable(
+            "the nodes computed different public numbers from the same inputs: their processors or versions of "
+            "jax round differently",
+            fix="compute the public part at one party and share it, or run the same jax on like machines",
+        )
 
 
 def _nothing(_: Any) -> tuple[None]:

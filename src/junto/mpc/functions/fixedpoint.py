@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.gates import B, Gates, R, Words
-from junto.mpc.rounds import together
 
 
 async def product(g: Gates[R, B], x: R, y: R, drop: int, *, loose: bool = False) -> R:
@@ -30,15 +29,3 @@ async def with_sign(g: Gates[R, B], x: R, negative: B) -> R:
     """-x where `negative`, else x: no round of a ready operand."""
     part = await g.multiply(g.to_ring(negative), x)
     return g.subtract(x, g.scale(part, np.array(2, np.uint64)))
-
-
-async def powers(g: Gates[R, B], x: R, count: int, drop: int, *, loose: bool = False) -> list[R]:
-    """x, x**2 ... x**count, each with the fraction of x: ceil(log2(count)) rounds, 8 bytes a power."""
-    found: list[R] = [x]
-    while len(found) < count:
-        have = len(found)
-        more = [
-            product(g, found[have - 1], found[i], drop, loose=loose) for i in range(min(have, count - have))
-        ]
-        found += await together(*more)
-    return found

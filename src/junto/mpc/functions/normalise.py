@@ -1,136 +1,178 @@
-"""Find the size of a positive secret, and a polynomial piece by piece on what is left.
+"""Write a positive secret as a power of 2, a number from a table, and a rest near 1.
 
-Paper:     the size by comparisons with all powers of 8 at once (as in the "multi-threshold" normalisation of
-           Catrina and Saxena, "Secure computation with fixed-point numbers", FC 2010, section 5, with a
-           coarser step); the pieces by one-time tables, `Gates.lookup`.
+Paper:     the power by comparisons with all powers of 16 at once (as in the normalisation of Catrina and
+           Saxena, "Secure computation with fixed-point numbers", FC 2010, section 5, with a coarser step);
+           the number by a one-time table, `Gates.lookup`. Its inverse takes the rest to 1 + u, as in tables
+           of logarithms since Briggs: Muller, Elementary Functions, 3rd edition, chapter 4.
 
-A positive x = 8**-k y, y in [1/8, 1) times 2**top: then any function that is easy in y and in 8**-k is easy
-in x.
+A positive x is 2**e d (1 + u), e one of few whole numbers, d one of 61 numbers, |u| <= 1/5. So a function
+that is easy in e and d, and is a polynomial in u, is easy in x.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from decimal import Decimal
+from functools import cache, partial
+from itertools import pairwise
 from typing import Generic
 
 import numpy as np
 
-from junto.mpc.functions.fixedpoint import product
-from junto.mpc.functions.tables import Function, chebyshev, fixed_table
+from junto.mpc.functions.tables import exact, ring_table
 from junto.mpc.gates import BITS, B, Digit, Gates, R, Words
 from junto.mpc.rounds import together
 
-STEP = 3
-"""Thresholds are powers of 2**STEP."""
+STEP = 4
+"""One level of size is a factor of 2**STEP."""
 
 WIDTH = 6
-"""Bits of y that choose a piece."""
+"""Bits of the scaled number that choose d."""
 
-DEGREE = 3
-INNER = 26
-"""Bits after the point while a piece is evaluated."""
+INNER = 22
+"""Bits after the point of u."""
 
-BACK = 22
-"""Bits after the point of a piece's result, and of the power of 2 that scales it back: their product is below
-2**18."""
-
-PIECEWISE: Mapping[str, Function] = {
-    "reciprocal": lambda y: 1 / y,
-    "rsqrt": lambda y: y**-0.5,
-    "sqrt": np.sqrt,
-    "cbrt": np.cbrt,
-    "log": np.log,
-}
+_PLACES = 1 << WIDTH
+_LEAST = _PLACES * 15 / 256
+"""The scaled number is from 15/256 to 15/16, so that neither of its ends falls on the place of 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size(Generic[R, B]):
-    """What is known of x.
+    """How large x is.
 
     Attributes:
-        above: for k = 1, 2 ...: whether x is at least 2**(top - STEP k).
-        y: x scaled to [2**(top - STEP), 2**top).
-        top: see above.
-        levels: how many steps there are.
+        x: a ready operand.
+        top: x is below 15/16 2**top as a ring element.
+        above: in a new last axis, which bounds between the levels x has reached, the highest bound first.
+        exponents: e on each level, the highest first; of an x with no bit after the point.
     """
 
-    above: Sequence[B]
-    y: R
+    x: R
     top: int
-    levels: int
+    above: B
+    exponents: Sequence[int]
 
 
-async def size(g: Gates[R, B], x: R, fraction: int) -> Size[R, B]:
-    """Scale x > 0 to [1/8, 1): 5 rounds, 91 bytes for 18 bits of fraction, of a ready operand.
+@dataclass(frozen=True, slots=True)
+class Scaled(Generic[R]):
+    """What else is known of x.
 
-    The least x has its lowest bit alone, the greatest is below 2**(62 - fraction) in the ring, 2**26 as a
-    number with 18 bits.
+    Attributes:
+        u: see the module; a ready operand.
+        inverse: 1 / d, a ready operand with `inverse_bits` after the point; 0 if x is 0.
+        tables: the entries asked for.
     """
-    top = BITS - 2 - fraction
-    levels = -(-top // STEP) - 1
+
+    u: R
+    inverse: R
+    inverse_bits: int
+    tables: Sequence[R]
+
+
+Entry = Callable[[Decimal | None], int]
+"""Makes an entry of a table from d; None where x is 0."""
+
+
+async def size(g: Gates[R, B], x: R, top: int) -> Size[R, B]:
+    """Find the level of a ring element x, 0 <= x < 15/16 2**top. Of a negative x comes nothing sensible.
+
+    Cost: 3 rounds, 49 bytes for 44 bits, of a ready operand: one comparison for four bits.
+    """
+    bounds, exponents = _levels(top)
     x = await g.hold(x)
-    tests = [_at_least(g, x, np.uint64(1 << (top - STEP * k))) for k in range(1, levels + 1)]
-    above = await together(*tests)
-    factor = by_level(g, above, [float(1 << min(STEP * k, top)) for k in range(levels + 1)], 0)
-    y = await g.multiply(x, factor)
-    return Size(above, y, top, levels)
+    column = g.arrange(x, lambda array: array[..., None])
+    below = await g.negative(g.add_public(column, ring_table(-b for b in bounds)))
+    return Size(x, top, g.flip(below, np.array(True)), exponents)
 
 
-async def _at_least(g: Gates[R, B], x: R, bound: np.uint64) -> B:
-    below = await g.negative(g.add_public(x, np.array(0 - int(bound), np.int64).astype(np.uint64)))
-    return g.flip(below, np.array(True))
+async def scale(
+    g: Gates[R, B], of: Size[R, B], entries: Sequence[Entry] = (), *, ready: bool = False
+) -> Scaled[R]:
+    """Take x apart.
 
+    Args:
+        g: the gates.
+        of: its size.
+        entries: further tables over d. Each must be the same object whenever it makes the same table.
+        ready: whether their entries are to be ready operands, 8 bytes each.
 
-def by_level(g: Gates[R, B], above: Sequence[B], values: Sequence[float], fraction: int) -> R:
-    """The public number of x's level: values[0] for the greatest x. No round.
-
-    x is on level k if it is above the threshold k + 1, but not above k. So the number is the last one, and
-    each threshold that x is above adds a difference.
+    Cost: 3 rounds, 24 bytes; offline 64 words of table and a word for each bound.
     """
-    numbers = [round(value * (1 << fraction)) for value in values]
-    total = g.constant(np.full(above[0].shape, numbers[-1] % 2**64, np.uint64))
-    for k, bit in enumerate(above):
-        step = np.array((numbers[k] - numbers[k + 1]) % 2**64, np.uint64)
-        total = g.add(total, g.scale(g.to_ring(bit), step))
-    return total
+    # y = x 2**(STEP k) on level k
+    factors = [1 << (STEP * k) for k in range(len(of.exponents))]
+    y = await g.hold(await times_level(g, of.above, factors, of.x))
+    bits = BITS - 3 - of.top
+    tables = [_inverses(bits), *[_table(bits, entry) for entry in entries]]
+    inverse, *found = await g.lookup(y, Digit(of.top - WIDTH, WIDTH), tables)
+    inverse, *held = await together(*[g.hold(each) for each in (inverse, *(found if ready else ()))])
+    one = ring_table([-(1 << (of.top + bits))]).reshape(())
+    u = await g.truncate(g.add_public(await g.multiply(y, inverse), one), of.top + bits - INNER)
+    return Scaled(u, inverse, bits, held if ready else found)
 
 
-async def piecewise(g: Gates[R, B], scaled: Size[R, B], name: str, fraction: int) -> R:
-    """A function of y in [1/8, 1), with `fraction` bits: 5 rounds, 64 bytes. A cubic on each of 56 pieces.
+def by_level(g: Gates[R, B], above: B, numbers: Sequence[int]) -> R:
+    """The public number of x's level, the highest level's first. No round; no ready operand."""
+    steps, last = _steps(numbers)
+    return g.add_public(g.linear(g.to_ring(above), partial(_weighted, weights=steps)), last)
 
-    Offline: 8 * 64 bytes for all tables together.
-    """
-    low = scaled.top - WIDTH
-    tables = _tables(name, fraction)
-    base = np.array([1 << WIDTH, *range(1, 1 << WIDTH)], np.uint64) << np.uint64(low)
-    y = await g.hold(scaled.y)
-    start, *coefficients = await g.lookup(y, Digit(low, WIDTH), [base, *tables])
-    rest = g.subtract(y, start)
-    # In (-1/64, 1/64): exact enough with INNER bits.
-    t, *held = await together(g.truncate(rest, scaled.top - INNER), *[g.hold(c) for c in coefficients[1:]])
-    square = await product(g, t, t, INNER)
-    cube = await product(g, square, t, INNER)
-    terms = [g.multiply(power, c) for power, c in zip((t, square, cube), held, strict=True)]
-    total = g.scale(coefficients[0], np.array(1 << INNER, np.uint64))
-    for term in await together(*terms):
-        total = g.add(total, term)
-    return await g.truncate(total, INNER)
+
+async def times_level(g: Gates[R, B], above: B, numbers: Sequence[int], x: R) -> R:
+    """The same, times a secret. No round of a ready operand, but a dealt word for each bound."""
+    (found,) = await times_levels(g, above, [numbers], x)
+    return found
+
+
+async def times_levels(g: Gates[R, B], above: B, rows: Sequence[Sequence[int]], x: R) -> list[R]:
+    """`times_level` for several choices of numbers, at the cost of one."""
+    parts = await g.multiply(g.to_ring(above), g.arrange(x, lambda array: array[..., None]))
+    found = []
+    for steps, last in map(_steps, rows):
+        found.append(g.add(g.linear(parts, partial(_weighted, weights=steps)), g.scale(x, last)))
+    return found
+
+
+def _steps(numbers: Sequence[int]) -> tuple[Words, Words]:
+    """What reaching each bound adds to the number of the last level, and that number."""
+    differences = [above - below for above, below in pairwise(numbers)]
+    return ring_table(differences), ring_table(numbers[-1:]).reshape(())
+
+
+def _weighted(x: Words, weights: Words) -> Words:
+    return np.asarray((x * weights).sum(axis=-1, dtype=np.uint64))
 
 
 @cache
-def _tables(name: str, fraction: int) -> list[Words]:
-    """For each coefficient, lowest first, its table over the pieces.
+def _levels(top: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The bounds between the levels, and the exponent on each level; one more of them."""
+    count = -(-(top - STEP) // STEP)
+    # x 2**(STEP k) < 15/16 2**top on level k, so what reaches 15 2**(top - 4 - STEP k) is on a higher one.
+    shifts = [top - STEP - STEP * k for k in range(1, count + 1)]
+    bounds = [15 << shift if shift >= 0 else -(-15 >> -shift) for shift in shifts]
+    return tuple(bounds), tuple(top - STEP * k for k in range(count + 1))
 
-    A piece reaches one width to either side of its base, for a digit may be one too high. Place 0 is the
-    piece around 1: digits below 1/8 do not occur, unless x is 0.
+
+@cache
+def _inverses(bits: int) -> Words:
+    return ring_table(inverse or 0 for inverse in _numbers(bits))
+
+
+@cache
+def _table(bits: int, entry: Entry) -> Words:
+    with exact():
+        return ring_table(entry(None if i is None else (1 << bits) / Decimal(i)) for i in _numbers(bits))
+
+
+@cache
+def _numbers(bits: int) -> tuple[int | None, ...]:
+    """1 / d as a whole number, at each place; None where x is 0.
+
+    A place is seen by numbers from one below it to one above it, for a digit may be one too high: d is in
+    the middle.
     """
-    width = 1 / (1 << WIDTH)
-    rows = []
-    for i in (1 << WIDTH, *range(1, 1 << WIDTH)):
-        centre = max(i, 1 << (WIDTH - STEP)) * width
-        low, high = centre - width, centre + width
-        rows.append(chebyshev(PIECEWISE[name], low, high, DEGREE))
-    columns = np.array(rows).T
-    return [fixed_table(column, fraction) for column in columns]
+    found: list[int | None] = []
+    for i in range(_PLACES):
+        low, high = max(i - 1.0, _LEAST), min(i + 1.0, float(_PLACES))
+        found.append(None if high <= _LEAST else round((_PLACES << (bits + 1)) / (low + high)))
+    return tuple(found)

@@ -6,33 +6,43 @@ import numpy as np
 
 from junto.mpc.functions.exponential import exp
 from junto.mpc.functions.fixedpoint import product
-from junto.mpc.functions.logarithm import log
+from junto.mpc.functions.logarithm import log_of
 from junto.mpc.functions.reciprocal import reciprocal
 from junto.mpc.functions.tables import fixed
-from junto.mpc.gates import B, Gates, R
+from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.rounds import together
+
+_SPARE = 4
+"""Bits after the point of the logarithm, beyond those of the result."""
 
 
 async def integer_pow(g: Gates[R, B], x: R, exponent: int, fraction: int) -> R:
     """x**exponent for a public whole number, by squaring.
 
     Error: that of a product a step; of a negative exponent also that of `reciprocal`.
-    Cost: 2 log2(exponent) products, log2(exponent) + 1 rounds of a ready operand.
+    Cost: of a ready operand, one round and 8 bytes for each bit of the exponent but the first, and 8 bytes
+    for each further bit that is set.
     """
     if exponent < 0:
         return await reciprocal(g, await integer_pow(g, x, -exponent, fraction), fraction)
-    result: R | None = None
-    while exponent:
+    if not exponent:
+        return g.constant(np.full(x.shape, fixed(1.0, fraction)))
+    power, result = x, None
+    while True:
         if exponent & 1:
-            result = x if result is None else await product(g, result, x, fraction)
+            result = power if result is None else await product(g, result, power, fraction)
         exponent >>= 1
-        if exponent:
-            x = await product(g, x, x, fraction)
-    return g.constant(np.full(x.shape, fixed(1.0, fraction))) if result is None else result
+        if not exponent:
+            return power if result is None else result
+        power = await product(g, power, power, fraction)
 
 
 async def pow(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     """x**y = e**(y log(x)) for x > 0; of another x some number.
 
-    Range: that of `exp` for y log(x). Error: relative, that of `log` times |y|, and that of `exp`.
+    Range: that of `exp` for y log(x). Error: relative, 4e-5 and (5e-6 + a unit in the last place) |y|.
+    Cost: 15 rounds, 158 bytes of ready operands.
     """
-    return await exp(g, await product(g, y, await log(g, x, fraction), fraction), fraction)
+    finer = fraction + _SPARE
+    y, logarithm = await together(g.hold(y), log_of(g, x, (fraction, finer), BITS - 2 - fraction))
+    return await exp(g, await product(g, y, logarithm, finer), fraction)

@@ -2,36 +2,101 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from junto.mpc.functions.fixedpoint import absolute, product, with_sign
-from junto.mpc.functions.normalise import BACK, by_level, piecewise, size
-from junto.mpc.gates import B, Gates, R
+from junto.mpc.functions.normalise import INNER, Scaled, Size, scale, size, times_level, times_levels
+from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.tables import coefficients
+from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
+
+_SPARE = 3
+"""Bits after the point, beyond those of the result, of what is multiplied by the polynomial in the end."""
+
+_TIER = 3
+"""Levels of size whose dividends can be shifted together without leaving the ring."""
 
 
 async def reciprocal(g: Gates[R, B], x: R, fraction: int) -> R:
-    """1 / x for x of either sign.
+    """1 / x for x of either sign. 1 / 0 is 0, and the debug mode reports it.
 
-    Range: |x| from 2**-16 to 2**26 (18 bits of fraction); 1 / 0 is some number.
+    Range: |x| from one unit in the last place to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits.
     Error: 3e-5 relative, or two units in the last place.
-    Cost: 14 rounds of a ready operand.
+    Cost: 13 rounds, 118 bytes of a ready operand.
     """
     magnitude, negative = await absolute(g, await g.hold(x))
     return await with_sign(g, await reciprocal_of_positive(g, magnitude, fraction), negative)
 
 
 async def reciprocal_of_positive(g: Gates[R, B], x: R, fraction: int) -> R:
-    """1 / x for x > 0: three rounds fewer than for either sign."""
-    scaled = await size(g, x, fraction)
-    # x = y 2**top / factor / 2**fraction, so 1 / x = (1 / y) factor 2**(fraction - top), on level k
-    # 2**(min(3 k, top) + fraction - top).
-    powers = [2.0 ** (min(3 * k, scaled.top) + fraction - scaled.top) for k in range(scaled.levels + 1)]
-    inverse, back = await together(
-        piecewise(g, scaled, "reciprocal", BACK), g.hold(by_level(g, scaled.above, powers, BACK))
-    )
-    return await product(g, inverse, back, 2 * BACK - fraction)
+    """1 / x for x >= 0. Of a negative number: some number.
+
+    Range and error: as `reciprocal`. Cost: 9 rounds, 105 bytes of a ready operand.
+    """
+    top = BITS - 2 - fraction
+    of = await size(g, x, top)
+    scaled = await scale(g, of)
+    # x = X / 2**fraction and X = 2**e d (1 + u), so 1 / x = 2**(fraction - e) / d / (1 + u) <= 2**fraction.
+    weights = [1 << (top - e) for e in of.exponents]
+    found = await times_level(g, of.above, weights, scaled.inverse)
+    drop = scaled.inverse_bits + top - 2 * fraction - _SPARE
+    width = min(INNER, BITS - 3 - 2 * fraction - _SPARE)
+    first, rest = await together(g.truncate(found, drop), _rest(g, scaled, width))
+    return await product(g, first, rest, width + _SPARE)
 
 
 async def divide(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
-    """`x / y`: a reciprocal and a product. The error is that of the reciprocal, times x."""
-    inverse = await reciprocal(g, y, fraction)
-    return await product(g, x, inverse, fraction)
+    """The quotient x / y of any signs. x / 0 is 0, and the debug mode reports it.
+
+    The dividend is scaled like the divisor, and then multiplied by an inverse between 1 and 16. So the
+    quotient of two large numbers is as exact as any.
+
+    Range: |y| as in `reciprocal`, |x / y| < 2**(60 - 2 fraction), 1.6e7 for 18 bits.
+    Error: 4e-5 relative, or eight units in the last place.
+    Cost: 13 rounds, 142 bytes of ready operands.
+    """
+    magnitude, negative = await absolute(g, await g.hold(y))
+    return await with_sign(g, await divide_by_positive(g, x, magnitude, fraction), negative)
+
+
+async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
+    """The quotient x / y for y >= 0. Of a negative divisor: some number.
+
+    Range and error: as `divide`. Cost: 9 rounds, 129 bytes of ready operands.
+    """
+    of = await size(g, y, BITS - 2 - fraction)
+    dividend, scaled = await together(_shifted(g, x, of, fraction), scale(g, of))
+    first, rest = await together(
+        product(g, dividend, scaled.inverse, scaled.inverse_bits + 1), _rest(g, scaled, fraction)
+    )
+    return await product(g, first, rest, fraction + _SPARE - 1)
+
+
+async def _rest(g: Gates[R, B], scaled: Scaled[R], out: int) -> R:
+    """1 / (1 + u)."""
+    return await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, out))
+
+
+async def _shifted(g: Gates[R, B], x: R, of: Size[R, B], fraction: int) -> R:
+    """The dividend as x 2**-e with three bits more than `fraction`, a ready operand. 2 rounds, 24 bytes."""
+    bits = fraction + _SPARE
+    tiers = _tiers(of.exponents, bits)
+    tops = [max(bits, *(of.exponents[k] for k in tier)) for tier in tiers]
+    rows = [
+        [1 << (most - e) if k in tier else 0 for k, e in enumerate(of.exponents)]
+        for tier, most in zip(tiers, tops, strict=True)
+    ]
+    *high, low = await times_levels(g, of.above, rows, x)
+    for part in await together(
+        *[g.truncate(part, most - bits) for part, most in zip(high, tops, strict=False)]
+    ):
+        low = g.add(low, part)
+    return await g.hold(low)
+
+
+def _tiers(exponents: Sequence[int], bits: int) -> list[range]:
+    """Levels that are shifted together: those that need not lose a bit, and every three of the others."""
+    losing = sum(e > bits for e in exponents)
+    tiers = [range(k, min(k + _TIER, losing)) for k in range(0, losing, _TIER)]
+    return [*tiers, range(losing, len(exponents))]

@@ -1,21 +1,64 @@
-"""Coefficients: computed once, where they are first used, and the same at every node.
+"""Public numbers, the same at every node.
 
-Nodes whose public numbers differ in one bit get shares that do not fit. So every coefficient is rounded to a
-coarser grid than the error with which it was computed: what a machine's libraries make different is rounded
-away.
+Nodes whose public numbers differ in one bit get shares that do not fit. So nothing here is computed by a
+machine's own floating-point library: tables come from whole numbers and from `decimal`, which rounds alike
+everywhere; coefficients of polynomials and series are written down as whole numbers, which the tests check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from junto.mpc.gates import Words
 
-Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+DIGITS = 50
+"""Decimal digits with which a table is computed."""
+
+COEFFICIENT = 30
+"""Bits after the point of a polynomial's coefficients."""
+
+AMPLITUDE = 24
+"""Bits after the point of a series' amplitudes."""
+
+POLYNOMIALS: Mapping[str, tuple[int, ...]] = {
+    "reciprocal": (1073741856, -1073176709, 1073176382, -1129669981, 1129657853),
+    "log": (-759, 1073630133, -536619832, 368983990, -281618468),
+    "rsqrt": (1073742287, -536732346, 402434857, -349244276, 308451627),
+    "sqrt": (1073741667, 536855773, -134175153, 68612779, -43852211),
+    "cbrt": (1073741666, 357897164, -119260336, 67944383, -46261016),
+    "exp": (1073734812, 1073576486, 537072565, 181712383, 44274894),
+    "erf_inv near": (1612094970, 1059433848, -70371469, -87527169, 50924357),
+    "erf_inv far": (2907244719, 1074587340, 8872748, -4424216, 1272562),
+}
+"""The polynomials of degree 4 of least maximum error, lowest coefficient first.
+
+Of 1 / (1 + u), log(1 + u) and the powers of 1 + u for |u| <= 1/5; of e**u for |u| <= 1/2. With
+w = -log(1 - x**2): of erf_inv(x) / x for w = 4 u + 5/2 from 0 to 5; of erf_inv(x) for w = (u + 23/8)**2
+from 5 to 12.5. The error is relative, except in the logarithm and at the last.
+"""
+
+SERIES: Mapping[str, tuple[int, ...]] = {
+    "half logistic": (
+        *(0, 7993536, 3774281, -2830531, 5438865, -4643006, 4536283, -3364834, 2496154),
+        *(-1530759, 891320, -423114, 181569, -55316, 13513),
+    ),
+    "erf": (
+        *(0, 19533464, -1878059, 3631622, -1444949, 1062007, -592525, 335963, -174021),
+        *(81893, -33576, 11183, -2553),
+    ),
+    "atan": (0, 14594617, -3557880, 1530168, -466757, 112257, -13952),
+    "asin": (0, 23059799, -9255666, 2452836, -306675),
+}
+"""Amplitudes s[k] of sin(2 pi k x / period) of least maximum error.
+
+Of tanh(x / 2) / 2 with period 32 for |x| <= 11, of erf with period 8 for |x| <= 3, of atan with period 4 for
+|x| <= 1, of asin with period 4 for |x| <= 1/2. What the sum does beyond is of no interest.
+"""
 
 
 def fixed(value: float, fraction: int) -> Words:
@@ -23,47 +66,29 @@ def fixed(value: float, fraction: int) -> Words:
     return np.array(round(value * (1 << fraction)) % 2**64, np.uint64)
 
 
-def fixed_table(values: Sequence[float] | NDArray[np.float64], fraction: int) -> Words:
-    """A table of public numbers as ring elements."""
-    return np.array([round(float(value) * (1 << fraction)) % 2**64 for value in values], np.uint64)
-
-
-def chebyshev(function: Function, low: float, high: float, degree: int) -> NDArray[np.float64]:
-    """Coefficients, lowest first, of a polynomial in x less the middle, nearly the best on [low, high].
-
-    Interpolation at Chebyshev's nodes (Trefethen, Approximation Theory and Approximation Practice, chapter
-    16).
-    """
-    middle, half = (low + high) / 2, (high - low) / 2
-    nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)) * half
-    found = np.polynomial.polynomial.polyfit(nodes, function(nodes + middle), degree)
-    return np.asarray(found, np.float64)
+@cache
+def coefficients(name: str) -> tuple[float, ...]:
+    """Those of a polynomial: exact, for they have few bits."""
+    return tuple(c / (1 << COEFFICIENT) for c in POLYNOMIALS[name])
 
 
 @cache
-def sine_series(name: str, period: float, limit: float, terms: int) -> tuple[float, ...]:
-    """Sines of a period that make an odd function on [-limit, limit].
-
-    s[k] is the coefficient of sin(2 pi k x / period), s[0] = 0.
-    Least squares on a fine grid; between `limit` and the period's end the sum is free to bend back, with a
-    slight pull towards small coefficients. Rounded to 24 bits.
-    """
-    x = np.linspace(0, limit, 4000)
-    basis = np.sin(2 * np.pi * np.outer(x, np.arange(1, terms + 1)) / period)
-    pull = 1e-7 * np.eye(terms)
-    target = np.concatenate([ODD[name](x), np.zeros(terms)])
-    found = np.linalg.lstsq(np.concatenate([basis, pull]), target, rcond=None)[0]
-    return (0.0, *(float(np.rint(value * 2**24) / 2**24) for value in found))
+def amplitudes(name: str) -> tuple[float, ...]:
+    """Those of a series: exact, for they have few bits."""
+    return tuple(s / (1 << AMPLITUDE) for s in SERIES[name])
 
 
-def _half_logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * np.tanh(x / 2)
+def rounded(value: Decimal, fraction: int) -> int:
+    """The nearest whole number of units."""
+    with exact():
+        return int((value * (1 << fraction)).to_integral_value(ROUND_HALF_EVEN))
 
 
-def _erf(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    from math import erf
+def ring_table(numbers: Iterable[int]) -> Words:
+    """Whole numbers as ring elements."""
+    return np.array([number % 2**64 for number in numbers], np.uint64)
 
-    return np.array([erf(value) for value in x])
 
-
-ODD: Mapping[str, Function] = {"half logistic": _half_logistic, "erf": _erf}
+def exact() -> AbstractContextManager[Context]:
+    """The context in which tables are computed."""
+    return localcontext(Context(prec=DIGITS))

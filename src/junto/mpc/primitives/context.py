@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import BITS, Gates, Words
-from junto.mpc.plan import Block, Form, Step
 from junto.mpc.rounds import start
 from junto.mpc.settings import MpcSettings
+from junto.mpc.steps import Block, Form, Step
 from junto.mpc.values import (
     WHOLE_RING,
     Public,
@@ -34,14 +34,21 @@ LONGEST_FRACTION = 58
 
 
 class Cell:
-    """A value that is there, or that a step is still computing."""
+    """A value that is there, or that a step is still computing.
 
-    __slots__ = ("maker", "settling", "value")
+    Attributes:
+        value: None as long as it is not there.
+        maker: ends when it is.
+        place: what makes it, and where.
+    """
 
-    def __init__(self, value: Value | None = None) -> None:
+    __slots__ = ("_settling", "maker", "place", "value")
+
+    def __init__(self, value: Value | None = None, place: str = "") -> None:
         self.value = value
+        self.place = place
         self.maker: Awaitable[Any] | None = None
-        self.settling: Awaitable[Any] | None = None
+        self._settling: Awaitable[Any] | None = None
 
     async def get(self) -> Value:
         """The value, as soon as it is there."""
@@ -51,16 +58,24 @@ class Cell:
             raise RuntimeError("a step ended without its result")
         return self.value
 
-    async def settled(self, settle: Callable[[Value], Coroutine[Any, Any, Value]]) -> Value:
+    def ready(self, fraction: int | None) -> bool:
+        """Whether the value is there, and no float with more bits after the point than `fraction`."""
+        if self.value is None or fraction is None or isinstance(self.value, Public):
+            return self.value is not None
+        return self.value.fraction <= fraction
+
+    async def settled(self, settle: Callable[[Value, str], Coroutine[Any, Any, Value]]) -> Value:
         """The value after its truncation, which happens once, whoever asks."""
         value = await self.get()
-        if self.settling is None:
-            self.settling = await start(self._replace(settle, value))
-        await self.settling
+        if self._settling is None:
+            self._settling = await start(self._replace(settle, value))
+        await self._settling
         return await self.get()
 
-    async def _replace(self, settle: Callable[[Value], Coroutine[Any, Any, Value]], value: Value) -> None:
-        self.value = await settle(value)
+    async def _replace(
+        self, settle: Callable[[Value, str], Coroutine[Any, Any, Value]], value: Value
+    ) -> None:
+        self.value = await settle(value, self.place)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

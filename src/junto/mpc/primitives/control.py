@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from junto.errors import NotComputable
 from junto.mpc.primitives import compare, ops
 from junto.mpc.primitives.context import Cell, Context
 from junto.mpc.primitives.public import stack
-from junto.mpc.primitives.shape import joined, moved
+from junto.mpc.primitives.shape import joined, rearranged
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
@@ -31,7 +32,7 @@ async def scan(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
     made: list[list[Cell]] = [[] for _ in range(length)]
     under_way: deque[list[Cell]] = deque()
     for turn in reversed(range(length)) if backwards else range(length):
-        given = [Cell(_row(c, each, turn)) for each in rows]
+        given = [Cell(rearranged(c, each, partial(_row, turn))) for each in rows]
         results = await c.run(c.step.blocks[0], [*constants, *carry, *given])
         carry, made[turn] = results[:carried], results[carried:]
         under_way.append(results)
@@ -46,10 +47,8 @@ async def scan(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
     return [*last, *stacked]
 
 
-def _row(c: Context, x: Value, turn: int) -> Value:
-    if isinstance(x, Public):
-        return Public(x.array[turn])
-    return moved(c, x, lambda array: array[turn])
+def _row(turn: int, array: Any) -> Any:
+    return array[turn]
 
 
 def _stacked(c: Context, rows: Sequence[Value], output: int) -> Value:

@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.errors import NotComputable
 from junto.mpc import ring
-from junto.mpc.gates import Words
-from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
-from junto.mpc.primitives.shape import holding_zero, joined, moved
-from junto.mpc.primitives.windows import Windows, of_gather, of_scatter, of_slice
+from junto.mpc.primitives.shape import holding_zero, moved, rearranged
+from junto.mpc.primitives.windows import Windows, of_gather
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value, fixed_words, integer_words, word
 
@@ -87,7 +85,7 @@ async def _read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
     """``[groups, count, places] @ [groups, places, elements]``."""
     places = windows.everywhere()
     if x.dtype == np.bool_:
-        counted = await _read(c, _as_integers(c, x), windows, bits)
+        counted = await _read(c, as_integers(c, x), windows, bits)
         return ops.secret(ops.inverted(c, c.bits(await c.g.zero(counted.value))))
     ones = c.g.to_ring(bits.value)
     if isinstance(x, Public):
@@ -101,7 +99,7 @@ async def _read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
     return holding_zero(c, c.like(held, x))
 
 
-def _as_integers(c: Context, x: Value) -> Value:
+def as_integers(c: Context, x: Value) -> Value:
     """Bools as numbers."""
     if isinstance(x, Public):
         return Public(x.array.astype(np.int32))
@@ -131,17 +129,13 @@ async def _outer(c: Context, axes: Sequence[Value], lead: tuple[int, ...]) -> Se
         return c.bits(c.g.constant_bits(np.ones((*lead, 1), np.bool_)))
     total = axes[0]
     for axis in axes[1:]:
-        wide = _placed(c, total, lambda a: a[..., :, None]), _placed(c, axis, lambda a: a[..., None, :])
+        wide = rearranged(c, total, lambda a: a[..., :, None]), rearranged(c, axis, lambda a: a[..., None, :])
         if isinstance(wide[0], Public) and isinstance(wide[1], Public):
             total = Public(wide[0].array & wide[1].array)
         else:
             total = await ops.conjunction(c, *wide)
-        total = _placed(c, total, lambda a: a.reshape(*a.shape[:-2], -1))
+        total = rearranged(c, total, lambda a: a.reshape(*a.shape[:-2], -1))
     return c.full(_shaped(c, c.lift(total), lead))
-
-
-def _placed(c: Context, x: Value, move: Any) -> Value:
-    return Public(move(x.array)) if isinstance(x, Public) else moved(c, x, move)
 
 
 def _shaped(c: Context, x: Secret, lead: tuple[int, ...]) -> Secret:
@@ -190,7 +184,7 @@ async def dynamic_slice(c: Context, params: Params, x: Value, *starts: Value) ->
     x, windows, secret = _placed_publicly(c, x, sizes, starts)
     if not secret:
         return x
-    return await _read(c, x, windows, await _hot_starts(c, windows, secret))
+    return await _read(c, x, windows, await hot_starts(c, windows, secret))
 
 
 def _placed_publicly(
@@ -212,7 +206,7 @@ def _placed_publicly(
     return piece, Windows(piece.shape, (), sizes, (), tuple(mapped), (), (), axes), secret
 
 
-async def _hot_starts(c: Context, windows: Windows, starts: Sequence[Secret]) -> Secret:
+async def hot_starts(c: Context, windows: Windows, starts: Sequence[Secret]) -> Secret:
     """Starts are scalars, each of its own."""
     vectors = [moved(c, start, lambda array: array.reshape(1, 1, 1)) for start in starts]
     held = await together(*[c.g.hold(each.value) for each in vectors])
@@ -223,220 +217,3 @@ async def _hot_starts(c: Context, windows: Windows, starts: Sequence[Secret]) ->
         ]
     )
     return await _outer(c, axes, (1, 1))
-
-
-async def dynamic_update_slice(c: Context, params: Params, x: Value, update: Value, *starts: Value) -> Value:
-    """The array with a window overwritten, which is moved inside the array if it would reach beyond."""
-    if all(isinstance(start, Public) for start in starts):
-        first = [int(ops.public(each).array) for each in starts]
-        bounds = zip(first, update.shape, x.shape, strict=True)
-        cut = tuple(slice(low := int(np.clip(at, 0, size - n)), low + n) for at, n, size in bounds)
-        return joined(c, [x, update], lambda a, b: _overwritten(a, b, cut))
-    windows = of_slice(x.shape, update.shape)
-    lifted = [c.lift(each) for each in starts]
-    return await _write(c, x, update, windows, await _hot_starts(c, windows, lifted))
-
-
-def _overwritten(array: NDArray[Any], update: NDArray[Any], cut: tuple[slice, ...]) -> NDArray[Any]:
-    result = np.array(array)
-    result[cut] = update
-    return result
-
-
-# ---------------------------------------------------------------- writing
-
-
-async def scatter(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with windows overwritten, the last one last. Windows that reach beyond are dropped."""
-    windows = _scatter_windows(params, x, indices, updates)
-    if isinstance(indices, Public):
-        places = windows.at(indices.array, clip="CLIP" in str(params["mode"]))
-        return joined(c, [x, updates], lambda a, b: _put(a, windows.grouped_windows(b), places))
-    bits = await hot(c, windows, indices, "CLIP" in str(params["mode"]))
-    if windows.count <= 1 or params["unique_indices"]:
-        return await _write(c, x, updates, windows, bits)
-    return await _write_in_turn(c, x, updates, windows, bits)
-
-
-def _scatter_windows(params: Params, x: Value, indices: Value, updates: Value) -> Windows:
-    return of_scatter(params["dimension_numbers"], x.shape, indices.shape[:-1], updates.shape)
-
-
-def _put(array: NDArray[Any], updates: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
-    result = np.array(array)
-    inside = places >= 0
-    result.reshape(-1)[places[inside]] = updates[inside]
-    return result
-
-
-async def _write(c: Context, x: Value, updates: Value, windows: Windows, bits: Secret) -> Value:
-    """One bilinear gate for ``x + placed updates - x where something is placed``."""
-    if x.dtype == np.bool_:
-        return await _as_bits(c, await _write(c, _as_integers(c, x), _as_integers(c, updates), windows, bits))
-    old, new, fraction = _alike(c, x, updates)
-    size, places = int(np.prod(x.shape)), windows.everywhere()
-    operand = c.g.join([old.value, new.value], lambda a, b: np.concatenate([a.reshape(-1), b.reshape(-1)]))
-
-    def change(ones: Words, both: Words) -> Words:
-        update = windows.grouped_windows(both[size:].reshape(updates.shape))
-        placed = _added(size, places, ring.matmul(ones.swapaxes(-1, -2), update))
-        everywhere = np.broadcast_to(ones.sum(-2, dtype=np.uint64)[..., None], places.shape)
-        return (placed - _added(size, places, everywhere) * both[:size]).reshape(x.shape)
-
-    made = c.g.add(old.value, await c.g.bilinear(c.g.to_ring(bits.value), operand, change))
-    return _merged(c, made, old, new, fraction)
-
-
-def _added(size: int, places: NDArray[np.int64], words: Words) -> Words:
-    """Ring elements added up at their places."""
-    result = np.zeros(size, np.uint64)
-    np.add.at(result, places.reshape(-1), words.reshape(-1))
-    return result
-
-
-def _alike(c: Context, x: Value, y: Value) -> tuple[Secret, Secret, int]:
-    """Both as full secrets with one fraction."""
-    a, b = c.full(c.lift(x)), c.full(c.lift(y))
-    if a.kind != "fixed":
-        return a, b, 0
-    fraction = max(a.fraction, b.fraction)
-    return c.fixed(c.at(a, fraction), fraction), c.fixed(c.at(b, fraction), fraction), fraction
-
-
-def _merged(c: Context, value: Any, old: Secret, new: Secret, fraction: int) -> Secret:
-    if old.kind == "fixed":
-        return c.fixed(value, fraction)
-    span = (min(old.span[0], new.span[0]), max(old.span[1], new.span[1]))
-    return c.integer(value, span, old.dtype)
-
-
-async def _as_bits(c: Context, x: Value) -> Value:
-    return ops.inverted(c, c.bits(await c.g.zero(ops.secret(x).value)))
-
-
-async def _write_in_turn(c: Context, x: Value, updates: Value, windows: Windows, bits: Secret) -> Value:
-    """One index vector after the other: they may name the same place."""
-    rows = windows.grouped_windows(np.arange(int(np.prod(updates.shape))).reshape(updates.shape))
-    single = Windows(
-        windows.shape,
-        tuple(windows.batch[each] for each in windows.grouping),
-        windows.sizes,
-        windows.dropped,
-        windows.mapped,
-        windows.grouped,
-        tuple(range(len(windows.grouping))),
-        tuple(range(len(windows.grouping), len(windows.grouping) + len(windows.window))),
-    )
-    result: Value = x
-    for turn in range(windows.count):
-        update = _placed(c, updates, partial(_chosen, rows[:, turn, None]))
-        update = _placed(c, update, single.result)
-        result = await _write(c, result, update, single, moved(c, bits, partial(_turn, turn)))
-    return result
-
-
-def _chosen(places: NDArray[Any], array: NDArray[Any]) -> NDArray[Any]:
-    return array.reshape(-1)[places]
-
-
-def _turn(turn: int, array: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(array[:, turn, None])
-
-
-async def scatter_add(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with windows added."""
-    windows = _scatter_windows(params, x, indices, updates)
-    clip = "CLIP" in str(params["mode"])
-    size = int(np.prod(x.shape))
-    if isinstance(indices, Public):
-        places = windows.at(indices.array, clip)
-        inside = places >= 0
-
-        def add_up(words: Words) -> Words:
-            return _added(size, places[inside], windows.grouped_windows(words)[inside]).reshape(x.shape)
-
-        new = c.full(c.lift(updates))
-        return _sum(c, x, c.like(c.g.linear(new.value, add_up), new), windows.count)
-    bits = await hot(c, windows, indices, clip)
-    everywhere = windows.everywhere()
-
-    def add_all(ones: Words, words: Words) -> Words:
-        placed = ring.matmul(ones.swapaxes(-1, -2), windows.grouped_windows(words))
-        return _added(size, everywhere, placed).reshape(x.shape)
-
-    ones = c.g.to_ring(bits.value)
-    new = c.lift(updates)
-    if isinstance(updates, Public):
-        words = (
-            fixed_words(updates.array, new.fraction) if new.kind == "fixed" else integer_words(updates.array)
-        )
-        held = c.g.linear(ones, lambda a: add_all(a, words))
-    else:
-        held = await c.g.bilinear(ones, new.value, add_all)
-    return _sum(c, x, c.like(held, new), windows.count)
-
-
-def _sum(c: Context, x: Value, change: Secret, count: int) -> Value:
-    """`x` and what is added to it, at most `count` windows at one place."""
-    if change.kind == "integer":
-        times = max(1, count)
-        span = (min(0, change.span[0] * times), max(0, change.span[1] * times))
-        change = c.integer(change.value, span, change.dtype)
-    return ops.plus(c, change, x)
-
-
-async def scatter_subtract(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with windows subtracted."""
-    return await scatter_add(c, params, x, indices, ops.negated(c, updates))
-
-
-async def scatter_multiply(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with windows multiplied in, at public indices."""
-
-    async def combine(a: Value, b: Value) -> Value:
-        return await c.settled(await ops.times(c, a, b))
-
-    return await _combined(c, params, x, indices, updates, combine)
-
-
-async def scatter_greatest(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with the maximum of itself and windows, at public indices."""
-    return await _combined(c, params, x, indices, updates, lambda a, b: compare.greater_of(c, a, b))
-
-
-async def scatter_least(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with the minimum of itself and windows, at public indices."""
-    return await _combined(c, params, x, indices, updates, lambda a, b: compare.lesser_of(c, a, b))
-
-
-async def _combined(
-    c: Context, params: Params, x: Value, indices: Value, updates: Value, combine: Any
-) -> Value:
-    """As often as the most wanted place is named: each time every place takes in one number."""
-    if isinstance(indices, Secret):
-        raise NotComputable(
-            f"`{c.step.name}` at secret indices cannot be computed",
-            fix="sort by the index first, or compare it with every place and combine with jnp.where",
-        )
-    windows = _scatter_windows(params, x, indices, updates)
-    places = windows.at(indices.array, "CLIP" in str(params["mode"])).reshape(-1)
-    source = windows.grouped_windows(np.arange(int(np.prod(updates.shape))).reshape(updates.shape)).reshape(
-        -1
-    )
-    result: Value = c.full(c.lift(x))
-    for chosen in _turns(places):
-        where, taken = places[chosen], source[chosen]
-        old = _placed(c, result, partial(_chosen, where))
-        made = await combine(old, _placed(c, updates, partial(_chosen, taken)))
-        result = joined(c, [result, made], partial(_put, places=where))
-    return result
-
-
-def _turns(places: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Which updates go in first, second, ...: those that name the same place one after the other."""
-    order = np.argsort(places, kind="stable")
-    order = order[places[order] >= 0]
-    named = places[order]
-    first = np.searchsorted(named, named, side="left")
-    turn = np.arange(len(order)) - first
-    return [order[turn == number] for number in range(int(turn.max()) + 1 if turn.size else 0)]

@@ -31,8 +31,8 @@ async def division(c: Context, x: Value, y: Value, remainder: bool) -> Value:
 
 
 def _bits(x: Secret) -> int:
-    """How many bits the magnitude of a number has at most."""
-    return max(abs(x.span[0]), abs(x.span[1])).bit_length()
+    """The least b so that no magnitude is above 2**b."""
+    return (max(abs(x.span[0]), abs(x.span[1]), 1) - 1).bit_length()
 
 
 # ---------------------------------------------------------------- by a public number
@@ -40,26 +40,21 @@ def _bits(x: Secret) -> int:
 
 async def _by_public(c: Context, x: Secret, divisor: NDArray[Any], remainder: bool) -> Value:
     signed = divisor.astype(np.int64)
-    size = np.where(signed == 0, 1, np.abs(signed))
-    if np.all(size == 1):
-        down, rest = x, ops.scaled(c, x, np.zeros((), x.dtype))
-    else:
-        down, rest = await _floored(c, x, size)
+    size = np.maximum(np.abs(signed), 2)  # what is left out is easy, and comes in below
+    down, rest = await _floored(c, x, size)
     if x.span[0] < 0:
         down, rest = await _towards_zero(c, x, down, rest, size)
     if remainder:
-        return await _unless_zero(c, signed, rest, x)
-    turned = ops.scaled_words(c, down, integer_words(np.where(signed < 0, -1, 1)))
+        exact = await ops.select(c, Public(np.abs(signed) == 1), Public(np.zeros((), x.dtype)), rest)
+        return await ops.select(c, Public(signed == 0), x, exact)
     reach = max(abs(x.span[0]), abs(x.span[1]))
-    quotient = c.integer(turned.value, (-reach if x.span[0] < 0 or (signed < 0).any() else 0, reach), x.dtype)
+    span = (-reach if x.span[0] < 0 or (signed < 0).any() else 0, reach)
+    turned = ops.scaled_words(c, down, integer_words(np.where(signed < 0, -1, 1)))
+    itself = ops.scaled_words(c, x, integer_words(np.where(signed < 0, -1, 1)))
+    quotient = c.integer(turned.value, span, x.dtype)
+    one = await ops.select(c, Public(np.abs(signed) == 1), c.integer(itself.value, span, x.dtype), quotient)
     nothing = Public(np.asarray(-1 if x.dtype.kind == "i" else np.iinfo(x.dtype).max, x.dtype))
-    return await _unless_zero(c, signed, quotient, nothing)
-
-
-async def _unless_zero(c: Context, divisor: NDArray[Any], result: Secret, otherwise: Value) -> Value:
-    """With what jax gives for a division by zero."""
-    zero = divisor == 0
-    return await ops.select(c, Public(zero), otherwise, result) if zero.any() else result
+    return await ops.select(c, Public(signed == 0), nothing, one)
 
 
 async def _floored(c: Context, x: Secret, divisor: NDArray[np.int64]) -> tuple[Secret, Secret]:
@@ -68,8 +63,8 @@ async def _floored(c: Context, x: Secret, divisor: NDArray[np.int64]) -> tuple[S
     With m = floor(2**s / d) the product x m / 2**s differs from x / d by less than 1, and its truncation is
     too large by 0 or 1: so the guess is at most 1 too small or 2 too large, and three comparisons say which.
     """
-    smallest = int(divisor.min()) if divisor.size else 1
-    shift = min(BITS - 4, BITS - 2 - _bits(x) + smallest.bit_length() - 1)
+    smallest = int(divisor.min()) if divisor.size else 2
+    shift = min(BITS - 4, BITS - 3 - _bits(x) + smallest.bit_length() - 1)
     reciprocal = integer_words(np.asarray((1 << shift) // divisor.astype(object)).astype(np.int64))
     held = await c.g.hold(x.value)
     guess = await c.g.truncate(c.g.scale(held, reciprocal), shift)
@@ -107,7 +102,7 @@ async def _towards_zero(
 async def _long(c: Context, x: Secret, y: Secret, remainder: bool) -> Value:
     """Long division of the magnitudes, which must be below 2**62."""
     (above, x_negative), (below, y_negative) = await together(_magnitude(c, x), _magnitude(c, y))
-    count = min(_bits(x), BITS - 1)
+    count = min(_bits(x) + 1, BITS - 1)
     shape = np.broadcast_shapes(tuple(above.shape), tuple(below.shape))
     digits = await c.g.decompose(ops.spread(c, above, shape), count)
     divisor = await c.g.hold(ops.spread(c, below, shape))

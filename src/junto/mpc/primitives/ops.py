@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import BITS, Words
-from junto.mpc.primitives.context import LONGEST_FRACTION, Context, public_span, span_of
+from junto.mpc.primitives.context import LONGEST_FRACTION, Context, span_of
 from junto.mpc.rounds import together
 from junto.mpc.values import (
     WHOLE_RING,
     Public,
     Secret,
+    Span,
     Value,
     dtype_span,
     exact_fraction,
@@ -313,19 +314,17 @@ async def select(c: Context, condition: Value, yes: Value, no: Value) -> Value:
         return await _select_bits(c, condition, yes, no)
     if isinstance(yes, Public) and isinstance(no, Public):
         return _select_constants(c, condition, yes.array, no.array)
-    a, b = c.lift(yes), c.lift(no)
-    if a.kind == "integer":
-        span = (min(a.span[0], b.span[0]), max(a.span[1], b.span[1]))
-        return c.integer(await _choose(c, condition.value, a.value, b.value), span, a.dtype)
-    fraction = max(a.fraction, b.fraction)
-    return c.fixed(await _choose(c, condition.value, c.at(a, fraction), c.at(b, fraction)), fraction)
+    # a difference with something public stays as ready to be multiplied as it was
+    gap = minus(c, yes, no)
+    product = await c.g.multiply(c.g.to_ring(condition.value), gap.value)
+    chosen = plus(c, Secret(product, gap.dtype, gap.shape, gap.fraction, gap.span), no)
+    return c.integer(chosen.value, union(yes, no), chosen.dtype) if chosen.kind == "integer" else chosen
 
 
-async def _choose(c: Context, condition: Any, yes: Any, no: Any) -> Any:
-    shapes = [tuple(each.shape) for each in (condition, yes, no)]
-    if shapes[0] == shapes[1] == shapes[2]:
-        return await c.g.choose(condition, yes, no)
-    return c.g.add(no, await c.g.multiply(c.g.to_ring(condition), c.g.subtract(yes, no)))
+def union(x: Value, y: Value) -> Span:
+    """The values that one of two integers can have."""
+    (a, b), (d, e) = span_of(x), span_of(y)
+    return min(a, d), max(b, e)
 
 
 async def _select_bits(c: Context, condition: Secret, yes: Value, no: Value) -> Value:
@@ -339,8 +338,7 @@ def _select_constants(c: Context, condition: Secret, yes: NDArray[Any], no: NDAr
     ones = c.g.to_ring(condition.value)
     if np.issubdtype(yes.dtype, np.integer):
         low, high = integer_words(no), integer_words(yes)
-        spans = (public_span(yes), public_span(no))
-        span = (min(each[0] for each in spans), max(each[1] for each in spans))
+        span = union(Public(yes), Public(no))
         return c.integer(
             c.g.add_public(c.g.scale(ones, wrapping(np.subtract, high, low)), low), span, yes.dtype
         )
@@ -365,7 +363,7 @@ def _select_public(c: Context, condition: NDArray[Any], yes: Value, no: Value) -
     if a.kind == "fixed":
         return c.fixed(c.g.join([c.at(a, fraction), c.at(b, fraction)], pick), fraction)
     held = c.g.join([a.value, b.value], pick)
-    span = (min(a.span[0], b.span[0]), max(a.span[1], b.span[1]))
+    span = union(a, b)
     return c.bits(held) if a.kind == "bits" else c.integer(held, span, a.dtype)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from junto.mpc.gates import Words
 from junto.mpc.primitives import compare, ops, reduce
 from junto.mpc.primitives.context import Context
-from junto.mpc.primitives.shape import moved, padded
+from junto.mpc.primitives.shape import moved, padded, rearranged
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
@@ -107,23 +108,15 @@ async def unpool(c: Context, params: Params, source: Value, x: Value) -> Value:
     """Each number of `source` added where its window's extremum, the first of equals, is in `x`."""
     places = window_places(params, x.shape)
     greatest = str(params["select_prim"]).startswith(("ge", "gt"))
-    values = _window_values(c, x, _ordered(places))
+    values = rearranged(c, x, partial(_taken, places=_ordered(places)))
     where = await reduce.place_in_last(c, values, np.dtype(np.int32), greatest)
     numbers = Public(np.arange(places.shape[-1], dtype=np.int32))
-    column = (
-        Public(where.array[..., None])
-        if isinstance(where, Public)
-        else moved(c, where, lambda a: a[..., None])
-    )
+    column = rearranged(c, where, lambda array: array[..., None])
     if isinstance(column, Public):
         here: Value = Public(column.array == numbers.array)
     else:
         here = await ops.equal(c, c.like(await c.g.hold(column.value), column), numbers)
-    given = (
-        Public(source.array[..., None])
-        if isinstance(source, Public)
-        else moved(c, source, lambda a: a[..., None])
-    )
+    given = rearranged(c, source, lambda array: array[..., None])
     zero = Public(np.zeros((), source.dtype))
     share = c.lift(await ops.select(c, here, given, zero))
     ordered, shape = _ordered(places), x.shape
@@ -142,9 +135,3 @@ def _ordered(places: Places) -> Places:
     order = np.argsort(places < 0, axis=-1, kind="stable")
     sorted_places = np.take_along_axis(places, order, -1)
     return np.where(sorted_places < 0, np.maximum(sorted_places[..., :1], 0), sorted_places)
-
-
-def _window_values(c: Context, x: Value, places: Places) -> Value:
-    if isinstance(x, Public):
-        return Public(x.array.reshape(-1)[places])
-    return moved(c, x, lambda array: _taken(array, places))

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.plan import Step
+from junto.mpc.steps import Step
 from junto.mpc.values import Public
 
 EXACT: frozenset[str] = frozenset(
@@ -72,16 +72,18 @@ EXACT: frozenset[str] = frozenset(
 
 
 class Witness:
-    """A digest of everything that processors could disagree on."""
+    """A digest of everything that processors could disagree on; `seen` says whether there was anything."""
 
-    __slots__ = ("_hashed",)
+    __slots__ = ("_hashed", "seen")
 
     def __init__(self) -> None:
+        self.seen = False
         self._hashed = hashlib.blake2b(digest_size=16)
 
     def see(self, array: Any) -> None:
         """Take an array in."""
         if isinstance(array, np.ndarray):
+            self.seen = True
             self._hashed.update(np.ascontiguousarray(array).data)
 
     @property

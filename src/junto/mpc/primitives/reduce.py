@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from junto.mpc.primitives import compare, ops
 from junto.mpc.primitives.context import Context
-from junto.mpc.primitives.shape import joined, moved
+from junto.mpc.primitives.shape import joined, moved, rearranged
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
@@ -136,9 +136,7 @@ async def tree(c: Context, x: Secret, combine: Combine) -> Value:
 
 def part(c: Context, x: Value, where: slice | int) -> Value:
     """`x[..., where]`."""
-    if isinstance(x, Public):
-        return Public(x.array[..., where])
-    return moved(c, x, lambda array: array[..., where])
+    return rearranged(c, x, lambda array: array[..., where])
 
 
 # ---------------------------------------------------------------- where the extremum is

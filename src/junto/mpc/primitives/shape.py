@@ -19,6 +19,11 @@ def moved(c: Context, x: Secret, move: Move) -> Secret:
     return c.like(c.g.arrange(x.value, move), x)
 
 
+def rearranged(c: Context, x: Value, move: Move) -> Value:
+    """`x`, public or secret, rearranged."""
+    return Public(move(x.array)) if isinstance(x, Public) else moved(c, x, move)
+
+
 async def broadcast_in_dim(c: Context, params: Params, x: Secret, *dynamic: Value) -> Value:
     """Only the dimensions are put in place: the result stays thin (`values`)."""
     places = tuple(params["broadcast_dimensions"])

@@ -1,28 +1,38 @@
-"""Sorting: a network of comparisons, all of one layer at once.
+"""Sorting: few numbers by counting, more by a network of comparisons; nothing shows which way one went.
 
-Batcher's merge exchange (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M): about log2(n)**2 / 2
-layers of n / 2 exchanges. An exchange opens the masked differences of what it may swap: 4 rounds a layer.
+Counting (Knuth, The Art of Computer Programming 3, 5.2, algorithm C): each number's place is how many come
+before it. All comparisons at once, 8 rounds in all, but quadratic work.
+Merge exchange (ibid., 5.2.2, algorithm M, Batcher's): about log2(n)**2 / 2 layers of n / 2 exchanges, 4
+rounds a layer. Its first layers sort every p-th number among themselves; counting does that for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.plan import Form
+from junto.mpc.gates import Words
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import moved
 from junto.mpc.rounds import together
-from junto.mpc.values import WHOLE_RING, Public, Secret, Value, word
+from junto.mpc.steps import Form
+from junto.mpc.values import WHOLE_RING, Public, Secret, Value, word, wrapping
 
 Params = Mapping[str, Any]
 
 MINUS_ONE = word(-1)
+
+MOST_COUNTED = 128
+"""No more numbers are sorted by counting."""
+
+MOST_COMPARISONS = 1 << 18
+"""Counting must not compare more often than this."""
 
 
 async def sort(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
@@ -88,14 +98,88 @@ def _reversed(c: Context, x: Secret) -> Secret:
 async def ordered_columns(c: Context, columns: Sequence[Secret], keys: int, stable: bool) -> list[Secret]:
     """Columns, which run along the last axis, in the order of the first `keys` of them."""
     numbers = [_number(c, each) for each in columns]
+    count = int(columns[0].shape[-1])
+    step = _counting_step(columns[0].shape)
     order = numbers[:keys]
+    stable = stable and step > 1  # counting is stable by itself
     if stable:
         order = _made_unique(c, order)
     rows = [*order, *numbers[keys:]] if not stable else [*order, *numbers]
-    for low, high in exchanges(int(columns[0].shape[-1])):
+    rows = await _counted_classes(c, rows, len(order), step)
+    for low, high in exchanges(count, step):
         rows = await _layer(c, rows, len(order), low, high)
     result = rows if not stable else rows[len(order) :]
     return [await _restored(c, value, column) for value, column in zip(result, columns, strict=True)]
+
+
+def _counting_step(shape: tuple[int, ...]) -> int:
+    """The p, a power of two, of which every p-th number is sorted by counting."""
+    count, total = shape[-1], int(np.prod(shape))
+    most = min(MOST_COUNTED, MOST_COMPARISONS // max(1, total))
+    step = 1
+    while -(-count // step) > max(1, most):
+        step *= 2
+    return step
+
+
+async def _counted_classes(c: Context, rows: Sequence[Secret], keys: int, step: int) -> list[Secret]:
+    """Every `step`-th number sorted among themselves."""
+    count = int(rows[0].shape[-1])
+    result = list(rows)
+    longer = count % step
+    for first, last in ((0, longer), (longer, step)):
+        size = len(range(first, count, step))
+        if first < last and size > 1:
+            places = np.arange(first, last)[:, None] + step * np.arange(size)
+            classes = [moved(c, each, partial(_at, places)) for each in result]
+            ordered = await _counted(c, classes, keys)
+            result = [_with(c, row, places, part) for row, part in zip(result, ordered, strict=True)]
+    return result
+
+
+def _at(places: NDArray[np.intp], array: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(array[..., places])
+
+
+def _with(c: Context, row: Secret, places: NDArray[np.intp], part: Secret) -> Secret:
+    def place(array: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+        result = np.array(array)
+        result[..., places] = new
+        return result
+
+    return c.like(c.g.join([row.value, part.value], place), row)
+
+
+async def _counted(c: Context, rows: Sequence[Secret], keys: int) -> list[Secret]:
+    """Sorted by counting; equals stay in the order in which they are."""
+    size = int(rows[0].shape[-1])
+    ready = [c.like(value, row) for value, row in zip(await _held(c, rows), rows, strict=True)]
+    first, second = np.triu_indices(size, 1)
+    left = [moved(c, each, partial(_at, first)) for each in ready[:keys]]
+    right = [moved(c, each, partial(_at, second)) for each in ready[:keys]]
+    gaps = [ops.minus(c, a, b).value for a, b in zip(left, right, strict=True)]
+    later = c.g.to_ring(c.lift(await _greater(c, left, right, gaps)).value)
+
+    def count(bits: Words) -> Words:
+        table = np.zeros((*bits.shape[:-1], size, size), np.uint64)
+        table[..., first, second] = bits
+        return np.asarray(table.sum(-1, dtype=np.uint64) - table.sum(-2, dtype=np.uint64))
+
+    # of a pair the left one is one place further if it comes later, else the right one
+    numbers = np.arange(size, dtype=np.uint64)
+    rank = await c.g.hold(c.g.add_public(c.g.linear(later, count), numbers))
+    column = c.g.arrange(rank, lambda array: array[..., None, :])
+    here = c.g.to_ring(await c.g.zero(c.g.add_public(column, wrapping(np.negative, numbers)[:, None])))
+    spread = [c.g.arrange(each.value, lambda array: array[..., None, :]) for each in ready]
+    placed = await together(*[c.g.multiply(here, each) for each in spread])
+    return [
+        c.like(c.g.linear(each, lambda a: np.asarray(a.sum(-1, dtype=np.uint64))), row)
+        for each, row in zip(placed, rows, strict=True)
+    ]
+
+
+async def _held(c: Context, rows: Sequence[Secret]) -> Sequence[Any]:
+    return await together(*[c.g.hold(each.value) for each in rows])
 
 
 def _number(c: Context, x: Secret) -> Secret:
@@ -135,12 +219,12 @@ def _made_unique(c: Context, keys: Sequence[Secret]) -> list[Secret]:
     return [*keys, number]
 
 
-def exchanges(count: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """The layers of the network: which places are compared with which."""
+def exchanges(count: int, step: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """The layers of the network, which places are compared with which, once every `step`-th is in order."""
     if count < 2:
         return
     top = 1 << ((count - 1).bit_length() - 1)
-    size = top
+    size = min(top, step // 2)
     while size:
         reach, rest, gap = top, 0, size
         while True:
@@ -161,7 +245,7 @@ async def _layer(
     first = [moved(c, each, lambda array: array[..., low]) for each in rows]
     second = [moved(c, each, lambda array: array[..., high]) for each in rows]
     gaps = [ops.minus(c, a, b) for a, b in zip(first, second, strict=True)]
-    held = await together(*[c.g.hold(each.value) for each in gaps])
+    held = await _held(c, gaps)
     swap = c.g.to_ring(c.lift(await _greater(c, first[:keys], second[:keys], held)).value)
     moves = await together(*[c.g.multiply(swap, each) for each in held])
     return [

@@ -49,10 +49,12 @@ class Windows:
 
     @property
     def groups(self) -> int:
+        """How many places there are in the batching dimensions together."""
         return prod(self.shape[each] for each in self.grouped)
 
     @property
     def count(self) -> int:
+        """How many index vectors a group has."""
         return prod(self.batch[each] for each in self._free)
 
     @property

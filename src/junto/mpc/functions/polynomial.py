@@ -1,0 +1,69 @@
+"""Polynomials with public coefficients, of a secret number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from junto.mpc.functions.fixedpoint import product
+from junto.mpc.functions.tables import fixed
+from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.rounds import together
+
+ROOM = BITS - 4
+"""The terms of a sum have that many bits after the point before its truncation, so that it stays below 4."""
+
+
+async def quartic(
+    g: Gates[R, B], x: R, coefficients: Sequence[float], fractions: tuple[int, int], *, loose: bool = False
+) -> R:
+    """A polynomial of degree 4, lowest coefficient first, below 4 for |x| < 1.
+
+    Only x**2 is opened: x x**2 and x**2 x**2 are products of ready numbers, and the sum is truncated once.
+
+    Args:
+        g: the gates.
+        x: a ready operand.
+        coefficients: five of them.
+        fractions: bits after the point of x, and of the result.
+        loose: as in `Gates.truncate`.
+
+    Cost: 2 rounds, 16 bytes.
+    """
+    inner, out = fractions
+    spare = ROOM - 2 * inner
+    square = await product(g, x, x, inner, loose=loose)
+    cube, fourth = await together(g.multiply(x, square), g.multiply(square, square))
+    terms = ((cube, spare), (fourth, spare))
+    low = ((x, spare + inner), (square, spare + inner))
+    total = g.constant(np.full(x.shape, fixed(coefficients[0], ROOM)))
+    for (power, bits), c in zip((*low, *terms), coefficients[1:], strict=True):
+        total = g.add(total, g.scale(power, fixed(c, bits)))
+    return await g.truncate(total, ROOM - out, loose=loose)
+
+
+async def powers(g: Gates[R, B], x: R, count: int, drop: int, *, loose: bool = False) -> list[R]:
+    """x, x**2 ... x**count, each with the fraction of x: ceil(log2(count)) rounds, 8 bytes a power."""
+    found: list[R] = [x]
+    while len(found) < count:
+        have = len(found)
+        more = [
+            product(g, found[have - 1], found[i], drop, loose=loose) for i in range(min(have, count - have))
+        ]
+        found += await together(*more)
+    return found
+
+
+async def polynomial(
+    g: Gates[R, B], x: R, coefficients: Sequence[float], fraction: int, *, loose: bool = False
+) -> R:
+    """A polynomial of any degree n, lowest coefficient first, in numbers with `fraction` bits.
+
+    Cost: ceil(log2(n)) + 1 rounds and 8 n bytes of a ready operand. Of degree 4, `quartic` costs less.
+    """
+    found = await powers(g, x, len(coefficients) - 1, fraction, loose=loose)
+    total = g.constant(np.full(x.shape, fixed(coefficients[0], 2 * fraction)))
+    for power, c in zip(found, coefficients[1:], strict=True):
+        total = g.add(total, g.scale(power, fixed(c, fraction)))
+    return await g.truncate(total, fraction, loose=loose)
