@@ -69,6 +69,11 @@ def programs() -> list[tuple[str, str]]:
     ]
 
 
+def last_line(text: str) -> str:
+    """What the comment beside its last print or reveal promises."""
+    return "True" if "richer" in text else "47." if "salaries" in text else "43.2"
+
+
 @pytest.mark.parametrize(("name", "text"), programs(), ids=lambda value: value if ".md:" in value else "")
 def test_whole_programs_run(name: str, text: str, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
@@ -77,7 +82,7 @@ def test_whole_programs_run(name: str, text: str, tmp_path: Path) -> None:
         [sys.executable, str(script)], capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.splitlines()[-1:] == ["43.2"]
+    assert answer.stdout.splitlines()[-1].startswith(last_line(text))
 
 
 @pytest.mark.parametrize("command", ["demo", "run", "simulate", "certs", "doctor", "ledger"])

@@ -63,7 +63,8 @@ class Aside:
 
     def push(self, number: int, message: bytes) -> Delivery:
         """Send message `number`, of at most `LARGEST` bytes."""
-        self._sent += len(message)
+        with self._lock:
+            self._sent += len(message)
         view = memoryview(message)
         payload = Payload((view,) if message else (), len(message), _SUMMARY)
         return self._gateway.push(self.party, self._key(number), self._stamp, payload)

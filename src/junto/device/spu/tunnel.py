@@ -16,8 +16,8 @@ from typing import Protocol
 
 from junto.mpc.links.pipe import Pipe, PipeEnded
 
-WINDOW = 64
-PIECE_BYTES = 256 << 10
+WINDOW = 32
+PIECE_BYTES = 1 << 20
 GRANTS = 4
 
 _GRANT = struct.Struct(">BQ")
@@ -80,7 +80,7 @@ class TunnelPipe(Pipe):
 
     def read(self, into: memoryview) -> int:
         done = 0
-        while done < len(into) and (len(self._rest) or self._next()):
+        while done < len(into) and (len(self._rest) or self._next(may_end=not done)):
             piece = self._rest[: len(into) - done]
             into[done : done + len(piece)] = piece
             self._rest = self._rest[len(piece) :]
@@ -114,12 +114,12 @@ class TunnelPipe(Pipe):
 
     # ------------------------------------------------------------------ reading
 
-    def _next(self) -> bool:
+    def _next(self, *, may_end: bool) -> bool:
         """Take the next message, if it is here. Raises PipeEnded if there is none any more."""
         with self._changed:
             message = self._arrived.pop(self._read, None)
             if message is None:
-                if self._is_over():
+                if may_end and self._is_over():
                     raise PipeEnded from self._trouble
                 return False
         self._rest = message

@@ -1,0 +1,169 @@
+"""The channels between the nodes of a new SPU: in memory, between addresses, or through the gateways."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from itertools import combinations
+
+from junto.config.model import PartySettings, TlsSettings
+from junto.config.spu import SpuSettings
+from junto.device.spu.tunnel import PIECE_BYTES, TunnelPipe
+from junto.device.spu.tunnel_meeting import Introductions
+from junto.mpc.link import (
+    ALPN,
+    Channel,
+    Credentials,
+    Greeting,
+    Introduction,
+    LinkOptions,
+    Meeting,
+    memory_pair,
+    shared_secret,
+)
+from junto.mpc.link import Node as LinkNode
+from junto.mpc.links.framed import Ends, FramedChannel
+from junto.mpc.links.greeting import Hello, binding
+from junto.program.aside import LARGEST
+from junto.program.program import Program
+from junto.silo.api import Stamp
+from junto.silo.identity import accepted_name
+from junto.silo.tlscontext import client_context, server_context
+
+log = logging.getLogger("junto.spu")
+
+A_DAY_MS = 86_400_000
+"""Where nobody says how long a message may take: the heartbeats between the parties find out who is gone."""
+
+GREETING_LANE = 0
+NODE_LANES = (1, 2)
+DEALER_LANES = (3, 4)
+"""Data and grants. The party that makes the randomness itself has two nodes that reach the other party."""
+
+Table = Mapping[str, Mapping[str, Channel]]
+"""For each node in this process, its channels to the others."""
+
+Secrets = Mapping[str, Mapping[str, bytes]]
+"""For each channel 32 bytes that only its two ends know."""
+
+
+class Switchboard:
+    """Connects the nodes of one SPU that live in this process with all others.
+
+    Args:
+        program: the run.
+        settings: of the SPU.
+        stamp: of the operation that makes it; its number is in the messages' keys.
+        home: for each of the three nodes the party that runs it; in the same order everywhere.
+    """
+
+    def __init__(
+        self, program: Program, settings: SpuSettings, stamp: Stamp, home: Mapping[str, str]
+    ) -> None:
+        self._program = program
+        self._settings = settings
+        self._stamp = stamp
+        self._home = home
+        link = settings.link
+        self._options = LinkOptions(
+            connect_retry_times=link.connect_retry_times,
+            connect_retry_interval_ms=link.connect_retry_interval_ms,
+            recv_timeout_ms=link.recv_timeout_ms or A_DAY_MS,
+        )
+        self._piece_bytes = min(link.http_max_payload_size or PIECE_BYTES, LARGEST)
+        self._greeting = _greeting(program, settings, stamp)
+
+    def connect(self) -> tuple[Table, Secrets]:
+        """Wait until the nodes have met; the channels and secrets of those that live here.
+
+        Raises:
+            LinkError, HandshakeRefused, IdentityError, PartyUnreachable: they did not.
+            ConfigError: the link would leave this machine without TLS.
+        """
+        here = [role for role in self._home if self._program.is_here(self._home[role])]
+        channels: dict[str, dict[str, Channel]] = {role: {} for role in here}
+        secrets: dict[str, dict[str, bytes]] = {role: {} for role in here}
+        with ExitStack() as undo:
+            direct = self._meet(here[0]) if here and len(here) < len(self._home) else {}
+            for channel in direct.values():
+                undo.callback(channel.close)
+            # In one order everywhere: of two nodes that are at different pairs, none waits for the other.
+            for first, second in combinations(self._home, 2):
+                if first in here and second in here:
+                    pair = memory_pair((first, second), LinkOptions(recv_timeout_ms=A_DAY_MS))
+                    channels[first][second], channels[second][first] = pair
+                    secrets[first][second] = secrets[second][first] = os.urandom(32)
+                elif first in here or second in here:
+                    mine, other = (first, second) if first in here else (second, first)
+                    channel = self._channel(mine, other, direct)
+                    undo.callback(channel.close)
+                    channels[mine][other] = channel
+                    secrets[mine][other] = shared_secret(channel)
+            undo.pop_all()
+        return channels, secrets
+
+    def _meet(self, me: str) -> Mapping[str, Channel]:
+        """Compare settings with the other parties; then channels to those that have addresses."""
+        program = self._program
+        others = [party for party in dict.fromkeys(self._home.values()) if party != me]
+        ways = {party: program.aside(self._stamp, party, GREETING_LANE) for party in others}
+        introductions = Introductions(me, self._greeting, ways, self._options, _status)
+        program.on_fault(introductions.cancel)
+        introductions.run()
+        if not self._settings.direct:
+            return {}
+        nodes = [
+            LinkNode(node.party, node.address, node.listen or node.address)
+            for node in self._settings.nodes
+            if node.party in self._home and node.address is not None
+        ]
+        credentials = _credentials(program.settings.tls, program.settings.cluster)
+        meeting = Meeting(nodes, Introduction(me, credentials, self._greeting), self._options, _status)
+        program.on_fault(meeting.cancel)
+        return meeting.run()
+
+    def _channel(self, mine: str, other: str, direct: Mapping[str, Channel]) -> Channel:
+        """From a node that lives here to one at another party. A dealer has no address: it is no party."""
+        parties = self._home[mine], self._home[other]
+        if (mine, other) != parties:
+            return self._tunnel(mine, other, DEALER_LANES)
+        return direct[other] if other in direct else self._tunnel(mine, other, NODE_LANES)
+
+    def _tunnel(self, mine: str, other: str, lanes: tuple[int, int]) -> Channel:
+        """A channel through the two parties' gateways."""
+        party = self._home[other]
+        data, grants = (self._program.aside(self._stamp, party, lane) for lane in lanes)
+        agreed = binding(Hello(mine, other, self._greeting), Hello(other, mine, self._greeting))
+        pipe = TunnelPipe(data, grants, self._piece_bytes)
+        channel = FramedChannel(pipe, Ends(mine, other, agreed), self._options)
+        self._program.on_fault(channel.cancel)
+        return channel
+
+
+def _greeting(program: Program, settings: SpuSettings, stamp: Stamp) -> Greeting:
+    text = settings.fingerprint_text()
+    state = hashlib.blake2b(program.run_id, digest_size=32)
+    state.update(f"{program.settings.job_name}\n{stamp.operation}\n{text}".encode())
+    return Greeting(state.digest(), text)
+
+
+def _credentials(tls: TlsSettings | None, cluster: Mapping[str, PartySettings]) -> Credentials | None:
+    """As between the gateways; another protocol's name keeps the two apart."""
+    if tls is None:
+        return None
+    client, server = client_context(tls), server_context(tls)
+    for context in (client, server):
+        context.set_alpn_protocols([ALPN])
+
+    def verify(der: bytes, party: str) -> None:
+        accepted_name(der, party, cluster)
+
+    return Credentials(client, server, verify)
+
+
+def _status(party: str, seconds: float) -> None:
+    if seconds >= 3:
+        log.info("waiting %.0f s for %s's node of the SPU", seconds, party)
