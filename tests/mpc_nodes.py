@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from junto.mpc.prg import Stream, derive
 
 from junto.mpc import bits
+from junto.mpc.prg import Stream, derive
 from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.planes import reshare, unpacked
 from junto.mpc.protocol.role import Computing, Dealing, Role

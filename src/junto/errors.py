@@ -110,7 +110,7 @@ class CannotTravel(WireError, UsageError):
 
 
 class NotComputable(UsageError):
-    """What an SPU is asked for cannot be computed on secrets: an operation, a loop's condition, a number out of range."""
+    """What an SPU is asked for it cannot compute: an operation, a loop's condition, a number out of range."""
 
     code = "J108"
 
