@@ -299,9 +299,9 @@ def _compare(seat: Seat, digest: bytes) -> None:
         others.append(bytes(seat.channels[seat.helper].read(len(digest))))
     if any(other != digest for other in others):
         raise NotComputable(
-            "the nodes computed different public numbers from the same inputs: their processors or versions of "
-            "jax round differently",
-            fix="compute the public part at one party and share it, or run the same jax on like machines",
+            "the nodes computed different public numbers from the same inputs: their processors or versions "
+            "of jax round differently",
+            fix="compute that part at one party and share it, or run the same jax on like machines",
         )
 
 
