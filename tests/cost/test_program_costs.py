@@ -1,0 +1,74 @@
+"""Rounds and bytes of whole jax functions, exactly: what MPC.md, section 4, sets as goals, and what is
+reached.
+
+Sent by one compute party; inputs come in additive form, so their masking counts too. A change here is a
+change of what users pay: raise a number only with a reason.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mpc_programs import Engine
+
+RNG = np.random.default_rng(0)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def regression_step(table, label, weights):
+    error = jax.nn.sigmoid(table @ weights) - label
+    return weights - 0.1 * (table.T @ error) / len(label)
+
+
+# function, arguments, goal (rounds, bytes an element), elements
+PROGRAMS = {
+    "less": (lambda x, y: x < y, (numbers(64), numbers(64)), (4, 13), 64),
+    "multiply": (lambda x, y: x * y, (numbers(64), numbers(64)), (2, 16), 64),
+    "relu": (jax.nn.relu, (numbers(64),), (4, 13), 64),
+    "exp": (jnp.exp, (numbers(64),), (8, 80), 64),
+    "logistic": (jax.nn.sigmoid, (numbers(64),), (8, 100), 64),
+    "tanh": (jnp.tanh, (numbers(64),), (8, 100), 64),
+    "log": (jnp.log, (np.abs(numbers(64)) + 0.1,), (14, 150), 64),
+    "rsqrt": (jax.lax.rsqrt, (np.abs(numbers(64)) + 0.1,), (14, 150), 64),
+    "reciprocal": (jnp.reciprocal, (numbers(64) + 3,), (14, 120), 64),
+    "sort of 1024": (jnp.sort, (numbers(1024),), (120, 2600), 1024),
+    "regression step": (regression_step, (numbers(128, 20), numbers(128), numbers(20)), (12, None), 1),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_a_function_costs(name):
+    function, arguments, (rounds, nbytes), elements = PROGRAMS[name]
+    engine = Engine("secure")
+    engine.run(function, *arguments)
+    assert engine.rounds <= rounds
+    if nbytes is not None:
+        assert engine.opened <= nbytes * elements
+
+
+def test_softmax_takes_more_rounds_than_its_goal_and_fewer_bytes():
+    """The greatest of 64 by halving: 6 comparisons of 4 rounds, where the goal leaves room for 4."""
+    engine = Engine("secure")
+    engine.run(lambda x: jax.nn.softmax(x, axis=1), numbers(64, 64))
+    assert engine.rounds <= 45
+    assert engine.opened <= 90 * 64 * 64
+
+
+def test_nothing_of_the_table_is_sent_again_in_a_loop():
+    def steps(count):
+        def train(table, label, weights):
+            return jax.lax.fori_loop(0, count, lambda _, w: regression_step(table, label, w), weights)
+
+        engine = Engine("secure")
+        engine.run(train, numbers(128, 20), numbers(128), numbers(20))
+        return engine.opened
+
+    each = steps(4) - steps(3)
+    assert each == steps(3) - steps(2)
+    assert each < 128 * 20 * 8 / 2  # the table alone has 20,480 bytes
