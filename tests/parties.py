@@ -22,7 +22,8 @@ import junto as sf
 faulthandler.register(signal.SIGUSR1, all_threads=True)
 PARTY = os.environ["JUNTO_TEST_PARTY"]
 def say(*values):
-    print("SAY " + json.dumps(values), flush=True)
+    sys.stdout.write("SAY " + json.dumps(values) + "\\n")  # in one piece: a log line may come in between
+    sys.stdout.flush()
 def hear():
     return sys.stdin.readline().strip()
 """

@@ -223,7 +223,7 @@ def test_a_full_spill_folder_is_an_error_at_both_and_not_a_hang():
     with Site(link=replace(QUICK, quota_bytes=1000, spill_dir="/nonexistent/folder")) as site:
         alice, bob = site.meet()
         arrival = bob.expect("alice", Key(1, 0))
-        delivery = alice.push("bob", Key(1, 0), stamp(1), payload(noise(1 << 20)))
+        delivery = alice.push("bob", Key(1, 0), stamp(1), payload(noise(2 << 20)))
         received = outcome(arrival)
         assert isinstance(received, ProtocolViolation)
         assert "spill_dir" in received.fix

@@ -18,6 +18,7 @@ from junto.program.callsite import call_site
 from junto.program.exchange import Exchange, Office, Passage
 from junto.program.fault import Fault
 from junto.program.operation import Description
+from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers, abort_of
 from junto.program.report import Reporter
 from junto.program.waiting import Awaited, Patience, Waiting
@@ -166,6 +167,12 @@ class Program:
         refs = self._parts.executors[party].submit(call)
         self._parts.office.outstanding.watch(stamp, refs)
         return refs
+
+    def watch(self, stamp: Stamp, refs: tuple[Ref, ...]) -> None:
+        """Work of a device that runs beside the executors: `shutdown` waits until it is over."""
+        outstanding = self._parts.office.outstanding
+        for ref in refs:
+            ref.add_done_callback(partial(_leave, outstanding, outstanding.enter(stamp)))
 
     def create_actor(self, party: str, call: Call) -> Actor:
         """Make an actor at `party`, which lives here."""
@@ -336,6 +343,10 @@ class Program:
         busy = f"operation {running.operation} {running.text} at {running.site}" if running else ""
         activity = Activity(stamp, waiting_for, stamp.operation if waiting_for else 0, busy)
         gateway.publish(activity, now=bool(waiting_for))
+
+
+def _leave(outstanding: Outstanding, ticket: int, _: Ref) -> None:
+    outstanding.leave(ticket)
 
 
 def _quietly(job: Callable[[], Any]) -> None:

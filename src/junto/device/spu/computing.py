@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,26 @@ SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who hears what of a run.
+
+    Attributes:
+        watch: where the computation is.
+        witness: the public numbers on which processors could disagree.
+    """
+
+    watch: Callable[[str], None] | None = None
+    witness: Witness | None = None
+
+
 def run_plan(
     gates: Gates[Any, Any],
     flush: Callable[[Sequence[Any]], Sequence[Any]],
     plan: Plan,
     inputs: Sequence[Any],
     settings: MpcSettings,
-    watch: Callable[[str], None] | None = None,
-    witness: Witness | None = None,
+    ears: Ears,
 ) -> list[Any]:
     """The outputs of `plan` as secrets of the gates, with the settings' fraction.
 
@@ -38,14 +51,15 @@ def run_plan(
         plan: what to compute.
         inputs: for each input a secret of the gates, or a public array.
         settings: of the SPU.
-        watch: hears where the computation is.
-        witness: sees the public numbers on which processors could disagree.
+        ears: who hears what on the way.
     """
     values = [
         incoming(each, form.dtype, settings) if isinstance(each, SHARED) else Public(each)
         for each, form in zip(inputs, plan.inputs, strict=True)
     ]
-    results = Rounds(flush).run(interpret(gates, plan, values, settings, watch=watch, witness=witness))
+    results = Rounds(flush).run(
+        interpret(gates, plan, values, settings, watch=ears.watch, witness=ears.witness)
+    )
     return [_as_secret(gates, result, settings) for result in results]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from junto.device.handle import Disclosure
 from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import run_plan
+from junto.device.spu.computing import Ears, run_plan
 from junto.device.spu.engine import Engine, Entered, Held
 from junto.device.spu.layout import as_arrays, parse, rebuild, wide_numbers
 from junto.device.spu.object import SPUObject
@@ -107,7 +107,7 @@ def _compute(
     watch = _Watch()
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
     gates = PlainGates(watch.overflow)
-    return [[result] for result in run_plan(gates, _no_rounds, plan, inputs, settings, watch.at)]
+    return [[result] for result in run_plan(gates, _no_rounds, plan, inputs, settings, Ears(watch.at))]
 
 
 def _show(settings: MpcSettings, layout: Any, secrets: Sequence[Plain]) -> tuple[Any]:

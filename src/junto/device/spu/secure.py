@@ -8,7 +8,7 @@ from typing import Any
 
 from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import run_plan
+from junto.device.spu.computing import Ears, run_plan
 from junto.device.spu.engine import Engine, Entered, Held
 from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_numbers
 from junto.device.spu.node import Node
@@ -85,6 +85,7 @@ class SecureEngine(Engine):
         if owner in self._compute:
             run = partial(_enter_own, self._seats[owner], stamp, self._settings, wide_numbers())
             described, held[owner], parcel = self._nodes[owner].submit([ref], run, 3, explain, shared=False)
+            self._program.watch(stamp, (described,))
             parcels[self._seats[owner].peer] = self._public(owner, parcel)
             return self._public(owner, described)
         call = Call(
@@ -102,6 +103,7 @@ class SecureEngine(Engine):
         else:
             run = partial(_enter_split, seat, stamp, self._settings)
         (secrets,) = self._nodes[seat.role_name].submit(inputs, run, 1, explain)
+        self._program.watch(stamp, (secrets,))
         return secrets
 
     # -------------------------------------------------------------------- compute
@@ -118,6 +120,7 @@ class SecureEngine(Engine):
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
             results = self._nodes[role].submit(parts, run, len(outputs), explain)
+            self._program.watch(stamp, results)
             for output, slot in zip(outputs, results, strict=True):
                 output[role] = slot
         return list(outputs)
@@ -278,7 +281,7 @@ def _compute(
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
     gates = SecureGates(role, settings.block)
     witness = Witness()
-    results = run_plan(gates, role.flush, plan, inputs, settings, witness=witness)
+    results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness))
     if witness.seen:
         _compare(seat, witness.digest)
     seat.end()

@@ -56,7 +56,6 @@ class TunnelPipe(Pipe):
         # Written by the network's threads, too, under the lock:
         self._arrived: dict[int, memoryview] = {}
         self._may_send = WINDOW
-        self._grants_heard = 0
         self._peer_sent: int | None = None
         self._trouble: Exception | None = None
         self._awake = False
@@ -131,7 +130,7 @@ class TunnelPipe(Pipe):
         return True
 
     def _is_over(self) -> bool:
-        return self._trouble is not None or self._read == self._peer_sent
+        return self._trouble is not None or (self._peer_sent is not None and self._read >= self._peer_sent)
 
     def _expect(self, first: int, below: int) -> None:
         for number in range(first, below):

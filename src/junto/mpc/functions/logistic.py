@@ -6,6 +6,8 @@ computation", ACSAC 2023, section 4. The series needs no message; two comparison
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from junto.mpc.functions.fixedpoint import below
@@ -41,7 +43,7 @@ async def erf(g: Gates[R, B], x: R, fraction: int) -> R:
     return await _saturating(g, x, "erf", (3, 3.0), fraction)
 
 
-_ENDS = {"half logistic": 0.5, "erf": 1.0}
+_ENDS: Mapping[str, float] = {"half logistic": 0.5, "erf": 1.0}
 
 
 async def _saturating(g: Gates[R, B], x: R, name: str, shape: tuple[int, float], fraction: int) -> R:

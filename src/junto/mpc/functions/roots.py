@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -48,7 +49,7 @@ async def cbrt(g: Gates[R, B], x: R, fraction: int) -> R:
     return await with_sign(g, await _root(g, magnitude, "cbrt", fraction), negative)
 
 
-_EXPONENTS = {"sqrt": Decimal(1) / 2, "rsqrt": Decimal(-1) / 2, "cbrt": Decimal(1) / 3}
+_EXPONENTS: Mapping[str, Decimal] = {"sqrt": Decimal(1) / 2, "rsqrt": Decimal(-1) / 2, "cbrt": Decimal(1) / 3}
 
 
 async def _root(g: Gates[R, B], x: R, name: str, fraction: int) -> R:
@@ -81,5 +82,7 @@ def _entry(d: Decimal | None, exponent: Decimal) -> int:
     return 0 if d is None else rounded(d**exponent, _TABLE)
 
 
-_ENTRIES = {name: partial(_entry, exponent=exponent) for name, exponent in _EXPONENTS.items()}
+_ENTRIES: Mapping[str, Callable[[Decimal | None], int]] = {
+    name: partial(_entry, exponent=exponent) for name, exponent in _EXPONENTS.items()
+}
 """Made once, as `scale` asks."""
