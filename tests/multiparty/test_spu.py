@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 import pytest
@@ -98,11 +97,9 @@ sys.exit(3)
     )
     for party in job.running.values():
         what, text = party.next(40)
-        if party.name == "bob" or what == "refused":
-            assert what == "refused"
-            assert "fxp_fraction_bits" in text
-            assert "18" in text
-            assert "20" in text
+        assert what == "refused", (party.name, text)
+        assert "fxp_fraction_bits" in text
+        assert {"18", "20"} <= set(text.replace(":", " ").split())
 
 
 @pytest.mark.parametrize("victim", ["alice", "bob", "carol"])
@@ -134,9 +131,8 @@ sys.exit(4)
         if name != victim:
             kind, text, _ = party.next(25)
             assert kind in ("PartyUnreachable", "LinkError", "RemoteError", "PartyAborted"), text
-            whole = text + party.text
-            assert victim in whole
-            assert re.search(r"test|script\.py|SPU|reach", whole)
+            # The error itself: the log names every party when the device is made.
+            assert victim in text, f"{name}: {text}"
     assert time.monotonic() - began < 25
     for name, party in job.running.items():
         if name != victim:
@@ -211,5 +207,5 @@ sf.shutdown()
 """)
         )
         for party in job.running.values():
-            assert "TLS" in party.next(40)[0] or "plain" in party.output[-1]
+            assert "TLS" in party.next(40)[0]
         assert set(job.all_end().values()) == {0}

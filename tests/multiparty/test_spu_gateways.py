@@ -172,8 +172,7 @@ sys.exit(4)
     for party in others:
         kind, text = party.next(25)
         assert kind in ("PartyUnreachable", "LinkError", "RemoteError", "PartyAborted"), text
-        assert victim in text + party.text
-        assert re.search(r"script\.py|reach", text + party.text)
+        assert victim in text  # the error itself: the log names every party when the device is made
     assert time.monotonic() - began < 20
     assert [party.ends(20) for party in others] == [4, 4]
 

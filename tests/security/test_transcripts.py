@@ -101,7 +101,7 @@ def test_the_check_finds_a_gate_that_leaks():
     assert chi_square(sums(INPUTS["zeros"])) > LIMIT
 
 
-@pytest.mark.parametrize("gate", [hold, truncate, negative, zero])
+@pytest.mark.parametrize("gate", [hold, truncate, negative, zero, both, decompose, lookup, series])
 def test_the_opened_values_themselves_are_uniform(gate):
     """Both pieces together, as P0 and P1 see them: share + share, or share xor share."""
     for name, x in INPUTS.items():
@@ -109,7 +109,7 @@ def test_the_opened_values_themselves_are_uniform(gate):
         for seed in range(RUNS):
             first, second = run(gate, x, seed=seed).received
             for a, b in zip(first[1:], second[1:], strict=True):  # the first brings x in
-                if gate in (hold, truncate):
+                if gate in (hold, truncate, lookup, series):
                     parts.append(
                         np.asarray(np.frombuffer(a, np.uint64) + np.frombuffer(b, np.uint64)).tobytes()
                     )

@@ -114,12 +114,14 @@ class Rounds:
         self._flush = flush
         self._ready: deque[tuple[_Task, Any]] = deque()
         self._asked: list[tuple[_Task, Any]] = []
+        self._failed: Exception | None = None
 
     def run(self, computation: Coroutine[Any, Any, T]) -> T:
         """Run `computation` and everything it starts.
 
         Raises:
-            Whatever the computation, one that it awaits, or `flush` raises.
+            Whatever the computation, any that it has started, or `flush` raises: at once, before anything
+            more is opened, whether or not somebody awaits the one that failed.
         """
         main = _Task(computation)
         self._ready.append((main, None))
@@ -136,6 +138,10 @@ class Rounds:
         while self._ready:
             task, value = self._ready.popleft()
             self._step(task, value)
+            if self._failed is not None:
+                # A round without its openings would be a message of the wrong size, for which the other node
+                # would blame this one.
+                raise self._failed
 
     def _step(self, task: _Task, value: Any) -> None:
         """Resume one task until it waits or ends."""
@@ -145,6 +151,7 @@ class Rounds:
             except StopIteration as stop:
                 return self._end(task, stop.value, None)
             except Exception as error:
+                self._failed = self._failed or error
                 return self._end(task, None, error)
             if isinstance(wish, _Start):
                 child = _Task(wish.coroutine)
@@ -161,7 +168,8 @@ class Rounds:
                 return None
             else:
                 task.coroutine.close()
-                return self._end(task, None, TypeError(f"a computation awaited {type(wish).__name__}"))
+                self._failed = self._failed or TypeError(f"a computation awaited {type(wish).__name__}")
+                return self._end(task, None, self._failed)
 
     def _end(self, task: _Task, value: Any, error: BaseException | None) -> None:
         task.done, task.value, task.error = True, value, error

@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from junto.errors import JuntoError, SessionError
+from junto.errors import JuntoError, LinkError, SessionError
 from junto.execute.base import Ref
 from junto.execute.slot import Slot, when_done
 
@@ -52,11 +53,18 @@ class Node:
         name: of the SPU and the party, for the thread's name.
         interrupt: makes a running operation end with the given error, from another thread.
         tell: tells the other nodes that this one has failed.
+        patience_s: a link that fails may be the work of a third party: so long is awaited what the heartbeats
+            between the parties say of it, for they know who is gone.
     """
 
     def __init__(
-        self, name: str, interrupt: Callable[[Exception], None], tell: Callable[[Exception], None]
+        self,
+        name: str,
+        interrupt: Callable[[Exception], None],
+        tell: Callable[[Exception], None],
+        patience_s: float = 0.0,
     ) -> None:
+        self._patience_s = patience_s
         self._interrupt = interrupt
         self._tell = tell
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -123,13 +131,26 @@ class Node:
         try:
             results = job.run(*[ref.value() for ref in job.inputs])
         except Exception as error:
-            explained = job.explain(error)
+            fault = self._who_is_gone(error) if job.shared else None
+            explained = fault or job.explain(error)
             if job.shared:
                 self._break(error, explained)
             _fail(job, explained)
             return
         for slot, value in zip(job.outputs, results, strict=True):
             slot.set_value(value)
+
+    def _who_is_gone(self, error: Exception) -> BaseException | None:
+        """Of an error of a link, the program's own word on it, if that comes in time."""
+        if not isinstance(error, LinkError) or self._patience_s <= 0:
+            return None
+        self._tell(error)
+        ends = time.monotonic() + self._patience_s
+        while self._broken is None and (left := ends - time.monotonic()) > 0:
+            self._woken.clear()
+            if self._broken is None:
+                self._woken.wait(left)
+        return self._broken
 
     def _break(self, error: Exception, explained: BaseException) -> None:
         if self._broken is None:

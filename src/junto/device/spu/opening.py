@@ -10,6 +10,7 @@ from junto.device.spu.channels import Switchboard
 from junto.device.spu.engine import Engine
 from junto.device.spu.node import Node
 from junto.device.spu.seat import Seat
+from junto.errors import LinkError
 from junto.mpc.link import Reason
 from junto.mpc.settings import MpcSettings
 from junto.program.program import Program
@@ -44,19 +45,22 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
         role: Seat(str(stamp.operation), role, home[role], settings.compute, roles[2], ways, secrets[role])
         for role, ways in channels.items()
     }
-    nodes = {role: _node(seat) for role, seat in seats.items()}
+    link = program.settings.link
+    alone = program.settings.mode is not Mode.PRODUCTION
+    patience_s = 0.0 if alone else link.peer_timeout_s + 2 * link.heartbeat_s
+    nodes = {role: _node(seat, patience_s) for role, seat in seats.items()}
     for node in nodes.values():
         program.on_fault(node.cancel)
     return SecureEngine(program, seats, nodes, settings.compute, numbers)
 
 
-def _node(seat: Seat) -> Node:
+def _node(seat: Seat, patience_s: float) -> Node:
     def interrupt(error: Exception) -> None:
         for channel in seat.channels.values():
             channel.cancel(error)
 
     def tell(error: Exception) -> None:
         for channel in seat.channels.values():
-            channel.abort(Reason.FAILED)
+            channel.abort(Reason.LINK if isinstance(error, LinkError) else Reason.FAILED)
 
-    return Node(f"{seat.name}-{seat.role_name}", interrupt, tell)
+    return Node(f"{seat.name}-{seat.role_name}", interrupt, tell, patience_s)
