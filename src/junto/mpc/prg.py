@@ -22,17 +22,23 @@ MOST_BLOCKS = 1 << 48
 """AES blocks of one keystream: far below the number at which it shows that no block comes twice."""
 
 _AHEAD = 4096
-_PIECE = 1 << 18
+_PIECE = 1 << 20
 _ZEROS = memoryview(bytes(_PIECE))
 _SLACK = 15
 """`update_into` wants room for one more block less one byte."""
 
 
 class Stream:
-    """One keystream. Whatever is drawn, the bytes come in one order.
+    """One keystream. Whatever is drawn, the bytes come in one order, whole words at a time.
+
+    Small draws are served from what is made ahead.
 
     Args:
         key: 16 bytes, for this purpose alone.
+
+    Raises:
+        ValueError: the key has another length.
+        OverflowError: (all that draw) more than MOST_BLOCKS blocks are wanted.
     """
 
     __slots__ = ("_ahead", "_at", "_blocks", "_cipher")
@@ -98,6 +104,10 @@ def derive(secret: bytes, *context: str | int | bytes) -> bytes:
         context: the purpose; different contexts give independent keys, however they are split.
 
     HKDF's second step alone (RFC 5869, section 2.3; 3.3 says when the first may be left out).
+
+    Raises:
+        ValueError: `secret` has another length.
+        TypeError: a part of the context is of another type.
     """
     if len(secret) != SECRET_BYTES:
         raise ValueError(f"keys are derived from {SECRET_BYTES} bytes, not from {len(secret)}")
@@ -117,4 +127,8 @@ def fresh_key() -> bytes:
 def _encoded(part: str | int | bytes) -> tuple[bytes, bytes]:
     if isinstance(part, bytes):
         return b"b", part
-    return (b"i", str(part).encode()) if isinstance(part, int) else (b"s", part.encode())
+    if isinstance(part, str):
+        return b"s", part.encode()
+    if isinstance(part, int) and not isinstance(part, bool):
+        return b"i", str(part).encode()
+    raise TypeError(f"a purpose is named by bytes, texts and integers, not by a {type(part).__name__}")

@@ -143,7 +143,7 @@ def matmul(a: Words | Limbs, b: Words | Limbs) -> Words:
     left = x[None, :] if x.ndim == 1 else x
     right = y[:, None] if y.ndim == 1 else y
     if left.ndim > 2 and right.ndim == 2:
-        made = _matrices(left.reshape(-1, inner), b if right is y else right)
+        made = _matrices(left.reshape(-1, x.shape[-1]), b if right is y else right)
         made = made.reshape(*left.shape[:-1], right.shape[-1])
     else:
         made = _matrices(a if left is x else left, b if right is y else right)
