@@ -9,6 +9,7 @@ from datetime import UTC
 import pytest
 import trustme
 
+from junto.silo.dial import unknown_hosts
 from parties import CONTINUE, INTERRUPT, KILL, STOP, Job
 
 pytestmark = pytest.mark.slow
@@ -267,6 +268,18 @@ def test_parties_start_in_any_order(tmp_path, late):
         job.start(late, script)
         assert [party.next() for party in job.running.values()] == [[7], [7]]
         assert set(job.all_end().values()) == {0}
+
+
+def test_a_host_that_does_not_exist_is_one_sentence_before_anything_starts(tmp_path):
+    script = GUARDED + "guarded(sf.init)\n"
+    with Job(tmp_path, PAIR) as job:
+        job.addresses["bob"] = "bob.invalid:9001"
+        if unknown_hosts(["bob.invalid"], 5.0) == {}:
+            pytest.skip("no name server says that bob.invalid does not exist")  # RFC 6761 says it does not
+        kind, text, _ = job.start("alice", script, logging_level="info").next()
+        assert kind == "ConfigError"
+        assert "bob.invalid" in text
+        assert "waiting" not in job.running["alice"].text
 
 
 def test_a_party_that_never_comes_is_awaited_until_the_deadline(tmp_path):
