@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         UsageError,
         WireError,
     )
+    from junto.report.report import Report
 
 __version__ = "0.1.0"
 
@@ -66,6 +67,7 @@ _HOMES = MappingProxyType(
         "junto.device.session": ("Session", "init", "shutdown"),
         "junto.device.spu.object": ("SPUObject",),
         "junto.device.spu.spu": ("SPU",),
+        "junto.report.report": ("Report",),
         "junto.config.spu_model": ("FieldType", "ProtocolKind"),
     }
 )
@@ -99,6 +101,7 @@ __all__ = [
     "ProtocolKind",
     "ProtocolViolation",
     "RemoteError",
+    "Report",
     "SPUObject",
     "Session",
     "SessionError",

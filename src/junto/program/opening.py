@@ -17,6 +17,7 @@ from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers
 from junto.program.program import Parts, Program
 from junto.program.report import Reporter, choose_reporter
+from junto.program.timeline import Timeline
 from junto.program.witness import LedgerWitness
 from junto.silo.api import Gateway
 from junto.wire.codec import policy_fingerprint
@@ -59,6 +60,7 @@ def _open_single(settings: Settings) -> Program:
         agreement=shared.agreement,
         fault=shared.fault,
         reporter=choose_reporter(),
+        timeline=shared.timeline,
     )
     return Program(settings, parts)
 
@@ -91,6 +93,7 @@ def _open_production(settings: Settings) -> Program:
         agreement=shared.agreement,
         fault=shared.fault,
         reporter=reporter,
+        timeline=shared.timeline,
         meet=None if settings.wait_for_parties else meet,
         run=meet.run_id,
     )
@@ -128,12 +131,13 @@ class _Shared:
     def __init__(self, settings: Settings) -> None:
         others = set(settings.parties) - {settings.self_party}
         self.fault = Fault()
+        self.timeline = Timeline()
         self.agreement = Agreement(others if settings.self_party else ())
-        self.witness = LedgerWitness(settings, self.fault)
+        self.witness = LedgerWitness(settings, self.fault, self.timeline.crossed)
         self.office = Office(
             policy=wire_policy(settings),
             desk=FailureDesk(expose=settings.expose_remote_errors),
-            outstanding=Outstanding(),
+            outstanding=Outstanding(self.timeline.took),
             witness=self.witness,
         )
 

@@ -21,6 +21,7 @@ from junto.program.operation import Description
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers, abort_of
 from junto.program.report import Reporter
+from junto.program.timeline import Timeline
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
 
@@ -42,6 +43,7 @@ class Parts:
         peers: listens to the gateway (without one, it hears nothing).
         agreement, fault: shared with `peers`.
         reporter: shows waits.
+        timeline: keeps what this process sees of the run.
         meet: meets the other parties, if that is still to be done.
         run: the run's id, equal everywhere, once the parties have met.
     """
@@ -54,6 +56,7 @@ class Parts:
     agreement: Agreement
     fault: Fault
     reporter: Reporter
+    timeline: Timeline
     meet: Callable[[], None] | None = None
     run: Callable[[], bytes] = lambda: bytes(16)
 
@@ -76,6 +79,7 @@ class Program:
             parts.reporter,
             self._announce,
             self._describe,
+            parts.timeline.waited,
         )
 
     # Where things are.
@@ -89,6 +93,11 @@ class Program:
     def run_id(self) -> bytes:
         """Names this run: equal at all parties, different for each run (zeros where all live here)."""
         return self._parts.run()
+
+    @property
+    def timeline(self) -> Timeline:
+        """What this process has seen of the run."""
+        return self._parts.timeline
 
     @property
     def closed(self) -> bool:
@@ -151,6 +160,7 @@ class Program:
         self._meet_once()
         parts.fault.check()
         stamp, differing = parts.agreement.record(description, call_site())
+        parts.timeline.begun(stamp)
         if parts.gateway is not None:
             parts.gateway.publish(Activity(stamp))
             if differing is not None:

@@ -61,6 +61,7 @@ class SPU(Device):
         self._name = f"SPU#{stamp.operation}"
         self.plans = Plans()
         log.info("%s: %s", self._name, self._settings.trust)
+        program.timeline.trusts(self._name, self._settings.trust)
         self.engine = open_engine(program, self._settings, stamp)
         program.on_close(self.engine.close)
 
