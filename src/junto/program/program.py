@@ -334,7 +334,9 @@ class Program:
         """For a status line: what is known of `party`; of ourselves, whom our own work waits for."""
         if party != self.settings.self_party:
             return self._parts.peers.describe(party)
-        passage = self._parts.exchange.awaited()
+        running, passage = self._parts.office.outstanding.oldest(), self._parts.exchange.awaited()
+        if running is not None and (passage is None or running.operation < passage.stamp.operation):
+            return f"{party} is busy with operation {running.operation} {running.text} at {running.site}"
         if passage is None:
             return ""
         what = f"operation {passage.stamp.operation} {passage.stamp.text} at {passage.stamp.site}"
