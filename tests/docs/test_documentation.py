@@ -59,6 +59,23 @@ def test_every_decision_is_listed() -> None:
     )
 
 
+def skeleton(page: Path) -> dict[str, list[str]]:
+    """What a translation has in common with its original."""
+    text = page.read_text()
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {
+        "blocks": re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL),
+        "headings": re.findall(r"^#+ ", text, re.MULTILINE),
+        "code": sorted(re.sub(r"\s+", " ", code) for code in re.findall(r"`([^`]+)`", prose)),
+        "links": sorted(link for link in LINK.findall(prose) if not link.startswith("README")),
+        "rows": [str(line.count("|")) for line in prose.splitlines() if line.startswith("|")],
+    }
+
+
+def test_the_chinese_readme_is_kept_equal() -> None:
+    assert skeleton(ROOT / "README.zh.md") == skeleton(ROOT / "README.md")
+
+
 def programs() -> list[tuple[str, str]]:
     """Snippets that say who takes part: they are whole programs."""
     return [
