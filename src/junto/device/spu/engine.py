@@ -47,6 +47,13 @@ class Engine(ABC):
         """Run a plan on its inputs (`SecretInput`s and public arrays); one `Held` for each of its outputs."""
 
     @abstractmethod
+    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+        """The arrays of `handle` as a compute party in this process holds them, once they are there.
+
+        None if there is none, or if they have no form of their own. This alone waits: for its own node.
+        """
+
+    @abstractmethod
     def show(
         self,
         stamp: Stamp,

@@ -14,12 +14,13 @@ import numpy as np
 
 from junto.device.handle import Disclosure
 from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import Ears, run_plan
+from junto.device.spu.computing import run_plan
 from junto.device.spu.engine import Engine, Entered, Held
 from junto.device.spu.layout import as_arrays, parse, rebuild, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.execute.base import Call, Ref
 from junto.mpc.gates import Flags, Words
+from junto.mpc.interpret import Ears
 from junto.mpc.plain import PlainBits, PlainGates, PlainRing
 from junto.mpc.plan import Plan
 from junto.mpc.settings import MpcSettings
@@ -62,6 +63,9 @@ class PlainEngine(Engine):
         parts = tuple(handle.held[self._home] for handle in handles)
         results = self._submit(stamp, self._home, run, parts, len(plan.outputs))
         return [{self._home: result} for result in results]
+
+    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+        return None
 
     def show(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import Ears, run_plan
+from junto.device.spu.computing import charge, run_plan
 from junto.device.spu.engine import Engine, Entered, Held
 from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_numbers
 from junto.device.spu.node import Node
@@ -16,6 +16,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.seat import Seat
 from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
+from junto.mpc.interpret import Ears
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import inout
@@ -124,6 +125,18 @@ class SecureEngine(Engine):
             for output, slot in zip(outputs, results, strict=True):
                 output[role] = slot
         return list(outputs)
+
+    def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
+        for party in self._compute:
+            if party in self._nodes:
+                stamp = Stamp(handle.identity[0], b"", handle.text, "")
+                explain = self._program.explainer(stamp, party)
+                # Behind all that is under way: an earlier call may leave it in another form.
+                (now,) = self._nodes[party].submit([handle.held[party]], _same, 1, explain, shared=False)
+                self._program.wait(stamp, [Awaited(now, party)])
+                secrets: Sequence[Secret] = now.value()
+                return secrets
+        return None
 
     # -------------------------------------------------------------------- out
 
@@ -284,6 +297,7 @@ def _compute(
     results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness))
     if witness.seen:
         _compare(seat, witness.digest)
+        charge(role)
     seat.end()
     return [[result] for result in results]
 
@@ -306,6 +320,10 @@ def _compare(seat: Seat, digest: bytes) -> None:
             "of jax round differently",
             fix="compute that part at one party and share it, or run the same jax on like machines",
         )
+
+
+def _same(secrets: Sequence[Secret]) -> tuple[Sequence[Secret]]:
+    return (secrets,)
 
 
 def _nothing(_: Any) -> tuple[None]:
