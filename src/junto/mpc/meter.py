@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from junto.mpc import bits
-from junto.mpc.protocol.role import PlaneShare, RingShare, Role
+from junto.mpc.protocol.role import PlaneShare, RingShare
 
 ELSEWHERE = ""
 """The label of what no step does."""
@@ -39,6 +39,14 @@ class Tally:
     waiting: float = 0.0
 
 
+class Counted(Protocol):
+    """What counts for itself: see `protocol.role.Role`."""
+
+    rounds: int
+    opened: int
+    offline: int
+
+
 class Meter:
     """Watches one run at one node (`rounds.Observer`).
 
@@ -47,7 +55,7 @@ class Meter:
         clock: of a person.
     """
 
-    def __init__(self, role: Role, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, role: Counted, clock: Callable[[], float] = time.perf_counter) -> None:
         self._role = role
         self._clock = clock
         self._labels = [ELSEWHERE]

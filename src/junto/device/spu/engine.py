@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from junto.device.handle import Disclosure
+from junto.device.spu.profile import Profile, Recorder
 from junto.execute.base import Ref
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -36,7 +37,18 @@ class Entered:
 
 
 class Engine(ABC):
-    """See the module. Called from the script's thread; never blocks."""
+    """See the module. Called from the script's thread; never blocks.
+
+    Attributes:
+        profiles: what measures the calls from now on.
+    """
+
+    def __init__(self) -> None:
+        self.profiles: list[Profile] = []
+
+    def recorder(self, stamp: Stamp, node: str) -> Recorder | None:
+        """What measures a call at a node; None: nobody asks."""
+        return Recorder(self.profiles, stamp, node) if self.profiles else None
 
     @abstractmethod
     def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:

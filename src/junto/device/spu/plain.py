@@ -18,9 +18,11 @@ from junto.device.spu.computing import run_plan
 from junto.device.spu.engine import Engine, Entered, Held
 from junto.device.spu.layout import as_arrays, parse, rebuild, wide_numbers
 from junto.device.spu.object import SPUObject
+from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.base import Call, Ref
 from junto.mpc.gates import Flags, Words
 from junto.mpc.interpret import Ears
+from junto.mpc.meter import Meter
 from junto.mpc.plain import PlainBits, PlainGates, PlainRing
 from junto.mpc.plan import Plan
 from junto.mpc.settings import MpcSettings
@@ -44,6 +46,7 @@ class PlainEngine(Engine):
     """
 
     def __init__(self, program: Program, home: str, settings: MpcSettings) -> None:
+        super().__init__()
         self._program = program
         self._home = home
         self._settings = settings
@@ -59,9 +62,12 @@ class PlainEngine(Engine):
             (handles.index(item.handle), item.index) if isinstance(item, SecretInput) else item
             for item in inputs
         ]
-        run = partial(_compute, self._settings, plan, places)
+        recorder = self.recorder(stamp, self._home)
+        run = partial(_compute, self._settings, plan, places, recorder)
         parts = tuple(handle.held[self._home] for handle in handles)
         results = self._submit(stamp, self._home, run, parts, len(plan.outputs))
+        if recorder is not None:
+            recorder.follow(results)
         return [{self._home: result} for result in results]
 
     def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
@@ -106,12 +112,21 @@ def _plain(encoded: Words | Flags) -> Plain:
 
 
 def _compute(
-    settings: MpcSettings, plan: Plan, places: Sequence[Any], *parts: Sequence[Plain]
+    settings: MpcSettings,
+    plan: Plan,
+    places: Sequence[Any],
+    recorder: Recorder | None,
+    *parts: Sequence[Plain],
 ) -> list[list[Plain]]:
-    watch = _Watch()
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
-    gates = PlainGates(watch.overflow)
-    return [[result] for result in run_plan(gates, _no_rounds, plan, inputs, settings, Ears(watch.at))]
+
+    def run(meter: Meter | None) -> list[Plain]:
+        watch = _Watch()
+        ears = Ears(watch.at, meter=meter)
+        return run_plan(PlainGates(watch.overflow), _no_rounds, plan, inputs, settings, ears)
+
+    results = run(None) if recorder is None else recorder.measure(NoCosts(), run)
+    return [[result] for result in results]
 
 
 def _show(settings: MpcSettings, layout: Any, secrets: Sequence[Plain]) -> tuple[Any]:

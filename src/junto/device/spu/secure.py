@@ -13,10 +13,12 @@ from junto.device.spu.engine import Engine, Entered, Held
 from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_numbers
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
+from junto.device.spu.profile import Recorder
 from junto.device.spu.seat import Seat
 from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.interpret import Ears
+from junto.mpc.meter import Meter
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import inout
@@ -50,6 +52,7 @@ class SecureEngine(Engine):
         compute: tuple[str, str],
         settings: MpcSettings,
     ) -> None:
+        super().__init__()
         self._program = program
         self._seats = seats
         self._nodes = nodes
@@ -117,10 +120,13 @@ class SecureEngine(Engine):
             for item in inputs
         ]
         for role, seat in self._seats.items():
-            run = partial(_compute, seat, stamp, self._settings, plan, places)
+            recorder = self.recorder(stamp, role)
+            run = partial(_compute, seat, stamp, self._settings, plan, places, recorder)
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
             results = self._nodes[role].submit(parts, run, len(outputs), explain)
+            if recorder is not None:
+                recorder.follow(results)
             self._program.watch(stamp, results)
             for output, slot in zip(outputs, results, strict=True):
                 output[role] = slot
@@ -288,17 +294,23 @@ def _compute(
     settings: MpcSettings,
     plan: Plan,
     places: Sequence[Any],
+    recorder: Recorder | None,
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
     role = seat.role(stamp)
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
-    gates = SecureGates(role, settings.block)
-    witness = Witness()
-    results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness))
-    if witness.seen:
-        _compare(seat, witness.digest)
-        charge(role)
-    seat.end()
+
+    def run(meter: Meter | None) -> list[Secret]:
+        gates = SecureGates(role, settings.block)
+        witness = Witness()
+        results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness, meter=meter))
+        if witness.seen:
+            _compare(seat, witness.digest)
+            charge(role)
+        seat.end()
+        return results
+
+    results = run(None) if recorder is None else recorder.measure(role, run)
     return [[result] for result in results]
 
 

@@ -21,6 +21,7 @@ from junto.program.operation import Description
 if TYPE_CHECKING:
     from junto.device.session import Session
     from junto.device.spu.explain import Explanation
+    from junto.device.spu.profile import Profile
 
 log = logging.getLogger("junto.spu")
 
@@ -148,6 +149,17 @@ class SPU(Device):
             return explain(self, call, public, args, kwargs)
 
         return count
+
+    def profile(self) -> Profile:
+        """Measure the calls from here on, at the nodes of this process: what they cost, line by line.
+
+        ``with spu.profile() as profile: ...``, then ``print(profile)``; or keep it and call ``stop()``. It
+        is local: no operation begins, and each party measures itself. Calls that are not measured cost
+        nothing for it.
+        """
+        from junto.device.spu.profile import Profile
+
+        return Profile(self)
 
     def take(self, value: PYUObject) -> SPUObject:
         """Share a value of one party: nobody learns it, all learn its layout."""
