@@ -8,6 +8,8 @@ the counters are those of the real run, to the byte.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from junto.mpc.gates import Words
 from junto.mpc.outline import outline
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.role import Computing, Shape
-from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, RingSecret
+from junto.mpc.protocol.shares import MINUS_ONE, Masked, MaskedBits, RingSecret
 
 _ZERO_KEY = bytes(16)
 
@@ -60,12 +62,22 @@ def fresh(shape: Shape, is_bool: bool) -> RingSecret | MaskedBits:
 
 def blank_of(secret: RingSecret | MaskedBits) -> RingSecret | MaskedBits:
     """A secret in the same form as this one, which a node has: so it costs the same to go on with."""
-    words = outline(tuple(secret.shape), np.uint64)
-    if isinstance(secret, MaskedBits | Masked) or secret.masked is not None:
-        return fresh(tuple(secret.shape), isinstance(secret, MaskedBits))
-    if isinstance(secret, Affine):
-        count = len(secret.masks)
-        return Affine(words, (words,) * count, (words,) * count, tuple(secret.shape))
-    if isinstance(secret, Additive):
-        return Additive(words, tuple(secret.shape))
-    raise TypeError(f"{type(secret).__name__} is no form of a secret here")
+    made = object.__new__(type(secret))
+    for name in [slot for kind in type(secret).__mro__ for slot in getattr(kind, "__slots__", ())]:
+        setattr(made, name, None if name == "asked" else _blank(getattr(secret, name)))
+    return made
+
+
+def _blank(part: Any) -> Any:
+    """An attribute of a secret, or of its terms, with outlines in place of arrays."""
+    if part is MINUS_ONE:
+        return part
+    if isinstance(part, np.ndarray):
+        return outline(part.shape, part.dtype)
+    if isinstance(part, RingSecret | MaskedBits):
+        return blank_of(part)
+    if isinstance(part, tuple):
+        return tuple(_blank(each) for each in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(part, **{each.name: _blank(getattr(part, each.name)) for each in fields(part)})
+    return part

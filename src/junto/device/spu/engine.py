@@ -36,6 +36,21 @@ class Entered:
     awaited: str
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A value on its way to an engine, in pieces: for each of its `homes`, in their order, what comes there.
+
+    Attributes:
+        layouts: the value's layout, as soon as it is known there; None: the home is elsewhere.
+        pieces: what each sender gives; empty: the home is elsewhere.
+        fraction: bits after the point of its fixed-point numbers.
+    """
+
+    layouts: Sequence[Ref | None]
+    pieces: Sequence[Sequence[Ref]]
+    fraction: int
+
+
 class Engine(ABC):
     """See the module. Called from the script's thread; never blocks.
 
@@ -64,6 +79,23 @@ class Engine(ABC):
 
         None if there is none, or if they have no form of their own. This alone waits: for its own node.
         """
+
+    @property
+    @abstractmethod
+    def homes(self) -> tuple[str, ...]:
+        """The parties of the nodes that take part when a value arrives; the first two get pieces of it."""
+
+    @abstractmethod
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+        """Share a value among `count` nodes of another engine.
+
+        For each party that has a piece, what it gives to each of them: a key, the rest, and to all others
+        None, so that they learn whether it was there.
+        """
+
+    @abstractmethod
+    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+        """Take what the engine of another SPU, or of an earlier run, has of a value."""
 
     @abstractmethod
     def show(
