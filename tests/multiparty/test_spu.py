@@ -156,6 +156,27 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
+def test_a_value_moves_between_two_spus_and_one_party_asks_alone_what_that_costs(job):
+    job.start_all(
+        script(f"""
+second = dict(zip(("alice", "bob", "carol"), {free_ports(3)}))
+one, two = spu_of(), spu_of(("carol", "alice", "bob"), ports=second)
+x = bob(lambda: {{"v": np.arange(4.0), "b": np.array([True, False])}})().to(one)
+y = one(lambda t: {{"v": t["v"] * t["v"], "b": t["b"]}})(x)
+if PARTY == "alice":
+    cost = one.explain(lambda v: v * v > 4)(y["v"])
+    assert cost.rounds == 5 and cost.online_bytes["bob"] == cost.total.online_bytes > 0
+with two.profile() as profile:
+    z = two(lambda v, b: jnp.where(b[0], v, -v))(y["v"].to(two), y["b"].to(two))
+say(sf.reveal(z).tolist(), sf.reveal(y["v"].to(two).to(one)).tolist(), profile.nodes)
+sf.shutdown()
+""")
+    )
+    for name, party in job.running.items():
+        assert party.next(40) == [[0, 1, 4, 9], [0, 1, 4, 9], [name]]
+    assert set(job.all_end().values()) == {0}
+
+
 def test_what_cannot_be_shared_or_computed_is_one_error_at_every_party(job):
     job.start_all(
         script("""

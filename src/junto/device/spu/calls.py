@@ -71,10 +71,18 @@ class SecretInput:
     leaf: Leaf
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """An array of which type and shape are known, in place of one when a call is explained."""
+
+    leaf: Leaf
+    secret: bool
+
+
 def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """One call; returns handles."""
     args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf), (args, kwargs))
-    plan, inputs = spu.plans.get(call, *map_leaves(_opened, (args, kwargs)))
+    plan, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
     _check_results(call, plan)
     public = b"".join(_digest(item) for item in inputs if not isinstance(item, SecretInput))
     text = "|".join([structure((args, kwargs), DeviceObject), plan.fingerprint, public.hex()])
@@ -100,8 +108,8 @@ def _shared(spu: SPU, leaf: Any) -> Any:
     return leaf
 
 
-def _opened(leaf: Any) -> Any:
-    """A handle as the tree of its arrays."""
+def opened(leaf: Any) -> Any:
+    """A handle as the tree of its arrays; everything else as it is."""
     if not isinstance(leaf, SPUObject):
         return leaf
     layout = leaf.layout()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from junto.mpc.gates import Gates
-from junto.mpc.interpret import interpret
+from junto.mpc.interpret import Ears, perform
 from junto.mpc.plain import PlainBits, PlainRing
 from junto.mpc.plan import Plan
-from junto.mpc.primitives.public import Witness
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits, RingSecret
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
@@ -20,19 +19,6 @@ from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integ
 
 SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """Who hears what of a run.
-
-    Attributes:
-        watch: where the computation is.
-        witness: the public numbers on which processors could disagree.
-    """
-
-    watch: Callable[[str], None] | None = None
-    witness: Witness | None = None
 
 
 def run_plan(
@@ -57,9 +43,7 @@ def run_plan(
         incoming(each, form.dtype, settings) if isinstance(each, SHARED) else Public(each)
         for each, form in zip(inputs, plan.inputs, strict=True)
     ]
-    results = Rounds(flush).run(
-        interpret(gates, plan, values, settings, watch=ears.watch, witness=ears.witness)
-    )
+    results = Rounds(flush, ears.meter).run(perform(gates, plan, values, settings, ears))
     return [_as_secret(gates, result, settings) for result in results]
 
 
@@ -74,3 +58,14 @@ def _as_secret(gates: Gates[Any, Any], result: Value, settings: MpcSettings) -> 
             return gates.constant(integer_words(array))
         case "fixed":
             return gates.constant(fixed_words(array, settings.fraction))
+
+
+DIGEST_BYTES = 16
+"""Of a `Witness`, which the nodes compare."""
+
+
+def charge(role: Role) -> None:
+    """Count the comparison of the nodes' witnesses: one round, a digest each way and one from the helper."""
+    role.rounds += 1
+    role.opened += DIGEST_BYTES
+    role.offline += DIGEST_BYTES

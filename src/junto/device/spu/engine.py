@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from junto.device.handle import Disclosure
+from junto.device.spu.profile import Profile, Recorder
 from junto.execute.base import Ref
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -35,8 +36,34 @@ class Entered:
     awaited: str
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A value on its way to an engine, in pieces: for each of its `homes`, in their order, what comes there.
+
+    Attributes:
+        layouts: the value's layout, as soon as it is known there; None: the home is elsewhere.
+        pieces: what each sender gives; empty: the home is elsewhere.
+        fraction: bits after the point of its fixed-point numbers.
+    """
+
+    layouts: Sequence[Ref | None]
+    pieces: Sequence[Sequence[Ref]]
+    fraction: int
+
+
 class Engine(ABC):
-    """See the module. Called from the script's thread; never blocks."""
+    """See the module. Called from the script's thread; never blocks.
+
+    Attributes:
+        profiles: what measures the calls from now on.
+    """
+
+    def __init__(self) -> None:
+        self.profiles: list[Profile] = []
+
+    def recorder(self, stamp: Stamp, node: str) -> Recorder | None:
+        """What measures a call at a node; None: nobody asks."""
+        return Recorder(self.profiles, stamp, node) if self.profiles else None
 
     @abstractmethod
     def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
@@ -45,6 +72,30 @@ class Engine(ABC):
     @abstractmethod
     def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
         """Run a plan on its inputs (`SecretInput`s and public arrays); one `Held` for each of its outputs."""
+
+    @abstractmethod
+    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+        """The arrays of `handle` as a compute party in this process holds them, once they are there.
+
+        None if there is none, or if they have no form of their own. This alone waits: for its own node.
+        """
+
+    @property
+    @abstractmethod
+    def homes(self) -> tuple[str, ...]:
+        """The parties of the nodes that take part when a value arrives; the first two get pieces of it."""
+
+    @abstractmethod
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+        """Share a value among `count` nodes of another engine.
+
+        For each party that has a piece, what it gives to each of them: a key, the rest, and to all others
+        None, so that they learn whether it was there.
+        """
+
+    @abstractmethod
+    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+        """Take what the engine of another SPU, or of an earlier run, has of a value."""
 
     @abstractmethod
     def show(

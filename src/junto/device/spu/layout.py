@@ -7,15 +7,18 @@ is data like any other, so it travels through the codec.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import DeviceError
 from junto.tree import leaves, map_leaves
+
+if TYPE_CHECKING:
+    from junto.mpc.protocol.inout import Kind
 
 _LEAF = re.compile(r"(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16)\[((?:[0-9]+(?:,[0-9]+)*)?)\]")
 
@@ -77,6 +80,20 @@ def rebuild(layout: Any, arrays: list[Any]) -> Any:
     """The tree of `layout` with `arrays` in it."""
     rest = iter(arrays)
     return map_leaves(lambda _: next(rest), layout)
+
+
+def kinds(described: Sequence[Leaf]) -> list[Kind]:
+    """What the protocol needs to know of each array."""
+    from junto.mpc.protocol.inout import Kind
+
+    return [Kind(leaf.dtype == "bool", leaf.shape) for leaf in described]
+
+
+def shift_of(leaf: Leaf, bits: int) -> int:
+    """By how many bits an array's elements change when the point moves by `bits`."""
+    from junto.mpc.values import kind
+
+    return bits if kind(leaf.dtype) == "fixed" else 0
 
 
 def _leaf(text: object) -> Leaf:

@@ -51,7 +51,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     nodes = {role: _node(seat, patience_s) for role, seat in seats.items()}
     for node in nodes.values():
         program.on_fault(node.cancel)
-    return SecureEngine(program, seats, nodes, settings.compute, numbers)
+    return SecureEngine(program, seats, nodes, home, numbers)
 
 
 def _node(seat: Seat, patience_s: float) -> Node:

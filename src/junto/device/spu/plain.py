@@ -14,14 +14,18 @@ import numpy as np
 
 from junto.device.handle import Disclosure
 from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import Ears, run_plan
-from junto.device.spu.engine import Engine, Entered, Held
-from junto.device.spu.layout import as_arrays, parse, rebuild, wide_numbers
+from junto.device.spu.computing import run_plan
+from junto.device.spu.engine import Coming, Engine, Entered, Held
+from junto.device.spu.layout import as_arrays, kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.object import SPUObject
+from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.base import Call, Ref
 from junto.mpc.gates import Flags, Words
+from junto.mpc.interpret import Ears
+from junto.mpc.meter import Meter
 from junto.mpc.plain import PlainBits, PlainGates, PlainRing
 from junto.mpc.plan import Plan
+from junto.mpc.protocol import handover, inout
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import decode, encode
 from junto.program.program import Program
@@ -43,6 +47,7 @@ class PlainEngine(Engine):
     """
 
     def __init__(self, program: Program, home: str, settings: MpcSettings) -> None:
+        super().__init__()
         self._program = program
         self._home = home
         self._settings = settings
@@ -58,10 +63,33 @@ class PlainEngine(Engine):
             (handles.index(item.handle), item.index) if isinstance(item, SecretInput) else item
             for item in inputs
         ]
-        run = partial(_compute, self._settings, plan, places)
+        recorder = self.recorder(stamp, self._home)
+        run = partial(_compute, self._settings, plan, places, recorder)
         parts = tuple(handle.held[self._home] for handle in handles)
         results = self._submit(stamp, self._home, run, parts, len(plan.outputs))
+        if recorder is not None:
+            recorder.follow(results)
         return [{self._home: result} for result in results]
+
+    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+        return None
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        return (self._home, self._home)
+
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+        run = partial(_depart, count)
+        return [(self._home, list(self._submit(stamp, self._home, run, (handle.held[self._home],), count)))]
+
+    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+        pieces = [ref for each in coming.pieces for ref in each]
+        layout = coming.layouts[0]
+        if layout is None:
+            raise RuntimeError("a plain engine lives in another process")
+        run = partial(_arrive, self._settings, coming.fraction)
+        (secrets,) = self._submit(stamp, self._home, run, (layout, *pieces), 1)
+        return {self._home: secrets}
 
     def show(
         self,
@@ -102,18 +130,41 @@ def _plain(encoded: Words | Flags) -> Plain:
 
 
 def _compute(
-    settings: MpcSettings, plan: Plan, places: Sequence[Any], *parts: Sequence[Plain]
+    settings: MpcSettings,
+    plan: Plan,
+    places: Sequence[Any],
+    recorder: Recorder | None,
+    *parts: Sequence[Plain],
 ) -> list[list[Plain]]:
-    watch = _Watch()
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
-    gates = PlainGates(watch.overflow)
-    return [[result] for result in run_plan(gates, _no_rounds, plan, inputs, settings, Ears(watch.at))]
+
+    def run(meter: Meter | None) -> list[Plain]:
+        watch = _Watch()
+        ears = Ears(watch.at, meter=meter)
+        return run_plan(PlainGates(watch.overflow), _no_rounds, plan, inputs, settings, ears)
+
+    results = run(None) if recorder is None else recorder.measure(NoCosts(), run)
+    return [[result] for result in results]
+
+
+def _depart(count: int, secrets: Sequence[Plain]) -> tuple[Any, ...]:
+    return *inout.split([_array(each) for each in secrets]), *[None] * (count - 2)
+
+
+def _arrive(settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share) -> tuple[list[Plain]]:
+    described = parse(layout)
+    whole = handover.whole(kinds(described), pieces)
+    shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
+    return ([_plain(handover.shifted(array, shift)) for array, shift in zip(whole, shifts, strict=True)],)
+
+
+def _array(plain: Plain) -> Words | Flags:
+    return plain.flags if isinstance(plain, PlainBits) else plain.words
 
 
 def _show(settings: MpcSettings, layout: Any, secrets: Sequence[Plain]) -> tuple[Any]:
     plain = [
-        decode(each.flags if isinstance(each, PlainBits) else each.words, leaf.dtype, settings)
-        for each, leaf in zip(secrets, parse(layout), strict=True)
+        decode(_array(each), leaf.dtype, settings) for each, leaf in zip(secrets, parse(layout), strict=True)
     ]
     return (rebuild(layout, plain),)
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from junto.mpc.links.channel import Channel
-from junto.mpc.prg import Stream, derive
+from junto.mpc.prg import KEY_BYTES, Stream, derive
 from junto.mpc.protocol.role import Computing, Dealing, Role
 from junto.silo.api import Stamp
+
+
+class _Sealed(Stream):
+    """A keystream from which nobody may draw."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(bytes(KEY_BYTES))
+
+    def _draw(self, size: int) -> Any:
+        raise RuntimeError("a role that only reads has drawn randomness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,10 @@ class Seat:
             return Dealing(streams, self.channels[self.compute[1]])
         dealt = self.channels[self.helper] if self.index == 1 else None
         return Computing(self.index, self._stream(self.helper, stamp), self.channels[self.peer], dealt)
+
+    def reading(self) -> Role:
+        """This compute party's role for what draws nothing: its own pieces of what it holds."""
+        return Computing(self.index or 0, _Sealed(), self.channels[self.peer], None)
 
     def noise(self, stamp: Stamp, receiver: str, index: int) -> Stream:
         """A keystream of P0 and P1 alone, for one output."""

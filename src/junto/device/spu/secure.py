@@ -8,19 +8,22 @@ from typing import Any
 
 from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import Ears, run_plan
-from junto.device.spu.engine import Engine, Entered, Held
-from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_numbers
+from junto.device.spu.computing import charge, run_plan
+from junto.device.spu.engine import Coming, Engine, Entered, Held
+from junto.device.spu.layout import as_arrays, kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
+from junto.device.spu.profile import Recorder
 from junto.device.spu.seat import Seat
 from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
+from junto.mpc.interpret import Ears
+from junto.mpc.meter import Meter
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.public import Witness
-from junto.mpc.protocol import inout
+from junto.mpc.protocol import handover, inout
 from junto.mpc.protocol.gates import SecureGates
-from junto.mpc.protocol.inout import Kind, Parcel, Secret
+from junto.mpc.protocol.inout import Parcel, Secret
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import decode, encode
 from junto.program.program import Program
@@ -37,7 +40,7 @@ class SecureEngine(Engine):
         program: the run.
         seats: of the nodes that live in this process.
         nodes: their threads.
-        compute: P0 and P1.
+        homes: of all nodes: for P0, P1 and the helper, by their roles' names, the party that runs each.
         settings: numbers of the SPU.
     """
 
@@ -46,13 +49,16 @@ class SecureEngine(Engine):
         program: Program,
         seats: Mapping[str, Seat],
         nodes: Mapping[str, Node],
-        compute: tuple[str, str],
+        homes: Mapping[str, str],
         settings: MpcSettings,
     ) -> None:
+        super().__init__()
         self._program = program
         self._seats = seats
         self._nodes = nodes
-        self._compute = compute
+        self._homes = homes
+        first, second, _ = homes
+        self._compute = (first, second)
         self._settings = settings
 
     # -------------------------------------------------------------------- in
@@ -116,14 +122,59 @@ class SecureEngine(Engine):
             for item in inputs
         ]
         for role, seat in self._seats.items():
-            run = partial(_compute, seat, stamp, self._settings, plan, places)
+            recorder = self.recorder(stamp, role)
+            run = partial(_compute, seat, stamp, self._settings, plan, places, recorder)
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
             results = self._nodes[role].submit(parts, run, len(outputs), explain)
+            if recorder is not None:
+                recorder.follow(results)
             self._program.watch(stamp, results)
             for output, slot in zip(outputs, results, strict=True):
                 output[role] = slot
         return list(outputs)
+
+    def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
+        for party in self._compute:
+            if party in self._nodes:
+                stamp = Stamp(handle.identity[0], b"", handle.text, "")
+                explain = self._program.explainer(stamp, party)
+                # Behind all that is under way: an earlier call may leave it in another form.
+                (now,) = self._nodes[party].submit([handle.held[party]], _same, 1, explain, shared=False)
+                self._program.wait(stamp, [Awaited(now, party)])
+                secrets: Sequence[Secret] = now.value()
+                return secrets
+        return None
+
+    # -------------------------------------------------------------------- to and from another SPU
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        return tuple(self._homes.values())
+
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+        parts: list[tuple[str, list[Ref | None]]] = []
+        for party in self._compute:
+            made: list[Ref | None] = [None] * count
+            if party in self._nodes:
+                explain = self._program.explainer(stamp, party)
+                run = partial(_depart, self._seats[party], count)
+                given = self._nodes[party].submit([handle.held[party]], run, count, explain, shared=False)
+                made = [self._public(party, slot) for slot in given]
+            parts.append((party, made))
+        return parts
+
+    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+        held: dict[str, Ref] = {}
+        for (role, home), layout, pieces in zip(
+            self._homes.items(), coming.layouts, coming.pieces, strict=True
+        ):
+            if role in self._seats and layout is not None:
+                run = partial(_arrive, self._seats[role], stamp, self._settings, coming.fraction)
+                explain = self._program.explainer(stamp, home)
+                (held[role],) = self._nodes[role].submit([layout, *pieces], run, 1, explain)
+                self._program.watch(stamp, (held[role],))
+        return held
 
     # -------------------------------------------------------------------- out
 
@@ -262,6 +313,20 @@ def _parcel(
     return (inout.parcels_for(seat.role(stamp), secrets, noise),)
 
 
+def _depart(seat: Seat, count: int, secrets: Sequence[Secret]) -> tuple[Any, ...]:
+    return *handover.depart(seat.reading(), secrets), *[None] * (count - 2)
+
+
+def _arrive(
+    seat: Seat, stamp: Stamp, settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share
+) -> tuple[list[Secret]]:
+    described = parse(layout)
+    shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
+    secrets = handover.arrive(seat.role(stamp), kinds(described), pieces, shifts)
+    seat.end()
+    return (secrets,)
+
+
 def _assemble(layout: Any, settings: MpcSettings, first: Sequence[Parcel], second: Sequence[Parcel]) -> Any:
     described = parse(layout)
     arrays = inout.assemble(kinds(described), first, second)
@@ -275,16 +340,23 @@ def _compute(
     settings: MpcSettings,
     plan: Plan,
     places: Sequence[Any],
+    recorder: Recorder | None,
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
     role = seat.role(stamp)
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
-    gates = SecureGates(role, settings.block)
-    witness = Witness()
-    results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness))
-    if witness.seen:
-        _compare(seat, witness.digest)
-    seat.end()
+
+    def run(meter: Meter | None) -> list[Secret]:
+        gates = SecureGates(role, settings.block)
+        witness = Witness()
+        results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness, meter=meter))
+        if witness.seen:
+            _compare(seat, witness.digest)
+            charge(role)
+        seat.end()
+        return results
+
+    results = run(None) if recorder is None else recorder.measure(role, run)
     return [[result] for result in results]
 
 
@@ -308,6 +380,10 @@ def _compare(seat: Seat, digest: bytes) -> None:
         )
 
 
+def _same(secrets: Sequence[Secret]) -> tuple[Sequence[Secret]]:
+    return (secrets,)
+
+
 def _nothing(_: Any) -> tuple[None]:
     return (None,)
 
@@ -318,8 +394,3 @@ def _follow(promise: Promise, ref: Ref) -> None:
         promise.set_value(ref.value())
     else:
         promise.set_error(error)
-
-
-def kinds(described: Sequence[Leaf]) -> list[Kind]:
-    """What the protocol needs to know of each array."""
-    return [Kind(leaf.dtype == "bool", leaf.shape) for leaf in described]

@@ -15,10 +15,13 @@ from junto.device.spu.calls import checked, run
 from junto.device.spu.object import SPUObject
 from junto.device.spu.opening import open_engine
 from junto.device.spu.plans import Plans
+from junto.mpc.settings import MpcSettings
 from junto.program.operation import Description
 
 if TYPE_CHECKING:
     from junto.device.session import Session
+    from junto.device.spu.explain import Explanation
+    from junto.device.spu.profile import Profile
 
 log = logging.getLogger("junto.spu")
 
@@ -59,6 +62,7 @@ class SPU(Device):
         names = ",".join(node.party for node in self._settings.nodes)
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
+        self.numbers = MpcSettings(fraction=self._settings.fraction)
         self.plans = Plans()
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)
@@ -114,6 +118,50 @@ class SPU(Device):
         compute.__name__ = compute.__qualname__ = call.name
         return compute
 
+    def explain(
+        self,
+        function: Callable[..., Any],
+        *,
+        static_argnames: str | Sequence[str] | None = None,
+        public_argnames: str | Sequence[str] = (),
+    ) -> Callable[..., Explanation]:
+        """A function that says what ``spu(function)(...)`` would cost with its arguments, and runs nothing.
+
+        Arguments are handles on this SPU, public arrays and numbers, or ``jax.ShapeDtypeStruct`` in place of
+        a secret array. It sends nothing and begins no operation: any party may ask, alone. A handle that is
+        still being computed is waited for where a compute party lives.
+
+        Args:
+            function: a pure jax function.
+            static_argnames: as in a call.
+            public_argnames: parameters whose ``ShapeDtypeStruct`` stand for public arrays. What a loop does
+                whose condition depends on one is counted per iteration.
+
+        Raises:
+            NotComputable: as the call would.
+            DeviceError: an argument is a handle that has not been shared yet, so that its shape is not known.
+        """
+        from junto.device.spu.explain import explain
+
+        call = checked(function, static_argnames, None, None)
+        public = (public_argnames,) if isinstance(public_argnames, str) else public_argnames
+
+        def count(*args: Any, **kwargs: Any) -> Explanation:
+            return explain(self, call, public, args, kwargs)
+
+        return count
+
+    def profile(self) -> Profile:
+        """Measure the calls from here on, at the nodes of this process: what they cost, line by line.
+
+        ``with spu.profile() as profile: ...``, then ``print(profile)``; or keep it and call ``stop()``. It
+        is local: no operation begins, and each party measures itself. Calls that are not measured cost
+        nothing for it.
+        """
+        from junto.device.spu.profile import Profile
+
+        return Profile(self)
+
     def take(self, value: PYUObject) -> SPUObject:
         """Share a value of one party: nobody learns it, all learn its layout."""
         program = self._session.program
@@ -123,6 +171,12 @@ class SPU(Device):
         entered = self.engine.enter(stamp, owner, value.ref)
         handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
         return handle.expects_layout(stamp, entered.layout, entered.awaited)
+
+    def receive(self, value: SPUObject) -> SPUObject:
+        """Take a value of another SPU: nobody learns it."""
+        from junto.device.spu.moving import moved
+
+        return moved(value, self)
 
     def __repr__(self) -> str:
         names = ", ".join(node.party for node in self._settings.nodes)

@@ -68,7 +68,7 @@ class Cell:
         """The value after its truncation, which happens once, whoever asks."""
         value = await self.get()
         if self._settling is None:
-            self._settling = await start(self._replace(settle, value))
+            self._settling = await start(self._replace(settle, value), self.place)
         await self._settling
         return await self.get()
 
