@@ -15,7 +15,7 @@ import numpy as np
 from junto.errors import JuntoError
 from junto.mpc.gates import Gates
 from junto.mpc.plan import Plan
-from junto.mpc.primitives.context import Cell, Context
+from junto.mpc.primitives.context import Cell, Context, Shared
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
@@ -75,6 +75,7 @@ class _Flow:
         self._settings = settings
         self._witness = witness
         self._watch = watch
+        self._shared = Shared()
 
     async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
         """Start all steps of a block; its results come when they come."""
@@ -104,7 +105,8 @@ class _Flow:
         return _labelled(context.fixed(context.number(value), self._settings.fraction), form)
 
     def _context(self, step: Step | None) -> Context:
-        return Context(self._g, self._settings, step, self._evaluate, self.start_block)  # type: ignore[arg-type]
+        surroundings = (self._evaluate, self.start_block, self._shared.get)
+        return Context(self._g, self._settings, step, *surroundings)  # type: ignore[arg-type]
 
     async def _settled(self, value: Value, where: str) -> Value:
         """A value without a pending truncation, for which the step that made it answers."""
