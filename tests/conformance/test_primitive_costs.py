@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, log10
 from pathlib import Path
 from typing import Any
@@ -186,6 +186,12 @@ PROBES: Mapping[str, Probe] = {
     "xor": ("bools", jnp.logical_xor, (B, C)),
 }
 
+FURTHER: Sequence[tuple[str, Probe]] = [
+    ("div", ("integers", lax.div, (N, M))),
+    ("rem", ("integers", lax.rem, (N, M))),
+]
+"""More rows of the same primitives."""
+
 HEAD = """# What an SPU can compute
 
 Every jax primitive that secrets can enter. What is not in the first table is refused when the function is
@@ -211,9 +217,9 @@ Refused, and what to do instead:
 """
 
 
-def measured(name: str) -> tuple[int, float, float]:
+def measured(row: Probe) -> tuple[int, float, float]:
     """Rounds, bytes an element, and the greatest error."""
-    _, probe, args = PROBES[name]
+    _, probe, args = row
     engine = Engine("secure")
     got = jax.tree_util.tree_leaves(engine.run(probe, *args))
     want = [np.asarray(each) for each in jax.tree_util.tree_leaves(jax.jit(probe)(*args))]
@@ -241,11 +247,12 @@ def _note(name: str) -> str:
 
 def written() -> str:
     rows = []
-    for name in sorted(TABLE):
-        rounds, size, error = measured(name)
+    probes = [*PROBES.items(), *FURTHER]
+    for name, probe in sorted(probes, key=lambda each: each[0]):
+        rounds, size, error = measured(probe)
         cells = [
             f"`{name}`",
-            PROBES[name][0],
+            probe[0],
             str(rounds),
             f"{size:.3g}",
             f"{rounded_up(error):.0e}".replace("0e+00", "0"),

@@ -53,6 +53,17 @@ def case(primitive: str, function: Callable[..., Any], *args: Any, tolerance: fl
     return Case(primitive, function, args, tolerance)
 
 
+def _hard_divisions(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of a dtype, small numbers and 0, by each other."""
+    ends = np.iinfo(dtype)
+    numbers = np.array([ends.min, ends.max, 0, 1, 7, ends.max // 2, (ends.max + ends.min) // 2], dtype)
+    return tuple(np.ascontiguousarray(each.reshape(-1)) for each in np.meshgrid(numbers, numbers))  # type: ignore[return-value]
+
+
+def _every_division(n: Any, m: Any) -> Any:
+    return lax.div(n, m), lax.rem(n, m), n // m, n % m, jnp.fmod(n, m)
+
+
 CASES = [
     # arithmetic
     case("add", lambda x, y: (x + y, x + 2.5, 1 - (0.5 + x)), X, Y),
@@ -72,6 +83,12 @@ CASES = [
     case("div", lambda n: n // jnp.arange(1, 5), N),
     case("div", lambda n, m: lax.div(n, m), N, np.where(M == 0, 3, M).astype(np.int32)),
     case("div", lambda n: lax.div(n, np.uint8(10)), BYTE),
+    case("div", _every_division, *_hard_divisions(np.int8)),
+    case("div", _every_division, *_hard_divisions(np.int32)),
+    case("div", _every_division, *_hard_divisions(np.uint16)),
+    case("div", _every_division, *_hard_divisions(np.uint32)),
+    case("div", lambda n: (n // 10, n % 7, n // np.uint32(2**31 + 1), n // 3, n % 0), U),
+    case("div", lambda n, m: (n[:, None] // m, 7 // m, n * 50_000_000 // 3), N[0], M[0]),
     case("rem", lambda n: [lax.rem(n, np.int32(d)) for d in (1, 2, 3, 7, -4, 1000)], WIDE),
     case("rem", lambda n: n % 5, N),
     case("rem", lambda x: (x % 0.75, lax.rem(x, np.float32(-0.5))), X),
@@ -354,3 +371,13 @@ def test_the_case_uses_its_primitive(each: Case) -> None:
 
 def test_every_row_of_the_table_has_a_case() -> None:
     assert {each.primitive for each in CASES} == set(TABLE)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_integers_of_64_bits_divide_like_jax(dtype: Any) -> None:
+    x, y = _hard_divisions(dtype)
+    with jax.enable_x64(True):
+        want = jax.jit(_every_division)(x, y)
+        agree(Engine("plain").run(_every_division, x, y), want)
+        some = jax.jit(_every_division)(x[::7], y[::7])
+        agree(Engine("secure").run(_every_division, x[::7], y[::7]), some)

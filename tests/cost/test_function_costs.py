@@ -31,7 +31,11 @@ async def seventh_power(g, x, fraction):
 
 
 async def integer_quotient(g, x, y, fraction):
-    return await integer_division.divide_magnitudes(g, x, y, 31)
+    return list(await integer_division.divide_magnitudes(g, x, y, 31))
+
+
+async def long_division(g, x, y, fraction):
+    return list(await integer_division.divide_long(g, x, y, 64))
 
 
 # Function, operands; rounds, bytes an element online and offline; the same online of additive operands.
@@ -59,7 +63,8 @@ COSTS = [
     (inverse_erf.erf_inv, 1, 25, 275.25, 3245.25, 26, 283.25),
     (power.pow, 2, 15, 157.625, 2086.625, 16, 173.625),
     (seventh_power, 1, 4, 32, 144, 5, 40),
-    (integer_quotient, 2, 18, 167.375, 1958.375, 19, 183.375),
+    (integer_quotient, 2, 18, 167.375, 2006.375, 19, 183.375),
+    (long_division, 2, 266, 884.625, 4856.0, 267, 900.625),
 ]
 
 

@@ -17,7 +17,7 @@ from junto.errors import JuntoError
 from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
 from junto.mpc.plan import Plan
-from junto.mpc.primitives.context import Cell, Context, Rule
+from junto.mpc.primitives.context import Cell, Context, Rule, Shared
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
@@ -92,6 +92,7 @@ class _Flow:
         self._x64 = plan.x64
         self._settings = settings
         self._ears = ears
+        self._shared = Shared()
 
     async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
         """Start all steps of a block; its results come when they come."""
@@ -122,7 +123,8 @@ class _Flow:
         return _labelled(context.fixed(context.number(value), self._settings.fraction), form)
 
     def _context(self, step: Step | None) -> Context:
-        return Context(self._g, self._settings, step, self._evaluate, self.start_block)  # type: ignore[arg-type]
+        surroundings = (self._evaluate, self.start_block, self._shared.get)
+        return Context(self._g, self._settings, step, *surroundings)  # type: ignore[arg-type]
 
     async def _settled(self, value: Value, where: str) -> Value:
         """A value without a pending truncation, for which the step that made it answers."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from junto.errors import NotComputable
-from junto.mpc.primitives import ops
+from junto.mpc.primitives import integers, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.values import Public, Secret, Value
 
@@ -52,7 +52,7 @@ async def square(c: Context, params: Params, x: Secret) -> Value:
 async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x / y` of floats; of integers, rounded towards zero."""
     if np.issubdtype(c.form.dtype, np.integer):
-        return await _integer_division(c, x, y, remainder=False)
+        return await integers.quotient(c, x, y)
     if isinstance(y, Public):
         return ops.scaled(c, ops.secret(x), inverse(y.array))
     return await quotient(c, x, y)
@@ -86,17 +86,11 @@ def _held_shape(x: Value) -> tuple[int, ...]:
 async def remainder(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x - y * trunc(x / y)`: the sign is that of `x`."""
     if np.issubdtype(c.form.dtype, np.integer):
-        return await _integer_division(c, x, y, remainder=True)
+        return await integers.remainder(c, x, y)
     from junto.mpc.primitives import rounding
 
     whole = await rounding.truncated(c, ops.secret(await c.settled(await divide(c, params, x, y))))
     return ops.minus(c, x, await c.settled(await ops.times(c, whole, y)))
-
-
-async def _integer_division(c: Context, x: Value, y: Value, remainder: bool) -> Value:
-    from junto.mpc.primitives import integers
-
-    return await integers.division(c, x, y, remainder)
 
 
 async def integer_power(c: Context, params: Params, x: Secret) -> Value:
