@@ -98,6 +98,10 @@ class Engine(ABC):
         """Take what the engine of another SPU, or of an earlier run, has of a value."""
 
     @abstractmethod
+    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+        """Fresh additive pieces of values, to be kept: for each compute party in this process its own."""
+
+    @abstractmethod
     def show(
         self,
         stamp: Stamp,

@@ -35,7 +35,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     if program.settings.mode is Mode.DEBUG or settings.source is SpuSource.NONE:
         from junto.device.spu.plain import PlainEngine
 
-        return PlainEngine(program, settings.compute[0], numbers)
+        return PlainEngine(program, settings.compute, numbers)
     from junto.device.spu.secure import SecureEngine
 
     roles = (*settings.compute, settings.helper or DEALER + settings.compute[0])

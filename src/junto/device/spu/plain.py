@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from junto.device.handle import Disclosure
+from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import SecretInput
 from junto.device.spu.computing import run_plan
 from junto.device.spu.engine import Coming, Engine, Entered, Held
@@ -36,20 +36,23 @@ log = logging.getLogger("junto.spu")
 
 Plain = PlainRing | PlainBits
 
+KEPT = 1 << 20
+"""The passage of a kept piece: no other of its operation has this number."""
+
 
 class PlainEngine(Engine):
     """See the module.
 
     Args:
         program: the run; all parties live in this process.
-        home: the party at which values are kept.
+        compute: the parties that would compute; values are kept at the first.
         settings: numbers of the SPU.
     """
 
-    def __init__(self, program: Program, home: str, settings: MpcSettings) -> None:
+    def __init__(self, program: Program, compute: tuple[str, str], settings: MpcSettings) -> None:
         super().__init__()
         self._program = program
-        self._home = home
+        self._home, self._other = compute
         self._settings = settings
 
     def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
@@ -81,6 +84,14 @@ class PlainEngine(Engine):
     def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
         run = partial(_depart, count)
         return [(self._home, list(self._submit(stamp, self._home, run, (handle.held[self._home],), count)))]
+
+    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+        parts = tuple(handle.held[self._home] for handle in handles)
+        first, second = self._submit(stamp, self._home, _kept, parts, 2)
+        there = self._program.transfer(passage(stamp, KEPT, "share", self._home, self._other), second)
+        if there is None:
+            raise RuntimeError("a plain engine lives in another process")
+        return {self._home: first, self._other: there}
 
     def arrive(self, stamp: Stamp, coming: Coming) -> Held:
         pieces = [ref for each in coming.pieces for ref in each]
@@ -149,6 +160,10 @@ def _compute(
 
 def _depart(count: int, secrets: Sequence[Plain]) -> tuple[Any, ...]:
     return *inout.split([_array(each) for each in secrets]), *[None] * (count - 2)
+
+
+def _kept(*parts: Sequence[Plain]) -> tuple[list[inout.Parcel], list[inout.Parcel]]:
+    return inout.halves([_array(each) for part in parts for each in part])
 
 
 def _arrive(settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share) -> tuple[list[Plain]]:

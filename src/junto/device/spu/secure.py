@@ -164,6 +164,16 @@ class SecureEngine(Engine):
             parts.append((party, made))
         return parts
 
+    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+        made: dict[str, Ref] = {}
+        for party in self._compute:
+            if party in self._nodes:
+                explain = self._program.explainer(stamp, party)
+                run = partial(_kept, self._seats[party], stamp)
+                parts = [handle.held[party] for handle in handles]
+                (made[party],) = self._nodes[party].submit(parts, run, 1, explain, shared=False)
+        return made
+
     def arrive(self, stamp: Stamp, coming: Coming) -> Held:
         held: dict[str, Ref] = {}
         for (role, home), layout, pieces in zip(
@@ -315,6 +325,12 @@ def _parcel(
 
 def _depart(seat: Seat, count: int, secrets: Sequence[Secret]) -> tuple[Any, ...]:
     return *handover.depart(seat.reading(), secrets), *[None] * (count - 2)
+
+
+def _kept(seat: Seat, stamp: Stamp, *parts: Sequence[Secret]) -> tuple[list[Parcel]]:
+    """Anew additive: what is kept says nothing of this run's masks."""
+    secrets = [secret for part in parts for secret in part]
+    return (inout.parcels_for(seat.reading(), secrets, seat.noise(stamp, "kept", 0)),)
 
 
 def _arrive(

@@ -21,6 +21,7 @@ from junto.program.operation import Description
 if TYPE_CHECKING:
     from junto.device.session import Session
     from junto.device.spu.explain import Explanation
+    from junto.device.spu.keeping import Paths
     from junto.device.spu.profile import Profile
 
 log = logging.getLogger("junto.spu")
@@ -171,6 +172,40 @@ class SPU(Device):
         entered = self.engine.enter(stamp, owner, value.ref)
         handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
         return handle.expects_layout(stamp, entered.layout, entered.awaited)
+
+    def dump(self, value: Any, paths: Paths, *, overwrite: bool = False) -> None:
+        """Keep a value in files: each compute party a piece that says nothing by itself.
+
+        Returns when all parties have written theirs, and raises at all of them if one could not. Whoever
+        gets hold of the files of both compute parties has the value.
+
+        Args:
+            value: a handle on this SPU, or a dict, list or tuple of them.
+            paths: where: ``{"alice": path, ...}``, or a list in the order of the nodes. Each party uses its
+                own alone, so the others' may be None or missing.
+            overwrite: whether files may be replaced.
+
+        Raises:
+            RemoteError: a part could not be written, or there is a file already; or the value failed.
+            DeviceError: it does not live here.
+        """
+        from junto.device.spu.keeping import dump
+
+        dump(self, value, paths, overwrite=overwrite)
+
+    def load(self, paths: Paths) -> SPUObject:
+        """The value that was dumped to `paths`, in this run or an earlier one; one handle.
+
+        The SPU must have the same parties in the same roles and the same numbers. The pieces are masked
+        anew; the files stay as they are.
+
+        Raises:
+            RemoteError: a party's part is missing, damaged, or not of this SPU.
+            DeviceError: the parts are not of one dump.
+        """
+        from junto.device.spu.keeping import load
+
+        return load(self, paths)
 
     def receive(self, value: SPUObject) -> SPUObject:
         """Take a value of another SPU: nobody learns it."""

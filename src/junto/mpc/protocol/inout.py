@@ -104,6 +104,14 @@ def split(arrays: Sequence[Plain]) -> tuple[bytes, list[Parcel]]:
     return key, parcels
 
 
+def halves(arrays: Sequence[Plain]) -> tuple[list[Parcel], list[Parcel]]:
+    """Both compute parties' pieces of arrays, written out."""
+    key, second = split(arrays)
+    kinds = [Kind(x.dtype == np.bool_, x.shape) for x in arrays]
+    drawn = [x for x in pieces_of(kinds, key) if x is not None]
+    return [np.packbits(x.reshape(-1)) if x.dtype == np.bool_ else x.astype(np.uint64) for x in drawn], second
+
+
 def enter_split(role: Role, kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Secret]:
     """At every node: the outsider's pieces, masked. One round, the same for all arrays."""
     pieces = pieces_of(kinds, parcel)
