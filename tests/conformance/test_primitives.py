@@ -381,3 +381,18 @@ def test_integers_of_64_bits_divide_like_jax(dtype: Any) -> None:
         agree(Engine("plain").run(_every_division, x, y), want)
         some = jax.jit(_every_division)(x[::7], y[::7])
         agree(Engine("secure").run(_every_division, x[::7], y[::7]), some)
+
+
+def _extremes(n: Any) -> Any:
+    found = n.max(-1), n.min(-1), jnp.argmax(n, -1), jnp.argmin(n, -1)
+    return *found, lax.cummax(n, 1), lax.cummin(n, 1, reverse=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 16, 17, 22])
+def test_extremes_of_so_many(count: int) -> None:
+    """Ties among them; also of numbers so far apart that their differences wrap."""
+    for numbers in (RNG.integers(0, 4, (6, count)), RNG.integers(-(2**63), 2**63, (2, count))):
+        with jax.enable_x64(True):
+            want = jax.jit(_extremes)(numbers)
+            agree(Engine("plain").run(_extremes, numbers), want)
+            agree(Engine("secure").run(_extremes, numbers), want)

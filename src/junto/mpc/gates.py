@@ -182,6 +182,14 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
+    async def guard(self, b: B, xs: Sequence[R]) -> Sequence[R]:
+        """Each of `xs` where all bits in the last axis of `b` are set, else 0; all of one shape but for it.
+
+        No round with ready operands; the results are none. Offline, for n bits: `8 * (2**n - 1)` bytes an
+        element, and as many for each of `xs`.
+        """
+
+    @abstractmethod
     async def decompose(self, x: R, bits: int = BITS) -> B:
         """The lowest `bits` bits of `x` in two's complement, lowest first, in a new last axis.
 

@@ -134,6 +134,9 @@ class PlainGates(Gates[PlainRing, PlainBits]):
     async def choose(self, b: PlainBits, x: PlainRing, y: PlainRing) -> PlainRing:
         return PlainRing(np.where(b.flags, x.words, y.words))
 
+    async def guard(self, b: PlainBits, xs: Sequence[PlainRing]) -> Sequence[PlainRing]:
+        return [PlainRing(np.where(b.flags.all(-1), x.words, np.uint64(0))) for x in xs]
+
     async def decompose(self, x: PlainRing, bits: int = BITS) -> PlainBits:
         places = x.words[..., None] >> np.arange(bits, dtype=np.uint64)
         return PlainBits((places & np.uint64(1)).astype(np.bool_))

@@ -1,4 +1,4 @@
-"""Reductions and cumulative operations: sums are local, everything else is a tree of depth log2(n)."""
+"""Reductions and cumulative operations: sums are local, everything else is a tree."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives import compare, extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, moved, rearranged
-from junto.mpc.values import Public, Secret, Value
+from junto.mpc.values import Secret, Value
 
 Params = Mapping[str, Any]
 Combine = Callable[[Value, Value], Awaitable[Value]]
@@ -56,12 +56,20 @@ async def product(c: Context, params: Params, x: Secret) -> Value:
 
 async def greatest(c: Context, params: Params, x: Secret) -> Value:
     """The maximum along some axes."""
-    return await _reduced(c, params, x, lambda a, b: compare.greater_of(c, a, b))
+    return await _extreme(c, params, x, greatest=True)
 
 
 async def least(c: Context, params: Params, x: Secret) -> Value:
     """The minimum along some axes."""
-    return await _reduced(c, params, x, lambda a, b: compare.lesser_of(c, a, b))
+    return await _extreme(c, params, x, greatest=False)
+
+
+async def _extreme(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
+    if x.kind == "bits":
+        return await (some if greatest else every)(c, params, x)
+    if not _length(x, params["axes"]):
+        return c.evaluate(c.step, [np.zeros(x.shape, x.dtype)])[0]
+    return await extremes.extreme(c, flattened(c, x, tuple(params["axes"])), greatest)
 
 
 async def every(c: Context, params: Params, x: Secret) -> Value:
@@ -154,35 +162,7 @@ async def place_of_least(c: Context, params: Params, x: Secret) -> Value:
 
 async def _place(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
     axis = int(params["axes"][0])
-    return await place_in_last(c, flattened(c, x, (axis,)), np.dtype(params["index_dtype"]), greatest)
-
-
-async def place_in_last(c: Context, x: Value, dtype: np.dtype[Any], greatest: bool) -> Value:
-    """The first index of the extremum along the last axis."""
-    if isinstance(x, Public):
-        return Public((np.argmax(x.array, -1) if greatest else np.argmin(x.array, -1)).astype(dtype))
-    count = x.shape[-1]
-    values: Value = x
-    if x.kind == "bits":
-        values = c.integer(c.g.to_ring(x.value), (0, 1), np.dtype(np.int32))
-    places: Value = Public(np.broadcast_to(np.arange(count, dtype=dtype), values.shape))
-    while values.shape[-1] > 1:
-        even = values.shape[-1] // 2 * 2
-        left, right = (part(c, values, slice(start, even, 2)) for start in (0, 1))
-        first, second = (part(c, places, slice(start, even, 2)) for start in (0, 1))
-        later = await ops.below(c, *((left, right) if greatest else (right, left)))
-        better = await ops.select(c, later, right, left)
-        where = await ops.select(c, later, second, first)
-        if even < values.shape[-1]:
-            better = _appended(c, better, part(c, values, slice(even, None)))
-            where = _appended(c, where, part(c, places, slice(even, None)))
-        values, places = better, where
-    found = part(c, places, 0)
-    return found if isinstance(found, Public) else c.integer(found.value, (0, max(0, count - 1)), dtype)
-
-
-def _appended(c: Context, x: Value, y: Value) -> Value:
-    return joined(c, [x, y], lambda a, b: np.concatenate([a, b], -1))
+    return await extremes.place(c, flattened(c, x, (axis,)), np.dtype(params["index_dtype"]), greatest)
 
 
 # ---------------------------------------------------------------- cumulative
@@ -195,12 +175,22 @@ async def running_product(c: Context, params: Params, x: Secret) -> Value:
 
 async def running_greatest(c: Context, params: Params, x: Secret) -> Value:
     """The maximum of everything up to each place."""
-    return await _running(c, params, x, lambda a, b: compare.greater_of(c, a, b))
+    return await _running_extreme(c, params, x, greatest=True)
 
 
 async def running_least(c: Context, params: Params, x: Secret) -> Value:
     """The minimum of everything up to each place."""
-    return await _running(c, params, x, lambda a, b: compare.lesser_of(c, a, b))
+    return await _running_extreme(c, params, x, greatest=False)
+
+
+async def _running_extreme(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
+    if x.kind == "bits":
+        combine = ops.disjunction if greatest else ops.conjunction
+        return await _running(c, params, x, lambda a, b: combine(c, a, b))
+    axis, step = int(params["axis"]), -1 if params["reverse"] else 1
+    ordered = moved(c, x, lambda array: np.moveaxis(array, axis, -1)[..., ::step])
+    found = await extremes.running(c, ordered, greatest)
+    return moved(c, found, lambda array: np.moveaxis(array[..., ::step], -1, axis))
 
 
 async def running_logsumexp(c: Context, params: Params, x: Secret) -> Value:

@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from junto.mpc.gates import BITS, Digit, Flags, Gates, Words
-from junto.mpc.protocol import compare, dealt, decompose, multiply, planes, shares, truncate
+from junto.mpc.protocol import compare, dealt, decompose, guarded, multiply, planes, shares, truncate
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
+from junto.mpc.rounds import together
 
 
 class SecureGates(Gates[RingSecret, MaskedBits]):
@@ -93,6 +94,10 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     async def choose(self, b: MaskedBits, x: RingSecret, y: RingSecret) -> RingSecret:
         return self.add(y, await self.multiply(self.to_ring(b), self.subtract(x, y)))
+
+    async def guard(self, b: MaskedBits, xs: Sequence[RingSecret]) -> Sequence[RingSecret]:
+        held = await together(*[shares.hold(self._role, x) for x in xs])
+        return guarded.guarded(self._role, b, held)
 
     async def decompose(self, x: RingSecret, bits: int = BITS) -> MaskedBits:
         held = await shares.hold(self._role, x)
