@@ -1,0 +1,154 @@
+"""Second order: iteratively reweighted least squares, with an inverse that is computed by products alone.
+
+Nelder and Wedderburn, "Generalized linear models", 1972: with G = X'WX + penalty and g = X'r - penalty w,
+
+    w <- w + G^-1 g
+
+W is the Fisher weight of each row: that of the present w (``newton``), or one number that no weight exceeds
+(``bound``: Boehning and Lindsay, "Monotonicity of quadratic-approximation algorithms", 1988), for which G and
+its inverse are computed once and no step can overshoot. Where the weight is constant, both are the same.
+
+G is brought to the form of a correlation matrix C and inverted by Newton-Schulz iteration (Schulz 1933),
+Z <- Z (2 - C Z): four rounds a turn, no division, no pivots. `RIDGE` is added to its diagonal, so that
+collinear columns do no harm; as g is exact, the ridge changes the way and not where it ends. Columns that are
+exactly collinear share their effect.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from junto.learn.families import Family
+
+RIDGE = 2.0**-10
+"""Added to the diagonal of a correlation matrix before it is inverted."""
+
+POLISHING = 2
+"""Turns that take the ridge off again, for standard errors: what is left of it is its fourth power."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How to iterate.
+
+    Attributes:
+        count: how often.
+        bounded: one bound for all weights.
+        intercept: whether there is one.
+    """
+
+    count: int
+    bounded: bool
+    intercept: bool
+
+
+def train(
+    parts: Sequence[Any],
+    constant: Sequence[Any],
+    label: tuple[Any, Any],
+    penalty: Any,
+    *,
+    model: tuple[Family, Steps],
+) -> tuple[Any, Any]:
+    """Weights [columns] and intercept.
+
+    Args:
+        parts: of each owner [rows, columns].
+        constant: of each owner 1 for a constant column, else 0; none if unknown.
+        label: scale and target of `dataset.Label`.
+        penalty: of L2, for the sum over all rows.
+        model: what is fitted, and how.
+    """
+    family, steps = model
+    scale, y = label
+    x = design(parts, steps.intercept)
+    width = x.shape[1] - steps.intercept
+    shrink = penalty * penalised(width, steps.intercept)
+    empty = padded(constant, x.shape[1])
+    weight = family.constant or (family.bound if steps.bounded else None)
+    fixed = None if weight is None else _preconditioner(x, weight, shrink, empty)
+
+    def step(_: int, w: Any) -> Any:
+        eta = x @ w
+        gradient = (family.residual(eta, y) @ x - shrink * w) * down(x)
+        d, z = fixed or _preconditioner(x, family.weight(eta), shrink, empty)
+        return w + d * (z @ (d * gradient))
+
+    first = jnp.zeros(x.shape[1])
+    if steps.intercept:
+        first = first.at[-1].set(scale["start"])
+    w = jax.lax.fori_loop(0, steps.count, step, first)
+    return w[:width], w[-1] if steps.intercept else jnp.zeros(())
+
+
+def design(parts: Sequence[Any], intercept: bool) -> Any:
+    """All columns side by side; a column of ones behind them."""
+    ones = [jnp.ones((parts[0].shape[0], 1))] if intercept else []
+    return jnp.concatenate([*parts, *ones], axis=1)
+
+
+def penalised(width: int, intercept: bool) -> Any:
+    """1 for each column, 0 for the intercept."""
+    return jnp.concatenate([jnp.ones(width), jnp.zeros(int(intercept))])
+
+
+def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]:
+    """Find d and C with G = D^-1 C D^-1, D = diag(d), C with ones on its diagonal.
+
+    G is that of the module times `down`: so neither it nor d has numbers near the ends of fixed point.
+
+    Args:
+        x: [rows, columns].
+        weight: [rows], or one public number.
+        shrink: [columns].
+        empty: [columns], 1 where a column is zero.
+    """
+    if isinstance(weight, float):
+        gram = x.T @ x * (weight * down(x))
+    else:
+        gram = (x * weight[:, None]).T @ x * down(x)
+    gram = gram + jnp.diag(shrink * down(x) + empty)
+    d = jax.lax.rsqrt(jnp.diag(gram))
+    return d, gram * d[:, None] * d[None, :]
+
+
+def _preconditioner(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]:
+    """Find d and Z with G^-1 = D Z D, but for the ridge."""
+    d, c = information(x, weight, shrink, empty)
+    return d, inverse(c)
+
+
+def down(x: Any) -> float:
+    """A power of two near the root of the number of rows, inverted."""
+    return float(2.0 ** -(len(x).bit_length() // 2))
+
+
+def inverse(c: Any) -> Any:
+    """(C + RIDGE)^-1 for a correlation matrix, whose eigenvalues lie between 0 and the number of its rows."""
+    size = len(c)
+    lifted = c + RIDGE * jnp.eye(size)
+    turns = math.ceil(math.log2(size / RIDGE)) + 4
+    return jax.lax.fori_loop(0, turns, lambda _, z: _closer(lifted, z), jnp.eye(size) / size)
+
+
+def polished(c: Any, z: Any) -> Any:
+    """C^-1 from (C + RIDGE)^-1; of a matrix without an inverse, something large."""
+    for _ in range(POLISHING):
+        z = _closer(c, z)
+    return z
+
+
+def _closer(c: Any, z: Any) -> Any:
+    return z @ (2 * jnp.eye(len(c)) - c @ z)
+
+
+def padded(parts: Sequence[Any], width: int) -> Any:
+    """Vectors side by side, and zeros behind them."""
+    given = jnp.concatenate(list(parts)) if parts else jnp.zeros(0)
+    return jnp.concatenate([given, jnp.zeros(width - len(given))])

@@ -1,0 +1,129 @@
+"""How a linear model is trained: which programs run on the SPU, and what is revealed between them."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from junto.device.disclosure import reveal
+from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
+from junto.learn import descent, newton
+from junto.learn.dataset import Label
+from junto.learn.estimator import require
+from junto.learn.families import Family
+
+if TYPE_CHECKING:
+    from junto.learn.glm import GeneralizedLinearModel
+
+log = logging.getLogger("junto.learn")
+
+AUTO, SGD, NEWTON, BOUND = "auto", "sgd", "newton", "bound"
+SOLVERS = (AUTO, SGD, NEWTON, BOUND)
+
+SMALL: Final = 64
+"""``auto`` takes second order up to so many columns."""
+
+EPOCHS: Final = 5
+"""Of ``sgd``, where max_iter is not given."""
+
+REWEIGHTED: Final = 8
+"""Steps of ``newton``, likewise."""
+
+BOUNDED: Final = 25
+"""Steps of ``bound``, likewise."""
+
+EXACT: Final = 4
+"""Steps where one would be exact; the others take off what the inverse's ridge left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What there is to fit, shared.
+
+    Attributes:
+        spu: where.
+        family: the label's distribution.
+        parts: of each owner [rows, columns].
+        constant: of each owner, where columns are constant.
+        label: on its scale.
+        penalty: of L2, for the sum over all rows; a public or a secret number.
+    """
+
+    spu: SPU
+    family: Family
+    parts: Sequence[SPUObject]
+    constant: Sequence[SPUObject]
+    label: Label
+    penalty: Any
+
+    @property
+    def width(self) -> int:
+        """Columns of all owners."""
+        return sum(part.shape[1] for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Coefficients and intercept for columns and label on their scales; how many turns it took; losses."""
+
+    inner: tuple[SPUObject, SPUObject]
+    count: int
+    losses: tuple[SPUObject, ...] = ()
+
+
+def reweight(model: GeneralizedLinearModel, task: Task) -> Found:
+    """Second order, in one program."""
+    count = model.max_iter or _usual(model)
+    steps = newton.Steps(count, model.solver == BOUND, model.fit_intercept)
+    log.info("%r: %d steps of second order; nothing is revealed", model, count)
+    train = task.spu(newton.train, static_argnames="model")
+    label = (task.label.scale, task.label.target)
+    inner = train(task.parts, task.constant, label, task.penalty, model=(task.family, steps))
+    return Found(inner, count)
+
+
+def _usual(model: GeneralizedLinearModel) -> int:
+    if model.family.constant is not None:
+        return EXACT
+    return BOUNDED if model.solver == BOUND else REWEIGHTED
+
+
+def descend(model: GeneralizedLinearModel, task: Task, rows: int) -> Found:
+    """Mini-batches: in one program, or one for each epoch if something is asked of each."""
+    held = math.ceil(rows * model.validation_fraction) if model.early_stopping else 0
+    require(held < rows, f"early_stopping would hold out all {rows} rows")
+    left = rows - held
+    batches = descent.Batches(left, min(model.batch_size, left), model.momentum, model.fit_intercept)
+    epochs = model.max_iter or EPOCHS
+    rates = descent.rates(model.learning_rate, model.eta0, model.power_t, epochs, batches.steps)
+    state = task.spu(descent.begin, static_argnames="width")(task.label.scale, width=task.width)
+    train = task.spu(descent.train, static_argnames="model")
+    if model.early_stopping or model.losses:
+        judged = (left, rows) if model.early_stopping else (0, rows)
+        return _by_epochs(model, task, train, state, (batches, rates, judged))
+    log.info("%r: %d epochs of %d batches; nothing is revealed", model, epochs, batches.steps)
+    state = train(state, task.parts, task.label.target, task.penalty, rates, model=(task.family, batches))
+    return Found((state.weights, state.intercept), epochs)
+
+
+def _by_epochs(model: GeneralizedLinearModel, task: Task, train: Any, state: Any, course: Any) -> Found:
+    """One program an epoch, and after each its loss; with early stopping one bit of it is revealed."""
+    batches, rates, judged = course
+    spu, y = task.spu, task.label.target
+    if model.early_stopping:
+        log.info("%r: after each epoch every party learns whether the validation loss still falls", model)
+    judge = spu(descent.loss, static_argnames=("family", "rows"))
+    losses: list[SPUObject] = []
+    best = judge(state, task.parts, y, family=task.family, rows=judged) if model.early_stopping else None
+    for rate in rates:
+        state = train(state, task.parts, y, task.penalty, rate[None], model=(task.family, batches))
+        losses.append(judge(state, task.parts, y, family=task.family, rows=judged))
+        if best is not None:
+            better, best = spu(descent.improves)(losses[-1], best, model.tol)
+            if not bool(reveal(better)):
+                break
+    return Found((state.weights, state.intercept), len(losses), tuple(losses))
