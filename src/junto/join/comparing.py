@@ -119,9 +119,13 @@ def _groups(tags: Array) -> tuple[npt.NDArray[np.int64], int]:
     """Equal tags get equal numbers, which follow the order of the tags; and how many there are."""
     if not len(tags):
         return np.empty(0, np.int64), 0
-    order = np.lexsort((tags["low"], tags["high"]))
+    order = np.argsort(tags["high"])
     high, low = tags["high"][order], tags["low"][order]
-    steps = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    steps, lows_differ = high[1:] != high[:-1], low[1:] != low[:-1]
+    if (lows_differ & ~steps).any():  # different tags with equal high words: hardly ever
+        order = np.lexsort((tags["low"], tags["high"]))
+        high, low = tags["high"][order], tags["low"][order]
+        steps = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
     group = np.empty(len(tags), np.int64)
     group[order] = np.concatenate([[0], np.cumsum(steps)])
     return group, int(steps.sum()) + 1

@@ -19,6 +19,7 @@ A batch of points is an array of bytes of shape (count, 32).
 from __future__ import annotations
 
 import hashlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
@@ -27,7 +28,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from junto.errors import ProtocolViolation
+from junto.errors import NotComputable, ProtocolViolation
+
+log = logging.getLogger("junto.join")
 
 Points = npt.NDArray[np.uint8]
 
@@ -36,7 +39,10 @@ P = 2**255 - 19
 A = 486662
 DOMAIN = b"junto-join-V01-with-curve25519_XMD:SHA-512_ELL2_NU_"
 
-_BLOCK, _OUTPUT, _FIELD_BYTES = 128, 64, 48  # SHA-512's block and output; RFC 9380's L for this field
+FIELD_BYTES = 48
+"""Bytes that are hashed to for one element of the field: RFC 9380's L, for 128 bits of security."""
+
+_BLOCK = 128  # bytes of a block of SHA-512
 
 
 class Curve(ABC):
@@ -53,9 +59,17 @@ class Curve(ABC):
 
 @cache
 def curve() -> Curve:
-    """The quickest curve that this machine has."""
+    """The quickest curve that this machine has; made once a process."""
     from junto.join.plain_curve import PlainCurve
 
+    try:
+        from junto.join.compiled.curve import CompiledCurve
+
+        return CompiledCurve()
+    except ImportError:
+        log.warning('keys are blinded slowly, on one core: pip install "junto[join]" brings what compiles the code')
+    except (NotComputable, OSError, RuntimeError) as error:
+        log.warning("keys are blinded slowly, on one core: %s", error)
     return PlainCurve()
 
 
@@ -72,7 +86,7 @@ def check(points: Any, count: int) -> Points:
     largest = (words[:, 1:3] == np.uint64(2**64 - 1)).all(axis=1) & (top == np.uint64(2**63 - 1))
     if (top >> np.uint64(63)).any() or (largest & (low >= np.uint64(2**64 - 19))).any():
         raise ProtocolViolation("a blinded key is a coordinate that is not reduced modulo 2**255 - 19")
-    if len(np.unique(words, axis=0)) != count:
+    if repeats(words[:, 0], words[:, 1]):
         raise ProtocolViolation("a batch of blinded keys holds the same key twice")
     return points
 
@@ -88,23 +102,34 @@ def check_order(points: Points) -> Points:
     return points
 
 
+def repeats(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> bool:
+    """Whether two of these pairs of words are equal."""
+    ordered = np.sort(high)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return False
+    return len(np.unique(np.stack([high, low]), axis=1).T) != len(high)
+
+
 def words_of(points: Points) -> npt.NDArray[np.uint64]:
     """Each point as four little-endian words, the lowest first."""
     return np.ascontiguousarray(points).view("<u8").astype(np.uint64, copy=False)
 
 
-def field_elements(messages: Sequence[bytes], domain: bytes) -> list[int]:
-    """RFC 9380, ``hash_to_field`` with one element, of each message."""
+def expanded(messages: Sequence[bytes], domain: bytes) -> list[bytes]:
+    """RFC 9380, ``expand_message_xmd`` with SHA-512: 48 bytes of each message, a big-endian number."""
     if len(domain) > 255:
         raise ValueError("a domain separation tag has at most 255 bytes")
     tag = domain + bytes([len(domain)])
-    start = hashlib.sha512(bytes(_BLOCK))
-    last = _FIELD_BYTES.to_bytes(2, "big") + b"\0" + tag
-    first = b"\1" + tag
-    elements = []
+    start, sha512 = hashlib.sha512(bytes(_BLOCK)), hashlib.sha512
+    last, first = FIELD_BYTES.to_bytes(2, "big") + b"\0" + tag, b"\1" + tag
+    found = []
     for message in messages:
         state = start.copy()
         state.update(message + last)
-        expanded = hashlib.sha512(state.digest() + first).digest()[:_FIELD_BYTES]
-        elements.append(int.from_bytes(expanded, "big") % P)
-    return elements
+        found.append(sha512(state.digest() + first).digest()[:FIELD_BYTES])
+    return found
+
+
+def field_elements(messages: Sequence[bytes], domain: bytes) -> list[int]:
+    """RFC 9380, ``hash_to_field`` with one element, of each message."""
+    return [int.from_bytes(number, "big") % P for number in expanded(messages, domain)]

@@ -101,7 +101,7 @@ class Desk:
         keys = np.flatnonzero(self._ranks >= 0)
         ranks = self._ranks[keys]
         total = len(keys) if total is None else total
-        if (len(ranks) and ranks.max() >= total) or len(np.unique(ranks)) != len(ranks):
+        if len(ranks) and (ranks.max() >= total or np.bincount(ranks, minlength=total).max() > 1):
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
         self._key_of_rank = self._scratch.full((total,), -1)
         self._key_of_rank[ranks] = keys
