@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from curves import CURVES
 from junto.join.curve import BYTES, field_elements
-from junto.join.plain_curve import PlainCurve
-
-CURVES = [PlainCurve()]
 
 # RFC 9380, appendix J.4.2: message, u, P.x.
 SUITE = b"QUUX-V01-CS02-with-curve25519_XMD:SHA-512_ELL2_NU_"
@@ -50,6 +48,11 @@ MULTIPLIED = [
 ]
 
 
+@pytest.fixture(params=CURVES, scope="module")
+def curve(request):
+    return CURVES[request.param]()
+
+
 def points(*texts: str) -> np.ndarray:
     return np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(-1, BYTES)
 
@@ -58,19 +61,16 @@ def test_rfc_9380_hash_to_field():
     assert field_elements([message for message, _, _ in HASHED], SUITE) == [int(u, 16) for _, u, _ in HASHED]
 
 
-@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: type(curve).__name__)
 def test_rfc_9380_encode_to_curve(curve):
     found = curve.encode([message for message, _, _ in HASHED], SUITE)
     assert [bytes(row[::-1]).hex() for row in found] == [x for _, _, x in HASHED]
 
 
-@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: type(curve).__name__)
 def test_rfc_7748_x25519(curve):
     for scalar, u, result in MULTIPLIED:
         assert (curve.multiply(bytes.fromhex(scalar), points(u)) == points(result)).all()
 
 
-@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: type(curve).__name__)
 def test_rfc_7748_a_thousand_times_x25519(curve):
     scalar = u = (9).to_bytes(32, "little")
     for _ in range(1000):

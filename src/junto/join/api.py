@@ -26,6 +26,7 @@ from junto.join.request import (
     checked_outputs,
     checked_reports,
     checked_tables,
+    fitting,
 )
 
 
@@ -167,13 +168,13 @@ def _opened(request: Request, desks: Mapping[PYU, Any]) -> dict[str, int]:
         table = request.tables[party]
         handle = table if isinstance(table, DeviceObject) else put(party, table)
         said[party.party] = desk.read(handle, request.outputs.get(party), request.terms())
-    reports = reveal(said)
+    reports = checked_reports(reveal(said))
     for party, desk in desks.items():
-        problem = reports[party.party].get("problem")
+        problem = reports[party.party]["problem"]
         if problem:
             hint = reveal(desk.hint(), to=party.party)
             raise JoinError(f"{party.party}: {problem}", fix=hint if isinstance(hint, str) else "")
-    return checked_reports(reports)
+    return fitting(reports)
 
 
 def _arranged(request: Request, desks: Mapping[PYU, Any], held: Mapping[PYU, Any], party: PYU) -> PYUObject:

@@ -158,19 +158,19 @@ class Desk:
                 raise JoinError(f"there is {times} {name!r}")
         tag = _Tag()
         spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_at_most(), self._scratch)
-        first, kinds = 0, [""]
+        first, keyed, kinds = 0, 0, [""]
         for block in table.key_blocks(names):
             kinds = [kind_of(column.type) for column in block]
             found, there = digests(block)
             rows = np.arange(first, first + len(there))
-            first += len(there)
+            first, keyed = first + len(there), keyed + int(there.sum())
             if self._order.keeps:
                 found[~there] = _random(int((~there).sum()))
             else:
                 found, rows = found[there], rows[there]
             spool.add(tag(found), digest=found.view("<i8"), row=rows)
         self._index(spool)
-        return kinds
+        return kinds if keyed else ["null"] * len(kinds)  # nothing that could differ in kind
 
     def _index(self, spool: Spool) -> None:
         """Lay out rows by key: `_rows`, where each key's rows start in it, and each key's digest."""

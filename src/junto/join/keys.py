@@ -12,9 +12,9 @@ A key with a null in it stands for nothing and matches nothing, as in SQL; NaN c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from junto.errors import JoinError
 Digests = npt.NDArray[np.uint8]
 DIGEST_BYTES = 32
 
-_NANOS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_PER_SECOND: Final[Mapping[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_IN_MS = 86_400_000
 
 
@@ -131,7 +131,7 @@ def _words(column: Any, kind: str) -> Digests:
     ticks = counts.to_numpy().astype(np.int64)
     if kind == "date":
         return _integers(ticks if column.type == pa.date32() else ticks // _DAY_IN_MS)
-    unit = _NANOS[column.type.unit]
+    unit = _PER_SECOND[column.type.unit]
     seconds, rest = np.divmod(ticks, unit)
     return np.hstack([_integers(seconds), _integers(rest * (10**9 // unit))])
 
@@ -145,7 +145,7 @@ def _integers(values: npt.NDArray[Any]) -> Digests:
 
 
 def _bytes(values: npt.NDArray[Any]) -> Digests:
-    return values.view(np.uint8).reshape(len(values), -1)
+    return values.view(np.uint8).reshape(len(values), values.itemsize)
 
 
 def _flat(column: Any) -> Any:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU
 from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join.protocol import Goal
 
-HOWS = {
+HOWS: Final[Mapping[str, str]] = {
     "inner": "inner",
     "left": "left",
     "right": "left",
     "difference": "difference",
     "left_anti": "difference",
 }
+"""What a script says, and what a protocol is told."""
+
+LONGEST = 1000
+"""Characters of a sentence of a peer that is worth showing."""
+
 DUPLICATES = ("error", "first", "all")
 
 Names = str | Sequence[str]
@@ -131,19 +136,24 @@ def checked_outputs(outputs: Any, goal: Goal) -> dict[PYU, str]:
     return {receivers[name]: os.fspath(path) for name, path in by_name.items()}
 
 
-def checked_reports(reports: Mapping[str, Any]) -> dict[str, int]:
-    """Keys of each party, if their tables can be joined.
-
-    Args:
-        reports: what each party's desk said, and its terms.
+def checked_reports(reports: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
+    """What the parties' desks said, once it is that.
 
     Raises:
-        JoinError: two parties asked for different joins, or their keys are of different kinds.
         ProtocolViolation: something is no report.
     """
     for name, report in reports.items():
         if not _is_report(report):
             raise ProtocolViolation(f"what {name} says of its table is no report")
+    return reports
+
+
+def fitting(reports: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """Keys of each party, if their tables fit together.
+
+    Raises:
+        JoinError: two parties asked for different joins, or their keys are of different kinds.
+    """
     first, *others = reports
     for other in others:
         for ours, theirs in zip(reports[first]["terms"], reports[other]["terms"], strict=False):
@@ -172,10 +182,14 @@ def _is_report(report: Any) -> bool:
     if not isinstance(report, dict) or set(report) != {"on", "kinds", "keys", "problem", "terms"}:
         return False
     lists = [report["on"], report["kinds"], report["terms"]]
-    texts = all(isinstance(each, list) and all(isinstance(text, str) for text in each) for each in lists)
+    texts = all(isinstance(each, list) and all(_is_sentence(text) for text in each) for each in lists)
     counted = type(report["keys"]) is int and report["keys"] >= 0
     complete = bool(report["problem"]) or (texts and len(report["on"]) == len(report["kinds"]))
-    return texts and counted and isinstance(report["problem"], str) and complete
+    return texts and counted and _is_sentence(report["problem"]) and complete
+
+
+def _is_sentence(text: Any) -> bool:
+    return isinstance(text, str) and len(text) <= LONGEST and text.isprintable()
 
 
 def _name(party: Any) -> str:

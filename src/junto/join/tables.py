@@ -128,11 +128,9 @@ class _Polars(Table):
 
     def take(self, positions: Positions) -> Any:
         import polars as pl
+        import pyarrow as pa
 
-        wanted = pl.Series(np.where(positions < 0, 0, positions))
-        if (positions < 0).any():
-            wanted = wanted.to_frame().select(pl.when(pl.Series(positions >= 0)).then(pl.first())).to_series()
-        return self._table.select(pl.all().gather(wanted))
+        return self._table.select(pl.all().gather(pl.Series(pa.array(positions, mask=positions < 0))))
 
 
 class _Arrow(Table):

@@ -96,11 +96,13 @@ class CompiledCurve(Curve):
         for batch in (points, edges):
             same = same and (self.multiply(scalar, batch) == plain.multiply(scalar, batch)).all()
         if not same:
-            raise NotComputable("compiled Curve25519 gives other results than the plain one on this processor")
+            raise NotComputable(
+                "compiled Curve25519 gives other results than the plain one on this processor"
+            )
 
 
 def _steps(scalar: bytes) -> Words:
-    """For each step of the ladder, all ones where its bit of the clamped scalar differs from the one before."""
+    """One mask a step of the ladder: all ones where the clamped scalar's bit differs from the one before."""
     clamped = (int.from_bytes(scalar, "little") & ((1 << 254) - 8)) | (1 << 254)
     bits = np.unpackbits(np.frombuffer(clamped.to_bytes(BYTES, "big"), np.uint8))[1:]
     differs = bits ^ np.concatenate([[0], bits[:-1]]).astype(np.uint8)
@@ -153,9 +155,11 @@ def _packed(limbs: Words, widths: Sequence[int]) -> Words:
 
 
 def _less_p(words: Words) -> Points:
-    """Subtract p where a number (below 2**255) is not below it: then all of it but its last five bits are ones."""
+    """Numbers below 2**255, less p where they are not below p: there all but the last five bits are ones."""
     ones = np.uint64(2**64 - 1)
     large = (words[0] >= np.uint64(2**64 - 19)) & (words[1] == ones) & (words[2] == ones)
     large &= words[3] == np.uint64(2**63 - 1)
-    reduced = np.where(large, np.array([[1], [0], [0], [0]], np.uint64) * (words[0] - np.uint64(2**64 - 19)), words)
+    reduced = np.where(
+        large, np.array([[1], [0], [0], [0]], np.uint64) * (words[0] - np.uint64(2**64 - 19)), words
+    )
     return np.ascontiguousarray(reduced.T.astype("<u8")).view(np.uint8)

@@ -1,7 +1,7 @@
 """Numbers modulo p = 2**255 - 19 in vectors: each lane holds one number, in limbs.
 
-Two ways to cut a number into limbs, for two kinds of machines. All operations take and return limbs that exceed their
-own width by a few bits at most ("weakly reduced"); the bounds stand beside the operations. No operation
+Two ways to cut a number into limbs, for two kinds of machines. All operations take and return limbs that
+hardly exceed their own width ("weakly reduced"); the bounds stand beside the operations. No operation
 branches on a number or uses it as an address.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import ClassVar
 
 from junto.join.compiled.emitter import Emitter, Vector
 
@@ -26,7 +26,7 @@ class Field(ABC):
         widths: bits of each limb, the lowest first.
     """
 
-    widths: tuple[int, ...]
+    widths: ClassVar[tuple[int, ...]]
 
     def __init__(self, emitter: Emitter) -> None:
         self.emitter = emitter
@@ -126,7 +126,7 @@ class Field51(Field):
     20 * (5 * 2**52 + 2 * 5 * 2**52) < 2**61, so one carry reduces them to 2**51 + 19 * 2**10.
     """
 
-    widths: Final = (51,) * 5
+    widths = (51,) * 5
 
     def __init__(self, emitter: Emitter) -> None:
         super().__init__(emitter)
@@ -177,7 +177,7 @@ class Field25(Field):
     limbs, doubled and times 19, is below 2**57.3, ten of them are below 2**60.7; two carries reduce the sum.
     """
 
-    widths: Final = (26, 25) * 5
+    widths = (26, 25) * 5
 
     def multiply(self, x: Number, y: Number) -> Number:
         return self._reduced(self._products(((i, j) for i in range(10) for j in range(10)), x, y))
@@ -196,8 +196,8 @@ class Field25(Field):
     ) -> list[Vector]:
         """Products of limbs, each added to the sum where it belongs.
 
-        Two odd limbs stand one bit too high for their place: they count twice. From 2**255 on a product counts 19
-        times for 2**255 less.
+        Two odd limbs stand one bit too high for their place: they count twice. From 2**255 on, a product
+        counts 19 times, 2**255 lower.
         """
         builder, found = self.builder, list(sums) or [self.emitter.constant(0)] * 10
         factors = {1: y, 2: [builder.shl(limb, self._one) for limb in y]}

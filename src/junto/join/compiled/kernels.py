@@ -23,7 +23,12 @@ def emit(field: type[Field], lanes: int, triple: str) -> ir.Module:
     """
     module, size = ir.Module(), len(field.widths)
     module.triple = triple
-    for name, write in ((PRODUCT, _product), (SQUARES, _squares), ("multiply", _multiply), ("encode", _encode)):
+    for name, write in (
+        (PRODUCT, _product),
+        (SQUARES, _squares),
+        ("multiply", _multiply),
+        ("encode", _encode),
+    ):
         emitter = Emitter(module, name, lanes)
         write(emitter, field(emitter), size)
         emitter.finish(inline=name not in (PRODUCT, SQUARES))
@@ -87,9 +92,10 @@ def _doubled(field: Field, x: Number, z: Number) -> tuple[Number, Number]:
 def _encoded(field: Field, r: Number) -> Number:
     """Elligator 2 without a division and without a choice, then three doublings.
 
-    With w = 1 + 2 r**2 the two candidates are x1 = -A / w and x2 = -A - x1 = -A (w - 1) / w. The first is taken
-    if x1 (x1**2 + A x1 + 1) is a square, which it is exactly if c = -A w (A**2 - A**2 w + w**2) is one (it
-    is c / w**4). With e = 1 or -1 accordingly, x = -A ((1 + e) + (1 - e)(w - 1)) / 2w. Neither w nor c is ever 0.
+    With w = 1 + 2 r**2 the two candidates are x1 = -A / w and x2 = -A - x1 = -A (w - 1) / w. The first is
+    taken if x1 (x1**2 + A x1 + 1) is a square, which it is exactly if c = -A w (A**2 - A**2 w + w**2) is one
+    (it is c / w**4). With e = 1 or -1 accordingly, x = -A ((1 + e) + (1 - e)(w - 1)) / 2w. Neither w nor c is
+    ever 0.
     """
     one, minus_a, a_squared = field.constant(1), field.constant(P - A), field.constant(A * A)
     w = field.add(one, field.times(field.squares(r, 1), 2))
