@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from junto.config.spu_model import FieldType, ProtocolKind
+    from junto.config.spu_model import FieldType, ProtocolKind, SPUCompilerNumReturnsPolicy
     from junto.device.disclosure import Undisclosed, barrier, reveal, wait
     from junto.device.handle import Device, DeviceObject
     from junto.device.placing import to, with_device
@@ -70,7 +70,7 @@ _HOMES = MappingProxyType(
         "junto.device.spu.object": ("SPUObject",),
         "junto.device.spu.spu": ("SPU",),
         "junto.report.report": ("Report",),
-        "junto.config.spu_model": ("FieldType", "ProtocolKind"),
+        "junto.config.spu_model": ("FieldType", "ProtocolKind", "SPUCompilerNumReturnsPolicy"),
     }
 )
 _HOME_OF = MappingProxyType({name: home for home, names in _HOMES.items() for name in names})
@@ -106,6 +106,7 @@ __all__ = [
     "ProtocolViolation",
     "RemoteError",
     "Report",
+    "SPUCompilerNumReturnsPolicy",
     "SPUObject",
     "Session",
     "SessionError",
@@ -124,6 +125,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "device":  # as in sf.device.SPUCompilerNumReturnsPolicy
+        return importlib.import_module("junto.device")
     home = _HOME_OF.get(name) or ("junto.errors" if name in __all__ else None)
     if home is None:
         raise AttributeError(f"module 'junto' has no attribute {name!r}")

@@ -119,6 +119,9 @@ class Gates(ABC, Generic[R, B]):
     def to_ring(self, b: B) -> R:
         """The bits as integers 0 and 1; ready to be multiplied without another round."""
 
+    def expect_room(self, x: R, bits: int) -> None:
+        """`x` is going to be multiplied by 2**bits. The debug mode reports where that does not fit."""
+
     # ------------------------------------------------------------------ local logic
 
     @abstractmethod

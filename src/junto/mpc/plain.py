@@ -92,6 +92,12 @@ class PlainGates(Gates[PlainRing, PlainBits]):
     def scale(self, x: PlainRing, c: Words) -> PlainRing:
         return PlainRing(_ring(np.multiply, x.words, c))
 
+    def expect_room(self, x: PlainRing, bits: int) -> None:
+        signed = x.words.view(np.int64)
+        bound = RANGE >> bits
+        if signed.size and (signed.max() >= bound or signed.min() < -bound):
+            self._report("a fixed-point number is out of range: it is too large for where it goes")
+
     def linear(self, x: PlainRing, map: Callable[[Words], Words]) -> PlainRing:
         return PlainRing(map(x.words))
 

@@ -127,7 +127,7 @@ def incoming(value: Any, dtype: DTypeLike, settings: MpcSettings) -> Secret:
         settings: those of the SPU.
     """
     which = np.dtype(dtype)
-    fraction = settings.fraction if kind(which) == "fixed" else 0
+    fraction = settings.outside if kind(which) == "fixed" else 0
     return Secret(value, which, tuple(value.shape), fraction, dtype_span(which))
 
 

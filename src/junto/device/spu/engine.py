@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from junto.device.handle import Disclosure
 from junto.device.spu.profile import Profile, Recorder
@@ -16,6 +16,9 @@ from junto.silo.api import Stamp
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
     from junto.mpc.plan import Plan
+    from junto.mpc.settings import MpcSettings
+
+T = TypeVar("T")
 
 Held = Mapping[str, Ref]
 """What this process holds of one value: for each party that lives here and has a part, that part."""
@@ -34,6 +37,32 @@ class Entered:
     held: Held
     layout: Ref
     awaited: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """What an engine computes in one call.
+
+    Attributes:
+        plan: what to compute.
+        inputs: `SecretInput`s and public arrays.
+        settings: of this call.
+        single: whether all outputs are one value.
+    """
+
+    plan: Plan
+    inputs: Sequence[Any]
+    settings: MpcSettings
+    single: bool
+
+    @property
+    def results(self) -> int:
+        """How many values come out."""
+        return 1 if self.single else len(self.plan.outputs)
+
+    def grouped(self, outputs: list[T]) -> list[list[T]]:
+        """The outputs of each value."""
+        return [outputs] if self.single else [[output] for output in outputs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +99,8 @@ class Engine(ABC):
         """Take the value `ref` of the party `owner` (None: it lives elsewhere)."""
 
     @abstractmethod
-    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
-        """Run a plan on its inputs (`SecretInput`s and public arrays); one `Held` for each of its outputs."""
+    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+        """Run a plan; one `Held` for each of its values."""
 
     @abstractmethod
     def held_here(self, handle: SPUObject) -> Sequence[Any] | None:

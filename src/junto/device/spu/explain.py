@@ -26,6 +26,7 @@ from junto.mpc.meter import Meter, Tally
 from junto.mpc.plan import Plan, jax_dtype
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol.gates import SecureGates
+from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, stand_in, unknowns
 from junto.tree import map_leaves
 
@@ -121,7 +122,7 @@ def explain(
         kwargs: as for the call itself.
     """
     planned, inputs = spu.plans.get(call, *_described(spu, call, frozenset(public), args, kwargs))
-    count = _Count(spu, planned.plan, inputs)
+    count = _Count(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
     once = count.run(turns=1)
     turn = count.run(turns=2)[0] - once[0] if count.unknown.loops else None
     return Explanation(
@@ -204,9 +205,9 @@ class _Count:
         notes: what is taken for granted.
     """
 
-    def __init__(self, spu: SPU, plan: Plan, inputs: Sequence[Any]) -> None:
+    def __init__(self, spu: SPU, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         self._plan = plan
-        self._settings = spu.numbers
+        self._settings = settings
         self._inputs = inputs
         self._held = {
             id(each.handle): spu.engine.held_here(each.handle)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from junto.device.handle import Disclosure, passage
-from junto.device.spu.calls import SecretInput
+from junto.device.spu.calls import sources_of
 from junto.device.spu.computing import run_plan
-from junto.device.spu.engine import Coming, Engine, Entered, Held
+from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.layout import as_arrays, kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.device.spu.profile import NoCosts, Recorder
@@ -24,7 +24,6 @@ from junto.mpc.gates import Flags, Words
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter
 from junto.mpc.plain import PlainBits, PlainGates, PlainRing
-from junto.mpc.plan import Plan
 from junto.mpc.protocol import handover, inout
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import decode, encode
@@ -60,16 +59,12 @@ class PlainEngine(Engine):
         layout, secrets = self._submit(stamp, owner, run, () if ref is None else (ref,), 2)
         return Entered({self._home: secrets}, layout, owner)
 
-    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
-        handles = list(dict.fromkeys(item.handle for item in inputs if isinstance(item, SecretInput)))
-        places = [
-            (handles.index(item.handle), item.index) if isinstance(item, SecretInput) else item
-            for item in inputs
-        ]
+    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+        handles, places = sources_of(work.inputs)
         recorder = self.recorder(stamp, self._home)
-        run = partial(_compute, self._settings, plan, places, recorder)
+        run = partial(_compute, work, places, recorder)
         parts = tuple(handle.held[self._home] for handle in handles)
-        results = self._submit(stamp, self._home, run, parts, len(plan.outputs))
+        results = self._submit(stamp, self._home, run, parts, work.results)
         if recorder is not None:
             recorder.follow(results)
         return [{self._home: result} for result in results]
@@ -141,8 +136,7 @@ def _plain(encoded: Words | Flags) -> Plain:
 
 
 def _compute(
-    settings: MpcSettings,
-    plan: Plan,
+    work: Work,
     places: Sequence[Any],
     recorder: Recorder | None,
     *parts: Sequence[Plain],
@@ -152,10 +146,9 @@ def _compute(
     def run(meter: Meter | None) -> list[Plain]:
         watch = _Watch()
         ears = Ears(watch.at, meter=meter)
-        return run_plan(PlainGates(watch.overflow), _no_rounds, plan, inputs, settings, ears)
+        return run_plan(PlainGates(watch.overflow), _no_rounds, work.plan, inputs, work.settings, ears)
 
-    results = run(None) if recorder is None else recorder.measure(NoCosts(), run)
-    return [[result] for result in results]
+    return work.grouped(run(None) if recorder is None else recorder.measure(NoCosts(), run))
 
 
 def _depart(count: int, secrets: Sequence[Plain]) -> tuple[Any, ...]:

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from junto.device.handle import Disclosure, passage
-from junto.device.spu.calls import SecretInput
+from junto.device.spu.calls import sources_of
 from junto.device.spu.computing import charge, run_plan
-from junto.device.spu.engine import Coming, Engine, Entered, Held
+from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.layout import as_arrays, kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
@@ -19,7 +19,6 @@ from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter
-from junto.mpc.plan import Plan
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import handover, inout
 from junto.mpc.protocol.gates import SecureGates
@@ -114,16 +113,12 @@ class SecureEngine(Engine):
 
     # -------------------------------------------------------------------- compute
 
-    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
-        outputs: list[dict[str, Ref]] = [{} for _ in plan.outputs]
-        sources = list(dict.fromkeys(item.handle for item in inputs if isinstance(item, SecretInput)))
-        places = [
-            (sources.index(item.handle), item.index) if isinstance(item, SecretInput) else item
-            for item in inputs
-        ]
+    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+        outputs: list[dict[str, Ref]] = [{} for _ in range(work.results)]
+        sources, places = sources_of(work.inputs)
         for role, seat in self._seats.items():
             recorder = self.recorder(stamp, role)
-            run = partial(_compute, seat, stamp, self._settings, plan, places, recorder)
+            run = partial(_compute, seat, stamp, work, places, recorder)
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
             results = self._nodes[role].submit(parts, run, len(outputs), explain)
@@ -353,8 +348,7 @@ def _assemble(layout: Any, settings: MpcSettings, first: Sequence[Parcel], secon
 def _compute(
     seat: Seat,
     stamp: Stamp,
-    settings: MpcSettings,
-    plan: Plan,
+    work: Work,
     places: Sequence[Any],
     recorder: Recorder | None,
     *parts: Sequence[Secret],
@@ -363,17 +357,17 @@ def _compute(
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
 
     def run(meter: Meter | None) -> list[Secret]:
-        gates = SecureGates(role, settings.block)
+        gates = SecureGates(role, work.settings.block)
         witness = Witness()
-        results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness, meter=meter))
+        ears = Ears(witness=witness, meter=meter)
+        results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
         if witness.seen:
             _compare(seat, witness.digest)
             charge(role)
         seat.end()
         return results
 
-    results = run(None) if recorder is None else recorder.measure(role, run)
-    return [[result] for result in results]
+    return work.grouped(run(None) if recorder is None else recorder.measure(role, run))
 
 
 def _compare(seat: Seat, digest: bytes) -> None:

@@ -11,7 +11,7 @@ from junto.config.spu import SpuSettings, parse_spu
 from junto.device.current import current
 from junto.device.handle import Device
 from junto.device.pyu import PYUObject
-from junto.device.spu.calls import checked, run
+from junto.device.spu.calls import Returns, checked, returns_of, run
 from junto.device.spu.object import SPUObject
 from junto.device.spu.opening import open_engine
 from junto.device.spu.plans import Plans
@@ -97,21 +97,27 @@ class SPU(Device):
         static_argnames: str | Sequence[str] | None = None,
         num_returns_policy: Any = None,
         user_specified_num_returns: int | None = None,
+        fxp_fraction_bits: int | None = None,
     ) -> Callable[..., Any]:
         """A function that computes `function` here and returns handles at once.
 
         Args:
             function: a pure jax function.
             static_argnames: arguments that are part of the program, as in `jax.jit`.
-            num_returns_policy: ``"single"`` returns one handle for the whole result; default: a tree of
-                handles, as jax would return arrays.
-            user_specified_num_returns: how many results there must be; an error if there are not.
+            num_returns_policy: a `SPUCompilerNumReturnsPolicy` or its name; default: a tree of handles, as
+                jax would return arrays.
+            user_specified_num_returns: how many arrays the function returns: they come as a list, a single
+                one by itself.
+            fxp_fraction_bits: bits after the point in this call alone: more of them are finer, fewer leave
+                more range for products. Arguments and results stay as the SPU holds them, so they have to
+                fit into its own range, and have no more than its own precision.
 
         Raises:
             NotComputable: the function cannot be computed on secrets; the message names line and reason.
             DeviceError: an argument is a handle that may not be shared.
         """
-        call = checked(function, static_argnames, num_returns_policy, user_specified_num_returns)
+        returns = returns_of(num_returns_policy, user_specified_num_returns)
+        call = checked(function, static_argnames, returns, fxp_fraction_bits)
 
         def compute(*args: Any, **kwargs: Any) -> Any:
             return run(self, call, args, kwargs)
@@ -125,6 +131,7 @@ class SPU(Device):
         *,
         static_argnames: str | Sequence[str] | None = None,
         public_argnames: str | Sequence[str] = (),
+        fxp_fraction_bits: int | None = None,
     ) -> Callable[..., Explanation]:
         """A function that says what ``spu(function)(...)`` would cost with its arguments, and runs nothing.
 
@@ -137,6 +144,7 @@ class SPU(Device):
             static_argnames: as in a call.
             public_argnames: parameters whose ``ShapeDtypeStruct`` stand for public arrays. What a loop does
                 whose condition depends on one is counted per iteration.
+            fxp_fraction_bits: as in a call.
 
         Raises:
             NotComputable: as the call would.
@@ -144,7 +152,7 @@ class SPU(Device):
         """
         from junto.device.spu.explain import explain
 
-        call = checked(function, static_argnames, None, None)
+        call = checked(function, static_argnames, Returns(), fxp_fraction_bits)
         public = (public_argnames,) if isinstance(public_argnames, str) else public_argnames
 
         def count(*args: Any, **kwargs: Any) -> Explanation:
