@@ -59,6 +59,9 @@ class Family(ABC):
     constant: ClassVar[float | None] = None
     """The weight, if it is the same for all eta."""
 
+    exact: ClassVar[bool] = False
+    """Whether one step of second order is the solution."""
+
     bound: ClassVar[float | None] = None
     """A number that no weight exceeds (Boehning and Lindsay 1988)."""
 
@@ -99,6 +102,7 @@ class Normal(Family):
     """A normal label and the identity."""
 
     name = "normal"
+    exact = True
     constant = 1.0
     bound = 1.0
 

@@ -60,7 +60,7 @@ class GeneralizedLinearModel(Estimator[Learned]):
             bound for all weights: cheaper steps, more of them) or ``auto``: ``newton`` up to 64 columns, from
             there on ``sgd``.
         max_iter: epochs, or steps of second order; all are taken, for when to stop would tell something.
-            Default: 5 epochs; 8 steps, of ``bound`` 25, of linear models 4.
+            Default: 5 epochs; 8 steps, 25 where all have the same weights, 4 of linear models.
         batch_size: rows of a mini-batch.
         learning_rate: ``constant``, ``invscaling`` (eta0 / t**power_t in epoch t) or ``cosine``.
         eta0: the first learning rate.

@@ -55,7 +55,7 @@ class KMeans(Estimator[Learned]):
 
     n_clusters: int = 8
     init: Any = PLUS_PLUS
-    max_iter: int = 10
+    max_iter: int = 20
     standardize: bool = True
     random_state: int = 0
 

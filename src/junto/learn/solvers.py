@@ -31,10 +31,10 @@ EPOCHS: Final = 5
 """Of ``sgd``, where max_iter is not given."""
 
 REWEIGHTED: Final = 8
-"""Steps of ``newton``, likewise."""
+"""Steps of ``newton`` with new weights, likewise."""
 
 BOUNDED: Final = 25
-"""Steps of ``bound``, likewise."""
+"""Steps with the same weights, likewise: they are cheap."""
 
 EXACT: Final = 4
 """Steps where one would be exact; the others take off what the inverse's ridge left."""
@@ -87,9 +87,9 @@ def reweight(model: GeneralizedLinearModel, task: Task) -> Found:
 
 
 def _usual(model: GeneralizedLinearModel) -> int:
-    if model.family.constant is not None:
+    if model.family.exact:
         return EXACT
-    return BOUNDED if model.solver == BOUND else REWEIGHTED
+    return REWEIGHTED if model.solver != BOUND and model.family.constant is None else BOUNDED
 
 
 def descend(model: GeneralizedLinearModel, task: Task, rows: int) -> Found:
