@@ -6,7 +6,7 @@ import datetime
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from junto.device.current import current
 from junto.device.handle import DeviceObject
@@ -14,6 +14,11 @@ from junto.errors import DeviceError
 from junto.program.timeline import Spell, Timeline, Traffic
 from junto.report import charts
 from junto.report.page import page, paragraph, section, table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers: TypeAlias = Sequence[float] | NDArray[Any]
 
 _WITHOUT_DATA = frozenset({"wait", "barrier"})
 
@@ -64,8 +69,8 @@ class Report:
     def curve(
         self,
         title: str,
-        x: Sequence[float],
-        y: Sequence[float],
+        x: Numbers,
+        y: Numbers,
         *,
         labels: tuple[str, str] = ("", ""),
         diagonal: bool = False,
@@ -81,7 +86,7 @@ class Report:
         drawn = charts.curve([float(u) for u in x], [float(v) for v in y], labels, diagonal)
         self._sections.append(section(title, drawn))
 
-    def bars(self, title: str, names: Sequence[str], values: Sequence[float]) -> None:
+    def bars(self, title: str, names: Sequence[str], values: Numbers) -> None:
         """A section with one bar a name, such as a model's coefficients.
 
         Raises:
@@ -149,8 +154,9 @@ def _edges(traffic: Iterable[Traffic]) -> str:
 def _crossings(traffic: Sequence[Traffic]) -> str:
     if not traffic:
         return paragraph("Nothing.")
+    note = paragraph("Messages between the nodes of an SPU are counted at the end: see the ledger.", "dim")
     rows = [(t.site, t.kind, t.sender, t.receiver, t.type_name, t.values, t.nbytes) for t in traffic]
-    return table(("line", "why", "from", "to", "type", "values", "bytes"), rows)
+    return note + table(("line", "why", "from", "to", "type", "values", "bytes"), rows)
 
 
 def _lines(spells: Sequence[Spell]) -> str:
