@@ -22,7 +22,8 @@ class Secret:
 
 
 def new_secret() -> Secret:
-    """A fresh one."""
+    """A fresh one. What multiplies by it is made ready first, once: the tasks that need it come all together."""
+    curve()
     return Secret(secrets.token_bytes(BYTES))
 
 

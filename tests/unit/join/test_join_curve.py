@@ -11,7 +11,7 @@ import pytest
 from curves import CURVES
 from junto.errors import ProtocolViolation
 from junto.join import curve as curves
-from junto.join.curve import A, BYTES, P, check, check_order
+from junto.join.curve import BYTES, A, P, check, check_order
 from junto.join.plain_curve import PlainCurve, pack
 
 MESSAGES = [bytes([number]) * number for number in range(40)]
