@@ -22,7 +22,7 @@ class Secret:
 
 
 def new_secret() -> Secret:
-    """A fresh one. What multiplies by it is made ready first, once: the tasks that need it come all together."""
+    """A fresh one. The curve is made ready here, once; the tasks that need it start together."""
     curve()
     return Secret(secrets.token_bytes(BYTES))
 
