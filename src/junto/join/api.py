@@ -16,18 +16,7 @@ from junto.errors import JoinError, ProtocolViolation
 from junto.join.desk import Desk, Order
 from junto.join.ecdh import Ecdh
 from junto.join.protocol import Intersection, Source, batch_sizes
-from junto.join.request import (
-    DUPLICATES,
-    Names,
-    Parties,
-    Request,
-    checked_goal,
-    checked_on,
-    checked_outputs,
-    checked_reports,
-    checked_tables,
-    fitting,
-)
+from junto.join.request import Names, Parties, Request, checked_reports, fitting, requested
 
 
 @dataclass(frozen=True)
@@ -92,19 +81,12 @@ def join(
         DeviceError: a handle that lives elsewhere.
         RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
     """
-    checked = checked_tables(tables)
-    parties = list(checked)
-    if duplicates not in DUPLICATES:
-        raise JoinError(f"there is no duplicates={duplicates!r}", fix=f"it is one of {', '.join(DUPLICATES)}")
-    goal = checked_goal(how, to, parties)
-    outputs = checked_outputs(output, goal)
-    request = Request(checked, checked_on(on, parties), how, goal, duplicates, outputs)
-    return join_with(Ecdh(), request)
+    return join_with(Ecdh(), requested(tables, on, how, to, duplicates, output))
 
 
 psi = join
 
-_Desk = proxy(PYUObject)(Desk)
+_Desk = proxy(PYUObject, num_cpus=0)(Desk)
 
 
 def join_with(protocol: Intersection, request: Request) -> Joined:

@@ -22,7 +22,8 @@ class Secret:
 
 
 def new_secret() -> Secret:
-    """A fresh one."""
+    """A fresh one. The curve is made ready here, once; the tasks that need it start together."""
+    curve()
     return Secret(secrets.token_bytes(BYTES))
 
 

@@ -78,8 +78,8 @@ class Ecdh(Intersection):
         return learnt
 
 
-_Comparing = proxy(PYUObject)(Comparing)
-_Shuffling = proxy(PYUObject)(Shuffling)
+_Comparing = proxy(PYUObject, num_cpus=0)(Comparing)
+_Shuffling = proxy(PYUObject, num_cpus=0)(Shuffling)
 
 
 def _of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> str:

@@ -131,21 +131,12 @@ def _reading() -> Iterator[None]:
 
 def _write(parts: Iterator[Any], path: str) -> str:
     """Write the parts one after the other; the path."""
-    import pyarrow as pa
     from pyarrow import csv
     from pyarrow.parquet import ParquetWriter
 
     part = next(parts)
-    if _kind(path) == ".csv":
-        fields = [
-            pa.field(field.name, pa.string() if pa.types.is_null(field.type) else field.type)
-            for field in part.schema
-        ]
-        writer = csv.CSVWriter(path, pa.schema(fields))
-    else:
-        writer = ParquetWriter(path, part.schema)
-    with writer:
+    with (csv.CSVWriter if _kind(path) == ".csv" else ParquetWriter)(path, part.schema) as writer:
         while part is not None:
-            writer.write_table(part.cast(writer.schema))
+            writer.write_table(part)
             part = next(parts, None)
     return path

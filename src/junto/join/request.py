@@ -61,7 +61,29 @@ class Request:
         return [f"how={self.how!r}", f"duplicates={self.duplicates!r}", f"to {receivers}"]
 
 
-def checked_tables(tables: Any) -> dict[PYU, Any]:
+def requested(
+    tables: Any,
+    on: Any,
+    how: Any = "inner",
+    to: Any = None,
+    duplicates: Any = "error",
+    output: Any = None,
+) -> Request:
+    """A call of `join`, checked; its arguments are explained there.
+
+    Raises:
+        JoinError, DeviceError: see `join`.
+    """
+    checked = _checked_tables(tables)
+    parties = list(checked)
+    if duplicates not in DUPLICATES:
+        raise JoinError(f"there is no duplicates={duplicates!r}", fix=f"it is one of {', '.join(DUPLICATES)}")
+    goal = _checked_goal(how, to, parties)
+    columns = _checked_on(on, parties)
+    return Request(checked, columns, how, goal, duplicates, _checked_outputs(output, goal))
+
+
+def _checked_tables(tables: Any) -> dict[PYU, Any]:
     """The tables of a call.
 
     Raises:
@@ -85,7 +107,7 @@ def checked_tables(tables: Any) -> dict[PYU, Any]:
     return dict(tables)
 
 
-def checked_on(on: Any, parties: Sequence[PYU]) -> dict[PYU, tuple[str, ...]]:
+def _checked_on(on: Any, parties: Sequence[PYU]) -> dict[PYU, tuple[str, ...]]:
     """The key columns of each party.
 
     Raises:
@@ -105,7 +127,7 @@ def checked_on(on: Any, parties: Sequence[PYU]) -> dict[PYU, tuple[str, ...]]:
     return columns
 
 
-def checked_goal(how: Any, to: Any, parties: Sequence[PYU]) -> Goal:
+def _checked_goal(how: Any, to: Any, parties: Sequence[PYU]) -> Goal:
     """What is to be found out.
 
     Raises:
@@ -122,7 +144,7 @@ def checked_goal(how: Any, to: Any, parties: Sequence[PYU]) -> Goal:
     return Goal(HOWS[how], base, tuple(chosen))
 
 
-def checked_outputs(outputs: Any, goal: Goal) -> dict[PYU, str]:
+def _checked_outputs(outputs: Any, goal: Goal) -> dict[PYU, str]:
     """Paths of results.
 
     Raises:

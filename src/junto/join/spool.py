@@ -8,8 +8,10 @@ curve, hence spread evenly. Files lie in a folder of mode 0700 that goes when it
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +35,17 @@ class Scratch:
     def __init__(self, folder: str | None = None, in_memory: int = IN_MEMORY) -> None:
         self._parent = folder
         self.in_memory = in_memory
-        self._made: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._remove: Callable[[], object] = _nothing
         self._files = 0
 
     def file(self) -> Path:
         """A new file's path."""
-        if self._made is None:
-            self._made = tempfile.TemporaryDirectory(prefix="junto-join-", dir=self._parent)
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="junto-join-", dir=self._parent))
+            self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._files += 1
-        return Path(self._made.name) / f"{self._files:06d}"
+        return self._folder / f"{self._files:06d}"
 
     def full(self, shape: tuple[int, ...], value: int) -> npt.NDArray[np.int64]:
         """An array of whole numbers, all `value` at first."""
@@ -53,9 +57,7 @@ class Scratch:
 
     def close(self) -> None:
         """Remove the files. Idempotent."""
-        if self._made is not None:
-            self._made.cleanup()
-            self._made = None
+        self._remove()
 
 
 class Spool:
@@ -126,6 +128,10 @@ def batches(buckets: Iterator[Array], size: int) -> Iterator[Array]:
         rest, held = [joined[whole:]], len(joined) - whole
     if held:
         yield np.concatenate(rest)
+
+
+def _nothing() -> None:
+    """There is no folder yet."""
 
 
 def _bucket(scratch: Scratch) -> int:

@@ -192,7 +192,7 @@ def test_an_int64_of_pandas_an_int32_of_arrow_and_an_int_of_polars(quick):
         "bob": pa.table({"id": pa.array([5, 3], pa.int32())}),
         "carol": pl.DataFrame({"id": [3]}, schema={"id": pl.UInt8}),
     }
-    assert {name: list(part["id"]) for name, part in joined(tables).items()} == {key: [3] for key in NAMES}
+    assert {name: list(part["id"]) for name, part in joined(tables).items()} == {name: [3] for name in NAMES}
 
 
 def test_several_columns_and_names_that_differ(quick):
