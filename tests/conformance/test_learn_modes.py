@@ -251,7 +251,7 @@ def test_predictions_go_where_they_are_told(spu):
 def test_early_stopping_ends_and_shows_its_losses_to_whom_one_says(spu, caplog):
     caplog.set_level(logging.INFO, "junto.learn")
     model = learn.LogisticRegression(spu, solver="sgd", max_iter=30, early_stopping=True, tol=1e-3)
-    model = model.with_params(n_iter_no_change=2)
+    model = model.with_params(n_iter_no_change=2, eta0=0.05, validation_fraction=0.3)
     model.fit(split(), at("bob", CLASSES))
     assert 1 < model.n_iter_ < 30
     losses = [float(sf.reveal(each.to(sf.PYU("bob")))) for each in model.loss_curve_]
@@ -394,8 +394,8 @@ def test_bad_arguments(spu):
         model.predict(split(TABLE[:, :4]))
     with pytest.raises(sf.LearnError, match="trained on"):
         model.predict(at("alice", SCALED).to(spu))
+    few = split(TABLE[:6])
     with pytest.raises(sf.LearnError, match="fewer rows"):
-        few = {owner: owner(lambda t: t[:6])(part) for owner, part in split().items()}
         model.with_params(inference=True).fit(few, at("bob", np.array([0, 1] * 3)))
     with pytest.raises(sf.LearnError, match="3 groups"):
         learn.KMeans(spu, n_clusters=3).fit(split(TABLE[:2]))
@@ -410,6 +410,6 @@ def test_a_table_that_could_not_be_read_is_its_owners_failure(spu):
     def fails():
         raise FileNotFoundError("secret.csv")
 
+    broken = {sf.PYU("alice"): at("alice", TABLE), sf.PYU("bob"): sf.PYU("bob")(fails)()}
     with pytest.raises(sf.RemoteError, match="FileNotFoundError"):
-        broken = {sf.PYU("alice"): at("alice", TABLE), sf.PYU("bob"): sf.PYU("bob")(fails)()}
         learn.LogisticRegression(spu).fit(broken, at("bob", CLASSES))

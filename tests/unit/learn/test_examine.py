@@ -115,8 +115,8 @@ def test_columns_get_mean_zero_and_deviation_one_and_constant_ones_are_left_out(
     assert scaled.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-9)
     assert scaled.std(axis=0) == pytest.approx([1, 0, 0], abs=1e-9)
     assert scaling.constant.tolist() == [0, 1, 1]
-    later = examine.scaled_columns(table[:1] + [1, 1, 1], scaling)
-    assert later == pytest.approx((table[:1] + [1, 1, 1] - scaling.mean) / scaling.deviation)
+    later = examine.scaled_columns(table[:1] + 1, scaling)
+    assert later == pytest.approx((table[:1] + 1 - scaling.mean) / scaling.deviation)
 
 
 def test_coefficients_come_back_to_the_columns_own_units():
