@@ -27,8 +27,8 @@ from junto.learn.families import Family
 CONSTANT, INVERSE, COSINE = "constant", "invscaling", "cosine"
 SCHEDULES = (CONSTANT, INVERSE, COSINE)
 
-DIGITS = 6
-"""Rates are rounded: all parties must have the same, and their libraries need not agree on the last bit."""
+DIGITS = 16
+"""Binary digits of a rate: all parties must have the same, and their libraries may differ in the last bit."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,28 @@ class State(NamedTuple):
     """The intercept's velocity."""
 
 
-def rates(schedule: str, eta0: float, power_t: float, epochs: int, steps: int) -> NDArray[np.float32]:
-    """Learning rates of all steps, [epochs, steps].
+def strides(schedule: str, eta0: float, power_t: float, epochs: int, batches: Batches) -> NDArray[np.float32]:
+    """Learning rate over rows, of each batch: [epochs, batches].
 
-    ``constant``: eta0. ``invscaling``: eta0 / t**power_t in epoch t from 1 on, spread over its steps.
+    ``constant``: eta0. ``invscaling``: eta0 / t**power_t in epoch t from 1 on, spread over its batches.
     ``cosine``: from eta0 down to 0 along half a cosine (Loshchilov and Hutter, ICLR 2017, without restarts).
     """
-    done = np.arange(epochs * steps, dtype=np.float64) / steps
+    done = np.arange(epochs * batches.steps, dtype=np.float64).reshape(epochs, -1) / batches.steps
     if schedule == CONSTANT:
         factors = np.ones_like(done)
     elif schedule == INVERSE:
         factors = (1 + done) ** -power_t
     else:
         factors = (1 + np.cos(math.pi * done / epochs)) / 2
-    return np.round(eta0 * factors, DIGITS).astype(np.float32).reshape(epochs, steps)
+    rows = np.full(batches.steps, batches.size)
+    rows[-1] = batches.rows - (batches.steps - 1) * batches.size
+    return _coarse(eta0 * factors / rows)
+
+
+def _coarse(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+    mantissa, exponent = np.frexp(numbers)
+    rounded = np.ldexp(np.round(np.ldexp(mantissa, DIGITS)), exponent - DIGITS)
+    return np.asarray(rounded, np.float32)
 
 
 def begin(scale: Any, *, width: int) -> State:
@@ -90,16 +98,16 @@ def begin(scale: Any, *, width: int) -> State:
 
 
 def train(
-    state: State, parts: Sequence[Any], y: Any, penalty: Any, rate: Any, *, model: tuple[Family, Batches]
+    state: State, parts: Sequence[Any], y: Any, penalty: Any, stride: Any, *, model: tuple[Family, Batches]
 ) -> State:
-    """As many epochs as `rate` has rows.
+    """As many epochs as `stride` has rows.
 
     Args:
         state: where to go on.
         parts: of each owner [rows, columns].
         y: the label's target [rows].
         penalty: of L2, for the sum over all rows.
-        rate: [epochs, steps].
+        stride: see `strides`.
         model: what is fitted, and how rows are batched.
     """
     family, batches = model
@@ -109,26 +117,25 @@ def train(
     shrink = penalty * (batches.size / batches.rows)
 
     def step(state: State, batch: Any) -> tuple[State, None]:
-        *columns, label, rate = batch
-        return _step(state, (columns, label), (shrink, rate), family, batches), None
+        *columns, label, stride = batch
+        return _step(state, (columns, label), (shrink, stride), family, batches), None
 
-    def epoch(state: State, rate: Any) -> tuple[State, None]:
+    def epoch(state: State, stride: Any) -> tuple[State, None]:
         if batches.full:
-            state, _ = jax.lax.scan(step, state, (*folded, labels, rate[: batches.full]))
+            state, _ = jax.lax.scan(step, state, (*folded, labels, stride[: batches.full]))
         if cut < end:
-            state, _ = step(state, (*[part[cut:end] for part in parts], y[cut:end], rate[-1]))
+            state, _ = step(state, (*[part[cut:end] for part in parts], y[cut:end], stride[-1]))
         return state, None
 
-    return jax.lax.scan(epoch, state, rate)[0]
+    return jax.lax.scan(epoch, state, stride)[0]
 
 
 def _step(state: State, rows: Any, factors: Any, family: Family, batches: Batches) -> State:
-    (columns, label), (shrink, rate) = rows, factors
+    (columns, label), (shrink, stride) = rows, factors
     x = jnp.concatenate(columns, axis=1)
     residual = family.residual(x @ state.weights + state.intercept, label)
     velocity = batches.momentum * state.velocity + (residual @ x - shrink * state.weights)
     push = batches.momentum * state.push + jnp.sum(residual)
-    stride = rate / len(label)
     weights = state.weights + stride * velocity
     intercept = state.intercept + stride * push if batches.intercept else state.intercept
     return State(weights, intercept, velocity, push)

@@ -127,7 +127,7 @@ def matrix(table: Any, *, vector: bool = False) -> tuple[tuple[str, ...], Floats
     if named is None:
         array = np.asarray(table)
         _check(array.ndim == 2 or (vector and array.ndim == 1), "shape")
-        array = array.reshape(len(array), -1) if array.ndim == 1 else array
+        array = array[:, None] if array.ndim == 1 else array
         names = tuple(str(i) for i in range(array.shape[1]))
         _check(array.dtype.kind in "biuf", "text", names[0] if names else "")
         values = array.astype(np.float64, copy=False)

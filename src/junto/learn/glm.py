@@ -61,14 +61,15 @@ class GeneralizedLinearModel(Estimator[Learned]):
             there on ``sgd``.
         max_iter: epochs, or steps of second order; all are taken, for when to stop would tell something.
             Default: 5 epochs; 8 steps, 25 where all have the same weights, 4 of linear models.
-        batch_size: rows of a mini-batch.
+        batch_size: rows of a mini-batch. Default: a twentieth of all, from 32 to 1024.
         learning_rate: ``constant``, ``invscaling`` (eta0 / t**power_t in epoch t) or ``cosine``.
-        eta0: the first learning rate.
+        eta0: the first learning rate. Default: 0.1, with many columns less, so that steps cannot grow.
         power_t: see `learning_rate`.
         momentum: see `junto.learn.descent`.
-        early_stopping: of ``sgd``: hold out rows, and stop after the first epoch whose loss on them is not
-            `tol` below the best one.
+        early_stopping: of ``sgd``: hold out rows, and stop when their loss has not fallen by `tol` below its
+            least value for `n_iter_no_change` epochs.
         validation_fraction: so many are held out.
+        n_iter_no_change: see `early_stopping`.
         tol: see `early_stopping`.
         losses: of ``sgd``: whether `loss_curve_` is computed.
         inference: whether `summary_of` is prepared (of linear and logistic regression).
@@ -79,13 +80,14 @@ class GeneralizedLinearModel(Estimator[Learned]):
     fit_intercept: bool = True
     solver: str = AUTO
     max_iter: int | None = None
-    batch_size: int = 1024
-    learning_rate: str = descent.CONSTANT
-    eta0: float = 0.1
+    batch_size: int | None = None
+    learning_rate: str = descent.COSINE
+    eta0: float | None = None
     power_t: float = 0.5
     momentum: float = 0.9
     early_stopping: bool = False
     validation_fraction: float = 0.1
+    n_iter_no_change: int = 5
     tol: float = 1e-4
     losses: bool = False
     inference: bool = False
@@ -99,10 +101,11 @@ class GeneralizedLinearModel(Estimator[Learned]):
             self.learning_rate in descent.SCHEDULES, f"no learning rate {self.learning_rate!r}", schedules
         )
         require(self.max_iter is None or self.max_iter > 0, "max_iter must be above 0")
-        require(self.batch_size > 0, "batch_size must be above 0")
-        require(0 < self.eta0 <= 100, "eta0 must be above 0, and at most 100")
+        require(self.batch_size is None or self.batch_size > 0, "batch_size must be above 0")
+        require(self.eta0 is None or 0 < self.eta0 <= 100, "eta0 must be above 0, and at most 100")
         require(0 <= self.momentum < 1, "momentum must be at least 0, and below 1")
         require(0 < self.validation_fraction < 1, "validation_fraction must lie between 0 and 1")
+        require(self.n_iter_no_change > 0, "n_iter_no_change must be above 0")
         has_bound = self.family.bound is not None
         require(self.solver != BOUND or has_bound, f"{type(self).__name__} has no bound", 'solver="newton"')
         require(

@@ -10,8 +10,9 @@ its inverse are computed once and no step can overshoot. Where the weight is con
 
 G is brought to the form of a correlation matrix C and inverted by Newton-Schulz iteration (Schulz 1933),
 Z <- Z (2 - C Z): four rounds a turn, no division, no pivots. `RIDGE` is added to its diagonal, so that
-collinear columns do no harm; as g is exact, the ridge changes the way and not where it ends. Columns that are
-exactly collinear share their effect.
+collinear columns do no harm. As g is exact, what is wrong with the inverse changes the way and not where it
+ends; so the weights are renewed in the first half of the steps only. Columns that are exactly collinear share
+their effect.
 """
 
 from __future__ import annotations
@@ -72,18 +73,29 @@ def train(
     shrink = penalty * penalised(width, steps.intercept)
     empty = padded(constant, x.shape[1])
     weight = family.constant or (family.bound if steps.bounded else None)
-    fixed = None if weight is None else _preconditioner(x, weight, shrink, empty)
 
-    def step(_: int, w: Any) -> Any:
-        eta = x @ w
-        gradient = (family.residual(eta, y) @ x - shrink * w) * down(x)
-        d, z = fixed or _preconditioner(x, family.weight(eta), shrink, empty)
+    def stepped(w: Any, preconditioner: tuple[Any, Any]) -> Any:
+        d, z = preconditioner
+        gradient = (family.residual(x @ w, y) @ x - shrink * w) * down(x)
         return w + d * (z @ (d * gradient))
+
+    def renewed(_: int, state: Any) -> Any:
+        preconditioner = _preconditioner(x, family.weight(x @ state[0]), shrink, empty)
+        return stepped(state[0], preconditioner), preconditioner
+
+    def repeated(_: int, state: Any) -> Any:
+        return stepped(*state), state[1]
 
     first = jnp.zeros(x.shape[1])
     if steps.intercept:
         first = first.at[-1].set(scale["start"])
-    w = jax.lax.fori_loop(0, steps.count, step, first)
+    if weight is None:
+        renewals = math.ceil(steps.count / 2)
+        blank = (jnp.zeros(len(first)), jnp.zeros((len(first), len(first))))
+        state = jax.lax.fori_loop(0, renewals, renewed, (first, blank))
+    else:
+        renewals, state = 0, (first, _preconditioner(x, weight, shrink, empty))
+    w, _ = jax.lax.fori_loop(renewals, steps.count, repeated, state)
     return w[:width], w[-1] if steps.intercept else jnp.zeros(())
 
 

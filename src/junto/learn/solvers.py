@@ -27,6 +27,12 @@ SOLVERS = (AUTO, SGD, NEWTON, BOUND)
 SMALL: Final = 64
 """``auto`` takes second order up to so many columns."""
 
+RATE: Final = 0.1
+"""Of ``sgd``, where eta0 is not given and there are not too many columns."""
+
+LARGEST_BATCH: Final = 1024
+"""Of ``sgd``, where batch_size is not given."""
+
 EPOCHS: Final = 5
 """Of ``sgd``, where max_iter is not given."""
 
@@ -97,33 +103,46 @@ def descend(model: GeneralizedLinearModel, task: Task, rows: int) -> Found:
     held = math.ceil(rows * model.validation_fraction) if model.early_stopping else 0
     require(held < rows, f"early_stopping would hold out all {rows} rows")
     left = rows - held
-    batches = descent.Batches(left, min(model.batch_size, left), model.momentum, model.fit_intercept)
+    size = min(model.batch_size or min(max(32, left // 20), LARGEST_BATCH), left)
+    batches = descent.Batches(left, size, model.momentum, model.fit_intercept)
     epochs = model.max_iter or EPOCHS
-    rates = descent.rates(model.learning_rate, model.eta0, model.power_t, epochs, batches.steps)
+    eta0 = model.eta0 or _safe_rate(task)
+    strides = descent.strides(model.learning_rate, eta0, model.power_t, epochs, batches)
     state = task.spu(descent.begin, static_argnames="width")(task.label.scale, width=task.width)
     train = task.spu(descent.train, static_argnames="model")
     if model.early_stopping or model.losses:
         judged = (left, rows) if model.early_stopping else (0, rows)
-        return _by_epochs(model, task, train, state, (batches, rates, judged))
+        return _by_epochs(model, task, train, state, (batches, strides, judged))
     log.info("%r: %d epochs of %d batches; nothing is revealed", model, epochs, batches.steps)
-    state = train(state, task.parts, task.label.target, task.penalty, rates, model=(task.family, batches))
+    state = train(state, task.parts, task.label.target, task.penalty, strides, model=(task.family, batches))
     return Found((state.weights, state.intercept), epochs)
+
+
+def _safe_rate(task: Task) -> float:
+    """A rate with which no correlation among columns makes the steps grow: they do from 3.8 / eigenvalue on.
+
+    The curvature's eigenvalues add up to columns times weight; a momentum of 0.9 is taken for granted.
+    """
+    return min(RATE, 2 / (task.width * (task.family.bound or 1.0)))
 
 
 def _by_epochs(model: GeneralizedLinearModel, task: Task, train: Any, state: Any, course: Any) -> Found:
     """One program an epoch, and after each its loss; with early stopping one bit of it is revealed."""
-    batches, rates, judged = course
+    batches, strides, judged = course
     spu, y = task.spu, task.label.target
     if model.early_stopping:
         log.info("%r: after each epoch every party learns whether the validation loss still falls", model)
     judge = spu(descent.loss, static_argnames=("family", "rows"))
     losses: list[SPUObject] = []
-    best = judge(state, task.parts, y, family=task.family, rows=judged) if model.early_stopping else None
-    for rate in rates:
-        state = train(state, task.parts, y, task.penalty, rate[None], model=(task.family, batches))
+    best, since = None, 0
+    if model.early_stopping:
+        best = judge(state, task.parts, y, family=task.family, rows=judged)
+    for stride in strides:
+        state = train(state, task.parts, y, task.penalty, stride[None], model=(task.family, batches))
         losses.append(judge(state, task.parts, y, family=task.family, rows=judged))
         if best is not None:
             better, best = spu(descent.improves)(losses[-1], best, model.tol)
-            if not bool(reveal(better)):
+            since = 0 if bool(reveal(better)) else since + 1
+            if since == model.n_iter_no_change:
                 break
     return Found((state.weights, state.intercept), len(losses), tuple(losses))
