@@ -189,7 +189,7 @@ def attempt(what):
     else:
         say("no error", "")
 attempt(lambda: sf.reveal(alice(lambda: np.array([1.0, np.nan]))().to(spu)))
-attempt(lambda: sf.reveal(bob(lambda: np.array([1e14]))().to(spu)))
+attempt(lambda: spu(lambda t: t["x"])({"x": bob(lambda: {"age": np.array([1e14])})()}))
 attempt(lambda: sf.reveal(carol(lambda: ["text"])().to(spu)))
 x = bob(lambda: np.ones(3))().to(spu)
 attempt(lambda: spu(lambda a: jax.lax.while_loop(lambda c: c[0] > 0, lambda c: c - 1, a))(x))
@@ -200,10 +200,15 @@ sf.shutdown()
 """)
     )
     for name, party in job.running.items():
-        for kind, owner in (("RemoteError", "alice"), ("RemoteError", "bob"), ("RemoteError", "carol")):
+        for owner, says in (
+            ("alice", "the value has NaN"),
+            ("bob", "args[0]['x']['age'] has numbers of"),
+            ("carol", "the value's part [0] is of type str"),
+        ):
             got, text = party.next(40)
-            assert got == kind, (name, text)
-            assert owner in text
+            assert got == "RemoteError", (name, text)
+            assert f"{owner} -> SPU#1 at script.py:" in text
+            assert says in text
         got, text = party.next()
         assert got == "NotComputable"
         assert "script.py" in text

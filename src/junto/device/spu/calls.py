@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from junto.device.spu.layout import Leaf, parse
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
 from junto.program.operation import Description, structure
-from junto.tree import leaves, map_leaves
+from junto.tree import leaves, map_leaves, paths
 
 if TYPE_CHECKING:
     from junto.device.spu.plans import Planned
@@ -130,7 +131,8 @@ class Described:
 
 def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """One call; returns handles."""
-    args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf), (args, kwargs))
+    names = chain(paths(args, "args"), paths(kwargs, "kwargs"))
+    args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names)), (args, kwargs))
     planned, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
     layouts = _layouts(call, planned)
     public = b"".join(_digest(item) for item in inputs if not isinstance(item, SecretInput))
@@ -176,13 +178,13 @@ def _layouts(call: Call, planned: Planned) -> list[Any]:
     return texts
 
 
-def _shared(spu: SPU, leaf: Any) -> Any:
+def _shared(spu: SPU, leaf: Any, name: str) -> Any:
     """A handle as one on this SPU; everything else as it is."""
     if isinstance(leaf, PYUObject):
-        return leaf.to(spu)
+        return spu.take(leaf, name)
     if isinstance(leaf, SPUObject) and leaf.device is not spu:
         raise DeviceError(
-            f"{leaf!r} is an argument of a call on {spu.name}, but does not live there",
+            f"{name}, {leaf!r}, is an argument of a call on {spu.name}, but does not live there",
             fix="move it, if the parties of that SPU may hold it: x.to(spu)",
         )
     return leaf

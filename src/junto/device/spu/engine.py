@@ -95,8 +95,8 @@ class Engine(ABC):
         return Recorder(self.profiles, stamp, node) if self.profiles else None
 
     @abstractmethod
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
-        """Take the value `ref` of the party `owner` (None: it lives elsewhere)."""
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
+        """Take the value `ref` of the party `owner` (None: it lives elsewhere); `name` is for messages."""
 
     @abstractmethod
     def compute(self, stamp: Stamp, work: Work) -> list[Held]:

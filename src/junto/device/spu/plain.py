@@ -16,7 +16,8 @@ from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import sources_of
 from junto.device.spu.computing import run_plan
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
-from junto.device.spu.layout import as_arrays, kinds, parse, rebuild, shift_of, wide_numbers
+from junto.device.spu.inputs import Entrance, encoded
+from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.base import Call, Ref
@@ -26,7 +27,7 @@ from junto.mpc.meter import Meter
 from junto.mpc.plain import PlainBits, PlainGates, PlainRing
 from junto.mpc.protocol import handover, inout
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import decode, encode
+from junto.mpc.values import decode
 from junto.program.program import Program
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -54,8 +55,8 @@ class PlainEngine(Engine):
         self._home, self._other = compute
         self._settings = settings
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
-        run = partial(_enter, self._settings, wide_numbers())
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
+        run = partial(_enter, Entrance(self._settings, wide_numbers(), name))
         layout, secrets = self._submit(stamp, owner, run, () if ref is None else (ref,), 2)
         return Entered({self._home: secrets}, layout, owner)
 
@@ -124,15 +125,15 @@ class PlainEngine(Engine):
         return self._program.submit(stamp, party, call)
 
 
-def _enter(settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, list[Plain]]:
-    layout, arrays = as_arrays(value, x64)
-    return layout, [_plain(encode(array, settings)) for array in arrays]
+def _enter(entrance: Entrance, value: Any) -> tuple[Any, list[Plain]]:
+    layout, arrays = encoded(value, entrance)
+    return layout, [_plain(array) for array in arrays]
 
 
-def _plain(encoded: Words | Flags) -> Plain:
-    if encoded.dtype == np.bool_:
-        return PlainBits(encoded.astype(np.bool_))
-    return PlainRing(encoded.astype(np.uint64))
+def _plain(array: Words | Flags) -> Plain:
+    if array.dtype == np.bool_:
+        return PlainBits(array.astype(np.bool_))
+    return PlainRing(array.astype(np.uint64))
 
 
 def _compute(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from junto.device.spu.calls import Call, Described, SecretInput
 from junto.device.spu.layout import Leaf, wide_numbers
-from junto.errors import DeviceError
-from junto.mpc.plan import Plan, jax_array, split_static, trace
+from junto.errors import DeviceError, NotComputable
+from junto.mpc.plan import Plan, argument_names, jax_array, split_static, trace
 from junto.mpc.visibility import visible
 
 Input = SecretInput | Described | NDArray[Any]
@@ -55,7 +55,13 @@ class Plans:
         static, positional, named = split_static(call.function, args, kwargs, call.static)
         leaves, tree = jax.tree_util.tree_flatten((tuple(positional), named))
         x64 = wide_numbers()
-        inputs = [leaf if _is_abstract(leaf) else jax_array(leaf, x64) for leaf in leaves]
+        try:
+            inputs = [leaf if _is_abstract(leaf) else jax_array(leaf, x64) for leaf in leaves]
+        except NotComputable:  # say it again, with the argument's name
+            for leaf, name in zip(leaves, argument_names(static, positional, named), strict=True):
+                if not _is_abstract(leaf):
+                    jax_array(leaf, x64, name)
+            raise
         key = (call.function, _hashable(static), tree, x64, tuple(_key(item) for item in inputs))
         planned = self._known.get(key)
         if planned is None:

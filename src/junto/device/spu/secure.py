@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,8 @@ from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import sources_of
 from junto.device.spu.computing import charge, run_plan
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
-from junto.device.spu.layout import as_arrays, kinds, parse, rebuild, shift_of, wide_numbers
+from junto.device.spu.inputs import Entrance, encoded
+from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
 from junto.device.spu.profile import Recorder
@@ -24,12 +26,20 @@ from junto.mpc.protocol import handover, inout
 from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.inout import Parcel, Secret
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import decode, encode
+from junto.mpc.values import decode
 from junto.program.program import Program
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
 
 LAYOUT, PARCEL = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A value of its owner's on its way in."""
+
+    ref: Ref
+    entrance: Entrance
 
 
 class SecureEngine(Engine):
@@ -62,12 +72,13 @@ class SecureEngine(Engine):
 
     # -------------------------------------------------------------------- in
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
         held: dict[str, Ref] = {}
         layouts: dict[str, Ref] = {}
         parcels: dict[str, Ref | None] = dict.fromkeys(self._compute)
         if ref is not None:
-            layouts[owner] = self._enter_at_owner(stamp, owner, ref, held, parcels)
+            value = Arriving(ref, Entrance(self._settings, wide_numbers(), name))
+            layouts[owner] = self._enter_at_owner(stamp, owner, value, held, parcels)
         for party in self._program.parties:
             if party != owner:
                 way = passage(stamp, LAYOUT, "layout", owner, party)
@@ -84,18 +95,17 @@ class SecureEngine(Engine):
         return Entered(held, next(iter(layouts.values())), owner)
 
     def _enter_at_owner(
-        self, stamp: Stamp, owner: str, ref: Ref, held: dict[str, Ref], parcels: dict[str, Ref | None]
+        self, stamp: Stamp, owner: str, value: Arriving, held: dict[str, Ref], parcels: dict[str, Ref | None]
     ) -> Ref:
         explain = self._program.explainer(stamp, owner)
         if owner in self._compute:
-            run = partial(_enter_own, self._seats[owner], stamp, self._settings, wide_numbers())
-            described, held[owner], parcel = self._nodes[owner].submit([ref], run, 3, explain, shared=False)
+            run = partial(_enter_own, self._seats[owner], stamp, value.entrance)
+            node = self._nodes[owner]
+            described, held[owner], parcel = node.submit([value.ref], run, 3, explain, shared=False)
             self._program.watch(stamp, (described,))
             parcels[self._seats[owner].peer] = self._public(owner, parcel)
             return self._public(owner, described)
-        call = Call(
-            partial(_split, self._settings, wide_numbers()), (ref,), {}, 3, f"share {stamp.text}", explain
-        )
+        call = Call(partial(_split, value.entrance), (value.ref,), {}, 3, f"share {stamp.text}", explain)
         layout, key, rest = self._program.submit(stamp, owner, call)
         parcels.update(zip(self._compute, (key, rest), strict=True))
         return layout
@@ -274,9 +284,8 @@ class SecureEngine(Engine):
 # -------------------------------------------------------------------- what runs in the nodes' threads
 
 
-def _enter_own(seat: Seat, stamp: Stamp, settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, ...]:
-    layout, arrays = as_arrays(value, x64)
-    plain = [encode(array, settings) for array in arrays]
+def _enter_own(seat: Seat, stamp: Stamp, entrance: Entrance, value: Any) -> tuple[Any, ...]:
+    layout, plain = encoded(value, entrance)
     secrets, parcels = inout.enter_own(seat.role(stamp), seat.index or 0, plain)
     return layout, secrets, parcels
 
@@ -304,10 +313,10 @@ def _enter_split(
     return (secrets,)
 
 
-def _split(settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, bytes, list[Parcel]]:
+def _split(entrance: Entrance, value: Any) -> tuple[Any, bytes, list[Parcel]]:
     """At an owner that is no compute party; on Ray in one of its workers."""
-    layout, arrays = as_arrays(value, x64)
-    key, rest = inout.split([encode(array, settings) for array in arrays])
+    layout, arrays = encoded(value, entrance)
+    key, rest = inout.split(arrays)
     return layout, key, rest
 
 

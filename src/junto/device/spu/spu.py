@@ -12,6 +12,7 @@ from junto.device.current import current
 from junto.device.handle import Device
 from junto.device.pyu import PYUObject
 from junto.device.spu.calls import Returns, checked, returns_of, run
+from junto.device.spu.inputs import VALUE
 from junto.device.spu.object import SPUObject
 from junto.device.spu.opening import open_engine
 from junto.device.spu.plans import Plans
@@ -171,13 +172,13 @@ class SPU(Device):
 
         return Profile(self)
 
-    def take(self, value: PYUObject) -> SPUObject:
-        """Share a value of one party: nobody learns it, all learn its layout."""
+    def take(self, value: PYUObject, name: str = VALUE) -> SPUObject:
+        """Share a value of one party: nobody learns it, all learn its layout. `name` is for messages."""
         program = self._session.program
         operation, index = value.identity
         owner = value.device.party
         stamp = program.begin(Description("share", owner, self._name, f"#{operation}.{index}"))
-        entered = self.engine.enter(stamp, owner, value.ref)
+        entered = self.engine.enter(stamp, owner, value.ref, name)
         handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
         return handle.expects_layout(stamp, entered.layout, entered.awaited)
 
