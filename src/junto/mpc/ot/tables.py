@@ -10,8 +10,8 @@ Learns:    nobody anything else: entries that are not chosen stay under a pad th
 Cost:      1 transfer a bit of y; N times the entry's bits from the one who offers, in whole bytes.
 
 Entries of 1, 2, 4 ... or 64 bits lie in words, the first in the lowest bits. Each transfer's pads are as long
-as the table; bit i of y chooses the one under which all entries lie whose number has the same bit i. Where the
-number has another, the chooser does not know the pad.
+as the table; bit i of y chooses the one under which all entries lie whose number has the same bit i. Where
+the number has another, the chooser does not know the pad.
 """
 
 from __future__ import annotations
