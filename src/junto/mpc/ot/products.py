@@ -75,6 +75,8 @@ def matmul(extension: Extension, x: Words, y: Words) -> Words:
         return matmul(extension, y.swapaxes(-1, -2), x.swapaxes(-1, -2)).swapaxes(-1, -2)
     made = ring.matmul(x, y)
     (m, k), n = x.shape[-2:], y.shape[-1]
+    if not made.size or not k:
+        return made
     batch = made.shape[:-2]
     factors = np.broadcast_to(x, (*batch, m, k)).reshape(-1)
     vectors = np.broadcast_to(y, (*batch, k, n)).reshape(-1, n)
