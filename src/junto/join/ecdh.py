@@ -63,33 +63,32 @@ class Ecdh(Intersection):
         return [compared, comparing.close(), *(each for some in closed for each in some)]
 
     def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
-        comparer = _comparer(goal)
-        learnt = {}
-        for party in sources:
-            others = [each for each in sources if each != party]
-            sentences = [f"how many different keys {names(others)} {'has' if len(others) == 1 else 'have'}"]
-            if party in goal.receivers:
-                sentences.append(_of_own_keys(party, others, goal))
-            if party == comparer and len(others) == 1 and goal.how == "left":
-                sentences.append(f"which of its own keys {others[0].party} has")
-            if party == comparer and len(others) > 1:
-                sentences.append("how many keys any of the parties have in common, not which")
-            learnt[party] = f"{party.party} learns {'; '.join(dict.fromkeys(sentences))}."
-        return learnt
+        return {party: _learns(party, [each for each in sources if each != party], goal) for party in sources}
 
 
 _Comparing = proxy(PYUObject, num_cpus=0)(Comparing)
 _Shuffling = proxy(PYUObject, num_cpus=0)(Shuffling)
 
 
-def _of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
+def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
+    has, comparing = "has" if len(others) == 1 else "have", party == _comparer(goal)
+    facts = [f"how many different keys {names(others)} {has}"]
+    if comparing and len(others) == 1 and goal.how == "left" and party == goal.base:
+        facts.append(f"which of its own keys {names(others)} has")
+    elif party in goal.receivers:
+        facts += _of_own_keys(party, others, goal)
+    if comparing and len(others) > 1:
+        facts.append("how many keys any of the parties have in common, not which")
+    return f"{party.party} learns {'; '.join(facts)}."
+
+
+def _of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> list[str]:
+    """What a party that gets rows sees in them."""
     if goal.how == "inner":
-        return f"which of its own keys {names(others)} {'has' if len(others) == 1 else 'all have'}"
+        return [f"which of its own keys {names(others)} {'has' if len(others) == 1 else 'all have'}"]
     if goal.how == "difference":
-        return f"which of its own keys {'is' if len(others) == 1 else 'are'} not at {names(others, 'or')}"
-    if party == goal.base:
-        return "nothing about its own keys"
-    return f"which of its own keys {goal.base.party} has"
+        return [f"which of its own keys {names(others, 'or')} has"]
+    return [] if party == goal.base else [f"which of its own keys {goal.base.party} has"]
 
 
 def _comparer(goal: Goal) -> PYU:
