@@ -139,6 +139,10 @@ class Program:
 
         fault.subscribe(tell)
 
+    def fail(self, error: JuntoError) -> None:
+        """The run cannot go on: every wait ends with `error`, unless it had ended before. From any thread."""
+        self._parts.fault.set(error)
+
     # Operations.
 
     def begin(self, description: Description) -> Stamp:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.spu.layout import Leaf, is_known
+from junto.device.spu.layout import Leaf, bounded, is_known
 from junto.errors import DeviceError, JuntoError
 from junto.tree import map_leaves, paths
 
@@ -49,14 +49,18 @@ def encoded(value: Any, entrance: Entrance) -> tuple[Any, list[Words | Flags]]:
         DeviceError: a leaf is no array of numbers. Messages name the place and the type, never what is there.
     """
     made: list[Words | Flags] = []
+    described: list[Leaf] = []
     places = paths(value, "")
 
     def take(leaf: Any) -> str:
-        described, array = _leaf(leaf, entrance, next(places))
+        about, array = _leaf(leaf, entrance, next(places))
+        described.append(about)
         made.append(array)
-        return str(described)
+        return str(about)
 
-    return map_leaves(take, value), made
+    layout = map_leaves(take, value)
+    bounded(described)
+    return layout, made
 
 
 def _leaf(leaf: Any, entrance: Entrance, path: str) -> tuple[Leaf, Words | Flags]:
@@ -75,6 +79,7 @@ def _encoded(leaf: Any, entrance: Entrance, path: str) -> tuple[Leaf, Words | Fl
     place = _place(entrance.name, path)
     array = jax_array(_array(leaf, place), entrance.x64, place)
     described = Leaf(jax_dtype(array.dtype, entrance.x64).name, array.shape)
+    bounded([described])  # before memory is taken for it
     return described, encode(array, entrance.settings, place)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from junto.errors import DeviceError
@@ -16,6 +17,11 @@ from junto.tree import leaves, map_leaves
 
 if TYPE_CHECKING:
     from junto.mpc.protocol.inout import Kind
+
+MOST_ARRAYS = 1 << 16
+MOST_DIMENSIONS = 32
+MOST_NUMBERS = 1 << 30
+"""Of all arrays of one value: 8 GiB at each node."""
 
 _LEAF = re.compile(r"(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16)\[((?:[0-9]+(?:,[0-9]+)*)?)\]")
 
@@ -44,12 +50,35 @@ def is_known(dtype: str) -> bool:
 
 
 def parse(layout: Any) -> list[Leaf]:
-    """The arrays of a layout that another party sent.
+    """The arrays of a layout that another party sent. Memory is taken for no more than it has passed here.
 
     Raises:
-        DeviceError: it is none.
+        DeviceError: it is none, or too large.
     """
-    return [_leaf(text) for text in leaves(layout)]
+    return bounded([_leaf(text) for text in leaves(layout)])
+
+
+def bounded(described: list[Leaf]) -> list[Leaf]:
+    """The arrays of one value, if they are not too many.
+
+    The bounds are the same at every party, so that all of them refuse what one refuses.
+
+    Raises:
+        DeviceError: too many arrays, dimensions or numbers.
+    """
+    dimensions = max((len(leaf.shape) for leaf in described), default=0)
+    numbers = sum(prod(leaf.shape) for leaf in described)
+    for what, count, most in (
+        ("arrays", len(described), MOST_ARRAYS),
+        ("dimensions", dimensions, MOST_DIMENSIONS),
+        ("numbers", numbers, MOST_NUMBERS),
+    ):
+        if count > most:
+            raise DeviceError(
+                f"a value of {count:.3g} {what} is too large for an SPU, which takes {most} at once",
+                fix="share it in several parts",
+            )
+    return described
 
 
 def rebuild(layout: Any, arrays: list[Any]) -> Any:

@@ -24,7 +24,7 @@ class _Sealed(Stream):
         raise RuntimeError("a role that only reads has drawn randomness")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Seat:
     """See the module.
 
@@ -45,6 +45,7 @@ class Seat:
     helper: str
     channels: Mapping[str, Channel]
     secrets: Mapping[str, bytes] = field(repr=False)
+    _drawn: int = field(default=-1, init=False, repr=False)
 
     @property
     def index(self) -> int | None:
@@ -57,7 +58,14 @@ class Seat:
         return self.compute[1 - (self.index or 0)]
 
     def role(self, stamp: Stamp) -> Role:
-        """This node's role in one operation, with keystreams that no other operation has."""
+        """This node's role in one operation, with keystreams that no other operation has.
+
+        Once for each operation, in their order: two roles would draw the same keystream, and two masked
+        values with the same mask show their difference.
+        """
+        if stamp.operation <= self._drawn:
+            raise RuntimeError(f"operation {stamp.operation} asks for its keystreams a second time")
+        self._drawn = stamp.operation
         for channel in self.channels.values():
             channel.label(stamp.operation, f"{stamp.text} at {stamp.site}")
         if self.index is None:

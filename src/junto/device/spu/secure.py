@@ -324,7 +324,7 @@ def _parcel(
     seat: Seat, stamp: Stamp, place: int, receiver: str, secrets: Sequence[Secret]
 ) -> tuple[list[Parcel]]:
     noise = None if receiver in seat.compute else seat.noise(stamp, receiver, place)
-    return (inout.parcels_for(seat.role(stamp), secrets, noise),)
+    return (inout.parcels_for(seat.reading(), secrets, noise),)
 
 
 def _depart(seat: Seat, count: int, secrets: Sequence[Secret]) -> tuple[Any, ...]:
