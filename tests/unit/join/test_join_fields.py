@@ -101,6 +101,6 @@ def test_what_is_added_before_subtracting_is_twice_p(field):
 @pytest.mark.parametrize("field", [Field51, Field25])
 def test_the_bounds_would_notice(field):
     ours = field(Emitter())
-    large = [Bound(0, 3 * limb) for limb in WEAK[field]]
+    large = [Bound(0, 6 * limb) for limb in WEAK[field]]
     with pytest.raises(AssertionError, match=r"bits|lane"):
         ours.multiply(large, large)
