@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,13 @@ from junto.device.handle import DeviceObject
 from junto.device.placing import to as put
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
-from junto.errors import JoinError, ProtocolViolation
+from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join.desk import Desk, Order
 from junto.join.ecdh import Ecdh
 from junto.join.protocol import Intersection, Source, batch_sizes
 from junto.join.request import Names, Parties, Request, checked_reports, fitting, requested
+
+log = logging.getLogger("junto.join")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,14 @@ class Joined:
     learned: Mapping[PYU, str]
 
     def __getitem__(self, party: PYU) -> PYUObject:
-        """The part of `party`."""
+        """The part of `party`.
+
+        Raises:
+            DeviceError: it got none.
+        """
+        if party not in self.parts:
+            there = ", ".join(each.party for each in self.parts)
+            raise DeviceError(f"{party!r} has no part of this join; there are those of {there}")
         return self.parts[party]
 
     def __repr__(self) -> str:
@@ -103,7 +113,11 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
     parts = {party: desks[party].part() for party in receivers}
     closed = [desks[party].close() for party in desks if party not in receivers]
     wait([*finished, *closed, *parts.values()])
-    return Joined(parts, rows, _learned(protocol, request))
+    learned = _learned(protocol, request)
+    for party in request.parties:
+        if current().program.is_here(party.party):
+            log.info("joined: %s", learned[party])
+    return Joined(parts, rows, learned)
 
 
 class _Keys:

@@ -33,10 +33,10 @@ def blind(secret: Secret, keys: Digests) -> Points:
     return group.multiply(secret.scalar, group.encode([key.tobytes() for key in keys]))
 
 
-def blind_again(secret: Secret, points: Any, count: int) -> Points:
-    """What another party sent as `count` blinded keys, checked and multiplied by our secret, too.
+def blind_again(secret: Secret, points: Any, count: int, sender: str) -> Points:
+    """What `sender` sent as `count` blinded keys, checked and multiplied by our secret, too.
 
     Raises:
         ProtocolViolation: it is something else; see `curve.check`.
     """
-    return check_order(curve().multiply(secret.scalar, check(points, count)))
+    return check_order(curve().multiply(secret.scalar, check(points, count, sender)), sender)

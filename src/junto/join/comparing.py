@@ -36,10 +36,14 @@ class Comparing:
         self._keys = {name: secrets.token_bytes(16) for name in counts}
         self._ranks: dict[str, Ranks] = {}
 
-    def add(self, name: str, points: Any, count: int) -> None:
-        """The next `count` points of a party's set. Raises ProtocolViolation if they are something else."""
+    def add(self, name: str, points: Any, count: int, sender: str) -> None:
+        """The next points of the set of party `name`, which came from `sender`, if not blinded here.
+
+        Raises:
+            ProtocolViolation: they are not `count` points; see `curve.check`.
+        """
         spool = self._spools[name]
-        tags = words_of(check_order(check(points, count)))[:, :2]
+        tags = words_of(check_order(check(points, count, sender), sender))[:, :2]
         spool.add(tags, place=np.arange(spool.count, spool.count + count))
 
     def compare(self, receivers: Sequence[str]) -> None:
@@ -73,7 +77,7 @@ class Comparing:
         group, groups = _groups(everything)
         ends = np.cumsum([len(bucket) for bucket in buckets.values()])
         groups_of = dict(zip(buckets, np.split(group, ends[:-1]), strict=True))
-        present = {name: _presence(ids, groups) for name, ids in groups_of.items()}
+        present = {name: _presence(name, ids, groups) for name, ids in groups_of.items()}
         chosen = self._chosen(present)
         rank = np.where(chosen, reached + np.cumsum(chosen) - 1, NO_RANK)
         for name, ranks in self._ranks.items():
@@ -101,18 +105,24 @@ def seal(key: bytes, ranks: Ranks) -> npt.NDArray[np.uint8]:
     return np.frombuffer(bytearray(encryptor.update(blocks.tobytes())), np.uint8).reshape(-1, 16)
 
 
-def unseal(key: Any, sealed: Any, count: int) -> Ranks:
+def unseal(key: Any, sealed: Any, count: int, sender: str) -> Ranks:
     """The ranks again.
 
     Raises:
         ProtocolViolation: they are not `count` sealed ranks.
     """
-    shaped = isinstance(sealed, np.ndarray) and sealed.dtype == np.uint8 and sealed.shape == (count, 16)
-    if not shaped or not isinstance(key, bytes) or len(key) != 16:
-        raise ProtocolViolation(f"a batch of ranks is not {count} sealed ones")
+    check_sealed(sealed, count, sender)
+    if not isinstance(key, bytes) or len(key) != 16:
+        raise ProtocolViolation("what opens the sealed ranks is no key")
     decryptor = Cipher(algorithms.AES(key), modes.ECB()).decryptor()  # noqa: S305
     blocks = np.frombuffer(decryptor.update(sealed.tobytes()), "<i8").reshape(-1, 2)
     return blocks[:, 0].astype(np.int64)
+
+
+def check_sealed(sealed: Any, count: int, sender: str) -> None:
+    """Raise ProtocolViolation if what `sender` sent is not a batch of `count` sealed ranks."""
+    if not isinstance(sealed, np.ndarray) or sealed.dtype != np.uint8 or sealed.shape != (count, 16):
+        raise ProtocolViolation(f"what {sender} sent is not {count} sealed ranks")
 
 
 def _groups(tags: Array) -> tuple[npt.NDArray[np.int64], int]:
@@ -131,8 +141,8 @@ def _groups(tags: Array) -> tuple[npt.NDArray[np.int64], int]:
     return group, int(steps.sum()) + 1
 
 
-def _presence(ids: npt.NDArray[np.int64], groups: int) -> npt.NDArray[np.bool_]:
+def _presence(name: str, ids: npt.NDArray[np.int64], groups: int) -> npt.NDArray[np.bool_]:
     times = np.bincount(ids, minlength=groups)
     if (times > 1).any():
-        raise ProtocolViolation("a party's set of blinded keys holds the same key twice")
+        raise ProtocolViolation(f"the set of {name} holds the same blinded key twice")
     return times > 0

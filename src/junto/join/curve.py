@@ -75,32 +75,32 @@ def curve() -> Curve:
     return PlainCurve()
 
 
-def check(points: Any, count: int) -> Points:
-    """What a peer sent as a batch of `count` points, once it is one.
+def check(points: Any, count: int, sender: str) -> Points:
+    """What `sender` sent as a batch of `count` points, once it is one.
 
     Raises:
         ProtocolViolation: not bytes of that shape; a coordinate that is not reduced; the same point twice.
     """
     if not isinstance(points, np.ndarray) or points.dtype != np.uint8 or points.shape != (count, BYTES):
-        raise ProtocolViolation(f"a batch of blinded keys is not {count} points of {BYTES} bytes")
+        raise ProtocolViolation(f"what {sender} sent is not {count} points of {BYTES} bytes")
     words = words_of(points)
     top, low = words[:, 3], words[:, 0]
     largest = (words[:, 1:3] == np.uint64(2**64 - 1)).all(axis=1) & (top == np.uint64(2**63 - 1))
     if (top >> np.uint64(63)).any() or (largest & (low >= np.uint64(2**64 - 19))).any():
-        raise ProtocolViolation("a blinded key is a coordinate that is not reduced modulo 2**255 - 19")
+        raise ProtocolViolation(f"{sender} sent a coordinate that is not reduced modulo 2**255 - 19")
     if _repeats(words):
-        raise ProtocolViolation("a batch of blinded keys holds the same key twice")
+        raise ProtocolViolation(f"{sender} sent the same blinded key twice")
     return points
 
 
-def check_order(points: Points) -> Points:
-    """The results of multiplying what a peer sent.
+def check_order(points: Points, sender: str) -> Points:
+    """The results of multiplying what `sender` sent.
 
     Raises:
         ProtocolViolation: one is zero, hence what was sent is of small order (RFC 7748, section 6.1).
     """
     if not words_of(points).any(axis=1).all():
-        raise ProtocolViolation("a blinded key is a point of small order")
+        raise ProtocolViolation(f"{sender} sent a point of small order")
     return points
 
 

@@ -119,9 +119,10 @@ class _Journey:
     def there(self, secrets: Mapping[PYU, PYUObject]) -> Iterator[PYUObject]:
         """Carry the set to the party that compares, batch by batch."""
         *middle, end = self.stops
-        points = self._blinded(secrets[self.owner])
+        points, sender = self._blinded(secrets[self.owner]), self.owner
         for stop in middle:
-            points = self._blinded_again(points, stop, secrets[stop])
+            points = self._blinded_again(points, sender, stop, secrets[stop])
+            sender = stop
             if self.shuffled:
                 holder = _Shuffling(self.source.count, max(self.sizes, default=1), self.spill, device=stop)
                 for index in range(len(self.sizes)):
@@ -129,23 +130,26 @@ class _Journey:
                 points = _leaving(holder)
                 self.shuffling.append(holder)
         if self.owner != end:
-            points = self._blinded_again(points, end, secrets[end])
+            points = self._blinded_again(points, sender, end, secrets[end])
         for index, size in enumerate(self.sizes):
-            yield self.comparing.add(self.owner.party, points(index).to(end), size)
+            yield self.comparing.add(self.owner.party, points(index).to(end), size, sender.party)
 
     def back(self) -> Iterator[PYUObject]:
         """Carry the ranks to the owner."""
-        answers: Batches = self._ranks
-        key: Any = None
-        if self.shuffled:
-            answers, key = self._sealed, self.comparing.key(self.owner.party).to(self.owner)
+        if not self.shuffled:
+            for index in range(len(self.sizes)):
+                yield self.source.place(index, self._ranks(index).to(self.owner))
+            return
+        answers: Batches = self._sealed
+        sender: PYU = self.comparing.device
+        key = self.comparing.key(self.owner.party).to(self.owner)
         for holder in reversed(self.shuffling):
             for index, size in enumerate(self.sizes):
-                yield holder.take_back(answers(index).to(holder.device), size)
-            answers = self._answers(holder)
+                yield holder.take_back(answers(index).to(holder.device), size, sender.party)
+            answers, sender = self._answers(holder), holder.device
         for index, size in enumerate(self.sizes):
-            ranks = answers(index).to(self.owner)
-            yield self.source.place(index, self.owner(unseal)(key, ranks, size) if key is not None else ranks)
+            ranks = self.owner(unseal)(key, answers(index).to(self.owner), size, sender.party)
+            yield self.source.place(index, ranks)
 
     def close(self) -> list[PYUObject]:
         """Let go of what the stops hold."""
@@ -154,8 +158,10 @@ class _Journey:
     def _blinded(self, secret: PYUObject) -> Batches:
         return lambda index: self.owner(blind)(secret, self.source.keys(index))
 
-    def _blinded_again(self, points: Batches, stop: PYU, secret: PYUObject) -> Batches:
-        return lambda index: stop(blind_again)(secret, points(index).to(stop), self.sizes[index])
+    def _blinded_again(self, points: Batches, sender: PYU, stop: PYU, secret: PYUObject) -> Batches:
+        return lambda index: stop(blind_again)(
+            secret, points(index).to(stop), self.sizes[index], sender.party
+        )
 
     def _ranks(self, index: int) -> Any:
         return self.comparing.ranks(self.owner.party, self.starts[index], self.sizes[index])

@@ -26,6 +26,7 @@ DIGEST_BYTES = 32
 
 _PER_SECOND: Final[Mapping[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_IN_MS = 86_400_000
+_AT_ONCE = 1 << 16  # rows: an object of Python for each stands in memory meanwhile
 
 
 def kind_of(data_type: Any) -> str:
@@ -78,10 +79,13 @@ def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:
     there = np.ones(len(plain[0]), bool)
     for column in plain:
         there &= _valid(column)
-    parts = [encoded(column) for column in plain]
-    rows = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))
-    raw = bytearray(b"".join([hashlib.sha256(row).digest() for row in rows]))
-    return np.frombuffer(raw, np.uint8).reshape(-1, DIGEST_BYTES), there
+    found = np.empty((len(there), DIGEST_BYTES), np.uint8)
+    for start in range(0, len(there), _AT_ONCE):
+        parts = [encoded(column.slice(start, _AT_ONCE)) for column in plain]
+        rows = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))
+        raw = b"".join([hashlib.sha256(row).digest() for row in rows])
+        found[start : start + _AT_ONCE] = np.frombuffer(raw, np.uint8).reshape(-1, DIGEST_BYTES)
+    return found, there
 
 
 def encoded(column: Any) -> list[bytes]:

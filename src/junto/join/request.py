@@ -24,6 +24,9 @@ HOWS: Final[Mapping[str, str]] = {
 LONGEST = 1000
 """Characters of a sentence of a peer that is worth showing."""
 
+MOST_KEYS = 1 << 33
+"""Keys that a party can be believed to have."""
+
 DUPLICATES = ("error", "first", "all")
 
 Names = str | Sequence[str]
@@ -205,7 +208,7 @@ def _is_report(report: Any) -> bool:
         return False
     lists = [report["on"], report["kinds"], report["terms"]]
     texts = all(isinstance(each, list) and all(_is_sentence(text) for text in each) for each in lists)
-    counted = type(report["keys"]) is int and report["keys"] >= 0
+    counted = type(report["keys"]) is int and 0 <= report["keys"] <= MOST_KEYS
     complete = bool(report["problem"]) or (texts and len(report["on"]) == len(report["kinds"]))
     return texts and counted and _is_sentence(report["problem"]) and complete
 

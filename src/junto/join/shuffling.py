@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from junto.errors import ProtocolViolation
+from junto.join.comparing import check_sealed
 from junto.join.curve import BYTES, Points, words_of
 from junto.join.spool import Scratch, Spool, batches
 
@@ -47,10 +47,9 @@ class Shuffling:
         self._gone += len(records)
         return np.ascontiguousarray(records["point"])
 
-    def take_back(self, sealed: Any, count: int) -> None:
+    def take_back(self, sealed: Any, count: int, sender: str) -> None:
         """Answers to the next `count` points, in the new order. Raises ProtocolViolation if they are none."""
-        if not isinstance(sealed, np.ndarray) or sealed.dtype != np.uint8 or sealed.shape != (count, 16):
-            raise ProtocolViolation(f"a batch of answers is not {count} sealed ones")
+        check_sealed(sealed, count, sender)
         places = self._places[self._back : self._back + count]
         self._sealed[places] = np.ascontiguousarray(sealed).view("<i8")
         self._back += count

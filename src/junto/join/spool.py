@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-IN_MEMORY = 256 << 20
+IN_MEMORY = 128 << 20
 _BUCKET = 32 << 20
 
 

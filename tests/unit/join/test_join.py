@@ -144,6 +144,8 @@ def test_rows_and_what_is_learned(quick):
         "alice learns how many different keys bob has; which of its own keys bob has."
     )
     assert "1 rows at alice, bob" in repr(result)
+    with pytest.raises(sf.DeviceError, match=r"PYU\('carol'\) has no part of this join.*alice, bob"):
+        result[sf.PYU("carol")]
 
 
 def test_many_rows_in_several_batches(quick):
@@ -169,6 +171,11 @@ EQUAL = {
     "zones": (
         pa.array([MOMENT], pa.timestamp("ms", "UTC")),
         pa.array([MOMENT], pa.timestamp("us", "Asia/Tokyo")),
+    ),
+    "hours": (pa.array([MOMENT.time()], pa.time32("ms")), pa.array([MOMENT.time()], pa.time64("ns"))),
+    "durations": (
+        pa.array([datetime.timedelta(seconds=-1)], pa.duration("s")),
+        pa.array([datetime.timedelta(seconds=-1)], pa.duration("us")),
     ),
     "booleans": (pa.array([True, False]), pa.array([False, True])),
     "decimals": (

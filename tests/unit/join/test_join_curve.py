@@ -65,7 +65,7 @@ def test_hashed_points_are_on_the_curve_never_on_its_twist(curve):
 
 
 def test_results_are_reduced(curve):
-    assert len(check(curve.multiply(SCALARS[1], curve.encode(MESSAGES)), len(MESSAGES)))
+    assert len(check(curve.multiply(SCALARS[1], curve.encode(MESSAGES)), len(MESSAGES), "bob"))
 
 
 @pytest.mark.parametrize(
@@ -80,33 +80,33 @@ def test_results_are_reduced(curve):
     ],
 )
 def test_something_that_is_no_batch_of_points(points):
-    with pytest.raises(ProtocolViolation, match="not 1 points of 32 bytes"):
-        check(points, 1)
+    with pytest.raises(ProtocolViolation, match="what bob sent is not 1 points of 32 bytes"):
+        check(points, 1, "bob")
 
 
 @pytest.mark.parametrize("u", [P, P + 1, 2**255 - 1, 2**255, 2**256 - 1])
 def test_a_coordinate_that_is_not_reduced(u):
     raw = np.frombuffer(b"".join(each.to_bytes(BYTES, "little") for each in (9, u)), np.uint8)
     with pytest.raises(ProtocolViolation, match="not reduced"):
-        check(raw.reshape(2, BYTES), 2)
+        check(raw.reshape(2, BYTES), 2, "bob")
 
 
 def test_the_largest_coordinates_are_fine():
     points = pack([P - 1, P - 2, 9, 2**254])
-    assert check(points, 4) is points
+    assert check(points, 4, "bob") is points
 
 
 def test_the_same_point_twice():
-    with pytest.raises(ProtocolViolation, match="twice"):
-        check(pack([9, 10, 9]), 3)
+    with pytest.raises(ProtocolViolation, match="bob sent the same blinded key twice"):
+        check(pack([9, 10, 9]), 3, "bob")
     equal_low_words = pack([9, 9 + (1 << 64), 9 + (1 << 128)])
-    assert check(equal_low_words, 3) is equal_low_words
+    assert check(equal_low_words, 3, "bob") is equal_low_words
 
 
 @pytest.mark.parametrize("u", SMALL)
 def test_a_point_of_small_order(curve, u):
     with pytest.raises(ProtocolViolation, match="small order"):
-        check_order(curve.multiply(SCALARS[0], check(pack([9, u]), 2)))
+        check_order(curve.multiply(SCALARS[0], check(pack([9, u]), 2, "bob")), "bob")
 
 
 def test_without_a_compiler_the_plain_curve_serves_and_says_so(monkeypatch, caplog):

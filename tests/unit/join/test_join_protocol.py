@@ -31,7 +31,7 @@ def compared(sets, how, base="a", in_memory=None):
     for name, each in sets.items():
         for start in range(0, len(each), 3):
             batch = each[start : start + 3]
-            holder.add(name, points(*batch), len(batch))
+            holder.add(name, points(*batch), len(batch), name)
     holder.compare(list(sets))
     return {
         name: dict(zip(each, holder.ranks(name, 0, len(each)), strict=True)) for name, each in sets.items()
@@ -64,8 +64,8 @@ def test_equal_halves_of_tags_are_not_equal_keys():
     # Tags are the first 16 bytes; here their first 8 are equal, and interleaved.
     ours, theirs = (9, 9 + (1 << 64), 9 + (3 << 64)), (9 + (1 << 64), 9 + (2 << 64))
     holder = Comparing({"a": 3, "b": 2}, "inner", "a", None)
-    holder.add("a", pack(ours), 3)
-    holder.add("b", pack(theirs), 2)
+    holder.add("a", pack(ours), 3, "a")
+    holder.add("b", pack(theirs), 2, "b")
     holder.compare(["a", "b"])
     assert list(holder.ranks("a", 0, 3)) == [-1, 0, -1]
     assert list(holder.ranks("b", 0, 2)) == [0, -1]
@@ -80,8 +80,8 @@ def test_a_shuffler_undoes_what_it_did():
     assert sorted(map(bytes, left)) == sorted(map(bytes, points(*came)))
     assert [bytes(row) for row in left] != [bytes(row) for row in points(*came)]
     answers = np.repeat(left[:, 1:2], 16, axis=1)  # something that says which point it answers
-    holder.take_back(answers[:2], 2)
-    holder.take_back(answers[2:], 3)
+    holder.take_back(answers[:2], 2, "bob")
+    holder.take_back(answers[2:], 3, "bob")
     returned = np.concatenate([holder.answers(0, 2), holder.answers(2, 3)])
     assert (returned[:, 0] == points(*came)[:, 1]).all()
 
@@ -89,9 +89,9 @@ def test_a_shuffler_undoes_what_it_did():
 def test_sealed_ranks_open_with_their_key_only_and_look_different():
     ranks = np.array([-1, -1, 3, 2**40], np.int64)
     sealed = seal(bytes(16), ranks)
-    assert (unseal(bytes(16), sealed, 4) == ranks).all()
+    assert (unseal(bytes(16), sealed, 4, "bob") == ranks).all()
     assert len(np.unique(sealed, axis=0)) == 4
-    assert (unseal(bytes(15) + b"x", sealed, 4) != ranks).any()
+    assert (unseal(bytes(15) + b"x", sealed, 4, "bob") != ranks).any()
 
 
 # A peer that breaks the protocol.
@@ -99,19 +99,21 @@ def test_sealed_ranks_open_with_their_key_only_and_look_different():
 
 @pytest.mark.parametrize("value", [None, np.zeros((3, 16), np.uint8), np.zeros((2, 16), np.int8), [b""]])
 def test_answers_that_are_none(value):
-    with pytest.raises(ProtocolViolation, match="2 sealed ones"):
-        unseal(bytes(16), value, 2)
-    with pytest.raises(ProtocolViolation, match="2 sealed ones"):
-        Shuffling(2, 2, None).take_back(value, 2)
+    with pytest.raises(ProtocolViolation, match="no key"):
+        unseal(None, np.zeros((2, 16), np.uint8), 2, "bob")
+    with pytest.raises(ProtocolViolation, match="what bob sent is not 2 sealed ranks"):
+        unseal(bytes(16), value, 2, "bob")
+    with pytest.raises(ProtocolViolation, match="what bob sent is not 2 sealed ranks"):
+        Shuffling(2, 2, None).take_back(value, 2, "bob")
 
 
 def test_blinded_keys_that_are_none():
     with pytest.raises(ProtocolViolation, match="3 points"):
-        blind_again(new_secret(), points(1, 2), 3)
+        blind_again(new_secret(), points(1, 2), 3, "bob")
     with pytest.raises(ProtocolViolation, match="small order"):
-        blind_again(new_secret(), pack([9, 1]), 2)
+        blind_again(new_secret(), pack([9, 1]), 2, "bob")
     with pytest.raises(ProtocolViolation, match="small order"):
-        Comparing({"a": 1}, "inner", "a", None).add("a", pack([0]), 1)
+        Comparing({"a": 1}, "inner", "a", None).add("a", pack([0]), 1, "bob")
 
 
 def test_a_key_twice_in_different_batches():
@@ -160,6 +162,7 @@ GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "terms": [
         {"keys": -1},
         {"keys": True},
         {"keys": "3"},
+        {"keys": 2**62},
         {"kinds": []},
         {"kinds": [3]},
         {"problem": None},
