@@ -85,7 +85,7 @@ def _conditional_sums() -> Words:
 def _products() -> Words:
     """Of two shares of four bits: for each set of them, as a bit of the result, whether all are 1."""
     whole = np.bitwise_xor.outer(np.arange(_SIZE), np.arange(_SIZE))
-    made = np.zeros(whole.shape, np.uint64)
+    made: Words = np.zeros(whole.shape, np.uint64)
     for s in range(_SIZE):
         made |= (whole & s == s).astype(np.uint64) << np.uint64(s)
     return made
