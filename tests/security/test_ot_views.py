@@ -11,6 +11,7 @@ import pytest
 from junto.mpc import bits
 from junto.mpc.ot import base, curve, products, softspoken, tables
 from junto.mpc.ot.conjunctions import conjunctions
+from junto.mpc.ot.decomposition import decompose, monomials
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.ot.pads import Chosen, Offered
@@ -70,6 +71,14 @@ def truncate(e, x):
     return truncation(e, x, 18)
 
 
+def bits_of_sums(e, x):
+    return decompose(e, x)
+
+
+def four_at_a_time(e, x):
+    return monomials(e, bits.planes(x, 8), N)
+
+
 def one_way(e, x):
     layout = Layout(4, 8)
     if e.index == 0:
@@ -77,7 +86,19 @@ def one_way(e, x):
     return tables.offer(e, np.broadcast_to(x[:, None] % np.uint64(256), (N, 16)), layout)
 
 
-USES = [multiply, square, matmul, to_ring, select, both, function, truncate, one_way]
+USES = [
+    multiply,
+    square,
+    matmul,
+    to_ring,
+    select,
+    both,
+    function,
+    truncate,
+    bits_of_sums,
+    four_at_a_time,
+    one_way,
+]
 
 
 def views(use, x: np.ndarray) -> tuple[bytes, bytes]:
