@@ -109,7 +109,7 @@ def test_the_demo_equals_the_whole_table_and_says_what_crossed(tmp_path: Path) -
     # The rest is layouts, shares, and the SPU's own messages; of it only two numbers were shown to all,
     # and to carol the scores of the test patients and the coefficients of her own columns.
     assert {each[2] for each in crossed} == {"move", "reveal", "wait", "layout", "share", "link"}
-    said = re.findall(r"AUC (0\.\d+); scikit-learn in the clear (0\.\d+)", answer.stderr)
+    said = re.findall(r"AUC (\d\.\d+); scikit-learn in the clear (\d\.\d+)", answer.stderr)
     assert len(said) == 3
     assert all(abs(float(secure) - float(clear)) < 5e-3 for secure, clear in said)
     assert "any two of them together could read everything" in answer.stderr
