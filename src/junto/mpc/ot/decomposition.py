@@ -79,7 +79,8 @@ def _conditional_sums() -> Words:
     sums = np.add.outer(np.arange(_SIZE), np.arange(_SIZE))
     changes = sums ^ sums + 1
     made = (sums >> DIGIT) | (sums == _SIZE - 1) << 1 | (sums >> 1 & 7) << 2 | (changes >> 1 & 7) << 5
-    return made.astype(np.uint64)
+    words: Words = made.astype(np.uint64)
+    return words
 
 
 def _products() -> Words:
