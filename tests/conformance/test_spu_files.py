@@ -10,6 +10,7 @@ import pytest
 
 import junto as sf
 from junto.device.spu import sharefile
+from spu_values import secret, spu_of
 
 PARTIES = ["alice", "bob", "carol", "dave"]
 TREE = {
@@ -18,11 +19,6 @@ TREE = {
     "b": np.array([True, False, True]),
     "none": np.zeros((0, 2), np.float32),
 }
-
-
-def spu_of(*parties, bits=None):
-    runtime = {"fxp_fraction_bits": bits} if bits else {}
-    return sf.SPU(cluster_def={"runtime_config": runtime}, parties=list(parties))
 
 
 @pytest.fixture(scope="module", params=["debug", "simulation"])
@@ -40,10 +36,6 @@ def spus(request):
 @pytest.fixture
 def paths(tmp_path):
     return {party: tmp_path / f"{party}.share" for party in PARTIES[:3]}
-
-
-def secret(spu, value, owner="alice"):
-    return sf.PYU(owner)(lambda: value)().to(spu)
 
 
 def cause(caught):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import junto as sf
+from spu_values import secret, spu_of
 
 PARTIES = ["alice", "bob", "carol", "dave", "erin", "frank"]
 TREE = {
@@ -15,11 +16,6 @@ TREE = {
     "b": np.array([True, False, True]),
     "none": np.zeros((0, 2), np.float32),
 }
-
-
-def spu_of(*parties, bits=None):
-    runtime = {"fxp_fraction_bits": bits} if bits else {}
-    return sf.SPU(cluster_def={"runtime_config": runtime}, parties=list(parties))
 
 
 @pytest.fixture(scope="module", params=["debug", "simulation"])
@@ -35,10 +31,6 @@ def spus(request):
         "fine": spu_of("bob", "alice", "erin", bits=22),
     }
     sf.shutdown()
-
-
-def secret(spu, value, owner="alice"):
-    return sf.PYU(owner)(lambda: value)().to(spu)
 
 
 def same(got, want, error=2**-17):
@@ -98,9 +90,10 @@ def test_what_failed_fails_there_too_and_the_other_device_goes_on(spus):
 
 
 @pytest.mark.parametrize("party", ["alice", "bob"])
+@pytest.mark.parametrize(
+    "spus", ["simulation"], indirect=True
+)  # the debug mode has no nodes that could break
 def test_of_a_device_that_broke_the_other_learns_and_goes_on(spus, party):
-    if spus["first"].session.program.settings.mode.name == "DEBUG":
-        pytest.skip("the debug mode has no nodes that could break")
     broken, other = spu_of("alice", "bob", "carol"), spus["disjoint"]
     x = secret(broken, np.ones(2))
     sf.reveal(x)

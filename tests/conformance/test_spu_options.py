@@ -10,21 +10,10 @@ import numpy as np
 import pytest
 
 import junto as sf
+from spu_values import secret
 
-PARTIES = ["alice", "bob", "carol"]
 Policy = sf.SPUCompilerNumReturnsPolicy
 Pair = namedtuple("Pair", "low high")
-
-
-@pytest.fixture(scope="module", params=["debug", "simulation"])
-def spu(request):
-    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    yield sf.SPU(parties=PARTIES)
-    sf.shutdown()
-
-
-def secret(spu, value, owner="alice"):
-    return sf.PYU(owner)(lambda: value)().to(spu)
 
 
 def several(x):
@@ -126,9 +115,8 @@ def test_fewer_bits_leave_more_range(spu, caplog):
     assert is_debug or abs(wide[0] - 1.6e9) > 1
 
 
+@pytest.mark.parametrize("spu", ["debug"], indirect=True)  # elsewhere nobody sees the values
 def test_the_debug_mode_reports_a_result_that_does_not_fit_outside(spu, caplog):
-    if spu.session.program.settings.mode.name != "DEBUG":
-        pytest.skip("nobody sees it")
     x = secret(spu, np.array([3e7]))
     with caplog.at_level("WARNING", "junto"):
         sf.reveal(spu(lambda v: v * v, fxp_fraction_bits=4)(x))

@@ -8,19 +8,7 @@ import numpy as np
 import pytest
 
 import junto as sf
-
-PARTIES = ["alice", "bob", "carol"]
-
-
-@pytest.fixture(scope="module", params=["debug", "simulation"])
-def spu(request):
-    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    yield sf.SPU(parties=PARTIES)
-    sf.shutdown()
-
-
-def secret(spu, value, owner="alice"):
-    return sf.PYU(owner)(lambda: value)().to(spu)
+from spu_values import secret
 
 
 def model(x, w):

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from junto.silo.dial import unknown_hosts
-from parties import CONTINUE, INTERRUPT, KILL, STOP, Job
+from parties import CONTINUE, GUARDED, INTERRUPT, KILL, STOP, Job
 
 pytestmark = pytest.mark.slow
 
@@ -25,16 +25,6 @@ def value(x=1):
     return x
 def use(*args):
     return 1
-"""
-
-GUARDED = """
-def guarded(step):
-    try:
-        step()
-    except sf.JuntoError as error:
-        say(type(error).__name__, str(error), getattr(error, "party", None))
-        raise SystemExit(3)
-    say("fine", "", None)
 """
 
 

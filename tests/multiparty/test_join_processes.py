@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parties import KILL, Job
+from parties import GUARDED, KILL, Job
 
 pytestmark = pytest.mark.slow
 
@@ -30,13 +30,6 @@ def tables(count):
     return {{party: party(load)(number, count) for number, party in enumerate(PARTIES)}}
 
 
-def guarded(step):
-    try:
-        step()
-    except sf.JuntoError as error:
-        say(type(error).__name__, str(error), getattr(error, "party", None))
-        raise SystemExit(3)
-
 
 def summed(part):
     return [len(part), int(part["v"].sum()), int((part["id"] * np.arange(len(part))).sum())]
@@ -46,7 +39,7 @@ def summed(part):
 def run(folder, names, body, **settings):
     """Run a script at all parties; what each of them says, and its other output."""
     with Job(folder, names) as job:
-        job.start_all(PRELUDE.format(names=names) + body, **settings)
+        job.start_all(GUARDED + PRELUDE.format(names=names) + body, **settings)
         said = {name: job.running[name].next(60) for name in names}
         codes = job.all_end()
         return said, {name: job.running[name].text for name in names}, codes
@@ -176,7 +169,7 @@ ecdh._in_step = told
 guarded(lambda: join(tables(3000), on="id"))
 """
     with Job(tmp_path, THREE) as job:
-        job.start_all(PRELUDE.format(names=THREE) + body, peer_timeout_s=3)
+        job.start_all(GUARDED + PRELUDE.format(names=THREE) + body, peer_timeout_s=3)
         for name in THREE:
             assert job.running[name].next(60) == ["now"]
         job.running[victim].signal(KILL)

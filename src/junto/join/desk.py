@@ -18,6 +18,8 @@ from junto.join.spool import Array, Scratch, Spool
 from junto.join.tables import Table, open_table
 
 Whole = npt.NDArray[np.int64]
+MOST_ROWS = 1 << 30
+"""Of a result. How often a key repeats elsewhere, the other party says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,16 @@ class Desk:
 
         Raises:
             ProtocolViolation: the receivers do not speak of the same ranks.
+            JoinError: the result is too large.
         """
         if any(not _is_counts(each, len(self._key_of_rank)) for each in counts):
             raise ProtocolViolation("the parties count the rows of different results")
+        rows = float(np.prod(np.asarray(counts, np.float64), axis=0).sum())
+        if rows > MOST_ROWS:
+            raise JoinError(
+                f"the result would have {rows:.2g} rows, because keys repeat",
+                fix='duplicates="first", or a key that repeats less',
+            )
         repeats = np.prod(counts, axis=0, dtype=np.int64)
         later = np.prod(counts[mine + 1 :], axis=0, dtype=np.int64)
         rank = np.repeat(np.arange(len(repeats)), repeats)

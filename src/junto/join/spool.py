@@ -52,7 +52,8 @@ class Scratch:
         if math.prod(shape) * 8 <= self.in_memory:
             return np.full(shape, value, np.int64)
         array = np.memmap(self.file(), np.int64, "w+", shape=shape)
-        array[:] = value
+        if value:  # a file of zeros takes no room on the disk: `shape` may be what another party says
+            array[:] = value
         return array
 
     def close(self) -> None:

@@ -92,9 +92,9 @@ class Family(ABC):
         """The label on its scale."""
         return y
 
+    @abstractmethod
     def limits(self, y: Floats) -> tuple[float, float]:
         """Mean loss of a label, on its scale, if all is explained, and if nothing is but its mean."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,10 @@ class Bernoulli(Family):
     def scale(self, y: Floats, centred: bool) -> LabelScale:
         rate = float(y.mean())
         return LabelScale(start=math.log(rate / (1 - rate)) if centred else 0.0)
+
+    def limits(self, y: Floats) -> tuple[float, float]:
+        rate = float(y.mean())
+        return 0.0, -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
 
 
 @dataclass(frozen=True)

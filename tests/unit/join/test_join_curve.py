@@ -122,7 +122,6 @@ def test_without_a_compiler_the_plain_curve_serves_and_says_so(monkeypatch, capl
 
 
 def test_compiled_code_that_computes_wrongly_is_not_used(monkeypatch, caplog):
-    pytest.importorskip("llvmlite")
     from junto.join.compiled import curve as compiled
 
     steps = compiled._steps

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import pytest
 
-pytest.importorskip("llvmlite")
-
 from junto.join.compiled.fields import Field25, Field51
 from junto.join.curve import P
 

@@ -153,6 +153,15 @@ def test_counts_that_cannot_be(counts):
         ours.arrange([held, counts], 0)
 
 
+@pytest.mark.parametrize("count", [1 << 31, 1 << 62])
+def test_counts_that_would_take_all_memory(count):
+    ours = desk()
+    ours.place(0, 3, np.array([0, 1, 2]))
+    held = ours.settle(None)
+    with pytest.raises(sf.JoinError, match="because keys repeat"):
+        ours.arrange([held, np.array([1, count, 1])], 0)
+
+
 GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "terms": ["how='inner'"]}
 
 

@@ -56,6 +56,14 @@ def test_limits_are_those_of_the_deviance(family):
     assert explained == pytest.approx(d2_tweedie_score(y, guess, power=family.power), rel=1e-4)
 
 
+def test_limits_of_classes_are_those_of_the_log_loss():
+    y = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    family = Bernoulli()
+    best, worst = family.limits(y)
+    assert best == pytest.approx(float(np.mean(family.loss(60 * (y - 0.5), y))), abs=1e-6)
+    assert worst == pytest.approx(float(np.mean(family.loss(np.full(5, np.log(0.6 / 0.4)), y))), rel=1e-6)
+
+
 def test_rows_far_from_the_mean_count_as_if_they_were_nearer():
     family = Tweedie(1.0)
     far, at = (np.asarray(family.residual(np.float32(eta), 2.0)) for eta in (CLIP + 9, CLIP))

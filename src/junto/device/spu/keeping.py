@@ -17,7 +17,7 @@ from junto.device.spu import sharefile
 from junto.device.spu.engine import Coming
 from junto.device.spu.object import SPUObject
 from junto.device.spu.sharefile import Common, Draft, Parcel, Part
-from junto.errors import DeviceError
+from junto.errors import DeviceError, ProtocolViolation
 from junto.execute.base import Ref
 from junto.program.operation import Description, structure
 from junto.program.program import Program
@@ -66,7 +66,7 @@ def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> None:
         own.draft.write(Part(common, stages.keepers.index(party), own.parcels), own.salt)
 
     try:
-        seals = tuple(stages.run(prepare).values())
+        seals = tuple(stages.hear(prepare).values())
         field, fraction = spu.settings.ring.name, spu.numbers.fraction
         common = Common(field, fraction, stages.keepers, layout, seals)
         stages.run(write)
@@ -89,7 +89,7 @@ def load(spu: SPU, paths: Paths) -> SPUObject:
         _check(spu, parts[party], party)
         return parts[party].common.text
 
-    texts = set(stages.run(take).values())
+    texts = set(stages.hear(take).values())
     if len(texts) > 1:
         raise DeviceError(
             f"the parts of {', '.join(stages.keepers)} are not of one dump",
@@ -129,6 +129,18 @@ class _Stages:
         self._program = program
         self._stamp = stamp
         self._passages = 0
+
+    def hear(self, job: Callable[[str], str]) -> dict[str, str]:
+        """`run` of what gives a text.
+
+        Raises:
+            ProtocolViolation: a party says something else.
+        """
+        said = self.run(job)
+        for party, text in said.items():
+            if not isinstance(text, str):
+                raise ProtocolViolation(f"what {party} says of its part is no text")
+        return said
 
     def run(self, job: Callable[[str], Any]) -> dict[str, Any]:
         """`job(party)` at each keeper; what it returned everywhere, at every party.
