@@ -209,3 +209,13 @@ def test_the_same_value_is_kept_differently_each_time(spus, paths, tmp_path):
         assert not (one == other).any()
         assert len(set(one.tolist())) == 200
     assert sharefile.read(paths["carol"]).parcels == []
+
+
+def test_a_party_that_says_something_else_than_a_text_is_named(spus, paths, monkeypatch):
+    x = secret(spus["again"], np.ones(2))
+    honest = sharefile.seal
+    said = iter([honest(b"", []), ["no", "text"], honest(b"", [])])
+    monkeypatch.setattr(sharefile, "seal", lambda salt, parcels: next(said))
+    with pytest.raises(sf.ProtocolViolation, match="what bob says of its part is no text"):
+        spus["again"].dump(x, paths)
+    assert not any(os.path.exists(path) for path in paths.values())

@@ -7,7 +7,6 @@ SODA 2007. Which row belongs where, how many belong to a group and where it lies
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,7 +18,8 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.learn import dataset, examine
 from junto.learn.dataset import Columns, Scales, Table
-from junto.learn.estimator import Estimator, require, run_at, shown
+from junto.learn.estimator import require, run_at, shown
+from junto.learn.unsupervised import Unsupervised
 
 log = logging.getLogger("junto.learn")
 
@@ -37,7 +37,7 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class KMeans(Estimator[Learned]):
+class KMeans(Unsupervised[Learned]):
     """Groups of rows around centres.
 
     Each party brings its columns to mean 0 and, with `standardize`, deviation 1, and distances are those of
@@ -56,7 +56,6 @@ class KMeans(Estimator[Learned]):
     n_clusters: int = 8
     init: Any = PLUS_PLUS
     max_iter: int = 20
-    standardize: bool = True
     random_state: int = 0
 
     def __post_init__(self) -> None:
@@ -122,25 +121,17 @@ class KMeans(Estimator[Learned]):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
-        learned = self._fitted()
-        columns, _ = dataset.checked(X, scaled=self.standardize)
-        parts = dataset.share(self.spu, columns, learned.scales)
-        return shown(self.spu(_labels)(parts, learned.centers), to)
+        return shown(self.spu(_labels)(self._shared(X), self._fitted().centers), to)
 
     def centers_of(self, party: PYU | str) -> PYUObject:
-        """The centres [n_clusters, its columns] in a party's own columns and units, for it alone.
+        """The centres [n_clusters, its columns] in a party's own columns and units: its `part_of` this."""
+        return self.part_of(party)
 
-        Raises:
-            LearnError: the party has no columns in this model.
-        """
-        learned = self._fitted()
-        owner, mine = dataset.columns_of(learned.scales, party)
-        part = self.spu(_columns, static_argnames="of")(learned.centers, of=mine)
-        return run_at(owner, examine.unscaled, learned.scales.by_owner[owner], part.to(owner))
+    def _matrix(self, learned: Learned) -> SPUObject:
+        return learned.centers
 
-    def export(self) -> Mapping[PYU, PYUObject]:
-        """`centers_of` every party that has columns: each is shown its own part, and nothing else."""
-        return {owner: self.centers_of(owner) for owner in self._fitted().scales.by_owner}
+    def _part(self, learned: Learned, owner: PYU, part: PYUObject) -> PYUObject:
+        return run_at(owner, examine.unscaled, learned.scales.by_owner[owner], part)
 
 
 # -------------------------------------------------------------------- what runs on the SPU
@@ -148,10 +139,6 @@ class KMeans(Estimator[Learned]):
 
 def _side_by_side(parts: Any) -> Any:
     return jnp.concatenate(parts, axis=1)
-
-
-def _columns(matrix: Any, of: tuple[int, int]) -> Any:
-    return matrix[:, slice(*of)]
 
 
 def _rows(parts: Any, rows: tuple[int, ...]) -> Any:

@@ -9,7 +9,6 @@ itself; its column of the greatest diagonal element is that direction. Then the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -20,7 +19,8 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.learn import dataset
 from junto.learn.dataset import Scales, Table
-from junto.learn.estimator import Estimator, require, shown
+from junto.learn.estimator import require, shown
+from junto.learn.unsupervised import Unsupervised
 
 log = logging.getLogger("junto.learn")
 
@@ -42,7 +42,7 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class PCA(Estimator[Learned]):
+class PCA(Unsupervised[Learned]):
     """The directions in which rows differ most.
 
     Each party brings its columns to mean 0 and, with `standardize`, deviation 1. Of each component the
@@ -55,7 +55,6 @@ class PCA(Estimator[Learned]):
     """
 
     n_components: int = 2
-    standardize: bool = True
 
     def __post_init__(self) -> None:
         require(self.n_components > 0, "n_components must be above 0")
@@ -101,26 +100,17 @@ class PCA(Estimator[Learned]):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
-        learned = self._fitted()
-        columns, _ = dataset.checked(X, scaled=self.standardize)
-        parts = dataset.share(self.spu, columns, learned.scales)
-        return shown(self.spu(_coordinates)(parts, learned.components), to)
+        return shown(self.spu(_coordinates)(self._shared(X), self._fitted().components), to)
 
     def components_of(self, party: PYU | str) -> PYUObject:
-        """The components' elements for a party's own columns [n_components, its columns], for it alone.
+        """The components [n_components, its columns] in a party's own columns: its `part_of` this."""
+        return self.part_of(party)
 
-        Raises:
-            LearnError: the party has no columns in this model.
-        """
-        learned = self._fitted()
-        owner, mine = dataset.columns_of(learned.scales, party)
-        part = self.spu(_columns, static_argnames="of")(learned.components, of=mine)
-        result: PYUObject = part.to(owner)
-        return result
+    def _matrix(self, learned: Learned) -> SPUObject:
+        return learned.components
 
-    def export(self) -> Mapping[PYU, PYUObject]:
-        """`components_of` every party that has columns: each is shown its own part, and nothing else."""
-        return {owner: self.components_of(owner) for owner in self._fitted().scales.by_owner}
+    def _part(self, learned: Learned, owner: PYU, part: PYUObject) -> PYUObject:
+        return part
 
 
 # -------------------------------------------------------------------- what runs on the SPU
@@ -159,10 +149,6 @@ def _leading(c: Any) -> Any:
 
 def _unit(v: Any) -> Any:
     return v * jax.lax.rsqrt(v @ v)
-
-
-def _columns(matrix: Any, of: tuple[int, int]) -> Any:
-    return matrix[:, slice(*of)]
 
 
 def _coordinates(parts: Any, components: Any) -> Any:

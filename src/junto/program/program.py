@@ -21,7 +21,7 @@ from junto.program.operation import Description
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers, abort_of
 from junto.program.report import Reporter
-from junto.program.timeline import Timeline
+from junto.program.timeline import Timeline, edges
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
 
@@ -310,7 +310,7 @@ class Program:
         for executor in dict.fromkeys(parts.executors.values()):
             executor.shutdown(cancel=cancel)
         parts.office.witness.close()
-        for edge in parts.office.witness.edges():
+        for edge in edges(parts.timeline.traffic()):
             log.info("%s -> %s: %d values, %d bytes", edge.sender, edge.receiver, edge.values, edge.nbytes)
 
     def _close_devices(self) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from junto.silo.api import Stamp
-from junto.silo.ledger import Entry
+from junto.silo.ledger import Edge, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ class Traffic:
 
 
 class Timeline:
-    """Keeps it. Thread-safe."""
+    """Keeps it. Thread-safe. A line's counts are changed in place: every operation comes by here."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._began = time.monotonic()
-        self._spells: dict[tuple[str, str], Spell] = {}
-        self._traffic: dict[tuple[str, str, str, str, str], Traffic] = {}
+        self._spells: dict[tuple[str, str], _Tally] = {}
+        self._traffic: dict[tuple[str, str, str, str, str], list[int]] = {}
         self._trust: dict[str, str] = {}
 
     @property
@@ -69,19 +70,17 @@ class Timeline:
     def begun(self, stamp: Stamp) -> None:
         """An operation was called."""
         with self._lock:
-            spell = self._spell(stamp)
-            self._spells[stamp.site, stamp.text] = replace(spell, calls=spell.calls + 1)
+            self._tally(stamp).calls += 1
 
     def took(self, stamp: Stamp, seconds: float) -> None:
         """Work of an operation is done."""
         with self._lock:
-            spell = self._spell(stamp)
-            self._spells[stamp.site, stamp.text] = replace(spell, took_s=spell.took_s + seconds)
+            self._tally(stamp).took_s += seconds
 
     def waited(self, stamp: Stamp, parties: tuple[str, ...], seconds: float) -> None:
         """The script stood still for so long, for these parties."""
         with self._lock:
-            waited = self._spell(stamp).waited_s
+            waited = self._tally(stamp).waited_s
             for party in parties:
                 waited[party] = waited.get(party, 0.0) + seconds
 
@@ -89,8 +88,9 @@ class Timeline:
         """A value crossed an edge."""
         key = (entry.site, entry.kind, entry.sender, entry.receiver, entry.type_name)
         with self._lock:
-            seen = self._traffic.get(key) or Traffic(*key)
-            self._traffic[key] = replace(seen, values=seen.values + 1, nbytes=seen.nbytes + entry.nbytes)
+            counts = self._traffic.setdefault(key, [0, 0])
+            counts[0] += 1
+            counts[1] += entry.nbytes
 
     def trusts(self, device: str, sentence: str) -> None:
         """Who could read what is on `device`, by colluding with whom."""
@@ -100,18 +100,43 @@ class Timeline:
     def spells(self) -> list[Spell]:
         """In the order of their first calls."""
         with self._lock:
-            return [replace(spell, waited_s=dict(spell.waited_s)) for spell in self._spells.values()]
+            return [
+                Spell(*key, tally.calls, tally.took_s, dict(tally.waited_s))
+                for key, tally in self._spells.items()
+            ]
 
     def traffic(self) -> list[Traffic]:
         """In the order of their first crossings."""
         with self._lock:
-            return list(self._traffic.values())
+            return [Traffic(*key, *counts) for key, counts in self._traffic.items()]
 
     def trust(self) -> dict[str, str]:
         """The sentences, by device."""
         with self._lock:
             return dict(self._trust)
 
-    def _spell(self, stamp: Stamp) -> Spell:
+    def _tally(self, stamp: Stamp) -> _Tally:
         key = (stamp.site, stamp.text)
-        return self._spells.setdefault(key, Spell(*key))
+        tally = self._spells.get(key)
+        if tally is None:
+            tally = self._spells[key] = _Tally()
+        return tally
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a `Spell` is made of."""
+
+    calls: int = 0
+    took_s: float = 0.0
+    waited_s: dict[str, float] = field(default_factory=dict)
+
+
+def edges(traffic: Iterable[Traffic]) -> list[Edge]:
+    """Values and bytes from each party to each other."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for item in traffic:
+        edge = counts.setdefault((item.sender, item.receiver), [0, 0])
+        edge[0] += item.values
+        edge[1] += item.nbytes
+    return [Edge(*parties, *numbers) for parties, numbers in sorted(counts.items())]

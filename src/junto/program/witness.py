@@ -10,7 +10,7 @@ from junto.config.model import Mode, Settings
 from junto.errors import JuntoError, PartyUnreachable, PeerError, ProtocolViolation
 from junto.program.exchange import Passage, Witness
 from junto.program.fault import Fault
-from junto.silo.ledger import RECEIVED, SENT, Edge, Entry, Ledger
+from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger
 from junto.wire.payload import Summary
 
 log = logging.getLogger("junto.program")
@@ -38,10 +38,6 @@ class LedgerWitness(Witness):
         settings = self._settings
         party = settings.self_party or f"all parties ({settings.mode.value})"
         self._ledger = Ledger(settings.ledger, settings.job_name, run.hex(), party)
-
-    def edges(self) -> list[Edge]:
-        """What crossed, by sender and receiver."""
-        return self._ledger.edges() if self._ledger is not None else []
 
     def close(self) -> None:
         """Everything is on disk."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.errors import DeviceError
-from junto.program.timeline import Spell, Timeline, Traffic
+from junto.program.timeline import Spell, Timeline, Traffic, edges
 from junto.report import charts
 from junto.report.page import page, paragraph, section, table
 
@@ -141,14 +141,8 @@ def _facts(timeline: Timeline) -> list[str]:
 
 
 def _edges(traffic: Iterable[Traffic]) -> str:
-    sums: dict[tuple[str, str], tuple[int, int]] = {}
-    for item in traffic:
-        values, nbytes = sums.get((item.sender, item.receiver), (0, 0))
-        sums[item.sender, item.receiver] = values + item.values, nbytes + item.nbytes
-    if not sums:
-        return paragraph("Nothing.")
-    rows = [(sender, receiver, *counts) for (sender, receiver), counts in sorted(sums.items())]
-    return table(("from", "to", "values", "bytes"), rows)
+    rows = [(edge.sender, edge.receiver, edge.values, edge.nbytes) for edge in edges(traffic)]
+    return table(("from", "to", "values", "bytes"), rows) if rows else paragraph("Nothing.")
 
 
 def _crossings(traffic: Sequence[Traffic]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -248,3 +250,17 @@ def test_the_order_of_a_desk_says_nothing_of_the_table():
         orders.append(list(one._rows))
     assert orders[0] != orders[1]
     assert orders[0] != sorted(orders[0])
+
+
+def test_room_for_what_another_party_claims_to_hold_takes_no_disk():
+    scratch = spool.Scratch(in_memory=0)
+    try:
+        array = scratch.full((1 << 24,), 0)
+        array[5] = 7
+        array.flush()
+        (file,) = Path(array.filename).parent.iterdir()
+        assert file.stat().st_size == 8 << 24
+        assert file.stat().st_blocks * 512 < 1 << 20
+        assert array[:7].tolist() == [0, 0, 0, 0, 0, 7, 0]
+    finally:
+        scratch.close()

@@ -1,7 +1,7 @@
 from junto.program.outstanding import Outstanding
-from junto.program.timeline import Spell, Timeline, Traffic
+from junto.program.timeline import Spell, Timeline, Traffic, edges
 from junto.silo.api import Stamp
-from junto.silo.ledger import SENT, Entry
+from junto.silo.ledger import SENT, Edge, Entry
 
 
 def stamp(number, site="a.py:1", text="alice(f)"):
@@ -26,6 +26,15 @@ def test_a_loop_is_one_line():
         Spell("a.py:3", "reveal", 1, 0.0, {"bob": 1.0, "carol": 3.0}),
     ]
     assert timeline.traffic() == [Traffic("a.py:2", "move", "alice", "bob", "int", 1000, 10_000)]
+
+
+def test_edges_are_sums_over_lines():
+    lines = [
+        Traffic("a.py:1", "move", "bob", "alice", "int", 2, 20),
+        Traffic("a.py:2", "move", "alice", "bob", "int", 1, 5),
+        Traffic("a.py:2", "reveal", "bob", "alice", "str", 1, 7),
+    ]
+    assert edges(lines) == [Edge("alice", "bob", 1, 5), Edge("bob", "alice", 3, 27)]
 
 
 def test_what_was_handed_out_stays_as_it_was():
