@@ -61,3 +61,11 @@ def test_its_owner_refuses_it_first():
 
 def test_the_largest_is_not_refused():
     assert parse(f"float32[{layout.MOST_NUMBERS}]")[0].shape == (layout.MOST_NUMBERS,)
+
+
+@pytest.mark.parametrize(
+    "shape", ["9" * 900, "0," + "9" * 900, ",".join(["9" * 18] * 40), "0,1152921504606846976"]
+)
+def test_sizes_beyond_every_number_are_refused_like_the_others(shape):
+    with pytest.raises(DeviceError, match="too large for an SPU"):
+        parse(f"float32[{shape}]")

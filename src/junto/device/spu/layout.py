@@ -67,7 +67,7 @@ def bounded(described: list[Leaf]) -> list[Leaf]:
         DeviceError: too many arrays, dimensions or numbers.
     """
     dimensions = max((len(leaf.shape) for leaf in described), default=0)
-    numbers = sum(prod(leaf.shape) for leaf in described)
+    numbers = sum(prod(max(size, 1) for size in leaf.shape) for leaf in described)
     for what, count, most in (
         ("arrays", len(described), MOST_ARRAYS),
         ("dimensions", dimensions, MOST_DIMENSIONS),
@@ -75,7 +75,8 @@ def bounded(described: list[Leaf]) -> list[Leaf]:
     ):
         if count > most:
             raise DeviceError(
-                f"a value of {count:.3g} {what} is too large for an SPU, which takes {most} at once",
+                # No number that another party may write is too large for a message.
+                f"a value of {min(count, 10**300):.3g} {what} is too large for an SPU, which takes {most} at once",
                 fix="share it in several parts",
             )
     return described
