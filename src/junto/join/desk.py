@@ -19,7 +19,7 @@ from junto.join.tables import Table, open_table
 
 Whole = npt.NDArray[np.int64]
 MOST_ROWS = 1 << 30
-"""Of a result. How often a key repeats elsewhere, the other party says."""
+"""Of a result. How many keys there are elsewhere, and how often they repeat, the other party says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +99,13 @@ class Desk:
 
         Raises:
             ProtocolViolation: a rank is given twice, or is not one of them.
+            JoinError: the result is too large.
         """
         keys = np.flatnonzero(self._ranks >= 0)
         ranks = self._ranks[keys]
         total = len(keys) if total is None else total
-        if len(ranks) and (ranks.max() >= total or np.bincount(ranks, minlength=total).max() > 1):
+        _check_size(total)
+        if len(ranks) and (ranks.max() >= total or len(np.unique(ranks)) < len(ranks)):
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
         self._key_of_rank = self._scratch.full((total,), -1)
         self._key_of_rank[ranks] = keys
@@ -126,12 +128,7 @@ class Desk:
         """
         if any(not _is_counts(each, len(self._key_of_rank)) for each in counts):
             raise ProtocolViolation("the parties count the rows of different results")
-        rows = float(np.prod(np.asarray(counts, np.float64), axis=0).sum())
-        if rows > MOST_ROWS:
-            raise JoinError(
-                f"the result would have {rows:.2g} rows, because keys repeat",
-                fix='duplicates="first", or a key that repeats less',
-            )
+        _check_size(float(np.prod(np.asarray(counts, np.float64), axis=0).sum()))
         repeats = np.prod(counts, axis=0, dtype=np.int64)
         later = np.prod(counts[mine + 1 :], axis=0, dtype=np.int64)
         rank = np.repeat(np.arange(len(repeats)), repeats)
@@ -226,6 +223,15 @@ def _firsts(records: Array) -> Whole:
     high, low = records["high"], records["low"]
     new = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
     return np.flatnonzero(np.concatenate([[True], new]))
+
+
+def _check_size(rows: float) -> None:
+    """Before memory is taken for them: another party's word is in this number."""
+    if rows > MOST_ROWS:
+        raise JoinError(
+            f"the result would have {rows:.2g} rows, more than {MOST_ROWS:.2g}",
+            fix='join in parts; where keys repeat, duplicates="first" makes fewer rows',
+        )
 
 
 def _is_counts(value: Any, ranks: int) -> bool:

@@ -158,8 +158,15 @@ def test_counts_that_would_take_all_memory(count):
     ours = desk()
     ours.place(0, 3, np.array([0, 1, 2]))
     held = ours.settle(None)
-    with pytest.raises(sf.JoinError, match="because keys repeat"):
+    with pytest.raises(sf.JoinError, match="the result would have"):
         ours.arrange([held, np.array([1, count, 1])], 0)
+
+
+def test_more_rows_than_memory_are_refused_before_they_are_laid_out():
+    ours = desk()
+    ours.place(0, 3, np.array([0, 1, -1]))
+    with pytest.raises(sf.JoinError, match="the result would have"):
+        ours.settle(1 << 33)
 
 
 GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "terms": ["how='inner'"]}

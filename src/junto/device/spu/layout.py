@@ -76,7 +76,7 @@ def bounded(described: list[Leaf]) -> list[Leaf]:
         if count > most:
             raise DeviceError(
                 # No number that another party may write is too large for a message.
-                f"a value of {min(count, 10**300):.3g} {what} is too large for an SPU, which takes {most} at once",
+                f"a value of {min(count, 10**300):.3g} {what} is too large for an SPU, which takes {most}",
                 fix="share it in several parts",
             )
     return described
