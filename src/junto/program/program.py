@@ -95,6 +95,11 @@ class Program:
         return self._parts.run()
 
     @property
+    def newest(self) -> Stamp:
+        """The newest operation: what a wait between operations belongs to."""
+        return self._parts.agreement.newest
+
+    @property
     def timeline(self) -> Timeline:
         """What this process has seen of the run."""
         return self._parts.timeline

@@ -45,11 +45,6 @@ class SPUObject(DeviceObject):
         """What this process holds of it."""
         return self._held
 
-    @property
-    def text(self) -> str:
-        """The operation that made it, for a person."""
-        return self._text
-
     def to(self, device: Device) -> Any:
         """The same value on another device; on a PYU in the clear. See `junto.device.moves`."""
         return move(self, device)

@@ -142,7 +142,7 @@ class SecureEngine(Engine):
     def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
         for party in self._compute:
             if party in self._nodes:
-                stamp = Stamp(handle.identity[0], b"", handle.text, "")
+                stamp = self._program.newest  # an operation of all: the others may hear of the wait
                 explain = self._program.explainer(stamp, party)
                 # Behind all that is under way: an earlier call may leave it in another form.
                 (now,) = self._nodes[party].submit([handle.held[party]], _same, 1, explain, shared=False)
