@@ -159,11 +159,14 @@ def test_an_exception_at_one_party_ends_all_without_its_text(tmp_path):
         SLOW
         + GUARDED
         + """
-sf.init()
-alice = sf.PYU("alice")
-if PARTY == "bob":
-    raise ValueError("patient 4711")
-guarded(lambda: sf.reveal(alice(slow)()))
+def program():
+    sf.init()
+    alice = sf.PYU("alice")
+    if PARTY == "bob":
+        raise ValueError("patient 4711")
+    sf.reveal(alice(slow)())
+
+guarded(program)
 """
     )
     with Job(tmp_path, PAIR) as job:
@@ -174,6 +177,29 @@ guarded(lambda: sf.reveal(alice(slow)()))
         assert "4711" not in text
         assert job.all_end() == {"alice": 3, "bob": 1}
         assert "4711" in job.running["bob"].text
+
+
+def test_who_comes_to_meet_a_party_that_has_failed_is_told_why(tmp_path):
+    script = (
+        GUARDED
+        + """
+sf.init(enable_waiting_for_other_parties_ready=PARTY == "bob")
+alice = sf.PYU("alice")
+if PARTY == "bob":
+    raise ValueError("patient 4711")
+hear()
+guarded(lambda: sf.reveal(alice(lambda: 7)()))
+"""
+    )
+    with Job(tmp_path, PAIR) as job:
+        job.start_all(script)
+        assert job.running["bob"].ends() == 1
+        job.running["alice"].tell()
+        kind, text, party = job.running["alice"].next()
+        assert (kind, party) == ("PartyAborted", "bob")
+        assert "ValueError" in text
+        assert "4711" not in text
+        assert job.running["alice"].ends() == 3
 
 
 def test_ctrl_c_at_one_party_ends_all_with_that_reason(tmp_path):

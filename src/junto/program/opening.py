@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from junto.config.model import Mode, Settings
+from junto.errors import PartyAborted
 from junto.execute.base import Executor
 from junto.program.agreement import Agreement
 from junto.program.exchange import Office
@@ -75,7 +76,7 @@ def _open_production(settings: Settings) -> Program:
     gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
     peers.attach(gateway.send_history)
     reporter = choose_reporter()
-    meet = _Meeting(settings, gateway, shared.witness, reporter)
+    meet = _Meeting(settings, gateway, shared, reporter)
     gateway.start()
     with ExitStack() as undo:
         undo.callback(gateway.close)
@@ -103,12 +104,11 @@ def _open_production(settings: Settings) -> Program:
 class _Meeting:
     """Awaits the other parties: at `init`, or at the first operation if one does not want to wait there."""
 
-    def __init__(
-        self, settings: Settings, gateway: Gateway, witness: LedgerWitness, reporter: Reporter
-    ) -> None:
+    def __init__(self, settings: Settings, gateway: Gateway, shared: _Shared, reporter: Reporter) -> None:
         self._timeout_s = settings.link.meet_timeout_s
         self._gateway = gateway
-        self._witness = witness
+        self._witness = shared.witness
+        self._fault = shared.fault
         self._reporter = reporter
         self._run = b""
 
@@ -119,6 +119,9 @@ class _Meeting:
     def __call__(self) -> None:
         try:
             run = self._gateway.meet(self._timeout_s, lambda line: self._reporter.waiting(line, (0, 0)))
+        except PartyAborted:
+            self._fault.check()  # who met us sooner may have ended already: it said why
+            raise
         finally:
             self._reporter.over()
         self._run = run
