@@ -9,7 +9,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 import junto as sf
-from junto.join import desk, files, gather, join, spool
+from junto.join import api, desk, files, gather, join, spool
 
 PAIR = ["alice", "bob"]
 
@@ -248,3 +248,20 @@ def test_the_order_of_a_desk_says_nothing_of_the_table():
         orders.append(list(one._rows))
     assert orders[0] != orders[1]
     assert orders[0] != sorted(orders[0])
+
+
+def test_a_file_that_changes_between_its_keys_and_its_rows(parties, tmp_path, monkeypatch):
+    alice, bob = parties
+    paths = {alice: write(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2]}))}
+    paths[bob] = write(tmp_path / "b.csv", pd.DataFrame({"id": [1, 2]}))
+    arrange = desk.Desk.arrange
+
+    def meanwhile(self, counts, mine):
+        (tmp_path / "a.csv").write_text("id\n2\n1\n9\n")
+        return arrange(self, counts, mine)
+
+    monkeypatch.setattr(
+        api, "_Desk", sf.proxy(sf.PYUObject)(type("Desk", (desk.Desk,), {"arrange": meanwhile}))
+    )
+    with pytest.raises(sf.RemoteError, match="a file has changed since its keys were read"):
+        join(paths, on="id")
