@@ -15,7 +15,7 @@ from junto.errors import JoinError
 from junto.join.gather import gather
 from junto.join.tables import Positions, Table
 
-BLOCK_ROWS = 1 << 16
+BLOCK_ROWS = 1 << 15
 BLOCK_BYTES = 16 << 20
 
 
@@ -99,7 +99,7 @@ class FileTable(Table):
     def _parquet(self) -> Any:
         from pyarrow.parquet import ParquetFile
 
-        return ParquetFile(self._path, memory_map=True)
+        return ParquetFile(self._path, pre_buffer=False)  # which would hold the whole file
 
     def _csv(self, names: list[str] | None, text: Sequence[str] = ()) -> Any:
         import pyarrow as pa

@@ -265,3 +265,15 @@ def test_a_file_that_changes_between_its_keys_and_its_rows(parties, tmp_path, mo
     )
     with pytest.raises(sf.RemoteError, match="a file has changed since its keys were read"):
         join(paths, on="id")
+
+
+def test_a_parquet_file_is_never_in_memory_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "BLOCK_ROWS", 10_000)
+    rng = np.random.default_rng(2)
+    table = pa.table({f"c{number}": rng.random(200_000) for number in range(8)})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=10_000)
+    size = table.nbytes
+    del table
+    before = pa.total_allocated_bytes()
+    blocks = files.FileTable(str(tmp_path / "a.parquet"), None)._blocks(None)
+    assert max(pa.total_allocated_bytes() - before for _ in blocks) < size / 3
