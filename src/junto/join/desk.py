@@ -163,7 +163,7 @@ class Desk:
                 times = "no column" if name not in columns else "more than one column"
                 raise JoinError(f"there is {times} {name!r}")
         tag = _Tag()
-        spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_at_most(), self._scratch)
+        spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_about(), self._scratch)
         first, keyed, kinds = 0, 0, [""]
         for block in table.key_blocks(names):
             kinds = [kind_of(column.type) for column in block]
@@ -191,8 +191,9 @@ class Desk:
             kept[keys : keys + len(new)] = records["digest"][new]
             rows, keys = rows + len(records), keys + len(new)
         if keys < rows and self._order.duplicates == "error":
+            many = "1 row repeats" if rows - keys == 1 else f"{rows - keys} rows repeat"
             raise JoinError(
-                f"{rows - keys} rows repeat a key that an earlier row has",
+                f"{many} a key that an earlier row has",
                 fix='drop them where the table is loaded, or say duplicates="first" or duplicates="all"',
             )
         starts[keys] = rows

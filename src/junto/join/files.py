@@ -15,7 +15,7 @@ from junto.errors import JoinError
 from junto.join.gather import gather
 from junto.join.tables import Positions, Table
 
-BLOCK_ROWS = 1 << 16
+BLOCK_ROWS = 1 << 15
 BLOCK_BYTES = 16 << 20
 
 
@@ -39,8 +39,7 @@ class FileTable(Table):
                 raise JoinError("output names the file that is read", fix="write to another one")
             if not Path(output).resolve().parent.is_dir():
                 raise NotADirectoryError("the folder of the output")
-        with open(path, "rb"):
-            pass
+        self._state = _state(path)
 
     def columns(self) -> list[str]:
         with _reading():
@@ -50,9 +49,9 @@ class FileTable(Table):
             with self._csv(None) as reader:
                 return list(reader.schema.names)
 
-    def rows_at_most(self) -> int:
+    def rows_about(self) -> int:
         if self._kind == ".csv":
-            return os.path.getsize(self._path) // 2
+            return self._lines_about()
         with _reading(), self._parquet() as file:
             return int(file.metadata.num_rows)
 
@@ -62,6 +61,8 @@ class FileTable(Table):
                 yield [block.column(name) for name in names]
 
     def take(self, positions: Positions) -> Any:
+        if _state(self._path) != self._state:
+            raise JoinError("a file has changed since its keys were read", fix="join again")
         with _reading():
             as_text = self._kind == ".csv" and self._output is not None and _kind(self._output) == ".csv"
             blocks = self._blocks(None, self.columns() if as_text else ())
@@ -88,10 +89,17 @@ class FileTable(Table):
             for batch in reader:
                 yield pa.Table.from_batches([batch])
 
+    def _lines_about(self) -> int:
+        """Lines of the file, if all of it is like its beginning."""
+        with open(self._path, "rb") as file:
+            beginning = file.read(1 << 16)
+        lines = beginning.count(b"\n") + 1
+        return os.path.getsize(self._path) * lines // max(len(beginning), 1)
+
     def _parquet(self) -> Any:
         from pyarrow.parquet import ParquetFile
 
-        return ParquetFile(self._path, memory_map=True)
+        return ParquetFile(self._path, pre_buffer=False)  # which would hold the whole file
 
     def _csv(self, names: list[str] | None, text: Sequence[str] = ()) -> Any:
         import pyarrow as pa
@@ -105,6 +113,13 @@ class FileTable(Table):
             quoted_strings_can_be_null=False,
         )
         return csv.open_csv(self._path, csv.ReadOptions(block_size=BLOCK_BYTES), convert_options=convert)
+
+
+def _state(path: str) -> tuple[int, int]:
+    """What changes when a file does. Raises OSError if it cannot be read."""
+    with open(path, "rb") as file:
+        found = os.stat(file.fileno())
+    return found.st_size, found.st_mtime_ns
 
 
 def _kind(path: str) -> str:
@@ -121,7 +136,7 @@ def _reading() -> Iterator[None]:
 
     try:
         yield
-    except pa.ArrowInvalid:
+    except pa.ArrowException:
         raise JoinError(
             "a file cannot be read as what its ending says",
             fix="see whether it is whole, and whether each column of a CSV file holds one type throughout; "

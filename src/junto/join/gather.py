@@ -17,7 +17,7 @@ import numpy as np
 from junto.join.spool import Scratch
 from junto.join.tables import Positions, take_arrow
 
-RANGE_ROWS, MOST_RANGES = 1 << 17, 256
+RANGE_ROWS, MOST_RANGES = 1 << 16, 256
 _PLACE = "place in the result"
 
 
@@ -71,7 +71,7 @@ def _read(path: Path, schema: Any) -> Any:
 
     if not path.exists():
         return schema.append(pa.field(_PLACE, pa.int64())).empty_table()
-    with pa.memory_map(str(path)) as file:
+    with pa.OSFile(str(path)) as file:
         return pa.ipc.open_stream(file).read_all()
 
 

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-IN_MEMORY = 128 << 20
-_BUCKET = 32 << 20
+IN_MEMORY = 64 << 20
+_BUCKET = 16 << 20
 
 
 class Scratch:

@@ -24,8 +24,8 @@ class Table(ABC):
         """Names of all columns."""
 
     @abstractmethod
-    def rows_at_most(self) -> int:
-        """How many rows there are, or more."""
+    def rows_about(self) -> int:
+        """How many rows there are, roughly: whether they fit into memory depends on it."""
 
     @abstractmethod
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
@@ -70,7 +70,7 @@ def open_table(value: Any, output: str | None) -> Table:
 
 def _is(value: Any, module: str, name: str) -> bool:
     loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(value, getattr(loaded, name))
+    return loaded is not None and isinstance(value, getattr(loaded, name, ()))
 
 
 def null_columns(names: Sequence[str]) -> JoinError:
@@ -89,7 +89,7 @@ class _Pandas(Table):
     def columns(self) -> list[str]:
         return [str(name) for name in self._table.columns]
 
-    def rows_at_most(self) -> int:
+    def rows_about(self) -> int:
         return len(self._table)
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
@@ -115,7 +115,7 @@ class _Polars(Table):
     def columns(self) -> list[str]:
         return list(self._table.columns)
 
-    def rows_at_most(self) -> int:
+    def rows_about(self) -> int:
         return int(self._table.height)
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
@@ -140,7 +140,7 @@ class _Arrow(Table):
     def columns(self) -> list[str]:
         return list(self._table.column_names)
 
-    def rows_at_most(self) -> int:
+    def rows_about(self) -> int:
         return int(self._table.num_rows)
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:

@@ -137,3 +137,28 @@ def test_compiled_code_that_computes_wrongly_is_not_used(monkeypatch, caplog):
 def test_a_domain_separation_tag_is_short():
     with pytest.raises(ValueError, match="255"):
         PlainCurve().encode([b""], b"x" * 256)
+
+
+def test_numbers_of_48_bytes_are_reduced_below_2_to_the_255():
+    pytest.importorskip("llvmlite")
+    from junto.join.compiled.curve import _numbers
+
+    edges = [
+        0,
+        1,
+        P - 1,
+        P,
+        P + 1,
+        2**255 - 1,
+        2**255,
+        2**256 - 1,
+        2**256,
+        38 * P,
+        2**384 - 1,
+        2**384 - 38 * P,
+    ]
+    found = _numbers([number.to_bytes(48, "big") for number in edges])
+    for number, row in zip(edges, found, strict=True):
+        reduced = int.from_bytes(row.tobytes(), "little")
+        assert reduced < 2**255
+        assert (reduced - number) % P == 0

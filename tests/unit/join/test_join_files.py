@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 import junto as sf
-from junto.join import desk, files, gather, join, spool
+from junto.join import api, desk, files, gather, join, spool
 
 PAIR = ["alice", "bob"]
 
@@ -264,3 +264,32 @@ def test_room_for_what_another_party_claims_to_hold_takes_no_disk():
         assert array[:7].tolist() == [0, 0, 0, 0, 0, 7, 0]
     finally:
         scratch.close()
+
+
+def test_a_file_that_changes_between_its_keys_and_its_rows(parties, tmp_path, monkeypatch):
+    alice, bob = parties
+    paths = {alice: write(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2]}))}
+    paths[bob] = write(tmp_path / "b.csv", pd.DataFrame({"id": [1, 2]}))
+    arrange = desk.Desk.arrange
+
+    def meanwhile(self, counts, mine):
+        (tmp_path / "a.csv").write_text("id\n2\n1\n9\n")
+        return arrange(self, counts, mine)
+
+    monkeypatch.setattr(
+        api, "_Desk", sf.proxy(sf.PYUObject)(type("Desk", (desk.Desk,), {"arrange": meanwhile}))
+    )
+    with pytest.raises(sf.RemoteError, match="a file has changed since its keys were read"):
+        join(paths, on="id")
+
+
+def test_a_parquet_file_is_never_in_memory_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "BLOCK_ROWS", 10_000)
+    rng = np.random.default_rng(2)
+    table = pa.table({f"c{number}": rng.random(200_000) for number in range(8)})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=10_000)
+    size = table.nbytes
+    del table
+    before = pa.total_allocated_bytes()
+    blocks = files.FileTable(str(tmp_path / "a.parquet"), None)._blocks(None)
+    assert max(pa.total_allocated_bytes() - before for _ in blocks) < size / 3
