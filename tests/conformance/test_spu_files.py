@@ -168,13 +168,16 @@ def test_a_header_that_asks_for_too_much_is_refused_before_it_is_read(tmp_path):
         path.write_bytes(sharefile.MAGIC + sharefile._LENGTHS.pack(version, length) + b"{}")
         with pytest.raises(sf.DeviceError, match=r"too long|version 2"):
             sharefile.read(path)
-    layout = "float32[1000000000000,1000000]"
-    common = sharefile.Common("FM64", 18, ("a", "b"), layout, ("x", "y"))
-    draft = sharefile.Draft(tmp_path / "large", overwrite=False)
-    draft.write(sharefile.Part(common, 0, []), bytes(32))
-    draft.publish()
-    with pytest.raises(sf.DeviceError, match="bytes and should have"):
-        sharefile.read(tmp_path / "large")
+    for layout, says in (
+        ("float32[1000000000000,1000000]", "too large for an SPU"),
+        ("float32[1000000,1000]", "bytes and should have 80000"),
+    ):
+        common = sharefile.Common("FM64", 18, ("a", "b"), layout, ("x", "y"))
+        draft = sharefile.Draft(tmp_path / "large", overwrite=True)
+        draft.write(sharefile.Part(common, 0, []), bytes(32))
+        draft.publish()
+        with pytest.raises(sf.DeviceError, match=says):
+            sharefile.read(tmp_path / "large")
 
 
 def test_what_makes_no_sense_says_so(spus, paths):

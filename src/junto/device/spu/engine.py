@@ -104,9 +104,9 @@ class Engine(ABC):
 
     @abstractmethod
     def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
-        """The arrays of `handle` as a compute party in this process holds them, once they are there.
+        """The arrays of `handle` as a node in this process holds them, once they are there.
 
-        None if there is none, or if they have no form of their own. This alone waits: for its own node.
+        None if there is no node, or if values have no forms. This alone waits: for the node.
         """
 
     @property

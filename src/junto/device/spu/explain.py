@@ -43,9 +43,10 @@ BRANCHES = "where such an argument chooses between branches, all of them are cou
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a call costs, counted before it runs; the same at every party.
+    """What a call costs, counted before it runs; the same at every party that has a node.
 
-    Sharing arguments in and showing results is not part of it: 8 bytes a number each (a bit a truth value).
+    A party without one does not know in which form a result of another call is held (see `notes`). Sharing
+    arguments in and showing results is not part of it: 8 bytes a number each, a bit a truth value.
 
     Attributes:
         name: of the function.
