@@ -17,8 +17,8 @@ TREE = {
 }
 
 
-def spu_of(*parties, bits=None):
-    runtime = {"fxp_fraction_bits": bits} if bits else {}
+def spu_of(*parties, bits=None, **runtime):
+    runtime |= {"fxp_fraction_bits": bits} if bits else {}
     return sf.SPU(cluster_def={"runtime_config": runtime}, parties=list(parties))
 
 
@@ -31,6 +31,7 @@ def spus(request):
         "turned": spu_of("bob", "carol", "alice"),
         "helped by the first": spu_of("dave", "erin", "alice"),
         "one in common": spu_of("carol", "dave", "erin", "alice"),
+        "clear": spu_of("bob", "carol", protocol="REF2K"),
         "coarse": spu_of("bob", "dave", "erin", bits=14),
         "fine": spu_of("bob", "alice", "erin", bits=22),
     }
@@ -50,7 +51,7 @@ def same(got, want, error=2**-17):
     assert got["none"].shape == (0, 2)
 
 
-@pytest.mark.parametrize("target", ["disjoint", "turned", "helped by the first", "one in common"])
+@pytest.mark.parametrize("target", ["disjoint", "turned", "helped by the first", "one in common", "clear"])
 def test_there_and_back(spus, target):
     one, other = spus["first"], spus[target]
     x = secret(one, TREE)

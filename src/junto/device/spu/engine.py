@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
     from junto.mpc.plan import Plan
     from junto.mpc.settings import MpcSettings
+    from junto.program.program import Program
 
 T = TypeVar("T")
 
@@ -78,6 +79,15 @@ class Coming:
     layouts: Sequence[Ref | None]
     pieces: Sequence[Sequence[Ref]]
     fraction: int
+
+
+def known_at(program: Program, home: str, value: Any) -> Ref | None:
+    """What is known at once, as a value of the party `home`; None if that lives elsewhere."""
+    if not program.is_here(home):
+        return None
+    promise = program.promise(home)
+    promise.set_value(value)
+    return promise
 
 
 class Engine(ABC):

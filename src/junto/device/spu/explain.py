@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from junto.config.spu_model import SpuSource
 from junto.device.handle import DeviceObject
 from junto.device.spu.calls import Call, Described, SecretInput, opened
 from junto.device.spu.computing import charge, run_plan
@@ -38,6 +39,7 @@ READY = (
     "8 bytes a number and up to a round more"
 )
 GUESSED = "public arguments known by shape only are taken as numbers that need every bit after the point"
+CLEAR = "values are in the clear on this SPU (REF2K): this is what another protocol would send"
 BRANCHES = "where such an argument chooses between branches, all of them are counted"
 
 
@@ -220,6 +222,7 @@ class _Count:
         found = [
             (READY, any(parts is None for parts in self._held.values())),
             (GUESSED, Known.SHAPE in known),
+            (CLEAR, spu.settings.source is SpuSource.NONE),
             (BRANCHES, bool(self.unknown.choices)),
         ]
         self.notes = tuple(note for note, holds in found if holds)
