@@ -9,9 +9,9 @@ import junto as sf
 PARTIES = ["alice", "bob", "carol"]
 
 
-def spu_of(*parties: str, bits: int | None = None) -> sf.SPU:
-    """An SPU of these parties; `bits`: after the point."""
-    runtime = {"fxp_fraction_bits": bits} if bits else {}
+def spu_of(*parties: str, bits: int | None = None, **runtime: Any) -> sf.SPU:
+    """An SPU of these parties; `bits`: after the point; `runtime`: further settings of it."""
+    runtime |= {"fxp_fraction_bits": bits} if bits else {}
     return sf.SPU(cluster_def={"runtime_config": runtime}, parties=list(parties))
 
 

@@ -27,6 +27,7 @@ def spus(request):
         "turned": spu_of("bob", "carol", "alice"),
         "helped by the first": spu_of("dave", "erin", "alice"),
         "one in common": spu_of("carol", "dave", "erin", "alice"),
+        "clear": spu_of("bob", "carol", protocol="REF2K"),
         "coarse": spu_of("bob", "dave", "erin", bits=14),
         "fine": spu_of("bob", "alice", "erin", bits=22),
     }
@@ -42,7 +43,7 @@ def same(got, want, error=2**-17):
     assert got["none"].shape == (0, 2)
 
 
-@pytest.mark.parametrize("target", ["disjoint", "turned", "helped by the first", "one in common"])
+@pytest.mark.parametrize("target", ["disjoint", "turned", "helped by the first", "one in common", "clear"])
 def test_there_and_back(spus, target):
     one, other = spus["first"], spus[target]
     x = secret(one, TREE)

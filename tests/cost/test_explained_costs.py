@@ -80,15 +80,29 @@ def test_a_loop_with_a_public_number_of_turns_is_counted_turn_by_turn(spu):
     assert costs[7] == [a + 6 * b for a, b in zip(costs[1], each, strict=True)]
 
 
-def test_a_result_that_was_not_opened_costs_what_its_form_costs(spu):
+@pytest.mark.parametrize("node", PARTIES)
+def test_a_result_that_was_not_opened_costs_what_its_form_costs(spu, node, monkeypatch):
     x = secret(spu, np.linspace(-1, 1, 40).astype(np.float32))
     product, _ = measured(spu, lambda v: v[:20] * v[20:], x)  # affine: a comparison has to open it
     sums, _ = measured(spu, lambda v: jax.lax.dot(v, v), x)
     functions = [lambda v, w: v > 0.25, lambda v, w: v * w, lambda v, w: (v * v + w).sum() < w]
     for pair in ((product, product), (sums, sums), (product, sums), (sums, product)):
         for function in functions:
-            foretold = explained(spu, function, *pair)
+            with monkeypatch.context() as patch:  # as if this node were the only one in this process
+                patch.setattr(spu.engine, "_nodes", {node: spu.engine._nodes[node]})
+                foretold = explained(spu, function, *pair)
             assert foretold == measured(spu, function, *pair)[1]
+
+
+def test_a_party_without_a_node_says_what_it_takes_for_granted(spu, monkeypatch):
+    total = spu(lambda v: v @ v)(secret(spu, np.ones(3)))
+    exact = spu.explain(lambda v: v > 1)(total)
+    monkeypatch.setattr(spu.engine, "_nodes", {})
+    guess = spu.explain(lambda v: v > 1)(total)
+    assert exact.notes == ()
+    assert any("taken as ready" in note for note in guess.notes)
+    assert exact.total.online_bytes - guess.total.online_bytes == 8
+    assert exact.rounds == guess.rounds + 1
 
 
 def turning(x, count):

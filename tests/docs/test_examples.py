@@ -26,9 +26,7 @@ WITH_A_TEST_OF_ITS_OWN = {"breast_cancer.py"}  # what `junto demo` runs
 
 def test_each_is_known_and_short():
     files = {path.name: path.read_text() for path in EXAMPLES.glob("*.py")}
-    assert set(files) == set(SAID) | PARTIES = {"join.py": ["alice", "bob"]}
-THREE = ["alice", "bob", "carol"]
-WITH_A_TEST_OF_ITS_OWN
+    assert set(files) == set(SAID) | WITH_A_TEST_OF_ITS_OWN
     assert {name: len(files[name].splitlines()) for name in SAID if len(files[name].splitlines()) > 60} == {}
 
 

@@ -61,14 +61,22 @@ def fresh(shape: Shape, is_bool: bool) -> RingSecret | MaskedBits:
 
 
 def blank_of(secret: RingSecret | MaskedBits) -> RingSecret | MaskedBits:
-    """A secret in the same form as this one, which a node has: so it costs the same to go on with."""
+    """A secret in the same form as this one, which a node has: so it costs the same to go on with.
+
+    Args:
+        secret: any node's; where the helper has nothing, P0 has a number.
+    """
     made = object.__new__(type(secret))
     for name in [slot for kind in type(secret).__mro__ for slot in getattr(kind, "__slots__", ())]:
-        setattr(made, name, None if name == "asked" else _blank(getattr(secret, name)))
+        part = None if name == "asked" else getattr(secret, name)
+        if part is None and name in ("public", "share"):
+            part = np.zeros((), np.bool_ if isinstance(secret, MaskedBits) else np.uint64)
+            part = np.broadcast_to(part, secret.shape)
+        setattr(made, name, _blank(name, part))
     return made
 
 
-def _blank(part: Any) -> Any:
+def _blank(name: str, part: Any) -> Any:
     """An attribute of a secret, or of its terms, with outlines in place of arrays."""
     if part is MINUS_ONE:
         return part
@@ -77,7 +85,9 @@ def _blank(part: Any) -> Any:
     if isinstance(part, RingSecret | MaskedBits):
         return blank_of(part)
     if isinstance(part, tuple):
-        return tuple(_blank(each) for each in part)
+        return tuple(_blank(name, each) for each in part)
     if is_dataclass(part) and not isinstance(part, type):
-        return replace(part, **{each.name: _blank(getattr(part, each.name)) for each in fields(part)})
-    return part
+        return replace(
+            part, **{each.name: _blank(each.name, getattr(part, each.name)) for each in fields(part)}
+        )
+    return outline((), np.uint64) if part is None and name in ("factor", "factors") else part

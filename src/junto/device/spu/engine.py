@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
     from junto.mpc.plan import Plan
     from junto.mpc.settings import MpcSettings
+    from junto.program.program import Program
 
 T = TypeVar("T")
 
@@ -80,6 +81,15 @@ class Coming:
     fraction: int
 
 
+def known_at(program: Program, home: str, value: Any) -> Ref | None:
+    """What is known at once, as a value of the party `home`; None if that lives elsewhere."""
+    if not program.is_here(home):
+        return None
+    promise = program.promise(home)
+    promise.set_value(value)
+    return promise
+
+
 class Engine(ABC):
     """See the module. Called from the script's thread; never blocks.
 
@@ -104,9 +114,9 @@ class Engine(ABC):
 
     @abstractmethod
     def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
-        """The arrays of `handle` as a compute party in this process holds them, once they are there.
+        """The arrays of `handle` as a node in this process holds them, once they are there.
 
-        None if there is none, or if they have no form of their own. This alone waits: for its own node.
+        None if there is no node, or if values have no forms. This alone waits: for the node.
         """
 
     @property

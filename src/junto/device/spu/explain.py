@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from junto.config.spu_model import SpuSource
 from junto.device.handle import DeviceObject
 from junto.device.spu.calls import Call, Described, SecretInput, opened
 from junto.device.spu.computing import charge, run_plan
@@ -38,14 +39,16 @@ READY = (
     "8 bytes a number and up to a round more"
 )
 GUESSED = "public arguments known by shape only are taken as numbers that need every bit after the point"
+CLEAR = "values are in the clear on this SPU (REF2K): this is what another protocol would send"
 BRANCHES = "where such an argument chooses between branches, all of them are counted"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a call costs, counted before it runs; the same at every party.
+    """What a call costs, counted before it runs; the same at every party that has a node.
 
-    Sharing arguments in and showing results is not part of it: 8 bytes a number each (a bit a truth value).
+    A party without one does not know in which form a result of another call is held (see `notes`). Sharing
+    arguments in and showing results is not part of it: 8 bytes a number each, a bit a truth value.
 
     Attributes:
         name: of the function.
@@ -219,6 +222,7 @@ class _Count:
         found = [
             (READY, any(parts is None for parts in self._held.values())),
             (GUESSED, Known.SHAPE in known),
+            (CLEAR, spu.settings.source is SpuSource.NONE),
             (BRANCHES, bool(self.unknown.choices)),
         ]
         self.notes = tuple(note for note, holds in found if holds)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from junto.device.handle import DeviceObject, passage
 from junto.device.spu import sharefile
-from junto.device.spu.engine import Coming
+from junto.device.spu.engine import Coming, known_at
 from junto.device.spu.object import SPUObject
 from junto.device.spu.sharefile import Common, Draft, Parcel, Part
 from junto.errors import DeviceError, ProtocolViolation
@@ -97,19 +97,12 @@ def load(spu: SPU, paths: Paths) -> SPUObject:
         )
     common = sharefile.common_of(texts.pop())
 
-    def at(home: str, value: Any) -> Ref | None:
-        if not program.is_here(home):
-            return None
-        promise = program.promise(home)
-        promise.set_value(value)
-        return promise
-
     layouts: list[Ref | None] = []
     pieces: list[list[Ref]] = []
     owners = [*spu.settings.compute, None]
     for home, owner in zip(spu.engine.homes, owners, strict=False):
-        layouts.append(at(home, common.layout))
-        piece = at(home, parts[owner].parcels if owner in parts else None)
+        layouts.append(known_at(program, home, common.layout))
+        piece = known_at(program, home, parts[owner].parcels if owner in parts else None)
         pieces.append([] if piece is None else [piece])
     held = spu.engine.arrive(stamp, Coming(layouts, pieces, common.fraction))
     return SPUObject(spu.session, (stamp.operation, 0), spu, held, stamp.text).has_layout(common.layout)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from junto.device.handle import passage
-from junto.device.spu.engine import Coming
+from junto.device.spu.engine import Coming, known_at
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
 from junto.execute.base import Ref
-from junto.execute.slot import Slot
 from junto.program.operation import Description
 
 if TYPE_CHECKING:
@@ -46,8 +45,7 @@ def moved(handle: SPUObject, target: SPU) -> SPUObject:
                 ref = program.transfer(way, part)
             if ref is not None and program.is_here(home):
                 arrived[place].append(ref)
-    described = Slot()
-    described.set_value(layout)
-    coming = Coming([described] * len(homes), arrived, source.numbers.fraction)
+    described = [known_at(program, home, layout) for home in homes]
+    coming = Coming(described, arrived, source.numbers.fraction)
     held = target.engine.arrive(stamp, coming)
     return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(layout)

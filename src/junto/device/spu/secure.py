@@ -140,15 +140,14 @@ class SecureEngine(Engine):
         return list(outputs)
 
     def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
-        for party in self._compute:
-            if party in self._nodes:
-                stamp = self._program.newest  # an operation of all: the others may hear of the wait
-                explain = self._program.explainer(stamp, party)
-                # Behind all that is under way: an earlier call may leave it in another form.
-                (now,) = self._nodes[party].submit([handle.held[party]], _same, 1, explain, shared=False)
-                self._program.wait(stamp, [Awaited(now, party)])
-                secrets: Sequence[Secret] = now.value()
-                return secrets
+        for role, node in self._nodes.items():
+            stamp = self._program.newest  # an operation of all: the others may hear of the wait
+            explain = self._program.explainer(stamp, self._homes[role])
+            # Behind all that is under way: an earlier call may leave it in another form.
+            (now,) = node.submit([handle.held[role]], _same, 1, explain, shared=False)
+            self._program.wait(stamp, [Awaited(now, self._homes[role])])
+            secrets: Sequence[Secret] = now.value()
+            return secrets
         return None
 
     # -------------------------------------------------------------------- to and from another SPU

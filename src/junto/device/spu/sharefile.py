@@ -98,7 +98,7 @@ def common_of(text: str) -> Common:
             layout=_from_json(found["layout"]),
             seals=tuple(map(str, found["seals"])),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise _damaged("its header makes no sense") from error
     if common.text != text or len(common.roles) != len(common.seals):
         raise _damaged("its header contradicts itself")
@@ -267,7 +267,7 @@ def _parse(header: bytes) -> tuple[Common, int, bytes]:
     try:
         head = json.loads(header)
         text, index, salt = str(head["common"]), int(head["index"]), bytes.fromhex(head["salt"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise _damaged("its header makes no sense") from error
     common = common_of(text)
     if not 0 <= index < len(common.roles):

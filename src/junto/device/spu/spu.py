@@ -138,7 +138,7 @@ class SPU(Device):
 
         Arguments are handles on this SPU, public arrays and numbers, or ``jax.ShapeDtypeStruct`` in place of
         a secret array. It sends nothing and begins no operation: any party may ask, alone. A handle that is
-        still being computed is waited for where a compute party lives.
+        still being computed is waited for.
 
         Args:
             function: a pure jax function.

@@ -100,5 +100,5 @@ def _sum(kind: Kind, pieces: Sequence[Plain | None]) -> Plain | None:
     for other in pieces[1:]:
         if total is None or other is None:
             return None
-        total = total ^ other if kind.bits else total + other
+        total = np.asarray(np.logical_xor(total, other) if kind.bits else np.add(total, other))
     return total
