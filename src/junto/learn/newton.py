@@ -25,6 +25,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from junto.learn.design import apart, design, first_weights, penalised
 from junto.learn.families import Family
 
 RIDGE = 2.0**-10
@@ -69,7 +70,7 @@ def train(
     family, steps = model
     scale, y = label
     x = design(parts, steps.intercept)
-    width = x.shape[1] - steps.intercept
+    width = sum(part.shape[1] for part in parts)
     shrink = penalty * penalised(width, steps.intercept)
     empty = padded(constant, x.shape[1])
     weight = family.constant or (family.bound if steps.bounded else None)
@@ -86,9 +87,7 @@ def train(
     def repeated(_: int, state: Any) -> Any:
         return stepped(*state), state[1]
 
-    first = jnp.zeros(x.shape[1])
-    if steps.intercept:
-        first = first.at[-1].set(scale["start"])
+    first = first_weights(scale, width, steps.intercept)
     if weight is None:
         renewals = math.ceil(steps.count / 2)
         blank = (jnp.zeros(len(first)), jnp.zeros((len(first), len(first))))
@@ -96,18 +95,7 @@ def train(
     else:
         renewals, state = 0, (first, _preconditioner(x, weight, shrink, empty))
     w, _ = jax.lax.fori_loop(renewals, steps.count, repeated, state)
-    return w[:width], w[-1] if steps.intercept else jnp.zeros(())
-
-
-def design(parts: Sequence[Any], intercept: bool) -> Any:
-    """All columns side by side; a column of ones behind them."""
-    ones = [jnp.ones((parts[0].shape[0], 1))] if intercept else []
-    return jnp.concatenate([*parts, *ones], axis=1)
-
-
-def penalised(width: int, intercept: bool) -> Any:
-    """1 for each column, 0 for the intercept."""
-    return jnp.concatenate([jnp.ones(width), jnp.zeros(int(intercept))])
+    return apart(w, width)
 
 
 def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]:

@@ -108,14 +108,20 @@ def descend(model: GeneralizedLinearModel, task: Task, rows: int) -> Found:
     epochs = model.max_iter or EPOCHS
     eta0 = model.eta0 or _safe_rate(task)
     strides = descent.strides(model.learning_rate, eta0, model.power_t, epochs, batches)
-    state = task.spu(descent.begin, static_argnames="width")(task.label.scale, width=task.width)
+    begin = task.spu(descent.begin, static_argnames=("width", "intercept"))
+    state = begin(task.label.scale, width=task.width, intercept=model.fit_intercept)
     train = task.spu(descent.train, static_argnames="model")
     if model.early_stopping or model.losses:
         judged = (left, rows) if model.early_stopping else (0, rows)
         return _by_epochs(model, task, train, state, (batches, strides, judged))
     log.info("%r: %d epochs of %d batches; nothing is revealed", model, epochs, batches.steps)
     state = train(state, task.parts, task.label.target, task.penalty, strides, model=(task.family, batches))
-    return Found((state.weights, state.intercept), epochs)
+    return Found(_split(task, state), epochs)
+
+
+def _split(task: Task, state: Any) -> tuple[SPUObject, SPUObject]:
+    coef, intercept = task.spu(descent.split, static_argnames="width")(state, width=task.width)
+    return coef, intercept
 
 
 def _safe_rate(task: Task) -> float:
@@ -129,20 +135,20 @@ def _safe_rate(task: Task) -> float:
 def _by_epochs(model: GeneralizedLinearModel, task: Task, train: Any, state: Any, course: Any) -> Found:
     """One program an epoch, and after each its loss; with early stopping one bit of it is revealed."""
     batches, strides, judged = course
-    spu, y = task.spu, task.label.target
+    spu, y, fitted = task.spu, task.label.target, (task.family, batches)
     if model.early_stopping:
         log.info("%r: after each epoch every party learns whether the validation loss still falls", model)
-    judge = spu(descent.loss, static_argnames=("family", "rows"))
+    judge = spu(descent.loss, static_argnames=("model", "rows"))
     losses: list[SPUObject] = []
     best, since = None, 0
     if model.early_stopping:
-        best = judge(state, task.parts, y, family=task.family, rows=judged)
+        best = judge(state.weights, task.parts, y, model=fitted, rows=judged)
     for stride in strides:
-        state = train(state, task.parts, y, task.penalty, stride[None], model=(task.family, batches))
-        losses.append(judge(state, task.parts, y, family=task.family, rows=judged))
+        state = train(state, task.parts, y, task.penalty, stride[None], model=fitted)
+        losses.append(judge(state.weights, task.parts, y, model=fitted, rows=judged))
         if best is not None:
             better, best = spu(descent.improves)(losses[-1], best, model.tol)
             since = 0 if bool(reveal(better)) else since + 1
             if since == model.n_iter_no_change:
                 break
-    return Found((state.weights, state.intercept), len(losses), tuple(losses))
+    return Found(_split(task, state), len(losses), tuple(losses))
