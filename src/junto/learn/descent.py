@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 
 from junto.learn.design import apart, design, first_weights, penalised
 from junto.learn.families import Family
-
-CONSTANT, INVERSE, COSINE = "constant", "invscaling", "cosine"
-SCHEDULES = (CONSTANT, INVERSE, COSINE)
+from junto.learn.parameters import CONSTANT, INVERSE
 
 DIGITS = 16
 """Binary digits of a rate: all parties must have the same, and their libraries may differ in the last bit."""

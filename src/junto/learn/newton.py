@@ -31,6 +31,9 @@ from junto.learn.families import Family
 RIDGE = 2.0**-10
 """Added to the diagonal of a correlation matrix before it is inverted."""
 
+LIGHT = 16
+"""From 2**LIGHT rows on weights are made smaller, so that sums of products stay below 2**26."""
+
 POLISHING = 2
 """Turns that take the ridge off again, for standard errors: what is left of it is its fourth power."""
 
@@ -75,14 +78,13 @@ def train(
     empty = padded(constant, x.shape[1])
     weight = family.constant or (family.bound if steps.bounded else None)
 
-    def stepped(w: Any, preconditioner: tuple[Any, Any]) -> Any:
-        d, z = preconditioner
+    def stepped(w: Any, inverted: Any) -> Any:
         gradient = (family.residual(x @ w, y) @ x - shrink * w) * down(x)
-        return w + d * (z @ (d * gradient))
+        return w + inverted @ gradient
 
     def renewed(_: int, state: Any) -> Any:
-        preconditioner = _preconditioner(x, family.weight(x @ state[0]), shrink, empty)
-        return stepped(state[0], preconditioner), preconditioner
+        inverted = _inverted(x, family.weight(x @ state[0]), shrink, empty)
+        return stepped(state[0], inverted), inverted
 
     def repeated(_: int, state: Any) -> Any:
         return stepped(*state), state[1]
@@ -90,10 +92,10 @@ def train(
     first = first_weights(scale, width, steps.intercept)
     if weight is None:
         renewals = math.ceil(steps.count / 2)
-        blank = (jnp.zeros(len(first)), jnp.zeros((len(first), len(first))))
+        blank = jnp.zeros((len(first), len(first)))
         state = jax.lax.fori_loop(0, renewals, renewed, (first, blank))
     else:
-        renewals, state = 0, (first, _preconditioner(x, weight, shrink, empty))
+        renewals, state = 0, (first, _inverted(x, weight, shrink, empty))
     w, _ = jax.lax.fori_loop(renewals, steps.count, repeated, state)
     return apart(w, width)
 
@@ -112,16 +114,17 @@ def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]
     if isinstance(weight, float):
         gram = x.T @ x * (weight * down(x))
     else:
-        gram = (x * weight[:, None]).T @ x * down(x)
+        light = 2.0 ** -max(0, len(x).bit_length() - LIGHT)
+        gram = (x * (weight * light)[:, None]).T @ x * (down(x) / light)
     gram = gram + jnp.diag(shrink * down(x) + empty)
     d = jax.lax.rsqrt(jnp.diag(gram))
     return d, gram * d[:, None] * d[None, :]
 
 
-def _preconditioner(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]:
-    """Find d and Z with G^-1 = D Z D, but for the ridge."""
+def _inverted(x: Any, weight: Any, shrink: Any, empty: Any) -> Any:
+    """G^-1, but for the ridge, with G as in `information`."""
     d, c = information(x, weight, shrink, empty)
-    return d, inverse(c)
+    return inverse(c) * d[:, None] * d[None, :]
 
 
 def down(x: Any) -> float:
