@@ -70,3 +70,13 @@ def test_nothing_of_the_table_is_sent_again_in_a_loop():
     each = steps(4) - steps(3)
     assert each == steps(3) - steps(2)
     assert each < 128 * 20 * 8 / 2  # the table alone has 20,480 bytes
+
+
+@pytest.mark.parametrize("function", [jax.nn.sigmoid, jnp.tanh, jax.lax.erf], ids=lambda f: f.__name__)
+def test_a_function_that_levels_off_takes_a_product_before_its_truncation(function):
+    # the inputs are masked already; the product is, and then come 3 rounds of comparison
+    table, weights = numbers(64, 20) * 3, numbers(20) * 3
+    engine = Engine("secure")
+    found = engine.run(lambda x, w: function(x @ w), table, weights)
+    assert engine.rounds == 4
+    assert np.abs(found - np.asarray(function(jnp.asarray(table @ weights)))).max() < 1e-4

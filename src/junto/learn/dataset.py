@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
@@ -16,8 +15,6 @@ from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn import examine
 from junto.learn.families import Family, LabelScale
-
-log = logging.getLogger("junto.learn")
 
 Table: TypeAlias = Any
 """Columns of one or several parties: ``{alice: x, bob: z}``, handles of arrays or tables of the same rows in
@@ -99,15 +96,14 @@ def checked(X: Table, y: Any = None, *, domain: str = "any", scaled: bool = True
     """
     tables, array = _handles(X)
     label = None if y is None else _label(y)
+    if isinstance(label, SPUObject) and len(label.shape) != 1:
+        raise LearnError(f"y is {label!r}", fix="a label on the SPU has one dimension")
     asked = {f"X {owner.party}": owner(examine.examine)(table, scaled) for owner, table in tables.items()}
     if isinstance(label, PYUObject):
         asked[f"y {label.device.party}"] = label.device(examine.examine_label)(label, domain)
     told = [_believed(key, facts) for key, facts in reveal(asked).items()]
-    told += [
-        (key, *_shape(each))
-        for key, each in (("X SPU", array), ("y SPU", label))
-        if isinstance(each, SPUObject)
-    ]
+    on_spu = (("X SPU", array), ("y SPU", label))
+    told += [(key, *_shape(each)) for key, each in on_spu if isinstance(each, SPUObject)]
     _require_equal_rows({key: rows for key, rows, _ in told})
     widths = tuple(columns for key, _, columns in told if key.startswith("X "))
     return Columns(tables, array, told[0][1], widths), label
@@ -147,7 +143,8 @@ def _believed(key: str, facts: Any) -> tuple[str, int, int]:
     what, party = key.split(" ", 1)
     try:
         rows, columns, kind, column = (facts[name] for name in ("rows", "columns", "fault", "column"))
-        sound = type(rows) is type(columns) is int and rows >= 0 and columns >= 0 and isinstance(column, str)
+        sound = type(rows) is type(columns) is int and rows >= 0 and columns >= 0
+        sound = sound and isinstance(kind, str) and isinstance(column, str)
         sentence, fix = FAULTS[kind] if kind else ("", "")
     except (KeyError, TypeError, ValueError):
         sound = False

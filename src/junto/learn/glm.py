@@ -1,8 +1,7 @@
-"""Generalised linear models: parameters, training, and what may be asked of a trained one."""
+"""Generalised linear models: training, and what may be asked of a trained one."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,11 +11,11 @@ import jax.numpy as jnp
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.errors import LearnError
-from junto.learn import dataset, descent, examine, significance, solvers
-from junto.learn.dataset import Label, Scales, Table
-from junto.learn.estimator import Estimator, require, run_at, shown
+from junto.learn import dataset, examine, significance, solvers
+from junto.learn.dataset import Columns, Label, Scales, Table
+from junto.learn.estimator import require, run_at, shown
 from junto.learn.families import Family
-from junto.learn.solvers import AUTO, BOUND, NEWTON, SGD, SOLVERS
+from junto.learn.parameters import SGD, LinearParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class GeneralizedLinearModel(Estimator[Learned]):
+class GeneralizedLinearModel(LinearParameters[Learned]):
     """Base of the linear models.
 
     Each party brings its columns to mean 0 and deviation 1 before they are shared (`standardize`), so that
@@ -54,73 +53,8 @@ class GeneralizedLinearModel(Estimator[Learned]):
     `predict(to=...)`, `coef_of` and their like say so. With `early_stopping` every party learns one bit after
     each epoch: whether the validation loss still falls.
 
-    Args:
-        fit_intercept: whether there is a constant.
-        solver: ``sgd`` (mini-batches), ``newton`` (reweighted least squares), ``bound`` (the same with one
-            bound for all weights: cheaper steps, more of them) or ``auto``: ``newton`` up to 64 columns, from
-            there on ``sgd``.
-        max_iter: epochs, or steps of second order; all are taken, for when to stop would tell something.
-            Default: 5 epochs; 8 steps, 25 where all have the same weights, 4 of linear models.
-        batch_size: rows of a mini-batch. Default: a twentieth of all, from 32 to 1024.
-        learning_rate: ``constant``, ``invscaling`` (eta0 / t**power_t in epoch t) or ``cosine``.
-        eta0: the first learning rate. Default: 0.1, with many columns less, so that steps cannot grow.
-        power_t: see `learning_rate`.
-        momentum: see `junto.learn.descent`.
-        early_stopping: of ``sgd``: hold out rows, and stop when their loss has not fallen by `tol` below its
-            least value for `n_iter_no_change` epochs.
-        validation_fraction: so many are held out.
-        n_iter_no_change: see `early_stopping`.
-        tol: see `early_stopping`.
-        losses: of ``sgd``: whether `loss_curve_` is computed.
-        inference: whether `summary_of` is prepared (of linear and logistic regression).
-        standardize: False shares columns as they are; they should be about 1 in size.
-        random_state: of the public order in which ``sgd`` takes the rows.
+    The arguments are those of `LinearParameters`.
     """
-
-    fit_intercept: bool = True
-    solver: str = AUTO
-    max_iter: int | None = None
-    batch_size: int | None = None
-    learning_rate: str = descent.COSINE
-    eta0: float | None = None
-    power_t: float = 0.5
-    momentum: float = 0.9
-    early_stopping: bool = False
-    validation_fraction: float = 0.1
-    n_iter_no_change: int = 5
-    tol: float = 1e-4
-    losses: bool = False
-    inference: bool = False
-    standardize: bool = True
-    random_state: int = 0
-
-    def __post_init__(self) -> None:
-        schedules = ", ".join(descent.SCHEDULES)
-        require(self.solver in SOLVERS, f"there is no solver {self.solver!r}", f"one of {', '.join(SOLVERS)}")
-        require(
-            self.learning_rate in descent.SCHEDULES, f"no learning rate {self.learning_rate!r}", schedules
-        )
-        require(self.max_iter is None or self.max_iter > 0, "max_iter must be above 0")
-        require(self.batch_size is None or self.batch_size > 0, "batch_size must be above 0")
-        require(self.eta0 is None or 0 < self.eta0 <= 100, "eta0 must be above 0, and at most 100")
-        require(0 <= self.momentum < 1, "momentum must be at least 0, and below 1")
-        require(0 < self.validation_fraction < 1, "validation_fraction must lie between 0 and 1")
-        require(self.n_iter_no_change > 0, "n_iter_no_change must be above 0")
-        has_bound = self.family.bound is not None
-        require(self.solver != BOUND or has_bound, f"{type(self).__name__} has no bound", 'solver="newton"')
-        require(
-            not self.inference or (self.fit_intercept and has_bound),
-            "inference is for linear and logistic regression with an intercept",
-        )
-
-    @property
-    @abstractmethod
-    def family(self) -> Family:
-        """The label's distribution."""
-
-    @abstractmethod
-    def penalty_for(self, rows: int) -> float:
-        """L2, for a loss summed over `rows` rows."""
 
     # -------------------------------------------------------------------- training
 
@@ -135,26 +69,30 @@ class GeneralizedLinearModel(Estimator[Learned]):
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
             RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
         """
-        spu, family = self.spu, self.family
-        columns, label = dataset.checked(X, y, domain=family.domain, scaled=self.standardize)
+        columns, label = dataset.checked(X, y, domain=self.family.domain, scaled=self.standardize)
+        left = columns.rows - sum(columns.widths) - 1
+        require(
+            left > 0 or not self.inference, "there are fewer rows than coefficients", "leave out inference"
+        )
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=self.fit_intercept)
-        solver = self.solver_for(sum(columns.widths))
-        movable = columns.array is None and isinstance(label, PYUObject)
-        seed = self.random_state if solver == SGD and movable else None
-        parts = dataset.share(spu, columns, scales, seed)
-        known = dataset.share_label(spu, label, family, centred=self.fit_intercept, seed=seed)
-        constant = dataset.gathered(spu, scales, examine.constant_columns)
-        task = solvers.Task(spu, family, parts, constant, known, self._shared_penalty(known, columns.rows))
-        found = solvers.descend(self, task, columns.rows) if solver == SGD else solvers.reweight(self, task)
-        errors = self._errors(task, found.inner, columns) if self.inference else None
-        outer = spu(_in_units_of_label)(found.inner, known.scale)
-        return self._learn(Learned(scales, known.home, found.inner, outer, found.count, found.losses, errors))
+        task = self._shared(columns, label, scales)
+        solve = solvers.descend if self.solver_for(task.width) == SGD else solvers.reweight
+        found = solve(self, task)
+        errors = self._errors(task, found.inner, left) if self.inference else None
+        outer = self.spu(_in_units_of_label)(found.inner, task.label.scale)
+        home = task.label.home
+        return self._learn(Learned(scales, home, found.inner, outer, found.count, found.losses, errors))
 
-    def solver_for(self, width: int) -> str:
-        """What ``auto`` means for so many columns."""
-        if self.solver != AUTO:
-            return self.solver
-        return NEWTON if width <= solvers.SMALL else SGD
+    def _shared(self, columns: Columns, label: PYUObject | SPUObject, scales: Scales) -> solvers.Task:
+        spu, family, centred = self.spu, self.family, self.fit_intercept
+        descends = self.solver_for(sum(columns.widths)) == SGD
+        movable = columns.array is None and isinstance(label, PYUObject)
+        seed = self.random_state if descends and movable else None
+        parts = dataset.share(spu, columns, scales, seed)
+        known = dataset.share_label(spu, label, family, centred=centred, seed=seed)
+        constant = dataset.gathered(spu, scales, examine.constant_columns)
+        penalty = self._shared_penalty(known, columns.rows)
+        return solvers.Task(spu, family, parts, constant, known, penalty)
 
     def _shared_penalty(self, label: Label, rows: int) -> Any:
         """Public, unless it depends on the label's scale."""
@@ -163,14 +101,12 @@ class GeneralizedLinearModel(Estimator[Learned]):
             return penalty
         return self.spu(_times_penalty)(label.scale, penalty)
 
-    def _errors(self, task: solvers.Task, found: Any, columns: dataset.Columns) -> significance.Errors:
+    def _errors(self, task: solvers.Task, found: Any, left: int) -> significance.Errors:
         compute = self.spu(significance.errors, static_argnames="family")
         label = (task.label.scale, task.label.target)
         inflation, root = compute(task.parts, task.constant, label, found, family=task.family)
-        left = columns.rows - sum(columns.widths) - 1
-        require(left > 0, "there are fewer rows than coefficients", "leave out inference")
         freedom = left if task.family.constant is not None else None
-        return significance.Errors(inflation, root, significance.factor(columns.rows), freedom)
+        return significance.Errors(inflation, root, significance.factor(task.rows), freedom)
 
     # -------------------------------------------------------------------- what was learned
 
@@ -250,13 +186,13 @@ class GeneralizedLinearModel(Estimator[Learned]):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
-        return shown(self._linear(X, self._fitted().outer), to)
+        return shown(self._scores(dataset.checked(X, scaled=self.standardize)[0]), to)
 
-    def _linear(self, X: Table, found: Any) -> SPUObject:
-        columns, _ = dataset.checked(X, scaled=self.standardize)
-        parts = dataset.share(self.spu, columns, self._fitted().scales)
-        score: SPUObject = self.spu(_linear)(parts, found)
-        return score
+    def _scores(self, columns: Columns) -> SPUObject:
+        learned = self._fitted()
+        parts = dataset.share(self.spu, columns, learned.scales)
+        scores: SPUObject = self.spu(_linear)(parts, learned.outer)
+        return scores
 
 
 class Regressor(GeneralizedLinearModel):
@@ -268,7 +204,8 @@ class Regressor(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`.
         """
-        return shown(self.spu(self.family.mean)(self.decision_function(X)), to)
+        mean = self.spu(_mean, static_argnames="family")
+        return shown(mean(self.decision_function(X), family=self.family), to)
 
     def score(self, X: Table, y: PYUObject, to: PYU | str | None = None) -> Any:
         """The part of the deviance that is explained: R2 of a normal label, D2 of others; at best 1.
@@ -281,16 +218,16 @@ class Regressor(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`; y is elsewhere.
         """
-        learned = self._fitted()
-        columns, label = dataset.checked(X, y, domain=self.family.domain, scaled=self.standardize)
+        learned, family = self._fitted(), self.family
+        columns, label = dataset.checked(X, y, domain=family.domain, scaled=self.standardize)
         home = learned.label
         if home is None or not isinstance(label, PYUObject) or label.device != home.device:
             raise LearnError("y is not at the party whose label the model was trained on")
-        target = run_at(label.device, examine.scaled_label, label, self.family, home).to(self.spu)
-        limits = run_at(label.device, examine.label_limits, label, self.family, home).to(self.spu)
+        target = run_at(label.device, examine.scaled_label, label, family, home).to(self.spu)
+        limits = run_at(label.device, examine.label_limits, label, family, home).to(self.spu)
         parts = dataset.share(self.spu, columns, learned.scales)
         explained = self.spu(_explained, static_argnames="family")
-        return shown(explained(parts, learned.inner, target, limits, family=self.family), to)
+        return shown(explained(parts, learned.inner, target, limits, family=family), to)
 
 
 # -------------------------------------------------------------------- what runs on the SPU
@@ -317,6 +254,10 @@ def _uncentred(found: Any, offsets: Any) -> Any:
 def _linear(parts: Any, found: Any) -> Any:
     coef, intercept = found
     return jnp.concatenate(parts, axis=1) @ coef + intercept
+
+
+def _mean(eta: Any, family: Family) -> Any:
+    return family.mean(eta)
 
 
 def _explained(parts: Any, found: Any, target: Any, limits: Any, family: Family) -> Any:

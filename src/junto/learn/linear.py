@@ -14,7 +14,7 @@ class LinearRegression(Regressor):
     """Least squares. The label is brought to mean 0 and deviation 1 by its owner, too.
 
     ``newton`` solves the normal equations, and refines the solution with exact residuals. Its arguments are
-    those of `GeneralizedLinearModel`.
+    those of `LinearParameters`.
     """
 
     @property
@@ -36,7 +36,7 @@ class Ridge(LinearRegression):
     Args:
         alpha: how strong.
 
-    The others are those of `GeneralizedLinearModel`.
+    The others are those of `LinearParameters`.
     """
 
     alpha: float = 1.0

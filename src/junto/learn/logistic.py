@@ -7,7 +7,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from junto.device.pyu import PYU
+from junto.device.pyu import PYU, PYUObject
+from junto.learn import dataset
 from junto.learn.dataset import Table
 from junto.learn.estimator import require, shown
 from junto.learn.families import Bernoulli, Family
@@ -25,7 +26,7 @@ class LogisticRegression(GeneralizedLinearModel):
     Args:
         C: the less, the stronger the penalty; ``inf``: none.
 
-    The others are those of `GeneralizedLinearModel`.
+    The others are those of `LinearParameters`.
     """
 
     C: float = 1.0
@@ -68,10 +69,12 @@ class LogisticRegression(GeneralizedLinearModel):
         """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
 
         Raises:
-            LearnError: see `decision_function`.
+            LearnError: see `decision_function`; y has other rows.
         """
-        guessed = self.predict(X)
-        return shown(accuracy_score(y.to(self.spu) if hasattr(y, "moved_to") else y, guessed), to)
+        columns, label = dataset.checked(X, y, scaled=self.standardize)
+        known = label.to(self.spu) if isinstance(label, PYUObject) else label
+        guessed = self.spu(_likelier)(self._scores(columns))
+        return shown(accuracy_score(known, guessed), to)
 
 
 def _probabilities(eta: Any) -> Any:

@@ -25,10 +25,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from junto.learn.design import apart, design, first_weights, penalised
 from junto.learn.families import Family
 
 RIDGE = 2.0**-10
 """Added to the diagonal of a correlation matrix before it is inverted."""
+
+LIGHT = 16
+"""From 2**LIGHT rows on weights are made smaller, so that sums of products stay below 2**26."""
 
 POLISHING = 2
 """Turns that take the ridge off again, for standard errors: what is left of it is its fourth power."""
@@ -69,45 +73,31 @@ def train(
     family, steps = model
     scale, y = label
     x = design(parts, steps.intercept)
-    width = x.shape[1] - steps.intercept
+    width = sum(part.shape[1] for part in parts)
     shrink = penalty * penalised(width, steps.intercept)
     empty = padded(constant, x.shape[1])
     weight = family.constant or (family.bound if steps.bounded else None)
 
-    def stepped(w: Any, preconditioner: tuple[Any, Any]) -> Any:
-        d, z = preconditioner
+    def stepped(w: Any, inverted: Any) -> Any:
         gradient = (family.residual(x @ w, y) @ x - shrink * w) * down(x)
-        return w + d * (z @ (d * gradient))
+        return w + inverted @ gradient
 
     def renewed(_: int, state: Any) -> Any:
-        preconditioner = _preconditioner(x, family.weight(x @ state[0]), shrink, empty)
-        return stepped(state[0], preconditioner), preconditioner
+        inverted = _inverted(x, family.weight(x @ state[0]), shrink, empty)
+        return stepped(state[0], inverted), inverted
 
     def repeated(_: int, state: Any) -> Any:
         return stepped(*state), state[1]
 
-    first = jnp.zeros(x.shape[1])
-    if steps.intercept:
-        first = first.at[-1].set(scale["start"])
+    first = first_weights(scale, width, steps.intercept)
     if weight is None:
         renewals = math.ceil(steps.count / 2)
-        blank = (jnp.zeros(len(first)), jnp.zeros((len(first), len(first))))
+        blank = jnp.zeros((len(first), len(first)))
         state = jax.lax.fori_loop(0, renewals, renewed, (first, blank))
     else:
-        renewals, state = 0, (first, _preconditioner(x, weight, shrink, empty))
+        renewals, state = 0, (first, _inverted(x, weight, shrink, empty))
     w, _ = jax.lax.fori_loop(renewals, steps.count, repeated, state)
-    return w[:width], w[-1] if steps.intercept else jnp.zeros(())
-
-
-def design(parts: Sequence[Any], intercept: bool) -> Any:
-    """All columns side by side; a column of ones behind them."""
-    ones = [jnp.ones((parts[0].shape[0], 1))] if intercept else []
-    return jnp.concatenate([*parts, *ones], axis=1)
-
-
-def penalised(width: int, intercept: bool) -> Any:
-    """1 for each column, 0 for the intercept."""
-    return jnp.concatenate([jnp.ones(width), jnp.zeros(int(intercept))])
+    return apart(w, width)
 
 
 def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]:
@@ -124,16 +114,17 @@ def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]
     if isinstance(weight, float):
         gram = x.T @ x * (weight * down(x))
     else:
-        gram = (x * weight[:, None]).T @ x * down(x)
+        light = 2.0 ** -max(0, len(x).bit_length() - LIGHT)
+        gram = (x * (weight * light)[:, None]).T @ x * (down(x) / light)
     gram = gram + jnp.diag(shrink * down(x) + empty)
     d = jax.lax.rsqrt(jnp.diag(gram))
     return d, gram * d[:, None] * d[None, :]
 
 
-def _preconditioner(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]:
-    """Find d and Z with G^-1 = D Z D, but for the ridge."""
+def _inverted(x: Any, weight: Any, shrink: Any, empty: Any) -> Any:
+    """G^-1, but for the ridge, with G as in `information`."""
     d, c = information(x, weight, shrink, empty)
-    return d, inverse(c)
+    return inverse(c) * d[:, None] * d[None, :]
 
 
 def down(x: Any) -> float:

@@ -118,8 +118,8 @@ class PCA(Unsupervised[Learned]):
 
 def _components(parts: Any, count: int) -> Any:
     x = jnp.concatenate(parts, axis=1)
-    centred = x - jnp.mean(x, axis=0)  # what was on the SPU already need not be
-    covariance = centred.T @ centred / (len(x) - 1)
+    mean = jnp.mean(x, axis=0)  # 0, but for what was on the SPU already
+    covariance = (x.T @ x / len(x) - jnp.outer(mean, mean)) * (len(x) / (len(x) - 1))
     total = jnp.trace(covariance)
 
     def turn(rest: Any, _: None) -> tuple[Any, tuple[Any, Any]]:

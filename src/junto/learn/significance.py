@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from junto.device.spu.object import SPUObject
 from junto.learn import newton
+from junto.learn.design import design
 from junto.learn.examine import Scaling
 from junto.learn.families import Family
 
@@ -64,7 +65,7 @@ def errors(
         family: of the model.
     """
     (scale, y), (weights, intercept) = label, found
-    x = newton.design(parts, intercept=True)
+    x = design(parts, intercept=True)
     width = len(weights)
     eta = x[:, :width] @ weights + intercept
     weight = family.constant if family.constant is not None else family.weight(eta)

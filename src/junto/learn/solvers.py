@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from junto.device.disclosure import reveal
 from junto.device.spu.object import SPUObject
@@ -15,23 +15,17 @@ from junto.learn import descent, newton
 from junto.learn.dataset import Label
 from junto.learn.estimator import require
 from junto.learn.families import Family
-
-if TYPE_CHECKING:
-    from junto.learn.glm import GeneralizedLinearModel
+from junto.learn.parameters import BOUND, LinearParameters
 
 log = logging.getLogger("junto.learn")
 
-AUTO, SGD, NEWTON, BOUND = "auto", "sgd", "newton", "bound"
-SOLVERS = (AUTO, SGD, NEWTON, BOUND)
-
-SMALL: Final = 64
-"""``auto`` takes second order up to so many columns."""
+Model: TypeAlias = LinearParameters[Any]
 
 RATE: Final = 0.1
 """Of ``sgd``, where eta0 is not given and there are not too many columns."""
 
-LARGEST_BATCH: Final = 1024
-"""Of ``sgd``, where batch_size is not given."""
+BATCHES, LEAST_BATCH, LARGEST_BATCH = 20, 32, 1024
+"""Of ``sgd``, where batch_size is not given: so many an epoch, and from how many rows to how many."""
 
 EPOCHS: Final = 5
 """Of ``sgd``, where max_iter is not given."""
@@ -67,6 +61,11 @@ class Task:
     penalty: Any
 
     @property
+    def rows(self) -> int:
+        """Of all columns."""
+        return self.parts[0].shape[0]
+
+    @property
     def width(self) -> int:
         """Columns of all owners."""
         return sum(part.shape[1] for part in self.parts)
@@ -74,16 +73,25 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Coefficients and intercept for columns and label on their scales; how many turns it took; losses."""
+    """What training found.
+
+    Attributes:
+        inner: coefficients and intercept, for columns and label on their scales.
+        count: epochs or steps taken.
+        losses: of each epoch, if they were asked for.
+    """
 
     inner: tuple[SPUObject, SPUObject]
     count: int
     losses: tuple[SPUObject, ...] = ()
 
 
-def reweight(model: GeneralizedLinearModel, task: Task) -> Found:
+# -------------------------------------------------------------------- second order
+
+
+def reweight(model: Model, task: Task) -> Found:
     """Second order, in one program."""
-    count = model.max_iter or _usual(model)
+    count = model.max_iter or _usual_steps(model)
     steps = newton.Steps(count, model.solver == BOUND, model.fit_intercept)
     log.info("%r: %d steps of second order; nothing is revealed", model, count)
     train = task.spu(newton.train, static_argnames="model")
@@ -92,30 +100,32 @@ def reweight(model: GeneralizedLinearModel, task: Task) -> Found:
     return Found(inner, count)
 
 
-def _usual(model: GeneralizedLinearModel) -> int:
+def _usual_steps(model: Model) -> int:
     if model.family.exact:
         return EXACT
     return REWEIGHTED if model.solver != BOUND and model.family.constant is None else BOUNDED
 
 
-def descend(model: GeneralizedLinearModel, task: Task, rows: int) -> Found:
+# -------------------------------------------------------------------- mini-batches
+
+
+def descend(model: Model, task: Task) -> Found:
     """Mini-batches: in one program, or one for each epoch if something is asked of each."""
-    held = math.ceil(rows * model.validation_fraction) if model.early_stopping else 0
-    require(held < rows, f"early_stopping would hold out all {rows} rows")
-    left = rows - held
-    size = min(model.batch_size or min(max(32, left // 20), LARGEST_BATCH), left)
-    batches = descent.Batches(left, size, model.momentum, model.fit_intercept)
-    epochs = model.max_iter or EPOCHS
-    eta0 = model.eta0 or _safe_rate(task)
+    held = math.ceil(task.rows * model.validation_fraction) if model.early_stopping else 0
+    require(held < task.rows, f"early_stopping would hold out all {task.rows} rows")
+    left = task.rows - held
+    size = model.batch_size or min(max(LEAST_BATCH, left // BATCHES), LARGEST_BATCH)
+    batches = descent.Batches(left, min(size, left), model.momentum, model.fit_intercept)
+    epochs, eta0 = model.max_iter or EPOCHS, model.eta0 or _safe_rate(task)
     strides = descent.strides(model.learning_rate, eta0, model.power_t, epochs, batches)
-    state = task.spu(descent.begin, static_argnames="width")(task.label.scale, width=task.width)
-    train = task.spu(descent.train, static_argnames="model")
+    begin = task.spu(descent.begin, static_argnames=("width", "intercept"))
+    state = begin(task.label.scale, width=task.width, intercept=model.fit_intercept)
     if model.early_stopping or model.losses:
-        judged = (left, rows) if model.early_stopping else (0, rows)
-        return _by_epochs(model, task, train, state, (batches, strides, judged))
+        return _by_epochs(model, task, batches, state, strides)
     log.info("%r: %d epochs of %d batches; nothing is revealed", model, epochs, batches.steps)
+    train = task.spu(descent.train, static_argnames="model")
     state = train(state, task.parts, task.label.target, task.penalty, strides, model=(task.family, batches))
-    return Found((state.weights, state.intercept), epochs)
+    return Found(_apart(task, state), epochs)
 
 
 def _safe_rate(task: Task) -> float:
@@ -126,23 +136,28 @@ def _safe_rate(task: Task) -> float:
     return min(RATE, 2 / (task.width * (task.family.bound or 1.0)))
 
 
-def _by_epochs(model: GeneralizedLinearModel, task: Task, train: Any, state: Any, course: Any) -> Found:
+def _by_epochs(model: Model, task: Task, batches: descent.Batches, state: Any, strides: Any) -> Found:
     """One program an epoch, and after each its loss; with early stopping one bit of it is revealed."""
-    batches, strides, judged = course
-    spu, y = task.spu, task.label.target
     if model.early_stopping:
         log.info("%r: after each epoch every party learns whether the validation loss still falls", model)
-    judge = spu(descent.loss, static_argnames=("family", "rows"))
+    fitted, y = (task.family, batches), task.label.target
+    rows = (batches.rows, task.rows) if model.early_stopping else (0, task.rows)
+    train = task.spu(descent.train, static_argnames="model")
+    judge = task.spu(descent.loss, static_argnames=("model", "rows"))
+    best = judge(state.weights, task.parts, y, model=fitted, rows=rows) if model.early_stopping else None
     losses: list[SPUObject] = []
-    best, since = None, 0
-    if model.early_stopping:
-        best = judge(state, task.parts, y, family=task.family, rows=judged)
+    since = 0
     for stride in strides:
-        state = train(state, task.parts, y, task.penalty, stride[None], model=(task.family, batches))
-        losses.append(judge(state, task.parts, y, family=task.family, rows=judged))
+        state = train(state, task.parts, y, task.penalty, stride[None], model=fitted)
+        losses.append(judge(state.weights, task.parts, y, model=fitted, rows=rows))
         if best is not None:
-            better, best = spu(descent.improves)(losses[-1], best, model.tol)
+            better, best = task.spu(descent.improves)(losses[-1], best, model.tol)
             since = 0 if bool(reveal(better)) else since + 1
             if since == model.n_iter_no_change:
                 break
-    return Found((state.weights, state.intercept), len(losses), tuple(losses))
+    return Found(_apart(task, state), len(losses), tuple(losses))
+
+
+def _apart(task: Task, state: Any) -> tuple[SPUObject, SPUObject]:
+    coef, intercept = task.spu(descent.split, static_argnames="width")(state, width=task.width)
+    return coef, intercept

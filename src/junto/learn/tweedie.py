@@ -21,7 +21,7 @@ class TweedieRegressor(Regressor):
             Gamma) it must not be 0.
         alpha: how strong the penalty is.
 
-    The others are those of `GeneralizedLinearModel`.
+    The others are those of `LinearParameters`.
     """
 
     power: float = 1.5

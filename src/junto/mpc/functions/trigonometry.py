@@ -67,7 +67,7 @@ async def atan2(g: Gates[R, B], y: R, x: R, fraction: int) -> R:
     part = await g.multiply(g.to_ring(steep), await g.hold(g.subtract(right, up)))
     small, large = g.add(up, part), g.subtract(right, part)
     slope = await divide_by_positive(g, small, large, fraction)
-    angle = await odd_series(g, slope, "atan", _PERIOD, fraction)
+    angle = await odd_series(g, slope, "atan", fraction + _PERIOD, fraction)
     angle = await _reflected(g, steep, angle, fixed(pi / 2, fraction))
     angle = await _reflected(g, left, angle, fixed(pi, fraction))
     return await with_sign(g, await g.hold(angle), under)
@@ -89,7 +89,7 @@ async def asin(g: Gates[R, B], x: R, fraction: int) -> R:
         below(g, magnitude, fixed(0.5, fraction)),
     )
     inner = await g.choose(small, magnitude, root)
-    angle = await odd_series(g, inner, "asin", _PERIOD, fraction)
+    angle = await odd_series(g, inner, "asin", fraction + _PERIOD, fraction)
     large = g.add_public(g.scale(angle, fixed(-2.0, 0)), fixed(pi / 2, fraction))
     return await with_sign(g, await g.hold(await g.choose(small, angle, large)), negative)
 

@@ -14,7 +14,7 @@ from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
-Function = Callable[[Any, Any, int], Awaitable[Any]]
+Function = Callable[..., Awaitable[Any]]
 
 HOMES: Mapping[str, str] = {
     "acos": "trigonometry",
@@ -50,6 +50,18 @@ def of(name: str) -> Rule:
 
     async def rule(c: Context, params: Params, x: Secret) -> Value:
         return c.fixed(await function(name)(c.g, c.number(x), c.fraction), c.fraction)
+
+    return rule
+
+
+def of_pending(name: str) -> Rule:
+    """The rule of a function that takes products before their truncation."""
+
+    async def rule(c: Context, params: Params, x: Secret) -> Value:
+        if not c.fraction < x.fraction <= 2 * c.fraction:
+            x = ops.secret(await c.settled(x))
+            return c.fixed(await function(name)(c.g, c.number(x), c.fraction), c.fraction)
+        return c.fixed(await function(name)(c.g, x.value, c.fraction, x.fraction), c.fraction)
 
     return rule
 
