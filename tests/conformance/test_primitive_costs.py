@@ -58,14 +58,17 @@ def _shift(name: str) -> Probe:
 PROBES: Mapping[str, Probe] = {
     "abs": ("", jnp.abs, (W,)),
     "acos": ("", jnp.arccos, (S,)),
+    "acosh": ("", jnp.arccosh, (X + 1,)),
     "add": ("", jnp.add, (X, Y)),
     "add_any": ("", lambda x, y: primitives.add_jaxvals_p.bind(x, y), (X, Y)),
     "and": ("bools", jnp.logical_and, (B, C)),
     "argmax": ("of 64", jnp.argmax, (X,)),
     "argmin": ("of 64", jnp.argmin, (X,)),
     "asin": ("", jnp.arcsin, (S,)),
+    "asinh": ("", jnp.arcsinh, (W,)),
     "atan": ("", jnp.arctan, (W,)),
     "atan2": ("", jnp.arctan2, (W, S)),
+    "atanh": ("", jnp.arctanh, (S,)),
     "bitcast_convert_type": ("int32 to uint32", lambda n: lax.bitcast_convert_type(n, jnp.uint32), (N,)),
     "broadcast_in_dim": ("", lambda x: jnp.broadcast_to(x, (2, COUNT)), (X,)),
     "cbrt": ("", jnp.cbrt, (W,)),
@@ -88,6 +91,7 @@ PROBES: Mapping[str, Probe] = {
     "cummin": ("of 64", lax.cummin, (X,)),
     "cumprod": ("of 64", lambda x: jnp.cumprod(x / 2 + 0.4), (S,)),
     "cumsum": ("of 64", jnp.cumsum, (X,)),
+    "digamma": ("", jax.scipy.special.digamma, (X,)),
     "div": ("floats", jnp.divide, (W, X)),
     "dot_general": ("8x8 by 8x8", jnp.matmul, (SQUARE, SQUARE)),
     "dynamic_slice": ("one of 64", lambda x, i: lax.dynamic_slice(x, (i,), (1,)), (X, INDEX)),
@@ -108,6 +112,7 @@ PROBES: Mapping[str, Probe] = {
     "is_finite": ("", jnp.isfinite, (X,)),
     "le": ("", jnp.less_equal, (X, Y)),
     "le_to": ("", lambda x, y: primitives.le_to_p.bind(x, y), (X, Y)),
+    "lgamma": ("", jax.scipy.special.gammaln, (X,)),
     "log": ("", jnp.log, (X,)),
     "log1p": ("", jnp.log1p, (X,)),
     "logistic": ("", jax.nn.sigmoid, (W,)),
@@ -189,6 +194,7 @@ PROBES: Mapping[str, Probe] = {
 FURTHER: Sequence[tuple[str, Probe]] = [
     ("div", ("integers", lax.div, (N, M))),
     ("rem", ("integers", lax.rem, (N, M))),
+    ("rem", ("floats", lax.rem, (W, X))),
 ]
 """More rows of the same primitives."""
 
