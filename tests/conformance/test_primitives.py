@@ -34,6 +34,10 @@ C = Y > 0
 MANY = RNG.integers(0, 4, 150).astype(np.int32)
 HALVES = np.array([-2.5, -1.5, -0.5, -0.2, 0.0, 0.5, 1.5, 2.5, 2.75], np.float32)
 INDEX = np.array([2, 0, -1], np.int32)
+SQUARE = np.array(
+    [[2.0, -0.3, 0.25, 0.5], [0.5, 1.5, -0.75, 0.1], [-2.5, 0.5, 1.0, 0.3], [0.2, 0.4, -0.6, -1.5]],
+    np.float32,
+)
 EMPTY = np.zeros((0, 3), np.float32)
 SCALAR = np.float32(1.5)
 RNG_IMAGE = RNG.normal(size=(2, 2, 5, 4)).astype(np.float32)
@@ -62,6 +66,18 @@ def _hard_divisions(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _every_division(n: Any, m: Any) -> Any:
     return lax.div(n, m), lax.rem(n, m), n // m, n % m, jnp.fmod(n, m)
+
+
+def _triangular_solves(a: Any, b: Any) -> Any:
+    """Both triangles of `a`, as they are, turned, and with ones for the diagonal; `a` on either side."""
+    return [
+        lax.linalg.triangular_solve(
+            a, b if left else b.T, left_side=left, lower=lower, transpose_a=turned, unit_diagonal=not turned
+        )
+        for left in (True, False)
+        for lower in (True, False)
+        for turned in (True, False)
+    ]
 
 
 CASES = [
@@ -203,6 +219,7 @@ CASES = [
     case("broadcast_in_dim", lambda x: _spread(x[:, :1]), X),
     case("broadcast_in_dim", lambda x: _spread(x[:, :1] > 0), X),
     case("concatenate", lambda x, y: jnp.concatenate([x, y * 2, jnp.ones((1, 4))]), X, Y),
+    case("concatenate", lambda x: jnp.concatenate([x, jnp.full((2, 4), -jnp.inf)]).max(0), X),
     case("concatenate", lambda b: jnp.concatenate([b, b], 1), B),
     case("copy", lambda x: jnp.array(x, copy=True) + 0, X),
     case("optimization_barrier", lambda x: lax.optimization_barrier((x, 2 * x)), X),
@@ -291,6 +308,18 @@ CASES = [
     case("scatter-mul", lambda x: x.at[jnp.array([0, 0, 1])].mul(x), X),
     case("scatter-max", lambda x, y: x.at[jnp.array([0, 0, 1])].max(y), X, Y),
     case("scatter-min", lambda x, y: x.at[jnp.array([0, 0, 1])].min(y), X, Y),
+    case("scatter-mul", lambda x, y, i: x.at[i].mul(y), X, Y, INDEX),
+    case("scatter-max", lambda x, y, i: x.at[i].max(y), X, Y, INDEX),
+    case(
+        "scatter-max",
+        lambda x, i: (jnp.maximum(jax.ops.segment_max(x, i, 4), -9), jax.ops.segment_min(x, i * 0, 1)),
+        X,
+        INDEX + 1,
+    ),
+    case("scatter-max", lambda n, m, i: (n.at[i, i].max(m[0, 0]), n.at[:, i].max(m[:, :3])), N, M, INDEX),
+    case("scatter-max", lambda x, i: jax.vmap(lambda a, j: a.at[j].max(0.3))(x, i), X, INDEX),
+    case("scatter-min", lambda x, y, i: x.at[i].min(y, mode="drop"), X, Y, INDEX + 1),
+    case("scatter-min", lambda b, c, i: (b.at[i].min(c), b.at[i].max(c)), B, C, INDEX * 0),
     case("sort", lambda x, n: (jnp.sort(x), jnp.sort(n, 0), jnp.argsort(x), jnp.argsort(n)), X, N),
     case("sort", lambda n: jnp.sort(n), WIDE),
     case("sort", lambda b: (jnp.sort(b, 1), jnp.argsort(b, 1)), B),
@@ -303,6 +332,7 @@ CASES = [
         MANY,
         MANY * np.float32(0.5),
     ),
+    case("approx_top_k", lambda x: (lax.approx_max_k(x, 2), lax.approx_min_k(x, 3, 0)), X),
     case("top_k", lambda n: lax.top_k(n, 20), MANY),
     case("top_k", lambda x, n: (lax.top_k(x, 2), lax.top_k(n % 3, 3)), X, N),
     # linear algebra
@@ -329,6 +359,21 @@ CASES = [
         RNG.normal(size=(4, 1, 2, 2)).astype(np.float32),
         tolerance=3e-3,
     ),
+    case("cholesky", lambda x: jnp.linalg.cholesky(x @ x.T + jnp.eye(3)), X, tolerance=3e-3),
+    case(
+        "cholesky",
+        lambda x, y: jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(x @ x.T + jnp.eye(3)), y),
+        X,
+        Y[:, 0],
+        tolerance=3e-3,
+    ),
+    case("lu", lambda x: lax.linalg.lu(x), SQUARE),
+    case("lu", lambda x: lax.linalg.lu(x.reshape(2, 2, 3)), X, tolerance=3e-3),
+    case("lu", lambda x, y: (jnp.linalg.solve(x, y), jnp.linalg.det(x)), SQUARE, Y[0], tolerance=3e-3),
+    case("lu", jax.grad(lambda x: jnp.linalg.inv(x).sum()), SQUARE, tolerance=3e-3),
+    case("triangular_solve", _triangular_solves, SQUARE, Y.T[:, :2]),
+    case("triangular_solve", lambda y: _triangular_solves(SQUARE, y), Y.T[:, :2]),
+    case("triangular_solve", lambda x: _triangular_solves(x, Y.T[:, :2]), SQUARE),
     # control flow
     case("cond", lambda x: lax.cond(x.sum() > 0, lambda a: (a + 1, a > 0), lambda a: (a * 2, a < 0), x), X),
     case(

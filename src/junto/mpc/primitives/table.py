@@ -18,6 +18,7 @@ from junto.mpc.primitives import (
     rounding,
     scatter,
     shape,
+    solvers,
     sort,
 )
 from junto.mpc.primitives.context import Entry
@@ -132,6 +133,7 @@ TABLE: Mapping[str, Entry] = {
     "reduce_xor": Entry(reduce.odd),
     "select_and_scatter_add": Entry(pooling.unpool),
     # indices and order
+    "approx_top_k": Entry(sort.approximate_top_k),
     "dynamic_slice": Entry(index.dynamic_slice),
     "dynamic_update_slice": Entry(scatter.dynamic_update_slice),
     "gather": Entry(index.gather),
@@ -144,8 +146,11 @@ TABLE: Mapping[str, Entry] = {
     "sort": Entry(sort.sort),
     "top_k": Entry(sort.top_k),
     # linear algebra
+    "cholesky": Entry(solvers.cholesky),
     "conv_general_dilated": Entry(linear_algebra.convolution),
     "dot_general": Entry(linear_algebra.dot_general),
+    "lu": Entry(solvers.lu),
+    "triangular_solve": Entry(solvers.triangular_solve),
     # control flow
     "cond": Entry(control.branch),
     "scan": Entry(control.scan),
