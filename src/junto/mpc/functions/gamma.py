@@ -11,7 +11,7 @@ from math import pi
 
 import numpy as np
 
-from junto.mpc.functions.fixedpoint import below, product
+from junto.mpc.functions.fixedpoint import below, largest, product, within
 from junto.mpc.functions.logarithm import log, log_of
 from junto.mpc.functions.reciprocal import divide_by_positive, reciprocal_of_positive
 from junto.mpc.functions.tables import fixed
@@ -35,6 +35,8 @@ async def lgamma(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 1e-4 absolute from 2**-14 on, or 2e-5 relative. Cost: 20 rounds, 375 bytes of a ready operand.
     """
     x = await g.hold(x)
+    most = 2.0 ** (BITS - 7 - 2 * fraction)
+    within(g, x, "the logarithm of gamma", (2.0**-fraction, most), fraction)
     small, z = await _taken_up(g, x, fraction)
     (down, inverse), factors = await together(
         _logarithm_and_inverse(g, z, fraction), _log_of_factors(g, x, small, fraction)
@@ -56,6 +58,7 @@ async def digamma(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 1e-4, or 6e-5 relative. Cost: 21 rounds, 504 bytes of a ready operand.
     """
     x = await g.hold(x)
+    within(g, x, "the digamma function", (2.0**-fraction, largest(fraction)), fraction)
     small, z = await _taken_up(g, x, fraction)
     (down, inverse), steps = await together(
         _logarithm_and_inverse(g, z, fraction), _sum_of_inverses(g, x, small, fraction)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.functions.fixedpoint import absolute, below, with_sign
+from junto.mpc.functions.fixedpoint import absolute, below, largest, with_sign, within
 from junto.mpc.functions.logarithm import log, log1p
 from junto.mpc.functions.roots import root_of
 from junto.mpc.functions.tables import fixed
@@ -24,6 +24,7 @@ async def asinh(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: |x| < 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5.
     Cost: 30 rounds, 267 bytes of a ready operand.
     """
+    within(g, x, "the inverse hyperbolic sine", (-largest(fraction) / 2, largest(fraction) / 2), fraction)
     magnitude, negative = await absolute(g, await g.hold(x))
     return await with_sign(g, await g.hold(await _of_positive(g, magnitude, 1.0, fraction)), negative)
 
@@ -34,6 +35,7 @@ async def acosh(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: up to 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5; near 1, 1.3e-4.
     Cost: 25 rounds, 246 bytes of a ready operand.
     """
+    within(g, x, "the inverse hyperbolic cosine", (1.0, largest(fraction) / 2), fraction)
     return await _of_positive(g, x, -1.0, fraction)
 
 

@@ -12,6 +12,7 @@ from junto.errors import NotComputable
 from junto.mpc.functions import fixedpoint
 from junto.mpc.primitives import integers, ops
 from junto.mpc.primitives.context import Context
+from junto.mpc.primitives.elementwise import applied
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value, fixed_words, word
 
@@ -69,17 +70,16 @@ def inverse(divisor: Any) -> Any:
 
 async def quotient(c: Context, x: Value, y: Secret) -> Secret:
     """`x / y` of floats, settled. A divisor that is to be broadcast is inverted before."""
-    from junto.mpc.functions import reciprocal
-
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
     small = int(np.prod(_held_shape(y))) < int(np.prod(shape))
     if small or (isinstance(x, Public) and bool(np.all(np.abs(x.array) <= 1))):
-        inverted = c.fixed(await reciprocal.reciprocal(c.g, c.number(y), c.fraction), c.fraction)
-        return await ops.times(c, x, inverted)
-    numerator = ops.spread(c, c.number(c.lift(x)), shape)
-    return c.fixed(
-        await reciprocal.divide(c.g, numerator, ops.spread(c, c.number(y), shape), c.fraction), c.fraction
-    )
+        return await ops.times(c, x, await applied(c, "reciprocal", y))
+    return await applied(c, "divide", *[_spread(c, each, shape) for each in (c.lift(x), y)])
+
+
+def _spread(c: Context, x: Secret, shape: tuple[int, ...]) -> Secret:
+    """The float `x` broadcast to `shape`."""
+    return c.fixed(ops.spread(c, c.number(x), shape), c.fraction)
 
 
 def _held_shape(x: Value) -> tuple[int, ...]:
@@ -215,15 +215,12 @@ async def _powers(c: Context, x: Secret, exponents: NDArray[np.int64]) -> Value:
 
 
 async def _real_power(c: Context, x: Value, y: Value) -> Value:
-    from junto.mpc.functions import exponential, power, roots
-
     if isinstance(y, Public) and isinstance(x, Secret) and bool(np.all(y.array == 0.5)):
-        return c.fixed(await roots.sqrt(c.g, c.number(x), c.fraction), c.fraction)
+        return await applied(c, "sqrt", x)
     if isinstance(x, Public):
         with np.errstate(divide="ignore", invalid="ignore"):
             binary = np.log2(np.asarray(x.array, np.float64))
         exponent = ops.secret(await c.settled(ops.scaled(c, ops.secret(y), binary)))
-        return c.fixed(await exponential.exp2(c.g, c.number(exponent), c.fraction), c.fraction)
+        return await applied(c, "exp2", exponent)
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
-    base, exponent = ops.spread(c, c.number(x), shape), ops.spread(c, c.number(c.lift(y)), shape)
-    return c.fixed(await power.pow(c.g, base, exponent, c.fraction), c.fraction)
+    return await applied(c, "pow", _spread(c, x, shape), _spread(c, c.lift(y), shape))

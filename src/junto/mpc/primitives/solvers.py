@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc import ring
-from junto.mpc.functions import roots
 from junto.mpc.gates import Words
-from junto.mpc.primitives import arithmetic, compare, extremes, ops
+from junto.mpc.primitives import arithmetic, compare, elementwise, extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, rearranged
 from junto.mpc.rounds import together
@@ -120,7 +119,7 @@ async def cholesky(c: Context, params: Params, x: Secret) -> Value:
     for place in range(count):
         column = ops.secret(await c.settled(_part(c, left, slice(None), slice(0, 1))))
         corner = _part(c, column, slice(0, 1), slice(None))
-        root = c.fixed(await roots.rsqrt(c.g, c.number(ops.secret(corner)), c.fraction), c.fraction)
+        root = await elementwise.applied(c, "rsqrt", ops.secret(corner))
         done = await _product(c, column, root)
         columns.append(rearranged(c, done, partial(_lowered, place)))
         below = await _held(c, _part(c, done, slice(1, None), slice(None)))
