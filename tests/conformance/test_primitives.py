@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from jax import lax
 
+from junto.mpc.plain import PlainGates
 from junto.mpc.plan import trace
 from junto.mpc.primitives.table import TABLE
+from junto.mpc.settings import MpcSettings
 from junto.mpc.steps import Block
 from mpc_programs import Engine, agree
 
@@ -462,3 +464,74 @@ def test_extremes_of_so_many(count: int) -> None:
             want = jax.jit(_extremes)(numbers)
             agree(Engine("plain").run(_extremes, numbers), want)
             agree(Engine("secure").run(_extremes, numbers), want)
+
+
+COSTLY = (
+    *(
+        "acosh",
+        "atan2",
+        "div",
+        "erf",
+        "exp",
+        "lgamma",
+        "log",
+        "logistic",
+        "pow",
+        "rsqrt",
+        "rem",
+        "sinh",
+        "tanh",
+    ),
+    *("and", "ceil", "clz", "convert_element_type", "floor", "or", "population_count", "round", "shift_left"),
+    *("shift_right_arithmetic", "shift_right_logical", "xor", "lt", "eq"),
+)
+
+
+@pytest.mark.parametrize("each", [each for each in CASES if each.primitive in COSTLY], ids=identified)
+def test_in_small_blocks_it_is_the_same(each: Case) -> None:
+    engine = Engine(
+        "secure" if each.primitive in ("rem", "exp", "lt", "and") else "plain", MpcSettings(block=5)
+    )
+    agree(engine.run(each.function, *each.args), jax.jit(each.function)(*each.args), each.tolerance)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        jnp.exp,
+        jax.nn.sigmoid,
+        jnp.reciprocal,
+        jnp.log,
+        jnp.floor,
+        lambda x: x % 0.3,
+        lambda x: x.astype(jnp.int32) // 7,
+    ],
+)
+def test_a_costly_function_of_many_numbers_takes_no_more_memory_than_of_a_block(
+    function: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest array that a product, a table or a number's bits make, beside the operands themselves."""
+    sizes = {}
+    for count in (1000, 4000):
+        largest = [0]
+
+        def record(name: str, largest: list[int] = largest) -> None:
+            gate = getattr(PlainGates, name)
+
+            async def watched(self: PlainGates, x: Any, *others: Any, **options: Any) -> Any:
+                made = await gate(self, x, *others, **options)
+                arrays = made if isinstance(made, list) else [made]
+                largest[0] = max([largest[0], *[int(np.prod(each.shape)) for each in arrays]])
+                return made
+
+            monkeypatch.setattr(PlainGates, name, watched)
+
+        with monkeypatch.context() as patch:
+            monkeypatch = patch
+            for name in ("multiply", "decompose", "lookup"):
+                record(name)
+            Engine("plain", MpcSettings(block=500)).run(
+                function, np.linspace(0.5, 4, count, dtype=np.float32)
+            )
+        sizes[count] = largest[0]
+    assert sizes[1000] == sizes[4000]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from junto.errors import NotComputable
 from junto.mpc.functions import fixedpoint
 from junto.mpc.primitives import integers, ops
+from junto.mpc.primitives.blocks import in_blocks
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.elementwise import applied
 from junto.mpc.rounds import together
@@ -90,14 +91,15 @@ async def remainder(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x - y * trunc(x / y)`: the sign is that of `x`. Of floats, for `|x / y|` up to 16,000."""
     if np.issubdtype(c.form.dtype, np.integer):
         return await integers.remainder(c, x, y)
-    return await _float_remainder(c, x, y)
+    return await _float_remainder(c, params, x, y)
 
 
 FINER = 8
 """So many bits more after the point has a public divisor."""
 
 
-async def _float_remainder(c: Context, x: Value, y: Value) -> Value:
+@in_blocks
+async def _float_remainder(c: Context, params: Params, x: Value, y: Value) -> Value:
     """From the magnitudes: the quotient rounded down is off by two at most, and the rest tells by how much.
 
     A truncation of the quotient leaves it one too high or right; its own error makes that one more, or less.
