@@ -10,6 +10,8 @@ import pytest
 
 from junto.mpc.functions import (
     exponential,
+    gamma,
+    hyperbolic,
     integer_division,
     inverse_erf,
     logarithm,
@@ -60,6 +62,11 @@ COSTS = [
     (trigonometry.tan, 1, 15, 165.625, 1782.625, 16, 173.625),
     (trigonometry.atan2, 2, 22, 207.375, 1910.375, 23, 223.375),
     (trigonometry.asin, 1, 16, 154.5, 1790.5, 17, 162.5),
+    (hyperbolic.asinh, 1, 30, 267.25, 3053.25, 31, 275.25),
+    (hyperbolic.acosh, 1, 25, 246.375, 2973.375, 26, 254.375),
+    (hyperbolic.atanh, 1, 9, 185.5, 2749.5, 10, 193.5),
+    (gamma.lgamma, 1, 20, 375.125, 4524.125, 21, 383.125),
+    (gamma.digamma, 1, 21, 503.875, 6322.875, 22, 511.875),
     (inverse_erf.erf_inv, 1, 25, 275.25, 3245.25, 26, 283.25),
     (power.pow, 2, 15, 157.625, 2086.625, 16, 173.625),
     (seventh_power, 1, 4, 32, 144, 5, 40),

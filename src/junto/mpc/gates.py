@@ -108,19 +108,28 @@ class Gates(ABC, Generic[R, B]):
         """`x + c`, broadcasting like numpy."""
 
     @abstractmethod
-    def scale(self, x: R, c: Words) -> R:
-        """`x * c` for public integers `c`, broadcasting like numpy. No truncation."""
+    def scale(self, x: R, c: Words, *, bounded: bool = False) -> R:
+        """`x * c` for public integers `c`, broadcasting like numpy. No truncation.
+
+        `bounded`: the result is a fixed-point number, and the debug mode must find it out if it does not fit.
+        """
 
     @abstractmethod
-    def linear(self, x: R, map: Callable[[Words], Words]) -> R:
-        """`map(x)` for a public linear map over the ring: sums, cumulative sums, a public matrix."""
+    def linear(self, x: R, map: Callable[[Words], Words], *, bounded: bool = False) -> R:
+        """`map(x)` for a public linear map over the ring: sums, cumulative sums, a public matrix.
+
+        `bounded`: as in `scale`.
+        """
 
     @abstractmethod
     def to_ring(self, b: B) -> R:
         """The bits as integers 0 and 1; ready to be multiplied without another round."""
 
-    def expect_room(self, x: R, bits: int) -> None:
-        """`x` is going to be multiplied by 2**bits. The debug mode reports where that does not fit."""
+    def expect(self, x: R, least: int, most: int, otherwise: str) -> None:
+        """Have the debug mode say `otherwise` if x as a signed number is not from `least` to `most`.
+
+        Under MPC nobody can tell, and nothing happens.
+        """
 
     # ------------------------------------------------------------------ local logic
 

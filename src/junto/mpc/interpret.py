@@ -23,7 +23,7 @@ from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.steps import Block, Form, Step
-from junto.mpc.values import Public, Secret, Value
+from junto.mpc.values import WHOLE_RING, Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
 
 
@@ -120,7 +120,10 @@ class _Flow:
         value = context.full(value)
         if value.kind != "fixed":
             return value
-        return _labelled(context.fixed(context.number(value), self._settings.fraction), form)
+        held = context.number(value)
+        self._see(cell.place)
+        self._g.expect(held, *WHOLE_RING, "a result is out of range: it does not fit into 64 bits")
+        return _labelled(context.fixed(held, self._settings.fraction), form)
 
     def _context(self, step: Step | None) -> Context:
         surroundings = (self._evaluate, self.start_block, self._shared.get)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from junto.mpc.gates import Gates
 from junto.mpc.interpret import Ears, perform
-from junto.mpc.plain import PlainBits, PlainRing
+from junto.mpc.plain import RANGE, PlainBits, PlainRing
 from junto.mpc.plan import Plan
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits, RingSecret
@@ -21,6 +21,8 @@ from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integ
 
 SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
+
+TOO_LARGE = "a fixed-point number is out of range: it is too large for where it goes"
 
 
 def run_plan(
@@ -92,7 +94,8 @@ class _Point:
         if spare == 0 or result.kind != "fixed":
             return result.value
         if spare < 0:
-            gates.expect_room(result.value, -spare)
+            room = RANGE >> -spare
+            gates.expect(result.value, -room, room - 1, TOO_LARGE)
             return gates.scale(result.value, word(1 << -spare))
         return await (await start(gates.truncate(result.value, spare), self._label))
 

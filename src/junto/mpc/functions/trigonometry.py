@@ -6,7 +6,7 @@ from math import pi
 
 import numpy as np
 
-from junto.mpc.functions.fixedpoint import absolute, below, with_sign
+from junto.mpc.functions.fixedpoint import absolute, below, with_sign, within
 from junto.mpc.functions.reciprocal import divide, divide_by_positive
 from junto.mpc.functions.roots import root_of
 from junto.mpc.functions.series import FINE, odd_series
@@ -80,6 +80,7 @@ async def asin(g: Gates[R, B], x: R, fraction: int) -> R:
 
     Error: 3e-5; near 1 that of a square root of few bits. Cost: 16 rounds, 155 bytes of a ready operand.
     """
+    within(g, x, "the inverse sine", (-1.0, 1.0), fraction)
     magnitude, negative = await absolute(g, await g.hold(x))
     magnitude = await g.hold(magnitude)
     # 1 - |x| is twice the number if one bit more is taken to be after the point.

@@ -166,7 +166,9 @@ class Context:
                 held = self.g.constant(integer_words(array))
                 return Secret(held, array.dtype, value.shape, 0, public_span(array))
             case "fixed":
-                fraction = exact_fraction(array, self.fraction)
+                # what stands for infinity has no room to be scaled up later
+                finite = bool(np.isfinite(array).all())
+                fraction = exact_fraction(array, self.fraction) if finite else self.fraction
                 held = self.g.constant(fixed_words(array, fraction))
                 return Secret(held, array.dtype, value.shape, fraction)
 

@@ -19,6 +19,7 @@ from junto.mpc.functions import integer_division
 from junto.mpc.functions.fixedpoint import absolute, with_sign
 from junto.mpc.gates import BITS
 from junto.mpc.primitives import ops
+from junto.mpc.primitives.blocks import blockwise
 from junto.mpc.primitives.context import Context, span_of
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Span, Value, dtype_span, integer_words, word
@@ -143,9 +144,13 @@ async def _division(c: Context, x: Value, y: Value) -> tuple[Secret, Secret]:
     )
     bits = max(_length(top.span), _length(bottom.span))
     short = bits <= integer_division.LONGEST
-    divide = integer_division.divide_magnitudes if short else integer_division.divide_long
+    method = integer_division.divide_magnitudes if short else integer_division.divide_long
+
+    async def divide(dividend: Any, divisor: Any) -> tuple[Any, Any]:
+        return await method(c.g, dividend, divisor, bits)
+
     (whole, rest), factor = await together(
-        divide(c.g, above, below, bits), _factor(c, _either(c, minus_x, minus_y), none)
+        blockwise(c, divide, above, below), _factor(c, _either(c, minus_x, minus_y), none)
     )
     if factor is not None:
         whole = await c.g.multiply(factor, whole)

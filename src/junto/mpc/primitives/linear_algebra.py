@@ -54,7 +54,8 @@ async def _with_public(c: Context, x: Secret, y: Public, product: Product) -> Se
     if x.kind == "fixed":
         fraction = ops.factor_fraction(c, x, y.array)
         factor = fixed_words(y.array, fraction)
-        return c.fixed(c.g.linear(x.value, lambda a: product(a, factor)), x.fraction + fraction)
+        held = c.g.linear(x.value, lambda a: product(a, factor), bounded=True)
+        return c.fixed(held, x.fraction + fraction)
     words = integer_words(y.array)
     x = await _widened(c, x)
     return c.integer(c.g.linear(x.value, lambda a: product(a, words)), WHOLE_RING, np.dtype(c.form.dtype))

@@ -52,7 +52,7 @@ async def window_total(c: Context, params: Params, x: Secret) -> Value:
     def add_up(words: Words) -> Words:
         return np.asarray(_taken(words, places).sum(-1, dtype=np.uint64))
 
-    held = c.g.linear(x.value, add_up)
+    held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
     count = places.shape[-1]
     if x.kind == "fixed":
         return c.fixed(held, x.fraction)
@@ -124,7 +124,7 @@ async def unpool(c: Context, params: Params, source: Value, x: Value) -> Value:
         np.add.at(result, ordered.reshape(-1), spread.reshape(-1))
         return result.reshape(shape)
 
-    return c.like(c.g.linear(share.value, add_up), share)
+    return c.like(c.g.linear(share.value, add_up, bounded=share.kind == "fixed"), share)
 
 
 def _ordered(places: Places) -> Places:

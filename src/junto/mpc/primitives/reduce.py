@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.primitives import compare, extremes, ops
+from junto.mpc.primitives import compare, elementwise, extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, moved, rearranged
 from junto.mpc.values import Secret, Value
@@ -24,8 +24,9 @@ async def total(c: Context, params: Params, x: Secret) -> Value:
     """The sum along some axes; of products, before their truncation."""
     axes = tuple(params["axes"])
     count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
-    held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)))
-    if x.kind == "fixed":
+    bounded = x.kind == "fixed"
+    held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)), bounded=bounded)
+    if bounded:
         return c.fixed(held, x.fraction)
     return c.integer(held, (min(0, x.span[0] * count), max(0, x.span[1] * count)), x.dtype)
 
@@ -39,7 +40,7 @@ async def running_total(c: Context, params: Params, x: Secret) -> Value:
             return np.flip(np.cumsum(np.flip(array, axis), axis, dtype=np.uint64), axis)
         return np.cumsum(array, axis, dtype=np.uint64)
 
-    held = c.g.linear(x.value, add_up)
+    held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
     if x.kind == "fixed":
         return c.fixed(held, x.fraction)
     count = x.shape[axis]
@@ -199,13 +200,11 @@ async def running_logsumexp(c: Context, params: Params, x: Secret) -> Value:
 
 
 async def _logaddexp(c: Context, x: Secret, y: Secret) -> Value:
-    from junto.mpc.functions import exponential, logarithm
-
     high = ops.secret(await compare.greater_of(c, x, y))
     # -|a - b| = a + b - 2 max
     gap = ops.minus(c, ops.minus(c, ops.plus(c, x, y), high), high)
-    small = await exponential.exp(c.g, c.number(gap), c.fraction)
-    return ops.plus(c, high, c.fixed(await logarithm.log1p(c.g, small, c.fraction), c.fraction))
+    small = await elementwise.applied(c, "exp", gap)
+    return ops.plus(c, high, await elementwise.applied(c, "log1p", small))
 
 
 async def _running(c: Context, params: Params, x: Secret, combine: Combine) -> Value:

@@ -18,6 +18,7 @@ from junto.mpc.primitives import (
     rounding,
     scatter,
     shape,
+    solvers,
     sort,
 )
 from junto.mpc.primitives.context import Entry
@@ -63,18 +64,23 @@ TABLE: Mapping[str, Entry] = {
     "xor": Entry(logic.exclusive, thin=True),
     # functions
     "acos": Entry(elementwise.of("acos"), thin=True),
+    "acosh": Entry(elementwise.of("acosh"), thin=True),
     "asin": Entry(elementwise.of("asin"), thin=True),
+    "asinh": Entry(elementwise.of("asinh"), thin=True),
     "atan": Entry(elementwise.of("atan"), thin=True),
     "atan2": Entry(elementwise.arc_tangent, thin=True),
+    "atanh": Entry(elementwise.of("atanh"), thin=True),
     "cbrt": Entry(elementwise.of("cbrt"), thin=True),
     "cos": Entry(elementwise.of("cos"), thin=True),
     "cosh": Entry(elementwise.hyperbolic_cosine, thin=True),
+    "digamma": Entry(elementwise.of("digamma"), thin=True),
     "erf": Entry(elementwise.of_pending("erf"), thin=True, pending=True),
     "erf_inv": Entry(elementwise.of("erf_inv"), thin=True),
     "erfc": Entry(elementwise.erfc, thin=True),
     "exp": Entry(elementwise.of("exp"), thin=True),
     "exp2": Entry(elementwise.of("exp2"), thin=True),
     "expm1": Entry(elementwise.of("expm1"), thin=True),
+    "lgamma": Entry(elementwise.of("lgamma"), thin=True),
     "log": Entry(elementwise.of("log"), thin=True),
     "log1p": Entry(elementwise.of("log1p"), thin=True),
     "logistic": Entry(elementwise.of_pending("logistic"), thin=True, pending=True),
@@ -127,6 +133,7 @@ TABLE: Mapping[str, Entry] = {
     "reduce_xor": Entry(reduce.odd),
     "select_and_scatter_add": Entry(pooling.unpool),
     # indices and order
+    "approx_top_k": Entry(sort.approximate_top_k),
     "dynamic_slice": Entry(index.dynamic_slice),
     "dynamic_update_slice": Entry(scatter.dynamic_update_slice),
     "gather": Entry(index.gather),
@@ -139,8 +146,11 @@ TABLE: Mapping[str, Entry] = {
     "sort": Entry(sort.sort),
     "top_k": Entry(sort.top_k),
     # linear algebra
+    "cholesky": Entry(solvers.cholesky),
     "conv_general_dilated": Entry(linear_algebra.convolution),
     "dot_general": Entry(linear_algebra.dot_general),
+    "lu": Entry(solvers.lu),
+    "triangular_solve": Entry(solvers.triangular_solve),
     # control flow
     "cond": Entry(control.branch),
     "scan": Entry(control.scan),

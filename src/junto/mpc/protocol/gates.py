@@ -52,10 +52,10 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     def add_public(self, x: RingSecret, c: Words) -> RingSecret:
         return shares.shift(self._role, x, c)
 
-    def scale(self, x: RingSecret, c: Words) -> RingSecret:
+    def scale(self, x: RingSecret, c: Words, *, bounded: bool = False) -> RingSecret:
         return shares.scale(self._role, x, c)
 
-    def linear(self, x: RingSecret, map: Callable[[Words], Words]) -> RingSecret:
+    def linear(self, x: RingSecret, map: Callable[[Words], Words], *, bounded: bool = False) -> RingSecret:
         return shares.linear(self._role, x, map)
 
     def to_ring(self, b: MaskedBits) -> RingSecret:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc import bits
-from junto.mpc.gates import Words
+from junto.mpc.gates import BITS, Words
 from junto.mpc.prg import Stream
 from junto.mpc.rounds import Opening
 
@@ -80,9 +80,11 @@ class Role(ABC):
         offline: bytes dealt to P1 so far (counted in every role).
         opened: bytes opened so far by one compute party.
         rounds: exchanges so far.
+        width: the ring is the integers modulo 2**width: 64 bits, and fewer where tests try every case.
     """
 
     index: int | None
+    width: int = BITS
 
     def __init__(self) -> None:
         self.offline = 0

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Words
+from junto.mpc.gates import Words
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, piece
-
-_TOP = np.uint64(BITS - 1)
 
 
 async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
@@ -31,17 +29,17 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
 
     which is affine in two masks that the helper knows: ready for the next product without another opening.
     """
-    shift, lift = np.uint64(bits), np.uint64(BITS - bits)
+    shift, lift, top = (np.uint64(each) for each in (bits, role.width - bits, role.width - 1))
     mask = role.mask(x.shape)
     low = role.deal(x.shape, lambda: mask >> shift)
-    wrap = role.deal(x.shape, lambda: (mask >> _TOP) << lift)
+    wrap = role.deal(x.shape, lambda: (mask >> top) << lift)
     share = piece(role, x)
     if share is not None:
         share = share + mask
         if role.first:
-            share = share + np.uint64(1 << (BITS - 2))
+            share = share + np.uint64(1 << (role.width - 2))
     opened = await role.open(share)
     if opened is None:
         return Affine(None, (None, None), (low, wrap), x.shape)
-    public: Words = (opened >> shift) - np.uint64(1 << (BITS - 2 - bits))
-    return Affine(public, (MINUS_ONE, (~opened) >> _TOP), (low, wrap), x.shape)
+    public: Words = (opened >> shift) - np.uint64(1 << (role.width - 2 - bits))
+    return Affine(public, (MINUS_ONE, 1 - (opened >> top)), (low, wrap), x.shape)
