@@ -9,7 +9,8 @@
     │   ├── DeviceError        J105   a value is not on the device that the call needs
     │   ├── ExecutorError      J106   the executor (Ray) cannot do what is asked
     │   ├── CannotTravel       J107   a value that may not cross a silo's edge (also a WireError)
-    │   └── NotComputable      J108   what an SPU is asked for cannot be computed on secrets
+    │   ├── NotComputable      J108   what an SPU is asked for cannot be computed on secrets
+    │   └── FrameError         J111   a table is not what a method of a frame needs
     ├── PeerError                     another party, or whoever claims to be one, did wrong
     │   ├── PartyUnreachable   J201   nothing heard from a party for too long
     │   ├── HandshakeRefused   J202   version, job, parties or settings differ
@@ -113,6 +114,12 @@ class NotComputable(UsageError):
     """What an SPU is asked for it cannot compute: an operation, a loop's condition, a number out of range."""
 
     code = "J108"
+
+
+class FrameError(UsageError):
+    """A table is not what a frame needs: a column missing, text for numbers, unequal rows, one class."""
+
+    code = "J111"
 
 
 class PeerError(JuntoError):

@@ -1,0 +1,38 @@
+"""Tables of several parties that are treated as one: columns split, or rows split.
+
+from junto.frame import read_csv, train_test_split
+
+frame = read_csv({alice: "a.csv", bob: "b.csv"}, on="id")
+train, test = train_test_split(frame, test_size=0.2, random_state=7)
+"""
+
+from junto.frame.aggregate import Aggregate
+from junto.frame.facts import Column, Facts
+from junto.frame.frame import Frame
+from junto.frame.horizontal import HorizontalFrame
+from junto.frame.read import h_read_csv, h_read_parquet, read_csv, read_parquet
+from junto.frame.split import train_test_split
+from junto.frame.vertical import VerticalFrame
+
+VDataFrame = VerticalFrame
+HDataFrame = HorizontalFrame
+v_read_csv = read_csv
+v_read_parquet = read_parquet
+
+__all__ = [
+    "Aggregate",
+    "Column",
+    "Facts",
+    "Frame",
+    "HDataFrame",
+    "HorizontalFrame",
+    "VDataFrame",
+    "VerticalFrame",
+    "h_read_csv",
+    "h_read_parquet",
+    "read_csv",
+    "read_parquet",
+    "train_test_split",
+    "v_read_csv",
+    "v_read_parquet",
+]
