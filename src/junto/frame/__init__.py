@@ -7,11 +7,16 @@ train, test = train_test_split(frame, test_size=0.2, random_state=7)
 """
 
 from junto.frame.aggregate import Aggregate
+from junto.frame.bins import KBinsDiscretizer
+from junto.frame.encoders import LabelEncoder, OneHotEncoder, OrdinalEncoder
 from junto.frame.facts import Column, Facts
 from junto.frame.frame import Frame
 from junto.frame.horizontal import HorizontalFrame
+from junto.frame.imputer import SimpleImputer
 from junto.frame.read import h_read_csv, h_read_parquet, read_csv, read_parquet
+from junto.frame.scalers import MinMaxScaler, StandardScaler
 from junto.frame.split import train_test_split
+from junto.frame.transformer import Transformer
 from junto.frame.vertical import VerticalFrame
 
 VDataFrame = VerticalFrame
@@ -26,6 +31,14 @@ __all__ = [
     "Frame",
     "HDataFrame",
     "HorizontalFrame",
+    "KBinsDiscretizer",
+    "LabelEncoder",
+    "MinMaxScaler",
+    "OneHotEncoder",
+    "OrdinalEncoder",
+    "SimpleImputer",
+    "StandardScaler",
+    "Transformer",
     "VDataFrame",
     "VerticalFrame",
     "h_read_csv",

@@ -116,7 +116,7 @@ class Frame(ABC):
     # ---------------------------------------------------------------- columns
 
     @abstractmethod
-    def _owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
+    def owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
         """Each party that has some of these columns, with those it has.
 
         Raises:
@@ -125,7 +125,7 @@ class Frame(ABC):
 
     def __getitem__(self, names: Names) -> Self:
         """The columns of that name or those names; a party that has none of them is left out."""
-        chosen = self._owned([names] if isinstance(names, str) else list(names))
+        chosen = self.owned([names] if isinstance(names, str) else list(names))
         partitions = {
             party: party(Step(at_owner.select, mine))(self._partitions[party])
             for party, mine in chosen.items()
@@ -141,7 +141,7 @@ class Frame(ABC):
             FrameError: there is no such column, or none would be left.
         """
         gone = [columns] if isinstance(columns, str) else list(columns)
-        self._owned(gone)
+        self.owned(gone)
         return self[[name for name in self.columns if name not in gone]]
 
     def rename(self, columns: Mapping[str, str]) -> Self:
@@ -155,8 +155,7 @@ class Frame(ABC):
         if doubled:
             raise FrameError(f"two columns would be called {doubled[0]!r}")
         owned = {
-            party: {name: columns[name] for name in mine}
-            for party, mine in self._owned(list(columns)).items()
+            party: {name: columns[name] for name in mine} for party, mine in self.owned(list(columns)).items()
         }
         partitions = dict(self._partitions)
         known = dict(self.facts)
@@ -195,7 +194,7 @@ class Frame(ABC):
     def _changed(self, function: Callable[..., Any], by_name: Mapping[str, Any]) -> Self:
         """Columns changed at their owners; the arguments by column stay out of the step's name."""
         partitions = dict(self._partitions)
-        for party, names in self._owned(list(by_name)).items():
+        for party, names in self.owned(list(by_name)).items():
             values = {name: by_name[name] for name in names}
             partitions[party] = party(Step(function, names))(partitions[party], values)
         return self._made(partitions)

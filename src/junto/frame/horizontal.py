@@ -64,7 +64,7 @@ class HorizontalFrame(Frame):
         """The type of each column at the first party; known to all."""
         return {column.name: column.dtype for column in next(iter(self.facts.values())).columns}
 
-    def _owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
+    def owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
         for name in names:
             if name not in self.columns:
                 raise FrameError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
@@ -90,13 +90,13 @@ class HorizontalFrame(Frame):
     def filter(self, columns: Names, condition: Callable[[Any], Any]) -> Self:
         """The rows for which a condition is true; see `VerticalFrame.filter`. No row is shown to anybody."""
         names = [columns] if isinstance(columns, str) else list(columns)
-        self._owned(names)
+        self.owned(names)
         return self._each(Step(_filtered, names), condition)
 
     def dropna(self, columns: Names | None = None) -> Self:
         """The rows in which nothing is missing, or nothing of these columns."""
         names = self.columns if columns is None else [columns] if isinstance(columns, str) else list(columns)
-        self._owned(names)
+        self.owned(names)
         return self._each(Step(_complete, names))
 
     # ---------------------------------------------------------------- over all rows
@@ -133,7 +133,7 @@ class HorizontalFrame(Frame):
             values: all parties know them; others are not counted, so that nobody learns that they are there.
             spu: where the parties' counts are added.
         """
-        self._owned([column])
+        self.owned([column])
         return aggregate.value_counts(spu, self.partitions, column, values)
 
     def _agreed(self, spu: SPU) -> Ranges:
@@ -143,7 +143,7 @@ class HorizontalFrame(Frame):
                 each for each in next(iter(self.facts.values())).columns if each.kind in (NUMBER, TRUTH)
             ]
             names = [each.name for each in columns]
-            require_kinds(self.facts, self._owned(names), "a statistic")
+            require_kinds(self.facts, self.owned(names), "a statistic")
             known = aggregate.ranges(spu, self.partitions, names, [self._whole(name) for name in names])
             self._ranges = known
         return known

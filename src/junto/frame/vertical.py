@@ -68,7 +68,7 @@ class VerticalFrame(Frame):
         """The type of each column, as its table's library writes it; known to all."""
         return {column.name: column.dtype for told in self.facts.values() for column in told.columns}
 
-    def _owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
+    def owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
         owners = self.owners
         for name in names:
             if name not in owners:
@@ -132,7 +132,7 @@ class VerticalFrame(Frame):
 
     def value_counts(self, column: str) -> PYUObject:
         """How often each value of a column is there: a handle at its owner, shown to nobody."""
-        ((party, names),) = self._owned([column]).items()
+        ((party, names),) = self.owned([column]).items()
         counted: PYUObject = party(Step(summary.value_counts, *names))(self.partitions[party])
         return counted
 
@@ -203,7 +203,7 @@ class VerticalFrame(Frame):
             FrameError: the others would learn it and `disclose_rows` is not True; or the columns are not
                 one party's.
         """
-        owned = self._owned([columns] if isinstance(columns, str) else list(columns))
+        owned = self.owned([columns] if isinstance(columns, str) else list(columns))
         if len(owned) > 1:
             raise FrameError(
                 f"the columns are those of {', '.join(party.party for party in owned)}",
@@ -230,7 +230,7 @@ class VerticalFrame(Frame):
             FrameError: others would learn it and `disclose_rows` is not True.
         """
         names = self.columns if columns is None else [columns] if isinstance(columns, str) else list(columns)
-        owned = self._owned(names)
+        owned = self.owned(names)
         only = next(iter(owned)) if len(owned) == 1 else None
         self._require_consent(disclose_rows, "for each row whether a value is missing in it", only)
         masks = [party(Step(_complete, mine))(self.partitions[party]) for party, mine in owned.items()]
@@ -281,7 +281,7 @@ class VerticalFrame(Frame):
 
     def require_numbers(self, names: Sequence[str], who: str) -> None:
         """Raise FrameError unless these columns are of numbers or truth values; `who` needs them."""
-        numbers.require_kinds(self.facts, self._owned(names), who)
+        numbers.require_kinds(self.facts, self.owned(names), who)
 
 
 def _complete(native: Any, names: Sequence[str]) -> Any:
