@@ -8,6 +8,7 @@ train, test = train_test_split(frame, test_size=0.2, random_state=7)
 
 from junto.frame.aggregate import Aggregate
 from junto.frame.bins import KBinsDiscretizer
+from junto.frame.correlation import Correlation, Inflation, correlation, variance_inflation_factor
 from junto.frame.encoders import LabelEncoder, OneHotEncoder, OrdinalEncoder
 from junto.frame.facts import Column, Facts
 from junto.frame.frame import Frame
@@ -18,6 +19,7 @@ from junto.frame.scalers import MinMaxScaler, StandardScaler
 from junto.frame.split import train_test_split
 from junto.frame.transformer import Transformer
 from junto.frame.vertical import VerticalFrame
+from junto.frame.woe import WeightOfEvidenceEncoder
 
 VDataFrame = VerticalFrame
 HDataFrame = HorizontalFrame
@@ -27,10 +29,12 @@ v_read_parquet = read_parquet
 __all__ = [
     "Aggregate",
     "Column",
+    "Correlation",
     "Facts",
     "Frame",
     "HDataFrame",
     "HorizontalFrame",
+    "Inflation",
     "KBinsDiscretizer",
     "LabelEncoder",
     "MinMaxScaler",
@@ -41,6 +45,8 @@ __all__ = [
     "Transformer",
     "VDataFrame",
     "VerticalFrame",
+    "WeightOfEvidenceEncoder",
+    "correlation",
     "h_read_csv",
     "h_read_parquet",
     "read_csv",
@@ -48,4 +54,5 @@ __all__ = [
     "train_test_split",
     "v_read_csv",
     "v_read_parquet",
+    "variance_inflation_factor",
 ]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.device.pyu import PYU, PYUObject
-from junto.frame.encoders import series
 from junto.frame.numbers import as_floats
+from junto.frame.tables import series_like
 from junto.frame.transformer import State, Transformer, require
 
 QUANTILE, UNIFORM = "quantile", "uniform"
@@ -50,9 +50,9 @@ class KBinsDiscretizer(Transformer):
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         numbers = bins_of(as_floats(column), state["edges"])
         if self.encode == ORDINAL:
-            return {column.name: series(column, numbers)}
+            return {column.name: series_like(column, numbers)}
         return {
-            f"{column.name}_{number}": series(column, (numbers == number).astype(np.float64))
+            f"{column.name}_{number}": series_like(column, (numbers == number).astype(np.float64))
             for number in range(len(state["edges"]) - 1)
         }
 

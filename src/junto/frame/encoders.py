@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
+from junto.frame.tables import series_like
 from junto.frame.transformer import State, Transformer, require
 
 ERROR, IGNORE, ENCODED = "error", "ignore", "use_encoded_value"
@@ -41,9 +42,7 @@ class OneHotEncoder(Transformer):
         drops = (None, FIRST, IF_BINARY)
         require(self.drop in drops, f"drop is {self.drop!r}", "None, 'first' or 'if_binary'")
         known = (ERROR, IGNORE)
-        require(
-            self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", " or ".join(known)
-        )
+        require(self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", ", ".join(known))
 
     @property
     def categories_(self) -> dict[PYU, PYUObject]:
@@ -60,7 +59,7 @@ class OneHotEncoder(Transformer):
         skipped = self.drop == FIRST or (self.drop == IF_BINARY and len(categories) == 2)
         endings = categories if self.value_names else range(len(categories))
         return {
-            f"{column.name}_{ending}": series(column, (codes == code).astype(np.float64))
+            f"{column.name}_{ending}": series_like(column, (codes == code).astype(np.float64))
             for code, ending in enumerate(endings)
             if code or not skipped
         }
@@ -85,9 +84,7 @@ class OrdinalEncoder(Transformer):
 
     def __post_init__(self) -> None:
         known = (ERROR, ENCODED)
-        require(
-            self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", " or ".join(known)
-        )
+        require(self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", ", ".join(known))
         fits = (self.unknown_value is not None) == (self.handle_unknown == ENCODED)
         require(fits, f"unknown_value belongs to handle_unknown={ENCODED!r}")
 
@@ -107,7 +104,7 @@ class OrdinalEncoder(Transformer):
         if self.unknown_value is not None:
             numbers[codes < 0] = self.unknown_value
         numbers[missing] = np.nan
-        return {column.name: series(column, numbers)}
+        return {column.name: series_like(column, numbers)}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -127,7 +124,7 @@ class LabelEncoder(Transformer):
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         codes = codes_of(column, state["classes"])
         require_known(column, np.where(column.isna(), -1, codes), ERROR)
-        return {column.name: series(column, codes)}
+        return {column.name: series_like(column, codes)}
 
 
 def categories_of(column: Any) -> list[Any]:
@@ -141,7 +138,8 @@ def codes_of(column: Any, categories: list[Any]) -> NDArray[np.int64]:
     import pandas as pd
 
     there = [value for value in categories if value is not None]
-    codes = pd.Index(there, dtype=object).get_indexer(column.astype(object)).astype(np.int64)
+    places = pd.Index(there, dtype=object).get_indexer(column.astype(object))
+    codes: NDArray[np.int64] = places.astype(np.int64)
     if None in categories:
         codes[column.isna().to_numpy()] = categories.index(None)
     return codes
@@ -151,10 +149,3 @@ def require_known(column: Any, codes: NDArray[np.int64], handle_unknown: str) ->
     """Raise FrameError at a value that `fit` has not seen, if that is an error."""
     if handle_unknown == ERROR and (codes < 0).any():
         raise FrameError(f"column {column.name!r} has values that were not there in fit")
-
-
-def series(column: Any, values: Any, name: str | None = None) -> Any:
-    """Values on a column's index."""
-    import pandas as pd
-
-    return pd.Series(values, index=column.index, name=name or column.name)

@@ -228,7 +228,7 @@ class Frame(ABC):
         made._known = None if known is None else MappingProxyType(dict(known))
         return made
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # it asks nobody: a debugger may call it at one party only
         if self._known is None:
             return f"<{type(self).__name__} of {', '.join(party.party for party in self._partitions)}>"
         each = [f"{party.party} ({_listed(known.names)})" for party, known in self._known.items()]

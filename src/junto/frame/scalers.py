@@ -10,6 +10,7 @@ import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
 from junto.frame.numbers import as_floats
+from junto.frame.tables import series_like
 from junto.frame.transformer import State, Transformer, require
 
 
@@ -48,15 +49,14 @@ class StandardScaler(Transformer):
         values = values[~np.isnan(values)]
         if not len(values):
             return {"mean": np.nan, "var": np.nan, "scale": np.nan}
-        mean, deviation = float(values.mean()), float(values.std())
-        # Rounding leaves a constant column some deviation.
-        constant = deviation <= 10 * np.finfo(float).eps * abs(mean)
-        return {"mean": mean, "var": deviation**2, "scale": 1.0 if constant else deviation}
+        if values.min() == values.max():  # rounding would leave it some deviation
+            return {"mean": float(values[0]), "var": 0.0, "scale": 1.0}
+        return {"mean": float(values.mean()), "var": float(values.var()), "scale": float(values.std())}
 
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         offset = state["mean"] if self.with_mean else 0.0
         scale = state["scale"] if self.with_std else 1.0
-        return {column.name: _like(column, (as_floats(column) - offset) / scale)}
+        return {column.name: series_like(column, (as_floats(column) - offset) / scale)}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -99,11 +99,4 @@ class MinMaxScaler(Transformer):
         low, high = self.feature_range
         width = state["max"] - state["min"]
         values = (as_floats(column) - state["min"]) / (width or 1.0) * (high - low) + low
-        return {column.name: _like(column, np.clip(values, low, high) if self.clip else values)}
-
-
-def _like(column: Any, values: Any) -> Any:
-    """Values on a column's index."""
-    import pandas as pd
-
-    return pd.Series(values, index=column.index, name=column.name)
+        return {column.name: series_like(column, np.clip(values, low, high) if self.clip else values)}

@@ -251,6 +251,13 @@ def kind_of(column: Any) -> str:
     return OTHER
 
 
+def series_like(column: Any, values: Any) -> Any:
+    """Values as a pandas Series with the index and name of another."""
+    import pandas as pd
+
+    return pd.Series(values, index=column.index, name=column.name)
+
+
 def _as_series(name: str, column: Any) -> Any:
     """An Arrow column for pandas: floats as numpy has them (null is NaN), the rest as Arrow has it."""
     import pandas as pd

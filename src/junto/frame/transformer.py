@@ -1,4 +1,4 @@
-"""What preprocessing has in common: frozen parameters, `fit`, `transform`, columns that stay at their owners."""
+"""What preprocessing has in common: frozen parameters, `fit`, `transform`, and columns that stay at home."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
 from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.spu import SPU
 from junto.errors import FrameError
 from junto.frame.steps import Step
 from junto.frame.tables import opened
@@ -57,8 +58,8 @@ class Transformer(ABC):
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         """The columns that a pandas Series becomes, by name."""
 
-    def fit(self, frame: VerticalFrame) -> Self:
-        """Learn from the columns of a frame.
+    def fit(self, frame: VerticalFrame, y: Any = None) -> Self:
+        """Learn from the columns of a frame. `y` is there for scikit-learn's sake.
 
         Returns:
             This transformer.
@@ -67,7 +68,7 @@ class Transformer(ABC):
             FrameError: a column is not there, or not of numbers where they are needed.
         """
         owned = self._chosen(frame)
-        name, rule = type(self).__name__, replace(self)
+        name, rule = type(self).__name__, self._rule()
         states = {
             party: party(Step(_learned, name, mine))(frame.partitions[party], rule)
             for party, mine in owned.items()
@@ -82,7 +83,7 @@ class Transformer(ABC):
             FrameError: not fitted yet, or a column is not where it was.
         """
         fitted = self._known()
-        name, rule = type(self).__name__, replace(self)
+        name, rule = type(self).__name__, self._rule()
         partitions = dict(frame.partitions)
         for party, mine in fitted.columns.items():
             self._require_there(frame, party, mine)
@@ -90,9 +91,9 @@ class Transformer(ABC):
             partitions[party] = party(step)(partitions[party], fitted.states[party], rule)
         return VerticalFrame(partitions)
 
-    def fit_transform(self, frame: VerticalFrame) -> VerticalFrame:
+    def fit_transform(self, frame: VerticalFrame, y: Any = None) -> VerticalFrame:
         """`fit`, then `transform` of the same frame."""
-        return self.fit(frame).transform(frame)
+        return self.fit(frame, y).transform(frame)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name. `deep` is there for scikit-learn's sake."""
@@ -112,11 +113,15 @@ class Transformer(ABC):
 
     def __repr__(self) -> str:
         changed = [
-            f"{each.name}={getattr(self, each.name)!r}"
+            f"{each.name}={_shown(getattr(self, each.name))}"
             for each in fields(self)
             if each.init and getattr(self, each.name) != each.default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _rule(self) -> Self:
+        """What owners are given of it: the parameters."""
+        return replace(self)
 
     def _attribute(self, name: str) -> dict[PYU, PYUObject]:
         """At each owner, what was learned under `name`, by column."""
@@ -150,6 +155,10 @@ def require(condition: bool, sentence: str, fix: str = "") -> None:
     """Raise FrameError unless `condition`."""
     if not condition:
         raise FrameError(sentence, fix=fix)
+
+
+def _shown(value: Any) -> str:
+    return value.name if isinstance(value, SPU) else repr(value)
 
 
 def _learned(native: Any, rule: Transformer, _: str, names: Sequence[str]) -> dict[str, State]:

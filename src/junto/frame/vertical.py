@@ -269,19 +269,25 @@ class VerticalFrame(Frame):
             FrameError: a column is not of numbers or truth values, or has missing or infinite values; the
                 message, at every party, names party and column.
         """
-        self.require_numbers(self.columns, "to_numpy_parts")
         named = str(numbers.checked_dtype(dtype))
-        faults = reveal(
-            {party.party: party(numbers.first_fault)(table) for party, table in self.partitions.items()}
-        )
-        for party in self.partitions:
-            numbers.require_none(party.party, faults[party.party], self.facts[party].names)
+        self.require_numbers(self.columns, "to_numpy_parts")
+        self.require_complete()
         step = Step(numbers.array, named)
         return {party: party(step)(table) for party, table in self.partitions.items()}
 
     def require_numbers(self, names: Sequence[str], who: str) -> None:
         """Raise FrameError unless these columns are of numbers or truth values; `who` needs them."""
         numbers.require_kinds(self.facts, self.owned(names), who)
+
+    def require_complete(self) -> None:
+        """Raise FrameError if a column of numbers has missing or infinite values.
+
+        All parties learn which column is the first of its party that has.
+        """
+        told = {party.party: party(numbers.first_fault)(table) for party, table in self.partitions.items()}
+        faults = reveal(told)
+        for party in self.partitions:
+            numbers.require_none(party.party, faults[party.party], self.facts[party].names)
 
 
 def _complete(native: Any, names: Sequence[str]) -> Any:
