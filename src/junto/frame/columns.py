@@ -19,7 +19,7 @@ def rename(native: Any, names: Mapping[str, str]) -> Any:
     return opened(native).rename(names)
 
 
-def assign(native: Any, values: Mapping[str, Any], _: Any = None) -> Any:
+def assign(native: Any, values: Mapping[str, Any]) -> Any:
     """Columns made of the whole table by functions, or of one value each."""
     import pandas as pd
 
@@ -35,13 +35,13 @@ def assign(native: Any, values: Mapping[str, Any], _: Any = None) -> Any:
     return table.with_columns(made)
 
 
-def each(native: Any, functions: Mapping[str, Callable[[Any], Any]], _: Any = None) -> Any:
+def each(native: Any, functions: Mapping[str, Callable[[Any], Any]]) -> Any:
     """Columns with a function applied to each of their values."""
     table = opened(native)
     return table.with_columns({name: table.column(name).map(f) for name, f in functions.items()})
 
 
-def fillna(native: Any, values: Mapping[str, Any], _: Any = None) -> Any:
+def fillna(native: Any, values: Mapping[str, Any]) -> Any:
     """Columns with a value in place of what is missing; a function makes it of the column."""
     table = opened(native)
     made = {}
@@ -58,7 +58,7 @@ def astype(native: Any, dtypes: Mapping[str, Any]) -> Any:
     return table.with_columns({name: table.column(name).astype(dtype) for name, dtype in dtypes.items()})
 
 
-def replace(native: Any, values: Mapping[str, Mapping[Any, Any]], _: Any = None) -> Any:
+def replace(native: Any, values: Mapping[str, Mapping[Any, Any]]) -> Any:
     """Columns with some values replaced."""
     table = opened(native)
     made = {name: table.column(name).replace(dict(pairs)) for name, pairs in values.items()}

@@ -196,7 +196,7 @@ class Frame(ABC):
         partitions = dict(self._partitions)
         for party, names in self.owned(list(by_name)).items():
             values = {name: by_name[name] for name in names}
-            partitions[party] = party(Step(function, names))(partitions[party], values)
+            partitions[party] = party(Step(function, about=(names,)))(partitions[party], values)
         return self._made(partitions)
 
     # ---------------------------------------------------------------- rows

@@ -74,7 +74,7 @@ class HorizontalFrame(Frame):
 
     def assign(self, **columns: Any) -> Self:
         """New columns, or others in the place of columns; see `VerticalFrame.assign`."""
-        return self._each(Step(_assign, list(columns)), columns)
+        return self._each(Step(at_owner.assign, about=tuple(columns)), columns)
 
     # ---------------------------------------------------------------- rows
 
@@ -151,10 +151,6 @@ class HorizontalFrame(Frame):
     def _whole(self, name: str) -> bool:
         found = [told.select([name]).columns[0] for told in self.facts.values()]
         return all(each.dtype.lower().startswith(("int", "uint", "bool")) for each in found)
-
-
-def _assign(native: Any, values: Any, _: Any) -> Any:
-    return at_owner.assign(native, values)
 
 
 def _filtered(native: Any, condition: Callable[[Any], Any], names: Sequence[str]) -> Any:

@@ -21,19 +21,20 @@ class Step:
     Args:
         function: of this package, at the top of its module, so that it travels to workers of a cluster.
         *public: arguments that all parties must give alike. They are shown in logs and messages.
+        about: what else they must say alike; it is in the name, and no argument.
     """
 
-    def __init__(self, function: Callable[..., Any], *public: Any) -> None:
+    def __init__(self, function: Callable[..., Any], *public: Any, about: tuple[Any, ...] = ()) -> None:
         self._function = function
         self._public = public
-        self.__name__ = self.__qualname__ = f"{function.__name__.strip('_')}({_shown(public)})"
+        self.__name__ = self.__qualname__ = f"{function.__name__.strip('_')}({_shown((*about, *public))})"
 
     def __call__(self, *given: Any) -> Any:
         return self._function(*given, *self._public)
 
 
-def _shown(public: tuple[Any, ...]) -> str:
-    text = ", ".join(repr(each) for each in public)
+def _shown(arguments: tuple[Any, ...]) -> str:
+    text = ", ".join(repr(each) for each in arguments)
     if len(text) <= LONGEST:
         return text
     return f"{text[:LONGEST]}... {hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"

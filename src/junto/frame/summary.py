@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from junto.frame.numbers import as_floats
 from junto.frame.tables import NUMBER, TRUTH, kind_of, opened
 
 
@@ -45,7 +46,7 @@ def greatest(native: Any) -> Any:
 
 def quantile(native: Any, q: float | Sequence[float]) -> Any:
     """Quantiles, linear between two values."""
-    return _numbers(native).quantile(q)
+    return _numbers(native, NUMBER).quantile(q)
 
 
 def value_counts(native: Any, name: str) -> Any:
@@ -53,7 +54,15 @@ def value_counts(native: Any, name: str) -> Any:
     return opened(native).column(name).value_counts()
 
 
-def _numbers(native: Any) -> Any:
-    """The columns that can be computed with."""
-    table = opened(native).pandas()
-    return table[[name for name in table.columns if kind_of(table[name]) in (NUMBER, TRUTH)]]
+def _numbers(native: Any, *kinds: str) -> Any:
+    """The columns that can be computed with, as numbers of numpy: truth values are 0 and 1."""
+    import pandas as pd
+
+    table = opened(native)
+    found = {}
+    for name in table.names:
+        column = table.column(name)
+        if kind_of(column) in (kinds or (NUMBER, TRUTH)):
+            whole = column.dtype.kind in "ib" and not column.isna().any()
+            found[name] = column.to_numpy("int64") if whole else as_floats(column)
+    return pd.DataFrame(found, index=table.index)

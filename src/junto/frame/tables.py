@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -180,7 +181,9 @@ class PolarsTable(Table):
         return self._native[positions]
 
     def column(self, name: str) -> Any:
-        return _as_series(name, self._native.get_column(name).to_arrow())
+        import pyarrow as pa
+
+        return _as_series(name, pa.chunked_array([self._native.get_column(name).to_arrow()]))
 
     def with_columns(self, columns: Mapping[str, Any]) -> Any:
         import polars as pl
@@ -228,7 +231,8 @@ class ArrowTable(Table):
         for name, column in columns.items():
             place = self.names.index(name) if name in self.names else table.num_columns
             change: Callable[..., Any] = table.set_column if name in self.names else table.add_column
-            table = change(place, name, _as_arrow(column))
+            before = table.schema.field(place).type if name in self.names else None
+            table = change(place, name, _as_arrow(column, before))
         return table
 
 
@@ -259,26 +263,35 @@ def series_like(column: Any, values: Any) -> Any:
 
 
 def _as_series(name: str, column: Any) -> Any:
-    """An Arrow column for pandas: floats as numpy has them (null is NaN), the rest as Arrow has it."""
+    """An Arrow column as pandas would have read it; whole numbers and truth values stay so beside nulls."""
     import pandas as pd
     import pyarrow as pa
 
     if pa.types.is_floating(column.type):
-        return pd.Series(
-            column.to_numpy(zero_copy_only=False) if _is_array(column) else column.to_numpy(), name=name
-        )
-    return pd.Series(column, dtype=pd.ArrowDtype(column.type), name=name)
+        return pd.Series(column.to_numpy(), name=name)
+    made = column.to_pandas(types_mapper=partial(_pandas_dtype, nulls=column.null_count > 0))
+    return made.rename(name)
 
 
-def _is_array(column: Any) -> bool:
+def _pandas_dtype(arrow_type: Any, nulls: bool) -> Any:
+    """The pandas type that keeps all values of an Arrow type; None: the one that pandas takes by itself."""
+    import pandas as pd
     import pyarrow as pa
 
-    return isinstance(column, pa.Array)
+    known = pa.types
+    if known.is_integer(arrow_type) or known.is_boolean(arrow_type):
+        name = str(arrow_type).replace("uint", "UInt").replace("int", "Int").replace("bool", "boolean")
+        return pd.api.types.pandas_dtype(name) if nulls else None
+    text = (known.is_string, known.is_large_string, known.is_dictionary)
+    time = (known.is_timestamp, known.is_duration)
+    return None if any(is_it(arrow_type) for is_it in text + time) else pd.ArrowDtype(arrow_type)
 
 
-def _as_arrow(column: Any) -> Any:
-    """A pandas Series for Arrow; what is missing is null."""
+def _as_arrow(column: Any, before: Any = None) -> Any:
+    """A pandas Series for Arrow; what is missing is null. Text stays as wide as it was `before`."""
     import pyarrow as pa
 
     made = pa.Array.from_pandas(column)
+    if before is not None and pa.types.is_string(before) and pa.types.is_large_string(made.type):
+        made = made.cast(before)
     return made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made])

@@ -70,7 +70,7 @@ class Transformer(ABC):
         owned = self._chosen(frame)
         name, rule = type(self).__name__, self._rule()
         states = {
-            party: party(Step(_learned, name, mine))(frame.partitions[party], rule)
+            party: party(Step(_learned, mine, about=(name,)))(frame.partitions[party], rule)
             for party, mine in owned.items()
         }
         object.__setattr__(self, "_fitted", Fitted(owned, states))
@@ -87,7 +87,7 @@ class Transformer(ABC):
         partitions = dict(frame.partitions)
         for party, mine in fitted.columns.items():
             self._require_there(frame, party, mine)
-            step = Step(_transformed, name, mine)
+            step = Step(_transformed, mine, about=(name,))
             partitions[party] = party(step)(partitions[party], fitted.states[party], rule)
         return VerticalFrame(partitions)
 
@@ -161,14 +161,12 @@ def _shown(value: Any) -> str:
     return value.name if isinstance(value, SPU) else repr(value)
 
 
-def _learned(native: Any, rule: Transformer, _: str, names: Sequence[str]) -> dict[str, State]:
+def _learned(native: Any, rule: Transformer, names: Sequence[str]) -> dict[str, State]:
     table = opened(native)
     return {name: rule._learn(table.column(name)) for name in names}
 
 
-def _transformed(
-    native: Any, states: Mapping[str, State], rule: Transformer, _: str, names: Sequence[str]
-) -> Any:
+def _transformed(native: Any, states: Mapping[str, State], rule: Transformer, names: Sequence[str]) -> Any:
     table = opened(native)
     made = {name: rule._apply(table.column(name), states[name]) for name in names}
     order = [new for name in table.names for new in made.get(name, [name])]

@@ -101,7 +101,7 @@ class VerticalFrame(Frame):
             if self.owners.get(name, party) != party:
                 raise FrameError(f"column {name!r} is at {self.owners[name].party}, not at {party.party}")
         partitions = dict(self.partitions)
-        partitions[party] = party(Step(at_owner.assign, list(columns)))(table, columns)
+        partitions[party] = party(Step(at_owner.assign, about=tuple(columns)))(table, columns)
         return self._made(partitions)
 
     # ---------------------------------------------------------------- at the owner
@@ -233,7 +233,7 @@ class VerticalFrame(Frame):
         owned = self.owned(names)
         only = next(iter(owned)) if len(owned) == 1 else None
         self._require_consent(disclose_rows, "for each row whether a value is missing in it", only)
-        masks = [party(Step(_complete, mine))(self.partitions[party]) for party, mine in owned.items()]
+        masks = [party(Step(rows.complete, mine))(self.partitions[party]) for party, mine in owned.items()]
         if spu is not None and len(masks) > 1:
             masks = [spu(rows.all_true)(*masks)]
         return self._keep(masks)
@@ -288,10 +288,6 @@ class VerticalFrame(Frame):
         faults = reveal(told)
         for party in self.partitions:
             numbers.require_none(party.party, faults[party.party], self.facts[party].names)
-
-
-def _complete(native: Any, names: Sequence[str]) -> Any:
-    return rows.complete(native, names)
 
 
 def _with_rows(known: Known, count: int) -> dict[PYU, Facts]:
