@@ -95,6 +95,7 @@ def _makes_sense(told: Any) -> bool:
         isinstance(columns, list)
         and len(columns) <= MOST_COLUMNS
         and all(_is_column(each) for each in columns)
+        and len({each[0] for each in columns}) == len(columns)
         and type(rows) is int
         and 0 <= rows <= MOST_ROWS
         and _is_text(told["problem"])
