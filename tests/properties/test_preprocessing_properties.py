@@ -87,6 +87,7 @@ def test_one_hot_encoder(table, libraries, drop):
 @settings(max_examples=40, deadline=None)
 @given(table=words(), libraries=LIBRARY_PAIRS)
 def test_ordinal_encoder(table, libraries):
+    assume(table["s"].notna().any())  # of a column without any value scikit-learn makes a category, None
     compare(ours.OrdinalEncoder(), preprocessing.OrdinalEncoder(), table.astype(object), libraries)
 
 

@@ -27,8 +27,8 @@ TABLE = pd.DataFrame(
     {"age": [1.0, 2.0, np.nan, 5.0], "flat": [3.3] * 4, "city": ["b", "a", None, "b"], "y": [0, 1, 1, 0]}
 )
 ALL = [
-    StandardScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, KBinsDiscretizer, LabelEncoder, SimpleImputer,
-    WeightOfEvidenceEncoder,
+    StandardScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, KBinsDiscretizer, LabelEncoder,
+    SimpleImputer, WeightOfEvidenceEncoder,
 ]  # fmt: skip
 
 
@@ -143,7 +143,10 @@ def test_text_where_numbers_are_needed_is_named_at_every_party(frame, kind):
         (lambda: WeightOfEvidenceEncoder(min_rows=0), "min_rows is 0"),
         (lambda: WeightOfEvidenceEncoder(n_bins=2.5), "n_bins is 2.5"),
         (lambda: StandardScaler(columns=["name"]).fit(split(TABLE, 2)), "'name'"),
-        (lambda: StandardScaler(columns="age").fit(split(TABLE, 2)).transform(split(TABLE, 2)["flat"]), "'age'"),
+        (
+            lambda: StandardScaler(columns="age").fit(split(TABLE, 2)).transform(split(TABLE, 2)["flat"]),
+            "'age'",
+        ),
         (lambda: StandardScaler().fit(HorizontalFrame({sf.PYU("bob"): at("bob", TABLE)})), "VerticalFrame"),
         (lambda: WeightOfEvidenceEncoder().fit(split(TABLE, 2)), "name of the label"),
         (lambda: WeightOfEvidenceEncoder().fit(split(TABLE, 2), "city"), "'city' of bob is .*numbers"),
