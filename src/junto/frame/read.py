@@ -150,7 +150,8 @@ def _read_csv(path: Any, columns: Sequence[str] | None, library: str) -> Any:
     else:
         from pyarrow import csv
 
-        table = csv.read_csv(path, convert_options=csv.ConvertOptions(include_columns=chosen))
+        convert = csv.ConvertOptions(include_columns=chosen, strings_can_be_null=True)
+        table = csv.read_csv(path, convert_options=convert)
     return table if chosen is None else at_owner.select(table, chosen)
 
 
