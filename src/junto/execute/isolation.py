@@ -12,12 +12,12 @@ tables, at the top of a value or one container below, where scripts have them:
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from junto.execute.base import Call
+from junto.loaded import is_a
 from junto.tree import leaves, map_leaves
 
 
@@ -65,10 +65,8 @@ def _copy(value: Any) -> Any:
 
 
 def _is_array(value: Any) -> bool:
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.ndarray)
+    return is_a(value, "numpy", "ndarray")
 
 
 def _is_table(value: Any) -> bool:
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series)
+    return is_a(value, "pandas", "DataFrame") or is_a(value, "pandas", "Series")

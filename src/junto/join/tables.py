@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from junto.errors import JoinError
+from junto.loaded import is_a
 
 Positions = npt.NDArray[np.int64]
 
@@ -56,21 +56,16 @@ def open_table(value: Any, output: str | None) -> Table:
             "output names a file, but the table is in memory",
             fix="leave output out, or give the table as a path, too",
         )
-    if _is(value, "pandas", "DataFrame"):
+    if is_a(value, "pandas", "DataFrame"):
         return _Pandas(value)
-    if _is(value, "polars", "DataFrame"):
+    if is_a(value, "polars", "DataFrame"):
         return _Polars(value)
-    if _is(value, "pyarrow", "Table"):
+    if is_a(value, "pyarrow", "Table"):
         return _Arrow(value)
     raise JoinError(
         f"a {type(value).__name__} is no table that can be joined",
         fix="load a pandas, polars or Arrow table, or give the path of a CSV or Parquet file",
     )
-
-
-def _is(value: Any, module: str, name: str) -> bool:
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(value, getattr(loaded, name, ()))
 
 
 def null_columns(names: Sequence[str]) -> JoinError:

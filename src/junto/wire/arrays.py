@@ -8,13 +8,13 @@ contiguous in C or Fortran order, else a copy of it does: never more than its ow
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from junto.errors import CannotTravel, MalformedBytes
+from junto.loaded import is_a
 from junto.wire import tags
 from junto.wire.sink import Sink
 from junto.wire.source import Source
@@ -47,8 +47,7 @@ def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
 
 def is_jax(value: Any) -> bool:
     """Whether `value` is a concrete jax array (jax is not imported for the question)."""
-    jax = sys.modules.get("jax")
-    return jax is not None and isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer)
+    return is_a(value, "jax", "Array") and not is_a(value, "jax.core", "Tracer")
 
 
 def write_array(sink: Sink, array: AnyArray) -> None:
