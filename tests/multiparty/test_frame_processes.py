@@ -87,7 +87,10 @@ def test_from_files_to_a_judged_model(job, table):
         # In the clear cross names, counts, blinded keys and positions of the join, and results: no column.
         floats = [each for each in clear if "float" in each.type_name and each.shape and 450 in each.shape]
         assert not floats
-        assert {each.type_name for each in clear if each.nbytes > 450 * 8} <= {"ndarray[int64]", "ndarray[uint8]"}
+        assert {each.type_name for each in clear if each.nbytes > 450 * 8} <= {
+            "ndarray[int64]",
+            "ndarray[uint8]",
+        }
 
 
 def test_files_that_are_not_as_they_should_be_are_the_same_error_at_every_party(job):
