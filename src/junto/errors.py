@@ -11,6 +11,7 @@
     │   ├── CannotTravel       J107   a value that may not cross a silo's edge (also a WireError)
     │   ├── NotComputable      J108   what an SPU is asked for cannot be computed on secrets
     │   ├── JoinError          J110   tables that cannot be joined as asked
+    │   ├── FrameError         J111   a table is not what a method of a frame needs
     │   └── LearnError         J112   what a model is given, or asked for, makes no sense
     ├── PeerError                     another party, or whoever claims to be one, did wrong
     │   ├── PartyUnreachable   J201   nothing heard from a party for too long
@@ -121,6 +122,12 @@ class JoinError(UsageError):
     """Tables cannot be joined as asked: a column or file is missing, keys differ in type or repeat."""
 
     code = "J110"
+
+
+class FrameError(UsageError):
+    """A table is not what a frame needs: a column missing, text for numbers, unequal rows, one class."""
+
+    code = "J111"
 
 
 class LearnError(UsageError):

@@ -125,10 +125,16 @@ def _handles(X: Table) -> tuple[Mapping[PYU, PYUObject], SPUObject | None]:
     return dict(tables), None
 
 
-def _label(y: Any) -> PYUObject | SPUObject:
-    parts = getattr(y, "partitions", None)
+def only_part(value: Any) -> Any:
+    """The handle of a frame that one party has; anything else as it is."""
+    parts = getattr(value, "partitions", None)
     if isinstance(parts, Mapping) and len(parts) == 1:
-        y = next(iter(parts.values()))
+        return next(iter(parts.values()))
+    return value
+
+
+def _label(y: Any) -> PYUObject | SPUObject:
+    y = only_part(y)
     if not isinstance(y, PYUObject | SPUObject):
         raise LearnError(f"y is {type(y).__name__}", fix="pass a handle of a vector")
     return y

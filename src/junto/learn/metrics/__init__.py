@@ -3,7 +3,7 @@
 Every metric is computed where its arguments are. Handles at one party: there, in plain Python, and the result
 is a handle there. A value on an SPU among them: on the SPU, label and scores unseen, and the result is a
 secret, for those metrics that know how. Move scores to the label's owner (``scores.to(bob)``) to judge them
-in the clear on purpose: it then knows them.
+in the clear on purpose: it then knows them. A frame with one column, ``frame["label"]``, is a handle, too.
 
     roc_auc_score, accuracy_score, log_loss, root_mean_squared_error, r2_score      anywhere
     ks, gains_table, population_stability_index                                     at one party
@@ -17,6 +17,7 @@ from typing import Any
 from junto.device.pyu import PYUObject
 from junto.device.spu.object import SPUObject
 from junto.errors import LearnError
+from junto.learn.dataset import only_part
 from junto.learn.metrics import clear, secret
 
 __all__ = [
@@ -113,6 +114,7 @@ def population_stability_index(expected: PYUObject, actual: PYUObject, bins: int
 
 
 def _where_they_are(in_clear: Callable[..., Any], on_spu: Callable[..., Any], first: Any, second: Any) -> Any:
+    first, second = only_part(first), only_part(second)
     for value in (first, second):
         if isinstance(value, SPUObject):
             return value.device(on_spu)(first, second)
@@ -120,6 +122,7 @@ def _where_they_are(in_clear: Callable[..., Any], on_spu: Callable[..., Any], fi
 
 
 def _at_one_party(function: Callable[..., Any], first: Any, second: Any, *more: Any) -> Any:
+    first, second = only_part(first), only_part(second)
     if isinstance(first, PYUObject) and isinstance(second, PYUObject) and first.device == second.device:
         return first.device(function)(first, second, *more)
     raise LearnError(

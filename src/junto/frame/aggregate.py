@@ -1,0 +1,288 @@
+"""Statistics over the rows of all parties: each party's own are computed there and added up on the SPU.
+
+Numbers travel as whole numbers of a public unit, a power of two: 2**-60 times the column's range. So sums,
+least and greatest values of whole numbers are exact, and those of floats as exact as a float. To agree on the
+unit, all parties learn of each column how many values there are in all, and the power of two above the
+largest absolute value (not whose it is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.disclosure import Undisclosed, reveal
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
+from junto.frame.numbers import INFINITE, as_floats, require_none
+from junto.frame.tables import opened
+
+BITS: Final = 60
+"""A sum stays below 2**60 units, a difference of two values below 2**62."""
+
+LEAST_EXPONENT: Final = -200
+"""Of a column of zeros."""
+
+WIDE: Final = 10
+"""Deviations are computed with numbers up to 2**10: their squares stay in the range of fixed point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Statistics of columns, shared on an SPU. Nobody has seen them yet.
+
+    Attributes:
+        value: [columns], as the SPU holds them.
+        columns: what they are of.
+        read: makes the statistics of what the SPU held.
+    """
+
+    value: SPUObject
+    columns: tuple[str, ...]
+    read: Callable[[NDArray[Any]], Any]
+
+    def reveal(self, to: str | Sequence[str] | None = None) -> Any:
+        """Show them to all parties, or to some.
+
+        Returns:
+            A pandas Series by column; `Undisclosed` at a party that `to` leaves out.
+        """
+        import pandas as pd
+
+        shown = reveal(self.value, to)
+        if isinstance(shown, Undisclosed):
+            return shown
+        return pd.Series(self.read(np.asarray(shown)), index=list(self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """What all parties know of the columns that are added up.
+
+    Attributes:
+        columns: their names.
+        counts: values that are there, over all parties.
+        exponents: all absolute values are below two to this power.
+        whole: whether a column is of whole numbers.
+    """
+
+    columns: tuple[str, ...]
+    counts: tuple[int, ...]
+    exponents: tuple[int, ...]
+    whole: tuple[bool, ...]
+
+
+Tables = Mapping[PYU, PYUObject]
+
+
+def ranges(spu: SPU, tables: Tables, columns: Sequence[str], whole: Sequence[bool]) -> Ranges:
+    """Agree on units. See the module about what that shows.
+
+    Raises:
+        FrameError: a column has infinite values.
+    """
+    names = list(columns)
+    told = {party.party: party(_infinite)(table, names) for party, table in tables.items()}
+    counts = on_spu(spu, _total, [party(_counts)(table, names) for party, table in tables.items()])
+    sizes = on_spu(spu, _greatest, [party(_exponents)(table, names) for party, table in tables.items()])
+    faults, found, exponents = reveal((told, counts, sizes))
+    for party, fault in faults.items():
+        require_none(party, fault, names)
+    return Ranges(tuple(names), tuple(map(int, found)), tuple(map(int, exponents)), tuple(whole))
+
+
+def total(spu: SPU, tables: Tables, known: Ranges, *, mean: bool) -> Aggregate:
+    """Sums, or means."""
+    shifts = [
+        BITS - exponent - max(count, 1).bit_length()
+        for exponent, count in zip(known.exponents, known.counts, strict=True)
+    ]
+    parts = [party(_sums)(table, list(known.columns), shifts) for party, table in tables.items()]
+
+    def read(units: NDArray[Any]) -> list[Any]:
+        sums = [_scaled(int(n), -s, w) for n, s, w in zip(units, shifts, known.whole, strict=True)]
+        if not mean:
+            return sums
+        return [each / count if count else np.nan for each, count in zip(sums, known.counts, strict=True)]
+
+    return Aggregate(on_spu(spu, _total, parts), known.columns, read)
+
+
+def extreme(spu: SPU, tables: Tables, known: Ranges, *, greatest: bool) -> Aggregate:
+    """Least or greatest values."""
+    shifts = [BITS - exponent for exponent in known.exponents]
+    parts = [
+        party(_extremes)(table, list(known.columns), shifts, greatest) for party, table in tables.items()
+    ]
+
+    def read(units: NDArray[Any]) -> list[Any]:
+        return [
+            _scaled(int(n), -s, w) if count else np.nan
+            for n, s, w, count in zip(units, shifts, known.whole, known.counts, strict=True)
+        ]
+
+    return Aggregate(on_spu(spu, _greatest if greatest else _least, parts), known.columns, read)
+
+
+def deviation(spu: SPU, tables: Tables, known: Ranges) -> Aggregate:
+    """Sample deviations, within 1e-5 of the deviation or 1e-8 of the column's range.
+
+    The sums of squares within and between the parties are added (Chan, Golub and LeVeque 1983).
+    """
+    parts = [
+        party(_moments)(table, list(known.columns), list(known.counts), list(known.exponents))
+        for party, table in tables.items()
+    ]
+    scale = np.exp2(np.array(known.exponents, float) - WIDE)
+    enough = np.array(known.counts) > 1
+
+    def read(found: NDArray[Any]) -> Any:
+        return np.where(enough, np.asarray(found, float) * scale, np.nan)
+
+    return Aggregate(on_spu(spu, _pooled, parts), known.columns, read)
+
+
+def value_counts(spu: SPU, tables: Tables, column: str, values: Sequence[Any]) -> Aggregate:
+    """How often each of these values is there, over all parties."""
+    parts = [party(_occurrences)(table, column, list(values)) for party, table in tables.items()]
+    return Aggregate(on_spu(spu, _total, parts), tuple(values), lambda found: found.astype(np.int64))
+
+
+def counts(spu: SPU, tables: Tables, columns: Sequence[str]) -> Aggregate:
+    """How many values there are in each column, over all parties."""
+    parts = [party(_counts)(table, list(columns)) for party, table in tables.items()]
+    return Aggregate(on_spu(spu, _total, parts), tuple(columns), lambda found: found.astype(np.int64))
+
+
+def on_spu(spu: SPU, function: Callable[..., Any], parts: Sequence[Any]) -> Any:
+    """`function` of the parts on the SPU, with numbers of 64 bits whatever the script's jax is set to."""
+    import jax
+
+    with jax.enable_x64(True):
+        return spu(function)(*parts)
+
+
+# -------------------------------------------------------------------- at the owner
+
+
+def _infinite(native: Any, names: Sequence[str]) -> list[str]:
+    table = opened(native)
+    found = [name for name in names if np.isinf(as_floats(table.column(name))).any()]
+    return [found[0], INFINITE] if found else []
+
+
+def _present(native: Any, names: Sequence[str]) -> list[Any]:
+    """The values that are there, column by column: exact for whole numbers."""
+    table = opened(native)
+    columns = (table.column(name).dropna() for name in names)
+    return [
+        column.to_numpy(np.int64)
+        if column.dtype.kind in "iub" and column.dtype != np.uint64
+        else as_floats(column)
+        for column in columns
+    ]
+
+
+def _counts(native: Any, names: Sequence[str]) -> NDArray[np.int64]:
+    made: NDArray[np.int64] = opened(native).pandas(names).count().to_numpy(np.int64)
+    return made
+
+
+def _exponents(native: Any, names: Sequence[str]) -> NDArray[np.int64]:
+    sizes = [
+        max((abs(float(v.min())), abs(float(v.max()))), default=0) if len(v) else 0.0
+        for v in _present(native, names)
+    ]
+    powers: NDArray[np.int64] = np.frexp(np.array(sizes, float))[1].astype(np.int64)
+    return np.maximum(powers, LEAST_EXPONENT)
+
+
+def _sums(native: Any, names: Sequence[str], shifts: Sequence[int]) -> NDArray[np.int64]:
+    sums = [_exact_sum(values) for values in _present(native, names)]
+    return np.array([round(_scaled(n, s, True)) for n, s in zip(sums, shifts, strict=True)], np.int64)
+
+
+def _exact_sum(values: NDArray[Any]) -> Any:
+    return sum(values.tolist()) if values.dtype.kind == "i" else float(values.sum())
+
+
+def _extremes(native: Any, names: Sequence[str], shifts: Sequence[int], greatest: bool) -> NDArray[np.int64]:
+    worst = -(1 << BITS) if greatest else 1 << BITS
+    units = []
+    for values, shift in zip(_present(native, names), shifts, strict=True):
+        if len(values):
+            value = (values.max() if greatest else values.min()).item()
+            units.append(round(_scaled(value, shift, True)))
+        else:
+            units.append(worst)
+    return np.array(units, np.int64)
+
+
+def _moments(
+    native: Any, names: Sequence[str], counts: Sequence[int], exponents: Sequence[int]
+) -> dict[str, NDArray[np.float64]]:
+    """Of each column, in parts of its range: share of the rows, share of the mean, mean, sum of squares."""
+    scale = np.exp2(WIDE - np.array(exponents, float))
+    own = [values * factor for values, factor in zip(_present(native, names), scale, strict=True)]
+    n = np.array([len(values) for values in own], float)
+    mean = np.array([values.mean() if len(values) else 0.0 for values in own])
+    within = np.array([((values - m) ** 2).sum() for values, m in zip(own, mean, strict=True)])
+    whole = np.maximum(np.array(counts, float), 1)
+    less = np.maximum(whole - 1, 1)
+    return {"share": n / less, "part": n * mean / whole, "mean": mean, "within": within / less}
+
+
+def _occurrences(native: Any, column: str, values: Sequence[Any]) -> NDArray[np.int64]:
+    found = opened(native).column(column)
+    return np.array([int((found == value).fillna(False).sum()) for value in values], np.int64)
+
+
+def _scaled(number: Any, shift: int, whole: bool) -> Any:
+    """``number * 2**shift``; of whole numbers without rounding where it stays whole."""
+    if whole and isinstance(number, int):
+        return number << shift if shift >= 0 else _halved(number, -shift)
+    return float(np.ldexp(float(number), shift))
+
+
+def _halved(number: int, shift: int) -> int:
+    """``number / 2**shift``, to the nearest whole number."""
+    return (number + (1 << (shift - 1))) >> shift
+
+
+# -------------------------------------------------------------------- on the SPU
+
+
+def _total(*parts: Any) -> Any:
+    return sum(parts[1:], start=parts[0])
+
+
+def _greatest(*parts: Any) -> Any:
+    import jax.numpy as jnp
+
+    found = parts[0]
+    for part in parts[1:]:
+        found = jnp.maximum(found, part)
+    return found
+
+
+def _least(*parts: Any) -> Any:
+    import jax.numpy as jnp
+
+    found = parts[0]
+    for part in parts[1:]:
+        found = jnp.minimum(found, part)
+    return found
+
+
+def _pooled(*parts: Any) -> Any:
+    """The deviation of all rows from each party's `_moments`."""
+    import jax.numpy as jnp
+
+    mean = _total(*(part["part"] for part in parts))
+    between = _total(*(part["share"] * (part["mean"] - mean) ** 2 for part in parts))
+    return jnp.sqrt(jnp.maximum(_total(*(part["within"] for part in parts)) + between, 0))

@@ -1,0 +1,82 @@
+"""Numbers as bins: of equal counts, or of equal widths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.pyu import PYU, PYUObject
+from junto.frame.numbers import as_floats
+from junto.frame.tables import series_like
+from junto.frame.transformer import State, Transformer, require
+
+QUANTILE, UNIFORM = "quantile", "uniform"
+ORDINAL, ONEHOT = "ordinal", "onehot"
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class KBinsDiscretizer(Transformer):
+    """Columns of numbers as the numbers of bins.
+
+    Args:
+        columns: see `Transformer`.
+        n_bins: how many. Bins without width are left out, so a column may have fewer.
+        strategy: ``quantile``: about as many rows in each; ``uniform``: of equal width.
+        encode: ``ordinal``: a column of bin numbers; ``onehot``: a column of 0 and 1 for each bin.
+
+    A constant column has one bin. What is missing stays missing, and is a row of zeros of ``onehot``.
+    """
+
+    n_bins: int = 5
+    strategy: str = QUANTILE
+    encode: str = ONEHOT
+
+    def __post_init__(self) -> None:
+        require_bins(self.n_bins, self.strategy)
+        require(self.encode in (ORDINAL, ONEHOT), f"encode is {self.encode!r}", "ordinal or onehot")
+
+    @property
+    def bin_edges_(self) -> dict[PYU, PYUObject]:
+        """The edges of each column's bins, one more than bins."""
+        return self._attribute("edges")
+
+    def _learn(self, column: Any) -> State:
+        return {"edges": edges_of(as_floats(column), self.n_bins, self.strategy)}
+
+    def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
+        numbers = bins_of(as_floats(column), state["edges"])
+        if self.encode == ORDINAL:
+            return {column.name: series_like(column, numbers)}
+        return {
+            f"{column.name}_{number}": series_like(column, (numbers == number).astype(np.float64))
+            for number in range(len(state["edges"]) - 1)
+        }
+
+
+def require_bins(n_bins: int, strategy: str) -> None:
+    """Raise FrameError unless there can be such bins."""
+    whole = isinstance(n_bins, int) and not isinstance(n_bins, bool)
+    require(whole and n_bins > 1, f"n_bins is {n_bins!r}", "a whole number from 2 on")
+    require(strategy in (QUANTILE, UNIFORM), f"strategy is {strategy!r}", "quantile or uniform")
+
+
+def edges_of(values: NDArray[np.float64], n_bins: int, strategy: str) -> NDArray[np.float64]:
+    """The edges of bins, as scikit-learn draws them; what is missing does not count."""
+    values = values[~np.isnan(values)]
+    if not len(values) or values.min() == values.max():
+        return np.array([-np.inf, np.inf])
+    if strategy == UNIFORM:
+        return np.linspace(values.min(), values.max(), n_bins + 1)
+    edges = np.percentile(values, np.linspace(0, 100, n_bins + 1), method="averaged_inverted_cdf")
+    return edges[np.ediff1d(edges, to_begin=np.inf) > 1e-8]  # a frequent value is several quantiles
+
+
+def bins_of(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The bin of each value, with everything beyond the outer edges in the outer bins; missing is NaN."""
+    numbers = np.searchsorted(edges[1:-1], values, side="right").astype(np.float64)
+    numbers[np.isnan(values)] = np.nan
+    return numbers

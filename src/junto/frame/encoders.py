@@ -1,0 +1,151 @@
+"""Categories as numbers: one column of 0 and 1 a category, or one whole number each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import FrameError
+from junto.frame.tables import series_like
+from junto.frame.transformer import State, Transformer, require
+
+ERROR, IGNORE, ENCODED = "error", "ignore", "use_encoded_value"
+FIRST, IF_BINARY = "first", "if_binary"
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class OneHotEncoder(Transformer):
+    """A column of 0 and 1 for each value that occurs, in the place of the column.
+
+    Args:
+        columns: see `Transformer`.
+        drop: ``first``: no column for the first value. ``if_binary``: likewise, if there are two.
+        handle_unknown: of a value that `fit` has not seen: ``error``, or ``ignore``: a row of zeros.
+        value_names: names the new columns after their values, ``city_Rome``, as scikit-learn does. Names are
+            known to all parties, and so would be the values; without, they are ``city_0``, ``city_1``.
+
+    Values are in ascending order; what is missing is the last one, if there is any.
+    """
+
+    drop: str | None = None
+    handle_unknown: str = ERROR
+    value_names: bool = False
+
+    numbers: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        drops = (None, FIRST, IF_BINARY)
+        require(self.drop in drops, f"drop is {self.drop!r}", "None, 'first' or 'if_binary'")
+        known = (ERROR, IGNORE)
+        require(self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", ", ".join(known))
+
+    @property
+    def categories_(self) -> dict[PYU, PYUObject]:
+        """The values of each column, in order; None stands for what is missing."""
+        return self._attribute("categories")
+
+    def _learn(self, column: Any) -> State:
+        return {"categories": categories_of(column)}
+
+    def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
+        categories = state["categories"]
+        codes = codes_of(column, categories)
+        require_known(column, codes, self.handle_unknown)
+        skipped = self.drop == FIRST or (self.drop == IF_BINARY and len(categories) == 2)
+        endings = categories if self.value_names else range(len(categories))
+        return {
+            f"{column.name}_{ending}": series_like(column, (codes == code).astype(np.float64))
+            for code, ending in enumerate(endings)
+            if code or not skipped
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class OrdinalEncoder(Transformer):
+    """Each value as its place among the values that occur, in ascending order.
+
+    Args:
+        columns: see `Transformer`.
+        handle_unknown: of a value that `fit` has not seen: ``error`` or ``use_encoded_value``.
+        unknown_value: the number that it then gets.
+
+    What is missing stays missing.
+    """
+
+    handle_unknown: str = ERROR
+    unknown_value: float | None = None
+
+    numbers: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        known = (ERROR, ENCODED)
+        require(self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", ", ".join(known))
+        fits = (self.unknown_value is not None) == (self.handle_unknown == ENCODED)
+        require(fits, f"unknown_value belongs to handle_unknown={ENCODED!r}")
+
+    @property
+    def categories_(self) -> dict[PYU, PYUObject]:
+        """The values of each column, in order."""
+        return self._attribute("categories")
+
+    def _learn(self, column: Any) -> State:
+        return {"categories": [value for value in categories_of(column) if value is not None]}
+
+    def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
+        codes = codes_of(column, state["categories"])
+        missing = column.isna().to_numpy()
+        require_known(column, np.where(missing, 0, codes), self.handle_unknown)
+        numbers = codes.astype(np.float64)
+        if self.unknown_value is not None:
+            numbers[codes < 0] = self.unknown_value
+        numbers[missing] = np.nan
+        return {column.name: series_like(column, numbers)}
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class LabelEncoder(Transformer):
+    """A label's values as 0, 1, 2 in ascending order, as whole numbers; none may be missing."""
+
+    numbers: ClassVar[bool] = False
+
+    @property
+    def classes_(self) -> dict[PYU, PYUObject]:
+        """The values of each column, in order."""
+        return self._attribute("classes")
+
+    def _learn(self, column: Any) -> State:
+        return {"classes": categories_of(column)}
+
+    def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
+        codes = codes_of(column, state["classes"])
+        require_known(column, np.where(column.isna(), -1, codes), ERROR)
+        return {column.name: series_like(column, codes)}
+
+
+def categories_of(column: Any) -> list[Any]:
+    """The values that occur, in ascending order; None at the end if one is missing."""
+    there = sorted(column.dropna().unique().tolist())
+    return [*there, None] if column.isna().any() else there
+
+
+def codes_of(column: Any, categories: list[Any]) -> NDArray[np.int64]:
+    """The place of each value among the categories; -1 if it is none of them."""
+    import pandas as pd
+
+    there = [value for value in categories if value is not None]
+    places = pd.Index(there, dtype=object).get_indexer(column.astype(object))
+    codes: NDArray[np.int64] = places.astype(np.int64)
+    if None in categories:
+        codes[column.isna().to_numpy()] = categories.index(None)
+    return codes
+
+
+def require_known(column: Any, codes: NDArray[np.int64], handle_unknown: str) -> None:
+    """Raise FrameError at a value that `fit` has not seen, if that is an error."""
+    if handle_unknown == ERROR and (codes < 0).any():
+        raise FrameError(f"column {column.name!r} has values that were not there in fit")

@@ -1,0 +1,240 @@
+"""What vertical and horizontal frames have in common: handles, what is known of them, columns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Self
+
+from junto.device.disclosure import reveal
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import FrameError
+from junto.frame import columns as at_owner
+from junto.frame import facts as telling
+from junto.frame import summary
+from junto.frame.facts import Facts
+from junto.frame.steps import Step
+
+Known = Mapping[PYU, Facts]
+Names = str | Sequence[str]
+
+
+class Frame(ABC):
+    """Tables of several parties that are treated as one. It never changes; every method makes another.
+
+    Args:
+        partitions: for each party, a handle of its table of pandas, polars or Arrow.
+
+    Names and types of columns and numbers of rows are known to all parties: when a method needs them they are
+    revealed, once (`facts`). What else leaves its owner, the method that does it says.
+
+    Functions that a script passes see pandas, whatever library a table is of; their results become columns of
+    the table's own library. They run at the owner.
+
+    Raises:
+        FrameError: no partitions, or something that is no handle at its party.
+    """
+
+    __slots__ = ("_known", "_partitions")
+
+    def __init__(self, partitions: Mapping[PYU, PYUObject]) -> None:
+        if not isinstance(partitions, Mapping) or not partitions:
+            raise FrameError(
+                f"{type(self).__name__} takes a mapping from PYU to table, not {type(partitions).__name__}",
+                fix="VerticalFrame({alice: alice(load)(path), bob: bob(load)(path)})",
+            )
+        for party, table in partitions.items():
+            if not isinstance(party, PYU) or not isinstance(table, PYUObject) or table.device != party:
+                raise FrameError(
+                    f"there is {table!r} under {party!r}",
+                    fix="each table is a handle under the PYU where it lives: {alice: alice(load)(path)}",
+                )
+        self._partitions = MappingProxyType(dict(partitions))
+        self._known: Known | None = None
+
+    # ---------------------------------------------------------------- what is known
+
+    @property
+    def partitions(self) -> Mapping[PYU, PYUObject]:
+        """Each party's table."""
+        return self._partitions
+
+    @property
+    def facts(self) -> Known:
+        """What all parties know of each table. The first time it is asked for, the owners tell it.
+
+        Raises:
+            FrameError: the tables do not fit together; raised at every party.
+            RemoteError: a table could not be made (its file is missing, a function failed).
+        """
+        if self._known is None:
+            told = reveal(
+                {party.party: party(telling.facts)(table) for party, table in self._partitions.items()}
+            )
+            known = {party: telling.believed(party.party, told[party.party]) for party in self._partitions}
+            self._require_fit(known)
+            self._known = MappingProxyType(known)
+        return self._known
+
+    @abstractmethod
+    def _require_fit(self, known: Known) -> None:
+        """Raise FrameError unless the tables fit together."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Names of all columns; known to all parties."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """How many rows there are; known to all parties."""
+
+    @property
+    @abstractmethod
+    def dtypes(self) -> dict[str, str]:
+        """The type of each column, as its table's library writes it; known to all parties."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.rows, len(self.columns)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __bool__(self) -> bool:
+        raise FrameError("a frame has no truth value", fix="ask for frame.rows, or for its columns")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    # ---------------------------------------------------------------- columns
+
+    @abstractmethod
+    def owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
+        """Each party that has some of these columns, with those it has.
+
+        Raises:
+            FrameError: nobody has one of them.
+        """
+
+    def __getitem__(self, names: Names) -> Self:
+        """The columns of that name or those names; a party that has none of them is left out."""
+        chosen = self.owned([names] if isinstance(names, str) else list(names))
+        partitions = {
+            party: party(Step(at_owner.select, mine))(self._partitions[party])
+            for party, mine in chosen.items()
+        }
+        return self._made(
+            partitions, {party: self.facts[party].select(mine) for party, mine in chosen.items()}
+        )
+
+    def drop(self, columns: Names) -> Self:
+        """All but these columns.
+
+        Raises:
+            FrameError: there is no such column, or none would be left.
+        """
+        gone = [columns] if isinstance(columns, str) else list(columns)
+        self.owned(gone)
+        return self[[name for name in self.columns if name not in gone]]
+
+    def rename(self, columns: Mapping[str, str]) -> Self:
+        """The same with other names, by their old ones.
+
+        Raises:
+            FrameError: there is no such column, or two would have the same name.
+        """
+        after = [columns.get(name, name) for name in self.columns]
+        doubled = sorted({name for name in after if after.count(name) > 1})
+        if doubled:
+            raise FrameError(f"two columns would be called {doubled[0]!r}")
+        owned = {
+            party: {name: columns[name] for name in mine} for party, mine in self.owned(list(columns)).items()
+        }
+        partitions = dict(self._partitions)
+        known = dict(self.facts)
+        for party, names in owned.items():
+            partitions[party] = party(Step(at_owner.rename, names))(partitions[party])
+            known[party] = known[party].rename(names)
+        return self._made(partitions, known)
+
+    def map(self, functions: Mapping[str, Callable[[Any], Any]]) -> Self:
+        """Columns with a function applied to each of their values, as `pandas.Series.map` does."""
+        return self._changed(at_owner.each, functions)
+
+    def fillna(self, value: Any) -> Self:
+        """What is missing, filled.
+
+        Args:
+            value: one for all columns, or by column. A function makes it of the column, at the owner:
+                ``fillna({"age": lambda age: age.median()})``.
+        """
+        values = value if isinstance(value, Mapping) else dict.fromkeys(self.columns, value)
+        return self._changed(at_owner.fillna, values)
+
+    def astype(self, dtype: Any) -> Self:
+        """Columns of other types, as pandas names them; one for all, or by column."""
+        dtypes = dtype if isinstance(dtype, Mapping) else dict.fromkeys(self.columns, dtype)
+        return self._changed(at_owner.astype, dtypes)
+
+    def replace(self, values: Mapping[str, Mapping[Any, Any]]) -> Self:
+        """Columns with some values replaced: ``{"sex": {"m": 0, "f": 1}}``."""
+        return self._changed(at_owner.replace, values)
+
+    def isna(self) -> Self:
+        """True where a value is missing."""
+        return self._each(Step(at_owner.isna))
+
+    def _changed(self, function: Callable[..., Any], by_name: Mapping[str, Any]) -> Self:
+        """Columns changed at their owners; the arguments by column stay out of the step's name."""
+        partitions = dict(self._partitions)
+        for party, names in self.owned(list(by_name)).items():
+            values = {name: by_name[name] for name in names}
+            partitions[party] = party(Step(function, about=(names,)))(partitions[party], values)
+        return self._made(partitions)
+
+    # ---------------------------------------------------------------- rows
+
+    @abstractmethod
+    def head(self, n: int = 5) -> Self:
+        """The first rows."""
+
+    # ---------------------------------------------------------------- at the owner
+
+    def describe(self) -> dict[PYU, PYUObject]:
+        """`pandas.DataFrame.describe` of each party's table: handles there, shown to nobody."""
+        return self._summaries(summary.describe)
+
+    def quantile(self, q: float | Sequence[float] = 0.5) -> dict[PYU, PYUObject]:
+        """Quantiles of each party's columns of numbers, at the owner; as `pandas.DataFrame.quantile`."""
+        return self._summaries(summary.quantile, q if isinstance(q, int | float) else list(q))
+
+    def _summaries(self, function: Callable[..., Any], *given: Any) -> dict[PYU, PYUObject]:
+        return {party: party(function)(table, *given) for party, table in self._partitions.items()}
+
+    # ---------------------------------------------------------------- making others
+
+    def _each(self, step: Step, *given: Any) -> Self:
+        return self._made({party: party(step)(table, *given) for party, table in self._partitions.items()})
+
+    def _made(self, partitions: Mapping[PYU, PYUObject], known: Known | None = None) -> Self:
+        made = type(self)(partitions)
+        made._known = None if known is None else MappingProxyType(dict(known))
+        return made
+
+    def __repr__(self) -> str:  # it asks nobody: a debugger may call it at one party only
+        if self._known is None:
+            return f"<{type(self).__name__} of {', '.join(party.party for party in self._partitions)}>"
+        each = [f"{party.party} ({_listed(known.names)})" for party, known in self._known.items()]
+        return f"<{type(self).__name__}: {', '.join(each)}; {self.rows} rows>"
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, ... {len(names)} columns"

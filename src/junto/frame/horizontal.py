@@ -1,0 +1,161 @@
+"""HorizontalFrame: the rows are split between parties, the columns are the same at each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from junto.device.pyu import PYU
+from junto.errors import FrameError
+from junto.frame import aggregate, rows
+from junto.frame import columns as at_owner
+from junto.frame.aggregate import Aggregate, Ranges
+from junto.frame.frame import Frame, Known, Names
+from junto.frame.numbers import require_kinds
+from junto.frame.steps import Step
+from junto.frame.tables import NUMBER, TRUTH
+
+if TYPE_CHECKING:
+    from junto.device.spu.spu import SPU
+
+
+class HorizontalFrame(Frame):
+    """Tables of several parties with the same columns, each with rows of its own.
+
+    See `Frame` for what all frames do. Methods that choose rows choose them at each party; nothing moves.
+    Statistics over all rows are computed on an SPU and shown when they are revealed, to whom they are:
+    ``frame.mean(spu).reveal(to=["alice"])``; see `junto.frame.aggregate` for what all learn before.
+    """
+
+    __slots__ = ("_ranges",)
+
+    _ranges: Ranges | None
+
+    def _require_fit(self, known: Known) -> None:
+        (first, expected), *others = known.items()
+        for party, told in others:
+            if told.names != expected.names:
+                differ = sorted(set(told.names) ^ set(expected.names))
+                what = f"{', '.join(map(repr, differ))} is at one of them only" if differ else "another order"
+                raise FrameError(
+                    f"the tables of {first.party} and {party.party} have different columns: {what}",
+                    fix="select the same columns at each, in the same order",
+                )
+            for ours, theirs in zip(expected.columns, told.columns, strict=True):
+                if ours.kind != theirs.kind:
+                    both = f"{ours.dtype} at {first.party} and {theirs.dtype} at {party.party}"
+                    raise FrameError(
+                        f"column {ours.name!r} is {both}",
+                        fix="cast it in the task that loads the table",
+                    )
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns; known to all."""
+        return list(next(iter(self.facts.values())).names)
+
+    @property
+    def rows(self) -> int:
+        """How many rows all tables have; how many each has is known to all, too."""
+        return sum(told.rows for told in self.facts.values())
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """The type of each column at the first party; known to all."""
+        return {column.name: column.dtype for column in next(iter(self.facts.values())).columns}
+
+    def owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
+        for name in names:
+            if name not in self.columns:
+                raise FrameError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
+        if not names:
+            raise FrameError("no columns are left")
+        return {party: list(names) for party in self.partitions}
+
+    def assign(self, **columns: Any) -> Self:
+        """New columns, or others in the place of columns; see `VerticalFrame.assign`."""
+        return self._each(Step(at_owner.assign, about=tuple(columns)), columns)
+
+    # ---------------------------------------------------------------- rows
+
+    def head(self, n: int = 5) -> Self:
+        """The first `n` rows, of the first party as far as it has so many."""
+        partitions, left = {}, n
+        for party, told in self.facts.items():
+            taken = min(left, told.rows)
+            partitions[party] = party(Step(rows.head, taken))(self.partitions[party])
+            left -= taken
+        return self._made(partitions)
+
+    def filter(self, columns: Names, condition: Callable[[Any], Any]) -> Self:
+        """The rows for which a condition is true; see `VerticalFrame.filter`. No row is shown to anybody."""
+        names = [columns] if isinstance(columns, str) else list(columns)
+        self.owned(names)
+        return self._each(Step(_filtered, names), condition)
+
+    def dropna(self, columns: Names | None = None) -> Self:
+        """The rows in which nothing is missing, or nothing of these columns."""
+        names = self.columns if columns is None else [columns] if isinstance(columns, str) else list(columns)
+        self.owned(names)
+        return self._each(Step(_complete, names))
+
+    # ---------------------------------------------------------------- over all rows
+
+    def sum(self, spu: SPU) -> Aggregate:
+        """Sums over all rows of the columns of numbers and truth values; what is missing does not count."""
+        return aggregate.total(spu, self.partitions, self._agreed(spu), mean=False)
+
+    def mean(self, spu: SPU) -> Aggregate:
+        """Means over all rows; NaN of a column without values."""
+        return aggregate.total(spu, self.partitions, self._agreed(spu), mean=True)
+
+    def std(self, spu: SPU) -> Aggregate:
+        """Sample deviations over all rows; NaN of a column with less than two values."""
+        return aggregate.deviation(spu, self.partitions, self._agreed(spu))
+
+    def min(self, spu: SPU) -> Aggregate:
+        """Least values over all rows."""
+        return aggregate.extreme(spu, self.partitions, self._agreed(spu), greatest=False)
+
+    def max(self, spu: SPU) -> Aggregate:
+        """Greatest values over all rows."""
+        return aggregate.extreme(spu, self.partitions, self._agreed(spu), greatest=True)
+
+    def count(self, spu: SPU) -> Aggregate:
+        """How many values there are in each column, over all rows."""
+        return aggregate.counts(spu, self.partitions, self.columns)
+
+    def value_counts(self, column: str, values: Sequence[Any], spu: SPU) -> Aggregate:
+        """How often each of `values` is in a column, over all rows.
+
+        Args:
+            column: its name.
+            values: all parties know them; others are not counted, so that nobody learns that they are there.
+            spu: where the parties' counts are added.
+        """
+        self.owned([column])
+        return aggregate.value_counts(spu, self.partitions, column, values)
+
+    def _agreed(self, spu: SPU) -> Ranges:
+        known = getattr(self, "_ranges", None)
+        if known is None:
+            columns = [
+                each for each in next(iter(self.facts.values())).columns if each.kind in (NUMBER, TRUTH)
+            ]
+            names = [each.name for each in columns]
+            require_kinds(self.facts, self.owned(names), "a statistic")
+            known = aggregate.ranges(spu, self.partitions, names, [self._whole(name) for name in names])
+            self._ranges = known
+        return known
+
+    def _whole(self, name: str) -> bool:
+        found = [told.select([name]).columns[0] for told in self.facts.values()]
+        return all(each.dtype.lower().startswith(("int", "uint", "bool")) for each in found)
+
+
+def _filtered(native: Any, condition: Callable[[Any], Any], names: Sequence[str]) -> Any:
+    return rows.kept(native, rows.where(native, condition, names))
+
+
+def _complete(native: Any, names: Sequence[str]) -> Any:
+    return rows.kept(native, rows.complete(native, names))

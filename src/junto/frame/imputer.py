@@ -1,0 +1,62 @@
+"""Filling what is missing with what `fit` has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import FrameError
+from junto.frame.tables import NUMBER, TRUTH, kind_of
+from junto.frame.transformer import State, Transformer, require
+
+MEAN, MEDIAN, FREQUENT, CONSTANT = "mean", "median", "most_frequent", "constant"
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class SimpleImputer(Transformer):
+    """Columns with a value in place of what is missing, the same for later tables.
+
+    Args:
+        columns: see `Transformer`.
+        strategy: ``mean`` or ``median`` of the column (of numbers), its ``most_frequent`` value (the least of
+            several), or ``constant``.
+        fill_value: the constant.
+
+    Raises (at the owner): FrameError: a column without any value has no mean, median or most frequent one.
+    """
+
+    strategy: str = MEAN
+    fill_value: Any = None
+
+    numbers: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        known = (MEAN, MEDIAN, FREQUENT, CONSTANT)
+        require(self.strategy in known, f"strategy is {self.strategy!r}", f"one of {', '.join(known)}")
+        given = self.fill_value is not None
+        require(given == (self.strategy == CONSTANT), "fill_value belongs to strategy='constant'")
+
+    @property
+    def statistics_(self) -> dict[PYU, PYUObject]:
+        """What each column is filled with."""
+        return self._attribute("value")
+
+    def _learn(self, column: Any) -> State:
+        if self.strategy == CONSTANT:
+            return {"value": self.fill_value}
+        there = column.dropna()
+        if there.empty:
+            raise FrameError(f"column {column.name!r} has no value to fill it with")
+        if self.strategy == FREQUENT:
+            return {"value": there.mode().iloc[0]}
+        if kind_of(column) not in (NUMBER, TRUTH):
+            raise FrameError(f"column {column.name!r} has no {self.strategy}")
+        return {"value": float(there.mean() if self.strategy == MEAN else there.median())}
+
+    def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
+        if not column.isna().any():
+            return {column.name: column}
+        whole = isinstance(state["value"], float) and column.dtype.kind in "iub"
+        return {column.name: (column.astype("Float64") if whole else column).fillna(state["value"])}

@@ -1,0 +1,170 @@
+"""Frames made of files: each party reads its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import FrameError
+from junto.frame import columns as at_owner
+from junto.frame.horizontal import HorizontalFrame
+from junto.frame.steps import Step
+from junto.frame.tables import opened
+from junto.frame.vertical import VerticalFrame
+
+PANDAS, POLARS, ARROW = "pandas", "polars", "arrow"
+LIBRARIES: Final = (PANDAS, POLARS, ARROW)
+
+Paths = Mapping[PYU, Any]
+Keys = str | Sequence[str] | Mapping[PYU, str | Sequence[str]]
+Chosen = Mapping[PYU, Sequence[str]]
+
+
+def read_csv(
+    paths: Paths,
+    on: Keys | None = None,
+    *,
+    how: str = "inner",
+    columns: Chosen | None = None,
+    library: str = PANDAS,
+    keep_keys: bool = False,
+) -> VerticalFrame:
+    """Each party's CSV file as its columns of one frame.
+
+    Args:
+        paths: for each party, where its file is; only the party itself looks at it.
+        on: key columns by which the rows are joined (`junto.join.join`, which says what each party learns);
+            None: row i means the same in all files already, which must have the same number of rows.
+        how: of the join.
+        columns: the columns that a party takes from its file, by party; default: all.
+        library: ``pandas``, ``polars`` or ``arrow``: what the tables are made by.
+        keep_keys: whether the key columns stay in the frame; their names must then differ between parties.
+
+    All parties learn names and types of the columns and the number of rows (`Frame.facts`).
+
+    Raises:
+        FrameError: different numbers of rows, or a column at two parties; raised at every party.
+        RemoteError: a file cannot be read; it names the party and the kind of error.
+        JoinError: the tables cannot be joined.
+    """
+    return _vertical(_read_csv, paths, (on, how, keep_keys), columns, library)
+
+
+def read_parquet(
+    paths: Paths,
+    on: Keys | None = None,
+    *,
+    how: str = "inner",
+    columns: Chosen | None = None,
+    library: str = PANDAS,
+    keep_keys: bool = False,
+) -> VerticalFrame:
+    """Each party's Parquet file as its columns of one frame; see `read_csv`."""
+    return _vertical(_read_parquet, paths, (on, how, keep_keys), columns, library)
+
+
+def h_read_csv(
+    paths: Paths, *, columns: Sequence[str] | None = None, library: str = PANDAS
+) -> HorizontalFrame:
+    """Each party's CSV file as its rows of one frame.
+
+    Args:
+        paths, library: see `read_csv`.
+        columns: the ones that are taken from each file; default: all.
+
+    Raises:
+        FrameError: different columns.
+        RemoteError: a file cannot be read.
+    """
+    return _horizontal(_read_csv, paths, columns, library)
+
+
+def h_read_parquet(
+    paths: Paths, *, columns: Sequence[str] | None = None, library: str = PANDAS
+) -> HorizontalFrame:
+    """Each party's Parquet file as its rows of one frame; see `h_read_csv`."""
+    return _horizontal(_read_parquet, paths, columns, library)
+
+
+def _vertical(
+    reader: Callable[..., Any],
+    paths: Paths,
+    joining: tuple[Keys | None, str, bool],
+    columns: Chosen | None,
+    library: str,
+) -> VerticalFrame:
+    on, how, keep_keys = joining
+    tables = _tables(reader, paths, columns or {}, library)
+    frame = VerticalFrame(tables if on is None else _joined(tables, on, how, keep_keys))
+    _ = frame.facts  # now, where the files are named, not at the first use
+    return frame
+
+
+def _horizontal(
+    reader: Callable[..., Any], paths: Paths, columns: Sequence[str] | None, library: str
+) -> HorizontalFrame:
+    chosen = dict.fromkeys(paths, columns) if columns is not None else {}
+    frame = HorizontalFrame(_tables(reader, paths, chosen, library))
+    _ = frame.facts
+    return frame
+
+
+def _tables(
+    reader: Callable[..., Any], paths: Paths, columns: Mapping[PYU, Any], library: str
+) -> dict[PYU, PYUObject]:
+    if library not in LIBRARIES:
+        raise FrameError(f"there is no library {library!r}", fix=f"it is one of {', '.join(LIBRARIES)}")
+    if not isinstance(paths, Mapping) or not paths or not all(isinstance(party, PYU) for party in paths):
+        raise FrameError(
+            "paths is no mapping from PYU to path", fix='read_csv({alice: "a.csv", bob: "b.csv"})'
+        )
+    return {party: party(reader)(path, columns.get(party), library) for party, path in paths.items()}
+
+
+def _joined(tables: Mapping[PYU, PYUObject], on: Keys, how: str, keep_keys: bool) -> Mapping[PYU, PYUObject]:
+    from junto.join import join
+
+    parts: Mapping[PYU, PYUObject] = join(tables, on=on, how=how).parts
+    if keep_keys:
+        return parts
+    keys = {party: on[party] if isinstance(on, Mapping) else on for party in parts}
+    return {party: party(Step(_without, keys[party]))(part) for party, part in parts.items()}
+
+
+def _without(native: Any, keys: str | Sequence[str]) -> Any:
+    gone = {keys} if isinstance(keys, str) else set(keys)
+    return at_owner.select(native, [name for name in opened(native).names if name not in gone])
+
+
+def _read_csv(path: Any, columns: Sequence[str] | None, library: str) -> Any:
+    chosen = None if columns is None else list(columns)
+    if library == PANDAS:
+        import pandas as pd
+
+        table = pd.read_csv(path, usecols=chosen)
+    elif library == POLARS:
+        import polars as pl
+
+        table = pl.read_csv(path, columns=chosen)
+    else:
+        from pyarrow import csv
+
+        convert = csv.ConvertOptions(include_columns=chosen, strings_can_be_null=True)
+        table = csv.read_csv(path, convert_options=convert)
+    return table if chosen is None else at_owner.select(table, chosen)
+
+
+def _read_parquet(path: Any, columns: Sequence[str] | None, library: str) -> Any:
+    chosen = None if columns is None else list(columns)
+    if library == PANDAS:
+        import pandas as pd
+
+        return pd.read_parquet(path, columns=chosen)
+    if library == POLARS:
+        import polars as pl
+
+        return pl.read_parquet(path, columns=chosen)
+    from pyarrow import parquet
+
+    return parquet.read_table(path, columns=chosen)

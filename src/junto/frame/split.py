@@ -1,0 +1,62 @@
+"""`train_test_split`: the same rows to each side at every party."""
+
+from __future__ import annotations
+
+import math
+
+from junto.errors import FrameError
+from junto.frame.vertical import VerticalFrame
+
+
+def train_test_split(
+    frame: VerticalFrame,
+    *,
+    test_size: float | int | None = None,
+    train_size: float | int | None = None,
+    random_state: int | None = None,
+    shuffle: bool = True,
+) -> tuple[VerticalFrame, VerticalFrame]:
+    """The rows in two parts, identically at all parties: those that scikit-learn would take.
+
+    Args:
+        frame: its rows.
+        test_size: a fraction of the rows below 1, or how many (default: what `train_size` leaves, or a
+            quarter).
+        train_size: likewise (default: what `test_size` leaves).
+        random_state: of the order; None: the first party draws one and tells the others. Which rows go where
+            is known to all parties in any case.
+        shuffle: False takes the last rows for testing.
+
+    Returns:
+        The frames to train and to test with.
+
+    Raises:
+        FrameError: a part would be empty, or the sizes make no sense.
+    """
+    test, train = _sizes(frame.rows, test_size, train_size)
+    spans = [(test, test + train), (0, test)] if shuffle else [(0, train), (train, train + test)]
+    training, testing = frame._spans(spans, random_state, shuffle)
+    return training, testing
+
+
+def _sizes(rows: int, test_size: float | int | None, train_size: float | int | None) -> tuple[int, int]:
+    """Rows to test and to train with."""
+    if test_size is None and train_size is None:
+        test_size = 0.25
+    test = None if test_size is None else _count(rows, test_size, "test_size", math.ceil)
+    train = None if train_size is None else _count(rows, train_size, "train_size", math.floor)
+    test = rows - (train or 0) if test is None else test
+    train = rows - test if train is None else train
+    if test < 1 or train < 1 or test + train > rows:
+        raise FrameError(f"{rows} rows cannot be parted into {train} to train and {test} to test with")
+    return test, train
+
+
+def _count(rows: int, size: float | int, name: str, rounded: object) -> int:
+    if isinstance(size, bool) or not isinstance(size, int | float):
+        raise FrameError(f"{name} is {size!r}", fix="a fraction between 0 and 1, or a number of rows")
+    if isinstance(size, int):
+        return size
+    if not 0 < size < 1:
+        raise FrameError(f"{name} is {size!r}", fix="a fraction between 0 and 1, or a number of rows")
+    return int(rounded(rows * size))  # type: ignore[operator]

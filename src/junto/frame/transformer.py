@@ -1,0 +1,180 @@
+"""What preprocessing has in common: frozen parameters, `fit`, `transform`, and columns that stay at home."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self
+
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.spu import SPU
+from junto.errors import FrameError
+from junto.frame.steps import Step
+from junto.frame.tables import opened
+from junto.frame.vertical import VerticalFrame
+
+State = Mapping[str, Any]
+"""What was learned of one column, by attribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What `fit` has learned.
+
+    Attributes:
+        columns: of which columns, by owner.
+        states: at each owner, a `State` by column.
+    """
+
+    columns: Mapping[PYU, list[str]]
+    states: Mapping[PYU, PYUObject]
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Transformer(ABC):
+    """Preprocessing, column by column, at each column's owner. Nothing moves.
+
+    Its parameters never change: one with others is another, `with_params`. `fit` sets what it has learned,
+    which the attributes with a trailing underscore show: by party, a handle there of a dict by column.
+
+    Args:
+        columns: which it is for; default: all of the frame that it is fitted to. The others pass through.
+
+    A subclass says in `_learn` what it learns of a column and in `_apply` what becomes of one.
+    """
+
+    columns: str | Sequence[str] | None = None
+    _fitted: Fitted | None = field(default=None, init=False)
+
+    numbers: ClassVar[bool] = True
+    """Whether it takes numbers and truth values only."""
+
+    @abstractmethod
+    def _learn(self, column: Any) -> State:
+        """What `transform` needs to know of a pandas Series."""
+
+    @abstractmethod
+    def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
+        """The columns that a pandas Series becomes, by name."""
+
+    def fit(self, frame: VerticalFrame, y: Any = None) -> Self:
+        """Learn from the columns of a frame. `y` is there for scikit-learn's sake.
+
+        Returns:
+            This transformer.
+
+        Raises:
+            FrameError: a column is not there, or not of numbers where they are needed.
+        """
+        owned = self._chosen(frame)
+        name, rule = type(self).__name__, self._rule()
+        states = {
+            party: party(Step(_learned, mine, about=(name,)))(frame.partitions[party], rule)
+            for party, mine in owned.items()
+        }
+        object.__setattr__(self, "_fitted", Fitted(owned, states))
+        return self
+
+    def transform(self, frame: VerticalFrame) -> VerticalFrame:
+        """The frame with the columns changed as `fit` has learned it.
+
+        Raises:
+            FrameError: not fitted yet, or a column is not where it was.
+        """
+        fitted = self._known()
+        name, rule = type(self).__name__, self._rule()
+        partitions = dict(frame.partitions)
+        for party, mine in fitted.columns.items():
+            self._require_there(frame, party, mine)
+            step = Step(_transformed, mine, about=(name,))
+            partitions[party] = party(step)(partitions[party], fitted.states[party], rule)
+        return VerticalFrame(partitions)
+
+    def fit_transform(self, frame: VerticalFrame, y: Any = None) -> VerticalFrame:
+        """`fit`, then `transform` of the same frame."""
+        return self.fit(frame, y).transform(frame)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name. `deep` is there for scikit-learn's sake."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+
+    def with_params(self, **changes: Any) -> Self:
+        """The same, not fitted, with other parameters.
+
+        Raises:
+            FrameError: there is no such parameter, or it makes no sense.
+        """
+        unknown = sorted(set(changes) - set(self.get_params()))
+        if unknown:
+            known = ", ".join(self.get_params())
+            raise FrameError(f"{type(self).__name__} has no parameter {unknown[0]!r}", fix=f"it has {known}")
+        return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{each.name}={_shown(getattr(self, each.name))}"
+            for each in fields(self)
+            if each.init and getattr(self, each.name) != each.default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _rule(self) -> Self:
+        """What owners are given of it: the parameters."""
+        return replace(self)
+
+    def _attribute(self, name: str) -> dict[PYU, PYUObject]:
+        """At each owner, what was learned under `name`, by column."""
+        return {party: party(Step(_attribute, name))(state) for party, state in self._known().states.items()}
+
+    def _known(self) -> Fitted:
+        if self._fitted is None:
+            raise FrameError(f"{self!r} has learned nothing yet", fix="call fit(frame) first")
+        return self._fitted
+
+    def _chosen(self, frame: VerticalFrame) -> dict[PYU, list[str]]:
+        """The columns that it is for, by owner."""
+        if not isinstance(frame, VerticalFrame):
+            raise FrameError(f"{type(self).__name__} takes a VerticalFrame, not {type(frame).__name__}")
+        listed = [self.columns] if isinstance(self.columns, str) else self.columns
+        names = frame.columns if listed is None else list(listed)
+        if self.numbers:
+            frame.require_numbers(names, type(self).__name__)
+        return frame.owned(names)
+
+    def _require_there(self, frame: VerticalFrame, party: PYU, names: Sequence[str]) -> None:
+        there = frame.facts[party].names if party in frame.partitions else ()
+        gone = [name for name in names if name not in there]
+        if gone:
+            raise FrameError(
+                f"{type(self).__name__} was fitted to column {gone[0]!r} of {party.party}, which is not there"
+            )
+
+
+def require(condition: bool, sentence: str, fix: str = "") -> None:
+    """Raise FrameError unless `condition`."""
+    if not condition:
+        raise FrameError(sentence, fix=fix)
+
+
+def _shown(value: Any) -> str:
+    return value.name if isinstance(value, SPU) else repr(value)
+
+
+def _learned(native: Any, rule: Transformer, names: Sequence[str]) -> dict[str, State]:
+    table = opened(native)
+    return {name: rule._learn(table.column(name)) for name in names}
+
+
+def _transformed(native: Any, states: Mapping[str, State], rule: Transformer, names: Sequence[str]) -> Any:
+    table = opened(native)
+    made = {name: rule._apply(table.column(name), states[name]) for name in names}
+    order = [new for name in table.names for new in made.get(name, [name])]
+    if len(set(order)) < len(order):
+        raise FrameError("a new column would have the name of another one")
+    columns = {new: column for columns in made.values() for new, column in columns.items()}
+    return opened(table.with_columns(columns)).select(order)
+
+
+def _attribute(states: Mapping[str, State], name: str) -> dict[str, Any]:
+    return {column: state[name] for column, state in states.items()}

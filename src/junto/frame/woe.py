@@ -1,0 +1,292 @@
+"""Weight of evidence: a feature's bins by how a label that another party holds falls into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.disclosure import reveal
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.spu import SPU
+from junto.errors import FrameError, ProtocolViolation
+from junto.frame.bins import QUANTILE, bins_of, edges_of, require_bins
+from junto.frame.blocks import blocks, rows_of
+from junto.frame.encoders import categories_of, codes_of
+from junto.frame.numbers import as_floats
+from junto.frame.steps import Step
+from junto.frame.tables import NUMBER, kind_of, opened, series_like
+from junto.frame.transformer import Fitted, State, Transformer, require
+from junto.frame.vertical import VerticalFrame
+
+Counts = NDArray[np.int64]
+
+FAULTS: Final[Mapping[str, tuple[str, str]]] = {
+    "missing": ("has missing values", "fill them, or leave the rows out"),
+    "values": ("has other values than 0 and 1", "encode it as 0 and 1 (replace, LabelEncoder)"),
+    "one class": ("has one class only", "both classes must occur: see how the rows were chosen"),
+}
+"""What can be wrong with a label, and what to do."""
+
+MOST_GROUPS: Final = 1 << 20
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class WeightOfEvidenceEncoder(Transformer):
+    """Features as the weight of evidence of their bins for a label of 0 and 1.
+
+    The weight of a bin is ln(share of the ones in it / share of the zeros in it); a bin without ones or
+    without zeros counts half a row of both more. The information value of a feature is the sum over its bins
+    of the difference of the two shares times the weight.
+
+    Args:
+        columns: the features; default: all columns but the label.
+        spu: where features of other parties than the label's are counted against it.
+        n_bins: of columns of numbers. Any other value is a bin of its own, and so is what is missing.
+        strategy: ``quantile`` or ``uniform``; see `KBinsDiscretizer`.
+        min_rows: bins with fewer rows count together, as one, so that no weight is about few people.
+
+    Who learns what: each feature's owner learns the weights of its own bins, and so the number of ones in
+    each. If all rows of a bin are zeros it then knows that; with about as many bins as rows it would know the
+    label, so choose far fewer. The label's owner learns nothing of the others' features. All parties learn
+    how many bins each owner has in all. Show information values to whom you like:
+    ``sf.reveal(encoder.information_value_[alice], to=["bob"])``.
+    """
+
+    spu: SPU | None = None
+    n_bins: int = 10
+    strategy: str = QUANTILE
+    min_rows: int = 5
+
+    numbers: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_bins(self.n_bins, self.strategy)
+        require(self.min_rows >= 1, f"min_rows is {self.min_rows!r}", "a whole number from 1 on")
+
+    @property
+    def information_value_(self) -> dict[PYU, PYUObject]:
+        """The information value of each feature, at its owner."""
+        return self._attribute("value")
+
+    @property
+    def woe_(self) -> dict[PYU, PYUObject]:
+        """The weight of each bin of each feature, at its owner; 0 where no row was."""
+        return self._attribute("weights")
+
+    @property
+    def bins_(self) -> dict[PYU, PYUObject]:
+        """What the bins of each feature are: values, or edges of numbers and then what is missing."""
+        return self._attribute("bins")
+
+    def fit(self, frame: VerticalFrame, y: Any = None) -> Self:
+        """Learn the weights.
+
+        Args:
+            frame: features and label.
+            y: the name of the label's column, of 0 and 1.
+
+        Raises:
+            FrameError: the label is missing somewhere, has other values or one class; no such column.
+        """
+        require(isinstance(y, str), "y is the name of the label's column", 'fit(frame, "y")')
+        owned = self._features(frame, y)
+        home = frame.owners[y]
+        spus = {party: self._spu_for(party) for party in owned if party != home}
+        binned = {
+            party: party(Step(_binned, names))(frame.partitions[party], self._rule())
+            for party, names in owned.items()
+        }
+        widths = _agreed(home(Step(_fault, y))(frame.partitions[home]), y, binned)
+        label = home(Step(_label, y))(frame.partitions[home])
+        states = {}
+        for party, each in binned.items():
+            if party == home:
+                ones = home(_count)(each, label)
+            else:
+                ones = _counted(spus[party], each, label, (frame.rows, widths[party])).to(party)
+            states[party] = party(_weighed)(each, ones)
+        object.__setattr__(self, "_fitted", Fitted(owned, states))
+        return self
+
+    def _features(self, frame: VerticalFrame, y: str) -> dict[PYU, list[str]]:
+        chosen = self._chosen(frame)
+        frame.require_numbers([y], "a label")
+        features = {party: [name for name in names if name != y] for party, names in chosen.items()}
+        return {party: names for party, names in features.items() if names}
+
+    def _spu_for(self, owner: PYU) -> SPU:
+        if self.spu is None:
+            raise FrameError(
+                f"features of {owner.party} are to be counted against a label of another party",
+                fix="say on which SPU: WeightOfEvidenceEncoder(spu=spu)",
+            )
+        return self.spu
+
+    def _rule(self) -> Self:
+        return replace(self, spu=None)  # a device does not travel to an owner's workers
+
+    def _learn(self, column: Any) -> State:
+        """The bins of a feature, the group to which each belongs, and the group of each row."""
+        numeric = kind_of(column) == NUMBER
+        bins = edges_of(as_floats(column), self.n_bins, self.strategy) if numeric else categories_of(column)
+        codes = _codes(column, {"bins": bins, "numeric": numeric})
+        groups = _groups(np.bincount(codes, minlength=len(bins)), self.min_rows)
+        return {"bins": bins, "numeric": numeric, "groups": groups, "rows": groups[codes]}
+
+    def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
+        weights = np.append(state["weights"], 0.0)  # the code of what fit has not seen is -1
+        return {column.name: series_like(column, weights[_codes(column, state)])}
+
+
+def _agreed(fault: PYUObject, y: str, binned: Mapping[PYU, PYUObject]) -> dict[PYU, int]:
+    """Groups of bins of each owner, once the label is fit for use.
+
+    Raises:
+        FrameError: it is not; raised at every party.
+        ProtocolViolation: an owner says something else.
+    """
+    said, widths = reveal((fault, {party.party: party(_width)(each) for party, each in binned.items()}))
+    home = fault.device.party
+    if said:
+        if said not in FAULTS:
+            raise ProtocolViolation(f"what {home} says of the label makes no sense")
+        sentence, fix = FAULTS[said]
+        raise FrameError(f"label {y!r} of {home} {sentence}", fix=fix)
+    for party, width in widths.items():
+        if type(width) is not int or not 0 <= width <= MOST_GROUPS:
+            raise ProtocolViolation(f"what {party} says of its bins makes no sense")
+    return {party: widths[party.party] for party in binned}
+
+
+def _counted(spu: SPU, binned: PYUObject, label: PYUObject, size: tuple[int, int]) -> Any:
+    """How many ones are in each group, on the SPU, block by block of `size`: rows and groups."""
+    total = None
+    for start, stop in blocks(*size):
+        inside = binned.device(_inside)(binned, start, stop)
+        ones = label.device(rows_of)(label, start, stop)
+        total = spu(_ones)(inside, ones) if total is None else spu(_more_ones)(total, inside, ones)
+    return total
+
+
+# -------------------------------------------------------------------- at the label's owner
+
+
+def _fault(native: Any, name: str) -> str:
+    """Key of `FAULTS`, or nothing."""
+    column = opened(native).column(name)
+    if column.isna().any():
+        return "missing"
+    if not column.isin([0, 1]).all():
+        return "values"
+    return "" if column.nunique() == 2 else "one class"
+
+
+def _label(native: Any, name: str) -> NDArray[np.int32]:
+    return as_floats(opened(native).column(name)).astype(np.int32)
+
+
+# -------------------------------------------------------------------- at the features' owner
+
+
+def _binned(native: Any, rule: WeightOfEvidenceEncoder, names: Sequence[str]) -> dict[str, State]:
+    table = opened(native)
+    return {name: rule._learn(table.column(name)) for name in names}
+
+
+def _codes(column: Any, state: State) -> Counts:
+    """The bin of each value; -1 of a value that `fit` has not seen."""
+    if not state["numeric"]:
+        return codes_of(column, state["bins"])
+    bins = bins_of(as_floats(column), state["bins"])
+    return np.where(np.isnan(bins), len(state["bins"]) - 1, bins).astype(np.int64)
+
+
+def _groups(sizes: Counts, least: int) -> Counts:
+    """The group of each bin; -1 of an empty one.
+
+    Bins with fewer rows than `least` are one group, with the next smallest until the group has so many.
+    """
+    order = np.argsort(sizes, kind="stable")
+    order = order[sizes[order] > 0]
+    small = int((sizes[order] < least).sum())
+    if small:
+        enough = int((np.cumsum(sizes[order]) < least).sum()) + 1
+        small = min(max(small, enough), len(order))
+    groups = np.full(len(sizes), -1)
+    groups[order[:small]] = 0
+    rest = np.sort(order[small:])
+    groups[rest] = np.arange(len(rest)) + (small > 0)
+    return groups
+
+
+def _group_count(state: State) -> int:
+    return int(state["groups"].max(initial=-1)) + 1
+
+
+def _width(binned: Mapping[str, State]) -> int:
+    """Groups of all features."""
+    return sum(_group_count(state) for state in binned.values())
+
+
+def _places(binned: Mapping[str, State], start: int, stop: int | None) -> list[Counts]:
+    """For each feature, the group of each row among those of all features."""
+    places, before = [], 0
+    for state in binned.values():
+        places.append(state["rows"][start:stop] + before)
+        before += _group_count(state)
+    return places
+
+
+def _inside(binned: Mapping[str, State], start: int, stop: int) -> NDArray[np.int32]:
+    """[groups, rows]: 1 where a row is in a group."""
+    inside = np.zeros((_width(binned), stop - start), np.int32)
+    for places in _places(binned, start, stop):
+        inside[places, np.arange(stop - start)] = 1
+    return inside
+
+
+def _count(binned: Mapping[str, State], label: NDArray[np.int32]) -> Counts:
+    """How many ones are in each group, where features and label have one owner."""
+    places = np.concatenate([each[label == 1] for each in _places(binned, 0, None)])
+    return np.bincount(places, minlength=_width(binned))
+
+
+def _weighed(binned: Mapping[str, State], ones: Any) -> dict[str, State]:
+    """The state of each feature with weights by bin and information value, and without its rows."""
+    weighed: dict[str, State] = {}
+    before = 0
+    for name, state in binned.items():
+        count = _group_count(state)
+        mine = np.asarray(ones[before : before + count], np.float64)
+        weights, value = evidence(mine, np.bincount(state["rows"], minlength=count) - mine)
+        weighed[name] = {
+            "bins": state["bins"],
+            "numeric": state["numeric"],
+            "weights": np.append(weights, 0.0)[state["groups"]],
+            "value": value,
+        }
+        before += count
+    return weighed
+
+
+def evidence(ones: NDArray[np.float64], zeros: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Weight of each bin and information value, of how many ones and zeros are in each bin."""
+    lacking = np.where((ones == 0) | (zeros == 0), 0.5, 0.0)
+    share_of_ones, share_of_zeros = (ones + lacking) / ones.sum(), (zeros + lacking) / zeros.sum()
+    weights = np.log(share_of_ones / share_of_zeros)
+    return weights, float(((share_of_ones - share_of_zeros) * weights).sum())
+
+
+# -------------------------------------------------------------------- on the SPU
+
+
+def _ones(inside: Any, label: Any) -> Any:
+    return inside @ label
+
+
+def _more_ones(total: Any, inside: Any, label: Any) -> Any:
+    return total + inside @ label

@@ -1,0 +1,218 @@
+"""What frames compute on an SPU is what pandas, numpy and scikit-learn compute of the whole table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LogisticRegression as Reference
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split as their_split
+from sklearn.preprocessing import StandardScaler as TheirScaler
+
+import junto as sf
+from frames import at, made_by, split, whole
+from junto.frame import (
+    HorizontalFrame,
+    StandardScaler,
+    VerticalFrame,
+    WeightOfEvidenceEncoder,
+    correlation,
+    train_test_split,
+    variance_inflation_factor,
+)
+from junto.learn import LogisticRegression, metrics
+
+DIABETES = load_diabetes(as_frame=True, scaled=False).data
+CANCER = load_breast_cancer(as_frame=True).frame
+
+
+def evidence_by_pandas(bins: pd.Series, label: pd.Series) -> tuple[dict, float]:
+    """Weight of evidence by bin, and information value; written for this test alone."""
+    ones = label.groupby(bins, observed=True).sum().astype(float)
+    zeros = (1 - label).groupby(bins, observed=True).sum().astype(float)
+    lacking = ((ones == 0) | (zeros == 0)) * 0.5
+    good, bad = (ones + lacking) / label.sum(), (zeros + lacking) / (1 - label).sum()
+    weights = np.log(good / bad)
+    return weights.to_dict(), float(((good - bad) * weights).sum())
+
+
+def quantile_bins(column: pd.Series, count: int) -> pd.Series:
+    """The bins of scikit-learn's KBinsDiscretizer; -1 of what is missing."""
+    edges = np.quantile(column.dropna(), np.linspace(0, 1, count + 1), method="averaged_inverted_cdf")
+    return pd.Series(np.digitize(column, edges[1:-1]).astype(float)).where(column.notna(), -1.0)
+
+
+# Weight of evidence.
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_weight_of_evidence_and_information_value(spu, library):
+    table = pd.DataFrame(
+        {
+            "radius": CANCER["mean radius"],
+            "smooth": CANCER["mean smoothness"].where(CANCER.index % 7 != 0),
+            "kind": np.where(CANCER["mean area"] > 600, "large", "small"),
+            "malignant": 1 - CANCER["target"],
+        }
+    )
+    frame = split(table, 3, (library, library))
+    encoder = WeightOfEvidenceEncoder(spu=spu, n_bins=5).fit(frame, "malignant")
+    changed = whole(encoder.transform(frame))
+    assert list(changed) == list(table)
+    assert (changed["malignant"] == table["malignant"]).all()
+    values = sf.reveal(encoder.information_value_[sf.PYU("alice")])
+    for name in ("radius", "smooth", "kind"):
+        bins = table[name]
+        if name != "kind":
+            bins = quantile_bins(bins, 5)
+        weights, value = evidence_by_pandas(bins, table["malignant"])
+        assert values[name] == pytest.approx(value, rel=1e-9)
+        np.testing.assert_allclose(changed[name], bins.map(weights), rtol=1e-9)
+
+
+def test_the_label_s_owner_counts_its_own_features_in_the_clear(spu):
+    frame = split(CANCER[["mean radius", "mean texture", "target"]], 1)
+    encoder = WeightOfEvidenceEncoder(spu=spu, n_bins=4).fit(frame, "target")
+    mine = sf.reveal(encoder.information_value_[sf.PYU("bob")])
+    texture = quantile_bins(CANCER["mean texture"], 4)
+    assert mine["mean texture"] == pytest.approx(evidence_by_pandas(texture, CANCER["target"])[1], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        (np.zeros(20, int), "has one class only"),
+        (np.arange(20) % 3, "has other values than 0 and 1"),
+        (np.where(np.arange(20) % 2, 1.0, np.nan), "has missing values"),
+    ],
+)
+def test_a_label_that_is_none_is_one_sentence(spu, label, says):
+    frame = split(pd.DataFrame({"x": np.arange(20.0), "y": label}), 1)
+    with pytest.raises(sf.FrameError, match=f"label 'y' of bob {says}"):
+        WeightOfEvidenceEncoder(spu=spu).fit(frame, "y")
+
+
+# Correlation and inflation.
+
+
+@pytest.mark.parametrize("libraries", [("pandas", "polars"), ("arrow", "pandas")])
+def test_correlation_is_that_of_pandas(spu, libraries):
+    frame = split(DIABETES, 4, libraries)
+    found = correlation(frame, spu).reveal()
+    want = DIABETES.corr()
+    assert list(found) == list(found.index) == list(want)
+    np.testing.assert_allclose(found, want, atol=1e-5)
+
+
+def test_a_constant_column_correlates_with_nothing(spu):
+    frame = split(DIABETES[["age", "bmi", "bp"]].assign(flat=3.0), 2)
+    shared = correlation(frame, spu)
+    found = shared.reveal()
+    assert found["flat"].isna().all()
+    assert found.loc["flat"].isna().all()
+    assert found.loc["age", "bp"] == pytest.approx(DIABETES["age"].corr(DIABETES["bp"]), abs=1e-5)
+    assert sf.reveal(shared.constant) == {sf.PYU("alice"): [], sf.PYU("bob"): ["flat"]}
+
+
+def test_inflation_is_the_diagonal_of_the_inverse_correlation(spu):
+    found = variance_inflation_factor(split(DIABETES, 4), spu).reveal()
+    want = pd.Series(np.diag(np.linalg.inv(DIABETES.corr())), index=DIABETES.columns)
+    np.testing.assert_allclose(found, want, rtol=0.01)
+    assert want.max() > 10
+
+
+def test_collinear_columns_have_infinite_inflation(spu):
+    table = DIABETES[["age", "bmi", "bp"]]
+    table = table.assign(sum=table["age"] + table["bp"], flat=1.0)
+    found = variance_inflation_factor(split(table, 2), spu).reveal()
+    assert np.isinf(found[["age", "bp", "sum"]]).all()
+    assert np.isnan(found["flat"])
+    assert found["bmi"] < 2
+
+
+# Rows of several parties.
+
+
+@pytest.fixture
+def rows(spu):
+    table = pd.DataFrame(
+        {
+            "age": [30, 41, 19, 77, 65, 52, 23],
+            "pay": [1.5, np.nan, 2.25, -3.0, 1e3, 0.125, np.nan],
+            "well": [True, False, True, True, False, True, True],
+            "town": ["x", "y", "x", None, "z", "x", "y"],
+        }
+    )
+    cuts = {"alice": table[:3], "bob": table[3:4], "carol": table[4:]}
+    libraries = {"alice": "pandas", "bob": "polars", "carol": "arrow"}
+    frame = HorizontalFrame(
+        {sf.PYU(party): at(party, made_by(libraries[party], part)) for party, part in cuts.items()}
+    )
+    return frame, table
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "std", "min", "max"])
+def test_statistics_over_all_rows(spu, rows, name):
+    frame, table = rows
+    found = getattr(frame, name)(spu).reveal()
+    numbers = table[["age", "pay", "well"]].astype(float)
+    want = getattr(numbers, name)()
+    assert list(found.index) == ["age", "pay", "well"]
+    np.testing.assert_allclose(found.astype(float), want, rtol=2e-5, atol=1e-8 * 1e3 if name == "std" else 0)
+    if name in ("sum", "min", "max"):
+        assert found["age"] == want["age"]
+
+
+def test_counts_over_all_rows(spu, rows):
+    frame, table = rows
+    assert frame.count(spu).reveal().to_dict() == table.count().to_dict()
+    found = frame.value_counts("town", ["x", "y", "w"], spu).reveal()
+    assert found.to_dict() == {"x": 3, "y": 2, "w": 0}
+
+
+def test_statistics_are_shown_to_whom_it_is_said(spu, rows):
+    frame, table = rows
+    found = frame.mean(spu).reveal(to=["alice"])
+    assert found["age"] == pytest.approx(table["age"].mean())
+
+
+# On to learning.
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_a_frame_goes_into_a_model_as_it_is(spu, library):
+    table = CANCER.iloc[:, [0, 1, 4, 20, 24]].assign(malignant=1 - CANCER["target"])
+    frame = split(table, 2, (library, library))
+    train, test = train_test_split(frame, test_size=0.3, random_state=4)
+    scaler = StandardScaler(columns=[name for name in frame.columns if name != "malignant"])
+    train, test = scaler.fit_transform(train), scaler.transform(test)
+    model = LogisticRegression(spu).fit(train.drop("malignant"), train["malignant"])
+    score = model.decision_function(test.drop("malignant"), to=sf.PYU("bob"))
+    auc = sf.reveal(metrics.roc_auc_score(test["malignant"], score))
+
+    one, two = their_split(table, test_size=0.3, random_state=4)
+    theirs = TheirScaler().fit(one.drop(columns="malignant"))
+    reference = Reference(C=1.0).fit(theirs.transform(one.drop(columns="malignant")), one["malignant"])
+    want = reference.decision_function(theirs.transform(two.drop(columns="malignant")))
+    assert auc == pytest.approx(roc_auc_score(two["malignant"], want), abs=0.002)
+
+
+def test_text_is_refused_before_anything_is_shared(spu):
+    frame = split(pd.DataFrame({"name": ["a", "b"] * 20, "y": [0, 1] * 20}), 1)
+    with pytest.raises(sf.LearnError, match="'name' of alice is no column of numbers"):
+        LogisticRegression(spu).fit(frame["name"], frame["y"])
+    with pytest.raises(sf.FrameError, match="column 'name' of alice is str: correlation takes numbers"):
+        correlation(frame, spu)
+
+
+def test_rows_that_were_never_joined_are_told_apart(spu):
+    frame = VerticalFrame(
+        {
+            sf.PYU("alice"): at("alice", pd.DataFrame({"x": [1.0, 2.0]})),
+            sf.PYU("bob"): at("bob", pd.DataFrame({"y": [1.0, 2.0, 3.0]})),
+        }
+    )
+    with pytest.raises(sf.FrameError, match="different numbers of rows: 2 at alice, 3 at bob"):
+        correlation(frame, spu)

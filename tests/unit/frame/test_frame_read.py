@@ -1,0 +1,117 @@
+"""Frames made of files: by every library, joined or not, and what is said of files that do not fit."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import junto as sf
+from frames import LIBRARIES, shown, values, whole
+from junto.frame import h_read_csv, h_read_parquet, read_csv, read_parquet
+from junto.frame.tables import opened
+
+ALICE = pd.DataFrame({"id": [7, 3, 5, 9], "age": [30, 41, 19, 77], "town": ["x", None, "y", "x"]})
+BOB = pd.DataFrame({"id": [5, 9, 7, 8], "pay": [1.5, 2.5, None, 4.0]})
+
+
+@pytest.fixture(autouse=True)
+def session():
+    sf.init(parties=["alice", "bob"], debug_mode=True, logging_level="error")
+    yield
+    sf.shutdown()
+
+
+@pytest.fixture(params=["csv", "parquet"])
+def files(request, tmp_path):
+    """Paths by party, and the two readers of that kind."""
+    paths = {}
+    for party, table in (("alice", ALICE), ("bob", BOB)):
+        path = tmp_path / f"{party}.{request.param}"
+        table.to_csv(path, index=False) if request.param == "csv" else table.to_parquet(path)
+        paths[sf.PYU(party)] = str(path)
+    readers = {"csv": (read_csv, h_read_csv), "parquet": (read_parquet, h_read_parquet)}[request.param]
+    return paths, *readers
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_files_become_columns_of_one_frame(files, library):
+    paths, read, _ = files
+    bob = sf.PYU("bob")
+    frame = read(paths, columns={bob: ["pay"]}, library=library)
+    assert frame.columns == ["id", "age", "town", "pay"]
+    want = values(pd.concat([ALICE, BOB[["pay"]]], axis=1))
+    assert values(whole(frame)) == want
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_files_are_joined_by_key(files, library):
+    paths, read, _ = files
+    frame = read(paths, on="id", library=library)
+    assert (frame.columns, frame.rows) == (["age", "town", "pay"], 3)
+    want = ALICE.merge(BOB, on="id").drop(columns="id")
+    key = {"age": "age"}
+    got = whole(frame).sort_values(list(key)).reset_index(drop=True)
+    assert values(got) == values(want.sort_values("age").reset_index(drop=True))
+
+
+def test_keys_stay_if_they_are_wanted(files):
+    paths, read, _ = files
+    renamed = {party: paths[party] for party in paths}
+    frame = read(renamed, on="id", columns={sf.PYU("alice"): ["id", "age"]})
+    assert frame.columns == ["age", "pay"]
+    with pytest.raises(sf.FrameError, match="column 'id' is at alice and at bob"):
+        read(paths, on="id", keep_keys=True)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_files_become_rows_of_one_frame(files, library, tmp_path):
+    paths, _, read = files
+    (alice, theirs), (bob, _) = paths.items()
+    frame = read({alice: theirs, bob: theirs}, columns=["town", "age"], library=library)
+    assert (frame.columns, frame.rows) == (["town", "age"], 8)
+    for table in shown(frame).values():
+        assert values(opened(table).pandas()) == values(ALICE[["town", "age"]])
+
+
+def test_a_file_that_is_not_there_is_an_error_that_names_its_party_and_not_its_path(files):
+    paths, read, _ = files
+    paths[sf.PYU("bob")] = "/secret/nowhere.csv"
+    with pytest.raises(sf.RemoteError) as caught:
+        read(paths)
+    assert caught.value.party == "bob"
+    assert "FileNotFoundError" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_rows_that_do_not_fit_ask_for_a_join(files, tmp_path):
+    paths, read, _ = files
+    kind = str(paths[sf.PYU("bob")]).rsplit(".", 1)[1]
+    longer = tmp_path / f"longer.{kind}"
+    table = pd.DataFrame({"pay": [1.0, 2.0]})
+    table.to_csv(longer, index=False) if kind == "csv" else table.to_parquet(longer)
+    paths[sf.PYU("bob")] = str(longer)
+    with pytest.raises(sf.FrameError, match="different numbers of rows: 4 at alice, 2 at bob") as caught:
+        read(paths)
+    assert "join" in str(caught.value.fix)
+
+
+def test_keys_of_different_kinds_are_one_error(tmp_path):
+    alice, bob = sf.PYU("alice"), sf.PYU("bob")
+    (tmp_path / "a.csv").write_text("id,x\n1,2\n")
+    (tmp_path / "b.csv").write_text("id,y\nn1,2\n")
+    with pytest.raises(sf.JoinError, match="id"):
+        read_csv({alice: str(tmp_path / "a.csv"), bob: str(tmp_path / "b.csv")}, on="id")
+
+
+@pytest.mark.parametrize(
+    ("paths", "options", "says"),
+    [
+        ({}, {}, "no mapping from PYU to path"),
+        ({"alice": "a.csv"}, {}, "no mapping from PYU to path"),
+        ("a.csv", {}, "no mapping from PYU to path"),
+        (None, {"library": "dask"}, "there is no library 'dask'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_sentence(paths, options, says):
+    with pytest.raises(sf.FrameError, match=says):
+        read_csv({sf.PYU("alice"): "a.csv"} if paths is None else paths, **options)

@@ -1,0 +1,207 @@
+"""Preprocessing: frozen parameters, fitted attributes, names that say nothing, what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import junto as sf
+from frames import LIBRARIES, at, split, whole
+from junto.frame import (
+    HorizontalFrame,
+    KBinsDiscretizer,
+    LabelEncoder,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    SimpleImputer,
+    StandardScaler,
+    WeightOfEvidenceEncoder,
+)
+from junto.frame.woe import _groups, evidence
+
+TABLE = pd.DataFrame(
+    {"age": [1.0, 2.0, np.nan, 5.0], "flat": [3.3] * 4, "city": ["b", "a", None, "b"], "y": [0, 1, 1, 0]}
+)
+ALL = [
+    StandardScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, KBinsDiscretizer, LabelEncoder,
+    SimpleImputer, WeightOfEvidenceEncoder,
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def session():
+    sf.init(parties=["alice", "bob"], debug_mode=True, logging_level="error")
+    yield
+    sf.shutdown()
+
+
+@pytest.fixture(params=LIBRARIES)
+def frame(request):
+    return split(TABLE, 2, (request.param, request.param))
+
+
+def by_name(handles):
+    return {name: value for part in sf.reveal(list(handles.values())) for name, value in part.items()}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_parameters_are_frozen_and_known_by_name(kind):
+    one = kind(columns=["age"])
+    assert repr(one) == f"{kind.__name__}(columns=['age'])"
+    assert one.get_params()["columns"] == ["age"]
+    assert one.with_params(columns="city").columns == "city"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.columns = None
+    with pytest.raises(sf.FrameError, match="no parameter 'colour'"):
+        one.with_params(colour=1)
+    with pytest.raises(sf.FrameError, match="learned nothing yet"):
+        one.transform(split(TABLE, 2))
+
+
+def test_attributes_are_at_the_owners(frame):
+    scaler = StandardScaler(columns=["age", "flat", "y"]).fit(frame)
+    assert list(scaler.mean_) == [sf.PYU("alice"), sf.PYU("bob")]
+    assert by_name(scaler.mean_) == pytest.approx({"age": 8 / 3, "flat": 3.3, "y": 0.5})
+    assert by_name(scaler.scale_)["flat"] == 1
+    assert by_name(scaler.var_)["flat"] == 0
+    assert whole(scaler.transform(frame))["flat"].tolist() == [0] * 4
+    ranges = MinMaxScaler(columns=["age"]).fit(frame)
+    assert (by_name(ranges.data_min_), by_name(ranges.data_max_)) == ({"age": 1}, {"age": 5})
+    assert by_name(OneHotEncoder(columns=["city"]).fit(frame).categories_) == {"city": ["a", "b", None]}
+    assert by_name(OrdinalEncoder(columns=["city"]).fit(frame).categories_) == {"city": ["a", "b"]}
+    assert by_name(LabelEncoder(columns=["y"]).fit(frame).classes_) == {"y": [0, 1]}
+    edges = by_name(
+        KBinsDiscretizer(columns=["age", "flat"], n_bins=2, strategy="uniform").fit(frame).bin_edges_
+    )
+    assert {name: each.tolist() for name, each in edges.items()} == {
+        "age": [1, 3, 5],
+        "flat": [-np.inf, np.inf],
+    }
+    assert by_name(SimpleImputer(columns="age", strategy="median").fit(frame).statistics_) == {"age": 2}
+
+
+def test_a_later_table_is_changed_as_the_first_one_was(frame):
+    scaler = MinMaxScaler(columns=["age"]).fit(frame)
+    assert whole(scaler.transform(frame.assign(sf.PYU("alice"), age=9.0)))["age"].tolist() == [2.0] * 4
+    assert whole(frame)["age"].iloc[0] == 1
+
+
+def test_new_columns_stand_where_the_old_one_was_and_do_not_show_values(frame):
+    encoded = OneHotEncoder(columns=["city"]).fit_transform(frame)
+    assert encoded.columns == ["age", "flat", "city_0", "city_1", "city_2", "y"]
+    assert whole(encoded)[["city_0", "city_1", "city_2"]].to_numpy().tolist() == [
+        [0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0],
+    ]  # fmt: skip
+    named = OneHotEncoder(columns=["city"], value_names=True, drop="first").fit_transform(frame)
+    assert named.columns == ["age", "flat", "city_b", "city_None", "y"]
+
+
+@pytest.mark.parametrize("kind", [OneHotEncoder, OrdinalEncoder, LabelEncoder])
+def test_values_that_were_not_there_in_fit(frame, kind):
+    encoder = kind(columns=["city"]).fit(frame)
+    with pytest.raises(sf.RemoteError) as caught:
+        whole(encoder.transform(frame.fillna({"city": "new"})))
+    assert "not there in fit" in str(caught.value.__cause__)
+    assert "new" not in str(caught.value.__cause__).replace("a new column", "")
+
+
+def test_values_that_were_not_there_in_fit_can_be_let_through(frame):
+    later = frame.fillna({"city": "new"})
+    ignored = OneHotEncoder(columns="city", handle_unknown="ignore").fit(
+        frame.dropna("city", disclose_rows=True)
+    )
+    assert whole(ignored.transform(later))[["city_0", "city_1"]].iloc[2].tolist() == [0, 0]
+    coded = OrdinalEncoder(columns="city", handle_unknown="use_encoded_value", unknown_value=-1).fit(frame)
+    assert whole(coded.transform(later))["city"].tolist() == [1, 0, -1, 1]
+
+
+@pytest.mark.parametrize("kind", [StandardScaler, MinMaxScaler, KBinsDiscretizer])
+def test_text_where_numbers_are_needed_is_named_at_every_party(frame, kind):
+    with pytest.raises(sf.FrameError, match=f"column 'city' of bob is .*: {kind.__name__} takes numbers"):
+        kind().fit(frame)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: MinMaxScaler(feature_range=(1, 1)), "feature_range"),
+        (lambda: OneHotEncoder(drop="last"), "drop is 'last'"),
+        (lambda: OneHotEncoder(handle_unknown="guess"), "handle_unknown is 'guess'"),
+        (lambda: OrdinalEncoder(handle_unknown="guess"), "handle_unknown is 'guess'"),
+        (lambda: OrdinalEncoder(unknown_value=-1), "unknown_value belongs"),
+        (lambda: OrdinalEncoder(handle_unknown="use_encoded_value"), "unknown_value belongs"),
+        (lambda: KBinsDiscretizer(n_bins=1), "n_bins is 1"),
+        (lambda: KBinsDiscretizer(strategy="kmeans"), "strategy is 'kmeans'"),
+        (lambda: KBinsDiscretizer(encode="sparse"), "encode is 'sparse'"),
+        (lambda: SimpleImputer(strategy="guess"), "strategy is 'guess'"),
+        (lambda: SimpleImputer(strategy="constant"), "fill_value belongs"),
+        (lambda: SimpleImputer(fill_value=1), "fill_value belongs"),
+        (lambda: WeightOfEvidenceEncoder(min_rows=0), "min_rows is 0"),
+        (lambda: WeightOfEvidenceEncoder(n_bins=2.5), "n_bins is 2.5"),
+        (lambda: StandardScaler(columns=["name"]).fit(split(TABLE, 2)), "'name'"),
+        (
+            lambda: StandardScaler(columns="age").fit(split(TABLE, 2)).transform(split(TABLE, 2)["flat"]),
+            "'age'",
+        ),
+        (lambda: StandardScaler().fit(HorizontalFrame({sf.PYU("bob"): at("bob", TABLE)})), "VerticalFrame"),
+        (lambda: WeightOfEvidenceEncoder().fit(split(TABLE, 2)), "name of the label"),
+        (lambda: WeightOfEvidenceEncoder().fit(split(TABLE, 2), "city"), "'city' of bob is .*numbers"),
+        (lambda: WeightOfEvidenceEncoder().fit(split(TABLE, 2), "y"), "spu=spu"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_with_a_sentence(make, says):
+    with pytest.raises(sf.FrameError, match=says):
+        make()
+
+
+def test_a_new_column_never_takes_the_name_of_another(frame):
+    with pytest.raises(sf.RemoteError) as caught:
+        whole(OneHotEncoder(columns="city").fit_transform(frame.rename({"y": "city_0"})))
+    assert "name of another" in str(caught.value.__cause__)
+
+
+def test_a_column_without_values_has_nothing_to_be_filled_with(frame):
+    empty = frame.assign(sf.PYU("bob"), none=np.nan)
+    with pytest.raises(sf.RemoteError) as caught:
+        whole(SimpleImputer(columns=["none"]).fit_transform(empty))
+    assert "no value" in str(caught.value.__cause__)
+    scaled = whole(StandardScaler(columns=["none"]).fit_transform(empty))
+    assert scaled["none"].isna().all()
+
+
+# -------------------------------------------------------------------- weight of evidence, at the owner
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least", "groups"),
+    [
+        ([10, 20, 30], 5, [0, 1, 2]),
+        ([10, 2, 30], 5, [0, 0, 1]),  # a small bin takes the next smallest with it
+        ([10, 2, 4, 30], 5, [1, 0, 0, 2]),
+        ([3, 0, 3, 3], 5, [0, -1, 0, 0]),
+        ([1, 1], 5, [0, 0]),
+        ([7], 5, [0]),
+        ([0, 9], 1, [-1, 0]),
+        ([0, 0], 1, [-1, -1]),
+    ],
+)
+def test_small_bins_count_together(sizes, least, groups):
+    found = _groups(np.array(sizes), least)
+    assert found.tolist() == groups
+    rows = [sum(np.array(sizes)[found == group]) for group in set(found.tolist()) - {-1}]
+    assert sum(sizes) < least or all(row >= least for row in rows)
+
+
+def test_weights_and_information_by_hand():
+    weights, value = evidence(np.array([30.0, 10.0, 0.0]), np.array([10.0, 10.0, 20.0]))
+    expected = [
+        np.log((30 / 40) / (10 / 40)),
+        np.log((10 / 40) / (10 / 40)),
+        np.log((0.5 / 40) / (20.5 / 40)),
+    ]
+    assert weights == pytest.approx(expected)
+    assert value == pytest.approx(0.5 * expected[0] + (-20 / 40) * expected[2])
