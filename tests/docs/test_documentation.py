@@ -77,12 +77,12 @@ def test_the_chinese_readme_is_kept_equal() -> None:
 
 
 def programs() -> list[tuple[str, str]]:
-    """Snippets that say who takes part: they are whole programs."""
+    """Snippets that say who takes part, and end: they are whole programs."""
     return [
         (f"{page.relative_to(ROOT)}:{number}", text)
         for page in PAGES
         for number, text in enumerate(SNIPPET.findall(page.read_text()))
-        if "sf.init(parties=" in text
+        if "sf.init(parties=" in text and "sf.shutdown()" in text
     ]
 
 

@@ -1,4 +1,4 @@
-"""The tutorial for several machines, as it stands: each party in a folder of its own."""
+"""The tutorials as they stand: cell by cell, and typed by parties that have a folder each."""
 
 import os
 import re
@@ -11,15 +11,21 @@ import pytest
 
 from parties import free_ports
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "with-a-partner.md"
+TUTORIALS = Path(__file__).resolve().parents[2] / "docs" / "tutorial"
+PAGE = TUTORIALS / "with-a-partner.md"
+LAPTOP = TUTORIALS / "on-your-laptop.md"
 PARTIES = ("alice", "bob", "carol")
 TYPED = re.compile(r"(\w+)\$ junto (.+)")
 SENT = re.compile(r"(\w+) -> (\w+): (.+)")
 
 
+def fenced(page):
+    """Language and text of each block of a page."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
 def blocks(language):
-    found = re.findall(r"^```(\w*)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    return [text for name, text in found if name == language]
+    return [text for name, text in fenced(PAGE) if name == language]
 
 
 def begin(place, command):
@@ -90,3 +96,60 @@ def test_every_command_of_it_works(tmp_path):
         assert "any two of them together could read everything" in said
     held = {name: {path.name for path in place.rglob("*.key")} for name, place in places.items()}
     assert held == {"ca": {"ca.key"}, **{name: {f"{name}.key"} for name in PARTIES}}
+
+
+# On the laptop.
+
+END = "--- end of a cell ---"
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
+
+
+def cells():
+    """Each cell and what the page says that it prints."""
+    made = []
+    for language, text in fenced(LAPTOP):
+        if language == "python":
+            made.append([text, ""])
+        elif language == "text":
+            made[-1][1] = text
+    return made
+
+
+def alike(said, promised):
+    """The same words; numbers as near as chance lets them be (the order of a join is random)."""
+    assert NUMBER.sub("#", said).replace("done>", "running>") == NUMBER.sub("#", promised)
+    for got, want in zip(NUMBER.findall(said), NUMBER.findall(promised), strict=True):
+        if "." in want:
+            assert float(got) == pytest.approx(float(want), abs=0.05)
+        elif "operation" not in promised:
+            assert got == want
+
+
+def run(command, folder):
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_every_cell_prints_what_stands_below_it(tmp_path):
+    (tmp_path / "job.py").write_text("".join(f"{code}\nprint({END!r})\n" for code, _ in cells()))
+    outputs = run([sys.executable, "job.py"], tmp_path).split(END + "\n")
+    for (_, promised), said in zip(cells(), outputs, strict=False):
+        alike(said, promised)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_same_script_runs_as_three_processes(tmp_path):
+    *kept, last = [code for code, _ in cells()]
+    assert "sf.shutdown()" in last
+    script, changed = re.subn(r"^sf\.init\(.*\)$", "sf.init()", "".join(kept), flags=re.MULTILINE)
+    assert changed == 1
+    (tmp_path / "job.py").write_text(script + "sf.shutdown()\n")
+    said = run(
+        [sys.executable, "-m", "junto", "simulate", "job.py", "--parties", "alice,bob,carol"], tmp_path
+    )
+    assert len(re.findall(r"^(?:alice|bob|carol) +\| AUC (?:0\.9\d|1\.00)$", said, re.MULTILINE)) == 3
+    assert "What crossed a silo's edge" in said

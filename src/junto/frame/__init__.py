@@ -14,7 +14,7 @@ from junto.frame.facts import Column, Facts
 from junto.frame.frame import Frame
 from junto.frame.horizontal import HorizontalFrame
 from junto.frame.imputer import SimpleImputer
-from junto.frame.read import h_read_csv, h_read_parquet, read_csv, read_parquet
+from junto.frame.read import align, h_read_csv, h_read_parquet, read_csv, read_parquet
 from junto.frame.scalers import MinMaxScaler, StandardScaler
 from junto.frame.split import train_test_split
 from junto.frame.transformer import Transformer
@@ -46,6 +46,7 @@ __all__ = [
     "VDataFrame",
     "VerticalFrame",
     "WeightOfEvidenceEncoder",
+    "align",
     "correlation",
     "h_read_csv",
     "h_read_parquet",

@@ -1,4 +1,4 @@
-"""Frames made of files: each party reads its own."""
+"""Frames made of files, of which each party reads its own, and of tables that are joined by key."""
 
 from __future__ import annotations
 
@@ -19,6 +19,24 @@ LIBRARIES: Final = (PANDAS, POLARS, ARROW)
 Paths = Mapping[PYU, Any]
 Keys = str | Sequence[str] | Mapping[PYU, str | Sequence[str]]
 Chosen = Mapping[PYU, Sequence[str]]
+
+
+def align(
+    tables: Mapping[PYU, PYUObject], on: Keys, *, how: str = "inner", keep_keys: bool = False
+) -> VerticalFrame:
+    """Tables that the parties have, as one frame: their rows joined by key.
+
+    Args:
+        tables: for each party, a handle of its table of pandas, polars or Arrow.
+        on, how, keep_keys: see `read_csv`.
+
+    Raises:
+        FrameError: a column at two parties; raised at every party.
+        JoinError: the tables cannot be joined.
+    """
+    frame = VerticalFrame(_joined(tables, on, how, keep_keys))
+    _ = frame.facts
+    return frame
 
 
 def read_csv(
@@ -96,7 +114,9 @@ def _vertical(
 ) -> VerticalFrame:
     on, how, keep_keys = joining
     tables = _tables(reader, paths, columns or {}, library)
-    frame = VerticalFrame(tables if on is None else _joined(tables, on, how, keep_keys))
+    if on is not None:
+        return align(tables, on, how=how, keep_keys=keep_keys)
+    frame = VerticalFrame(tables)
     _ = frame.facts  # now, where the files are named, not at the first use
     return frame
 

@@ -23,7 +23,7 @@ class Peers(Events):
     """Listens to the gateway and decides when the session cannot go on.
 
     Args:
-        me: our name.
+        me: our name; empty where all parties live in one process.
         agreement: our operations.
         fault: set when the session cannot go on.
     """
@@ -43,8 +43,8 @@ class Peers(Events):
         self._tell = tell
 
     def describe(self, party: str) -> str:
-        """What is known of `party`, for a status line (empty for ourselves)."""
-        if party == self._me:
+        """What is known of `party`, for a status line (nothing of ourselves, or if all live here)."""
+        if not self._me or party == self._me:
             return ""
         with self._lock:
             known = self._known.get(party)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 import grpc
@@ -106,7 +107,8 @@ class _Patient:
             findings += judge(describe(self._settings, "doctor"), answer, self._party.name)
             findings.append(self._round_trip(client))
             findings.append(self._bandwidth(client))
-            client.finish(self._settings.self_party or "", self._left())
+            with suppress(grpc.RpcError):  # told so, it may be gone before it answers
+                client.finish(self._settings.self_party or "", self._left())
         except (grpc.RpcError, MalformedBytes) as error:
             findings.append(unanswered(error, bool(findings)))
         finally:

@@ -66,7 +66,7 @@ class DoctorListener:
 
     def __exit__(self, *error: object) -> None:
         if self._server is not None:
-            self._server.stop(0.2).wait(1.0)
+            self._server.stop(1.0).wait(1.5)
 
 
 def _can_bind(listen: Address) -> Finding:

@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 
 import junto as sf
-from frames import LIBRARIES, shown, values, whole
-from junto.frame import h_read_csv, h_read_parquet, read_csv, read_parquet
+from frames import LIBRARIES, at, made_by, shown, values, whole
+from junto.frame import align, h_read_csv, h_read_parquet, read_csv, read_parquet
 from junto.frame.tables import opened
 
 ALICE = pd.DataFrame({"id": [7, 3, 5, 9], "age": [30, 41, 19, 77], "town": ["x", None, "y", "x"]})
 BOB = pd.DataFrame({"id": [5, 9, 7, 8], "pay": [1.5, 2.5, None, 4.0]})
+SMALL = {"alice": ALICE, "bob": BOB}
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +49,23 @@ def test_files_are_joined_by_key(files, library):
     paths, read, _ = files
     frame = read(paths, on="id", library=library)
     assert (frame.columns, frame.rows) == (["age", "town", "pay"], 3)
-    want = ALICE.merge(BOB, on="id").drop(columns="id")
-    key = {"age": "age"}
-    got = whole(frame).sort_values(list(key)).reset_index(drop=True)
-    assert values(got) == values(want.sort_values("age").reset_index(drop=True))
+    want = ALICE.merge(BOB, on="id").drop(columns="id").sort_values("age").reset_index(drop=True)
+    assert values(whole(frame).sort_values("age").reset_index(drop=True)) == values(want)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_tables_that_are_there_are_aligned_by_key(library):
+    tables = {sf.PYU(party): at(party, made_by(library, table)) for party, table in SMALL.items()}
+    frame = align(tables, on="id")
+    assert frame.columns == ["age", "town", "pay"]
+    got = whole(frame).sort_values("age").reset_index(drop=True)
+    want = ALICE.merge(BOB, on="id").drop(columns="id").sort_values("age").reset_index(drop=True)
+    assert values(got) == values(want)
 
 
 def test_keys_stay_if_they_are_wanted(files):
     paths, read, _ = files
-    renamed = {party: paths[party] for party in paths}
-    frame = read(renamed, on="id", columns={sf.PYU("alice"): ["id", "age"]})
+    frame = read(paths, on="id", columns={sf.PYU("alice"): ["id", "age"]})
     assert frame.columns == ["age", "pay"]
     with pytest.raises(sf.FrameError, match="column 'id' is at alice and at bob"):
         read(paths, on="id", keep_keys=True)

@@ -111,3 +111,5 @@ def test_a_status_line_says_what_is_known(pair):
     alice.peers.on_activity("bob", Activity(stamp, ("alice",), 1))
     assert alice.peers.describe("bob") == "bob is alive, waiting for alice"
     assert alice.peers.describe("alice") == ""
+    in_one_process = Peers("", Agreement([]), Fault())
+    assert in_one_process.describe("bob") == ""

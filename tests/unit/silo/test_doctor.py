@@ -91,6 +91,21 @@ def test_two_doctors_at_once(make: Callable[..., Settings], tls: bool) -> None:
         assert diagnosis.seconds < 5
 
 
+def test_a_doctor_that_is_gone_when_we_say_goodbye_was_healthy(
+    make: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(grpc.RpcError):
+        pass
+
+    def finish(self: DoctorClient, party: str, timeout_s: float) -> None:
+        raise Gone
+
+    with session_of(make("bob")):
+        monkeypatch.setattr(DoctorClient, "finish", finish)
+        diagnosis = examine(make("alice"))
+    assert diagnosis.failures() == []
+
+
 def test_one_doctor_while_the_others_session_runs(make: Callable[..., Settings]) -> None:
     with session_of(make("bob")):
         diagnosis = examine(make("alice"))
