@@ -80,6 +80,7 @@ def test_min_max_scaler(table, libraries, bounds, clip):
 @settings(max_examples=40, deadline=None)
 @given(table=words(), libraries=LIBRARY_PAIRS, drop=st.sampled_from([None, "first", "if_binary"]))
 def test_one_hot_encoder(table, libraries, drop):
+    assume(drop != "first" or (table.nunique(dropna=False) > 1).all())  # or a party has no column left
     theirs = preprocessing.OneHotEncoder(drop=drop, sparse_output=False)
     compare(ours.OneHotEncoder(drop=drop), theirs, table.astype(object), libraries)
 
@@ -107,6 +108,8 @@ def test_label_encoder(table, libraries):
     onehot=st.booleans(),
 )
 def test_bins(table, libraries, n_bins, strategy, onehot):
+    spread = table.max() - table.min()
+    assume(((spread == 0) | (spread > 1e-6)).all())  # scikit-learn fails where all quantiles are one
     theirs = preprocessing.KBinsDiscretizer(
         n_bins=n_bins,
         strategy=strategy,

@@ -72,7 +72,8 @@ def edges_of(values: NDArray[np.float64], n_bins: int, strategy: str) -> NDArray
     if strategy == UNIFORM:
         return np.linspace(values.min(), values.max(), n_bins + 1)
     edges = np.percentile(values, np.linspace(0, 100, n_bins + 1), method="averaged_inverted_cdf")
-    return edges[np.ediff1d(edges, to_begin=np.inf) > 1e-8]  # a frequent value is several quantiles
+    edges = edges[np.ediff1d(edges, to_begin=np.inf) > 1e-8]  # a frequent value is several quantiles
+    return edges if len(edges) > 1 else np.array([-np.inf, np.inf])
 
 
 def bins_of(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -170,6 +170,8 @@ def _transformed(native: Any, states: Mapping[str, State], rule: Transformer, na
     table = opened(native)
     made = {name: rule._apply(table.column(name), states[name]) for name in names}
     order = [new for name in table.names for new in made.get(name, [name])]
+    if not order:
+        raise FrameError("no columns would be left", fix="keep one of them: columns=[...]")
     if len(set(order)) < len(order):
         raise FrameError("a new column would have the name of another one")
     columns = {new: column for columns in made.values() for new, column in columns.items()}

@@ -158,6 +158,22 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(make, says):
         make()
 
 
+def test_a_table_without_columns_is_not_made():
+    frame = split(pd.DataFrame({"one": ["x", "x"], "other": [1, 2]}), 1)
+    changed = OneHotEncoder(columns="one", drop="first").fit_transform(frame)
+    with pytest.raises(sf.RemoteError, match="FrameError"):
+        sf.reveal(changed.partitions[sf.PYU("alice")])
+
+
+def test_a_column_that_hardly_varies_has_one_bin():
+    frame = split(pd.DataFrame({"x": [0.0, 0.0, 1e-27], "y": [1, 2, 3]}), 1)
+    assert whole(KBinsDiscretizer(columns="x", encode="ordinal").fit_transform(frame))["x"].tolist() == [
+        0,
+        0,
+        0,
+    ]
+
+
 def test_a_new_column_never_takes_the_name_of_another(frame):
     with pytest.raises(sf.RemoteError) as caught:
         whole(OneHotEncoder(columns="city").fit_transform(frame.rename({"y": "city_0"})))
