@@ -30,7 +30,7 @@ test: env-test  ## The whole test suite
 	@$(RUN) pytest $(PYTEST_ARGS)
 
 test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
-	@$(RUN) pytest -m "not ray and not slow and not bench" $(PYTEST_ARGS)
+	@$(RUN) pytest -m "not ray and not slow and not bench" -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: env-dev  ## Lint, format, types, layers
 	$(VENV)/ruff check .

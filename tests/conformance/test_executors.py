@@ -323,6 +323,7 @@ def test_a_promise_is_kept_once(executor):
     assert promise.value() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["debug", "embedded"], indirect=True)
 def test_a_chain_of_a_hundred_thousand_calls(executor):
     promise = ref = executor.promise()
@@ -455,6 +456,7 @@ def test_concurrent_calls_of_an_actor_where_asked(parallel):
     assert {value(ref) for ref in refs} == {0, 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("made", [True, False])
 def test_a_hundred_thousand_calls_that_await_their_object(concurrency, made):

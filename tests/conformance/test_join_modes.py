@@ -102,6 +102,7 @@ def test_in_one_process(mode):
         assert json.loads(json.dumps(scope["program"]())) == EXPECTED
 
 
+@pytest.mark.slow
 def test_in_production_with_the_embedded_executor(tmp_path):
     with Job(tmp_path, PARTIES) as job:
         job.start_all(SCRIPT + "\nsf.init()\nsay(program())\nsf.shutdown()\n")

@@ -119,6 +119,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["plain", "secure"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_an_estimator_finds_what_jax_finds(name: str, engine: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax import lax
 from jax.extend.core import primitives
 
@@ -284,6 +285,7 @@ def cells(page: str) -> list[list[str]]:
     return [[each.strip() for each in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
 
 
+@pytest.mark.slow
 def test_the_page_is_current() -> None:
     assert set(PROBES) == set(TABLE)
     fresh = written()

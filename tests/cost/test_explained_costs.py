@@ -48,6 +48,7 @@ def is_key(value):
     return hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", CASES, ids=identified)
 def test_every_primitive(spu, each):
     args = [value if is_key(value) else secret(spu, value) for value in each.args]

@@ -93,6 +93,7 @@ def last_line(text: str) -> str:
     return "True" if "richer" in text else "47." if "salaries" in text else "43.2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "text"), programs(), ids=lambda value: value if ".md:" in value else "")
 def test_whole_programs_run(name: str, text: str, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
@@ -104,6 +105,7 @@ def test_whole_programs_run(name: str, text: str, tmp_path: Path) -> None:
     assert answer.stdout.splitlines()[-1].startswith(last_line(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["demo", "run", "simulate", "certs", "doctor", "ledger"])
 def test_every_documented_command_is_there(command: str) -> None:
     assert f"junto {command}" in (ROOT / "docs" / "reference" / "commands.md").read_text()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from junto import frame
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "frame.md"
@@ -16,6 +18,7 @@ KEPT_BACK = {"Aggregate", "Column", "Correlation", "Facts", "Frame", "Inflation"
 """What methods return, and base classes: their docstrings say enough."""
 
 
+@pytest.mark.slow
 def test_the_program_prints_what_its_comments_say(tmp_path: Path) -> None:
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)

@@ -63,6 +63,7 @@ SNIPPETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_a_snippet_runs_as_written(tmp_path, name):
     with Job(tmp_path, ["alice", "bob"]) as job:

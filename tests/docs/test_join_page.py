@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "join.md"
 
 
+@pytest.mark.slow
 def test_the_program_prints_what_it_says(tmp_path: Path) -> None:
     (text,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     promised = re.findall(r"^print\(.*\)  # (.*)$", text, re.MULTILINE)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from junto import learn
 from junto.learn import metrics
 
@@ -15,6 +17,7 @@ TEXT = PAGE.read_text()
 PROGRAM, *OTHERS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_program_prints_what_its_comment_says(tmp_path: Path) -> None:
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)

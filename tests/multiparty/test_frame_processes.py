@@ -93,6 +93,7 @@ def test_from_files_to_a_judged_model(job, table):
         }
 
 
+@pytest.mark.slow
 def test_files_that_are_not_as_they_should_be_are_the_same_error_at_every_party(job):
     (job.folder / "a.csv").write_text("id,x,flat,word\n1,2.5,1,secret\n2,3.5,1,secret\n3,1.0,1,secret\n")
     (job.folder / "b.csv").write_text("id,y\nn1,0\nn2,1\n")

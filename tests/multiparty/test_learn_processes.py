@@ -44,6 +44,7 @@ def job(tmp_path):
         yield job
 
 
+@pytest.mark.slow
 def test_each_party_sees_its_own_part_and_nothing_else_crosses_in_the_clear(job):
     text = script("""
 model = learn.LogisticRegression(spu, inference=True).fit(X, y)
@@ -87,6 +88,7 @@ sf.shutdown()
         assert {each.kind for each in entries} >= {"share", "reveal"} if name == "alice" else entries
 
 
+@pytest.mark.slow
 def test_bad_tables_are_the_same_error_at_every_party(job):
     job.start_all(
         script("""
@@ -125,6 +127,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["alice", "carol"])
 def test_a_party_that_is_killed_in_the_middle_of_training_is_named(job, victim):
     job.start_all(

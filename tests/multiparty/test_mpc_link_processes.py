@@ -13,6 +13,8 @@ from parties import CONTINUE, KILL, STOP, Job, Party
 
 NODES = ["alice", "bob", "carol"]
 
+pytestmark = pytest.mark.slow
+
 LINK = """
 import time
 from pathlib import Path

@@ -155,6 +155,7 @@ def test_a_deadline_ends_everybody(script: Path, listener: socket.socket) -> Non
     assert (result.stopped, result.exit_code) == (ExitCode.UNREACHABLE, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGKILL, -9)],

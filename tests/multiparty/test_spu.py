@@ -70,6 +70,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
+@pytest.mark.slow
 def test_a_late_node_is_awaited(job):
     text = script("""
 spu = spu_of()
@@ -83,6 +84,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
+@pytest.mark.slow
 def test_settings_that_differ_are_printed_as_a_difference(job):
     job.start_all(
         script("""
@@ -102,6 +104,7 @@ sys.exit(3)
         assert {"18", "20"} <= set(text.replace(":", " ").split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["alice", "bob", "carol"])
 @pytest.mark.parametrize("how", [KILL, STOP], ids=["killed", "frozen"])
 def test_a_node_that_is_gone_is_named_and_nobody_hangs(job, victim, how):
@@ -139,6 +142,7 @@ sys.exit(4)
             assert party.ends(20) == 4
 
 
+@pytest.mark.slow
 def test_two_spus_with_the_same_parties_do_not_mix(job):
     job.start_all(
         script(f"""
@@ -156,6 +160,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
+@pytest.mark.slow
 def test_a_value_moves_between_two_spus_and_one_party_asks_alone_what_that_costs(job):
     job.start_all(
         script(f"""
@@ -178,6 +183,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_shared_or_computed_is_one_error_at_every_party(job):
     job.start_all(
         script("""
@@ -220,6 +226,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
+@pytest.mark.slow
 def test_without_tls_off_loopback_is_refused(tmp_path):
     with Job(tmp_path, PARTIES, tls=False) as job:
         job.start_all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import junto as sf
 from parties import Job
@@ -35,6 +36,7 @@ sf.shutdown()
 """
 
 
+@pytest.mark.slow
 def test_a_dump_outlives_its_run(tmp_path):
     with Job(tmp_path, PARTIES) as job:
         job.start_all(DUMP)

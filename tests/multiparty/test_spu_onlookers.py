@@ -33,6 +33,7 @@ def job(tmp_path):
         yield job
 
 
+@pytest.mark.slow
 def test_settings_of_a_party_without_a_node_are_compared_by_all(job):
     job.start_all(SCRIPT.format(differ=True))
     dave = job.running["dave"]
@@ -54,6 +55,7 @@ def test_settings_of_a_party_without_a_node_are_compared_by_all(job):
     assert set(job.all_end().values()) == {3}
 
 
+@pytest.mark.slow
 def test_a_party_without_a_node_shares_in_and_reads(job):
     job.start_all(SCRIPT.format(differ=False))
     for party in job.running.values():

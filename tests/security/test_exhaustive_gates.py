@@ -241,6 +241,7 @@ GATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GATES)
 def test_what_a_comparison_opens_is_uniform_whatever_the_number(name):
     gate, planes, oracle = GATES[name]

@@ -155,6 +155,7 @@ def _headers(pairs: list[tuple[str, str]]) -> bytes:
 # Which job, which run.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -468,6 +468,7 @@ for number in itertools.count():
 """
 
 
+@pytest.mark.slow
 def test_ten_thousand_strangers_cost_little_and_the_right_node_gets_through(authority: Authority) -> None:
     nodes = some_nodes("alice", "bob")
     with waiting_alice(nodes, authority) as results:

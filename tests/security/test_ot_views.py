@@ -111,6 +111,7 @@ def views(use, x: np.ndarray) -> tuple[bytes, bytes]:
     return first, second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORDS)
 @pytest.mark.parametrize("use", USES)
 def test_what_is_received_is_uniform_whatever_the_inputs(use, name):

@@ -101,6 +101,7 @@ def test_the_check_finds_a_gate_that_leaks():
     assert chi_square(sums(INPUTS["zeros"])) > LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", [hold, truncate, negative, zero, both, decompose, lookup, series])
 def test_the_opened_values_themselves_are_uniform(gate):
     """Both pieces together, as P0 and P1 see them: share + share, or share xor share."""

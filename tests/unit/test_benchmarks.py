@@ -87,6 +87,7 @@ def test_arrays_arrive_and_memory_is_watched_on_both_sides() -> None:
     assert all(growth[8 * MB] >= 8 * MB for growth in moved.growth.values())
 
 
+@pytest.mark.slow
 def test_an_spu_of_three_says_what_each_function_takes() -> None:
     table = {row.what: row for row in secure.measure(TINY)}
     assert len(table) == 12

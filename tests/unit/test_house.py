@@ -228,6 +228,7 @@ def test_the_demo_installs_what_the_project_declares() -> None:
     assert set(declared) - set(core) == set()
 
 
+@pytest.mark.slow
 def test_the_checks_of_hostile_input_do_not_vanish_under_python_O():
     # Under -O the tests' own asserts vanish; what stays is that each entry of the corpora raises its error.
     suites = ["security/test_wire_corpus.py", "security/test_pickle_corpus.py", "unit/config"]

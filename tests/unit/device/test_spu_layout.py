@@ -33,6 +33,7 @@ def test_what_makes_none_is_refused(text):
         parse([text])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "says"),
     [

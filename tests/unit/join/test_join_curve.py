@@ -31,6 +31,7 @@ def curve(request):
     return CURVES[request.param]()
 
 
+@pytest.mark.slow
 def test_every_curve_gives_the_same(curve):
     plain = PlainCurve()
     for count in (0, 1, 7, 8, 9, 40):

@@ -20,6 +20,7 @@ def labels_of(family):
     return LABELS - {0.0} if family.domain == "positive" else LABELS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
 def test_the_residual_is_the_slope_of_the_loss(family):
     for y in labels_of(family):

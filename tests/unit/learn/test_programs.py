@@ -47,6 +47,7 @@ def test_descent_is_polyaks(schedule, rows, size):
     assert np.asarray(got) == pytest.approx(w, rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_rows_for_validation_are_not_trained_on():
     x, y = table(60)
     batches = descent.Batches(45, 10, 0.0, intercept=False)
@@ -74,6 +75,7 @@ def test_rates_are_coarse_enough_to_be_the_same_everywhere():
     assert strides.shape == (4, 34)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bounded", [False, True])
 def test_second_order_finds_where_the_gradient_is_zero(bounded):
     x, y = table(200)
@@ -115,6 +117,7 @@ def test_the_inverse_is_one_and_polishing_takes_its_ridge_off():
     assert np.asarray(newton.polished(c, rough)) == pytest.approx(np.linalg.inv(c), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_factor_is_what_the_root_lacks():
     x, y = table(1000)
     found = (np.zeros(4, np.float32), np.float32(y.mean()))

@@ -126,6 +126,7 @@ def test_shifts_keep_the_sign(bits_):
     assert (ring.shift_right(x, bits_).view(np.int64) == x.view(np.int64) >> bits_).all()
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(deadline=None)  # jax compiles each new shape
 def test_dot_general_is_that_of_jax(data):

@@ -59,6 +59,7 @@ def test_each_of_three_gets_a_channel_to_each_other(authority: Authority, secure
         close_all(links)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late", ["alice", "bob"])
 def test_a_late_node_is_awaited_whoever_dials(authority: Authority, late: str) -> None:
     nodes = some_nodes("alice", "bob")
