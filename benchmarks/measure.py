@@ -71,9 +71,9 @@ class Row:
     """One line of the table.
 
     Attributes:
-        family: ``start-up``, ``latency``, ``throughput``, ``memory``, ``ray``.
+        family: ``start-up``, ``latency``, ``throughput``, ``memory``, ``ray``, ``learning``.
         what: what was measured, for a person.
-        unit: ``s``, ``ms``, ``/s``, ``MB/s`` or ``MB`` (a million bytes).
+        unit: ``s``, ``ms``, ``/s``, ``MB/s`` or ``MB`` (a million bytes); empty: none.
         ours: junto.
         ceilings: the first one is what `share` compares with.
         goal: what junto is to reach, as text.

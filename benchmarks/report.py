@@ -54,6 +54,8 @@ HOW = """\
 - **secure processing unit**: at each of three processes, two that compute and a helper, from the call until
   all nodes are done (`sf.wait`); the slowest party counts. All three share this machine's cores, so the
   helper's work is in the time; rows of their own say how much it is. The ceiling is numpy in the clear.
+- **learning**: from `fit` until the coefficients are there at every node; the slowest party counts, and the
+  helper's work is in the time. Made-up normal columns, half of them each at two parties, the label at one.
 - **memory**: the peak of resident memory (`VmHWM`) while the value moves, minus resident memory after
   `init` and one small value; the sender's includes its own copy of the value.
 """
@@ -160,6 +162,8 @@ def _tail(row: Row) -> str:
 
 
 def _span(spread: Spread, unit: str) -> str:
+    if not unit:
+        return f"{spread.median:.5f}"
     if len(spread.values) == 1:
         return f"{_value(spread.median)} {unit}"
     return f"{_value(spread.median)} {unit} ({_value(spread.low)} to {_value(spread.high)})"

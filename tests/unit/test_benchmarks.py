@@ -12,7 +12,17 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the package lies beside `src`, not in it
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import ceilings, counters, latency, memory, processes, secure, startup, throughput  # noqa: E402
+from benchmarks import (  # noqa: E402
+    ceilings,
+    counters,
+    latency,
+    learning,
+    memory,
+    processes,
+    secure,
+    startup,
+    throughput,
+)
 from benchmarks.measure import Ceiling, Row, Spread  # noqa: E402
 from benchmarks.plan import MB, Plan  # noqa: E402
 from benchmarks.processes import BenchmarkFailed, Job  # noqa: E402
@@ -96,6 +106,15 @@ def test_an_spu_of_three_says_what_each_function_takes() -> None:
     assert table["10,000 comparisons"].ceilings[0].how == "numpy, float64, in the clear"
 
 
+@pytest.mark.slow
+def test_learning_says_time_quality_and_memory() -> None:
+    seconds, helper, auc, peak = learning.measure(TINY)
+    assert seconds.ours.low > 0
+    assert helper.ours.low > 0
+    assert auc.ours.median == pytest.approx(auc.ceilings[0].spread.median, abs=0.02)
+    assert peak.ours.median > 100
+
+
 def test_a_start_is_told_in_stages() -> None:
     told = processes.run(Job("startup", late_s=0.01))
     for each in told.values():
@@ -143,7 +162,7 @@ def test_a_tiny_run_writes_the_page(
     command.main(["--quick", "--json", "--page", str(page)])
     found = json.loads(capsys.readouterr().out)
     families = {row["family"] for row in found["rows"]}
-    assert families == {"start-up", "memory", "latency", "throughput", "secure processing unit"}
+    assert families == {"start-up", "memory", "latency", "throughput", "secure processing unit", "learning"}
     assert all(row["junto"]["median"] > 0 for row in found["rows"])
     assert "| 1 MB array, with TLS |" in page.read_text()
 
