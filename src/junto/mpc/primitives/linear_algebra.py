@@ -25,7 +25,10 @@ Product: TypeAlias = Callable[[Words, Words], Words]
 
 
 async def dot_general(c: Context, params: Params, x: Value, y: Value) -> Value:
-    """Products summed over the contracted dimensions."""
+    """Products summed over the contracted dimensions.
+
+    Error: half a unit in the last place of each operand, times the other one, summed; and two units.
+    """
     (x_sum, y_sum), (x_batch, y_batch) = params["dimension_numbers"]
     dimensions = ((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))
     return await bilinear(c, x, y, lambda a, b: ring.dot_general(a, b, dimensions))
