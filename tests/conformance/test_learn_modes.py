@@ -91,6 +91,7 @@ def test_logistic_regression(spu, params, tolerance):
     assert model.classes_ == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ours", "reference", "label", "tolerance"),
     [
@@ -143,6 +144,7 @@ def test_anything_with_partitions_is_a_table(spu):
     assert found(model) == pytest.approx(theirs(reference), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["newton", "sgd"])
 def test_values_that_are_on_the_spu_already(spu, solver):
     table, label = at("alice", SCALED).to(spu), at("bob", CLASSES.astype(float)).to(spu)
@@ -163,6 +165,7 @@ def by_hand(x, weight, scale=1.0):
     return np.sqrt(np.diag(np.linalg.inv(full.T @ (full * weight[:, None]))) * scale)[:-1]
 
 
+@pytest.mark.slow
 def test_standard_errors_of_logistic_regression(spu):
     model = learn.LogisticRegression(spu, C=float("inf"), inference=True).fit(split(), at("bob", CLASSES))
     reference = linear_model.LogisticRegression(C=np.inf, **EXACTLY).fit(TABLE, CLASSES)
@@ -207,6 +210,7 @@ def test_constant_and_collinear_columns(spu):
     assert np.isnan(of_bob["p_value"]).tolist() == [False, False, False, True]
 
 
+@pytest.mark.slow
 def test_a_constant_column_does_no_harm_to_the_other_solvers(spu):
     rough = np.column_stack([np.full(ROWS, 7.0), TABLE])
     reference = linear_model.LogisticRegression(**EXACTLY).fit(SCALED, CLASSES)
@@ -335,6 +339,7 @@ def test_k_means_of_unscaled_columns_and_a_group_without_rows(spu):
     assert set(sf.reveal(model.labels_)) == {0, 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scaled", [True, False])
 def test_principal_components(spu, scaled):
     mixed = POINTS @ RNG.normal(size=(4, 4))

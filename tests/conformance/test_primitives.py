@@ -456,6 +456,7 @@ def _extremes(n: Any) -> Any:
     return *found, lax.cummax(n, 1), lax.cummin(n, 1, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 16, 17, 22])
 def test_extremes_of_so_many(count: int) -> None:
     """Ties among them; also of numbers so far apart that their differences wrap."""
@@ -487,6 +488,7 @@ COSTLY = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", [each for each in CASES if each.primitive in COSTLY], ids=identified)
 def test_in_small_blocks_it_is_the_same(each: Case) -> None:
     engine = Engine(

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -106,6 +107,7 @@ def test_indices_public_and_secret(data: st.DataObject) -> None:
     check(partial(take, places=places), x)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.data())
 def test_writing_at_indices(data: st.DataObject) -> None:
@@ -122,6 +124,7 @@ def test_writing_at_indices(data: st.DataObject) -> None:
     check(lambda x, new: (write(x, new, places), x.at[places].min(new), x.at[places].multiply(new)), x, new)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.data())
 def test_moving_windows(data: st.DataObject) -> None:

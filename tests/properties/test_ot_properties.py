@@ -48,6 +48,7 @@ def test_matrices_multiply_like_pythons_integers(parties, data, m, k, n):
     assert (one + two == want).all()
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.integers(1, 300), st.integers(1, 62), st.data())
 def test_truncations(parties, size, fraction, data):

@@ -64,12 +64,14 @@ def test_an_error_of_junto_hides_its_own_frames(run: Run) -> None:
     assert "junto/device" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_library_keeps_its_frames(run: Run) -> None:
     answer = run("import json\njson.loads('{')\n")
     assert "json/decoder.py" in answer.stderr
     assert "fit.py" in answer.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [

@@ -42,6 +42,7 @@ def test_every_curve_gives_the_same(curve):
             assert (curve.multiply(scalar, points) == plain.multiply(scalar, points)).all()
 
 
+@pytest.mark.slow
 def test_the_edges_of_the_field(curve):
     edges = pack([*SMALL, 2, 3, P - 2, P, P + 1, 2**255 - 1])
     raw = np.vstack([edges, edges | np.array([0] * 31 + [128], np.uint8)])  # X25519 ignores the highest bit

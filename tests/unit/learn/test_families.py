@@ -28,6 +28,7 @@ def test_the_residual_is_the_slope_of_the_loss(family):
         assert np.asarray(family.residual(ETA, y)) == pytest.approx(-np.asarray(slope), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
 def test_the_weight_is_the_curvature_where_the_label_is_its_mean(family):
     for eta in (-1.0, 0.0, 1.5):

@@ -21,6 +21,7 @@ def residual(eta, y):
     return y - 1 / (1 + np.exp(-eta))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["constant", "invscaling", "cosine"])
 @pytest.mark.parametrize(("rows", "size"), [(60, 20), (65, 20), (15, 15)])
 def test_descent_is_polyaks(schedule, rows, size):

@@ -237,6 +237,7 @@ def test_who_takes_nothing_ends_a_send_at_the_deadline(make_pair: MakePair) -> N
         alice.send([bytes(64 << 20)])
 
 
+@pytest.mark.slow
 def test_every_byte_begins_the_deadline_anew(make_pair: MakePair) -> None:
     alice, bob = make_pair(recv_timeout_ms=400)
     pieces = iter(range(5))

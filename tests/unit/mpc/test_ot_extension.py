@@ -68,6 +68,7 @@ def check(jobs: list[Plain]) -> None:
 # -------------------------------------------------------------------- what it makes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chance", [False, True])
 @pytest.mark.parametrize("field_bits", FIELDS)
 def test_the_chooser_has_the_pads_that_he_chose(field_bits, chance):
@@ -160,6 +161,7 @@ def test_depths_are_128_in_all_and_as_equal_as_can_be():
 # -------------------------------------------------------------------- what it sends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field_bits", FIELDS)
 def test_bytes_sent_are_those_of_the_construction(field_bits):
     parties = Parties(OtSettings(field_bits, 1024, overlap=False))
