@@ -17,10 +17,12 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 
 from junto.mpc import bits
+from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS
 from junto.mpc.protocol import borrow
-from junto.mpc.protocol.planes import ONES, MaskedPlanes, reshare, unpacked
-from junto.mpc.protocol.role import Planes, Role
+from junto.mpc.protocol.demands import ONES, BitsOf
+from junto.mpc.protocol.planes import MaskedPlanes, reshare, unpacked
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
 
 _GROUPS = BITS // borrow.RADIX
@@ -40,7 +42,7 @@ async def zero(role: Role, x: Masked, block: int) -> MaskedBits:
 async def _sign(role: Role, x: Masked) -> MaskedPlanes:
     lanes, a, m = _operands(role, x)
     top = a[-1].copy() if a is not None else None
-    high = role.deal_planes(1, lanes, lambda: _top(m))
+    high = role.deal_planes(1, lanes, BitsOf(None if m is None else m[-1:].copy()))
     if a is not None:
         a[-1] = ONES  # the last borrow goes through the sign's own place unchanged
     if m is not None:
@@ -83,12 +85,6 @@ def _operands(role: Role, x: Masked) -> tuple[int, Planes | None, Planes | None]
         return len(flat), None, bits.planes(flat, BITS)
     flat = x.public.reshape(-1)
     return len(flat), ~bits.planes(flat, BITS), None
-
-
-def _top(m: Planes | None) -> Planes:
-    if m is None:
-        raise TypeError("only the helper deals")
-    return m[-1:].copy()
 
 
 async def _in_blocks(

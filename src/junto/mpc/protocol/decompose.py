@@ -17,9 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from junto.mpc import bits as kernel
+from junto.mpc.bits import Planes
 from junto.mpc.protocol import borrow
+from junto.mpc.protocol.demands import BitsOf
 from junto.mpc.protocol.planes import MaskedPlanes, conjunction, reshare
-from junto.mpc.protocol.role import Planes, Role
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
 
 _RADIX = borrow.RADIX
@@ -46,7 +48,7 @@ async def decompose(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
 async def _places(role: Role, x: Masked, bits: int) -> MaskedPlanes:
     groups = -(-bits // _RADIX**2) * _RADIX
     lanes, d, m = _operands(role, x, groups * _RADIX)
-    dealt = role.deal_planes(bits, lanes, lambda: _first(m, bits))
+    dealt = role.deal_planes(bits, lanes, BitsOf(None if m is None else m[:bits]))
     places = await _local(
         role, borrow.leaves(role, None if d is None else ~d, m, groups, lanes), groups, lanes
     )
@@ -166,9 +168,3 @@ def _operands(role: Role, x: Masked, places: int) -> tuple[int, Planes | None, P
         return len(flat), None, kernel.planes(flat, places)
     flat = x.public.reshape(-1)
     return len(flat), kernel.planes(flat, places), None
-
-
-def _first(m: Planes | None, bits: int) -> Planes:
-    if m is None:
-        raise TypeError("only the helper deals")
-    return m[:bits]

@@ -11,12 +11,12 @@ Cost:      0 rounds; offline 1 element helper -> P1 for each output element (and
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
 from junto.mpc.gates import Words
-from junto.mpc.protocol.role import Role, Shape
+from junto.mpc.protocol.demands import Bilinear, Product
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import (
     MINUS_ONE,
     Additive,
@@ -55,12 +55,12 @@ async def bilinear(
 ) -> Additive:
     """`map(x, y)`: D_x D_y - D_x m_y - D_y m_x + m_x m_y."""
     left, right = await together(hold(role, x), hold(role, y))
+    demand = Bilinear(left.mask, right.mask, map)
     if role.deals:
-        product = map(left.mask, right.mask)
-        role.deal(product.shape, lambda: product)
-        return Additive(None, product.shape)
+        role.deal(demand.own.shape, demand)
+        return Additive(None, demand.own.shape)
     share = _crossed(role, left, right, map)
-    share = share + role.deal(share.shape, _not_here)
+    share = share + role.deal(share.shape, demand)
     return Additive(share, share.shape)
 
 
@@ -83,7 +83,7 @@ def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
     dealt = _Dealt(role, shape)
     for f, m in masks_of(x):
         for g, n in masks_of(y):
-            dealt.add(_times(f, g), partial(_outer, m, n, shape))
+            dealt.add(_times(f, g), m, n)
     if role.deals:
         return Additive(None, shape)
     a, b, rest = _public(x), _public(y), weighted(y)
@@ -97,10 +97,10 @@ def _square(role: Role, x: Masked | Affine) -> Additive:
     dealt = _Dealt(role, x.shape)
     terms = masks_of(x)
     for i, (f, m) in enumerate(terms):
-        dealt.add(_times(f, f), partial(np.multiply, m, m))
+        dealt.add(_times(f, f), m, m)
         for g, n in terms[i + 1 :]:
             factor = _times(f, g)
-            dealt.add(None if factor is None else factor + factor, partial(np.multiply, m, n))
+            dealt.add(None if factor is None else factor + factor, m, n)
     if role.deals:
         return Additive(None, x.shape)
     a, rest = _public(x), weighted(x)
@@ -117,8 +117,8 @@ class _Dealt:
         self._shape = shape
         self.total: Words = np.zeros((), np.uint64)
 
-    def add(self, factor: Words | None, make: Callable[[], Words]) -> None:
-        dealt = self._role.deal(self._shape, make)
+    def add(self, factor: Words | None, m: Words, n: Words) -> None:
+        dealt = self._role.deal(self._shape, Product(m, n, self._shape))
         if factor is not None:
             self.total = self.total + (dealt if factor is ONE else factor * dealt)
 
@@ -140,11 +140,3 @@ def _public(x: Masked | Affine) -> Words:
     if x.public is None:
         raise TypeError("a compute party lacks a public value")
     return x.public
-
-
-def _outer(m: Words, n: Words, shape: Shape) -> Words:
-    return np.broadcast_to(m * n, shape)
-
-
-def _not_here() -> Words:
-    raise TypeError("only the helper deals")

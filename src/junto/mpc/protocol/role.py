@@ -9,20 +9,18 @@ not. Law:       every role calls the same methods in the same order with the sam
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from junto.mpc import bits
+from junto.mpc.bits import Planes
 from junto.mpc.gates import Words
 from junto.mpc.prg import Stream
+from junto.mpc.protocol.demands import PlaneDemand, RingDemand
 from junto.mpc.rounds import Opening
-
-Planes = NDArray[np.uint64]
-"""Bits packed 64 lanes a word: [count, words]."""
 
 Shape = tuple[int, ...]
 
@@ -104,16 +102,16 @@ class Role(ABC):
         """A fresh uniform mask: a compute party's piece of it, the helper's whole."""
 
     @abstractmethod
-    def deal(self, shape: Shape, make: Callable[[], Words]) -> Words:
-        """A value that the helper computes by `make`: a compute party's piece, the helper's whole."""
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
+        """What is demanded of masks, as a sum: a compute party's piece, the helper's whole."""
 
     @abstractmethod
     def mask_planes(self, count: int, lanes: int) -> Planes:
         """Fresh uniform bits, shared by exclusive or."""
 
     @abstractmethod
-    def deal_planes(self, count: int, lanes: int, make: Callable[[], Planes]) -> Planes:
-        """Bits that the helper knows, shared by exclusive or."""
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
+        """The same for bits, as an exclusive or."""
 
     @abstractmethod
     def mask_by(self, owner: int, shape: Shape) -> Words:
@@ -160,7 +158,7 @@ class Computing(Role):
     def mask(self, shape: Shape) -> Words:
         return self._common.words(prod(shape)).reshape(shape)
 
-    def deal(self, shape: Shape, make: Callable[[], Words]) -> Words:
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
         size = prod(shape)
         self.offline += 8 * size
         if self._dealt is None:
@@ -170,7 +168,7 @@ class Computing(Role):
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._common.planes(count, lanes)
 
-    def deal_planes(self, count: int, lanes: int, make: Callable[[], Planes]) -> Planes:
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
         size = count * bits.wire_size(lanes)
         self.offline += size
         if self._dealt is None:
@@ -221,8 +219,8 @@ class Dealing(Role):
         mask += self._streams[1].words(size)
         return mask.reshape(shape)
 
-    def deal(self, shape: Shape, make: Callable[[], Words]) -> Words:
-        value = make()
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
+        value = demand.whole()
         size = prod(shape)
         self.offline += 8 * size
         rest = value.reshape(-1) - self._streams[0].words(size)
@@ -232,8 +230,8 @@ class Dealing(Role):
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._streams[0].planes(count, lanes) ^ self._streams[1].planes(count, lanes)
 
-    def deal_planes(self, count: int, lanes: int, make: Callable[[], Planes]) -> Planes:
-        value = make()
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
+        value = demand.whole()
         rest = value ^ self._streams[0].planes(count, lanes)
         self.offline += count * bits.wire_size(lanes)
         self._dealt.write([bits.to_wire(rest, lanes)])

@@ -14,18 +14,16 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.gates import BITS, Words
+from junto.mpc.protocol.demands import TOP, Quotient, TopBit
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, piece
-
-_TOP = np.uint64(BITS - 1)
 
 
 async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     """`x >> bits`.
 
     With c = x + 2**(k-2) + r opened, the sum has wrapped around exactly if the top bit of r is set and that
-    of c is not. The first is dealt, shifted to where a wrap shows after the truncation; the second is
-    public. So
+    of c is not. The first is dealt, the second public. So
 
         x >> bits = (c >> bits) - 2**(k-2-bits) - (r >> bits) + (1 - top(c)) top(r) 2**(k-bits)   (+ 0 or 1)
 
@@ -33,8 +31,8 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     """
     shift, lift = np.uint64(bits), np.uint64(BITS - bits)
     mask = role.mask(x.shape)
-    low = role.deal(x.shape, lambda: mask >> shift)
-    wrap = role.deal(x.shape, lambda: (mask >> _TOP) << lift)
+    low = role.deal(x.shape, Quotient(mask, bits))
+    top = role.deal(x.shape, TopBit(mask))
     share = piece(role, x)
     if share is not None:
         share = share + mask
@@ -42,6 +40,6 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
             share = share + np.uint64(1 << (BITS - 2))
     opened = await role.open(share)
     if opened is None:
-        return Affine(None, (None, None), (low, wrap), x.shape)
+        return Affine(None, (None, None), (low, top), x.shape)
     public: Words = (opened >> shift) - np.uint64(1 << (BITS - 2 - bits))
-    return Affine(public, (MINUS_ONE, (~opened) >> _TOP), (low, wrap), x.shape)
+    return Affine(public, (MINUS_ONE, ((~opened) >> TOP) << lift), (low, top), x.shape)

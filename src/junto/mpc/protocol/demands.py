@@ -1,0 +1,212 @@
+"""What a protocol asks to be dealt: functions of masks, by name.
+
+A demand names its masks and what is wanted of them, so that whoever deals can choose how. The helper has the
+masks in full and computes `whole`; two parties without a helper have a piece each and make shares of the
+same from oblivious transfer (`junto.mpc.preprocess`). A compute party only says what it is about to read: its
+planes may be None.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc.bits import Planes
+from junto.mpc.gates import BITS, Flags, Words
+
+ONES = np.uint64(2**BITS - 1)
+TOP = np.uint64(BITS - 1)
+TURN_SCALE = 20
+"""Bits after the point of the helper's sines and cosines."""
+
+
+class RingDemand(ABC):
+    """Something that is dealt as a sum of two ring elements."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def whole(self) -> Words:
+        """What is wanted, from masks in full."""
+
+
+class PlaneDemand(ABC):
+    """Something that is dealt as an exclusive or of two bits."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def whole(self) -> Planes:
+        """What is wanted, from masks in full: [count, words]."""
+
+
+# -------------------------------------------------------------------- ring elements
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product(RingDemand):
+    """Element by element, broadcast to `shape`."""
+
+    left: Words
+    right: Words
+    shape: tuple[int, ...]
+
+    def whole(self) -> Words:
+        return np.broadcast_to(self.left * self.right, self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Bilinear(RingDemand):
+    """`map(left, right)` for a public bilinear map."""
+
+    left: Words
+    right: Words
+    map: Callable[[Words, Words], Words]
+
+    @cached_property
+    def own(self) -> Words:
+        """The map of what is here: all of it at the helper, one of four terms at a party."""
+        return self.map(self.left, self.right)
+
+    def whole(self) -> Words:
+        return self.own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quotient(RingDemand):
+    """`mask >> bits`."""
+
+    mask: Words
+    bits: int
+
+    def whole(self) -> Words:
+        return self.mask >> np.uint64(self.bits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TopBit(RingDemand):
+    """The highest bit as a number."""
+
+    mask: Words
+
+    def whole(self) -> Words:
+        return self.mask >> TOP
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number(RingDemand):
+    """Bits as numbers 0 and 1."""
+
+    bits: Flags
+
+    def whole(self) -> Words:
+        return self.bits.astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hot(RingDemand):
+    """1 where the digit of a mask is `place`, else 0."""
+
+    digits: Words
+    place: int
+
+    def whole(self) -> Words:
+        return np.equal(self.digits, self.place).astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn(RingDemand):
+    """Cosine and sine of an angle, with `TURN_SCALE` bits after the point: [2, ...]."""
+
+    cos: NDArray[np.float64]
+    sin: NDArray[np.float64]
+
+    def whole(self) -> Words:
+        return turned(np.stack([self.cos, self.sin]))
+
+
+def turned(values: NDArray[np.float64]) -> Words:
+    """Numbers between -1 and 1 with `TURN_SCALE` bits after the point."""
+    return np.rint(values * float(1 << TURN_SCALE)).astype(np.int64).astype(np.uint64)
+
+
+# -------------------------------------------------------------------- bits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BitsOf(PlaneDemand):
+    """The given bits of a mask themselves."""
+
+    mask: Planes | None
+
+    def whole(self) -> Planes:
+        return _here(self.mask)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conjunction(PlaneDemand):
+    """`left & right`."""
+
+    left: Planes
+    right: Planes
+
+    def whole(self) -> Planes:
+        return self.left & self.right
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Monomials(PlaneDemand):
+    """The products of each group of `radix` neighbouring bits over each of `sets` of positions.
+
+    A set is a number whose bits say which positions; so are those of `sets` ordered that a set without its
+    lowest position comes before it, if at all.
+    """
+
+    mask: Planes | None
+    sets: Sequence[int]
+    groups: int
+    radix: int
+
+    def whole(self) -> Planes:
+        bits = grouped(_here(self.mask), self.groups, self.radix)
+        known: dict[int, Planes] = {}
+        for s in self.sets:
+            low = (s & -s).bit_length() - 1
+            rest = s & (s - 1)
+            known[s] = bits[low] & known[rest] if rest else bits[low]
+        return np.concatenate([known[s] for s in self.sets])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixed(PlaneDemand):
+    """One bit of a group, times a monomial of another mask's group, for each (position, set) of `keys`."""
+
+    made: Planes
+    passed: Planes
+    keys: Sequence[tuple[int, int]]
+    groups: int
+    radix: int
+
+    def whole(self) -> Planes:
+        made = grouped(self.made, self.groups, self.radix)
+        passed = grouped(self.passed, self.groups, self.radix)
+        products: dict[int, Planes] = {0: np.full(made[0].shape, ONES, np.uint64)}
+        for s in range(1, 1 << self.radix):
+            products[s] = passed[(s & -s).bit_length() - 1] & products[s & (s - 1)]
+        return np.concatenate([made[j] & products[s] for j, s in self.keys])
+
+
+def grouped(planes: Planes, groups: int, radix: int) -> Planes:
+    """[radix, groups, words]: the bits of each position together."""
+    return planes.reshape(groups, radix, -1).swapaxes(0, 1)
+
+
+def _here(planes: Planes | None) -> Planes:
+    if planes is None:
+        raise TypeError("only who deals has the bits of a mask")
+    return planes
