@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from junto.mpc.gates import Digit, Words
 from junto.mpc.protocol.demands import TURN_SCALE, Hot, Number, Turn
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits
+from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
 
 _Floats = NDArray[np.float64]
 
@@ -33,9 +33,9 @@ def to_ring(role: Role, b: MaskedBits) -> Affine:
     """`b = e + (1 - 2 e) r`."""
     r = role.deal(b.shape, Number(b.mask))
     if b.public is None:
-        return Affine(None, (None,), (r,), b.shape)
+        return Affine(None, (Term(None, r),), b.shape)
     e = b.public.astype(np.uint64)
-    return Affine(e, (1 - (e << np.uint64(1)),), (r,), b.shape)
+    return Affine(e, (Term(1 - (e << np.uint64(1)), r),), b.shape)
 
 
 def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: int) -> list[Additive]:

@@ -23,10 +23,11 @@ from junto.mpc.protocol.shares import (
     Affine,
     Masked,
     RingSecret,
+    Term,
     best,
     hold,
-    masks_of,
     nothing,
+    terms_of,
     weighted,
 )
 from junto.mpc.rounds import together
@@ -45,7 +46,7 @@ async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
         left, right = await together(_ready(role, x), _ready(role, y))
     else:
         left, right = x, y
-    if len(masks_of(left)) * len(masks_of(right)) > MAX_PRODUCTS:
+    if len(terms_of(left)) * len(terms_of(right)) > MAX_PRODUCTS:
         left, right = await together(hold(role, left), hold(role, right))
     return _product(role, left, right)
 
@@ -81,9 +82,9 @@ async def _ready(role: Role, x: RingSecret) -> Masked | Affine:
 def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
     shape = np.broadcast_shapes(x.shape, y.shape)
     dealt = _Dealt(role, shape)
-    for f, m in masks_of(x):
-        for g, n in masks_of(y):
-            dealt.add(_times(f, g), m, n)
+    for one in terms_of(x):
+        for other in terms_of(y):
+            dealt.add(_times(one.factor, other.factor), one, other)
     if role.deals:
         return Additive(None, shape)
     a, b, rest = _public(x), _public(y), weighted(y)
@@ -95,12 +96,12 @@ def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
 
 def _square(role: Role, x: Masked | Affine) -> Additive:
     dealt = _Dealt(role, x.shape)
-    terms = masks_of(x)
-    for i, (f, m) in enumerate(terms):
-        dealt.add(_times(f, f), m, m)
-        for g, n in terms[i + 1 :]:
-            factor = _times(f, g)
-            dealt.add(None if factor is None else factor + factor, m, n)
+    terms = terms_of(x)
+    for i, one in enumerate(terms):
+        dealt.add(_times(one.factor, one.factor), one, one)
+        for other in terms[i + 1 :]:
+            factor = _times(one.factor, other.factor)
+            dealt.add(None if factor is None else factor + factor, one, other)
     if role.deals:
         return Additive(None, x.shape)
     a, rest = _public(x), weighted(x)
@@ -117,8 +118,8 @@ class _Dealt:
         self._shape = shape
         self.total: Words = np.zeros((), np.uint64)
 
-    def add(self, factor: Words | None, m: Words, n: Words) -> None:
-        dealt = self._role.deal(self._shape, Product(m, n, self._shape))
+    def add(self, factor: Words | None, one: Term, other: Term) -> None:
+        dealt = self._role.deal(self._shape, Product(one.mask, other.mask, self._shape))
         if factor is not None:
             self.total = self.total + (dealt if factor is ONE else factor * dealt)
 

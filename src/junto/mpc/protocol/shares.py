@@ -20,6 +20,7 @@ Bits, modulo 2: `MaskedBits`, b = e xor r.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,18 +75,31 @@ class Masked(RingSecret):
         self.mask = mask
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """A mask and its public factor.
+
+    Attributes:
+        factor: None at who deals; may be a single number.
+        mask: a piece of it, as a sum.
+        bits: where the mask is a bit and no helper deals: a piece of it as an exclusive or, with which
+            products cost far less.
+    """
+
+    factor: Words | None
+    mask: Words
+    bits: Flags | None = None
+
+
 class Affine(RingSecret):
-    """See the module. `public` and the factors are None at the helper; a factor may be a single number."""
+    """See the module. `public` is None at who deals."""
 
-    __slots__ = ("factors", "masks", "public")
+    __slots__ = ("public", "terms")
 
-    def __init__(
-        self, public: Words | None, factors: tuple[Words | None, ...], masks: tuple[Words, ...], shape: Shape
-    ) -> None:
+    def __init__(self, public: Words | None, terms: tuple[Term, ...], shape: Shape) -> None:
         super().__init__(shape)
         self.public = public
-        self.factors = factors
-        self.masks = masks
+        self.terms = terms
 
 
 class MaskedBits:
@@ -122,9 +136,9 @@ def weighted(x: Affine | Masked) -> Words:
     if isinstance(x, Masked):
         return 0 - x.mask
     total: Words | None = None
-    for factor, mask in zip(x.factors, x.masks, strict=True):
-        term = 0 - mask if factor is MINUS_ONE else _known(factor) * mask
-        total = term if total is None else total + term
+    for term in x.terms:
+        part = 0 - term.mask if term.factor is MINUS_ONE else _known(term.factor) * term.mask
+        total = part if total is None else total + part
     return np.broadcast_to(_known(total), x.shape)
 
 
@@ -133,11 +147,9 @@ def nothing(mask: Words) -> bool:
     return mask.size > 0 and not any(mask.strides) and mask.ndim > 0 and int(mask.flat[0]) == 0
 
 
-def masks_of(x: Affine | Masked) -> tuple[tuple[Words | None, Words], ...]:
-    """Factor and mask of each term."""
-    if isinstance(x, Masked):
-        return ((MINUS_ONE, x.mask),)
-    return tuple(zip(x.factors, x.masks, strict=True))
+def terms_of(x: Affine | Masked) -> tuple[Term, ...]:
+    """The masks of x with their factors."""
+    return (Term(MINUS_ONE, x.mask),) if isinstance(x, Masked) else x.terms
 
 
 async def hold(role: Role, x: RingSecret) -> Masked:
@@ -176,9 +188,8 @@ def arrange(role: Role, parts: Sequence[RingSecret], move: Move) -> RingSecret:
         return Masked(_moved([x.public for x in masked], move), move(*[x.mask for x in masked]))
     first = parts[0]
     if len(parts) == 1 and isinstance(first, Affine):
-        masks = tuple(move(np.broadcast_to(mask, first.shape)) for mask in first.masks)
-        factors = tuple(_move_factor(factor, first.shape, move) for factor in first.factors)
-        return Affine(_moved([first.public], move), factors, masks, masks[0].shape)
+        terms = tuple(_rearranged(term, first.shape, move) for term in first.terms)
+        return Affine(_moved([first.public], move), terms, terms[0].mask.shape)
     shares = [piece(role, x) for x in parts]
     share = _moved(shares, move)
     return Additive(share, share.shape if share is not None else _shape_after(parts, move))
@@ -206,10 +217,13 @@ def _moved(parts: Sequence[NDArray[Any] | None], move: Move) -> NDArray[Any] | N
     return move(*known) if len(known) == len(parts) else None
 
 
-def _move_factor(factor: Words | None, shape: Shape, move: Move) -> Words | None:
-    if factor is None or factor is MINUS_ONE:
-        return factor
-    return move(np.broadcast_to(factor, shape))
+def _rearranged(term: Term, shape: Shape, move: Move) -> Term:
+    factor, bits = term.factor, term.bits
+    if factor is not None and factor is not MINUS_ONE:
+        factor = move(np.broadcast_to(factor, shape))
+    if bits is not None:
+        bits = move(np.broadcast_to(bits, shape))
+    return Term(factor, move(np.broadcast_to(term.mask, shape)), bits)
 
 
 def _shape_after(parts: Sequence[RingSecret], move: Move) -> Shape:
@@ -228,7 +242,7 @@ def add(role: Role, x: RingSecret, y: RingSecret) -> RingSecret:
         public = None if x.public is None or y.public is None else x.public + y.public
         return Masked(public, x.mask + y.mask)
     if isinstance(x, Masked | Affine) and isinstance(y, Masked | Affine):
-        terms = masks_of(x) + masks_of(y)
+        terms = terms_of(x) + terms_of(y)
         if len(terms) <= MAX_MASKS:
             return _affine(x, y, terms)
     left, right = piece(role, x), piece(role, y)
@@ -236,11 +250,17 @@ def add(role: Role, x: RingSecret, y: RingSecret) -> RingSecret:
     return Additive(None if left is None or right is None else left + right, shape)
 
 
-def _affine(x: Affine | Masked, y: Affine | Masked, terms: tuple[tuple[Words | None, Words], ...]) -> Affine:
+def _affine(x: Affine | Masked, y: Affine | Masked, terms: tuple[Term, ...]) -> Affine:
     public = None if x.public is None or y.public is None else x.public + y.public
     shape = np.broadcast_shapes(x.shape, y.shape)
-    masks = tuple(np.broadcast_to(mask, shape) for _, mask in terms)
-    return Affine(public, tuple(factor for factor, _ in terms), masks, shape)
+    return Affine(public, tuple(_wider(term, shape) for term in terms), shape)
+
+
+def _wider(term: Term, shape: Shape, c: Words | None = None) -> Term:
+    """With masks of that shape, times `c`."""
+    factor = term.factor if c is None or term.factor is None else np.asarray(term.factor * c)
+    bits = None if term.bits is None else np.broadcast_to(term.bits, shape)
+    return Term(factor, np.broadcast_to(term.mask, shape), bits)
 
 
 def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
@@ -250,9 +270,8 @@ def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
     if isinstance(x, Masked):
         return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c))
     if isinstance(x, Affine):
-        factors = tuple(None if factor is None else np.asarray(factor * c) for factor in x.factors)
-        masks = tuple(np.broadcast_to(mask, shape) for mask in x.masks)
-        return Affine(None if x.public is None else x.public * c, factors, masks, shape)
+        terms = tuple(_wider(term, shape, c) for term in x.terms)
+        return Affine(None if x.public is None else x.public * c, terms, shape)
     share = piece(role, x)
     return Additive(None if share is None else np.asarray(share * c), shape)
 
@@ -264,8 +283,8 @@ def shift(role: Role, x: RingSecret, c: Words) -> RingSecret:
     if isinstance(x, Masked):
         return Masked(None if x.public is None else x.public + c, np.broadcast_to(x.mask, shape))
     if isinstance(x, Affine):
-        masks = tuple(np.broadcast_to(mask, shape) for mask in x.masks)
-        return Affine(None if x.public is None else x.public + c, x.factors, masks, shape)
+        terms = tuple(_wider(term, shape) for term in x.terms)
+        return Affine(None if x.public is None else x.public + c, terms, shape)
     share = piece(role, x)
     if share is None:
         return Additive(None, shape)

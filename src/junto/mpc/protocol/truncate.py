@@ -16,7 +16,7 @@ import numpy as np
 from junto.mpc.gates import BITS, Words
 from junto.mpc.protocol.demands import TOP, Quotient, TopBit
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, piece
+from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, Term, piece
 
 
 async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
@@ -40,6 +40,7 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
             share = share + np.uint64(1 << (BITS - 2))
     opened = await role.open(share)
     if opened is None:
-        return Affine(None, (None, None), (low, top), x.shape)
+        return Affine(None, (Term(None, low), Term(None, top)), x.shape)
     public: Words = (opened >> shift) - np.uint64(1 << (BITS - 2 - bits))
-    return Affine(public, (MINUS_ONE, ((~opened) >> TOP) << lift), (low, top), x.shape)
+    wrapped = ((~opened) >> TOP) << lift
+    return Affine(public, (Term(MINUS_ONE, low), Term(wrapped, top)), x.shape)
