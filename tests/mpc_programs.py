@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 import mpc_nodes
+import mpc_pairs
 from junto.mpc.interpret import interpret
 from junto.mpc.plain import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
@@ -21,7 +22,7 @@ from junto.mpc.visibility import visible
 
 @dataclass
 class Engine:
-    """One implementation of the gates.
+    """One implementation of the gates: "plain", "secure" with a helper, or a "pair" without one.
 
     Attributes:
         overflows: what the plain gates said about numbers out of range, each with its step.
@@ -89,7 +90,8 @@ class Engine:
             found[:] = values
             return [each.value for each in values if isinstance(each, Secret)]
 
-        outcome = mpc_nodes.run(program, *[encode(array, self.settings) for array in arrays])
+        run = mpc_pairs.run if self.name == "pair" else mpc_nodes.run
+        outcome = run(program, *[encode(array, self.settings) for array in arrays])
         self.rounds, self.opened = outcome.rounds, outcome.opened
         opened = iter(outcome.values)
         return [

@@ -55,7 +55,7 @@ async def lookup(g, x):
 
 
 async def series(g, x):
-    return await g.hold(await g.series(x, 23, [0.0, 1.0], [], 40))
+    return await g.hold(await g.series(x, 23, [0.0, 1.0], []))
 
 
 async def leaky(g, x):

@@ -57,7 +57,13 @@ class Digit:
 
 
 class Gates(ABC, Generic[R, B]):
-    """The gates of one run at one node."""
+    """The gates of one run at one node.
+
+    Attributes:
+        fine: bits after the point of what `series` gives.
+    """
+
+    fine = 40
 
     # ------------------------------------------------------------------ public values as secrets, shapes
 
@@ -199,14 +205,12 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    async def series(
-        self, x: R, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
-    ) -> R:
+    async def series(self, x: R, period: int, sines: Sequence[float], cosines: Sequence[float]) -> R:
         """The Fourier series of `sines` and `cosines`, k from 0.
 
         sum(s[k] sin(2 pi k x / 2**period)) + sum(c[k] cos(2 pi k x / 2**period))
 
-        The result has `fraction` bits after the point (from 20 to 40), is exact up to about 2**(20 -
-        fraction) a term, and is not a ready operand. No round with a ready operand; offline 16 bytes a term
-        and element. Periodic: nothing is assumed of the size of `x`.
+        The result has `fine` bits after the point, is exact up to about 2**-20 a term, and is not a ready
+        operand; it must be less than 4. No round with a ready operand; offline 16 bytes a term and element.
+        Periodic: nothing is assumed of the size of `x`.
         """

@@ -146,7 +146,7 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         return [PlainRing(table[at]) for table in tables]
 
     async def series(
-        self, x: PlainRing, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
+        self, x: PlainRing, period: int, sines: Sequence[float], cosines: Sequence[float]
     ) -> PlainRing:
         rest = (x.words << np.uint64(BITS - period)).view(np.int64)
         angle = 2 * np.pi * np.ldexp(rest.astype(np.float64), -BITS)
@@ -155,7 +155,7 @@ class PlainGates(Gates[PlainRing, PlainBits]):
             total = total + value * np.sin(k * angle)
         for k, value in enumerate(cosines):
             total = total + value * np.cos(k * angle)
-        return PlainRing(np.rint(np.ldexp(total, fraction)).astype(np.int64).astype(np.uint64))
+        return PlainRing(np.rint(np.ldexp(total, self.fine)).astype(np.int64).astype(np.uint64))
 
     def _does_not_fit(self, x: PlainRing, y: PlainRing) -> bool:
         if self._on_overflow is None or not (x.words.size and y.words.size):

@@ -119,7 +119,7 @@ def test_series_agree_with_the_protocol():
     sines, cosines = (0.0, 0.5, -0.25), (0.125, 0.0, 0.75)
 
     async def gate(g, x):
-        return [await g.series(x, 23, sines, cosines, 40)]
+        return [await g.series(x, 23, sines, cosines)]
 
     (ours,) = plain(gate, X)
     theirs = run(gate, X).value

@@ -8,14 +8,11 @@ from __future__ import annotations
 from junto.mpc.functions.tables import amplitudes
 from junto.mpc.gates import B, Gates, R
 
-FINE = 40
-"""Bits after the point of a series before its truncation."""
-
 
 async def odd_series(g: Gates[R, B], x: R, name: str, period: int, fraction: int) -> R:
     """The function of that name in `tables.SERIES`, of period 2**period; beyond its interval some number.
 
     Cost: 1 round, 8 bytes of a ready operand; offline 16 bytes a term.
     """
-    wave = await g.series(x, fraction + period, amplitudes(name), (), FINE)
-    return await g.truncate(wave, FINE - fraction)
+    wave = await g.series(x, fraction + period, amplitudes(name), ())
+    return await g.truncate(wave, g.fine - fraction)

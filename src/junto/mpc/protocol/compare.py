@@ -31,12 +31,12 @@ _SUPERS = _GROUPS // borrow.RADIX
 
 async def negative(role: Role, x: Masked, block: int) -> MaskedBits:
     """`x < 0` in two's complement, `block` elements at a time."""
-    return await _in_blocks(role, x, block, _sign)
+    return await in_blocks(role, x, block, _sign)
 
 
 async def zero(role: Role, x: Masked, block: int) -> MaskedBits:
     """`x = 0`, `block` elements at a time."""
-    return await _in_blocks(role, x, block, _zero)
+    return await in_blocks(role, x, block, _zero)
 
 
 async def _sign(role: Role, x: Masked) -> MaskedPlanes:
@@ -87,7 +87,7 @@ def _operands(role: Role, x: Masked) -> tuple[int, Planes | None, Planes | None]
     return len(flat), ~bits.planes(flat, BITS), None
 
 
-async def _in_blocks(
+async def in_blocks(
     role: Role, x: Masked, block: int, gate: Callable[[Role, Masked], Awaitable[MaskedPlanes]]
 ) -> MaskedBits:
     """One block after the other: the dealt planes of a block are 50 times its size in bits."""

@@ -22,20 +22,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import Digit, Words
-from junto.mpc.protocol.demands import TURN_SCALE, Hot, Number, Turn
+from junto.mpc.protocol.demands import Hot, Turn
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
 
 _Floats = NDArray[np.float64]
+AMPLITUDE_SCALE = 20
+"""Bits after the point of the amplitudes, so that a result has `role.turn_scale` more: `Gates.fine`."""
 
 
 def to_ring(role: Role, b: MaskedBits) -> Affine:
     """`b = e + (1 - 2 e) r`."""
-    r = role.deal(b.shape, Number(b.mask))
+    r, bits = role.number(b.mask), b.mask if role.pair else None
     if b.public is None:
-        return Affine(None, (Term(None, r),), b.shape)
+        return Affine(None, (Term(None, r, bits),), b.shape)
     e = b.public.astype(np.uint64)
-    return Affine(e, (Term(1 - (e << np.uint64(1)), r),), b.shape)
+    return Affine(e, (Term(1 - (e << np.uint64(1)), r, bits),), b.shape)
 
 
 def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: int) -> list[Additive]:
@@ -74,19 +76,17 @@ def _digit(x: Words, digit: Digit) -> Words:
     return (x >> np.uint64(digit.low)) & np.uint64((1 << digit.width) - 1)
 
 
-def series(
-    role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
-) -> Additive:
+def series(role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float]) -> Additive:
     """The sum of s[k] sin(k (D - m)) + c[k] cos(k (D - m)), with the sums of angles taken apart."""
     at = _Harmonics(*_cos_sin(_turns(x.mask if x.public is None else x.public, period)))
     if x.public is None:
         for _ in _terms(sines, cosines):
             role.deal((2, *x.shape), Turn(*at.next()))
         return Additive(None, x.shape)
-    unit = float(1 << (fraction - TURN_SCALE))
+    unit = float(1 << AMPLITUDE_SCALE)
     share: Words = np.zeros(x.shape, np.uint64)
     if role.first and len(cosines):
-        share = share + np.uint64(round(cosines[0] * (1 << fraction)) % 2**64)
+        share = share + np.uint64(round(cosines[0] * (1 << (role.turn_scale + AMPLITUDE_SCALE))) % 2**64)
     for s, c in _terms(sines, cosines):
         cos_k, sin_k = at.next()
         of_cos = _rounded((sin_k * s + cos_k * c) * unit)

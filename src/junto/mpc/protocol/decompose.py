@@ -12,7 +12,7 @@ Cost:      5 rounds for more than 16 bits, else 3. For all 64: 8 bits a group of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
@@ -27,8 +27,16 @@ from junto.mpc.protocol.shares import Masked, MaskedBits
 _RADIX = borrow.RADIX
 
 
+Gate = Callable[[Role, Masked, int], Awaitable[MaskedPlanes]]
+
+
 async def decompose(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
     """The lowest `bits` bits in a new last axis, lowest first."""
+    return await in_blocks(role, x, bits, block, _places)
+
+
+async def in_blocks(role: Role, x: Masked, bits: int, block: int, gate: Gate) -> MaskedBits:
+    """The same by a gate that takes a flat array and gives a plane for each bit."""
     size = x.mask.size
     mask = np.empty((size, bits), np.bool_)
     public = None if x.public is None else np.empty((size, bits), np.bool_)
@@ -36,7 +44,7 @@ async def decompose(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
     for start in range(0, size, block):
         part = slice(start, start + block)
         piece = Masked(None if flat is None else flat[part], flat_mask[part])
-        planes = await _places(role, piece, bits)
+        planes = await gate(role, piece, bits)
         for j in range(bits):
             mask[part, j] = kernel.unpack(planes.mask[j], planes.lanes)
             if public is not None and planes.public is not None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.bits import Planes
-from junto.mpc.gates import BITS, Flags, Words
+from junto.mpc.gates import BITS, Digit, Flags, Words
 
 ONES = np.uint64(2**BITS - 1)
 TOP = np.uint64(BITS - 1)
@@ -135,6 +135,83 @@ def turned(values: NDArray[np.float64]) -> Words:
     return np.rint(values * float(1 << TURN_SCALE)).astype(np.int64).astype(np.uint64)
 
 
+# -------------------------------------------------------------------- ring elements, without a helper
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selected(RingDemand):
+    """`right` where the bit is set, else 0, broadcast to `shape`. The bit's pieces are an exclusive or."""
+
+    bits: Flags
+    right: Words
+    shape: tuple[int, ...]
+
+    def whole(self) -> Words:
+        return np.broadcast_to(self.bits * self.right, self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BothBits(RingDemand):
+    """The product of two bits as a number, broadcast to `shape`. Their pieces are an exclusive or."""
+
+    left: Flags
+    right: Flags
+    shape: tuple[int, ...]
+
+    def whole(self) -> Words:
+        return np.broadcast_to(self.left & self.right, self.shape).astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """What `Role.cut` gives.
+
+    Attributes:
+        bits: a party's piece of all bits of the mask, as an exclusive or.
+        low: what it has chosen as its piece of `mask >> shift`: the parties learn what their choices lack.
+        shift: by how many bits.
+    """
+
+    bits: Words
+    low: Words
+    shift: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DigitPads:
+    """One-time pads for one bit pair in sixteen, for each digit of four bits of P1's numbers.
+
+    P0 gets for each layer and digit a word of sixteen entries of `width` bits; P1 gets of each word the entry
+    at its own digit, and nothing of the others. [layers, digits, lanes]
+
+    Attributes:
+        numbers: P1's numbers, [lanes]; at P0 whatever it has of that shape.
+        digits: how many digits, lowest first.
+        layers: how many words a digit.
+        width: bits of an entry, 1 or 2.
+    """
+
+    numbers: Words
+    digits: int
+    layers: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordPads:
+    """One-time pads for one row in `2**digit.width`, for a digit of P1's numbers.
+
+    P0 gets all rows, [2**width, tables, lanes]; P1 gets the row at its own digit, [tables, lanes].
+    """
+
+    numbers: Words
+    digit: Digit
+    tables: int
+
+
+PadDemand = DigitPads | WordPads
+
+
 # -------------------------------------------------------------------- bits
 
 
@@ -150,13 +227,14 @@ class BitsOf(PlaneDemand):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conjunction(PlaneDemand):
-    """`left & right`."""
+    """`left & right`: [count, words] and the same or [several, count, words]."""
 
     left: Planes
     right: Planes
 
     def whole(self) -> Planes:
-        return self.left & self.right
+        both = self.left & self.right
+        return both.reshape(int(np.prod(both.shape[:-1])), both.shape[-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         return dealt.lookup(self._role, await shares.hold(self._role, x), digit, tables, self._block)
 
     async def series(
-        self, x: RingSecret, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
+        self, x: RingSecret, period: int, sines: Sequence[float], cosines: Sequence[float]
     ) -> RingSecret:
         held = await shares.hold(self._role, x)
-        return dealt.series(self._role, held, period, sines, cosines, fraction)
+        return dealt.series(self._role, held, period, sines, cosines)

@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 
 from junto.mpc.gates import Words
-from junto.mpc.protocol.demands import Bilinear, Product
-from junto.mpc.protocol.role import Role
+from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected
+from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.protocol.shares import (
     MINUS_ONE,
     Additive,
@@ -35,6 +35,9 @@ from junto.mpc.rounds import together
 MAX_PRODUCTS = 4
 """With more products of masks to be dealt for one product of secrets, another opening is cheaper."""
 
+MAX_PRODUCTS_OF_A_PAIR = 1
+"""The same where no helper deals; products with a bit cost next to nothing there, and do not count."""
+
 
 async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
     """`x y` element by element, broadcasting."""
@@ -46,7 +49,7 @@ async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
         left, right = await together(_ready(role, x), _ready(role, y))
     else:
         left, right = x, y
-    if len(terms_of(left)) * len(terms_of(right)) > MAX_PRODUCTS:
+    if _many(role, left, right):
         left, right = await together(hold(role, left), hold(role, right))
     return _product(role, left, right)
 
@@ -77,6 +80,14 @@ def _crossed(role: Role, x: Masked, y: Masked, map: Callable[[Words, Words], Wor
 
 async def _ready(role: Role, x: RingSecret) -> Masked | Affine:
     return x if isinstance(x, Masked | Affine) else await hold(role, x)
+
+
+def _many(role: Role, x: Masked | Affine, y: Masked | Affine) -> bool:
+    one, other = terms_of(x), terms_of(y)
+    if not role.pair:
+        return len(one) * len(other) > MAX_PRODUCTS
+    count = sum(term.bits is None for term in one) * sum(term.bits is None for term in other)
+    return count > MAX_PRODUCTS_OF_A_PAIR
 
 
 def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
@@ -119,7 +130,10 @@ class _Dealt:
         self.total: Words = np.zeros((), np.uint64)
 
     def add(self, factor: Words | None, one: Term, other: Term) -> None:
-        dealt = self._role.deal(self._shape, Product(one.mask, other.mask, self._shape))
+        if one is other and one.bits is not None:
+            dealt = one.mask  # a bit is its own square
+        else:
+            dealt = self._role.deal(self._shape, _product_of(one, other, self._shape))
         if factor is not None:
             self.total = self.total + (dealt if factor is ONE else factor * dealt)
 
@@ -135,6 +149,16 @@ def _times(f: Words | None, g: Words | None) -> Words | None:
     if f is MINUS_ONE:
         return 0 - g
     return 0 - f if g is MINUS_ONE else f * g
+
+
+def _product_of(one: Term, other: Term, shape: Shape) -> RingDemand:
+    if one.bits is not None and other.bits is not None:
+        return BothBits(one.bits, other.bits, shape)
+    if one.bits is not None:
+        return Selected(one.bits, other.mask, shape)
+    if other.bits is not None:
+        return Selected(other.bits, one.mask, shape)
+    return Product(one.mask, other.mask, shape)
 
 
 def _public(x: Masked | Affine) -> Words:

@@ -10,21 +10,32 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.mpc import bits
 from junto.mpc.bits import Planes
-from junto.mpc.gates import Words
+from junto.mpc.gates import Flags, Words
 from junto.mpc.prg import Stream
-from junto.mpc.protocol.demands import PlaneDemand, RingDemand
+from junto.mpc.protocol.demands import (
+    TURN_SCALE,
+    Number,
+    PadDemand,
+    PlaneDemand,
+    Quotient,
+    RingDemand,
+    TopBit,
+)
 from junto.mpc.rounds import Opening
 
 Shape = tuple[int, ...]
 
 _NOTHING = np.zeros((), np.uint64)
+_NO_OCTETS = memoryview(b"")
 
 
 class Wire(Protocol):
@@ -67,20 +78,61 @@ class PlaneShare:
         self.lanes = lanes
 
 
-Share = RingShare | PlaneShare
+class Told:
+    """A message of one compute party to the other.
+
+    Attributes:
+        by: who sends it.
+        data: what, at the sender.
+        size: its bytes.
+    """
+
+    __slots__ = ("by", "data", "size")
+
+    def __init__(self, by: int, data: memoryview | None, size: int) -> None:
+        self.by = by
+        self.data = data
+        self.size = size
+
+
+Share = RingShare | PlaneShare | Told
+Opened = Words | Planes | memoryview | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truncation:
+    """A fresh mask, and what a truncation needs of it.
+
+    Attributes:
+        mask: a piece of it.
+        low: a piece of `mask >> bits`.
+        top: a piece of its highest bit, as a number.
+        missing: what is to be added to `low`, public (None: nothing).
+        bits: where no helper deals: a piece of `top` as an exclusive or.
+    """
+
+    mask: Words
+    low: Words
+    top: Words
+    missing: Words | None = None
+    bits: Flags | None = None
 
 
 class Role(ABC):
     """One node's part in a run.
 
     Attributes:
-        index: 0 or 1 at a compute party, None at the helper.
+        index: 0 or 1 at a compute party, None at who deals.
         offline: bytes dealt to P1 so far (counted in every role).
+        pair: whether P0 and P1 deal for themselves, without a helper.
+        turn_scale: bits after the point of dealt sines and cosines.
         opened: bytes opened so far by one compute party.
         rounds: exchanges so far.
     """
 
     index: int | None
+    pair = False
+    turn_scale = TURN_SCALE
 
     def __init__(self) -> None:
         self.offline = 0
@@ -121,6 +173,20 @@ class Role(ABC):
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         """The same for bits."""
 
+    def cut(self, shape: Shape, bits: int) -> Truncation:
+        """A fresh mask for a truncation by `bits` bits."""
+        mask = self.mask(shape)
+        low = self.deal(shape, Quotient(mask, bits))
+        return Truncation(mask, low, self.deal(shape, TopBit(mask)))
+
+    def number(self, bits: Flags) -> Words:
+        """Masks that are bits, as numbers."""
+        return self.deal(bits.shape, Number(bits))
+
+    def pads(self, demand: PadDemand) -> NDArray[Any]:
+        """What `demand` describes; only where `pair`."""
+        raise TypeError("one-time pads come from oblivious transfer; a helper deals none")
+
     async def open(self, share: Words | None) -> Words | None:
         """What the pieces add up to, for the compute parties; None at the helper. One round."""
         return await Opening[Words | None](RingShare(share))
@@ -129,13 +195,17 @@ class Role(ABC):
         """The same for bit planes."""
         return await Opening[Planes | None](PlaneShare(share, lanes))
 
-    def flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]:
+    async def tell(self, by: int, data: memoryview | None, size: int) -> memoryview | None:
+        """What the compute party `by` says: `data`, of `size` bytes; None at itself and at who deals."""
+        return await Opening[memoryview | None](Told(by, data, size))
+
+    def flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         """End a round: see `rounds.Rounds`."""
         self.rounds += 1
         return self._flush(asked)
 
     @abstractmethod
-    def _flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]: ...
+    def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]: ...
 
 
 class Computing(Role):
@@ -185,18 +255,30 @@ class Computing(Role):
             else np.zeros((count, -(-lanes // 64)), np.uint64)
         )
 
-    def _flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]:
-        ours = [_to_wire(share) for share in asked]
-        sizes = [len(part) for part in ours]
-        total = sum(sizes)
-        self.opened += total
-        theirs = self._wire.exchange(ours, total)
-        opened: list[Words | Planes | None] = []
+    def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
+        ours = [self._to_wire(share) for share in asked]
+        sizes = [
+            len(part) if not isinstance(share, Told) else 0 if share.by == self.index else share.size
+            for share, part in zip(asked, ours, strict=True)
+        ]
+        self.opened += sum(len(part) for part in ours)
+        theirs = self._wire.exchange(ours, sum(sizes))
+        opened: list[Opened] = []
         start = 0
         for share, size in zip(asked, sizes, strict=True):
-            opened.append(_combine(share, theirs[start : start + size]))
+            opened.append(self._combine(share, theirs[start : start + size]))
             start += size
         return opened
+
+    def _to_wire(self, share: Share) -> memoryview:
+        if isinstance(share, Told):
+            return _NO_OCTETS if share.by != self.index or share.data is None else share.data
+        return _to_wire(share)
+
+    def _combine(self, share: Share, theirs: memoryview) -> Opened:
+        if isinstance(share, Told):
+            return None if share.by == self.index else theirs
+        return _combine(share, theirs)
 
 
 class Dealing(Role):
@@ -243,11 +325,11 @@ class Dealing(Role):
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         return self._streams[owner].planes(count, lanes)
 
-    def _flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]:
+    def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         return [None] * len(asked)
 
 
-def _to_wire(share: Share) -> memoryview:
+def _to_wire(share: RingShare | PlaneShare) -> memoryview:
     if isinstance(share, RingShare):
         if share.words is None:
             raise TypeError("a compute party opens a share that it does not have")
@@ -257,7 +339,7 @@ def _to_wire(share: Share) -> memoryview:
     return bits.to_wire(share.planes, share.lanes)
 
 
-def _combine(share: Share, theirs: memoryview) -> Words | Planes | None:
+def _combine(share: RingShare | PlaneShare, theirs: memoryview) -> Words | Planes | None:
     if isinstance(share, RingShare):
         if share.words is None:
             return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.gates import BITS, Words
-from junto.mpc.protocol.demands import TOP, Quotient, TopBit
+from junto.mpc.protocol.demands import TOP
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, Term, piece
 
@@ -27,20 +27,20 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
 
         x >> bits = (c >> bits) - 2**(k-2-bits) - (r >> bits) + (1 - top(c)) top(r) 2**(k-bits)   (+ 0 or 1)
 
-    which is affine in two masks that the helper knows: ready for the next product without another opening.
+    which is affine in two masks that who deals knows: ready for the next product without another opening.
     """
     shift, lift = np.uint64(bits), np.uint64(BITS - bits)
-    mask = role.mask(x.shape)
-    low = role.deal(x.shape, Quotient(mask, bits))
-    top = role.deal(x.shape, TopBit(mask))
+    cut = role.cut(x.shape, bits)
     share = piece(role, x)
     if share is not None:
-        share = share + mask
+        share = share + cut.mask
         if role.first:
             share = share + np.uint64(1 << (BITS - 2))
     opened = await role.open(share)
     if opened is None:
-        return Affine(None, (Term(None, low), Term(None, top)), x.shape)
+        return Affine(None, (Term(None, cut.low), Term(None, cut.top, cut.bits)), x.shape)
     public: Words = (opened >> shift) - np.uint64(1 << (BITS - 2 - bits))
+    if cut.missing is not None:
+        public -= cut.missing
     wrapped = ((~opened) >> TOP) << lift
-    return Affine(public, (Term(MINUS_ONE, low), Term(wrapped, top)), x.shape)
+    return Affine(public, (Term(MINUS_ONE, cut.low), Term(wrapped, cut.top, cut.bits)), x.shape)
