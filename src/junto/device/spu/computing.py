@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from junto.mpc.gates import Gates
 from junto.mpc.interpret import interpret
 from junto.mpc.plain import PlainBits, PlainRing
 from junto.mpc.plan import Plan
+from junto.mpc.preprocess.joint import Preparing, prepared
 from junto.mpc.primitives.public import Witness
-from junto.mpc.protocol.shares import MaskedBits, RingSecret
+from junto.mpc.protocol.pair.gates import PairGates
+from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind
@@ -61,6 +63,19 @@ def run_plan(
         interpret(gates, plan, values, settings, watch=ears.watch, witness=ears.witness)
     )
     return [_as_secret(gates, result, settings) for result in results]
+
+
+def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> Iterator[None]:
+    """The steps in which a party without a helper prepares for `run_plan` of the same arguments."""
+    known: dict[int, RingSecret] = {}
+    values = [
+        incoming(unopened(each, known), form.dtype, settings)
+        if isinstance(each, RingSecret | MaskedBits)
+        else Public(each)
+        for each, form in zip(inputs, plan.inputs, strict=True)
+    ]
+    gates = PairGates(role, settings.block)
+    return prepared(role, Rounds(role.flush).steps(interpret(gates, plan, values, settings)))
 
 
 def _as_secret(gates: Gates[Any, Any], result: Value, settings: MpcSettings) -> Any:

@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from junto.mpc.links.channel import Channel
+from junto.mpc.preprocess.correlations import Correlations
+from junto.mpc.preprocess.joint import Paired, Preparing, Supply
 from junto.mpc.prg import Stream, derive
+from junto.mpc.protocol.gates import SecureGates
+from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Computing, Dealing, Role
+from junto.mpc.settings import MpcSettings
 from junto.silo.api import Stamp
 
 
@@ -20,18 +25,21 @@ class Seat:
         role_name: P0, P1 or the helper, by the name under which the others know this node.
         home: the party that runs it.
         compute: P0 and P1.
-        helper: who deals.
-        channels: to the other two.
-        secrets: shared with each of them alone: 32 bytes, fresh with the connection.
+        helper: who deals; None: nobody, `source` is there instead.
+        channels: to the others.
+        secrets: shared with each of them alone: 32 bytes, fresh with the connection. Where nobody helps,
+            under this node's own name 32 bytes that it alone has.
+        source: of what two parties make together.
     """
 
     name: str
     role_name: str
     home: str
     compute: tuple[str, str]
-    helper: str
+    helper: str | None
     channels: Mapping[str, Channel]
     secrets: Mapping[str, bytes] = field(repr=False)
+    source: Correlations | None = None
 
     @property
     def index(self) -> int | None:
@@ -43,15 +51,34 @@ class Seat:
         """The other compute party (of a compute party)."""
         return self.compute[1 - (self.index or 0)]
 
-    def role(self, stamp: Stamp) -> Role:
-        """This node's role in one operation, with keystreams that no other operation has."""
+    def role(self, stamp: Stamp, supply: Supply | None = None) -> Role:
+        """This node's role in one operation, with keystreams that no other operation has.
+
+        Args:
+            stamp: of the operation.
+            supply: where nobody helps, what has been prepared for it; None: it needs nothing.
+        """
         for channel in self.channels.values():
             channel.label(stamp.operation, f"{stamp.text} at {stamp.site}")
+        if self.index is not None and self.helper is None:
+            own, wire = self._stream(self.role_name, stamp), self.channels[self.peer]
+            return Paired(self.index, own, wire, supply or Supply())
         if self.index is None:
             streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
             return Dealing(streams, self.channels[self.compute[1]])
-        dealt = self.channels[self.helper] if self.index == 1 else None
-        return Computing(self.index, self._stream(self.helper, stamp), self.channels[self.peer], dealt)
+        helper = self.helper or ""
+        dealt = self.channels[helper] if self.index == 1 else None
+        return Computing(self.index, self._stream(helper, stamp), self.channels[self.peer], dealt)
+
+    def preparing(self, stamp: Stamp, supply: Supply) -> Preparing | None:
+        """Where nobody helps, the role that prepares what this node needs for an operation."""
+        if self.source is None or self.index is None:
+            return None
+        return Preparing(self.index, self._stream(self.role_name, stamp), self.source, supply)
+
+    def gates(self, role: Role, settings: MpcSettings) -> SecureGates:
+        """The gates of one operation."""
+        return (PairGates if role.pair else SecureGates)(role, settings.block)
 
     def noise(self, stamp: Stamp, receiver: str, index: int) -> Stream:
         """A keystream of P0 and P1 alone, for one output."""

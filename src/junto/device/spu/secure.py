@@ -1,4 +1,4 @@
-"""The engine of the other three modes: masked evaluation by two compute parties and a helper."""
+"""The engine of the other three modes: masked evaluation by two compute parties, with a helper or without."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import Ears, run_plan
+from junto.device.spu.computing import Ears, preparation, run_plan
 from junto.device.spu.engine import Engine, Entered, Held
 from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_numbers
 from junto.device.spu.node import Node
@@ -17,9 +17,9 @@ from junto.device.spu.seat import Seat
 from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.plan import Plan
+from junto.mpc.preprocess.joint import Supply
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import inout
-from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.inout import Kind, Parcel, Secret
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import decode, encode
@@ -277,11 +277,14 @@ def _compute(
     places: Sequence[Any],
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
-    role = seat.role(stamp)
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
-    gates = SecureGates(role, settings.block)
-    witness = Witness()
+    supply, witness = Supply(), Witness()
+    role, preparing = seat.role(stamp, supply), seat.preparing(stamp, supply)
+    if preparing is not None:
+        supply.from_steps(preparation(preparing, plan, inputs, settings))
+    gates = seat.gates(role, settings)
     results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness))
+    supply.finish()
     if witness.seen:
         _compare(seat, witness.digest)
     seat.end()
@@ -298,7 +301,7 @@ def _compare(seat: Seat, digest: bytes) -> None:
         seat.channels[seat.compute[1]].write([digest])
         return
     others = [bytes(seat.channels[seat.peer].exchange([digest], len(digest)))]
-    if seat.index == 1:
+    if seat.index == 1 and seat.helper is not None:
         others.append(bytes(seat.channels[seat.helper].read(len(digest))))
     if any(other != digest for other in others):
         raise NotComputable(

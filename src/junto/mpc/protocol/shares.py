@@ -172,6 +172,33 @@ async def _mask(role: Role, x: RingSecret) -> Masked:
     return x.masked
 
 
+def unopened(x: RingSecret | MaskedBits, known: dict[int, RingSecret]) -> RingSecret | MaskedBits:
+    """What whoever deals has of a compute party's secret: shapes and masks, and nothing that was opened.
+
+    Args:
+        x: the secret.
+        known: what was made before, by `id`: a secret that is used twice stays one.
+    """
+    if isinstance(x, MaskedBits):
+        return MaskedBits(None, x.mask)
+    if id(x) not in known:
+        known[id(x)] = _unopened(x)
+    return known[id(x)]
+
+
+def _unopened(x: RingSecret) -> RingSecret:
+    if isinstance(x, Masked):
+        return Masked(None, x.mask)
+    made: RingSecret
+    if isinstance(x, Affine):
+        made = Affine(None, tuple(Term(None, term.mask, term.bits) for term in x.terms), x.shape)
+    else:
+        made = Additive(None, x.shape)
+    if x.masked is not None:
+        made.masked = Masked(None, x.masked.mask)
+    return made
+
+
 def best(x: RingSecret) -> RingSecret:
     """The masked form of x if it is there already, else x itself."""
     return x if x.masked is None else x.masked
