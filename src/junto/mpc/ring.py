@@ -12,7 +12,7 @@ A product of matrices takes the quickest of three ways, all exact (costs measure
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final, TypeAlias
@@ -192,13 +192,18 @@ def _direct(a: Words, b: Words) -> Words:
 
 # -------------------------------------------------------------------- other bilinear maps
 
+Product: TypeAlias = Callable[[Words, Words], Words]
+"""Products of matrices with the shapes of `matmul`. The maps below do nothing else that is not linear in each
+operand, so they serve shares, too."""
 
-def dot_general(a: Words, b: Words, dimensions: Dimensions) -> Words:
+
+def dot_general(a: Words, b: Words, dimensions: Dimensions, product: Product = matmul) -> Words:
     """`jax.lax.dot_general` modulo 2**64.
 
     Args:
         a, b: operands.
         dimensions: ``((a's contracting, b's contracting), (a's batch, b's batch))``.
+        product: how matrices are multiplied.
 
     Returns:
         Batch dimensions, then the rest of `a`, then the rest of `b`.
@@ -212,7 +217,7 @@ def dot_general(a: Words, b: Words, dimensions: Dimensions) -> Words:
     k = prod(a.shape[i] for i in a_sum)
     left = a.transpose(*a_batch, *a_rest, *a_sum).reshape(*batch, prod(m), k)
     right = b.transpose(*b_batch, *b_sum, *b_rest).reshape(*batch, k, prod(n))
-    return matmul(left, right).reshape((*batch, *m, *n))
+    return product(left, right).reshape((*batch, *m, *n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,16 +242,13 @@ class Convolution:
     batch_groups: int = 1
 
 
-def conv_general_dilated(a: Words, b: Words, form: Convolution) -> Words:
-    """`jax.lax.conv_general_dilated` modulo 2**64."""
+def conv_general_dilated(a: Words, b: Words, form: Convolution, product: Product = matmul) -> Words:
+    """`jax.lax.conv_general_dilated` modulo 2**64; `product`: how matrices are multiplied."""
     straight = tuple(range(a.ndim))
     lhs, rhs, out = form.numbers or (straight, straight, straight)
     lefts = np.split(a.transpose(*lhs), form.batch_groups, 0)
     rights = np.split(b.transpose(*rhs), form.batch_groups, 0)
-    made = [
-        convolve(left, right, form.strides, form.padding, form.dilations, form.feature_groups)
-        for left, right in zip(lefts, rights, strict=True)
-    ]
+    made = [_convolved(left, right, form, product) for left, right in zip(lefts, rights, strict=True)]
     return np.concatenate(made, 1).transpose(*np.argsort(out))
 
 
@@ -271,32 +273,38 @@ def convolve(
     Returns:
         [batch, features, *space].
     """
-    a = _padded(_dilated(a, dilations[0]), padding)
-    b = _dilated(b, dilations[1])
+    return _convolved(a, b, Convolution(strides, padding, dilations, None, groups), matmul)
+
+
+def _convolved(a: Words, b: Words, form: Convolution, product: Product) -> Words:
+    """`convolve`, whose arguments are in `form`."""
+    a = _padded(_dilated(a, form.dilations[0]), form.padding)
+    b = _dilated(b, form.dilations[1])
+    groups = form.feature_groups
     space, window = a.shape[2:], b.shape[2:]
-    out = [max(0, (s - w) // step + 1) for s, w, step in zip(space, window, strides, strict=True)]
+    out = [max(0, (s - w) // step + 1) for s, w, step in zip(space, window, form.strides, strict=True)]
     made = np.zeros((a.shape[0], b.shape[0], *out), np.uint64)
     if not made.size or not b.size:
         return made
     axes = tuple(range(2, a.ndim))
     views = np.lib.stride_tricks.sliding_window_view(a, window, axis=axes)
-    views = views[(slice(None), slice(None), *(slice(None, None, step) for step in strides))]
+    views = views[(slice(None), slice(None), *(slice(None, None, step) for step in form.strides))]
     samples = max(1, _WINDOWS // prod(views.shape[1:]))
     columns = b.reshape(groups, b.shape[0] // groups, -1).swapaxes(1, 2)
     for start in range(0, len(a), samples):
-        made[start : start + samples] = _windows_by(columns, views[start : start + samples], out)
+        made[start : start + samples] = _windows_by(columns, views[start : start + samples], out, product)
     return made
 
 
-def _windows_by(columns: Words, views: Words, out: Sequence[int]) -> Words:
+def _windows_by(columns: Words, views: Words, out: Sequence[int], product: Product) -> Words:
     """[groups, channels of a group * window, features of a group], [batch, channels, *out, *window]."""
     groups, depth, each = columns.shape
     batch, space = len(views), len(out)
     split = views.reshape(batch, groups, views.shape[1] // groups, *views.shape[2:])
     rows = split.transpose(1, 0, *range(3, 3 + space), 2, *range(3 + space, 3 + 2 * space))
-    product = matmul(rows.reshape(groups, batch * prod(out), depth), columns)
-    product = product.reshape(groups, batch, *out, each)
-    return product.transpose(1, 0, 2 + space, *range(2, 2 + space)).reshape(batch, groups * each, *out)
+    found = product(rows.reshape(groups, batch * prod(out), depth), columns)
+    found = found.reshape(groups, batch, *out, each)
+    return found.transpose(1, 0, 2 + space, *range(2, 2 + space)).reshape(batch, groups * each, *out)
 
 
 def _dilated(x: Words, steps: Sequence[int]) -> Words:
@@ -324,6 +332,7 @@ __all__ = [
     "Convolution",
     "Dimensions",
     "Limbs",
+    "Product",
     "conv_general_dilated",
     "convolve",
     "decode",

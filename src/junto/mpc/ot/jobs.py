@@ -1,0 +1,47 @@
+"""What is to be made of one block of transfers: the seam between the extension and its uses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from junto.mpc.gates import Words
+from junto.mpc.ot.pads import Chosen, Offered
+
+
+class Job(ABC):
+    """Transfers of one block, in both directions.
+
+    Both parties do the same jobs in the same order: what one chooses the other offers.
+
+    Attributes:
+        chooses: transfers in which we choose.
+        offers: transfers in which the other party chooses.
+        due: bytes that the other party's `give` makes for us.
+        chance: the choices are left to chance, at both parties.
+    """
+
+    chooses: int
+    offers: int
+    due: int
+    chance: bool = False
+
+    def choices(self) -> Words:
+        """Our choices, a bit each, packed into whole words; not asked for if they are left to chance.
+
+        May be called from another thread, before earlier jobs are done.
+        """
+        raise TypeError(f"{type(self).__name__} chooses nothing")
+
+    @abstractmethod
+    def give(self, pads: Offered) -> Sequence[memoryview]:
+        """What the other party needs to make something of the pads that it has. Called if `offers`."""
+
+    @abstractmethod
+    def take(self, pads: Chosen, data: memoryview) -> None:
+        """Make something of the pads that we have, by the other party's `give`. Called if `chooses`."""
+
+
+def octets(words: Words) -> memoryview:
+    """An array's bytes, as they lie in memory."""
+    return words.reshape(-1).view("u1").data

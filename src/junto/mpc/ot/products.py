@@ -1,0 +1,184 @@
+"""Products of numbers that both parties hold shares of: of elements, of matrices, of bits and numbers.
+
+Paper:     see `scaling`; the choice of the smaller matrix for the transfers is that of Mohassel and Zhang,
+           "SecureML", IEEE S&P 2017, section IV-D.
+Computes:  [x y] from [x], [y]: (x0 + x1)(y0 + y1), of which each party computes x_i y_i itself.
+Parties:   P0, P1, who do the same: each chooses with its share of the smaller operand, and offers that of the
+           other one.
+Secure:    semi-honest.
+Learns:    nobody anything.
+Cost:      64 transfers each way an element of the smaller operand; 36 bits on average for each of them and
+           each element of the other operand that it is multiplied with. A square costs half. Rounds: one more
+           than there are blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from junto.mpc import ring
+from junto.mpc.gates import BITS, Flags, Words
+from junto.mpc.ot.extension import Extension
+from junto.mpc.ot.scaling import Form, Scaling
+
+_WIDEST: Final = 512
+"""Elements of a vector that one transfer serves: the transfer itself costs little beside them."""
+_LOAD: Final = 8
+"""Words of pads for each transfer of a block: bounds the memory."""
+
+
+def multiply(extension: Extension, x: Words, y: Words) -> Words:
+    """Our share of x y, element by element, broadcasting.
+
+    Args:
+        extension: with the other party.
+        x, y: our shares.
+    """
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    dimensions = len(shape)
+    x = x.reshape((1,) * (dimensions - x.ndim) + x.shape)
+    y = y.reshape((1,) * (dimensions - y.ndim) + y.shape)
+    own = [i for i in range(dimensions) if y.shape[i] == 1 != x.shape[i]]
+    others = [i for i in range(dimensions) if x.shape[i] == 1 != y.shape[i]]
+    common = [i for i in range(dimensions) if x.shape[i] == y.shape[i]]
+    order = [*common, *own, *others]
+    batch, m, n = (prod(shape[i] for i in each) for each in (common, own, others))
+    left = x.transpose(order).reshape(batch, m, 1)
+    right = y.transpose(order).reshape(batch, 1, n)
+    made = matmul(extension, left, right).reshape([shape[i] for i in order])
+    return made.transpose(np.argsort(order))
+
+
+def square(extension: Extension, x: Words) -> Words:
+    """Our share of x x, element by element: of the two products with the other share one does, doubled."""
+    flat = x.reshape(-1)
+    made = flat * flat + _halves(extension, flat, flat + flat, Form())
+    return made.reshape(x.shape)
+
+
+def matmul(extension: Extension, x: Words, y: Words) -> Words:
+    """Our share of x @ y, with the shapes of `numpy.matmul`, for arrays of two dimensions or more.
+
+    As the `product` of `ring.dot_general` and `ring.conv_general_dilated` it makes shares of their results.
+
+    Args:
+        extension: with the other party.
+        x, y: our shares.
+    """
+    if x.shape[-2] > y.shape[-1]:
+        return matmul(extension, y.swapaxes(-1, -2), x.swapaxes(-1, -2)).swapaxes(-1, -2)
+    made = ring.matmul(x, y)
+    (m, k), n = x.shape[-2:], y.shape[-1]
+    batch = made.shape[:-2]
+    factors = np.broadcast_to(x, (*batch, m, k)).reshape(-1)
+    vectors = np.broadcast_to(y, (*batch, k, n)).reshape(-1, n)
+    total = made.reshape(-1, n)
+    for start in range(0, n, _WIDEST):
+        _add_matrices(extension, (factors, vectors[:, start : start + _WIDEST]), total[:, start:], (m, k))
+    return total.reshape(made.shape)
+
+
+def _add_matrices(
+    extension: Extension, operands: tuple[Words, Words], total: Words, sizes: tuple[int, int]
+) -> None:
+    """Add both products with the other party's shares to `total`, whose rows are all matrices' rows."""
+    factors, vectors = operands
+    m, k = sizes
+    form = Form(width=vectors.shape[1])
+
+    def add(part: slice, products: Words) -> None:
+        rows = np.arange(part.start, part.stop) // k
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        total[rows[0] : rows[-1] + 1, : form.width] += np.add.reduceat(products, starts, axis=0)
+
+    def rows_at(part: slice) -> Words:
+        place = np.arange(part.start, part.stop)
+        found: Words = vectors[place // (m * k) * k + place % k]
+        return found
+
+    def jobs() -> Iterator[Scaling]:
+        for part in _parts(len(factors), _most(extension, form)):
+            yield Scaling(factors[part], rows_at(part), form, form, partial(add, part), partial(add, part))
+
+    extension.run(jobs())
+
+
+def select(extension: Extension, b: Flags, x: Words, ring_bits: int = BITS) -> Words:
+    """Our share of b x, for bits that are shared by exclusive or.
+
+    Args:
+        extension: with the other party.
+        b: our shares of bits, [n].
+        x: our shares of numbers, [n].
+        ring_bits: bits of the result that are wanted; the others hold anything.
+
+    Cost: 1 transfer each way an element.
+    """
+    # b x0 = b0 x0 + b1 (1 - 2 b0) x0, and likewise for x1
+    own = b.astype(np.uint64)
+    signed = np.where(b, 0 - x, x)
+    form = Form(1, ring_bits)
+    made = own * x
+
+    def add(part: slice, products: Words) -> None:
+        made[part] += products[:, 0]
+
+    extension.run(
+        Scaling(own[part], signed[part, None], form, form, partial(add, part), partial(add, part))
+        for part in _parts(len(own), _most(extension, form))
+    )
+    return made
+
+
+def to_ring(extension: Extension, b: Flags, ring_bits: int = BITS) -> Words:
+    """Our share as a number of bits that are shared by exclusive or: b0 + b1 - 2 b0 b1.
+
+    Args:
+        extension: with the other party.
+        b: our shares, [n].
+        ring_bits: bits of the result that are wanted; the others hold anything.
+
+    Cost: half a transfer each way an element.
+    """
+    own = b.astype(np.uint64)
+    return own + _halves(extension, own, 0 - (own + own), Form(1, ring_bits))
+
+
+def _halves(extension: Extension, factors: Words, numbers: Words, form: Form) -> Words:
+    """Shares of P0's factors times P1's numbers in the first half, and of P1's times P0's in the second."""
+    size = len(factors)
+    made = np.empty(size, np.uint64)
+    middle = (size + 1) // 2
+    halves = (slice(0, middle), slice(middle, size))
+    mine, theirs = halves[extension.index], halves[1 - extension.index]
+
+    def put(half: slice, part: slice, products: Words) -> None:
+        made[half][part] = products[:, 0]
+
+    extension.run(
+        Scaling(
+            factors[mine][part],
+            numbers[theirs][part, None],
+            form,
+            form,
+            partial(put, mine, part),
+            partial(put, theirs, part),
+        )
+        for part in _parts(middle, _most(extension, form))
+    )
+    return made
+
+
+def _most(extension: Extension, form: Form) -> int:
+    """Products of one block."""
+    block = extension.settings.block
+    return max(1, min(block // form.bits, _LOAD * block // (form.bits * form.words)))
+
+
+def _parts(size: int, step: int) -> Iterator[slice]:
+    return (slice(start, min(size, start + step)) for start in range(0, size, step))

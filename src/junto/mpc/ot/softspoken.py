@@ -1,0 +1,228 @@
+"""Transfers by the million from 128 base transfers.
+
+Paper:     Roy, "SoftSpokenOT: quieter OT extension from small-field silent VOLE in the minicrypt model",
+           CRYPTO 2022, sections 4 and 5, with the repetition code; with fields of one bit it is the protocol
+           of Ishai, Kilian, Nissim, Petrank, "Extending oblivious transfers efficiently", CRYPTO 2003.
+Computes:  rows t_j for the receiver, q_j = t_j + x_j D for the sender, of 128 bits, with D the sender's
+           secret and x_j the receiver's choice. Hashed (`hashing`), q_j and q_j + D are pads.
+Parties:   a receiver, who grew the trees, and a sender, who has all leaves of each but one, at a part of D.
+Secure:    semi-honest. (The consistency check of the paper is against a receiver who cheats; it is not here.)
+Learns:    the sender: the choices under uniform masks. The receiver: nothing.
+Cost:      half a round; 128 / k bits a transfer from the receiver, or k in 128 / k less if his choices are
+           left to chance. 2**k / k times 128 bits of keystream a transfer at each end.
+
+A *part* is what comes of one tree of depth k: with all leaves' keystreams r_y, the receiver has their sum u
+and v = sum of y r_y; the sender, whose leaves are arranged around the missing one, number d, has the sum of
+(y + d) r_y = v + d u. The receiver sends u + x, and the sender adds d times that: v + d x. All parts together
+have the 128 bits of D = d_1 d_2 ...; everything is added without carry, and x and u are bits.
+
+Blocks of any width do, if both ends use the same one after the other: the keystreams are kept.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Final
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from numpy.typing import NDArray
+
+from junto.mpc import bits
+from junto.mpc.gates import Words
+from junto.mpc.ot.tree import Grower, correction_bytes
+
+WIDTH: Final = 128
+"""Bits of the sender's secret: base transfers."""
+MOST_FIELD_BITS: Final = 8
+
+MOST_TRANSFERS: Final = 1 << 20
+"""Of one block."""
+
+_ZEROS: Final = memoryview(bytes(MOST_TRANSFERS // 8))
+_SLACK: Final = 2
+"""Words behind a buffer: `update_into` wants room for one more block."""
+
+
+def depths(field_bits: int) -> list[int]:
+    """The depths of the trees: `field_bits` each, or one less for some, so that there are 128 in all.
+
+    Raises:
+        ValueError: `field_bits` is not from 1 to MOST_FIELD_BITS.
+    """
+    if not 1 <= field_bits <= MOST_FIELD_BITS:
+        raise ValueError(f"the field of an OT extension has 1 to {MOST_FIELD_BITS} bits, not {field_bits}")
+    count = -(-WIDTH // field_bits)
+    deeper = WIDTH - count * (field_bits - 1)
+    return [field_bits] * deeper + [field_bits - 1] * (count - deeper)
+
+
+def corrections_bytes(field_bits: int) -> int:
+    """Bytes that the receiver sends once, for the trees."""
+    return sum(correction_bytes(depth) for depth in depths(field_bits))
+
+
+def rows_of(field_bits: int, *, chosen: bool) -> int:
+    """Bits a transfer that the receiver sends; `chosen`: he chooses, and it is not left to chance."""
+    return len(depths(field_bits)) - (not chosen)
+
+
+class _Part:
+    """The keystreams of one tree's leaves; `streams[0]` may be missing."""
+
+    __slots__ = ("at", "depth", "streams")
+
+    def __init__(self, leaves: Words, at: int, missing: int | None) -> None:
+        order = range(len(leaves)) if missing is None else [y ^ missing for y in range(len(leaves))]
+        self.streams = [None if missing == leaf else _keystream(leaves[leaf].tobytes()) for leaf in order]
+        self.depth = len(leaves).bit_length() - 1
+        self.at = at
+
+    def sums(self, rows: Words, room: Words) -> Words:
+        """Each next piece of keystream times the bits of its number, into `rows`; and their plain sum."""
+        width = rows.shape[1]
+        leaves = room[: len(self.streams) * width].reshape(-1, width)
+        octets = room.view(np.uint8).data
+        size = 8 * width
+        for y, stream in enumerate(self.streams):
+            if stream is None:
+                leaves[y] = 0
+            else:
+                stream.update_into(_ZEROS[:size], octets[y * size : (y + 1) * size + 8 * _SLACK])
+        half = len(leaves)
+        for bit in range(self.depth):
+            half //= 2
+            np.bitwise_xor.reduce(leaves[half : 2 * half], axis=0, out=rows[self.at + bit])
+            leaves[:half] ^= leaves[half : 2 * half]
+        total: Words = leaves[0]
+        return total
+
+
+class _End:
+    """What both ends have: one part a tree."""
+
+    def __init__(self, parts: list[_Part]) -> None:
+        self._parts = parts
+        self._most = 2 ** max(part.depth for part in parts)
+        self._room = np.empty(0, np.uint64)
+
+    def _fresh(self, width: int) -> tuple[Words, Words]:
+        """Room for the rows, and for the keystreams of one tree."""
+        if bits.LANES * width > MOST_TRANSFERS:
+            raise ValueError(f"a block has at most {MOST_TRANSFERS} transfers")
+        if len(self._room) < self._most * width + _SLACK:
+            self._room = np.empty(self._most * width + _SLACK, np.uint64)
+        return np.empty((WIDTH, width), np.uint64), self._room
+
+
+class Receiver(_End):
+    """The end that chooses.
+
+    Args:
+        zero, one: both keys of WIDTH base transfers: [WIDTH, 2].
+        field_bits: see `depths`.
+        grower: for these trees, with nothing grown yet.
+
+    Attributes:
+        corrections: to the sender, once.
+    """
+
+    def __init__(self, zero: Words, one: Words, field_bits: int, grower: Grower) -> None:
+        parts, messages = [], []
+        for at, depth in _places(field_bits):
+            leaves, message = grower.grow(zero[at : at + depth], one[at : at + depth])
+            parts.append(_Part(leaves, at, None))
+            messages.append(message)
+        super().__init__(parts)
+        self.corrections = b"".join(messages)
+
+    def extend(self, choices: Words | None, width: int) -> tuple[Words, Words, Words]:
+        """The next 64 * width transfers.
+
+        Args:
+            choices: one plane [width]; None: left to chance.
+            width: words.
+
+        Returns:
+            The message to the sender [rows, width]; the rows t [64 * width, 2]; the choices [width].
+        """
+        made, room = self._fresh(width)
+        message = np.empty((len(self._parts), width), np.uint64)
+        for number, part in enumerate(self._parts):
+            message[number] = part.sums(made, room)
+        chosen = message[0].copy() if choices is None else choices
+        message ^= chosen
+        return message[choices is None :], _turned(made), chosen
+
+
+class Sender(_End):
+    """The end that offers.
+
+    Args:
+        choices: in WIDTH base transfers: the bits of `not D`, uniform and this end's secret.
+        keys: received in them: [WIDTH, 2].
+        corrections: the receiver's.
+        field_bits: see `depths`.
+        grower: see `Receiver`.
+
+    Attributes:
+        difference: D: [2].
+    """
+
+    def __init__(
+        self,
+        choices: NDArray[np.uint8],
+        keys: Words,
+        corrections: memoryview,
+        field_bits: int,
+        grower: Grower,
+    ) -> None:
+        parts, start = [], 0
+        for at, depth in _places(field_bits):
+            size = correction_bytes(depth)
+            own = [int(each) for each in choices[at : at + depth]]
+            leaves, missing = grower.puncture(own, keys[at : at + depth], corrections[start : start + size])
+            parts.append(_Part(leaves, at, missing))
+            start += size
+        super().__init__(parts)
+        flags = np.asarray(choices) == 0
+        self.difference = bits.pack(flags)
+        self._set = [[part.at + bit for bit in range(part.depth) if flags[part.at + bit]] for part in parts]
+
+    def extend(self, message: Words, width: int) -> Words:
+        """The next 64 * width transfers.
+
+        Args:
+            message: the receiver's, [rows, width], one row less if his choices were left to chance.
+            width: words.
+
+        Returns:
+            The rows q [64 * width, 2].
+        """
+        made, room = self._fresh(width)
+        skipped = len(self._parts) - len(message)
+        for number, part in enumerate(self._parts):
+            part.sums(made, room)
+            if number >= skipped:
+                for row in self._set[number]:
+                    made[row] ^= message[number - skipped]
+        return _turned(made)
+
+
+def _places(field_bits: int) -> list[tuple[int, int]]:
+    """Where each tree's bits of D begin, and its depth."""
+    sizes = depths(field_bits)
+    return list(zip([0, *accumulate(sizes)], sizes, strict=False))
+
+
+def _keystream(key: bytes) -> CipherContext:
+    return Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+
+
+def _turned(rows: Words) -> Words:
+    """The 128 bits of each column."""
+    lanes = rows.shape[1] * bits.LANES
+    made = np.empty((lanes, 2), np.uint64)
+    for half in (0, 1):
+        made[:, half] = bits.unplanes(rows[64 * half : 64 * half + 64], lanes)
+    return made
