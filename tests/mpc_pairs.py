@@ -101,7 +101,7 @@ def _whole(one: Any, other: Any) -> np.ndarray:
             assert one.shape == other.shape
             return Product(one.left + other.left, one.right + other.right, one.shape).whole()
         case Bilinear():
-            return one.map(one.left + other.left, one.right + other.right)
+            return Bilinear(one.left + other.left, one.right + other.right, one.map).whole()
         case Number():
             return Number(one.bits ^ other.bits).whole()
         case Selected():

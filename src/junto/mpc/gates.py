@@ -33,6 +33,17 @@ Flags: TypeAlias = NDArray[np.bool_]
 """A public array of bits."""
 
 
+MatrixProduct: TypeAlias = Callable[[Words, Words], Words]
+"""Products of matrices modulo 2**BITS, with the shapes of `numpy.matmul`."""
+
+BilinearMap: TypeAlias = Callable[[Words, Words, MatrixProduct], Words]
+"""A public bilinear map over the ring, as ``map(x, y, product)``.
+
+All that it does with both operands is to multiply matrices, by `product` and always alike, so that it also
+serves whoever has no numbers to multiply, but shares of them.
+"""
+
+
 class Shaped(Protocol):
     """Every secret tells its shape."""
 
@@ -154,8 +165,8 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    async def bilinear(self, x: R, y: R, map: Callable[[Words, Words], Words]) -> R:
-        """`map(x, y)` for a public bilinear map over the ring (matrix products, convolutions).
+    async def bilinear(self, x: R, y: R, map: BilinearMap) -> R:
+        """The public bilinear map of x and y (matrix products, convolutions).
 
         No round with ready operands.
         """

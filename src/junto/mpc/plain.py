@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Digit, Flags, Gates, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.ring import matmul
 
 RANGE = 1 << (BITS - 2)
 """A truncation is right for numbers below this."""
@@ -110,8 +111,8 @@ class PlainGates(Gates[PlainRing, PlainBits]):
     async def multiply(self, x: PlainRing, y: PlainRing) -> PlainRing:
         return PlainRing(_ring(np.multiply, x.words, y.words), self._does_not_fit(x, y))
 
-    async def bilinear(self, x: PlainRing, y: PlainRing, map: Callable[[Words, Words], Words]) -> PlainRing:
-        return PlainRing(map(x.words, y.words))
+    async def bilinear(self, x: PlainRing, y: PlainRing, map: BilinearMap) -> PlainRing:
+        return PlainRing(map(x.words, y.words, matmul))
 
     async def truncate(self, x: PlainRing, bits: int, *, loose: bool = False) -> PlainRing:
         signed = x.words.view(np.int64)

@@ -44,7 +44,7 @@ async def arithmetic(g, x, y):
         g.scale(x, Y),
         g.linear(x, np.cumsum),
         await g.multiply(x, y),
-        await g.bilinear(x, y, lambda a, b: np.asarray(np.dot(a, b))),
+        await g.bilinear(x, y, lambda a, b, by: np.asarray(np.dot(a, b))),
         await g.hold(x),
         g.constant(Y),
     ]

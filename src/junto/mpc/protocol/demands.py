@@ -9,7 +9,7 @@ planes may be None.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.bits import Planes
-from junto.mpc.gates import BITS, Digit, Flags, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Words
+from junto.mpc.ring import matmul
 
 ONES = np.uint64(2**BITS - 1)
 TOP = np.uint64(BITS - 1)
@@ -62,16 +63,16 @@ class Product(RingDemand):
 
 @dataclass(frozen=True, eq=False)
 class Bilinear(RingDemand):
-    """`map(left, right)` for a public bilinear map."""
+    """A public bilinear map."""
 
     left: Words
     right: Words
-    map: Callable[[Words, Words], Words]
+    map: BilinearMap
 
     @cached_property
     def own(self) -> Words:
         """The map of what is here: all of it at the helper, one of four terms at a party."""
-        return self.map(self.left, self.right)
+        return self.map(self.left, self.right, matmul)
 
     def whole(self) -> Words:
         return self.own

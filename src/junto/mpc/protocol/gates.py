@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Digit, Flags, Gates, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
 from junto.mpc.protocol import compare, dealt, decompose, multiply, planes, shares, truncate
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
@@ -74,9 +74,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     async def multiply(self, x: RingSecret, y: RingSecret) -> RingSecret:
         return await multiply.multiply(self._role, x, y)
 
-    async def bilinear(
-        self, x: RingSecret, y: RingSecret, map: Callable[[Words, Words], Words]
-    ) -> RingSecret:
+    async def bilinear(self, x: RingSecret, y: RingSecret, map: BilinearMap) -> RingSecret:
         return await multiply.bilinear(self._role, x, y, map)
 
     async def truncate(self, x: RingSecret, bits: int, *, loose: bool = False) -> RingSecret:

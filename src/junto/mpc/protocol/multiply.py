@@ -10,11 +10,9 @@ Cost:      0 rounds; offline 1 element helper -> P1 for each output element (and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from junto.mpc.gates import Words
+from junto.mpc.gates import BilinearMap, Words
 from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.protocol.shares import (
@@ -30,6 +28,7 @@ from junto.mpc.protocol.shares import (
     terms_of,
     weighted,
 )
+from junto.mpc.ring import matmul
 from junto.mpc.rounds import together
 
 MAX_PRODUCTS = 4
@@ -54,9 +53,7 @@ async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
     return _product(role, left, right)
 
 
-async def bilinear(
-    role: Role, x: RingSecret, y: RingSecret, map: Callable[[Words, Words], Words]
-) -> Additive:
+async def bilinear(role: Role, x: RingSecret, y: RingSecret, map: BilinearMap) -> Additive:
     """`map(x, y)`: D_x D_y - D_x m_y - D_y m_x + m_x m_y."""
     left, right = await together(hold(role, x), hold(role, y))
     demand = Bilinear(left.mask, right.mask, map)
@@ -68,14 +65,14 @@ async def bilinear(
     return Additive(share, share.shape)
 
 
-def _crossed(role: Role, x: Masked, y: Masked, map: Callable[[Words, Words], Words]) -> Words:
+def _crossed(role: Role, x: Masked, y: Masked, map: BilinearMap) -> Words:
     """P0's D_x (D_y - m_y) - m_x D_y, P1's -(D_x m_y + m_x D_y); one product where a piece is nothing."""
     a, b = _public(x), _public(y)
     if nothing(x.mask):
-        return map(a, b - y.mask if role.first else 0 - y.mask)
+        return map(a, b - y.mask if role.first else 0 - y.mask, matmul)
     if nothing(y.mask):
-        return map(a - x.mask if role.first else 0 - x.mask, b)
-    return map(a, b - y.mask if role.first else 0 - y.mask) - map(x.mask, b)
+        return map(a - x.mask if role.first else 0 - x.mask, b, matmul)
+    return map(a, b - y.mask if role.first else 0 - y.mask, matmul) - map(x.mask, b, matmul)
 
 
 async def _ready(role: Role, x: RingSecret) -> Masked | Affine:
