@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from junto.mpc.gates import Words
 from junto.mpc.ot.pads import Chosen, Offered
@@ -42,6 +45,11 @@ class Job(ABC):
         """Make something of the pads that we have, by the other party's `give`. Called if `chooses`."""
 
 
-def octets(words: Words) -> memoryview:
+def parts(size: int, step: int) -> Iterator[slice]:
+    """`size` things, `step` at a time."""
+    return (slice(start, min(size, start + step)) for start in range(0, size, step))
+
+
+def octets(words: NDArray[Any]) -> memoryview:
     """An array's bytes, as they lie in memory."""
     return words.reshape(-1).view("u1").data

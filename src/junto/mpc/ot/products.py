@@ -24,6 +24,7 @@ import numpy as np
 from junto.mpc import ring
 from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.ot.extension import Extension
+from junto.mpc.ot.jobs import parts
 from junto.mpc.ot.scaling import Form, Scaling
 
 _WIDEST: Final = 512
@@ -102,7 +103,7 @@ def _add_matrices(
         return found
 
     def jobs() -> Iterator[Scaling]:
-        for part in _parts(len(factors), _most(extension, form)):
+        for part in parts(len(factors), _most(extension, form)):
             yield Scaling(factors[part], rows_at(part), form, form, partial(add, part), partial(add, part))
 
     extension.run(jobs())
@@ -130,7 +131,7 @@ def select(extension: Extension, b: Flags, x: Words, ring_bits: int = BITS) -> W
 
     extension.run(
         Scaling(own[part], signed[part, None], form, form, partial(add, part), partial(add, part))
-        for part in _parts(len(own), _most(extension, form))
+        for part in parts(len(own), _most(extension, form))
     )
     return made
 
@@ -169,7 +170,7 @@ def _halves(extension: Extension, factors: Words, numbers: Words, form: Form) ->
             partial(put, mine, part),
             partial(put, theirs, part),
         )
-        for part in _parts(middle, _most(extension, form))
+        for part in parts(middle, _most(extension, form))
     )
     return made
 
@@ -178,7 +179,3 @@ def _most(extension: Extension, form: Form) -> int:
     """Products of one block."""
     block = extension.settings.block
     return max(1, min(block // form.bits, _LOAD * block // (form.bits * form.words)))
-
-
-def _parts(size: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(size, start + step)) for start in range(0, size, step))

@@ -1,0 +1,126 @@
+"""Conjunctions of bits that are shared by exclusive or, and triples for later ones.
+
+Paper:     Asharov, Lindell, Schneider, Zohner, "More efficient oblivious transfer and extensions for faster
+           secure computation", CCS 2013, section 5: a triple from one random transfer each way.
+Computes:  [a b] from [a], [b]; or random [a], [b] and [a b].
+Parties:   P0, P1, who do the same: each chooses with its a, and offers its b.
+Secure:    semi-honest.
+Learns:    nobody anything: what is sent is uniform to its receiver.
+Cost:      1 transfer each way a bit a, and 1 bit each way for each b that it is multiplied with. A triple
+           costs the transfers alone.
+
+Bits are planes of 64 lanes a word (`bits`); the lanes beyond the last one hold anything, here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from junto.mpc import bits
+from junto.mpc.bits import LANES, Planes
+from junto.mpc.gates import Words
+from junto.mpc.ot.extension import Extension
+from junto.mpc.ot.jobs import Job, octets, parts
+from junto.mpc.ot.pads import Chosen, Offered
+
+
+def conjunctions(extension: Extension, a: Planes, b: Planes) -> Planes:
+    """Our share of a b.
+
+    Args:
+        extension: with the other party.
+        a: our shares [words].
+        b: our shares [count, words] of what a is multiplied with; at most 64 of them.
+
+    Returns:
+        [count, words].
+    """
+    made = a & b
+
+    def add(part: slice, products: Planes) -> None:
+        made[:, part] ^= products
+
+    extension.run(
+        _Conjunction(a[part], b[:, part], partial(add, part))
+        for part in parts(len(a), extension.settings.block // LANES)
+    )
+    return made
+
+
+def triples(extension: Extension, words: int) -> tuple[Words, Words, Words]:
+    """Our shares of a, b and a b, with a and b uniform: a plane of so many words each."""
+    made = tuple(np.empty(words, np.uint64) for _ in range(3))
+
+    def put(part: slice, triple: tuple[Words, Words, Words]) -> None:
+        for whole, piece in zip(made, triple, strict=True):
+            whole[part] = piece
+
+    extension.run(
+        _Triple(part.stop - part.start, partial(put, part))
+        for part in parts(words, extension.settings.block // LANES)
+    )
+    a, b, c = made
+    return a, b, c
+
+
+class _Conjunction(Job):
+    """Our a with the other party's b, and the other way round."""
+
+    def __init__(self, a: Words, b: Planes, done: Callable[[Planes], None]) -> None:
+        self._a = a
+        self._b = b
+        self._done = done
+        self.chooses = self.offers = LANES * len(a)
+        self.due = 8 * b.size
+
+    def choices(self) -> Words:
+        return self._a
+
+    def give(self, pads: Offered) -> Sequence[memoryview]:
+        zero, one = (lowest(each, len(self._b)) for each in pads.words())
+        self._done(zero)
+        one ^= zero
+        one ^= self._b
+        return [octets(one)]
+
+    def take(self, pads: Chosen, data: memoryview) -> None:
+        made = lowest(pads.words(), len(self._b))
+        made ^= np.frombuffer(data, np.uint64).reshape(made.shape) & self._a
+        self._done(made)
+
+
+class _Triple(Job):
+    """Random bits of both parties, and the products of the one's with the other's."""
+
+    chance = True
+    due = 0
+
+    def __init__(self, words: int, done: Callable[[tuple[Words, Words, Words]], None]) -> None:
+        self._done = done
+        self.chooses = self.offers = LANES * words
+        self._b = self._given = np.empty(0, np.uint64)
+
+    def give(self, pads: Offered) -> Sequence[memoryview]:
+        zero, one = (lowest(each, 1)[0] for each in pads.words())
+        self._b = zero ^ one
+        self._given = zero
+        return ()
+
+    def take(self, pads: Chosen, data: memoryview) -> None:
+        taken = lowest(pads.words(), 1)[0]
+        a = pads.choices
+        self._done((a, self._b, taken ^ self._given ^ (a & self._b)))
+
+
+def lowest(numbers: Words, count: int) -> Planes:
+    """The lowest bits of numbers, as planes [count, words]; quickest for few of them."""
+    if count > 8:
+        return bits.planes(numbers, count)
+    octet = numbers.astype(np.uint8)
+    made = np.empty((count, bits.word_count(len(numbers))), np.uint64)
+    for bit, plane in enumerate(made):
+        plane[...] = bits.pack(((octet >> bit) & 1).view(np.bool_))
+    return made
