@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from junto.mpc.ot.extension import OtSettings
 from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made
 from junto.mpc.preprocess.joint import BATCH, Paired, Preparing, Supply, prepared
+from junto.mpc.preprocess.oblivious import Oblivious
 from junto.mpc.prg import Stream, derive
 from junto.mpc.protocol.demands import (
     Bilinear,
@@ -22,6 +24,7 @@ from junto.mpc.protocol.demands import (
     Number,
     Product,
     Selected,
+    Square,
     Turn,
     WordPads,
     turned,
@@ -64,6 +67,10 @@ class _End(Correlations):
         self._trusted = trusted
         self._party = party
 
+    @property
+    def sent(self) -> int:
+        return 0
+
     def make(self, demands: Sequence[Demand]) -> list[Made]:
         return self._trusted.make(self._party, demands)
 
@@ -87,7 +94,7 @@ def _dealt(rng: np.random.Generator, one: Any, other: Any) -> tuple[Made, Made]:
             place = (other.numbers >> np.uint64(one.digit.low)) & np.uint64(rows - 1)
             return (pads,), (pads[place, :, np.arange(place.size)].T,)
         case Conjunction():
-            whole = Conjunction(one.left ^ other.left, one.right ^ other.right).whole()
+            whole = Conjunction(one.left ^ other.left, one.right ^ other.right, one.lanes).whole()
             noise = _words(rng, whole.shape)
             return (noise,), (whole ^ noise,)
     whole = _whole(one, other)
@@ -100,6 +107,8 @@ def _whole(one: Any, other: Any) -> np.ndarray:
         case Product():
             assert one.shape == other.shape
             return Product(one.left + other.left, one.right + other.right, one.shape).whole()
+        case Square():
+            return Square(one.mask + other.mask).whole()
         case Bilinear():
             return Bilinear(one.left + other.left, one.right + other.right, one.map).whole()
         case Number():
@@ -116,10 +125,11 @@ def _whole(one: Any, other: Any) -> np.ndarray:
 
 
 def _cut(rng: np.random.Generator, one: Cut, other: Cut) -> tuple[Made, Made]:
-    mask = one.bits ^ other.bits
+    mask, top = one.mask + other.mask, (one.top ^ other.top).astype(np.uint64)
     missing = (mask >> np.uint64(one.shift)) - one.low - other.low
-    first, top = _words(rng, mask.shape), _words(rng, mask.shape)
-    return (first, missing, top), (mask - first, missing, (mask >> np.uint64(63)) - top)
+    flipped = (mask >> np.uint64(63)) ^ top
+    noise = _words(rng, mask.shape)
+    return (missing, flipped, noise), (missing, flipped, top - noise)
 
 
 def _digit_pads(rng: np.random.Generator, one: DigitPads, other: DigitPads) -> tuple[Made, Made]:
@@ -137,6 +147,28 @@ def _words(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(rng.bytes(8 * prod(shape)), np.uint64).reshape(shape)
 
 
+def oblivious(function: Function, *inputs: np.ndarray, **more: Any) -> Outcome:
+    """As `run`, with oblivious transfer."""
+    return run(function, *inputs, transfers=OtSettings(field_bits=4, block=1 << 14, overlap=False), **more)
+
+
+def _wires() -> tuple[Pair, Pair]:
+    first, second = queue.Queue(), queue.Queue()
+    return Pair(first, second), Pair(second, first)
+
+
+_MET: dict[OtSettings, list[Oblivious]] = {}
+
+
+def _met(transfers: OtSettings) -> list[Oblivious]:
+    """Two ends that go from one run to the next, for beginning takes longer than most of them."""
+    if transfers not in _MET:
+        wires = _wires()
+        own = [Stream(derive(bytes(32), "own", i)) for i in (0, 1)]
+        _MET[transfers] = [Oblivious(wires[i], i, own[i], b"test", "peer", transfers) for i in (0, 1)]
+    return _MET[transfers]
+
+
 def run(
     function: Function,
     *inputs: np.ndarray,
@@ -144,18 +176,19 @@ def run(
     seed: int = 0,
     ready: bool = True,
     batch: int = BATCH,
+    transfers: OtSettings | None = None,
 ) -> Outcome:
-    """As `mpc_nodes.run`, by two parties."""
-    first, second = queue.Queue(), queue.Queue()
-    wires = Pair(first, second), Pair(second, first)
-    trusted = Trusted(seed)
+    """As `mpc_nodes.run`, by two parties; with `transfers` they make themselves what they need."""
+    wires, trusted = _wires(), Trusted(seed)
+    ends = [trusted.end(i) for i in (0, 1)] if transfers is None else _met(transfers)
+    before = [end.sent for end in ends]
     shared = [_shares(np.asarray(x), np.random.default_rng([seed, i])) for i, x in enumerate(inputs)]
     results: list[Any] = [None] * 2
     started: list[Any] = [None] * 2
     roles: list[Any] = [None] * 2
 
     def play(number: int) -> None:
-        key, supply = derive(bytes(32), "test", seed, number), Supply()
+        key, supply = derive(bytes(32), "masks", seed, number), Supply()
         role = roles[number] = Paired(number, Stream(key), wires[number], supply)
 
         async def program(role: Any, place: int) -> Any:
@@ -165,7 +198,7 @@ def run(
                 started[number] = (role.rounds, role.opened)
             return await function(gates, *secrets)
 
-        preparing = Preparing(number, Stream(key), trusted.end(number), supply, batch)
+        preparing = Preparing(number, Stream(key), ends[number], supply, batch)
         steps = Rounds(preparing.flush).steps(program(preparing, 2))
         supply.from_steps(prepared(preparing, steps))
         try:
@@ -176,6 +209,7 @@ def run(
         except BaseException as error:
             results[number] = error
             trusted.stop()
+            _MET.clear()
 
     threads = [threading.Thread(target=play, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -191,7 +225,7 @@ def run(
         [_combine(a, b) for a, b in zip(results[0], results[1], strict=True)],
         roles[0].rounds - rounds,
         roles[0].opened - opened,
-        0,
+        max(end.sent - sent for end, sent in zip(ends, before, strict=True)),
         (wires[0].received, wires[1].received),
         tuple(roles),
     )

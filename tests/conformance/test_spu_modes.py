@@ -17,10 +17,10 @@ import junto as sf
 PARTIES = ["alice", "bob", "carol"]
 
 
-@pytest.fixture(scope="module", params=["debug", "simulation"])
+@pytest.fixture(scope="module", params=["debug", "simulation", "simulation of two"])
 def spu(request):
     sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    yield sf.SPU(parties=PARTIES)
+    yield sf.SPU(parties=PARTIES[:2] if request.param.endswith("two") else PARTIES)
     sf.shutdown()
 
 

@@ -34,7 +34,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 
 MatrixProduct: TypeAlias = Callable[[Words, Words], Words]
-"""Products of matrices modulo 2**BITS, with the shapes of `numpy.matmul`."""
+"""Products of matrices modulo 2**BITS: `numpy.matmul` of arrays of two dimensions or more."""
 
 BilinearMap: TypeAlias = Callable[[Words, Words, MatrixProduct], Words]
 """A public bilinear map over the ring, as ``map(x, y, product)``.

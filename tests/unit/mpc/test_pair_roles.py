@@ -104,6 +104,6 @@ def test_batches_are_measured_and_what_only_a_helper_deals_is_refused():
     one, plane = np.zeros((4, 5), np.uint64), np.zeros((3, 2), np.uint64)
     assert transfers(Product(one, one, one.shape)) == 128 * 20
     assert transfers(Number(np.zeros(7, np.bool_))) == 7
-    assert transfers(Conjunction(plane, plane)) == 2 * 3 * 128
+    assert transfers(Conjunction(plane, plane, 128)) == 2 * 3 * 128
     with pytest.raises(TypeError, match="only a helper deals it"):
         transfers(Hot(one, 3))

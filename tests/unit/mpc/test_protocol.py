@@ -19,11 +19,12 @@ EDGES = np.array(
 )
 
 
-@pytest.fixture(params=["helper", "pair"], autouse=True)
+@pytest.fixture(params=["helper", "pair", "oblivious"], autouse=True)
 def parties(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test runs in both ways."""
-    if request.param == "pair":
-        monkeypatch.setitem(globals(), "run", mpc_pairs.run)
+    if request.param != "helper":
+        by = mpc_pairs.run if request.param == "pair" else mpc_pairs.oblivious
+        monkeypatch.setitem(globals(), "run", by)
     return request.param
 
 
@@ -69,7 +70,7 @@ def test_products_broadcast():
     assert (run(gate, x, y).value == x * y).all()
 
 
-@pytest.mark.parametrize("left", [(5, 7), (7,), (2, 5, 7)])
+@pytest.mark.parametrize("left", [(5, 7), (1, 7), (2, 5, 7)])
 def test_matrix_products(left):
     async def gate(g, a, b):
         return await g.bilinear(a, b, lambda x, y, by: by(x, y))

@@ -27,6 +27,7 @@ from junto.mpc.protocol.demands import (
     Product,
     RingDemand,
     Selected,
+    Square,
     Turn,
     WordPads,
 )
@@ -38,7 +39,8 @@ Made: TypeAlias = tuple[NDArray[Any], ...]
 
 * a ring demand: its piece of the sum, in the demand's shape; of a `Turn`, with `PAIR_TURN_SCALE` bits;
 * a demand for planes: its piece of the exclusive or, [count, words];
-* a `Cut`: its piece of the mask, what is missing of `low` (the same at both), its piece of the top bit;
+* a `Cut`: what is missing of `low`, and where `top` is the opposite of the highest bit, 0 or 1 (both are
+  public, the same at both parties), and its piece of `top` as a sum;
 * pads: what their demand says.
 """
 
@@ -47,13 +49,12 @@ PAIR_TURN_SCALE = 40
 
 
 class Correlations(ABC):
-    """One party's end of a source.
+    """One party's end of a source."""
 
-    Attributes:
-        sent: bytes that this party has sent for it so far.
-    """
-
-    sent: int = 0
+    @property
+    @abstractmethod
+    def sent(self) -> int:
+        """Bytes that this party has sent for it so far."""
 
     @abstractmethod
     def make(self, demands: Sequence[Demand]) -> list[Made]:
@@ -69,6 +70,8 @@ def transfers(demand: Demand) -> int:
     match demand:
         case Product(_, _, shape):
             return 128 * int(np.prod(shape, dtype=np.int64))
+        case Square():
+            return 64 * demand.mask.size
         case Bilinear():
             return 64 * (demand.left.size + demand.right.size) + demand.own.size
         case Selected(_, _, shape) | BothBits(_, _, shape):
@@ -78,7 +81,7 @@ def transfers(demand: Demand) -> int:
         case Turn():
             return 88 * demand.cos.size
         case Cut():
-            return 64 * demand.bits.size
+            return 110 * demand.mask.size
         case DigitPads():
             return 4 * demand.layers * demand.digits * demand.numbers.size
         case WordPads():

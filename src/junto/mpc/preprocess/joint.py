@@ -23,7 +23,7 @@ from junto.mpc.bits import Planes
 from junto.mpc.gates import Flags, Words
 from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made, transfers
 from junto.mpc.prg import Stream
-from junto.mpc.protocol.demands import TOP, Cut, Number, PadDemand, PlaneDemand, RingDemand
+from junto.mpc.protocol.demands import Cut, Number, PadDemand, PlaneDemand, RingDemand
 from junto.mpc.protocol.role import Computing, Opened, Role, Shape, Share, Truncation, Wire
 
 BATCH = 1 << 23
@@ -121,10 +121,9 @@ class Preparing(Role):
         return np.zeros((count, kernel.word_count(lanes)), np.uint64) if planes is None else planes
 
     def cut(self, shape: Shape, bits: int) -> Truncation:
-        mask, low = self.mask(shape), self.mask(shape)
-        self._ask(Cut(mask, low, bits))
-        nothing = np.broadcast_to(_NOTHING, shape)
-        return Truncation(nothing, low, nothing, None, _top(mask))
+        mask, low, top = self.mask(shape), self.mask(shape), _flags(self._own, shape)
+        self._ask(Cut(mask, low, top, bits))
+        return Truncation(mask, low, np.broadcast_to(_NOTHING, shape), bits=top)
 
     def number(self, bits: Flags) -> Words:
         self._ask(Number(bits))
@@ -176,9 +175,9 @@ class Paired(Computing):
         return share
 
     def cut(self, shape: Shape, bits: int) -> Truncation:
-        mask, low = self.mask(shape), self.mask(shape)
-        whole, missing, top = (each.reshape(shape) for each in self._supply.take())
-        return Truncation(whole, low, top, missing, _top(mask))
+        mask, low, bits_of_top = self.mask(shape), self.mask(shape), _flags(self._common, shape)
+        missing, flipped, top = (each.reshape(shape) for each in self._supply.take())
+        return Truncation(mask, low, top, missing, flipped, bits_of_top)
 
     def pads(self, demand: PadDemand) -> NDArray[np.generic]:
         (pads,) = self._supply.take()
@@ -192,5 +191,5 @@ def prepared(role: Preparing, steps: Iterator[None]) -> Iterator[None]:
     yield
 
 
-def _top(mask: Words) -> Flags:
-    return (mask >> TOP).astype(np.bool_)
+def _flags(stream: Stream, shape: Shape) -> Flags:
+    return kernel.unpack(stream.planes(1, prod(shape))[0], prod(shape)).reshape(shape)

@@ -61,6 +61,16 @@ class Product(RingDemand):
         return np.broadcast_to(self.left * self.right, self.shape)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Square(RingDemand):
+    """A mask times itself."""
+
+    mask: Words
+
+    def whole(self) -> Words:
+        return self.mask * self.mask
+
+
 @dataclass(frozen=True, eq=False)
 class Bilinear(RingDemand):
     """A public bilinear map."""
@@ -165,16 +175,18 @@ class BothBits(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """What `Role.cut` gives.
+    """What `Role.cut` gives: both parties learn what their choices lack.
 
     Attributes:
-        bits: a party's piece of all bits of the mask, as an exclusive or.
-        low: what it has chosen as its piece of `mask >> shift`: the parties learn what their choices lack.
-        shift: by how many bits.
+        mask: a party's piece.
+        low: what it has chosen as its piece of `mask >> shift`, as a sum.
+        top: what it has chosen as its piece of the highest bit, as an exclusive or.
+        shift: by how many bits, 1 to 62.
     """
 
-    bits: Words
+    mask: Words
     low: Words
+    top: Flags
     shift: int
 
 
@@ -232,6 +244,7 @@ class Conjunction(PlaneDemand):
 
     left: Planes
     right: Planes
+    lanes: int
 
     def whole(self) -> Planes:
         both = self.left & self.right

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.gates import BilinearMap, Words
-from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected
+from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected, Square
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.protocol.shares import (
     MINUS_ONE,
@@ -149,6 +149,8 @@ def _times(f: Words | None, g: Words | None) -> Words | None:
 
 
 def _product_of(one: Term, other: Term, shape: Shape) -> RingDemand:
+    if one is other:
+        return Square(one.mask)
     if one.bits is not None and other.bits is not None:
         return BothBits(one.bits, other.bits, shape)
     if one.bits is not None:

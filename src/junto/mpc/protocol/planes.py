@@ -43,7 +43,7 @@ async def reshare(role: Role, share: Planes | None, count: int, lanes: int) -> M
 
 def conjunction(role: Role, a: MaskedPlanes, b: MaskedPlanes) -> Planes | None:
     """A share of a and b."""
-    dealt = role.deal_planes(len(a.mask), a.lanes, Conjunction(a.mask, b.mask))
+    dealt = role.deal_planes(len(a.mask), a.lanes, Conjunction(a.mask, b.mask, a.lanes))
     if a.public is None or b.public is None:
         return None
     share = (a.public & b.mask) ^ (b.public & a.mask) ^ dealt

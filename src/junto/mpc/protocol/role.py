@@ -107,14 +107,20 @@ class Truncation:
         mask: a piece of it.
         low: a piece of `mask >> bits`.
         top: a piece of its highest bit, as a number.
-        missing: what is to be added to `low`, public (None: nothing).
-        bits: where no helper deals: a piece of `top` as an exclusive or.
+
+    Where no helper deals:
+
+    Attributes:
+        missing: what is to be added to `low`, public.
+        flipped: where `top` is the opposite of the highest bit, public.
+        bits: a piece of `top` as an exclusive or.
     """
 
     mask: Words
     low: Words
     top: Words
     missing: Words | None = None
+    flipped: Words | None = None
     bits: Flags | None = None
 
 

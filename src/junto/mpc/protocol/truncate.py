@@ -28,6 +28,7 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
         x >> bits = (c >> bits) - 2**(k-2-bits) - (r >> bits) + (1 - top(c)) top(r) 2**(k-bits)   (+ 0 or 1)
 
     which is affine in two masks that who deals knows: ready for the next product without another opening.
+    (Two parties without a helper choose their pieces of both masks beforehand, and learn what these lack.)
     """
     shift, lift = np.uint64(bits), np.uint64(BITS - bits)
     cut = role.cut(x.shape, bits)
@@ -40,7 +41,8 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     if opened is None:
         return Affine(None, (Term(None, cut.low), Term(None, cut.top, cut.bits)), x.shape)
     public: Words = (opened >> shift) - np.uint64(1 << (BITS - 2 - bits))
-    if cut.missing is not None:
-        public -= cut.missing
     wrapped = ((~opened) >> TOP) << lift
+    if cut.missing is not None and cut.flipped is not None:
+        public += cut.flipped * wrapped - cut.missing
+        wrapped -= (cut.flipped * wrapped) << np.uint64(1)
     return Affine(public, (Term(MINUS_ONE, cut.low), Term(wrapped, cut.top, cut.bits)), x.shape)

@@ -79,7 +79,7 @@ async def prefixes(role: Role, lower: MaskedPlanes, equal: MaskedPlanes) -> Mask
 def times(role: Role, a: MaskedPlanes, factors: Sequence[MaskedPlanes]) -> list[Planes] | None:
     """Shares of a and each of `factors`, whose products with a cost hardly more than one."""
     count = len(a.mask)
-    demand = Conjunction(a.mask, np.stack([b.mask for b in factors]))
+    demand = Conjunction(a.mask, np.stack([b.mask for b in factors]), a.lanes)
     dealt = role.deal_planes(count * len(factors), a.lanes, demand)
     made: list[Planes] = []
     for number, b in enumerate(factors):
