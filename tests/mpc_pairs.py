@@ -106,11 +106,11 @@ def _whole(one: Any, other: Any) -> np.ndarray:
     match one:
         case Product():
             assert one.shape == other.shape
-            return Product(one.left + other.left, one.right + other.right, one.shape).whole()
+            return Product(one.left + other.left, one.right + other.right, one.shape, one.held).whole()
         case Square():
             return Square(one.mask + other.mask).whole()
         case Bilinear():
-            return Bilinear(one.left + other.left, one.right + other.right, one.map).whole()
+            return Bilinear(one.left + other.left, one.right + other.right, one.map, one.held).whole()
         case Number():
             return Number(one.bits ^ other.bits).whole()
         case Selected():

@@ -39,8 +39,8 @@ MatrixProduct: TypeAlias = Callable[[Words, Words], Words]
 BilinearMap: TypeAlias = Callable[[Words, Words, MatrixProduct], Words]
 """A public bilinear map over the ring, as ``map(x, y, product)``.
 
-All that it does with both operands is to multiply matrices, by `product` and always alike, so that it also
-serves whoever has no numbers to multiply, but shares of them.
+All that it does with both operands is to multiply matrices by `product`, those of x on the left, so that it
+also serves whoever has no numbers to multiply, but shares of them.
 """
 
 

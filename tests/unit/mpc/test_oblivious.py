@@ -27,6 +27,7 @@ from junto.mpc.protocol.demands import (
     Turn,
     WordPads,
 )
+from junto.mpc.protocol.shares import BOTH
 
 RNG = np.random.default_rng(5)
 
@@ -64,11 +65,21 @@ SHAPES = [((5,), (5,), (5,)), ((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (3, 4)), 
 SHAPES += [((0,), (0,), (0,)), ((), (), ()), ((3, 4), (1, 4), (3, 4))]
 
 
-def test_products_of_all_shapes_at_once(sources):
-    x = [[words(*left) for left, _, _ in SHAPES] for _ in (0, 1)]
-    y = [[words(*right) for _, right, _ in SHAPES] for _ in (0, 1)]
-    asked = [
-        [Product(a, b, shape) for a, b, (_, _, shape) in zip(x[i], y[i], SHAPES, strict=True)] for i in (0, 1)
+HELD = [(BOTH, BOTH), (1, BOTH), (BOTH, 1), (1, 2), (2, 1), (2, BOTH)]
+
+
+def piece(party: int, held: int, *shape: int) -> np.ndarray:
+    """A party's piece of a mask, 0 if it has none."""
+    return words(*shape) if held >> party & 1 else np.broadcast_to(np.uint64(0), shape)
+
+
+@pytest.mark.parametrize("held", HELD, ids=str)
+def test_products_of_all_shapes_at_once(sources, held):
+    x = [[piece(i, held[0], *left) for left, _, _ in SHAPES] for i in (0, 1)]
+    y = [[piece(i, held[1], *right) for _, right, _ in SHAPES] for i in (0, 1)]
+    asked: list[list[Any]] = [
+        [Product(a, b, shape, held) for a, b, (_, _, shape) in zip(x[i], y[i], SHAPES, strict=True)]
+        for i in (0, 1)
     ]
     asked[0].append(Square(x[0][1]))
     asked[1].append(Square(x[1][1]))
@@ -80,13 +91,15 @@ def test_products_of_all_shapes_at_once(sources):
     assert (summed(square) == (x[0][1] + x[1][1]) ** np.uint64(2)).all()
 
 
-def test_bilinear_maps(sources):
+@pytest.mark.parametrize("held", HELD, ids=str)
+def test_bilinear_maps(sources, held):
     def twice(a, b, by):
-        return np.moveaxis(by(a, b), 0, 1) + by(b.swapaxes(0, 1), a.swapaxes(0, 1))[:, :1].sum()
+        crossed = by(a[:, :, :2].swapaxes(1, 2), b[:1].reshape(4, 1)[:1].repeat(5, 0))
+        return np.moveaxis(by(a, b), 0, 1) + crossed[:, :1].sum()
 
-    x, y = [words(5, 3) for _ in (0, 1)], [words(3, 4) for _ in (0, 1)]
-    (made,) = make(sources, *[[Bilinear(x[i], y[i], twice)] for i in (0, 1)])
-    assert (summed(made) == Bilinear(x[0] + x[1], y[0] + y[1], twice).whole()).all()
+    x, y = [piece(i, held[0], 2, 5, 3) for i in (0, 1)], [piece(i, held[1], 3, 4) for i in (0, 1)]
+    (made,) = make(sources, *[[Bilinear(x[i], y[i], twice, held)] for i in (0, 1)])
+    assert (summed(made) == Bilinear(x[0] + x[1], y[0] + y[1], twice, held).whole()).all()
 
 
 def test_bits_and_numbers(sources):

@@ -10,7 +10,7 @@ from junto.mpc.gates import Digit
 from junto.mpc.preprocess.correlations import transfers
 from junto.mpc.preprocess.joint import Supply
 from junto.mpc.protocol.demands import Conjunction, Hot, Number, Product
-from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term, unopened
+from junto.mpc.protocol.shares import BOTH, Additive, Affine, Masked, MaskedBits, Term, unopened
 
 RNG = np.random.default_rng(6)
 X, Y = (RNG.integers(-(2**30), 2**30, 300).astype(np.uint64) for _ in range(2))
@@ -102,7 +102,8 @@ def test_who_prepares_sees_masks_and_nothing_that_was_opened():
 
 def test_batches_are_measured_and_what_only_a_helper_deals_is_refused():
     one, plane = np.zeros((4, 5), np.uint64), np.zeros((3, 2), np.uint64)
-    assert transfers(Product(one, one, one.shape)) == 128 * 20
+    assert transfers(Product(one, one, one.shape, (BOTH, BOTH))) == 128 * 20
+    assert transfers(Product(one, one, one.shape, (1, BOTH))) == 64 * 20
     assert transfers(Number(np.zeros(7, np.bool_))) == 7
     assert transfers(Conjunction(plane, plane, 128)) == 2 * 3 * 128
     with pytest.raises(TypeError, match="only a helper deals it"):

@@ -30,6 +30,7 @@ from junto.mpc.protocol.demands import (
     Square,
     Turn,
     WordPads,
+    crosses,
 )
 
 Demand: TypeAlias = RingDemand | PlaneDemand | Cut | DigitPads | WordPads
@@ -68,8 +69,8 @@ class Correlations(ABC):
 def transfers(demand: Demand) -> int:
     """About how many oblivious transfers of one bit a demand takes, in which batches are measured."""
     match demand:
-        case Product(_, _, shape):
-            return 128 * int(np.prod(shape, dtype=np.int64))
+        case Product(_, _, shape, held):
+            return 64 * sum(crosses(*held)) * int(np.prod(shape, dtype=np.int64))
         case Square():
             return 64 * demand.mask.size
         case Bilinear():

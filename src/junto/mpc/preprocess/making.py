@@ -6,6 +6,7 @@ Each function takes demands of one kind and form, and gives this party's results
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.ot import carries, products
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
+from junto.mpc.preprocess import crossed
 from junto.mpc.preprocess.correlations import Made
 from junto.mpc.protocol.demands import (
     TOP,
@@ -28,6 +30,7 @@ from junto.mpc.protocol.demands import (
     Product,
     Selected,
     Square,
+    crosses,
 )
 from junto.mpc.ring import matmul
 
@@ -38,12 +41,17 @@ Exchange = Callable[[Sequence[memoryview], int], memoryview]
 
 
 def elements(extension: Extension, demands: Sequence[Product]) -> list[Words]:
-    """Products of arrays of one shape, element by element."""
+    """Products of arrays of one shape, element by element; the same parties have pieces of all of them."""
     left, right = (
         np.concatenate([each.reshape(-1) for each in part])
         for part in ([each.left for each in demands], [each.right for each in demands])
     )
-    return _shaped(products.multiply(extension, left, right), [each.shape for each in demands])
+    shapes = [each.shape for each in demands]
+    party = _left_at(demands[0].held)
+    if party is None:
+        return _shaped(products.multiply(extension, left, right), shapes)
+    made = crossed.elements(extension, left if party == extension.index else right)
+    return _shaped(made + left * right, shapes)
 
 
 def squares(extension: Extension, demands: Sequence[Square]) -> list[Words]:
@@ -62,10 +70,20 @@ def broadcast(extension: Extension, demands: Sequence[Product]) -> list[Words]:
 def bilinear(extension: Extension, demands: Sequence[Bilinear]) -> list[Words]:
     """Bilinear maps: of shares their products of matrices become products of shares."""
 
-    def product(a: Words, b: Words) -> Words:
-        return products.matmul(extension, a, b) if a.size and b.size else matmul(a, b)
+    def product(party: int | None, a: Words, b: Words) -> Words:
+        if not a.size or not b.size:
+            return matmul(a, b)
+        if party is None:
+            return products.matmul(extension, a, b)
+        return crossed.matmul(extension, a, b, party) + matmul(a, b)
 
-    return [each.map(each.left, each.right, product) for each in demands]
+    return [each.map(each.left, each.right, partial(product, _left_at(each.held))) for each in demands]
+
+
+def _left_at(held: tuple[int, int]) -> int | None:
+    """Whose piece of the left mask meets the other's of the right one, if that is the only such product."""
+    first, second = crosses(*held)
+    return None if first == second else int(second)
 
 
 def selected(extension: Extension, demands: Sequence[Selected]) -> list[Words]:

@@ -27,6 +27,7 @@ from junto.mpc.protocol.demands import (
     Square,
     Turn,
     WordPads,
+    crosses,
 )
 from junto.mpc.protocol.role import Wire
 
@@ -96,8 +97,8 @@ class _Counted:
 def _form(demand: Demand) -> Hashable:
     """What demands that are made together have in common: public, so shapes and types alone."""
     match demand:
-        case Product(left, right, shape):
-            return Product, left.shape == right.shape == shape
+        case Product(left, right, shape, held):
+            return Product, left.shape == right.shape == shape, crosses(*held)
         case Cut():
             return Cut, demand.shift
         case DigitPads():

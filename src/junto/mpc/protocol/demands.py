@@ -51,11 +51,12 @@ class PlaneDemand(ABC):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product(RingDemand):
-    """Element by element, broadcast to `shape`."""
+    """Element by element, broadcast to `shape`; `held`: who has a piece of each, see `crosses`."""
 
     left: Words
     right: Words
     shape: tuple[int, ...]
+    held: tuple[int, int]
 
     def whole(self) -> Words:
         return np.broadcast_to(self.left * self.right, self.shape)
@@ -73,11 +74,12 @@ class Square(RingDemand):
 
 @dataclass(frozen=True, eq=False)
 class Bilinear(RingDemand):
-    """A public bilinear map."""
+    """A public bilinear map; `held`: who has a piece of each, see `crosses`."""
 
     left: Words
     right: Words
     map: BilinearMap
+    held: tuple[int, int]
 
     @cached_property
     def own(self) -> Words:
@@ -139,6 +141,18 @@ class Turn(RingDemand):
 
     def whole(self) -> Words:
         return turned(np.stack([self.cos, self.sin]))
+
+
+def crosses(left: int, right: int) -> tuple[bool, bool]:
+    """Which products of one party's piece with the other's there are, by who has pieces that are not 0.
+
+    Args:
+        left, right: bit i is set if P_i has such a piece of that mask.
+
+    Returns:
+        Of P0's left piece with P1's right one; of P1's left piece with P0's right one.
+    """
+    return bool(left & 1 and right & 2), bool(left & 2 and right & 1)
 
 
 def turned(values: NDArray[np.float64]) -> Words:

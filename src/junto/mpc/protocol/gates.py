@@ -26,7 +26,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         self._block = block
 
     def constant(self, value: Words) -> RingSecret:
-        return Masked(None if self._role.deals else value, np.zeros(value.shape, np.uint64))
+        return Masked(None if self._role.deals else value, np.zeros(value.shape, np.uint64), 0)
 
     def constant_bits(self, value: Flags) -> MaskedBits:
         return MaskedBits(None if self._role.deals else value, np.zeros(value.shape, np.bool_))

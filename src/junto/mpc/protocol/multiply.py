@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.gates import BilinearMap, Words
-from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected, Square
+from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected, Square, crosses
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.protocol.shares import (
     MINUS_ONE,
@@ -24,7 +24,6 @@ from junto.mpc.protocol.shares import (
     Term,
     best,
     hold,
-    nothing,
     terms_of,
     weighted,
 )
@@ -56,21 +55,27 @@ async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
 async def bilinear(role: Role, x: RingSecret, y: RingSecret, map: BilinearMap) -> Additive:
     """`map(x, y)`: D_x D_y - D_x m_y - D_y m_x + m_x m_y."""
     left, right = await together(hold(role, x), hold(role, y))
-    demand = Bilinear(left.mask, right.mask, map)
+    demand = Bilinear(left.mask, right.mask, map, (left.held, right.held))
     if role.deals:
-        role.deal(demand.own.shape, demand)
+        if dealt_at_all(role, left.held, right.held):
+            role.deal(demand.own.shape, demand)
         return Additive(None, demand.own.shape)
     share = _crossed(role, left, right, map)
-    share = share + role.deal(share.shape, demand)
-    return Additive(share, share.shape)
+    dealt = role.deal(share.shape, demand) if dealt_at_all(role, left.held, right.held) else demand.own
+    return Additive(share + dealt, share.shape)
+
+
+def dealt_at_all(role: Role, one: int, other: int) -> bool:
+    """Whether parties without a helper need anything from each other for a product of two masks."""
+    return not role.pair or any(crosses(one, other))
 
 
 def _crossed(role: Role, x: Masked, y: Masked, map: BilinearMap) -> Words:
     """P0's D_x (D_y - m_y) - m_x D_y, P1's -(D_x m_y + m_x D_y); one product where a piece is nothing."""
     a, b = _public(x), _public(y)
-    if nothing(x.mask):
+    if not x.held >> (role.index or 0) & 1:
         return map(a, b - y.mask if role.first else 0 - y.mask, matmul)
-    if nothing(y.mask):
+    if not y.held >> (role.index or 0) & 1:
         return map(a - x.mask if role.first else 0 - x.mask, b, matmul)
     return map(a, b - y.mask if role.first else 0 - y.mask, matmul) - map(x.mask, b, matmul)
 
@@ -129,6 +134,8 @@ class _Dealt:
     def add(self, factor: Words | None, one: Term, other: Term) -> None:
         if one is other and one.bits is not None:
             dealt = one.mask  # a bit is its own square
+        elif not dealt_at_all(self._role, one.held, other.held):
+            dealt = one.mask * other.mask
         else:
             dealt = self._role.deal(self._shape, _product_of(one, other, self._shape))
         if factor is not None:
@@ -157,7 +164,7 @@ def _product_of(one: Term, other: Term, shape: Shape) -> RingDemand:
         return Selected(one.bits, other.mask, shape)
     if other.bits is not None:
         return Selected(other.bits, one.mask, shape)
-    return Product(one.mask, other.mask, shape)
+    return Product(one.mask, other.mask, shape, (one.held, other.held))
 
 
 def _public(x: Masked | Affine) -> Words:

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.rounds import Later, start
 
 MINUS_ONE: Words = np.array(2**64 - 1, np.uint64)
+BOTH = 0b11
+"""Who has a piece of a mask that is not 0: a bit for each compute party."""
 MAX_MASKS = 4
 """An affine form with more masks than these is made additive."""
 
@@ -65,14 +69,15 @@ class Additive(RingSecret):
 
 
 class Masked(RingSecret):
-    """See the module. `public` is None at the helper."""
+    """See the module. `public` is None at who deals; `held`: see `BOTH`."""
 
-    __slots__ = ("mask", "public")
+    __slots__ = ("held", "mask", "public")
 
-    def __init__(self, public: Words | None, mask: Words) -> None:
+    def __init__(self, public: Words | None, mask: Words, held: int = BOTH) -> None:
         super().__init__(mask.shape)
         self.public = public
         self.mask = mask
+        self.held = held
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +87,7 @@ class Term:
     Attributes:
         factor: None at who deals; may be a single number.
         mask: a piece of it, as a sum.
+        held: see `BOTH`.
         bits: where the mask is a bit and no helper deals: a piece of it as an exclusive or, with which
             products cost far less.
     """
@@ -89,6 +95,7 @@ class Term:
     factor: Words | None
     mask: Words
     bits: Flags | None = None
+    held: int = BOTH
 
 
 class Affine(RingSecret):
@@ -142,14 +149,9 @@ def weighted(x: Affine | Masked) -> Words:
     return np.broadcast_to(_known(total), x.shape)
 
 
-def nothing(mask: Words) -> bool:
-    """Whether a piece of a mask is 0 because the other compute party, whose value it is, has the whole."""
-    return mask.size > 0 and not any(mask.strides) and mask.ndim > 0 and int(mask.flat[0]) == 0
-
-
 def terms_of(x: Affine | Masked) -> tuple[Term, ...]:
     """The masks of x with their factors."""
-    return (Term(MINUS_ONE, x.mask),) if isinstance(x, Masked) else x.terms
+    return (Term(MINUS_ONE, x.mask, None, x.held),) if isinstance(x, Masked) else x.terms
 
 
 async def hold(role: Role, x: RingSecret) -> Masked:
@@ -188,10 +190,11 @@ def unopened(x: RingSecret | MaskedBits, known: dict[int, RingSecret]) -> RingSe
 
 def _unopened(x: RingSecret) -> RingSecret:
     if isinstance(x, Masked):
-        return Masked(None, x.mask)
+        return Masked(None, x.mask, x.held)
     made: RingSecret
     if isinstance(x, Affine):
-        made = Affine(None, tuple(Term(None, term.mask, term.bits) for term in x.terms), x.shape)
+        terms = tuple(Term(None, term.mask, term.bits, term.held) for term in x.terms)
+        made = Affine(None, terms, x.shape)
     else:
         made = Additive(None, x.shape)
     if x.masked is not None:
@@ -212,7 +215,8 @@ def arrange(role: Role, parts: Sequence[RingSecret], move: Move) -> RingSecret:
     parts = [best(x) for x in parts]
     if all(isinstance(x, Masked) for x in parts):
         masked = [x for x in parts if isinstance(x, Masked)]
-        return Masked(_moved([x.public for x in masked], move), move(*[x.mask for x in masked]))
+        held = reduce(or_, [x.held for x in masked])
+        return Masked(_moved([x.public for x in masked], move), move(*[x.mask for x in masked]), held)
     first = parts[0]
     if len(parts) == 1 and isinstance(first, Affine):
         terms = tuple(_rearranged(term, first.shape, move) for term in first.terms)
@@ -226,7 +230,7 @@ def linear(role: Role, x: RingSecret, map: Move) -> RingSecret:
     """`map` of a secret, for a linear map: see `Gates.linear`."""
     x = best(x)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else map(x.public), map(x.mask))
+        return Masked(None if x.public is None else map(x.public), map(x.mask), x.held)
     share = piece(role, x)
     if share is None:
         return Additive(None, _shape_after([x], map))
@@ -250,7 +254,7 @@ def _rearranged(term: Term, shape: Shape, move: Move) -> Term:
         factor = move(np.broadcast_to(factor, shape))
     if bits is not None:
         bits = move(np.broadcast_to(bits, shape))
-    return Term(factor, move(np.broadcast_to(term.mask, shape)), bits)
+    return Term(factor, move(np.broadcast_to(term.mask, shape)), bits, term.held)
 
 
 def _shape_after(parts: Sequence[RingSecret], move: Move) -> Shape:
@@ -267,7 +271,7 @@ def add(role: Role, x: RingSecret, y: RingSecret) -> RingSecret:
     x, y = best(x), best(y)
     if isinstance(x, Masked) and isinstance(y, Masked):
         public = None if x.public is None or y.public is None else x.public + y.public
-        return Masked(public, x.mask + y.mask)
+        return Masked(public, x.mask + y.mask, x.held | y.held)
     if isinstance(x, Masked | Affine) and isinstance(y, Masked | Affine):
         terms = terms_of(x) + terms_of(y)
         if len(terms) <= MAX_MASKS:
@@ -287,7 +291,7 @@ def _wider(term: Term, shape: Shape, c: Words | None = None) -> Term:
     """With masks of that shape, times `c`."""
     factor = term.factor if c is None or term.factor is None else np.asarray(term.factor * c)
     bits = None if term.bits is None else np.broadcast_to(term.bits, shape)
-    return Term(factor, np.broadcast_to(term.mask, shape), bits)
+    return Term(factor, np.broadcast_to(term.mask, shape), bits, term.held)
 
 
 def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
@@ -295,7 +299,7 @@ def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
     x = best(x)
     shape = np.broadcast_shapes(x.shape, c.shape)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c))
+        return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c), x.held)
     if isinstance(x, Affine):
         terms = tuple(_wider(term, shape, c) for term in x.terms)
         return Affine(None if x.public is None else x.public * c, terms, shape)
@@ -308,7 +312,8 @@ def shift(role: Role, x: RingSecret, c: Words) -> RingSecret:
     x = best(x)
     shape = np.broadcast_shapes(x.shape, c.shape)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else x.public + c, np.broadcast_to(x.mask, shape))
+        public = None if x.public is None else x.public + c
+        return Masked(public, np.broadcast_to(x.mask, shape), x.held)
     if isinstance(x, Affine):
         terms = tuple(_wider(term, shape) for term in x.terms)
         return Affine(None if x.public is None else x.public + c, terms, shape)
