@@ -1,1 +1,21 @@
-"""Oblivious transfer between the two parties of an SPU, and the correlated randomness made of it."""
+"""Oblivious transfer between the two parties of an SPU, and the correlated randomness made of it.
+
+In a transfer one party offers two pads and the other chooses one: who offers does not learn which, who
+chooses does not learn the other one. From transfers come shares of products, and so all that a helper would
+deal.
+
+    base           transfers by public keys, of which 128 are needed; `curve` below it
+    softspoken     millions of transfers from them, for one direction; `tree` and `hashing` below it
+    setup          both directions
+    extension      `Extension`: all transfers of a run, block by block; a block's use of them is a `jobs.Job`
+    scaling        numbers times vectors: the job under all products of rings
+    products       products of numbers, matrices, bits and numbers; bits as numbers
+    conjunctions   products of bits; triples
+    tables         one of N entries; functions of two short numbers, one at each party
+    carries        the carries, and the sign, of a sum of which each party knows a summand
+    truncation     r >> f and the top bit of such a sum
+    decomposition  all bits of such a sum; products of four bits
+
+Everything is for two semi-honest parties, P0 and P1, who call the same functions in the same order, each with
+its `Extension` and its own shares.
+"""

@@ -21,13 +21,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.mpc import bits
 from junto.mpc.bits import Planes
-from junto.mpc.gates import Words
+from junto.mpc.gates import BITS, Words
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.tables import evaluate
@@ -76,12 +77,20 @@ def ranges(extension: Extension, own: Words, cuts: Sequence[int]) -> list[Groups
     return whole
 
 
+def top(extension: Extension, own: Words) -> Words:
+    """Our share, by exclusive or, of the sums' top bits: their signs in two's complement. One plane."""
+    (below,) = ranges(extension, own, (0, BITS - 1))
+    made = bits.pack((own >> np.uint64(BITS - 1)).astype(np.bool_))
+    made ^= below.generate[0]
+    return made
+
+
 def join(extension: Extension, high: Groups, low: Planes) -> Planes:
     """Our share of the carry out of one group [1, words], given that of the carry into it [1, words]."""
     return high.generate ^ conjunctions(extension, high.propagate[0], low)
 
 
-def _digit(own: Words, low: int, size: int, index: int) -> Words:
+def _digit(own: Words, low: int, size: int, index: int) -> NDArray[np.uint8]:
     """Places of a number; if they are fewer than DIGIT, with others above them that pass a carry on."""
     digit = (own >> np.uint64(low)) & np.uint64((1 << size) - 1)
     if index == 0:
@@ -89,16 +98,23 @@ def _digit(own: Words, low: int, size: int, index: int) -> Words:
     return digit.astype(np.uint8)
 
 
-def _leaves(extension: Extension, digits: Sequence[Words], lanes: int) -> Groups:
+def _leaves(extension: Extension, digits: Sequence[NDArray[np.uint8]], lanes: int) -> Groups:
     sums = np.add.outer(np.arange(1 << DIGIT), np.arange(1 << DIGIT))
     function = np.where(sums >= 1 << DIGIT, _GENERATE, np.uint64(0))
     function |= np.where(sums == (1 << DIGIT) - 1, _PROPAGATE, np.uint64(0))
-    found = evaluate(extension, function, np.concatenate(digits), 2).astype(np.uint8)
-    made = np.empty((2, len(digits), bits.word_count(lanes)), np.uint64)
-    for group, flags in enumerate(found.reshape(len(digits), lanes)):
-        made[0, group] = bits.pack((flags & 1).view(np.bool_))
-        made[1, group] = bits.pack((flags >> 1).view(np.bool_))
+    found = evaluate(extension, function, np.concatenate(digits), 2)
+    made = planes_of(found.reshape(len(digits), lanes), 2)
     return Groups(made[0], made[1])
+
+
+def planes_of(numbers: NDArray[np.unsignedinteger[Any]], count: int) -> Planes:
+    """The lowest bits of short numbers [groups, lanes], as planes [count, groups, words]."""
+    groups, lanes = numbers.shape
+    made = np.empty((count, groups, bits.word_count(lanes)), np.uint64)
+    for bit, planes in enumerate(made):
+        for row, plane in zip(numbers, planes, strict=True):
+            plane[...] = bits.pack((row >> bit & 1).astype(np.bool_))
+    return made
 
 
 def _level(extension: Extension, whole: list[Groups]) -> list[Groups]:

@@ -54,7 +54,7 @@ def inverses(numbers: Sequence[int]) -> list[int]:
         products.append(total)
         total = total * number % P
     if total == 0:
-        raise ValueError("a sum of two points is none that can be computed with")
+        raise ValueError("two points of the curve are equal or opposite that should not be")
     rest = pow(total, -1, P)
     made = []
     for number, before in zip(reversed(numbers), reversed(products), strict=True):
@@ -119,7 +119,7 @@ def from_bytes(data: memoryview) -> list[Point]:
     ]
     points = list(zip(numbers[::2], numbers[1::2], strict=True))
     if not all(on_curve(point) for point in points):
-        raise ValueError("what should be a point of the curve is none")
+        raise ValueError("what should be points of the curve are none")
     return points
 
 
@@ -161,8 +161,11 @@ class Key:
 
 
 def shared(key: X25519PrivateKey, x: bytes) -> bytes:
-    """X25519. Raises ValueError: the result is 0, so that it does not depend on the key."""
-    return key.exchange(X25519PublicKey.from_public_bytes(x))
+    """X25519. Raises ValueError: the result does not depend on the key."""
+    try:
+        return key.exchange(X25519PublicKey.from_public_bytes(x))
+    except ValueError:
+        raise ValueError("what should be a public key is a point of small order") from None
 
 
 def _private(scalar: int) -> X25519PrivateKey:

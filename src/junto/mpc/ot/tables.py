@@ -10,8 +10,8 @@ Learns:    nobody anything else: entries that are not chosen stay under a pad th
 Cost:      1 transfer a bit of y; N times the entry's bits from the one who offers, in whole bytes.
 
 Entries of 1, 2, 4 ... or 64 bits lie in words, the first in the lowest bits. Each transfer's pads are as long
-as the table; bit i of y chooses the one under which all entries lie whose number has the same bit i. Where the
-number has another, the chooser does not know the pad.
+as the table; bit i of y chooses the one under which all entries lie whose number has the same bit i. Where
+the number has another, the chooser does not know the pad.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def offer(extension: Extension, entries: Words, layout: Layout) -> None:
     )
 
 
-def evaluate(extension: Extension, function: NDArray[np.uint64], own: NDArray[np.uint8], entry: int) -> Words:
+def evaluate(
+    extension: Extension, function: Words, own: NDArray[np.uint8], entry: int
+) -> NDArray[np.unsignedinteger[Any]]:
     """Our share, by exclusive or, of F(x, y) of each pair of P0's x and P1's y.
 
     Args:
@@ -128,22 +130,23 @@ def evaluate(extension: Extension, function: NDArray[np.uint64], own: NDArray[np
         entry: bits of the result: 1, 2, 4 ... 64.
 
     Returns:
-        [n], below 2**entry.
+        [n], below 2**entry, of the shortest type that will do.
     """
     layout = Layout(len(function).bit_length() - 1, entry)
     size = len(own)
-    made = np.empty(size, np.uint64)
+    made = np.empty(size, f"u{max(8, entry) // 8}")
     middle = (size + 1) // 2
     halves = (slice(0, middle), slice(middle, size))
     chosen, offered = halves[extension.index], halves[1 - extension.index]
     packed = layout.pack(function if extension.index == 0 else function.T)
-    shares = extension.stream.words(size)[: offered.stop - offered.start] & np.uint64(2**entry - 1)
+    shares = extension.stream.words(-(-size * made.itemsize // 8)).view(made.dtype)[: len(made[offered])]
+    shares &= made.dtype.type(2**entry - 1)
     made[offered] = shares
     extension.run(
         _Tables(
             layout,
             own[chosen][part].astype(np.uint64),
-            packed[own[offered][part]].T ^ shares[part] * layout.spread,
+            packed[own[offered][part]].T ^ shares[part].astype(np.uint64) * layout.spread,
             _into(made[chosen], part),
         )
         for part in parts(middle, _most(extension, layout))
@@ -151,7 +154,7 @@ def evaluate(extension: Extension, function: NDArray[np.uint64], own: NDArray[np
     return made
 
 
-def _into(made: Words, part: slice) -> Callable[[Words], None]:
+def _into(made: NDArray[np.unsignedinteger[Any]], part: slice) -> Callable[[Words], None]:
     return lambda entries: made.__setitem__(part, entries)
 
 

@@ -1,0 +1,345 @@
+"""What is made of transfers: exhaustively where it is small, at the edges elsewhere; bytes and rounds."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from junto.errors import LinkError
+from junto.mpc import bits, ring
+from junto.mpc.ot import carries, products, tables
+from junto.mpc.ot.conjunctions import conjunctions, triples
+from junto.mpc.ot.decomposition import decompose, monomials
+from junto.mpc.ot.extension import OtSettings
+from junto.mpc.ot.scaling import Form, Scaling
+from junto.mpc.ot.tables import Layout
+from junto.mpc.ot.truncation import truncation
+from ot_pairs import QUICK, Parties
+
+EDGES = np.array(
+    [0, 1, 2, 2**17, 2**18 - 1, 2**18, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 2**18, 2**64 - 1], np.uint64
+)
+
+
+@pytest.fixture(scope="module")
+def parties() -> Parties:
+    return Parties()
+
+
+# -------------------------------------------------------------------- bits
+
+
+def test_conjunctions_of_all_shares(parties):
+    """All four shares of a and b, in every lane another case."""
+    lanes = np.arange(64, dtype=np.uint64)
+    a = tuple(bits.pack((lanes >> np.uint64(i) & np.uint64(1)).astype(bool)) for i in (0, 1))
+    b = tuple(bits.pack((lanes >> np.uint64(i) & np.uint64(1)).astype(bool))[None] for i in (2, 3))
+    one, two = parties.run(conjunctions, a, b)
+    assert (one ^ two == (a[0] ^ a[1]) & (b[0] ^ b[1])).all()
+
+
+def test_triples_are_triples_and_random(parties):
+    made = parties.run(lambda e: triples(e, 64))
+    a, b, c = (one ^ two for one, two in zip(*made, strict=True))
+    assert (a & b == c).all()
+    for plane in (a, b, *made[0], *made[1]):
+        assert 1800 < bits.unpack(plane, 4096).sum() < 2296 or plane is c
+
+
+@pytest.mark.parametrize(
+    ("index", "entry"), [(1, 1), (2, 1), (1, 2), (3, 8), (4, 2), (4, 16), (8, 1), (2, 64)]
+)
+def test_every_entry_of_a_table_can_be_chosen(parties, index, entry):
+    layout = Layout(index, entry)
+    size = 1 << index
+    entries = parties.words(size, size) & np.uint64(2**entry - 1)
+    numbers = np.arange(size, dtype=np.uint64)
+    found, _ = parties.play(
+        lambda e: tables.choose(e, numbers, layout), lambda e: tables.offer(e, entries, layout)
+    )
+    assert (found == np.diag(entries)).all()
+    _, found = parties.play(
+        lambda e: tables.offer(e, entries, layout), lambda e: tables.choose(e, numbers, layout)
+    )
+    assert (found == np.diag(entries)).all()
+
+
+def test_all_tables_of_four_bits(parties):
+    """Exhaustive: every table of four one-bit entries, every number."""
+    layout = Layout(2, 1)
+    contents, numbers = (x.reshape(-1) for x in np.meshgrid(np.arange(16), np.arange(4)))
+    entries = (contents[:, None] >> np.arange(4) & 1).astype(np.uint64)
+    found, _ = parties.play(
+        lambda e: tables.choose(e, numbers.astype(np.uint64), layout),
+        lambda e: tables.offer(e, entries, layout),
+    )
+    assert (found == entries[np.arange(64), numbers]).all()
+
+
+@pytest.mark.parametrize(("index", "entry"), [(1, 1), (2, 2), (4, 2), (4, 8), (3, 64)])
+def test_functions_of_all_pairs(parties, index, entry):
+    size = 1 << index
+    function = parties.words(size, size) & np.uint64(2**entry - 1)
+    x, y = (each.reshape(-1).astype(np.uint8) for each in np.indices((size, size)))
+    order = np.concatenate([np.arange(size * size), np.arange(size * size)[::-1]])  # each at both parties
+    one, two = parties.run(lambda e, own: tables.evaluate(e, function, own, entry), (x[order], y[order]))
+    assert (one ^ two == function[x[order], y[order]]).all()
+    assert max(one.max(), two.max()) < 2**entry
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (9, 1), (4, 3), (4, 128), (4, 0)])
+def test_tables_that_cannot_be_are_refused(numbers):
+    with pytest.raises(ValueError, match="no tables"):
+        Layout(*numbers)
+
+
+# -------------------------------------------------------------------- numbers
+
+
+FORMS = [Form(), Form(1), Form(1, 18), Form(3, 5, 2), Form(64, 64, 3), Form(9, 64, 7), Form(64, 20)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_scaling_at_the_edges(parties, form):
+    factors = tuple(np.concatenate([EDGES, parties.words(5)]) for _ in range(2))
+    rows = tuple(np.resize(parties.words(40), (17, form.width)) for _ in range(2))
+    rows[0][: len(EDGES), 0] = EDGES[::-1]
+    got = {}
+
+    def play(e, a, r):
+        job = Scaling(a, r, form, form, partial(got.__setitem__, (e.index, "taken")),
+                      partial(got.__setitem__, (e.index, "given")))  # fmt: skip
+        e.run([job])
+
+    parties.run(play, factors, rows)
+    cut, wanted = np.uint64(2**form.factor - 1), np.uint64(2**form.ring - 1)
+    for i in (0, 1):
+        product = (factors[i] & cut)[:, None] * rows[1 - i]
+        assert ((got[i, "taken"] + got[1 - i, "given"] ^ product) & wanted == 0).all()
+
+
+@pytest.mark.parametrize("numbers", [(0, 64), (65, 64), (64, 0), (64, 65), (64, 64, 0)])
+def test_forms_that_cannot_be_are_refused(numbers):
+    with pytest.raises(ValueError, match="no products"):
+        Form(*numbers)
+
+
+def test_products_of_all_small_numbers(parties):
+    x, y = (each.reshape(-1).astype(np.uint64) - np.uint64(8) for each in np.indices((16, 16)))
+    one, two = parties.run(products.multiply, parties.sums(x), parties.sums(y))
+    assert (one + two == x * y).all()
+
+
+def test_products_at_the_edges(parties):
+    x, y = (each.reshape(-1) for each in np.meshgrid(EDGES, EDGES))
+    for shared in (parties.sums, lambda v: (v, np.zeros_like(v)), lambda v: (np.zeros_like(v), v)):
+        one, two = parties.run(products.multiply, shared(x), shared(y))
+        assert (one + two == x * y).all()
+        one, two = parties.run(products.square, shared(x))
+        assert (one + two == x * x).all()
+
+
+def test_bits_become_numbers(parties):
+    shares = np.array([False, False, True, True, True]), np.array([False, True, False, True, True])
+    want = shares[0] ^ shares[1]
+    one, two = parties.run(products.to_ring, shares)
+    assert (one + two == want).all()
+    one, two = parties.run(lambda e, b: products.to_ring(e, b, 7), shares)
+    assert ((one + two) % 128 == want).all()
+
+
+def test_bits_select_numbers(parties):
+    b = np.resize([False, True, True], len(EDGES))
+    one, two = parties.run(products.select, parties.xors(b), parties.sums(EDGES))
+    assert (one + two == b * EDGES).all()
+
+
+SHAPES = [
+    ((3, 4), (4, 5)),
+    ((7, 4), (4, 2)),
+    ((2, 3, 4), (2, 4, 3)),
+    ((2, 3, 4), (4, 3)),
+    ((1, 1), (1, 600)),
+    ((600, 1), (1, 1)),
+    ((3, 0), (0, 2)),
+    ((1, 40), (40, 1)),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), SHAPES)
+def test_products_of_matrices(parties, a, b):
+    x, y = parties.words(*a), parties.words(*b)
+    one, two = parties.run(products.matmul, parties.sums(x), parties.sums(y))
+    assert (one + two == np.matmul(x, y)).all()
+
+
+OWNERS = [(a, b) for a in (None, 0, 1) for b in (None, 0, 1)]
+
+
+def shares(parties: Parties, x: np.ndarray, owner: int | None) -> tuple[np.ndarray, np.ndarray]:
+    if owner is None:
+        return parties.sums(x)
+    return (x, np.zeros_like(x)) if owner == 0 else (np.zeros_like(x), x)
+
+
+@pytest.mark.parametrize("owners", OWNERS)
+def test_what_a_party_has_whole_costs_less(parties, owners):
+    start = [end.sent for end in parties.ends]
+    sent = []
+    for a, b in (((4, 8), (8, 16)), ((16, 8), (8, 4))):
+        x, y = parties.words(*a), parties.words(*b)
+        operands = shares(parties, x, owners[0]), shares(parties, y, owners[1])
+        one, two = parties.run(lambda e, p, q: products.matmul(e, p, q, owners), *operands)
+        assert (one + two == x @ y).all()
+        sent.append(sum(end.sent - n for end, n in zip(parties.ends, start, strict=True)))
+        start = [end.sent for end in parties.ends]
+    ways = 2 - sum(owner is not None for owner in owners)
+    if None not in owners:
+        ways = int(owners[0] != owners[1])
+    assert sent == [ways * 32 * 64 * (64 / 8 + 16 * 4.5)] * 2
+
+
+def test_other_bilinear_maps_are_made_of_products_of_matrices(parties):
+    x, y = parties.words(2, 3, 4), parties.words(4, 2, 5)
+    dimensions = (((2,), (0,)), ((0,), (1,)))
+    one, two = parties.run(
+        lambda e, a, b: ring.dot_general(a, b, dimensions, partial(products.matmul, e)),
+        parties.sums(x), parties.sums(y),
+    )  # fmt: skip
+    assert (one + two == ring.dot_general(x, y, dimensions)).all()
+    image, kernel = parties.words(1, 2, 4, 4), parties.words(3, 2, 2, 2)
+    form = ring.Convolution((1, 2), [(1, 0), (0, 1)], ((1, 1), (1, 1)))
+    one, two = parties.run(
+        lambda e, a, b: ring.conv_general_dilated(a, b, form, partial(products.matmul, e)),
+        parties.sums(image), parties.sums(kernel),
+    )  # fmt: skip
+    assert (one + two == ring.conv_general_dilated(image, kernel, form)).all()
+
+
+# -------------------------------------------------------------------- sums
+
+
+def test_carries_of_all_sums_of_five_bits(parties):
+    """A range of one whole digit and a part of the next one, all summands."""
+    x, y = (each.reshape(-1).astype(np.uint64) << np.uint64(7) for each in np.indices((32, 32)))
+    ((one,), (two,)) = parties.run(lambda e, own: carries.ranges(e, own, (7, 12)), (x, y))
+    total = (x + y) >> np.uint64(7)
+    assert (bits.unpack(one.generate[0] ^ two.generate[0], 1024) == (total >= 32)).all()
+    assert (bits.unpack(one.propagate[0] ^ two.propagate[0], 1024) == (total == 31)).all()
+
+
+def test_signs_at_the_edges(parties):
+    x, y = (each.reshape(-1) for each in np.meshgrid(EDGES, EDGES))
+    one, two = parties.run(carries.top, (x, y))
+    assert (bits.unpack(one ^ two, len(x)) == (x + y >= 2**63)).all()
+
+
+@pytest.mark.parametrize("fraction", [1, 2, 17, 18, 20, 32, 61, 62])
+def test_truncations_at_the_edges(parties, fraction):
+    x, y = (each.reshape(-1) for each in np.meshgrid(EDGES, EDGES))
+    one, two = parties.run(lambda e, own: truncation(e, own, fraction), (x, y))
+    r = x + y
+    assert (one[0] + two[0] == r >> np.uint64(fraction)).all()
+    assert (one[1] + two[1] == r >> np.uint64(63) << np.uint64(64 - fraction)).all()
+
+
+@pytest.mark.parametrize("fraction", [0, 63, 64, -1])
+def test_truncations_that_cannot_be_are_refused(parties, fraction):
+    with pytest.raises(ValueError, match="divided by"):
+        truncation(parties.extensions[0], EDGES, fraction)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 16, 61, 64])
+def test_bits_of_sums_at_the_edges(parties, count):
+    x, y = (each.reshape(-1) for each in np.meshgrid(EDGES, EDGES))
+    one, two = parties.run(lambda e, own: decompose(e, own, count), (x, y))
+    assert one.shape == (count, 3)
+    assert (bits.unplanes(one ^ two, len(x)) == (x + y) & np.uint64(2**count - 1)).all()
+
+
+def test_bits_of_all_sums_of_six_bits(parties):
+    x, y = (each.reshape(-1).astype(np.uint64) for each in np.indices((64, 64)))
+    one, two = parties.run(lambda e, own: decompose(e, own, 8), (x, y))
+    assert (bits.unplanes(one ^ two, len(x)) == x + y).all()
+
+
+def test_products_of_all_sets_of_four_bits(parties):
+    lanes = np.arange(256, dtype=np.uint64)  # all shares of four bits
+    shares = bits.planes(lanes & np.uint64(15), 4), bits.planes(lanes >> np.uint64(4), 4)
+    both = tuple(np.concatenate([share, share[::-1]]) for share in shares)
+    one, two = parties.run(lambda e, own: monomials(e, own, 256), both)
+    assert one.shape == (15, 2, 4)
+    whole = both[0] ^ both[1]
+    for s in range(1, 16):
+        for group in (0, 1):
+            four = whole[4 * group : 4 * group + 4]
+            want = np.bitwise_and.reduce([four[i] for i in range(4) if s >> i & 1])
+            assert (one[s - 1, group] ^ two[s - 1, group] == want).all()
+
+
+# -------------------------------------------------------------------- what it costs
+
+N = 1 << 10
+ROWS = 64
+"""Bits of a transfer, with fields of 2 bits."""
+
+
+def cost(function, *each) -> tuple[float, int]:
+    """Bits that P0 sends for one element, and rounds."""
+    parties = Parties(OtSettings(2, 1 << 16, overlap=False))
+    end = parties.ends[0]
+    sent, rounds = end.sent, len(end.received)
+    parties.run(function, *each)
+    assert [e.sent for e in parties.ends] == pytest.approx([end.sent] * 2, abs=20_000)
+    return 8 * (end.sent - sent) / N, len(end.received) - rounds
+
+
+ZEROS = (np.zeros(N, np.uint64),) * 2
+FLAGS = (np.zeros(N, np.bool_),) * 2
+PLANES = (np.zeros(N // 64, np.uint64),) * 2
+
+
+@pytest.mark.parametrize(
+    ("function", "each", "size", "rounds"),
+    [
+        (products.multiply, (ZEROS, ZEROS), 64 * (ROWS + 36), 2),
+        (products.square, (ZEROS,), 32 * (ROWS + 36), 2),
+        (products.select, (FLAGS, ZEROS), ROWS + 64, 2),
+        (products.to_ring, (FLAGS,), (ROWS + 64) / 2, 2),
+        (lambda e, a: conjunctions(e, a, a[None]), (PLANES,), ROWS + 1, 2),
+        (lambda e: triples(e, N // 64), (), ROWS - 1, 1),
+        (lambda e, own: truncation(e, own, 18), (ZEROS,), 54.5 * ROWS + 376, 18),
+        (carries.top, (ZEROS,), 47 * ROWS + 16 * 16 + 15 * 2, 10),
+        (decompose, (ZEROS,), 75 * ROWS + 1125, 12),
+        (
+            lambda e, own: monomials(e, own, N),
+            (tuple(np.tile(x, (4, 1)) for x in PLANES),),
+            2 * ROWS + 128,
+            2,
+        ),
+    ],
+)
+def test_bits_and_rounds_an_element(function, each, size, rounds):
+    assert cost(function, *each) == (size, rounds)
+
+
+def test_a_product_of_matrices_costs_a_set_of_transfers_an_element_of_the_smaller_one():
+    x, y = (np.zeros((4, 8), np.uint64),) * 2, (np.zeros((8, 32), np.uint64),) * 2
+    size, _ = cost(products.matmul, x, y)
+    assert size * N / 8 == 32 * 64 * (ROWS / 8 + 32 * 4.5)
+    assert cost(products.matmul, *((m.T, m.T) for m in (y[0], x[0])))[0] == size
+
+
+# -------------------------------------------------------------------- what it refuses
+
+
+@pytest.mark.parametrize("function", [lambda e: triples(e, 16), lambda e: products.square(e, EDGES),
+                                      lambda e: truncation(e, EDGES, 18)])  # fmt: skip
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_short_message_ends_it(function, who):
+    parties = Parties(QUICK)
+    parties.ends[who].change = lambda number, data: data[:-1]
+    with pytest.raises(LinkError, match="bytes came where one of"):
+        parties.run(function)
