@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from junto.cli.output import Json, console, failing, terminable
 from junto.cli.simulate import Options, simulate
@@ -19,8 +22,13 @@ measurements of all of them. Each computes statistics of what it has; only those
 What needs all columns side by side, a regression, is computed on shares that say nothing.
 """
 
+TwoParty = Annotated[
+    bool,
+    typer.Option("--two-party", help="The two that compute have no helper: slower, and nobody to trust."),
+]
 
-def demo(json: Json = False) -> None:
+
+def demo(json: Json = False, two_party: TwoParty = False) -> None:
     """Three organisations compute joint statistics of a real table; ends with all that crossed an edge."""
     with failing("demo", json), terminable():
         if importlib.util.find_spec("sklearn") is None:
@@ -34,7 +42,7 @@ def demo(json: Json = False) -> None:
         options = Options(
             show=printer(PARTIES, to_stderr=json),
             settings={"logging_level": "warning"},
-            environment=quiet,
-            timeout_s=120,
+            environment=quiet | ({"JUNTO_DEMO": "two-party"} if two_party else {}),
+            timeout_s=300 if two_party else 120,
         )
         finish("demo", simulate(SCRIPT, PARTIES, options=options), json)

@@ -74,7 +74,7 @@ def transfers(demand: Demand) -> int:
         case Square():
             return 64 * demand.mask.size
         case Bilinear():
-            return 64 * (demand.left.size + demand.right.size) + demand.own.size
+            return 64 * (demand.left.size + demand.right.size)
         case Selected(_, _, shape) | BothBits(_, _, shape):
             return 2 * int(np.prod(shape, dtype=np.int64))
         case Number():

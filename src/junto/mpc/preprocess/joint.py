@@ -22,6 +22,7 @@ from junto.mpc import bits as kernel
 from junto.mpc.bits import Planes
 from junto.mpc.gates import Flags, Words
 from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made, transfers
+from junto.mpc.preprocess.estimate import sent
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import Cut, Number, PadDemand, PlaneDemand, RingDemand
 from junto.mpc.protocol.role import Computing, Opened, Role, Shape, Share, Truncation, Wire
@@ -47,8 +48,8 @@ class Supply:
         """At the end."""
         self._made.extend(made)
 
-    def take(self) -> Made:
-        """The next; made now if it is not there.
+    def take(self, demand: Demand) -> Made:
+        """What was made for the next demand, which is this one; made now if it is not there.
 
         Raises:
             RuntimeError: a plan asks for something that was not prepared for it.
@@ -164,24 +165,30 @@ class Paired(Computing):
 
     def __init__(self, index: int, own: Stream, wire: Wire, supply: Supply) -> None:
         super().__init__(index, own, wire, None)
+        self._party = index
         self._supply = supply
 
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
-        (share,) = self._supply.take()
+        (share,) = self._take(demand)
         return share.reshape(shape)
 
     def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
-        (share,) = self._supply.take()
+        (share,) = self._take(demand)
         return share
 
     def cut(self, shape: Shape, bits: int) -> Truncation:
         mask, low, bits_of_top = self.mask(shape), self.mask(shape), _flags(self._common, shape)
-        missing, flipped, top = (each.reshape(shape) for each in self._supply.take())
+        made = self._take(Cut(mask, low, bits_of_top, bits))
+        missing, flipped, top = (each.reshape(shape) for each in made)
         return Truncation(mask, low, top, missing, flipped, bits_of_top)
 
     def pads(self, demand: PadDemand) -> NDArray[np.generic]:
-        (pads,) = self._supply.take()
+        (pads,) = self._take(demand)
         return pads
+
+    def _take(self, demand: Demand) -> Made:
+        self.offline += sent(demand, self._party)
+        return self._supply.take(demand)
 
 
 def prepared(role: Preparing, steps: Iterator[None]) -> Iterator[None]:

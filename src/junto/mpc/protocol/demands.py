@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +71,7 @@ class Square(RingDemand):
         return self.mask * self.mask
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Bilinear(RingDemand):
     """A public bilinear map; `held`: who has a piece of each, see `crosses`."""
 
@@ -81,13 +80,13 @@ class Bilinear(RingDemand):
     map: BilinearMap
     held: tuple[int, int]
 
-    @cached_property
-    def own(self) -> Words:
-        """The map of what is here: all of it at the helper, one of four terms at a party."""
-        return self.map(self.left, self.right, matmul)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the result, without computing it."""
+        return self.map(self.left, self.right, no_product).shape
 
     def whole(self) -> Words:
-        return self.own
+        return self.map(self.left, self.right, matmul)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +140,12 @@ class Turn(RingDemand):
 
     def whole(self) -> Words:
         return turned(np.stack([self.cos, self.sin]))
+
+
+def no_product(a: Words, b: Words) -> Words:
+    """Zeros in the shape of a product of matrices."""
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return np.zeros((*batch, a.shape[-2], b.shape[-1]), np.uint64)
 
 
 def crosses(left: int, right: int) -> tuple[bool, bool]:

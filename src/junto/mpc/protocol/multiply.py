@@ -58,10 +58,10 @@ async def bilinear(role: Role, x: RingSecret, y: RingSecret, map: BilinearMap) -
     demand = Bilinear(left.mask, right.mask, map, (left.held, right.held))
     if role.deals:
         if dealt_at_all(role, left.held, right.held):
-            role.deal(demand.own.shape, demand)
-        return Additive(None, demand.own.shape)
+            role.deal(demand.shape, demand)
+        return Additive(None, demand.shape)
     share = _crossed(role, left, right, map)
-    dealt = role.deal(share.shape, demand) if dealt_at_all(role, left.held, right.held) else demand.own
+    dealt = role.deal(share.shape, demand) if dealt_at_all(role, left.held, right.held) else demand.whole()
     return Additive(share + dealt, share.shape)
 
 

@@ -129,7 +129,8 @@ class Role(ABC):
 
     Attributes:
         index: 0 or 1 at a compute party, None at who deals.
-        offline: bytes dealt to P1 so far (counted in every role).
+        offline: bytes dealt to P1 so far (counted in every role); without a helper about what this party has
+            sent to prepare what it used.
         pair: whether P0 and P1 deal for themselves, without a helper.
         turn_scale: bits after the point of dealt sines and cosines.
         opened: bytes opened so far by one compute party.
