@@ -5,11 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
+import ot_pairs
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made
 from junto.mpc.preprocess.joint import BATCH, Paired, Preparing, Supply, prepared
@@ -157,15 +159,31 @@ def _wires() -> tuple[Pair, Pair]:
     return Pair(first, second), Pair(second, first)
 
 
+class Sources:
+    """Both parties' ends of what they make from oblivious transfer, and the wires between them."""
+
+    def __init__(self, transfers: OtSettings = ot_pairs.QUICK, session: bytes = b"test") -> None:
+        self.wires = ot_pairs.wires()
+        self.ends = [
+            Oblivious(self.wires[i], i, Stream(derive(bytes(32), "own", i)), session, "peer", transfers)
+            for i in (0, 1)
+        ]
+
+    def make(self, first: Sequence[Demand], second: Sequence[Demand]) -> list[tuple[Made, Made]]:
+        """What both get for each of several demands."""
+        plays = [partial(end.make, asked) for end, asked in zip(self.ends, (first, second), strict=True)]
+        with np.errstate(over="ignore"):
+            one, other = ot_pairs.both(self.wires, plays)
+        return list(zip(one, other, strict=True))
+
+
 _MET: dict[OtSettings, list[Oblivious]] = {}
 
 
 def _met(transfers: OtSettings) -> list[Oblivious]:
     """Two ends that go from one run to the next, for beginning takes longer than most of them."""
     if transfers not in _MET:
-        wires = _wires()
-        own = [Stream(derive(bytes(32), "own", i)) for i in (0, 1)]
-        _MET[transfers] = [Oblivious(wires[i], i, own[i], b"test", "peer", transfers) for i in (0, 1)]
+        _MET[transfers] = Sources(transfers).ends
     return _MET[transfers]
 
 

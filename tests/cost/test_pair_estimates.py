@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import ot_pairs
 from junto.mpc.gates import Digit
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.preprocess.blank import BlankSupply
 from junto.mpc.preprocess.estimate import sent
 from junto.mpc.preprocess.joint import Paired
-from junto.mpc.preprocess.oblivious import Oblivious
-from junto.mpc.prg import Stream, derive
+from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import (
+    BOTH,
     Bilinear,
     BothBits,
     Conjunction,
@@ -31,9 +30,9 @@ from junto.mpc.protocol.demands import (
     WordPads,
 )
 from junto.mpc.protocol.pair.gates import PairGates
-from junto.mpc.protocol.shares import BOTH, Masked
+from junto.mpc.protocol.shares import Masked
 from junto.mpc.rounds import Rounds, together
-from mpc_pairs import oblivious
+from mpc_pairs import Sources, oblivious
 
 SETTINGS = OtSettings(block=1 << 12, overlap=False)
 N = 4096
@@ -60,22 +59,18 @@ DEMANDS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def sources() -> list[Oblivious]:
-    wires = ot_pairs.wires()
-    made = [
-        Oblivious(wires[i], i, Stream(derive(bytes(32), "own", i)), b"cost", "peer", SETTINGS) for i in (0, 1)
-    ]
-    ot_pairs.both(lambda: made[0].make([Number(FLAGS)]), lambda: made[1].make([Number(FLAGS)]))
+def sources() -> Sources:
+    made = Sources(SETTINGS)
+    made.make([Number(FLAGS)], [Number(FLAGS)])
     return made
 
 
 @pytest.mark.parametrize("name", DEMANDS)
-def test_what_a_demand_costs_is_foretold(sources: Sequence[Oblivious], name: str) -> None:
-    before = [source.sent for source in sources]
-    with np.errstate(over="ignore"):
-        ot_pairs.both(*(lambda i=i: sources[i].make([DEMANDS[name]]) for i in (0, 1)))
-    for party, source in enumerate(sources):
-        assert sent(DEMANDS[name], party, SETTINGS) == pytest.approx(source.sent - before[party], rel=0.05)
+def test_what_a_demand_costs_is_foretold(sources: Sources, name: str) -> None:
+    before = [end.sent for end in sources.ends]
+    sources.make([DEMANDS[name]], [DEMANDS[name]])
+    for party, end in enumerate(sources.ends):
+        assert sent(DEMANDS[name], party, SETTINGS) == pytest.approx(end.sent - before[party], rel=0.05)
 
 
 def test_only_a_helper_deals_some() -> None:

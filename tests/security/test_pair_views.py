@@ -15,9 +15,8 @@ import pytest
 import ot_pairs
 from junto.mpc import bits
 from junto.mpc.gates import Digit
-from junto.mpc.preprocess.oblivious import Oblivious
-from junto.mpc.prg import Stream, derive
 from junto.mpc.protocol.demands import (
+    BOTH,
     BothBits,
     Conjunction,
     Cut,
@@ -30,8 +29,8 @@ from junto.mpc.protocol.demands import (
 )
 from junto.mpc.protocol.pair.leaves import EQUALITY, compare_digits
 from junto.mpc.protocol.role import Role, Told
-from junto.mpc.protocol.shares import BOTH
 from junto.mpc.rounds import Rounds
+from mpc_pairs import Sources
 
 PADS = 1 << 16
 LANES = 4 * PADS  # every word of pads, every mask bit of either party
@@ -89,7 +88,7 @@ def views(a: int, b: int, pads: np.ndarray):
     def play(index):
         return Rounds(roles[index].flush).run(compare_digits(roles[index], digits[index], 1, EQUALITY))
 
-    found = ot_pairs.both(lambda: play(0), lambda: play(1))
+    found = ot_pairs.both(ot_pairs.wires(), [partial(play, index) for index in (0, 1)])
     equal = [bits.unpack(found[0].public[0], LANES), *[bits.unpack(each.mask[0], LANES) for each in found]]
     assert (np.bitwise_xor.reduce(equal) == (a == b)).all()
     back = np.unpackbits(np.frombuffer(roles[0].heard, np.uint8), bitorder="little").astype(np.uint64)
@@ -151,15 +150,12 @@ def demands(fill: int) -> list:
 
 @pytest.mark.parametrize("fills", [(0, 0), (0, -1), (-1, 0), (-1, -1)], ids=str)
 def test_what_each_receives_while_they_prepare_is_uniform(fills):
-    wires = ot_pairs.wires()
-    ends = [
-        Oblivious(wires[i], i, Stream(derive(bytes(32), "own", i)), b"views", "peer", ot_pairs.QUICK)
-        for i in (0, 1)
-    ]
+    sources = Sources()
+    wires = sources.wires
     for number in range(len(demands(0))):
         before = [len(wire.received) for wire in wires]
         asked = [[demands(fill)[number]] for fill in fills]
-        ot_pairs.both(*(partial(end.make, each) for end, each in zip(ends, asked, strict=True)))
+        sources.make(*asked)
         for wire, start in zip(wires, before, strict=True):
             skipped = 3 if number == 0 else 0  # the beginning has points and settings
             data = b"".join(wire.received[start + skipped :])
@@ -169,17 +165,13 @@ def test_what_each_receives_while_they_prepare_is_uniform(fills):
 
 @pytest.mark.parametrize("fill", [0, -1])
 def test_what_choices_lack_is_uniform_if_the_choices_are(fill):
-    wires = ot_pairs.wires()
-    own = [Stream(derive(bytes(32), "own", i)) for i in (0, 1)]
-    ends = [Oblivious(wires[i], i, own[i], b"lack", "peer", ot_pairs.QUICK) for i in (0, 1)]
     mask = np.full(N, fill % 2**64, np.uint64)
     rng = np.random.default_rng(3)
     cuts = [
         Cut(mask, rng.integers(0, 2**64, N, np.uint64), rng.integers(0, 2, N).astype(np.bool_), 18)
         for _ in (0, 1)
     ]
-    with np.errstate(over="ignore"):
-        one, other = ot_pairs.both(*(lambda i=i: ends[i].make([cuts[i]])[0] for i in (0, 1)))
+    ((one, other),) = Sources().make(cuts[:1], cuts[1:])
     assert (one[0] == other[0]).all()
     assert chi_square(one[0].tobytes()) < LIMIT
     assert abs(int(one[1].sum()) - N // 2) < 5 * N**0.5

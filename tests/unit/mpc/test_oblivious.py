@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import ot_pairs
 from junto.mpc import bits
 from junto.mpc.gates import Digit
 from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE
-from junto.mpc.preprocess.oblivious import Oblivious
-from junto.mpc.prg import Stream, derive
 from junto.mpc.protocol.demands import (
+    BOTH,
     Bilinear,
     BothBits,
     Conjunction,
@@ -27,7 +25,7 @@ from junto.mpc.protocol.demands import (
     Turn,
     WordPads,
 )
-from junto.mpc.protocol.shares import BOTH
+from mpc_pairs import Sources
 
 RNG = np.random.default_rng(5)
 
@@ -42,18 +40,7 @@ def flags(*shape: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def sources():
-    ends = ot_pairs.wires()
-    return [
-        Oblivious(ends[i], i, Stream(derive(bytes(32), "own", i)), b"test", "peer", ot_pairs.QUICK)
-        for i in (0, 1)
-    ]
-
-
-def make(sources, first: list[Any], second: list[Any]) -> list[tuple[Any, Any]]:
-    """What both get for each of several demands."""
-    with np.errstate(over="ignore"):
-        one, other = ot_pairs.both(lambda: sources[0].make(first), lambda: sources[1].make(second))
-    return list(zip(one, other, strict=True))
+    return Sources()
 
 
 def summed(made) -> np.ndarray:
@@ -83,7 +70,7 @@ def test_products_of_all_shapes_at_once(sources, held):
     ]
     asked[0].append(Square(x[0][1]))
     asked[1].append(Square(x[1][1]))
-    *found, square = make(sources, *asked)
+    *found, square = sources.make(*asked)
     for number, made in enumerate(found):
         with np.errstate(over="ignore"):
             want = (x[0][number] + x[1][number]) * (y[0][number] + y[1][number])
@@ -98,7 +85,7 @@ def test_bilinear_maps(sources, held):
         return np.moveaxis(by(a, b), 0, 1) + crossed[:, :1].sum()
 
     x, y = [piece(i, held[0], 2, 5, 3) for i in (0, 1)], [piece(i, held[1], 3, 4) for i in (0, 1)]
-    (made,) = make(sources, *[[Bilinear(x[i], y[i], twice, held)] for i in (0, 1)])
+    (made,) = sources.make(*[[Bilinear(x[i], y[i], twice, held)] for i in (0, 1)])
     assert (summed(made) == Bilinear(x[0] + x[1], y[0] + y[1], twice, held).whole()).all()
 
 
@@ -116,7 +103,7 @@ def test_bits_and_numbers(sources):
         for i in (0, 1)
     ]
     bit, other, number = b[0] ^ b[1], c[0] ^ c[1], x[0] + x[1]
-    found = [summed(made) for made in make(sources, *asked)]
+    found = [summed(made) for made in sources.make(*asked)]
     wanted = [bit * number, bit[:1] * number, bit, other[0], bit & other, bit[0] & other]
     for got, want in zip(found, wanted, strict=True):
         assert (got == want).all()
@@ -127,7 +114,7 @@ def test_conjunctions(sources, lanes):
     width = bits.word_count(lanes)
     a, b = [words(3, width) for _ in (0, 1)], [words(2, 3, width) for _ in (0, 1)]
     asked = [[Conjunction(a[i], b[i], lanes), Conjunction(a[i], b[i][0], lanes)] for i in (0, 1)]
-    several, single = make(sources, *asked)
+    several, single = sources.make(*asked)
     want = Conjunction(a[0] ^ a[1], b[0] ^ b[1], lanes).whole()
     for made, planes in ((several, want), (single, want[:3])):
         ((one,), (other,)) = made
@@ -144,7 +131,7 @@ def test_what_a_truncation_needs(sources, shift):
     r = [np.repeat(EDGES, len(EDGES)), np.tile(EDGES, len(EDGES))]
     low, top = [words(64) for _ in (0, 1)], [flags(64) for _ in (0, 1)]
     asked = [[Cut(r[i], low[i], top[i], shift), Cut(r[i][:3], low[i][:3], top[i][:3], 5)] for i in (0, 1)]
-    made, _ = make(sources, *asked)
+    made, _ = sources.make(*asked)
     (missing, flipped, one), (again, flipped_again, other) = made
     mask = r[0] + r[1]
     assert (missing == again).all()
@@ -157,7 +144,7 @@ def test_what_a_truncation_needs(sources, shift):
 def test_turns(sources):
     angles = RNG.uniform(-np.pi, np.pi, (2, 2, 9))
     asked = [[Turn(np.cos(each), np.sin(each)) for each in angles[i]] for i in (0, 1)]
-    for made, angle in zip(make(sources, *asked), angles.sum(0), strict=True):
+    for made, angle in zip(sources.make(*asked), angles.sum(0), strict=True):
         found = summed(made).view(np.int64) / 2.0**PAIR_TURN_SCALE
         assert np.abs(found - np.stack([np.cos(angle), np.sin(angle)])).max() < 2**-18
 
@@ -165,7 +152,7 @@ def test_turns(sources):
 @pytest.mark.parametrize(("layers", "width", "digits"), [(1, 1, 16), (1, 2, 16), (4, 2, 3), (2, 1, 1)])
 def test_pads_of_digits(sources, layers, width, digits):
     asked = [[DigitPads(words(n), digits, layers, width) for n in (1, 40)] for _ in (0, 1)]
-    for made, demand in zip(make(sources, *asked), asked[1], strict=True):
+    for made, demand in zip(sources.make(*asked), asked[1], strict=True):
         ((tables,), (entries,)) = made
         assert tables.shape == entries.shape == (layers, digits, len(demand.numbers))
         assert tables.dtype.itemsize == 2 * width
@@ -179,7 +166,7 @@ def test_pads_of_digits(sources, layers, width, digits):
 def test_pads_of_words(sources, width, tables):
     digit = Digit(20, width)
     asked = [[WordPads(words(n), digit, tables) for n in (1, 40)] for _ in (0, 1)]
-    for made, demand in zip(make(sources, *asked), asked[1], strict=True):
+    for made, demand in zip(sources.make(*asked), asked[1], strict=True):
         ((rows,), (entries,)) = made
         place = (demand.numbers >> np.uint64(20)) & np.uint64((1 << width) - 1)
         lanes = np.arange(len(place))
@@ -187,13 +174,13 @@ def test_pads_of_words(sources, width, tables):
         assert len(np.unique(rows)) == rows.size
 
 
-def test_what_only_a_helper_deals_is_refused(sources):
+def test_what_only_a_helper_deals_is_refused():
     with pytest.raises(TypeError, match="only a helper deals it"):
-        make(sources, [Hot(words(3), 1)], [Hot(words(3), 1)])
+        Sources().make([Hot(words(3), 1)], [Hot(words(3), 1)])
 
 
 def test_what_is_sent_is_counted(sources):
-    before = [source.sent for source in sources]
+    before = [end.sent for end in sources.ends]
     bits_of = [flags(64) for _ in (0, 1)]
-    make(sources, [Number(bits_of[0])], [Number(bits_of[1])])
-    assert all(source.sent > sent for source, sent in zip(sources, before, strict=True))
+    sources.make([Number(bits_of[0])], [Number(bits_of[1])])
+    assert all(end.sent > sent for end, sent in zip(sources.ends, before, strict=True))

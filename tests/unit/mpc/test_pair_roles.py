@@ -9,8 +9,8 @@ import mpc_pairs
 from junto.mpc.gates import Digit
 from junto.mpc.preprocess.correlations import transfers
 from junto.mpc.preprocess.joint import Supply
-from junto.mpc.protocol.demands import Conjunction, Hot, Number, Product
-from junto.mpc.protocol.shares import BOTH, Additive, Affine, Masked, MaskedBits, Term, unopened
+from junto.mpc.protocol.demands import BOTH, Conjunction, Hot, Number, Product
+from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term, unopened
 
 RNG = np.random.default_rng(6)
 X, Y = (RNG.integers(-(2**30), 2**30, 300).astype(np.uint64) for _ in range(2))

@@ -1,7 +1,7 @@
 """What a demand costs a party to send, before anything is made: by the formulas of `junto.mpc.ot`.
 
-Blocks are rounded up to whole words, and 128 transfers are made to begin with, about 20 KB; neither is counted
-here, so that small plans send more than this says.
+Blocks are rounded up to whole words, and 128 transfers are made to begin with, about 20 KB; neither is
+counted here, so that small plans send more than this says.
 """
 
 from __future__ import annotations
@@ -95,9 +95,14 @@ class _Estimate:
         return leaves + joins + numbers + 8 + 1 / 8
 
     def _products(self, left: Words, right: Words, shape: tuple[int, ...], held: tuple[int, int]) -> float:
-        if left.shape == right.shape == shape:
-            return _size(shape) * sum(crosses(*held)) * self._scaled(Form()) / 2
-        return min(left.size, right.size) * BITS * self.transfer + _size(shape) * Form().nbytes
+        total = 0.0
+        for left_at, way in enumerate(crosses(*held)):
+            chooses = (left_at == self._party) == (left.size <= right.size)
+            each = (
+                min(left.size, right.size) * BITS * self.transfer if chooses else _size(shape) * Form().nbytes
+            )
+            total += way * each
+        return total
 
     def _bilinear(self, demand: Bilinear) -> float:
         total = 0.0

@@ -18,9 +18,9 @@ from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.ot import carries, products
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
-from junto.mpc.preprocess import crossed
 from junto.mpc.preprocess.correlations import Made
 from junto.mpc.protocol.demands import (
+    BOTH,
     TOP,
     Bilinear,
     BothBits,
@@ -30,9 +30,7 @@ from junto.mpc.protocol.demands import (
     Product,
     Selected,
     Square,
-    crosses,
 )
-from junto.mpc.ring import matmul
 
 Exchange = Callable[[Sequence[memoryview], int], memoryview]
 
@@ -47,11 +45,7 @@ def elements(extension: Extension, demands: Sequence[Product]) -> list[Words]:
         for part in ([each.left for each in demands], [each.right for each in demands])
     )
     shapes = [each.shape for each in demands]
-    party = _left_at(demands[0].held)
-    if party is None:
-        return _shaped(products.multiply(extension, left, right), shapes)
-    made = crossed.elements(extension, left if party == extension.index else right)
-    return _shaped(made + left * right, shapes)
+    return _shaped(products.multiply(extension, left, right, _owners(demands[0].held)), shapes)
 
 
 def squares(extension: Extension, demands: Sequence[Square]) -> list[Words]:
@@ -63,27 +57,24 @@ def squares(extension: Extension, demands: Sequence[Square]) -> list[Words]:
 def broadcast(extension: Extension, demands: Sequence[Product]) -> list[Words]:
     """Products of arrays whose shapes differ: what is repeated is a vector of one transfer."""
     return [
-        np.broadcast_to(products.multiply(extension, each.left, each.right), each.shape) for each in demands
+        np.broadcast_to(products.multiply(extension, each.left, each.right, _owners(each.held)), each.shape)
+        for each in demands
     ]
 
 
 def bilinear(extension: Extension, demands: Sequence[Bilinear]) -> list[Words]:
     """Bilinear maps: of shares their products of matrices become products of shares."""
 
-    def product(party: int | None, a: Words, b: Words) -> Words:
-        if not a.size or not b.size:
-            return matmul(a, b)
-        if party is None:
-            return products.matmul(extension, a, b)
-        return crossed.matmul(extension, a, b, party) + matmul(a, b)
+    def product(owners: products.Owners, a: Words, b: Words) -> Words:
+        return products.matmul(extension, a, b, owners)
 
-    return [each.map(each.left, each.right, partial(product, _left_at(each.held))) for each in demands]
+    return [each.map(each.left, each.right, partial(product, _owners(each.held))) for each in demands]
 
 
-def _left_at(held: tuple[int, int]) -> int | None:
-    """Whose piece of the left mask meets the other's of the right one, if that is the only such product."""
-    first, second = crosses(*held)
-    return None if first == second else int(second)
+def _owners(held: tuple[int, int]) -> products.Owners:
+    """Who has all of the left mask, and of the right one: see `demands.crosses`."""
+    left, right = (None if each == BOTH else each.bit_length() - 1 for each in held)
+    return left, right
 
 
 def selected(extension: Extension, demands: Sequence[Selected]) -> list[Words]:

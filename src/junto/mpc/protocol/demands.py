@@ -21,6 +21,8 @@ from junto.mpc.ring import matmul
 
 ONES = np.uint64(2**BITS - 1)
 TOP = np.uint64(BITS - 1)
+BOTH = 0b11
+"""Who has a piece of a mask that is not 0, a bit for each compute party: here both."""
 TURN_SCALE = 20
 """Bits after the point of the helper's sines and cosines."""
 

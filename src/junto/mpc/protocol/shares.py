@@ -29,12 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import Flags, Words
+from junto.mpc.protocol.demands import BOTH
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.rounds import Later, start
 
 MINUS_ONE: Words = np.array(2**64 - 1, np.uint64)
-BOTH = 0b11
-"""Who has a piece of a mask that is not 0: a bit for each compute party."""
 MAX_MASKS = 4
 """An affine form with more masks than these is made additive."""
 
