@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import counters, latency, memory, startup, throughput
+from benchmarks import counters, latency, memory, secure, startup, throughput
 from benchmarks.measure import Row
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import Report
@@ -26,12 +26,15 @@ def main(arguments: list[str] | None = None) -> None:
     plan = replace(QUICK if options.quick else FULL, large=options.large, ray=options.ray)
     began, load = time.monotonic(), os.getloadavg()[0]
     rows = []
-    for name, family in _families(plan).items():
+    families = _families(plan)
+    for name, family in families.items():
+        if options.only is not None and name not in options.only:
+            continue
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         rows += family(plan)
     report = Report(rows, counters.count(), time.monotonic() - began, options.quick, load)
     print(json.dumps(report.as_dict(), indent=1) if options.json else report.summary())
-    page = options.page or (None if options.quick else PAGE)
+    page = options.page or (None if options.quick or options.only else PAGE)
     if page is not None:
         page.write_text(report.page())
         print(f"wrote {page}", file=sys.stderr)
@@ -43,6 +46,7 @@ def _families(plan: Plan) -> dict[str, Family]:
         "idle memory": memory.measure,
         "latency": latency.measure,
         "throughput": throughput.measure,
+        "the SPU": secure.measure,
     }
     if plan.large:
         families["a value of 5 GB"] = lambda _: throughput.large()
@@ -59,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--large", action="store_true", help="also a value of 5 GB (14 GB of free memory)")
     parser.add_argument("--ray", action="store_true", help="also with one Ray cluster a party")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--only", action="append", metavar="FAMILY", help="this family, as it is named while measured"
+    )
     parser.add_argument("--page", type=Path, help="where to write the page (default: docs/benchmarks.md)")
     return parser
 

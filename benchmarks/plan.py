@@ -19,6 +19,8 @@ class Plan:
         rounds: alternations of junto and ceilings in the throughput figures.
         sizes: bytes of a value -> how often it is moved in one round.
         large: move a value of 5 GB, too.
+        secure_runs: how often each function runs on the SPU.
+        secure_full: with a million numbers each, and once with ten million.
         ray: measure with one Ray cluster a party, too.
     """
 
@@ -28,6 +30,8 @@ class Plan:
     latency_runs: int
     rounds: int
     sizes: tuple[tuple[int, int], ...]
+    secure_runs: int = 2
+    secure_full: bool = False
     large: bool = False
     ray: bool = False
 
@@ -47,4 +51,6 @@ FULL = Plan(
     latency_runs=3,
     rounds=3,
     sizes=((1 * MB, 50), (100 * MB, 5), (1 * GB, 2)),
+    secure_runs=5,
+    secure_full=True,
 )

@@ -30,7 +30,7 @@ class BenchmarkFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Two parties and what they run.
+    """The parties and what they run.
 
     Attributes:
         script: file in ``scripts``.
@@ -38,8 +38,9 @@ class Job:
         tls: mutual TLS, or plaintext.
         settings: further keys of `sf.init`, by party.
         environment: added to that of every party.
-        late_s: so much later than alice bob is started.
-        timeout_s: for both to end.
+        late_s: so much later than the party before it each is started.
+        timeout_s: for all to end.
+        parties: who takes part.
     """
 
     script: str
@@ -49,6 +50,7 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     late_s: float = 0.0
     timeout_s: float = 120.0
+    parties: Sequence[str] = PARTIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,9 @@ def run(job: Job) -> dict[str, Told]:
     """Start the parties, wait for all to end, and return what each said."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="junto-bench-")))
-        configs = write_configs(folder, PARTIES, job.tls, job.settings)
+        configs = write_configs(folder, job.parties, job.tls, job.settings)
         running = []
-        for number, party in enumerate(PARTIES):
+        for number, party in enumerate(job.parties):
             if number:
                 time.sleep(job.late_s)  # it is this delay that is measured
             environment = {**job.environment, "JUNTO_CONFIG": str(configs[party])}

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.counters import Crossing
 from benchmarks.measure import Row, Spread
 
-FACTS_OF = ("junto", "grpcio", "numpy", "msgspec", "cryptography", "ray")
+FACTS_OF = ("junto", "grpcio", "jax", "numpy", "msgspec", "cryptography", "ray")
 HEAD = (
     "what",
     "junto: median (min to max)",
@@ -35,7 +35,8 @@ Seconds are noisy: read the span from minimum to maximum first. *Median of ceili
 times and for rates. Nothing here is asserted by a test.
 
 The column *SecretFlow* was measured on the same kind of machine (2 cores, loopback), not in this run:
-SecretFlow 1.14 without Ray, 1.13 with Ray.
+SecretFlow 1.14 without Ray, 1.13 with Ray. Beside the SPU it is the engine alone, SPU 0.9.5 with SEMI2K, 64
+bit, and its first-party dealer (no helper's work or traffic is in it), and in brackets with ABY3.
 """
 HOW = """\
 ## What is timed
@@ -50,6 +51,9 @@ HOW = """\
   each time. The raw sockets time sending the same bytes until one byte comes back. *Into a small reused
   buffer*: the receiver keeps nothing; *into a fresh buffer*: it keeps the bytes, as bob must, and pays for
   the page faults of new memory.
+- **secure processing unit**: at each of three processes, two that compute and a helper, from the call until
+  all nodes are done (`sf.wait`); the slowest party counts. All three share this machine's cores, so the
+  helper's work is in the time; rows of their own say how much it is. The ceiling is numpy in the clear.
 - **memory**: the peak of resident memory (`VmHWM`) while the value moves, minus resident memory after
   `init` and one small value; the sender's includes its own copy of the value.
 """

@@ -29,6 +29,18 @@ def hear():
 """
 
 
+GUARDED = """
+def guarded(step):
+    try:
+        step()
+    except sf.JuntoError as error:
+        say(type(error).__name__, str(error), getattr(error, "party", None))
+        raise SystemExit(3)
+    say("fine", "", None)
+"""
+"""For a script: `guarded(step)` says how `step` ended, by class, text and party."""
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

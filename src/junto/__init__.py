@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from junto.config.spu_model import FieldType, ProtocolKind
+    from junto.config.spu_model import FieldType, ProtocolKind, SPUCompilerNumReturnsPolicy
     from junto.device.disclosure import Undisclosed, barrier, reveal, wait
     from junto.device.handle import Device, DeviceObject
     from junto.device.placing import to, with_device
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
         ExecutorError,
         HandshakeRefused,
         IdentityError,
+        JoinError,
         JuntoError,
+        LearnError,
         LinkError,
         ListenError,
         MalformedBytes,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
         UsageError,
         WireError,
     )
+    from junto.report.report import Report
 
 __version__ = "0.1.0"
 
@@ -66,7 +69,8 @@ _HOMES = MappingProxyType(
         "junto.device.session": ("Session", "init", "shutdown"),
         "junto.device.spu.object": ("SPUObject",),
         "junto.device.spu.spu": ("SPU",),
-        "junto.config.spu_model": ("FieldType", "ProtocolKind"),
+        "junto.report.report": ("Report",),
+        "junto.config.spu_model": ("FieldType", "ProtocolKind", "SPUCompilerNumReturnsPolicy"),
     }
 )
 _HOME_OF = MappingProxyType({name: home for home, names in _HOMES.items() for name in names})
@@ -85,7 +89,9 @@ __all__ = [
     "FieldType",
     "HandshakeRefused",
     "IdentityError",
+    "JoinError",
     "JuntoError",
+    "LearnError",
     "LinkError",
     "ListenError",
     "MalformedBytes",
@@ -99,6 +105,8 @@ __all__ = [
     "ProtocolKind",
     "ProtocolViolation",
     "RemoteError",
+    "Report",
+    "SPUCompilerNumReturnsPolicy",
     "SPUObject",
     "Session",
     "SessionError",
@@ -117,6 +125,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "device":  # as in sf.device.SPUCompilerNumReturnsPolicy
+        return importlib.import_module("junto.device")
     home = _HOME_OF.get(name) or ("junto.errors" if name in __all__ else None)
     if home is None:
         raise AttributeError(f"module 'junto' has no attribute {name!r}")

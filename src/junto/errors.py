@@ -9,7 +9,9 @@
     │   ├── DeviceError        J105   a value is not on the device that the call needs
     │   ├── ExecutorError      J106   the executor (Ray) cannot do what is asked
     │   ├── CannotTravel       J107   a value that may not cross a silo's edge (also a WireError)
-    │   └── NotComputable      J108   what an SPU is asked for cannot be computed on secrets
+    │   ├── NotComputable      J108   what an SPU is asked for cannot be computed on secrets
+    │   ├── JoinError          J110   tables that cannot be joined as asked
+    │   └── LearnError         J112   what a model is given, or asked for, makes no sense
     ├── PeerError                     another party, or whoever claims to be one, did wrong
     │   ├── PartyUnreachable   J201   nothing heard from a party for too long
     │   ├── HandshakeRefused   J202   version, job, parties or settings differ
@@ -113,6 +115,18 @@ class NotComputable(UsageError):
     """What an SPU is asked for it cannot compute: an operation, a loop's condition, a number out of range."""
 
     code = "J108"
+
+
+class JoinError(UsageError):
+    """Tables cannot be joined as asked: a column or file is missing, keys differ in type or repeat."""
+
+    code = "J110"
+
+
+class LearnError(UsageError):
+    """What a model is given, or asked for, makes no sense: text for numbers, one class, unequal rows."""
+
+    code = "J112"
 
 
 class PeerError(JuntoError):

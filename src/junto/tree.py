@@ -31,3 +31,16 @@ def leaves(tree: Any) -> Iterator[Any]:
             yield from leaves(item)
     else:
         yield tree
+
+
+def paths(tree: Any, root: str) -> Iterator[str]:
+    """Where every leaf is, in the order of `leaves`: ``root['w'][0]``."""
+    kind = type(tree)
+    if kind is dict:
+        for key, item in tree.items():
+            yield from paths(item, f"{root}[{key!r}]")
+    elif kind is list or kind is tuple or (isinstance(tree, tuple) and hasattr(kind, "_fields")):
+        for index, item in enumerate(tree):
+            yield from paths(item, f"{root}[{index}]")
+    else:
+        yield root

@@ -55,7 +55,7 @@ def program():
     counter.add(b)
     added = counter.add(a.to(bob))
     plus, minus = counter.both(_num_returns=2)
-    only = sf.reveal(plus, to=["alice"])
+    only = sf.reveal(plus, to=[alice])
     sf.wait([added, minus])
     sf.barrier()
     failures = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, log10
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ M = RNG.integers(1, 100, COUNT).astype(np.int32)
 B = X > 1
 C = Y > 1
 SQUARE = X.reshape(8, 8)
+POSITIVE = np.asarray(SQUARE @ SQUARE.T / 8 + 4 * np.eye(8), np.float32)
 INDEX = np.int32(3)
 MAX = -np.float32(np.inf)
 Probe = tuple[str, Callable[..., Any], tuple[Any, ...]]
@@ -58,18 +59,23 @@ def _shift(name: str) -> Probe:
 PROBES: Mapping[str, Probe] = {
     "abs": ("", jnp.abs, (W,)),
     "acos": ("", jnp.arccos, (S,)),
+    "acosh": ("", jnp.arccosh, (X + 1,)),
     "add": ("", jnp.add, (X, Y)),
     "add_any": ("", lambda x, y: primitives.add_jaxvals_p.bind(x, y), (X, Y)),
     "and": ("bools", jnp.logical_and, (B, C)),
+    "approx_top_k": ("8 of 64", lambda x: lax.approx_max_k(x, 8), (X,)),
     "argmax": ("of 64", jnp.argmax, (X,)),
     "argmin": ("of 64", jnp.argmin, (X,)),
     "asin": ("", jnp.arcsin, (S,)),
+    "asinh": ("", jnp.arcsinh, (W,)),
     "atan": ("", jnp.arctan, (W,)),
     "atan2": ("", jnp.arctan2, (W, S)),
+    "atanh": ("", jnp.arctanh, (S,)),
     "bitcast_convert_type": ("int32 to uint32", lambda n: lax.bitcast_convert_type(n, jnp.uint32), (N,)),
     "broadcast_in_dim": ("", lambda x: jnp.broadcast_to(x, (2, COUNT)), (X,)),
     "cbrt": ("", jnp.cbrt, (W,)),
     "ceil": ("", jnp.ceil, (W,)),
+    "cholesky": ("8x8", jnp.linalg.cholesky, (POSITIVE,)),
     "clamp": ("public bounds", lambda x: lax.clamp(np.float32(-1), x, np.float32(1)), (W,)),
     "clz": ("", lax.clz, (N,)),
     "concatenate": ("", lambda x, y: jnp.concatenate([x, y]), (X, Y)),
@@ -88,6 +94,7 @@ PROBES: Mapping[str, Probe] = {
     "cummin": ("of 64", lax.cummin, (X,)),
     "cumprod": ("of 64", lambda x: jnp.cumprod(x / 2 + 0.4), (S,)),
     "cumsum": ("of 64", jnp.cumsum, (X,)),
+    "digamma": ("", jax.scipy.special.digamma, (X,)),
     "div": ("floats", jnp.divide, (W, X)),
     "dot_general": ("8x8 by 8x8", jnp.matmul, (SQUARE, SQUARE)),
     "dynamic_slice": ("one of 64", lambda x, i: lax.dynamic_slice(x, (i,), (1,)), (X, INDEX)),
@@ -108,11 +115,13 @@ PROBES: Mapping[str, Probe] = {
     "is_finite": ("", jnp.isfinite, (X,)),
     "le": ("", jnp.less_equal, (X, Y)),
     "le_to": ("", lambda x, y: primitives.le_to_p.bind(x, y), (X, Y)),
+    "lgamma": ("", jax.scipy.special.gammaln, (X,)),
     "log": ("", jnp.log, (X,)),
     "log1p": ("", jnp.log1p, (X,)),
     "logistic": ("", jax.nn.sigmoid, (W,)),
     "lt": ("", jnp.less, (X, Y)),
     "lt_to": ("", lambda x, y: primitives.lt_to_p.bind(x, y), (X, Y)),
+    "lu": ("8x8", lambda x: lax.linalg.lu(x)[0], (POSITIVE,)),
     "max": ("", jnp.maximum, (X, Y)),
     "min": ("", jnp.minimum, (X, Y)),
     "mul": ("", jnp.multiply, (X, Y)),
@@ -177,6 +186,11 @@ PROBES: Mapping[str, Probe] = {
     "tile": ("", lambda x: jnp.tile(x, 2), (X,)),
     "top_k": ("8 of 64", lambda x: lax.top_k(x, 8), (X,)),
     "transpose": ("", jnp.transpose, (SQUARE,)),
+    "triangular_solve": (
+        "8x8, 8 right sides",
+        lambda x, y: lax.linalg.triangular_solve(x, y, left_side=True),
+        (POSITIVE, SQUARE),
+    ),
     "unstack": ("", jnp.unstack, (SQUARE,)),
     "while": (
         "public condition",
@@ -185,6 +199,14 @@ PROBES: Mapping[str, Probe] = {
     ),
     "xor": ("bools", jnp.logical_xor, (B, C)),
 }
+
+FURTHER: Sequence[tuple[str, Probe]] = [
+    ("div", ("integers", lax.div, (N, M))),
+    ("rem", ("integers", lax.rem, (N, M))),
+    ("scatter-max", ("one of 64, secret index", lambda x, i: x.at[i].max(x[:1]), (X, np.array([3])))),
+    ("rem", ("floats", lax.rem, (W, X))),
+]
+"""More rows of the same primitives."""
 
 HEAD = """# What an SPU can compute
 
@@ -211,9 +233,9 @@ Refused, and what to do instead:
 """
 
 
-def measured(name: str) -> tuple[int, float, float]:
+def measured(row: Probe) -> tuple[int, float, float]:
     """Rounds, bytes an element, and the greatest error."""
-    _, probe, args = PROBES[name]
+    _, probe, args = row
     engine = Engine("secure")
     got = jax.tree_util.tree_leaves(engine.run(probe, *args))
     want = [np.asarray(each) for each in jax.tree_util.tree_leaves(jax.jit(probe)(*args))]
@@ -241,11 +263,12 @@ def _note(name: str) -> str:
 
 def written() -> str:
     rows = []
-    for name in sorted(TABLE):
-        rounds, size, error = measured(name)
+    probes = [*PROBES.items(), *FURTHER]
+    for name, probe in sorted(probes, key=lambda each: each[0]):
+        rounds, size, error = measured(probe)
         cells = [
             f"`{name}`",
-            PROBES[name][0],
+            probe[0],
             str(rounds),
             f"{size:.3g}",
             f"{rounded_up(error):.0e}".replace("0e+00", "0"),

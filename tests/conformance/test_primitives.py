@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from jax import lax
 
+from junto.mpc.plain import PlainGates
 from junto.mpc.plan import trace
 from junto.mpc.primitives.table import TABLE
+from junto.mpc.settings import MpcSettings
 from junto.mpc.steps import Block
 from mpc_programs import Engine, agree
 
@@ -34,6 +36,10 @@ C = Y > 0
 MANY = RNG.integers(0, 4, 150).astype(np.int32)
 HALVES = np.array([-2.5, -1.5, -0.5, -0.2, 0.0, 0.5, 1.5, 2.5, 2.75], np.float32)
 INDEX = np.array([2, 0, -1], np.int32)
+SQUARE = np.array(
+    [[2.0, -0.3, 0.25, 0.5], [0.5, 1.5, -0.75, 0.1], [-2.5, 0.5, 1.0, 0.3], [0.2, 0.4, -0.6, -1.5]],
+    np.float32,
+)
 EMPTY = np.zeros((0, 3), np.float32)
 SCALAR = np.float32(1.5)
 RNG_IMAGE = RNG.normal(size=(2, 2, 5, 4)).astype(np.float32)
@@ -51,6 +57,29 @@ class Case:
 
 def case(primitive: str, function: Callable[..., Any], *args: Any, tolerance: float = 1e-3) -> Case:
     return Case(primitive, function, args, tolerance)
+
+
+def _hard_divisions(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of a dtype, small numbers and 0, by each other."""
+    ends = np.iinfo(dtype)
+    numbers = np.array([ends.min, ends.max, 0, 1, 7, ends.max // 2, (ends.max + ends.min) // 2], dtype)
+    return tuple(np.ascontiguousarray(each.reshape(-1)) for each in np.meshgrid(numbers, numbers))  # type: ignore[return-value]
+
+
+def _every_division(n: Any, m: Any) -> Any:
+    return lax.div(n, m), lax.rem(n, m), n // m, n % m, jnp.fmod(n, m)
+
+
+def _triangular_solves(a: Any, b: Any) -> Any:
+    """Both triangles of `a`, as they are, turned, and with ones for the diagonal; `a` on either side."""
+    return [
+        lax.linalg.triangular_solve(
+            a, b if left else b.T, left_side=left, lower=lower, transpose_a=turned, unit_diagonal=not turned
+        )
+        for left in (True, False)
+        for lower in (True, False)
+        for turned in (True, False)
+    ]
 
 
 CASES = [
@@ -72,12 +101,33 @@ CASES = [
     case("div", lambda n: n // jnp.arange(1, 5), N),
     case("div", lambda n, m: lax.div(n, m), N, np.where(M == 0, 3, M).astype(np.int32)),
     case("div", lambda n: lax.div(n, np.uint8(10)), BYTE),
+    case("div", _every_division, *_hard_divisions(np.int8)),
+    case("div", _every_division, *_hard_divisions(np.int32)),
+    case("div", _every_division, *_hard_divisions(np.uint16)),
+    case("div", _every_division, *_hard_divisions(np.uint32)),
+    case("div", lambda n: (n // 10, n % 7, n // np.uint32(2**31 + 1), n // 3, n % 0), U),
+    case("div", lambda n, m: (n[:, None] // m, 7 // m, n * 50_000_000 // 3), N[0], M[0]),
     case("rem", lambda n: [lax.rem(n, np.int32(d)) for d in (1, 2, 3, 7, -4, 1000)], WIDE),
     case("rem", lambda n: n % 5, N),
+    case(
+        "rem",
+        lambda x, y: (
+            lax.rem(x, y),
+            x // y,
+            x % -y,
+            lax.rem(x, np.float32(0.625)),
+            7 % y,
+            y % y,
+            jnp.fmod(-x, x),
+        ),
+        np.arange(-1000, 1000, 71, dtype=np.float32) / 8,
+        np.arange(3, 32, dtype=np.float32) / 8,
+    ),
     case("rem", lambda x: (x % 0.75, lax.rem(x, np.float32(-0.5))), X),
     case("square", lambda x: jnp.square(x).sum(), X),
     case("integer_pow", lambda x: (x**3, x**5, x**-2), POSITIVE, tolerance=5e-3),
     case("integer_pow", lambda n: n**3, N),
+    case("pow", lambda x: (jnp.vander(x[0]), (1 + x[0] ** 2)[:, None] ** jnp.arange(-3, 4)), X),
     case("pow", lambda x, y: (x**1.5, x**y, 2.0**y, x**0.5), POSITIVE, Y, tolerance=3e-3),
     case("abs", lambda x, n: (abs(x), abs(n)), X, WIDE[1:]),
     case("sign", lambda x, n: (jnp.sign(x), jnp.sign(n)), HALVES, WIDE),
@@ -106,6 +156,7 @@ CASES = [
     case("clamp", lambda x, n: (lax.clamp(-0.5, x, 0.5), lax.clamp(-2, n, 3)), X, N),
     case("clamp", lambda x, y: lax.clamp(y, x, y + 1), X, Y),
     case("select_n", lambda x, y: (jnp.where(x > y, x, 0), jnp.where(x > 0, 1.0, -2.0)), X, Y),
+    case("select_n", lambda b, x: lax.select_n(b, x), B, X),
     case("select_n", lambda x, n: jnp.where(X > 0, x, n), X, N),
     case("select_n", lambda b, c: (jnp.where(b, c, True), jnp.where(b, True, c)), B, C),
     case("select_n", lambda x, n: lax.select_n(jnp.clip(n, 0, 2), x, 2 * x, 3 * x), X, N),
@@ -145,6 +196,11 @@ CASES = [
     case("acos", lambda x: jnp.arccos(x / 4), X, tolerance=3e-3),
     case("atan", lambda x: jnp.arctan(x), X),
     case("atan2", lambda x, y: jnp.arctan2(x, y), X, Y),
+    case("asinh", lambda x: jnp.arcsinh(x * 300), X),
+    case("acosh", lambda x: jnp.arccosh(1 + x * x), X, tolerance=3e-3),
+    case("atanh", lambda x: jnp.arctanh(x / 4), X),
+    case("lgamma", lambda x: jax.scipy.special.gammaln(x * 4), POSITIVE),
+    case("digamma", lambda x: jax.grad(lambda t: jax.scipy.special.gammaln(t).sum())(x), POSITIVE),
     case("sinh", lambda x: jnp.sinh(x), X),
     case("cosh", lambda x: jnp.cosh(x), X),
     # rounding and conversion
@@ -165,6 +221,7 @@ CASES = [
     case("broadcast_in_dim", lambda x: _spread(x[:, :1]), X),
     case("broadcast_in_dim", lambda x: _spread(x[:, :1] > 0), X),
     case("concatenate", lambda x, y: jnp.concatenate([x, y * 2, jnp.ones((1, 4))]), X, Y),
+    case("concatenate", lambda x: jnp.concatenate([x, jnp.full((2, 4), -jnp.inf)]).max(0), X),
     case("concatenate", lambda b: jnp.concatenate([b, b], 1), B),
     case("copy", lambda x: jnp.array(x, copy=True) + 0, X),
     case("optimization_barrier", lambda x: lax.optimization_barrier((x, 2 * x)), X),
@@ -253,6 +310,18 @@ CASES = [
     case("scatter-mul", lambda x: x.at[jnp.array([0, 0, 1])].mul(x), X),
     case("scatter-max", lambda x, y: x.at[jnp.array([0, 0, 1])].max(y), X, Y),
     case("scatter-min", lambda x, y: x.at[jnp.array([0, 0, 1])].min(y), X, Y),
+    case("scatter-mul", lambda x, y, i: x.at[i].mul(y), X, Y, INDEX),
+    case("scatter-max", lambda x, y, i: x.at[i].max(y), X, Y, INDEX),
+    case(
+        "scatter-max",
+        lambda x, i: (jnp.maximum(jax.ops.segment_max(x, i, 4), -9), jax.ops.segment_min(x, i * 0, 1)),
+        X,
+        INDEX + 1,
+    ),
+    case("scatter-max", lambda n, m, i: (n.at[i, i].max(m[0, 0]), n.at[:, i].max(m[:, :3])), N, M, INDEX),
+    case("scatter-max", lambda x, i: jax.vmap(lambda a, j: a.at[j].max(0.3))(x, i), X, INDEX),
+    case("scatter-min", lambda x, y, i: x.at[i].min(y, mode="drop"), X, Y, INDEX + 1),
+    case("scatter-min", lambda b, c, i: (b.at[i].min(c), b.at[i].max(c)), B, C, INDEX * 0),
     case("sort", lambda x, n: (jnp.sort(x), jnp.sort(n, 0), jnp.argsort(x), jnp.argsort(n)), X, N),
     case("sort", lambda n: jnp.sort(n), WIDE),
     case("sort", lambda b: (jnp.sort(b, 1), jnp.argsort(b, 1)), B),
@@ -265,6 +334,7 @@ CASES = [
         MANY,
         MANY * np.float32(0.5),
     ),
+    case("approx_top_k", lambda x: (lax.approx_max_k(x, 2), lax.approx_min_k(x, 3, 0)), X),
     case("top_k", lambda n: lax.top_k(n, 20), MANY),
     case("top_k", lambda x, n: (lax.top_k(x, 2), lax.top_k(n % 3, 3)), X, N),
     # linear algebra
@@ -291,6 +361,21 @@ CASES = [
         RNG.normal(size=(4, 1, 2, 2)).astype(np.float32),
         tolerance=3e-3,
     ),
+    case("cholesky", lambda x: jnp.linalg.cholesky(x @ x.T + jnp.eye(3)), X, tolerance=3e-3),
+    case(
+        "cholesky",
+        lambda x, y: jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(x @ x.T + jnp.eye(3)), y),
+        X,
+        Y[:, 0],
+        tolerance=3e-3,
+    ),
+    case("lu", lambda x: lax.linalg.lu(x), SQUARE),
+    case("lu", lambda x: lax.linalg.lu(x.reshape(2, 2, 3)), X, tolerance=3e-3),
+    case("lu", lambda x, y: (jnp.linalg.solve(x, y), jnp.linalg.det(x)), SQUARE, Y[0], tolerance=3e-3),
+    case("lu", jax.grad(lambda x: jnp.linalg.inv(x).sum()), SQUARE, tolerance=3e-3),
+    case("triangular_solve", _triangular_solves, SQUARE, Y.T[:, :2]),
+    case("triangular_solve", lambda y: _triangular_solves(SQUARE, y), Y.T[:, :2]),
+    case("triangular_solve", lambda x: _triangular_solves(x, Y.T[:, :2]), SQUARE),
     # control flow
     case("cond", lambda x: lax.cond(x.sum() > 0, lambda a: (a + 1, a > 0), lambda a: (a * 2, a < 0), x), X),
     case(
@@ -354,3 +439,97 @@ def test_the_case_uses_its_primitive(each: Case) -> None:
 
 def test_every_row_of_the_table_has_a_case() -> None:
     assert {each.primitive for each in CASES} == set(TABLE)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_integers_of_64_bits_divide_like_jax(dtype: Any) -> None:
+    x, y = _hard_divisions(dtype)
+    with jax.enable_x64(True):
+        want = jax.jit(_every_division)(x, y)
+        agree(Engine("plain").run(_every_division, x, y), want)
+        some = jax.jit(_every_division)(x[::7], y[::7])
+        agree(Engine("secure").run(_every_division, x[::7], y[::7]), some)
+
+
+def _extremes(n: Any) -> Any:
+    found = n.max(-1), n.min(-1), jnp.argmax(n, -1), jnp.argmin(n, -1)
+    return *found, lax.cummax(n, 1), lax.cummin(n, 1, reverse=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 16, 17, 22])
+def test_extremes_of_so_many(count: int) -> None:
+    """Ties among them; also of numbers so far apart that their differences wrap."""
+    for numbers in (RNG.integers(0, 4, (6, count)), RNG.integers(-(2**63), 2**63, (2, count))):
+        with jax.enable_x64(True):
+            want = jax.jit(_extremes)(numbers)
+            agree(Engine("plain").run(_extremes, numbers), want)
+            agree(Engine("secure").run(_extremes, numbers), want)
+
+
+COSTLY = (
+    *(
+        "acosh",
+        "atan2",
+        "div",
+        "erf",
+        "exp",
+        "lgamma",
+        "log",
+        "logistic",
+        "pow",
+        "rsqrt",
+        "rem",
+        "sinh",
+        "tanh",
+    ),
+    *("and", "ceil", "clz", "convert_element_type", "floor", "or", "population_count", "round", "shift_left"),
+    *("shift_right_arithmetic", "shift_right_logical", "xor", "lt", "eq"),
+)
+
+
+@pytest.mark.parametrize("each", [each for each in CASES if each.primitive in COSTLY], ids=identified)
+def test_in_small_blocks_it_is_the_same(each: Case) -> None:
+    engine = Engine(
+        "secure" if each.primitive in ("rem", "exp", "lt", "and") else "plain", MpcSettings(block=5)
+    )
+    agree(engine.run(each.function, *each.args), jax.jit(each.function)(*each.args), each.tolerance)
+
+
+def record(patch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """The sizes of all arrays that this gate will make."""
+    gate, sizes = getattr(PlainGates, name), [0]
+
+    async def watched(self: PlainGates, x: Any, *others: Any, **options: Any) -> Any:
+        made = await gate(self, x, *others, **options)
+        sizes.extend(int(np.prod(each.shape)) for each in (made if isinstance(made, list) else [made]))
+        return made
+
+    patch.setattr(PlainGates, name, watched)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        jnp.exp,
+        jax.nn.sigmoid,
+        jnp.reciprocal,
+        jnp.log,
+        jnp.floor,
+        lambda x: jax.lax.rem(x, jnp.full_like(x, 0.3)),
+        lambda x: x.astype(jnp.int32) // 7,
+    ],
+)
+def test_a_costly_function_of_many_numbers_takes_no_more_memory_than_of_a_block(
+    function: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest array that a product, a table or a number's bits make, beside the operands themselves."""
+    sizes = {}
+    for count in (1000, 4000):
+        with monkeypatch.context() as patch:
+            made = [record(patch, name) for name in ("multiply", "decompose", "lookup")]
+            Engine("plain", MpcSettings(block=500)).run(
+                function, np.linspace(0.5, 4, count, dtype=np.float32)
+            )
+        sizes[count] = max(size for each in made for size in each)
+    assert sizes[1000] == sizes[4000]

@@ -79,6 +79,7 @@ import json, os
 import numpy as np
 import jax.numpy as jnp
 PORTS = json.loads(os.environ.get("SPU_PORTS", "null"))
+PARTIES = ["alice", "bob", "carol"]
 
 def table(rows):
     return {"x": np.arange(float(rows)), "flags": np.arange(rows) % 2 == 0}
@@ -95,25 +96,38 @@ def program():
         return jnp.where(t["flags"], t["x"], -1.0) @ w + c
     out = spu(f)(alice(table)(4), bob(np.ones)(4), carol(float)(0.5))
     there = out.to(bob)
-    return {"value": float(sf.reveal(out)), "moved": float(sf.reveal(bob(np.add)(there, 1)))}
+    other = sf.SPU(parties=["carol", "bob", "alice"])
+    moved = other(lambda v: 2 * v)(out.to(other))
+    paths = {party: f"{os.environ['SPU_FOLDER']}/{party}.share" for party in PARTIES}
+    other.dump(moved, paths)
+    return {
+        "value": float(sf.reveal(out)),
+        "moved": float(sf.reveal(bob(np.add)(there, 1))),
+        "kept": float(sf.reveal(other.load([paths[party] for party in ("carol", "bob", "alice")]))),
+    }
 """
 
 
-def test_an_spu_beside_one_cluster(ray_cluster):
+SPU_RESULT = {"value": 0.5, "moved": 1.5, "kept": 1.0}
+
+
+def test_an_spu_beside_one_cluster(ray_cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPU_FOLDER", str(tmp_path))
     scope = {"__name__": "__main__", "sf": sf}
     exec(compile(SPU, "script.py", "exec"), scope)
     with sf.Session(PARTIES, ray_cluster, log_to_driver=False):
-        assert scope["program"]() == pytest.approx({"value": 0.5, "moved": 1.5}, abs=1e-4)
+        assert scope["program"]() == pytest.approx(SPU_RESULT, abs=1e-4)
 
 
 def test_an_spu_between_three_clusters(ray_silos, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPU_FOLDER", str(tmp_path))
     monkeypatch.setenv("SPU_PORTS", json.dumps(dict(zip(PARTIES, free_ports(3), strict=True))))
     with Job(tmp_path, PARTIES) as job:
         for party in PARTIES:
             script = SPU + "\nsf.init()\nsay(program())\nsf.shutdown()\n"
             job.start(party, script, address=ray_silos[party])
         for party in job.running.values():
-            assert party.next(60)[0] == pytest.approx({"value": 0.5, "moved": 1.5}, abs=1e-4)
+            assert party.next(60)[0] == pytest.approx(SPU_RESULT, abs=1e-4)
         assert job.all_end() == dict.fromkeys(PARTIES, 0), {n: p.text for n, p in job.running.items()}
 
 

@@ -13,19 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import junto as sf
-
-PARTIES = ["alice", "bob", "carol"]
-
-
-@pytest.fixture(scope="module", params=["debug", "simulation", "simulation of two"])
-def spu(request):
-    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    yield sf.SPU(parties=PARTIES[:2] if request.param.endswith("two") else PARTIES)
-    sf.shutdown()
-
-
-def secret(spu, value, owner="alice"):
-    return sf.PYU(owner)(lambda: value)().to(spu)
+from spu_values import PARTIES, secret
 
 
 @pytest.mark.parametrize("owner", PARTIES)

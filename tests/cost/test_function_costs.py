@@ -10,6 +10,8 @@ import pytest
 
 from junto.mpc.functions import (
     exponential,
+    gamma,
+    hyperbolic,
     integer_division,
     inverse_erf,
     logarithm,
@@ -31,7 +33,11 @@ async def seventh_power(g, x, fraction):
 
 
 async def integer_quotient(g, x, y, fraction):
-    return await integer_division.divide_magnitudes(g, x, y, 31)
+    return list(await integer_division.divide_magnitudes(g, x, y, 31))
+
+
+async def long_division(g, x, y, fraction):
+    return list(await integer_division.divide_long(g, x, y, 64))
 
 
 # Function, operands; rounds, bytes an element online and offline; the same online of additive operands.
@@ -56,10 +62,16 @@ COSTS = [
     (trigonometry.tan, 1, 15, 165.625, 1782.625, 16, 173.625),
     (trigonometry.atan2, 2, 22, 207.375, 1910.375, 23, 223.375),
     (trigonometry.asin, 1, 16, 154.5, 1790.5, 17, 162.5),
+    (hyperbolic.asinh, 1, 30, 267.25, 3053.25, 31, 275.25),
+    (hyperbolic.acosh, 1, 25, 246.375, 2973.375, 26, 254.375),
+    (hyperbolic.atanh, 1, 9, 185.5, 2749.5, 10, 193.5),
+    (gamma.lgamma, 1, 20, 375.125, 4524.125, 21, 383.125),
+    (gamma.digamma, 1, 21, 503.875, 6322.875, 22, 511.875),
     (inverse_erf.erf_inv, 1, 25, 275.25, 3245.25, 26, 283.25),
     (power.pow, 2, 15, 157.625, 2086.625, 16, 173.625),
     (seventh_power, 1, 4, 32, 144, 5, 40),
-    (integer_quotient, 2, 18, 167.375, 1958.375, 19, 183.375),
+    (integer_quotient, 2, 18, 167.375, 2006.375, 19, 183.375),
+    (long_division, 2, 266, 884.625, 4856.0, 267, 900.625),
 ]
 
 

@@ -58,6 +58,11 @@ async def both(g, x, y):
     return await g.both(await g.negative(x), await g.zero(y))
 
 
+async def guard(g, x, y):
+    signs = await g.negative(g.join([x, y, g.add(x, y)], lambda a, b, c: np.stack([a, b, c], -1)))
+    return list(await g.guard(signs, [x, y]))
+
+
 async def decompose(g, x, y):
     return await g.decompose(x)
 
@@ -85,6 +90,7 @@ COSTS = [
     (relu, True, 3, 39 * BIT, 383 * BIT + 16 * BYTE),
     (relu, False, 4, 8 * BYTE + 39 * BIT, 383 * BIT + 16 * BYTE),
     (both, True, 7, (39 + 21 + 1) * BIT, (383 + 315 + 1) * BIT),
+    (guard, True, 3, 3 * 39 * BIT, 3 * 383 * BIT + 3 * 7 * 8 * BYTE),
     (decompose, True, 5, (128 + 32 + 3 + 12 + 64) * BIT, (240 + 120 + 30 + 12 + 48 + 64) * BIT),
     (lookup, True, 0, 0, 16 * 8 * BYTE),
     (series, True, 0, 0, 2 * 2 * 8 * BYTE),

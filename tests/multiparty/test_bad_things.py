@@ -9,7 +9,8 @@ from datetime import UTC
 import pytest
 import trustme
 
-from parties import CONTINUE, INTERRUPT, KILL, STOP, Job
+from junto.silo.dial import unknown_hosts
+from parties import CONTINUE, GUARDED, INTERRUPT, KILL, STOP, Job
 
 pytestmark = pytest.mark.slow
 
@@ -24,16 +25,6 @@ def value(x=1):
     return x
 def use(*args):
     return 1
-"""
-
-GUARDED = """
-def guarded(step):
-    try:
-        step()
-    except sf.JuntoError as error:
-        say(type(error).__name__, str(error), getattr(error, "party", None))
-        raise SystemExit(3)
-    say("fine", "", None)
 """
 
 
@@ -168,11 +159,14 @@ def test_an_exception_at_one_party_ends_all_without_its_text(tmp_path):
         SLOW
         + GUARDED
         + """
-sf.init()
-alice = sf.PYU("alice")
-if PARTY == "bob":
-    raise ValueError("patient 4711")
-guarded(lambda: sf.reveal(alice(slow)()))
+def program():
+    sf.init()
+    alice = sf.PYU("alice")
+    if PARTY == "bob":
+        raise ValueError("patient 4711")
+    sf.reveal(alice(slow)())
+
+guarded(program)
 """
     )
     with Job(tmp_path, PAIR) as job:
@@ -183,6 +177,29 @@ guarded(lambda: sf.reveal(alice(slow)()))
         assert "4711" not in text
         assert job.all_end() == {"alice": 3, "bob": 1}
         assert "4711" in job.running["bob"].text
+
+
+def test_who_comes_to_meet_a_party_that_has_failed_is_told_why(tmp_path):
+    script = (
+        GUARDED
+        + """
+sf.init(enable_waiting_for_other_parties_ready=PARTY == "bob")
+alice = sf.PYU("alice")
+if PARTY == "bob":
+    raise ValueError("patient 4711")
+hear()
+guarded(lambda: sf.reveal(alice(lambda: 7)()))
+"""
+    )
+    with Job(tmp_path, PAIR) as job:
+        job.start_all(script)
+        assert job.running["bob"].ends() == 1
+        job.running["alice"].tell()
+        kind, text, party = job.running["alice"].next()
+        assert (kind, party) == ("PartyAborted", "bob")
+        assert "ValueError" in text
+        assert "4711" not in text
+        assert job.running["alice"].ends() == 3
 
 
 def test_ctrl_c_at_one_party_ends_all_with_that_reason(tmp_path):
@@ -267,6 +284,18 @@ def test_parties_start_in_any_order(tmp_path, late):
         job.start(late, script)
         assert [party.next() for party in job.running.values()] == [[7], [7]]
         assert set(job.all_end().values()) == {0}
+
+
+def test_a_host_that_does_not_exist_is_one_sentence_before_anything_starts(tmp_path):
+    script = GUARDED + "guarded(sf.init)\n"
+    with Job(tmp_path, PAIR) as job:
+        job.addresses["bob"] = "bob.invalid:9001"
+        if unknown_hosts(["bob.invalid"], 5.0) == {}:
+            pytest.skip("no name server says that bob.invalid does not exist")  # RFC 6761 says it does not
+        kind, text, _ = job.start("alice", script, logging_level="info").next()
+        assert kind == "ConfigError"
+        assert "bob.invalid" in text
+        assert "waiting" not in job.running["alice"].text
 
 
 def test_a_party_that_never_comes_is_awaited_until_the_deadline(tmp_path):

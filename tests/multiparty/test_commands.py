@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,10 +77,10 @@ print(sf.reveal(sf.PYU("alice")(abs)(-1)))
 
 
 @pytest.mark.slow
-def test_the_demo_equals_the_whole_table_and_says_what_crossed() -> None:
+def test_the_demo_equals_the_whole_table_and_says_what_crossed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "junto", "demo", "--json"]
     answer = subprocess.run(
-        command, capture_output=True, text=True, timeout=55, env={**os.environ}, check=False
+        command, capture_output=True, text=True, timeout=55, env={**os.environ}, check=False, cwd=tmp_path
     )
     assert answer.returncode == 0, answer.stderr
     report = json.loads(answer.stdout)
@@ -92,15 +93,28 @@ def test_the_demo_equals_the_whole_table_and_says_what_crossed() -> None:
     ]
     moments = [(), (20,), (20, 20)]  # and no row of anybody's table
     plain = [each for each in crossed if each[2] == "move" or (each[2] == "reveal" and each[3])]
-    assert plain == [
+    assert plain[:12] == [
         *[(party, "carol", "move", shape) for party in ("alice", "bob") for shape in moments],
         *[("carol", party, "reveal", (22, 20)) for party in ("alice", "bob")],
         *[("carol", party, "reveal", (12, 10)) for party in ("alice", "bob")],
         *[("carol", party, "reveal", (2, 10)) for party in ("alice", "bob")],
     ]
+    # Of the join: blinded keys between those who join, and where they match.
+    assert plain[12:] == [
+        ("alice", "carol", "move", (500, 32)),
+        ("carol", "alice", "move", (500, 32)),
+        ("carol", "alice", "move", (509, 32)),
+        ("alice", "carol", "move", (509,)),
+    ]
     # The rest is layouts, shares, and the SPU's own messages; of it only two numbers were shown to all,
-    # and the scores of the test patients to carol.
-    assert {each[2] for each in crossed} == {"move", "reveal", "layout", "share", "link"}
-    assert answer.stderr.count("logistic regression, on the SPU: AUC 0.99") == 3
+    # and to carol the scores of the test patients and the coefficients of her own columns.
+    assert {each[2] for each in crossed} == {"move", "reveal", "wait", "layout", "share", "link"}
+    said = re.findall(r"AUC (\d\.\d+); scikit-learn in the clear (\d\.\d+)", answer.stderr)
+    assert len(said) == 3
+    assert all(abs(float(secure) - float(clear)) < 5e-3 for secure, clear in said)
     assert "any two of them together could read everything" in answer.stderr
     assert not any(each["missing_at"] or each["differs"] for each in report["crossings"])
+    page = (tmp_path / "report.html").read_text()
+    assert "patients in common" in page
+    assert ">440<" in page
+    assert "ROC curve" in page

@@ -11,6 +11,8 @@ from scipy import special
 
 from junto.mpc.functions import (
     exponential,
+    gamma,
+    hyperbolic,
     inverse_erf,
     logarithm,
     logistic,
@@ -89,6 +91,11 @@ FUNCTIONS = {
     "atan2": (trigonometry.atan2, np.arctan2, [between(-20, 20), shuffled(between(-20, 20))], 0, 6e-5, 0),
     "asin": (trigonometry.asin, np.arcsin, [between(-1, 1)], 0, 3e-5, 0),
     "acos": (trigonometry.acos, np.arccos, [between(-1, 1)], 0, 4e-5, 0),
+    "asinh": (hyperbolic.asinh, np.arcsinh, [signed(sizes(-18, HIGH - 1))], 0, 2e-5, 0),
+    "acosh": (hyperbolic.acosh, np.arccosh, [1 + sizes(-16, HIGH - 1.1)], 0, 2e-5, 0),
+    "atanh": (hyperbolic.atanh, np.arctanh, [between(-0.999, 0.999)], 0, 1e-5, 2),
+    "lgamma": (gamma.lgamma, special.gammaln, [sizes(-14, 21)], 2e-5, 1e-4, 0),
+    "digamma": (gamma.digamma, special.digamma, [sizes(-18, HIGH)], 6e-5, 1e-4, 0),
     "erf_inv": (
         inverse_erf.erf_inv, special.erfinv, [between(-1 + 2.0**-14, 1 - 2.0**-14)], 0, 1e-4, 0
     ),

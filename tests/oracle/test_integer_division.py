@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from junto.mpc.functions.integer_division import divide_magnitudes
+from junto.mpc.functions.integer_division import divide_long, divide_magnitudes
 from junto.mpc.plain import PlainGates, PlainRing
 from junto.mpc.rounds import Rounds
 from mpc_nodes import run
@@ -19,13 +19,15 @@ CARRIES = {
 }
 
 
-def divided(x: np.ndarray, y: np.ndarray, bits: int, carry=None) -> np.ndarray:
+def divided(x: np.ndarray, y: np.ndarray, bits: int, carry=None, divide=divide_magnitudes) -> np.ndarray:
+    """The quotients, once the rests are what they must be."""
     reports: list[str] = []
     gates = PlainGates(reports.append, carry)
-    computation = divide_magnitudes(gates, PlainRing(x), PlainRing(y), bits)
-    result = Rounds(lambda asked: asked).run(computation).words
+    computation = divide(gates, PlainRing(x), PlainRing(y), bits)
+    whole, rest = (each.words for each in Rounds(lambda asked: asked).run(computation))
     assert reports == []
-    return result
+    assert (rest == x - whole * y).all()
+    return whole
 
 
 def hard_cases(bits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,17 +63,46 @@ def test_quotients_in_the_protocol(bits):
     x, y = (each[:: len(each) // 200] for each in hard_cases(bits))
 
     async def gate(g, a, b):
-        return await divide_magnitudes(g, a, b, bits)
+        return list(await divide_magnitudes(g, a, b, bits))
 
-    assert (run(gate, x, y).value == x // y).all()
+    whole, rest = run(gate, x, y).values
+    assert (whole == x // y).all()
+    assert (rest == x % y).all()
 
 
-def test_a_divisor_of_zero_gives_some_number():
+def longest_cases() -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of all lengths up to 64 bits, the ends of the signed and the unsigned range among them."""
+    rng = np.random.default_rng(3)
+    ends = np.array([1, 2, 3, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 2, 2**64 - 1], np.uint64)
+    x, y = (
+        rng.integers(0, 2**64, 400, np.uint64) >> rng.integers(0, 64, 400).astype(np.uint64) for _ in "xy"
+    )
+    top, bottom = np.meshgrid(ends, ends)
+    return np.concatenate([x, top.reshape(-1)]), np.concatenate([np.maximum(y, 1), bottom.reshape(-1)])
+
+
+def test_long_quotients():
+    x, y = longest_cases()
+    assert (divided(x, y, 64, divide=divide_long) == x // y).all()
+    small, little = x >> np.uint64(24), np.maximum(y >> np.uint64(24), 1)
+    assert (divided(small, little, 40, divide=divide_long) == small // little).all()
+
     async def gate(g, a, b):
-        return await divide_magnitudes(g, a, b, 32)
+        return list(await divide_long(g, a, b, 64))
+
+    whole, rest = run(gate, x[::8], y[::8]).values
+    assert (whole == x[::8] // y[::8]).all()
+    assert (rest == x[::8] % y[::8]).all()
+
+
+def test_a_divisor_of_zero_leaves_the_dividend():
+    async def gate(g, a, b):
+        return list(await divide_magnitudes(g, a, b, 32))
 
     x = np.array([0, 1, 2**31], np.uint64)
-    assert run(gate, x, np.zeros(3, np.uint64)).value.shape == (3,)
+    whole, rest = run(gate, x, np.zeros(3, np.uint64)).values
+    assert whole.shape == (3,)
+    assert (rest == x).all()
 
 
 @pytest.mark.parametrize("bits", [0, 33])

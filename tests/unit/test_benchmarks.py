@@ -12,13 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the package lies beside `src`, not in it
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import ceilings, counters, latency, memory, processes, startup, throughput  # noqa: E402
+from benchmarks import ceilings, counters, latency, memory, processes, secure, startup, throughput  # noqa: E402
 from benchmarks.measure import Ceiling, Row, Spread  # noqa: E402
 from benchmarks.plan import MB, Plan  # noqa: E402
 from benchmarks.processes import BenchmarkFailed, Job  # noqa: E402
 from benchmarks.report import Report  # noqa: E402
 
-TINY = Plan(starts=1, round_trips=3, iterations=2, latency_runs=1, rounds=1, sizes=((MB, 1),))
+TINY = Plan(starts=1, round_trips=3, iterations=2, latency_runs=1, rounds=1, sizes=((MB, 1),), secure_runs=1)
 
 
 def row(unit: str, ours: tuple[float, ...], *ceilings: float) -> Row:
@@ -87,6 +87,14 @@ def test_arrays_arrive_and_memory_is_watched_on_both_sides() -> None:
     assert all(growth[8 * MB] >= 8 * MB for growth in moved.growth.values())
 
 
+def test_an_spu_of_three_says_what_each_function_takes() -> None:
+    table = {row.what: row for row in secure.measure(TINY)}
+    assert len(table) == 12
+    assert len(table["one product of two numbers, waited for"].ours.values) == 20
+    assert all(row.ours.low >= 0 for row in table.values())
+    assert table["10,000 comparisons"].ceilings[0].how == "numpy, float64, in the clear"
+
+
 def test_a_start_is_told_in_stages() -> None:
     told = processes.run(Job("startup", late_s=0.01))
     for each in told.values():
@@ -134,7 +142,7 @@ def test_a_tiny_run_writes_the_page(
     command.main(["--quick", "--json", "--page", str(page)])
     found = json.loads(capsys.readouterr().out)
     families = {row["family"] for row in found["rows"]}
-    assert families == {"start-up", "memory", "latency", "throughput"}
+    assert families == {"start-up", "memory", "latency", "throughput", "secure processing unit"}
     assert all(row["junto"]["median"] > 0 for row in found["rows"])
     assert "| 1 MB array, with TLS |" in page.read_text()
 

@@ -19,7 +19,7 @@ _INTRODUCTION = """\
 Three parties, each a process of its own with its own certificate, mutual TLS on loopback.
 alice and bob hold different patients of scikit-learn's breast-cancer table, carol holds other
 measurements of all of them. Each computes statistics of what it has; only those leave it.
-What needs all columns side by side, a regression, is computed on shares that say nothing.
+Then alice and carol find the patients they share, and train a model that neither sees the rows of.
 """
 
 TwoParty = Annotated[
@@ -29,12 +29,14 @@ TwoParty = Annotated[
 
 
 def demo(json: Json = False, two_party: TwoParty = False) -> None:
-    """Three organisations compute joint statistics of a real table; ends with all that crossed an edge."""
+    """Three organisations join a real table, learn from it, and see all that crossed an edge."""
     with failing("demo", json), terminable():
         if importlib.util.find_spec("sklearn") is None:
             raise ConfigError("the demo's table comes with scikit-learn", fix="pip install scikit-learn")
         if importlib.util.find_spec("jax") is None:
             raise ConfigError("what the demo computes in secret is written in jax", fix="pip install jax")
+        if not importlib.util.find_spec("pandas") or not importlib.util.find_spec("pyarrow"):
+            raise ConfigError("the demo joins tables of pandas", fix="pip install pandas pyarrow")
         if not json:
             console().print(_INTRODUCTION, markup=False, soft_wrap=True)
         # One core a party: three of them share this machine, and their tables are small.

@@ -56,7 +56,8 @@ def _build(top: Section) -> Settings:
     ray = _ray(top, mode)
     return Settings(
         mode=mode,
-        parties=tuple(cluster) if cluster else parse_party_list("parties", top.raw("parties")),
+        # Sorted: each party lists them in an order of its own, and all must number them alike.
+        parties=tuple(sorted(cluster)) if cluster else parse_party_list("parties", top.raw("parties")),
         self_party=self_party,
         cluster=cluster,
         tls=_tls(top, mode, cluster),

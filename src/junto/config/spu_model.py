@@ -28,6 +28,17 @@ class FieldType(enum.IntEnum):
     FM128 = 3
 
 
+class SPUCompilerNumReturnsPolicy(enum.StrEnum):
+    """In how many handles the result of a call comes, spelt as in SecretFlow."""
+
+    FROM_COMPILER = "from_compiler"
+    """A tree of handles like the tree of arrays that the function returns. The default here."""
+    FROM_USER = "from_user"
+    """A list of `user_specified_num_returns` handles, one an array; the handle itself if that is 1."""
+    SINGLE = "single"
+    """One handle for the whole result."""
+
+
 class BeaverType(enum.IntEnum):
     """Who makes the correlated randomness, spelt and numbered as in SPU."""
 

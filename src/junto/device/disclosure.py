@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from junto.device.current import current
-from junto.device.handle import DeviceObject
+from junto.device.handle import Device, DeviceObject
+from junto.device.pyu import PYU
 from junto.errors import DeviceError
 from junto.program.operation import Description, structure
 from junto.tree import leaves, map_leaves
@@ -33,12 +34,12 @@ class Undisclosed:
         )
 
 
-def reveal(tree: Any, to: str | Sequence[str] | None = None) -> Any:
+def reveal(tree: Any, to: str | PYU | Sequence[str | PYU] | None = None) -> Any:
     """Show values to parties, and return them; blocks until they are there.
 
     Args:
         tree: handles in dicts, lists and tuples; plain leaves stay as they are.
-        to: the parties that may see them (default: all).
+        to: the parties that may see them, by name or device (default: all).
 
     Returns:
         The same tree with values in place of handles. A party that `to` leaves out gets `Undisclosed`
@@ -79,13 +80,21 @@ def barrier() -> None:
     program.rendezvous(stamp)
 
 
-def _receivers(to: str | Sequence[str] | None) -> tuple[str, ...]:
+def _receivers(to: str | PYU | Sequence[str | PYU] | None) -> tuple[str, ...]:
     program = current().program
     if to is None:
         return program.parties
-    names = (to,) if isinstance(to, str) else tuple(to)
+    names = [_party(each) for each in ((to,) if isinstance(to, str | Device) else to)]
     if not names:
         raise DeviceError("reveal(x, to=[]) would show it to nobody", fix="name at least one party")
     for name in names:
         program.check_party(name)
     return tuple(party for party in program.parties if party in names)
+
+
+def _party(receiver: Any) -> str:
+    if isinstance(receiver, PYU):
+        return receiver.party
+    if isinstance(receiver, Device):
+        raise DeviceError(f"{receiver!r} is nobody to reveal to", fix="name parties, or their PYUs")
+    return str(receiver)

@@ -22,11 +22,16 @@ def _spu_to_pyu(value: Any, device: Any) -> Any:
     return value.shown_to(device)
 
 
+def _spu_to_spu(value: Any, device: Any) -> Any:
+    return device.receive(value)
+
+
 MOVES: Final[Mapping[tuple[str, str], Callable[[Any, Any], Any]]] = MappingProxyType(
     {
         ("PYU", "PYU"): _pyu_to_pyu,  # in the clear: the new owner may read it
         ("PYU", "SPU"): _pyu_to_spu,  # in shares: nobody learns anything but its layout
         ("SPU", "PYU"): _spu_to_pyu,  # in the clear: the new owner may read it
+        ("SPU", "SPU"): _spu_to_spu,  # in shares of shares: nobody learns it; others could, by colluding
     }
 )
 

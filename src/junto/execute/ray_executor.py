@@ -7,7 +7,7 @@ so completion is heard without a thread a call and without fetching the results.
 Nothing is run twice (``max_retries=0``): a task that broke off may have had effects.
 
 A task asks for one CPU unless the call or the session says otherwise (Ray's default), so as many run at
-once as there are processors; ``num_cpus=0`` is for those that only wait. Objects hold none unless asked to.
+once as there are processors; ``num_cpus=0`` is for those that only wait. Objects hold none unless told to.
 Calls are Ray tasks, not calls of worker actors kept for them: those are twice as fast (0.9 ms against 1.8),
 but an actor takes its calls in order, so one that awaits its argument would hold up all behind it.
 """
@@ -100,7 +100,7 @@ class RayExecutor(Executor):
         concurrency = call.resources.max_concurrency
         try:
             self._check_lost()
-            asked = self._asked(call, None, None)
+            asked = self._asked(call, 0, None)  # Ray's default is 1 as soon as it has a label
             handle = self._instance.options(max_concurrency=concurrency, **asked).remote()
         except Exception as problem:
             refused = Slot()

@@ -125,16 +125,28 @@ class Gates(ABC, Generic[R, B]):
         """`x + c`, broadcasting like numpy."""
 
     @abstractmethod
-    def scale(self, x: R, c: Words) -> R:
-        """`x * c` for public integers `c`, broadcasting like numpy. No truncation."""
+    def scale(self, x: R, c: Words, *, bounded: bool = False) -> R:
+        """`x * c` for public integers `c`, broadcasting like numpy. No truncation.
+
+        `bounded`: the result is a fixed-point number, and the debug mode must find it out if it does not fit.
+        """
 
     @abstractmethod
-    def linear(self, x: R, map: Callable[[Words], Words]) -> R:
-        """`map(x)` for a public linear map over the ring: sums, cumulative sums, a public matrix."""
+    def linear(self, x: R, map: Callable[[Words], Words], *, bounded: bool = False) -> R:
+        """`map(x)` for a public linear map over the ring: sums, cumulative sums, a public matrix.
+
+        `bounded`: as in `scale`.
+        """
 
     @abstractmethod
     def to_ring(self, b: B) -> R:
         """The bits as integers 0 and 1; ready to be multiplied without another round."""
+
+    def expect(self, x: R, least: int, most: int, otherwise: str) -> None:
+        """Have the debug mode say `otherwise` if x as a signed number is not from `least` to `most`.
+
+        Under MPC nobody can tell, and nothing happens.
+        """
 
     # ------------------------------------------------------------------ local logic
 
@@ -196,6 +208,14 @@ class Gates(ABC, Generic[R, B]):
         """`x` where `b`, else `y`; all of one shape.
 
         No round if `x - y` is ready (results of `truncate` are).
+        """
+
+    @abstractmethod
+    async def guard(self, b: B, xs: Sequence[R]) -> Sequence[R]:
+        """Each of `xs` where all bits in the last axis of `b` are set, else 0; all of one shape but for it.
+
+        No round with ready operands; the results are none. Offline, for n bits: `8 * (2**n - 1)` bytes an
+        element, and as many for each of `xs`.
         """
 
     @abstractmethod

@@ -7,22 +7,41 @@ every node. What is public is computed by jax itself; a value is forgotten after
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from junto.errors import JuntoError
 from junto.mpc.gates import Gates
+from junto.mpc.meter import Meter
 from junto.mpc.plan import Plan
-from junto.mpc.primitives.context import Cell, Context
+from junto.mpc.primitives.context import Cell, Context, Rule, Shared
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.steps import Block, Form, Step
-from junto.mpc.values import Public, Secret, Value
+from junto.mpc.values import WHOLE_RING, Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who hears what of a run.
+
+    Attributes:
+        watch: called before each step with its primitive and line, for whoever warns.
+        witness: collects the public values on which processors could disagree.
+        meter: counts what each step costs.
+        instead: gives a rule for a step and its operands, if they are not to be computed as usual.
+    """
+
+    watch: Callable[[str], None] | None = None
+    witness: Witness | None = None
+    meter: Meter | None = None
+    instead: Callable[[Step, Sequence[Value]], Rule | None] | None = None
 
 
 async def interpret(
@@ -34,6 +53,13 @@ async def interpret(
     witness: Witness | None = None,
     watch: Callable[[str], None] | None = None,
 ) -> list[Value]:
+    """Short for `perform` with these ears."""
+    return await perform(g, plan, inputs, settings, Ears(watch, witness))
+
+
+async def perform(
+    g: Gates[Any, Any], plan: Plan, inputs: Sequence[Value], settings: MpcSettings, ears: Ears
+) -> list[Value]:
     """The results of a plan.
 
     Args:
@@ -41,8 +67,7 @@ async def interpret(
         plan: what to compute.
         inputs: one for each leaf of the arguments, secrets as `values.incoming` makes them.
         settings: those of the SPU.
-        witness: collects the public values on which processors could disagree.
-        watch: called before each step with its primitive and line, for whoever counts or warns.
+        ears: who hears what on the way.
 
     Returns:
         One for each leaf of the result, full arrays; floats have the settings' fraction, integers are right
@@ -51,7 +76,7 @@ async def interpret(
     Raises:
         NotComputable: as `visibility.visible` would have.
     """
-    flow = _Flow(g, plan, settings, witness, watch)
+    flow = _Flow(g, plan, settings, ears)
     cells = await flow.start_block(
         plan.block, [Cell(_cast(each, form)) for each, form in zip(inputs, plan.inputs, strict=True)]
     )
@@ -62,19 +87,12 @@ async def interpret(
 class _Flow:
     """One run."""
 
-    def __init__(
-        self,
-        g: Gates[Any, Any],
-        plan: Plan,
-        settings: MpcSettings,
-        witness: Witness | None,
-        watch: Callable[[str], None] | None,
-    ) -> None:
+    def __init__(self, g: Gates[Any, Any], plan: Plan, settings: MpcSettings, ears: Ears) -> None:
         self._g = g
         self._x64 = plan.x64
         self._settings = settings
-        self._witness = witness
-        self._watch = watch
+        self._ears = ears
+        self._shared = Shared()
 
     async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
         """Start all steps of a block; its results come when they come."""
@@ -82,8 +100,9 @@ class _Flow:
         slots.update((slot, Cell(Public(array))) for slot, array in block.constants.items())
         for step in block.steps:
             given = [slots[each] for each in step.inputs]
-            made = [Cell(place=_place(step)) for _ in step.outputs]
-            maker = await start(self._run(step, given, made))
+            label = _place(step)
+            made = [Cell(place=label) for _ in step.outputs]
+            maker = await start(self._run(step, given, made), label)
             for slot, cell in zip(step.outputs, made, strict=True):
                 if cell.value is None:
                     cell.maker = maker
@@ -101,10 +120,14 @@ class _Flow:
         value = context.full(value)
         if value.kind != "fixed":
             return value
-        return _labelled(context.fixed(context.number(value), self._settings.fraction), form)
+        held = context.number(value)
+        self._see(cell.place)
+        self._g.expect(held, *WHOLE_RING, "a result is out of range: it does not fit into 64 bits")
+        return _labelled(context.fixed(held, self._settings.fraction), form)
 
     def _context(self, step: Step | None) -> Context:
-        return Context(self._g, self._settings, step, self._evaluate, self.start_block)  # type: ignore[arg-type]
+        surroundings = (self._evaluate, self.start_block, self._shared.get)
+        return Context(self._g, self._settings, step, *surroundings)  # type: ignore[arg-type]
 
     async def _settled(self, value: Value, where: str) -> Value:
         """A value without a pending truncation, for which the step that made it answers."""
@@ -112,11 +135,11 @@ class _Flow:
         return await self._context(None).settled(value)
 
     def _see(self, where: str) -> None:
-        if self._watch is not None:
-            self._watch(where)
+        if self._ears.watch is not None:
+            self._ears.watch(where)
 
     def _evaluate(self, step: Step, arrays: Sequence[Any]) -> list[Public]:
-        return evaluate(step, arrays, self._x64, self._witness)
+        return evaluate(step, arrays, self._x64, self._ears.witness)
 
     async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell]) -> None:
         context = self._context(step)
@@ -146,7 +169,12 @@ class _Flow:
             return [Public(np.full(step.forms[0].shape, known))]
         arrays = [each.array for each in operands if isinstance(each, Public)]
         self._see(_place(step))
+        if self._ears.meter is not None:
+            self._ears.meter.began(_place(step))
         try:
+            instead = None if self._ears.instead is None else self._ears.instead(step, operands)
+            if instead is not None:
+                return await _several(instead(context, step.params, *operands))
             if len(arrays) == len(operands):
                 return self._evaluate(step, arrays)
             entry = TABLE.get(step.name)
@@ -154,11 +182,15 @@ class _Flow:
                 raise refusal(step)
             if not entry.thin:
                 operands = [context.full(each) if isinstance(each, Secret) else each for each in operands]
-            results = await entry.rule(context, step.params, *operands)
+            return await _several(entry.rule(context, step.params, *operands))
         except Exception as error:
             _locate(error, step)
             raise
-        return [results] if isinstance(results, Public | Secret) else results
+
+
+async def _several(made: Awaitable[Value | Sequence[Value]]) -> Sequence[Value]:
+    results = await made
+    return [results] if isinstance(results, Public | Secret) else results
 
 
 def _locate(error: Exception, step: Step) -> None:

@@ -30,6 +30,10 @@ _DEPTH: Final = 1310
 """So many products of x0 + x1, less than 2.5 * 2**20 each, add up exactly: the longest sum of all."""
 _TILE: Final = (256, 1024)
 """Rows and columns of the result that are computed at once: bounds the memory for limbs and products."""
+_ALONE: Final = 1 << 18
+"""A product of so many elements OpenBLAS computes in the caller's thread; larger ones it shares out."""
+_NARROW: Final = 1 << 14
+"""Results of so few elements are not worth sharing out: their threads would rather wait for each other."""
 _BLOCK: Final = 1 << 15
 """Elements that are split or put together at once: they stay in a core's cache."""
 _FLOAT_BITS: Final = np.uint64(0x433 << 52)
@@ -83,8 +87,26 @@ def multiply_into(a: Words | Limbs, b: Words | Limbs, out: Words) -> None:
                 tile = out[rows, columns]
                 here = products[:, : tile.size].reshape(5, *tile.shape)
                 for (i, j), product in zip(((0, 0), (1, 1), (3, 3), (0, 2), (2, 0)), here, strict=True):
-                    np.matmul(left[i], right[j], out=product)
+                    _float_product(left[i], right[j], product)
                 _join(here, tile, spare, fresh=depth.start == 0)
+
+
+def _float_product(a: Floats, b: Floats, out: Floats) -> None:
+    """`out[...] = a @ b`; a small result of long sums in pieces that stay in this thread.
+
+    Where there are more parties than cores, threads that wait for each other spin, at a multiple of the cost.
+    """
+    (m, k), n = a.shape, b.shape[1]
+    depth = max(1, _ALONE // max(1, m * n))
+    count = k // depth
+    if m * n > _NARROW or count < 2:
+        np.matmul(a, b, out=out)
+        return
+    cut = count * depth
+    left = a[:, :cut].reshape(m, count, depth).swapaxes(0, 1)
+    np.add.reduce(np.matmul(left, b[:cut].reshape(count, depth, n)), axis=0, out=out)
+    if cut < k:
+        out += a[:, cut:] @ b[cut:]
 
 
 def _join(products: Floats, out: Words, spare: NDArray[np.int64], *, fresh: bool) -> None:

@@ -19,7 +19,11 @@ RANGE = 1 << (BITS - 2)
 
 
 class PlainRing:
-    """An array of ring elements in the clear; `overflown` if it is a product that did not fit."""
+    """An array of ring elements in the clear; `overflown` if what it is made of did not fit.
+
+    Integers may wrap, as jax's do. So this is said only where a fixed-point number is used: where it is
+    truncated, or leaves the program.
+    """
 
     __slots__ = ("overflown", "words")
 
@@ -76,25 +80,32 @@ class PlainGates(Gates[PlainRing, PlainBits]):
     def join(self, parts: Any, move: Callable[..., Any]) -> Any:
         if isinstance(parts[0], PlainBits):
             return PlainBits(move(*[part.flags for part in parts]))
-        return PlainRing(move(*[part.words for part in parts]))
+        return PlainRing(move(*[part.words for part in parts]), any(part.overflown for part in parts))
 
     def add(self, x: PlainRing, y: PlainRing) -> PlainRing:
-        return PlainRing(_ring(np.add, x.words, y.words))
+        return PlainRing(_ring(np.add, x.words, y.words), x.overflown or y.overflown)
 
     def subtract(self, x: PlainRing, y: PlainRing) -> PlainRing:
-        return PlainRing(_ring(np.subtract, x.words, y.words))
+        return PlainRing(_ring(np.subtract, x.words, y.words), x.overflown or y.overflown)
 
     def negate(self, x: PlainRing) -> PlainRing:
-        return PlainRing(_ring(np.subtract, np.zeros((), np.uint64), x.words))
+        return PlainRing(_ring(np.subtract, np.zeros((), np.uint64), x.words), x.overflown)
 
     def add_public(self, x: PlainRing, c: Words) -> PlainRing:
-        return PlainRing(_ring(np.add, x.words, c))
+        return PlainRing(_ring(np.add, x.words, c), x.overflown)
 
-    def scale(self, x: PlainRing, c: Words) -> PlainRing:
-        return PlainRing(_ring(np.multiply, x.words, c))
+    def scale(self, x: PlainRing, c: Words, *, bounded: bool = False) -> PlainRing:
+        wrong = bounded and self._watches and _product_does_not_fit(x.words, c)
+        return PlainRing(_ring(np.multiply, x.words, c), x.overflown or wrong)
 
-    def linear(self, x: PlainRing, map: Callable[[Words], Words]) -> PlainRing:
-        return PlainRing(map(x.words))
+    def linear(self, x: PlainRing, map: Callable[[Words], Words], *, bounded: bool = False) -> PlainRing:
+        wrong = bounded and self._watches and _out_of_range(map, [x.words])
+        return PlainRing(map(x.words), x.overflown or wrong)
+
+    def expect(self, x: PlainRing, least: int, most: int, otherwise: str) -> None:
+        signed = x.words.view(np.int64)
+        if self._watches and signed.size and (x.overflown or signed.min() < least or signed.max() > most):
+            self._report(otherwise)
 
     def to_ring(self, b: PlainBits) -> PlainRing:
         return PlainRing(b.flags.astype(np.uint64))
@@ -109,10 +120,14 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         return x
 
     async def multiply(self, x: PlainRing, y: PlainRing) -> PlainRing:
-        return PlainRing(_ring(np.multiply, x.words, y.words), self._does_not_fit(x, y))
+        wrong = self._watches and _product_does_not_fit(x.words, y.words)
+        return PlainRing(_ring(np.multiply, x.words, y.words), x.overflown or y.overflown or wrong)
 
     async def bilinear(self, x: PlainRing, y: PlainRing, map: BilinearMap) -> PlainRing:
-        return PlainRing(map(x.words, y.words, matmul))
+        made, wrong = map(x.words, y.words, matmul), False
+        if self._watches:
+            wrong = _out_of_range(lambda a, b: map(a, b, matmul), [x.words, y.words])
+        return PlainRing(made, x.overflown or y.overflown or wrong)
 
     async def truncate(self, x: PlainRing, bits: int, *, loose: bool = False) -> PlainRing:
         signed = x.words.view(np.int64)
@@ -134,6 +149,9 @@ class PlainGates(Gates[PlainRing, PlainBits]):
 
     async def choose(self, b: PlainBits, x: PlainRing, y: PlainRing) -> PlainRing:
         return PlainRing(np.where(b.flags, x.words, y.words))
+
+    async def guard(self, b: PlainBits, xs: Sequence[PlainRing]) -> Sequence[PlainRing]:
+        return [PlainRing(np.where(b.flags.all(-1), x.words, np.uint64(0))) for x in xs]
 
     async def decompose(self, x: PlainRing, bits: int = BITS) -> PlainBits:
         places = x.words[..., None] >> np.arange(bits, dtype=np.uint64)
@@ -158,11 +176,9 @@ class PlainGates(Gates[PlainRing, PlainBits]):
             total = total + value * np.cos(k * angle)
         return PlainRing(np.rint(np.ldexp(total, self.fine)).astype(np.int64).astype(np.uint64))
 
-    def _does_not_fit(self, x: PlainRing, y: PlainRing) -> bool:
-        if self._on_overflow is None or not (x.words.size and y.words.size):
-            return False
-        bound = 2.0 ** (BITS - 1)
-        return _largest(x) * _largest(y) >= bound and _largest_product(x, y) >= bound
+    @property
+    def _watches(self) -> bool:
+        return self._on_overflow is not None
 
     def _report(self, sentence: str) -> None:
         if self._on_overflow is not None:
@@ -175,10 +191,39 @@ def _ring(ufunc: np.ufunc, *operands: Words) -> Words:
         return np.asarray(ufunc(*operands), np.uint64)
 
 
-def _largest(x: PlainRing) -> float:
-    return float(np.abs(x.words.view(np.int64).astype(np.float64)).max())
+def _largest(x: Words) -> float:
+    """The greatest magnitude."""
+    signed = x.view(np.int64)
+    return max(float(signed.max()), -float(signed.min())) if signed.size else 0.0
 
 
-def _largest_product(x: PlainRing, y: PlainRing) -> float:
-    left, right = (each.words.view(np.int64).astype(np.float64) for each in (x, y))
-    return float(np.abs(left * right).max())
+def _product_does_not_fit(x: Words, y: Words) -> bool:
+    bound = 2.0 ** (BITS - 1)
+    if _largest(x) * _largest(y) < bound:
+        return False
+    left, right = (each.view(np.int64).astype(np.float64) for each in (x, y))
+    return bool(np.abs(left * right).max(initial=0.0) >= bound)
+
+
+KEPT = 24
+"""Bits of each operand of a map that say whether its result fits."""
+
+
+def _out_of_range(map: Callable[..., Words], operands: Sequence[Words]) -> bool:
+    """Whether the result of a linear or bilinear map leaves the range of a truncation.
+
+    The same map of the operands' highest bits tells, for that is small enough to be right.
+    """
+    lengths = [int(_largest(each)).bit_length() for each in operands]
+    terms = min((each.size for each in operands), default=0)
+    if len(operands) == 2 and sum(lengths) + terms.bit_length() < BITS - 1:
+        return False
+    shifts = [max(0, length - KEPT) for length in lengths]
+    high = [_shortened(each, shift) for each, shift in zip(operands, shifts, strict=True)]
+    return _largest(map(*high)) * 2.0 ** sum(shifts) >= 2 * RANGE
+
+
+def _shortened(x: Words, bits: int) -> Words:
+    """Without the lowest bits, towards zero."""
+    signed = x.view(np.int64)
+    return np.asarray(np.sign(signed) * (np.abs(signed) >> bits), np.int64).astype(np.uint64)

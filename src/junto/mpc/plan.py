@@ -75,8 +75,7 @@ def trace(
     """
     static, args, kwargs = split_static(fn, args, kwargs, static_argnames)
     leaves, in_tree = jax.tree_util.tree_flatten((tuple(args), dict(kwargs)))
-    paths = jax.tree_util.tree_flatten_with_path((tuple(args), dict(kwargs)))[0]
-    names = tuple(_argument_name(path) for path, _ in paths)
+    names = argument_names(static, args, kwargs)
     for name, leaf in zip(names, leaves, strict=True):
         _require_array(name, leaf)
     places, fixed = static
@@ -117,9 +116,11 @@ def jax_array(array: Any, x64: bool, name: str = "an argument") -> Any:
         return array
     plain = np.asarray(array)
     if plain.dtype.kind not in "biufc" and plain.dtype.name != "bfloat16":
+        what = f"dtype {plain.dtype.name}" if plain.shape else f"type {type(array).__name__}"
         raise NotComputable(
-            f"{name} is of dtype {plain.dtype.name}, and jax computes with numbers and bools only",
-            fix="convert it first; text and categories as integers",
+            f"{name} is of {what}, and jax computes with numbers and bools only",
+            fix="convert it first; text and categories as integers. What is part of the program, not of the "
+            "data, goes into static_argnames",
         )
     if x64 or plain.dtype not in (np.dtype(np.int64), np.dtype(np.uint64)):
         return plain
@@ -165,8 +166,19 @@ def split_static(
     return (places, fixed), rest, {name: value for name, value in kwargs.items() if name not in fixed}
 
 
-def _argument_name(path: Sequence[Any]) -> str:
-    return ("kwargs" if path[0].idx else "args") + jax.tree_util.keystr(tuple(path[1:]))
+def argument_names(static: Static, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of each leaf of what `split_static` left over, where the caller has put it: ``args[0]['w']``."""
+    places = [place for place in range(len(args) + len(static[0])) if place not in static[0]]
+    return tuple(
+        _argument_name(path, places)
+        for path, _ in jax.tree_util.tree_flatten_with_path((tuple(args), dict(kwargs)))[0]
+    )
+
+
+def _argument_name(path: Sequence[Any], places: Sequence[int]) -> str:
+    if path[0].idx:
+        return "kwargs" + jax.tree_util.keystr(tuple(path[1:]))
+    return f"args[{places[path[1].idx]}]" + jax.tree_util.keystr(tuple(path[2:]))
 
 
 def _require_array(name: str, leaf: Any) -> None:

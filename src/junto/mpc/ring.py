@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from junto.mpc.gates import BITS, Words
 from junto.mpc.limbs import Floats, Limbs, multiply_into, words_of
+from junto.mpc.outline import Outline
 
 Dimensions: TypeAlias = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 
@@ -155,6 +156,8 @@ def matmul(a: Words | Limbs, b: Words | Limbs) -> Words:
 def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
     """`matmul` of arrays with two dimensions or more."""
     x, y = words_of(a), words_of(b)
+    if isinstance(x, Outline) or isinstance(y, Outline):
+        return np.asarray(np.matmul(x, y))
     (m, k), n = x.shape[-2:], y.shape[-1]
     loop = m * k * n
     split = (0 if isinstance(a, Limbs) else m * k) + (0 if isinstance(b, Limbs) else k * n)

@@ -13,12 +13,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+
+
+class Observer(Protocol):
+    """Hears whose work is done when; what a computation is for is its label (see `start`)."""
+
+    def enter(self, label: str) -> None:
+        """What follows, up to the `leave` that belongs to this, is done for `label`."""
+
+    def leave(self) -> None:
+        """Back to what was done before the last `enter`."""
+
+    def ended_round(self, asked: Sequence[tuple[str, Any]]) -> None:
+        """A round is over, in which these labels had these shares opened."""
 
 
 class Opening(Generic[T]):
@@ -54,10 +67,11 @@ class Later(Generic[T]):
 class _Task:
     """One coroutine, and the tasks that wait for its end."""
 
-    __slots__ = ("coroutine", "done", "error", "value", "waiting")
+    __slots__ = ("coroutine", "done", "error", "label", "value", "waiting")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], label: str) -> None:
         self.coroutine = coroutine
+        self.label = label
         self.done = False
         self.value: Any = None
         self.error: BaseException | None = None
@@ -72,18 +86,24 @@ class _Task:
 class _Start:
     """Asks the scheduler to start a coroutine now; gives its `Later`."""
 
-    __slots__ = ("coroutine",)
+    __slots__ = ("coroutine", "label")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], label: str) -> None:
         self.coroutine = coroutine
+        self.label = label
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return (yield self)
 
 
-async def start(computation: Coroutine[Any, Any, T]) -> Later[T]:
-    """Let `computation` run beside the caller; the result can be awaited, now or later, more than once."""
-    return cast(Later[T], await _Start(computation))
+async def start(computation: Coroutine[Any, Any, T], label: str = "") -> Later[T]:
+    """Let `computation` run beside the caller; the result can be awaited, now or later, more than once.
+
+    Args:
+        computation: what runs.
+        label: what it is done for, for an `Observer`; default: the same as the caller.
+    """
+    return cast(Later[T], await _Start(computation, label))
 
 
 @overload
@@ -108,10 +128,14 @@ class Rounds:
     Args:
         flush: called once a round with everything that is to be opened in it, in the order in which it was
             asked for; returns what was opened, in the same order. Whatever it raises ends the run.
+        observer: hears for whom all this is done; costs nothing if there is none.
     """
 
-    def __init__(self, flush: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+    def __init__(
+        self, flush: Callable[[Sequence[Any]], Sequence[Any]], observer: Observer | None = None
+    ) -> None:
         self._flush = flush
+        self._observer = observer
         self._ready: deque[tuple[_Task, Any]] = deque()
         self._asked: list[tuple[_Task, Any]] = []
         self._failed: Exception | None = None
@@ -132,7 +156,7 @@ class Rounds:
 
     def steps(self, computation: Coroutine[Any, Any, T]) -> Generator[None, None, T]:
         """The same, a round at a time."""
-        main = _Task(computation)
+        main = _Task(computation, "")
         self._ready.append((main, None))
         try:
             while not main.done:
@@ -154,6 +178,15 @@ class Rounds:
                 raise self._failed
 
     def _step(self, task: _Task, value: Any) -> None:
+        if self._observer is None:
+            return self._resume(task, value)
+        self._observer.enter(task.label)
+        try:
+            return self._resume(task, value)
+        finally:
+            self._observer.leave()
+
+    def _resume(self, task: _Task, value: Any) -> None:
         """Resume one task until it waits or ends."""
         while True:
             try:
@@ -164,7 +197,7 @@ class Rounds:
                 self._failed = self._failed or error
                 return self._end(task, None, error)
             if isinstance(wish, _Start):
-                child = _Task(wish.coroutine)
+                child = _Task(wish.coroutine, wish.label or task.label)
                 value = Later(child)
                 self._step(child, None)
             elif isinstance(wish, Opening):
@@ -191,6 +224,8 @@ class Rounds:
             raise RuntimeError("the computations wait for each other, so none of them can go on")
         asked, self._asked = self._asked, []
         opened = self._flush([share for _, share in asked])
+        if self._observer is not None:
+            self._observer.ended_round([(task.label, share) for task, share in asked])
         self._ready.extend((task, value) for (task, _), value in zip(asked, opened, strict=True))
 
     def _close(self) -> None:

@@ -192,11 +192,19 @@ class _Writer:
                 fix="leave out prints and callbacks; return what you want to see",
             )
         if name in INLINED and not (name in WHOLE and self._fixed.issuperset(inputs)):
-            called = equation.params[INLINED[name]]
-            inner = called.jaxpr if hasattr(called, "jaxpr") else called
-            consts = getattr(called, "consts", ())
-            return self._inline(inner, consts, inputs, line if _of_library(inner) else "")
+            return self._call(equation.params[INLINED[name]], inputs, line)
+        if name == "custom_linear_solve":
+            lengths = equation.params["const_lengths"]
+            first = lengths.matvec + lengths.vecmat
+            given = [*inputs[first : first + lengths.solve], *inputs[sum(lengths) :]]
+            return self._call(equation.params["jaxprs"].solve, given, line)
         return self._append(equation, tuple(inputs), line)
+
+    def _call(self, called: Any, inputs: Sequence[int], line: str) -> Sequence[int]:
+        """Write out what is called."""
+        inner = called.jaxpr if hasattr(called, "jaxpr") else called
+        consts = getattr(called, "consts", ())
+        return self._inline(inner, consts, inputs, line if _of_library(inner) else "")
 
     def _append(self, equation: Any, inputs: tuple[int, ...], line: str) -> Sequence[int]:
         name = equation.primitive.name

@@ -127,12 +127,17 @@ def incoming(value: Any, dtype: DTypeLike, settings: MpcSettings) -> Secret:
         settings: those of the SPU.
     """
     which = np.dtype(dtype)
-    fraction = settings.fraction if kind(which) == "fixed" else 0
+    fraction = settings.outside if kind(which) == "fixed" else 0
     return Secret(value, which, tuple(value.shape), fraction, dtype_span(which))
 
 
-def encode(array: NDArray[Any], settings: MpcSettings) -> Words | Flags:
+def encode(array: NDArray[Any], settings: MpcSettings, name: str = "an input") -> Words | Flags:
     """An input in the form that is shared: bits of a bool, ring elements of others.
+
+    Args:
+        array: what is to be shared.
+        settings: those of the SPU.
+        name: of the input, for messages.
 
     Raises:
         NotComputable: NaN, infinity, a number out of range, or a dtype that has no secret form.
@@ -143,20 +148,21 @@ def encode(array: NDArray[Any], settings: MpcSettings) -> Words | Flags:
         case "integer":
             return integer_words(array)
         case "fixed":
-            return _encode_input(array, settings)
+            return _encode_input(array, settings, name)
 
 
-def _encode_input(array: NDArray[Any], settings: MpcSettings) -> Words:
+def _encode_input(array: NDArray[Any], settings: MpcSettings, name: str) -> Words:
     numbers = np.asarray(array, dtype=np.float64)
     if not np.isfinite(numbers).all():
+        what = "NaN" if np.isnan(numbers).any() else "infinity"
         raise NotComputable(
-            "an input has NaN or infinity, which a fixed-point number cannot be",
+            f"{name} has {what}, which a fixed-point number cannot be",
             fix="replace them before the call, for instance with numpy.nan_to_num",
         )
     limit = LARGEST / (1 << settings.fraction)
     if numbers.size and float(np.abs(numbers).max()) >= limit:
         raise NotComputable(
-            f"an input has numbers of {limit:.3g} or more, too large with {settings.fraction} fraction bits",
+            f"{name} has numbers of {limit:.3g} or more, too large with {settings.fraction} fraction bits",
             fix="scale it down (standardise the columns), or use fewer fraction bits",
         )
     return fixed_words(numbers, settings.fraction)

@@ -111,12 +111,40 @@ def place(step: Step) -> str:
 
 PUBLIC_KEY = "random numbers need a public key: jax.random.key(7) inside the function, or a public argument"
 
+SPECIAL = "no secret form yet; write it as a polynomial or a series over the range that you need"
+COMPLEX = "fixed-point numbers are real: hold real and imaginary parts as two arrays"
+EIGEN = "for some leading vectors iterate v <- A v, divided by its norm, a fixed number of times"
+LEAST_SQUARES = "least squares: jnp.linalg.solve(A.T @ A, A.T @ b); an orthogonal basis: cholesky of A.T @ A"
+
 ALTERNATIVES: Mapping[str, str] = {
-    "cholesky": "take some steps of conjugate gradients, or solve the system at its owner, on a PYU",
-    "lu": "for an inverse take Newton's iteration X <- X (2 I - A X), a fixed number of times",
+    "bessel_i0e": SPECIAL,
+    "bessel_i1e": SPECIAL,
+    "complex": COMPLEX,
+    "conj": COMPLEX,
+    "eig": EIGEN,
+    "eigh": EIGEN,
+    "fft": "complex numbers have no secret form: multiply by the matrices of cosines and of sines",
+    "geqrf": LEAST_SQUARES,
+    "hessenberg": EIGEN,
+    "householder_product": LEAST_SQUARES,
+    "igamma": SPECIAL,
+    "igammac": SPECIAL,
+    "imag": COMPLEX,
     "nextafter": "fixed-point numbers have no neighbours as floats have; add a small number",
+    "polygamma": SPECIAL,
+    "qr": LEAST_SQUARES,
     "random_bits": PUBLIC_KEY,
+    "random_fold_in": PUBLIC_KEY,
+    "random_gamma": "the shape of a gamma distribution must be public",
     "random_seed": PUBLIC_KEY,
+    "real": COMPLEX,
+    "reduce": "with a function of one's own, jax.lax.associative_scan; else sum, prod, max, min",
+    "reduce_window": "of windows there are sum, max and min",
+    "regularized_incomplete_beta": SPECIAL,
+    "schur": EIGEN,
+    "svd": "for some leading vectors iterate v <- A.T (A v) and normalise, a fixed number of times",
     "threefry2x32": PUBLIC_KEY,
+    "tridiagonal": EIGEN,
+    "zeta": SPECIAL,
 }
 """What to do instead."""

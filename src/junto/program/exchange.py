@@ -9,7 +9,6 @@ from junto.execute.base import Ref
 from junto.program.failure import FailureDesk
 from junto.program.outstanding import Outstanding
 from junto.silo.api import Stamp
-from junto.silo.ledger import Edge
 from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
 
@@ -42,10 +41,6 @@ class Witness(ABC):
     @abstractmethod
     def received(self, passage: Passage, summary: Summary, nbytes: int) -> None:
         """A value of another party is here."""
-
-    @abstractmethod
-    def edges(self) -> list[Edge]:
-        """What crossed so far, by sender and receiver."""
 
     @abstractmethod
     def close(self) -> None:

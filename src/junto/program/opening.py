@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from junto.config.model import Mode, Settings
+from junto.errors import PartyAborted
 from junto.execute.base import Executor
 from junto.program.agreement import Agreement
 from junto.program.exchange import Office
@@ -17,6 +18,7 @@ from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers
 from junto.program.program import Parts, Program
 from junto.program.report import Reporter, choose_reporter
+from junto.program.timeline import Timeline
 from junto.program.witness import LedgerWitness
 from junto.silo.api import Gateway
 from junto.wire.codec import policy_fingerprint
@@ -59,6 +61,7 @@ def _open_single(settings: Settings) -> Program:
         agreement=shared.agreement,
         fault=shared.fault,
         reporter=choose_reporter(),
+        timeline=shared.timeline,
     )
     return Program(settings, parts)
 
@@ -73,7 +76,7 @@ def _open_production(settings: Settings) -> Program:
     gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
     peers.attach(gateway.send_history)
     reporter = choose_reporter()
-    meet = _Meeting(settings, gateway, shared.witness, reporter)
+    meet = _Meeting(settings, gateway, shared, reporter)
     gateway.start()
     with ExitStack() as undo:
         undo.callback(gateway.close)
@@ -91,6 +94,7 @@ def _open_production(settings: Settings) -> Program:
         agreement=shared.agreement,
         fault=shared.fault,
         reporter=reporter,
+        timeline=shared.timeline,
         meet=None if settings.wait_for_parties else meet,
         run=meet.run_id,
     )
@@ -100,12 +104,11 @@ def _open_production(settings: Settings) -> Program:
 class _Meeting:
     """Awaits the other parties: at `init`, or at the first operation if one does not want to wait there."""
 
-    def __init__(
-        self, settings: Settings, gateway: Gateway, witness: LedgerWitness, reporter: Reporter
-    ) -> None:
+    def __init__(self, settings: Settings, gateway: Gateway, shared: _Shared, reporter: Reporter) -> None:
         self._timeout_s = settings.link.meet_timeout_s
         self._gateway = gateway
-        self._witness = witness
+        self._witness = shared.witness
+        self._fault = shared.fault
         self._reporter = reporter
         self._run = b""
 
@@ -116,6 +119,9 @@ class _Meeting:
     def __call__(self) -> None:
         try:
             run = self._gateway.meet(self._timeout_s, lambda line: self._reporter.waiting(line, (0, 0)))
+        except PartyAborted:
+            self._fault.check()  # who met us sooner may have ended already: it said why
+            raise
         finally:
             self._reporter.over()
         self._run = run
@@ -128,12 +134,13 @@ class _Shared:
     def __init__(self, settings: Settings) -> None:
         others = set(settings.parties) - {settings.self_party}
         self.fault = Fault()
+        self.timeline = Timeline()
         self.agreement = Agreement(others if settings.self_party else ())
-        self.witness = LedgerWitness(settings, self.fault)
+        self.witness = LedgerWitness(settings, self.fault, self.timeline.crossed)
         self.office = Office(
             policy=wire_policy(settings),
             desk=FailureDesk(expose=settings.expose_remote_errors),
-            outstanding=Outstanding(),
+            outstanding=Outstanding(self.timeline.took),
             witness=self.witness,
         )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 
 from junto.errors import RemoteError
@@ -11,11 +13,16 @@ from junto.silo.api import Stamp
 
 
 class Outstanding:
-    """Counts unfinished work and remembers failures that nobody has looked at. Thread-safe."""
+    """Counts unfinished work and remembers failures that nobody has looked at. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        took: is told how many seconds a piece of work of an operation took.
+    """
+
+    def __init__(self, took: Callable[[Stamp, float], None] | None = None) -> None:
+        self._took = took
         self._changed = threading.Condition()
-        self._running: dict[int, Stamp] = {}
+        self._running: dict[int, tuple[Stamp, float]] = {}
         self._tickets = 0
         self._unseen: dict[int, RemoteError] = {}
 
@@ -29,20 +36,24 @@ class Outstanding:
         """Something of operation `stamp` begins; end it with `leave`."""
         with self._changed:
             self._tickets += 1
-            self._running[self._tickets] = stamp
+            self._running[self._tickets] = stamp, time.monotonic()
             return self._tickets
 
     def leave(self, ticket: int) -> None:
         """It is over."""
         with self._changed:
-            self._running.pop(ticket, None)
+            over = self._running.pop(ticket, None)
             if not self._running:
                 self._changed.notify_all()
+        if over is not None and self._took is not None:
+            stamp, began = over
+            self._took(stamp, time.monotonic() - began)
 
     def oldest(self) -> Stamp | None:
         """The oldest operation that still runs."""
         with self._changed:
-            return next(iter(self._running.values()), None)
+            stamp, _ = next(iter(self._running.values()), (None, 0.0))
+            return stamp
 
     def seen(self, operation: int) -> None:
         """The failure of `operation` has reached a script."""

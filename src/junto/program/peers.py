@@ -131,6 +131,8 @@ def abort_of(error: BaseException, me: str) -> Abort:
         return Abort("interrupted", f"{me} was interrupted (Ctrl-C)")
     if isinstance(error, PartyUnreachable):
         return Abort(f"unreachable:{error.party}", error.message)
+    if isinstance(error, PartyAborted):  # not of our own accord: whom we heard it of is to be looked at
+        return Abort(f"aborted:{error.party}", error.message)
     if isinstance(error, ProgramDivergence):
         return Abort("divergence", error.message)
     if isinstance(error, JuntoError):
@@ -146,8 +148,11 @@ def _aborted(party: str, abort: Abort) -> JuntoError:
         return PartyUnreachable(f"{abort.message} (as told by {party})", party=detail)
     if kind == "divergence":
         return ProgramDivergence(f"{abort.message} (as told by {party})")
-    return PartyAborted(
-        f"{party} ended the run: {abort.message}",
-        party=party,
-        fix=f"look at the log of {party}; then start the run again at every party",
-    )
+    if kind == "aborted" and detail:
+        return _ended(detail, f"{abort.message} (as told by {party})")
+    return _ended(party, f"{party} ended the run: {abort.message}")
+
+
+def _ended(party: str, message: str) -> PartyAborted:
+    fix = f"look at the log of {party}; then start the run again at every party"
+    return PartyAborted(message, party=party, fix=fix)

@@ -21,6 +21,7 @@ from junto.program.operation import Description
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers, abort_of
 from junto.program.report import Reporter
+from junto.program.timeline import Timeline, edges
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
 
@@ -42,6 +43,7 @@ class Parts:
         peers: listens to the gateway (without one, it hears nothing).
         agreement, fault: shared with `peers`.
         reporter: shows waits.
+        timeline: keeps what this process sees of the run.
         meet: meets the other parties, if that is still to be done.
         run: the run's id, equal everywhere, once the parties have met.
     """
@@ -54,6 +56,7 @@ class Parts:
     agreement: Agreement
     fault: Fault
     reporter: Reporter
+    timeline: Timeline
     meet: Callable[[], None] | None = None
     run: Callable[[], bytes] = lambda: bytes(16)
 
@@ -76,6 +79,7 @@ class Program:
             parts.reporter,
             self._announce,
             self._describe,
+            parts.timeline.waited,
         )
 
     # Where things are.
@@ -89,6 +93,16 @@ class Program:
     def run_id(self) -> bytes:
         """Names this run: equal at all parties, different for each run (zeros where all live here)."""
         return self._parts.run()
+
+    @property
+    def newest(self) -> Stamp:
+        """The newest operation: what a wait between operations belongs to."""
+        return self._parts.agreement.newest
+
+    @property
+    def timeline(self) -> Timeline:
+        """What this process has seen of the run."""
+        return self._parts.timeline
 
     @property
     def closed(self) -> bool:
@@ -130,6 +144,10 @@ class Program:
 
         fault.subscribe(tell)
 
+    def fail(self, error: JuntoError) -> None:
+        """The run cannot go on: every wait ends with `error`, unless it had ended before. From any thread."""
+        self._parts.fault.set(error)
+
     # Operations.
 
     def begin(self, description: Description) -> Stamp:
@@ -151,6 +169,7 @@ class Program:
         self._meet_once()
         parts.fault.check()
         stamp, differing = parts.agreement.record(description, call_site())
+        parts.timeline.begun(stamp)
         if parts.gateway is not None:
             parts.gateway.publish(Activity(stamp))
             if differing is not None:
@@ -296,7 +315,7 @@ class Program:
         for executor in dict.fromkeys(parts.executors.values()):
             executor.shutdown(cancel=cancel)
         parts.office.witness.close()
-        for edge in parts.office.witness.edges():
+        for edge in edges(parts.timeline.traffic()):
             log.info("%s -> %s: %d values, %d bytes", edge.sender, edge.receiver, edge.values, edge.nbytes)
 
     def _close_devices(self) -> None:
@@ -324,7 +343,9 @@ class Program:
         """For a status line: what is known of `party`; of ourselves, whom our own work waits for."""
         if party != self.settings.self_party:
             return self._parts.peers.describe(party)
-        passage = self._parts.exchange.awaited()
+        running, passage = self._parts.office.outstanding.oldest(), self._parts.exchange.awaited()
+        if running is not None and (passage is None or running.operation < passage.stamp.operation):
+            return f"{party} is busy with operation {running.operation} {running.text} at {running.site}"
         if passage is None:
             return ""
         what = f"operation {passage.stamp.operation} {passage.stamp.text} at {passage.stamp.site}"

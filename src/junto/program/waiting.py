@@ -70,6 +70,7 @@ class Waiting:
         reporter: shows the status line.
         announce: tells the other parties what we wait for; called once a wait is no longer quick.
         describe: what is known of a party, for the status line.
+        waited: is told for whom we stood still, and for how many seconds.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class Waiting:
         reporter: Reporter,
         announce: Callable[[Stamp, tuple[str, ...]], None],
         describe: Callable[[str], str],
+        waited: Callable[[Stamp, tuple[str, ...], float], None] = lambda stamp, parties, seconds: None,
     ) -> None:
         self._fault = fault
         self._patience = patience
         self._reporter = reporter
         self._announce = announce
         self._describe = describe
+        self._waited = waited
 
     def until_done(
         self, stamp: Stamp, awaited: Sequence[Awaited], progress: Callable[[], tuple[int, int]]
@@ -117,6 +120,7 @@ class Waiting:
     ) -> None:
         started = time.monotonic()
         announced: tuple[str, ...] | None = None
+        noted = started
         while True:
             missing = tuple(dict.fromkeys(item.party for item in awaited if not item.ref.done()))
             if missing != announced:
@@ -125,7 +129,11 @@ class Waiting:
             waited = time.monotonic() - started
             if waited >= self._patience.status_after_s and missing:
                 self._reporter.waiting(self._line(stamp, missing, waited), progress())
-            if latch.wait(self._pause(waited)):
+            over = latch.wait(self._pause(waited))
+            now = time.monotonic()
+            self._waited(stamp, missing, now - noted)
+            noted = now
+            if over:
                 return
             self._check_deadline(stamp, awaited, time.monotonic() - started)
 

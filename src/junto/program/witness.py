@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from junto.config.model import Mode, Settings
 from junto.errors import JuntoError, PartyUnreachable, PeerError, ProtocolViolation
 from junto.program.exchange import Passage, Witness
 from junto.program.fault import Fault
-from junto.silo.ledger import RECEIVED, SENT, Edge, Entry, Ledger
+from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger
 from junto.wire.payload import Summary
 
 log = logging.getLogger("junto.program")
@@ -18,9 +19,12 @@ GRACE_S = 2.0
 
 
 class LedgerWitness(Witness):
-    """The witness of a session."""
+    """The witness of a session. `crossed` is told of every entry."""
 
-    def __init__(self, settings: Settings, fault: Fault) -> None:
+    def __init__(
+        self, settings: Settings, fault: Fault, crossed: Callable[[Entry], None] | None = None
+    ) -> None:
+        self._crossed = crossed
         self._settings = settings
         self._fault = fault
         self._ledger: Ledger | None = None
@@ -34,10 +38,6 @@ class LedgerWitness(Witness):
         settings = self._settings
         party = settings.self_party or f"all parties ({settings.mode.value})"
         self._ledger = Ledger(settings.ledger, settings.job_name, run.hex(), party)
-
-    def edges(self) -> list[Edge]:
-        """What crossed, by sender and receiver."""
-        return self._ledger.edges() if self._ledger is not None else []
 
     def close(self) -> None:
         """Everything is on disk."""
@@ -76,18 +76,19 @@ class LedgerWitness(Witness):
         if self._ledger is None:
             return
         stamp = passage.stamp
-        self._ledger.record(
-            Entry(
-                direction=direction,
-                operation=stamp.operation,
-                index=passage.index,
-                text=stamp.text,
-                site=stamp.site,
-                kind=passage.kind,
-                sender=passage.source,
-                receiver=passage.target,
-                type_name=summary.type_name,
-                shape=summary.shape,
-                nbytes=nbytes,
-            )
+        entry = Entry(
+            direction=direction,
+            operation=stamp.operation,
+            index=passage.index,
+            text=stamp.text,
+            site=stamp.site,
+            kind=passage.kind,
+            sender=passage.source,
+            receiver=passage.target,
+            type_name=summary.type_name,
+            shape=summary.shape,
+            nbytes=nbytes,
         )
+        self._ledger.record(entry)
+        if self._crossed is not None:
+            self._crossed(entry)

@@ -134,7 +134,10 @@ class Gateway(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Bind the listen address and begin to dial. Raises ListenError, CertificateError."""
+        """Bind the listen address and begin to dial.
+
+        Raises ConfigError for a host that does not exist, ListenError, CertificateError.
+        """
 
     @abstractmethod
     def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:

@@ -8,7 +8,7 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from junto.config.model import Address
@@ -18,6 +18,7 @@ Place: TypeAlias = tuple[int, Any]
 """Address family and the socket address in it."""
 
 
+_NO_SUCH_HOST = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 """A client's connection preface and an empty SETTINGS frame (RFC 9113, section 3.4)."""
 
@@ -101,6 +102,32 @@ def resolve(address: Address, timeout_s: float) -> tuple[str, list[Place]]:
     places = list(dict.fromkeys(found[0]))
     hosts = ", ".join(str(place[0]) for _, place in places)
     return hosts if hosts == address.host else f"{address.host} is {hosts}", places
+
+
+def unknown_hosts(hosts: Iterable[str], timeout_s: float) -> dict[str, str]:
+    """Of these hosts, those of which the name server says that they do not exist, with its words.
+
+    A name server that does not answer, or not in time, says nothing of the kind.
+    """
+    unknown: dict[str, str] = {}
+
+    def ask(host: str) -> None:
+        try:
+            socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            if error.errno in _NO_SUCH_HOST:
+                unknown[host] = error.strerror or "not found"
+        except (OSError, UnicodeError):
+            return
+
+    ends = time.monotonic() + timeout_s
+    named = [host for host in hosts if not _is_literal(host)]
+    threads = [threading.Thread(target=ask, args=(h,), name="junto-resolve", daemon=True) for h in named]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, ends - time.monotonic()))
+    return dict(unknown)
 
 
 def _is_literal(host: str) -> bool:

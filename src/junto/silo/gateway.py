@@ -12,10 +12,18 @@ from itertools import chain
 from typing import Any
 
 from junto.config.model import Settings
-from junto.errors import CertificateError, DeadlineExceeded, JuntoError, PartyAborted, PeerError
+from junto.errors import (
+    CertificateError,
+    ConfigError,
+    DeadlineExceeded,
+    JuntoError,
+    PartyAborted,
+    PeerError,
+)
 from junto.silo import frames as f
 from junto.silo import handshake, transport
 from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Failure, Gateway, Key, Stamp
+from junto.silo.dial import unknown_hosts
 from junto.silo.doctor_service import DoctorService
 from junto.silo.meeting import OURS, Meeting
 from junto.silo.peer import Peer
@@ -28,6 +36,9 @@ log = logging.getLogger("junto.silo")
 
 PENDING = 4
 """Streams of one party whose handshake is not over; the oldest goes when another one comes."""
+
+NAMES_S = 3.0
+"""How long `start` waits for a name server's word that a party's host does not exist."""
 
 NOTED_S = 1.0
 """How long `leave` waits for the others to note our Bye, once theirs is here: a courtesy, not a condition."""
@@ -61,12 +72,24 @@ class GrpcGateway(Gateway):
 
     def start(self) -> None:
         tls, parties = self._settings.tls, self._settings.cluster
+        self._check_names()
         doctor = DoctorService(self._settings, "session").handlers()
         self._server = transport.Server(self._me.listen, tls, parties, self._link, self._accept, doctor)
         self._server.start()
         for party in self._peers:
             self._spawn(partial(self._keep_dialled, party), f"junto-dial-{party}")
         self._spawn(self._beat, "junto-heartbeat")
+
+    def _check_names(self) -> None:
+        """A name that does not exist will not come to exist by waiting for it."""
+        addresses = {party: peer.address for party, peer in self._peers.items()}
+        unknown = unknown_hosts({address.host for address in addresses.values()}, NAMES_S)
+        for party, address in addresses.items():
+            if address.host in unknown:
+                raise ConfigError(
+                    f"{party} is to be at {address}, but there is no such host ({unknown[address.host]})",
+                    fix="check its spelling in cluster_config, or add it to the name server or /etc/hosts",
+                )
 
     def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
         return self._meeting.wait(timeout_s, status, lambda party: str(self._peers[party].address))

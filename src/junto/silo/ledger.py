@@ -110,7 +110,7 @@ class Ledger:
     """Writes one run's entries.
 
     Args:
-        path: the file (created with mode 0600, else continued), or None: the entries are only counted.
+        path: the file (created with mode 0600, else continued), or None: nothing is written.
         job, run, party: what the genesis says; `run` in hex.
 
     Raises:
@@ -118,8 +118,6 @@ class Ledger:
     """
 
     def __init__(self, path: str | None, job: str, run: str, party: str) -> None:
-        self._edges: dict[tuple[str, str], list[int]] = {}
-        self._lock = threading.Lock()
         self._run = run
         self._queue: queue.SimpleQueue[dict[str, Any] | None] | None = None
         self._thread: threading.Thread | None = None
@@ -136,17 +134,8 @@ class Ledger:
 
     def record(self, entry: Entry) -> None:
         """Note one crossing; returns at once."""
-        with self._lock:
-            edge = self._edges.setdefault((entry.sender, entry.receiver), [0, 0])
-            edge[0] += 1
-            edge[1] += entry.nbytes
         if self._queue is not None:
             self._queue.put({"time": _now(), **asdict(entry)})
-
-    def edges(self) -> list[Edge]:
-        """What crossed so far, by sender and receiver."""
-        with self._lock:
-            return [Edge(*parties, *counts) for parties, counts in sorted(self._edges.items())]
 
     def close(self) -> None:
         """Wait until everything is on disk. Idempotent."""

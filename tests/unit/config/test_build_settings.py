@@ -467,3 +467,13 @@ def test_the_guides_tls_placeholders_are_named() -> None:
 
 def test_a_toml_file_that_does_not_exist(tmp_path: Path) -> None:
     assert "cannot be read" in refused({"config": str(tmp_path / "none.toml")})
+
+
+def test_all_number_the_parties_alike_however_each_lists_them() -> None:
+    one = {"alice": {"address": "127.0.0.1:1"}, "bob": {"address": "127.0.0.1:2"}}
+    other = dict(reversed(one.items()))
+    built = [
+        build_settings({"cluster_config": {"parties": parties, "self_party": me}})
+        for parties, me in ((one, "alice"), (other, "bob"))
+    ]
+    assert [settings.parties for settings in built] == [("alice", "bob")] * 2

@@ -122,6 +122,8 @@ def test_reveal_to_nobody_or_a_stranger(alice):
         sf.reveal(alice(add)(1), to=[])
     with pytest.raises(sf.DeviceError, match="dave"):
         sf.reveal(alice(add)(1), to="dave")
+    with pytest.raises(sf.DeviceError, match="dave"):
+        sf.reveal(alice(add)(1), to=[alice, sf.PYU("dave")])
 
 
 def test_with_device_and_to(alice, bob):

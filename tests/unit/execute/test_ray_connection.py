@@ -222,6 +222,23 @@ def test_resources_of_a_call_reach_ray(connect):
 
 
 @pytest.mark.ray
+@pytest.mark.parametrize("label", ["alice", None])
+def test_objects_leave_the_processors_to_tasks(connect, label):
+    import ray
+
+    class Keeper:
+        def resources(self):
+            return ray.get_runtime_context().get_assigned_resources()
+
+    executor = connect(label)
+    keepers = [executor.create_actor(call(Keeper)) for _ in range(int(ray.cluster_resources()["CPU"]) + 1)]
+    for keeper in keepers:
+        asked = Call("resources", (), {}, None, "resources", lambda error: error)
+        assert "CPU" not in value(executor.call_actor(keeper, asked)[0])
+    assert value(executor.submit(call(int, "7"))[0]) == 7
+
+
+@pytest.mark.ray
 def test_asking_for_more_than_there_is_is_said(connect, caplog):
     executor = connect()
     executor.submit(call(int, num_cpus=1000))

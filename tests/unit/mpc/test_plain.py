@@ -160,6 +160,46 @@ def test_what_is_not_used_is_not_reported():
     assert told(gate, np.array([1 << 32, 1 << 63], np.uint64)) == []
 
 
+def large(*numbers: float) -> np.ndarray:
+    return np.array(numbers).astype(np.int64).view(np.uint64)
+
+
+async def matrix_product(g, x):
+    return [await g.truncate(await g.bilinear(x, x, lambda a, b, by: np.asarray(np.dot(a, b))), 18)]
+
+
+async def total(g, x):
+    return [await g.truncate(g.linear(x, lambda a: a.sum(dtype=np.uint64), bounded=True), 18)]
+
+
+async def multiple(g, x):
+    return [await g.truncate(g.arrange(g.scale(x, np.array(1 << 30, np.uint64), bounded=True), np.flip), 18)]
+
+
+@pytest.mark.parametrize(
+    ("gate", "inside", "outside"),
+    [
+        (matrix_product, large(*[2**29] * 8), large(*[2**31] * 8)),
+        (total, large(*[2**61, -(2**61)] * 8, 5), large(*[2**61] * 8)),
+        (multiple, large(-(2**31), 7), large(2**34, 7)),
+    ],
+)
+def test_a_sum_that_comes_round_to_a_small_number_is_reported(gate, inside, outside):
+    assert told(gate, inside) == []
+    (sentence,) = told(gate, outside)
+    assert "does not fit" in sentence
+
+
+def test_what_is_expected_is_reported_if_it_is_not_so():
+    async def gate(g, x):
+        g.expect(x, -3, 5, "alas")
+        return [x]
+
+    assert told(gate, large(-3, 5, 0)) == []
+    assert told(gate, large(-4, 5)) == ["alas"]
+    assert told(gate, large(6)) == ["alas"]
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3)])
 def test_any_shape(shape):
     async def gate(g, x):

@@ -174,6 +174,19 @@ def test_choose():
     assert (run(gate, b, X, Y, ready=False).value == np.where(b, X, Y)).all()
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("ready", [True, False])
+def test_guard(count, ready):
+    b = flags(len(X), count) | flags(len(X), count)
+
+    async def gate(g, bits, x, y):
+        return await g.guard(bits, [x, y])
+
+    first, second = run(gate, b, X, Y, ready=ready).values
+    assert (first == np.where(b.all(1), X, 0)).all()
+    assert (second == np.where(b.all(1), Y, 0)).all()
+
+
 @pytest.mark.parametrize("block", [1 << 20, 100])
 def test_lookup_is_of_the_digit_or_the_next_one(block):
     table, places = words(32), np.arange(32, dtype=np.uint64) << np.uint64(18)

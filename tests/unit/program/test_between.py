@@ -47,9 +47,6 @@ class Noted(Witness):
     def undelivered(self, passage, error):
         self.lines.append(("undelivered", type(error).__name__))
 
-    def edges(self):
-        return []
-
     def close(self):
         pass
 

@@ -81,6 +81,17 @@ def test_the_cause_of_an_end_reaches_the_others_without_its_text(cause, expected
     assert "secret" not in str(side.fault.error)
 
 
+def test_an_end_that_is_told_on_names_the_party_that_ended_first():
+    bob, alice = Side("bob", "alice"), Side("alice", "bob")
+    bob.peers.on_abort("carol", abort_of(KeyboardInterrupt(), "carol"))
+    alice.peers.on_abort("bob", abort_of(bob.fault.error, "bob"))
+    error = alice.fault.error
+    assert (type(error), error.party) == (PartyAborted, "carol")
+    assert "Ctrl-C" in error.message
+    assert "as told by bob" in error.message
+    assert "look at the log of carol" in str(error)
+
+
 def test_only_the_first_cause_counts():
     side = Side("alice", "bob")
     side.peers.on_unreachable("bob", PartyUnreachable("gone", party="bob"))

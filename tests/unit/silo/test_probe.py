@@ -337,11 +337,14 @@ def test_nothing_but_the_handshake_is_said_to_the_wrong_party() -> None:
 
     def serve(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secured:
-            heard.append(secured.recv(1000))
+            heard.append(b"")  # the handshake is through
+            with suppress(OSError):  # some Pythons say that the connection was reset
+                heard.append(secured.recv(1000))
 
     with tcp_server(serve) as port:
         failed(look(port), Rung.IDENTITY, Cause.WRONG_PARTY)
-    assert heard == [b""]
+    assert heard
+    assert not any(heard)
 
 
 # --- http2, and what the peer thinks of us ------------------------------------------------------------

@@ -3,36 +3,65 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.config.spu_model import SPUCompilerNumReturnsPolicy
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYUObject
+from junto.device.spu.engine import Work
 from junto.device.spu.layout import Leaf, parse
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
 from junto.program.operation import Description, structure
-from junto.tree import map_leaves
+from junto.tree import leaves, map_leaves, paths
 
 if TYPE_CHECKING:
+    from junto.device.spu.plans import Planned
     from junto.device.spu.spu import SPU
 
-_TREE, _SINGLE = "tree", "single"
-_POLICIES: Mapping[str, str] = {"tree": _TREE, "from_compiler": _TREE, "from_user": _TREE, "single": _SINGLE}
+MOST_FRACTION = 26
+"""More bits after the point leave no range for a product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """In which handles a result comes.
+
+    Attributes:
+        policy: see `SPUCompilerNumReturnsPolicy`.
+        count: how many there must be, with FROM_USER.
+    """
+
+    policy: SPUCompilerNumReturnsPolicy = SPUCompilerNumReturnsPolicy.FROM_COMPILER
+    count: int = 1
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one handle for the whole result."""
+        return self.policy is SPUCompilerNumReturnsPolicy.SINGLE
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What `SPU.__call__` was told."""
+    """What `SPU.__call__` was told.
+
+    Attributes:
+        function: what is to be computed.
+        static: its parameters that are part of the program.
+        returns: in which handles the result comes.
+        fraction: bits after the point with which it computes; None: the SPU's own.
+    """
 
     function: Callable[..., Any]
     static: tuple[str, ...]
-    policy: str
-    results: int | None
+    returns: Returns
+    fraction: int | None
 
     @property
     def name(self) -> str:
@@ -41,7 +70,7 @@ class Call:
 
 
 def checked(
-    function: Callable[..., Any], static: str | Sequence[str] | None, policy: Any, results: int | None
+    function: Callable[..., Any], static: str | Sequence[str] | None, returns: Returns, fraction: int | None
 ) -> Call:
     """The call as one value.
 
@@ -51,15 +80,36 @@ def checked(
     if not callable(function):
         raise DeviceError(f"an SPU runs functions; {type(function).__name__} is not callable")
     names = (static,) if isinstance(static, str) else tuple(static or ())
-    word = getattr(policy, "name", policy) or ("from_user" if results is not None else _TREE)
-    known = _POLICIES.get(str(word).lower())
-    if known is None:
+    if fraction is not None and not (_is_whole(fraction) and 1 <= fraction <= MOST_FRACTION):
         raise DeviceError(
-            f"num_returns_policy is {policy!r}", fix=f"one of {', '.join(_POLICIES)}, or leave it out"
+            f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION}, not {fraction!r}"
         )
-    if results is not None and (isinstance(results, bool) or not isinstance(results, int) or results < 1):
-        raise DeviceError(f"user_specified_num_returns must be a whole number from 1 on, not {results!r}")
-    return Call(function, names, known, results)
+    return Call(function, names, returns, fraction)
+
+
+def returns_of(policy: Any, count: int | None) -> Returns:
+    """The two options of SecretFlow as one value; a count alone means FROM_USER.
+
+    Raises:
+        DeviceError: an option makes no sense.
+    """
+    known = {each.value: each for each in SPUCompilerNumReturnsPolicy}
+    word = getattr(policy, "value", policy)
+    if policy is None:
+        chosen = SPUCompilerNumReturnsPolicy.FROM_COMPILER if count is None else known["from_user"]
+    elif str(word).lower() not in known:
+        raise DeviceError(
+            f"num_returns_policy is {policy!r}", fix=f"one of {', '.join(known)}, or leave it out"
+        )
+    else:
+        chosen = known[str(word).lower()]
+    if count is not None and not (_is_whole(count) and count >= 1):
+        raise DeviceError(f"user_specified_num_returns must be a whole number from 1 on, not {count!r}")
+    return Returns(chosen, 1 if count is None else count)
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,37 +121,77 @@ class SecretInput:
     leaf: Leaf
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """An array of which type and shape are known, in place of one when a call is explained."""
+
+    leaf: Leaf
+    secret: bool
+
+
 def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """One call; returns handles."""
-    args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf), (args, kwargs))
-    plan, inputs = spu.plans.get(call, *map_leaves(_opened, (args, kwargs)))
-    _check_results(call, plan)
+    names = chain(paths(args, "args"), paths(kwargs, "kwargs"))
+    args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names)), (args, kwargs))
+    planned, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
+    layouts = _layouts(call, planned)
     public = b"".join(_digest(item) for item in inputs if not isinstance(item, SecretInput))
-    text = "|".join([structure((args, kwargs), DeviceObject), plan.fingerprint, public.hex()])
+    about = f"{call.returns.policy.value}, {call.fraction}"
+    text = "|".join([structure((args, kwargs), DeviceObject), planned.fingerprint, public.hex(), about])
     program = spu.session.program
-    stamp = program.begin(Description("compute", spu.name, call.name, text, len(plan.leaves)))
-    held = spu.engine.compute(stamp, plan.plan, inputs)
+    stamp = program.begin(Description("compute", spu.name, call.name, text, len(layouts)))
+    work = Work(planned.plan, inputs, spu.numbers.inside(call.fraction), call.returns.single)
+    held = spu.engine.compute(stamp, work)
     handles = [
-        SPUObject(spu.session, (stamp.operation, index), spu, part, stamp.text).has_layout(str(leaf))
-        for index, (part, leaf) in enumerate(zip(held, plan.leaves, strict=True))
+        SPUObject(spu.session, (stamp.operation, index), spu, part, stamp.text).has_layout(layout)
+        for index, (part, layout) in enumerate(zip(held, layouts, strict=True))
     ]
-    return plan.as_tree(handles)
+    match call.returns.policy:
+        case SPUCompilerNumReturnsPolicy.SINGLE:
+            return handles[0]
+        case SPUCompilerNumReturnsPolicy.FROM_USER:
+            return handles[0] if call.returns.count == 1 else handles
+        case SPUCompilerNumReturnsPolicy.FROM_COMPILER:
+            return planned.as_tree(handles)
 
 
-def _shared(spu: SPU, leaf: Any) -> Any:
+def _layouts(call: Call, planned: Planned) -> list[Any]:
+    """The layout of each handle.
+
+    Raises:
+        DeviceError: the result does not come in the handles that were asked for.
+    """
+    texts = [str(leaf) for leaf in planned.leaves]
+    if call.returns.single:
+        tree = planned.as_tree(texts)
+        if list(leaves(tree)) != texts:
+            raise DeviceError(
+                f"{call.name} returns more than dicts, lists, tuples and arrays: one handle cannot hold that",
+                fix="leave out num_returns_policy: the result is then a tree of handles",
+            )
+        return [tree]
+    if call.returns.policy is SPUCompilerNumReturnsPolicy.FROM_USER and call.returns.count != len(texts):
+        raise DeviceError(
+            f"{call.name} returns {len(texts)} arrays, not {call.returns.count} (user_specified_num_returns)",
+            fix='num_returns_policy="single" returns one handle for all of them',
+        )
+    return texts
+
+
+def _shared(spu: SPU, leaf: Any, name: str) -> Any:
     """A handle as one on this SPU; everything else as it is."""
     if isinstance(leaf, PYUObject):
-        return leaf.to(spu)
+        return spu.take(leaf, name)
     if isinstance(leaf, SPUObject) and leaf.device is not spu:
         raise DeviceError(
-            f"{leaf!r} is an argument of a call on {spu.name}, but does not live there",
+            f"{name}, {leaf!r}, is an argument of a call on {spu.name}, but does not live there",
             fix="move it, if the parties of that SPU may hold it: x.to(spu)",
         )
     return leaf
 
 
-def _opened(leaf: Any) -> Any:
-    """A handle as the tree of its arrays."""
+def opened(leaf: Any) -> Any:
+    """A handle as the tree of its arrays; everything else as it is."""
     if not isinstance(leaf, SPUObject):
         return leaf
     layout = leaf.layout()
@@ -109,11 +199,13 @@ def _opened(leaf: Any) -> Any:
     return map_leaves(lambda _: SecretInput(leaf, *next(described)), layout)
 
 
-def _check_results(call: Call, plan: Any) -> None:
-    if call.results is not None and call.results != len(plan.leaves):
-        raise DeviceError(
-            f"{call.name} returns {len(plan.leaves)} arrays, not {call.results} (user_specified_num_returns)"
-        )
+def sources_of(inputs: Sequence[Any]) -> tuple[list[SPUObject], list[Any]]:
+    """The handles among a plan's inputs, and for each secret the number of its handle and its place there."""
+    handles = list(dict.fromkeys(item.handle for item in inputs if isinstance(item, SecretInput)))
+    places = [
+        (handles.index(item.handle), item.index) if isinstance(item, SecretInput) else item for item in inputs
+    ]
+    return handles, places
 
 
 def _digest(array: Any) -> bytes:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import combinations
 
 from junto.config.model import PartySettings, TlsSettings
 from junto.config.spu import SpuSettings
 from junto.device.spu.tunnel import PIECE_BYTES, TunnelPipe
-from junto.device.spu.tunnel_meeting import Introductions
+from junto.device.spu.tunnel_meeting import Introductions, Onlookers
 from junto.mpc.link import (
     ALPN,
     Channel,
@@ -87,7 +87,7 @@ class Switchboard:
         channels: dict[str, dict[str, Channel]] = {role: {} for role in here}
         secrets: dict[str, dict[str, bytes]] = {role: {} for role in here}
         with ExitStack() as undo:
-            direct = self._meet(here[0]) if here and len(here) < len(self._home) else {}
+            direct = self._meet(here) if len(here) < len(self._home) else {}
             for channel in direct.values():
                 undo.callback(channel.close)
             # In one order everywhere: of two nodes that are at different pairs, none waits for the other.
@@ -105,15 +105,24 @@ class Switchboard:
             undo.pop_all()
         return channels, secrets
 
-    def _meet(self, me: str) -> Mapping[str, Channel]:
-        """Compare settings with the other parties; then channels to those that have addresses."""
+    def _meet(self, here: Sequence[str]) -> Mapping[str, Channel]:
+        """Compare settings with the other parties; then channels to those that have addresses.
+
+        A party without a node (nothing is `here`) compares its settings with all nodes, too: they say how a
+        result is to be read.
+        """
         program = self._program
-        others = [party for party in dict.fromkeys(self._home.values()) if party != me]
-        ways = {party: program.aside(self._stamp, party, GREETING_LANE) for party in others}
+        (me,) = program.here()
+        nodes_at = dict.fromkeys(self._home.values())
+        ways = {party: program.aside(self._stamp, party, GREETING_LANE) for party in nodes_at if party != me}
+        if here:
+            onlookers = [party for party in program.parties if party not in nodes_at]
+            others = {party: program.aside(self._stamp, party, GREETING_LANE) for party in onlookers}
+            Onlookers(me, self._greeting, others, program.fail).greet()
         introductions = Introductions(me, self._greeting, ways, self._options, _status)
         program.on_fault(introductions.cancel)
         introductions.run()
-        if not self._settings.direct:
+        if not (here and self._settings.direct):
             return {}
         nodes = [
             LinkNode(node.party, node.address, node.listen or node.address)

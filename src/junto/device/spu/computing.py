@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.mpc.gates import Gates
-from junto.mpc.interpret import interpret
-from junto.mpc.plain import PlainBits, PlainRing
+from junto.mpc.interpret import Ears, perform
+from junto.mpc.plain import RANGE, PlainBits, PlainRing
 from junto.mpc.plan import Plan
 from junto.mpc.preprocess.joint import Preparing, prepared
-from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol.pair.gates import PairGates
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
-from junto.mpc.rounds import Rounds
+from junto.mpc.rounds import Later, Rounds, start, together
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind
+from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind, word
 
 SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
 
-
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """Who hears what of a run.
-
-    Attributes:
-        watch: where the computation is.
-        witness: the public numbers on which processors could disagree.
-    """
-
-    watch: Callable[[str], None] | None = None
-    witness: Witness | None = None
+TOO_LARGE = "a fixed-point number is out of range: it is too large for where it goes"
 
 
 def run_plan(
@@ -45,47 +35,107 @@ def run_plan(
     settings: MpcSettings,
     ears: Ears,
 ) -> list[Any]:
-    """The outputs of `plan` as secrets of the gates, with the settings' fraction.
+    """The outputs of `plan` as secrets of the gates, with the fraction that the settings have outside.
 
     Args:
         gates: of this run, in this node's role.
         flush: see `Rounds`.
         plan: what to compute.
         inputs: for each input a secret of the gates, or a public array.
-        settings: of the SPU.
+        settings: of the call.
         ears: who hears what on the way.
     """
-    values = [
-        incoming(each, form.dtype, settings) if isinstance(each, SHARED) else Public(each)
-        for each, form in zip(inputs, plan.inputs, strict=True)
-    ]
-    results = Rounds(flush).run(
-        interpret(gates, plan, values, settings, watch=ears.watch, witness=ears.witness)
-    )
-    return [_as_secret(gates, result, settings) for result in results]
+    return list(Rounds(flush, ears.meter).run(_run(gates, plan, inputs, settings, ears)))
 
 
 def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> Iterator[None]:
-    """The steps in which a party without a helper prepares for `run_plan` of the same arguments."""
+    """The steps in which a party without a helper prepares for `run_plan` of the same arguments.
+
+    Args:
+        role: this party's that prepares; it draws what the role of the run will draw.
+        plan: what will be computed.
+        inputs: as for `run_plan`.
+        settings: of the call.
+    """
     known: dict[int, RingSecret] = {}
-    values = [
-        incoming(unopened(each, known), form.dtype, settings)
-        if isinstance(each, RingSecret | MaskedBits)
-        else Public(each)
-        for each, form in zip(inputs, plan.inputs, strict=True)
-    ]
+    blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
     gates = PairGates(role, settings.block)
-    return prepared(role, Rounds(role.flush).steps(interpret(gates, plan, values, settings)))
+    return prepared(role, Rounds(role.flush).steps(_run(gates, plan, blind, settings, Ears())))
 
 
-def _as_secret(gates: Gates[Any, Any], result: Value, settings: MpcSettings) -> Any:
-    if isinstance(result, Secret):
-        return result.value
-    array = np.asarray(result.array)
+async def _run(
+    gates: Gates[Any, Any], plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: Ears
+) -> tuple[Any, ...]:
+    point = _Point(gates, settings)
+    values = await point.enter(inputs, [form.dtype for form in plan.inputs])
+    results = await perform(gates, plan, values, settings, ears)
+    return await together(*[point.leave(result) for result in results])
+
+
+class _Point:
+    """Where the point is outside a call and inside it. Equal for most, and then this does nothing."""
+
+    def __init__(self, gates: Gates[Any, Any], settings: MpcSettings) -> None:
+        self._gates = gates
+        self._settings = settings
+        self._label = f"from {settings.outside} fraction bits to {settings.fraction}, and back"
+
+    async def enter(self, inputs: Sequence[Any], dtypes: Sequence[Any]) -> list[Value]:
+        """Arguments as the call computes with them.
+
+        Fewer bits than the call's are as good; more would take from the range of its products, so they are
+        cut off, once for each secret: one round.
+        """
+        values = [
+            incoming(each, dtype, self._settings) if isinstance(each, SHARED) else Public(each)
+            for each, dtype in zip(inputs, dtypes, strict=True)
+        ]
+        spare = self._settings.outside - self._settings.fraction
+        if spare <= 0:
+            return values
+        cut: dict[int, Later[Any]] = {}
+        for each in values:
+            if isinstance(each, Secret) and each.kind == "fixed" and id(each.value) not in cut:
+                cut[id(each.value)] = await start(self._gates.truncate(each.value, spare), self._label)
+        return [
+            replace(each, value=await cut[id(each.value)], fraction=self._settings.fraction)
+            if isinstance(each, Secret) and each.kind == "fixed"
+            else each
+            for each in values
+        ]
+
+    async def leave(self, result: Value) -> Any:
+        """A result as it is held."""
+        gates, outside = self._gates, self._settings.outside
+        if isinstance(result, Public):
+            return _constant(gates, np.asarray(result.array), outside)
+        spare = self._settings.fraction - outside
+        if spare == 0 or result.kind != "fixed":
+            return result.value
+        if spare < 0:
+            room = RANGE >> -spare
+            gates.expect(result.value, -room, room - 1, TOO_LARGE)
+            return gates.scale(result.value, word(1 << -spare))
+        return await (await start(gates.truncate(result.value, spare), self._label))
+
+
+def _constant(gates: Gates[Any, Any], array: NDArray[Any], fraction: int) -> Any:
+    """A public array in the form of a secret."""
     match kind(array.dtype):
         case "bits":
             return gates.constant_bits(array)
         case "integer":
             return gates.constant(integer_words(array))
         case "fixed":
-            return gates.constant(fixed_words(array, settings.fraction))
+            return gates.constant(fixed_words(array, fraction))
+
+
+DIGEST_BYTES = 16
+"""Of a `Witness`, which the nodes compare."""
+
+
+def charge(role: Role) -> None:
+    """Count the comparison of the nodes' witnesses: one round, a digest each way and one from the helper."""
+    role.rounds += 1
+    role.opened += DIGEST_BYTES
+    role.offline += DIGEST_BYTES

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from junto.device.handle import Disclosure
+from junto.device.spu.profile import Profile, Recorder
 from junto.execute.base import Ref
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -15,6 +16,10 @@ from junto.silo.api import Stamp
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
     from junto.mpc.plan import Plan
+    from junto.mpc.settings import MpcSettings
+    from junto.program.program import Program
+
+T = TypeVar("T")
 
 Held = Mapping[str, Ref]
 """What this process holds of one value: for each party that lives here and has a part, that part."""
@@ -35,16 +40,105 @@ class Entered:
     awaited: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """What an engine computes in one call.
+
+    Attributes:
+        plan: what to compute.
+        inputs: `SecretInput`s and public arrays.
+        settings: of this call.
+        single: whether all outputs are one value.
+    """
+
+    plan: Plan
+    inputs: Sequence[Any]
+    settings: MpcSettings
+    single: bool
+
+    @property
+    def results(self) -> int:
+        """How many values come out."""
+        return 1 if self.single else len(self.plan.outputs)
+
+    def grouped(self, outputs: list[T]) -> list[list[T]]:
+        """The outputs of each value."""
+        return [outputs] if self.single else [[output] for output in outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A value on its way to an engine, in pieces: for each of its `homes`, in their order, what comes there.
+
+    Attributes:
+        layouts: the value's layout, as soon as it is known there; None: the home is elsewhere.
+        pieces: what each sender gives; empty: the home is elsewhere.
+        fraction: bits after the point of its fixed-point numbers.
+    """
+
+    layouts: Sequence[Ref | None]
+    pieces: Sequence[Sequence[Ref]]
+    fraction: int
+
+
+def known_at(program: Program, home: str, value: Any) -> Ref | None:
+    """What is known at once, as a value of the party `home`; None if that lives elsewhere."""
+    if not program.is_here(home):
+        return None
+    promise = program.promise(home)
+    promise.set_value(value)
+    return promise
+
+
 class Engine(ABC):
-    """See the module. Called from the script's thread; never blocks."""
+    """See the module. Called from the script's thread; never blocks.
+
+    Attributes:
+        profiles: what measures the calls from now on.
+    """
+
+    def __init__(self) -> None:
+        self.profiles: list[Profile] = []
+
+    def recorder(self, stamp: Stamp, node: str) -> Recorder | None:
+        """What measures a call at a node; None: nobody asks."""
+        return Recorder(self.profiles, stamp, node) if self.profiles else None
 
     @abstractmethod
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
-        """Take the value `ref` of the party `owner` (None: it lives elsewhere)."""
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
+        """Take the value `ref` of the party `owner` (None: it lives elsewhere); `name` is for messages."""
 
     @abstractmethod
-    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
-        """Run a plan on its inputs (`SecretInput`s and public arrays); one `Held` for each of its outputs."""
+    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+        """Run a plan; one `Held` for each of its values."""
+
+    @abstractmethod
+    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+        """The arrays of `handle` as a node in this process holds them, once they are there.
+
+        None if there is no node, or if values have no forms. This alone waits: for the node.
+        """
+
+    @property
+    @abstractmethod
+    def homes(self) -> tuple[str, ...]:
+        """The parties of the nodes that take part when a value arrives; the first two get pieces of it."""
+
+    @abstractmethod
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+        """Share a value among `count` nodes of another engine.
+
+        For each party that has a piece, what it gives to each of them: a key, the rest, and to all others
+        None, so that they learn whether it was there.
+        """
+
+    @abstractmethod
+    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+        """Take what the engine of another SPU, or of an earlier run, has of a value."""
+
+    @abstractmethod
+    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+        """Fresh additive pieces of values, to be kept: for each compute party in this process its own."""
 
     @abstractmethod
     def show(

@@ -39,7 +39,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     if program.settings.mode is Mode.DEBUG or settings.source is SpuSource.NONE:
         from junto.device.spu.plain import PlainEngine
 
-        return PlainEngine(program, settings.compute[0], numbers)
+        return PlainEngine(program, settings.compute, numbers)
     from junto.device.spu.secure import SecureEngine
 
     helper = _helper(settings)
@@ -58,7 +58,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     nodes = {role: _node(seat, patience_s) for role, seat in seats.items()}
     for node in nodes.values():
         program.on_fault(node.cancel)
-    return SecureEngine(program, seats, nodes, settings.compute, numbers)
+    return SecureEngine(program, seats, nodes, home, numbers)
 
 
 def _helper(settings: SpuSettings) -> str | None:

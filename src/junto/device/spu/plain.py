@@ -12,18 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from junto.device.handle import Disclosure
-from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import Ears, run_plan
-from junto.device.spu.engine import Engine, Entered, Held
-from junto.device.spu.layout import as_arrays, parse, rebuild, wide_numbers
+from junto.device.handle import Disclosure, passage
+from junto.device.spu.calls import sources_of
+from junto.device.spu.computing import run_plan
+from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
+from junto.device.spu.inputs import Entrance, encoded
+from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.object import SPUObject
+from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.base import Call, Ref
 from junto.mpc.gates import Flags, Words
+from junto.mpc.interpret import Ears
+from junto.mpc.meter import Meter
 from junto.mpc.plain import PlainBits, PlainGates, PlainRing
-from junto.mpc.plan import Plan
+from junto.mpc.protocol import handover, inout
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import decode, encode
+from junto.mpc.values import decode
 from junto.program.program import Program
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -32,36 +36,67 @@ log = logging.getLogger("junto.spu")
 
 Plain = PlainRing | PlainBits
 
+KEPT = 1 << 20
+"""The passage of a kept piece: no other of its operation has this number."""
+
 
 class PlainEngine(Engine):
     """See the module.
 
     Args:
         program: the run; all parties live in this process.
-        home: the party at which values are kept.
+        compute: the parties that would compute; values are kept at the first.
         settings: numbers of the SPU.
     """
 
-    def __init__(self, program: Program, home: str, settings: MpcSettings) -> None:
+    def __init__(self, program: Program, compute: tuple[str, str], settings: MpcSettings) -> None:
+        super().__init__()
         self._program = program
-        self._home = home
+        self._home, self._other = compute
         self._settings = settings
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
-        run = partial(_enter, self._settings, wide_numbers())
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
+        run = partial(_enter, Entrance(self._settings, wide_numbers(), name))
         layout, secrets = self._submit(stamp, owner, run, () if ref is None else (ref,), 2)
         return Entered({self._home: secrets}, layout, owner)
 
-    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
-        handles = list(dict.fromkeys(item.handle for item in inputs if isinstance(item, SecretInput)))
-        places = [
-            (handles.index(item.handle), item.index) if isinstance(item, SecretInput) else item
-            for item in inputs
-        ]
-        run = partial(_compute, self._settings, plan, places)
+    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+        handles, places = sources_of(work.inputs)
+        recorder = self.recorder(stamp, self._home)
+        run = partial(_compute, work, places, recorder)
         parts = tuple(handle.held[self._home] for handle in handles)
-        results = self._submit(stamp, self._home, run, parts, len(plan.outputs))
+        results = self._submit(stamp, self._home, run, parts, work.results)
+        if recorder is not None:
+            recorder.follow(results)
         return [{self._home: result} for result in results]
+
+    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+        return None
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        return (self._home, self._home)
+
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+        run = partial(_depart, count)
+        return [(self._home, list(self._submit(stamp, self._home, run, (handle.held[self._home],), count)))]
+
+    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+        parts = tuple(handle.held[self._home] for handle in handles)
+        first, second = self._submit(stamp, self._home, _kept, parts, 2)
+        there = self._program.transfer(passage(stamp, KEPT, "share", self._home, self._other), second)
+        if there is None:
+            raise RuntimeError("a plain engine lives in another process")
+        return {self._home: first, self._other: there}
+
+    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+        pieces = [ref for each in coming.pieces for ref in each]
+        layout = coming.layouts[0]
+        if layout is None:
+            raise RuntimeError("a plain engine lives in another process")
+        run = partial(_arrive, self._settings, coming.fraction)
+        (secrets,) = self._submit(stamp, self._home, run, (layout, *pieces), 1)
+        return {self._home: secrets}
 
     def show(
         self,
@@ -90,30 +125,55 @@ class PlainEngine(Engine):
         return self._program.submit(stamp, party, call)
 
 
-def _enter(settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, list[Plain]]:
-    layout, arrays = as_arrays(value, x64)
-    return layout, [_plain(encode(array, settings)) for array in arrays]
+def _enter(entrance: Entrance, value: Any) -> tuple[Any, list[Plain]]:
+    layout, arrays = encoded(value, entrance)
+    return layout, [_plain(array) for array in arrays]
 
 
-def _plain(encoded: Words | Flags) -> Plain:
-    if encoded.dtype == np.bool_:
-        return PlainBits(encoded.astype(np.bool_))
-    return PlainRing(encoded.astype(np.uint64))
+def _plain(array: Words | Flags) -> Plain:
+    if array.dtype == np.bool_:
+        return PlainBits(array.astype(np.bool_))
+    return PlainRing(array.astype(np.uint64))
 
 
 def _compute(
-    settings: MpcSettings, plan: Plan, places: Sequence[Any], *parts: Sequence[Plain]
+    work: Work,
+    places: Sequence[Any],
+    recorder: Recorder | None,
+    *parts: Sequence[Plain],
 ) -> list[list[Plain]]:
-    watch = _Watch()
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
-    gates = PlainGates(watch.overflow)
-    return [[result] for result in run_plan(gates, _no_rounds, plan, inputs, settings, Ears(watch.at))]
+
+    def run(meter: Meter | None) -> list[Plain]:
+        watch = _Watch()
+        ears = Ears(watch.at, meter=meter)
+        return run_plan(PlainGates(watch.overflow), _no_rounds, work.plan, inputs, work.settings, ears)
+
+    return work.grouped(run(None) if recorder is None else recorder.measure(NoCosts(), run))
+
+
+def _depart(count: int, secrets: Sequence[Plain]) -> tuple[Any, ...]:
+    return *inout.split([_array(each) for each in secrets]), *[None] * (count - 2)
+
+
+def _kept(*parts: Sequence[Plain]) -> tuple[list[inout.Parcel], list[inout.Parcel]]:
+    return inout.halves([_array(each) for part in parts for each in part])
+
+
+def _arrive(settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share) -> tuple[list[Plain]]:
+    described = parse(layout)
+    whole = handover.whole(kinds(described), pieces)
+    shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
+    return ([_plain(handover.shifted(array, shift)) for array, shift in zip(whole, shifts, strict=True)],)
+
+
+def _array(plain: Plain) -> Words | Flags:
+    return plain.flags if isinstance(plain, PlainBits) else plain.words
 
 
 def _show(settings: MpcSettings, layout: Any, secrets: Sequence[Plain]) -> tuple[Any]:
     plain = [
-        decode(each.flags if isinstance(each, PlainBits) else each.words, leaf.dtype, settings)
-        for each, leaf in zip(secrets, parse(layout), strict=True)
+        decode(_array(each), leaf.dtype, settings) for each, leaf in zip(secrets, parse(layout), strict=True)
     ]
     return (rebuild(layout, plain),)
 

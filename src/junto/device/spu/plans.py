@@ -10,11 +10,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.spu.calls import Call, SecretInput
+from junto.device.spu.calls import Call, Described, SecretInput
 from junto.device.spu.layout import Leaf, wide_numbers
-from junto.errors import DeviceError
-from junto.mpc.plan import Plan, jax_array, split_static, trace
+from junto.errors import DeviceError, NotComputable
+from junto.mpc.plan import Plan, argument_names, jax_array, split_static, trace
 from junto.mpc.visibility import visible
+
+Input = SecretInput | Described | NDArray[Any]
 
 MOST = 1024
 """A script that makes a new function for each call would otherwise fill the memory with plans."""
@@ -43,9 +45,7 @@ class Plans:
     def __init__(self) -> None:
         self._known: dict[Any, Planned] = {}
 
-    def get(
-        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Planned, list[SecretInput | NDArray[Any]]]:
+    def get(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Planned, list[Any]]:
         """The plan of a call, and its arguments in the plan's order.
 
         Raises:
@@ -55,14 +55,20 @@ class Plans:
         static, positional, named = split_static(call.function, args, kwargs, call.static)
         leaves, tree = jax.tree_util.tree_flatten((tuple(positional), named))
         x64 = wide_numbers()
-        inputs = [leaf if isinstance(leaf, SecretInput) else jax_array(leaf, x64) for leaf in leaves]
+        try:
+            inputs = [leaf if _is_abstract(leaf) else jax_array(leaf, x64) for leaf in leaves]
+        except NotComputable:  # say it again, with the argument's name
+            for leaf, name in zip(leaves, argument_names(static, positional, named), strict=True):
+                if not _is_abstract(leaf):
+                    jax_array(leaf, x64, name)
+            raise
         key = (call.function, _hashable(static), tree, x64, tuple(_key(item) for item in inputs))
         planned = self._known.get(key)
         if planned is None:
             abstract = [_abstract(item) for item in inputs]
             shapes, names = _restored(args, kwargs, inputs, abstract)
             plan = trace(call.function, shapes, names, call.static)
-            visible(plan, [isinstance(item, SecretInput) for item in inputs])
+            visible(plan, [_is_secret(item) for item in inputs])
             leaves_out = tuple(Leaf(np.dtype(form.dtype).name, form.shape) for form in plan.outputs)
             planned = Planned(plan, leaves_out)
             if len(self._known) >= MOST:
@@ -75,24 +81,29 @@ def _restored(
     args: tuple[Any, ...], kwargs: dict[str, Any], inputs: Sequence[Any], abstract: Sequence[Any]
 ) -> tuple[Any, Any]:
     """The arguments with shapes in place of secrets (static ones untouched)."""
-    of_secret = {id(item): form for item, form in zip(inputs, abstract, strict=True)}
-    swap = lambda leaf: of_secret[id(leaf)] if isinstance(leaf, SecretInput) else leaf  # noqa: E731
-    shapes, names = jax.tree_util.tree_map(
-        swap, (args, kwargs), is_leaf=lambda leaf: isinstance(leaf, SecretInput)
-    )
+    of_item = {id(item): form for item, form in zip(inputs, abstract, strict=True)}
+    swap = lambda leaf: of_item[id(leaf)] if _is_abstract(leaf) else leaf  # noqa: E731
+    shapes, names = jax.tree_util.tree_map(swap, (args, kwargs), is_leaf=_is_abstract)
     return shapes, names
 
 
-def _abstract(item: SecretInput | NDArray[Any]) -> Any:
-    if isinstance(item, SecretInput):
+def _is_abstract(leaf: Any) -> bool:
+    return isinstance(leaf, SecretInput | Described)
+
+
+def _is_secret(item: Input) -> bool:
+    return isinstance(item, SecretInput) or (isinstance(item, Described) and item.secret)
+
+
+def _abstract(item: Input) -> Any:
+    if isinstance(item, SecretInput | Described):
         return jax.ShapeDtypeStruct(item.leaf.shape, item.leaf.dtype)  # type: ignore[no-untyped-call]
     return item
 
 
-def _key(item: SecretInput | NDArray[Any]) -> tuple[Any, ...]:
-    if isinstance(item, SecretInput):
-        return ("secret", item.leaf.dtype, item.leaf.shape)
-    return ("public", str(item.dtype), item.shape)
+def _key(item: Input) -> tuple[Any, ...]:
+    about = item.leaf if isinstance(item, SecretInput | Described) else item
+    return (_is_secret(item), str(about.dtype), about.shape)
 
 
 def _hashable(static: Any) -> Any:

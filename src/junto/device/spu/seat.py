@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from junto.mpc.links.channel import Channel
 from junto.mpc.preprocess.correlations import Correlations
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply
-from junto.mpc.prg import Stream, derive
+from junto.mpc.prg import KEY_BYTES, Stream, derive
 from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Computing, Dealing, Role
@@ -16,7 +17,19 @@ from junto.mpc.settings import MpcSettings
 from junto.silo.api import Stamp
 
 
-@dataclass(frozen=True, slots=True)
+class _Sealed(Stream):
+    """A keystream from which nobody may draw."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(bytes(KEY_BYTES))
+
+    def _draw(self, size: int) -> Any:
+        raise RuntimeError("a role that only reads has drawn randomness")
+
+
+@dataclass(slots=True, eq=False)
 class Seat:
     """See the module.
 
@@ -40,6 +53,7 @@ class Seat:
     channels: Mapping[str, Channel]
     secrets: Mapping[str, bytes] = field(repr=False)
     source: Correlations | None = None
+    _drawn: int = field(default=-1, init=False, repr=False)
 
     @property
     def index(self) -> int | None:
@@ -54,10 +68,17 @@ class Seat:
     def role(self, stamp: Stamp, supply: Supply | None = None) -> Role:
         """This node's role in one operation, with keystreams that no other operation has.
 
+        Once for each operation, in their order: two roles would draw the same keystream, and two masked
+        values with the same mask show their difference. (Who prepares draws what the role that it prepares
+        for will draw, and opens nothing.)
+
         Args:
             stamp: of the operation.
             supply: where nobody helps, what has been prepared for it; None: it needs nothing.
         """
+        if stamp.operation <= self._drawn:
+            raise RuntimeError(f"operation {stamp.operation} asks for its keystreams a second time")
+        self._drawn = stamp.operation
         for channel in self.channels.values():
             channel.label(stamp.operation, f"{stamp.text} at {stamp.site}")
         if self.index is not None and self.helper is None:
@@ -79,6 +100,10 @@ class Seat:
     def gates(self, role: Role, settings: MpcSettings) -> SecureGates:
         """The gates of one operation."""
         return (PairGates if role.pair else SecureGates)(role, settings.block)
+
+    def reading(self) -> Role:
+        """This compute party's role for what draws nothing: its own pieces of what it holds."""
+        return Computing(self.index or 0, _Sealed(), self.channels[self.peer], None)
 
     def noise(self, stamp: Stamp, receiver: str, index: int) -> Stream:
         """A keystream of P0 and P1 alone, for one output."""

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from junto.device.handle import Disclosure, passage
-from junto.device.spu.calls import SecretInput
-from junto.device.spu.computing import Ears, preparation, run_plan
-from junto.device.spu.engine import Engine, Entered, Held
-from junto.device.spu.layout import Leaf, as_arrays, parse, rebuild, wide_numbers
+from junto.device.spu.calls import sources_of
+from junto.device.spu.computing import charge, preparation, run_plan
+from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
+from junto.device.spu.inputs import Entrance, encoded
+from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
+from junto.device.spu.profile import Recorder
 from junto.device.spu.seat import Seat
 from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
-from junto.mpc.plan import Plan
+from junto.mpc.interpret import Ears
+from junto.mpc.meter import Meter
 from junto.mpc.preprocess.joint import Supply
 from junto.mpc.primitives.public import Witness
-from junto.mpc.protocol import inout
-from junto.mpc.protocol.inout import Kind, Parcel, Secret
+from junto.mpc.protocol import handover, inout
+from junto.mpc.protocol.inout import Parcel, Secret
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import decode, encode
+from junto.mpc.values import decode
 from junto.program.program import Program
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
 
 LAYOUT, PARCEL = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A value of its owner's on its way in."""
+
+    ref: Ref
+    entrance: Entrance
 
 
 class SecureEngine(Engine):
@@ -37,7 +49,7 @@ class SecureEngine(Engine):
         program: the run.
         seats: of the nodes that live in this process.
         nodes: their threads.
-        compute: P0 and P1.
+        homes: of all nodes: for P0, P1 and the helper, by their roles' names, the party that runs each.
         settings: numbers of the SPU.
     """
 
@@ -46,23 +58,27 @@ class SecureEngine(Engine):
         program: Program,
         seats: Mapping[str, Seat],
         nodes: Mapping[str, Node],
-        compute: tuple[str, str],
+        homes: Mapping[str, str],
         settings: MpcSettings,
     ) -> None:
+        super().__init__()
         self._program = program
         self._seats = seats
         self._nodes = nodes
-        self._compute = compute
+        self._homes = homes
+        first, second, _ = homes
+        self._compute = (first, second)
         self._settings = settings
 
     # -------------------------------------------------------------------- in
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None) -> Entered:
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
         held: dict[str, Ref] = {}
         layouts: dict[str, Ref] = {}
         parcels: dict[str, Ref | None] = dict.fromkeys(self._compute)
         if ref is not None:
-            layouts[owner] = self._enter_at_owner(stamp, owner, ref, held, parcels)
+            value = Arriving(ref, Entrance(self._settings, wide_numbers(), name))
+            layouts[owner] = self._enter_at_owner(stamp, owner, value, held, parcels)
         for party in self._program.parties:
             if party != owner:
                 way = passage(stamp, LAYOUT, "layout", owner, party)
@@ -79,18 +95,17 @@ class SecureEngine(Engine):
         return Entered(held, next(iter(layouts.values())), owner)
 
     def _enter_at_owner(
-        self, stamp: Stamp, owner: str, ref: Ref, held: dict[str, Ref], parcels: dict[str, Ref | None]
+        self, stamp: Stamp, owner: str, value: Arriving, held: dict[str, Ref], parcels: dict[str, Ref | None]
     ) -> Ref:
         explain = self._program.explainer(stamp, owner)
         if owner in self._compute:
-            run = partial(_enter_own, self._seats[owner], stamp, self._settings, wide_numbers())
-            described, held[owner], parcel = self._nodes[owner].submit([ref], run, 3, explain, shared=False)
+            run = partial(_enter_own, self._seats[owner], stamp, value.entrance)
+            node = self._nodes[owner]
+            described, held[owner], parcel = node.submit([value.ref], run, 3, explain, shared=False)
             self._program.watch(stamp, (described,))
             parcels[self._seats[owner].peer] = self._public(owner, parcel)
             return self._public(owner, described)
-        call = Call(
-            partial(_split, self._settings, wide_numbers()), (ref,), {}, 3, f"share {stamp.text}", explain
-        )
+        call = Call(partial(_split, value.entrance), (value.ref,), {}, 3, f"share {stamp.text}", explain)
         layout, key, rest = self._program.submit(stamp, owner, call)
         parcels.update(zip(self._compute, (key, rest), strict=True))
         return layout
@@ -108,22 +123,72 @@ class SecureEngine(Engine):
 
     # -------------------------------------------------------------------- compute
 
-    def compute(self, stamp: Stamp, plan: Plan, inputs: Sequence[Any]) -> list[Held]:
-        outputs: list[dict[str, Ref]] = [{} for _ in plan.outputs]
-        sources = list(dict.fromkeys(item.handle for item in inputs if isinstance(item, SecretInput)))
-        places = [
-            (sources.index(item.handle), item.index) if isinstance(item, SecretInput) else item
-            for item in inputs
-        ]
+    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+        outputs: list[dict[str, Ref]] = [{} for _ in range(work.results)]
+        sources, places = sources_of(work.inputs)
         for role, seat in self._seats.items():
-            run = partial(_compute, seat, stamp, self._settings, plan, places)
+            recorder = self.recorder(stamp, role)
+            run = partial(_compute, seat, stamp, work, places, recorder)
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
             results = self._nodes[role].submit(parts, run, len(outputs), explain)
+            if recorder is not None:
+                recorder.follow(results)
             self._program.watch(stamp, results)
             for output, slot in zip(outputs, results, strict=True):
                 output[role] = slot
         return list(outputs)
+
+    def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
+        for role, node in self._nodes.items():
+            stamp = self._program.newest  # an operation of all: the others may hear of the wait
+            explain = self._program.explainer(stamp, self._homes[role])
+            # Behind all that is under way: an earlier call may leave it in another form.
+            (now,) = node.submit([handle.held[role]], _same, 1, explain, shared=False)
+            self._program.wait(stamp, [Awaited(now, self._homes[role])])
+            secrets: Sequence[Secret] = now.value()
+            return secrets
+        return None
+
+    # -------------------------------------------------------------------- to and from another SPU
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        return tuple(self._homes.values())
+
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+        parts: list[tuple[str, list[Ref | None]]] = []
+        for party in self._compute:
+            made: list[Ref | None] = [None] * count
+            if party in self._nodes:
+                explain = self._program.explainer(stamp, party)
+                run = partial(_depart, self._seats[party], count)
+                given = self._nodes[party].submit([handle.held[party]], run, count, explain, shared=False)
+                made = [self._public(party, slot) for slot in given]
+            parts.append((party, made))
+        return parts
+
+    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+        made: dict[str, Ref] = {}
+        for party in self._compute:
+            if party in self._nodes:
+                explain = self._program.explainer(stamp, party)
+                run = partial(_kept, self._seats[party], stamp)
+                parts = [handle.held[party] for handle in handles]
+                (made[party],) = self._nodes[party].submit(parts, run, 1, explain, shared=False)
+        return made
+
+    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+        held: dict[str, Ref] = {}
+        for (role, home), layout, pieces in zip(
+            self._homes.items(), coming.layouts, coming.pieces, strict=True
+        ):
+            if role in self._seats and layout is not None:
+                run = partial(_arrive, self._seats[role], stamp, self._settings, coming.fraction)
+                explain = self._program.explainer(stamp, home)
+                (held[role],) = self._nodes[role].submit([layout, *pieces], run, 1, explain)
+                self._program.watch(stamp, (held[role],))
+        return held
 
     # -------------------------------------------------------------------- out
 
@@ -218,9 +283,8 @@ class SecureEngine(Engine):
 # -------------------------------------------------------------------- what runs in the nodes' threads
 
 
-def _enter_own(seat: Seat, stamp: Stamp, settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, ...]:
-    layout, arrays = as_arrays(value, x64)
-    plain = [encode(array, settings) for array in arrays]
+def _enter_own(seat: Seat, stamp: Stamp, entrance: Entrance, value: Any) -> tuple[Any, ...]:
+    layout, plain = encoded(value, entrance)
     secrets, parcels = inout.enter_own(seat.role(stamp), seat.index or 0, plain)
     return layout, secrets, parcels
 
@@ -248,10 +312,10 @@ def _enter_split(
     return (secrets,)
 
 
-def _split(settings: MpcSettings, x64: bool, value: Any) -> tuple[Any, bytes, list[Parcel]]:
+def _split(entrance: Entrance, value: Any) -> tuple[Any, bytes, list[Parcel]]:
     """At an owner that is no compute party; on Ray in one of its workers."""
-    layout, arrays = as_arrays(value, x64)
-    key, rest = inout.split([encode(array, settings) for array in arrays])
+    layout, arrays = encoded(value, entrance)
+    key, rest = inout.split(arrays)
     return layout, key, rest
 
 
@@ -259,7 +323,27 @@ def _parcel(
     seat: Seat, stamp: Stamp, place: int, receiver: str, secrets: Sequence[Secret]
 ) -> tuple[list[Parcel]]:
     noise = None if receiver in seat.compute else seat.noise(stamp, receiver, place)
-    return (inout.parcels_for(seat.role(stamp), secrets, noise),)
+    return (inout.parcels_for(seat.reading(), secrets, noise),)
+
+
+def _depart(seat: Seat, count: int, secrets: Sequence[Secret]) -> tuple[Any, ...]:
+    return *handover.depart(seat.reading(), secrets), *[None] * (count - 2)
+
+
+def _kept(seat: Seat, stamp: Stamp, *parts: Sequence[Secret]) -> tuple[list[Parcel]]:
+    """Anew additive: what is kept says nothing of this run's masks."""
+    secrets = [secret for part in parts for secret in part]
+    return (inout.parcels_for(seat.reading(), secrets, seat.noise(stamp, "kept", 0)),)
+
+
+def _arrive(
+    seat: Seat, stamp: Stamp, settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share
+) -> tuple[list[Secret]]:
+    described = parse(layout)
+    shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
+    secrets = handover.arrive(seat.role(stamp), kinds(described), pieces, shifts)
+    seat.end()
+    return (secrets,)
 
 
 def _assemble(layout: Any, settings: MpcSettings, first: Sequence[Parcel], second: Sequence[Parcel]) -> Any:
@@ -272,23 +356,30 @@ def _assemble(layout: Any, settings: MpcSettings, first: Sequence[Parcel], secon
 def _compute(
     seat: Seat,
     stamp: Stamp,
-    settings: MpcSettings,
-    plan: Plan,
+    work: Work,
     places: Sequence[Any],
+    recorder: Recorder | None,
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
-    supply, witness = Supply(), Witness()
+    supply = Supply()
     role, preparing = seat.role(stamp, supply), seat.preparing(stamp, supply)
     if preparing is not None:
-        supply.from_steps(preparation(preparing, plan, inputs, settings))
-    gates = seat.gates(role, settings)
-    results = run_plan(gates, role.flush, plan, inputs, settings, Ears(witness=witness))
-    supply.finish()
-    if witness.seen:
-        _compare(seat, witness.digest)
-    seat.end()
-    return [[result] for result in results]
+        supply.from_steps(preparation(preparing, work.plan, inputs, work.settings))
+
+    def run(meter: Meter | None) -> list[Secret]:
+        gates = seat.gates(role, work.settings)
+        witness = Witness()
+        ears = Ears(witness=witness, meter=meter)
+        results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
+        supply.finish()
+        if witness.seen:
+            _compare(seat, witness.digest)
+            charge(role)
+        seat.end()
+        return results
+
+    return work.grouped(run(None) if recorder is None else recorder.measure(role, run))
 
 
 def _compare(seat: Seat, digest: bytes) -> None:
@@ -311,6 +402,10 @@ def _compare(seat: Seat, digest: bytes) -> None:
         )
 
 
+def _same(secrets: Sequence[Secret]) -> tuple[Sequence[Secret]]:
+    return (secrets,)
+
+
 def _nothing(_: Any) -> tuple[None]:
     return (None,)
 
@@ -321,8 +416,3 @@ def _follow(promise: Promise, ref: Ref) -> None:
         promise.set_value(ref.value())
     else:
         promise.set_error(error)
-
-
-def kinds(described: Sequence[Leaf]) -> list[Kind]:
-    """What the protocol needs to know of each array."""
-    return [Kind(leaf.dtype == "bool", leaf.shape) for leaf in described]

@@ -11,14 +11,19 @@ from junto.config.spu import SpuSettings, parse_spu
 from junto.device.current import current
 from junto.device.handle import Device
 from junto.device.pyu import PYUObject
-from junto.device.spu.calls import checked, run
+from junto.device.spu.calls import Returns, checked, returns_of, run
+from junto.device.spu.inputs import VALUE
 from junto.device.spu.object import SPUObject
 from junto.device.spu.opening import open_engine
 from junto.device.spu.plans import Plans
+from junto.mpc.settings import MpcSettings
 from junto.program.operation import Description
 
 if TYPE_CHECKING:
     from junto.device.session import Session
+    from junto.device.spu.explain import Explanation
+    from junto.device.spu.keeping import Paths
+    from junto.device.spu.profile import Profile
 
 log = logging.getLogger("junto.spu")
 
@@ -59,8 +64,10 @@ class SPU(Device):
         names = ",".join(node.party for node in self._settings.nodes)
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
+        self.numbers = MpcSettings(fraction=self._settings.fraction)
         self.plans = Plans()
         log.info("%s: %s", self._name, self._settings.trust)
+        program.timeline.trusts(self._name, self._settings.trust)
         self.engine = open_engine(program, self._settings, stamp)
         program.on_close(self.engine.close)
 
@@ -91,21 +98,27 @@ class SPU(Device):
         static_argnames: str | Sequence[str] | None = None,
         num_returns_policy: Any = None,
         user_specified_num_returns: int | None = None,
+        fxp_fraction_bits: int | None = None,
     ) -> Callable[..., Any]:
         """A function that computes `function` here and returns handles at once.
 
         Args:
             function: a pure jax function.
             static_argnames: arguments that are part of the program, as in `jax.jit`.
-            num_returns_policy: ``"single"`` returns one handle for the whole result; default: a tree of
-                handles, as jax would return arrays.
-            user_specified_num_returns: how many results there must be; an error if there are not.
+            num_returns_policy: a `SPUCompilerNumReturnsPolicy` or its name; default: a tree of handles, as
+                jax would return arrays.
+            user_specified_num_returns: how many arrays the function returns: they come as a list, a single
+                one by itself.
+            fxp_fraction_bits: bits after the point in this call alone: more of them are finer, fewer leave
+                more range for products. Arguments and results stay as the SPU holds them, so they have to
+                fit into its own range, and have no more than its own precision.
 
         Raises:
             NotComputable: the function cannot be computed on secrets; the message names line and reason.
             DeviceError: an argument is a handle that may not be shared.
         """
-        call = checked(function, static_argnames, num_returns_policy, user_specified_num_returns)
+        returns = returns_of(num_returns_policy, user_specified_num_returns)
+        call = checked(function, static_argnames, returns, fxp_fraction_bits)
 
         def compute(*args: Any, **kwargs: Any) -> Any:
             return run(self, call, args, kwargs)
@@ -113,15 +126,101 @@ class SPU(Device):
         compute.__name__ = compute.__qualname__ = call.name
         return compute
 
-    def take(self, value: PYUObject) -> SPUObject:
-        """Share a value of one party: nobody learns it, all learn its layout."""
+    def explain(
+        self,
+        function: Callable[..., Any],
+        *,
+        static_argnames: str | Sequence[str] | None = None,
+        public_argnames: str | Sequence[str] = (),
+        fxp_fraction_bits: int | None = None,
+    ) -> Callable[..., Explanation]:
+        """A function that says what ``spu(function)(...)`` would cost with its arguments, and runs nothing.
+
+        Arguments are handles on this SPU, public arrays and numbers, or ``jax.ShapeDtypeStruct`` in place of
+        a secret array. It sends nothing and begins no operation: any party may ask, alone. A handle that is
+        still being computed is waited for.
+
+        Args:
+            function: a pure jax function.
+            static_argnames: as in a call.
+            public_argnames: parameters whose ``ShapeDtypeStruct`` stand for public arrays. What a loop does
+                whose condition depends on one is counted per iteration.
+            fxp_fraction_bits: as in a call.
+
+        Raises:
+            NotComputable: as the call would.
+            DeviceError: an argument is a handle that has not been shared yet, so that its shape is not known.
+        """
+        from junto.device.spu.explain import explain
+
+        call = checked(function, static_argnames, Returns(), fxp_fraction_bits)
+        public = (public_argnames,) if isinstance(public_argnames, str) else public_argnames
+
+        def count(*args: Any, **kwargs: Any) -> Explanation:
+            return explain(self, call, public, args, kwargs)
+
+        return count
+
+    def profile(self) -> Profile:
+        """Measure the calls from here on, at the nodes of this process: what they cost, line by line.
+
+        ``with spu.profile() as profile: ...``, then ``print(profile)``; or keep it and call ``stop()``. It
+        is local: no operation begins, and each party measures itself. Calls that are not measured cost
+        nothing for it.
+        """
+        from junto.device.spu.profile import Profile
+
+        return Profile(self)
+
+    def take(self, value: PYUObject, name: str = VALUE) -> SPUObject:
+        """Share a value of one party: nobody learns it, all learn its layout. `name` is for messages."""
         program = self._session.program
         operation, index = value.identity
         owner = value.device.party
         stamp = program.begin(Description("share", owner, self._name, f"#{operation}.{index}"))
-        entered = self.engine.enter(stamp, owner, value.ref)
+        entered = self.engine.enter(stamp, owner, value.ref, name)
         handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
         return handle.expects_layout(stamp, entered.layout, entered.awaited)
+
+    def dump(self, value: Any, paths: Paths, *, overwrite: bool = False) -> None:
+        """Keep a value in files: each compute party a piece that says nothing by itself.
+
+        Returns when all parties have written theirs, and raises at all of them if one could not. Whoever
+        gets hold of the files of both compute parties has the value.
+
+        Args:
+            value: a handle on this SPU, or a dict, list or tuple of them.
+            paths: where: ``{"alice": path, ...}``, or a list in the order of the nodes. Each party uses its
+                own alone, so the others' may be None or missing.
+            overwrite: whether files may be replaced.
+
+        Raises:
+            RemoteError: a part could not be written, or there is a file already; or the value failed.
+            DeviceError: it does not live here.
+        """
+        from junto.device.spu.keeping import dump
+
+        dump(self, value, paths, overwrite=overwrite)
+
+    def load(self, paths: Paths) -> SPUObject:
+        """The value that was dumped to `paths`, in this run or an earlier one; one handle.
+
+        The SPU must have the same parties in the same roles and the same numbers. The pieces are masked
+        anew; the files stay as they are.
+
+        Raises:
+            RemoteError: a party's part is missing, damaged, or not of this SPU.
+            DeviceError: the parts are not of one dump.
+        """
+        from junto.device.spu.keeping import load
+
+        return load(self, paths)
+
+    def receive(self, value: SPUObject) -> SPUObject:
+        """Take a value of another SPU: nobody learns it."""
+        from junto.device.spu.moving import moved
+
+        return moved(value, self)
 
     def __repr__(self) -> str:
         names = ", ".join(node.party for node in self._settings.nodes)

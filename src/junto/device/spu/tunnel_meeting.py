@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from junto.errors import HandshakeRefused, JuntoError, LinkError, PartyUnreachable
+from junto.errors import JuntoError, LinkError, PartyUnreachable
 from junto.mpc.link import Greeting, LinkOptions, OnWait
 from junto.mpc.links.greeting import Hello, difference
 from junto.program.aside import Aside
@@ -114,14 +114,53 @@ class Introductions:
             fix="see where its program is, or raise connect_retry_times in link_desc",
         )
 
-    def _compare(self, name: str) -> HandshakeRefused | Exception | None:
-        heard = self._heard[name]
-        if isinstance(heard, Exception):
-            return heard
-        try:
-            hello = Hello.parse(bytes(heard))
-        except ValueError as error:
-            return LinkError(f"{name}: {error}", party=name)
-        if (hello.sender, hello.wanted) != (name, self._me):
-            return LinkError(f"{name}: its greeting is not one of {name} to {self._me}", party=name)
-        return difference(self._hello(name), hello)
+    def _compare(self, name: str) -> Exception | None:
+        return compared(self._hello(name), self._heard[name])
+
+
+class Onlookers:
+    """The parties without a node. What they were told is compared whenever they come: nobody waits for them.
+
+    Like a node's, their settings say how a result is to be read. An onlooker itself meets the nodes by
+    `Introductions`.
+
+    Args:
+        me: this node.
+        greeting: what all have to have in common.
+        ways: to them.
+        refuse: called with the error, from any thread, when one of them differs.
+    """
+
+    def __init__(
+        self, me: str, greeting: Greeting, ways: Mapping[str, Aside], refuse: Callable[[JuntoError], None]
+    ) -> None:
+        self._me = me
+        self._greeting = greeting
+        self._ways = ways
+        self._refuse = refuse
+
+    def greet(self) -> None:
+        """Greet them all; returns at once."""
+        for name, way in self._ways.items():
+            hello = Hello(self._me, name, self._greeting)
+            way.expect(0, partial(self._hear, hello))
+            way.push(0, hello.pack())
+
+    def _hear(self, hello: Hello, message: memoryview | Exception) -> None:
+        error = compared(hello, message)
+        if isinstance(error, JuntoError):
+            self._refuse(error)
+
+
+def compared(hello: Hello, heard: memoryview | Exception) -> Exception | None:
+    """What is wrong with what another party answers to `hello`; None: nothing."""
+    name = hello.wanted
+    if isinstance(heard, Exception):
+        return heard
+    try:
+        answer = Hello.parse(bytes(heard))
+    except ValueError as error:
+        return LinkError(f"{name}: {error}", party=name)
+    if (answer.sender, answer.wanted) != (name, hello.sender):
+        return LinkError(f"{name}: its greeting is not one of {name} to {hello.sender}", party=name)
+    return difference(hello, answer)

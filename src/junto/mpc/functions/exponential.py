@@ -9,7 +9,7 @@ from math import log as log_of
 
 import numpy as np
 
-from junto.mpc.functions.fixedpoint import below, product
+from junto.mpc.functions.fixedpoint import below, product, within
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.tables import coefficients, exact, fixed, ring_table, rounded
 from junto.mpc.gates import BITS, B, Digit, Gates, R, Words
@@ -34,6 +34,7 @@ async def exp(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 3e-5 relative, or two units in the last place. Cost: 4 rounds, 45 bytes of a ready operand.
     """
     x = await g.hold(x)
+    within(g, x, "the exponential", (-float(1 << (BITS - 1 - fraction)), _highest(fraction)), fraction)
     lowest = (_first(fraction) + 1) / 2
     small, result = await together(below(g, x, fixed(lowest, fraction)), _inside(g, x, fraction))
     return await g.multiply(g.to_ring(g.flip(small, np.array(True))), result)
@@ -55,7 +56,7 @@ async def expm1(g: Gates[R, B], x: R, fraction: int) -> R:
 
 async def _inside(g: Gates[R, B], x: R, fraction: int) -> R:
     """The same where the table reaches: |t| < 1/2, for the digit may be one too high."""
-    highest = min((_first(fraction) + _PLACES - 1) / 2, (BITS - 4 - 2 * fraction) * log_of(2.0))
+    highest = _highest(fraction)
     width = min(fraction + _SPARE, floor(BITS - 2.1 - fraction - _SPARE - (highest + 0.5) / log_of(2.0)))
     starts, table = _tables(fraction, highest)
     begin, entry = await g.lookup(x, Digit(fraction - 1, WIDTH), [starts, table])
@@ -67,6 +68,11 @@ async def _inside(g: Gates[R, B], x: R, fraction: int) -> R:
 
 
 _PLACES = 1 << WIDTH
+
+
+def _highest(fraction: int) -> float:
+    """The greatest x: the table has no more, or e**x would leave the range."""
+    return min((_first(fraction) + _PLACES - 1) / 2, (BITS - 4 - 2 * fraction) * log_of(2.0))
 
 
 def _first(fraction: int) -> int:

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.gates import B, Gates, R, Words
+from junto.mpc.gates import BITS, B, Gates, R, Words
+
+
+def within(g: Gates[R, B], x: R, what: str, bounds: tuple[float, float], fraction: int) -> None:
+    """Have the debug mode say it if x is not from the one bound to the other, both included."""
+    least, most = bounds
+    g.expect(
+        x,
+        round(least * (1 << fraction)),
+        round(most * (1 << fraction)),
+        f"{what} of a number that is not from {least:.4g} to {most:.4g}: some number comes out",
+    )
+
+
+def largest(fraction: int) -> float:
+    """The largest number whose size `normalise` can tell: 15/16 2**(62 - 2 fraction)."""
+    return float(15 << (BITS - 2 - 4 - fraction)) / (1 << fraction)
 
 
 async def product(g: Gates[R, B], x: R, y: R, drop: int, *, loose: bool = False) -> R:

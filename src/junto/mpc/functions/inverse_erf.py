@@ -6,7 +6,7 @@ w = -log(1 - x**2) for w < 5, and one in sqrt(w) beyond; the coefficients are ou
 
 from __future__ import annotations
 
-from junto.mpc.functions.fixedpoint import below, product, with_sign
+from junto.mpc.functions.fixedpoint import below, product, with_sign, within
 from junto.mpc.functions.logarithm import log_of
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.roots import root_of
@@ -28,6 +28,7 @@ async def erf_inv(g: Gates[R, B], x: R, fraction: int) -> R:
     Cost: 25 rounds, 275 bytes of a ready operand.
     """
     x = await g.hold(x)
+    within(g, x, "the inverse error function", (2.0**-fraction - 1, 1 - 2.0**-fraction), fraction)
     square, negative = await together(g.multiply(x, x), g.negative(x))
     rest = g.add_public(g.negate(square), fixed(1.0, 2 * fraction))
     finer = fraction + 2

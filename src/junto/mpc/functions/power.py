@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.functions.exponential import exp
-from junto.mpc.functions.fixedpoint import product
+from junto.mpc.functions.fixedpoint import largest, product, within
 from junto.mpc.functions.logarithm import log_of
 from junto.mpc.functions.reciprocal import reciprocal
 from junto.mpc.functions.tables import fixed
@@ -43,6 +43,7 @@ async def pow(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     Range: that of `exp` for y log(x). Error: relative, 4e-5 and (5e-6 + a unit in the last place) |y|.
     Cost: 15 rounds, 158 bytes of ready operands.
     """
+    within(g, x, "a power", (2.0**-fraction, largest(fraction)), fraction)
     finer = fraction + _SPARE
     y, logarithm = await together(g.hold(y), log_of(g, x, (fraction, finer), BITS - 2 - fraction))
     return await exp(g, await product(g, y, logarithm, finer), fraction)

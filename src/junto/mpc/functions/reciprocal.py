@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from junto.mpc.functions.fixedpoint import absolute, product, with_sign
+from junto.mpc.functions.fixedpoint import absolute, largest, product, with_sign, within
 from junto.mpc.functions.normalise import INNER, Scaled, Size, scale, size, times_level, times_levels
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.tables import coefficients
@@ -26,6 +26,7 @@ async def reciprocal(g: Gates[R, B], x: R, fraction: int) -> R:
     Cost: 13 rounds, 118 bytes of a ready operand.
     """
     magnitude, negative = await absolute(g, await g.hold(x))
+    within(g, magnitude, "the reciprocal", (2.0**-fraction, largest(fraction)), fraction)
     return await with_sign(g, await reciprocal_of_positive(g, magnitude, fraction), negative)
 
 
@@ -57,6 +58,7 @@ async def divide(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     Cost: 13 rounds, 142 bytes of ready operands.
     """
     magnitude, negative = await absolute(g, await g.hold(y))
+    within(g, magnitude, "a division by the magnitude", (2.0**-fraction, largest(fraction)), fraction)
     return await with_sign(g, await divide_by_positive(g, x, magnitude, fraction), negative)
 
 
@@ -74,8 +76,8 @@ async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
 
 
 async def _rest(g: Gates[R, B], scaled: Scaled[R], out: int) -> R:
-    """1 / (1 + u)."""
-    return await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, out))
+    """1 / (1 + u). Of 0 the polynomial is out of range, and what it is multiplied by is 0."""
+    return await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, out), loose=True)
 
 
 async def _shifted(g: Gates[R, B], x: R, of: Size[R, B], fraction: int) -> R:

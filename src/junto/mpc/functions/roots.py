@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
-from junto.mpc.functions.fixedpoint import absolute, product, with_sign
+from junto.mpc.functions.fixedpoint import absolute, largest, product, with_sign, within
 from junto.mpc.functions.normalise import INNER, scale, size, times_level
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.tables import coefficients, exact, rounded
@@ -27,6 +27,7 @@ async def sqrt(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 2e-6 relative, or two units in the last place; 0 (or one unit) at 0.
     Cost: 9 rounds, 113 bytes of a ready operand.
     """
+    within(g, x, "the root", (0.0, largest(fraction)), fraction)
     return await _root(g, x, "sqrt", fraction)
 
 
@@ -36,6 +37,7 @@ async def rsqrt(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: as `sqrt`, from one unit in the last place.
     Error: 7e-6 relative, or two units in the last place. Cost: 9 rounds, 113 bytes of a ready operand.
     """
+    within(g, x, "the reciprocal root", (2.0**-fraction, largest(fraction)), fraction)
     return await _root(g, x, "rsqrt", fraction)
 
 
@@ -45,6 +47,7 @@ async def cbrt(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: |x| as in `sqrt`. Error: 2e-6 relative, or two units in the last place.
     Cost: 13 rounds, 126 bytes of a ready operand.
     """
+    within(g, x, "the cube root", (-largest(fraction), largest(fraction)), fraction)
     magnitude, negative = await absolute(g, await g.hold(x))
     return await with_sign(g, await _root(g, magnitude, "cbrt", fraction), negative)
 

@@ -10,9 +10,11 @@ from junto.mpc.gates import B, Gates, R
 
 
 async def odd_series(g: Gates[R, B], x: R, name: str, period: int, fraction: int) -> R:
-    """The function of that name in `tables.SERIES`, of period 2**period; beyond its interval some number.
+    """The function of that name in `tables.SERIES`; beyond its interval some number.
+
+    Its period is 2**period units in the last place of x; the result has `fraction` bits after the point.
 
     Cost: 1 round, 8 bytes of a ready operand; offline 16 bytes a term.
     """
-    wave = await g.series(x, fraction + period, amplitudes(name), ())
+    wave = await g.series(x, period, amplitudes(name), ())
     return await g.truncate(wave, g.fine - fraction)

@@ -6,7 +6,7 @@ from math import pi
 
 import numpy as np
 
-from junto.mpc.functions.fixedpoint import absolute, below, with_sign
+from junto.mpc.functions.fixedpoint import absolute, below, with_sign, within
 from junto.mpc.functions.reciprocal import divide, divide_by_positive
 from junto.mpc.functions.roots import root_of
 from junto.mpc.functions.series import odd_series
@@ -67,7 +67,7 @@ async def atan2(g: Gates[R, B], y: R, x: R, fraction: int) -> R:
     part = await g.multiply(g.to_ring(steep), await g.hold(g.subtract(right, up)))
     small, large = g.add(up, part), g.subtract(right, part)
     slope = await divide_by_positive(g, small, large, fraction)
-    angle = await odd_series(g, slope, "atan", _PERIOD, fraction)
+    angle = await odd_series(g, slope, "atan", fraction + _PERIOD, fraction)
     angle = await _reflected(g, steep, angle, fixed(pi / 2, fraction))
     angle = await _reflected(g, left, angle, fixed(pi, fraction))
     return await with_sign(g, await g.hold(angle), under)
@@ -80,6 +80,7 @@ async def asin(g: Gates[R, B], x: R, fraction: int) -> R:
 
     Error: 3e-5; near 1 that of a square root of few bits. Cost: 16 rounds, 155 bytes of a ready operand.
     """
+    within(g, x, "the inverse sine", (-1.0, 1.0), fraction)
     magnitude, negative = await absolute(g, await g.hold(x))
     magnitude = await g.hold(magnitude)
     # 1 - |x| is twice the number if one bit more is taken to be after the point.
@@ -89,7 +90,7 @@ async def asin(g: Gates[R, B], x: R, fraction: int) -> R:
         below(g, magnitude, fixed(0.5, fraction)),
     )
     inner = await g.choose(small, magnitude, root)
-    angle = await odd_series(g, inner, "asin", _PERIOD, fraction)
+    angle = await odd_series(g, inner, "asin", fraction + _PERIOD, fraction)
     large = g.add_public(g.scale(angle, fixed(-2.0, 0)), fixed(pi / 2, fraction))
     return await with_sign(g, await g.hold(await g.choose(small, angle, large)), negative)
 

@@ -78,9 +78,9 @@ def _conditional_sums() -> Words:
     """Of two digits: carry, propagation, bits 1 to 3 of the sum, and how a carry changes them."""
     sums = np.add.outer(np.arange(_SIZE), np.arange(_SIZE))
     changes = sums ^ sums + 1
-    packed = (sums >> DIGIT) | (sums == _SIZE - 1) << 1 | (sums >> 1 & 7) << 2 | (changes >> 1 & 7) << 5
-    made: Words = packed.astype(np.uint64)
-    return made
+    made = (sums >> DIGIT) | (sums == _SIZE - 1) << 1 | (sums >> 1 & 7) << 2 | (changes >> 1 & 7) << 5
+    words: Words = made.astype(np.uint64)
+    return words
 
 
 def _products() -> Words:

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.errors import NotComputable
-from junto.mpc.primitives import ops
+from junto.mpc.functions import fixedpoint
+from junto.mpc.primitives import integers, ops
+from junto.mpc.primitives.blocks import in_blocks
 from junto.mpc.primitives.context import Context
-from junto.mpc.values import Public, Secret, Value
+from junto.mpc.primitives.elementwise import applied
+from junto.mpc.rounds import together
+from junto.mpc.values import Public, Secret, Value, fixed_words, word
 
 Params = Mapping[str, Any]
 
@@ -52,7 +57,7 @@ async def square(c: Context, params: Params, x: Secret) -> Value:
 async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x / y` of floats; of integers, rounded towards zero."""
     if np.issubdtype(c.form.dtype, np.integer):
-        return await _integer_division(c, x, y, remainder=False)
+        return await integers.quotient(c, x, y)
     if isinstance(y, Public):
         return ops.scaled(c, ops.secret(x), inverse(y.array))
     return await quotient(c, x, y)
@@ -66,17 +71,16 @@ def inverse(divisor: Any) -> Any:
 
 async def quotient(c: Context, x: Value, y: Secret) -> Secret:
     """`x / y` of floats, settled. A divisor that is to be broadcast is inverted before."""
-    from junto.mpc.functions import reciprocal
-
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
     small = int(np.prod(_held_shape(y))) < int(np.prod(shape))
     if small or (isinstance(x, Public) and bool(np.all(np.abs(x.array) <= 1))):
-        inverted = c.fixed(await reciprocal.reciprocal(c.g, c.number(y), c.fraction), c.fraction)
-        return await ops.times(c, x, inverted)
-    numerator = ops.spread(c, c.number(c.lift(x)), shape)
-    return c.fixed(
-        await reciprocal.divide(c.g, numerator, ops.spread(c, c.number(y), shape), c.fraction), c.fraction
-    )
+        return await ops.times(c, x, await applied(c, "reciprocal", y))
+    return await applied(c, "divide", *[_spread(c, each, shape) for each in (c.lift(x), y)])
+
+
+def _spread(c: Context, x: Secret, shape: tuple[int, ...]) -> Secret:
+    """The float `x` broadcast to `shape`."""
+    return c.fixed(ops.spread(c, c.number(x), shape), c.fraction)
 
 
 def _held_shape(x: Value) -> tuple[int, ...]:
@@ -84,19 +88,64 @@ def _held_shape(x: Value) -> tuple[int, ...]:
 
 
 async def remainder(c: Context, params: Params, x: Value, y: Value) -> Value:
-    """`x - y * trunc(x / y)`: the sign is that of `x`."""
+    """`x - y * trunc(x / y)`: the sign is that of `x`. Of floats, for `|x / y|` up to 16,000."""
     if np.issubdtype(c.form.dtype, np.integer):
-        return await _integer_division(c, x, y, remainder=True)
-    from junto.mpc.primitives import rounding
-
-    whole = await rounding.truncated(c, ops.secret(await c.settled(await divide(c, params, x, y))))
-    return ops.minus(c, x, await c.settled(await ops.times(c, whole, y)))
+        return await integers.remainder(c, x, y)
+    return await _float_remainder(c, params, x, y)
 
 
-async def _integer_division(c: Context, x: Value, y: Value, remainder: bool) -> Value:
-    from junto.mpc.primitives import integers
+FINER = 8
+"""So many bits more after the point has a public divisor."""
 
-    return await integers.division(c, x, y, remainder)
+
+@in_blocks
+async def _float_remainder(c: Context, params: Params, x: Value, y: Value) -> Value:
+    """From the magnitudes: the quotient rounded down is off by two at most, and the rest tells by how much.
+
+    A truncation of the quotient leaves it one too high or right; its own error makes that one more, or less.
+    """
+    fraction = c.fraction + FINER if isinstance(y, Public) else c.fraction
+    dividend = c.at(c.lift(x), fraction)
+    if isinstance(y, Public):
+        size: Value = Public(np.abs(y.array))
+        divisor = c.g.constant(fixed_words(ops.public(size).array, fraction))
+        above, negative = await fixedpoint.absolute(c.g, await c.g.hold(dividend))
+    else:
+        (above, negative), (divisor, _) = await together(
+            _absolute(c, dividend), _absolute(c, c.at(ops.secret(y), fraction))
+        )
+        size = c.fixed(divisor, fraction)
+    ratio = ops.secret(await c.settled(await _ratio(c, await c.settled(c.fixed(above, fraction)), size)))
+    whole = await c.g.truncate(c.number(ratio), c.fraction)
+    rest = await c.g.hold(c.g.subtract(above, await c.g.multiply(whole, divisor)))
+    return c.fixed(await _turned(c, await _folded(c, rest, divisor), negative), fraction)
+
+
+async def _absolute(c: Context, x: Any) -> tuple[Any, Any]:
+    """|x|, a ready operand, and whether x was negative."""
+    value, negative = await fixedpoint.absolute(c.g, await c.g.hold(x))
+    return await c.g.hold(value), negative
+
+
+async def _ratio(c: Context, x: Value, y: Value) -> Secret:
+    if isinstance(y, Public):
+        return ops.scaled(c, ops.secret(x), inverse(y.array))
+    return await quotient(c, x, y)
+
+
+async def _folded(c: Context, rest: Any, divisor: Any) -> Any:
+    """A rest in [-2 d, 2 d) brought into [0, d)."""
+    under = await together(
+        *[c.g.negative(c.g.subtract(rest, c.g.scale(divisor, word(k)))) for k in (-1, 0, 1)]
+    )
+    rest = c.g.subtract(rest, divisor)
+    for bit in under:
+        rest = c.g.add(rest, await c.g.multiply(c.g.to_ring(bit), divisor))
+    return rest
+
+
+async def _turned(c: Context, x: Any, negative: Any) -> Any:
+    return await fixedpoint.with_sign(c.g, await c.g.hold(x), negative)
 
 
 async def integer_power(c: Context, params: Params, x: Secret) -> Value:
@@ -128,11 +177,12 @@ async def _product(c: Context, x: Secret, y: Secret) -> Secret:
 
 
 async def power(c: Context, params: Params, x: Value, y: Value) -> Value:
-    """`x ** y`: by squaring for a public whole exponent, else `exp2(y * log2(x))` for `x > 0`."""
-    if isinstance(y, Public) and isinstance(x, Secret):
-        whole = _one_integer(y.array)
-        if whole is not None:
-            return await power_of(c, x, whole)
+    """`x ** y`: by squaring for public whole exponents, else `exp(y * log(x))` for `x > 0`."""
+    if isinstance(y, Public) and isinstance(x, Secret) and _whole(y.array):
+        exponents = y.array.astype(np.int64)
+        if (exponents == exponents.reshape(-1)[0]).all():
+            return await power_of(c, x, int(exponents.reshape(-1)[0]))
+        return await _powers(c, x, exponents)
     if np.issubdtype(c.form.dtype, np.integer) or np.issubdtype(y.dtype, np.integer):
         raise NotComputable(
             "a secret integer exponent has no secret form", fix="convert base and exponent to floats first"
@@ -140,29 +190,39 @@ async def power(c: Context, params: Params, x: Value, y: Value) -> Value:
     return await _real_power(c, x, y)
 
 
-def _one_integer(exponent: Any) -> int | None:
-    """The exponent, if it is the same small whole number throughout."""
-    if not exponent.size:
-        return None
-    first = float(exponent.reshape(-1)[0])
-    same = (
-        bool(np.all(exponent == first)) and first == int(first) and abs(first) <= 64
-        if np.isfinite(first)
-        else False
-    )
-    return int(first) if same else None
+MOST_SQUARED = 64
+"""Greater exponents are taken for real numbers."""
+
+
+def _whole(exponents: Any) -> bool:
+    """Whether they are small whole numbers."""
+    return bool(exponents.size and np.all(np.abs(exponents) <= MOST_SQUARED) and np.all(exponents % 1 == 0))
+
+
+async def _powers(c: Context, x: Secret, exponents: NDArray[np.int64]) -> Value:
+    """`x ** exponents`: what is squared and what is multiplied is public, element by element."""
+    one = Public(np.ones((), x.dtype))
+    base: Value = x
+    if (exponents < 0).any():
+        inverted = await c.settled(await quotient(c, one, x))
+        base = await ops.select(c, Public(exponents < 0), inverted, x)
+    left, result, square = np.abs(exponents), None, base
+    while True:
+        factor = await ops.select(c, Public(left % 2 == 1), square, one)
+        result = factor if result is None else await c.settled(await ops.times(c, result, factor))
+        left = left // 2
+        if not left.any():
+            return result
+        square = await c.settled(await ops.times(c, square, square))
 
 
 async def _real_power(c: Context, x: Value, y: Value) -> Value:
-    from junto.mpc.functions import exponential, power, roots
-
     if isinstance(y, Public) and isinstance(x, Secret) and bool(np.all(y.array == 0.5)):
-        return c.fixed(await roots.sqrt(c.g, c.number(x), c.fraction), c.fraction)
+        return await applied(c, "sqrt", x)
     if isinstance(x, Public):
         with np.errstate(divide="ignore", invalid="ignore"):
             binary = np.log2(np.asarray(x.array, np.float64))
         exponent = ops.secret(await c.settled(ops.scaled(c, ops.secret(y), binary)))
-        return c.fixed(await exponential.exp2(c.g, c.number(exponent), c.fraction), c.fraction)
+        return await applied(c, "exp2", exponent)
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
-    base, exponent = ops.spread(c, c.number(x), shape), ops.spread(c, c.number(c.lift(y)), shape)
-    return c.fixed(await power.pow(c.g, base, exponent, c.fraction), c.fraction)
+    return await applied(c, "pow", _spread(c, x, shape), _spread(c, c.lift(y), shape))

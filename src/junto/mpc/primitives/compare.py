@@ -175,6 +175,8 @@ async def clamp(c: Context, params: Params, least: Value, x: Value, most: Value)
 
 async def select(c: Context, params: Params, which: Value, *cases: Value) -> Value:
     """`cases[which]`, element by element."""
+    if len(cases) == 1:
+        return cases[0]
     if which.dtype == np.bool_:
         return await ops.select(c, which, cases[1], cases[0])
     if isinstance(which, Public):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -68,7 +69,7 @@ class Cell:
         """The value after its truncation, which happens once, whoever asks."""
         value = await self.get()
         if self._settling is None:
-            self._settling = await start(self._replace(settle, value))
+            self._settling = await start(self._replace(settle, value), self.place)
         await self._settling
         return await self.get()
 
@@ -76,6 +77,30 @@ class Cell:
         self, settle: Callable[[Value, str], Coroutine[Any, Any, Value]], value: Value
     ) -> None:
         self.value = await settle(value, self.place)
+
+
+class Shared:
+    """What is made of the same operands is made once: `//` asks for quotient and remainder, in two steps.
+
+    Only the last few are remembered, so that no operand is kept alive for long.
+    """
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        self._made: deque[tuple[str, tuple[Value, ...], Awaitable[Any]]] = deque(maxlen=4)
+
+    async def get(
+        self, name: str, operands: Sequence[Value], make: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> Any:
+        """What `make` makes, or has made of these very operands under this name."""
+        given = tuple(operands)
+        for known, others, made in self._made:
+            if known == name and all(a is b for a, b in zip(given, others, strict=True)):
+                return await made
+        later = await start(make())
+        self._made.append((name, given, later))
+        return await later
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +112,7 @@ class Context:
         settings: those of the SPU.
         step: what is being computed.
         evaluate: jax's own result of a step whose operands are all public.
+        shared: what several steps make of the same operands, made once (`Shared.get`).
         run: starts to compute a block of control flow.
     """
 
@@ -95,6 +121,7 @@ class Context:
     step: Step
     evaluate: Callable[[Step, Sequence[Any]], list[Public]]
     run: Callable[[Block, Sequence[Cell]], Awaitable[list[Cell]]]
+    shared: Callable[[str, Sequence[Value], Callable[[], Coroutine[Any, Any, Any]]], Awaitable[Any]]
 
     @property
     def fraction(self) -> int:
@@ -139,7 +166,9 @@ class Context:
                 held = self.g.constant(integer_words(array))
                 return Secret(held, array.dtype, value.shape, 0, public_span(array))
             case "fixed":
-                fraction = exact_fraction(array, self.fraction)
+                # what stands for infinity has no room to be scaled up later
+                finite = bool(np.isfinite(array).all())
+                fraction = exact_fraction(array, self.fraction) if finite else self.fraction
                 held = self.g.constant(fixed_words(array, fraction))
                 return Secret(held, array.dtype, value.shape, fraction)
 

@@ -9,27 +9,37 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.primitives import ops
+from junto.mpc.primitives.blocks import blockwise
 from junto.mpc.primitives.context import Context, Rule
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
-Function = Callable[[Any, Any, int], Awaitable[Any]]
+Function = Callable[..., Awaitable[Any]]
 
 HOMES: Mapping[str, str] = {
     "acos": "trigonometry",
+    "acosh": "hyperbolic",
     "asin": "trigonometry",
+    "asinh": "hyperbolic",
     "atan": "trigonometry",
+    "atan2": "trigonometry",
+    "atanh": "hyperbolic",
     "cbrt": "roots",
     "cos": "trigonometry",
+    "digamma": "gamma",
+    "divide": "reciprocal",
     "erf": "logistic",
     "erf_inv": "inverse_erf",
     "exp": "exponential",
     "exp2": "exponential",
     "expm1": "exponential",
+    "lgamma": "gamma",
     "log": "logarithm",
     "log1p": "logarithm",
     "logistic": "logistic",
+    "pow": "power",
+    "reciprocal": "reciprocal",
     "rsqrt": "roots",
     "sin": "trigonometry",
     "sqrt": "roots",
@@ -49,25 +59,46 @@ def of(name: str) -> Rule:
     """The rule of the primitive that is this function."""
 
     async def rule(c: Context, params: Params, x: Secret) -> Value:
-        return c.fixed(await function(name)(c.g, c.number(x), c.fraction), c.fraction)
+        return await applied(c, name, x)
 
     return rule
 
 
+def of_pending(name: str) -> Rule:
+    """The rule of a function that takes products before their truncation."""
+
+    async def rule(c: Context, params: Params, x: Secret) -> Value:
+        if not c.fraction < x.fraction <= 2 * c.fraction:
+            return await applied(c, name, ops.secret(await c.settled(x)))
+
+        async def compute(value: Any) -> Any:
+            return await function(name)(c.g, value, c.fraction, x.fraction)
+
+        return c.fixed(await blockwise(c, compute, x.value), c.fraction)
+
+    return rule
+
+
+async def applied(c: Context, name: str, *operands: Secret) -> Secret:
+    """A function of that name, block by block."""
+
+    async def compute(*values: Any) -> Any:
+        return await function(name)(c.g, *values, c.fraction)
+
+    return c.fixed(await blockwise(c, compute, *[c.number(each) for each in operands]), c.fraction)
+
+
 async def erfc(c: Context, params: Params, x: Secret) -> Value:
     """`1 - erf(x)`."""
-    made = c.fixed(await function("erf")(c.g, c.number(x), c.fraction), c.fraction)
-    return ops.minus(c, Public(np.ones(())), made)
+    return ops.minus(c, Public(np.ones(())), await applied(c, "erf", x))
 
 
 async def arc_tangent(c: Context, params: Params, x: Value, y: Value) -> Value:
     """The angle of the point `(y, x)`."""
-    from junto.mpc.functions import trigonometry
-
     first, second = c.lift(x), c.lift(y)
     shape = np.broadcast_shapes(tuple(first.value.shape), tuple(second.value.shape))
-    held = [ops.spread(c, c.number(each), shape) for each in (first, second)]
-    return c.fixed(await trigonometry.atan2(c.g, held[0], held[1], c.fraction), c.fraction)
+    held = [c.fixed(ops.spread(c, c.number(each), shape), c.fraction) for each in (first, second)]
+    return await applied(c, "atan2", *held)
 
 
 async def hyperbolic_sine(c: Context, params: Params, x: Secret) -> Value:
@@ -81,9 +112,5 @@ async def hyperbolic_cosine(c: Context, params: Params, x: Secret) -> Value:
 
 
 async def _hyperbolic(c: Context, x: Secret, combine: Callable[[Context, Value, Value], Secret]) -> Value:
-    exp = function("exp")
-    up, down = await together(
-        exp(c.g, c.number(x), c.fraction), exp(c.g, c.g.negate(c.number(x)), c.fraction)
-    )
-    both = combine(c, c.fixed(up, c.fraction), c.fixed(down, c.fraction))
-    return ops.scaled(c, both, np.asarray(0.5))
+    up, down = await together(applied(c, "exp", x), applied(c, "exp", ops.secret(ops.negated(c, x))))
+    return ops.scaled(c, combine(c, up, down), np.asarray(0.5))

@@ -1,7 +1,10 @@
 """Division of integers, rounded towards zero like jax's: exact.
 
-By a public number: one product with its reciprocal, which is off by one or two, and the remainder tells by
-how much. By a secret one, or of numbers of more than 31 bits: long division, bit by bit (five rounds each).
+By a public number: one product with its reciprocal, which is off by a few, and the remainder tells by how
+much. By a secret one: by its approximate inverse. Numbers of more than 32 bits have no room for a reciprocal
+in the ring: long division, bit by bit (both in `functions.integer_division`).
+
+A division by 0 gives what jax's gives: the quotient -1 (of unsigned numbers the greatest), the remainder x.
 """
 
 from __future__ import annotations
@@ -12,71 +15,100 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.mpc.functions import integer_division
+from junto.mpc.functions.fixedpoint import absolute, with_sign
 from junto.mpc.gates import BITS
 from junto.mpc.primitives import ops
-from junto.mpc.primitives.context import Context
+from junto.mpc.primitives.blocks import blockwise
+from junto.mpc.primitives.context import Context, span_of
 from junto.mpc.rounds import together
-from junto.mpc.values import Public, Secret, Value, integer_words, word
-
-LONGEST = 31
-"""Numbers of more bits have no room left for a reciprocal in the ring."""
+from junto.mpc.values import Public, Secret, Span, Value, dtype_span, integer_words, word
 
 
-async def division(c: Context, x: Value, y: Value, remainder: bool) -> Value:
-    """The quotient, or the remainder, which has the sign of `x`."""
-    dividend = await c.wrapped(c.lift(x))
-    if isinstance(y, Public) and _bits(dividend) <= LONGEST:
-        return await _by_public(c, dividend, y.array, remainder)
-    return await _long(c, dividend, await c.wrapped(c.lift(y)), remainder)
+async def quotient(c: Context, x: Value, y: Value) -> Value:
+    """`x / y` without what is after the point."""
+    if isinstance(y, Public) and _length(_span(x)) <= integer_division.LONGEST:
+        return await _quotient_by_public(c, await c.wrapped(c.lift(x)), y.array)
+    return (await _divided(c, x, y))[0]
 
 
-def _bits(x: Secret) -> int:
-    """The least b so that no magnitude is above 2**b."""
-    return (max(abs(x.span[0]), abs(x.span[1]), 1) - 1).bit_length()
+async def remainder(c: Context, x: Value, y: Value) -> Value:
+    """`x - y * quotient(x, y)`, which has the sign of `x`."""
+    if isinstance(y, Public) and _length(_span(x)) <= integer_division.LONGEST:
+        return await _remainder_by_public(c, await c.wrapped(c.lift(x)), y.array)
+    return (await _divided(c, x, y))[1]
+
+
+def _span(x: Value) -> Span:
+    """The values that x can have once it is within its dtype's range."""
+    least, most = dtype_span(x.dtype)
+    span = span_of(x)
+    return span if least <= span[0] and span[1] <= most else (least, most)
+
+
+def _reach(span: Span) -> int:
+    return max(abs(span[0]), abs(span[1]))
+
+
+def _length(span: Span) -> int:
+    """Bits of the largest magnitude."""
+    return max(1, _reach(span).bit_length())
 
 
 # ---------------------------------------------------------------- by a public number
 
 
-async def _by_public(c: Context, x: Secret, divisor: NDArray[Any], remainder: bool) -> Value:
+async def _quotient_by_public(c: Context, x: Secret, divisor: NDArray[Any]) -> Value:
     signed = divisor.astype(np.int64)
-    size = np.maximum(np.abs(signed), 2)  # what is left out is easy, and comes in below
-    down, rest = await _floored(c, x, size)
-    if x.span[0] < 0:
-        down, rest = await _towards_zero(c, x, down, rest, size)
-    if remainder:
-        exact = await ops.select(c, Public(np.abs(signed) == 1), Public(np.zeros((), x.dtype)), rest)
-        return await ops.select(c, Public(signed == 0), x, exact)
-    reach = max(abs(x.span[0]), abs(x.span[1]))
+    down, _ = await _by_public(c, x, signed)
+    signs = integer_words(np.where(signed < 0, -1, 1))
+    reach = _reach(x.span)
     span = (-reach if x.span[0] < 0 or (signed < 0).any() else 0, reach)
-    turned = ops.scaled_words(c, down, integer_words(np.where(signed < 0, -1, 1)))
-    itself = ops.scaled_words(c, x, integer_words(np.where(signed < 0, -1, 1)))
-    quotient = c.integer(turned.value, span, x.dtype)
-    one = await ops.select(c, Public(np.abs(signed) == 1), c.integer(itself.value, span, x.dtype), quotient)
-    nothing = Public(np.asarray(-1 if x.dtype.kind == "i" else np.iinfo(x.dtype).max, x.dtype))
-    return await ops.select(c, Public(signed == 0), nothing, one)
+    turned, itself = (c.integer(c.g.scale(each.value, signs), span, x.dtype) for each in (down, x))
+    result = await ops.select(c, Public(np.abs(signed) == 1), itself, turned)
+    return await ops.select(c, Public(signed == 0), Public(_by_zero(x.dtype)), result)
+
+
+async def _remainder_by_public(c: Context, x: Secret, divisor: NDArray[Any]) -> Value:
+    signed = divisor.astype(np.int64)
+    _, rest = await _by_public(c, x, signed)
+    exact = await ops.select(c, Public(np.abs(signed) == 1), Public(np.zeros((), x.dtype)), rest)
+    return await ops.select(c, Public(signed == 0), x, exact)
+
+
+def _by_zero(dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The quotient of a division by 0."""
+    return np.asarray(-1 if dtype.kind == "i" else np.iinfo(dtype).max, dtype)
+
+
+async def _by_public(c: Context, x: Secret, divisor: NDArray[np.int64]) -> tuple[Secret, Secret]:
+    """Quotient and remainder by `|divisor|`; where that is 0 or 1, which is easy, some numbers."""
+    size = np.maximum(np.abs(divisor), 2)
+    down, rest = await _floored(c, x, size)
+    return await _towards_zero(c, x, down, rest, size) if x.span[0] < 0 else (down, rest)
 
 
 async def _floored(c: Context, x: Secret, divisor: NDArray[np.int64]) -> tuple[Secret, Secret]:
     """Quotient, rounded down, and remainder, not negative, by positive numbers.
 
-    With m = floor(2**s / d) the product x m / 2**s differs from x / d by less than 1, and its truncation is
-    too large by 0 or 1: so the guess is at most 1 too small or 2 too large, and three comparisons say which.
+    With m = floor(2**s / d) the product x m / 2**s is nearer to 0 than x / d by less than 2**(b - s) for
+    |x| <= 2**b, and its truncation is too large by 0 or 1. Comparisons with multiples of d say by how much.
     """
     smallest = int(divisor.min()) if divisor.size else 2
-    shift = min(BITS - 4, BITS - 3 - _bits(x) + smallest.bit_length() - 1)
+    bits = (max(_reach(x.span), 1) - 1).bit_length()
+    shift = min(BITS - 4, BITS - 3 - bits + smallest.bit_length() - 1)
     reciprocal = integer_words(np.asarray((1 << shift) // divisor.astype(object)).astype(np.int64))
     held = await c.g.hold(x.value)
     guess = await c.g.truncate(c.g.scale(held, reciprocal), shift)
     size = integer_words(divisor)
     left = await c.g.hold(c.g.subtract(held, c.g.scale(guess, size)))
+    # left is in [-low d, high d)
+    high = 1 + (1 << max(0, bits - shift))
+    low = high if x.span[0] < 0 else 1
     under = await together(
-        c.g.negative(c.g.add_public(left, size)),
-        c.g.negative(left),
-        c.g.negative(c.g.add_public(left, integer_words(-divisor))),
+        *[c.g.negative(c.g.add_public(left, integer_words(-k * divisor))) for k in range(1 - low, high)]
     )
-    # left is in [-2 d, 2 d): one more for each multiple of d that it reaches
-    quotient = c.g.add_public(guess, word(1))
+    quotient = c.g.add_public(guess, word(high - 1))
     for each in under:
         quotient = c.g.subtract(quotient, c.g.to_ring(each))
     rest = c.g.subtract(x.value, c.g.scale(quotient, size))
@@ -99,39 +131,68 @@ async def _towards_zero(
 # ---------------------------------------------------------------- by a secret number
 
 
-async def _long(c: Context, x: Secret, y: Secret, remainder: bool) -> Value:
-    """Long division of the magnitudes, which must be below 2**62."""
-    (above, x_negative), (below, y_negative) = await together(_magnitude(c, x), _magnitude(c, y))
-    count = min(_bits(x) + 1, BITS - 1)
-    shape = np.broadcast_shapes(tuple(above.shape), tuple(below.shape))
-    digits = await c.g.decompose(ops.spread(c, above, shape), count)
-    divisor = await c.g.hold(ops.spread(c, below, shape))
-    left = c.g.constant(np.zeros(shape, np.uint64))
-    quotient = c.g.constant(np.zeros(shape, np.uint64))
-    for place in reversed(range(count)):
-        digit = c.g.to_ring(c.g.arrange(digits, partial(_digit, place)))
-        taken = await c.g.hold(c.g.subtract(c.g.add(c.g.scale(left, word(2)), digit), divisor))
-        short = c.g.to_ring(await c.g.negative(taken))
-        left = c.g.add(taken, await c.g.multiply(short, divisor))
-        one = c.g.add_public(c.g.negate(short), word(1))
-        quotient = c.g.add(quotient, c.g.scale(one, word(1 << place)))
-    if remainder:
-        return await _signed(c, left, x_negative, x)
-    negative = _either(c, x_negative, y_negative)
-    return await _signed(c, quotient, negative, x)
+async def _divided(c: Context, x: Value, y: Value) -> tuple[Secret, Secret]:
+    """Quotient and remainder, which one division of the magnitudes gives: `//` asks for both."""
+    found: tuple[Secret, Secret] = await c.shared("division", (x, y), partial(_division, c, x, y))
+    return found
 
 
-def _digit(place: int, array: NDArray[Any]) -> NDArray[Any]:
-    return array[..., place]
+async def _division(c: Context, x: Value, y: Value) -> tuple[Secret, Secret]:
+    top, bottom = await together(_ready(c, x), _ready(c, y))
+    (above, minus_x), (below, minus_y), none, beyond = await together(
+        _magnitude(c, top), _magnitude(c, bottom), _absent(c, bottom), _beyond(c, top, bottom)
+    )
+    bits = max(_length(top.span), _length(bottom.span))
+    short = bits <= integer_division.LONGEST
+    method = integer_division.divide_magnitudes if short else integer_division.divide_long
+
+    async def divide(dividend: Any, divisor: Any) -> tuple[Any, Any]:
+        return await method(c.g, dividend, divisor, bits)
+
+    (whole, rest), factor = await together(
+        blockwise(c, divide, above, below), _factor(c, _either(c, minus_x, minus_y), none)
+    )
+    if factor is not None:
+        whole = await c.g.multiply(factor, whole)
+    if none is not None:
+        whole = c.g.add(whole, c.g.scale(c.g.to_ring(none), integer_words(_by_zero(x.dtype))))
+    if beyond is not None:
+        whole = c.g.subtract(whole, c.g.scale(c.g.to_ring(beyond), word(1 << 8 * x.dtype.itemsize)))
+    if minus_x is not None:
+        rest = await with_sign(c.g, await c.g.hold(rest), minus_x)
+    reach = _reach(top.span)
+    spans = (_quotient_span(top, bottom), (-reach if minus_x is not None else 0, reach))
+    return c.integer(whole, spans[0], x.dtype), c.integer(rest, spans[1], x.dtype)
+
+
+async def _ready(c: Context, x: Value) -> Secret:
+    """Within its range, and a ready operand."""
+    held = await c.wrapped(c.lift(x))
+    return c.like(await c.g.hold(held.value), held)
 
 
 async def _magnitude(c: Context, x: Secret) -> tuple[Any, Any]:
-    """|x| and whether x is negative (None: never)."""
+    """|x|, and whether x is negative (None: never)."""
     if x.span[0] >= 0 or x.dtype.kind == "u":
         return x.value, None
-    held = await c.g.hold(x.value)
-    negative = await c.g.negative(held)
-    return await c.g.choose(negative, c.g.negate(held), held), negative
+    return await absolute(c.g, x.value)
+
+
+async def _absent(c: Context, y: Secret) -> Any:
+    """Whether y is 0 (None: never)."""
+    return await c.g.zero(y.value) if y.span[0] <= 0 <= y.span[1] else None
+
+
+async def _beyond(c: Context, x: Secret, y: Secret) -> Any:
+    """Whether it is the least number by -1, the only quotient that the dtype cannot hold (None: never)."""
+    least, width = dtype_span(x.dtype)[0], 8 * x.dtype.itemsize
+    if x.dtype.kind == "u" or width == BITS or least < x.span[0] or not y.span[0] <= -1 <= y.span[1]:
+        return None
+    return await c.g.both(
+        *await together(
+            c.g.zero(c.g.add_public(x.value, word(-least))), c.g.zero(c.g.add_public(y.value, word(1)))
+        )
+    )
 
 
 def _either(c: Context, first: Any, second: Any) -> Any:
@@ -140,10 +201,24 @@ def _either(c: Context, first: Any, second: Any) -> Any:
     return c.g.xor(first, second)
 
 
-async def _signed(c: Context, value: Any, negative: Any, like: Secret) -> Secret:
-    """`-value` where `negative`."""
-    reach = max(abs(like.span[0]), abs(like.span[1]))
+async def _factor(c: Context, negative: Any, none: Any) -> Any:
+    """-1 where the quotient is negative, 0 where the divisor is 0, else 1 (None: always)."""
+    if none is None:
+        return None if negative is None else c.g.add_public(_twice_less(c, negative), word(1))
+    some = c.g.flip(none, np.asarray(True))
     if negative is None:
-        return c.integer(value, (0, reach), like.dtype)
-    turned = await c.g.multiply(c.g.to_ring(negative), value)
-    return c.integer(c.g.subtract(value, c.g.scale(turned, word(2))), (-reach, reach), like.dtype)
+        return c.g.to_ring(some)
+    return c.g.add(c.g.to_ring(some), _twice_less(c, await c.g.both(some, negative)))
+
+
+def _twice_less(c: Context, bit: Any) -> Any:
+    return c.g.scale(c.g.to_ring(bit), word(-2))
+
+
+def _quotient_span(x: Secret, y: Secret) -> Span:
+    reach = _reach(x.span)
+    least, most = dtype_span(x.dtype)
+    if x.dtype.kind == "u":
+        return (0, reach if y.span[0] > 0 else most)
+    negative = x.span[0] < 0 or y.span[0] < 0
+    return (max(least, -reach if negative else -1), min(most, reach))

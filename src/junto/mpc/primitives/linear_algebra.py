@@ -53,7 +53,8 @@ async def _with_public(c: Context, x: Secret, y: Public, map: BilinearMap) -> Se
     if x.kind == "fixed":
         fraction = ops.factor_fraction(c, x, y.array)
         factor = fixed_words(y.array, fraction)
-        return c.fixed(c.g.linear(x.value, lambda a: map(a, factor, ring.matmul)), x.fraction + fraction)
+        held = c.g.linear(x.value, lambda a: map(a, factor, ring.matmul), bounded=True)
+        return c.fixed(held, x.fraction + fraction)
     words = integer_words(y.array)
     x = await _widened(c, x)
     held = c.g.linear(x.value, lambda a: map(a, words, ring.matmul))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.primitives import ops
+from junto.mpc.primitives.blocks import in_blocks
 from junto.mpc.primitives.context import Context, bit_sum
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Span, Value, dtype_span, integer_words
@@ -26,14 +27,14 @@ async def conjunction(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x & y`."""
     if x.dtype == np.bool_:
         return await ops.conjunction(c, x, y)
-    return await _common(c, x, y)
+    return await _common(c, params, x, y)
 
 
 async def disjunction(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x | y`, which of integers is `x + y - (x & y)`."""
     if x.dtype == np.bool_:
         return await ops.disjunction(c, x, y)
-    shared = await _common(c, x, y)
+    shared = ops.secret(await _common(c, params, x, y))
     return ops.minus(c, ops.plus(c, x, y), shared)
 
 
@@ -41,7 +42,7 @@ async def exclusive(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x ^ y`, which of integers is `x + y - 2 (x & y)`."""
     if x.dtype == np.bool_:
         return ops.exclusive(c, x, y)
-    shared = await _common(c, x, y)
+    shared = ops.secret(await _common(c, params, x, y))
     return ops.minus(c, ops.minus(c, ops.plus(c, x, y), shared), shared)
 
 
@@ -52,7 +53,8 @@ async def negation(c: Context, params: Params, x: Secret) -> Value:
     return ops.minus(c, ops.negated(c, x), Public(np.ones((), x.dtype)))
 
 
-async def _common(c: Context, x: Value, y: Value) -> Secret:
+@in_blocks
+async def _common(c: Context, params: Params, x: Value, y: Value) -> Secret:
     """`x & y` of integers; of a public operand only the bits that are set cost anything."""
     if isinstance(x, Public):
         x, y = y, x
@@ -92,6 +94,12 @@ async def shift_left(c: Context, params: Params, x: Value, y: Value) -> Value:
             inside, np.left_shift(np.uint64(1), np.where(inside, amount, 0).astype(np.uint64)), 0
         )
         return ops.scaled_words(c, ops.secret(x), factor.astype(np.uint64))
+    return await _shift_left_by_secret(c, params, x, y)
+
+
+@in_blocks
+async def _shift_left_by_secret(c: Context, params: Params, x: Value, y: Secret) -> Value:
+    bits = width(x.dtype)
     digits = await c.g.decompose(y.value, bits.bit_length() - 1)
     held = c.lift(x)
     for place in range(bits.bit_length() - 1):
@@ -101,11 +109,13 @@ async def shift_left(c: Context, params: Params, x: Value, y: Value) -> Value:
     return await ops.select(c, await _amount_fits(c, y, bits), held, Public(np.zeros((), x.dtype)))
 
 
+@in_blocks
 async def shift_right_logical(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x >> y`, zeros moving in."""
     return await _shift_right(c, x, y, fill_sign=False)
 
 
+@in_blocks
 async def shift_right_arithmetic(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x >> y`, the sign moving in."""
     return await _shift_right(c, x, y, fill_sign=True)
@@ -164,6 +174,7 @@ def _digit(c: Context, digits: Any, place: int) -> Secret:
     return c.bits(c.g.arrange(digits, lambda array: array[..., place]))
 
 
+@in_blocks
 async def population_count(c: Context, params: Params, x: Secret) -> Value:
     """How many bits are set."""
     bits = width(x.dtype)
@@ -171,6 +182,7 @@ async def population_count(c: Context, params: Params, x: Secret) -> Value:
     return c.integer(c.g.linear(ones, lambda a: a.sum(axis=-1, dtype=np.uint64)), (0, bits), x.dtype)
 
 
+@in_blocks
 async def count_leading_zeros(c: Context, params: Params, x: Secret) -> Value:
     """How many bits above the highest one."""
     bits = width(x.dtype)

@@ -97,7 +97,8 @@ def scaled(c: Context, x: Secret, factor: NDArray[Any]) -> Secret:
     if factor.size and bool(np.all(factor == 1)):
         return c.fixed(x.value if factor.ndim == 0 else _spread(c, x, factor.shape), x.fraction)
     fraction = factor_fraction(c, x, factor)
-    return c.fixed(c.g.scale(x.value, fixed_words(factor, fraction)), x.fraction + fraction)
+    held = c.g.scale(x.value, fixed_words(factor, fraction), bounded=True)
+    return c.fixed(held, x.fraction + fraction)
 
 
 def scaled_words(c: Context, x: Secret, factor: NDArray[np.uint64]) -> Secret:

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from junto.mpc.gates import Words
-from junto.mpc.primitives import compare, ops, reduce
+from junto.mpc.primitives import extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import moved, padded, rearranged
 from junto.mpc.values import Public, Secret, Value
@@ -52,7 +52,7 @@ async def window_total(c: Context, params: Params, x: Secret) -> Value:
     def add_up(words: Words) -> Words:
         return np.asarray(_taken(words, places).sum(-1, dtype=np.uint64))
 
-    held = c.g.linear(x.value, add_up)
+    held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
     count = places.shape[-1]
     if x.kind == "fixed":
         return c.fixed(held, x.fraction)
@@ -82,10 +82,7 @@ async def _extremum(c: Context, params: Params, x: Secret, greatest: bool) -> Va
     empty = places.max(-1, initial=-1) < 0
     filled = _without_padding(places)
 
-    async def combine(a: Value, b: Value) -> Value:
-        return await (compare.greater_of(c, a, b) if greatest else compare.lesser_of(c, a, b))
-
-    found = await reduce.tree(c, moved(c, x, lambda array: _taken(array, filled)), combine)
+    found = await extremes.extreme(c, moved(c, x, lambda array: _taken(array, filled)), greatest)
     if not empty.any():
         return found
     return await ops.select(c, Public(empty), Public(np.asarray(_lowest(x.dtype, greatest))), found)
@@ -109,7 +106,7 @@ async def unpool(c: Context, params: Params, source: Value, x: Value) -> Value:
     places = window_places(params, x.shape)
     greatest = str(params["select_prim"]).startswith(("ge", "gt"))
     values = rearranged(c, x, partial(_taken, places=_ordered(places)))
-    where = await reduce.place_in_last(c, values, np.dtype(np.int32), greatest)
+    where = await extremes.place(c, values, np.dtype(np.int32), greatest)
     numbers = Public(np.arange(places.shape[-1], dtype=np.int32))
     column = rearranged(c, where, lambda array: array[..., None])
     if isinstance(column, Public):
@@ -127,7 +124,7 @@ async def unpool(c: Context, params: Params, source: Value, x: Value) -> Value:
         np.add.at(result, ordered.reshape(-1), spread.reshape(-1))
         return result.reshape(shape)
 
-    return c.like(c.g.linear(share.value, add_up), share)
+    return c.like(c.g.linear(share.value, add_up, bounded=share.kind == "fixed"), share)
 
 
 def _ordered(places: Places) -> Places:

@@ -1,4 +1,4 @@
-"""Reductions and cumulative operations: sums are local, everything else is a tree of depth log2(n)."""
+"""Reductions and cumulative operations: sums are local, everything else is a tree."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives import compare, elementwise, extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, moved, rearranged
-from junto.mpc.values import Public, Secret, Value
+from junto.mpc.values import Secret, Value
 
 Params = Mapping[str, Any]
 Combine = Callable[[Value, Value], Awaitable[Value]]
@@ -24,8 +24,9 @@ async def total(c: Context, params: Params, x: Secret) -> Value:
     """The sum along some axes; of products, before their truncation."""
     axes = tuple(params["axes"])
     count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
-    held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)))
-    if x.kind == "fixed":
+    bounded = x.kind == "fixed"
+    held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)), bounded=bounded)
+    if bounded:
         return c.fixed(held, x.fraction)
     return c.integer(held, (min(0, x.span[0] * count), max(0, x.span[1] * count)), x.dtype)
 
@@ -39,7 +40,7 @@ async def running_total(c: Context, params: Params, x: Secret) -> Value:
             return np.flip(np.cumsum(np.flip(array, axis), axis, dtype=np.uint64), axis)
         return np.cumsum(array, axis, dtype=np.uint64)
 
-    held = c.g.linear(x.value, add_up)
+    held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
     if x.kind == "fixed":
         return c.fixed(held, x.fraction)
     count = x.shape[axis]
@@ -56,12 +57,20 @@ async def product(c: Context, params: Params, x: Secret) -> Value:
 
 async def greatest(c: Context, params: Params, x: Secret) -> Value:
     """The maximum along some axes."""
-    return await _reduced(c, params, x, lambda a, b: compare.greater_of(c, a, b))
+    return await _extreme(c, params, x, greatest=True)
 
 
 async def least(c: Context, params: Params, x: Secret) -> Value:
     """The minimum along some axes."""
-    return await _reduced(c, params, x, lambda a, b: compare.lesser_of(c, a, b))
+    return await _extreme(c, params, x, greatest=False)
+
+
+async def _extreme(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
+    if x.kind == "bits":
+        return await (some if greatest else every)(c, params, x)
+    if not _length(x, params["axes"]):
+        return c.evaluate(c.step, [np.zeros(x.shape, x.dtype)])[0]
+    return await extremes.extreme(c, flattened(c, x, tuple(params["axes"])), greatest)
 
 
 async def every(c: Context, params: Params, x: Secret) -> Value:
@@ -154,35 +163,7 @@ async def place_of_least(c: Context, params: Params, x: Secret) -> Value:
 
 async def _place(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
     axis = int(params["axes"][0])
-    return await place_in_last(c, flattened(c, x, (axis,)), np.dtype(params["index_dtype"]), greatest)
-
-
-async def place_in_last(c: Context, x: Value, dtype: np.dtype[Any], greatest: bool) -> Value:
-    """The first index of the extremum along the last axis."""
-    if isinstance(x, Public):
-        return Public((np.argmax(x.array, -1) if greatest else np.argmin(x.array, -1)).astype(dtype))
-    count = x.shape[-1]
-    values: Value = x
-    if x.kind == "bits":
-        values = c.integer(c.g.to_ring(x.value), (0, 1), np.dtype(np.int32))
-    places: Value = Public(np.broadcast_to(np.arange(count, dtype=dtype), values.shape))
-    while values.shape[-1] > 1:
-        even = values.shape[-1] // 2 * 2
-        left, right = (part(c, values, slice(start, even, 2)) for start in (0, 1))
-        first, second = (part(c, places, slice(start, even, 2)) for start in (0, 1))
-        later = await ops.below(c, *((left, right) if greatest else (right, left)))
-        better = await ops.select(c, later, right, left)
-        where = await ops.select(c, later, second, first)
-        if even < values.shape[-1]:
-            better = _appended(c, better, part(c, values, slice(even, None)))
-            where = _appended(c, where, part(c, places, slice(even, None)))
-        values, places = better, where
-    found = part(c, places, 0)
-    return found if isinstance(found, Public) else c.integer(found.value, (0, max(0, count - 1)), dtype)
-
-
-def _appended(c: Context, x: Value, y: Value) -> Value:
-    return joined(c, [x, y], lambda a, b: np.concatenate([a, b], -1))
+    return await extremes.place(c, flattened(c, x, (axis,)), np.dtype(params["index_dtype"]), greatest)
 
 
 # ---------------------------------------------------------------- cumulative
@@ -195,12 +176,22 @@ async def running_product(c: Context, params: Params, x: Secret) -> Value:
 
 async def running_greatest(c: Context, params: Params, x: Secret) -> Value:
     """The maximum of everything up to each place."""
-    return await _running(c, params, x, lambda a, b: compare.greater_of(c, a, b))
+    return await _running_extreme(c, params, x, greatest=True)
 
 
 async def running_least(c: Context, params: Params, x: Secret) -> Value:
     """The minimum of everything up to each place."""
-    return await _running(c, params, x, lambda a, b: compare.lesser_of(c, a, b))
+    return await _running_extreme(c, params, x, greatest=False)
+
+
+async def _running_extreme(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
+    if x.kind == "bits":
+        combine = ops.disjunction if greatest else ops.conjunction
+        return await _running(c, params, x, lambda a, b: combine(c, a, b))
+    axis, step = int(params["axis"]), -1 if params["reverse"] else 1
+    ordered = moved(c, x, lambda array: np.moveaxis(array, axis, -1)[..., ::step])
+    found = await extremes.running(c, ordered, greatest)
+    return moved(c, found, lambda array: np.moveaxis(array[..., ::step], -1, axis))
 
 
 async def running_logsumexp(c: Context, params: Params, x: Secret) -> Value:
@@ -209,13 +200,11 @@ async def running_logsumexp(c: Context, params: Params, x: Secret) -> Value:
 
 
 async def _logaddexp(c: Context, x: Secret, y: Secret) -> Value:
-    from junto.mpc.functions import exponential, logarithm
-
     high = ops.secret(await compare.greater_of(c, x, y))
     # -|a - b| = a + b - 2 max
     gap = ops.minus(c, ops.minus(c, ops.plus(c, x, y), high), high)
-    small = await exponential.exp(c.g, c.number(gap), c.fraction)
-    return ops.plus(c, high, c.fixed(await logarithm.log1p(c.g, small, c.fraction), c.fraction))
+    small = await elementwise.applied(c, "exp", gap)
+    return ops.plus(c, high, await elementwise.applied(c, "log1p", small))
 
 
 async def _running(c: Context, params: Params, x: Secret, combine: Combine) -> Value:

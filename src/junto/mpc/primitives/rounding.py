@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from junto.mpc.gates import BITS
 from junto.mpc.primitives import ops
+from junto.mpc.primitives.blocks import blockwise, in_blocks
 from junto.mpc.primitives.context import Context, bit_sum
 from junto.mpc.rounds import together
 from junto.mpc.values import Secret, Value, dtype_span, word
@@ -18,16 +20,27 @@ Params = Mapping[str, Any]
 TO_NEAREST_EVEN = 1
 
 
+@in_blocks
 async def floor(c: Context, params: Params, x: Secret) -> Value:
     """The greatest whole number that is not above."""
-    return await floored(c, x)
+    return await _floored(c, x)
 
 
+@in_blocks
 async def ceil(c: Context, params: Params, x: Secret) -> Value:
     """The least whole number that is not below."""
-    return ops.negated(c, await floored(c, ops.secret(ops.negated(c, x))))
+    return ops.negated(c, await _floored(c, ops.secret(ops.negated(c, x))))
 
 
+async def _floored(c: Context, x: Secret) -> Secret:
+    """Nothing to do for a float that is whole anyway."""
+    if not x.fraction:
+        return x
+    bits = await c.g.decompose(x.value, x.fraction)
+    return c.fixed(c.g.subtract(x.value, _part(c, bits, x.fraction)), x.fraction)
+
+
+@in_blocks
 async def nearest(c: Context, params: Params, x: Secret) -> Value:
     """The nearest whole number; halves to the even one, or away from zero, as the rounding method says."""
     if not x.fraction:
@@ -44,35 +57,17 @@ async def nearest(c: Context, params: Params, x: Secret) -> Value:
     return c.fixed(c.g.subtract(whole, c.g.scale(c.g.to_ring(down), word(1 << f))), f)
 
 
-async def floored(c: Context, x: Secret) -> Secret:
-    """`floor(x)`; nothing to do for a float that is whole anyway."""
-    if not x.fraction:
-        return x
-    bits = await c.g.decompose(x.value, x.fraction)
-    return c.fixed(c.g.subtract(x.value, _part(c, bits, x.fraction)), x.fraction)
-
-
-async def truncated(c: Context, x: Secret) -> Secret:
-    """`x` without what is after the point."""
-    if not x.fraction:
-        return x
-    bits = await c.g.decompose(x.value)
-    rest = _part(c, bits, x.fraction)
-    up = c.g.to_ring(await _rounds_up(c, bits, rest))
-    whole = c.g.subtract(x.value, rest)
-    return c.fixed(c.g.add(whole, c.g.scale(up, word(1 << x.fraction))), x.fraction)
-
-
 async def to_integer(c: Context, x: Secret, dtype: np.dtype[Any]) -> Secret:
     """`x` without what is after the point, as an integer."""
-    if not x.fraction:
-        return c.integer(x.value, dtype_span(dtype), dtype)
-    f = x.fraction
-    bits = await c.g.decompose(x.value)
-    up = c.g.to_ring(await _rounds_up(c, bits, _part(c, bits, f)))
-    above = c.g.to_ring(c.g.arrange(bits, lambda array: array[..., f:]))
-    whole = c.g.linear(above, bit_sum(BITS - f, signed=True))
-    return c.integer(c.g.add(whole, up), dtype_span(dtype), dtype)
+    held = await blockwise(c, partial(_whole, c, x.fraction), x.value) if x.fraction else x.value
+    return c.integer(held, dtype_span(dtype), dtype)
+
+
+async def _whole(c: Context, fraction: int, x: Any) -> Any:
+    bits = await c.g.decompose(x)
+    up = c.g.to_ring(await _rounds_up(c, bits, _part(c, bits, fraction)))
+    above = c.g.to_ring(c.g.arrange(bits, lambda array: array[..., fraction:]))
+    return c.g.add(c.g.linear(above, bit_sum(BITS - fraction, signed=True)), up)
 
 
 async def _rounds_up(c: Context, bits: Any, rest: Any) -> Any:

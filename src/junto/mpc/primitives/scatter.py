@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.errors import NotComputable
 from junto.mpc import ring
 from junto.mpc.gates import MatrixProduct, Words
-from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives import compare, extremes, ops, reduce
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.index import as_integers, hot, hot_starts
 from junto.mpc.primitives.shape import joined, moved, rearranged
@@ -133,7 +132,8 @@ async def scatter_add(c: Context, params: Params, x: Value, indices: Value, upda
             return _added(size, places[inside], windows.grouped_windows(words)[inside]).reshape(x.shape)
 
         new = c.full(c.lift(updates))
-        return _sum(c, x, c.like(c.g.linear(new.value, add_up), new), windows.count)
+        total = c.g.linear(new.value, add_up, bounded=new.kind == "fixed")
+        return _sum(c, x, c.like(total, new), windows.count)
     bits = await hot(c, windows, indices, clip)
     everywhere = windows.everywhere()
 
@@ -168,38 +168,55 @@ async def scatter_subtract(c: Context, params: Params, x: Value, indices: Value,
 
 
 async def scatter_multiply(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with windows multiplied in, at public indices."""
+    """The array with windows multiplied in."""
 
     async def combine(a: Value, b: Value) -> Value:
         return await c.settled(await ops.times(c, a, b))
 
-    return await _combined(c, params, x, indices, updates, combine)
+    if isinstance(indices, Public):
+        return await _in_turns(c, params, x, indices, updates, combine)
+
+    async def multiplied(old: Value, new: Value, where: _Where) -> Value:
+        one = c.full(c.lift(Public(np.broadcast_to(np.ones((), old.dtype), old.shape))))
+        return await combine(old, await reduce.tree(c, await _candidates(c, one, new, where), combine))
+
+    return await _anywhere(c, params, x, indices, updates, multiplied)
 
 
 async def scatter_greatest(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with the maximum of itself and windows, at public indices."""
-    return await _combined(c, params, x, indices, updates, lambda a, b: compare.greater_of(c, a, b))
+    """The array with the maximum of itself and windows."""
+    return await _scatter_extreme(c, params, x, indices, updates, greatest=True)
 
 
 async def scatter_least(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
-    """The array with the minimum of itself and windows, at public indices."""
-    return await _combined(c, params, x, indices, updates, lambda a, b: compare.lesser_of(c, a, b))
+    """The array with the minimum of itself and windows."""
+    return await _scatter_extreme(c, params, x, indices, updates, greatest=False)
 
 
-async def _combined(
-    c: Context, params: Params, x: Value, indices: Value, updates: Value, combine: Any
+async def _scatter_extreme(
+    c: Context, params: Params, x: Value, indices: Value, updates: Value, *, greatest: bool
+) -> Value:
+    if isinstance(indices, Public):
+        better = compare.greater_of if greatest else compare.lesser_of
+        return await _in_turns(c, params, x, indices, updates, partial(better, c))
+
+    async def best(old: Value, new: Value, where: _Where) -> Value:
+        many = await _candidates(c, old, new, where)
+        column = rearranged(c, old, lambda array: array[..., None])
+        both = joined(c, [column, many], lambda a, b: np.concatenate([a, b], -1))
+        return await extremes.extreme(c, both, greatest)
+
+    return await _anywhere(c, params, x, indices, updates, best)
+
+
+async def _in_turns(
+    c: Context, params: Params, x: Value, indices: Public, updates: Value, combine: Any
 ) -> Value:
     """As often as the most wanted place is named: each time every place takes in one number."""
-    if isinstance(indices, Secret):
-        raise NotComputable(
-            f"`{c.step.name}` at secret indices cannot be computed",
-            fix="sort by the index first, or compare it with every place and combine with jnp.where",
-        )
     windows = _scatter_windows(params, x, indices, updates)
     places = windows.at(indices.array, "CLIP" in str(params["mode"])).reshape(-1)
-    source = windows.grouped_windows(np.arange(int(np.prod(updates.shape))).reshape(updates.shape)).reshape(
-        -1
-    )
+    numbers = np.arange(int(np.prod(updates.shape))).reshape(updates.shape)
+    source = windows.grouped_windows(numbers).reshape(-1)
     result: Value = c.full(c.lift(x))
     for chosen in _turns(places):
         where, taken = places[chosen], source[chosen]
@@ -207,6 +224,50 @@ async def _combined(
         made = await combine(old, rearranged(c, updates, partial(_chosen, taken)))
         result = joined(c, [result, made], partial(_put, places=where))
     return result
+
+
+_Where: TypeAlias = tuple[Windows, Secret]
+"""The geometry of a scatter, and the bits of its indices (`index.hot`)."""
+
+
+_Combine: TypeAlias = Callable[[Value, Value, _Where], Awaitable[Value]]
+
+
+async def _anywhere(
+    c: Context, params: Params, x: Value, indices: Secret, updates: Value, combine: _Combine
+) -> Value:
+    """At secret indices: `combine(array, updates, where)`, of bools as numbers."""
+    windows = _scatter_windows(params, x, indices, updates)
+    where = windows, await hot(c, windows, indices, "CLIP" in str(params["mode"]))
+    if x.dtype == np.bool_:
+        return await _as_bits(c, await combine(as_integers(c, x), as_integers(c, updates), where))
+    return await combine(c.full(c.lift(x)), updates, where)
+
+
+async def _candidates(c: Context, idle: Value, updates: Value, where: _Where) -> Secret:
+    """What each window brings to each place, in a new last axis: its number where it lies, else `idle`'s.
+
+    Costs as much as there are windows times places.
+    """
+    windows, bits = where
+    old, new, fraction = _alike(c, idle, updates)
+    size, places = int(np.prod(idle.shape)), windows.everywhere()
+    operand = c.g.join([old.value, new.value], lambda a, b: np.concatenate([a.reshape(-1), b.reshape(-1)]))
+
+    def change(ones: Words, both: Words, product: MatrixProduct) -> Words:
+        update = windows.grouped_windows(both[size:].reshape(updates.shape))
+        parts = []
+        for turn in range(windows.count):
+            here = ones[:, turn, :, None]
+            placed = _added(size, places, product(here, update[:, turn, None, :]))
+            covered = _added(size, places, np.broadcast_to(here, places.shape))
+            gone = product(covered[:, None, None], both[:size, None, None])
+            parts.append(placed - gone.reshape(-1))
+        return np.stack(parts, -1).reshape(*idle.shape, windows.count)
+
+    column = c.g.arrange(old.value, lambda array: array[..., None])
+    made = c.g.add(column, await c.g.bilinear(c.g.to_ring(bits.value), operand, change))
+    return _merged(c, made, old, new, fraction)
 
 
 def _turns(places: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -73,15 +73,26 @@ def _by_public_keys(c: Context, operands: Sequence[Value], axis: int, keys: int)
 
 async def top_k(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     """The greatest numbers, greatest first, and where they were; of equals the first."""
-    wanted, axis = int(params["k"]), int(params.get("axis", -1)) % len(x.shape)
+    return await _foremost(c, x, int(params["k"]), int(params.get("axis", -1)), greatest=True)
+
+
+async def approximate_top_k(c: Context, params: Params, x: Secret) -> Sequence[Value]:
+    """The greatest or the least numbers, in order, and where they were: exact."""
+    axis, greatest = int(params["reduction_dimension"]), bool(params["is_max_k"])
+    return await _foremost(c, x, c.form.shape[axis], axis, greatest)
+
+
+async def _foremost(c: Context, x: Secret, wanted: int, axis: int, greatest: bool) -> Sequence[Value]:
+    axis %= len(x.shape)
     dtype = np.dtype(c.step.forms[1].dtype)
     column = _last(c, x, axis)
     places = c.lift(Public(np.broadcast_to(np.arange(column.shape[-1], dtype=dtype), column.shape)))
-    values, where = await ordered_columns(c, [_reversed(c, column), places], 1, stable=True)
+    keys = _reversed(c, column) if greatest else column
+    values, where = await ordered_columns(c, [keys, places], 1, stable=True)
     found = [
         moved(c, each, lambda array: np.moveaxis(array[..., :wanted], -1, axis)) for each in (values, where)
     ]
-    return [_reversed(c, found[0]), found[1]]
+    return [_reversed(c, found[0]) if greatest else found[0], found[1]]
 
 
 def _reversed(c: Context, x: Secret) -> Secret:

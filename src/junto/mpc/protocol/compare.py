@@ -18,15 +18,11 @@ import numpy as np
 
 from junto.mpc import bits
 from junto.mpc.bits import Planes
-from junto.mpc.gates import BITS
 from junto.mpc.protocol import borrow
 from junto.mpc.protocol.demands import ONES, BitsOf
 from junto.mpc.protocol.planes import MaskedPlanes, reshare, unpacked
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
-
-_GROUPS = BITS // borrow.RADIX
-_SUPERS = _GROUPS // borrow.RADIX
 
 
 async def negative(role: Role, x: Masked, block: int) -> MaskedBits:
@@ -47,23 +43,27 @@ async def _sign(role: Role, x: Masked) -> MaskedPlanes:
         a[-1] = ONES  # the last borrow goes through the sign's own place unchanged
     if m is not None:
         m[-1] = 0
-    first = borrow.leaves(role, a, m, _GROUPS, lanes)
-    g, p = await _reopen(role, first, _GROUPS, lanes)
-    second = borrow.inner(role, g, p, _SUPERS, propagate=True)
-    g, p = await _reopen(role, second, _SUPERS, lanes)
-    third = borrow.inner(role, g, p, 1, propagate=False)
-    if third is None or top is None:
+    groups = role.width // borrow.RADIX
+    tree = borrow.leaves(role, a, m, groups, lanes)
+    while groups > 1:
+        g, p = await _reopen(role, tree, groups, lanes)
+        groups = len(g.mask) // borrow.RADIX
+        tree = borrow.inner(role, g, p, groups, propagate=groups > 1)
+    if tree is None or top is None:
         return await reshare(role, None, 1, lanes)
-    share = third.generate[-1] ^ high
+    share = tree.generate[-1] ^ high
     return await reshare(role, share ^ ~top if role.first else share, 1, lanes)
 
 
 async def _zero(role: Role, x: Masked) -> MaskedPlanes:
     lanes, a, m = _operands(role, x)
-    share = borrow.leaf_conjunctions(role, a, m, _GROUPS, lanes)
-    p = await reshare(role, share, _GROUPS, lanes)
-    p = await reshare(role, borrow.conjunctions(role, p, _SUPERS), _SUPERS, lanes)
-    return await reshare(role, borrow.conjunctions(role, p, 1), 1, lanes)
+    groups = role.width // borrow.RADIX
+    share = borrow.leaf_conjunctions(role, a, m, groups, lanes)
+    while groups > 1:
+        p = _completed(await reshare(role, share, groups, lanes), ones=True)
+        groups = len(p.mask) // borrow.RADIX
+        share = borrow.conjunctions(role, p, groups)
+    return await reshare(role, share, 1, lanes)
 
 
 async def _reopen(
@@ -75,16 +75,27 @@ async def _reopen(
     g, p = opened.rows(slice(groups)), opened.rows(slice(groups, None))
     nothing = np.zeros((1, p.mask.shape[1]), np.uint64)
     public = None if p.public is None else np.concatenate([nothing, p.public])
-    return g, MaskedPlanes(public, np.concatenate([nothing, p.mask]), lanes)
+    p = MaskedPlanes(public, np.concatenate([nothing, p.mask]), lanes)
+    return _completed(g, ones=False), _completed(p, ones=True)
+
+
+def _completed(x: MaskedPlanes, *, ones: bool) -> MaskedPlanes:
+    """With known planes above, up to whole groups of four: G = 0 and P = 1 let pass what comes from below."""
+    lacking = -len(x.mask) % borrow.RADIX
+    if not lacking:
+        return x
+    known = np.full((lacking, x.mask.shape[1]), ONES if ones else 0, np.uint64)
+    public = None if x.public is None else np.concatenate([x.public, known])
+    return MaskedPlanes(public, np.concatenate([x.mask, np.zeros_like(known)]), x.lanes)
 
 
 def _operands(role: Role, x: Masked) -> tuple[int, Planes | None, Planes | None]:
     """The planes of `not D` at the compute parties, of m at the helper."""
     if x.public is None:
         flat = x.mask.reshape(-1)
-        return len(flat), None, bits.planes(flat, BITS)
+        return len(flat), None, bits.planes(flat, role.width)
     flat = x.public.reshape(-1)
-    return len(flat), ~bits.planes(flat, BITS), None
+    return len(flat), ~bits.planes(flat, role.width), None
 
 
 async def in_blocks(

@@ -104,12 +104,13 @@ class Quotient(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TopBit(RingDemand):
-    """The highest bit as a number."""
+    """The highest bit, of `width`, as a number."""
 
     mask: Words
+    width: int = BITS
 
     def whole(self) -> Words:
-        return self.mask >> TOP
+        return self.mask >> np.uint64(self.width - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +121,19 @@ class Number(RingDemand):
 
     def whole(self) -> Words:
         return self.bits.astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guarded(RingDemand):
+    """`mask`, or 1, where the bits `at` of the last axis of `bits` are all set, else 0."""
+
+    bits: Flags
+    at: Sequence[int]
+    mask: Words | None = None
+
+    def whole(self) -> Words:
+        guard: Words = np.asarray(self.bits[..., list(self.at)].all(-1)).astype(np.uint64)
+        return guard if self.mask is None else np.asarray(guard * self.mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
-from junto.mpc.protocol import compare, dealt, decompose, multiply, planes, shares, truncate
+from junto.mpc.protocol import compare, dealt, decompose, guarded, multiply, planes, shares, truncate
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
+from junto.mpc.rounds import together
 
 
 class SecureGates(Gates[RingSecret, MaskedBits]):
@@ -51,10 +52,10 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     def add_public(self, x: RingSecret, c: Words) -> RingSecret:
         return shares.shift(self._role, x, c)
 
-    def scale(self, x: RingSecret, c: Words) -> RingSecret:
+    def scale(self, x: RingSecret, c: Words, *, bounded: bool = False) -> RingSecret:
         return shares.scale(self._role, x, c)
 
-    def linear(self, x: RingSecret, map: Callable[[Words], Words]) -> RingSecret:
+    def linear(self, x: RingSecret, map: Callable[[Words], Words], *, bounded: bool = False) -> RingSecret:
         return shares.linear(self._role, x, map)
 
     def to_ring(self, b: MaskedBits) -> RingSecret:
@@ -91,6 +92,10 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     async def choose(self, b: MaskedBits, x: RingSecret, y: RingSecret) -> RingSecret:
         return self.add(y, await self.multiply(self.to_ring(b), self.subtract(x, y)))
+
+    async def guard(self, b: MaskedBits, xs: Sequence[RingSecret]) -> Sequence[RingSecret]:
+        held = await together(*[shares.hold(self._role, x) for x in xs])
+        return guarded.guarded(self._role, b, held)
 
     async def decompose(self, x: RingSecret, bits: int = BITS) -> MaskedBits:
         held = await shares.hold(self._role, x)

@@ -105,17 +105,26 @@ def split(arrays: Sequence[Plain]) -> tuple[bytes, list[Parcel]]:
     return key, parcels
 
 
+def halves(arrays: Sequence[Plain]) -> tuple[list[Parcel], list[Parcel]]:
+    """Both compute parties' pieces of arrays, written out."""
+    key, second = split(arrays)
+    kinds = [Kind(x.dtype == np.bool_, x.shape) for x in arrays]
+    drawn = [x for x in pieces_of(kinds, key) if x is not None]
+    return [np.packbits(x.reshape(-1)) if x.dtype == np.bool_ else x.astype(np.uint64) for x in drawn], second
+
+
 def enter_split(role: Role, kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Secret]:
     """At every node: the outsider's pieces, masked. One round, the same for all arrays."""
-    pieces = _pieces(kinds, parcel)
+    pieces = pieces_of(kinds, parcel)
 
     async def enter() -> tuple[Secret, ...]:
-        return await together(*[_masked(role, kind, part) for kind, part in zip(kinds, pieces, strict=True)])
+        return await together(*[masked(role, kind, part) for kind, part in zip(kinds, pieces, strict=True)])
 
     return list(Rounds(role.flush).run(enter()))
 
 
-def _pieces(kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Plain | None]:
+def pieces_of(kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Plain | None]:
+    """A node's pieces of the arrays, from what `split` made for it; the helper has none."""
     if parcel is None:
         return [None] * len(kinds)
     if not isinstance(parcel, bytes):
@@ -133,7 +142,8 @@ def _pieces(kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> l
     return pieces
 
 
-async def _masked(role: Role, kind: Kind, part: Plain | None) -> Secret:
+async def masked(role: Role, kind: Kind, part: Plain | None) -> Secret:
+    """A secret from this node's piece of it. One round."""
     if not kind.bits:
         return await hold(role, Additive(None if part is None else part.astype(np.uint64), kind.shape))
     share = None if part is None else bits.pack(part.reshape(-1).astype(np.bool_))[None]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from junto.mpc import bits
 from junto.mpc.bits import Planes
-from junto.mpc.gates import Flags, Words
+from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import (
     TURN_SCALE,
@@ -135,11 +135,13 @@ class Role(ABC):
         turn_scale: bits after the point of dealt sines and cosines.
         opened: bytes opened so far by one compute party.
         rounds: exchanges so far.
+        width: the ring is the integers modulo 2**width: 64 bits, and fewer where tests try every case.
     """
 
     index: int | None
     pair = False
     turn_scale = TURN_SCALE
+    width: int = BITS
 
     def __init__(self) -> None:
         self.offline = 0
@@ -184,7 +186,7 @@ class Role(ABC):
         """A fresh mask for a truncation by `bits` bits."""
         mask = self.mask(shape)
         low = self.deal(shape, Quotient(mask, bits))
-        return Truncation(mask, low, self.deal(shape, TopBit(mask)))
+        return Truncation(mask, low, self.deal(shape, TopBit(mask, self.width)))
 
     def number(self, bits: Flags) -> Words:
         """Masks that are bits, as numbers."""

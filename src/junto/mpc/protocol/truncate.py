@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Words
-from junto.mpc.protocol.demands import TOP
+from junto.mpc.gates import Words
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, Term, piece
 
@@ -30,18 +29,18 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     which is affine in two masks that who deals knows: ready for the next product without another opening.
     (Two parties without a helper choose their pieces of both masks beforehand, and learn what these lack.)
     """
-    shift, lift = np.uint64(bits), np.uint64(BITS - bits)
+    shift, lift, top = (np.uint64(each) for each in (bits, role.width - bits, role.width - 1))
     cut = role.cut(x.shape, bits)
     share = piece(role, x)
     if share is not None:
         share = share + cut.mask
         if role.first:
-            share = share + np.uint64(1 << (BITS - 2))
+            share = share + np.uint64(1 << (role.width - 2))
     opened = await role.open(share)
     if opened is None:
         return Affine(None, (Term(None, cut.low), Term(None, cut.top, cut.bits)), x.shape)
-    public: Words = (opened >> shift) - np.uint64(1 << (BITS - 2 - bits))
-    wrapped = ((~opened) >> TOP) << lift
+    public: Words = (opened >> shift) - np.uint64(1 << (role.width - 2 - bits))
+    wrapped = (1 - (opened >> top)) << lift
     if cut.missing is not None and cut.flipped is not None:
         public += cut.flipped * wrapped - cut.missing
         wrapped -= (cut.flipped * wrapped) << np.uint64(1)

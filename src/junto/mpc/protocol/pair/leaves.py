@@ -119,7 +119,7 @@ def _questions(a: Words, digits: int, leaf: Leaf, mask: Planes, pads: _Packed) -
             of_digit = (masks >> np.uint64(leaf.width * place)) & np.uint64((1 << leaf.width) - 1)
             np.take(table, _digit(a, place), out=made[place])
             made[place] ^= (of_digit * spread).astype(made.dtype)
-    pass
+    words ^= pads
     return words
 
 

@@ -1,0 +1,265 @@
+"""What a call would cost, before anything runs: the plan is counted, not computed.
+
+Local: no operation begins and nothing is sent, so one party may ask alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from junto.config.spu_model import SpuSource
+from junto.device.handle import DeviceObject
+from junto.device.spu.calls import Call, Described, SecretInput, opened
+from junto.device.spu.computing import charge, run_plan
+from junto.device.spu.costs import LAN, WAN, Cost, LineCost, bytes_text, line_table, lines_of, seconds_text
+from junto.device.spu.layout import Leaf, wide_numbers
+from junto.device.spu.object import SPUObject
+from junto.errors import DeviceError
+from junto.mpc.counting import blank_of, counting_role, fresh
+from junto.mpc.interpret import Ears
+from junto.mpc.meter import Meter, Tally
+from junto.mpc.plan import Plan, jax_dtype
+from junto.mpc.primitives.public import Witness
+from junto.mpc.protocol.gates import SecureGates
+from junto.mpc.settings import MpcSettings
+from junto.mpc.unknown import InPlace, Known, stand_in, unknowns
+from junto.tree import map_leaves
+
+if TYPE_CHECKING:
+    from junto.device.spu.spu import SPU
+
+READY = (
+    "handles are taken as ready for use, as shared values are; an unopened result of another call costs "
+    "8 bytes a number and up to a round more"
+)
+GUESSED = "public arguments known by shape only are taken as numbers that need every bit after the point"
+CLEAR = "values are in the clear on this SPU (REF2K): this is what another protocol would send"
+BRANCHES = "where such an argument chooses between branches, all of them are counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a call costs, counted before it runs; the same at every party that has a node.
+
+    A party without one does not know in which form a result of another call is held (see `notes`). Sharing
+    arguments in and showing results is not part of it: 8 bytes a number each, a bit a truth value.
+
+    Attributes:
+        name: of the function.
+        compute: the two parties that compute.
+        dealer: who makes the randomness and sends it to the second of them.
+        total: what the call costs. A loop whose number of turns is not known counts once.
+        turn: what one more turn of every such loop costs; None: there is none.
+        lines: the same line by line, the dearest first; lines share rounds.
+        notes: what the numbers take for granted.
+    """
+
+    name: str
+    compute: tuple[str, str]
+    dealer: str
+    total: Cost
+    turn: Cost | None
+    lines: tuple[LineCost, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def rounds(self) -> int:
+        """See `Cost.rounds`."""
+        return self.total.rounds
+
+    @property
+    def online_bytes(self) -> Mapping[str, int]:
+        """What each party sends while the call runs."""
+        return dict.fromkeys(self.compute, self.total.online_bytes)
+
+    @property
+    def offline_bytes(self) -> Mapping[str, int]:
+        """What each party sends that depends on shapes alone, perhaps ahead of time."""
+        return {self.dealer: self.total.offline_bytes}
+
+    @property
+    def lan_seconds(self) -> float:
+        """Time on a LAN (`costs.LAN`), without the time to compute."""
+        return self.total.seconds(LAN)
+
+    @property
+    def wan_seconds(self) -> float:
+        """Time on a WAN (`costs.WAN`), without the time to compute."""
+        return self.total.seconds(WAN)
+
+    def __str__(self) -> str:
+        first, second = self.compute
+        parts = [
+            f"{self.name}: {_cost_text(self.total)}; online bytes are sent by {first} and {second} each, "
+            f"offline bytes by {self.dealer} to {second}",
+            "  " + ", ".join(f"{seconds_text(self.total.seconds(net))} on a {net}" for net in (LAN, WAN)),
+            "",
+            line_table(self.lines, timed=False),
+            "",
+            "  lines share rounds, so theirs add up to more; times are the network's alone",
+        ]
+        if self.turn is not None:
+            parts.append(
+                f"  per iteration: a loop whose condition is not known yet counts once; "
+                f"one more turn costs {_cost_text(self.turn)}"
+            )
+        return "\n".join([*parts, *[f"  {note}" for note in self.notes]])
+
+
+def explain(
+    spu: SPU, call: Call, public: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Explanation:
+    """See `SPU.explain`.
+
+    Args:
+        spu: where it would run.
+        call: the function and its options.
+        public: parameters whose `jax.ShapeDtypeStruct`s stand for public arrays.
+        args: as for the call itself.
+        kwargs: as for the call itself.
+    """
+    planned, inputs = spu.plans.get(call, *_described(spu, call, frozenset(public), args, kwargs))
+    count = _Count(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
+    once = count.run(turns=1)
+    turn = count.run(turns=2)[0] - once[0] if count.unknown.loops else None
+    return Explanation(
+        name=call.name,
+        compute=spu.settings.compute,
+        dealer=spu.settings.helper or spu.settings.compute[0],
+        total=once[0],
+        turn=turn,
+        lines=lines_of([once[1]]),
+        notes=count.notes,
+    )
+
+
+def _cost_text(cost: Cost) -> str:
+    online, offline = bytes_text(cost.online_bytes), bytes_text(cost.offline_bytes)
+    return f"{cost.rounds} round{'s' if cost.rounds != 1 else ''}, {online} online, {offline} offline"
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def _described(
+    spu: SPU, call: Call, public: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Any]:
+    """The arguments with a description in place of each secret, and of each array known by shape only."""
+    parameters = list(inspect.signature(call.function).parameters) if public else []
+    unknown = sorted(public - set(parameters) - set(kwargs))
+    if unknown:
+        raise DeviceError(
+            f"public_argnames names {', '.join(unknown)}, which {call.name} does not take",
+            fix=f"it takes {', '.join(parameters)}",
+        )
+    places = [parameters[i] if i < len(parameters) else "" for i in range(len(args))]
+
+    def taken(name: str, value: Any) -> Any:
+        return map_leaves(lambda leaf: _leaf(spu, leaf, secret=name not in public), value)
+
+    positional = tuple([taken(name, value) for name, value in zip(places, args, strict=True)])
+    return positional, {name: taken(name, value) for name, value in kwargs.items()}
+
+
+def _leaf(spu: SPU, leaf: Any, *, secret: bool) -> Any:
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        try:
+            dtype = jax_dtype(leaf.dtype, wide_numbers())
+        except TypeError:
+            raise DeviceError("a random key is public: pass the key itself to explain") from None
+        return Described(Leaf(dtype.name, tuple(leaf.shape)), secret)
+    if isinstance(leaf, SPUObject):
+        if leaf.device is not spu:
+            raise DeviceError(f"{leaf!r} is an argument of a call on {spu.name}, but does not live there")
+        return opened(leaf)
+    if isinstance(leaf, DeviceObject):
+        raise DeviceError(
+            f"{leaf!r} has not been shared, so its shape is not known here",
+            fix="describe it: jax.ShapeDtypeStruct(shape, dtype); or share it first: x.to(spu)",
+        )
+    return leaf
+
+
+def _known(item: Any) -> Known:
+    if isinstance(item, SecretInput) or (isinstance(item, Described) and item.secret):
+        return Known.SECRET
+    return Known.SHAPE if isinstance(item, Described) else Known.VALUE
+
+
+def _no_time() -> float:
+    """Nothing runs, so nothing takes time."""
+    return 0.0
+
+
+# ---------------------------------------------------------------- counting
+
+
+class _Count:
+    """Counts one plan for given arguments.
+
+    Attributes:
+        unknown: steps that depend on public numbers that are not known.
+        notes: what is taken for granted.
+    """
+
+    def __init__(self, spu: SPU, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._inputs = inputs
+        self._held = {
+            id(each.handle): spu.engine.held_here(each.handle)
+            for each in inputs
+            if isinstance(each, SecretInput)
+        }
+        known = [_known(each) for each in inputs]
+        self.unknown = unknowns(plan, known)
+        found = [
+            (READY, any(parts is None for parts in self._held.values())),
+            (GUESSED, Known.SHAPE in known),
+            (CLEAR, spu.settings.source is SpuSource.NONE),
+            (BRANCHES, bool(self.unknown.choices)),
+        ]
+        self.notes = tuple(note for note, holds in found if holds)
+
+    def run(self, *, turns: int) -> tuple[Cost, Mapping[str, Tally]]:
+        """The cost, and what each step has of it, if each loop of unknown length turns so often."""
+        role, witness = counting_role(), Witness()
+        meter = Meter(role, clock=_no_time)
+        ears = Ears(witness=witness, meter=meter, instead=InPlace(self.unknown, turns))
+        with np.errstate(over="ignore"):
+            run_plan(
+                SecureGates(role, self._settings.block),
+                role.flush,
+                self._plan,
+                self._blanks(),
+                self._settings,
+                ears,
+            )
+        if witness.seen:
+            charge(role)
+        return Cost(role.rounds, role.opened, role.offline), meter.tallies
+
+    def _blanks(self) -> list[Any]:
+        """The inputs without their values. What is one secret stays one: its square costs less."""
+        made: dict[Any, Any] = {}
+        blanks: list[Any] = []
+        for each, form in zip(self._inputs, self._plan.inputs, strict=True):
+            if isinstance(each, SecretInput):
+                parts = self._held[id(each.handle)]
+                if parts is not None:
+                    part = parts[each.index]
+                    blanks.append(made.setdefault(id(part), blank_of(part)))
+                else:
+                    key = (id(each.handle), each.index)
+                    blanks.append(made.setdefault(key, fresh(form.shape, each.leaf.dtype == "bool")))
+            elif isinstance(each, Described):
+                blanks.append(fresh(form.shape, form.dtype == np.bool_) if each.secret else stand_in(form))
+            else:
+                blanks.append(each)
+        return blanks

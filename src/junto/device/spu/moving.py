@@ -1,0 +1,51 @@
+"""A value moves from one SPU to another of the same program, and nobody sees it on the way.
+
+Each compute party of the first SPU shares its piece of the value among the compute parties of the second,
+which add up what they are given and mask it anew (`mpc.protocol.handover`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from junto.device.handle import passage
+from junto.device.spu.engine import Coming, known_at
+from junto.device.spu.object import SPUObject
+from junto.errors import DeviceError
+from junto.execute.base import Ref
+from junto.program.operation import Description
+
+if TYPE_CHECKING:
+    from junto.device.spu.spu import SPU
+
+
+def moved(handle: SPUObject, target: SPU) -> SPUObject:
+    """The value of `handle` on the SPU `target`.
+
+    Raises:
+        DeviceError: the two belong to different runs.
+        RemoteError: the operation that was to make the value failed.
+    """
+    source, session = handle.device, target.session
+    if source is target:
+        return handle
+    if source.session is not session:
+        raise DeviceError(f"{handle!r} and {target.name} belong to different runs")
+    program = session.program
+    layout = handle.layout()
+    operation, index = handle.identity
+    stamp = program.begin(Description("share", source.name, target.name, f"#{operation}.{index}"))
+    homes = target.engine.homes
+    arrived: list[list[Ref]] = [[] for _ in homes]
+    for number, (party, parts) in enumerate(source.engine.depart(stamp, handle, len(homes))):
+        for place, (home, part) in enumerate(zip(homes, parts, strict=True)):
+            ref: Ref | None = part
+            if home != party:
+                way = passage(stamp, number * len(homes) + place, "share", party, home)
+                ref = program.transfer(way, part)
+            if ref is not None and program.is_here(home):
+                arrived[place].append(ref)
+    described = [known_at(program, home, layout) for home in homes]
+    coming = Coming(described, arrived, source.numbers.fraction)
+    held = target.engine.arrive(stamp, coming)
+    return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(layout)

@@ -1,0 +1,221 @@
+"""What calls have cost, measured at the nodes of this process while they ran."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from junto.device.spu.costs import (
+    Cost,
+    LineCost,
+    bytes_text,
+    line_table,
+    lines_of,
+    seconds_text,
+    table,
+)
+from junto.execute.base import Ref
+from junto.execute.slot import Slot
+from junto.mpc.meter import Counted, Meter, Tally
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+
+if TYPE_CHECKING:
+    from junto.device.spu.spu import SPU
+
+T = TypeVar("T")
+
+CALLS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One call at one node.
+
+    Attributes:
+        node: the party, or the dealer's name where a party makes the randomness itself.
+        operation: its number.
+        text: what it is, ``SPU#3(train)``.
+        site: where the script called it.
+        cost: rounds in which this node took part, bytes that it sent online, and bytes dealt for it.
+        seconds: from its beginning at this node to its end.
+        tallies: the same for each step.
+    """
+
+    node: str
+    operation: int
+    text: str
+    site: str
+    cost: Cost
+    seconds: float
+    tallies: Mapping[str, Tally]
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of them in which it waited for the other compute party's part of a round."""
+        return sum(tally.waiting for tally in self.tallies.values())
+
+    @property
+    def lines(self) -> tuple[LineCost, ...]:
+        """Line by line, the dearest first."""
+        return lines_of([self.tallies])
+
+
+@dataclass(slots=True)
+class NoCosts:
+    """Values in the clear cost nothing to share."""
+
+    rounds: int = 0
+    opened: int = 0
+    offline: int = 0
+
+
+class Recorder:
+    """Measures one call at one node.
+
+    Args:
+        profiles: what asks for it.
+        stamp: of the call.
+        node: where.
+    """
+
+    def __init__(self, profiles: Sequence[Profile], stamp: Stamp, node: str) -> None:
+        self._profiles = tuple(profiles)
+        self._stamp = stamp
+        self._node = node
+        self._done = Slot()
+        for each in profiles:
+            each.expect(stamp, node, self._done)
+
+    def follow(self, results: Sequence[Ref]) -> None:
+        """The call is over when these are there."""
+        if not results:
+            self._done.set_value(None)
+        else:  # a slot of our own, which keeps no result alive
+            results[0].add_done_callback(lambda _: self._done.set_value(None))
+
+    def measure(self, role: Counted, run: Callable[[Meter], T]) -> T:
+        """What `run` returns, measured. In the node's thread."""
+        began = time.perf_counter()
+        meter = Meter(role)
+        result = run(meter)
+        seconds = time.perf_counter() - began
+        cost = Cost(role.rounds, role.opened, role.offline)
+        stamp = self._stamp
+        measured = Measured(self._node, stamp.operation, stamp.text, stamp.site, cost, seconds, meter.tallies)
+        for each in self._profiles:
+            each.record(measured)
+        return result
+
+
+class Profile:
+    """Measures the calls on one SPU from its making on, until `stop` or the end of a ``with`` block.
+
+    Reading it waits for the calls that have been made; those that failed are left out. It knows the nodes of
+    this process: in production one at most, in a simulation all of them.
+    """
+
+    def __init__(self, spu: SPU) -> None:
+        self._spu = spu
+        self._lock = threading.Lock()
+        self._measured: list[Measured] = []
+        self._pending: list[tuple[Stamp, str, Slot]] = []
+        spu.engine.profiles.append(self)
+
+    def __enter__(self) -> Profile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Measure no further calls. Idempotent."""
+        profiles = self._spu.engine.profiles
+        if self in profiles:
+            profiles.remove(self)
+
+    def expect(self, stamp: Stamp, node: str, done: Slot) -> None:
+        """A call has begun that is over at `node` when `done` is. From the engine."""
+        self._pending.append((stamp, node, done))
+
+    def record(self, measured: Measured) -> None:
+        """A call is over. From the node's thread."""
+        with self._lock:
+            self._measured.append(measured)
+
+    @property
+    def calls(self) -> tuple[Measured, ...]:
+        """Every call at every node of this process, in the order of the script."""
+        for stamp, node, slot in self._pending:
+            self._spu.session.program.wait(stamp, [Awaited(slot, node)])
+        self._pending.clear()
+        with self._lock:
+            return tuple(sorted(self._measured, key=lambda each: each.operation))
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that have measured something; the compute parties first."""
+        found = dict.fromkeys(each.node for each in self.calls)
+        compute = self._spu.settings.compute
+        return tuple(sorted(found, key=lambda node: compute.index(node) if node in compute else len(compute)))
+
+    def at(self, node: str) -> tuple[Measured, ...]:
+        """The calls at one node."""
+        return tuple(each for each in self.calls if each.node == node)
+
+    def total(self, node: str | None = None) -> Cost:
+        """All calls at a node (default: the first of `nodes`)."""
+        costs = [each.cost for each in self._at(node)]
+        return Cost(
+            sum(each.rounds for each in costs),
+            sum(each.online_bytes for each in costs),
+            sum(each.offline_bytes for each in costs),
+        )
+
+    def lines(self, node: str | None = None) -> tuple[LineCost, ...]:
+        """All calls at a node, line by line, the dearest first (default: the first of `nodes`)."""
+        return lines_of([each.tallies for each in self._at(node)])
+
+    def _at(self, node: str | None) -> tuple[Measured, ...]:
+        chosen = node or next(iter(self.nodes), "")
+        return self.at(chosen)
+
+    def __repr__(self) -> str:
+        return f"<Profile of {self._spu.name}: {len(self._measured)} measurements>"
+
+    def __str__(self) -> str:
+        if not self.nodes:
+            return f"{self._spu.name}: nothing was computed at a node of this process"
+        return "\n\n".join(self._text(node) for node in self.nodes)
+
+    def _text(self, node: str) -> str:
+        calls = self.at(node)
+        head = ["call", "at", "rounds", "online", "offline", "seconds", "waiting"]
+        rows = [
+            [
+                f"{each.operation} {each.text}",
+                each.site,
+                str(each.cost.rounds),
+                bytes_text(each.cost.online_bytes),
+                bytes_text(each.cost.offline_bytes),
+                seconds_text(each.seconds),
+                seconds_text(each.waiting_s),
+            ]
+            for each in calls[:CALLS_SHOWN]
+        ]
+        seconds = sum(each.seconds for each in calls)
+        total = self.total(node)
+        more = len(calls) - CALLS_SHOWN
+        return "\n".join(
+            [
+                f"{self._spu.name} at {node}: {len(calls)} calls, {seconds_text(seconds)}, "
+                f"{total.rounds} rounds, {bytes_text(total.online_bytes)} sent online, "
+                f"{bytes_text(total.offline_bytes)} dealt",
+                table(head, rows, 2) + (f"\n  ... and {more} more" if more > 0 else ""),
+                "",
+                line_table(self.lines(node), timed=True),
+            ]
+        )

@@ -1,0 +1,11 @@
+"""Private set intersection: join the tables of several parties without showing rows that are not shared.
+
+from junto.join import join
+
+joined = join({alice: of_alice, bob: of_bob}, on="id")
+joined[alice], joined[bob]  # their own columns, row by row the same keys
+"""
+
+from junto.join.api import Joined, join, psi
+
+__all__ = ["Joined", "join", "psi"]

@@ -1,0 +1,197 @@
+"""`join`: the rows that the tables of several parties share, found without showing the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from junto.device.current import current
+from junto.device.disclosure import Undisclosed, reveal, wait
+from junto.device.handle import DeviceObject
+from junto.device.placing import to as put
+from junto.device.proxy import proxy
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import DeviceError, JoinError, ProtocolViolation
+from junto.join.desk import Desk, Order
+from junto.join.ecdh import Ecdh
+from junto.join.protocol import Intersection, Source, batch_sizes
+from junto.join.request import Names, Parties, Request, checked_reports, fitting, requested
+
+log = logging.getLogger("junto.join")
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What came of a join.
+
+    Attributes:
+        parts: for each party that gets rows, its own table's rows and columns: a handle there to a table
+            of the kind that was given, or to the path of its output. Row i means the same key in all parts.
+        rows: how many there are; `Undisclosed` at a party that gets none.
+        learned: what each party has learned, in words.
+    """
+
+    parts: Mapping[PYU, PYUObject]
+    rows: int | Undisclosed
+    learned: Mapping[PYU, str]
+
+    def __getitem__(self, party: PYU) -> PYUObject:
+        """The part of `party`.
+
+        Raises:
+            DeviceError: it got none.
+        """
+        if party not in self.parts:
+            there = ", ".join(each.party for each in self.parts)
+            raise DeviceError(f"{party!r} has no part of this join; there are those of {there}")
+        return self.parts[party]
+
+    def __repr__(self) -> str:
+        return f"<Joined: {self.rows} rows at {', '.join(party.party for party in self.parts)}>"
+
+
+def join(
+    tables: Mapping[PYU, Any],
+    on: Names | Mapping[Any, Names],
+    how: str = "inner",
+    to: Parties | None = None,
+    duplicates: str = "error",
+    output: Mapping[Any, Any] | None = None,
+) -> Joined:
+    """Align the rows of tables at two or more parties by their keys (private set intersection).
+
+    Args:
+        tables: for each party, a handle there to a pandas, polars or Arrow table, or a path there of a CSV or
+            Parquet file (only the party itself looks at its path: the others may write None).
+        on: the key: a column, several columns, or a mapping from party to either where names differ.
+        how: ``inner``: keys that all have. ``left`` or ``right``: all keys of the first or last table; where
+            another party has not got one, its row is all null. ``difference`` (or ``left_anti``): rows of the
+            first table whose keys nobody else has.
+        to: who gets rows (default: all; of a difference, the first).
+        duplicates: what becomes of rows with equal keys in one table. ``error``; ``first``: the first row of
+            a key counts, the others are left out; ``all``: every combination is a row, as in SQL.
+        output: for a party whose table is a path: where to write its part, ``.csv`` or ``.parquet``.
+
+    Returns:
+        Parts with the same number of rows, aligned, in an order that says nothing about tables or keys.
+        No common keys: parts without rows.
+
+    What each party learns is in `Joined.learned`: the number of different keys of each table, the kinds
+    of the key columns, and which of its own keys are in the result. With three parties or more the one
+    that compares (the first that gets rows) also learns how many keys any of the parties have in common,
+    not which. With ``duplicates="all"`` those that get rows learn how often each key of the result stands in
+    the others' tables. Rows whose key has a null match nothing, as in SQL.
+
+    Parties are semi-honest (they run this program) and do not collude; see ``docs/how-to/join.md``.
+
+    Raises:
+        JoinError: the tables cannot be joined as asked; raised at every party.
+        DeviceError: a handle that lives elsewhere.
+        RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
+    """
+    return join_with(Ecdh(), requested(tables, on, how, to, duplicates, output))
+
+
+psi = join
+
+_Desk = proxy(PYUObject, num_cpus=0)(Desk)
+
+
+def join_with(protocol: Intersection, request: Request) -> Joined:
+    """The same by any protocol. See `join`."""
+    desks = {party: _desk(request, party) for party in request.parties}
+    counts = _opened(request, desks)
+    sources: dict[PYU, Source] = {party: _Keys(desks[party], counts[party.party]) for party in desks}
+    finished = protocol.run(sources, request.goal)
+    receivers = request.goal.receivers
+    total = counts[request.goal.base.party] if request.goal.how == "left" else None
+    held = {party: desks[party].settle(total) for party in receivers}
+    arranged = [_arranged(request, desks, held, party) for party in receivers]
+    rows = _agreed(reveal(arranged, to=[party.party for party in receivers]))
+    parts = {party: desks[party].part() for party in receivers}
+    closed = [desks[party].close() for party in desks if party not in receivers]
+    wait([*finished, *closed, *parts.values()])
+    learned = _learned(protocol, request)
+    for party in request.parties:
+        if current().program.is_here(party.party):
+            log.info("joined: %s", learned[party])
+    return Joined(parts, rows, learned)
+
+
+class _Keys:
+    """A desk's keys as the protocol sees them (a `Source`)."""
+
+    def __init__(self, desk: Any, count: int) -> None:
+        self._desk, self._count = desk, count
+        self._sizes = batch_sizes(count)
+
+    @property
+    def device(self) -> PYU:
+        device: PYU = self._desk.device
+        return device
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def sizes(self) -> Sequence[int]:
+        return self._sizes
+
+    def keys(self, batch: int) -> PYUObject:
+        handle: PYUObject = self._desk.keys(*self._span(batch))
+        return handle
+
+    def place(self, batch: int, ranks: PYUObject) -> PYUObject:
+        handle: PYUObject = self._desk.place(*self._span(batch), ranks)
+        return handle
+
+    def _span(self, batch: int) -> tuple[int, int]:
+        return sum(self._sizes[:1]) * batch, self._sizes[batch]
+
+
+def _desk(request: Request, party: PYU) -> Any:
+    keeps = request.goal.how != "inner" and party == request.goal.base
+    spill = current().settings.link.spill_dir
+    return _Desk(Order(request.on[party], request.duplicates, keeps, spill), device=party)
+
+
+def _opened(request: Request, desks: Mapping[PYU, Any]) -> dict[str, int]:
+    """Have all tables read, and their keys counted; raise one error everywhere if that cannot be."""
+    said = {}
+    for party, desk in desks.items():
+        table = request.tables[party]
+        handle = table if isinstance(table, DeviceObject) else put(party, table)
+        said[party.party] = desk.read(handle, request.outputs.get(party), request.terms())
+    reports = checked_reports(reveal(said))
+    for party, desk in desks.items():
+        problem = reports[party.party]["problem"]
+        if problem:
+            hint = reveal(desk.hint(), to=party.party)
+            raise JoinError(f"{party.party}: {problem}", fix=hint if isinstance(hint, str) else "")
+    return fitting(reports)
+
+
+def _arranged(request: Request, desks: Mapping[PYU, Any], held: Mapping[PYU, Any], party: PYU) -> PYUObject:
+    receivers = list(held) if request.duplicates == "all" else [party]
+    counts = [held[each].to(party) for each in receivers]
+    handle: PYUObject = desks[party].arrange(counts, receivers.index(party))
+    return handle
+
+
+def _agreed(rows: Sequence[Any]) -> int | Undisclosed:
+    if len({number for number in rows if not isinstance(number, Undisclosed)}) > 1:
+        raise ProtocolViolation("the parties found different numbers of shared rows")
+    found: int | Undisclosed = rows[0]
+    return found
+
+
+def _learned(protocol: Intersection, request: Request) -> dict[PYU, str]:
+    learned = dict(protocol.learns(request.parties, request.goal))
+    if request.duplicates == "all" and len(request.goal.receivers) > 1:
+        for party in request.goal.receivers:
+            learned[party] += (
+                " And how often each key of the result stands in the tables of the others that get rows."
+            )
+    return learned

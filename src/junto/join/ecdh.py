@@ -1,0 +1,189 @@
+"""Private set intersection by commutative blinding.
+
+Paper:     Meadows, IEEE S&P 1986; Huberman, Franklin, Hogg, "Enhancing privacy and trust in electronic
+           communities", ACM EC 1999, section 3.
+Computes:  ranks for equal keys, from one set of keys a party.
+Parties:   two or more; one of those that get the result compares.
+Secure:    semi-honest, without collusion; decisional Diffie-Hellman, hash as a random oracle.
+Learns:    see `Ecdh.learns`. Everybody: the number of keys of each set.
+Cost:      for a set of n keys and p parties: n hashes to the curve, p * n multiplications, p - 1 moves of
+           32 * n bytes (p of the comparing party's own set); ranks of 8 * n back (16 * n of three parties).
+
+Each key x of a set is hashed to the curve, multiplied by its owner's secret a, and sent on; every other party
+multiplies by its own. However it travelled, x has become abc...H(x) when it reaches the comparing party:
+equal keys are equal there, and nothing else can be told of a key whose set one does not own.
+
+With two parties the one that compares knows which of its own keys lies where, hence which of them the other
+has. With three that would be too much: it would see which of its keys each *pair* shares. So every party that
+a set passes sorts it by its blinded values before passing it on, and nobody who compares knows whose key lies
+where. The ranks go back the way the points came, each encrypted for the owner of the set by itself; a
+party on the way undoes its sorting and reads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from junto.device.current import current
+from junto.device.disclosure import wait
+from junto.device.proxy import proxy
+from junto.device.pyu import PYU, PYUObject
+from junto.join.blinding import blind, blind_again, new_secret
+from junto.join.comparing import Comparing, unseal
+from junto.join.protocol import Goal, Intersection, Source, names
+from junto.join.shuffling import Shuffling
+
+Batches = Callable[[int], Any]
+
+AHEAD = 6
+"""Batches of each set that may be on their way, which bounds memory."""
+
+
+class Ecdh(Intersection):
+    """ECDH-PSI on Curve25519; see the module."""
+
+    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> list[PYUObject]:
+        spill = current().settings.link.spill_dir
+        comparer = _comparer(goal)
+        counts = {party.party: source.count for party, source in sources.items()}
+        comparing = _Comparing(counts, goal.how, goal.base.party, spill, device=comparer)
+        journeys = [
+            _Journey(source, _stops(list(sources), party, comparer), comparing, len(sources) > 2, spill)
+            for party, source in sources.items()
+        ]
+        secrets = {party: party(new_secret)() for party in sources}
+        _in_step([journey.there(secrets) for journey in journeys])
+        compared = comparing.compare([party.party for party in goal.receivers])
+        returning = [journey for journey in journeys if journey.owner in goal.receivers]
+        _in_step([journey.back() for journey in returning])
+        closed = [journey.close() for journey in journeys]
+        return [compared, comparing.close(), *(each for some in closed for each in some)]
+
+    def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
+        return {party: _learns(party, [each for each in sources if each != party], goal) for party in sources}
+
+
+_Comparing = proxy(PYUObject, num_cpus=0)(Comparing)
+_Shuffling = proxy(PYUObject, num_cpus=0)(Shuffling)
+
+
+def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
+    has, comparing = "has" if len(others) == 1 else "have", party == _comparer(goal)
+    facts = [f"how many different keys {names(others)} {has}"]
+    if comparing and len(others) == 1 and goal.how == "left" and party == goal.base:
+        facts.append(f"which of its own keys {names(others)} has")
+    elif party in goal.receivers:
+        facts += _of_own_keys(party, others, goal)
+    if comparing and len(others) > 1:
+        facts.append("how many keys any of the parties have in common, not which")
+    return f"{party.party} learns {'; '.join(facts)}."
+
+
+def _of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> list[str]:
+    """What a party that gets rows sees in them."""
+    if goal.how == "inner":
+        return [f"which of its own keys {names(others)} {'has' if len(others) == 1 else 'all have'}"]
+    if goal.how == "difference":
+        return [f"which of its own keys {names(others, 'or')} has"]
+    return [] if party == goal.base else [f"which of its own keys {goal.base.party} has"]
+
+
+def _comparer(goal: Goal) -> PYU:
+    return goal.base if goal.base in goal.receivers else goal.receivers[0]
+
+
+def _stops(parties: Sequence[PYU], owner: PYU, comparer: PYU) -> list[PYU]:
+    """Where a set goes after its owner: through everybody else to the party that compares."""
+    return [*(party for party in parties if party not in (owner, comparer)), comparer]
+
+
+@dataclass
+class _Journey:
+    """The way of one party's set, as the script sees it."""
+
+    source: Source
+    stops: list[PYU]
+    comparing: Any
+    shuffled: bool
+    spill: str | None
+    shuffling: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.owner = self.source.device
+        self.sizes = self.source.sizes()
+        self.starts = [0, *accumulate(self.sizes)]
+
+    def there(self, secrets: Mapping[PYU, PYUObject]) -> Iterator[PYUObject]:
+        """Carry the set to the party that compares, batch by batch."""
+        *middle, end = self.stops
+        points, sender = self._blinded(secrets[self.owner]), self.owner
+        for stop in middle:
+            points = self._blinded_again(points, sender, stop, secrets[stop])
+            sender = stop
+            if self.shuffled:
+                holder = _Shuffling(self.source.count, max(self.sizes, default=1), self.spill, device=stop)
+                for index in range(len(self.sizes)):
+                    yield holder.add(points(index))
+                points = _leaving(holder)
+                self.shuffling.append(holder)
+        if self.owner != end:
+            points = self._blinded_again(points, sender, end, secrets[end])
+        for index, size in enumerate(self.sizes):
+            yield self.comparing.add(self.owner.party, points(index).to(end), size, sender.party)
+
+    def back(self) -> Iterator[PYUObject]:
+        """Carry the ranks to the owner."""
+        if not self.shuffled:
+            for index in range(len(self.sizes)):
+                yield self.source.place(index, self._ranks(index).to(self.owner))
+            return
+        answers: Batches = self._sealed
+        sender: PYU = self.comparing.device
+        key = self.comparing.key(self.owner.party).to(self.owner)
+        for holder in reversed(self.shuffling):
+            for index, size in enumerate(self.sizes):
+                yield holder.take_back(answers(index).to(holder.device), size, sender.party)
+            answers, sender = self._answers(holder), holder.device
+        for index, size in enumerate(self.sizes):
+            ranks = self.owner(unseal)(key, answers(index).to(self.owner), size, sender.party)
+            yield self.source.place(index, ranks)
+
+    def close(self) -> list[PYUObject]:
+        """Let go of what the stops hold."""
+        return [holder.close() for holder in self.shuffling]
+
+    def _blinded(self, secret: PYUObject) -> Batches:
+        return lambda index: self.owner(blind)(secret, self.source.keys(index))
+
+    def _blinded_again(self, points: Batches, sender: PYU, stop: PYU, secret: PYUObject) -> Batches:
+        return lambda index: stop(blind_again)(
+            secret, points(index).to(stop), self.sizes[index], sender.party
+        )
+
+    def _ranks(self, index: int) -> Any:
+        return self.comparing.ranks(self.owner.party, self.starts[index], self.sizes[index])
+
+    def _sealed(self, index: int) -> Any:
+        return self.comparing.sealed(self.owner.party, self.starts[index], self.sizes[index])
+
+    def _answers(self, holder: Any) -> Batches:
+        return lambda index: holder.answers(self.starts[index], self.sizes[index])
+
+
+def _leaving(holder: Any) -> Batches:
+    return lambda _: holder.next()
+
+
+def _in_step(ways: Sequence[Iterator[PYUObject]]) -> None:
+    """Take a step on each way in turn, never more than `AHEAD` steps ahead of what is done."""
+    going, under_way = list(ways), list[list[PYUObject]]()
+    while going:
+        steps = [(way, next(way, None)) for way in going]
+        going = [way for way, step in steps if step is not None]
+        under_way.append([step for _, step in steps if step is not None])
+        if len(under_way) > AHEAD:
+            wait(under_way.pop(0))
+    wait(under_way)

@@ -1,0 +1,90 @@
+"""The seam at which a protocol for private set intersection stands.
+
+Above it are tables and what a join means, below it sets of keys. `Ecdh` is one protocol; another one
+(RR22, say) is a class with the same method.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from junto.device.pyu import PYU, PYUObject
+
+
+class Source(Protocol):
+    """One party's set of keys, as the script sees it: handles to batches that live at the party.
+
+    The keys are different from each other, and in an order that says nothing about the table.
+    """
+
+    @property
+    def device(self) -> PYU:
+        """Whose set it is."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Keys in it; all parties know."""
+        ...
+
+    def sizes(self) -> Sequence[int]:
+        """Keys of each batch."""
+        ...
+
+    def keys(self, batch: int) -> PYUObject:
+        """The digests of a batch, an array of shape (keys, 32) at its party. Once each, in order."""
+        ...
+
+    def place(self, batch: int, ranks: PYUObject) -> PYUObject:
+        """Take the ranks of a batch: int64 of shape (keys,), -1 for a key that the result has not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is to be found out, and by whom.
+
+    Attributes:
+        how: ``inner`` (keys that all parties have), ``left`` (all keys of `base`) or ``difference``
+            (keys of `base` that nobody else has).
+        base: the party whose keys the last two speak of.
+        receivers: who gets ranks. Equal keys get equal ranks; they count from 0 without gaps, in an
+            order that says nothing about keys or tables.
+    """
+
+    how: str
+    base: PYU
+    receivers: tuple[PYU, ...]
+
+
+class Intersection(ABC):
+    """A protocol for private set intersection."""
+
+    @abstractmethod
+    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> list[PYUObject]:
+        """Find the ranks, and `place` them at every receiver's source.
+
+        Called at the same point of the script at every party; it consists of device calls.
+
+        Returns:
+            Handles to wait for.
+        """
+
+    @abstractmethod
+    def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
+        """What each party learns beyond its own input, in words: one sentence or two."""
+
+
+def batch_sizes(count: int) -> list[int]:
+    """Into which batches a set of `count` keys is cut: several, so that they overlap, of bounded size."""
+    size = min(max(-(-count // 8), 1024), 16384)
+    return [min(size, count - start) for start in range(0, count, size)]
+
+
+def names(parties: Sequence[PYU], last: str = "and") -> str:
+    """``alice, bob and carol``."""
+    texts: list[Any] = [party.party for party in parties]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"

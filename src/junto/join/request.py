@@ -1,0 +1,240 @@
+"""What a script asks of `join`, checked once; and what the parties say to each other before it begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from junto.device.handle import DeviceObject
+from junto.device.pyu import PYU
+from junto.errors import DeviceError, JoinError, ProtocolViolation
+from junto.join.protocol import Goal
+
+HOWS: Final[Mapping[str, str]] = {
+    "inner": "inner",
+    "left": "left",
+    "right": "left",
+    "difference": "difference",
+    "left_anti": "difference",
+}
+"""What a script says, and what a protocol is told."""
+
+LONGEST = 1000
+"""Characters of a sentence of a peer that is worth showing."""
+
+MOST_KEYS = 1 << 33
+"""Keys that a party can be believed to have."""
+
+DUPLICATES = ("error", "first", "all")
+
+Names = str | Sequence[str]
+Parties = PYU | str | Sequence[PYU | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of `join`.
+
+    Attributes:
+        tables: handle or path of each party.
+        on: key columns of each party.
+        how: as it was said.
+        goal: what the protocol is to find out.
+        duplicates: ``error``, ``first`` or ``all``.
+        outputs: path of each party that wants a file.
+    """
+
+    tables: Mapping[PYU, Any]
+    on: Mapping[PYU, tuple[str, ...]]
+    how: str
+    goal: Goal
+    duplicates: str
+    outputs: Mapping[PYU, str]
+
+    @property
+    def parties(self) -> list[PYU]:
+        """Who takes part, in the order of the call."""
+        return list(self.tables)
+
+    def terms(self) -> list[str]:
+        """What every party must have asked for alike, in words."""
+        receivers = ", ".join(party.party for party in self.goal.receivers)
+        return [f"how={self.how!r}", f"duplicates={self.duplicates!r}", f"to {receivers}"]
+
+
+def requested(
+    tables: Any,
+    on: Any,
+    how: Any = "inner",
+    to: Any = None,
+    duplicates: Any = "error",
+    output: Any = None,
+) -> Request:
+    """A call of `join`, checked; its arguments are explained there.
+
+    Raises:
+        JoinError, DeviceError: see `join`.
+    """
+    checked = _checked_tables(tables)
+    parties = list(checked)
+    if duplicates not in DUPLICATES:
+        raise JoinError(f"there is no duplicates={duplicates!r}", fix=f"it is one of {', '.join(DUPLICATES)}")
+    goal = _checked_goal(how, to, parties)
+    columns = _checked_on(on, parties)
+    return Request(checked, columns, how, goal, duplicates, _checked_outputs(output, goal))
+
+
+def _checked_tables(tables: Any) -> dict[PYU, Any]:
+    """The tables of a call.
+
+    Raises:
+        DeviceError: not a mapping from PYUs to handles there or paths, or fewer than two.
+    """
+    if not isinstance(tables, Mapping) or not all(isinstance(party, PYU) for party in tables):
+        raise DeviceError("join takes a mapping from PYU to table", fix="join({alice: a, bob: b}, on='id')")
+    if len(tables) < 2:
+        raise DeviceError("join takes the tables of two parties or more")
+    for party, table in tables.items():
+        if isinstance(table, DeviceObject):
+            if table.device != party:
+                raise DeviceError(
+                    f"{table!r} is given as the table of {party.party}, but does not live there"
+                )
+        elif not (table is None or isinstance(table, str | os.PathLike)):
+            raise DeviceError(
+                f"the table of {party.party} is a {type(table).__name__} of the script, not a value there",
+                fix=f"load it there: {party.party}(load)(...), or give a path",
+            )
+    return dict(tables)
+
+
+def _checked_on(on: Any, parties: Sequence[PYU]) -> dict[PYU, tuple[str, ...]]:
+    """The key columns of each party.
+
+    Raises:
+        JoinError: none, not of all parties, or not equally many.
+    """
+    if isinstance(on, Mapping):
+        by_name = {_name(party): names for party, names in on.items()}
+        missing = [party.party for party in parties if party.party not in by_name]
+        if missing:
+            raise JoinError(f"on names no columns of {', '.join(missing)}")
+        columns = {party: _columns(by_name[party.party]) for party in parties}
+    else:
+        columns = dict.fromkeys(parties, _columns(on))
+    if len({len(names) for names in columns.values()}) > 1:
+        counts = ", ".join(f"{len(names)} at {party.party}" for party, names in columns.items())
+        raise JoinError(f"the parties' keys have different numbers of columns: {counts}")
+    return columns
+
+
+def _checked_goal(how: Any, to: Any, parties: Sequence[PYU]) -> Goal:
+    """What is to be found out.
+
+    Raises:
+        JoinError: no such join, or a receiver that it has nothing for.
+    """
+    if how not in HOWS:
+        raise JoinError(f"there is no join {how!r}", fix=f"how is one of {', '.join(HOWS)}")
+    base = parties[-1] if how == "right" else parties[0]
+    chosen = [base] if HOWS[how] == "difference" and to is None else _receivers(to, parties)
+    if HOWS[how] == "difference" and chosen != [base]:
+        raise JoinError(
+            f"a difference has rows of {base.party} only", fix=f"leave `to` out, or name {base.party}"
+        )
+    return Goal(HOWS[how], base, tuple(chosen))
+
+
+def _checked_outputs(outputs: Any, goal: Goal) -> dict[PYU, str]:
+    """Paths of results.
+
+    Raises:
+        JoinError: of a party that gets none.
+    """
+    by_name = {_name(party): path for party, path in (outputs or {}).items() if path is not None}
+    receivers = {party.party: party for party in goal.receivers}
+    for name in by_name:
+        if name not in receivers:
+            raise JoinError(f"output names a file of {name}, who gets no rows")
+    return {receivers[name]: os.fspath(path) for name, path in by_name.items()}
+
+
+def checked_reports(reports: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
+    """What the parties' desks said, once it is that.
+
+    Raises:
+        ProtocolViolation: something is no report.
+    """
+    for name, report in reports.items():
+        if not _is_report(report):
+            raise ProtocolViolation(f"what {name} says of its table is no report")
+    return reports
+
+
+def fitting(reports: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """Keys of each party, if their tables fit together.
+
+    Raises:
+        JoinError: two parties asked for different joins, or their keys are of different kinds.
+    """
+    first, *others = reports
+    for other in others:
+        for ours, theirs in zip(reports[first]["terms"], reports[other]["terms"], strict=False):
+            if ours != theirs:
+                raise JoinError(f"the parties ask for different joins: {first} {ours}, {other} {theirs}")
+        if len(reports[other]["on"]) != len(reports[first]["on"]):
+            raise JoinError(f"the keys of {first} and {other} have different numbers of columns")
+    for place in range(len(reports[first]["on"])):
+        _same_kind(reports, place)
+    return {name: report["keys"] for name, report in reports.items()}
+
+
+def _same_kind(reports: Mapping[str, Any], place: int) -> None:
+    kinds = {name: report["kinds"][place] for name, report in reports.items()}
+    if len(set(kinds.values()) - {"null"}) > 1:
+        listed = " and ".join(
+            f'{kind} ("{reports[name]["on"][place]}") at {name}' for name, kind in kinds.items()
+        )
+        raise JoinError(
+            f"the key column is {listed}: no key of one can equal one of the other",
+            fix="cast it in the task that loads the table, so that all parties have the same type",
+        )
+
+
+def _is_report(report: Any) -> bool:
+    if not isinstance(report, dict) or set(report) != {"on", "kinds", "keys", "problem", "terms"}:
+        return False
+    lists = [report["on"], report["kinds"], report["terms"]]
+    texts = all(isinstance(each, list) and all(_is_sentence(text) for text in each) for each in lists)
+    counted = type(report["keys"]) is int and 0 <= report["keys"] <= MOST_KEYS
+    complete = bool(report["problem"]) or (texts and len(report["on"]) == len(report["kinds"]))
+    return texts and counted and _is_sentence(report["problem"]) and complete
+
+
+def _is_sentence(text: Any) -> bool:
+    return isinstance(text, str) and len(text) <= LONGEST and text.isprintable()
+
+
+def _name(party: Any) -> str:
+    return party.party if isinstance(party, PYU) else str(party)
+
+
+def _columns(names: Any) -> tuple[str, ...]:
+    listed = (names,) if isinstance(names, str) else tuple(names)
+    if not listed or not all(isinstance(name, str) for name in listed):
+        raise JoinError(
+            "on takes names of columns", fix='on="id", or on=["name", "born"], or on={alice: "id", bob: "nr"}'
+        )
+    return listed
+
+
+def _receivers(to: Any, parties: Sequence[PYU]) -> list[PYU]:
+    if to is None:
+        return list(parties)
+    asked = {_name(party) for party in ([to] if isinstance(to, PYU | str) else to)}
+    unknown = asked - {party.party for party in parties}
+    if unknown or not asked:
+        raise JoinError(f"to names {', '.join(sorted(unknown)) or 'nobody'}, who is not one of the parties")
+    return [party for party in parties if party.party in asked]

@@ -1,0 +1,155 @@
+"""Records in the order of a random-looking 128-bit tag, in memory or, if they are many, on disk.
+
+Records come in any order and leave sorted. They are laid into buckets by the first bits of their tag, so
+that one bucket at a time is sorted in memory; the tags are results of a block cipher or points of a
+curve, hence spread evenly. Files lie in a folder of mode 0700 that goes when its `Scratch` does.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+IN_MEMORY = 64 << 20
+_BUCKET = 16 << 20
+
+
+class Scratch:
+    """Room for what is larger than memory.
+
+    Args:
+        folder: where (None: the system's temporary folder).
+        in_memory: bytes of one array or spool that stay in memory.
+    """
+
+    def __init__(self, folder: str | None = None, in_memory: int = IN_MEMORY) -> None:
+        self._parent = folder
+        self.in_memory = in_memory
+        self._folder: Path | None = None
+        self._remove: Callable[[], object] = _nothing
+        self._files = 0
+
+    def file(self) -> Path:
+        """A new file's path."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="junto-join-", dir=self._parent))
+            self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._files += 1
+        return self._folder / f"{self._files:06d}"
+
+    def full(self, shape: tuple[int, ...], value: int) -> npt.NDArray[np.int64]:
+        """An array of whole numbers, all `value` at first."""
+        if math.prod(shape) * 8 <= self.in_memory:
+            return np.full(shape, value, np.int64)
+        array = np.memmap(self.file(), np.int64, "w+", shape=shape)
+        if value:  # a file of zeros takes no room on the disk: `shape` may be what another party says
+            array[:] = value
+        return array
+
+    def close(self) -> None:
+        """Remove the files. Idempotent."""
+        self._remove()
+
+
+class Spool:
+    """Records on their way to being sorted by their tag.
+
+    Args:
+        fields: numpy fields beside the tag.
+        count: how many records there will be (tells whether memory is enough).
+        scratch: where they go otherwise.
+    """
+
+    def __init__(self, fields: list[tuple[Any, ...]], count: int, scratch: Scratch) -> None:
+        self.dtype = np.dtype([("high", "<u8"), ("low", "<u8"), *fields])
+        nbytes = count * self.dtype.itemsize
+        self._bits = 0 if nbytes <= scratch.in_memory else min(12, (nbytes // _bucket(scratch)).bit_length())
+        self._held: list[Array] = []
+        self._paths = [scratch.file() for _ in range(1 << self._bits)] if self._bits else []
+        self.count = 0
+
+    @property
+    def bits(self) -> int:
+        """Leading bits of the tag by which the buckets are told apart."""
+        return self._bits
+
+    def add(self, tags: npt.NDArray[np.uint64], **fields: Array) -> None:
+        """Put records in: tags of shape (count, 2), and one array a field."""
+        records = np.empty(len(tags), self.dtype)
+        records["high"], records["low"] = tags[:, 0], tags[:, 1]
+        for name, values in fields.items():
+            records[name] = values
+        self.count += len(records)
+        if not self._bits:
+            self._held.append(records)
+            return
+        bucket = records["high"] >> np.uint64(64 - self._bits)
+        order = np.argsort(bucket, kind="stable")
+        ends = np.searchsorted(bucket[order], np.arange(1 << self._bits), side="right")
+        for part, path in zip(np.split(records[order], ends[:-1]), self._paths, strict=True):
+            with path.open("ab") as file:
+                part.tofile(file)
+
+    def buckets(self) -> Iterator[Array]:
+        """The records, sorted by tag, bucket by bucket; those of equal tag in the order they came."""
+        if not self._bits:
+            held = np.concatenate(self._held) if self._held else np.empty(0, self.dtype)
+            self._held = []
+            yield _sorted(held)
+            return
+        for path in self._paths:
+            held = np.fromfile(path, self.dtype) if path.exists() else np.empty(0, self.dtype)
+            path.unlink(missing_ok=True)
+            yield _sorted(held)
+
+
+def batches(buckets: Iterator[Array], size: int) -> Iterator[Array]:
+    """The same records in batches of `size` (the last one may be shorter)."""
+    rest: list[Array] = []
+    held = 0
+    for bucket in buckets:
+        rest.append(bucket)
+        held += len(bucket)
+        if held < size:
+            continue
+        joined = np.concatenate(rest)
+        whole = len(joined) - len(joined) % size
+        for start in range(0, whole, size):
+            yield joined[start : start + size]
+        rest, held = [joined[whole:]], len(joined) - whole
+    if held:
+        yield np.concatenate(rest)
+
+
+def _nothing() -> None:
+    """There is no folder yet."""
+
+
+def _bucket(scratch: Scratch) -> int:
+    return min(_BUCKET, max(scratch.in_memory, 1))
+
+
+def order_of(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+    """What sorts these tags; equal ones keep their order.
+
+    Sorting whole tags is slow, and the high words of different tags are hardly ever equal.
+    """
+    order = np.argsort(high)
+    ordered = high[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        return np.lexsort((low, high))
+    return order
+
+
+def _sorted(records: Array) -> Array:
+    return records[order_of(records["high"], records["low"])]

@@ -1,0 +1,57 @@
+"""Models that are trained on an SPU, with scikit-learn's conventions; see ``docs/how-to/learn.md``.
+
+    from junto.learn import LogisticRegression
+
+    model = LogisticRegression(spu).fit({alice: hers, bob: his}, y)
+    p = model.predict_proba({alice: new_hers, bob: new_his}, to=bob)
+
+Names are imported when first used; jax comes with them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from junto.learn.kmeans import KMeans
+    from junto.learn.linear import LinearRegression, Ridge
+    from junto.learn.logistic import LogisticRegression
+    from junto.learn.pca import PCA
+    from junto.learn.tweedie import GammaRegressor, PoissonRegressor, TweedieRegressor
+
+_HOME_OF = MappingProxyType(
+    {
+        "GammaRegressor": "junto.learn.tweedie",
+        "KMeans": "junto.learn.kmeans",
+        "LinearRegression": "junto.learn.linear",
+        "LogisticRegression": "junto.learn.logistic",
+        "PCA": "junto.learn.pca",
+        "PoissonRegressor": "junto.learn.tweedie",
+        "Ridge": "junto.learn.linear",
+        "TweedieRegressor": "junto.learn.tweedie",
+    }
+)
+
+__all__ = [
+    "PCA",
+    "GammaRegressor",
+    "KMeans",
+    "LinearRegression",
+    "LogisticRegression",
+    "PoissonRegressor",
+    "Ridge",
+    "TweedieRegressor",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'junto.learn' has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,100 @@
+"""What all models have in common: frozen parameters, and what `fit` has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from typing import Any, Generic, Self, TypeVar
+
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
+from junto.errors import LearnError
+
+L = TypeVar("L")
+"""What a model learns."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimator(Generic[L]):
+    """A model that is trained on an SPU.
+
+    Its parameters never change: a model with others is another model, `with_params`. `fit` sets once what it
+    has learned, which the attributes with a trailing underscore show.
+
+    Args:
+        spu: where it is trained, and where what it learns stays.
+    """
+
+    spu: SPU
+    _learned: L | None = field(default=None, init=False)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name. `deep` is there for scikit-learn's sake."""
+        return {each.name: getattr(self, each.name) for each in _parameters(self)}
+
+    def with_params(self, **changes: Any) -> Self:
+        """The same model, not fitted, with other parameters.
+
+        Raises:
+            LearnError: there is no such parameter, or it makes no sense.
+        """
+        known = {each.name for each in _parameters(self)}
+        if unknown := sorted(set(changes) - known):
+            raise LearnError(
+                f"{type(self).__name__} has no parameter {', '.join(unknown)}",
+                fix=f"it has {', '.join(sorted(known))}",
+            )
+        return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        changed = [f"{each.name}={_shown(self, each)}" for each in _parameters(self) if _changed(self, each)]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _learn(self, learned: L) -> Self:
+        """The only thing that `fit` may change."""
+        object.__setattr__(self, "_learned", learned)
+        return self
+
+    def _fitted(self) -> L:
+        """What `fit` has learned.
+
+        Raises:
+            LearnError: it was not called.
+        """
+        if self._learned is None:
+            raise LearnError(f"{self!r} has learned nothing yet", fix="call fit(X, y) first")
+        return self._learned
+
+
+def shown(value: SPUObject, to: PYU | str | None) -> Any:
+    """`value` in the clear at `to` and nowhere else; as it is, shared, if `to` is None."""
+    if to is None:
+        return value
+    return value.to(to if isinstance(to, PYU) else PYU(to))
+
+
+def require(condition: bool, sentence: str, fix: str = "") -> None:
+    """Raise a LearnError unless `condition`."""
+    if not condition:
+        raise LearnError(sentence, fix=fix)
+
+
+def run_at(owner: PYU, function: Callable[..., Any], *args: Any) -> PYUObject:
+    """`owner(function)(*args)`, of one result."""
+    made: PYUObject = owner(function)(*args)
+    return made
+
+
+def _parameters(model: Estimator[Any]) -> list[Field[Any]]:
+    return [each for each in fields(model) if each.init]
+
+
+def _changed(model: Estimator[Any], each: Field[Any]) -> bool:
+    value = getattr(model, each.name)
+    return each.default is MISSING or type(value) is not type(each.default) or value != each.default
+
+
+def _shown(model: Estimator[Any], each: Field[Any]) -> str:
+    value = getattr(model, each.name)
+    return value.name if isinstance(value, SPU) else repr(value)

@@ -1,0 +1,226 @@
+"""Distributions of a label with the link that ties their mean to the columns.
+
+McCullagh and Nelder, "Generalized Linear Models", 2nd edition, 1989, chapter 2. With eta = X w + b:
+
+    mean(eta)             what is predicted
+    residual(eta, y)      d log-likelihood / d eta, up to the dispersion
+    weight(eta)           Fisher information of eta, likewise
+    loss(eta, y)          minus log-likelihood, without what depends on y alone
+
+These run on the SPU. The others run at the label's owner, who brings the label to a scale on which
+fixed-point numbers are at their best.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CLIP = 7.0
+"""Logarithms of a mean are kept within this distance of that of the label's mean: a factor of 1,100."""
+
+
+RANGE = (-12.0, 16.0)
+"""Logarithms of a predicted mean: from where it is next to 0 to 8.9 million, where fixed point ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScale:
+    """The scale on which a label is fitted; it stays with its owner, and is shared.
+
+    Attributes:
+        shift, spread: the linear score of the label is ``shift + spread * (that of what is fitted)``.
+        start: the constant with which training begins.
+        penalty: what the L2 penalty is multiplied by, so that it means the same.
+    """
+
+    shift: float = 0.0
+    spread: float = 1.0
+    start: float = 0.0
+    penalty: float = 1.0
+
+
+class Family(ABC):
+    """See the module. Instances are frozen dataclasses: an SPU's plans are kept under them."""
+
+    name: ClassVar[str]
+    domain: ClassVar[str] = "any"
+    """What a label may be: ``any``, ``classes``, ``nonnegative`` or ``positive``."""
+
+    constant: ClassVar[float | None] = None
+    """The weight, if it is the same for all eta."""
+
+    exact: ClassVar[bool] = False
+    """Whether one step of second order is the solution."""
+
+    bound: ClassVar[float | None] = None
+    """A number that no weight exceeds (Boehning and Lindsay 1988)."""
+
+    @abstractmethod
+    def mean(self, eta: jax.Array) -> jax.Array:
+        """See the module."""
+
+    @abstractmethod
+    def residual(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        """See the module."""
+
+    @abstractmethod
+    def weight(self, eta: jax.Array) -> jax.Array:
+        """See the module."""
+
+    @abstractmethod
+    def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        """See the module."""
+
+    rescales: ClassVar[bool] = False
+    """Whether the penalty depends on the label's scale."""
+
+    def scale(self, y: Floats, centred: bool) -> LabelScale:
+        """The scale of a label; `centred`: whether there is an intercept to take up a shift."""
+        return LabelScale()
+
+    def scaled(self, y: Floats, scale: LabelScale) -> Floats:
+        """The label on its scale."""
+        return y
+
+    @abstractmethod
+    def limits(self, y: Floats) -> tuple[float, float]:
+        """Mean loss of a label, on its scale, if all is explained, and if nothing is but its mean."""
+
+
+@dataclass(frozen=True)
+class Normal(Family):
+    """A normal label and the identity."""
+
+    name = "normal"
+    exact = True
+    constant = 1.0
+    bound = 1.0
+
+    def mean(self, eta: jax.Array) -> jax.Array:
+        return eta
+
+    def residual(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        return y - eta
+
+    def weight(self, eta: jax.Array) -> jax.Array:
+        return jnp.ones_like(eta)
+
+    def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        return (y - eta) ** 2 / 2
+
+    def scale(self, y: Floats, centred: bool) -> LabelScale:
+        middle = float(y.mean()) if centred else 0.0
+        return LabelScale(middle, float(np.sqrt(np.mean((y - middle) ** 2))) or 1.0)
+
+    def scaled(self, y: Floats, scale: LabelScale) -> Floats:
+        return (y - scale.shift) / scale.spread
+
+    def limits(self, y: Floats) -> tuple[float, float]:
+        return 0.0, float(y.var()) / 2
+
+
+@dataclass(frozen=True)
+class Bernoulli(Family):
+    """A label of 0 and 1, and the logistic function."""
+
+    name = "bernoulli"
+    domain = "classes"
+    bound = 0.25
+
+    def mean(self, eta: jax.Array) -> jax.Array:
+        return jax.nn.sigmoid(eta)
+
+    def residual(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        return y - jax.nn.sigmoid(eta)
+
+    def weight(self, eta: jax.Array) -> jax.Array:
+        p = jax.nn.sigmoid(eta)
+        return p * (1 - p)
+
+    def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        return jax.nn.softplus(eta) - y * eta
+
+    def scale(self, y: Floats, centred: bool) -> LabelScale:
+        rate = float(y.mean())
+        return LabelScale(start=math.log(rate / (1 - rate)) if centred else 0.0)
+
+    def limits(self, y: Floats) -> tuple[float, float]:
+        rate = float(y.mean())
+        return 0.0, -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+
+
+@dataclass(frozen=True)
+class Tweedie(Family):
+    """A label whose variance is a power of its mean, and the logarithm.
+
+    Args:
+        power: 1 is Poisson's distribution, 2 Gamma's, between them lie sums of gammas with zeros.
+    """
+
+    power: float
+    name = "tweedie"
+
+    @property
+    def domain(self) -> str:  # type: ignore[override]
+        """Zeros have no probability from Gamma's distribution on."""
+        return "nonnegative" if self.power < 2 else "positive"
+
+    @property
+    def constant(self) -> float | None:  # type: ignore[override]
+        """Gamma's weight with this link."""
+        return 1.0 if self.power == 2 else None
+
+    @property
+    def rescales(self) -> bool:  # type: ignore[override]
+        """Gamma's loss does not depend on the scale."""
+        return self.power != 2
+
+    def mean(self, eta: jax.Array) -> jax.Array:
+        return jnp.exp(jnp.clip(eta, *RANGE))
+
+    def residual(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        eta = jnp.clip(eta, -CLIP, CLIP)
+        return y * _exp(1 - self.power, eta) - _exp(2 - self.power, eta)
+
+    def weight(self, eta: jax.Array) -> jax.Array:
+        return _exp(2 - self.power, jnp.clip(eta, -CLIP, CLIP))
+
+    def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        eta, p = jnp.clip(eta, -CLIP, CLIP), self.power
+        likely = y * eta if p == 1 else y * _exp(1 - p, eta) / (1 - p)
+        spent = eta if p == 2 else _exp(2 - p, eta) / (2 - p)
+        return spent - likely
+
+    def scale(self, y: Floats, centred: bool) -> LabelScale:
+        if not centred:
+            return LabelScale()
+        middle = float(y.mean())
+        return LabelScale(shift=math.log(middle), penalty=middle ** (self.power - 2))
+
+    def scaled(self, y: Floats, scale: LabelScale) -> Floats:
+        return y / math.exp(scale.shift)
+
+    def limits(self, y: Floats) -> tuple[float, float]:
+        p, middle = self.power, float(y.mean())
+        if p == 1:
+            some = y[y > 0]
+            return float((y.sum() - (some * np.log(some)).sum()) / len(y)), middle - middle * math.log(middle)
+        if p == 2:
+            return float(1 + np.log(y).mean()), 1 + math.log(middle)
+        factor = 1 / (2 - p) - 1 / (1 - p)
+        return float((y ** (2 - p)).mean()) * factor, middle ** (2 - p) * factor
+
+
+def _exp(factor: float, eta: jax.Array) -> jax.Array:
+    """e**(factor eta), which costs nothing where it is 1."""
+    return jnp.exp(factor * eta) if factor else jnp.ones_like(eta)

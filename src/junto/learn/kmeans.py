@@ -1,0 +1,187 @@
+"""k-means: groups of rows that are near each other.
+
+Lloyd, "Least squares quantization in PCM", 1982; starting centres by Arthur and Vassilvitskii, "k-means++",
+SODA 2007. Which row belongs where, how many belong to a group and where it lies: nobody sees any of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.object import SPUObject
+from junto.learn import dataset, examine
+from junto.learn.dataset import Columns, Scales, Table
+from junto.learn.estimator import require, run_at, shown
+from junto.learn.unsupervised import Unsupervised
+
+log = logging.getLogger("junto.learn")
+
+PLUS_PLUS, RANDOM = "k-means++", "random"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What `fit` found: secrets, on the columns' scales."""
+
+    scales: Scales
+    centers: SPUObject
+    labels: SPUObject
+    inertia: SPUObject
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class KMeans(Unsupervised[Learned]):
+    """Groups of rows around centres.
+
+    Each party brings its columns to mean 0 and, with `standardize`, deviation 1, and distances are those of
+    the scaled columns. All `max_iter` turns are taken. A group that loses all its rows keeps its centre.
+
+    Args:
+        n_clusters: how many groups.
+        init: ``k-means++`` (rows far from each other, drawn by public random numbers, and known to nobody),
+            ``random`` (rows drawn by public random numbers: all know which, nobody their values), or centres
+            in the owners' own units: a table like X of `n_clusters` rows.
+        max_iter: turns of Lloyd's iteration.
+        standardize: whether columns are brought to deviation 1.
+        random_state: for `init`.
+    """
+
+    n_clusters: int = 8
+    init: Any = PLUS_PLUS
+    max_iter: int = 20
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.n_clusters > 0, "n_clusters must be above 0")
+        require(self.max_iter > 0, "max_iter must be above 0")
+        known = not isinstance(self.init, str) or self.init in (PLUS_PLUS, RANDOM)
+        require(known, f"init is {self.init!r}", f"{PLUS_PLUS!r}, {RANDOM!r}, or a table of centres")
+
+    def fit(self, X: Table, y: None = None) -> Self:
+        """Find the groups; returns the model itself.
+
+        Args:
+            X: see `dataset.Table`.
+            y: there for scikit-learn's sake.
+
+        Raises:
+            LearnError: X cannot be used; the same at every party, before anything is shared.
+        """
+        columns, _ = dataset.checked(X, scaled=self.standardize)
+        require(columns.rows >= self.n_clusters, f"{columns.rows} rows cannot make {self.n_clusters} groups")
+        scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
+        parts = dataset.share(self.spu, columns, scales)
+        log.info("%r: %d turns; nothing is revealed", self, self.max_iter)
+        first = self._first(parts, columns, scales)
+        centers, labels, inertia = self.spu(_lloyd, static_argnames="turns")(
+            parts, first, turns=self.max_iter
+        )
+        return self._learn(Learned(scales, centers, labels, inertia))
+
+    def _first(self, parts: Any, columns: Columns, scales: Scales) -> SPUObject:
+        rng = np.random.default_rng(self.random_state)
+        if not isinstance(self.init, str):
+            given, _ = dataset.checked(self.init, scaled=self.standardize)
+            require(given.rows == self.n_clusters, f"init has {given.rows} rows, not {self.n_clusters}")
+            centers: SPUObject = self.spu(_side_by_side)(dataset.share(self.spu, given, scales))
+            return centers
+        rows = rng.choice(columns.rows, self.n_clusters, replace=False).tolist()
+        if self.init == RANDOM:
+            drawn: SPUObject = self.spu(_rows, static_argnames="rows")(parts, rows=tuple(rows))
+            return drawn
+        draws = np.round(rng.random(self.n_clusters - 1), 6).astype(np.float32)
+        spread: SPUObject = self.spu(_plus_plus, static_argnames="first")(parts, draws, first=rows[0])
+        return spread
+
+    @property
+    def cluster_centers_(self) -> SPUObject:
+        """Centres [n_clusters, columns] on the columns' scales; nobody sees them."""
+        return self._fitted().centers
+
+    @property
+    def labels_(self) -> SPUObject:
+        """The group of each row; nobody sees it."""
+        return self._fitted().labels
+
+    @property
+    def inertia_(self) -> SPUObject:
+        """Sum of the squared distances of rows from their centres; nobody sees it."""
+        return self._fitted().inertia
+
+    def predict(self, X: Table, to: PYU | str | None = None) -> Any:
+        """The group of each row: shown to the party `to` alone; else a handle of what nobody sees.
+
+        Raises:
+            LearnError: the columns are not those of `fit`; or `fit` was not called.
+        """
+        return shown(self.spu(_labels)(self._shared(X), self._fitted().centers), to)
+
+    def centers_of(self, party: PYU | str) -> PYUObject:
+        """The centres [n_clusters, its columns] in a party's own columns and units: its `part_of` this."""
+        return self.part_of(party)
+
+    def _matrix(self, learned: Learned) -> SPUObject:
+        return learned.centers
+
+    def _part(self, learned: Learned, owner: PYU, part: PYUObject) -> PYUObject:
+        return run_at(owner, examine.unscaled, learned.scales.by_owner[owner], part)
+
+
+# -------------------------------------------------------------------- what runs on the SPU
+
+
+def _side_by_side(parts: Any) -> Any:
+    return jnp.concatenate(parts, axis=1)
+
+
+def _rows(parts: Any, rows: tuple[int, ...]) -> Any:
+    return _side_by_side(parts)[np.asarray(rows)]
+
+
+def _plus_plus(parts: Any, draws: Any, first: int) -> Any:
+    """Each next centre is a row; its chance is in proportion to its squared distance from the others."""
+    x = _side_by_side(parts)
+    centers = [x[first]]
+    nearest = _squared(x - centers[0])
+    for k in range(len(draws)):
+        mass = jnp.cumsum(nearest)
+        behind = (mass >= draws[k] * mass[-1]).astype(x.dtype)
+        chosen = behind - jnp.concatenate([jnp.zeros(1), behind[:-1]])
+        centers.append(chosen @ x)
+        nearest = jnp.minimum(nearest, _squared(x - centers[-1]))
+    return jnp.stack(centers)
+
+
+def _squared(x: Any) -> Any:
+    return jnp.sum(x * x, axis=-1)
+
+
+def _closeness(x: Any, centers: Any) -> Any:
+    """Greatest for the nearest centre: minus half the squared distance, but for what all have in common."""
+    return x @ centers.T - _squared(centers) / 2
+
+
+def _labels(parts: Any, centers: Any) -> Any:
+    return jnp.argmax(_closeness(_side_by_side(parts), centers), axis=1)
+
+
+def _lloyd(parts: Any, first: Any, turns: int) -> Any:
+    x = _side_by_side(parts)
+
+    def turn(_: int, centers: Any) -> Any:
+        member = jax.nn.one_hot(jnp.argmax(_closeness(x, centers), axis=1), len(centers))
+        count = jnp.sum(member, axis=0)[:, None]
+        moved = (member.T @ x) / jnp.maximum(count, 1.0)
+        return jnp.where(count > 0, moved, centers)
+
+    centers = jax.lax.fori_loop(0, turns, turn, first)
+    closeness = _closeness(x, centers)
+    inertia = jnp.sum(x * x) - 2 * jnp.sum(jnp.max(closeness, axis=1))
+    return centers, jnp.argmax(closeness, axis=1), inertia

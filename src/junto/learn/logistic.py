@@ -1,0 +1,86 @@
+"""Logistic regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+
+from junto.device.pyu import PYU, PYUObject
+from junto.learn import dataset
+from junto.learn.dataset import Table
+from junto.learn.estimator import require, shown
+from junto.learn.families import Bernoulli, Family
+from junto.learn.glm import GeneralizedLinearModel
+from junto.learn.metrics import accuracy_score
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class LogisticRegression(GeneralizedLinearModel):
+    """The probability of a label that is 0 or 1: p = 1 / (1 + exp(-X w - b)).
+
+    Minimises sum(loss) + |w|^2 / (2 C), as scikit-learn does after a ``StandardScaler``. ``bound`` is
+    Boehning and Lindsay's method: it never overshoots, but is slow where one class is rare.
+
+    Args:
+        C: the less, the stronger the penalty; ``inf``: none.
+
+    The others are those of `LinearParameters`.
+    """
+
+    C: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.C > 0, "C must be above 0")
+
+    @property
+    def family(self) -> Family:
+        """Bernoulli's."""
+        return Bernoulli()
+
+    def penalty_for(self, rows: int) -> float:
+        """1 / C: the loss is a sum."""
+        return 1 / self.C
+
+    @property
+    def classes_(self) -> tuple[int, int]:
+        """0 and 1."""
+        return (0, 1)
+
+    def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
+        """The probabilities of 0 and 1 [rows, 2]: shown to the party `to` alone; else nobody sees them.
+
+        Raises:
+            LearnError: see `decision_function`.
+        """
+        return shown(self.spu(_probabilities)(self.decision_function(X)), to)
+
+    def predict(self, X: Table, to: PYU | str | None = None) -> Any:
+        """The likelier class of each row: shown to the party `to` alone, who learns no probability.
+
+        Raises:
+            LearnError: see `decision_function`.
+        """
+        return shown(self.spu(_likelier)(self.decision_function(X)), to)
+
+    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
+        """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
+
+        Raises:
+            LearnError: see `decision_function`; y has other rows.
+        """
+        columns, label = dataset.checked(X, y, scaled=self.standardize)
+        known = label.to(self.spu) if isinstance(label, PYUObject) else label
+        guessed = self.spu(_likelier)(self._scores(columns))
+        return shown(accuracy_score(known, guessed), to)
+
+
+def _probabilities(eta: Any) -> Any:
+    p = Bernoulli().mean(eta)
+    return jnp.stack([1 - p, p], axis=1)
+
+
+def _likelier(eta: Any) -> Any:
+    return (eta > 0).astype(jnp.int32)

@@ -1,0 +1,155 @@
+"""Principal components.
+
+Of the shared covariance C one direction after the other: C is squared again and again and brought back to
+trace 1, which takes the power method 2**SQUARINGS steps and leaves the product of the leading direction with
+itself; its column of the greatest diagonal element is that direction. Then the direction is taken out of C
+(Hotelling's deflation, 1933).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import jax
+import jax.numpy as jnp
+
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.object import SPUObject
+from junto.learn import dataset
+from junto.learn.dataset import Scales, Table
+from junto.learn.estimator import require, shown
+from junto.learn.unsupervised import Unsupervised
+
+log = logging.getLogger("junto.learn")
+
+SQUARINGS: Final = 10
+"""2**10 steps of the power method: enough for variances that differ by one part in a hundred."""
+
+POLISHING: Final = 2
+"""Steps with C itself, which take off what the squarings rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What `fit` found: secrets, on the columns' scales."""
+
+    scales: Scales
+    components: SPUObject
+    variance: SPUObject
+    ratio: SPUObject
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class PCA(Unsupervised[Learned]):
+    """The directions in which rows differ most.
+
+    Each party brings its columns to mean 0 and, with `standardize`, deviation 1. Of each component the
+    element that is greatest in magnitude is positive, as in scikit-learn.
+
+    Args:
+        n_components: how many.
+        standardize: whether columns are brought to deviation 1: components of the correlation matrix, else of
+            the covariance matrix.
+    """
+
+    n_components: int = 2
+
+    def __post_init__(self) -> None:
+        require(self.n_components > 0, "n_components must be above 0")
+
+    def fit(self, X: Table, y: None = None) -> Self:
+        """Find the components; returns the model itself.
+
+        Args:
+            X: see `dataset.Table`.
+            y: there for scikit-learn's sake.
+
+        Raises:
+            LearnError: X cannot be used; the same at every party, before anything is shared.
+        """
+        columns, _ = dataset.checked(X, scaled=self.standardize)
+        width = sum(columns.widths)
+        require(self.n_components <= width, f"{width} columns have no {self.n_components} components")
+        require(columns.rows > 1, "one row has no components")
+        scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
+        parts = dataset.share(self.spu, columns, scales)
+        log.info("%r: nothing is revealed", self)
+        found = self.spu(_components, static_argnames="count")(parts, count=self.n_components)
+        return self._learn(Learned(scales, *found))
+
+    @property
+    def components_(self) -> SPUObject:
+        """Directions [n_components, columns], each of length 1; nobody sees them."""
+        return self._fitted().components
+
+    @property
+    def explained_variance_(self) -> SPUObject:
+        """Variance along each component; nobody sees it."""
+        return self._fitted().variance
+
+    @property
+    def explained_variance_ratio_(self) -> SPUObject:
+        """The same as parts of all variance; nobody sees it."""
+        return self._fitted().ratio
+
+    def transform(self, X: Table, to: PYU | str | None = None) -> Any:
+        """Coordinates [rows, n_components]: shown to the party `to` alone; else a handle of what nobody sees.
+
+        Raises:
+            LearnError: the columns are not those of `fit`; or `fit` was not called.
+        """
+        return shown(self.spu(_coordinates)(self._shared(X), self._fitted().components), to)
+
+    def components_of(self, party: PYU | str) -> PYUObject:
+        """The components [n_components, its columns] in a party's own columns: its `part_of` this."""
+        return self.part_of(party)
+
+    def _matrix(self, learned: Learned) -> SPUObject:
+        return learned.components
+
+    def _part(self, learned: Learned, owner: PYU, part: PYUObject) -> PYUObject:
+        return part
+
+
+# -------------------------------------------------------------------- what runs on the SPU
+
+
+def _components(parts: Any, count: int) -> Any:
+    x = jnp.concatenate(parts, axis=1)
+    mean = jnp.mean(x, axis=0)  # 0, but for what was on the SPU already
+    covariance = (x.T @ x / len(x) - jnp.outer(mean, mean)) * (len(x) / (len(x) - 1))
+    total = jnp.trace(covariance)
+
+    def turn(rest: Any, _: None) -> tuple[Any, tuple[Any, Any]]:
+        direction = _leading(rest)
+        variance = direction @ (rest @ direction)
+        return rest - variance * jnp.outer(direction, direction), (direction, variance)
+
+    components, variances = jax.lax.scan(turn, covariance, None, length=count)[1]
+    return components, variances, variances / total
+
+
+def _leading(c: Any) -> Any:
+    """The direction of greatest variance, of length 1."""
+
+    def square(_: int, a: Any) -> Any:
+        a = a @ a
+        return a / jnp.trace(a)
+
+    c = c / jnp.trace(c)
+    power = jax.lax.fori_loop(0, SQUARINGS, square, c)
+    place = jax.nn.one_hot(jnp.argmax(jnp.diag(power)), len(c))
+    direction = _unit(power @ place)
+    for _ in range(POLISHING):
+        direction = _unit(c @ direction)
+    return direction
+
+
+def _unit(v: Any) -> Any:
+    return v * jax.lax.rsqrt(v @ v)
+
+
+def _coordinates(parts: Any, components: Any) -> Any:
+    return jnp.concatenate(parts, axis=1) @ components.T

@@ -1,0 +1,118 @@
+"""How sure coefficients are: standard errors, z or t, p-values.
+
+The covariance of maximum likelihood is the inverse of the information X'WX (McCullagh and Nelder 1989,
+section 4.4); of a normal label times the residual variance, and then the ratio has Student's distribution.
+Its inverse comes from `newton`, where C^-1 has the variance inflation factors on its diagonal. A penalty is
+not taken into account: with one, the errors are those of a model without.
+
+The owner of a column learns its coefficient, its inflation factor and its error; from these it computes the
+rest itself, in plain floating point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.spu.object import SPUObject
+from junto.learn import newton
+from junto.learn.design import design
+from junto.learn.examine import Scaling
+from junto.learn.families import Family
+
+COLLINEAR: Final = 500.0
+"""With a greater inflation factor a column is called collinear, and has no error: fixed point ends there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What standard errors are made of.
+
+    Attributes:
+        inflation: variance inflation factors [columns], secret.
+        root: standard errors [columns] of the columns on their scales, divided by `factor`; secret.
+        factor: public.
+        freedom: degrees of freedom of Student's distribution; None for the normal one.
+    """
+
+    inflation: SPUObject
+    root: SPUObject
+    factor: float
+    freedom: int | None
+
+
+def errors(
+    parts: Sequence[Any],
+    constant: Sequence[Any],
+    label: tuple[Any, Any],
+    found: tuple[Any, Any],
+    *,
+    family: Family,
+) -> tuple[Any, Any]:
+    """`Errors.inflation` and `Errors.root`; on the SPU.
+
+    Args:
+        parts: of each owner [rows, columns].
+        constant: see `newton.train`.
+        label: scale and target of `dataset.Label`.
+        found: weights and intercept, for the label on its scale.
+        family: of the model.
+    """
+    (scale, y), (weights, intercept) = label, found
+    x = design(parts, intercept=True)
+    width = len(weights)
+    eta = x[:, :width] @ weights + intercept
+    weight = family.constant if family.constant is not None else family.weight(eta)
+    d, c = newton.information(x, weight, jnp.zeros(width + 1), newton.padded(constant, width + 1))
+    inflation = jnp.diag(newton.polished(c, newton.inverse(c)))[:width]
+    root = d[:width] * jnp.sqrt(inflation)
+    if family.constant is not None:
+        variance = jnp.sum((y - eta) ** 2) * (1 / max(len(y) - width - 1, 1))
+        root = root * jnp.sqrt(variance) * scale["spread"]
+    return inflation, root
+
+
+def factor(rows: int) -> float:
+    """What `root` lacks: half of what `newton.down` took off."""
+    return math.sqrt(newton.down(range(rows)))
+
+
+def summary(scaling: Scaling, found: Any, factor: float, freedom: int | None) -> dict[str, Any]:
+    """At the owner of columns: the table that is usual, in the columns' own units.
+
+    Args:
+        scaling: of the columns.
+        found: their coefficients, `Errors.inflation` and `Errors.root` [3, columns], in the clear.
+        factor, freedom: see `Errors`.
+
+    Returns:
+        ``column`` (names), and as arrays ``coef``, ``standard_error``, ``z`` (Student's t with a normal
+        label), ``p_value`` and ``inflation``. NaN for columns that are constant or collinear.
+    """
+    coef, inflation, root = np.asarray(found, np.float64)
+    coef, error = coef / scaling.deviation, root * factor / scaling.deviation
+    lost = (scaling.constant > 0) | (inflation > COLLINEAR) | (error <= 0)
+    error = np.where(lost, np.nan, error)
+    z = coef / error
+    return {
+        "column": list(scaling.names),
+        "coef": coef,
+        "standard_error": error,
+        "z": z,
+        "p_value": p_values(z, freedom),
+        "inflation": np.where(scaling.constant > 0, np.nan, inflation),
+    }
+
+
+def p_values(z: NDArray[np.float64], freedom: int | None) -> NDArray[np.float64]:
+    """Of the hypothesis that the coefficient is 0, against both sides."""
+    from scipy import special
+
+    size = np.abs(z)
+    return np.asarray(2 * special.ndtr(-size) if freedom is None else 2 * special.stdtr(freedom, -size))

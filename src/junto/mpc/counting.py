@@ -1,0 +1,93 @@
+"""A run that computes nothing and counts everything: what a plan costs, before anybody runs it.
+
+P0's part of a run, by the very code that will run, with zeros in place of all that is secret: no keystream
+is drawn and nothing is sent. Costs depend on shapes alone, or the protocol would show what it must not; so
+the counters are those of the real run, to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from junto.mpc.bits import Planes, word_count
+from junto.mpc.gates import Words
+from junto.mpc.outline import outline
+from junto.mpc.prg import Stream
+from junto.mpc.protocol.role import Computing, Shape
+from junto.mpc.protocol.shares import MINUS_ONE, Masked, MaskedBits, RingSecret
+
+_ZERO_KEY = bytes(16)
+
+
+class _Blank(Stream):
+    """A keystream of zeros, of any length."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(_ZERO_KEY)
+
+    def words(self, count: int) -> Words:
+        made: Words = outline((count,), np.uint64)
+        return made
+
+    def planes(self, count: int, lanes: int) -> Planes:
+        made: Planes = outline((count, word_count(lanes)), np.uint64)
+        return made
+
+
+class _Nobody:
+    """A wire without another end: whatever is awaited of it is zeros."""
+
+    def exchange(self, parts: Sequence[memoryview], size: int) -> memoryview:
+        """See `role.Wire`."""
+        return memoryview(bytes(size))
+
+
+def counting_role() -> Computing:
+    """A role that counts and does nothing else."""
+    return Computing(0, _Blank(), _Nobody(), None)
+
+
+def fresh(shape: Shape, is_bool: bool) -> RingSecret | MaskedBits:
+    """A secret of this shape as it comes in: masked."""
+    if is_bool:
+        return MaskedBits(outline(shape, np.bool_), outline(shape, np.bool_))
+    return Masked(outline(shape, np.uint64), outline(shape, np.uint64))
+
+
+def blank_of(secret: RingSecret | MaskedBits) -> RingSecret | MaskedBits:
+    """A secret in the same form as this one, which a node has: so it costs the same to go on with.
+
+    Args:
+        secret: any node's; where the helper has nothing, P0 has a number.
+    """
+    made = object.__new__(type(secret))
+    for name in [slot for kind in type(secret).__mro__ for slot in getattr(kind, "__slots__", ())]:
+        part = None if name == "asked" else getattr(secret, name)
+        if part is None and name in ("public", "share"):
+            part = np.zeros((), np.bool_ if isinstance(secret, MaskedBits) else np.uint64)
+            part = np.broadcast_to(part, secret.shape)
+        setattr(made, name, _blank(name, part))
+    return made
+
+
+def _blank(name: str, part: Any) -> Any:
+    """An attribute of a secret, or of its terms, with outlines in place of arrays."""
+    if part is MINUS_ONE:
+        return part
+    if isinstance(part, np.ndarray):
+        return outline(part.shape, part.dtype)
+    if isinstance(part, RingSecret | MaskedBits):
+        return blank_of(part)
+    if isinstance(part, tuple):
+        return tuple(_blank(name, each) for each in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(
+            part, **{each.name: _blank(each.name, getattr(part, each.name)) for each in fields(part)}
+        )
+    return outline((), np.uint64) if part is None and name in ("factor", "factors") else part

@@ -1,0 +1,104 @@
+"""A secret goes from one pair of compute parties to another, or comes back from where its pieces were kept.
+
+Paper:     Desmedt and Jajodia, "Redistributing secret shares to new access structures and its
+           applications", George Mason University, 1997: whoever has a piece shares it among the new holders.
+Computes:  <x> at the receivers from [x] at the senders, times a power of two.
+Parties:   the senders are P0 and P1 of one SPU, each with its piece; the receivers those of another one.
+Secure:    semi-honest, one of the senders' three and one of the receivers' three corrupted, or one party
+           that is of both.
+Learns:    P0 gets keys, P1 uniform pieces; then both see x + m, m uniform and fresh. The helper sees shapes.
+Cost:      1 element to P1 from each sender (P0 gets a key); then 1 round, 1 element each way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from junto.mpc.gates import Words
+from junto.mpc.protocol.inout import Kind, Parcel, Plain, Secret, masked, pieces_of, split
+from junto.mpc.protocol.role import Role
+from junto.mpc.protocol.shares import Additive, MaskedBits, piece
+from junto.mpc.protocol.truncate import truncate
+from junto.mpc.rounds import Rounds, together
+
+Share = bytes | Sequence[Parcel] | None
+"""What one sender gives a node: a key, pieces, or nothing to the helper."""
+
+
+def depart(role: Role, secrets: Sequence[Secret]) -> tuple[bytes, list[Parcel]]:
+    """At a sender: a key for the new P0, and for the new P1 what is left of its pieces."""
+    return split([_own_piece(role, x) for x in secrets])
+
+
+def _own_piece(role: Role, x: Secret) -> Plain:
+    if isinstance(x, MaskedBits):
+        if x.public is None:
+            raise TypeError("the helper has no pieces to give")
+        return x.public ^ x.mask if role.first else x.mask
+    share = piece(role, x)
+    if share is None:
+        raise TypeError("the helper has no pieces to give")
+    return np.asarray(share)
+
+
+def arrive(role: Role, kinds: Sequence[Kind], shares: Sequence[Share], shifts: Sequence[int]) -> list[Secret]:
+    """At every node: the secrets whose pieces these are. One round, the same for all arrays.
+
+    Args:
+        role: this node's.
+        kinds: of the arrays.
+        shares: from each sender, what it gave this node.
+        shifts: for each array the power of two by which it is multiplied; divided where it is negative.
+
+    Raises:
+        ValueError: a piece is not of its array's shape.
+    """
+    given = [pieces_of(kinds, share) for share in shares]
+
+    async def enter() -> tuple[Secret, ...]:
+        parts = zip(kinds, zip(*given, strict=True), shifts, strict=True)
+        return await together(*[_entered(role, kind, pieces, shift) for kind, pieces, shift in parts])
+
+    return list(Rounds(role.flush).run(enter()))
+
+
+async def _entered(role: Role, kind: Kind, pieces: Sequence[Plain | None], shift: int) -> Secret:
+    total = _sum(kind, pieces)
+    if kind.bits or shift == 0:
+        return await masked(role, kind, total)
+    words: Words | None = None if total is None else total.astype(np.uint64)
+    if shift > 0:
+        return await masked(role, kind, None if words is None else words << np.uint64(shift))
+    return await truncate(role, Additive(words, kind.shape), -shift)
+
+
+def whole(kinds: Sequence[Kind], shares: Sequence[Share]) -> list[Plain]:
+    """What the pieces of all senders, and of both sides of each, add up to: for the debug mode."""
+    given = [pieces_of(kinds, share) for share in shares if share is not None]
+    made: list[Plain] = []
+    for kind, pieces in zip(kinds, zip(*given, strict=True), strict=True):
+        total = _sum(kind, pieces)
+        if total is None:
+            raise TypeError("a piece is missing")
+        made.append(total)
+    return made
+
+
+def shifted(array: Plain, bits: int) -> Plain:
+    """A public array times 2**bits, rounded down."""
+    if bits < 0:
+        signed = np.asarray(array, np.uint64).view(np.int64)
+        return np.right_shift(signed, np.int64(-bits)).view(np.uint64)
+    return array if bits == 0 else np.asarray(array, np.uint64) << np.uint64(bits)
+
+
+def _sum(kind: Kind, pieces: Sequence[Plain | None]) -> Plain | None:
+    """What several senders gave, as one piece."""
+    total = pieces[0]
+    for other in pieces[1:]:
+        if total is None or other is None:
+            return None
+        total = np.asarray(np.logical_xor(total, other) if kind.bits else np.add(total, other))
+    return total

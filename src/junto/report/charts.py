@@ -1,0 +1,80 @@
+"""Charts as SVG text: no script, no font and no picture from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+WIDTH, HEIGHT, MARGIN = 420, 320, 48
+_ROW, _NAME, _BAR = 22, 190, 240
+
+
+def curve(x: Sequence[float], y: Sequence[float], labels: tuple[str, str], diagonal: bool) -> str:
+    """A line through points of the unit square's plane, with axes at the data's ends.
+
+    Args:
+        x, y: as many numbers each.
+        labels: of the axes.
+        diagonal: draw the line of equal coordinates, dashed.
+    """
+    left, right = _span(x)
+    low, high = _span(y)
+
+    def place(u: float, v: float) -> str:
+        across = MARGIN + (u - left) / (right - left) * (WIDTH - 2 * MARGIN)
+        up = HEIGHT - MARGIN - (v - low) / (high - low) * (HEIGHT - 2 * MARGIN)
+        return f"{across:.1f},{up:.1f}"
+
+    points = " ".join(place(u, v) for u, v in zip(x, y, strict=True))
+    start, end = max(left, low), min(right, high)
+    ends = f"{place(start, start)} {place(end, end)}"
+    return "".join(
+        [
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img">',
+            f'<rect class="field" x="{MARGIN}" y="{MARGIN}" width="{WIDTH - 2 * MARGIN}"'
+            f' height="{HEIGHT - 2 * MARGIN}"/>',
+            f'<polyline class="even" points="{ends}"/>' if diagonal and end > start else "",
+            f'<polyline class="line" points="{points}"/>',
+            _text(WIDTH / 2, HEIGHT - 10, labels[0], "middle"),
+            f'<text transform="translate(14 {HEIGHT / 2}) rotate(-90)" text-anchor="middle">',
+            f"{escape(labels[1])}</text>",
+            _text(MARGIN, HEIGHT - MARGIN + 16, _number(left), "middle"),
+            _text(WIDTH - MARGIN, HEIGHT - MARGIN + 16, _number(right), "middle"),
+            _text(MARGIN - 6, HEIGHT - MARGIN, _number(low), "end"),
+            _text(MARGIN - 6, MARGIN + 4, _number(high), "end"),
+            "</svg>",
+        ]
+    )
+
+
+def bars(names: Sequence[str], values: Sequence[float]) -> str:
+    """One bar a name, to the left of the middle for negative values."""
+    largest = max((abs(value) for value in values), default=0.0) or 1.0
+    height = _ROW * len(names) + 4
+    middle = _NAME + _BAR / 2
+    parts = [f'<svg viewBox="0 0 {_NAME + _BAR + 80} {height}" width="{_NAME + _BAR + 80}" role="img">']
+    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+        length = abs(value) / largest * _BAR / 2
+        start = middle if value >= 0 else middle - length
+        top = row * _ROW + 4
+        parts.append(_text(_NAME - 8, top + 12, name, "end"))
+        kind = "more" if value >= 0 else "less"
+        parts.append(
+            f'<rect class="{kind}" x="{start:.1f}" y="{top}" width="{length:.1f}" height="{_ROW - 8}"/>'
+        )
+        parts.append(_text(_NAME + _BAR + 8, top + 12, _number(value), "start"))
+    parts.append(f'<line class="axis" x1="{middle}" x2="{middle}" y1="0" y2="{height}"/></svg>')
+    return "".join(parts)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"

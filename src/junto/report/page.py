@@ -1,0 +1,76 @@
+"""HTML of a report: one self-contained page that loads nothing and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_NUMBER = ' class="number"'
+_STYLE = """
+:root { --ink: #1b2430; --dim: #5d6b7c; --edge: #d8dee6; --ground: #ffffff;
+  --less: #b4552d; --more: #1f6f8b; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e9ef; --dim: #93a1b2; --edge: #36414f; --ground: #141a21;
+    --less: #e08a5f; --more: #56b3d1; }
+}
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
+  max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; margin-bottom: 0.2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
+p.dim { color: var(--dim); margin-top: 0; }
+p.trust { border-left: 4px solid var(--more); padding-left: 0.8rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid var(--edge); text-align: left;
+  vertical-align: top; } th { color: var(--dim); font-weight: 600; white-space: nowrap; }
+.number { text-align: right; white-space: nowrap; } svg { max-width: 100%; height: auto; }
+svg text { fill: var(--ink); font-size: 12px; } .field { fill: none; stroke: var(--edge); }
+.line { fill: none; stroke: var(--more); stroke-width: 2; } .axis { stroke: var(--dim); }
+.even { fill: none; stroke: var(--dim); stroke-dasharray: 4 4; }
+.more { fill: var(--more); } .less { fill: var(--less); }
+"""
+
+
+def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
+    """A whole document."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f'<body><h1>{escape(title)}</h1><p class="dim">{escape(subtitle)}</p>\n'
+        + "\n".join(sections)
+        + "\n</body></html>\n"
+    )
+
+
+def section(title: str, *parts: str) -> str:
+    """A heading and what stands under it."""
+    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """One paragraph of plain text."""
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Numbers stand to the right. Cells are text, never HTML."""
+    cells = [list(row) for row in rows]
+    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
+    head = "".join(
+        f"<th{_NUMBER if number else ''}>{escape(name)}</th>"
+        for name, number in zip(columns, right, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in cells)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(value: object) -> str:
+    if not _is_number(value):
+        return f"<td>{escape(str(value))}</td>"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return f"<td{_NUMBER}>{text}</td>"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,185 @@
+"""Report: a run as one page."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from junto.device.current import current
+from junto.device.handle import DeviceObject
+from junto.errors import DeviceError
+from junto.program.timeline import Spell, Timeline, Traffic, edges
+from junto.report import charts
+from junto.report.page import page, paragraph, section, table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers: TypeAlias = Sequence[float] | NDArray[Any]
+
+_WITHOUT_DATA = frozenset({"wait", "barrier"})
+
+
+class Report:
+    """The current run as one self-contained HTML page, as this party has seen it.
+
+    Args:
+        title: what the run was for.
+
+    The page always says what ran where and how long it took, whom the script waited for, what crossed each
+    edge, and for each SPU who could read what by colluding with whom. Sections before that are what the
+    script adds: values that it holds, hence may show. Making a report moves and reveals nothing.
+
+        report = sf.Report("Who pays late?")
+        report.figures("Judged on the test rows", {"AUC": 0.91})
+        report.curve("ROC curve", false_positives, true_positives, diagonal=True)
+        report.bars("Coefficients of alice", names, values)
+        report.save("report.html")
+    """
+
+    def __init__(self, title: str) -> None:
+        session = current()
+        self._title = title
+        self._program = session.program
+        self._sections: list[str] = []
+
+    def text(self, title: str, text: str) -> None:
+        """A section of plain text."""
+        self._sections.append(section(title, paragraph(text)))
+
+    def figures(self, title: str, figures: Mapping[str, Any]) -> None:
+        """A section of names and numbers, such as a join's sizes or a model's metrics.
+
+        Raises:
+            DeviceError: a figure is a handle: reveal it first, to whom it may be shown.
+        """
+        _plain(figures.values())
+        self._sections.append(section(title, table(("", ""), [(n, _scalar(v)) for n, v in figures.items()])))
+
+    def table(self, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A section of rows that share their columns."""
+        columns = list(rows[0]) if rows else []
+        cells = [[_scalar(row[name]) for name in columns] for row in rows]
+        _plain(cell for row in cells for cell in row)
+        self._sections.append(section(title, table(columns, cells)))
+
+    def curve(
+        self,
+        title: str,
+        x: Numbers,
+        y: Numbers,
+        *,
+        labels: tuple[str, str] = ("", ""),
+        diagonal: bool = False,
+    ) -> None:
+        """A section with a line chart, such as a ROC curve. `x` and `y`: as many numbers each, at least one.
+
+        Raises:
+            DeviceError: they are handles, empty, or of different lengths.
+        """
+        _plain((x, y))
+        if len(x) != len(y) or not len(x):
+            raise DeviceError(f"{title}: a curve of {len(x)} and {len(y)} coordinates")
+        drawn = charts.curve([float(u) for u in x], [float(v) for v in y], labels, diagonal)
+        self._sections.append(section(title, drawn))
+
+    def bars(self, title: str, names: Sequence[str], values: Numbers) -> None:
+        """A section with one bar a name, such as a model's coefficients.
+
+        Raises:
+            DeviceError: they are handles, or of different lengths.
+        """
+        _plain((names, values))
+        if len(names) != len(values):
+            raise DeviceError(f"{title}: {len(names)} names for {len(values)} bars")
+        drawn = charts.bars([str(name) for name in names], [float(value) for value in values])
+        self._sections.append(section(title, drawn))
+
+    def html(self) -> str:
+        """The page."""
+        timeline = self._program.timeline
+        parts = [*self._sections, *_facts(timeline)]
+        return page(self._title, self._subtitle(timeline), parts)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page and return its path."""
+        target = Path(path)
+        target.write_text(self.html(), encoding="utf-8")
+        return target
+
+    def _subtitle(self, timeline: Timeline) -> str:
+        settings = self._program.settings
+        seen_by = f"seen by {settings.self_party}" if settings.self_party else "all parties in one process"
+        now = datetime.datetime.now(datetime.UTC)
+        run = self._program.run_id.hex()[:12]
+        parts = [f"job {settings.job_name}", f"parties {', '.join(self._program.parties)}", seen_by]
+        parts += (
+            [f"{settings.mode.value} mode", f"run {run}"]
+            if settings.self_party
+            else [f"{settings.mode.value} mode"]
+        )
+        return " · ".join([*parts, f"{timeline.age_s:.1f} s", f"{now:%Y-%m-%d %H:%M} UTC"])
+
+
+def _facts(timeline: Timeline) -> list[str]:
+    traffic = [item for item in timeline.traffic() if item.kind not in _WITHOUT_DATA]
+    spells = timeline.spells()
+    sections = [
+        section("Whom to trust", *[paragraph(f"{n}: {s}", "trust") for n, s in timeline.trust().items()])
+    ]
+    sections = sections if timeline.trust() else []
+    return [
+        *sections,
+        section("What crossed each edge", _edges(traffic)),
+        section("What crossed, line by line", _crossings(traffic)),
+        section("What ran, and how long it took", _lines(spells)),
+        section("Who was waited for", _waits(spells)),
+    ]
+
+
+def _edges(traffic: Iterable[Traffic]) -> str:
+    rows = [(edge.sender, edge.receiver, edge.values, edge.nbytes) for edge in edges(traffic)]
+    return table(("from", "to", "values", "bytes"), rows) if rows else paragraph("Nothing.")
+
+
+def _crossings(traffic: Sequence[Traffic]) -> str:
+    if not traffic:
+        return paragraph("Nothing.")
+    note = paragraph("Messages between the nodes of an SPU are counted at the end: see the ledger.", "dim")
+    rows = [(t.site, t.kind, t.sender, t.receiver, t.type_name, t.values, t.nbytes) for t in traffic]
+    return note + table(("line", "why", "from", "to", "type", "values", "bytes"), rows)
+
+
+def _lines(spells: Sequence[Spell]) -> str:
+    note = paragraph("Seconds from a call until its work was done here; work may overlap.", "dim")
+    rows = [(spell.site, spell.text, spell.calls, spell.took_s) for spell in spells]
+    return note + table(("line", "operation", "calls", "seconds"), rows)
+
+
+def _waits(spells: Iterable[Spell]) -> str:
+    rows: list[tuple[str, str, str, float]] = [
+        (spell.site, spell.text, party, seconds)
+        for spell in spells
+        for party, seconds in spell.waited_s.items()
+        if seconds >= 0.001
+    ]
+    if not rows:
+        return paragraph("Nobody.")
+    rows.sort(key=lambda row: row[3], reverse=True)
+    return table(("line", "operation", "party", "seconds"), rows)
+
+
+def _plain(values: Iterable[object]) -> None:
+    for value in values:
+        if isinstance(value, DeviceObject):
+            raise DeviceError(
+                f"{value!r} is no number here", fix="sf.reveal(x, to=[...]) it first, to those who may see it"
+            )
+
+
+def _scalar(value: Any) -> Any:
+    """Numpy's numbers as Python's."""
+    return value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value

@@ -1,0 +1,93 @@
+"""What `spu.profile` measures, beside what `spu.explain` foretells."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import junto as sf
+from spu_values import secret
+
+
+def model(x, w):
+    p = jax.nn.sigmoid(x @ w)
+    return jnp.sort(p)
+
+
+def is_debug(spu):
+    return spu.session.program.settings.mode.name == "DEBUG"
+
+
+def test_it_measures_what_was_foretold(spu):
+    x, w = secret(spu, np.ones((20, 3))), secret(spu, np.ones(3), "bob")
+    foretold = spu.explain(model)(x, w)
+    with spu.profile() as profile:
+        out = spu(model)(x, w)
+    spu(model)(x, w)  # after the end
+    sf.wait(out)
+    calls = profile.at("alice")
+    assert [(each.text, each.site.partition(":")[0]) for each in calls] == [
+        (f"{spu.name}(model)", "test_spu_profile.py")
+    ]
+    assert all(each.seconds > 0 for each in calls)
+    lines = {(each.primitive, each.line): each for each in profile.lines()}
+    assert {each.primitive for each in profile.lines()} >= {"sort", "logistic", "dot_general"}
+    assert sum(each.seconds for each in profile.lines()) <= calls[0].seconds
+    assert "sort" in str(profile)
+    if is_debug(spu):
+        assert profile.total().rounds == 0
+        return
+    assert profile.nodes == ("alice", "bob", "carol")
+    assert calls[0].cost == foretold.total
+    assert profile.total("carol").offline_bytes == foretold.total.offline_bytes
+    assert profile.total("carol").online_bytes == 0
+    for each in foretold.lines:
+        measured = lines[each.primitive, each.line]
+        assert (measured.runs, measured.cost) == (each.runs, each.cost)
+    assert 0 < calls[0].waiting_s < calls[0].seconds
+
+
+def test_public_numbers_that_processors_may_round_differently_cost_their_comparison(spu):
+    x = secret(spu, np.ones(5))
+
+    def scaled(v, c):
+        return v * jnp.sin(c)
+
+    foretold = spu.explain(scaled)(x, np.float32(2))
+    profile = spu.profile()
+    spu(scaled)(x, np.float32(2))
+    profile.stop()
+    if not is_debug(spu):
+        assert profile.total() == foretold.total
+        assert foretold.rounds == 2  # a product, and the comparison
+
+
+def test_a_call_in_a_loop_is_measured_each_time(spu):
+    x = secret(spu, np.ones(4))
+    with spu.profile() as outer:
+        for _ in range(3):
+            with spu.profile() as inner:
+                x = spu(lambda v: v * 0.3)(x)
+    assert len(outer.at("alice")) == 3
+    assert len(inner.at("alice")) == 1
+    assert outer.lines()[0].runs == 3
+
+
+def test_a_call_that_failed_is_left_out(spu):
+    bad = sf.PYU("bob")(lambda: np.array([np.nan]))()
+    with spu.profile() as profile:
+        out = spu(lambda v: v + 1)(secret(spu, np.ones(2)))
+        with pytest.raises(sf.RemoteError):
+            sf.reveal(spu(lambda v: v + 1)(bad))
+    assert len(profile.at("alice")) == 1
+    sf.wait(out)
+
+
+def test_where_nothing_was_computed_it_says_so(spu):
+    with spu.profile() as profile:
+        pass
+    assert profile.calls == ()
+    assert profile.lines() == ()
+    assert "nothing was computed" in str(profile)

@@ -1,0 +1,181 @@
+"""Joins of real processes over mutual TLS: larger ones, files, and what goes wrong at one party."""
+
+from __future__ import annotations
+
+import pytest
+
+from parties import GUARDED, KILL, Job
+
+pytestmark = pytest.mark.slow
+
+PAIR = ["alice", "bob"]
+THREE = ["alice", "bob", "carol"]
+
+PRELUDE = """
+import numpy as np
+import pandas as pd
+
+from junto.join import join
+
+NAMES = {names!r}
+PARTIES = [sf.PYU(name) for name in NAMES]
+
+
+def load(number, count):
+    ids = np.random.default_rng(number).permutation(count) + number * count // 4
+    return pd.DataFrame({{"id": ids, "of": NAMES[number], "v": ids * (number + 1)}})
+
+
+def tables(count):
+    return {{party: party(load)(number, count) for number, party in enumerate(PARTIES)}}
+
+
+
+def summed(part):
+    return [len(part), int(part["v"].sum()), int((part["id"] * np.arange(len(part))).sum())]
+"""
+
+
+def run(folder, names, body, **settings):
+    """Run a script at all parties; what each of them says, and its other output."""
+    with Job(folder, names) as job:
+        job.start_all(GUARDED + PRELUDE.format(names=names) + body, **settings)
+        said = {name: job.running[name].next(60) for name in names}
+        codes = job.all_end()
+        return said, {name: job.running[name].text for name in names}, codes
+
+
+@pytest.mark.parametrize("names", [PAIR, THREE])
+def test_many_rows(tmp_path, names):
+    body = """
+sf.init()
+joined = join(tables(20_000), on="id")
+sums = [sf.reveal(party(summed)(part)) for party, part in joined.parts.items()]
+say(joined.rows, sums, len(joined.learned))
+sf.shutdown()
+"""
+    said, output, codes = run(tmp_path, names, body)
+    assert codes == dict.fromkeys(names, 0), output
+    shared = range((len(names) - 1) * 5_000, 20_000)
+    for rows, sums, _ in said.values():
+        assert rows == len(shared)
+        assert [each[:2] for each in sums] == [
+            [len(shared), sum(shared) * (number + 1)] for number in range(len(names))
+        ]
+        assert len({each[2] for each in sums}) == 1  # the same order everywhere
+
+
+def test_files_that_only_their_owner_can_name(tmp_path):
+    body = """
+sf.init()
+alice, bob = PARTIES
+mine = {PARTIES[NAMES.index(PARTY)]: f"{PARTY}.csv"}
+load(NAMES.index(PARTY), 3000).to_csv(f"{PARTY}.csv", index=False)
+output = {alice: "alice-out.parquet", bob: "bob-out.csv"}
+joined = join({alice: None, bob: None} | mine, on="id", output=output)
+if PARTY == "alice":
+    say(joined.rows, pd.read_parquet("alice-out.parquet")["id"].tolist())
+else:
+    say(joined.rows, pd.read_csv("bob-out.csv")["id"].tolist())
+sf.shutdown()
+"""
+    said, output, codes = run(tmp_path, PAIR, body)
+    assert codes == dict.fromkeys(PAIR, 0), output
+    assert said["alice"] == said["bob"]
+    assert sorted(said["bob"][1]) == list(range(750, 3000))
+
+
+def test_one_party_gets_the_result_and_only_it_knows_how_many(tmp_path):
+    body = """
+sf.init()
+joined = join(tables(100), on="id", to="bob")
+say(str(joined.rows), list(map(str, joined.parts)))
+sf.shutdown()
+"""
+    said, output, codes = run(tmp_path, PAIR, body)
+    assert codes == dict.fromkeys(PAIR, 0), output
+    assert said == {
+        "alice": ["<undisclosed: revealed to bob only>", ["PYU('bob')"]],
+        "bob": ["75", ["PYU('bob')"]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "secret"),
+    [
+        (
+            'paths = {party: "here.csv" for party in PARTIES}\n'
+            'load(0, 3).to_csv("here.csv")\n'
+            'paths[PARTIES[1]] = "secret-4711.csv" if PARTY == "bob" else None\n'
+            'guarded(lambda: join(paths, on="id"))',
+            "bob: a file cannot be opened (FileNotFoundError)",
+            "4711",
+        ),
+        (
+            "there = tables(9)\nalice, bob = PARTIES\n"
+            'there[bob] = bob(lambda table: table.astype({"id": str}))(there[bob])\n'
+            'guarded(lambda: join(there, on="id"))',
+            'the key column is integer ("id") at alice and text ("id") at bob',
+            "",
+        ),
+        (
+            "there = tables(9)\nalice, bob = PARTIES\n"
+            'there[bob] = bob(lambda table: table.rename(columns={"id": "idd4711"}))(there[bob])\n'
+            'guarded(lambda: join(there, on="id"))',
+            "bob: there is no column 'id'",
+            "4711",
+        ),
+        (
+            "there = tables(9)\nalice, bob = PARTIES\n"
+            "there[bob] = bob(lambda table: pd.concat([table, table]))(there[bob])\n"
+            'guarded(lambda: join(there, on="id"))',
+            "bob: 9 rows repeat a key that an earlier row has",
+            "",
+        ),
+        (
+            'guarded(lambda: join(tables(9), on="id", how="left" if PARTY == "bob" else "inner"))',
+            "the parties ask for different joins: alice how='inner', bob how='left'",
+            "",
+        ),
+    ],
+    ids=["missing file", "types", "missing column", "duplicates", "different joins"],
+)
+def test_one_clear_error_at_every_party(tmp_path, body, message, secret):
+    said, output, codes = run(tmp_path, PAIR, f"sf.init()\n{body}\n")
+    assert codes == dict.fromkeys(PAIR, 3), output
+    for name, (kind, text, _) in said.items():
+        assert (kind, message in text) == ("JoinError", True), (name, text)
+    if secret:  # what helps is said to the owner only
+        assert secret in said["bob"][1]
+        assert secret not in said["alice"][1] + output["alice"]
+
+
+@pytest.mark.parametrize("victim", THREE)
+def test_a_party_killed_in_the_middle_is_named_by_the_others(tmp_path, victim):
+    body = """
+from junto.join import ecdh
+
+sf.init()
+steps = ecdh._in_step
+
+
+def told(ways):
+    say("now")
+    hear()
+    steps(ways)
+
+
+ecdh._in_step = told
+guarded(lambda: join(tables(3000), on="id"))
+"""
+    with Job(tmp_path, THREE) as job:
+        job.start_all(GUARDED + PRELUDE.format(names=THREE) + body, peer_timeout_s=3)
+        for name in THREE:
+            assert job.running[name].next(60) == ["now"]
+        job.running[victim].signal(KILL)
+        others = [name for name in THREE if name != victim]
+        for name in others:
+            job.running[name].tell()
+        for name in others:
+            kind, text, party = job.running[name].next(30)
+            assert party == victim, (name, kind, text)

@@ -1,0 +1,123 @@
+"""Keys as bytes are injective, and a join is the intersection, whatever the keys are."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import junto as sf
+from junto.join import join
+from junto.join.keys import digests, encoded
+
+PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
+
+INTS = st.integers(-(2**63), 2**64 - 1)
+VALUES = {
+    "integer": INTS,
+    "text": st.text(max_size=5),
+    "bytes": st.binary(max_size=5),
+    "decimal": st.decimals(-1000, 1000, allow_nan=False, places=3),
+    "floats": st.floats(allow_nan=False),
+    "booleans": st.booleans(),
+    "dates": st.dates(),
+    "times": st.datetimes(),
+    "of day": st.times(),
+}
+
+
+def column(values):
+    if any(type(value) is int for value in values):
+        return pa.array(values, pa.int64() if max(values) < 2**63 else pa.uint64())
+    return pa.array(values)
+
+
+@st.composite
+def pairs_of_keys(draw):
+    """Two keys of the same kinds of columns."""
+    kinds = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=3))
+    return [tuple(draw(VALUES[kind]) for kind in kinds) for _ in range(2)]
+
+
+@given(pairs_of_keys())
+def test_keys_have_the_same_bytes_exactly_if_they_are_equal(pair):
+    def raw(key):
+        return b"".join(encoded(column([value]))[0] for value in key)
+
+    def digest(key):
+        found, there = digests([column([value]) for value in key])
+        assert there.all()
+        return found[0].tobytes()
+
+    assert (raw(pair[0]) == raw(pair[1])) == (pair[0] == pair[1]) == (digest(pair[0]) == digest(pair[1]))
+
+
+@given(st.lists(st.lists(st.binary(max_size=3), min_size=2, max_size=2), min_size=2, max_size=2))
+def test_no_two_rows_of_text_run_together(rows):
+    one, other = (b"".join(encoded(pa.array([value]))[0] for value in row) for row in rows)
+    assert (one == other) == (rows[0] == rows[1])
+
+
+@given(st.integers(-(2**7), 2**7 - 1))
+def test_a_whole_number_is_the_same_in_every_width(value):
+    signed = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
+    unsigned = [pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()] if value >= 0 else []
+    assert len({encoded(pa.array([value], kind))[0] for kind in signed + unsigned}) == 1
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**6), max_value=10**6, places=4))
+def test_a_decimal_is_the_same_at_every_scale(value):
+    exact = value.quantize(Decimal("0.0001"))
+    kinds = [pa.decimal128(20, 4), pa.decimal128(30, 9), pa.decimal256(60, 20)]
+    assert len({encoded(pa.array([exact], kind))[0] for kind in kinds}) == 1
+
+
+@given(st.datetimes())
+def test_a_moment_is_the_same_in_every_unit(moment):
+    whole = moment.replace(microsecond=0)
+    assert len({encoded(pa.array([whole], pa.timestamp(unit)))[0] for unit in ("s", "ms", "us")}) == 1
+
+
+def joined(names, tables, **options):
+    with sf.Session(names, debug_mode=True):
+        handles = {sf.PYU(name): sf.PYU(name)(lambda t=table: t)() for name, table in tables.items()}
+        result = join(handles, on="id", **options)
+        return {party.party: sf.reveal(part) for party, part in result.parts.items()}
+
+
+SETS = st.lists(st.sets(st.integers(0, 12), max_size=8), min_size=3, max_size=3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(SETS, st.randoms(use_true_random=False))
+def test_an_inner_join_is_the_intersection_in_the_same_order_everywhere(sets, random):
+    tables = {
+        name: pd.DataFrame({"id": pd.Series(random.sample(sorted(ids), len(ids)), dtype="int64")})
+        for name, ids in zip(THREE, sets, strict=True)
+    }
+    parts = joined(THREE, tables)
+    orders = {tuple(part["id"]) for part in parts.values()}
+    assert len(orders) == 1
+    assert sorted(orders.pop()) == sorted(set.intersection(*sets))
+
+
+KEYS = st.lists(st.one_of(st.none(), st.integers(0, 5)), max_size=8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(KEYS, KEYS, st.sampled_from(["inner", "left"]))
+def test_all_duplicates_and_nulls_as_in_sql(ours, theirs, how):
+    tables = {
+        name: pa.table({"id": pa.array(ids, pa.int64()), "row": np.arange(len(ids))})
+        for name, ids in zip(PAIR, (ours, theirs), strict=True)
+    }
+    parts = joined(PAIR, tables, how=how, duplicates="all")
+    found = zip(*(part.column("row").to_pylist() for part in parts.values()), strict=True)
+    matches = [[j for j, other in enumerate(theirs) if key is not None and key == other] for key in ours]
+    expected = [(i, j) for i, each in enumerate(matches) for j in each]
+    expected += [(i, None) for i, each in enumerate(matches) if not each and how == "left"]
+    assert sorted(found, key=str) == sorted(expected, key=str)

@@ -1,0 +1,269 @@
+"""Truncation and comparison on an 8-bit ring: every input, every mask, and what each compute party sees.
+
+A party's view is its masks, what is dealt to it, and what it receives. What is dealt is a one-time pad to
+each party alone, so one party's pieces are fixed here. There is one lane for each choice of the masks, and
+what that party receives must be uniform for every input: with each of its own masks, each message comes up
+as often as every other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from junto.mpc import bits
+from junto.mpc.protocol.compare import negative, zero
+from junto.mpc.protocol.demands import ONES
+from junto.mpc.protocol.role import Role
+from junto.mpc.protocol.shares import Additive, Masked, piece
+from junto.mpc.protocol.truncate import truncate
+from junto.mpc.rounds import Rounds
+
+WIDTH = 8
+SIZE = 1 << WIDTH
+NUMBERS = np.arange(SIZE, dtype=np.uint64)
+Masks = Sequence[np.ndarray]
+
+
+class Small(Role):
+    """A role on the integers modulo 2**width, one lane a case.
+
+    Args:
+        index: None at the helper.
+        width: of the ring.
+        masks: in the order in which they are asked for; the helper's are both nodes' together. Those of ring
+            elements are [lanes], those of planes [planes, lanes].
+        wires: to the other one, and from it.
+        dealt: what the helper dealt, in order.
+    """
+
+    def __init__(self, index, width, masks, wires=None, dealt=()):
+        super().__init__()
+        self.index, self.width = index, width
+        self._masks = iter(masks)
+        self._wires = wires
+        self._pads = np.random.default_rng(5)
+        self._next = iter(dealt)
+        self.dealt = []
+        self.received = []
+        self.forgets = False
+
+    def mask(self, shape):
+        return next(self._masks)
+
+    def mask_planes(self, count, lanes):
+        mask = packed(next(self._masks))
+        return np.zeros_like(mask) if self.forgets and count == 1 else mask
+
+    def deal(self, shape, demand):
+        if not self.deals:
+            return next(self._next)
+        value, pad = (
+            demand.whole() % (1 << self.width),
+            self._pads.integers(0, 1 << self.width, dtype=np.uint64),
+        )
+        self.dealt.append((np.full(shape, pad), (value - pad) % (1 << self.width)))
+        return value
+
+    def deal_planes(self, count, lanes, demand):
+        if not self.deals:
+            return next(self._next)
+        value, pads = demand.whole(), self._pads.integers(0, 2, (count, 1), np.uint64) * ONES
+        self.dealt.append((np.broadcast_to(pads, value.shape), value ^ pads))
+        return value
+
+    def mask_by(self, owner, shape):
+        raise NotImplementedError
+
+    mask_planes_by = mask_by
+
+    def _flush(self, asked):
+        if self.deals:
+            return [None] * len(asked)
+        opened = []
+        for share in asked:
+            of_ring = hasattr(share, "words")
+            mine = share.words % (1 << self.width) if of_ring else share.planes
+            self._wires[0].put(mine)
+            other = self._wires[1].get(timeout=20)
+            self.received.append(other if of_ring else unpacked(other, share.lanes))
+            opened.append((mine + other) % (1 << self.width) if of_ring else mine ^ other)
+        return opened
+
+
+def packed(flags: np.ndarray) -> np.ndarray:
+    return np.stack([bits.pack(row.astype(np.bool_)) for row in flags])
+
+
+def unpacked(planes: np.ndarray, lanes: int) -> np.ndarray:
+    return np.stack([bits.unpack(row, lanes) for row in planes]).astype(np.uint64)
+
+
+def play(program, masks: tuple[Masks, Masks], width: int = WIDTH, fixed: int = 0):
+    """Run `program(role)` in three roles: what P0 and P1 received, and their results.
+
+    Of the party `fixed`, what is dealt is the same in every lane.
+    """
+    whole = [
+        (a + b) % (1 << width) if a.ndim == 1 else a.astype(np.uint64) ^ b.astype(np.uint64)
+        for a, b in zip(*masks, strict=True)
+    ]
+    helper = Small(None, width, whole)
+    with np.errstate(over="ignore"):
+        Rounds(helper.flush).run(program(helper))
+    wires = queue.Queue(), queue.Queue()
+    roles = [
+        Small(
+            index,
+            width,
+            masks[index],
+            (wires[index], wires[1 - index]),
+            [pieces[index ^ fixed] for pieces in helper.dealt],
+        )
+        for index in (0, 1)
+    ]
+    results = [None, None]
+
+    def part(index):
+        with np.errstate(over="ignore"):
+            results[index] = Rounds(roles[index].flush).run(program(roles[index]))
+
+    threads = [threading.Thread(target=part, args=(index,)) for index in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [role.received for role in roles], results
+
+
+def uniform(*views: np.ndarray, size: int = SIZE) -> bool:
+    """Whether all values of ring elements [lanes] and planes [planes, lanes] together are as frequent."""
+    parts = [(view, size) for view in views if view.ndim == 1]
+    parts += [(row, 2) for view in views if view.ndim == 2 for row in view]
+    key, values = np.zeros(views[0].shape[-1], np.int64), 1
+    for part, count in parts:
+        key, values = key * count + part.astype(np.int64), values * count
+    return len(set(np.bincount(key, minlength=values).tolist())) == 1
+
+
+def signed(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.int64) - SIZE * (x >= SIZE // 2)
+
+
+# ---------------------------------------------------------------- truncation
+
+
+def truncation_of(x: np.ndarray, masks: Masks, drop: int, gate=truncate):
+    """What P0 and P1 receive, a lane for each number, and the results."""
+    x0 = 37 * x % SIZE  # given to P0: the argument holds for each sharing alone
+
+    async def program(role):
+        share = {0: x0, 1: (x - x0) % SIZE, None: None}[role.index]
+        return piece(role, await gate(role, Additive(share, x.shape), drop))
+
+    received, results = play(program, ([masks[0]], [masks[1]]))
+    return received, (results[0] + results[1]) % SIZE
+
+
+def all_pairs() -> tuple[np.ndarray, np.ndarray]:
+    left, right = np.meshgrid(NUMBERS, NUMBERS, indexing="ij")
+    return left.reshape(-1), right.reshape(-1)
+
+
+@pytest.mark.parametrize("drop", range(1, WIDTH - 1))
+def test_a_truncation_is_right_for_every_number_and_every_mask(drop):
+    x, mask = all_pairs()
+    _, found = truncation_of(x, (91 * mask % SIZE, 166 * mask % SIZE), drop)  # 91 + 166 = 257
+    off = (found.astype(np.int64) - (signed(x) >> drop)) % SIZE
+    inside = np.abs(2 * signed(x) + 1) < SIZE // 2
+    assert set(off[inside].tolist()) <= {0, 1}
+
+
+def test_what_a_truncation_opens_is_uniform_whatever_the_number():
+    masks = all_pairs()
+    for x in range(SIZE):
+        received, _ = truncation_of(np.full(SIZE * SIZE, x, np.uint64), masks, 3)
+        for messages, mask in zip(received, masks, strict=True):
+            assert uniform(*messages, mask)
+
+
+def test_the_check_finds_a_truncation_whose_mask_is_short():
+    """A mask without its highest bit: for some numbers, some messages never come."""
+
+    async def leaky(role, x, drop):
+        mask = role.mask(x.shape) >> np.uint64(1)
+        share = piece(role, x)
+        await role.open(None if share is None else share + mask)
+        return x
+
+    masks = all_pairs()
+    (messages, _), _ = truncation_of(np.full(SIZE * SIZE, 9, np.uint64), masks, 3, leaky)
+    assert not uniform(*messages, masks[0])
+
+
+# ---------------------------------------------------------------- comparison
+
+
+def comparison_of(gate, x: int, planes: Sequence[int], width: int = WIDTH):
+    """The views of P0 and of P1, for every mask of the other one and of the bits; and the results."""
+    size = 1 << width
+    count = sum(planes)
+    cases = np.arange(size << 2 * count, dtype=np.uint64)
+    free = cases >> np.uint64(2 * count)
+    flags = (cases >> np.arange(2 * count, dtype=np.uint64)[:, None]) & np.uint64(1)
+    given = np.uint64(91 * x % size)  # the mask that the party in question has
+    ends = np.cumsum([0, *planes])
+    own = [flags[a:b] for a, b in itertools.pairwise(ends)]
+    other = [flags[count + a : count + b] for a, b in itertools.pairwise(ends)]
+    found = []
+    for party in (0, 1):
+        masks = (np.full_like(free, given), free)
+        mine = masks if party == 0 else masks[::-1]
+        public = (np.uint64(x) + given + free) % size
+
+        async def program(role, mine=mine, public=public):
+            if role.deals:
+                return await gate(role, Masked(None, sum(mine) % size), 1 << 30)
+            result = await gate(role, Masked(public, mine[role.index]), 1 << 30)
+            return result.public, result.mask
+
+        sides = (own, other) if party == 0 else (other, own)
+        received, ((e, s0), (_, s1)) = play(program, sides, width, party)
+        found.append(([public, *own, *received[party]], e ^ s0 ^ s1))
+    return found
+
+
+GATES = {
+    "negative": (negative, [3, 1], lambda x: x >= SIZE // 2),
+    "zero": (zero, [2, 1], lambda x: x == 0),
+}
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_what_a_comparison_opens_is_uniform_whatever_the_number(name):
+    gate, planes, oracle = GATES[name]
+    for x in range(SIZE):
+        for view, result in comparison_of(gate, x, planes):
+            assert (result == oracle(x)).all()
+            assert uniform(*view)
+
+
+def test_a_comparison_of_four_bits_in_every_case():
+    for x in range(16):
+        for view, result in comparison_of(negative, x, [1], width=4):
+            assert (result == (x >= 8)).all()
+            assert uniform(*view, size=16)
+
+
+def test_the_check_finds_a_comparison_that_opens_a_bit_as_it_is():
+    async def leaky(role, x, block):
+        role.forgets = True  # the mask of the last bit
+        return await negative(role, x, block)
+
+    view, _ = comparison_of(leaky, 200, [3, 1])[0]
+    assert not uniform(*view)

@@ -1,0 +1,165 @@
+"""What crosses in a join: nothing from which a key can be told, and nothing about the order of a table."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import junto as sf
+from junto.device.pyu import PYUObject
+from junto.join import blinding, ecdh, join
+from junto.join.curve import curve
+from junto.join.keys import digests
+
+PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
+
+
+@pytest.fixture
+def moved(monkeypatch):
+    """All values that are moved, in order: (from, to, value)."""
+    seen = []
+    move = PYUObject.moved_to
+
+    def watched(self, device):
+        moved = move(self, device)
+        if moved is not self:
+            seen.append((self.device.party, device.party, moved))
+        return moved
+
+    monkeypatch.setattr(PYUObject, "moved_to", watched)
+    return seen
+
+
+def run(tables, moved, **options):
+    """Join the tables; what was moved, and the parts."""
+    moved.clear()
+    with sf.Session(list(tables), debug_mode=True):
+        handles = {sf.PYU(name): sf.PYU(name)(lambda t=table: t)() for name, table in tables.items()}
+        result = join(handles, on="id", **options)
+        parts = {party.party: sf.reveal(part) for party, part in result.parts.items()}
+        return [(source, target, handle.ref.value()) for source, target, handle in moved], parts
+
+
+def points(crossed):
+    """Every blinded key that crossed, with its way."""
+    return [
+        (source, target, row.tobytes())
+        for source, target, value in crossed
+        if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.shape[1:] == (32,)
+        for row in value
+    ]
+
+
+def people(names, count=40, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        name: pd.DataFrame({"id": [f"person {i:06d}" for i in rng.permutation(count) + 10 * number]})
+        for number, name in enumerate(names)
+    }
+
+
+@pytest.mark.parametrize("names", [PAIR, THREE])
+@pytest.mark.parametrize("how", ["inner", "left", "difference"])
+def test_no_key_no_digest_and_no_unblinded_point_crosses(moved, names, how):
+    tables = people(names)
+    crossed, _ = run(tables, moved, how=how)
+    haystack = b"".join(value.tobytes() for _, _, value in crossed if isinstance(value, np.ndarray))
+    assert len(points(crossed)) >= len(names) * 40
+    import pyarrow as pa
+
+    for table in tables.values():
+        found, _ = digests([pa.array(table["id"])])
+        for text, digest, point in zip(
+            table["id"], found, curve().encode(list(map(bytes, found))), strict=True
+        ):
+            for secret in (text.encode(), hashlib.sha256(text.encode()).digest(), digest.tobytes()):
+                assert secret not in haystack
+            assert point.tobytes() not in haystack
+
+
+@pytest.mark.parametrize("names", [PAIR, THREE])
+def test_a_second_join_of_the_same_tables_shows_other_points(moved, names):
+    tables = people(names)
+    first, second = ({point for _, _, point in points(run(tables, moved)[0])} for _ in range(2))
+    assert not first & second
+
+
+@pytest.mark.parametrize("names", [PAIR, THREE])
+@pytest.mark.parametrize("how", ["inner", "left"])
+def test_the_order_of_the_tables_changes_nothing_but_the_order_of_the_messages(
+    moved, monkeypatch, names, how
+):
+    made = []
+
+    def fixed():
+        made.append(len(made))
+        return blinding.Secret(hashlib.sha256(bytes(made[-1:])).digest())
+
+    monkeypatch.setattr(ecdh, "new_secret", fixed)
+    tables, seen = people(names), []
+    for reverse in (False, True):
+        made.clear()
+        ordered = {name: table.iloc[::-1] if reverse else table for name, table in tables.items()}
+        crossed, parts = run(ordered, moved, how=how)
+        shapes = [(source, target, getattr(value, "shape", None)) for source, target, value in crossed]
+        first = next(value for _, _, value in crossed if isinstance(value, np.ndarray))
+        seen.append((shapes, sorted(points(crossed)), first.tobytes(), parts))
+    (shapes, messages, first, parts), (other_shapes, other_messages, other_first, other_parts) = seen
+    assert shapes == other_shapes
+    assert messages == other_messages
+    assert first != other_first  # the order is drawn afresh for each join
+    for name in parts:  # and the result's order comes from the blinded keys alone
+        pd.testing.assert_frame_equal(parts[name], other_parts[name])
+
+
+def test_tables_of_equal_sizes_and_overlap_give_messages_of_equal_shapes(moved):
+    shapes = []
+    for seed in range(2):
+        crossed, _ = run(people(THREE, seed=seed), moved)
+        shapes.append([(source, target, getattr(value, "shape", None)) for source, target, value in crossed])
+    assert shapes[0] == shapes[1]
+
+
+def test_with_three_parties_nobody_meets_points_of_its_own_in_its_own_order(moved):
+    # Whoever compares must not know which of its keys lies where: the others have sorted its set.
+    crossed, _ = run(people(THREE), moved)
+    back_home = [value for _, target, value in crossed if target == "alice" and value.shape[1:] == (32,)]
+    assert len(back_home) == 3  # all three sets, alice's own among them
+    for batch in back_home:
+        words = [int.from_bytes(row[:8].tobytes(), "little") for row in batch]
+        assert words == sorted(words)
+
+
+def test_a_party_on_the_way_sees_ranks_sealed(moved):
+    crossed, _ = run(people(THREE), moved)
+    sealed = [value for _, _, value in crossed if isinstance(value, np.ndarray) and value.shape[1:] == (16,)]
+    assert (
+        len(sealed) == 3 + 2 + 2
+    )  # alice's own set passes two parties, the others' one; each step is a move
+    blocks = [row.tobytes() for value in sealed for row in value]
+    assert not any(isinstance(value, np.ndarray) and value.dtype == np.int64 for _, _, value in crossed)
+    assert len(set(map(bytes, blocks[:40]))) == 40
+
+
+def test_the_result_at_one_party_tells_the_other_nothing_but_sizes(moved):
+    crossed, _ = run(people(PAIR), moved, to="alice")
+    to_bob = [value for _, target, value in crossed if target == "bob"]
+    assert [value.shape for value in to_bob] == [(40, 32)]
+
+
+def test_what_crosses_is_in_the_ledger(tmp_path):
+    from junto.silo.ledger import read
+
+    path = tmp_path / "ledger.jsonl"
+    with sf.Session(PAIR, address="local", ledger=path):
+        handles = {sf.PYU(name): sf.PYU(name)(lambda t=t: t)() for name, t in people(PAIR).items()}
+        join(handles, on="id")
+    kept = [recorded.entry for recorded in read(path)]
+    moves = [(entry.sender, entry.receiver, entry.shape) for entry in kept if entry.kind == "move"]
+    assert ("bob", "alice", (40, 32)) in moves
+    assert {entry.site.split(":")[0] for entry in kept if entry.kind == "move"} == {
+        "test_join_transcripts.py"
+    }

@@ -1,0 +1,295 @@
+"""Files in and out, in memory and beyond it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+import junto as sf
+from junto.join import api, desk, files, gather, join, spool
+
+PAIR = ["alice", "bob"]
+
+
+@pytest.fixture
+def parties():
+    with sf.Session(PAIR, debug_mode=True):
+        yield sf.PYU("alice"), sf.PYU("bob")
+
+
+@pytest.fixture(params=["in memory", "beyond it"])
+def room(request, monkeypatch):
+    """Little memory: everything is spilled, and a block holds a few rows."""
+    if request.param == "in memory":
+        return
+    monkeypatch.setattr(files, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(files, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(gather, "RANGE_ROWS", 50)
+    for method in (spool.Scratch.__init__,):
+        monkeypatch.setattr(method, "__defaults__", (None, 1000))
+
+
+def write(path, table):
+    if path.suffix == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path)
+    return str(path)
+
+
+def read(path):
+    return pd.read_csv(path, keep_default_na=False) if path.endswith(".csv") else pd.read_parquet(path)
+
+
+def tables(count=700):
+    rng = np.random.default_rng(3)
+    a, b = rng.permutation(count), rng.permutation(count) + count // 2
+    return (
+        pd.DataFrame({"id": a, "note": [f"a {i}, said" for i in a], "x": a / 8}),
+        pd.DataFrame({"number": b, "y": b * 3}),
+    )
+
+
+@pytest.mark.parametrize("kinds", [(".csv", ".parquet"), (".parquet", ".csv")])
+def test_files_to_files(parties, room, tmp_path, kinds):
+    alice, bob = parties
+    a, b = tables()
+    paths = {alice: write(tmp_path / f"a{kinds[0]}", a), bob: write(tmp_path / f"b{kinds[1]}", b)}
+    outputs = {alice: str(tmp_path / f"a-out{kinds[0]}"), "bob": str(tmp_path / f"b-out{kinds[0]}")}
+    result = join(paths, on={alice: "id", bob: "number"}, output=outputs)
+    found = read(sf.reveal(result[alice])), read(sf.reveal(result[bob]))
+    assert result.rows == len(found[0]) == 350
+    assert (found[0]["id"] == found[1]["number"]).all()
+    assert (found[1]["y"] == found[1]["number"] * 3).all()
+    expected = a[a["id"] >= 350].sort_values("id").reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        found[0].sort_values("id").reset_index(drop=True), expected, check_dtype=False
+    )
+
+
+def test_a_left_join_of_files_has_rows_of_nulls(parties, room, tmp_path):
+    alice, bob = parties
+    a, b = tables()
+    paths = {alice: write(tmp_path / "a.parquet", a), bob: write(tmp_path / "b.parquet", b)}
+    result = join(
+        paths, on={alice: "id", bob: "number"}, how="left", output={bob: str(tmp_path / "out.parquet")}
+    )
+    left, right = sf.reveal(result[alice]), read(sf.reveal(result[bob]))
+    assert len(left) == len(right) == 700
+    same = left["id"] >= 350
+    assert (right["number"][same] == left["id"][same]).all()
+    assert right[~same].isna().all(axis=None)
+
+
+def test_a_file_at_one_party_and_a_table_at_the_other(parties, tmp_path):
+    alice, bob = parties
+    a, b = tables()
+    paths = {alice: alice(lambda: tmp_path / "a.csv")(), bob: bob(lambda: b)()}
+    write(tmp_path / "a.csv", a)
+    result = join(paths, on={"alice": "id", "bob": "number"})
+    left, right = sf.reveal([result[alice], result[bob]])
+    assert list(left["id"]) == list(right["number"])
+    assert list(left["note"]) == [f"a {i}, said" for i in left["id"]]
+
+
+def test_what_a_csv_file_says_is_left_as_it_is(parties, tmp_path):
+    alice, bob = parties
+    (tmp_path / "a.csv").write_text('id,plz,text,none\n1,01099,"a ""b"", c",\n2,NA,"",\n3,1.50,null,\n')
+    (tmp_path / "b.csv").write_text("id\n3\n2\n1\n")
+    out = tmp_path / "out.csv"
+    join({alice: str(tmp_path / "a.csv"), bob: str(tmp_path / "b.csv")}, on="id", output={alice: out})
+    lines = out.read_text().splitlines()
+    assert sorted(lines[1:]) == ['"1","01099","a ""b"", c",', '"2","NA","",', '"3","1.50","null",']
+
+
+@pytest.mark.parametrize("kind", [".csv", ".parquet"])
+def test_files_without_rows_and_without_common_rows(parties, tmp_path, kind):
+    alice, bob = parties
+    empty, full = pd.DataFrame({"id": pd.Series([], dtype="int64"), "x": []}), pd.DataFrame({"id": [1, 2]})
+    other = pd.DataFrame({"id": [3]})
+    for one in (empty, other):
+        paths = {alice: write(tmp_path / f"a{kind}", one), bob: write(tmp_path / f"b{kind}", full)}
+        outputs = {bob: str(tmp_path / f"out{kind}")}
+        result = join(paths, on="id", output=outputs)
+        assert result.rows == 0
+        assert list(sf.reveal(result[alice]).columns) == list(one.columns)
+        assert read(sf.reveal(result[bob])).shape == (0, 1)
+
+
+def test_an_empty_field_is_no_key(parties, tmp_path):
+    alice, bob = parties
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("id,v\n,1\nx,2\n")
+    result = join({alice: str(tmp_path / "a.csv"), bob: str(tmp_path / "b.csv")}, on="id")
+    assert sf.reveal(result[alice]).to_dict("list") == {"id": ["x"], "v": [2]}
+
+
+# Bad things.
+
+
+def test_a_file_that_is_missing_at_one_party(parties, tmp_path):
+    alice, bob = parties
+    here = write(tmp_path / "a.csv", pd.DataFrame({"id": [1]}))
+    with pytest.raises(sf.JoinError) as caught:
+        join({alice: here, bob: str(tmp_path / "secret" / "b.csv")}, on="id")
+    assert "bob: a file cannot be opened (FileNotFoundError)" in caught.value.message
+    assert "secret" not in caught.value.message
+    assert str(tmp_path / "secret" / "b.csv") in caught.value.fix  # this process is bob, too
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("b.csv", b"", "cannot be read as what its ending says"),
+        ("b.parquet", b"PAR1 4711", "cannot be read as what its ending says"),
+        ("b.csv", b"id\n1\n2,3\n", "cannot be read as what its ending says"),
+        ("b.xlsx", b"", "neither with .csv nor with .parquet"),
+        ("b.csv", b"number\n1\n", "there is no column 'id'"),
+    ],
+)
+def test_a_file_that_is_something_else(parties, tmp_path, name, content, message):
+    alice, bob = parties
+    here = write(tmp_path / "a.csv", pd.DataFrame({"id": [1]}))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(sf.JoinError, match=message) as caught:
+        join({alice: here, bob: str(tmp_path / name)}, on="id")
+    assert "4711" not in str(caught.value)
+
+
+def test_a_column_that_changes_its_type_further_down(parties, room, tmp_path):
+    alice, bob = parties
+    path = tmp_path / "a.csv"
+    path.write_text("id\n" + "".join(f"{i}\n" for i in range(5_000_000, 5_003_000)) + "secret\n")
+    there = write(tmp_path / "b.csv", pd.DataFrame({"id": [1]}))
+    with pytest.raises(sf.JoinError) as caught:
+        join({alice: str(path), bob: there}, on="id")
+    assert "secret" not in str(caught.value)
+
+
+def test_outputs_that_cannot_be(parties, tmp_path):
+    alice, bob = parties
+    paths = {alice: write(tmp_path / "a.csv", pd.DataFrame({"id": [1]}))}
+    paths[bob] = write(tmp_path / "b.csv", pd.DataFrame({"id": [1]}))
+    for output, message in [
+        (paths[alice], "the file that is read"),
+        (str(tmp_path / "none" / "a.csv"), "NotADirectoryError"),
+        (str(tmp_path / "a.txt"), "neither with"),
+    ]:
+        with pytest.raises(sf.JoinError, match=message):
+            join(paths, on="id", output={alice: output})
+
+
+def test_nothing_is_left_behind(parties, room, tmp_path, monkeypatch):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    alice, bob = parties
+    a, b = tables()
+    made = []
+    tidy = spool.Scratch.file
+    monkeypatch.setattr(spool.Scratch, "file", lambda self: made.append(1) or tidy(self))
+    join({alice: alice(lambda: a)(), bob: bob(lambda: b)()}, on={alice: "id", bob: "number"})
+    assert list(folder.iterdir()) == []
+    assert bool(made) == (spool.Scratch().in_memory < spool.IN_MEMORY)
+
+
+# The parts.
+
+
+@pytest.mark.parametrize("in_memory", [500, 5_000, 1 << 30])
+def test_a_spool_sorts(in_memory):
+    rng = np.random.default_rng(8)
+    tags = rng.integers(0, 2**64, (3000, 2), np.uint64)
+    tags[2000:] = tags[1000:2000]  # repeated ones keep their order
+    scratch = spool.Scratch(None, in_memory)
+    held = spool.Spool([("place", "<i8")], 3000, scratch)
+    for start in range(0, 3000, 500):
+        held.add(tags[start : start + 500], place=np.arange(start, start + 500))
+    found = np.concatenate(list(held.buckets()))
+    order = np.lexsort((np.arange(3000), tags[:, 1], tags[:, 0]))
+    assert (found["place"] == order).all()
+    assert (held.bits > 0) == (in_memory < 3000 * 24)
+    scratch.close()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 5000])
+def test_batches_are_of_one_size(size):
+    records = [np.arange(start, start + count) for start, count in [(0, 0), (0, 13), (13, 87), (100, 3)]]
+    found = list(spool.batches(iter(records), size))
+    assert [len(batch) for batch in found[:-1]] == [size] * (len(found) - 1)
+    assert list(np.concatenate(found)) == list(range(103))
+
+
+def test_gathering_rows_with_holes_and_repeats(monkeypatch):
+    monkeypatch.setattr(gather, "RANGE_ROWS", 10)
+    table = pa.table({"v": np.arange(95), "t": [f"t{i}" for i in range(95)]})
+    wanted = np.random.default_rng(1).integers(-1, 95, 300)
+    parts = gather.gather([table.slice(0, 0), table.slice(0, 40), table.slice(40)], wanted, None)
+    found = pa.concat_tables(parts).column("v").to_pylist()
+    assert found == [None if i < 0 else i for i in wanted]
+
+
+def test_a_parquet_file_is_read_by_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "BLOCK_ROWS", 100)
+    parquet.write_table(pa.table({"id": np.arange(1000), "v": np.arange(1000)}), tmp_path / "a.parquet")
+    blocks = list(files.FileTable(str(tmp_path / "a.parquet"), None).key_blocks(["id"]))
+    assert max(len(block[0]) for block in blocks) <= 100
+    assert sum(len(block[0]) for block in blocks) == 1000
+
+
+def test_the_order_of_a_desk_says_nothing_of_the_table():
+    orders = []
+    for _ in range(2):
+        one = desk.Desk(desk.Order(("id",), "error", False, None))
+        one.read(pd.DataFrame({"id": range(500)}), None, [])
+        orders.append(list(one._rows))
+    assert orders[0] != orders[1]
+    assert orders[0] != sorted(orders[0])
+
+
+def test_room_for_what_another_party_claims_to_hold_takes_no_disk():
+    scratch = spool.Scratch(in_memory=0)
+    try:
+        array = scratch.full((1 << 24,), 0)
+        array[5] = 7
+        array.flush()
+        (file,) = Path(array.filename).parent.iterdir()
+        assert file.stat().st_size == 8 << 24
+        assert file.stat().st_blocks * 512 < 1 << 20
+        assert array[:7].tolist() == [0, 0, 0, 0, 0, 7, 0]
+    finally:
+        scratch.close()
+
+
+def test_a_file_that_changes_between_its_keys_and_its_rows(parties, tmp_path, monkeypatch):
+    alice, bob = parties
+    paths = {alice: write(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2]}))}
+    paths[bob] = write(tmp_path / "b.csv", pd.DataFrame({"id": [1, 2]}))
+    arrange = desk.Desk.arrange
+
+    def meanwhile(self, counts, mine):
+        (tmp_path / "a.csv").write_text("id\n2\n1\n9\n")
+        return arrange(self, counts, mine)
+
+    monkeypatch.setattr(
+        api, "_Desk", sf.proxy(sf.PYUObject)(type("Desk", (desk.Desk,), {"arrange": meanwhile}))
+    )
+    with pytest.raises(sf.RemoteError, match="a file has changed since its keys were read"):
+        join(paths, on="id")
+
+
+def test_a_parquet_file_is_never_in_memory_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "BLOCK_ROWS", 10_000)
+    rng = np.random.default_rng(2)
+    table = pa.table({f"c{number}": rng.random(200_000) for number in range(8)})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=10_000)
+    size = table.nbytes
+    del table
+    before = pa.total_allocated_bytes()
+    blocks = files.FileTable(str(tmp_path / "a.parquet"), None)._blocks(None)
+    assert max(pa.total_allocated_bytes() - before for _ in blocks) < size / 3

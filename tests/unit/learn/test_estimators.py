@@ -1,0 +1,113 @@
+"""Parameters are scikit-learn's, and never change; what is learned shows only after `fit`."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import FrozenInstanceError
+
+import pytest
+from sklearn import linear_model
+
+import junto as sf
+from junto import learn
+from junto.learn.estimator import Estimator
+
+LINEAR = [
+    learn.GammaRegressor,
+    learn.LinearRegression,
+    learn.LogisticRegression,
+    learn.PoissonRegressor,
+    learn.Ridge,
+    learn.TweedieRegressor,
+]
+MODELS = [*LINEAR, learn.KMeans, learn.PCA]
+
+
+@pytest.fixture(scope="module")
+def spu():
+    sf.init(parties=["alice", "bob", "carol"], debug_mode=True, logging_level="error")
+    yield sf.SPU(parties=["alice", "bob", "carol"])
+    sf.shutdown()
+
+
+def test_every_name_is_there():
+    assert dir(learn) == sorted(model.__name__ for model in MODELS)
+    with pytest.raises(AttributeError, match="NoSuchModel"):
+        learn.NoSuchModel  # noqa: B018
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_parameters_go_in_and_come_out(spu, model):
+    one = model(spu)
+    params = one.get_params()
+    assert params["spu"] is spu
+    assert model(**params).get_params() == params
+    assert not [name for name in params if name.startswith("_")]
+    name = next(name for name in params if name in ("max_iter", "n_components"))
+    other = one.with_params(**{name: 3})
+    assert (other.get_params()[name], one.get_params()[name]) == (3, params[name])
+    with pytest.raises(FrozenInstanceError):
+        setattr(one, name, 4)
+    with pytest.raises(sf.LearnError, match="no parameter depth"):
+        one.with_params(depth=3)
+
+
+@pytest.mark.parametrize("model", LINEAR)
+def test_names_that_scikit_learn_has_have_its_defaults(spu, model):
+    theirs = getattr(linear_model, model.__name__)().get_params()
+    ours = model(spu).get_params()
+    differ = {"solver", "max_iter", "tol", "random_state"}  # other algorithms, other meanings
+    assert {key: ours[key] for key in ours.keys() & theirs.keys() - differ} == {
+        key: theirs[key] for key in ours.keys() & theirs.keys() - differ if key != "power"
+    } | ({"power": 1.5} if model is learn.TweedieRegressor else {})
+
+
+def test_repr_shows_what_is_not_the_default(spu):
+    assert repr(learn.LogisticRegression(spu)) == f"LogisticRegression(spu={spu.name})"
+    assert (
+        repr(learn.Ridge(spu, alpha=2.0, solver="sgd")) == f"Ridge(spu={spu.name}, solver='sgd', alpha=2.0)"
+    )
+    assert "init=" not in repr(learn.KMeans(spu))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_is_learned_before_fit(spu, model):
+    attribute = "coef_" if model in LINEAR else "cluster_centers_" if model is learn.KMeans else "components_"
+    with pytest.raises(sf.LearnError, match="learned nothing yet"):
+        getattr(model(spu), attribute)
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "says"),
+    [
+        (learn.LogisticRegression, {"C": 0}, "C must"),
+        (learn.LogisticRegression, {"solver": "lbfgs"}, "one of auto"),
+        (learn.LogisticRegression, {"learning_rate": "adaptive"}, "constant, invscaling, cosine"),
+        (learn.LogisticRegression, {"batch_size": 0}, "batch_size"),
+        (learn.LogisticRegression, {"max_iter": 0}, "max_iter"),
+        (learn.LogisticRegression, {"momentum": 1.0}, "momentum"),
+        (learn.LogisticRegression, {"eta0": 0.0}, "eta0"),
+        (learn.LogisticRegression, {"validation_fraction": 1.0}, "validation_fraction"),
+        (learn.LinearRegression, {"inference": True, "fit_intercept": False}, "intercept"),
+        (learn.PoissonRegressor, {"solver": "bound"}, "no bound"),
+        (learn.PoissonRegressor, {"inference": True}, "no inference"),
+        (learn.PoissonRegressor, {"alpha": -1.0}, "alpha"),
+        (learn.TweedieRegressor, {"power": 0}, "power"),
+        (learn.Ridge, {"alpha": -1.0}, "alpha"),
+        (learn.KMeans, {"n_clusters": 0}, "n_clusters"),
+        (learn.KMeans, {"init": "best"}, "k-means"),
+        (learn.PCA, {"n_components": 0}, "n_components"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(spu, model, params, says):
+    with pytest.raises(sf.LearnError, match=says):
+        model(spu, **params)
+
+
+def test_the_error_survives_a_process():
+    error = pickle.loads(pickle.dumps(sf.LearnError("one", fix="two")))
+    assert (error.code, error.message, error.fix) == ("J112", "one", "two")
+
+
+def test_the_base_names_no_model():
+    assert not {"fit", "predict"} & set(vars(Estimator))

@@ -1,0 +1,67 @@
+"""Metrics in the clear are scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as theirs
+
+from junto.learn.metrics import clear
+
+RNG = np.random.default_rng(0)
+LABEL = (RNG.random(200) < 0.3).astype(int)
+SCORE = RNG.normal(size=200) + LABEL
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=3, max_size=30))
+def test_auc_with_ties(rows):
+    y, score = (np.array(each) for each in zip(*rows, strict=True))
+    if len(set(y)) < 2:
+        with pytest.raises(ValueError, match="one class"):
+            clear.roc_auc_score(y, score)
+    else:
+        assert clear.roc_auc_score(y, score) == pytest.approx(theirs.roc_auc_score(y, score))
+        assert clear.ks(y, score) == pytest.approx(
+            stats.ks_2samp(score[y], score[~y], method="asymp").statistic
+        )
+
+
+def test_the_others():
+    probability = 1 / (1 + np.exp(-SCORE))
+    assert clear.log_loss(LABEL, probability) == pytest.approx(theirs.log_loss(LABEL, probability))
+    assert clear.accuracy_score(LABEL, SCORE > 0) == theirs.accuracy_score(LABEL, SCORE > 0)
+    assert clear.root_mean_squared_error(LABEL, SCORE) == pytest.approx(
+        theirs.mean_squared_error(LABEL, SCORE) ** 0.5
+    )
+    assert clear.r2_score(LABEL, SCORE) == pytest.approx(theirs.r2_score(LABEL, SCORE))
+
+
+def test_a_gains_table_adds_up():
+    table = clear.gains_table(LABEL, SCORE, 10)
+    assert table["rows"].tolist() == [20] * 10
+    assert table["positives"].sum() == LABEL.sum()
+    assert table["gain"][-1] == pytest.approx(1)
+    assert table["lift"][-1] == pytest.approx(1)
+    assert table["rate"] == pytest.approx(table["positives"] / 20)
+    assert (np.diff(table["least_score"]) <= 0).all()
+    top = np.argsort(-SCORE)[:20]
+    assert table["lift"][0] == pytest.approx(LABEL[top].mean() / LABEL.mean())
+    assert table["ks"].max() <= clear.ks(LABEL, SCORE) + 1e-12
+
+
+def test_population_stability():
+    same = clear.population_stability_index(SCORE, SCORE, 10)
+    moved = clear.population_stability_index(SCORE, SCORE + 1, 10)
+    assert same == pytest.approx(0)
+    assert moved > 0.25
+    then, now = np.array([0.5, 0.5]), np.array([0.8, 0.2])
+    by_hand = clear.population_stability_index(np.repeat([0, 1], 50), np.repeat([0, 1], [80, 20]), 2)
+    assert by_hand == pytest.approx(np.sum((now - then) * np.log(now / then)))
+
+
+def test_an_empty_group_is_no_infinity():
+    assert np.isfinite(clear.population_stability_index(np.arange(100), np.zeros(50), 10))

@@ -1,0 +1,55 @@
+from junto.program.outstanding import Outstanding
+from junto.program.timeline import Spell, Timeline, Traffic, edges
+from junto.silo.api import Stamp
+from junto.silo.ledger import SENT, Edge, Entry
+
+
+def stamp(number, site="a.py:1", text="alice(f)"):
+    return Stamp(number, bytes(16), text, site)
+
+
+def entry(number, nbytes, kind="move"):
+    return Entry(SENT, number, 0, "alice -> bob", "a.py:2", kind, "alice", "bob", "int", None, nbytes)
+
+
+def test_a_loop_is_one_line():
+    timeline = Timeline()
+    for number in range(1000):
+        timeline.begun(stamp(number))
+        timeline.took(stamp(number), 0.5)
+        timeline.crossed(entry(number, 10))
+    timeline.begun(stamp(1000, "a.py:3", "reveal"))
+    timeline.waited(stamp(1000, "a.py:3", "reveal"), ("bob", "carol"), 1.0)
+    timeline.waited(stamp(1000, "a.py:3", "reveal"), ("carol",), 2.0)
+    assert timeline.spells() == [
+        Spell("a.py:1", "alice(f)", 1000, 500.0, {}),
+        Spell("a.py:3", "reveal", 1, 0.0, {"bob": 1.0, "carol": 3.0}),
+    ]
+    assert timeline.traffic() == [Traffic("a.py:2", "move", "alice", "bob", "int", 1000, 10_000)]
+
+
+def test_edges_are_sums_over_lines():
+    lines = [
+        Traffic("a.py:1", "move", "bob", "alice", "int", 2, 20),
+        Traffic("a.py:2", "move", "alice", "bob", "int", 1, 5),
+        Traffic("a.py:2", "reveal", "bob", "alice", "str", 1, 7),
+    ]
+    assert edges(lines) == [Edge("alice", "bob", 1, 5), Edge("bob", "alice", 3, 27)]
+
+
+def test_what_was_handed_out_stays_as_it_was():
+    timeline = Timeline()
+    timeline.waited(stamp(1), ("bob",), 1.0)
+    before = timeline.spells()
+    timeline.waited(stamp(1), ("bob",), 1.0)
+    assert before[0].waited_s == {"bob": 1.0}
+
+
+def test_outstanding_work_tells_how_long_it_took():
+    told = []
+    outstanding = Outstanding(lambda which, seconds: told.append((which.operation, seconds >= 0)))
+    ticket = outstanding.enter(stamp(7))
+    assert told == []
+    outstanding.leave(ticket)
+    outstanding.leave(ticket)
+    assert told == [(7, True)]

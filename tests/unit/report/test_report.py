@@ -1,0 +1,128 @@
+import shutil
+import struct
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import junto as sf
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SECRET = 727272.5
+
+
+class Page(HTMLParser):
+    """Tags, text and whatever could load or run something."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.words, self.loads = [], [], []
+        self.feed(html)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "action") or name.startswith("on"):
+                self.loads.append((tag, name, value))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture
+def report():
+    with sf.Session(["alice", "bob", "carol"], address="local"):
+        alice, bob = sf.PYU("alice"), sf.PYU("bob")
+        spu = sf.SPU(parties=["alice", "bob", "carol"])
+        for _ in range(3):
+            x = alice(np.full)(3, SECRET)
+            moved = x.to(bob)
+        sf.wait(bob(np.sum)(moved))
+        sf.wait(spu(lambda v: v + 1)(x))
+        yield sf.Report("Who pays <late>?")
+
+
+def test_it_says_what_ran_what_crossed_and_whom_to_trust(report):
+    text = Page(report.html()).text
+    assert "Who pays <late>?" in text
+    assert "any two of them together could read everything" in text
+    assert "alice(full)" in text
+    assert "bob(sum)" in text
+    assert "alice bob ndarray[float64] 3 " in text  # one line of the script, three crossings of it
+    assert "test_report.py:" in text
+
+
+def test_no_value_stands_in_it_that_the_script_did_not_put_there(report):
+    html = report.html()
+    assert "727272" not in html
+    report.figures("Sum", {"revealed": 3 * SECRET})
+    assert f"{3 * SECRET:.4g}" in report.html()
+
+
+def test_a_handle_is_refused_with_the_way_out(report):
+    handle = sf.PYU("alice")(float)(1)
+    for add in (
+        lambda: report.figures("A", {"x": handle}),
+        lambda: report.table("A", [{"x": handle}]),
+        lambda: report.curve("A", handle, handle),
+        lambda: report.bars("A", ["x"], handle),
+    ):
+        with pytest.raises(sf.DeviceError, match=r"sf\.reveal"):
+            add()
+
+
+def test_what_a_script_adds_is_text_and_never_html(report):
+    evil = "<script>alert(1)</script>"
+    report.text(evil, evil)
+    report.figures(evil, {evil: evil})
+    report.table(evil, [{evil: evil}])
+    report.curve(evil, [0, 1], [0, 1], labels=(evil, evil))
+    report.bars(evil, [evil], [1.0])
+    page = Page(report.html())
+    assert "script" not in page.tags
+    assert page.loads == []
+    assert page.text.count(evil) == 13
+
+
+def test_charts_take_what_data_brings(report):
+    report.curve("One point", [2.0], [3.0], diagonal=True)
+    report.curve("Flat", np.arange(4), np.zeros(4))
+    report.bars("None", [], [])
+    report.bars("Zeros", ["a", "b"], np.zeros(2))
+    assert "nan" not in report.html().lower()
+    with pytest.raises(sf.DeviceError, match="3 and 2"):
+        report.curve("Uneven", [1, 2, 3], [1, 2])
+    with pytest.raises(sf.DeviceError, match="1 names for 2"):
+        report.bars("Uneven", ["a"], [1, 2])
+
+
+def test_a_browser_shows_it(report, tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: the page was not looked at in a browser")
+    report.curve("ROC curve", [0, 0.2, 1], [0, 0.8, 1], diagonal=True)
+    page = report.save(tmp_path / "report.html")
+    shot = tmp_path / "report.png"
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1000,1600"]
+    seen = subprocess.run(
+        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=50, check=True
+    ).stdout
+    assert "ROC curve" in Page(seen).text
+    subprocess.run(
+        [*command, f"--screenshot={shot}", page.as_uri()], capture_output=True, timeout=50, check=True
+    )
+    image = shot.read_bytes()
+    assert image[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", image[16:24]) == (1000, 1600)
+    assert len(image) > 30_000  # an empty page of this size takes a tenth of it
