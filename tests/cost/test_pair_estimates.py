@@ -98,7 +98,7 @@ async def much(g: Any, a: Any, b: Any) -> list[Any]:
 
 def test_a_run_with_zeros_counts_what_a_real_one_does() -> None:
     real = oblivious(much, WORDS, WORDS)
-    blank = Paired(0, Stream(bytes(16)), Nobody(), BlankSupply())
+    blank = Paired(0, Stream(bytes(16)), Nobody(), BlankSupply(0))
     gates = PairGates(blank, 1 << 20)
     secrets = [Masked(WORDS, WORDS) for _ in (0, 1)]
     with np.errstate(over="ignore"):

@@ -22,6 +22,10 @@ measurements of all of them. Each computes statistics of what it has; only those
 Then alice and carol find the patients they share, and train a model that neither sees the rows of.
 """
 
+_NOBODY_HELPS = """\
+alice and carol compute without bob's help: they send each other gigabytes, and it takes half a minute.
+"""
+
 TwoParty = Annotated[
     bool,
     typer.Option("--two-party", help="The two that compute have no helper: slower, and nobody to trust."),
@@ -38,7 +42,8 @@ def demo(json: Json = False, two_party: TwoParty = False) -> None:
         if not importlib.util.find_spec("pandas") or not importlib.util.find_spec("pyarrow"):
             raise ConfigError("the demo joins tables of pandas", fix="pip install pandas pyarrow")
         if not json:
-            console().print(_INTRODUCTION, markup=False, soft_wrap=True)
+            introduction = _INTRODUCTION + (_NOBODY_HELPS if two_party else "")
+            console().print(introduction, markup=False, soft_wrap=True)
         # One core a party: three of them share this machine, and their tables are small.
         quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         options = Options(

@@ -135,7 +135,8 @@ DIGEST_BYTES = 16
 
 
 def charge(role: Role) -> None:
-    """Count the comparison of the nodes' witnesses: one round, a digest each way and one from the helper."""
+    """Count the comparison of the nodes' witnesses: one round, a digest each way and one from a helper."""
     role.rounds += 1
     role.opened += DIGEST_BYTES
-    role.offline += DIGEST_BYTES
+    if not role.pair:
+        role.offline += DIGEST_BYTES

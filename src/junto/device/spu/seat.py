@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,11 +91,32 @@ class Seat:
         dealt = self.channels[helper] if self.index == 1 else None
         return Computing(self.index, self._stream(helper, stamp), self.channels[self.peer], dealt)
 
-    def preparing(self, stamp: Stamp, supply: Supply) -> Preparing | None:
-        """Where nobody helps, the role that prepares what this node needs for an operation."""
-        if self.source is None or self.index is None:
-            return None
-        return Preparing(self.index, self._stream(self.role_name, stamp), self.source, supply)
+    def prepared(
+        self, stamp: Stamp, steps: Callable[[Preparing], Iterator[None]]
+    ) -> tuple[Role, Callable[[], None]]:
+        """This node's role in an operation that takes more than masks, and what to call when it is over.
+
+        Where nobody helps, all that was prepared must be used by then, and the role's offline bytes are what
+        was sent, no longer an estimate.
+
+        Args:
+            stamp: of the operation.
+            steps: the operation as whoever prepares it runs it, where nobody helps.
+        """
+        supply = Supply()
+        role = self.role(stamp, supply)
+        source = self.source
+        if source is None or self.index is None:
+            return role, lambda: None
+        before = source.sent
+        preparing = Preparing(self.index, self._stream(self.role_name, stamp), source, supply)
+        supply.from_steps(steps(preparing))
+
+        def finish() -> None:
+            supply.finish()
+            role.offline = source.sent - before
+
+        return role, finish
 
     def gates(self, role: Role, settings: MpcSettings) -> SecureGates:
         """The gates of one operation."""

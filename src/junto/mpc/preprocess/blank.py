@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from junto.mpc.gates import Words
+from junto.mpc.outline import outline
 from junto.mpc.preprocess.correlations import Demand, Made
 from junto.mpc.preprocess.joint import Supply
 from junto.mpc.protocol.demands import (
@@ -22,7 +24,15 @@ from junto.mpc.protocol.demands import (
 
 
 class BlankSupply(Supply):
-    """Gives P0 zeros in the shape of whatever it demands. Nothing is secret with them."""
+    """Gives zeros in the shape of whatever is demanded. Nothing is secret with them.
+
+    Args:
+        party: 0 or 1: whose they are.
+    """
+
+    def __init__(self, party: int) -> None:
+        super().__init__()
+        self._party = party
 
     def take(self, demand: Demand) -> Made:
         """See `Supply`."""
@@ -30,7 +40,11 @@ class BlankSupply(Supply):
             return (_zeros(demand.mask.shape),) * 3
         if isinstance(demand, DigitPads):
             shape = (demand.layers, demand.digits, demand.numbers.size)
-            return (np.zeros(shape, np.uint32 if demand.width == 2 else np.uint16),)
+            whole = np.uint32 if demand.width == 2 else np.uint16
+            return (outline(shape, np.uint8 if self._party else whole),)
+        if isinstance(demand, WordPads):
+            rows = () if self._party else (1 << demand.digit.width,)
+            return (_zeros((*rows, demand.tables, demand.numbers.size)),)
         return (_zeros(_shape(demand)),)
 
 
@@ -49,10 +63,9 @@ def _shape(demand: Demand) -> tuple[int, ...]:
         case Conjunction():
             several = 1 if demand.right.ndim == 2 else len(demand.right)
             return (several * len(demand.left), demand.left.shape[1])
-        case WordPads():
-            return (1 << demand.digit.width, demand.tables, demand.numbers.size)
     raise TypeError(f"two parties cannot make a {type(demand).__name__}; only a helper deals it")
 
 
-def _zeros(shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
-    return np.zeros(shape, np.uint64)
+def _zeros(shape: tuple[int, ...]) -> Words:
+    made: Words = outline(shape, np.uint64)
+    return made
