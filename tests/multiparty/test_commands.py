@@ -84,10 +84,15 @@ def test_the_demo_of_two_parties_does_the_same_job_without_a_third(tmp_path: Pat
     assert answer.returncode == 0, answer.stderr
     report = json.loads(answer.stdout)
     assert report["parties"] == {"alice": 0, "bob": 0, "carol": 0}
-    # No message of the device goes to or comes from bob, who makes no randomness for the other two.
-    links = [each for each in report["crossings"] if each["kind"] == "link"]
-    assert {(each["sender"], each["receiver"]) for each in links} == {("alice", "carol"), ("carol", "alice")}
-    assert all(each["bytes"] > 1e8 for each in links)  # what the ledger says of them: preparing counts
+    # bob greets the device, and that is all: he makes no randomness for the other two. What these send each
+    # other to prepare is in the ledger.
+    sent = {("alice", "carol"): 0, ("carol", "alice"): 0}
+    for each in report["crossings"]:
+        if each["kind"] == "link" and "bob" in (each["sender"], each["receiver"]):
+            assert each["nbytes"] < 1000
+        elif each["kind"] == "link":
+            sent[each["sender"], each["receiver"]] += each["nbytes"]
+    assert min(sent.values()) > 1e8
     said = re.findall(r"AUC (\d\.\d+); scikit-learn in the clear (\d\.\d+)", answer.stderr)
     assert len(said) == 3
     assert all(abs(float(secure) - float(clear)) < 5e-3 for secure, clear in said)
