@@ -75,6 +75,9 @@ x = shared(3, (few,), alice)
 timed("logistic", jax.nn.sigmoid, x, count=count)
 x, y = shared(4, (side, side), alice), shared(5, (side, side), bob)
 timed("matmul", matmul, x, y, count=count)
-x, y = shared(6, given()["table"], alice), bob(lambda n: (normal(7, n) > 0).astype(float))(given()["table"][0])
+x, y = (
+    shared(6, given()["table"], alice),
+    bob(lambda n: (normal(7, n) > 0).astype(float))(given()["table"][0]),
+)
 timed("train", train, x, y.to(spu), count=count)
 sf.shutdown()

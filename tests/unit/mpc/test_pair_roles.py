@@ -8,7 +8,8 @@ import pytest
 import mpc_pairs
 from junto.mpc.gates import Digit
 from junto.mpc.preprocess.correlations import transfers
-from junto.mpc.preprocess.joint import Supply
+from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
+from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import BOTH, Conjunction, Hot, Number, Product
 from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term, unopened
 
@@ -110,3 +111,18 @@ def test_batches_are_measured_and_what_only_a_helper_deals_is_refused():
     assert transfers(Conjunction(plane, plane, 128)) == 2 * 3 * 128
     with pytest.raises(TypeError, match="only a helper deals it"):
         transfers(Hot(one, 3))
+
+
+def test_phases_that_draw_other_masks_are_found_out():
+    def phases() -> tuple[Preparing, Paired]:
+        stream = [Stream(bytes(16)) for _ in (0, 1)]
+        return Preparing(0, stream[0], None, Supply()), Paired(0, stream[1], None, Supply())
+
+    preparing, computing = phases()
+    for role in (preparing, computing):
+        role.mask((3,))
+    compare_phases(preparing, computing)
+    preparing, computing = phases()
+    preparing.mask((3,))
+    with pytest.raises(RuntimeError, match="other masks"):
+        compare_phases(preparing, computing)

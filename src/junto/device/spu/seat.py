@@ -8,7 +8,7 @@ from typing import Any
 
 from junto.mpc.links.channel import Channel
 from junto.mpc.preprocess.correlations import Correlations
-from junto.mpc.preprocess.joint import Paired, Preparing, Supply
+from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
 from junto.mpc.prg import KEY_BYTES, Stream, derive
 from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.pair.gates import PairGates
@@ -106,7 +106,7 @@ class Seat:
         supply = Supply()
         role = self.role(stamp, supply)
         source = self.source
-        if source is None or self.index is None:
+        if source is None or self.index is None or not isinstance(role, Paired):
             return role, lambda: None
         before = source.sent
         preparing = Preparing(self.index, self._stream(self.role_name, stamp), source, supply)
@@ -114,6 +114,7 @@ class Seat:
 
         def finish() -> None:
             supply.finish()
+            compare_phases(preparing, role)
             role.offline = source.sent - before
 
         return role, finish

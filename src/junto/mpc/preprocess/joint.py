@@ -134,6 +134,10 @@ class Preparing(Role):
         self._ask(demand)
         return np.zeros(0, np.uint64)
 
+    def next_of_own(self) -> Words:
+        """What comes next of the party's keystream."""
+        return self._own.words(1)
+
     def settle(self) -> None:
         """Make what has been asked for."""
         asked, self._asked, self._weight = self._asked, [], 0
@@ -186,6 +190,10 @@ class Paired(Computing):
         (pads,) = self._take(demand)
         return pads
 
+    def next_of_own(self) -> Words:
+        """What comes next of the party's keystream."""
+        return self._common.words(1)
+
     def _take(self, demand: Demand) -> Made:
         self.offline += sent(demand, self._party)
         return self._supply.take(demand)
@@ -196,6 +204,18 @@ def prepared(role: Preparing, steps: Iterator[None]) -> Iterator[None]:
     yield from steps
     role.settle()
     yield
+
+
+def compare_phases(preparing: Preparing, computing: Paired) -> None:
+    """After a run: both phases of this party must have drawn the same masks.
+
+    If not, what was prepared belongs to other masks than those that were used, and the results mean nothing.
+
+    Raises:
+        RuntimeError: they have not.
+    """
+    if (preparing.next_of_own() != computing.next_of_own()).any():
+        raise RuntimeError("the plan has drawn other masks than it did when it was prepared")
 
 
 def _flags(stream: Stream, shape: Shape) -> Flags:
