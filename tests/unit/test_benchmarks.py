@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the package lies beside `src`, not in it
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import ceilings, counters, latency, memory, processes, secure, startup, throughput  # noqa: E402
+from benchmarks import ceilings, counters, latency, memory, pair, processes, secure, startup, throughput  # noqa: E402
 from benchmarks.measure import Ceiling, Row, Spread  # noqa: E402
 from benchmarks.plan import MB, Plan  # noqa: E402
 from benchmarks.processes import BenchmarkFailed, Job  # noqa: E402
@@ -95,6 +96,16 @@ def test_an_spu_of_three_says_what_each_function_takes() -> None:
     assert table["10,000 comparisons"].ceilings[0].how == "numpy, float64, in the clear"
 
 
+def test_two_parties_alone_say_what_they_send() -> None:
+    table = pair.measure(TINY)
+    assert len(table) == 6
+    assert all(row.ours.low >= 0 for row in table)
+    comparisons = next(row for row in table if row.what.startswith("10,000 comparisons"))
+    online, offline = re.findall(r"(\S+) and (\S+) MB", comparisons.what)
+    assert float(online[0]) > float(online[1]) > 0
+    assert float(offline[1]) > float(offline[0]) > 0
+
+
 def test_a_start_is_told_in_stages() -> None:
     told = processes.run(Job("startup", late_s=0.01))
     for each in told.values():
@@ -142,7 +153,14 @@ def test_a_tiny_run_writes_the_page(
     command.main(["--quick", "--json", "--page", str(page)])
     found = json.loads(capsys.readouterr().out)
     families = {row["family"] for row in found["rows"]}
-    assert families == {"start-up", "memory", "latency", "throughput", "secure processing unit"}
+    assert families == {
+        "start-up",
+        "memory",
+        "latency",
+        "throughput",
+        "secure processing unit",
+        "two parties alone",
+    }
     assert all(row["junto"]["median"] > 0 for row in found["rows"])
     assert "| 1 MB array, with TLS |" in page.read_text()
 
