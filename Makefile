@@ -12,6 +12,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
 # Relative on purpose: a checkout's path may hold spaces.
 VENV := .venv/bin
 RUN := $(VENV)/python -m
+DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?= --ray --large
 
@@ -23,8 +24,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: env-core  ## Three parties, three processes, mutual TLS, one real table
-	@$(RUN) junto demo
+demo: env-core  ## Three parties, three processes, mutual TLS, one real table (DEMO_ARGS=--two-party: nobody helps)
+	@$(RUN) junto demo $(DEMO_ARGS)
 
 test: env-test  ## The whole test suite
 	@$(RUN) pytest $(PYTEST_ARGS)

@@ -36,7 +36,8 @@ times and for rates. Nothing here is asserted by a test.
 
 The column *SecretFlow* was measured on the same kind of machine (2 cores, loopback), not in this run:
 SecretFlow 1.14 without Ray, 1.13 with Ray. Beside the SPU it is the engine alone, SPU 0.9.5 with SEMI2K, 64
-bit, and its first-party dealer (no helper's work or traffic is in it), and in brackets with ABY3.
+bit, and its first-party dealer (no helper's work or traffic is in it), and in brackets with ABY3. Beside two
+parties alone it is SPU's CHEETAH.
 """
 HOW = """\
 ## What is timed
@@ -56,6 +57,9 @@ HOW = """\
   helper's work is in the time; rows of their own say how much it is. The ceiling is numpy in the clear.
 - **learning**: from `fit` until the coefficients are there at every node; the slowest party counts, and the
   helper's work is in the time. Made-up normal columns, half of them each at two parties, the label at one.
+- **two parties alone**: at each of two processes, from the call until both are done (`sf.wait`), the
+  preparing by oblivious transfer included; the slower party counts. Bytes are those of alice and of bob; the
+  ceiling is the processor time of both.
 - **memory**: the peak of resident memory (`VmHWM`) while the value moves, minus resident memory after
   `init` and one small value; the sender's includes its own copy of the value.
 """

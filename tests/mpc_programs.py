@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 import mpc_nodes
+import mpc_pairs
 from junto.mpc.interpret import interpret
 from junto.mpc.plain import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
@@ -18,10 +19,13 @@ from junto.mpc.settings import MpcSettings
 from junto.mpc.values import Public, Secret, Value, decode, encode, incoming
 from junto.mpc.visibility import visible
 
+RUNS = {"secure": mpc_nodes.run, "pair": mpc_pairs.run, "oblivious": mpc_pairs.oblivious}
+
 
 @dataclass
 class Engine:
-    """One implementation of the gates.
+    """One implementation of the gates: "plain", "secure" with a helper, a "pair" without one, in which what
+    both prepare comes from a trusted dealer, or "oblivious": from oblivious transfer.
 
     Attributes:
         overflows: what the plain gates said about numbers out of range, each with its step.
@@ -89,7 +93,8 @@ class Engine:
             found[:] = values
             return [each.value for each in values if isinstance(each, Secret)]
 
-        outcome = mpc_nodes.run(program, *[encode(array, self.settings) for array in arrays])
+        run = RUNS[self.name]
+        outcome = run(program, *[encode(array, self.settings) for array in arrays])
         self.rounds, self.opened = outcome.rounds, outcome.opened
         opened = iter(outcome.values)
         return [

@@ -10,9 +10,9 @@ import junto as sf
 from spu_values import PARTIES
 
 
-@pytest.fixture(scope="module", params=["debug", "simulation"])
+@pytest.fixture(scope="module", params=["debug", "simulation", "simulation of two"])
 def spu(request: pytest.FixtureRequest) -> Iterator[sf.SPU]:
-    """An SPU of three parties, in each mode that runs in one process."""
+    """An SPU of three parties in each mode that runs in one process, and of two without a helper."""
     sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    yield sf.SPU(parties=PARTIES)
+    yield sf.SPU(parties=PARTIES[:2] if request.param.endswith("two") else PARTIES)
     sf.shutdown()

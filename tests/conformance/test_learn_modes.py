@@ -31,10 +31,13 @@ CLAIMS = np.where(RNG.random(ROWS) < 0.3, 0, COSTS)
 EXACTLY = {"max_iter": 10_000, "tol": 1e-10}
 
 
-@pytest.fixture(scope="module", params=["debug", "simulation"])
+@pytest.fixture(
+    scope="module",
+    params=["debug", "simulation", pytest.param("simulation of two", marks=pytest.mark.slow)],
+)
 def spu(request):
     sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    yield sf.SPU(parties=PARTIES)
+    yield sf.SPU(parties=PARTIES[:2] if request.param.endswith("two") else PARTIES)
     sf.shutdown()
 
 

@@ -120,7 +120,7 @@ PROGRAMS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["plain", "secure"])
+@pytest.mark.parametrize("engine", ["plain", "secure", "pair"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_an_estimator_finds_what_jax_finds(name: str, engine: str) -> None:
     function, args = PROGRAMS[name]

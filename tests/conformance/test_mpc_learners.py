@@ -305,7 +305,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], float]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["plain", "secure"])
+@pytest.mark.parametrize("engine", ["plain", "secure", "pair"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_learner_finds_what_jax_finds(name: str, engine: str) -> None:
     function, args, tolerance = PROGRAMS[name]

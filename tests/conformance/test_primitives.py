@@ -426,7 +426,7 @@ def steps_of(block: Block) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("each", CASES, ids=identified)
-@pytest.mark.parametrize("engine", ["plain", "secure"])
+@pytest.mark.parametrize("engine", ["plain", "secure", "pair", "oblivious"])
 def test_like_jax(engine: str, each: Case) -> None:
     got = Engine(engine).run(each.function, *each.args)
     agree(got, jax.jit(each.function)(*each.args), each.tolerance)

@@ -29,6 +29,8 @@ def spus(request):
         "again": spu_of("alice", "bob", "carol"),
         "turned": spu_of("bob", "alice", "carol"),
         "coarse": spu_of("alice", "bob", "carol", bits=14),
+        "pair": spu_of("alice", "bob"),
+        "pair again": spu_of("alice", "bob"),
     }
     sf.shutdown()
 
@@ -49,6 +51,15 @@ def same(got):
     assert got[3][1][0] == 200
     assert (got["b"] == TREE["b"]).all()
     assert got["none"].shape == (0, 2)
+
+
+@pytest.mark.parametrize("target", ["pair", "pair again"])
+def test_a_pair_keeps_values_too(spus, paths, target):
+    two = {party: paths[party] for party in ("alice", "bob")}
+    spus["pair"].dump(secret(spus["pair"], TREE), two)
+    got = sf.reveal(spus[target].load(two))
+    assert np.abs(got["w"] - TREE["w"]).max() <= 2**-18
+    assert (got["b"] == TREE["b"]).all()
 
 
 def test_back_as_it_was_on_this_device_and_on_another_with_the_same_roles(spus, paths):

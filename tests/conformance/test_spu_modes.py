@@ -34,6 +34,26 @@ def test_what_goes_in_comes_out(spu, owner, value):
         assert np.allclose(a, b, atol=2**-18)
 
 
+def test_a_result_is_used_in_several_calls_in_several_forms(spu):
+    """Later calls find it as earlier ones have left it, and cost what explain says of it."""
+    x, y = np.linspace(-2, 2, 12).reshape(4, 3), np.array([0.5, -1.5, 2.0])
+    table, vector = secret(spu, x, "alice"), secret(spu, y, "bob")
+    square, chosen = spu(lambda v: (v * v, jnp.where(v > 0, v, v * v)))(vector)
+    wants = [y * y, np.where(y > 0, y, y * y)]
+    for _ in range(3):
+        for made, want in zip((square, chosen), wants, strict=True):
+            told = spu.explain(lambda a, b: a @ b)(table, made)
+            with spu.profile() as profile:
+                shown = sf.reveal(spu(lambda a, b: a @ b)(table, made))
+            assert shown == pytest.approx(x @ want, abs=1e-3)
+            assert sf.reveal(spu(lambda a: (a * 0.5, a @ a, a < 1))(made)[1]) == pytest.approx(
+                want @ want, abs=1e-3
+            )
+            if spu.session.program.settings.mode.name != "DEBUG":
+                measured = profile.total()
+                assert (measured.rounds, measured.online_bytes) == (told.rounds, told.each[0].online_bytes)
+
+
 @pytest.mark.parametrize("owner", PARTIES)
 def test_pandas_columns_go_in(spu, owner):
     import pandas as pd

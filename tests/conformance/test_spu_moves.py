@@ -30,6 +30,9 @@ def spus(request):
         "clear": spu_of("bob", "carol", protocol="REF2K"),
         "coarse": spu_of("bob", "dave", "erin", bits=14),
         "fine": spu_of("bob", "alice", "erin", bits=22),
+        "pair": spu_of("alice", "dave"),
+        "coarse pair": spu_of("bob", "alice", bits=14),
+        "fine pair": spu_of("erin", "frank", bits=22),
     }
     sf.shutdown()
 
@@ -43,7 +46,9 @@ def same(got, want, error=2**-17):
     assert got["none"].shape == (0, 2)
 
 
-@pytest.mark.parametrize("target", ["disjoint", "turned", "helped by the first", "one in common", "clear"])
+@pytest.mark.parametrize(
+    "target", ["disjoint", "turned", "helped by the first", "one in common", "clear", "pair"]
+)
 def test_there_and_back(spus, target):
     one, other = spus["first"], spus[target]
     x = secret(one, TREE)
@@ -54,11 +59,19 @@ def test_there_and_back(spus, target):
     same(sf.reveal(x), TREE)
 
 
-@pytest.mark.parametrize(("target", "error"), [("coarse", 2**-13), ("fine", 2**-17)])
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [("coarse", 2**-13), ("fine", 2**-17), ("coarse pair", 2**-13), ("fine pair", 2**-17)],
+)
 def test_the_point_moves_between_devices_of_another_precision(spus, target, error):
     x = secret(spus["first"], TREE)
     same(sf.reveal(x.to(spus[target])), TREE, error)
     same(sf.reveal(x.to(spus[target]).to(spus["first"])), TREE, error)
+
+
+def test_from_one_pair_to_another_of_another_precision(spus):
+    x = secret(spus["fine pair"], TREE)
+    same(sf.reveal(x.to(spus["coarse pair"]).to(spus["pair"])), TREE, 2**-13)
 
 
 def test_results_of_any_form_are_computed_with_elsewhere(spus):

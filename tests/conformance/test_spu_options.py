@@ -154,7 +154,9 @@ def test_it_costs_what_explain_says(spu, bits):
     assert told.rounds == plain.rounds + 1
     assert any("fraction bits" in each.primitive for each in told.lines)
     if spu.session.program.settings.mode.name != "DEBUG":
-        assert profile.total() == told.total
+        measured = profile.total()
+        assert (measured.rounds, measured.online_bytes) == (told.rounds, told.each[0].online_bytes)
+        assert measured == told.total or told.dealer is None  # then offline bytes are an estimate
 
 
 @pytest.mark.parametrize("bits", [0, 27, -1, True, 18.0, "18"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import mpc_pairs
 from junto.mpc.gates import Digit
 from mpc_nodes import run
 
@@ -36,7 +37,7 @@ async def power_four_in_a_chain(g, x, y):
 
 async def matrix_product(g, x, y):
     square = lambda v: v.reshape(8, 8)  # noqa: E731
-    product = await g.bilinear(g.arrange(x, square), g.arrange(y, square), np.matmul)
+    product = await g.bilinear(g.arrange(x, square), g.arrange(y, square), lambda a, b, by: by(a, b))
     return await g.hold(await g.truncate(product, 18))
 
 
@@ -71,7 +72,7 @@ async def lookup(g, x, y):
 
 
 async def series(g, x, y):
-    return await g.series(x, 23, [0.0, 0.5, 0.25], [], 40)
+    return await g.series(x, 23, [0.0, 0.5, 0.25], [])
 
 
 BYTE = N
@@ -104,3 +105,31 @@ COSTS = [
 def test_rounds_and_bytes(gate, ready, rounds, online, offline):
     out = run(gate, X, Y, ready=ready) if ready else run(gate, X, X, ready=False)
     assert (out.rounds, out.opened, out.offline) == (rounds, online, offline)
+
+
+# name, computation, inputs in masked form, rounds, bytes that P0 and that P1 sends: without a helper
+PAIR_COSTS = [
+    (hold, True, 1, 8 * BYTE, 8 * BYTE),
+    (multiply, True, 0, 0, 0),
+    (fixed_point_product, True, 2, 16 * BYTE, 16 * BYTE),
+    (fixed_point_product_in_a_chain, True, 1, 8 * BYTE, 8 * BYTE),
+    (power_four_in_a_chain, True, 2, 16 * BYTE, 16 * BYTE),
+    (matrix_product, True, 2, 16 * BYTE, 16 * BYTE),
+    (less, True, 6, 64 * BYTE + 26 * BIT, 57 * BIT),
+    (equal, True, 6, 32 * BYTE + 15 * BIT, 31 * BIT),
+    (relu, True, 6, 64 * BYTE + 26 * BIT, 57 * BIT),
+    (decompose, True, 7, 256 * BYTE + 106 * BIT, (128 + 106) * BIT),
+    (lookup, True, 1, 128 * BYTE, 0),
+    (series, True, 0, 0, 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("gate", "ready", "rounds", "first", "second"),
+    PAIR_COSTS,
+    ids=[gate.__name__ for gate, *_ in PAIR_COSTS],
+)
+def test_rounds_and_bytes_without_a_helper(gate, ready, rounds, first, second):
+    out = mpc_pairs.run(gate, X, Y, ready=ready)
+    assert (out.rounds, out.opened) == (rounds, first)
+    assert sum(map(len, out.received[0])) - 2 * 8 * BYTE == second

@@ -77,6 +77,30 @@ print(sf.reveal(sf.PYU("alice")(abs)(-1)))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_demo_of_two_parties_does_the_same_job_without_a_third(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "junto", "demo", "--two-party", "--json"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    report = json.loads(answer.stdout)
+    assert report["parties"] == {"alice": 0, "bob": 0, "carol": 0}
+    # bob greets the device, and that is all: he makes no randomness for the other two. What these send each
+    # other to prepare is in the ledger.
+    sent = {("alice", "carol"): 0, ("carol", "alice"): 0}
+    for each in report["crossings"]:
+        if each["kind"] == "link" and "bob" in (each["sender"], each["receiver"]):
+            assert each["nbytes"] < 1000
+        elif each["kind"] == "link":
+            sent[each["sender"], each["receiver"]] += each["nbytes"]
+    assert min(sent.values()) > 1e8
+    said = re.findall(r"AUC (\d\.\d+); scikit-learn in the clear (\d\.\d+)", answer.stderr)
+    assert len(said) == 3
+    assert all(abs(float(secure) - float(clear)) < 5e-3 for secure, clear in said)
+    assert "neither alone learns a value, and nobody else is trusted" in answer.stderr
+    assert not any(each["missing_at"] or each["differs"] for each in report["crossings"])
+
+
+@pytest.mark.slow
 def test_the_demo_equals_the_whole_table_and_says_what_crossed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "junto", "demo", "--json"]
     answer = subprocess.run(

@@ -229,7 +229,7 @@ nodes = [{nodes}]
 def spu_of(**config):
     return sf.SPU({{"nodes": nodes, "runtime_config": config}})
 try:
-    spu_of()
+    spu_of(beaver_type="TrustedFirstParty")
 except sf.ConfigError as error:
     say(str(error))
 spu = spu_of(insecure_first_party_dealer=True)

@@ -18,7 +18,7 @@ import pytest
 
 from junto.mpc import bits
 from junto.mpc.protocol.compare import negative, zero
-from junto.mpc.protocol.planes import ONES
+from junto.mpc.protocol.demands import ONES
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked, piece
 from junto.mpc.protocol.truncate import truncate
@@ -60,17 +60,20 @@ class Small(Role):
         mask = packed(next(self._masks))
         return np.zeros_like(mask) if self.forgets and count == 1 else mask
 
-    def deal(self, shape, make):
+    def deal(self, shape, demand):
         if not self.deals:
             return next(self._next)
-        value, pad = make() % (1 << self.width), self._pads.integers(0, 1 << self.width, dtype=np.uint64)
+        value, pad = (
+            demand.whole() % (1 << self.width),
+            self._pads.integers(0, 1 << self.width, dtype=np.uint64),
+        )
         self.dealt.append((np.full(shape, pad), (value - pad) % (1 << self.width)))
         return value
 
-    def deal_planes(self, count, lanes, make):
+    def deal_planes(self, count, lanes, demand):
         if not self.deals:
             return next(self._next)
-        value, pads = make(), self._pads.integers(0, 2, (count, 1), np.uint64) * ONES
+        value, pads = demand.whole(), self._pads.integers(0, 2, (count, 1), np.uint64) * ONES
         self.dealt.append((np.broadcast_to(pads, value.shape), value ^ pads))
         return value
 

@@ -44,9 +44,9 @@ class Scripted(Role):
     def mask(self, shape):
         return self._note(next(self._draws))
 
-    def deal(self, shape, make):
+    def deal(self, shape, demand):
         if self.deals:
-            value = make()
+            value = demand.whole()
             self.dealt.append((value - next(self._draws)) % self._modulus)
             return value
         return self._note(next(self._draws) if self.index == 0 else next(self._next))
@@ -59,9 +59,9 @@ class Scripted(Role):
     def mask_planes(self, count, lanes):
         return bits.pack(self._note(next(self._draws)).astype(np.bool_))[None]
 
-    def deal_planes(self, count, lanes, make):
+    def deal_planes(self, count, lanes, demand):
         if self.deals:
-            value = make()
+            value = demand.whole()
             rest = bits.unpack(value[0], lanes) ^ next(self._draws).astype(np.bool_)
             self.dealt.append(rest.astype(np.uint64))
             return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from benchmarks import (  # noqa: E402
     latency,
     learning,
     memory,
+    pair,
     processes,
     secure,
     startup,
@@ -115,6 +117,17 @@ def test_learning_says_time_quality_and_memory() -> None:
     assert peak.ours.median > 100
 
 
+@pytest.mark.slow
+def test_two_parties_alone_say_what_they_send() -> None:
+    table = pair.measure(TINY)
+    assert len(table) == 6
+    assert all(row.ours.low >= 0 for row in table)
+    comparisons = next(row for row in table if row.what.startswith("10,000 comparisons"))
+    online, offline = re.findall(r"(\S+) and (\S+) MB", comparisons.what)
+    assert float(online[0]) > float(online[1]) > 0
+    assert float(offline[1]) > float(offline[0]) > 0
+
+
 def test_a_start_is_told_in_stages() -> None:
     told = processes.run(Job("startup", late_s=0.01))
     for each in told.values():
@@ -162,7 +175,15 @@ def test_a_tiny_run_writes_the_page(
     command.main(["--quick", "--json", "--page", str(page)])
     found = json.loads(capsys.readouterr().out)
     families = {row["family"] for row in found["rows"]}
-    assert families == {"start-up", "memory", "latency", "throughput", "secure processing unit", "learning"}
+    assert families == {
+        "start-up",
+        "memory",
+        "latency",
+        "throughput",
+        "secure processing unit",
+        "two parties alone",
+        "learning",
+    }
     assert all(row["junto"]["median"] > 0 for row in found["rows"])
     assert "| 1 MB array, with TLS |" in page.read_text()
 

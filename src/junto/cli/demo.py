@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from junto.cli.output import Json, console, failing, terminable
 from junto.cli.simulate import Options, simulate
@@ -19,8 +22,17 @@ measurements of all of them. Each computes statistics of what it has; only those
 Then alice and carol find the patients they share, and train a model that neither sees the rows of.
 """
 
+_NOBODY_HELPS = """\
+alice and carol compute without bob's help: they send each other gigabytes, and it takes half a minute.
+"""
 
-def demo(json: Json = False) -> None:
+TwoParty = Annotated[
+    bool,
+    typer.Option("--two-party", help="The two that compute have no helper: slower, and nobody to trust."),
+]
+
+
+def demo(json: Json = False, two_party: TwoParty = False) -> None:
     """Three organisations join a real table, learn from it, and see all that crossed an edge."""
     with failing("demo", json), terminable():
         if importlib.util.find_spec("sklearn") is None:
@@ -30,13 +42,14 @@ def demo(json: Json = False) -> None:
         if not importlib.util.find_spec("pandas") or not importlib.util.find_spec("pyarrow"):
             raise ConfigError("the demo joins tables of pandas", fix="pip install pandas pyarrow")
         if not json:
-            console().print(_INTRODUCTION, markup=False, soft_wrap=True)
+            introduction = _INTRODUCTION + (_NOBODY_HELPS if two_party else "")
+            console().print(introduction, markup=False, soft_wrap=True)
         # One core a party: three of them share this machine, and their tables are small.
         quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         options = Options(
             show=printer(PARTIES, to_stderr=json),
             settings={"logging_level": "warning"},
-            environment=quiet,
-            timeout_s=120,
+            environment=quiet | ({"JUNTO_DEMO": "two-party"} if two_party else {}),
+            timeout_s=300 if two_party else 120,
         )
         finish("demo", simulate(SCRIPT, PARTIES, options=options), json)

@@ -52,6 +52,8 @@ class SpuSource(enum.StrEnum):
 
     HELPER = "helper"
     """A third party that sees masks only."""
+    BOTH_PARTIES = "both parties"
+    """The two compute parties together, by oblivious transfer."""
     FIRST_PARTY = "first party"
     """The first compute party, which could therefore read everything."""
     NONE = "none"
@@ -111,7 +113,7 @@ class SpuSettings:
         nodes: the parties of the SPU in the order of the script (sorted nowhere): two that compute,
             the helper if there is one, and those that only share in and out.
         compute: the first two of them.
-        helper: who deals masks; None: nobody does (`source` says what happens instead).
+        helper: who deals masks; None: no third party does (`source` says what happens instead).
         source: where the correlated randomness comes from.
         protocol: the name that was asked for; the protocol itself is one, whatever the name.
         ring: integers modulo 2**64.
@@ -166,6 +168,11 @@ class SpuSettings:
                 f"{first} and {second} compute and {self.helper} helps: none of the three alone learns a "
                 "value, any two of them together could read everything."
             )
+        if self.source is SpuSource.BOTH_PARTIES:
+            return (
+                f"{first} and {second} compute and make the randomness together: neither alone learns a "
+                "value, and nobody else is trusted; both follow the program (semi-honest)."
+            )
         if self.source is SpuSource.FIRST_PARTY:
             return (
                 f"{first} and {second} compute and {first} makes the randomness: "
@@ -176,7 +183,7 @@ class SpuSettings:
     @property
     def warning(self) -> str | None:
         """What the log has to say each time such an SPU is made; None: nothing."""
-        if self.source is SpuSource.HELPER:
+        if self.source in (SpuSource.HELPER, SpuSource.BOTH_PARTIES):
             return None
         return f"INSECURE SPU of {', '.join(self.parties)}: {self.trust}"
 

@@ -45,9 +45,10 @@ def read_asked(runtime: Section, nodes: tuple[SpuNode, ...], job_parties: tuple[
         helper=_read_helper(runtime, taken, job_parties, written),
         first_party=runtime.flag(flag, False) if runtime.has(flag) else None,
         ways_out=(
-            f"name a third party of the job, such as {spare}{added}, as third node: it helps, and sees "
-            f"masks only; or runtime_config={{'ttp_beaver_config': {written}}}, which says the same; or, "
-            f"where nothing is secret, simulate, or set runtime_config={{{flag!r}: True}}"
+            "leave it out: the two parties make it together; or, which is quicker, name a third party of the "
+            f"job, such as {spare}{added}, as third node: it helps, and sees masks only; or "
+            f"runtime_config={{'ttp_beaver_config': {written}}}, which says the same; or, where nothing is "
+            f"secret, set runtime_config={{{flag!r}: True}}"
         ),
     )
 
@@ -87,10 +88,7 @@ def check_protocol(place: str, nodes: tuple[SpuNode, ...], asked: Asked, product
     """Whether the protocol's name promises what is done here. The names' meaning: `spu-settings.md`."""
     name = asked.protocol.name
     if asked.protocol is ProtocolKind.CHEETAH:
-        raise ConfigError(
-            f"{_RUNTIME}.protocol is CHEETAH, two parties and nobody else: that is not offered yet",
-            fix=f"write SEMI2K, and {asked.ways_out}" if len(nodes) == 2 else "write SEMI2K",
-        )
+        _check_cheetah(place, nodes, asked)
     if asked.protocol in (ProtocolKind.ABY3, ProtocolKind.SECURENN) and len(nodes) != 3:
         raise ConfigError(
             f"{_RUNTIME}.protocol is {name}, for exactly three parties, but {place} has {len(nodes)}",
@@ -100,6 +98,18 @@ def check_protocol(place: str, nodes: tuple[SpuNode, ...], asked: Asked, product
         raise ConfigError(
             f"{_RUNTIME}.protocol is REF2K, which computes in the clear, so every node would read everything",
             fix="write SEMI2K; to try a script in the clear use sf.init(parties=[...])",
+        )
+
+
+def _check_cheetah(place: str, nodes: tuple[SpuNode, ...], asked: Asked) -> None:
+    """Two parties, and nobody else whom they trust."""
+    said = f"{_RUNTIME}.protocol is CHEETAH, two parties and nobody else"
+    if len(nodes) != 2:
+        raise ConfigError(f"{said}, but {place} has {len(nodes)}", fix="list two nodes, or write SEMI2K")
+    if asked.helper or asked.first_party or asked.beaver not in (None, BeaverType.MultiParty):
+        raise ConfigError(
+            f"{said}, but {_RUNTIME} also says that one party makes the randomness",
+            fix="leave beaver_type, ttp_beaver_config and the dealer's flag out, or write SEMI2K",
         )
 
 
@@ -113,13 +123,13 @@ def read_source(nodes: tuple[SpuNode, ...], asked: Asked, production: bool) -> S
             )
         return SpuSource.NONE
     third = next((node.party for node in nodes[2:3]), None)
-    if asked.beaver is BeaverType.MultiParty:
-        raise ConfigError(
-            f"{_RUNTIME}.beaver_type is MultiParty: that two parties make their randomness themselves is not "
-            "offered yet",
-            fix=asked.ways_out if third is None else f"leave it out: {third} helps",
-        )
     if third is not None:
+        if asked.beaver is BeaverType.MultiParty:
+            raise ConfigError(
+                f"{_RUNTIME}.beaver_type is MultiParty, two parties without a helper, but {third}, the third "
+                "node, helps",
+                fix="leave it out, or list two nodes",
+            )
         if asked.first_party:
             raise ConfigError(
                 f"{_RUNTIME}.insecure_first_party_dealer is set, but {third}, the third node, helps",
@@ -131,6 +141,14 @@ def read_source(nodes: tuple[SpuNode, ...], asked: Asked, production: bool) -> S
 
 def _source_of_two(nodes: tuple[SpuNode, ...], asked: Asked, production: bool) -> SpuSource:
     first = nodes[0].party
+    if asked.beaver is BeaverType.MultiParty:
+        if asked.helper is not None or asked.first_party:
+            raise ConfigError(
+                f"{_RUNTIME}.beaver_type is MultiParty, both parties together, and {_RUNTIME} also says that "
+                "one party makes the randomness",
+                fix="leave ttp_beaver_config and insecure_first_party_dealer out, or beaver_type",
+            )
+        return SpuSource.BOTH_PARTIES
     if asked.helper is not None:
         if asked.first_party or asked.beaver is BeaverType.TrustedFirstParty:
             raise ConfigError(
@@ -142,14 +160,14 @@ def _source_of_two(nodes: tuple[SpuNode, ...], asked: Asked, production: bool) -
         raise ConfigError(
             f"{_RUNTIME}.beaver_type is TrustedThirdParty, but nothing says who that is", fix=asked.ways_out
         )
-    if asked.first_party or (asked.first_party is None and not production):
+    if asked.first_party:
         return SpuSource.FIRST_PARTY
     if asked.beaver is BeaverType.TrustedFirstParty:
+        if asked.first_party is None and not production:
+            return SpuSource.FIRST_PARTY
         raise ConfigError(
             f"{_RUNTIME}.beaver_type is TrustedFirstParty: {first} would make the randomness, and could read "
             "everything",
             fix=asked.ways_out,
         )
-    raise ConfigError(
-        "an SPU of two parties needs correlated randomness, and nothing says who makes it", fix=asked.ways_out
-    )
+    return SpuSource.BOTH_PARTIES

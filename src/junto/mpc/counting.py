@@ -1,8 +1,8 @@
 """A run that computes nothing and counts everything: what a plan costs, before anybody runs it.
 
-P0's part of a run, by the very code that will run, with zeros in place of all that is secret: no keystream
-is drawn and nothing is sent. Costs depend on shapes alone, or the protocol would show what it must not; so
-the counters are those of the real run, to the byte.
+P0's part of a run (P1's, too, where they differ), by the very code that will run, with zeros in place of
+all that is secret: no keystream is drawn and nothing is sent. Costs depend on shapes alone, or the protocol
+would show what it must not; so the counters are those of the real run, to the byte.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 from junto.mpc.bits import Planes, word_count
 from junto.mpc.gates import Words
 from junto.mpc.outline import outline
+from junto.mpc.preprocess.blank import BlankSupply
+from junto.mpc.preprocess.joint import Paired
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.role import Computing, Shape
 from junto.mpc.protocol.shares import MINUS_ONE, Masked, MaskedBits, RingSecret
@@ -49,8 +51,14 @@ class _Nobody:
 
 
 def counting_role() -> Computing:
-    """A role that counts and does nothing else."""
+    """P0's role, which counts and does nothing else. What it counts is the same at P1."""
     return Computing(0, _Blank(), _Nobody(), None)
+
+
+def counting_pair() -> tuple[Paired, Paired]:
+    """The roles of P0 and P1 without a helper: what they send differs, and offline bytes are an estimate."""
+    first, second = [Paired(index, _Blank(), _Nobody(), BlankSupply(index)) for index in (0, 1)]
+    return first, second
 
 
 def fresh(shape: Shape, is_bool: bool) -> RingSecret | MaskedBits:

@@ -33,6 +33,17 @@ Flags: TypeAlias = NDArray[np.bool_]
 """A public array of bits."""
 
 
+MatrixProduct: TypeAlias = Callable[[Words, Words], Words]
+"""Products of matrices modulo 2**BITS: `numpy.matmul` of arrays of two dimensions or more."""
+
+BilinearMap: TypeAlias = Callable[[Words, Words, MatrixProduct], Words]
+"""A public bilinear map over the ring, as ``map(x, y, product)``.
+
+All that it does with both operands is to multiply matrices by `product`, those of x on the left, so that it
+also serves whoever has no numbers to multiply, but shares of them.
+"""
+
+
 class Shaped(Protocol):
     """Every secret tells its shape."""
 
@@ -57,7 +68,13 @@ class Digit:
 
 
 class Gates(ABC, Generic[R, B]):
-    """The gates of one run at one node."""
+    """The gates of one run at one node.
+
+    Attributes:
+        fine: bits after the point of what `series` gives.
+    """
+
+    fine = 40
 
     # ------------------------------------------------------------------ public values as secrets, shapes
 
@@ -160,8 +177,8 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    async def bilinear(self, x: R, y: R, map: Callable[[Words, Words], Words]) -> R:
-        """`map(x, y)` for a public bilinear map over the ring (matrix products, convolutions).
+    async def bilinear(self, x: R, y: R, map: BilinearMap) -> R:
+        """The public bilinear map of x and y (matrix products, convolutions).
 
         No round with ready operands.
         """
@@ -219,14 +236,12 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    async def series(
-        self, x: R, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
-    ) -> R:
+    async def series(self, x: R, period: int, sines: Sequence[float], cosines: Sequence[float]) -> R:
         """The Fourier series of `sines` and `cosines`, k from 0.
 
         sum(s[k] sin(2 pi k x / 2**period)) + sum(c[k] cos(2 pi k x / 2**period))
 
-        The result has `fraction` bits after the point (from 20 to 40), is exact up to about 2**(20 -
-        fraction) a term, and is not a ready operand. No round with a ready operand; offline 16 bytes a term
-        and element. Periodic: nothing is assumed of the size of `x`.
+        The result has `fine` bits after the point, is exact up to about 2**-20 a term, and is not a ready
+        operand; it must be less than 4. No round with a ready operand; offline 16 bytes a term and element.
+        Periodic: nothing is assumed of the size of `x`.
         """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from junto.mpc import bits
-from junto.mpc.protocol.role import PlaneShare, RingShare
+from junto.mpc.protocol.role import RingShare, Share, Told
 
 ELSEWHERE = ""
 """The label of what no step does."""
@@ -26,7 +26,7 @@ class Tally:
         runs: how often its step was run; a step in a loop runs once a turn.
         rounds: in how many rounds it took part.
         online: bytes that this node sent to the other compute party.
-        offline: bytes that the helper dealt.
+        offline: bytes that the helper dealt; without one, an estimate of what this node sent to prepare.
         seconds: spent by this node, waiting included.
         waiting: seconds that it waited for the other compute party's part of a round.
     """
@@ -106,8 +106,10 @@ class Meter:
         return tally
 
 
-def _size(share: RingShare | PlaneShare) -> int:
-    """Bytes on the wire; none at the helper, who has no pieces."""
+def _size(share: Share) -> int:
+    """Bytes on the wire; none at the helper, who has no pieces, and at who is only told something."""
+    if isinstance(share, Told):
+        return 0 if share.data is None else share.data.nbytes
     if isinstance(share, RingShare):
         return 0 if share.words is None else 8 * share.words.size
     return 0 if share.planes is None else share.planes.shape[0] * bits.wire_size(share.lanes)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Digit, Flags, Gates, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.ring import matmul
 
 RANGE = 1 << (BITS - 2)
 """A truncation is right for numbers below this."""
@@ -122,9 +123,11 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         wrong = self._watches and _product_does_not_fit(x.words, y.words)
         return PlainRing(_ring(np.multiply, x.words, y.words), x.overflown or y.overflown or wrong)
 
-    async def bilinear(self, x: PlainRing, y: PlainRing, map: Callable[[Words, Words], Words]) -> PlainRing:
-        wrong = self._watches and _out_of_range(map, [x.words, y.words])
-        return PlainRing(map(x.words, y.words), x.overflown or y.overflown or wrong)
+    async def bilinear(self, x: PlainRing, y: PlainRing, map: BilinearMap) -> PlainRing:
+        made, wrong = map(x.words, y.words, matmul), False
+        if self._watches:
+            wrong = _out_of_range(lambda a, b: map(a, b, matmul), [x.words, y.words])
+        return PlainRing(made, x.overflown or y.overflown or wrong)
 
     async def truncate(self, x: PlainRing, bits: int, *, loose: bool = False) -> PlainRing:
         signed = x.words.view(np.int64)
@@ -162,7 +165,7 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         return [PlainRing(table[at]) for table in tables]
 
     async def series(
-        self, x: PlainRing, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
+        self, x: PlainRing, period: int, sines: Sequence[float], cosines: Sequence[float]
     ) -> PlainRing:
         rest = (x.words << np.uint64(BITS - period)).view(np.int64)
         angle = 2 * np.pi * np.ldexp(rest.astype(np.float64), -BITS)
@@ -171,7 +174,7 @@ class PlainGates(Gates[PlainRing, PlainBits]):
             total = total + value * np.sin(k * angle)
         for k, value in enumerate(cosines):
             total = total + value * np.cos(k * angle)
-        return PlainRing(np.rint(np.ldexp(total, fraction)).astype(np.int64).astype(np.uint64))
+        return PlainRing(np.rint(np.ldexp(total, self.fine)).astype(np.int64).astype(np.uint64))
 
     @property
     def _watches(self) -> bool:

@@ -147,6 +147,15 @@ class Rounds:
             Whatever the computation, any that it has started, or `flush` raises: at once, before anything
             more is opened, whether or not somebody awaits the one that failed.
         """
+        steps = self.steps(computation)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast(T, end.value)
+
+    def steps(self, computation: Coroutine[Any, Any, T]) -> Generator[None, None, T]:
+        """The same, a round at a time."""
         main = _Task(computation, "")
         self._ready.append((main, None))
         try:
@@ -154,6 +163,7 @@ class Rounds:
                 self._proceed()
                 if not main.done:
                     self._end_round()
+                    yield
         finally:
             self._close()
         return cast(T, main.result())

@@ -126,32 +126,49 @@ def test_the_third_of_three_helps_whatever_the_beaver_type(beaver: Any) -> None:
 # --- two parties ----------------------------------------------------------------------------------
 
 
-def test_two_parties_without_a_source_are_refused_with_three_ways_out() -> None:
-    message = refused(None, None, ["alice", "bob"], JOB, True)
-    assert "nothing says who makes it" in message
+@pytest.mark.parametrize("production", [True, False])
+def test_two_parties_make_their_randomness_together_in_every_mode(production: bool) -> None:
+    settings = parse("bob", "alice", production=production)
+    assert settings.source is SpuSource.BOTH_PARTIES
+    assert (settings.compute, settings.helper, settings.warning) == (("bob", "alice"), None, None)
+    assert settings.trust == (
+        "bob and alice compute and make the randomness together: neither alone learns a value, "
+        "and nobody else is trusted; both follow the program (semi-honest)."
+    )
+    assert settings == parse("bob", "alice", production=production, beaver_type="MultiParty")
+    assert settings == parse("bob", "alice", production=production, insecure_first_party_dealer=False)
+    named = parse("bob", "alice", production=production, protocol="CHEETAH")
+    assert named.source is SpuSource.BOTH_PARTIES
+    assert named == parse("bob", "alice", production=production, protocol="CHEETAH", beaver_type=2)
+
+
+def test_a_third_party_that_is_not_there_has_three_ways_out() -> None:
+    message = refused_runtime("alice", "bob", beaver_type="TrustedThirdParty")
+    assert "the two parties make it together" in message
     assert "such as carol, as third node" in message
     assert "'ttp_beaver_config': {'party': 'carol'}" in message
     assert "'insecure_first_party_dealer': True" in message
 
 
 def test_the_way_out_shows_an_address_where_nodes_have_one() -> None:
-    message = refused({"nodes": nodes("alice", "carol")}, None, None, JOB, True)
+    message = refused_nodes(*nodes("alice", "carol"), beaver_type="TrustedThirdParty")
     assert "{'party': 'bob', 'address': '<host:port>'}" in message
 
 
 def test_a_job_of_two_is_told_to_grow() -> None:
-    message = refused(None, None, ["alice", "carol"], ("alice", "carol"), True)
+    runtime = {"runtime_config": {"beaver_type": 1}}
+    message = refused(runtime, None, ["alice", "carol"], ("alice", "carol"), True)
     assert "such as dave (who has to join it), as third node" in message
 
 
-def test_in_simulation_the_first_party_deals_and_a_warning_says_so() -> None:
-    settings = parse("bob", "alice", production=False)
+def test_in_simulation_the_first_party_deals_if_it_is_named_and_a_warning_says_so() -> None:
+    settings = parse("bob", "alice", production=False, beaver_type="TrustedFirstParty")
     assert settings.source is SpuSource.FIRST_PARTY
     assert settings.insecure_first_party_dealer
     assert settings.helper is None
     assert settings.warning is not None
     assert "bob alone could read everything" in settings.warning
-    assert settings == parse("bob", "alice", production=False, beaver_type="TrustedFirstParty")
+    assert settings == parse("bob", "alice", production=False, insecure_first_party_dealer=True)
 
 
 def test_in_production_the_first_party_deals_only_if_the_flag_says_so() -> None:
@@ -165,15 +182,18 @@ def test_in_production_the_first_party_deals_only_if_the_flag_says_so() -> None:
 
 
 def test_the_flag_can_forbid_it_in_simulation_too() -> None:
-    assert "nothing says" in refused_runtime(
-        "alice", "bob", production=False, insecure_first_party_dealer=False
+    assert "could read everything" in refused_runtime(
+        "alice", "bob", production=False, beaver_type=0, insecure_first_party_dealer=False
     )
 
 
 @pytest.mark.parametrize(
     ("runtime", "part"),
     [
-        ({"beaver_type": "MultiParty"}, "beaver_type is MultiParty"),
+        ({"beaver_type": 2, "ttp_beaver_config": {"party": "carol"}}, "beaver_type is MultiParty"),
+        ({"protocol": "CHEETAH", "ttp_beaver_config": {"party": "carol"}}, "protocol is CHEETAH"),
+        ({"protocol": "CHEETAH", "insecure_first_party_dealer": True}, "protocol is CHEETAH"),
+        ({"protocol": "CHEETAH", "beaver_type": "TrustedThirdParty"}, "protocol is CHEETAH"),
         ({"beaver_type": 2, "insecure_first_party_dealer": True}, "beaver_type is MultiParty"),
         ({"beaver_type": "TrustedThirdParty"}, "nothing says who that is"),
         ({"beaver_type": 1, "insecure_first_party_dealer": True}, "nothing says who that is"),
@@ -201,11 +221,10 @@ def test_what_two_parties_may_not_say(runtime: dict[str, Any], part: str, produc
     assert part in refused_runtime("alice", "bob", production=production, **runtime)
 
 
-def test_multi_party_names_the_three_ways_out() -> None:
-    message = refused_runtime("alice", "bob", beaver_type="MultiParty")
-    for way in ("third node", "ttp_beaver_config", "simulate", "insecure_first_party_dealer"):
-        assert way in message
-    assert "leave it out: carol helps" in refused_runtime("alice", "bob", "carol", beaver_type=2)
+def test_multi_party_is_for_two() -> None:
+    message = refused_runtime("alice", "bob", "carol", beaver_type=2)
+    assert "carol, the third node, helps" in message
+    assert "list two nodes" in message
 
 
 def test_a_server_is_no_helper_and_the_error_says_how_to_write_one() -> None:

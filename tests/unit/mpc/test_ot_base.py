@@ -127,6 +127,16 @@ def test_the_other_key_needs_the_other_choice():
     assert not (one.keys(memoryview(sender.message)) == both[1]).any()
 
 
+def test_both_values_of_a_function_are_hashed_apart():
+    """A receiver who could make one mask serve both would have both keys."""
+    message = transfers([0])[0].message
+    head = message[: curve.POINT_BYTES]
+    names = [base._name(b"s", number, b) for number in (0, 1) for b in (0, 1)]
+    assert len({base._pad(name, head) for name in names}) == 4
+    inner = [name + base._xor(message[curve.POINT_BYTES :], base._pad(name, head)) for name in names]
+    assert len(set(curve.hash_to_curve(inner, base._DOMAIN))) == 4
+
+
 @pytest.mark.parametrize("reply", [bytes(32), (1).to_bytes(32, "little")])
 def test_a_key_of_small_order_is_refused(reply):
     receiver, _ = transfers([0, 1])

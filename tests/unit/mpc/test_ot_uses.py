@@ -175,6 +175,32 @@ def test_products_of_matrices(parties, a, b):
     assert (one + two == np.matmul(x, y)).all()
 
 
+OWNERS = [(a, b) for a in (None, 0, 1) for b in (None, 0, 1)]
+
+
+def shares(parties: Parties, x: np.ndarray, owner: int | None) -> tuple[np.ndarray, np.ndarray]:
+    if owner is None:
+        return parties.sums(x)
+    return (x, np.zeros_like(x)) if owner == 0 else (np.zeros_like(x), x)
+
+
+@pytest.mark.parametrize("owners", OWNERS)
+def test_what_a_party_has_whole_costs_less(parties, owners):
+    start = [end.sent for end in parties.ends]
+    sent = []
+    for a, b in (((4, 8), (8, 16)), ((16, 8), (8, 4))):
+        x, y = parties.words(*a), parties.words(*b)
+        operands = shares(parties, x, owners[0]), shares(parties, y, owners[1])
+        one, two = parties.run(lambda e, p, q: products.matmul(e, p, q, owners), *operands)
+        assert (one + two == x @ y).all()
+        sent.append(sum(end.sent - n for end, n in zip(parties.ends, start, strict=True)))
+        start = [end.sent for end in parties.ends]
+    ways = 2 - sum(owner is not None for owner in owners)
+    if None not in owners:
+        ways = int(owners[0] != owners[1])
+    assert sent == [ways * 32 * 64 * (64 / 8 + 16 * 4.5)] * 2
+
+
 def test_other_bilinear_maps_are_made_of_products_of_matrices(parties):
     x, y = parties.words(2, 3, 4), parties.words(4, 2, 5)
     dimensions = (((2,), (0,)), ((0,), (1,)))

@@ -44,7 +44,7 @@ async def arithmetic(g, x, y):
         g.scale(x, Y),
         g.linear(x, np.cumsum),
         await g.multiply(x, y),
-        await g.bilinear(x, y, lambda a, b: np.asarray(np.dot(a, b))),
+        await g.bilinear(x, y, lambda a, b, by: np.asarray(np.dot(a, b))),
         await g.hold(x),
         g.constant(Y),
     ]
@@ -119,7 +119,7 @@ def test_series_agree_with_the_protocol():
     sines, cosines = (0.0, 0.5, -0.25), (0.125, 0.0, 0.75)
 
     async def gate(g, x):
-        return [await g.series(x, 23, sines, cosines, 40)]
+        return [await g.series(x, 23, sines, cosines)]
 
     (ours,) = plain(gate, X)
     theirs = run(gate, X).value
@@ -165,7 +165,7 @@ def large(*numbers: float) -> np.ndarray:
 
 
 async def matrix_product(g, x):
-    return [await g.truncate(await g.bilinear(x, x, lambda a, b: np.asarray(np.dot(a, b))), 18)]
+    return [await g.truncate(await g.bilinear(x, x, lambda a, b, by: np.asarray(np.dot(a, b))), 18)]
 
 
 async def total(g, x):

@@ -1,4 +1,4 @@
-"""Each gate of the protocol, in its three roles, against plain arithmetic modulo 2**64."""
+"""Each gate of the protocol, by two parties with a helper and without, against arithmetic modulo 2**64."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import mpc_pairs
 from junto.mpc.gates import Digit
 from junto.mpc.protocol.inout import Kind, enter_other, enter_own
 from junto.mpc.rounds import together
@@ -16,6 +17,15 @@ RNG = np.random.default_rng(20)
 EDGES = np.array(
     [0, 1, 2, 3, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 2, 2**64 - 1], np.uint64
 )
+
+
+@pytest.fixture(params=["helper", "pair", "oblivious"], autouse=True)
+def parties(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test runs in both ways."""
+    if request.param != "helper":
+        by = mpc_pairs.run if request.param == "pair" else mpc_pairs.oblivious
+        monkeypatch.setitem(globals(), "run", by)
+    return request.param
 
 
 def words(*shape: int) -> np.ndarray:
@@ -60,10 +70,10 @@ def test_products_broadcast():
     assert (run(gate, x, y).value == x * y).all()
 
 
-@pytest.mark.parametrize("left", [(5, 7), (7,), (2, 5, 7)])
+@pytest.mark.parametrize("left", [(5, 7), (1, 7), (2, 5, 7)])
 def test_matrix_products(left):
     async def gate(g, a, b):
-        return await g.bilinear(a, b, np.matmul)
+        return await g.bilinear(a, b, lambda x, y, by: by(x, y))
 
     x, y = words(*left), words(7, 3)
     assert (run(gate, x, y).value == x @ y).all()
@@ -195,14 +205,17 @@ def test_series():
     x = RNG.uniform(-(2.0**40), 2.0**40, 2000)
     encoded = np.rint(x * 2**18).astype(np.int64).view(np.uint64)
     sines, cosines = [0, 0.3, 0.2, -0.5, 0.01, 0.7], [0.1, 0.5, 0.25]
+    fine = []
 
     async def gate(g, a):
-        return await g.series(a, 18 + 5, sines, cosines, 40)
+        fine.append(g.fine)
+        return await g.series(a, 18 + 5, sines, cosines)
 
     angle = 2 * np.pi * np.fmod(encoded.view(np.int64) / 2**18, 32) / 32
     want = sum(s * np.sin(k * angle) for k, s in enumerate(sines))
     want = want + sum(c * np.cos(k * angle) for k, c in enumerate(cosines))
-    assert np.abs(signed(run(gate, encoded).value) / 2**40 - want).max() < 6 * 2**-20
+    value = signed(run(gate, encoded).value)
+    assert np.abs(value / 2.0 ** fine[0] - want).max() < 6 * 2**-20
 
 
 def test_arrangements_of_every_form():
@@ -238,22 +251,24 @@ def test_linear_maps_of_every_form():
     assert (additive == np.cumsum(x * y, axis=0).sum(axis=1)).all()
 
 
-def test_independent_gates_share_their_rounds():
+def test_independent_gates_share_their_rounds(parties):
     async def gate(g, a, b):
         return await together(g.negative(a), g.zero(b), g.truncate(b, 3))
 
-    assert run(gate, X, Y).rounds == 3
+    assert run(gate, X, Y).rounds == (3 if parties == "helper" else 6)
 
 
-def test_a_value_is_masked_once_for_all_who_need_it():
+def test_a_value_is_masked_once_for_all_who_need_it(parties):
     async def gate(g, a, b):
         product = await g.multiply(a, b)
         return await together(g.negative(product), g.zero(product), g.multiply(product, product))
 
     n = 64
     out = run(gate, X[:n], Y[:n])
-    assert out.rounds == 4
-    assert out.opened == n * 8 + n * 39 // 8 + n * 21 // 8
+    if parties == "helper":
+        assert (out.rounds, out.opened) == (4, n * 8 + n * 39 // 8 + n * 21 // 8)
+    else:
+        assert (out.rounds, out.opened) == (7, n * (8 + 64 + 32) + n * 26 // 8 + n * 15 // 8)
 
 
 def test_constants_are_secrets_like_others():
@@ -289,7 +304,8 @@ def test_products_of_values_whose_owner_computes(owners):
         ]
         for secret, share in zip(secrets, shares, strict=True):
             secret.public = await role.open(share)
-        return [await g.bilinear(*secrets, np.matmul), await g.multiply(secrets[0], secrets[0])]
+        product = await g.bilinear(*secrets, lambda a, b, by: by(a, b))
+        return [product, await g.multiply(secrets[0], secrets[0])]
 
     product, square = run(gate, x, y).values
     assert (product == x @ y).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,10 @@ from junto.mpc.gates import Gates
 from junto.mpc.interpret import Ears, perform
 from junto.mpc.plain import RANGE, PlainBits, PlainRing
 from junto.mpc.plan import Plan
+from junto.mpc.preprocess.joint import Preparing, prepared
+from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import MaskedBits, RingSecret
+from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
 from junto.mpc.rounds import Later, Rounds, start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind, word
@@ -43,14 +45,31 @@ def run_plan(
         settings: of the call.
         ears: who hears what on the way.
     """
+    return list(Rounds(flush, ears.meter).run(_run(gates, plan, inputs, settings, ears)))
+
+
+def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> Iterator[None]:
+    """The steps in which a party without a helper prepares for `run_plan` of the same arguments.
+
+    Args:
+        role: this party's that prepares; it draws what the role of the run will draw.
+        plan: what will be computed.
+        inputs: as for `run_plan`.
+        settings: of the call.
+    """
+    known: dict[int, RingSecret] = {}
+    blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
+    gates = PairGates(role, settings.block)
+    return prepared(role, Rounds(role.flush).steps(_run(gates, plan, blind, settings, Ears())))
+
+
+async def _run(
+    gates: Gates[Any, Any], plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: Ears
+) -> tuple[Any, ...]:
     point = _Point(gates, settings)
-
-    async def run() -> tuple[Any, ...]:
-        values = await point.enter(inputs, [form.dtype for form in plan.inputs])
-        results = await perform(gates, plan, values, settings, ears)
-        return await together(*[point.leave(result) for result in results])
-
-    return list(Rounds(flush, ears.meter).run(run()))
+    values = await point.enter(inputs, [form.dtype for form in plan.inputs])
+    results = await perform(gates, plan, values, settings, ears)
+    return await together(*[point.leave(result) for result in results])
 
 
 class _Point:
@@ -116,7 +135,8 @@ DIGEST_BYTES = 16
 
 
 def charge(role: Role) -> None:
-    """Count the comparison of the nodes' witnesses: one round, a digest each way and one from the helper."""
+    """Count the comparison of the nodes' witnesses: one round, a digest each way and one from a helper."""
     role.rounds += 1
     role.opened += DIGEST_BYTES
-    role.offline += DIGEST_BYTES
+    if not role.pair:
+        role.offline += DIGEST_BYTES

@@ -40,7 +40,8 @@ class Cost:
     Attributes:
         rounds: messages each way between the two compute parties, one after the other.
         online_bytes: that each of the compute parties sends to the other one.
-        offline_bytes: that whoever makes the randomness sends to the second compute party, perhaps ahead.
+        offline_bytes: that whoever makes the randomness sends to the second compute party, perhaps ahead;
+            where the two make it together, that a party sends for it.
     """
 
     rounds: int = 0
@@ -59,6 +60,28 @@ class Cost:
             self.online_bytes - other.online_bytes,
             self.offline_bytes - other.offline_bytes,
         )
+
+
+def highest(costs: Sequence[Cost]) -> Cost:
+    """Of each number the highest: what parties that send differently send at most."""
+    return Cost(
+        max(each.rounds for each in costs),
+        max(each.online_bytes for each in costs),
+        max(each.offline_bytes for each in costs),
+    )
+
+
+def highest_tallies(tallies: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
+    """The same for each step of the same plan."""
+    return {
+        label: Tally(
+            first.runs,
+            max(each[label].rounds for each in tallies),
+            max(each[label].online for each in tallies),
+            max(each[label].offline for each in tallies),
+        )
+        for label, first in tallies[0].items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,29 @@ from junto.config.spu_model import SpuSource
 from junto.device.handle import DeviceObject
 from junto.device.spu.calls import Call, Described, SecretInput, opened
 from junto.device.spu.computing import charge, run_plan
-from junto.device.spu.costs import LAN, WAN, Cost, LineCost, bytes_text, line_table, lines_of, seconds_text
+from junto.device.spu.costs import (
+    LAN,
+    WAN,
+    Cost,
+    LineCost,
+    bytes_text,
+    highest,
+    highest_tallies,
+    line_table,
+    lines_of,
+    seconds_text,
+)
 from junto.device.spu.layout import Leaf, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
-from junto.mpc.counting import blank_of, counting_role, fresh
+from junto.mpc.counting import blank_of, counting_pair, counting_role, fresh
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter, Tally
 from junto.mpc.plan import Plan, jax_dtype
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol.gates import SecureGates
+from junto.mpc.protocol.pair.gates import PairGates
+from junto.mpc.protocol.role import Role
 from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, stand_in, unknowns
 from junto.tree import map_leaves
@@ -39,6 +52,10 @@ READY = (
     "8 bytes a number and up to a round more"
 )
 GUESSED = "public arguments known by shape only are taken as numbers that need every bit after the point"
+PAIR = (
+    "nobody helps: offline bytes are an estimate of what the oblivious transfers send, to which come about "
+    "20 kB the first time and what whole words round up; preparing takes rounds of its own, a few a batch"
+)
 CLEAR = "values are in the clear on this SPU (REF2K): this is what another protocol would send"
 BRANCHES = "where such an argument chooses between branches, all of them are counted"
 
@@ -53,17 +70,20 @@ class Explanation:
     Attributes:
         name: of the function.
         compute: the two parties that compute.
-        dealer: who makes the randomness and sends it to the second of them.
-        total: what the call costs. A loop whose number of turns is not known counts once.
+        dealer: who makes the randomness and sends it to the second of them; None: both make it together.
+        total: what the call costs, at whichever of the two sends more where that differs. A loop whose number
+            of turns is not known counts once.
+        each: what each of the two sends. Without a dealer, offline bytes are an estimate (see `notes`).
         turn: what one more turn of every such loop costs; None: there is none.
-        lines: the same line by line, the dearest first; lines share rounds.
+        lines: `total` line by line, the dearest first; lines share rounds.
         notes: what the numbers take for granted.
     """
 
     name: str
     compute: tuple[str, str]
-    dealer: str
+    dealer: str | None
     total: Cost
+    each: tuple[Cost, Cost]
     turn: Cost | None
     lines: tuple[LineCost, ...]
     notes: tuple[str, ...]
@@ -76,12 +96,14 @@ class Explanation:
     @property
     def online_bytes(self) -> Mapping[str, int]:
         """What each party sends while the call runs."""
-        return dict.fromkeys(self.compute, self.total.online_bytes)
+        return {party: cost.online_bytes for party, cost in zip(self.compute, self.each, strict=True)}
 
     @property
     def offline_bytes(self) -> Mapping[str, int]:
         """What each party sends that depends on shapes alone, perhaps ahead of time."""
-        return {self.dealer: self.total.offline_bytes}
+        if self.dealer is not None:
+            return {self.dealer: self.total.offline_bytes}
+        return {party: cost.offline_bytes for party, cost in zip(self.compute, self.each, strict=True)}
 
     @property
     def lan_seconds(self) -> float:
@@ -94,10 +116,8 @@ class Explanation:
         return self.total.seconds(WAN)
 
     def __str__(self) -> str:
-        first, second = self.compute
         parts = [
-            f"{self.name}: {_cost_text(self.total)}; online bytes are sent by {first} and {second} each, "
-            f"offline bytes by {self.dealer} to {second}",
+            f"{self.name}: {_cost_text(self.total)}; {self._senders()}",
             "  " + ", ".join(f"{seconds_text(self.total.seconds(net))} on a {net}" for net in (LAN, WAN)),
             "",
             line_table(self.lines, timed=False),
@@ -110,6 +130,17 @@ class Explanation:
                 f"one more turn costs {_cost_text(self.turn)}"
             )
         return "\n".join([*parts, *[f"  {note}" for note in self.notes]])
+
+    def _senders(self) -> str:
+        first, second = self.compute
+        if self.dealer is not None:
+            senders = f"online bytes are sent by {first} and {second} each"
+            return f"{senders}, offline bytes by {self.dealer} to {second}"
+        return "of which " + ", ".join(
+            f"{party} sends {bytes_text(cost.online_bytes)} online and about "
+            f"{bytes_text(cost.offline_bytes)} offline"
+            for party, cost in zip(self.compute, self.each, strict=True)
+        )
 
 
 def explain(
@@ -126,15 +157,17 @@ def explain(
     """
     planned, inputs = spu.plans.get(call, *_described(spu, call, frozenset(public), args, kwargs))
     count = _Count(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
-    once = count.run(turns=1)
-    turn = count.run(turns=2)[0] - once[0] if count.unknown.loops else None
+    costs, tallies = count.run(turns=1)
+    once = highest(costs)
+    turn = highest(count.run(turns=2)[0]) - once if count.unknown.loops else None
     return Explanation(
         name=call.name,
         compute=spu.settings.compute,
-        dealer=spu.settings.helper or spu.settings.compute[0],
-        total=once[0],
+        dealer=None if count.pair else spu.settings.helper or spu.settings.compute[0],
+        total=once,
+        each=costs,
         turn=turn,
-        lines=lines_of([once[1]]),
+        lines=lines_of([highest_tallies(tallies)]),
         notes=count.notes,
     )
 
@@ -204,12 +237,14 @@ class _Count:
     """Counts one plan for given arguments.
 
     Attributes:
+        pair: whether two parties make the randomness themselves.
         unknown: steps that depend on public numbers that are not known.
         notes: what is taken for granted.
     """
 
     def __init__(self, spu: SPU, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         self._plan = plan
+        self.pair = spu.settings.source is SpuSource.BOTH_PARTIES
         self._settings = settings
         self._inputs = inputs
         self._held = {
@@ -222,19 +257,28 @@ class _Count:
         found = [
             (READY, any(parts is None for parts in self._held.values())),
             (GUESSED, Known.SHAPE in known),
+            (PAIR, self.pair),
             (CLEAR, spu.settings.source is SpuSource.NONE),
             (BRANCHES, bool(self.unknown.choices)),
         ]
         self.notes = tuple(note for note, holds in found if holds)
 
-    def run(self, *, turns: int) -> tuple[Cost, Mapping[str, Tally]]:
-        """The cost, and what each step has of it, if each loop of unknown length turns so often."""
-        role, witness = counting_role(), Witness()
+    def run(self, *, turns: int) -> tuple[tuple[Cost, Cost], list[Mapping[str, Tally]]]:
+        """Both parties' costs, and what each step has of them, if each loop of unknown length turns so often.
+
+        With a dealer both are equal, and the steps' part is told once.
+        """
+        roles = counting_pair() if self.pair else (counting_role(),)
+        found = [self._run_at(role, turns) for role in roles]
+        return (found[0][0], found[-1][0]), [tallies for _, tallies in found]
+
+    def _run_at(self, role: Role, turns: int) -> tuple[Cost, Mapping[str, Tally]]:
+        witness = Witness()
         meter = Meter(role, clock=_no_time)
         ears = Ears(witness=witness, meter=meter, instead=InPlace(self.unknown, turns))
         with np.errstate(over="ignore"):
             run_plan(
-                SecureGates(role, self._settings.block),
+                (PairGates if role.pair else SecureGates)(role, self._settings.block),
                 role.flush,
                 self._plan,
                 self._blanks(),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from dataclasses import replace
 
 from junto.config.model import Mode
 from junto.config.spu import SpuSettings, SpuSource
@@ -12,6 +14,8 @@ from junto.device.spu.node import Node
 from junto.device.spu.seat import Seat
 from junto.errors import LinkError
 from junto.mpc.link import Reason
+from junto.mpc.preprocess.oblivious import Oblivious
+from junto.mpc.prg import SECRET_BYTES, Stream, derive
 from junto.mpc.settings import MpcSettings
 from junto.program.program import Program
 from junto.silo.api import Stamp
@@ -38,11 +42,14 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
         return PlainEngine(program, settings.compute, numbers)
     from junto.device.spu.secure import SecureEngine
 
-    roles = (*settings.compute, settings.helper or DEALER + settings.compute[0])
+    helper = _helper(settings)
+    roles = settings.compute if helper is None else (*settings.compute, helper)
     home = {role: role.removeprefix(DEALER) for role in roles}
     channels, secrets = Switchboard(program, settings, stamp, home).connect()
     seats = {
-        role: Seat(str(stamp.operation), role, home[role], settings.compute, roles[2], ways, secrets[role])
+        role: _seated(
+            Seat(str(stamp.operation), role, home[role], settings.compute, helper, ways, secrets[role])
+        )
         for role, ways in channels.items()
     }
     link = program.settings.link
@@ -52,6 +59,28 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     for node in nodes.values():
         program.on_fault(node.cancel)
     return SecureEngine(program, seats, nodes, home, numbers)
+
+
+def _helper(settings: SpuSettings) -> str | None:
+    """The node that deals: a party, a second node of the first one, or none."""
+    if settings.source is SpuSource.FIRST_PARTY:
+        return DEALER + settings.compute[0]
+    return settings.helper
+
+
+def _seated(seat: Seat) -> Seat:
+    """With a source of what two parties make together, where nobody helps."""
+    if seat.helper is not None or seat.index is None:
+        return seat
+    own = os.urandom(SECRET_BYTES)
+    source = Oblivious(
+        seat.channels[seat.peer],
+        seat.index,
+        Stream(derive(own, "oblivious transfer")),
+        derive(seat.secrets[seat.peer], "oblivious transfer", seat.name),
+        seat.peer,
+    )
+    return replace(seat, secrets={**seat.secrets, seat.role_name: own}, source=source)
 
 
 def _node(seat: Seat, patience_s: float) -> Node:

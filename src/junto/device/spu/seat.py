@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from junto.mpc.links.channel import Channel
+from junto.mpc.preprocess.correlations import Correlations
+from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
 from junto.mpc.prg import KEY_BYTES, Stream, derive
+from junto.mpc.protocol.gates import SecureGates
+from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Computing, Dealing, Role
+from junto.mpc.settings import MpcSettings
 from junto.silo.api import Stamp
 
 
@@ -33,18 +38,21 @@ class Seat:
         role_name: P0, P1 or the helper, by the name under which the others know this node.
         home: the party that runs it.
         compute: P0 and P1.
-        helper: who deals.
-        channels: to the other two.
-        secrets: shared with each of them alone: 32 bytes, fresh with the connection.
+        helper: who deals; None: nobody, `source` is there instead.
+        channels: to the others.
+        secrets: shared with each of them alone: 32 bytes, fresh with the connection. Where nobody helps,
+            under this node's own name 32 bytes that it alone has.
+        source: of what two parties make together.
     """
 
     name: str
     role_name: str
     home: str
     compute: tuple[str, str]
-    helper: str
+    helper: str | None
     channels: Mapping[str, Channel]
     secrets: Mapping[str, bytes] = field(repr=False)
+    source: Correlations | None = None
     _drawn: int = field(default=-1, init=False, repr=False)
 
     @property
@@ -57,22 +65,63 @@ class Seat:
         """The other compute party (of a compute party)."""
         return self.compute[1 - (self.index or 0)]
 
-    def role(self, stamp: Stamp) -> Role:
+    def role(self, stamp: Stamp, supply: Supply | None = None) -> Role:
         """This node's role in one operation, with keystreams that no other operation has.
 
         Once for each operation, in their order: two roles would draw the same keystream, and two masked
-        values with the same mask show their difference.
+        values with the same mask show their difference. (Who prepares draws what the role that it prepares
+        for will draw, and opens nothing.)
+
+        Args:
+            stamp: of the operation.
+            supply: where nobody helps, what has been prepared for it; None: it needs nothing.
         """
         if stamp.operation <= self._drawn:
             raise RuntimeError(f"operation {stamp.operation} asks for its keystreams a second time")
         self._drawn = stamp.operation
         for channel in self.channels.values():
             channel.label(stamp.operation, f"{stamp.text} at {stamp.site}")
+        if self.index is not None and self.helper is None:
+            own, wire = self._stream(self.role_name, stamp), self.channels[self.peer]
+            return Paired(self.index, own, wire, supply or Supply())
         if self.index is None:
             streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
             return Dealing(streams, self.channels[self.compute[1]])
-        dealt = self.channels[self.helper] if self.index == 1 else None
-        return Computing(self.index, self._stream(self.helper, stamp), self.channels[self.peer], dealt)
+        helper = self.helper or ""
+        dealt = self.channels[helper] if self.index == 1 else None
+        return Computing(self.index, self._stream(helper, stamp), self.channels[self.peer], dealt)
+
+    def prepared(
+        self, stamp: Stamp, steps: Callable[[Preparing], Iterator[None]]
+    ) -> tuple[Role, Callable[[], None]]:
+        """This node's role in an operation that takes more than masks, and what to call when it is over.
+
+        Where nobody helps, all that was prepared must be used by then, and the role's offline bytes are what
+        was sent, no longer an estimate.
+
+        Args:
+            stamp: of the operation.
+            steps: the operation as whoever prepares it runs it, where nobody helps.
+        """
+        supply = Supply()
+        role = self.role(stamp, supply)
+        source = self.source
+        if source is None or self.index is None or not isinstance(role, Paired):
+            return role, lambda: None
+        before = source.sent
+        preparing = Preparing(self.index, self._stream(self.role_name, stamp), source, supply)
+        supply.from_steps(steps(preparing))
+
+        def finish() -> None:
+            supply.finish()
+            compare_phases(preparing, role)
+            role.offline = source.sent - before
+
+        return role, finish
+
+    def gates(self, role: Role, settings: MpcSettings) -> SecureGates:
+        """The gates of one operation."""
+        return (PairGates if role.pair else SecureGates)(role, settings.block)
 
     def reading(self) -> Role:
         """This compute party's role for what draws nothing: its own pieces of what it holds."""

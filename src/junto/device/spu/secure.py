@@ -1,15 +1,15 @@
-"""The engine of the other three modes: masked evaluation by two compute parties and a helper."""
+"""The engine of the other three modes: masked evaluation by two compute parties, with a helper or without."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from junto.device.handle import Disclosure, passage
 from junto.device.spu.calls import sources_of
-from junto.device.spu.computing import charge, run_plan
+from junto.device.spu.computing import charge, preparation, run_plan
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.inputs import Entrance, encoded
 from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
@@ -21,10 +21,11 @@ from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter
+from junto.mpc.preprocess.joint import Preparing, prepared
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import handover, inout
-from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.inout import Parcel, Secret
+from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import decode
 from junto.program.program import Program
@@ -66,7 +67,7 @@ class SecureEngine(Engine):
         self._seats = seats
         self._nodes = nodes
         self._homes = homes
-        first, second, _ = homes
+        first, second = list(homes)[:2]
         self._compute = (first, second)
         self._settings = settings
 
@@ -341,7 +342,15 @@ def _arrive(
 ) -> tuple[list[Secret]]:
     described = parse(layout)
     shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
-    secrets = handover.arrive(seat.role(stamp), kinds(described), pieces, shifts)
+
+    def steps(preparing: Preparing) -> Iterator[None]:
+        nothing = [None] * len(pieces)
+        entering = handover.entering(preparing, kinds(described), nothing, shifts)
+        return prepared(preparing, Rounds(preparing.flush).steps(entering))
+
+    role, finish = seat.prepared(stamp, steps)
+    secrets = handover.arrive(role, kinds(described), pieces, shifts)
+    finish()
     seat.end()
     return (secrets,)
 
@@ -361,17 +370,22 @@ def _compute(
     recorder: Recorder | None,
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
-    role = seat.role(stamp)
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
 
+    def steps(preparing: Preparing) -> Iterator[None]:
+        return preparation(preparing, work.plan, inputs, work.settings)
+
+    role, finish = seat.prepared(stamp, steps)
+
     def run(meter: Meter | None) -> list[Secret]:
-        gates = SecureGates(role, work.settings.block)
+        gates = seat.gates(role, work.settings)
         witness = Witness()
         ears = Ears(witness=witness, meter=meter)
         results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
         if witness.seen:
             _compare(seat, witness.digest)
             charge(role)
+        finish()
         seat.end()
         return results
 
@@ -388,7 +402,7 @@ def _compare(seat: Seat, digest: bytes) -> None:
         seat.channels[seat.compute[1]].write([digest])
         return
     others = [bytes(seat.channels[seat.peer].exchange([digest], len(digest)))]
-    if seat.index == 1:
+    if seat.index == 1 and seat.helper is not None:
         others.append(bytes(seat.channels[seat.helper].read(len(digest))))
     if any(other != digest for other in others):
         raise NotComputable(

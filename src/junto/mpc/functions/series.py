@@ -8,9 +8,6 @@ from __future__ import annotations
 from junto.mpc.functions.tables import amplitudes
 from junto.mpc.gates import B, Gates, R
 
-FINE = 40
-"""Bits after the point of a series before its truncation."""
-
 
 async def odd_series(g: Gates[R, B], x: R, name: str, period: int, fraction: int) -> R:
     """The function of that name in `tables.SERIES`; beyond its interval some number.
@@ -19,5 +16,5 @@ async def odd_series(g: Gates[R, B], x: R, name: str, period: int, fraction: int
 
     Cost: 1 round, 8 bytes of a ready operand; offline 16 bytes a term.
     """
-    wave = await g.series(x, period, amplitudes(name), (), FINE)
-    return await g.truncate(wave, FINE - fraction)
+    wave = await g.series(x, period, amplitudes(name), ())
+    return await g.truncate(wave, g.fine - fraction)

@@ -9,7 +9,7 @@ import numpy as np
 from junto.mpc.functions.fixedpoint import absolute, below, with_sign, within
 from junto.mpc.functions.reciprocal import divide, divide_by_positive
 from junto.mpc.functions.roots import root_of
-from junto.mpc.functions.series import FINE, odd_series
+from junto.mpc.functions.series import odd_series
 from junto.mpc.functions.tables import fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
@@ -46,8 +46,8 @@ async def _wave(
 ) -> R:
     # A whole turn of x 2**TURN / (2 pi) is a power of two: the ring's own wrapping takes whole turns off.
     turns = g.scale(await g.hold(x), np.array(round(2**_TURN / (2 * pi)), np.uint64))
-    wave = await g.series(turns, fraction + _TURN, sines, cosines, FINE)
-    return await g.truncate(wave, FINE - fraction)
+    wave = await g.series(turns, fraction + _TURN, sines, cosines)
+    return await g.truncate(wave, g.fine - fraction)
 
 
 async def atan(g: Gates[R, B], x: R, fraction: int) -> R:

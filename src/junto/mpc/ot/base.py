@@ -5,7 +5,8 @@ Paper:     McQuoid, Rosulek, Roy, "Batching base oblivious transfers", ASIACRYPT
            functions", CCS 2020, over X25519; all transfers share one key of the sender.
 Computes:  keys k0, k1 for the sender of each transfer, k_b for its receiver.
 Parties:   a sender, and a receiver who chooses b.
-Secure:    composable as published; what is built on it here is semi-honest. Random oracle, CDH on Curve25519.
+Secure:    composable as published; what is built on it here is semi-honest. Random oracles; CDH on
+           Curve25519, and that public keys of X25519 look uniform in its subgroup of prime order.
 Learns:    the sender: points and bits that are uniform whatever b. The receiver: nothing of the other key.
 Cost:      1 round; 112 bytes a transfer from the receiver, 32 bytes from the sender.
 

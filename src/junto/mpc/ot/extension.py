@@ -139,7 +139,7 @@ class Extension:
                 said = self._offer(job, data[:size])
                 self._take(last, chosen, data[size:])
                 last, chosen = job, fresh
-            if said or last.due:
+            if last.due or any(len(part) for part in said):
                 self._take(last, chosen, self._exchange(said, last.due))
             else:
                 self._take(last, chosen, memoryview(b""))

@@ -28,20 +28,13 @@ class Offered:
         for half in (0, 1):
             self._other[:, half] ^= difference[half]
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def words(self) -> tuple[Words, Words]:
         """8 bytes of each pad, for the choices 0 and 1: [n] each."""
         return self._hash.words(self._rows), self._hash.words(self._other)
 
-    def blocks(self, count: int, part: slice = slice(None)) -> tuple[Words, Words]:
-        """`count` pieces of 16 bytes of the pads of some transfers: [count, n, 2] each."""
-        first = part.start or 0
-        return (
-            self._hash.blocks(self._rows[part], count, first),
-            self._hash.blocks(self._other[part], count, first),
-        )
+    def blocks(self, count: int) -> tuple[Words, Words]:
+        """`count` pieces of 16 bytes of each pad, for the choices 0 and 1: [count, n, 2] each."""
+        return self._hash.blocks(self._rows, count), self._hash.blocks(self._other, count)
 
 
 class Chosen:
@@ -63,13 +56,10 @@ class Chosen:
         self._rows = rows
         self.choices = choices
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def words(self) -> Words:
         """See `Offered.words`: the chosen ones, [n]."""
         return self._hash.words(self._rows)
 
-    def blocks(self, count: int, part: slice = slice(None)) -> Words:
+    def blocks(self, count: int) -> Words:
         """See `Offered.blocks`: the chosen ones, [count, n, 2]."""
-        return self._hash.blocks(self._rows[part], count, part.start or 0)
+        return self._hash.blocks(self._rows, count)

@@ -3,21 +3,22 @@
 Paper:     see `scaling`; the choice of the smaller matrix for the transfers is that of Mohassel and Zhang,
            "SecureML", IEEE S&P 2017, section IV-D.
 Computes:  [x y] from [x], [y]: (x0 + x1)(y0 + y1), of which each party computes x_i y_i itself.
-Parties:   P0, P1, who do the same: each chooses with its share of the smaller operand, and offers that of the
-           other one.
+Parties:   P0, P1, who do the same: each chooses with its share of the smaller operand, and offers that of
+           the other one.
 Secure:    semi-honest.
 Learns:    nobody anything.
 Cost:      64 transfers each way an element of the smaller operand; 36 bits on average for each of them and
-           each element of the other operand that it is multiplied with. A square costs half. Rounds: one more
-           than there are blocks.
+           each element of the other operand that it is multiplied with. One way only if a party has one of
+           the operands whole; nothing if it has both. A square costs half. Rounds: one more than there are
+           blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -32,13 +33,17 @@ _WIDEST: Final = 512
 _LOAD: Final = 8
 """Words of pads for each transfer of a block: bounds the memory."""
 
+Owners: TypeAlias = tuple[int | None, int | None]
+"""Which party has the left and the right operand whole, so that the other one's share is 0; None: neither."""
 
-def multiply(extension: Extension, x: Words, y: Words) -> Words:
+
+def multiply(extension: Extension, x: Words, y: Words, owners: Owners = (None, None)) -> Words:
     """Our share of x y, element by element, broadcasting.
 
     Args:
         extension: with the other party.
         x, y: our shares.
+        owners: of what needs no transfer, the same at both parties.
     """
     shape = np.broadcast_shapes(x.shape, y.shape)
     dimensions = len(shape)
@@ -51,7 +56,7 @@ def multiply(extension: Extension, x: Words, y: Words) -> Words:
     batch, m, n = (prod(shape[i] for i in each) for each in (common, own, others))
     left = x.transpose(order).reshape(batch, m, 1)
     right = y.transpose(order).reshape(batch, 1, n)
-    made = matmul(extension, left, right).reshape([shape[i] for i in order])
+    made = matmul(extension, left, right, owners).reshape([shape[i] for i in order])
     return made.transpose(np.argsort(order))
 
 
@@ -62,7 +67,7 @@ def square(extension: Extension, x: Words) -> Words:
     return made.reshape(x.shape)
 
 
-def matmul(extension: Extension, x: Words, y: Words) -> Words:
+def matmul(extension: Extension, x: Words, y: Words, owners: Owners = (None, None)) -> Words:
     """Our share of x @ y, with the shapes of `numpy.matmul`, for arrays of two dimensions or more.
 
     As the `product` of `ring.dot_general` and `ring.conv_general_dilated` it makes shares of their results.
@@ -70,9 +75,11 @@ def matmul(extension: Extension, x: Words, y: Words) -> Words:
     Args:
         extension: with the other party.
         x, y: our shares.
+        owners: of what needs no transfer, the same at both parties.
     """
     if x.shape[-2] > y.shape[-1]:
-        return matmul(extension, y.swapaxes(-1, -2), x.swapaxes(-1, -2)).swapaxes(-1, -2)
+        turned = y.swapaxes(-1, -2), x.swapaxes(-1, -2)
+        return matmul(extension, *turned, owners[::-1]).swapaxes(-1, -2)
     made = ring.matmul(x, y)
     (m, k), n = x.shape[-2:], y.shape[-1]
     if not made.size or not k:
@@ -80,35 +87,63 @@ def matmul(extension: Extension, x: Words, y: Words) -> Words:
     batch = made.shape[:-2]
     factors = np.broadcast_to(x, (*batch, m, k)).reshape(-1)
     vectors = np.broadcast_to(y, (*batch, k, n)).reshape(-1, n)
+    needed = tuple(_needed(owners, index) for index in (extension.index, 1 - extension.index))
     total = made.reshape(-1, n)
-    for start in range(0, n, _WIDEST):
-        _add_matrices(extension, (factors, vectors[:, start : start + _WIDEST]), total[:, start:], (m, k))
+    for start in range(0, n if any(needed) else 0, _WIDEST):
+        columns = slice(start, start + _WIDEST)
+        matrices = _Matrices(factors, vectors[:, columns], total[:, columns], (m, k))
+        matrices.add_products(extension, *needed)
     return total.reshape(made.shape)
 
 
-def _add_matrices(
-    extension: Extension, operands: tuple[Words, Words], total: Words, sizes: tuple[int, int]
-) -> None:
-    """Add both products with the other party's shares to `total`, whose rows are all matrices' rows."""
-    factors, vectors = operands
-    m, k = sizes
-    form = Form(width=vectors.shape[1])
+def _needed(owners: Owners, index: int) -> bool:
+    """Whether the product of this party's left share and the other one's right share is not simply 0."""
+    left, right = owners
+    return left != 1 - index and right != index
 
-    def add(part: slice, products: Words) -> None:
-        rows = np.arange(part.start, part.stop) // k
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        total[rows[0] : rows[-1] + 1, : form.width] += np.add.reduceat(products, starts, axis=0)
 
-    def rows_at(part: slice) -> Words:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matrices:
+    """Products with the other party's shares.
+
+    Args:
+        factors: our left matrices, all elements.
+        vectors: our right matrices, all rows.
+        total: what the products are added to, all rows.
+        sizes: rows and columns of a left matrix.
+    """
+
+    factors: Words
+    vectors: Words
+    total: Words
+    sizes: tuple[int, int]
+
+    def add_products(self, extension: Extension, choose: bool, offer: bool) -> None:
+        """`choose`: of our left shares with their right ones; `offer`: the other way round."""
+        form = Form(width=self.vectors.shape[1])
+        extension.run(
+            Scaling(
+                self.factors[part if choose else slice(0)],
+                self._rows(part if offer else slice(0, 0)),
+                form,
+                form,
+                partial(self._add, part),
+                partial(self._add, part),
+            )
+            for part in parts(len(self.factors), _most(extension, form))
+        )
+
+    def _rows(self, part: slice) -> Words:
+        """What each of these elements is multiplied with."""
+        m, k = self.sizes
         place = np.arange(part.start, part.stop)
-        found: Words = vectors[place // (m * k) * k + place % k]
+        found: Words = self.vectors[place // (m * k) * k + place % k]
         return found
 
-    def jobs() -> Iterator[Scaling]:
-        for part in parts(len(factors), _most(extension, form)):
-            yield Scaling(factors[part], rows_at(part), form, form, partial(add, part), partial(add, part))
-
-    extension.run(jobs())
+    def _add(self, part: slice, products: Words) -> None:
+        rows = np.arange(part.start, part.stop) // self.sizes[1]
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        self.total[rows[0] : rows[-1] + 1] += np.add.reduceat(products, starts, axis=0)
 
 
 def select(extension: Extension, b: Flags, x: Words, ring_bits: int = BITS) -> Words:

@@ -3,7 +3,7 @@
 Parties:   P0 offers in the base transfers, so it chooses in the first direction of the extension; 128 of its
            transfers there are the base transfers of the other direction.
 Secure:    semi-honest: see `base`, `tree` and `softspoken`.
-Cost:      3 exchanges, about 23 KB from P1 and 6 KB from P0.
+Cost:      3 exchanges, about 17 KB from P1 and 4 KB from P0.
 """
 
 from __future__ import annotations

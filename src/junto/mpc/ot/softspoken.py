@@ -8,8 +8,8 @@ Computes:  rows t_j for the receiver, q_j = t_j + x_j D for the sender, of 128 b
 Parties:   a receiver, who grew the trees, and a sender, who has all leaves of each but one, at a part of D.
 Secure:    semi-honest. (The consistency check of the paper is against a receiver who cheats; it is not here.)
 Learns:    the sender: the choices under uniform masks. The receiver: nothing.
-Cost:      half a round; 128 / k bits a transfer from the receiver, or k in 128 / k less if his choices are
-           left to chance. 2**k / k times 128 bits of keystream a transfer at each end.
+Cost:      half a round; 128 / k bits a transfer from the receiver, one less if his choices are left to
+           chance; 2**k / k times 128 bits of keystream a transfer at each end.
 
 A *part* is what comes of one tree of depth k: with all leaves' keystreams r_y, the receiver has their sum u
 and v = sum of y r_y; the sender, whose leaves are arranged around the missing one, number d, has the sum of

@@ -19,9 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc import bits
-from junto.mpc.gates import BITS, Flags, Words
+from junto.mpc.gates import BITS, Words
 from junto.mpc.ot import carries
-from junto.mpc.ot.carries import Groups
 from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.products import to_ring
 
@@ -47,11 +46,8 @@ def truncation(extension: Extension, own: Words, fraction: int) -> tuple[Words, 
     wrap = carries.join(extension, highest, middle)
     top = bits.pack((own >> np.uint64(_TOP)).astype(np.bool_)) ^ middle[0]
     lift = np.uint64(BITS - fraction)
-    carry = to_ring(extension, _flags(lower, lanes))
-    high = to_ring(extension, np.concatenate([bits.unpack(each, lanes) for each in (wrap[0], top)]), fraction)
+    carry = to_ring(extension, bits.unpack(lower.generate[0], lanes))
+    both = np.concatenate([bits.unpack(plane, lanes) for plane in (wrap[0], top)])
+    high = to_ring(extension, both, fraction)
     high <<= lift
     return (own >> np.uint64(fraction)) + carry - high[:lanes], high[lanes:]
-
-
-def _flags(group: Groups, lanes: int) -> Flags:
-    return bits.unpack(group.generate[0], lanes)

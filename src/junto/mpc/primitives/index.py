@@ -93,9 +93,7 @@ async def _read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
         words = fixed_words(x.array, lifted.fraction) if lifted.kind == "fixed" else integer_words(x.array)
         held = c.g.linear(ones, lambda a: windows.result(ring.matmul(a, words.reshape(-1)[places])))
         return holding_zero(c, c.like(held, lifted))
-    held = await c.g.bilinear(
-        ones, x.value, lambda a, b: windows.result(ring.matmul(a, b.reshape(-1)[places]))
-    )
+    held = await c.g.bilinear(ones, x.value, lambda a, b, by: windows.result(by(a, b.reshape(-1)[places])))
     return holding_zero(c, c.like(held, x))
 
 

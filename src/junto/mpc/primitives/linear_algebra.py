@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from junto.mpc import ring
-from junto.mpc.gates import Words
+from junto.mpc.gates import BilinearMap
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.values import (
@@ -21,7 +21,6 @@ from junto.mpc.values import (
 )
 
 Params = Mapping[str, Any]
-Product: TypeAlias = Callable[[Words, Words], Words]
 
 
 async def dot_general(c: Context, params: Params, x: Value, y: Value) -> Value:
@@ -31,37 +30,38 @@ async def dot_general(c: Context, params: Params, x: Value, y: Value) -> Value:
     """
     (x_sum, y_sum), (x_batch, y_batch) = params["dimension_numbers"]
     dimensions = ((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))
-    return await bilinear(c, x, y, lambda a, b: ring.dot_general(a, b, dimensions))
+    return await bilinear(c, x, y, lambda a, b, by: ring.dot_general(a, b, dimensions, by))
 
 
-async def bilinear(c: Context, x: Value, y: Value, product: Product) -> Value:
+async def bilinear(c: Context, x: Value, y: Value, map: BilinearMap) -> Value:
     """A bilinear map of two operands, at least one of them secret."""
     if x.dtype == np.bool_:
-        count = await bilinear(c, _counted(c, x), _counted(c, y), product)
+        count = await bilinear(c, _counted(c, x), _counted(c, y), map)
         return ops.inverted(c, c.bits(await c.g.zero(ops.secret(count).value)))
     if isinstance(x, Secret) and isinstance(y, Secret):
-        return await _of_secrets(c, x, y, product)
+        return await _of_secrets(c, x, y, map)
     if isinstance(y, Public):
-        return await _with_public(c, ops.secret(x), y, product)
-    return await _with_public(c, ops.secret(y), ops.public(x), lambda a, b: product(b, a))
+        return await _with_public(c, ops.secret(x), y, map)
+    return await _with_public(c, ops.secret(y), ops.public(x), lambda a, b, by: map(b, a, by))
 
 
-async def _of_secrets(c: Context, x: Secret, y: Secret, product: Product) -> Secret:
+async def _of_secrets(c: Context, x: Secret, y: Secret, map: BilinearMap) -> Secret:
     if x.kind == "fixed":
-        return c.fixed(await c.g.bilinear(x.value, y.value, product), x.fraction + y.fraction)
+        return c.fixed(await c.g.bilinear(x.value, y.value, map), x.fraction + y.fraction)
     x, y = await _widened(c, x), await _widened(c, y)
-    return c.integer(await c.g.bilinear(x.value, y.value, product), WHOLE_RING, np.dtype(c.form.dtype))
+    return c.integer(await c.g.bilinear(x.value, y.value, map), WHOLE_RING, np.dtype(c.form.dtype))
 
 
-async def _with_public(c: Context, x: Secret, y: Public, product: Product) -> Secret:
+async def _with_public(c: Context, x: Secret, y: Public, map: BilinearMap) -> Secret:
     if x.kind == "fixed":
         fraction = ops.factor_fraction(c, x, y.array)
         factor = fixed_words(y.array, fraction)
-        held = c.g.linear(x.value, lambda a: product(a, factor), bounded=True)
+        held = c.g.linear(x.value, lambda a: map(a, factor, ring.matmul), bounded=True)
         return c.fixed(held, x.fraction + fraction)
     words = integer_words(y.array)
     x = await _widened(c, x)
-    return c.integer(c.g.linear(x.value, lambda a: product(a, words)), WHOLE_RING, np.dtype(c.form.dtype))
+    held = c.g.linear(x.value, lambda a: map(a, words, ring.matmul))
+    return c.integer(held, WHOLE_RING, np.dtype(c.form.dtype))
 
 
 async def _widened(c: Context, x: Secret) -> Secret:
@@ -79,24 +79,12 @@ def _counted(c: Context, x: Value) -> Value:
 async def convolution(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`jax.lax.conv_general_dilated`."""
     numbers = params["dimension_numbers"]
-    groups = int(params["batch_group_count"])
-
-    def convolve(a: Words, b: Words) -> Words:
-        left = a.transpose(numbers.lhs_spec)
-        right = b.transpose(numbers.rhs_spec)
-        pieces = zip(np.split(left, groups, 0), np.split(right, groups, 0), strict=True)
-        made = np.concatenate([_convolved(params, one, other) for one, other in pieces], 1)
-        return made.transpose(np.argsort(numbers.out_spec))
-
-    return await bilinear(c, x, y, convolve)
-
-
-def _convolved(params: Params, a: Words, b: Words) -> Words:
-    return ring.convolve(
-        a,
-        b,
+    form = ring.Convolution(
         tuple(params["window_strides"]),
         tuple(params["padding"]),
         (tuple(params["lhs_dilation"]), tuple(params["rhs_dilation"])),
+        (numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec),
         int(params["feature_group_count"]),
+        int(params["batch_group_count"]),
     )
+    return await bilinear(c, x, y, lambda a, b, by: ring.conv_general_dilated(a, b, form, by))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc import ring
-from junto.mpc.gates import Words
+from junto.mpc.gates import MatrixProduct, Words
 from junto.mpc.primitives import compare, extremes, ops, reduce
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.index import as_integers, hot, hot_starts
@@ -52,11 +52,12 @@ async def _write(c: Context, x: Value, updates: Value, windows: Windows, bits: S
     size, places = int(np.prod(x.shape)), windows.everywhere()
     operand = c.g.join([old.value, new.value], lambda a, b: np.concatenate([a.reshape(-1), b.reshape(-1)]))
 
-    def change(ones: Words, both: Words) -> Words:
+    def change(ones: Words, both: Words, product: MatrixProduct) -> Words:
         update = windows.grouped_windows(both[size:].reshape(updates.shape))
-        placed = _added(size, places, ring.matmul(ones.swapaxes(-1, -2), update))
+        placed = _added(size, places, product(ones.swapaxes(-1, -2), update))
         everywhere = np.broadcast_to(ones.sum(-2, dtype=np.uint64)[..., None], places.shape)
-        return (placed - _added(size, places, everywhere) * both[:size]).reshape(x.shape)
+        gone = product(_added(size, places, everywhere)[:, None, None], both[:size, None, None])
+        return (placed - gone.reshape(-1)).reshape(x.shape)
 
     made = c.g.add(old.value, await c.g.bilinear(c.g.to_ring(bits.value), operand, change))
     return _merged(c, made, old, new, fraction)
@@ -136,8 +137,8 @@ async def scatter_add(c: Context, params: Params, x: Value, indices: Value, upda
     bits = await hot(c, windows, indices, clip)
     everywhere = windows.everywhere()
 
-    def add_all(ones: Words, words: Words) -> Words:
-        placed = ring.matmul(ones.swapaxes(-1, -2), windows.grouped_windows(words))
+    def add_all(ones: Words, words: Words, product: MatrixProduct = ring.matmul) -> Words:
+        placed = product(ones.swapaxes(-1, -2), windows.grouped_windows(words))
         return _added(size, everywhere, placed).reshape(x.shape)
 
     ones = c.g.to_ring(bits.value)
@@ -253,14 +254,15 @@ async def _candidates(c: Context, idle: Value, updates: Value, where: _Where) ->
     size, places = int(np.prod(idle.shape)), windows.everywhere()
     operand = c.g.join([old.value, new.value], lambda a, b: np.concatenate([a.reshape(-1), b.reshape(-1)]))
 
-    def change(ones: Words, both: Words) -> Words:
+    def change(ones: Words, both: Words, product: MatrixProduct) -> Words:
         update = windows.grouped_windows(both[size:].reshape(updates.shape))
         parts = []
         for turn in range(windows.count):
             here = ones[:, turn, :, None]
-            placed = _added(size, places, here * update[:, turn, None, :])
+            placed = _added(size, places, product(here, update[:, turn, None, :]))
             covered = _added(size, places, np.broadcast_to(here, places.shape))
-            parts.append(placed - covered * both[:size])
+            gone = product(covered[:, None, None], both[:size, None, None])
+            parts.append(placed - gone.reshape(-1))
         return np.stack(parts, -1).reshape(*idle.shape, windows.count)
 
     column = c.g.arrange(old.value, lambda array: array[..., None])

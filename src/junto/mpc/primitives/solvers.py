@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc import ring
-from junto.mpc.gates import Words
+from junto.mpc.gates import MatrixProduct, Words
 from junto.mpc.primitives import arithmetic, compare, elementwise, extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, rearranged
@@ -186,8 +185,8 @@ async def _exchanged(c: Context, x: Secret, bits: Any, place: int) -> Secret:
     return c.like(c.g.join([x.value, moved, chosen], put), x)
 
 
-def _row_of(bits: Words, rows: Words) -> Words:
-    return ring.matmul(bits[..., None, :], rows)
+def _row_of(bits: Words, rows: Words, product: MatrixProduct) -> Words:
+    return product(bits[..., None, :], rows)
 
 
 async def _eliminated(c: Context, x: Secret, place: int) -> Secret:

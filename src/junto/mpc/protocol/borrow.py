@@ -22,15 +22,17 @@ from typing import Any
 
 import numpy as np
 
-from junto.mpc.protocol.planes import ONES, MaskedPlanes
-from junto.mpc.protocol.role import Planes, Role
+from junto.mpc.bits import Planes
+from junto.mpc.protocol.demands import ONES, Mixed, Monomials
+from junto.mpc.protocol.planes import MaskedPlanes
+from junto.mpc.protocol.role import Role
 
 RADIX = 4
 _ALL = tuple(range(1 << RADIX))
 _BLOCK = 512
 """Words of each plane that are treated at once: they stay in a core's cache."""
 
-Monomials = dict[int, Planes]
+BySet = dict[int, Planes]
 """For each set of the four positions (as bits of a number), its monomial: [groups, words]."""
 
 
@@ -101,7 +103,7 @@ def leaf_conjunctions(
     return all_of(role, a.reshape(groups, RADIX, -1).swapaxes(0, 1), dealt)
 
 
-def all_of(role: Role, p: Planes, dealt: Monomials) -> Planes:
+def all_of(role: Role, p: Planes, dealt: BySet) -> Planes:
     """The share of p[0] p[1] p[2] p[3] from the monomials of its masks, in blocks."""
     result = np.empty(p.shape[1:], np.uint64)
     for block in _blocks(p.shape[-1]):
@@ -115,7 +117,7 @@ def all_of(role: Role, p: Planes, dealt: Monomials) -> Planes:
 def _in_blocks(
     role: Role,
     p: Planes,
-    dealt: Monomials,
+    dealt: BySet,
     own: Callable[[int, int, Planes, dict[Any, Planes]], Planes],
     extra: dict[tuple[int, int], Planes],
     propagate: bool,
@@ -128,7 +130,7 @@ def _in_blocks(
         q = _with_one(role, dealt, block)
         terms: dict[Any, Planes] = dict(q)
         terms.update({key: part[:, block] for key, part in extra.items()})
-        e: Monomials = {}
+        e: BySet = {}
         for j in range(RADIX):
             made = {s: own(j, s, here, terms) for s in above(j)}
             if e:
@@ -143,49 +145,26 @@ def _in_blocks(
     return Prefixes(generate, passing)
 
 
-def _with_one(role: Role, dealt: Monomials, block: slice) -> Monomials:
+def _with_one(role: Role, dealt: BySet, block: slice) -> BySet:
     """The monomials and the empty one, which is 1: P0's to add."""
     some = next(iter(dealt.values()))[:, block]
     one = np.full(some.shape, ONES if role.first else 0, np.uint64)
     return {0: one, **{s: plane[:, block] for s, plane in dealt.items()}}
 
 
-def _deal_monomials(role: Role, m: Planes | None, sets: Sequence[int], groups: int, lanes: int) -> Monomials:
+def _deal_monomials(role: Role, m: Planes | None, sets: Sequence[int], groups: int, lanes: int) -> BySet:
     """Deal the products of the helper's bits over each of `sets`."""
-    dealt = role.deal_planes(len(sets) * groups, lanes, lambda: _products(m, sets, groups))
+    dealt = role.deal_planes(len(sets) * groups, lanes, Monomials(m, sets, groups, RADIX))
     split = dealt.reshape(len(sets), groups, -1)
     return {s: split[i] for i, s in enumerate(sets)}
-
-
-def _products(m: Planes | None, sets: Sequence[int], groups: int) -> Planes:
-    bits = _grouped(m, groups)
-    known: Monomials = {}
-    for s in sets:
-        low = (s & -s).bit_length() - 1
-        rest = s & (s - 1)
-        known[s] = bits[low] & known[rest] if rest else bits[low]
-    return np.concatenate([known[s] for s in sets])
 
 
 def _deal_mixed(role: Role, g: Planes, p: Planes, groups: int, lanes: int) -> dict[tuple[int, int], Planes]:
     """Deal each g[j]'s mask times the monomials of the p's above it."""
     keys = [(j, s) for j in range(RADIX) for s in above(j)]
-
-    def make() -> Planes:
-        made, passed = _grouped(g, groups), _grouped(p, groups)
-        products: Monomials = {0: np.full(made[0].shape, ONES, np.uint64)}
-        for s in _ALL[1:]:
-            products[s] = passed[(s & -s).bit_length() - 1] & products[s & (s - 1)]
-        return np.concatenate([made[j] & products[s] for j, s in keys])
-
-    dealt = role.deal_planes(len(keys) * groups, lanes, make).reshape(len(keys), groups, -1)
-    return {key: dealt[i] for i, key in enumerate(keys)}
-
-
-def _grouped(m: Planes | None, groups: int) -> Planes:
-    if m is None:
-        raise TypeError("only the helper deals")
-    return m.reshape(groups, RADIX, -1).swapaxes(0, 1)
+    dealt = role.deal_planes(len(keys) * groups, lanes, Mixed(g, p, keys, groups, RADIX))
+    split = dealt.reshape(len(keys), groups, -1)
+    return {key: split[i] for i, key in enumerate(keys)}
 
 
 def _blocks(words: int) -> Sequence[slice]:

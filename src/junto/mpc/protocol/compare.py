@@ -17,26 +17,28 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 
 from junto.mpc import bits
+from junto.mpc.bits import Planes
 from junto.mpc.protocol import borrow
-from junto.mpc.protocol.planes import ONES, MaskedPlanes, reshare, unpacked
-from junto.mpc.protocol.role import Planes, Role
+from junto.mpc.protocol.demands import ONES, BitsOf
+from junto.mpc.protocol.planes import MaskedPlanes, reshare, unpacked
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
 
 
 async def negative(role: Role, x: Masked, block: int) -> MaskedBits:
     """`x < 0` in two's complement, `block` elements at a time."""
-    return await _in_blocks(role, x, block, _sign)
+    return await in_blocks(role, x, block, _sign)
 
 
 async def zero(role: Role, x: Masked, block: int) -> MaskedBits:
     """`x = 0`, `block` elements at a time."""
-    return await _in_blocks(role, x, block, _zero)
+    return await in_blocks(role, x, block, _zero)
 
 
 async def _sign(role: Role, x: Masked) -> MaskedPlanes:
     lanes, a, m = _operands(role, x)
     top = a[-1].copy() if a is not None else None
-    high = role.deal_planes(1, lanes, lambda: _top(m))
+    high = role.deal_planes(1, lanes, BitsOf(None if m is None else m[-1:].copy()))
     if a is not None:
         a[-1] = ONES  # the last borrow goes through the sign's own place unchanged
     if m is not None:
@@ -96,13 +98,7 @@ def _operands(role: Role, x: Masked) -> tuple[int, Planes | None, Planes | None]
     return len(flat), ~bits.planes(flat, role.width), None
 
 
-def _top(m: Planes | None) -> Planes:
-    if m is None:
-        raise TypeError("only the helper deals")
-    return m[-1:].copy()
-
-
-async def _in_blocks(
+async def in_blocks(
     role: Role, x: Masked, block: int, gate: Callable[[Role, Masked], Awaitable[MaskedPlanes]]
 ) -> MaskedBits:
     """One block after the other: the dealt planes of a block are 50 times its size in bits."""

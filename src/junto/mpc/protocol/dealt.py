@@ -17,27 +17,27 @@ in floating point here uses nothing but additions and multiplications, which eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import Digit, Words
+from junto.mpc.protocol.demands import Hot, Turn
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits
+from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
 
 _Floats = NDArray[np.float64]
-SCALE = 20
-"""Bits after the point of the helper's sines and cosines."""
+AMPLITUDE_SCALE = 20
+"""Bits after the point of the amplitudes, so that a result has `role.turn_scale` more: `Gates.fine`."""
 
 
 def to_ring(role: Role, b: MaskedBits) -> Affine:
     """`b = e + (1 - 2 e) r`."""
-    r = role.deal(b.shape, lambda: b.mask.astype(np.uint64))
+    r, bits = role.number(b.mask), b.mask if role.pair else None
     if b.public is None:
-        return Affine(None, (None,), (r,), b.shape)
+        return Affine(None, (Term(None, r, bits),), b.shape)
     e = b.public.astype(np.uint64)
-    return Affine(e, (1 - (e << np.uint64(1)),), (r,), b.shape)
+    return Affine(e, (Term(1 - (e << np.uint64(1)), r, bits),), b.shape)
 
 
 def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: int) -> list[Additive]:
@@ -58,14 +58,14 @@ def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: 
 
 def _deal_one_hot(role: Role, places: Words, digit: Digit) -> None:
     for i in range(1 << digit.width):
-        role.deal(places.shape, partial(_hot, places, i))
+        role.deal(places.shape, Hot(places, i))
 
 
 def _select(role: Role, places: Words, digit: Digit, tables: Sequence[Words]) -> list[Words]:
     totals = [np.zeros(places.shape, np.uint64) for _ in tables]
     wrap = np.uint64((1 << digit.width) - 1)
     for i in range(1 << digit.width):
-        hot = role.deal(places.shape, _not_here)
+        hot = role.deal(places.shape, Hot(places, i))
         index = (places - np.uint64(i)) & wrap
         for total, table in zip(totals, tables, strict=True):
             total += table[index] * hot
@@ -76,26 +76,23 @@ def _digit(x: Words, digit: Digit) -> Words:
     return (x >> np.uint64(digit.low)) & np.uint64((1 << digit.width) - 1)
 
 
-def series(
-    role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
-) -> Additive:
+def series(role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float]) -> Additive:
     """The sum of s[k] sin(k (D - m)) + c[k] cos(k (D - m)), with the sums of angles taken apart."""
     at = _Harmonics(*_cos_sin(_turns(x.mask if x.public is None else x.public, period)))
     if x.public is None:
         for _ in _terms(sines, cosines):
-            cos_k, sin_k = at.next()
-            role.deal(x.shape, partial(_fixed, cos_k))
-            role.deal(x.shape, partial(_fixed, sin_k))
+            role.deal((2, *x.shape), Turn(*at.next()))
         return Additive(None, x.shape)
-    unit = float(1 << (fraction - SCALE))
+    unit = float(1 << AMPLITUDE_SCALE)
     share: Words = np.zeros(x.shape, np.uint64)
     if role.first and len(cosines):
-        share = share + np.uint64(round(cosines[0] * (1 << fraction)) % 2**64)
+        share = share + np.uint64(round(cosines[0] * (1 << (role.turn_scale + AMPLITUDE_SCALE))) % 2**64)
     for s, c in _terms(sines, cosines):
         cos_k, sin_k = at.next()
         of_cos = _rounded((sin_k * s + cos_k * c) * unit)
         of_sin = _rounded((sin_k * c - cos_k * s) * unit)
-        share = share + of_cos * role.deal(x.shape, _not_here) + of_sin * role.deal(x.shape, _not_here)
+        cos, sin = role.deal((2, *x.shape), Turn(cos_k, sin_k))
+        share = share + of_cos * cos + of_sin * sin
     return Additive(share, x.shape)
 
 
@@ -147,17 +144,5 @@ def _cos_sin(turns: _Floats) -> tuple[_Floats, _Floats]:
     return cos, sin
 
 
-def _hot(places: Words, i: int) -> Words:
-    return np.equal(places, i).astype(np.uint64)
-
-
-def _fixed(value: _Floats) -> Words:
-    return _rounded(value * float(1 << SCALE))
-
-
 def _rounded(value: _Floats) -> Words:
     return np.rint(value).astype(np.int64).astype(np.uint64)
-
-
-def _not_here() -> Words:
-    raise TypeError("only the helper deals")

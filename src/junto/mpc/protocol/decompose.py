@@ -12,21 +12,31 @@ Cost:      5 rounds for more than 16 bits, else 3. For all 64: 8 bits a group of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
 from junto.mpc import bits as kernel
+from junto.mpc.bits import Planes
 from junto.mpc.protocol import borrow
+from junto.mpc.protocol.demands import BitsOf
 from junto.mpc.protocol.planes import MaskedPlanes, conjunction, reshare
-from junto.mpc.protocol.role import Planes, Role
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
 
 _RADIX = borrow.RADIX
 
 
+Gate = Callable[[Role, Masked, int], Awaitable[MaskedPlanes]]
+
+
 async def decompose(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
     """The lowest `bits` bits in a new last axis, lowest first."""
+    return await in_blocks(role, x, bits, block, _places)
+
+
+async def in_blocks(role: Role, x: Masked, bits: int, block: int, gate: Gate) -> MaskedBits:
+    """The same by a gate that takes a flat array and gives a plane for each bit."""
     size = x.mask.size
     mask = np.empty((size, bits), np.bool_)
     public = None if x.public is None else np.empty((size, bits), np.bool_)
@@ -34,7 +44,7 @@ async def decompose(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
     for start in range(0, size, block):
         part = slice(start, start + block)
         piece = Masked(None if flat is None else flat[part], flat_mask[part])
-        planes = await _places(role, piece, bits)
+        planes = await gate(role, piece, bits)
         for j in range(bits):
             mask[part, j] = kernel.unpack(planes.mask[j], planes.lanes)
             if public is not None and planes.public is not None:
@@ -46,7 +56,7 @@ async def decompose(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
 async def _places(role: Role, x: Masked, bits: int) -> MaskedPlanes:
     groups = -(-bits // _RADIX**2) * _RADIX
     lanes, d, m = _operands(role, x, groups * _RADIX)
-    dealt = role.deal_planes(bits, lanes, lambda: _first(m, bits))
+    dealt = role.deal_planes(bits, lanes, BitsOf(None if m is None else m[:bits]))
     places = await _local(
         role, borrow.leaves(role, None if d is None else ~d, m, groups, lanes), groups, lanes
     )
@@ -166,9 +176,3 @@ def _operands(role: Role, x: Masked, places: int) -> tuple[int, Planes | None, P
         return len(flat), None, kernel.planes(flat, places)
     flat = x.public.reshape(-1)
     return len(flat), kernel.planes(flat, places), None
-
-
-def _first(m: Planes | None, bits: int) -> Planes:
-    if m is None:
-        raise TypeError("only the helper deals")
-    return m[:bits]

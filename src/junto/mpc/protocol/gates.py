@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Digit, Flags, Gates, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
 from junto.mpc.protocol import compare, dealt, decompose, guarded, multiply, planes, shares, truncate
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
@@ -27,7 +27,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         self._block = block
 
     def constant(self, value: Words) -> RingSecret:
-        return Masked(None if self._role.deals else value, np.zeros(value.shape, np.uint64))
+        return Masked(None if self._role.deals else value, np.zeros(value.shape, np.uint64), 0)
 
     def constant_bits(self, value: Flags) -> MaskedBits:
         return MaskedBits(None if self._role.deals else value, np.zeros(value.shape, np.bool_))
@@ -75,9 +75,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     async def multiply(self, x: RingSecret, y: RingSecret) -> RingSecret:
         return await multiply.multiply(self._role, x, y)
 
-    async def bilinear(
-        self, x: RingSecret, y: RingSecret, map: Callable[[Words, Words], Words]
-    ) -> RingSecret:
+    async def bilinear(self, x: RingSecret, y: RingSecret, map: BilinearMap) -> RingSecret:
         return await multiply.bilinear(self._role, x, y, map)
 
     async def truncate(self, x: RingSecret, bits: int, *, loose: bool = False) -> RingSecret:
@@ -107,7 +105,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         return dealt.lookup(self._role, await shares.hold(self._role, x), digit, tables, self._block)
 
     async def series(
-        self, x: RingSecret, period: int, sines: Sequence[float], cosines: Sequence[float], fraction: int
+        self, x: RingSecret, period: int, sines: Sequence[float], cosines: Sequence[float]
     ) -> RingSecret:
         held = await shares.hold(self._role, x)
-        return dealt.series(self._role, held, period, sines, cosines, fraction)
+        return dealt.series(self._role, held, period, sines, cosines)

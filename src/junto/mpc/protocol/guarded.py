@@ -15,21 +15,21 @@ x = D - m the helper deals r_S and r_S m.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
 from junto.mpc.gates import Words
-from junto.mpc.protocol.role import Role, Shape
+from junto.mpc.protocol.demands import Guarded
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked, MaskedBits
 
 
 def guarded(role: Role, b: MaskedBits, xs: Sequence[Masked]) -> list[Additive]:
     """Each of `xs` where all bits in the last axis of `b` are set; the shapes are those of `b` without it."""
     shape, count = b.shape[:-1], b.shape[-1]
-    products = [_product(b, s) for s in range(1, 1 << count)] if role.deals else []
-    alone = [_deal(role, shape, products, i) for i in range((1 << count) - 1)]
-    masked = [[_deal(role, shape, products, i, x.mask) for i in range((1 << count) - 1)] for x in xs]
+    sets = [[j for j in range(count) if s >> j & 1] for s in range(1, 1 << count)]
+    alone = [role.deal(shape, Guarded(b.mask, at)) for at in sets]
+    masked = [[role.deal(shape, Guarded(b.mask, at, x.mask)) for at in sets] for x in xs]
     if b.public is None:
         return [Additive(None, shape) for _ in xs]
     factors = _factors(b.public)
@@ -39,20 +39,6 @@ def guarded(role: Role, b: MaskedBits, xs: Sequence[Masked]) -> list[Additive]:
     if role.first:
         guard += factors[0]
     return [_share(x, guard, factors, dealt) for x, dealt in zip(xs, masked, strict=True)]
-
-
-def _deal(role: Role, shape: Shape, products: Sequence[Words], i: int, mask: Words | None = None) -> Words:
-    return role.deal(shape, partial(_times, products, i, mask))
-
-
-def _times(products: Sequence[Words], i: int, mask: Words | None) -> Words:
-    return products[i] if mask is None else np.asarray(products[i] * mask)
-
-
-def _product(b: MaskedBits, s: int) -> Words:
-    """r_S, the positions of S being the bits of `s`."""
-    chosen = [j for j in range(b.shape[-1]) if s >> j & 1]
-    return np.asarray(b.mask[..., chosen].all(-1).astype(np.uint64))
 
 
 def _factors(public: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[Words]:

@@ -55,13 +55,16 @@ def arrive(role: Role, kinds: Sequence[Kind], shares: Sequence[Share], shifts: S
     Raises:
         ValueError: a piece is not of its array's shape.
     """
+    return list(Rounds(role.flush).run(entering(role, kinds, shares, shifts)))
+
+
+async def entering(
+    role: Role, kinds: Sequence[Kind], shares: Sequence[Share], shifts: Sequence[int]
+) -> tuple[Secret, ...]:
+    """What `arrive` runs; who prepares it has no shares (None)."""
     given = [pieces_of(kinds, share) for share in shares]
-
-    async def enter() -> tuple[Secret, ...]:
-        parts = zip(kinds, zip(*given, strict=True), shifts, strict=True)
-        return await together(*[_entered(role, kind, pieces, shift) for kind, pieces, shift in parts])
-
-    return list(Rounds(role.flush).run(enter()))
+    parts = zip(kinds, zip(*given, strict=True), shifts, strict=True)
+    return await together(*[_entered(role, kind, pieces, shift) for kind, pieces, shift in parts])
 
 
 async def _entered(role: Role, kind: Kind, pieces: Sequence[Plain | None], shift: int) -> Secret:

@@ -65,7 +65,7 @@ def enter_own(role: Role, owner: int, arrays: Sequence[Plain]) -> tuple[list[Sec
         else:
             words = role.mask_by(owner, x.shape)
             masked = x + words
-            secrets.append(Masked(masked, words))
+            secrets.append(Masked(masked, words, 1 << owner))
             parcels.append(masked)
     return secrets, parcels
 
@@ -83,7 +83,8 @@ def enter_other(
             secrets.append(MaskedBits(None if parcel is None else _flags(parcel, kind), mask))
         else:
             words = role.mask_by(owner, kind.shape)
-            secrets.append(Masked(None if parcel is None else _words(parcel, kind), words))
+            public = None if parcel is None else _words(parcel, kind)
+            secrets.append(Masked(public, words, 1 << owner))
     return secrets
 
 

@@ -10,12 +10,10 @@ Cost:      0 rounds; offline 1 element helper -> P1 for each output element (and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 
-from junto.mpc.gates import Words
+from junto.mpc.gates import BilinearMap, Words
+from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected, Square, crosses
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.protocol.shares import (
     MINUS_ONE,
@@ -23,16 +21,20 @@ from junto.mpc.protocol.shares import (
     Affine,
     Masked,
     RingSecret,
+    Term,
     best,
     hold,
-    masks_of,
-    nothing,
+    terms_of,
     weighted,
 )
+from junto.mpc.ring import matmul
 from junto.mpc.rounds import together
 
 MAX_PRODUCTS = 4
 """With more products of masks to be dealt for one product of secrets, another opening is cheaper."""
+
+MAX_PRODUCTS_OF_A_PAIR = 1
+"""The same where no helper deals; products with a bit cost next to nothing there, and do not count."""
 
 
 async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
@@ -45,45 +47,57 @@ async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
         left, right = await together(_ready(role, x), _ready(role, y))
     else:
         left, right = x, y
-    if len(masks_of(left)) * len(masks_of(right)) > MAX_PRODUCTS:
+    if _many(role, left, right):
         left, right = await together(hold(role, left), hold(role, right))
     return _product(role, left, right)
 
 
-async def bilinear(
-    role: Role, x: RingSecret, y: RingSecret, map: Callable[[Words, Words], Words]
-) -> Additive:
+async def bilinear(role: Role, x: RingSecret, y: RingSecret, map: BilinearMap) -> Additive:
     """`map(x, y)`: D_x D_y - D_x m_y - D_y m_x + m_x m_y."""
     left, right = await together(hold(role, x), hold(role, y))
+    demand = Bilinear(left.mask, right.mask, map, (left.held, right.held))
     if role.deals:
-        product = map(left.mask, right.mask)
-        role.deal(product.shape, lambda: product)
-        return Additive(None, product.shape)
+        if dealt_at_all(role, left.held, right.held):
+            role.deal(demand.shape, demand)
+        return Additive(None, demand.shape)
     share = _crossed(role, left, right, map)
-    share = share + role.deal(share.shape, _not_here)
-    return Additive(share, share.shape)
+    dealt = role.deal(share.shape, demand) if dealt_at_all(role, left.held, right.held) else demand.whole()
+    return Additive(share + dealt, share.shape)
 
 
-def _crossed(role: Role, x: Masked, y: Masked, map: Callable[[Words, Words], Words]) -> Words:
+def dealt_at_all(role: Role, one: int, other: int) -> bool:
+    """Whether parties without a helper need anything from each other for a product of two masks."""
+    return not role.pair or any(crosses(one, other))
+
+
+def _crossed(role: Role, x: Masked, y: Masked, map: BilinearMap) -> Words:
     """P0's D_x (D_y - m_y) - m_x D_y, P1's -(D_x m_y + m_x D_y); one product where a piece is nothing."""
     a, b = _public(x), _public(y)
-    if nothing(x.mask):
-        return map(a, b - y.mask if role.first else 0 - y.mask)
-    if nothing(y.mask):
-        return map(a - x.mask if role.first else 0 - x.mask, b)
-    return map(a, b - y.mask if role.first else 0 - y.mask) - map(x.mask, b)
+    if not x.held >> (role.index or 0) & 1:
+        return map(a, b - y.mask if role.first else 0 - y.mask, matmul)
+    if not y.held >> (role.index or 0) & 1:
+        return map(a - x.mask if role.first else 0 - x.mask, b, matmul)
+    return map(a, b - y.mask if role.first else 0 - y.mask, matmul) - map(x.mask, b, matmul)
 
 
 async def _ready(role: Role, x: RingSecret) -> Masked | Affine:
     return x if isinstance(x, Masked | Affine) else await hold(role, x)
 
 
+def _many(role: Role, x: Masked | Affine, y: Masked | Affine) -> bool:
+    one, other = terms_of(x), terms_of(y)
+    if not role.pair:
+        return len(one) * len(other) > MAX_PRODUCTS
+    count = sum(term.bits is None for term in one) * sum(term.bits is None for term in other)
+    return count > MAX_PRODUCTS_OF_A_PAIR
+
+
 def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
     shape = np.broadcast_shapes(x.shape, y.shape)
     dealt = _Dealt(role, shape)
-    for f, m in masks_of(x):
-        for g, n in masks_of(y):
-            dealt.add(_times(f, g), partial(_outer, m, n, shape))
+    for one in terms_of(x):
+        for other in terms_of(y):
+            dealt.add(_times(one.factor, other.factor), one, other)
     if role.deals:
         return Additive(None, shape)
     a, b, rest = _public(x), _public(y), weighted(y)
@@ -95,12 +109,12 @@ def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
 
 def _square(role: Role, x: Masked | Affine) -> Additive:
     dealt = _Dealt(role, x.shape)
-    terms = masks_of(x)
-    for i, (f, m) in enumerate(terms):
-        dealt.add(_times(f, f), partial(np.multiply, m, m))
-        for g, n in terms[i + 1 :]:
-            factor = _times(f, g)
-            dealt.add(None if factor is None else factor + factor, partial(np.multiply, m, n))
+    terms = terms_of(x)
+    for i, one in enumerate(terms):
+        dealt.add(_times(one.factor, one.factor), one, one)
+        for other in terms[i + 1 :]:
+            factor = _times(one.factor, other.factor)
+            dealt.add(None if factor is None else factor + factor, one, other)
     if role.deals:
         return Additive(None, x.shape)
     a, rest = _public(x), weighted(x)
@@ -117,8 +131,13 @@ class _Dealt:
         self._shape = shape
         self.total: Words = np.zeros((), np.uint64)
 
-    def add(self, factor: Words | None, make: Callable[[], Words]) -> None:
-        dealt = self._role.deal(self._shape, make)
+    def add(self, factor: Words | None, one: Term, other: Term) -> None:
+        if one is other and one.bits is not None:
+            dealt = one.mask  # a bit is its own square
+        elif not dealt_at_all(self._role, one.held, other.held):
+            dealt = one.mask * other.mask
+        else:
+            dealt = self._role.deal(self._shape, _product_of(one, other, self._shape))
         if factor is not None:
             self.total = self.total + (dealt if factor is ONE else factor * dealt)
 
@@ -136,15 +155,19 @@ def _times(f: Words | None, g: Words | None) -> Words | None:
     return 0 - f if g is MINUS_ONE else f * g
 
 
+def _product_of(one: Term, other: Term, shape: Shape) -> RingDemand:
+    if one is other:
+        return Square(one.mask)
+    if one.bits is not None and other.bits is not None:
+        return BothBits(one.bits, other.bits, shape)
+    if one.bits is not None:
+        return Selected(one.bits, other.mask, shape)
+    if other.bits is not None:
+        return Selected(other.bits, one.mask, shape)
+    return Product(one.mask, other.mask, shape, (one.held, other.held))
+
+
 def _public(x: Masked | Affine) -> Words:
     if x.public is None:
         raise TypeError("a compute party lacks a public value")
     return x.public
-
-
-def _outer(m: Words, n: Words, shape: Shape) -> Words:
-    return np.broadcast_to(m * n, shape)
-
-
-def _not_here() -> Words:
-    raise TypeError("only the helper deals")

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from junto.mpc import bits
-from junto.mpc.protocol.role import Planes, Role
+from junto.mpc.bits import Planes
+from junto.mpc.protocol.demands import Conjunction
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits
-
-ONES = np.uint64(2**64 - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ async def reshare(role: Role, share: Planes | None, count: int, lanes: int) -> M
 
 def conjunction(role: Role, a: MaskedPlanes, b: MaskedPlanes) -> Planes | None:
     """A share of a and b."""
-    dealt = role.deal_planes(len(a.mask), a.lanes, lambda: a.mask & b.mask)
+    dealt = role.deal_planes(len(a.mask), a.lanes, Conjunction(a.mask, b.mask, a.lanes))
     if a.public is None or b.public is None:
         return None
     share = (a.public & b.mask) ^ (b.public & a.mask) ^ dealt

@@ -9,24 +9,33 @@ not. Law:       every role calls the same methods in the same order with the sam
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc import bits
-from junto.mpc.gates import BITS, Words
+from junto.mpc.bits import Planes
+from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.prg import Stream
+from junto.mpc.protocol.demands import (
+    TURN_SCALE,
+    Number,
+    PadDemand,
+    PlaneDemand,
+    Quotient,
+    RingDemand,
+    TopBit,
+)
 from junto.mpc.rounds import Opening
-
-Planes = NDArray[np.uint64]
-"""Bits packed 64 lanes a word: [count, words]."""
 
 Shape = tuple[int, ...]
 
 _NOTHING = np.zeros((), np.uint64)
+_NO_OCTETS = memoryview(b"")
 
 
 class Wire(Protocol):
@@ -69,21 +78,69 @@ class PlaneShare:
         self.lanes = lanes
 
 
-Share = RingShare | PlaneShare
+class Told:
+    """A message of one compute party to the other.
+
+    Attributes:
+        by: who sends it.
+        data: what, at the sender.
+        size: its bytes.
+    """
+
+    __slots__ = ("by", "data", "size")
+
+    def __init__(self, by: int, data: memoryview | None, size: int) -> None:
+        self.by = by
+        self.data = data
+        self.size = size
+
+
+Share = RingShare | PlaneShare | Told
+Opened = Words | Planes | memoryview | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truncation:
+    """A fresh mask, and what a truncation needs of it.
+
+    Attributes:
+        mask: a piece of it.
+        low: a piece of `mask >> bits`.
+        top: a piece of its highest bit, as a number.
+
+    Where no helper deals:
+
+    Attributes:
+        missing: what is to be added to `low`, public.
+        flipped: where `top` is the opposite of the highest bit, public.
+        bits: a piece of `top` as an exclusive or.
+    """
+
+    mask: Words
+    low: Words
+    top: Words
+    missing: Words | None = None
+    flipped: Words | None = None
+    bits: Flags | None = None
 
 
 class Role(ABC):
     """One node's part in a run.
 
     Attributes:
-        index: 0 or 1 at a compute party, None at the helper.
-        offline: bytes dealt to P1 so far (counted in every role).
+        index: 0 or 1 at a compute party, None at who deals.
+        offline: bytes dealt to P1 so far (counted in every role); without a helper about what this party has
+            sent to prepare what it used.
+        pair: whether P0 and P1 deal for themselves, without a helper.
+        turn_scale: bits after the point of dealt sines and cosines.
         opened: bytes opened so far by one compute party.
         rounds: exchanges so far.
         width: the ring is the integers modulo 2**width: 64 bits, and fewer where tests try every case.
     """
 
     index: int | None
+    pair = False
+    turn_scale = TURN_SCALE
     width: int = BITS
 
     def __init__(self) -> None:
@@ -106,16 +163,16 @@ class Role(ABC):
         """A fresh uniform mask: a compute party's piece of it, the helper's whole."""
 
     @abstractmethod
-    def deal(self, shape: Shape, make: Callable[[], Words]) -> Words:
-        """A value that the helper computes by `make`: a compute party's piece, the helper's whole."""
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
+        """What is demanded of masks, as a sum: a compute party's piece, the helper's whole."""
 
     @abstractmethod
     def mask_planes(self, count: int, lanes: int) -> Planes:
         """Fresh uniform bits, shared by exclusive or."""
 
     @abstractmethod
-    def deal_planes(self, count: int, lanes: int, make: Callable[[], Planes]) -> Planes:
-        """Bits that the helper knows, shared by exclusive or."""
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
+        """The same for bits, as an exclusive or."""
 
     @abstractmethod
     def mask_by(self, owner: int, shape: Shape) -> Words:
@@ -125,6 +182,20 @@ class Role(ABC):
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         """The same for bits."""
 
+    def cut(self, shape: Shape, bits: int) -> Truncation:
+        """A fresh mask for a truncation by `bits` bits."""
+        mask = self.mask(shape)
+        low = self.deal(shape, Quotient(mask, bits))
+        return Truncation(mask, low, self.deal(shape, TopBit(mask, self.width)))
+
+    def number(self, bits: Flags) -> Words:
+        """Masks that are bits, as numbers."""
+        return self.deal(bits.shape, Number(bits))
+
+    def pads(self, demand: PadDemand) -> NDArray[Any]:
+        """What `demand` describes; only where `pair`."""
+        raise TypeError("one-time pads come from oblivious transfer; a helper deals none")
+
     async def open(self, share: Words | None) -> Words | None:
         """What the pieces add up to, for the compute parties; None at the helper. One round."""
         return await Opening[Words | None](RingShare(share))
@@ -133,13 +204,17 @@ class Role(ABC):
         """The same for bit planes."""
         return await Opening[Planes | None](PlaneShare(share, lanes))
 
-    def flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]:
+    async def tell(self, by: int, data: memoryview | None, size: int) -> memoryview | None:
+        """What the compute party `by` says: `data`, of `size` bytes; None at itself and at who deals."""
+        return await Opening[memoryview | None](Told(by, data, size))
+
+    def flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         """End a round: see `rounds.Rounds`."""
         self.rounds += 1
         return self._flush(asked)
 
     @abstractmethod
-    def _flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]: ...
+    def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]: ...
 
 
 class Computing(Role):
@@ -162,7 +237,7 @@ class Computing(Role):
     def mask(self, shape: Shape) -> Words:
         return self._common.words(prod(shape)).reshape(shape)
 
-    def deal(self, shape: Shape, make: Callable[[], Words]) -> Words:
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
         size = prod(shape)
         self.offline += 8 * size
         if self._dealt is None:
@@ -172,7 +247,7 @@ class Computing(Role):
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._common.planes(count, lanes)
 
-    def deal_planes(self, count: int, lanes: int, make: Callable[[], Planes]) -> Planes:
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
         size = count * bits.wire_size(lanes)
         self.offline += size
         if self._dealt is None:
@@ -189,18 +264,30 @@ class Computing(Role):
             else np.zeros((count, -(-lanes // 64)), np.uint64)
         )
 
-    def _flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]:
-        ours = [_to_wire(share) for share in asked]
-        sizes = [len(part) for part in ours]
-        total = sum(sizes)
-        self.opened += total
-        theirs = self._wire.exchange(ours, total)
-        opened: list[Words | Planes | None] = []
+    def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
+        ours = [self._to_wire(share) for share in asked]
+        sizes = [
+            len(part) if not isinstance(share, Told) else 0 if share.by == self.index else share.size
+            for share, part in zip(asked, ours, strict=True)
+        ]
+        self.opened += sum(len(part) for part in ours)
+        theirs = self._wire.exchange(ours, sum(sizes))
+        opened: list[Opened] = []
         start = 0
         for share, size in zip(asked, sizes, strict=True):
-            opened.append(_combine(share, theirs[start : start + size]))
+            opened.append(self._combine(share, theirs[start : start + size]))
             start += size
         return opened
+
+    def _to_wire(self, share: Share) -> memoryview:
+        if isinstance(share, Told):
+            return _NO_OCTETS if share.by != self.index or share.data is None else share.data
+        return _to_wire(share)
+
+    def _combine(self, share: Share, theirs: memoryview) -> Opened:
+        if isinstance(share, Told):
+            return None if share.by == self.index else theirs
+        return _combine(share, theirs)
 
 
 class Dealing(Role):
@@ -223,8 +310,8 @@ class Dealing(Role):
         mask += self._streams[1].words(size)
         return mask.reshape(shape)
 
-    def deal(self, shape: Shape, make: Callable[[], Words]) -> Words:
-        value = make()
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
+        value = demand.whole()
         size = prod(shape)
         self.offline += 8 * size
         rest = value.reshape(-1) - self._streams[0].words(size)
@@ -234,8 +321,8 @@ class Dealing(Role):
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._streams[0].planes(count, lanes) ^ self._streams[1].planes(count, lanes)
 
-    def deal_planes(self, count: int, lanes: int, make: Callable[[], Planes]) -> Planes:
-        value = make()
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
+        value = demand.whole()
         rest = value ^ self._streams[0].planes(count, lanes)
         self.offline += count * bits.wire_size(lanes)
         self._dealt.write([bits.to_wire(rest, lanes)])
@@ -247,11 +334,11 @@ class Dealing(Role):
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         return self._streams[owner].planes(count, lanes)
 
-    def _flush(self, asked: Sequence[Share]) -> Sequence[Words | Planes | None]:
+    def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         return [None] * len(asked)
 
 
-def _to_wire(share: Share) -> memoryview:
+def _to_wire(share: RingShare | PlaneShare) -> memoryview:
     if isinstance(share, RingShare):
         if share.words is None:
             raise TypeError("a compute party opens a share that it does not have")
@@ -261,7 +348,7 @@ def _to_wire(share: Share) -> memoryview:
     return bits.to_wire(share.planes, share.lanes)
 
 
-def _combine(share: Share, theirs: memoryview) -> Words | Planes | None:
+def _combine(share: RingShare | PlaneShare, theirs: memoryview) -> Words | Planes | None:
     if isinstance(share, RingShare):
         if share.words is None:
             return None

@@ -20,12 +20,16 @@ Bits, modulo 2: `MaskedBits`, b = e xor r.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import Flags, Words
+from junto.mpc.protocol.demands import BOTH
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.rounds import Later, start
 
@@ -64,28 +68,44 @@ class Additive(RingSecret):
 
 
 class Masked(RingSecret):
-    """See the module. `public` is None at the helper."""
+    """See the module. `public` is None at who deals; `held`: see `BOTH`."""
 
-    __slots__ = ("mask", "public")
+    __slots__ = ("held", "mask", "public")
 
-    def __init__(self, public: Words | None, mask: Words) -> None:
+    def __init__(self, public: Words | None, mask: Words, held: int = BOTH) -> None:
         super().__init__(mask.shape)
         self.public = public
         self.mask = mask
+        self.held = held
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """A mask and its public factor.
+
+    Attributes:
+        factor: None at who deals; may be a single number.
+        mask: a piece of it, as a sum.
+        held: see `BOTH`.
+        bits: where the mask is a bit and no helper deals: a piece of it as an exclusive or, with which
+            products cost far less.
+    """
+
+    factor: Words | None
+    mask: Words
+    bits: Flags | None = None
+    held: int = BOTH
 
 
 class Affine(RingSecret):
-    """See the module. `public` and the factors are None at the helper; a factor may be a single number."""
+    """See the module. `public` is None at who deals."""
 
-    __slots__ = ("factors", "masks", "public")
+    __slots__ = ("public", "terms")
 
-    def __init__(
-        self, public: Words | None, factors: tuple[Words | None, ...], masks: tuple[Words, ...], shape: Shape
-    ) -> None:
+    def __init__(self, public: Words | None, terms: tuple[Term, ...], shape: Shape) -> None:
         super().__init__(shape)
         self.public = public
-        self.factors = factors
-        self.masks = masks
+        self.terms = terms
 
 
 class MaskedBits:
@@ -122,22 +142,15 @@ def weighted(x: Affine | Masked) -> Words:
     if isinstance(x, Masked):
         return 0 - x.mask
     total: Words | None = None
-    for factor, mask in zip(x.factors, x.masks, strict=True):
-        term = 0 - mask if factor is MINUS_ONE else _known(factor) * mask
-        total = term if total is None else total + term
+    for term in x.terms:
+        part = 0 - term.mask if term.factor is MINUS_ONE else _known(term.factor) * term.mask
+        total = part if total is None else total + part
     return np.broadcast_to(_known(total), x.shape)
 
 
-def nothing(mask: Words) -> bool:
-    """Whether a piece of a mask is 0 because the other compute party, whose value it is, has the whole."""
-    return mask.size > 0 and not any(mask.strides) and mask.ndim > 0 and int(mask.flat[0]) == 0
-
-
-def masks_of(x: Affine | Masked) -> tuple[tuple[Words | None, Words], ...]:
-    """Factor and mask of each term."""
-    if isinstance(x, Masked):
-        return ((MINUS_ONE, x.mask),)
-    return tuple(zip(x.factors, x.masks, strict=True))
+def terms_of(x: Affine | Masked) -> tuple[Term, ...]:
+    """The masks of x with their factors."""
+    return (Term(MINUS_ONE, x.mask, None, x.held),) if isinstance(x, Masked) else x.terms
 
 
 async def hold(role: Role, x: RingSecret) -> Masked:
@@ -147,6 +160,8 @@ async def hold(role: Role, x: RingSecret) -> Masked:
     """
     if isinstance(x, Masked):
         return x
+    if x.masked is not None:  # of an earlier run, in which whoever prepares or counts this one had no part
+        return x.masked
     if x.asked is None:
         x.asked = await start(_mask(role, x))
     return await x.asked
@@ -158,6 +173,34 @@ async def _mask(role: Role, x: RingSecret) -> Masked:
     opened = await role.open(None if share is None else share + mask)
     x.masked = Masked(opened, mask)
     return x.masked
+
+
+def unopened(x: RingSecret | MaskedBits, known: dict[int, RingSecret]) -> RingSecret | MaskedBits:
+    """What whoever deals has of a compute party's secret: shapes and masks, and nothing that was opened.
+
+    Args:
+        x: the secret.
+        known: what was made before, by `id`: a secret that is used twice stays one.
+    """
+    if isinstance(x, MaskedBits):
+        return MaskedBits(None, x.mask)
+    if id(x) not in known:
+        known[id(x)] = _unopened(x)
+    return known[id(x)]
+
+
+def _unopened(x: RingSecret) -> RingSecret:
+    if isinstance(x, Masked):
+        return Masked(None, x.mask, x.held)
+    made: RingSecret
+    if isinstance(x, Affine):
+        terms = tuple(Term(None, term.mask, term.bits, term.held) for term in x.terms)
+        made = Affine(None, terms, x.shape)
+    else:
+        made = Additive(None, x.shape)
+    if x.masked is not None:
+        made.masked = Masked(None, x.masked.mask)
+    return made
 
 
 def best(x: RingSecret) -> RingSecret:
@@ -173,12 +216,12 @@ def arrange(role: Role, parts: Sequence[RingSecret], move: Move) -> RingSecret:
     parts = [best(x) for x in parts]
     if all(isinstance(x, Masked) for x in parts):
         masked = [x for x in parts if isinstance(x, Masked)]
-        return Masked(_moved([x.public for x in masked], move), move(*[x.mask for x in masked]))
+        held = reduce(or_, [x.held for x in masked])
+        return Masked(_moved([x.public for x in masked], move), move(*[x.mask for x in masked]), held)
     first = parts[0]
     if len(parts) == 1 and isinstance(first, Affine):
-        masks = tuple(move(np.broadcast_to(mask, first.shape)) for mask in first.masks)
-        factors = tuple(_move_factor(factor, first.shape, move) for factor in first.factors)
-        return Affine(_moved([first.public], move), factors, masks, masks[0].shape)
+        terms = tuple(_rearranged(term, first.shape, move) for term in first.terms)
+        return Affine(_moved([first.public], move), terms, terms[0].mask.shape)
     shares = [piece(role, x) for x in parts]
     share = _moved(shares, move)
     return Additive(share, share.shape if share is not None else _shape_after(parts, move))
@@ -188,7 +231,7 @@ def linear(role: Role, x: RingSecret, map: Move) -> RingSecret:
     """`map` of a secret, for a linear map: see `Gates.linear`."""
     x = best(x)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else map(x.public), map(x.mask))
+        return Masked(None if x.public is None else map(x.public), map(x.mask), x.held)
     share = piece(role, x)
     if share is None:
         return Additive(None, _shape_after([x], map))
@@ -206,10 +249,13 @@ def _moved(parts: Sequence[NDArray[Any] | None], move: Move) -> NDArray[Any] | N
     return move(*known) if len(known) == len(parts) else None
 
 
-def _move_factor(factor: Words | None, shape: Shape, move: Move) -> Words | None:
-    if factor is None or factor is MINUS_ONE:
-        return factor
-    return move(np.broadcast_to(factor, shape))
+def _rearranged(term: Term, shape: Shape, move: Move) -> Term:
+    factor, bits = term.factor, term.bits
+    if factor is not None and factor is not MINUS_ONE:
+        factor = move(np.broadcast_to(factor, shape))
+    if bits is not None:
+        bits = move(np.broadcast_to(bits, shape))
+    return Term(factor, move(np.broadcast_to(term.mask, shape)), bits, term.held)
 
 
 def _shape_after(parts: Sequence[RingSecret], move: Move) -> Shape:
@@ -226,9 +272,9 @@ def add(role: Role, x: RingSecret, y: RingSecret) -> RingSecret:
     x, y = best(x), best(y)
     if isinstance(x, Masked) and isinstance(y, Masked):
         public = None if x.public is None or y.public is None else x.public + y.public
-        return Masked(public, x.mask + y.mask)
+        return Masked(public, x.mask + y.mask, x.held | y.held)
     if isinstance(x, Masked | Affine) and isinstance(y, Masked | Affine):
-        terms = masks_of(x) + masks_of(y)
+        terms = terms_of(x) + terms_of(y)
         if len(terms) <= MAX_MASKS:
             return _affine(x, y, terms)
     left, right = piece(role, x), piece(role, y)
@@ -236,11 +282,17 @@ def add(role: Role, x: RingSecret, y: RingSecret) -> RingSecret:
     return Additive(None if left is None or right is None else left + right, shape)
 
 
-def _affine(x: Affine | Masked, y: Affine | Masked, terms: tuple[tuple[Words | None, Words], ...]) -> Affine:
+def _affine(x: Affine | Masked, y: Affine | Masked, terms: tuple[Term, ...]) -> Affine:
     public = None if x.public is None or y.public is None else x.public + y.public
     shape = np.broadcast_shapes(x.shape, y.shape)
-    masks = tuple(np.broadcast_to(mask, shape) for _, mask in terms)
-    return Affine(public, tuple(factor for factor, _ in terms), masks, shape)
+    return Affine(public, tuple(_wider(term, shape) for term in terms), shape)
+
+
+def _wider(term: Term, shape: Shape, c: Words | None = None) -> Term:
+    """With masks of that shape, times `c`."""
+    factor = term.factor if c is None or term.factor is None else np.asarray(term.factor * c)
+    bits = None if term.bits is None else np.broadcast_to(term.bits, shape)
+    return Term(factor, np.broadcast_to(term.mask, shape), bits, term.held)
 
 
 def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
@@ -248,11 +300,10 @@ def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
     x = best(x)
     shape = np.broadcast_shapes(x.shape, c.shape)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c))
+        return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c), x.held)
     if isinstance(x, Affine):
-        factors = tuple(None if factor is None else np.asarray(factor * c) for factor in x.factors)
-        masks = tuple(np.broadcast_to(mask, shape) for mask in x.masks)
-        return Affine(None if x.public is None else x.public * c, factors, masks, shape)
+        terms = tuple(_wider(term, shape, c) for term in x.terms)
+        return Affine(None if x.public is None else x.public * c, terms, shape)
     share = piece(role, x)
     return Additive(None if share is None else np.asarray(share * c), shape)
 
@@ -262,10 +313,11 @@ def shift(role: Role, x: RingSecret, c: Words) -> RingSecret:
     x = best(x)
     shape = np.broadcast_shapes(x.shape, c.shape)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else x.public + c, np.broadcast_to(x.mask, shape))
+        public = None if x.public is None else x.public + c
+        return Masked(public, np.broadcast_to(x.mask, shape), x.held)
     if isinstance(x, Affine):
-        masks = tuple(np.broadcast_to(mask, shape) for mask in x.masks)
-        return Affine(None if x.public is None else x.public + c, x.factors, masks, shape)
+        terms = tuple(_wider(term, shape) for term in x.terms)
+        return Affine(None if x.public is None else x.public + c, terms, shape)
     share = piece(role, x)
     if share is None:
         return Additive(None, shape)

@@ -15,31 +15,33 @@ import numpy as np
 
 from junto.mpc.gates import Words
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, piece
+from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, Term, piece
 
 
 async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     """`x >> bits`.
 
     With c = x + 2**(k-2) + r opened, the sum has wrapped around exactly if the top bit of r is set and that
-    of c is not. The first is dealt, shifted to where a wrap shows after the truncation; the second is
-    public. So
+    of c is not. The first is dealt, the second public. So
 
         x >> bits = (c >> bits) - 2**(k-2-bits) - (r >> bits) + (1 - top(c)) top(r) 2**(k-bits)   (+ 0 or 1)
 
-    which is affine in two masks that the helper knows: ready for the next product without another opening.
+    which is affine in two masks that who deals knows: ready for the next product without another opening.
+    (Two parties without a helper choose their pieces of both masks beforehand, and learn what these lack.)
     """
     shift, lift, top = (np.uint64(each) for each in (bits, role.width - bits, role.width - 1))
-    mask = role.mask(x.shape)
-    low = role.deal(x.shape, lambda: mask >> shift)
-    wrap = role.deal(x.shape, lambda: (mask >> top) << lift)
+    cut = role.cut(x.shape, bits)
     share = piece(role, x)
     if share is not None:
-        share = share + mask
+        share = share + cut.mask
         if role.first:
             share = share + np.uint64(1 << (role.width - 2))
     opened = await role.open(share)
     if opened is None:
-        return Affine(None, (None, None), (low, wrap), x.shape)
+        return Affine(None, (Term(None, cut.low), Term(None, cut.top, cut.bits)), x.shape)
     public: Words = (opened >> shift) - np.uint64(1 << (role.width - 2 - bits))
-    return Affine(public, (MINUS_ONE, 1 - (opened >> top)), (low, wrap), x.shape)
+    wrapped = (1 - (opened >> top)) << lift
+    if cut.missing is not None and cut.flipped is not None:
+        public += cut.flipped * wrapped - cut.missing
+        wrapped -= (cut.flipped * wrapped) << np.uint64(1)
+    return Affine(public, (Term(MINUS_ONE, cut.low), Term(wrapped, cut.top, cut.bits)), x.shape)

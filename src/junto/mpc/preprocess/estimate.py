@@ -1,0 +1,131 @@
+"""What a demand costs a party to send, before anything is made: by the formulas of `junto.mpc.ot`.
+
+Blocks are rounded up to whole words, and 128 transfers are made to begin with, about 20 KB; neither is
+counted here, so that small plans send more than this says.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from junto.mpc.gates import BITS, Words
+from junto.mpc.ot.extension import OtSettings
+from junto.mpc.ot.scaling import Form
+from junto.mpc.ot.softspoken import rows_of
+from junto.mpc.preprocess.correlations import Demand
+from junto.mpc.protocol.demands import (
+    TURN_SCALE,
+    Bilinear,
+    BothBits,
+    Conjunction,
+    Cut,
+    DigitPads,
+    Number,
+    Product,
+    Selected,
+    Square,
+    Turn,
+    WordPads,
+    crosses,
+)
+
+_CUT_DIGITS_JOINED = 2
+"""Joins of three ranges of places (below the point, above it, the top) to the carries that are wanted."""
+
+
+def sent(demand: Demand, party: int, settings: OtSettings | None = None) -> int:
+    """About how many bytes a party sends for a demand."""
+    return round(_Estimate(party, settings or OtSettings()).of(demand))
+
+
+class _Estimate:
+    """For one party.
+
+    Attributes:
+        transfer: bytes of a transfer that the party chooses in.
+    """
+
+    def __init__(self, party: int, settings: OtSettings) -> None:
+        self._party = party
+        self.transfer = rows_of(settings.field_bits, chosen=True) / 8
+
+    def of(self, demand: Demand) -> float:
+        match demand:
+            case Product(left, right, shape, held):
+                return self._products(left, right, shape, held)
+            case Square():
+                return demand.mask.size * self._scaled(Form()) / 2
+            case Bilinear():
+                return self._bilinear(demand)
+            case Selected(_, _, shape):
+                return _size(shape) * self._scaled(Form(1))
+            case Number():
+                return demand.bits.size * self._scaled(Form(1)) / 2
+            case BothBits(_, _, shape):
+                return _size(shape) * (self._conjunction(1) + self._scaled(Form(1)) / 2)
+            case Conjunction():
+                several = 1 if demand.right.ndim == 2 else len(demand.right)
+                return len(demand.left) * demand.lanes * self._conjunction(several)
+            case Cut():
+                return demand.mask.size * self._cut(demand.shift)
+            case Turn():
+                return demand.cos.size * self._scaled(Form(TURN_SCALE + 2, width=2))
+            case DigitPads():
+                return self._party * 4 * demand.digits * demand.numbers.size * self.transfer
+            case WordPads():
+                return self._party * demand.digit.width * demand.numbers.size * self.transfer
+        raise TypeError(f"two parties cannot make a {type(demand).__name__}; only a helper deals it")
+
+    def _scaled(self, form: Form) -> float:
+        """Of one number of ours and one of the other party's."""
+        return form.bits * self.transfer + form.nbytes
+
+    def _conjunction(self, several: int) -> float:
+        return self.transfer + several / 8
+
+    def _cut(self, shift: int) -> float:
+        """See `making.cuts`."""
+        sizes = [-(-count // 4) for count in (shift, BITS - 1 - shift, 1)]
+        leaves = sum(sizes) * (2 * self.transfer + 2)
+        joins = sum(size - 1 for size in sizes) * self._conjunction(2)
+        joins += _CUT_DIGITS_JOINED * self._conjunction(1)
+        numbers = self._scaled(Form(1)) + self._scaled(Form(1, shift)) / 2
+        return leaves + joins + numbers + 8 + 1 / 8
+
+    def _products(self, left: Words, right: Words, shape: tuple[int, ...], held: tuple[int, int]) -> float:
+        total = 0.0
+        for left_at, way in enumerate(crosses(*held)):
+            chooses = (left_at == self._party) == (left.size <= right.size)
+            each = (
+                min(left.size, right.size) * BITS * self.transfer if chooses else _size(shape) * Form().nbytes
+            )
+            total += way * each
+        return total
+
+    def _bilinear(self, demand: Bilinear) -> float:
+        total = 0.0
+        ways = crosses(*demand.held)
+
+        def product(a: Words, b: Words) -> Words:
+            nonlocal total
+            batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+            (m, k), n = a.shape[-2:], b.shape[-1]
+            for left_at, way in enumerate(ways):
+                if way:
+                    chooses = (left_at == self._party) == (m <= n)
+                    total += (
+                        prod(batch)
+                        * k
+                        * (min(m, n) * BITS * self.transfer if chooses else m * n * Form().nbytes)
+                    )
+            made: Words = np.zeros((*batch, m, n), np.uint64)
+            return made
+
+        demand.map(demand.left, demand.right, product)
+        return total
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape, dtype=np.int64))

@@ -1,0 +1,222 @@
+"""The two roles of a party that has no helper: it prepares a plan, then computes it.
+
+To prepare, it runs the plan over its *pieces* of the masks, as the helper runs it over the masks in full: it
+opens nothing, meets every demand of the plan, and gives them in batches to its `Correlations`. What comes
+back is queued; the online phase reads it in the order in which it meets the same demands, as P1 reads what
+a helper deals. Both phases draw a party's masks from the same keystream, which nobody else has.
+
+Preparing goes ahead by one batch, and whenever the online phase finds the queue empty: at the same point at
+both parties, for both have asked for the same. So one thread and one channel do for both phases.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc import bits as kernel
+from junto.mpc.bits import Planes
+from junto.mpc.gates import Flags, Words
+from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made, transfers
+from junto.mpc.preprocess.estimate import sent
+from junto.mpc.prg import Stream
+from junto.mpc.protocol.demands import Cut, Number, PadDemand, PlaneDemand, RingDemand
+from junto.mpc.protocol.role import Computing, Opened, Role, Shape, Share, Truncation, Wire
+
+BATCH = 1 << 23
+"""Oblivious transfers of a batch, about: more are quicker, and need more memory."""
+
+_NOTHING = np.zeros((), np.uint64)
+
+
+class Supply:
+    """What is made and not used yet."""
+
+    def __init__(self) -> None:
+        self._made: deque[Made] = deque()
+        self._more: Iterator[None] = iter(())
+
+    def from_steps(self, steps: Iterator[None]) -> None:
+        """Where more comes from: each step may append something."""
+        self._more = steps
+
+    def append(self, made: Sequence[Made]) -> None:
+        """At the end."""
+        self._made.extend(made)
+
+    def take(self, demand: Demand) -> Made:
+        """What was made for the next demand, which is this one; made now if it is not there.
+
+        Raises:
+            RuntimeError: a plan asks for something that was not prepared for it.
+        """
+        while not self._made:
+            try:
+                next(self._more)
+            except StopIteration:
+                raise RuntimeError("the plan asks for more than it did when it was prepared") from None
+        return self._made.popleft()
+
+    def finish(self) -> None:
+        """Nothing may be left over.
+
+        Raises:
+            RuntimeError: something is.
+        """
+        for _ in self._more:
+            pass
+        if self._made:
+            raise RuntimeError(f"{len(self._made)} things that were prepared for a plan were not used by it")
+
+
+class Preparing(Role):
+    """A party that runs a plan over its pieces of the masks: sees shapes, opens nothing.
+
+    Args:
+        party: 0 or 1.
+        own: a keystream of this party alone, the same that its online phase has.
+        source: makes what is demanded.
+        supply: where it goes.
+        batch: see `BATCH`.
+    """
+
+    pair = True
+    turn_scale = PAIR_TURN_SCALE
+
+    def __init__(
+        self, party: int, own: Stream, source: Correlations, supply: Supply, batch: int = BATCH
+    ) -> None:
+        super().__init__()
+        self.index = None
+        self._party = party
+        self._own = own
+        self._source = source
+        self._supply = supply
+        self._batch = batch
+        self._asked: list[Demand] = []
+        self._weight = 0
+
+    def mask(self, shape: Shape) -> Words:
+        return self._own.words(prod(shape)).reshape(shape)
+
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
+        self._ask(demand)
+        return np.broadcast_to(_NOTHING, shape)
+
+    def mask_planes(self, count: int, lanes: int) -> Planes:
+        return self._own.planes(count, lanes)
+
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
+        self._ask(demand)
+        return np.broadcast_to(_NOTHING, (count, kernel.word_count(lanes)))
+
+    def mask_by(self, owner: int, shape: Shape) -> Words:
+        return self.mask(shape) if owner == self._party else np.broadcast_to(_NOTHING, shape)
+
+    def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
+        planes = self.mask_planes(count, lanes) if owner == self._party else None
+        return np.zeros((count, kernel.word_count(lanes)), np.uint64) if planes is None else planes
+
+    def cut(self, shape: Shape, bits: int) -> Truncation:
+        mask, low, top = self.mask(shape), self.mask(shape), _flags(self._own, shape)
+        self._ask(Cut(mask, low, top, bits))
+        return Truncation(mask, low, np.broadcast_to(_NOTHING, shape), bits=top)
+
+    def number(self, bits: Flags) -> Words:
+        self._ask(Number(bits))
+        return np.broadcast_to(_NOTHING, bits.shape)
+
+    def pads(self, demand: PadDemand) -> NDArray[np.generic]:
+        self._ask(demand)
+        return np.zeros(0, np.uint64)
+
+    def next_of_own(self) -> Words:
+        """What comes next of the party's keystream."""
+        return self._own.words(1)
+
+    def settle(self) -> None:
+        """Make what has been asked for."""
+        asked, self._asked, self._weight = self._asked, [], 0
+        if asked:
+            self._supply.append(self._source.make(asked))
+
+    def _ask(self, demand: Demand) -> None:
+        self._asked.append(demand)
+        self._weight += transfers(demand)
+
+    def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
+        if self._weight >= self._batch:
+            self.settle()
+        return [None] * len(asked)
+
+
+class Paired(Computing):
+    """P0 or P1 in the online phase, without a helper.
+
+    Args:
+        index: which.
+        own: as in `Preparing`, at the same place.
+        wire: to the other party.
+        supply: what was prepared.
+    """
+
+    pair = True
+    turn_scale = PAIR_TURN_SCALE
+
+    def __init__(self, index: int, own: Stream, wire: Wire, supply: Supply) -> None:
+        super().__init__(index, own, wire, None)
+        self._party = index
+        self._supply = supply
+
+    def deal(self, shape: Shape, demand: RingDemand) -> Words:
+        (share,) = self._take(demand)
+        return share.reshape(shape)
+
+    def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
+        (share,) = self._take(demand)
+        return share
+
+    def cut(self, shape: Shape, bits: int) -> Truncation:
+        mask, low, bits_of_top = self.mask(shape), self.mask(shape), _flags(self._common, shape)
+        made = self._take(Cut(mask, low, bits_of_top, bits))
+        missing, flipped, top = (each.reshape(shape) for each in made)
+        return Truncation(mask, low, top, missing, flipped, bits_of_top)
+
+    def pads(self, demand: PadDemand) -> NDArray[np.generic]:
+        (pads,) = self._take(demand)
+        return pads
+
+    def next_of_own(self) -> Words:
+        """What comes next of the party's keystream."""
+        return self._common.words(1)
+
+    def _take(self, demand: Demand) -> Made:
+        self.offline += sent(demand, self._party)
+        return self._supply.take(demand)
+
+
+def prepared(role: Preparing, steps: Iterator[None]) -> Iterator[None]:
+    """The steps of a plan in the role that prepares it, and the last batch."""
+    yield from steps
+    role.settle()
+    yield
+
+
+def compare_phases(preparing: Preparing, computing: Paired) -> None:
+    """After a run: both phases of this party must have drawn the same masks.
+
+    If not, what was prepared belongs to other masks than those that were used, and the results mean nothing.
+
+    Raises:
+        RuntimeError: they have not.
+    """
+    if (preparing.next_of_own() != computing.next_of_own()).any():
+        raise RuntimeError("the plan has drawn other masks than it did when it was prepared")
+
+
+def _flags(stream: Stream, shape: Shape) -> Flags:
+    return kernel.unpack(stream.planes(1, prod(shape))[0], prod(shape)).reshape(shape)

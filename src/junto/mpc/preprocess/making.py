@@ -1,0 +1,192 @@
+"""What is demanded, kind by kind, from oblivious transfer: many demands of one kind at once.
+
+Each function takes demands of one kind and form, and gives this party's results in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.mpc import bits
+from junto.mpc.bits import Planes
+from junto.mpc.gates import BITS, Flags, Words
+from junto.mpc.ot import carries, products
+from junto.mpc.ot.conjunctions import conjunctions
+from junto.mpc.ot.extension import Extension
+from junto.mpc.preprocess.correlations import Made
+from junto.mpc.protocol.demands import (
+    BOTH,
+    TOP,
+    Bilinear,
+    BothBits,
+    Conjunction,
+    Cut,
+    Number,
+    Product,
+    Selected,
+    Square,
+)
+
+Exchange = Callable[[Sequence[memoryview], int], memoryview]
+
+
+# -------------------------------------------------------------------- products
+
+
+def elements(extension: Extension, demands: Sequence[Product]) -> list[Words]:
+    """Products of arrays of one shape, element by element; the same parties have pieces of all of them."""
+    left, right = (
+        np.concatenate([each.reshape(-1) for each in part])
+        for part in ([each.left for each in demands], [each.right for each in demands])
+    )
+    shapes = [each.shape for each in demands]
+    return _shaped(products.multiply(extension, left, right, _owners(demands[0].held)), shapes)
+
+
+def squares(extension: Extension, demands: Sequence[Square]) -> list[Words]:
+    """Products of arrays with themselves."""
+    numbers = np.concatenate([each.mask.reshape(-1) for each in demands])
+    return _shaped(products.square(extension, numbers), [each.mask.shape for each in demands])
+
+
+def broadcast(extension: Extension, demands: Sequence[Product]) -> list[Words]:
+    """Products of arrays whose shapes differ: what is repeated is a vector of one transfer."""
+    return [
+        np.broadcast_to(products.multiply(extension, each.left, each.right, _owners(each.held)), each.shape)
+        for each in demands
+    ]
+
+
+def bilinear(extension: Extension, demands: Sequence[Bilinear]) -> list[Words]:
+    """Bilinear maps: of shares their products of matrices become products of shares."""
+
+    def product(owners: products.Owners, a: Words, b: Words) -> Words:
+        return products.matmul(extension, a, b, owners)
+
+    return [each.map(each.left, each.right, partial(product, _owners(each.held))) for each in demands]
+
+
+def _owners(held: tuple[int, int]) -> products.Owners:
+    """Who has all of the left mask, and of the right one: see `demands.crosses`."""
+    left, right = (None if each == BOTH else each.bit_length() - 1 for each in held)
+    return left, right
+
+
+def selected(extension: Extension, demands: Sequence[Selected]) -> list[Words]:
+    """Bits times numbers."""
+    flags = _flat_flags([(each.bits, each.shape) for each in demands])
+    numbers = np.concatenate([np.broadcast_to(each.right, each.shape).reshape(-1) for each in demands])
+    return _shaped(products.select(extension, flags, numbers), [each.shape for each in demands])
+
+
+# -------------------------------------------------------------------- bits
+
+
+def numbers(extension: Extension, demands: Sequence[Number]) -> list[Words]:
+    """Bits as numbers."""
+    flags = np.concatenate([each.bits.reshape(-1) for each in demands])
+    return _shaped(products.to_ring(extension, flags), [each.bits.shape for each in demands])
+
+
+def both_bits(extension: Extension, demands: Sequence[BothBits]) -> list[Words]:
+    """Products of bits as numbers."""
+    left, right = (
+        _flat_flags(part)
+        for part in (
+            [(each.left, each.shape) for each in demands],
+            [(each.right, each.shape) for each in demands],
+        )
+    )
+    both = conjunctions(extension, bits.pack(left), bits.pack(right)[None])[0]
+    flags = bits.unpack(both, len(left))
+    return _shaped(products.to_ring(extension, flags), [each.shape for each in demands])
+
+
+def planes(extension: Extension, demands: Sequence[Conjunction]) -> list[Planes]:
+    """Conjunctions of bits with as many others each; short planes are packed together first."""
+    left = [_dense(each.left, each.lanes) for each in demands]
+    right = [np.stack([_dense(plane, each.lanes) for plane in _several(each)], axis=0) for each in demands]
+    a, sizes = np.concatenate(left), [len(each) for each in left]
+    b = np.concatenate(right, axis=1)
+    found = conjunctions(extension, bits.pack(a), np.stack([bits.pack(row) for row in b]))
+    flags = np.stack([bits.unpack(row, len(a)) for row in found])
+    pieces = np.split(flags, np.cumsum(sizes)[:-1], axis=1)
+    return [_spread(piece, each) for piece, each in zip(pieces, demands, strict=True)]
+
+
+def _several(demand: Conjunction) -> Planes:
+    return demand.right if demand.right.ndim == 3 else demand.right[None]
+
+
+def _dense(planes: Planes, lanes: int) -> Flags:
+    """All bits of some planes, without the lanes beyond the last one."""
+    octets = np.ascontiguousarray(planes).view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=lanes, bitorder="little").view(np.bool_).reshape(-1)
+
+
+def _spread(flags: Flags, demand: Conjunction) -> Planes:
+    """The inverse of `_dense`, for each of several factors."""
+    count = len(demand.left)
+    made = np.zeros((len(flags) * count, bits.word_count(demand.lanes) * 8), np.uint8)
+    packed = np.packbits(flags.reshape(len(made), demand.lanes), axis=1, bitorder="little")
+    made[:, : packed.shape[1]] = packed
+    return made.view(np.uint64)
+
+
+# -------------------------------------------------------------------- truncations
+
+
+def cuts(extension: Extension, exchange: Exchange, demands: Sequence[Cut]) -> list[Made]:
+    """What truncations need of their masks; see `junto.mpc.ot.truncation`.
+
+    With the carry c out of the lower f places of r0 + r1 and the carry w out of all of them,
+
+        r >> f = (r0 >> f) + (r1 >> f) + c - 2**(64 - f) w
+
+    and the top bit is that of r0, of r1 and the carry into it, by exclusive or. What this and the pieces that
+    the parties have chosen beforehand differ by is opened: these are uniform, and used for nothing else.
+    """
+    shift = demands[0].shift
+    own, low = (
+        np.concatenate([each.reshape(-1) for each in part])
+        for part in ([each.mask for each in demands], [each.low for each in demands])
+    )
+    chosen = np.concatenate([each.top.reshape(-1) for each in demands])
+    lower, upper, highest = carries.ranges(extension, own, (0, shift, BITS - 1, BITS))
+    middle = carries.join(extension, upper, lower.generate)
+    wrap = carries.join(extension, highest, middle)
+    carry = products.to_ring(extension, bits.unpack(lower.generate[0], len(own)))
+    lifted = products.to_ring(extension, bits.unpack(wrap[0], len(own)), shift) << np.uint64(BITS - shift)
+    missing = (own >> np.uint64(shift)) + carry - lifted - low
+    top = bits.unpack(middle[0], len(own)) ^ (own >> TOP).astype(np.bool_)
+    missing, flipped = _opened(exchange, missing, top ^ chosen)
+    as_sum = products.to_ring(extension, chosen)
+    sizes = [each.mask.shape for each in demands]
+    return list(zip(*(_shaped(each, sizes) for each in (missing, flipped, as_sum)), strict=True))
+
+
+def _opened(exchange: Exchange, words: Words, flags: Flags) -> tuple[Words, Words]:
+    """Sums and exclusive ors of what the parties have."""
+    packed = np.packbits(flags)
+    size = 8 * len(words)
+    data = exchange([words.view(np.uint8).data, packed.data], size + len(packed))
+    others = np.unpackbits(np.frombuffer(data[size:], np.uint8), count=len(flags))
+    return words + np.frombuffer(data[:size], np.uint64), (flags ^ others.view(np.bool_)).astype(np.uint64)
+
+
+# -------------------------------------------------------------------- shapes
+
+
+def _flat_flags(parts: Sequence[tuple[Flags, tuple[int, ...]]]) -> Flags:
+    return np.concatenate([np.broadcast_to(flags, shape).reshape(-1) for flags, shape in parts])
+
+
+def _shaped(flat: Words, shapes: Sequence[tuple[int, ...]]) -> list[NDArray[Any]]:
+    """A flat array as arrays of those shapes."""
+    ends = np.cumsum([np.prod(shape, dtype=np.int64) for shape in shapes])
+    return [piece.reshape(shape) for piece, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]

@@ -1,0 +1,55 @@
+"""Cosine and sine of the sum of two angles, of which each party knows one.
+
+Paper:     the addition theorems, with products as in `junto.mpc.ot.scaling`.
+Computes:  [cos(a + b)], [sin(a + b)] from a at P0 and b at P1, with `PAIR_TURN_SCALE` bits after the point.
+Parties:   P0, P1; each chooses in half of them.
+Secure:    semi-honest.
+Learns:    nobody anything.
+Cost:      44 transfers an angle, each with two numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from junto.mpc.gates import Words
+from junto.mpc.ot.extension import Extension
+from junto.mpc.ot.jobs import parts
+from junto.mpc.ot.scaling import Form, Scaling
+from junto.mpc.protocol.demands import TURN_SCALE, Turn, turned
+
+_ONE = np.uint64(1 << TURN_SCALE)
+_FORM = Form(factor=TURN_SCALE + 2, width=2)
+_LOAD = 8
+
+
+def turns(extension: Extension, demands: Sequence[Turn]) -> list[Words]:
+    """Our shares of both, [2, ...] each."""
+    cos, sin = (
+        turned(np.concatenate([each.reshape(-1) for each in part]))
+        for part in ([each.cos for each in demands], [each.sin for each in demands])
+    )
+    size, made = len(cos), np.zeros((len(cos), 2), np.uint64)
+    middle = (size + 1) // 2
+    halves = (slice(0, middle), slice(middle, size))
+    mine, theirs = halves[extension.index], halves[1 - extension.index]
+    # a factor is one of cos, sin of our angle, made positive; its vector is what it is multiplied with
+    factors = np.stack([cos[mine], sin[mine]], axis=1).reshape(-1) + _ONE
+    by_cos, by_sin = np.stack([cos, sin], axis=1)[theirs], np.stack([0 - sin, cos], axis=1)[theirs]
+    rows = np.stack([by_cos, by_sin], axis=1).reshape(-1, 2)
+    made[theirs] -= _ONE * (by_cos + by_sin)
+
+    def add(half: slice, part: slice, products: Words) -> None:
+        made[half][part.start // 2 : part.stop // 2] += products.reshape(-1, 2, 2).sum(1, dtype=np.uint64)
+
+    block = extension.settings.block
+    step = max(2, _LOAD * block // (_FORM.bits * _FORM.words * 2) // 2 * 2)
+    extension.run(
+        Scaling(factors[part], rows[part], _FORM, _FORM, partial(add, mine, part), partial(add, theirs, part))
+        for part in parts(2 * middle, step)
+    )
+    found = np.split(made.T, np.cumsum([each.cos.size for each in demands])[:-1], axis=1)
+    return [each.reshape(2, *demand.cos.shape) for each, demand in zip(found, demands, strict=True)]

@@ -1,0 +1,90 @@
+"""An SPU of two parties and nobody else, in real processes over mutual TLS."""
+
+from __future__ import annotations
+
+import pytest
+
+from parties import KILL, Job, free_ports
+
+pytestmark = pytest.mark.slow
+
+START = """
+sf.init()
+import numpy as np, jax, jax.numpy as jnp
+alice, bob = sf.PYU("alice"), sf.PYU("bob")
+def nodes(ports):
+    at = {p: f"127.0.0.1:{q}" for p, q in zip(("alice", "bob"), ports)}
+    return [{"party": p, "address": a, "listen_addr": a} for p, a in at.items()]
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    with Job(tmp_path, ["alice", "bob"]) as job:
+        yield job
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        'sf.SPU(parties=["alice", "bob"])',
+        "sf.SPU(cluster_def={'nodes': nodes(PORTS), 'runtime_config': {'protocol': 'CHEETAH'}})",
+    ],
+    ids=["gateways", "addresses"],
+)
+def test_two_parties_compute_and_nobody_else_is_there(job, device):
+    job.start_all(
+        START
+        + f"PORTS = {free_ports(2)}\nspu = {device}"
+        + """
+x = alice(lambda: np.linspace(-3, 3, 4000).reshape(2, -1))()
+y = bob(lambda: np.array([0.5, 1.0]))()
+def f(x, y):
+    p = y @ x
+    return p[:50], p > 0.25, jax.nn.sigmoid(p[:8]), jax.grad(lambda w: jnp.sum((w @ x[:, :9]) ** 2))(y)
+products, signs, curve, slope = sf.reveal(spu(f)(x, y))
+say(np.asarray(products, float).tolist(), int(signs.sum()), curve.tolist(), slope.tolist())
+again = sf.reveal(spu(lambda a: a * 2)(spu(f)(x, y)[0]), to=["bob"])
+say(again.tolist() if PARTY == "bob" else repr(again))
+say(repr(spu))
+sf.shutdown()
+"""
+    )
+    for name, party in job.running.items():
+        products, signs, curve, slope = party.next(60)
+        assert len(products) == 50
+        assert products[0] == pytest.approx(0.5 * -3 + (-3 + 2000 * 6 / 3999), abs=1e-3)
+        assert 0 < signs < 2000
+        assert curve == pytest.approx([1 / (1 + 2.718281828**-p) for p in products[:8]], abs=1e-3)
+        assert len(slope) == 2
+        (doubled,) = party.next(60)
+        if name == "bob":
+            assert doubled == pytest.approx([2 * p for p in products], abs=1e-3)
+        else:
+            assert "undisclosed" in doubled
+        about = party.next(20)[0]
+        assert "neither alone learns a value, and nobody else is trusted" in about
+    assert set(job.all_end().values()) == {0}
+    for party in job.running.values():
+        assert "INSECURE" not in party.text
+
+
+def test_a_party_that_dies_while_it_prepares_is_named(job):
+    job.start_all(
+        START
+        + """
+spu = sf.SPU(parties=["alice", "bob"])
+x = alice(lambda: np.ones(200_000))()
+out = spu(lambda x: x * x * x)(x)
+say("begun")
+try:
+    sf.reveal(out)
+except sf.JuntoError as error:
+    say(type(error).__name__, str(error))
+"""
+    )
+    for party in job.running.values():
+        party.next(40)
+    job.running["bob"].signal(KILL)
+    kind, text = job.running["alice"].next(40)
+    assert "bob" in text, (kind, text)
