@@ -39,6 +39,14 @@ class Fault:
         if error is not None:
             raise error.with_traceback(None)
 
+    def within(self, timeout_s: float) -> JuntoError | None:
+        """The error, waited for as long as is said."""
+        there = threading.Event()
+        unsubscribe = self.subscribe(there.set)
+        there.wait(timeout_s)
+        unsubscribe()
+        return self._error
+
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` when the error is set (at once if it is). Returns how to unsubscribe."""
         with self._lock:

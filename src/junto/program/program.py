@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from junto.config.model import Settings
 from junto.errors import DeviceError, JuntoError, RemoteError, SessionError
@@ -29,6 +29,11 @@ log = logging.getLogger("junto.program")
 
 ABORT_S = 2.0
 FLUSH_BEFORE_ABORT_S = 1.0
+GONE: Final = frozenset({"PartyUnreachable", "PartyAborted"})
+"""Errors of an operation that only follow from a party's end: that is what the script is told of."""
+
+GONE_S = 2.0
+"""How long to wait for the news of that end, where it has not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +340,10 @@ class Program:
         if not isinstance(error, RemoteError):
             return error
         self._parts.office.outstanding.seen(error.origin.operation)
+        if error.origin.error_type in GONE:
+            cause = self._parts.fault.within(GONE_S)
+            if cause is not None:
+                return cause
         fresh = RemoteError(error.origin)
         fresh.__cause__ = error.__cause__
         return fresh

@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -41,6 +42,7 @@ NAMES_S = 3.0
 """How long `start` waits for a name server's word that a party's host does not exist."""
 
 NOTED_S = 1.0
+SETTLED_S = 2.0
 """How long `leave` waits for the others to note our Bye, once theirs is here: a courtesy, not a condition."""
 
 
@@ -66,6 +68,7 @@ class GrpcGateway(Gateway):
         self._streams = {party: _Streams() for party in others}
         self._refusals = Refusals()
         self._closed = threading.Event()
+        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._server: transport.Server | None = None
 
     # Gateway.
@@ -147,8 +150,7 @@ class GrpcGateway(Gateway):
         for party, peer in self._peers.items():
             peer.close()
             self._streams[party].close()
-        if self._server is not None:
-            self._server.stop()
+        self._settle(time.monotonic() + SETTLED_S)
 
     def statistics(self) -> dict[str, Any]:
         peers = {party: peer.statistics() for party, peer in self._peers.items()}
@@ -302,7 +304,19 @@ class GrpcGateway(Gateway):
             return peer.changed.wait_for(condition, timeout)
 
     def _spawn(self, job: Callable[[], None], name: str) -> None:
-        threading.Thread(target=job, name=name, daemon=True).start()
+        thread = threading.Thread(target=job, name=name, daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _settle(self, ends: float) -> None:
+        """Wait for our threads and gRPC's, which are about to end: see `transport.Call.join` for why."""
+        if self._server is not None:
+            self._server.stop(max(ends - time.monotonic(), 0))
+        for streams in self._streams.values():
+            streams.join(ends)
+        for thread in tuple(self._threads):
+            if thread is not threading.current_thread():
+                thread.join(max(ends - time.monotonic(), 0))
 
 
 class _Streams:
@@ -355,6 +369,13 @@ class _Streams:
         """End all of them."""
         self.redial.set()
         self.hang_up()
+
+    def join(self, ends: float) -> None:
+        """Once closed: see `transport.Call.join`."""
+        with self._lock:
+            dialler = self._dialler
+        if dialler is not None:
+            dialler[1].join(ends)
 
 
 def _claimed(message: bytes) -> str | None:

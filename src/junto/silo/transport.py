@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from dataclasses import dataclass
@@ -110,9 +111,9 @@ class Server:
         """Begin to accept."""
         self._server.start()
 
-    def stop(self) -> None:
-        """End all streams and release the port."""
-        self._server.stop(None)
+    def stop(self, timeout_s: float = 0.0) -> None:
+        """End all streams and release the port; wait for that as long as is said."""
+        self._server.stop(None).wait(timeout_s)
 
     def _bind(self, listen: Address, tls: TlsSettings | None) -> int:
         try:
@@ -157,7 +158,11 @@ class Call:
 
     def __init__(self, channel: Any, messages: Iterator[bytes]) -> None:
         self._channel = channel
-        self._call = channel.stream_stream(METHOD)(messages)
+        self._threads: list[threading.Thread] = []
+        self._over = threading.Event()
+        self._call = channel.stream_stream(METHOD)(self._sent(messages))
+        if not self._call.add_callback(self._ended):
+            self._over.set()
         self.reason = ""
 
     def __iter__(self) -> Iterator[bytes]:
@@ -170,6 +175,27 @@ class Call:
         """End it now."""
         self._call.cancel()
         self._channel.close()
+
+    def join(self, ends: float) -> None:
+        """Once closed: wait until gRPC's threads have let go of it, or until `ends` (`time.monotonic`).
+
+        They are daemons. If the interpreter ends one of them while it holds the call's lock, collecting the
+        call waits for that lock for ever, and the process never ends.
+        """
+        self._over.wait(max(ends - time.monotonic(), 0))
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(ends - time.monotonic(), 0))
+
+    def _sent(self, messages: Iterator[bytes]) -> Iterator[bytes]:
+        """Runs in the thread that sends."""
+        self._threads.append(threading.current_thread())
+        yield from messages
+
+    def _ended(self) -> None:
+        """Runs in the thread that hears, which then ends."""
+        self._threads.append(threading.current_thread())
+        self._over.set()
 
 
 def dial(
