@@ -11,6 +11,7 @@ import logging
 import os
 import struct
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from junto.config.spu_model import SpuSource
@@ -100,7 +101,7 @@ def _wanted(item: Any, number: int, inputs: Sequence[Any]) -> Any:
 
 def name_of(plan: Plan, settings: MpcSettings, inputs: Sequence[Any]) -> str:
     """Names a call by all that its preparation depends on: plan, numbers, public arguments, equal secrets."""
-    state = hashlib.sha256(f"1|{plan.fingerprint}|{settings}".encode())
+    state = hashlib.sha256(f"{_version()}|{plan.fingerprint}|{settings}".encode())
     numbers: dict[Any, int] = {}
     for item in inputs:
         if isinstance(item, Fresh):
@@ -108,6 +109,14 @@ def name_of(plan: Plan, settings: MpcSettings, inputs: Sequence[Any]) -> str:
         else:
             state.update(b"|public " + digest_of(item))
     return state.hexdigest()[:32]
+
+
+def _version() -> str:
+    """Another one may prepare the same plan differently."""
+    try:
+        return version("junto")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 # -------------------------------------------------------------------- what runs in the nodes' threads

@@ -42,8 +42,11 @@ class SPU(Device):
     numbers and arrays stay public. The result is a tree like that of `f`, of handles. All parties of the job
     construct the device at the same point of the script, whether they have a node or not.
 
-    The first two parties compute, the third helps and sees shapes only; who could read what by colluding with
-    whom, ``repr`` and the log say.
+    The first two parties compute, the third helps and sees shapes only; two alone need nobody. Who could read
+    what by colluding with whom, ``repr`` and the log say.
+
+    Attributes:
+        has_pool: whether `open_pool` was called.
 
     Raises:
         ConfigError: a setting is wrong, or would need somebody to be trusted who was not named.
