@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -80,6 +81,25 @@ def test_another_device_and_a_later_run_use_it_too(session, folders):
     sf.shutdown()
     sf.init(parties=PARTIES, address="local", logging_level="error")
     assert call(pair(folders)) == [0, 0]
+
+
+def test_a_call_that_was_made_before_the_pool_was_opened_does_not_ask_for_it(session, folders):
+    """However late it runs: the other party's may have run already."""
+    spu = pair(folders)
+    double, gate = (lambda v: v * 0.3), threading.Event()
+    spu.preprocess(double, SHAPES[1], runs=1)
+    other = spu_of("alice", "bob")
+    x = secret(other, Y.astype(np.float32))
+    sf.wait(x)
+    late = sf.PYU("alice")(lambda: float(gate.wait(30)))().to(other)  # what comes after it waits, too
+    first = other(double)(x)
+    other.open_pool(folders)
+    gate.set()
+    assert sf.reveal(first) == pytest.approx(Y * 0.3, abs=1e-4)
+    assert len(entries(folders["alice"])) == 1
+    assert sf.reveal(late) == 1
+    assert sf.reveal(other(double)(x)) == pytest.approx(Y * 0.3, abs=1e-4)
+    assert entries(folders["alice"]) == []
 
 
 def test_another_call_does_not_use_it(session, folders):

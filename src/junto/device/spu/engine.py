@@ -157,7 +157,7 @@ class Engine(ABC):
     def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
         """Let every party know that a value is there."""
 
-    def use_pool(self, party: str, pool: Pool) -> None:  # noqa: B027 - in the clear there is nothing to keep
+    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:  # noqa: B027 - in the clear there is nothing to keep
         """From now on `party` uses what is in `pool`, if the other one has the same."""
 
     def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:

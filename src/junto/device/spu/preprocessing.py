@@ -52,7 +52,7 @@ def open_pool(spu: SPU, folders: Paths, keys: Paths | None) -> None:
     def attach(party: str) -> None:
         index = spu.settings.compute.index(party)
         pool = Pool(place_at(places, party), key_places.get(party), index)
-        spu.engine.use_pool(party, pool)
+        spu.engine.use_pool(stamp, party, pool)
 
     Stages(spu.session.program, stamp, spu.settings.compute).run(attach)
     spu.has_pool = True

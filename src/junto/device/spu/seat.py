@@ -117,7 +117,7 @@ class Seat:
 
         def finish() -> None:
             supply.finish()
-            compare_phases(preparing, role)
+            compare_phases(preparing.next_of_own(), role)
             role.offline = source.sent - before
 
         return role, finish
@@ -131,8 +131,7 @@ class Seat:
 
         def finish() -> None:
             supply.finish()
-            if role.next_of_own() != entry.after:
-                raise RuntimeError("the plan has drawn other masks than it did when it was prepared")
+            compare_phases(entry.after, role)
             role.offline = 0
 
         return role, finish

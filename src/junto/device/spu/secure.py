@@ -143,9 +143,10 @@ class SecureEngine(Engine):
                 output[role] = slot
         return list(outputs)
 
-    def use_pool(self, party: str, pool: Pool) -> None:
-        if party in self._seats:
-            self._seats[party].pool = pool
+    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:
+        """In the node's thread: calls that were made before do not ask for it, at either party."""
+        run = partial(_use_pool, self._seats[party], pool)
+        self._nodes[party].submit([], run, 0, self._program.explainer(stamp, party), shared=False)
 
     def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:
         awaited = []
@@ -409,6 +410,11 @@ def _compute(
         return results
 
     return work.grouped(run(None) if recorder is None else recorder.measure(role, run))
+
+
+def _use_pool(seat: Seat, pool: Pool) -> tuple[()]:
+    seat.pool = pool
+    return ()
 
 
 def _fill(seat: Seat, stamp: Stamp, work: Work, name: str, runs: int) -> tuple[None]:

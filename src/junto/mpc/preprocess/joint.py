@@ -213,15 +213,19 @@ def prepared(role: Preparing, steps: Iterator[None]) -> Iterator[None]:
     yield
 
 
-def compare_phases(preparing: Preparing, computing: Paired) -> None:
+def compare_phases(prepared_for: int, computing: Paired) -> None:
     """After a run: both phases of this party must have drawn the same masks.
 
     If not, what was prepared belongs to other masks than those that were used, and the results mean nothing.
 
+    Args:
+        prepared_for: what came next of the keystream when all was prepared (`Preparing.next_of_own`).
+        computing: the role of the run.
+
     Raises:
         RuntimeError: they have not.
     """
-    if preparing.next_of_own() != computing.next_of_own():
+    if prepared_for != computing.next_of_own():
         raise RuntimeError("the plan has drawn other masks than it did when it was prepared")
 
 
