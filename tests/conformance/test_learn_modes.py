@@ -33,7 +33,11 @@ EXACTLY = {"max_iter": 10_000, "tol": 1e-10}
 
 @pytest.fixture(
     scope="module",
-    params=["debug", "simulation", pytest.param("simulation of two", marks=pytest.mark.slow)],
+    params=[
+        "debug",
+        "simulation",
+        pytest.param("simulation of two", marks=[pytest.mark.slow, pytest.mark.timeout(240)]),
+    ],
 )
 def spu(request):
     sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")

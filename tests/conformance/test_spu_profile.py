@@ -52,6 +52,19 @@ def test_it_measures_what_was_foretold(spu):
     assert 0 < calls[0].waiting_s < calls[0].seconds
 
 
+def test_without_a_helper_offline_bytes_are_those_that_were_sent(spu):
+    if is_debug(spu) or spu.settings.helper is not None:
+        pytest.skip("there is a helper, or nothing is made")
+    x = secret(spu, np.ones(70))
+    sources = [seat.source for seat in spu.engine._seats.values()]
+    before = [source.sent for source in sources]
+    with spu.profile() as profile:
+        sf.wait(spu(lambda v: jax.nn.relu(v * v - 0.5))(x))
+    sent = [source.sent - start for source, start in zip(sources, before, strict=True)]
+    assert [profile.total(party).offline_bytes for party in ("alice", "bob")] == sent
+    assert min(sent) > 1000
+
+
 def check_pair(profile, foretold):
     """Online to the byte at either party; what oblivious transfer sends is foretold about right."""
     assert profile.nodes == ("alice", "bob")

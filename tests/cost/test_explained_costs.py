@@ -64,6 +64,30 @@ def test_whole_functions_from_shapes_alone(spu, name):
     assert explained(spu, function, *shapes) == measured(spu, function, *args)[1]
 
 
+@pytest.fixture(scope="module")
+def pair(spu):
+    return sf.SPU(parties=PARTIES[:2])
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_of_two_parties_alone_what_each_sends_online(pair, name):
+    """All that crossed the link, less what the oblivious transfers sent."""
+    function, arguments, *_ = PROGRAMS[name]
+    args = [secret(pair, each, PARTIES[number % 2]) for number, each in enumerate(arguments)]
+    sf.wait(args)
+    told = pair.explain(function)(*args)
+    seats = [pair.engine._seats[party] for party in PARTIES[:2]]
+
+    def sent():
+        return [seat.channels[seat.peer].counters.payload_sent - seat.source.sent for seat in seats]
+
+    before = sent()
+    sf.wait(pair(function)(*args))
+    assert [after - start for after, start in zip(sent(), before, strict=True)] == [
+        told.online_bytes[party] for party in PARTIES[:2]
+    ]
+
+
 def train(table, label, count):
     def step(_, w):
         error = jax.nn.sigmoid(table @ w) - label

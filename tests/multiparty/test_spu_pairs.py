@@ -88,3 +88,62 @@ except sf.JuntoError as error:
     job.running["bob"].signal(KILL)
     kind, text = job.running["alice"].next(40)
     assert "bob" in text, (kind, text)
+
+
+POOL = """
+from pathlib import Path
+FOLDER = Path(%r)
+spu = sf.SPU(parties=["alice", "bob"])
+spu.open_pool({p: FOLDER / p for p in ("alice", "bob")})
+def f(x, y):
+    return x * y > 1
+SHAPE = jax.ShapeDtypeStruct((50,), np.float32)
+def call():
+    x = alice(lambda: np.linspace(0, 2, 50, dtype=np.float32))()
+    y = bob(lambda: np.full(50, 1.5, np.float32))()
+    with spu.profile() as profile:
+        shown = sf.reveal(spu(f)(x, y))
+    say(int(shown.sum()), profile.total().offline_bytes)
+"""
+RIGHT = 33
+CRASH = """
+import os
+from junto.device.spu.pool import Shelf
+take = Shelf.take
+def crashing(self, number):
+    take(self, number)
+    os._exit(9)
+if PARTY == "bob":
+    Shelf.take = crashing
+try:
+    call()
+except sf.JuntoError as error:
+    say(str(error))
+"""
+
+
+def test_what_was_made_in_one_run_is_used_in_the_next_and_never_twice_even_after_a_crash(tmp_path):
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+    pool = START + POOL % str(tmp_path / "pools")
+
+    def left():
+        return [sorted(path.name for path in (tmp_path / "pools" / p).glob("*/0*")) for p in ("alice", "bob")]
+
+    with Job(tmp_path / "first", ["alice", "bob"]) as job:
+        job.start_all(pool + "spu.preprocess(f, SHAPE, SHAPE, runs=3)\nsf.shutdown()\n")
+        assert set(job.all_end().values()) == {0}
+    assert left() == [["00000000", "00000001", "00000002"]] * 2
+    with Job(tmp_path / "second", ["alice", "bob"]) as job:
+        job.start_all(pool + CRASH)
+        assert "bob" in job.running["alice"].next(60)[0]
+        job.all_end()
+    assert left()[1] == ["00000001", "00000002"]
+    with Job(tmp_path / "third", ["alice", "bob"]) as job:
+        job.start_all(pool + "call()\ncall()\ncall()\nsf.shutdown()\n")
+        for party in job.running.values():
+            told = [party.next(60) for _ in range(3)]
+            assert [count for count, _ in told] == [RIGHT] * 3
+            assert [sent > 0 for _, sent in told] == [False, False, True]
+        assert set(job.all_end().values()) == {0}
+    assert left() == [[], []]

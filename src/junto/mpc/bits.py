@@ -170,7 +170,7 @@ def pack(flags: Flags) -> Words:
     size = wire_size(len(flags))
     packed = np.packbits(flags, bitorder="little")
     if size % 8 == 0:
-        return packed.view(np.uint64)
+        return np.ascontiguousarray(packed).view(np.uint64)
     made = np.zeros(word_count(len(flags)) * 8, np.uint8)
     made[:size] = packed
     return made.view(np.uint64)

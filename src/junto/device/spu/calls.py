@@ -135,7 +135,7 @@ def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names)), (args, kwargs))
     planned, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
     layouts = _layouts(call, planned)
-    public = b"".join(_digest(item) for item in inputs if not isinstance(item, SecretInput))
+    public = b"".join(digest_of(item) for item in inputs if not isinstance(item, SecretInput))
     about = f"{call.returns.policy.value}, {call.fraction}"
     text = "|".join([structure((args, kwargs), DeviceObject), planned.fingerprint, public.hex(), about])
     program = spu.session.program
@@ -208,7 +208,7 @@ def sources_of(inputs: Sequence[Any]) -> tuple[list[SPUObject], list[Any]]:
     return handles, places
 
 
-def _digest(array: Any) -> bytes:
+def digest_of(array: Any) -> bytes:
     """Of a public argument: it must be the same at all parties."""
     data = array if isinstance(array, np.ndarray) else _key_data(array)
     state = hashlib.blake2b(f"{array.dtype}{array.shape}|".encode(), digest_size=16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from junto.mpc.gates import Gates
 from junto.mpc.interpret import Ears, perform
 from junto.mpc.plain import RANGE, PlainBits, PlainRing
 from junto.mpc.plan import Plan
-from junto.mpc.preprocess.joint import Preparing, prepared
+from junto.mpc.preprocess.joint import Paired, Preparing, prepared
+from junto.mpc.protocol.handover import own_piece
+from junto.mpc.protocol.inout import Kind, masked
 from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
@@ -61,6 +63,51 @@ def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: Mp
     blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
     gates = PairGates(role, settings.block)
     return prepared(role, Rounds(role.flush).steps(_run(gates, plan, blind, settings, Ears())))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fresh:
+    """A secret argument that is masked anew as the run begins, with a mask that was drawn long before.
+
+    Attributes:
+        key: arguments with the same key are one secret.
+        kind: of it.
+        secret: None while it is prepared.
+    """
+
+    key: Any
+    kind: Kind
+    secret: RingSecret | MaskedBits | None
+
+
+def stored_preparation(
+    role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings
+) -> Iterator[None]:
+    """The steps in which a party prepares a run of which no argument is there yet: see `Fresh`."""
+    gates = PairGates(role, settings.block)
+    return prepared(role, Rounds(role.flush).steps(_run_anew(gates, role, plan, inputs, settings, Ears())))
+
+
+def run_stored(
+    role: Paired, plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: Ears
+) -> list[Any]:
+    """`run_plan` of what was prepared so. One round more, in which all secret arguments are masked anew."""
+    gates = PairGates(role, settings.block)
+    return list(Rounds(role.flush, ears.meter).run(_run_anew(gates, role, plan, inputs, settings, ears)))
+
+
+async def _run_anew(
+    gates: PairGates, role: Role, plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: Ears
+) -> tuple[Any, ...]:
+    each = {x.key: x for x in inputs if isinstance(x, Fresh)}
+    pieces = [None if x.secret is None else own_piece(role, x.secret) for x in each.values()]
+    made = await together(
+        *[masked(role, x.kind, part) for x, part in zip(each.values(), pieces, strict=True)]
+    )
+    found = dict(zip(each, made, strict=True))
+    return await _run(
+        gates, plan, [found[x.key] if isinstance(x, Fresh) else x for x in inputs], settings, ears
+    )
 
 
 async def _run(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from junto.device.handle import Disclosure
+from junto.device.spu.pool import Pool
 from junto.device.spu.profile import Profile, Recorder
 from junto.execute.base import Ref
 from junto.program.waiting import Awaited
@@ -155,6 +156,13 @@ class Engine(ABC):
     @abstractmethod
     def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
         """Let every party know that a value is there."""
+
+    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:  # noqa: B027 - in the clear there is nothing to keep
+        """From now on `party` uses what is in `pool`, if the other one has the same."""
+
+    def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:
+        """Put what so many runs of `work` need into the pools, as `name`; when it is done."""
+        return []
 
     @abstractmethod
     def close(self) -> None:

@@ -155,7 +155,7 @@ def explain(
         args: as for the call itself.
         kwargs: as for the call itself.
     """
-    planned, inputs = spu.plans.get(call, *_described(spu, call, frozenset(public), args, kwargs))
+    planned, inputs = spu.plans.get(call, *described(spu, call, frozenset(public), args, kwargs))
     count = _Count(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
     costs, tallies = count.run(turns=1)
     once = highest(costs)
@@ -180,7 +180,7 @@ def _cost_text(cost: Cost) -> str:
 # ---------------------------------------------------------------- arguments
 
 
-def _described(
+def described(
     spu: SPU, call: Call, public: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Any]:
     """The arguments with a description in place of each secret, and of each array known by shape only."""

@@ -43,12 +43,12 @@ class _Begun:
 def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> None:
     """See `SPU.dump`."""
     handles = _handles(spu, value)
-    places = _places(spu, paths)
+    places = places_of(spu, paths)
     layout = map_leaves(lambda handle: handle.layout(), value)
     program = spu.session.program
     text = f"{structure(value, DeviceObject)}|{overwrite}"
     stamp = program.begin(Description("dump", spu.name, structure=text))
-    stages = _Stages(program, stamp, _keepers(spu))
+    stages = Stages(program, stamp, _keepers(spu))
     pieces = spu.engine.pieces(stamp, handles)
     begun: dict[str, _Begun] = {}
 
@@ -57,7 +57,7 @@ def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> None:
         if party in pieces:
             program.wait(stamp, [Awaited(pieces[party], party)])
             parcels = pieces[party].value()
-        draft = Draft(_place(places, party), overwrite=overwrite)
+        draft = Draft(place_at(places, party), overwrite=overwrite)
         begun[party] = _Begun(draft, parcels, sharefile.fresh_salt())
         return sharefile.seal(begun[party].salt, parcels)
 
@@ -78,14 +78,14 @@ def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> None:
 
 def load(spu: SPU, paths: Paths) -> SPUObject:
     """See `SPU.load`."""
-    places = _places(spu, paths)
+    places = places_of(spu, paths)
     program = spu.session.program
     stamp = program.begin(Description("load", spu.name))
-    stages = _Stages(program, stamp, _keepers(spu))
+    stages = Stages(program, stamp, _keepers(spu))
     parts: dict[str, Part] = {}
 
     def take(party: str) -> str:
-        parts[party] = sharefile.read(_place(places, party))
+        parts[party] = sharefile.read(place_at(places, party))
         _check(spu, parts[party], party)
         return parts[party].common.text
 
@@ -108,7 +108,7 @@ def load(spu: SPU, paths: Paths) -> SPUObject:
     return SPUObject(spu.session, (stamp.operation, 0), spu, held, stamp.text).has_layout(common.layout)
 
 
-class _Stages:
+class Stages:
     """What several parties do at once, each for itself, and what all parties then know of it.
 
     Args:
@@ -189,7 +189,7 @@ def _keepers(spu: SPU) -> tuple[str, ...]:
     return spu.settings.compute if helper is None else (*spu.settings.compute, helper)
 
 
-def _places(spu: SPU, paths: Paths) -> dict[str, Path]:
+def places_of(spu: SPU, paths: Paths) -> dict[str, Path]:
     """Each party's path, as far as it is named.
 
     Raises:
@@ -217,7 +217,8 @@ def _places(spu: SPU, paths: Paths) -> dict[str, Path]:
     return places
 
 
-def _place(places: Mapping[str, Path], party: str) -> Path:
+def place_at(places: Mapping[str, Path], party: str) -> Path:
+    """A party's own path; DeviceError if it is not named."""
     if party not in places:
         raise DeviceError(f"{party} has a part, and no path for it is given at {party}")
     return places[party]

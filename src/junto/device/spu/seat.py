@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from junto.device.spu.pool import Entry, Pool
 from junto.mpc.links.channel import Channel
 from junto.mpc.preprocess.correlations import Correlations
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
@@ -43,6 +44,7 @@ class Seat:
         secrets: shared with each of them alone: 32 bytes, fresh with the connection. Where nobody helps,
             under this node's own name 32 bytes that it alone has.
         source: of what two parties make together.
+        pool: where what they have made ahead is kept.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Seat:
     channels: Mapping[str, Channel]
     secrets: Mapping[str, bytes] = field(repr=False)
     source: Correlations | None = None
+    pool: Pool | None = None
     _drawn: int = field(default=-1, init=False, repr=False)
 
     @property
@@ -114,8 +117,22 @@ class Seat:
 
         def finish() -> None:
             supply.finish()
-            compare_phases(preparing, role)
+            compare_phases(preparing.next_of_own(), role)
             role.offline = source.sent - before
+
+        return role, finish
+
+    def stored(self, stamp: Stamp, entry: Entry) -> tuple[Paired, Callable[[], None]]:
+        """The same where what the operation takes was kept; nothing is sent to prepare it."""
+        self.role(stamp)  # no other role may have this operation's keystreams
+        supply = Supply()
+        supply.append(entry.made)
+        role = Paired(self.index or 0, Stream(entry.key), self.channels[self.peer], supply)
+
+        def finish() -> None:
+            supply.finish()
+            compare_phases(entry.after, role)
+            role.offline = 0
 
         return role, finish
 

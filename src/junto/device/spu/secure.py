@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from junto.device.handle import Disclosure, passage
+from junto.device.spu import preprocessing
 from junto.device.spu.calls import sources_of
-from junto.device.spu.computing import charge, preparation, run_plan
+from junto.device.spu.computing import Fresh, charge, preparation, run_plan, run_stored
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.inputs import Entrance, encoded
 from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
+from junto.device.spu.pool import Pool
 from junto.device.spu.profile import Recorder
 from junto.device.spu.seat import Seat
 from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter
-from junto.mpc.preprocess.joint import Preparing, prepared
+from junto.mpc.preprocess.joint import Paired, Preparing, prepared
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import handover, inout
-from junto.mpc.protocol.inout import Parcel, Secret
+from junto.mpc.protocol.inout import Kind, Parcel, Secret
+from junto.mpc.protocol.shares import MaskedBits
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import decode
@@ -139,6 +142,20 @@ class SecureEngine(Engine):
             for output, slot in zip(outputs, results, strict=True):
                 output[role] = slot
         return list(outputs)
+
+    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:
+        """In the node's thread: calls that were made before do not ask for it, at either party."""
+        run = partial(_use_pool, self._seats[party], pool)
+        self._nodes[party].submit([], run, 0, self._program.explainer(stamp, party), shared=False)
+
+    def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:
+        awaited = []
+        for role, seat in self._seats.items():
+            run = partial(_fill, seat, stamp, work, name, runs)
+            (done,) = self._nodes[role].submit([], run, 1, self._program.explainer(stamp, seat.home))
+            self._program.watch(stamp, (done,))
+            awaited.append(Awaited(done, seat.home))
+        return awaited
 
     def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
         for role, node in self._nodes.items():
@@ -371,6 +388,9 @@ def _compute(
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
+    kept = None if seat.pool is None else _kept_run(seat, stamp, work, places, inputs)
+    if kept is not None:
+        return work.grouped(kept(None) if recorder is None else recorder.measure(kept.role, kept))
 
     def steps(preparing: Preparing) -> Iterator[None]:
         return preparation(preparing, work.plan, inputs, work.settings)
@@ -390,6 +410,54 @@ def _compute(
         return results
 
     return work.grouped(run(None) if recorder is None else recorder.measure(role, run))
+
+
+def _use_pool(seat: Seat, pool: Pool) -> tuple[()]:
+    seat.pool = pool
+    return ()
+
+
+def _fill(seat: Seat, stamp: Stamp, work: Work, name: str, runs: int) -> tuple[None]:
+    preprocessing.fill(seat, stamp, work, name, runs)
+    return (None,)
+
+
+def _kept_run(
+    seat: Seat, stamp: Stamp, work: Work, places: Sequence[Any], inputs: Sequence[Any]
+) -> _KeptRun | None:
+    """A run of what was made ahead; None if nothing is there for it."""
+    fresh = [
+        Fresh(place, Kind(isinstance(each, MaskedBits), each.shape), each)
+        if isinstance(place, tuple)
+        else each
+        for place, each in zip(places, inputs, strict=True)
+    ]
+    entry = preprocessing.taken(seat, preprocessing.name_of(work.plan, work.settings, fresh))
+    return None if entry is None else _KeptRun(seat, work, fresh, *seat.stored(stamp, entry))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _KeptRun:
+    """See `_kept_run`; `finish`: when it is over."""
+
+    seat: Seat
+    work: Work
+    inputs: Sequence[Any]
+    role: Paired
+    finish: Callable[[], None]
+
+    def __call__(self, meter: Meter | None) -> list[Secret]:
+        witness = Witness()
+        ears = Ears(witness=witness, meter=meter)
+        results = run_stored(self.role, self.work.plan, self.inputs, self.work.settings, ears)
+        if witness.seen:
+            _compare(self.seat, witness.digest)
+            charge(self.role)
+        self.finish()
+        self.seat.end()
+        self.role.rounds += preprocessing.AGREEMENT_ROUNDS
+        self.role.opened += preprocessing.AGREEMENT_BYTES
+        return results
 
 
 def _compare(seat: Seat, digest: bytes) -> None:

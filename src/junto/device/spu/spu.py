@@ -42,8 +42,11 @@ class SPU(Device):
     numbers and arrays stay public. The result is a tree like that of `f`, of handles. All parties of the job
     construct the device at the same point of the script, whether they have a node or not.
 
-    The first two parties compute, the third helps and sees shapes only; who could read what by colluding with
-    whom, ``repr`` and the log say.
+    The first two parties compute, the third helps and sees shapes only; two alone need nobody. Who could read
+    what by colluding with whom, ``repr`` and the log say.
+
+    Attributes:
+        has_pool: whether `open_pool` was called.
 
     Raises:
         ConfigError: a setting is wrong, or would need somebody to be trusted who was not named.
@@ -66,6 +69,7 @@ class SPU(Device):
         self._name = f"SPU#{stamp.operation}"
         self.numbers = MpcSettings(fraction=self._settings.fraction)
         self.plans = Plans()
+        self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)
         self.engine = open_engine(program, self._settings, stamp)
@@ -171,6 +175,63 @@ class SPU(Device):
         from junto.device.spu.profile import Profile
 
         return Profile(self)
+
+    def open_pool(self, folders: Paths, *, keys: Paths | None = None) -> None:
+        """Keep what `preprocess` makes in a folder of each party, and use what an earlier run left there.
+
+        For two parties without a helper. What is in a folder is encrypted and authenticated (AES-256-GCM)
+        with a key of that party alone. Do not bring a folder back from a backup: see `pool`.
+
+        Args:
+            folders: where: ``{"alice": path, ...}``, or a list in the order of the nodes. Each party uses
+                its own alone, so the other's may be None or missing.
+            keys: files of the keys, likewise (default: ``key`` in the folder); made with mode 0600 if they
+                are not there.
+
+        Raises:
+            RemoteError: a folder or a key cannot be used.
+            DeviceError: this SPU has a helper.
+        """
+        from junto.device.spu.preprocessing import open_pool
+
+        open_pool(self, folders, keys)
+
+    def preprocess(
+        self,
+        function: Callable[..., Any],
+        *avals: Any,
+        runs: int = 100,
+        static_argnames: str | Sequence[str] | None = None,
+        fxp_fraction_bits: int | None = None,
+        **named: Any,
+    ) -> None:
+        """Make now what so many later calls of `function` will need, and keep it in the pool.
+
+        Such a call sends nothing to prepare and takes up to three rounds more, to agree on an entry and to
+        mask its arguments anew. It uses the next entry, which no other call gets, in this run or a later one;
+        when there is none left it makes what it needs, as without a pool. What an earlier `preprocess` has
+        left of the same call is thrown away. Returns when it is done.
+
+        Args:
+            function: as in the call.
+            avals: its arguments: a handle on this SPU or a ``jax.ShapeDtypeStruct`` for each secret; public
+                ones are what they will be. One handle given twice is one secret, as it has to be in the call.
+            runs: how many.
+            static_argnames: as in the call.
+            fxp_fraction_bits: as in the call.
+            named: arguments by name.
+
+        Raises:
+            NotComputable: as the call would.
+            DeviceError: there is no pool, or nothing to keep; an argument has not been shared yet.
+            RemoteError: a disk refuses.
+        """
+        from junto.device.spu.explain import described
+        from junto.device.spu.preprocessing import preprocess
+
+        call = checked(function, static_argnames, Returns(), fxp_fraction_bits)
+        planned, inputs = self.plans.get(call, *described(self, call, frozenset(), avals, named))
+        preprocess(self, call, runs, (planned.plan, planned.fingerprint), inputs)
 
     def take(self, value: PYUObject, name: str = VALUE) -> SPUObject:
         """Share a value of one party: nobody learns it, all learn its layout. `name` is for messages."""

@@ -61,6 +61,13 @@ class Supply:
                 raise RuntimeError("the plan asks for more than it did when it was prepared") from None
         return self._made.popleft()
 
+    def all(self) -> list[Made]:
+        """Everything that there is to be made, to be kept."""
+        for _ in self._more:
+            pass
+        made, self._made = list(self._made), deque()
+        return made
+
     def finish(self) -> None:
         """Nothing may be left over.
 
@@ -134,9 +141,9 @@ class Preparing(Role):
         self._ask(demand)
         return np.zeros(0, np.uint64)
 
-    def next_of_own(self) -> Words:
+    def next_of_own(self) -> int:
         """What comes next of the party's keystream."""
-        return self._own.words(1)
+        return int(self._own.words(1)[0])
 
     def settle(self) -> None:
         """Make what has been asked for."""
@@ -190,9 +197,9 @@ class Paired(Computing):
         (pads,) = self._take(demand)
         return pads
 
-    def next_of_own(self) -> Words:
+    def next_of_own(self) -> int:
         """What comes next of the party's keystream."""
-        return self._common.words(1)
+        return int(self._common.words(1)[0])
 
     def _take(self, demand: Demand) -> Made:
         self.offline += sent(demand, self._party)
@@ -206,15 +213,19 @@ def prepared(role: Preparing, steps: Iterator[None]) -> Iterator[None]:
     yield
 
 
-def compare_phases(preparing: Preparing, computing: Paired) -> None:
+def compare_phases(prepared_for: int, computing: Paired) -> None:
     """After a run: both phases of this party must have drawn the same masks.
 
     If not, what was prepared belongs to other masks than those that were used, and the results mean nothing.
 
+    Args:
+        prepared_for: what came next of the keystream when all was prepared (`Preparing.next_of_own`).
+        computing: the role of the run.
+
     Raises:
         RuntimeError: they have not.
     """
-    if (preparing.next_of_own() != computing.next_of_own()).any():
+    if prepared_for != computing.next_of_own():
         raise RuntimeError("the plan has drawn other masks than it did when it was prepared")
 
 

@@ -29,10 +29,11 @@ Share = bytes | Sequence[Parcel] | None
 
 def depart(role: Role, secrets: Sequence[Secret]) -> tuple[bytes, list[Parcel]]:
     """At a sender: a key for the new P0, and for the new P1 what is left of its pieces."""
-    return split([_own_piece(role, x) for x in secrets])
+    return split([own_piece(role, x) for x in secrets])
 
 
-def _own_piece(role: Role, x: Secret) -> Plain:
+def own_piece(role: Role, x: Secret) -> Plain:
+    """A compute party's piece of a secret."""
     if isinstance(x, MaskedBits):
         if x.public is None:
             raise TypeError("the helper has no pieces to give")
