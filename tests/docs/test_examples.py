@@ -1,10 +1,14 @@
 """Every example runs in production mode, and says what it promises."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from parties import Certificates, free_ports
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SAID = {
@@ -21,13 +25,14 @@ SAID = {
 }
 PARTIES = {"join.py": ["alice", "bob"]}
 THREE = ["alice", "bob", "carol"]
-WITH_A_TEST_OF_ITS_OWN = {"breast_cancer.py"}  # what `junto demo` runs
+WITH_A_TEST_OF_ITS_OWN = {"breast_cancer.py", "deployment.py"}  # the first is what `junto demo` runs
 
 
 def test_each_is_known_and_short():
     files = {path.name: path.read_text() for path in EXAMPLES.glob("*.py")}
     assert set(files) == set(SAID) | WITH_A_TEST_OF_ITS_OWN
-    assert {name: len(files[name].splitlines()) for name in SAID if len(files[name].splitlines()) > 60} == {}
+    short = [*SAID, "deployment.py"]
+    assert {name: len(files[name].splitlines()) for name in short if len(files[name].splitlines()) > 60} == {}
 
 
 @pytest.mark.slow
@@ -52,3 +57,29 @@ def test_it_runs_at_all_parties(name, tmp_path):
         lines = [line for line in lines if line and " info " not in line]
         assert len(lines) == len(SAID[name])
         assert all(line.startswith(said) for line, said in zip(lines, SAID[name], strict=True)), lines
+
+
+@pytest.mark.slow
+def test_the_deployment_guide_s_program(tmp_path):
+    one, other = (np.random.default_rng(seed).normal(size=1000) for seed in (1, 2))
+    correlation = np.corrcoef(one, 0.6 * one + 0.8 * other)[0, 1]
+    Certificates(tmp_path, ["alice", "bob"])
+    places = dict(zip(("ALICE", "BOB"), (f"127.0.0.1:{port}" for port in free_ports(2)), strict=True))
+    command = [sys.executable, str(EXAMPLES / "deployment.py")]
+    running = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **places, "PARTY": party},
+        )
+        for party in ("alice", "bob")
+    ]
+    for process in running:
+        said, errors = process.communicate(timeout=50)
+        assert process.returncode == 0, errors
+        trust, result = said.splitlines()
+        assert "nobody else" in trust
+        assert float(result.removeprefix("correlation ")) == pytest.approx(correlation, abs=2e-3)
