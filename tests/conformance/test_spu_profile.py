@@ -52,9 +52,8 @@ def test_it_measures_what_was_foretold(spu):
     assert 0 < calls[0].waiting_s < calls[0].seconds
 
 
+@pytest.mark.parametrize("spu", ["simulation of two"], indirect=True)
 def test_without_a_helper_offline_bytes_are_those_that_were_sent(spu):
-    if is_debug(spu) or spu.settings.helper is not None:
-        pytest.skip("there is a helper, or nothing is made")
     x = secret(spu, np.ones(70))
     sources = [seat.source for seat in spu.engine._seats.values()]
     before = [source.sent for source in sources]

@@ -6,7 +6,6 @@ import logging
 import secrets
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -68,7 +67,8 @@ class GrpcGateway(Gateway):
         self._streams = {party: _Streams() for party in others}
         self._refusals = Refusals()
         self._closed = threading.Event()
-        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._spawning = threading.Lock()
+        self._threads: set[threading.Thread] = set()
         self._server: transport.Server | None = None
 
     # Gateway.
@@ -305,8 +305,9 @@ class GrpcGateway(Gateway):
 
     def _spawn(self, job: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=job, name=name, daemon=True)
-        self._threads.add(thread)
         thread.start()
+        with self._spawning:  # begun already: who closes meanwhile could not join it before
+            self._threads = {thread} | {each for each in self._threads if each.is_alive()}
 
     def _settle(self, ends: float) -> None:
         """Wait for our threads and gRPC's, which are about to end: see `transport.Call.join` for why."""
@@ -314,7 +315,7 @@ class GrpcGateway(Gateway):
             self._server.stop(max(ends - time.monotonic(), 0))
         for streams in self._streams.values():
             streams.join(ends)
-        for thread in tuple(self._threads):
+        for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(ends - time.monotonic(), 0))
 
