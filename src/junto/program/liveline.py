@@ -1,11 +1,11 @@
-"""A wait as a person at a terminal sees it: one live line, with a bar for bytes that arrive or steps done."""
+"""A wait as a person at a terminal sees it: one live line, with a bar while bytes arrive."""
 
 from __future__ import annotations
 
-from rich import progress as rich
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
-from junto.program.report import Progress, Reporter
+from junto.program.report import Reporter
 
 
 class LiveReporter(Reporter):
@@ -13,40 +13,24 @@ class LiveReporter(Reporter):
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
-        self._live: rich.Progress | None = None
-        self._kind = ""
+        self._progress: Progress | None = None
 
-    def waiting(self, line: str, progress: Progress) -> None:
-        kind = "" if not progress.total else "bytes" if progress.of_bytes else "steps"
-        if self._live is None or kind != self._kind:
-            self.over()
-            self._live, self._kind = self._start(kind), kind
-        self._live.update(
-            self._live.task_ids[0],
-            description=line,
-            completed=progress.done,
-            total=progress.total or None,
-            detail=progress.detail,
-        )
+    def waiting(self, line: str, progress: tuple[int, int]) -> None:
+        done, total = progress
+        if self._progress is None:
+            self._progress = self._start(bar=bool(total))
+        task = self._progress.task_ids[0]
+        self._progress.update(task, description=line, completed=done, total=total or None)
 
     def over(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
-    def _start(self, kind: str) -> rich.Progress:
-        live = rich.Progress(*_columns(kind), console=self._console, transient=True)
-        live.add_task("", detail="")
+    def _start(self, *, bar: bool) -> Progress:
+        columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+        bars = [BarColumn(bar_width=20), DownloadColumn(), TransferSpeedColumn()] if bar else []
+        live = Progress(*columns, *bars, console=self._console, transient=True)
+        live.add_task("")
         live.start()
         return live
-
-
-def _columns(kind: str) -> list[rich.ProgressColumn]:
-    text = rich.TextColumn("{task.description}", markup=False)
-    bar = rich.BarColumn(bar_width=20)
-    if kind == "bytes":
-        return [rich.SpinnerColumn(), text, bar, rich.DownloadColumn(), rich.TransferSpeedColumn()]
-    if kind == "steps":
-        detail = rich.TextColumn("{task.fields[detail]}", markup=False)
-        return [rich.SpinnerColumn(), bar, rich.TaskProgressColumn(), detail, text]
-    return [rich.SpinnerColumn(), text]

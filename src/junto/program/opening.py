@@ -17,7 +17,7 @@ from junto.program.fault import Fault
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers
 from junto.program.program import Parts, Program
-from junto.program.report import Progress, Reporter, choose_reporter
+from junto.program.report import Reporter, choose_reporter
 from junto.program.timeline import Timeline
 from junto.program.witness import LedgerWitness
 from junto.silo.api import Gateway
@@ -118,7 +118,7 @@ class _Meeting:
 
     def __call__(self) -> None:
         try:
-            run = self._gateway.meet(self._timeout_s, lambda line: self._reporter.waiting(line, Progress()))
+            run = self._gateway.meet(self._timeout_s, lambda line: self._reporter.waiting(line, (0, 0)))
         except PartyAborted:
             self._fault.check()  # who met us sooner may have ended already: it said why
             raise

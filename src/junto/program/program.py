@@ -20,7 +20,7 @@ from junto.program.fault import Fault
 from junto.program.operation import Description
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers, abort_of
-from junto.program.report import Progress, Reporter
+from junto.program.report import Reporter
 from junto.program.timeline import Timeline, edges
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
@@ -78,7 +78,6 @@ class Program:
         self._noted = False
         self._closers: list[Callable[[], None]] = []
         self._asides: list[Aside] = []
-        self._computing: list[Callable[[], Progress | None]] = []
         self._waiting = Waiting(
             parts.fault,
             Patience(settings.link.wait_timeout_s, settings.link.status_after_s),
@@ -139,10 +138,6 @@ class Program:
     def on_close(self, closer: Callable[[], None]) -> None:
         """Call `closer` when the run is over: nothing is awaited any more, and the gateway still sends."""
         self._closers.append(closer)
-
-    def on_progress(self, source: Callable[[], Progress | None]) -> None:
-        """Ask `source`, from the waiting thread, how far its computation has come; None: it has none."""
-        self._computing.append(source)
 
     def on_fault(self, listener: Callable[[JuntoError], None]) -> None:
         """Call `listener` with the error when the run cannot go on: at once if so, else from any thread."""
@@ -228,7 +223,7 @@ class Program:
 
     def wait(self, stamp: Stamp, awaited: Sequence[Awaited]) -> None:
         """Block until all of `awaited` are done, then raise the first one's error if there is any."""
-        self._waiting.until_done(stamp, awaited, self._progress)
+        self._waiting.until_done(stamp, awaited, self._parts.exchange.progress)
         for item in awaited:
             error = item.ref.error()
             if error is not None:
@@ -327,14 +322,6 @@ class Program:
         parts.office.witness.close()
         for edge in edges(parts.timeline.traffic()):
             log.info("%s -> %s: %d values, %d bytes", edge.sender, edge.receiver, edge.values, edge.nbytes)
-
-    def _progress(self) -> Progress:
-        """Of what is under way to us, else of what is computed here."""
-        done, total = self._parts.exchange.progress()
-        if total:
-            return Progress(done, total)
-        found = (source() for source in self._computing)
-        return next((each for each in found if each is not None), Progress())
 
     def _close_devices(self) -> None:
         while self._closers:

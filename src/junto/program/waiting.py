@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from junto.errors import DeadlineExceeded
 from junto.execute.base import Ref
 from junto.program.fault import Fault
-from junto.program.report import Progress, Reporter
+from junto.program.report import Reporter
 from junto.silo.api import Stamp
 
 QUICK_S = 0.005
@@ -89,7 +89,9 @@ class Waiting:
         self._describe = describe
         self._waited = waited
 
-    def until_done(self, stamp: Stamp, awaited: Sequence[Awaited], progress: Callable[[], Progress]) -> None:
+    def until_done(
+        self, stamp: Stamp, awaited: Sequence[Awaited], progress: Callable[[], tuple[int, int]]
+    ) -> None:
         """Wait for all of `awaited`.
 
         Raises:
@@ -114,7 +116,7 @@ class Waiting:
         stamp: Stamp,
         awaited: Sequence[Awaited],
         latch: Latch,
-        progress: Callable[[], Progress],
+        progress: Callable[[], tuple[int, int]],
     ) -> None:
         started = time.monotonic()
         announced: tuple[str, ...] | None = None

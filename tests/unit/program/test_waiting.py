@@ -8,7 +8,7 @@ from junto.errors import DeadlineExceeded, PartyUnreachable
 from junto.execute.embedded import EmbeddedExecutor
 from junto.program.fault import Fault
 from junto.program.operation import START, Description, follow
-from junto.program.report import Progress, Reporter
+from junto.program.report import Reporter
 from junto.program.waiting import Awaited, Patience, Waiting
 
 STAMP = follow(START, Description("reveal"), "fit.py:31")
@@ -53,7 +53,7 @@ def test_a_value_that_is_there_is_not_waited_for(executor):
     promise.set_value(1)
     announced = []
     made, heard = waiting(announced=announced)
-    made.until_done(STAMP, [Awaited(promise, "alice")], Progress)
+    made.until_done(STAMP, [Awaited(promise, "alice")], lambda: (0, 0))
     assert heard.lines == []
     assert announced == []
 
@@ -74,7 +74,7 @@ def test_a_slow_value_is_announced_and_shown(executor):
 def test_a_deadline_names_whom_it_waited_for(executor):
     made, _ = waiting(patience=Patience(0.05, 10.0))
     with pytest.raises(DeadlineExceeded, match=r"for bob, operation 1 reveal at fit\.py:31"):
-        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], Progress)
+        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], lambda: (0, 0))
 
 
 def test_the_session_s_fault_ends_a_wait(executor):
@@ -83,7 +83,7 @@ def test_the_session_s_fault_ends_a_wait(executor):
     gone = PartyUnreachable("bob is gone", party="bob")
     threading.Thread(target=lambda: (heard.first.wait(10), fault.set(gone))).start()
     with pytest.raises(PartyUnreachable, match="bob is gone"):
-        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], Progress)
+        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], lambda: (0, 0))
 
 
 def test_values_that_arrived_count_even_if_the_session_broke_meanwhile(executor):
@@ -97,4 +97,4 @@ def test_values_that_arrived_count_even_if_the_session_broke_meanwhile(executor)
         fault.set(PartyUnreachable("bob is gone", party="bob"))
 
     threading.Thread(target=end).start()
-    made.until_done(STAMP, [Awaited(promise, "bob")], Progress)
+    made.until_done(STAMP, [Awaited(promise, "bob")], lambda: (0, 0))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from junto.mpc.plan import Plan
     from junto.mpc.settings import MpcSettings
     from junto.program.program import Program
-    from junto.program.report import Progress
 
 T = TypeVar("T")
 
@@ -105,10 +104,6 @@ class Engine(ABC):
     def recorder(self, stamp: Stamp, node: str) -> Recorder | None:
         """What measures a call at a node; None: nobody asks."""
         return Recorder(self.profiles, stamp, node) if self.profiles else None
-
-    def progress(self) -> Progress | None:
-        """How far what is computed here has come; None: nothing is, or nobody can tell."""
-        return None
 
     @abstractmethod
     def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:

@@ -8,7 +8,6 @@ from typing import Any
 
 from junto.device.spu.pool import Entry, Pool
 from junto.mpc.links.channel import Channel
-from junto.mpc.pace import Pace
 from junto.mpc.preprocess.correlations import Correlations
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
 from junto.mpc.prg import KEY_BYTES, Stream, derive
@@ -46,7 +45,6 @@ class Seat:
             under this node's own name 32 bytes that it alone has.
         source: of what two parties make together.
         pool: where what they have made ahead is kept.
-        pace: of what runs now.
     """
 
     name: str
@@ -58,7 +56,6 @@ class Seat:
     secrets: Mapping[str, bytes] = field(repr=False)
     source: Correlations | None = None
     pool: Pool | None = None
-    pace: Pace | None = None
     _drawn: int = field(default=-1, init=False, repr=False)
 
     @property
@@ -154,7 +151,6 @@ class Seat:
 
     def end(self) -> None:
         """An operation is over: what is written has to go."""
-        self.pace = None
         for channel in self.channels.values():
             channel.flush()
 

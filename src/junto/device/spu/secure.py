@@ -23,7 +23,6 @@ from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter
-from junto.mpc.pace import Pace
 from junto.mpc.preprocess.joint import Paired, Preparing, prepared
 from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import handover, inout
@@ -33,7 +32,6 @@ from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import decode
 from junto.program.program import Program
-from junto.program.report import Progress
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
 
@@ -128,12 +126,6 @@ class SecureEngine(Engine):
         return secrets
 
     # -------------------------------------------------------------------- compute
-
-    def progress(self) -> Progress | None:
-        for seat in self._seats.values():
-            if seat.pace is not None:
-                return _progress(seat.pace)
-        return None
 
     def compute(self, stamp: Stamp, work: Work) -> list[Held]:
         outputs: list[dict[str, Ref]] = [{} for _ in range(work.results)]
@@ -407,8 +399,8 @@ def _compute(
 
     def run(meter: Meter | None) -> list[Secret]:
         gates = seat.gates(role, work.settings)
-        witness, seat.pace = Witness(), Pace(work.plan.block, role)
-        ears = Ears(witness=witness, meter=meter, pace=seat.pace)
+        witness = Witness()
+        ears = Ears(witness=witness, meter=meter)
         results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
         if witness.seen:
             _compare(seat, witness.digest)
@@ -418,14 +410,6 @@ def _compute(
         return results
 
     return work.grouped(run(None) if recorder is None else recorder.measure(role, run))
-
-
-def _progress(pace: Pace) -> Progress:
-    """For a person: what is left is a guess from what is done."""
-    left = pace.left_s
-    about = "" if left is None else f", about {left:.0f} s left"
-    detail = f"{pace.rounds:,} rounds, {pace.nbytes / 1e6:.1f} MB{about}"
-    return Progress(round(1000 * pace.part), 1000, of_bytes=False, detail=detail)
 
 
 def _use_pool(seat: Seat, pool: Pool) -> tuple[()]:
@@ -463,8 +447,8 @@ class _KeptRun:
     finish: Callable[[], None]
 
     def __call__(self, meter: Meter | None) -> list[Secret]:
-        witness, self.seat.pace = Witness(), Pace(self.work.plan.block, self.role)
-        ears = Ears(witness=witness, meter=meter, pace=self.seat.pace)
+        witness = Witness()
+        ears = Ears(witness=witness, meter=meter)
         results = run_stored(self.role, self.work.plan, self.inputs, self.work.settings, ears)
         if witness.seen:
             _compare(self.seat, witness.digest)

@@ -74,7 +74,6 @@ class SPU(Device):
         program.timeline.trusts(self._name, self._settings.trust)
         self.engine = open_engine(program, self._settings, stamp)
         program.on_close(self.engine.close)
-        program.on_progress(self.engine.progress)
 
     @property
     def kind(self) -> str:
