@@ -16,6 +16,7 @@ import numpy as np
 from junto.errors import JuntoError
 from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
+from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import Cell, Context, Rule, Shared
 from junto.mpc.primitives.public import Witness, evaluate
@@ -36,12 +37,14 @@ class Ears:
         witness: collects the public values on which processors could disagree.
         meter: counts what each step costs.
         instead: gives a rule for a step and its operands, if they are not to be computed as usual.
+        pace: counts the steps that are done.
     """
 
     watch: Callable[[str], None] | None = None
     witness: Witness | None = None
     meter: Meter | None = None
     instead: Callable[[Step, Sequence[Value]], Rule | None] | None = None
+    pace: Pace | None = None
 
 
 async def interpret(
@@ -96,13 +99,15 @@ class _Flow:
 
     async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
         """Start all steps of a block; its results come when they come."""
+        pace = self._ears.pace
+        counted = pace if pace is not None and pace.counts(block) else None
         slots = dict(zip(block.inputs, inputs, strict=True))
         slots.update((slot, Cell(Public(array))) for slot, array in block.constants.items())
         for step in block.steps:
             given = [slots[each] for each in step.inputs]
             label = _place(step)
             made = [Cell(place=label) for _ in step.outputs]
-            maker = await start(self._run(step, given, made), label)
+            maker = await start(self._run(step, given, made, counted), label)
             for slot, cell in zip(step.outputs, made, strict=True):
                 if cell.value is None:
                     cell.maker = maker
@@ -141,7 +146,7 @@ class _Flow:
     def _evaluate(self, step: Step, arrays: Sequence[Any]) -> list[Public]:
         return evaluate(step, arrays, self._x64, self._ears.witness)
 
-    async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell]) -> None:
+    async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell], pace: Pace | None) -> None:
         context = self._context(step)
         entry = TABLE.get(step.name)
         raw = entry is None or entry.pending
@@ -149,6 +154,8 @@ class _Flow:
         results = await self._results(context, step, operands)
         for cell, value, form in zip(made, results, step.forms, strict=True):
             cell.value = _labelled(value, form)
+        if pace is not None:
+            pace.done += 1
 
     async def _operands(self, given: Sequence[Cell], raw: bool) -> list[Value]:
         """The values of cells, settled unless they may be raw. No truncation waits for another operand."""
