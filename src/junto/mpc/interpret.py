@@ -99,15 +99,13 @@ class _Flow:
 
     async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
         """Start all steps of a block; its results come when they come."""
-        pace = self._ears.pace
-        counted = pace if pace is not None and pace.counts(block) else None
         slots = dict(zip(block.inputs, inputs, strict=True))
         slots.update((slot, Cell(Public(array))) for slot, array in block.constants.items())
         for step in block.steps:
             given = [slots[each] for each in step.inputs]
             label = _place(step)
             made = [Cell(place=label) for _ in step.outputs]
-            maker = await start(self._run(step, given, made, counted), label)
+            maker = await start(self._run(step, given, made), label)
             for slot, cell in zip(step.outputs, made, strict=True):
                 if cell.value is None:
                     cell.maker = maker
@@ -146,7 +144,7 @@ class _Flow:
     def _evaluate(self, step: Step, arrays: Sequence[Any]) -> list[Public]:
         return evaluate(step, arrays, self._x64, self._ears.witness)
 
-    async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell], pace: Pace | None) -> None:
+    async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell]) -> None:
         context = self._context(step)
         entry = TABLE.get(step.name)
         raw = entry is None or entry.pending
@@ -154,8 +152,8 @@ class _Flow:
         results = await self._results(context, step, operands)
         for cell, value, form in zip(made, results, step.forms, strict=True):
             cell.value = _labelled(value, form)
-        if pace is not None:
-            pace.done += 1
+        if self._ears.pace is not None:
+            self._ears.pace.finished(step)
 
     async def _operands(self, given: Sequence[Cell], raw: bool) -> list[Value]:
         """The values of cells, settled unless they may be raw. No truncation waits for another operand."""

@@ -45,29 +45,25 @@ def choose(environment: Mapping[str, str] = os.environ) -> tuple[Reporter, Displ
 
 
 class LogLines(Display):
-    """A log line every now and then, for a file or a pipe; and one when a long work is over.
+    """A log line every now and then, ever more rarely while the work goes on, for a file or a pipe.
 
     Shown because somebody asked, so the level of the log does not hide it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last: Look | None = None
-        self._next = 0.0
+        self._next: float | None = None
         self._pause = FIRST_PAUSE_S
 
     def show(self, look: Look) -> None:
         now = self._clock()
-        if self._last is None or self._last.name != look.name:
-            self._next, self._pause = now, FIRST_PAUSE_S
-        self._last = look
-        if now >= self._next:
+        if self._next is None or now >= self._next:
             self._next, self._pause = now + self._pause, min(2 * self._pause, LONGEST_PAUSE_S)
             log.setLevel(logging.INFO)
             log.info("%s: %s", look.name, ", ".join(figures(look)))
 
     def hide(self) -> None:
-        self._last = None
+        self._next, self._pause = None, FIRST_PAUSE_S
 
 
 class PipeLines(Display):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from junto.device.spu.calls import SecretInput
 from junto.device.spu.engine import Work
 from junto.device.spu.profile import NoCosts
 from junto.mpc.meter import Counted
@@ -20,7 +21,7 @@ def under_way(board: Board, stamp: Stamp, work: Work, role: Counted) -> Iterator
 
     Rounds and bytes are those that the node's role counts anyway.
     """
-    pace = Pace(work.plan)
+    pace = Pace(work.plan, [isinstance(each, SecretInput) for each in work.inputs])
     before = NoCosts(role.rounds, role.opened, role.offline)
 
     def count() -> Count:
