@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from junto.device.placing import to, with_device
     from junto.device.proxy import proxy
     from junto.device.pyu import PYU, PYUObject
-    from junto.device.session import Session, init, shutdown
+    from junto.device.session import Session, init, show_progress, shutdown
     from junto.device.spu.object import SPUObject
     from junto.device.spu.spu import SPU
     from junto.errors import (
@@ -67,7 +67,7 @@ _HOMES = MappingProxyType(
         "junto.device.placing": ("to", "with_device"),
         "junto.device.proxy": ("proxy",),
         "junto.device.pyu": ("PYU", "PYUObject"),
-        "junto.device.session": ("Session", "init", "shutdown"),
+        "junto.device.session": ("Session", "init", "show_progress", "shutdown"),
         "junto.device.spu.object": ("SPUObject",),
         "junto.device.spu.spu": ("SPU",),
         "junto.report.report": ("Report",),
@@ -119,6 +119,7 @@ __all__ = [
     "init",
     "proxy",
     "reveal",
+    "show_progress",
     "shutdown",
     "to",
     "wait",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from junto.cli.bars import Progress, Screen
 from junto.cli.output import Json, console, failing, terminable
 from junto.cli.simulate import Options, simulate
 from junto.cli.simulate_command import finish, printer
@@ -32,7 +33,7 @@ TwoParty = Annotated[
 ]
 
 
-def demo(json: Json = False, two_party: TwoParty = False) -> None:
+def demo(json: Json = False, two_party: TwoParty = False, progress: Progress = None) -> None:
     """Three organisations join a real table, learn from it, and see all that crossed an edge."""
     with failing("demo", json), terminable():
         if importlib.util.find_spec("sklearn") is None:
@@ -46,10 +47,13 @@ def demo(json: Json = False, two_party: TwoParty = False) -> None:
             console().print(introduction, markup=False, soft_wrap=True)
         # One core a party: three of them share this machine, and their tables are small.
         quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        options = Options(
-            show=printer(PARTIES, to_stderr=json),
-            settings={"logging_level": "warning"},
-            environment=quiet | ({"JUNTO_DEMO": "two-party"} if two_party else {}),
-            timeout_s=300 if two_party else 120,
-        )
-        finish("demo", simulate(SCRIPT, PARTIES, options=options), json)
+        with Screen(PARTIES, progress, to_stderr=json) as screen:
+            options = Options(
+                show=printer(PARTIES, screen.console, to_stderr=json),
+                watch=screen.watch,
+                settings={"logging_level": "warning"},
+                environment=quiet | ({"JUNTO_DEMO": "two-party"} if two_party else {}),
+                timeout_s=300 if two_party else 120,
+            )
+            result = simulate(SCRIPT, PARTIES, options=options)
+        finish("demo", result, json)

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from junto.cli import lifeline
+from junto.cli.bars import Progress, export
 from junto.cli.exit_codes import ExitCode, exit_code_of
 from junto.cli.output import Json, console, describe, print_json, terminable
 from junto.device.current import CONFIG_VARIABLE, current_or_none
@@ -27,6 +28,7 @@ def run(
     script: Annotated[Path, typer.Argument(help="The script; every party runs the same.")],
     config: Annotated[Path, typer.Option("--config", "-c", help="This party's settings (TOML).")],
     arguments: Annotated[list[str] | None, typer.Argument(help="The script's own, after --.")] = None,
+    progress: Progress = None,
     json: Json = False,
 ) -> None:
     """Run SCRIPT as one party.
@@ -35,6 +37,7 @@ def run(
     gets a session opened with CONFIG at its first device, and ended with it. With --json the last line of
     standard output is the report.
     """
+    export(progress)
     with terminable(), lifeline.held():
         error = _execute(script, config, arguments or ())
     code = ExitCode.OK if error is None else exit_code_of(error)

@@ -27,6 +27,8 @@ from junto.cli import lifeline
 from junto.cli.crossings import Crossing, put_together
 from junto.cli.exit_codes import ExitCode, Terminated
 from junto.errors import ConfigError
+from junto.program.progress import VARIABLE, Look
+from junto.program.showing import Pipe
 from junto.silo.ledger import Recorded, read
 
 AFTER_FAILURE_S = 20.0  # what the others have to notice a party's end by themselves
@@ -54,12 +56,15 @@ class Options:
         show: called with each line as it comes, in the calling thread.
         settings: further keys of `sf.init` for every party.
         environment: added to the environment of every party.
+        watch: called with a party and how far its work is (None: nothing is under way), now and then, in the
+            calling thread; None: the parties are not asked.
         timeout_s: after so many seconds everybody is told to end; None: no bound.
     """
 
     show: Callable[[Line], None] = lambda line: None
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    watch: Callable[[str, Look | None], None] | None = None
     timeout_s: float | None = None
 
 
@@ -115,7 +120,10 @@ def simulate(
         configs = _write_configs(folder, parties, Path(script).stem, options.settings)
         started = time.monotonic()
         with ExitStack() as stack:
-            group = _Group(options, stack.enter_context(lifeline.pipe()))
+            watched = {} if options.watch is None else {each: Pipe(folder / each) for each in parties}
+            for pipe in watched.values():
+                stack.callback(pipe.close)
+            group = _Group(options, watched, stack.enter_context(lifeline.pipe()))
             stack.callback(group.kill)
             for party in parties:
                 group.start(party, [os.fspath(script), "--config", str(configs[party]), "--", *arguments])
@@ -128,8 +136,9 @@ def simulate(
 class _Group:
     """The processes of one simulation and what they print."""
 
-    def __init__(self, options: Options, descriptor: int) -> None:
+    def __init__(self, options: Options, watched: Mapping[str, Pipe], descriptor: int) -> None:
         self._options = options
+        self._watched = watched
         self._lifeline = descriptor
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
@@ -141,6 +150,8 @@ class _Group:
         """Start `junto run` for `party`, in a process group of its own: Ctrl-C reaches it through us only."""
         environment = {**os.environ, **self._options.environment, lifeline.VARIABLE: str(self._lifeline)}
         environment["PYTHONUNBUFFERED"] = "1"
+        if party in self._watched:
+            environment[VARIABLE] = self._watched[party].path
         process = subprocess.Popen(
             [sys.executable, "-m", "junto", "run", *arguments],
             stdin=subprocess.DEVNULL,
@@ -167,6 +178,7 @@ class _Group:
         while self._alive() or self._still_talking():
             try:
                 self._show_lines()
+                self._show_progress()
                 if self._reap() and self.first_failure() is not None and told is None:
                     deadline = _earlier(deadline, time.monotonic() + AFTER_FAILURE_S)
                 if deadline is not None and time.monotonic() > deadline:
@@ -232,6 +244,12 @@ class _Group:
             for text in pipe:
                 self._lines.put(Line(party, text.rstrip("\r\n"), error))
         self._lines.put(None)
+
+    def _show_progress(self) -> None:
+        for party, pipe in self._watched.items():
+            for look in pipe.newest():
+                if self._options.watch is not None:
+                    self._options.watch(party, look)
 
     def _show_lines(self) -> None:
         """Show what there is; wait a moment if there is nothing."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import as_json, show
 from junto.cli.exit_codes import ExitCode
 from junto.cli.output import Json, console, failing, print_json, terminable
 from junto.cli.simulate import Line, Options, SimulationResult, simulate
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red")
 
@@ -22,6 +26,7 @@ def simulate_command(
     parties: Annotated[str, typer.Option("--parties", "-p", help="Their names: alice,bob,carol")],
     arguments: Annotated[list[str] | None, typer.Argument(help="The script's own, after --.")] = None,
     timeout: Annotated[float | None, typer.Option(help="End everybody after so many seconds.")] = None,
+    progress: Progress = None,
     json: Json = False,
 ) -> None:
     """Run SCRIPT in production mode on this machine: a process a party, mutual TLS, throw-away certificates.
@@ -30,13 +35,23 @@ def simulate_command(
     """
     names = [name.strip() for name in parties.split(",") if name.strip()]
     with failing("simulate", json), terminable():
-        options = Options(show=printer(names, to_stderr=json), timeout_s=timeout)
-        result = simulate(script, names, arguments or (), options)
+        with Screen(names, progress, to_stderr=json) as screen:
+            show_line = printer(names, screen.console, to_stderr=json)
+            options = Options(show=show_line, watch=screen.watch, timeout_s=timeout)
+            result = simulate(script, names, arguments or (), options)
         finish("simulate", result, json)
 
 
-def printer(parties: Sequence[str], *, to_stderr: bool = False) -> Callable[[Line], None]:
-    """Prints lines with their party in front, coloured at a terminal; errors to standard error."""
+def printer(
+    parties: Sequence[str], screen: Console | None = None, *, to_stderr: bool = False
+) -> Callable[[Line], None]:
+    """Prints lines with their party in front, coloured at a terminal; errors to standard error.
+
+    Args:
+        parties: all of them.
+        screen: a terminal with something of its own at its bottom: what would go to a terminal goes there.
+        to_stderr: everything to standard error.
+    """
     from rich.text import Text
 
     width = max(map(len, parties), default=0)
@@ -48,7 +63,7 @@ def printer(parties: Sequence[str], *, to_stderr: bool = False) -> Callable[[Lin
         prefix = line.party.ljust(width)
         if target.is_terminal:
             text = Text.assemble((f"{prefix} │ ", colours[line.party]), Text.from_ansi(line.text))
-            target.print(text, soft_wrap=True)
+            (screen or target).print(text, soft_wrap=True)
         else:
             target.file.write(f"{prefix} | {line.text}\n")
             target.file.flush()

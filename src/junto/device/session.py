@@ -184,6 +184,18 @@ def shutdown() -> None:
         session.shutdown()
 
 
+def show_progress(shown: bool = True) -> None:
+    """Show how far long computations of this session are, or no longer.
+
+    A line with a bar at a terminal, where that is the default; lines of the log elsewhere. It is local: each
+    party chooses for itself.
+
+    Raises:
+        SessionError: there is no session.
+    """
+    register.current().program.show_progress(shown)
+
+
 def _with_preset(arguments: dict[str, Any]) -> dict[str, Any]:
     """`junto run` names a file for scripts that do not say who takes part."""
     preset = os.environ.get(register.CONFIG_VARIABLE)

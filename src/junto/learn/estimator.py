@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Generic, Self, TypeVar
 
@@ -10,6 +11,7 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
+from junto.program.progress import Course
 
 L = TypeVar("L")
 """What a model learns."""
@@ -72,6 +74,11 @@ def shown(value: SPUObject, to: PYU | str | None) -> Any:
     if to is None:
         return value
     return value.to(to if isinstance(to, PYU) else PYU(to))
+
+
+def training(model: Estimator[Any], unit: str = "", turns: int = 1) -> AbstractContextManager[Course]:
+    """What is asked of the SPU inside is shown to a person as the model's training, in so many turns."""
+    return model.spu.session.program.board.course(f"{type(model).__name__}.fit", unit, turns)
 
 
 def require(condition: bool, sentence: str, fix: str = "") -> None:

@@ -13,7 +13,7 @@ from junto.device.spu.object import SPUObject
 from junto.errors import LearnError
 from junto.learn import dataset, examine, significance, solvers
 from junto.learn.dataset import Columns, Label, Scales, Table
-from junto.learn.estimator import require, run_at, shown
+from junto.learn.estimator import require, run_at, shown, training
 from junto.learn.families import Family
 from junto.learn.parameters import SGD, LinearParameters
 
@@ -77,8 +77,9 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=self.fit_intercept)
         task = self._shared(columns, label, scales)
         solve = solvers.descend if self.solver_for(task.width) == SGD else solvers.reweight
-        found = solve(self, task)
-        errors = self._errors(task, found.inner, left) if self.inference else None
+        with training(self):
+            found = solve(self, task)
+            errors = self._errors(task, found.inner, left) if self.inference else None
         outer = self.spu(_in_units_of_label)(found.inner, task.label.scale)
         home = task.label.home
         return self._learn(Learned(scales, home, found.inner, outer, found.count, found.losses, errors))

@@ -18,7 +18,7 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.learn import dataset, examine
 from junto.learn.dataset import Columns, Scales, Table
-from junto.learn.estimator import require, run_at, shown
+from junto.learn.estimator import require, run_at, shown, training
 from junto.learn.unsupervised import Unsupervised
 
 log = logging.getLogger("junto.learn")
@@ -79,10 +79,10 @@ class KMeans(Unsupervised[Learned]):
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
         parts = dataset.share(self.spu, columns, scales)
         log.info("%r: %d turns; nothing is revealed", self, self.max_iter)
-        first = self._first(parts, columns, scales)
-        centers, labels, inertia = self.spu(_lloyd, static_argnames="turns")(
-            parts, first, turns=self.max_iter
-        )
+        with training(self):
+            first = self._first(parts, columns, scales)
+            lloyd = self.spu(_lloyd, static_argnames="turns")
+            centers, labels, inertia = lloyd(parts, first, turns=self.max_iter)
         return self._learn(Learned(scales, centers, labels, inertia))
 
     def _first(self, parts: Any, columns: Columns, scales: Scales) -> SPUObject:

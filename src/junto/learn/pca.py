@@ -19,7 +19,7 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.learn import dataset
 from junto.learn.dataset import Scales, Table
-from junto.learn.estimator import require, shown
+from junto.learn.estimator import require, shown, training
 from junto.learn.unsupervised import Unsupervised
 
 log = logging.getLogger("junto.learn")
@@ -76,7 +76,8 @@ class PCA(Unsupervised[Learned]):
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
         parts = dataset.share(self.spu, columns, scales)
         log.info("%r: nothing is revealed", self)
-        found = self.spu(_components, static_argnames="count")(parts, count=self.n_components)
+        with training(self):
+            found = self.spu(_components, static_argnames="count")(parts, count=self.n_components)
         return self._learn(Learned(scales, *found))
 
     @property

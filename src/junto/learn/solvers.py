@@ -13,7 +13,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.learn import descent, newton
 from junto.learn.dataset import Label
-from junto.learn.estimator import require
+from junto.learn.estimator import require, training
 from junto.learn.families import Family
 from junto.learn.parameters import BOUND, LinearParameters
 
@@ -147,14 +147,15 @@ def _by_epochs(model: Model, task: Task, batches: descent.Batches, state: Any, s
     best = judge(state.weights, task.parts, y, model=fitted, rows=rows) if model.early_stopping else None
     losses: list[SPUObject] = []
     since = 0
-    for stride in strides:
-        state = train(state, task.parts, y, task.penalty, stride[None], model=fitted)
-        losses.append(judge(state.weights, task.parts, y, model=fitted, rows=rows))
-        if best is not None:
-            better, best = task.spu(descent.improves)(losses[-1], best, model.tol)
-            since = 0 if bool(reveal(better)) else since + 1
-            if since == model.n_iter_no_change:
-                break
+    with training(model, "epoch", len(strides)) as course:
+        for stride in course.each(strides):
+            state = train(state, task.parts, y, task.penalty, stride[None], model=fitted)
+            losses.append(judge(state.weights, task.parts, y, model=fitted, rows=rows))
+            if best is not None:
+                better, best = task.spu(descent.improves)(losses[-1], best, model.tol)
+                since = 0 if bool(reveal(better)) else since + 1
+                if since == model.n_iter_no_change:
+                    break
     return Found(_apart(task, state), len(losses), tuple(losses))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from junto.errors import JuntoError
 from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
+from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import Cell, Context, Rule, Shared
 from junto.mpc.primitives.public import Witness, evaluate
@@ -36,12 +37,14 @@ class Ears:
         witness: collects the public values on which processors could disagree.
         meter: counts what each step costs.
         instead: gives a rule for a step and its operands, if they are not to be computed as usual.
+        pace: counts the steps that are done.
     """
 
     watch: Callable[[str], None] | None = None
     witness: Witness | None = None
     meter: Meter | None = None
     instead: Callable[[Step, Sequence[Value]], Rule | None] | None = None
+    pace: Pace | None = None
 
 
 async def interpret(
@@ -149,6 +152,8 @@ class _Flow:
         results = await self._results(context, step, operands)
         for cell, value, form in zip(made, results, step.forms, strict=True):
             cell.value = _labelled(value, form)
+        if self._ears.pace is not None:
+            self._ears.pace.finished(step)
 
     async def _operands(self, given: Sequence[Cell], raw: bool) -> list[Value]:
         """The values of cells, settled unless they may be raw. No truncation waits for another operand."""

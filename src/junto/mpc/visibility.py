@@ -33,13 +33,13 @@ def reflexive(step: Step) -> bool | None:
 def _block(block: Block, secret_inputs: Sequence[bool]) -> list[bool]:
     secret = {slot for slot, flag in zip(block.inputs, secret_inputs, strict=True) if flag}
     for step in block.steps:
-        flags = _step(step, [each in secret for each in step.inputs])
+        flags = is_secret(step, [each in secret for each in step.inputs])
         secret.update(slot for slot, flag in zip(step.outputs, flags, strict=True) if flag)
     return [each in secret for each in block.outputs]
 
 
-def _step(step: Step, inputs: list[bool]) -> list[bool]:
-    """Which outputs of a step are secret."""
+def is_secret(step: Step, inputs: list[bool]) -> list[bool]:
+    """Which outputs of a step are secret, if these inputs are; raises as `visible` does."""
     if not any(inputs) or step.name == "is_finite" or reflexive(step) is not None:
         return [False] * len(step.outputs)
     if step.name not in TABLE:

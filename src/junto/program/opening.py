@@ -17,7 +17,9 @@ from junto.program.fault import Fault
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers
 from junto.program.program import Parts, Program
-from junto.program.report import Reporter, choose_reporter
+from junto.program.progress import Board
+from junto.program.report import Reporter
+from junto.program.showing import Watcher, choose
 from junto.program.timeline import Timeline
 from junto.program.witness import LedgerWitness
 from junto.silo.api import Gateway
@@ -60,9 +62,12 @@ def _open_single(settings: Settings) -> Program:
         peers=Peers("", shared.agreement, shared.fault),
         agreement=shared.agreement,
         fault=shared.fault,
-        reporter=choose_reporter(),
+        reporter=shared.reporter,
         timeline=shared.timeline,
+        board=shared.board,
+        watcher=shared.watcher,
     )
+    shared.watcher.switch(shared.shown)
     return Program(settings, parts)
 
 
@@ -75,8 +80,7 @@ def _open_production(settings: Settings) -> Program:
     peers = Peers(me, shared.agreement, shared.fault)
     gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
     peers.attach(gateway.send_history)
-    reporter = choose_reporter()
-    meet = _Meeting(settings, gateway, shared, reporter)
+    meet = _Meeting(settings, gateway, shared)
     gateway.start()
     with ExitStack() as undo:
         undo.callback(gateway.close)
@@ -93,23 +97,26 @@ def _open_production(settings: Settings) -> Program:
         peers=peers,
         agreement=shared.agreement,
         fault=shared.fault,
-        reporter=reporter,
+        reporter=shared.reporter,
         timeline=shared.timeline,
+        board=shared.board,
+        watcher=shared.watcher,
         meet=None if settings.wait_for_parties else meet,
         run=meet.run_id,
     )
+    shared.watcher.switch(shared.shown)
     return Program(settings, parts)
 
 
 class _Meeting:
     """Awaits the other parties: at `init`, or at the first operation if one does not want to wait there."""
 
-    def __init__(self, settings: Settings, gateway: Gateway, shared: _Shared, reporter: Reporter) -> None:
+    def __init__(self, settings: Settings, gateway: Gateway, shared: _Shared) -> None:
         self._timeout_s = settings.link.meet_timeout_s
         self._gateway = gateway
         self._witness = shared.witness
         self._fault = shared.fault
-        self._reporter = reporter
+        self._reporter: Reporter = shared.reporter
         self._run = b""
 
     def run_id(self) -> bytes:
@@ -135,6 +142,9 @@ class _Shared:
         others = set(settings.parties) - {settings.self_party}
         self.fault = Fault()
         self.timeline = Timeline()
+        self.board = Board()
+        self.reporter, display, self.shown = choose()
+        self.watcher = Watcher(self.board, display)
         self.agreement = Agreement(others if settings.self_party else ())
         self.witness = LedgerWitness(settings, self.fault, self.timeline.crossed)
         self.office = Office(

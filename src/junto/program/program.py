@@ -20,7 +20,9 @@ from junto.program.fault import Fault
 from junto.program.operation import Description
 from junto.program.outstanding import Outstanding
 from junto.program.peers import Peers, abort_of
+from junto.program.progress import Board
 from junto.program.report import Reporter
+from junto.program.showing import Watcher
 from junto.program.timeline import Timeline, edges
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
@@ -49,6 +51,7 @@ class Parts:
         agreement, fault: shared with `peers`.
         reporter: shows waits.
         timeline: keeps what this process sees of the run.
+        board, watcher: what is under way, and who shows it.
         meet: meets the other parties, if that is still to be done.
         run: the run's id, equal everywhere, once the parties have met.
     """
@@ -62,6 +65,8 @@ class Parts:
     fault: Fault
     reporter: Reporter
     timeline: Timeline
+    board: Board
+    watcher: Watcher
     meet: Callable[[], None] | None = None
     run: Callable[[], bytes] = lambda: bytes(16)
 
@@ -108,6 +113,15 @@ class Program:
     def timeline(self) -> Timeline:
         """What this process has seen of the run."""
         return self._parts.timeline
+
+    @property
+    def board(self) -> Board:
+        """What is under way in this process."""
+        return self._parts.board
+
+    def show_progress(self, shown: bool) -> None:
+        """Show a person how far it is, or no longer."""
+        self._parts.watcher.switch(shown)
 
     @property
     def closed(self) -> bool:
@@ -314,6 +328,7 @@ class Program:
         self._closed = True
         parts = self._parts
         self._close_devices()
+        parts.watcher.close()
         parts.exchange.close()
         if parts.gateway is not None:
             parts.gateway.close()

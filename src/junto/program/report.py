@@ -1,10 +1,11 @@
-"""What a person sees while something is awaited."""
+"""What a person sees while something is awaited, or under way."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from abc import ABC, abstractmethod
+
+from junto.program.progress import Look
 
 log = logging.getLogger("junto.wait")
 
@@ -40,10 +41,16 @@ class LogReporter(Reporter):
         self._next = 1
 
 
-def choose_reporter() -> Reporter:
-    """A live line if a person sits at a terminal, log lines else."""
-    if sys.stderr.isatty():
-        from junto.program.liveline import LiveReporter
+class Display(ABC):
+    """Shows work that is under way. Called from one thread."""
 
-        return LiveReporter()
-    return LogReporter()
+    @abstractmethod
+    def show(self, look: Look) -> None:
+        """It has come so far."""
+
+    @abstractmethod
+    def hide(self) -> None:
+        """Nothing is under way."""
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of everything. Idempotent."""

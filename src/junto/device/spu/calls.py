@@ -140,7 +140,8 @@ def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     text = "|".join([structure((args, kwargs), DeviceObject), planned.fingerprint, public.hex(), about])
     program = spu.session.program
     stamp = program.begin(Description("compute", spu.name, call.name, text, len(layouts)))
-    work = Work(planned.plan, inputs, spu.numbers.inside(call.fraction), call.returns.single)
+    settings, single = spu.numbers.inside(call.fraction), call.returns.single
+    work = Work(planned.plan, inputs, settings, single, program.board.heading)
     held = spu.engine.compute(stamp, work)
     handles = [
         SPUObject(spu.session, (stamp.operation, index), spu, part, stamp.text).has_layout(layout)

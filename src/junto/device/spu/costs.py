@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from junto.mpc.meter import ELSEWHERE, Tally
+from junto.program.progress import bytes_text
 
 SHOWN = 12
 """So many lines of a table are shown; all are in the numbers."""
@@ -160,14 +161,6 @@ def line_table(lines: Sequence[LineCost], *, timed: bool) -> str:
     ]
     rest = len(lines) - SHOWN
     return table(head, rows, 2) + (f"\n  ... and {rest} more" if rest > 0 else "")
-
-
-def bytes_text(count: int) -> str:
-    """``12.3 kB``."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} B"
 
 
 def bits_text(count: float) -> str:

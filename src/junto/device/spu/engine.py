@@ -11,6 +11,7 @@ from junto.device.handle import Disclosure
 from junto.device.spu.pool import Pool
 from junto.device.spu.profile import Profile, Recorder
 from junto.execute.base import Ref
+from junto.program.progress import Heading
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
 
@@ -50,12 +51,14 @@ class Work:
         inputs: `SecretInput`s and public arrays.
         settings: of this call.
         single: whether all outputs are one value.
+        heading: what it belongs to, for a person.
     """
 
     plan: Plan
     inputs: Sequence[Any]
     settings: MpcSettings
     single: bool
+    heading: Heading | None = None
 
     @property
     def results(self) -> int:

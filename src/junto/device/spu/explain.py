@@ -22,7 +22,6 @@ from junto.device.spu.costs import (
     WAN,
     Cost,
     LineCost,
-    bytes_text,
     highest,
     highest_tallies,
     line_table,
@@ -42,6 +41,7 @@ from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Role
 from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, stand_in, unknowns
+from junto.program.progress import bytes_text
 from junto.tree import map_leaves
 
 if TYPE_CHECKING:

@@ -48,7 +48,16 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     channels, secrets = Switchboard(program, settings, stamp, home).connect()
     seats = {
         role: _seated(
-            Seat(str(stamp.operation), role, home[role], settings.compute, helper, ways, secrets[role])
+            Seat(
+                str(stamp.operation),
+                role,
+                home[role],
+                settings.compute,
+                helper,
+                ways,
+                secrets[role],
+                board=program.board,
+            )
         )
         for role, ways in channels.items()
     }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 from junto.device.spu.costs import (
     Cost,
     LineCost,
-    bytes_text,
     line_table,
     lines_of,
     seconds_text,
@@ -20,6 +19,7 @@ from junto.device.spu.costs import (
 from junto.execute.base import Ref
 from junto.execute.slot import Slot
 from junto.mpc.meter import Counted, Meter, Tally
+from junto.program.progress import bytes_text
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
 

@@ -15,6 +15,7 @@ from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Computing, Dealing, Role
 from junto.mpc.settings import MpcSettings
+from junto.program.progress import Board
 from junto.silo.api import Stamp
 
 
@@ -45,6 +46,7 @@ class Seat:
             under this node's own name 32 bytes that it alone has.
         source: of what two parties make together.
         pool: where what they have made ahead is kept.
+        board: where is seen what this node does.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Seat:
     secrets: Mapping[str, bytes] = field(repr=False)
     source: Correlations | None = None
     pool: Pool | None = None
+    board: Board = field(default_factory=Board, repr=False)
     _drawn: int = field(default=-1, init=False, repr=False)
 
     @property

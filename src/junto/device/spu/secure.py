@@ -19,6 +19,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.pool import Pool
 from junto.device.spu.profile import Recorder
 from junto.device.spu.seat import Seat
+from junto.device.spu.underway import under_way
 from junto.errors import NotComputable
 from junto.execute.base import Call, Promise, Ref
 from junto.mpc.interpret import Ears
@@ -400,8 +401,9 @@ def _compute(
     def run(meter: Meter | None) -> list[Secret]:
         gates = seat.gates(role, work.settings)
         witness = Witness()
-        ears = Ears(witness=witness, meter=meter)
-        results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
+        with under_way(seat.board, stamp, work, role) as pace:
+            ears = Ears(witness=witness, meter=meter, pace=pace)
+            results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
         if witness.seen:
             _compare(seat, witness.digest)
             charge(role)
@@ -433,7 +435,7 @@ def _kept_run(
         for place, each in zip(places, inputs, strict=True)
     ]
     entry = preprocessing.taken(seat, preprocessing.name_of(work.plan, work.settings, fresh))
-    return None if entry is None else _KeptRun(seat, work, fresh, *seat.stored(stamp, entry))
+    return None if entry is None else _KeptRun(seat, stamp, work, fresh, *seat.stored(stamp, entry))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -441,6 +443,7 @@ class _KeptRun:
     """See `_kept_run`; `finish`: when it is over."""
 
     seat: Seat
+    stamp: Stamp
     work: Work
     inputs: Sequence[Any]
     role: Paired
@@ -448,8 +451,9 @@ class _KeptRun:
 
     def __call__(self, meter: Meter | None) -> list[Secret]:
         witness = Witness()
-        ears = Ears(witness=witness, meter=meter)
-        results = run_stored(self.role, self.work.plan, self.inputs, self.work.settings, ears)
+        with under_way(self.seat.board, self.stamp, self.work, self.role) as pace:
+            ears = Ears(witness=witness, meter=meter, pace=pace)
+            results = run_stored(self.role, self.work.plan, self.inputs, self.work.settings, ears)
         if witness.seen:
             _compare(self.seat, witness.digest)
             charge(self.role)

@@ -1,0 +1,117 @@
+"""Bars at a real terminal, and none where there is no person."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from terminals import at_terminal
+
+SLOW = """
+import logging
+import jax, jax.numpy as jnp, numpy as np
+import junto as sf
+
+sf.init()
+alice, bob = sf.PYU("alice"), sf.PYU("bob")
+spu = sf.SPU(parties=["alice", "bob", "carol"])
+
+def slow(x):
+    return jax.lax.fori_loop(0, 800, lambda _, v: jnp.where(v > 1.0, v * 0.5, v + 0.3), x)
+
+print("before")
+found = spu(slow)(alice(np.ones)(3))
+for number in range(8):
+    sf.wait(spu(jnp.sum)(found) if number == 7 else alice(len)("abc"))
+    print("line", number)
+    logging.getLogger("junto.test").warning("warned %d", number)
+print("after")
+"""
+FIGURES = re.compile(r"[\d,]+ of [\d,]+ steps, [\d,]+ rounds, [\d.]+ [kM]?B(, \d+:\d\d left)?")
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "fit.py"
+    path.write_text(SLOW)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """All parties in one process."""
+    path = tmp_path / "all.toml"
+    path.write_text('parties = ["alice", "bob", "carol"]\nlogging_level = "warning"\n')
+    return path
+
+
+def bars(lines: list[str]) -> list[str]:
+    return [line for line in lines if FIGURES.search(line)]
+
+
+@pytest.mark.slow
+def test_a_run_at_a_terminal_shows_one_bar_that_grows_and_goes(script: Path, config: Path) -> None:
+    code, screen = at_terminal(["-m", "junto", "run", str(script), "--config", str(config)], script.parent)
+    assert code == 0, screen.text
+    drawn = bars(list(screen.seen))
+    assert len(drawn) >= 2
+    assert all("slow" in line for line in drawn)
+    assert any("left" in line for line in drawn)
+    steps = [int(re.search(r"([\d,]+) of", line)[1].replace(",", "")) for line in drawn]
+    assert steps == sorted(steps)
+    assert bars(screen.text) == []
+    assert screen.text.count("before") == 1
+    assert [line for line in screen.text if line.startswith("line")] == [f"line {n}" for n in range(8)]
+    warned = [line for line in screen.text if "warned" in line]
+    assert [line.split()[-1] for line in warned] == list("01234567")
+    assert not any("steps" in line for line in warned)
+    assert screen.text[-1] == "after"
+
+
+@pytest.mark.slow
+def test_a_simulation_shows_a_bar_for_each_party_below_what_they_say(script: Path) -> None:
+    arguments = ["-m", "junto", "simulate", str(script), "--parties", "alice,bob,carol"]
+    code, screen = at_terminal(arguments, script.parent)
+    assert code == 0, screen.text
+    drawn = bars(list(screen.seen))
+    assert {line.split()[0] for line in drawn} >= {"alice", "bob"}  # carol deals ahead, and is done sooner
+    assert bars(screen.text) == []
+    for party in ("alice", "bob", "carol"):
+        said = [line.split("│ ")[1] for line in screen.text if line.startswith(party) and "│ line" in line]
+        assert said == [f"line {n}" for n in range(8)]
+    assert "all 3 parties are done" in screen.text[-1]
+
+
+@pytest.mark.slow
+def test_who_wants_no_bars_gets_none(script: Path, config: Path) -> None:
+    arguments = ["-m", "junto", "run", str(script), "--config", str(config), "--no-progress"]
+    code, screen = at_terminal(arguments, script.parent)
+    assert code == 0, screen.text
+    assert bars(list(screen.seen)) == []
+
+
+def piped(script: Path, config: Path, *more: str) -> str:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("JUNTO_")}
+    run = subprocess.run(
+        [sys.executable, "-m", "junto", "run", str(script), "--config", str(config), *more],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env=environment,
+        check=True,
+    )
+    return run.stdout + run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_pipe_gets_lines_only_if_asked(script: Path, config: Path, asked: bool) -> None:
+    said = piped(script, config, *(["--progress"] if asked else []))
+    assert "\x1b" not in said
+    assert bool(bars(said.splitlines())) is asked
+    assert said.count("SPU#1(slow)") == said.count(" rounds, ")
