@@ -60,9 +60,8 @@ def test_rounds_and_bytes_are_those_of_the_call_and_no_step_is_left(spu, seen):
             }
 
 
+@pytest.mark.parametrize("spu", ["simulation", "simulation of two"], indirect=True)
 def test_epochs_are_told_apart_whenever_they_run(spu, seen):
-    if is_debug(spu):
-        pytest.skip("it has no progress")
     alice, bob = sf.PYU("alice"), sf.PYU("bob")
     x = {alice: alice(np.linspace)(-1, 1, 40), bob: bob(np.cos)(np.arange(40.0))}
     x = {owner: owner(np.reshape)(part, (40, 1)) for owner, part in x.items()}
