@@ -13,7 +13,7 @@ import pytest
 from terminals import at_terminal
 
 SLOW = """
-import logging
+import logging, time
 import jax, jax.numpy as jnp, numpy as np
 import junto as sf
 
@@ -26,10 +26,11 @@ def slow(x):
 
 print("before")
 found = spu(slow)(alice(np.ones)(3))
-for number in range(8):
-    sf.wait(spu(jnp.sum)(found) if number == 7 else alice(len)("abc"))
+for number in range(8):  # while it is under way
+    sf.wait(alice(time.sleep)(0.25))
     print("line", number)
     logging.getLogger("junto.test").warning("warned %d", number)
+sf.wait(found)
 print("after")
 """
 FIGURES = re.compile(r"[\d,]+ of [\d,]+ steps, [\d,]+ rounds, [\d.]+ [kM]?B(, \d+:\d\d left)?")

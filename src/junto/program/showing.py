@@ -27,6 +27,8 @@ PIPE_BYTES = 1 << 16
 LINGER = 2
 """So many ticks without work end a line: between two computations of a training it stays."""
 
+CLOSE_S = 2.0
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 32.0
 """Between two lines of a log; each pause is twice the one before."""
 
@@ -145,15 +147,16 @@ class Watcher:
         """Show work from now on, or no longer."""
         self._shown = shown
         if shown and self._thread is None and not self._over.is_set():
-            self._thread = threading.Thread(target=self._loop, name="junto-progress", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._loop, name="junto-progress", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def close(self) -> None:
         """Nothing is shown any more. Idempotent."""
         self._over.set()
         self._board.busy.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_S)  # a terminal that stands still holds nobody up
         self._display.close()
 
     def _loop(self) -> None:
