@@ -9,8 +9,10 @@ import pytest
 import junto as sf
 from spu_values import PARTIES
 
+OF_TWO = pytest.param("simulation of two", marks=pytest.mark.slow)
 
-@pytest.fixture(scope="module", params=["debug", "simulation", "simulation of two"])
+
+@pytest.fixture(scope="module", params=["debug", "simulation", OF_TWO])
 def spu(request: pytest.FixtureRequest) -> Iterator[sf.SPU]:
     """An SPU of three parties in each mode that runs in one process, and of two without a helper."""
     sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")

@@ -181,7 +181,9 @@ def test_statistics_are_shown_to_whom_it_is_said(spu, rows):
 # On to learning.
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+@pytest.mark.parametrize(
+    "library", ["pandas", *(pytest.param(each, marks=pytest.mark.slow) for each in ("polars", "arrow"))]
+)
 def test_a_frame_goes_into_a_model_as_it_is(spu, library):
     table = CANCER.iloc[:, [0, 1, 4, 20, 24]].assign(malignant=1 - CANCER["target"])
     frame = split(table, 2, (library, library))

@@ -260,6 +260,7 @@ def test_predictions_go_where_they_are_told(spu):
     assert accuracy == pytest.approx(reference.score(SCALED, CLASSES), abs=0.01)
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_and_shows_its_losses_to_whom_one_says(spu, caplog):
     caplog.set_level(logging.INFO, "junto.learn")
     model = learn.LogisticRegression(spu, solver="sgd", max_iter=30, early_stopping=True, tol=1e-3)

@@ -425,8 +425,11 @@ def steps_of(block: Block) -> Iterator[str]:
             yield from steps_of(inner)
 
 
+SLOWER = [pytest.param(name, marks=pytest.mark.slow) for name in ("pair", "oblivious")]
+
+
 @pytest.mark.parametrize("each", CASES, ids=identified)
-@pytest.mark.parametrize("engine", ["plain", "secure", "pair", "oblivious"])
+@pytest.mark.parametrize("engine", ["plain", "secure", *SLOWER])
 def test_like_jax(engine: str, each: Case) -> None:
     got = Engine(engine).run(each.function, *each.args)
     agree(got, jax.jit(each.function)(*each.args), each.tolerance)

@@ -85,6 +85,7 @@ def test_arithmetic_and_comparisons(spu, x, y):
     assert np.allclose(size, np.abs(x), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_with_grad_is_that_of_jax(spu):
     rng = np.random.default_rng(0)
     left, right = rng.normal(size=(200, 3)).astype(np.float32), rng.normal(size=(200, 2)).astype(np.float32)

@@ -69,6 +69,7 @@ def pair(spu):
     return sf.SPU(parties=PARTIES[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_of_two_parties_alone_what_each_sends_online(pair, name):
     """All that crossed the link, less what the oblivious transfers sent."""

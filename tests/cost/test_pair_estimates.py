@@ -65,6 +65,7 @@ def sources() -> Sources:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEMANDS)
 def test_what_a_demand_costs_is_foretold(sources: Sources, name: str) -> None:
     before = [end.sent for end in sources.ends]
@@ -96,6 +97,7 @@ async def much(g: Any, a: Any, b: Any) -> list[Any]:
     return [*(await rest)[:1], matrices, bits]
 
 
+@pytest.mark.slow
 def test_a_run_with_zeros_counts_what_a_real_one_does() -> None:
     real = oblivious(much, WORDS, WORDS)
     blank = Paired(0, Stream(bytes(16)), Nobody(), BlankSupply(0))

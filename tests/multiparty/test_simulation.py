@@ -148,6 +148,7 @@ def test_a_party_that_is_killed_counts_as_in_a_shell(script: Path) -> None:
     assert result.exit_code == 128 + signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_deadline_ends_everybody(script: Path, listener: socket.socket) -> None:
     script.write_text(WHO + HOLD)
     options = Options(timeout_s=2)
@@ -196,6 +197,7 @@ def test_json_keeps_standard_output_for_the_report(script: Path) -> None:
     assert sorted(answer.stderr.splitlines()) == ["alice | from a party", "bob   | from a party"]
 
 
+@pytest.mark.slow
 def test_a_daemon_that_keeps_a_pipe_does_not_keep_the_simulation(
     script: Path, listener: socket.socket
 ) -> None:

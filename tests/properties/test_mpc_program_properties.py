@@ -38,6 +38,7 @@ def integers(n: jax.Array, m: jax.Array) -> Any:
     )
 
 
+@pytest.mark.slow
 @MANY
 @given(arrays(np.int32, 5, elements=INT32), arrays(np.int32, 5, elements=INT32))
 def test_integers_wrap_like_those_of_jax(n: np.ndarray, m: np.ndarray) -> None:
@@ -91,6 +92,7 @@ def test_slices_and_padding(data: st.DataObject) -> None:
     check(lambda x: (lax.pad(x, np.float32(7), config), lax.pad(x, np.float32(0), config), x[where]), x)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.data())
 def test_indices_public_and_secret(data: st.DataObject) -> None:

@@ -59,6 +59,7 @@ def test_truncations(parties, size, fraction, data):
     assert (one[1] + two[1] == r >> np.uint64(63) << np.uint64(64 - fraction)).all()
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.lists(st.integers(0, 64), min_size=2, max_size=6, unique=True).map(sorted), st.data())
 def test_carries_of_any_ranges(parties, cuts, data):

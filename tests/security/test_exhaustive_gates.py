@@ -184,6 +184,7 @@ def test_a_truncation_is_right_for_every_number_and_every_mask(drop):
     assert set(off[inside].tolist()) <= {0, 1}
 
 
+@pytest.mark.slow
 def test_what_a_truncation_opens_is_uniform_whatever_the_number():
     masks = all_pairs()
     for x in range(SIZE):

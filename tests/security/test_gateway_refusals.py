@@ -376,6 +376,7 @@ def test_acknowledgements_of_what_was_never_sent_change_nothing():
         siege.is_served()
 
 
+@pytest.mark.slow
 def test_a_party_that_was_given_up_learns_it():
     with Siege(replace(QUICK, peer_timeout_s=0.5)) as siege:
         error = siege.site.heard["alice"].next(15)[2]  # Mallory sends no heartbeats

@@ -148,6 +148,7 @@ def demands(fill: int) -> list:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fills", [(0, 0), (0, -1), (-1, 0), (-1, -1)], ids=str)
 def test_what_each_receives_while_they_prepare_is_uniform(fills):
     sources = Sources()

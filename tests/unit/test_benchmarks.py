@@ -136,6 +136,7 @@ def test_a_start_is_told_in_stages() -> None:
     assert told["bob"].started > told["alice"].started
 
 
+@pytest.mark.slow
 def test_what_crosses_is_counted_exactly() -> None:
     crossed = [(each.kind, each.sender, each.receiver) for each in counters.count()]
     assert crossed[:5] == [

@@ -83,6 +83,7 @@ def test_a_late_node_is_awaited_whoever_dials(authority: Authority, late: str) -
     assert 0.9 < told[0][1] < told[1][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("me", ["alice", "bob"])
 def test_a_node_that_never_comes_is_named_in_time(authority: Authority, me: str) -> None:
     start = time.monotonic()
@@ -219,6 +220,7 @@ def test_a_name_that_nobody_knows_is_said(authority: Authority) -> None:
         meeting(nodes, "bob", authority, SHORT).run()
 
 
+@pytest.mark.slow
 def test_one_side_without_certificates_is_told_so(authority: Authority) -> None:
     nodes = some_nodes("alice", "bob")
     alice, bob = both(meeting(nodes, "alice", authority, SHORT).run, meeting(nodes, "bob", None, SHORT).run)
