@@ -167,6 +167,11 @@ class Outbox:
         return self._settled == self._pushed
 
     @property
+    def due(self) -> bool:
+        """Whether something may be sent now."""
+        return bool(self._ready or (self._flowing and self._in_flight < IN_FLIGHT_BYTES))
+
+    @property
     def numbers(self) -> int:
         """How many transfers were begun."""
         return self._numbers

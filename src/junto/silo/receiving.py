@@ -43,6 +43,7 @@ class Receiving:
         self._mailbox = Mailbox(self._open_buffer, link.quota_bytes, link.max_value_bytes)
         self._arrivals: dict[Key, Awaited] = {}
         self._ack_due = 0.0
+        self._line_knows = False
         self._given_up: JuntoError | None = None
 
     @property
@@ -132,7 +133,7 @@ class Receiving:
                 if line is not self.line:
                     return
                 if self._ack_due == 0.0:
-                    self._ack_due = time.monotonic() + ACK_DELAY_S
+                    self._ack_due, self._line_knows = time.monotonic() + ACK_DELAY_S, False
                 if isinstance(frame, f.Offer):
                     deliver = self._mailbox.offer(frame)
                 else:
@@ -235,8 +236,11 @@ class Receiving:
         return SpillBuffer(nbytes, self._link.spill_dir) if spill else MemoryBuffer(nbytes)
 
     def wake(self) -> None:
-        """Acknowledgements may be due."""
-        self._wake(True)
+        """Messages have been heard: acknowledgements are due, now or a little later."""
+        with self._lock:
+            owes = self._mailbox.owes or (self._ack_due != 0.0 and not self._line_knows)
+            self._line_knows = True
+        self._wake(owes)
 
     def _wake(self, owes: bool) -> None:
         line = self.line

@@ -60,9 +60,10 @@ class Sending:
             if error is None:
                 self._deliveries[key] = delivery
                 self._outbox.push(key, f.clip_stamp(stamp), value)
+            due = self._outbox.due
         if error is not None:
             delivery.settle(error)
-        self._wake()
+        self._wake(due)
         return delivery
 
     def flush(self, ends: float | None) -> None:
@@ -111,7 +112,8 @@ class Sending:
         """The receiver's program has come as far as `operation`."""
         with self._lock:
             self._outbox.position(operation)
-        self._wake()
+            due = self._outbox.due
+        self._wake(due)
 
     def hear(self, frame: f.Ack | f.Accept | f.Declined) -> None:
         """An answer of the receiver."""
@@ -127,7 +129,8 @@ class Sending:
                     self._outbox.accept(frame.transfer)
                 case f.Declined():
                     instructions = self._outbox.settle((frame.transfer,), frame.cause)
-        self._wake()
+            due = self._outbox.due
+        self._wake(due)
         self._follow(instructions)
 
     def give_up(self, error: JuntoError) -> bool:
@@ -165,7 +168,8 @@ class Sending:
         self.undelivered = self.undelivered or error
         return error
 
-    def _wake(self) -> None:
+    def _wake(self, due: bool) -> None:
+        # Every wake-up that finds nothing to send costs the thread that does have work its processor.
         line = self.line
-        if line is not None:
+        if due and line is not None:
             line.wake()

@@ -125,3 +125,52 @@ def test_a_value_that_nobody_expects_is_declined_but_not_before_a_divergence_cou
     assert said(line) == []
     into.tick()
     assert said(line) == [f.Declined(0, "nobody expects value 0 of operation 2")]
+
+
+class Woken(Line):
+    """Counts how often somebody wakes its thread."""
+
+    count = 0
+
+    def wake(self) -> None:
+        self.count += 1
+        super().wake()
+
+
+def test_a_sending_thread_is_woken_only_for_what_it_can_send():
+    out = Sending("bob")
+    line = Woken(out.pull)
+    out.open(line, NOTHING)
+    before = line.count
+    out.position(1)
+    out.hear(f.Ack((), (), 2))
+    assert line.count == before
+    out.push(Key(2, 0), stamp(2), payload(b"demanded"))
+    assert line.count == before + 1
+    assert isinstance(out.pull(line), bytes)
+    out.push(Key(5000, 0), stamp(5000), payload(b"beyond the window"))
+    assert line.count == before + 1
+    out.position(4900)
+    assert line.count == before + 2
+
+
+def test_an_acknowledging_thread_is_woken_once_for_all_values_of_its_delay():
+    into = Receiving("bob", LinkSettings(), never)
+    line = Woken(into.pull)
+    into.open(line)
+    said(line)
+    before = line.count
+    for number in range(5):
+        into.expect(Key(1, number))
+        into.value(line, f.Value(number, Key(1, number), stamp(1), memoryview(b"x")))
+        into.wake()
+        assert isinstance(into.pull(line), float), "it sleeps until the acknowledgement is due"
+    assert line.count == before + 1
+    into._ack_due = 1e-9  # the delay is over
+    (ack,) = said(line)
+    assert isinstance(ack, f.Ack)
+    assert ack.settled == (0, 1, 2, 3, 4)
+    into.expect(Key(2, 0))
+    into.value(line, f.Value(5, Key(2, 0), stamp(2), memoryview(b"x")))
+    into.wake()
+    assert line.count == before + 2, "the next delay begins"
