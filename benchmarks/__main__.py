@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import counters, latency, learning, memory, pair, secure, startup, throughput
+from benchmarks import counters, join, latency, learning, memory, pair, secure, startup, throughput
 from benchmarks.measure import Row
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import Report
@@ -23,7 +23,9 @@ Family = Callable[[Plan], list[Row]]
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    plan = replace(QUICK if options.quick else FULL, large=options.large, ray=options.ray)
+    plan = replace(
+        QUICK if options.quick else FULL, large=options.large, ray=options.ray, hold=options.hold_memory
+    )
     began, load = time.monotonic(), os.getloadavg()[0]
     rows = []
     families = _families(plan)
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         rows += family(plan)
-    report = Report(rows, counters.count(), time.monotonic() - began, options.quick, load)
+    report = Report(rows, counters.count(), time.monotonic() - began, plan, load)
     print(json.dumps(report.as_dict(), indent=1) if options.json else report.summary())
     page = options.page or (None if options.quick or options.only else PAGE)
     if page is not None:
@@ -48,6 +50,7 @@ def _families(plan: Plan) -> dict[str, Family]:
         "throughput": throughput.measure,
         "the SPU": secure.measure,
         "learning": learning.measure,
+        "joining": join.measure,
         "two parties alone": pair.measure,
     }
     if plan.large:
@@ -64,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="less of everything, under a minute; no page")
     parser.add_argument("--large", action="store_true", help="also a value of 5 GB (14 GB of free memory)")
     parser.add_argument("--ray", action="store_true", help="also with one Ray cluster a party")
+    parser.add_argument(
+        "--hold-memory",
+        action="store_true",
+        help="take the machine's free memory first: for virtual machines that give it back to their host",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--only", action="append", metavar="FAMILY", help="this family, as it is named while measured"

@@ -1,45 +1,49 @@
-"""``python -m benchmarks.join 100000 1000000``: private set intersection, CSV in and out, mutual TLS.
-
-SecretFlow's ECDH-25519, which computes in AVX-512, too, on a machine of this kind with both parties on two
-cores: 1.1 s for 1e5 x 1e5 rows, 9.8 s for 1e6 x 1e6.
-"""
+"""Joining: private set intersection of two parties' CSV files into CSV files, mutual TLS."""
 
 from __future__ import annotations
 
-import sys
+from benchmarks.measure import Ceiling, Row, Spread
+from benchmarks.plan import MB, Plan
+from benchmarks.processes import Job, Told, run
 
-from benchmarks.measure import Row, Spread
-from benchmarks.plan import MB
-from benchmarks.processes import Job, run
+FAMILY = "joining"
+SIZES = (100_000, 1_000_000)
+"""Rows of each party; half of them are in common. Twice of it is to take twice as long."""
 
-PUBLISHED = {100_000: "1.1", 1_000_000: "9.8"}
+QUICK_SIZES = (2_000,)
+
+PEER = {100_000: "1.1", 1_000_000: "9.8"}
+"""SecretFlow's ECDH-25519, which computes in AVX-512, too, with both parties on a machine of this kind."""
 
 
-def measure(rows: int) -> list[Row]:
-    """Both parties have `rows` rows and share half of them."""
-    told = run(Job("join", {"rows": rows}, timeout_s=600)).values()
-    told = list(told)
-    first, again = zip(*(each.only("seconds") for each in told), strict=True)
-    worked = zip(*(each.only("worked") for each in told), strict=True)
-    size = f"join of {rows:,} and {rows:,} rows"
+def measure(plan: Plan) -> list[Row]:
+    """All rows of this family."""
+    sizes = SIZES if plan.secure_full else QUICK_SIZES
+    return [row for size in sizes for row in rows(run(Job("join", {"rows": size}, timeout_s=600)), size)]
+
+
+def rows(told: dict[str, Told], size: int) -> list[Row]:
+    """From what both parties have said of their two joins, of which the first one also compiles."""
+    first, again = zip(*(each.only("seconds") for each in told.values()), strict=True)
+    peak = Spread.of(each.only("peak")[0] / MB for each in told.values())
+    name = f"{size:,} and {size:,} rows"
+    made = zip(("the first join of a process", "the next one"), (0, 1), (first, again), strict=True)
     return [
-        Row("join", f"{size}, the first one", "s", Spread.of([max(first)]), (), "", PUBLISHED.get(rows, "")),
-        Row("join", f"{size}, the next one", "s", Spread.of([max(again)]), (), "", PUBLISHED.get(rows, "")),
         *(
-            Row("join", f"processor time of a party, {which} one", "s", Spread.of(seconds))
-            for which, seconds in zip(("the first", "the next"), worked, strict=True)
+            Row(
+                FAMILY,
+                f"{name}, {which}",
+                "s",
+                Spread.of([max(seconds)]),
+                (Ceiling("processor time of one party", _worked(told, number)),),
+                "",
+                PEER.get(size, ""),
+            )
+            for which, number, seconds in made
         ),
-        Row("join", "peak memory of a party", "MB", Spread.of(each.only("peak")[0] / MB for each in told)),
+        Row(FAMILY, f"{name}: peak memory of a party", "MB", peak),
     ]
 
 
-def main() -> None:
-    """Measure the sizes that the command line names."""
-    for rows in map(int, sys.argv[1:] or ["100000"]):
-        for row in measure(rows):
-            beside = f"   (SecretFlow {row.published} s)" if row.published else ""
-            print(f"{row.what:50} {row.ours.median:8.2f} {row.unit}{beside}")
-
-
-if __name__ == "__main__":
-    main()
+def _worked(told: dict[str, Told], number: int) -> Spread:
+    return Spread.of(each.only("worked")[number] for each in told.values())

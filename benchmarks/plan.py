@@ -18,10 +18,12 @@ class Plan:
         latency_runs: runs of it.
         rounds: alternations of junto and ceilings in the throughput figures.
         sizes: bytes of a value -> how often it is moved in one round.
+        quick: whether it is the little one.
         large: move a value of 5 GB, too.
         secure_runs: how often each function runs on the SPU.
         secure_full: with a million numbers each, and once with ten million.
         ray: measure with one Ray cluster a party, too.
+        hold: hold the machine's free memory (`benchmarks.at_hand`).
     """
 
     starts: int
@@ -32,8 +34,10 @@ class Plan:
     sizes: tuple[tuple[int, int], ...]
     secure_runs: int = 2
     secure_full: bool = False
+    quick: bool = False
     large: bool = False
     ray: bool = False
+    hold: bool = False
 
 
 QUICK = Plan(
@@ -43,6 +47,7 @@ QUICK = Plan(
     latency_runs=1,
     rounds=1,
     sizes=((1 * MB, 20), (100 * MB, 3)),
+    quick=True,
 )
 FULL = Plan(
     starts=7,

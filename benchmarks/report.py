@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.counters import Crossing
 from benchmarks.measure import Row, Spread
+from benchmarks.plan import Plan
 
 FACTS_OF = ("junto", "grpcio", "jax", "numpy", "msgspec", "cryptography", "ray")
 HEAD = (
@@ -51,12 +52,16 @@ HOW = """\
   a task at bob that looks at nothing but its shape has run and alice's script has its answer. A new array
   each time. The raw sockets time sending the same bytes until one byte comes back. *Into a small reused
   buffer*: the receiver keeps nothing; *into a fresh buffer*: it keeps the bytes, as bob must, and pays for
-  the page faults of new memory.
+  the page faults of new memory. A virtual machine that gives its free pages back to the host waits about 3 s
+  for each GB that it takes again, whoever takes it; with `--hold-memory` the benchmark has taken them before
+  junto and its ceilings do.
 - **secure processing unit**: at each of three processes, two that compute and a helper, from the call until
   all nodes are done (`sf.wait`); the slowest party counts. All three share this machine's cores, so the
   helper's work is in the time; rows of their own say how much it is. The ceiling is numpy in the clear.
 - **learning**: from `fit` until the coefficients are there at every node; the slowest party counts, and the
   helper's work is in the time. Made-up normal columns, half of them each at two parties, the label at one.
+- **joining**: CSV files in and out, half of the keys in common; the slower party counts. The first join of a
+  process also loads and compiles its curve.
 - **two parties alone**: at each of two processes, from the call until both are done (`sf.wait`), the
   preparing by oblivious transfer included; the slower party counts. Bytes are those of alice and of bob; the
   ceiling is the processor time of both.
@@ -72,21 +77,22 @@ class Report:
     Attributes:
         rows, crossings: figures and counts.
         seconds: that it took.
-        quick: whether it was short.
+        plan: how much was measured, and how.
         load: of the machine before it began; others' work, that is.
     """
 
     rows: Sequence[Row]
     crossings: Sequence[Crossing]
     seconds: float
-    quick: bool
+    plan: Plan
     load: float
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "machine": machine(),
-            "quick": self.quick,
+            "quick": self.plan.quick,
+            "memory held": self.plan.hold,
             "load before": self.load,
             "seconds": round(self.seconds, 1),
             "rows": [row.as_dict() for row in self.rows],
@@ -104,7 +110,9 @@ class Report:
             parts.append(_table(*_crossings(self.crossings)))
         facts = [f"- {name}: {value}" for name, value in machine().items()]
         facts.append(f"- load before it began: {self.load:.1f} (what others had the machine do)")
-        facts.append(f"- took: {self.seconds:.0f} s{' (--quick)' if self.quick else ''}")
+        facts.append(f"- took: {self.seconds:.0f} s{' (--quick)' if self.plan.quick else ''}")
+        if self.plan.hold:
+            facts.append("- free memory was held before each round of large values (--hold-memory)")
         return "\n".join([*parts, HOW, "## This run\n", *facts, ""])
 
     def summary(self) -> str:

@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks import ceilings
+from benchmarks import at_hand, ceilings
 from benchmarks.measure import Ceiling, Row, Spread
 from benchmarks.plan import GB, MB, Plan
 from benchmarks.processes import Job, Told, run
 
 LARGE = 5 * GB
 LARGE_NEEDS = 14 * GB
+ROOM = 4 * GB
 PUBLISHED = {100 * MB: "210-280 without TLS", GB: "refused by default; with the option 130 without TLS"}
 REUSED, FRESH, GRPC = "into a small reused buffer", "into a fresh buffer", "gRPC stream"
 
@@ -39,11 +40,15 @@ def measure(plan: Plan) -> list[Row]:
     """All rows of this family, and of memory while values move."""
     moved = {True: list[Moved](), False: list[Moved]()}
     wire: dict[tuple[bool, str, int], list[float]] = defaultdict(list)
-    for _ in range(plan.rounds):
-        for tls in (True, False):
-            moved[tls].append(move(Job("throughput", {"sizes": plan.sizes}, tls)))
-            _raw(wire, tls, plan.sizes)
-        _grpc(wire, plan.sizes)
+    with at_hand.memory(hold=plan.hold) as free:
+        for _ in range(plan.rounds):
+            for tls in (True, False):
+                free.ready(ROOM)
+                moved[tls].append(move(Job("throughput", {"sizes": plan.sizes}, tls)))
+                free.ready(ROOM)
+                _raw(wire, tls, plan.sizes)
+            free.ready(ROOM)
+            _grpc(wire, plan.sizes)
     rows = []
     for nbytes, _ in plan.sizes:
         for tls in (True, False):
@@ -55,7 +60,7 @@ def measure(plan: Plan) -> list[Row]:
 
 def large() -> list[Row]:
     """One value of 5 GB, once. Raises MemoryError if the machine has not got the memory now."""
-    free = available_memory()
+    free = at_hand.available()
     if free < LARGE_NEEDS:
         raise MemoryError(f"{size(LARGE)} need {size(LARGE_NEEDS)} of free memory; there are {size(free)}")
     once = move(Job("throughput", {"sizes": [(LARGE, 1)]}, timeout_s=300))
@@ -93,13 +98,6 @@ def memory(runs: Iterable[Moved], nbytes: int) -> list[Row]:
         )
         for party, side in (("alice", "sender"), ("bob", "receiver"))
     ]
-
-
-def available_memory() -> int:
-    """Bytes that could be had without swapping."""
-    with open("/proc/meminfo") as file:
-        lines = dict(line.split(":") for line in file)
-    return int(lines["MemAvailable"].split()[0]) * 1024
 
 
 def size(nbytes: int) -> str:

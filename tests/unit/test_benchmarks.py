@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))  # the package lies beside `src`, not in it
 
 from benchmarks import __main__ as command  # noqa: E402
 from benchmarks import (  # noqa: E402
+    at_hand,
     ceilings,
     counters,
     latency,
@@ -26,7 +27,7 @@ from benchmarks import (  # noqa: E402
     throughput,
 )
 from benchmarks.measure import Ceiling, Row, Spread  # noqa: E402
-from benchmarks.plan import MB, Plan  # noqa: E402
+from benchmarks.plan import MB, QUICK, Plan  # noqa: E402
 from benchmarks.processes import BenchmarkFailed, Job  # noqa: E402
 from benchmarks.report import Report  # noqa: E402
 
@@ -55,7 +56,7 @@ def test_as_good_as_the_ceiling_is_one_for_times_and_for_rates() -> None:
 
 
 def test_the_report_says_each_row_with_ceiling_goal_and_noise() -> None:
-    report = Report([row("ms", (4.0, 8.0, 9.0), 2.0, 16.0)], [], 1.0, quick=True, load=0.25)
+    report = Report([row("ms", (4.0, 8.0, 9.0), 2.0, 16.0)], [], 1.0, QUICK, load=0.25)
     page = report.page()
     line = next(line for line in page.splitlines() if line.startswith("| this"))
     assert "8 ms (4 to 9)" in line
@@ -160,7 +161,7 @@ def test_a_party_that_fails_is_reported_with_what_it_said(tmp_path: Path) -> Non
 def test_too_little_memory_for_the_large_value_is_said_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(throughput, "available_memory", lambda: MB)
+    monkeypatch.setattr(at_hand, "available", lambda: MB)
     with pytest.raises(MemoryError, match="5 GB need 14 GB of free memory; there are 1 MB"):
         throughput.large()
 
@@ -184,6 +185,7 @@ def test_a_tiny_run_writes_the_page(
         "secure processing unit",
         "two parties alone",
         "learning",
+        "joining",
     }
     assert all(row["junto"]["median"] > 0 for row in found["rows"])
     assert "| 1 MB array, with TLS |" in page.read_text()
@@ -192,3 +194,39 @@ def test_a_tiny_run_writes_the_page(
 @pytest.mark.bench
 def test_an_idle_party_says_its_memory() -> None:
     assert all(row.ours.low > 1 for row in memory.measure(TINY))
+
+
+def test_memory_is_held_down_to_what_is_left_to_the_machine_and_let_go_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = [8 * at_hand.GB]
+
+    class Block:
+        def __init__(self) -> None:
+            free[0] -= at_hand.GB
+
+        def close(self) -> None:
+            free[0] += at_hand.GB
+
+    monkeypatch.setattr(at_hand, "available", lambda: free[0])
+    monkeypatch.setattr(at_hand, "_touched", Block)
+    with at_hand.memory(hold=True) as held:
+        held.ready(at_hand.GB)
+        assert (held.held, free[0]) == (4 * at_hand.GB, 4 * at_hand.GB)
+        held.ready(2 * at_hand.GB - 1)
+        assert (held.held, free[0]) == (3 * at_hand.GB, 5 * at_hand.GB)
+        held.ready(100 * at_hand.GB)
+        assert held.held == 0
+    assert free[0] == 8 * at_hand.GB
+    with at_hand.memory(hold=False) as held:
+        held.ready(at_hand.GB)
+        assert held.held == 0
+
+
+@pytest.mark.bench
+def test_memory_that_is_held_is_resident() -> None:
+    block = at_hand._touched()
+    with open("/proc/self/smaps_rollup") as file:
+        resident = next(int(line.split()[1]) for line in file if line.startswith("Rss:"))
+    block.close()
+    assert resident * 1024 > at_hand.GB
