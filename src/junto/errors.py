@@ -268,3 +268,7 @@ class RemoteError(ProgramError):
     def party(self) -> str:
         """The party where it failed."""
         return self.origin.party
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, in place of the process's silent end: the other parties are told first."""

@@ -208,7 +208,8 @@ def test_ctrl_c_at_one_party_ends_all_with_that_reason(tmp_path):
         + GUARDED
         + """
 sf.init()
-alice = sf.PYU("alice")
+alice, carol = sf.PYU("alice"), sf.PYU("carol")
+never = [carol(slow)().to(alice) for _ in range(3)]
 say("now")
 guarded(lambda: sf.reveal(alice(slow)()))
 """
@@ -225,6 +226,8 @@ guarded(lambda: sf.reveal(alice(slow)()))
         assert codes["alice"] == codes["bob"] == 3
         assert codes["carol"] != 0
         assert "KeyboardInterrupt" in job.running["carol"].text
+        for party in job.running.values():
+            assert "incident" not in party.text, "what cannot be finished any more is no failure"
 
 
 def test_a_task_that_kills_its_process_is_a_death(tmp_path):

@@ -12,6 +12,7 @@ from junto.errors import (
     PeerError,
     ProgramDivergence,
     RemoteError,
+    Terminated,
     UsageError,
 )
 
@@ -50,10 +51,6 @@ _MEANING: Mapping[ExitCode, str] = {
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.TERMINATED: "told to end (SIGTERM)",
 }
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, in place of the process's silent end: the other parties are told first."""
 
 
 # From the particular to the general: the first class that fits decides.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from junto.cli.exit_codes import Terminated, exit_code_of
-from junto.errors import JuntoError
+from junto.cli.exit_codes import exit_code_of
+from junto.errors import JuntoError, Terminated
 
 if TYPE_CHECKING:
     from rich.console import Console

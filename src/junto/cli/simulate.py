@@ -25,8 +25,8 @@ from typing import IO
 
 from junto.cli import lifeline
 from junto.cli.crossings import Crossing, put_together
-from junto.cli.exit_codes import ExitCode, Terminated
-from junto.errors import ConfigError
+from junto.cli.exit_codes import ExitCode
+from junto.errors import ConfigError, Terminated
 from junto.program.progress import VARIABLE, Look
 from junto.program.showing import Pipe
 from junto.silo.ledger import Recorded, read

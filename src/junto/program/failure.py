@@ -8,7 +8,7 @@ import traceback
 
 import msgspec
 
-from junto.errors import JuntoError, Origin, RemoteError
+from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, RemoteError
 from junto.silo.api import Failure, Stamp
 
 log = logging.getLogger("junto.program")
@@ -42,6 +42,11 @@ class FailureDesk:
 
     def __init__(self, *, expose: bool) -> None:
         self._expose = expose
+        self._over = False
+
+    def close(self) -> None:
+        """The run is over: what our own parts cannot do any more is no failure of an operation."""
+        self._over = True
 
     def explain(self, party: str, stamp: Stamp, error: BaseException) -> RemoteError:
         """Log `error` in full at its owner, and return what everybody raises in its place.
@@ -51,14 +56,7 @@ class FailureDesk:
         if isinstance(error, RemoteError):
             return error
         incident = secrets.token_hex(4)
-        log.error(
-            "incident %s: operation %d %s at %s failed",
-            incident,
-            stamp.operation,
-            stamp.text,
-            stamp.site,
-            exc_info=error,
-        )
+        self._note(incident, stamp, error)
         result = RemoteError(
             Origin(
                 party=party,
@@ -72,6 +70,24 @@ class FailureDesk:
         )
         result.__cause__ = error
         return result
+
+    def _note(self, incident: str, stamp: Stamp, error: BaseException) -> None:
+        """In full, unless the error only says that a party, or the run, is gone: the run's end says that."""
+        gone = f": {error.message}" if isinstance(error, PartyUnreachable | PartyAborted) else ""
+        if self._over and isinstance(error, JuntoError):
+            level = logging.DEBUG
+        else:
+            level = logging.WARNING if gone else logging.ERROR
+        log.log(
+            level,
+            "incident %s: operation %d %s at %s failed%s",
+            incident,
+            stamp.operation,
+            stamp.text,
+            stamp.site,
+            gone,
+            exc_info=None if gone else error,
+        )
 
     def _detail(self, error: BaseException) -> str:
         if self._expose:

@@ -147,9 +147,11 @@ class _Shared:
         self.watcher = Watcher(self.board, display)
         self.agreement = Agreement(others if settings.self_party else ())
         self.witness = LedgerWitness(settings, self.fault, self.timeline.crossed)
+        desk = FailureDesk(expose=settings.expose_remote_errors)
+        self.fault.subscribe(desk.close)
         self.office = Office(
             policy=wire_policy(settings),
-            desk=FailureDesk(expose=settings.expose_remote_errors),
+            desk=desk,
             outstanding=Outstanding(self.timeline.took),
             witness=self.witness,
         )

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from junto.errors import JuntoError, PartyAborted, PartyUnreachable, ProgramDivergence
+from junto.errors import JuntoError, PartyAborted, PartyUnreachable, ProgramDivergence, Terminated
 from junto.program.agreement import Agreement, first_difference, side_by_side
 from junto.program.fault import Fault
 from junto.silo.api import Abort, Activity, Events, Stamp
@@ -127,6 +127,8 @@ def _doing(activity: Activity) -> str:
 
 def abort_of(error: BaseException, me: str) -> Abort:
     """What the others are told when `error` ends our script."""
+    if isinstance(error, Terminated):
+        return Abort("interrupted", f"{me} was told to end by a signal (SIGTERM or SIGHUP)")
     if isinstance(error, KeyboardInterrupt):
         return Abort("interrupted", f"{me} was interrupted (Ctrl-C)")
     if isinstance(error, PartyUnreachable):

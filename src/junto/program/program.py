@@ -306,6 +306,7 @@ class Program:
         """End now, and tell the others why."""
         if self._closed:
             return
+        self._parts.office.desk.close()
         gateway = self._parts.gateway
         me = self.settings.self_party
         if gateway is not None and me is not None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from junto import errors
-from junto.cli.exit_codes import ExitCode, Terminated, exit_code_of
-from junto.errors import Origin, RemoteError
+from junto.cli.exit_codes import ExitCode, exit_code_of
+from junto.errors import Origin, RemoteError, Terminated
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "exit-codes.md"
 

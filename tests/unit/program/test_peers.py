@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from junto.errors import PartyAborted, PartyUnreachable, ProgramDivergence
+from junto.errors import PartyAborted, PartyUnreachable, ProgramDivergence, Terminated
 from junto.program.agreement import Agreement
 from junto.program.fault import Fault
 from junto.program.operation import Description
@@ -113,3 +113,10 @@ def test_a_status_line_says_what_is_known(pair):
     assert alice.peers.describe("alice") == ""
     in_one_process = Peers("", Agreement([]), Fault())
     assert in_one_process.describe("bob") == ""
+
+
+def test_a_signal_is_told_as_what_it_was():
+    assert "Ctrl-C" in abort_of(KeyboardInterrupt(), "alice").message
+    told = abort_of(Terminated(), "alice").message
+    assert "SIGTERM" in told
+    assert "Ctrl-C" not in told
