@@ -23,6 +23,7 @@ party on the way undoes its sorting and reads nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -35,6 +36,7 @@ from junto.join.blinding import blind, blind_again, new_secret
 from junto.join.comparing import Comparing, unseal
 from junto.join.protocol import Goal, Intersection, Source, names
 from junto.join.shuffling import Shuffling
+from junto.program.progress import Count, Work
 
 Batches = Callable[[int], Any]
 
@@ -55,7 +57,8 @@ class Ecdh(Intersection):
             for party, source in sources.items()
         ]
         secrets = {party: party(new_secret)() for party in sources}
-        _in_step([journey.there(secrets) for journey in journeys])
+        with _shown(journeys) as seen:
+            _in_step([journey.there(secrets) for journey in journeys], seen)
         compared = comparing.compare([party.party for party in goal.receivers])
         returning = [journey for journey in journeys if journey.owner in goal.receivers]
         _in_step([journey.back() for journey in returning])
@@ -115,6 +118,11 @@ class _Journey:
         self.owner = self.source.device
         self.sizes = self.source.sizes()
         self.starts = [0, *accumulate(self.sizes)]
+
+    @property
+    def steps(self) -> int:
+        """How many `there` takes."""
+        return len(self.sizes) * (len(self.stops) if self.shuffled else 1)
 
     def there(self, secrets: Mapping[PYU, PYUObject]) -> Iterator[PYUObject]:
         """Carry the set to the party that compares, batch by batch."""
@@ -177,7 +185,22 @@ def _leaving(holder: Any) -> Batches:
     return lambda _: holder.next()
 
 
-def _in_step(ways: Sequence[Iterator[PYUObject]]) -> None:
+@contextmanager
+def _shown(journeys: Sequence[_Journey]) -> Iterator[Callable[[int], None]]:
+    """Inside, a person sees how many steps there were, as they are told to what this gives."""
+    total, done = sum(journey.steps for journey in journeys), 0
+
+    def seen(steps: int) -> None:
+        nonlocal done
+        done += steps
+
+    program = current().program
+    work = Work(program.newest.operation, "join", None, lambda: Count(done, total, unit="batches"))
+    with program.board.working(work):
+        yield seen
+
+
+def _in_step(ways: Sequence[Iterator[PYUObject]], seen: Callable[[int], None] = lambda steps: None) -> None:
     """Take a step on each way in turn, never more than `AHEAD` steps ahead of what is done."""
     going, under_way = list(ways), list[list[PYUObject]]()
     while going:
@@ -185,5 +208,8 @@ def _in_step(ways: Sequence[Iterator[PYUObject]]) -> None:
         going = [way for way, step in steps if step is not None]
         under_way.append([step for _, step in steps if step is not None])
         if len(under_way) > AHEAD:
-            wait(under_way.pop(0))
+            done = under_way.pop(0)
+            wait(done)
+            seen(len(done))
     wait(under_way)
+    seen(sum(map(len, under_way)))

@@ -33,14 +33,16 @@ class Count:
     Attributes:
         done: steps.
         total: how many there are; None: nobody knows.
-        rounds: of messages between the parties that compute.
-        nbytes: that they have sent for it, those prepared ahead included.
+        rounds: of messages between the parties that compute; 0: it has none.
+        nbytes: that they have sent for it, those prepared ahead included; 0: they are not counted.
+        unit: what a step is, in the plural.
     """
 
     done: int
     total: int | None
-    rounds: int
-    nbytes: int
+    rounds: int = 0
+    nbytes: int = 0
+    unit: str = "steps"
 
     @property
     def fraction(self) -> float | None:
@@ -107,7 +109,8 @@ class Course:
         """`count`, of an operation under way, with the rounds and bytes of those that are over."""
         spent = [each for number, each in list(self._spent.items()) if number != operation]
         rounds = count.rounds + sum(each.rounds for each in spent)
-        return Count(count.done, count.total, rounds, count.nbytes + sum(each.nbytes for each in spent))
+        nbytes = count.nbytes + sum(each.nbytes for each in spent)
+        return Count(count.done, count.total, rounds, nbytes, count.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +229,13 @@ def left_s(seconds: float, fraction: float | None) -> float | None:
 def figures(look: Look) -> list[str]:
     """Steps, rounds, bytes and time left, each as a text; what is not known is left out."""
     count = look.count
-    steps = f"{count.done:,} steps" if count.total is None else f"{count.done:,} of {count.total:,} steps"
-    left = [] if look.left_s is None else [f"{duration(look.left_s)} left"]
-    return [steps, f"{count.rounds:,} rounds", bytes_text(count.nbytes), *left]
+    total = "" if count.total is None else f"of {count.total:,} "
+    texts = [f"{count.done:,} {total}{count.unit}"]
+    if count.rounds:
+        texts.append(f"{count.rounds:,} rounds")
+    if count.nbytes:
+        texts.append(bytes_text(count.nbytes))
+    return texts if look.left_s is None else [*texts, f"{duration(look.left_s)} left"]
 
 
 def duration(seconds: float) -> str:

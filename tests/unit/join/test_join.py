@@ -12,7 +12,9 @@ import pyarrow as pa
 import pytest
 
 import junto as sf
-from junto.join import join, psi
+from junto.join import ecdh, join, psi
+from junto.join.protocol import batch_sizes
+from junto.program.progress import Count, Look, figures
 
 NAMES = ["alice", "bob", "carol"]
 KINDS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "arrow": pa.table}
@@ -364,3 +366,36 @@ def test_what_is_said_wrongly(quick):
     ]:
         with pytest.raises(error, match=message):
             join(*arguments)
+
+
+@pytest.mark.parametrize("names", [NAMES[:2], NAMES])
+def test_a_person_sees_every_batch_of_a_join(names, quick, monkeypatch):
+    board, works, counts = quick.program.board, [], []
+
+    def noted(work):
+        works.append(work)
+        return working(work)
+
+    def wait(handles):
+        counts.append(works[0].count())
+        return waited(handles)
+
+    working, waited = board.working, ecdh.wait
+    monkeypatch.setattr(board, "working", noted)
+    monkeypatch.setattr(ecdh, "wait", wait)
+    joined(
+        {name: table(range(9000 * number, 9000 * number + 12000), "x") for number, name in enumerate(names)}
+    )
+    (work,) = works
+    assert work.text == "join"
+    # Of three parties each set stops at everybody else and then where it is compared.
+    steps = {2: 2, 3: 2 + 2 + 3}[len(names)] * len(batch_sizes(12000))
+    assert (work.count().done, work.count().total) == (steps, steps)
+    assert [each.done for each in counts] == sorted(each.done for each in counts)
+    assert len({each.done for each in counts}) > 1, "it is seen while it goes on"
+    assert board.look() is None
+
+
+def test_figures_that_a_join_has_not_got_are_left_out():
+    look = Look("join", Count(3, 8, unit="batches"), 6.0, 10.0)
+    assert figures(look) == ["3 of 8 batches", "0:10 left"]
