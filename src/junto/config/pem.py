@@ -96,6 +96,7 @@ def check_tls(tls: TlsSettings) -> None:
     for certificate in ca:
         _check_dates("tls_config.ca_cert", certificate)
     _check_dates("tls_config.cert", leaf)
+    _warn_of_another_ca(chain, ca)
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
@@ -109,6 +110,26 @@ def check_tls(tls: TlsSettings) -> None:
         )
 
 
+def _warn_of_another_ca(chain: list[x509.Certificate], ca: list[x509.Certificate]) -> None:
+    """Parties may have different CAs, but most have one: then nobody will accept this certificate."""
+    if not any(_issued(issuer, each) for each in chain for issuer in ca):
+        _log.warning(
+            "tls_config.cert was not issued by a CA in tls_config.ca_cert: the others need its CA in theirs"
+        )
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature
+
+    if issuer == certificate:
+        return True
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def _certificates(place: str, pem: bytes) -> list[x509.Certificate]:
     from cryptography import x509
 
@@ -118,7 +139,10 @@ def _certificates(place: str, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError as error:
-        raise CertificateError(f"{place} is damaged: its certificate cannot be parsed") from error
+        raise CertificateError(
+            f"{place} is damaged: its certificate cannot be parsed",
+            fix="copy the file again, or its whole text",
+        ) from error
 
 
 def _check_key(leaf: x509.Certificate, key_pem: bytes) -> None:
@@ -137,7 +161,9 @@ def _check_key(leaf: x509.Certificate, key_pem: bytes) -> None:
             fix="store it without one in a file of mode 0600: openssl pkey -in KEY -out KEY.plain",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise CertificateError("tls_config.key is damaged: it cannot be parsed") from None
+        raise CertificateError(
+            "tls_config.key is damaged: it cannot be parsed", fix="copy the file again, or its whole text"
+        ) from None
     if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
         raise CertificateError(
             "tls_config.key is neither an elliptic-curve (P-256) nor an RSA key; gRPC takes no other, "

@@ -23,7 +23,8 @@ from junto.program.showing import Watcher, choose
 from junto.program.timeline import Timeline
 from junto.program.witness import LedgerWitness
 from junto.silo.api import Gateway
-from junto.wire.codec import policy_fingerprint
+from junto.silo.identity import judge_own_certificate
+from junto.wire.codec import check_policy, policy_fingerprint
 from junto.wire.policy import Limits, WirePolicy
 
 log = logging.getLogger("junto.session")
@@ -76,6 +77,7 @@ def _open_production(settings: Settings) -> Program:
     from junto.silo.gateway import GrpcGateway
 
     me = settings.self_party or ""
+    _judge_ourselves(settings, me)
     shared = _Shared(settings)
     peers = Peers(me, shared.agreement, shared.fault)
     gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
@@ -106,6 +108,14 @@ def _open_production(settings: Settings) -> Program:
     )
     shared.watcher.switch(shared.shown)
     return Program(settings, parts)
+
+
+def _judge_ourselves(settings: Settings, me: str) -> None:
+    if settings.tls is None:
+        return
+    doubt = judge_own_certificate(settings.tls.cert, me, settings.cluster)
+    if doubt:
+        log.warning("the others will refuse us unless their settings name this identity: %s", doubt)
 
 
 class _Meeting:
@@ -149,8 +159,10 @@ class _Shared:
         self.witness = LedgerWitness(settings, self.fault, self.timeline.crossed)
         desk = FailureDesk(expose=settings.expose_remote_errors)
         self.fault.subscribe(desk.close)
+        policy = wire_policy(settings)
+        check_policy(policy)
         self.office = Office(
-            policy=wire_policy(settings),
+            policy=policy,
             desk=desk,
             outstanding=Outstanding(self.timeline.took),
             witness=self.witness,

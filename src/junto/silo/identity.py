@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from junto.config.model import PartySettings
-from junto.errors import IdentityError
+from junto.errors import CertificateError, IdentityError
 from junto.log import printable
 
 if TYPE_CHECKING:
@@ -207,16 +207,38 @@ def fingerprint(subject: x509.Certificate | x509.CertificateSigningRequest) -> s
 
 def check_own_certificate(cert_pem: bytes, party: str, parties: Mapping[str, PartySettings]) -> str:
     """Our own certificate's name for us, or IdentityError: the others would refuse it, so we say so first."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    der = x509.load_pem_x509_certificates(cert_pem)[0].public_bytes(Encoding.DER)
     try:
-        return accepted_name(der, party, parties)
+        return accepted_name(_first_der(cert_pem), party, parties)
     except IdentityError as error:
         raise IdentityError(
             f"our own certificate (tls_config.cert): {error.message}", fix=error.fix
         ) from None
+
+
+def judge_own_certificate(cert_pem: bytes, party: str, parties: Mapping[str, PartySettings]) -> str:
+    """Before anything starts: what the others will say of our certificate; empty if they will accept it.
+
+    They may know us by an `identity` that only their settings name, so that it does not name us here is for a
+    warning. Raises CertificateError if it names another party: that is nobody's idea of us.
+    """
+    try:
+        check_own_certificate(cert_pem, party, parties)
+    except IdentityError as error:
+        fits = _fitting(names_of(_first_der(cert_pem)), parties)
+        if fits and party not in fits:
+            raise CertificateError(
+                f"tls_config.cert names {fits[0]}, and self_party is {party}",
+                fix=f"give {party} its own certificate and key, or correct self_party",
+            ) from None
+        return f"{error.message}; {error.fix}" if error.fix else error.message
+    return ""
+
+
+def _first_der(cert_pem: bytes) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return x509.load_pem_x509_certificates(cert_pem)[0].public_bytes(Encoding.DER)
 
 
 __all__ = [
@@ -225,6 +247,7 @@ __all__ = [
     "certificate_names",
     "check_own_certificate",
     "fingerprint",
+    "judge_own_certificate",
     "names_of",
     "names_of_party",
     "party_of_certificate",

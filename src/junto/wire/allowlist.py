@@ -31,6 +31,13 @@ _STANDARD: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 _CARRIED: Final = frozenset({"numpy", "pandas", "polars", "pyarrow", "jax", "jaxlib", "ml_dtypes", "junto"})
 
 
+_OPEN: Final = (
+    "of the standard library "
+    + ", ".join(f"{module}.{name}" for module, names in _STANDARD.items() for name in sorted(names))
+    + " may be listed"
+)
+
+
 def check_list(allowed: Mapping[str, tuple[str, ...]]) -> None:
     """Raise ConfigError for an entry that could never resolve to anything, or would to everything."""
     for module, names in allowed.items():
@@ -45,6 +52,12 @@ def check_list(allowed: Mapping[str, tuple[str, ...]]) -> None:
                     f"cross_silo_serializing_allowed_list: {module}: {name!r} is no plain name",
                     fix="write the name alone, without dots and double underscores",
                 )
+            if _is_closed(module, name):
+                raise ConfigError(
+                    f"cross_silo_serializing_allowed_list: {module}: {name!r} is never taken from a pickle: "
+                    "it belongs to the standard library and is no plain data type",
+                    fix="leave it out; " + _OPEN,
+                )
 
 
 def resolve(module: str, name: str, allowed: Mapping[str, tuple[str, ...]]) -> Any:
@@ -57,11 +70,20 @@ def resolve(module: str, name: str, allowed: Mapping[str, tuple[str, ...]]) -> A
     names = allowed.get(module, ())
     if name not in names and "*" not in names:
         raise MalformedBytes("it is not in cross_silo_serializing_allowed_list")
-    if root in sys.stdlib_module_names and root != "__main__" and name not in _STANDARD.get(module, ()):
+    if _is_closed(module, name):
         raise MalformedBytes("it belongs to the standard library and is no data type")
     found = vars(import_module(module)).get(name)
     _check_kind(found, module, name, exact=name in names)
     return found
+
+
+def _is_closed(module: str, name: str) -> bool:
+    """Whether it is of the standard library and nothing that a list can open ("*" can open what is)."""
+    root = module.partition(".")[0]
+    if root not in sys.stdlib_module_names or root == "__main__":
+        return False
+    opened = _STANDARD.get(module, frozenset())
+    return not opened if name == "*" else name not in opened
 
 
 def _check_kind(found: Any, module: str, name: str, *, exact: bool) -> None:

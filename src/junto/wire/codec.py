@@ -56,16 +56,21 @@ def decode(data: memoryview, policy: WirePolicy) -> Any:
     return value
 
 
-def policy_fingerprint(policy: WirePolicy) -> dict[str, str]:
-    """What two parties must have in common, one readable line each, for the handshake to compare.
-
-    Raises ConfigError if a registered type cannot be one.
-    """
+def check_policy(policy: WirePolicy) -> None:
+    """Raise ConfigError if a registered type cannot be one, or an entry for pickles means nothing."""
     records.check_types(policy.types)
     if policy.pickle is not None:
         from junto.wire.allowlist import check_list
 
         check_list(policy.pickle)
+
+
+def policy_fingerprint(policy: WirePolicy) -> dict[str, str]:
+    """What two parties must have in common, one readable line each, for the handshake to compare.
+
+    Raises ConfigError; see `check_policy`.
+    """
+    check_policy(policy)
     limits = policy.limits
     lines = {
         "wire version": str(tags.VERSION),
