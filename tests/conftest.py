@@ -1,10 +1,20 @@
-"""Fixtures of all tests. Those for Ray start real clusters once a run, and end them."""
+"""What all tests share. The fixtures for Ray start real clusters once a run, and end them."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fast", max_examples=25)  # of every 100 tries: `make test-fast`
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: the collector need not search half a gigabyte of modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
