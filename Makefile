@@ -30,6 +30,9 @@ demo: env-core  ## Three parties, three processes, mutual TLS, one real table (D
 test: env-test  ## The whole test suite
 	@$(RUN) pytest $(PYTEST_ARGS)
 
+# One thread of linear algebra to each of the two workers, and no time lost on making jax's code fast.
+test-fast: export OMP_NUM_THREADS := 1
+test-fast: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
 test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
 	@$(RUN) pytest -m "not ray and not slow and not bench" --hypothesis-profile fast -n 2 --dist loadfile $(PYTEST_ARGS)
 
