@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ def forget_compiled() -> Iterator[None]:
     yield
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
+        if (trim := getattr(ctypes.pythonapi, "malloc_trim", None)) is not None:
+            trim(0)  # glibc's allocator gives back what was freed in pieces only when it is asked
 
 
 @pytest.fixture(scope="session")
