@@ -16,8 +16,8 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?= --ray --large
 
-# What the caller's shell says of other environments is not ours.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS
+# What the caller's shell says of other environments is not ours; without compiled modules every start is slow.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-fast check format bench docs pins clean env-core env-test env-dev
 
@@ -30,8 +30,11 @@ demo: env-core  ## Three parties, three processes, mutual TLS, one real table (D
 test: env-test  ## The whole test suite
 	@$(RUN) pytest $(PYTEST_ARGS)
 
+# One thread of linear algebra to each of the two workers, and no time lost on making jax's code fast.
+test-fast: export OMP_NUM_THREADS := 1
+test-fast: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
 test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
-	@$(RUN) pytest -m "not ray and not slow and not bench" -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(RUN) pytest -m "not ray and not slow and not bench" --hypothesis-profile fast -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: env-dev  ## Lint, format, types, layers
 	$(VENV)/ruff check .

@@ -1,10 +1,32 @@
-"""Fixtures of all tests. Those for Ray start real clusters once a run, and end them."""
+"""What all tests share. The fixtures for Ray start real clusters once a run, and end them."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fast", max_examples=25)  # of every 100 tries: `make test-fast`
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: the collector need not search half a gigabyte of modules again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_compiled() -> Iterator[None]:
+    """What jax compiled for one file is of little use to the next, and adds up to gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+        if (trim := getattr(ctypes.pythonapi, "malloc_trim", None)) is not None:
+            trim(0)  # glibc's allocator gives back what was freed in pieces only when it is asked
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import junto as sf
 from spu_values import PARTIES, secret
+from tries import tries
 
 
 @pytest.mark.parametrize("owner", PARTIES)
@@ -64,7 +65,7 @@ def test_pandas_columns_go_in(spu, owner):
     assert shown == pytest.approx([31, 4 / 3], abs=1e-4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=tries(15), deadline=None)
 @given(
     x=hnp.arrays(np.float32, (4,), elements=st.floats(-100, 100, width=32)),
     y=hnp.arrays(np.float32, (4,), elements=st.floats(-100, 100, width=32)),

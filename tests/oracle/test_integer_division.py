@@ -11,6 +11,7 @@ from junto.mpc.functions.integer_division import divide_long, divide_magnitudes
 from junto.mpc.plain import PlainGates, PlainRing
 from junto.mpc.rounds import Rounds
 from mpc_nodes import run
+from tries import tries
 
 CARRIES = {
     "never": None,
@@ -52,7 +53,7 @@ def test_quotients_in_the_clear(bits, carry):
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 2**32 - 1)), min_size=1, max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 def test_any_quotient(pairs):
     x, y = (np.array(each, np.uint64) for each in zip(*pairs, strict=True))
     assert (divided(x, y, 32) == x // y).all()

@@ -13,6 +13,7 @@ import junto as sf
 from frames import LIBRARIES, shown, split, values, whole
 from junto.frame import train_test_split
 from junto.frame.tables import opened
+from tries import tries
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -89,7 +90,7 @@ LEAVES_ALL = sorted(set(STEPS) - {"select", "one", "drop", "rename", "isna", "as
 LIBRARY_PAIRS = st.tuples(*[st.sampled_from(LIBRARIES)] * 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(
     table=tables(),
     cut=st.integers(1, 5),
@@ -109,7 +110,7 @@ def test_steps_do_to_the_parts_what_pandas_does_to_the_whole(table, cut, librari
     assert frame.rows == len(table)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(table=tables(), cut=st.integers(1, 5), libraries=LIBRARY_PAIRS, seed=st.integers(0, 9))
 def test_what_is_not_changed_keeps_its_type_and_order(table, cut, libraries, seed):
     frame = split(table, cut, libraries)
@@ -128,7 +129,7 @@ def test_what_is_not_changed_keeps_its_type_and_order(table, cut, libraries, see
         )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(
     rows=st.integers(2, 60),
     test_size=st.one_of(st.integers(1, 30), st.floats(0.05, 0.9)),
@@ -150,7 +151,7 @@ def test_the_split_is_that_of_scikit_learn(rows, test_size, seed, shuffle, libra
     assert [values(whole(each)) for each in ours] == [values(each) for each in (train, test)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(table=tables(), cut=st.integers(1, 5), libraries=LIBRARY_PAIRS)
 def test_statistics_at_the_owners_are_those_of_pandas(table, cut, libraries):
     frame = split(table, cut, libraries)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import junto as sf
 from junto.join import join
 from junto.join.keys import digests, encoded
+from tries import tries
 
 PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
 
@@ -92,7 +93,7 @@ def joined(names, tables, **options):
 SETS = st.lists(st.sets(st.integers(0, 12), max_size=8), min_size=3, max_size=3)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=tries(15), deadline=None)
 @given(SETS, st.randoms(use_true_random=False))
 def test_an_inner_join_is_the_intersection_in_the_same_order_everywhere(sets, random):
     tables = {
@@ -108,7 +109,7 @@ def test_an_inner_join_is_the_intersection_in_the_same_order_everywhere(sets, ra
 KEYS = st.lists(st.one_of(st.none(), st.integers(0, 5)), max_size=8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(KEYS, KEYS, st.sampled_from(["inner", "left"]))
 def test_all_duplicates_and_nulls_as_in_sql(ours, theirs, how):
     tables = {

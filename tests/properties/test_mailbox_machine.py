@@ -15,6 +15,7 @@ from junto.silo import mailbox as module
 from junto.silo.api import Failure, Key
 from junto.silo.buffers import Buffer
 from junto.silo.mailbox import Deliver, Mailbox, Refusal, Write
+from tries import tries
 
 QUOTA, LIMIT = 60, 400
 SMALL = {"WINDOW": 4, "ACK_BYTES": 20}
@@ -204,7 +205,7 @@ class MailboxMachine(RuleBasedStateMachine):
         assert not any(shelf.held for shelf in self.shelves)
 
 
-MailboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+MailboxMachine.TestCase.settings = settings(max_examples=tries(150), stateful_step_count=40, deadline=None)
 TestMailbox = MailboxMachine.TestCase
 
 numbers = st.integers(0, 6) | st.sampled_from([1 << 20, 1 << 62])
@@ -223,7 +224,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 @given(st.lists(events, max_size=40))
 def test_whatever_comes_is_refused_or_taken_and_memory_is_bounded(story: list[tuple]) -> None:
     shelves: list[Shelf] = []

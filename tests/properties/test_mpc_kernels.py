@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from junto.mpc import bits, limbs, prg, ring
+from tries import tries
 
-QUICK = settings(max_examples=80, deadline=None)
+QUICK = settings(max_examples=tries(80), deadline=None)
 WORD = st.integers(0, 2**64 - 1) | st.sampled_from([2**i + d for i in range(64) for d in (-1, 0)])
 
 
@@ -88,7 +89,7 @@ def convolutions(draw):
     return *made, form
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(convolutions())
 def test_convolutions_are_those_of_jax(drawn):
     a, b, form = drawn

@@ -15,9 +15,10 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from jax import lax
 
 from mpc_programs import Engine, agree
+from tries import tries
 
-FEW = settings(max_examples=25, deadline=None)
-MANY = settings(max_examples=100, deadline=None)
+FEW = settings(max_examples=tries(25), deadline=None)
+MANY = settings(max_examples=tries(100), deadline=None)
 INT32 = st.integers(-(2**31), 2**31 - 1)
 NUMBERS = st.integers(-(1 << 20), 1 << 20).map(lambda x: x / 1024)  # no negative zero
 

@@ -14,8 +14,11 @@ from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.tables import Layout
 from junto.mpc.ot.truncation import truncation
 from ot_pairs import Parties
+from tries import tries
 
-QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=tries(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 WORD = st.integers(0, 2**64 - 1) | st.sampled_from([2**i + d for i in range(64) for d in (-1, 0)])
 
 

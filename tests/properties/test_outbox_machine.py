@@ -12,6 +12,7 @@ from junto.silo import frames as f
 from junto.silo import outbox as module
 from junto.silo.api import Failure, Key
 from junto.silo.outbox import Advanced, Outbox, Outgoing, Settled
+from tries import tries
 
 SMALL = {"WINDOW": 4, "AHEAD": 3, "IN_FLIGHT_BYTES": 30, "CHUNK_BYTES": 10, "INLINE_BYTES": 8}
 FAILURE = Failure("alice", 1, "f", "x.py:1", "ValueError", "abcd")
@@ -200,5 +201,5 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.arrived == self.pushed
 
 
-OutboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+OutboxMachine.TestCase.settings = settings(max_examples=tries(150), stateful_step_count=40, deadline=None)
 TestOutbox = OutboxMachine.TestCase

@@ -14,6 +14,7 @@ from sklearn import impute, preprocessing
 import junto as sf
 from frames import LIBRARIES, split, whole
 from junto import frame as ours
+from tries import tries
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,14 +62,14 @@ def compare(mine, theirs, table, libraries):
         np.testing.assert_allclose(array, expected, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(table=numbers(), libraries=LIBRARY_PAIRS, mean=st.booleans(), std=st.booleans())
 def test_standard_scaler(table, libraries, mean, std):
     options = {"with_mean": mean, "with_std": std}
     compare(ours.StandardScaler(**options), preprocessing.StandardScaler(**options), table, libraries)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(
     table=numbers(), libraries=LIBRARY_PAIRS, bounds=st.sampled_from([(0, 1), (-2, 5)]), clip=st.booleans()
 )
@@ -77,7 +78,7 @@ def test_min_max_scaler(table, libraries, bounds, clip):
     compare(ours.MinMaxScaler(**options), preprocessing.MinMaxScaler(**options), table, libraries)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(table=words(), libraries=LIBRARY_PAIRS, drop=st.sampled_from([None, "first", "if_binary"]))
 def test_one_hot_encoder(table, libraries, drop):
     assume(drop != "first" or (table.nunique(dropna=False) > 1).all())  # or a party has no column left
@@ -85,21 +86,21 @@ def test_one_hot_encoder(table, libraries, drop):
     compare(ours.OneHotEncoder(drop=drop), theirs, table.astype(object), libraries)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(table=words(), libraries=LIBRARY_PAIRS)
 def test_ordinal_encoder(table, libraries):
     assume(table["s"].notna().any())  # of a column without any value scikit-learn makes a category, None
     compare(ours.OrdinalEncoder(), preprocessing.OrdinalEncoder(), table.astype(object), libraries)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(table=words(missing=False), libraries=LIBRARY_PAIRS)
 def test_label_encoder(table, libraries):
     got = whole(ours.LabelEncoder(columns="s").fit_transform(split(table, 1, libraries)))["s"]
     assert got.tolist() == preprocessing.LabelEncoder().fit_transform(table["s"]).tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(
     table=numbers(missing=False),
     libraries=LIBRARY_PAIRS,
@@ -121,7 +122,7 @@ def test_bins(table, libraries, n_bins, strategy, onehot):
     compare(mine, theirs, table, libraries)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(
     table=numbers(), libraries=LIBRARY_PAIRS, strategy=st.sampled_from(["mean", "median", "most_frequent"])
 )

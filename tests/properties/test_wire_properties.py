@@ -21,6 +21,7 @@ import foreign_types as ft
 from junto.errors import MalformedBytes
 from junto.wire import tags
 from junto.wire.policy import WirePolicy
+from tries import tries
 from wire_helpers import forge, from_bytes, round_trip, to_bytes
 
 POLICY = WirePolicy(pickle={"foreign_types": ("*",)})
@@ -79,8 +80,8 @@ VALUES = st.recursive(
     ),
     max_leaves=25,
 )
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=tries(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=tries(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def same(left: Any, right: Any) -> bool:

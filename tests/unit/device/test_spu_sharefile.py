@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from junto.device.spu import sharefile
 from junto.device.spu.sharefile import CHECKSUM_BYTES, MAGIC, Common, Draft, Part, read, seal
 from junto.errors import DeviceError
+from tries import tries
 
 LAYOUT = {"w": "float32[2,3]", "b": ("bool[11]", ["int32[]"]), 7: "float64[0]"}
 PARCELS = [
@@ -23,7 +24,7 @@ PARCELS = [
 ]
 SALT = bytes(range(32))
 ALMOST_ANYTHING = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=tries(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -19,6 +19,7 @@ from junto.program.operation import START, Description, follow
 from junto.silo.api import Failure
 from junto.silo.settled import Awaited, Dispatched
 from link_helpers import both, good
+from tries import tries
 
 
 class Lane:
@@ -124,7 +125,7 @@ def test_who_does_not_read_is_not_filled_and_reading_lets_the_sender_go_on():
     assert fill(one) == WINDOW // 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["write", "read", "data", "grants"]), st.integers(1, 80))))
 def test_nothing_is_ever_sent_that_is_not_expected(steps):
     tunnel = Tunnel(piece_bytes=3, at_once=False)

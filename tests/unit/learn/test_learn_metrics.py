@@ -10,13 +10,14 @@ from scipy import stats
 from sklearn import metrics as theirs
 
 from junto.learn.metrics import clear
+from tries import tries
 
 RNG = np.random.default_rng(0)
 LABEL = (RNG.random(200) < 0.3).astype(int)
 SCORE = RNG.normal(size=200) + LABEL
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=3, max_size=30))
 def test_auc_with_ties(rows):
     y, score = (np.array(each) for each in zip(*rows, strict=True))

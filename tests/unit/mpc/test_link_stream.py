@@ -16,6 +16,7 @@ from junto.errors import LinkError
 from junto.mpc.link import Channel, memory_pair
 from junto.mpc.links.outgoing import STREAM_BYTES
 from link_helpers import QUICK, Authority, both, channels, good
+from tries import tries
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ sizes = st.lists(st.one_of(st.integers(0, 40), st.integers(0, 3 * STREAM_BYTES))
 
 
 @given(sizes, sizes, st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_any_pieces_in_any_pieces_out(written: list[int], read: list[int], flushing: bool) -> None:
     alice, bob = memory_pair()
     data = random.Random(1).randbytes(sum(written))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from junto.errors import ConfigError
 from junto.silo.ledger import Edge, Entry, Ledger, read, summarise, verify
+from tries import tries
 
 
 def entry(number=1, sender="alice", receiver="bob", nbytes=10, **changes):
@@ -63,7 +64,7 @@ def test_a_later_run_continues_the_chain(tmp_path):
     assert [one.run for one in read(path)] == ["ab", "cd"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(st.data())
 def test_any_change_but_to_the_last_line_s_end_breaks_the_chain(tmp_path_factory, data):
     path = write(tmp_path_factory.mktemp("l") / "l.jsonl", *[entry(number) for number in range(5)])
