@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ceilings, latency, startup, throughput
+from benchmarks import at_hand, ceilings, latency, startup, throughput
 from benchmarks.measure import Ceiling, Row, Spread
 from benchmarks.plan import MB, Plan
 from benchmarks.processes import PARTIES, Job, Told, run, started
@@ -107,7 +107,10 @@ def _tasks(ours: _Ours, address: str, plan: Plan) -> list[Row]:
 
 def _array(ours: _Ours, plan: Plan) -> list[Row]:
     count = dict(plan.sizes).get(ARRAY, 1)
-    seconds = [line["seconds"] for line in ours.run("throughput", sizes=[(ARRAY, count)])["alice"].facts[1:]]
+    with at_hand.memory(hold=plan.hold) as free:
+        free.ready(throughput.ROOM)
+        told = ours.run("throughput", sizes=[(ARRAY, count)])["alice"]
+    seconds = [line["seconds"] for line in told.facts[1:]]
     with ceilings.socket_pair(tls=True) as pair:
         raw = Spread.of(pair.flow(ARRAY, count, fresh=False))
     return [

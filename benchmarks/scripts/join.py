@@ -1,13 +1,11 @@
 """A join of two parties' CSV files into CSV files, twice: the first time code is loaded and compiled, too."""
 
-import os
-import resource
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from say import given, say
+from say import given, memory, say
 
 import junto as sf
 from junto.join import join
@@ -39,5 +37,5 @@ with tempfile.TemporaryDirectory() as folder:
     outputs = {party: str(Path(folder) / f"{number}-out.csv") for number, party in enumerate(parties)}
     for _ in range(2):
         say(**joined(paths, outputs))
-    say(peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, cores=os.cpu_count())
+    say(peak=memory()["peak"])
     sf.shutdown()
