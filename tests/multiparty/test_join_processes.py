@@ -159,10 +159,10 @@ sf.init()
 steps = ecdh._in_step
 
 
-def told(ways):
+def told(*ways):
     say("now")
     hear()
-    steps(ways)
+    steps(*ways)
 
 
 ecdh._in_step = told
