@@ -48,8 +48,14 @@ def fillna(native: Any, values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         column = table.column(name)
         if column.isna().any():
-            made[name] = column.fillna(value(column) if callable(value) else value)
+            filler = value(column) if callable(value) else value
+            made[name] = _of_any_type(column).fillna(filler)
     return table.with_columns(made)
+
+
+def _of_any_type(column: Any) -> Any:
+    """A column of Arrow's type of nothing but nulls takes no value; as objects it takes any."""
+    return column.astype(object) if str(column.dtype) == "null[pyarrow]" else column
 
 
 def astype(native: Any, dtypes: Mapping[str, Any]) -> Any:
@@ -61,8 +67,20 @@ def astype(native: Any, dtypes: Mapping[str, Any]) -> Any:
 def replace(native: Any, values: Mapping[str, Mapping[Any, Any]]) -> Any:
     """Columns with some values replaced."""
     table = opened(native)
-    made = {name: table.column(name).replace(dict(pairs)) for name, pairs in values.items()}
+    columns = {name: table.column(name) for name in values}
+    made = {
+        name: column.replace(dict(values[name]))
+        for name, column in columns.items()
+        if _holds_one_of(column, list(values[name]))  # any other keeps its type, too
+    }
     return table.with_columns(made)
+
+
+def _holds_one_of(column: Any, wanted: Sequence[Any]) -> bool:
+    import pandas as pd
+
+    nothing = any(pd.api.types.is_scalar(each) and pd.isna(each) for each in wanted)
+    return bool(column.isin(wanted).any() or (nothing and column.isna().any()))
 
 
 def isna(native: Any) -> Any:
