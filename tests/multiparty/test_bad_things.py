@@ -238,7 +238,7 @@ def test_a_task_that_kills_its_process_is_a_death(tmp_path):
 def die():
     os._exit(9)
 sf.init()
-guarded(lambda: sf.reveal(sf.PYU("alice")(die)()))
+guarded(lambda: (sf.barrier(), sf.reveal(sf.PYU("alice")(die)())))  # who dies before all have met is awaited
 """
     )
     with Job(tmp_path, PAIR) as job:
