@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import threading
 
@@ -75,19 +76,70 @@ def test_a_call_uses_what_was_made_ahead_and_then_makes_its_own(session, folders
     assert min(call(spu)) > 0
 
 
-def test_another_device_and_a_later_run_use_it_too(session, folders):
-    fill(pair(folders), 2)
-    assert call(pair(folders)) == [0, 0]
+def again():
+    """A later run."""
     sf.shutdown()
     sf.init(parties=PARTIES, address="local", logging_level="error")
-    assert call(pair(folders)) == [0, 0]
+
+
+def test_a_later_run_uses_it_too(session, folders):
+    fill(pair(folders), 2)
+    assert call_later(folders) == [0, 0]
+    assert call_later(folders) == [0, 0]
+    assert min(call_later(folders)) > 0
+
+
+def call_later(folders):
+    again()
+    return call(pair(folders))
+
+
+@pytest.mark.parametrize("shared", ["folders", "keys"])
+def test_two_devices_of_one_job_do_not_open_the_same_pool(session, folders, tmp_path, shared):
+    """Masks that serve twice show differences: see `pool`."""
+    keys = {party: tmp_path / f"{party} key" for party in folders}
+    spu, other = spu_of("alice", "bob"), {party: tmp_path / f"other {party}" for party in folders}
+    spu.open_pool(folders, keys=keys)
+    second, taken = spu_of("alice", "bob"), (other, keys) if shared == "keys" else (folders, None)
+    with pytest.raises(sf.RemoteError, match="another SPU or another process has this party's pool open"):
+        second.open_pool(taken[0], keys=taken[1])
+    second.open_pool(other)  # what was opened in vain is free
+    fill(spu, 1)
+    assert call(spu) == [0, 0]
+    assert min(call(second)) > 0
+
+
+def test_where_one_party_cannot_open_its_pool_the_other_lets_go_of_its_own(session, folders, tmp_path):
+    os.mkdir(folders["bob"], 0o755)
+    spu = spu_of("alice", "bob")
+    with pytest.raises(sf.RemoteError, match="others on this machine may enter the folder of the pool"):
+        spu.open_pool(folders)
+    os.chmod(folders["bob"], 0o700)
+    spu.open_pool(folders)
+
+
+@pytest.mark.parametrize("which", ["one", "both"])
+def test_folders_that_are_brought_back_from_a_copy_bring_no_entry_back(session, folders, tmp_path, which):
+    fill(pair(folders), 2)
+    copies = {
+        party: shutil.copytree(folder, tmp_path / f"copy of {party}") for party, folder in folders.items()
+    }
+    assert call_later(folders) == [0, 0]
+    sf.shutdown()
+    for party in ("alice", "bob")[: 1 if which == "one" else 2]:
+        shutil.rmtree(folders[party])
+        copies[party].rename(folders[party])
+    sf.init(parties=PARTIES, address="local", logging_level="error")
+    spu = pair(folders)
+    assert call(spu) == [0, 0]  # the second one
+    assert min(call(spu)) > 0
 
 
 def test_a_call_that_was_made_before_the_pool_was_opened_does_not_ask_for_it(session, folders):
     """However late it runs: the other party's may have run already."""
-    spu = pair(folders)
     double, gate = (lambda v: v * 0.3), threading.Event()
-    spu.preprocess(double, SHAPES[1], runs=1)
+    pair(folders).preprocess(double, SHAPES[1], runs=1)
+    again()
     other = spu_of("alice", "bob")
     x = secret(other, Y.astype(np.float32))
     sf.wait(x)
@@ -166,7 +218,7 @@ def test_a_crash_between_taking_an_entry_and_using_it_loses_it(session, folders,
         call(spu)
     monkeypatch.undo()
     assert [path.name for path in entries(folders["alice"])] == ["00000001"]
-    assert call(pair(folders)) == [0, 0]
+    assert call_later(folders) == [0, 0]
     assert entries(folders["alice"]) == []
 
 
@@ -198,8 +250,8 @@ def test_pools_that_were_not_filled_together_are_not_mixed(session, folders, tmp
     fill(spu, 1)
     other = {party: tmp_path / f"other {party}" for party in folders}
     fill(pair(other), 1)
-    assert min(call(pair({"alice": folders["alice"], "bob": other["bob"]}))) > 0
-    assert call(pair(folders)) == [0, 0]
+    assert min(call_later({"alice": folders["alice"], "bob": other["bob"]})) > 0
+    assert call_later(folders) == [0, 0]
 
 
 def test_what_is_on_the_disk_is_for_its_owner_alone_and_says_nothing(session, folders):
@@ -225,7 +277,8 @@ def test_a_key_that_others_may_read_is_refused(session, folders, tmp_path):
     spu = spu_of("alice", "bob")
     spu.open_pool(folders, keys=keys)
     assert stat.S_IMODE(keys["alice"].stat().st_mode) == 0o600
-    assert not (folders["alice"] / "key").exists()
+    assert list(folders["alice"].iterdir()) == [folders["alice"] / "lock"]
+    again()
     os.chmod(keys["alice"], 0o644)
     with pytest.raises(sf.RemoteError, match="others on this machine may read the key"):
         spu_of("alice", "bob").open_pool(folders, keys=keys)

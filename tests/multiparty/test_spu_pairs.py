@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parties import KILL, Job, free_ports
+from parties import GUARDED, KILL, Job, free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -120,10 +120,14 @@ try:
 except sf.JuntoError as error:
     say(str(error))
 """
+OPENS = """
+spu = sf.SPU(parties=["alice", "bob"])
+guarded(lambda: spu.open_pool({p: %r + "/" + p for p in ("alice", "bob")}))
+"""
 
 
 def test_what_was_made_in_one_run_is_used_in_the_next_and_never_twice_even_after_a_crash(tmp_path):
-    for name in ("first", "second", "third"):
+    for name in ("first", "second", "third", "fourth"):
         (tmp_path / name).mkdir()
     pool = START + POOL % str(tmp_path / "pools")
 
@@ -140,10 +144,18 @@ def test_what_was_made_in_one_run_is_used_in_the_next_and_never_twice_even_after
         job.all_end()
     assert left()[1] == ["00000001", "00000002"]
     with Job(tmp_path / "third", ["alice", "bob"]) as job:
-        job.start_all(pool + "call()\ncall()\ncall()\nsf.shutdown()\n")
+        job.start_all(pool + "call()\ncall()\ncall()\nhear()\nsf.shutdown()\n")
         for party in job.running.values():
             told = [party.next(60) for _ in range(3)]
             assert [count for count, _ in told] == [RIGHT] * 3
             assert [sent > 0 for _, sent in told] == [False, False, True]
+        with Job(tmp_path / "fourth", ["alice", "bob"]) as other:
+            other.start_all(START + GUARDED + OPENS % str(tmp_path / "pools"))
+            for party in other.running.values():
+                kind, text, _ = party.next(60)
+                assert kind == "RemoteError", text
+                assert "another process has this party's pool open" in text
+        for party in job.running.values():
+            party.tell()
         assert set(job.all_end().values()) == {0}
     assert left() == [[], []]

@@ -97,7 +97,12 @@ class Stream:
 
 
 def derive(secret: bytes, *context: str | int | bytes) -> bytes:
-    """A key for one purpose: 16 bytes that say nothing of `secret` or of other purposes' keys.
+    """A key for one purpose, of 16 bytes: see `derive_secret`."""
+    return derive_secret(secret, *context)[:KEY_BYTES]
+
+
+def derive_secret(secret: bytes, *context: str | int | bytes) -> bytes:
+    """32 bytes for one purpose that say nothing of `secret` or of what other purposes get.
 
     Args:
         secret: 32 uniform bytes.
@@ -116,7 +121,7 @@ def derive(secret: bytes, *context: str | int | bytes) -> bytes:
         kind, data = _encoded(part)
         expand.update(kind + len(data).to_bytes(4, "big") + data)
     expand.update(b"\x01")
-    return expand.finalize()[:KEY_BYTES]
+    return expand.finalize()
 
 
 def fresh_key() -> bytes:

@@ -103,6 +103,7 @@ class Engine(ABC):
 
     def __init__(self) -> None:
         self.profiles: list[Profile] = []
+        self._pools: list[Pool] = []
 
     def recorder(self, stamp: Stamp, node: str) -> Recorder | None:
         """What measures a call at a node; None: nobody asks."""
@@ -160,13 +161,15 @@ class Engine(ABC):
     def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
         """Let every party know that a value is there."""
 
-    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:  # noqa: B027 - in the clear there is nothing to keep
-        """From now on `party` uses what is in `pool`, if the other one has the same."""
+    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:
+        """From now on `party` uses what is in `pool`, if the other one has the same; open until `close`."""
+        self._pools.append(pool)
 
     def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:
         """Put what so many runs of `work` need into the pools, as `name`; when it is done."""
         return []
 
-    @abstractmethod
     def close(self) -> None:
         """Let go of everything. Idempotent."""
+        for pool in self._pools:
+            pool.close()

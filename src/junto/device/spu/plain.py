@@ -114,9 +114,6 @@ class PlainEngine(Engine):
     def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
         return [Awaited(held[self._home], self._home)]
 
-    def close(self) -> None:
-        """There is nothing to let go of."""
-
     def _submit(
         self, stamp: Stamp, party: str, run: Any, arguments: tuple[Ref, ...], count: int
     ) -> tuple[Ref, ...]:

@@ -48,13 +48,20 @@ def open_pool(spu: SPU, folders: Paths, keys: Paths | None) -> None:
     _check_source(spu)
     places, key_places = places_of(spu, folders), {} if keys is None else places_of(spu, keys)
     stamp = spu.session.program.begin(Description("open pool", spu.name))
+    opened: dict[str, Pool] = {}
 
-    def attach(party: str) -> None:
+    def open_at(party: str) -> None:
         index = spu.settings.compute.index(party)
-        pool = Pool(place_at(places, party), key_places.get(party), index)
-        spu.engine.use_pool(stamp, party, pool)
+        opened[party] = Pool(place_at(places, party), key_places.get(party), index)
 
-    Stages(spu.session.program, stamp, spu.settings.compute).run(attach)
+    try:
+        Stages(spu.session.program, stamp, spu.settings.compute).run(open_at)
+    except BaseException:
+        for pool in opened.values():
+            pool.close()
+        raise
+    for party, pool in opened.items():
+        spu.engine.use_pool(stamp, party, pool)
     spu.has_pool = True
 
 
@@ -132,12 +139,12 @@ def fill(seat: Seat, stamp: Stamp, work: Work, name: str, runs: int) -> None:
     other = bytes(wire.exchange([own], FILL_BYTES))
     shelf, before = pool.shelf(name), source.sent
     shelf.begin(hashlib.sha256(b"".join(sorted([own, other]))).digest()[:FILL_BYTES])
-    for number in range(runs):
+    for _ in range(runs):
         key, supply = fresh_key(), Supply()
         preparing = Preparing(seat.index, Stream(key), source, supply)
         supply.from_steps(stored_preparation(preparing, work.plan, work.inputs, work.settings))
         made = supply.all()
-        shelf.put(number, Entry(key, preparing.next_of_own(), made))
+        shelf.put(Entry(key, preparing.next_of_own(), made))
     seat.end()
     log.info("prepared %d runs, %d bytes sent for them", runs, source.sent - before)
 

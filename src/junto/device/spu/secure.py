@@ -146,6 +146,7 @@ class SecureEngine(Engine):
 
     def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:
         """In the node's thread: calls that were made before do not ask for it, at either party."""
+        super().use_pool(stamp, party, pool)
         run = partial(_use_pool, self._seats[party], pool)
         self._nodes[party].submit([], run, 0, self._program.explainer(stamp, party), shared=False)
 
@@ -297,6 +298,7 @@ class SecureEngine(Engine):
         for seat in self._seats.values():
             for channel in seat.channels.values():
                 channel.close()
+        super().close()
 
 
 # -------------------------------------------------------------------- what runs in the nodes' threads

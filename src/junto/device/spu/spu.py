@@ -180,16 +180,17 @@ class SPU(Device):
         """Keep what `preprocess` makes in a folder of each party, and use what an earlier run left there.
 
         For two parties without a helper. What is in a folder is encrypted and authenticated (AES-256-GCM)
-        with a key of that party alone. Do not bring a folder back from a backup: see `pool`.
+        with keys of that party alone, which go when an entry is used. Do not bring the keys back from a
+        backup: see `pool`. Until the run ends no other SPU and no other process opens the same folder.
 
         Args:
             folders: where: ``{"alice": path, ...}``, or a list in the order of the nodes. Each party uses
                 its own alone, so the other's may be None or missing.
-            keys: files of the keys, likewise (default: ``key`` in the folder); made with mode 0600 if they
-                are not there.
+            keys: files of the keys, likewise (default: beside the folder, ``.key`` after its name); made
+                with mode 0600 if they are not there.
 
         Raises:
-            RemoteError: a folder or a key cannot be used.
+            RemoteError: a folder or a key cannot be used: others may read it, or somebody has it open.
             DeviceError: this SPU has a helper.
         """
         from junto.device.spu.preprocessing import open_pool
