@@ -373,13 +373,17 @@ def frame(**columns):
 
 GOOD = frame(age=[1.0, 2, 4, 3])
 BAD = {
-    "text": (frame(city=["x", "y", "x", "z"]), [0, 1, 0, 1], "column 'city' of bob is no column of numbers"),
-    "missing": (frame(age=[1, np.nan, 2, 3]), [0, 1, 0, 1], "column 'age' of bob has missing"),
+    "text": (
+        frame(city=["x", "y", "x", "z"]),
+        [0, 1, 0, 1],
+        "column 'city' of bob's X is no column of numbers",
+    ),
+    "missing": (frame(age=[1, np.nan, 2, 3]), [0, 1, 0, 1], "column 'age' of bob's X has missing"),
     "rows": (frame(age=[1, 2, 3]), [0, 1, 0, 1], "X of alice has 4 rows, X of bob has 3 rows"),
     "label rows": (GOOD, [0, 1, 0], "y of carol has 3 rows"),
-    "one class": (GOOD, [1, 1, 1, 1], "label '0' of carol has one class only"),
-    "other classes": (GOOD, [1, 2, 1, 2], "label '0' of carol has other values"),
-    "text label": (GOOD, ["a", "b", "a", "b"], "column '0' of carol is no column of numbers"),
+    "one class": (GOOD, [1, 1, 1, 1], "column '0' of carol's y has one class only"),
+    "other classes": (GOOD, [1, 2, 1, 2], "column '0' of carol's y has other values"),
+    "text label": (GOOD, ["a", "b", "a", "b"], "column '0' of carol's y is no column of numbers"),
     "wide label": (GOOD, [[0, 1]] * 4, "carol's y has the wrong number"),
     "no rows": (frame(age=[]), [0, 1, 0, 1], "bob's X is empty"),
 }

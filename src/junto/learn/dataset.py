@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
@@ -15,26 +14,12 @@ from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn import examine
 from junto.learn.families import Family, LabelScale
+from junto.learn.faults import fault_of
 
 Table: TypeAlias = Any
 """Columns of one or several parties: ``{alice: x, bob: z}``, handles of arrays or tables of the same rows in
 the same order; anything with an attribute ``partitions`` of that kind; or an array that is on the SPU
 already."""
-
-FAULTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "shape": ("{party}'s {what} has the wrong number of dimensions or columns", "X has two, y has one"),
-        "empty": ("{party}'s {what} is empty", ""),
-        "text": ("column {column} of {party} is no column of numbers", "encode it, or leave it out"),
-        "missing": ("column {column} of {party} has missing or infinite numbers", "fill or drop them"),
-        "large": ("column {column} of {party} has numbers too large for fixed point", "scale it down"),
-        "classes": ("label {column} of {party} has other values than 0 and 1", "encode them as 0 and 1"),
-        "one class": ("label {column} of {party} has one class only", "both classes must occur"),
-        "negative": ("label {column} of {party} has negative numbers", "take another family"),
-        "zero": ("label {column} of {party} is 0 where it must not be", "take another family"),
-    }
-)
-"""What can be wrong with a table, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +136,13 @@ def _believed(key: str, facts: Any) -> tuple[str, int, int]:
         rows, columns, kind, column = (facts[name] for name in ("rows", "columns", "fault", "column"))
         sound = type(rows) is type(columns) is int and rows >= 0 and columns >= 0
         sound = sound and isinstance(kind, str) and isinstance(column, str)
-        sentence, fix = FAULTS[kind] if kind else ("", "")
+        fault = fault_of(kind, f"{party}'s {what}", column) if kind else None
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
         raise LearnError(f"{party} described its {what} in a way that makes no sense")
-    if sentence:
-        told = repr(column[: examine.NAME_LENGTH])
-        raise LearnError(sentence.format(party=party, what=what, column=told), fix=fix)
+    if fault is not None:
+        raise fault
     return key, rows, columns
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.learn.families import Family, LabelScale
+from junto.learn.faults import NAME_LENGTH, Fault
 
 Floats = NDArray[np.float64]
 
@@ -22,25 +23,8 @@ LARGEST: Final = 2.0**20
 LARGEST_SUM: Final = 2.0**25
 """So must the sum of the squares of a column, for every product of two columns adds up to less."""
 
-NAME_LENGTH: Final = 80
-"""So much of a column's name is told."""
-
 Facts = Mapping[str, int | str]
-"""``rows``, ``columns``, ``fault`` (a key of `dataset.FAULTS`, or empty) and ``column``, its name."""
-
-
-class Fault(Exception):
-    """A table that cannot be used.
-
-    Attributes:
-        kind: key of `dataset.FAULTS`.
-        column: where.
-    """
-
-    def __init__(self, kind: str, column: str = "") -> None:
-        super().__init__(kind, column)
-        self.kind = kind
-        self.column = column
+"""``rows``, ``columns``, ``fault`` (a key of `faults.FAULTS`, or empty) and ``column``, its name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from junto.learn import examine
-from junto.learn.dataset import FAULTS
 from junto.learn.families import Bernoulli, Normal, Tweedie
+from junto.learn.faults import FAULTS, NAME_LENGTH
 
 COLUMNS = {"age": [30, 41, 22], "dose": [0.5, 1.5, 2.0], "treated": [True, False, True]}
 NUMBERS = np.array([[30, 0.5, 1], [41, 1.5, 0], [22, 2.0, 1]])
@@ -104,7 +104,7 @@ def test_facts_hold_counts_and_one_short_name():
     secret = pd.DataFrame({"x" * 500: ["a secret"], "y": [1]})
     facts = examine.examine(secret, True)
     assert set(facts) == {"rows", "columns", "fault", "column"}
-    assert facts["column"] == "x" * examine.NAME_LENGTH
+    assert facts["column"] == "x" * NAME_LENGTH
     assert "a secret" not in str(facts)
 
 

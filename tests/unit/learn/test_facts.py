@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import junto as sf
-from junto.learn.dataset import FAULTS, _believed
-from junto.learn.examine import NAME_LENGTH
+from junto.learn.dataset import _believed
+from junto.learn.faults import FAULTS, NAME_LENGTH
 
 GOOD = {"rows": 3, "columns": 2, "fault": "", "column": ""}
 

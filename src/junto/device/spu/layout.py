@@ -7,7 +7,7 @@ is data like any other, so it travels through the codec.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from junto.tree import leaves, map_leaves
 
 if TYPE_CHECKING:
     from junto.mpc.protocol.inout import Kind
+    from junto.mpc.settings import MpcSettings
 
 MOST_ARRAYS = 1 << 16
 MOST_DIMENSIONS = 32
@@ -86,6 +87,26 @@ def rebuild(layout: Any, arrays: list[Any]) -> Any:
     """The tree of `layout` with `arrays` in it."""
     rest = iter(arrays)
     return map_leaves(lambda _: next(rest), layout)
+
+
+def read(
+    layout: Any, words: Sequence[Any], settings: MpcSettings, reading: Callable[[Any], Any] | None = None
+) -> Any:
+    """What a receiver is shown: the tree with its arrays decoded, or what `reading` makes of that.
+
+    Args:
+        layout: of the value.
+        words: its arrays, encoded.
+        settings: numbers of the SPU.
+        reading: see `SPUObject.read_as`; it gets floats with all their digits.
+    """
+    from junto.mpc.values import decode, kind
+
+    names = [leaf.dtype for leaf in parse(layout)]
+    if reading is not None:
+        names = ["float64" if kind(name) == "fixed" else name for name in names]
+    tree = rebuild(layout, [decode(each, name, settings) for each, name in zip(words, names, strict=True)])
+    return tree if reading is None else reading(tree)
 
 
 def kinds(described: Sequence[Leaf]) -> list[Kind]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from junto.device.handle import Device, DeviceObject, Disclosure
@@ -34,6 +34,8 @@ class SPUObject(DeviceObject):
         self._text = text
         self._layout: Any = None
         self._described: tuple[Stamp, Ref, str] | None = None
+        self._told: SPUObject | None = None
+        self._reading: Callable[[Any], Any] | None = None
 
     @property
     def device(self) -> SPU:
@@ -45,6 +47,27 @@ class SPUObject(DeviceObject):
         """What this process holds of it."""
         return self._held
 
+    @property
+    def told(self) -> SPUObject:
+        """What is shown of it: itself, or see `read_as`."""
+        return self if self._told is None else self._told
+
+    @property
+    def reading(self) -> Callable[[Any], Any] | None:
+        """What a receiver makes of it; None: what it is."""
+        return self._reading
+
+    def read_as(self, told: SPUObject, reading: Callable[[Any], Any]) -> SPUObject:
+        """The same value, but shown as ``reading(told)``, for numbers that fixed point has no digits for.
+
+        Args:
+            told: a handle on the same SPU, of a tree of arrays. Receivers learn all that is in it.
+            reading: a pure function of a module, which each receiver applies; floats come as float64.
+        """
+        told._reading = reading
+        self._told = told
+        return self
+
     def to(self, device: Device) -> Any:
         """The same value on another device; on a PYU in the clear. See `junto.device.moves`."""
         return move(self, device)
@@ -55,7 +78,7 @@ class SPUObject(DeviceObject):
         program.check_party(device.party)
         operation, index = self.identity
         stamp = program.begin(Description("move", self._device.name, device.party, f"#{operation}.{index}"))
-        shown = self._device.engine.show(stamp, 0, self, (device.party,), tell=False)
+        shown = self._device.engine.show(stamp, 0, self.told, (device.party,), tell=False)
         return made_at(self._session, stamp, device, None if shown.value is None else [shown.value], 1)[0]
 
     def layout(self) -> Any:
@@ -103,7 +126,7 @@ class SPUObject(DeviceObject):
 
     def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
         """Show the value to `receivers`; the others learn only that it is there, or failed."""
-        return self._device.engine.show(stamp, index, self, receivers)
+        return self._device.engine.show(stamp, index, self.told, receivers)
 
     def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
         """Let every party know that the value is there, without showing it."""

@@ -6,7 +6,7 @@ A number that leaves its range, which under MPC would be a wrong value and no mo
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from junto.device.spu.calls import sources_of
 from junto.device.spu.computing import run_plan
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.inputs import Entrance, encoded
-from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
+from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.base import Call, Ref
@@ -27,7 +27,6 @@ from junto.mpc.meter import Meter
 from junto.mpc.plain import PlainBits, PlainGates, PlainRing
 from junto.mpc.protocol import handover, inout
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import decode
 from junto.program.program import Program
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -107,7 +106,7 @@ class PlainEngine(Engine):
         *,
         tell: bool = True,
     ) -> Disclosure:
-        run = partial(_show, self._settings, handle.layout())
+        run = partial(_show, self._settings, handle.layout(), handle.reading)
         (value,) = self._submit(stamp, receivers[0], run, (handle.held[self._home],), 1)
         return Disclosure(value, [Awaited(value, self._home)])
 
@@ -168,11 +167,10 @@ def _array(plain: Plain) -> Words | Flags:
     return plain.flags if isinstance(plain, PlainBits) else plain.words
 
 
-def _show(settings: MpcSettings, layout: Any, secrets: Sequence[Plain]) -> tuple[Any]:
-    plain = [
-        decode(_array(each), leaf.dtype, settings) for each, leaf in zip(secrets, parse(layout), strict=True)
-    ]
-    return (rebuild(layout, plain),)
+def _show(
+    settings: MpcSettings, layout: Any, reading: Callable[[Any], Any] | None, secrets: Sequence[Plain]
+) -> tuple[Any]:
+    return (read(layout, [_array(each) for each in secrets], settings, reading),)
 
 
 def _no_rounds(asked: Sequence[Any]) -> Sequence[Any]:

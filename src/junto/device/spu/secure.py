@@ -13,7 +13,7 @@ from junto.device.spu.calls import sources_of
 from junto.device.spu.computing import Fresh, charge, preparation, run_plan, run_stored
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.inputs import Entrance, encoded
-from junto.device.spu.layout import kinds, parse, rebuild, shift_of, wide_numbers
+from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
 from junto.device.spu.node import Node
 from junto.device.spu.object import SPUObject
 from junto.device.spu.pool import Pool
@@ -31,7 +31,6 @@ from junto.mpc.protocol.inout import Kind, Parcel, Secret
 from junto.mpc.protocol.shares import MaskedBits
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import decode
 from junto.program.program import Program
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -222,6 +221,7 @@ class SecureEngine(Engine):
         tell: bool = True,
     ) -> Disclosure:
         held, layout = handle.held, handle.layout()
+        assemble = partial(_assemble, layout, self._settings, handle.reading)
         parties = self._program.parties
         shown: Ref | None = None
         awaited: list[Awaited] = []
@@ -229,7 +229,7 @@ class SecureEngine(Engine):
             if receiver not in receivers:
                 continue
             place = index * len(parties) + number
-            value = self._show_to(stamp, place, held, layout, receiver)
+            value = self._show_to(stamp, place, held, assemble, receiver)
             if value is not None:
                 shown = shown or value
                 awaited.append(Awaited(value, self._compute[0]))
@@ -239,7 +239,9 @@ class SecureEngine(Engine):
     def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
         return self._tell(stamp, index, held, self._program.parties)
 
-    def _show_to(self, stamp: Stamp, place: int, held: Held, layout: Any, receiver: str) -> Ref | None:
+    def _show_to(
+        self, stamp: Stamp, place: int, held: Held, assemble: Callable[..., Any], receiver: str
+    ) -> Ref | None:
         """Both compute parties give their pieces; the value at the receiver, if that lives here."""
         pieces: list[Ref] = []
         for party in self._compute:
@@ -251,7 +253,7 @@ class SecureEngine(Engine):
         if len(pieces) < len(self._compute):
             return None
         call = Call(
-            partial(_assemble, layout, self._settings),
+            assemble,
             tuple(pieces),
             {},
             None,
@@ -375,11 +377,15 @@ def _arrive(
     return (secrets,)
 
 
-def _assemble(layout: Any, settings: MpcSettings, first: Sequence[Parcel], second: Sequence[Parcel]) -> Any:
-    described = parse(layout)
-    arrays = inout.assemble(kinds(described), first, second)
-    plain = [decode(array, leaf.dtype, settings) for array, leaf in zip(arrays, described, strict=True)]
-    return rebuild(layout, plain)
+def _assemble(
+    layout: Any,
+    settings: MpcSettings,
+    reading: Callable[[Any], Any] | None,
+    first: Sequence[Parcel],
+    second: Sequence[Parcel],
+) -> Any:
+    words = inout.assemble(kinds(parse(layout)), first, second)
+    return read(layout, words, settings, reading)
 
 
 def _compute(

@@ -12,13 +12,18 @@ in the clear on purpose: it then knows them. A frame with one column, ``frame["l
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from junto.device.pyu import PYUObject
+from junto.device.spu.layout import parse
 from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn.dataset import only_part
 from junto.learn.metrics import clear, secret
+from junto.learn.metrics.arguments import Form, as_classes, as_ranks, as_vector, in_digits, require_shapes
+from junto.learn.scaled import DIGITS, is_scaled, scaled, unscaled
 
 __all__ = [
     "accuracy_score",
@@ -35,39 +40,57 @@ __all__ = [
 def roc_auc_score(y_true: Any, y_score: Any) -> Any:
     """Area under the ROC curve: the probability that a positive has the higher score; ties count half.
 
-    On the SPU it sorts the scores; their precision there is 4e-6, and what is nearer than that is a tie.
+    On the SPU it sorts the scores; what is nearer than 4e-6 on the SPU already is a tie.
 
     Args:
-        y_true: labels of 0 and 1, a handle.
-        y_score: scores, a handle.
+        y_true: labels, a handle [rows]; two classes, on the SPU 0 and 1.
+        y_score: scores, a handle [rows].
+
+    Returns:
+        A handle. On the SPU of what is shown as NaN if the labels were of one class, or not 0 and 1.
 
     Raises:
-        LearnError: the handles live apart, on none of them an SPU.
+        LearnError: the handles live apart, on none of them an SPU; on an SPU their lengths differ, or one is
+            neither a vector nor a table of one column.
+        RemoteError: when the result is used: the same, in the clear; or there are not two classes.
     """
-    return _where_they_are(clear.roc_auc_score, secret.roc_auc_score, y_true, y_score)
+    return _AUC(y_true, y_score)
 
 
 def accuracy_score(y_true: Any, y_pred: Any) -> Any:
-    """The part of the labels that was guessed. Arguments and errors: as `roc_auc_score`."""
-    return _where_they_are(clear.accuracy_score, secret.accuracy_score, y_true, y_pred)
+    """The part of the labels that was guessed. Arguments and errors: as `roc_auc_score`, of any classes."""
+    return _ACCURACY(y_true, y_pred)
 
 
 def log_loss(y_true: Any, y_prob: Any) -> Any:
-    """Mean -log of the probability that was given to what came true. `y_prob`: of the class 1, [rows].
+    """Mean -log of the probability that was given to what came true.
 
-    Probabilities are kept from 0 and 1 by 1e-4 (on the SPU, and so everywhere). Errors: as `roc_auc_score`.
+    Probabilities are kept from 0 and 1: in the clear by 2e-16, on the SPU by 4e-6.
+
+    Args:
+        y_true: as in `roc_auc_score`.
+        y_prob: of the greater class, [rows] or [rows, 1]; or of both, [rows, 2].
+
+    Returns and raises as `roc_auc_score`; NaN also if a probability lies beyond 0 and 1.
     """
-    return _where_they_are(clear.log_loss, secret.log_loss, y_true, y_prob)
+    return _LOG_LOSS(y_true, y_prob)
 
 
 def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
-    """The root of the mean squared error. Arguments and errors: as `roc_auc_score`."""
-    return _where_they_are(clear.root_mean_squared_error, secret.root_mean_squared_error, y_true, y_pred)
+    """The root of the mean squared error, of numbers below 2**24; what a model predicted may be of any size.
+
+    Arguments and errors: as `roc_auc_score`, of numbers.
+    """
+    return _ERROR(y_true, y_pred)
 
 
 def r2_score(y_true: Any, y_pred: Any) -> Any:
-    """The part of the label's variance that is explained. Arguments and errors: as `roc_auc_score`."""
-    return _where_they_are(clear.r2_score, secret.r2_score, y_true, y_pred)
+    """The part of the label's variance that is explained; of a constant label 1 if all is right, else 0.
+
+    Below -10 million it is some number below that. Arguments and errors: as `root_mean_squared_error`, of two
+    rows at least.
+    """
+    return _R2(y_true, y_pred)
 
 
 def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
@@ -113,12 +136,62 @@ def population_stability_index(expected: PYUObject, actual: PYUObject, bins: int
     return _at_one_party(clear.population_stability_index, expected, actual, bins)
 
 
-def _where_they_are(in_clear: Callable[..., Any], on_spu: Callable[..., Any], first: Any, second: Any) -> Any:
-    first, second = only_part(first), only_part(second)
-    for value in (first, second):
-        if isinstance(value, SPUObject):
-            return value.device(on_spu)(first, second)
-    return _at_one_party(in_clear, first, second)
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """How a metric is computed.
+
+    Attributes:
+        form: what it takes.
+        in_clear: at one party.
+        on_spu: on secrets.
+        made: of its results there, the handle of the metric.
+        shared: what a party shares of each argument.
+        sized: whether arguments may have exponents of their own.
+    """
+
+    form: Form
+    in_clear: Callable[..., Any]
+    on_spu: Callable[..., Any]
+    made: Callable[..., SPUObject] = lambda value: value
+    shared: tuple[Callable[..., Any], Callable[..., Any]] = (as_vector, as_vector)
+    sized: bool = False
+
+    def __call__(self, first: Any, second: Any) -> Any:
+        first, second = only_part(first), only_part(second)
+        spus = [value.device for value in (first, second) if isinstance(value, SPUObject)]
+        if not (spus and all(isinstance(value, PYUObject | SPUObject) for value in (first, second))):
+            return _at_one_party(self.in_clear, first, second)
+        sized = self.sized and (is_scaled(first) or is_scaled(second))
+        share = (in_digits, in_digits) if sized else self.shared
+        first, second = (
+            _shared(value, spus[0], how) for value, how in zip((first, second), share, strict=True)
+        )
+        require_shapes(self.form, _shape(first), _shape(second))
+        found = spus[0](self.on_spu)(first, second)
+        return self.made(*found) if isinstance(found, tuple) else self.made(found)
+
+
+def _shared(value: Any, spu: SPU, how: Callable[..., Any]) -> SPUObject:
+    """On the SPU; with digits and an exponent, if some argument has such."""
+    if isinstance(value, PYUObject):
+        value = value.device(how)(value).to(spu)
+    told: SPUObject = value.told if how is in_digits and is_scaled(value) else value
+    return told
+
+
+def _shape(value: SPUObject) -> tuple[int, ...]:
+    if value.reading is unscaled:
+        return parse(value.layout()[DIGITS])[0].shape
+    return value.shape
+
+
+def _defined(value: SPUObject, defined: SPUObject) -> SPUObject:
+    told = value.device(_pair, num_returns_policy="single")(value, defined)
+    return value.read_as(told, secret.where_defined)
+
+
+def _pair(value: Any, defined: Any) -> dict[str, Any]:
+    return {secret.VALUE: value, secret.DEFINED: defined}
 
 
 def _at_one_party(function: Callable[..., Any], first: Any, second: Any, *more: Any) -> Any:
@@ -129,3 +202,12 @@ def _at_one_party(function: Callable[..., Any], first: Any, second: Any, *more: 
         f"a metric needs its two arguments at one party, not {first!r} and {second!r}",
         fix="move the scores to the label's owner, which may then read them: scores.to(bob)",
     )
+
+
+_AUC = _Metric(clear.AUC, clear.roc_auc_score, secret.roc_auc_score, _defined, shared=(as_classes, as_ranks))
+_ACCURACY = _Metric(clear.SAME, clear.accuracy_score, secret.accuracy_score)
+_LOG_LOSS = _Metric(clear.CHANCES, clear.log_loss, secret.log_loss, _defined, shared=(as_classes, as_vector))
+_ERROR = _Metric(
+    clear.ERRORS, clear.root_mean_squared_error, secret.root_mean_squared_error, scaled, sized=True
+)
+_R2 = _Metric(clear.VARIANCE, clear.r2_score, secret.r2_score, sized=True)

@@ -7,17 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.learn.examine import matrix
+from junto.errors import LearnError
+from junto.learn.metrics.arguments import Form, in_clear, numbers
 
 Floats = NDArray[np.float64]
 
-LEAST = 1e-4
-"""Probabilities are kept from 0 and 1 by this much."""
+AUC = Form(classes=True)
+CHANCES = Form(columns=2, classes=True)
+SAME = Form(text=True)
+ERRORS = Form()
+VARIANCE = Form(least=2)
+"""What each metric takes."""
+
+ROUNDING = 1e-5
+"""Probabilities that an SPU has shown may be beyond 0 and 1 by this much."""
 
 
 def roc_auc_score(y_true: Any, y_score: Any) -> float:
     """Mann and Whitney's statistic, by mean ranks."""
-    y, score = _labels(y_true), _vector(y_score)
+    y, score = in_clear(AUC, y_true, y_score)
     _, place, count = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(count) - (count - 1) / 2)[place]
     positive = y.sum()
@@ -26,29 +34,42 @@ def roc_auc_score(y_true: Any, y_score: Any) -> float:
 
 def accuracy_score(y_true: Any, y_pred: Any) -> float:
     """The mean of what agrees."""
-    return float(np.mean(_vector(y_true) == _vector(y_pred)))
+    y, guess = in_clear(SAME, y_true, y_pred)
+    if y.dtype.kind != guess.dtype.kind:
+        raise LearnError("one argument of a metric has words, and the other numbers", fix="encode both alike")
+    if y.dtype.kind == "f" and not (np.equal(y % 1, 0).all() and np.equal(guess % 1, 0).all()):
+        raise LearnError("accuracy is for classes, not for numbers with decimals", fix="take r2_score")
+    return float(np.mean(y == guess))
 
 
 def log_loss(y_true: Any, y_prob: Any) -> float:
-    """Cross entropy."""
-    y, p = _labels(y_true), np.clip(_vector(y_prob), LEAST, 1 - LEAST)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
+    """Cross entropy; no probability is nearer to 0 or 1 than one of float64 can be to 1."""
+    y, p = in_clear(CHANCES, y_true, y_prob)
+    if p.min() < -ROUNDING or p.max() > 1 + ROUNDING:
+        raise LearnError("a probability lies beyond 0 and 1", fix="pass what predict_proba says")
+    eps = np.finfo(np.float64).eps
+    given = np.clip(np.where(y > 0, p, 1 - p), eps, 1 - eps)
+    return float(-np.mean(np.log(given)))
 
 
 def root_mean_squared_error(y_true: Any, y_pred: Any) -> float:
     """The root of the mean square."""
-    return float(np.sqrt(np.mean((_vector(y_true) - _vector(y_pred)) ** 2)))
+    y, guess = in_clear(ERRORS, y_true, y_pred)
+    return float(np.sqrt(np.mean((y - guess) ** 2)))
 
 
 def r2_score(y_true: Any, y_pred: Any) -> float:
-    """1 - residual / total variance."""
-    y = _vector(y_true)
-    return float(1 - np.sum((y - _vector(y_pred)) ** 2) / np.sum((y - y.mean()) ** 2))
+    """1 - residual / total variance; of a constant label 1 if all is right, else 0."""
+    y, guess = in_clear(VARIANCE, y_true, y_pred)
+    rest, total = np.sum((y - guess) ** 2), np.sum((y - y.mean()) ** 2)
+    if y.min() == y.max():
+        return float(rest == 0)
+    return float(1 - rest / total)
 
 
 def ks(y_true: Any, y_score: Any) -> float:
     """The greatest distance of the two classes' distribution functions."""
-    y, score = _labels(y_true), _vector(y_score)
+    y, score = in_clear(AUC, y_true, y_score)
     levels, place = np.unique(score, return_inverse=True)
     positive = np.bincount(place, y, len(levels)).cumsum() / y.sum()
     negative = np.bincount(place, 1 - y, len(levels)).cumsum() / (1 - y).sum()
@@ -57,7 +78,7 @@ def ks(y_true: Any, y_score: Any) -> float:
 
 def gains_table(y_true: Any, y_score: Any, bins: int) -> dict[str, NDArray[Any]]:
     """See `junto.learn.metrics.gains_table`."""
-    y, score = _labels(y_true), _vector(y_score)
+    y, score = in_clear(AUC, y_true, y_score)
     order = np.argsort(-score, kind="stable")
     groups = np.array_split(order, min(bins, len(y)))
     rows = np.array([len(group) for group in groups])
@@ -76,7 +97,7 @@ def gains_table(y_true: Any, y_score: Any, bins: int) -> dict[str, NDArray[Any]]
 
 def population_stability_index(expected: Any, actual: Any, bins: int) -> float:
     """See `junto.learn.metrics.population_stability_index`."""
-    then, now = _vector(expected), _vector(actual)
+    then, now = numbers(expected), numbers(actual)
     edges = np.unique(np.quantile(then, np.linspace(0, 1, bins + 1)[1:-1]))
     e, a = (_parts(each, edges) for each in (then, now))
     return float(np.sum((a - e) * np.log(a / e)))
@@ -85,14 +106,3 @@ def population_stability_index(expected: Any, actual: Any, bins: int) -> float:
 def _parts(values: Floats, edges: Floats) -> Floats:
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
     return np.maximum(counts, 0.5) / len(values)
-
-
-def _vector(values: Any) -> Floats:
-    return matrix(values, vector=True)[1][:, 0]
-
-
-def _labels(values: Any) -> Floats:
-    y = _vector(values)
-    if not (np.isin(y, (0, 1)).all() and 0 < y.sum() < len(y)):
-        raise ValueError("a label is other than 0 and 1, or has one class only")
-    return y

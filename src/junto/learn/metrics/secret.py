@@ -1,56 +1,116 @@
-"""Metrics on the SPU: nobody sees label or score."""
+"""Metrics on the SPU: nobody sees label or score.
+
+What a metric is not defined for, labels of one class or of other values than 0 and 1, shows when it is
+revealed: as NaN. Before that nobody knows.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
 
-from junto.learn.metrics.clear import LEAST
+from junto.learn.metrics import magnitude
+from junto.learn.scaled import DIGITS, EXPONENT, aligned, unit
+
+LEAST: Final = 2.0**-18
+"""Probabilities are kept from 0 and 1 by this much, the least number above 0."""
+
+VALUE, DEFINED = "value", "defined"
+
+
+def where_defined(told: Any) -> Any:
+    """In the clear: NaN if it is not."""
+    return told[VALUE] if told[DEFINED] else float("nan")
 
 
 def roc_auc_score(y_true: Any, y_score: Any) -> Any:
-    """Mann and Whitney's statistic from ranks.
+    """Mann and Whitney's statistic, and whether there are two classes.
 
-    Rows are sorted twice, among equal scores the positives once last and once first: the mean of both ranks
-        is that in which ties count half.
+    Sorted by score, each positive has so many negatives before it. Rows are sorted twice, among equal scores
+    the positives once last and once first: the mean of both is that in which ties count half.
     """
     y, score = _vector(y_true), _vector(y_score)
-    count = len(y)
-    ranks = jnp.arange(count) / count
-    mean_rank = (_sorted(score, y) @ ranks + -_sorted(score, -y) @ ranks) / 2
-    positive = jnp.mean(y)
-    # in parts of the count: ranks begin with 0
-    return (mean_rank / count - positive * (positive - 1 / count) / 2) / (positive * (1 - positive))
+    bits = len(y).bit_length()
+    before = (_before(_sorted(score, y), bits) + _before(-_sorted(score, -y), bits)) / 2
+    positive = jnp.sum(y)
+    negative = (len(y) - positive) * 2.0**-bits
+    # the larger quotient first: it has the more digits
+    return before / negative / positive, _all(_classes(y)) & jnp.any(y != y[0])
 
 
 def _sorted(score: Any, label: Any) -> Any:
     return jax.lax.sort((score, label), num_keys=2)[1]
 
 
+def _before(y: Any, bits: int) -> Any:
+    """Negatives before each positive, summed, in parts of 2**bits: exactly up to 2**18 rows."""
+    return jnp.sum(y * (jnp.cumsum(1 - y) * 2.0**-bits))
+
+
 def accuracy_score(y_true: Any, y_pred: Any) -> Any:
     """The mean of what agrees."""
-    return jnp.mean((_vector(y_true) == _vector(y_pred)).astype(jnp.float32))
+    return magnitude.mean((_vector(y_true) == _vector(y_pred)).astype(jnp.float32))
 
 
 def log_loss(y_true: Any, y_prob: Any) -> Any:
-    """Cross entropy, by one logarithm a row: of what came true."""
+    """Cross entropy, by one logarithm a row: of what came true; and whether there are classes and chances."""
     y, p = _vector(y_true), _vector(y_prob)
-    given = 1 - p + y * (2 * p - 1)
-    return -jnp.mean(jnp.log(jnp.clip(given, LEAST, 1 - LEAST)))
+    given = jnp.where(y == 1, p, 1 - p)
+    loss = -magnitude.mean(jnp.log(jnp.clip(given, LEAST, 1 - LEAST)))
+    chances = (given > -LOOSE) & (given < 1 + LOOSE)
+    return loss, _all(_classes(y) & chances)
+
+
+LOOSE: Final = 1e-4
+"""Probabilities that were computed on an SPU may be beyond 0 and 1 by this much."""
+
+
+def _classes(y: Any) -> Any:
+    return (y == 0) | (y == 1)
+
+
+def _all(good: Any) -> Any:
+    return jnp.logical_not(jnp.any(jnp.logical_not(good)))
 
 
 def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
-    """The root of the mean square."""
-    return jnp.sqrt(jnp.mean((_vector(y_true) - _vector(y_pred)) ** 2))
+    """The root of the mean square: digits, exponent, and two to that power."""
+    gaps, exponent, _ = _gaps(y_true, y_pred)
+    found = magnitude.root_mean_square(gaps, exponent)
+    return found.digits, found.exponent, unit(found.exponent)
 
 
 def r2_score(y_true: Any, y_pred: Any) -> Any:
-    """1 - residual / total variance."""
-    y = _vector(y_true)
-    return 1 - jnp.mean((y - _vector(y_pred)) ** 2) / jnp.mean((y - jnp.mean(y)) ** 2)
+    """1 - residual / total variance; of a constant label 1 if all is right, else 0."""
+    label, own = _parts(y_true)
+    gaps, exponent, exact = _gaps(y_true, y_pred)
+    noise = magnitude.LAST if exact else 2 * len(gaps) * magnitude.LAST
+    rest = magnitude.norm(gaps, exponent, noise)
+    total = magnitude.norm(magnitude.centred(label), own)
+    varies = jnp.any(label != label[0])
+    part = magnitude.ratio(rest, magnitude.Norm(jnp.where(varies, total.digits, 1.0), total.exponent))
+    return jnp.where(varies, 1 - part * part, (rest.digits == 0).astype(jnp.float32))
+
+
+def _gaps(y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
+    """Differences, their exponent, and whether they are exact."""
+    (y, own), (guess, other) = _parts(y_true), _parts(y_pred)
+    if isinstance(own, int) and isinstance(other, int):
+        return y - guess, 0, True
+    y, guess, common = aligned(y, own, guess, other)
+    return y - guess, common, False
+
+
+def _parts(value: Any) -> tuple[Any, Any]:
+    """Digits and exponent; 0 of what has none."""
+    if isinstance(value, dict):
+        return _vector(value[DIGITS]), value[EXPONENT]
+    return _vector(value), 0
 
 
 def _vector(values: Any) -> Any:
-    return jnp.asarray(values).reshape(-1).astype(jnp.float32)
+    """The last column."""
+    array = jnp.asarray(values)
+    return (array if array.ndim == 1 else array[:, -1]).astype(jnp.float32)

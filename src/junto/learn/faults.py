@@ -1,0 +1,56 @@
+"""What can be wrong with a table, a label or an argument of a metric, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from junto.errors import LearnError
+
+NAME_LENGTH: Final = 80
+"""So much of a column's name is told."""
+
+FAULTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "shape": ("{what} has the wrong number of dimensions or columns", "X has two, y has one"),
+        "empty": ("{what} is empty", ""),
+        "text": ("column {column} of {what} is no column of numbers", "encode it, or leave it out"),
+        "missing": ("column {column} of {what} has missing or infinite numbers", "fill or drop them"),
+        "large": ("column {column} of {what} has numbers too large for fixed point", "scale it down"),
+        "classes": ("column {column} of {what} has other values than 0 and 1", "encode them as 0 and 1"),
+        "one class": ("column {column} of {what} has one class only", "both classes must occur"),
+        "negative": ("column {column} of {what} has negative numbers", "take another family"),
+        "zero": ("column {column} of {what} is 0 where it must not be", "take another family"),
+    }
+)
+"""By kind: the sentence, and what to do."""
+
+
+class Fault(Exception):
+    """A table that cannot be used.
+
+    Attributes:
+        kind: key of `FAULTS`.
+        column: where.
+    """
+
+    def __init__(self, kind: str, column: str = "") -> None:
+        super().__init__(kind, column)
+        self.kind = kind
+        self.column = column
+
+
+def fault_of(kind: str, what: str, column: str) -> LearnError:
+    """A fault as an error.
+
+    Args:
+        kind: key of `FAULTS`.
+        what: in which table, for a person: ``alice's X``.
+        column: its name, which may come from another party.
+
+    Raises:
+        KeyError, TypeError: there is no such kind; the name is none.
+    """
+    sentence, fix = FAULTS[kind]
+    return LearnError(sentence.format(what=what, column=repr(column[:NAME_LENGTH])), fix=fix)

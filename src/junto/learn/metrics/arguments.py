@@ -1,0 +1,136 @@
+"""What metrics are given: checked once for all of them, by shapes that everybody knows, or in the clear.
+
+The same rules at a party and on the SPU: two vectors of the same length, or tables of one column; of
+probabilities also two columns, of the classes 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.errors import LearnError
+from junto.learn import scaled
+from junto.learn.examine import matrix
+from junto.learn.faults import Fault, fault_of
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a metric takes.
+
+    Attributes:
+        least: rows, at least.
+        columns: the second argument may have so many.
+        classes: the first argument has two classes.
+        text: classes may be words.
+    """
+
+    least: int = 1
+    columns: int = 1
+    classes: bool = False
+    text: bool = False
+
+
+def require_shapes(form: Form, first: Sequence[int], second: Sequence[int]) -> None:
+    """See the module.
+
+    Raises:
+        LearnError: a metric cannot be computed from arrays of these shapes.
+    """
+    for name, shape, columns in (("first", first, 1), ("second", second, form.columns)):
+        if not (len(shape) == 1 or (len(shape) == 2 and 1 <= shape[1] <= columns)):
+            wide = " or of two columns, for the classes 0 and 1" if columns > 1 else ""
+            raise LearnError(
+                f"the {name} argument of a metric has the shape {tuple(shape)}",
+                fix=f"pass a vector, or a table of one column{wide}",
+            )
+    if first[0] != second[0]:
+        raise LearnError(
+            f"a metric was given {first[0]} rows and {second[0]} rows",
+            fix="rows belong together by their place: pass label and scores of the same rows",
+        )
+    if first[0] < form.least:
+        raise LearnError(f"a metric was given {first[0]} rows, and needs {form.least} at least")
+
+
+def in_clear(form: Form, first: Any, second: Any) -> tuple[Any, Any]:
+    """Both arguments as vectors. Two classes become 0 and 1: the greater one is 1, as in scikit-learn.
+
+    Raises:
+        LearnError: they cannot be judged.
+    """
+    y, other = (
+        _values(first, "first", text=form.text or form.classes),
+        _values(second, "second", text=form.text),
+    )
+    require_shapes(form, y.shape, other.shape)
+    y, other = y.reshape(-1), other[:, -1] if other.ndim == 2 else other
+    return (_greater(y), other) if form.classes else (y, other)
+
+
+def _greater(y: NDArray[Any]) -> Floats:
+    classes = np.unique(y)
+    if len(classes) != 2:
+        raise LearnError(f"the label of a metric has {len(classes)} classes", fix="two classes must occur")
+    return np.asarray(y == classes[1], np.float64)
+
+
+def numbers(values: Any) -> Floats:
+    """One argument, a vector of numbers.
+
+    Raises:
+        LearnError: it is something else.
+    """
+    vector = _values(values, "first", text=False)
+    require_shapes(Form(), vector.shape, vector.shape)
+    found: Floats = vector.reshape(-1)
+    return found
+
+
+def as_vector(values: Any) -> Floats:
+    """What its owner shares of an argument: numbers, as they are.
+
+    Raises:
+        LearnError: it has none.
+    """
+    return _values(values, "shared", text=False)
+
+
+def as_classes(values: Any) -> Floats:
+    """The same of a label of two classes: 1 is the greater one. Errors: as `as_vector`."""
+    y = _values(values, "shared", text=True)
+    return _greater(y) if y.ndim == 1 else y
+
+
+def as_ranks(values: Any) -> NDArray[Any]:
+    """Numbers in the same order, with the same ties. Errors: as `as_vector`."""
+    scores = as_vector(values)
+    return np.unique(scores, return_inverse=True)[1].reshape(scores.shape).astype(np.int32)
+
+
+def in_digits(values: Any) -> dict[str, Any]:
+    """The same with an exponent of their own, see `scaled`. Errors: as `as_vector`."""
+    return scaled.in_digits(as_vector(values))
+
+
+def _values(values: Any, name: str, *, text: bool) -> NDArray[Any]:
+    """An argument as an array of numbers, or if that will do of words."""
+    try:
+        try:
+            return matrix(values, vector=True)[1][:, 0]
+        except Fault as fault:
+            if fault.kind != "shape":
+                raise
+            return matrix(values)[1]
+    except Fault as fault:
+        words = np.asarray(values) if text and fault.kind == "text" else None
+        if words is not None and all(isinstance(word, str) for word in words.flat):
+            return words.astype(np.str_)
+        raise fault_of(fault.kind, f"the {name} argument of a metric", fault.column) from fault

@@ -1,0 +1,97 @@
+"""Arrays with a power of two beside them: on an SPU as exact at 1e-9 as at 1e9.
+
+A fixed-point number has so many digits after the point, whatever its size. So a number whose size is not
+known beforehand is held as ``digits * 2**exponent``: both secret, the digits of a size that fixed point is
+good at. Whoever is shown such a value learns the digits and the exponent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.spu.object import SPUObject
+
+DIGITS, EXPONENT = "digits", "exponent"
+
+FINEST, LARGEST = -18, 26
+"""Exponents of the powers of two that a fixed-point number can be, and be multiplied by."""
+
+ROOM: Final = 19
+"""Bits before the point of the digits that a party shares: sums of a million of them stay in range."""
+
+
+def is_scaled(value: Any) -> bool:
+    """Whether a handle has digits and an exponent of its own."""
+    return isinstance(value, SPUObject) and value.told.reading is unscaled
+
+
+def scaled(digits: SPUObject, exponent: SPUObject, unit: SPUObject) -> SPUObject:
+    """A handle of ``digits * 2**exponent``, which is shown so; functions on the SPU get it as fixed point.
+
+    Args:
+        digits: an array.
+        exponent: a whole number.
+        unit: ``2**exponent`` as far as fixed point goes.
+    """
+    spu = digits.device
+    value: SPUObject = spu(jnp.multiply)(digits, unit)
+    told: SPUObject = spu(_told, num_returns_policy="single")(digits, exponent)
+    return value.read_as(told, unscaled)
+
+
+def _told(digits: Any, exponent: Any) -> dict[str, Any]:
+    return {DIGITS: digits, EXPONENT: exponent}
+
+
+def unscaled(told: Any) -> NDArray[np.float64]:
+    """``digits * 2**exponent``, in the clear."""
+    return np.asarray(np.ldexp(np.asarray(told[DIGITS], np.float64), told[EXPONENT]))
+
+
+def in_digits(values: NDArray[np.float64], room: int = ROOM) -> dict[str, Any]:
+    """The other way, at the owner of values: digits below ``2**room``."""
+    exponent = exponent_of(values) - room
+    return {DIGITS: np.ldexp(values, -exponent), EXPONENT: np.int32(exponent)}
+
+
+def exponent_of(values: Any) -> int:
+    """The least e with all values below 2**e in magnitude; 0 if all are 0."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    return int(np.frexp(largest)[1]) if largest else 0
+
+
+def unit_of(exponent: int) -> float:
+    """See `scaled`."""
+    return float(2.0 ** np.clip(exponent, FINEST - 1, LARGEST)) if exponent >= FINEST else 0.0
+
+
+# -------------------------------------------------------------------- on the SPU
+
+
+def unit(exponent: Any) -> Any:
+    """``2**exponent`` of a secret whole number as far as fixed point goes: 0 below, 0 beyond."""
+    known = np.arange(FINEST, LARGEST + 1)
+    return (exponent == known.astype(np.int32)).astype(jnp.float32) @ powers(known)
+
+
+def aligned(one: Any, exponent: Any, other: Any, others: Any) -> tuple[Any, Any, Any]:
+    """The digits of two arrays under one exponent, the greater of theirs; and that exponent."""
+    common = jnp.maximum(exponent, others)
+    return _shrunk(one, common - exponent), _shrunk(other, common - others), common
+
+
+def _shrunk(digits: Any, bits: Any) -> Any:
+    """``digits / 2**bits``, in two steps: half of `bits` is no more than fixed point has after the point."""
+    known = np.arange(-2 * FINEST + 1)
+    here = (bits == known.astype(np.int32)).astype(jnp.float32)
+    first, second = (here @ (2.0**-half).astype(np.float32) for half in (known // 2, known - known // 2))
+    return digits * first * second
+
+
+def powers(exponents: Any) -> NDArray[np.float32]:
+    """Two to the power of public exponents."""
+    return np.asarray(np.ldexp(1.0, np.asarray(exponents)), np.float32)

@@ -1,0 +1,200 @@
+"""Every metric, wherever its arguments are and whatever their size, says what scikit-learn says."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as theirs
+
+import junto as sf
+from junto.learn import metrics
+
+PARTIES = ["alice", "bob", "carol"]
+LAST = 2.0**-18
+"""What an SPU rounds numbers to that are put there."""
+
+RNG = np.random.default_rng(11)
+SCALES = [1e-3, 0.009, 1.0, 3e4, 1e6]
+LENGTHS = [2, 3, 100]
+PLACES = ["party", "spu", "label mixed", "score mixed"]
+CONTINUOUS = {
+    "root_mean_squared_error": lambda y, p: theirs.mean_squared_error(y, p) ** 0.5,
+    "r2_score": theirs.r2_score,
+}
+CLASSES = {
+    "roc_auc_score": theirs.roc_auc_score,
+    "accuracy_score": lambda y, s: theirs.accuracy_score(y, s > 0.5),
+    "log_loss": lambda y, s: theirs.log_loss(y, s, labels=[0, 1]),
+}
+
+
+@pytest.fixture(scope="module", params=["debug", "simulation"])
+def spu(request):
+    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
+    made = sf.SPU(parties=PARTIES)
+    made.plainly = request.param == "debug"
+    yield made
+    sf.shutdown()
+
+
+def at(value, party="bob"):
+    return sf.PYU(party)(lambda: value)()
+
+
+def placed(spu, place, y, p):
+    """Handles of label and score at one of the places; the real protocols are tried at one."""
+    if place != "spu" and not spu.plainly:
+        pytest.skip("the same programs as in the debug mode")
+    if place == "party":
+        return at(y), at(p)
+    return (
+        at(y) if place == "label mixed" else at(y).to(spu),
+        at(p, "alice") if place == "score mixed" else at(p, "alice").to(spu),
+    )
+
+
+def judged(name, spu, place, y, p):
+    return float(sf.reveal(getattr(metrics, name)(*placed(spu, place, y, p))))
+
+
+def cases(scale, rows):
+    """Labels and scores: spread out, far from 0, constant, with one row far out, all right."""
+    y, noise = RNG.normal(size=rows), RNG.normal(size=rows) * 0.3
+    far = np.where(np.arange(rows) == rows // 2, 30.0, 0.1 * y)
+    for label, guess in (
+        (y, y + noise),
+        (y + 15, y + 15 + noise),
+        (np.full(rows, 4.0), 4 + noise),
+        (np.full(rows, 4.0), np.full(rows, 4.0)),
+        (far, far + noise),
+        (y, y),
+        (y, np.zeros(rows)),
+    ):
+        yield label * scale, guess * scale
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_errors_of_numbers_of_any_size(spu, name, place):
+    for rows in LENGTHS if spu.plainly else [100]:
+        for scale in SCALES if spu.plainly else [3e4]:
+            for y, p in cases(scale, rows):
+                want, tolerance = wanted(name, y, p, scale)
+                if place == "party":
+                    tolerance = 1e-9 * max(1, abs(want))
+                got = judged(name, spu, place, y, p)
+                assert got == pytest.approx(want, abs=tolerance), (scale, rows)
+
+
+def wanted(name, y, p, scale):
+    """What scikit-learn says, and how far what a label and a guess are rounded to may be from it."""
+    gap, spread = np.sqrt(np.mean((y - p) ** 2)), y.std()
+    if name != "r2_score":
+        return CONTINUOUS[name](y, p), 1e-4 * gap + LAST
+    if y.min() == y.max():  # scaled, or rounding would give it a variance
+        return CONTINUOUS[name](y / scale, p / scale), 0
+    part, lost = gap / spread, LAST / spread
+    return CONTINUOUS[name](y, p), 1e-4 * (1 + part**2) + 4 * lost * (1 + part) ** 2 * (1 + lost)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", CLASSES)
+def test_judgements_of_classes(spu, name, place):
+    for rows, rate in ((2, 0.5), (90, 0.5), (90, 0.03), (90, 0.97), (300, 0.01)):
+        if rows != 90 and not spu.plainly:
+            continue
+        y = (np.arange(rows) < max(1, min(rows - 1, round(rows * rate)))).astype(int)
+        for score in (RNG.uniform(0.01, 0.99, rows), RNG.integers(0, 3, rows) / 2, np.where(y, 0.99, 0.01)):
+            want = CLASSES[name](y, score if place == "party" else np.clip(score, LAST, 1 - LAST))
+            given = (score > 0.5).astype(int) if name == "accuracy_score" else score
+            assert judged(name, spu, place, y, given) == pytest.approx(want, abs=2e-4, rel=2e-4)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_an_auc_depends_on_the_order_alone(spu, scale):
+    y = RNG.integers(0, 2, 40)
+    score = RNG.normal(size=40) * scale
+    want = theirs.roc_auc_score(y, score)
+    for place in PLACES if spu.plainly else ["spu"]:
+        assert judged("roc_auc_score", spu, place, y, score) == pytest.approx(want, abs=5e-3)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_not_defined_is_not_a_number(spu, place):
+    one, both, score = np.ones(4), np.array([1, 0, 1, 0]), np.array([0.1, 0.6, 0.4, 0.3])
+    for name, y, p in (
+        ("roc_auc_score", one, score),
+        ("roc_auc_score", 0 * one, score),
+        ("log_loss", both, score * 9),
+    ):
+        if place == "party" or (name == "roc_auc_score" and place == "label mixed"):
+            with pytest.raises(sf.RemoteError) as caught:
+                judged(name, spu, place, y, p)
+            assert "classes" in str(caught.value) or "beyond 0 and 1" in str(caught.value)
+        else:
+            assert np.isnan(judged(name, spu, place, y, p))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_two_classes_are_any_two_in_the_clear(spu, place):
+    label, score = np.array([1, 2, 2, 1, 2]), np.array([0.2, 0.9, 0.4, 0.5, 0.6])
+    want = theirs.roc_auc_score(label, score)
+    for y in (label, np.where(label > 1, "yes", "no"), label > 1, pd.Series(label - 3)):
+        if place in ("party", "label mixed") or (isinstance(y, np.ndarray) and y.dtype == bool):
+            assert judged("roc_auc_score", spu, place, y, score) == pytest.approx(want, abs=1e-4)
+        elif not (isinstance(y, np.ndarray) and y.dtype.kind == "U"):
+            assert np.isnan(judged("roc_auc_score", spu, place, y, score))
+    both = np.column_stack([1 - score, score])
+    loss = judged("log_loss", spu, place, label > 1, both)
+    assert loss == pytest.approx(theirs.log_loss(label, both), abs=1e-4)
+
+
+SHAPES: list[tuple[str, Any, Any, str]] = [
+    ("accuracy_score", np.ones(3), np.ones(1), "3 rows and 1 rows"),
+    ("root_mean_squared_error", np.ones(3), np.ones(4), "3 rows and 4 rows"),
+    ("r2_score", np.ones(1), np.ones(1), "needs 2 at least"),
+    ("r2_score", np.ones((3, 2)), np.ones(3), r"first argument .* shape \(3, 2\)"),
+    ("r2_score", np.ones(3), np.ones((3, 2)), r"second argument .* shape \(3, 2\)"),
+    ("roc_auc_score", np.array([0, 1, 1]), np.ones((3, 2)), "second argument"),
+    ("log_loss", np.array([0, 1, 1]), np.ones((3, 3)), r"second argument .* shape \(3, 3\)"),
+    ("log_loss", np.array([0, 1, 1]), np.ones((2, 2)), "3 rows and 2 rows"),
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("name", "y", "p", "says"), SHAPES)
+def test_shapes_that_make_no_sense_are_refused(spu, place, name, y, p, says):
+    if place == "party":
+        with pytest.raises(sf.RemoteError, match=says):
+            judged(name, spu, place, y, p)
+    else:
+        handles = placed(spu, place, y, p)
+        with pytest.raises(sf.LearnError, match=says):
+            getattr(metrics, name)(*handles)
+
+
+def test_what_is_no_number_is_refused_with_a_sentence(spu):
+    for bad, says in (
+        (np.array([1.0, np.nan]), "missing or infinite"),
+        (np.array(["a", "b"]), "no column of numbers"),
+        (np.zeros(0), "0 rows"),
+    ):
+        with pytest.raises(sf.RemoteError, match=says):
+            judged("r2_score", spu, "party", bad, np.ones(len(bad)))
+    with pytest.raises(sf.RemoteError, match="decimals"):
+        judged("accuracy_score", spu, "party", np.array([0.5, 1]), np.array([0.5, 1]))
+
+
+def test_one_column_is_a_vector_and_words_can_be_guessed(spu):
+    y = np.array([1.0, 3.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for place in PLACES:
+            got = judged("r2_score", spu, place, pd.DataFrame({"y": y}), (y + 0.5)[:, None])
+            assert got == pytest.approx(theirs.r2_score(y, y + 0.5), abs=1e-4)
+    words = np.array(["a", "b", "b"])
+    assert judged("accuracy_score", spu, "party", words, np.array(["a", "b", "c"])) == pytest.approx(2 / 3)
