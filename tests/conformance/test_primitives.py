@@ -5,8 +5,8 @@ The list is also what says that a primitive is supported: one without a case her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -15,11 +15,16 @@ import numpy as np
 import pytest
 from jax import lax
 
+from junto.errors import NotComputable
+from junto.mpc import interpret as interpreter
 from junto.mpc.plain import PlainGates
 from junto.mpc.plan import trace
+from junto.mpc.primitives import parameters
+from junto.mpc.primitives.context import Entry
+from junto.mpc.primitives.parameters import check_parameters
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.settings import MpcSettings
-from junto.mpc.steps import Block
+from junto.mpc.steps import CONTROL, Block
 from mpc_programs import Engine, agree
 
 RNG = np.random.default_rng(7)
@@ -299,6 +304,9 @@ CASES = [
         INDEX,
     ),
     case("dynamic_update_slice", lambda b, i: lax.dynamic_update_slice(b, ~b[:2, :2], (i[0], 1)), B, INDEX),
+    case("scatter", lambda x, i: x.at[i].apply(jnp.exp), X, np.array([2, 0, 2, -9], np.int32)),
+    case("scatter", lambda x: x.at[jnp.array([1, 1, 3])].apply(lambda y: 2 * y + 1), X),
+    case("scatter", lambda b, i: b.at[i, 0].apply(jnp.logical_not), B, INDEX),
     case("scatter", lambda x: (x.at[1].set(2.0), x.at[jnp.array([0, 9])].set(x[:2])), X),
     case("scatter", lambda x, i: x.at[i].set(x * 2), X, INDEX),
     case("scatter", lambda x, i: x.at[i[0]].set(5.0), X, INDEX),
@@ -377,6 +385,7 @@ CASES = [
     case("triangular_solve", lambda y: _triangular_solves(SQUARE, y), Y.T[:, :2]),
     case("triangular_solve", lambda x: _triangular_solves(x, Y.T[:, :2]), SQUARE),
     # control flow
+    case("cond", lambda x: lax.platform_dependent(x, tpu=jnp.sin, default=jnp.square), X),
     case("cond", lambda x: lax.cond(x.sum() > 0, lambda a: (a + 1, a > 0), lambda a: (a * 2, a < 0), x), X),
     case(
         "cond",
@@ -538,3 +547,68 @@ def test_a_costly_function_of_many_numbers_takes_no_more_memory_than_of_a_block(
             )
         sizes[count] = max(size for each in made for size in each)
     assert sizes[1000] == sizes[4000]
+
+
+# ---------------------------------------------------------------- parameters
+
+
+class _Read(dict[str, Any]):
+    """Parameters that note which of them are read."""
+
+    def __init__(self, params: Mapping[str, Any], read: set[str]) -> None:
+        super().__init__(params)
+        self._read = read
+
+    def __getitem__(self, name: str) -> Any:
+        self._read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self._read.add(name)
+        return super().get(name, default)
+
+
+def _noting(entry: Entry, given: set[str], read: set[str]) -> Entry:
+    async def rule(c: Any, params: Mapping[str, Any], *operands: Any) -> Any:
+        given.update(params)
+        made = entry.rule(c, _Read(params, read), *operands)
+        return await made
+
+    return replace(entry, rule=rule)
+
+
+@pytest.mark.parametrize("primitive", sorted(TABLE))
+def test_every_parameter_is_honoured_or_has_no_meaning(
+    primitive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: set[str] = set()
+    read: set[str] = set()
+    monkeypatch.setattr(interpreter, "TABLE", {**TABLE, primitive: _noting(TABLE[primitive], given, read)})
+    for each in CASES:
+        if each.primitive == primitive:
+            Engine("plain").run(each.function, *each.args)
+    honoured = parameters.HONOURED.get(primitive, frozenset())
+    meaningless = {*parameters.IRRELEVANT[""], *parameters.IRRELEVANT.get(primitive, {})}
+    assert given - meaningless - set(CONTROL.get(primitive, ())) == honoured & given
+    assert honoured & given <= read, f"nobody reads {honoured - read}"
+    assert not honoured & meaningless
+    assert set(parameters.IRRELEVANT.get(primitive, {})) <= given, "a line for what jax does not have"
+    assert honoured <= given | {"unique_indices"}
+
+
+def test_a_parameter_that_nobody_knows_is_refused_unless_it_says_nothing() -> None:
+    plan = trace(jnp.sort, [X], {})
+    (step,) = [each for each in plan.block.steps if each.name == "sort"]
+    for value in (None, False, ()):
+        check_parameters(replace(step, params={**step.params, "upside_down": value}), "")
+    with pytest.raises(NotComputable, match=r"upside_down=True.*x\.py:3"):
+        check_parameters(replace(step, params={**step.params, "upside_down": True}), ", at x.py:3")
+
+
+def test_a_rule_refuses_what_a_parameter_asks_for_and_it_cannot_do() -> None:
+    for function, what in (
+        (lambda x: lax.reduce_precision(x, 5, 10), "reduce_precision"),
+        (lambda n: lax.mul_p.bind(n, n, out_dtype=jnp.int16), "int16"),
+    ):
+        with pytest.raises(NotComputable, match=what):
+            Engine("plain").run(function, BYTE.astype(np.int8) if what == "int16" else X)

@@ -190,10 +190,19 @@ def fixed_words(array: NDArray[Any], fraction: int) -> Words:
     """Public numbers as ring elements with `fraction` bits after the point.
 
     A program's constants need not be data: infinity, which starts a minimum or masks a score, becomes the
-    largest number of either sign, and NaN, which marks what is not to be used, 0.
+    largest number of either sign. (What may be done with it: `infinite`.)
+
+    Raises:
+        NotComputable: one of them is NaN. Every public number that meets a secret comes by here.
     """
-    scaled = np.rint(np.ldexp(np.asarray(array).astype(np.float64), fraction))
-    bounded = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=LARGEST, neginf=-LARGEST), -LARGEST, LARGEST)
+    numbers = np.asarray(array).astype(np.float64)
+    if np.isnan(numbers).any():
+        raise NotComputable(
+            "a public number that meets secret ones is NaN, which a fixed-point number cannot be",
+            fix="leave out what is missing where it is used, as in jnp.mean(x, where=x > 1) or "
+            "jnp.min(x, where=x > 1, initial=jnp.inf); or put a number in its place",
+        )
+    bounded = np.clip(np.rint(np.ldexp(numbers, fraction)), -LARGEST, LARGEST)
     return np.asarray(bounded.astype(np.int64)).view(np.uint64)
 
 

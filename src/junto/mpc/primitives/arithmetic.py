@@ -46,6 +46,12 @@ async def negate(c: Context, params: Params, x: Secret) -> Value:
 
 async def multiply(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x * y`."""
+    wanted = params.get("out_dtype")
+    if wanted is not None and np.dtype(wanted) != x.dtype:
+        raise NotComputable(
+            f"`mul` of {x.dtype.name} numbers asks for a product of dtype {np.dtype(wanted).name}",
+            fix="convert the operands first: x.astype(...) * y.astype(...)",
+        )
     return await ops.times(c, x, y)
 
 

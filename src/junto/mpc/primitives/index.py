@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc import ring
-from junto.mpc.primitives import ops
+from junto.mpc.primitives import compare, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import holding_zero, moved, rearranged
 from junto.mpc.primitives.windows import Windows, of_gather
@@ -29,15 +29,15 @@ Params = Mapping[str, Any]
 
 
 async def gather(c: Context, params: Params, x: Value, indices: Value) -> Value:
-    """`jax.lax.gather`. A secret index out of bounds reads 0 unless the mode clips."""
+    """`jax.lax.gather`. Out of bounds a secret index reads 0 where jax's `mode="fill"` gives NaN."""
     windows = of_gather(params["dimension_numbers"], x.shape, indices.shape[:-1], params["slice_sizes"])
-    clip = "CLIP" in str(params["mode"])
+    fills = "FILL" in str(params["mode"])
     if isinstance(indices, Public):
         return await _read_public(c, params, ops.secret(x), windows, indices.array)
-    bits = await hot(c, windows, indices, clip)
-    taken = await _read(c, x, windows, bits)
+    bits = await hot(c, windows, indices, clip=not fills)
+    taken = await read(c, x, windows, bits)
     filler = _filler(params, x)
-    if clip or filler is None or "FILL" not in str(params["mode"]):
+    if not fills or not np.any(filler) or np.isnan(filler):
         return taken
     inside = c.g.linear(c.g.to_ring(bits.value), lambda a: np.asarray(a.sum(-1, dtype=np.uint64)))
     missing = c.g.add_public(c.g.negate(inside), word(1))
@@ -56,9 +56,7 @@ async def _read_public(
     outside = windows.result(places < 0)
     if not outside.any():
         return taken
-    filler = _filler(params, x)
-    taken = holding_zero(c, taken)
-    return taken if filler is None else await ops.select(c, Public(outside), Public(filler), taken)
+    return await ops.select(c, Public(outside), Public(_filler(params, x)), holding_zero(c, taken))
 
 
 def _take(array: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
@@ -69,23 +67,22 @@ def _take(array: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
     return np.where(places < 0, np.zeros((), array.dtype), flat[np.maximum(places, 0)])
 
 
-def _filler(params: Params, x: Value) -> NDArray[Any] | None:
-    """What a gather gives for an index out of bounds; None for 0, and for NaN, which is none here."""
+def _filler(params: Params, x: Value) -> NDArray[Any]:
+    """What a gather gives for an index out of bounds."""
     given = params["fill_value"]
     if given is None and x.dtype.kind in "iu":
         bounds = np.iinfo(x.dtype)
         given = bounds.min if x.dtype.kind == "i" else bounds.max
     if given is None:
-        return np.asarray(True) if x.dtype == np.bool_ else None
-    filler = np.asarray(given, x.dtype)
-    return None if filler == 0 or (filler.dtype.kind == "f" and not np.isfinite(filler)) else filler
+        given = True if x.dtype == np.bool_ else np.nan
+    return np.asarray(given, x.dtype)
 
 
-async def _read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
+async def read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
     """``[groups, count, places] @ [groups, places, elements]``."""
     places = windows.everywhere()
     if x.dtype == np.bool_:
-        counted = await _read(c, as_integers(c, x), windows, bits)
+        counted = await read(c, as_integers(c, x), windows, bits)
         return ops.secret(ops.inverted(c, c.bits(await c.g.zero(counted.value))))
     ones = c.g.to_ring(bits.value)
     if isinstance(x, Public):
@@ -142,11 +139,15 @@ def _shaped(c: Context, x: Secret, lead: tuple[int, ...]) -> Secret:
 
 async def _hot_axis(c: Context, index: Secret, count: int, clip: bool) -> Value:
     """Bits of one component, ``[..., 1] -> [..., count]``."""
-    numbers = np.arange(count).astype(index.dtype)
-    if not clip:
-        return await ops.equal(c, index, Public(numbers))
-    if count <= 1:
+    if clip and count <= 1:
         return Public(np.ones((*index.value.shape[:-1], count), np.bool_))
+    places = int(np.prod(index.value.shape)) * count
+    if clip and places > FEW and not ops.in_range(index):
+        index = ops.secret(await _clipped(c, index, count))
+    index = await _wide(c, index, count)
+    numbers = np.arange(count).astype(index.dtype)
+    if not clip or (index.span[0] >= 0 and index.span[1] < count):
+        return await ops.equal(c, index, Public(numbers))
     # which places the index reaches; the last of them is its own
     reached = ops.inverted(c, await ops.below(c, index, Public(numbers[1:])))
     lead = (*index.value.shape[:-1], count - 1)
@@ -158,6 +159,26 @@ async def _hot_axis(c: Context, index: Secret, count: int, clip: bool) -> Value:
     first[0] = True
     from_place = c.g.flip(c.g.arrange(value, lambda a: _from(a, False)), first)
     return c.bits(c.g.xor(from_place, c.g.arrange(value, _to)))
+
+
+FEW = 4096
+"""A clamp takes four rounds more, and fewer bytes, than comparing what may have wrapped with each place."""
+
+
+async def _clipped(c: Context, index: Secret, count: int) -> Value:
+    """The index within bounds."""
+    high = np.asarray(min(count - 1, int(np.iinfo(index.dtype).max)), index.dtype)
+    low = np.zeros((), index.dtype)
+    return await compare.clamp(c, {}, Public(low), index, Public(high))
+
+
+async def _wide(c: Context, index: Secret, count: int) -> Secret:
+    """The index in a dtype that has numbers for all places."""
+    if index.dtype.itemsize < 8 and count > np.iinfo(index.dtype).max:
+        index = await c.wrapped(index)
+    if not ops.in_range(index) or index.dtype == np.uint64:
+        return index
+    return Secret(index.value, np.dtype(np.int64), index.shape, 0, index.span)
 
 
 def _from(array: NDArray[Any], first: bool) -> NDArray[Any]:
@@ -182,7 +203,7 @@ async def dynamic_slice(c: Context, params: Params, x: Value, *starts: Value) ->
     x, windows, secret = _placed_publicly(c, x, sizes, starts)
     if not secret:
         return x
-    return await _read(c, x, windows, await hot_starts(c, windows, secret))
+    return await read(c, x, windows, await hot_starts(c, windows, secret))
 
 
 def _placed_publicly(

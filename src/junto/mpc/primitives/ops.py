@@ -202,7 +202,7 @@ async def equal(c: Context, x: Value, y: Value) -> Value:
     if _integers(x) and _apart(x, y):
         return Public(np.asarray(False))
     gap = minus(c, x, y).value
-    if _integers(x) and not (_in_range(x) and _in_range(y)):
+    if _integers(x) and not (in_range(x) and in_range(y)):
         gap = c.g.scale(gap, _headroom(x))  # what is equal modulo 2**width is equal
     return c.bits(await c.g.zero(gap))
 
@@ -220,12 +220,12 @@ def comparable(x: Value, y: Value) -> bool:
     """Whether the sign of `x - y` in the ring says which integer is less."""
     (x_least, x_most), (y_least, y_most) = span_of(x), span_of(y)
     fits = WHOLE_RING[0] <= x_least - y_most and x_most - y_least <= WHOLE_RING[1]
-    return fits and _in_range(x) and _in_range(y)
+    return fits and in_range(x) and in_range(y)
 
 
 def decided(x: Value, y: Value) -> bool | None:
     """`x < y` of integers, if their spans tell."""
-    if not (_in_range(x) and _in_range(y)):
+    if not (in_range(x) and in_range(y)):
         return None
     (x_least, x_most), (y_least, y_most) = span_of(x), span_of(y)
     return x_most < y_least if x_most < y_least or x_least >= y_most else None
@@ -277,7 +277,7 @@ def _headroom(x: Value) -> Words:
     return word(1 << (BITS - x.dtype.itemsize * 8))
 
 
-def _in_range(x: Value) -> bool:
+def in_range(x: Value) -> bool:
     """Whether the ring element, read as signed, is the integer itself."""
     least, greatest = dtype_span(x.dtype)
     if x.dtype == np.uint64:
@@ -288,7 +288,7 @@ def _in_range(x: Value) -> bool:
 
 def _apart(x: Value, y: Value) -> bool:
     """Whether two integers cannot be equal."""
-    if not (_in_range(x) and _in_range(y)):
+    if not (in_range(x) and in_range(y)):
         return False
     return span_of(x)[1] < span_of(y)[0] or span_of(y)[1] < span_of(x)[0]
 
@@ -354,7 +354,7 @@ def _select_public(c: Context, condition: NDArray[Any], yes: Value, no: Value) -
         return yes
     if not condition.any():
         return no
-    a, b = c.lift(yes), c.lift(no)
+    a, b = c.lift(_where(condition, yes)), c.lift(_where(~condition, no))
     shape = np.broadcast_shapes(condition.shape, tuple(a.value.shape), tuple(b.value.shape))
     fraction = max(a.fraction, b.fraction)
 
@@ -366,6 +366,13 @@ def _select_public(c: Context, condition: NDArray[Any], yes: Value, no: Value) -
     held = c.g.join([a.value, b.value], pick)
     span = union(a, b)
     return c.bits(held) if a.kind == "bits" else c.integer(held, span, a.dtype)
+
+
+def _where(condition: NDArray[Any], x: Value) -> Value:
+    """What is public only where it is chosen: elsewhere it may be NaN."""
+    if isinstance(x, Secret):
+        return x
+    return Public(np.where(condition, x.array, np.zeros((), x.dtype)))
 
 
 def secret(x: Value) -> Secret:

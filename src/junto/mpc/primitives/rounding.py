@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jax.numpy import finfo
 
+from junto.errors import NotComputable
 from junto.mpc.gates import BITS
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.blocks import blockwise, in_blocks
@@ -55,6 +57,17 @@ async def nearest(c: Context, params: Params, x: Secret) -> Value:
     down = await c.g.both(await c.g.zero(rest), turned)
     whole = c.g.subtract(up, rest)
     return c.fixed(c.g.subtract(whole, c.g.scale(c.g.to_ring(down), word(1 << f))), f)
+
+
+async def to_precision(c: Context, params: Params, x: Secret) -> Value:
+    """The number itself, if so many bits hold all of its dtype, as in gradients that jax computes anew."""
+    own = finfo(x.dtype)  # type: ignore[no-untyped-call]
+    if int(params["exponent_bits"]) < own.nexp or int(params["mantissa_bits"]) < own.nmant:
+        raise NotComputable(
+            "`reduce_precision` to fewer bits: a fixed-point number has no mantissa to shorten",
+            fix="round at a place after the point: jnp.round(x * 2**k) / 2**k",
+        )
+    return x
 
 
 async def to_integer(c: Context, x: Secret, dtype: np.dtype[Any]) -> Secret:

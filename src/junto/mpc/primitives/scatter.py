@@ -13,7 +13,8 @@ from junto.mpc import ring
 from junto.mpc.gates import MatrixProduct, Words
 from junto.mpc.primitives import compare, extremes, ops, reduce
 from junto.mpc.primitives.context import Context
-from junto.mpc.primitives.index import as_integers, hot, hot_starts
+from junto.mpc.primitives.index import as_integers, hot, hot_starts, read
+from junto.mpc.primitives.scatter_apply import applied_to
 from junto.mpc.primitives.shape import joined, moved, rearranged
 from junto.mpc.primitives.windows import Windows, of_scatter, of_slice
 from junto.mpc.values import Public, Secret, Value, fixed_words, integer_words
@@ -23,6 +24,8 @@ Params = Mapping[str, Any]
 
 async def scatter(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
     """The array with windows overwritten, the last one last. Windows that reach beyond are dropped."""
+    if params["update_jaxpr"] is not None:
+        return await _apply(c, params, x, indices, updates)
     windows = _scatter_windows(params, x, indices, updates)
     if isinstance(indices, Public):
         places = windows.at(indices.array, clip="CLIP" in str(params["mode"]))
@@ -30,7 +33,24 @@ async def scatter(c: Context, params: Params, x: Value, indices: Value, updates:
     bits = await hot(c, windows, indices, "CLIP" in str(params["mode"]))
     if windows.count <= 1 or params["unique_indices"]:
         return await _write(c, x, updates, windows, bits)
-    return await _write_in_turn(c, x, updates, windows, bits)
+    return await _write_in_turn(c, x, updates, windows, bits, partial(_write, c))
+
+
+async def _apply(c: Context, params: Params, x: Value, indices: Value, updates: Value) -> Value:
+    """The array with a function applied to windows, one index vector after the other."""
+    function = partial(applied_to, c, params)
+    if isinstance(indices, Public):
+        return await _in_turns(c, params, x, indices, updates, function)
+    windows = _scatter_windows(params, x, indices, updates)
+    bits = await hot(c, windows, indices, "CLIP" in str(params["mode"]))
+
+    async def write(old: Value, update: Value, one: Windows, here: Secret) -> Value:
+        found = await read(c, old, one, here)
+        return await _write(c, old, await function(found, update), one, here)
+
+    if params["unique_indices"]:
+        return await write(x, updates, windows, bits)
+    return await _write_in_turn(c, x, updates, windows, bits, write)
 
 
 def _scatter_windows(params: Params, x: Value, indices: Value, updates: Value) -> Windows:
@@ -90,7 +110,9 @@ async def _as_bits(c: Context, x: Value) -> Value:
     return ops.inverted(c, c.bits(await c.g.zero(ops.secret(x).value)))
 
 
-async def _write_in_turn(c: Context, x: Value, updates: Value, windows: Windows, bits: Secret) -> Value:
+async def _write_in_turn(
+    c: Context, x: Value, updates: Value, windows: Windows, bits: Secret, write: _Write
+) -> Value:
     """One index vector after the other: they may name the same place."""
     rows = windows.grouped_windows(np.arange(int(np.prod(updates.shape))).reshape(updates.shape))
     single = Windows(
@@ -107,7 +129,7 @@ async def _write_in_turn(c: Context, x: Value, updates: Value, windows: Windows,
     for turn in range(windows.count):
         update = rearranged(c, updates, partial(_chosen, rows[:, turn, None]))
         update = rearranged(c, update, single.result)
-        result = await _write(c, result, update, single, moved(c, bits, partial(_turn, turn)))
+        result = await write(result, update, single, moved(c, bits, partial(_turn, turn)))
     return result
 
 
@@ -229,6 +251,9 @@ async def _in_turns(
 _Where: TypeAlias = tuple[Windows, Secret]
 """The geometry of a scatter, and the bits of its indices (`index.hot`)."""
 
+
+_Write: TypeAlias = Callable[[Value, Value, Windows, Secret], Awaitable[Value]]
+"""Writes updates where bits say, into an array."""
 
 _Combine: TypeAlias = Callable[[Value, Value, _Where], Awaitable[Value]]
 

@@ -95,7 +95,7 @@ TABLE: Mapping[str, Entry] = {
     "ceil": Entry(rounding.ceil, thin=True),
     "convert_element_type": Entry(convert.convert, thin=True, pending=True),
     "floor": Entry(rounding.floor, thin=True),
-    "reduce_precision": Entry(shape.identity, thin=True, pending=True),
+    "reduce_precision": Entry(rounding.to_precision, thin=True, pending=True),
     "round": Entry(rounding.nearest, thin=True),
     # shape
     "broadcast_in_dim": Entry(shape.broadcast_in_dim, thin=True, pending=True),
