@@ -19,7 +19,7 @@ BENCH_ARGS ?= --ray --large
 # What the caller's shell says of other environments is not ours; without compiled modules every start is slow.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast check format bench docs pins clean env-core env-test env-dev
+.PHONY: help demo test test-fast search matrix check format bench docs pins clean env-core env-test env-dev
 
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,12 @@ check: env-dev  ## Lint, format, types, layers
 format: env-dev  ## Rewrite the sources as `make check` wants them
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+search: env-test  ## Properties with other tries each time, and four times as many
+	@$(RUN) pytest tests/properties tests/security tests/unit -m "not ray and not slow and not bench" --hypothesis-profile search -n 2 --dist loadfile $(PYTEST_ARGS)
+
+matrix: env-dev  ## Install the wheel in empty environments, each extra with its oldest and newest libraries
+	@$(VENV)/python tools/matrix.py
 
 bench: env-test  ## Measure, beside the ceilings of this machine; writes docs/benchmarks.md
 	@$(RUN) benchmarks $(BENCH_ARGS)

@@ -8,9 +8,14 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("fast", max_examples=25)  # of every 100 tries: `make test-fast`
+# No test depends on the machine's speed or on luck: what measures time is off, tries are the same each time.
+STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("steady", STEADY)
+settings.register_profile("fast", STEADY, max_examples=25)  # of every 100 tries: `make test-fast`
+settings.register_profile("search", STEADY, derandomize=False, max_examples=400)  # `make search`: other tries
+settings.load_profile("steady")
 
 
 def pytest_collection_finish() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import queue
@@ -10,9 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,25 @@ def guarded(step):
 """For a script: `guarded(step)` says how `step` ended, by class, text and party."""
 
 
+_CLAIMED: list[Any] = []
+"""Locked files, one a port that this process was given: open until it ends."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, and that no system gives to somebody who asks for any port."""
+    """Free ports that no other run of the tests is given meanwhile, nor anybody who asks for any port."""
+    claims = Path(tempfile.gettempdir(), "junto-test-ports")
+    claims.mkdir(exist_ok=True)
     ports: set[int] = set()
     while len(ports) < count:
         port = secrets.randbelow(12_000) + 20_000
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            ports.add(port)
+        claim = open(claims / str(port), "w")  # noqa: SIM115 - stays open
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.create_server(("127.0.0.1", port)):
+                ports.add(port)
+            _CLAIMED.append(claim)
+        except OSError:
+            claim.close()
     return list(ports)
 
 

@@ -12,7 +12,8 @@
     │   ├── NotComputable      J108   what an SPU is asked for cannot be computed on secrets
     │   ├── JoinError          J110   tables that cannot be joined as asked
     │   ├── FrameError         J111   a table is not what a method of a frame needs
-    │   └── LearnError         J112   what a model is given, or asked for, makes no sense
+    │   ├── LearnError         J112   what a model is given, or asked for, makes no sense
+    │   └── MissingLibrary     J113   a library that comes with an extra is not installed
     ├── PeerError                     another party, or whoever claims to be one, did wrong
     │   ├── PartyUnreachable   J201   nothing heard from a party for too long
     │   ├── HandshakeRefused   J202   version, job, parties or settings differ
@@ -134,6 +135,12 @@ class LearnError(UsageError):
     """What a model is given, or asked for, makes no sense: text for numbers, one class, unequal rows."""
 
     code = "J112"
+
+
+class MissingLibrary(UsageError, ModuleNotFoundError):
+    """A library that comes with an extra of junto is not installed; the fix names the extra."""
+
+    code = "J113"
 
 
 class PeerError(JuntoError):

@@ -12,10 +12,11 @@ from junto.cli.bars import Progress, Screen
 from junto.cli.output import Json, console, failing, terminable
 from junto.cli.simulate import Options, simulate
 from junto.cli.simulate_command import finish, printer
-from junto.errors import ConfigError
+from junto.errors import MissingLibrary
 
 SCRIPT = Path(__file__).with_name("demo_script.py")
 PARTIES = ("alice", "bob", "carol")
+NEEDED = ("jax", "pandas", "pyarrow", "sklearn")
 _INTRODUCTION = """\
 Three parties, each a process of its own with its own certificate, mutual TLS on loopback.
 alice and bob hold different patients of scikit-learn's breast-cancer table, carol holds other
@@ -36,12 +37,11 @@ TwoParty = Annotated[
 def demo(json: Json = False, two_party: TwoParty = False, progress: Progress = None) -> None:
     """Three organisations join a real table, learn from it, and see all that crossed an edge."""
     with failing("demo", json), terminable():
-        if importlib.util.find_spec("sklearn") is None:
-            raise ConfigError("the demo's table comes with scikit-learn", fix="pip install scikit-learn")
-        if importlib.util.find_spec("jax") is None:
-            raise ConfigError("what the demo computes in secret is written in jax", fix="pip install jax")
-        if not importlib.util.find_spec("pandas") or not importlib.util.find_spec("pyarrow"):
-            raise ConfigError("the demo joins tables of pandas", fix="pip install pandas pyarrow")
+        lacking = [each for each in NEEDED if importlib.util.find_spec(each) is None]
+        if lacking:
+            raise MissingLibrary(
+                f"the demo needs {', '.join(lacking)}, not installed here", fix="pip install 'junto[demo]'"
+            )
         if not json:
             introduction = _INTRODUCTION + (_NOBODY_HELPS if two_party else "")
             console().print(introduction, markup=False, soft_wrap=True)

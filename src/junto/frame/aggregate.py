@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
-from junto.device.spu.object import SPUObject
-from junto.device.spu.spu import SPU
 from junto.frame.numbers import INFINITE, as_floats, require_none
 from junto.frame.tables import opened
+
+if TYPE_CHECKING:
+    from junto.device.spu.object import SPUObject
+    from junto.device.spu.spu import SPU
 
 BITS: Final = 60
 """A sum stays below 2**60 units, a difference of two values below 2**62."""

@@ -9,20 +9,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
-from junto.device.spu.object import SPUObject
-from junto.device.spu.spu import SPU
 from junto.errors import FrameError
 from junto.frame.blocks import blocks, rows_of
 from junto.frame.numbers import array
 from junto.frame.tables import opened
 from junto.frame.vertical import VerticalFrame
+
+if TYPE_CHECKING:
+    from junto.device.spu.object import SPUObject
+    from junto.device.spu.spu import SPU
 
 log = logging.getLogger("junto.frame")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
 from junto.device.pyu import PYU, PYUObject
-from junto.device.spu.spu import SPU
 from junto.errors import FrameError
 from junto.frame.steps import Step
 from junto.frame.tables import opened
 from junto.frame.vertical import VerticalFrame
+from junto.loaded import is_a
 
 State = Mapping[str, Any]
 """What was learned of one column, by attribute."""
@@ -158,7 +158,7 @@ def require(condition: bool, sentence: str, fix: str = "") -> None:
 
 
 def _shown(value: Any) -> str:
-    return value.name if isinstance(value, SPU) else repr(value)
+    return value.name if is_a(value, "junto.device.spu.spu", "SPU") else repr(value)
 
 
 def _learned(native: Any, rule: Transformer, names: Sequence[str]) -> dict[str, State]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
-from junto.device.spu.spu import SPU
 from junto.errors import FrameError, ProtocolViolation
 from junto.frame.bins import QUANTILE, bins_of, edges_of, require_bins
 from junto.frame.blocks import blocks, rows_of
@@ -21,6 +20,9 @@ from junto.frame.steps import Step
 from junto.frame.tables import NUMBER, kind_of, opened, series_like
 from junto.frame.transformer import Fitted, State, Transformer, require
 from junto.frame.vertical import VerticalFrame
+
+if TYPE_CHECKING:
+    from junto.device.spu.spu import SPU
 
 Counts = NDArray[np.int64]
 

@@ -14,6 +14,8 @@ import importlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from junto.extras import need
+
 if TYPE_CHECKING:
     from junto.learn.kmeans import KMeans
     from junto.learn.linear import LinearRegression, Ridge
@@ -50,6 +52,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'junto.learn' has no attribute {name!r}")
+    need("jax", "learning")
     return getattr(importlib.import_module(home), name)
 
 

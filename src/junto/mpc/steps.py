@@ -216,7 +216,7 @@ class _Writer:
             Step(
                 name=name,
                 primitive=equation.primitive,
-                params=dict(equation.params),
+                params=_params(name, equation.params),
                 blocks=tuple(self._builder.block(each, line) for each in _programs(name, equation.params)),
                 inputs=inputs,
                 outputs=outputs,
@@ -228,6 +228,15 @@ class _Writer:
             self._fixed.update(outputs)
         self._seen[key] = outputs
         return outputs
+
+
+def _params(name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters, alike for all supported versions of jax: from 0.11 on `scan` has trees, not counts."""
+    if name != "scan" or "ft_in" not in params:
+        return dict(params)
+    constants, carry, _ = params["ft_in"].unpack()
+    others = {key: value for key, value in params.items() if key not in ("ft_in", "ft_out")}
+    return {**others, "num_consts": len(constants), "num_carry": len(carry)}
 
 
 def _programs(name: str, params: Mapping[str, Any]) -> Iterator[Any]:

@@ -8,7 +8,8 @@ import traceback
 
 import msgspec
 
-from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, RemoteError
+from junto.errors import JuntoError, MissingLibrary, Origin, PartyAborted, PartyUnreachable, RemoteError
+from junto.extras import missing
 from junto.silo.api import Failure, Stamp
 
 log = logging.getLogger("junto.program")
@@ -55,6 +56,7 @@ class FailureDesk:
         """
         if isinstance(error, RemoteError):
             return error
+        error = missing(error) or error
         incident = secrets.token_hex(4)
         self._note(incident, stamp, error)
         result = RemoteError(
@@ -92,5 +94,7 @@ class FailureDesk:
     def _detail(self, error: BaseException) -> str:
         if self._expose:
             return "".join(traceback.format_exception(error)).rstrip()
+        if isinstance(error, MissingLibrary):
+            return f"{error.message}: {error.fix}"
         # Our own errors name types and settings, never values.
         return error.message if isinstance(error, JuntoError) else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from junto.errors import CannotTravel, MalformedBytes
+from junto.extras import missing
 from junto.wire import records, tags
 from junto.wire.decode import Reader
 from junto.wire.encode import Encoder
@@ -49,7 +50,7 @@ def decode(data: memoryview, policy: WirePolicy) -> Any:
     except ModuleNotFoundError as error:
         raise MalformedBytes(
             f"the value needs the package {error.name}, which is not installed here",
-            fix=f"install {error.name}, or let its owner convert it",
+            fix=known.fix if (known := missing(error)) else f"pip install {error.name}",
         ) from None
     except Exception as error:  # a library's own complaint about a peer's data; its text may quote the data
         raise MalformedBytes(f"the value cannot be rebuilt ({type(error).__name__})") from None

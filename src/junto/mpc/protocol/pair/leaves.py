@@ -117,7 +117,7 @@ def _questions(a: Words, digits: int, leaf: Leaf, mask: Planes, pads: _Packed) -
         masks = bits.unplanes(own, len(a))
         for place in range(digits):
             of_digit = (masks >> np.uint64(leaf.width * place)) & np.uint64((1 << leaf.width) - 1)
-            np.take(table, _digit(a, place), out=made[place])
+            np.take(table, _digit(a, place).view(np.int64), out=made[place])
             made[place] ^= (of_digit * spread).astype(made.dtype)
     words ^= pads
     return words

@@ -52,7 +52,7 @@ async def _entries(role: Role, own: Words, digit: Digit, tables: Sequence[Words]
         for row in range(rows):
             index = (place - np.uint64(row)) & np.uint64(rows - 1)
             for number, table in enumerate(tables):
-                np.take(table, index, out=sent[row, number])
+                np.take(table, index.view(np.int64), out=sent[row, number])
         sent += pads
         sent -= mask
     octets = None if sent is None else sent.reshape(-1).view(np.uint8).data
