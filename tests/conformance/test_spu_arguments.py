@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -88,3 +90,35 @@ def test_what_lives_on_another_device_is_named(spu):
     other = sf.SPU(parties=["bob", "carol", "dave"])
     with pytest.raises(sf.DeviceError, match=r"args\[0\]\['x'\], <SPUObject on "):
         other(lambda t: t)({"x": at("alice", 1).to(spu)})
+
+
+@pytest.mark.parametrize("order", [("b", "a", "c"), ("c", "b", "a")])
+@pytest.mark.parametrize("kind", [dict, OrderedDict])
+def test_each_value_keeps_its_name_however_a_dict_was_filled(spu, order, kind):
+    values = {"a": 1.0, "b": 20.0, "c": np.array([300.0, 400.0])}
+    at_one = at("alice", {name: values[name] for name in order}).to(spu)  # a dict that lives at alice
+    apart = kind((name, at("bob", values[name]).to(spu)) for name in order)  # one of the script, of handles
+    for tree in (at_one, apart):
+        same = sf.reveal(spu(lambda tree: {name: tree[name] + 0 for name in "cab"})(tree))
+        assert {name: item.tolist() for name, item in same.items()} == {"a": 1, "b": 20, "c": [300, 400]}
+    whole = sf.reveal(spu(lambda tree: tree, num_returns_policy="single")(dict(apart)))
+    for tree in (sf.reveal(at_one), sf.reveal(apart), whole):
+        assert {name: np.asarray(item).tolist() for name, item in tree.items()} == {
+            "a": 1,
+            "b": 20,
+            "c": [300, 400],
+        }
+
+
+def test_a_static_argument_is_not_taken_for_another_that_equals_it(spu):
+    x = at("alice", np.arange(3, dtype=np.int32)).to(spu)
+    times = spu(lambda x, n: x * n[0], static_argnames="n")
+    kinds = {type(n): sf.reveal(times(x, n=(n,))).dtype.name for n in (1, 1.0, np.float32(1))}
+    assert kinds == {int: "int32", float: "float32", np.float32: "float32"}
+    signed = spu(lambda x, n: jnp.full(3, str(n) == "-0.0") & (x == x), static_argnames="n")
+    assert [bool(sf.reveal(signed(x, n=zero)).all()) for zero in (0.0, -0.0)] == [False, True]
+
+
+def test_handles_in_a_set_are_refused_before_they_are_shared(spu):
+    with pytest.raises(sf.DeviceError, match="comes first"):
+        spu(lambda tree: tree)({at("alice", 1)})

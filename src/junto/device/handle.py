@@ -11,12 +11,13 @@ from junto.execute.base import Ref
 from junto.program.exchange import Passage
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
+from junto.tree import DictKey, Placeholder
 
 if TYPE_CHECKING:
     from junto.device.session import Session
 
 
-class Device(ABC):
+class Device(DictKey, ABC):
     """A place where values live."""
 
     @property
@@ -38,7 +39,7 @@ class Disclosure:
     awaited: list[Awaited]
 
 
-class DeviceObject(ABC):
+class DeviceObject(Placeholder, ABC):
     """A value on a device.
 
     Attributes:

@@ -45,6 +45,11 @@ class PYU(Device):
         """The party whose Python this is."""
         return self._party
 
+    @property
+    def tree_key(self) -> str:
+        """The party: a dict may have devices as keys."""
+        return self._party
+
     def __call__(
         self,
         function: Callable[..., Any],

@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from junto.tree import Placeholder
 
-class Ref(ABC):
+
+class Ref(Placeholder, ABC):
     """A value of this silo that is there, or will be. Thread-safe.
 
     `instant` says whether `value` returns without input or output once the value is done.

@@ -15,6 +15,7 @@ from junto.frame import facts as telling
 from junto.frame import summary
 from junto.frame.facts import Facts
 from junto.frame.steps import Step
+from junto.tree import listed
 
 Known = Mapping[PYU, Facts]
 Names = str | Sequence[str]
@@ -125,7 +126,7 @@ class Frame(ABC):
 
     def __getitem__(self, names: Names) -> Self:
         """The columns of that name or those names; a party that has none of them is left out."""
-        chosen = self.owned([names] if isinstance(names, str) else list(names))
+        chosen = self.owned([names] if isinstance(names, str) else listed(names))
         partitions = {
             party: party(Step(at_owner.select, mine))(self._partitions[party])
             for party, mine in chosen.items()

@@ -12,6 +12,7 @@ from junto.frame.horizontal import HorizontalFrame
 from junto.frame.steps import Step
 from junto.frame.tables import opened
 from junto.frame.vertical import VerticalFrame
+from junto.tree import listed
 
 PANDAS, POLARS, ARROW = "pandas", "polars", "arrow"
 LIBRARIES: Final = (PANDAS, POLARS, ARROW)
@@ -139,7 +140,8 @@ def _tables(
         raise FrameError(
             "paths is no mapping from PYU to path", fix='read_csv({alice: "a.csv", bob: "b.csv"})'
         )
-    return {party: party(reader)(path, columns.get(party), library) for party, path in paths.items()}
+    chosen = {party: None if names is None else listed(names) for party, names in columns.items()}
+    return {party: party(reader)(path, chosen.get(party), library) for party, path in paths.items()}
 
 
 def _joined(tables: Mapping[PYU, PYUObject], on: Keys, how: str, keep_keys: bool) -> Mapping[PYU, PYUObject]:

@@ -11,6 +11,7 @@ from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU
 from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join.protocol import Goal
+from junto.tree import listed
 
 HOWS: Final[Mapping[str, str]] = {
     "inner": "inner",
@@ -222,12 +223,12 @@ def _name(party: Any) -> str:
 
 
 def _columns(names: Any) -> tuple[str, ...]:
-    listed = (names,) if isinstance(names, str) else tuple(names)
-    if not listed or not all(isinstance(name, str) for name in listed):
+    chosen = (names,) if isinstance(names, str) else tuple(listed(names))
+    if not chosen or not all(isinstance(name, str) for name in chosen):
         raise JoinError(
             "on takes names of columns", fix='on="id", or on=["name", "born"], or on={alice: "id", bob: "nr"}'
         )
-    return listed
+    return chosen
 
 
 def _receivers(to: Any, parties: Sequence[PYU]) -> list[PYU]:

@@ -10,6 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from junto.program.operation import START, Description, follow
 from junto.silo.api import Stamp
 
@@ -24,6 +26,7 @@ class Agreement:
     def __init__(self, others: Iterable[str]) -> None:
         self._lock = threading.Lock()
         self._history: deque[Stamp] = deque([START], maxlen=KEPT_OPERATIONS)
+        self._told: deque[tuple[Stamp, Description]] = deque(maxlen=SHOWN_HISTORY)
         self._ahead: dict[str, dict[int, Stamp]] = {party: {} for party in others}
 
     @property
@@ -36,6 +39,7 @@ class Agreement:
         with self._lock:
             stamp = follow(self._history[-1], description, site)
             self._history.append(stamp)
+            self._told.append((stamp, description))
             for party, ahead in self._ahead.items():
                 theirs = ahead.pop(stamp.operation, None)
                 if theirs is not None and theirs.digest != stamp.digest:
@@ -56,9 +60,11 @@ class Agreement:
         return True
 
     def history(self) -> tuple[Stamp, ...]:
-        """Our latest operations, oldest first."""
+        """Our latest operations, oldest first, with all that their digests cover in their texts."""
         with self._lock:
-            return tuple(self._history)[-SHOWN_HISTORY:]
+            told = tuple(self._told)
+        begun = () if len(told) == SHOWN_HISTORY else (START,)
+        return begun + tuple(structs.replace(stamp, text=about.full_text) for stamp, about in told)
 
     def _at(self, operation: int) -> Stamp | None:
         offset = operation - self._history[0].operation

@@ -16,11 +16,11 @@ from junto.errors import DeviceError
 from tries import tries
 
 LAYOUT = {"w": "float32[2,3]", "b": ("bool[11]", ["int32[]"]), 7: "float64[0]"}
-PARCELS = [
-    np.arange(6, dtype=np.uint64).reshape(2, 3) + np.uint64(2**63),
+PARCELS = [  # in the order in which a tree is walked
+    np.zeros(0, np.uint64),
     np.array([7, 160], np.uint8),
     np.array(2**64 - 1, np.uint64),
-    np.zeros(0, np.uint64),
+    np.arange(6, dtype=np.uint64).reshape(2, 3) + np.uint64(2**63),
 ]
 SALT = bytes(range(32))
 ALMOST_ANYTHING = settings(

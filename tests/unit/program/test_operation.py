@@ -58,12 +58,30 @@ def test_plain_arguments_do_not_matter_but_handles_and_their_places_do():
 def test_dicts_are_read_by_key_not_by_order():
     forward = {"x": Handle(1), "y": Handle(2), "path": "a"}
     backward = {"path": "b", "y": Handle(2), "x": Handle(1)}
-    assert structure(forward, Handle) == structure(backward, Handle) == "{x:#1.0,y:#2.0}"
+    assert structure(forward, Handle) == structure(backward, Handle) == "{'path':*,'x':#1.0,'y':#2.0}"
 
 
 def test_namedtuples_are_containers():
     pair = namedtuple("pair", "left right")
-    assert structure(pair(Handle(1), 2), Handle) == "[#1.0,*]"
+    assert structure(pair(Handle(1), 2), Handle) == "pair(left=#1.0,right=*)"
+
+
+def test_what_differs_in_the_digest_differs_in_the_report():
+    one, other = (Description("reveal", structure=structure({key: Handle(1)}, Handle)) for key in ("a", "a "))
+    assert one.full_text == "reveal of {'a':#1.0}"
+    assert one.full_text != other.full_text
+    kinds = [Description(kind, "alice", "f").full_text for kind in ("call", "actor", "method", "compute")]
+    assert len(set(kinds)) == 4
+    long = [Description("call", "alice", "f", "x" * 1000 + end).full_text for end in "ab"]
+    assert len(set(long)) == 2
+    assert all(len(text) < 500 for text in long)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\u202e", "'", "\ud800"])
+def test_a_name_that_no_terminal_should_print_is_escaped(name):
+    for description in (Description("call", "alice", name), Description("move", name, "bob")):
+        assert description.full_text.isprintable()
+        assert len(follow(START, description, "").digest) == 16
 
 
 @pytest.mark.parametrize(

@@ -131,13 +131,14 @@ class Described:
 
 def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """One call; returns handles."""
+    structure((args, kwargs), DeviceObject)  # handles without an order are refused before anything is shared
     names = chain(paths(args, "args"), paths(kwargs, "kwargs"))
     args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names)), (args, kwargs))
     planned, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
     layouts = _layouts(call, planned)
-    public = b"".join(digest_of(item) for item in inputs if not isinstance(item, SecretInput))
     about = f"{call.returns.policy.value}, {call.fraction}"
-    text = "|".join([structure((args, kwargs), DeviceObject), planned.fingerprint, public.hex(), about])
+    places = structure((args, kwargs), DeviceObject)
+    text = "|".join([places, planned.fingerprint, ",".join(map(_digested, inputs)), about])
     program = spu.session.program
     stamp = program.begin(Description("compute", spu.name, call.name, text, len(layouts)))
     settings, single = spu.numbers.inside(call.fraction), call.returns.single
@@ -207,6 +208,14 @@ def sources_of(inputs: Sequence[Any]) -> tuple[list[SPUObject], list[Any]]:
         (handles.index(item.handle), item.index) if isinstance(item, SecretInput) else item for item in inputs
     ]
     return handles, places
+
+
+def _digested(item: Any) -> str:
+    """An input, in the plan's order, which is jax's: which secret it is, or what it is."""
+    if isinstance(item, SecretInput):
+        operation, index = item.handle.identity
+        return f"#{operation}.{index}.{item.index}"
+    return digest_of(item).hex()
 
 
 def digest_of(array: Any) -> bytes:

@@ -62,7 +62,7 @@ class Plans:
                 if not _is_abstract(leaf):
                     jax_array(leaf, x64, name)
             raise
-        key = (call.function, _hashable(static), tree, x64, tuple(_key(item) for item in inputs))
+        key = (call.function, _typed(_hashable(static)), tree, x64, tuple(_key(item) for item in inputs))
         planned = self._known.get(key)
         if planned is None:
             abstract = [_abstract(item) for item in inputs]
@@ -104,6 +104,15 @@ def _abstract(item: Input) -> Any:
 def _key(item: Input) -> tuple[Any, ...]:
     about = item.leaf if isinstance(item, SecretInput | Described) else item
     return (_is_secret(item), str(about.dtype), about.shape)
+
+
+def _typed(value: Any) -> Any:
+    """`value`, told apart from what equals it: 1, 1.0 and True trace to different plans."""
+    if isinstance(value, tuple):
+        return type(value), tuple(map(_typed, value))
+    if isinstance(value, frozenset):
+        return type(value), frozenset(map(_typed, value))
+    return type(value), repr(value) if isinstance(value, float | complex) else value
 
 
 def _hashable(static: Any) -> Any:

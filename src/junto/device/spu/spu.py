@@ -86,6 +86,11 @@ class SPU(Device):
         return self._name
 
     @property
+    def tree_key(self) -> str:
+        """Its name: a dict may have devices as keys."""
+        return self._name
+
+    @property
     def session(self) -> Session:
         """The run it belongs to."""
         return self._session
