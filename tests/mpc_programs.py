@@ -11,6 +11,7 @@ import numpy as np
 
 import mpc_nodes
 import mpc_pairs
+from junto.device.spu.computing import rehearse
 from junto.mpc.interpret import interpret
 from junto.mpc.plain import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
@@ -46,6 +47,7 @@ class Engine:
             for each in jax.tree_util.tree_leaves((args, kwargs))
         ]
         visible(plan, [number not in public for number in range(len(leaves))])
+        rehearse(plan, [leaf if at in public else None for at, leaf in enumerate(leaves)], self.settings)
         if self.name == "plain":
             outputs = self._plainly(plan, leaves, public)
         else:

@@ -34,6 +34,8 @@ class Outline(np.ndarray[Any, Any]):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is np.einsum and isinstance(args[0], str):
             return outline(_einsum_shape(args[0], args[1:]), np.result_type(*args[1:]))
+        if func is np.zeros_like:
+            return outline(args[0].shape, args[0].dtype)
         return _outlined(super().__array_function__(func, types, args, kwargs))
 
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:

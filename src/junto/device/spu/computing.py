@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.errors import JuntoError, NotComputable
 from junto.mpc.gates import Gates
 from junto.mpc.interpret import Ears, perform
 from junto.mpc.plain import RANGE, PlainBits, PlainRing
@@ -21,9 +22,10 @@ from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
 from junto.mpc.rounds import Later, Rounds, start, together
 from junto.mpc.settings import MpcSettings
+from junto.mpc.shapes import ShapedBits, ShapedRing, ShapeGates, shaped
 from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind, word
 
-SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits)
+SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits, ShapedRing, ShapedBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
 
 TOO_LARGE = "a fixed-point number is out of range: it is too large for where it goes"
@@ -48,6 +50,40 @@ def run_plan(
         ears: who hears what on the way.
     """
     return list(Rounds(flush, ears.meter).run(_run(gates, plan, inputs, settings, ears)))
+
+
+def rehearse(plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
+    """Run a plan on shapes alone (`ShapeGates`): what it refuses here, no node ever begins.
+
+    It takes a few hundredths of the time of a run.
+
+    Args:
+        plan: what will be computed.
+        inputs: public arrays, and None for each secret.
+        settings: of the call.
+
+    Raises:
+        NotComputable: as the run would; also if a rule has an error of its own.
+    """
+    given = [
+        shaped(form.shape, form.dtype == np.bool_) if each is None else each
+        for each, form in zip(inputs, plan.inputs, strict=True)
+    ]
+    try:
+        with np.errstate(over="ignore"):
+            run_plan(ShapeGates(), _silent, plan, given, settings, Ears())
+    except JuntoError:
+        raise
+    except Exception as error:
+        where = "; ".join(getattr(error, "__notes__", ["at a place that is not known"]))
+        raise NotComputable(
+            f"this function cannot be computed on secrets: {type(error).__name__} {where}",
+            fix="that is an error in junto, not in the function: please report it, with these lines of it",
+        ) from error
+
+
+def _silent(asked: Sequence[Any]) -> Sequence[Any]:
+    raise RuntimeError("gates on shapes open nothing")
 
 
 def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> Iterator[None]:

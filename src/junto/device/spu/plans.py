@@ -1,19 +1,25 @@
-"""The plans of an SPU's calls: traced once for each function, shape and visibility of its arguments."""
+"""The plans of an SPU's calls: traced once for each function, shape and visibility of its arguments.
+
+Whatever can be refused is refused here, for a call and for its explanation alike: before an operation begins,
+at every party, in every mode.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.spu.calls import Call, Described, SecretInput
+from junto.device.spu.calls import Call, Described, SecretInput, digest_of
+from junto.device.spu.computing import rehearse
 from junto.device.spu.layout import Leaf, wide_numbers
 from junto.errors import DeviceError, NotComputable
 from junto.mpc.plan import Plan, argument_names, jax_array, split_static, trace
+from junto.mpc.settings import MpcSettings
 from junto.mpc.visibility import visible
 
 Input = SecretInput | Described | NDArray[Any]
@@ -24,10 +30,11 @@ MOST = 1024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planned:
-    """A plan, and what its results look like."""
+    """A plan, and what its results look like; `passed`: for which public arguments it was rehearsed."""
 
     plan: Plan
     leaves: tuple[Leaf, ...]
+    passed: set[tuple[int, bytes]] = field(default_factory=set)
 
     @property
     def fingerprint(self) -> str:
@@ -40,9 +47,10 @@ class Planned:
 
 
 class Plans:
-    """A cache of plans; one for each SPU."""
+    """A cache of plans; one for each SPU, whose `numbers` these are."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: MpcSettings) -> None:
+        self._numbers = numbers
         self._known: dict[Any, Planned] = {}
 
     def get(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Planned, list[Any]]:
@@ -74,7 +82,21 @@ class Plans:
             if len(self._known) >= MOST:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = planned
+        self._rehearse(planned, inputs, call.fraction)
         return planned, inputs
+
+    def _rehearse(self, planned: Planned, inputs: Sequence[Input], fraction: int | None) -> None:
+        """Once for each plan and its public arguments, if more is known of those than shapes."""
+        if any(isinstance(item, Described) and not item.secret for item in inputs):
+            return
+        public = [None if _is_secret(item) else item for item in inputs]
+        settings = self._numbers.inside(fraction)
+        about = b"".join(digest_of(item) for item in public if item is not None)
+        if (settings.fraction, about) not in planned.passed:
+            rehearse(planned.plan, public, settings)
+            if len(planned.passed) >= MOST:
+                planned.passed.clear()
+            planned.passed.add((settings.fraction, about))
 
 
 def _restored(
