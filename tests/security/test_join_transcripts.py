@@ -10,8 +10,10 @@ import pytest
 
 import junto as sf
 from junto.device.pyu import PYUObject
-from junto.join import blinding, ecdh, join
+from junto.join import api, blinding, ecdh, join
+from junto.join.comparing import Comparing
 from junto.join.curve import curve
+from junto.join.desk import Desk
 from junto.join.keys import digests
 
 PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
@@ -99,6 +101,7 @@ def test_the_order_of_the_tables_changes_nothing_but_the_order_of_the_messages(
         return blinding.Secret(hashlib.sha256(bytes(made[-1:])).digest())
 
     monkeypatch.setattr(ecdh, "new_secret", fixed)
+    monkeypatch.setattr(ecdh, "new_seed", lambda: bytes(32))
     tables, seen = people(names), []
     for reverse in (False, True):
         made.clear()
@@ -131,6 +134,60 @@ def test_with_three_parties_nobody_meets_points_of_its_own_in_its_own_order(move
     for batch in back_home:
         words = [int.from_bytes(row[:8].tobytes(), "little") for row in batch]
         assert words == sorted(words)
+
+
+class View:
+    """What the party that compares sees of a left join: who has which rank, and the ranks of its own keys."""
+
+    def __init__(self, monkeypatch):
+        self.there, self.ranks, self.rows, self.keeps = {}, [], [], []
+        chosen, place = Comparing._chosen, Desk.place
+
+        def watched(holder, present):
+            found = chosen(holder, present)
+            for name, there in present.items():
+                self.there[name] = np.append(self.there.get(name, []), there[found]).astype(bool)
+            return found
+
+        def placed(desk, start, count, ranks):
+            self.ranks.append(np.array(ranks))
+            self.rows.append(desk._rows[desk._starts[start : start + count]])
+            self.keeps.append(desk._order.keeps)
+            place(desk, start, count, ranks)
+
+        monkeypatch.setattr(Comparing, "_chosen", watched)
+        monkeypatch.setattr(Desk, "place", placed)
+        monkeypatch.setattr(ecdh, "_Comparing", sf.proxy(PYUObject)(Comparing))
+        monkeypatch.setattr(api, "_Desk", sf.proxy(PYUObject)(Desk))
+
+    def guessed(self, other, table):
+        """For each row of the base's table, whether it would say that `other` has its key."""
+        guess = np.zeros(len(table), bool)
+        for ranks, rows, of_base in zip(self.ranks, self.rows, self.keeps, strict=True):
+            if of_base:
+                guess[rows] = self.there[other][ranks]
+        return guess
+
+
+@pytest.mark.parametrize("how", ["left", "right"])
+@pytest.mark.parametrize("to", [None, ["alice", "bob"], ["bob", "carol"]])
+def test_whoever_compares_cannot_tell_which_of_its_keys_each_of_the_others_has(moved, monkeypatch, how, to):
+    view, count = View(monkeypatch), 200
+    rng = np.random.default_rng(4)
+    half = {name: pd.DataFrame({"id": rng.permutation(count) + 100 * n}) for n, name in enumerate(THREE)}
+    base = "alice" if how == "left" else "carol"
+    crossed, _ = run(half, moved, how=how, to=to)
+    if to is not None and base not in to:
+        assert not any(view.keeps)  # it compares, and gets no ranks that it could know again
+        return
+    table = half[base]
+    for other in set(THREE) - {base}:
+        truth = table["id"].isin(half[other]["id"]).to_numpy()
+        assert view.there[other].sum() == truth.sum()  # how many it does know
+        hits = (view.guessed(other, table) == truth).sum()
+        chance = (truth.sum() ** 2 + (~truth).sum() ** 2) / count
+        assert abs(hits - chance) < 50  # seven deviations; one who knows hits all 200
+    assert not any(target == base and isinstance(value, bytes) for _, target, value in crossed)
 
 
 def test_a_party_on_the_way_sees_ranks_sealed(moved):

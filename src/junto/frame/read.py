@@ -12,13 +12,15 @@ from junto.frame.horizontal import HorizontalFrame
 from junto.frame.steps import Step
 from junto.frame.tables import opened
 from junto.frame.vertical import VerticalFrame
+from junto.join.on import Names, checked_on
+from junto.join.outputs import CSV, PARQUET
 from junto.tree import listed
 
 PANDAS, POLARS, ARROW = "pandas", "polars", "arrow"
 LIBRARIES: Final = (PANDAS, POLARS, ARROW)
 
 Paths = Mapping[PYU, Any]
-Keys = str | Sequence[str] | Mapping[PYU, str | Sequence[str]]
+Keys = Names | Mapping[PYU, Names]
 Chosen = Mapping[PYU, Sequence[str]]
 
 
@@ -53,11 +55,14 @@ def read_csv(
 
     Args:
         paths: for each party, where its file is; only the party itself looks at it.
-        on: key columns by which the rows are joined (`junto.join.join`, which says what each party learns);
-            None: row i means the same in all files already, which must have the same number of rows.
+        on: key columns by which the rows are joined (`junto.join.join`, which says what each party learns and
+            how keys of a CSV file are read: as text, unless ``on={"id": int}`` says otherwise); None: row i
+            means the same in all files already, which must have the same number of rows.
         how: of the join.
         columns: the columns that a party takes from its file, by party; default: all.
-        library: ``pandas``, ``polars`` or ``arrow``: what the tables are made by.
+        library: ``pandas``, ``polars`` or ``arrow``: of which the tables are. One reader reads for all of
+            them: ``NA``, ``null`` and such are null, dates stay text save for Arrow, and so do whole numbers
+            that neither 64 bits nor a float hold.
         keep_keys: whether the key columns stay in the frame; their names must then differ between parties.
 
     All parties learn names and types of the columns and the number of rows (`Frame.facts`).
@@ -65,9 +70,9 @@ def read_csv(
     Raises:
         FrameError: different numbers of rows, or a column at two parties; raised at every party.
         RemoteError: a file cannot be read; it names the party and the kind of error.
-        JoinError: the tables cannot be joined.
+        JoinError: the tables cannot be joined, or a file that is to be joined cannot be read.
     """
-    return _vertical(_read_csv, paths, (on, how, keep_keys), columns, library)
+    return _vertical(CSV, paths, (on, how, keep_keys), columns, library)
 
 
 def read_parquet(
@@ -80,7 +85,7 @@ def read_parquet(
     keep_keys: bool = False,
 ) -> VerticalFrame:
     """Each party's Parquet file as its columns of one frame; see `read_csv`."""
-    return _vertical(_read_parquet, paths, (on, how, keep_keys), columns, library)
+    return _vertical(PARQUET, paths, (on, how, keep_keys), columns, library)
 
 
 def h_read_csv(
@@ -96,43 +101,44 @@ def h_read_csv(
         FrameError: different columns.
         RemoteError: a file cannot be read.
     """
-    return _horizontal(_read_csv, paths, columns, library)
+    return _horizontal(CSV, paths, columns, library)
 
 
 def h_read_parquet(
     paths: Paths, *, columns: Sequence[str] | None = None, library: str = PANDAS
 ) -> HorizontalFrame:
     """Each party's Parquet file as its rows of one frame; see `h_read_csv`."""
-    return _horizontal(_read_parquet, paths, columns, library)
+    return _horizontal(PARQUET, paths, columns, library)
 
 
 def _vertical(
-    reader: Callable[..., Any],
+    kind: str,
     paths: Paths,
     joining: tuple[Keys | None, str, bool],
     columns: Chosen | None,
     library: str,
 ) -> VerticalFrame:
     on, how, keep_keys = joining
-    tables = _tables(reader, paths, columns or {}, library)
-    if on is not None:
-        return align(tables, on, how=how, keep_keys=keep_keys)
-    frame = VerticalFrame(tables)
-    _ = frame.facts  # now, where the files are named, not at the first use
-    return frame
+    if on is None:
+        frame = VerticalFrame(_tables(_whole, kind, paths, columns or {}, library))
+        _ = frame.facts  # now, where the files are named, not at the first use
+        return frame
+    chosen = dict(columns or {})
+    if keep_keys:
+        keys, _kinds = checked_on(on, list(paths))
+        chosen = {party: list(dict.fromkeys([*keys[party], *chosen[party]])) for party in chosen}
+    return align(_tables(_file, kind, paths, chosen, library), on, how=how, keep_keys=keep_keys)
 
 
-def _horizontal(
-    reader: Callable[..., Any], paths: Paths, columns: Sequence[str] | None, library: str
-) -> HorizontalFrame:
+def _horizontal(kind: str, paths: Paths, columns: Sequence[str] | None, library: str) -> HorizontalFrame:
     chosen = dict.fromkeys(paths, columns) if columns is not None else {}
-    frame = HorizontalFrame(_tables(reader, paths, chosen, library))
+    frame = HorizontalFrame(_tables(_whole, kind, paths, chosen, library))
     _ = frame.facts
     return frame
 
 
 def _tables(
-    reader: Callable[..., Any], paths: Paths, columns: Mapping[PYU, Any], library: str
+    reader: Callable[..., Any], kind: str, paths: Paths, columns: Mapping[PYU, Any], library: str
 ) -> dict[PYU, PYUObject]:
     if library not in LIBRARIES:
         raise FrameError(f"there is no library {library!r}", fix=f"it is one of {', '.join(LIBRARIES)}")
@@ -141,7 +147,7 @@ def _tables(
             "paths is no mapping from PYU to path", fix='read_csv({alice: "a.csv", bob: "b.csv"})'
         )
     chosen = {party: None if names is None else listed(names) for party, names in columns.items()}
-    return {party: party(reader)(path, chosen.get(party), library) for party, path in paths.items()}
+    return {party: party(reader)(path, chosen.get(party), library, kind) for party, path in paths.items()}
 
 
 def _joined(tables: Mapping[PYU, PYUObject], on: Keys, how: str, keep_keys: bool) -> Mapping[PYU, PYUObject]:
@@ -150,43 +156,31 @@ def _joined(tables: Mapping[PYU, PYUObject], on: Keys, how: str, keep_keys: bool
     parts: Mapping[PYU, PYUObject] = join(tables, on=on, how=how).parts
     if keep_keys:
         return parts
-    keys = {party: on[party] if isinstance(on, Mapping) else on for party in parts}
+    keys, _kinds = checked_on(on, list(tables))
     return {party: party(Step(_without, keys[party]))(part) for party, part in parts.items()}
 
 
-def _without(native: Any, keys: str | Sequence[str]) -> Any:
-    gone = {keys} if isinstance(keys, str) else set(keys)
-    return at_owner.select(native, [name for name in opened(native).names if name not in gone])
+def _without(native: Any, keys: Sequence[str]) -> Any:
+    return at_owner.select(native, [name for name in opened(native).names if name not in keys])
 
 
-def _read_csv(path: Any, columns: Sequence[str] | None, library: str) -> Any:
-    chosen = None if columns is None else list(columns)
-    if library == PANDAS:
-        import pandas as pd
+def _file(path: Any, columns: Sequence[str] | None, library: str, kind: str) -> Any:
+    """A file as a join takes it: its keys are read as the parties agree, the rest as `library` does."""
+    from junto.join.files import File
 
-        table = pd.read_csv(path, usecols=chosen)
-    elif library == POLARS:
-        import polars as pl
-
-        table = pl.read_csv(path, columns=chosen)
-    else:
-        from pyarrow import csv
-
-        convert = csv.ConvertOptions(include_columns=chosen, strings_can_be_null=True)
-        table = csv.read_csv(path, convert_options=convert)
-    return table if chosen is None else at_owner.select(table, chosen)
+    return File(path, None if columns is None else tuple(columns), library, kind)
 
 
-def _read_parquet(path: Any, columns: Sequence[str] | None, library: str) -> Any:
+def _whole(path: Any, columns: Sequence[str] | None, library: str, kind: str) -> Any:
+    from junto.join.files import FileTable
+
+    if kind != PARQUET or library == ARROW:
+        return FileTable(_file(path, columns, library, kind), None).whole()
     chosen = None if columns is None else list(columns)
     if library == PANDAS:
         import pandas as pd
 
         return pd.read_parquet(path, columns=chosen)
-    if library == POLARS:
-        import polars as pl
+    import polars as pl
 
-        return pl.read_parquet(path, columns=chosen)
-    from pyarrow import parquet
-
-    return parquet.read_table(path, columns=chosen)
+    return pl.read_parquet(path, columns=chosen)

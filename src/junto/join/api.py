@@ -16,8 +16,9 @@ from junto.device.pyu import PYU, PYUObject
 from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join.desk import Desk, Order
 from junto.join.ecdh import Ecdh
+from junto.join.on import Names
 from junto.join.protocol import Intersection, Source, batch_sizes
-from junto.join.request import Names, Parties, Request, checked_reports, fitting, requested
+from junto.join.request import Parties, Request, checked_reports, fitting, requested
 
 log = logging.getLogger("junto.join")
 
@@ -63,16 +64,19 @@ def join(
     """Align the rows of tables at two or more parties by their keys (private set intersection).
 
     Args:
-        tables: for each party, a handle there to a pandas, polars or Arrow table, or a path there of a CSV or
-            Parquet file (only the party itself looks at its path: the others may write None).
-        on: the key: a column, several columns, or a mapping from party to either where names differ.
+        tables: for each party, a handle there to a pandas, polars or Arrow table, or a path there of a CSV,
+            Parquet or Arrow file (only the party itself looks at its path: the others may write None).
+        on: the key: a column, several columns, a mapping from column to type (``str``, ``int``,
+            ``datetime.date``, ``datetime.datetime``, ``decimal.Decimal``; None: as it is), or a mapping from
+            party to any of these where names differ. A type said at one party holds for all.
         how: ``inner``: keys that all have. ``left`` or ``right``: all keys of the first or last table; where
             another party has not got one, its row is all null. ``difference`` (or ``left_anti``): rows of the
             first table whose keys nobody else has.
         to: who gets rows (default: all; of a difference, the first).
         duplicates: what becomes of rows with equal keys in one table. ``error``; ``first``: the first row of
             a key counts, the others are left out; ``all``: every combination is a row, as in SQL.
-        output: for a party whose table is a path: where to write its part, ``.csv`` or ``.parquet``.
+        output: for a party whose table is a path: where to write its part: ``.csv``, ``.parquet``,
+            ``.arrow`` or ``.feather``.
 
     Returns:
         Parts with the same number of rows, aligned, in an order that says nothing about tables or keys.
@@ -82,7 +86,12 @@ def join(
     of the key columns, and which of its own keys are in the result. With three parties or more the one
     that compares (the first that gets rows) also learns how many keys any of the parties have in common,
     not which. With ``duplicates="all"`` those that get rows learn how often each key of the result stands in
-    the others' tables. Rows whose key has a null match nothing, as in SQL.
+    the others' tables. Rows whose key has a null match nothing, as in SQL; of a left join those that get
+    rows learn how many there are.
+
+    Keys of different kinds are never compared. Those of a CSV file are text as it is written, so ``007`` is
+    not ``7``; they are compared with whole numbers only if each of them is written as a program writes a
+    whole number of 64 bits. That is decided once, for all parties together.
 
     Parties are semi-honest (they run this program) and do not collude; see ``docs/how-to/join.md``.
 
@@ -102,15 +111,16 @@ _Desk = proxy(PYUObject, num_cpus=0)(Desk)
 def join_with(protocol: Intersection, request: Request) -> Joined:
     """The same by any protocol. See `join`."""
     desks = {party: _desk(request, party) for party in request.parties}
-    counts = _opened(request, desks)
+    counts, kinds = _opened(request, desks)
     sources: dict[PYU, Source] = {party: _Keys(desks[party], counts[party.party]) for party in desks}
     finished = protocol.run(sources, request.goal)
     receivers = request.goal.receivers
     total = counts[request.goal.base.party] if request.goal.how == "left" else None
-    held = {party: desks[party].settle(total) for party in receivers}
+    lone = desks[request.goal.base].without_key() if request.goal.how != "inner" else None
+    held = {party: desks[party].settle(total, 0 if lone is None else lone.to(party)) for party in receivers}
     arranged = [_arranged(request, desks, held, party) for party in receivers]
     rows = _agreed(reveal(arranged, to=[party.party for party in receivers]))
-    parts = {party: desks[party].part() for party in receivers}
+    parts = {party: desks[party].part(kinds) for party in receivers}
     closed = [desks[party].close() for party in desks if party not in receivers]
     wait([*finished, *closed, *parts.values()])
     learned = _learned(protocol, request)
@@ -154,11 +164,11 @@ class _Keys:
 def _desk(request: Request, party: PYU) -> Any:
     keeps = request.goal.how != "inner" and party == request.goal.base
     spill = current().settings.link.spill_dir
-    return _Desk(Order(request.on[party], request.duplicates, keeps, spill), device=party)
+    return _Desk(Order(request.on[party], request.kinds, request.duplicates, keeps, spill), device=party)
 
 
-def _opened(request: Request, desks: Mapping[PYU, Any]) -> dict[str, int]:
-    """Have all tables read, and their keys counted; raise one error everywhere if that cannot be."""
+def _opened(request: Request, desks: Mapping[PYU, Any]) -> tuple[dict[str, int], list[str]]:
+    """Have all tables read, keys counted, and their kinds agreed on; or raise one error everywhere."""
     said = {}
     for party, desk in desks.items():
         table = request.tables[party]
@@ -194,4 +204,8 @@ def _learned(protocol: Intersection, request: Request) -> dict[PYU, str]:
             learned[party] += (
                 " And how often each key of the result stands in the tables of the others that get rows."
             )
+    if request.goal.how == "left":
+        for party in request.goal.receivers:
+            if party != request.goal.base:
+                learned[party] += f" And how many rows of {request.goal.base.party} have no key."
     return learned

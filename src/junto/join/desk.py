@@ -13,7 +13,8 @@ import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import JoinError, ProtocolViolation
-from junto.join.keys import DIGEST_BYTES, Digests, digests, kind_of
+from junto.join.keys import Digests, digests
+from junto.join.kinds import KeyColumns
 from junto.join.spool import Array, Scratch, Spool
 from junto.join.tables import Table, open_table
 
@@ -28,12 +29,14 @@ class Order:
 
     Attributes:
         on: names of the key columns.
+        kinds: of each, as the script says, or "".
         duplicates: ``error``, ``first`` or ``all``.
         keeps: rows without a key stay in the result, as rows that match nothing.
         spill: folder for what is larger than memory.
     """
 
     on: tuple[str, ...]
+    kinds: tuple[str, ...]
     duplicates: str
     keeps: bool
     spill: str | None
@@ -68,7 +71,7 @@ class Desk:
         try:
             self._table = open_table(value, output)
             report["kinds"] = self._read_keys(self._table)
-            report["keys"] = len(self._starts) - 1
+            report["keys"] = len(self._digests)
         except JoinError as error:
             self._hint = self._hint or error.fix
             report["problem"] = error.message
@@ -91,25 +94,34 @@ class Desk:
             raise ProtocolViolation(f"a batch of ranks is not {count} whole numbers")
         self._ranks[start : start + count] = ranks
 
-    def settle(self, total: int | None) -> Whole:
+    def without_key(self) -> int:
+        """How many rows of ours are in the result without having a key."""
+        return len(self._without)
+
+    def settle(self, total: int | None, without: Any) -> Whole:
         """How many rows of ours stand at each rank, once all ranks are there.
 
         Args:
             total: ranks that there are; None: as many as we were given.
+            without: how many rows without a key the base of the join has. They take the ranks that follow.
 
         Raises:
             ProtocolViolation: a rank is given twice, or is not one of them.
             JoinError: the result is too large.
         """
+        if type(without) is not int or without < 0:
+            raise ProtocolViolation("a number of rows without a key is none")
         keys = np.flatnonzero(self._ranks >= 0)
         ranks = self._ranks[keys]
         total = len(keys) if total is None else total
-        _check_size(total)
+        _check_size(total + without)
         if len(ranks) and (ranks.max() >= total or len(np.unique(ranks)) < len(ranks)):
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
-        self._key_of_rank = self._scratch.full((total,), -1)
+        self._key_of_rank = self._scratch.full((total + without,), -1)
         self._key_of_rank[ranks] = keys
-        counts = np.ones(total, np.int64)
+        if self._order.keeps:
+            self._key_of_rank[total:] = len(self._ranks) + np.arange(without)
+        counts = np.ones(total + without, np.int64)
         if self._order.duplicates == "all":
             held = self._key_of_rank >= 0
             counts[held] = np.diff(self._starts)[self._key_of_rank[held]]
@@ -140,11 +152,15 @@ class Desk:
         self._positions[ours] = self._rows[self._starts[key[ours]] + nth[ours]]
         return len(rank)
 
-    def part(self) -> Any:
-        """Our rows of the result: a table of the kind that was given, or the path of the output."""
+    def part(self, kinds: Sequence[str]) -> Any:
+        """Our rows of the result: a table of the kind that was given, or the path of the output.
+
+        Args:
+            kinds: as which the key columns were compared.
+        """
         if self._table is None:
             raise JoinError("there is no table")
-        part = self._table.take(self._positions)
+        part = self._table.take(self._positions, dict(zip(self._order.on, kinds, strict=True)))
         self.close()
         return part
 
@@ -164,25 +180,26 @@ class Desk:
                 raise JoinError(f"there is {times} {name!r}")
         tag = _Tag()
         spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_about(), self._scratch)
-        first, keyed, kinds = 0, 0, [""]
+        reading = KeyColumns(names, self._order.kinds, table.written)
+        first, without = 0, [np.empty(0, np.int64)]
         for block in table.key_blocks(names):
-            kinds = [kind_of(column.type) for column in block]
-            found, there = digests(block)
+            found, there = digests(reading.read(block))
             rows = np.arange(first, first + len(there))
-            first, keyed = first + len(there), keyed + int(there.sum())
-            if self._order.keeps:
-                found[~there] = _random(int((~there).sum()))
-            else:
-                found, rows = found[there], rows[there]
-            spool.add(tag(found), digest=found.view("<i8"), row=rows)
+            first += len(there)
+            without.append(rows[~there])
+            spool.add(tag(found[there]), digest=found[there].view("<i8"), row=rows[there])
+        self._without = np.concatenate(without) if self._order.keeps else without[0]
         self._index(spool)
-        return kinds if keyed else ["null"] * len(kinds)  # nothing that could differ in kind
+        return reading.kinds() if spool.count else ["null"] * len(names)  # nothing that could differ in kind
 
     def _index(self, spool: Spool) -> None:
-        """Lay out rows by key: `_rows`, where each key's rows start in it, and each key's digest."""
-        count = spool.count
-        self._rows = self._scratch.full((count,), 0)
-        starts, kept = self._scratch.full((count + 1,), 0), self._scratch.full((count, 4), 0)
+        """Lay out rows by key: `_rows`, where each key's rows start in it, and each key's digest.
+
+        Rows without a key that stay in the result follow, each as if it had one.
+        """
+        count, last = spool.count, len(self._without)
+        self._rows = self._scratch.full((count + last,), 0)
+        starts, kept = self._scratch.full((count + last + 1,), 0), self._scratch.full((count, 4), 0)
         rows = keys = 0
         for records in spool.buckets():
             new = _firsts(records)
@@ -196,8 +213,9 @@ class Desk:
                 f"{many} a key that an earlier row has",
                 fix='drop them where the table is loaded, or say duplicates="first" or duplicates="all"',
             )
-        starts[keys] = rows
-        self._starts, self._digests = starts[: keys + 1], kept[:keys]
+        self._rows[rows:] = self._without
+        starts[keys : keys + last + 1] = rows + np.arange(last + 1)
+        self._starts, self._digests = starts[: keys + last + 1], kept[:keys]
         self._ranks = self._scratch.full((keys,), -1)
 
 
@@ -210,11 +228,6 @@ class _Tag:
     def __call__(self, keys: Digests) -> npt.NDArray[np.uint64]:
         blocks = np.ascontiguousarray(keys[:, :16]).tobytes()
         return np.frombuffer(self._cipher.encryptor().update(blocks), "<u8").reshape(-1, 2)
-
-
-def _random(count: int) -> Digests:
-    raw = bytearray(secrets.token_bytes(DIGEST_BYTES * count))
-    return np.frombuffer(raw, np.uint8).reshape(-1, DIGEST_BYTES)
 
 
 def _firsts(records: Array) -> Whole:

@@ -8,6 +8,7 @@ Secure:    semi-honest, without collusion; decisional Diffie-Hellman, hash as a 
 Learns:    see `Ecdh.learns`. Everybody: the number of keys of each set.
 Cost:      for a set of n keys and p parties: n hashes to the curve, p * n multiplications, p - 1 moves of
            32 * n bytes (p of the comparing party's own set); ranks of 8 * n back (16 * n of three parties).
+           Of a left join of three: one order of the ranks more, drawn once, and a seed of 32 bytes a party.
 
 Each key x of a set is hashed to the curve, multiplied by its owner's secret a, and sent on; every other party
 multiplies by its own. However it travelled, x has become abc...H(x) when it reaches the comparing party:
@@ -18,6 +19,10 @@ has. With three that would be too much: it would see which of its keys each *pai
 a set passes sorts it by its blinded values before passing it on, and nobody who compares knows whose key lies
 where. The ranks go back the way the points came, each encrypted for the owner of the set by itself; a
 party on the way undoes its sorting and reads nothing.
+
+An inner join gives ranks only to keys that all have, a difference only to those that nobody else has: of a
+key with a rank nothing more can be told. A left join gives ranks to all keys of its base. With three parties
+the base compares, and is given other names of the ranks (`junto.join.relabelling`), if it is given any.
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ from junto.device.pyu import PYU, PYUObject
 from junto.join.blinding import blind, blind_again, new_secret
 from junto.join.comparing import Comparing, unseal
 from junto.join.protocol import Goal, Intersection, Source, names
+from junto.join.relabelling import new_seed, order_of_seed, relabelled
 from junto.join.shuffling import Shuffling
 from junto.program.progress import Count, Work
 
@@ -49,7 +55,7 @@ class Ecdh(Intersection):
 
     def run(self, sources: Mapping[PYU, Source], goal: Goal) -> list[PYUObject]:
         spill = current().settings.link.spill_dir
-        comparer = _comparer(goal)
+        comparer = _comparer(goal, len(sources))
         counts = {party.party: source.count for party, source in sources.items()}
         comparing = _Comparing(counts, goal.how, goal.base.party, spill, device=comparer)
         journeys = [
@@ -61,7 +67,8 @@ class Ecdh(Intersection):
             _in_step([journey.there(secrets) for journey in journeys], seen)
         compared = comparing.compare([party.party for party in goal.receivers])
         returning = [journey for journey in journeys if journey.owner in goal.receivers]
-        _in_step([journey.back() for journey in returning])
+        orders = _orders(goal, journeys, counts)
+        _in_step([journey.back(orders) for journey in returning])
         closed = [journey.close() for journey in journeys]
         return [compared, comparing.close(), *(each for some in closed for each in some)]
 
@@ -74,7 +81,7 @@ _Shuffling = proxy(PYUObject, num_cpus=0)(Shuffling)
 
 
 def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
-    has, comparing = "has" if len(others) == 1 else "have", party == _comparer(goal)
+    has, comparing = "has" if len(others) == 1 else "have", party == _comparer(goal, len(others) + 1)
     facts = [f"how many different keys {names(others)} {has}"]
     if comparing and len(others) == 1 and goal.how == "left" and party == goal.base:
         facts.append(f"which of its own keys {names(others)} has")
@@ -94,8 +101,26 @@ def _of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> list[str]:
     return [] if party == goal.base else [f"which of its own keys {goal.base.party} has"]
 
 
-def _comparer(goal: Goal) -> PYU:
-    return goal.base if goal.base in goal.receivers else goal.receivers[0]
+def _comparer(goal: Goal, parties: int) -> PYU:
+    compares = goal.base in goal.receivers or (goal.how == "left" and parties > 2)
+    return goal.base if compares else goal.receivers[0]
+
+
+def _orders(goal: Goal, journeys: Sequence[_Journey], counts: Mapping[str, int]) -> Mapping[PYU, PYUObject]:
+    """The new names of ranks, at each party that needs them, of a left join of three; see the module."""
+    if goal.how != "left" or len(journeys) == 2:
+        return {}
+    base = next(journey for journey in journeys if journey.owner == goal.base)
+    drawer, total = base.stops[0], counts[goal.base.party]
+    if goal.base not in goal.receivers:  # it gets no ranks that it could know again
+        return {}
+    seed = drawer(new_seed)()
+    holders = {drawer, *goal.receivers} - {goal.base}
+    return {
+        party: party(order_of_seed)(seed.to(party), total)
+        for party in (journey.owner for journey in journeys)
+        if party in holders
+    }
 
 
 def _stops(parties: Sequence[PYU], owner: PYU, comparer: PYU) -> list[PYU]:
@@ -142,22 +167,25 @@ class _Journey:
         for index, size in enumerate(self.sizes):
             yield self.comparing.add(self.owner.party, points(index).to(end), size, sender.party)
 
-    def back(self) -> Iterator[PYUObject]:
-        """Carry the ranks to the owner."""
+    def back(self, orders: Mapping[PYU, PYUObject]) -> Iterator[PYUObject]:
+        """Carry the ranks to the owner, who gets them by the new names, if there are any in `orders`."""
         if not self.shuffled:
             for index in range(len(self.sizes)):
                 yield self.source.place(index, self._ranks(index).to(self.owner))
             return
         answers: Batches = self._sealed
         sender: PYU = self.comparing.device
-        key = self.comparing.key(self.owner.party).to(self.owner)
+        opens = self.stops[0] if orders and self.owner == self.comparing.device else self.owner
+        key = self.comparing.key(self.owner.party).to(opens)
         for holder in reversed(self.shuffling):
             for index, size in enumerate(self.sizes):
                 yield holder.take_back(answers(index).to(holder.device), size, sender.party)
             answers, sender = self._answers(holder), holder.device
         for index, size in enumerate(self.sizes):
-            ranks = self.owner(unseal)(key, answers(index).to(self.owner), size, sender.party)
-            yield self.source.place(index, ranks)
+            ranks = opens(unseal)(key, answers(index).to(opens), size, sender.party)
+            if orders:
+                ranks = opens(relabelled)(ranks, orders[opens])
+            yield self.source.place(index, ranks.to(self.owner))
 
     def close(self) -> list[PYUObject]:
         """Let go of what the stops hold."""

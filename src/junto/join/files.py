@@ -1,4 +1,4 @@
-"""CSV and Parquet files that need not fit into memory.
+"""CSV, Parquet and Arrow files that need not fit into memory.
 
 They are read by blocks, once for the key columns and once for the rows of the result (`junto.join.gather`).
 """
@@ -6,113 +6,158 @@ They are read by blocks, once for the key columns and once for the rows of the r
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from junto.errors import JoinError
+from junto.join.csv_files import CsvFile
 from junto.join.gather import gather
-from junto.join.tables import Positions, Table
+from junto.join.kinds import as_agreed
+from junto.join.outputs import ARROW, CSV, PARQUET, format_of, require_writable, write
+from junto.join.tables import Positions, Table, native
 
 BLOCK_ROWS = 1 << 15
-BLOCK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as the table of a party, with what is wanted of it.
+
+    Attributes:
+        path: ends with ``.csv``, ``.parquet``, ``.arrow`` or ``.feather``.
+        columns: the ones that the result has; None: all.
+        library: ``pandas``, ``polars`` or ``arrow``: what the result is made by, and see `CsvFile`.
+        kind: of the file, where its name does not say it.
+    """
+
+    path: Any
+    columns: Sequence[str] | None = None
+    library: str | None = None
+    kind: str = ""
 
 
 class FileTable(Table):
     """A file.
 
     Args:
-        path: ends with ``.csv`` or ``.parquet``.
-        output: where the result goes, of either kind; None: `take` returns a pandas table.
+        file: which one.
+        output: where the result goes, with an ending of the same kinds; None: `take` returns a table.
 
     Raises:
-        JoinError: another ending, or both are the same file.
+        JoinError: another ending, a column that is not there, types that the output cannot hold, or both are
+            the same file.
         OSError: the file, or the output's folder, is not there.
     """
 
-    def __init__(self, path: str, output: str | None) -> None:
-        self._path, self._output, self._kind = path, output, _kind(path)
+    def __init__(self, file: File, output: str | None) -> None:
+        if not isinstance(file.path, str | os.PathLike):
+            raise JoinError(f"a {type(file.path).__name__} is no path of a file")
+        self._path, self._output, self._library = os.fspath(file.path), output, file.library
+        self._kind = file.kind or format_of(self._path)
         if output is not None:
-            _kind(output)
-            if Path(output).resolve() == Path(path).resolve():
+            format_of(output)
+            if Path(output).resolve() == Path(self._path).resolve():
                 raise JoinError("output names the file that is read", fix="write to another one")
             if not Path(output).resolve().parent.is_dir():
                 raise NotADirectoryError("the folder of the output")
-        self._state = _state(path)
+        self._state = _state(self._path)
+        self._csv = CsvFile(self._path, file.library)
+        self._all = self._names()
+        self._chosen = self._all if file.columns is None else list(file.columns)
+        for name in self._chosen:
+            if name not in self._all:
+                raise JoinError(f"there is no column {name!r}")
+        if output is not None and not self.written:
+            require_writable(self._schema(), output)
+
+    @property
+    def written(self) -> bool:
+        return self._kind == CSV
 
     def columns(self) -> list[str]:
-        with _reading():
-            if self._kind == ".parquet":
-                with self._parquet() as file:
-                    return list(file.schema_arrow.names)
-            with self._csv(None) as reader:
-                return list(reader.schema.names)
+        return self._all
 
     def rows_about(self) -> int:
-        if self._kind == ".csv":
-            return self._lines_about()
-        with _reading(), self._parquet() as file:
-            return int(file.metadata.num_rows)
+        if self.written:
+            return self._csv.rows_about()
+        with _reading(), self._typed() as file:
+            return int(file.metadata.num_rows) if self._kind == PARQUET else 0
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
         with _reading():
-            for block in self._blocks(list(names)):
+            for block in self._csv.text(names) if self.written else self._blocks(names):
                 yield [block.column(name) for name in names]
 
-    def take(self, positions: Positions) -> Any:
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
         if _state(self._path) != self._state:
             raise JoinError("a file has changed since its keys were read", fix="join again")
-        with _reading():
-            as_text = self._kind == ".csv" and self._output is not None and _kind(self._output) == ".csv"
-            blocks = self._blocks(None, self.columns() if as_text else ())
-            folder = str(Path(self._output).resolve().parent) if self._output else None
-            parts = gather(blocks, positions, folder)
+        folder = str(Path(self._output).resolve().parent) if self._output else None
+        as_text = self.written and self._output is not None and format_of(self._output) == CSV
+        blocks = self._blocks(self._chosen, kinds, as_text)
+        with _reading(), closing(gather(blocks, positions, folder)) as gathered:
+            parts: Iterator[Any] = gathered
+            if self.written and not as_text:
+                parts = (_with_kinds(part, kinds) for part in parts)
             if self._output is not None:
-                return _write(parts, self._output)
+                return write(parts, self._output)
             import pyarrow as pa
 
-            return pa.concat_tables(parts).to_pandas()
+            return native(pa.concat_tables(parts), self._library or "pandas")
 
-    def _blocks(self, names: list[str] | None, text: Sequence[str] = ()) -> Iterator[Any]:
-        """The file as Arrow tables, one at least. `text`: columns of a CSV file to leave as they are."""
+    def whole(self) -> Any:
+        """All rows of the columns that are wanted."""
         import pyarrow as pa
 
-        if self._kind == ".parquet":
-            with self._parquet() as file:
-                yield pa.table(file.schema_arrow.empty_table().select(names or file.schema_arrow.names))
-                for batch in file.iter_batches(BLOCK_ROWS, columns=names):
-                    yield pa.Table.from_batches([batch])
+        with _reading():
+            return native(pa.concat_tables(self._blocks(self._chosen)), self._library or "pandas")
+
+    def _blocks(
+        self, names: Sequence[str], keys: Mapping[str, str] | None = None, as_text: bool = False
+    ) -> Iterator[Any]:
+        """The file as Arrow tables, one at least. Of a CSV file, keys, or all columns, are text."""
+        import pyarrow as pa
+
+        if self.written:
+            yield from self._csv.text(names) if as_text else self._csv.values(names, list(keys or ()))
             return
-        with self._csv(names, text) as reader:
-            yield reader.schema.empty_table()
-            for batch in reader:
-                yield pa.Table.from_batches([batch])
+        with self._typed() as file:
+            if self._kind == ARROW:
+                yield file.schema.empty_table().select(names)
+                for number in range(file.num_record_batches):
+                    yield pa.Table.from_batches([file.get_batch(number)]).select(names)
+                return
+            yield file.schema_arrow.empty_table().select(names)
+            for batch in file.iter_batches(BLOCK_ROWS, columns=list(names)):
+                yield pa.Table.from_batches([batch]).select(names)
 
-    def _lines_about(self) -> int:
-        """Lines of the file, if all of it is like its beginning."""
-        with open(self._path, "rb") as file:
-            beginning = file.read(1 << 16)
-        lines = beginning.count(b"\n") + 1
-        return os.path.getsize(self._path) * lines // max(len(beginning), 1)
+    def _names(self) -> list[str]:
+        with _reading():
+            return self._csv.names() if self.written else list(self._schema().names)
 
-    def _parquet(self) -> Any:
+    def _schema(self) -> Any:
+        with _reading(), self._typed() as file:
+            return file.schema if self._kind == ARROW else file.schema_arrow
+
+    def _typed(self) -> Any:
+        """The open file, which says its types."""
+        import pyarrow as pa
         from pyarrow.parquet import ParquetFile
 
+        if self._kind == ARROW:
+            return pa.ipc.open_file(pa.memory_map(self._path))
         return ParquetFile(self._path, pre_buffer=False)  # which would hold the whole file
 
-    def _csv(self, names: list[str] | None, text: Sequence[str] = ()) -> Any:
-        import pyarrow as pa
-        from pyarrow import csv
 
-        convert = csv.ConvertOptions(
-            include_columns=names,
-            column_types={name: pa.string() for name in text},
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        )
-        return csv.open_csv(self._path, csv.ReadOptions(block_size=BLOCK_BYTES), convert_options=convert)
+def _with_kinds(table: Any, kinds: Mapping[str, str]) -> Any:
+    """Key columns as what they were compared as."""
+    for name, kind in kinds.items():
+        if name in table.column_names:
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, as_agreed(table.column(place), kind))
+    return table
 
 
 def _state(path: str) -> tuple[int, int]:
@@ -120,13 +165,6 @@ def _state(path: str) -> tuple[int, int]:
     with open(path, "rb") as file:
         found = os.stat(file.fileno())
     return found.st_size, found.st_mtime_ns
-
-
-def _kind(path: str) -> str:
-    kind = Path(path).suffix.lower()
-    if kind not in (".csv", ".parquet"):
-        raise JoinError("a path ends neither with .csv nor with .parquet")
-    return kind
 
 
 @contextmanager
@@ -142,16 +180,3 @@ def _reading() -> Iterator[None]:
             fix="see whether it is whole, and whether each column of a CSV file holds one type throughout; "
             "Parquet says its types",
         ) from None
-
-
-def _write(parts: Iterator[Any], path: str) -> str:
-    """Write the parts one after the other; the path."""
-    from pyarrow import csv
-    from pyarrow.parquet import ParquetWriter
-
-    part = next(parts)
-    with (csv.CSVWriter if _kind(path) == ".csv" else ParquetWriter)(path, part.schema) as writer:
-        while part is not None:
-            writer.write_table(part)
-            part = next(parts, None)
-    return path

@@ -7,7 +7,7 @@ numbers a row of the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ RANGE_ROWS, MOST_RANGES = 1 << 16, 256
 _PLACE = "place in the result"
 
 
-def gather(blocks: Iterable[Any], positions: Positions, folder: str | None) -> Iterator[Any]:
+def gather(blocks: Iterable[Any], positions: Positions, folder: str | None) -> Generator[Any]:
     """Arrow tables that make up the result, one at least.
 
     Args:
@@ -57,7 +57,7 @@ def _distribute(blocks: Iterable[Any], positions: Positions, size: int, paths: S
             ranges = places // size
             for number in np.unique(ranges):
                 mine = ranges == number
-                taken = block.take(pa.array(rows[low:high][mine] - first))
+                taken = take_arrow(block, rows[low:high][mine] - first)
                 taken = taken.append_column(_PLACE, pa.array(places[mine]))
                 if number not in writers:
                     writers[number] = stack.enter_context(pa.ipc.new_stream(paths[number], taken.schema))

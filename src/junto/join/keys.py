@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from junto.errors import JoinError
+from junto.join.kinds import flat, kind_of, require_exact
 
 Digests = npt.NDArray[np.uint8]
 DIGEST_BYTES = 32
@@ -27,40 +27,6 @@ DIGEST_BYTES = 32
 _PER_SECOND: Final[Mapping[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_IN_MS = 86_400_000
 _AT_ONCE = 1 << 16  # rows: an object of Python for each stands in memory meanwhile
-
-
-def kind_of(data_type: Any) -> str:
-    """The kind of an Arrow type, in words for a person; types of one kind have values in common.
-
-    Raises:
-        JoinError: values of this type cannot be keys.
-    """
-    import pyarrow.types as types
-
-    if types.is_dictionary(data_type):
-        return kind_of(data_type.value_type)
-    if types.is_timestamp(data_type):
-        return "timestamp" if data_type.tz is None else "timestamp with time zone"
-    text = (types.is_string, types.is_large_string, types.is_string_view)
-    raw = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
-    for kind, tests in {
-        "null": (types.is_null,),
-        "integer": (types.is_integer,),
-        "boolean": (types.is_boolean,),
-        "text": text,
-        "bytes": raw,
-        "date": (types.is_date,),
-        "time of day": (types.is_time,),
-        "duration": (types.is_duration,),
-        "decimal": (types.is_decimal,),
-        "floating point": (types.is_floating,),
-    }.items():
-        if any(test(data_type) for test in tests):
-            return kind
-    raise JoinError(
-        f"a column of type {data_type} cannot be a key",
-        fix="keys are whole numbers, text, bytes, dates, times, booleans, decimals or floats",
-    )
 
 
 def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:
@@ -75,7 +41,7 @@ def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:
     Raises:
         JoinError: a type that cannot be a key.
     """
-    plain = [_flat(column) for column in columns]
+    plain = [flat(column) for column in columns]
     there = np.ones(len(plain[0]), bool)
     for column in plain:
         there &= _valid(column)
@@ -93,7 +59,7 @@ def encoded(column: Any) -> list[bytes]:
     kind = kind_of(column.type)
     if kind == "null":
         return [b""] * len(column)
-    if kind in ("text", "bytes", "decimal"):
+    if kind in ("text", "integer", "bytes", "decimal"):
         return [len(value).to_bytes(4, "big") + value for value in _of_any_length(column, kind)]
     words = _words(column, kind)
     prefixed = np.empty((len(words), 4 + words.shape[1]), np.uint8)
@@ -108,6 +74,8 @@ def _of_any_length(column: Any, kind: str) -> list[bytes]:
 
     if kind == "decimal":
         return [_decimal(value) for value in column.to_pylist()]
+    if kind == "integer":
+        column = column.cast(pa.string())
     return [value or b"" for value in column.cast(pa.large_binary()).to_pylist()]
 
 
@@ -127,10 +95,9 @@ def _words(column: Any, kind: str) -> Digests:
     if kind == "boolean":
         return _bytes(column.fill_null(False).to_numpy(zero_copy_only=False).astype(np.uint8))
     if kind == "floating point":
+        require_exact(column)
         floats = column.cast(pa.float64()).fill_null(0.0).to_numpy()
         return _bytes(np.where(floats == 0, 0.0, floats).astype(">f8"))
-    if kind == "integer":
-        return _integers(column.fill_null(0).to_numpy())
     counts = column.view(pa.int32() if column.type.bit_width == 32 else pa.int64()).fill_null(0)
     ticks = counts.to_numpy().astype(np.int64)
     if kind == "date":
@@ -150,18 +117,6 @@ def _integers(values: npt.NDArray[Any]) -> Digests:
 
 def _bytes(values: npt.NDArray[Any]) -> Digests:
     return values.view(np.uint8).reshape(len(values), values.itemsize)
-
-
-def _flat(column: Any) -> Any:
-    """One array without dictionary."""
-    import pyarrow as pa
-    import pyarrow.types as types
-
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    return column.dictionary_decode() if types.is_dictionary(column.type) else column
 
 
 def _valid(column: Any) -> npt.NDArray[np.bool_]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU
 from junto.errors import DeviceError, JoinError, ProtocolViolation
+from junto.join.kinds import agreed
+from junto.join.on import checked_on, name_of
 from junto.join.protocol import Goal
-from junto.tree import listed
 
 HOWS: Final[Mapping[str, str]] = {
     "inner": "inner",
@@ -30,7 +31,6 @@ MOST_KEYS = 1 << 33
 
 DUPLICATES = ("error", "first", "all")
 
-Names = str | Sequence[str]
 Parties = PYU | str | Sequence[PYU | str]
 
 
@@ -41,6 +41,7 @@ class Request:
     Attributes:
         tables: handle or path of each party.
         on: key columns of each party.
+        kinds: of the key columns, as the script says, or "".
         how: as it was said.
         goal: what the protocol is to find out.
         duplicates: ``error``, ``first`` or ``all``.
@@ -49,6 +50,7 @@ class Request:
 
     tables: Mapping[PYU, Any]
     on: Mapping[PYU, tuple[str, ...]]
+    kinds: tuple[str, ...]
     how: str
     goal: Goal
     duplicates: str
@@ -62,7 +64,13 @@ class Request:
     def terms(self) -> list[str]:
         """What every party must have asked for alike, in words."""
         receivers = ", ".join(party.party for party in self.goal.receivers)
-        return [f"how={self.how!r}", f"duplicates={self.duplicates!r}", f"to {receivers}"]
+        said = ", ".join(kind or "nothing" for kind in self.kinds)
+        return [
+            f"how={self.how!r}",
+            f"duplicates={self.duplicates!r}",
+            f"to {receivers}",
+            f"on with types {said}",
+        ]
 
 
 def requested(
@@ -80,11 +88,11 @@ def requested(
     """
     checked = _checked_tables(tables)
     parties = list(checked)
-    if duplicates not in DUPLICATES:
+    if not isinstance(duplicates, str) or duplicates not in DUPLICATES:
         raise JoinError(f"there is no duplicates={duplicates!r}", fix=f"it is one of {', '.join(DUPLICATES)}")
     goal = _checked_goal(how, to, parties)
-    columns = _checked_on(on, parties)
-    return Request(checked, columns, how, goal, duplicates, _checked_outputs(output, goal))
+    columns, kinds = checked_on(on, parties)
+    return Request(checked, columns, kinds, how, goal, duplicates, _checked_outputs(output, goal))
 
 
 def _checked_tables(tables: Any) -> dict[PYU, Any]:
@@ -111,33 +119,13 @@ def _checked_tables(tables: Any) -> dict[PYU, Any]:
     return dict(tables)
 
 
-def _checked_on(on: Any, parties: Sequence[PYU]) -> dict[PYU, tuple[str, ...]]:
-    """The key columns of each party.
-
-    Raises:
-        JoinError: none, not of all parties, or not equally many.
-    """
-    if isinstance(on, Mapping):
-        by_name = {_name(party): names for party, names in on.items()}
-        missing = [party.party for party in parties if party.party not in by_name]
-        if missing:
-            raise JoinError(f"on names no columns of {', '.join(missing)}")
-        columns = {party: _columns(by_name[party.party]) for party in parties}
-    else:
-        columns = dict.fromkeys(parties, _columns(on))
-    if len({len(names) for names in columns.values()}) > 1:
-        counts = ", ".join(f"{len(names)} at {party.party}" for party, names in columns.items())
-        raise JoinError(f"the parties' keys have different numbers of columns: {counts}")
-    return columns
-
-
 def _checked_goal(how: Any, to: Any, parties: Sequence[PYU]) -> Goal:
     """What is to be found out.
 
     Raises:
         JoinError: no such join, or a receiver that it has nothing for.
     """
-    if how not in HOWS:
+    if not isinstance(how, str) or how not in HOWS:
         raise JoinError(f"there is no join {how!r}", fix=f"how is one of {', '.join(HOWS)}")
     base = parties[-1] if how == "right" else parties[0]
     chosen = [base] if HOWS[how] == "difference" and to is None else _receivers(to, parties)
@@ -152,13 +140,17 @@ def _checked_outputs(outputs: Any, goal: Goal) -> dict[PYU, str]:
     """Paths of results.
 
     Raises:
-        JoinError: of a party that gets none.
+        JoinError: of a party that gets none, or something that is no path.
     """
-    by_name = {_name(party): path for party, path in (outputs or {}).items() if path is not None}
+    if not isinstance(outputs, Mapping | None):
+        raise JoinError("output is no mapping from party to path", fix='output={alice: "shared.parquet"}')
+    by_name = {name_of(party): path for party, path in (outputs or {}).items() if path is not None}
     receivers = {party.party: party for party in goal.receivers}
     for name in by_name:
         if name not in receivers:
             raise JoinError(f"output names a file of {name}, who gets no rows")
+        if not isinstance(by_name[name], str | os.PathLike):
+            raise JoinError(f"output names no path of {name}", fix='output={alice: "shared.parquet"}')
     return {receivers[name]: os.fspath(path) for name, path in by_name.items()}
 
 
@@ -174,8 +166,8 @@ def checked_reports(reports: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
     return reports
 
 
-def fitting(reports: Mapping[str, dict[str, Any]]) -> dict[str, int]:
-    """Keys of each party, if their tables fit together.
+def fitting(reports: Mapping[str, dict[str, Any]]) -> tuple[dict[str, int], list[str]]:
+    """Keys of each party, and as what kinds they are compared, if their tables fit together.
 
     Raises:
         JoinError: two parties asked for different joins, or their keys are of different kinds.
@@ -187,21 +179,23 @@ def fitting(reports: Mapping[str, dict[str, Any]]) -> dict[str, int]:
                 raise JoinError(f"the parties ask for different joins: {first} {ours}, {other} {theirs}")
         if len(reports[other]["on"]) != len(reports[first]["on"]):
             raise JoinError(f"the keys of {first} and {other} have different numbers of columns")
-    for place in range(len(reports[first]["on"])):
-        _same_kind(reports, place)
-    return {name: report["keys"] for name, report in reports.items()}
+    kinds = [_same_kind(reports, place) for place in range(len(reports[first]["on"]))]
+    return {name: report["keys"] for name, report in reports.items()}, kinds
 
 
-def _same_kind(reports: Mapping[str, Any], place: int) -> None:
+def _same_kind(reports: Mapping[str, Any], place: int) -> str:
     kinds = {name: report["kinds"][place] for name, report in reports.items()}
-    if len(set(kinds.values()) - {"null"}) > 1:
-        listed = " and ".join(
-            f'{kind} ("{reports[name]["on"][place]}") at {name}' for name, kind in kinds.items()
-        )
-        raise JoinError(
-            f"the key column is {listed}: no key of one can equal one of the other",
-            fix="cast it in the task that loads the table, so that all parties have the same type",
-        )
+    found = agreed(list(kinds.values()))
+    if found:
+        return found
+    listed = " and ".join(
+        f'{kind} ("{reports[name]["on"][place]}") at {name}' for name, kind in kinds.items()
+    )
+    raise JoinError(
+        f"the key column is {listed}: no key of one can equal one of the other",
+        fix='say as what all are to be compared: on={"id": str}, or int, datetime.date, datetime.datetime or '
+        "decimal.Decimal; or cast the column in the task that loads the table",
+    )
 
 
 def _is_report(report: Any) -> bool:
@@ -218,23 +212,13 @@ def _is_sentence(text: Any) -> bool:
     return isinstance(text, str) and len(text) <= LONGEST and text.isprintable()
 
 
-def _name(party: Any) -> str:
-    return party.party if isinstance(party, PYU) else str(party)
-
-
-def _columns(names: Any) -> tuple[str, ...]:
-    chosen = (names,) if isinstance(names, str) else tuple(listed(names))
-    if not chosen or not all(isinstance(name, str) for name in chosen):
-        raise JoinError(
-            "on takes names of columns", fix='on="id", or on=["name", "born"], or on={alice: "id", bob: "nr"}'
-        )
-    return chosen
-
-
 def _receivers(to: Any, parties: Sequence[PYU]) -> list[PYU]:
     if to is None:
         return list(parties)
-    asked = {_name(party) for party in ([to] if isinstance(to, PYU | str) else to)}
+    listed = [to] if isinstance(to, PYU | str) else to
+    if not isinstance(listed, Iterable):
+        raise JoinError(f"to is {to!r}, which names no party", fix="to=alice, or to=[alice, bob]")
+    asked = {name_of(party) for party in listed}
     unknown = asked - {party.party for party in parties}
     if unknown or not asked:
         raise JoinError(f"to names {', '.join(sorted(unknown)) or 'nobody'}, who is not one of the parties")

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from junto.errors import JoinError
+from junto.join.kinds import flat
 from junto.loaded import is_a
 
 Positions = npt.NDArray[np.int64]
 
+_NULLABLE: Final[Mapping[str, str]] = {"int64": "Int64", "uint64": "UInt64"}
+"""Types of pandas that hold, beside nulls, whole numbers that a float cannot hold."""
+
 
 class Table(ABC):
     """One party's table. Errors name columns and types, never values."""
+
+    @property
+    def written(self) -> bool:
+        """Whether it is a file without types, whose key columns are given as text."""
+        return False
 
     @abstractmethod
     def columns(self) -> list[str]:
@@ -32,25 +41,31 @@ class Table(ABC):
         """The key columns as Arrow arrays, block by block of rows; at least one block."""
 
     @abstractmethod
-    def take(self, positions: Positions) -> Any:
-        """The rows at `positions` in that order; -1 stands for a row of nulls."""
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
+        """The rows at `positions` in that order; -1 stands for a row of nulls.
+
+        Args:
+            kinds: as what the key columns were compared; see `junto.join.kinds`.
+        """
 
 
 def open_table(value: Any, output: str | None) -> Table:
     """A table in memory, or the file of that path.
 
     Args:
-        value: a pandas, polars or Arrow table, or a path to a CSV or Parquet file.
+        value: a pandas, polars or Arrow table, or a path to a CSV, Parquet or Arrow file, or a `File`.
         output: for a file: where the result goes (None: it becomes a table in memory).
 
     Raises:
         JoinError: it is something else.
         OSError: the file cannot be read.
     """
-    if isinstance(value, str | os.PathLike):
-        from junto.join.files import FileTable
+    from junto.join.files import File, FileTable
 
-        return FileTable(os.fspath(value), output)
+    if isinstance(value, str | os.PathLike):
+        value = File(value)
+    if isinstance(value, File):
+        return FileTable(value, output)
     if output is not None:
         raise JoinError(
             "output names a file, but the table is in memory",
@@ -64,7 +79,7 @@ def open_table(value: Any, output: str | None) -> Table:
         return _Arrow(value)
     raise JoinError(
         f"a {type(value).__name__} is no table that can be joined",
-        fix="load a pandas, polars or Arrow table, or give the path of a CSV or Parquet file",
+        fix="load a pandas, polars or Arrow table, or give the path of a CSV, Parquet or Arrow file",
     )
 
 
@@ -96,10 +111,13 @@ class _Pandas(Table):
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             raise null_columns(names) from None
 
-    def take(self, positions: Positions) -> Any:
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
         table = self._table.reset_index(drop=True)
         if (positions >= 0).all():
             return table.take(positions).reset_index(drop=True)
+        for place, kind in enumerate(map(str, table.dtypes)):
+            if kind in _NULLABLE and _beyond_floats(table.iloc[:, place].to_numpy()):
+                table.isetitem(place, table.iloc[:, place].astype(_NULLABLE[kind]))
         return table.reindex(positions).reset_index(drop=True)
 
 
@@ -121,7 +139,7 @@ class _Polars(Table):
         except (pa.ArrowException, TypeError, ValueError):
             raise null_columns(names) from None
 
-    def take(self, positions: Positions) -> Any:
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
         import polars as pl
         import pyarrow as pa
 
@@ -141,7 +159,7 @@ class _Arrow(Table):
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
         yield [self._table.column(name) for name in names]
 
-    def take(self, positions: Positions) -> Any:
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
         return take_arrow(self._table, positions)
 
 
@@ -149,8 +167,55 @@ def take_arrow(table: Any, positions: Positions) -> Any:
     """Rows of an Arrow table; -1 stands for a row of nulls."""
     import pyarrow as pa
 
-    if len(positions) and not table.num_rows:  # a null position needs a table, too
-        return pa.table(
-            {name: pa.nulls(len(positions), table.schema.field(name).type) for name in table.column_names}
-        )
-    return table.take(pa.array(positions, mask=positions < 0))
+    wanted = pa.array(positions, pa.int64(), mask=positions < 0)
+    columns = [
+        _taken(column, wanted) if len(column) or not len(wanted) else pa.nulls(len(wanted), column.type)
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays([_chunked(column) for column in columns], schema=table.schema)
+
+
+def _chunked(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
+def _taken(column: Any, wanted: Any) -> Any:
+    """Arrow takes from most layouts; the others go through one from which it does."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    kind = column.type
+    if pa.types.is_run_end_encoded(kind):
+        return compute.run_end_encode(_taken(flat(column), wanted), kind.run_end_type)
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return flat(column).take(wanted).cast(kind)
+    try:
+        return column.take(wanted)
+    except pa.ArrowNotImplementedError:  # a list of views, say
+        values = column.to_pylist()
+        return pa.array([None if each is None else values[each] for each in wanted.to_pylist()], kind)
+
+
+def native(table: Any, library: str) -> Any:
+    """An Arrow table as one of ``pandas``, ``polars`` or ``arrow``."""
+    if library == "arrow":
+        return table
+    if library == "polars":
+        import polars as pl
+
+        return pl.from_arrow(table)
+    import pandas as pd
+
+    made = table.to_pandas()
+    for place, column in enumerate(table.columns):
+        kind = str(column.type)
+        if kind in _NULLABLE and column.null_count and _beyond_floats(column.drop_null().to_numpy()):
+            made.isetitem(place, pd.array(column.to_pylist(), _NULLABLE[kind]))
+    return made
+
+
+def _beyond_floats(values: npt.NDArray[Any]) -> bool:
+    """Whether there are whole numbers that a float cannot hold, as pandas would have it beside nulls."""
+    return bool(len(values)) and (int(values.max()) > 1 << 53 or int(values.min()) < -(1 << 53))

@@ -103,12 +103,22 @@ def test_rows_that_do_not_fit_ask_for_a_join(files, tmp_path):
     assert "join" in str(caught.value.fix)
 
 
-def test_keys_of_different_kinds_are_one_error(tmp_path):
+def test_keys_that_are_text_at_one_party_are_text_at_all(tmp_path):
     alice, bob = sf.PYU("alice"), sf.PYU("bob")
-    (tmp_path / "a.csv").write_text("id,x\n1,2\n")
-    (tmp_path / "b.csv").write_text("id,y\nn1,2\n")
+    (tmp_path / "a.csv").write_text("id,x\n1,2\n7,3\n")
+    (tmp_path / "b.csv").write_text("id,y\n01,2\n7,4\n")
+    paths = {alice: str(tmp_path / "a.csv"), bob: str(tmp_path / "b.csv")}
+    assert values(whole(read_csv(paths, on="id"))) == values(pd.DataFrame({"x": [3], "y": [4]}))
+    with pytest.raises(sf.JoinError, match=r"bob: key column 'id' holds text that is no integer"):
+        read_csv(paths, on={"id": int})
+
+
+def test_a_number_in_one_file_and_text_in_a_table_are_one_error(tmp_path):
+    alice, bob = sf.PYU("alice"), sf.PYU("bob")
     with pytest.raises(sf.JoinError, match="id"):
-        read_csv({alice: str(tmp_path / "a.csv"), bob: str(tmp_path / "b.csv")}, on="id")
+        align({alice: at("alice", ALICE), bob: at("bob", BOB.astype({"id": str}))}, on="id")
+    frame = align({alice: at("alice", ALICE), bob: at("bob", BOB.astype({"id": str}))}, on={"id": str})
+    assert frame.rows == 3
 
 
 @pytest.mark.parametrize(

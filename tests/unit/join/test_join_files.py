@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 import junto as sf
-from junto.join import api, desk, files, gather, join, spool
+from junto.join import api, csv_files, desk, files, gather, join, spool
 
 PAIR = ["alice", "bob"]
 
@@ -28,7 +28,7 @@ def room(request, monkeypatch):
     if request.param == "in memory":
         return
     monkeypatch.setattr(files, "BLOCK_ROWS", 64)
-    monkeypatch.setattr(files, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(gather, "RANGE_ROWS", 50)
     for method in (spool.Scratch.__init__,):
         monkeypatch.setattr(method, "__defaults__", (None, 1000))
@@ -148,7 +148,7 @@ def test_a_file_that_is_missing_at_one_party(parties, tmp_path):
         ("b.csv", b"", "cannot be read as what its ending says"),
         ("b.parquet", b"PAR1 4711", "cannot be read as what its ending says"),
         ("b.csv", b"id\n1\n2,3\n", "cannot be read as what its ending says"),
-        ("b.xlsx", b"", "neither with .csv nor with .parquet"),
+        ("b.xlsx", b"", "ends with none of .csv, .parquet"),
         ("b.csv", b"number\n1\n", "there is no column 'id'"),
     ],
 )
@@ -165,9 +165,12 @@ def test_a_column_that_changes_its_type_further_down(parties, room, tmp_path):
     alice, bob = parties
     path = tmp_path / "a.csv"
     path.write_text("id\n" + "".join(f"{i}\n" for i in range(5_000_000, 5_003_000)) + "secret\n")
-    there = write(tmp_path / "b.csv", pd.DataFrame({"id": [1]}))
+    there = write(tmp_path / "b.csv", pd.DataFrame({"id": ["5002999", "05002999", "secret"]}))
+    result = join({alice: str(path), bob: there}, on="id")  # no number any more, nor is the other's
+    assert sorted(sf.reveal(result[alice])["id"]) == sorted(sf.reveal(result[bob])["id"])
+    assert sorted(sf.reveal(result[bob])["id"]) == ["5002999", "secret"]
     with pytest.raises(sf.JoinError) as caught:
-        join({alice: str(path), bob: there}, on="id")
+        join({alice: str(path), bob: there}, on={"id": int})
     assert "secret" not in str(caught.value)
 
 
@@ -178,7 +181,7 @@ def test_outputs_that_cannot_be(parties, tmp_path):
     for output, message in [
         (paths[alice], "the file that is read"),
         (str(tmp_path / "none" / "a.csv"), "NotADirectoryError"),
-        (str(tmp_path / "a.txt"), "neither with"),
+        (str(tmp_path / "a.txt"), "ends with none of"),
     ]:
         with pytest.raises(sf.JoinError, match=message):
             join(paths, on="id", output={alice: output})
@@ -237,7 +240,7 @@ def test_gathering_rows_with_holes_and_repeats(monkeypatch):
 def test_a_parquet_file_is_read_by_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "BLOCK_ROWS", 100)
     parquet.write_table(pa.table({"id": np.arange(1000), "v": np.arange(1000)}), tmp_path / "a.parquet")
-    blocks = list(files.FileTable(str(tmp_path / "a.parquet"), None).key_blocks(["id"]))
+    blocks = list(files.FileTable(files.File(tmp_path / "a.parquet"), None).key_blocks(["id"]))
     assert max(len(block[0]) for block in blocks) <= 100
     assert sum(len(block[0]) for block in blocks) == 1000
 
@@ -245,7 +248,7 @@ def test_a_parquet_file_is_read_by_blocks(tmp_path, monkeypatch):
 def test_the_order_of_a_desk_says_nothing_of_the_table():
     orders = []
     for _ in range(2):
-        one = desk.Desk(desk.Order(("id",), "error", False, None))
+        one = desk.Desk(desk.Order(("id",), ("",), "error", False, None))
         one.read(pd.DataFrame({"id": range(500)}), None, [])
         orders.append(list(one._rows))
     assert orders[0] != orders[1]
@@ -288,8 +291,8 @@ def test_a_parquet_file_is_never_in_memory_as_a_whole(tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     table = pa.table({f"c{number}": rng.random(200_000) for number in range(8)})
     parquet.write_table(table, tmp_path / "a.parquet", row_group_size=10_000)
-    size = table.nbytes
+    size, table_names = table.nbytes, table.column_names
     del table
     before = pa.total_allocated_bytes()
-    blocks = files.FileTable(str(tmp_path / "a.parquet"), None)._blocks(None)
+    blocks = files.FileTable(files.File(tmp_path / "a.parquet"), None)._blocks(table_names)
     assert max(pa.total_allocated_bytes() - before for _ in blocks) < size / 3

@@ -122,7 +122,7 @@ def test_a_key_twice_in_different_batches():
 
 
 def desk(ids=(1, 2, 3), duplicates="error"):
-    made = Desk(Order(("id",), duplicates, False, None))
+    made = Desk(Order(("id",), ("",), duplicates, False, None))
     assert made.read(pd.DataFrame({"id": ids}), None, [])["problem"] == ""
     return made
 
@@ -135,7 +135,7 @@ def test_ranks_that_cannot_be(ranks, total):
     ours = desk()
     ours.place(0, 3, np.array(ranks))
     with pytest.raises(ProtocolViolation, match="ranks of shared keys"):
-        ours.settle(total)
+        ours.settle(total, 0)
 
 
 @pytest.mark.parametrize("ranks", [None, [0, 1, 2], np.array([0, 1]), np.array([0.0, 1, 2])])
@@ -148,7 +148,7 @@ def test_ranks_that_are_none(ranks):
 def test_counts_that_cannot_be(counts):
     ours = desk()
     ours.place(0, 3, np.array([0, 1, 2]))
-    held = ours.settle(None)
+    held = ours.settle(None, 0)
     with pytest.raises(ProtocolViolation, match="count the rows"):
         ours.arrange([held, counts], 0)
 
@@ -157,7 +157,7 @@ def test_counts_that_cannot_be(counts):
 def test_counts_that_would_take_all_memory(count):
     ours = desk()
     ours.place(0, 3, np.array([0, 1, 2]))
-    held = ours.settle(None)
+    held = ours.settle(None, 0)
     with pytest.raises(sf.JoinError, match="the result would have"):
         ours.arrange([held, np.array([1, count, 1])], 0)
 
@@ -166,7 +166,7 @@ def test_more_rows_than_memory_are_refused_before_they_are_laid_out():
     ours = desk()
     ours.place(0, 3, np.array([0, 1, -1]))
     with pytest.raises(sf.JoinError, match="the result would have"):
-        ours.settle(1 << 33)
+        ours.settle(1 << 33, 0)
 
 
 GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "terms": ["how='inner'"]}

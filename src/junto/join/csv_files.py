@@ -1,0 +1,142 @@
+"""CSV files, read by blocks in one way for joins and for frames of every library.
+
+What identifies a row is read as the text that stands there: an empty field is null, a quoted one is empty
+text. (A file of one column has no empty fields, for an empty line is no row to most programs: there ``""``
+is null.) Other columns get the type that all of their fields have. Whole numbers that neither 64 bits nor a
+float hold stay text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+BLOCK_BYTES = 16 << 20
+
+_TOO_LONG: Final = r"\A\s*[+-]?[0-9]{16,}\s*\z"
+"""A whole number that a float may not hold."""
+
+
+class CsvFile:
+    """One file with a header.
+
+    Args:
+        path: where it is.
+        library: whose habits columns of values follow. pandas, polars and Arrow: ``NA``, ``null`` and such
+            are null, and the first two leave dates text. None: an empty field only is null.
+    """
+
+    def __init__(self, path: str, library: str | None = None) -> None:
+        self._path, self._library = path, library
+
+    def names(self) -> list[str]:
+        """Of all columns."""
+        from pyarrow import csv
+
+        with csv.open_csv(self._path, self._size(), self._parse()) as reader:
+            return list(reader.schema.names)
+
+    def rows_about(self) -> int:
+        """Lines of the file, if all of it is like its beginning."""
+        with open(self._path, "rb") as file:
+            beginning = file.read(1 << 16)
+        lines = beginning.count(b"\n") + 1
+        return os.path.getsize(self._path) * lines // max(len(beginning), 1)
+
+    def text(self, names: Sequence[str]) -> Iterator[Any]:
+        """These columns as text, as Arrow tables, one at least."""
+        import pyarrow as pa
+
+        yield from self._blocks(names, dict.fromkeys(names, pa.string()), own_nulls=True)
+
+    def values(self, names: Sequence[str], keys: Sequence[str]) -> Iterator[Any]:
+        """These columns, the keys among them as text, as Arrow tables, one at least."""
+        import pyarrow as pa
+
+        others = [name for name in names if name not in keys]
+        types = self._types(others) if others else {}
+        if self._library is None:
+            text = {name: pa.string() for name in names if name in keys}
+            yield from self._blocks(names, types | text, own_nulls=True)
+        elif not others:
+            yield from self.text(names)
+        elif len(others) == len(names):
+            yield from self._blocks(names, types, own_nulls=False)
+        else:  # two readers of the same blocks: what is null differs
+            mine = [name for name in names if name in keys]
+            pairs = zip(self._blocks(others, types, own_nulls=False), self.text(mine), strict=True)
+            for block, text_block in pairs:
+                columns = dict(zip(others + mine, block.columns + text_block.columns, strict=True))
+                yield pa.table({name: columns[name] for name in names})
+
+    def _types(self, names: Sequence[str]) -> dict[str, Any]:
+        """The types of columns of values."""
+        import pyarrow as pa
+
+        known = pa.types
+        found = {field.name: field.type for field in self._schema(names)}
+        if self._library in ("pandas", "polars"):
+            times = (known.is_date, known.is_time, known.is_timestamp)
+            for name, kind in found.items():
+                if any(is_it(kind) for is_it in times):
+                    found[name] = pa.string()
+                elif known.is_null(kind):
+                    found[name] = pa.float64() if self._library == "pandas" else pa.string()
+        floats = [name for name, kind in found.items() if known.is_floating(kind)]
+        return found | dict.fromkeys(self._too_long(floats), pa.string())
+
+    def _schema(self, names: Sequence[str]) -> Any:
+        from pyarrow import csv
+
+        if self._library is None:  # the first block decides: the file may be larger than memory
+            with self._open(names, {}, own_nulls=True) as reader:
+                return reader.schema
+        return csv.read_csv(
+            self._path, self._size(), self._parse(), self._convert(names, {}, own_nulls=False)
+        ).schema
+
+    def _too_long(self, names: Sequence[str]) -> list[str]:
+        import pyarrow.compute as compute
+
+        found: set[str] = set()
+        for block in self.text(names) if names else ():
+            for name in set(names) - found:
+                if compute.any(compute.match_substring_regex(block.column(name), _TOO_LONG)).as_py():
+                    found.add(name)
+        return sorted(found)
+
+    def _blocks(self, names: Sequence[str], types: dict[str, Any], own_nulls: bool) -> Iterator[Any]:
+        import pyarrow as pa
+
+        with self._open(names, types, own_nulls) as reader:
+            yield reader.schema.empty_table()
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+
+    def _open(self, names: Sequence[str], types: dict[str, Any], own_nulls: bool) -> Any:
+        from pyarrow import csv
+
+        convert = self._convert(names, types, own_nulls)
+        return csv.open_csv(self._path, self._size(), self._parse(), convert)
+
+    def _convert(self, names: Sequence[str], types: dict[str, Any], own_nulls: bool) -> Any:
+        from pyarrow import csv
+
+        every = self.names()
+        convert = csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+        if list(names) != every:
+            convert.include_columns = list(names)
+        if own_nulls:
+            convert.null_values, convert.quoted_strings_can_be_null = [""], len(every) == 1
+        return convert
+
+    def _size(self) -> Any:
+        from pyarrow import csv
+
+        return csv.ReadOptions(block_size=BLOCK_BYTES)
+
+    def _parse(self) -> Any:
+        from pyarrow import csv
+
+        return csv.ParseOptions(newlines_in_values=True)

@@ -1,0 +1,260 @@
+"""What kind a key column is of: said by the table's types, by the script, or by what a CSV file holds.
+
+Keys of different kinds are never compared. A table in memory, Parquet and Arrow files say their types. A CSV
+file says none: its keys are text as it is written, so that ``007`` and ``7`` are two people. Only if every
+key in it is a whole number of 64 bits as a program writes it (no leading zero, no plus sign, no space, no
+point) may it be compared with whole numbers; there the text and the number say the same. All parties learn
+which of the two it is, and `agreed` decides for all of them at once. A script that knows better says so:
+``on={"id": str}``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+
+from junto.errors import JoinError
+
+TYPES: Final[Mapping[type, str]] = {
+    str: "text",
+    int: "integer",
+    datetime.date: "date",
+    datetime.datetime: "timestamp",
+    Decimal: "decimal",
+}
+"""What a script may say of a key column, and the kind that it means."""
+
+WRITTEN_TEXT, WRITTEN_INTEGERS = "text of a CSV file", "whole numbers of a CSV file"
+_MAY_BE: Final[Mapping[str, tuple[str, ...]]] = {
+    WRITTEN_TEXT: ("text",),
+    WRITTEN_INTEGERS: ("integer", "text"),
+}
+"""Kinds as which a column without a type may be compared, the first choice first."""
+
+_INTEGER: Final = r"\A(?:0|-?[1-9][0-9]{0,18})\z"
+_DATE: Final = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
+_MOMENT: Final = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?\z"
+_DECIMAL: Final = r"\A-?[0-9]{1,60}(?:\.[0-9]{1,60})?\z"
+
+
+def kind_of(data_type: Any) -> str:
+    """The kind of an Arrow type, in words for a person; types of one kind have values in common.
+
+    Raises:
+        JoinError: values of this type cannot be keys.
+    """
+    import pyarrow.types as types
+
+    if types.is_dictionary(data_type) or types.is_run_end_encoded(data_type):
+        return kind_of(data_type.value_type)
+    if types.is_timestamp(data_type):
+        return "timestamp" if data_type.tz is None else "timestamp with time zone"
+    text = (types.is_string, types.is_large_string, types.is_string_view)
+    raw = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary, _is_uuid)
+    for kind, tests in {
+        "null": (types.is_null,),
+        "integer": (types.is_integer,),
+        "boolean": (types.is_boolean,),
+        "text": text,
+        "bytes": raw,
+        "date": (types.is_date,),
+        "time of day": (types.is_time,),
+        "duration": (types.is_duration,),
+        "decimal": (types.is_decimal,),
+        "floating point": (types.is_floating,),
+    }.items():
+        if any(test(data_type) for test in tests):
+            return kind
+    raise JoinError(
+        f"a column of type {data_type} cannot be a key",
+        fix="keys are whole numbers, text, bytes, dates, times, booleans, decimals or floats",
+    )
+
+
+def flat(column: Any) -> Any:
+    """One Arrow array of one of the plain layouts: no chunks, dictionary, runs or views."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+    import pyarrow.types as types
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    if types.is_run_end_encoded(column.type):
+        return flat(compute.run_end_decode(column))
+    if types.is_dictionary(column.type):
+        return flat(column.dictionary_decode())
+    if types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    if types.is_binary_view(column.type):
+        return column.cast(pa.large_binary())
+    return column.storage if _is_uuid(column.type) else column
+
+
+class KeyColumns:
+    """The key columns of one table while they are read block by block.
+
+    Args:
+        names: of the columns.
+        declared: for each, the kind that the script says, or "".
+        written: the table is a file without types.
+    """
+
+    def __init__(self, names: Sequence[str], declared: Sequence[str], written: bool) -> None:
+        self._names, self._declared, self._written = names, declared, written
+        self._integers = [True] * len(names)
+        self._kinds = ["null"] * len(names)
+
+    def read(self, block: Sequence[Any]) -> list[Any]:
+        """The next block: Arrow arrays, one a column, of the kinds that the script says.
+
+        Raises:
+            JoinError: a type that cannot be a key, or a value that is not of the kind.
+        """
+        return [self._converted(place, flat(column)) for place, column in enumerate(block)]
+
+    def kinds(self) -> list[str]:
+        """What all parties are told of each column, once all blocks are read."""
+        return [
+            kind
+            if self._declared[place] or not self._written or kind == "null"
+            else (WRITTEN_INTEGERS if self._integers[place] else WRITTEN_TEXT)
+            for place, kind in enumerate(self._kinds)
+        ]
+
+    def _converted(self, place: int, column: Any) -> Any:
+        declared, kind = self._declared[place], kind_of(column.type)
+        if kind != "null":
+            self._kinds[place] = declared or kind
+        if not declared and self._written and self._integers[place]:
+            self._integers[place] = are_integers(column)
+        if not declared or kind in ("null", declared):
+            return column
+        convert = _CONVERSIONS.get((kind, declared))
+        if convert is None:
+            raise JoinError(
+                f"the key column {self._names[place]!r} is {kind}, which is not read as {declared}"
+            )
+        made = convert(column)
+        if made is None:
+            raise JoinError(
+                f"key column {self._names[place]!r} holds text that is no {declared} as a program writes it",
+                fix="whole numbers have no leading zero, plus sign or space, and 64 bits; dates are "
+                f'2001-02-03; or compare them as text: on={{"{self._names[place]}": str}}',
+            )
+        return made
+
+
+def are_integers(column: Any) -> bool:
+    """Whether each text that is there is the one way in which a program writes a whole number of 64 bits."""
+    return _integers(column) is not None
+
+
+def agreed(kinds: Sequence[str]) -> str:
+    """The kind as which all parties' columns are compared; "" if there is none."""
+    known = [_MAY_BE.get(kind, (kind,)) for kind in kinds if kind != "null"]
+    common = [kind for kind in (known[0] if known else ("null",)) if all(kind in each for each in known)]
+    return common[0] if common else ""
+
+
+def as_agreed(column: Any, kind: str) -> Any:
+    """A key column of a CSV file, text, as what it was compared as, where text is no good form of it."""
+    convert = {"integer": _integers, "date": _dates}.get(kind)
+    made = None if convert is None else convert(flat(column))
+    return column if made is None else made
+
+
+def _is_uuid(data_type: Any) -> bool:
+    return getattr(data_type, "extension_name", "") == "arrow.uuid"
+
+
+def _matching(column: Any, pattern: str) -> bool:
+    import pyarrow.compute as compute
+
+    return compute.all(compute.match_substring_regex(column, pattern)).as_py() is not False
+
+
+def _cast(column: Any, pattern: str, made: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return column.cast(made) if _matching(column, pattern) else None
+    except pa.ArrowInvalid:
+        return None
+
+
+def _integers(column: Any) -> Any:
+    import pyarrow as pa
+
+    return _cast(column, _INTEGER, pa.int64())
+
+
+def _dates(column: Any) -> Any:
+    import pyarrow as pa
+
+    return _cast(column, _DATE, pa.date32())
+
+
+def _moments(column: Any) -> Any:
+    import pyarrow as pa
+
+    return _cast(column, _MOMENT, pa.timestamp("us"))
+
+
+def _decimals(column: Any) -> Any:
+    import pyarrow as pa
+
+    if not _matching(column, _DECIMAL):
+        return None
+    try:
+        return pa.array([None if text is None else Decimal(text) for text in column.to_pylist()])
+    except pa.ArrowInvalid:  # more digits than 76
+        return None
+
+
+def _decimal_of_integer(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.cast(pa.decimal128(20, 0))
+
+
+def _text_of_date(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.cast(pa.date32()).cast(pa.string())
+
+
+def _text_of_integer(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.cast(pa.string())
+
+
+_CONVERSIONS: Final[Mapping[tuple[str, str], Callable[[Any], Any]]] = {
+    ("text", "integer"): _integers,
+    ("text", "date"): _dates,
+    ("text", "timestamp"): _moments,
+    ("text", "decimal"): _decimals,
+    ("integer", "text"): _text_of_integer,
+    ("integer", "decimal"): _decimal_of_integer,
+    ("date", "text"): _text_of_date,
+}
+"""From the kind of a column to the one that the script says; None for a value that has no such form."""
+
+
+def require_exact(column: Any) -> None:
+    """Raise JoinError if a float is so large that different whole numbers are one float."""
+    import pyarrow as pa
+
+    most = 2.0 ** {16: 11, 32: 24, 64: 53}[column.type.bit_width]
+    values = column.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
+    if (np.abs(values) >= most).any():  # infinity, too; NaN is no key
+        raise JoinError(
+            "a key column of floats holds numbers so large that different ones would be taken for one",
+            fix="load the column as whole numbers or as text",
+        )
