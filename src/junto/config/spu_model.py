@@ -146,13 +146,10 @@ class SpuSettings:
         return self.nodes[0].address is not None
 
     @property
-    def beyond_loopback(self) -> tuple[str, ...]:
-        """The nodes whose link leaves this machine, or could be reached from outside: it has to be TLS."""
-        return tuple(
-            node.party
-            for node in self.nodes
-            if any(place is not None and not place.is_loopback for place in (node.address, node.listen))
-        )
+    def places(self) -> tuple[Address, ...]:
+        """The addresses of the nodes' own that the link uses; none, if it runs through the gateways."""
+        pairs = [(node.address, node.listen) for node in self.nodes]
+        return tuple(place for pair in pairs for place in pair if place is not None)
 
     @property
     def insecure_first_party_dealer(self) -> bool:

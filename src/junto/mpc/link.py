@@ -25,7 +25,7 @@ from junto.mpc.links.channel import Channel, Counters, Record
 from junto.mpc.links.frame import Reason
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.greeting import Greeting
-from junto.mpc.links.handshake import Introduction
+from junto.mpc.links.handshake import Introduction, check_plaintext
 from junto.mpc.links.keys import shared_secret
 from junto.mpc.links.meeting import Meeting, OnWait
 from junto.mpc.links.options import ALPN, Credentials, LinkOptions, Node
@@ -76,6 +76,7 @@ __all__ = [
     "Reason",
     "Record",
     "build",
+    "check_plaintext",
     "memory_pair",
     "shared_secret",
 ]

@@ -69,7 +69,8 @@ def test_the_guides_cluster_def() -> None:
     )
     assert settings.nodes[0] == SpuNode("alice", Address("127.0.0.1", 9001), Address("0.0.0.0", 9001))
     assert settings.direct
-    assert settings.beyond_loopback == ("alice", "bob", "carol")  # they listen on all interfaces
+    assert len(settings.places) == 6
+    assert [str(place) for place in settings.places[:2]] == ["127.0.0.1:9001", "0.0.0.0:9001"]
     assert (settings.compute, settings.helper, settings.others) == (("alice", "bob"), "carol", ())
     assert settings.source is SpuSource.HELPER
     assert (settings.protocol, settings.ring, settings.fraction) == (
@@ -85,7 +86,7 @@ def test_the_guides_cluster_def() -> None:
 def test_the_short_form_runs_through_the_gateways() -> None:
     settings = parse_spu(None, None, ["carol", "alice", "bob", "erin", "dave"], JOB, True)
     assert not settings.direct
-    assert settings.beyond_loopback == ()
+    assert settings.places == ()
     assert settings.parties == ("carol", "alice", "bob", "erin", "dave")  # the script's order, not sorted
     assert (settings.compute, settings.helper) == (("carol", "alice"), "bob")
     assert settings.others == ("erin", "dave")
@@ -288,7 +289,7 @@ def test_listen_address_is_the_other_spelling() -> None:
         settings = parse_spu({"nodes": [{**ALICE, **spelling}, BOB, CAROL]}, None, None, JOB, True)
         assert str(settings.nodes[0].listen) == "0.0.0.0:9001"
         assert settings.nodes[1].listen == settings.nodes[1].address
-        assert settings.beyond_loopback == ("alice",)
+        assert [place.is_loopback for place in settings.places] == [True, False, True, True, True, True]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
+from itertools import chain
 
 from junto.config.model import Mode
 from junto.config.spu import SpuSettings, SpuSource
@@ -13,7 +14,7 @@ from junto.device.spu.engine import Engine
 from junto.device.spu.node import Node
 from junto.device.spu.seat import Seat
 from junto.errors import LinkError
-from junto.mpc.link import Reason
+from junto.mpc.link import Reason, check_plaintext
 from junto.mpc.preprocess.oblivious import Oblivious
 from junto.mpc.prg import SECRET_BYTES, Stream, derive
 from junto.mpc.settings import MpcSettings
@@ -31,8 +32,12 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
 
     Raises:
         LinkError, HandshakeRefused, IdentityError, PartyUnreachable: they did not.
-        ConfigError: the link would leave this machine without TLS.
+        ConfigError: something of it would leave this machine without TLS.
     """
+    if program.settings.mode is Mode.PRODUCTION and program.settings.tls is None:
+        # Shares go in and out through the gateways, whichever way the nodes talk.
+        gateways = [(each.address, each.listen) for each in program.settings.cluster.values()]
+        check_plaintext([*settings.places, *chain.from_iterable(gateways)])
     numbers = MpcSettings(fraction=settings.fraction)
     if settings.warning is not None:
         log.warning("%s", settings.warning)

@@ -7,10 +7,11 @@ what a stranger sends but the handshake of TLS: the greeting is the first thing 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from socket import socket
 
+from junto.config.model import Address
 from junto.errors import ConfigError, HandshakeRefused, IdentityError, LinkError, PeerError
 from junto.log import printable
 from junto.mpc.links.frame import HEADER_BYTES, MAGIC_BYTES, Header, Kind, check_magic, pack, parse
@@ -275,10 +276,19 @@ def _words(error: ssl.SSLError) -> str:
     return (error.reason or "unknown reason").replace("_", " ").lower()
 
 
-def refuse_plaintext(names: list[str]) -> ConfigError:
-    """The error for nodes without TLS that are not on this machine."""
-    return ConfigError(
-        f"the link of an SPU needs TLS as soon as it leaves the machine: {', '.join(names)} "
-        "is not on loopback, and whoever reads the link learns secrets",
-        fix="set tls_config",
-    )
+def check_plaintext(places: Iterable[Address]) -> None:
+    """Without TLS nothing of an SPU leaves the machine: this is the rule for links and gateways alike.
+
+    Args:
+        places: all addresses that the SPU's messages go to, or come in at.
+
+    Raises:
+        ConfigError: one of them is not on loopback.
+    """
+    outside = dict.fromkeys(str(place) for place in places if not place.is_loopback)
+    if outside:
+        raise ConfigError(
+            f"the link of an SPU needs TLS as soon as it leaves the machine: {', '.join(outside)} "
+            "is not on loopback, and whoever reads the link learns secrets",
+            fix="set tls_config",
+        )

@@ -22,7 +22,7 @@ from junto.config.model import Address
 from junto.errors import ConfigError, ListenError, PartyUnreachable, PeerError
 from junto.mpc.links.channel import Channel
 from junto.mpc.links.framed import Ends, FramedChannel
-from junto.mpc.links.handshake import GREETING, Introduction, Met, NotYet, answer, call, refuse_plaintext
+from junto.mpc.links.handshake import GREETING, Introduction, Met, NotYet, answer, call, check_plaintext
 from junto.mpc.links.loop import READ, WRITE, Loop, Steps, Task, pause, ready
 from junto.mpc.links.options import LinkOptions, Node
 
@@ -291,9 +291,7 @@ def _check(nodes: list[Node], own: Introduction) -> None:
     if len(set(names)) != len(names) or own.me not in names:
         raise ConfigError(f"the nodes of an SPU are different parties, {own.me} among them; given: {names}")
     if own.credentials is None:
-        places = [place for node in nodes for place in (node.address, node.listen)]
-        if outside := [str(place) for place in places if not place.is_loopback]:
-            raise refuse_plaintext(list(dict.fromkeys(outside)))
+        check_plaintext(place for node in nodes for place in (node.address, node.listen))
         _log.warning("the link of the SPU is not encrypted: for tests on one machine only")
 
 
