@@ -1,0 +1,176 @@
+"""What each party of a real SPU receives: on the links, through the gateways, in the files of a dump.
+
+A receiver that computes gets the one piece that it has not, and so nothing but the value. All else that
+ever leaves a node or an owner is fresh: no word of it comes twice, wherever it goes, however often the same
+value is shown, kept or moved; and its bytes are uniform, whatever the values are. The helper gets no message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import junto as sf
+from junto.device.spu import sharefile
+from junto.program.program import Program
+from spu_values import spu_of
+
+PARTIES = ["alice", "bob", "carol", "dave"]
+MODES = {"helper": ("alice", "bob", "carol"), "two parties": ("alice", "bob")}
+COMPUTE = ("alice", "bob")
+N = 512
+INPUTS = {
+    "zeros": np.zeros(N, np.float32),
+    "large": np.full(N, -(2.0**12), np.float32),
+    "small": np.arange(-256, 256, dtype=np.float32) / 128,
+}
+LIMIT = 400.0
+"""Chi-square with 255 degrees of freedom exceeds this once in 10**7 uniform samples."""
+
+
+class Views:
+    """All that anybody receives while it watches.
+
+    Attributes:
+        values: passages between parties, and what came.
+        messages: of the links: SPU, receiver, sender, operation, bytes.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.values: list[tuple[Any, Any]] = []
+        self.messages: list[tuple[str, str, str, str, bytes]] = []
+        real = Program.transfer
+
+        def transfer(program: Program, passage: Any, ref: Any) -> Any:
+            arrived = real(program, passage, ref)
+            if arrived is not None:
+                self.values.append((passage, arrived))
+            return arrived
+
+        patch.setattr(Program, "transfer", transfer)
+
+    def watch(self, spu: sf.SPU) -> sf.SPU:
+        """The links of `spu`, too."""
+        for role, seat in spu.engine._seats.items():
+            for peer, channel in seat.channels.items():
+                channel.record(partial(self._hear, spu.name, role, peer))
+        return spu
+
+    def _hear(self, name: str, role: str, peer: str, operation: str, data: bytes) -> None:
+        self.messages.append((name, role, peer, operation, data))
+
+    def pieces(self, begin: int = 0) -> Iterator[tuple[Any, np.ndarray]]:
+        """Keys and pieces of secrets between parties, as bytes."""
+        for passage, ref in self.values[begin:]:
+            value = ref.value()
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, bytes):
+                    yield passage, np.frombuffer(part, np.uint8)
+                elif isinstance(part, np.ndarray):
+                    yield passage, part.reshape(-1).view(np.uint8)
+
+
+def fresh(passage: Any) -> bool:
+    """All that is a piece, but for what a computing party gets to put a value together."""
+    return not (passage.kind == "reveal" and passage.target in COMPUTE)
+
+
+@pytest.fixture(scope="module")
+def views() -> Iterator[Views]:
+    with pytest.MonkeyPatch.context() as patch:
+        sf.init(parties=PARTIES, address="local", logging_level="error")
+        yield Views(patch)
+        sf.shutdown()
+
+
+@pytest.fixture(scope="module", params=MODES)
+def spu(views: Views, request: pytest.FixtureRequest) -> sf.SPU:
+    return views.watch(spu_of(*MODES[request.param]))
+
+
+@pytest.fixture(scope="module")
+def other(views: Views) -> sf.SPU:
+    """Computes at others: at the first one's helper, and at an onlooker."""
+    return views.watch(spu_of("carol", "dave", "bob"))
+
+
+def product(a: Any, b: Any) -> Any:
+    return a * b, a > b, jnp.abs(b)
+
+
+def course(spu: sf.SPU, other: sf.SPU, x: np.ndarray, folder: Path) -> dict[str, list[np.ndarray]]:
+    """Everything that is ever done with a value, twice; each party's pieces in the files of its dumps."""
+    owned = {party: [sf.PYU(party)(lambda: (x, x > 1))() for _ in range(2)] for party in PARTIES}
+    shared = [handle.to(spu) for handles in owned.values() for handle in (*handles, handles[0])]
+    first, last = [spu(lambda t: t[0])(handle) for handle in (shared[0], shared[-1])]
+    made = [value for _ in range(2) for value in spu(product)(first, last)]
+    shown = sf.reveal([*shared, *made, made[0], made[0]])
+    assert all((each[0] == x).all() and (each[1] == (x > 1)).all() for each in shown[: len(shared)])
+    for value in (made[0], shared[0], made[0], shared[0]):
+        sf.reveal([value, value], to=["dave"])
+        sf.reveal(value, to=["carol", "alice"])
+        for party in PARTIES:
+            sf.reveal(value.to(sf.PYU(party)), to=[party])
+        moved = value.to(other)
+        sf.reveal(moved, to=["dave"])
+    kept: dict[str, list[np.ndarray]] = {party: [] for party in COMPUTE}
+    for number in range(3):
+        paths = {party: folder / f"{party}{number}" for party in spu.settings.parties}
+        spu.dump([made[0], shared[0], made[0]], paths)
+        for party in COMPUTE:
+            kept[party] += [part.reshape(-1).view(np.uint8) for part in sharefile.read(paths[party]).parcels]
+        loaded = spu.load(paths)
+        sf.reveal(loaded, to=["carol"])
+    return kept
+
+
+def chi_square(data: np.ndarray) -> float:
+    expected = len(data) / 256
+    return float(((np.bincount(data, minlength=256) - expected) ** 2 / expected).sum())
+
+
+def assert_no_word_twice(parts: list[np.ndarray]) -> None:
+    words = np.concatenate([part[: len(part) // 8 * 8].view(np.uint64) for part in parts])
+    assert len(words) > 1000
+    assert len(np.unique(words)) == len(words)
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_all_that_leaves_is_fresh_and_uniform(views, spu, other, inputs, tmp_path) -> None:
+    begin, heard = len(views.values), len(views.messages)
+    kept = course(spu, other, INPUTS[inputs], tmp_path)
+    pieces = [(passage, part) for passage, part in views.pieces(begin) if fresh(passage)]
+    for party in PARTIES:  # the two pieces of bits that are all 0 are alike, so each sender's for itself
+        leaving = [part for passage, part in pieces if passage.source == party] + kept.get(party, [])
+        assert_no_word_twice(leaving)
+        arriving = [part for passage, part in pieces if passage.target == party] + kept.get(party, [])
+        assert chi_square(np.concatenate(arriving)) < LIMIT
+    for node in COMPUTE:
+        received = [m for m in views.messages[heard:] if m[0] == spu.name and m[1] == node and len(m[4]) > 32]
+        data = [np.frombuffer(message[4], np.uint8) for message in received]
+        assert chi_square(np.concatenate(data)) < LIMIT
+        assert_no_word_twice(data)
+
+
+def test_the_helper_receives_no_message_in_any_operation(views, spu, other) -> None:
+    for each in (spu, other):
+        helper = each.settings.helper
+        heard = [m for m in views.messages if m[0] == each.name and m[1] == helper]
+        assert heard == []
+
+
+def test_pieces_go_to_the_receiver_and_to_nobody_else(views, spu) -> None:
+    x = sf.PYU("alice")(lambda: INPUTS["small"])().to(spu)
+    sf.wait(x)
+    for receiver in PARTIES:
+        begin = len(views.values)
+        sf.reveal(x, to=[receiver])
+        sf.reveal(x.to(sf.PYU(receiver)), to=[receiver])
+        sent = [(passage.source, passage.target) for passage, _ in views.pieces(begin)]
+        assert sent == 2 * [(party, receiver) for party in COMPUTE if party != receiver]
