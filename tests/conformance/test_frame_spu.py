@@ -165,6 +165,23 @@ def test_statistics_over_all_rows(spu, rows, name):
         assert found["age"] == want["age"]
 
 
+@pytest.mark.parametrize("size", [1.0, 2.0**-30, 2.0**40, 2.0**52])
+def test_numbers_of_both_signs_up_to_a_power_of_two_have_room(spu, size):
+    """Sums of as many as fit, and differences of the greatest and the least, which a comparison needs."""
+    most = size * (1 - 2.0**-20)
+    parts = {"alice": [most, -most, most, most], "bob": [-most, -most, most, -most]}
+    # Besides sums of both signs: of one sign, and a party that has nothing.
+    tables = {
+        party: pd.DataFrame({"both": numbers, "one": np.abs(numbers), "lacking": np.array(numbers) * missing})
+        for (party, numbers), missing in zip(parts.items(), (-1, np.nan), strict=True)
+    }
+    frame = HorizontalFrame({sf.PYU(party): at(party, table) for party, table in tables.items()})
+    whole = pd.concat(tables.values())
+    for name in ("sum", "min", "max"):
+        found, want = getattr(frame, name)(spu).reveal(), getattr(whole, name)()
+        assert found.to_dict() == want.to_dict()
+
+
 def test_counts_over_all_rows(spu, rows):
     frame, table = rows
     assert frame.count(spu).reveal().to_dict() == table.count().to_dict()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from junto.config import Address, Mode, build_settings
+from junto.config.model import LinkSettings
 from junto.errors import CertificateError, ConfigError
 
 
@@ -341,6 +342,22 @@ def test_the_retry_policy_in_grpcs_own_words() -> None:
     got = link(grpc_retry_policy=policy)
     assert (got.retry_initial_s, got.retry_max_s, got.retry_multiplier) == (5.0, 30.0, 2.0)
     assert got.peer_timeout_s == 5 + 10 + 20 + 30, "five attempts have four pauses between them"
+
+
+@pytest.mark.parametrize("attempts", [2, 3, 11, 100, 1000])
+def test_attempts_cover_the_pauses_between_them(attempts: int) -> None:
+    policy = {"maxAttempts": attempts, "initialBackoff": "1s", "maxBackoff": "4s", "backoffMultiplier": 2}
+    pauses = [min(2.0**number, 4.0) for number in range(attempts - 1)]
+    assert link(grpc_retry_policy=policy).peer_timeout_s == max(sum(pauses), LinkSettings().peer_timeout_s)
+
+
+def test_more_attempts_than_a_thousand_are_a_thousand() -> None:
+    """Whoever writes a number for "always" waits that long, and not while settings are read."""
+    many, most = [
+        link(grpc_retry_policy={"maxAttempts": attempts, "initialBackoff": "1s"}).peer_timeout_s
+        for attempts in (10**9, 1000)
+    ]
+    assert many == most > 900
 
 
 @pytest.mark.parametrize(

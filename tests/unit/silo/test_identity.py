@@ -114,6 +114,17 @@ def test_other_names_name_nobody(sans: list[str]) -> None:
         party_of_certificate(der(*sans), PARTIES)
 
 
+@pytest.mark.parametrize("wanted", ["*.bank", "*", "al*ce", "alice.*"])
+def test_a_wildcard_names_nobody_even_if_somebody_is_configured_with_it(wanted: str) -> None:
+    """Whoever holds a certificate for all of a domain is not for that one party of it."""
+    parties = {"alice": party("alice", "10.0.0.1", wanted), "bob": party("bob", "10.0.0.2")}
+    with pytest.raises(IdentityError, match="names none of the parties"):
+        party_of_certificate(der(wanted), parties)
+    with pytest.raises(IdentityError):
+        accepted_name(der(wanted), "alice", parties)
+    assert party_of_certificate(der(wanted, "alice"), parties) == "alice"
+
+
 def test_a_name_as_uri_does_not_pass_for_a_dns_name() -> None:
     with pytest.raises(IdentityError, match="none of the parties"):
         party_of_certificate(der(extra=[x509.RFC822Name("alice")]), PARTIES)

@@ -1,6 +1,7 @@
 """The ledger: what is written can be read, and what is changed afterwards is seen."""
 
 import json
+import os
 import stat
 
 import pytest
@@ -50,6 +51,19 @@ def test_what_is_written_can_be_read(tmp_path):
     )
     assert verify(path).ok
     assert verify(path).lines == 4
+
+
+def test_when_it_is_closed_everything_is_on_the_disk(tmp_path, monkeypatch):
+    synced, real = {}, os.fsync
+
+    def fsync(descriptor):
+        real(descriptor)
+        about = os.fstat(descriptor)
+        synced[about.st_ino] = about.st_size
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    about = write(tmp_path / "ledger", *map(entry, range(50))).stat()
+    assert synced == {about.st_ino: about.st_size}
 
 
 def test_the_file_is_ours_alone(tmp_path):
