@@ -76,6 +76,9 @@ _HOMES = MappingProxyType(
 )
 _HOME_OF = MappingProxyType({name: home for home, names in _HOMES.items() for name in names})
 
+_PACKAGES = frozenset({"device", "errors", "frame", "join", "learn", "report", "utils"})
+"""Reachable without an import of their own: ``sf.learn.LogisticRegression``."""
+
 __all__ = [
     "PYU",
     "SPU",
@@ -128,15 +131,19 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "device":  # as in sf.device.SPUCompilerNumReturnsPolicy
-        return importlib.import_module("junto.device")
+    if name in _PACKAGES:
+        return importlib.import_module(f"junto.{name}")
     home = _HOME_OF.get(name) or ("junto.errors" if name in __all__ else None)
     if home is None:
-        raise AttributeError(f"module 'junto' has no attribute {name!r}")
+        from junto import secretflow
+
+        if name in secretflow.ROOMS:
+            return secretflow.Room(name)
+        raise AttributeError(f"module 'junto' has no attribute {name!r}{secretflow.explained(name)}")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_PACKAGES})

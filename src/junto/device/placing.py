@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from junto.device.handle import Device
+from junto.device.handle import Device, DeviceObject
 from junto.device.pyu import PYU, put
 from junto.errors import DeviceError
+from junto.tree import leaves, map_leaves
 
 
 def to(device: Device, data: Any) -> Any:
     """Put data of the script on a device, or move handles there.
 
     Args:
-        device: where to.
+        device: where to: a PYU or, for handles, an SPU.
         data: a value that the script of that party has (the others' copies are not looked at),
             or a tree that holds handles.
 
@@ -24,9 +25,16 @@ def to(device: Device, data: Any) -> Any:
     Raises:
         DeviceError: there is no such move.
     """
-    if not isinstance(device, PYU):
-        raise DeviceError(f"to() takes a PYU, not {device!r}")
-    return put(device, data)
+    if isinstance(device, PYU):
+        return put(device, data)
+    if not isinstance(device, Device):
+        raise DeviceError(f"to() takes a device, not {type(device).__name__}")
+    if not all(isinstance(leaf, DeviceObject) for leaf in leaves(data)):
+        raise DeviceError(
+            f"to() puts handles on {device!r}, and nobody is the owner of a value of the script",
+            fix="say whose it is: sf.to(alice, data).to(spu); what all know is an argument as it is",
+        )
+    return map_leaves(lambda leaf: leaf.to(device), data)
 
 
 def with_device(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from os import PathLike
 from typing import Any
 
 from junto.device.current import current
@@ -84,6 +85,33 @@ class PYU(Device):
         run.__name__ = run.__qualname__ = name
         run.__wrapped__ = function  # type: ignore[attr-defined]
         return run
+
+    def dump(self, value: PYUObject, path: str | PathLike[str]) -> None:
+        """Keep a value in a file of this party; returns when it is there.
+
+        Args:
+            value: a handle at this party, of a type that can travel. No pickle is written.
+            path: where; the other parties do not look at it. The file gets mode 0600.
+
+        Raises:
+            RemoteError: the value failed, cannot be written as it is, or the disk refuses.
+            DeviceError: it does not live here.
+        """
+        from junto.device import files
+        from junto.device.disclosure import wait
+
+        step = partial(files.write, current().program.wire_policy)
+        step.__qualname__ = "dump"  # type: ignore[attr-defined]
+        wait(self(step)(value, path))
+
+    def load(self, path: str | PathLike[str]) -> PYUObject:
+        """The value that `dump` kept in a file of this party, in this run or an earlier one."""
+        from junto.device import files
+
+        step = partial(files.read, current().program.wire_policy)
+        step.__qualname__ = "load"  # type: ignore[attr-defined]
+        made: PYUObject = self(step)(path)
+        return made
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PYU) and other._party == self._party

@@ -54,6 +54,12 @@ class Frame(ABC):
         self._partitions = MappingProxyType(dict(partitions))
         self._known: Known | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        from junto.secretflow import explained
+
+        more = explained(f"VDataFrame.{name}")
+        raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{more}", name=name, obj=self)
+
     # ---------------------------------------------------------------- what is known
 
     @property

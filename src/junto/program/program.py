@@ -26,6 +26,7 @@ from junto.program.showing import Watcher
 from junto.program.timeline import Timeline, edges
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
+from junto.wire.policy import WirePolicy
 
 log = logging.getLogger("junto.program")
 
@@ -108,6 +109,11 @@ class Program:
     def newest(self) -> Stamp:
         """The newest operation: what a wait between operations belongs to."""
         return self._parts.agreement.newest
+
+    @property
+    def wire_policy(self) -> WirePolicy:
+        """Which types may leave a party, or be kept in a file."""
+        return self._parts.office.policy
 
     @property
     def timeline(self) -> Timeline:

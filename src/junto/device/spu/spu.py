@@ -96,6 +96,17 @@ class SPU(Device):
         return self._session
 
     @property
+    def world_size(self) -> int:
+        """How many nodes it has, a helper included."""
+        return len(self._settings.nodes)
+
+    def __getattr__(self, name: str) -> Any:
+        from junto.secretflow import explained
+
+        more = explained(f"SPU.{name}")
+        raise AttributeError(f"an SPU has no attribute {name!r}{more}", name=name, obj=self)
+
+    @property
     def settings(self) -> SpuSettings:
         """The checked settings."""
         return self._settings
