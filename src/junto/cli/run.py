@@ -66,11 +66,11 @@ def _execute(script: Path, config: Path, arguments: Sequence[str]) -> BaseExcept
             if exit_.code:
                 raise
         session = current_or_none()
-        if session is not None:
+        if session is not None and not session.inherited:
             session.shutdown()
     except BaseException as error:
         session = current_or_none()
-        if session is not None:
+        if session is not None and not session.inherited:
             session.abort(error)
         return error
     return None

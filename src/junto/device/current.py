@@ -49,6 +49,8 @@ def enter(session: Session) -> None:
     """
     global _current
     with _lock:
+        if _current is not None:
+            _current.check_process()
         if _current is not None and not _current.over:
             raise SessionError(
                 "a session is running already", fix="end it with sf.shutdown() before the next sf.init(...)"

@@ -74,6 +74,7 @@ class Session:
         arguments: dict[str, Any] = {"parties": parties, "address": address, **options}
         self._settings = build_settings(_with_preset(arguments))
         self._program: Program | None = None
+        self._process = os.getpid()
 
     @property
     def settings(self) -> Settings:
@@ -85,8 +86,9 @@ class Session:
         """The run.
 
         Raises:
-            SessionError: the session is not open.
+            SessionError: the session is not open, or it is our parent process's.
         """
+        self.check_process()
         if self._program is None:
             raise SessionError(
                 "this session was not opened", fix="use it in a with statement, or sf.init(...)"
@@ -97,6 +99,7 @@ class Session:
         """Meet the other parties and become the current session."""
         configure(self._settings.logging_level, self._settings.self_party or "")
         register.enter(self)
+        self._process = os.getpid()
         try:
             self._program = open_program(self._settings)
         except BaseException:
@@ -118,6 +121,20 @@ class Session:
         """Whether the run was opened and has ended."""
         return self._program is not None and self._program.closed
 
+    @property
+    def inherited(self) -> bool:
+        """Whether this is a child process, forked while its parent had the session."""
+        return self._process != os.getpid() and not self.over
+
+    def check_process(self) -> None:
+        """Raise SessionError in a forked child: to the other parties it is nobody."""
+        if self.inherited:
+            raise SessionError(
+                f"this is a child ({os.getpid()}) of the process that runs the session ({self._process}), "
+                "and a party is one process",
+                fix="let the child compute on plain values, and call devices from the main script only",
+            )
+
     def __enter__(self) -> Session:
         return self.open()
 
@@ -127,6 +144,8 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.inherited:
+            return
         if error is None or (isinstance(error, SystemExit) and not error.code):
             self.shutdown()
         else:
@@ -141,7 +160,7 @@ class Session:
 
     def _exit(self) -> None:
         """The interpreter ends and nobody has called `shutdown`."""
-        if self._program is None or self.over:
+        if self._program is None or self.over or self.inherited:
             return
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
         if error is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from junto.errors import ExecutorError, SessionError
 from junto.execute.base import Actor, Call, Ref
@@ -60,13 +63,31 @@ def outcome(
     try:
         args, kwargs = map_leaves(_value, (call.args, dict(call.kwargs)))
         function: Any = call.function if made is None else getattr(made.value(), str(call.function))
-        returned = function(*args, **kwargs)
+        returned = _called(function, args, kwargs)
         # What a method returns may be the instance's own state, which its next call changes.
         return split(call.name, call.num_returns, returned if made is None else owned(returned))
     except through:
         raise
     except BaseException as problem:
         return explained(call, problem)
+
+
+def _called(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    process = os.getpid()
+    try:
+        return function(*args, **kwargs)
+    finally:
+        if os.getpid() != process:
+            _end_child(sys.exc_info()[1])
+
+
+def _end_child(error: BaseException | None) -> NoReturn:
+    """The task has forked, and this is its child: it must not go on as a second copy of the party."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    code = error.code if isinstance(error, SystemExit) else error
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 def explained(call: Call, problem: BaseException) -> BaseException:
