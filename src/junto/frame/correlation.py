@@ -107,17 +107,21 @@ class Inflation:
         return pd.Series(factors, index=list(self.columns))
 
 
-def correlation(frame: VerticalFrame, spu: SPU) -> Correlation:
+def correlation(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) -> Correlation:
     """Pearson correlations between all columns of all parties.
 
     Args:
         frame: its columns must be of numbers, and complete. All parties learn if one is not.
         spu: each party's standardised columns are shared there, and the matrix stays there.
+        disclose_rows: who is shown the matrix may find out the rows of others. Each correlation is an
+            equation about them with 17 bits: with as many columns as rows a party could solve for each value.
+            From half as many on, say True if it may.
 
     Raises:
-        FrameError: no numbers, something missing or infinite, or no rows.
+        FrameError: no numbers, something missing or infinite, or no rows; or too few rows for so many columns
+            and `disclose_rows` is not True.
     """
-    checked = _checked(frame, "correlation")
+    checked = _checked(frame, "correlation", disclose_rows)
     parties = {party: party(_standardised)(table) for party, table in checked.partitions.items()}
     own = [party(_own_correlations)(table) for party, table in checked.partitions.items()]
     products = _products(spu, checked, parties)
@@ -125,7 +129,7 @@ def correlation(frame: VerticalFrame, spu: SPU) -> Correlation:
     return Correlation(value, tuple(checked.columns), _constant(checked))
 
 
-def variance_inflation_factor(frame: VerticalFrame, spu: SPU) -> Inflation:
+def variance_inflation_factor(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) -> Inflation:
     """How much the variance of each column's coefficient grows by the other columns: 1 / (1 - R**2).
 
     Each party replaces its columns by as many uncorrelated ones with the same span, so that the matrix that
@@ -135,26 +139,35 @@ def variance_inflation_factor(frame: VerticalFrame, spu: SPU) -> Inflation:
     Args:
         frame: its columns must be of numbers, and complete. All parties learn if one is not.
         spu: where the columns are shared, and where the factors stay.
+        disclose_rows: see `correlation`.
 
     Returns:
         Factors within 1 % below 100, within 10 % below 1000.
 
     Raises:
-        FrameError: no numbers, something missing or infinite, or no rows.
+        FrameError: no numbers, something missing or infinite, or no rows; or too few rows for so many columns
+            and `disclose_rows` is not True.
     """
-    checked = _checked(frame, "variance_inflation_factor")
+    checked = _checked(frame, "variance_inflation_factor", disclose_rows)
     found = {party: party(_uncorrelated, num_returns=2)(table) for party, table in checked.partitions.items()}
     products = _products(spu, checked, {party: both[0] for party, both in found.items()})
     value = spu(_inflation)([both[1] for both in found.values()], products)
     return Inflation(value, tuple(checked.columns), _constant(checked))
 
 
-def _checked(frame: VerticalFrame, who: str) -> VerticalFrame:
+def _checked(frame: VerticalFrame, who: str, disclose_rows: bool) -> VerticalFrame:
     if not isinstance(frame, VerticalFrame):
         raise FrameError(f"{who} takes a VerticalFrame, not {type(frame).__name__}")
     frame.require_numbers(frame.columns, who)
     if not frame.rows:
         raise FrameError(f"{who} needs rows, and there are none")
+    for party, told in frame.facts.items():
+        if len(frame.facts) > 1 and 2 * len(told.names) > frame.rows and disclose_rows is not True:
+            raise FrameError(
+                f"{party.party} could find out the others' rows: it has {len(told.names)} columns, and there "
+                f"are {frame.rows} rows",
+                fix=f"take more rows or fewer columns; or, if it may: {who}(..., disclose_rows=True)",
+            )
     frame.require_complete()
     return frame
 

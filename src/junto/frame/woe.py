@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -35,6 +36,9 @@ FAULTS: Final[Mapping[str, tuple[str, str]]] = {
 
 MOST_GROUPS: Final = 1 << 20
 
+MOST_SAID: Final = 0.5
+"""Of what there is to know of the labels. With half of it unsaid, most labels agree with many others."""
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class WeightOfEvidenceEncoder(Transformer):
@@ -50,11 +54,16 @@ class WeightOfEvidenceEncoder(Transformer):
         n_bins: of columns of numbers. Any other value is a bin of its own, and so is what is missing.
         strategy: ``quantile`` or ``uniform``; see `KBinsDiscretizer`.
         min_rows: bins with fewer rows count together, as one, so that no weight is about few people.
+        disclose_labels: features' owners may learn so many counts that they could find out the label of each
+            row. Say True if they may.
 
     Who learns what: each feature's owner learns the weights of its own bins, and so the number of ones in
-    each. If all rows of a bin are zeros it then knows that; with about as many bins as rows it would know the
-    label, so choose far fewer. The label's owner learns nothing of the others' features. All parties learn
-    how many bins each owner has in all. Show information values to whom you like:
+    each. Each count is an equation about the labels, and where all rows of a bin are zeros it says all of
+    them. So `fit` refuses if all counts of an owner together could say more than half of what there is to
+    know of the labels: with 1000 rows, half of them ones, and ten bins a feature, that is after seven
+    features. Other fits of the same rows say more: count their bins, too. The label's owner learns nothing of
+    the others' features. All parties learn how many bins each owner has in all, and whether they were too
+    many. Show information values to whom you like:
     ``sf.reveal(encoder.information_value_[alice], to=["bob"])``.
     """
 
@@ -62,6 +71,7 @@ class WeightOfEvidenceEncoder(Transformer):
     n_bins: int = 10
     strategy: str = QUANTILE
     min_rows: int = 5
+    disclose_labels: bool = False
 
     numbers: ClassVar[bool] = False
 
@@ -92,7 +102,8 @@ class WeightOfEvidenceEncoder(Transformer):
             y: the name of the label's column, of 0 and 1.
 
         Raises:
-            FrameError: the label is missing somewhere, has other values or one class; no such column.
+            FrameError: the label is missing somewhere, has other values or one class; no such column; or
+                an owner of features could find out the labels and `disclose_labels` is not True.
         """
         require(isinstance(y, str), "y is the name of the label's column", 'fit(frame, "y")')
         owned = self._features(frame, y)
@@ -104,6 +115,8 @@ class WeightOfEvidenceEncoder(Transformer):
         }
         widths = _agreed(home(Step(_fault, y))(frame.partitions[home]), y, binned)
         label = home(Step(_label, y))(frame.partitions[home])
+        if self.disclose_labels is not True:
+            _require_unsaid(label, {party: (widths[party], len(owned[party])) for party in spus})
         states = {}
         for party, each in binned.items():
             if party == home:
@@ -164,6 +177,24 @@ def _agreed(fault: PYUObject, y: str, binned: Mapping[PYU, PYUObject]) -> dict[P
     return {party: widths[party.party] for party in binned}
 
 
+def _require_unsaid(label: PYUObject, sizes: Mapping[PYU, tuple[int, int]]) -> None:
+    """Raise FrameError, at every party, if counts of so many bins of so many features would say the labels.
+
+    Raises:
+        ProtocolViolation: the label's owner says something else.
+    """
+    home = label.device.party
+    said = reveal({party.party: label.device(_says_labels)(label, *size) for party, size in sizes.items()})
+    for party, (width, _features) in sizes.items():
+        if type(said[party.party]) is not bool:
+            raise ProtocolViolation(f"what {home} says of the bins of {party.party} makes no sense")
+        if said[party.party]:
+            raise FrameError(
+                f"{party.party} could find out the labels of {home}: {width} bins are too many here",
+                fix="take fewer bins or features, or more rows; or, if it may: disclose_labels=True",
+            )
+
+
 def _counted(spu: SPU, binned: PYUObject, label: PYUObject, size: tuple[int, int]) -> Any:
     """How many ones are in each group, on the SPU, block by block of `size`: rows and groups."""
     total = None
@@ -189,6 +220,19 @@ def _fault(native: Any, name: str) -> str:
 
 def _label(native: Any, name: str) -> NDArray[np.int32]:
     return as_floats(opened(native).column(name)).astype(np.int32)
+
+
+def _says_labels(label: NDArray[np.int32], bins: int, features: int) -> bool:
+    """Whether counts of ones in so many bins could say more than `MOST_SAID` of what there is to know.
+
+    There are as many possible labels as ways to choose the ones among the rows. The counts of a bin of n rows
+    have n + 1 values or, if the ones or zeros are fewer, as many as those; and the bins of a feature have all
+    rows between them, so together the counts say most if all bins have equally many.
+    """
+    rows, ones = len(label), int(label.sum())
+    possible = math.lgamma(rows + 1) - math.lgamma(ones + 1) - math.lgamma(rows - ones + 1)
+    most = min(features * rows / max(bins, 1), ones, rows - ones)
+    return bins * math.log(most + 1) > MOST_SAID * possible
 
 
 # -------------------------------------------------------------------- at the features' owner
