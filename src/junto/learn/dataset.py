@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -66,32 +66,93 @@ class Scales:
         }
 
 
-def checked(X: Table, y: Any = None, *, domain: str = "any", scaled: bool = True) -> tuple[Columns, Any]:
-    """X and y as handles, checked at their owners; every party learns rows, columns, and the first fault.
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """By what a label is judged.
+
+    Attributes:
+        family: its distribution.
+        centred: whether there is an intercept.
+        fitted: whether there was a `fit`, and the label is for a score.
+        home: handle of the `families.LabelScale` of that `fit`, at its label's owner.
+    """
+
+    family: Family
+    centred: bool
+    fitted: bool = False
+    home: PYUObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A table and a label that can be used.
+
+    Attributes:
+        columns: the table.
+        label: handle of the label; None: there is none.
+        known: whether fixed point can hold what is predicted in the label's own units.
+    """
+
+    columns: Columns
+    label: Any
+    known: bool
+
+
+def checked(X: Table, *, scaled: bool = True, scales: Scales | None = None) -> Columns:
+    """X as handles, checked at its owners; every party learns rows, columns, and the first fault.
 
     Args:
         X: see `Table`.
-        y: None, or a handle of a vector or one-column table, or something with one partition.
-        domain: what y may be, see `Family`.
         scaled: whether columns will be brought to deviation 1, so that their size does not matter.
+        scales: those of `fit`, if there was one: then X must have the same columns.
 
     Raises:
         LearnError: at all parties alike: a fault, or rows that differ.
         RemoteError: a handle's operation failed at its owner.
     """
-    tables, array = _handles(X)
-    label = None if y is None else _label(y)
+    return _checked(X, scaled, scales, {}, None)[0]
+
+
+def checked_with_label(
+    X: Table, y: Any, judge: Judge, *, scaled: bool = True, scales: Scales | None = None
+) -> Checked:
+    """X and y, likewise.
+
+    Args:
+        X, scaled, scales: see `checked`.
+        y: a handle of a vector or one-column table, or something with one partition.
+        judge: of y.
+
+    Raises:
+        LearnError, RemoteError: see `checked`.
+    """
+    label = _label(y)
     if isinstance(label, SPUObject) and len(label.shape) != 1:
         raise LearnError(f"y is {label!r}", fix="a label on the SPU has one dimension")
-    asked = {f"X {owner.party}": owner(examine.examine)(table, scaled) for owner, table in tables.items()}
+    asked = {}
     if isinstance(label, PYUObject):
-        asked[f"y {label.device.party}"] = label.device(examine.examine_label)(label, domain)
-    told = [_believed(key, facts) for key, facts in reveal(asked).items()]
-    on_spu = (("X SPU", array), ("y SPU", label))
-    told += [(key, *_shape(each)) for key, each in on_spu if isinstance(each, SPUObject)]
-    _require_equal_rows({key: rows for key, rows, _ in told})
-    widths = tuple(columns for key, _, columns in told if key.startswith("X "))
-    return Columns(tables, array, told[0][1], widths), label
+        home = judge.home if judge.home is not None and judge.home.device == label.device else None
+        look = label.device(examine.examine_score_label if judge.fitted else examine.examine_label)
+        asked[f"y {label.device.party}"] = look(label, judge.family, judge.centred, home)
+    columns, known = _checked(X, scaled, scales, asked, label)
+    return Checked(columns, label, known)
+
+
+def _checked(
+    X: Table, scaled: bool, scales: Scales | None, label: Mapping[str, PYUObject], y: Any
+) -> tuple[Columns, bool]:
+    tables, array = _handles(X)
+    known = {} if scales is None else scales.by_owner
+    asked = {
+        f"X {owner.party}": owner(examine.examine)(table, scaled, known.get(owner))
+        for owner, table in tables.items()
+    }
+    told = [_believed(key, facts) for key, facts in reveal({**asked, **label}).items()]
+    on_spu = (("X SPU", array), ("y SPU", y))
+    told += [(key, *_shape(each), True) for key, each in on_spu if isinstance(each, SPUObject)]
+    _require_equal_rows({key: rows for key, rows, *_ in told})
+    widths = tuple(columns for key, _, columns, _ in told if key.startswith("X "))
+    return Columns(tables, array, told[0][1], widths), all(fits for *_, fits in told)
 
 
 def _handles(X: Table) -> tuple[Mapping[PYU, PYUObject], SPUObject | None]:
@@ -125,7 +186,7 @@ def _label(y: Any) -> PYUObject | SPUObject:
     return y
 
 
-def _believed(key: str, facts: Any) -> tuple[str, int, int]:
+def _believed(key: str, facts: Any) -> tuple[str, int, int, bool]:
     """What an owner told of its table, once it makes sense.
 
     Raises:
@@ -134,8 +195,9 @@ def _believed(key: str, facts: Any) -> tuple[str, int, int]:
     what, party = key.split(" ", 1)
     try:
         rows, columns, kind, column = (facts[name] for name in ("rows", "columns", "fault", "column"))
+        known = facts["known"]
         sound = type(rows) is type(columns) is int and rows >= 0 and columns >= 0
-        sound = sound and isinstance(kind, str) and isinstance(column, str)
+        sound = sound and isinstance(kind, str) and isinstance(column, str) and isinstance(known, bool)
         fault = fault_of(kind, f"{party}'s {what}", column) if kind else None
     except (KeyError, TypeError, ValueError):
         sound = False
@@ -143,7 +205,7 @@ def _believed(key: str, facts: Any) -> tuple[str, int, int]:
         raise LearnError(f"{party} described its {what} in a way that makes no sense")
     if fault is not None:
         raise fault
-    return key, rows, columns
+    return key, rows, columns, known
 
 
 def _shape(value: SPUObject) -> tuple[int, int]:
@@ -180,22 +242,23 @@ def scales_of(columns: Columns, *, scaled: bool, centred: bool) -> Scales:
 
 
 def share(spu: SPU, columns: Columns, scales: Scales, seed: int | None = None) -> tuple[SPUObject, ...]:
-    """The columns on their scales, one array an owner; rows in the order of `seed` if they can be moved.
+    """The columns on their scales, one array an owner, in the order of `fit`; rows in that of `seed` if any.
 
     Raises:
         LearnError: they are not the columns that the scales are for.
     """
     if columns.array is not None and columns.widths == scales.widths and not scales.by_owner:
         return (columns.array,)
-    if columns.owners != tuple(scales.by_owner) or columns.widths != scales.widths:
+    given = dict(zip(columns.owners, columns.widths, strict=False))
+    if given != dict(zip(scales.by_owner, scales.widths, strict=False)) or not given:
         raise LearnError(
             f"X has columns {_widths(columns.owners, columns.widths)}, the model was trained on "
             f"{_widths(tuple(scales.by_owner), scales.widths)}",
-            fix="the same columns of the same parties, in the same order",
+            fix="the same columns of the same parties",
         )
     return tuple(
-        owner(examine.scaled_columns)(table, scales.by_owner[owner], seed).to(spu)
-        for owner, table in columns.tables.items()
+        owner(examine.scaled_columns)(columns.tables[owner], scaling, seed).to(spu)
+        for owner, scaling in scales.by_owner.items()
     )
 
 
@@ -205,24 +268,37 @@ class Label:
 
     Attributes:
         home: handle of its `families.LabelScale`, at the owner; None if the label was on the SPU already.
-        scale: the same as secrets by name; public numbers if `home` is None.
-        target: [rows], secret.
+        scale: a handle of `examine.scale_numbers`; the same public if `home` is None.
+        target: [rows], secret; None after training.
     """
 
     home: PYUObject | None
     scale: Any
-    target: SPUObject
+    target: SPUObject | None
+
+    def without_target(self) -> Label:
+        """What is kept of it after training."""
+        return Label(self.home, self.scale, None)
 
 
 def share_label(
-    spu: SPU, label: PYUObject | SPUObject, family: Family, *, centred: bool, seed: int | None
+    spu: SPU, label: PYUObject | SPUObject, judge: Judge, penalty: tuple[float, int], seed: int | None
 ) -> Label:
-    """The label on its scale, on the SPU; rows in the order of `seed`."""
+    """The label on its scale, on the SPU.
+
+    Args:
+        spu: where.
+        label: the label.
+        judge: see `Judge`.
+        penalty: of L2, and of how many rows.
+        seed: the public order of the rows, if they are moved.
+    """
+    family = judge.family
     if isinstance(label, SPUObject):
-        return Label(None, asdict(LabelScale()), label)
+        return Label(None, examine.scale_numbers(LabelScale(), family, *penalty), label)
     owner = label.device
-    home = owner(examine.scale_of_label)(label, family, centred)
-    scale = owner(examine.scale_numbers)(home).to(spu)
+    home = owner(examine.scale_of_label)(label, family, judge.centred)
+    scale = owner(examine.scale_numbers)(home, family, *penalty).to(spu)
     return Label(home, scale, owner(examine.scaled_label)(label, family, home, seed).to(spu))
 
 

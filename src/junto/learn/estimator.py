@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
+from junto.learn.scaled import unscaled
 from junto.program.progress import Course
 
 L = TypeVar("L")
@@ -74,6 +75,34 @@ def shown(value: SPUObject, to: PYU | str | None) -> Any:
     if to is None:
         return value
     return value.to(to if isinstance(to, PYU) else PYU(to))
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A result that fixed point may have no digits for.
+
+    Attributes:
+        told: makes a handle of `scaled.EXPONENT` and `scaled.DIGITS`, which is what is shown; None: `plain`.
+        plain: makes the handle that functions on the SPU get.
+        known: whether the values are within the range of fixed point.
+    """
+
+    told: Callable[[], SPUObject] | None
+    plain: Callable[[], SPUObject]
+    known: bool
+
+    def to(self, to: PYU | str | None) -> Any:
+        """See `shown`."""
+        if self.told is None:
+            return shown(self.plain(), to)
+        told = self.told()
+        told.read_as(told, unscaled)
+        if to is not None:
+            return shown(told, to)
+        return self.plain().read_as(told, unscaled) if self.known else told.only_shown(TOO_LARGE)
+
+
+TOO_LARGE: Final = "the label that the model was trained on is too large for fixed point in its own units"
 
 
 def training(model: Estimator[Any], unit: str = "", turns: int = 1) -> AbstractContextManager[Course]:

@@ -5,26 +5,37 @@ Only `Facts` leave a party as they are: counts, and of the first fault its kind 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.errors import LearnError
 from junto.learn.families import Family, LabelScale
 from junto.learn.faults import NAME_LENGTH, Fault
 
 Floats = NDArray[np.float64]
 
 LARGEST: Final = 2.0**20
-"""Labels must stay below: products of fixed-point numbers end at 2**26."""
+"""Labels must stay below, on their scale: products of fixed-point numbers end at 2**26."""
+
+LARGEST_INPUT: Final = 1e100
+"""Squares of larger numbers leave the range of floats."""
 
 LARGEST_SUM: Final = 2.0**25
 """So must the sum of the squares of a column, for every product of two columns adds up to less."""
 
+LARGEST_PENALTY: Final = 2.0**14
+"""A row. With a stronger one no coefficient is told apart from 0."""
+
+LARGEST_OFFSET: Final = 2.0**18
+"""A coefficient's error times this is as large as a label's deviation."""
+
 Facts = Mapping[str, int | str]
-"""``rows``, ``columns``, ``fault`` (a key of `faults.FAULTS`, or empty) and ``column``, its name."""
+"""``rows``, ``columns``, ``fault`` (a key of `faults.FAULTS`, or empty), ``column``, its name, and ``known``:
+see `dataset.Checked`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +44,13 @@ class Scaling:
 
     Attributes:
         names: of the columns.
+        named: whether the table had names, not numbers alone.
         mean, deviation: of each; a constant column has deviation 1.
         constant: 1 where a column is constant, else 0.
     """
 
     names: tuple[str, ...]
+    named: bool
     mean: Floats
     deviation: Floats
     constant: Floats
@@ -46,42 +59,84 @@ class Scaling:
 # -------------------------------------------------------------------- checks
 
 
-def examine(table: Any, scaled: bool) -> Facts:
-    """Facts of a table of columns; `scaled`: whether they will be brought to deviation 1."""
+def examine(table: Any, scaled: bool, scaling: Scaling | None = None) -> Facts:
+    """Facts of a table of columns.
+
+    Args:
+        table: see `matrix`.
+        scaled: whether they will be brought to deviation 1.
+        scaling: that of `fit`, if there was one: then the columns must be the same.
+    """
     rows = columns = 0
     try:
         names, values = matrix(table)
         rows, columns = values.shape
         _check(rows > 0 and columns > 0, "empty")
+        if scaling is not None and scaling.named and has_names(table):
+            places(names, scaling.names)
         sums = [float(rows)] if scaled else np.sum(values**2, axis=0)
         _check_below(LARGEST_SUM, sums, names)
+        _check_below(LARGEST_INPUT, np.abs(values).max(axis=0), names)
     except Fault as fault:
         return _facts(rows, columns, fault)
     return _facts(rows, columns)
 
 
-def examine_label(label: Any, domain: str) -> Facts:
-    """Facts of a label; `domain` as in `Family`."""
-    rows, name = 0, ""
+def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale | None = None) -> Facts:
+    """Facts of a label that is to be trained on.
+
+    Args:
+        label: see `matrix`.
+        family: its distribution.
+        centred: whether there is an intercept.
+        scale: that of an earlier `fit`.
+    """
+
+    def judge(y: Floats, name: str) -> LabelScale:
+        _check_domain(y, family.domain, name)
+        if family.domain == "classes":
+            _check(bool(y.min() < y.max()), "one class", name)
+        _check(centred or family.fits(y), "no size", name)
+        return family.scale(y, centred) if scale is None else scale
+
+    return _label_facts(label, family, judge)
+
+
+def examine_score_label(label: Any, family: Family, centred: bool, scale: LabelScale | None = None) -> Facts:
+    """Facts of a label that predictions are compared with: it may be constant. Arguments: `examine_label`."""
+
+    def judge(y: Floats, name: str) -> LabelScale:
+        _check_domain(y, family.domain, name)
+        return LabelScale() if scale is None else scale
+
+    return _label_facts(label, family, judge)
+
+
+def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], LabelScale]) -> Facts:
+    rows = 0
     try:
         names, values = matrix(label, vector=True)
-        name, rows, y = names[0], len(values), values[:, 0]
+        rows, y = len(values), values[:, 0]
         _check(rows > 0, "empty")
-        _check_below(LARGEST, np.abs(y).max(keepdims=True), names)
-        if domain == "classes":
-            _check(bool(np.isin(y, (0, 1)).all()), "classes", name)
-            _check(bool(y.min() < y.max()), "one class", name)
-        elif domain != "any":
-            _check(bool((y >= 0).all()), "negative", name)
-            _check(bool((y > 0).all() if domain == "positive" else y.any()), "zero", name)
+        _check_below(LARGEST_INPUT, np.abs(y).max(keepdims=True), names)
+        scale = judge(y, names[0])
+        _check_below(LARGEST, np.abs(family.scaled(y, scale)).max(keepdims=True), names)
     except Fault as fault:
         return _facts(rows, 1, fault)
-    return _facts(rows, 1)
+    return {**_facts(rows, 1), "known": family.known(scale)}
+
+
+def _check_domain(y: Floats, domain: str, name: str) -> None:
+    if domain == "classes":
+        _check(bool(np.isin(y, (0, 1)).all()), "classes", name)
+    elif domain != "any":
+        _check(bool((y >= 0).all()), "negative", name)
+        _check(bool((y > 0).all() if domain == "positive" else y.any()), "zero", name)
 
 
 def _facts(rows: int, columns: int, fault: Fault | None = None) -> Facts:
     kind, column = (fault.kind, fault.column) if fault else ("", "")
-    return {"rows": rows, "columns": columns, "fault": kind, "column": column[:NAME_LENGTH]}
+    return {"rows": rows, "columns": columns, "fault": kind, "column": column[:NAME_LENGTH], "known": True}
 
 
 def _check(good: bool, kind: str, column: str = "") -> None:
@@ -150,26 +205,54 @@ def _numbers(name: str, column: Any) -> Floats:
     return array.astype(np.float64)
 
 
+def has_names(table: Any) -> bool:
+    """Whether columns have names: as in scikit-learn numbers are none, and an array has none."""
+    columns = getattr(table, "column_names", getattr(table, "columns", ()))
+    return _named(table) is not None and all(isinstance(name, str) for name in columns)
+
+
+def places(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
+    """Where the wanted columns are among those of these names.
+
+    Raises:
+        Fault: there are others, or one is missing.
+    """
+    if names == wanted:
+        return list(range(len(names)))
+    for kind, some, others in (("unknown column", names, wanted), ("lost column", wanted, names)):
+        missing = [name for name in some if name not in others]
+        _check(not missing, kind, missing[0] if missing else "")
+    twice = [name for name in names if names.count(name) > 1 or wanted.count(name) > 1]
+    _check(not twice, "same name", twice[0] if twice else "")
+    return [names.index(name) for name in wanted]
+
+
 # -------------------------------------------------------------------- what is shared
 
 
 def scaling_of(table: Any, scaled: bool, centred: bool) -> Scaling:
-    """The scaling that training uses, now and for every later table."""
+    """The scaling that training uses, now and for every later table.
+
+    A column is constant if its variance is no more than rounding may leave it: the bound is scikit-learn's.
+    """
     names, values = matrix(table)
-    mean, spread = values.mean(axis=0), values.std(axis=0)
-    # rounding leaves a constant column some deviation
-    constant = spread <= 1e-9 * np.maximum(np.abs(mean), 1e-30)
+    mean, variance = values.mean(axis=0), values.var(axis=0)
+    eps = len(values) * np.finfo(np.float64).eps
+    constant = variance <= eps * variance + (eps * mean) ** 2
     return Scaling(
         names=names,
+        named=has_names(table),
         mean=np.where(centred, mean, 0.0),
-        deviation=np.where(constant | (not scaled), 1.0, spread),
+        deviation=np.where(constant | (not scaled), 1.0, np.sqrt(variance)),
         constant=constant.astype(np.float64) if centred else np.zeros(len(names)),
     )
 
 
 def scaled_columns(table: Any, scaling: Scaling, seed: int | None = None) -> Floats:
-    """The columns on their scale; rows in the public order of `seed`."""
-    _, values = matrix(table)
+    """The columns on their scale, in the order of `fit`; rows in the public order of `seed`."""
+    names, values = matrix(table)
+    if scaling.named and has_names(table):
+        values = values[:, places(names, scaling.names)]
     scaled = (values - scaling.mean) / scaling.deviation
     return scaled if seed is None else scaled[shuffled(len(scaled), seed)]
 
@@ -180,8 +263,19 @@ def constant_columns(scaling: Scaling) -> Floats:
 
 
 def offsets(scaling: Scaling) -> Floats:
-    """Mean over deviation: what an intercept for a party's own units takes off, times the coefficients."""
-    return scaling.mean / scaling.deviation
+    """Mean over deviation: what an intercept for a party's own units takes off, times the coefficients.
+
+    Raises:
+        LearnError: a column is so far from 0 that the intercept would have no digit.
+    """
+    ratio: Floats = scaling.mean / scaling.deviation
+    if np.abs(ratio).max() >= LARGEST_OFFSET:
+        name = scaling.names[int(np.abs(ratio).argmax())]
+        raise LearnError(
+            f"the mean of column {name!r} is more than {LARGEST_OFFSET:.0f} times its deviation",
+            fix="take off a constant before fit: the intercept in the columns' own units would be noise",
+        )
+    return ratio
 
 
 def own_units(scaling: Scaling, shown: Any) -> Floats:
@@ -205,9 +299,20 @@ def scaled_label(label: Any, family: Family, scale: LabelScale, seed: int | None
     return y if seed is None else y[shuffled(len(y), seed)]
 
 
-def scale_numbers(scale: LabelScale) -> dict[str, float]:
-    """The scale in a form that can be shared."""
-    return asdict(scale)
+def scale_numbers(scale: LabelScale, family: Family, penalty: float, rows: int) -> dict[str, Any]:
+    """The scale in a form that can be shared.
+
+    Args:
+        scale: of the label.
+        family: its distribution.
+        penalty: of L2, for a label in its own units.
+        rows: over which it is a sum.
+
+    Returns:
+        ``start`` and ``penalty`` of `LabelScale`, and what `Family.numbers` says.
+    """
+    each = min(scale.penalty * penalty / rows, LARGEST_PENALTY)
+    return {"start": scale.start, "penalty": each * rows, **family.numbers(scale)}
 
 
 def label_limits(label: Any, family: Family, scale: LabelScale) -> Floats:

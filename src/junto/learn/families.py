@@ -16,14 +16,18 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.learn import scaled
+
 Floats = NDArray[np.float64]
+
+IDENTITY, LOGARITHM, LOGIT = "identity", "logarithm", "logit"
 
 CLIP = 7.0
 """Logarithms of a mean are kept within this distance of that of the label's mean: a factor of 1,100."""
@@ -31,6 +35,24 @@ CLIP = 7.0
 
 RANGE = (-12.0, 16.0)
 """Logarithms of a predicted mean: from where it is next to 0 to 8.9 million, where fixed point ends."""
+
+LARGEST_MEAN = 14.0
+"""Logarithm of a label's mean; beyond, predictions near it would come to that end."""
+
+LIFTED = 6
+"""Bits before the point of a mean as the average label has it: so that one of a thousandth has digits."""
+
+UNSCALED = (2.0**-6, 2.0**10)
+"""Of a logarithm without an intercept: where the label's mean may lie."""
+
+ROOM = 4
+"""Bits before the point of a normal label's spread."""
+
+LEAST_SPREAD = 2.0**-36
+"""Of a label's mean: a smaller spread counts as this, or the mean would have more digits than fixed point."""
+
+LARGEST_SPREAD, LARGEST_SHIFT = 20, 40
+"""A normal label's, as exponents of two: products end at 2**26, sums at 2**44."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +75,9 @@ class Family(ABC):
     """See the module. Instances are frozen dataclasses: an SPU's plans are kept under them."""
 
     name: ClassVar[str]
+    link: ClassVar[str]
+    """Between the linear score and the mean: `IDENTITY`, `LOGARITHM` or `LOGIT`."""
+
     domain: ClassVar[str] = "any"
     """What a label may be: ``any``, ``classes``, ``nonnegative`` or ``positive``."""
 
@@ -92,6 +117,23 @@ class Family(ABC):
         """The label on its scale."""
         return y
 
+    def fits(self, y: Floats) -> bool:
+        """Whether a label can be fitted without an intercept, which alone can take up its size."""
+        return True
+
+    def numbers(self, scale: LabelScale) -> dict[str, Any]:
+        """What the SPU is told of a scale, for scores and means in the label's own units.
+
+        Of an identity: ``spread`` and ``shift`` as far as fixed point goes (0 beyond), and, as
+        `scaled.scaled` has it, ``digits``, ``middle`` and their ``exponent``. Of a logarithm: ``shift``, and
+        ``lift`` and ``exponent``: a mean is ``exp(eta of what is fitted + lift) * 2**exponent``.
+        """
+        return {}
+
+    def known(self, scale: LabelScale) -> bool:
+        """Whether scores and means in the label's own units are within the range of fixed point."""
+        return True
+
     @abstractmethod
     def limits(self, y: Floats) -> tuple[float, float]:
         """Mean loss of a label, on its scale, if all is explained, and if nothing is but its mean."""
@@ -102,6 +144,7 @@ class Normal(Family):
     """A normal label and the identity."""
 
     name = "normal"
+    link = IDENTITY
     exact = True
     constant = 1.0
     bound = 1.0
@@ -120,7 +163,18 @@ class Normal(Family):
 
     def scale(self, y: Floats, centred: bool) -> LabelScale:
         middle = float(y.mean()) if centred else 0.0
-        return LabelScale(middle, float(np.sqrt(np.mean((y - middle) ** 2))) or 1.0)
+        spread = max(float(np.sqrt(np.mean((y - middle) ** 2))), abs(middle) * LEAST_SPREAD)
+        return LabelScale(middle, spread or 1.0)
+
+    def numbers(self, scale: LabelScale) -> dict[str, Any]:
+        exponent = scaled.exponent_of(scale.spread) - ROOM
+        digits, middle = np.ldexp([scale.spread, scale.shift], -exponent)
+        known = self.known(scale)
+        plain = {"spread": scale.spread * known, "shift": scale.shift * known}
+        return {**plain, "digits": digits, "middle": middle, "exponent": np.int32(exponent)}
+
+    def known(self, scale: LabelScale) -> bool:
+        return scale.spread < 2.0**LARGEST_SPREAD and abs(scale.shift) < 2.0**LARGEST_SHIFT
 
     def scaled(self, y: Floats, scale: LabelScale) -> Floats:
         return (y - scale.shift) / scale.spread
@@ -134,6 +188,7 @@ class Bernoulli(Family):
     """A label of 0 and 1, and the logistic function."""
 
     name = "bernoulli"
+    link = LOGIT
     domain = "classes"
     bound = 0.25
 
@@ -169,6 +224,7 @@ class Tweedie(Family):
 
     power: float
     name = "tweedie"
+    link = LOGARITHM
 
     @property
     def domain(self) -> str:  # type: ignore[override]
@@ -204,11 +260,22 @@ class Tweedie(Family):
     def scale(self, y: Floats, centred: bool) -> LabelScale:
         if not centred:
             return LabelScale()
-        middle = float(y.mean())
-        return LabelScale(shift=math.log(middle), penalty=middle ** (self.power - 2))
+        shift = math.log(float(y.mean()))
+        return LabelScale(shift=shift, penalty=math.exp(min(shift * (self.power - 2), 300.0)))
 
     def scaled(self, y: Floats, scale: LabelScale) -> Floats:
         return y / math.exp(scale.shift)
+
+    def fits(self, y: Floats) -> bool:
+        return UNSCALED[0] < float(y.mean()) < UNSCALED[1]
+
+    def numbers(self, scale: LabelScale) -> dict[str, Any]:
+        exponent = scaled.exponent_of(math.exp(scale.shift)) - LIFTED
+        lift = scale.shift - exponent * math.log(2)
+        return {"shift": scale.shift, "lift": lift, "exponent": np.int32(exponent)}
+
+    def known(self, scale: LabelScale) -> bool:
+        return scale.shift < LARGEST_MEAN
 
     def limits(self, y: Floats) -> tuple[float, float]:
         p, middle = self.power, float(y.mean())

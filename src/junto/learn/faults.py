@@ -17,10 +17,26 @@ FAULTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "empty": ("{what} is empty", ""),
         "text": ("column {column} of {what} is no column of numbers", "encode it, or leave it out"),
         "missing": ("column {column} of {what} has missing or infinite numbers", "fill or drop them"),
-        "large": ("column {column} of {what} has numbers too large for fixed point", "scale it down"),
+        "large": (
+            "column {column} of {what} has numbers too large for fixed point",
+            "scale it down, or leave out what is far from all others",
+        ),
         "classes": ("column {column} of {what} has other values than 0 and 1", "encode them as 0 and 1"),
         "one class": ("column {column} of {what} has one class only", "both classes must occur"),
         "negative": ("column {column} of {what} has negative numbers", "take another family"),
+        "unknown column": (
+            "column {column} of {what} is none that the model was trained on",
+            "pass the columns that fit was given, in any order",
+        ),
+        "lost column": (
+            "{what} lacks the column {column}, on which the model was trained",
+            "pass the columns that fit was given, in any order",
+        ),
+        "same name": ("{what} has two columns {column}", "give each column a name of its own"),
+        "no size": (
+            "column {column} of {what} has a mean far from 1",
+            "fit with an intercept, or bring the label to about 1 in size",
+        ),
         "zero": ("column {column} of {what} is 0 where it must not be", "take another family"),
     }
 )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
-
-import jax.numpy as jnp
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.errors import LearnError
-from junto.learn import dataset, examine, significance, solvers
-from junto.learn.dataset import Columns, Label, Scales, Table
-from junto.learn.estimator import require, run_at, shown, training
+from junto.learn import dataset, examine, families, own_units, significance, solvers
+from junto.learn.dataset import Columns, Judge, Label, Scales, Table
+from junto.learn.estimator import Handed, require, run_at, shown, training
 from junto.learn.families import Family
+from junto.learn.magnitude import mean
 from junto.learn.parameters import SGD, LinearParameters
 
 
@@ -25,17 +25,17 @@ class Learned:
     Attributes:
         scales: of the columns.
         label: its scale (the target is forgotten).
+        known: see `dataset.Checked`.
         inner: coefficients and intercept of columns and label on their scales, secret.
-        outer: the same for the label in its own units, secret.
         iterations: epochs or steps taken.
         losses: of each epoch, secret, if they were asked for.
         errors: if they were asked for.
     """
 
     scales: Scales
-    label: PYUObject | None
+    label: Label
+    known: bool
     inner: tuple[SPUObject, SPUObject]
-    outer: tuple[SPUObject, SPUObject]
     iterations: int
     losses: tuple[SPUObject, ...]
     errors: significance.Errors | None
@@ -69,43 +69,44 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
             RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
         """
-        columns, label = dataset.checked(X, y, domain=self.family.domain, scaled=self.standardize)
+        given = dataset.checked_with_label(X, y, self._judge(), scaled=self.standardize)
+        columns = given.columns
         left = columns.rows - sum(columns.widths) - 1
         require(
             left > 0 or not self.inference, "there are fewer rows than coefficients", "leave out inference"
         )
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=self.fit_intercept)
-        task = self._shared(columns, label, scales)
+        task = self._shared(columns, given.label, scales)
         solve = solvers.descend if self.solver_for(task.width) == SGD else solvers.reweight
         with training(self):
             found = solve(self, task)
             errors = self._errors(task, found.inner, left) if self.inference else None
-        outer = self.spu(_in_units_of_label)(found.inner, task.label.scale)
-        home = task.label.home
-        return self._learn(Learned(scales, home, found.inner, outer, found.count, found.losses, errors))
+        label = task.label.without_target()
+        return self._learn(
+            Learned(scales, label, given.known, found.inner, found.count, found.losses, errors)
+        )
+
+    def _judge(self, fitted: bool = False) -> Judge:
+        home = self._fitted().label.home if fitted else None
+        return Judge(self.family, self.fit_intercept, fitted, home)
 
     def _shared(self, columns: Columns, label: PYUObject | SPUObject, scales: Scales) -> solvers.Task:
-        spu, family, centred = self.spu, self.family, self.fit_intercept
+        spu = self.spu
         descends = self.solver_for(sum(columns.widths)) == SGD
         movable = columns.array is None and isinstance(label, PYUObject)
         seed = self.random_state if descends and movable else None
         parts = dataset.share(spu, columns, scales, seed)
-        known = dataset.share_label(spu, label, family, centred=centred, seed=seed)
+        penalty: Any = self.penalty_for(columns.rows)
+        known = dataset.share_label(spu, label, self._judge(), (penalty, columns.rows), seed)
         constant = dataset.gathered(spu, scales, examine.constant_columns)
-        penalty = self._shared_penalty(known, columns.rows)
-        return solvers.Task(spu, family, parts, constant, known, penalty)
-
-    def _shared_penalty(self, label: Label, rows: int) -> Any:
-        """Public, unless it depends on the label's scale."""
-        penalty = self.penalty_for(rows)
-        if not penalty or not self.family.rescales or label.home is None:
-            return penalty
-        return self.spu(_times_penalty)(label.scale, penalty)
+        if penalty and self.family.rescales and known.home is not None:
+            penalty = spu(_penalty)(known.scale)  # it depends on the label's scale
+        return solvers.Task(spu, self.family, parts, constant, known, penalty)
 
     def _errors(self, task: solvers.Task, found: Any, left: int) -> significance.Errors:
         compute = self.spu(significance.errors, static_argnames="family")
-        label = (task.label.scale, task.label.target)
-        inflation, root = compute(task.parts, task.constant, label, found, family=task.family)
+        target = task.label.target
+        inflation, root = compute(task.parts, task.constant, target, found, family=task.family)
         freedom = left if task.family.constant is not None else None
         return significance.Errors(inflation, root, significance.factor(task.rows), freedom)
 
@@ -114,12 +115,29 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
     @property
     def coef_(self) -> SPUObject:
         """Coefficients [columns] of columns with mean 0 and deviation 1, owner by owner; nobody sees them."""
-        return self._fitted().outer[0]
+        handle: SPUObject = self._coefficients("coef").to(None)
+        return handle
 
     @property
     def intercept_(self) -> SPUObject:
         """The linear score where all columns are at their mean; nobody sees it."""
-        return self._fitted().outer[1]
+        handle: SPUObject = self._coefficients("intercept").to(None)
+        return handle
+
+    def _coefficients(self, which: str, of: tuple[int, int] | None = None) -> Handed:
+        """Coefficients or intercept, or the former of some columns, in the label's own units."""
+        learned = self._fitted()
+        compute = self.spu(
+            own_units.coefficients,
+            static_argnames=("family", "which", "of", "told"),
+            num_returns_policy="single",
+        )
+        return self._handed(partial(compute, learned.inner, learned.label.scale, which=which, of=of))
+
+    def _handed(self, compute: Callable[..., SPUObject], link: str = families.IDENTITY) -> Handed:
+        """A result in the label's own units, which it has if the family's link is that: see `own_units`."""
+        told, plain = (partial(compute, family=self.family, told=told) for told in (True, False))
+        return Handed(told if self.family.link == link else None, plain, self._fitted().known)
 
     @property
     def n_iter_(self) -> int:
@@ -144,8 +162,8 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         """
         scales = self._fitted().scales
         owner, mine = dataset.columns_of(scales, party)
-        coef = self.spu(_columns, static_argnames="of")((self.coef_,), of=mine)
-        return run_at(owner, examine.own_units, scales.by_owner[owner], coef.to(owner))
+        coef = self._coefficients("coef", mine).to(owner)
+        return run_at(owner, examine.own_units, scales.by_owner[owner], coef)
 
     def export(self) -> Mapping[PYU, PYUObject]:
         """`coef_of` every party that has columns: each is shown its own part, and nothing else."""
@@ -158,7 +176,11 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         """
         learned = self._fitted()
         offsets = dataset.gathered(self.spu, learned.scales, examine.offsets)
-        result: PYUObject = shown(self.spu(_uncentred)(learned.outer, offsets), party)
+        compute = self.spu(
+            own_units.uncentred, static_argnames=("family", "told"), num_returns_policy="single"
+        )
+        handed = self._handed(partial(compute, learned.inner, learned.label.scale, offsets))
+        result: PYUObject = handed.to(party)
         return result
 
     def summary_of(self, party: PYU | str) -> PYUObject:
@@ -174,10 +196,15 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         if errors is None:
             raise LearnError("standard errors were not computed", fix="fit with inference=True")
         owner, mine = dataset.columns_of(learned.scales, party)
-        found = (self.coef_, errors.inflation, errors.root)
-        told = self.spu(_columns, static_argnames="of")(found, of=mine).to(owner)
+        coef = self._coefficients("coef", mine).to(owner)
+        found = (errors.inflation, errors.root)
+        compute = self.spu(
+            own_units.deviations, static_argnames=("family", "of"), num_returns_policy="single"
+        )
+        told = compute(found, learned.label.scale, family=self.family, of=mine)
+        error = told.read_as(told, own_units.read_deviations).to(owner)
         scaling = learned.scales.by_owner[owner]
-        return run_at(owner, significance.summary, scaling, told, errors.factor, errors.freedom)
+        return run_at(owner, significance.summary, scaling, (coef, error), errors.factor, errors.freedom)
 
     # -------------------------------------------------------------------- using it
 
@@ -187,13 +214,15 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
-        return shown(self._scores(dataset.checked(X, scaled=self.standardize)[0]), to)
+        return self._handed(self._asked(X, own_units.scores)).to(to)
 
-    def _scores(self, columns: Columns) -> SPUObject:
+    def _asked(self, X: Table, function: Callable[..., Any]) -> Callable[..., SPUObject]:
+        """What computes `function` of the columns of X and of what was learned."""
         learned = self._fitted()
+        columns = dataset.checked(X, scaled=self.standardize, scales=learned.scales)
         parts = dataset.share(self.spu, columns, learned.scales)
-        scores: SPUObject = self.spu(_linear)(parts, learned.outer)
-        return scores
+        compute = self.spu(function, static_argnames=("family", "told"), num_returns_policy="single")
+        return partial(compute, parts, learned.inner, learned.label.scale)
 
 
 class Regressor(GeneralizedLinearModel):
@@ -205,8 +234,7 @@ class Regressor(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`.
         """
-        mean = self.spu(_mean, static_argnames="family")
-        return shown(mean(self.decision_function(X), family=self.family), to)
+        return self._handed(self._asked(X, own_units.means), self.family.link).to(to)
 
     def score(self, X: Table, y: PYUObject, to: PYU | str | None = None) -> Any:
         """The part of the deviance that is explained: R2 of a normal label, D2 of others; at best 1.
@@ -220,13 +248,16 @@ class Regressor(GeneralizedLinearModel):
             LearnError: see `decision_function`; y is elsewhere.
         """
         learned, family = self._fitted(), self.family
-        columns, label = dataset.checked(X, y, domain=family.domain, scaled=self.standardize)
-        home = learned.label
+        home = learned.label.home
+        label = dataset.only_part(y)
         if home is None or not isinstance(label, PYUObject) or label.device != home.device:
             raise LearnError("y is not at the party whose label the model was trained on")
+        given = dataset.checked_with_label(
+            X, label, self._judge(fitted=True), scaled=self.standardize, scales=learned.scales
+        )
         target = run_at(label.device, examine.scaled_label, label, family, home).to(self.spu)
         limits = run_at(label.device, examine.label_limits, label, family, home).to(self.spu)
-        parts = dataset.share(self.spu, columns, learned.scales)
+        parts = dataset.share(self.spu, given.columns, learned.scales)
         explained = self.spu(_explained, static_argnames="family")
         return shown(explained(parts, learned.inner, target, limits, family=family), to)
 
@@ -234,33 +265,10 @@ class Regressor(GeneralizedLinearModel):
 # -------------------------------------------------------------------- what runs on the SPU
 
 
-def _in_units_of_label(found: Any, scale: Any) -> Any:
-    coef, intercept = found
-    return coef * scale["spread"], intercept * scale["spread"] + scale["shift"]
-
-
-def _times_penalty(scale: Any, penalty: Any) -> Any:
-    return scale["penalty"] * penalty
-
-
-def _columns(vectors: Any, of: tuple[int, int]) -> Any:
-    return jnp.stack([vector[slice(*of)] for vector in vectors])
-
-
-def _uncentred(found: Any, offsets: Any) -> Any:
-    coef, intercept = found
-    return intercept - coef @ jnp.concatenate(offsets) if offsets else intercept
-
-
-def _linear(parts: Any, found: Any) -> Any:
-    coef, intercept = found
-    return jnp.concatenate(parts, axis=1) @ coef + intercept
-
-
-def _mean(eta: Any, family: Family) -> Any:
-    return family.mean(eta)
+def _penalty(scale: Any) -> Any:
+    return scale["penalty"]
 
 
 def _explained(parts: Any, found: Any, target: Any, limits: Any, family: Family) -> Any:
     best, worst = limits
-    return (worst - jnp.mean(family.loss(_linear(parts, found), target))) / (worst - best)
+    return (worst - mean(family.loss(own_units.linear(parts, found), target))) / (worst - best)

@@ -74,7 +74,7 @@ class KMeans(Unsupervised[Learned]):
         Raises:
             LearnError: X cannot be used; the same at every party, before anything is shared.
         """
-        columns, _ = dataset.checked(X, scaled=self.standardize)
+        columns = dataset.checked(X, scaled=self.standardize)
         require(columns.rows >= self.n_clusters, f"{columns.rows} rows cannot make {self.n_clusters} groups")
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
         parts = dataset.share(self.spu, columns, scales)
@@ -88,7 +88,7 @@ class KMeans(Unsupervised[Learned]):
     def _first(self, parts: Any, columns: Columns, scales: Scales) -> SPUObject:
         rng = np.random.default_rng(self.random_state)
         if not isinstance(self.init, str):
-            given, _ = dataset.checked(self.init, scaled=self.standardize)
+            given = dataset.checked(self.init, scaled=self.standardize, scales=scales)
             require(given.rows == self.n_clusters, f"init has {given.rows} rows, not {self.n_clusters}")
             centers: SPUObject = self.spu(_side_by_side)(dataset.share(self.spu, given, scales))
             return centers

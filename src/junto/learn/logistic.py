@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.object import SPUObject
 from junto.learn import dataset
 from junto.learn.dataset import Table
 from junto.learn.estimator import require, shown
 from junto.learn.families import Bernoulli, Family
 from junto.learn.glm import GeneralizedLinearModel
 from junto.learn.metrics import accuracy_score
+from junto.learn.own_units import linear
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -55,7 +58,8 @@ class LogisticRegression(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`.
         """
-        return shown(self.spu(_probabilities)(self.decision_function(X)), to)
+        found: SPUObject = self.spu(_probabilities)(self.decision_function(X))
+        return shown(found.read_as(found, _within), to)
 
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The likelier class of each row: shown to the party `to` alone, who learns no probability.
@@ -71,15 +75,29 @@ class LogisticRegression(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`; y has other rows.
         """
-        columns, label = dataset.checked(X, y, scaled=self.standardize)
+        scales = self._fitted().scales
+        given = dataset.checked_with_label(
+            X, y, self._judge(fitted=True), scaled=self.standardize, scales=scales
+        )
+        label = given.label
         known = label.to(self.spu) if isinstance(label, PYUObject) else label
-        guessed = self.spu(_likelier)(self._scores(columns))
+        parts = dataset.share(self.spu, given.columns, scales)
+        guessed = self.spu(_guessed)(parts, self._fitted().inner)
         return shown(accuracy_score(known, guessed), to)
 
 
 def _probabilities(eta: Any) -> Any:
     p = Bernoulli().mean(eta)
     return jnp.stack([1 - p, p], axis=1)
+
+
+def _within(probabilities: Any) -> Any:
+    """In the clear: rounding may have taken some beyond 0 and 1."""
+    return np.clip(probabilities, 0, 1)
+
+
+def _guessed(parts: Any, found: Any) -> Any:
+    return _likelier(linear(parts, found))
 
 
 def _likelier(eta: Any) -> Any:

@@ -69,7 +69,7 @@ class PCA(Unsupervised[Learned]):
         Raises:
             LearnError: X cannot be used; the same at every party, before anything is shared.
         """
-        columns, _ = dataset.checked(X, scaled=self.standardize)
+        columns = dataset.checked(X, scaled=self.standardize)
         width = sum(columns.widths)
         require(self.n_components <= width, f"{width} columns have no {self.n_components} components")
         require(columns.rows > 1, "one row has no components")

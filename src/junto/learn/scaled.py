@@ -17,8 +17,8 @@ from junto.device.spu.object import SPUObject
 
 DIGITS, EXPONENT = "digits", "exponent"
 
-FINEST, LARGEST = -18, 26
-"""Exponents of the powers of two that a fixed-point number can be, and be multiplied by."""
+FINEST, LARGEST = -18, 21
+"""Exponents of powers of two by which digits up to 32 can be multiplied in fixed point."""
 
 ROOM: Final = 19
 """Bits before the point of the digits that a party shares: sums of a million of them stay in range."""
@@ -29,18 +29,17 @@ def is_scaled(value: Any) -> bool:
     return isinstance(value, SPUObject) and value.told.reading is unscaled
 
 
-def scaled(digits: SPUObject, exponent: SPUObject, unit: SPUObject) -> SPUObject:
+def scaled(digits: SPUObject, exponent: SPUObject, power: SPUObject) -> SPUObject:
     """A handle of ``digits * 2**exponent``, which is shown so; functions on the SPU get it as fixed point.
 
     Args:
         digits: an array.
         exponent: a whole number.
-        unit: ``2**exponent`` as far as fixed point goes.
+        power: ``2**exponent`` as far as fixed point goes.
     """
     spu = digits.device
-    value: SPUObject = spu(jnp.multiply)(digits, unit)
-    told: SPUObject = spu(_told, num_returns_policy="single")(digits, exponent)
-    return value.read_as(told, unscaled)
+    value: SPUObject = spu(jnp.multiply)(digits, power)
+    return value.read_as(spu(_told, num_returns_policy="single")(digits, exponent), unscaled)
 
 
 def _told(digits: Any, exponent: Any) -> dict[str, Any]:
@@ -64,18 +63,14 @@ def exponent_of(values: Any) -> int:
     return int(np.frexp(largest)[1]) if largest else 0
 
 
-def unit_of(exponent: int) -> float:
-    """See `scaled`."""
-    return float(2.0 ** np.clip(exponent, FINEST - 1, LARGEST)) if exponent >= FINEST else 0.0
-
-
 # -------------------------------------------------------------------- on the SPU
 
 
 def unit(exponent: Any) -> Any:
-    """``2**exponent`` of a secret whole number as far as fixed point goes: 0 below, 0 beyond."""
+    """``2**exponent`` of a secret whole number as far as fixed point goes: 0 below, the largest beyond."""
     known = np.arange(FINEST, LARGEST + 1)
-    return (exponent == known.astype(np.int32)).astype(jnp.float32) @ powers(known)
+    here = jnp.minimum(exponent, LARGEST) == known.astype(np.int32)
+    return here.astype(jnp.float32) @ powers(known)
 
 
 def aligned(one: Any, exponent: Any, other: Any, others: Any) -> tuple[Any, Any, Any]:

@@ -36,7 +36,7 @@ class Errors:
 
     Attributes:
         inflation: variance inflation factors [columns], secret.
-        root: standard errors [columns] of the columns on their scales, divided by `factor`; secret.
+        root: standard errors [columns] of columns and label on their scales, divided by `factor`; secret.
         factor: public.
         freedom: degrees of freedom of Student's distribution; None for the normal one.
     """
@@ -50,7 +50,7 @@ class Errors:
 def errors(
     parts: Sequence[Any],
     constant: Sequence[Any],
-    label: tuple[Any, Any],
+    y: Any,
     found: tuple[Any, Any],
     *,
     family: Family,
@@ -60,11 +60,11 @@ def errors(
     Args:
         parts: of each owner [rows, columns].
         constant: see `newton.train`.
-        label: scale and target of `dataset.Label`.
+        y: the label's target.
         found: weights and intercept, for the label on its scale.
         family: of the model.
     """
-    (scale, y), (weights, intercept) = label, found
+    weights, intercept = found
     x = design(parts, intercept=True)
     width = len(weights)
     eta = x[:, :width] @ weights + intercept
@@ -74,7 +74,7 @@ def errors(
     root = d[:width] * jnp.sqrt(inflation)
     if family.constant is not None:
         variance = jnp.sum((y - eta) ** 2) * (1 / max(len(y) - width - 1, 1))
-        root = root * jnp.sqrt(variance) * scale["spread"]
+        root = root * jnp.sqrt(variance)
     return inflation, root
 
 
@@ -88,14 +88,15 @@ def summary(scaling: Scaling, found: Any, factor: float, freedom: int | None) ->
 
     Args:
         scaling: of the columns.
-        found: their coefficients, `Errors.inflation` and `Errors.root` [3, columns], in the clear.
+        found: their coefficients [columns], and `Errors.inflation` and `Errors.root` [2, columns], in the
+            clear and in the label's units.
         factor, freedom: see `Errors`.
 
     Returns:
         ``column`` (names), and as arrays ``coef``, ``standard_error``, ``z`` (Student's t with a normal
         label), ``p_value`` and ``inflation``. NaN for columns that are constant or collinear.
     """
-    coef, inflation, root = np.asarray(found, np.float64)
+    (coef,), (inflation, root) = (np.asarray(each, np.float64) for each in found)
     coef, error = coef / scaling.deviation, root * factor / scaling.deviation
     lost = (scaling.constant > 0) | (inflation > COLLINEAR) | (error <= 0)
     error = np.where(lost, np.nan, error)

@@ -61,8 +61,9 @@ class Unsupervised(Estimator[L], Generic[L]):
 
     def _shared(self, X: Table) -> Any:
         """Rows on the scales of those that were learned from."""
-        columns, _ = dataset.checked(X, scaled=self.standardize)
-        return dataset.share(self.spu, columns, self._fitted().scales)
+        scales = self._fitted().scales
+        columns = dataset.checked(X, scaled=self.standardize, scales=scales)
+        return dataset.share(self.spu, columns, scales)
 
 
 def _columns(matrix: Any, of: tuple[int, int]) -> Any:

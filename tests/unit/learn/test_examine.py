@@ -35,8 +35,8 @@ def test_tables_are_read_alike(make):
 )  # fmt: skip
 def test_labels_are_read_alike(column):
     assert examine.matrix(column, vector=True)[1].tolist() == [[1], [0], [1]]
-    assert examine.examine_label(column, "classes") == {
-        "rows": 3, "columns": 1, "fault": "", "column": "",
+    assert examine.examine_label(column, Bernoulli(), True) == {
+        "rows": 3, "columns": 1, "fault": "", "column": "", "known": True,
     }  # fmt: skip
 
 
@@ -77,33 +77,34 @@ def test_only_unscaled_columns_have_to_be_small():
 
 
 @pytest.mark.parametrize(
-    ("label", "domain", "fault"),
+    ("label", "family", "fault"),
     [
-        ([0, 1, 2], "classes", "classes"),
-        ([0.5, 1, 0], "classes", "classes"),
-        ([1, 1, 1], "classes", "one class"),
-        ([0, 0], "classes", "one class"),
-        (["no", "yes"], "classes", "text"),
-        ([0, np.nan], "classes", "missing"),
-        ([[0, 1], [1, 0]], "classes", "shape"),
-        ([], "classes", "empty"),
-        ([1e7, 0], "any", "large"),
-        ([1, -1], "nonnegative", "negative"),
-        ([0, 0], "nonnegative", "zero"),
-        ([1, 0], "positive", "zero"),
-        ([1, 0], "nonnegative", ""),
-        ([1, -1], "any", ""),
+        ([0, 1, 2], Bernoulli(), "classes"),
+        ([0.5, 1, 0], Bernoulli(), "classes"),
+        ([1, 1, 1], Bernoulli(), "one class"),
+        ([0, 0], Bernoulli(), "one class"),
+        (["no", "yes"], Bernoulli(), "text"),
+        ([0, np.nan], Bernoulli(), "missing"),
+        ([[0, 1], [1, 0]], Bernoulli(), "shape"),
+        ([], Bernoulli(), "empty"),
+        ([1e200, 0], Normal(), "large"),
+        ([1.0] * 10 + [1e30], Normal(), ""),
+        ([1, -1], Tweedie(1.0), "negative"),
+        ([0, 0], Tweedie(1.0), "zero"),
+        ([1, 0], Tweedie(2.0), "zero"),
+        ([1, 0], Tweedie(1.0), ""),
+        ([1, -1], Normal(), ""),
     ],
 )
-def test_faults_of_labels(label, domain, fault):
-    assert examine.examine_label(np.array(label), domain)["fault"] == fault
+def test_faults_of_labels(label, family, fault):
+    assert examine.examine_label(np.array(label), family, True)["fault"] == fault
     assert not fault or fault in FAULTS
 
 
 def test_facts_hold_counts_and_one_short_name():
     secret = pd.DataFrame({"x" * 500: ["a secret"], "y": [1]})
     facts = examine.examine(secret, True)
-    assert set(facts) == {"rows", "columns", "fault", "column"}
+    assert set(facts) == {"rows", "columns", "fault", "column", "known"}
     assert facts["column"] == "x" * NAME_LENGTH
     assert "a secret" not in str(facts)
 
@@ -131,7 +132,7 @@ def test_coefficients_come_back_to_the_columns_own_units():
 
 def test_all_parties_shuffle_alike():
     one, other = np.arange(40.0).reshape(20, 2), np.arange(20.0)
-    unscaled = examine.Scaling(("a", "b"), np.zeros(2), np.ones(2), np.zeros(2))
+    unscaled = examine.Scaling(("a", "b"), True, np.zeros(2), np.ones(2), np.zeros(2))
     rows = examine.scaled_columns(one, unscaled, 3)
     label = examine.scaled_label(other, Bernoulli(), examine.scale_of_label([0, 1], Bernoulli(), True), 3)
     assert (rows[:, 0] / 2 == label).all()
@@ -145,4 +146,6 @@ def test_labels_on_their_scale_have_a_size_of_one(family):
     scale = examine.scale_of_label(y, family, True)
     scaled = examine.scaled_label(y, family, scale)
     assert np.abs(scaled).mean() == pytest.approx(1, rel=0.3)
-    assert examine.scale_numbers(scale).keys() == {"shift", "spread", "start", "penalty"}
+    numbers = examine.scale_numbers(scale, family, 3.0, 200)
+    assert numbers.keys() >= {"start", "penalty", "shift", "exponent"}
+    assert all(np.abs(number) < 2**20 for number in numbers.values())

@@ -8,11 +8,11 @@ import junto as sf
 from junto.learn.dataset import _believed
 from junto.learn.faults import FAULTS, NAME_LENGTH
 
-GOOD = {"rows": 3, "columns": 2, "fault": "", "column": ""}
+GOOD = {"rows": 3, "columns": 2, "fault": "", "column": "", "known": True}
 
 
 def test_facts_that_make_sense_are_believed():
-    assert _believed("X alice", GOOD) == ("X alice", 3, 2)
+    assert _believed("X alice", GOOD) == ("X alice", 3, 2, True)
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -28,7 +28,7 @@ def test_every_fault_is_a_sentence_that_names_the_party(kind):
     [
         None, 3, [], {}, {"rows": 3}, {**GOOD, "rows": -1}, {**GOOD, "rows": "3"}, {**GOOD, "rows": True},
         {**GOOD, "columns": 2.0}, {**GOOD, "fault": "unheard of"}, {**GOOD, "fault": []},
-        {**GOOD, "column": 7},
+        {**GOOD, "column": 7}, {**GOOD, "known": 1},
     ],
     ids=str,
 )  # fmt: skip

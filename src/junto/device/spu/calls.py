@@ -196,6 +196,7 @@ def opened(leaf: Any) -> Any:
     """A handle as the tree of its arrays; everything else as it is."""
     if not isinstance(leaf, SPUObject):
         return leaf
+    leaf.require_usable()
     layout = leaf.layout()
     described = enumerate(parse(layout))
     return map_leaves(lambda _: SecretInput(leaf, *next(described)), layout)

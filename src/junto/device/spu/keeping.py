@@ -44,6 +44,8 @@ def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> None:
     """See `SPU.dump`."""
     handles = _handles(spu, value)
     places = places_of(spu, paths)
+    for handle in leaves(value):
+        handle.require_usable()
     layout = map_leaves(lambda handle: handle.layout(), value)
     program = spu.session.program
     text = f"{structure(value, DeviceObject)}|{overwrite}"

@@ -23,7 +23,7 @@ def moved(handle: SPUObject, target: SPU) -> SPUObject:
     """The value of `handle` on the SPU `target`.
 
     Raises:
-        DeviceError: the two belong to different runs.
+        DeviceError: the two belong to different runs; or the value can only be shown.
         RemoteError: the operation that was to make the value failed.
     """
     source, session = handle.device, target.session
@@ -32,6 +32,7 @@ def moved(handle: SPUObject, target: SPU) -> SPUObject:
     if source.session is not session:
         raise DeviceError(f"{handle!r} and {target.name} belong to different runs")
     program = session.program
+    handle.require_usable()
     layout = handle.layout()
     operation, index = handle.identity
     stamp = program.begin(Description("share", source.name, target.name, f"#{operation}.{index}"))

@@ -36,6 +36,7 @@ class SPUObject(DeviceObject):
         self._described: tuple[Stamp, Ref, str] | None = None
         self._told: SPUObject | None = None
         self._reading: Callable[[Any], Any] | None = None
+        self._only_shown = ""
 
     @property
     def device(self) -> SPU:
@@ -67,6 +68,19 @@ class SPUObject(DeviceObject):
         told._reading = reading
         self._told = told
         return self
+
+    def only_shown(self, why: str) -> SPUObject:
+        """A handle of the same value that no function on an SPU gets; `why` is for the message."""
+        handle = SPUObject(self._session, self._identity, self._device, self._held, self._text)
+        handle._told, handle._only_shown = self, why
+        return handle.has_layout(self._layout)
+
+    def require_usable(self) -> None:
+        """Raise a DeviceError if it can be shown, but not used."""
+        if self._only_shown:
+            raise DeviceError(
+                f"{self!r} can only be shown: {self._only_shown}", fix="show it to a party: x.to(bob)"
+            )
 
     def to(self, device: Device) -> Any:
         """The same value on another device; on a PYU in the clear. See `junto.device.moves`."""

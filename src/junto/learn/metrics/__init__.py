@@ -174,7 +174,8 @@ class _Metric:
 def _shared(value: Any, spu: SPU, how: Callable[..., Any]) -> SPUObject:
     """On the SPU; with digits and an exponent, if some argument has such."""
     if isinstance(value, PYUObject):
-        value = value.device(how)(value).to(spu)
+        taken: SPUObject = value.device(how)(value).to(spu)
+        return taken.read_as(taken, unscaled) if how is in_digits else taken
     told: SPUObject = value.told if how is in_digits and is_scaled(value) else value
     return told
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from junto.learn.metrics import magnitude
+from junto.learn import magnitude
 from junto.learn.scaled import DIGITS, EXPONENT, aligned, unit
 
 LEAST: Final = 2.0**-18
