@@ -18,7 +18,7 @@ from junto.silo.mailbox import Deliver, Mailbox, Refusal, Write
 from tries import tries
 
 QUOTA, LIMIT = 60, 400
-SMALL = {"WINDOW": 4, "ACK_BYTES": 20}
+SMALL = {"WINDOW": 4, "ACK_BYTES": 20, "ABREAST": 2}
 FAILURE = Failure("alice", 1, "f", "x.py:1", "ValueError", "abcd")
 
 
@@ -74,9 +74,11 @@ class MailboxMachine(RuleBasedStateMachine):
         finally:
             self.patch.undo()
 
-    def deliver(self, deliver: Deliver | None) -> None:
-        if deliver is None:
-            return
+    def deliver(self, delivered: list[Deliver]) -> None:
+        for deliver in delivered:
+            self.deliver_one(deliver)
+
+    def deliver_one(self, deliver: Deliver) -> None:
         assert deliver.key in self.expected, "delivered though nobody expects it"
         assert deliver.key not in self.delivered, "delivered twice"
         content = deliver.content
@@ -89,7 +91,7 @@ class MailboxMachine(RuleBasedStateMachine):
     def advance(self, count: int) -> None:
         """A new operation, whose values are expected at once; the sender sends exactly these."""
         self.position += 1
-        assert self.mailbox.advance(self.position) == []
+        assert self.mailbox.advance(self.position) == ([], [])
         for index in range(3):
             self.expect(Key(self.position, index))
         del count
@@ -239,9 +241,8 @@ def test_whatever_comes_is_refused_or_taken_and_memory_is_bounded(story: list[tu
     expected: set[Key] = set()
     delivered: list[Key] = []
 
-    def deliver(one: Deliver | None) -> None:
-        if one is not None:
-            delivered.append(one.key)
+    def deliver(these: list[Deliver]) -> None:
+        delivered.extend(one.key for one in these)
 
     def step(kind: str, *args: object) -> None:
         match kind, *args:
@@ -260,7 +261,7 @@ def test_whatever_comes_is_refused_or_taken_and_memory_is_bounded(story: list[tu
                 expected.add(key)
                 deliver(mailbox.expect(key))
             case "advance", position:
-                mailbox.advance(position)
+                deliver(mailbox.advance(position)[1])
             case ("resume",):
                 mailbox.resume()
             case ("take",):

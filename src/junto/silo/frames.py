@@ -34,6 +34,11 @@ NONCE_BYTES = 16
 TEXT_CHARS = 500
 DETAIL_CHARS = 16_000
 HISTORY_STAMPS = 128
+AT_ONCE = 2_000
+"""Transfers that one frame acknowledges at most."""
+
+GAPS = 65_537
+"""Ranges of settled transfers that a receiver tells at most: one more than a sender has under way."""
 
 _F = TypeVar("_F", bound="Frame")
 _CONTROL, _CHUNK = b"\x00", b"\x01"
@@ -43,6 +48,7 @@ Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Short = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=4_000)]
 Long = Annotated[str, Meta(max_length=DETAIL_CHARS)]
+Ranges: TypeAlias = tuple[tuple[Count, Count], ...]
 Nonce = Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
 
 
@@ -97,8 +103,8 @@ class Resumed(Frame, frozen=True, tag=4):
     """
 
     below: Count
-    also: tuple[tuple[Count, Count], ...]
-    partial: tuple[tuple[Count, Count], ...]
+    also: Annotated[Ranges, Meta(max_length=GAPS)]
+    partial: Annotated[Ranges, Meta(max_length=AT_ONCE)]
     position: Count
 
 
@@ -144,8 +150,8 @@ class Ack(Frame, frozen=True, tag=9):
         position: number of the receiver's newest operation.
     """
 
-    settled: tuple[Count, ...]
-    partial: tuple[tuple[Count, Count], ...]
+    settled: Annotated[tuple[Count, ...], Meta(max_length=AT_ONCE)]
+    partial: Annotated[Ranges, Meta(max_length=AT_ONCE)]
     position: Count
 
 

@@ -297,6 +297,7 @@ class GrpcGateway(Gateway):
                 peer.beat()
                 if self._meeting.over:
                     peer.check_alive(now)
+                    peer.check_moving(now)
 
     def _await(self, peer: Peer, condition: Callable[[], bool], ends: float | None) -> bool:
         with peer.changed:

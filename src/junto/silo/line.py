@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from junto.silo.frames import Frame, pack
+from junto.silo.frames import Frame, Heartbeat, pack
 
 Pull = Callable[["Line"], bytes | float | None]
 """The next message for this line; or for how many seconds to wait for more (None: until woken)."""
@@ -26,7 +26,9 @@ class Line:
 
     def __init__(self, pull: Pull) -> None:
         self._pull = pull
+        self._lock = threading.Lock()
         self._urgent: deque[Frame] = deque()
+        self._pulse: Heartbeat | None = None
         self._asleep = threading.Lock()
         self._asleep.acquire()
         self.open = False
@@ -36,9 +38,19 @@ class Line:
         self.sent_bytes = 0
 
     def say(self, *frames: Frame) -> None:
-        """Send these before anything else."""
-        self._urgent.extend(frames)
+        """Send these before anything else (of heartbeats only the newest, where the stream is slower)."""
+        with self._lock:
+            self._keep(frames)
         self.wake()
+
+    def start(self, *frames: Frame) -> None:
+        """Let values flow, after these frames; `wake` it then.
+
+        It is open before anybody can hear the frames, so what is answered to them finds it open.
+        """
+        with self._lock:
+            self._keep(frames)
+            self.open = True
 
     def wake(self) -> None:
         """There is something to send."""
@@ -50,15 +62,16 @@ class Line:
 
     def close(self, *last: Frame) -> None:
         """End our half, after these last words."""
-        self.open = False
-        self._urgent.extend(last)
-        self.closed = True
+        with self._lock:
+            self.open = False
+            self._keep(last)
+            self.closed = True
         self.wake()
 
     def messages(self) -> Iterator[bytes]:
         """What gRPC sends."""
         while True:
-            message = self._next()
+            message = self.step()
             if isinstance(message, bytes):
                 self.sent_messages += 1
                 self.sent_bytes += len(message)
@@ -68,10 +81,21 @@ class Line:
             else:
                 self._asleep.acquire(timeout=-1 if message is None else message)
 
-    def _next(self) -> bytes | float | None:
-        if self._urgent:
-            frames = []
-            while self._urgent:
-                frames.append(self._urgent.popleft())
+    def step(self) -> bytes | float | None:
+        """The next message, or for how many seconds to sleep (None: until woken)."""
+        with self._lock:
+            frames, opened = list(self._urgent), self.open
+            if self._pulse is not None:
+                frames.append(self._pulse)
+            self._urgent.clear()
+            self._pulse = None
+        if frames:
             return pack(frames)
-        return self._pull(self) if self.open else None
+        return self._pull(self) if opened else None
+
+    def _keep(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            if isinstance(frame, Heartbeat):
+                self._pulse = frame
+            else:
+                self._urgent.append(frame)

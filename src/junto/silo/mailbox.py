@@ -2,9 +2,13 @@
 
 The law:
 
-* What the program expects is always taken. What comes before its time is kept if its operation is at most
-  `WINDOW` ahead of ours, and if it fits into the quota; else its bytes are let go and asked for once they
-  are expected (a small one then comes as chunks, like a large one).
+* What the program expects is always taken, large ones at most `ABREAST` at a time, in the order of keys. What
+  comes before its time is kept if its operation is at most `WINDOW` ahead of ours, and if it fits into the
+  quota; else its bytes are let go and asked for once they are expected (a small one then comes as chunks,
+  like a large one).
+* Whatever has arrived is acknowledged without anything more having to come: at once when `ACK_BYTES` have
+  come since the last time, over all transfers, else a moment later (`unsaid`). So a sender that waits for
+  acknowledgements never waits for what waits for it.
 * What is of an operation that lies behind us and is expected by nobody is declined; so is a second value
   for a key, and a value beyond the size limit. Each of these, and each message that the protocol does not
   allow, raises `Refusal`, which the peer counts.
@@ -17,22 +21,26 @@ The law:
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from junto.silo.api import Failure, Key
+from junto.silo.arriving import Entry, Event, State
 from junto.silo.buffers import Buffer
-from junto.silo.frames import Accept, Ack, Declined, Failed, Frame, Offer, Resumed, Value
-from junto.silo.outbox import AHEAD, WINDOW
-from junto.silo.story import Story
+from junto.silo.frames import AT_ONCE, Accept, Ack, Declined, Failed, Frame, Offer, Resumed, Value
+from junto.silo.numbers import Numbers
+from junto.silo.outbox import ABOARD, AHEAD, IN_FLIGHT_BYTES, WINDOW
 
 AT_HAND = 65_536
 """Values of our present operation that may arrive before the program has said that it expects them."""
 
-ACK_BYTES = 4 << 20
-AT_ONCE = 2_000
-SPARSE = 1 << 20
+ACK_BYTES = IN_FLIGHT_BYTES // 8
+"""A good part of what the sender may have unacknowledged, so that it need not stop; of all transfers
+together, because its limit is one of all transfers."""
+
+ABREAST = 32
+"""Large values that arrive at a time: beyond the quota each holds a file open, and a process has few."""
 
 UNEXPECTED = "unexpected"
 
@@ -56,76 +64,6 @@ class Refusal(Exception):
         self.fails = fails
 
 
-class State(enum.Enum):
-    """Of one key."""
-
-    NEW = "new"
-    EXPECTED = "expected"  # by the program; nothing has come
-    PARKED = "parked"  # here, before its time
-    DEFERRED = "deferred"  # known, not here; asked for once it is expected
-    EARLY = "early"  # arriving, before its time
-    ARRIVING = "arriving"  # expected and arriving
-    OVER = "over"
-
-
-class Event(enum.Enum):
-    """What happens to a key."""
-
-    EXPECT = "expect"
-    WHOLE = "whole"
-    TAKE = "take"
-    DEFER = "defer"
-    COMPLETE = "complete"
-    BREAK = "break"
-    DROP = "drop"
-
-
-TRANSITIONS: Mapping[tuple[State, Event], State] = {
-    (State.NEW, Event.EXPECT): State.EXPECTED,
-    (State.NEW, Event.WHOLE): State.PARKED,
-    (State.NEW, Event.TAKE): State.EARLY,
-    (State.NEW, Event.DEFER): State.DEFERRED,
-    (State.EXPECTED, Event.WHOLE): State.OVER,
-    (State.EXPECTED, Event.TAKE): State.ARRIVING,
-    (State.EXPECTED, Event.DROP): State.OVER,
-    (State.DEFERRED, Event.EXPECT): State.ARRIVING,
-    (State.DEFERRED, Event.BREAK): State.OVER,
-    (State.DEFERRED, Event.DROP): State.OVER,
-    (State.EARLY, Event.EXPECT): State.ARRIVING,
-    (State.EARLY, Event.COMPLETE): State.PARKED,
-    (State.EARLY, Event.DROP): State.OVER,
-    (State.ARRIVING, Event.COMPLETE): State.OVER,
-    (State.ARRIVING, Event.DROP): State.OVER,
-    (State.PARKED, Event.EXPECT): State.OVER,
-    (State.PARKED, Event.DROP): State.OVER,
-}
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One key.
-
-    Attributes:
-        key: which.
-        story: its state.
-        transfer: under which number it comes.
-        nbytes, received, acked: of it.
-        buffer: what it arrives in.
-        in_memory: bytes that count against the quota.
-        content: once it is here.
-    """
-
-    key: Key
-    story: Story[State, Event] = field(default_factory=lambda: Story(TRANSITIONS, State.NEW))
-    transfer: int = -1
-    nbytes: int = 0
-    received: int = 0
-    acked: int = 0
-    buffer: Buffer | None = None
-    in_memory: int = 0
-    content: memoryview | Failure | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Deliver:
     """Instruction: the program's `key` is over."""
@@ -144,37 +82,6 @@ class Write:
     data: memoryview
 
 
-class Numbers:
-    """A set of transfer numbers, small because they come nearly in order."""
-
-    def __init__(self) -> None:
-        self.below = 0
-        self._also: set[int] = set()
-
-    def __contains__(self, number: int) -> bool:
-        return number < self.below or number in self._also
-
-    def __len__(self) -> int:
-        return self.below + len(self._also)
-
-    def add(self, number: int) -> None:
-        """Add a number."""
-        self._also.add(number)
-        while self.below in self._also:
-            self._also.remove(self.below)
-            self.below += 1
-
-    def ranges(self) -> tuple[tuple[int, int], ...]:
-        """What lies above `below`, as (first, last)."""
-        found: list[tuple[int, int]] = []
-        for number in sorted(self._also):
-            if found and found[-1][1] == number - 1:
-                found[-1] = (found[-1][0], number)
-            else:
-                found.append((number, number))
-        return tuple(found)
-
-
 class Mailbox:
     """See the module. Not thread-safe: its peer holds a lock.
 
@@ -190,13 +97,16 @@ class Mailbox:
         self._max_value = max_value_bytes
         self._entries: dict[Key, Entry] = {}
         self._arriving: dict[int, Entry] = {}
-        self._deferred: dict[int, Entry] = {}
+        self._waiting: dict[int, Entry] = {}  # deferred and wanted ones
+        self._turns: list[tuple[int, int, Entry]] = []  # the wanted ones, a heap by key
         self._early: dict[Key, Entry] = {}
         self._numbers = Numbers()
         self._in_memory = 0
         self._position = 0
         self._told = 0
         self._settled: list[int] = []
+        self._unsaid = 0  # bytes that came since the last acknowledgement
+        self._moved = 0
         self._urgent = False
         self._answers: list[Frame] = []
         self._later: tuple[list[Frame], list[Frame]] = ([], [])
@@ -216,20 +126,30 @@ class Mailbox:
         """How many transfers were taken or declined."""
         return len(self._numbers)
 
+    @property
+    def moved(self) -> int:
+        """Grows with everything that comes and is taken."""
+        return self._moved
+
+    def must_move(self) -> tuple[Key, int, int] | None:
+        """A value that was asked for and whose bytes therefore have to come: the oldest."""
+        entry = min(self._arriving.values(), key=lambda each: each.transfer, default=None)
+        return None if entry is None else (entry.key, entry.received, entry.nbytes)
+
     # Events from the program.
 
-    def advance(self, position: int) -> list[Refusal]:
+    def advance(self, position: int) -> tuple[list[Refusal], list[Deliver]]:
         """The program has come as far as `position`; what lies behind it and is expected by nobody goes."""
         if position <= self._position:
-            return []
+            return [], []
         self._position = position
         refusals = []
         if self._early:
             for entry in [each for each in self._early.values() if each.key.operation < position]:
                 refusals.append(self._decline(entry, _unexpected(entry.key)))
-        return refusals
+        return refusals, self._next_turns()
 
-    def expect(self, key: Key) -> Deliver | None:
+    def expect(self, key: Key) -> list[Deliver]:
         """The program needs `key`. Raises InvalidTransition if it has said so before."""
         entry = self._entries.get(key)
         if entry is None:
@@ -238,21 +158,20 @@ class Mailbox:
         entry.story.tell(Event.EXPECT)
         self._early.pop(key, None)
         if before is State.PARKED and entry.content is not None:
-            return self._hand_over(entry, entry.content)
-        if before is State.DEFERRED:
-            del self._deferred[entry.transfer]
-            return self._begin(entry)
-        return None
+            return [self._hand_over(entry, entry.content)]
+        return self._want(entry) if before is State.DEFERRED else []
 
     def clear(self) -> None:
         """Nothing more will come: let go of what is here in part."""
-        for entry in list(self._arriving.values()):
+        for entry in (*self._arriving.values(), *self._waiting.values()):
             self._release(entry, Event.DROP)
         self._arriving.clear()
+        self._waiting.clear()
+        self._turns.clear()
 
     # Events from the other party.
 
-    def whole(self, frame: Value | Failed) -> Deliver | None:
+    def whole(self, frame: Value | Failed) -> list[Deliver]:
         """A small value, or a failure in place of one. Raises Refusal."""
         entry = self._admit(frame)
         content = _own(frame.payload) if isinstance(frame, Value) else frame.failure
@@ -260,18 +179,18 @@ class Mailbox:
         expected = entry.story.state is State.EXPECTED
         if not expected and self._in_memory + size > self._quota and size:
             self._defer(entry, frame.transfer, size)
-            return None
+            return []
         entry.transfer, entry.nbytes, entry.received = frame.transfer, size, size
         entry.story.tell(Event.WHOLE)
         self._take(frame.transfer)
         if expected:
-            return self._hand_over(entry, content)
+            return [self._hand_over(entry, content)]
         self._charge(entry, size)
         entry.content = content
         self._early[entry.key] = entry
-        return None
+        return []
 
-    def offer(self, frame: Offer) -> Deliver | None:
+    def offer(self, frame: Offer) -> list[Deliver]:
         """A large value is offered. Raises Refusal."""
         if frame.nbytes == 0:
             raise Refusal("malformed", "an offer of nothing")
@@ -279,13 +198,16 @@ class Mailbox:
         if self._max_value is not None and frame.nbytes > self._max_value:
             raise self._too_large(entry, frame)
         expected = entry.story.state is State.EXPECTED
-        if not expected and self._in_memory + frame.nbytes > self._quota:
+        busy = len(self._arriving) >= ABREAST or self._turns
+        if not expected and (busy or self._in_memory + frame.nbytes > self._quota):
             self._defer(entry, frame.transfer, frame.nbytes)
-            return None
+            return []
         entry.transfer, entry.nbytes = frame.transfer, frame.nbytes
         entry.story.tell(Event.TAKE)
-        if not expected:
-            self._early[entry.key] = entry
+        if expected:
+            self._waiting[entry.transfer] = entry
+            return self._want(entry)
+        self._early[entry.key] = entry
         return self._begin(entry)
 
     def chunk(self, transfer: int, offset: int, data: memoryview) -> Write | None:
@@ -299,41 +221,46 @@ class Mailbox:
             raise Refusal("chunk out of place", f"a chunk of transfer {transfer} is not where it should be")
         return Write(entry, entry.buffer, offset, data)
 
-    def written(self, write: Write) -> Deliver | None:
+    def written(self, write: Write) -> list[Deliver]:
         """The part is stored."""
         entry = write.entry
         if self._arriving.get(entry.transfer) is not entry or entry.received != write.offset:
-            return None
+            return []
         entry.received += len(write.data)
-        if entry.received < entry.nbytes:
-            return None
+        self._unsaid += len(write.data)
+        self._moved += 1
+        return self._completed(entry, write.buffer) if entry.received == entry.nbytes else []
+
+    def _completed(self, entry: Entry, buffer: Buffer) -> list[Deliver]:
         try:
-            entry.content = write.buffer.view()
+            entry.content = buffer.view()
         except OSError as error:
-            return self._give_up(entry, error)
+            return self._give_up(entry, error) + self._next_turns()
         entry.buffer = None
         del self._arriving[entry.transfer]
         self._take(entry.transfer)
         self._urgent = True
-        if entry.story.tell(Event.COMPLETE) is State.OVER:
-            return self._hand_over(entry, entry.content)
-        return None
+        expected = entry.story.tell(Event.COMPLETE) is State.OVER
+        done = [self._hand_over(entry, entry.content)] if expected else []
+        return done + self._next_turns()
 
-    def failed(self, write: Write, error: OSError) -> Deliver | None:
+    def failed(self, write: Write, error: OSError) -> list[Deliver]:
         """The part could not be stored (no space left)."""
         if self._arriving.get(write.entry.transfer) is not write.entry:
-            return None
-        return self._give_up(write.entry, error)
+            return []
+        return self._give_up(write.entry, error) + self._next_turns()
 
     def resume(self) -> Resumed:
         """A new stream is open: what we have. What was only offered will be offered again."""
         self._answers.clear()
         self._settled.clear()
         self._later = ([], [])
-        for entry in self._deferred.values():
-            entry.story.tell(Event.BREAK)
-            del self._early[entry.key], self._entries[entry.key]
-        self._deferred.clear()
+        for entry in self._waiting.values():
+            if entry.story.tell(Event.BREAK) is State.OVER:
+                del self._early[entry.key], self._entries[entry.key]
+        self._waiting.clear()
+        self._turns.clear()
+        self._unsaid = 0
         for entry in self._arriving.values():
             entry.acked = entry.received
         self._told = self._position
@@ -357,9 +284,10 @@ class Mailbox:
         del self._settled[:AT_ONCE]
         partial = []
         for number, entry in self._arriving.items():
-            if entry.received - entry.acked >= ACK_BYTES:
+            if entry.received > entry.acked:
                 entry.acked = entry.received
                 partial.append((number, entry.received))
+        self._unsaid = 0
         if settled or partial or self._position - self._told >= WINDOW // 4:
             self._told = self._position
             frames.append(Ack(settled, tuple(partial), self._position))
@@ -367,25 +295,30 @@ class Mailbox:
 
     @property
     def owes(self) -> bool:
-        """Whether an answer is due now (acknowledgements of small values can wait a little)."""
-        if self._urgent or self._answers or self._position - self._told >= WINDOW // 4:
-            return True
-        return any(entry.received - entry.acked >= ACK_BYTES for entry in self._arriving.values())
+        """Whether an answer is due now."""
+        behind = self._position - self._told >= WINDOW // 4
+        return self._urgent or bool(self._answers) or behind or self._unsaid >= ACK_BYTES
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether there is something to acknowledge (it may wait a moment for more)."""
+        return self.owes or bool(self._settled) or self._unsaid > 0
 
     # Inside.
 
     def _admit(self, frame: Value | Failed | Offer) -> Entry:
         key, transfer = frame.key, frame.transfer
-        if transfer in self._numbers or transfer in self._arriving or transfer in self._deferred:
+        if transfer in self._numbers or transfer in self._arriving or transfer in self._waiting:
             raise Refusal("duplicate", f"transfer {transfer} came twice")
-        if transfer > self._numbers.below + SPARSE:
-            raise Refusal("malformed", f"transfer {transfer} leaves too many numbers out")
+        if self._numbers.gaps > ABOARD:
+            raise Refusal("malformed", f"the transfers up to {transfer} leave too many numbers out")
         entry = self._entries.get(key)
         if entry is None:
             self._check_early(frame)
             entry = self._entries[key] = Entry(key)
         elif entry.story.state is not State.EXPECTED:
             raise self._declined(transfer, "second value", f"a second value for {_name(key)}")
+        self._moved += 1
         return entry
 
     def _check_early(self, frame: Value | Failed | Offer) -> None:
@@ -418,7 +351,7 @@ class Mailbox:
     def _decline(self, entry: Entry, refusal: Refusal) -> Refusal:
         if entry.story.state is not State.PARKED:
             self._arriving.pop(entry.transfer, None)
-            self._deferred.pop(entry.transfer, None)
+            self._waiting.pop(entry.transfer, None)
             self._declined(entry.transfer, refusal.kind, refusal.text)
         self._release(entry, Event.DROP)
         return refusal
@@ -426,10 +359,24 @@ class Mailbox:
     def _defer(self, entry: Entry, transfer: int, nbytes: int) -> None:
         entry.transfer, entry.nbytes, entry.received = transfer, nbytes, 0
         entry.story.tell(Event.DEFER)
-        self._deferred[transfer] = entry
+        self._waiting[transfer] = entry
         self._early[entry.key] = entry
 
-    def _begin(self, entry: Entry) -> Deliver | None:
+    def _want(self, entry: Entry) -> list[Deliver]:
+        heapq.heappush(self._turns, (entry.key.operation, entry.key.index, entry))
+        return self._next_turns()
+
+    def _next_turns(self) -> list[Deliver]:
+        """Ask for what is wanted, as many at a time as may be."""
+        done: list[Deliver] = []
+        while self._turns and len(self._arriving) < ABREAST:
+            entry = heapq.heappop(self._turns)[2]
+            del self._waiting[entry.transfer]
+            entry.story.tell(Event.BEGIN)
+            done += self._begin(entry)
+        return done
+
+    def _begin(self, entry: Entry) -> list[Deliver]:
         spill = self._in_memory + entry.nbytes > self._quota
         try:
             entry.buffer = self._open_buffer(entry.nbytes, spill)
@@ -439,15 +386,15 @@ class Mailbox:
             self._charge(entry, entry.nbytes)
         self._arriving[entry.transfer] = entry
         self._answers.append(Accept(entry.transfer))
-        return None
+        return []
 
-    def _give_up(self, entry: Entry, error: OSError) -> Deliver | None:
+    def _give_up(self, entry: Entry, error: OSError) -> list[Deliver]:
         self._arriving.pop(entry.transfer, None)
         text = f"no room for {_name(entry.key)}: {error.strerror or error}"
         self._declined(entry.transfer, "no room", text)
         expected = entry.story.state is State.ARRIVING
         self._release(entry, Event.DROP)
-        return Deliver(entry.key, error) if expected else None
+        return [Deliver(entry.key, error)] if expected else []
 
     def _hand_over(self, entry: Entry, content: memoryview | Failure) -> Deliver:
         self._forget(entry)

@@ -8,7 +8,10 @@ The law:
   that is stuck behind another one.
 * A transfer gets its number when it is first sent, and keeps it when it is sent again after a break.
 * A small value goes whole. A large one is offered, and its chunks follow once it is accepted, several
-  large ones in turn, at most `IN_FLIGHT_BYTES` of them unacknowledged.
+  large ones in turn, at most `IN_FLIGHT_BYTES` of all of them together unacknowledged. The receiver
+  acknowledges whatever arrives without waiting for more, so this never lasts.
+* At most `ABOARD` transfers are begun and not over, so the receiver's set of them has few gaps. Those ahead
+  of the receiver's position are fewer (`AHEAD`); the others it takes without waiting for what is not begun.
 * After a break the receiver says what it has; the rest is sent again from there.
 """
 
@@ -38,6 +41,7 @@ from junto.wire.payload import Payload
 WINDOW = 1024
 AHEAD = 16_384
 IN_FLIGHT_BYTES = 32 << 20
+ABOARD = 65_536
 
 
 class State(enum.Enum):
@@ -160,6 +164,7 @@ class Outbox:
         self._position = 0
         self._in_flight = 0
         self._chunk_is_next = False
+        self._moved = 0
 
     @property
     def idle(self) -> bool:
@@ -169,7 +174,7 @@ class Outbox:
     @property
     def due(self) -> bool:
         """Whether something may be sent now."""
-        return bool(self._ready or (self._flowing and self._in_flight < IN_FLIGHT_BYTES))
+        return self._may_begin() or bool(self._flowing and self._in_flight < IN_FLIGHT_BYTES)
 
     @property
     def numbers(self) -> int:
@@ -180,6 +185,18 @@ class Outbox:
     def unsettled(self) -> int:
         """How many values are on their way."""
         return self._pushed - self._settled
+
+    @property
+    def moved(self) -> int:
+        """Grows with every answer of the receiver that takes something on."""
+        return self._moved
+
+    def must_move(self) -> tuple[Key, int, int] | None:
+        """The oldest value that the receiver's program needs, as far as we know, so that it must get on."""
+        for transfer in self._live.values():
+            if transfer.story.state is State.FLOWING or transfer.key.operation < self._position:
+                return (transfer.key, transfer.acked, transfer.nbytes)
+        return None
 
     # Events.
 
@@ -202,6 +219,7 @@ class Outbox:
         """The receiver wants the chunks of a transfer."""
         transfer = self._live.get(number)
         if transfer is not None and transfer.story.state in (State.OFFERED, State.SENT):
+            self._moved += 1
             self._flow(transfer, Event.ACCEPT, 0)
 
     def acknowledge(self, number: int, nbytes: int) -> list[Instruction]:
@@ -213,6 +231,7 @@ class Outbox:
             return []
         self._in_flight -= nbytes - transfer.acked
         transfer.acked = nbytes
+        self._moved += 1
         return [Advanced(transfer.key, nbytes)]
 
     def settle(self, numbers: Iterable[int], cause: str | None = None) -> list[Instruction]:
@@ -229,6 +248,7 @@ class Outbox:
             transfer.story.tell(Event.SETTLE)
             transfer.chunks = None
             self._settled += 1
+            self._moved += 1
             done.append(Settled(transfer.key, cause))
         return done
 
@@ -265,21 +285,27 @@ class Outbox:
 
     def take(self) -> list[Frame] | Outgoing | None:
         """The next thing to send; small ones and a chunk in turn. None: nothing may be sent now."""
-        if self._chunk_is_next or not self._ready:
+        chunk = self._take_chunk() if self._chunk_is_next else None
+        if chunk is None:
+            self._chunk_is_next = True
+            frames = self._take_frames()
+            if frames:
+                return frames
             chunk = self._take_chunk()
-            if chunk is not None:
-                self._chunk_is_next = False
-                return chunk
-        self._chunk_is_next = True
-        return self._take_frames() or None
+        self._chunk_is_next = chunk is None
+        return chunk
+
+    def _may_begin(self) -> bool:
+        """Whether the next one that is ready may go: it has been begun before, or there is room."""
+        while self._ready and self._ready[0].story.state is not State.READY:
+            self._ready.popleft()  # settled, or flowing since a break
+        return bool(self._ready) and (self._ready[0].number is not None or len(self._live) < ABOARD)
 
     def _take_frames(self) -> list[Frame]:
         frames: list[Frame] = []
         size = 0
-        while self._ready and size < BATCH_BYTES:
+        while size < BATCH_BYTES and self._may_begin():
             transfer = self._ready.popleft()
-            if transfer.story.state is not State.READY:
-                continue  # settled meanwhile
             frames.append(self._frame(transfer))
             size += transfer.frame_bytes
         return frames
@@ -300,19 +326,19 @@ class Outbox:
         return Offer(number, key, stamp, content.nbytes)
 
     def _take_chunk(self) -> Outgoing | None:
-        if not self._flowing or self._in_flight >= IN_FLIGHT_BYTES:
-            return None
-        transfer = self._flowing.popleft()
-        pieces = next(transfer.chunks or iter(()), None)
-        if pieces is None or transfer.number is None:
-            return self._take_chunk()
-        outgoing = Outgoing(transfer.number, transfer.sent, pieces)
-        size = sum(map(len, pieces))
-        transfer.sent += size
-        self._in_flight += size
-        if transfer.sent < transfer.nbytes:
-            self._flowing.append(transfer)
-        return outgoing
+        while self._flowing and self._in_flight < IN_FLIGHT_BYTES:
+            transfer = self._flowing.popleft()
+            pieces = next(transfer.chunks or iter(()), None)
+            if pieces is None or transfer.number is None:
+                continue
+            outgoing = Outgoing(transfer.number, transfer.sent, pieces)
+            size = sum(map(len, pieces))
+            transfer.sent += size
+            self._in_flight += size
+            if transfer.sent < transfer.nbytes:
+                self._flowing.append(transfer)
+            return outgoing
+        return None
 
     def _flow(self, transfer: Transfer, event: Event, start: int) -> None:
         if not isinstance(transfer.content, Payload):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Any
@@ -17,6 +18,9 @@ from junto.silo.mailbox import Refusal
 from junto.silo.receiving import Receiving
 from junto.silo.refusals import Refusals
 from junto.silo.sending import Sending
+from junto.silo.standstill import Standstill
+
+log = logging.getLogger("junto.silo")
 
 MAX_REFUSALS = 256
 """So many messages of a party may be refused before the run with it is over."""
@@ -24,6 +28,9 @@ MAX_REFUSALS = 256
 PATIENCE = 6
 """A party whose machine answers but whose program is silent (a task holds the interpreter) gets so many
 times the peer timeout."""
+
+ALIVE_BEATS = 3
+"""A party that was heard of within so many heartbeats is alive without a doubt."""
 
 _NOWHERE = Stamp(0, b"", "", "")
 
@@ -57,6 +64,12 @@ class Peer:
         self.ended = False
         self.changed = threading.Condition()
         self._timeout_s = link.peer_timeout_s
+        self._alive_s = ALIVE_BEATS * link.heartbeat_s
+        patience = max(link.status_after_s, link.peer_timeout_s)  # half a MiB on a slow line is no standstill
+        self._watches = (
+            (self.sending, Standstill(f"what we send to {self.name}", patience)),
+            (self.receiving, Standstill(f"what we have asked {self.name} for", patience)),
+        )
         self._events = events
         self._standing: dict[str, f.Frame] = {}
         self._ours = Activity(_NOWHERE)
@@ -208,6 +221,15 @@ class Peer:
             self.lose(error)
 
     # Life and death.
+
+    def check_moving(self, now: float) -> None:
+        """Say so if it is alive and something that has to move stands still."""
+        for direction, watch in self._watches:
+            line = direction.line
+            alive = line is not None and line.open and now - self.heard < self._alive_s
+            warning = watch.look(now, direction.moved, direction.must_move() if alive else None)
+            if warning is not None:
+                log.warning("%s", warning)
 
     def check_alive(self, now: float) -> None:
         """Give it up if nothing was heard of it for too long."""

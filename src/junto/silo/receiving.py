@@ -61,32 +61,43 @@ class Receiving:
         """Bytes in memory that the program has not got."""
         return self._mailbox.in_memory
 
+    @property
+    def moved(self) -> int:
+        """Grows with everything that gets on."""
+        return self._mailbox.moved
+
+    def must_move(self) -> tuple[Key, int, int] | None:
+        """The oldest value that has to get on (key, bytes here, bytes in all): it was asked for."""
+        with self._lock:
+            return self._mailbox.must_move()
+
     # The program.
 
     def expect(self, key: Key) -> Arrival:
         """See `Gateway.expect`."""
         arrival = Awaited()
         with self._lock:
-            deliver = self._mailbox.expect(key)
+            delivered = self._mailbox.expect(key)
+            self._arrivals[key] = arrival
             error = self._given_up
-            if deliver is None and error is None:
-                self._arrivals[key] = arrival
             owes = self._mailbox.owes
-        if deliver is not None:
-            arrival.settle(self._outcome(deliver))
-        elif error is not None:
-            arrival.settle(error)
+        self._deliver(delivered)
+        if error is not None:
+            with self._lock:
+                self._arrivals.pop(key, None)
+            arrival.settle(error)  # unless it was here already
         self._wake(owes)
         return arrival
 
     def advance(self, operation: int) -> None:
         """Our program has come as far as `operation`."""
         with self._lock:
-            refusals = self._mailbox.advance(operation)
+            refusals, delivered = self._mailbox.advance(operation)
             owes = self._mailbox.owes
         for refusal in refusals:
             self._refuse(refusal)
         self._wake(owes)
+        self._deliver(delivered)
 
     def tick(self) -> None:
         """A heartbeat has passed."""
@@ -100,8 +111,7 @@ class Receiving:
         """The stream is open, and replaces the one before; it hears what we have, and `more`."""
         with self._lock:
             old, self.line = self.line, line
-            line.say(self._mailbox.resume(), *more)
-            line.open = True
+            line.start(self._mailbox.resume(), *more)
         if old is not None:
             old.close()
         line.wake()
@@ -132,13 +142,12 @@ class Receiving:
             with self._lock:
                 if line is not self.line:
                     return
-                if self._ack_due == 0.0:
-                    self._ack_due, self._line_knows = time.monotonic() + ACK_DELAY_S, False
                 if isinstance(frame, f.Offer):
-                    deliver = self._mailbox.offer(frame)
+                    delivered = self._mailbox.offer(frame)
                 else:
-                    deliver = self._mailbox.whole(frame)
+                    delivered = self._mailbox.whole(frame)
                 arrival = self._arrivals.get(frame.key)
+                self._acknowledge_soon()
         except Refusal as refusal:
             self._refused(refusal)
             return
@@ -147,7 +156,7 @@ class Receiving:
             self.nbytes += len(frame.payload)
         elif isinstance(frame, f.Offer) and arrival is not None:
             arrival.advance(0, frame.nbytes)
-        self._deliver(deliver)
+        self._deliver(delivered)
 
     def chunk(self, line: Line, chunk: f.Chunk) -> None:
         """A part of a large value. It is stored without the lock: the program goes on meanwhile."""
@@ -174,17 +183,17 @@ class Receiving:
             if line is not self.line:
                 return  # the new stream brings these bytes again
             if failure is None:
-                deliver = self._mailbox.written(write)
+                delivered = self._mailbox.written(write)
             else:
-                deliver = self._mailbox.failed(write, failure)
+                delivered = self._mailbox.failed(write, failure)
             arrival = self._arrivals.get(entry.key)
-            owes = self._mailbox.owes
+            self._acknowledge_soon()
         self.nbytes += len(write.data)
         self.values += entry.received == entry.nbytes
         if arrival is not None:
             arrival.advance(entry.received, entry.nbytes)
-        self._wake(owes)
-        self._deliver(deliver)
+        self.wake()
+        self._deliver(delivered)
 
     # The end.
 
@@ -202,13 +211,16 @@ class Receiving:
         with self._lock:
             self._mailbox.clear()
 
-    def _deliver(self, deliver: Deliver | None) -> None:
-        if deliver is None:
-            return
-        with self._lock:
-            arrival = self._arrivals.pop(deliver.key, None)
-        if arrival is not None:
-            arrival.settle(self._outcome(deliver))
+    def _acknowledge_soon(self) -> None:
+        if self._ack_due == 0.0 and self._mailbox.unsaid:
+            self._ack_due, self._line_knows = time.monotonic() + ACK_DELAY_S, False
+
+    def _deliver(self, delivered: list[Deliver]) -> None:
+        for deliver in delivered:
+            with self._lock:
+                arrival = self._arrivals.pop(deliver.key, None)
+            if arrival is not None:
+                arrival.settle(self._outcome(deliver))
 
     def _outcome(self, deliver: Deliver) -> Outcome:
         if not isinstance(deliver.content, OSError):

@@ -48,6 +48,16 @@ class Sending:
         """How many values are on their way."""
         return self._outbox.unsettled
 
+    @property
+    def moved(self) -> int:
+        """Grows with everything that gets on."""
+        return self._outbox.moved
+
+    def must_move(self) -> tuple[Key, int, int] | None:
+        """The oldest value that has to get on (key, bytes acknowledged, bytes): it is needed there."""
+        with self._lock:
+            return self._outbox.must_move()
+
     # The program.
 
     def push(self, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
@@ -85,7 +95,7 @@ class Sending:
         with self._lock:
             instructions = self._outbox.resume(resumed)
             self.line = line
-            line.open = True
+            line.start()
         line.wake()
         self._follow(instructions)
 

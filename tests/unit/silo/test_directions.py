@@ -36,7 +36,7 @@ def receiving() -> tuple[Receiving, Line]:
 def said(line: Line) -> list[f.Frame]:
     """What it would send now, up to where it would sleep."""
     frames: list[f.Frame] = []
-    while isinstance(message := line._next(), bytes):
+    while isinstance(message := line.step(), bytes):
         frames += f.open_back(message)
     return frames
 

@@ -1,7 +1,7 @@
 import pytest
 
 from gateways import payload, stamp
-from junto.silo import frames, mailbox, outbox
+from junto.silo import arriving, frames, outbox
 from junto.silo.api import Abort, Failure, Key, Stamp
 from junto.silo.mailbox import Mailbox
 from junto.silo.story import InvalidTransition, Story
@@ -16,7 +16,7 @@ def test_an_invalid_step_tells_the_story():
     assert story.state is outbox.State.OFFERED
 
 
-@pytest.mark.parametrize("machine", [outbox, mailbox], ids=["outbox", "mailbox"])
+@pytest.mark.parametrize("machine", [outbox, arriving], ids=["outbox", "mailbox"])
 def test_every_state_is_reached_and_every_event_is_used(machine):
     begin = next(iter(machine.State))
     reached, last = {begin}, None

@@ -1,0 +1,266 @@
+"""Both ends of a pair of parties without a network: events in, messages out, and a clock that a test moves.
+
+What the laws of flow are told against. An end is driven through the narrow page that a gateway uses: the
+program pushes, expects and comes to operations; a stream opens, breaks, is pulled for its next message and
+hears one. Between the ends stand queues. A thread that sends sleeps when it has nothing to say, exactly as
+it would: only a wake, or the time it was told, lets it look again, so a lost wake is a standstill here, too.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gateways import Heard, payload, stamp
+from junto.config.model import Address, LinkSettings, PartySettings
+from junto.errors import PartyUnreachable
+from junto.silo import frames as f
+from junto.silo import mailbox, outbox, peer, receiving
+from junto.silo.api import Activity, Failure, Key
+from junto.silo.line import Line
+
+SMALL = {
+    "WINDOW": 4,
+    "AHEAD": 3,
+    "ABOARD": 5,
+    "IN_FLIGHT_BYTES": 30,
+    "CHUNK_BYTES": 10,
+    "INLINE_BYTES": 8,
+    "ACK_BYTES": 15,
+    "ABREAST": 2,
+    "AT_ONCE": 3,
+}
+"""The constants of the law, made small: every limit is met within a few values."""
+
+LOST = PartyUnreachable("it is gone", party="bob")
+
+
+class Clock:
+    """In place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Thread(Line):
+    """A line with what its sending thread does: awake, or asleep until woken or for so long."""
+
+    def __init__(self, pull: Any, clock: Clock) -> None:
+        self.awake = True
+        self.until: float | None = None
+        self.clock = clock
+        super().__init__(pull)
+
+    def wake(self) -> None:
+        self.awake = True
+
+    def due(self) -> bool:
+        return self.awake or (self.until is not None and self.until <= self.clock.now)
+
+    def turn(self) -> bytes | None:
+        """One round of the loop in `messages`."""
+        message = self.step()
+        if isinstance(message, bytes):
+            return message
+        self.awake, self.until = False, None if message is None else self.clock.now + message
+        return None
+
+
+class End:
+    """One party's view of the other."""
+
+    def __init__(self, me: str, other: str, link: LinkSettings) -> None:
+        nowhere = Address("127.0.0.1", 1)
+        self.me = me
+        self.peer = peer.Peer(PartySettings(other, nowhere, nowhere), link, Heard())
+        self.position = 0
+        self.pushed: dict[Key, bytes | Failure] = {}
+        self.delivered: dict[Key, list[Exception | None]] = {}
+        self.expected: dict[Key, list[Any]] = {}
+
+    def come_to(self, operation: int) -> None:
+        """The program begins this operation."""
+        self.position = operation
+        self.peer.publish(Activity(stamp(operation)))
+
+    def push(self, key: Key, value: bytes | Failure) -> None:
+        """The program sends a value."""
+        self.pushed[key] = value
+        results = self.delivered[key] = []
+        content = value if isinstance(value, Failure) else payload(value)
+        delivery = self.peer.sending.push(key, stamp(key.operation), content)
+        delivery.add_done_callback(lambda done: results.append(done.error()))
+
+    def expect(self, key: Key) -> None:
+        """The program needs a value."""
+        results = self.expected[key] = []
+        arrival = self.peer.receiving.expect(key)
+        arrival.add_done_callback(lambda done: results.append(plain(done.outcome())))
+
+
+def plain(outcome: Any) -> Any:
+    return bytes(outcome) if isinstance(outcome, memoryview) else outcome
+
+
+class Stream:
+    """A stream that `dialler` has opened to `dialled`: two threads, two queues of messages."""
+
+    def __init__(self, dialler: End, dialled: End, clock: Clock) -> None:
+        self.dialler, self.dialled = dialler, dialled
+        self.out = Thread(dialler.peer.sending.pull, clock)
+        self.back = Thread(dialled.peer.receiving.pull, clock)
+        self.forward: deque[bytes] = deque()
+        self.backward: deque[bytes] = deque()
+        self.cut = False
+        dialled.peer.open_back(self.back)
+
+    def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """What can happen next."""
+        if not self.cut:
+            if self.out.due():
+                yield "send", lambda: self._send(self.out, self.forward)
+            if self.back.due():
+                yield "answer", lambda: self._send(self.back, self.backward)
+            if self.backward:
+                yield "hear answer", self._hear_back
+        if self.forward:
+            yield "hear", self._hear_forward
+
+    def breaks(self, still: int) -> None:
+        """The network is gone. The first `still` messages on their way forward arrive all the same, late."""
+        self.cut = True
+        self.backward.clear()
+        while len(self.forward) > still:
+            self.forward.pop()
+        self.dialler.peer.drop(self.out)
+
+    def noticed(self) -> None:
+        """The dialled side hears that it is over."""
+        self.forward.clear()
+        self.dialled.peer.drop(self.back)
+
+    def _send(self, thread: Thread, queue: deque[bytes]) -> None:
+        message = thread.turn()
+        if message is not None:
+            assert len(message) <= f.MESSAGE_BYTES
+            queue.append(message)
+
+    def _hear_forward(self) -> None:
+        self.dialled.peer.hear_forward(self.back, f.open_forward(self.forward.popleft()))
+
+    def _hear_back(self) -> None:
+        for frame in f.open_back(self.backward.popleft()):
+            if self.out.open:
+                self.dialler.peer.hear_back(self.out, frame)
+            else:
+                assert isinstance(frame, f.Resumed), "something is said before the stream is open"
+                self.dialler.peer.open_forward(self.out, frame)
+
+
+class Pair:
+    """Two parties, a stream dialled by each, and what can happen."""
+
+    def __init__(self, link: LinkSettings, constants: dict[str, int] = SMALL, both: bool = True) -> None:
+        self.clock = Clock()
+        self.patch = pytest.MonkeyPatch()
+        for module in (outbox, mailbox):
+            for name in constants.keys() & vars(module).keys():
+                self.patch.setattr(module, name, constants[name])
+        for module in (receiving, peer):
+            self.patch.setattr(module, "time", self.clock)
+        self.alice, self.bob = End("alice", "bob", link), End("bob", "alice", link)
+        self.streams = [Stream(self.alice, self.bob, self.clock)]
+        if both:
+            self.streams.append(Stream(self.bob, self.alice, self.clock))
+        self.old: list[Stream] = []
+
+    def close(self) -> None:
+        for end in (self.alice, self.bob):
+            end.peer.close()
+        self.patch.undo()
+
+    def steps(self) -> list[tuple[str, Callable[[], None]]]:
+        """What can happen by itself: the network and the threads, and time that a thread waits for."""
+        found = [
+            (f"{stream.dialler.me} -> {stream.dialled.me}: {name}", step)
+            for stream in (*self.old, *self.streams)
+            for name, step in stream.steps()
+        ]
+        waits = [
+            line.until
+            for stream in self.streams
+            if not stream.cut
+            for line in (stream.out, stream.back)
+            if line.until is not None and line.until > self.clock.now
+        ]
+        if not found and waits:
+            found.append(("time", lambda: setattr(self.clock, "now", min(waits))))
+        return found
+
+    def settle(self, most: int = 20_000) -> int:
+        """Let happen what can, in turn, until nothing can; how many steps it took."""
+        for count in range(most):
+            steps = self.steps()
+            if not steps:
+                return count
+            steps[count % len(steps)][1]()
+        raise AssertionError(f"still busy after {most} steps")
+
+    def redial(self, index: int) -> None:
+        """Open a broken stream anew; the dialled side may not have noticed yet that the old one is over."""
+        old = self.streams[index]
+        self.old.append(old)
+        self.streams[index] = Stream(old.dialler, old.dialled, self.clock)
+
+    def ends(self) -> tuple[tuple[End, End], ...]:
+        """(sender, receiver), both ways."""
+        return (self.alice, self.bob), (self.bob, self.alice)
+
+
+IGNORED = frozenset({"heard", "_moved", "sent_messages", "sent_bytes", "_events", "patch", "_link"})
+
+
+def snapshot(thing: Any, seen: dict[int, int] | None = None) -> Any:
+    """All that decides what can happen next, as something that can be compared."""
+    seen = {} if seen is None else seen
+    if thing is None or isinstance(thing, int | float | str | bytes):
+        return thing
+    if isinstance(thing, enum.Enum):
+        return thing.name
+    if isinstance(thing, memoryview | bytearray):
+        return bytes(thing)
+    if isinstance(thing, set | frozenset):
+        return frozenset(snapshot(each, seen) for each in thing)
+    if isinstance(thing, LOCKS) or callable(thing) or isinstance(thing, Iterator):
+        return None
+    if id(thing) in seen:
+        return seen[id(thing)]
+    seen[id(thing)] = len(seen)
+    if isinstance(thing, dict):
+        return tuple((snapshot(key, seen), snapshot(value, seen)) for key, value in thing.items())
+    if isinstance(thing, list | tuple | deque):
+        return tuple(snapshot(each, seen) for each in thing)
+    return type(thing).__name__, tuple(
+        (name, snapshot(getattr(thing, name), seen)) for name in attributes(thing) if name not in IGNORED
+    )
+
+
+LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event)
+
+
+def attributes(thing: Any) -> list[str]:
+    slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    fields = getattr(type(thing), "__struct_fields__", ())
+    return [name for name in dict.fromkeys((*slots, *fields, *vars_of(thing))) if hasattr(thing, name)]
+
+
+def vars_of(thing: Any) -> tuple[str, ...]:
+    return tuple(getattr(thing, "__dict__", ()))

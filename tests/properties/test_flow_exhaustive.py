@@ -1,0 +1,128 @@
+"""Every order of events between two small ends: no state in which something is due and nothing can happen."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from flows import SMALL, Pair, snapshot
+from junto.config.model import LinkSettings
+from junto.silo.api import Key
+
+
+@dataclass(frozen=True)
+class Story:
+    """Values of one operation from alice to bob, and how often the line may break.
+
+    Attributes:
+        sizes: bytes of each.
+        quota: of bob, in bytes.
+        cuts: breaks of the line.
+        ahead: whether alice sends before bob's program has come there.
+    """
+
+    sizes: tuple[int, ...]
+    quota: int
+    cuts: int
+    ahead: bool
+    constants: tuple[tuple[str, int], ...] = ()
+
+
+STORIES = {
+    "two large ones share a window of two chunks": Story((11, 11), 100, 0, False),
+    "large ones beyond the window, each less than what is acknowledged at once": Story(
+        (11, 11, 11), 100, 0, False, (("IN_FLIGHT_BYTES", 20), ("ACK_BYTES", 15), ("ABREAST", 3))
+    ),
+    "one at a time": Story((11, 11), 100, 0, False, (("ABREAST", 1),)),
+    "before their time and beyond the quota": Story((5, 11), 4, 0, True),
+}
+LONG_STORIES = {
+    "a break, and a small one besides": Story((11, 5), 100, 1, False),
+    "a break, before their time and beyond the quota": Story((11,), 4, 1, True),
+}
+
+
+class Play:
+    """One run of a story; `choices` names what can happen next."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.pair = Pair(LinkSettings(quota_bytes=story.quota), SMALL | dict(story.constants), both=False)
+        self.cuts = 0
+        self.keys = [Key(1, index) for index in range(len(story.sizes))]
+        self.pair.alice.come_to(1)
+        if not story.ahead:
+            self.begin()
+        for key, size in zip(self.keys, story.sizes, strict=True):
+            self.pair.alice.push(key, bytes([key.index]) * size)
+
+    def begin(self) -> None:
+        self.pair.bob.come_to(1)
+        for key in self.keys:
+            self.pair.bob.expect(key)
+
+    def choices(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        yield from self.pair.steps()
+        if self.pair.bob.position == 0:
+            yield "bob comes to the operation", self.begin
+        stream = self.pair.streams[0]
+        if stream.cut:
+            yield "dial again", lambda: self.pair.redial(0)
+        elif self.cuts < self.story.cuts:
+            for still in range(min(len(stream.forward), 1) + 1):
+                yield f"break, {still} arrive late", lambda still=still: self.breaks(still)
+        for index in range(len(self.pair.old)):
+            yield f"break {index} is noticed", lambda index=index: self.pair.old.pop(index).noticed()
+
+    def breaks(self, still: int) -> None:
+        self.cuts += 1
+        self.pair.streams[0].breaks(still)
+
+    def check(self, last: bool) -> None:
+        bob, alice = self.pair.bob, self.pair.alice
+        assert bob.peer.receiving.in_memory <= self.story.quota
+        assert not bob.peer.refusals.by_cause()
+        for key, size in zip(self.keys, self.story.sizes, strict=True):
+            arrived = bob.expected.get(key, [])
+            assert arrived in ([], [bytes([key.index]) * size])
+            if last:
+                assert arrived, f"nothing can happen any more, and {key} has not arrived"
+                assert alice.delivered[key] == [None], f"nothing can happen any more, {key} is unacknowledged"
+
+
+def explore(story: Story, most: int) -> int:
+    """Breadth first over all orders, each state once; how many states there are."""
+    seen = set()
+    frontier: deque[tuple[int, ...]] = deque([()])
+    while frontier:
+        path = frontier.popleft()
+        play = Play(story)
+        try:
+            for choice in path:
+                [*play.choices()][choice][1]()
+            now = snapshot((play.pair, play.cuts))
+            if now in seen:
+                continue
+            seen.add(now)
+            choices = [*play.choices()]
+            ends = all(name.startswith("break") for name, _ in choices)
+            play.check(last=ends)
+            frontier.extend((*path, choice) for choice in range(len(choices)))
+        finally:
+            play.pair.close()
+        assert len(seen) <= most, "the story is too long to tell in all ways"
+    return len(seen)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_order_of_events_ends_with_everything_delivered_once(name: str) -> None:
+    assert explore(STORIES[name], most=3000) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG_STORIES)
+def test_every_order_of_events_of_a_longer_story(name: str) -> None:
+    assert explore(LONG_STORIES[name], most=10_000) > 10
