@@ -43,6 +43,6 @@ class Standstill:
         key, done, nbytes = value
         return (
             f"{self._way} has not moved for {still:.0f} s although it is alive: value {key.index} of "
-            f"operation {key.operation} stands at {done} of {nbytes} bytes. If that goes on, stop the run and "
+            f"operation {key.operation} stands at {done} of {nbytes} bytes. If that goes on, end the run and "
             "report it with the logs of both parties"
         )
