@@ -160,7 +160,9 @@ def test_the_library_takes_nothing_from_its_host() -> None:
         for node in ast.walk(parse(path))
         if isinstance(node, ast.Call) and ({call_name(node), ast.unparse(node)} & forbidden)
     ]
-    assert found == []
+    # The child that a task has forked is not the host: it must not go on as a second copy of the party.
+    assert [each for each in found if "execute/local.py" not in each] == []
+    assert len(found) == 1
 
 
 def test_public_things_are_documented() -> None:

@@ -41,6 +41,14 @@ def current_or_none() -> Session | None:
     return _current
 
 
+def in_child() -> None:
+    """Called in each child that a process with a session forks: the session is not the child's."""
+    global _lock
+    _lock = threading.Lock()  # whoever held it is not here
+    if _current is not None:
+        _current.disown()
+
+
 def enter(session: Session) -> None:
     """Make `session` the current one; it stays that when it is over, until the next one begins.
 

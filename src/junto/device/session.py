@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
@@ -17,6 +18,7 @@ from junto.errors import SessionError
 from junto.log import configure
 from junto.program.opening import open_program
 from junto.program.program import Program
+from junto.silo.inherited import let_go
 
 log = logging.getLogger("junto.session")
 
@@ -106,6 +108,7 @@ class Session:
             register.withdraw(self)
             raise
         _at_exit(self._exit)
+        _watch_forks()
         return self
 
     def shutdown(self) -> None:
@@ -134,6 +137,12 @@ class Session:
                 "and a party is one process",
                 fix="let the child compute on plain values, and call devices from the main script only",
             )
+
+    def disown(self) -> None:
+        """In a forked child: let go of what would keep the party's place in the network."""
+        if self.inherited and self._settings.cluster:
+            places = self._settings.cluster.values()
+            let_go({address.port for each in places for address in (each.address, each.listen)})
 
     def __enter__(self) -> Session:
         return self.open()
@@ -228,3 +237,10 @@ def _at_exit(callback: Callable[[], None]) -> None:
     # Before the interpreter joins its threads and closes its pools (as concurrent.futures does it):
     # in an ordinary atexit callback no thread could be started any more.
     threading._register_atexit(callback)  # type: ignore[attr-defined]
+
+
+@cache
+def _watch_forks() -> None:
+    """Once in a process, and not before there is a session."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=register.in_child)
