@@ -22,7 +22,7 @@ from junto.mpc.link import (
     Node,
     memory_pair,
 )
-from junto.mpc.links.frame import Header, Kind, check_of, pack
+from junto.mpc.links.frame import Header, check_of, pack
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.pipe import MemoryPipe, memory_pipes
 from junto.silo.identity import accepted_name
@@ -153,5 +153,5 @@ def rogue_pair(options: LinkOptions = QUICK) -> tuple[MemoryPipe, FramedChannel]
 
 def frame(kind: int, number: int, data: bytes, operation: int | str = 1, length: int | None = None) -> bytes:
     """The bytes of one frame; nothing in it needs to be true."""
-    check = 0 if kind == Kind.STREAM else check_of(operation)
+    check = check_of(operation)
     return pack(Header(kind, 0, number, check, len(data) if length is None else length)) + data

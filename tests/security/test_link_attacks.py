@@ -120,7 +120,7 @@ def test_a_link_that_is_cut_off(data: bytes, text: str) -> None:
 
 def test_a_stream_that_announces_more_than_there_is_takes_no_memory() -> None:
     bare, bob = rogue_pair(replace(QUICK, recv_timeout_ms=200))
-    bare.write(memoryview(frame(S, 0, b"all there is", length=2**63)))
+    bare.write(memoryview(frame(S, 0, b"all there is", "before the first operation", 2**63)))
     assert bytes(bob.read(12)) == b"all there is"
     with pytest.raises(LinkError, match="nothing arrived"):
         bob.read(1)

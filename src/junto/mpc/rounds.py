@@ -229,7 +229,12 @@ class Rounds:
         self._ready.extend((task, value) for (task, _), value in zip(asked, opened, strict=True))
 
     def _close(self) -> None:
-        for task, _ in [*self._ready, *self._asked]:
+        """End what has not ended, and what waits for it: nobody else may find it half done, and clean up."""
+        pending = [task for task, _ in [*self._ready, *self._asked]]
+        while pending:
+            task = pending.pop()
+            pending.extend(task.waiting)
+            task.waiting.clear()
             task.coroutine.close()
         self._ready.clear()
         self._asked.clear()

@@ -208,4 +208,4 @@ def test_counters_leave_the_names_of_operations_out() -> None:
     alice.flush()
     bob.read(5)
     assert (alice.counters.payload_sent, bob.counters.payload_received) == (5, 5)
-    assert alice.counters.wire_sent == bob.counters.wire_received == 32 + 8 + 5
+    assert alice.counters.wire_sent == bob.counters.wire_received == 32 + 5

@@ -1,9 +1,10 @@
 """A party's part of an SPU: one thread that takes one operation after the other.
 
 All nodes of an SPU take the same operations in the same order, so none waits for another that is busy with
-something else. An operation begins when its inputs are here. If an input failed, at whichever party, all
-nodes learn it and leave the operation out; if a node fails in the middle, the SPU is broken: its nodes are
-out of step, and every later operation fails with the same error.
+something else. An operation begins when its inputs are here. Whoever cannot compute it, because an input
+failed or in its middle, leaves it out: its results carry the reason, the other nodes are told and leave it
+out, too, if they still need it for that, and all go on with the next one. Only if a link fails is the SPU
+broken: every later operation fails with the same error.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from junto.errors import JuntoError, LinkError, SessionError
+from junto.errors import LinkError, SessionError
 from junto.execute.base import Ref
 from junto.execute.slot import Slot, when_done
+from junto.mpc.links.channel import LeftOut
 
 log = logging.getLogger("junto.spu")
 
@@ -36,14 +38,33 @@ class Job:
         run: takes the values of `inputs`; returns as many values as there are `outputs`.
         outputs: where the results go.
         explain: turns what `run` raised into the error that its outputs carry.
-        shared: whether all nodes take part at once: then a failure breaks the SPU.
+        operation: its number, if the nodes send each other messages in it; else None.
     """
 
     inputs: Sequence[Ref]
     run: Callable[..., Sequence[Any]]
     outputs: Sequence[Slot]
     explain: Explain
-    shared: bool
+    operation: int | None
+
+
+class Links(Protocol):
+    """What a node does with its channels to the other nodes."""
+
+    def interrupt(self, error: Exception) -> None:
+        """End a running operation with this error; called from another thread."""
+
+    def abort(self, error: Exception) -> None:
+        """Tell the other nodes that this one has failed, and close."""
+
+    def leave_out(self, operation: int, error: BaseException) -> None:
+        """Tell them that this one has left an operation out, and why. Raises LinkError."""
+
+    def done(self, operation: int) -> None:
+        """Tell them, if they need to know, that an operation is over here."""
+
+    def reason(self, left_out: LeftOut) -> BaseException:
+        """What another node has told of why it left an operation out."""
 
 
 class Node:
@@ -51,8 +72,7 @@ class Node:
 
     Args:
         name: of the SPU and the party, for the thread's name.
-        interrupt: makes a running operation end with the given error, from another thread.
-        tell: tells the other nodes that this one has failed.
+        links: to the other nodes.
         patience_s: a link that fails may be the work of a third party: so long is awaited what the heartbeats
             between the parties say of it, for they know who is gone.
     """
@@ -60,13 +80,11 @@ class Node:
     def __init__(
         self,
         name: str,
-        interrupt: Callable[[Exception], None],
-        tell: Callable[[Exception], None],
+        links: Links,
         patience_s: float = 0.0,
     ) -> None:
         self._patience_s = patience_s
-        self._interrupt = interrupt
-        self._tell = tell
+        self._links = links
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._broken: BaseException | None = None
         self._woken = threading.Event()
@@ -79,12 +97,11 @@ class Node:
         run: Callable[..., Sequence[Any]],
         count: int,
         explain: Explain,
-        *,
-        shared: bool = True,
+        operation: int | None = None,
     ) -> tuple[Slot, ...]:
         """Append an operation with `count` results; returns at once."""
         outputs = tuple([Slot() for _ in range(count)])
-        self._jobs.put(Job(tuple(inputs), run, outputs, explain, shared))
+        self._jobs.put(Job(tuple(inputs), run, outputs, explain, operation))
         return outputs
 
     def cancel(self, error: Exception) -> None:
@@ -92,7 +109,7 @@ class Node:
         if self._broken is None:
             self._broken = error
         self._woken.set()
-        self._interrupt(error)
+        self._links.interrupt(error)
 
     def close(self) -> None:
         """End the thread. What has not been computed fails."""
@@ -113,7 +130,7 @@ class Node:
         elif arrived:
             failed = [error for error in [ref.error() for ref in job.inputs] if error is not None]
             if failed:
-                _fail(job, failed[0])
+                self._leave_out(job, failed[0])
             else:
                 self._run(job)
 
@@ -130,21 +147,36 @@ class Node:
     def _run(self, job: Job) -> None:
         try:
             results = job.run(*[ref.value() for ref in job.inputs])
+            if job.operation is not None:
+                self._links.done(job.operation)
+        except LeftOut as left_out:
+            self._leave_out(job, self._links.reason(left_out))
+        except LinkError as error:
+            self._fail_and_break(job, error)
         except Exception as error:
-            fault = self._who_is_gone(error) if job.shared else None
-            explained = fault or job.explain(error)
-            if job.shared:
-                self._break(error, explained)
-            _fail(job, explained)
-            return
-        for slot, value in zip(job.outputs, results, strict=True):
-            slot.set_value(value)
+            self._leave_out(job, job.explain(error))
+        else:
+            for slot, value in zip(job.outputs, results, strict=True):
+                slot.set_value(value)
 
-    def _who_is_gone(self, error: Exception) -> BaseException | None:
+    def _leave_out(self, job: Job, error: BaseException) -> None:
+        _fail(job, self._broken or error)
+        if job.operation is not None and self._broken is None:
+            try:
+                self._links.leave_out(job.operation, error)
+            except LinkError as trouble:
+                self._fail_and_break(job, trouble)
+
+    def _fail_and_break(self, job: Job, error: LinkError) -> None:
+        explained = self._who_is_gone(error) or job.explain(error)
+        self._break(error)
+        _fail(job, explained)
+
+    def _who_is_gone(self, error: LinkError) -> BaseException | None:
         """Of an error of a link, the program's own word on it, if that comes in time."""
-        if not isinstance(error, LinkError) or self._patience_s <= 0:
-            return None
-        self._tell(error)
+        if self._patience_s <= 0:
+            return self._broken
+        self._links.abort(error)
         ends = time.monotonic() + self._patience_s
         while self._broken is None and (left := ends - time.monotonic()) > 0:
             self._woken.clear()
@@ -152,13 +184,14 @@ class Node:
                 self._woken.wait(left)
         return self._broken
 
-    def _break(self, error: Exception, explained: BaseException) -> None:
+    def _break(self, error: LinkError) -> None:
         if self._broken is None:
-            self._broken = explained if not isinstance(error, JuntoError) else error
-            log.error("an operation failed in the middle, so this SPU cannot go on")
-            self._tell(error)
+            self._broken = error
+            log.error("a link between the nodes failed, so this SPU cannot go on")
+            self._links.abort(error)
 
 
 def _fail(job: Job, error: BaseException) -> None:
     for slot in job.outputs:
-        slot.set_error(error)
+        if not slot.done():
+            slot.set_error(error)

@@ -11,10 +11,11 @@ from junto.config.model import Mode
 from junto.config.spu import SpuSettings, SpuSource
 from junto.device.spu.channels import Switchboard
 from junto.device.spu.engine import Engine
+from junto.device.spu.left_out import SeatLinks
 from junto.device.spu.node import Node
 from junto.device.spu.seat import Seat
-from junto.errors import LinkError
-from junto.mpc.link import Reason, check_plaintext
+from junto.mpc.link import check_plaintext
+from junto.mpc.preprocess.correlations import Renewed
 from junto.mpc.preprocess.oblivious import Oblivious
 from junto.mpc.prg import SECRET_BYTES, Stream, derive
 from junto.mpc.settings import MpcSettings
@@ -69,7 +70,10 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     link = program.settings.link
     alone = program.settings.mode is not Mode.PRODUCTION
     patience_s = 0.0 if alone else link.peer_timeout_s + 2 * link.heartbeat_s
-    nodes = {role: _node(seat, patience_s) for role, seat in seats.items()}
+    nodes = {
+        role: Node(f"{seat.name}-{role}", SeatLinks(seat, program.parties), patience_s)
+        for role, seat in seats.items()
+    }
     for node in nodes.values():
         program.on_fault(node.cancel)
     return SecureEngine(program, seats, nodes, home, numbers)
@@ -87,23 +91,13 @@ def _seated(seat: Seat) -> Seat:
     if seat.helper is not None or seat.index is None:
         return seat
     own = os.urandom(SECRET_BYTES)
-    source = Oblivious(
-        seat.channels[seat.peer],
-        seat.index,
-        Stream(derive(own, "oblivious transfer")),
-        derive(seat.secrets[seat.peer], "oblivious transfer", seat.name),
-        seat.peer,
-    )
+    channel, index = seat.channels[seat.peer], seat.index
+
+    def begin(after: int) -> Oblivious:
+        """What the two have together since an operation that one of them left out, perhaps in its middle."""
+        stream = Stream(derive(own, "oblivious transfer", after))
+        session = derive(seat.secrets[seat.peer], "oblivious transfer", seat.name, after)
+        return Oblivious(channel, index, stream, session, seat.peer)
+
+    source = Renewed(begin, channel.last_left_out)
     return replace(seat, secrets={**seat.secrets, seat.role_name: own}, source=source)
-
-
-def _node(seat: Seat, patience_s: float) -> Node:
-    def interrupt(error: Exception) -> None:
-        for channel in seat.channels.values():
-            channel.cancel(error)
-
-    def tell(error: Exception) -> None:
-        for channel in seat.channels.values():
-            channel.abort(Reason.LINK if isinstance(error, LinkError) else Reason.FAILED)
-
-    return Node(f"{seat.name}-{seat.role_name}", interrupt, tell, patience_s)

@@ -105,7 +105,7 @@ class SecureEngine(Engine):
         if owner in self._compute:
             run = partial(_enter_own, self._seats[owner], stamp, value.entrance)
             node = self._nodes[owner]
-            described, held[owner], parcel = node.submit([value.ref], run, 3, explain, shared=False)
+            described, held[owner], parcel = node.submit([value.ref], run, 3, explain)
             self._program.watch(stamp, (described,))
             parcels[self._seats[owner].peer] = self._public(owner, parcel)
             return self._public(owner, described)
@@ -135,7 +135,7 @@ class SecureEngine(Engine):
             run = partial(_compute, seat, stamp, work, places, recorder)
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
-            results = self._nodes[role].submit(parts, run, len(outputs), explain)
+            results = self._nodes[role].submit(parts, run, len(outputs), explain, stamp.operation)
             if recorder is not None:
                 recorder.follow(results)
             self._program.watch(stamp, results)
@@ -147,13 +147,15 @@ class SecureEngine(Engine):
         """In the node's thread: calls that were made before do not ask for it, at either party."""
         super().use_pool(stamp, party, pool)
         run = partial(_use_pool, self._seats[party], pool)
-        self._nodes[party].submit([], run, 0, self._program.explainer(stamp, party), shared=False)
+        self._nodes[party].submit([], run, 0, self._program.explainer(stamp, party))
 
     def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:
         awaited = []
         for role, seat in self._seats.items():
             run = partial(_fill, seat, stamp, work, name, runs)
-            (done,) = self._nodes[role].submit([], run, 1, self._program.explainer(stamp, seat.home))
+            (done,) = self._nodes[role].submit(
+                [], run, 1, self._program.explainer(stamp, seat.home), stamp.operation
+            )
             self._program.watch(stamp, (done,))
             awaited.append(Awaited(done, seat.home))
         return awaited
@@ -163,7 +165,7 @@ class SecureEngine(Engine):
             stamp = self._program.newest  # an operation of all: the others may hear of the wait
             explain = self._program.explainer(stamp, self._homes[role])
             # Behind all that is under way: an earlier call may leave it in another form.
-            (now,) = node.submit([handle.held[role]], _same, 1, explain, shared=False)
+            (now,) = node.submit([handle.held[role]], _same, 1, explain)
             self._program.wait(stamp, [Awaited(now, self._homes[role])])
             secrets: Sequence[Secret] = now.value()
             return secrets
@@ -182,7 +184,7 @@ class SecureEngine(Engine):
             if party in self._nodes:
                 explain = self._program.explainer(stamp, party)
                 run = partial(_depart, self._seats[party], count)
-                given = self._nodes[party].submit([handle.held[party]], run, count, explain, shared=False)
+                given = self._nodes[party].submit([handle.held[party]], run, count, explain)
                 made = [self._public(party, slot) for slot in given]
             parts.append((party, made))
         return parts
@@ -194,7 +196,7 @@ class SecureEngine(Engine):
                 explain = self._program.explainer(stamp, party)
                 run = partial(_kept, self._seats[party], stamp)
                 parts = [handle.held[party] for handle in handles]
-                (made[party],) = self._nodes[party].submit(parts, run, 1, explain, shared=False)
+                (made[party],) = self._nodes[party].submit(parts, run, 1, explain)
         return made
 
     def arrive(self, stamp: Stamp, coming: Coming) -> Held:
@@ -205,7 +207,7 @@ class SecureEngine(Engine):
             if role in self._seats and layout is not None:
                 run = partial(_arrive, self._seats[role], stamp, self._settings, coming.fraction)
                 explain = self._program.explainer(stamp, home)
-                (held[role],) = self._nodes[role].submit([layout, *pieces], run, 1, explain)
+                (held[role],) = self._nodes[role].submit([layout, *pieces], run, 1, explain, stamp.operation)
                 self._program.watch(stamp, (held[role],))
         return held
 
@@ -268,7 +270,7 @@ class SecureEngine(Engine):
             return None
         run = partial(_parcel, self._seats[party], stamp, place, receiver)
         explain = self._program.explainer(stamp, party)
-        (parcel,) = self._nodes[party].submit([held[party]], run, 1, explain, shared=False)
+        (parcel,) = self._nodes[party].submit([held[party]], run, 1, explain)
         return self._public(party, parcel)
 
     def _public(self, party: str, slot: Ref) -> Ref:
@@ -283,7 +285,7 @@ class SecureEngine(Engine):
         done: Ref | None = None
         if source in self._nodes:
             explain = self._program.explainer(stamp, source)
-            (slot,) = self._nodes[source].submit([held[source]], _nothing, 1, explain, shared=False)
+            (slot,) = self._nodes[source].submit([held[source]], _nothing, 1, explain)
             done = self._public(source, slot)
         awaited = []
         for party in parties:

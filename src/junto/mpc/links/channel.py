@@ -35,6 +35,23 @@ class Counters:
     wire_received: int = 0
 
 
+class LeftOut(Exception):
+    """The other node has left out the operation under way, and goes on with the next one.
+
+    Attributes:
+        peer: the other node.
+        reason: what it says of why, up to `MOST_REASON` bytes; nobody has looked at them.
+    """
+
+    def __init__(self, peer: str, reason: bytes) -> None:
+        super().__init__(f"{peer} has left this operation out")
+        self.peer = peer
+        self.reason = reason
+
+
+MOST_REASON = 1 << 14
+
+
 class Channel(ABC):
     """Ordered messages and a stream of bytes, to and from one other node.
 
@@ -42,7 +59,8 @@ class Channel(ABC):
     one, and then end what it is doing. After an error it carries nothing any more.
 
     Everything that sends or receives raises LinkError: the other node is silent for longer than the deadline,
-    is gone, gave up, or sent anything else than what is due. Buffers must not change until the call is over.
+    is gone, gave up, or sent anything else than what is due. Or LeftOut, and then it carries what follows.
+    Buffers must not change until the call is over.
 
     Attributes:
         me, peer: the names of the two nodes.
@@ -110,6 +128,26 @@ class Channel(ABC):
     @abstractmethod
     def read_into(self, *buffers: Piece) -> None:
         """The next bytes of the stream, as many as the buffers hold."""
+
+    @abstractmethod
+    def leave_out(self, operation: int, reason: bytes, *, wait: bool = True) -> None:
+        """Say that this node has left out an operation, in its middle or before it began.
+
+        What the other node has sent for it, or still sends, is dropped. Whoever waits for us in it is told:
+        its call ends with `LeftOut`. `wait`: until that is sent; else it goes with what is sent next.
+        """
+
+    @abstractmethod
+    def done(self, operation: int) -> None:
+        """Say, with what is sent next, that an operation is over here; see `last_left_out`."""
+
+    @abstractmethod
+    def last_left_out(self) -> int:
+        """The last operation that either node has left out; -1: none. Both get the same answer.
+
+        Of operations of which each node says how they ended: waits until the other one has said as much of
+        them as this one.
+        """
 
     @abstractmethod
     def record(self, sink: Record | None) -> None:

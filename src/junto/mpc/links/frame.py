@@ -6,7 +6,7 @@
     3       1      kind
     4       4      detail: the reason in `ABORT`, else 0
     8       8      number: of the frames of this direction, from 0; a gap or a repetition is an error
-    16      8      check: the operation that it belongs to (`check_of`); 0 in a stream
+    16      8      check: the operation that it belongs to (`check_of`)
     24      8      length of what follows
 
 Integers are big-endian. The receiver knows beforehand what has to arrive, so each field is compared with what
@@ -25,15 +25,15 @@ _MAGIC = b"jS"
 _LAYOUT = struct.Struct("!2sBBIQQQ")
 HEADER_BYTES = _LAYOUT.size
 MAGIC_BYTES = len(_MAGIC)
-MARK = struct.Struct("!Q")
-"""The check of an operation inside the stream, before its first bytes."""
-
 _NAMED = 1 << 63
 """Set in the check of an operation that is a word; without it the check is the operation's number."""
 
 
 class Kind(enum.IntEnum):
-    """What a frame is. The last four belong to the handshake, see `greeting`."""
+    """What a frame is. Those from 5 to 8 belong to the handshake, see `greeting`.
+
+    LEFT_OUT and DONE say how an operation ended for its sender, who goes on with the next one.
+    """
 
     MESSAGE = 1
     STREAM = 2
@@ -43,6 +43,8 @@ class Kind(enum.IntEnum):
     REFUSED = 6
     MISTAKEN = 7
     READY = 8
+    LEFT_OUT = 9
+    DONE = 10
 
 
 class Reason(enum.IntEnum):

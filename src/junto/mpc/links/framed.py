@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from junto.errors import LinkError
 from junto.mpc.links.buffers import Due, Piece, bytes_of, size_of
-from junto.mpc.links.channel import Channel, Counters, Record
-from junto.mpc.links.frame import MARK, Kind, Reason, text_of
+from junto.mpc.links.channel import MOST_REASON, Channel, Counters, LeftOut, Record
+from junto.mpc.links.frame import Kind, Reason, text_of
 from junto.mpc.links.incoming import Incoming
 from junto.mpc.links.options import LinkOptions
 from junto.mpc.links.outgoing import Outgoing
@@ -42,7 +42,7 @@ class FramedChannel(Channel):
         self._place = Place(ends.peer)
         self._out = Outgoing(pipe, self._place, self.counters)
         self._in = Incoming(pipe, self._place, self.counters)
-        self._read_check = self._place.check
+        self._ended = -1
         self._max = options.max_message_bytes
         self._receive_s = options.recv_timeout_ms / 1000
         self._send_s = (options.send_timeout_ms or options.recv_timeout_ms) / 1000
@@ -100,6 +100,25 @@ class FramedChannel(Channel):
     def read_into(self, *buffers: Piece) -> None:
         self._stream(Due.into(Kind.STREAM, buffers))
 
+    def leave_out(self, operation: int, reason: bytes, *, wait: bool = True) -> None:
+        self._in.leave_out(operation)
+        self._ended = operation
+        self._out.ended(Kind.LEFT_OUT, operation, reason[:MOST_REASON])
+        if wait:
+            self._run(lambda: None, None)
+        else:
+            with contextlib.suppress(PipeEnded):
+                self._out.push()
+
+    def done(self, operation: int) -> None:
+        self._ended = operation
+        self._out.ended(Kind.DONE, operation)
+
+    def last_left_out(self) -> int:
+        while self._in.ended < self._ended:
+            self._run(self._out.release, Due(Kind.DONE, 0))
+        return self._in.last_left_out
+
     def record(self, sink: Record | None) -> None:
         self._record = sink
 
@@ -133,25 +152,13 @@ class FramedChannel(Channel):
             self.counters.rounds += views is not None
 
     def _begin(self, views: list[memoryview] | None, due: Due | None) -> None:
-        if due is not None and self._in.left:
-            raise self._place.error(
-                f"{self._in.left} bytes of the stream were not read before a message was awaited"
-            )
         if views is None:
             self._out.release()  # the other node may need it to go on
         else:
             self._out.message(views)
 
     def _stream(self, due: Due) -> None:
-        """Receive a piece of the stream; where the operation has changed, the stream says to which."""
-        if due.size and self._place.check != self._read_check:
-            mark = bytearray(MARK.size)
-            self._run(self._out.release, Due.into(Kind.STREAM, (mark,)))
-            (self._read_check,) = MARK.unpack(mark)
-            if self._read_check != self._place.check:
-                error = self._place.error(self._place.differs("the stream", self._read_check))
-                self._failed = error.message
-                raise error
+        """Receive a piece of the stream."""
         self._run(self._out.release, due)
         self._arrived(due)
 
@@ -179,6 +186,8 @@ class FramedChannel(Channel):
                 raise self._place.error(f"the link has failed before: {self._failed}")
             queue()
             self._move(due)
+        except LeftOut:
+            raise
         except BaseException as error:
             self._failed = self._failed or getattr(error, "message", type(error).__name__)
             raise
@@ -190,7 +199,7 @@ class FramedChannel(Channel):
         progress = time.monotonic()
         while True:
             sent = self._out.busy and self._push()
-            received = due is not None and not due.done and self._in.pull(due)
+            received = (due is not None or not sent) and self._in.pull(due)
             awaiting = due is not None and not due.done
             if not awaiting and not self._out.busy:
                 return
@@ -211,7 +220,7 @@ class FramedChannel(Channel):
         """Until something can be done. The deadline counts from the last byte that moved."""
         limit = self._receive_s if reading else self._send_s
         left = max(progress + limit - time.monotonic(), 0)
-        if self._pipe.wait(reading, self._out.busy, left) or self._stop is not None:
+        if self._pipe.wait(reading or self._in.hears, self._out.busy, left) or self._stop is not None:
             return
         look = f"see what {self.peer} is doing; "
         if reading:

@@ -6,7 +6,7 @@ from collections import deque
 
 from junto.mpc.links.buffers import gathered, size_of
 from junto.mpc.links.channel import Counters
-from junto.mpc.links.frame import MARK, Header, Kind, pack
+from junto.mpc.links.frame import Header, Kind, pack
 from junto.mpc.links.pipe import Pipe
 from junto.mpc.links.place import Place
 
@@ -40,12 +40,12 @@ class Outgoing:
         self._frame(Kind.MESSAGE, self._place.check, views)
 
     def stream(self, views: list[memoryview]) -> bool:
-        """Append to the stream; whether that queues a frame. An operation stands before its first bytes."""
+        """Append to the stream; whether that queues a frame. A frame has bytes of one operation."""
         size = size_of(views)
         self._counters.payload_sent += size
         if size and self._place.check != self._marked:
+            self.release()
             self._marked = self._place.check
-            self._held += MARK.pack(self._marked)
         if len(self._held) + size > STREAM_BYTES:
             self.release(views)
             return True
@@ -58,7 +58,14 @@ class Outgoing:
         views = [memoryview(self._held), *(views or [])]
         if size_of(views):
             self._held = bytearray()
-            self._frame(Kind.STREAM, 0, views)
+            self._frame(Kind.STREAM, self._marked, views)
+
+    def ended(self, kind: Kind, operation: int, reason: bytes = b"") -> None:
+        """Queue how an operation ended here; nothing more of the stream belongs to it."""
+        if kind is Kind.LEFT_OUT:
+            self._held = bytearray()
+        self.release()
+        self._frame(kind, operation, [memoryview(reason)])
 
     def push(self) -> bool:
         """Write what the pipe takes; whether it took anything. Raises PipeEnded."""

@@ -10,7 +10,7 @@ many.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -64,6 +64,32 @@ class Correlations(ABC):
         Raises:
             LinkError: the other party is gone, or sends anything else than what is due.
         """
+
+
+class Renewed(Correlations):
+    """A source that begins anew after an operation that failed: its two ends may be at different places.
+
+    Args:
+        begin: makes a source, for the last operation that failed (-1: none).
+        last_failed: which one that is; the same at both parties.
+    """
+
+    def __init__(self, begin: Callable[[int], Correlations], last_failed: Callable[[], int]) -> None:
+        self._begin = begin
+        self._last_failed = last_failed
+        self._source: tuple[int, Correlations] | None = None
+        self._sent_before = 0
+
+    @property
+    def sent(self) -> int:
+        return self._sent_before + (self._source[1].sent if self._source else 0)
+
+    def make(self, demands: Sequence[Demand]) -> list[Made]:
+        failed = self._last_failed()
+        if self._source is None or self._source[0] != failed:
+            self._sent_before = self.sent
+            self._source = (failed, self._begin(failed))
+        return self._source[1].make(demands)
 
 
 def transfers(demand: Demand) -> int:
