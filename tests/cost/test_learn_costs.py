@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from junto.learn import descent, newton
+from junto.learn import descent, kmeans, newton
 from junto.learn.families import Bernoulli, Normal, Tweedie
 from mpc_programs import Engine
 
@@ -70,4 +70,23 @@ def test_a_step_of_second_order():
     assert sent <= 128 * 60
     # two weights renewed, where one was
     rounds, sent = newton_costs(Bernoulli(), 3) - newton_costs(Bernoulli(), 2)
-    assert rounds <= 130
+    assert rounds <= 50
+    # six are renewed of eight
+    rounds, sent = newton_costs(Bernoulli(), 8) - newton_costs(Bernoulli(), 7)
+    assert rounds <= 50
+    rounds, sent = newton_costs(Normal(), 3) - newton_costs(Normal(), 2)
+    assert rounds <= 7
+
+
+@pytest.mark.parametrize(("count", "rounds", "row"), [(3, 24, 100), (8, 31, 360)])
+def test_a_turn_of_k_means(count, rounds, row):
+    points = RNG.normal(size=(150, 4)).astype(np.float32)
+
+    def turns(number):
+        engine = Engine("secure")
+        engine.run(lambda x, first: kmeans._lloyd((x,), first, number), points, points[:count])
+        return np.array([engine.rounds, engine.opened])
+
+    took, sent = turns(3) - turns(2)
+    assert took <= rounds
+    assert sent <= row * len(points)

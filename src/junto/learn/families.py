@@ -102,6 +102,10 @@ class Family(ABC):
     def weight(self, eta: jax.Array) -> jax.Array:
         """See the module."""
 
+    def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Residual and weight."""
+        return self.residual(eta, y), self.weight(eta)
+
     @abstractmethod
     def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
         """See the module."""
@@ -202,6 +206,10 @@ class Bernoulli(Family):
         p = jax.nn.sigmoid(eta)
         return p * (1 - p)
 
+    def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        p = jax.nn.sigmoid(eta)
+        return y - p, p * (1 - p)
+
     def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
         return jax.nn.softplus(eta) - y * eta
 
@@ -250,6 +258,11 @@ class Tweedie(Family):
 
     def weight(self, eta: jax.Array) -> jax.Array:
         return _exp(2 - self.power, jnp.clip(eta, -CLIP, CLIP))
+
+    def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        eta = jnp.clip(eta, -CLIP, CLIP)
+        weight = _exp(2 - self.power, eta)
+        return y * _exp(1 - self.power, eta) - weight, weight
 
     def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
         eta, p = jnp.clip(eta, -CLIP, CLIP), self.power

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Self
+from itertools import combinations
+from typing import Any, Final, Self
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from junto.device.spu.object import SPUObject
 from junto.learn import dataset, examine
 from junto.learn.dataset import Columns, Scales, Table
 from junto.learn.estimator import require, run_at, shown, training
+from junto.learn.magnitude import LAST
 from junto.learn.unsupervised import Unsupervised
 
 log = logging.getLogger("junto.learn")
@@ -172,13 +174,37 @@ def _labels(parts: Any, centers: Any) -> Any:
     return jnp.argmax(_closeness(_side_by_side(parts), centers), axis=1)
 
 
+FEW: Final = 4
+"""Up to so many centres every two are compared at once."""
+
+PARTS: Final = 4
+"""Groups are counted in parts of all rows, times 2**PARTS: so the inverse of any count has digits."""
+
+
+def _nearest(closeness: Any) -> Any:
+    """1 for each row at its nearest centre, the first of equals: [rows, centres]."""
+    count = closeness.shape[1]
+    if not 1 < count <= FEW:
+        return jax.nn.one_hot(jnp.argmax(closeness, axis=1), count)
+    pairs = list(combinations(range(count), 2))
+    left, right = (np.array(side, np.int32) for side in zip(*pairs, strict=True))
+    later = closeness[:, right] > closeness[:, left]
+    members = []
+    for k in range(count):
+        wins = [later[:, p] if k == j else ~later[:, p] for p, (i, j) in enumerate(pairs) if k in (i, j)]
+        members.append(jnp.all(jnp.stack(wins), axis=0))
+    return jnp.stack(members, axis=1).astype(jnp.float32)
+
+
 def _lloyd(parts: Any, first: Any, turns: int) -> Any:
     x = _side_by_side(parts)
+    small = 2.0 ** -max(0, len(x).bit_length() - PARTS)
 
     def turn(_: int, centers: Any) -> Any:
-        member = jax.nn.one_hot(jnp.argmax(_closeness(x, centers), axis=1), len(centers))
-        count = jnp.sum(member, axis=0)[:, None]
-        moved = (member.T @ x) / jnp.maximum(count, 1.0)
+        member = _nearest(_closeness(x, centers))
+        count = jnp.sum(member, axis=0)[:, None] * small
+        # an empty group has a sum of 0, whatever it is multiplied by
+        moved = (member.T @ x) * small * (1 / (count + LAST))
         return jnp.where(count > 0, moved, centers)
 
     centers = jax.lax.fori_loop(0, turns, turn, first)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from junto.learn import descent, newton, significance
+from junto.learn import descent, kmeans, newton, significance, solvers
 from junto.learn.families import Bernoulli, Normal, Tweedie
+from mpc_programs import Engine
 
 RNG = np.random.default_rng(3)
 SCALE = {"start": -0.4, "shift": 0.0, "spread": 1.0, "penalty": 1.0}
@@ -128,3 +130,67 @@ def test_the_factor_is_what_the_root_lacks():
     error = np.sqrt(np.diag(np.linalg.inv(full.T @ full)) * variance)[:4]
     assert np.asarray(root) * significance.factor(1000) == pytest.approx(error, rel=1e-3)
     assert np.asarray(inflation) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"), [("random", 1e-4), ("near", 1e-3), ("twice", 0.01), ("all alike", 0.01)]
+)
+def test_the_inverse_stands_collinear_columns_in_fixed_point(name, tolerance):
+    x = RNG.normal(size=(300, 6))
+    if name != "random":
+        x[:, 1] = x[:, 0] + {"near": 0.05, "twice": 0, "all alike": 0.02}[name] * x[:, 1]
+    if name == "all alike":
+        x = x[:, :1] + 0.02 * x
+    lifted = np.corrcoef(x.T) + newton.RIDGE * np.eye(6)
+    engine = Engine("plain")
+    found = engine.run(newton.inverse, np.corrcoef(x.T).astype(np.float32))
+    assert engine.overflows == []
+    assert np.abs(np.linalg.eigvals(np.eye(6) - found @ lifted)).max() < tolerance
+
+
+@pytest.mark.parametrize("least", [newton.RIDGE / size for size in (1, 2, 6, 65)])
+def test_accelerated_eigenvalues_end_near_1(least):
+    y = np.geomspace(least, 1, 1000)
+    for square in newton.accelerations(least):
+        a = np.sqrt(square)
+        y = a * y * (2 - a * y)
+        assert y.max() <= 1 + 1e-12
+    assert y.min() >= newton.NEAR - 1e-12
+    assert len(newton.accelerations(least)) <= 2 + np.log(1 / least) / np.log(3.4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows", "scale", "rate"), [(400, 3, 0), (400, 6, 0), (300, 2, -4), (60, 2, 1)])
+def test_eight_steps_are_enough_for_classes_far_apart_and_rare_ones(rows, scale, rate):
+    x = RNG.normal(size=(rows, 4))
+    x = (x - x.mean(0)) / x.std(0)
+    score = x @ np.array([0.5, -0.7, 0.3, 0.4]) * scale + rate
+    y = (RNG.random(rows) < 1 / (1 + np.exp(-score))).astype(np.float32)
+    want = LogisticRegression(tol=1e-10, max_iter=10_000).fit(x, y)
+    start = {"start": float(np.log(y.mean() / (1 - y.mean())))}
+    model = (Bernoulli(), newton.Steps(solvers.REWEIGHTED, False, True))
+    engine = Engine("plain")
+    coef, intercept = engine.run(
+        lambda x, y: newton.train((x,), (), (start, y), 1.0, model=model), x.astype(np.float32), y
+    )
+    assert coef == pytest.approx(want.coef_[0], abs=5e-4)
+    assert intercept == pytest.approx(want.intercept_[0], abs=5e-4)
+    assert engine.overflows == []
+
+
+def test_centres_of_large_groups_are_their_means():
+    x = RNG.normal(size=(20_000, 2)).astype(np.float32)
+    x[:15_000] += 6
+    first = np.array([[0, 0], [5, 5], [300, 300]], np.float32)
+    centers, labels, inertia = Engine("plain").run(lambda x, c: kmeans._lloyd((x,), c, 2), x, first)
+    want = np.stack([x[15_000:].mean(0), x[:15_000].mean(0), [300, 300]])
+    assert centers == pytest.approx(want, abs=5e-4)
+    assert (labels == (np.arange(20_000) < 15_000)).all()
+    assert inertia == pytest.approx(((x - want[labels]) ** 2).sum(), rel=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
+def test_each_row_is_at_the_first_of_the_nearest(count):
+    closeness = RNG.integers(0, 3, (50, count)).astype(np.float32)
+    found = Engine("plain").run(kmeans._nearest, closeness)
+    assert (found == np.eye(count)[closeness.argmax(1)]).all()
