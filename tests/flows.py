@@ -228,9 +228,13 @@ class Pair:
 IGNORED = frozenset({"heard", "_moved", "sent_messages", "sent_bytes", "_events", "patch", "_link"})
 
 
-def snapshot(thing: Any, seen: dict[int, int] | None = None) -> Any:
+def snapshot(thing: Any, seen: dict[int, int] | None = None, ignored: frozenset[str] = IGNORED) -> Any:
     """All that decides what can happen next, as something that can be compared."""
     seen = {} if seen is None else seen
+
+    def parts(things: Any) -> tuple[Any, ...]:
+        return tuple(snapshot(each, seen, ignored) for each in things)
+
     if thing is None or isinstance(thing, int | float | str | bytes):
         return thing
     if isinstance(thing, enum.Enum):
@@ -238,19 +242,18 @@ def snapshot(thing: Any, seen: dict[int, int] | None = None) -> Any:
     if isinstance(thing, memoryview | bytearray):
         return bytes(thing)
     if isinstance(thing, set | frozenset):
-        return frozenset(snapshot(each, seen) for each in thing)
+        return frozenset(parts(thing))
     if isinstance(thing, LOCKS) or callable(thing) or isinstance(thing, Iterator):
         return None
     if id(thing) in seen:
         return seen[id(thing)]
     seen[id(thing)] = len(seen)
     if isinstance(thing, dict):
-        return tuple((snapshot(key, seen), snapshot(value, seen)) for key, value in thing.items())
+        return tuple(zip(parts(thing), parts(thing.values()), strict=True))
     if isinstance(thing, list | tuple | deque):
-        return tuple(snapshot(each, seen) for each in thing)
-    return type(thing).__name__, tuple(
-        (name, snapshot(getattr(thing, name), seen)) for name in attributes(thing) if name not in IGNORED
-    )
+        return parts(thing)
+    names = [name for name in attributes(thing) if name not in ignored]
+    return type(thing).__name__, tuple(zip(names, parts(getattr(thing, name) for name in names), strict=True))
 
 
 LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event)

@@ -128,7 +128,17 @@ class Site:
         """Start the parties and let them meet."""
         for party in parties or self.parties:
             self.start(party)
-        results = in_parallel(*(lambda g=g: g.meet(15, lambda _: None) for g in self.gateways.values()))
+        return self._meet()
+
+    def meet_all(self) -> dict[str, GrpcGateway]:
+        """Start those that were made, all at once, and let them meet."""
+        in_parallel(*(gateway.start for gateway in self.gateways.values()))
+        self._meet(60)
+        return self.gateways
+
+    def _meet(self, seconds: float = 15) -> list[GrpcGateway]:
+        jobs = (lambda g=g: g.meet(seconds, lambda _: None) for g in self.gateways.values())
+        results = in_parallel(*jobs, timeout=seconds + 10)
         for result in results:
             if isinstance(result, BaseException):
                 raise result

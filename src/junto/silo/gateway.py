@@ -25,7 +25,7 @@ from junto.silo import handshake, transport
 from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Failure, Gateway, Key, Stamp
 from junto.silo.dial import unknown_hosts
 from junto.silo.doctor_service import DoctorService
-from junto.silo.meeting import OURS, Meeting
+from junto.silo.meeting import Meeting
 from junto.silo.peer import Peer
 from junto.silo.probe import ProbeReport, probe
 from junto.silo.refusals import Refusals
@@ -62,7 +62,7 @@ class GrpcGateway(Gateway):
         nonce = secrets.token_bytes(f.NONCE_BYTES)
         mine = handshake.hello(me, settings.job_name, settings.parties, facts, nonce)
         others = [party for party in settings.parties if party != me]
-        self._meeting = Meeting(mine, others)
+        self._meeting = Meeting(mine, others, lambda party, whose: self._peers[party].is_open(whose))
         self._peers = {party: Peer(settings.cluster[party], self._link, events) for party in others}
         self._streams = {party: _Streams() for party in others}
         self._refusals = Refusals()
@@ -243,7 +243,6 @@ class GrpcGateway(Gateway):
             opened = opened or dialler.line.open
             if not going:
                 break
-        self._meeting.interrupted(peer.name, OURS)
         peer.drop(dialler.line)
         if call.reason:
             peer.down(call.reason)

@@ -7,11 +7,16 @@ On every stream, in this order:
     dialler -> Resume(run)              once it has heard the nonces of all parties
     dialled -> Resumed | Refused        likewise; from here values flow
 
+Both ends of a stream go through the same states, `TRANSITIONS`; a frame for which there is none there is out
+of order. Each step is one under the stream's lock, its words included: nobody can answer what the state does
+not know of yet. What may be heard again, or late, is a whole stream: of an earlier start or attempt.
+
 The run's id is a hash over the job and everybody's nonces, so nobody can be made to continue another run.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import platform
 from collections.abc import Mapping
@@ -20,6 +25,30 @@ from importlib.metadata import PackageNotFoundError, version
 
 from junto.errors import HandshakeRefused
 from junto.silo.frames import NONCE_BYTES, PROTOCOL, Hello
+
+
+class State(enum.Enum):
+    """Of one end of one stream."""
+
+    NEW = "new"
+    GREETED = "greeted"  # the other side's Hello is here, and agrees with ours
+    ASKED = "asked"  # the dialler has said which run it resumes
+    OPEN = "open"
+
+
+class Event(enum.Enum):
+    """What happens at one end of one stream; any other frame is out of order."""
+
+    HELLO = "hello"
+    RESUME = "resume"  # said by the dialler, heard by the dialled side
+    RESUMED = "resumed"  # heard by the dialler, said by the dialled side
+
+
+TRANSITIONS: Mapping[tuple[State, Event], State] = {
+    (State.NEW, Event.HELLO): State.GREETED,
+    (State.GREETED, Event.RESUME): State.ASKED,
+    (State.ASKED, Event.RESUMED): State.OPEN,
+}
 
 
 @dataclass(frozen=True, slots=True)

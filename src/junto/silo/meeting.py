@@ -27,14 +27,15 @@ class Meeting:
     Args:
         mine: what we say first.
         others: who is awaited.
+        is_open: whether the stream that we (OURS) or that party (THEIRS) dialled is open.
     """
 
-    def __init__(self, mine: Hello, others: Iterable[str]) -> None:
+    def __init__(self, mine: Hello, others: Iterable[str], is_open: Callable[[str, str], bool]) -> None:
         self.mine = mine
+        self._is_open = is_open
         self._changed = threading.Condition()
         self._others = tuple(others)
         self._nonces = {mine.party: mine.nonce}
-        self._open: set[tuple[str, str]] = set()
         self._causes: dict[str, str] = {}
         self._error: JuntoError | None = None
         self._run: bytes | None = None
@@ -72,16 +73,16 @@ class Meeting:
             self._changed.notify_all()
         return True
 
-    def opened(self, party: str, whose: str) -> None:
-        """The stream that we (OURS) or `party` (THEIRS) dialled is open."""
+    def opened(self) -> None:
+        """A stream is open now."""
         with self._changed:
-            self._open.add((party, whose))
             self._changed.notify_all()
 
-    def interrupted(self, party: str, whose: str) -> None:
-        """That stream is broken."""
-        with self._changed:
-            self._open.discard((party, whose))
+    def complete(self) -> bool:
+        """Whether the run is known and all streams are open."""
+        return self._run is not None and all(
+            self._is_open(party, whose) for party in self._others for whose in (OURS, THEIRS)
+        )
 
     def note(self, party: str, cause: str) -> None:
         """Why `party` cannot be reached at the moment."""
@@ -131,7 +132,7 @@ class Meeting:
         if self._error is not None:
             self._changed.wait_for(lambda: self._closed, LINGER_S)
             raise self._error
-        if self._run is not None and len(self._open) == 2 * len(self._others):
+        if self._run is not None and self.complete():
             self._over = True
             return self._run
         return None
@@ -139,11 +140,13 @@ class Meeting:
     def _missing(self, address: Callable[[str], str]) -> list[str]:
         """Who keeps us waiting, and why: who was not met, else whom we or who cannot reach us."""
         unmet = [party for party in self._others if party not in self._nonces]
-        closed = [party for party in self._others if not {(party, OURS), (party, THEIRS)} <= self._open]
+        closed = [
+            party for party in self._others if not all(self._is_open(party, each) for each in (OURS, THEIRS))
+        ]
         return [f"{party} at {address(party)}: {self._cause(party)}" for party in unmet or closed]
 
     def _cause(self, party: str) -> str:
-        if (party, OURS) in self._open:
+        if self._is_open(party, OURS):
             return f"we reach it, it has not reached us yet (see the status line of {party})"
         if party in self._nonces and party not in self._causes:
             return "it is there, and waits for others"

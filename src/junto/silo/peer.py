@@ -15,6 +15,7 @@ from junto.silo import frames as f
 from junto.silo.api import Activity, Events, Stamp
 from junto.silo.line import Line
 from junto.silo.mailbox import Refusal
+from junto.silo.meeting import OURS
 from junto.silo.receiving import Receiving
 from junto.silo.refusals import Refusals
 from junto.silo.sending import Sending
@@ -120,6 +121,11 @@ class Peer:
         """The stream that it has dialled is open."""
         self.heard = time.monotonic()
         self.receiving.open(line, f.Heartbeat(self._ours), *self._standing.values())
+
+    def is_open(self, whose: str) -> bool:
+        """Whether the stream that we (OURS) or that it (THEIRS) dialled is open."""
+        line = (self.sending if whose == OURS else self.receiving).line
+        return line is not None and line.open
 
     def drop(self, line: Line) -> bool:
         """A stream is over; whether it was in use."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from junto.errors import (
     HandshakeRefused,
@@ -13,15 +14,26 @@ from junto.errors import (
     ProtocolViolation,
 )
 from junto.silo import frames as f
+from junto.silo.handshake import TRANSITIONS, Event, State
 from junto.silo.line import Line
 from junto.silo.mailbox import Refusal
-from junto.silo.meeting import OURS, THEIRS, Meeting, Restarted
+from junto.silo.meeting import Meeting, Restarted
 from junto.silo.peer import Peer
+from junto.silo.story import Story
 
 log = logging.getLogger("junto.silo")
 
 
-class Dialled:
+class _End:
+    """One end of a stream. Its steps are taken under its lock, by whichever thread has reason to."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.story: Story[State, Event] = Story(TRANSITIONS, State.NEW)
+        self.lock = threading.RLock()  # a step may say words, and words may end the stream
+
+
+class Dialled(_End):
     """A stream that a party has opened to us. Its messages come from gRPC's thread through `run`.
 
     Args:
@@ -31,11 +43,10 @@ class Dialled:
     """
 
     def __init__(self, peer: Peer, meeting: Meeting, place: str) -> None:
+        super().__init__(Line(peer.receiving.pull))
         self.peer = peer
-        self.line = Line(peer.receiving.pull)
         self._meeting = meeting
         self._place = place
-        self._greeted = False
 
     def hear(self, message: bytes) -> None:
         """One message."""
@@ -45,38 +56,47 @@ class Dialled:
             self.peer.refused(Refusal("malformed", error.message))
             self.line.close(f.Refused("malformed", error.message, final=False))
             return
-        if self.line.closed:
-            return
-        if self.line.open:
-            self.peer.hear_forward(self.line, opened)
-            _check_ended(self.peer, self._meeting)
-        elif isinstance(opened, f.Chunk) or len(opened) != 1:
-            self._refuse("out of order", "values before the handshake is over")
-        elif isinstance(opened[0], f.Hello) and not self._greeted:
-            self._greet(opened[0])
-        elif isinstance(opened[0], f.Resume) and self._greeted and self.line.run is None:
-            self.line.run = opened[0].run
-            self.answer()
-        else:
-            self._refuse("out of order", "a frame that does not belong there before the handshake is over")
+        if not self.line.open:
+            with self.lock:
+                if not self.line.open:
+                    self._shake_hands(opened)
+                    return
+        self.peer.hear_forward(self.line, opened)
+        _check_ended(self.peer, self._meeting)
 
     def answer(self) -> None:
         """Answer the dialler's Resume, if it has come and the run is known."""
-        asked, run = self.line.run, self._meeting.run
-        if asked is None or run is None or self.line.open or self.line.closed:
-            return
-        if asked == run:
-            self.peer.open_back(self.line)
-            self._meeting.opened(self.peer.name, THEIRS)
-        elif self._meeting.over:
-            self._refuse("another run", "that is another run than ours: start again at every party")
-        else:
-            self._refuse("another run", "the parties are still meeting", final=False)
+        with self.lock:
+            asked, run = self.line.run, self._meeting.run
+            if self.story.state is not State.ASKED or run is None or self.line.closed:
+                return
+            if asked == run:
+                self.story.tell(Event.RESUMED)
+                self.peer.open_back(self.line)
+            elif self._meeting.over:
+                self._refuse("another run", "that is another run than ours: start again at every party")
+            else:
+                self._refuse("another run", "the parties are still meeting", final=False)
+        self._meeting.opened()
 
     def ended(self) -> None:
         """The stream is over."""
-        if self.peer.drop(self.line):
-            self._meeting.interrupted(self.peer.name, THEIRS)
+        self.peer.drop(self.line)
+
+    def _shake_hands(self, opened: list[f.Forward] | f.Chunk) -> None:
+        state = self.story.state
+        if self.line.closed:
+            return
+        if isinstance(opened, f.Chunk) or len(opened) != 1:
+            self._refuse("out of order", "values before the handshake is over")
+        elif isinstance(opened[0], f.Hello) and (state, Event.HELLO) in TRANSITIONS:
+            self._greet(opened[0])
+        elif isinstance(opened[0], f.Resume) and (state, Event.RESUME) in TRANSITIONS:
+            self.line.run = opened[0].run
+            self.story.tell(Event.RESUME)
+            self.answer()
+        else:
+            self._refuse("out of order", "a frame that does not belong there before the handshake is over")
 
     def _greet(self, hello: f.Hello) -> None:
         mine = self._meeting.mine
@@ -96,7 +116,7 @@ class Dialled:
             self._meeting.fail(error)
             self.line.close(mine)
         else:
-            self._greeted = True
+            self.story.tell(Event.HELLO)
             self.line.say(mine)
 
     def _refuse(self, kind: str, text: str, *, final: bool = True) -> None:
@@ -104,7 +124,7 @@ class Dialled:
         self.line.close(f.Refused(kind, text, final))
 
 
-class Dialler:
+class Dialler(_End):
     """A stream that we have opened to a party.
 
     Attributes:
@@ -113,12 +133,10 @@ class Dialler:
     """
 
     def __init__(self, peer: Peer, meeting: Meeting) -> None:
+        super().__init__(Line(peer.sending.pull))
         self.peer = peer
-        self.line = Line(peer.sending.pull)
         self.over: JuntoError | None = None
         self._meeting = meeting
-        self._greeted = False
-        self._asked = False
         self.line.say(meeting.mine)
 
     def hear(self, message: bytes) -> bool:
@@ -132,10 +150,11 @@ class Dialler:
 
     def ask(self) -> None:
         """Ask to resume the run, once it is known and the party has greeted."""
-        run = self._meeting.run
-        if self._greeted and run is not None and not self._asked:
-            self._asked = True
-            self.line.say(f.Resume(run))
+        with self.lock:
+            run = self._meeting.run
+            if run is not None and (self.story.state, Event.RESUME) in TRANSITIONS:
+                self.story.tell(Event.RESUME)
+                self.line.say(f.Resume(run))
 
     def _hear(self, frames: list[f.Back]) -> bool:
         for frame in frames:
@@ -147,12 +166,13 @@ class Dialler:
                 case _ if self.line.open:
                     self.peer.hear_back(self.line, frame)
                     _check_ended(self.peer, self._meeting)
-                case f.Hello() if not self._greeted:
+                case f.Hello() if (self.story.state, Event.HELLO) in TRANSITIONS:
                     if not self._greet(frame):
                         return False
-                case f.Resumed() if self._asked:
+                case f.Resumed() if (self.story.state, Event.RESUMED) in TRANSITIONS:
+                    self.story.tell(Event.RESUMED)
                     self.peer.open_forward(self.line, frame)
-                    self._meeting.opened(self.peer.name, OURS)
+                    self._meeting.opened()
                 case _:
                     self.peer.refused(Refusal("out of order", "a frame that does not belong there"))
                     return False
@@ -177,7 +197,7 @@ class Dialler:
         except HandshakeRefused as error:
             self.over = error
             return False
-        self._greeted = True
+        self.story.tell(Event.HELLO)
         self.ask()
         return True
 

@@ -1,0 +1,110 @@
+"""Whoever dials, breaks off or starts again, in every order: honest parties meet."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from flows import IGNORED, snapshot
+from meetings import Step, World
+from tries import tries
+
+COUNTED = IGNORED | {"_counts", "_causes", "_down", "refused", "events", "activities"}
+SAME = {"mine", "parties", "name", "address", "_others", "_mailbox", "_outbox", "_arrivals", "_deliveries"}
+SAME |= {"_watches", "_ours", "_theirs", "_party", "_timeout_s", "_alive_s", "_place", "clock", "starts"}
+"""Does not decide what happens in a handshake: counters, and what no step of it changes."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What may go wrong: lines that break, parties that start again before anybody has met all."""
+
+    breaks: int = 0
+    starts: int = 0
+
+
+class Play:
+    """One run of a story."""
+
+    def __init__(self, story: Story, parties: tuple[str, ...] = ("alice", "bob")) -> None:
+        self.story = story
+        self.world = World(parties)
+        self.breaks = 0
+
+    def choices(self) -> Iterator[Step]:
+        yield from self.world.steps()
+        if self.breaks < self.story.breaks:
+            for index, talk in enumerate(self.world.talks):
+                if talk.open_here:
+                    for still in range(min(len(talk.forward), 1) + 1):
+                        yield f"fault: {index} breaks, {still} late", lambda i=index, s=still: self.cut(i, s)
+        nobody_has_met = all(side.run is None for side in self.world.sides.values())
+        if sum(self.world.starts.values()) < self.story.starts and nobody_has_met:
+            for party in self.world.parties:
+                yield f"fault: {party} starts again", lambda party=party: self.world.start_again(party)
+
+    def cut(self, index: int, still: int) -> None:
+        self.breaks += 1
+        self.world.break_off(index, still)
+
+
+def replay(story: Story, path: tuple[int, ...]) -> Play:
+    play = Play(story)
+    for choice in path:
+        [*play.choices()][choice][1]()
+    return play
+
+
+def explore(story: Story, most: int) -> tuple[int, int]:
+    """Every state once: how many there are, and from how many of them the parties cannot meet any more."""
+    number: dict[object, int] = {}
+    before: dict[int, set[int]] = {}
+    met = set()
+    frontier: deque[tuple[tuple[int, ...], int | None]] = deque([((), None)])
+    while frontier:
+        path, parent = frontier.popleft()
+        play = replay(story, path)
+        play.world.check()
+        state = snapshot((play.world, play.breaks, sum(play.world.starts.values())), ignored=COUNTED | SAME)
+        new = state not in number
+        mine = number.setdefault(state, len(number))
+        if parent is not None:
+            before.setdefault(mine, set()).add(parent)
+        if new:
+            assert len(number) <= most, "the story is too long to tell in all ways"
+            if play.world.all_met():
+                met.add(mine)
+            frontier.extend(((*path, choice), mine) for choice in range(len([*play.choices()])))
+    reach, todo = set(met), list(met)
+    while todo:
+        for each in before.get(todo.pop(), ()):
+            if each not in reach:
+                reach.add(each)
+                todo.append(each)
+    return len(number), len(number) - len(reach)
+
+
+@pytest.mark.slow
+def test_two_parties_meet_in_every_order():
+    count, lost = explore(Story(), most=3000)
+    assert count > 1000
+    assert lost == 0
+
+
+@pytest.mark.parametrize("story", [Story(), Story(breaks=2), Story(starts=2), Story(2, 2)], ids=str)
+def test_three_parties_meet_in_many_orders(story):
+    for seed in range(tries(40)):
+        chance = random.Random(seed)
+        play = Play(story, ("alice", "bob", "carol"))
+        for _ in range(2000):
+            if play.world.all_met():
+                break
+            steps = [*play.choices()]
+            assert steps, "nothing can happen any more, and they have not met"
+            chance.choice(steps)[1]()
+            play.world.check()
+        assert play.world.all_met(), "they talk and talk"
