@@ -220,7 +220,7 @@ def test_a_frame_goes_into_a_model_as_it_is(spu, library):
 
 def test_text_is_refused_before_anything_is_shared(spu):
     frame = split(pd.DataFrame({"name": ["a", "b"] * 20, "y": [0, 1] * 20}), 1)
-    with pytest.raises(sf.LearnError, match="column 'name' of alice.* is no column of numbers"):
+    with pytest.raises(sf.LearnError, match=r"column 'name' of alice.* is no column of numbers"):
         LogisticRegression(spu).fit(frame["name"], frame["y"])
     with pytest.raises(sf.FrameError, match="column 'name' of alice is str: correlation takes numbers"):
         correlation(frame, spu)

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import FrameError
+from junto.join.kinds import flat
+from junto.join.tables import take_arrow
 
 Positions = NDArray[np.int64]
 
@@ -84,8 +86,14 @@ class Table(ABC):
         return pd.RangeIndex(self.rows)
 
     def kinds(self) -> list[str]:
-        """One of `KINDS` a column."""
-        return [kind_of(self.column(name).head(100)) for name in self.names]
+        """One of `KINDS` a column; those that no method can compute with are `OTHER`."""
+        return [self._kind(name) for name in self.names]
+
+    def _kind(self, name: str) -> str:
+        try:
+            return kind_of(self.column(name).head(100))
+        except FrameError:
+            return OTHER
 
 
 def opened(native: Any) -> Table:
@@ -221,7 +229,7 @@ class ArrowTable(Table):
         return self._native.rename_columns([names.get(name, name) for name in self.names])
 
     def take(self, positions: Positions) -> Any:
-        return self._native.take(positions)
+        return take_arrow(self._native, np.asarray(positions, np.int64))
 
     def column(self, name: str) -> Any:
         return _as_series(name, self._native.column(name))
@@ -269,7 +277,17 @@ def _as_series(name: str, column: Any) -> Any:
 
     if pa.types.is_floating(column.type):
         return pd.Series(column.to_numpy(), name=name)
-    made = column.to_pandas(types_mapper=partial(_pandas_dtype, nulls=column.null_count > 0))
+    kind = column.type
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind) or pa.types.is_run_end_encoded(kind):
+        column = pa.chunked_array([flat(column)])
+    try:
+        made = column.to_pandas(types_mapper=partial(_pandas_dtype, nulls=column.null_count > 0))
+        kind_of(made)  # which pandas does not know of each of Arrow's types
+    except (NotImplementedError, TypeError, ValueError):
+        raise FrameError(
+            f"column {name!r} of type {column.type} is of no type that frames compute with",
+            fix="cast it in the task that loads the table",
+        ) from None
     return made.rename(name)
 
 

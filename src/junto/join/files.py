@@ -125,7 +125,7 @@ class FileTable(Table):
             return
         with self._typed() as file:
             if self._kind == ARROW:
-                yield file.schema.empty_table().select(names)
+                yield pa.Table.from_batches([], file.schema).select(names)
                 for number in range(file.num_record_batches):
                     yield pa.Table.from_batches([file.get_batch(number)]).select(names)
                 return

@@ -88,7 +88,8 @@ def flat(column: Any) -> Any:
     if types.is_run_end_encoded(column.type):
         return flat(compute.run_end_decode(column))
     if types.is_dictionary(column.type):
-        return flat(column.dictionary_decode())
+        values = flat(column.dictionary)
+        return pa.DictionaryArray.from_arrays(column.indices, values).dictionary_decode()
     if types.is_string_view(column.type):
         return column.cast(pa.large_string())
     if types.is_binary_view(column.type):
@@ -137,9 +138,7 @@ class KeyColumns:
             return column
         convert = _CONVERSIONS.get((kind, declared))
         if convert is None:
-            raise JoinError(
-                f"the key column {self._names[place]!r} is {kind}, which is not read as {declared}"
-            )
+            raise JoinError(f"key column {self._names[place]!r} is {kind}, which is not read as {declared}")
         made = convert(column)
         if made is None:
             raise JoinError(

@@ -34,7 +34,7 @@ def require_writable(schema: Any, path: str) -> None:
         if kind == PARQUET:
             try:
                 parquet.write_table(pa.schema([field]).empty_table(), io.BytesIO())
-                possible = True
+                possible = not (pa.types.is_dictionary(field.type) and _is_view(field.type.value_type))
             except pa.ArrowException:
                 possible = False
         if not possible:
@@ -104,6 +104,12 @@ def _as_text(table: Any) -> Any:
             )
         columns = [text.fill_null("")]
     return pa.table(columns, names=table.column_names)
+
+
+def _is_view(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
 
 
 def _has_text(kind: Any) -> bool:

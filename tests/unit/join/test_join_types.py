@@ -1,0 +1,318 @@
+"""Every type that Arrow has, as key and beside it: an answer that is right, or a sentence."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as compute
+import pyarrow.feather as feather
+import pyarrow.parquet as parquet
+import pytest
+
+import junto as sf
+from junto.errors import CannotTravel
+from junto.frame import align
+from junto.join import join
+from junto.join.kinds import kind_of
+from junto.join.outputs import require_writable
+from wire_helpers import from_bytes, to_bytes
+
+PAIR = ["alice", "bob"]
+DAYS = [datetime.datetime(2020, 1, 1, 5), datetime.datetime(1960, 1, 1)]
+MONEY, RAW = [Decimal("1.10"), Decimal("-20.00")], [b"ab", b"\x00\xff"]
+UNITS = ("s", "ms", "us", "ns")
+TIMES = [datetime.time(1, 2), datetime.time(23, 59, 59)]
+
+
+def stored(kind, values):
+    return pa.ExtensionArray.from_storage(kind, pa.array(values, kind.storage_type))
+
+
+def every_type():
+    """An array of two different values of each type, by name."""
+    text, small = ["a", "b"], pa.int8()
+    plain = [
+        *((kind, [1, 2]) for kind in (small, pa.int16(), pa.int32(), pa.int64())),
+        *((kind, [1, 2]) for kind in (pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())),
+        *((kind, [0.5, -1.0]) for kind in (pa.float32(), pa.float64())),
+        *((kind, MONEY) for kind in (pa.decimal128(20, 2), pa.decimal256(50, 2))),
+        *((kind, text) for kind in (pa.string(), pa.large_string(), pa.string_view())),
+        *((kind, RAW) for kind in (pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(2))),
+        *((kind, [day.date() for day in DAYS]) for kind in (pa.date32(), pa.date64())),
+        *((kind, TIMES) for kind in (pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns"))),
+        *((pa.timestamp(unit), DAYS) for unit in UNITS),
+        *((pa.timestamp(unit, "Asia/Tokyo"), DAYS) for unit in UNITS),
+        *((pa.duration(unit), [datetime.timedelta(1), datetime.timedelta(-2)]) for unit in UNITS),
+        *((kind, [[1, 2], [3, 4]]) for kind in (pa.list_(small), pa.large_list(small), pa.list_(small, 2))),
+        *((kind, [[1], [2]]) for kind in (pa.list_view(small), pa.large_list_view(small))),
+        (pa.list_(pa.string_view()), [["a"], ["b"]]),
+        (pa.bool_(), [True, False]),
+        (pa.month_day_nano_interval(), [(1, 2, 3), (2, 3, 4)]),
+        (pa.map_(pa.string(), small), [[("a", 1)], [("b", 2)]]),
+        (pa.struct([("a", small)]), [{"a": 1}, {"a": 2}]),
+        (pa.dictionary(small, pa.string()), text),
+        (pa.dictionary(pa.int32(), pa.int64()), [1, 2]),
+    ]  # fmt: skip
+    found = {str(kind): pa.array(values, kind) for kind, values in plain}
+    found |= {
+        "null": pa.nulls(2),
+        "half": pa.array(np.array([1, 2], np.float16)),
+        "dictionary of views": pa.DictionaryArray.from_arrays(
+            pa.array([0, 1], small), pa.array(text, pa.string_view())
+        ),
+        "runs": compute.run_end_encode(pa.array(text), pa.int16()),
+        "runs of numbers": compute.run_end_encode(pa.array([1, 2])),
+        "dense union": pa.UnionArray.from_dense(
+            pa.array([0, 1], small), pa.array([0, 0], pa.int32()), [pa.array([1]), pa.array(["a"])]
+        ),
+        "sparse union": pa.UnionArray.from_sparse(
+            pa.array([0, 1], small), [pa.array([1, 2]), pa.array(text)]
+        ),
+    }  # fmt: skip
+    extensions = [("uuid", [b"a" * 16, b"b" * 16]), ("json_", ["1", "2"]), ("bool8", [1, 0])]
+    for name, values in extensions:
+        if hasattr(pa, name):
+            found[name] = stored(getattr(pa, name)(), values)
+    found["tensor"] = stored(pa.fixed_shape_tensor(small, [2]), [[1, 2], [3, 4]])
+    return found
+
+
+TYPES = every_type()
+UNIONS, RUNS = {"dense union", "sparse union"}, {"runs", "runs of numbers"}
+TRAVEL = {pa.string(), pa.large_string(), pa.int64(), pa.float64(), pa.date32(), pa.binary(), pa.bool_()}
+TEXT = ("null", "half", "bool", "int", "uint", "float", "double", "decimal", "string", "large_string", "runs")
+TIME = ("date", "time", "dictionary")
+NO_FORM = {
+    ".arrow": set(),
+    ".parquet": UNIONS | RUNS | {"month_day_nano_interval", "dictionary of views"},
+    ".csv": {name for name in TYPES if not name.startswith(TEXT + TIME) or name == "bool8"},
+}
+
+
+@pytest.fixture(scope="module")
+def parties():
+    with sf.Session(PAIR, debug_mode=True, logging_level="error"):
+        yield list(map(sf.PYU, PAIR))
+
+
+def rows(table):
+    return sorted(map(repr, table.to_pylist()))
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_as_key(parties, name):
+    alice, bob = parties
+    column = TYPES[name]
+    ours, theirs = pa.table({"k": column}), pa.table({"k": column[1:]})
+    try:
+        kind = kind_of(column.type)
+    except sf.JoinError:
+        kind = ""
+    handles = {alice: alice(lambda: ours)(), bob: bob(lambda: theirs)()}
+    if not kind:
+        with pytest.raises(sf.JoinError, match=r"alice: a column of type .* cannot be a key"):
+            join(handles, on="k")
+        return
+    seen = []
+    result = join(handles, on="k")
+    sf.wait(alice(seen.append)(result[alice]))
+    assert result.rows == (0 if name == "null" else 1)
+    assert seen[0].schema == ours.schema
+    assert seen[0].to_pylist() == ours.to_pylist()[1:] or name == "null"
+
+
+def test_beside_a_key(parties):
+    alice, bob = parties
+    table = pa.table({"n": [1, 2], **TYPES})
+    handles = {alice: alice(lambda: table)(), bob: bob(lambda: pd.DataFrame({"n": [2, 3]}))()}
+    wanted = [*table.to_pylist()[1:], dict.fromkeys(table.column_names)]
+    seen = []
+    sf.wait(alice(seen.append)(join(handles, on="n", how="right")[alice]))
+    assert rows(seen[0]) == sorted(map(repr, wanted))
+    assert seen[0].schema == table.schema
+    assert align(handles, on="n").head(1).dtypes == {name: str(each.type) for name, each in TYPES.items()}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_between_silos(name):
+    table = pa.table({"beside": TYPES[name]})
+    try:
+        raw = to_bytes(table)
+    except CannotTravel:
+        assert TYPES[name].type not in TRAVEL
+    else:
+        assert rows(from_bytes(raw)) == rows(table)
+
+
+def in_file(parties, columns, ending, folder):
+    alice, bob = parties
+    table = pa.table({"n": [1, 2], **columns})
+    with pa.ipc.new_file(folder / "a.arrow", table.schema) as writer:
+        writer.write_table(table)
+    paths = {alice: str(folder / "a.arrow"), bob: bob(lambda: pa.table({"n": [2, 1]}))()}
+    out = folder / f"out{ending}"
+    join(paths, on="n", output={alice: str(out)})
+    return table, out
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".arrow", ".csv"])
+def test_in_files(parties, ending, tmp_path):
+    fine = {name: each for name, each in TYPES.items() if name not in NO_FORM[ending]}
+    table, out = in_file(parties, fine, ending, tmp_path)
+    if ending == ".csv":
+        found = pd.read_csv(out, dtype=str)
+        assert len(found) == 2
+        assert list(found) == table.column_names
+        return
+    found = parquet.read_table(out) if ending == ".parquet" else feather.read_table(out, memory_map=False)
+    assert rows(found) == rows(table)
+    for name in NO_FORM[ending]:
+        with pytest.raises(sf.JoinError, match=f"a {ending} file has no form for column '{name}'"):
+            require_writable(pa.table({name: TYPES[name]}).schema, str(out))
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_a_type_that_a_file_cannot_hold_is_refused_before_the_join(parties, ending, tmp_path):
+    with pytest.raises(sf.JoinError, match=f"alice: a {ending} file has no form for column 'beside'"):
+        in_file(parties, {"beside": TYPES["sparse union"]}, ending, tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.arrow"]
+
+
+# What is said of keys.
+
+AGREE = [
+    # what alice's file holds, what bob has, on, the rows in common or what is said
+    (["1", "2"], ["2", "3"], "k", 1),
+    (["1", "2"], [2, 3], "k", 1),
+    (["1", "02"], [2, 3], "k", "text of a CSV file .* at alice and integer .* at bob"),
+    (["1", "02"], [2, 3], {"k": str}, 0),
+    (["1", "02"], [2, 3], {"k": int}, "alice: key column 'k' holds text that is no integer"),
+    (["1", "2"], ["2", "3x"], "k", 1),
+    (["1", "9223372036854775808"], [1], "k", "text of a CSV file"),
+    (["-9223372036854775808"], [-(2**63)], "k", 1),
+    (["1", "2"], [2.0], "k", "whole numbers of a CSV file .* floating point"),
+    (["1", "2"], [2.0], {"k": str}, "bob: key column 'k' is floating point, which is not read as text"),
+    (["2020-01-02"], [datetime.date(2020, 1, 2)], "k", "date"),
+    (["2020-01-02"], [datetime.date(2020, 1, 2)], {"k": datetime.date}, 1),
+    (["2020-01-02"], [datetime.date(2020, 1, 2)], {"k": str}, 1),
+    (["2020-1-2"], [datetime.date(2020, 1, 2)], {"k": datetime.date}, "no date"),
+    (["2020-02-30"], [datetime.date(2020, 1, 2)], {"k": datetime.date}, "no date"),
+    (["2020-01-02 03:04:05"], [datetime.datetime(2020, 1, 2, 3, 4, 5)], {"k": datetime.datetime}, 1),
+    (["2020-01-02T03:04:05.5"], [datetime.datetime(2020, 1, 2, 3, 4, 5)], {"k": datetime.datetime}, 0),
+    (["1.10", "2"], [Decimal("1.1")], {"k": Decimal}, 1),
+    (["1.10", "2"], [2], {"k": Decimal}, 1),
+    (["1,1"], [Decimal("1.1")], {"k": Decimal}, "no decimal"),
+    (["true"], [True], "k", "boolean"),
+    (["7", ""], ["7", "x"], "k", 1),
+    ([], [1], "k", 0),
+    (["x"], [], "k", 0),
+]
+
+
+@pytest.mark.parametrize(("written", "held", "on", "outcome"), AGREE)
+def test_what_is_compared_as_what(parties, tmp_path, written, held, on, outcome):
+    alice, bob = parties
+    path = tmp_path / "a.csv"
+    path.write_text("k,v\n" + "".join(f'"{text}",1\n' if text else ",1\n" for text in written))
+    handles = {alice: str(path), bob: bob(lambda: pa.table({"k": pa.array(held)}))()}
+    if isinstance(outcome, int):
+        assert join(handles, on=on).rows == outcome
+        return
+    with pytest.raises(sf.JoinError, match=outcome):
+        join(handles, on=on)
+
+
+def test_types_by_party_and_of_composite_keys(parties, tmp_path):
+    alice, bob = parties
+    path = tmp_path / "a.csv"
+    path.write_text("name,born,v\nann,1990-01-02,1\n007,1990-01-03,2\n")
+    table = pd.DataFrame({"who": ["ann", "7"], "day": [datetime.date(1990, 1, 2), datetime.date(1990, 1, 3)]})
+    handles = {alice: str(path), bob: bob(lambda: table)()}
+    for ours, theirs in [
+        ({"name": str, "born": datetime.date}, ["who", "day"]),
+        (["name", "born"], {"who": None, "day": datetime.date}),
+        ({"name": str, "born": None}, {"who": str, "day": datetime.date}),
+    ]:
+        seen = []
+        sf.wait(alice(seen.append)(join(handles, on={alice: ours, "bob": theirs})[alice]))
+        (part,) = seen
+        assert part["v"].tolist() == [1]
+        assert part["born"].tolist() == [datetime.date(1990, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("on", "says"),
+    [
+        (0, "on takes names of columns, which are text"),
+        (None, "on takes names"),
+        (["k", 0], "on takes names"),
+        (b"k", "on takes names"),
+        ([], "on takes names"),
+        ({"k": float}, "on says a type that no key can be read as"),
+        ({"k": 0}, "on names no columns of alice, bob"),
+        ({"alice": {"k": str}, "bob": {"k": int}}, "on says integer and text of the same part"),
+        ({"alice": {"k": 5}, "bob": "k"}, "on says a type"),
+        (["k", "k"], "on names a column twice"),
+    ],
+)
+def test_what_on_cannot_be(parties, on, says):
+    alice, bob = parties
+    handles = {party: party(lambda: pd.DataFrame({"k": [1], 0: [2]}))() for party in (alice, bob)}
+    with pytest.raises(sf.JoinError, match=says):
+        join(handles, on=on)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"how": ["inner"]}, "no join"),
+        ({"duplicates": []}, "no duplicates"),
+        ({"to": 5}, "names no party"),
+        ({"output": "out.csv"}, "output is no mapping"),
+        ({"output": {"alice": 5}}, "output names no path of alice"),
+    ],
+)
+def test_what_else_cannot_be(parties, options, says):
+    alice, bob = parties
+    handles = {party: party(lambda: pd.DataFrame({"k": [1]}))() for party in (alice, bob)}
+    with pytest.raises(sf.JoinError, match=says):
+        join(handles, on="k", **options)
+
+
+@pytest.mark.parametrize(("kind", "most"), [(pa.float64(), 2.0**53), (pa.float32(), 2.0**24)])
+def test_floats_that_stand_for_several_whole_numbers_are_no_keys(parties, kind, most):
+    alice, bob = parties
+    for value, fine in [(most - 1, True), (most, False), (-most, False), (float("inf"), False)]:
+        table = pa.table({"k": pa.array([value, None], kind)})
+        handles = {party: party(lambda t=table: t)() for party in (alice, bob)}
+        if fine:
+            assert join(handles, on="k").rows == 1
+            continue
+        with pytest.raises(sf.JoinError, match="so large that different ones would be taken for one"):
+            join(handles, on="k")
+
+
+# Rows without a key.
+
+
+def test_rows_without_a_key_are_not_announced_as_keys(parties, monkeypatch):
+    from junto.join import api
+
+    alice, bob = parties
+    announced = []
+    fits = api.fitting
+    monkeypatch.setattr(api, "fitting", lambda reports: announced.append(reports) or fits(reports))
+    ours = pa.table({"k": [1, 2, 3, None, None, None, None, None]})
+    handles = {alice: alice(lambda: ours)(), bob: bob(lambda: pa.table({"k": [3, None]}))()}
+    result = join(handles, on="k", how="left")
+    assert {name: report["keys"] for name, report in announced[0].items()} == {"alice": 3, "bob": 1}
+    assert result.rows == 8
+    assert sf.reveal(result[alice])["k"].to_pylist()[3:] == [None] * 5
+    assert sf.reveal(result[bob])["k"].drop_null().to_pylist() == [3]
+    assert "how many rows of alice have no key" in result.learned[bob]
+    assert join(handles, on="k", how="difference").rows == 7
+    assert join(handles, on="k").rows == 1
