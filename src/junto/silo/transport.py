@@ -22,7 +22,7 @@ from junto.errors import IdentityError, ListenError
 from junto.silo.frames import MESSAGE_BYTES
 from junto.silo.identity import party_of_certificate
 
-# It prints when a peer hangs up; and its handlers for forks abort one child in twenty while calls are under way.
+# It prints when a peer hangs up; its handlers for forks abort one child in twenty while calls are under way.
 _SWITCHES: Final = (("GRPC_VERBOSITY", "NONE"), ("GRPC_ENABLE_FORK_SUPPORT", "0"))
 
 
