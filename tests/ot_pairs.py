@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from junto.mpc.ot import softspoken
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.prg import Stream, derive
 
 WAIT_S = 20.0
+CHECK_BITS, CHECK_BYTES = 128, 48
+"""Transfers that a block's check takes, and what it says, by the paper."""
 QUICK = OtSettings(field_bits=2, block=1024, overlap=False)
 
 
@@ -109,6 +112,14 @@ class Parties:
     def play(self, first: Callable[[Extension], Any], second: Callable[[Extension], Any]) -> list[Any]:
         """A function of P0's extension, and one of P1's."""
         return both(self.ends, [partial(first, self.extensions[0]), partial(second, self.extensions[1])])
+
+    def sent(self) -> list[int]:
+        """Bytes that each party has sent so far, but for what checks took (of choices that were chosen)."""
+        each = []
+        for end, extension in zip(self.ends, self.extensions, strict=True):
+            rows = softspoken.rows_of(extension.settings.field_bits, chosen=True)
+            each.append(end.sent - extension.blocks[0] * (rows * CHECK_BITS // 8 + CHECK_BYTES))
+        return each
 
     def words(self, *shape: int) -> np.ndarray:
         return self.rng.integers(0, 2**64, shape, dtype=np.uint64)

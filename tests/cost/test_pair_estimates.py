@@ -34,7 +34,7 @@ from junto.mpc.protocol.shares import Masked
 from junto.mpc.rounds import Rounds, together
 from mpc_pairs import Sources, oblivious
 
-SETTINGS = OtSettings(block=1 << 12, overlap=False)
+SETTINGS = OtSettings(block=1 << 14, overlap=False)
 N = 4096
 WORDS, FLAGS, PLANES = np.ones(N, np.uint64), np.ones(N, np.bool_), np.ones((3, N // 64), np.uint64)
 WIDE, TALL = np.ones((32, 64), np.uint64), np.ones((64, 16), np.uint64)

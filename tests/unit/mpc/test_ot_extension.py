@@ -14,13 +14,14 @@ from junto.errors import LinkError
 from junto.mpc import bits, link
 from junto.mpc.gates import Words
 from junto.mpc.ot import conjunctions, extension, setup, softspoken
+from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.ot.jobs import Job
 from junto.mpc.ot.pads import Chosen, Offered
 from junto.mpc.ot.tree import Grower
 from junto.mpc.prg import Stream
-from ot_pairs import QUICK, Change, Parties, both, wires
+from ot_pairs import CHECK_BITS, CHECK_BYTES, QUICK, Change, Parties, both, wires
 
 FIELDS = range(1, 9)
 
@@ -101,13 +102,13 @@ def test_every_part_of_the_secret_against_a_reference(depth):
              for number, size in zip(numbers, softspoken.depths(depth), strict=False)]
         )  # fmt: skip
         choices = (1 - flags).astype(np.uint8)
-        receiver = softspoken.Receiver(zero, one, depth, Grower(Hash(bytes(16))))
+        receiver = softspoken.Receiver(zero, one, depth, Grower(Hash(bytes(16))), Stream(bytes(16)))
         keys = np.where(choices[:, None] == 1, one, zero)
         corrections = memoryview(receiver.corrections)
         sender = softspoken.Sender(choices, keys, corrections, depth, Grower(Hash(bytes(16))))
         x = rng.integers(0, 2**64, 2, dtype=np.uint64)
-        message, t, chosen = receiver.extend(x, 2)
-        q = sender.extend(message, 2)
+        message, t, chosen = receiver.extend(x, 2, b"name")
+        q = sender.extend(message, 2, b"name")
         assert (chosen == x).all()
         secret = sum(int(flag) << i for i, flag in enumerate(flags))
         assert sender.difference.tobytes() == secret.to_bytes(16, "little")
@@ -116,21 +117,21 @@ def test_every_part_of_the_secret_against_a_reference(depth):
             want = int.from_bytes(t[j].tobytes(), "little") ^ (secret if bit else 0)
             assert int.from_bytes(q[j].tobytes(), "little") == want
         v, u = reference(zero, one, depth)
-        assert (t == v).all()
-        assert (message == u ^ x).all()
+        assert (t == v[128:]).all()
+        assert (message[:-PROOF_WORDS].reshape(u.shape)[:, EXTRA:] == u[:, EXTRA:] ^ x).all()
         seen |= set(numbers[: len(softspoken.depths(depth))].tolist())
     assert seen == set(range(2**depth))
 
 
 def reference(zero: Words, one: Words, depth: int) -> tuple[Words, Words]:
-    """The receiver's rows and masks of the first 128 transfers, from the definition."""
+    """The receiver's rows and masks of 256 transfers, 128 for the check, from the definition."""
     grower = Grower(Hash(bytes(16)))
     rows, masks, at = [], [], 0
     for size in softspoken.depths(depth):
         leaves, _ = grower.grow(zero[at : at + size], one[at : at + size])
         at += size
         streams = [
-            Cipher(algorithms.AES(leaf.tobytes()), modes.CTR(bytes(16))).encryptor().update(bytes(16))
+            Cipher(algorithms.AES(leaf.tobytes()), modes.CTR(bytes(16))).encryptor().update(bytes(32))
             for leaf in leaves
         ]
         numbers = [int.from_bytes(stream, "little") for stream in streams]
@@ -143,10 +144,10 @@ def reference(zero: Words, one: Words, depth: int) -> tuple[Words, Words]:
             for y, number in enumerate(numbers):
                 row ^= number if y >> level & 1 else 0
             rows.append(row)
-    columns = [sum((row >> j & 1) << i for i, row in enumerate(rows)) for j in range(128)]
+    columns = [sum((row >> j & 1) << i for i, row in enumerate(rows)) for j in range(256)]
     octets = b"".join(column.to_bytes(16, "little") for column in columns)
-    v = np.frombuffer(octets, np.uint64).reshape(128, 2)
-    return v, np.array([[mask % 2**64, mask >> 64] for mask in masks], np.uint64)
+    v = np.frombuffer(octets, np.uint64).reshape(256, 2)
+    return v, np.frombuffer(b"".join(mask.to_bytes(32, "little") for mask in masks), np.uint64).reshape(-1, 4)
 
 
 def test_depths_are_128_in_all_and_as_equal_as_can_be():
@@ -166,15 +167,19 @@ def test_depths_are_128_in_all_and_as_equal_as_can_be():
 def test_bytes_sent_are_those_of_the_construction(field_bits):
     parties = Parties(OtSettings(field_bits, 1024, overlap=False))
     parts = -(-128 // field_bits)
-    trees = 32 * (128 - parts)
-    assert [end.sent for end in parties.ends] == [16 + 32 + trees + 16 * parts, 16 + 128 * 112 + trees]
+    trees = 32 * (128 - parts) + 64 * sum(depth > 1 for depth in softspoken.depths(field_bits))
+    check = [CHECK_BITS // 8 * rows + CHECK_BYTES for rows in (parts, parts - 1)]
+    assert [end.sent for end in parties.ends] == [
+        16 + 32 + trees + 16 * parts + check[0],
+        16 + 128 * 112 + trees,
+    ]
     for chance, rows in ((False, parts), (True, parts - 1)):
         start = [end.sent for end in parties.ends]
         rounds = len(parties.ends[0].received)
         jobs = pairs_of_jobs(parties, [(640, 0)] * 3, chance=chance)
         parties.play(lambda e: e.run([a for a, _ in jobs]), lambda e: e.run([b for _, b in jobs]))  # noqa: B023
         sent = [end.sent - before for end, before in zip(parties.ends, start, strict=True)]
-        assert sent == [3 * 80 * rows, 3 * 640 * 8]
+        assert sent == [3 * (80 * rows + check[chance]), 3 * 640 * 8]
         assert len(parties.ends[0].received) - rounds == 4
 
 

@@ -16,7 +16,7 @@ from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.scaling import Form, Scaling
 from junto.mpc.ot.tables import Layout
 from junto.mpc.ot.truncation import truncation
-from ot_pairs import QUICK, Parties
+from ot_pairs import CHECK_BITS, QUICK, Parties
 
 EDGES = np.array(
     [0, 1, 2, 2**17, 2**18 - 1, 2**18, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 2**18, 2**64 - 1], np.uint64
@@ -186,15 +186,15 @@ def shares(parties: Parties, x: np.ndarray, owner: int | None) -> tuple[np.ndarr
 
 @pytest.mark.parametrize("owners", OWNERS)
 def test_what_a_party_has_whole_costs_less(parties, owners):
-    start = [end.sent for end in parties.ends]
+    start = parties.sent()
     sent = []
     for a, b in (((4, 8), (8, 16)), ((16, 8), (8, 4))):
         x, y = parties.words(*a), parties.words(*b)
         operands = shares(parties, x, owners[0]), shares(parties, y, owners[1])
         one, two = parties.run(lambda e, p, q: products.matmul(e, p, q, owners), *operands)
         assert (one + two == x @ y).all()
-        sent.append(sum(end.sent - n for end, n in zip(parties.ends, start, strict=True)))
-        start = [end.sent for end in parties.ends]
+        sent.append(sum(parties.sent()) - sum(start))
+        start = parties.sent()
     ways = 2 - sum(owner is not None for owner in owners)
     if None not in owners:
         ways = int(owners[0] != owners[1])
@@ -287,13 +287,13 @@ ROWS = 64
 
 
 def cost(function, *each) -> tuple[float, int]:
-    """Bits that P0 sends for one element, and rounds."""
+    """Bits that P0 sends for one element, but for checks, and rounds."""
     parties = Parties(OtSettings(2, 1 << 16, overlap=False))
     end = parties.ends[0]
-    sent, rounds = end.sent, len(end.received)
+    sent, rounds = parties.sent()[0], len(end.received)
     parties.run(function, *each)
     assert [e.sent for e in parties.ends] == pytest.approx([end.sent] * 2, abs=20_000)
-    return 8 * (end.sent - sent) / N, len(end.received) - rounds
+    return 8 * (parties.sent()[0] - sent) / N, len(end.received) - rounds
 
 
 ZEROS = (np.zeros(N, np.uint64),) * 2
@@ -309,7 +309,7 @@ PLANES = (np.zeros(N // 64, np.uint64),) * 2
         (products.select, (FLAGS, ZEROS), ROWS + 64, 2),
         (products.to_ring, (FLAGS,), (ROWS + 64) / 2, 2),
         (lambda e, a: conjunctions(e, a, a[None]), (PLANES,), ROWS + 1, 2),
-        (lambda e: triples(e, N // 64), (), ROWS - 1, 1),
+        (lambda e: triples(e, N // 64), (), ROWS - 1 - CHECK_BITS / N, 1),
         (lambda e, own: truncation(e, own, 18), (ZEROS,), 54.5 * ROWS + 376, 18),
         (carries.top, (ZEROS,), 47 * ROWS + 16 * 16 + 15 * 2, 10),
         (decompose, (ZEROS,), 75 * ROWS + 1125, 12),

@@ -6,6 +6,7 @@ deal.
 
     base           transfers by public keys, of which 128 are needed; `curve` below it
     softspoken     millions of transfers from them, for one direction; `tree` and `hashing` below it
+    consistency    whether who chooses uses the same choices everywhere
     setup          both directions
     extension      `Extension`: all transfers of a run, block by block; a block's use of them is a `jobs.Job`
     scaling        numbers times vectors: the job under all products of rings
@@ -16,6 +17,6 @@ deal.
     truncation     r >> f and the top bit of such a sum
     decomposition  all bits of such a sum; products of four bits
 
-Everything is for two semi-honest parties, P0 and P1, who call the same functions in the same order, each with
-its `Extension` and its own shares.
+Transfers are checked against a party that deviates; what is made of them is for two semi-honest parties, P0
+and P1, who call the same functions in the same order, each with its `Extension` and its own shares.
 """

@@ -2,10 +2,12 @@
 
 Computes:  any number of transfers, block by block, in each of which one party chooses and the other offers.
 Parties:   P0, P1; each chooses in some transfers and offers in others, at the same time.
-Secure:    semi-honest: see `base`, `softspoken` and `hashing`, which this puts together.
+Secure:    the transfers against one who deviates: see `base`, `softspoken` and `hashing`, which this puts
+           together. What is made of them (`Job.give`) is semi-honest: nothing proves what is offered.
 Learns:    see there. Every transfer has keystream of its own and a tweak of its own; none is made twice.
 Cost:      3 rounds to begin with (`setup`). Then one round more than there are blocks; 128 / field_bits bits
-           a transfer from the one who chooses, and what the offering party says about the pads.
+           a transfer from the one who chooses, and those of 128 transfers and 48 bytes a block for the
+           check; and what the offering party says about the pads.
 """
 
 from __future__ import annotations
@@ -168,15 +170,22 @@ class Extension:
         if not job.chooses:
             return _NOTHING, _NO_PADS
         choices = None if job.chance else job.choices()
-        message, rows, choices = self._choosing.extend(choices, bits.word_count(job.chooses))
-        return message, Chosen(self._next_hash(0), rows[: job.chooses], choices)
+        number, width = self._next(0), bits.word_count(job.chooses)
+        message, rows, choices = self._choosing.extend(choices, width, self._key("check", 0, number))
+        return message, Chosen(Hash(self._key("block", 0, number)), rows[: job.chooses], choices)
 
     def _offer(self, job: Job, message: memoryview) -> Sequence[memoryview]:
         if not job.offers:
             return ()
-        width = bits.word_count(job.offers)
-        rows = self._offering.extend(np.frombuffer(message, np.uint64).reshape(-1, width), width)
-        return job.give(Offered(self._next_hash(1), rows[: job.offers], self._offering.difference))
+        number, width = self._next(1), bits.word_count(job.offers)
+        try:
+            rows = self._offering.extend(
+                np.frombuffer(message, np.uint64), width, self._key("check", 1, number)
+            )
+        except ValueError as error:
+            raise self._broken(str(error)) from None
+        pads = Hash(self._key("block", 1, number))
+        return job.give(Offered(pads, rows[: job.offers], self._offering.difference))
 
     def _take(self, job: Job, chosen: Chosen, said: memoryview) -> None:
         if job.chooses:
@@ -184,16 +193,22 @@ class Extension:
 
     def _message_size(self, job: Job) -> int:
         """Bytes of the other party's choices."""
-        rows = softspoken.rows_of(self.settings.field_bits, chosen=not job.chance)
-        return 8 * rows * bits.word_count(job.offers)
+        if not job.offers:
+            return 0
+        width = bits.word_count(job.offers)
+        return 8 * softspoken.message_words(self.settings.field_bits, width, chosen=not job.chance)
 
-    def _next_hash(self, side: int) -> Hash:
-        """For the next block in which we choose (0) or offer (1)."""
+    def _next(self, side: int) -> int:
+        """The number of the next block in which we choose (0) or offer (1)."""
         number = self._blocks[side]
         if number >= MOST_BLOCKS:
             raise OverflowError("one session has made all the oblivious transfers that it may")
         self._blocks[side] += 1
-        return Hash(hash_key(self._session, "block", self.index ^ side, number))
+        return number
+
+    def _key(self, purpose: str, side: int, number: int) -> bytes:
+        """For one purpose of one block: the same at both parties."""
+        return hash_key(self._session, purpose, self.index ^ side, number)
 
     # ---------------------------------------------------------------- the wire
 

@@ -6,10 +6,13 @@ Paper:     Roy, "SoftSpokenOT: quieter OT extension from small-field silent VOLE
 Computes:  rows t_j for the receiver, q_j = t_j + x_j D for the sender, of 128 bits, with D the sender's
            secret and x_j the receiver's choice. Hashed (`hashing`), q_j and q_j + D are pads.
 Parties:   a receiver, who grew the trees, and a sender, who has all leaves of each but one, at a part of D.
-Secure:    semi-honest. (The consistency check of the paper is against a receiver who cheats; it is not here.)
-Learns:    the sender: the choices under uniform masks. The receiver: nothing.
+Secure:    against one who deviates: a receiver whose choices differ between parts passes only if he guesses
+           these parts' bits of D (`consistency`), one whose trees do only likewise (`tree`); a sender says
+           nothing.
+Learns:    the sender: the choices under uniform masks. The receiver: nothing, or the bits that he guessed.
 Cost:      half a round; 128 / k bits a transfer from the receiver, one less if his choices are left to
-           chance; 2**k / k times 128 bits of keystream a transfer at each end.
+           chance; 128 transfers and 48 bytes a block for the check; 2**k / k times 128 bits of keystream a
+           transfer at each end.
 
 A *part* is what comes of one tree of depth k: with all leaves' keystreams r_y, the receiver has their sum u
 and v = sum of y r_y; the sender, whose leaves are arranged around the missing one, number d, has the sum of
@@ -21,6 +24,7 @@ Blocks of any width do, if both ends use the same one after the other: the keyst
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import accumulate
 from typing import Final
 
@@ -30,7 +34,9 @@ from numpy.typing import NDArray
 
 from junto.mpc import bits
 from junto.mpc.gates import Words
+from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS, Challenge
 from junto.mpc.ot.tree import Grower, correction_bytes
+from junto.mpc.prg import Stream
 
 WIDTH: Final = 128
 """Bits of the sender's secret: base transfers."""
@@ -39,7 +45,7 @@ MOST_FIELD_BITS: Final = 8
 MOST_TRANSFERS: Final = 1 << 20
 """Of one block."""
 
-_ZEROS: Final = memoryview(bytes(MOST_TRANSFERS // 8))
+_ZEROS: Final = memoryview(bytes(MOST_TRANSFERS // 8 + 8 * EXTRA))
 _SLACK: Final = 2
 """Words behind a buffer: `update_into` wants room for one more block."""
 
@@ -60,6 +66,11 @@ def depths(field_bits: int) -> list[int]:
 def corrections_bytes(field_bits: int) -> int:
     """Bytes that the receiver sends once, for the trees."""
     return sum(correction_bytes(depth) for depth in depths(field_bits))
+
+
+def message_words(field_bits: int, width: int, *, chosen: bool) -> int:
+    """What the receiver sends of a block of 64 * `width` transfers; `chosen`: see `rows_of`."""
+    return rows_of(field_bits, chosen=chosen) * (EXTRA + width) + PROOF_WORDS
 
 
 def rows_of(field_bits: int, *, chosen: bool) -> int:
@@ -101,18 +112,22 @@ class _Part:
 class _End:
     """What both ends have: one part a tree."""
 
-    def __init__(self, parts: list[_Part]) -> None:
+    def __init__(self, parts: list[_Part], corrections: bytes) -> None:
         self._parts = parts
+        self._trees = sha256(corrections).digest()
         self._most = 2 ** max(part.depth for part in parts)
         self._room = np.empty(0, np.uint64)
 
     def _fresh(self, width: int) -> tuple[Words, Words]:
         """Room for the rows, and for the keystreams of one tree."""
-        if bits.LANES * width > MOST_TRANSFERS:
+        if bits.LANES * (width - EXTRA) > MOST_TRANSFERS:
             raise ValueError(f"a block has at most {MOST_TRANSFERS} transfers")
         if len(self._room) < self._most * width + _SLACK:
             self._room = np.empty(self._most * width + _SLACK, np.uint64)
         return np.empty((WIDTH, width), np.uint64), self._room
+
+    def _challenge(self, name: bytes, message: Words) -> Challenge:
+        return Challenge(self._trees, name, message.reshape(-1).view(np.uint8).data)
 
 
 class Receiver(_End):
@@ -122,37 +137,43 @@ class Receiver(_End):
         zero, one: both keys of WIDTH base transfers: [WIDTH, 2].
         field_bits: see `depths`.
         grower: for these trees, with nothing grown yet.
+        extra: randomness that nobody else knows, and nobody else draws from.
 
     Attributes:
         corrections: to the sender, once.
     """
 
-    def __init__(self, zero: Words, one: Words, field_bits: int, grower: Grower) -> None:
+    def __init__(self, zero: Words, one: Words, field_bits: int, grower: Grower, extra: Stream) -> None:
         parts, messages = [], []
         for at, depth in _places(field_bits):
             leaves, message = grower.grow(zero[at : at + depth], one[at : at + depth])
             parts.append(_Part(leaves, at, None))
             messages.append(message)
-        super().__init__(parts)
         self.corrections = b"".join(messages)
+        self._extra = extra
+        super().__init__(parts, self.corrections)
 
-    def extend(self, choices: Words | None, width: int) -> tuple[Words, Words, Words]:
+    def extend(self, choices: Words | None, width: int, name: bytes) -> tuple[Words, Words, Words]:
         """The next 64 * width transfers.
 
         Args:
             choices: one plane [width]; None: left to chance.
             width: words.
+            name: of this block, and of no other.
 
         Returns:
-            The message to the sender [rows, width]; the rows t [64 * width, 2]; the choices [width].
+            The message to the sender [`message_words`]; the rows t [64 * width, 2]; the choices [width].
         """
-        made, room = self._fresh(width)
-        message = np.empty((len(self._parts), width), np.uint64)
+        made, room = self._fresh(EXTRA + width)
+        message = np.empty((len(self._parts), EXTRA + width), np.uint64)
         for number, part in enumerate(self._parts):
             message[number] = part.sums(made, room)
-        chosen = message[0].copy() if choices is None else choices
+        left = choices is None
+        chosen = message[0].copy() if choices is None else np.concatenate([self._extra.words(EXTRA), choices])
         message ^= chosen
-        return message[choices is None :], _turned(made), chosen
+        said = message[left:]
+        proof = self._challenge(name, said).proof(made, chosen)
+        return np.concatenate([said.reshape(-1), proof]), _turned(made), chosen[EXTRA:]
 
 
 class Sender(_End):
@@ -184,28 +205,35 @@ class Sender(_End):
             leaves, missing = grower.puncture(own, keys[at : at + depth], corrections[start : start + size])
             parts.append(_Part(leaves, at, missing))
             start += size
-        super().__init__(parts)
-        flags = np.asarray(choices) == 0
+        super().__init__(parts, bytes(corrections))
+        self._flags = flags = np.asarray(choices) == 0
         self.difference = bits.pack(flags)
         self._set = [[part.at + bit for bit in range(part.depth) if flags[part.at + bit]] for part in parts]
 
-    def extend(self, message: Words, width: int) -> Words:
+    def extend(self, message: Words, width: int, name: bytes) -> Words:
         """The next 64 * width transfers.
 
         Args:
-            message: the receiver's, [rows, width], one row less if his choices were left to chance.
+            message: the receiver's, of a length that tells whether his choices were left to chance.
             width: words.
+            name: see `Receiver.extend`.
 
         Returns:
             The rows q [64 * width, 2].
+
+        Raises:
+            ValueError: he has deviated. No further transfer may be made then.
         """
-        made, room = self._fresh(width)
-        skipped = len(self._parts) - len(message)
+        said, proof = message[:-PROOF_WORDS].reshape(-1, EXTRA + width), message[-PROOF_WORDS:]
+        made, room = self._fresh(EXTRA + width)
+        skipped = len(self._parts) - len(said)
         for number, part in enumerate(self._parts):
             part.sums(made, room)
             if number >= skipped:
                 for row in self._set[number]:
-                    made[row] ^= message[number - skipped]
+                    made[row] ^= said[number - skipped]
+        if not self._challenge(name, said).holds(made, self._flags, proof):
+            raise ValueError("its choices contradict each other, as those of no honest party do")
         return _turned(made)
 
 
@@ -220,9 +248,9 @@ def _keystream(key: bytes) -> CipherContext:
 
 
 def _turned(rows: Words) -> Words:
-    """The 128 bits of each column."""
+    """The 128 bits of each column, but for those that only the check needed."""
     lanes = rows.shape[1] * bits.LANES
     made = np.empty((lanes, 2), np.uint64)
     for half in (0, 1):
         made[:, half] = bits.unplanes(rows[64 * half : 64 * half + 64], lanes)
-    return made
+    return made[EXTRA * bits.LANES :]

@@ -1,7 +1,7 @@
 """What a demand costs a party to send, before anything is made: by the formulas of `junto.mpc.ot`.
 
-Blocks are rounded up to whole words, and 128 transfers are made to begin with, about 20 KB; neither is
-counted here, so that small plans send more than this says.
+Blocks are rounded up to whole words, each is checked with 128 transfers more and 48 bytes, and 128 transfers
+are made to begin with, about 25 KB; none of that is counted here, so small plans send more than this says.
 """
 
 from __future__ import annotations
