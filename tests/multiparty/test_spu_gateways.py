@@ -97,6 +97,13 @@ if PARTY == "carol":
     attempt(parties=three)
 else:
     attempt({"nodes": [{"party": p, "address": a, "listen_addr": a} for p, a in at.items()]})
+usual = jax.config.jax_enable_x64, jax.__version__
+if PARTY == "bob":
+    jax.config.update("jax_enable_x64", not usual[0])
+    jax.__version__ = "0.1.2"
+attempt(parties=three)
+jax.config.update("jax_enable_x64", usual[0])
+jax.__version__ = usual[1]
 spu = sf.SPU(parties=three)
 say(sf.reveal(spu(lambda a: a + 1)(alice(lambda: np.ones(2))())).tolist())
 sf.shutdown()
@@ -109,6 +116,9 @@ sf.shutdown()
         kind, text = party.next(40)
         assert kind == "HandshakeRefused", text
         assert all(word in text for word in ("through gateways", "between addresses", "carol"))
+        kind, text = party.next(40)
+        assert kind == "HandshakeRefused", text
+        assert all(word in text for word in ("jax_enable_x64", "True", "False", "bob", "0.1.2"))
         assert party.next(40)[0] == [2.0, 2.0]
     assert set(job.all_end().values()) == {0}
 

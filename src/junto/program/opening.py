@@ -81,7 +81,7 @@ def _open_production(settings: Settings) -> Program:
     shared = _Shared(settings)
     peers = Peers(me, shared.agreement, shared.fault)
     gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
-    peers.attach(gateway.send_history)
+    peers.attach(gateway.send_history, gateway.versions)
     meet = _Meeting(settings, gateway, shared)
     gateway.start()
     with ExitStack() as undo:

@@ -17,6 +17,7 @@ log = logging.getLogger("junto.program")
 HISTORY_GRACE_S = 2.0
 
 Tell = Callable[[str, tuple[Stamp, ...]], None]
+Versions = Callable[[str], str]
 
 
 class Peers(Events):
@@ -37,10 +38,11 @@ class Peers(Events):
         self._left: set[str] = set()
         self._differing: set[str] = set()
         self._tell: Tell = lambda party, history: None
+        self._versions: Versions = lambda party: ""
 
-    def attach(self, tell: Tell) -> None:
-        """Say how to send our history to a party."""
-        self._tell = tell
+    def attach(self, tell: Tell, versions: Versions) -> None:
+        """Say how to send our history to a party, and which versions it has that are not ours."""
+        self._tell, self._versions = tell, versions
 
     def describe(self, party: str) -> str:
         """What is known of `party`, for a status line (nothing of ourselves, or if all live here)."""
@@ -106,14 +108,19 @@ class Peers(Events):
         if not theirs and known is not None:
             theirs = (known[0].stamp,)
         mine, other = first_difference(self._agreement.history(), theirs)
-        self._fault.set(
-            ProgramDivergence(
-                f"{self._me} and {party} run different programs. The first difference:\n"
-                f"{side_by_side(self._me, mine, party, other)}",
-                fix="run the same script with the same parameters at every party; nothing that decides "
-                "which operations are called may depend on one party's data, time or randomness",
-            )
+        versions = self._versions(party)
+        text = (
+            f"{self._me} and {party} run different programs. The first difference:\n"
+            f"{side_by_side(self._me, mine, party, other)}"
         )
+        fix = (
+            "run the same script with the same parameters at every party; nothing that decides "
+            "which operations are called may depend on one party's data, time or randomness"
+        )
+        if versions:
+            text += f"\nTheir versions differ, too, which alone can be the cause: {versions}"
+            fix = f"install the same versions at every party; if they are equal, {fix}"
+        self._fault.set(ProgramDivergence(text, fix=fix))
 
 
 def _doing(activity: Activity) -> str:

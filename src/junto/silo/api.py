@@ -149,6 +149,10 @@ class Gateway(ABC):
         """
 
     @abstractmethod
+    def versions(self, party: str) -> str:
+        """Which versions (Python, numpy, jax ...) differ between us and `party`, as a phrase; "": none do."""
+
+    @abstractmethod
     def push(self, party: str, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
         """Send a value (or the failure in its place) to `party`. Returns at once; never blocks."""
 

@@ -9,6 +9,7 @@ from typing import Final
 import grpc
 
 from junto.errors import MalformedBytes
+from junto.silo import versions
 from junto.silo.doctor_service import Answer, Description
 from junto.silo.handshake import compare
 
@@ -52,26 +53,35 @@ def judge(mine: Description, answer: Answer, name: str) -> list[Finding]:
     theirs = answer.description
     return [
         Finding("answers", "ok", f"its {theirs.answers_as} answers"),
-        _version(mine, theirs),
+        *_versions(mine, theirs, name),
         _job(mine.job, theirs.job, name),
         _config(mine, theirs, name),
         _clock(answer.clock_lead_s),
     ]
 
 
-def _version(mine: Description, theirs: Description) -> Finding:
-    here, there = mine.versions.get("junto", "?"), theirs.versions.get("junto", "?")
-    if mine.protocol != theirs.protocol:
-        return Finding(
-            "version",
-            "failed",
-            f"junto {here} (protocol {mine.protocol}) here, {there} (protocol {theirs.protocol}) there",
-            "version-differs",
-            "install the same version at all parties",
-        )
-    if here != there:
-        return Finding("version", "note", f"junto {here} here, {there} there; they understand each other")
-    return Finding("version", "ok", f"both run junto {here}")
+def _versions(mine: Description, theirs: Description, name: str) -> list[Finding]:
+    """Junto has to be the same; the others are worth saying, those of jax because an SPU compares them."""
+    here, there = (each.versions.get(versions.OURS, "?") for each in (mine, theirs))
+    if (mine.protocol, here) != (theirs.protocol, there):
+        return [
+            Finding(
+                "version",
+                "failed",
+                f"junto {here} (protocol {mine.protocol}) here, {there} (protocol {theirs.protocol}) there",
+                "version-differs",
+                "install the same version at all parties",
+            )
+        ]
+    others = tuple(
+        f"{what}: {ours} here, {other} at {name}"
+        for what, ours, other in versions.differing(mine.versions, theirs.versions)
+    )
+    if not others:
+        return [Finding("version", "ok", f"both run junto {here}")]
+    text = f"both run junto {here}, but not the same of what it needs"
+    fix = "install the same versions at all parties: an SPU refuses another jax or jaxlib"
+    return [Finding("version", "note", text, fix=fix, details=others)]
 
 
 def _job(here: str, there: str, name: str) -> Finding:
@@ -87,7 +97,7 @@ def _config(mine: Description, theirs: Description, name: str) -> Finding:
     lines = [
         f"{each.what}: {each.mine or '-'} here, {each.theirs or '-'} at {name}"
         for each in compare(mine.hello(), theirs.hello())
-        if each.what not in ("protocol version", "job name")
+        if each.what not in ("version of junto", "protocol version", "job name")
     ]
     if lines:
         return Finding(

@@ -65,7 +65,7 @@ class Hello(Frame, frozen=True, tag=1):
         job: name of the job.
         parties: all parties, sorted.
         facts: settings that must be equal, one readable line each.
-        versions: of junto, Python and so on; for a person, differences are allowed.
+        versions: of junto, Python and so on; see `versions` for which may differ.
         nonce: this start of this party.
     """
 

@@ -95,7 +95,13 @@ class GrpcGateway(Gateway):
                 )
 
     def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
-        return self._meeting.wait(timeout_s, status, lambda party: str(self._peers[party].address))
+        run = self._meeting.wait(timeout_s, status, lambda party: str(self._peers[party].address))
+        for differ in filter(None, map(self.versions, self._peers)):
+            log.warning("versions differ: %s. An SPU needs the same jax and jaxlib at every party", differ)
+        return run
+
+    def versions(self, party: str) -> str:
+        return self._meeting.versions(party)
 
     def push(self, party: str, key: Key, stamp: Stamp, value: Payload | Failure) -> Delivery:
         return self._peers[party].sending.push(key, stamp, value)

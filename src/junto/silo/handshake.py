@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from junto.errors import HandshakeRefused
+from junto.silo import versions
 from junto.silo.frames import NONCE_BYTES, PROTOCOL, Hello
 
 
@@ -62,8 +61,7 @@ class Difference:
 
 def hello(party: str, job: str, parties: tuple[str, ...], facts: Mapping[str, str], nonce: bytes) -> Hello:
     """What we say first."""
-    versions = {"junto": _version("junto"), "python": platform.python_version(), "numpy": _version("numpy")}
-    return Hello(PROTOCOL, party, job, tuple(sorted(parties)), dict(facts), versions, nonce)
+    return Hello(PROTOCOL, party, job, tuple(sorted(parties)), dict(facts), versions.installed(), nonce)
 
 
 def compare(mine: Hello, theirs: Hello) -> list[Difference]:
@@ -106,11 +104,4 @@ def _pair(party: str, nonce: bytes) -> tuple[bytes, bytes]:
 
 def _comparable(one: Hello) -> dict[str, str]:
     common = {"protocol version": str(one.protocol), "job name": one.job, "parties": ", ".join(one.parties)}
-    return common | one.facts
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
+    return {"version of junto": one.versions.get(versions.OURS, "unknown")} | common | one.facts

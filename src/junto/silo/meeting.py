@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from junto.errors import DeadlineExceeded, JuntoError
 from junto.silo import handshake
 from junto.silo.frames import Hello
+from junto.silo.versions import described
 
 STATUS_S = 1.0
 LINGER_S = 1.0
@@ -37,6 +38,7 @@ class Meeting:
         self._others = tuple(others)
         self._nonces = {mine.party: mine.nonce}
         self._causes: dict[str, str] = {}
+        self._versions: dict[str, str] = {}
         self._error: JuntoError | None = None
         self._run: bytes | None = None
         self._over = False
@@ -46,6 +48,10 @@ class Meeting:
     def run(self) -> bytes | None:
         """The run's id, once everybody's nonce is known."""
         return self._run
+
+    def versions(self, party: str) -> str:
+        """Which versions differ between us and `party`, as a phrase; empty if none do."""
+        return self._versions.get(party, "")
 
     @property
     def over(self) -> bool:
@@ -67,6 +73,9 @@ class Meeting:
             if self._over:
                 raise Restarted
             self._nonces[theirs.party] = theirs.nonce
+            self._versions[theirs.party] = described(
+                self.mine.party, self.mine.versions, theirs.party, theirs.versions
+            )
             if len(self._nonces) <= len(self._others):
                 return False
             self._run = handshake.run_id(self.mine.job, self._nonces)

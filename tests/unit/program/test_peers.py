@@ -28,8 +28,8 @@ class Side:
 @pytest.fixture
 def pair():
     alice, bob = Side("alice", "bob"), Side("bob", "alice")
-    alice.peers.attach(lambda party, history: bob.peers.on_history("alice", history))
-    bob.peers.attach(lambda party, history: alice.peers.on_history("bob", history))
+    alice.peers.attach(lambda party, history: bob.peers.on_history("alice", history), lambda _: "")
+    bob.peers.attach(lambda party, history: alice.peers.on_history("bob", history), lambda _: "")
     return alice, bob
 
 
@@ -120,3 +120,13 @@ def test_a_signal_is_told_as_what_it_was():
     told = abort_of(Terminated(), "alice").message
     assert "SIGTERM" in told
     assert "Ctrl-C" not in told
+
+
+def test_a_divergence_names_versions_that_differ(pair):
+    alice, bob = pair
+    alice.peers.attach(lambda party, history: None, lambda party: f"jax 0.10.2 at alice, 0.9.1 at {party}")
+    alice.issue("load", "train")
+    alice.peers.on_activity("bob", Activity(bob.issue("load", "score")))
+    alice.peers.on_history("bob", ())
+    assert "jax 0.10.2 at alice, 0.9.1 at bob" in alice.fault.error.message
+    assert "install the same versions" in alice.fault.error.fix

@@ -10,7 +10,7 @@ def hello(party="alice", job="job", parties=PARTIES, facts=None, nonce=b"n" * 16
 def test_equal_settings_have_no_difference_whatever_the_order_and_the_versions():
     mine, theirs = hello(), hello("bob", parties=PARTIES[::-1], nonce=b"m" * 16)
     assert handshake.compare(mine, theirs) == []
-    assert set(mine.versions) == {"junto", "python", "numpy"}
+    assert set(mine.versions) >= {"junto", "python", "numpy"}
 
 
 def test_every_difference_is_listed_with_both_values():

@@ -11,6 +11,7 @@ from itertools import combinations
 
 from junto.config.model import PartySettings, TlsSettings
 from junto.config.spu import SpuSettings
+from junto.device.spu.traced import tracing_text
 from junto.device.spu.tunnel import PIECE_BYTES, TunnelPipe
 from junto.device.spu.tunnel_meeting import Introductions, Onlookers
 from junto.mpc.link import (
@@ -153,7 +154,7 @@ class Switchboard:
 
 
 def _greeting(program: Program, settings: SpuSettings, stamp: Stamp) -> Greeting:
-    text = settings.fingerprint_text()
+    text = f"{settings.fingerprint_text()}\n{tracing_text()}"
     state = hashlib.blake2b(program.run_id, digest_size=32)
     state.update(f"{program.settings.job_name}\n{stamp.operation}\n{text}".encode())
     return Greeting(state.digest(), text)
