@@ -13,6 +13,7 @@ import pytest
 from gateways import FACTS, QUICK, Proxy, Site, error_of, in_parallel, outcome, payload, stamp, until
 from junto.config.model import Address, LinkSettings
 from junto.errors import (
+    ConfigError,
     DeadlineExceeded,
     HandshakeRefused,
     IdentityError,
@@ -225,9 +226,11 @@ def test_a_full_spill_folder_is_an_error_at_both_and_not_a_hang():
         arrival = bob.expect("alice", Key(1, 0))
         delivery = alice.push("bob", Key(1, 0), stamp(1), payload(noise(2 << 20)))
         received = outcome(arrival)
-        assert isinstance(received, ProtocolViolation)
+        assert isinstance(received, ConfigError), "it is bob's disk, and no fault of alice"
         assert "spill_dir" in received.fix
-        assert isinstance(error_of(delivery), ProtocolViolation)
+        refused = error_of(delivery)
+        assert isinstance(refused, ProtocolViolation)
+        assert refused.party == "bob"
 
 
 def test_a_value_beyond_the_limit_is_refused_at_both():

@@ -18,6 +18,7 @@ from junto.cli import lifeline
 from junto.cli.bars import Progress, export
 from junto.cli.exit_codes import ExitCode, exit_code_of
 from junto.cli.output import Json, console, describe, print_json, terminable
+from junto.cli.verdict import leave
 from junto.device.current import CONFIG_VARIABLE, current_or_none
 from junto.errors import ConfigError, JuntoError
 
@@ -40,6 +41,7 @@ def run(
     export(progress)
     with terminable(), lifeline.held():
         error = _execute(script, config, arguments or ())
+        leave(error, current_or_none())
     code = ExitCode.OK if error is None else exit_code_of(error)
     if error is not None and code != ExitCode.OK:
         _explain(error, code)

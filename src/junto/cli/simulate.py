@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from junto.cli import lifeline
+from junto.cli import lifeline, verdict
 from junto.cli.crossings import Crossing, put_together
 from junto.cli.exit_codes import ExitCode
+from junto.cli.verdict import Verdict
 from junto.errors import ConfigError, Terminated
 from junto.program.progress import VARIABLE, Look
 from junto.program.showing import Pipe
@@ -35,8 +36,6 @@ AFTER_FAILURE_S = 20.0  # what the others have to notice a party's end by themse
 AFTER_SIGNAL_S = lifeline.GRACE_S  # what a party has to end once it is told to
 LAST_WORDS_S = 2.0
 _TICK_S = 0.05
-# Ways to end that follow from another party's end: never the first failure if there is another.
-_ECHOES = (ExitCode.ABORTED, ExitCode.UNREACHABLE, ExitCode.TERMINATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class SimulationResult:
 
     Attributes:
         exit_codes: of each party; of one that a signal ended: minus the signal's number.
-        failed: the party whose failure came first and is no echo of another's; None: all went well.
+        failed: the party whose failure came first and follows from no other's; None: all went well.
         stopped: why we told everybody to end (Ctrl-C, SIGTERM, `timeout_s`); None: nobody had to.
         crossings: what crossed a silo's edge, each once, in the order of the operations.
         seconds: from the first process's start to the last one's end.
@@ -93,7 +92,7 @@ class SimulationResult:
             return self.stopped
         if self.failed is None:
             return ExitCode.OK
-        code = self.exit_codes[self.failed]
+        code = self.exit_codes[self.failed] or next(code for code in self.exit_codes.values() if code)
         return 128 - code if code < 0 else code
 
 
@@ -123,7 +122,7 @@ def simulate(
             watched = {} if options.watch is None else {each: Pipe(folder / each) for each in parties}
             for pipe in watched.values():
                 stack.callback(pipe.close)
-            group = _Group(options, watched, stack.enter_context(lifeline.pipe()))
+            group = _Group(options, watched, stack.enter_context(lifeline.pipe()), folder)
             stack.callback(group.kill)
             for party in parties:
                 group.start(party, [os.fspath(script), "--config", str(configs[party]), "--", *arguments])
@@ -136,8 +135,11 @@ def simulate(
 class _Group:
     """The processes of one simulation and what they print."""
 
-    def __init__(self, options: Options, watched: Mapping[str, Pipe], descriptor: int) -> None:
+    def __init__(self, options: Options, watched: Mapping[str, Pipe], descriptor: int, folder: Path) -> None:
         self._options = options
+        self._folder = folder
+        self._verdicts: dict[str, Verdict] = {}
+        self._stopped: set[str] = set()
         self._watched = watched
         self._lifeline = descriptor
         self._processes: dict[str, subprocess.Popen[str]] = {}
@@ -150,6 +152,7 @@ class _Group:
         """Start `junto run` for `party`, in a process group of its own: Ctrl-C reaches it through us only."""
         environment = {**os.environ, **self._options.environment, lifeline.VARIABLE: str(self._lifeline)}
         environment["PYTHONUNBUFFERED"] = "1"
+        environment[verdict.VARIABLE] = str(self._folder / f"{party}.verdict")
         if party in self._watched:
             environment[VARIABLE] = self._watched[party].path
         process = subprocess.Popen(
@@ -197,10 +200,13 @@ class _Group:
         return stopped
 
     def first_failure(self) -> str | None:
-        """The party that failed first, preferring causes to their echoes."""
-        failed = [party for party, code in self.exit_codes.items() if code != 0]
-        causes = [party for party in failed if self.exit_codes[party] not in _ECHOES]
-        return next(iter(causes or failed), None)
+        """The party whose failure came first; one that we have told to end has not failed."""
+        ends = {
+            party: (code, self._verdicts[party])
+            for party, code in self.exit_codes.items()
+            if party not in self._stopped
+        }
+        return verdict.first(ends)
 
     def kill(self) -> None:
         """End at once whoever still runs, and wait for them."""
@@ -229,11 +235,14 @@ class _Group:
             if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 _signal_group(process.pid, signal.SIGKILL)
                 self.exit_codes[party] = process.wait()
+                said = verdict.found(self._folder / f"{party}.verdict")
+                self._verdicts[party] = said or Verdict(party, time.time())
                 ended = True
         return ended
 
     def _tell(self, number: signal.Signals) -> None:
         for party in self._alive():
+            self._stopped.add(party)
             if number == signal.SIGKILL:
                 _signal_group(self._processes[party].pid, number)
             else:

@@ -125,6 +125,11 @@ class Session:
         return self._program is not None and self._program.closed
 
     @property
+    def told(self) -> BaseException | None:
+        """The first failure of an operation, or of the run, that the script was told of."""
+        return None if self._program is None else self._program.told
+
+    @property
     def inherited(self) -> bool:
         """Whether this is a child process, forked while its parent had the session."""
         return self._process != os.getpid() and not self.over

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from junto.errors import JuntoError
+from junto.errors import ConfigError, JuntoError
 from junto.execute.base import Executor, Promise, Ref
 from junto.program.exchange import Exchange, Office, Passage
 from junto.program.failure import remote_error, told
@@ -163,6 +163,6 @@ class BetweenSilos(Exchange):
         promise.set_value(value)
 
     def _never(self, passage: Passage, error: Exception) -> BaseException:
-        if isinstance(error, JuntoError):
+        if isinstance(error, JuntoError) and not isinstance(error, ConfigError):
             return error
-        return self._office.desk.explain(passage.source, passage.stamp, error)
+        return self._office.desk.explain(self._me, passage.stamp, error)  # we have no room for it

@@ -7,7 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from junto.errors import JuntoError, PartyAborted, PartyUnreachable, ProgramDivergence, Terminated
+from junto.errors import (
+    JuntoError,
+    PartyAborted,
+    PartyUnreachable,
+    ProgramDivergence,
+    RemoteError,
+    Terminated,
+)
 from junto.program.agreement import Agreement, first_difference, side_by_side
 from junto.program.fault import Fault
 from junto.silo.api import Abort, Activity, Events, Stamp
@@ -144,6 +151,8 @@ def abort_of(error: BaseException, me: str) -> Abort:
         return Abort(f"aborted:{error.party}", error.message)
     if isinstance(error, ProgramDivergence):
         return Abort("divergence", error.message)
+    if isinstance(error, RemoteError) and error.party != me:
+        return Abort(f"aborted:{error.party}", f"{me} ended with RemoteError: {error.message}")
     if isinstance(error, JuntoError):
         return Abort("error", f"{me} ended with {type(error).__name__}: {error.message}")
     if isinstance(error, SystemExit):

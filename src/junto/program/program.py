@@ -15,6 +15,7 @@ from junto.execute.base import Actor, Call, Executor, Promise, Ref
 from junto.program.agreement import Agreement
 from junto.program.aside import Aside
 from junto.program.callsite import call_site
+from junto.program.cause import cause_of
 from junto.program.exchange import Exchange, Office, Passage
 from junto.program.fault import Fault
 from junto.program.operation import Description
@@ -82,6 +83,7 @@ class Program:
         self._meet = parts.meet
         self._closed = False
         self._noted = False
+        self._told: BaseException | None = None
         self._closers: list[Callable[[], None]] = []
         self._asides: list[Aside] = []
         self._waiting = Waiting(
@@ -138,6 +140,15 @@ class Program:
     def fault(self) -> JuntoError | None:
         """Why the run cannot go on, if so."""
         return self._parts.fault.error
+
+    @property
+    def told(self) -> BaseException | None:
+        """The first failure that the script was told of."""
+        return self._told or self._parts.fault.error
+
+    def fault_within(self, seconds: float) -> JuntoError | None:
+        """Why the run cannot go on, waited for as long as is said."""
+        return self._parts.fault.within(seconds)
 
     def is_here(self, party: str) -> bool:
         """Whether `party` runs in this process."""
@@ -316,9 +327,10 @@ class Program:
         gateway = self._parts.gateway
         me = self.settings.self_party
         if gateway is not None and me is not None:
-            if isinstance(error, RemoteError):
+            cause = cause_of(error, self.told) or error
+            if isinstance(cause, RemoteError):
                 _quietly(partial(gateway.flush, FLUSH_BEFORE_ABORT_S))
-            _quietly(partial(gateway.abort, abort_of(error, me), ABORT_S))
+            _quietly(partial(gateway.abort, abort_of(cause, me), ABORT_S))
         self._close(cancel=True)
 
     def _meet_once(self) -> None:
@@ -359,6 +371,11 @@ class Program:
             )
 
     def _seen(self, error: BaseException) -> BaseException:
+        found = self._in_place_of(error)
+        self._told = self._told or found
+        return found
+
+    def _in_place_of(self, error: BaseException) -> BaseException:
         if not isinstance(error, RemoteError):
             return error
         self._parts.office.outstanding.seen(error.origin.operation)

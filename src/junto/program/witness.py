@@ -37,7 +37,7 @@ class LedgerWitness(Witness):
         """
         settings = self._settings
         party = settings.self_party or f"all parties ({settings.mode.value})"
-        self._ledger = Ledger(settings.ledger, settings.job_name, run.hex(), party)
+        self._ledger = Ledger(settings.ledger, settings.job_name, run.hex(), party, self._fault.set)
 
     def close(self) -> None:
         """Everything is on disk."""

@@ -18,7 +18,7 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from junto.errors import ConfigError
 
 ZERO = "0" * 64
 SENT, RECEIVED = "sent", "received"
+ROOM = "make room on its disk, and start the run again at every party"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,17 @@ class Ledger:
         ConfigError: the file cannot be written, or is no ledger.
     """
 
-    def __init__(self, path: str | None, job: str, run: str, party: str) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        job: str,
+        run: str,
+        party: str,
+        failed: Callable[[ConfigError], object] = lambda error: None,
+    ) -> None:
+        self._failed = failed
         self._run = run
+        self._path = path
         self._queue: queue.SimpleQueue[dict[str, Any] | None] | None = None
         self._thread: threading.Thread | None = None
         if path is None:
@@ -150,6 +160,15 @@ class Ledger:
         entries = self._queue
         if entries is None:
             return
+        try:
+            self._write_all(entries, descriptor, previous)
+        except OSError as error:
+            cause = error.strerror or str(error)
+            self._failed(ConfigError(f"the ledger {self._path} cannot be written: {cause}", fix=ROOM))
+
+    def _write_all(
+        self, entries: queue.SimpleQueue[dict[str, Any] | None], descriptor: int, previous: str
+    ) -> None:
         with os.fdopen(descriptor, "ab") as file:
             while (fields := entries.get()) is not None:
                 line = _line(fields, previous)

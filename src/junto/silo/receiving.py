@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from junto.config.model import LinkSettings
-from junto.errors import JuntoError, ProtocolViolation
+from junto.errors import ConfigError, JuntoError, ProtocolViolation
 from junto.silo import frames as f
 from junto.silo.api import Arrival, Key
 from junto.silo.buffers import Buffer, MemoryBuffer, SpillBuffer
@@ -226,9 +226,9 @@ class Receiving:
         if not isinstance(deliver.content, OSError):
             return deliver.content
         key, why = deliver.key, deliver.content.strerror or deliver.content
-        return self._violation(
-            f"value {key.index} of operation {key.operation} could not be received: {why}",
-            "give spill_dir a folder with room, or raise quota_bytes",
+        return ConfigError(
+            f"there is no room for value {key.index} of operation {key.operation}, from {self._party}: {why}",
+            fix="give spill_dir a folder with room, or raise quota_bytes",
         )
 
     def _refused(self, refusal: Refusal) -> None:

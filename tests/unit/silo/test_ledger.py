@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -135,3 +136,13 @@ def test_edges_are_sums():
     entries = [entry(1), entry(2, nbytes=5), entry(3, "bob", "alice", 7)]
     expected = [Edge("alice", "bob", 2, 15), Edge("bob", "alice", 1, 7)]
     assert summarise(entries) == expected
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_is_said_and_does_not_hang():
+    said = []
+    ledger = Ledger("/dev/full", "job", "run", "alice", said.append)
+    ledger.record(entry())
+    ledger.close()
+    (error,) = said
+    assert "/dev/full cannot be written: No space left" in error.message

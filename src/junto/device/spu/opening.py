@@ -14,6 +14,7 @@ from junto.device.spu.engine import Engine
 from junto.device.spu.left_out import SeatLinks
 from junto.device.spu.node import Node
 from junto.device.spu.seat import Seat
+from junto.errors import LinkError
 from junto.mpc.link import check_plaintext
 from junto.mpc.preprocess.correlations import Renewed
 from junto.mpc.preprocess.oblivious import Oblivious
@@ -51,7 +52,14 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     helper = _helper(settings)
     roles = settings.compute if helper is None else (*settings.compute, helper)
     home = {role: role.removeprefix(DEALER) for role in roles}
-    channels, secrets = Switchboard(program, settings, stamp, home).connect()
+    link = program.settings.link
+    alone = program.settings.mode is not Mode.PRODUCTION
+    patience_s = 0.0 if alone else link.peer_timeout_s + 2 * link.heartbeat_s
+    try:
+        channels, secrets = Switchboard(program, settings, stamp, home).connect()
+    except LinkError as error:
+        # Whom a link names may only have heard of somebody's end itself: the program's own word is better.
+        raise program.fault_within(patience_s) or error from None
     seats = {
         role: _seated(
             Seat(
@@ -67,9 +75,6 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
         )
         for role, ways in channels.items()
     }
-    link = program.settings.link
-    alone = program.settings.mode is not Mode.PRODUCTION
-    patience_s = 0.0 if alone else link.peer_timeout_s + 2 * link.heartbeat_s
     nodes = {
         role: Node(f"{seat.name}-{role}", SeatLinks(seat, program.parties), patience_s)
         for role, seat in seats.items()
