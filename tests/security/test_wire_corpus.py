@@ -213,9 +213,7 @@ def test_pandas_metadata_leads_nowhere() -> None:
         "column_indexes": [],
     }
     schema = pa.schema([("a", pa.int64())], metadata={"pandas": json.dumps(told)})
-    table = from_bytes(arrow(stream_of(pa.table({"a": [1]}, schema=schema))))
-    assert table.schema.metadata is None
-    assert table.to_pandas()["a"].tolist() == [1]
+    refused(arrow(stream_of(pa.table({"a": [1]}, schema=schema))))
     assert "antigravity" not in sys.modules
 
 

@@ -32,7 +32,6 @@ _FLAT: Final = (
     pa.types.is_large_string,
     pa.types.is_binary,
     pa.types.is_large_binary,
-    pa.types.is_null,
 )
 _LISTS: Final = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+:/-]{1,64}")
@@ -50,7 +49,7 @@ def write_table(sink: Sink, table: pa.Table) -> None:
     """Length and bytes of an IPC stream. Raises CannotTravel for a type outside the closed set."""
     sink.spend(tags.TABLE_COST + table.num_columns)
     for field in table.schema:
-        problem = _problem(field.type, sink.policy.limits.max_depth)
+        problem = problem_of(field.type, sink.policy.limits.max_depth)
         if problem:
             raise CannotTravel(
                 f"an Arrow column of type {field.type} may not cross a silo's edge: {problem}",
@@ -79,7 +78,7 @@ def read_table(source: Source) -> pa.Table:
     with pa.ipc.open_stream(data) as stream:
         source.spend(len(stream.schema))
         for field in stream.schema:
-            if _problem(field.type, source.policy.limits.max_depth):
+            if problem_of(field.type, source.policy.limits.max_depth):
                 raise MalformedBytes("an Arrow column has a type that is not of the closed set")
         table = stream.read_all()
     if table.num_rows > _max_rows(len(view)):
@@ -124,8 +123,14 @@ def read_arrow(source: Source) -> Any:
     )
 
 
+def problem_of(kind: pa.DataType, depth: int) -> str:
+    """Why the type of a column may not travel, or an empty text."""
+    return "" if pa.types.is_null(kind) else _problem(kind, depth)
+
+
 def _problem(kind: pa.DataType, depth: int) -> str:
-    """Why a type may not travel, or an empty text."""
+    if pa.types.is_null(kind):
+        return "nulls within lists or structures have no bytes"
     if depth <= 0:
         return "it is nested too deeply"
     if isinstance(kind, pa.BaseExtensionType):

@@ -6,7 +6,8 @@ looks up or calls anything by a name that the peer chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, final
@@ -14,6 +15,9 @@ from typing import Any, Final, final
 from junto.errors import MalformedBytes
 from junto.wire import records, scalars, tags
 from junto.wire.source import Source
+
+_MOST_ALIKE: Final = 64
+"""So many keys of one dict or set may have the same hash; those of honest data hardly ever do."""
 
 ReadFunction = Callable[[Source], Any]
 
@@ -45,11 +49,10 @@ def _long_text(source: Source) -> str:
 def _dict(source: Source) -> dict[Any, Any]:
     count = source.integer(0, source.left())
     source.enter(2 * count)
-    result: dict[Any, Any] = {}
-    for _ in range(count):
-        key = source.value()
-        result[_hashable(key)] = source.value()
+    pairs = [(source.value(), source.value()) for _ in range(count)]
     source.leave()
+    _check_hashes(key for key, _ in pairs)
+    result = dict(pairs)
     if len(result) != count:
         raise MalformedBytes("a dict has a key twice")
     return result
@@ -58,8 +61,7 @@ def _dict(source: Source) -> dict[Any, Any]:
 def _set(kind: type[Any]) -> ReadFunction:
     def read(source: Source) -> Any:
         items = source.items()
-        for item in items:
-            _hashable(item)
+        _check_hashes(items)
         result = kind(items)
         if len(result) != len(items):
             raise MalformedBytes("a set has an element twice")
@@ -68,12 +70,14 @@ def _set(kind: type[Any]) -> ReadFunction:
     return read
 
 
-def _hashable(value: Any) -> Any:
+def _check_hashes(keys: Iterable[Any]) -> None:
+    """Refuse keys chosen so that they collide: n of them would take n * n steps to tell apart."""
     try:
-        hash(value)
+        counts = Counter(map(hash, keys))
     except TypeError:
         raise MalformedBytes("a key cannot be hashed") from None
-    return value
+    if max(counts.values(), default=0) > _MOST_ALIKE:
+        raise MalformedBytes("too many keys have the same hash")
 
 
 def _in_module(module: str, function: str) -> ReadFunction:

@@ -9,6 +9,7 @@ categorical column are part of its dtype and travel, used or not (`cat.remove_un
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -33,6 +34,14 @@ _INDEXES: Final = (
     pd.MultiIndex,
 )
 _ONE_INDEX: Final = tuple(kind for kind in _INDEXES if kind is not pd.MultiIndex)
+_FREQUENCY: Final = re.compile(
+    r"-?(?:[1-9][0-9]{0,5})?(?:ns|us|ms|s|min|h|D|B|W(?:-[A-Z]{3})?|[MQYB]{1,2}[SE](?:-[A-Z]{3})?)"
+)
+"""Steps that pandas makes by arithmetic; business hours and calendars it walks through one by one."""
+
+_FEW: Final = 10_000
+"""So many labels in any order pandas may tell apart by its hash table, whose hash anybody can steer."""
+
 _TEXT_OR_MISSING: Final = frozenset((str, type(None), float))
 
 
@@ -150,6 +159,8 @@ def _read_index(source: Source) -> pd.Index:
         index = pd.Index(values, dtype=values.dtype, copy=False)
         frequency = source.atom()
         if isinstance(frequency, str) and isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
+            if not _FREQUENCY.fullmatch(frequency):
+                raise MalformedBytes("an index has a frequency that is not of the closed set")
             index.freq = frequency  # pandas checks that it fits the values
         elif frequency is not None:
             raise MalformedBytes("an index cannot have a frequency")
@@ -163,7 +174,7 @@ def _write_multi_index(sink: Sink, index: pd.MultiIndex) -> None:
     sink.atoms += ("levels", index.nlevels)
     sink.enter(index.nlevels)
     for level, codes, name in zip(index.levels, index.codes, index.names, strict=True):
-        _write_index(sink, level)
+        _write_labels(sink, level)
         write_array(sink, np.asarray(codes))
         _write_label(sink, name)
     sink.leave()
@@ -174,13 +185,39 @@ def _read_multi_index(source: Source) -> pd.MultiIndex:
     source.enter(count)
     levels, codes, names = [], [], []
     for _ in range(count):
-        levels.append(_read_index(source))
+        levels.append(_read_labels(source))
         codes.append(_read_codes(source))
         names.append(_read_label(source))
     source.leave()
-    if any(isinstance(level, pd.MultiIndex) for level in levels):
-        raise MalformedBytes("a level of an index has levels of its own")
     return pd.MultiIndex(levels=levels, codes=codes, names=names, verify_integrity=True)
+
+
+def _write_labels(sink: Sink, labels: pd.Index) -> None:
+    """Categories, or a level: each once, and each with bytes of its own."""
+    if isinstance(labels, pd.RangeIndex):
+        labels = pd.Index(labels.to_numpy(), name=labels.name)
+    if problem := _cannot_be_told_apart(labels):
+        raise CannotTravel(f"categories may not travel: {problem}", fix="sort them, or make them text")
+    _write_index(sink, labels)
+
+
+def _read_labels(source: Source) -> pd.Index:
+    labels = _read_index(source)
+    if problem := _cannot_be_told_apart(labels):
+        raise MalformedBytes(f"categories that {problem}")
+    return labels
+
+
+def _cannot_be_told_apart(labels: pd.Index) -> str:
+    """Why telling these labels apart could take more time than a constant for each, or an empty text."""
+    if isinstance(labels, pd.RangeIndex | pd.MultiIndex | pd.CategoricalIndex):
+        return "are no plain labels"
+    if isinstance(labels.dtype, pd.ArrowDtype) and labels.dtype.kind == "O":
+        return "are lists or structures"
+    text = labels.dtype == object or isinstance(labels.dtype, pd.StringDtype)
+    if text or len(labels) <= _FEW or labels.is_monotonic_increasing:
+        return ""
+    return f"are more than {_FEW} numbers in no order"
 
 
 def _write_column(sink: Sink, values: Any) -> None:
@@ -198,7 +235,7 @@ def _write_column(sink: Sink, values: Any) -> None:
         write_array(sink, missing)
     elif isinstance(dtype, pd.CategoricalDtype):
         sink.atoms += ("category", bool(dtype.ordered))
-        _write_index(sink, dtype.categories)
+        _write_labels(sink, dtype.categories)
         write_array(sink, np.asarray(values.codes))
     elif isinstance(dtype, pd.DatetimeTZDtype):
         sink.atoms.append("zoned")
@@ -253,7 +290,7 @@ def _read_column(source: Source) -> Any:
         return _read_masked(source)
     if form == "category":
         ordered = source.of(bool)
-        categories = _read_index(source)
+        categories = _read_labels(source)
         return pd.Categorical.from_codes(_read_codes(source), categories=categories, ordered=ordered)
     if form == "zoned":
         zone = _native(read_zone(source))
@@ -285,14 +322,14 @@ def _read_text_column(source: Source, form: str) -> Any:
     if form == "string":
         storage, plain_missing = source.of(str), source.of(bool)
         dtype = pd.StringDtype(storage) if plain_missing else pd.StringDtype(storage, na_value=np.nan)
-        return dtype.__from_arrow__(_only_column(read_table(source)))
+        return dtype.__from_arrow__(_only_column(read_table(source), text=True))
     if form == "arrow":
         column = _only_column(read_table(source))
         return pd.arrays.ArrowExtensionArray(column)
     if form != "object":
         raise MalformedBytes("a column of an unknown form")
     use_nan: bool = source.of(bool)
-    objects = _only_column(read_table(source)).to_numpy(zero_copy_only=False)
+    objects = _only_column(read_table(source), text=True).to_numpy(zero_copy_only=False)
     if objects.dtype.kind != "O":
         objects = objects.astype(object)
     if use_nan:
@@ -300,9 +337,12 @@ def _read_text_column(source: Source, form: str) -> Any:
     return objects
 
 
-def _only_column(table: Any) -> Any:
-    if table.num_columns != 1:
-        raise MalformedBytes("a column of text has other columns beside it")
+def _only_column(table: Any, *, text: bool = False) -> Any:
+    """The column of a table of one. What becomes Python's text has to be text, written out."""
+    import pyarrow as pa
+
+    if table.num_columns != 1 or (text and table.schema.field(0).type != pa.large_string()):
+        raise MalformedBytes("a column of text is of another type, or has other columns beside it")
     return table.column(0)
 
 

@@ -62,6 +62,8 @@ def read_polars(source: Source) -> Any:
     form = source.of(str)
     names = source.value_of(list)
     table = read_table(source)
+    if any(map(_expands, table.schema.types)):
+        raise MalformedBytes("a polars column repeats what is no text by a dictionary")
     try:
         frame: Any = pl.from_arrow(table)
     except pl.exceptions.PanicException:
@@ -72,6 +74,13 @@ def read_polars(source: Source) -> Any:
     if form != "series" or table.num_columns != 1:
         raise MalformedBytes("a polars value of an unknown form")
     return frame.to_series(0)
+
+
+def _expands(kind: pa.DataType) -> bool:
+    """Whether polars writes out what a dictionary would repeat: it keeps dictionaries of text alone."""
+    if pa.types.is_dictionary(kind):
+        return not (pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type))
+    return any(_expands(kind.field(number).type) for number in range(kind.num_fields))
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -1,0 +1,264 @@
+"""Decoding takes memory and time in the measure of the bytes received, whatever they hold.
+
+Each input is made by hand to say more than it brings: parts that are named many times, elements without
+bytes, numbers of elements, keys that collide. A process of its own with little memory and processor time
+decodes them (`wire_child.py`), so that one which expands ends it. The last test goes on from values of every
+kind, changed at random.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from junto.wire import tags
+from wire_helpers import forge, to_bytes
+
+TESTS = Path(__file__).resolve().parents[1]
+
+PRIME = (1 << 61) - 1
+"""Python's ints have their remainder by this as their hash."""
+
+
+def ends(inputs: list[bytes]) -> list[str]:
+    """How each input ended, in a process of its own; shorter if one ended that process."""
+    fed = b"".join(struct.pack("<I", len(data)) + data for data in inputs)
+    child = subprocess.run(
+        [sys.executable, str(TESTS / "wire_child.py")],
+        input=fed,
+        capture_output=True,
+        check=False,
+        timeout=280,
+    )
+    return [line.split()[0] for line in child.stdout.decode().splitlines()]
+
+
+def stream(table: pa.Table) -> bytes:
+    output = pa.BufferOutputStream()
+    with pa.ipc.new_stream(output, table.schema) as writer:
+        writer.write_table(table)
+    return output.getvalue().to_pybytes()
+
+
+def arrow(data: bytes) -> bytes:
+    return bytes(forge([tags.ARROW, "table", len(data)], data))
+
+
+def text_column(data: bytes, form: str = "object") -> bytes:
+    """A stream as pandas' column of text."""
+    more: list[Any] = [False] if form == "object" else ["pyarrow", True]
+    index = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 1, None]
+    return bytes(forge([tags.SERIES, None, *index, form, *more, len(data)], data))
+
+
+def polars_series(data: bytes) -> bytes:
+    return bytes(forge([tags.POLARS, "series", tags.LIST, 1, "a", len(data)], data))
+
+
+NULLS = 1 << 28
+
+
+def nulls_within() -> Iterator[pa.Array]:
+    """One row that claims to hold so many nulls, for which there is not a byte."""
+    many = pa.nulls(NULLS)
+    yield pa.ListArray.from_arrays(pa.array([0, NULLS], pa.int32()), many)
+    yield pa.LargeListArray.from_arrays(pa.array([0, NULLS], pa.int64()), many)
+    yield pa.FixedSizeListArray.from_arrays(many, NULLS)
+    yield pa.StructArray.from_arrays([pa.nulls(100)], ["x"])
+
+
+def repeating_dictionary() -> pa.Table:
+    """A million rows of a byte each, every one of them a list of a megabyte."""
+    entry = pa.ListArray.from_arrays(pa.array([0, 1 << 17], pa.int32()), pa.array(np.zeros(1 << 17)))
+    codes = pa.array(np.zeros(1_000_000, np.int8))
+    return pa.table({"a": pa.DictionaryArray.from_arrays(codes, entry)})
+
+
+def long_text_dictionary() -> pa.Table:
+    entry = pa.array(["x" * 1_000_000], pa.large_string())
+    codes = pa.array(np.zeros(100_000, np.int8))
+    return pa.table({"a": pa.DictionaryArray.from_arrays(codes, entry)})
+
+
+def shared_names() -> bytes:
+    """A schema of 5,000 columns that are all the first one, with a name of 100,000 characters."""
+    names = ["n" * 100_000, *(f"{number:04d}" for number in range(5_000))]
+    data = bytearray(stream(pa.table({name: pa.array([], pa.int8()) for name in names})))
+    size = struct.unpack_from("<i", data, 4)[0]
+    # the vector of fields: a count, and offsets to tables from where each of them stands
+    vector = data.index(struct.pack("<I", len(names)), 8, 8 + size)
+    first = vector + 4 + struct.unpack_from("<I", data, vector + 4)[0]
+    targets = {
+        vector + 4 + 4 * number + struct.unpack_from("<I", data, vector + 4 + 4 * number)[0]
+        for number in range(len(names))
+    }
+    longest = max(targets) if names[0].encode() in data[max(targets) : 8 + size] else first
+    for number in range(len(names)):
+        at = vector + 4 + 4 * number
+        struct.pack_into("<I", data, at, longest - at)
+    return bytes(data)
+
+
+def overlapping_buffers() -> bytes:
+    """Columns of text that all lie in the first one's bytes; those of the others are cut off."""
+    table = pa.table({f"c{number:03d}": pa.array(["x" * 1000] * 8) for number in range(400)})
+    data = bytearray(stream(table))
+    start = 8 + struct.unpack_from("<i", data, 4)[0]
+    end = start + 8 + struct.unpack_from("<i", data, start + 4)[0]
+    places = [at for at in range(start, end - 8, 8) if struct.unpack_from("<q", data, at)[0] == 8000]
+    assert len(places) == 400
+    for at in places:  # offset and length of the offsets, then of the text
+        data[at - 24 : at] = data[places[0] - 24 : places[0]]
+    length = data.index(struct.pack("<q", len(data) - 8 - end), start, end)
+    struct.pack_into("<q", data, length, 8064)
+    return bytes(data[: end + 8064] + data[-8:])
+
+
+def repeated_dictionaries() -> bytes:
+    """One dictionary of eight megabytes, and thousands of batches without a row."""
+    entries = pa.array([f"{number:07d}" * 100 for number in range(10_000)])
+    batch = pa.record_batch({"a": pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), entries)})
+    output = pa.BufferOutputStream()
+    with pa.ipc.new_stream(output, batch.schema) as writer:
+        for _ in range(20_000):
+            writer.write_batch(batch)
+    return output.getvalue().to_pybytes()
+
+
+def category(labels: list[Any], *buffers: bytes, codes: bytes = b"\0") -> bytes:
+    index = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 1, None]
+    column = ["category", False, *labels, tags.ARRAY, "|i1", False, 1, len(codes)]
+    return bytes(forge([tags.SERIES, None, *index, *column], *buffers, codes))
+
+
+BILLION = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1 << 33, tags.INT, 1, None]
+
+
+def big(number: int) -> bytes:
+    return number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)
+
+
+def colliding(tag: int) -> bytes:
+    """A dict or a set of 50,000 whole numbers with one hash."""
+    atoms: list[Any] = [tag, 50_000]
+    blobs = b""
+    for number in range(1, 50_001):
+        data = big((PRIME * (number + (1 << 20))) << 3)
+        atoms += [tags.BIG_INT, len(data)] + ([None] if tag == tags.DICT else [])
+        blobs += data
+    return bytes(forge(atoms, blobs=blobs))
+
+
+def colliding_categories() -> bytes:
+    """Numbers that pandas' hash table puts into one place: its hash is linear over bits."""
+    high = np.random.default_rng(0).integers(0, 1 << 20, 200_000).astype(np.uint64)
+    low = np.zeros_like(high)
+    for _ in range(64):  # solve (k >> 33) ^ k ^ (k << 11) = 0 in the low half of the bits
+        low = ((high >> np.uint64(1)) ^ (low << np.uint64(11))) & np.uint64(0xFFFFFFFF)
+    keys = np.unique((high << np.uint64(32)) | low)
+    np.random.default_rng(1).shuffle(keys)
+    labels = ["values", "numpy", tags.ARRAY, "<i8", False, 1, len(keys), None, None]
+    return category(labels, keys.astype(np.int64).tobytes())
+
+
+def walked_frequency() -> bytes:
+    """Business hours, which pandas walks through one by one."""
+    data = to_bytes(pd.date_range("2020-01-01", periods=3, freq="D"))
+    size = struct.unpack_from("<I", data, 4)[0]
+    atoms = msgspec.msgpack.decode(data[tags.PREFIX : tags.PREFIX + size])
+    return bytes(forge(["99999999bh" if atom == "D" else atom for atom in atoms], bytes(data[-24:])))
+
+
+CRAFTED: dict[str, Callable[[], bytes]] = {
+    **{
+        f"{form.__name__}-{number}": lambda form=form, number=number: form(  # type: ignore[misc]
+            stream(pa.table({"a": list(nulls_within())[number]}))
+        )
+        for form in (arrow, text_column, polars_series)
+        for number in range(4)
+    },
+    "dictionary of lists in polars": lambda: polars_series(stream(repeating_dictionary())),
+    "dictionary as objects": lambda: text_column(stream(long_text_dictionary())),
+    "dictionary as strings": lambda: text_column(stream(long_text_dictionary()), "string"),
+    "names": lambda: arrow(shared_names()),
+    "buffers": lambda: arrow(overlapping_buffers()),
+    "dictionaries": lambda: arrow(repeated_dictionaries()),
+    "categories": lambda: category(BILLION),
+    "levels": lambda: bytes(
+        forge([tags.INDEX, "levels", 1, *BILLION, tags.ARRAY, "|i1", False, 1, 1, None], b"\0")
+    ),
+    "frequency": walked_frequency,
+    "keys": lambda: colliding(tags.DICT),
+    "elements": lambda: colliding(tags.SET),
+    "pandas' hash table": colliding_categories,
+}
+
+
+@pytest.mark.parametrize("name", CRAFTED)
+def test_what_says_more_than_it_brings_is_refused(name: str) -> None:
+    data = CRAFTED[name]()
+    assert ends([data]) == ["refused"]
+
+
+HONEST: tuple[Any, ...] = (
+    {"a": [1, 2.5, (None, True)], (1, 2): {3}, "big": 2**99, Fraction(1, 3): "x"},
+    {number: str(number) for number in range(-500, 500)},
+    np.arange(600.0).reshape(20, 30).T,
+    pa.table({"a": ["x", None], "b": [[1], None], "c": [{"d": 1}, {"d": None}]}),
+    pa.table({"a": pa.nulls(100)}),
+    pa.chunked_array([pa.array(["x", "y"]).dictionary_encode(), pa.array(["z"]).dictionary_encode()]),
+    pl.DataFrame({"a": ["x", "y"], "b": [[1.5], []], "c": pl.Series(["u", "v"], dtype=pl.Categorical)}),
+    pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical([5, 3], categories=range(9))}),
+    pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_product([["a"], range(2)])),
+    pd.Series(pd.date_range("2020", periods=3, tz="UTC", freq="QS-FEB").array),
+    pd.date_range("2020", periods=3, freq="2W-TUE"),
+    pd.Series(pd.Categorical(np.arange(20_000))),
+)
+
+
+def test_honest_values_are_not_taken_for_such() -> None:
+    assert ends([bytes(to_bytes(value)) for value in HONEST]) == ["decoded"] * len(HONEST)
+
+
+def changed(data: bytes, chance: random.Random) -> bytes:
+    """The same layout with other numbers in it: a count, a tag, a length, or bytes of a buffer."""
+    size = struct.unpack_from("<I", data, 4)[0]
+    atoms = msgspec.msgpack.decode(data[tags.PREFIX : tags.PREFIX + size])
+    rest = bytearray(data[tags.PREFIX + size :])
+    blobs = struct.unpack_from("<I", data, 8)[0]
+    for _ in range(chance.randint(1, 4)):
+        if chance.random() < 0.6:
+            place = chance.randrange(len(atoms))
+            numbers = [0, 1, -1, 127, 1 << 31, 1 << 40, (1 << 62) - 1]
+            atoms[place] = chance.choice([*numbers, *atoms, chance.randint(0, 60)])
+        elif rest:
+            at = chance.randrange(len(rest))
+            width = chance.choice([1, 4, 8])
+            rest[at : at + width] = chance.choice([b"\0", b"\xff", b"\x7f", b"\1"]) * width
+    packed = msgspec.msgpack.encode(atoms)
+    padding = bytes(-(tags.PREFIX + len(packed) + blobs) % tags.ALIGN)
+    body = bytes(rest[:blobs]) + padding + bytes(rest[blobs:]).lstrip(b"\0")
+    return struct.pack("<4sII", tags.MAGIC, len(packed), blobs) + packed + body
+
+
+@pytest.mark.slow
+def test_values_changed_at_random_stay_in_the_measure_of_their_bytes() -> None:
+    chance = random.Random(7)
+    seeds = [bytes(to_bytes(value)) for value in HONEST]
+    inputs = [changed(chance.choice(seeds), chance) for _ in range(3_000)]
+    found = ends(inputs)
+    assert len(found) == len(inputs), f"input {len(found)} ended the process: {inputs[len(found)].hex()}"
+    assert set(found) == {"decoded", "refused"}
