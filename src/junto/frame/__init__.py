@@ -14,6 +14,7 @@ from junto.frame.facts import Column, Facts
 from junto.frame.frame import Frame
 from junto.frame.horizontal import HorizontalFrame
 from junto.frame.imputer import SimpleImputer
+from junto.frame.like_secretflow import v_read_csv
 from junto.frame.read import align, h_read_csv, h_read_parquet, read_csv, read_parquet
 from junto.frame.scalers import MinMaxScaler, StandardScaler
 from junto.frame.split import train_test_split
@@ -23,7 +24,6 @@ from junto.frame.woe import WeightOfEvidenceEncoder
 
 VDataFrame = VerticalFrame
 HDataFrame = HorizontalFrame
-v_read_csv = read_csv
 v_read_parquet = read_parquet
 
 __all__ = [

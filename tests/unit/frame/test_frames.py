@@ -71,7 +71,6 @@ def test_a_frame_never_changes(frame):
 def test_aliases_are_the_same_things():
     assert frames.VDataFrame is VerticalFrame
     assert frames.HDataFrame is HorizontalFrame
-    assert frames.v_read_csv is frames.read_csv
     assert frames.v_read_parquet is frames.read_parquet
 
 
