@@ -110,16 +110,16 @@ def attempt(step):
         say(type(error).__name__ + ": " + str(error))
 attempt(lambda: read_csv({alice: "a.csv", bob: "secret.csv"}, on="id"))
 attempt(lambda: read_csv({alice: "a.csv", bob: "b.csv"}, columns={bob: ["y"]}))
-attempt(lambda: read_csv({alice: "a.csv", bob: "b.csv"}, on="id"))
+attempt(lambda: read_csv({alice: "a.csv", bob: "b.csv"}, on={"id": int}))
 frame = read_csv({alice: "a.csv", bob: "c.csv"}, on="id")
 attempt(lambda: correlation(frame, spu))
-attempt(lambda: str(correlation(frame.drop("word"), spu).reveal().loc["flat", "flat"]))
+attempt(lambda: str(correlation(frame.drop("word"), spu, disclose_rows=True).reveal().loc["flat", "flat"]))
 sf.shutdown()
 """)
-    for party in job.running.values():
+    for name, party in job.running.items():
         missing, rows, kinds, text, constant = (party.next(30)[0] for _ in range(5))
         for said, kind, what in (
-            (missing, "RemoteError", "FileNotFoundError"),
+            (missing, "JoinError", "FileNotFoundError"),
             (rows, "FrameError", "3 at alice, 2 at bob"),
             (kinds, "JoinError", "id"),
             (text, "FrameError", "column 'word' of alice"),
@@ -127,5 +127,6 @@ sf.shutdown()
             assert said.startswith(kind)
             assert what in said
         assert constant == "nan"
-        assert "secret" not in missing + rows + kinds + text
+        assert "secret" not in rows + kinds + text
+        assert ("secret" in missing) == (name == "bob")  # who is told its own path
     assert set(job.all_end().values()) == {0}, [party.text for party in job.running.values()]

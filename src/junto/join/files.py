@@ -87,6 +87,9 @@ class FileTable(Table):
             return int(file.metadata.num_rows) if self._kind == PARQUET else 0
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        for name in self._chosen if self._library else ():  # a frame knows columns by their names
+            if self._all.count(name) > 1:
+                raise JoinError(f"there is more than one column {name!r}")
         with _reading():
             for block in self._csv.text(names) if self.written else self._blocks(names):
                 yield [block.column(name) for name in names]

@@ -113,6 +113,16 @@ def test_keys_that_are_text_at_one_party_are_text_at_all(tmp_path):
         read_csv(paths, on={"id": int})
 
 
+@pytest.mark.parametrize("on", [None, "id"])
+def test_two_columns_of_one_name_in_a_file(tmp_path, on):
+    alice, bob = sf.PYU("alice"), sf.PYU("bob")
+    (tmp_path / "a.csv").write_text("id,v,v\n1,2,3\n")
+    (tmp_path / "b.csv").write_text("id,w\n1,2\n" if on else "w\n2\n")
+    said = "alice: there is more than one column 'v'" if on else "two of its columns have the same name"
+    with pytest.raises((sf.JoinError, sf.FrameError), match=said):
+        read_csv({alice: str(tmp_path / "a.csv"), bob: str(tmp_path / "b.csv")}, on=on)
+
+
 def test_a_number_in_one_file_and_text_in_a_table_are_one_error(tmp_path):
     alice, bob = sf.PYU("alice"), sf.PYU("bob")
     with pytest.raises(sf.JoinError, match="id"):
