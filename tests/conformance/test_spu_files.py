@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 
 import numpy as np
@@ -68,6 +69,20 @@ def test_back_as_it_was_on_this_device_and_on_another_with_the_same_roles(spus, 
         same(sf.reveal(spus[name].load(paths)))
     listed = [*paths.values(), "not used"]
     same(sf.reveal(spus["first"].load(listed)))
+
+
+def test_a_receipt_names_one_dump(spus, paths, tmp_path):
+    """So that an older dump, which all parties have, does not pass for the newest."""
+    spu, value = spus["first"], secret(spus["first"], TREE)
+    old = spu.dump(value, paths)
+    copies = {party: shutil.copy(path, tmp_path / f"old {party}") for party, path in paths.items()}
+    new = spu.dump(value, paths, overwrite=True)
+    assert len({old, new}) == 2
+    same(sf.reveal(spu.load(paths, receipt=new)))
+    same(sf.reveal(spu.load(copies, receipt=old)))
+    same(sf.reveal(spu.load(copies)))
+    with pytest.raises(sf.DeviceError, match="of another dump than the one whose receipt is given"):
+        spu.load(copies, receipt=new)
 
 
 def test_results_of_calls_in_a_tree(spus, paths):

@@ -174,3 +174,23 @@ def test_pieces_go_to_the_receiver_and_to_nobody_else(views, spu) -> None:
         sf.reveal(x.to(sf.PYU(receiver)), to=[receiver])
         sent = [(passage.source, passage.target) for passage, _ in views.pieces(begin)]
         assert sent == 2 * [(party, receiver) for party in COMPUTE if party != receiver]
+
+
+def test_what_was_made_ahead_hides_as_much(views, tmp_path) -> None:
+    """Runs from a pool: nothing that one party tells the other comes twice, and all of it is uniform."""
+    pair = views.watch(spu_of("alice", "bob"))
+    pair.open_pool({party: tmp_path / party for party in COMPUTE})
+    x, y = [sf.PYU(party)(lambda: INPUTS["small"])().to(pair) for party in COMPUTE]
+    pair.preprocess(product, x, y, runs=3)
+    sf.wait([x, y])
+    heard = len(views.messages)
+    with pair.profile() as profile:
+        sf.wait([pair(product)(x, y) for _ in range(3)])
+    assert profile.total().offline_bytes == 0
+    for node in COMPUTE:
+        received = [
+            m for m in views.messages[heard:] if m[0] == pair.name and m[1] == node and len(m[4]) > 64
+        ]
+        data = [np.frombuffer(message[4], np.uint8) for message in received]
+        assert chi_square(np.concatenate(data)) < LIMIT
+        assert_no_word_twice(data)

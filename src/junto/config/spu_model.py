@@ -163,12 +163,14 @@ class SpuSettings:
         if self.source is SpuSource.HELPER:
             return (
                 f"{first} and {second} compute and {self.helper} helps: none of the three alone learns a "
-                "value, any two of them together could read everything."
+                "value, any two of them together could read everything; all follow the program "
+                "(semi-honest): one that computes and does not could read the others' inputs."
             )
         if self.source is SpuSource.BOTH_PARTIES:
             return (
                 f"{first} and {second} compute and make the randomness together: neither alone learns a "
-                "value, and nobody else is trusted; both follow the program (semi-honest)."
+                "value, and nobody else is trusted; both follow the program (semi-honest): one that does "
+                "not could read the other's inputs."
             )
         if self.source is SpuSource.FIRST_PARTY:
             return (

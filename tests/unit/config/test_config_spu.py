@@ -134,7 +134,8 @@ def test_two_parties_make_their_randomness_together_in_every_mode(production: bo
     assert (settings.compute, settings.helper, settings.warning) == (("bob", "alice"), None, None)
     assert settings.trust == (
         "bob and alice compute and make the randomness together: neither alone learns a value, "
-        "and nobody else is trusted; both follow the program (semi-honest)."
+        "and nobody else is trusted; both follow the program (semi-honest): one that does not could read the "
+        "other's inputs."
     )
     assert settings == parse("bob", "alice", production=production, beaver_type="MultiParty")
     assert settings == parse("bob", "alice", production=production, insecure_first_party_dealer=False)
@@ -506,7 +507,8 @@ def test_trust_is_one_sentence_with_names() -> None:
     trust = parse("alice", "bob", "carol", "dave").trust
     assert trust == (
         "alice and bob compute and carol helps: none of the three alone learns a value, "
-        "any two of them together could read everything."
+        "any two of them together could read everything; all follow the program (semi-honest): one that "
+        "computes and does not could read the others' inputs."
     )
 
 

@@ -40,7 +40,7 @@ class _Begun:
     salt: bytes
 
 
-def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> None:
+def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> str:
     """See `SPU.dump`."""
     handles = _handles(spu, value)
     places = places_of(spu, paths)
@@ -73,16 +73,17 @@ def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> None:
         common = Common(field, fraction, stages.keepers, layout, seals)
         stages.run(write)
         stages.run(lambda party: begun[party].draft.publish())
+        return common.receipt
     finally:
         for own in begun.values():
             own.draft.drop()
 
 
-def load(spu: SPU, paths: Paths) -> SPUObject:
+def load(spu: SPU, paths: Paths, receipt: str | None) -> SPUObject:
     """See `SPU.load`."""
     places = places_of(spu, paths)
     program = spu.session.program
-    stamp = program.begin(Description("load", spu.name))
+    stamp = program.begin(Description("load", spu.name, structure=f"receipt {receipt}"))
     stages = Stages(program, stamp, _keepers(spu))
     parts: dict[str, Part] = {}
 
@@ -98,6 +99,11 @@ def load(spu: SPU, paths: Paths) -> SPUObject:
             fix="give each party its own part of the same dump",
         )
     common = sharefile.common_of(texts.pop())
+    if receipt is not None and receipt != common.receipt:
+        raise DeviceError(
+            "the parts are of another dump than the one whose receipt is given: an older one, perhaps",
+            fix="give each party its part of that dump, or leave the receipt out if any dump will do",
+        )
 
     layouts: list[Ref | None] = []
     pieces: list[list[Ref]] = []

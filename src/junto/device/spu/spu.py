@@ -260,7 +260,7 @@ class SPU(Device):
         handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
         return handle.expects_layout(stamp, entered.layout, entered.awaited)
 
-    def dump(self, value: Any, paths: Paths, *, overwrite: bool = False) -> None:
+    def dump(self, value: Any, paths: Paths, *, overwrite: bool = False) -> str:
         """Keep a value in files: each compute party a piece that says nothing by itself.
 
         Returns when all parties have written theirs, and raises at all of them if one could not. Whoever
@@ -272,27 +272,36 @@ class SPU(Device):
                 own alone, so the others' may be None or missing.
             overwrite: whether files may be replaced.
 
+        Returns:
+            A receipt, the same at all parties: 32 letters that name this dump and say nothing of the value.
+            Keep it where the files are not, and `load` can tell an older dump from this one.
+
         Raises:
             RemoteError: a part could not be written, or there is a file already; or the value failed.
             DeviceError: it does not live here.
         """
         from junto.device.spu.keeping import dump
 
-        dump(self, value, paths, overwrite=overwrite)
+        return dump(self, value, paths, overwrite=overwrite)
 
-    def load(self, paths: Paths) -> SPUObject:
+    def load(self, paths: Paths, *, receipt: str | None = None) -> SPUObject:
         """The value that was dumped to `paths`, in this run or an earlier one; one handle.
 
         The SPU must have the same parties in the same roles and the same numbers. The pieces are masked
         anew; the files stay as they are.
 
+        Args:
+            paths: as in `dump`.
+            receipt: of the dump that is wanted. Without one, an older dump that all parties have at these
+                paths is as good as the newest.
+
         Raises:
             RemoteError: a party's part is missing, damaged, or not of this SPU.
-            DeviceError: the parts are not of one dump.
+            DeviceError: the parts are not of one dump, or not of the one that `receipt` names.
         """
         from junto.device.spu.keeping import load
 
-        return load(self, paths)
+        return load(self, paths, receipt)
 
     def receive(self, value: SPUObject) -> SPUObject:
         """Take a value of another SPU: nobody learns it."""

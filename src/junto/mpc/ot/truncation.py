@@ -4,7 +4,7 @@ Paper:     Escudero et al., CRYPTO 2020, section 5, and Dalskov et al., PoPETs 2
 Computes:  [r >> f] and [top bit of r], modulo 2**64, from r0 at P0 and r1 at P1, r = r0 + r1 mod 2**64.
 Parties:   P0, P1.
 Secure:    semi-honest.
-Learns:    nobody anything.
+Learns:    nobody anything (but see `protocol.truncate` for what many results tell whom they are shown).
 Cost:      for f = 18: 54.5 transfers and 376 more bits each way: with fields of 4 bits 265 bytes.
 
 With the carry c out of the lower f places and the carry w out of all 64 of them,

@@ -5,7 +5,8 @@ Computes:  <x> from x at its owner; the pieces from which a receiver puts x toge
 Parties:   the owner or receiver may be P0, P1 or anybody else, the helper included.
 Secure:    semi-honest, one of three corrupted.
 Learns:    of an input: P0 and P1 see x + m, m uniform and fresh (from an outsider: one uniform piece each,
-           then x + m). Of an output: the receiver sees x. Pieces for somebody who is neither P0 nor P1 are
+           then x + m). Of an output: the receiver sees x, as rounded (`truncate` says what many roundings of
+           one value tell). Pieces for somebody who is neither P0 nor P1 are
            made fresh by a keystream that P0 and P1 share, for they would tell the helper more than x.
 Cost:      input: 1 element from P0 to P1 or back; from an outsider 1 element to P1 (P0 gets a key), then
            `hold`. Output: 1 element to P0 or P1 from the other one, 2 to anybody else.

@@ -5,7 +5,9 @@ Paper:     Escudero et al., CRYPTO 2020, section 5 (truncation with a dealt mask
 Computes:  <x >> f>, exact up to one unit in the last place, from [x] with |x| < 2**(k - 2).
 Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
-Learns:    P0 and P1 see x + 2**(k - 2) + r, r uniform and fresh. The helper sees shapes.
+Learns:    P0 and P1 see x + 2**(k - 2) + r, r uniform and fresh. The helper sees shapes. Whoever is shown the
+           results of many runs on the same x learns more of x than x >> f: the unit in the last place comes
+           with the probability (x mod 2**f) / 2**f.
 Cost:      1 round, 1 ring element each way; offline 2 elements helper -> P1.
 """
 
