@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from junto.config.model import Address, Mode, PartySettings
+from junto.config.model import Address, LinkSettings, Mode, PartySettings
 from junto.config.spu import parse_spu
 from junto.device.spu import opening
 from junto.errors import ConfigError
@@ -23,7 +23,8 @@ class Reached(Exception):
 
 def program(places: dict[str, tuple[Address, Address]], tls: Any = None, mode: Mode = Mode.PRODUCTION) -> Any:
     cluster = {name: PartySettings(name, *places.get(name, (HERE, HERE))) for name in PARTIES}
-    return SimpleNamespace(settings=SimpleNamespace(mode=mode, tls=tls, cluster=cluster), parties=PARTIES)
+    settings = SimpleNamespace(mode=mode, tls=tls, cluster=cluster, link=LinkSettings())
+    return SimpleNamespace(settings=settings, parties=PARTIES)
 
 
 def ways() -> list[Any]:
