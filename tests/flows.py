@@ -80,7 +80,7 @@ class End:
     def __init__(self, me: str, other: str, link: LinkSettings) -> None:
         nowhere = Address("127.0.0.1", 1)
         self.me = me
-        self.peer = peer.Peer(PartySettings(other, nowhere, nowhere), link, Heard())
+        self.peer = peer.Peer(PartySettings(other, nowhere, nowhere), link, Heard(), (me, other))
         self.position = 0
         self.pushed: dict[Key, bytes | Failure] = {}
         self.delivered: dict[Key, list[Exception | None]] = {}

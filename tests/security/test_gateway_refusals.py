@@ -386,3 +386,15 @@ def test_a_party_that_was_given_up_learns_it():
             frame = siege.talk.next()
         assert isinstance(frame, f.Refused)
         assert frame.kind == "given up"
+
+
+def test_a_failure_that_names_a_stranger_is_one_of_its_sender():
+    with Site("alice", "bob", tls=False) as site:
+        mallory = Mallory(site, "bob", "alice")
+        gateway = site.start("alice")
+        talk = mallory.enter()
+        arrival = gateway.expect("bob", Key(1, 0))
+        failure = Failure("zed", 1, "f", "x.py:1", "ValueError", "abcd")
+        talk.say(f.Failed(0, Key(1, 0), stamp(1), failure))
+        assert outcome(arrival).party == "bob"
+        mallory.close()

@@ -27,7 +27,13 @@ class Agreement:
         self._lock = threading.Lock()
         self._history: deque[Stamp] = deque([START], maxlen=KEPT_OPERATIONS)
         self._told: deque[tuple[Stamp, Description]] = deque(maxlen=SHOWN_HISTORY)
-        self._ahead: dict[str, dict[int, Stamp]] = {party: {} for party in others}
+        self._others = frozenset(others)
+        self._ahead: dict[str, dict[int, Stamp]] = {party: {} for party in self._others}
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The other parties of the job."""
+        return self._others
 
     @property
     def newest(self) -> Stamp:

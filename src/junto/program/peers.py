@@ -96,7 +96,7 @@ class Peers(Events):
         self._diverged(party, history)
 
     def on_abort(self, party: str, abort: Abort) -> None:
-        self._fault.set(_aborted(party, abort))
+        self._fault.set(_aborted(party, abort, self._agreement.others | {self._me}))
 
     def on_unreachable(self, party: str, error: Exception) -> None:
         if isinstance(error, JuntoError):
@@ -160,13 +160,15 @@ def abort_of(error: BaseException, me: str) -> Abort:
     return Abort("exception", f"the script of {me} ended with {type(error).__name__}")
 
 
-def _aborted(party: str, abort: Abort) -> JuntoError:
+def _aborted(party: str, abort: Abort, parties: frozenset[str]) -> JuntoError:
+    """The error for a party's end. Whom it names has to be in the job: else it speaks of itself."""
     kind, _, detail = abort.kind.partition(":")
-    if kind == "unreachable" and detail:
+    known = detail in parties
+    if kind == "unreachable" and known:
         return PartyUnreachable(f"{abort.message} (as told by {party})", party=detail)
     if kind == "divergence":
         return ProgramDivergence(f"{abort.message} (as told by {party})")
-    if kind == "aborted" and detail:
+    if kind == "aborted" and known:
         return _ended(detail, f"{abort.message} (as told by {party})")
     return _ended(party, f"{party} ended the run: {abort.message}")
 

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
+from junto.silo.words import Lines, Long, Text, Words
 from junto.wire.payload import Payload, Summary
+
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Key(msgspec.Struct, frozen=True, array_like=True):
     """Names one value on its way from one party to another: operation number and index in it."""
 
-    operation: int
-    index: int
+    operation: Count
+    index: Annotated[int, Meta(ge=0, lt=1 << 31)]
 
 
-class Stamp(msgspec.Struct, frozen=True, array_like=True):
+class Stamp(Words, frozen=True):
     """Where a party's program is.
 
     Attributes:
@@ -32,13 +36,13 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
         site: its call site, "fit.py:31".
     """
 
-    operation: int
-    digest: bytes
-    text: str
-    site: str
+    operation: Count
+    digest: Annotated[bytes, Meta(max_length=64)]
+    text: Text
+    site: Text
 
 
-class Activity(msgspec.Struct, frozen=True, array_like=True):
+class Activity(Words, frozen=True):
     """What a party's driver is doing; travels in every heartbeat.
 
     Attributes:
@@ -49,28 +53,28 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
     """
 
     stamp: Stamp
-    waiting_for: tuple[str, ...] = ()
-    waiting_on: int = 0
-    busy: str = ""
+    waiting_for: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
+    waiting_on: Count = 0
+    busy: Long = ""
 
 
-class Failure(msgspec.Struct, frozen=True, array_like=True):
+class Failure(Words, frozen=True):
     """A failed operation on the wire; the fields of `errors.Origin`, in its order."""
 
-    party: str
-    operation: int
-    text: str
-    site: str
-    error_type: str
-    incident: str
-    detail: str = ""
+    party: Text
+    operation: Count
+    text: Text
+    site: Text
+    error_type: Text
+    incident: Text
+    detail: Lines = ""
 
 
-class Abort(msgspec.Struct, frozen=True, array_like=True):
+class Abort(Words, frozen=True):
     """Why a party ends the run for all. `kind` is one of the program layer's own words."""
 
-    kind: str
-    message: str
+    kind: Text
+    message: Lines
 
 
 class Arrival(ABC):

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from junto.config.model import Address, Settings
+from junto.silo.callers import guard_options
 from junto.silo.dial import Failed, resolve
 from junto.silo.doctor_service import DoctorService
 from junto.silo.findings import Finding
@@ -36,7 +37,10 @@ class DoctorListener:
 
     def _serve(self, listen: Address) -> None:
         tls = self._settings.tls
-        server = grpc.server(ThreadPoolExecutor(8, "junto-doctor"), options=[("grpc.so_reuseport", 0)])
+        guard = guard_options(len(self._settings.parties), self._settings.link.peer_timeout_s)
+        server = grpc.server(
+            ThreadPoolExecutor(8, "junto-doctor"), options=[("grpc.so_reuseport", 0), *guard]
+        )
         server.add_generic_rpc_handlers(DoctorService(self._settings, "doctor", self._note).handlers())
         try:
             if tls is None:

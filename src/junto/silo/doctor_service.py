@@ -12,7 +12,6 @@ fields are ignored, so that versions that differ can still tell each other that 
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,9 +24,9 @@ import msgspec
 from junto.config.model import Settings, TlsSettings
 from junto.errors import IdentityError, MalformedBytes
 from junto.log import printable
+from junto.silo.callers import party_of
 from junto.silo.frames import NONCE_BYTES, Hello
 from junto.silo.handshake import hello
-from junto.silo.identity import party_of_certificate
 
 SINK_LIMIT: Final = 32 << 20
 _SERVICE: Final = "junto.Doctor"
@@ -109,7 +108,7 @@ def describe(settings: Settings, answers_as: str) -> Description:
 class DoctorService:
     """The answering side; a server takes its `handlers` by `add_generic_rpc_handlers`.
 
-    With TLS, only a certificate that names one of the parties is answered. `finished(party)` is called
+    With TLS (1.3), only a certificate that names one of the parties is answered. `finished(party)` is called
     when that party's doctor is done with us (in plaintext, the party that it claims to be).
     """
 
@@ -137,9 +136,8 @@ class DoctorService:
         if self._parties is None:
             return ""
         try:
-            pem = context.auth_context()["x509_pem_cert"][0].decode("ascii")
-            return party_of_certificate(ssl.PEM_cert_to_DER_cert(pem), self._parties)
-        except (IdentityError, KeyError, IndexError, ValueError):
+            return party_of(context, self._parties)
+        except IdentityError:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, "your certificate names no party of ours")
             raise
 

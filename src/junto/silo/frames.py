@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from junto.errors import ProtocolViolation
-from junto.silo.api import Abort, Activity, Failure, Key, Stamp
+from junto.silo.api import Abort, Activity, Count, Failure, Key, Stamp
+from junto.silo.words import DETAIL_CHARS, TEXT_CHARS, Lines, Long, Short, Words
 
 PROTOCOL = 1
 CHUNK_BYTES = 1 << 19
@@ -31,8 +32,6 @@ INLINE_BYTES = 1 << 20
 BATCH_BYTES = 256 << 10
 MESSAGE_BYTES = CHUNK_BYTES + INLINE_BYTES
 NONCE_BYTES = 16
-TEXT_CHARS = 500
-DETAIL_CHARS = 16_000
 HISTORY_STAMPS = 128
 AT_ONCE = 2_000
 """Transfers that one frame acknowledges at most."""
@@ -44,15 +43,11 @@ _F = TypeVar("_F", bound="Frame")
 _CONTROL, _CHUNK = b"\x00", b"\x01"
 _CHUNK_HEADER = struct.Struct(">cQQ")
 
-Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
-Short = Annotated[str, Meta(max_length=200)]
-Text = Annotated[str, Meta(max_length=4_000)]
-Long = Annotated[str, Meta(max_length=DETAIL_CHARS)]
 Ranges: TypeAlias = tuple[tuple[Count, Count], ...]
 Nonce = Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
 
 
-class Frame(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Frame(Words, frozen=True, forbid_unknown_fields=True):
     """Base of all control frames."""
 
 
@@ -73,7 +68,7 @@ class Hello(Frame, frozen=True, tag=1):
     party: Short
     job: Short
     parties: Annotated[tuple[Short, ...], Meta(max_length=1000)]
-    facts: Annotated[dict[Short, Text], Meta(max_length=2000)]
+    facts: Annotated[dict[Short, Long], Meta(max_length=2000)]
     versions: Annotated[dict[Short, Short], Meta(max_length=50)]
     nonce: Nonce
 
@@ -82,7 +77,7 @@ class Refused(Frame, frozen=True, tag=2):
     """The stream is not accepted. `final`: it never will be, for the reason in `cause`."""
 
     kind: Short
-    cause: Long
+    cause: Lines
     final: bool
 
 
@@ -159,7 +154,7 @@ class Declined(Frame, frozen=True, tag=10):
     """This transfer is not taken and never will be."""
 
     transfer: Count
-    cause: Text
+    cause: Long
 
 
 class Heartbeat(Frame, frozen=True, tag=11):
@@ -240,46 +235,9 @@ def _open(message: bytes, decoder: msgspec.msgpack.Decoder[list[_F]]) -> list[_F
         frames = decoder.decode(memoryview(message)[1:])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolViolation("a message does not parse as control frames of this direction") from error
-    for frame in frames:
-        _check(frame)
+    if any(isinstance(frame, Value) and len(frame.payload) > INLINE_BYTES for frame in frames):
+        raise ProtocolViolation("a small value is larger than small values are")
     return frames
-
-
-def _check(frame: Frame) -> None:
-    """The bounds of the structures that the frames share with the program (`silo.api` has none)."""
-    match frame:
-        case Value() | Offer() | Failed():
-            _check_stamp(frame.stamp)
-            if frame.key.operation < 0 or not 0 <= frame.key.index < 1 << 31:
-                raise ProtocolViolation("a value's key is out of range")
-            if isinstance(frame, Value) and len(frame.payload) > INLINE_BYTES:
-                raise ProtocolViolation("a small value is larger than small values are")
-            if isinstance(frame, Failed) and _longest(frame.failure) > DETAIL_CHARS:
-                raise ProtocolViolation("a failure's text is too long")
-        case Heartbeat():
-            _check_stamp(frame.activity.stamp)
-            if len(frame.activity.busy) > 4 * TEXT_CHARS or len(frame.activity.waiting_for) > 1000:
-                raise ProtocolViolation("a heartbeat's text is too long")
-            if any(len(party) > TEXT_CHARS for party in frame.activity.waiting_for):
-                raise ProtocolViolation("a heartbeat's text is too long")
-        case Ending() if len(frame.abort.kind) > TEXT_CHARS or len(frame.abort.message) > DETAIL_CHARS:
-            raise ProtocolViolation("an abort's text is too long")
-        case History():
-            for stamp in frame.stamps:
-                _check_stamp(stamp)
-        case _:
-            return
-
-
-def _check_stamp(stamp: Stamp) -> None:
-    if not 0 <= stamp.operation < 1 << 63 or len(stamp.digest) > 64:
-        raise ProtocolViolation("a stamp is out of range")
-    if len(stamp.text) > TEXT_CHARS or len(stamp.site) > TEXT_CHARS:
-        raise ProtocolViolation("a stamp's text is too long")
-
-
-def _longest(failure: Failure) -> int:
-    return max(len(text) for text in msgspec.structs.astuple(failure) if isinstance(text, str))
 
 
 def clip_stamp(stamp: Stamp) -> Stamp:

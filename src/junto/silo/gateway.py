@@ -63,7 +63,9 @@ class GrpcGateway(Gateway):
         mine = handshake.hello(me, settings.job_name, settings.parties, facts, nonce)
         others = [party for party in settings.parties if party != me]
         self._meeting = Meeting(mine, others, lambda party, whose: self._peers[party].is_open(whose))
-        self._peers = {party: Peer(settings.cluster[party], self._link, events) for party in others}
+        self._peers = {
+            party: Peer(settings.cluster[party], self._link, events, settings.parties) for party in others
+        }
         self._streams = {party: _Streams() for party in others}
         self._refusals = Refusals()
         self._closed = threading.Event()

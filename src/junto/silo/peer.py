@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from junto.config.model import LinkSettings, PartySettings
 from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
@@ -20,6 +21,7 @@ from junto.silo.receiving import Receiving
 from junto.silo.refusals import Refusals
 from junto.silo.sending import Sending
 from junto.silo.standstill import Standstill
+from junto.silo.words import DETAIL_CHARS
 
 log = logging.getLogger("junto.silo")
 
@@ -43,6 +45,7 @@ class Peer:
         settings: of the party.
         link: of the session.
         events: the program layer.
+        parties: all of the job: whom it may speak of.
 
     Attributes:
         sending, receiving: the two directions.
@@ -53,7 +56,10 @@ class Peer:
         changed: notified when one of these, or what it has noted, changes.
     """
 
-    def __init__(self, settings: PartySettings, link: LinkSettings, events: Events) -> None:
+    def __init__(
+        self, settings: PartySettings, link: LinkSettings, events: Events, parties: Iterable[str] = ()
+    ) -> None:
+        self._parties = frozenset((*parties, settings.name))
         self.name = settings.name
         self.address = settings.address
         self.refusals = Refusals()
@@ -159,7 +165,7 @@ class Peer:
             match frame:
                 case f.Value() | f.Failed() | f.Offer():
                     self._locate(frame.stamp)
-                    self.receiving.value(line, frame)
+                    self.receiving.value(line, self._blamed(frame) if isinstance(frame, f.Failed) else frame)
                 case f.Hello() | f.Resume():
                     self.refused(Refusal("out of order", "a handshake on an open stream"))
                 case _:
@@ -177,10 +183,17 @@ class Peer:
             case _:
                 self._hear(line, frame)
 
+    def _blamed(self, failed: f.Failed) -> f.Failed:
+        """An operation fails at a party of the job; if another one is named, at whoever says so."""
+        if failed.failure.party in self._parties:
+            return failed
+        self.refused(Refusal("malformed", "a failure names a party that is not in this job"))
+        return replace(failed, failure=replace(failed.failure, party=self.name))
+
     def _locate(self, stamp: Stamp) -> None:
         """The stamp of a value: heard before the value is judged, so that a divergence is found first."""
         self.sending.position(stamp.operation)
-        self._events.on_activity(self.name, msgspec.structs.replace(self._theirs, stamp=stamp))
+        self._events.on_activity(self.name, replace(self._theirs, stamp=stamp))
 
     def _hear(self, line: Line, frame: f.Either) -> None:
         match frame:
@@ -263,7 +276,7 @@ class Peer:
             if self.lost_to is not None:
                 return
             self.lost_to = error
-        self.hang_up(f.Refused("given up", error.message[: f.DETAIL_CHARS], final=True))
+        self.hang_up(f.Refused("given up", error.message[:DETAIL_CHARS], final=True))
         if not (self.ended or (self.left and self.sending.unsettled == 0)):
             self._events.on_unreachable(self.name, error)
         self.sending.give_up(error)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +18,9 @@ from typing import Any, Final
 
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
 from junto.errors import IdentityError, ListenError
+from junto.log import printable
+from junto.silo.callers import Option, guard_options, party_of
 from junto.silo.frames import MESSAGE_BYTES
-from junto.silo.identity import party_of_certificate
 
 # It prints when a peer hangs up; its handlers for forks abort one child in twenty while calls are under way.
 _SWITCHES: Final = (("GRPC_VERBOSITY", "NONE"), ("GRPC_ENABLE_FORK_SUPPORT", "0"))
@@ -43,7 +43,6 @@ grpc = _import_grpc()
 METHOD = "/junto.Silo/Push"
 STREAMS = 16
 
-Option = tuple[str, int | str]
 Accept = Callable[["Caller", Iterator[bytes]], Iterator[bytes]]
 
 
@@ -101,7 +100,7 @@ class Server:
         _check_bindable(listen)
         self._server: Any = grpc.server(
             _DaemonThreads(),
-            options=_server_options(link),
+            options=[*guard_options(len(parties), link.peer_timeout_s), *_server_options(link)],
             maximum_concurrent_rpcs=STREAMS * max(len(parties), 4),
         )
         self._server.add_generic_rpc_handlers((self._handlers(), *also))
@@ -138,19 +137,10 @@ class Server:
         place = str(context.peer())
         if not self._tls:
             return Caller(place)
-        facts = context.auth_context()
         try:
-            version = _first(facts, "ssl_tls_version")
-            if not version:
-                raise IdentityError("this grpcio does not tell the TLS version; junto needs 1.85 or newer")
-            if version != b"TLSv1.3":
-                raise IdentityError(f"it speaks {version.decode('ascii', 'replace')!r}, not TLSv1.3")
-            pem = _first(facts, "x509_pem_cert").decode("ascii", "replace")
-            return Caller(place, party_of_certificate(ssl.PEM_cert_to_DER_cert(pem), self._parties))
+            return Caller(place, party_of(context, self._parties))
         except IdentityError as error:
             return Caller(place, error=error)
-        except ValueError as error:
-            return Caller(place, error=IdentityError(f"its certificate cannot be read: {error}"))
 
 
 class Call:
@@ -169,7 +159,7 @@ class Call:
         try:
             yield from self._call
         except grpc.RpcError as error:
-            self.reason = f"{error.code().name.lower()}: {error.details()}"
+            self.reason = f"{error.code().name.lower()}: {printable(str(error.details()))}"
 
     def close(self) -> None:
         """End it now."""
@@ -217,11 +207,6 @@ def _quiet(requests: Iterator[bytes]) -> Iterator[bytes]:
         yield from requests
     except Exception:  # gRPC raises a bare one when the call is over
         return
-
-
-def _first(facts: Mapping[str, Any], name: str) -> bytes:
-    values = facts.get(name) or (b"",)
-    return bytes(values[0])
 
 
 def _common_options(link: LinkSettings) -> list[Option]:

@@ -16,7 +16,7 @@ class Side:
     """One party's half, wired to the other without a network."""
 
     def __init__(self, me, other):
-        self.agreement, self.fault = Agreement([other]), Fault()
+        self.agreement, self.fault = Agreement([other, "carol"]), Fault()
         self.peers = Peers(me, self.agreement, self.fault)
 
     def issue(self, *names):
@@ -130,3 +130,19 @@ def test_a_divergence_names_versions_that_differ(pair):
     alice.peers.on_history("bob", ())
     assert "jax 0.10.2 at alice, 0.9.1 at bob" in alice.fault.error.message
     assert "install the same versions" in alice.fault.error.fix
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "aborted"])
+def test_who_ends_the_run_can_blame_a_party_of_the_job_and_nobody_else(kind):
+    for named, blamed in (
+        ("carol", "carol"),
+        ("alice", "alice"),
+        ("zed", "bob"),
+        ("", "bob"),
+        ("bob", "bob"),
+    ):
+        side = Side("alice", "bob")
+        side.agreement = Agreement(["bob", "carol"])
+        side.peers = Peers("alice", side.agreement, side.fault)
+        side.peers.on_abort("bob", Abort(f"{kind}:{named}", "it is gone"))
+        assert side.fault.error.party == blamed, named

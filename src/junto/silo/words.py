@@ -1,0 +1,89 @@
+"""Text between parties: what another party says can be printed as it is, by construction.
+
+Every structure that travels and holds text is `Words`. When one is made, and decoding makes it, its texts
+lose what a terminal or a log would obey: escapes, carriage returns, marks that turn the direction of writing.
+So none of the places that show such a text (errors, status lines, logs, ledger, report) can forget it.
+A text of type `Lines` keeps its line breaks, but no line of it begins at the margin, where a log's own begin.
+"""
+
+from __future__ import annotations
+
+import typing
+from typing import Annotated, Any
+
+import msgspec
+
+TEXT_CHARS = 500
+DETAIL_CHARS = 16_000
+_MANY = msgspec.Meta(extra={"lines": True})
+
+Short = Annotated[str, msgspec.Meta(max_length=200)]
+"""A name."""
+
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARS)]
+"""What a status line can show."""
+
+Long = Annotated[str, msgspec.Meta(max_length=4_000)]
+"""One long line."""
+
+Lines = Annotated[str, _MANY, msgspec.Meta(max_length=DETAIL_CHARS)]
+"""Text of several lines, such as a traceback."""
+
+MARGIN = "  | "
+
+
+def line(text: str) -> str:
+    """`text` as one line that can be printed."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def lines(text: str) -> str:
+    """`text` with its line breaks, but nothing else that is not printable; see the module."""
+    if text.isprintable():
+        return text
+    first, *rest = text.replace("\t", "    ").split("\n")
+    return "\n".join([line(first), *(MARGIN + line(each.removeprefix(MARGIN)) for each in rest)])
+
+
+def printable(value: Any) -> Any:
+    """The same value with each text in it printable, in tuples and dicts, too."""
+    if isinstance(value, str):
+        return line(value)
+    if isinstance(value, tuple):
+        return tuple(map(printable, value))
+    if isinstance(value, dict):
+        return {printable(name): printable(each) for name, each in value.items()}
+    return value
+
+
+class Words(msgspec.Struct, frozen=True, array_like=True):
+    """Base of whatever travels and holds text."""
+
+    def __post_init__(self) -> None:
+        for name, clean in _cleaners(type(self)):
+            said = getattr(self, name)
+            told = clean(said)
+            if told is not said:
+                msgspec.structs.force_setattr(self, name, told)
+
+
+_KNOWN: dict[type, tuple[tuple[str, Any], ...]] = {}
+
+
+def _cleaners(kind: type) -> tuple[tuple[str, Any], ...]:
+    """How each field is made printable; fields without text are left out."""
+    found = _KNOWN.get(kind)
+    if found is None:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        found = _KNOWN[kind] = tuple(
+            (name, lines if _MANY in typing.get_args(hints[name]) else printable)
+            for name in kind.__struct_fields__  # type: ignore[attr-defined]
+            if _has_text(hints[name])
+        )
+    return found
+
+
+def _has_text(hint: Any) -> bool:
+    return hint is str or any(map(_has_text, typing.get_args(hint)))
