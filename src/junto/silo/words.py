@@ -8,6 +8,7 @@ A text of type `Lines` keeps its line breaks, but no line of it begins at the ma
 
 from __future__ import annotations
 
+import functools
 import typing
 from typing import Annotated, Any
 
@@ -69,20 +70,15 @@ class Words(msgspec.Struct, frozen=True, array_like=True):
                 msgspec.structs.force_setattr(self, name, told)
 
 
-_KNOWN: dict[type, tuple[tuple[str, Any], ...]] = {}
-
-
+@functools.cache
 def _cleaners(kind: type) -> tuple[tuple[str, Any], ...]:
     """How each field is made printable; fields without text are left out."""
-    found = _KNOWN.get(kind)
-    if found is None:
-        hints = typing.get_type_hints(kind, include_extras=True)
-        found = _KNOWN[kind] = tuple(
-            (name, lines if _MANY in typing.get_args(hints[name]) else printable)
-            for name in kind.__struct_fields__  # type: ignore[attr-defined]
-            if _has_text(hints[name])
-        )
-    return found
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return tuple(
+        (name, lines if _MANY in typing.get_args(hints[name]) else printable)
+        for name in kind.__struct_fields__  # type: ignore[attr-defined]
+        if _has_text(hints[name])
+    )
 
 
 def _has_text(hint: Any) -> bool:
