@@ -8,23 +8,24 @@ every node. What is public is computed by jax itself; a value is forgotten after
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from junto.errors import JuntoError
+from junto.errors import JuntoError, NotComputable
 from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
 from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import Cell, Context, Rule, Shared
+from junto.mpc.primitives.infinite import after
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.steps import Block, Form, Step
-from junto.mpc.values import WHOLE_RING, Public, Secret, Value
+from junto.mpc.values import WHOLE_RING, Infinite, Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
 
 
@@ -123,6 +124,11 @@ class _Flow:
         value = context.full(value)
         if value.kind != "fixed":
             return value
+        if value.infinite.up.sure or value.infinite.down.sure:
+            raise NotComputable(
+                f"a result may be infinity (jnp.inf), which no fixed-point number is: that of {cell.place}",
+                fix="put a number in its place, as in jnp.where(x > 1, x, 0), or use it in the same function",
+            )
         held = context.number(value)
         self._see(cell.place)
         self._g.expect(held, *WHOLE_RING, "a result is out of range: it does not fit into 64 bits")
@@ -187,7 +193,9 @@ class _Flow:
                 raise refusal(step)
             if not entry.thin:
                 operands = [context.full(each) if isinstance(each, Secret) else each for each in operands]
-            return await _several(entry.rule(context, step.params, *operands))
+            infinite = after(step, operands)
+            made = await _several(entry.rule(context, step.params, *operands))
+            return [_marked(each, infinite) for each in made] if infinite else made
         except Exception as error:
             _locate(error, step)
             raise
@@ -196,6 +204,13 @@ class _Flow:
 async def _several(made: Awaitable[Value | Sequence[Value]]) -> Sequence[Value]:
     results = await made
     return [results] if isinstance(results, Public | Secret) else results
+
+
+def _marked(value: Value, infinite: Infinite) -> Value:
+    """A result that may be infinite: of floats alone."""
+    if isinstance(value, Public) or value.kind != "fixed":
+        return value
+    return replace(value, infinite=infinite)
 
 
 def _locate(error: Exception, step: Step) -> None:
@@ -221,7 +236,8 @@ def _cast(value: Value, form: Form) -> Value:
 def _labelled(value: Value, form: Form) -> Value:
     """With shape and dtype as jax has them."""
     if isinstance(value, Secret):
-        return Secret(value.value, np.dtype(form.dtype), form.shape, value.fraction, value.span)
+        dtype = np.dtype(form.dtype)
+        return Secret(value.value, dtype, form.shape, value.fraction, value.span, value.infinite)
     if isinstance(value.array, np.ndarray) and (
         value.array.shape != form.shape or value.array.dtype != form.dtype
     ):

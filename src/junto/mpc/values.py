@@ -13,7 +13,7 @@ the cost of a program, and are why a `Secret` says more than its shape:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -31,6 +31,44 @@ LARGEST = 1 << 61
 """No fixed-point number's ring element is larger: differences of two of them still have the right sign."""
 
 WHOLE_RING: Span = (-(1 << 63), (1 << 63) - 1)
+
+
+class Side(NamedTuple):
+    """How far a secret may lie in one direction, where it stands for infinity.
+
+    Attributes:
+        times: how often the largest number is added up in it at most; 0: it is a number.
+        rare: whether it is infinite only where nothing else was there to be chosen.
+    """
+
+    times: int = 0
+    rare: bool = False
+
+    @property
+    def sure(self) -> bool:
+        """Whether one must expect it."""
+        return self.times > 0 and not self.rare
+
+
+class Infinite(NamedTuple):
+    """Whether a secret may hold what stands for infinity; see `primitives.infinite`.
+
+    Attributes:
+        up: plus infinity.
+        down: minus infinity.
+        lost: whether its size does not tell any more.
+    """
+
+    up: Side = Side()
+    down: Side = Side()
+    lost: bool = False
+
+    def __bool__(self) -> bool:
+        return self.up.times > 0 or self.down.times > 0
+
+
+NOWHERE = Infinite()
+"""It is a number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +105,7 @@ class Secret:
         span: of an integer, the values that it can have. It may lie outside its dtype's range after sums
             and products: then the ring element is right modulo `2**width` only, and `Context.wrapped` makes
             it good where that matters (wider dtypes, floats, division, shifts to the right).
+        infinite: of a float, whether it may be infinity.
     """
 
     value: Any
@@ -74,6 +113,7 @@ class Secret:
     shape: tuple[int, ...]
     fraction: int = 0
     span: Span = WHOLE_RING
+    infinite: Infinite = NOWHERE
 
     @property
     def kind(self) -> Kind:

@@ -210,6 +210,11 @@ def _constant(gates: Gates[Any, Any], array: NDArray[Any], fraction: int) -> Any
         case "integer":
             return gates.constant(integer_words(array))
         case "fixed":
+            if np.isinf(array.astype(np.float64)).any():
+                raise NotComputable(
+                    "a result is infinity (jnp.inf), which a fixed-point number cannot be",
+                    fix="return a number in its place",
+                )
             return gates.constant(fixed_words(array, fraction))
 
 

@@ -65,8 +65,18 @@ async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
     if np.issubdtype(c.form.dtype, np.integer):
         return await integers.quotient(c, x, y)
     if isinstance(y, Public):
+        _check_divisor(y)
         return ops.scaled(c, ops.secret(x), inverse(y.array))
     return await quotient(c, x, y)
+
+
+def _check_divisor(y: Public) -> None:
+    """Of a public number it is known that jax would give infinity or NaN."""
+    if not np.all(y.array):
+        raise NotComputable(
+            "secret floats are divided by public numbers of which some are 0",
+            fix="divide by something else there: x / jnp.where(d == 0, 1, d)",
+        )
 
 
 def inverse(divisor: Any) -> Any:
@@ -97,6 +107,8 @@ async def remainder(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x - y * trunc(x / y)`: the sign is that of `x`. Of floats, for `|x / y|` up to 16,000."""
     if np.issubdtype(c.form.dtype, np.integer):
         return await integers.remainder(c, x, y)
+    if isinstance(y, Public):
+        _check_divisor(y)
     return await _float_remainder(c, params, x, y)
 
 

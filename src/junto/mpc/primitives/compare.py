@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from junto.errors import NotComputable
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context, span_of
 from junto.mpc.rounds import together
-from junto.mpc.values import Public, Secret, Span, Value
+from junto.mpc.values import LARGEST, Public, Secret, Span, Value
 
 Params = Mapping[str, Any]
 
@@ -46,8 +47,19 @@ async def differs(c: Context, params: Params, x: Value, y: Value) -> Value:
 
 
 async def is_finite(c: Context, params: Params, x: Secret) -> Value:
-    """Always: a fixed-point number has no infinity."""
-    return Public(np.ones(c.form.shape, np.bool_))
+    """Public and true of what cannot be infinite; else whether the number is less than 2**60 of its units."""
+    if not x.infinite:
+        return Public(np.ones(c.form.shape, np.bool_))
+    if x.infinite.lost:
+        raise NotComputable(
+            "`is_finite` of what was computed from an extremum that may be infinite has no secret form",
+            fix="ask it of the extremum itself",
+        )
+    limit = np.ldexp(1.0, LARGEST.bit_length() - 2 - x.fraction)
+    above, under = await together(
+        ops.below(c, x, Public(np.asarray(limit))), ops.below(c, Public(np.asarray(-limit)), x)
+    )
+    return await ops.conjunction(c, above, under)
 
 
 async def sign(c: Context, params: Params, x: Secret) -> Value:

@@ -150,7 +150,7 @@ class Context:
 
     def like(self, value: Any, x: Secret) -> Secret:
         """Elements of `x` moved elsewhere."""
-        return Secret(value, x.dtype, tuple(value.shape), x.fraction, x.span)
+        return Secret(value, x.dtype, tuple(value.shape), x.fraction, x.span, x.infinite)
 
     # ------------------------------------------------------------------ operands
 
@@ -190,7 +190,7 @@ class Context:
         if isinstance(x, Public) or x.fraction <= self.fraction or x.kind != "fixed":
             return x
         held = await self.g.truncate(x.value, x.fraction - self.fraction)
-        return Secret(held, x.dtype, x.shape, self.fraction)
+        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
 
     def number(self, x: Secret) -> Any:
         """The ring array of a settled float with the settings' fraction, as the functions want it."""

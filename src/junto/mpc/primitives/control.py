@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.mpc.primitives import compare, ops
 from junto.mpc.primitives.context import Cell, Context
+from junto.mpc.primitives.infinite import either
 from junto.mpc.primitives.public import stack
 from junto.mpc.primitives.shape import joined, rearranged
 from junto.mpc.values import Public, Secret, Value
@@ -100,8 +102,10 @@ async def _choice(c: Context, which: Secret, cases: Sequence[Value]) -> Value:
         return cases[0]
     lifted = [c.lift(case) for case in cases]
     if len(cases) == 2 and which.span == (0, 1) and lifted[0].kind != "bits":
-        return await _blend(c, which, lifted[0], lifted[1])
-    return await compare.choose_case(c, which, lifted)
+        chosen = await _blend(c, which, lifted[0], lifted[1])
+    else:
+        chosen = await compare.choose_case(c, which, lifted)
+    return replace(ops.secret(chosen), infinite=either(cases))
 
 
 async def _blend(c: Context, which: Secret, no: Secret, yes: Secret) -> Value:

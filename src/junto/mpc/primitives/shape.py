@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.primitives.context import Context, Move
+from junto.mpc.primitives.infinite import either
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
@@ -123,7 +125,8 @@ def joined(c: Context, parts: Sequence[Value], move: Any) -> Secret:
     first = lifted[0]
     if first.kind == "fixed":
         fraction = max(part.fraction for part in lifted)
-        return c.fixed(c.g.join([c.at(part, fraction) for part in lifted], move), fraction)
+        held = c.fixed(c.g.join([c.at(part, fraction) for part in lifted], move), fraction)
+        return replace(held, infinite=either(parts))
     held = c.g.join([part.value for part in lifted], move)
     span = (min(part.span[0] for part in lifted), max(part.span[1] for part in lifted))
     return c.bits(held) if first.kind == "bits" else c.integer(held, span, first.dtype)

@@ -1,0 +1,192 @@
+"""Infinity, which masks a score and starts a minimum: what may be done with a number that stands for it.
+
+A fixed-point number has no infinity; the largest number stands for it (`values.LARGEST`). That is right as
+long as it is moved, chosen, compared, added to, or given to a function that is flat there, and nowhere else:
+`0 * inf` is no number at all. So every value says whether it may hold it, and this table what each primitive
+makes of that. What is not in it is refused for infinity. (NaN is refused for all: `values.fixed_words`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from junto.errors import NotComputable
+from junto.mpc.steps import CONTROL, Step
+from junto.mpc.values import NOWHERE, Infinite, Public, Side, Value
+
+CARRY = frozenset(
+    [
+        "approx_top_k",
+        "broadcast_in_dim",
+        "clamp",
+        "concatenate",
+        "convert_element_type",
+        "copy",
+        "copy_p",
+        "cumlogsumexp",
+        "cummax",
+        "cummin",
+        "device_put",
+        "dynamic_slice",
+        "dynamic_update_slice",
+        "gather",
+        "max",
+        "min",
+        "optimization_barrier",
+        "pad",
+        "reduce_max",
+        "reduce_min",
+        "reduce_precision",
+        "reduce_window_max",
+        "reduce_window_min",
+        "reshape",
+        "rev",
+        "scatter",
+        "scatter-max",
+        "scatter-min",
+        "select_n",
+        "slice",
+        "sort",
+        "split",
+        "squeeze",
+        "stack",
+        "stop_gradient",
+        "tile",
+        "top_k",
+        "transpose",
+        "unstack",
+    ]
+)
+"""The result may be infinite as the operands may."""
+
+EXTREMES = frozenset(
+    (
+        "clamp",
+        "max",
+        "min",
+        "reduce_max",
+        "reduce_min",
+        "reduce_window_max",
+        "reduce_window_min",
+        "scatter-max",
+        "scatter-min",
+    )
+)
+"""Of these, those that are infinite only where nothing else is there: one expects a number."""
+
+FLAT = frozenset(
+    [
+        "argmax",
+        "argmin",
+        "atan",
+        "eq",
+        "eq_to",
+        "erf",
+        "erfc",
+        "ge",
+        "gt",
+        "is_finite",
+        "le",
+        "le_to",
+        "logistic",
+        "lt",
+        "lt_to",
+        "ne",
+        "sign",
+        "tanh",
+    ]
+)
+"""The result is a number, and for the largest number of either sign the right one."""
+
+FLAT_BELOW = frozenset(("exp", "expm1"))
+"""The same for minus infinity."""
+
+MOST_TIMES = 3
+"""So often the largest number may be added up: one more would wrap."""
+
+
+def after(step: Step, operands: Sequence[Value]) -> Infinite:
+    """Where a step's results may be infinite.
+
+    Raises:
+        NotComputable: nobody can say what they would be.
+    """
+    found = [_of(each) for each in _chosen(step, operands)]
+    if not any(found) or step.name in FLAT or step.name in CONTROL:
+        return NOWHERE
+    if step.name == "div" and not found[0] and isinstance(operands[1], Public):
+        return NOWHERE  # what is divided by infinity is 0
+    if step.name in FLAT_BELOW and not found[0].up.sure:
+        return NOWHERE
+    carried = _carried(step, found)
+    if carried is not None:
+        return carried
+    if not any(each.up.sure or each.down.sure for each in found):
+        return Infinite(_RARELY, _RARELY, lost=True)
+    raise NotComputable(
+        f"`{step.name}` of a number that may be infinity (jnp.inf) has no secret form",
+        fix="infinity may be added, compared, chosen with jnp.where, put into max, min and exp. Else leave "
+        "out what it masks, as in jnp.sum(x, where=x > 1), or take a number that is large enough",
+    )
+
+
+def _carried(step: Step, found: Sequence[Infinite]) -> Infinite | None:
+    """Where the results are infinite because operands are; None: something else becomes of them."""
+    lost = any(each.lost for each in found)
+    ups, downs = [each.up for each in found], [each.down for each in found]
+    match step.name:
+        case "neg":
+            return Infinite(downs[0], ups[0], lost)
+        case "abs":
+            return Infinite(_worst([*ups, *downs]), lost=lost)
+        case "add" | "add_any":
+            sums = Infinite(_added(ups), _added(downs), lost)
+        case "sub":
+            sums = Infinite(_added([ups[0], downs[1]]), _added([downs[0], ups[1]]), lost)
+        case name if name in CARRY and np.issubdtype(step.forms[0].dtype, np.floating):
+            up, down = _worst(ups), _worst(downs)
+            rarely = name in EXTREMES
+            return Infinite(Side(up.times, up.rare or rarely), Side(down.times, down.rare or rarely), lost)
+        case _:
+            return None
+    return sums if max(sums.up.times, sums.down.times) <= MOST_TIMES else None
+
+
+def _chosen(step: Step, operands: Sequence[Value]) -> Sequence[Value]:
+    """The operands that count: of public choices those that are taken somewhere."""
+    if step.name != "select_n":
+        return operands
+    which, *cases = operands
+    if not isinstance(which, Public):
+        return cases
+    return [each for number, each in enumerate(cases) if (which.array == number).any()]
+
+
+def either(values: Sequence[Value]) -> Infinite:
+    """Where a value may be infinite that is one or the other of these, element by element."""
+    found = [_of(each) for each in values]
+    up, down = _worst([each.up for each in found]), _worst([each.down for each in found])
+    return Infinite(up, down, any(each.lost for each in found))
+
+
+_RARELY = Side(1, True)
+
+
+def _worst(sides: Sequence[Side]) -> Side:
+    some = [each for each in sides if each.times]
+    return Side(max((each.times for each in some), default=0), all(each.rare for each in some))
+
+
+def _added(sides: Sequence[Side]) -> Side:
+    return Side(sum(each.times for each in sides), _worst(sides).rare)
+
+
+def _of(value: Value) -> Infinite:
+    if not isinstance(value, Public):
+        return value.infinite
+    array = value.array
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or np.isfinite(array).all():
+        return NOWHERE
+    return Infinite(Side(int(bool((array == np.inf).any()))), Side(int(bool((array == -np.inf).any()))))

@@ -1,0 +1,132 @@
+"""NaN and infinity that a function writes: the result is jax's, or the function is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from junto.errors import NotComputable
+from junto.mpc.primitives import infinite
+from junto.mpc.primitives.table import TABLE
+from mpc_programs import Engine, agree
+
+PLAIN = Engine("plain")
+X = np.array([1, 2, 5], np.float32)
+INF = jnp.inf
+
+Program = Callable[[Any], Any]
+
+
+def masked(x: Any, other: Any) -> Any:
+    return jnp.where(x > 1, x, other)
+
+
+RIGHT: dict[str, Program] = {
+    "softmax": lambda x: jax.nn.softmax(masked(x, -INF)),
+    "softmax of a part": lambda x: jax.nn.softmax(x, where=x > 1),
+    "logsumexp": lambda x: jax.nn.logsumexp(masked(x, -INF)),
+    "logsumexp of nothing": lambda x: jnp.exp(jax.nn.logsumexp(jnp.where(x > 9, x, -INF))),
+    "logaddexp": lambda x: jnp.logaddexp(masked(x, -INF), x),
+    "is finite": lambda x: [jnp.isfinite(masked(x, each)) for each in (INF, -INF)],
+    "is infinite": lambda x: [jnp.isinf(masked(x, each)) for each in (INF, -INF)],
+    "is positive infinity": lambda x: (jnp.isposinf(masked(x, INF)), jnp.isneginf(masked(x, -INF))),
+    "extremum and then a product": lambda x: jnp.min(x, where=x > 1, initial=INF) * 2,
+    "extremum of nothing": lambda x: jnp.isfinite(jnp.max(jnp.where(x > 9, x, -INF))),
+    "extremum of something": lambda x: jnp.isfinite(jnp.max(masked(x, -INF))),
+    "divided by": lambda x: x / INF,
+    "exp": lambda x: jnp.exp(masked(x, -INF)),
+    "where": lambda x: jnp.argmin(masked(x, INF)),
+    "clip": lambda x: jnp.clip(x, -INF, 3) * 2,
+    "pooling": lambda x: lax.reduce_window(x, -INF, lax.max, (2,), (1,), "SAME") * 2,
+    "loop": lambda x: lax.scan(lambda c, v: (jnp.minimum(c, v), None), INF, x)[0] * 2,
+    "running": lambda x: jnp.exp(lax.cummax(masked(x, -INF))),
+    "three times": lambda x: jax.nn.sigmoid(masked(x, -INF) - INF - INF),
+    "nanmin": jnp.nanmin,
+    "isnan": lambda x: (jnp.isnan(x), jnp.nan_to_num(x)),
+    "nan that is never chosen": lambda x: jnp.where(np.array([True, True, True]), x, jnp.nan),
+    "nan between public numbers": lambda x: x + jnp.nansum(jnp.array([1, jnp.nan])),
+}
+
+REFUSED: dict[str, Program] = {
+    "times": lambda x: x * INF,
+    "divided": lambda x: INF / x,
+    "power": lambda x: x**INF,
+    "sum": lambda x: jnp.sum(masked(x, INF)),
+    "mean": lambda x: jnp.mean(masked(x, INF)),
+    "matrix": lambda x: masked(x, INF) @ x,
+    "scaled": lambda x: jax.nn.softmax(masked(x, -INF) / 8),
+    "exp of plus infinity": lambda x: jnp.exp(masked(x, INF)),
+    "integer": lambda x: masked(x, INF).astype(int),
+    "floor": lambda x: jnp.floor(masked(x, -INF)),
+    "result": lambda x: masked(x, INF),
+    "result, constant": lambda x: (x, jnp.full(3, INF)),
+    "chosen by a condition": lambda x: 2 * lax.cond(x[0] > 0, lambda: jnp.float32(INF), lambda: x[1]),
+    "four times": lambda x: jax.nn.sigmoid(masked(x, -INF) - INF - INF - INF),
+    "is finite, too late": lambda x: jnp.isfinite(2 * jnp.max(masked(x, -INF))),
+    "moved": lambda x: 2 * jnp.concatenate([x, masked(x, INF)[::-1]]),
+    "written": lambda x: 2 * x.at[1].set(INF),
+    "by zero": lambda x: x / 0,
+    "by a public number that is zero": lambda x: x / jnp.array([1.0, 0, 2]),
+    "rest of zero": lambda x: jnp.fmod(x, jnp.float32(0)),
+    "nan": lambda x: x + jnp.nan,
+    "nan, constant": lambda x: (x, jnp.float32(jnp.nan)),
+    "nan as a mask": lambda x: masked(x, jnp.nan),
+    "nanmean": lambda x: jnp.nanmean(masked(x, jnp.nan)),
+    "nanstd": lambda x: jnp.nanstd(masked(x, jnp.nan)),
+    "nan in a matrix": lambda x: x @ jnp.array([1, jnp.nan, 2]),
+    "nan by a public condition": lambda x: jnp.where(np.array([True, False, True]), x, jnp.nan),
+    "nan beyond the bounds": lambda x: jnp.take(x, jnp.array([0, 7])),
+    "nan in a loop": lambda x: lax.fori_loop(0, 3, lambda i, c: jnp.maximum(c, jnp.nan), x[0]),
+    "nan by a secret condition": lambda x: lax.cond(x[0] > 0, lambda: jnp.float32(jnp.nan), lambda: x[1]),
+    "nan compared": lambda x: x < jnp.nan,
+    "nan of a negative base": lambda x: jnp.float32(-2) ** x,
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_stays(name: str) -> None:
+    agree(PLAIN.run(RIGHT[name], X), jax.tree_util.tree_map(np.asarray, RIGHT[name](jnp.asarray(X))))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_everything_else_is_refused(name: str) -> None:
+    with pytest.raises(NotComputable, match=r"inf|NaN|are 0") as caught:
+        PLAIN.run(REFUSED[name], X)
+    assert "fix:" in str(caught.value)
+
+
+NEEDS_MORE = ("integer_pow", "reduce_precision", "select_n")
+UNARY = [name for name in sorted(TABLE) if hasattr(lax, name) and name not in NEEDS_MORE]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", UNARY)
+def test_a_function_of_infinity_is_the_right_number_or_refused(name: str, sign: int) -> None:
+    """All that take one float; jax itself says what is right."""
+    function = getattr(lax, name)
+
+    def program(x: Any) -> Any:
+        return function(masked(x, sign * INF))
+
+    try:
+        want = jax.tree_util.tree_map(np.asarray, program(jnp.asarray(X)))
+    except TypeError:
+        return  # not of one float
+    if name not in infinite.FLAT and not (name in infinite.FLAT_BELOW and sign < 0):
+        with pytest.raises(NotComputable, match="inf"):
+            PLAIN.run(program, X)
+    else:
+        agree(PLAIN.run(program, X), want)
+
+
+def test_every_primitive_that_is_named_exists() -> None:
+    named = infinite.CARRY | infinite.FLAT | infinite.FLAT_BELOW | infinite.EXTREMES
+    assert named - {"copy_p", "device_put"} <= set(TABLE)
+    assert infinite.EXTREMES <= infinite.CARRY
+    assert not infinite.CARRY & (infinite.FLAT | infinite.FLAT_BELOW)
