@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+ONCE = ("__next__", "__anext__", "cr_frame")
+"""What iterators, generators, open files and coroutines have."""
+
+MOST_LOOKED_AT = 1000
+"""Longer containers hold data; nobody fills them with iterators."""
+
 
 def split(name: str, count: int | None, returned: Any) -> tuple[Any, ...]:
     """`returned` as the results of a call with ``num_returns=count``.
 
     Raises:
-        TypeError: it is not that many values.
+        TypeError: it is not that many values; or there is something in it that can be read only once, so that
+            whoever reads its handle second would find nothing.
     """
+    once = _read_once(returned)
+    if once is not None:
+        raise TypeError(
+            f"{name} returned a {type(once).__name__}, which can be read only once; return its items, as in "
+            "list(...), or keep it in an actor (sf.proxy) and return what is next"
+        )
     if count is None:
         return (returned,)
     if not isinstance(returned, tuple | list):
@@ -20,3 +33,18 @@ def split(name: str, count: int | None, returned: Any) -> tuple[Any, ...]:
     else:
         return tuple(returned)
     raise TypeError(f"{name} was to return {count} values (num_returns={count}), but returned {got}")
+
+
+def _read_once(value: Any) -> Any:
+    """A generator, an iterator or an open file, in a value or in its lists, tuples and dicts; else None."""
+    pending = [value]
+    for _ in range(MOST_LOOKED_AT):
+        if not pending:
+            break
+        each = pending.pop()
+        kind = type(each)
+        if any(hasattr(kind, mark) for mark in ONCE):
+            return each
+        if kind in (list, tuple, dict) and len(each) <= MOST_LOOKED_AT:
+            pending.extend(each.values() if kind is dict else each)
+    return None

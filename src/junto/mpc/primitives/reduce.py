@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.errors import NotComputable
 from junto.mpc.primitives import compare, elementwise, extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, moved, rearranged
@@ -146,6 +147,36 @@ async def tree(c: Context, x: Secret, combine: Combine) -> Value:
 def part(c: Context, x: Value, where: slice | int) -> Value:
     """`x[..., where]`."""
     return rearranged(c, x, lambda array: array[..., where])
+
+
+# ---------------------------------------------------------------- over an axis that `vmap` has named
+
+
+async def named_total(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
+    """The sum over an axis of `jax.vmap(..., axis_name=)`."""
+    return await _over_axis(c, params, total, operands)
+
+
+async def named_greatest(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
+    """The maximum over an axis of `jax.vmap(..., axis_name=)`."""
+    return await _over_axis(c, params, greatest, operands)
+
+
+async def named_least(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
+    """The minimum over an axis of `jax.vmap(..., axis_name=)`."""
+    return await _over_axis(c, params, least, operands)
+
+
+async def _over_axis(
+    c: Context, params: Params, rule: Callable[..., Awaitable[Value]], operands: Sequence[Value]
+) -> list[Value]:
+    axes = params["axes"]
+    if params["axis_index_groups"] is not None or not all(isinstance(each, int) for each in axes):
+        raise NotComputable(
+            "a sum or extremum over parts of a named axis, or over several devices, has no secret form",
+            fix="name the axis with jax.vmap(..., axis_name=) and reduce over all of it",
+        )
+    return [await rule(c, {"axes": axes}, c.full(c.lift(each))) for each in operands]
 
 
 # ---------------------------------------------------------------- where the extremum is
