@@ -18,6 +18,7 @@ import pytest
 
 import junto as sf
 from junto.device.spu import sharefile
+from junto.mpc.primitives.public import Witness
 from junto.program.program import Program
 from spu_values import spu_of
 
@@ -174,6 +175,34 @@ def test_pieces_go_to_the_receiver_and_to_nobody_else(views, spu) -> None:
         sf.reveal(x.to(sf.PYU(receiver)), to=[receiver])
         sent = [(passage.source, passage.target) for passage, _ in views.pieces(begin)]
         assert sent == 2 * [(party, receiver) for party in COMPUTE if party != receiver]
+
+
+def test_every_two_nodes_of_every_device_have_a_secret_of_their_own(spu, other) -> None:
+    """Also in one process: 32 bytes that the two share and nobody else has."""
+    known: dict[bytes, set[tuple[str, str]]] = {}
+    for each in (spu, other):
+        for role, seat in each.engine._seats.items():
+            for peer, secret in seat.secrets.items():
+                assert len(secret) == 32
+                known.setdefault(secret, set()).add((each.name, " ".join(sorted((role, peer)))))
+    assert bytes(32) not in known
+    assert all(len(ends) == 1 for ends in known.values())
+
+
+def test_nodes_that_computed_other_public_numbers_stop(views) -> None:
+    """Pieces of different numbers would tell more than the value that they add up to."""
+    pair = spu_of("alice", "bob")
+    x = sf.PYU("alice")(lambda: INPUTS["small"])().to(pair)
+    digest, turns = Witness.digest.fget, iter(range(2))
+
+    def differs(self: Witness) -> bytes:
+        return bytes([next(turns)]) + digest(self)[1:]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Witness, "digest", property(differs))
+        with pytest.raises(sf.JuntoError) as caught:
+            sf.reveal(pair(lambda v: v * jnp.sin(jnp.arange(N, dtype=jnp.float32)))(x))
+    assert "computed different public numbers" in str(caught.value.__cause__ or caught.value)
 
 
 def test_what_was_made_ahead_hides_as_much(views, tmp_path) -> None:

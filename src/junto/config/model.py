@@ -51,7 +51,7 @@ class PartySettings:
     identity: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TlsSettings:
     """PEM bytes. The key never shows in a repr."""
 

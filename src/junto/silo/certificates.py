@@ -29,7 +29,7 @@ PARTY_DAYS = 365
 _BACKDATED = datetime.timedelta(hours=1)  # clocks of organisations differ
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Credential:
     """A PEM certificate (or signing request) and its PEM private key, which never shows in a repr."""
 

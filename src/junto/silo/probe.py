@@ -65,7 +65,7 @@ class Step:
         return self.cause is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ProbeReport:
     """What the ladder showed.
 

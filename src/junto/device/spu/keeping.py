@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Paths = Mapping[str, "str | os.PathLike[str]"] | Sequence["str | os.PathLike[str]"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Begun:
     """A part on its way to its file."""
 

@@ -28,7 +28,7 @@ MOST = 1024
 """A script that makes a new function for each call would otherwise fill the memory with plans."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Planned:
     """A plan, and what its results look like; `passed`: for which public arguments it was rehearsed."""
 

@@ -75,7 +75,7 @@ class Common:
         return json.dumps(asdict(self) | {"layout": _to_json(self.layout)}, sort_keys=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Part:
     """What one file holds.
 

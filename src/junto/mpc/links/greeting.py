@@ -24,7 +24,7 @@ _DIGEST_BYTES = 64
 _TEXT_BYTES = 8 << 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Greeting:
     """What all nodes of one SPU have in common.
 

@@ -37,7 +37,7 @@ class NotYet(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Met:
     """A connection with a node that is who it says."""
 

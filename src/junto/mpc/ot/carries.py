@@ -39,7 +39,7 @@ _GENERATE: Final = np.uint64(1)
 _PROPAGATE: Final = np.uint64(2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Groups:
     """Neighbouring groups, the lowest first: whether each makes a carry, and whether it passes one on.
 

@@ -102,7 +102,7 @@ def _needed(owners: Owners, index: int) -> bool:
     return left != 1 - index and right != index
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Matrices:
     """Products with the other party's shares.
 

@@ -33,7 +33,7 @@ _LOAD = 8
 Done = Callable[[slice, Words], None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Table:
     """How the entries of one table lie in words.
 

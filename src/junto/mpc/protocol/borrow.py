@@ -36,7 +36,7 @@ BySet = dict[int, Planes]
 """For each set of the four positions (as bits of a number), its monomial: [groups, words]."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prefixes:
     """Shares of G[j] and P[j] of each group: [groups, words] each; P is empty where it was not asked for."""
 

@@ -50,7 +50,7 @@ class PlaneDemand(ABC):
 # -------------------------------------------------------------------- ring elements
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Product(RingDemand):
     """Element by element, broadcast to `shape`; `held`: who has a piece of each, see `crosses`."""
 
@@ -63,7 +63,7 @@ class Product(RingDemand):
         return np.broadcast_to(self.left * self.right, self.shape)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Square(RingDemand):
     """A mask times itself."""
 
@@ -73,7 +73,7 @@ class Square(RingDemand):
         return self.mask * self.mask
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Bilinear(RingDemand):
     """A public bilinear map; `held`: who has a piece of each, see `crosses`."""
 
@@ -91,7 +91,7 @@ class Bilinear(RingDemand):
         return self.map(self.left, self.right, matmul)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Quotient(RingDemand):
     """`mask >> bits`."""
 
@@ -102,7 +102,7 @@ class Quotient(RingDemand):
         return self.mask >> np.uint64(self.bits)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TopBit(RingDemand):
     """The highest bit, of `width`, as a number."""
 
@@ -113,7 +113,7 @@ class TopBit(RingDemand):
         return self.mask >> np.uint64(self.width - 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Number(RingDemand):
     """Bits as numbers 0 and 1."""
 
@@ -123,7 +123,7 @@ class Number(RingDemand):
         return self.bits.astype(np.uint64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Guarded(RingDemand):
     """`mask`, or 1, where the bits `at` of the last axis of `bits` are all set, else 0."""
 
@@ -136,7 +136,7 @@ class Guarded(RingDemand):
         return guard if self.mask is None else np.asarray(guard * self.mask)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hot(RingDemand):
     """1 where the digit of a mask is `place`, else 0."""
 
@@ -147,7 +147,7 @@ class Hot(RingDemand):
         return np.equal(self.digits, self.place).astype(np.uint64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Turn(RingDemand):
     """Cosine and sine of an angle, with `TURN_SCALE` bits after the point: [2, ...]."""
 
@@ -184,7 +184,7 @@ def turned(values: NDArray[np.float64]) -> Words:
 # -------------------------------------------------------------------- ring elements, without a helper
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Selected(RingDemand):
     """`right` where the bit is set, else 0, broadcast to `shape`. The bit's pieces are an exclusive or."""
 
@@ -196,7 +196,7 @@ class Selected(RingDemand):
         return np.broadcast_to(self.bits * self.right, self.shape)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BothBits(RingDemand):
     """The product of two bits as a number, broadcast to `shape`. Their pieces are an exclusive or."""
 
@@ -208,7 +208,7 @@ class BothBits(RingDemand):
         return np.broadcast_to(self.left & self.right, self.shape).astype(np.uint64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cut:
     """What `Role.cut` gives: both parties learn what their choices lack.
 
@@ -225,7 +225,7 @@ class Cut:
     shift: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DigitPads:
     """One-time pads for one bit pair in sixteen, for each digit of four bits of P1's numbers.
 
@@ -245,7 +245,7 @@ class DigitPads:
     width: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WordPads:
     """One-time pads for one row in `2**digit.width`, for a digit of P1's numbers.
 
@@ -263,7 +263,7 @@ PadDemand = DigitPads | WordPads
 # -------------------------------------------------------------------- bits
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BitsOf(PlaneDemand):
     """The given bits of a mask themselves."""
 
@@ -273,7 +273,7 @@ class BitsOf(PlaneDemand):
         return _here(self.mask)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Conjunction(PlaneDemand):
     """`left & right`: [count, words] and the same or [several, count, words]."""
 
@@ -286,7 +286,7 @@ class Conjunction(PlaneDemand):
         return both.reshape(int(np.prod(both.shape[:-1])), both.shape[-1])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Monomials(PlaneDemand):
     """The products of each group of `radix` neighbouring bits over each of `sets` of positions.
 
@@ -309,7 +309,7 @@ class Monomials(PlaneDemand):
         return np.concatenate([known[s] for s in self.sets])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Mixed(PlaneDemand):
     """One bit of a group, times a monomial of another mask's group, for each (position, set) of `keys`."""
 

@@ -21,7 +21,7 @@ from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MaskedPlanes:
     """Masked bits, packed: [count, words] each; `public` is None at the helper."""
 

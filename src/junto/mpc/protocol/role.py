@@ -99,7 +99,7 @@ Share = RingShare | PlaneShare | Told
 Opened = Words | Planes | memoryview | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Truncation:
     """A fresh mask, and what a truncation needs of it.
 

@@ -79,7 +79,7 @@ class Masked(RingSecret):
         self.held = held
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Term:
     """A mask and its public factor.
 
