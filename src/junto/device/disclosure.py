@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.handle import Device, DeviceObject
 from junto.device.pyu import PYU
@@ -34,6 +35,7 @@ class Undisclosed:
         )
 
 
+@public
 def reveal(tree: Any, to: str | PYU | Sequence[str | PYU] | None = None) -> Any:
     """Show values to parties, and return them; blocks until they are there.
 
@@ -60,6 +62,7 @@ def reveal(tree: Any, to: str | PYU | Sequence[str | PYU] | None = None) -> Any:
     return map_leaves(lambda leaf: next(values) if isinstance(leaf, DeviceObject) else leaf, tree)
 
 
+@public
 def wait(tree: Any) -> None:
     """Block until every value in `tree` is computed, without showing any.
 
@@ -73,6 +76,7 @@ def wait(tree: Any) -> None:
     program.wait(stamp, [item for items in settled for item in items])
 
 
+@public
 def barrier() -> None:
     """Block until every party's script has come here."""
     program = current().program

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from junto.device.boundary import public
 from junto.device.handle import Device, DeviceObject
 from junto.device.pyu import PYU, put
 from junto.errors import DeviceError
 from junto.tree import leaves, map_leaves
 
 
+@public
 def to(device: Device, data: Any) -> Any:
     """Put data of the script on a device, or move handles there.
 

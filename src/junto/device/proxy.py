@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU, PYUObject, local_arguments, made_at
@@ -62,6 +63,7 @@ class Resident:
     _class: type
     _asked: Resources
 
+    @public
     def __init__(self, *args: Any, device: PYU | None = None, **kwargs: Any) -> None:
         name = self._class.__qualname__
         if not isinstance(device, PYU):
@@ -90,6 +92,7 @@ class Resident:
 
 
 def _method(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    @public
     def call(self: Resident, *args: Any, _num_returns: int | None = None, **kwargs: Any) -> Any:
         returns = number_of_returns(function, _num_returns)
         return _call_method(self, name, (args, kwargs), returns)

@@ -7,6 +7,7 @@ from functools import partial
 from os import PathLike
 from typing import Any
 
+from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.handle import Device, DeviceObject, Disclosure, passage
 from junto.device.moves import move
@@ -79,6 +80,7 @@ class PYU(Device):
         returns = number_of_returns(function, num_returns)
         name = getattr(function, "__qualname__", type(function).__name__)
 
+        @public
         def run(*args: Any, **kwargs: Any) -> Any:
             return _run(self, function, name, (args, kwargs), returns, asked)
 
@@ -146,6 +148,7 @@ class PYUObject(DeviceObject):
         """The value, if its party lives in this process."""
         return self._ref
 
+    @public
     def to(self, device: Device) -> Any:
         """The value on another device; the owner pushes it. See `junto.device.moves`."""
         return move(self, device)

@@ -14,6 +14,7 @@ from typing import Any, TypedDict, Unpack
 from junto.config.build import build_settings
 from junto.config.model import Settings
 from junto.device import current as register
+from junto.device.boundary import public
 from junto.errors import SessionError
 from junto.log import configure
 from junto.program.opening import open_program
@@ -149,6 +150,11 @@ class Session:
             places = self._settings.cluster.values()
             let_go({address.port for each in places for address in (each.address, each.listen)})
 
+    def interrupt(self, error: KeyboardInterrupt) -> None:
+        """The script was interrupted in a call of ours; see `Program.interrupt`."""
+        if self._program is not None and not self.over and not self.inherited:
+            self._program.interrupt(error)
+
     def __enter__(self) -> Session:
         return self.open()
 
@@ -186,6 +192,7 @@ class Session:
             log.error("the run did not end in agreement: %s", problem)
 
 
+@public
 def init(
     parties: str | Sequence[str] | None = None,
     address: str | None = None,
@@ -205,6 +212,7 @@ def init(
     return Session(parties, address, **options).open()
 
 
+@public
 def shutdown() -> None:
     """End the current session in agreement with all parties; nothing in flight is lost.
 

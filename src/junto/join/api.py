@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.disclosure import Undisclosed, reveal, wait
 from junto.device.handle import DeviceObject
@@ -53,6 +54,7 @@ class Joined:
         return f"<Joined: {self.rows} rows at {', '.join(party.party for party in self.parts)}>"
 
 
+@public
 def join(
     tables: Mapping[PYU, Any],
     on: Names | Mapping[Any, Names],

@@ -8,11 +8,24 @@ from types import FrameType
 
 
 def call_site() -> str:
-    """``"fit.py:31"`` of the nearest caller outside this package (``"?"`` if there is none)."""
+    """``"fit.py:31"`` of the nearest caller outside this package, ``"?"`` if there is none.
+
+    In a notebook ``"cell 3, line 2"``: the file that it pretends to have there has a number for a name.
+    """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module != "junto" and not module.startswith("junto."):
-            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+            path = frame.f_code.co_filename
+            return _in_notebook(path, frame.f_lineno) or f"{os.path.basename(path)}:{frame.f_lineno}"
         frame = frame.f_back
     return "?"
+
+
+def _in_notebook(path: str, line: int) -> str | None:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    name_of = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    found = None if name_of is None else name_of(path)  # ("Cell", "In[3]") of a cell
+    if not isinstance(found, tuple) or len(found) != 2:
+        return None
+    return f"cell {str(found[1]).removeprefix('In[').removesuffix(']')}, line {line}"

@@ -65,6 +65,12 @@ class Outstanding:
         with self._changed:
             return next(iter(self._unseen.values()), None)
 
+    def forget(self) -> None:
+        """What runs now is not waited for any more: the script was interrupted."""
+        with self._changed:
+            self._running.clear()
+            self._changed.notify_all()
+
     def wait_idle(self, timeout_s: float) -> bool:
         """Block until nothing runs (True) or the time is over (False)."""
         with self._changed:

@@ -17,6 +17,7 @@ from junto.errors import (
 )
 from junto.program.agreement import Agreement, first_difference, side_by_side
 from junto.program.fault import Fault
+from junto.program.operation import START
 from junto.silo.api import Abort, Activity, Events, Stamp
 
 log = logging.getLogger("junto.program")
@@ -139,12 +140,13 @@ def _doing(activity: Activity) -> str:
     return f"{where}{site}{busy}"
 
 
-def abort_of(error: BaseException, me: str) -> Abort:
-    """What the others are told when `error` ends our script."""
+def abort_of(error: BaseException, me: str, at: Stamp = START) -> Abort:
+    """What the others are told when `error` ends our script, whose newest operation is `at`."""
     if isinstance(error, Terminated):
         return Abort("interrupted", f"{me} was told to end by a signal (SIGTERM or SIGHUP)")
     if isinstance(error, KeyboardInterrupt):
-        return Abort("interrupted", f"{me} was interrupted (Ctrl-C)")
+        where = f" at operation {at.operation} {at.text} at {at.site}" if at.operation else ""
+        return Abort("interrupted", f"{me} was interrupted (Ctrl-C){where}")
     if isinstance(error, PartyUnreachable):
         return Abort(f"unreachable:{error.party}", error.message)
     if isinstance(error, PartyAborted):  # not of our own accord: whom we heard it of is to be looked at

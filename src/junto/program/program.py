@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -84,6 +85,9 @@ class Program:
         self._closed = False
         self._noted = False
         self._told: BaseException | None = None
+        self._why = ""
+        self._interrupted = False
+        self._interrupts: list[Callable[[JuntoError], None]] = []
         self._closers: list[Callable[[], None]] = []
         self._asides: list[Aside] = []
         self._waiting = Waiting(
@@ -184,6 +188,10 @@ class Program:
         """The run cannot go on: every wait ends with `error`, unless it had ended before. From any thread."""
         self._parts.fault.set(error)
 
+    def on_interrupt(self, listener: Callable[[JuntoError], None]) -> None:
+        """Call `listener` when the script is interrupted and goes on: it ends what is under way."""
+        self._interrupts.append(listener)
+
     # Operations.
 
     def begin(self, description: Description) -> Stamp:
@@ -194,7 +202,10 @@ class Program:
             ProgramError, PeerError: the run cannot go on.
         """
         if self._closed:
-            raise SessionError("this session is over", fix="start another with sf.init(...) at every party")
+            why = f": {self._why}" if self._why else ""
+            raise SessionError(
+                f"this session is over{why}", fix="start another with sf.init(...) at every party"
+            )
         if threading.get_ident() != self._thread:
             raise SessionError(
                 f"{description.text} was called from another thread than the script's own: "
@@ -315,9 +326,25 @@ class Program:
             self.abort(error)
             raise
         unseen = parts.office.outstanding.unseen()
-        self._close(cancel=False)
+        self._close(cancel=self._interrupted)  # what was interrupted is not waited for
         if unseen is not None:
             raise self._seen(unseen)
+
+    def interrupt(self, error: KeyboardInterrupt) -> None:
+        """The script was interrupted within a call of ours.
+
+        With other parties the run is over, for they would wait for what this script has left out; they are
+        told so. Where all parties live here it goes on, without what was under way.
+        """
+        stamp = self.newest
+        where = f"interrupted at operation {stamp.operation} {stamp.text} at {stamp.site}"
+        if self._parts.gateway is not None:
+            self.abort(error)
+            return
+        self._interrupted = True
+        self._parts.office.outstanding.forget()
+        for listener in self._interrupts:
+            listener(DeviceError(f"this SPU was {where}", fix="make another one: sf.SPU(...)"))
 
     def abort(self, error: BaseException) -> None:
         """End now, and tell the others why."""
@@ -330,7 +357,9 @@ class Program:
             cause = cause_of(error, self.told) or error
             if isinstance(cause, RemoteError):
                 _quietly(partial(gateway.flush, FLUSH_BEFORE_ABORT_S))
-            _quietly(partial(gateway.abort, abort_of(cause, me), ABORT_S))
+            told = abort_of(cause, me, self.newest)
+            self._why = told.message
+            _quietly(partial(gateway.abort, told, ABORT_S))
         self._close(cancel=True)
 
     def _meet_once(self) -> None:
@@ -340,8 +369,15 @@ class Program:
 
     def _finish_work(self) -> None:
         outstanding = self._parts.office.outstanding
+        began = told = time.monotonic()
         while not outstanding.wait_idle(0.2):
             self._parts.fault.check()
+            now, running = time.monotonic(), outstanding.oldest()
+            if now - began >= self.settings.link.status_after_s and now - told >= 1 and running is not None:
+                told = now
+                what = f"operation {running.operation} {running.text} at {running.site}"
+                self._parts.reporter.waiting(f"waiting {now - began:.0f} s to end, for {what}", (0, 0))
+        self._parts.reporter.over()
 
     def _close(self, *, cancel: bool) -> None:
         self._closed = True

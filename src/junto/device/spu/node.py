@@ -24,6 +24,9 @@ from junto.execute.base import Ref
 from junto.execute.slot import Slot, when_done
 from junto.mpc.links.channel import LeftOut
 
+CLOSE_S = 5.0
+"""What an array operation may still take that is under way when the run ends; its thread ends with it."""
+
 log = logging.getLogger("junto.spu")
 
 Explain = Callable[[BaseException], BaseException]
@@ -88,6 +91,7 @@ class Node:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._broken: BaseException | None = None
         self._woken = threading.Event()
+        self._working = False
         self._thread = threading.Thread(target=self._loop, name=f"junto-spu-{name}", daemon=True)
         self._thread.start()
 
@@ -111,12 +115,17 @@ class Node:
         self._woken.set()
         self._links.interrupt(error)
 
+    @property
+    def working(self) -> bool:
+        """Whether it computes."""
+        return self._working
+
     def close(self) -> None:
         """End the thread. What has not been computed fails."""
         self.cancel(SessionError("the session is over"))
         self._jobs.put(None)
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(CLOSE_S)
 
     def _loop(self) -> None:
         with np.errstate(over="ignore"):  # the ring wraps around, by design
@@ -145,6 +154,7 @@ class Node:
         return self._broken is None
 
     def _run(self, job: Job) -> None:
+        self._working = True
         try:
             results = job.run(*[ref.value() for ref in job.inputs])
             if job.operation is not None:
@@ -158,6 +168,8 @@ class Node:
         else:
             for slot, value in zip(job.outputs, results, strict=True):
                 slot.set_value(value)
+        finally:
+            self._working = False
 
     def _leave_out(self, job: Job, error: BaseException) -> None:
         _fail(job, self._broken or error)

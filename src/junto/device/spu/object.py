@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from junto.device.boundary import public
 from junto.device.handle import Device, DeviceObject, Disclosure
 from junto.device.moves import move
 from junto.device.pyu import PYU, PYUObject, made_at
@@ -82,6 +83,7 @@ class SPUObject(DeviceObject):
                 f"{self!r} can only be shown: {self._only_shown}", fix="show it to a party: x.to(bob)"
             )
 
+    @public
     def to(self, device: Device) -> Any:
         """The same value on another device; on a PYU in the clear. See `junto.device.moves`."""
         return move(self, device)

@@ -14,7 +14,7 @@ from junto.device.spu.engine import Engine
 from junto.device.spu.left_out import SeatLinks
 from junto.device.spu.node import Node
 from junto.device.spu.seat import Seat
-from junto.errors import LinkError
+from junto.errors import JuntoError, LinkError
 from junto.mpc.link import check_plaintext
 from junto.mpc.preprocess.correlations import Renewed
 from junto.mpc.preprocess.oblivious import Oblivious
@@ -81,6 +81,13 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
     }
     for node in nodes.values():
         program.on_fault(node.cancel)
+
+    def interrupt(error: JuntoError) -> None:
+        if any(node.working for node in nodes.values()):
+            for node in nodes.values():
+                node.cancel(error)
+
+    program.on_interrupt(interrupt)
     return SecureEngine(program, seats, nodes, home, numbers)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from junto.config.model import Mode
 from junto.config.spu import SpuSettings, parse_spu
+from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.handle import Device
 from junto.device.pyu import PYUObject
@@ -53,6 +54,7 @@ class SPU(Device):
         LinkError, HandshakeRefused, IdentityError: the nodes did not come together.
     """
 
+    @public
     def __init__(
         self,
         cluster_def: Mapping[str, Any] | None = None,
@@ -140,12 +142,14 @@ class SPU(Device):
         returns = returns_of(num_returns_policy, user_specified_num_returns)
         call = checked(function, static_argnames, returns, fxp_fraction_bits)
 
+        @public
         def compute(*args: Any, **kwargs: Any) -> Any:
             return run(self, call, args, kwargs)
 
         compute.__name__ = compute.__qualname__ = call.name
         return compute
 
+    @public
     def explain(
         self,
         function: Callable[..., Any],
@@ -181,6 +185,7 @@ class SPU(Device):
 
         return count
 
+    @public
     def profile(self) -> Profile:
         """Measure the calls from here on, at the nodes of this process: what they cost, line by line.
 
@@ -192,6 +197,7 @@ class SPU(Device):
 
         return Profile(self)
 
+    @public
     def open_pool(self, folders: Paths, *, keys: Paths | None = None) -> None:
         """Keep what `preprocess` makes in a folder of each party, and use what an earlier run left there.
 
@@ -213,6 +219,7 @@ class SPU(Device):
 
         open_pool(self, folders, keys)
 
+    @public
     def preprocess(
         self,
         function: Callable[..., Any],
@@ -260,6 +267,7 @@ class SPU(Device):
         handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
         return handle.expects_layout(stamp, entered.layout, entered.awaited)
 
+    @public
     def dump(self, value: Any, paths: Paths, *, overwrite: bool = False) -> str:
         """Keep a value in files: each compute party a piece that says nothing by itself.
 
@@ -284,6 +292,7 @@ class SPU(Device):
 
         return dump(self, value, paths, overwrite=overwrite)
 
+    @public
     def load(self, paths: Paths, *, receipt: str | None = None) -> SPUObject:
         """The value that was dumped to `paths`, in this run or an earlier one; one handle.
 
