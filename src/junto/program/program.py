@@ -266,10 +266,12 @@ class Program:
     def wait(self, stamp: Stamp, awaited: Sequence[Awaited]) -> None:
         """Block until all of `awaited` are done, then raise the first one's error if there is any."""
         self._waiting.until_done(stamp, awaited, self._parts.exchange.progress)
-        for item in awaited:
-            error = item.ref.error()
-            if error is not None:
-                raise self._seen(error)
+        errors = [error for error in [item.ref.error() for item in awaited] if error is not None]
+        for error in errors:  # the script hears of the first, and has asked for all: `shutdown` repeats none
+            if isinstance(error, RemoteError):
+                self._parts.office.outstanding.seen(error.origin.operation)
+        if errors:
+            raise self._seen(errors[0])
 
     def aside(self, stamp: Stamp, party: str, lane: int) -> Aside:
         """Messages between us and `party`, beside the values of operation `stamp`, which carries none.
