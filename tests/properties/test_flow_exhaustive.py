@@ -103,7 +103,7 @@ def explore(story: Story, most: int) -> int:
         try:
             for choice in path:
                 [*play.choices()][choice][1]()
-            now = snapshot((play.pair, play.cuts))
+            now = hash(snapshot((play.pair, play.cuts)))
             if now in seen:
                 continue
             seen.add(now)

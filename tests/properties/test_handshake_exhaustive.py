@@ -61,7 +61,7 @@ def replay(story: Story, path: tuple[int, ...]) -> Play:
 
 def explore(story: Story, most: int) -> tuple[int, int]:
     """Every state once: how many there are, and from how many of them the parties cannot meet any more."""
-    number: dict[object, int] = {}
+    number: dict[int, int] = {}
     before: dict[int, set[int]] = {}
     met = set()
     frontier: deque[tuple[tuple[int, ...], int | None]] = deque([((), None)])
@@ -69,7 +69,9 @@ def explore(story: Story, most: int) -> tuple[int, int]:
         path, parent = frontier.popleft()
         play = replay(story, path)
         play.world.check()
-        state = snapshot((play.world, play.breaks, sum(play.world.starts.values())), ignored=COUNTED | SAME)
+        state = hash(
+            snapshot((play.world, play.breaks, sum(play.world.starts.values())), ignored=COUNTED | SAME)
+        )
         new = state not in number
         mine = number.setdefault(state, len(number))
         if parent is not None:
