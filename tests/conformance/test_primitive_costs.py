@@ -124,6 +124,11 @@ PROBES: Mapping[str, Probe] = {
     "lt": ("", jnp.less, (X, Y)),
     "lt_to": ("", lambda x, y: primitives.lt_to_p.bind(x, y), (X, Y)),
     "lu": ("8x8", lambda x: lax.linalg.lu(x)[0], (POSITIVE,)),
+    "lu_pivots_to_permutation": (
+        "8 of 8",
+        lambda n: lax.linalg.lu_pivots_to_permutation(n, 8),
+        (np.array([3, 1, 4, 5, 4, 7, 6, 7], np.int32),),
+    ),
     "max": ("", jnp.maximum, (X, Y)),
     "min": ("", jnp.minimum, (X, Y)),
     "mul": ("", jnp.multiply, (X, Y)),

@@ -386,6 +386,11 @@ CASES = [
     case("lu", lambda x: lax.linalg.lu(x.reshape(2, 2, 3)), X, tolerance=3e-3),
     case("lu", lambda x, y: (jnp.linalg.solve(x, y), jnp.linalg.det(x)), SQUARE, Y[0], tolerance=3e-3),
     case("lu", jax.grad(lambda x: jnp.linalg.inv(x).sum()), SQUARE, tolerance=3e-3),
+    case(
+        "lu_pivots_to_permutation",
+        lambda x: lax.linalg.lu_pivots_to_permutation(lax.linalg.lu(x)[1], 4),
+        SQUARE,
+    ),
     case("triangular_solve", _triangular_solves, SQUARE, Y.T[:, :2]),
     case("triangular_solve", lambda y: _triangular_solves(SQUARE, y), Y.T[:, :2]),
     case("triangular_solve", lambda x: _triangular_solves(x, Y.T[:, :2]), SQUARE),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from junto.mpc.functions import (
+    divisor,
     exponential,
     gamma,
     hyperbolic,
@@ -36,6 +37,14 @@ async def integer_quotient(g, x, y, fraction):
     return list(await integer_division.divide_magnitudes(g, x, y, 31))
 
 
+async def divided(g, x, y, fraction):
+    return await divisor.divided(g, x, await divisor.divisor(g, y, fraction))
+
+
+async def divided_by_root(g, x, y, fraction):
+    return await divisor.divided(g, x, await divisor.root_divisor(g, y, fraction))
+
+
 async def long_division(g, x, y, fraction):
     return list(await integer_division.divide_long(g, x, y, 64))
 
@@ -49,6 +58,8 @@ COSTS = [
     (reciprocal.reciprocal, 1, 13, 117.625, 1598.625, 14, 125.625),
     (reciprocal.divide_by_positive, 2, 9, 128.75, 1550.75, 10, 144.75),
     (reciprocal.divide, 2, 13, 141.625, 1638.625, 14, 157.625),
+    (divided, 2, 17, 178.5, 1830.5, 19, 194.5),
+    (divided_by_root, 2, 11, 141.625, 1686.625, 13, 157.625),
     (logistic.logistic, 1, 3, 17.75, 375.75, 4, 25.75),
     (logistic.tanh, 1, 3, 17.75, 375.75, 4, 25.75),
     (logistic.erf, 1, 3, 17.75, 343.75, 4, 25.75),

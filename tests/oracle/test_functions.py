@@ -10,6 +10,7 @@ import pytest
 from scipy import special
 
 from junto.mpc.functions import (
+    divisor,
     exponential,
     gamma,
     hyperbolic,
@@ -24,7 +25,7 @@ from junto.mpc.functions import (
     trigonometry,
 )
 from junto.mpc.plain import PlainGates, PlainRing
-from junto.mpc.rounds import Rounds
+from junto.mpc.rounds import Rounds, together
 from mpc_nodes import run
 
 FRACTION = 18
@@ -59,10 +60,28 @@ async def inverse_cube(g, x, fraction):
     return await power.integer_pow(g, x, -3, fraction)
 
 
+async def by_divisor(g, x, y, fraction):
+    by, x = await together(divisor.divisor(g, y, fraction), g.hold(x))
+    return await divisor.divided(g, x, by)
+
+
+async def by_root(g, x, y, fraction):
+    by, x = await together(divisor.root_divisor(g, y, fraction), g.hold(x))
+    return await divisor.divided(g, x, by)
+
+
 HIGH = np.log2(15 / 16) + 26
 # The quotients of two numbers of any size, as far as they are in range.
 TOP, BOTTOM = signed(sizes(-8, 25)), signed(shuffled(sizes(-8, 25)))
 FITS = np.abs(TOP / BOTTOM) < 2.0**23.9
+NEAR = np.abs(TOP / BOTTOM) < 2.0**19.9
+UNDER = sizes(-18, 29.9)
+OVER = shuffled(signed(sizes(-18, 25)))[: len(UNDER)]
+SMALL = np.abs(OVER) / np.sqrt(UNDER[: len(OVER)]) < 2.0**19.9
+BASE = sizes(-10, 10)
+EXPONENT = between(-4, 4)[: len(BASE)]
+BASE = BASE[: len(EXPONENT)]
+MODEST = np.abs(EXPONENT * np.log2(BASE)) < 23.9
 
 # Function, oracle, inputs; relative error or absolute error, whichever is more, and units in the last place.
 FUNCTIONS = {
@@ -71,6 +90,10 @@ FUNCTIONS = {
     ),
     "reciprocal": (reciprocal.reciprocal, np.reciprocal, [signed(sizes(-18, HIGH))], 3e-5, 0, 2),
     "divide": (reciprocal.divide, np.divide, [TOP[FITS], BOTTOM[FITS]], 4e-5, 0, 8),
+    "divided": (by_divisor, np.divide, [TOP[NEAR], BOTTOM[NEAR]], 6e-6, 0, 5),
+    "divided by a root": (
+        by_root, lambda x, y: x / np.sqrt(y), [OVER[SMALL], UNDER[: len(OVER)][SMALL]], 8e-6, 0, 5
+    ),
     "sqrt": (roots.sqrt, np.sqrt, [sizes(-18, HIGH)], 2e-6, 0, 2),
     "rsqrt": (roots.rsqrt, lambda x: x**-0.5, [sizes(-18, HIGH)], 7e-6, 0, 2),
     "cbrt": (roots.cbrt, np.cbrt, [signed(sizes(-18, HIGH))], 2e-6, 0, 2),
@@ -99,9 +122,11 @@ FUNCTIONS = {
     "erf_inv": (
         inverse_erf.erf_inv, special.erfinv, [between(-1 + 2.0**-14, 1 - 2.0**-14)], 0, 1e-4, 0
     ),
-    "pow": (power.pow, np.power, [sizes(-3, 4), between(-2, 2)[: len(sizes(-3, 4))]], 7e-5, 0, 2),
+    "pow": (power.pow, np.power, [BASE[MODEST], EXPONENT[MODEST]], 8e-5, 0, 2),
     "integer power": (seventh_power, lambda x: x**7, [between(-1, 1)], 0, 6e-5, 0),
-    "power of a negative integer": (inverse_cube, lambda x: x**-3.0, [signed(sizes(0, 3))], 0, 6e-5, 0),
+    "power of a negative integer": (
+        inverse_cube, lambda x: x**-3.0, [signed(sizes(-7.9, 10))], 9e-5, 0, 8
+    ),
 }  # fmt: skip
 
 

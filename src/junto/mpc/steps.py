@@ -92,12 +92,14 @@ class Block:
         inputs: slots of the arguments.
         steps: in an order in which they can run.
         outputs: slots of the results; one slot can be several.
+        library: whether it was written in jax, not by whoever calls it.
     """
 
     constants: Mapping[int, Any]
     inputs: tuple[int, ...]
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
+    library: bool = False
 
     def text(self) -> Iterator[str]:
         """The program, canonically (`fingerprint`)."""
@@ -129,7 +131,8 @@ class Builder:
     def block(self, closed: Any, line: str) -> Block:
         """The block of a sub-program that is called at `line`."""
         if id(closed) not in self.known:
-            self.known[id(closed)] = (closed, _Writer(self, line).write(closed))
+            block = replace(_Writer(self, line).write(closed), library=_of_library(closed.jaxpr))
+            self.known[id(closed)] = (closed, block)
         return self.known[id(closed)][1]
 
 

@@ -19,12 +19,12 @@ _SPARE = 4
 async def integer_pow(g: Gates[R, B], x: R, exponent: int, fraction: int) -> R:
     """x**exponent for a public whole number, by squaring.
 
-    Error: that of a product a step; of a negative exponent also that of `reciprocal`.
+    Error: that of a product a step; of a negative exponent -n also n times that of `reciprocal`, relative.
     Cost: of a ready operand, one round and 8 bytes for each bit of the exponent but the first, and 8 bytes
     for each further bit that is set.
     """
     if exponent < 0:
-        return await reciprocal(g, await integer_pow(g, x, -exponent, fraction), fraction)
+        return await integer_pow(g, await reciprocal(g, x, fraction), -exponent, fraction)
     if not exponent:
         return g.constant(np.full(x.shape, fixed(1.0, fraction)))
     power, result = x, None

@@ -13,7 +13,7 @@ from junto.mpc.functions.tables import coefficients, exact, rounded
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 
-_TABLE = 26
+TABLE = 26
 """Bits after the point of the roots of d."""
 
 _SPARE = 4
@@ -71,21 +71,21 @@ async def root_of(g: Gates[R, B], x: R, name: str, fractions: tuple[int, int], t
     """
     inner, out = fractions
     of = await size(g, x, top)
-    scaled = await scale(g, of, [_ENTRIES[name]], ready=True)
+    scaled = await scale(g, of, [ENTRIES[name]], ready=True)
     with exact():
         powers = [rounded(Decimal(2) ** (_EXPONENTS[name] * (e - inner)), out + _SPARE) for e in of.exponents]
     begin, rest = await together(
-        g.truncate(await times_level(g, of.above, powers, scaled.tables[0]), _TABLE),
+        g.truncate(await times_level(g, of.above, powers, scaled.tables[0]), TABLE),
         quartic(g, scaled.u, coefficients(name), (INNER, INNER)),
     )
     return await product(g, begin, rest, INNER + _SPARE)
 
 
 def _entry(d: Decimal | None, exponent: Decimal) -> int:
-    return 0 if d is None else rounded(d**exponent, _TABLE)
+    return 0 if d is None else rounded(d**exponent, TABLE)
 
 
-_ENTRIES: Mapping[str, Callable[[Decimal | None], int]] = {
+ENTRIES: Mapping[str, Callable[[Decimal | None], int]] = {
     name: partial(_entry, exponent=exponent) for name, exponent in _EXPONENTS.items()
 }
 """Made once, as `scale` asks."""

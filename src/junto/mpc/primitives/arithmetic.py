@@ -86,12 +86,11 @@ def inverse(divisor: Any) -> Any:
 
 
 async def quotient(c: Context, x: Value, y: Secret) -> Secret:
-    """`x / y` of floats, settled. A divisor that is to be broadcast is inverted before."""
-    shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
-    small = int(np.prod(_held_shape(y))) < int(np.prod(shape))
-    if small or (isinstance(x, Public) and bool(np.all(np.abs(x.array) <= 1))):
+    """`x / y` of floats, settled. A divisor that is to be broadcast is taken apart before, once."""
+    if isinstance(x, Public) and bool(np.all(np.abs(x.array) <= 1)):
         return await ops.times(c, x, await applied(c, "reciprocal", y))
-    return await applied(c, "divide", *[_spread(c, each, shape) for each in (c.lift(x), y)])
+    shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
+    return await applied(c, "divide", _spread(c, c.lift(x), shape), y)
 
 
 def _spread(c: Context, x: Secret, shape: tuple[int, ...]) -> Secret:
@@ -167,7 +166,7 @@ async def _turned(c: Context, x: Any, negative: Any) -> Any:
 
 
 async def integer_power(c: Context, params: Params, x: Secret) -> Value:
-    """`x ** y` for a fixed integer `y`, by squaring."""
+    """`x ** y` for a fixed integer `y`, by squaring; if it is negative, of `1 / x`."""
     return await power_of(c, x, int(params["y"]))
 
 
@@ -175,10 +174,9 @@ async def power_of(c: Context, x: Secret, exponent: int) -> Value:
     """`x ** exponent`."""
     if exponent == 0:
         return Public(np.ones((), x.dtype))
-    if exponent < 0:
-        return await quotient(
-            c, Public(np.ones(())), ops.secret(await c.settled(await power_of(c, x, -exponent)))
-        )
+    if exponent < 0:  # the other way round, what is small would be lost before it is inverted
+        inverted = await c.settled(await quotient(c, Public(np.ones(())), x))
+        return await power_of(c, ops.secret(inverted), -exponent)
     result: Secret | None = None
     square = x
     while True:
@@ -243,4 +241,9 @@ async def _real_power(c: Context, x: Value, y: Value) -> Value:
         exponent = ops.secret(await c.settled(ops.scaled(c, ops.secret(y), binary)))
         return await applied(c, "exp2", exponent)
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
-    return await applied(c, "pow", _spread(c, x, shape), _spread(c, c.lift(y), shape))
+    base = _spread(c, x, shape)
+    if isinstance(y, Secret) or bool((y.array <= 0).any()):
+        return await applied(c, "pow", base, _spread(c, c.lift(y), shape))
+    found, zero = await together(applied(c, "pow", base, _spread(c, c.lift(y), shape)), c.g.zero(base.value))
+    some = c.g.to_ring(c.g.flip(zero, np.asarray(True)))  # the logarithm of 0 is only small, its power is 0
+    return c.fixed(await c.g.multiply(some, found.value), c.fraction)

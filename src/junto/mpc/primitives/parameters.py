@@ -42,6 +42,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "dynamic_slice": frozenset({"slice_sizes"}),
     "gather": frozenset({"dimension_numbers", "fill_value", "mode", "slice_sizes"}),
     "integer_pow": frozenset({"y"}),
+    "lu_pivots_to_permutation": frozenset({"permutation_size"}),
     "mul": frozenset({"out_dtype"}),
     "pad": frozenset({"padding_config"}),
     "pmax": frozenset({"axes", "axis_index_groups"}),

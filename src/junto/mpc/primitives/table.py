@@ -154,7 +154,8 @@ TABLE: Mapping[str, Entry] = {
     "conv_general_dilated": Entry(linear_algebra.convolution),
     "dot_general": Entry(linear_algebra.dot_general),
     "lu": Entry(solvers.lu),
-    "triangular_solve": Entry(solvers.triangular_solve),
+    "lu_pivots_to_permutation": Entry(solvers.permutation),
+    "triangular_solve": Entry(solvers.triangular_solve, pending=True),
     # control flow
     "cond": Entry(control.branch),
     "scan": Entry(control.scan),

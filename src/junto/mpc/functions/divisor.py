@@ -1,0 +1,179 @@
+"""Numbers taken apart once, by which many others are divided, or by whose square roots.
+
+Paper:     as `normalise`; the dividend is scaled like the divisor, as in `reciprocal.divide`.
+
+x / y and x / sqrt(y) are x 2**-s m: s one of few whole numbers, m from 1 to 17. So the result is as exact as
+any, also of large numbers, where x times a reciprocal with 18 bits after the point would not be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from junto.mpc.functions.fixedpoint import absolute, product, with_sign, within
+from junto.mpc.functions.normalise import INNER, scale, size, times_level, times_levels
+from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.roots import ENTRIES, TABLE
+from junto.mpc.functions.tables import coefficients, fixed
+from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.rounds import together
+
+_MANTISSA = 20
+"""Bits after the point of m."""
+
+_SPARE = 4
+"""Bits after the point, beyond those of the result, of x 2**-s."""
+
+_TIER = 8
+"""Dividends whose shifts differ by no more are shifted together, without leaving the ring."""
+
+
+_TOP = 48
+"""Divisors are below 15/16 2**_TOP as ring elements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divisor(Generic[R, B]):
+    """What is divided by.
+
+    Attributes:
+        above: which bounds between the levels of size it has reached, in a new last axis.
+        shifts: s on each level, the highest first.
+        mantissa: m, a ready operand; with the sign that the quotient gets.
+    """
+
+    above: B
+    shifts: Sequence[int]
+    mantissa: R
+
+
+async def divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
+    """Prepare to divide by y, of either sign. By 0: what is divided becomes 0, and the debug mode reports it.
+
+    Range: |y| from one unit in the last place to 15/16 2**48 of them, 1e9 for 18 bits.
+    Cost: 15 rounds, 139 bytes of a ready operand.
+    """
+    magnitude, negative = await absolute(g, await g.hold(y))
+    within(g, magnitude, "a division by the magnitude", (2.0**-fraction, _most(_TOP, fraction)), fraction)
+    of = await size(g, magnitude, _TOP)
+    scaled = await scale(g, of)
+    rest = await _near_one(g, scaled.u)
+    mantissa = await product(g, scaled.inverse, rest, scaled.inverse_bits + INNER - _MANTISSA)
+    signed = await g.hold(await with_sign(g, mantissa, negative))
+    return Divisor(of.above, [e - fraction for e in of.exponents], signed)
+
+
+async def _near_one(g: Gates[R, B], u: R) -> R:
+    """1 / (1 + u) but for u**8, |u| <= 1/5, as (1 - u) (1 + u**2) (1 + u**4): a ready operand, 3 rounds."""
+    one = fixed(1.0, INNER)
+    square = await product(g, u, u, INNER, loose=True)
+    fourth, first = await together(
+        product(g, square, square, INNER, loose=True),
+        product(g, g.add_public(g.negate(u), one), g.add_public(square, one), INNER, loose=True),
+    )
+    return await product(g, first, g.add_public(fourth, one), INNER, loose=True)
+
+
+async def root_divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
+    """Prepare to divide by the square root of y > 0. Of another y: some number, which the debug mode reports.
+
+    Range: as `divisor`; half of it for an odd fraction. Cost: 9 rounds, 110 bytes of a ready operand.
+    """
+    top = _TOP - fraction % 2  # so that every level's number is 4**s
+    within(g, y, "the reciprocal root", (2.0**-fraction, _most(top, fraction)), fraction)
+    of = await size(g, y, top)
+    scaled = await scale(g, of, [ENTRIES["rsqrt"]], ready=True)
+    rest = await quartic(g, scaled.u, coefficients("rsqrt"), (INNER, INNER), loose=True)
+    mantissa = await product(g, scaled.tables[0], rest, TABLE + INNER - _MANTISSA)
+    return Divisor(of.above, [(e - fraction) // 2 for e in of.exponents], mantissa)
+
+
+def _most(top: int, fraction: int) -> float:
+    return 15 / 16 * 2.0 ** (top - fraction)
+
+
+async def divided(g: Gates[R, B], x: R, by: Divisor[R, B]) -> R:
+    """`x` divided by what was prepared, which broadcasts to it, with as many bits after the point as x has.
+
+    Range: the quotient below 2**38 as a ring element, 1e6 for 18 bits.
+    Error: 6e-6 relative, or five units in the last place.
+    Cost: 2 rounds, 40 bytes of ready operands; 32 by a root.
+    """
+    first, *others = await _shifted(g, x, by.above, by.shifts, _SPARE)
+    total = await g.multiply(first, by.mantissa)
+    for part in others:
+        total = g.add(total, await g.multiply(part, by.mantissa))
+    return await g.truncate(total, _SPARE + _MANTISSA)
+
+
+@dataclass(frozen=True, slots=True)
+class Level(Generic[R, B]):
+    """By which power of two numbers are taken down, because some of them are large.
+
+    Attributes:
+        above: which bounds between the levels of size they reach, in a new last axis.
+        shifts: the power's exponent on each level, the highest first; 0 from some level on.
+    """
+
+    above: B
+    shifts: Sequence[int]
+
+
+async def level(g: Gates[R, B], magnitude: R, most: int) -> Level[R, B]:
+    """That which takes a magnitude down below 2**most as a ring element: 3 rounds of a ready operand.
+
+    What is taken down has `most - 4` bits left at least: it loses nothing that matters beside the magnitude.
+    """
+    of = await size(g, magnitude, BITS - 6)
+    return Level(of.above, [max(0, e - most) for e in of.exponents])
+
+
+async def taken_down(g: Gates[R, B], x: R, by: Level[R, B]) -> R:
+    """`x` 2**-s: 2 rounds, 32 bytes; not a ready operand."""
+    first, *others = await _shifted(g, await g.hold(x), by.above, by.shifts, 0)
+    for part in others:
+        first = g.add(first, part)
+    return first
+
+
+async def taken_up(g: Gates[R, B], x: R, by: Level[R, B]) -> R:
+    """`x` 2**s: 1 round, 8 bytes; not a ready operand."""
+    return await times_level(g, by.above, [1 << s for s in by.shifts], await g.hold(x))
+
+
+def lower(by: Divisor[R, B], most: int) -> tuple[Divisor[R, B], Level[R, B]]:
+    """The same divisor, if it is first taken down below 2**most; and how what it divides is taken down."""
+    shifts = [max(0, s - most) for s in by.shifts]
+    rest = [s - down for s, down in zip(by.shifts, shifts, strict=True)]
+    return Divisor(by.above, rest, by.mantissa), Level(by.above, shifts)
+
+
+async def _shifted(g: Gates[R, B], x: R, above: B, shifts: Sequence[int], spare: int) -> Sequence[R]:
+    """Ready operands whose sum is x 2**(spare - s), s that of x's level: 1 round, 8 bytes each."""
+    tiers = _tiers(shifts, spare)
+    tops = [max(spare, *(shifts[k] for k in tier)) for tier in tiers]
+    rows = [
+        [1 << (top - s) if k in tier else 0 for k, s in enumerate(shifts)]
+        for tier, top in zip(tiers, tops, strict=True)
+    ]
+    parts = await times_levels(g, above, rows, x)
+    return await together(
+        *[
+            g.truncate(part, top - spare) if top > spare else g.hold(part)
+            for part, top in zip(parts, tops, strict=True)
+        ]
+    )
+
+
+def _tiers(shifts: Sequence[int], spare: int) -> list[range]:
+    """Levels that are shifted together: first those that lose bits, few at a time; then all others."""
+    tiers: list[range] = []
+    losing = sum(s > spare for s in shifts)
+    start = 0
+    while start < losing:
+        stop = start + sum(shifts[start] - s <= _TIER for s in shifts[start:losing])
+        tiers.append(range(start, stop))
+        start = stop
+    return [*tiers, range(losing, len(shifts))]

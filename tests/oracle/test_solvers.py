@@ -1,0 +1,141 @@
+"""Linear systems against numpy in float64, whatever the sizes of rows, columns and pivots.
+
+What is promised is a small residual, as everywhere in linear algebra: x solves a system whose numbers are off
+by a few units in the last place, as x itself is.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc_programs import Engine, agree
+from tries import tries
+
+UNIT = 2.0**-18
+SIZE = 4
+UNITS = 64
+"""So many units. (60 random systems of each kind had at most 45.)"""
+
+
+def gridded(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.rint(x / UNIT) * UNIT, np.float32)
+
+
+def residual_in_units(a: np.ndarray, x: np.ndarray, b: np.ndarray) -> float:
+    """The greatest, in those that a last place of a, of x and of b makes."""
+    a, x, b = (np.asarray(each, np.float64) for each in (a, x, b))
+    one = np.abs(a).sum(-1, keepdims=True) + np.abs(x).sum(-2, keepdims=True) + 1
+    return float((np.abs(a @ x - b) / (one * UNIT)).max())
+
+
+@st.composite
+def systems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix and two right-hand sides: of any scale, or with any scale of its rows, or of its columns."""
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    low, high = -1, draw(st.sampled_from([0, 2, 4]))
+    shape = draw(st.sampled_from([(1, 1), (SIZE, 1), (1, SIZE)]))
+    a = rng.normal(size=(SIZE, SIZE)) * 10.0 ** rng.uniform(low, high, shape)
+    return gridded(a), gridded(rng.normal(size=(SIZE, 2)) * 10.0 ** rng.uniform(low, 3))
+
+
+@settings(max_examples=tries(20), deadline=None)
+@given(systems())
+def test_a_solution_has_a_small_residual(system):
+    a, b = system
+    if np.linalg.cond(a.astype(np.float64)) * np.abs(b).max() / np.abs(a).max() > 1e4:
+        return  # the solution itself would be too large
+    engine = Engine("plain")
+    x = engine.run(jnp.linalg.solve, a, b)
+    assert engine.overflows == []
+    assert residual_in_units(a, x, b) <= UNITS
+
+
+@settings(max_examples=tries(10), deadline=None)
+@given(systems(), st.booleans())
+def test_so_has_substitution(system, lower):
+    a, b = system
+    a = np.tril(a, -1) / np.abs(a).max() + np.diag(np.sign(np.diag(a)) * np.maximum(np.abs(np.diag(a)), 0.1))
+    a = gridded(a if lower else a.T)
+    x = Engine("plain").run(lambda a, b: jax.scipy.linalg.solve_triangular(a, b, lower=lower), a, b)
+    if np.abs(x).max() < 1e5:
+        assert residual_in_units(a, x, b) <= UNITS
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 1e3, 2e4])
+def test_a_factor_times_itself_is_the_matrix(scale):
+    m = np.random.default_rng(1).normal(size=(4, 4))
+    a = gridded((m @ m.T + np.eye(4)) * scale)
+    engine = Engine("plain")
+    low = engine.run(jnp.linalg.cholesky, a).astype(np.float64)
+    assert engine.overflows == []
+    assert np.abs(low @ low.T - a).max() <= 2e-5 * a.max() + 16 * UNIT
+
+
+NILPOTENT = np.array([[0, 1], [0, 0]], np.float32)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("kind", ["nilpotent", "any"])
+def test_matrix_exponentials(scale, kind):
+    """Their Pade approximants have pivots up to 2e7, and a branch of NaN for what has no answer."""
+    a = NILPOTENT if kind == "nilpotent" else np.random.default_rng(2).normal(size=(2, 2))
+    a = gridded(a * scale)
+    engine = Engine("plain")
+    got, want = engine.run(jax.scipy.linalg.expm, a), scipy.linalg.expm(a.astype(np.float64))
+    assert engine.overflows == []
+    assert np.abs(got - want).max() <= 3e-4 * np.abs(want).max()
+
+
+def test_what_has_no_answer_is_reported_where_it_can_be():
+    engine = Engine("plain")
+    engine.run(lambda x: jax.scipy.linalg.expm(x, max_squarings=0), NILPOTENT * 100)
+    assert any("no answer" in sentence for _, sentence in engine.overflows)
+
+
+def test_factors_and_pivots_of_jax_solve_systems():
+    rng = np.random.default_rng(3)
+    a, b = (gridded(rng.normal(size=shape)) for shape in ((2, 5, 5), (2, 5, 1)))
+
+    def solved(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jax.scipy.linalg.lu_solve(jax.scipy.linalg.lu_factor(a), b)
+
+    agree(Engine("secure").run(solved, a, b), solved(a, b), 2e-3)
+
+
+@pytest.mark.parametrize("size", [1e-2, 1.0, 1e3, 3e4, 1e6])
+def test_a_quotient_is_as_exact_whether_its_divisor_is_broadcast_or_not(size):
+    x = gridded(np.random.default_rng(4).normal(size=(20, 3)) * size)
+    for divide in (
+        lambda x: x / jnp.abs(x).max(0),
+        lambda x: x / jnp.broadcast_to(jnp.abs(x).max(0), x.shape),
+    ):
+        got = Engine("plain").run(divide, x)
+        np.testing.assert_allclose(got, np.asarray(divide(x)), rtol=4e-5, atol=8 * UNIT * max(1, 1 / size))
+
+
+POWERS = [-3, -2, -1.5, -1, -0.5, 0.25, 0.5, 1.5, 2.2, 3]
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_powers_of_bases_from_a_thousandth_to_a_thousand(power):
+    """A negative whole power is that of the inverse: the power of a small number would be lost before."""
+    base = gridded(10.0 ** np.linspace(-3, 3, 61))
+    base = base[base.astype(np.float64) ** power < 2.0**23.9]
+    engine = Engine("plain")
+    got = engine.run(lambda x: x**power, base).astype(np.float64)
+    want = base.astype(np.float64) ** power
+    assert engine.overflows == []
+    allowed = np.abs(want) * (4e-5 + 3e-5 * abs(power) + 2 * UNIT * abs(power)) + 8 * UNIT
+    assert (np.abs(got - want) <= allowed).all(), np.max(np.abs(got - want) / allowed)
+
+
+def test_a_positive_power_of_zero_is_zero():
+    powers = np.array([0.1, 0.3, 0.5, 1.5], np.float32)
+    got = Engine("plain").run(lambda x: x**powers, np.zeros(4, np.float32))
+    assert (got == 0).all()
