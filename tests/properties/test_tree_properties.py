@@ -198,7 +198,7 @@ def test_plain_data_may_be_in_anything(plain):
 
 SCRIPT = """
 import sys, junto as sf
-sf.init(["alice", "bob"], address="local")
+session = sf.init(["alice", "bob"], address="local")
 alice, bob = sf.PYU("alice"), sf.PYU("bob")
 names = {"age", "city", "height", "weight", "name", "b"}
 h = {name: (alice if len(name) % 2 else bob)(lambda name=name: name)() for name in sorted(names)}
@@ -209,7 +209,7 @@ for kind in kinds:
     shown = sf.reveal(tree)
     assert all((key if isinstance(key, str) else key[0]) == (item if isinstance(item, str) else item[0])
                for key, item in shown.items()), shown
-print(sf.init.__globals__["register"].current().program.newest.digest.hex())
+print(session.program.newest.digest.hex())
 """
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from junto.program.callsite import call_site
 
-SCRIPT = compile("\nsite = call_site()", "/home/somebody/fit.py", "exec")
-CELL = compile("\nsite = call_site()", "/tmp/ipykernel_1/2849342938.py", "exec")
+SCRIPT = compile("\nsite = call_site()", "there/fit.py", "exec")
+CELL = compile("\nsite = call_site()", "ipykernel_1/2849342938.py", "exec")
 
 
 def written(code):
