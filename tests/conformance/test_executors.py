@@ -664,7 +664,7 @@ executor.submit(Call(lambda: (started.set(), threading.Event().wait()), (), {}, 
 started.wait()
 print("end")
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "end\n", "")
 
 

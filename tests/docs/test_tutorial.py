@@ -126,7 +126,7 @@ def alike(said, promised):
 
 
 def run(command, folder):
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 

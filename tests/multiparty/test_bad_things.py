@@ -28,7 +28,7 @@ def use(*args):
 """
 
 
-def outcomes(job, names, timeout=25):
+def outcomes(job, names, timeout=240):
     return {name: job.running[name].next(timeout) for name in names}
 
 

@@ -88,7 +88,7 @@ def test_children_end_in_a_simulation(tmp_path, debug):
     options = f"OPTIONS = dict(parties=['alice', 'bob'], address='local', debug_mode={debug})\n"
     path = tmp_path / "script.py"
     path.write_text("import os, sys, junto as sf\n" + options + WAYS + PROGRAM)
-    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert "3 right" in done.stdout
 

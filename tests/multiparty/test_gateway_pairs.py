@@ -450,7 +450,7 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=240)
 
     def tell(self, line: str) -> None:
         self.process.stdin.write(line + "\n")

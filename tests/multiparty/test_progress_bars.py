@@ -102,7 +102,7 @@ def piped(script: Path, config: Path, *more: str) -> str:
         [sys.executable, "-m", "junto", "run", str(script), "--config", str(config), *more],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=240,
         env=environment,
         check=True,
     )

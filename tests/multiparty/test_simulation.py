@@ -168,7 +168,7 @@ def test_whatever_ends_the_command_nobody_is_left_behind(
     with started(script, listener.getsockname()[1]) as process:
         lines = greeted(listener, 2)
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=240)
         assert process.returncode == code
     assert {party: gone(line) for party, line in lines.items()} == {"alice": True, "bob": True}
 
@@ -191,7 +191,7 @@ def test_names_are_judged_before_anything_starts(script: Path, parties: list[str
 def test_json_keeps_standard_output_for_the_report(script: Path) -> None:
     script.write_text("print('from a party')")
     command = [sys.executable, "-m", "junto", "simulate", str(script), "-p", "alice,bob", "--json"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     report = json.loads(answer.stdout)
     assert (report["exit_code"], report["parties"]) == (0, {"alice": 0, "bob": 0})
     assert sorted(answer.stderr.splitlines()) == ["alice | from a party", "bob   | from a party"]

@@ -90,7 +90,7 @@ class Small(Role):
             of_ring = hasattr(share, "words")
             mine = share.words % (1 << self.width) if of_ring else share.planes
             self._wires[0].put(mine)
-            other = self._wires[1].get(timeout=20)
+            other = self._wires[1].get(timeout=240)
             self.received.append(other if of_ring else unpacked(other, share.lanes))
             opened.append((mine + other) % (1 << self.width) if of_ring else mine ^ other)
         return opened

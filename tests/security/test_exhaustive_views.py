@@ -75,7 +75,7 @@ class Scripted(Role):
         for share in asked:
             mine = share.words if hasattr(share, "words") else bits.unpack(share.planes[0], share.lanes)
             self._wires[0].put(mine)
-            other = self._wires[1].get(timeout=20)
+            other = self._wires[1].get(timeout=240)
             self._note(other.astype(np.uint64))
             if hasattr(share, "words"):
                 opened.append((mine + other) % self._modulus)

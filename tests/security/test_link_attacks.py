@@ -246,7 +246,7 @@ def waiting_alice(
     """Alice, who awaits the others while the test knocks; what it comes to is added at the end."""
     results: list[Any] = []
     alice = meeting(nodes, "alice", authority, options)
-    thread = threading.Thread(target=lambda: results.extend(both(alice.run, timeout=50)), daemon=True)
+    thread = threading.Thread(target=lambda: results.extend(both(alice.run, timeout=240)), daemon=True)
     thread.start()
     try:
         yield results

@@ -63,7 +63,7 @@ class Scripted(Role):
         if told.by == self.index:
             self._out.put(bytes(told.data))
             return [None]
-        self.heard = self._in.get(timeout=20)
+        self.heard = self._in.get(timeout=240)
         assert len(self.heard) == told.size
         return [memoryview(self.heard)]
 

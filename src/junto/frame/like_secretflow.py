@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from junto.device.pyu import PYU
 from junto.errors import FrameError
 from junto.frame.read import LIBRARIES, read_csv
 from junto.frame.vertical import VerticalFrame
 
-if TYPE_CHECKING:
-    from junto.device.spu.spu import SPU
-
 Names = str | Sequence[str]
 
 
 def v_read_csv(
     filepath: Mapping[PYU, str],
-    delimiter: str = ",",
-    usecols: Mapping[PYU, Sequence[str]] | None = None,
-    dtypes: Mapping[PYU, Mapping[str, Any]] | None = None,
     *,
-    spu: SPU | None = None,
+    dtypes: Mapping[PYU, Mapping[str, Any]] | None = None,
     keys: Names | Mapping[PYU, Names] | None = None,
     drop_keys: Names | Mapping[PYU, Names] | None = None,
     backend: str = "pandas",
@@ -32,23 +26,21 @@ def v_read_csv(
 
     Args:
         filepath: for each party, where its file is.
-        delimiter: a comma; other files are read by a task, and joined by `junto.frame.align`.
-        usecols: the columns that a party takes; default: those of `dtypes`, or all.
         dtypes: types of columns, by party. A key is text unless it is given as int.
-        spu: not needed, since rows are joined by Curve25519; taken so that a call may stay as it is.
         keys: by which rows are joined; None: row i means the same in all files.
         drop_keys: `keys`, which leaves them out of the frame (default), or nothing, ``[]``, to keep them.
         backend: ``pandas``, ``polars`` or ``arrow``.
-        others: SecretFlow's further parameters, which are refused unless they say what is so anyway.
+        others: of SecretFlow's further parameters, `usecols` (default: the columns of `dtypes`, or all) and
+            `spu`, which is not needed; the rest is refused unless it says what is so anyway.
 
     Raises:
         FrameError: a parameter asks for what is not there; else as `read_csv`.
     """
-    asked = {name: value for name, value in others.items() if value not in (None, False)}
-    asked.pop("psi_protocl", None)
-    if asked or delimiter != ",":
+    usecols = others.pop("usecols", None)
+    said = {name for name, value in others.items() if value not in (None, False)} - {"spu", "psi_protocl"}
+    if said - ({"delimiter"} if others.get("delimiter") == "," else set()):
         raise FrameError(
-            f"v_read_csv reads files with commas and a header; there is no {sorted(asked) or ['delimiter']}",
+            f"v_read_csv reads files with commas and a header; it does not take {', '.join(sorted(said))}",
             fix="read each file by a task, alice(pandas.read_csv)(path, sep=';'), and join them: align(...)",
         )
     if backend not in LIBRARIES:

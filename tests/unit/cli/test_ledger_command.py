@@ -99,7 +99,7 @@ def command(ledgers: Path) -> Command:
         asked = [sys.executable, "-m", "junto", "ledger", "alice.jsonl", "bob.jsonl", *arguments]
         settings = {**os.environ, **environment}
         return subprocess.run(
-            asked, capture_output=True, text=True, timeout=30, cwd=ledgers, env=settings, check=False
+            asked, capture_output=True, text=True, timeout=240, cwd=ledgers, env=settings, check=False
         )
 
     return go

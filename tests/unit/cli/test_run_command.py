@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Run:
         (tmp_path / "alice.toml").write_text("")
         command = [sys.executable, "-m", "junto", "run", str(tmp_path / script)]
         command += ["--config", str(tmp_path / "alice.toml"), *options]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False)
 
     return go
 
@@ -102,6 +102,6 @@ def test_json_comes_last_and_names_the_error(run: Run) -> None:
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "junto", "run", "absent.py", "--config", "absent.toml"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False)
     assert answer.returncode == 2
     assert "absent.py" in answer.stderr

@@ -44,7 +44,7 @@ def run(script, *args, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=240,
     )
 
 
@@ -327,7 +327,7 @@ def test_a_cluster_that_goes_away_is_told_before_ray_ends_the_process(ray_enviro
         assert driver.stdout is not None
         assert driver.stdout.readline() == "connected\n"
     try:
-        said, _ = driver.communicate("it is gone\n", timeout=50)
+        said, _ = driver.communicate("it is gone\n", timeout=240)
     finally:
         driver.kill()
     assert said.count(f"the Ray cluster at {addresses['alice']} is gone") == 4

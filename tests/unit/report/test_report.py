@@ -116,11 +116,11 @@ def test_a_browser_shows_it(report, tmp_path):
     shot = tmp_path / "report.png"
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1000,1600"]
     seen = subprocess.run(
-        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=50, check=True
+        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=240, check=True
     ).stdout
     assert "ROC curve" in Page(seen).text
     subprocess.run(
-        [*command, f"--screenshot={shot}", page.as_uri()], capture_output=True, timeout=50, check=True
+        [*command, f"--screenshot={shot}", page.as_uri()], capture_output=True, timeout=240, check=True
     )
     image = shot.read_bytes()
     assert image[:8] == b"\x89PNG\r\n\x1a\n"

@@ -212,7 +212,7 @@ def test_the_sink_is_bounded(make: Callable[..., Settings]) -> None:
     with session_of(bob), grpc.insecure_channel(str(bob.cluster["bob"].address)) as channel:
         chunks = (bytes(1 << 20) for _ in range(2 * SINK_LIMIT >> 20))
         with pytest.raises(grpc.RpcError) as caught:
-            channel.stream_unary("/junto.Doctor/sink")(chunks, timeout=20)
+            channel.stream_unary("/junto.Doctor/sink")(chunks, timeout=240)
     assert caught.value.code() is grpc.StatusCode.OUT_OF_RANGE
 
 
