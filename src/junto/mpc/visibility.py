@@ -9,6 +9,7 @@ from junto.mpc.plan import Plan
 from junto.mpc.primitives.parameters import check_parameters
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.steps import Block, Step
+from junto.mpc.underflow import check_sizes
 from junto.mpc.values import kind
 
 REFLEXIVE: Mapping[str, bool] = {"eq": True, "ge": True, "gt": False, "le": True, "lt": False, "ne": False}
@@ -19,9 +20,12 @@ def visible(plan: Plan, secret_inputs: Sequence[bool]) -> tuple[bool, ...]:
     """Which outputs are public if these inputs are secret.
 
     Raises:
-        NotComputable: a secret enters a primitive that has no secret form, or a loop's condition.
+        NotComputable: a secret enters a primitive that has no secret form, or a loop's condition; or a root
+            is taken of what may be too small (`underflow`).
     """
-    return tuple(not each for each in _block(plan.block, secret_inputs))
+    found = tuple(not each for each in _block(plan.block, secret_inputs))
+    check_sizes(plan.block, secret_inputs, place)
+    return found
 
 
 def reflexive(step: Step) -> bool | None:

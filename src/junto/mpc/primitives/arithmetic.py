@@ -14,6 +14,7 @@ from junto.mpc.primitives import integers, ops
 from junto.mpc.primitives.blocks import in_blocks
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.elementwise import applied
+from junto.mpc.primitives.exponents import power_of_public
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value, fixed_words, word
 
@@ -199,6 +200,8 @@ async def power(c: Context, params: Params, x: Value, y: Value) -> Value:
         if (exponents == exponents.reshape(-1)[0]).all():
             return await power_of(c, x, int(exponents.reshape(-1)[0]))
         return await _powers(c, x, exponents)
+    if isinstance(x, Public) and isinstance(y, Secret) and y.kind == "integer" and x.dtype.kind == "f":
+        return await power_of_public(c, x.array, y)
     if np.issubdtype(c.form.dtype, np.integer) or np.issubdtype(y.dtype, np.integer):
         raise NotComputable(
             "a secret integer exponent has no secret form", fix="convert base and exponent to floats first"
