@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from junto.cli.output import Json, console, failing, print_json
+from junto.config.passphrase import opened_key, read_passphrase
 from junto.errors import CertificateError
 from junto.silo.certificates import (
     CA_DAYS,
@@ -24,6 +25,7 @@ from junto.silo.certificates import (
     create_request,
     inspect,
     issue,
+    locked,
     sign_request,
     write_new,
     write_pair,
@@ -39,6 +41,16 @@ Folder = Annotated[Path, typer.Option("--out", "-o", help="The folder to write t
 Ca = Annotated[Path, typer.Option("--ca", help="The folder with ca.pem and ca.key.")]
 Hosts = Annotated[list[str] | None, typer.Option("--host", help="A host name or IP address of the party.")]
 Days = Annotated[int, typer.Option(min=1, help="How long it is valid.")]
+Password = Annotated[
+    str | None,
+    typer.Option("--key-password", help="Encrypt the key; its passphrase: prompt, env:NAME or file:PATH."),
+]
+CaPassword = Annotated[
+    str | None,
+    typer.Option(
+        "--key-password", help="Where the passphrase of the CA's key is: prompt, env:NAME or file:PATH."
+    ),
+]
 _HERE = Path("certs")
 
 
@@ -49,11 +61,14 @@ def ca(
     ] = "pilot",
     out: Folder = _HERE,
     days: Days = CA_DAYS,
+    key_password: Password = None,
     json: Json = False,
 ) -> None:
     """Make a CA: ca.pem for everybody, ca.key (mode 0600) for nobody else."""
     with failing("certs ca", json):
-        certificate, key = write_pair(out, "ca", ".pem", create_ca(org, days))
+        certificate, key = write_pair(
+            out, "ca", ".pem", _locked("ca.key", create_ca(org, days), key_password)
+        )
         _report("certs ca", [(certificate, key)], json, next_step=f"junto certs party alice bob --ca {out}")
 
 
@@ -66,12 +81,13 @@ def party(
     ] = None,
     ca: Ca = _HERE,
     days: Days = PARTY_DAYS,
+    key_password: CaPassword = None,
     json: Json = False,
 ) -> None:
     """Make keys and certificates for parties, on the CA's own machine (pilots and tests)."""
     with failing("certs party", json):
         hosts = _hosts_by_party(names, host or [])
-        authority = _load_ca(ca)
+        authority = _load_ca(ca, key_password)
         for name in names:
             _refuse_existing(ca / f"{name}.pem", ca / f"{name}.key")
         written = [write_pair(ca, name, ".pem", issue(name, hosts[name], authority, days)) for name in names]
@@ -88,11 +104,14 @@ def request(
     name: Annotated[str, typer.Argument(help="The party, as cluster_config names it.")],
     host: Hosts = None,
     out: Folder = _HERE,
+    key_password: Password = None,
     json: Json = False,
 ) -> None:
     """Make a key, which stays here, and the request (NAME.csr) to send to the CA."""
     with failing("certs request", json):
-        csr, key = write_pair(out, name, ".csr", create_request(name, host or ()))
+        csr, key = write_pair(
+            out, name, ".csr", _locked(f"{name}.key", create_request(name, host or ()), key_password)
+        )
         _report(
             "certs request",
             [(csr, key)],
@@ -113,6 +132,7 @@ def sign(
         bool, typer.Option("--yes", "-y", help="Names and fingerprint are compared already.")
     ] = False,
     days: Days = PARTY_DAYS,
+    key_password: CaPassword = None,
     json: Json = False,
 ) -> None:
     """Sign a request, after its names and fingerprint were compared with the party."""
@@ -120,7 +140,7 @@ def sign(
         pem = _read(csr)
         _confirm(inspect(pem), fingerprint, yes)
         certificate = out or csr.with_suffix(".pem")
-        write_new(certificate, sign_request(pem, _load_ca(ca), days), private=False)
+        write_new(certificate, sign_request(pem, _load_ca(ca, key_password), days), private=False)
         _report(
             "certs sign", [(certificate, None)], json, next_step=f"send {certificate.name} and ca.pem back"
         )
@@ -174,14 +194,18 @@ def _read(path: Path) -> bytes:
         raise CertificateError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _load_ca(folder: Path) -> Credential:
+def _locked(name: str, made: Credential, source: str | None) -> Credential:
+    return made if source is None else locked(made, read_passphrase(name, source, repeat=True))
+
+
+def _load_ca(folder: Path, source: str | None) -> Credential:
     for name in ("ca.pem", "ca.key"):
         if not (folder / name).is_file():
             raise CertificateError(
                 f"there is no {name} in {folder}",
                 fix=f"make a CA: junto certs ca --out {folder}, or give --ca",
             )
-    return Credential(_read(folder / "ca.pem"), _read(folder / "ca.key"))
+    return Credential(_read(folder / "ca.pem"), opened_key("ca.key", _read(folder / "ca.key"), source))
 
 
 def _confirm(facts: Facts, fingerprint: str, yes: bool) -> None:

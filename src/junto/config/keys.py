@@ -17,7 +17,7 @@ TOP = (
 )  # fmt: skip
 CLUSTER = ("parties", "self_party")
 PARTY = ("address", "listen_addr", "identity")
-TLS = ("ca_cert", "cert", "key")
+TLS = ("ca_cert", "cert", "key", "key_password")
 COMM = (
     "timeout_in_ms", "messages_max_size_in_bytes", "exit_on_sending_failure",
     "sending_failure_handler", "serializing_allowed_list", "grpc_retry_policy",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import logging
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from junto.config.keys import TLS
 from junto.config.model import TlsSettings
+from junto.config.passphrase import opened_key, warn_if_open
 from junto.config.section import Section, wrong_type
 from junto.errors import CertificateError
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("junto.config")
 _BEGIN = "-----BEGIN "
 _TIME = "%Y-%m-%d %H:%M UTC"
+_PEM = ("ca_cert", "cert", "key")
 _SOON = datetime.timedelta(days=30)
 
 
 def parse_tls(value: object) -> TlsSettings:
-    """Read and check the three PEM values of `tls_config`.
+    """Read and check the three PEM values of `tls_config`, and open the key if it has a passphrase.
 
     Raises ConfigError for a key that is unknown, missing or of the wrong type, CertificateError for
     what is no PEM and no file, for a certificate that is expired or not yet valid, and for a key
@@ -32,8 +33,9 @@ def parse_tls(value: object) -> TlsSettings:
     """
     section = Section("tls_config", value, TLS)
     fix = "tls_config needs ca_cert, cert and key; `junto certs` makes them"
-    parts = {key: _read(section.at(key), section.required(key, fix), secret=key == "key") for key in TLS}
-    tls = TlsSettings(ca_cert=parts["ca_cert"], cert=parts["cert"], key=parts["key"])
+    parts = {key: _read(section.at(key), section.required(key, fix), secret=key == "key") for key in _PEM}
+    key = opened_key(section.at("key"), parts["key"], section.text("key_password"))
+    tls = TlsSettings(ca_cert=parts["ca_cert"], cert=parts["cert"], key=key)
     check_tls(tls)
     return tls
 
@@ -56,7 +58,7 @@ def _read(place: str, value: object, *, secret: bool) -> bytes:
                 fix="give the path of a PEM file, or its text from -----BEGIN to END-----",
             )
         if secret:
-            _warn_if_open(place, path)
+            warn_if_open(place, path)
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
@@ -74,14 +76,6 @@ def _looks_like_path(value: str, *, secret: bool) -> bool:
     if len(value) > 200 or "\n" in value:
         return False
     return not secret or Path(value).suffix.lower() in (".pem", ".key", ".crt", ".p8")
-
-
-def _warn_if_open(place: str, path: Path) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name == "posix" and mode & 0o077:
-        _log.warning(
-            "%s: other users of this machine can read the key file (mode %04o); chmod 600 it", place, mode
-        )
 
 
 def check_tls(tls: TlsSettings) -> None:
@@ -154,12 +148,7 @@ def _check_key(leaf: x509.Certificate, key_pem: bytes) -> None:
     if b"PRIVATE KEY-----" not in key_pem:
         raise CertificateError("tls_config.key holds no private key", fix="give it the PEM private key")
     try:
-        key = load_pem_private_key(key_pem, password=None)
-    except TypeError:
-        raise CertificateError(
-            "tls_config.key is protected by a passphrase, and nobody is there to type it",
-            fix="store it without one in a file of mode 0600: openssl pkey -in KEY -out KEY.plain",
-        ) from None
+        key = load_pem_private_key(opened_key("tls_config.key", key_pem, None), password=None)
     except (ValueError, UnsupportedAlgorithm):
         raise CertificateError(
             "tls_config.key is damaged: it cannot be parsed", fix="copy the file again, or its whole text"

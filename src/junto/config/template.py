@@ -35,6 +35,7 @@ _TAIL = """\
 ca_cert = "ca.pem"                  # whom we believe: the CA that signed the others' certificates
 cert = "{party}.pem"
 key = "{party}.key"                 # mode 0600; never leaves this machine
+# key_password = "prompt"           # where the passphrase of `key` is: "prompt", "env:NAME" or "file:PATH"
 
 # [cross_silo_serializing_allowed_list]   # turns on restricted pickle: only for parties that trust each other
 # "collections" = ["OrderedDict"]

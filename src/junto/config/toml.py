@@ -14,7 +14,9 @@ _PATHS = (
     ("tls_config", "ca_cert"),
     ("tls_config", "cert"),
     ("tls_config", "key"),
+    ("tls_config", "key_password"),
 )
+_PEM = "-----BEGIN "
 _MERGED = ("cluster_config", "tls_config", "cross_silo_comm_options")
 
 
@@ -53,8 +55,9 @@ def _make_absolute(settings: dict[str, Any], keys: tuple[str, ...], folder: Path
         return
     values = cast("dict[str, Any]", table)
     value = values.get(keys[-1])
-    if isinstance(value, str) and value and "-----BEGIN " not in value:
-        values[keys[-1]] = str(folder / Path(value).expanduser())
+    scheme = "file:" if keys[-1] == "key_password" else ""
+    if isinstance(value, str) and len(value) > len(scheme) and value.startswith(scheme) and _PEM not in value:
+        values[keys[-1]] = f"{scheme}{folder / Path(value.removeprefix(scheme)).expanduser()}"
 
 
 def merge(file: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -149,6 +149,20 @@ def ephemeral(parties: Sequence[str]) -> dict[str, TlsSettings]:
     return {party: TlsSettings(ca.pem, own.pem, own.key) for party, own in issued.items()}
 
 
+def locked(credential: Credential, passphrase: bytes) -> Credential:
+    """The same with its key encrypted by `passphrase` (PKCS #8)."""
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+
+    key = load_pem_private_key(credential.key, password=None)
+    cipher = BestAvailableEncryption(passphrase)
+    return Credential(credential.pem, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, cipher))
+
+
 def inspect(pem: bytes) -> Facts:
     """What the first certificate or request in `pem` says. Raises CertificateError."""
     from cryptography import x509

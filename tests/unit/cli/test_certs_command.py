@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from junto.cli.certs import app
+from junto.config.build import build_settings
 from junto.config.pem import parse_tls
+from junto.config.template import template
 from junto.silo.certificates import create_ca, issue
 
 
@@ -53,6 +55,30 @@ def test_a_key_never_leaves_its_machine(tmp_path: Path) -> None:
     assert signed["names"] == requested["names"] == "DNS:alice, DNS:alice.bank"
     assert sorted(path.name for path in authority.iterdir()) == ["alice.csr", "alice.pem", "ca.key", "ca.pem"]
     parse_tls({"ca_cert": authority / "ca.pem", "cert": authority / "alice.pem", "key": bank / "alice.key"})
+
+
+def test_keys_with_a_passphrase_from_the_ca_to_the_settings(tmp_path: Path) -> None:
+    for name in ("ca", "alice"):
+        (tmp_path / f"{name}.pass").write_text(f"the passphrase of {name}\n")
+        (tmp_path / f"{name}.pass").chmod(0o600)
+    of_ca, of_alice = (f"file:{tmp_path / name}.pass" for name in ("ca", "alice"))
+    answer("ca", "--out", tmp_path, "--key-password", of_ca)
+    answer("request", "alice", "--out", tmp_path, "--key-password", of_alice)
+    for name in ("ca", "alice"):
+        assert b"ENCRYPTED PRIVATE KEY" in (tmp_path / f"{name}.key").read_bytes()
+    sign = ("sign", tmp_path / "alice.csr", "--ca", tmp_path, "--yes")
+    for source, words in ((None, "nothing says where"), (of_alice, "does not open with the passphrase")):
+        result = run(*sign, *(("--key-password", source) if source else ()))
+        assert result.exit_code == 2
+        assert words in " ".join(result.output.split())
+    answer(*sign, "--key-password", of_ca)
+    settings = tmp_path / "alice.toml"
+    filled = template("alice", []).replace('# key_password = "prompt"', 'key_password = "file:alice.pass"')
+    settings.write_text(filled)
+    tls = build_settings({"config": str(settings)}).tls
+    assert tls is not None
+    assert tls.key.startswith(b"-----BEGIN PRIVATE KEY-----")
+    assert run("party", "bob", "--ca", tmp_path, "--key-password", of_ca).exit_code == 0
 
 
 def test_an_uncompared_or_foreign_request_is_not_signed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -24,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from junto.config.pem import parse_tls
 from junto.errors import CertificateError, ConfigError
 from junto.silo.certificates import ephemeral
+from junto.silo.tlscontext import client_context, server_context
 
 TLS = ephemeral(["alice", "bob"])
 ALICE = TLS["alice"]
@@ -116,10 +118,95 @@ def test_a_key_that_does_not_fit() -> None:
     assert "tls_config.key is not the key of tls_config.cert" in refused(key=TLS["bob"].key.decode())
 
 
-def test_a_key_with_a_passphrase() -> None:
+SECRET = "tr\N{LATIN SMALL LETTER E WITH ACUTE}s secret"
+FORMATS = (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL)
+
+
+def encrypted(form: PrivateFormat = PrivateFormat.PKCS8, secret: str = SECRET) -> str:
     key = load_pem_private_key(ALICE.key, None)
-    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    assert "protected by a passphrase" in refused(key=locked.decode())
+    return key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(secret.encode())).decode()
+
+
+@pytest.fixture(params=["file", "env", "prompt"])
+def told(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], str]:
+    """Puts a passphrase where a source of this kind finds it, and returns the source."""
+
+    def put(secret: str) -> str:
+        (tmp_path / "pass").write_text(secret + "\na second line\n")
+        (tmp_path / "pass").chmod(0o600)
+        monkeypatch.setenv("KEY_PASS", secret)
+        monkeypatch.setattr("sys.stdin", Terminal())
+        monkeypatch.setattr("getpass.getpass", lambda prompt: secret)
+        return {"file": f"file:{tmp_path / 'pass'}", "env": "env:KEY_PASS", "prompt": "prompt"}[request.param]
+
+    return put
+
+
+class Terminal:
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_encrypted_key_is_opened_from_every_source(
+    form: PrivateFormat, told: Callable[[str], str]
+) -> None:
+    tls = parse_tls(config(key=encrypted(form), key_password=told(SECRET)))
+    assert load_pem_private_key(tls.key, None).private_numbers() == (  # type: ignore[union-attr]
+        load_pem_private_key(ALICE.key, None).private_numbers()  # type: ignore[union-attr]
+    )
+    client_context(tls)
+    server_context(tls)
+    grpc.ssl_server_credentials([(tls.key, tls.cert)], tls.ca_cert, require_client_auth=True)
+    assert SECRET not in repr(tls)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("wrong", ["another", "", "x" * 2000])
+def test_a_passphrase_that_does_not_open_is_one_sentence(
+    form: PrivateFormat, wrong: str, told: Callable[[str], str]
+) -> None:
+    text = refused(key=encrypted(form), key_password=told(wrong))
+    assert "tls_config.key" in text
+    assert "passphrase" in text
+    assert not wrong or wrong not in text
+
+
+def test_a_passphrase_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = encrypted()
+    assert "nothing says where the passphrase is" in refused(key=key)
+    assert "no variable NOT_THERE" in refused(key=key, key_password="env:NOT_THERE")
+    assert "cannot be read: No such file" in refused(key=key, key_password=f"file:{tmp_path / 'none'}")
+    assert "cannot be read: Is a directory" in refused(key=key, key_password=f"file:{tmp_path}")
+    monkeypatch.setattr("sys.stdin", None)
+    assert "no terminal" in refused(key=key, key_password="prompt")
+
+
+@pytest.mark.parametrize(
+    "literal", [SECRET, f"pass:{SECRET}", f"env:{SECRET}", f"prompt:{SECRET}", "file:", "env:"]
+)
+@pytest.mark.parametrize("key", [ALICE.key.decode(), encrypted()])
+def test_a_passphrase_itself_is_never_taken_and_never_repeated(literal: str, key: str) -> None:
+    text = refused(key=key, key_password=literal)
+    assert "has to be said" in text
+    assert SECRET not in text
+
+
+def test_a_key_that_lies_open_although_a_passphrase_is_announced(caplog: pytest.LogCaptureFixture) -> None:
+    assert parse_tls(config(key_password="env:NOT_THERE")) == ALICE
+    assert "the key lies open" in caplog.text
+
+
+def test_a_file_with_a_passphrase_that_others_can_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "pass").write_text(SECRET)
+    (tmp_path / "pass").chmod(0o644)
+    parse_tls(config(key=encrypted(), key_password=f"file:{tmp_path / 'pass'}"))
+    assert "other users of this machine can read the file (mode 0644)" in caplog.text
+    assert SECRET not in caplog.text
 
 
 def test_expired_and_not_yet_valid() -> None:
