@@ -32,6 +32,7 @@ from junto.mpc.protocol.demands import (
     turned,
 )
 from junto.mpc.protocol.pair.gates import PairGates
+from junto.mpc.ring import high_product
 from junto.mpc.rounds import Rounds
 from mpc_nodes import BLOCK, WAIT_S, Function, Outcome, Pair, _combine, _enter, _piece, _shares
 
@@ -128,7 +129,8 @@ def _whole(one: Any, other: Any) -> np.ndarray:
 
 def _cut(rng: np.random.Generator, one: Cut, other: Cut) -> tuple[Made, Made]:
     mask, top = one.mask + other.mask, (one.top ^ other.top).astype(np.uint64)
-    missing = (mask >> np.uint64(one.shift)) - one.low - other.low
+    whole = mask >> np.uint64(one.shift) if one.factor is None else high_product(mask, one.factor)
+    missing = whole - one.low - other.low
     flipped = (mask >> np.uint64(63)) ^ top
     noise = _words(rng, mask.shape)
     return (missing, flipped, noise), (missing, flipped, top - noise)

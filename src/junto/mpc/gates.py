@@ -192,6 +192,14 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
+    async def rescale(self, x: R, factor: Words) -> R:
+        """`x * factor / 2**64` for public factors that are multiples of 4. 1 round, 8 bytes.
+
+        A truncation by any number below 1: exact up to a unit and a quarter in the last place (two parties
+        without a helper: two units), and ready as an operand as that of `truncate` is; `|x| < 2**62`.
+        """
+
+    @abstractmethod
     async def negative(self, x: R) -> B:
         """The sign bit: `x < 0` in two's complement. 3 rounds, 39 bits, of a ready operand."""
 

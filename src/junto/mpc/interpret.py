@@ -18,8 +18,9 @@ from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
 from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
-from junto.mpc.primitives.context import Cell, Context, Rule, Shared
+from junto.mpc.primitives.context import RAW, Cell, Context, Entry, Rule, Shared, Takes, fits
 from junto.mpc.primitives.infinite import after
+from junto.mpc.primitives.lifting import lifted
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
@@ -153,26 +154,27 @@ class _Flow:
     async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell]) -> None:
         context = self._context(step)
         entry = TABLE.get(step.name)
-        raw = entry is None or entry.pending
-        operands = await self._operands(given, raw)
+        operands = await self._operands(given, _takes(entry, given))
         results = await self._results(context, step, operands)
         for cell, value, form in zip(made, results, step.forms, strict=True):
             cell.value = _labelled(value, form)
         if self._ears.pace is not None:
             self._ears.pace.finished(step)
 
-    async def _operands(self, given: Sequence[Cell], raw: bool) -> list[Value]:
-        """The values of cells, settled unless they may be raw. No truncation waits for another operand."""
+    async def _operands(self, given: Sequence[Cell], takes: Takes) -> list[Value]:
+        """The values of cells, in a form that the step takes. No truncation waits for another operand."""
         wishes = [
-            cell.get() if raw else cell.settled(self._settled)
-            for cell in given
-            if not cell.ready(None if raw else self._settings.fraction)
+            self._fitting(cell, takes) for cell in given if not cell.ready(takes, self._settings.fraction)
         ]
         if len(wishes) == 1:
             await wishes[0]
         elif wishes:
             await together(*wishes)
         return [await cell.get() for cell in given]
+
+    async def _fitting(self, cell: Cell, takes: Takes) -> None:
+        if not fits(await cell.get(), takes, self._settings.fraction):
+            await cell.settled(self._settled)
 
     async def _results(self, context: Context, step: Step, operands: Sequence[Value]) -> Sequence[Value]:
         known = reflexive(step)
@@ -194,11 +196,20 @@ class _Flow:
             if not entry.thin:
                 operands = [context.full(each) if isinstance(each, Secret) else each for each in operands]
             infinite = after(step, operands)
+            operands = await lifted(context, operands)
             made = await _several(entry.rule(context, step.params, *operands))
             return [_marked(each, infinite) for each in made] if infinite else made
         except Exception as error:
             _locate(error, step)
             raise
+
+
+def _takes(entry: Entry | None, given: Sequence[Cell]) -> Takes:
+    if entry is None:
+        return RAW
+    if entry.beside is not None and any(isinstance(each.value, Public) for each in given):
+        return entry.beside
+    return entry.takes
 
 
 async def _several(made: Awaitable[Value | Sequence[Value]]) -> Sequence[Value]:
@@ -237,7 +248,7 @@ def _labelled(value: Value, form: Form) -> Value:
     """With shape and dtype as jax has them."""
     if isinstance(value, Secret):
         dtype = np.dtype(form.dtype)
-        return Secret(value.value, dtype, form.shape, value.fraction, value.span, value.infinite)
+        return replace(value, dtype=dtype, shape=form.shape)
     if isinstance(value.array, np.ndarray) and (
         value.array.shape != form.shape or value.array.dtype != form.dtype
     ):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
-from junto.mpc.ring import matmul
+from junto.mpc.ring import high_product, matmul
 
 RANGE = 1 << (BITS - 2)
 """A truncation is right for numbers below this."""
@@ -131,12 +131,16 @@ class PlainGates(Gates[PlainRing, PlainBits]):
 
     async def truncate(self, x: PlainRing, bits: int, *, loose: bool = False) -> PlainRing:
         signed = x.words.view(np.int64)
-        if not loose and x.overflown:
-            self._report("a product of fixed-point numbers is out of range: it does not fit into 64 bits")
-        elif not loose and signed.size and (signed.max() >= RANGE or signed.min() < -RANGE):
-            self._report(f"a fixed-point number is out of range: its element is not below 2**{BITS - 2}")
+        if not loose:
+            self._expect_truncatable(x)
         down = np.right_shift(signed, np.int64(bits)).astype(np.uint64)
         return PlainRing(down if self._carry is None else _ring(np.add, down, self._carry(x.shape)))
+
+    async def rescale(self, x: PlainRing, factor: Words) -> PlainRing:
+        self._expect_truncatable(x)
+        negative = x.words.view(np.int64) < 0
+        down = _ring(np.subtract, high_product(x.words, factor), np.where(negative, factor, np.uint64(0)))
+        return PlainRing(down if self._carry is None else _ring(np.add, down, self._carry(down.shape)))
 
     async def negative(self, x: PlainRing) -> PlainBits:
         return PlainBits(x.words.view(np.int64) < 0)
@@ -175,6 +179,13 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         for k, value in enumerate(cosines):
             total = total + value * np.cos(k * angle)
         return PlainRing(np.rint(np.ldexp(total, self.fine)).astype(np.int64).astype(np.uint64))
+
+    def _expect_truncatable(self, x: PlainRing) -> None:
+        signed = x.words.view(np.int64)
+        if x.overflown:
+            self._report("a product of fixed-point numbers is out of range: it does not fit into 64 bits")
+        elif signed.size and (signed.max() >= RANGE or signed.min() < -RANGE):
+            self._report(f"a fixed-point number is out of range: its element is not below 2**{BITS - 2}")
 
     @property
     def _watches(self) -> bool:

@@ -349,3 +349,12 @@ __all__ = [
     "shift_right_logical",
     "top_bit",
 ]
+
+
+def high_product(x: Words, y: Words) -> Words:
+    """The upper half of the product of unsigned numbers: `x * y >> 64`, of all 128 bits."""
+    half, low = np.uint64(32), np.uint64(0xFFFFFFFF)
+    a, b, c, d = x >> half, x & low, y >> half, y & low
+    middle = a * d + (b * d >> half)
+    upper: Words = a * c + (middle >> half) + ((b * c + (middle & low)) >> half)
+    return upper

@@ -109,6 +109,9 @@ class ShapeGates(Gates[ShapedRing, ShapedBits]):
     async def truncate(self, x: ShapedRing, bits: int, *, loose: bool = False) -> ShapedRing:
         return ShapedRing(x.ring)
 
+    async def rescale(self, x: ShapedRing, factor: Words) -> ShapedRing:
+        return ShapedRing(np.broadcast_shapes(x.ring, factor.shape))
+
     async def negative(self, x: ShapedRing) -> ShapedBits:
         return ShapedBits(x.ring)
 

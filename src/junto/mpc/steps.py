@@ -67,6 +67,7 @@ class Step:
         blocks: the sub-programs among them, in the order of `CONTROL`.
         inputs: slots that it reads.
         outputs: slots that it writes.
+        given: forms of the inputs.
         forms: of the outputs.
         line: ``kmeans.py:31 (fit)``, or empty.
         dead: slots that nobody reads after this.
@@ -78,6 +79,7 @@ class Step:
     blocks: tuple[Block, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    given: tuple[Form, ...]
     forms: tuple[Form, ...]
     line: str
     dead: tuple[int, ...] = ()
@@ -223,6 +225,7 @@ class _Writer:
                 blocks=tuple(self._builder.block(each, line) for each in _programs(name, equation.params)),
                 inputs=inputs,
                 outputs=outputs,
+                given=tuple(form_of(each.aval) for each in equation.invars),
                 forms=tuple(form_of(each.aval) for each in equation.outvars),
                 line=line,
             )

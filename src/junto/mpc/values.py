@@ -1,8 +1,11 @@
 """What a secret jax program computes with: public arrays, secret ones, and how numbers become ring elements.
 
-A float is a fixed-point number, an integer a ring element, a bool a secret bit. Two liberties save most of
+A float is a fixed-point number, an integer a ring element, a bool a secret bit. Three liberties save most of
 the cost of a program, and are why a `Secret` says more than its shape:
 
+* *Public factors wait.* `x / 100` changes no ring element: `scale` says by what they are still to be
+  multiplied. That happens as they are truncated, in one gate with all of the factor's digits; so a sum that
+  is divided is not cut off before, and `x * 2e-6 * 1e6` loses nothing.
 * *The point floats.* A float's `fraction` is whatever the operations before it left: 0 after a conversion
   from an integer, so that a mask times a number needs no truncation; more than the settings' after a product
   that nobody has truncated yet, so that `sum(x * y)` truncates one number and not one for each product.
@@ -12,6 +15,7 @@ the cost of a program, and are why a `Secret` says more than its shape:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -102,6 +106,8 @@ class Secret:
         dtype: as jax sees it.
         shape: as jax sees it.
         fraction: of a float, bits after the point; else 0.
+        scale: of a float, what its numbers are still to be multiplied by, in float64, one number or an array
+            that broadcasts to `shape`; None: nothing.
         span: of an integer, the values that it can have. It may lie outside its dtype's range after sums
             and products: then the ring element is right modulo `2**width` only, and `Context.wrapped` makes
             it good where that matters (wider dtypes, floats, division, shifts to the right).
@@ -114,6 +120,7 @@ class Secret:
     fraction: int = 0
     span: Span = WHOLE_RING
     infinite: Infinite = NOWHERE
+    scale: NDArray[np.float64] | None = None
 
     @property
     def kind(self) -> Kind:
@@ -229,8 +236,9 @@ def integer_words(array: NDArray[Any]) -> Words:
 def fixed_words(array: NDArray[Any], fraction: int) -> Words:
     """Public numbers as ring elements with `fraction` bits after the point.
 
-    A program's constants need not be data: infinity, which starts a minimum or masks a score, becomes the
-    largest number of either sign. (What may be done with it: `infinite`.)
+    A program's constants need not be data: infinity and what is beyond the range, which start a minimum or
+    mask a score, become the largest number of either sign. They must not be scaled afterwards:
+    `exact_fraction` gives them all the bits that they will have. (What may be done with it: `infinite`.)
 
     Raises:
         NotComputable: one of them is NaN. Every public number that meets a secret comes by here.
@@ -258,11 +266,16 @@ def word(number: int) -> Words:
 
 
 def exact_fraction(array: NDArray[Any], most: int) -> int:
-    """The fewest bits after the point that hold every number of `array` exactly, but `most` at most."""
+    """The fewest bits after the point that hold every number of `array` exactly, but `most` at most.
+
+    `most`, too, if a number is infinite or has no room to be brought to `most` bits later (`fixed_words`).
+    """
     numbers = np.asarray(array).astype(np.float64)
-    numbers = numbers[np.isfinite(numbers) & (numbers != 0)]
+    numbers = numbers[numbers != 0]
     if not numbers.size:
         return 0
+    if not bool(np.abs(numbers).max() < math.ldexp(LARGEST, -most)):
+        return most
     mantissa, exponent = np.frexp(numbers)
     whole = np.abs(np.ldexp(mantissa, 53).astype(np.int64))
     zeros = np.frexp((whole & -whole).astype(np.float64))[1] - 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from junto.errors import NotComputable
 from junto.mpc.plan import Plan
+from junto.mpc.primitives.lifting import check_dtypes
 from junto.mpc.primitives.parameters import check_parameters
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.steps import Block, Step
@@ -50,6 +51,7 @@ def is_secret(step: Step, inputs: list[bool]) -> list[bool]:
     if step.name not in TABLE:
         raise refusal(step)
     check_parameters(step, place(step))
+    check_dtypes(step, place(step))
     match step.name:
         case "cond":
             branches = [_block(block, inputs[1:]) for block in step.blocks]

@@ -126,6 +126,21 @@ def test_conjunctions(sources, lanes):
 EDGES = np.array([0, 1, 2**18 - 1, 2**18, 2**62, 2**63 - 1, 2**63, 2**64 - 1], np.uint64)
 
 
+@pytest.mark.parametrize("factor", [4, 2**62, 4 * (2**62 // 3), 2**64 - 4])
+def test_what_a_truncation_by_a_factor_needs(sources, factor):
+    r = [np.repeat(EDGES, len(EDGES)), np.tile(EDGES, len(EDGES))]
+    low, top = [words(64) for _ in (0, 1)], [flags(64) for _ in (0, 1)]
+    factors = (np.uint64(factor), np.full(64, factor, np.uint64))
+    asked = [[Cut(r[i], low[i], top[i], 0, each) for each in factors] for i in (0, 1)]
+    made, _ = sources.make(*asked)
+    mask = r[0] + r[1]
+    for missing, flipped, _ in made:
+        found = low[0] + low[1] + missing
+        off = {(int(m) * factor >> 64) - int(each) for m, each in zip(mask, found, strict=True)}
+        assert off <= {0, 1, -(2**64) + 1}
+        assert ((top[0] ^ top[1]) ^ flipped.astype(np.bool_) == mask >> np.uint64(63)).all()
+
+
 @pytest.mark.parametrize("shift", [1, 4, 18, 46, 62])
 def test_what_a_truncation_needs(sources, shift):
     r = [np.repeat(EDGES, len(EDGES)), np.tile(EDGES, len(EDGES))]

@@ -91,6 +91,30 @@ def test_truncation_is_exact_to_one_unit(bits):
     assert set(off.tolist()) <= {0, 1}
 
 
+FACTORS = [2**64 - 4, 2**62, 4 * (2**62 // 3), 4 * (2**46 // 10_000), 4, 0]
+
+
+@pytest.mark.parametrize("factor", [*FACTORS, [[each] for each in FACTORS]], ids=str)
+def test_a_factor_below_one_is_exact_to_two_units(factor):
+    x = RNG.integers(-(2**62), 2**62, 500)
+    x[:4] = [-(2**62), 2**62 - 1, 0, -1]
+    factors = np.asarray(factor, np.uint64)
+
+    async def gate(g, a):
+        scaled = await g.rescale(a, factors)
+        return [scaled, await g.multiply(scaled, scaled)]
+
+    outcome = run(gate, x.view(np.uint64))
+    scaled, square = map(signed, outcome.values)
+    assert outcome.rounds == 1
+    with np.errstate(over="ignore"):
+        assert (square == scaled * scaled).all()
+    exact = x.astype(object) * factors.astype(object)  # Python's integers
+    off = (scaled.astype(object) * 2**64 - exact) / 2**64
+    assert off.shape == np.broadcast_shapes(x.shape, factors.shape)
+    assert np.abs(off.astype(np.float64)).max() <= 2
+
+
 def test_what_a_truncation_leaves_can_be_multiplied_at_once():
     x = RNG.integers(-(2**50), 2**50, 500)
 

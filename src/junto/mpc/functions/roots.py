@@ -17,24 +17,28 @@ TABLE = 26
 """Bits after the point of the roots of d."""
 
 _SPARE = 4
-"""Bits after the point, beyond those of the result, of the root without its last factor."""
+"""Bits after the point, beyond those of the result, of the root without its last factor; fewer if need be."""
+
+_WIDER = 6
+"""So many bits more than others may a number have whose root is taken: sums of squares are large."""
 
 
 async def sqrt(g: Gates[R, B], x: R, fraction: int) -> R:
     """The square root of x >= 0. Of a negative number: some number.
 
-    Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits.
+    Range: up to 15/16 2**(68 - 2 fraction), 4e9 for 18 bits.
     Error: 2e-6 relative, or two units in the last place; 0 (or one unit) at 0.
-    Cost: 9 rounds, 113 bytes of a ready operand.
+    Cost: 9 rounds, 123 bytes of a ready operand.
     """
-    within(g, x, "the root", (0.0, largest(fraction)), fraction)
-    return await _root(g, x, "sqrt", fraction)
+    top = max(BITS - 2 - fraction, min(BITS - 2 - fraction + _WIDER, 50))
+    within(g, x, "the root", (0.0, float(15 << (top - 4)) / (1 << fraction)), fraction)
+    return await root_of(g, x, "sqrt", (fraction, fraction), top)
 
 
 async def rsqrt(g: Gates[R, B], x: R, fraction: int) -> R:
     """One over the square root of x > 0. 0 (or one unit) at 0; of a negative number: some number.
 
-    Range: as `sqrt`, from one unit in the last place.
+    Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits, from one unit in the last place.
     Error: 7e-6 relative, or two units in the last place. Cost: 9 rounds, 113 bytes of a ready operand.
     """
     within(g, x, "the reciprocal root", (2.0**-fraction, largest(fraction)), fraction)
@@ -44,7 +48,7 @@ async def rsqrt(g: Gates[R, B], x: R, fraction: int) -> R:
 async def cbrt(g: Gates[R, B], x: R, fraction: int) -> R:
     """The cube root of x of either sign.
 
-    Range: |x| as in `sqrt`. Error: 2e-6 relative, or two units in the last place.
+    Range: |x| as in `rsqrt`. Error: 2e-6 relative, or two units in the last place.
     Cost: 13 rounds, 126 bytes of a ready operand.
     """
     within(g, x, "the cube root", (-largest(fraction), largest(fraction)), fraction)
@@ -70,15 +74,16 @@ async def root_of(g: Gates[R, B], x: R, name: str, fractions: tuple[int, int], t
         top: see `normalise.Size`.
     """
     inner, out = fractions
+    spare = min(_SPARE, BITS - 3 - TABLE - out - max(0, -(-(top - inner) // 2)))
     of = await size(g, x, top)
     scaled = await scale(g, of, [ENTRIES[name]], ready=True)
     with exact():
-        powers = [rounded(Decimal(2) ** (_EXPONENTS[name] * (e - inner)), out + _SPARE) for e in of.exponents]
+        powers = [rounded(Decimal(2) ** (_EXPONENTS[name] * (e - inner)), out + spare) for e in of.exponents]
     begin, rest = await together(
         g.truncate(await times_level(g, of.above, powers, scaled.tables[0]), TABLE),
         quartic(g, scaled.u, coefficients(name), (INNER, INNER)),
     )
-    return await product(g, begin, rest, INNER + _SPARE)
+    return await product(g, begin, rest, INNER + spare)
 
 
 def _entry(d: Decimal | None, exponent: Decimal) -> int:

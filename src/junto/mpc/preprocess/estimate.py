@@ -69,7 +69,9 @@ class _Estimate:
                 several = 1 if demand.right.ndim == 2 else len(demand.right)
                 return len(demand.left) * demand.lanes * self._conjunction(several)
             case Cut():
-                return demand.mask.size * self._cut(demand.shift)
+                return demand.mask.size * (
+                    self._cut(demand.shift) if demand.factor is None else self._rescaled()
+                )
             case Turn():
                 return demand.cos.size * self._scaled(Form(TURN_SCALE + 2, width=2))
             case DigitPads():
@@ -93,6 +95,13 @@ class _Estimate:
         joins += _CUT_DIGITS_JOINED * self._conjunction(1)
         numbers = self._scaled(Form(1)) + self._scaled(Form(1, shift)) / 2
         return leaves + joins + numbers + 8 + 1 / 8
+
+    def _rescaled(self) -> float:
+        """The same by a factor: one range of places less, and a carry less."""
+        sizes = [-(-(BITS - 1) // 4), 1]
+        leaves = sum(sizes) * (2 * self.transfer + 2)
+        joins = (sizes[0] - 1) * self._conjunction(2) + self._conjunction(1)
+        return leaves + joins + self._scaled(Form()) + 8 + 1 / 8
 
     def _products(self, left: Words, right: Words, shape: tuple[int, ...], held: tuple[int, int]) -> float:
         total = 0.0

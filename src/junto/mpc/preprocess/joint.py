@@ -128,9 +128,9 @@ class Preparing(Role):
         planes = self.mask_planes(count, lanes) if owner == self._party else None
         return np.zeros((count, kernel.word_count(lanes)), np.uint64) if planes is None else planes
 
-    def cut(self, shape: Shape, bits: int) -> Truncation:
+    def cut(self, shape: Shape, bits: int, factor: Words | None = None) -> Truncation:
         mask, low, top = self.mask(shape), self.mask(shape), _flags(self._own, shape)
-        self._ask(Cut(mask, low, top, bits))
+        self._ask(Cut(mask, low, top, bits, factor))
         return Truncation(mask, low, np.broadcast_to(_NOTHING, shape), bits=top)
 
     def number(self, bits: Flags) -> Words:
@@ -187,9 +187,9 @@ class Paired(Computing):
         (share,) = self._take(demand)
         return share
 
-    def cut(self, shape: Shape, bits: int) -> Truncation:
+    def cut(self, shape: Shape, bits: int, factor: Words | None = None) -> Truncation:
         mask, low, bits_of_top = self.mask(shape), self.mask(shape), _flags(self._common, shape)
-        made = self._take(Cut(mask, low, bits_of_top, bits))
+        made = self._take(Cut(mask, low, bits_of_top, bits, factor))
         missing, flipped, top = (each.reshape(shape) for each in made)
         return Truncation(mask, low, top, missing, flipped, bits_of_top)
 

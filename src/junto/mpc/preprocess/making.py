@@ -31,6 +31,7 @@ from junto.mpc.protocol.demands import (
     Selected,
     Square,
 )
+from junto.mpc.ring import high_product
 
 Exchange = Callable[[Sequence[memoryview], int], memoryview]
 
@@ -148,26 +149,43 @@ def cuts(extension: Extension, exchange: Exchange, demands: Sequence[Cut]) -> li
 
         r >> f = (r0 >> f) + (r1 >> f) + c - 2**(64 - f) w
 
-    and the top bit is that of r0, of r1 and the carry into it, by exclusive or. What this and the pieces that
-    the parties have chosen beforehand differ by is opened: these are uniform, and used for nothing else.
+    and the top bit is that of r0, of r1 and the carry into it, by exclusive or. With a factor a instead of a
+    shift, r a = r0 a + r1 a - 2**64 a w, and c is left out. What this and the pieces that the parties have
+    chosen beforehand differ by is opened: these are uniform, and used for nothing else.
     """
-    shift = demands[0].shift
     own, low = (
         np.concatenate([each.reshape(-1) for each in part])
         for part in ([each.mask for each in demands], [each.low for each in demands])
     )
     chosen = np.concatenate([each.top.reshape(-1) for each in demands])
+    factors = [np.broadcast_to(each.factor, each.mask.shape) for each in demands if each.factor is not None]
+    if factors:
+        whole, into_top = _rescaled(extension, own, np.concatenate([each.reshape(-1) for each in factors]))
+    else:
+        whole, into_top = _shifted(extension, own, demands[0].shift)
+    top = into_top ^ (own >> TOP).astype(np.bool_)
+    missing, flipped = _opened(exchange, whole - low, top ^ chosen)
+    as_sum = products.to_ring(extension, chosen)
+    sizes = [each.mask.shape for each in demands]
+    return list(zip(*(_shaped(each, sizes) for each in (missing, flipped, as_sum)), strict=True))
+
+
+def _shifted(extension: Extension, own: Words, shift: int) -> tuple[Words, Flags]:
+    """Our shares of `r >> shift`, and of the carry into r's top bit."""
     lower, upper, highest = carries.ranges(extension, own, (0, shift, BITS - 1, BITS))
     middle = carries.join(extension, upper, lower.generate)
     wrap = carries.join(extension, highest, middle)
     carry = products.to_ring(extension, bits.unpack(lower.generate[0], len(own)))
     lifted = products.to_ring(extension, bits.unpack(wrap[0], len(own)), shift) << np.uint64(BITS - shift)
-    missing = (own >> np.uint64(shift)) + carry - lifted - low
-    top = bits.unpack(middle[0], len(own)) ^ (own >> TOP).astype(np.bool_)
-    missing, flipped = _opened(exchange, missing, top ^ chosen)
-    as_sum = products.to_ring(extension, chosen)
-    sizes = [each.mask.shape for each in demands]
-    return list(zip(*(_shaped(each, sizes) for each in (missing, flipped, as_sum)), strict=True))
+    return (own >> np.uint64(shift)) + carry - lifted, bits.unpack(middle[0], len(own))
+
+
+def _rescaled(extension: Extension, own: Words, factor: Words) -> tuple[Words, Flags]:
+    """Our shares of `r * factor >> 64`, or one less, and of the carry into r's top bit."""
+    lower, highest = carries.ranges(extension, own, (0, BITS - 1, BITS))
+    wrap = carries.join(extension, highest, lower.generate)
+    lifted = products.to_ring(extension, bits.unpack(wrap[0], len(own))) * factor
+    return high_product(own, factor) - lifted, bits.unpack(lower.generate[0], len(own))
 
 
 def _opened(exchange: Exchange, words: Words, flags: Flags) -> tuple[Words, Words]:

@@ -100,7 +100,7 @@ def _form(demand: Demand) -> Hashable:
         case Product(left, right, shape, held):
             return Product, left.shape == right.shape == shape, crosses(*held)
         case Cut():
-            return Cut, demand.shift
+            return Cut, demand.shift, demand.factor is None
         case DigitPads():
             return DigitPads, demand.digits, demand.layers, demand.width
         case WordPads():

@@ -34,10 +34,11 @@ async def subtract(c: Context, params: Params, x: Value, y: Value) -> Value:
 
 
 async def _alike(c: Context, x: Value, y: Value) -> tuple[Value, Value]:
-    """Pending numbers stay so only if both are: else the other one would be blown up to their fraction."""
+    """Pending numbers stay so only if both are, else the other one would be blown up to their fraction."""
     if all(isinstance(each, Secret) and each.fraction > c.fraction for each in (x, y)):
         return x, y
-    return await c.settled(x), await c.settled(y)
+    first, second = await together(c.settled(x), c.settled(y))
+    return first, second
 
 
 async def negate(c: Context, params: Params, x: Secret) -> Value:
@@ -47,13 +48,9 @@ async def negate(c: Context, params: Params, x: Secret) -> Value:
 
 async def multiply(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x * y`."""
-    wanted = params.get("out_dtype")
-    if wanted is not None and np.dtype(wanted) != x.dtype:
-        raise NotComputable(
-            f"`mul` of {x.dtype.name} numbers asks for a product of dtype {np.dtype(wanted).name}",
-            fix="convert the operands first: x.astype(...) * y.astype(...)",
-        )
-    return await ops.times(c, x, y)
+    if isinstance(x, Public):
+        x, y = y, x
+    return ops.scaled(c, ops.secret(x), y.array) if isinstance(y, Public) else await ops.times(c, x, y)
 
 
 async def square(c: Context, params: Params, x: Secret) -> Value:
@@ -67,7 +64,7 @@ async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
         return await integers.quotient(c, x, y)
     if isinstance(y, Public):
         _check_divisor(y)
-        return ops.scaled(c, ops.secret(x), inverse(y.array))
+        return ops.divided(c, ops.secret(x), y.array)
     return await quotient(c, x, y)
 
 
@@ -147,7 +144,7 @@ async def _absolute(c: Context, x: Any) -> tuple[Any, Any]:
 
 async def _ratio(c: Context, x: Value, y: Value) -> Secret:
     if isinstance(y, Public):
-        return ops.scaled(c, ops.secret(x), inverse(y.array))
+        return ops.divided(c, ops.secret(x), y.array)
     return await quotient(c, x, y)
 
 

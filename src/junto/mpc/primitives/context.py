@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from junto.mpc.rounds import start
 from junto.mpc.settings import MpcSettings
 from junto.mpc.steps import Block, Form, Step
 from junto.mpc.values import (
+    LARGEST,
     WHOLE_RING,
     Public,
     Secret,
@@ -32,6 +34,42 @@ Move: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 
 LONGEST_FRACTION = 58
 """No number has more bits after the point, even before its truncation."""
+
+
+class Scale(IntEnum):
+    """Which scales (`values.Secret`) a rule takes."""
+
+    NONE = 0
+    ONE = 1
+    ANY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """In which forms a rule takes floats.
+
+    Args:
+        pending: whether products that are still to be truncated, too.
+        scale: by how many numbers they may still have to be multiplied.
+    """
+
+    pending: bool = False
+    scale: Scale = Scale.NONE
+
+
+SETTLED = Takes()
+PENDING = Takes(pending=True)
+MOVED = Takes(pending=True, scale=Scale.ONE)
+RAW = Takes(pending=True, scale=Scale.ANY)
+
+
+def fits(value: Value, takes: Takes, fraction: int) -> bool:
+    """Whether a value is in such a form, at so many bits after the point."""
+    if isinstance(value, Public):
+        return True
+    if value.scale is not None and takes.scale < (Scale.ANY if value.scale.ndim else Scale.ONE):
+        return False
+    return takes.pending or value.fraction <= fraction
 
 
 class Cell:
@@ -59,11 +97,9 @@ class Cell:
             raise RuntimeError("a step ended without its result")
         return self.value
 
-    def ready(self, fraction: int | None) -> bool:
-        """Whether the value is there, and no float with more bits after the point than `fraction`."""
-        if self.value is None or fraction is None or isinstance(self.value, Public):
-            return self.value is not None
-        return self.value.fraction <= fraction
+    def ready(self, takes: Takes, fraction: int) -> bool:
+        """Whether the value is there, in a form that a step takes, at so many bits after the point."""
+        return self.value is not None and fits(self.value, takes, fraction)
 
     async def settled(self, settle: Callable[[Value, str], Coroutine[Any, Any, Value]]) -> Value:
         """The value after its truncation, which happens once, whoever asks."""
@@ -135,9 +171,9 @@ class Context:
 
     # ------------------------------------------------------------------ results; the interpreter gives t
 
-    def fixed(self, value: Any, fraction: int) -> Secret:
+    def fixed(self, value: Any, fraction: int, scale: NDArray[np.float64] | None = None) -> Secret:
         """A secret float."""
-        return Secret(value, np.dtype(np.float64), tuple(value.shape), fraction)
+        return Secret(value, np.dtype(np.float64), tuple(value.shape), fraction, scale=scale)
 
     def integer(self, value: Any, span: Span, dtype: np.dtype[Any]) -> Secret:
         """A secret integer. A span beyond the ring says nothing, so it becomes the whole ring."""
@@ -150,7 +186,7 @@ class Context:
 
     def like(self, value: Any, x: Secret) -> Secret:
         """Elements of `x` moved elsewhere."""
-        return Secret(value, x.dtype, tuple(value.shape), x.fraction, x.span, x.infinite)
+        return replace(x, value=value, shape=tuple(value.shape))
 
     # ------------------------------------------------------------------ operands
 
@@ -166,9 +202,7 @@ class Context:
                 held = self.g.constant(integer_words(array))
                 return Secret(held, array.dtype, value.shape, 0, public_span(array))
             case "fixed":
-                # what stands for infinity has no room to be scaled up later
-                finite = bool(np.isfinite(array).all())
-                fraction = exact_fraction(array, self.fraction) if finite else self.fraction
+                fraction = exact_fraction(array, self.fraction)
                 held = self.g.constant(fixed_words(array, fraction))
                 return Secret(held, array.dtype, value.shape, fraction)
 
@@ -181,16 +215,44 @@ class Context:
 
     def at(self, x: Secret, fraction: int) -> Any:
         """The ring array of the float `x` with `fraction` bits after the point, no fewer than it has."""
+        if x.scale is not None:
+            raise TypeError("a number that is still to be scaled is used as it is")
         if x.fraction == fraction:
             return x.value
-        return self.g.scale(x.value, word(1 << (fraction - x.fraction)))
+        return self.g.scale(x.value, word(1 << (fraction - x.fraction)), bounded=True)
 
     async def settled(self, x: Value) -> Value:
-        """`x` with a pending truncation done."""
-        if isinstance(x, Public) or x.fraction <= self.fraction or x.kind != "fixed":
+        """`x` with a pending truncation done, and nothing to be multiplied by any more."""
+        if isinstance(x, Public) or x.kind != "fixed":
+            return x
+        if x.scale is not None:
+            scale = np.clip(x.scale, -(LARGEST >> self.fraction), LARGEST >> self.fraction)
+            return await self._rescaled(x, np.ldexp(scale, self.fraction - x.fraction))
+        if x.fraction <= self.fraction:
             return x
         held = await self.g.truncate(x.value, x.fraction - self.fraction)
         return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
+
+    async def alone(self, x: Value) -> Value:
+        """`x`, pending perhaps, but with nothing to be multiplied by any more."""
+        return x if isinstance(x, Public) or x.scale is None else await self.settled(x)
+
+    async def _rescaled(self, x: Secret, factor: NDArray[np.float64]) -> Secret:
+        """`x` at the settings' fraction, its ring elements times `factor`.
+
+        Whole factors are multiplied by at once. Others as a power of two, which leaves room for the result
+        and no more, and a number below 1 (`Gates.rescale`).
+        """
+        if bool((factor == np.rint(factor)).all()):
+            held = self.g.scale(x.value, fixed_words(factor, 0), bounded=True)
+            return Secret(held, x.dtype, x.shape, self.fraction)
+        rest, exponent = np.frexp(np.abs(factor))
+        up = np.maximum(exponent, 0)
+        part = np.rint(np.ldexp(rest, exponent - up + (BITS - 2))).astype(np.uint64)
+        whole = np.where(factor < 0, -1.0, 1.0) * np.ldexp(1.0, up)
+        held = self.g.scale(x.value, fixed_words(whole, 0), bounded=True)
+        held = await self.g.rescale(held, np.asarray(part << np.uint64(2)))
+        return Secret(held, x.dtype, x.shape, self.fraction)
 
     def number(self, x: Secret) -> Any:
         """The ring array of a settled float with the settings' fraction, as the functions want it."""
@@ -244,11 +306,13 @@ class Entry:
     Args:
         rule: computes it.
         thin: whether the rule takes operands that are still to be broadcast (`values`).
-        pending: whether it takes products that are still to be truncated.
+        takes: the form of its operands.
+        beside: the same where one of them is public.
         note: for the documentation: what differs from jax, or what it costs.
     """
 
     rule: Rule
     thin: bool = False
-    pending: bool = False
+    takes: Takes = SETTLED
+    beside: Takes | None = None
     note: str = ""

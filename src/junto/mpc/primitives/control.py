@@ -43,7 +43,7 @@ async def scan(c: Context, params: Params, *operands: Value) -> Sequence[Value]:
                 await cell.get()
     last = [await cell.get() for cell in carry]
     stacked = [
-        _stacked(c, [await row[place].get() for row in made], carried + place)
+        _stacked(c, [await c.alone(await row[place].get()) for row in made], carried + place)
         for place in range(len(c.step.forms) - carried)
     ]
     return [*last, *stacked]

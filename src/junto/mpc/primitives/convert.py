@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,14 @@ Params = Mapping[str, Any]
 
 async def convert(c: Context, params: Params, x: Secret) -> Value:
     """As `jax.lax.convert_element_type`; a float that an integer cannot hold is cut off modulo its range."""
-    goal = np.dtype(c.form.dtype)
+    return await to_dtype(c, x, np.dtype(c.form.dtype))
+
+
+async def to_dtype(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
+    """`x` as a number of that dtype."""
     match (x.kind, kind(goal)):
         case ("fixed", "fixed") | ("bits", "bits"):
-            return x
+            return replace(x, dtype=goal)
         case ("bits", "integer"):
             return c.integer(c.g.to_ring(x.value), (0, 1), goal)
         case ("bits", "fixed"):
@@ -34,7 +39,7 @@ async def convert(c: Context, params: Params, x: Secret) -> Value:
         case _:
             settled = await c.settled(x)
             zero = Public(np.zeros((), x.dtype))
-            return ops.inverted(c, await ops.equal(c, settled, zero))
+            return ops.secret(ops.inverted(c, await ops.equal(c, settled, zero)))
 
 
 async def _integer_to_integer(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:

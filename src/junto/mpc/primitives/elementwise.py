@@ -68,6 +68,7 @@ def of_pending(name: str) -> Rule:
     """The rule of a function that takes products before their truncation."""
 
     async def rule(c: Context, params: Params, x: Secret) -> Value:
+        x = await ops.unscaled(c, x)
         if not c.fraction < x.fraction <= 2 * c.fraction:
             return await applied(c, name, ops.secret(await c.settled(x)))
 

@@ -43,7 +43,7 @@ async def gather(c: Context, params: Params, x: Value, indices: Value) -> Value:
     missing = c.g.add_public(c.g.negate(inside), word(1))
     size = int(np.prod(windows.window, dtype=np.int64))
     spread = c.g.arrange(missing, lambda a: windows.result(np.repeat(a[..., None], size, -1)))
-    return ops.plus(c, taken, ops.scaled(c, c.integer(spread, (0, 1), x.dtype), filler))
+    return ops.plus(c, taken, ops.multiplied(c, c.integer(spread, (0, 1), x.dtype), filler))
 
 
 async def _read_public(

@@ -3,70 +3,146 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.mpc import ring
-from junto.mpc.gates import BilinearMap
-from junto.mpc.primitives import ops
+from junto.mpc.gates import BilinearMap, MatrixProduct, Words
+from junto.mpc.primitives import ops, sums
 from junto.mpc.primitives.context import Context
 from junto.mpc.values import (
     WHOLE_RING,
     Public,
     Secret,
     Value,
-    fixed_words,
+    exact_fraction,
     integer_words,
+    kind,
 )
 
 Params = Mapping[str, Any]
 
 
 async def dot_general(c: Context, params: Params, x: Value, y: Value) -> Value:
-    """Products summed over the contracted dimensions.
+    """Products summed over the contracted dimensions; long sums in parts (`sums`).
 
-    Error: half a unit in the last place of each operand, times the other one, summed; and two units.
+    Error: half a unit in the last place of each operand, times the other one, summed; and two units, or two
+    for each part.
     """
     (x_sum, y_sum), (x_batch, y_batch) = params["dimension_numbers"]
-    dimensions = ((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))
-    return await bilinear(c, x, y, lambda a, b, by: ring.dot_general(a, b, dimensions, by))
+    form = Contraction((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))
+    if kind(x.dtype) == "fixed":
+        count = _parts(x.shape, form, prod(x.shape) + prod(y.shape), prod(c.form.shape))
+        if count > 1:
+            return await sums.added_up(c, ops.secret(await bilinear(c, x, y, form.in_parts(x.shape, count))))
+    return await bilinear(c, x, y, lambda a, b, by: ring.dot_general(a, b, (form.summed, form.batch), by))
+
+
+TERMS = 64
+"""So many products are summed before they are truncated, or more where the parts would be many (`_parts`)."""
+
+SHARE = 4
+"""All parts together are this much less than the operands: so they do not decide what a product costs."""
+
+
+def _parts(shape: tuple[int, ...], form: Contraction, operands: int, results: int) -> int:
+    """Into how many parts the sums of a product are cut."""
+    terms = prod(shape[axis] for axis in form.summed[0])
+    longest = max((shape[axis] for axis in form.summed[0]), default=1)
+    return min(-(-terms // TERMS), operands // (SHARE * max(results, 1)), longest)
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """The dimensions of a `dot_general`, of the left and of the right operand.
+
+    Args:
+        summed: contracted with each other.
+        batch: the same in both and in the result.
+    """
+
+    summed: tuple[tuple[int, ...], tuple[int, ...]]
+    batch: tuple[tuple[int, ...], tuple[int, ...]]
+
+    def in_parts(self, shape: tuple[int, ...], count: int) -> BilinearMap:
+        """The same with the longest sum cut into so many parts, along a new first dimension.
+
+        Args:
+            shape: of the left operand.
+            count: of parts.
+        """
+        sizes = [shape[axis] for axis in self.summed[0]]
+        longest = sizes.index(max(sizes))
+        left, right = (side[longest] for side in self.summed)
+        (x_sum, x_batch), (y_sum, y_batch) = (
+            (_after(side, at), (0, *_after(batch, at)))
+            for side, batch, at in zip(self.summed, self.batch, (left, right), strict=True)
+        )
+
+        def map(a: Words, b: Words, by: MatrixProduct) -> Words:
+            both = (x_sum, y_sum), (x_batch, y_batch)
+            return ring.dot_general(_cut(a, left, count), _cut(b, right, count), both, by)
+
+        return map
+
+
+def _after(axes: tuple[int, ...], cut: int) -> tuple[int, ...]:
+    """Where dimensions are after `_cut`."""
+    return tuple(1 if axis == cut else axis + 2 if axis < cut else axis + 1 for axis in axes)
+
+
+def _cut(array: Words, axis: int, count: int) -> Words:
+    """One dimension as two, ``[count, size, ...]``, filled up with zeros."""
+    first = np.moveaxis(array, axis, 0)
+    size = -(-first.shape[0] // count)
+    rest = [(0, 0)] * (first.ndim - 1)
+    filled = np.pad(first, [(0, count * size - first.shape[0]), *rest])
+    return filled.reshape(count, size, *first.shape[1:])
 
 
 async def bilinear(c: Context, x: Value, y: Value, map: BilinearMap) -> Value:
-    """A bilinear map of two operands, at least one of them secret."""
+    """A bilinear map of two operands of one dtype (`lifting`), at least one of them secret."""
     if x.dtype == np.bool_:
         count = await bilinear(c, _counted(c, x), _counted(c, y), map)
         return ops.inverted(c, c.bits(await c.g.zero(ops.secret(count).value)))
     if isinstance(x, Secret) and isinstance(y, Secret):
-        return await _of_secrets(c, x, y, map)
+        held = await c.g.bilinear(x.value, y.value, map)
+        return _made(c, x, held, x.fraction + y.fraction)
     if isinstance(y, Public):
-        return await _with_public(c, ops.secret(x), y, map)
-    return await _with_public(c, ops.secret(y), ops.public(x), lambda a, b, by: map(b, a, by))
+        return _with_public(c, ops.secret(x), y, map)
+    return _with_public(c, ops.secret(y), ops.public(x), lambda a, b, by: map(b, a, by))
 
 
-async def _of_secrets(c: Context, x: Secret, y: Secret, map: BilinearMap) -> Secret:
-    if x.kind == "fixed":
-        return c.fixed(await c.g.bilinear(x.value, y.value, map), x.fraction + y.fraction)
-    x, y = await _widened(c, x), await _widened(c, y)
-    return c.integer(await c.g.bilinear(x.value, y.value, map), WHOLE_RING, np.dtype(c.form.dtype))
+def _with_public(c: Context, x: Secret, y: Public, map: BilinearMap) -> Secret:
+    if x.kind != "fixed":
+        words = integer_words(y.array)
+        return _made(c, x, c.g.linear(x.value, lambda a: map(a, words, ring.matmul)), 0)
+    factors, unit = _by_unit(ops.finite(y.array))
+    fraction = ops.factor_fraction(c, x, factors)
+    words = ops.factor_words(c, factors, fraction)
+    held = c.g.linear(x.value, lambda a: map(a, words, ring.matmul), bounded=True)
+    return ops.with_scale(_made(c, x, held, x.fraction + fraction), unit)
 
 
-async def _with_public(c: Context, x: Secret, y: Public, map: BilinearMap) -> Secret:
-    if x.kind == "fixed":
-        fraction = ops.factor_fraction(c, x, y.array)
-        factor = fixed_words(y.array, fraction)
-        held = c.g.linear(x.value, lambda a: map(a, factor, ring.matmul), bounded=True)
-        return c.fixed(held, x.fraction + fraction)
-    words = integer_words(y.array)
-    x = await _widened(c, x)
-    held = c.g.linear(x.value, lambda a: map(a, words, ring.matmul))
-    return c.integer(held, WHOLE_RING, np.dtype(c.form.dtype))
+EVEN = 4
+"""Bits of whole numbers that are small beside the others in a product."""
 
 
-async def _widened(c: Context, x: Secret) -> Secret:
-    """Within its range, if the result is wider than it."""
-    return await c.wrapped(x) if np.dtype(c.form.dtype).itemsize > x.dtype.itemsize else x
+def _by_unit(factors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Factors as small multiples of one number, which waits (`Secret.scale`), if they are: as in means."""
+    largest = np.asarray(np.abs(factors).max(initial=0.0))
+    if largest > 0 and exact_fraction(factors / largest, EVEN + 1) <= EVEN:
+        return factors / largest, largest
+    return factors, np.asarray(1.0)
+
+
+def _made(c: Context, x: Secret, held: Any, fraction: int) -> Secret:
+    """A result of the kind of `x`."""
+    return c.fixed(held, fraction) if x.kind == "fixed" else c.integer(held, WHOLE_RING, x.dtype)
 
 
 def _counted(c: Context, x: Value) -> Value:

@@ -5,6 +5,7 @@ Operands may be public or secret, thin or full; floats must be settled unless a 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from junto.mpc.gates import BITS, Words
 from junto.mpc.primitives.context import LONGEST_FRACTION, Context, span_of
 from junto.mpc.rounds import together
 from junto.mpc.values import (
+    LARGEST,
     WHOLE_RING,
     Public,
     Secret,
@@ -53,7 +55,7 @@ def negated(c: Context, x: Value) -> Value:
     if isinstance(x, Public):
         return Public(np.negative(x.array))
     span = (-x.span[1], -x.span[0]) if x.span != WHOLE_RING else WHOLE_RING
-    return Secret(c.g.negate(x.value), x.dtype, x.shape, x.fraction, span)
+    return replace(x, value=c.g.negate(x.value), span=span)
 
 
 def minus(c: Context, x: Value, y: Value) -> Secret:
@@ -82,7 +84,7 @@ async def times(c: Context, x: Value, y: Value) -> Secret:
         x, y = y, x
     x = secret(x)
     if isinstance(y, Public):
-        return scaled(c, x, y.array)
+        return multiplied(c, x, y.array)
     held = await c.g.multiply(x.value, y.value)
     if x.kind == "fixed":
         return c.fixed(held, x.fraction + y.fraction)
@@ -90,15 +92,69 @@ async def times(c: Context, x: Value, y: Value) -> Secret:
 
 
 def scaled(c: Context, x: Secret, factor: NDArray[Any]) -> Secret:
-    """`x * factor` for public numbers of the same kind."""
+    """`x * factor` for public numbers of the same kind. Of floats, they wait as the result's `scale`."""
+    if x.kind == "integer":
+        return multiplied(c, x, factor)
+    numbers = finite(factor)
+    if numbers.ndim and numbers.size and bool((numbers == numbers.reshape(-1)[0]).all()):
+        x = c.like(_spread(c, x, numbers.shape), x)
+        numbers = numbers.reshape(-1)[0]
+    scale = np.asarray(numbers if x.scale is None else x.scale * numbers, np.float64)
+    return with_scale(x, scale)
+
+
+def divided(c: Context, x: Secret, divisor: NDArray[Any]) -> Secret:
+    """`x / divisor` for public floats; 0 where the divisor is, which a fixed-point number cannot say."""
+    numbers = np.asarray(divisor, np.float64)
+    if x.scale is None:
+        with np.errstate(divide="ignore"):
+            return scaled(c, x, np.where(numbers == 0, 0.0, 1.0 / numbers))
+    with np.errstate(divide="ignore"):
+        scale = np.where(numbers == 0, 0.0, x.scale / numbers)
+    return with_scale(x, np.asarray(scale))
+
+
+def with_scale(x: Secret, scale: NDArray[np.float64]) -> Secret:
+    """The float `x` with another scale; with none if that is 1."""
+    one = scale.ndim == 0 and float(scale) == 1.0
+    shape = np.broadcast_shapes(tuple(x.value.shape), scale.shape)
+    return replace(x, shape=shape, scale=None if one else scale)
+
+
+def finite(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """Public factors in float64; for infinity, the largest number there is."""
+    fixed_words(numbers, 0)  # refuses NaN
+    return np.clip(np.asarray(numbers).astype(np.float64), -float(LARGEST), float(LARGEST))
+
+
+async def unscaled(c: Context, x: Secret) -> Secret:
+    """`x` with its scale multiplied in, and that pending: no round, where nothing else is pending.
+
+    Right to 18 bits of the largest factor, so for sums of weighted numbers, and functions that level off.
+    """
+    if x.scale is None:
+        return x
+    if x.fraction > c.fraction:
+        return secret(await c.settled(x))
+    return multiplied(c, Secret(x.value, x.dtype, x.shape, x.fraction), x.scale)
+
+
+def multiplied(c: Context, x: Secret, factor: NDArray[Any]) -> Secret:
+    """`x * factor` for public numbers of the same kind, with more bits after the point."""
     if x.kind == "integer":
         held = c.g.scale(x.value, integer_words(factor))
         return c.integer(held, product_span(x, Public(factor)), x.dtype)
     if factor.size and bool(np.all(factor == 1)):
         return c.fixed(x.value if factor.ndim == 0 else _spread(c, x, factor.shape), x.fraction)
     fraction = factor_fraction(c, x, factor)
-    held = c.g.scale(x.value, fixed_words(factor, fraction), bounded=True)
+    held = c.g.scale(x.value, factor_words(c, factor, fraction), bounded=True)
     return c.fixed(held, x.fraction + fraction)
+
+
+def factor_words(c: Context, factor: NDArray[Any], fraction: int) -> Words:
+    """A public factor's ring elements; none is larger than the largest number of the settings' fraction."""
+    most = LARGEST >> c.fraction
+    return fixed_words(np.clip(np.asarray(factor).astype(np.float64), -most, most), fraction)
 
 
 def scaled_words(c: Context, x: Secret, factor: NDArray[np.uint64]) -> Secret:
@@ -113,11 +169,13 @@ def factor_fraction(c: Context, x: Secret, factor: NDArray[Any]) -> int:
     gets ten more than one of 1, so that its own error is the same in proportion.
     """
     sizes = np.abs(np.asarray(factor, dtype=np.float64))
-    sizes = sizes[np.isfinite(sizes)]
+    sizes = np.minimum(sizes[~np.isnan(sizes)], LARGEST >> c.fraction)
     largest = float(sizes.max()) if sizes.size else 0.0
     if largest == 0.0:
         return 0
     spare = max(0, -int(np.frexp(largest)[1]))
+    if largest >= LARGEST >> c.fraction:
+        return 0
     return exact_fraction(factor, min(c.fraction + spare, LONGEST_FRACTION - x.fraction))
 
 

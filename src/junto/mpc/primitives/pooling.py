@@ -55,7 +55,7 @@ async def window_total(c: Context, params: Params, x: Secret) -> Value:
     held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
     count = places.shape[-1]
     if x.kind == "fixed":
-        return c.fixed(held, x.fraction)
+        return c.fixed(held, x.fraction, x.scale)
     return c.integer(held, (min(0, x.span[0] * count), max(0, x.span[1] * count)), x.dtype)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import NotComputable
-from junto.mpc.primitives import compare, elementwise, extremes, ops
+from junto.mpc.primitives import compare, elementwise, extremes, ops, sums
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, moved, rearranged
 from junto.mpc.values import Secret, Value
@@ -22,13 +22,14 @@ Combine = Callable[[Value, Value], Awaitable[Value]]
 
 
 async def total(c: Context, params: Params, x: Secret) -> Value:
-    """The sum along some axes; of products, before their truncation."""
+    """The sum along some axes; of a few products, or of few numbers in all, before a truncation (`sums`)."""
     axes = tuple(params["axes"])
-    count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
-    bounded = x.kind == "fixed"
-    held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)), bounded=bounded)
-    if bounded:
-        return c.fixed(held, x.fraction)
+    count = _length(x, axes)
+    if x.kind == "fixed":
+        if x.scale is not None and x.scale.ndim:
+            x = c.full(await ops.unscaled(c, x))
+        return await sums.total(c, x, axes)
+    held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)))
     return c.integer(held, (min(0, x.span[0] * count), max(0, x.span[1] * count)), x.dtype)
 
 
@@ -43,7 +44,7 @@ async def running_total(c: Context, params: Params, x: Secret) -> Value:
 
     held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
     if x.kind == "fixed":
-        return c.fixed(held, x.fraction)
+        return c.fixed(held, x.fraction, x.scale)
     count = x.shape[axis]
     return c.integer(held, (min(x.span[0], x.span[0] * count), max(x.span[1], x.span[1] * count)), x.dtype)
 

@@ -123,6 +123,8 @@ def joined(c: Context, parts: Sequence[Value], move: Any) -> Secret:
     """Several arrays of one dtype, one at least secret, rearranged into one."""
     lifted = [c.full(c.lift(part)) for part in parts]
     first = lifted[0]
+    if any(part.scale is not None for part in lifted):
+        raise TypeError("numbers with a scale cannot be joined")
     if first.kind == "fixed":
         fraction = max(part.fraction for part in lifted)
         held = c.fixed(c.g.join([c.at(part, fraction) for part in lifted], move), fraction)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Words
-from junto.mpc.ring import matmul
+from junto.mpc.ring import high_product, matmul
 
 ONES = np.uint64(2**BITS - 1)
 TOP = np.uint64(BITS - 1)
@@ -93,12 +93,15 @@ class Bilinear(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Quotient(RingDemand):
-    """`mask >> bits`."""
+    """`mask >> bits`, or `mask * factor >> 64`."""
 
     mask: Words
     bits: int
+    factor: Words | None = None
 
     def whole(self) -> Words:
+        if self.factor is not None:
+            return high_product(self.mask, self.factor)
         return self.mask >> np.uint64(self.bits)
 
 
@@ -217,12 +220,14 @@ class Cut:
         low: what it has chosen as its piece of `mask >> shift`, as a sum.
         top: what it has chosen as its piece of the highest bit, as an exclusive or.
         shift: by how many bits, 1 to 62.
+        factor: instead of a shift: `low` is of `mask * factor >> 64`, to a unit in the last place.
     """
 
     mask: Words
     low: Words
     top: Flags
     shift: int
+    factor: Words | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

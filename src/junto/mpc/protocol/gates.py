@@ -81,6 +81,9 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     async def truncate(self, x: RingSecret, bits: int, *, loose: bool = False) -> RingSecret:
         return await truncate.truncate(self._role, x, bits)
 
+    async def rescale(self, x: RingSecret, factor: Words) -> RingSecret:
+        return await truncate.rescale(self._role, x, factor)
+
     async def negative(self, x: RingSecret) -> MaskedBits:
         return await compare.negative(self._role, await shares.hold(self._role, x), self._block)
 

@@ -105,7 +105,7 @@ class Truncation:
 
     Attributes:
         mask: a piece of it.
-        low: a piece of `mask >> bits`.
+        low: a piece of `mask >> bits`, or of `mask * factor / 2**64`.
         top: a piece of its highest bit, as a number.
 
     Where no helper deals:
@@ -182,10 +182,10 @@ class Role(ABC):
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         """The same for bits."""
 
-    def cut(self, shape: Shape, bits: int) -> Truncation:
-        """A fresh mask for a truncation by `bits` bits."""
+    def cut(self, shape: Shape, bits: int, factor: Words | None = None) -> Truncation:
+        """A fresh mask for a truncation by `bits` bits, or by `factor / 2**64`."""
         mask = self.mask(shape)
-        low = self.deal(shape, Quotient(mask, bits))
+        low = self.deal(shape, Quotient(mask, bits, factor))
         return Truncation(mask, low, self.deal(shape, TopBit(mask, self.width)))
 
     def number(self, bits: Flags) -> Words:

@@ -239,6 +239,11 @@ def linear(role: Role, x: RingSecret, map: Move) -> RingSecret:
     return Additive(result, result.shape)
 
 
+def spread(role: Role, x: RingSecret, shape: Shape) -> RingSecret:
+    """`x` broadcast to `shape`."""
+    return x if x.shape == shape else arrange(role, [x], lambda array: np.broadcast_to(array, shape))
+
+
 def arrange_bits(parts: Sequence[MaskedBits], move: Move) -> MaskedBits:
     """`move` of one or several secret arrays of bits."""
     return MaskedBits(_moved([b.public for b in parts], move), move(*[b.mask for b in parts]))

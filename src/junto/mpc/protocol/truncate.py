@@ -1,8 +1,9 @@
-"""Divide by a power of two, as after a product of fixed-point numbers.
+"""Divide by a power of two, as after a product of fixed-point numbers, or by any public number above 1.
 
 Paper:     Escudero et al., CRYPTO 2020, section 5 (truncation with a dealt mask); Dalskov et al., "Secure
            evaluation of quantized neural networks", PoPETs 2020.
-Computes:  <x >> f>, exact up to one unit in the last place, from [x] with |x| < 2**(k - 2).
+Computes:  <x >> f>, exact up to one unit in the last place, from [x] with |x| < 2**(k - 2); or <x a>, up to
+           two units, for a public number a below 1.
 Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
 Learns:    P0 and P1 see x + 2**(k - 2) + r, r uniform and fresh. The helper sees shapes. Whoever is shown the
@@ -15,9 +16,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.gates import Words
-from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, Term, piece
+from junto.mpc.gates import BITS, Words
+from junto.mpc.protocol.role import Role, Truncation
+from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, Term, piece, spread
+from junto.mpc.ring import high_product
 
 
 async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
@@ -31,19 +33,52 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     which is affine in two masks that who deals knows: ready for the next product without another opening.
     (Two parties without a helper choose their pieces of both masks beforehand, and learn what these lack.)
     """
-    shift, lift, top = (np.uint64(each) for each in (bits, role.width - bits, role.width - 1))
+    shift, lift = np.uint64(bits), np.uint64(role.width - bits)
     cut = role.cut(x.shape, bits)
+    opened = await _opened(role, x, cut)
+    if opened is None:
+        return _dealt(cut)
+    public = (opened >> shift) - np.uint64(1 << (role.width - 2 - bits))
+    return _made(cut, public, _unwrapped(role, opened) << lift)
+
+
+async def rescale(role: Role, x: RingSecret, factor: Words) -> Affine:
+    """`x a` for public a = factor / 2**64, factors being multiples of 4.
+
+    As `truncate`, for `c a`, `r a` and `2**k a` in place of those shifted down. The last is a whole number,
+    and so is `2**(k-2) a`; the other two are rounded down, which makes the error.
+    """
+    x = spread(role, x, np.broadcast_shapes(x.shape, factor.shape))
+    cut = role.cut(x.shape, 0, factor)
+    opened = await _opened(role, x, cut)
+    if opened is None:
+        return _dealt(cut)
+    turn = factor >> np.uint64(BITS - role.width)
+    return _made(cut, high_product(opened, factor) - (turn >> np.uint64(2)), _unwrapped(role, opened) * turn)
+
+
+async def _opened(role: Role, x: RingSecret, cut: Truncation) -> Words | None:
+    """X + 2**(k-2) + r; None at who deals."""
     share = piece(role, x)
     if share is not None:
         share = share + cut.mask
         if role.first:
             share = share + np.uint64(1 << (role.width - 2))
-    opened = await role.open(share)
-    if opened is None:
-        return Affine(None, (Term(None, cut.low), Term(None, cut.top, cut.bits)), x.shape)
-    public: Words = (opened >> shift) - np.uint64(1 << (role.width - 2 - bits))
-    wrapped = (1 - (opened >> top)) << lift
+    return await role.open(share)
+
+
+def _unwrapped(role: Role, opened: Words) -> Words:
+    """1 - top(c)."""
+    return 1 - (opened >> np.uint64(role.width - 1))
+
+
+def _dealt(cut: Truncation) -> Affine:
+    return Affine(None, (Term(None, cut.low), Term(None, cut.top, cut.bits)), cut.low.shape)
+
+
+def _made(cut: Truncation, public: Words, wrapped: Words) -> Affine:
+    """From what is public of the result, and what is to be added to it where the mask's top bit is set."""
     if cut.missing is not None and cut.flipped is not None:
-        public += cut.flipped * wrapped - cut.missing
-        wrapped -= (cut.flipped * wrapped) << np.uint64(1)
-    return Affine(public, (Term(MINUS_ONE, cut.low), Term(wrapped, cut.top, cut.bits)), x.shape)
+        public = public + (cut.flipped * wrapped - cut.missing)
+        wrapped = wrapped - ((cut.flipped * wrapped) << np.uint64(1))
+    return Affine(public, (Term(MINUS_ONE, cut.low), Term(wrapped, cut.top, cut.bits)), cut.low.shape)
