@@ -150,3 +150,55 @@ def test_sums_under_the_protocol(name):
     near(mean, 50_000)
     np.testing.assert_allclose(root, np.sqrt((pay[:1200].astype(np.float64) ** 2).sum()) / 20, rtol=1e-5)
     near(cents, 100_000 / 7, 3)
+
+
+# ---------------------------------------------------------------- out of range
+
+USES: Mapping[str, Callable[[jax.Array], jax.Array]] = {
+    "returned": lambda x: x,
+    "compared": lambda x: x > 5,
+    "equal": lambda x: x == 5,
+    "the greatest": lambda x: jnp.maximum(x, 5).max(),
+    "its place": jnp.argmax,
+    "sorted": jnp.sort,
+    "the sign": jnp.sign,
+    "the size": jnp.abs,
+    "rounded": jnp.round,
+    "as bools": lambda x: x.astype(jnp.bool_),
+    "clipped": lambda x: jnp.clip(x, -1, 1),
+    "levelled off": jnp.tanh,
+    "an exponent": lambda x: jnp.exp(-x),
+    "a divisor": lambda x: 1 / x,
+    "divided": lambda x: x / 3,
+    "a condition": lambda x: jax.lax.cond(x[0] > 1, lambda: x, lambda: -x),
+}
+TOO_LARGE = [
+    (lambda x: x.sum(0), np.full((4, 2), 2.0**42)),
+    (lambda x: x + x + x, np.full(2, 2.0**42)),
+    (lambda x: x * x, np.full(2, 2.0**23)),
+    (lambda x: x * 2.0**10, np.full(2, 2.0**40)),
+]
+
+
+@pytest.mark.parametrize("name", USES)
+def test_the_debug_mode_is_not_silent_about_what_left_the_range(name):
+    for made, x in TOO_LARGE:
+        engine = Engine("plain")
+        found = np.asarray(engine.run(lambda x, made=made: USES[name](made(x)), x), np.float64)
+        want = np.asarray(USES[name](made(jnp.asarray(x, jnp.float32))), np.float64)
+        assert engine.overflows or np.allclose(found, want, rtol=1e-4, atol=1e-4)
+
+
+def test_wide_integers_are_right_as_floats_or_reported():
+    functions = [lambda n: n / 1e3, lambda n: n.astype(jnp.float64), lambda n: n.mean() / 1e9]
+    sizes = [*(2**k + 3 for k in (20, 40, 44, 50, 60)), -(2**50), -(2**62)]
+    with jax.enable_x64(True):
+        for function in functions:
+            for dtype in (np.int64, np.uint64):
+                for size in sizes:
+                    n = np.array([size], np.int64).astype(dtype)
+                    engine = Engine("plain")
+                    found, want = engine.run(function, n), n.astype(np.float64)
+                    want = want / 1e3 if function is functions[0] else want
+                    want = want / 1e9 if function is functions[2] else want
+                    assert engine.overflows or np.allclose(found, want, rtol=1e-12, atol=1e-5)

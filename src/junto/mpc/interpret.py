@@ -18,14 +18,14 @@ from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
 from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
-from junto.mpc.primitives.context import RAW, Cell, Context, Entry, Rule, Shared, Takes, fits
+from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, Entry, Rule, Shared, Takes, fits
 from junto.mpc.primitives.infinite import after
 from junto.mpc.primitives.lifting import lifted
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
-from junto.mpc.steps import Block, Form, Step
+from junto.mpc.steps import CONTROL, Block, Form, Step
 from junto.mpc.values import WHOLE_RING, Infinite, Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
 
@@ -87,6 +87,27 @@ async def perform(
     )
     results = [flow.finished(cell, form) for cell, form in zip(cells, plan.outputs, strict=True)]
     return list(await together(*results))
+
+
+MOVES = frozenset(
+    (
+        "concatenate",
+        "dynamic_slice",
+        "dynamic_update_slice",
+        "gather",
+        "pad",
+        "rev",
+        "scatter",
+        "select_n",
+        "slice",
+        "split",
+        "stack",
+        "tile",
+        "unstack",
+        *CONTROL,
+    )
+)
+"""Steps that only move or choose settled numbers, of which nobody may look at those that are out of range."""
 
 
 class _Flow:
@@ -195,6 +216,9 @@ class _Flow:
                 raise refusal(step)
             if not entry.thin:
                 operands = [context.full(each) if isinstance(each, Secret) else each for each in operands]
+            if entry.takes is SETTLED and step.name not in MOVES:
+                for each in operands:
+                    context.expect_number(each)
             infinite = after(step, operands)
             operands = await lifted(context, operands)
             made = await _several(entry.rule(context, step.params, *operands))

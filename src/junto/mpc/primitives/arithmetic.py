@@ -65,7 +65,7 @@ async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
     if isinstance(y, Public):
         _check_divisor(y)
         return ops.divided(c, ops.secret(x), y.array)
-    return await quotient(c, x, y)
+    return await quotient(c, x, ops.secret(await c.settled(y)))
 
 
 def _check_divisor(y: Public) -> None:

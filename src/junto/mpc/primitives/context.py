@@ -219,7 +219,14 @@ class Context:
             raise TypeError("a number that is still to be scaled is used as it is")
         if x.fraction == fraction:
             return x.value
+        room = LARGEST >> (fraction - x.fraction)
+        self.g.expect(x.value, -room, room, f"a number is out of range: not below {LARGEST >> fraction:.3g}")
         return self.g.scale(x.value, word(1 << (fraction - x.fraction)), bounded=True)
+
+    def expect_number(self, x: Value) -> None:
+        """Have the debug mode say it if a float has left its range before it is compared or used."""
+        if isinstance(x, Secret) and x.kind == "fixed":
+            self.g.expect(x.value, *WHOLE_RING, "a number is out of range: it does not fit into 64 bits")
 
     async def settled(self, x: Value) -> Value:
         """`x` with a pending truncation done, and nothing to be multiplied by any more."""

@@ -11,7 +11,7 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.mpc.primitives import ops, rounding
 from junto.mpc.primitives.context import Context
-from junto.mpc.values import Public, Secret, Value, kind
+from junto.mpc.values import WHOLE_RING, Public, Secret, Value, kind
 
 Params = Mapping[str, Any]
 
@@ -23,6 +23,9 @@ async def convert(c: Context, params: Params, x: Secret) -> Value:
 
 async def to_dtype(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
     """`x` as a number of that dtype."""
+    if x.kind == "fixed" and kind(goal) != "fixed":
+        x = ops.secret(await c.settled(x))
+        c.expect_number(x)
     match (x.kind, kind(goal)):
         case ("fixed", "fixed") | ("bits", "bits"):
             return replace(x, dtype=goal)
@@ -33,13 +36,15 @@ async def to_dtype(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
         case ("integer", "integer"):
             return await _integer_to_integer(c, x, goal)
         case ("integer", "fixed"):
-            return c.fixed((await c.wrapped(x)).value, 0)
+            held = (await c.wrapped(x)).value
+            if x.dtype == np.uint64:
+                c.g.expect(held, 0, WHOLE_RING[1], "an integer of 2**63 or more is out of a float's range")
+            return c.fixed(held, 0)
         case ("fixed", "integer"):
-            return await rounding.to_integer(c, ops.secret(await c.settled(x)), goal)
+            return await rounding.to_integer(c, x, goal)
         case _:
-            settled = await c.settled(x)
             zero = Public(np.zeros((), x.dtype))
-            return ops.secret(ops.inverted(c, await ops.equal(c, settled, zero)))
+            return ops.secret(ops.inverted(c, await ops.equal(c, x, zero)))
 
 
 async def _integer_to_integer(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
