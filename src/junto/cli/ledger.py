@@ -17,7 +17,9 @@ from junto.silo.ledger import verify as verify_chain
 
 def ledger(
     files: Annotated[list[Path], typer.Argument(help="Ledgers, of one party or of several.")],
-    verify: Annotated[bool, typer.Option("--verify", help="Check that nobody changed them.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check their chains, and the sides against each other.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what crossed a silo's edge.

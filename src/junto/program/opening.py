@@ -53,7 +53,11 @@ def _open_single(settings: Settings) -> Program:
     from junto.program.within import WithinProcess
 
     shared = _Shared(settings)
-    executors = _executors(settings)
+    shared.witness.claim()
+    with ExitStack() as undo:
+        undo.callback(shared.witness.close)
+        executors = _executors(settings)
+        undo.pop_all()
     shared.witness.begin(bytes(16))
     parts = Parts(
         executors=executors,
@@ -83,8 +87,10 @@ def _open_production(settings: Settings) -> Program:
     gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
     peers.attach(gateway.send_history, gateway.versions)
     meet = _Meeting(settings, gateway, shared)
-    gateway.start()
+    shared.witness.claim()
     with ExitStack() as undo:
+        undo.callback(shared.witness.close)
+        gateway.start()
         undo.callback(gateway.close)
         executor = _executor(settings, None)
         undo.callback(executor.shutdown, cancel=True)

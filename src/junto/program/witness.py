@@ -10,7 +10,7 @@ from junto.config.model import Mode, Settings
 from junto.errors import JuntoError, PartyUnreachable, PeerError, ProtocolViolation
 from junto.program.exchange import Passage, Witness
 from junto.program.fault import Fault
-from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger
+from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, LedgerFile
 from junto.wire.payload import Summary
 
 log = logging.getLogger("junto.program")
@@ -27,20 +27,30 @@ class LedgerWitness(Witness):
         self._crossed = crossed
         self._settings = settings
         self._fault = fault
+        self._file: LedgerFile | None = None
         self._ledger: Ledger | None = None
 
-    def begin(self, run: bytes) -> None:
-        """The run has begun: open the ledger.
+    def claim(self) -> None:
+        """Take the ledger's file, before anything is started or anybody waits.
 
         Raises:
-            ConfigError: its file cannot be written.
+            ConfigError: it cannot be written, another run is writing it, or it is no ledger.
         """
+        if self._settings.ledger is not None:
+            self._file = LedgerFile(self._settings.ledger)
+
+    def begin(self, run: bytes) -> None:
+        """The run has begun: the ledger's first line."""
         settings = self._settings
         party = settings.self_party or f"all parties ({settings.mode.value})"
-        self._ledger = Ledger(settings.ledger, settings.job_name, run.hex(), party, self._fault.set)
+        file, self._file = self._file, None
+        self._ledger = Ledger(file, settings.job_name, run.hex(), party, self._fault.set)
 
     def close(self) -> None:
-        """Everything is on disk."""
+        """Everything is on disk, and the file is given back. Idempotent."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         if self._ledger is not None:
             self._ledger.close()
 

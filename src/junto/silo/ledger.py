@@ -13,10 +13,13 @@ Entries are written by a thread of its own; `close` waits until they are on disk
 from __future__ import annotations
 
 import datetime
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import queue
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -25,8 +28,11 @@ from typing import Any
 
 from junto.errors import ConfigError
 
+_log = logging.getLogger("junto.silo")
+
 ZERO = "0" * 64
 SENT, RECEIVED = "sent", "received"
+_PLACE = "name a file in a folder that exists and that this process may write"
 ROOM = "make room on its disk, and start the run again at every party"
 
 
@@ -107,20 +113,64 @@ class Edge:
     nbytes: int
 
 
+class LedgerFile:
+    """A ledger's file, ours alone until `close`: open to append, locked, its chain followed to the end.
+
+    It is made (mode 0600) if it is not there; nothing is written yet.
+
+    Raises:
+        ConfigError: it cannot be written, another run is writing it, or it is no ledger that holds.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a path"
+            raise ConfigError(f"the ledger {path!r} cannot be written: {reason}", fix=_PLACE) from None
+        self._regular = stat.S_ISREG(os.fstat(self.descriptor).st_mode)  # a device may be everybody's
+        try:
+            self._lock()
+            self.previous = _last_hash(path) if self._regular else ZERO
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+
+    def _lock(self) -> None:
+        if not self._regular:
+            return
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"another run is writing the ledger {self.path}, and lines of two would break its chain",
+                fix="give each run that goes on at the same time a file of its own, or wait for its end",
+            ) from None
+        except OSError as error:
+            _log.warning(
+                "the ledger %s cannot be locked: %s; see that no other run writes it", self.path, error
+            )
+
+    def close(self) -> None:
+        """Give it back; once."""
+        if self._regular:
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)  # a process forked meanwhile has the descriptor, too
+        os.close(self.descriptor)
+
+
 class Ledger:
     """Writes one run's entries.
 
     Args:
-        path: the file (created with mode 0600, else continued), or None: nothing is written.
+        file: where to, and closed at the end; None: nothing is written.
         job, run, party: what the genesis says; `run` in hex.
-
-    Raises:
-        ConfigError: the file cannot be written, or is no ledger.
+        failed: told when the file cannot be written after all.
     """
 
     def __init__(
         self,
-        path: str | None,
+        file: LedgerFile | None,
         job: str,
         run: str,
         party: str,
@@ -128,17 +178,15 @@ class Ledger:
     ) -> None:
         self._failed = failed
         self._run = run
-        self._path = path
         self._queue: queue.SimpleQueue[dict[str, Any] | None] | None = None
         self._thread: threading.Thread | None = None
-        if path is None:
+        if file is None:
             return
-        descriptor, previous = _open(path)
         genesis = {"genesis": 1, "time": _now(), "job": job, "run": run, "party": party}
         self._queue = queue.SimpleQueue()
         self._queue.put(genesis)
         self._thread = threading.Thread(
-            target=self._write, args=(descriptor, previous), name="junto-ledger", daemon=True
+            target=self._write, args=(file, self._queue), name="junto-ledger", daemon=True
         )
         self._thread.start()
 
@@ -156,20 +204,18 @@ class Ledger:
         self._thread.join()
         self._queue = None
 
-    def _write(self, descriptor: int, previous: str) -> None:
-        entries = self._queue
-        if entries is None:
-            return
+    def _write(self, file: LedgerFile, entries: queue.SimpleQueue[dict[str, Any] | None]) -> None:
         try:
-            self._write_all(entries, descriptor, previous)
+            self._write_all(file, entries)
         except OSError as error:
             cause = error.strerror or str(error)
-            self._failed(ConfigError(f"the ledger {self._path} cannot be written: {cause}", fix=ROOM))
+            self._failed(ConfigError(f"the ledger {file.path} cannot be written: {cause}", fix=ROOM))
+        finally:
+            file.close()
 
-    def _write_all(
-        self, entries: queue.SimpleQueue[dict[str, Any] | None], descriptor: int, previous: str
-    ) -> None:
-        with os.fdopen(descriptor, "ab") as file:
+    def _write_all(self, place: LedgerFile, entries: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+        previous = place.previous
+        with os.fdopen(place.descriptor, "ab", closefd=False) as file:
             while (fields := entries.get()) is not None:
                 line = _line(fields, previous)
                 previous = _hash(line)
@@ -236,21 +282,17 @@ def summarise(entries: Iterable[Entry]) -> list[Edge]:
     return [Edge(*parties, *numbers) for parties, numbers in sorted(counts.items())]
 
 
-def _open(path: str) -> tuple[int, str]:
-    try:
-        previous = ZERO
-        if os.path.exists(path) and os.path.getsize(path):
-            held = verify(path)
-            if held.broken is not None:
-                raise ConfigError(
-                    f"the ledger {path} is broken at line {held.broken}: {held.cause}",
-                    fix="keep it as evidence, and name another file",
-                )
-            *_, last = _lines(path)
-            previous = _hash(last)
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), previous
-    except OSError as error:
-        raise ConfigError(f"the ledger {path} cannot be written: {error.strerror}") from error
+def _last_hash(path: str) -> str:
+    held = verify(path)
+    if held.broken is not None:
+        raise ConfigError(
+            f"the ledger {path} is broken at line {held.broken}: {held.cause}",
+            fix="keep it as evidence, and name another file",
+        )
+    previous = ZERO
+    for line in _lines(path):
+        previous = _hash(line)
+    return previous
 
 
 def _lines(path: str | os.PathLike[str]) -> Iterator[bytes]:

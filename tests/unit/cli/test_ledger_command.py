@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from junto.cli.crossings import put_together, size_text, value_text
-from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, Recorded
+from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, LedgerFile, Recorded
 
 MOVE = Entry(
     SENT, 3, 0, "alice -> bob", "fit.py:9", "move", "alice", "bob", "ndarray[float64]", (20, 20), 3256
@@ -86,7 +86,7 @@ def test_shapes_are_for_a_person() -> None:
 @pytest.fixture
 def ledgers(tmp_path: Path) -> Path:
     for party, entries in (("alice", (MOVE, other_side(ANSWER))), ("bob", (other_side(MOVE), ANSWER))):
-        ledger = Ledger(str(tmp_path / f"{party}.jsonl"), "job", RUN, party)
+        ledger = Ledger(LedgerFile(str(tmp_path / f"{party}.jsonl")), "job", RUN, party)
         for entry in entries:
             ledger.record(entry)
         ledger.close()
@@ -128,7 +128,7 @@ def test_the_table_is_plain_in_a_pipe(command: Command) -> None:
 
 
 def test_messages_without_data_are_only_counted(command: Command, ledgers: Path) -> None:
-    ledger = Ledger(str(ledgers / "bob.jsonl"), "job", RUN, "bob")
+    ledger = Ledger(LedgerFile(str(ledgers / "bob.jsonl")), "job", RUN, "bob")
     ledger.record(replace(ANSWER, operation=6, kind="barrier", type_name="NoneType"))
     ledger.close()
     answer = command()

@@ -8,6 +8,7 @@ import pytest
 import junto as sf
 from junto.errors import CertificateError, ConfigError, DeadlineExceeded, PartyUnreachable
 from junto.silo.certificates import ephemeral
+from junto.silo.ledger import LedgerFile, verify
 
 NAMES = ("alice", "bob")
 
@@ -70,3 +71,55 @@ def test_an_entry_for_pickles_that_means_nothing_is_an_error_in_every_mode(entry
 def test_the_guides_own_list_and_data_types_are_taken():
     allowed = {"numpy.core.numeric": ["*"], "numpy": ["dtype"], "collections": ["OrderedDict", "*"]}
     opened(parties=list(NAMES), debug_mode=True, cross_silo_serializing_allowed_list=allowed)
+
+
+def no_ledger(folder, kind):
+    """A path where no ledger can be written."""
+    path = folder / "l.jsonl"
+    if kind == "no folder":
+        return folder / "absent" / "l.jsonl"
+    if kind == "no ledger":
+        path.write_text("hello\n")
+    elif kind == "a folder":
+        path.mkdir()
+    elif kind == "in a file":
+        path.write_text("")
+        return path / "l.jsonl"
+    elif kind == "too long":
+        return folder / ("l" * 300)
+    elif kind == "no path":
+        return f"{folder}/a\0b"
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["no folder", "no ledger", "a folder", "in a file", "too long", "no path", "in use"]
+)
+@pytest.mark.parametrize("mode", ["production", "simulation", "debug"])
+def test_a_ledger_that_cannot_be_written_is_said_before_anything_starts(
+    kind, mode, cluster, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("junto.silo.gateway.GrpcGateway.start", None)
+    monkeypatch.setattr("junto.program.opening._executor", None)
+    how = {
+        "production": {"cluster_config": cluster},
+        "simulation": {"parties": NAMES},
+        "debug": {"parties": NAMES, "debug_mode": True},
+    }[mode]
+    ledger = no_ledger(tmp_path, kind)
+    used = LedgerFile(str(ledger)) if kind == "in use" else None
+    with pytest.raises(ConfigError, match="the ledger") as caught:
+        opened(**how, ledger=ledger)
+    assert "\n" not in caught.value.message
+    assert caught.value.fix
+    if used is not None:
+        used.close()
+
+
+def test_a_run_that_did_not_begin_gives_its_ledger_back(cluster, tmp_path):
+    for _ in range(2):
+        with pytest.raises((DeadlineExceeded, PartyUnreachable)):
+            opened(cluster_config=cluster, meet_timeout_s=0.1, ledger=tmp_path / "l.jsonl")
+    for _ in range(2):
+        opened(parties=NAMES, ledger=tmp_path / "l.jsonl")
+    assert verify(tmp_path / "l.jsonl").ok

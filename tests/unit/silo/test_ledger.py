@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from junto.errors import ConfigError
-from junto.silo.ledger import Edge, Entry, Ledger, read, summarise, verify
+from junto.silo.ledger import Edge, Entry, Ledger, LedgerFile, read, summarise, verify
 from tries import tries
 
 
@@ -32,7 +32,7 @@ def entry(number=1, sender="alice", receiver="bob", nbytes=10, **changes):
 
 
 def write(path, *entries, run="ab"):
-    ledger = Ledger(str(path), "job", run, "alice")
+    ledger = Ledger(LedgerFile(str(path)), "job", run, "alice")
     for one in entries:
         ledger.record(one)
     ledger.close()
@@ -117,7 +117,7 @@ def test_a_broken_ledger_is_not_continued(tmp_path):
     path.write_bytes(b"\n".join([lines[0], *lines[2:]]) + b"\n")
     assert verify(path).broken == 2
     with pytest.raises(ConfigError, match="broken at line 2"):
-        Ledger(str(path), "job", "cd", "alice")
+        Ledger(LedgerFile(str(path)), "job", "cd", "alice")
 
 
 def test_what_is_no_ledger_is_said_so(tmp_path):
@@ -129,7 +129,7 @@ def test_what_is_no_ledger_is_said_so(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         list(read(tmp_path / "absent"))
     with pytest.raises(ConfigError, match="cannot be written"):
-        Ledger(str(tmp_path / "absent" / "l.jsonl"), "job", "ab", "alice")
+        Ledger(LedgerFile(str(tmp_path / "absent" / "l.jsonl")), "job", "ab", "alice")
 
 
 def test_edges_are_sums():
@@ -141,8 +141,21 @@ def test_edges_are_sums():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_disk_is_said_and_does_not_hang():
     said = []
-    ledger = Ledger("/dev/full", "job", "run", "alice", said.append)
+    ledger = Ledger(LedgerFile("/dev/full"), "job", "run", "alice", said.append)
     ledger.record(entry())
     ledger.close()
     (error,) = said
     assert "/dev/full cannot be written: No space left" in error.message
+
+
+def test_two_runs_never_write_one_file(tmp_path):
+    path = str(tmp_path / "l.jsonl")
+    first = LedgerFile(path)
+    with pytest.raises(ConfigError, match="another run is writing the ledger"):
+        LedgerFile(path)
+    inherited = os.dup(first.descriptor)  # as a forked child has it
+    first.close()
+    LedgerFile(path).close()
+    os.close(inherited)
+    write(Path(path), entry())
+    assert verify(path).ok
