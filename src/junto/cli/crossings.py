@@ -46,8 +46,11 @@ class Crossing:
         return _content(self.sent) != _content(self.received)
 
 
-def put_together(records: Iterable[Recorded]) -> tuple[Crossing, ...]:
-    """Each crossing once: runs in the order given, within a run in the order of its operations."""
+def put_together(records: Iterable[Recorded], begun: Iterable[tuple[str, str]] = ()) -> tuple[Crossing, ...]:
+    """Each crossing once: runs in the order given, within a run in the order of its operations.
+
+    `begun`: run and party of further ledgers that are given, such as those without any entry.
+    """
     sides: dict[tuple[str, int, int, str, str], dict[bool, Entry]] = {}
     writers: dict[str, set[str]] = {}
     for record in records:
@@ -56,6 +59,8 @@ def put_together(records: Iterable[Recorded]) -> tuple[Crossing, ...]:
         sides.setdefault(key, {})[entry.direction == SENT] = entry
         writers.setdefault(record.run, set()).add(record.party)
     runs = list(writers)
+    for run, party in begun:
+        writers.setdefault(run, set()).add(party)
     crossings = []
     for key in sorted(sides, key=lambda key: (runs.index(key[0]), *key[1:])):
         run, _, _, sender, receiver = key

@@ -11,8 +11,13 @@ import typer
 from junto.cli.crossings import Crossing, as_json, put_together, show
 from junto.cli.exit_codes import ExitCode
 from junto.cli.output import Json, console, failing, print_json
-from junto.silo.ledger import Verification, read, summarise
+from junto.silo.ledger import Verification, read, runs, summarise
 from junto.silo.ledger import verify as verify_chain
+
+_DOES_NOT_TELL = (
+    "a file that was written anew as a whole has a chain that holds: "
+    "only the other side's file of the same run tells"
+)
 
 
 def ledger(
@@ -30,9 +35,13 @@ def ledger(
     with failing("ledger", json):
         checks = {str(file): verify_chain(file) for file in files} if verify else {}
         readable = [file for file in files if not verify or checks[str(file)].broken is None]
-        crossings = put_together(record for file in readable for record in read(file))
+        crossings = put_together(
+            (record for file in readable for record in read(file)),
+            [each for file in readable for each in runs(file)],
+        )
     differing = [crossing for crossing in crossings if crossing.differs]
-    broken = verify and bool(differing or not all(check.ok for check in checks.values()))
+    lone = [crossing for crossing in crossings if crossing.missing_at]
+    broken = verify and bool(differing or lone or not all(check.ok for check in checks.values()))
     code = ExitCode.LEDGER_BROKEN if broken else ExitCode.OK
     if json:
         print_json(_report(code, crossings, checks))
@@ -44,6 +53,11 @@ def ledger(
         if differing:
             line = f"the two sides of {len(differing)} crossings wrote down different things"
             out.print(line, style="red", markup=False)
+        if verify and lone:
+            line = f"one side only wrote down {len(lone)} crossings: the run broke off, or a file was changed"
+            out.print(line, style="red", markup=False)
+        if verify:
+            out.print(_DOES_NOT_TELL, style="dim", markup=False)
     raise typer.Exit(code)
 
 

@@ -246,6 +246,16 @@ def read(path: str | os.PathLike[str]) -> Iterator[Recorded]:
             raise _no_ledger(path, number) from error
 
 
+def runs(path: str | os.PathLike[str]) -> set[tuple[str, str]]:
+    """Run and party of each genesis in a file, that of a run without any entry, too.
+
+    Raises:
+        ConfigError: it cannot be read, or a line is no ledger's.
+    """
+    begun = (_parse(path, number, line) for number, line in enumerate(_lines(path), 1))
+    return {(str(each.get("run")), str(each.get("party"))) for each in begun if "genesis" in each}
+
+
 def verify(path: str | os.PathLike[str]) -> Verification:
     """Follow the chain of hashes through a file.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from junto.cli.crossings import put_together, size_text, value_text
-from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, LedgerFile, Recorded
+from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, LedgerFile, Recorded, verify
 
 MOVE = Entry(
     SENT, 3, 0, "alice -> bob", "fit.py:9", "move", "alice", "bob", "ndarray[float64]", (20, 20), 3256
@@ -159,6 +159,22 @@ def test_a_changed_last_entry_breaks_the_chain(command: Command, ledgers: Path) 
     assert (answer.returncode, report["exit_code"]) == (7, 7)
     assert report["verification"]["alice.jsonl"]["broken"] == 4
     assert report["verification"]["bob.jsonl"]["ok"] is True
+
+
+@pytest.mark.parametrize("kept", [(), (other_side(ANSWER), replace(MOVE, nbytes=3)), (other_side(ANSWER),)])
+def test_a_file_written_anew_as_a_whole_is_found_by_the_other_side_s(
+    command: Command, ledgers: Path, kept: tuple[Entry, ...]
+) -> None:
+    (ledgers / "alice.jsonl").unlink()
+    ledger = Ledger(LedgerFile(str(ledgers / "alice.jsonl")), "job", RUN, "alice")
+    for entry in kept:
+        ledger.record(entry)
+    ledger.close()
+    assert verify(ledgers / "alice.jsonl").ok
+    answer = command("--verify")
+    assert answer.returncode == 7
+    assert "only the other side's file of the same run tells" in answer.stdout
+    assert command().returncode == 0
 
 
 def test_a_run_without_its_end_is_said(command: Command, ledgers: Path) -> None:
