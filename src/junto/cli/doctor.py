@@ -20,7 +20,9 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "note": ("!", "yellow"),
     "failed": ("✗", "red"),
 }
-_ABSENT = frozenset({"name-not-found", "refused", "filtered", "unreachable", "silent", "closed"})
+_ABSENT = frozenset(
+    {"name-not-found", "refused", "filtered", "unreachable", "silent", "closed", "not-reached-back"}
+)
 
 
 def doctor(
@@ -33,7 +35,7 @@ def doctor(
     """Say why the parties do not get together: one line a rung, each failure with its own cause.
 
     May run at both sides at once, or at one side while the other one's session runs. Answers within five
-    seconds, unless --wait is given.
+    seconds, unless --wait is given; stays as long if it found a cause that the other side does not know yet.
     """
     with failing("doctor", json):
         from junto.config import build_settings

@@ -3,28 +3,33 @@
 For ourselves: certificate, listen address, Ray. For each other party: the ladder below gRPC (`probe`),
 then, through `doctor_service`, version, job, settings, clock, round trip and bandwidth. Meanwhile we
 answer the others' doctors on our own listen address, if it is free; if it is taken, our session answers.
+Doctors that meet tell each other what they see (`doctor_views`), so that both sides name the same causes.
 """
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from junto.config.model import Mode, PartySettings, Settings
 from junto.errors import ConfigError, IdentityError, MalformedBytes
+from junto.silo.dial import Cause
 from junto.silo.doctor_listener import DoctorListener
 from junto.silo.doctor_service import DoctorClient, describe
-from junto.silo.findings import Diagnosis, Finding, judge, unanswered
+from junto.silo.doctor_views import Seen, Views
+from junto.silo.findings import Diagnosis, Finding, from_there, judge, unanswered
 from junto.silo.identity import check_own_certificate
-from junto.silo.probe import probe
+from junto.silo.probe import ProbeReport, probe
 from junto.silo.raycheck import check_ray
+from junto.silo.words import TEXT_CHARS
 
 BUDGET_S: Final = 4.5
 _RETRY_S: Final = 0.25
+_POLL_S: Final = 0.1
 _BANDWIDTH_S: Final = 0.3
 _SOON_DAYS: Final = 30
 
@@ -32,8 +37,9 @@ _SOON_DAYS: Final = 30
 def examine(settings: Settings, budget_s: float = BUDGET_S) -> Diagnosis:
     """Examine a production configuration from this party's side; returns within about `budget_s`.
 
-    A party that is not there yet is tried again until the budget is over, and our own answers last until
-    every other doctor that we met is done with us, so two doctors may start some seconds apart.
+    A party that is not there yet is tried again until the budget is over. Whoever found a cause stays and
+    answers until the other side's doctor knows it, or until the budget is over, so two doctors may start
+    some seconds apart.
     Raises ConfigError outside production mode.
     """
     if settings.mode is not Mode.PRODUCTION or settings.self_party is None:
@@ -41,15 +47,15 @@ def examine(settings: Settings, budget_s: float = BUDGET_S) -> Diagnosis:
     start = time.monotonic()
     me, ends = settings.self_party, start + budget_s
     others = [party for party in settings.cluster.values() if party.name != me]
-    with DoctorListener(settings) as waiting, ThreadPoolExecutor(len(others) + 1) as pool:
+    views = Views(me, frozenset(party.name for party in others))
+    with DoctorListener(settings, views) as waiting, ThreadPoolExecutor(len(others) + 1) as pool:
         own = [*_certificate(settings), waiting.finding]
         ray = pool.submit(check_ray, settings.ray.address, min(budget_s, 2.0)) if settings.ray else None
-        patients = {party.name: _Patient(settings, party, ends) for party in others}
-        runs = {name: pool.submit(patient.examine) for name, patient in patients.items()}
+        pair = _Pair(settings, views, tuple(each for each in own if each.state == "failed"), waiting.answers)
+        runs = {party.name: pool.submit(_Patient(pair, party, ends).examine) for party in others}
         peers = {name: run.result() for name, run in runs.items()}
         if ray is not None:
             own += [Finding(*each) for each in ray.result()]
-        waiting.until_finished({name for name, patient in patients.items() if patient.has_doctor}, ends)
     return Diagnosis(me, tuple(own), peers, time.monotonic() - start)
 
 
@@ -70,11 +76,32 @@ def _certificate(settings: Settings) -> list[Finding]:
     return [Finding("certificate", "note" if soon else "ok", text, fix="have it renewed" if soon else "")]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Our side of every pair. `failed`: what fails in ourselves; `answers`: other doctors reach ours."""
+
+    settings: Settings
+    views: Views
+    failed: tuple[Finding, ...]
+    answers: bool
+
+    def publish(self, party: str, findings: list[Finding], *, final: bool) -> None:
+        """Tell `party` (when it asks) what failed so far."""
+        seen = [
+            Seen(each.rung, each.cause, each.text[:TEXT_CHARS], own)
+            for own, group in ((True, self.failed), (False, findings))
+            for each in group
+            if each.state == "failed"
+        ]
+        self.views.publish(party, tuple(seen), final=final)
+
+
 class _Patient:
     """One other party. `has_doctor`: what answered there was a doctor like us, not a session."""
 
-    def __init__(self, settings: Settings, party: PartySettings, ends: float) -> None:
-        self._settings = settings
+    def __init__(self, pair: _Pair, party: PartySettings, ends: float) -> None:
+        self._pair = pair
+        self._settings = pair.settings
         self._party = party
         self._ends = ends
         self.has_doctor = False
@@ -83,20 +110,33 @@ class _Patient:
         return max(self._ends - time.monotonic(), 0.05)
 
     def examine(self) -> tuple[Finding, ...]:
-        """All rungs, as far as they go; what may pass is tried again while there is time."""
-        settings, party = self._settings, self._party
-        while True:
-            report = probe(party.address, settings.tls, party.name, settings.cluster, self._left() * 0.6)
-            if not report.may_pass or self._ends - time.monotonic() < _RETRY_S + 0.1:
-                break
-            time.sleep(_RETRY_S)
-        findings = [
-            Finding(step.rung, "ok" if step.ok else "failed", step.text, step.cause or "", step.fix)
-            for step in report.steps
-        ]
+        """All rungs, as far as they go, and what the other side says of us."""
+        report = self._climb()
+        findings = _of_steps(report)
         if report.ok:
             findings += self._ask(report.accepted_name)
-        return tuple(findings)
+        else:
+            self._pair.publish(self._party.name, findings, final=True)
+            if self._pair.answers:
+                self._pair.views.wait(self._party.name, self._ends)
+        theirs = self._pair.views.theirs(self._party.name)
+        return (*findings, *from_there(findings, theirs, self._party.name, self.has_doctor))
+
+    def _climb(self) -> ProbeReport:
+        """The ladder; what may pass is tried again while there is time.
+
+        A port that was silent and then refuses is one whose program went away: the first says more.
+        """
+        settings, party = self._settings, self._party
+        telling: ProbeReport | None = None
+        while True:
+            report = probe(party.address, settings.tls, party.name, settings.cluster, self._left() * 0.6)
+            refused = report.failure is not None and report.failure.cause is Cause.REFUSED
+            telling = report if telling is None or not refused else telling
+            if not telling.may_pass or self._ends - time.monotonic() < _RETRY_S + 0.1:
+                return telling
+            self._pair.publish(party.name, _of_steps(telling), final=False)
+            time.sleep(_RETRY_S)
 
     def _ask(self, accepted_name: str | None) -> list[Finding]:
         client = DoctorClient(str(self._party.address), self._settings.tls, accepted_name)
@@ -107,13 +147,30 @@ class _Patient:
             findings += judge(describe(self._settings, "doctor"), answer, self._party.name)
             findings.append(self._round_trip(client))
             findings.append(self._bandwidth(client))
-            with suppress(grpc.RpcError):  # told so, it may be gone before it answers
-                client.finish(self._settings.self_party or "", self._left())
         except (grpc.RpcError, MalformedBytes) as error:
             findings.append(unanswered(error, bool(findings)))
-        finally:
-            client.close()
+        self._pair.publish(self._party.name, findings, final=True)
+        if self.has_doctor:
+            self._compare(client)
+        elif self._pair.answers and len(findings) == 1 and findings[0].state == "failed":
+            # Not answered: it may be a doctor that refuses us.
+            self._pair.views.wait(self._party.name, self._ends)
+        client.close()
         return findings
+
+    def _compare(self, client: DoctorClient) -> None:
+        """Exchange views until both are final; the other doctor may be gone before, having been told."""
+        name, views = self._party.name, self._pair.views
+        while True:
+            mine = views.mine(name)
+            try:
+                views.exchanged(name, client.exchange(mine, self._left()), mine)
+            except (grpc.RpcError, MalformedBytes):
+                return
+            if views.wait(name, min(self._ends, time.monotonic() + _POLL_S)):
+                return
+            if time.monotonic() >= self._ends:
+                return
 
     def _round_trip(self, client: DoctorClient) -> Finding:
         seconds = client.round_trip_s(self._left())
@@ -127,6 +184,13 @@ class _Patient:
                 raise
             return Finding("bandwidth", "note", "not measured: another doctor is measuring there")
         return Finding("bandwidth", "ok", f"{rate / 1e6:.0f} MB/s towards it")
+
+
+def _of_steps(report: ProbeReport) -> list[Finding]:
+    return [
+        Finding(step.rung, "ok" if step.ok else "failed", step.text, step.cause or "", step.fix)
+        for step in report.steps
+    ]
 
 
 __all__ = ["BUDGET_S", "Diagnosis", "Finding", "examine"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,16 +13,16 @@ from junto.config.model import Address, Settings
 from junto.silo.callers import guard_options
 from junto.silo.dial import Failed, resolve
 from junto.silo.doctor_service import DoctorService
+from junto.silo.doctor_views import Views
 from junto.silo.findings import Finding
 
 
 class DoctorListener:
     """Our own listener, if the address is free: answers the others' doctors while ours works."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, views: Views) -> None:
         self._settings = settings
-        self._finished: set[str] = set()
-        self._changed = threading.Condition()
+        self._views = views
         self._server: Any = None
         self.finding = Finding("listen", "ok", "")
 
@@ -41,7 +39,8 @@ class DoctorListener:
         server = grpc.server(
             ThreadPoolExecutor(8, "junto-doctor"), options=[("grpc.so_reuseport", 0), *guard]
         )
-        server.add_generic_rpc_handlers(DoctorService(self._settings, "doctor", self._note).handlers())
+        service = DoctorService(self._settings, "doctor", self._views.answer)
+        server.add_generic_rpc_handlers(service.handlers())
         try:
             if tls is None:
                 port = server.add_insecure_port(str(listen))
@@ -56,17 +55,10 @@ class DoctorListener:
         server.start()
         self._server = server
 
-    def _note(self, party: str) -> None:
-        with self._changed:
-            self._finished.add(party)
-            self._changed.notify_all()
-
-    def until_finished(self, parties: set[str], ends: float) -> None:
-        """Go on answering until these parties' doctors are done with us, or `ends`."""
-        if self._server is None:
-            return
-        with self._changed:
-            self._changed.wait_for(lambda: parties <= self._finished, max(0.0, ends - time.monotonic()))
+    @property
+    def answers(self) -> bool:
+        """Whether other doctors are answered here: by us, not by a session of ours."""
+        return self._server is not None
 
     def __exit__(self, *error: object) -> None:
         if self._server is not None:

@@ -7,7 +7,7 @@ fields are ignored, so that versions that differ can still tell each other that 
     describe   what the handshake compares, the time, and who answers
     echo       the same bytes back: the round trip
     sink       takes at most 32 MiB and says how much came in how long: the bandwidth
-    finish     the asking doctor is done with us
+    exchange   what the asking doctor sees of us, for what we see of it (`doctor_views`)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -25,6 +26,7 @@ from junto.config.model import Settings, TlsSettings
 from junto.errors import IdentityError, MalformedBytes
 from junto.log import printable
 from junto.silo.callers import party_of
+from junto.silo.doctor_views import View, read_view
 from junto.silo.frames import NONCE_BYTES, Hello
 from junto.silo.handshake import hello
 
@@ -108,16 +110,17 @@ def describe(settings: Settings, answers_as: str) -> Description:
 class DoctorService:
     """The answering side; a server takes its `handlers` by `add_generic_rpc_handlers`.
 
-    With TLS (1.3), only a certificate that names one of the parties is answered. `finished(party)` is called
-    when that party's doctor is done with us (in plaintext, the party that it claims to be).
+    With TLS (1.3), only a certificate that names one of the parties is answered. `exchange(party, theirs)`
+    takes a view of that party's doctor and returns ours (in plaintext, the party that it claims to be).
+    Without it, as in a session, nobody's view is taken.
     """
 
     def __init__(
-        self, settings: Settings, answers_as: str, finished: Callable[[str], None] = lambda party: None
+        self, settings: Settings, answers_as: str, exchange: Callable[[str, View], View] | None = None
     ) -> None:
         self._description = describe(settings, answers_as)
         self._parties = None if settings.tls is None else settings.cluster
-        self._finished = finished
+        self._exchange_views = exchange
         self._sink_free = threading.Lock()
 
     def handlers(self) -> tuple[Any, ...]:
@@ -127,8 +130,9 @@ class DoctorService:
             "describe": unary(self._describe),
             "echo": unary(self._echo),
             "sink": sink(self._sink),
-            "finish": unary(self._finish),
         }
+        if self._exchange_views is not None:
+            methods["exchange"] = unary(partial(self._exchange, self._exchange_views))
         return (grpc.method_handlers_generic_handler(_SERVICE, methods),)
 
     def _caller(self, context: Any) -> str:
@@ -164,9 +168,14 @@ class DoctorService:
         finally:
             self._sink_free.release()
 
-    def _finish(self, request: bytes, context: Any) -> bytes:
-        self._finished(self._caller(context) or request[:_SHORT].decode("utf-8", "replace"))
-        return b""
+    def _exchange(self, take: Callable[[str, View], View], request: bytes, context: Any) -> bytes:
+        caller = self._caller(context)
+        try:
+            theirs = read_view(request)
+        except MalformedBytes as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+            raise
+        return msgspec.json.encode(take(caller or theirs.party, theirs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +246,9 @@ class DoctorClient:
             raise MalformedBytes("its answer to a doctor cannot be read") from error
         return sunk.nbytes / max(sunk.seconds, 1e-6)
 
-    def finish(self, party: str, timeout_s: float) -> None:
-        """Tell the other side that we, `party`, are done."""
-        self._call("finish", party.encode(), timeout_s)
+    def exchange(self, mine: View, timeout_s: float) -> View:
+        """Tell the other side what we see of it, for what it sees of us. Raises MalformedBytes."""
+        return read_view(self._call("exchange", msgspec.json.encode(mine), timeout_s))
 
     def close(self) -> None:
         """Release the connection."""

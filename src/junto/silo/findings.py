@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,9 +11,14 @@ import grpc
 from junto.errors import MalformedBytes
 from junto.silo import versions
 from junto.silo.doctor_service import Answer, Description
+from junto.silo.doctor_views import View
 from junto.silo.handshake import compare
 
 _CLOCK_S: Final = 60.0
+_MUTUAL: Final = frozenset({"version", "job", "config"})
+"""Rungs at which both sides see the same difference, each from its own side."""
+
+_NOT_REACHED: Final = "not-reached-back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +148,44 @@ def unanswered(error: Exception, partly: bool) -> Finding:
         )
     what = "went away while it was asked" if partly else "took the connection but does not answer"
     return Finding("answers", "failed", f"it {what}", "silent", "look at the process there")
+
+
+def from_there(
+    findings: Sequence[Finding], theirs: View | None, name: str, has_doctor: bool
+) -> list[Finding]:
+    """What the doctor of `name` says of us, beside what we found of it; one line a cause of its own.
+
+    A difference that both see is told once. Nothing if no doctor is there (`has_doctor`: ours reached one).
+    """
+    if theirs is None:
+        return [_silent_back(name)] if has_doctor else []
+    ours = {each.rung for each in findings if each.state == "failed"} & _MUTUAL
+    told = [each for each in theirs.seen if each.own or each.rung not in ours]
+    if told:
+        fix = f"see what the doctor of {name} advises"
+        return [
+            Finding(
+                "from there",
+                "failed",
+                f"{name} says: {'its own ' if each.own else 'to us, '}{each.rung}: {each.text}",
+                each.cause or "told",
+                fix,
+            )
+            for each in told
+        ]
+    if not theirs.final:
+        return [_silent_back(name)]
+    if any(each.rung == "tcp" and each.state == "failed" for each in findings):
+        text = f"the doctor of {name} runs and reaches us: only the way from here to it is closed"
+        return [Finding("from there", "note", text, fix="look for a firewall or a wrong address or port")]
+    return [Finding("from there", "ok", f"{name} reaches us and finds nothing wrong")]
+
+
+def _silent_back(name: str) -> Finding:
+    return Finding(
+        "from there",
+        "failed",
+        f"the doctor of {name} runs, but has not reached us in our time",
+        _NOT_REACHED,
+        f"see what it says, or give both more time (--wait 30); let our firewall accept {name}",
+    )

@@ -18,8 +18,9 @@ import pytest
 from junto.config import Settings, TlsSettings, build_settings
 from junto.errors import ConfigError
 from junto.silo.certificates import create_ca, ephemeral, issue
-from junto.silo.doctor import Diagnosis, Finding, examine
+from junto.silo.doctor import BUDGET_S, Diagnosis, Finding, examine
 from junto.silo.doctor_service import SINK_LIMIT, DoctorClient, DoctorService, describe
+from junto.silo.doctor_views import Seen, View, Views
 from junto.silo.raycheck import check_ray
 
 CA = create_ca("Pilot")
@@ -51,9 +52,9 @@ def make() -> Callable[..., Settings]:
     return build
 
 
-def both(alice: Settings, bob: Settings) -> tuple[Diagnosis, Diagnosis]:
+def both(alice: Settings, bob: Settings, budget_s: float = BUDGET_S) -> tuple[Diagnosis, Diagnosis]:
     with futures.ThreadPoolExecutor(2) as pool:
-        one, other = pool.submit(examine, alice), pool.submit(examine, bob)
+        one, other = pool.submit(examine, alice, budget_s), pool.submit(examine, bob, budget_s)
         return one.result(20), other.result(20)
 
 
@@ -62,10 +63,10 @@ def by_rung(findings: tuple[Finding, ...]) -> Mapping[str, Finding]:
 
 
 @contextmanager
-def session_of(settings: Settings) -> Iterator[None]:
-    """A running session's server, as far as a doctor sees it."""
+def session_of(settings: Settings, views: Views | None = None) -> Iterator[None]:
+    """A running session's server, as far as a doctor sees it; with `views`, a doctor's."""
     server = grpc.server(futures.ThreadPoolExecutor(4))
-    server.add_generic_rpc_handlers(DoctorService(settings, "session").handlers())
+    server.add_generic_rpc_handlers(DoctorService(settings, "session", views and views.answer).handlers())
     listen = str(settings.cluster[settings.self_party or ""].listen)
     if settings.tls is None:
         server.add_insecure_port(listen)
@@ -85,25 +86,11 @@ def test_two_doctors_at_once(make: Callable[..., Settings], tls: bool) -> None:
         assert diagnosis.failures() == []
         (findings,) = diagnosis.peers.values()
         rungs = by_rung(findings)
+        assert rungs["from there"].state == "ok"
         assert {"answers", "version", "job", "config", "clock", "round trip", "bandwidth"} <= set(rungs)
         assert rungs["answers"].text == "its doctor answers"
         assert ("identity" in rungs) is tls
         assert diagnosis.seconds < 5
-
-
-def test_a_doctor_that_is_gone_when_we_say_goodbye_was_healthy(
-    make: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Gone(grpc.RpcError):
-        pass
-
-    def finish(self: DoctorClient, party: str, timeout_s: float) -> None:
-        raise Gone
-
-    with session_of(make("bob")):
-        monkeypatch.setattr(DoctorClient, "finish", finish)
-        diagnosis = examine(make("alice"))
-    assert diagnosis.failures() == []
 
 
 def test_one_doctor_while_the_others_session_runs(make: Callable[..., Settings]) -> None:
@@ -140,6 +127,73 @@ def test_a_late_doctor_is_met(make: Callable[..., Settings]) -> None:
     thread.join(20)
     assert diagnosis.failures() == []
     assert late[0].failures() == []
+
+
+def misplaced(settings: Settings, party: str) -> Settings:
+    """The same, but `party` is sought where nobody listens."""
+    there = settings.cluster[party]
+    wrong = dataclasses.replace(there, address=dataclasses.replace(there.address, port=1))
+    return dataclasses.replace(settings, cluster={**settings.cluster, party: wrong})
+
+
+def causes(diagnosis: Diagnosis) -> list[tuple[str, str]]:
+    return [(finding.rung, finding.cause) for _, finding in diagnosis.failures()]
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_both_sides_name_the_direction_that_is_closed(make: Callable[..., Settings], tls: bool) -> None:
+    alice, bob = both(misplaced(make("alice", tls), "bob"), make("bob", tls), 2.0)
+    assert causes(alice) == [("tcp", "refused")]
+    assert "the doctor of bob runs and reaches us" in by_rung(alice.peers["bob"])["from there"].text
+    assert causes(bob) == [("from there", "refused")]
+    assert "alice says: to us, tcp: connection refused" in by_rung(bob.peers["alice"])["from there"].text
+
+
+def test_what_is_wrong_in_the_other_itself_is_told(make: Callable[..., Settings]) -> None:
+    alice = make("alice")
+    own = alice.cluster["alice"]
+    elsewhere = dataclasses.replace(own, listen=dataclasses.replace(own.listen, host="203.0.113.1"))
+    one, other = both(
+        dataclasses.replace(alice, cluster={**alice.cluster, "alice": elsewhere}), make("bob"), 2.0
+    )
+    assert ("listen", "not-ours") in causes(one)
+    assert ("from there", "refused") in causes(one)
+    assert causes(other) == [("tcp", "refused"), ("from there", "not-ours")]
+
+
+@pytest.mark.parametrize("first", ["alice", "bob"])
+def test_who_found_a_cause_stays_for_the_other(make: Callable[..., Settings], first: str) -> None:
+    """Nobody reads that the other's program is not there, though one starts a second later."""
+    sides = {
+        "alice": make("alice"),
+        "bob": dataclasses.replace(make("bob"), tls=ephemeral(["alice", "bob"])["bob"]),
+    }
+    with futures.ThreadPoolExecutor(2) as pool:
+        early = pool.submit(examine, sides.pop(first), 2.5)
+        time.sleep(1.0)
+        (late,) = sides.values()
+        diagnoses = [examine(late, 1.0), early.result(10)]
+    for diagnosis in diagnoses:
+        assert causes(diagnosis) == [("chain", "untrusted")]
+
+
+def test_a_difference_that_both_see_is_told_once(make: Callable[..., Settings]) -> None:
+    for diagnosis in both(make("alice", job_name="pilot"), make("bob")):
+        assert causes(diagnosis) == [("job", "job-differs")]
+        assert diagnosis.seconds < 4
+
+
+def test_views_settle_only_when_both_are_final_and_told() -> None:
+    ours = Views("alice", frozenset({"bob"}))
+    ours.answer("bob", View("bob", final=True))
+    assert not ours.wait("bob", 0), "bob does not have our final view"
+    ours.publish("bob", (Seen("tcp", "refused", "\x1b[2Jno"),), final=True)
+    told = ours.answer("bob", View("bob", (Seen("tcp", "filtered", "late"),)))
+    assert told.seen[0].text == "?[2Jno"
+    assert ours.wait("bob", 0)
+    assert ours.theirs("bob") == View("bob", final=True), "a final view stays"
+    assert ours.answer("mallory", View("mallory")).seen == ()
+    assert ours.theirs("mallory") is None
 
 
 def test_job_and_settings_are_shown_as_a_difference(make: Callable[..., Settings]) -> None:
@@ -180,12 +234,12 @@ def test_a_listen_address_that_is_not_ours(make: Callable[..., Settings]) -> Non
 
 def test_a_certificate_that_is_no_partys_is_not_answered(make: Callable[..., Settings]) -> None:
     bob = make("bob")
-    with session_of(bob):
+    with session_of(bob, Views("bob", frozenset({"alice"}))):
         client = DoctorClient(str(bob.cluster["bob"].address), TLS["mallory"], "bob")
         for ask in (
             lambda: client.describe(5),
             lambda: client.bandwidth(5, 0.1),
-            lambda: client.finish("alice", 5),
+            lambda: client.exchange(View("alice"), 5),
         ):
             with pytest.raises(grpc.RpcError) as caught:
                 ask()
@@ -236,7 +290,7 @@ def test_a_description_tells_no_secret(make: Callable[..., Settings], tmp_path: 
 def test_a_certificate_of_another_ca_ends_the_ladder(make: Callable[..., Settings]) -> None:
     stranger = dataclasses.replace(make("bob"), tls=ephemeral(["alice", "bob"])["bob"])
     with session_of(stranger):
-        ((_, finding),) = examine(make("alice")).failures()
+        ((_, finding),) = examine(make("alice"), 0.8).failures()
     assert (finding.rung, finding.cause) == ("chain", "untrusted")
 
 
