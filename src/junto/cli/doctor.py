@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from junto.cli.exit_codes import ExitCode
-from junto.cli.output import Json, console, failing, print_json
+from junto.cli.output import Json, console, failing, fits, print_json
 
 if TYPE_CHECKING:
     from junto.silo.doctor import Diagnosis, Finding
 
-_MARKS: Mapping[str, tuple[str, str]] = {
-    "ok": ("✓", "green"),
-    "note": ("!", "yellow"),
-    "failed": ("✗", "red"),
+_MARKS: Mapping[str, tuple[str, str, str]] = {  # the mark, one for screens that cannot show it, the colour
+    "ok": ("✓", "+", "green"),
+    "note": ("!", "!", "yellow"),
+    "failed": ("✗", "x", "red"),
 }
 _ABSENT = frozenset(
     {"name-not-found", "refused", "filtered", "unreachable", "silent", "closed", "not-reached-back"}
@@ -77,7 +77,8 @@ def _show(diagnosis: Diagnosis) -> None:
 
 def _show_finding(finding: Finding) -> None:
     out = console()
-    mark, style = _MARKS[finding.state]
+    mark, plain, style = _MARKS[finding.state]
+    mark = mark if fits(mark, out) else plain
     cause = f" [{finding.cause}]" if finding.state == "failed" else ""
     out.print(f"  {mark} {finding.rung:<11} {finding.text}{cause}", style=style, markup=False, soft_wrap=True)
     for line in finding.details:

@@ -12,6 +12,7 @@ from junto.cli.certs import app as certs
 from junto.cli.demo import demo
 from junto.cli.doctor import doctor
 from junto.cli.ledger import ledger
+from junto.cli.output import never_fail_to_print
 from junto.cli.run import run
 from junto.cli.simulate_command import simulate_command
 
@@ -43,4 +44,5 @@ def options(
 
 def main() -> None:
     """Run the command that `sys.argv` names, and end the process with its exit code."""
+    never_fail_to_print()
     app(prog_name="junto")
