@@ -101,6 +101,7 @@ PROBES: Mapping[str, Probe] = {
     "dot_general": ("8x8 by 8x8", jnp.matmul, (SQUARE, SQUARE)),
     "dynamic_slice": ("one of 64", lambda x, i: lax.dynamic_slice(x, (i,), (1,)), (X, INDEX)),
     "dynamic_update_slice": ("one of 64", lambda x, i: lax.dynamic_update_slice(x, x[:1], (i,)), (X, INDEX)),
+    "eigh": ("8x8", jnp.linalg.eigvalsh, (POSITIVE,)),
     "eq": ("", jnp.equal, (X, Y)),
     "eq_to": ("", lambda x, y: primitives.eq_to_p.bind(x, y), (X, Y)),
     "erf": ("", lax.erf, (W,)),

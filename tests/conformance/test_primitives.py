@@ -383,6 +383,13 @@ CASES = [
         tolerance=3e-3,
     ),
     case("pow", lambda n: (np.float32(0.9) ** n, (-2.0) ** (n % 4)), np.array([0, 1, 7, -2], np.int32)),
+    case("eigh", lambda x: jnp.linalg.eigvalsh(x), SQUARE, tolerance=3e-3),
+    case(
+        "eigh",
+        lambda x: lax.linalg.eigh(x, lower=False, sort_eigenvalues=False)[1].sum(),
+        SQUARE,
+        tolerance=3e-3,
+    ),
     case("lu", lambda x: lax.linalg.lu(x), SQUARE),
     case("lu", lambda x: lax.linalg.lu(x.reshape(2, 2, 3)), X, tolerance=3e-3),
     case("lu", lambda x, y: (jnp.linalg.solve(x, y), jnp.linalg.det(x)), SQUARE, Y[0], tolerance=3e-3),

@@ -14,6 +14,7 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from junto.errors import NotComputable
 from mpc_programs import Engine, agree
 from tries import tries
 
@@ -139,3 +140,39 @@ def test_a_positive_power_of_zero_is_zero():
     powers = np.array([0.1, 0.3, 0.5, 1.5], np.float32)
     got = Engine("plain").run(lambda x: x**powers, np.zeros(4, np.float32))
     assert (got == 0).all()
+
+
+@st.composite
+def symmetric(draw: st.DrawFn) -> np.ndarray:
+    """Of any eigenvalues: all alike, some alike, some zero, of either sign."""
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    count = draw(st.integers(1, 5))
+    numbers = np.array(
+        draw(st.lists(st.sampled_from([-3.0, -1.0, 0.0, 1.0, 1.001, 20.0]), min_size=count, max_size=count))
+    )
+    turn, _ = np.linalg.qr(rng.normal(size=(count, count)))
+    return gridded(turn @ np.diag(numbers) @ turn.T)
+
+
+@settings(max_examples=tries(10), deadline=None)
+@given(symmetric())
+def test_eigenvalues_and_vectors(a):
+    engine = Engine("plain")
+    numbers, vectors = engine.run(jnp.linalg.eigh, a)
+    most = 2e-4 * max(1.0, np.abs(a).sum(-1).max())
+    assert engine.overflows == []
+    assert np.abs(numbers - np.linalg.eigvalsh(a.astype(np.float64))).max() <= most
+    assert (np.diff(numbers) >= 0).all()
+    assert np.abs(a @ vectors - vectors * numbers).max() <= 2 * most
+    assert np.abs(vectors.T @ vectors - np.eye(len(a))).max() <= 5e-4
+
+
+def test_eigenvalues_in_the_protocol_and_of_several_matrices():
+    m = np.random.default_rng(5).normal(size=(2, 3, 3)).astype(np.float32)
+    a = gridded(m @ m.swapaxes(-1, -2))
+    agree(Engine("secure").run(jnp.linalg.eigvalsh, a), jnp.linalg.eigvalsh(a), 1e-3)
+
+
+def test_large_matrices_are_refused_with_their_price():
+    with pytest.raises(NotComputable, match="10800 rounds"):
+        Engine("plain").run(jnp.linalg.eigh, np.eye(45, dtype=np.float32))

@@ -40,6 +40,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "cumsum": _ALONG,
     "dot_general": frozenset({"dimension_numbers"}),
     "dynamic_slice": frozenset({"slice_sizes"}),
+    "eigh": frozenset({"lower", "sort_eigenvalues", "subset_by_index"}),
     "gather": frozenset({"dimension_numbers", "fill_value", "mode", "slice_sizes"}),
     "integer_pow": frozenset({"y"}),
     "lu_pivots_to_permutation": frozenset({"permutation_size"}),
@@ -108,6 +109,9 @@ IRRELEVANT: Mapping[str, Mapping[str, str]] = {
     },
     "cond": {"branches_platforms": "which of several programs a platform takes was settled when traced"},
     "device_put": {"copy_semantics": _PLACE, "devices": _PLACE, "srcs": _PLACE},
+    "eigh": {
+        "algorithm": "which of jax's methods to use: ours is Jacobi's",
+    },
     "gather": {"unique_indices": _PROMISE},
     "reshape": {"new_sizes": _FORM},
     "scan": {"unroll": "how many turns jax compiles at once"},
