@@ -173,16 +173,29 @@ def _of_connect(error: OSError | None, address: Address, party: str) -> Failed:
     if isinstance(error, ConnectionRefusedError):
         return Failed(
             Cause.REFUSED,
-            f"connection refused: nobody listens on port {address.port}",
-            f"start {party}'s program, or correct the port",
+            f"connection refused: nobody listens on port {address.port}, or a firewall rejects us there",
+            f"start {party}'s program, or correct the port; if it runs, look for a rule that rejects",
         )
     if isinstance(error, TimeoutError):
         return Failed(
             Cause.FILTERED,
-            f"no answer from port {address.port}: a firewall drops the packets, or the host is down",
-            f"let {party}'s firewall accept TCP port {address.port} from this machine",
+            f"no answer from port {address.port}: a firewall drops the packets, or the host is down; "
+            "it cannot be told from here whose firewall",
+            f"let {party}'s firewall accept TCP port {address.port} from this machine, and ours let it out",
         )
-    if error is not None and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+    if error is not None and error.errno in (errno.EPERM, errno.EACCES):
+        return Failed(
+            Cause.UNREACHABLE,
+            f"this machine forbids us to connect to port {address.port}",
+            "look at its own firewall and at the policy of its container",
+        )
+    if error is not None and error.errno == errno.EHOSTUNREACH:
+        return Failed(
+            Cause.UNREACHABLE,
+            f"no route to {address.host}, or the host is down, or a firewall rejects us on the way",
+            f"check the address and this machine's network; let the firewalls pass TCP port {address.port}",
+        )
+    if error is not None and error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL):
         return Failed(
             Cause.UNREACHABLE, f"no route to {address.host}", "check the address and this machine's network"
         )

@@ -21,7 +21,7 @@ from junto.silo.dial import Cause
 from junto.silo.doctor_listener import DoctorListener
 from junto.silo.doctor_service import DoctorClient, describe
 from junto.silo.doctor_views import Seen, Views
-from junto.silo.findings import Diagnosis, Finding, from_there, judge, unanswered
+from junto.silo.findings import Diagnosis, Finding, from_there, judge, large_lost, unanswered
 from junto.silo.identity import check_own_certificate
 from junto.silo.probe import ProbeReport, probe
 from junto.silo.raycheck import check_ray
@@ -30,6 +30,7 @@ from junto.silo.words import TEXT_CHARS
 BUDGET_S: Final = 4.5
 _RETRY_S: Final = 0.25
 _POLL_S: Final = 0.1
+_LARGE_S: Final = 3.0
 _BANDWIDTH_S: Final = 0.3
 _SOON_DAYS: Final = 30
 
@@ -142,11 +143,10 @@ class _Patient:
         client = DoctorClient(str(self._party.address), self._settings.tls, accepted_name)
         findings: list[Finding] = []
         try:
-            answer = client.describe(self._left())
-            self.has_doctor = answer.description.answers_as == "doctor"
-            findings += judge(describe(self._settings, "doctor"), answer, self._party.name)
-            findings.append(self._round_trip(client))
-            findings.append(self._bandwidth(client))
+            if client.passes_large(min(self._left() * 0.8, _LARGE_S)):
+                self._question(client, findings)
+            else:
+                findings.append(large_lost())
         except (grpc.RpcError, MalformedBytes) as error:
             findings.append(unanswered(error, bool(findings)))
         self._pair.publish(self._party.name, findings, final=True)
@@ -157,6 +157,13 @@ class _Patient:
             self._pair.views.wait(self._party.name, self._ends)
         client.close()
         return findings
+
+    def _question(self, client: DoctorClient, findings: list[Finding]) -> None:
+        answer = client.describe(self._left())
+        self.has_doctor = answer.description.answers_as == "doctor"
+        findings += judge(describe(self._settings, "doctor"), answer, self._party.name)
+        findings.append(self._round_trip(client))
+        findings.append(self._bandwidth(client))
 
     def _compare(self, client: DoctorClient) -> None:
         """Exchange views until both are final; the other doctor may be gone before, having been told."""

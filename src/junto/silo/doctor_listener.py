@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
 from junto.config.model import Address, Settings
+from junto.errors import MalformedBytes
 from junto.silo.callers import guard_options
 from junto.silo.dial import Failed, resolve
-from junto.silo.doctor_service import DoctorService
+from junto.silo.doctor_service import DoctorClient, DoctorService
 from junto.silo.doctor_views import Views
 from junto.silo.findings import Finding
+from junto.silo.probe import probe
+
+_OWN_S: Final = 1.0
 
 
 class DoctorListener:
@@ -31,7 +35,29 @@ class DoctorListener:
         self.finding = _can_bind(listen)
         if self.finding.state == "ok":
             self._serve(listen)
+        elif self.finding.state == "note" and not self._is_ours(listen):
+            self.finding = Finding(
+                "listen",
+                "failed",
+                f"another program, or a session of ours that hangs, answers on {listen}",
+                "in-use",
+                "end what holds the port, or take another port",
+            )
         return self
+
+    def _is_ours(self, listen: Address) -> bool:
+        """Whether what holds our address answers doctors as we, with a certificate of ours."""
+        settings, me = self._settings, self._settings.self_party or ""
+        report = probe(listen, settings.tls, me, settings.cluster, _OWN_S)
+        if not report.ok:
+            return False
+        client = DoctorClient(str(listen), settings.tls, report.accepted_name)
+        try:
+            return client.describe(_OWN_S).description.party == me
+        except (grpc.RpcError, MalformedBytes):
+            return False
+        finally:
+            client.close()
 
     def _serve(self, listen: Address) -> None:
         tls = self._settings.tls

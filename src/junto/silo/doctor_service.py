@@ -5,7 +5,7 @@ nobody's cooperation but a certificate of one of the parties. Messages are JSON 
 fields are ignored, so that versions that differ can still tell each other that they do.
 
     describe   what the handshake compares, the time, and who answers
-    echo       the same bytes back: the round trip
+    echo       the same bytes back, at most 64 KiB: the round trip, and whether full packets pass
     sink       takes at most 32 MiB and says how much came in how long: the bandwidth
     exchange   what the asking doctor sees of us, for what we see of it (`doctor_views`)
 """
@@ -32,7 +32,7 @@ from junto.silo.handshake import hello
 
 SINK_LIMIT: Final = 32 << 20
 _SERVICE: Final = "junto.Doctor"
-_SHORT: Final = 1024
+LARGE: Final = 64 << 10
 _MOST: Final = 1000
 
 
@@ -151,7 +151,7 @@ class DoctorService:
 
     def _echo(self, request: bytes, context: Any) -> bytes:
         self._caller(context)
-        return request[:_SHORT]
+        return request[:LARGE]
 
     def _sink(self, chunks: Iterator[bytes], context: Any) -> bytes:
         self._caller(context)
@@ -218,6 +218,17 @@ class DoctorClient:
         except (msgspec.MsgspecError, RecursionError) as error:
             raise MalformedBytes("its answer to a doctor cannot be read") from error
         return Answer(description.printable(), description.time - middle)
+
+    def passes_large(self, timeout_s: float) -> bool:
+        """Whether 64 KiB come back, where a message of a few bytes does."""
+        self._call("echo", b"", timeout_s)
+        try:
+            self._call("echo", bytes(LARGE), timeout_s / 2)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return False
+            raise
+        return True
 
     def round_trip_s(self, timeout_s: float, count: int = 8) -> float:
         """The shortest of `count` round trips, in seconds."""

@@ -126,6 +126,18 @@ def _clock(lead_s: float) -> Finding:
     return Finding("clock", "note", text, fix="set the clock that is wrong")
 
 
+def large_lost() -> Finding:
+    """Small messages pass and large ones do not."""
+    return Finding(
+        "size",
+        "failed",
+        "small messages pass, but 64 KiB do not: packets of full size are lost on the way (MTU)",
+        "mtu",
+        "lower the MTU of this interface and theirs (try 1280, as VPNs and tunnels need), "
+        "or let ICMP 'fragmentation needed' pass the firewalls",
+    )
+
+
 def unanswered(error: Exception, partly: bool) -> Finding:
     """Why the ladder held but its questions were not answered (`partly`: the first ones were)."""
     if isinstance(error, MalformedBytes):

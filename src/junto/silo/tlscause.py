@@ -70,14 +70,40 @@ def of_chain(error: ssl.SSLCertVerificationError, der: bytes | None, ca_pem: byt
     if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
         return _of_dates(error.verify_code, certificate)
     issuer = _name(certificate.issuer) if certificate else "an unknown issuer"
-    ours = _subjects(ca_pem)
-    same = f"our ca_cert has the same name ({issuer}) and another key"
-    known = same if issuer in ours else f"our ca_cert is {' and '.join(ours)}"
+    ours = _authorities(ca_pem)
+    names = [_name(each.subject) for each in ours] or ["unreadable"]
+    signer = next((each for each in ours if certificate and _signed(certificate, each)), None)
+    if signer is not None and signer.issuer != signer.subject:
+        root = _name(signer.issuer)
+        return Failed(
+            Cause.UNTRUSTED,
+            f"its certificate is signed by {issuer}, which our ca_cert holds; but that is an "
+            f"intermediate CA: {root}, which signed it, is missing ({error.verify_message})",
+            f"put the root CA, {root}, into ca_cert",
+        )
+    if signer is None and issuer in names:
+        known = f"our ca_cert has the same name ({issuer}) and another key"
+    else:
+        known = f"our ca_cert is {' and '.join(names)}"
+    fix = "exchange the CA certificates: ca_cert has to hold the CA that signed the other's certificate"
+    if signer is None and issuer not in names:
+        fix += (
+            f"; or, if {issuer} is an intermediate CA of ours, it sent no certificate of it: "
+            "its cert has to hold the intermediate's, after its own"
+        )
     return Failed(
-        Cause.UNTRUSTED,
-        f"its certificate is signed by {issuer}; {known} ({error.verify_message})",
-        "exchange the CA certificates: ca_cert has to hold the CA that signed the other's certificate",
+        Cause.UNTRUSTED, f"its certificate is signed by {issuer}; {known} ({error.verify_message})", fix
     )
+
+
+def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _of_dates(code: int, certificate: x509.Certificate | None) -> Failed:
@@ -104,13 +130,13 @@ def _name(name: x509.Name) -> str:
     return printable(name.rfc4514_string()) or "an issuer without a name"
 
 
-def _subjects(ca_pem: bytes) -> list[str]:
+def _authorities(ca_pem: bytes) -> list[x509.Certificate]:
     from cryptography import x509
 
     try:
-        return [_name(each.subject) for each in x509.load_pem_x509_certificates(ca_pem)]
+        return x509.load_pem_x509_certificates(ca_pem)
     except ValueError:
-        return ["unreadable"]
+        return []
 
 
 def of_handshake(error: Exception, place: Place, timeout_s: float) -> Failed:
@@ -158,8 +184,9 @@ def _of_plaintext(answer: bytes, error: Exception) -> Failed:
     if isinstance(error, TimeoutError):
         return Failed(
             Cause.SILENT,
-            "it accepts connections but does not answer: frozen, or no TLS server",
-            "look at the process that listens there",
+            "it accepts connections but does not answer: it is frozen, or no TLS server, "
+            "or full packets are lost (MTU)",
+            "look at the process that listens there; if it runs, try a smaller MTU (such as 1280)",
         )
     what = "closed the connection" if isinstance(error, ConnectionError | ssl.SSLEOFError) else "broke off"
     return Failed(

@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,52 @@ def test_a_difference_that_both_see_is_told_once(make: Callable[..., Settings]) 
     for diagnosis in both(make("alice", job_name="pilot"), make("bob")):
         assert causes(diagnosis) == [("job", "job-differs")]
         assert diagnosis.seconds < 4
+
+
+@contextmanager
+def narrow(target: int, most: int = 20_000) -> Iterator[int]:
+    """A relay that forwards `most` bytes towards `target` and then no more, as if packets were lost."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, sink: socket.socket, left: float) -> None:
+        with suppress(OSError):
+            while left > 0 and (data := source.recv(2000)):
+                sink.sendall(data)
+                left -= len(data)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near = stack.enter_context(listener.accept()[0])
+                far = stack.enter_context(socket.create_connection(("127.0.0.1", target)))
+                for way in ((near, far, most), (far, near, float("inf"))):
+                    threading.Thread(target=pump, args=way, daemon=True).start()
+
+    with ExitStack() as stack, listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def test_a_path_that_loses_full_packets(make: Callable[..., Settings]) -> None:
+    alice = make("alice")
+    bob = alice.cluster["bob"]
+    with session_of(make("bob")), narrow(bob.address.port) as port:
+        behind = dataclasses.replace(bob, address=dataclasses.replace(bob.address, port=port))
+        diagnosis = examine(dataclasses.replace(alice, cluster={**alice.cluster, "bob": behind}), 2.0)
+    assert causes(diagnosis) == [("size", "mtu")]
+
+
+def test_another_program_on_our_own_port(make: Callable[..., Settings]) -> None:
+    alice = make("alice")
+    server = ThreadingHTTPServer(("127.0.0.1", alice.cluster["alice"].listen.port), BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        assert ("listen", "in-use") in causes(examine(alice, 0.3))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
 
 
 def test_views_settle_only_when_both_are_final_and_told() -> None:

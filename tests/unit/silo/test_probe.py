@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import socket
 import ssl
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -24,8 +26,8 @@ from cryptography.x509.oid import NameOID
 
 from junto.config import Address, PartySettings, TlsSettings
 from junto.errors import CertificateError, HandshakeRefused, IdentityError, PartyUnreachable
-from junto.silo.certificates import create_ca, ephemeral, issue, load_ca
-from junto.silo.dial import Cause
+from junto.silo.certificates import Credential, create_ca, ephemeral, issue, load_ca
+from junto.silo.dial import Cause, Place
 from junto.silo.probe import ProbeReport, Rung, probe
 from junto.silo.tlscontext import client_context, server_context
 
@@ -201,7 +203,9 @@ def test_refused() -> None:
     with socket.socket() as bound:  # bound, so that nobody else takes it; not listening
         bound.bind(("127.0.0.1", 0))
         report = look(bound.getsockname()[1])
-    assert "nobody listens" in failed(report, Rung.TCP, Cause.REFUSED)
+    text = failed(report, Rung.TCP, Cause.REFUSED)
+    assert "nobody listens" in text
+    assert "a firewall rejects us" in text
     error = report.error()
     assert isinstance(error, PartyUnreachable)
     assert error.party == "bob"
@@ -221,7 +225,9 @@ def test_filtered() -> None:
         else:
             pytest.skip("this system's queue does not fill")
         report = look(place[1], timeout_s=0.3)
-    assert "a firewall drops the packets" in failed(report, Rung.TCP, Cause.FILTERED)
+    text = failed(report, Rung.TCP, Cause.FILTERED)
+    assert "a firewall drops the packets" in text
+    assert "cannot be told from here whose" in text
     assert report.may_pass
 
 
@@ -303,6 +309,48 @@ def test_another_ca_of_the_same_name() -> None:
     bob = issue("bob", (), twin)
     with grpc_server(TlsSettings(twin.pem, bob.pem, bob.key)) as port:
         assert "the same name" in failed(look(port), Rung.CHAIN, Cause.UNTRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("EHOSTUNREACH", "a firewall rejects us"), ("EPERM", "forbids us")]
+)
+def test_refused_on_the_way(code: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(place: Place, timeout_s: float) -> None:
+        raise OSError(getattr(errno, code), "")
+
+    monkeypatch.setattr("junto.silo.dial.open_socket", refuse)
+    assert words in failed(look(1), Rung.TCP, Cause.UNREACHABLE)
+
+
+def authority(name: str, by: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None) -> Any:
+    """A CA's certificate and key, signed `by` another CA or by itself."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(own).issuer_name(by[0].subject if by else own)
+    builder = builder.serial_number(7).public_key(key.public_key())
+    builder = builder.not_valid_before(now - DAY).not_valid_after(now + DAY)
+    builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
+    return builder.sign(by[1] if by else key, hashes.SHA256()), key
+
+
+def test_chains_with_an_intermediate() -> None:
+    root = authority("Root", None)
+    middle = authority("Middle", root)
+    root_pem, middle_pem = (each[0].public_bytes(Encoding.PEM) for each in (root, middle))
+    secret = middle[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    bob = issue("bob", (), Credential(middle_pem, secret))
+
+    def seen(ours: bytes, shown: bytes) -> ProbeReport:
+        with tcp_server(tls_server(TlsSettings(root_pem, shown, bob.key), lambda c: None)) as port:
+            return look(port, TlsSettings(ours, ALICE.cert, ALICE.key), 2.0)
+
+    text = failed(seen(middle_pem, bob.pem), Rung.CHAIN, Cause.UNTRUSTED)
+    assert "intermediate CA: CN=Root" in text
+    assert "another key" not in text
+    text = failed(seen(root_pem, bob.pem), Rung.CHAIN, Cause.UNTRUSTED)
+    assert "if CN=Middle is an intermediate CA of ours" in text
+    whole = seen(root_pem, bob.pem + middle_pem)
+    assert Rung.CHAIN in {step.rung for step in whole.steps if step.ok}
 
 
 def test_expired() -> None:
