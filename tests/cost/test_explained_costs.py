@@ -212,3 +212,25 @@ def test_a_large_function_is_counted_without_its_memory(spu):
     assert (
         peak < 6 * 8 * 4000 * 4000
     )  # the message and its answer; a product would take gigabytes and minutes
+
+
+def test_what_cannot_be_held_and_what_is_long_is_named(spu):
+    def scores(x, w):
+        masked = jnp.where(x > 0, x, -1e20)
+        return (
+            masked.max(),
+            jnp.mean(x),
+            jnp.sum(x[:, 0] * x[:, 1]),
+            x.T @ x,
+            x @ w,
+            jnp.maximum(x, -jnp.inf).min(),
+        )
+
+    shapes = [jax.ShapeDtypeStruct(shape, "float32") for shape in ((1000, 8), (8,))]
+    notes = "\n".join(spu.explain(scores)(*shapes).notes)
+    assert "the constant -1e+20, at test_explained_costs.py" in notes
+    assert "8,000" not in notes  # of which each may be as large as a number may be before a product
+    assert "a sum of 1,000 products, at test_explained_costs.py" in notes
+    assert "8 products" not in notes
+    assert "inf" not in notes
+    assert not spu.explain(lambda x: x.sum(1) * 2.5)(shapes[0]).notes[1:]

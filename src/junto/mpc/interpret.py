@@ -40,6 +40,7 @@ class Ears:
         meter: counts what each step costs.
         instead: gives a rule for a step and its operands, if they are not to be computed as usual.
         pace: counts the steps that are done.
+        notice: sees each step with its operands before it is computed.
     """
 
     watch: Callable[[str], None] | None = None
@@ -47,6 +48,7 @@ class Ears:
     meter: Meter | None = None
     instead: Callable[[Step, Sequence[Value]], Rule | None] | None = None
     pace: Pace | None = None
+    notice: Callable[[Step, Sequence[Value]], None] | None = None
 
 
 async def interpret(
@@ -205,6 +207,8 @@ class _Flow:
         self._see(_place(step))
         if self._ears.meter is not None:
             self._ears.meter.began(_place(step))
+        if self._ears.notice is not None:
+            self._ears.notice(step, operands)
         try:
             instead = None if self._ears.instead is None else self._ears.instead(step, operands)
             if instead is not None:

@@ -39,6 +39,7 @@ from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Role
+from junto.mpc.ranges import Ranges
 from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, stand_in, unknowns
 from junto.program.progress import bytes_text
@@ -76,7 +77,7 @@ class Explanation:
         each: what each of the two sends. Without a dealer, offline bytes are an estimate (see `notes`).
         turn: what one more turn of every such loop costs; None: there is none.
         lines: `total` line by line, the dearest first; lines share rounds.
-        notes: what the numbers take for granted.
+        notes: what the numbers take for granted; constants that cannot be held, and sums that are long.
     """
 
     name: str
@@ -168,7 +169,7 @@ def explain(
         each=costs,
         turn=turn,
         lines=lines_of([highest_tallies(tallies)]),
-        notes=count.notes,
+        notes=(*count.notes, *count.ranges.remarks),
     )
 
 
@@ -240,12 +241,14 @@ class _Count:
         pair: whether two parties make the randomness themselves.
         unknown: steps that depend on public numbers that are not known.
         notes: what is taken for granted.
+        ranges: has remarks on constants and sums once it has run.
     """
 
     def __init__(self, spu: SPU, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         self._plan = plan
         self.pair = spu.settings.source is SpuSource.BOTH_PARTIES
         self._settings = settings
+        self.ranges = Ranges(settings.fraction)
         self._inputs = inputs
         self._held = {
             id(each.handle): spu.engine.held_here(each.handle)
@@ -275,7 +278,9 @@ class _Count:
     def _run_at(self, role: Role, turns: int) -> tuple[Cost, Mapping[str, Tally]]:
         witness = Witness()
         meter = Meter(role, clock=_no_time)
-        ears = Ears(witness=witness, meter=meter, instead=InPlace(self.unknown, turns))
+        ears = Ears(
+            witness=witness, meter=meter, instead=InPlace(self.unknown, turns), notice=self.ranges.look
+        )
         with np.errstate(over="ignore"):
             run_plan(
                 (PairGates if role.pair else SecureGates)(role, self._settings.block),

@@ -36,20 +36,20 @@ async def dot_general(c: Context, params: Params, x: Value, y: Value) -> Value:
     (x_sum, y_sum), (x_batch, y_batch) = params["dimension_numbers"]
     form = Contraction((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))
     if kind(x.dtype) == "fixed":
-        count = _parts(x.shape, form, prod(x.shape) + prod(y.shape), prod(c.form.shape))
+        count = parts_of(x.shape, form, prod(x.shape) + prod(y.shape), prod(c.form.shape))
         if count > 1:
             return await sums.added_up(c, ops.secret(await bilinear(c, x, y, form.in_parts(x.shape, count))))
     return await bilinear(c, x, y, lambda a, b, by: ring.dot_general(a, b, (form.summed, form.batch), by))
 
 
 TERMS = 64
-"""So many products are summed before they are truncated, or more where the parts would be many (`_parts`)."""
+"""So many products are summed before they are truncated, or more if the parts were many (`parts_of`)."""
 
 SHARE = 4
 """All parts together are this much less than the operands: so they do not decide what a product costs."""
 
 
-def _parts(shape: tuple[int, ...], form: Contraction, operands: int, results: int) -> int:
+def parts_of(shape: tuple[int, ...], form: Contraction, operands: int, results: int) -> int:
     """Into how many parts the sums of a product are cut."""
     terms = prod(shape[axis] for axis in form.summed[0])
     longest = max((shape[axis] for axis in form.summed[0]), default=1)
