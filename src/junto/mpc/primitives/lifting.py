@@ -42,6 +42,8 @@ _ORDER = ("bits", "integer", "fixed")
 
 async def lifted(c: Context, operands: Sequence[Value]) -> list[Value]:
     """The operands of `c.step`, its numbers in one dtype."""
+    if c.step.name not in NUMBERS and c.step.name not in COMPARED:
+        return list(operands)
     goals = _goals(c.step, [each.dtype for each in operands])
     return [
         each if goal is None or goal == each.dtype else await _converted(c, each, goal)
@@ -55,6 +57,8 @@ def check_dtypes(step: Step, place: str) -> None:
     Raises:
         NotComputable: one of them is a float and the result an integer, or a number and the result a bool.
     """
+    if step.name not in NUMBERS and step.name not in COMPARED:
+        return
     dtypes = [each.dtype for each in step.given]
     for dtype, goal in zip(dtypes, _goals(step, dtypes), strict=True):
         if goal is not None and _ORDER.index(kind(dtype)) > _ORDER.index(kind(goal)):

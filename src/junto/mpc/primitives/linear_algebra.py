@@ -30,8 +30,8 @@ Params = Mapping[str, Any]
 async def dot_general(c: Context, params: Params, x: Value, y: Value) -> Value:
     """Products summed over the contracted dimensions; long sums in parts (`sums`).
 
-    Error: half a unit in the last place of each operand, times the other one, summed; and two units, or two
-    for each part.
+    Error: half a unit in the last place of each operand, times the other one, summed; and two units, or a
+    few more of a long sum.
     """
     (x_sum, y_sum), (x_batch, y_batch) = params["dimension_numbers"]
     form = Contraction((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))

@@ -3,11 +3,11 @@
 A ring element has 62 bits. A number of f bits after the point may use `62 - 2 f` more before it is multiplied
 (`MpcSettings.fraction`), so that a sum of products, with 2 f bits after the point, has no room for more terms
 unless they are smaller. How small, only the secret numbers know. So long sums are cut into parts: `TERMS`
-products, or as many other numbers as surely fit, are summed and truncated, and the parts are added. It takes
-no round that the sum's own truncation would not have taken, except of numbers that have nothing pending.
+products, or as many other numbers as surely fit, are summed and truncated, and the parts are added.
 
-A truncated part is right to a unit in the last place, so a sum of n products is to n / `TERMS` units at most;
-and since truncations round up as often as down, mostly to the root of that.
+A truncated part is right to a unit in the last place. So where the parts are more than `FEW`, they keep
+further bits, as far as there is room: then their sum is as right as one number, and truncated once more,
+which takes a round if nothing else is to be done with it (a division, say).
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from junto.mpc.values import Secret
 
 TERMS = 16
 """So many products are summed before they are truncated: for 18 bits they may be 2**22 on average."""
+
+
+FEW = 8
+"""So many parts are truncated at once to the bits that the result will have."""
 
 
 def largest(c: Context) -> int:
@@ -62,8 +66,9 @@ async def added_up(c: Context, parts: Secret) -> Secret:
 
 async def _shortened(c: Context, x: Secret, count: int) -> Secret:
     """Parts of a sum without the bits after the point that `count` of them have no room for."""
-    pending = x.fraction - c.fraction
-    drop = pending if pending > 0 else min(x.fraction, (count - 1).bit_length())
+    pending, grown = x.fraction - c.fraction, (count - 1).bit_length()
+    kept = 0 if count <= FEW else max(0, min(grown, pending - grown))
+    drop = pending - kept if pending > 0 else min(x.fraction, grown)
     if not drop:
         return x
     held = await c.g.truncate(x.value, drop)
