@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from junto.cli.output import Json, console, failing, print_json
+from junto.config.addresses import check_party_names
 from junto.config.passphrase import opened_key, read_passphrase
 from junto.errors import CertificateError
 from junto.silo.certificates import (
@@ -86,6 +87,7 @@ def party(
 ) -> None:
     """Make keys and certificates for parties, on the CA's own machine (pilots and tests)."""
     with failing("certs party", json):
+        check_party_names("certs party", names)
         hosts = _hosts_by_party(names, host or [])
         authority = _load_ca(ca, key_password)
         for name in names:
@@ -109,6 +111,7 @@ def request(
 ) -> None:
     """Make a key, which stays here, and the request (NAME.csr) to send to the CA."""
     with failing("certs request", json):
+        check_party_names("certs request", [name])
         csr, key = write_pair(
             out, name, ".csr", _locked(f"{name}.key", create_request(name, host or ()), key_password)
         )
@@ -164,7 +167,9 @@ def template(
     """Print a commented settings file for sf.init(config=...), `junto run` and `junto doctor`."""
     from junto.config.template import template as text
 
-    sys.stdout.write(text(party, others or ["bob"]))
+    with failing("certs template", False):
+        names = check_party_names("certs template", [party, *(others or ["bob"])])
+        sys.stdout.write(text(names[0], names[1:]))
 
 
 def _hosts_by_party(names: list[str], pairs: list[str]) -> dict[str, list[str]]:

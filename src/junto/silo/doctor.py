@@ -13,8 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-import grpc
-
 from junto.config.model import Mode, PartySettings, Settings
 from junto.errors import ConfigError, IdentityError, MalformedBytes
 from junto.silo.dial import Cause
@@ -25,6 +23,7 @@ from junto.silo.findings import Diagnosis, Finding, from_there, judge, large_los
 from junto.silo.identity import check_own_certificate
 from junto.silo.probe import ProbeReport, probe
 from junto.silo.raycheck import check_ray
+from junto.silo.transport import grpc
 from junto.silo.words import TEXT_CHARS
 
 BUDGET_S: Final = 4.5

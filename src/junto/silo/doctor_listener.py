@@ -7,8 +7,6 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import grpc
-
 from junto.config.model import Address, Settings
 from junto.errors import MalformedBytes
 from junto.silo.callers import guard_options
@@ -17,6 +15,7 @@ from junto.silo.doctor_service import DoctorClient, DoctorService
 from junto.silo.doctor_views import Views
 from junto.silo.findings import Finding
 from junto.silo.probe import probe
+from junto.silo.transport import grpc
 
 _OWN_S: Final = 1.0
 

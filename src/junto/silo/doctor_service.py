@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-import grpc
 import msgspec
 
 from junto.config.model import Settings, TlsSettings
@@ -29,6 +28,7 @@ from junto.silo.callers import party_of
 from junto.silo.doctor_views import View, read_view
 from junto.silo.frames import NONCE_BYTES, Hello
 from junto.silo.handshake import hello
+from junto.silo.transport import grpc
 
 SINK_LIMIT: Final = 32 << 20
 _SERVICE: Final = "junto.Doctor"

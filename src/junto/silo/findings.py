@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import grpc
-
 from junto.errors import MalformedBytes
 from junto.silo import versions
 from junto.silo.doctor_service import Answer, Description
 from junto.silo.doctor_views import View
 from junto.silo.handshake import compare
+from junto.silo.transport import grpc
 
 _CLOCK_S: Final = 60.0
 _MUTUAL: Final = frozenset({"version", "job", "config"})

@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
-
 from junto.config.addresses import parse_address
 from junto.config.model import Address
 from junto.silo.dial import Failed, connect, resolve
+from junto.silo.transport import grpc
 
 _METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 Metadata = tuple[tuple[str, str], ...]

@@ -125,3 +125,16 @@ def test_a_missing_ca_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_the_template_is_printed() -> None:
     assert 'self_party = "carol"' in run("template", "carol", "alice").stdout
+
+
+@pytest.mark.parametrize("name", ["../x", "/abs", "a/b", "..", ".", "", "a\0b", "a\nb"])
+@pytest.mark.parametrize("command", [["request", "--out"], ["party", "--ca"]])
+def test_a_name_that_is_no_party_s_names_no_file(name: str, command: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "certs"
+    answer("ca", "--out", folder)
+    before = sorted(tmp_path.rglob("*"))
+    result = run(command[0], command[1], folder, "--", name)
+    assert result.exit_code == 2
+    assert "cannot be a party's name" in " ".join(result.output.split())
+    assert sorted(tmp_path.rglob("*")) == before
+    assert run("template", "--", name).exit_code == 2
