@@ -8,11 +8,13 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 SETS = ("core", "test", "dev")
 ENVIRONMENT = ".venv"
+STILL_AT_IT_S = 5  # a person who sees nothing for longer takes it for dead
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER")
 
 
@@ -70,8 +72,33 @@ def only_one():
 def run(*command):
     """Run `command` without what the caller's shell says of other environments; quit if it fails."""
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-    if subprocess.call(command, env=environment) != 0:
+    began = time.monotonic()
+    process = subprocess.Popen(command, env=environment)
+    while process.returncode is None:
+        try:
+            process.wait(STILL_AT_IT_S)
+        except subprocess.TimeoutExpired:
+            print("    ... %d s" % (time.monotonic() - began), flush=True)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    if process.returncode != 0:
         sys.exit("set-up failed in: " + " ".join(command))
+
+
+def step(text, *command):
+    """Say what is done now, `run` it, and say how long it took."""
+    print("  " + text + " ...", flush=True)
+    began = time.monotonic()
+    run(*command)
+    print("    done in %.1f s" % (time.monotonic() - began), flush=True)
+
+
+def pinned(name):
+    """How many packages the set `name` has."""
+    with open(os.path.join("requirements", name + ".txt")) as pins:
+        return sum("==" in line and not line.lstrip().startswith("#") for line in pins)
 
 
 def create():
@@ -93,7 +120,8 @@ def create():
     for name in SETS:
         if os.path.exists(stamp(name)):
             os.remove(stamp(name))
-    run(sys.executable, "-m", "venv", "--clear", ENVIRONMENT)
+    text = "making %s with Python %d.%d" % (ENVIRONMENT, sys.version_info[0], sys.version_info[1])
+    step(text, sys.executable, "-m", "venv", "--clear", ENVIRONMENT)
     with open(marker, "w") as saved:
         saved.write(made_by)
     return python
@@ -109,14 +137,17 @@ def main():
     with only_one():
         if installed(name):
             return
-        print("setting up %s for `%s` (once) ..." % (ENVIRONMENT, name), flush=True)
+        print("setting up %s for `%s`, once" % (ENVIRONMENT, name), flush=True)
+        began = time.monotonic()
         python = create()
         pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        run(*pip, "-r", os.path.join("requirements", name + ".txt"))
-        run(*pip, "--no-deps", "--no-build-isolation", "-e", ".")
+        pins = os.path.join("requirements", name + ".txt")
+        step("installing %d packages of %s" % (pinned(name), pins), *pip, "-r", pins)
+        step("installing junto itself", *pip, "--no-deps", "--no-build-isolation", "-e", ".")
         for each in SETS[: SETS.index(name) + 1]:
             with open(stamp(each), "w") as saved:
                 saved.write(fingerprint(each))
+        print("  %s is ready after %.0f s" % (ENVIRONMENT, time.monotonic() - began), flush=True)
 
 
 if __name__ == "__main__":

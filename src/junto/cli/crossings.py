@@ -96,14 +96,19 @@ def show(crossings: Sequence[Crossing], console: Console) -> None:
     table.add_column("value")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("at", overflow="fold")
-    values = [crossing for crossing in crossings if crossing.entry.kind not in _WITHOUT_DATA]
-    for crossing in values:
+    for crossing in _with_data(crossings):
         entry = crossing.entry
         cells = [str(entry.operation), entry.sender, entry.receiver, entry.kind, value_text(entry)]
         cells += [size_text(entry.nbytes), entry.site + _remark(crossing)]
         style = "red" if crossing.differs or crossing.missing_at else None
         table.add_row(*map(Text, cells), style=style)
     console.print(table)
+    show_edges(crossings, console)
+
+
+def show_edges(crossings: Sequence[Crossing], console: Console) -> None:
+    """Print how much went from whom to whom."""
+    values = _with_data(crossings)
     for edge in summarise(crossing.entry for crossing in values):
         values_text = "1 value" if edge.values == 1 else f"{edge.values} values"
         line = f"{edge.sender} -> {edge.receiver}: {values_text}, {size_text(edge.nbytes)}"
@@ -111,6 +116,10 @@ def show(crossings: Sequence[Crossing], console: Console) -> None:
     if len(values) < len(crossings):
         line = f"and {len(crossings) - len(values)} messages of waits and barriers, which carry no data"
         console.print(line, markup=False, style="dim")
+
+
+def _with_data(crossings: Sequence[Crossing]) -> list[Crossing]:
+    return [crossing for crossing in crossings if crossing.entry.kind not in _WITHOUT_DATA]
 
 
 def value_text(entry: Entry) -> str:

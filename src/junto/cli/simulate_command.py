@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from junto.cli.bars import Progress, Screen
-from junto.cli.crossings import as_json, show
+from junto.cli.crossings import Crossing, as_json, show
 from junto.cli.exit_codes import ExitCode
 from junto.cli.output import Json, console, failing, print_json, terminable
 from junto.cli.simulate import Line, Options, SimulationResult, simulate
@@ -71,8 +71,19 @@ def printer(
     return show_line
 
 
-def finish(command: str, result: SimulationResult, json: bool) -> None:
+def finish(
+    command: str,
+    result: SimulationResult,
+    json: bool,
+    show: Callable[[Sequence[Crossing], Console], None] = show,
+) -> None:
     """Print how it went and end with its exit code.
+
+    Args:
+        command: for the JSON.
+        result: how it went.
+        json: print one JSON object instead.
+        show: prints the crossings, if there are any.
 
     Raises:
         typer.Exit: always.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -76,3 +77,22 @@ def test_settings_of_the_callers_shell_do_not_reach_pip(
 def test_what_fails_is_named(environment: ModuleType) -> None:
     with pytest.raises(SystemExit, match=r"set-up failed in: .* -c raise SystemExit\(3\)"):
         environment.run(sys.executable, "-c", "raise SystemExit(3)")
+
+
+def test_each_step_says_what_it_does_and_how_long_it_has_been_at_it(
+    environment: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environment, "STILL_AT_IT_S", 0.001)  # no interpreter starts so fast
+    environment.step("counting to one", sys.executable, "-c", "print(1)")
+    first, *between, last = capfd.readouterr().out.splitlines()
+    assert first == "  counting to one ..."
+    assert "    ... 0 s" in between
+    assert re.fullmatch(r"    done in \d+\.\d s", last)
+    with pytest.raises(SystemExit, match="set-up failed"):
+        environment.step("failing", sys.executable, "-c", "raise SystemExit(3)")
+    assert "done" not in capfd.readouterr().out
+
+
+def test_it_says_how_many_packages_come(environment: ModuleType) -> None:
+    Path("requirements", "core.txt").write_text("# of a==1\na==1  \n    # via b\nb==2\n")
+    assert environment.pinned("core") == 2
