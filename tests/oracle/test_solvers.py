@@ -176,3 +176,11 @@ def test_eigenvalues_in_the_protocol_and_of_several_matrices():
 def test_large_matrices_are_refused_with_their_price():
     with pytest.raises(NotComputable, match="10800 rounds"):
         Engine("plain").run(jnp.linalg.eigh, np.eye(45, dtype=np.float32))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_rows_keep_their_digits_beside_large_ones(seed):
+    """What a large pivot's row takes from a small row is a small multiple of it, which needs more bits."""
+    a = gridded(np.random.default_rng(seed).normal(size=(SIZE, SIZE)) * np.array([[1e4], [0.1], [1], [30]]))
+    b = gridded(np.ones((SIZE, 1)))
+    assert residual_in_units(a, Engine("plain").run(jnp.linalg.solve, a, b), b) <= UNITS
