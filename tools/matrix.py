@@ -97,7 +97,7 @@ def script_passes(python: str, script: str, folder: Path) -> bool:
         [python, "-I", str(SCRIPTS / f"{script}.py")], cwd=folder, capture_output=True, text=True, timeout=600
     )
     if ran.returncode:
-        print(ran.stdout, ran.stderr, sep="\n")
+        print(*(ran.stdout + ran.stderr).splitlines()[-40:], sep="\n")
         print(f"  {script}: exit code {ran.returncode}", flush=True)
     return ran.returncode == 0
 

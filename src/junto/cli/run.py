@@ -57,7 +57,6 @@ def _execute(script: Path, config: Path, arguments: Sequence[str]) -> BaseExcept
     for what, path in (("script", script), ("--config", config)):
         if not path.is_file():
             return ConfigError(f"{what}: there is no file {str(path)!r}")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it reports each connection's end on standard error
     os.environ[CONFIG_VARIABLE] = str(config.absolute())
     sys.argv = [str(script), *arguments]
     sys.path[0] = str(script.resolve().parent)
