@@ -67,10 +67,12 @@ class Screen:
             raise AssertionError(f"a terminal is told {numbers}{letter}")
 
 
-def at_terminal(arguments: list[str], folder: Path, timeout_s: float = 50) -> tuple[int, Screen]:
+def at_terminal(
+    arguments: list[str], folder: Path, timeout_s: float = 50, columns: int = COLUMNS
+) -> tuple[int, Screen]:
     """Run ``python ARGUMENTS`` at a terminal; its exit code and the screen at its end."""
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
     environment = {key: value for key, value in os.environ.items() if not key.startswith("JUNTO_")}
     environment = {**environment, "TERM": "xterm", "PYTHONUNBUFFERED": "1"}
     for name in ("NO_COLOR", "COLUMNS", "LINES", "CI"):

@@ -88,6 +88,34 @@ def test_a_simulation_shows_a_bar_for_each_party_below_what_they_say(script: Pat
     assert "all 3 parties are done" in screen.text[-1]
 
 
+LOOKS = """
+from junto.cli.bars import Screen
+from junto.program.progress import Count, Look
+
+parties = ["alice", "bob", "the-hospital-of-carol"]
+name = "LogisticRegression.fit, epoch 12 of 100"
+with Screen(parties, None) as screen:
+    for done in range(1, 4):
+        for party in parties:
+            count = Count(done * 10_000, 1_234_567, rounds=98_765, nbytes=123_000_000)
+            screen.watch(party, Look(name, count, 9.0, 3723.0))
+"""
+
+
+@pytest.mark.parametrize("columns", [160, 80, 60, 40])
+def test_a_narrow_terminal_keeps_the_partys_name_and_the_time_left(tmp_path: Path, columns: int) -> None:
+    (tmp_path / "looks.py").write_text(LOOKS)
+    code, screen = at_terminal(["looks.py"], tmp_path, columns=columns)
+    assert code == 0, screen.text
+    for party in ("alice", "bob", "the-hospital-of-carol"[: columns // 2 - 1]):
+        drawn = [line for line in screen.seen if line.startswith(party) and line.endswith("1:02:03 left")]
+        assert drawn, list(screen.seen)
+        assert all(len(line) <= columns and "Log" in line for line in drawn)
+    last = list(screen.seen)[-1]
+    assert ("of 1,234,567 steps" in last) is (columns >= 80)
+    assert ("98,765 rounds, 123 MB" in last) is (columns == 160)
+
+
 @pytest.mark.slow
 def test_who_wants_no_bars_gets_none(script: Path, config: Path) -> None:
     arguments = ["-m", "junto", "run", str(script), "--config", str(config), "--no-progress"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 from rich.progress_bar import ProgressBar
@@ -15,7 +18,9 @@ from rich.text import Text
 from junto.program.progress import Look, figures
 from junto.program.report import Display, Reporter
 
-BAR_WIDTH = 20
+BAR_WIDTH, SHORT_BAR = 20, 8
+_LEAST_NAME = 12  # of what is under way: ``SPU#3(train)``
+_GAPS = 3  # between four columns
 REFRESHES_PER_S = 8
 
 
@@ -74,22 +79,63 @@ class LiveLine(Reporter, Display):
     def _renderable(self) -> RenderableType:
         look, wait = self._look, self._wait  # of the line's own thread, so without the lock
         if look is not None:
-            return rows({"": look})
+            return Rows({"": look})
         return wait if wait is not None else Text()
 
 
-def rows(looks: dict[str, Look]) -> Table:
-    """One line each: whose it is, what it is, a bar, and its figures."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    grid.add_column(width=BAR_WIDTH)
-    grid.add_column(no_wrap=True)
-    for who, look in looks.items():
-        fraction = look.count.fraction
-        bar = ProgressBar(total=1.0, completed=fraction or 0.0, width=BAR_WIDTH, pulse=fraction is None)
-        grid.add_row(Text(who), Text(look.name), bar, Text(", ".join(figures(look))))
-    return grid
+class Rows:
+    """One line each: whose it is, what it is, a bar, and as many of its figures as there is room for.
+
+    What is given up first is what a person misses least: the bar's length, rounds, bytes, the bar, steps. The
+    party's name and the time left stay.
+    """
+
+    def __init__(self, looks: Mapping[str, Look]) -> None:
+        self._looks = dict(looks)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        who = min(max(map(cell_len, self._looks), default=0), options.max_width // 2)
+        for bar, figures_of in _DENSITIES:
+            texts = [", ".join(figures_of(look)) for look in self._looks.values()]
+            needed = who + max(map(cell_len, texts), default=0) + bar + _LEAST_NAME + _GAPS
+            if needed <= options.max_width:
+                break
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(no_wrap=True, overflow="ellipsis", width=who)
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        grid.add_column(no_wrap=True, width=bar)
+        grid.add_column(no_wrap=True)
+        for (name, look), text in zip(self._looks.items(), texts, strict=True):
+            grid.add_row(Text(name), Text(look.name), _bar(look, bar) if bar else Text(), Text(text))
+        yield grid
+
+
+def _bar(look: Look, width: int) -> ProgressBar:
+    fraction = look.count.fraction
+    return ProgressBar(total=1.0, completed=fraction or 0.0, width=width, pulse=fraction is None)
+
+
+def _without_rounds(look: Look) -> list[str]:
+    return figures(replace(look, count=replace(look.count, rounds=0)))
+
+
+def _without_traffic(look: Look) -> list[str]:
+    return figures(replace(look, count=replace(look.count, rounds=0, nbytes=0)))
+
+
+def _one_figure(look: Look) -> list[str]:
+    """The time left, or else the steps."""
+    return _without_traffic(look)[-1:]
+
+
+_DENSITIES: tuple[tuple[int, Callable[[Look], list[str]]], ...] = (
+    (BAR_WIDTH, figures),
+    (SHORT_BAR, figures),
+    (SHORT_BAR, _without_rounds),
+    (SHORT_BAR, _without_traffic),
+    (0, _without_traffic),
+    (0, _one_figure),
+)
 
 
 def _wait(*, bar: bool) -> Progress:
