@@ -62,6 +62,12 @@ class DeviceObject(Placeholder, ABC):
         return self._identity
 
     @property
+    def _at(self) -> str:
+        """``3``, or of several results ``3.1``."""
+        operation, index = self._identity
+        return f"{operation}.{index}" if index else f"{operation}"
+
+    @property
     @abstractmethod
     def device(self) -> Device:
         """Where it lives."""

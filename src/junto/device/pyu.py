@@ -15,6 +15,7 @@ from junto.device.returns import number_of_returns
 from junto.errors import DeviceError
 from junto.execute.base import Call, Promise, Ref, Resources
 from junto.execute.isolation import owned
+from junto.markup import card
 from junto.program.exchange import Passage
 from junto.program.operation import Description, structure
 from junto.program.waiting import Awaited
@@ -209,15 +210,23 @@ class PYUObject(DeviceObject):
         self._ref.add_done_callback(partial(_follow, promise))
         return promise
 
+    @property
+    def _state(self) -> str:
+        if self._ref is None:
+            return ""
+        if not self._ref.done():
+            return "running"
+        return "failed" if self._ref.error() is not None else "done"
+
     def __repr__(self) -> str:
-        state = ""
-        if self._ref is not None:
-            state = ", running"
-            if self._ref.done():
-                state = ", failed" if self._ref.error() is not None else ", done"
-        operation, index = self.identity
-        at = f"{operation}.{index}" if index else f"{operation}"
-        return f"<PYUObject at {self._device.party}, operation {at} {self._text}{state}>"
+        state = f", {self._state}" if self._state else ""
+        return f"<PYUObject at {self._device.party}, operation {self._at} {self._text}{state}>"
+
+    def _repr_html_(self) -> str:
+        party = self._device.party
+        facts = {"at": party, "made by": f"operation {self._at} {self._text}"}
+        state = {"state": self._state} if self._state else {}
+        return card("PYUObject", {**facts, **state, "value": f"{party} alone has it; sf.reveal(x) shows it"})
 
     def __bool__(self) -> bool:
         raise DeviceError(

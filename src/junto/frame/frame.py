@@ -15,6 +15,7 @@ from junto.frame import facts as telling
 from junto.frame import summary
 from junto.frame.facts import Facts
 from junto.frame.steps import Step
+from junto.markup import card
 from junto.tree import listed
 
 Known = Mapping[PYU, Facts]
@@ -240,6 +241,12 @@ class Frame(ABC):
             return f"<{type(self).__name__} of {', '.join(party.party for party in self._partitions)}>"
         each = [f"{party.party} ({_listed(known.names)})" for party, known in self._known.items()]
         return f"<{type(self).__name__}: {', '.join(each)}; {self.rows} rows>"
+
+    def _repr_html_(self) -> str:
+        if self._known is None:
+            return card(type(self).__name__, {party.party: "" for party in self._partitions})
+        names = {party.party: _listed(known.names) for party, known in self._known.items()}
+        return card(f"{type(self).__name__}: {self.rows} rows", names)
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

@@ -12,6 +12,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn.scaled import unscaled
+from junto.markup import card
 from junto.program.progress import Course
 
 L = TypeVar("L")
@@ -53,6 +54,11 @@ class Estimator(Generic[L]):
     def __repr__(self) -> str:
         changed = [f"{each.name}={_shown(self, each)}" for each in _parameters(self) if _changed(self, each)]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _repr_html_(self) -> str:
+        parameters = {each.name: _shown(self, each) for each in _parameters(self)}
+        state = "not fitted" if self._learned is None else "fitted"
+        return card(f"{type(self).__name__}, {state}", parameters)
 
     def _learn(self, learned: L) -> Self:
         """The only thing that `fit` may change."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_NUMBER = ' class="number"'
 _STYLE = """
 :root { --ink: #1b2430; --dim: #5d6b7c; --edge: #d8dee6; --ground: #ffffff;
   --less: #b4552d; --more: #1f6f8b; }
@@ -46,31 +45,3 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
 def section(title: str, *parts: str) -> str:
     """A heading and what stands under it."""
     return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
-
-
-def paragraph(text: str, kind: str = "") -> str:
-    """One paragraph of plain text."""
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Numbers stand to the right. Cells are text, never HTML."""
-    cells = [list(row) for row in rows]
-    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
-    head = "".join(
-        f"<th{_NUMBER if number else ''}>{escape(name)}</th>"
-        for name, number in zip(columns, right, strict=True)
-    )
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in cells)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _cell(value: object) -> str:
-    if not _is_number(value):
-        return f"<td>{escape(str(value))}</td>"
-    text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-    return f"<td{_NUMBER}>{text}</td>"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.errors import DeviceError
+from junto.markup import paragraph, table
 from junto.program.timeline import Spell, Timeline, Traffic, edges
 from junto.report import charts
-from junto.report.page import page, paragraph, section, table
+from junto.report.page import page, section
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,6 +105,14 @@ class Report:
         timeline = self._program.timeline
         parts = [*self._sections, *_facts(timeline)]
         return page(self._title, self._subtitle(timeline), parts)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the page in a frame of its own, so that neither's style reaches the other."""
+        frame = "width: 100%; height: 40rem; border: 0"
+        return f'<iframe sandbox="" style="{frame}" srcdoc="{html.escape(self.html())}"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"<Report {self._title!r}: {len(self._sections)} sections of the script>"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page and return its path."""

@@ -144,8 +144,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str
     return "\n".join(made)
 
 
-def line_table(lines: Sequence[LineCost], *, timed: bool) -> str:
-    """The dearest lines."""
+def line_cells(lines: Sequence[LineCost], *, timed: bool) -> tuple[list[str], list[list[str]]]:
+    """The head, and the rows of the dearest lines."""
     head = ["line", "primitive", "runs", "rounds", "online", "offline", *(["seconds"] if timed else [])]
     rows = [
         [
@@ -159,8 +159,19 @@ def line_table(lines: Sequence[LineCost], *, timed: bool) -> str:
         ]
         for each in lines[:SHOWN]
     ]
+    return head, rows
+
+
+def line_table(lines: Sequence[LineCost], *, timed: bool) -> str:
+    """The dearest lines."""
+    head, rows = line_cells(lines, timed=timed)
+    return table(head, rows, 2) + (f"\n  {more_text(lines)}" if more_text(lines) else "")
+
+
+def more_text(lines: Sequence[LineCost]) -> str:
+    """How many lines are not shown; empty: none."""
     rest = len(lines) - SHOWN
-    return table(head, rows, 2) + (f"\n  ... and {rest} more" if rest > 0 else "")
+    return f"... and {rest} more" if rest > 0 else ""
 
 
 def bits_text(count: float) -> str:

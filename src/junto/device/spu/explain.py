@@ -24,13 +24,16 @@ from junto.device.spu.costs import (
     LineCost,
     highest,
     highest_tallies,
+    line_cells,
     line_table,
     lines_of,
+    more_text,
     seconds_text,
 )
 from junto.device.spu.layout import Leaf, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
+from junto.markup import paragraph, table
 from junto.mpc.counting import blank_of, counting_pair, counting_role, fresh
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter, Tally
@@ -61,7 +64,7 @@ CLEAR = "values are in the clear on this SPU (REF2K): this is what another proto
 BRANCHES = "where such an argument chooses between branches, all of them are counted"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
     """What a call costs, counted before it runs; the same at every party that has a node.
 
@@ -116,21 +119,37 @@ class Explanation:
         """Time on a WAN (`costs.WAN`), without the time to compute."""
         return self.total.seconds(WAN)
 
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.name}: {_cost_text(self.total)}; print it for the lines>"
+
     def __str__(self) -> str:
-        parts = [
-            f"{self.name}: {_cost_text(self.total)}; {self._senders()}",
-            "  " + ", ".join(f"{seconds_text(self.total.seconds(net))} on a {net}" for net in (LAN, WAN)),
-            "",
-            line_table(self.lines, timed=False),
-            "",
-            "  lines share rounds, so theirs add up to more; times are the network's alone",
-        ]
+        parts = [self._head, f"  {self._times}", "", line_table(self.lines, timed=False), ""]
+        return "\n".join([*parts, *[f"  {note}" for note in self._remarks]])
+
+    def _repr_html_(self) -> str:
+        lines = table(*line_cells(self.lines, timed=False))
+        below = [more_text(self.lines), *self._remarks]
+        return "".join(
+            [paragraph(self._head), paragraph(self._times), lines, *map(paragraph, filter(None, below))]
+        )
+
+    @property
+    def _head(self) -> str:
+        return f"{self.name}: {_cost_text(self.total)}; {self._senders()}"
+
+    @property
+    def _times(self) -> str:
+        return ", ".join(f"{seconds_text(self.total.seconds(net))} on a {net}" for net in (LAN, WAN))
+
+    @property
+    def _remarks(self) -> list[str]:
+        remarks = ["lines share rounds, so theirs add up to more; times are the network's alone"]
         if self.turn is not None:
-            parts.append(
-                f"  per iteration: a loop whose condition is not known yet counts once; "
+            remarks.append(
+                f"per iteration: a loop whose condition is not known yet counts once; "
                 f"one more turn costs {_cost_text(self.turn)}"
             )
-        return "\n".join([*parts, *[f"  {note}" for note in self.notes]])
+        return [*remarks, *self.notes]
 
     def _senders(self) -> str:
         first, second = self.compute

@@ -13,6 +13,7 @@ from junto.device.spu.engine import Held
 from junto.device.spu.layout import Leaf, parse
 from junto.errors import DeviceError
 from junto.execute.base import Ref
+from junto.markup import card
 from junto.program.operation import Description
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
@@ -149,10 +150,14 @@ class SPUObject(DeviceObject):
         return self._device.engine.settle(stamp, index, self._held)
 
     def __repr__(self) -> str:
-        operation, index = self.identity
-        at = f"{operation}.{index}" if index else f"{operation}"
         what = "" if self._layout is None else f", {', '.join(leaves(self._layout))}"
-        return f"<SPUObject on {self._device.name}, operation {at} {self._text}{what}>"
+        return f"<SPUObject on {self._device.name}, operation {self._at} {self._text}{what}>"
+
+    def _repr_html_(self) -> str:
+        facts = {"on": self._device.name, "made by": f"operation {self._at} {self._text}"}
+        if self._layout is not None:  # else it is on its way, and nobody waits to show a handle
+            facts["layout"] = ", ".join(map(str, leaves(self._layout)))
+        return card("SPUObject", {**facts, "who can read it": self._device.settings.trust})
 
     def __bool__(self) -> bool:
         raise DeviceError(

@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from junto import markup
 from junto.device.spu.costs import (
     Cost,
     LineCost,
+    line_cells,
     line_table,
     lines_of,
+    more_text,
     seconds_text,
     table,
 )
@@ -188,12 +191,41 @@ class Profile:
 
     def __str__(self) -> str:
         if not self.nodes:
-            return f"{self._spu.name}: nothing was computed at a node of this process"
+            return self._nothing
         return "\n\n".join(self._text(node) for node in self.nodes)
 
+    def _repr_html_(self) -> str:
+        """In a notebook. Like all reading, it waits for the calls that have been made."""
+        return "".join(self._html(node) for node in self.nodes) or markup.paragraph(self._nothing)
+
+    @property
+    def _nothing(self) -> str:
+        return f"{self._spu.name}: nothing was computed at a node of this process"
+
     def _text(self, node: str) -> str:
+        head, rows, more = self._calls(node)
+        lines = line_table(self.lines(node), timed=True)
+        return "\n".join([self._sum(node), table(head, rows, 2) + (more and f"\n  {more}"), "", lines])
+
+    def _html(self, node: str) -> str:
+        head, rows, more = self._calls(node)
+        lines = self.lines(node)
+        parts = [markup.paragraph(self._sum(node)), markup.table(head, rows), markup.paragraph(more)]
+        parts += [markup.table(*line_cells(lines, timed=True)), markup.paragraph(more_text(lines))]
+        return "".join(parts)
+
+    def _sum(self, node: str) -> str:
+        calls, total = self.at(node), self.total(node)
+        return (
+            f"{self._spu.name} at {node}: {len(calls)} calls, "
+            f"{seconds_text(sum(each.seconds for each in calls))}, "
+            f"{total.rounds} rounds, {bytes_text(total.online_bytes)} sent online, "
+            f"{bytes_text(total.offline_bytes)} dealt"
+        )
+
+    def _calls(self, node: str) -> tuple[list[str], list[list[str]], str]:
+        """Head, rows, and how many are left out."""
         calls = self.at(node)
-        head = ["call", "at", "rounds", "online", "offline", "seconds", "waiting"]
         rows = [
             [
                 f"{each.operation} {each.text}",
@@ -206,16 +238,6 @@ class Profile:
             ]
             for each in calls[:CALLS_SHOWN]
         ]
-        seconds = sum(each.seconds for each in calls)
-        total = self.total(node)
         more = len(calls) - CALLS_SHOWN
-        return "\n".join(
-            [
-                f"{self._spu.name} at {node}: {len(calls)} calls, {seconds_text(seconds)}, "
-                f"{total.rounds} rounds, {bytes_text(total.online_bytes)} sent online, "
-                f"{bytes_text(total.offline_bytes)} dealt",
-                table(head, rows, 2) + (f"\n  ... and {more} more" if more > 0 else ""),
-                "",
-                line_table(self.lines(node), timed=True),
-            ]
-        )
+        head = ["call", "at", "rounds", "online", "offline", "seconds", "waiting"]
+        return head, rows, f"... and {more} more" if more > 0 else ""
