@@ -14,10 +14,11 @@ import pytest
 import junto as sf
 from junto.frame import VerticalFrame
 from junto.learn import LogisticRegression
-from junto.markup import card, paragraph, table
+from junto.markup import Folded, card, paragraph, table
 
 SECRET = 727272.5
 EVIL = "<img src=x onerror=alert(1)>&\"'"
+ALLOWED = {"b", "p", "div", "table", "thead", "tbody", "tr", "th", "td"}
 VOID = {"img", "meta", "br"}
 
 
@@ -79,7 +80,7 @@ def test_it_is_whole_html_without_data_and_names_are_text(things: dict[str, Any]
     thing = things[kind]
     html = thing._repr_html_()
     cell = Cell(html)
-    assert cell.tags <= {"b", "p", "div", "table", "thead", "tbody", "tr", "th", "td", "iframe"}
+    assert cell.tags <= ALLOWED | {"iframe"}
     for text in (html, repr(thing), str(thing)):
         assert "727272" not in text
     assert len(repr(thing)) < 300
@@ -113,7 +114,23 @@ def test_an_explanation_shows_its_costs_as_a_table(things: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("text", [EVIL, "</table><script>", "&lt;"])
 def test_what_is_shown_is_escaped(text: str) -> None:
-    for html in (card(text, {text: text}), paragraph(text, ""), table([text], [[text]])):
+    for html in (
+        card(text, {text: text}),
+        paragraph(text, ""),
+        table([text], [[Folded(text, [text], [[text]])]]),
+    ):
         cell = Cell(html)
-        assert cell.tags <= {"b", "p", "div", "table", "thead", "tbody", "tr", "th", "td"}
+        assert cell.tags <= {
+            "b",
+            "p",
+            "div",
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "details",
+            "summary",
+        }
         assert text in cell.text

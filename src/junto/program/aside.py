@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 from junto.program.exchange import Passage, Witness
+from junto.program.timeline import Traffic
 from junto.silo.api import Arrival, Delivery, Failure, Gateway, Key, Stamp
 from junto.wire.payload import Payload, Summary
 
@@ -84,6 +85,16 @@ class Aside:
             then(outcome)
 
         self._gateway.expect(self.party, self._key(number)).add_done_callback(arrived)
+
+    def traffic(self) -> list[Traffic]:
+        """What has crossed and is not in the ledger yet."""
+        with self._lock:
+            ways = ((self._me, self.party, self._sent), (self.party, self._me, self._received))
+        return [
+            Traffic(self._stamp.site, KIND, sender, receiver, _SUMMARY.type_name, 1, nbytes)
+            for sender, receiver, nbytes in ways
+            if nbytes
+        ]
 
     def account(self, witness: Witness) -> None:
         """Write into the ledger what has crossed since this was called last."""

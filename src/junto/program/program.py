@@ -25,7 +25,7 @@ from junto.program.peers import Peers, abort_of
 from junto.program.progress import Board
 from junto.program.report import Reporter
 from junto.program.showing import Watcher
-from junto.program.timeline import Timeline, edges
+from junto.program.timeline import Timeline, Traffic, edges
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
 from junto.wire.policy import WirePolicy
@@ -125,6 +125,11 @@ class Program:
     def timeline(self) -> Timeline:
         """What this process has seen of the run."""
         return self._parts.timeline
+
+    def traffic(self) -> list[Traffic]:
+        """What has crossed so far: by line of the script, and then the messages beside the values."""
+        beside = [item for aside in self._asides for item in aside.traffic()]
+        return [*self._parts.timeline.traffic(), *beside]
 
     @property
     def board(self) -> Board:

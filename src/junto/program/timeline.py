@@ -23,14 +23,14 @@ class Spell:
         site: the line, ``fit.py:31``; `text`: what it does there, ``alice(train)``.
         calls: how often it began.
         took_s: seconds from a call until its work was done here, all calls together; work of several calls
-            may have run at the same time.
+            may have run at the same time. None: nothing of it was done here.
         waited_s: seconds for which the script stood still here, by the party that it waited for.
     """
 
     site: str
     text: str
     calls: int = 0
-    took_s: float = 0.0
+    took_s: float | None = None
     waited_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -75,7 +75,8 @@ class Timeline:
     def took(self, stamp: Stamp, seconds: float) -> None:
         """Work of an operation is done."""
         with self._lock:
-            self._tally(stamp).took_s += seconds
+            tally = self._tally(stamp)
+            tally.took_s = (tally.took_s or 0.0) + seconds
 
     def waited(self, stamp: Stamp, parties: tuple[str, ...], seconds: float) -> None:
         """The script stood still for so long, for these parties."""
@@ -128,7 +129,7 @@ class _Tally:
     """What a `Spell` is made of."""
 
     calls: int = 0
-    took_s: float = 0.0
+    took_s: float | None = None
     waited_s: dict[str, float] = field(default_factory=dict)
 
 

@@ -14,7 +14,10 @@ _STYLE = """
     --less: #e08a5f; --more: #56b3d1; }
 }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
-  max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 100rem; margin: 2rem auto; padding: 0 1rem; }
+main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 36rem), 1fr));
+  column-gap: 3rem; }
+section { min-width: 0; } summary { cursor: pointer; } details table { font-size: 0.9em; }
 h1 { font-size: 1.7rem; margin-bottom: 0.2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
 p.dim { color: var(--dim); margin-top: 0; }
 p.trust { border-left: 4px solid var(--more); padding-left: 0.8rem; }
@@ -36,9 +39,9 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f'<body><h1>{escape(title)}</h1><p class="dim">{escape(subtitle)}</p>\n'
+        f'<body><h1>{escape(title)}</h1><p class="dim">{escape(subtitle)}</p>\n<main>'
         + "\n".join(sections)
-        + "\n</body></html>\n"
+        + "</main>\n</body></html>\n"
     )
 
 

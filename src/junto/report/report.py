@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 import html
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.errors import DeviceError
-from junto.markup import paragraph, table
+from junto.markup import UNKNOWN, Folded, paragraph, table
 from junto.program.timeline import Spell, Timeline, Traffic, edges
 from junto.report import charts
 from junto.report.page import page, section
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers: TypeAlias = Sequence[float] | NDArray[Any]
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+SHOWN_S = 0.001
+"""A shorter wait is nobody's fault."""
 
 _WITHOUT_DATA = frozenset({"wait", "barrier"})
 
@@ -103,7 +109,7 @@ class Report:
     def html(self) -> str:
         """The page."""
         timeline = self._program.timeline
-        parts = [*self._sections, *_facts(timeline)]
+        parts = [*self._sections, *_facts(timeline, self._program.traffic())]
         return page(self._title, self._subtitle(timeline), parts)
 
     def _repr_html_(self) -> str:
@@ -134,8 +140,8 @@ class Report:
         return " · ".join([*parts, f"{timeline.age_s:.1f} s", f"{now:%Y-%m-%d %H:%M} UTC"])
 
 
-def _facts(timeline: Timeline) -> list[str]:
-    traffic = [item for item in timeline.traffic() if item.kind not in _WITHOUT_DATA]
+def _facts(timeline: Timeline, crossed: Iterable[Traffic]) -> list[str]:
+    traffic = [item for item in crossed if item.kind not in _WITHOUT_DATA]
     spells = timeline.spells()
     sections = [
         section("Whom to trust", *[paragraph(f"{n}: {s}", "trust") for n, s in timeline.trust().items()])
@@ -158,28 +164,80 @@ def _edges(traffic: Iterable[Traffic]) -> str:
 def _crossings(traffic: Sequence[Traffic]) -> str:
     if not traffic:
         return paragraph("Nothing.")
-    note = paragraph("Messages between the nodes of an SPU are counted at the end: see the ledger.", "dim")
-    rows = [(t.site, t.kind, t.sender, t.receiver, t.type_name, t.values, t.nbytes) for t in traffic]
+    note = paragraph("Messages between the nodes of an SPU through the gateways are of kind link.", "dim")
+    rows = [
+        (site, _names(t.kind for t in group), sender, receiver, _types(group), *_sums(group))
+        for (site, sender, receiver), group in _grouped(
+            traffic, lambda t: (t.site, t.sender, t.receiver)
+        ).items()
+    ]
     return note + table(("line", "why", "from", "to", "type", "values", "bytes"), rows)
 
 
+def _types(group: Sequence[Traffic]) -> object:
+    if len(group) == 1:
+        return group[0].type_name
+    rows = [(t.kind, t.type_name, t.values, t.nbytes) for t in group]
+    return Folded(f"{len(group)} kinds", ("why", "type", "values", "bytes"), rows)
+
+
+def _sums(group: Sequence[Traffic]) -> tuple[int, int]:
+    return sum(t.values for t in group), sum(t.nbytes for t in group)
+
+
 def _lines(spells: Sequence[Spell]) -> str:
-    note = paragraph("Seconds from a call until its work was done here; work may overlap.", "dim")
-    rows = [(spell.site, spell.text, spell.calls, spell.took_s) for spell in spells]
+    note = paragraph(
+        f"Seconds from a call until its work was done here, {UNKNOWN} if none was; work may overlap. "
+        "A line of the script that takes several steps can be opened.",
+        "dim",
+    )
+    rows = []
+    for site, group in _grouped(spells, lambda spell: spell.site).items():
+        took = [spell.took_s for spell in group if spell.took_s is not None]
+        steps = _steps(
+            [(spell.text, spell.calls, spell.took_s) for spell in group], ("operation", "calls", "seconds")
+        )
+        rows.append((site, steps, sum(spell.calls for spell in group), sum(took) if took else None))
     return note + table(("line", "operation", "calls", "seconds"), rows)
 
 
 def _waits(spells: Iterable[Spell]) -> str:
-    rows: list[tuple[str, str, str, float]] = [
-        (spell.site, spell.text, party, seconds)
+    waits = [
+        (spell.site, party, spell.text, seconds)
         for spell in spells
         for party, seconds in spell.waited_s.items()
-        if seconds >= 0.001
+        if seconds >= SHOWN_S
     ]
-    if not rows:
+    if not waits:
         return paragraph("Nobody.")
+    rows = [
+        (
+            site,
+            _steps([wait[2:] for wait in group], ("operation", "seconds")),
+            party,
+            sum(w[3] for w in group),
+        )
+        for (site, party), group in _grouped(waits, lambda wait: wait[:2]).items()
+    ]
     rows.sort(key=lambda row: row[3], reverse=True)
     return table(("line", "operation", "party", "seconds"), rows)
+
+
+def _steps(rows: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> object:
+    """The one step, or what opens to all of them."""
+    return rows[0][0] if len(rows) == 1 else Folded(f"{rows[0][0]} and {len(rows) - 1} more", columns, rows)
+
+
+def _names(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """In the order of the first of each group."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def _plain(values: Iterable[object]) -> None:

@@ -299,8 +299,11 @@ def test_the_ledger_has_one_line_a_direction():
     way.push(1, b"678")
     way.expect(0, lambda message: None)
     next(iter(wire.expected.values())).settle(memoryview(b"ab"))
+    beside = [(each.sender, each.receiver, each.nbytes) for each in way.traffic()]
+    assert beside == [("alice", "bob", 8), ("bob", "alice", 2)]
     way.account(witness)
     way.account(witness)
+    assert way.traffic() == []  # counted once
     assert witness.lines == [
         ("sent", "link", "alice", "bob", 1, 8),
         ("received", "link", "bob", "alice", 1, 2),

@@ -23,7 +23,7 @@ def test_a_loop_is_one_line():
     timeline.waited(stamp(1000, "a.py:3", "reveal"), ("carol",), 2.0)
     assert timeline.spells() == [
         Spell("a.py:1", "alice(f)", 1000, 500.0, {}),
-        Spell("a.py:3", "reveal", 1, 0.0, {"bob": 1.0, "carol": 3.0}),
+        Spell("a.py:3", "reveal", 1, None, {"bob": 1.0, "carol": 3.0}),
     ]
     assert timeline.traffic() == [Traffic("a.py:2", "move", "alice", "bob", "int", 1000, 10_000)]
 

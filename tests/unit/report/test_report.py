@@ -1,3 +1,4 @@
+import re
 import shutil
 import struct
 import subprocess
@@ -7,6 +8,9 @@ import numpy as np
 import pytest
 
 import junto as sf
+from junto.markup import UNKNOWN, table
+from junto.program.timeline import Timeline
+from junto.silo.api import Stamp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -62,6 +66,30 @@ def test_it_says_what_ran_what_crossed_and_whom_to_trust(report):
     assert "bob(sum)" in text
     assert "alice bob ndarray[float64] 3 " in text  # one line of the script, three crossings of it
     assert "test_report.py:" in text
+
+
+def test_steps_of_one_line_fold_into_one_row(report):
+    alice, bob = sf.PYU("alice"), sf.PYU("bob")
+    sf.wait([alice(float)(1), alice(abs)(1), alice(int)(1).to(bob), bob(str)(1)])
+    html = report.html()
+    page = Page(html)
+    assert all(f"{step})" in page.text for step in ("alice(float", "alice(abs", "alice(int", "bob(str"))
+    folded = re.sub("<details>.*?</details>", "", html)
+    ran = folded[folded.index("What ran") : folded.index("Who was waited for")]
+    sites = re.findall(r"<tr><td>([^<]*:\d+)</td>", ran)
+    assert len(sites) > 3
+    assert len(sites) == len(set(sites))
+
+
+def test_what_is_not_known_is_a_dash_and_no_zero():
+    stamp = Stamp(1, b"", "alice(f)", "fit.py:1")
+    timeline = Timeline()
+    timeline.begun(stamp)
+    assert timeline.spells()[0].took_s is None
+    cells = table(("seconds",), [[None], [0.0], [1.5]])
+    assert re.findall("<td.*?>(.*?)</td>", cells) == [UNKNOWN, "0", "1.5"]
+    timeline.took(stamp, 0.0)
+    assert timeline.spells()[0].took_s == 0.0
 
 
 def test_no_value_stands_in_it_that_the_script_did_not_put_there(report):
