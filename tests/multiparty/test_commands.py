@@ -142,3 +142,4 @@ def test_the_demo_equals_the_whole_table_and_says_what_crossed(tmp_path: Path) -
     assert "patients in common" in page
     assert ">440<" in page
     assert "ROC curve" in page
+    assert "each for one standard deviation" in page

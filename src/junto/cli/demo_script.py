@@ -91,6 +91,11 @@ def features(table):
     return table.drop(columns=["patient", "malignant"], errors="ignore")
 
 
+def spread(table):
+    """The standard deviation of each feature, by which a coefficient compares with the others."""
+    return np.std(features(table), axis=0)
+
+
 def judged(test, probability):
     """At carol: how well the scores tell the test patients apart, and the curve."""
     truth, score = test["malignant"], probability[:, 1]
@@ -142,7 +147,8 @@ def main():
 
     secure, clear = sf.reveal([quality, plain])
     print(f"logistic regression on what they share: AUC {secure:.4f}; scikit-learn in the clear {clear:.4f}")
-    write_report(joined.rows, secure, sf.reveal([curve, model.coef_of(carol)], to=[carol]))
+    for_carol = [curve, model.coef_of(carol), carol(spread)(of_carol)]
+    write_report(joined.rows, secure, sf.reveal(for_carol, to=[carol]))
     sf.shutdown()
     if not abs(secure - clear) < 5e-3:
         raise SystemExit("the secret result differs from that in the clear")
@@ -150,14 +156,17 @@ def main():
 
 def write_report(rows, secure, shown):
     """At carol, who alone is shown the curve and the coefficients of her own columns."""
-    curve, coefficients = shown
+    curve, coefficients, deviations = shown
     if isinstance(curve, sf.Undisclosed):
         return
     page = sf.Report("Which tumours are malignant?")
     page.figures("The joint model", {"patients in common": rows, "AUC on a quarter of them": secure})
     page.curve("ROC curve", *curve, labels=("false positive rate", "true positive rate"), diagonal=True)
     names = list(load_breast_cancer().feature_names[LAB])
-    page.bars("Coefficients of carol's measurements", names, np.ravel(coefficients))
+    raw = np.ravel(coefficients)
+    page.bars("Carol's coefficients, each for one standard deviation", names, raw * deviations)
+    rows = [{"measurement": name, "for one unit": each} for name, each in zip(names, raw, strict=True)]
+    page.table("Carol's coefficients in the measurements' own units", rows)
     print("what ran, what crossed, and the curve:", page.save("report.html"))
 
 
