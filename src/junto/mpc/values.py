@@ -16,7 +16,7 @@ the cost of a program, and are why a `Secret` says more than its shape:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -120,7 +120,7 @@ class Secret:
     fraction: int = 0
     span: Span = WHOLE_RING
     infinite: Infinite = NOWHERE
-    scale: NDArray[np.float64] | None = None
+    scale: NDArray[np.float64] | None = field(default=None, repr=False)
 
     @property
     def kind(self) -> Kind:
