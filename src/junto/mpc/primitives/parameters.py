@@ -114,7 +114,10 @@ IRRELEVANT: Mapping[str, Mapping[str, str]] = {
     },
     "gather": {"unique_indices": _PROMISE},
     "reshape": {"new_sizes": _FORM},
-    "scan": {"unroll": "how many turns jax compiles at once"},
+    "scan": {
+        "linear": "of older versions of jax: what its own transposition needs",
+        "unroll": "how many turns jax compiles at once",
+    },
     "scatter": {"update_consts": "part of the sub-program that is made of `update_jaxpr`"},
     **{
         f"scatter-{way}": {"unique_indices": _PROMISE, "update_consts": _NAMED, "update_jaxpr": _NAMED}
