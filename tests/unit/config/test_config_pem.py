@@ -195,7 +195,8 @@ def test_a_passphrase_itself_is_never_taken_and_never_repeated(literal: str, key
 
 
 def test_a_key_that_lies_open_although_a_passphrase_is_announced(caplog: pytest.LogCaptureFixture) -> None:
-    assert parse_tls(config(key_password="env:NOT_THERE")) == ALICE
+    with caplog.at_level(logging.WARNING, logger="junto.config"):
+        assert parse_tls(config(key_password="env:NOT_THERE")) == ALICE
     assert "the key lies open" in caplog.text
 
 
@@ -204,7 +205,8 @@ def test_a_file_with_a_passphrase_that_others_can_read(
 ) -> None:
     (tmp_path / "pass").write_text(SECRET)
     (tmp_path / "pass").chmod(0o644)
-    parse_tls(config(key=encrypted(), key_password=f"file:{tmp_path / 'pass'}"))
+    with caplog.at_level(logging.WARNING, logger="junto.config"):
+        parse_tls(config(key=encrypted(), key_password=f"file:{tmp_path / 'pass'}"))
     assert "other users of this machine can read the file (mode 0644)" in caplog.text
     assert SECRET not in caplog.text
 

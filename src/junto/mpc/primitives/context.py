@@ -252,14 +252,14 @@ class Context:
         """
         if bool((factor == np.rint(factor)).all()):
             held = self.g.scale(x.value, fixed_words(factor, 0), bounded=True)
-            return Secret(held, x.dtype, x.shape, self.fraction)
+            return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
         rest, exponent = np.frexp(np.abs(factor))
         up = np.maximum(exponent, 0)
         part = np.rint(np.ldexp(rest, exponent - up + (BITS - 2))).astype(np.uint64)
         whole = np.where(factor < 0, -1.0, 1.0) * np.ldexp(1.0, up)
         held = self.g.scale(x.value, fixed_words(whole, 0), bounded=True)
         held = await self.g.rescale(held, np.asarray(part << np.uint64(2)))
-        return Secret(held, x.dtype, x.shape, self.fraction)
+        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
 
     def number(self, x: Secret) -> Any:
         """The ring array of a settled float with the settings' fraction, as the functions want it."""
