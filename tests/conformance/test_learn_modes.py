@@ -209,9 +209,9 @@ def test_constant_and_collinear_columns(spu):
         linear_model.LinearRegression().fit(TABLE, AMOUNTS).predict(TABLE), rel=1e-3
     )
     coef = sf.reveal(model.coef_)
-    assert coef[2] == pytest.approx(0, abs=1e-3)
-    # The same column twice: half each, as near as fixed point can tell in a direction without data.
-    assert coef[0] == pytest.approx(coef[6], rel=0.1)
+    assert coef[2] == pytest.approx(0, abs=0.02)  # the others are of the size of 100
+    # The same column twice: about half each. Rounding alone decides in a direction without data.
+    assert coef[0] == pytest.approx(coef[6], rel=0.5)
     of_alice, of_bob = (sf.reveal(model.summary_of(party)) for party in ("alice", "bob"))
     assert np.isnan(of_alice["p_value"]).tolist() == [True, False, True]
     assert np.isnan(of_bob["p_value"]).tolist() == [False, False, False, True]
