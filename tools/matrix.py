@@ -41,7 +41,7 @@ ROWS = (
     Row("3.11", "spu", "core.txt", ("spu",)),
     Row("3.11", "join", "core.txt", ("join",)),
     Row("3.11", "tables", "test.txt", ("tables",)),
-    Row("3.11", "demo", "oldest.txt", ("spu", "join", "tables", "demo")),
+    Row("3.11", "demo", "oldest.txt", ("spu", "join", "tables")),
     Row("3.12", "demo", "newest.txt", ("spu", "join", "tables")),
     Row("3.13", "demo", "newest.txt", ("spu", "join", "tables", "demo")),
 )
