@@ -47,7 +47,7 @@ def closed(one: socket.socket) -> bool:
         return True
 
 
-@pytest.mark.parametrize("path", ["/junto.Doctor/describe", "/junto.Doctor/echo", "/junto.Doctor/finish"])
+@pytest.mark.parametrize("path", ["/junto.Doctor/describe", "/junto.Doctor/echo"])
 def test_a_session_answers_no_doctor_below_tls_1_3(path):
     with Site("alice", "bob") as site:
         site.start("alice")
