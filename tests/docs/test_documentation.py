@@ -1,4 +1,4 @@
-"""What the documentation promises is there: links, error pages, commands, and programs that run."""
+"""What the documentation promises is there: links, error pages, commands."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from junto import errors
+from junto import errors, frame, learn
+from pages import PAGES, ROOT, named
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
-SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def anchor(heading: str) -> str:
@@ -25,7 +23,7 @@ def anchors(page: Path) -> set[str]:
     return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_links_lead_somewhere(page: Path) -> None:
     broken = []
     for link in LINK.findall(page.read_text()):
@@ -76,33 +74,21 @@ def test_the_chinese_readme_is_kept_equal() -> None:
     assert skeleton(ROOT / "README.zh.md") == skeleton(ROOT / "README.md")
 
 
-def programs() -> list[tuple[str, str]]:
-    """Snippets that say who takes part, and end: they are whole programs."""
-    return [
-        (f"{page.relative_to(ROOT)}:{number}", text)
-        for page in PAGES
-        for number, text in enumerate(SNIPPET.findall(page.read_text()))
-        if "sf.init(parties=" in text and "sf.shutdown()" in text
-    ]
+NOT_NAMED = {"Aggregate", "Column", "Correlation", "Facts", "Frame", "Inflation", "Transformer"}
+"""What methods of frames return, and base classes: their docstrings say enough."""
 
 
-def last_line(text: str) -> str:
-    """What the comment beside its last print or reveal promises."""
-    if promised := re.search(r"# prints: (\S+)", text):
-        return promised[1]
-    return "True" if "richer" in text else "47." if "salaries" in text else "43.2"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "text"), programs(), ids=lambda value: value if ".md:" in value else "")
-def test_whole_programs_run(name: str, text: str, tmp_path: Path) -> None:
-    script = tmp_path / "program.py"
-    script.write_text(text)
-    answer = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.splitlines()[-1].startswith(last_line(text))
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("frame", {name.removeprefix("v_").removeprefix("h_") for name in frame.__all__} - NOT_NAMED),
+        ("learn", {f"`{name}`" for name in [*learn.__all__, *learn.metrics.__all__]}),
+    ],
+    ids=["frame", "learn"],
+)
+def test_a_page_names_everything_that_there_is(page: str, names: set[str]) -> None:
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text()
+    assert sorted(name for name in names if name not in text) == []
 
 
 @pytest.mark.slow

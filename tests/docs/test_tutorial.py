@@ -1,31 +1,27 @@
-"""The tutorials as they stand: cell by cell, and typed by parties that have a folder each."""
+"""The tutorials as they stand, typed by parties that have a process or a folder each."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from pages import blocks
 from parties import free_ports
 
-TUTORIALS = Path(__file__).resolve().parents[2] / "docs" / "tutorial"
-PAGE = TUTORIALS / "with-a-partner.md"
-LAPTOP = TUTORIALS / "on-your-laptop.md"
+FIRST, LAPTOP, PAGE = (
+    f"docs/tutorial/{name}.md" for name in ("first-joint-program", "on-your-laptop", "with-a-partner")
+)
 PARTIES = ("alice", "bob", "carol")
 TYPED = re.compile(r"(\w+)\$ junto (.+)")
 SENT = re.compile(r"(\w+) -> (\w+): (.+)")
 
 
-def fenced(page):
-    """Language and text of each block of a page."""
-    return re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def blocks(language):
-    return [text for name, text in fenced(PAGE) if name == language]
+def of(page, language):
+    """The blocks of one language of a page."""
+    return [block.text for block in blocks(page) if block.language == language]
 
 
 def begin(place, command):
@@ -75,13 +71,13 @@ def test_every_command_of_it_works(tmp_path):
     places = {name: tmp_path / name for name in ("ca", *PARTIES)}
     for place in places.values():
         place.mkdir()
-    (script,) = blocks("python")
+    (script,) = of(PAGE, "python")
     for name, fortune in (("alice", "3.2e6"), ("bob", "2.9e6")):
         (places[name] / "fortune.txt").write_text(fortune)
     for name in PARTIES:
         (places[name] / "richer.py").write_text(script)
     ports = dict(zip(PARTIES, free_ports(3), strict=True))
-    for block in blocks(""):
+    for block in of(PAGE, "console"):
         perform(block, places)
         for name in PARTIES:  # what everybody would type into the settings
             settings = places[name] / f"{name}.toml"
@@ -100,30 +96,6 @@ def test_every_command_of_it_works(tmp_path):
 
 # On the laptop.
 
-END = "--- end of a cell ---"
-NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
-
-
-def cells():
-    """Each cell and what the page says that it prints."""
-    made = []
-    for language, text in fenced(LAPTOP):
-        if language == "python":
-            made.append([text, ""])
-        elif language == "text":
-            made[-1][1] = text
-    return made
-
-
-def alike(said, promised):
-    """The same words; numbers as near as chance lets them be (the order of a join is random)."""
-    assert NUMBER.sub("#", said).replace("done>", "running>") == NUMBER.sub("#", promised)
-    for got, want in zip(NUMBER.findall(said), NUMBER.findall(promised), strict=True):
-        if "." in want:
-            assert float(got) == pytest.approx(float(want), abs=0.05)
-        elif "operation" not in promised:
-            assert got == want
-
 
 def run(command, folder):
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
@@ -133,17 +105,8 @@ def run(command, folder):
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_every_cell_prints_what_stands_below_it(tmp_path):
-    (tmp_path / "job.py").write_text("".join(f"{code}\nprint({END!r})\n" for code, _ in cells()))
-    outputs = run([sys.executable, "job.py"], tmp_path).split(END + "\n")
-    for (_, promised), said in zip(cells(), outputs, strict=False):
-        alike(said, promised)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_the_same_script_runs_as_three_processes(tmp_path):
-    *kept, last = [code for code, _ in cells()]
+    *kept, last = of(LAPTOP, "python")
     assert "sf.shutdown()" in last
     script, changed = re.subn(r"^sf\.init\(.*\)$", "sf.init()", "".join(kept), flags=re.MULTILINE)
     assert changed == 1
@@ -153,3 +116,16 @@ def test_the_same_script_runs_as_three_processes(tmp_path):
     )
     assert len(re.findall(r"^(?:alice|bob|carol) +\| AUC (?:0\.9\d|1\.00)$", said, re.MULTILINE)) == 3
     assert "What crossed a silo's edge" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_first_program_runs_as_two_processes(tmp_path):
+    program, head, _ = of(FIRST, "python")
+    script, changed = re.subn(r"^import junto as sf\n\nsf\.init\(.*\)\n", head, program, flags=re.MULTILINE)
+    assert changed == 1
+    (tmp_path / "ages.py").write_text(script)
+    typed = next(text for text in of(FIRST, "bash") if "simulate" in text)
+    said = run([sys.executable, "-m", *typed.split()], tmp_path)
+    for name in ("alice", "bob"):
+        assert re.findall(rf"^{name} +\| (?!\d\d:)(.*)$", said, re.MULTILINE)[1:] == ["43.2"]

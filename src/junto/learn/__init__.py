@@ -49,6 +49,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return importlib.import_module("junto.learn.metrics")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'junto.learn' has no attribute {name!r}")
@@ -57,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "metrics"])

@@ -31,7 +31,7 @@ def spu():
 
 
 def test_every_name_is_there():
-    assert dir(learn) == sorted(model.__name__ for model in MODELS)
+    assert dir(learn) == [*sorted(model.__name__ for model in MODELS), "metrics"]
     with pytest.raises(AttributeError, match="NoSuchModel"):
         learn.NoSuchModel  # noqa: B018
 
