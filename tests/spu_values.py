@@ -9,6 +9,16 @@ import junto as sf
 PARTIES = ["alice", "bob", "carol"]
 
 
+def at(party: str, value: Any) -> sf.PYUObject:
+    """A value that stands at a party in the clear."""
+    return sf.PYU(party)(lambda: value)()
+
+
+def is_debug(spu: sf.SPU) -> bool:
+    """Whether the SPU computes in the clear, without protocols: the cheap place for many tries."""
+    return spu.session.program.settings.mode.name == "DEBUG"
+
+
 def spu_of(*parties: str, bits: int | None = None, **runtime: Any) -> sf.SPU:
     """An SPU of these parties; `bits`: after the point; `runtime`: further settings of it."""
     runtime |= {"fxp_fraction_bits": bits} if bits else {}
@@ -17,4 +27,4 @@ def spu_of(*parties: str, bits: int | None = None, **runtime: Any) -> sf.SPU:
 
 def secret(spu: sf.SPU, value: Any, owner: str = "alice") -> sf.SPUObject:
     """A value of `owner`, on the SPU."""
-    return sf.PYU(owner)(lambda: value)().to(spu)
+    return at(owner, value).to(spu)

@@ -12,8 +12,8 @@ from sklearn import metrics as their_metrics
 import junto as sf
 from junto import learn
 from junto.learn import metrics
+from spu_values import at
 
-PARTIES = ["alice", "bob", "carol"]
 RNG = np.random.default_rng(8)
 ROWS = 80
 TABLE = RNG.normal(size=(ROWS, 3)) + 0.5
@@ -30,15 +30,8 @@ LABELS = {
 }
 LARGE = 1e9
 """A label of this size is too large for functions on the SPU."""
-
-
-@pytest.fixture(scope="module", params=["debug", "simulation"])
-def spu(request):
-    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    made = sf.SPU(parties=PARTIES)
-    made.plainly = request.param == "debug"
-    yield made
-    sf.shutdown()
+UNITS = [(1e-6, 1.0), (1e-6, 1e9), (1e-3, 1.0), (1e5, 1.0), (LARGE, 1e-6), (LARGE, 1e9)]
+IN_MODES = pytest.mark.parametrize("spu", ["debug", "simulation"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +40,6 @@ def in_range(caplog):
     caplog.set_level(logging.WARNING, "junto.spu")
     yield
     assert [record.message for record in caplog.records if "range" in record.message] == []
-
-
-def at(party, value):
-    return sf.PYU(party)(lambda: value)()
 
 
 def reference_of(name, scale):
@@ -72,15 +61,14 @@ def unexplained(got, want):
 
 
 @pytest.mark.parametrize(
-    ("scale", "unit"), [(1e-6, 1.0), (1e-6, 1e9), (1e-3, 1.0), (1e5, 1.0), (LARGE, 1e-6), (LARGE, 1e9)]
+    ("spu", "name", "scale", "unit"),
+    [
+        *(("debug", name, scale, unit) for name in LABELS for scale, unit in UNITS),
+        *(("simulation", name, 1e-6, 1e9) for name in ("LinearRegression", "GammaRegressor")),
+    ],
+    indirect=["spu"],
 )
-@pytest.mark.parametrize("name", LABELS)
 def test_units_do_not_matter(spu, name, scale, unit):
-    if not spu.plainly and (scale, unit, name) not in (
-        (1e-6, 1e9, "LinearRegression"),
-        (1e-6, 1e9, "GammaRegressor"),
-    ):
-        pytest.skip("the same programs as in the debug mode")
     table, label = TABLE * unit, LABELS[name] * scale
     reference = reference_of(name, scale).fit(SCALED, label)
     want = reference.predict(SCALED)
@@ -118,6 +106,7 @@ def test_units_do_not_matter(spu, name, scale, unit):
         assert doubled == pytest.approx(2 * want, rel=2e-3, abs=1e-4)
 
 
+@IN_MODES
 def test_standard_errors_have_the_labels_units(spu):
     X = {sf.PYU("alice"): at("alice", TABLE[:, :2]), sf.PYU("bob"): at("bob", TABLE[:, 2:])}
     found = []
@@ -130,6 +119,7 @@ def test_standard_errors_have_the_labels_units(spu):
         assert one == pytest.approx(other, rel=1e-3)
 
 
+@IN_MODES
 def test_a_label_is_one_number_far_from_0(spu):
     X = {sf.PYU("alice"): at("alice", TABLE)}
     for label in (np.full(ROWS, 1e-5), 1e9 + SCORE):
@@ -139,12 +129,14 @@ def test_a_label_is_one_number_far_from_0(spu):
         assert guess - label.mean() == pytest.approx(label - label.mean(), abs=1e-3 * label.std() + 1e-10)
 
 
+@IN_MODES
 def test_an_amount_without_an_intercept_must_be_about_1(spu):
     X = {sf.PYU("alice"): at("alice", TABLE)}
     with pytest.raises(sf.LearnError, match="mean far from 1"):
         learn.PoissonRegressor(spu, fit_intercept=False).fit(X, at("bob", AMOUNTS * 1e-6))
 
 
+@IN_MODES
 def test_an_intercept_that_would_be_noise_is_refused(spu):
     X = {sf.PYU("alice"): at("alice", TABLE + 1e9)}
     model = learn.Ridge(spu).fit(X, at("bob", LABELS["Ridge"]))

@@ -12,8 +12,8 @@ from sklearn import metrics as theirs
 
 import junto as sf
 from junto.learn import metrics
+from spu_values import at, is_debug, secret
 
-PARTIES = ["alice", "bob", "carol"]
 LAST = 2.0**-18
 """What an SPU rounds numbers to that are put there."""
 
@@ -32,28 +32,20 @@ CLASSES = {
 }
 
 
-@pytest.fixture(scope="module", params=["debug", "simulation"])
-def spu(request):
-    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    made = sf.SPU(parties=PARTIES)
-    made.plainly = request.param == "debug"
-    yield made
-    sf.shutdown()
-
-
-def at(value, party="bob"):
-    return sf.PYU(party)(lambda: value)()
+IN_MODES = pytest.mark.parametrize("spu", ["debug", "simulation"], indirect=True)
+AT_PLACES = pytest.mark.parametrize(
+    ("spu", "place"), [*(("debug", place) for place in PLACES), ("simulation", "spu")], indirect=["spu"]
+)
+"""The real protocols are tried at one place: at the others the same programs run."""
 
 
 def placed(spu, place, y, p):
-    """Handles of label and score at one of the places; the real protocols are tried at one."""
-    if place != "spu" and not spu.plainly:
-        pytest.skip("the same programs as in the debug mode")
+    """Handles of label and score at one of the places."""
     if place == "party":
-        return at(y), at(p)
+        return at("bob", y), at("bob", p)
     return (
-        at(y) if place == "label mixed" else at(y).to(spu),
-        at(p, "alice") if place == "score mixed" else at(p, "alice").to(spu),
+        at("bob", y) if place == "label mixed" else secret(spu, y, "bob"),
+        at("alice", p) if place == "score mixed" else secret(spu, p),
     )
 
 
@@ -77,11 +69,11 @@ def cases(scale, rows):
         yield label * scale, guess * scale
 
 
-@pytest.mark.parametrize("place", PLACES)
+@AT_PLACES
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_errors_of_numbers_of_any_size(spu, name, place):
-    for rows in LENGTHS if spu.plainly else [100]:
-        for scale in SCALES if spu.plainly else [3e4]:
+    for rows in LENGTHS if is_debug(spu) else [100]:
+        for scale in SCALES if is_debug(spu) else [3e4]:
             for y, p in cases(scale, rows):
                 want, tolerance = wanted(name, y, p, scale)
                 if place == "party":
@@ -101,11 +93,11 @@ def wanted(name, y, p, scale):
     return CONTINUOUS[name](y, p), 1e-4 * (1 + part**2) + 4 * lost * (1 + part) ** 2 * (1 + lost)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@AT_PLACES
 @pytest.mark.parametrize("name", CLASSES)
 def test_judgements_of_classes(spu, name, place):
     for rows, rate in ((2, 0.5), (90, 0.5), (90, 0.03), (90, 0.97), (300, 0.01)):
-        if rows != 90 and not spu.plainly:
+        if rows != 90 and not is_debug(spu):
             continue
         y = (np.arange(rows) < max(1, min(rows - 1, round(rows * rate)))).astype(int)
         for score in (RNG.uniform(0.01, 0.99, rows), RNG.integers(0, 3, rows) / 2, np.where(y, 0.99, 0.01)):
@@ -114,16 +106,17 @@ def test_judgements_of_classes(spu, name, place):
             assert judged(name, spu, place, y, given) == pytest.approx(want, abs=2e-4, rel=2e-4)
 
 
+@IN_MODES
 @pytest.mark.parametrize("scale", SCALES)
 def test_an_auc_depends_on_the_order_alone(spu, scale):
     y = RNG.integers(0, 2, 40)
     score = RNG.normal(size=40) * scale
     want = theirs.roc_auc_score(y, score)
-    for place in PLACES if spu.plainly else ["spu"]:
+    for place in PLACES if is_debug(spu) else ["spu"]:
         assert judged("roc_auc_score", spu, place, y, score) == pytest.approx(want, abs=5e-3)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@AT_PLACES
 def test_what_is_not_defined_is_not_a_number(spu, place):
     one, both, score = np.ones(4), np.array([1, 0, 1, 0]), np.array([0.1, 0.6, 0.4, 0.3])
     for name, y, p in (
@@ -139,7 +132,7 @@ def test_what_is_not_defined_is_not_a_number(spu, place):
             assert np.isnan(judged(name, spu, place, y, p))
 
 
-@pytest.mark.parametrize("place", PLACES)
+@AT_PLACES
 def test_two_classes_are_any_two_in_the_clear(spu, place):
     label, score = np.array([1, 2, 2, 1, 2]), np.array([0.2, 0.9, 0.4, 0.5, 0.6])
     want = theirs.roc_auc_score(label, score)
@@ -165,7 +158,7 @@ SHAPES: list[tuple[str, Any, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@AT_PLACES
 @pytest.mark.parametrize(("name", "y", "p", "says"), SHAPES)
 def test_shapes_that_make_no_sense_are_refused(spu, place, name, y, p, says):
     if place == "party":
@@ -177,6 +170,7 @@ def test_shapes_that_make_no_sense_are_refused(spu, place, name, y, p, says):
             getattr(metrics, name)(*handles)
 
 
+@pytest.mark.parametrize("spu", ["debug"], indirect=True)
 def test_what_is_no_number_is_refused_with_a_sentence(spu):
     for bad, says in (
         (np.array([1.0, np.nan]), "missing or infinite"),
@@ -189,6 +183,7 @@ def test_what_is_no_number_is_refused_with_a_sentence(spu):
         judged("accuracy_score", spu, "party", np.array([0.5, 1]), np.array([0.5, 1]))
 
 
+@pytest.mark.parametrize("spu", ["debug"], indirect=True)
 def test_one_column_is_a_vector_and_words_can_be_guessed(spu):
     y = np.array([1.0, 3.0, 2.0])
     with warnings.catch_warnings():

@@ -80,8 +80,8 @@ sf.shutdown()
     for name in PARTIES:
         entries = [each.entry for each in read(job.folder / f"{name}.jsonl")]
         clear = [each for each in entries if each.kind in ("move", "reveal")]
-        # counts, two metrics, and pieces of what was told to one party; the largest: the scores, to bob
-        large = [each for each in clear if each.nbytes > 120]
+        # counts, two metrics, pieces of what was told to one party; as large as a column: the scores
+        large = [each for each in clear if each.nbytes > 300]
         assert {(each.text, each.receiver) for each in large} <= {("SPU#1 -> bob", "bob")}
         pieces = {(each.text, each.receiver) for each in clear if each.text.startswith("SPU")}
         assert pieces <= {("SPU#1 -> alice", "alice"), ("SPU#1 -> bob", "bob")}
@@ -116,9 +116,9 @@ sf.shutdown()
     )
     for party in job.running.values():
         said = [party.next(60)[0] for _ in range(3)]
-        assert "column '0' of alice is no column of numbers" in said[0]
+        assert "column '0' of alice's X is no column of numbers" in said[0]
         assert "X of alice has 299 rows, X of bob has 300 rows" in said[1]
-        assert "label '0' of carol has one class only" in said[2]
+        assert "column '0' of carol's y has one class only" in said[2]
         gone, text = party.next()
         assert gone == "alice"
         assert "FileNotFoundError" in text
