@@ -79,15 +79,19 @@ def trace(
     for name, leaf in zip(names, leaves, strict=True):
         _require_array(name, leaf)
     places, fixed = static
+    trees: list[Any] = []
 
     def call(*flat: Any) -> Any:
         dynamic, named = jax.tree_util.tree_unflatten(in_tree, flat)
         positional = list(dynamic)
         for place in sorted(places):
             positional.insert(place, places[place])
-        return fn(*positional, **named, **fixed)
+        # Taken apart here: the constructor of a class of the caller's may look at what it is given.
+        results, tree = jax.tree_util.tree_flatten(fn(*positional, **named, **fixed))
+        trees.append(tree)
+        return results
 
-    closed, result = jax.make_jaxpr(call, return_shape=True)(*leaves)
+    closed = jax.make_jaxpr(call)(*leaves)
     builder = Builder()
     block = builder.block(closed, "")
     return Plan(
@@ -95,7 +99,7 @@ def trace(
         inputs=tuple(form_of(each) for each in closed.in_avals),
         outputs=tuple(form_of(each) for each in closed.out_avals),
         in_tree=in_tree,
-        out_tree=jax.tree_util.tree_structure(result),
+        out_tree=trees[-1],
         names=names,
         x64=bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
     )

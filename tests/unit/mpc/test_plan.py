@@ -66,6 +66,16 @@ def test_trees_names_and_forms():
     assert tree == {"s": 1, "t": (2,)}
 
 
+def test_a_class_of_the_callers_may_look_at_what_it_is_made_of():
+    class Model:
+        def __init__(self, weights):
+            self.weights = weights if hasattr(weights, "sum") else None
+
+    jax.tree_util.register_pytree_node(Model, lambda m: ([m.weights], None), lambda _, leaves: Model(*leaves))
+    plan = trace(lambda x: Model(x * 2), (X,), {})
+    assert plan.out_tree.num_leaves == len(plan.outputs) == 1
+
+
 def test_only_shapes_of_arguments_matter():
     spec = jax.ShapeDtypeStruct((3, 4), np.float32)
     assert plan_of(jnp.sum, spec).fingerprint == plan_of(jnp.sum, X).fingerprint
