@@ -27,14 +27,17 @@ help:  ## Say what there is
 demo: env-core  ## Three parties, three processes, mutual TLS, one real table (DEMO_ARGS=--two-party: nobody helps)
 	@$(RUN) junto demo $(DEMO_ARGS)
 
-test: env-test  ## The whole test suite
-	@$(RUN) pytest $(PYTEST_ARGS)
+# Two workers, one file of tests at a time to each, and one thread of linear algebra to each worker.
+BOTH := -n 2 --dist loadfile
+test test-fast search: export OMP_NUM_THREADS := 1
 
-# One thread of linear algebra to each of the two workers, and no time lost on making jax's code fast.
-test-fast: export OMP_NUM_THREADS := 1
+test: env-test  ## The whole test suite
+	@$(RUN) pytest $(BOTH) $(PYTEST_ARGS)
+
+# No time is lost on making jax's code fast.
 test-fast: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
 test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
-	@$(RUN) pytest -m "not ray and not slow and not bench" --hypothesis-profile fast -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(RUN) pytest -m "not ray and not slow and not bench" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
 
 check: env-dev  ## Lint, format, types, layers
 	$(VENV)/ruff check .
@@ -47,7 +50,7 @@ format: env-dev  ## Rewrite the sources as `make check` wants them
 	$(VENV)/ruff format .
 
 search: env-test  ## Properties with other tries each time, and four times as many
-	@$(RUN) pytest tests/properties tests/security tests/unit -m "not ray and not slow and not bench" --hypothesis-profile search -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(RUN) pytest tests/properties tests/security tests/unit -m "not ray and not slow and not bench" --hypothesis-profile search $(BOTH) $(PYTEST_ARGS)
 
 matrix: env-dev  ## Install the wheel in empty environments, each extra with its oldest and newest libraries
 	@$(VENV)/python tools/matrix.py

@@ -198,6 +198,7 @@ def test_statistics_are_shown_to_whom_it_is_said(spu, rows):
 # On to learning.
 
 
+@pytest.mark.parametrize("spu", ["debug", "simulation"], indirect=True)
 @pytest.mark.parametrize(
     "library", ["pandas", *(pytest.param(each, marks=pytest.mark.slow) for each in ("polars", "arrow"))]
 )
