@@ -17,6 +17,7 @@ import numpy as np
 
 from junto.errors import NotComputable
 from junto.mpc import fingerprint
+from junto.mpc.rewritten import instead
 
 INLINED: Mapping[str, str] = {
     "checkpoint": "jaxpr",
@@ -197,7 +198,8 @@ class _Writer:
                 fix="leave out prints and callbacks; return what you want to see",
             )
         if name in INLINED and not (name in WHOLE and self._fixed.issuperset(inputs)):
-            return self._call(equation.params[INLINED[name]], inputs, line)
+            called = equation.params[INLINED[name]]
+            return self._call(_rewritten(equation, called) or called, inputs, line)
         if name == "custom_linear_solve":
             lengths = equation.params["const_lengths"]
             first = lengths.matvec + lengths.vecmat
@@ -234,6 +236,14 @@ class _Writer:
             self._fixed.update(outputs)
         self._seen[key] = outputs
         return outputs
+
+
+def _rewritten(equation: Any, called: Any) -> Any:
+    """What is computed in place of a function of jax's (`rewritten`); None: itself."""
+    if equation.primitive.name not in WHOLE or not _of_library(getattr(called, "jaxpr", called)):
+        return None
+    results = [each.aval for each in equation.outvars]
+    return instead(equation.params.get("name", ""), [each.aval for each in equation.invars], results)
 
 
 def _params(name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:

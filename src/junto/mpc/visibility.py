@@ -122,7 +122,7 @@ PUBLIC_KEY = "random numbers need a public key: jax.random.key(7) inside the fun
 SPECIAL = "no secret form yet; write it as a polynomial or a series over the range that you need"
 COMPLEX = "fixed-point numbers are real: hold real and imaginary parts as two arrays"
 EIGEN = "for some leading vectors iterate v <- A v, divided by its norm, a fixed number of times"
-LEAST_SQUARES = "least squares: jnp.linalg.solve(A.T @ A, A.T @ b); an orthogonal basis: cholesky of A.T @ A"
+REFLECTIONS = "jnp.linalg.qr gives both factors"
 
 ALTERNATIVES: Mapping[str, str] = {
     "bessel_i0e": SPECIAL,
@@ -131,15 +131,15 @@ ALTERNATIVES: Mapping[str, str] = {
     "conj": COMPLEX,
     "eig": EIGEN,
     "fft": "complex numbers have no secret form: multiply by the matrices of cosines and of sines",
-    "geqrf": LEAST_SQUARES,
+    "geqp3": REFLECTIONS,
+    "geqrf": REFLECTIONS,
     "hessenberg": EIGEN,
-    "householder_product": LEAST_SQUARES,
+    "householder_product": REFLECTIONS,
     "igamma": SPECIAL,
     "igammac": SPECIAL,
     "imag": COMPLEX,
     "nextafter": "fixed-point numbers have no neighbours as floats have; add a small number",
     "polygamma": SPECIAL,
-    "qr": LEAST_SQUARES,
     "random_bits": PUBLIC_KEY,
     "random_fold_in": PUBLIC_KEY,
     "random_gamma": "the shape of a gamma distribution must be public",
@@ -149,7 +149,6 @@ ALTERNATIVES: Mapping[str, str] = {
     "reduce_window": "of windows there are sum, max and min",
     "regularized_incomplete_beta": SPECIAL,
     "schur": EIGEN,
-    "svd": "jnp.linalg.eigh(A.T @ A): the right singular vectors, and the squares of the singular values",
     "threefry2x32": PUBLIC_KEY,
     "tridiagonal": EIGEN,
     "zeta": SPECIAL,

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import Generic
 
 from junto.mpc.functions.fixedpoint import absolute, product, with_sign, within
-from junto.mpc.functions.normalise import INNER, scale, size, times_level, times_levels
+from junto.mpc.functions.normalise import (
+    INNER,
+    on_top,
+    scale,
+    scale_near,
+    size,
+    times_level,
+    times_levels,
+)
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.roots import ENTRIES, TABLE
 from junto.mpc.functions.tables import coefficients, fixed
@@ -90,6 +98,24 @@ async def root_divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
     return Divisor(of.above, [(e - fraction) // 2 for e in of.exponents], mantissa)
 
 
+SQUARES = 60
+"""Bits after the point of sums of squares."""
+
+
+async def norm_divisor(g: Gates[R, B], squares: R) -> Divisor[R, B]:
+    """Prepare to divide by the square root of numbers below 15/16 with `SQUARES` bits after the point.
+
+    As `root_divisor`, but exact of the smallest ones, too; by 0: what is divided becomes 0.
+    Cost: 12 rounds of an additive operand.
+    """
+    of = await size(g, squares, SQUARES)
+    near = await g.truncate(await on_top(g, of, of.x), SQUARES - _TOP)
+    scaled = await scale_near(g, near, _TOP, [ENTRIES["rsqrt"]], ready=True)
+    rest = await quartic(g, scaled.u, coefficients("rsqrt"), (INNER, INNER), loose=True)
+    mantissa = await product(g, scaled.tables[0], rest, TABLE + INNER - _MANTISSA)
+    return Divisor(of.above, [(e - SQUARES) // 2 for e in of.exponents], mantissa)
+
+
 def _most(top: int, fraction: int) -> float:
     return 15 / 16 * 2.0 ** (top - fraction)
 
@@ -152,28 +178,31 @@ def lower(by: Divisor[R, B], most: int) -> tuple[Divisor[R, B], Level[R, B]]:
 
 async def _shifted(g: Gates[R, B], x: R, above: B, shifts: Sequence[int], spare: int) -> Sequence[R]:
     """Ready operands whose sum is x 2**(spare - s), s that of x's level: 1 round, 8 bytes each."""
-    tiers = _tiers(shifts, spare)
-    tops = [max(spare, *(shifts[k] for k in tier)) for tier in tiers]
+    return await shifted(g, x, above, [spare - s for s in shifts])
+
+
+async def shifted(g: Gates[R, B], x: R, above: B, powers: Sequence[int]) -> Sequence[R]:
+    """Ready operands whose sum is x 2**p, p that of x's level: 1 round, 8 bytes each, of a ready operand."""
+    tiers = _tiers(powers)
     rows = [
-        [1 << (top - s) if k in tier else 0 for k, s in enumerate(shifts)]
-        for tier, top in zip(tiers, tops, strict=True)
+        [1 << (powers[k] + down) if k in tier else 0 for k in range(len(powers))] for down, tier in tiers
     ]
     parts = await times_levels(g, above, rows, x)
     return await together(
         *[
-            g.truncate(part, top - spare) if top > spare else g.hold(part)
-            for part, top in zip(parts, tops, strict=True)
+            g.truncate(part, down) if down else g.hold(part)
+            for part, (down, _) in zip(parts, tiers, strict=True)
         ]
     )
 
 
-def _tiers(shifts: Sequence[int], spare: int) -> list[range]:
-    """Levels that are shifted together: first those that lose bits, few at a time; then all others."""
-    tiers: list[range] = []
-    losing = sum(s > spare for s in shifts)
-    start = 0
-    while start < losing:
-        stop = start + sum(shifts[start] - s <= _TIER for s in shifts[start:losing])
-        tiers.append(range(start, stop))
-        start = stop
-    return [*tiers, range(losing, len(shifts))]
+def _tiers(powers: Sequence[int]) -> list[tuple[int, set[int]]]:
+    """Levels that are shifted together, and down by how much: few of those that lose bits; then all others."""
+    tiers: list[tuple[int, set[int]]] = []
+    losing = sorted((k for k, power in enumerate(powers) if power < 0), key=lambda k: powers[k])
+    for k in losing:
+        if tiers and powers[k] + tiers[-1][0] <= _TIER:
+            tiers[-1][1].add(k)
+        else:
+            tiers.append((-powers[k], {k}))
+    return [*tiers, (0, {k for k, power in enumerate(powers) if power >= 0})]

@@ -100,15 +100,24 @@ async def scale(
 
     Cost: 3 rounds, 24 bytes; offline 64 words of table and a word for each bound.
     """
-    # y = x 2**(STEP k) on level k
-    factors = [1 << (STEP * k) for k in range(len(of.exponents))]
-    y = await g.hold(await times_level(g, of.above, factors, of.x))
-    bits = BITS - 3 - of.top
+    return await scale_near(g, await g.hold(await on_top(g, of, of.x)), of.top, entries, ready=ready)
+
+
+async def on_top(g: Gates[R, B], of: Size[R, B], x: R) -> R:
+    """`x` 2**(STEP k) on level k: what takes the number up to the highest level. No round of ready operands."""
+    return await times_level(g, of.above, [1 << (STEP * k) for k in range(len(of.exponents))], x)
+
+
+async def scale_near(
+    g: Gates[R, B], y: R, top: int, entries: Sequence[Entry] = (), *, ready: bool = False
+) -> Scaled[R]:
+    """`scale` for a number y on the highest level, from 15/256 to 15/16 of 2**top; a ready operand."""
+    bits = BITS - 3 - top
     tables = [_inverses(bits), *[_table(bits, entry) for entry in entries]]
-    inverse, *found = await g.lookup(y, Digit(of.top - WIDTH, WIDTH), tables)
+    inverse, *found = await g.lookup(y, Digit(top - WIDTH, WIDTH), tables)
     inverse, *held = await together(*[g.hold(each) for each in (inverse, *(found if ready else ()))])
-    one = ring_table([-(1 << (of.top + bits))]).reshape(())
-    u = await g.truncate(g.add_public(await g.multiply(y, inverse), one), of.top + bits - INNER)
+    one = ring_table([-(1 << (top + bits))]).reshape(())
+    u = await g.truncate(g.add_public(await g.multiply(y, inverse), one), top + bits - INNER)
     return Scaled(u, inverse, bits, held if ready else found)
 
 

@@ -32,12 +32,15 @@ POLYNOMIALS: Mapping[str, tuple[int, ...]] = {
     "sqrt": (1073741667, 536855773, -134175153, 68612779, -43852211),
     "cbrt": (1073741666, 357897164, -119260336, 67944383, -46261016),
     "exp": (1073734812, 1073576486, 537072565, 181712383, 44274894),
+    "half angle": (619931622, -309287319, 231383601, -217238420, 195321566),
+    "inverse": (715827883, -712635073, 712635073, -827576214, 827576214),
     "erf_inv near": (1612094970, 1059433848, -70371469, -87527169, 50924357),
     "erf_inv far": (2907244719, 1074587340, 8872748, -4424216, 1272562),
 }
 """The polynomials of degree 4 of least maximum error, lowest coefficient first.
 
-Of 1 / (1 + u), log(1 + u) and the powers of 1 + u for |u| <= 1/5; of e**u for |u| <= 1/2. With
+Of 1 / (1 + u), log(1 + u) and the powers of 1 + u for |u| <= 1/5; of e**u for |u| <= 1/2. Of
+1 / sqrt(3 + 3 u) ("half angle") and 2 / (3 + 3 u) ("inverse") for |u| <= 1/3, to be made better. With
 w = -log(1 - x**2): of erf_inv(x) / x for w = 4 u + 5/2 from 0 to 5; of erf_inv(x) for w = (u + 23/8)**2
 from 5 to 12.5. The error is relative, except in the logarithm and at the last.
 """

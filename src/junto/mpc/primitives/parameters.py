@@ -48,6 +48,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "pmax": frozenset({"axes", "axis_index_groups"}),
     "pmin": frozenset({"axes", "axis_index_groups"}),
     "psum": frozenset({"axes", "axis_index_groups"}),
+    "qr": frozenset({"full_matrices", "pivoting"}),
     "reduce_and": frozenset({"axes"}),
     "reduce_max": frozenset({"axes"}),
     "reduce_min": frozenset({"axes"}),
@@ -74,6 +75,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "sort": frozenset({"dimension", "is_stable", "num_keys"}),
     "split": frozenset({"axis", "sizes"}),
     "stack": frozenset({"axis"}),
+    "svd": frozenset({"compute_uv", "full_matrices", "subset_by_index"}),
     "tile": frozenset({"reps"}),
     "top_k": frozenset({"axis", "k"}),
     "transpose": frozenset({"permutation"}),
@@ -113,6 +115,7 @@ IRRELEVANT: Mapping[str, Mapping[str, str]] = {
         "algorithm": "which of jax's methods to use: ours is Jacobi's",
     },
     "gather": {"unique_indices": _PROMISE},
+    "qr": {"use_magma": "which of jax's libraries to use"},
     "reshape": {"new_sizes": _FORM},
     "scan": {
         "linear": "of older versions of jax: what its own transposition needs",
@@ -124,6 +127,7 @@ IRRELEVANT: Mapping[str, Mapping[str, str]] = {
         for way in ("add", "max", "min", "mul", "sub")
     },
     "squeeze": {"dimensions": _FORM},
+    "svd": {"algorithm": "which of jax's methods to use: ours is Jacobi's"},
     "triangular_solve": {"conjugate_a": "a secret is no complex number"},
 }
 """Parameters that change nothing here, and why; under "" those that mean the same wherever they occur."""

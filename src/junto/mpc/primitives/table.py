@@ -14,6 +14,7 @@ from junto.mpc.primitives import (
     index,
     linear_algebra,
     logic,
+    orthogonal,
     pooling,
     reduce,
     rounding,
@@ -157,6 +158,8 @@ TABLE: Mapping[str, Entry] = {
     "eigh": Entry(eigen.eigh),
     "lu": Entry(solvers.lu),
     "lu_pivots_to_permutation": Entry(solvers.permutation),
+    "qr": Entry(orthogonal.qr),
+    "svd": Entry(eigen.svd),
     "triangular_solve": Entry(solvers.triangular_solve, takes=PENDING),
     # control flow
     "cond": Entry(control.branch),

@@ -1,0 +1,77 @@
+"""jax's own functions that are computed otherwise on secrets: what they are made of there is right for floats.
+
+Some look at the bits of a float, some divide by small numbers before they multiply, which costs fixed-point
+numbers their digits. Each is known by the name under which jax calls it (`steps`), and returns what jax's does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def _signbit(x: jax.Array) -> jax.Array:
+    return x < 0
+
+
+def _ldexp(x: jax.Array, exponent: jax.Array) -> jax.Array:
+    return x * jnp.asarray(2.0, jnp.result_type(x, np.float32)) ** exponent
+
+
+def _gammasgn(x: jax.Array) -> jax.Array:
+    down = jnp.floor(x)
+    odd = down - 2 * jnp.floor(down / 2)
+    return jnp.where(x < 0, 1 - 2 * odd, jnp.ones_like(x))
+
+
+def _lstsq(a: jax.Array, b: jax.Array, rcond: Any = None) -> tuple[jax.Array, ...]:
+    """Each coefficient is divided by its singular value, not multiplied by the inverse."""
+    right = b if b.ndim == 2 else b[:, None]
+    epsilon = float(jnp.finfo(jnp.result_type(a, b)).eps)
+    least = epsilon * max(a.shape) if rcond is None else jnp.where(rcond < 0, epsilon, rcond)
+    u, s, vt = jnp.linalg.svd(a, full_matrices=False)
+    kept = (s > 0) & (s >= least * s[0])
+    along = (u.T @ right) / jnp.where(kept, s, 1)[:, None]
+    x = vt.T @ jnp.where(kept[:, None], along, 0)
+    rest = jnp.sum((right - a @ x) ** 2, axis=0)
+    return x if b.ndim == 2 else x.ravel(), rest, kept.sum(), s
+
+
+REWRITTEN: Mapping[str, Callable[..., Any]] = {
+    "_lstsq": _lstsq,
+    "gammasgn": _gammasgn,
+    "ldexp": _ldexp,
+    "signbit": _signbit,
+}
+"""By the name of jax's function."""
+
+
+def instead(name: str, given: Sequence[Any], results: Sequence[Any]) -> Any:
+    """The program to be computed in place of a function of jax's.
+
+    Args:
+        name: of the function.
+        given: the avals of its operands.
+        results: those of its results.
+
+    Returns:
+        A closed jaxpr with these operands and results; None if the function is computed as it is.
+    """
+    function = REWRITTEN.get(name)
+    if function is None or not all(_is_number(each) for each in (*given, *results)):
+        return None
+
+    def call(*operands: Any) -> list[Any]:
+        leaves = jax.tree_util.tree_leaves(function(*operands))
+        return [leaf.astype(aval.dtype) for leaf, aval in zip(leaves, results, strict=True)]
+
+    return jax.make_jaxpr(call)(*[jax.ShapeDtypeStruct(each.shape, each.dtype) for each in given])
+
+
+def _is_number(aval: Any) -> bool:
+    """Whether it is an array of real numbers or bools, with elements."""
+    return isinstance(aval.dtype, np.dtype) and aval.dtype.kind in "biuf" and 0 not in aval.shape
