@@ -313,6 +313,8 @@ POLYNOMIALS = {
     "sqrt": (U, (1 + U) ** 0.5, 7e-7),
     "cbrt": (U, np.cbrt(1 + U), 7e-7),
     "exp": (U * 2.5, np.exp(U * 2.5), 1.7e-5),
+    "half angle": (U / 0.6, (3 + U * 5) ** -0.5, 7.5e-5),
+    "inverse": (U / 0.6, 2 / (3 + U * 5), 3e-4),
     "erf_inv near": ((W - 2.5) / 4, erf_inv_of(W) / np.sqrt(-np.expm1(-W)), 2.2e-5),
     "erf_inv far": (np.sqrt(W * 1.5 + 5) - 2.875, erf_inv_of(W * 1.5 + 5), 1e-6),
 }

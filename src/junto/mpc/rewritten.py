@@ -1,7 +1,7 @@
-"""jax's own functions that are computed otherwise on secrets: what they are made of there is right for floats.
+"""Functions of jax's that are computed otherwise on secrets, for what jax makes them of suits floats alone.
 
 Some look at the bits of a float, some divide by small numbers before they multiply, which costs fixed-point
-numbers their digits. Each is known by the name under which jax calls it (`steps`), and returns what jax's does.
+numbers their digits. Each is known by the name under which jax calls it (`steps`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _gammasgn(x: jax.Array) -> jax.Array:
 def _lstsq(a: jax.Array, b: jax.Array, rcond: Any = None) -> tuple[jax.Array, ...]:
     """Each coefficient is divided by its singular value, not multiplied by the inverse."""
     right = b if b.ndim == 2 else b[:, None]
-    epsilon = float(jnp.finfo(jnp.result_type(a, b)).eps)
+    epsilon = float(np.finfo(np.dtype(jnp.result_type(a, b))).eps)
     least = epsilon * max(a.shape) if rcond is None else jnp.where(rcond < 0, epsilon, rcond)
     u, s, vt = jnp.linalg.svd(a, full_matrices=False)
     kept = (s > 0) & (s >= least * s[0])
@@ -69,7 +69,8 @@ def instead(name: str, given: Sequence[Any], results: Sequence[Any]) -> Any:
         leaves = jax.tree_util.tree_leaves(function(*operands))
         return [leaf.astype(aval.dtype) for leaf, aval in zip(leaves, results, strict=True)]
 
-    return jax.make_jaxpr(call)(*[jax.ShapeDtypeStruct(each.shape, each.dtype) for each in given])
+    shapes = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in given]  # type: ignore[no-untyped-call]
+    return jax.make_jaxpr(call)(*shapes)
 
 
 def _is_number(aval: Any) -> bool:

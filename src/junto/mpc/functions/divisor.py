@@ -184,9 +184,7 @@ async def _shifted(g: Gates[R, B], x: R, above: B, shifts: Sequence[int], spare:
 async def shifted(g: Gates[R, B], x: R, above: B, powers: Sequence[int]) -> Sequence[R]:
     """Ready operands whose sum is x 2**p, p that of x's level: 1 round, 8 bytes each, of a ready operand."""
     tiers = _tiers(powers)
-    rows = [
-        [1 << (powers[k] + down) if k in tier else 0 for k in range(len(powers))] for down, tier in tiers
-    ]
+    rows = [[1 << (powers[k] + down) if k in tier else 0 for k in range(len(powers))] for down, tier in tiers]
     parts = await times_levels(g, above, rows, x)
     return await together(
         *[
@@ -197,7 +195,7 @@ async def shifted(g: Gates[R, B], x: R, above: B, powers: Sequence[int]) -> Sequ
 
 
 def _tiers(powers: Sequence[int]) -> list[tuple[int, set[int]]]:
-    """Levels that are shifted together, and down by how much: few of those that lose bits; then all others."""
+    """Levels that are shifted together, and down by how much: those that lose bits few at a time."""
     tiers: list[tuple[int, set[int]]] = []
     losing = sorted((k for k, power in enumerate(powers) if power < 0), key=lambda k: powers[k])
     for k in losing:

@@ -104,7 +104,7 @@ async def scale(
 
 
 async def on_top(g: Gates[R, B], of: Size[R, B], x: R) -> R:
-    """`x` 2**(STEP k) on level k: what takes the number up to the highest level. No round of ready operands."""
+    """`x` 2**(STEP k) on level k: this takes the number up to the highest level. No round if ready."""
     return await times_level(g, of.above, [1 << (STEP * k) for k in range(len(of.exponents))], x)
 
 

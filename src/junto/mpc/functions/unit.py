@@ -9,7 +9,10 @@ Numbers here have `FINE` bits after the point and are below 15/16; vectors are c
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.mpc.functions.divisor import divided, norm_divisor
 from junto.mpc.functions.fixedpoint import absolute, product, with_sign
@@ -48,7 +51,7 @@ async def unit(g: Gates[R, B], x: R) -> R:
 
 
 async def corrected(g: Gates[R, B], x: R) -> R:
-    """The columns, whose lengths are nearly 1, of length 1: the square of what was wrong is left. 2 rounds."""
+    """Columns of almost length 1, of length 1: the square of what was wrong is left. 2 rounds."""
     near = await g.truncate(await squares(g, x), FINE)
     return await product(g, x, g.add_public(g.negate(near), fixed(3.0, FINE)), FINE + 1)
 
@@ -84,19 +87,18 @@ async def _centred(g: Gates[R, B], x: R) -> R:
 
 
 async def reflection(g: Gates[R, B], x: R) -> tuple[R, R]:
-    """The columns v and u, both ready operands, such that 1 - u v.T takes x to a multiple of the first unit
-    vector, of the other sign than x begins with. It is orthogonal; of x = 0 it is 1.
+    """Columns v and u, such that 1 - u v.T is orthogonal and takes x to a multiple of the first unit vector.
+
+    That is of the other sign than x begins with. Of x = 0, u is 0.
 
     Args:
         g: the gates.
-        x: ready operands, [..., length, 1].
+        x: ready operands, [..., length, 1]; so are the results.
 
     Cost: 26 rounds.
     """
     first = g.arrange(x, lambda array: array[..., :1, :])
-    direction, negative, nothing = await together(
-        unit(g, x), g.negative(first), g.zero(await squares(g, x))
-    )
+    direction, negative, nothing = await together(unit(g, x), g.negative(first), g.zero(await squares(g, x)))
     top = g.arrange(direction, lambda array: array[..., :1, :])
     size_ = await with_sign(g, top, negative)
     sign = g.add_public(g.scale(g.to_ring(negative), fixed(-2.0, FINE)), fixed(1.0, FINE))
@@ -110,5 +112,5 @@ async def reflection(g: Gates[R, B], x: R) -> tuple[R, R]:
     return v, await g.hold(u)
 
 
-def _with_first(first: np.ndarray, column: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _with_first(first: NDArray[Any], column: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([first, column[..., 1:, :]], axis=-2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from junto.errors import NotComputable
 from junto.mpc.functions import fixedpoint
-from junto.mpc.primitives import integers, ops
+from junto.mpc.primitives import compare, integers, ops
 from junto.mpc.primitives.blocks import in_blocks
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.elementwise import applied
@@ -65,7 +65,18 @@ async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
     if isinstance(y, Public):
         _check_divisor(y)
         return ops.divided(c, ops.secret(x), y.array)
-    return await quotient(c, x, ops.secret(await c.settled(y)))
+    divisor = ops.secret(await c.settled(y))
+    if divisor.infinite:
+        return await _finite_quotient(c, x, divisor)
+    return await quotient(c, x, divisor)
+
+
+async def _finite_quotient(c: Context, x: Value, y: Secret) -> Value:
+    """`x / y`; 0 where y stands for infinity. Four rounds more."""
+    finite = await compare.is_finite(c, {}, y)
+    divisor = ops.secret(await ops.select(c, finite, y, Public(np.ones((), y.dtype))))
+    found = await c.settled(await quotient(c, x, c.fixed(divisor.value, divisor.fraction)))
+    return await ops.select(c, finite, found, Public(np.zeros((), y.dtype)))
 
 
 def _check_divisor(y: Public) -> None:

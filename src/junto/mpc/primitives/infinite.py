@@ -120,7 +120,7 @@ def after(step: Step, operands: Sequence[Value]) -> Infinite:
     found = [_of(each) for each in _chosen(step, operands)]
     if not any(found) or step.name in FLAT or step.name in CONTROL:
         return NOWHERE
-    if step.name == "div" and not found[0] and isinstance(operands[1], Public):
+    if step.name == "div" and not found[0] and not found[1].lost:
         return NOWHERE  # what is divided by infinity is 0
     if step.name in FLAT_BELOW and not found[0].up.sure:
         return NOWHERE

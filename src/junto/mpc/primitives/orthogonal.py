@@ -3,7 +3,7 @@
 Paper:     Householder's method, Golub and Van Loan, Matrix Computations, 4th edition, section 5.2.
 
 The columns are first brought to about one size each, by a power of two that stays secret: so columns of any
-scale keep their digits. About 31 rounds a column.
+scale keep their digits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from junto.mpc.functions.fixedpoint import absolute
 from junto.mpc.functions.normalise import size
 from junto.mpc.functions.unit import FINE, reflection
 from junto.mpc.gates import MatrixProduct, Words
-from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.rounds import together
 from junto.mpc.values import Secret, Value, fixed_words
@@ -33,7 +32,7 @@ MOST = 32
 """Columns of the widest matrix whose factors are offered."""
 
 WIDER = 10
-"""So many bits more after the point has what is computed of a matrix, as long as its numbers fit: below 8e9."""
+"""So many bits more after the point has what is computed of a matrix; its numbers must be below 8e9."""
 
 _TOP = 61
 
@@ -43,7 +42,7 @@ class Levelled:
     """Numbers brought to one size by a power of two.
 
     Attributes:
-        value: the numbers, their sum of magnitudes from 15/256 to 15/16 of 2**`room`, or less if they are small.
+        value: the numbers; their sum of magnitudes is from 15/256 to 15/16 of 2**`room`, as far as they can.
         above: which bounds between levels that sum had reached.
         powers: on each level, by which power of two the numbers were multiplied.
     """
@@ -69,16 +68,16 @@ class Factors:
 
 
 async def qr(c: Context, params: Params, x: Secret) -> Sequence[Value]:
-    """`jax.lax.linalg.qr`: up to 32 columns. About 31 rounds a column.
+    """`jax.lax.linalg.qr`: up to 32 columns, about 27 rounds for each.
 
-    Error: 1e-6 of each column's length, or two units in the last place; orthonormal but for 1e-6, or the
-    last places.
+    Error: 1e-5 of each column's length, or four units in the last place; orthonormal but for 2e-5. The signs
+    are LAPACK's, but for a column that is 0 below the diagonal.
     """
     rows, columns = x.shape[-2:]
     least = min(rows, columns)
     if params["pivoting"]:
         raise NotComputable("`qr` with pivoting has no secret form", fix="jnp.linalg.qr, which has none")
-    check_width("qr", 31 * least, least)
+    check_width("qr", 27 * least, least)
     held = await levelled(c, c.at(x, c.fraction), (-2,), FINE)
     found = await factored(c, held.value)
     upper, vectors = await together(
@@ -156,7 +155,7 @@ def _row(place: int, array: NDArray[Any]) -> NDArray[Any]:
 
 
 async def _reflected(c: Context, x: Any, u: Any, v: Any) -> Any:
-    """x - u (v.T x): 2 rounds of ready operands."""
+    """What is left of x without u (v.T x): 2 rounds of ready operands."""
     part = await c.g.truncate(await c.g.bilinear(v, x, _turned_product), FINE)
     return c.g.subtract(x, await c.g.truncate(await c.g.multiply(u, part), FINE))
 
