@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from junto.device.placing import to, with_device
     from junto.device.proxy import proxy
     from junto.device.pyu import PYU, PYUObject
+    from junto.device.rehearsal import explain
     from junto.device.session import Session, init, show_progress, shutdown
     from junto.device.spu.object import SPUObject
     from junto.device.spu.spu import SPU
@@ -67,6 +68,7 @@ _HOMES = MappingProxyType(
         "junto.device.placing": ("to", "with_device"),
         "junto.device.proxy": ("proxy",),
         "junto.device.pyu": ("PYU", "PYUObject"),
+        "junto.device.rehearsal": ("explain",),
         "junto.device.session": ("Session", "init", "show_progress", "shutdown"),
         "junto.device.spu.object": ("SPUObject",),
         "junto.device.spu.spu": ("SPU",),
@@ -119,6 +121,7 @@ __all__ = [
     "UsageError",
     "WireError",
     "barrier",
+    "explain",
     "init",
     "proxy",
     "reveal",

@@ -180,7 +180,7 @@ def test_lines_say_where_the_bytes_go(spu):
     text = str(told)
     assert "LAN (0.2 ms a round, 10 Gbit/s)" in text
     assert "WAN (40 ms a round, 100 Mbit/s)" in text
-    assert "sort" in text.splitlines()[4]
+    assert "sort" in text.splitlines()[6]
     assert told.online_bytes == {"alice": told.total.online_bytes, "bob": told.total.online_bytes}
     assert told.offline_bytes == {"carol": told.total.offline_bytes}
     assert told.wan_seconds > told.lan_seconds > 0

@@ -43,6 +43,22 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def trimmed(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for what runs nothing: an interrupt ends nothing but it."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        _rich_traceback_omit = True
+        try:
+            return function(*args, **kwargs)
+        except JuntoError as error:
+            _trim(error)
+            raise
+
+    return call
+
+
 def _trim(error: BaseException) -> None:
     if log.isEnabledFor(logging.DEBUG):
         return

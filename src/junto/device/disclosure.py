@@ -53,7 +53,7 @@ def reveal(tree: Any, to: str | PYU | Sequence[str | PYU] | None = None) -> Any:
     """
     program = current().program
     receivers = _receivers(to)
-    handles = [leaf for leaf in leaves(tree) if isinstance(leaf, DeviceObject)]
+    handles = _handles(tree)
     text = structure(tree, DeviceObject)
     stamp = program.begin(Description("reveal", "" if to is None else ",".join(receivers), "", text))
     shown = [handle.disclose(stamp, index, receivers) for index, handle in enumerate(handles)]
@@ -70,7 +70,7 @@ def wait(tree: Any) -> None:
         RemoteError: an operation that one depends on failed, at whichever party.
     """
     program = current().program
-    handles = [leaf for leaf in leaves(tree) if isinstance(leaf, DeviceObject)]
+    handles = _handles(tree)
     stamp = program.begin(Description("wait", "", "", structure(tree, DeviceObject)))
     settled = [handle.settle(stamp, index) for index, handle in enumerate(handles)]
     program.wait(stamp, [item for items in settled for item in items])
@@ -82,6 +82,13 @@ def barrier() -> None:
     program = current().program
     stamp = program.begin(Description("barrier"))
     program.rendezvous(stamp)
+
+
+def _handles(tree: Any) -> list[DeviceObject]:
+    handles = [leaf for leaf in leaves(tree) if isinstance(leaf, DeviceObject)]
+    for handle in handles:
+        handle.check_run()
+    return handles
 
 
 def _receivers(to: str | PYU | Sequence[str | PYU] | None) -> tuple[str, ...]:

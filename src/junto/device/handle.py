@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from junto.errors import DeviceError
 from junto.execute.base import Ref
 from junto.program.exchange import Passage
 from junto.program.waiting import Awaited
@@ -50,6 +51,24 @@ class DeviceObject(Placeholder, ABC):
     def __init__(self, session: Session, identity: tuple[int, int]) -> None:
         self._session = session
         self._identity = identity
+        self._rehearsal = session.rehearsal
+
+    def check_run(self) -> None:
+        """Raise a DeviceError if this is a value of the run while a function is explained, or the reverse.
+
+        What is explained reads no value of the run, and its own values are made up.
+        """
+        if self._rehearsal is self._session.rehearsal:
+            return
+        if self._rehearsal is None:
+            raise DeviceError(
+                f"{self!r} is a value of the run, of which nothing is read while a function is explained",
+                fix="make it an argument of the function, and describe its shape to explain",
+            )
+        raise DeviceError(
+            f"{self!r} was made up while a function was explained: there is no such value",
+            fix="let the function keep nothing; fit a model that was explained again",
+        )
 
     @property
     def session(self) -> Session:

@@ -146,7 +146,12 @@ class PYUObject(DeviceObject):
 
     @property
     def ref(self) -> Ref | None:
-        """The value, if its party lives in this process."""
+        """The value, if its party lives in this process.
+
+        Raises:
+            DeviceError: it is of the run, and a function is being explained; or the other way round.
+        """
+        self.check_run()
         return self._ref
 
     @public
@@ -158,6 +163,7 @@ class PYUObject(DeviceObject):
         """The same value at another party (in the clear: that party may now read it)."""
         if device == self._device:
             return self
+        self.check_run()
         program = self._session.program
         program.check_party(device.party)
         before = self._moved.get(device.party)
@@ -172,6 +178,7 @@ class PYUObject(DeviceObject):
 
     def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
         """Show the value to `receivers`; the others learn only that it is there, or failed."""
+        self.check_run()
         program = self._session.program
         owner = self._device.party
         nothing = self._nothing() if len(receivers) < len(program.parties) else None

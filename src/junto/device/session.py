@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import TracebackType
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from junto.config.build import build_settings
 from junto.config.model import Settings
@@ -20,6 +20,9 @@ from junto.log import configure
 from junto.program.opening import open_program
 from junto.program.program import Program
 from junto.silo.inherited import let_go
+
+if TYPE_CHECKING:
+    from junto.device.rehearsal import Rehearsal
 
 log = logging.getLogger("junto.session")
 
@@ -58,6 +61,9 @@ class Options(TypedDict, total=False):
 class Session:
     """One run; a context manager. `init` opens one and makes it the current one.
 
+    Attributes:
+        rehearsal: what stands in place of the run while a function is explained.
+
     Leaving the ``with`` block in peace ends the run in agreement with all parties; leaving it by an
     exception ends it for all, and tells them why.
 
@@ -77,6 +83,7 @@ class Session:
         arguments: dict[str, Any] = {"parties": parties, "address": address, **options}
         self._settings = build_settings(_with_preset(arguments))
         self._program: Program | None = None
+        self.rehearsal: Rehearsal | None = None
         self._process = os.getpid()
 
     @property
@@ -92,6 +99,8 @@ class Session:
             SessionError: the session is not open, or it is our parent process's.
         """
         self.check_process()
+        if self.rehearsal is not None:
+            return self.rehearsal.program
         if self._program is None:
             raise SessionError(
                 "this session was not opened", fix="use it in a with statement, or sf.init(...)"
@@ -152,6 +161,8 @@ class Session:
 
     def interrupt(self, error: KeyboardInterrupt) -> None:
         """The script was interrupted in a call of ours; see `Program.interrupt`."""
+        if self.rehearsal is not None:
+            return  # nothing was under way
         if self._program is not None and not self.over and not self.inherited:
             self._program.interrupt(error)
 

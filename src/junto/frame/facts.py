@@ -10,12 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from junto.errors import FrameError, ProtocolViolation
 from junto.frame.tables import KINDS, opened
 
 LONGEST_NAME = 1000
 MOST_COLUMNS = 1 << 20
 MOST_ROWS = 1 << 48
+
+WORDS = 5
+"""Different ones in a made-up column of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,27 @@ def facts(native: Any) -> dict[str, Any]:
         return {"columns": [], "rows": 0, "problem": problem}
     columns = [list(each) for each in zip(names, table.dtypes, table.kinds(), strict=True)]
     return {"columns": columns, "rows": table.rows, "problem": ""}
+
+
+def made_up(known: Facts) -> Any:
+    """A table of pandas of which this is known, with something in it: for a plan, before it is run."""
+    import pandas as pd
+
+    return pd.DataFrame({each.name: _made_up(each, known.rows, i) for i, each in enumerate(known.columns)})
+
+
+def _made_up(column: Column, rows: int, place: int) -> Any:
+    places = np.arange(rows)
+    match column.kind:
+        case "text":
+            return [f"text {each}" for each in places % WORDS]
+        case "time":
+            return np.datetime64("2000-01-01") + places.astype("timedelta64[D]")
+        case "truth":
+            return places % 2 == 0
+    if "int" in column.dtype.lower():
+        return places % 2
+    return np.random.default_rng(place).uniform(0.5, 1.5, rows)
 
 
 def believed(party: str, told: Any) -> Facts:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from junto.device.disclosure import reveal
-from junto.device.pyu import PYU, PYUObject
+from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import FrameError
 from junto.frame import columns as at_owner
 from junto.frame import facts as telling
@@ -60,6 +60,17 @@ class Frame(ABC):
 
         more = explained(f"VDataFrame.{name}")
         raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{more}", name=name, obj=self)
+
+    def made_up(self) -> Self:
+        """For `junto.explain`: a frame of the same columns and rows, with something made up in them.
+
+        Raises:
+            FrameError: nothing is known of the tables yet.
+        """
+        if self._known is None:
+            raise FrameError(f"nothing is known of {self!r} yet", fix="ask for frame.shape before explain")
+        partitions = {party: put(party, telling.made_up(each)) for party, each in self._known.items()}
+        return self._made(partitions, self._known)
 
     # ---------------------------------------------------------------- what is known
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from junto.device.boundary import public
 from junto.device.current import current
@@ -15,11 +16,16 @@ from junto.device.placing import to as put
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import DeviceError, JoinError, ProtocolViolation
+from junto.join import estimate
 from junto.join.desk import Desk, Order
 from junto.join.ecdh import Ecdh
 from junto.join.on import Names
 from junto.join.protocol import Intersection, Source, batch_sizes
 from junto.join.request import Parties, Request, checked_reports, fitting, requested
+from junto.program.callsite import call_site
+
+if TYPE_CHECKING:
+    from junto.device.rehearsal import Rehearsal
 
 log = logging.getLogger("junto.join")
 
@@ -112,6 +118,9 @@ _Desk = proxy(PYUObject, num_cpus=0)(Desk)
 
 def join_with(protocol: Intersection, request: Request) -> Joined:
     """The same by any protocol. See `join`."""
+    rehearsal = current().rehearsal
+    if rehearsal is not None and not rehearsal.measuring:
+        return _explained(rehearsal, protocol, request)
     desks = {party: _desk(request, party) for party in request.parties}
     counts, kinds = _opened(request, desks)
     sources: dict[PYU, Source] = {party: _Keys(desks[party], counts[party.party]) for party in desks}
@@ -130,6 +139,17 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
         if current().program.is_here(party.party):
             log.info("joined: %s", learned[party])
     return Joined(parts, rows, learned)
+
+
+def _explained(rehearsal: Rehearsal, protocol: Intersection, request: Request) -> Joined:
+    """Counted, and made up; see `junto.join.estimate`."""
+    found = estimate.estimated(rehearsal, request, partial(join_with, protocol))
+    site = call_site()
+    for number, (party, sent) in enumerate(found.sent.items()):
+        rehearsal.passes(site, "join", party, sent, 0 if number else found.rounds)
+    each = f"about {found.seconds:.3g} s of one processor at each party, at the rate of this machine just now"
+    rehearsal.notes.update(dict.fromkeys([f"the join at {site}: {each}", estimate.ROUNDS, estimate.FOUND]))
+    return Joined(estimate.parts_of(request, found.rows), found.rows, _learned(protocol, request))
 
 
 class _Keys:

@@ -172,8 +172,8 @@ def _handles(X: Table) -> tuple[Mapping[PYU, PYUObject], SPUObject | None]:
 
 
 def only_part(value: Any) -> Any:
-    """The handle of a frame that one party has; anything else as it is."""
-    parts = getattr(value, "partitions", None)
+    """The handle of a frame, or of a mapping ``{bob: label}``, that one party has; anything else as it is."""
+    parts = getattr(value, "partitions", value)
     if isinstance(parts, Mapping) and len(parts) == 1:
         return next(iter(parts.values()))
     return value

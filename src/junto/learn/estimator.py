@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Final, Generic, Self, TypeVar
 
-from junto.device.pyu import PYU, PYUObject
+from junto.device.pyu import PYU, PYUObject, put
+from junto.device.rehearsal import array_of
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
@@ -15,12 +17,15 @@ from junto.learn.scaled import unscaled
 from junto.markup import card
 from junto.program.progress import Course
 
+FEWEST: Final = 64
+"""Rows of a made-up table."""
+
 L = TypeVar("L")
 """What a model learns."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimator(Generic[L]):
+class Estimator(ABC, Generic[L]):
     """A model that is trained on an SPU.
 
     Its parameters never change: a model with others is another model, `with_params`. `fit` sets once what it
@@ -32,6 +37,33 @@ class Estimator(Generic[L]):
 
     spu: SPU
     _learned: L | None = field(default=None, init=False)
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train; returns the model itself."""
+
+    def made_up(self) -> Self:
+        """For `junto.explain`, of a copy: trained on a made-up table, if it was trained."""
+        if self._learned is None:
+            return self
+        scales: Any = self._fitted().scales  # type: ignore[attr-defined]
+        places = dict(zip(scales.by_owner, scales.widths, strict=False))
+        rows = FEWEST + 2 * sum(scales.widths)
+        first = PYU(self.spu.settings.compute[0])
+        X: Any = {owner: put(owner, array_of((rows, width))) for owner, width in places.items()}
+        if not X:
+            X = put(first, array_of((rows, *scales.widths))).to(self.spu)
+        label = self._label_home()
+        y = put(first if label is None else label, self.label_of(rows))
+        return self.fit(X, y if label is not None else y.to(self.spu))
+
+    def _label_home(self) -> PYU | None:
+        """Where the label was that it was trained on; None: nowhere, or on the SPU."""
+        return None
+
+    def label_of(self, rows: int) -> Any:
+        """A made-up label."""
+        return array_of((rows,))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name. `deep` is there for scikit-learn's sake."""

@@ -144,9 +144,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str
     return "\n".join(made)
 
 
-def line_cells(lines: Sequence[LineCost], *, timed: bool) -> tuple[list[str], list[list[str]]]:
-    """The head, and the rows of the dearest lines."""
-    head = ["line", "primitive", "runs", "rounds", "online", "offline", *(["seconds"] if timed else [])]
+def line_cells(
+    lines: Sequence[LineCost], *, timed: bool, what: str = "primitive"
+) -> tuple[list[str], list[list[str]]]:
+    """The head, in which `what` names the second column, and the rows of the dearest lines."""
+    head = ["line", what, "runs", "rounds", "online", "offline", *(["seconds"] if timed else [])]
     rows = [
         [
             each.line or "-",
@@ -162,9 +164,9 @@ def line_cells(lines: Sequence[LineCost], *, timed: bool) -> tuple[list[str], li
     return head, rows
 
 
-def line_table(lines: Sequence[LineCost], *, timed: bool) -> str:
+def line_table(lines: Sequence[LineCost], *, timed: bool, what: str = "primitive") -> str:
     """The dearest lines."""
-    head, rows = line_cells(lines, timed=timed)
+    head, rows = line_cells(lines, timed=timed, what=what)
     return table(head, rows, 2) + (f"\n  {more_text(lines)}" if more_text(lines) else "")
 
 

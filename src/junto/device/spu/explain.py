@@ -17,23 +17,11 @@ from junto.config.spu_model import SpuSource
 from junto.device.handle import DeviceObject
 from junto.device.spu.calls import Call, Described, SecretInput, opened
 from junto.device.spu.computing import charge, run_plan
-from junto.device.spu.costs import (
-    LAN,
-    WAN,
-    Cost,
-    LineCost,
-    highest,
-    highest_tallies,
-    line_cells,
-    line_table,
-    lines_of,
-    more_text,
-    seconds_text,
-)
+from junto.device.spu.costs import Cost, highest, highest_tallies, lines_of
+from junto.device.spu.explanation import Explanation
 from junto.device.spu.layout import Leaf, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
-from junto.markup import paragraph, table
 from junto.mpc.counting import blank_of, counting_pair, counting_role, fresh
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter, Tally
@@ -45,7 +33,6 @@ from junto.mpc.protocol.role import Role
 from junto.mpc.ranges import Ranges
 from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, stand_in, unknowns
-from junto.program.progress import bytes_text
 from junto.tree import map_leaves
 
 if TYPE_CHECKING:
@@ -64,105 +51,6 @@ CLEAR = "values are in the clear on this SPU (REF2K): this is what another proto
 BRANCHES = "where such an argument chooses between branches, all of them are counted"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Explanation:
-    """What a call costs, counted before it runs; the same at every party that has a node.
-
-    A party without one does not know in which form a result of another call is held (see `notes`). Sharing
-    arguments in and showing results is not part of it: 8 bytes a number each, a bit a truth value.
-
-    Attributes:
-        name: of the function.
-        compute: the two parties that compute.
-        dealer: who makes the randomness and sends it to the second of them; None: both make it together.
-        total: what the call costs, at whichever of the two sends more where that differs. A loop whose number
-            of turns is not known counts once.
-        each: what each of the two sends. Without a dealer, offline bytes are an estimate (see `notes`).
-        turn: what one more turn of every such loop costs; None: there is none.
-        lines: `total` line by line, the dearest first; lines share rounds.
-        notes: what the numbers take for granted; constants that cannot be held, and sums that are long.
-    """
-
-    name: str
-    compute: tuple[str, str]
-    dealer: str | None
-    total: Cost
-    each: tuple[Cost, Cost]
-    turn: Cost | None
-    lines: tuple[LineCost, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def rounds(self) -> int:
-        """See `Cost.rounds`."""
-        return self.total.rounds
-
-    @property
-    def online_bytes(self) -> Mapping[str, int]:
-        """What each party sends while the call runs."""
-        return {party: cost.online_bytes for party, cost in zip(self.compute, self.each, strict=True)}
-
-    @property
-    def offline_bytes(self) -> Mapping[str, int]:
-        """What each party sends that depends on shapes alone, perhaps ahead of time."""
-        if self.dealer is not None:
-            return {self.dealer: self.total.offline_bytes}
-        return {party: cost.offline_bytes for party, cost in zip(self.compute, self.each, strict=True)}
-
-    @property
-    def lan_seconds(self) -> float:
-        """Time on a LAN (`costs.LAN`), without the time to compute."""
-        return self.total.seconds(LAN)
-
-    @property
-    def wan_seconds(self) -> float:
-        """Time on a WAN (`costs.WAN`), without the time to compute."""
-        return self.total.seconds(WAN)
-
-    def __repr__(self) -> str:
-        return f"<Explanation of {self.name}: {_cost_text(self.total)}; print it for the lines>"
-
-    def __str__(self) -> str:
-        parts = [self._head, f"  {self._times}", "", line_table(self.lines, timed=False), ""]
-        return "\n".join([*parts, *[f"  {note}" for note in self._remarks]])
-
-    def _repr_html_(self) -> str:
-        lines = table(*line_cells(self.lines, timed=False))
-        below = [more_text(self.lines), *self._remarks]
-        return "".join(
-            [paragraph(self._head), paragraph(self._times), lines, *map(paragraph, filter(None, below))]
-        )
-
-    @property
-    def _head(self) -> str:
-        return f"{self.name}: {_cost_text(self.total)}; {self._senders()}"
-
-    @property
-    def _times(self) -> str:
-        return ", ".join(f"{seconds_text(self.total.seconds(net))} on a {net}" for net in (LAN, WAN))
-
-    @property
-    def _remarks(self) -> list[str]:
-        remarks = ["lines share rounds, so theirs add up to more; times are the network's alone"]
-        if self.turn is not None:
-            remarks.append(
-                f"per iteration: a loop whose condition is not known yet counts once; "
-                f"one more turn costs {_cost_text(self.turn)}"
-            )
-        return [*remarks, *self.notes]
-
-    def _senders(self) -> str:
-        first, second = self.compute
-        if self.dealer is not None:
-            senders = f"online bytes are sent by {first} and {second} each"
-            return f"{senders}, offline bytes by {self.dealer} to {second}"
-        return "of which " + ", ".join(
-            f"{party} sends {bytes_text(cost.online_bytes)} online and about "
-            f"{bytes_text(cost.offline_bytes)} offline"
-            for party, cost in zip(self.compute, self.each, strict=True)
-        )
-
-
 def explain(
     spu: SPU, call: Call, public: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Explanation:
@@ -176,25 +64,27 @@ def explain(
         kwargs: as for the call itself.
     """
     planned, inputs = spu.plans.get(call, *described(spu, call, frozenset(public), args, kwargs))
-    count = _Count(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
-    costs, tallies = count.run(turns=1)
-    once = highest(costs)
-    turn = highest(count.run(turns=2)[0]) - once if count.unknown.loops else None
+    count = Count(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
+    found = count.run(turns=1)
+    once = highest(found.costs)
+    turn = highest(count.run(turns=2).costs) - once if count.unknown.loops else None
     return Explanation(
         name=call.name,
         compute=spu.settings.compute,
-        dealer=None if count.pair else spu.settings.helper or spu.settings.compute[0],
+        dealer=dealer_of(spu),
         total=once,
-        each=costs,
+        each=found.costs,
         turn=turn,
-        lines=lines_of([highest_tallies(tallies)]),
+        lines=lines_of([highest_tallies(found.tallies)]),
         notes=(*count.notes, *count.ranges.remarks),
     )
 
 
-def _cost_text(cost: Cost) -> str:
-    online, offline = bytes_text(cost.online_bytes), bytes_text(cost.offline_bytes)
-    return f"{cost.rounds} round{'s' if cost.rounds != 1 else ''}, {online} online, {offline} offline"
+def dealer_of(spu: SPU) -> str | None:
+    """Who makes the randomness; None: the two that compute, together."""
+    if spu.settings.source is SpuSource.BOTH_PARTIES:
+        return None
+    return spu.settings.helper or spu.settings.compute[0]
 
 
 # ---------------------------------------------------------------- arguments
@@ -253,7 +143,22 @@ def _no_time() -> float:
 # ---------------------------------------------------------------- counting
 
 
-class _Count:
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """What a plan costs.
+
+    Attributes:
+        costs: of both parties.
+        tallies: what each step has of them; of both parties if they differ.
+        results: outlines of the outputs, in the form in which the first party will hold them.
+    """
+
+    costs: tuple[Cost, Cost]
+    tallies: Sequence[Mapping[str, Tally]]
+    results: Sequence[Any]
+
+
+class Count:
     """Counts one plan for given arguments.
 
     Attributes:
@@ -285,23 +190,24 @@ class _Count:
         ]
         self.notes = tuple(note for note, holds in found if holds)
 
-    def run(self, *, turns: int) -> tuple[tuple[Cost, Cost], list[Mapping[str, Tally]]]:
-        """Both parties' costs, and what each step has of them, if each loop of unknown length turns so often.
+    def run(self, *, turns: int) -> Counted:
+        """What it costs if each loop of unknown length turns so often.
 
-        With a dealer both are equal, and the steps' part is told once.
+        With a dealer both parties' costs are equal, and the steps' part is told once.
         """
         roles = counting_pair() if self.pair else (counting_role(),)
         found = [self._run_at(role, turns) for role in roles]
-        return (found[0][0], found[-1][0]), [tallies for _, tallies in found]
+        costs = (found[0][0], found[-1][0])
+        return Counted(costs, [tallies for _, tallies, _ in found], found[0][2])
 
-    def _run_at(self, role: Role, turns: int) -> tuple[Cost, Mapping[str, Tally]]:
+    def _run_at(self, role: Role, turns: int) -> tuple[Cost, Mapping[str, Tally], list[Any]]:
         witness = Witness()
         meter = Meter(role, clock=_no_time)
         ears = Ears(
             witness=witness, meter=meter, instead=InPlace(self.unknown, turns), notice=self.ranges.look
         )
         with np.errstate(over="ignore"):
-            run_plan(
+            results = run_plan(
                 (PairGates if role.pair else SecureGates)(role, self._settings.block),
                 role.flush,
                 self._plan,
@@ -311,7 +217,7 @@ class _Count:
             )
         if witness.seen:
             charge(role)
-        return Cost(role.rounds, role.opened, role.offline), meter.tallies
+        return Cost(role.rounds, role.opened, role.offline), meter.tallies, results
 
     def _blanks(self) -> list[Any]:
         """The inputs without their values. What is one secret stays one: its square costs less."""

@@ -48,7 +48,13 @@ class SPUObject(DeviceObject):
     @property
     def held(self) -> Held:
         """What this process holds of it."""
+        self.check_run()
         return self._held
+
+    def check_run(self) -> None:
+        """As of all handles; but a value of the run may be counted, for its shape is known."""
+        if self._rehearsal is not None:
+            super().check_run()
 
     @property
     def told(self) -> SPUObject:
@@ -147,7 +153,7 @@ class SPUObject(DeviceObject):
 
     def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
         """Let every party know that the value is there, without showing it."""
-        return self._device.engine.settle(stamp, index, self._held)
+        return self._device.engine.settle(stamp, index, self.held)
 
     def __repr__(self) -> str:
         what = "" if self._layout is None else f", {', '.join(leaves(self._layout))}"

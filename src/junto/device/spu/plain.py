@@ -123,10 +123,11 @@ class PlainEngine(Engine):
 
 def _enter(entrance: Entrance, value: Any) -> tuple[Any, list[Plain]]:
     layout, arrays = encoded(value, entrance)
-    return layout, [_plain(array) for array in arrays]
+    return layout, [plain(array) for array in arrays]
 
 
-def _plain(array: Words | Flags) -> Plain:
+def plain(array: Words | Flags) -> Plain:
+    """An encoded array as a secret of plain gates."""
     if array.dtype == np.bool_:
         return PlainBits(array.astype(np.bool_))
     return PlainRing(array.astype(np.uint64))
@@ -143,37 +144,39 @@ def _compute(
     def run(meter: Meter | None) -> list[Plain]:
         watch = _Watch()
         ears = Ears(watch.at, meter=meter)
-        return run_plan(PlainGates(watch.overflow), _no_rounds, work.plan, inputs, work.settings, ears)
+        return run_plan(PlainGates(watch.overflow), no_rounds, work.plan, inputs, work.settings, ears)
 
     return work.grouped(run(None) if recorder is None else recorder.measure(NoCosts(), run))
 
 
 def _depart(count: int, secrets: Sequence[Plain]) -> tuple[Any, ...]:
-    return *inout.split([_array(each) for each in secrets]), *[None] * (count - 2)
+    return *inout.split([array_of(each) for each in secrets]), *[None] * (count - 2)
 
 
 def _kept(*parts: Sequence[Plain]) -> tuple[list[inout.Parcel], list[inout.Parcel]]:
-    return inout.halves([_array(each) for part in parts for each in part])
+    return inout.halves([array_of(each) for part in parts for each in part])
 
 
 def _arrive(settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share) -> tuple[list[Plain]]:
     described = parse(layout)
     whole = handover.whole(kinds(described), pieces)
     shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
-    return ([_plain(handover.shifted(array, shift)) for array, shift in zip(whole, shifts, strict=True)],)
+    return ([plain(handover.shifted(array, shift)) for array, shift in zip(whole, shifts, strict=True)],)
 
 
-def _array(plain: Plain) -> Words | Flags:
+def array_of(plain: Plain) -> Words | Flags:
+    """And back."""
     return plain.flags if isinstance(plain, PlainBits) else plain.words
 
 
 def _show(
     settings: MpcSettings, layout: Any, reading: Callable[[Any], Any] | None, secrets: Sequence[Plain]
 ) -> tuple[Any]:
-    return (read(layout, [_array(each) for each in secrets], settings, reading),)
+    return (read(layout, [array_of(each) for each in secrets], settings, reading),)
 
 
-def _no_rounds(asked: Sequence[Any]) -> Sequence[Any]:
+def no_rounds(asked: Sequence[Any]) -> Sequence[Any]:
+    """What plain gates ask of others."""
     raise RuntimeError("plain gates open nothing")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from junto.config.model import Mode
 from junto.config.spu import SpuSettings, parse_spu
-from junto.device.boundary import public
+from junto.device.boundary import public, trimmed
 from junto.device.current import current
 from junto.device.handle import Device
 from junto.device.pyu import PYUObject
@@ -22,7 +22,8 @@ from junto.program.operation import Description
 
 if TYPE_CHECKING:
     from junto.device.session import Session
-    from junto.device.spu.explain import Explanation
+    from junto.device.spu.engine import Engine
+    from junto.device.spu.explanation import Explanation
     from junto.device.spu.keeping import Paths
     from junto.device.spu.profile import Profile
 
@@ -74,8 +75,8 @@ class SPU(Device):
         self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)
-        self.engine = open_engine(program, self._settings, stamp)
-        program.on_close(self.engine.close)
+        self._engine = open_engine(program, self._settings, stamp)
+        program.on_close(self._engine.close)
 
     @property
     def kind(self) -> str:
@@ -96,6 +97,12 @@ class SPU(Device):
     def session(self) -> Session:
         """The run it belongs to."""
         return self._session
+
+    @property
+    def engine(self) -> Engine:
+        """How it holds and computes values: while a function is explained, one that only counts."""
+        rehearsal = self._session.rehearsal
+        return self._engine if rehearsal is None else rehearsal.engine_of(self, self._engine)
 
     @property
     def world_size(self) -> int:
@@ -180,6 +187,7 @@ class SPU(Device):
         call = checked(function, static_argnames, Returns(), fxp_fraction_bits)
         public = (public_argnames,) if isinstance(public_argnames, str) else public_argnames
 
+        @trimmed
         def count(*args: Any, **kwargs: Any) -> Explanation:
             return explain(self, call, public, args, kwargs)
 

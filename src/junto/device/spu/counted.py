@@ -1,0 +1,156 @@
+"""An SPU's engine while a function is explained: it counts what each call costs, and holds outlines.
+
+Of few numbers it holds the values, too, for what a function learns on its way may decide how it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from junto.device.handle import Disclosure
+from junto.device.rehearsal import Rehearsal
+from junto.device.spu.calls import sources_of
+from junto.device.spu.computing import run_plan
+from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
+from junto.device.spu.explain import Count
+from junto.device.spu.inputs import Entrance, encoded
+from junto.device.spu.layout import Leaf, parse, read, wide_numbers
+from junto.device.spu.plain import Plain, array_of, no_rounds, plain
+from junto.errors import DeviceError
+from junto.execute.base import Call, Ref
+from junto.mpc.counting import fresh
+from junto.mpc.interpret import Ears
+from junto.mpc.plain import PlainGates
+from junto.program.waiting import Awaited
+from junto.silo.api import Stamp
+
+if TYPE_CHECKING:
+    from junto.device.spu.object import SPUObject
+    from junto.device.spu.spu import SPU
+
+COUNTED, VALUES = "counted", "values"
+"""Under which outlines and values are held, which no party has."""
+
+FEW = 512
+"""Numbers of all arguments of a call that is computed, too."""
+
+
+class CountingEngine(Engine):
+    """See the module.
+
+    Args:
+        rehearsal: hears of every cost.
+        spu: whose calls are counted.
+        real: its engine, which knows the form of values that were there before.
+    """
+
+    def __init__(self, rehearsal: Rehearsal, spu: SPU, real: Engine) -> None:
+        super().__init__()
+        self._rehearsal = rehearsal
+        self._spu = spu
+        self._real = real
+
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
+        run = partial(_entered, Entrance(self._spu.numbers, wide_numbers(), name))
+        call = Call(run, (ref,), {}, 3, stamp.text, self._rehearsal.program.explainer(stamp, owner))
+        layout, outlines, values = self._rehearsal.program.submit(stamp, owner, call)
+        if layout.error() is None:
+            compute = self._spu.settings.compute
+            copies = len([party for party in compute if party != owner])
+            size = sum(map(_nbytes, parse(layout.value())))
+            # of a party that computes one piece, of another a key and one piece
+            self._rehearsal.passes(stamp.site, "share", owner, size * min(copies, 1))
+        return Entered({COUNTED: outlines, VALUES: values}, layout, owner)
+
+    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+        count = Count(self._spu, work.plan, work.inputs, work.settings)
+        found = count.run(turns=1)
+        text = stamp.text.partition("(")[2].removesuffix(")") or stamp.text
+        self._rehearsal.costs(self._spu, stamp.site, text, found.costs)
+        self._rehearsal.notes.update(dict.fromkeys((*count.notes, *count.ranges.remarks)))
+        both = zip(work.grouped(list(found.results)), self._values(work), strict=True)
+        return [{COUNTED: self._there(outlines), VALUES: self._there(values)} for outlines, values in both]
+
+    def _values(self, work: Work) -> list[list[Plain] | None]:
+        """Of each result its arrays, if there are few arguments and all are known."""
+        handles, places = sources_of(work.inputs)
+        known: list[Any] = [
+            handle.held[VALUES].value() if VALUES in handle.held else None for handle in handles
+        ]
+        if sum(prod(form.shape) for form in work.plan.inputs) > FEW or None in known:
+            return [None] * work.results
+        inputs = [known[at[0]][at[1]] if isinstance(at, tuple) else at for at in places]
+        gates = PlainGates(lambda _: None)
+        return list(work.grouped(run_plan(gates, no_rounds, work.plan, inputs, work.settings, Ears())))
+
+    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+        if COUNTED not in handle.held:
+            return self._real.held_here(handle)
+        outlines: Sequence[Any] = handle.held[COUNTED].value()
+        return outlines
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        return self._spu.settings.compute
+
+    def show(
+        self,
+        stamp: Stamp,
+        index: int,
+        handle: SPUObject,
+        receivers: Sequence[str],
+        *,
+        tell: bool = True,
+    ) -> Disclosure:
+        described = parse(handle.layout())
+        for party in self._spu.settings.compute:
+            others = [each for each in receivers if each != party]
+            self._rehearsal.passes(stamp.site, "reveal", party, len(others) * sum(map(_nbytes, described)))
+        values = handle.held[VALUES].value() if VALUES in handle.held else None
+        arrays = [_shown(leaf) for leaf in described] if values is None else list(map(array_of, values))
+        value = self._there(read(handle.layout(), arrays, self._spu.numbers, handle.reading))
+        return Disclosure(value, [Awaited(value, self.homes[0])])
+
+    def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
+        return [Awaited(ref, self.homes[0]) for ref in held.values()]
+
+    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> NoReturn:
+        raise _elsewhere()
+
+    def arrive(self, stamp: Stamp, coming: Coming) -> NoReturn:
+        raise _elsewhere()
+
+    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> NoReturn:
+        raise _elsewhere()
+
+    def _there(self, value: Any) -> Ref:
+        promise = self._rehearsal.program.promise(self.homes[0])
+        promise.set_value(value)
+        return promise
+
+
+def _elsewhere() -> DeviceError:
+    return DeviceError(
+        "a value that goes to a file or to another SPU is not followed while a function is explained",
+        fix="explain the function without that step",
+    )
+
+
+def _entered(entrance: Entrance, value: Any) -> tuple[Any, list[Any], list[Plain] | None]:
+    layout, arrays = encoded(value, entrance)  # refuses what a real one does
+    values = [plain(array) for array in arrays] if sum(each.size for each in arrays) <= FEW else None
+    return layout, [fresh(leaf.shape, leaf.dtype == "bool") for leaf in parse(layout)], values
+
+
+def _nbytes(leaf: Leaf) -> int:
+    return -(-prod(leaf.shape) // 8) if leaf.dtype == "bool" else 8 * prod(leaf.shape)
+
+
+def _shown(leaf: Leaf) -> Any:
+    """Truth values are true, so that a loop that stops at a false one takes all its turns."""
+    return np.ones(leaf.shape, np.bool_) if leaf.dtype == "bool" else np.zeros(leaf.shape, np.uint64)

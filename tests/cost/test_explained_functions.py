@@ -1,0 +1,165 @@
+"""What `sf.explain` says of models, frames and joins beforehand is what a real run counts.
+
+Rounds and bytes of the SPU exactly, from shapes alone. What is sent beside them within a hundredth, but
+for the words around each value.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import junto as sf
+from junto.device.current import current
+from junto.frame import HorizontalFrame, VerticalFrame, correlation
+from junto.join import join
+from junto.learn import PCA, GammaRegressor, KMeans, LinearRegression, LogisticRegression
+
+PARTIES = ["alice", "bob", "carol"]
+ALICE, BOB, CAROL = map(sf.PYU, PARTIES)
+ROWS = 400
+
+
+@pytest.fixture(scope="module")
+def spu():
+    sf.init(parties=PARTIES, address="local", logging_level="error")
+    yield sf.SPU(parties=PARTIES)
+    sf.shutdown()
+
+
+def made(shape, kind=float):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=shape) if kind is float else np.arange(shape[0]) % 2 + int(kind is not bool)
+
+
+def table(columns):
+    return lambda: pd.DataFrame(made((ROWS, len(columns))), columns=columns)
+
+
+def counted(spu):
+    """Rounds and bytes so far: between the compute parties, and from the helper to the second."""
+    sf.wait(spu(_first)(ALICE(_zero)()))  # behind all that is under way, and costs nothing
+    seats = spu.engine._seats
+    online, dealt = seats["alice"].channels["bob"].counters, seats["bob"].channels["carol"].counters
+    return np.array([online.rounds, online.payload_sent, dealt.payload_received])
+
+
+def _zero():
+    return np.zeros(1)
+
+
+def _first(x):
+    return x[0]
+
+
+def sent():
+    found = dict.fromkeys(PARTIES, 0)
+    for item in current().program.traffic():
+        found[item.sender] += item.nbytes
+    return np.array(list(found.values()))
+
+
+def foretold(told):
+    return [told.rounds, told.total.online_bytes, told.total.offline_bytes]
+
+
+def beside(told):
+    return np.array([told.beside.get(party, 0) for party in PARTIES])
+
+
+MODELS = {
+    "newton": (lambda spu: LinearRegression(spu, max_iter=2), float),
+    "descent": (lambda spu: LogisticRegression(spu, solver="sgd", max_iter=1), bool),
+    "a positive label": (lambda spu: GammaRegressor(spu, max_iter=1), int),
+    "means": (lambda spu: KMeans(spu, n_clusters=2, init="random", max_iter=1), None),
+    "components": (lambda spu: PCA(spu, n_components=1), None),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_from_shapes_alone(spu, name):
+    build, label = MODELS[name]
+    model, shape = build(spu), (ROWS, 2)
+    y = () if label is None else (BOB(lambda: made((ROWS,), label))(),)
+    X = {ALICE: ALICE(lambda: made(shape))(), BOB: BOB(lambda: made(shape))()}
+    told = sf.explain(model.fit)({ALICE: shape, BOB: shape}, *[{BOB: (ROWS,)}] * len(y))
+    assert model._learned is None
+    before, already = counted(spu), sent()
+    model.fit(X, *y)
+    assert foretold(told) == (counted(spu) - before).tolist()
+    assert (sent() - already)[:2] == pytest.approx(beside(told)[:2], rel=0.01, abs=1200)
+    if name == "descent":
+        told = sf.explain(model.predict_proba)({ALICE: shape, BOB: shape}, to=BOB)
+        before = counted(spu)
+        model.predict_proba(X, to=BOB)
+        assert foretold(told) == (counted(spu) - before).tolist()
+
+
+def test_statistics_of_frames(spu):
+    frame = VerticalFrame({ALICE: ALICE(table(["a", "b"]))(), BOB: BOB(table(["c"]))()})
+    tall = HorizontalFrame({ALICE: ALICE(table(["a"]))(), BOB: BOB(table(["a"]))()})
+    with pytest.raises(sf.FrameError, match="nothing is known"):
+        sf.explain(correlation)(frame, spu)
+    assert (frame.shape, tall.shape) == ((ROWS, 3), (2 * ROWS, 1))
+    for function, args in ((correlation, (frame, spu)), (tall.mean, (spu,))):
+        told = sf.explain(function)(*args)
+        before = counted(spu)
+        function(*args)
+        assert foretold(told) == (counted(spu) - before).tolist()
+
+
+@pytest.mark.parametrize(
+    ("how", "rows"), [("inner", (3000, 2000)), ("difference", (2400, 900)), ("left", (2400, 1500, 900))]
+)
+def test_joins(spu, how, rows):
+    sizes = dict(zip((ALICE, BOB, CAROL), rows, strict=False))
+    tables = {
+        party: party(lambda count: pd.DataFrame({"id": np.arange(count)}))(n) for party, n in sizes.items()
+    }
+    told = sf.explain(join)({party: (count, 1) for party, count in sizes.items()}, on="id", how=how)
+    already = sent()
+    join(tables, on="id", how=how)
+    sf.barrier()
+    assert (sent() - already) == pytest.approx(beside(told), rel=0.01, abs=600)
+    assert told.beside_rounds > 0
+    assert told.total.rounds == 0
+    assert any("s of one processor at each party" in note for note in told.notes)
+
+
+def test_what_cannot_be_is_refused_before_anything_runs(spu):
+    model, newest = LinearRegression(spu), current().program.newest
+    operation = current().program.newest.operation
+    shapes = {ALICE: (ROWS, 2)}
+    with pytest.raises(sf.LearnError, match="y of bob has 399 rows"):
+        sf.explain(model.fit)(shapes, {BOB: (ROWS - 1,)})
+    with pytest.raises(sf.JoinError, match="no join 'outer'"):
+        sf.explain(join)({ALICE: (9, 1), BOB: (9, 1)}, on="id", how="outer")
+    assert newest == current().program.newest
+    hers = ALICE(lambda: made((ROWS, 2)))()
+    with pytest.raises(sf.DeviceError, match="its shape is not known here"):
+        sf.explain(model.fit)({ALICE: hers}, {BOB: (ROWS,)})
+    with pytest.raises(sf.DeviceError, match="nothing is read while a function is explained"):
+        sf.explain(lambda: sf.reveal(hers))()
+    kept = []
+    sf.explain(lambda tables: kept.append(ALICE(len)(tables[ALICE])))(shapes)
+    with pytest.raises(sf.DeviceError, match="there is no such value"):
+        sf.reveal(kept)
+    assert current().program.newest.operation == operation + 1  # that of `hers`
+    assert len(sf.reveal(hers)) == ROWS
+
+
+def test_a_function_of_several_steps_has_a_row_for_each(spu):
+    def work(tables, y):
+        model = LinearRegression(spu, max_iter=2).fit(tables, y)
+        return sf.reveal(model.predict(tables), to=["bob"])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told = sf.explain(work)({ALICE: (ROWS, 2), BOB: (ROWS, 2)}, {BOB: (ROWS,)})
+    assert {"train", "means", "share", "reveal"} <= {line.primitive for line in told.lines}
+    assert max(map(len, str(told).splitlines())) <= 80
+    assert "<table>" in told._repr_html_()
+    assert told.wan_seconds > told.lan_seconds > 0
