@@ -95,6 +95,9 @@ class DeviceObject(Placeholder, ABC):
     def to(self, device: Device) -> DeviceObject:
         """The same value on another device; see `junto.device.moves` for what there is.
 
+        Args:
+            device: where to.
+
         Raises:
             DeviceError: there is no such move.
         """

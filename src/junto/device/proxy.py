@@ -29,7 +29,9 @@ def proxy(
     Args:
         kind: `PYUObject`: what its methods return.
         max_concurrency: concurrent calls of one instance (1: in the order of the script).
-        num_cpus, num_gpus, resources: for the party's Ray cluster.
+        num_cpus: of the party's Ray cluster, for each instance.
+        num_gpus: likewise.
+        resources: likewise, by Ray's name of each.
 
     The decorated class takes `device=` beside its own arguments. Public methods return handles at
     once; ``_num_returns=2`` at a call says how many.

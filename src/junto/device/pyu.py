@@ -108,7 +108,14 @@ class PYU(Device):
         wait(self(step)(value, path))
 
     def load(self, path: str | PathLike[str]) -> PYUObject:
-        """The value that `dump` kept in a file of this party, in this run or an earlier one."""
+        """The value that `dump` kept in a file of this party, in this run or an earlier one.
+
+        Args:
+            path: of the file; only this party looks at it.
+
+        Raises:
+            RemoteError: when the value is used: the file is not there, or is none of `dump`'s.
+        """
         from junto.device import files
 
         step = partial(files.read, current().program.wire_policy)
@@ -156,7 +163,15 @@ class PYUObject(DeviceObject):
 
     @public
     def to(self, device: Device) -> Any:
-        """The value on another device; the owner pushes it. See `junto.device.moves`."""
+        """The value on another device; the owner pushes it.
+
+        Args:
+            device: another party's PYU, which may then read the value, or an SPU, where it becomes shares.
+
+        Raises:
+            DeviceError: there is no such move.
+            RemoteError: when the value is used: its type does not go over the wire, or not onto an SPU.
+        """
         return move(self, device)
 
     def moved_to(self, device: PYU) -> PYUObject:

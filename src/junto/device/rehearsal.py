@@ -60,7 +60,7 @@ def explain(function: Callable[..., Any]) -> Callable[..., Explanation]:
 
     Raises:
         DeviceError: an argument is a handle at a party, of which nothing is known here.
-        Whatever the function raises.
+        Exception: whatever the function raises.
     """
     session = current()
     owner = getattr(function, "__self__", None)

@@ -67,6 +67,11 @@ class Session:
     Leaving the ``with`` block in peace ends the run in agreement with all parties; leaving it by an
     exception ends it for all, and tells them why.
 
+    Args:
+        parties: as for `init`.
+        address: as for `init`.
+        options: as for `init`.
+
     Raises:
         ConfigError, CertificateError, ListenError, ExecutorError: something here is wrong; nothing
             was started.
@@ -218,7 +223,11 @@ def init(
             same settings from a file; what is given here wins.
 
     Raises:
-        See `Session`.
+        ConfigError, CertificateError, ListenError, ExecutorError: something here is wrong; nothing
+            was started.
+        SessionError: there is a session already.
+        HandshakeRefused, IdentityError: another party runs something else, or is somebody else.
+        DeadlineExceeded: not all parties came within `meet_timeout_s`.
     """
     return Session(parties, address, **options).open()
 
@@ -241,6 +250,9 @@ def show_progress(shown: bool = True) -> None:
 
     A line with a bar at a terminal, where that is the default; lines of the log elsewhere. It is local: each
     party chooses for itself.
+
+    Args:
+        shown: whether.
 
     Raises:
         SessionError: there is no session.

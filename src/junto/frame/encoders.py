@@ -109,7 +109,11 @@ class OrdinalEncoder(Transformer):
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LabelEncoder(Transformer):
-    """A label's values as 0, 1, 2 in ascending order, as whole numbers; none may be missing."""
+    """A label's values as 0, 1, 2 in ascending order, as whole numbers; none may be missing.
+
+    Args:
+        columns: which; default: all of the frame.
+    """
 
     numbers: ClassVar[bool] = False
 

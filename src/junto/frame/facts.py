@@ -40,7 +40,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A table as all parties know it."""
+    """A table as all parties know it.
+
+    Attributes:
+        columns: in their order.
+        rows: how many there are.
+    """
 
     columns: tuple[Column, ...]
     rows: int

@@ -34,6 +34,9 @@ class Frame(ABC):
     Functions that a script passes see pandas, whatever library a table is of; their results become columns of
     the table's own library. They run at the owner.
 
+    Args:
+        partitions: each party's table, a handle under the PYU where it lives.
+
     Raises:
         FrameError: no partitions, or something that is no handle at its party.
     """
@@ -138,6 +141,9 @@ class Frame(ABC):
     def owned(self, names: Sequence[str]) -> dict[PYU, list[str]]:
         """Each party that has some of these columns, with those it has.
 
+        Args:
+            names: of columns.
+
         Raises:
             FrameError: nobody has one of them.
         """
@@ -156,6 +162,9 @@ class Frame(ABC):
     def drop(self, columns: Names) -> Self:
         """All but these columns.
 
+        Args:
+            columns: a name or several.
+
         Raises:
             FrameError: there is no such column, or none would be left.
         """
@@ -164,7 +173,10 @@ class Frame(ABC):
         return self[[name for name in self.columns if name not in gone]]
 
     def rename(self, columns: Mapping[str, str]) -> Self:
-        """The same with other names, by their old ones.
+        """The same with other names.
+
+        Args:
+            columns: new names by old ones; the others stay.
 
         Raises:
             FrameError: there is no such column, or two would have the same name.
@@ -184,7 +196,15 @@ class Frame(ABC):
         return self._made(partitions, known)
 
     def map(self, functions: Mapping[str, Callable[[Any], Any]]) -> Self:
-        """Columns with a function applied to each of their values, as `pandas.Series.map` does."""
+        """Columns with a function applied to each of their values, as `pandas.Series.map` does.
+
+        Args:
+            functions: by column; they run at the owner.
+
+        Raises:
+            FrameError: there is no such column.
+            RemoteError: when the column is used: a function failed at the owner.
+        """
         return self._changed(at_owner.each, functions)
 
     def fillna(self, value: Any) -> Self:
@@ -193,17 +213,35 @@ class Frame(ABC):
         Args:
             value: one for all columns, or by column. A function makes it of the column, at the owner:
                 ``fillna({"age": lambda age: age.median()})``.
+
+        Raises:
+            FrameError: there is no such column.
         """
         values = value if isinstance(value, Mapping) else dict.fromkeys(self.columns, value)
         return self._changed(at_owner.fillna, values)
 
     def astype(self, dtype: Any) -> Self:
-        """Columns of other types, as pandas names them; one for all, or by column."""
+        """Columns of other types.
+
+        Args:
+            dtype: as pandas names it; one for all columns, or by column.
+
+        Raises:
+            FrameError: there is no such column.
+            RemoteError: when the column is used: a value has no form in that type.
+        """
         dtypes = dtype if isinstance(dtype, Mapping) else dict.fromkeys(self.columns, dtype)
         return self._changed(at_owner.astype, dtypes)
 
     def replace(self, values: Mapping[str, Mapping[Any, Any]]) -> Self:
-        """Columns with some values replaced: ``{"sex": {"m": 0, "f": 1}}``."""
+        """Columns with some values replaced.
+
+        Args:
+            values: new values by old ones, by column: ``{"sex": {"m": 0, "f": 1}}``.
+
+        Raises:
+            FrameError: there is no such column.
+        """
         return self._changed(at_owner.replace, values)
 
     def isna(self) -> Self:
@@ -222,7 +260,7 @@ class Frame(ABC):
 
     @abstractmethod
     def head(self, n: int = 5) -> Self:
-        """The first rows."""
+        """The first `n` rows."""
 
     # ---------------------------------------------------------------- at the owner
 
@@ -231,7 +269,11 @@ class Frame(ABC):
         return self._summaries(summary.describe)
 
     def quantile(self, q: float | Sequence[float] = 0.5) -> dict[PYU, PYUObject]:
-        """Quantiles of each party's columns of numbers, at the owner; as `pandas.DataFrame.quantile`."""
+        """Quantiles of each party's columns of numbers: handles there, shown to nobody.
+
+        Args:
+            q: one or several, from 0 to 1, as `pandas.DataFrame.quantile` takes them.
+        """
         return self._summaries(summary.quantile, q if isinstance(q, int | float) else list(q))
 
     def _summaries(self, function: Callable[..., Any], *given: Any) -> dict[PYU, PYUObject]:

@@ -24,7 +24,11 @@ class HorizontalFrame(Frame):
 
     See `Frame` for what all frames do. Methods that choose rows choose them at each party; nothing moves.
     Statistics over all rows are computed on an SPU and shown when they are revealed, to whom they are:
-    ``frame.mean(spu).reveal(to=["alice"])``; see `junto.frame.aggregate` for what all learn before.
+    ``frame.mean(spu).reveal(to=["alice"])``; see `junto.frame.aggregate` for what all learn before. Of each
+    statistic `spu` is the device that adds up what the parties have counted or summed of their own rows.
+
+    Args:
+        partitions: each party's table, a handle under the PYU where it lives.
     """
 
     __slots__ = ("_ranges",)
@@ -88,7 +92,15 @@ class HorizontalFrame(Frame):
         return self._made(partitions)
 
     def filter(self, columns: Names, condition: Callable[[Any], Any]) -> Self:
-        """The rows for which a condition is true; see `VerticalFrame.filter`. No row is shown to anybody."""
+        """The rows for which a condition is true; see `VerticalFrame.filter`. No row is shown to anybody.
+
+        Args:
+            columns: what the condition is given: one column, or a table of several.
+            condition: runs at each party, and says true or false of each row.
+
+        Raises:
+            FrameError: there is no such column.
+        """
         names = [columns] if isinstance(columns, str) else list(columns)
         self.owned(names)
         return self._each(Step(_filtered, names), condition)
@@ -102,27 +114,27 @@ class HorizontalFrame(Frame):
     # ---------------------------------------------------------------- over all rows
 
     def sum(self, spu: SPU) -> Aggregate:
-        """Sums over all rows of the columns of numbers and truth values; what is missing does not count."""
+        """Sums over all rows of columns of numbers and truth values, on `spu`; what is missing counts 0."""
         return aggregate.total(spu, self.partitions, self._agreed(spu), mean=False)
 
     def mean(self, spu: SPU) -> Aggregate:
-        """Means over all rows; NaN of a column without values."""
+        """Means over all rows, on `spu`; NaN of a column without values."""
         return aggregate.total(spu, self.partitions, self._agreed(spu), mean=True)
 
     def std(self, spu: SPU) -> Aggregate:
-        """Sample deviations over all rows; NaN of a column with less than two values."""
+        """Sample deviations over all rows, on `spu`; NaN of a column with less than two values."""
         return aggregate.deviation(spu, self.partitions, self._agreed(spu))
 
     def min(self, spu: SPU) -> Aggregate:
-        """Least values over all rows."""
+        """Least values over all rows, on `spu`."""
         return aggregate.extreme(spu, self.partitions, self._agreed(spu), greatest=False)
 
     def max(self, spu: SPU) -> Aggregate:
-        """Greatest values over all rows."""
+        """Greatest values over all rows, on `spu`."""
         return aggregate.extreme(spu, self.partitions, self._agreed(spu), greatest=True)
 
     def count(self, spu: SPU) -> Aggregate:
-        """How many values there are in each column, over all rows."""
+        """How many values there are in each column, over all rows; added up on `spu`."""
         return aggregate.counts(spu, self.partitions, self.columns)
 
     def value_counts(self, column: str, values: Sequence[Any], spu: SPU) -> Aggregate:

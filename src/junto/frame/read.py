@@ -31,7 +31,9 @@ def align(
 
     Args:
         tables: for each party, a handle of its table of pandas, polars or Arrow.
-        on, how, keep_keys: see `read_csv`.
+        on: as for `read_csv`.
+        how: of the join.
+        keep_keys: as for `read_csv`.
 
     Raises:
         FrameError: a column at two parties; raised at every party.
@@ -84,7 +86,19 @@ def read_parquet(
     library: str = PANDAS,
     keep_keys: bool = False,
 ) -> VerticalFrame:
-    """Each party's Parquet file as its columns of one frame; see `read_csv`."""
+    """Each party's Parquet file as its columns of one frame.
+
+    Args:
+        paths: by party, as for `read_csv`; types are those that the file says.
+        on: as for `read_csv`.
+        how: of the join.
+        columns: as for `read_csv`.
+        library: as for `read_csv`.
+        keep_keys: as for `read_csv`.
+
+    Raises:
+        FrameError, RemoteError, JoinError: see `read_csv`.
+    """
     return _vertical(PARQUET, paths, (on, how, keep_keys), columns, library)
 
 
@@ -94,8 +108,9 @@ def h_read_csv(
     """Each party's CSV file as its rows of one frame.
 
     Args:
-        paths, library: see `read_csv`.
+        paths: by party, as for `read_csv`.
         columns: the ones that are taken from each file; default: all.
+        library: as for `read_csv`.
 
     Raises:
         FrameError: different columns.
@@ -107,7 +122,16 @@ def h_read_csv(
 def h_read_parquet(
     paths: Paths, *, columns: Sequence[str] | None = None, library: str = PANDAS
 ) -> HorizontalFrame:
-    """Each party's Parquet file as its rows of one frame; see `h_read_csv`."""
+    """Each party's Parquet file as its rows of one frame.
+
+    Args:
+        paths: by party, as for `read_csv`; types are those that the file says.
+        columns: the ones that are taken from each file; default: all.
+        library: as for `read_csv`.
+
+    Raises:
+        FrameError, RemoteError: see `h_read_csv`.
+    """
     return _horizontal(PARQUET, paths, columns, library)
 
 

@@ -92,7 +92,7 @@ class Transformer(ABC):
         return VerticalFrame(partitions)
 
     def fit_transform(self, frame: VerticalFrame, y: Any = None) -> VerticalFrame:
-        """`fit`, then `transform` of the same frame."""
+        """`fit`, then `transform` of the same frame; `y` as there."""
         return self.fit(frame, y).transform(frame)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -101,6 +101,9 @@ class Transformer(ABC):
 
     def with_params(self, **changes: Any) -> Self:
         """The same, not fitted, with other parameters.
+
+        Args:
+            changes: parameters by name.
 
         Raises:
             FrameError: there is no such parameter, or it makes no sense.

@@ -153,6 +153,9 @@ class VerticalFrame(Frame):
             n: how many (default 1).
             frac: which part, instead.
             random_state: of the choice; None: the first party draws one and tells the others.
+
+        Raises:
+            FrameError: both n and frac are given, or there are not so many rows.
         """
         if frac is not None and n is not None:
             raise FrameError("sample takes n or frac, not both")

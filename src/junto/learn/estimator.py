@@ -72,6 +72,9 @@ class Estimator(ABC, Generic[L]):
     def with_params(self, **changes: Any) -> Self:
         """The same model, not fitted, with other parameters.
 
+        Args:
+            changes: parameters by name.
+
         Raises:
             LearnError: there is no such parameter, or it makes no sense.
         """

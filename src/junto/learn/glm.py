@@ -165,6 +165,12 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
     def coef_of(self, party: PYU | str) -> PYUObject:
         """The coefficients of a party's own columns in their own units, shown to this party alone.
 
+        Args:
+            party: whose columns, and who sees them.
+
+        Returns:
+            A handle of [its columns].
+
         Raises:
             LearnError: the party has no columns in this model.
         """
@@ -181,6 +187,9 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         """The constant that goes with `export`, for columns in their own units; shown to one party.
 
         It holds a weighted sum of all columns' means.
+
+        Args:
+            party: who sees it.
         """
         learned = self._fitted()
         offsets = dataset.gathered(self.spu, learned.scales, examine.offsets)
@@ -195,6 +204,9 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         """Coefficients, standard errors, z, p-values of a party's own columns, for this party alone.
 
         See `junto.learn.significance.summary`.
+
+        Args:
+            party: whose columns, and who sees it.
 
         Raises:
             LearnError: the model was not fitted with ``inference=True``; the party has no columns.
@@ -219,6 +231,10 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
     def decision_function(self, X: Table, to: PYU | str | None = None) -> Any:
         """The linear score of each row: shown to the party `to` alone; else a handle of what nobody sees.
 
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
@@ -239,6 +255,10 @@ class Regressor(GeneralizedLinearModel):
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The expected label of each row: shown to the party `to` alone; else a handle of what nobody sees.
 
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
         Raises:
             LearnError: see `decision_function`.
         """
@@ -251,6 +271,10 @@ class Regressor(GeneralizedLinearModel):
             X: as for `predict`.
             y: at the party whose label the model was trained on.
             to: who sees the score, and nobody else; else a handle of what nobody sees.
+
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            to: the party that sees it; None: nobody.
 
         Raises:
             LearnError: see `decision_function`; y is elsewhere.

@@ -120,6 +120,10 @@ class KMeans(Unsupervised[Learned]):
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The group of each row: shown to the party `to` alone; else a handle of what nobody sees.
 
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """

@@ -55,6 +55,10 @@ class LogisticRegression(GeneralizedLinearModel):
     def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
         """The probabilities of 0 and 1 [rows, 2]: shown to the party `to` alone; else nobody sees them.
 
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
         Raises:
             LearnError: see `decision_function`.
         """
@@ -64,6 +68,10 @@ class LogisticRegression(GeneralizedLinearModel):
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The likelier class of each row: shown to the party `to` alone, who learns no probability.
 
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
         Raises:
             LearnError: see `decision_function`.
         """
@@ -71,6 +79,11 @@ class LogisticRegression(GeneralizedLinearModel):
 
     def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
         """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
+
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            y: labels of 0 and 1 of the same rows.
+            to: the party that sees it; None: nobody.
 
         Raises:
             LearnError: see `decision_function`; y has other rows.

@@ -98,6 +98,10 @@ class PCA(Unsupervised[Learned]):
     def transform(self, X: Table, to: PYU | str | None = None) -> Any:
         """Coordinates [rows, n_components]: shown to the party `to` alone; else a handle of what nobody sees.
 
+        Args:
+            X: see `dataset.Table`; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """

@@ -55,11 +55,20 @@ class Report:
         self._sections: list[str] = []
 
     def text(self, title: str, text: str) -> None:
-        """A section of plain text."""
+        """A section of plain text.
+
+        Args:
+            title: its heading.
+            text: one paragraph.
+        """
         self._sections.append(section(title, paragraph(text)))
 
     def figures(self, title: str, figures: Mapping[str, Any]) -> None:
         """A section of names and numbers, such as a join's sizes or a model's metrics.
+
+        Args:
+            title: its heading.
+            figures: numbers or text by name.
 
         Raises:
             DeviceError: a figure is a handle: reveal it first, to whom it may be shown.
@@ -68,7 +77,15 @@ class Report:
         self._sections.append(section(title, table(("", ""), [(n, _scalar(v)) for n, v in figures.items()])))
 
     def table(self, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """A section of rows that share their columns."""
+        """A section of rows that share their columns.
+
+        Args:
+            title: its heading.
+            rows: numbers or text by column; the first one says which columns there are.
+
+        Raises:
+            DeviceError: a cell is a handle.
+        """
         columns = list(rows[0]) if rows else []
         cells = [[_scalar(row[name]) for name in columns] for row in rows]
         _plain(cell for row in cells for cell in row)
@@ -83,7 +100,14 @@ class Report:
         labels: tuple[str, str] = ("", ""),
         diagonal: bool = False,
     ) -> None:
-        """A section with a line chart, such as a ROC curve. `x` and `y`: as many numbers each, at least one.
+        """A section with a line chart, such as a ROC curve.
+
+        Args:
+            title: its heading.
+            x: [points], at least one.
+            y: [points], as many.
+            labels: of the two axes.
+            diagonal: whether the line from (0, 0) to (1, 1) is drawn, too.
 
         Raises:
             DeviceError: they are handles, empty, or of different lengths.
@@ -96,6 +120,11 @@ class Report:
 
     def bars(self, title: str, names: Sequence[str], values: Numbers) -> None:
         """A section with one bar a name, such as a model's coefficients.
+
+        Args:
+            title: its heading.
+            names: of the bars.
+            values: [bars].
 
         Raises:
             DeviceError: they are handles, or of different lengths.
@@ -121,7 +150,14 @@ class Report:
         return f"<Report {self._title!r}: {len(self._sections)} sections of the script>"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page and return its path."""
+        """Write the page.
+
+        Args:
+            path: of the file, which is written anew.
+
+        Returns:
+            The same path.
+        """
         target = Path(path)
         target.write_text(self.html(), encoding="utf-8")
         return target

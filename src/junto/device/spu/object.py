@@ -92,7 +92,14 @@ class SPUObject(DeviceObject):
 
     @public
     def to(self, device: Device) -> Any:
-        """The same value on another device; on a PYU in the clear. See `junto.device.moves`."""
+        """The same value on another device.
+
+        Args:
+            device: a PYU, whose party is then shown the value, or another SPU, where it stays shares.
+
+        Raises:
+            DeviceError: there is no such move.
+        """
         return move(self, device)
 
     def shown_to(self, device: PYU) -> PYUObject:

@@ -58,7 +58,15 @@ def roc_auc_score(y_true: Any, y_score: Any) -> Any:
 
 
 def accuracy_score(y_true: Any, y_pred: Any) -> Any:
-    """The part of the labels that was guessed. Arguments and errors: as `roc_auc_score`, of any classes."""
+    """The part of the labels that was guessed.
+
+    Args:
+        y_true: labels, a handle [rows], of any classes.
+        y_pred: what was guessed, a handle [rows].
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`.
+    """
     return _ACCURACY(y_true, y_pred)
 
 
@@ -71,7 +79,11 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
         y_true: as in `roc_auc_score`.
         y_prob: of the greater class, [rows] or [rows, 1]; or of both, [rows, 2].
 
-    Returns and raises as `roc_auc_score`; NaN also if a probability lies beyond 0 and 1.
+    Returns:
+        As `roc_auc_score`; NaN also if a probability lies beyond 0 and 1.
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`.
     """
     return _LOG_LOSS(y_true, y_prob)
 
@@ -79,7 +91,12 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
 def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """The root of the mean squared error, of numbers below 2**24; what a model predicted may be of any size.
 
-    Arguments and errors: as `roc_auc_score`, of numbers.
+    Args:
+        y_true: numbers, a handle [rows].
+        y_pred: what was predicted, a handle [rows].
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`.
     """
     return _ERROR(y_true, y_pred)
 
@@ -87,8 +104,14 @@ def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 def r2_score(y_true: Any, y_pred: Any) -> Any:
     """The part of the label's variance that is explained; of a constant label 1 if all is right, else 0.
 
-    Below -10 million it is some number below that. Arguments and errors: as `root_mean_squared_error`, of two
-    rows at least.
+    Below -10 million it is some number below that.
+
+    Args:
+        y_true: numbers, a handle [rows], of two rows at least.
+        y_pred: what was predicted, a handle [rows].
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`.
     """
     return _R2(y_true, y_pred)
 
@@ -108,6 +131,11 @@ def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
 
 def gains_table(y_true: PYUObject, y_score: PYUObject, bins: int = 10) -> Any:
     """Rows in groups of equal size, highest scores first.
+
+    Args:
+        y_true: labels of 0 and 1, a handle at one party.
+        y_score: scores, a handle at the same one.
+        bins: how many groups.
 
     Returns:
         A handle of arrays by name, one number a group: ``rows``, ``positives``, ``least_score``, ``rate`` (of
