@@ -19,7 +19,7 @@ from junto.mpc.meter import Meter
 from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, Entry, Rule, Shared, Takes, fits
-from junto.mpc.primitives.infinite import after
+from junto.mpc.primitives.infinite import after, foreseen
 from junto.mpc.primitives.lifting import lifted
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.table import TABLE
@@ -125,7 +125,8 @@ class _Flow:
     async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
         """Start all steps of a block; its results come when they come."""
         slots = dict(zip(block.inputs, inputs, strict=True))
-        slots.update((slot, Cell(Public(array))) for slot, array in block.constants.items())
+        for slot, array in block.constants.items():
+            slots[slot] = Cell(Public(array, slot in block.foreseen))
         for step in block.steps:
             given = [slots[each] for each in step.inputs]
             label = _place(step)
@@ -200,9 +201,9 @@ class _Flow:
             await cell.settled(self._settled)
 
     async def _results(self, context: Context, step: Step, operands: Sequence[Value]) -> Sequence[Value]:
-        known = reflexive(step)
-        if known is not None:
-            return [Public(np.full(step.forms[0].shape, known))]
+        always = reflexive(step)
+        if always is not None:
+            return [Public(np.full(step.forms[0].shape, always))]
         arrays = [each.array for each in operands if isinstance(each, Public)]
         self._see(_place(step))
         if self._ears.meter is not None:
@@ -214,7 +215,8 @@ class _Flow:
             if instead is not None:
                 return await _several(instead(context, step.params, *operands))
             if len(arrays) == len(operands):
-                return self._evaluate(step, arrays)
+                known = self._evaluate(step, arrays)
+                return [replace(each, foreseen=True) for each in known] if foreseen(operands) else known
             entry = TABLE.get(step.name)
             if entry is None:
                 raise refusal(step)
@@ -280,5 +282,5 @@ def _labelled(value: Value, form: Form) -> Value:
     if isinstance(value.array, np.ndarray) and (
         value.array.shape != form.shape or value.array.dtype != form.dtype
     ):
-        return Public(np.broadcast_to(value.array.astype(form.dtype), form.shape))
+        return replace(value, array=np.broadcast_to(value.array.astype(form.dtype), form.shape))
     return value

@@ -96,6 +96,7 @@ class Block:
         steps: in an order in which they can run.
         outputs: slots of the results; one slot can be several.
         library: whether it was written in jax, not by whoever calls it.
+        foreseen: of `constants`, those written in jax (`values.Public.foreseen`).
     """
 
     constants: Mapping[int, Any]
@@ -103,6 +104,7 @@ class Block:
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     library: bool = False
+    foreseen: frozenset[int] = frozenset()
 
     def text(self) -> Iterator[str]:
         """The program, canonically (`fingerprint`)."""
@@ -147,7 +149,8 @@ class _Writer:
         self._line = line  # of whoever calls the block, for steps that have none of their own
         self._slots = 0
         self._constants: dict[int, Any] = {}
-        self._constant_slots: dict[str, int] = {}
+        self._constant_slots: dict[tuple[str, bool], int] = {}
+        self._foreseen: set[int] = set()
         self._fixed: set[int] = set()
         self._steps: list[Step] = []
         self._seen: dict[tuple[Any, ...], tuple[int, ...]] = {}
@@ -157,30 +160,41 @@ class _Writer:
         outputs = self._inline(
             closed.jaxpr, closed.consts, inputs, self._line if _of_library(closed.jaxpr) else ""
         )
-        return _lean(self._constants, inputs, self._steps, tuple(outputs))
+        return _lean(
+            Block(
+                self._constants,
+                inputs,
+                tuple(self._steps),
+                tuple(outputs),
+                foreseen=frozenset(self._foreseen),
+            )
+        )
 
     def _new(self) -> int:
         self._slots += 1
         return self._slots - 1
 
-    def _constant(self, value: Any, aval: Any) -> int:
+    def _constant(self, value: Any, aval: Any, library: bool) -> int:
         dtype = getattr(aval, "dtype", None)
         array = np.asarray(value, dtype=dtype) if isinstance(dtype, np.dtype) else value
-        text = fingerprint.describe_array(array)
+        text = fingerprint.describe_array(array), library
         if text not in self._constant_slots:
             slot = self._constant_slots[text] = self._new()
             self._constants[slot] = array
             self._fixed.add(slot)
+            if library:
+                self._foreseen.add(slot)
         return self._constant_slots[text]
 
     def _inline(self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[int], line: str) -> list[int]:
         """Append the steps of `jaxpr`; the slots of its results."""
         where = dict(zip(jaxpr.invars, inputs, strict=True))
+        library = _written_in_jax(jaxpr)
         for variable, value in zip(jaxpr.constvars, consts, strict=True):
-            where[variable] = self._constant(value, variable.aval)
+            where[variable] = self._constant(value, variable.aval, library)
 
         def slot(atom: Any) -> int:
-            return self._constant(atom.val, atom.aval) if hasattr(atom, "val") else where[atom]
+            return self._constant(atom.val, atom.aval, library) if hasattr(atom, "val") else where[atom]
 
         for equation in jaxpr.eqns:
             made = self._equation(
@@ -266,13 +280,12 @@ def _plain(step: Step) -> Mapping[str, Any]:
     return {key: value for key, value in step.params.items() if key not in CONTROL.get(step.name, ())}
 
 
-def _lean(
-    constants: Mapping[int, Any], inputs: tuple[int, ...], steps: Sequence[Step], outputs: tuple[int, ...]
-) -> Block:
+def _lean(block: Block) -> Block:
     """The block without steps that nobody needs; every slot's end noted; slots numbered anew."""
+    inputs, outputs = block.inputs, block.outputs
     needed = set(outputs)
     kept: list[Step] = []
-    for step in reversed(steps):
+    for step in reversed(block.steps):
         if needed.isdisjoint(step.outputs):
             continue
         last = {each for each in (*step.inputs, *step.outputs) if each not in needed}
@@ -292,13 +305,14 @@ def _lean(
         return tuple(names[each] for each in slots)
 
     return Block(
-        constants={names[slot]: array for slot, array in constants.items() if slot in names},
+        constants={names[slot]: array for slot, array in block.constants.items() if slot in names},
         inputs=renamed(inputs),
         steps=tuple(
             replace(each, inputs=renamed(each.inputs), outputs=renamed(each.outputs), dead=renamed(each.dead))
             for each in kept
         ),
         outputs=renamed(outputs),
+        foreseen=frozenset(names[slot] for slot in block.foreseen if slot in names),
     )
 
 
@@ -321,3 +335,7 @@ def _of_library(jaxpr: Any) -> bool:
     """Whether the lines inside are jax's own, perhaps of an earlier trace: the call's line says more."""
     about = getattr(jaxpr.debug_info, "func_filename", None)
     return about is None or str(about).startswith(LIBRARY)
+
+
+def _written_in_jax(jaxpr: Any) -> bool:
+    return str(getattr(jaxpr.debug_info, "func_filename", "")).startswith(LIBRARY[0])

@@ -61,11 +61,13 @@ class Infinite(NamedTuple):
         up: plus infinity.
         down: minus infinity.
         lost: whether its size does not tell any more.
+        foreseen: whether it is so for what jax's own code must expect (`Public.foreseen`).
     """
 
     up: Side = Side()
     down: Side = Side()
     lost: bool = False
+    foreseen: bool = False
 
     def __bool__(self) -> bool:
         return self.up.times > 0 or self.down.times > 0
@@ -81,9 +83,12 @@ class Public:
 
     Args:
         array: a numpy array; of jax's own dtypes (random keys) a jax array.
+        foreseen: whether its infinities are written in jax's own code, for what it must expect: the logarithm
+            of a singular matrix' determinant, say.
     """
 
     array: Any
+    foreseen: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

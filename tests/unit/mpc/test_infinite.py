@@ -18,6 +18,7 @@ from mpc_programs import Engine, agree
 
 PLAIN = Engine("plain")
 X = np.array([1, 2, 5], np.float32)
+D = np.array([0, 1, 2, 1])
 INF = jnp.inf
 
 Program = Callable[[Any], Any]
@@ -48,6 +49,17 @@ RIGHT: dict[str, Program] = {
     "running": lambda x: jnp.exp(lax.cummax(masked(x, -INF))),
     "three times": lambda x: jax.nn.sigmoid(masked(x, -INF) - INF - INF),
     "nanmin": jnp.nanmin,
+    "divided by what may be": lambda x: (
+        x / masked(x, INF),
+        1 / masked(x, -INF),
+        jnp.sum(x / masked(x, INF)),
+    ),
+    "a determinant's logarithm": lambda x: -0.5 * jnp.linalg.slogdet(jnp.outer(x[D], x[D]) + jnp.eye(4))[1],
+    "no determinant": lambda x: jnp.exp(jnp.linalg.slogdet(jnp.diag(x[D] - 1))[1]),
+    "hypotenuse": lambda x: jnp.hypot(x, x[::-1]) * 2,
+    "density": lambda x: jnp.exp(jax.scipy.stats.expon.logpdf(x - 3)),
+    "bounded and then a sum": lambda x: jnp.sum(jnp.maximum(jax.scipy.stats.expon.logpdf(x - 3), -50.0)),
+    "clipped and then a sum": lambda x: jnp.sum(jnp.clip(masked(x, INF), 0, 9)),
     "isnan": lambda x: (jnp.isnan(x), jnp.nan_to_num(x)),
     "nan that is never chosen": lambda x: jnp.where(np.array([True, True, True]), x, jnp.nan),
     "nan between public numbers": lambda x: x + jnp.nansum(jnp.array([1, jnp.nan])),
@@ -59,6 +71,9 @@ REFUSED: dict[str, Program] = {
     "power": lambda x: x**INF,
     "sum": lambda x: jnp.sum(masked(x, INF)),
     "mean": lambda x: jnp.mean(masked(x, INF)),
+    "sum of logarithms of densities": lambda x: jnp.sum(jax.scipy.stats.expon.logpdf(x - 3)),
+    "maximum, of which one side may be": lambda x: 2 * jnp.maximum(masked(x, INF), 3),
+    "minimum, that goes to infinity": lambda x: 2 * jnp.min(masked(x, -INF)),
     "matrix": lambda x: masked(x, INF) @ x,
     "scaled": lambda x: jax.nn.softmax(masked(x, -INF) / 8),
     "exp of plus infinity": lambda x: jnp.exp(masked(x, INF)),

@@ -185,6 +185,22 @@ def test_loop_bodies_and_parameters_count():
     assert loop(2.0, 3) == loop(2.0, 3)
 
 
+def test_only_functions_of_jax_itself_are_computed_otherwise():
+    """Known by the name under which it calls them; and only of what is no constant."""
+
+    @jax.jit
+    def signbit(x):
+        return x > 7
+
+    def names(program):
+        return [step.name for step in plan_of(program, X).block.steps]
+
+    assert names(signbit) == ["gt"]
+    assert names(jnp.signbit) == ["lt"]
+    constant = plan_of(lambda x: x + jnp.signbit(np.float32(-0.0)), X).block.steps
+    assert "lt" not in [step.name for step in constant]  # jax's own answer: True
+
+
 # ---------------------------------------------------------------- visibility
 
 

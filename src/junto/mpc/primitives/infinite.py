@@ -65,7 +65,6 @@ CARRY = frozenset(
 
 EXTREMES = frozenset(
     (
-        "clamp",
         "max",
         "min",
         "pmax",
@@ -78,7 +77,7 @@ EXTREMES = frozenset(
         "scatter-min",
     )
 )
-"""Of these, those that are infinite only where nothing else is there: one expects a number."""
+"""Of these, those that start from infinity, a minimum from the greatest: one expects something else there."""
 
 FLAT = frozenset(
     [
@@ -107,6 +106,22 @@ FLAT = frozenset(
 FLAT_BELOW = frozenset(("exp", "expm1"))
 """The same for minus infinity."""
 
+SUMS = frozenset(
+    [
+        "conv_general_dilated",
+        "cumprod",
+        "cumsum",
+        "dot_general",
+        "psum",
+        "reduce_prod",
+        "reduce_sum",
+        "reduce_window_sum",
+        "scatter-add",
+        "scatter-sub",
+    ]
+)
+"""Of many numbers: several that stand for infinity would wrap to one that does not."""
+
 MOST_TIMES = 3
 """So often the largest number may be added up: one more would wrap."""
 
@@ -127,8 +142,14 @@ def after(step: Step, operands: Sequence[Value]) -> Infinite:
     carried = _carried(step, found)
     if carried is not None:
         return carried
+    expected = any(each.foreseen for each in found)
     if not any(each.up.sure or each.down.sure for each in found):
-        return Infinite(_RARELY, _RARELY, lost=True)
+        if not (expected and step.name in SUMS):
+            return Infinite(_RARELY, _RARELY, True, expected)
+        raise NotComputable(
+            f"`{step.name}` of numbers that jax makes infinite where there is no answer has no secret form",
+            fix="bound them before, as in jnp.maximum(x, -1e6) or jnp.clip",
+        )
     raise NotComputable(
         f"`{step.name}` of a number that may be infinity (jnp.inf) has no secret form",
         fix="infinity may be added, compared, chosen with jnp.where, put into max, min and exp. Else leave "
@@ -138,24 +159,40 @@ def after(step: Step, operands: Sequence[Value]) -> Infinite:
 
 def _carried(step: Step, found: Sequence[Infinite]) -> Infinite | None:
     """Where the results are infinite because operands are; None: something else becomes of them."""
-    lost = any(each.lost for each in found)
+    state = any(each.lost for each in found), any(each.foreseen for each in found)
     ups, downs = [each.up for each in found], [each.down for each in found]
     match step.name:
         case "neg":
-            return Infinite(downs[0], ups[0], lost)
+            return Infinite(downs[0], ups[0], *state)
         case "abs":
-            return Infinite(_worst([*ups, *downs]), lost=lost)
+            return Infinite(_worst([*ups, *downs]), Side(), *state)
         case "add" | "add_any":
-            sums = Infinite(_added(ups), _added(downs), lost)
+            sums = Infinite(_added(ups), _added(downs), *state)
         case "sub":
-            sums = Infinite(_added([ups[0], downs[1]]), _added([downs[0], ups[1]]), lost)
+            sums = Infinite(_added([ups[0], downs[1]]), _added([downs[0], ups[1]]), *state)
         case name if name in CARRY and np.issubdtype(step.forms[0].dtype, np.floating):
-            up, down = _worst(ups), _worst(downs)
-            rarely = name in EXTREMES
-            return Infinite(Side(up.times, up.rare or rarely), Side(down.times, down.rare or rarely), lost)
+            up, down = _bounded(name, _worst(ups), _worst(downs), found)
+            extremum = name in EXTREMES
+            up = Side(up.times, up.rare or (extremum and "min" in name))
+            down = Side(down.times, down.rare or (extremum and "max" in name))
+            return Infinite(up, down, *state)
         case _:
             return None
     return sums if max(sums.up.times, sums.down.times) <= MOST_TIMES else None
+
+
+def _bounded(name: str, up: Side, down: Side, found: Sequence[Infinite]) -> tuple[Side, Side]:
+    """What is left of both sides where a bound is a number."""
+    if name not in ("clamp", "max", "min"):
+        return up, down
+    ups, downs = [bool(each.up.times) for each in found], [bool(each.down.times) for each in found]
+    if name == "min":
+        high, low = all(ups), any(downs)
+    elif name == "max":
+        high, low = any(ups), all(downs)
+    else:  # the lesser of the last one and of the greater of the others
+        high, low = any(ups[:2]) and ups[2], all(downs[:2]) or downs[2]
+    return up if high else Side(), down if low else Side()
 
 
 def _chosen(step: Step, operands: Sequence[Value]) -> Sequence[Value]:
@@ -172,7 +209,13 @@ def either(values: Sequence[Value]) -> Infinite:
     """Where a value may be infinite that is one or the other of these, element by element."""
     found = [_of(each) for each in values]
     up, down = _worst([each.up for each in found]), _worst([each.down for each in found])
-    return Infinite(up, down, any(each.lost for each in found))
+    return Infinite(up, down, any(each.lost for each in found), any(each.foreseen for each in found))
+
+
+def foreseen(values: Sequence[Value]) -> bool:
+    """Whether jax itself has written all infinities of public values."""
+    publics = [each for each in values if isinstance(each, Public)]
+    return any(each.foreseen for each in publics) and all(each.foreseen or not _of(each) for each in publics)
 
 
 _RARELY = Side(1, True)
@@ -193,4 +236,5 @@ def _of(value: Value) -> Infinite:
     array = value.array
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or np.isfinite(array).all():
         return NOWHERE
-    return Infinite(Side(int(bool((array == np.inf).any()))), Side(int(bool((array == -np.inf).any()))))
+    up, down = (Side(int(bool((array == each).any())), value.foreseen) for each in (np.inf, -np.inf))
+    return Infinite(up, down, foreseen=value.foreseen)
