@@ -65,7 +65,7 @@ def skeleton(page: Path) -> dict[str, list[str]]:
         "blocks": re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL),
         "headings": re.findall(r"^#+ ", text, re.MULTILINE),
         "code": sorted(re.sub(r"\s+", " ", code) for code in re.findall(r"`([^`]+)`", prose)),
-        "links": sorted(link for link in LINK.findall(prose) if not link.startswith("README")),
+        "links": sorted(link for link in LINK.findall(prose) if not link.startswith(("README", "#"))),
         "rows": [str(line.count("|")) for line in prose.splitlines() if line.startswith("|")],
     }
 
