@@ -38,7 +38,7 @@ class Pair:
 
 
 class Pipe:
-    """From the helper to P1."""
+    """From the helper to P1, or back."""
 
     def __init__(self) -> None:
         self._queue: queue.Queue[bytes] = queue.Queue()
@@ -49,6 +49,9 @@ class Pipe:
         for part in parts:
             self.nbytes += len(part)
             self._queue.put(bytes(part))
+
+    def flush(self) -> None:
+        """All of it is there at once."""
 
     def read(self, size: int) -> memoryview:
         while len(self._rest) < size:
@@ -84,13 +87,13 @@ def run(
 
     `inputs` are uint64 or bool arrays, shared at random; `ready`: in masked form.
     """
-    first, second, pipe = queue.Queue(), queue.Queue(), Pipe()
+    first, second, pipe, back = queue.Queue(), queue.Queue(), Pipe(), Pipe()
     wires = Pair(first, second), Pair(second, first)
     keys = [derive(bytes(32), "test", seed, index) for index in (0, 1)]
     roles = (
         Computing(0, Stream(keys[0]), wires[0], None),
-        Computing(1, Stream(keys[1]), wires[1], pipe),
-        Dealing((Stream(keys[0]), Stream(keys[1])), pipe),
+        Computing(1, Stream(keys[1]), wires[1], pipe, back),
+        Dealing((Stream(keys[0]), Stream(keys[1])), pipe, back),
     )
     shared = [_shares(np.asarray(x), np.random.default_rng([seed, i])) for i, x in enumerate(inputs)]
     results: list[Any] = [None] * 3

@@ -219,7 +219,7 @@ def run(
             return await function(gates, *secrets)
 
         preparing = Preparing(number, Stream(key), ends[number], supply, batch)
-        steps = Rounds(preparing.flush).steps(program(preparing, 2))
+        steps = Rounds(preparing.flush).steps(program(preparing, 2), preparing.ready)
         supply.from_steps(prepared(preparing, steps))
         try:
             with np.errstate(over="ignore"):

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         UsageError,
         WireError,
     )
+    from junto.mpc.primitives.revealing import reveal_inside
     from junto.report.report import Report
 
 __version__ = "0.1.0"
@@ -72,6 +73,7 @@ _HOMES = MappingProxyType(
         "junto.device.session": ("Session", "init", "show_progress", "shutdown"),
         "junto.device.spu.object": ("SPUObject",),
         "junto.device.spu.spu": ("SPU",),
+        "junto.mpc.primitives.revealing": ("reveal_inside",),
         "junto.report.report": ("Report",),
         "junto.config.spu_model": ("FieldType", "ProtocolKind", "SPUCompilerNumReturnsPolicy"),
     }
@@ -125,6 +127,7 @@ __all__ = [
     "init",
     "proxy",
     "reveal",
+    "reveal_inside",
     "show_progress",
     "shutdown",
     "to",

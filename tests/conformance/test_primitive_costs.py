@@ -20,6 +20,7 @@ from jax import lax
 from jax.extend.core import primitives
 
 from junto.mpc.primitives.elementwise import function
+from junto.mpc.primitives.revealing import reveal_inside
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.visibility import ALTERNATIVES
 from mpc_programs import Engine
@@ -159,6 +160,7 @@ PROBES: Mapping[str, Probe] = {
     "rem": ("by a public integer", lambda n: lax.rem(n, np.int32(7)), (N,)),
     "reshape": ("", lambda x: x.reshape(8, 8), (X,)),
     "rev": ("", lambda x: x[::-1], (X,)),
+    "reveal_inside": ("", lambda x: reveal_inside(x, name="x"), (X,)),
     "round": ("", jnp.round, (W,)),
     "rsqrt": ("", lax.rsqrt, (X,)),
     "scan": ("4 sums", lambda x: lax.scan(lambda c, t: (c + t, None), x[0], x)[0], (X.reshape(4, 16),)),

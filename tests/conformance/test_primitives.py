@@ -22,6 +22,7 @@ from junto.mpc.plan import trace
 from junto.mpc.primitives import parameters
 from junto.mpc.primitives.context import Entry
 from junto.mpc.primitives.parameters import check_parameters
+from junto.mpc.primitives.revealing import reveal_inside
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.settings import MpcSettings
 from junto.mpc.steps import CONTROL, Block
@@ -421,6 +422,13 @@ CASES = [
     case("scan", lambda x: lax.scan(lambda c, t: (c + t, (c, 1)), x[0], x, reverse=True), X),
     case("scan", lambda x: lax.map(lambda r: jnp.where(r.sum() > 0, r * 2, r), x), X),
     case("scan", lambda x: lax.fori_loop(0, 3, lambda i, c: c * 0.5 + i, x), X),
+    case(
+        "reveal_inside",
+        lambda x, n, b: [reveal_inside(each, name="x") for each in (x * x, n, b)],
+        X,
+        WIDE,
+        X > 0,
+    ),
     case("while", lambda x: lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] / 2), (0, x))[1], X),
 ]
 

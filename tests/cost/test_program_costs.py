@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from junto.mpc.primitives.revealing import reveal_inside
 from mpc_programs import Engine
 
 RNG = np.random.default_rng(0)
@@ -80,3 +81,16 @@ def test_a_function_that_levels_off_takes_a_product_before_its_truncation(functi
     found = engine.run(lambda x, w: function(x @ w), table, weights)
     assert engine.rounds == 4
     assert np.abs(found - np.asarray(function(jnp.asarray(table @ weights)))).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "value", [numbers(6), np.arange(6, dtype=np.int32), numbers(6) > 0], ids=lambda v: v.dtype.name
+)
+def test_to_reveal_inside_takes_one_round_and_one_element_each_way(value):
+    costs = []
+    for function in (lambda x: x[::-1], lambda x: reveal_inside(x[::-1], name="x")):
+        engine = Engine("secure")
+        engine.run(function, value)
+        costs.append((engine.rounds, engine.opened))
+    (before, sent), (rounds, opened) = costs
+    assert (rounds - before, opened - sent) == (1, 1 if value.dtype == np.bool_ else 8 * value.size)

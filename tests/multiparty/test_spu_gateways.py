@@ -51,6 +51,10 @@ def f(x, y, z):
 shown = [sf.reveal(spu(f)(x, y, z)) for spu in (direct, short)]
 for one, other in zip(*shown):
     say(one.dtype == other.dtype, float(np.max(np.abs(one.astype(float) - other))), float(np.mean(one)))
+def halve(y):
+    turn = lambda s: (s[0] / 2, sf.reveal_inside(jnp.max(s[0] / 2), name="error"))
+    return jax.lax.while_loop(lambda s: s[1] > 0.2, turn, (y, jnp.inf))
+say([sf.reveal(spu(halve, reveals="error")(y)[0]).tolist() for spu in (direct, short)])
 sf.shutdown()
 """
     for name in PARTIES:
@@ -61,6 +65,7 @@ sf.shutdown()
             assert same
             assert difference <= tolerance
             assert mean != 0
+        assert party.next(60)[0] == [[0.0625, 0.125]] * 2
     assert set(job.all_end().values()) == {0}
     sums = {name: crossed(job.folder / f"{name}.jsonl") for name in PARTIES}
     for name in PARTIES:
@@ -68,6 +73,11 @@ sf.shutdown()
             other = way[1] if way[0] == name else way[0]
             assert sums[other][way] == nbytes
     assert sums["alice"]["alice", "bob", 1] > 200_000  # the inputs, masked, and what the gates opened
+    for name in PARTIES:
+        ways = [way for way in (("alice", "bob"), ("bob", "alice"), ("bob", "carol")) if name in way]
+        assert sorted(revealed(job.folder / f"{name}.jsonl")) == sorted(
+            2 * 3 * ways
+        )  # two devices, three turns
     assert {(a, b) for a, b, _ in sums["carol"]} >= {("carol", "bob"), ("bob", "carol")}
 
 
@@ -76,6 +86,15 @@ def crossed(path):
     entries = [each.entry for each in read(path)]
     assert {each.direction for each in entries} <= {SENT, RECEIVED}
     return {(each.sender, each.receiver, each.index): each.nbytes for each in entries if each.kind == "link"}
+
+
+def revealed(path):
+    """Sender and receiver of what a function has revealed."""
+    entries = [each.entry for each in read(path) if each.entry.type_name == "error: float32"]
+    assert {(each.kind, each.shape, each.nbytes, each.text) for each in entries} <= {
+        ("reveal", (), 8, f"SPU#{number}(halve)") for number in (1, 2)
+    }
+    return [(each.sender, each.receiver) for each in entries]
 
 
 def test_settings_that_differ_are_printed_at_every_party_then_a_right_one_works(job):

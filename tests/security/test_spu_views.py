@@ -223,3 +223,36 @@ def test_what_was_made_ahead_hides_as_much(views, tmp_path) -> None:
         data = [np.frombuffer(message[4], np.uint8) for message in received]
         assert chi_square(np.concatenate(data)) < LIMIT
         assert_no_word_twice(data)
+
+
+def test_what_is_revealed_inside_adds_its_opening_and_nothing_else(views, spu) -> None:
+    """To each compute party the piece that it lacks, which is uniform; to the helper the number itself."""
+    x, y = [sf.PYU(party)(lambda: INPUTS["large"])().to(spu) for party in COMPUTE]
+    heard: list[dict[str, list[bytes]]] = []
+    online: list[dict[str, int]] = []
+    for function in (lambda a, b: a * b, lambda a, b: sf.reveal_inside(a * b, name="product")):
+        sf.wait([x, y])
+        begin = len(views.messages)
+        with spu.profile() as profile:
+            made = spu(function, reveals=["product"])(x, y)
+            sf.wait(made)
+            online.append({each.node: each.cost.online_bytes for each in profile.calls})
+        heard.append({node: [] for node in spu.settings.parties})
+        for name, node, _, _, data in views.messages[begin:]:
+            if name == spu.name:
+                heard[-1][node].append(data)
+    shown = sf.reveal(made)
+    assert shown == pytest.approx(INPUTS["large"] ** 2, abs=1e-4)
+    told = 0 if spu.settings.helper is None else 8 * N
+    assert [online[1][party] - online[0][party] for party in COMPUTE] == [8 * N, 8 * N + told]
+    for node in COMPUTE:
+        data = [np.frombuffer(each, np.uint8) for each in heard[1][node] if len(each) > 32]
+        assert chi_square(np.concatenate(data)) < LIMIT
+        assert_no_word_twice(data)
+    if told:
+        sizes = [[sum(map(len, each[node])) for node in COMPUTE] for each in heard]
+        assert np.subtract(sizes[1], sizes[0]).tolist() == [8 * N, 8 * N]
+        helper = spu.settings.helper
+        assert heard[0][helper] == []
+        (number,) = heard[1][helper]
+        assert np.ldexp(np.frombuffer(number, np.int64).astype(float), -18) == pytest.approx(shown, abs=1e-9)

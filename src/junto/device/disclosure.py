@@ -1,6 +1,6 @@
 """`reveal`, `wait` and `barrier`: the operations in which all parties take part.
 
-`reveal` is the only door to plaintext.
+`reveal` is the only door to plaintext; within a function on an SPU, with its caller's word, `reveal_inside`.
 """
 
 from __future__ import annotations

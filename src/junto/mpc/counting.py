@@ -43,16 +43,22 @@ class _Blank(Stream):
 
 
 class _Nobody:
-    """A wire without another end: whatever is awaited of it is zeros."""
+    """A wire without another end: whatever is awaited of it is zeros, and what is told it is lost."""
 
     def exchange(self, parts: Sequence[memoryview], size: int) -> memoryview:
         """See `role.Wire`."""
         return memoryview(bytes(size))
 
+    def write(self, parts: Sequence[memoryview]) -> None:
+        """See `role.Sink`."""
 
-def counting_role() -> Computing:
-    """P0's role, which counts and does nothing else. What it counts is the same at P1."""
-    return Computing(0, _Blank(), _Nobody(), None)
+    def flush(self) -> None:
+        """See `role.Sink`."""
+
+
+def counting_roles() -> tuple[Computing, Computing]:
+    """The roles of P0 and P1, which count and do nothing else; P1 tells the helper what is revealed."""
+    return Computing(0, _Blank(), _Nobody(), None), Computing(1, _Blank(), _Nobody(), None, _Nobody())
 
 
 def counting_pair() -> tuple[Paired, Paired]:

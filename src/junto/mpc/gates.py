@@ -243,6 +243,17 @@ class Gates(ABC, Generic[R, B]):
         No round with a ready operand; the results are none. Offline: `8 * 2**width` bytes an element.
         """
 
+    @overload
+    async def reveal(self, x: R) -> Words: ...
+    @overload
+    async def reveal(self, x: B) -> Flags: ...
+    @abstractmethod
+    async def reveal(self, x: R | B) -> Words | Flags:
+        """`x` itself, to every node of the SPU. 1 round, 8 bytes or a bit, and as many to the helper.
+
+        Only `primitives.revealing` may ask for it.
+        """
+
     @abstractmethod
     async def series(self, x: R, period: int, sines: Sequence[float], cosines: Sequence[float]) -> R:
         """The Fourier series of `sines` and `cosines`, k from 0.

@@ -7,26 +7,29 @@ every node. What is public is computed by jax itself; a value is forgotten after
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from junto.errors import JuntoError, NotComputable
+from junto.errors import JuntoError
 from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
 from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, Entry, Rule, Shared, Takes, fits
+from junto.mpc.primitives.control import MOST_TURNS
 from junto.mpc.primitives.infinite import after, foreseen
 from junto.mpc.primitives.lifting import lifted
 from junto.mpc.primitives.public import Witness, evaluate
+from junto.mpc.primitives.revealing import revealed_bytes
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
-from junto.mpc.steps import CONTROL, Block, Form, Step
-from junto.mpc.values import WHOLE_RING, Infinite, Public, Secret, Value
+from junto.mpc.steps import CONTROL, REVEAL, Block, Form, Step
+from junto.mpc.unknown import Known, unknowns
+from junto.mpc.values import Infinite, Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
 
 
@@ -41,6 +44,7 @@ class Ears:
         instead: gives a rule for a step and its operands, if they are not to be computed as usual.
         pace: counts the steps that are done.
         notice: sees each step with its operands before it is computed.
+        revealed: hears of each value that a step has made public: the step, and its bytes on the wire.
     """
 
     watch: Callable[[str], None] | None = None
@@ -49,6 +53,7 @@ class Ears:
     instead: Callable[[Step, Sequence[Value]], Rule | None] | None = None
     pace: Pace | None = None
     notice: Callable[[Step, Sequence[Value]], None] | None = None
+    revealed: Callable[[Step, int], None] | None = None
 
 
 async def interpret(
@@ -83,7 +88,8 @@ async def perform(
     Raises:
         NotComputable: as `visibility.visible` would have.
     """
-    flow = _Flow(g, plan, settings, ears)
+    known = [Known.SECRET if isinstance(each, Secret) else Known.VALUE for each in inputs]
+    flow = _Flow(g, plan, settings, ears, unknowns(plan, known).loops if plan.reveals else ())
     cells = await flow.start_block(
         plan.block, [Cell(_cast(each, form)) for each, form in zip(inputs, plan.inputs, strict=True)]
     )
@@ -115,8 +121,11 @@ MOVES = frozenset(
 class _Flow:
     """One run."""
 
-    def __init__(self, g: Gates[Any, Any], plan: Plan, settings: MpcSettings, ears: Ears) -> None:
+    def __init__(
+        self, g: Gates[Any, Any], plan: Plan, settings: MpcSettings, ears: Ears, open_ended: Container[int]
+    ) -> None:
         self._g = g
+        self._open_ended = open_ended
         self._x64 = plan.x64
         self._settings = settings
         self._ears = ears
@@ -149,19 +158,14 @@ class _Flow:
         value = context.full(value)
         if value.kind != "fixed":
             return value
-        if value.infinite.up.sure or value.infinite.down.sure:
-            raise NotComputable(
-                f"a result may be infinity (jnp.inf), which no fixed-point number is: that of {cell.place}",
-                fix="put a number in its place, as in jnp.where(x > 1, x, 0), or use it in the same function",
-            )
-        held = context.number(value)
         self._see(cell.place)
-        self._g.expect(held, *WHOLE_RING, "a result is out of range: it does not fit into 64 bits")
+        held = context.leaving(value, f"that of {cell.place}")
         return _labelled(context.fixed(held, self._settings.fraction), form)
 
     def _context(self, step: Step | None) -> Context:
         surroundings = (self._evaluate, self.start_block, self._shared.get)
-        return Context(self._g, self._settings, step, *surroundings)  # type: ignore[arg-type]
+        most = MOST_TURNS if step is not None and id(step) in self._open_ended else None
+        return Context(self._g, self._settings, step, *surroundings, most)  # type: ignore[arg-type]
 
     async def _settled(self, value: Value, where: str) -> Value:
         """A value without a pending truncation, for which the step that made it answers."""
@@ -228,6 +232,8 @@ class _Flow:
             infinite = after(step, operands)
             operands = await lifted(context, operands)
             made = await _several(entry.rule(context, step.params, *operands))
+            if step.name == REVEAL and self._ears.revealed is not None:
+                self._ears.revealed(step, revealed_bytes(operands[0]))
             return [_marked(each, infinite) for each in made] if infinite else made
         except Exception as error:
             _locate(error, step)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from junto.mpc import bits
-from junto.mpc.protocol.role import RingShare, Share, Told
+from junto.mpc.protocol.role import Disclosed, RingShare, Share, Told
 
 ELSEWHERE = ""
 """The label of what no step does."""
@@ -108,6 +108,8 @@ class Meter:
 
 def _size(share: Share) -> int:
     """Bytes on the wire; none at the helper, who has no pieces, and at who is only told something."""
+    if isinstance(share, Disclosed):
+        return _size(share.share) + share.told
     if isinstance(share, Told):
         return 0 if share.data is None else share.data.nbytes
     if isinstance(share, RingShare):

@@ -168,6 +168,9 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         at = (moved & np.uint64((1 << digit.width) - 1)).astype(np.int64)
         return [PlainRing(table[at]) for table in tables]
 
+    async def reveal(self, x: Any) -> Any:
+        return x.flags if isinstance(x, PlainBits) else x.words
+
     async def series(
         self, x: PlainRing, period: int, sines: Sequence[float], cosines: Sequence[float]
     ) -> PlainRing:

@@ -21,7 +21,7 @@ import numpy as np
 
 from junto.errors import NotComputable
 from junto.mpc import fingerprint
-from junto.mpc.steps import Block, Builder, Form, form_of
+from junto.mpc.steps import REVEAL, Block, Builder, Form, form_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,11 @@ class Plan:
     out_tree: Any
     names: tuple[str, ...]
     x64: bool
+
+    @cached_property
+    def reveals(self) -> bool:
+        """Whether there is a step that would make a secret public."""
+        return self.block.has(REVEAL)
 
     @cached_property
     def fingerprint(self) -> str:

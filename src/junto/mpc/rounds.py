@@ -154,14 +154,18 @@ class Rounds:
             except StopIteration as end:
                 return cast(T, end.value)
 
-    def steps(self, computation: Coroutine[Any, Any, T]) -> Generator[None, None, T]:
-        """The same, a round at a time."""
+    def steps(
+        self, computation: Coroutine[Any, Any, T], ready: Callable[[Sequence[Any]], bool] | None = None
+    ) -> Generator[None, None, T]:
+        """The same, a round at a time; a round does not end before `ready` of what is to be opened in it."""
         main = _Task(computation, "")
         self._ready.append((main, None))
         try:
             while not main.done:
                 self._proceed()
                 if not main.done:
+                    while ready is not None and not ready([share for _, share in self._asked]):
+                        yield
                     self._end_round()
                     yield
         finally:

@@ -42,6 +42,9 @@ CONTROL: Mapping[str, tuple[str, ...]] = {
 }
 """Control flow, and the parameters that hold its sub-programs."""
 
+REVEAL, LABEL = "reveal_inside", "label"
+"""The primitive that makes a secret public (`primitives.revealing`), and its parameter: the agreed name."""
+
 LIBRARY = (str(Path(jax.__file__).parent) + os.sep, str(Path(__file__).parent) + os.sep)
 """A line in here is nobody's own."""
 
@@ -105,6 +108,10 @@ class Block:
     outputs: tuple[int, ...]
     library: bool = False
     foreseen: frozenset[int] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Whether a step of this name is in it, however deep."""
+        return any(step.name == name or any(each.has(name) for each in step.blocks) for step in self.steps)
 
     def text(self) -> Iterator[str]:
         """The program, canonically (`fingerprint`)."""

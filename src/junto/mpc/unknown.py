@@ -17,7 +17,8 @@ import numpy as np
 
 from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import Cell, Context, Rule
-from junto.mpc.steps import Block, Form, Step
+from junto.mpc.primitives.revealing import reveal
+from junto.mpc.steps import REVEAL, Block, Form, Step
 from junto.mpc.values import Public, Secret, Value
 from junto.mpc.visibility import reflexive
 
@@ -74,6 +75,8 @@ class InPlace:
 
     def __call__(self, step: Step, operands: Sequence[Value]) -> Rule | None:
         """The rule for a step, if it needs one."""
+        if step.name == REVEAL and isinstance(operands[0], Secret):
+            return _revealed
         if all(isinstance(each, Public) for each in operands):
             return _stand_ins if id(step) in self._found.values else None
         if id(step) in self._found.loops:
@@ -90,6 +93,11 @@ class InPlace:
             await cell.get()
             carry = await c.run(body, [*cells[tested : tested + fixed], *carry])
         return [await each.get() for each in carry]
+
+
+async def _revealed(c: Context, params: Mapping[str, Any], x: Secret) -> Sequence[Value]:
+    await reveal(c, params, x)
+    return [Public(stand_in(c.form))]
 
 
 async def _stand_ins(c: Context, params: Mapping[str, Any], *operands: Value) -> Sequence[Value]:
@@ -128,6 +136,8 @@ def _step(step: Step, inputs: list[Known], found: Unknowns) -> list[Known]:
     if most is not Known.SECRET:
         return [most] * len(step.outputs)
     match step.name:
+        case "reveal_inside":
+            return [Known.SHAPE]
         case "cond":
             return _cond(step, inputs, found)
         case "scan":

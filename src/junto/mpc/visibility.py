@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from junto.errors import NotComputable
 from junto.mpc.plan import Plan
+from junto.mpc.primitives.control import FIXED
 from junto.mpc.primitives.lifting import check_dtypes
 from junto.mpc.primitives.parameters import check_parameters
 from junto.mpc.primitives.table import TABLE
-from junto.mpc.steps import Block, Step
+from junto.mpc.steps import LABEL, REVEAL, Block, Form, Step
 from junto.mpc.underflow import check_sizes
 from junto.mpc.values import kind
 
@@ -54,8 +56,11 @@ def is_secret(step: Step, inputs: list[bool]) -> list[bool]:
     check_dtypes(step, place(step))
     match step.name:
         case "cond":
+            _expect_no_secret_disclosure(step, inputs)
             branches = [_block(block, inputs[1:]) for block in step.blocks]
             return [inputs[0] or any(flags) for flags in zip(*branches, strict=True)]
+        case "reveal_inside":
+            return [False]
         case "scan":
             return _scan(step, inputs)
         case "while":
@@ -93,13 +98,89 @@ def _while(step: Step, inputs: list[bool]) -> list[bool]:
             raise NotComputable(
                 "the condition of a `while_loop` depends on a secret, which its turns would show"
                 + place(step),
-                fix="loop a fixed number of times (fori_loop), and keep what is good already with jnp.where",
+                fix=FIXED,
             )
         results = _block(body, [*inputs[tested : tested + fixed], *carry])
         grown = [old or new for old, new in zip(carry, results, strict=True)]
         if grown == carry:
             return carry
         carry = grown
+
+
+# ---------------------------------------------------------------- what is revealed
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What a step of a plan reveals to all nodes.
+
+    Attributes:
+        name: under which the parties agree to it.
+        form: shape and dtype.
+        line: where in the user's files.
+        turns: how often at most; None: once each turn of a loop of which nobody knows the length beforehand.
+        perhaps: whether it is in a branch that may not be taken.
+    """
+
+    name: str
+    form: Form
+    line: str
+    turns: int | None
+    perhaps: bool
+
+    def __str__(self) -> str:
+        known = {None: "each turn of a loop", 1: "once"}
+        how = known.get(self.turns, f"{self.turns} times") + ", if its branch is taken" * self.perhaps
+        return f"{self.name}, {self.form}, {how}" + (f", at {self.line}" if self.line else "")
+
+
+def disclosures(plan: Plan, secret_inputs: Sequence[bool]) -> tuple[Disclosure, ...]:
+    """What a plan reveals within, in the order of its steps; its loops' numbers of turns come with it."""
+    return tuple(dict.fromkeys(_disclosed(plan.block, secret_inputs, 1, False))) if plan.reveals else ()
+
+
+def _disclosed(
+    block: Block, secret_inputs: Sequence[bool], turns: int | None, perhaps: bool
+) -> Iterator[Disclosure]:
+    if not block.has(REVEAL):
+        return
+    secret = {slot for slot, flag in zip(block.inputs, secret_inputs, strict=True) if flag}
+    for step in block.steps:
+        given = [each in secret for each in step.inputs]
+        flags = is_secret(step, given)
+        if step.name == REVEAL and given[0]:
+            yield Disclosure(step.params[LABEL], step.forms[0], step.line, turns, perhaps)
+        for inner, inputs, times in _within(step, given, flags):
+            often = None if turns is None or times is None else turns * times
+            yield from _disclosed(inner, inputs, often, perhaps or step.name == "cond")
+        secret.update(slot for slot, flag in zip(step.outputs, flags, strict=True) if flag)
+
+
+def _within(
+    step: Step, given: list[bool], flags: Sequence[bool]
+) -> Iterator[tuple[Block, list[bool], int | None]]:
+    """The blocks of a step, which of their inputs are secret, and how often each is run."""
+    if step.name == "cond":
+        yield from ((block, given[1:], 1) for block in step.blocks)
+    elif step.name == "scan":
+        fixed, carried = int(step.params["num_consts"]), int(step.params["num_carry"])
+        inputs = [*given[:fixed], *flags[:carried], *given[fixed + carried :]]
+        yield step.blocks[0], inputs, int(step.params["length"])
+    elif step.name == "while":
+        tested, fixed = int(step.params["cond_nconsts"]), int(step.params["body_nconsts"])
+        yield step.blocks[0], [*given[:tested], *flags], None
+        yield step.blocks[1], [*given[tested : tested + fixed], *flags], None
+
+
+def _expect_no_secret_disclosure(step: Step, inputs: Sequence[bool]) -> None:
+    """Both branches of a secret choice are computed: what one of them reveals would be shown in any case."""
+    for block in step.blocks if inputs[0] else ():
+        for each in _disclosed(block, inputs[1:], 1, True):
+            raise NotComputable(
+                f"`{REVEAL}` of {each.name!r} is in a branch that a secret chooses"
+                + (f", at {each.line}" if each.line else place(step)),
+                fix="reveal it before or after the choice, or reveal first what chooses",
+            )
 
 
 def refusal(step: Step) -> NotComputable:

@@ -28,6 +28,7 @@ from junto.program.showing import Watcher
 from junto.program.timeline import Timeline, Traffic, edges
 from junto.program.waiting import Awaited, Patience, Waiting
 from junto.silo.api import Activity, Gateway, Stamp
+from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
 
 log = logging.getLogger("junto.program")
@@ -267,6 +268,11 @@ class Program:
     def copy(self, passage: Passage, ref: Ref) -> Ref:
         """A value as a receiver would see it; see `Exchange.copy`."""
         return self._parts.exchange.copy(passage, ref)
+
+    def crossed(self, passage: Passage, summary: Summary, nbytes: int, *, ours: bool) -> None:
+        """A value came from one party to another beside the exchange; `ours`: from here. From any thread."""
+        witness = self._parts.office.witness
+        (witness.sent if ours else witness.received)(passage, summary, nbytes)
 
     def wait(self, stamp: Stamp, awaited: Sequence[Awaited]) -> None:
         """Block until all of `awaited` are done, then raise the first one's error if there is any."""

@@ -6,7 +6,7 @@ import pytest
 from jax import lax
 
 from junto.device.spu.computing import run_plan
-from junto.mpc.counting import counting_role, fresh
+from junto.mpc.counting import counting_roles, fresh
 from junto.mpc.interpret import Ears
 from junto.mpc.pace import Pace
 from junto.mpc.plan import trace
@@ -41,7 +41,7 @@ def pace_of(function):
 def paced(function):
     """The plan's pace, and how many steps were done when each round ended."""
     plan = trace(function, (X,), {})
-    role, pace = counting_role(), Pace(plan, [True])
+    role, pace = counting_roles()[0], Pace(plan, [True])
     done: list[int] = []
 
     def flush(asked: list[Opening]) -> object:

@@ -56,12 +56,14 @@ class Call:
         static: its parameters that are part of the program.
         returns: in which handles the result comes.
         fraction: bits after the point with which it computes; None: the SPU's own.
+        reveals: names of what it may reveal within; None: nothing will run, so nothing has to be agreed.
     """
 
     function: Callable[..., Any]
     static: tuple[str, ...]
     returns: Returns
     fraction: int | None
+    reveals: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -70,7 +72,11 @@ class Call:
 
 
 def checked(
-    function: Callable[..., Any], static: str | Sequence[str] | None, returns: Returns, fraction: int | None
+    function: Callable[..., Any],
+    static: str | Sequence[str] | None,
+    returns: Returns,
+    fraction: int | None,
+    reveals: str | Sequence[str] | None = None,
 ) -> Call:
     """The call as one value.
 
@@ -84,7 +90,10 @@ def checked(
         raise DeviceError(
             f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION}, not {fraction!r}"
         )
-    return Call(function, names, returns, fraction)
+    agreed = None if reveals is None else frozenset([reveals] if isinstance(reveals, str) else reveals)
+    if agreed is not None and not all(isinstance(each, str) for each in agreed):
+        raise DeviceError("reveals holds the names of what a function may reveal, as in reveals=['loss']")
+    return Call(function, names, returns, fraction, agreed)
 
 
 def returns_of(policy: Any, count: int | None) -> Returns:
@@ -136,7 +145,7 @@ def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names)), (args, kwargs))
     planned, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
     layouts = _layouts(call, planned)
-    about = f"{call.returns.policy.value}, {call.fraction}"
+    about = f"{call.returns.policy.value}, {call.fraction}, {','.join(sorted(call.reveals or ()))}"
     places = structure((args, kwargs), DeviceObject)
     text = "|".join([places, planned.fingerprint, ",".join(map(_digested, inputs)), about])
     program = spu.session.program

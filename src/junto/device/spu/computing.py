@@ -23,6 +23,7 @@ from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
 from junto.mpc.rounds import Later, Rounds, start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.shapes import ShapedBits, ShapedRing, ShapeGates, shaped
+from junto.mpc.unknown import InPlace, Known, unknowns
 from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind, word
 
 SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits, ShapedRing, ShapedBits)
@@ -69,9 +70,10 @@ def rehearse(plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         shaped(form.shape, form.dtype == np.bool_) if each is None else each
         for each, form in zip(inputs, plan.inputs, strict=True)
     ]
+    ears = Ears(instead=_unknown_until_revealed(plan, inputs))
     try:
         with np.errstate(over="ignore"):
-            run_plan(ShapeGates(), _silent, plan, given, settings, Ears())
+            run_plan(ShapeGates(), _silent, plan, given, settings, ears)
     except JuntoError:
         raise
     except Exception as error:
@@ -80,6 +82,15 @@ def rehearse(plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
             f"this function cannot be computed on secrets: {type(error).__name__} {where}",
             fix="that is an error in junto, not in the function: please report it, with these lines of it",
         ) from error
+
+
+def _unknown_until_revealed(plan: Plan, inputs: Sequence[Any]) -> InPlace | None:
+    """What stands for numbers that nobody knows before the run has revealed them."""
+    if not plan.reveals:
+        return None
+    return InPlace(
+        unknowns(plan, [Known.SECRET if each is None else Known.VALUE for each in inputs]), turns=1
+    )
 
 
 def _silent(asked: Sequence[Any]) -> Sequence[Any]:
@@ -98,7 +109,8 @@ def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: Mp
     known: dict[int, RingSecret] = {}
     blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
     gates = PairGates(role, settings.block)
-    return prepared(role, Rounds(role.flush).steps(_run(gates, plan, blind, settings, Ears())))
+    steps = Rounds(role.flush).steps(_run(gates, plan, blind, settings, Ears()), role.ready)
+    yield from prepared(role, steps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

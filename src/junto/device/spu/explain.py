@@ -22,7 +22,7 @@ from junto.device.spu.explanation import Explanation
 from junto.device.spu.layout import Leaf, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
-from junto.mpc.counting import blank_of, counting_pair, counting_role, fresh
+from junto.mpc.counting import blank_of, counting_pair, counting_roles, fresh
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter, Tally
 from junto.mpc.plan import Plan, jax_dtype
@@ -42,13 +42,16 @@ READY = (
     "handles are taken as ready for use, as shared values are; an unopened result of another call costs "
     "8 bytes a number and up to a round more"
 )
-GUESSED = "public arguments known by shape only are taken as numbers that need every bit after the point"
+GUESSED = (
+    "public arguments known by shape only, and what is revealed on the way, are taken as numbers that need "
+    "every bit after the point"
+)
 PAIR = (
     "nobody helps: offline bytes are an estimate of what the oblivious transfers send, to which come about "
     "20 kB the first time and what whole words round up; preparing takes rounds of its own, a few a batch"
 )
 CLEAR = "values are in the clear on this SPU (REF2K): this is what another protocol would send"
-BRANCHES = "where such an argument chooses between branches, all of them are counted"
+BRANCHES = "where what is not known yet chooses between branches, all of them are counted"
 
 
 def explain(
@@ -77,6 +80,7 @@ def explain(
         turn=turn,
         lines=lines_of([highest_tallies(found.tallies)]),
         notes=(*count.notes, *count.ranges.remarks),
+        reveals=planned.disclosures,
     )
 
 
@@ -183,7 +187,7 @@ class Count:
         self.unknown = unknowns(plan, known)
         found = [
             (READY, any(parts is None for parts in self._held.values())),
-            (GUESSED, Known.SHAPE in known),
+            (GUESSED, Known.SHAPE in known or plan.reveals),
             (PAIR, self.pair),
             (CLEAR, spu.settings.source is SpuSource.NONE),
             (BRANCHES, bool(self.unknown.choices)),
@@ -193,9 +197,10 @@ class Count:
     def run(self, *, turns: int) -> Counted:
         """What it costs if each loop of unknown length turns so often.
 
-        With a dealer both parties' costs are equal, and the steps' part is told once.
+        With a dealer both parties' costs are equal, and the steps' part is told once, unless something is
+        revealed, which the second party tells the dealer.
         """
-        roles = counting_pair() if self.pair else (counting_role(),)
+        roles = counting_pair() if self.pair else counting_roles()[: 2 if self._plan.reveals else 1]
         found = [self._run_at(role, turns) for role in roles]
         costs = (found[0][0], found[-1][0])
         return Counted(costs, [tallies for _, tallies, _ in found], found[0][2])

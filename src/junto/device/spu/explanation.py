@@ -18,7 +18,10 @@ from junto.device.spu.costs import (
     seconds_text,
 )
 from junto.markup import paragraph, table
+from junto.mpc.visibility import Disclosure
 from junto.program.progress import bytes_text
+
+TURNS = "a loop that ends by what is revealed shows how often it turns, too"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,6 +45,7 @@ class Explanation:
         beside: bytes that each party sends beside `total`, to share, move and show values, and to join; each
             way counts, so a value that two parties are shown is sent twice.
         beside_rounds: rounds that joins take.
+        reveals: what all parties of the SPU would learn on the way, and has to be agreed to in the call.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Explanation:
     notes: tuple[str, ...]
     beside: Mapping[str, int] = field(default_factory=dict)
     beside_rounds: int = 0
+    reveals: tuple[Disclosure, ...] = ()
 
     @property
     def rounds(self) -> int:
@@ -86,14 +91,14 @@ class Explanation:
         return f"<Explanation of {self.name}: {cost_text(self.total)}; print it for the lines>"
 
     def __str__(self) -> str:
-        above = [f"  {each}" for each in (self._sent, *self._times) if each]
+        above = [f"  {each}" for each in (self._sent, *self._times, *self._revealed) if each]
         below = [fill(each, 80, initial_indent="  ", subsequent_indent="    ") for each in self._remarks]
         lines = line_table(self.lines, timed=False, what=self._what)
         return "\n".join([self._head, *above, "", lines, "", *below])
 
     def _repr_html_(self) -> str:
         lines = table(*line_cells(self.lines, timed=False, what=self._what))
-        above = [self._head, self._sent, "; ".join(self._times)]
+        above = [self._head, self._sent, "; ".join(self._times), *self._revealed]
         below = [more_text(self.lines), *self._remarks]
         return "".join([*map(paragraph, filter(None, above)), lines, *map(paragraph, filter(None, below))])
 
@@ -103,6 +108,11 @@ class Explanation:
             return f"{self.name}: {cost_text(self.total)}"
         sent = bytes_text(sum(self.beside.values()))
         return f"{self.name}: nothing on an SPU; {self.beside_rounds} rounds, {sent} sent by all"
+
+    @property
+    def _revealed(self) -> list[str]:
+        shown = [f"reveals to all parties of the SPU {each}" for each in self.reveals]
+        return [*shown, TURNS] if any(each.turns is None for each in self.reveals) else shown
 
     @property
     def _what(self) -> str:

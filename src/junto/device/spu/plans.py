@@ -20,7 +20,7 @@ from junto.device.spu.layout import Leaf, wide_numbers
 from junto.errors import DeviceError, NotComputable
 from junto.mpc.plan import Plan, argument_names, jax_array, split_static, trace
 from junto.mpc.settings import MpcSettings
-from junto.mpc.visibility import visible
+from junto.mpc.visibility import Disclosure, disclosures, visible
 
 Input = SecretInput | Described | NDArray[Any]
 
@@ -30,10 +30,11 @@ MOST = 1024
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Planned:
-    """A plan, and what its results look like; `passed`: for which public arguments it was rehearsed."""
+    """A plan, its results' looks, what it reveals; `passed`: for which public arguments it was rehearsed."""
 
     plan: Plan
     leaves: tuple[Leaf, ...]
+    disclosures: tuple[Disclosure, ...]
     passed: set[tuple[int, bytes]] = field(default_factory=set)
 
     @property
@@ -57,7 +58,7 @@ class Plans:
         """The plan of a call, and its arguments in the plan's order.
 
         Raises:
-            NotComputable: the function cannot be computed on secrets.
+            NotComputable: the function cannot be computed on secrets, or reveals what nobody has agreed to.
             Whatever the function raises when it is traced.
         """
         static, positional, named = split_static(call.function, args, kwargs, call.static)
@@ -76,12 +77,14 @@ class Plans:
             abstract = [_abstract(item) for item in inputs]
             shapes, names = _restored(args, kwargs, inputs, abstract)
             plan = trace(call.function, shapes, names, call.static)
-            visible(plan, [_is_secret(item) for item in inputs])
+            secret = [_is_secret(item) for item in inputs]
+            visible(plan, secret)
             leaves_out = tuple(Leaf(np.dtype(form.dtype).name, form.shape) for form in plan.outputs)
-            planned = Planned(plan, leaves_out)
+            planned = Planned(plan, leaves_out, disclosures(plan, secret))
             if len(self._known) >= MOST:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = planned
+        _expect_agreement(call, planned.disclosures)
         self._rehearse(planned, inputs, call.fraction)
         return planned, inputs
 
@@ -97,6 +100,18 @@ class Plans:
             if len(planned.passed) >= MOST:
                 planned.passed.clear()
             planned.passed.add((settings.fraction, about))
+
+
+def _expect_agreement(call: Call, found: Sequence[Disclosure]) -> None:
+    """Nothing is revealed because a function says so: whoever calls it has to."""
+    missing = [each for each in found if call.reveals is not None and each.name not in call.reveals]
+    if missing:
+        names = sorted({each.name for each in found})
+        raise NotComputable(
+            f"{call.name} would reveal to all parties of the SPU what this call does not agree to: "
+            + "; ".join(map(str, missing)),
+            fix=f"if all of them may know it: spu({call.name}, reveals={names})(...), at every party",
+        )
 
 
 def _restored(

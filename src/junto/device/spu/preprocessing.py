@@ -76,6 +76,11 @@ def preprocess(spu: SPU, call: Call, runs: int, planned: tuple[Plan, str], input
     if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
         raise DeviceError(f"runs is a number from 1 on, not {runs!r}")
     plan, text = planned
+    if plan.reveals:
+        raise DeviceError(
+            f"{call.name} reveals something while it runs, on which what it needs depends",
+            fix="call it without; or preprocess the parts before and after as functions of their own",
+        )
     settings = spu.numbers.inside(call.fraction)
     wanted = [_wanted(item, number, inputs) for number, item in enumerate(inputs)]
     name = name_of(plan, settings, wanted)

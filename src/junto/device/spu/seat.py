@@ -92,10 +92,11 @@ class Seat:
             return Paired(self.index, own, wire, supply or Supply())
         if self.index is None:
             streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
-            return Dealing(streams, self.channels[self.compute[1]])
+            second = self.channels[self.compute[1]]
+            return Dealing(streams, second, second)
         helper = self.helper or ""
         dealt = self.channels[helper] if self.index == 1 else None
-        return Computing(self.index, self._stream(helper, stamp), self.channels[self.peer], dealt)
+        return Computing(self.index, self._stream(helper, stamp), self.channels[self.peer], dealt, dealt)
 
     def prepared(
         self, stamp: Stamp, steps: Callable[[Preparing], Iterator[None]]

@@ -11,6 +11,7 @@ from junto.device.handle import Disclosure, passage
 from junto.device.spu import preprocessing
 from junto.device.spu.calls import sources_of
 from junto.device.spu.computing import Fresh, charge, preparation, run_plan, run_stored
+from junto.device.spu.disclosed import Disclosed
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.inputs import Entrance, encoded
 from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
@@ -132,7 +133,8 @@ class SecureEngine(Engine):
         sources, places = sources_of(work.inputs)
         for role, seat in self._seats.items():
             recorder = self.recorder(stamp, role)
-            run = partial(_compute, seat, stamp, work, places, recorder)
+            note = Disclosed(self._program, stamp, role, self._homes)
+            run = partial(_compute, seat, stamp, work, places, recorder, note)
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
             results = self._nodes[role].submit(parts, run, len(outputs), explain, stamp.operation)
@@ -396,6 +398,7 @@ def _compute(
     work: Work,
     places: Sequence[Any],
     recorder: Recorder | None,
+    note: Disclosed,
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
@@ -412,7 +415,7 @@ def _compute(
         gates = seat.gates(role, work.settings)
         witness = Witness()
         with under_way(seat.board, stamp, work, role) as pace:
-            ears = Ears(witness=witness, meter=meter, pace=pace)
+            ears = Ears(witness=witness, meter=meter, pace=pace, revealed=note)
             results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
         if witness.seen:
             _compare(seat, witness.digest)

@@ -128,6 +128,7 @@ class SPU(Device):
         num_returns_policy: Any = None,
         user_specified_num_returns: int | None = None,
         fxp_fraction_bits: int | None = None,
+        reveals: str | Sequence[str] = (),
     ) -> Callable[..., Any]:
         """A function that computes `function` here and returns handles at once.
 
@@ -141,13 +142,17 @@ class SPU(Device):
             fxp_fraction_bits: bits after the point in this call alone: more of them are finer, fewer leave
                 more range for products. Arguments and results stay as the SPU holds them, so they have to
                 fit into its own range, and have no more than its own precision.
+            reveals: names of what `function` may reveal to all parties of the SPU while it runs
+                (`junto.reveal_inside`); without its name here nothing is. A loop that such a number ends
+                shows how often it turns, too.
 
         Raises:
-            NotComputable: the function cannot be computed on secrets; the message names line and reason.
+            NotComputable: the function cannot be computed on secrets, or would reveal what is not in
+                `reveals`; the message names line and reason.
             DeviceError: an argument is a handle that may not be shared.
         """
         returns = returns_of(num_returns_policy, user_specified_num_returns)
-        call = checked(function, static_argnames, returns, fxp_fraction_bits)
+        call = checked(function, static_argnames, returns, fxp_fraction_bits, reveals)
 
         @public
         def compute(*args: Any, **kwargs: Any) -> Any:

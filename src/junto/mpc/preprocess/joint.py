@@ -6,7 +6,8 @@ back is queued; the online phase reads it in the order in which it meets the sam
 a helper deals. Both phases draw a party's masks from the same keystream, which nobody else has.
 
 Preparing goes ahead by one batch, and whenever the online phase finds the queue empty: at the same point at
-both parties, for both have asked for the same. So one thread and one channel do for both phases.
+both parties, for both have asked for the same. So one thread and one channel do for both phases. What is
+revealed within the plan it must know to go on: there it makes all that was asked for, and waits.
 """
 
 from __future__ import annotations
@@ -25,18 +26,26 @@ from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Dem
 from junto.mpc.preprocess.estimate import sent
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import Cut, Number, PadDemand, PlaneDemand, RingDemand
-from junto.mpc.protocol.role import Computing, Opened, Role, Shape, Share, Truncation, Wire
+from junto.mpc.protocol.role import Computing, Disclosed, Opened, Role, Shape, Share, Truncation, Wire
 
 BATCH = 1 << 23
 """Oblivious transfers of a batch, about: more are quicker, and need more memory."""
 
 _NOTHING = np.zeros((), np.uint64)
+_END = object()
 
 
 class Supply:
-    """What is made and not used yet."""
+    """What is made and not used yet.
+
+    Attributes:
+        revealed: what the online phase has learned and whoever prepares has not.
+        waits: whether whoever prepares has to hear of it first.
+    """
 
     def __init__(self) -> None:
+        self.revealed: deque[NDArray[np.uint64]] = deque()
+        self.waits = False
         self._made: deque[Made] = deque()
         self._more: Iterator[None] = iter(())
 
@@ -55,16 +64,14 @@ class Supply:
             RuntimeError: a plan asks for something that was not prepared for it.
         """
         while not self._made:
-            try:
-                next(self._more)
-            except StopIteration:
-                raise RuntimeError("the plan asks for more than it did when it was prepared") from None
+            waited = self.waits
+            if next(self._more, _END) is _END or (waited and self.waits):
+                raise RuntimeError("the plan asks for more than it did when it was prepared")
         return self._made.popleft()
 
     def all(self) -> list[Made]:
         """Everything that there is to be made, to be kept."""
-        for _ in self._more:
-            pass
+        self._make_all()
         made, self._made = list(self._made), deque()
         return made
 
@@ -74,10 +81,14 @@ class Supply:
         Raises:
             RuntimeError: something is.
         """
-        for _ in self._more:
-            pass
+        self._make_all()
         if self._made:
             raise RuntimeError(f"{len(self._made)} things that were prepared for a plan were not used by it")
+
+    def _make_all(self) -> None:
+        for _ in self._more:
+            if self.waits:
+                raise RuntimeError("what follows depends on a number that nobody has revealed yet")
 
 
 class Preparing(Role):
@@ -155,10 +166,18 @@ class Preparing(Role):
         self._asked.append(demand)
         self._weight += transfers(demand)
 
+    def ready(self, asked: Sequence[Share]) -> bool:
+        """Whether what is revealed in this round is known; else all that was asked for before is made."""
+        wanted = sum(isinstance(share, Disclosed) for share in asked)
+        self._supply.waits = len(self._supply.revealed) < wanted
+        if self._supply.waits:
+            self.settle()
+        return not self._supply.waits
+
     def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         if self._weight >= self._batch:
             self.settle()
-        return [None] * len(asked)
+        return [self._supply.revealed.popleft() if isinstance(share, Disclosed) else None for share in asked]
 
 
 class Paired(Computing):
@@ -200,6 +219,9 @@ class Paired(Computing):
     def next_of_own(self) -> int:
         """What comes next of the party's keystream."""
         return int(self._common.words(1)[0])
+
+    def _pass_on(self, share: Disclosed, opened: NDArray[np.uint64]) -> None:
+        self._supply.revealed.append(opened)
 
     def _take(self, demand: Demand) -> Made:
         self.offline += sent(demand, self._party)

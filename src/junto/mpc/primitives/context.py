@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.errors import NotComputable
 from junto.mpc.gates import BITS, Gates, Words
 from junto.mpc.rounds import start
 from junto.mpc.settings import MpcSettings
@@ -150,6 +151,7 @@ class Context:
         evaluate: jax's own result of a step whose operands are all public.
         shared: what several steps make of the same operands, made once (`Shared.get`).
         run: starts to compute a block of control flow.
+        most_turns: of a loop that ends by what is revealed; None: it ends by what all know before.
     """
 
     g: Gates[Any, Any]
@@ -158,6 +160,7 @@ class Context:
     evaluate: Callable[[Step, Sequence[Any]], list[Public]]
     run: Callable[[Block, Sequence[Cell]], Awaitable[list[Cell]]]
     shared: Callable[[str, Sequence[Value], Callable[[], Coroutine[Any, Any, Any]]], Awaitable[Any]]
+    most_turns: int | None = None
 
     @property
     def fraction(self) -> int:
@@ -222,6 +225,21 @@ class Context:
         room = LARGEST >> (fraction - x.fraction)
         self.g.expect(x.value, -room, room, f"a number is out of range: not below {LARGEST >> fraction:.3g}")
         return self.g.scale(x.value, word(1 << (fraction - x.fraction)), bounded=True)
+
+    def leaving(self, x: Secret, what: str) -> Any:
+        """The ring array of a settled float that leaves the computation; `what`: of which it is a result.
+
+        Raises:
+            NotComputable: it may be infinity.
+        """
+        if x.infinite.up.sure or x.infinite.down.sure:
+            raise NotComputable(
+                f"a result may be infinity (jnp.inf), which no fixed-point number is: {what}",
+                fix="put a number in its place, as in jnp.where(x > 1, x, 0), or use it in the same function",
+            )
+        held = self.number(x)
+        self.g.expect(held, *WHOLE_RING, "a result is out of range: it does not fit into 64 bits")
+        return held
 
     def expect_number(self, x: Value) -> None:
         """Have the debug mode say it if a float has left its range before it is compared or used."""

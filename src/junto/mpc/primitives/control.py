@@ -20,6 +20,14 @@ from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
 
+FIXED = (
+    "loop a fixed number of times (fori_loop), and keep what is good already with jnp.where; or, if all "
+    "parties may know how often it turns, reveal what decides it: sf.reveal_inside(error, name='error')"
+)
+
+MOST_TURNS = 10_000
+"""Of a loop that ends by what is revealed: one that does not converge must say so, and not go on for ever."""
+
 AHEAD = 64
 """So many turns of a loop are under way at once: those that do not need each other share their rounds."""
 
@@ -68,18 +76,26 @@ async def repeat_while(c: Context, params: Params, *operands: Value) -> Sequence
     condition, body = c.step.blocks
     cells = [Cell(each) for each in operands]
     for_condition, for_body, carry = cells[:tested], cells[tested : tested + fixed], cells[tested + fixed :]
+    turns = 0
     while True:
         (cell,) = await c.run(condition, [*for_condition, *carry])
         if not bool(_known(await cell.get()).all()):
             return [await each.get() for each in carry]
-        carry = await c.run(body, [*for_body, *carry])
+        if turns == c.most_turns:
+            raise NotComputable(
+                f"after {turns} turns the condition of a `while_loop`, which depends on what is revealed, "
+                "still holds",
+                fix="put a bound of its own into the condition, as in (error > tol) & (turn < 500); or let "
+                "one call go on where another one has ended",
+            )
+        carry, turns = await c.run(body, [*for_body, *carry]), turns + 1
 
 
 def _known(condition: Value) -> Any:
     if isinstance(condition, Secret):
         raise NotComputable(
             "the condition of a `while_loop` is secret, which the number of its turns would show",
-            fix="loop a fixed number of times (fori_loop), and keep what is good already with jnp.where",
+            fix=FIXED,
         )
     return condition.array
 

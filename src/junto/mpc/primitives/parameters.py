@@ -62,6 +62,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "reduce_xor": frozenset({"axes"}),
     "reshape": frozenset({"dimensions"}),
     "rev": frozenset({"dimensions"}),
+    "reveal_inside": frozenset({"label"}),
     "round": frozenset({"rounding_method"}),
     "scan": frozenset({"length", "num_carry", "num_consts", "reverse"}),
     "scatter": _SCATTER | {"unique_indices", "update_jaxpr"},

@@ -53,6 +53,7 @@ EXACT: frozenset[str] = frozenset(
         "random_unwrap",
         "random_wrap",
         "reshape",
+        "reveal_inside",
         "rev",
         "round",
         "select_n",

@@ -17,6 +17,7 @@ from junto.mpc.primitives import (
     orthogonal,
     pooling,
     reduce,
+    revealing,
     rounding,
     scatter,
     shape,
@@ -163,6 +164,7 @@ TABLE: Mapping[str, Entry] = {
     "triangular_solve": Entry(solvers.triangular_solve, takes=PENDING),
     # control flow
     "cond": Entry(control.branch),
+    "reveal_inside": Entry(revealing.reveal, thin=True),
     "scan": Entry(control.scan),
     "while": Entry(control.repeat_while),
 }

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
-from junto.mpc.protocol import compare, dealt, decompose, guarded, multiply, planes, shares, truncate
+from junto.mpc.protocol import compare, dealt, decompose, guarded, inout, multiply, planes, shares, truncate
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
 from junto.mpc.rounds import together
@@ -106,6 +106,9 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
         return dealt.lookup(self._role, await shares.hold(self._role, x), digit, tables, self._block)
+
+    async def reveal(self, x: Any) -> Any:
+        return await inout.revealed(self._role, x)
 
     async def series(
         self, x: RingSecret, period: int, sines: Sequence[float], cosines: Sequence[float]

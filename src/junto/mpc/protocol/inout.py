@@ -6,10 +6,12 @@ Parties:   the owner or receiver may be P0, P1 or anybody else, the helper inclu
 Secure:    semi-honest, one of three corrupted.
 Learns:    of an input: P0 and P1 see x + m, m uniform and fresh (from an outsider: one uniform piece each,
            then x + m). Of an output: the receiver sees x, as rounded (`truncate` says what many roundings of
-           one value tell). Pieces for somebody who is neither P0 nor P1 are
-           made fresh by a keystream that P0 and P1 share, for they would tell the helper more than x.
+           one value tell). Pieces for somebody who is neither P0 nor P1 are made fresh by a keystream that
+           P0 and P1 share, for they would tell the helper more than x. Of what is `revealed` every node sees
+           x, the helper, too, which is told the number itself.
 Cost:      input: 1 element from P0 to P1 or back; from an outsider 1 element to P1 (P0 gets a key), then
-           `hold`. Output: 1 element to P0 or P1 from the other one, 2 to anybody else.
+           `hold`. Output: 1 element to P0 or P1 from the other one, 2 to anybody else. Revealed to all in the
+           middle of a run: 1 round, 1 element each way, and 1 from P1 to the helper.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from junto.mpc import bits
 from junto.mpc.gates import Flags, Words
 from junto.mpc.prg import Stream, fresh_key
 from junto.mpc.protocol.planes import reshare, unpacked
-from junto.mpc.protocol.role import Role, Shape
+from junto.mpc.protocol.role import PlaneShare, RingShare, Role, Shape
 from junto.mpc.protocol.shares import Additive, Masked, MaskedBits, RingSecret, hold, piece
 from junto.mpc.rounds import Rounds, together
 
@@ -185,6 +187,17 @@ def _bits_piece(role: Role, x: MaskedBits, noise: Stream | None) -> Parcel:
     if noise is not None:
         share = share ^ bits.unpack(noise.planes(1, share.size)[0], share.size)
     return np.packbits(share)
+
+
+async def revealed(role: Role, x: Secret) -> Plain:
+    """X itself, at every node: each compute party gives the other one its piece, P1 tells the helper."""
+    if not isinstance(x, MaskedBits):
+        return np.asarray(await role.disclose(RingShare(piece(role, x)), x.shape))
+    share, size = None, int(np.prod(x.shape, dtype=np.int64))
+    if x.public is not None:
+        share = bits.pack((x.public ^ x.mask if role.first else x.mask).reshape(-1))[None]
+    opened = await role.disclose(PlaneShare(share, size), (1, bits.word_count(size)))
+    return bits.unpack(opened[0], size).reshape(x.shape)
 
 
 def assemble(kinds: Sequence[Kind], first: Sequence[Parcel], second: Sequence[Parcel]) -> list[Plain]:

@@ -58,6 +58,9 @@ class Sink(Protocol):
     def write(self, parts: Sequence[memoryview]) -> None:
         """Append."""
 
+    def flush(self) -> None:
+        """Send what `write` still holds."""
+
 
 class RingShare:
     """A share to be opened: a piece of a sum modulo 2**64. None at the helper."""
@@ -95,7 +98,43 @@ class Told:
         self.size = size
 
 
-Share = RingShare | PlaneShare | Told
+class Disclosed:
+    """A share whose opening every node gets, who deals, too. See `inout.revealed`, which alone makes one.
+
+    Attributes:
+        share: as for any other opening.
+        shape: of what is opened; of planes as words.
+        told: bytes that this node has sent to the helper for it.
+    """
+
+    __slots__ = ("shape", "share", "told")
+
+    def __init__(self, share: RingShare | PlaneShare, shape: Shape) -> None:
+        self.share = share
+        self.shape = shape
+        self.told = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of it on the wire."""
+        if isinstance(self.share, RingShare):
+            return 8 * prod(self.shape)
+        return self.shape[0] * bits.wire_size(self.share.lanes)
+
+    def to_wire(self, opened: NDArray[np.uint64]) -> memoryview:
+        """What was opened, for the helper."""
+        return (
+            _octets(opened) if isinstance(self.share, RingShare) else bits.to_wire(opened, self.share.lanes)
+        )
+
+    def from_wire(self, data: memoryview) -> NDArray[np.uint64]:
+        """The same at the helper."""
+        if isinstance(self.share, RingShare):
+            return np.frombuffer(data, np.uint64).reshape(self.shape)
+        return bits.from_wire(data, self.shape[0], self.share.lanes)
+
+
+Share = RingShare | PlaneShare | Told | Disclosed
 Opened = Words | Planes | memoryview | None
 
 
@@ -208,6 +247,10 @@ class Role(ABC):
         """What the compute party `by` says: `data`, of `size` bytes; None at itself and at who deals."""
         return await Opening[memoryview | None](Told(by, data, size))
 
+    async def disclose(self, share: RingShare | PlaneShare, shape: Shape) -> NDArray[np.uint64]:
+        """What the pieces add up to, at every node; see `Disclosed`. One round."""
+        return await Opening[NDArray[np.uint64]](Disclosed(share, shape))
+
     def flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         """End a round: see `rounds.Rounds`."""
         self.rounds += 1
@@ -225,14 +268,18 @@ class Computing(Role):
         common: the keystream shared with the helper.
         wire: to the other compute party.
         dealt: P1's: what the helper sends; P0 needs none.
+        heard: P1's: where the helper is told what was revealed.
     """
 
-    def __init__(self, index: int, common: Stream, wire: Wire, dealt: Source | None) -> None:
+    def __init__(
+        self, index: int, common: Stream, wire: Wire, dealt: Source | None, heard: Sink | None = None
+    ) -> None:
         super().__init__()
         self.index = index
         self._common = common
         self._wire = wire
         self._dealt = dealt
+        self._heard = heard
 
     def mask(self, shape: Shape) -> Words:
         return self._common.words(prod(shape)).reshape(shape)
@@ -275,31 +322,44 @@ class Computing(Role):
         opened: list[Opened] = []
         start = 0
         for share, size in zip(asked, sizes, strict=True):
-            opened.append(self._combine(share, theirs[start : start + size]))
+            found = self._combine(share, theirs[start : start + size])
+            opened.append(found)
             start += size
+            if isinstance(share, Disclosed):
+                self._pass_on(share, np.asarray(found, np.uint64))
         return opened
+
+    def _pass_on(self, share: Disclosed, opened: NDArray[np.uint64]) -> None:
+        """Tell whoever deals: it has dealt all that was asked for, and waits for this."""
+        if self._heard is not None:
+            self._heard.write([share.to_wire(opened)])
+            self._heard.flush()
+            share.told = share.size
+            self.opened += share.told
 
     def _to_wire(self, share: Share) -> memoryview:
         if isinstance(share, Told):
             return _NO_OCTETS if share.by != self.index or share.data is None else share.data
-        return _to_wire(share)
+        return _to_wire(share.share if isinstance(share, Disclosed) else share)
 
     def _combine(self, share: Share, theirs: memoryview) -> Opened:
         if isinstance(share, Told):
             return None if share.by == self.index else theirs
-        return _combine(share, theirs)
+        return _combine(share.share if isinstance(share, Disclosed) else share, theirs)
 
 
 class Dealing(Role):
-    """The helper: sees shapes, opens nothing, may run ahead.
+    """The helper: sees shapes, opens nothing, may run ahead until it has to hear what was revealed.
 
     Args:
         streams: the keystreams shared with P0 and with P1.
         dealt: to P1.
+        heard: from P1: what was revealed.
     """
 
-    def __init__(self, streams: tuple[Stream, Stream], dealt: Sink) -> None:
+    def __init__(self, streams: tuple[Stream, Stream], dealt: Sink, heard: Source | None = None) -> None:
         super().__init__()
+        self._heard = heard
         self.index = None
         self._streams = streams
         self._dealt = dealt
@@ -335,7 +395,13 @@ class Dealing(Role):
         return self._streams[owner].planes(count, lanes)
 
     def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
-        return [None] * len(asked)
+        return [self._hear(share) if isinstance(share, Disclosed) else None for share in asked]
+
+    def _hear(self, share: Disclosed) -> Words | Planes:
+        if self._heard is None:
+            raise TypeError("nobody tells this helper what is revealed")
+        self._dealt.flush()  # P1 opens nothing before it has read all that was dealt until here
+        return share.from_wire(self._heard.read(share.size))
 
 
 def _to_wire(share: RingShare | PlaneShare) -> memoryview:
