@@ -141,8 +141,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"junto.{name}")
     home = _HOME_OF.get(name) or ("junto.errors" if name in __all__ else None)
     if home is None:
-        from junto import secretflow
-
+        # `from junto import secretflow` would ask here for the name, and so for ever
+        secretflow = importlib.import_module("junto.secretflow")
         if name in secretflow.ROOMS:
             return secretflow.Room(name)
         raise AttributeError(f"module 'junto' has no attribute {name!r}{secretflow.explained(name)}")
