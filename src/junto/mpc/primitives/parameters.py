@@ -62,7 +62,6 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "reduce_xor": frozenset({"axes"}),
     "reshape": frozenset({"dimensions"}),
     "rev": frozenset({"dimensions"}),
-    "reveal_inside": frozenset({"label"}),
     "round": frozenset({"rounding_method"}),
     "scan": frozenset({"length", "num_carry", "num_consts", "reverse"}),
     "scatter": _SCATTER | {"unique_indices", "update_jaxpr"},
@@ -118,6 +117,7 @@ IRRELEVANT: Mapping[str, Mapping[str, str]] = {
     "gather": {"unique_indices": _PROMISE},
     "qr": {"use_magma": "which of jax's libraries to use"},
     "reshape": {"new_sizes": _FORM},
+    "reveal_inside": {"label": "the name to which the caller has agreed, which was settled when traced"},
     "scan": {
         "linear": "of older versions of jax: what its own transposition needs",
         "unroll": "how many turns jax compiles at once",
