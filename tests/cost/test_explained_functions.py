@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import warnings
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,3 +165,19 @@ def test_a_function_of_several_steps_has_a_row_for_each(spu):
     assert max(map(len, str(told).splitlines())) <= 80
     assert "<table>" in told._repr_html_()
     assert told.wan_seconds > told.lan_seconds > 0
+
+
+def test_what_a_call_reveals_on_its_way_is_named(spu):
+    def halve(x):
+        def turn(s):
+            return (s[0] / 2, sf.reveal_inside(jnp.max(s[0] / 2), name="error"))
+
+        return jax.lax.while_loop(
+            lambda s: s[1] > 0.2, turn, (jnp.ravel(jax.tree_util.tree_leaves(x)[0]) * 1.0, jnp.inf)
+        )
+
+    told = sf.explain(lambda x: sf.reveal(spu(halve, reveals=["error"])(x)))({ALICE: (3,)})
+    assert [each.name for each in told.reveals] == ["error"]
+    assert "a loop that ends by what is revealed counts once" in told.notes
+    with pytest.raises(sf.NotComputable, match="does not agree"):
+        sf.explain(spu(halve))({ALICE: (3,)})

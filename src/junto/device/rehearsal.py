@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from junto.device.spu.engine import Engine
     from junto.device.spu.explanation import Explanation
     from junto.device.spu.spu import SPU
+    from junto.mpc.visibility import Disclosure
 
 MADE_UP: Final = (
     "tables and labels are made up, of the shapes that were described; training that may stop early takes "
@@ -142,6 +143,7 @@ class Rehearsal:
     Attributes:
         program: a run in this process, of all parties.
         notes: what the numbers take for granted, in the order of discovery.
+        reveals: what the calls of an SPU reveal while they run.
         label_of: makes up a label of so many rows.
         measuring: whether something small is run, in order to see what something large would cost.
     """
@@ -154,6 +156,7 @@ class Rehearsal:
         self.program = open_program(settings)
         self.program.show_progress(False)
         self.notes: dict[str, None] = {}
+        self.reveals: dict[Disclosure, None] = {}
         self.label_of: Callable[[int], Any] = lambda rows: array_of((rows,))
         self.measuring = False
         self._engines: dict[int, Engine] = {}
@@ -286,6 +289,7 @@ class Rehearsal:
             notes=(MADE_UP, *self.notes),
             beside={party: self._beside[party] for party in self.program.parties if party in self._beside},
             beside_rounds=self._rounds,
+            reveals=tuple(self.reveals),
         )
 
 

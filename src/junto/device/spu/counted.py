@@ -14,7 +14,7 @@ import numpy as np
 
 from junto.device.handle import Disclosure
 from junto.device.rehearsal import Rehearsal
-from junto.device.spu.calls import sources_of
+from junto.device.spu.calls import SecretInput, sources_of
 from junto.device.spu.computing import run_plan
 from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
 from junto.device.spu.explain import Count
@@ -26,6 +26,7 @@ from junto.execute.base import Call, Ref
 from junto.mpc.counting import fresh
 from junto.mpc.interpret import Ears
 from junto.mpc.plain import PlainGates
+from junto.mpc.visibility import disclosures
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 COUNTED, VALUES = "counted", "values"
 """Under which outlines and values are held, which no party has."""
+
+ONCE = "a loop that ends by what is revealed counts once"
 
 FEW = 512
 """Numbers of all arguments of a call that is computed, too."""
@@ -73,16 +76,21 @@ class CountingEngine(Engine):
         text = stamp.text.partition("(")[2].removesuffix(")") or stamp.text
         self._rehearsal.costs(self._spu, stamp.site, text, found.costs)
         self._rehearsal.notes.update(dict.fromkeys((*count.notes, *count.ranges.remarks)))
+        secret = [isinstance(each, SecretInput) for each in work.inputs]
+        self._rehearsal.reveals.update(dict.fromkeys(disclosures(work.plan, secret)))
+        if count.unknown.loops:
+            self._rehearsal.notes[ONCE] = None
         both = zip(work.grouped(list(found.results)), self._values(work), strict=True)
         return [{COUNTED: self._there(outlines), VALUES: self._there(values)} for outlines, values in both]
 
     def _values(self, work: Work) -> list[list[Plain] | None]:
-        """Of each result its arrays, if there are few arguments and all are known."""
+        """Of each result its arrays, if there are few arguments, all known, and none of them is revealed."""
         handles, places = sources_of(work.inputs)
         known: list[Any] = [
             handle.held[VALUES].value() if VALUES in handle.held else None for handle in handles
         ]
-        if sum(prod(form.shape) for form in work.plan.inputs) > FEW or None in known:
+        many = sum(prod(form.shape) for form in work.plan.inputs) > FEW
+        if many or work.plan.reveals or None in known:
             return [None] * work.results
         inputs = [known[at[0]][at[1]] if isinstance(at, tuple) else at for at in places]
         gates = PlainGates(lambda _: None)
