@@ -76,6 +76,19 @@ def _every_division(n: Any, m: Any) -> Any:
     return lax.div(n, m), lax.rem(n, m), n // m, n % m, jnp.fmod(n, m)
 
 
+def _so_many_turns(x: Any, turns: Any) -> Any:
+    """Under `vmap` a row that is done waits for the others."""
+
+    def turn(state: Any) -> Any:
+        done, number, key, flags, count = state
+        half = number * 0.5 + jax.random.uniform(key)
+        return done + 1, half * number, jax.random.fold_in(key, done), half > number, count * 2 + flags
+
+    start = (0, x, jax.random.key(7), x > 9, jnp.zeros_like(x, jnp.int32) + 1)
+    done, number, _, flags, count = lax.while_loop(lambda s: s[0] < turns, turn, start)
+    return done, number, flags, count
+
+
 def _triangular_solves(a: Any, b: Any) -> Any:
     """Both triangles of `a`, as they are, turned, and with ones for the diagonal; `a` on either side."""
     return [
@@ -430,6 +443,7 @@ CASES = [
         X > 0,
     ),
     case("while", lambda x: lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] / 2), (0, x))[1], X),
+    case("while", lambda x: jax.vmap(_so_many_turns)(x, jnp.arange(3)), X),
 ]
 
 

@@ -11,8 +11,10 @@ import pytest
 from jax import lax
 
 import junto as sf
+from junto.mpc.plain import PlainGates
 from junto.mpc.plan import trace
 from junto.mpc.visibility import disclosures, visible
+from mpc_programs import Engine
 from spu_values import secret
 
 X = np.array([1.0, -2.5, 0.25, 3.0], np.float32)
@@ -52,7 +54,13 @@ def each_turn(x: Any, n: Any) -> Any:
 
 def transformed(x: Any, n: Any) -> Any:
     loss = lambda v: jnp.sum(told(v * v) * v)  # noqa: E731
-    return jax.value_and_grad(loss)(x), jax.jit(jax.vmap(lambda v: told(v) + v))(x), jax.jvp(told, (x,), (x,))
+    rows = jax.vmap(lambda v: lax.while_loop(lambda s: told(jnp.abs(s) > 0.2), lambda s: s / 2, v))(x)
+    return (
+        jax.value_and_grad(loss)(x),
+        jax.jit(jax.vmap(lambda v: told(v) + v))(x),
+        rows,
+        jax.jvp(told, (x,), (x,)),
+    )
 
 
 def wide(x: Any, n: Any) -> Any:
@@ -79,6 +87,33 @@ def test_it_is_jax_s_own_result_and_costs_no_more_than_foretold(spu, function):
         measured = profile.total()
         assert measured.rounds <= cost.rounds
         assert measured.online_bytes <= cost.total.online_bytes
+
+
+def test_nothing_is_shown_that_the_value_has_not(monkeypatch):
+    """No digit below its last one, no overflow of its dtype, and nothing twice."""
+    opened: list[np.ndarray] = []
+    real = PlainGates.reveal
+
+    async def reveal(self: PlainGates, x: Any) -> Any:
+        shown = await real(self, x)
+        opened.append(shown)
+        return shown
+
+    monkeypatch.setattr(PlainGates, "reveal", reveal)
+    squares, bytes_, flags, wide = Engine("plain").run(
+        lambda x, n: (
+            told(x * x),
+            told((n * n).astype(jnp.uint8)),
+            told(x > 0),
+            told(jnp.broadcast_to(x[0], (9, 1))),
+        ),
+        X,
+        N,
+    )
+    for words, value in zip(opened[:2], (np.ldexp(squares, 18), bytes_), strict=True):
+        assert np.array_equal(words.view(np.int64), value.astype(np.int64))
+    assert np.array_equal(opened[2], flags)
+    assert opened[3].size == 1 < wide.size
 
 
 def test_nothing_is_revealed_because_a_function_says_so(spu):

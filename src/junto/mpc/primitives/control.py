@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 from junto.errors import NotComputable
@@ -79,7 +80,8 @@ async def repeat_while(c: Context, params: Params, *operands: Value) -> Sequence
     turns = 0
     while True:
         (cell,) = await c.run(condition, [*for_condition, *carry])
-        if not bool(_known(await cell.get()).all()):
+        going = _known(await cell.get())
+        if not bool(going.any()):
             return [await each.get() for each in carry]
         if turns == c.most_turns:
             raise NotComputable(
@@ -88,7 +90,32 @@ async def repeat_while(c: Context, params: Params, *operands: Value) -> Sequence
                 fix="put a bound of its own into the condition, as in (error > tol) & (turn < 500); or let "
                 "one call go on where another one has ended",
             )
-        carry, turns = await c.run(body, [*for_body, *carry]), turns + 1
+        carry = await _rows(c, going, await c.run(body, [*for_body, *carry]), carry)
+        turns += 1
+
+
+async def _rows(c: Context, going: Any, after: Sequence[Cell], before: Sequence[Cell]) -> list[Cell]:
+    """What a loop carries on: under `vmap` the condition has rows, and those for which it is over stay."""
+    if bool(going.all()):
+        return list(after)
+    kept = []
+    for cell, old in zip(after, before, strict=True):
+        new, still = await c.settled(await cell.get()), await c.settled(await old.get())
+        here = np.reshape(going, going.shape + (1,) * (len(new.shape) - going.ndim))
+        if isinstance(new, Public) and isinstance(still, Public):
+            kept.append(Cell(Public(_chosen(here, new.array, still.array), new.foreseen or still.foreseen)))
+            continue
+        chosen = ops.secret(await ops.select(c, Public(here), new, still))
+        infinite = either([new, still])
+        kept.append(Cell(replace(chosen, dtype=new.dtype, shape=new.shape, infinite=infinite)))
+    return kept
+
+
+def _chosen(here: Any, new: Any, still: Any) -> Any:
+    """Of random keys, too."""
+    if all(isinstance(each, np.ndarray) for each in (new, still)):
+        return np.where(here, new, still)
+    return jax.numpy.where(here, new, still)
 
 
 def _known(condition: Value) -> Any:

@@ -29,7 +29,8 @@ def reveal_inside(x: T, *, name: str) -> T:
 
     Inside a function that an SPU computes. Whoever calls it has to agree, ``spu(f, reveals=["loss"])(...)``,
     and `SPU.explain` lists what would be revealed. What is revealed is the number as the SPU holds it; what
-    nobody uses afterwards is not. Everywhere else, and where `x` is public anyway, it does nothing.
+    nobody uses afterwards is not. Under `jax.vmap` a choice becomes both of its branches, so that what one of
+    them reveals is revealed of every row. Everywhere else, and where `x` is public anyway, it does nothing.
 
     Args:
         x: an array of numbers or truth values, or a single one.
