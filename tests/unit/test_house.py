@@ -30,8 +30,8 @@ HEAVY = (
     "typer",
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# The signatures that the deployment guide dictates; each argument is a setting that its users know.
-WIDE_BY_CONTRACT = {"init"}
+# Signatures that users know from elsewhere: the deployment guide's, and that of a table's `merge`.
+WIDE_BY_CONTRACT = {"init", "join"}
 
 
 @cache

@@ -90,6 +90,7 @@ class Session:
         self._program: Program | None = None
         self.rehearsal: Rehearsal | None = None
         self._process = os.getpid()
+        self._helpers: list[tuple[str, frozenset[str]]] = []
 
     @property
     def settings(self) -> Settings:
@@ -111,6 +112,14 @@ class Session:
                 "this session was not opened", fix="use it in a with statement, or sf.init(...)"
             )
         return self._program
+
+    def agree_on_helper(self, helper: str, parties: Sequence[str]) -> None:
+        """Note that the script has made `helper` the helper of an SPU of these parties."""
+        self._helpers.append((helper, frozenset(parties) - {helper}))
+
+    def helper_of(self, owners: Sequence[str]) -> str | None:
+        """The first party that helps all of `owners` at an SPU, and is none of them."""
+        return next((helper for helper, helped in self._helpers if helped.issuperset(owners)), None)
 
     def open(self) -> Session:
         """Meet the other parties and become the current session."""

@@ -19,9 +19,10 @@ from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join import estimate
 from junto.join.desk import Desk, Order
 from junto.join.ecdh import Ecdh
+from junto.join.helped import Helped
 from junto.join.on import Names
 from junto.join.protocol import Intersection, Source, batch_sizes
-from junto.join.request import Parties, Request, checked_reports, fitting, requested
+from junto.join.request import Parties, Request, checked_reports, fitting, helped_by, requested
 from junto.program.callsite import call_site
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def join(
     to: Parties | None = None,
     duplicates: str = "error",
     output: Mapping[Any, Any] | None = None,
+    helper: PYU | str | bool = True,
 ) -> Joined:
     """Align the rows of tables at two or more parties by their keys (private set intersection).
 
@@ -85,6 +87,9 @@ def join(
             a key counts, the others are left out; ``all``: every combination is a row, as in SQL.
         output: for a party whose table is a path: where to write its part: ``.csv``, ``.parquet``,
             ``.arrow`` or ``.feather``.
+        helper: a party that owns none of the tables and matches tags of the keys, which is much faster. It
+            learns the sizes and how many keys are in common; it must not work together with an owner. True:
+            the helper of an SPU that this script has made for all owners, if there is one. False: nobody.
 
     Returns:
         Parts with the same number of rows, aligned, in an order that says nothing about tables or keys.
@@ -108,7 +113,8 @@ def join(
         DeviceError: a handle that lives elsewhere.
         RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
     """
-    return join_with(Ecdh(), requested(tables, on, how, to, duplicates, output))
+    request = helped_by(requested(tables, on, how, to, duplicates, output), helper)
+    return join_with(Ecdh() if request.helper is None else Helped(request.helper), request)
 
 
 psi = join
@@ -135,9 +141,9 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
     closed = [desks[party].close() for party in desks if party not in receivers]
     wait([*finished, *closed, *parts.values()])
     learned = _learned(protocol, request)
-    for party in request.parties:
+    for party, fact in learned.items():
         if current().program.is_here(party.party):
-            log.info("joined: %s", learned[party])
+            log.info("joined: %s", fact)
     return Joined(parts, rows, learned)
 
 
@@ -212,11 +218,17 @@ def _arranged(request: Request, desks: Mapping[PYU, Any], held: Mapping[PYU, Any
     return handle
 
 
-def _agreed(rows: Sequence[Any]) -> int | Undisclosed:
-    if len({number for number in rows if not isinstance(number, Undisclosed)}) > 1:
-        raise ProtocolViolation("the parties found different numbers of shared rows")
-    found: int | Undisclosed = rows[0]
-    return found
+def _agreed(said: Sequence[Any]) -> int | Undisclosed:
+    """How many rows there are, as all that get rows have said, with the same keys in the same order."""
+    seen = [each for each in said if not isinstance(each, Undisclosed)]
+    if any(not isinstance(each, dict) or type(each.get("rows")) is not int for each in seen):
+        raise ProtocolViolation("what a party says of the shared rows is no number of them")
+    if any(each != seen[0] for each in seen):
+        raise ProtocolViolation(
+            "the parties that get rows were given different ones",
+            fix="whoever compared the keys, or one of these parties, has not followed the protocol",
+        )
+    return int(seen[0]["rows"]) if seen else said[0]
 
 
 def _learned(protocol: Intersection, request: Request) -> dict[PYU, str]:

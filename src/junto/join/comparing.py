@@ -1,8 +1,9 @@
-"""The party that sees all sets of keys, blinded by everybody, and says which keys are the same."""
+"""The party that sees all sets of keys, in a form that hides them, and says which keys are the same."""
 
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from junto.errors import ProtocolViolation
 from junto.join.curve import check, check_order, words_of
 from junto.join.spool import Array, Scratch, Spool
+from junto.join.tags import TAG_BYTES, Tagging, new_key
 
 Ranks = npt.NDArray[np.int64]
 NO_RANK = -1
 
 
-class Comparing:
-    """Holds the sets, blinded by everybody, and ranks the keys of the result by their blinded values.
+class Ranking(ABC):
+    """Holds the sets in some form in which equal keys are equal, and ranks the keys of the result.
 
     Args:
         counts: keys of each party's set.
@@ -36,15 +38,19 @@ class Comparing:
         self._keys = {name: secrets.token_bytes(16) for name in counts}
         self._ranks: dict[str, Ranks] = {}
 
-    def add(self, name: str, points: Any, count: int, sender: str) -> None:
-        """The next points of the set of party `name`, which came from `sender`, if not blinded here.
+    def add(self, name: str, values: Any, count: int, sender: str) -> None:
+        """The next `count` values of the set of party `name`, which came from `sender`, if not made here.
 
         Raises:
-            ProtocolViolation: they are not `count` points; see `curve.check`.
+            ProtocolViolation: they are something else.
         """
         spool = self._spools[name]
-        tags = words_of(check_order(check(points, count, sender), sender))[:, :2]
+        tags = self._tags(values, count, sender)
         spool.add(tags, place=np.arange(spool.count, spool.count + count))
+
+    @abstractmethod
+    def _tags(self, values: Any, count: int, sender: str) -> npt.NDArray[np.uint64]:
+        """By what the values are sorted and compared, shape (count, 2), once they are checked."""
 
     def compare(self, receivers: Sequence[str]) -> None:
         """Rank the keys, once all sets are there. Raises ProtocolViolation if one holds a key twice."""
@@ -96,6 +102,30 @@ class Comparing:
         return base & ~elsewhere
 
 
+class Comparing(Ranking):
+    """At a party that compares: of keys that everybody has blinded; see `curve.check`."""
+
+    def _tags(self, values: Any, count: int, sender: str) -> npt.NDArray[np.uint64]:
+        return words_of(check_order(check(values, count, sender), sender))[:, :2]
+
+
+class Matching(Ranking):
+    """At a helper: of tags that owners made with a key of theirs; see `junto.join.helped`."""
+
+    def __init__(self, counts: Mapping[str, int], how: str, base: str, spill: str | None) -> None:
+        super().__init__(counts, how, base, spill)
+        self._order = Tagging(new_key())
+
+    def _tags(self, values: Any, count: int, sender: str) -> npt.NDArray[np.uint64]:
+        if (
+            not isinstance(values, np.ndarray)
+            or values.dtype != np.uint8
+            or values.shape != (count, TAG_BYTES)
+        ):
+            raise ProtocolViolation(f"what {sender} sent is not {count} tags of {TAG_BYTES} bytes")
+        return self._order(values)
+
+
 def seal(key: bytes, ranks: Ranks) -> npt.NDArray[np.uint8]:
     """Each rank beside 64 random bits as one block of AES: equal ranks look different."""
     blocks = np.empty((len(ranks), 2), "<i8")
@@ -144,5 +174,5 @@ def _groups(tags: Array) -> tuple[npt.NDArray[np.int64], int]:
 def _presence(name: str, ids: npt.NDArray[np.int64], groups: int) -> npt.NDArray[np.bool_]:
     times = np.bincount(ids, minlength=groups)
     if (times > 1).any():
-        raise ProtocolViolation(f"the set of {name} holds the same blinded key twice")
+        raise ProtocolViolation(f"the set of {name} holds the same key twice")
     return times > 0

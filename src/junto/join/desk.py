@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import secrets
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.keys import Digests, digests
 from junto.join.kinds import KeyColumns
 from junto.join.spool import Array, Scratch, Spool
 from junto.join.tables import Table, open_table
+from junto.join.tags import Tagging, new_key
 
 Whole = npt.NDArray[np.int64]
+_AT_ONCE = 1 << 16  # digests that are in memory: all of them may be on the disk
 MOST_ROWS = 1 << 30
 """Of a result. How many keys there are elsewhere, and how often they repeat, the other party says."""
 
@@ -113,12 +114,14 @@ class Desk:
             raise ProtocolViolation("a number of rows without a key is none")
         keys = np.flatnonzero(self._ranks >= 0)
         ranks = self._ranks[keys]
+        everybody_has_them = total is None
         total = len(keys) if total is None else total
         _check_size(total + without)
         if len(ranks) and (ranks.max() >= total or len(np.unique(ranks)) < len(ranks)):
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
         self._key_of_rank = self._scratch.full((total + without,), -1)
         self._key_of_rank[ranks] = keys
+        self._proof = self._proof_of(self._key_of_rank) if everybody_has_them else b""
         if self._order.keeps:
             self._key_of_rank[total:] = len(self._ranks) + np.arange(without)
         counts = np.ones(total + without, np.int64)
@@ -127,12 +130,17 @@ class Desk:
             counts[held] = np.diff(self._starts)[self._key_of_rank[held]]
         return counts
 
-    def arrange(self, counts: Sequence[Any], mine: int) -> int:
-        """Find our row for each row of the result; how many there are.
+    def arrange(self, counts: Sequence[Any], mine: int) -> dict[str, Any]:
+        """Find our row for each row of the result.
 
         Args:
             counts: of each receiver, rows at each rank. Every combination is a row of the result.
             mine: which of them is ours.
+
+        Returns:
+            How many ``rows`` the result has; and a ``proof``: of keys that all receivers have, a digest of
+            these keys in the order of the ranks, which is equal at all of them unless somebody gave them
+            wrong ranks.
 
         Raises:
             ProtocolViolation: the receivers do not speak of the same ranks.
@@ -150,7 +158,7 @@ class Desk:
         ours = key >= 0
         self._positions = np.full(len(rank), -1)
         self._positions[ours] = self._rows[self._starts[key[ours]] + nth[ours]]
-        return len(rank)
+        return {"rows": len(rank), "proof": self._proof}
 
     def part(self, kinds: Sequence[str]) -> Any:
         """Our rows of the result: a table of the kind that was given, or the path of the output.
@@ -169,6 +177,12 @@ class Desk:
         self._scratch.close()
         self._table = None
 
+    def _proof_of(self, keys: Whole) -> bytes:
+        proof = hashlib.sha256()
+        for start in range(0, len(keys), _AT_ONCE):
+            proof.update(self._digests[keys[start : start + _AT_ONCE]].tobytes())
+        return proof.digest()
+
     def _read_keys(self, table: Table) -> list[str]:
         names = self._order.on
         columns = table.columns()
@@ -178,7 +192,7 @@ class Desk:
                 self._hint = f"the nearest column is {near[0]!r}" if near else "the table has no columns"
                 times = "no column" if name not in columns else "more than one column"
                 raise JoinError(f"there is {times} {name!r}")
-        tag = _Tag()
+        tag = Tagging(new_key())
         spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_about(), self._scratch)
         reading = KeyColumns(names, self._order.kinds, table.written)
         first, without = 0, [np.empty(0, np.int64)]
@@ -217,17 +231,6 @@ class Desk:
         starts[keys : keys + last + 1] = rows + np.arange(last + 1)
         self._starts, self._digests = starts[: keys + last + 1], kept[:keys]
         self._ranks = self._scratch.full((keys,), -1)
-
-
-class _Tag:
-    """A random permutation of 128-bit values: AES under a fresh key."""
-
-    def __init__(self) -> None:
-        self._cipher = Cipher(algorithms.AES(secrets.token_bytes(16)), modes.ECB())  # noqa: S305 - a permutation
-
-    def __call__(self, keys: Digests) -> npt.NDArray[np.uint64]:
-        blocks = np.ascontiguousarray(keys[:, :16]).tobytes()
-        return np.frombuffer(self._cipher.encryptor().update(blocks), "<u8").reshape(-1, 2)
 
 
 def _firsts(records: Array) -> Whole:

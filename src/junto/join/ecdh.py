@@ -28,26 +28,21 @@ the base compares, and is given other names of the ranks (`junto.join.relabellin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 from junto.device.current import current
-from junto.device.disclosure import wait
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.blinding import blind, blind_again, new_secret
 from junto.join.comparing import Comparing, unseal
-from junto.join.protocol import Goal, Intersection, Source, names
+from junto.join.protocol import Goal, Intersection, Source, names, of_own_keys
 from junto.join.relabelling import new_seed, order_of_seed, relabelled
 from junto.join.shuffling import Shuffling
-from junto.program.progress import Count, Work
+from junto.join.travel import in_step, shown
 
 Batches = Callable[[int], Any]
-
-AHEAD = 6
-"""Batches of each set that may be on their way, which bounds memory."""
 
 
 class Ecdh(Intersection):
@@ -63,12 +58,12 @@ class Ecdh(Intersection):
             for party, source in sources.items()
         ]
         secrets = {party: party(new_secret)() for party in sources}
-        with _shown(journeys) as seen:
-            _in_step([journey.there(secrets) for journey in journeys], seen)
+        with shown(sum(journey.steps for journey in journeys)) as seen:
+            in_step([journey.there(secrets) for journey in journeys], seen)
         compared = comparing.compare([party.party for party in goal.receivers])
         returning = [journey for journey in journeys if journey.owner in goal.receivers]
         orders = _orders(goal, journeys, counts)
-        _in_step([journey.back(orders) for journey in returning])
+        in_step([journey.back(orders) for journey in returning])
         closed = [journey.close() for journey in journeys]
         return [compared, comparing.close(), *(each for some in closed for each in some)]
 
@@ -86,19 +81,10 @@ def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
     if comparing and len(others) == 1 and goal.how == "left" and party == goal.base:
         facts.append(f"which of its own keys {names(others)} has")
     elif party in goal.receivers:
-        facts += _of_own_keys(party, others, goal)
+        facts += of_own_keys(party, others, goal)
     if comparing and len(others) > 1:
         facts.append("how many keys any of the parties have in common, not which")
     return f"{party.party} learns {'; '.join(facts)}."
-
-
-def _of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> list[str]:
-    """What a party that gets rows sees in them."""
-    if goal.how == "inner":
-        return [f"which of its own keys {names(others)} {'has' if len(others) == 1 else 'all have'}"]
-    if goal.how == "difference":
-        return [f"which of its own keys {names(others, 'or')} has"]
-    return [] if party == goal.base else [f"which of its own keys {goal.base.party} has"]
 
 
 def _comparer(goal: Goal, parties: int) -> PYU:
@@ -211,33 +197,3 @@ class _Journey:
 
 def _leaving(holder: Any) -> Batches:
     return lambda _: holder.next()
-
-
-@contextmanager
-def _shown(journeys: Sequence[_Journey]) -> Iterator[Callable[[int], None]]:
-    """Inside, a person sees how many steps there were, as they are told to what this gives."""
-    total, done = sum(journey.steps for journey in journeys), 0
-
-    def seen(steps: int) -> None:
-        nonlocal done
-        done += steps
-
-    program = current().program
-    work = Work(program.newest.operation, "join", None, lambda: Count(done, total, unit="batches"))
-    with program.board.working(work):
-        yield seen
-
-
-def _in_step(ways: Sequence[Iterator[PYUObject]], seen: Callable[[int], None] = lambda steps: None) -> None:
-    """Take a step on each way in turn, never more than `AHEAD` steps ahead of what is done."""
-    going, under_way = list(ways), list[list[PYUObject]]()
-    while going:
-        steps = [(way, next(way, None)) for way in going]
-        going = [way for way, step in steps if step is not None]
-        under_way.append([step for _, step in steps if step is not None])
-        if len(under_way) > AHEAD:
-            done = under_way.pop(0)
-            wait(done)
-            seen(len(done))
-    wait(under_way)
-    seen(sum(map(len, under_way)))

@@ -1,7 +1,7 @@
 """The seam at which a protocol for private set intersection stands.
 
-Above it are tables and what a join means, below it sets of keys. `Ecdh` is one protocol; another one
-(RR22, say) is a class with the same method.
+Above it are tables and what a join means, below it sets of keys. `Ecdh` is one protocol, `Helped` is one;
+another (RR22, say) is a class with the same methods.
 """
 
 from __future__ import annotations
@@ -76,6 +76,15 @@ class Intersection(ABC):
     @abstractmethod
     def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
         """What each party learns beyond its own input, in words: one sentence or two."""
+
+
+def of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> list[str]:
+    """What a party that gets rows sees in them, in words."""
+    if goal.how == "inner":
+        return [f"which of its own keys {names(others)} {'has' if len(others) == 1 else 'all have'}"]
+    if goal.how == "difference":
+        return [f"which of its own keys {names(others, 'or')} has"]
+    return [] if party == goal.base else [f"which of its own keys {goal.base.party} has"]
 
 
 def batch_sizes(count: int) -> list[int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU
 from junto.errors import DeviceError, JoinError, ProtocolViolation
@@ -46,6 +47,7 @@ class Request:
         goal: what the protocol is to find out.
         duplicates: ``error``, ``first`` or ``all``.
         outputs: path of each party that wants a file.
+        helper: who matches tags of the keys; None: the owners do it among themselves.
     """
 
     tables: Mapping[PYU, Any]
@@ -55,10 +57,11 @@ class Request:
     goal: Goal
     duplicates: str
     outputs: Mapping[PYU, str]
+    helper: PYU | None = None
 
     @property
     def parties(self) -> list[PYU]:
-        """Who takes part, in the order of the call."""
+        """Whose tables they are, in the order of the call."""
         return list(self.tables)
 
     def terms(self) -> list[str]:
@@ -70,6 +73,7 @@ class Request:
             f"duplicates={self.duplicates!r}",
             f"to {receivers}",
             f"on with types {said}",
+            f"helped by {self.helper.party if self.helper else 'nobody'}",
         ]
 
 
@@ -152,6 +156,26 @@ def _checked_outputs(outputs: Any, goal: Goal) -> dict[PYU, str]:
         if not isinstance(by_name[name], str | os.PathLike):
             raise JoinError(f"output names no path of {name}", fix='output={alice: "shared.parquet"}')
     return {receivers[name]: os.fspath(path) for name, path in by_name.items()}
+
+
+def helped_by(request: Request, helper: Any) -> Request:
+    """The same, and who helps; see `join`.
+
+    Raises:
+        JoinError: nobody is named, an owner, or a party that is not in this job.
+    """
+    names = [owner.party for owner in request.parties]
+    name = current().helper_of(names) if helper is True else helper
+    if name is None or helper is False:
+        return request
+    if not isinstance(name, PYU | str):
+        raise JoinError(f"helper is {helper!r}, which names no party", fix="helper=carol, or helper=False")
+    party = PYU(name_of(name))
+    if party in request.parties:
+        raise JoinError(
+            f"{party.party} owns one of the tables and cannot help", fix="name a party without one"
+        )
+    return replace(request, helper=party)
 
 
 def checked_reports(reports: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:

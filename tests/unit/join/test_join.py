@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import junto as sf
-from junto.join import ecdh, join, psi
+from junto.join import join, psi, travel
 from junto.join.protocol import batch_sizes
 from junto.program.progress import Count, Look, figures
 
@@ -380,9 +380,9 @@ def test_a_person_sees_every_batch_of_a_join(names, quick, monkeypatch):
         counts.append(works[0].count())
         return waited(handles)
 
-    working, waited = board.working, ecdh.wait
+    working, waited = board.working, travel.wait
     monkeypatch.setattr(board, "working", noted)
-    monkeypatch.setattr(ecdh, "wait", wait)
+    monkeypatch.setattr(travel, "wait", wait)
     joined(
         {name: table(range(9000 * number, 9000 * number + 12000), "x") for number, name in enumerate(names)}
     )

@@ -75,6 +75,8 @@ class SPU(Device):
         self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)
+        if self._settings.helper is not None:
+            self._session.agree_on_helper(self._settings.helper, self._settings.parties)
         self._engine = open_engine(program, self._settings, stamp)
         program.on_close(self._engine.close)
 

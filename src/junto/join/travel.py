@@ -1,0 +1,44 @@
+"""How batches of keys travel: several at a time, a few of each set at once, seen by a person who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from junto.device.current import current
+from junto.device.disclosure import wait
+from junto.device.pyu import PYUObject
+from junto.program.progress import Count, Work
+
+AHEAD = 6
+"""Batches of each set that may be on their way, which bounds memory."""
+
+
+@contextmanager
+def shown(total: int) -> Iterator[Callable[[int], None]]:
+    """Inside, a person sees how many of `total` batches there were, as they are told to what this gives."""
+    done = 0
+
+    def seen(batches: int) -> None:
+        nonlocal done
+        done += batches
+
+    program = current().program
+    work = Work(program.newest.operation, "join", None, lambda: Count(done, total, unit="batches"))
+    with program.board.working(work):
+        yield seen
+
+
+def in_step(ways: Sequence[Iterator[PYUObject]], seen: Callable[[int], None] = lambda batches: None) -> None:
+    """Take a step on each way in turn, never more than `AHEAD` steps ahead of what is done."""
+    going, under_way = list(ways), list[list[PYUObject]]()
+    while going:
+        steps = [(way, next(way, None)) for way in going]
+        going = [way for way, step in steps if step is not None]
+        under_way.append([step for _, step in steps if step is not None])
+        if len(under_way) > AHEAD:
+            done = under_way.pop(0)
+            wait(done)
+            seen(len(done))
+    wait(under_way)
+    seen(sum(map(len, under_way)))
