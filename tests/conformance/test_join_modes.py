@@ -56,6 +56,9 @@ def program():
     one = join({alice: handles[alice], bob: handles[bob]}, on=on, to=bob)
     found["at bob"] = sorted(sf.reveal(bob(listed)(one[bob]))["nr"])
     found["learned"] = one.learned[bob]
+    quick = join({alice: handles[alice], bob: handles[bob]}, on=on, helper=carol)
+    found["helped"] = sorted(sf.reveal(alice(listed)(quick[alice]))["id"])
+    found["helper"] = len(quick.learned)
     for wrong, options in (
         (handles[alice], {"on": "id"}),
         (alice(text_keys)(handles[alice]), {"on": on}),
@@ -85,10 +88,12 @@ EXPECTED = {
     "difference": ["(1, 'w')", "(7, 'x')"],
     "at bob": [2, 4, 9],
     "learned": "bob learns how many different keys alice has; which of its own keys alice has.",
-    "error 6": "bob: there is no column 'id'",
-    "error 7": 'the key column is text ("id") at alice and integer ("nr") at bob: '
+    "helped": [2, 4, 9],
+    "helper": 3,
+    "error 8": "bob: there is no column 'id'",
+    "error 9": 'the key column is text ("id") at alice and integer ("nr") at bob: '
     "no key of one can equal one of the other",
-    "error 8": 'the key column is text ("a") at alice and integer ("b") at bob: '
+    "error 10": 'the key column is text ("a") at alice and integer ("b") at bob: '
     "no key of one can equal one of the other",
 }
 

@@ -156,7 +156,7 @@ def test_a_party_killed_in_the_middle_is_named_by_the_others(tmp_path, victim):
 from junto.join import ecdh
 
 sf.init()
-steps = ecdh._in_step
+steps = ecdh.in_step
 
 
 def told(*ways):
@@ -165,7 +165,7 @@ def told(*ways):
     steps(*ways)
 
 
-ecdh._in_step = told
+ecdh.in_step = told
 guarded(lambda: join(tables(3000), on="id"))
 """
     with Job(tmp_path, THREE) as job:

@@ -117,10 +117,12 @@ class Desk:
         everybody_has_them = total is None
         total = len(keys) if total is None else total
         _check_size(total + without)
-        if len(ranks) and (ranks.max() >= total or len(np.unique(ranks)) < len(ranks)):
+        if len(ranks) and ranks.max() >= total:
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
         self._key_of_rank = self._scratch.full((total + without,), -1)
         self._key_of_rank[ranks] = keys
+        if np.count_nonzero(self._key_of_rank >= 0) < len(ranks):
+            raise ProtocolViolation("the ranks of shared keys are not what they should be")
         self._proof = self._proof_of(self._key_of_rank) if everybody_has_them else b""
         if self._order.keeps:
             self._key_of_rank[total:] = len(self._ranks) + np.arange(without)

@@ -1,10 +1,11 @@
 """Keys of rows as bytes, the same at every party whatever library and width holds them.
 
-A key is one value a column. Its bytes are, column by column, a length of four bytes and then the value in
-a form that depends on its *kind* only: an integer 3 is the same in eight bits and in sixty-four, text is
-UTF-8, a decimal's trailing zeros do not count, a time is an instant whatever its unit. Two keys have the
-same bytes exactly if they have the same kinds and values, so no two different keys can be taken for each
-other (``("ab", "c")`` and ``("a", "bc")``, say). What the protocol works on is the SHA-256 of these bytes.
+A key is one value a column. Its bytes are, column by column, a length and then the value in a form that
+depends on its *kind* only: an integer 3 is the same in eight bits and in sixty-four, text is UTF-8, a
+decimal's trailing zeros do not count, a time is an instant whatever its unit. Two keys have the same bytes
+exactly if they have the same kinds and values, so no two different keys can be taken for each other
+(``("ab", "c")`` and ``("a", "bc")``, say). The protocols work on 32 bytes a key: its own bytes where they
+fit, filled up with zeros; else 31 bytes of their SHA-256. The first byte tells which.
 
 A key with a null in it stands for nothing and matches nothing, as in SQL; NaN counts as null.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,7 +28,20 @@ DIGEST_BYTES = 32
 
 _PER_SECOND: Final[Mapping[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_IN_MS = 86_400_000
-_AT_ONCE = 1 << 16  # rows: an object of Python for each stands in memory meanwhile
+_AT_ONCE = 1 << 18  # rows: some whole numbers for each stand in memory meanwhile
+_LONG = 0xFF  # the first byte of what is a hash; otherwise it is how many bytes are in use
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Bytes of each value of a column: `lengths[i]` of them from `starts[i]` on."""
+
+    data: Digests
+    starts: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+
+    def __getitem__(self, row: int) -> bytes:
+        return self.data[self.starts[row] : self.starts[row] + self.lengths[row]].tobytes()
 
 
 def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:
@@ -45,38 +60,64 @@ def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:
     there = np.ones(len(plain[0]), bool)
     for column in plain:
         there &= _valid(column)
-    found = np.empty((len(there), DIGEST_BYTES), np.uint8)
+    found = np.zeros((len(there), DIGEST_BYTES), np.uint8)
     for start in range(0, len(there), _AT_ONCE):
-        parts = [encoded(column.slice(start, _AT_ONCE)) for column in plain]
-        rows = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))
-        raw = b"".join([hashlib.sha256(row).digest() for row in rows])
-        found[start : start + _AT_ONCE] = np.frombuffer(raw, np.uint8).reshape(-1, DIGEST_BYTES)
+        _fill(found[start : start + _AT_ONCE], [_values(column.slice(start, _AT_ONCE)) for column in plain])
     return found, there
 
 
+def _fill(found: Digests, columns: Sequence[_Values]) -> None:
+    """Write the digests of these rows: of all short ones a byte of each at a time, the others one by one."""
+    used: npt.NDArray[np.int64] = np.sum([values.lengths + 1 for values in columns], axis=0, dtype=np.int64)
+    short = np.flatnonzero(used < DIGEST_BYTES)
+    found[:, 0] = np.where(used < DIGEST_BYTES, used, _LONG)
+    place = np.ones(len(short), np.int64)
+    for values in columns:
+        lengths, starts = values.lengths[short], values.starts[short]
+        found[short, place] = lengths
+        for nth in range(lengths.max(initial=0)):
+            some = lengths > nth
+            found[short[some], place[some] + 1 + nth] = values.data[starts[some] + nth]
+        place += lengths + 1
+    for row in np.flatnonzero(used >= DIGEST_BYTES).tolist():
+        hashed = hashlib.sha256(b"".join(prefixed(values[row]) for values in columns)).digest()
+        found[row, 1:] = np.frombuffer(hashed, np.uint8)[1:]
+
+
+def prefixed(value: bytes) -> bytes:
+    """A value's length in eight bytes, and its bytes."""
+    return len(value).to_bytes(8, "big") + value
+
+
 def encoded(column: Any) -> list[bytes]:
-    """Each value of an Arrow array as its length and bytes; what stands for a null means nothing."""
+    """Each value of an Arrow array as bytes; what stands for a null means nothing."""
+    values = _values(column)
+    return [values[row] for row in range(len(column))]
+
+
+def _values(column: Any) -> _Values:
     kind = kind_of(column.type)
     if kind == "null":
-        return [b""] * len(column)
+        return _Values(np.empty(0, np.uint8), *np.zeros((2, len(column)), np.int64))
     if kind in ("text", "integer", "bytes", "decimal"):
-        return [len(value).to_bytes(4, "big") + value for value in _of_any_length(column, kind)]
+        return _of_any_length(column, kind)
     words = _words(column, kind)
-    prefixed = np.empty((len(words), 4 + words.shape[1]), np.uint8)
-    prefixed[:, :4] = np.frombuffer(words.shape[1].to_bytes(4, "big"), np.uint8)
-    prefixed[:, 4:] = words
-    raw, width = prefixed.tobytes(), prefixed.shape[1]
-    return [raw[start : start + width] for start in range(0, len(raw), width)]
+    count, width = words.shape
+    return _Values(np.ascontiguousarray(words).ravel(), np.arange(count) * width, np.full(count, width))
 
 
-def _of_any_length(column: Any, kind: str) -> list[bytes]:
+def _of_any_length(column: Any, kind: str) -> _Values:
     import pyarrow as pa
 
     if kind == "decimal":
-        return [_decimal(value) for value in column.to_pylist()]
+        column = pa.array([_decimal(value) for value in column.to_pylist()], pa.binary())
     if kind == "integer":
         column = column.cast(pa.string())
-    return [value or b"" for value in column.cast(pa.large_binary()).to_pylist()]
+    wide = column.cast(pa.large_binary())
+    _, offsets, data = wide.buffers()
+    ends = np.frombuffer(offsets, np.int64)[wide.offset : wide.offset + len(wide) + 1]
+    held = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+    return _Values(held, ends[:-1], np.diff(ends))
 
 
 def _decimal(value: Decimal | None) -> bytes:

@@ -1,4 +1,6 @@
-"""Tags of keys: a block cipher of each key's digest, so that equal keys have equal tags under one cipher key.
+"""Tags of keys: a keyed function of each key's digest, so that equal keys have equal tags under one key.
+
+CBC-MAC on messages of one length is a pseudo-random function (Bellare, Kilian, Rogaway, JCSS 2000).
 
 Whoever has not the cipher key sees random-looking numbers that say nothing about the keys, except which are
 equal. They are also what tables and spools are sorted by: an order that says nothing about a table.
@@ -26,7 +28,7 @@ def new_key() -> bytes:
 
 
 class Tagging:
-    """A permutation of 128-bit values: AES under one key.
+    """A pseudo-random function of rows of 16 or 32 bytes: CBC-MAC by AES under one key.
 
     Raises:
         ProtocolViolation: what is given as key is none.
@@ -35,12 +37,15 @@ class Tagging:
     def __init__(self, key: Any) -> None:
         if not isinstance(key, bytes) or len(key) != TAG_BYTES:
             raise ProtocolViolation("what keys are tagged with is no key")
-        self._cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - a permutation
+        self._cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - of which a CBC-MAC is made
 
     def __call__(self, values: Digests) -> npt.NDArray[np.uint64]:
-        """The tags of the first 16 bytes of each row, as two words each."""
-        blocks = np.ascontiguousarray(values[:, :TAG_BYTES]).tobytes()
-        return np.frombuffer(self._cipher.encryptor().update(blocks), "<u8").reshape(-1, 2)
+        """The tags of the rows, as two words each."""
+        state = np.zeros((len(values), TAG_BYTES), np.uint8)
+        for start in range(0, values.shape[1], TAG_BYTES):
+            mixed = (state ^ values[:, start : start + TAG_BYTES]).tobytes()
+            state = np.frombuffer(self._cipher.encryptor().update(mixed), np.uint8).reshape(-1, TAG_BYTES)
+        return state.view("<u8").astype(np.uint64, copy=False)
 
 
 def tagged(key: Any, keys: Digests) -> Digests:

@@ -119,7 +119,7 @@ def test_what_each_learns_is_said(quick):
 @pytest.mark.parametrize(
     ("helper", "error", "says"),
     [
-        ("bob", sf.JoinError, "bob owns a table here"),
+        ("bob", sf.JoinError, "bob owns one of the tables"),
         (3, sf.JoinError, "names no party"),
         (["dave"], sf.JoinError, "names no party"),
         ("erin", sf.DeviceError, "erin"),
