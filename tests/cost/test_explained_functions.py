@@ -114,16 +114,22 @@ def test_statistics_of_frames(spu):
 
 
 @pytest.mark.parametrize(
-    ("how", "rows"), [("inner", (3000, 2000)), ("difference", (2400, 900)), ("left", (2400, 1500, 900))]
+    ("how", "rows", "helper"),
+    [
+        ("inner", (3000, 2000), False),
+        ("inner", (3000, 2000), True),
+        ("difference", (2400, 900), False),
+        ("left", (2400, 1500, 900), True),
+    ],
 )
-def test_joins(spu, how, rows):
+def test_joins(spu, how, rows, helper):
     sizes = dict(zip((ALICE, BOB, CAROL), rows, strict=False))
     tables = {
         party: party(lambda count: pd.DataFrame({"id": np.arange(count)}))(n) for party, n in sizes.items()
     }
-    told = sf.explain(join)({party: (count, 1) for party, count in sizes.items()}, on="id", how=how)
+    told = sf.explain(join)({party: (count, 1) for party, count in sizes.items()}, "id", how, helper=helper)
     already = sent()
-    join(tables, on="id", how=how)
+    join(tables, on="id", how=how, helper=helper)
     sf.barrier()
     assert (sent() - already) == pytest.approx(beside(told), rel=0.01, abs=600)
     assert told.beside_rounds > 0

@@ -59,12 +59,15 @@ def estimated(rehearsal: Rehearsal, request: Request, run: Callable[[Request], A
     batches = [_batches(rows, size / most) for size in samples]
     every = _batches(rows, 1)
     more = (every - batches[1]) / max(batches[1] - batches[0], 1)
-    parties = [party.party for party in rows]
-    seconds = large.seconds + further * (large.seconds - small.seconds)
+    parties = [party.party for party in [*rows, *([request.helper] if request.helper else [])]]
+    slower = large.seconds - small.seconds
+    if slower <= 0:  # the machine was busy meanwhile
+        slower = large.seconds * (1 - samples[0] / samples[1])
+    seconds = large.seconds + further * slower
     return Estimate(
         {each: round(_on(small.sent.get(each, 0), large.sent.get(each, 0), further)) for each in parties},
         round(_on(small.waits, large.waits, more)),
-        max(seconds, 0.0) / len(parties),
+        seconds / len(parties),
         min(rows.values()) if request.goal.how == "inner" else rows[request.goal.base],
     )
 
