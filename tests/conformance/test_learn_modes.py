@@ -393,7 +393,7 @@ BAD = {
     "label rows": (GOOD, [0, 1, 0], "y of carol has 3 rows"),
     "one class": (GOOD, [1, 1, 1, 1], "column '0' of carol's y has one class only"),
     "other classes": (GOOD, [1, 2, 1, 2], "column '0' of carol's y has other values"),
-    "text label": (GOOD, ["a", "b", "a", "b"], "column '0' of carol's y is no column of numbers"),
+    "text label": (GOOD, ["a", "b", "a", "b"], "its owner says which class is 1: y = bob(lambda y:"),
     "wide label": (GOOD, [[0, 1]] * 4, "carol's y has the wrong number"),
     "no rows": (frame(age=[]), [0, 1, 0, 1], "bob's X is empty"),
 }
@@ -415,7 +415,10 @@ def test_bad_arguments(spu):
             model.fit(table, y)
     with pytest.raises(sf.LearnError, match="y is ndarray"):
         model.fit(split(), CLASSES)
-    model.fit(split(), y)
+    with pytest.raises(sf.LearnError, match="has no weights of rows") as caught:
+        model.fit(split(), y, sample_weight=np.ones(len(CLASSES)))
+    assert "as often as it weighs" in caught.value.fix
+    model.fit(split(), y, sample_weight=None)
     with pytest.raises(
         sf.LearnError, match="columns alice 3, bob 1, the model was trained on alice 3, bob 2"
     ):

@@ -115,7 +115,7 @@ def examine_score_label(label: Any, family: Family, centred: bool, scale: LabelS
 def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], LabelScale]) -> Facts:
     rows = 0
     try:
-        names, values = matrix(label, vector=True)
+        names, values = _label_numbers(label, family)
         rows, y = len(values), values[:, 0]
         _check(rows > 0, "empty")
         _check_below(LARGEST_INPUT, np.abs(y).max(keepdims=True), names)
@@ -124,6 +124,15 @@ def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], Labe
     except Fault as fault:
         return _facts(rows, 1, fault)
     return {**_facts(rows, 1), "known": family.known(scale)}
+
+
+def _label_numbers(label: Any, family: Family) -> tuple[tuple[str, ...], Floats]:
+    """See `matrix`. Text is as good a name of a class as a number other than 0 and 1."""
+    try:
+        return matrix(label, vector=True)
+    except Fault as fault:
+        kind = "classes" if fault.kind == "text" and family.domain == "classes" else fault.kind
+        raise Fault(kind, fault.column) from None
 
 
 def _check_domain(y: Floats, domain: str, name: str) -> None:

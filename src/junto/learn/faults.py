@@ -21,7 +21,10 @@ FAULTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "column {column} of {what} has numbers too large for fixed point",
             "scale it down, or leave out what is far from all others",
         ),
-        "classes": ("column {column} of {what} has other values than 0 and 1", "encode them as 0 and 1"),
+        "classes": (
+            "column {column} of {what} has other values than 0 and 1",
+            "its owner says which class is 1: y = bob(lambda y: (y == 'yes').astype(int))(y)",
+        ),
         "one class": ("column {column} of {what} has one class only", "both classes must occur"),
         "negative": ("column {column} of {what} has negative numbers", "take another family"),
         "unknown column": (

@@ -58,17 +58,24 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
 
     # -------------------------------------------------------------------- training
 
-    def fit(self, X: Table, y: Any) -> Self:
+    def fit(self, X: Table, y: Any, *, sample_weight: None = None) -> Self:
         """Train; returns the model itself.
 
         Args:
             X: see `dataset.Table`.
             y: a handle of a vector or one-column table, at its owner or on the SPU.
+            sample_weight: there for scikit-learn's sake: all rows weigh the same.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
             RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
         """
+        require(
+            sample_weight is None,
+            f"{type(self).__name__} has no weights of rows",
+            "leave out sample_weight; with whole numbers that all parties know, each takes a row "
+            "as often as it weighs",
+        )
         given = dataset.checked_with_label(X, y, self._judge(), scaled=self.standardize)
         columns = given.columns
         left = columns.rows - sum(columns.widths) - 1
