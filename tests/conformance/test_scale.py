@@ -70,6 +70,30 @@ def test_masks_under_the_protocol(name):
         np.testing.assert_allclose(found, [[1, 0], [0.268941, 0.731059]], atol=1e-4)
 
 
+def test_the_debug_mode_tells_a_mask_from_a_factor_beyond_the_range():
+    """A product that would fit is wrong if its factor does not: nobody could see it otherwise."""
+    for value in FINITE[3:]:
+        for x, wrong in ((np.array([0, 1, -1]), False), (np.array([0, 2.0**-12, 1]), True)):
+            engine = Engine("plain")
+            engine.run(
+                lambda x, value=value: (x * value, jnp.maximum(x, x / -value)), np.asarray(x, np.float32)
+            )
+            assert any("no mask" in sentence for _, sentence in engine.overflows) == wrong
+
+
+@pytest.mark.parametrize("public", [(), (1,)])
+def test_quotients_and_rests_are_exact_also_where_the_quotient_is_whole(public):
+    rng = np.random.default_rng(8)
+    y = rng.integers(1, 2000, 200) * rng.choice([1, -1], 200) / 64
+    x = np.where(
+        np.arange(200) % 2, rng.integers(-3000, 3000, 200) * y, rng.integers(-(2**20), 2**20, 200) / 2**12
+    )
+    given = (x.astype(np.float32), y.astype(np.float32))
+    found = Engine("plain").run(lambda x, y: (x // y, x % y, jnp.fmod(x, y)), *given, public=public)
+    for got, want in zip(found, (x // y, x % y, np.fmod(x, y)), strict=True):
+        np.testing.assert_array_equal(got, want.astype(np.float32))
+
+
 # ---------------------------------------------------------------- public factors
 
 

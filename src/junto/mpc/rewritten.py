@@ -6,7 +6,8 @@ numbers their digits. Each is known by the name under which jax calls it (`steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -41,36 +42,64 @@ def _lstsq(a: jax.Array, b: jax.Array, rcond: Any = None) -> tuple[jax.Array, ..
     return x if b.ndim == 2 else x.ravel(), rest, kept.sum(), s
 
 
-REWRITTEN: Mapping[str, Callable[..., Any]] = {
-    "_lstsq": _lstsq,
-    "gammasgn": _gammasgn,
-    "ldexp": _ldexp,
-    "signbit": _signbit,
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What is known of one of jax's functions.
+
+    Attributes:
+        function: computes the same.
+        given: how many operands it may have.
+        results: how many results.
+        by: a primitive that it is made of. Derivatives have the same name, but not all of the rest.
+    """
+
+    function: Callable[..., Any]
+    given: tuple[int, ...]
+    results: int
+    by: str
+
+
+REWRITTEN: Mapping[str, Rewritten] = {
+    "_lstsq": Rewritten(_lstsq, (2, 3), 4, "svd"),
+    "gammasgn": Rewritten(_gammasgn, (1,), 1, "floor"),
+    "ldexp": Rewritten(_ldexp, (2,), 1, "bitcast_convert_type"),
+    "signbit": Rewritten(_signbit, (1,), 1, "bitcast_convert_type"),
 }
 """By the name of jax's function."""
 
 
-def instead(name: str, given: Sequence[Any], results: Sequence[Any]) -> Any:
+def instead(name: str, called: Any) -> Any:
     """The program to be computed in place of a function of jax's.
 
     Args:
         name: of the function.
-        given: the avals of its operands.
-        results: those of its results.
+        called: its jaxpr.
 
     Returns:
-        A closed jaxpr with these operands and results; None if the function is computed as it is.
+        A closed jaxpr with its operands and results; None if the function is computed as it is.
     """
-    function = REWRITTEN.get(name)
-    if function is None or not all(_is_number(each) for each in (*given, *results)):
+    known = REWRITTEN.get(name)
+    given, results = ([each.aval for each in side] for side in (called.invars, called.outvars))
+    if known is None or len(given) not in known.given or len(results) != known.results:
+        return None
+    if known.by not in set(_primitives(called)) or not all(_is_number(each) for each in (*given, *results)):
         return None
 
     def call(*operands: Any) -> list[Any]:
-        leaves = jax.tree_util.tree_leaves(function(*operands))
+        leaves = jax.tree_util.tree_leaves(known.function(*operands))
         return [leaf.astype(aval.dtype) for leaf, aval in zip(leaves, results, strict=True)]
 
     shapes = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in given]  # type: ignore[no-untyped-call]
     return jax.make_jaxpr(call)(*shapes)
+
+
+def _primitives(jaxpr: Any) -> Iterator[str]:
+    """Their names, those of what is called, too."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for inner in equation.params.values():
+            if hasattr(getattr(inner, "jaxpr", inner), "eqns"):
+                yield from _primitives(getattr(inner, "jaxpr", inner))
 
 
 def _is_number(aval: Any) -> bool:

@@ -261,10 +261,10 @@ class _Writer:
 
 def _rewritten(equation: Any, called: Any) -> Any:
     """What is computed in place of a function of jax's (`rewritten`); None: itself."""
-    if equation.primitive.name not in WHOLE or not _of_library(getattr(called, "jaxpr", called)):
+    inner = getattr(called, "jaxpr", called)
+    if equation.primitive.name not in WHOLE or not _written_in_jax(inner):
         return None
-    results = [each.aval for each in equation.outvars]
-    return instead(equation.params.get("name", ""), [each.aval for each in equation.invars], results)
+    return instead(equation.params.get("name", ""), inner)
 
 
 def _params(name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:

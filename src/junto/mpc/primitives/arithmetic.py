@@ -112,7 +112,11 @@ def _held_shape(x: Value) -> tuple[int, ...]:
 
 
 async def remainder(c: Context, params: Params, x: Value, y: Value) -> Value:
-    """`x - y * trunc(x / y)`: the sign is that of `x`. Of floats, for `|x / y|` up to 16,000."""
+    """`x - y * trunc(x / y)`, exact: the sign is that of `x`. Of floats, for `|x / y|` up to 16,000.
+
+    Exact of the numbers that are held: multiples of a unit, a public `y` of 2**-8 units. So is `x // y`;
+    where a number is none, as 0.1, a quotient that is almost whole may be one off that of floats.
+    """
     if np.issubdtype(c.form.dtype, np.integer):
         return await integers.remainder(c, x, y)
     if isinstance(y, Public):

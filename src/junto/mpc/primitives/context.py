@@ -246,11 +246,24 @@ class Context:
         if isinstance(x, Secret) and x.kind == "fixed":
             self.g.expect(x.value, *WHOLE_RING, "a number is out of range: it does not fit into 64 bits")
 
+    def expect_mask(self, x: Secret, factor: NDArray[np.float64]) -> None:
+        """Have the debug mode say it if a factor that counts as the largest number meets a fraction.
+
+        Such a factor makes a mask of 0 and 1. Of another number the product would be wrong, even if it fits.
+        """
+        far = np.abs(factor) > LARGEST >> self.fraction
+        if x.fraction and bool(far.any()):
+            rest = np.where(far, np.uint64(1) << np.uint64(BITS - x.fraction), np.uint64(0))
+            constant, most = float(np.abs(factor).max()), LARGEST >> self.fraction
+            said = f"a number that is no mask of 0 and 1 meets a factor of {constant:.3g}, held as {most:.3g}"
+            self.g.expect(self.g.scale(x.value, rest), 0, 0, said)
+
     async def settled(self, x: Value) -> Value:
         """`x` with a pending truncation done, and nothing to be multiplied by any more."""
         if isinstance(x, Public) or x.kind != "fixed":
             return x
         if x.scale is not None:
+            self.expect_mask(x, x.scale)
             scale = np.clip(x.scale, -(LARGEST >> self.fraction), LARGEST >> self.fraction)
             return await self._rescaled(x, np.ldexp(scale, self.fraction - x.fraction))
         if x.fraction <= self.fraction:

@@ -61,5 +61,5 @@ async def bitcast(c: Context, params: Params, x: Secret) -> Value:
         return c.integer(x.value, x.span, goal)
     raise NotComputable(
         "`bitcast_convert_type` asks for the bits of a float, and a secret has none",
-        fix="use arithmetic instead",
+        fix="use arithmetic: x < 0 for its sign, jnp.floor(jnp.log2(x)) for its exponent",
     )

@@ -101,7 +101,7 @@ async def svd(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     Error: 1e-5 of the greatest, or a few units in the last place; the vectors, of either sign, are
     orthonormal but for 3e-5. Cost: as `eigh`, and one `qr` more with vectors, and one if it is not square.
     """
-    if params["subset_by_index"] is not None:
+    if params.get("subset_by_index") is not None:
         raise NotComputable(
             "`svd` of some singular values has no secret form", fix="compute all, and cut them"
         )

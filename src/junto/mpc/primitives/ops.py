@@ -147,6 +147,7 @@ def multiplied(c: Context, x: Secret, factor: NDArray[Any]) -> Secret:
     if factor.size and bool(np.all(factor == 1)):
         return c.fixed(x.value if factor.ndim == 0 else _spread(c, x, factor.shape), x.fraction)
     fraction = factor_fraction(c, x, factor)
+    c.expect_mask(x, np.asarray(factor, np.float64))
     held = c.g.scale(x.value, factor_words(c, factor, fraction), bounded=True)
     return c.fixed(held, x.fraction + fraction)
 

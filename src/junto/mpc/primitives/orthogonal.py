@@ -75,7 +75,7 @@ async def qr(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     """
     rows, columns = x.shape[-2:]
     least = min(rows, columns)
-    if params["pivoting"]:
+    if params.get("pivoting"):
         raise NotComputable("`qr` with pivoting has no secret form", fix="jnp.linalg.qr, which has none")
     check_width("qr", 27 * least, least)
     held = await levelled(c, c.at(x, c.fraction), (-2,), FINE)
