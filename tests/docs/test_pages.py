@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 import junto as sf
 from junto.cli.main import app
@@ -147,6 +149,20 @@ def test_every_command_parses() -> None:
                 assert program == "junto" or program in NOT_OURS, line
                 if program == "junto":
                     judged(root, words)
+
+
+def test_the_commands_that_make_certificates_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("docs/how-to/two-machines.md"):
+        for line, (program, *words) in commands(block) if block.language == "bash" else ():
+            if (program, *words[:1]) == ("junto", "certs"):
+                answered = ["--yes"] if "sign" in words else []  # what it asks for at a terminal
+                ended = CliRunner().invoke(app, [*words, *answered])
+                assert ended.exit_code == 0, f"{line}: {ended.output}"
+            for sent in tmp_path.glob("certs/*.csr"):  # to the CA
+                shutil.copy(sent, tmp_path)
+    assert {path.name for path in tmp_path.rglob("*.key")} == {"ca.key", "alice.key"}
+    assert (tmp_path / "alice.pem").exists()
 
 
 def options(command: Any) -> Iterator[str]:
