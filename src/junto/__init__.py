@@ -146,9 +146,15 @@ def __getattr__(name: str) -> Any:
         if name in secretflow.ROOMS:
             return secretflow.Room(name)
         raise AttributeError(f"module 'junto' has no attribute {name!r}{secretflow.explained(name)}")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
+    from junto.device.boundary import public
+
+    value = globals()[name] = public(_imported)(home, name)
     return value
+
+
+def _imported(home: str, name: str) -> Any:
+    """An import takes its time, in which a script may be interrupted as in any call."""
+    return getattr(importlib.import_module(home), name)
 
 
 def __dir__() -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
+from abc import ABCMeta
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from types import TracebackType
-from typing import Final, ParamSpec, TypeVar
+from types import FunctionType, TracebackType
+from typing import Any, Final, ParamSpec, TypeVar
 
 from junto.device.current import current_or_none
 from junto.errors import JuntoError
@@ -16,13 +18,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 log = logging.getLogger("junto.session")
-_OURS: Final = str(Path(__file__).resolve().parents[1])
+_PYTHONS: Final = (str(Path(threading.__file__).parent), "<frozen")
+"""Files of Python's own library: below a frame of ours nobody asks for its frames."""
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """For what a script calls: of our errors' tracebacks it sees its own frames; an interrupt ends what runs.
+    """For what a script calls: an interrupt ends what runs, and of tracebacks it sees its own frames.
 
-    With ``logging_level="debug"`` all frames are left.
+    That is of our errors and of interrupts. With ``logging_level="debug"`` all frames are left.
     """
 
     @wraps(function)
@@ -38,6 +41,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             session = current_or_none()
             if session is not None:
                 session.interrupt(error)
+            _trim(error)
             raise
 
     return call
@@ -52,11 +56,36 @@ def trimmed(function: Callable[P, R]) -> Callable[P, R]:
         _rich_traceback_omit = True
         try:
             return function(*args, **kwargs)
-        except JuntoError as error:
+        except (JuntoError, KeyboardInterrupt) as error:
             _trim(error)
             raise
 
     return call
+
+
+class Scripted(ABCMeta):
+    """Of classes that scripts use: making one, its public methods and its properties are `public`."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Scripted:
+        return super().__new__(mcs, name, bases, {k: _opened(k, v) for k, v in body.items()}, **options)
+
+    @public
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an instance."""
+        return super().__call__(*args, **kwargs)
+
+
+OPERATORS: Final = frozenset({"__bool__", "__contains__", "__getitem__", "__iter__", "__len__"})
+
+
+def _opened(name: str, member: Any) -> Any:
+    if name.startswith("_") and name not in OPERATORS:
+        return member
+    if isinstance(member, FunctionType):
+        return public(member)
+    if isinstance(member, property) and member.fget is not None:
+        return property(public(member.fget), member.fset, member.fdel, member.__doc__)
+    return member
 
 
 def _trim(error: BaseException) -> None:
@@ -68,10 +97,16 @@ def _trim(error: BaseException) -> None:
         each = each.__cause__ or each.__context__
 
 
+def _is_pythons(path: str) -> bool:
+    return path.startswith(_PYTHONS) and "-packages" not in path
+
+
 def _of_the_user(trace: TracebackType | None) -> TracebackType | None:
-    frames = []
+    frames, entered = [], False
     while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        ours = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "junto"
+        entered = entered or ours
+        if not ours and not (entered and _is_pythons(trace.tb_frame.f_code.co_filename)):
             frames.append(trace)
         trace = trace.tb_next
     result: TracebackType | None = None

@@ -39,6 +39,7 @@ def to(device: Device, data: Any) -> Any:
     return map_leaves(lambda leaf: leaf.to(device), data)
 
 
+@public
 def with_device(
     device: PYU, *, num_returns: int | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -16,6 +16,7 @@ from junto.execute.base import Call, Resources
 from junto.program.operation import Description, structure
 
 
+@public
 def proxy(
     kind: type[DeviceObject],
     *,

@@ -33,6 +33,7 @@ class PYU(Device):
     there with ``.to(alice)``. Every party's script makes the call; alice alone runs it.
     """
 
+    @public
     def __init__(self, party: str) -> None:
         if not isinstance(party, str) or not party:
             raise DeviceError(f"PYU takes the name of a party, not {party!r}")
@@ -53,6 +54,7 @@ class PYU(Device):
         """The party: a dict may have devices as keys."""
         return self._party
 
+    @public
     def __call__(
         self,
         function: Callable[..., Any],
@@ -89,6 +91,7 @@ class PYU(Device):
         run.__wrapped__ = function  # type: ignore[attr-defined]
         return run
 
+    @public
     def dump(self, value: PYUObject, path: str | PathLike[str]) -> None:
         """Keep a value in a file of this party; returns when it is there.
 
@@ -107,6 +110,7 @@ class PYU(Device):
         step.__qualname__ = "dump"  # type: ignore[attr-defined]
         wait(self(step)(value, path))
 
+    @public
     def load(self, path: str | PathLike[str]) -> PYUObject:
         """The value that `dump` kept in a file of this party, in this run or an earlier one.
 
@@ -250,12 +254,14 @@ class PYUObject(DeviceObject):
         state = {"state": self._state} if self._state else {}
         return card("PYUObject", {**facts, **state, "value": f"{party} alone has it; sf.reveal(x) shows it"})
 
+    @public
     def __bool__(self) -> bool:
         raise DeviceError(
             f"{self!r} has no truth value here: it lives at {self._device.party}",
             fix="decide inside a function that runs there, or sf.reveal(x) first, if all may see it",
         )
 
+    @public
     def __iter__(self) -> Any:
         raise DeviceError(
             f"{self!r} cannot be unpacked here: it is one value",

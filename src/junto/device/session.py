@@ -254,6 +254,7 @@ def shutdown() -> None:
         session.shutdown()
 
 
+@public
 def show_progress(shown: bool = True) -> None:
     """Show how far long computations of this session are, or no longer.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.device.boundary import Scripted
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.frame.numbers import INFINITE, as_floats, require_none
@@ -35,7 +36,7 @@ WIDE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(metaclass=Scripted):
     """Statistics of columns, shared on an SPU. Nobody has seen them yet.
 
     Attributes:

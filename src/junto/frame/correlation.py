@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.device.boundary import Scripted, public
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
@@ -44,7 +45,7 @@ COLLINEAR: Final = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
-class Correlation:
+class Correlation(metaclass=Scripted):
     """A correlation matrix, shared on an SPU. Nobody has seen it yet.
 
     Attributes:
@@ -77,7 +78,7 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True)
-class Inflation:
+class Inflation(metaclass=Scripted):
     """Variance inflation factors, shared on an SPU. Nobody has seen them yet.
 
     Attributes:
@@ -107,6 +108,7 @@ class Inflation:
         return pd.Series(factors, index=list(self.columns))
 
 
+@public
 def correlation(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) -> Correlation:
     """Pearson correlations between all columns of all parties.
 
@@ -129,6 +131,7 @@ def correlation(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) 
     return Correlation(value, tuple(checked.columns), _constant(checked))
 
 
+@public
 def variance_inflation_factor(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) -> Inflation:
     """How much the variance of each column's coefficient grows by the other columns: 1 / (1 - R**2).
 

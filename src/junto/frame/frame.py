@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
+from junto.device.boundary import Scripted
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import FrameError
@@ -22,7 +23,7 @@ Known = Mapping[PYU, Facts]
 Names = str | Sequence[str]
 
 
-class Frame(ABC):
+class Frame(metaclass=Scripted):
     """Tables of several parties that are treated as one. It never changes; every method makes another.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from junto.device.boundary import public
 from junto.device.pyu import PYU
 from junto.errors import FrameError
 from junto.frame.read import LIBRARIES, read_csv
@@ -13,6 +14,7 @@ from junto.frame.vertical import VerticalFrame
 Names = str | Sequence[str]
 
 
+@public
 def v_read_csv(
     filepath: Mapping[PYU, str],
     *,

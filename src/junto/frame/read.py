@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from junto.device.boundary import public
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
 from junto.frame import columns as at_owner
@@ -24,6 +25,7 @@ Keys = Names | Mapping[PYU, Names]
 Chosen = Mapping[PYU, Sequence[str]]
 
 
+@public
 def align(
     tables: Mapping[PYU, PYUObject], on: Keys, *, how: str = "inner", keep_keys: bool = False
 ) -> VerticalFrame:
@@ -44,6 +46,7 @@ def align(
     return frame
 
 
+@public
 def read_csv(
     paths: Paths,
     on: Keys | None = None,
@@ -77,6 +80,7 @@ def read_csv(
     return _vertical(CSV, paths, (on, how, keep_keys), columns, library)
 
 
+@public
 def read_parquet(
     paths: Paths,
     on: Keys | None = None,
@@ -102,6 +106,7 @@ def read_parquet(
     return _vertical(PARQUET, paths, (on, how, keep_keys), columns, library)
 
 
+@public
 def h_read_csv(
     paths: Paths, *, columns: Sequence[str] | None = None, library: str = PANDAS
 ) -> HorizontalFrame:
@@ -119,6 +124,7 @@ def h_read_csv(
     return _horizontal(CSV, paths, columns, library)
 
 
+@public
 def h_read_parquet(
     paths: Paths, *, columns: Sequence[str] | None = None, library: str = PANDAS
 ) -> HorizontalFrame:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+from junto.device.boundary import public
 from junto.errors import FrameError
 from junto.frame.vertical import VerticalFrame
 
 
+@public
 def train_test_split(
     frame: VerticalFrame,
     *,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
+from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
 from junto.frame.steps import Step
@@ -32,7 +33,7 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Transformer(ABC):
+class Transformer(metaclass=Scripted):
     """Preprocessing, column by column, at each column's owner. Nothing moves.
 
     Its parameters never change: one with others is another, `with_params`. `fit` sets what it has learned,

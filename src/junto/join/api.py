@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from junto.device.boundary import public
+from junto.device.boundary import Scripted, public
 from junto.device.current import current
 from junto.device.disclosure import Undisclosed, reveal, wait
 from junto.device.handle import DeviceObject
@@ -32,7 +32,7 @@ log = logging.getLogger("junto.join")
 
 
 @dataclass(frozen=True)
-class Joined:
+class Joined(metaclass=Scripted):
     """What came of a join.
 
     Attributes:

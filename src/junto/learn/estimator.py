@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Final, Generic, Self, TypeVar
 
+from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject, put
 from junto.device.rehearsal import array_of
 from junto.device.spu.object import SPUObject
@@ -25,7 +26,7 @@ L = TypeVar("L")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimator(ABC, Generic[L]):
+class Estimator(Generic[L], metaclass=Scripted):
     """A model that is trained on an SPU.
 
     Its parameters never change: a model with others is another model, `with_params`. `fit` sets once what it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 
 import numpy as np
@@ -165,3 +166,23 @@ def test_numbers_of_48_bytes_are_reduced_below_2_to_the_255():
         reduced = int.from_bytes(row.tobytes(), "little")
         assert reduced < 2**255
         assert (reduced - number) % P == 0
+
+
+ENDING = """
+import os, sys, threading
+from junto.join.compiled import curve
+begun, real = threading.Event(), curve.CompiledCurve._compile
+def compiled(*given):
+    begun.set()
+    real(*given)
+    os.write(1, b"compiled")
+curve.CompiledCurve._compile = compiled
+threading.Thread(target=curve.CompiledCurve, daemon=True).start()
+begun.wait()
+sys.exit(8)
+"""
+
+
+def test_the_interpreter_ends_after_what_is_being_compiled():
+    ran = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout) == (8, b"compiled"), ran.stderr

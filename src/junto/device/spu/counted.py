@@ -39,6 +39,8 @@ COUNTED, VALUES = "counted", "values"
 
 ONCE = "a loop that ends by what is revealed counts once"
 
+ONCE = "a loop in {} whose condition is not known yet counts once; SPU.explain says what one more turn costs"
+
 FEW = 512
 """Numbers of all arguments of a call that is computed, too."""
 
@@ -75,7 +77,8 @@ class CountingEngine(Engine):
         found = count.run(turns=1)
         text = stamp.text.partition("(")[2].removesuffix(")") or stamp.text
         self._rehearsal.costs(self._spu, stamp.site, text, found.costs)
-        self._rehearsal.notes.update(dict.fromkeys((*count.notes, *count.ranges.remarks)))
+        once = (ONCE.format(text),) if count.unknown.loops else ()
+        self._rehearsal.notes.update(dict.fromkeys((*once, *count.notes, *count.ranges.remarks)))
         secret = [isinstance(each, SecretInput) for each in work.inputs]
         self._rehearsal.reveals.update(dict.fromkeys(disclosures(work.plan, secret)))
         if count.unknown.loops:

@@ -143,11 +143,13 @@ class SPUObject(DeviceObject):
         raise DeviceError(f"{self!r} is a tree of {len(described)} arrays, not one array")
 
     @property
+    @public
     def shape(self) -> tuple[int, ...]:
         """Shape of the array. Raises DeviceError if this is a tree of arrays."""
         return self._only.shape
 
     @property
+    @public
     def dtype(self) -> Any:
         """Numpy type of the array. Raises DeviceError if this is a tree of arrays."""
         import numpy as np
@@ -172,12 +174,14 @@ class SPUObject(DeviceObject):
             facts["layout"] = ", ".join(map(str, leaves(self._layout)))
         return card("SPUObject", {**facts, "who can read it": self._device.settings.trust})
 
+    @public
     def __bool__(self) -> bool:
         raise DeviceError(
             f"{self!r} has no truth value here: nobody holds it",
             fix="decide inside a function on the SPU (jnp.where), or sf.reveal(x) first, if all may see it",
         )
 
+    @public
     def __iter__(self) -> Any:
         raise DeviceError(
             f"{self!r} cannot be unpacked here: it is one value",

@@ -122,6 +122,7 @@ class SPU(Device):
         """The checked settings."""
         return self._settings
 
+    @public
     def __call__(
         self,
         function: Callable[..., Any],

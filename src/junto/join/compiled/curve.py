@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import threading
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,15 @@ QUICKER = 4
 """Lanes from which on the compiled ladder is quicker than that of `cryptography`; hashing always is."""
 
 
+_COMPILING = threading.Lock()
+
+
+@cache
+def _watch_the_end() -> None:
+    """The interpreter ends after what is being compiled: else LLVM's memory goes while a task is in it."""
+    atexit.register(_COMPILING.acquire)
+
+
 class CompiledCurve(Curve):
     """See `Curve`. The interpreter's lock is free while it computes, so tasks run on all cores.
 
@@ -35,6 +47,13 @@ class CompiledCurve(Curve):
     def __init__(
         self, field: type[Field] | None = None, lanes: int | None = None, features: str | None = None
     ) -> None:
+        _watch_the_end()
+        with _COMPILING:
+            self._compile(field, lanes, features)
+        self._plain = PlainCurve()
+        self._check()
+
+    def _compile(self, field: type[Field] | None, lanes: int | None, features: str | None) -> None:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         there = binding.get_host_cpu_features()
@@ -46,13 +65,12 @@ class CompiledCurve(Curve):
             cpu=binding.get_host_cpu_name(), features=features or there.flatten(), opt=2
         )
         module = binding.parse_assembly(str(emit(self._field, self._lanes, triple)))
-        self._engine = binding.create_mcjit_compiler(module, machine)
-        self._engine.finalize_object()
+        engine = binding.create_mcjit_compiler(module, machine)
+        engine.finalize_object()
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2)
-        self._multiply = kind(self._engine.get_function_address("multiply"))
-        self._encode = kind(self._engine.get_function_address("encode"))
-        self._plain = PlainCurve()
-        self._check()
+        self._multiply = kind(engine.get_function_address("multiply"))
+        self._encode = kind(engine.get_function_address("encode"))
+        engine.detach()  # the code stays: a task may still be in it when the interpreter ends
 
     def encode(self, messages: Sequence[bytes], domain: bytes = DOMAIN) -> Points:
         return self._run(self._encode, np.zeros(1, np.uint64), _numbers(expanded(messages, domain)))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from junto.device.boundary import public
 from junto.device.pyu import PYUObject
 from junto.device.spu.layout import parse
 from junto.device.spu.object import SPUObject
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 
+@public
 def roc_auc_score(y_true: Any, y_score: Any) -> Any:
     """Area under the ROC curve: the probability that a positive has the higher score; ties count half.
 
@@ -57,6 +59,7 @@ def roc_auc_score(y_true: Any, y_score: Any) -> Any:
     return _AUC(y_true, y_score)
 
 
+@public
 def accuracy_score(y_true: Any, y_pred: Any) -> Any:
     """The part of the labels that was guessed.
 
@@ -70,6 +73,7 @@ def accuracy_score(y_true: Any, y_pred: Any) -> Any:
     return _ACCURACY(y_true, y_pred)
 
 
+@public
 def log_loss(y_true: Any, y_prob: Any) -> Any:
     """Mean -log of the probability that was given to what came true.
 
@@ -88,6 +92,7 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
     return _LOG_LOSS(y_true, y_prob)
 
 
+@public
 def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """The root of the mean squared error, of numbers below 2**24; what a model predicted may be of any size.
 
@@ -101,6 +106,7 @@ def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     return _ERROR(y_true, y_pred)
 
 
+@public
 def r2_score(y_true: Any, y_pred: Any) -> Any:
     """The part of the label's variance that is explained; of a constant label 1 if all is right, else 0.
 
@@ -116,6 +122,7 @@ def r2_score(y_true: Any, y_pred: Any) -> Any:
     return _R2(y_true, y_pred)
 
 
+@public
 def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
     """Kolmogorov and Smirnov's statistic: how far apart the scores of the two classes lie, from 0 to 1.
 
@@ -129,6 +136,7 @@ def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
     return _at_one_party(clear.ks, y_true, y_score)
 
 
+@public
 def gains_table(y_true: PYUObject, y_score: PYUObject, bins: int = 10) -> Any:
     """Rows in groups of equal size, highest scores first.
 
@@ -148,6 +156,7 @@ def gains_table(y_true: PYUObject, y_score: PYUObject, bins: int = 10) -> Any:
     return _at_one_party(clear.gains_table, y_true, y_score, bins)
 
 
+@public
 def population_stability_index(expected: PYUObject, actual: PYUObject, bins: int = 10) -> Any:
     """How much a score's distribution has moved: sum((a - e) log(a / e)) over quantiles of `expected`.
 
