@@ -41,7 +41,7 @@ def doctor(
         from junto.config import build_settings
         from junto.silo.doctor import BUDGET_S, examine
 
-        diagnosis = examine(build_settings({"config": str(config)}), max(BUDGET_S, wait))
+        diagnosis = examine(build_settings({"config": str(config)}, today=False), max(BUDGET_S, wait))
         code = exit_code(diagnosis)
         if json:
             print_json({"command": "doctor", "exit_code": int(code), **dataclasses.asdict(diagnosis)})

@@ -18,17 +18,18 @@ from junto.log import LEVELS
 _log = logging.getLogger("junto.config")
 
 
-def build_settings(arguments: Mapping[str, Any]) -> Settings:
+def build_settings(arguments: Mapping[str, Any], *, today: bool = True) -> Settings:
     """Check what `sf.init` was told and freeze it.
 
     `arguments` has the keys of `sf.init`; None counts as not given. With `config` (a path), the file's
     settings are read first and the other arguments win over them. The arguments are not changed.
+    Without `today`, a certificate that is not valid today is no error yet: a doctor says it to both sides.
 
     Raises ConfigError (a setting is unknown, missing, of the wrong type or contradicts another) and
     CertificateError (`tls_config`). Warns, once, if production would run without TLS beyond this
     machine. Nothing is bound, resolved or dialled.
     """
-    return _build(Section("", _with_file(arguments), TOP, REFUSED_TOP))
+    return _build(Section("", _with_file(arguments), TOP, REFUSED_TOP), today=today)
 
 
 def _with_file(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,7 +41,7 @@ def _with_file(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     return merge(read_toml(path), {key: value for key, value in arguments.items() if key != "config"})
 
 
-def _build(top: Section) -> Settings:
+def _build(top: Section, *, today: bool) -> Settings:
     mode = _mode(top)
     cluster, self_party = (
         parse_cluster(top.raw("cluster_config"))
@@ -60,7 +61,7 @@ def _build(top: Section) -> Settings:
         parties=tuple(sorted(cluster)) if cluster else parse_party_list("parties", top.raw("parties")),
         self_party=self_party,
         cluster=cluster,
-        tls=_tls(top, mode, cluster),
+        tls=_tls(top, mode, cluster, today=today),
         require_tls=top.flag("require_tls", False),
         job_name=_job_name(top),
         ray=ray,
@@ -160,7 +161,9 @@ def _workers(top: Section, ray: RaySettings | None) -> int | None:
     return workers if workers is not None or cpus is None else max(1, int(cpus))
 
 
-def _tls(top: Section, mode: Mode, cluster: Mapping[str, PartySettings]) -> TlsSettings | None:
+def _tls(
+    top: Section, mode: Mode, cluster: Mapping[str, PartySettings], *, today: bool
+) -> TlsSettings | None:
     required = top.flag("require_tls", False)
     if mode is not Mode.PRODUCTION:
         for key, given in (("tls_config", top.has("tls_config")), ("require_tls", required)):
@@ -173,7 +176,7 @@ def _tls(top: Section, mode: Mode, cluster: Mapping[str, PartySettings]) -> TlsS
     if top.has("tls_config"):
         from junto.config.pem import parse_tls
 
-        return parse_tls(top.raw("tls_config"))
+        return parse_tls(top.raw("tls_config"), today=today)
     if required:
         raise ConfigError(
             "require_tls is set, but there is no tls_config", fix="`junto certs` makes the files"

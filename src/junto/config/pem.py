@@ -24,8 +24,10 @@ _PEM = ("ca_cert", "cert", "key")
 _SOON = datetime.timedelta(days=30)
 
 
-def parse_tls(value: object) -> TlsSettings:
+def parse_tls(value: object, *, today: bool = True) -> TlsSettings:
     """Read and check the three PEM values of `tls_config`, and open the key if it has a passphrase.
+
+    Without `today`, whether the certificates are valid today is left to who asks (`out_of_date`).
 
     Raises ConfigError for a key that is unknown, missing or of the wrong type, CertificateError for
     what is no PEM and no file, for a certificate that is expired or not yet valid, and for a key
@@ -36,7 +38,7 @@ def parse_tls(value: object) -> TlsSettings:
     parts = {key: _read(section.at(key), section.required(key, fix), secret=key == "key") for key in _PEM}
     key = opened_key(section.at("key"), parts["key"], section.text("key_password"))
     tls = TlsSettings(ca_cert=parts["ca_cert"], cert=parts["cert"], key=key)
-    check_tls(tls)
+    check_tls(tls, today=today)
     return tls
 
 
@@ -78,7 +80,22 @@ def _looks_like_path(value: str, *, secret: bool) -> bool:
     return not secret or Path(value).suffix.lower() in (".pem", ".key", ".crt", ".p8")
 
 
-def check_tls(tls: TlsSettings) -> None:
+def out_of_date(tls: TlsSettings) -> CertificateError | None:
+    """Why our CA or our certificate is not valid today; None if both are."""
+    try:
+        _check_all_dates(_certificates("tls_config.ca_cert", tls.ca_cert), tls.cert)
+    except CertificateError as error:
+        return error
+    return None
+
+
+def _check_all_dates(ca: list[x509.Certificate], cert: bytes) -> None:
+    for certificate in ca:
+        _check_dates("tls_config.ca_cert", certificate)
+    _check_dates("tls_config.cert", _certificates("tls_config.cert", cert)[0])
+
+
+def check_tls(tls: TlsSettings, *, today: bool = True) -> None:
     """Check that the PEM values parse, fit together and are valid now. Raises CertificateError."""
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -87,9 +104,8 @@ def check_tls(tls: TlsSettings) -> None:
     chain = _certificates("tls_config.cert", tls.cert)
     leaf = chain[0]
     _check_key(leaf, tls.key)
-    for certificate in ca:
-        _check_dates("tls_config.ca_cert", certificate)
-    _check_dates("tls_config.cert", leaf)
+    if today:
+        _check_all_dates(ca, tls.cert)
     _warn_of_another_ca(chain, ca)
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value

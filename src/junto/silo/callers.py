@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from junto.config.model import PartySettings
 from junto.errors import IdentityError
@@ -34,6 +36,16 @@ def party_of(context: Any, parties: Mapping[str, PartySettings]) -> str:
         return party_of_certificate(ssl.PEM_cert_to_DER_cert(pem), parties)
     except ValueError as error:
         raise IdentityError(f"its certificate cannot be read: {error}") from error
+
+
+def caller_host(context: Any) -> str:
+    """The IP address from which a call comes, in its shortest form; empty if gRPC does not say."""
+    host = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def guard_options(parties: int, timeout_s: float) -> list[Option]:

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from junto.config.model import Address
 
@@ -17,6 +17,9 @@ Socket: TypeAlias = socket.socket
 Place: TypeAlias = tuple[int, Any]
 """Address family and the socket address in it."""
 
+
+SMALL_SEGMENT: Final = 400
+"""Bytes of a TCP segment that pass wherever IPv4 does (576 with the headers), tunnels included."""
 
 _NO_SUCH_HOST = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -42,6 +45,7 @@ class Cause(enum.StrEnum):
     WRONG_PARTY = "wrong-party"
     OWN_CERTIFICATE_REFUSED = "own-certificate-refused"
     NO_HTTP2 = "no-http2"
+    MTU = "mtu"
 
 
 class Failed(Exception):
@@ -139,7 +143,11 @@ def _is_literal(host: str) -> bool:
 
 
 def connect(
-    address: Address, places: list[Place], party: str, left: Callable[[], float]
+    address: Address,
+    places: list[Place],
+    party: str,
+    left: Callable[[], float],
+    segment: int | None = None,
 ) -> tuple[str, tuple[Place, Socket, float]]:
     """Connect to the first place that accepts: it, the socket, and the time it took. Raises Failed."""
     refusal: OSError | None = None
@@ -147,7 +155,7 @@ def connect(
         share = left() / (len(places) - index)
         start = time.monotonic()
         try:
-            connection = open_socket(place, share)
+            connection = open_socket(place, share, segment)
         except OSError as error:
             refusal = refusal if isinstance(refusal, ConnectionRefusedError) else error
             continue
@@ -156,11 +164,13 @@ def connect(
     raise _of_connect(refusal, address, party) from refusal
 
 
-def open_socket(place: Place, timeout_s: float) -> Socket:
-    """A connected TCP socket. Raises OSError."""
+def open_socket(place: Place, timeout_s: float, segment: int | None = None) -> Socket:
+    """A connected TCP socket, with segments of at most `segment` bytes in both directions. Raises OSError."""
     family, where = place
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if segment is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
         connection.settimeout(timeout_s)
         connection.connect(where)
     except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -34,11 +35,20 @@ class View(Words, frozen=True, array_like=False):
     Attributes:
         seen: what failed; empty if all is well, or if nothing is known yet.
         final: it will not change any more.
+        address: where `party` looks for the one that it tells.
+        shows: the fingerprint of its own certificate.
+        saw: the fingerprint of the certificate that was shown to it at that address.
+        local: its own address on the way there; `calls_from`: whence the calls of that one come.
     """
 
     party: Short
     seen: Annotated[tuple[Seen, ...], msgspec.Meta(max_length=_SEEN)] = ()
     final: bool = False
+    address: Short = ""
+    shows: Short = ""
+    saw: Short = ""
+    local: Short = ""
+    calls_from: Short = ""
 
 
 def read_view(data: bytes) -> View:
@@ -50,20 +60,29 @@ def read_view(data: bytes) -> View:
 
 
 class Views:
-    """All views of one doctor's pairs. Any thread may call; a party that is not ours is not kept."""
+    """All views of one doctor's pairs. Any thread may call; a party that is not ours is not kept.
 
-    def __init__(self, me: str, others: frozenset[str]) -> None:
-        self._mine = {party: View(me) for party in others}
+    Args:
+        me: us.
+        others: the other parties, and where we look for each.
+        shows: the fingerprint of our certificate.
+    """
+
+    def __init__(self, me: str, others: Mapping[str, str], shows: str = "") -> None:
+        self._mine = {party: View(me, address=address, shows=shows) for party, address in others.items()}
         self._nobody = View(me, final=True)
         self._theirs: dict[str, View] = {}
         self._told: set[str] = set()
         self._changed = threading.Condition()
 
-    def publish(self, party: str, seen: tuple[Seen, ...], *, final: bool) -> None:
+    def publish(
+        self, party: str, seen: tuple[Seen, ...], *, final: bool, saw: str = "", local: str = ""
+    ) -> None:
         """What we see of `party` by now."""
-        view = View(self._nobody.party, seen[:_SEEN], final)
         with self._changed:
-            self._mine[party] = view
+            self._mine[party] = msgspec.structs.replace(
+                self._mine[party], seen=seen[:_SEEN], final=final, saw=saw, local=local
+            )
 
     def mine(self, party: str) -> View:
         """What we tell `party`."""
@@ -81,14 +100,17 @@ class Views:
             if party not in self._mine:
                 return
             held = self._theirs.get(party)
-            if held is None or not held.final:
+            if held is None or theirs.final or not held.final:
                 self._theirs[party] = theirs
             if mine.final:
                 self._told.add(party)
             self._changed.notify_all()
 
-    def answer(self, party: str, theirs: View) -> View:
-        """Take the view of `party`, and give ours."""
+    def answer(self, party: str, theirs: View, calls_from: str) -> View:
+        """Take the view of `party`, whose call comes from that address, and give ours."""
+        with self._changed:
+            if party in self._mine:
+                self._mine[party] = msgspec.structs.replace(self._mine[party], calls_from=calls_from)
         mine = self.mine(party)
         self.exchanged(party, theirs, mine)
         return mine

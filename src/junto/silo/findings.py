@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from junto.errors import MalformedBytes
-from junto.silo import versions
+from junto.silo import probe, versions
 from junto.silo.doctor_service import Answer, Description
-from junto.silo.doctor_views import View
 from junto.silo.handshake import compare
 from junto.silo.transport import grpc
 
 _CLOCK_S: Final = 60.0
-_MUTUAL: Final = frozenset({"version", "job", "config"})
-"""Rungs at which both sides see the same difference, each from its own side."""
-
-_NOT_REACHED: Final = "not-reached-back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +122,14 @@ def _clock(lead_s: float) -> Finding:
 
 def large_lost() -> Finding:
     """Small messages pass and large ones do not."""
-    return Finding(
-        "size",
-        "failed",
-        "small messages pass, but 64 KiB do not: packets of full size are lost on the way (MTU)",
-        "mtu",
-        "lower the MTU of this interface and theirs (try 1280, as VPNs and tunnels need), "
-        "or let ICMP 'fragmentation needed' pass the firewalls",
-    )
+    lost = probe.large_lost()
+    return Finding("size", "failed", lost.text, lost.cause, lost.fix)
+
+
+def slow() -> Finding:
+    """Large messages take long, be they in small packets or in full ones."""
+    text = "a message of some KiB does not come back in time: the line is slow, or loses packets"
+    return Finding("size", "note", text, fix="look at the line; the rest is seen with more time (--wait 60)")
 
 
 def unanswered(error: Exception, partly: bool) -> Finding:
@@ -157,46 +152,8 @@ def unanswered(error: Exception, partly: bool) -> Finding:
             "wrong-party",
             "compare cluster_config.parties at both sides: names, addresses, identity",
         )
-    what = "went away while it was asked" if partly else "took the connection but does not answer"
-    return Finding("answers", "failed", f"it {what}", "silent", "look at the process there")
-
-
-def from_there(
-    findings: Sequence[Finding], theirs: View | None, name: str, has_doctor: bool
-) -> list[Finding]:
-    """What the doctor of `name` says of us, beside what we found of it; one line a cause of its own.
-
-    A difference that both see is told once. Nothing if no doctor is there (`has_doctor`: ours reached one).
-    """
-    if theirs is None:
-        return [_silent_back(name)] if has_doctor else []
-    ours = {each.rung for each in findings if each.state == "failed"} & _MUTUAL
-    told = [each for each in theirs.seen if each.own or each.rung not in ours]
-    if told:
-        fix = f"see what the doctor of {name} advises"
-        return [
-            Finding(
-                "from there",
-                "failed",
-                f"{name} says: {'its own ' if each.own else 'to us, '}{each.rung}: {each.text}",
-                each.cause or "told",
-                fix,
-            )
-            for each in told
-        ]
-    if not theirs.final:
-        return [_silent_back(name)]
-    if any(each.rung == "tcp" and each.state == "failed" for each in findings):
-        text = f"the doctor of {name} runs and reaches us: only the way from here to it is closed"
-        return [Finding("from there", "note", text, fix="look for a firewall or a wrong address or port")]
-    return [Finding("from there", "ok", f"{name} reaches us and finds nothing wrong")]
-
-
-def _silent_back(name: str) -> Finding:
-    return Finding(
-        "from there",
-        "failed",
-        f"the doctor of {name} runs, but has not reached us in our time",
-        _NOT_REACHED,
-        f"see what it says, or give both more time (--wait 30); let our firewall accept {name}",
-    )
+    if partly and code is grpc.StatusCode.UNAVAILABLE:
+        text = "it went away while it was asked: its doctor had found what it sought, or its program ended"
+        return Finding("answers", "note", text, fix="to see the rest, run both doctors again with --wait 60")
+    text = "it took the connection but does not answer"
+    return Finding("answers", "failed", text, "silent", "look at the process there")

@@ -134,7 +134,8 @@ def accepted_name(der: bytes, party: str, parties: Mapping[str, PartySettings]) 
         raise IdentityError(
             f"the certificate carries {names}{whose}; wanted was {party} "
             f"({' or '.join(names_of_party(party, parties))})",
-            fix=f"check who answers at {parties[party].address}" if fits else _reissue(names, party, parties),
+            fix=f"see whether {parties[party].address} leads to {party}"
+            + ("" if fits else f"; if it does, {_reissue(names, party, parties)}"),
         )
     for wanted in names_of_party(party, parties):
         for name in names.verifiable:
@@ -184,7 +185,7 @@ def _reissue(names: CertificateNames, party: str | None, parties: Mapping[str, P
     hint = f"have it issued with the SAN DNS:{who}"
     own = names.verifiable
     return (
-        f"{hint}, or, if it is theirs, set cluster_config.parties.{who}.identity to {own[0]!r}"
+        f"{hint}, or, if that name is meant, set cluster_config.parties.{who}.identity to {own[0]!r}"
         if own
         else hint
     )
@@ -207,11 +208,13 @@ def fingerprint(subject: x509.Certificate | x509.CertificateSigningRequest) -> s
 
 def check_own_certificate(cert_pem: bytes, party: str, parties: Mapping[str, PartySettings]) -> str:
     """Our own certificate's name for us, or IdentityError: the others would refuse it, so we say so first."""
+    der = _first_der(cert_pem)
     try:
-        return accepted_name(_first_der(cert_pem), party, parties)
+        return accepted_name(der, party, parties)
     except IdentityError as error:
         raise IdentityError(
-            f"our own certificate (tls_config.cert): {error.message}", fix=error.fix
+            f"our own certificate (tls_config.cert): {error.message}",
+            fix=_reissue(names_of(der), party, parties),
         ) from None
 
 

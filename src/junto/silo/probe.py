@@ -15,6 +15,7 @@ Nothing is sent before the identity is settled except the TLS handshake; after i
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import ssl
 import time
@@ -26,16 +27,27 @@ from typing import TypeVar
 from junto.config.model import Address, PartySettings, TlsSettings
 from junto.errors import HandshakeRefused, IdentityError, PartyUnreachable, PeerError
 from junto.silo import dial, tlscause
-from junto.silo.dial import Cause, Failed
+from junto.silo.dial import SMALL_SEGMENT, Cause, Failed
 from junto.silo.identity import accepted_name
 from junto.silo.tlscontext import client_context
 
 T = TypeVar("T")
 
+SURE_TRIPS = 15
+"""What is not answered in so many round trips was not merely lost and sent again."""
+
 _SETTINGS = 4
 _IDENTITY_CAUSES = frozenset({Cause.UNTRUSTED, Cause.EXPIRED, Cause.NOT_YET_VALID, Cause.WRONG_PARTY})
 _PASSING_CAUSES = frozenset(
-    {Cause.NAME_NOT_FOUND, Cause.REFUSED, Cause.FILTERED, Cause.UNREACHABLE, Cause.SILENT, Cause.CLOSED}
+    {
+        Cause.NAME_NOT_FOUND,
+        Cause.REFUSED,
+        Cause.FILTERED,
+        Cause.UNREACHABLE,
+        Cause.SILENT,
+        Cause.CLOSED,
+        Cause.MTU,
+    }
 )
 
 
@@ -73,6 +85,8 @@ class ProbeReport:
         party, address: who was sought, and where.
         steps: the rungs tried; only the last one can have failed.
         certificate: the peer's certificate (DER) once its chain held; None in plaintext.
+        shown: the certificate (DER) that was shown there, be it believed or not; None if none was.
+        local: our own address on that way; None if it never connected.
         accepted_name: the name by which gRPC shall verify the peer; None in plaintext or on failure.
         tls_version: such as "TLSv1.3"; None in plaintext or on failure.
         rtt_s: one round trip (TCP's handshake), in seconds; None if it never connected.
@@ -85,6 +99,8 @@ class ProbeReport:
     accepted_name: str | None = None
     tls_version: str | None = None
     rtt_s: float | None = None
+    shown: bytes | None = None
+    local: str | None = None
 
     @property
     def failure(self) -> Step | None:
@@ -122,15 +138,20 @@ class ProbeReport:
 class _Ladder:
     """Climbs for one party and remembers the steps; the first that fails ends the climb."""
 
-    def __init__(self, party: str, parties: Mapping[str, PartySettings], timeout_s: float) -> None:
+    def __init__(
+        self, party: str, parties: Mapping[str, PartySettings], timeout_s: float, segment: int | None
+    ) -> None:
         self.party = party
         self.parties = parties
+        self.segment = segment
         self.ends = time.monotonic() + timeout_s
         self.steps: list[Step] = []
         self.certificate: bytes | None = None
         self.name: str | None = None
         self.version: str | None = None
         self.rtt_s: float | None = None
+        self.shown: bytes | None = None
+        self.local: str | None = None
 
     def left(self) -> float:
         """Seconds until the deadline, never 0 (which sockets take for "do not block")."""
@@ -149,9 +170,10 @@ class _Ladder:
         """All rungs. Raises Failed."""
         places = self.rung(Rung.RESOLVE, lambda: dial.resolve(address, self.left()))
         place, plain, self.rtt_s = self.rung(
-            Rung.TCP, lambda: dial.connect(address, places, self.party, self.left)
+            Rung.TCP, lambda: dial.connect(address, places, self.party, self.left, self.segment)
         )
         with plain:
+            self.local = str(plain.getsockname()[0])
             if tls is None:
                 self.rung(Rung.HTTP2, lambda: self._greet_in_plaintext(plain, place))
                 return
@@ -168,7 +190,8 @@ class _Ladder:
             secured = context.wrap_socket(plain, server_hostname=dial.server_name(self.party))
         except ssl.SSLCertVerificationError as error:
             self.steps.append(Step(Rung.TLS, "speaks TLS 1.3"))
-            failed = tlscause.of_chain(error, tlscause.read_certificate(place, self.left()), tls.ca_cert)
+            self.shown = tlscause.read_certificate(place, self.left())
+            failed = tlscause.of_chain(error, self.shown, tls.ca_cert)
             raise self._failed(Rung.CHAIN, failed) from error
         except (OSError, ssl.SSLError) as error:
             raise self._failed(Rung.TLS, tlscause.of_handshake(error, place, self.left())) from error
@@ -182,7 +205,7 @@ class _Ladder:
         return failed
 
     def _identify(self, secured: ssl.SSLSocket) -> tuple[str, None]:
-        der = secured.getpeercert(binary_form=True) or b""
+        self.shown = der = secured.getpeercert(binary_form=True) or b""
         try:
             self.name = accepted_name(der, self.party, self.parties)
         except IdentityError as error:
@@ -208,7 +231,7 @@ class _Ladder:
     def _hangs_up_again(self, context: ssl.SSLContext, place: dial.Place) -> bool:
         """Whether a second handshake ends as the first: then it was no accident that cut the line."""
         try:
-            plain = dial.open_socket(place, self.left())
+            plain = dial.open_socket(place, self.left(), self.segment)
             with plain, context.wrap_socket(plain, server_hostname=dial.server_name(self.party)) as secured:
                 try:
                     return len(self._read_frame_head(secured, self.left() / 2)) < 9
@@ -284,20 +307,59 @@ def probe(
 ) -> ProbeReport:
     """Climb the ladder to `party` at `address`; returns within about `timeout_s`, whatever happens.
 
+    One that connects and then says nothing is tried again with small segments. If it answers those, and is
+    silent again to full ones, full packets are lost on the way.
+
     Raises CertificateError if our own credentials cannot be used; everything else is in the report.
     """
-    ladder = _Ladder(party, parties, timeout_s)
+    ends = time.monotonic() + timeout_s
+
+    def climb(share: float, segment: int | None = None) -> ProbeReport:
+        ladder = _Ladder(party, parties, max((ends - time.monotonic()) * share, 0.001), segment)
+        return _climbed(ladder, tls, address)
+
+    report = climb(0.5)
+    if not _is_silent(report) or _is_silent(climb(0.5, SMALL_SEGMENT)):
+        return report
+    start, again = time.monotonic(), climb(1.0)
+    sure = again.rtt_s is not None and time.monotonic() - start > SURE_TRIPS * again.rtt_s
+    return _with_large_lost(again) if sure and _is_silent(again) else again
+
+
+def _climbed(ladder: _Ladder, tls: TlsSettings | None, address: Address) -> ProbeReport:
     failed = False
     try:
         ladder.climb(tls, address)
     except Failed:
         failed = True
     return ProbeReport(
-        party,
+        ladder.party,
         address,
         tuple(ladder.steps),
         certificate=ladder.certificate,
         accepted_name=None if failed else ladder.name,
         tls_version=ladder.version,
         rtt_s=ladder.rtt_s,
+        shown=ladder.shown,
+        local=ladder.local,
+    )
+
+
+def _is_silent(report: ProbeReport) -> bool:
+    return report.failure is not None and report.failure.cause is Cause.SILENT
+
+
+def _with_large_lost(report: ProbeReport) -> ProbeReport:
+    lost = large_lost()
+    steps = (*report.steps[:-1], Step(report.steps[-1].rung, lost.text, lost.cause, lost.fix))
+    return dataclasses.replace(report, steps=steps)
+
+
+def large_lost() -> Failed:
+    """Small packets pass and full ones do not."""
+    return Failed(
+        Cause.MTU,
+        "small packets pass, but packets of full size are lost on the way (MTU)",
+        "lower the MTU of both machines' interfaces (try 1280, as VPNs and tunnels need), "
+        "or let ICMP 'fragmentation needed' pass the firewalls",
     )

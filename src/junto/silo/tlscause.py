@@ -34,6 +34,9 @@ _ALERTS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+_GREETINGS: Mapping[bytes, str] = {b"HTTP/": "plain HTTP", b"<": "plain HTTP", b"SSH-": "SSH"}
+
+
 def read_certificate(place: Place, timeout_s: float) -> bytes | None:
     """The certificate (DER) shown at `place`, unverified: only to say what is wrong with it."""
     try:
@@ -85,7 +88,11 @@ def of_chain(error: ssl.SSLCertVerificationError, der: bytes | None, ca_pem: byt
         known = f"our ca_cert has the same name ({issuer}) and another key"
     else:
         known = f"our ca_cert is {' and '.join(names)}"
-    fix = "exchange the CA certificates: ca_cert has to hold the CA that signed the other's certificate"
+    fix = (
+        "exchange the CA certificates: ca_cert has to hold the CA that signed the other's certificate; or, "
+        "if nobody of you knows that CA, something on the way ends TLS and has to pass this connection "
+        "untouched"
+    )
     if signer is None and issuer not in names:
         fix += (
             f"; or, if {issuer} is an intermediate CA of ours, it sent no certificate of it: "
@@ -174,19 +181,20 @@ def _of_plaintext(answer: bytes, error: Exception) -> Failed:
     if len(answer) >= 4 and answer[3] == 4 and answer[0] == 0:
         return Failed(Cause.PLAINTEXT_PEER, "it speaks plaintext (gRPC without TLS) where we expect TLS", fix)
     if answer and answer[0] != ALERT_RECORD:
-        first = answer.split(b"/")[0] if answer.startswith((b"HTTP/", b"SSH-")) else b""
-        kind = {b"HTTP": "plain HTTP"}.get(first, "SSH" if answer.startswith(b"SSH-") else "something else")
+        kind = next(
+            (kind for start, kind in _GREETINGS.items() if answer.startswith(start)), "something else"
+        )
         return Failed(
             Cause.PLAINTEXT_PEER,
             f"it speaks {kind} where we expect TLS",
-            "another service or a proxy answers at this address: check host and port",
+            "another service answers at this address, or a proxy on the way: check host and port, and let "
+            "the proxy pass connections there untouched",
         )
     if isinstance(error, TimeoutError):
         return Failed(
             Cause.SILENT,
-            "it accepts connections but does not answer: it is frozen, or no TLS server, "
-            "or full packets are lost (MTU)",
-            "look at the process that listens there; if it runs, try a smaller MTU (such as 1280)",
+            "it accepts connections but does not answer: it is frozen, or no TLS server",
+            "look at the process that listens there",
         )
     what = "closed the connection" if isinstance(error, ConnectionError | ssl.SSLEOFError) else "broke off"
     return Failed(
@@ -221,8 +229,8 @@ def after_handshake(error: Exception | None, hangs_up_again: Callable[[], bool])
     return Failed(
         Cause.OWN_CERTIFICATE_REFUSED,
         "it closed the connection right after the handshake without a reason: most likely it does not "
-        "accept our certificate (another CA, or expired by its clock)",
-        _THEIR_CA,
+        "accept our certificate (another CA, or not valid by its clock)",
+        f"{_THEIR_CA}; compare the clocks, too",
     )
 
 

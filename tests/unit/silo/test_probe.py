@@ -315,7 +315,7 @@ def test_another_ca_of_the_same_name() -> None:
     ("code", "words"), [("EHOSTUNREACH", "a firewall rejects us"), ("EPERM", "forbids us")]
 )
 def test_refused_on_the_way(code: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(place: Place, timeout_s: float) -> None:
+    def refuse(place: Place, timeout_s: float, segment: int | None) -> None:
         raise OSError(getattr(errno, code), "")
 
     monkeypatch.setattr("junto.silo.dial.open_socket", refuse)
