@@ -77,6 +77,7 @@ def test_json(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(each["rung"], each["state"], each["cause"]) for each in answer["peers"]["bob"]] == [
         ("resolve", "ok", ""),
         ("tcp", "failed", "refused"),
+        ("from there", "note", ""),
     ]
 
 
