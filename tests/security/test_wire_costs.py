@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -33,8 +33,16 @@ PRIME = (1 << 61) - 1
 """Python's ints have their remainder by this as their hash."""
 
 
-def ends(inputs: list[bytes]) -> list[str]:
-    """How each input ended, in a process of its own; shorter if one ended that process."""
+class Cost(NamedTuple):
+    """How decoding ended, bytes by which the peak of memory grew, seconds of the processor."""
+
+    end: str
+    peak: int
+    seconds: float
+
+
+def costs(inputs: list[bytes]) -> list[Cost]:
+    """What each input cost, in a process of its own; shorter if one ended that process."""
     fed = b"".join(struct.pack("<I", len(data)) + data for data in inputs)
     child = subprocess.run(
         [sys.executable, str(TESTS / "wire_child.py")],
@@ -43,7 +51,13 @@ def ends(inputs: list[bytes]) -> list[str]:
         check=False,
         timeout=280,
     )
-    return [line.split()[0] for line in child.stdout.decode().splitlines()]
+    lines = [line.split() for line in child.stdout.decode().splitlines()]
+    return [Cost(end, int(peak), float(seconds)) for end, peak, seconds in lines]
+
+
+def ends(inputs: list[bytes]) -> list[str]:
+    """How each input ended; shorter if one ended the process."""
+    return [cost.end for cost in costs(inputs)]
 
 
 def stream(table: pa.Table) -> bytes:
@@ -254,11 +268,69 @@ def changed(data: bytes, chance: random.Random) -> bytes:
     return struct.pack("<4sII", tags.MAGIC, len(packed), blobs) + packed + body
 
 
-@pytest.mark.slow
-def test_values_changed_at_random_stay_in_the_measure_of_their_bytes() -> None:
+def changed_at_random() -> list[bytes]:
     chance = random.Random(7)
     seeds = [bytes(to_bytes(value)) for value in HONEST]
-    inputs = [changed(chance.choice(seeds), chance) for _ in range(3_000)]
+    return [changed(chance.choice(seeds), chance) for _ in range(3_000)]
+
+
+@pytest.mark.slow
+def test_values_changed_at_random_stay_in_the_measure_of_their_bytes() -> None:
+    inputs = changed_at_random()
     found = ends(inputs)
     assert len(found) == len(inputs), f"input {len(found)} ended the process: {inputs[len(found)].hex()}"
     assert set(found) == {"decoded", "refused"}
+
+
+# The page `docs/reference/decoding.md`: this file, run as a program, prints it.
+
+LARGE: dict[str, Callable[[], Any]] = {
+    "numpy, 8 MB of float64": lambda: np.arange(1e6),
+    "a list of 100,000 whole numbers": lambda: list(range(100_000)),
+    "a dict of 100,000 texts": lambda: {f"key {number}": number for number in range(100_000)},
+    "pandas, 100,000 rows of numbers and text": lambda: pd.DataFrame(
+        {"a": np.arange(1e5), "b": [f"person {number}" for number in range(100_000)]}
+    ),
+    "polars, the same": lambda: pl.DataFrame(
+        {"a": np.arange(1e5), "b": [f"person {number}" for number in range(100_000)]}
+    ),
+    "Arrow, the same as a dictionary column": lambda: pa.table(
+        {"a": np.arange(1e5), "b": pa.array([f"person {n % 99}" for n in range(100_000)]).dictionary_encode()}
+    ),
+}
+KILOBYTE = 1 << 10
+
+PAGE = """# What decoding costs
+
+Bytes of a party with a valid certificate are decoded in memory and time in the measure of the bytes
+received, whatever they hold. `tests/security/test_wire_costs.py` measured this table, and writes it: by how
+much the peak of memory grew beyond the bytes received themselves, and seconds of one processor. Input that
+says more than it brings is refused before anything is built.
+
+| input | bytes received | ended | peak grew by, kB | seconds |
+|---|---|---|---|---|
+"""
+
+
+def row(name: str, data: bytes) -> str:
+    (cost,) = costs([data])
+    return f"| {name} | {len(data):,} | {cost.end} | {cost.peak // KILOBYTE:,} | {cost.seconds:.3f} |\n"
+
+
+def page() -> str:
+    honest = [row(name, bytes(to_bytes(make()))) for name, make in LARGE.items()]
+    crafted = [row(f"made to expand: {name}", make()) for name, make in CRAFTED.items()]
+    inputs = changed_at_random()
+    found = costs(inputs)
+    most = max(cost.peak for cost in found) // KILOBYTE
+    refused, slowest = sum(cost.end == "refused" for cost in found), max(cost.seconds for cost in found)
+    sizes = f"{min(map(len, inputs)):,} to {max(map(len, inputs)):,} bytes"
+    worst = (
+        f"\nOf {len(inputs):,} values changed at random ({sizes}) {refused:,} were refused; the largest peak\n"
+        f"of one grew by {most:,} kB, the slowest took {slowest:.3f} s.\n"
+    )
+    return PAGE + "".join(honest + crafted) + worst
+
+
+if __name__ == "__main__":
+    print(page(), end="")
