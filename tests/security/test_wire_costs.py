@@ -326,8 +326,8 @@ def page() -> str:
     refused, slowest = sum(cost.end == "refused" for cost in found), max(cost.seconds for cost in found)
     sizes = f"{min(map(len, inputs)):,} to {max(map(len, inputs)):,} bytes"
     worst = (
-        f"\nOf {len(inputs):,} values changed at random ({sizes}) {refused:,} were refused; the largest peak\n"
-        f"of one grew by {most:,} kB, the slowest took {slowest:.3f} s.\n"
+        f"\nOf {len(inputs):,} values changed at random ({sizes}) {refused:,} were refused; the largest\n"
+        f"peak of one grew by {most:,} kB, the slowest took {slowest:.3f} s.\n"
     )
     return PAGE + "".join(honest + crafted) + worst
 
