@@ -37,7 +37,7 @@ NOT_OURS = {"make", "pip", "ray"}
 """Commands of other programs, which a test does not start."""
 
 TRANSLATED = re.compile(r"\.zh\.md$")
-SHOWN = re.compile(r"^print\(.*\)  # (.*)$", re.MULTILINE)
+SHOWN = re.compile(r"^print\((?:.*|\n(?: .*\n)+)\)  # (.*)$", re.MULTILINE)
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 SPAN = re.compile(r"`(junto [^`]+)`")
 
