@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 from abc import ABCMeta
@@ -73,6 +74,12 @@ class Scripted(ABCMeta):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Make an instance."""
         return super().__call__(*args, **kwargs)
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What `help` shows: the constructor's, where it would be that of `__call__`."""
+        made = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return made.replace(parameters=list(made.parameters.values())[1:])
 
 
 OPERATORS: Final = frozenset({"__bool__", "__contains__", "__getitem__", "__iter__", "__len__"})
