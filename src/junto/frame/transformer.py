@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
+from junto.columns import LOST, UNKNOWN, misfit
 from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
@@ -26,10 +27,17 @@ class Fitted:
     Attributes:
         columns: of which columns, by owner.
         states: at each owner, a `State` by column.
+        seen: all columns of the frame of `fit`, by owner, in their order.
     """
 
     columns: Mapping[PYU, list[str]]
     states: Mapping[PYU, PYUObject]
+    seen: Mapping[PYU, list[str]]
+
+
+def seen(frame: VerticalFrame) -> dict[PYU, list[str]]:
+    """See `Fitted`."""
+    return {party: list(told.names) for party, told in frame.facts.items()}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -40,7 +48,8 @@ class Transformer(metaclass=Scripted):
     which the attributes with a trailing underscore show: by party, a handle there of a dict by column.
 
     Args:
-        columns: which it is for; default: all of the frame that it is fitted to. The others pass through.
+        columns: which it is for; the others pass through. Default: all of the frame that it is fitted to;
+            then a later frame has these, in any order, and no others.
 
     A subclass says in `_learn` what it learns of a column and in `_apply` what becomes of one.
     """
@@ -74,21 +83,23 @@ class Transformer(metaclass=Scripted):
             party: party(Step(_learned, mine, about=(name,)))(frame.partitions[party], rule)
             for party, mine in owned.items()
         }
-        object.__setattr__(self, "_fitted", Fitted(owned, states))
+        object.__setattr__(self, "_fitted", Fitted(owned, states, seen(frame)))
         return self
 
     def transform(self, frame: VerticalFrame) -> VerticalFrame:
         """The frame with the columns changed as `fit` has learned it.
 
         Raises:
-            FrameError: not fitted yet, or a column is not where it was.
+            FrameError: not fitted yet, a column is not where it was, or one is there that `fit` has not seen
+                (unless `columns` says which ones it is for).
         """
         fitted = self._known()
+        self._require_same(frame, fitted)
         name, rule = type(self).__name__, self._rule()
         partitions = dict(frame.partitions)
         for party, mine in fitted.columns.items():
-            self._require_there(frame, party, mine)
-            step = Step(_transformed, mine, about=(name,))
+            order = fitted.seen[party] if self.columns is None else []
+            step = Step(_transformed, mine, order, about=(name,))
             partitions[party] = party(step)(partitions[party], fitted.states[party], rule)
         return VerticalFrame(partitions)
 
@@ -146,13 +157,22 @@ class Transformer(metaclass=Scripted):
             frame.require_numbers(names, type(self).__name__)
         return frame.owned(names)
 
-    def _require_there(self, frame: VerticalFrame, party: PYU, names: Sequence[str]) -> None:
-        there = frame.facts[party].names if party in frame.partitions else ()
-        gone = [name for name in names if name not in there]
-        if gone:
-            raise FrameError(
-                f"{type(self).__name__} was fitted to column {gone[0]!r} of {party.party}, which is not there"
-            )
+    def _require_same(self, frame: VerticalFrame, fitted: Fitted) -> None:
+        name = type(self).__name__
+        for party in dict.fromkeys([*frame.partitions, *fitted.columns]):
+            there = frame.facts[party].names if party in frame.partitions else ()
+            known = there if self.columns is not None else fitted.seen.get(party, [])
+            kind, column = misfit(there, known, fitted.columns.get(party, [])) or ("", "")
+            if kind == LOST:
+                raise FrameError(
+                    f"{name} was fitted to column {column!r} of {party.party}, which is not there"
+                )
+            if kind == UNKNOWN:
+                raise FrameError(
+                    f"column {column!r} of {party.party} is none that {name} was fitted to",
+                    fix="pass a frame with the columns of fit; or say which it is for, and others pass: "
+                    f"{name}(columns=[...])",
+                )
 
 
 def require(condition: bool, sentence: str, fix: str = "") -> None:
@@ -170,10 +190,14 @@ def _learned(native: Any, rule: Transformer, names: Sequence[str]) -> dict[str, 
     return {name: rule._learn(table.column(name)) for name in names}
 
 
-def _transformed(native: Any, states: Mapping[str, State], rule: Transformer, names: Sequence[str]) -> Any:
+def _transformed(
+    native: Any, states: Mapping[str, State], rule: Transformer, names: Sequence[str], first: Sequence[str]
+) -> Any:
+    """The table with those columns changed; `first`: columns in the order in which they come, if there."""
     table = opened(native)
     made = {name: rule._apply(table.column(name), states[name]) for name in names}
-    order = [new for name in table.names for new in made.get(name, [name])]
+    there = sorted(table.names, key=[*first, *table.names].index)
+    order = [new for name in there for new in made.get(name, [name])]
     if not order:
         raise FrameError("no columns would be left", fix="keep one of them: columns=[...]")
     if len(set(order)) < len(order):

@@ -19,7 +19,7 @@ from junto.frame.encoders import categories_of, codes_of
 from junto.frame.numbers import as_floats
 from junto.frame.steps import Step
 from junto.frame.tables import NUMBER, kind_of, opened, series_like
-from junto.frame.transformer import Fitted, State, Transformer, require
+from junto.frame.transformer import Fitted, State, Transformer, require, seen
 from junto.frame.vertical import VerticalFrame
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class WeightOfEvidenceEncoder(Transformer):
             else:
                 ones = _counted(spus[party], each, label, (frame.rows, widths[party])).to(party)
             states[party] = party(_weighed)(each, ones)
-        object.__setattr__(self, "_fitted", Fitted(owned, states))
+        object.__setattr__(self, "_fitted", Fitted(owned, states, seen(frame)))
         return self
 
     def _features(self, frame: VerticalFrame, y: str) -> dict[PYU, list[str]]:

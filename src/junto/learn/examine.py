@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.columns import misfit
 from junto.errors import LearnError
 from junto.learn.families import Family, LabelScale
 from junto.learn.faults import NAME_LENGTH, Fault
@@ -228,11 +229,9 @@ def places(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
     """
     if names == wanted:
         return list(range(len(names)))
-    for kind, some, others in (("unknown column", names, wanted), ("lost column", wanted, names)):
-        missing = [name for name in some if name not in others]
-        _check(not missing, kind, missing[0] if missing else "")
-    twice = [name for name in names if names.count(name) > 1 or wanted.count(name) > 1]
-    _check(not twice, "same name", twice[0] if twice else "")
+    found = misfit(names, wanted, wanted)
+    if found is not None:
+        raise Fault(*found)
     return [names.index(name) for name in wanted]
 
 

@@ -158,6 +158,26 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(make, says):
         make()
 
 
+@pytest.mark.parametrize("kind", [StandardScaler, OneHotEncoder])
+def test_a_later_frame_has_the_columns_of_fit_in_any_order(kind):
+    """Unless the transformer says which columns it is for: then the others pass."""
+    table = TABLE[["age", "flat", "y"]]
+    model, other = kind().fit(split(table, 1)), kind(columns=["age"]).fit(split(table, 1))
+    wanted = whole(model.transform(split(table, 1)))
+    turned = table[["age", "y", "flat"]]
+    pd.testing.assert_frame_equal(whole(model.transform(split(turned, 1))), wanted)
+    more = table.assign(more=table["age"])
+    with pytest.raises(sf.FrameError, match=r"'more' of bob is none that .* was fitted to") as caught:
+        model.transform(split(more, 1))
+    assert "columns=[...]" in caught.value.fix
+    assert "more" in other.transform(split(more, 1)).columns
+    for one in (model, other):
+        with pytest.raises(sf.FrameError, match="fitted to column 'age' of alice, which is not there"):
+            one.transform(split(table.assign(z=0), 1)[["flat", "y"]])
+    with pytest.raises(sf.FrameError, match="'flat' of alice is none"):
+        model.transform(split(table[["flat", "age", "y"]], 2))  # at another party it is another column
+
+
 def test_a_table_without_columns_is_not_made():
     frame = split(pd.DataFrame({"one": ["x", "x"], "other": [1, 2]}), 1)
     changed = OneHotEncoder(columns="one", drop="first").fit_transform(frame)
