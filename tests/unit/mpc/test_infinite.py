@@ -24,6 +24,12 @@ INF = jnp.inf
 Program = Callable[[Any], Any]
 
 
+def determinants(x: Any) -> Any:
+    """Logarithms of two of them; jax's own code says what they are if a matrix has no inverse."""
+    m = jnp.outer(x[D], x[D]) + jnp.eye(4)
+    return jnp.linalg.slogdet(jnp.stack([m, 2 * m]))[1]
+
+
 def masked(x: Any, other: Any) -> Any:
     return jnp.where(x > 1, x, other)
 
@@ -55,6 +61,9 @@ RIGHT: dict[str, Program] = {
         jnp.sum(x / masked(x, INF)),
     ),
     "a determinant's logarithm": lambda x: -0.5 * jnp.linalg.slogdet(jnp.outer(x[D], x[D]) + jnp.eye(4))[1],
+    "bounded, where jax's own code writes it, and then a sum": lambda x: jnp.sum(
+        jnp.maximum(determinants(x), -50.0)
+    ),
     "no determinant": lambda x: jnp.exp(jnp.linalg.slogdet(jnp.diag(x[D] - 1))[1]),
     "hypotenuse": lambda x: jnp.hypot(x, x[::-1]) * 2,
     "density": lambda x: jnp.exp(jax.scipy.stats.expon.logpdf(x - 3)),
@@ -72,6 +81,7 @@ REFUSED: dict[str, Program] = {
     "sum": lambda x: jnp.sum(masked(x, INF)),
     "mean": lambda x: jnp.mean(masked(x, INF)),
     "sum of logarithms of densities": lambda x: jnp.sum(jax.scipy.stats.expon.logpdf(x - 3)),
+    "sum, where jax's own code writes it": lambda x: jnp.sum(determinants(x)),
     "maximum, of which one side may be": lambda x: 2 * jnp.maximum(masked(x, INF), 3),
     "minimum, that goes to infinity": lambda x: 2 * jnp.min(masked(x, -INF)),
     "matrix": lambda x: masked(x, INF) @ x,
