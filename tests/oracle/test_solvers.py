@@ -223,7 +223,7 @@ SYSTEMS = {
     "large": deficient(30, 4)[:, :3] * 1e3,
     "small": deficient(30, 4)[:, :3] * 1e-2,
     "not of full rank": deficient(30, 4),
-    "far from and not of full rank": deficient(8, 8)[:, :1] @ deficient(8, 8)[:1],
+    "small, and not of full rank": 0.05 * deficient(8, 8)[:, :1] @ deficient(8, 8)[:1],
     "wide": deficient(4, 30).T[:3],
     "nothing": np.zeros((3, 2)),
 }
