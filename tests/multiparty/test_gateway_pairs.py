@@ -229,8 +229,9 @@ def test_a_full_spill_folder_is_an_error_at_both_and_not_a_hang():
         assert isinstance(received, ConfigError), "it is bob's disk, and no fault of alice"
         assert "spill_dir" in received.fix
         refused = error_of(delivery)
-        assert isinstance(refused, ProtocolViolation)
-        assert refused.party == "bob"
+        assert isinstance(refused, PartyAborted), "nobody broke the protocol"
+        assert (refused.party, refused.message[:11]) == ("bob", "bob has no ")
+        assert "disk of bob" in refused.fix
 
 
 def test_a_value_beyond_the_limit_is_refused_at_both():

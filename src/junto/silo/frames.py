@@ -151,10 +151,11 @@ class Ack(Frame, frozen=True, tag=9):
 
 
 class Declined(Frame, frozen=True, tag=10):
-    """This transfer is not taken and never will be."""
+    """This transfer is not taken and never will be. `no_room`: nothing is wrong with it; our disk is full."""
 
     transfer: Count
     cause: Long
+    no_room: bool = False
 
 
 class Heartbeat(Frame, frozen=True, tag=11):

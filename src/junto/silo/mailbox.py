@@ -42,7 +42,7 @@ together, because its limit is one of all transfers."""
 ABREAST = 32
 """Large values that arrive at a time: beyond the quota each holds a file open, and a process has few."""
 
-UNEXPECTED = "unexpected"
+UNEXPECTED, NO_ROOM = "unexpected", "no room"
 
 OpenBuffer = Callable[[int, bool], Buffer]
 """(bytes, spill) -> buffer; raises OSError."""
@@ -345,7 +345,7 @@ class Mailbox:
     def _declined(self, transfer: int, kind: str, text: str) -> Refusal:
         self._numbers.add(transfer)
         answers = self._later[1] if kind == UNEXPECTED else self._answers
-        answers.append(Declined(transfer, text))
+        answers.append(Declined(transfer, text, no_room=kind == NO_ROOM))
         return Refusal(kind, text)
 
     def _decline(self, entry: Entry, refusal: Refusal) -> Refusal:
@@ -391,7 +391,7 @@ class Mailbox:
     def _give_up(self, entry: Entry, error: OSError) -> list[Deliver]:
         self._arriving.pop(entry.transfer, None)
         text = f"no room for {_name(entry.key)}: {error.strerror or error}"
-        self._declined(entry.transfer, "no room", text)
+        self._declined(entry.transfer, NO_ROOM, text)
         expected = entry.story.state is State.ARRIVING
         self._release(entry, Event.DROP)
         return [Deliver(entry.key, error)] if expected else []

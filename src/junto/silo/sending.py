@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from junto.errors import DeadlineExceeded, JuntoError, ProtocolViolation
+from junto.errors import DeadlineExceeded, JuntoError, PartyAborted, ProtocolViolation
 from junto.silo import frames as f
 from junto.silo.api import Delivery, Failure, Key, Stamp
 from junto.silo.line import Line
@@ -128,6 +128,7 @@ class Sending:
     def hear(self, frame: f.Ack | f.Accept | f.Declined) -> None:
         """An answer of the receiver."""
         instructions: list[Instruction] = []
+        no_room = isinstance(frame, f.Declined) and frame.no_room
         with self._lock:
             match frame:
                 case f.Ack():
@@ -141,7 +142,7 @@ class Sending:
                     instructions = self._outbox.settle((frame.transfer,), frame.cause)
             due = self._outbox.due
         self._wake(due)
-        self._follow(instructions)
+        self._follow(instructions, no_room=no_room)
 
     def give_up(self, error: JuntoError) -> bool:
         """Nothing more will be delivered; whether something was on its way."""
@@ -154,7 +155,7 @@ class Sending:
             delivery.settle(error)
         return bool(deliveries)
 
-    def _follow(self, instructions: Iterable[Instruction]) -> None:
+    def _follow(self, instructions: Iterable[Instruction], *, no_room: bool = False) -> None:
         for instruction in instructions:
             with self._lock:
                 if isinstance(instruction, Advanced):
@@ -170,11 +171,17 @@ class Sending:
                 self.nbytes += underway.progress()[1]
                 underway.settle(None)
             else:
-                underway.settle(self._declined(instruction.cause))
+                underway.settle(self._declined(instruction.cause, no_room))
 
-    def _declined(self, cause: str) -> ProtocolViolation:
-        error = ProtocolViolation(f"{self._party} did not take a value of ours: {cause}")
-        error.party = self._party
+    def _declined(self, cause: str, no_room: bool) -> JuntoError:
+        """Why a value was not taken; a receiver whose disk is full did nothing wrong, and neither did we."""
+        error: PartyAborted | ProtocolViolation
+        if no_room:
+            fix = f"make room on the disk of {self._party} (spill_dir), or raise quota_bytes there"
+            error = PartyAborted(f"{self._party} has {cause}", party=self._party, fix=fix)
+        else:
+            error = ProtocolViolation(f"{self._party} did not take a value of ours: {cause}")
+            error.party = self._party
         self.undelivered = self.undelivered or error
         return error
 

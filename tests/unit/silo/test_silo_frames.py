@@ -34,6 +34,7 @@ BACK = [
     f.Accept(1),
     f.Ack((1, 2), ((3, 4),), 5),
     f.Declined(1, "no"),
+    f.Declined(1, "no room", no_room=True),
     *EITHER,
 ]
 
