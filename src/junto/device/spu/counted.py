@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 COUNTED, VALUES = "counted", "values"
 """Under which outlines and values are held, which no party has."""
 
-ONCE = "a loop that ends by what is revealed counts once"
-
 ONCE = "a loop in {} whose condition is not known yet counts once; SPU.explain says what one more turn costs"
 
 FEW = 512
@@ -81,8 +79,6 @@ class CountingEngine(Engine):
         self._rehearsal.notes.update(dict.fromkeys((*once, *count.notes, *count.ranges.remarks)))
         secret = [isinstance(each, SecretInput) for each in work.inputs]
         self._rehearsal.reveals.update(dict.fromkeys(disclosures(work.plan, secret)))
-        if count.unknown.loops:
-            self._rehearsal.notes[ONCE] = None
         both = zip(work.grouped(list(found.results)), self._values(work), strict=True)
         return [{COUNTED: self._there(outlines), VALUES: self._there(values)} for outlines, values in both]
 
