@@ -32,6 +32,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 import junto as sf
 from junto.join import join
 from junto.learn import LogisticRegression
+from junto.learn.metrics import gains_table
 
 ALICE_ROWS, BOB_ROWS, ALL_ROWS = slice(0, 300), slice(300, 569), slice(0, 569)
 CLINIC, LAB = slice(0, 20), slice(20, 30)
@@ -96,11 +97,29 @@ def spread(table):
     return np.std(features(table), axis=0)
 
 
+def truth(table):
+    """1 malignant, 0 benign."""
+    return table["malignant"]
+
+
+def scores(probability):
+    """Of being malignant."""
+    return probability[:, 1]
+
+
 def judged(test, probability):
     """At carol: how well the scores tell the test patients apart, and the curve."""
-    truth, score = test["malignant"], probability[:, 1]
-    rates = roc_curve(truth, score)[:2]
-    return float(roc_auc_score(truth, score)), [rate.tolist() for rate in rates]
+    known, score = truth(test).to_numpy(), scores(probability)
+    curves = {"roc": roc_curve(known, score)[:2], "calibration": calibration(known, score)}
+    return float(roc_auc_score(known, score)), {
+        name: [line.tolist() for line in lines] for name, lines in curves.items()
+    }
+
+
+def calibration(known, score, groups=5):
+    """Of groups of equally many patients: the mean probability, the part that is malignant."""
+    parts = np.array_split(np.argsort(score, kind="stable"), groups)
+    return [np.array([values[part].mean() for part in parts]) for values in (score, known)]
 
 
 def without_secrets(train, test):
@@ -147,7 +166,8 @@ def main():
 
     secure, clear = sf.reveal([quality, plain])
     print(f"logistic regression on what they share: AUC {secure:.4f}; scikit-learn in the clear {clear:.4f}")
-    for_carol = [curve, model.coef_of(carol), carol(spread)(of_carol)]
+    gains = gains_table(carol(truth)(of_carol_later), carol(scores)(probability), bins=5)
+    for_carol = [curve, gains, model.coef_of(carol), carol(spread)(of_carol)]
     write_report(joined.rows, secure, sf.reveal(for_carol, to=[carol]))
     sf.shutdown()
     if not abs(secure - clear) < 5e-3:
@@ -156,12 +176,20 @@ def main():
 
 def write_report(rows, secure, shown):
     """At carol, who alone is shown the curve and the coefficients of her own columns."""
-    curve, coefficients, deviations = shown
+    curve, gains, coefficients, deviations = shown
     if isinstance(curve, sf.Undisclosed):
         return
     page = sf.Report("Which tumours are malignant?")
     page.figures("The joint model", {"patients in common": rows, "AUC on a quarter of them": secure})
-    page.curve("ROC curve", *curve, labels=("false positive rate", "true positive rate"), diagonal=True)
+    page.curve(
+        "ROC curve", *curve["roc"], labels=("false positive rate", "true positive rate"), diagonal=True
+    )
+    labels = ("mean probability", "part that is malignant")
+    page.curve(
+        "Calibration, a fifth of the patients each", *curve["calibration"], labels=labels, diagonal=True
+    )
+    fifths = pd.DataFrame(gains)[["rows", "positives", "gain", "lift"]]
+    page.table("Gains, from the highest scores on", fifths.to_dict("records"))
     names = list(load_breast_cancer().feature_names[LAB])
     raw = np.ravel(coefficients)
     page.bars("Carol's coefficients, each for one standard deviation", names, raw * deviations)

@@ -17,7 +17,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 100rem; margin: 2rem auto; padding: 0 1rem; }
 main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 36rem), 1fr));
   column-gap: 3rem; }
-section { min-width: 0; } summary { cursor: pointer; } details table { font-size: 0.9em; }
+section { min-width: 0; } .whole { grid-column: 1 / -1; }
+summary { cursor: pointer; } details table { font-size: 0.9em; }
 h1 { font-size: 1.7rem; margin-bottom: 0.2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
 p.dim { color: var(--dim); margin-top: 0; }
 p.trust { border-left: 4px solid var(--more); padding-left: 0.8rem; }
@@ -45,6 +46,7 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
     )
 
 
-def section(title: str, *parts: str) -> str:
-    """A heading and what stands under it."""
-    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
+def section(title: str, *parts: str, whole: bool = False) -> str:
+    """A heading and what stands under it; `whole`: over all columns of a wide screen."""
+    kind = ' class="whole"' if whole else ""
+    return f"<section{kind}><h2>{escape(title)}</h2>{''.join(parts)}</section>"

@@ -28,6 +28,7 @@ K = TypeVar("K", bound=Hashable)
 SHOWN_S = 0.001
 """A shorter wait is nobody's fault."""
 
+_READABLE = frozenset({"move", "reveal"})
 _WITHOUT_DATA = frozenset({"wait", "barrier"})
 
 
@@ -186,7 +187,8 @@ def _facts(timeline: Timeline, crossed: Iterable[Traffic]) -> list[str]:
     return [
         *sections,
         section("What crossed each edge", _edges(traffic)),
-        section("What crossed, line by line", _crossings(traffic)),
+        section("What each party was shown", _shown(traffic)),
+        section("What crossed, line by line", _crossings(traffic), whole=True),
         section("What ran, and how long it took", _lines(spells)),
         section("Who was waited for", _waits(spells)),
     ]
@@ -195,6 +197,27 @@ def _facts(timeline: Timeline, crossed: Iterable[Traffic]) -> list[str]:
 def _edges(traffic: Iterable[Traffic]) -> str:
     rows = [(edge.sender, edge.receiver, edge.values, edge.nbytes) for edge in edges(traffic)]
     return table(("from", "to", "values", "bytes"), rows) if rows else paragraph("Nothing.")
+
+
+def _shown(traffic: Iterable[Traffic]) -> str:
+    """Who could read what: not shares, nor what the nodes of an SPU send each other."""
+    clear = [item for item in traffic if item.kind in _READABLE]
+    if not clear:
+        return paragraph("Nothing.")
+    note = paragraph(
+        "Values that came to a party as they are: moved there, or revealed to it. A join moves blinded keys.",
+        "dim",
+    )
+    rows = []
+    groups = _grouped(clear, lambda t: (t.receiver, t.sender))
+    for (party, sender), group in sorted(groups.items(), key=lambda each: each[0]):
+        lines = [(t.site, t.kind, t.type_name, t.values, t.nbytes) for t in group]
+        places = len({t.site for t in group})
+        what = Folded(
+            f"{places} line{'s' if places > 1 else ''}", ("line", "why", "type", "values", "bytes"), lines
+        )
+        rows.append((party, sender, what, *_sums(group)))
+    return note + table(("party", "by", "where", "values", "bytes"), rows)
 
 
 def _crossings(traffic: Sequence[Traffic]) -> str:
@@ -256,7 +279,11 @@ def _waits(spells: Iterable[Spell]) -> str:
         for (site, party), group in _grouped(waits, lambda wait: wait[:2]).items()
     ]
     rows.sort(key=lambda row: row[3], reverse=True)
-    return table(("line", "operation", "party", "seconds"), rows)
+    spent: dict[str, float] = {}
+    for _, awaited, _, took in waits:
+        spent[awaited] = spent.get(awaited, 0.0) + took
+    drawn = charts.bars([f"seconds for {party}" for party in spent], list(spent.values()))
+    return drawn + table(("line", "operation", "party", "seconds"), rows)
 
 
 def _steps(rows: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> object:

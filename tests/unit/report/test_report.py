@@ -68,6 +68,18 @@ def test_it_says_what_ran_what_crossed_and_whom_to_trust(report):
     assert "test_report.py:" in text
 
 
+def test_it_says_who_was_shown_what_and_nothing_of_shares(report):
+    carol = sf.PYU("carol")
+    sf.reveal(carol(int)(7), to=["alice", "carol"])
+    html = report.html()
+    shown = html[html.index("What each party was shown") : html.index("What crossed, line by line")]
+    rows = re.sub("<[^>]+>", " ", re.sub("<details>.*?</details>", "", shown)).split()
+    assert " ".join(rows[rows.index("bob") :][:3]).startswith("bob alice 3")
+    assert rows[rows.index("carol") - 1 :][:3] == ["alice", "carol", "1"]
+    assert "share" not in shown
+    assert "layout" not in shown
+
+
 def test_steps_of_one_line_fold_into_one_row(report):
     alice, bob = sf.PYU("alice"), sf.PYU("bob")
     sf.wait([alice(float)(1), alice(abs)(1), alice(int)(1).to(bob), bob(str)(1)])
