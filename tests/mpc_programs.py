@@ -12,7 +12,8 @@ import numpy as np
 import mpc_nodes
 import mpc_pairs
 from junto.device.spu.computing import rehearse
-from junto.mpc.interpret import interpret
+from junto.mpc import digits
+from junto.mpc.interpret import Ears, interpret, perform
 from junto.mpc.plain import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.rounds import Rounds
@@ -30,12 +31,14 @@ class Engine:
 
     Attributes:
         overflows: what the plain gates said about numbers out of range, each with its step.
+        digits: the same about numbers of few digits.
         rounds: of the last run; 0 of plain gates.
     """
 
     name: str
     settings: MpcSettings = field(default_factory=MpcSettings)
     overflows: list[tuple[str, str]] = field(default_factory=list)
+    digits: list[tuple[str, str]] = field(default_factory=list)
     rounds: int = 0
     opened: int = 0
 
@@ -70,7 +73,11 @@ class Engine:
         def watch(step: str) -> None:
             where[0] = step
 
-        values = Rounds(_no_round).run(interpret(gates, plan, inputs, self.settings, watch=watch))
+        look = digits.listener(
+            self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence))
+        )
+        ears = Ears(watch, notice=look)
+        values = Rounds(_no_round).run(perform(gates, plan, inputs, self.settings, ears))
         return [
             self._opened(value, value.value.flags if value.kind == "bits" else value.value.words)
             if isinstance(value, Secret)

@@ -95,6 +95,15 @@ def test_what_needs_no_scale_for_gradients_that_are_not_small(name):
     check(optimizer, optimizer, EACH[:, :-1], 5e-2)
 
 
+@pytest.mark.parametrize("name", {**COARSE, **UNSCALED})
+def test_what_small_gradients_make_wrong_is_said_by_the_debug_mode(name):
+    optimizer = {**COARSE, **UNSCALED}[name](RATE)
+    engine, gradients = Engine("plain"), (EACH / GRADIENTS * 1e-3).astype(np.float32)
+    got, want = engine.run(partial(moved, optimizer), gradients), moved(optimizer, jnp.asarray(gradients))
+    said = engine.digits or engine.overflows
+    assert said or np.allclose(got, np.asarray(want), rtol=6e-2, atol=2e-5)
+
+
 def test_the_page_names_these():
     page = PAGE.read_text()
     rows = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in page.splitlines() if row.startswith("| `")]
@@ -129,6 +138,7 @@ def by_hand(gradient: Any, state: Any) -> Any:
 
 FINE: Mapping[str, Callable[[Any], Any]] = {
     "a variance": lambda x: x / jnp.sqrt(jnp.var(x) + 1e-5),
+    "a variance as layers normalise with it": lambda x: jax.nn.standardize(x[None]),
     "a weighted sum of squares": lambda x: jnp.sqrt(jnp.sum(0.01 * x**2)),
     "a square beside a constant": lambda x: jnp.sqrt(1 + 0.01 * x**2),
     "a small square that no root is taken of": lambda x: x - 0.001 * x**2,

@@ -32,7 +32,8 @@ def _gammasgn(x: jax.Array) -> jax.Array:
 def _lstsq(a: jax.Array, b: jax.Array, rcond: Any = None) -> tuple[jax.Array, ...]:
     """Each coefficient is divided by its singular value, not multiplied by the inverse."""
     right = b if b.ndim == 2 else b[:, None]
-    epsilon = float(np.finfo(np.dtype(jnp.result_type(a, b))).eps)
+    a, right = (each.astype(jnp.promote_types(jnp.result_type(a, b), np.float32)) for each in (a, right))
+    epsilon = float(np.finfo(np.dtype(a.dtype)).eps)
     least = epsilon * max(a.shape) if rcond is None else jnp.where(rcond < 0, epsilon, rcond)
     u, s, vt = jnp.linalg.svd(a, full_matrices=False)
     kept = (s > 0) & (s >= least * s[0])

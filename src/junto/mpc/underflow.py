@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,10 @@ def _made(step: Step, given: Sequence[Known]) -> Known:
         return _power(secrets[0], int(step.params.get("y", 2)))
     if step.name in SUMS:
         return _sum(given)
+    if step.name == "reduce_sum":  # as large as all that are in it, so that a mean is as large as one
+        return Size(
+            object(), secrets[0].factor * prod(step.given[0].shape) / max(1, prod(step.forms[0].shape))
+        )
     return None
 
 

@@ -255,7 +255,7 @@ def fixed_words(array: NDArray[Any], fraction: int) -> Words:
             fix="leave out what is missing where it is used, as in jnp.mean(x, where=x > 1) or "
             "jnp.min(x, where=x > 1, initial=jnp.inf); or put a number in its place",
         )
-    bounded = np.clip(np.rint(np.ldexp(numbers, fraction)), -LARGEST, LARGEST)
+    bounded = np.clip(np.rint(np.ldexp(np.clip(numbers, -LARGEST, LARGEST), fraction)), -LARGEST, LARGEST)
     return np.asarray(bounded.astype(np.int64)).view(np.uint64)
 
 

@@ -21,6 +21,7 @@ from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.base import Call, Ref
+from junto.mpc import digits
 from junto.mpc.gates import Flags, Words
 from junto.mpc.interpret import Ears
 from junto.mpc.meter import Meter
@@ -143,7 +144,8 @@ def _compute(
 
     def run(meter: Meter | None) -> list[Plain]:
         watch = _Watch()
-        ears = Ears(watch.at, meter=meter)
+        look = digits.listener(work.settings.fraction, watch.overflow)
+        ears = Ears(watch.at, meter=meter, notice=look)
         return run_plan(PlainGates(watch.overflow), no_rounds, work.plan, inputs, work.settings, ears)
 
     return work.grouped(run(None) if recorder is None else recorder.measure(NoCosts(), run))
