@@ -100,6 +100,8 @@ def _silent(asked: Sequence[Any]) -> Sequence[Any]:
 def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> Iterator[None]:
     """The steps in which a party without a helper prepares for `run_plan` of the same arguments.
 
+    What the arguments are to whoever prepares is settled in this call: once the run has begun they change.
+
     Args:
         role: this party's that prepares; it draws what the role of the run will draw.
         plan: what will be computed.
@@ -110,7 +112,7 @@ def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: Mp
     blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
     gates = PairGates(role, settings.block)
     steps = Rounds(role.flush).steps(_run(gates, plan, blind, settings, Ears()), role.ready)
-    yield from prepared(role, steps)
+    return prepared(role, steps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
