@@ -219,8 +219,7 @@ def run(
             return await function(gates, *secrets)
 
         preparing = Preparing(number, Stream(key), ends[number], supply, batch)
-        steps = Rounds(preparing.flush).steps(program(preparing, 2), preparing.ready)
-        supply.from_steps(prepared(preparing, steps))
+        supply.from_steps(prepared(preparing, lambda: program(preparing, 2)))
         try:
             with np.errstate(over="ignore"):
                 out = Rounds(role.flush).run(program(role, number))

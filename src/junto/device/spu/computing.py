@@ -111,8 +111,7 @@ def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: Mp
     known: dict[int, RingSecret] = {}
     blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
     gates = PairGates(role, settings.block)
-    steps = Rounds(role.flush).steps(_run(gates, plan, blind, settings, Ears()), role.ready)
-    return prepared(role, steps)
+    return prepared(role, lambda: _run(gates, plan, blind, settings, Ears()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +134,7 @@ def stored_preparation(
 ) -> Iterator[None]:
     """The steps in which a party prepares a run of which no argument is there yet: see `Fresh`."""
     gates = PairGates(role, settings.block)
-    return prepared(role, Rounds(role.flush).steps(_run_anew(gates, role, plan, inputs, settings, Ears())))
+    return prepared(role, lambda: _run_anew(gates, role, plan, inputs, settings, Ears()))
 
 
 def run_stored(

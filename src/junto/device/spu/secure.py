@@ -30,7 +30,6 @@ from junto.mpc.primitives.public import Witness
 from junto.mpc.protocol import handover, inout
 from junto.mpc.protocol.inout import Kind, Parcel, Secret
 from junto.mpc.protocol.shares import MaskedBits
-from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
 from junto.program.program import Program
 from junto.program.waiting import Awaited
@@ -371,8 +370,7 @@ def _arrive(
 
     def steps(preparing: Preparing) -> Iterator[None]:
         nothing = [None] * len(pieces)
-        entering = handover.entering(preparing, kinds(described), nothing, shifts)
-        return prepared(preparing, Rounds(preparing.flush).steps(entering))
+        return prepared(preparing, lambda: handover.entering(preparing, kinds(described), nothing, shifts))
 
     role, finish = seat.prepared(stamp, steps)
     secrets = handover.arrive(role, kinds(described), pieces, shifts)

@@ -13,8 +13,9 @@ revealed within the plan it must know to go on: there it makes all that was aske
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from junto.mpc.preprocess.estimate import sent
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import Cut, Number, PadDemand, PlaneDemand, RingDemand
 from junto.mpc.protocol.role import Computing, Disclosed, Opened, Role, Shape, Share, Truncation, Wire
+from junto.mpc.rounds import Rounds
 
 BATCH = 1 << 23
 """Oblivious transfers of a batch, about: more are quicker, and need more memory."""
@@ -228,9 +230,14 @@ class Paired(Computing):
         return self._supply.take(demand)
 
 
-def prepared(role: Preparing, steps: Iterator[None]) -> Iterator[None]:
-    """The steps of a plan in the role that prepares it, and the last batch."""
-    yield from steps
+def prepared(role: Preparing, computation: Callable[[], Coroutine[Any, Any, object]]) -> Iterator[None]:
+    """The steps of a plan in the role that prepares it, and the last batch.
+
+    Args:
+        role: which prepares.
+        computation: begins the plan; not called if nobody takes a step.
+    """
+    yield from Rounds(role.flush).steps(computation(), role.ready)
     role.settle()
     yield
 
