@@ -30,8 +30,8 @@ HEAVY = (
     "typer",
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# Signatures that users know from elsewhere: the deployment guide's, and that of a table's `merge`.
-WIDE_BY_CONTRACT = {"init", "join"}
+# Signatures that users know from elsewhere: the deployment guide's, and those of pandas.
+WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet"}
 
 
 @cache

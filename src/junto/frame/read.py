@@ -27,7 +27,12 @@ Chosen = Mapping[PYU, Sequence[str]]
 
 @public
 def align(
-    tables: Mapping[PYU, PYUObject], on: Keys, *, how: str = "inner", keep_keys: bool = False
+    tables: Mapping[PYU, PYUObject],
+    on: Keys,
+    *,
+    how: str = "inner",
+    keep_keys: bool = False,
+    helper: PYU | str | bool = True,
 ) -> VerticalFrame:
     """Tables that the parties have, as one frame: their rows joined by key.
 
@@ -36,12 +41,13 @@ def align(
         on: as for `read_csv`.
         how: of the join.
         keep_keys: as for `read_csv`.
+        helper: of the join, as for `junto.join.join`.
 
     Raises:
         FrameError: a column at two parties; raised at every party.
         JoinError: the tables cannot be joined.
     """
-    frame = VerticalFrame(_joined(tables, on, how, keep_keys))
+    frame = VerticalFrame(_joined(tables, on, how, keep_keys, helper))
     _ = frame.facts
     return frame
 
@@ -55,6 +61,7 @@ def read_csv(
     columns: Chosen | None = None,
     library: str = PANDAS,
     keep_keys: bool = False,
+    helper: PYU | str | bool = True,
 ) -> VerticalFrame:
     """Each party's CSV file as its columns of one frame.
 
@@ -69,6 +76,8 @@ def read_csv(
             them: ``NA``, ``null`` and such are null, dates stay text save for Arrow, and so do whole numbers
             that neither 64 bits nor a float hold.
         keep_keys: whether the key columns stay in the frame; their names must then differ between parties.
+        helper: of the join: a party without a table; True: the helper of an SPU of all owners, if the script
+            has made one; False: nobody.
 
     All parties learn names and types of the columns and the number of rows (`Frame.facts`).
 
@@ -77,7 +86,7 @@ def read_csv(
         RemoteError: a file cannot be read; it names the party and the kind of error.
         JoinError: the tables cannot be joined, or a file that is to be joined cannot be read.
     """
-    return _vertical(CSV, paths, (on, how, keep_keys), columns, library)
+    return _vertical(CSV, paths, (on, how, keep_keys, helper), columns, library)
 
 
 @public
@@ -89,6 +98,7 @@ def read_parquet(
     columns: Chosen | None = None,
     library: str = PANDAS,
     keep_keys: bool = False,
+    helper: PYU | str | bool = True,
 ) -> VerticalFrame:
     """Each party's Parquet file as its columns of one frame.
 
@@ -99,11 +109,12 @@ def read_parquet(
         columns: as for `read_csv`.
         library: as for `read_csv`.
         keep_keys: as for `read_csv`.
+        helper: as for `read_csv`.
 
     Raises:
         FrameError, RemoteError, JoinError: see `read_csv`.
     """
-    return _vertical(PARQUET, paths, (on, how, keep_keys), columns, library)
+    return _vertical(PARQUET, paths, (on, how, keep_keys, helper), columns, library)
 
 
 @public
@@ -144,11 +155,11 @@ def h_read_parquet(
 def _vertical(
     kind: str,
     paths: Paths,
-    joining: tuple[Keys | None, str, bool],
+    joining: tuple[Keys | None, str, bool, PYU | str | bool],
     columns: Chosen | None,
     library: str,
 ) -> VerticalFrame:
-    on, how, keep_keys = joining
+    on, how, keep_keys, helper = joining
     if on is None:
         frame = VerticalFrame(_tables(_whole, kind, paths, columns or {}, library))
         _ = frame.facts  # now, where the files are named, not at the first use
@@ -157,7 +168,8 @@ def _vertical(
     if keep_keys:
         keys, _kinds = checked_on(on, list(paths))
         chosen = {party: list(dict.fromkeys([*keys[party], *chosen[party]])) for party in chosen}
-    return align(_tables(_file, kind, paths, chosen, library), on, how=how, keep_keys=keep_keys)
+    tables = _tables(_file, kind, paths, chosen, library)
+    return align(tables, on, how=how, keep_keys=keep_keys, helper=helper)
 
 
 def _horizontal(kind: str, paths: Paths, columns: Sequence[str] | None, library: str) -> HorizontalFrame:
@@ -180,10 +192,12 @@ def _tables(
     return {party: party(reader)(path, chosen.get(party), library, kind) for party, path in paths.items()}
 
 
-def _joined(tables: Mapping[PYU, PYUObject], on: Keys, how: str, keep_keys: bool) -> Mapping[PYU, PYUObject]:
+def _joined(
+    tables: Mapping[PYU, PYUObject], on: Keys, how: str, keep_keys: bool, helper: PYU | str | bool
+) -> Mapping[PYU, PYUObject]:
     from junto.join import join
 
-    parts: Mapping[PYU, PYUObject] = join(tables, on=on, how=how).parts
+    parts: Mapping[PYU, PYUObject] = join(tables, on=on, how=how, helper=helper).parts
     if keep_keys:
         return parts
     keys, _kinds = checked_on(on, list(tables))

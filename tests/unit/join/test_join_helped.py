@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import junto as sf
+from junto import frame
 from junto.device.pyu import PYUObject
 from junto.errors import ProtocolViolation
 from junto.join import helped, join
@@ -128,6 +129,15 @@ def test_what_each_learns_is_said(quick):
 def test_who_cannot_help(quick, helper, error, says):
     with pytest.raises(error, match=says):
         joined(tables(OWNERS[:2]), helper=helper)
+
+
+@pytest.mark.parametrize("read", ["align", "read_csv", "read_parquet"])
+def test_whoever_reads_a_frame_says_who_helps(quick, read):
+    handles = {sf.PYU(name): None for name in OWNERS[:2]}
+    if read == "align":
+        handles = {party: party(lambda: pd.DataFrame({"id": [1]}))() for party in handles}
+    with pytest.raises(sf.JoinError, match="bob owns one of the tables"):
+        getattr(frame, read)(handles, on="id", helper="bob")
 
 
 # What the helper sees.
