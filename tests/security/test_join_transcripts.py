@@ -15,24 +15,14 @@ from junto.join.comparing import Comparing
 from junto.join.curve import curve
 from junto.join.desk import Desk
 from junto.join.keys import digests
+from moves import watched_moves
 
 PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
 
 
 @pytest.fixture
 def moved(monkeypatch):
-    """All values that are moved, in order: (from, to, value)."""
-    seen = []
-    move = PYUObject.moved_to
-
-    def watched(self, device):
-        moved = move(self, device)
-        if moved is not self:
-            seen.append((self.device.party, device.party, moved))
-        return moved
-
-    monkeypatch.setattr(PYUObject, "moved_to", watched)
-    return seen
+    return watched_moves(monkeypatch)
 
 
 def run(tables, moved, **options):

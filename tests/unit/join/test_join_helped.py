@@ -13,6 +13,7 @@ from junto.errors import ProtocolViolation
 from junto.join import helped, join
 from junto.join.comparing import Matching
 from junto.join.tags import tagged
+from moves import watched_moves
 
 OWNERS = ["alice", "bob", "carol"]
 HELPER = "dave"
@@ -34,17 +35,7 @@ def quick():
 
 @pytest.fixture
 def moved(monkeypatch):
-    """All values that are moved: (from, to, handle)."""
-    seen, move = [], PYUObject.moved_to
-
-    def watched(self, device):
-        found = move(self, device)
-        if found is not self:
-            seen.append((self.device.party, device.party, found))
-        return found
-
-    monkeypatch.setattr(PYUObject, "moved_to", watched)
-    return seen
+    return watched_moves(monkeypatch)
 
 
 def tables(owners, times=1):
