@@ -32,7 +32,7 @@ _AT_ONCE = 1 << 18  # rows: some whole numbers for each stand in memory meanwhil
 _LONG = 0xFF  # the first byte of what is a hash; otherwise it is how many bytes are in use
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Values:
     """Bytes of each value of a column: `lengths[i]` of them from `starts[i]` on."""
 

@@ -1,0 +1,1 @@
+"""Models that people have, on an SPU beside jax: error, rounds, bytes, seconds."""
