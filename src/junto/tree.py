@@ -9,6 +9,7 @@ an iterator can be read once: neither may hold what stands for a value elsewhere
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from dataclasses import fields, is_dataclass
@@ -22,15 +23,15 @@ class Placeholder:
     __slots__ = ()
 
 
-class DictKey:
+class DictKey(ABC):
     """Base of what may be a key of a dict beside text and numbers: devices."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def tree_key(self) -> str:
         """Names it, in the same way in every process."""
-        raise NotImplementedError
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:

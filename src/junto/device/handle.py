@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from junto.device.session import Session
 
 
-class Device(DictKey, ABC):
+class Device(DictKey):
     """A place where values live."""
 
     @property
