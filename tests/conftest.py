@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -32,6 +33,12 @@ def forget_compiled() -> Iterator[None]:
         sys.modules["jax"].clear_caches()
         if (trim := getattr(ctypes.pythonapi, "malloc_trim", None)) is not None:
             trim(0)  # glibc's allocator gives back what was freed in pieces only when it is asked
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_level_is_heard() -> None:
+    """A session sets the level of junto's records: what one file has set is not the next one's."""
+    logging.getLogger("junto").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
