@@ -7,12 +7,14 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import junto as sf
 from junto.join import join
 from junto.join.keys import digests, encoded, prefixed
+from junto.join.tags import tagged
 from tries import tries
 
 PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
@@ -61,6 +63,22 @@ def test_keys_have_the_same_bytes_exactly_if_they_are_equal(pair):
 def test_no_two_rows_of_text_run_together(rows):
     one, other = (digests([pa.array([value]) for value in row])[0].tobytes() for row in rows)
     assert (one == other) == (rows[0] == rows[1])
+
+
+@pytest.mark.parametrize("size", [1, 5, 12, 13, 14, 15, 16, 40])
+def test_where_a_column_ends_and_the_last_byte_count_at_every_length(size):
+    """Below 31 bytes a digest is the key itself, beyond it a hash; tags are made of two blocks."""
+    text = b"x" * size
+    rows = [
+        (text, text),
+        (text + b"x", text[1:]),
+        (text[1:], text + b"x"),
+        (text, text[1:] + b"y"),
+        (text, b""),
+    ]
+    found = [digests([pa.array([value]) for value in row])[0] for row in rows]
+    assert len({each.tobytes() for each in found}) == len(rows)
+    assert len({tagged(bytes(16), each).tobytes() for each in found}) == len(rows)
 
 
 @given(st.integers(-(2**7), 2**7 - 1))
