@@ -75,6 +75,8 @@ def test_where_a_column_ends_and_the_last_byte_count_at_every_length(size):
         (text[1:], text + b"x"),
         (text, text[1:] + b"y"),
         (text, b""),
+        (text + b"\0y", b""),
+        (text, b"y\0"),  # its last byte is none that fills up
     ]
     found = [digests([pa.array([value]) for value in row])[0] for row in rows]
     assert len({each.tobytes() for each in found}) == len(rows)
