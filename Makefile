@@ -19,7 +19,7 @@ BENCH_ARGS ?= --ray --large
 # What the caller's shell says of other environments is not ours; without compiled modules every start is slow.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast search matrix check format bench docs pins clean env-core env-test env-dev
+.PHONY: help demo test test-fast test-numpy search matrix check format bench docs pins clean env-core env-test env-dev
 
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,13 @@ test: env-test  ## The whole test suite
 test-fast: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
 test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
 	@$(RUN) pytest -m "not ray and not slow and not bench" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
+
+# The tests that come to a kernel, without the compiled ones.
+NUMPY := tests/unit/native tests/unit/mpc tests/unit/join tests/properties/test_mpc_kernels.py
+test-numpy: export JUNTO_KERNELS := numpy
+test-numpy: export OMP_NUM_THREADS := 1
+test-numpy: env-test  ## What the C kernels do, done by their twins in numpy
+	@$(RUN) pytest $(NUMPY) --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
 
 check: env-dev  ## Lint, format, types, layers
 	$(VENV)/ruff check .
@@ -66,6 +73,7 @@ pins: env-core  ## Resolve requirements/*.in into the pinned *.txt (with the old
 
 clean:  ## Remove the environment and everything that was built
 	rm -rf .venv site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -f src/junto/native/_kernels.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 env-core env-test env-dev:

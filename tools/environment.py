@@ -41,6 +41,29 @@ def fingerprint(name):
     return state.hexdigest()
 
 
+def sources():
+    """Changes whenever the C kernels, or how they are compiled, do."""
+    folder = os.path.join("src", "junto", "native")
+    state = hashlib.sha256()
+    kernels = sorted(os.path.join("c", name) for name in os.listdir(os.path.join(folder, "c")))
+    for name in ["build.py", *kernels]:
+        with open(os.path.join(folder, name), "rb") as source:
+            state.update(name.encode() + source.read())
+    return state.hexdigest()
+
+
+def compile_kernels(python):
+    """Compile the C kernels beside their sources, if these have changed; no compiler: it is said, once."""
+    marker, now = stamp("kernels"), sources()
+    if os.path.exists(marker):
+        with open(marker) as saved:
+            if saved.read() == now:
+                return
+    run(python, os.path.join("tools", "kernels.py"))
+    with open(marker, "w") as saved:
+        saved.write(now)
+
+
 def stamp(name):
     """The file that says which fingerprint of `name` is installed."""
     return os.path.join(ENVIRONMENT, "junto-%s.stamp" % name)
@@ -101,11 +124,16 @@ def pinned(name):
         return sum("==" in line and not line.lstrip().startswith("#") for line in pins)
 
 
+def interpreter():
+    """The environment's own Python."""
+    return os.path.join(ENVIRONMENT, "Scripts" if os.name == "nt" else "bin", "python")
+
+
 def create():
     """Make .venv anew with this interpreter unless it is there and made by it."""
     marker = os.path.join(ENVIRONMENT, "junto-python.stamp")
     made_by = sys.version + sys.executable + os.getcwd()
-    python = os.path.join(ENVIRONMENT, "Scripts" if os.name == "nt" else "bin", "python")
+    python = interpreter()
     try:
         with open(marker) as saved:
             if saved.read() == made_by and os.path.exists(python):
@@ -136,6 +164,7 @@ def main():
     os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     with only_one():
         if installed(name):
+            compile_kernels(interpreter())
             return
         print("setting up %s for `%s`, once" % (ENVIRONMENT, name), flush=True)
         began = time.monotonic()
@@ -147,6 +176,7 @@ def main():
         for each in SETS[: SETS.index(name) + 1]:
             with open(stamp(each), "w") as saved:
                 saved.write(fingerprint(each))
+        compile_kernels(python)
         print("  %s is ready after %.0f s" % (ENVIRONMENT, time.monotonic() - began), flush=True)
 
 

@@ -1,11 +1,17 @@
 """What `junto[spu]` promises: jax on secrets, and learning from arrays."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import junto as sf
 from junto.learn import LogisticRegression
+from junto.native import status
+
+if shutil.which("gcc") and status() != "compiled kernels":
+    raise SystemExit(f"the wheel was built beside a compiler, and has no kernels: {status()}")
 
 sf.init(parties=["alice", "bob", "carol"], address="local")
 alice, bob = sf.PYU("alice"), sf.PYU("bob")

@@ -3,11 +3,12 @@
 `+`, `-` and `*` of numpy's `uint64` arrays are the ring's own; what needs more thought is here. Everything
 wraps around silently and exactly. Numbers are in two's complement: a ring element is a signed number, too.
 
-A product of matrices takes the quickest of three ways, all exact (costs measured on one core, see `_Cost`):
+A product of matrices takes the quickest of four ways, all exact (costs measured on one core, see `_Cost`):
 
 * numpy's own loop, for tiny ones;
 * `einsum`, whose inner loop is quick if it runs along memory, for thin and middling ones;
-* the system's BLAS, for large ones (`limbs`).
+* the compiled kernel, for all others;
+* where there is none, the system's BLAS (`limbs`) for large ones.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from junto.mpc.gates import BITS, Words
 from junto.mpc.limbs import Floats, Limbs, multiply_into, words_of
 from junto.mpc.outline import Outline
+from junto.native import kernels
 
 Dimensions: TypeAlias = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 
@@ -122,6 +124,10 @@ class _Cost:
     """Of one product of two elements by `einsum`."""
     TURN = 2.0
     """Of bringing one element of the second matrix into the order that `einsum` likes."""
+    COMPILED = 30_000
+    """With so many products the compiled kernel is worth its call."""
+    THIN = 4
+    """Rows, or columns, of a result of fewer than which the kernel leaves most of its registers idle."""
     TINY = 6000
     """With fewer products than these numpy's own loop is quickest: it takes the shortest to start."""
 
@@ -160,6 +166,8 @@ def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
         return np.asarray(np.matmul(x, y))
     (m, k), n = x.shape[-2:], y.shape[-1]
     loop = m * k * n
+    if loop >= _Cost.COMPILED and min(m, n) >= _Cost.THIN and (native := kernels()) is not None:
+        return _batched(x, y, native.matmul_into)
     split = (0 if isinstance(a, Limbs) else m * k) + (0 if isinstance(b, Limbs) else k * n)
     limbs = _Cost.BLAS * loop + _Cost.SPLIT * split + _Cost.JOIN * m * n + _Cost.CALLS
     if limbs >= _Cost.DIRECT * loop + _Cost.TURN * k * n:
@@ -168,11 +176,17 @@ def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
         made = np.empty((m, n), np.uint64)
         multiply_into(a, b, made)
         return made
-    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    return _batched(x, y, multiply_into)
+
+
+def _batched(a: Words, b: Words, product: Callable[[Words, Words, Words], None]) -> Words:
+    """`product` of each pair of matrices, into the result."""
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     made = np.empty((*batch, m, n), np.uint64)
-    x, y = np.broadcast_to(x, (*batch, m, k)), np.broadcast_to(y, (*batch, k, n))
+    a, b = np.broadcast_to(a, (*batch, m, k)), np.broadcast_to(b, (*batch, k, n))
     for at in np.ndindex(*batch):
-        multiply_into(x[at], y[at], made[at])
+        product(a[at], b[at], made[at])
     return made
 
 

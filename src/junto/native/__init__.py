@@ -1,0 +1,21 @@
+"""Kernels in C for what numpy is slow at. Each has a twin in numpy that gives the same, word for word.
+
+    kernels.py   the page in front: checks every array, then calls
+    library.py   finds the compiled library, judges it, loads it
+    build.py     compiles it
+    threads.py   shares large work out
+    c/           the kernels
+
+There need not be a library: whoever uses a kernel asks `kernels()` and computes in numpy where that is None.
+Two variables of the environment set what is used:
+
+* `JUNTO_KERNELS`: `numpy` leaves the library out; `compiled` refuses to go on without it.
+* `JUNTO_THREADS`: how many threads one large operation may use; as many as there are cores if it is not set.
+"""
+
+from __future__ import annotations
+
+from junto.native.kernels import Kernels, kernels
+from junto.native.library import status
+
+__all__ = ["Kernels", "kernels", "status"]

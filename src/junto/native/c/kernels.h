@@ -1,0 +1,38 @@
+/* What junto.native calls. Plain C11 with the vector types of GCC and Clang; no state, no allocation that
+ * outlives a call, no branch and no address that depends on the numbers in an array.
+ *
+ * The caller (kernels.py) has checked types, shapes and lengths. `level` says which instructions may be
+ * used; it is at most kernels_level(). Every level gives the same words.
+ */
+#ifndef JUNTO_KERNELS_H
+#define JUNTO_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define X86 1
+#include <immintrin.h>
+#define TARGET_AVX2 __attribute__((target("avx2,bmi2,aes,pclmul")))
+#define TARGET_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2,aes,pclmul")))
+#else
+#define X86 0
+#endif
+
+/* The instructions that there are. BASE: what the compiler takes for granted, NEON on ARM. */
+enum { BASE = 0, AVX2 = 1, AVX512 = 2 };
+
+EXPORT const char *kernels_source(void); /* digest of the sources that this was made of */
+EXPORT int kernels_level(void);
+
+/* c = a b modulo 2**64; strides in words. Returns 0, or 1 if there is no memory for a copy of the operands. */
+EXPORT int matmul64(uint64_t *c, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n,
+                    int64_t c_row, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column, int level);
+
+#endif

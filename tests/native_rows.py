@@ -1,0 +1,67 @@
+"""Each kernel beside its twin in numpy, on sizes about every edge of its blocks.
+
+As a program, `native_rows.py LIBRARY` compares all of them in a library that was compiled elsewhere, at all
+levels: how the sanitizers are run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from junto.mpc import limbs
+from junto.native import Kernels
+
+Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
+"""Yields what the kernel gives, and what its twin does."""
+
+
+def words(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Uniform ones, with many at the ends of the range."""
+    made = rng.integers(0, 2**64, shape, dtype=np.uint64)
+    edges = np.array([0, 1, 2**31, 2**32 - 1, 2**32, 2**63, 2**64 - 1], np.uint64)
+    return np.where(rng.random(shape) < 0.2, rng.choice(edges, shape), made)
+
+
+def matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for m, k, n in [
+        (0, 3, 2),
+        (2, 0, 3),
+        (1, 1, 1),
+        (5, 7, 3),
+        (6, 256, 4),
+        (13, 257, 17),
+        (97, 30, 33),
+        (3, 600, 530),
+    ]:
+        a, b = words(rng, m, k), words(rng, n, k).T
+        for left, right in ((a, b), (np.repeat(a, 2, 1)[::-1, ::2], b[::-1].copy()[::-1])):
+            got, want = np.empty((m, n + 2), np.uint64)[:, 1 : n + 1], np.empty((m, n), np.uint64)
+            kernels.matmul_into(left, right, got)
+            if want.size and k:
+                limbs.multiply_into(left, right, want)
+            else:
+                want[...] = 0
+            yield got, want
+
+
+ROWS: dict[str, Row] = {each.__name__: each for each in (matmul_into,)}
+
+
+def levels(library: ctypes.CDLL) -> list[Kernels]:
+    """The kernels with each set of instructions that this machine has."""
+    return [Kernels(library, level) for level in range(Kernels(library).level + 1)]
+
+
+def compare(kernels: Kernels, name: str) -> None:
+    for got, want in ROWS[name](kernels, np.random.default_rng(7)):
+        np.testing.assert_array_equal(got, want, err_msg=f"{name} at level {kernels.level}")
+
+
+if __name__ == "__main__":
+    for each in levels(ctypes.CDLL(sys.argv[1])):
+        for name in ROWS:
+            compare(each, name)

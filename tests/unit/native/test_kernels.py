@@ -1,0 +1,184 @@
+"""The kernels in C: equal to their twins at each level, and not called with what would lead them astray."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import native_rows
+from junto.native import Kernels, build, kernels, library, threads
+
+there = library.loaded().library
+compiled = pytest.mark.skipif(there is None, reason=library.status())
+LEVELS = native_rows.levels(there) if there is not None else []
+
+
+@pytest.mark.parametrize("name", native_rows.ROWS)
+@pytest.mark.parametrize("each", LEVELS, ids=lambda each: f"level {each.level}")
+def test_a_kernel_gives_what_its_twin_gives(each, name):
+    native_rows.compare(each, name)
+
+
+def test_each_kernel_has_a_twin():
+    assert {name for name, _ in inspect.getmembers(Kernels, inspect.isfunction) if name[0] != "_"} == set(
+        native_rows.ROWS
+    )
+
+
+@compiled
+def test_a_machine_is_not_asked_for_instructions_that_it_lacks():
+    for level in (-1, len(LEVELS)):
+        with pytest.raises(ValueError, match="this machine has level"):
+            Kernels(there, level)
+
+
+WORD = np.zeros((4, 4), np.uint64)
+UNALIGNED = np.zeros(8 * 16 + 1, np.uint8)[1:].view(np.uint64).reshape(4, 4)
+UNWRITTEN = np.zeros((4, 4), np.uint64)
+UNWRITTEN.flags.writeable = False
+
+
+@compiled
+@pytest.mark.parametrize(
+    ("a", "b", "out", "error"),
+    [
+        (WORD.astype(np.int64), WORD, WORD, TypeError), (WORD.astype(">u8"), WORD, WORD, TypeError),
+        ([[1]], WORD, WORD, TypeError), (WORD[0], WORD, WORD, ValueError),
+        (WORD[:, :3], WORD, WORD, ValueError),
+        (WORD, WORD, WORD[:3], ValueError), (UNALIGNED, WORD, WORD, ValueError),
+        (WORD, WORD, UNWRITTEN, ValueError), (WORD, WORD, np.zeros((4, 8), np.uint64)[:, ::2], ValueError),
+    ],
+)  # fmt: skip
+def test_what_a_kernel_must_not_see_is_refused(a, b, out, error):
+    with pytest.raises(error):
+        kernels().matmul_into(a, b, out)
+
+
+# -------------------------------------------------------------------- threads
+
+
+def test_work_is_shared_out_whole_and_once_at_any_number_of_threads(monkeypatch):
+    pool = ThreadPoolExecutor(3)
+    monkeypatch.setattr(threads, "_pool", lambda process: pool)
+    for count in (1, 2, 4):
+        monkeypatch.setattr(threads, "count", lambda count=count: count)
+        for size, least in [(0, 1), (1, 1), (7, 2), (100, 1), (100, 200)]:
+            seen = np.zeros(size, np.int64)
+            pieces = []
+
+            def work(start, stop, seen=seen, pieces=pieces):
+                seen[start:stop] += 1
+                pieces.append(stop - start)
+
+            threads.shared_out(size, least, work)
+            assert (seen == 1).all()
+            assert len(pieces) == max(1, min(count, size // least))
+
+
+def test_an_error_in_one_piece_is_the_callers(monkeypatch):
+    monkeypatch.setattr(threads, "count", lambda: 2)
+
+    def work(start, stop):
+        if start:
+            raise MemoryError("here")
+
+    with pytest.raises(MemoryError, match="here"):
+        threads.shared_out(10, 1, work)
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "many"])
+def test_a_setting_that_is_no_number_of_threads_is_refused(monkeypatch, said):
+    monkeypatch.setenv(threads.VARIABLE, said)
+    with pytest.raises(library.ConfigError, match=said):
+        threads.count.__wrapped__()
+
+
+# -------------------------------------------------------------------- the library
+
+
+def test_only_a_whole_library_of_these_sources_is_called(tmp_path):
+    absent, broken, foreign = (tmp_path / name for name in ("absent", "broken", "foreign"))
+    broken.write_bytes(b"\x7fELF and no more")
+    with pytest.raises(library.Refused, match="not compiled"):
+        library.judged(absent)
+    with pytest.raises(library.Refused, match="for this machine"):
+        library.judged(broken)
+    if build.LIBRARY.is_file():
+        was = build.digest().encode()
+        whole = build.LIBRARY.read_bytes()
+        assert was in whole
+        foreign.write_bytes(whole.replace(was, was[::-1]))
+        with pytest.raises(library.Refused, match="other sources"):
+            library.judged(foreign)
+
+
+def loaded_with(monkeypatch, said, path):
+    monkeypatch.setenv(build.VARIABLE, said)
+    monkeypatch.setattr(build, "LIBRARY", path)
+    return library.loaded.__wrapped__()
+
+
+def test_what_the_variable_says_holds(monkeypatch, tmp_path, caplog):
+    assert loaded_with(monkeypatch, "", tmp_path / "absent").library is None
+    assert loaded_with(monkeypatch, "numpy", build.LIBRARY).library is None
+    with pytest.raises(library.ConfigError, match="not compiled"):
+        loaded_with(monkeypatch, "compiled", tmp_path / "absent")
+    with pytest.raises(library.ConfigError, match="'fast'"):
+        loaded_with(monkeypatch, "fast", build.LIBRARY)
+    (tmp_path / "broken").write_bytes(b"no library")
+    caplog.clear()
+    assert loaded_with(monkeypatch, "", tmp_path / "broken").library is None
+    assert ["numpy computes" in each.message for each in caplog.records] == [True]
+
+
+def test_a_compiler_is_looked_for_and_its_failure_told(monkeypatch, tmp_path):
+    assert build.compiler({"CC": "some cc"}) == ["some", "cc"]
+    monkeypatch.setenv("CC", "junto-has-no-such-compiler")
+    with pytest.raises(build.CannotBuild, match="cannot be run"):
+        build.build(tmp_path / "kernels.so")
+    monkeypatch.setenv("CC", f"{sys.executable} -c 'raise SystemExit(1)'")
+    with pytest.raises(build.CannotBuild, match="does not compile"):
+        build.build(tmp_path / "kernels.so")
+    monkeypatch.delenv("CC")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(build, "find_spec", lambda name: None)
+    with pytest.raises(build.CannotBuild, match="no C compiler"):
+        build.build(tmp_path / "kernels.so")
+    assert list(tmp_path.iterdir()) == []
+
+
+# -------------------------------------------------------------------- sanitizers
+
+
+def runtime() -> str | None:
+    """The address sanitizer's library, which has to be in the process before any other."""
+    if os.name == "nt" or (gcc := shutil.which("gcc")) is None:
+        return None
+    found = subprocess.run(
+        [gcc, "-print-file-name=libasan.so"], capture_output=True, text=True
+    ).stdout.strip()
+    return found if Path(found).is_file() else None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(runtime() is None, reason="gcc with its address sanitizer is not here")
+def test_no_kernel_leaves_its_arrays_or_the_languages_rules(monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", "gcc")
+    target = tmp_path / "kernels.so"
+    build.build(target, ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
+    environment = {
+        **os.environ, "LD_PRELOAD": runtime(), "ASAN_OPTIONS": "detect_leaks=0", "JUNTO_THREADS": "1",
+    }  # fmt: skip
+    script = Path(native_rows.__file__)
+    ran = subprocess.run(
+        [sys.executable, str(script), str(target)], capture_output=True, text=True, env=environment
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
