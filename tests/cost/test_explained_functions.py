@@ -143,8 +143,8 @@ def test_what_cannot_be_is_refused_before_anything_runs(spu):
     shapes = {ALICE: (ROWS, 2)}
     with pytest.raises(sf.LearnError, match="y of bob has 399 rows"):
         sf.explain(model.fit)(shapes, {BOB: (ROWS - 1,)})
-    with pytest.raises(sf.JoinError, match="no join 'outer'"):
-        sf.explain(join)({ALICE: (9, 1), BOB: (9, 1)}, on="id", how="outer")
+    with pytest.raises(sf.JoinError, match="no join 'cross'"):
+        sf.explain(join)({ALICE: (9, 1), BOB: (9, 1)}, on="id", how="cross")
     assert newest == current().program.newest
     hers = ALICE(lambda: made((ROWS, 2)))()
     with pytest.raises(sf.DeviceError, match="its shape is not known here"):

@@ -104,7 +104,7 @@ def test_a_moment_is_the_same_in_every_unit(moment):
 
 
 def joined(names, tables, **options):
-    with sf.Session(names, debug_mode=True):
+    with sf.Session([*names, "dave"], debug_mode=True):
         handles = {sf.PYU(name): sf.PYU(name)(lambda t=table: t)() for name, table in tables.items()}
         result = join(handles, on="id", **options)
         return {party.party: sf.reveal(part) for party, part in result.parts.items()}
@@ -130,15 +130,44 @@ KEYS = st.lists(st.one_of(st.none(), st.integers(0, 5)), max_size=8)
 
 
 @settings(max_examples=tries(20), deadline=None)
-@given(KEYS, KEYS, st.sampled_from(["inner", "left"]))
-def test_all_duplicates_and_nulls_as_in_sql(ours, theirs, how):
+@given(KEYS, KEYS, st.sampled_from(["inner", "left", "right", "outer"]), st.sampled_from(["dave", False]))
+def test_all_duplicates_and_nulls_as_in_sql(ours, theirs, how, helper):
     tables = {
         name: pa.table({"id": pa.array(ids, pa.int64()), "row": np.arange(len(ids))})
         for name, ids in zip(PAIR, (ours, theirs), strict=True)
     }
-    parts = joined(PAIR, tables, how=how, duplicates="all")
+    parts = joined(PAIR, tables, how=how, duplicates="all", helper=helper)
     found = zip(*(part.column("row").to_pylist() for part in parts.values()), strict=True)
     matches = [[j for j, other in enumerate(theirs) if key is not None and key == other] for key in ours]
     expected = [(i, j) for i, each in enumerate(matches) for j in each]
-    expected += [(i, None) for i, each in enumerate(matches) if not each and how == "left"]
+    matched = {j for each in matches for j in each}
+    if how in ("left", "outer"):
+        expected += [(i, None) for i, each in enumerate(matches) if not each]
+    if how in ("right", "outer"):
+        expected += [(None, j) for j in range(len(theirs)) if j not in matched]
     assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+@settings(max_examples=tries(20), deadline=None)
+@given(st.lists(KEYS, min_size=2, max_size=3), st.sampled_from(["semi", "difference", "outer"]))
+def test_joins_of_several_tables_as_pandas_has_them(columns, how):
+    tables = {
+        name: pd.DataFrame({"id": pd.array(ids, "Int64"), name: [f"{name}{i}" for i in range(len(ids))]})
+        for name, ids in zip(THREE, columns, strict=False)
+    }
+    parts = joined(list(tables), tables, how=how, duplicates="all", helper="dave")
+    first, *others = tables
+    keyed = {name: table.dropna(subset="id") for name, table in tables.items()}
+    if how != "outer":
+        there = [tables[first]["id"].isin(keyed[other]["id"]) for other in others]
+        kept = np.all(there, axis=0) if how == "semi" else ~np.any(there, axis=0)
+        assert sorted(parts[first][first]) == sorted(tables[first][first][kept])
+        return
+    wide = keyed[first]
+    for other in others:
+        wide = wide.merge(keyed[other], "outer", on="id")
+    lone = [table[table["id"].isna()] for table in tables.values()]  # which match nothing, as in SQL
+    wide = pd.concat([wide, *lone])[list(tables)]
+    found = pd.concat([parts[name][name] for name in tables], axis=1)
+    made, want = (table.astype(object).where(table.notna(), "-").to_numpy() for table in (found, wide))
+    assert sorted(map(str, made.tolist())) == sorted(map(str, want.tolist()))

@@ -53,8 +53,10 @@ def people(names, count=40, seed=0):
     }
 
 
-@pytest.mark.parametrize("names", [PAIR, THREE])
-@pytest.mark.parametrize("how", ["inner", "left", "difference"])
+@pytest.mark.parametrize(
+    ("names", "how"),
+    [(names, how) for names in (PAIR, THREE) for how in ("inner", "left", "difference")] + [(PAIR, "outer")],
+)
 def test_no_key_no_digest_and_no_unblinded_point_crosses(moved, names, how):
     tables = people(names)
     crossed, _ = run(tables, moved, how=how)

@@ -21,7 +21,7 @@ from junto.join.desk import Desk, Order
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
 from junto.join.on import Names
-from junto.join.protocol import Intersection, Source, batch_sizes
+from junto.join.protocol import Intersection, Source, batch_sizes, names
 from junto.join.request import Parties, Request, checked_reports, fitting, helped_by, requested
 from junto.program.callsite import call_site
 
@@ -80,9 +80,10 @@ def join(
             ``datetime.date``, ``datetime.datetime``, ``decimal.Decimal``; None: as it is), or a mapping from
             party to any of these where names differ. A type said at one party holds for all.
         how: ``inner``: keys that all have. ``left`` or ``right``: all keys of the first or last table; where
-            another party has not got one, its row is all null. ``difference`` (or ``left_anti``): rows of the
-            first table whose keys nobody else has.
-        to: who gets rows (default: all; of a difference, the first).
+            another party has not got one, its row is all null. ``outer``: all keys of all. ``semi``: rows of
+            the first table whose keys all others have; ``difference`` (or ``left_anti``): those whose keys
+            nobody else has.
+        to: who gets rows (default: all; of a semi join or a difference, the first).
         duplicates: what becomes of rows with equal keys in one table. ``error``; ``first``: the first row of
             a key counts, the others are left out; ``all``: every combination is a row, as in SQL.
         output: for a party whose table is a path: where to write its part: ``.csv``, ``.parquet``,
@@ -130,16 +131,14 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
     desks = {party: _desk(request, party) for party in request.parties}
     counts, kinds = _opened(request, desks)
     sources: dict[PYU, Source] = {party: _Keys(desks[party], counts[party.party]) for party in desks}
-    finished = protocol.run(sources, request.goal)
+    found = protocol.run(sources, request.goal)
     receivers = request.goal.receivers
-    total = counts[request.goal.base.party] if request.goal.how == "left" else None
-    lone = desks[request.goal.base].without_key() if request.goal.how != "inner" else None
-    held = {party: desks[party].settle(total, 0 if lone is None else lone.to(party)) for party in receivers}
+    held = _settled(request, desks, counts, found.total)
     arranged = [_arranged(request, desks, held, party) for party in receivers]
     rows = _agreed(reveal(arranged, to=[party.party for party in receivers]))
     parts = {party: desks[party].part(kinds) for party in receivers}
     closed = [desks[party].close() for party in desks if party not in receivers]
-    wait([*finished, *closed, *parts.values()])
+    wait([found.total, *found.done, *closed, *parts.values()])
     learned = _learned(protocol, request)
     for party, fact in learned.items():
         if current().program.is_here(party.party):
@@ -190,7 +189,7 @@ class _Keys:
 
 
 def _desk(request: Request, party: PYU) -> Any:
-    keeps = request.goal.how != "inner" and party == request.goal.base
+    keeps = party in request.keepers
     spill = current().settings.link.spill_dir
     return _Desk(Order(request.on[party], request.kinds, request.duplicates, keeps, spill), device=party)
 
@@ -209,6 +208,21 @@ def _opened(request: Request, desks: Mapping[PYU, Any]) -> tuple[dict[str, int],
             hint = reveal(desk.hint(), to=party.party)
             raise JoinError(f"{party.party}: {problem}", fix=hint if isinstance(hint, str) else "")
     return fitting(reports)
+
+
+def _settled(
+    request: Request, desks: Mapping[PYU, Any], counts: Mapping[str, int], total: PYUObject
+) -> dict[PYU, Any]:
+    """At each party that gets rows, how many of its own stand at each rank."""
+    goal, keepers = request.goal, request.keepers
+    lone = [desks[party].without_key() for party in keepers]
+    known = counts[goal.base.party] if goal.how == "left" else None
+    held = {}
+    for party in goal.receivers:
+        ranks = total.to(party) if goal.how == "outer" else known
+        mine = keepers.index(party) if party in keepers else len(keepers)
+        held[party] = desks[party].settle(ranks, [each.to(party) for each in lone], mine)
+    return held
 
 
 def _arranged(request: Request, desks: Mapping[PYU, Any], held: Mapping[PYU, Any], party: PYU) -> PYUObject:
@@ -238,8 +252,9 @@ def _learned(protocol: Intersection, request: Request) -> dict[PYU, str]:
             learned[party] += (
                 " And how often each key of the result stands in the tables of the others that get rows."
             )
-    if request.goal.how == "left":
+    if request.goal.how in ("left", "outer"):
         for party in request.goal.receivers:
-            if party != request.goal.base:
-                learned[party] += f" And how many rows of {request.goal.base.party} have no key."
+            others = [each for each in request.keepers if each != party]
+            if others:
+                learned[party] += f" And how many rows of {names(others)} have no key."
     return learned

@@ -52,13 +52,18 @@ class Ranking(ABC):
     def _tags(self, values: Any, count: int, sender: str) -> npt.NDArray[np.uint64]:
         """By what the values are sorted and compared, shape (count, 2), once they are checked."""
 
-    def compare(self, receivers: Sequence[str]) -> None:
-        """Rank the keys, once all sets are there. Raises ProtocolViolation if one holds a key twice."""
+    def compare(self, receivers: Sequence[str]) -> int:
+        """Rank the keys, once all sets are there; how many ranks there are.
+
+        Raises:
+            ProtocolViolation: a set holds a key twice.
+        """
         self._ranks = {name: self._scratch.full((self._counts[name],), NO_RANK) for name in receivers}
         names = list(self._spools)
         reached = 0
         for buckets in zip(*(self._spools[name].buckets() for name in names), strict=True):
             reached += self._rank(dict(zip(names, buckets, strict=True)), reached)
+        return reached
 
     def ranks(self, name: str, start: int, count: int) -> Ranks:
         """Ranks of a batch of a party's set, in the order in which its points came here."""
@@ -94,6 +99,9 @@ class Ranking(ABC):
         if self._how == "inner":
             everywhere: npt.NDArray[np.bool_] = np.logical_and.reduce(list(present.values()))
             return everywhere
+        if self._how == "outer":
+            anywhere: npt.NDArray[np.bool_] = np.logical_or.reduce(list(present.values()))
+            return anywhere
         base = present[self._base]
         if self._how == "left":
             return base

@@ -99,34 +99,40 @@ class Desk:
         """How many rows of ours are in the result without having a key."""
         return len(self._without)
 
-    def settle(self, total: int | None, without: Any) -> Whole:
+    def settle(self, total: Any, without: Sequence[Any], mine: int) -> Whole:
         """How many rows of ours stand at each rank, once all ranks are there.
 
         Args:
             total: ranks that there are; None: as many as we were given.
-            without: how many rows without a key the base of the join has. They take the ranks that follow.
+            without: how many rows without a key the tables have of which all rows are kept. They take the
+                ranks that follow, table by table.
+            mine: which of these tables is ours, if one is.
 
         Raises:
             ProtocolViolation: a rank is given twice, or is not one of them.
             JoinError: the result is too large.
         """
-        if type(without) is not int or without < 0:
+        if any(type(each) is not int or each < 0 for each in without):
             raise ProtocolViolation("a number of rows without a key is none")
+        if total is not None and (type(total) is not int or total < 0):
+            raise ProtocolViolation("a number of shared keys is none")
         keys = np.flatnonzero(self._ranks >= 0)
         ranks = self._ranks[keys]
         everybody_has_them = total is None
         total = len(keys) if total is None else total
-        _check_size(total + without)
+        every = total + sum(without)
+        _check_size(every)
         if len(ranks) and ranks.max() >= total:
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
-        self._key_of_rank = self._scratch.full((total + without,), -1)
+        self._key_of_rank = self._scratch.full((every,), -1)
         self._key_of_rank[ranks] = keys
         if np.count_nonzero(self._key_of_rank >= 0) < len(ranks):
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
         self._proof = self._proof_of(self._key_of_rank) if everybody_has_them else b""
         if self._order.keeps:
-            self._key_of_rank[total:] = len(self._ranks) + np.arange(without)
-        counts = np.ones(total + without, np.int64)
+            own = np.arange(len(self._without))
+            self._key_of_rank[total + sum(without[:mine]) + own] = len(self._ranks) + own
+        counts = np.ones(every, np.int64)
         if self._order.duplicates == "all":
             held = self._key_of_rank >= 0
             counts[held] = np.diff(self._starts)[self._key_of_rank[held]]

@@ -37,7 +37,7 @@ from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.blinding import blind, blind_again, new_secret
 from junto.join.comparing import Comparing, unseal
-from junto.join.protocol import Goal, Intersection, Source, names, of_own_keys
+from junto.join.protocol import Found, Goal, Intersection, Source, names, of_own_keys
 from junto.join.relabelling import new_seed, order_of_seed, relabelled
 from junto.join.shuffling import Shuffling
 from junto.join.travel import in_step, shown
@@ -48,7 +48,7 @@ Batches = Callable[[int], Any]
 class Ecdh(Intersection):
     """ECDH-PSI on Curve25519; see the module."""
 
-    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> list[PYUObject]:
+    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
         spill = current().settings.link.spill_dir
         comparer = _comparer(goal, len(sources))
         counts = {party.party: source.count for party, source in sources.items()}
@@ -65,7 +65,7 @@ class Ecdh(Intersection):
         orders = _orders(goal, journeys, counts)
         in_step([journey.back(orders) for journey in returning])
         closed = [journey.close() for journey in journeys]
-        return [compared, comparing.close(), *(each for some in closed for each in some)]
+        return Found(compared, [comparing.close(), *(each for some in closed for each in some)])
 
     def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
         return {party: _learns(party, [each for each in sources if each != party], goal) for party in sources}
@@ -78,7 +78,7 @@ _Shuffling = proxy(PYUObject, num_cpus=0)(Shuffling)
 def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
     has, comparing = "has" if len(others) == 1 else "have", party == _comparer(goal, len(others) + 1)
     facts = [f"how many different keys {names(others)} {has}"]
-    if comparing and len(others) == 1 and goal.how == "left" and party == goal.base:
+    if comparing and len(others) == 1 and (goal.how == "outer" or (goal.how, goal.base) == ("left", party)):
         facts.append(f"which of its own keys {names(others)} has")
     elif party in goal.receivers:
         facts += of_own_keys(party, others, goal)

@@ -25,7 +25,7 @@ SAMPLES: Final = (1024, 2048)
 FIRST_DAY: Final = datetime.datetime(2000, 1, 1)
 
 ROUNDS: Final = "rounds of a join are how often all wait for each other; batches overlap, which takes less"
-FOUND: Final = "a join counts as if its result had all keys of the smallest table, or of the one that is kept"
+FOUND: Final = "a join counts as if its result had all keys of the smallest table, or of those that are kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,14 @@ def estimated(rehearsal: Rehearsal, request: Request, run: Callable[[Request], A
         {each: round(_on(small.sent.get(each, 0), large.sent.get(each, 0), further)) for each in parties},
         round(_on(small.waits, large.waits, more)),
         seconds / len(parties),
-        min(rows.values()) if request.goal.how == "inner" else rows[request.goal.base],
+        _most(rows, request),
     )
+
+
+def _most(rows: Mapping[PYU, int], request: Request) -> int:
+    """Rows that the result may have."""
+    every = {"inner": min(rows.values()), "outer": sum(rows.values())}
+    return every.get(request.goal.how, rows[request.goal.base])
 
 
 def parts_of(request: Request, rows: int) -> dict[PYU, PYUObject]:

@@ -28,7 +28,7 @@ from junto.device.current import current
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.comparing import Matching
-from junto.join.protocol import Goal, Intersection, Source, names, of_own_keys
+from junto.join.protocol import Found, Goal, Intersection, Source, names, of_own_keys
 from junto.join.tags import new_key, tagged
 from junto.join.travel import in_step, shown
 
@@ -41,7 +41,7 @@ class Helped(Intersection):
     def __init__(self, helper: PYU) -> None:
         self._helper = helper
 
-    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> list[PYUObject]:
+    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
         first, *others = sources
         made = first(new_key)()
         keys = {first: made} | {owner: made.to(owner) for owner in others}
@@ -52,7 +52,7 @@ class Helped(Intersection):
             in_step([_there(source, keys[owner], matching) for owner, source in sources.items()], seen)
         compared = matching.compare([owner.party for owner in goal.receivers])
         in_step([_back(sources[owner], matching) for owner in goal.receivers])
-        return [compared, matching.close()]
+        return Found(compared, [matching.close()])
 
     def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
         learned = {self._helper: self._learned(sources)}

@@ -48,8 +48,8 @@ class Goal:
     """What is to be found out, and by whom.
 
     Attributes:
-        how: ``inner`` (keys that all parties have), ``left`` (all keys of `base`) or ``difference``
-            (keys of `base` that nobody else has).
+        how: ``inner`` (keys that all parties have), ``outer`` (keys that any has), ``left`` (all keys of
+            `base`) or ``difference`` (keys of `base` that nobody else has).
         base: the party whose keys the last two speak of.
         receivers: who gets ranks. Equal keys get equal ranks; they count from 0 without gaps, in an
             order that says nothing about keys or tables.
@@ -60,17 +60,27 @@ class Goal:
     receivers: tuple[PYU, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a protocol leaves.
+
+    Attributes:
+        total: how many ranks there are: a whole number at the party that compared.
+        done: what to wait for.
+    """
+
+    total: PYUObject
+    done: list[PYUObject]
+
+
 class Intersection(ABC):
     """A protocol for private set intersection."""
 
     @abstractmethod
-    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> list[PYUObject]:
+    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
         """Find the ranks, and `place` them at every receiver's source.
 
         Called at the same point of the script at every party; it consists of device calls.
-
-        Returns:
-            Handles to wait for.
         """
 
     @abstractmethod
@@ -84,6 +94,8 @@ def of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> list[str]:
         return [f"which of its own keys {names(others)} {'has' if len(others) == 1 else 'all have'}"]
     if goal.how == "difference":
         return [f"which of its own keys {names(others, 'or')} has"]
+    if goal.how == "outer":
+        return [f"how many different keys {names([party, *others])} have together"]
     return [] if party == goal.base else [f"which of its own keys {goal.base.party} has"]
 
 

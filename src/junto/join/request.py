@@ -19,10 +19,21 @@ HOWS: Final[Mapping[str, str]] = {
     "inner": "inner",
     "left": "left",
     "right": "left",
+    "outer": "outer",
+    "semi": "inner",
+    "left_semi": "inner",
     "difference": "difference",
     "left_anti": "difference",
 }
 """What a script says, and what a protocol is told."""
+
+ONE_TABLE: Final[Mapping[str, str]] = {
+    "semi": "semi join",
+    "left_semi": "semi join",
+    "difference": "difference",
+    "left_anti": "difference",
+}
+"""Those that give rows of the first table only, in words."""
 
 LONGEST = 1000
 """Characters of a sentence of a peer that is worth showing."""
@@ -63,6 +74,12 @@ class Request:
     def parties(self) -> list[PYU]:
         """Whose tables they are, in the order of the call."""
         return list(self.tables)
+
+    @property
+    def keepers(self) -> list[PYU]:
+        """Whose rows stay in the result if they have no key."""
+        every = {"inner": list[PYU](), "outer": self.parties}
+        return every.get(self.goal.how, [self.goal.base])
 
     def terms(self) -> list[str]:
         """What every party must have asked for alike, in words."""
@@ -132,10 +149,11 @@ def _checked_goal(how: Any, to: Any, parties: Sequence[PYU]) -> Goal:
     if not isinstance(how, str) or how not in HOWS:
         raise JoinError(f"there is no join {how!r}", fix=f"how is one of {', '.join(HOWS)}")
     base = parties[-1] if how == "right" else parties[0]
-    chosen = [base] if HOWS[how] == "difference" and to is None else _receivers(to, parties)
-    if HOWS[how] == "difference" and chosen != [base]:
+    alone = ONE_TABLE.get(how)
+    chosen = [base] if alone and to is None else _receivers(to, parties)
+    if alone and chosen != [base]:
         raise JoinError(
-            f"a difference has rows of {base.party} only", fix=f"leave `to` out, or name {base.party}"
+            f"a {alone} has rows of {base.party} only", fix=f"leave `to` out, or name {base.party}"
         )
     return Goal(HOWS[how], base, tuple(chosen))
 
@@ -167,6 +185,12 @@ def helped_by(request: Request, helper: Any) -> Request:
     names = [owner.party for owner in request.parties]
     name = current().helper_of(names) if helper is True else helper
     if name is None or helper is False:
+        if request.goal.how == "outer" and len(names) > 2:
+            raise JoinError(
+                "an outer join of three tables and more takes a helper: else a party on the way would see "
+                "which of its keys others have",
+                fix="helper=carol, a party that owns none of the tables",
+            )
         return request
     if not isinstance(name, PYU | str):
         raise JoinError(f"helper is {helper!r}, which names no party", fix="helper=carol, or helper=False")

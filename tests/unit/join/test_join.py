@@ -341,7 +341,7 @@ def test_what_is_said_wrongly(quick):
     alice, bob, carol = map(sf.PYU, NAMES)
     a, b = at("alice", table([1], "a")), at("bob", table([1], "b"))
     for arguments, error, message in [
-        ([{alice: a, bob: b}, "id", "outer"], sf.JoinError, "no join 'outer'"),
+        ([{alice: a, bob: b}, "id", "cross"], sf.JoinError, "no join 'cross'"),
         ([{alice: a}, "id"], sf.DeviceError, "two parties or more"),
         ([[a, b], "id"], sf.DeviceError, "a mapping from PYU to table"),
         ([{alice: b, bob: b}, "id"], sf.DeviceError, "does not live there"),
@@ -351,7 +351,9 @@ def test_what_is_said_wrongly(quick):
         ([{alice: a, bob: b}, {alice: "id", bob: ["id", "b"]}], sf.JoinError, "1 at alice, 2 at bob"),
         ([{alice: a, bob: b}, "id", "inner", carol], sf.JoinError, "carol, who is not one"),
         ([{alice: a, bob: b}, "id", "inner", []], sf.JoinError, "nobody"),
-        ([{alice: a, bob: b}, "id", "difference", bob], sf.JoinError, "rows of alice only"),
+        ([{alice: a, bob: b}, "id", "difference", bob], sf.JoinError, "difference has rows of alice only"),
+        ([{alice: a, bob: b}, "id", "left_semi", bob], sf.JoinError, "semi join has rows of alice only"),
+        ([{alice: a, bob: b, carol: at("carol", table([1], "c"))}, "id", "outer"], sf.JoinError, "a helper"),
         ([{alice: a, bob: b}, "id", "inner", None, "some"], sf.JoinError, "no duplicates='some'"),
         (
             [{alice: a, bob: b}, "id", "inner", alice, "error", {bob: "b.csv"}],

@@ -134,7 +134,7 @@ def test_whoever_reads_a_frame_says_who_helps(quick, read):
 # What the helper sees.
 
 
-@pytest.mark.parametrize("how", ["inner", "left", "difference"])
+@pytest.mark.parametrize("how", ["inner", "left", "outer", "difference"])
 def test_the_helper_gets_tags_only_and_others_in_each_join(quick, moved, how):
     made, seen = tables(OWNERS), []
     for _ in range(2):

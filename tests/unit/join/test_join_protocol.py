@@ -13,7 +13,7 @@ from junto.join.blinding import Secret, blind_again, new_secret
 from junto.join.comparing import Comparing, seal, unseal
 from junto.join.desk import Desk, Order
 from junto.join.plain_curve import pack
-from junto.join.protocol import batch_sizes
+from junto.join.protocol import Found, batch_sizes
 from junto.join.request import checked_reports, fitting
 from junto.join.shuffling import Shuffling
 
@@ -135,7 +135,7 @@ def test_ranks_that_cannot_be(ranks, total):
     ours = desk()
     ours.place(0, 3, np.array(ranks))
     with pytest.raises(ProtocolViolation, match="ranks of shared keys"):
-        ours.settle(total, 0)
+        ours.settle(total, [], 0)
 
 
 @pytest.mark.parametrize("ranks", [None, [0, 1, 2], np.array([0, 1]), np.array([0.0, 1, 2])])
@@ -148,7 +148,7 @@ def test_ranks_that_are_none(ranks):
 def test_counts_that_cannot_be(counts):
     ours = desk()
     ours.place(0, 3, np.array([0, 1, 2]))
-    held = ours.settle(None, 0)
+    held = ours.settle(None, [], 0)
     with pytest.raises(ProtocolViolation, match="count the rows"):
         ours.arrange([held, counts], 0)
 
@@ -157,16 +157,24 @@ def test_counts_that_cannot_be(counts):
 def test_counts_that_would_take_all_memory(count):
     ours = desk()
     ours.place(0, 3, np.array([0, 1, 2]))
-    held = ours.settle(None, 0)
+    held = ours.settle(None, [], 0)
     with pytest.raises(sf.JoinError, match="the result would have"):
         ours.arrange([held, np.array([1, count, 1])], 0)
+
+
+@pytest.mark.parametrize(("total", "without"), [(-1, []), (True, []), ("3", []), (3, [-1]), (3, [1, None])])
+def test_numbers_of_rows_that_are_none(total, without):
+    ours = desk()
+    ours.place(0, 3, np.array([0, 1, 2]))
+    with pytest.raises(ProtocolViolation, match="is none"):
+        ours.settle(total, without, 0)
 
 
 def test_more_rows_than_memory_are_refused_before_they_are_laid_out():
     ours = desk()
     ours.place(0, 3, np.array([0, 1, -1]))
     with pytest.raises(sf.JoinError, match="the result would have"):
-        ours.settle(1 << 33, 0)
+        ours.settle(1 << 33, [], 0)
 
 
 GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "terms": ["how='inner'"]}
@@ -260,7 +268,7 @@ def test_another_protocol_can_stand_in_its_place():
             for number, party in enumerate(parties):
                 ranks = first(_ranks)(shown, number).to(party)
                 done.append(sources[party].place(0, ranks))
-            return done
+            return Found(first(len)(shown), done)
 
         def learns(self, sources, goal):
             return {party: "everything" for party in sources}
