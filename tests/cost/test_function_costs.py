@@ -1,4 +1,4 @@
-"""What the functions cost in the protocol, exactly: MPC.md, section 4, and what the docstrings state.
+"""What the functions cost in the protocol, exactly: the goals, and what the docstrings state.
 
 Sent by one compute party, for 64 elements; of ready operands, and of additive ones.
 """
@@ -100,7 +100,7 @@ def test_rounds_and_bytes(cost):
     assert (other.rounds, other.opened / N) == (additive_rounds, additive_online)
 
 
-# MPC.md, section 4: bytes and rounds, of ready operands.
+# Goals: bytes and rounds, of ready operands.
 GOALS = [
     (exponential.exp, 80, 8),
     (reciprocal.reciprocal, 120, 14),

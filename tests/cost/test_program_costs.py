@@ -1,4 +1,4 @@
-"""Rounds and bytes of whole jax functions, exactly: what MPC.md, section 4, sets as goals, and what is
+"""Rounds and bytes of whole jax functions, exactly: the goals, and what is
 reached.
 
 Sent by one compute party; inputs come in additive form, so their masking counts too. A change here is a

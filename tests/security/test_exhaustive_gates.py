@@ -184,6 +184,19 @@ def test_a_truncation_is_right_for_every_number_and_every_mask(drop):
     assert set(off[inside].tolist()) <= {0, 1}
 
 
+@pytest.mark.parametrize("drop", range(1, WIDTH - 1))
+def test_a_truncation_rounds_up_exactly_where_its_opening_is_below_what_is_cut_off(drop):
+    x, mask = all_pairs()
+    x0, own, other = 37 * x % SIZE, 91 * mask % SIZE, 166 * mask % SIZE
+    (messages, _), found = truncation_of(x, (own, other), drop)
+    opened = x0 + own + np.uint64(SIZE // 4) + messages[0]  # P0's own half, and P1's
+    low = np.uint64((1 << drop) - 1)
+    rounded_up = (opened & low) < (x & low)
+    inside = np.abs(2 * signed(x) + 1) < SIZE // 2
+    off = (found.astype(np.int64) - (signed(x) >> drop)) % SIZE
+    assert (off == rounded_up)[inside].all()
+
+
 @pytest.mark.slow
 def test_what_a_truncation_opens_is_uniform_whatever_the_number():
     masks = all_pairs()

@@ -1,9 +1,11 @@
 """The tree under every comparison: four neighbours to one, from dealt monomials.
 
-Paper:     MPC.md, section 2 (ours); the prefix form is Brent and Kung, "A regular layout for parallel
-           adders", 1982; multi-operand gates as in ABY2.0, Patra et al., USENIX Security 2021, section 3.1.4.
-Computes:  shares of G[j] = g[j] xor p[j] G[j-1] and P[j] = p[j] P[j-1], j = 0..3, for groups of four pairs
-(g, p). Parties:   P0, P1 online; the helper ahead of time.
+Paper:     docs/explanation/masked-evaluation.md, section 5 (ours); the prefix form is Brent and Kung, "A
+           regular layout for parallel adders", 1982; multi-operand gates as in ABY2.0, Patra et al., USENIX
+           Security 2021, section 3.1.4.
+Computes:  shares of G[j] = g[j] xor p[j] G[j-1] and P[j] = p[j] P[j-1], j = 0..3, for groups of four
+           pairs (g, p).
+Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
 Learns:    nobody anything: no message. The results are opened under fresh masks by the caller.
 Cost:      0 rounds; offline 15 bits helper -> P1 a group at the leaves, 30 above them (22 without P).

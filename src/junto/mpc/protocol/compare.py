@@ -1,7 +1,7 @@
 """Compare a secret with zero.
 
-Paper:     MPC.md, section 2: D - m has its sign in the last borrow of a subtraction of which one operand is
-           public and the other dealt; radix-4 tree of `borrow`.
+Paper:     docs/explanation/masked-evaluation.md, section 5: D - m has its sign in the last borrow of a
+           subtraction of which one operand is public and the other dealt; radix-4 tree of `borrow`.
 Computes:  <x < 0> and <x = 0> from <x>.
 Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.

@@ -1,7 +1,7 @@
 """The bits of a secret.
 
-Paper:     MPC.md, section 2; carries by the prefix tree of `borrow`, whose inner results say what every
-           single place makes and passes on.
+Paper:     docs/explanation/masked-evaluation.md, section 5; carries by the prefix tree of `borrow`, whose
+           inner results say what every single place makes and passes on.
 Computes:  <bit j of x>, j < bits, from <x>: bit j of D xor bit j of m xor the borrow into place j.
 Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.

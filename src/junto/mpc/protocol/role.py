@@ -2,7 +2,8 @@
 
 Parties:   P0 and P1 compute; the helper H deals.
 Keys:      P0 and H share a keystream, P1 and H share another (`prg`); P0 and P1 have a third, which H has
-not. Law:       every role calls the same methods in the same order with the same shapes. So the keystreams
+           not.
+Law:       every role calls the same methods in the same order with the same shapes. So the keystreams
            stay in step without a word, and what H deals is read in the order in which it was dealt.
 """
 

@@ -8,7 +8,8 @@ Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
 Learns:    P0 and P1 see x + 2**(k - 2) + r, r uniform and fresh. The helper sees shapes. Whoever is shown the
            results of many runs on the same x learns more of x than x >> f: the unit in the last place comes
-           with the probability (x mod 2**f) / 2**f.
+           with the probability (x mod 2**f) / 2**f, and exactly if the opened number modulo 2**f is less
+           than x mod 2**f, which P0 and P1 can see if they are shown the result.
 Cost:      1 round, 1 ring element each way; offline 2 elements helper -> P1.
 """
 
