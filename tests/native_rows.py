@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from junto.mpc import limbs
+from junto.mpc import bits, limbs
 from junto.native import Kernels
 
 Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
@@ -48,7 +48,23 @@ def matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np
             yield got, want
 
 
-ROWS: dict[str, Row] = {each.__name__: each for each in (matmul_into,)}
+def planes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for lanes, count in [(0, 5), (1, 64), (63, 1), (64, 64), (65, 0), (512, 64), (513, 17), (1500, 64)]:
+        x = words(rng, lanes)
+        yield kernels.planes(x, count), bits._planes(x, count)
+        yield kernels.planes(np.repeat(x, 2)[::2], count), bits._planes(x, count)
+
+
+def unplanes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for lanes, count in [(0, 5), (1, 64), (63, 1), (64, 64), (65, 0), (512, 64), (513, 17), (1500, 64)]:
+        x = words(rng, count, -(-lanes // 64))
+        for step in (1, 2):
+            got = np.zeros(lanes * step, np.uint64)[::step]
+            kernels.unplanes(x, got)
+            yield got, bits._unplanes(x, lanes)
+
+
+ROWS: dict[str, Row] = {each.__name__: each for each in (matmul_into, planes, unplanes)}
 
 
 def levels(library: ctypes.CDLL) -> list[Kernels]:

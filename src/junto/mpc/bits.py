@@ -6,7 +6,8 @@ as a bit. The lanes beyond the last one hold anything; they are never sent.
 
 Numbers become planes by transposing 64 x 64 bits: of rows i and i + s, where i has not the bit s, the upper
 half of each 2s bits of one changes places with the lower half of the other, for s = 32, 16, ... 1, in any
-order (Warren, "Hacker's Delight", 2nd edition, section 7-3). All blocks of a piece are treated at once.
+order (Warren, "Hacker's Delight", 2nd edition, section 7-3). A kernel in C does it where there is one; in
+numpy all blocks of a piece are treated at once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import BITS, Flags, Words
+from junto.native import kernels
 
 Planes: TypeAlias = NDArray[np.uint64]
 """[count, words]."""
@@ -51,6 +53,11 @@ def planes(x: Words, count: int = BITS) -> Planes:
 
     The lanes beyond the last one are 0.
     """
+    native = kernels()
+    return _planes(x, count) if native is None else native.planes(x, count)
+
+
+def _planes(x: Words, count: int) -> Planes:
     lanes = len(x)
     if lanes <= _FEW:
         return _few_planes(x, count)
@@ -64,6 +71,22 @@ def planes(x: Words, count: int = BITS) -> Planes:
 
 def unplanes(x: Planes, lanes: int) -> Words:
     """The numbers whose lowest bits are the planes `x`: the inverse of `planes`."""
+    if (native := kernels()) is not None:
+        into = np.empty(lanes, np.uint64)
+        native.unplanes(x, into)
+        return into
+    return _unplanes(x, lanes)
+
+
+def unplanes_into(x: Planes, out: Words) -> None:
+    """`out[...] = unplanes(x, len(out))`, where the numbers may lie apart."""
+    if (native := kernels()) is not None:
+        native.unplanes(x, out)
+    else:
+        out[...] = _unplanes(x, len(out))
+
+
+def _unplanes(x: Planes, lanes: int) -> Words:
     count, width = x.shape
     if lanes <= _FEW:
         return _few_numbers(x, lanes)

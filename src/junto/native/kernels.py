@@ -1,7 +1,7 @@
 """The page in front of the C kernels: nothing is called before its arrays are what the kernel takes them for.
 
 A kernel is given addresses and numbers; it cannot see that an array is too short. So each method says what
-it takes, and `_array` and `_view` are the only ways from an array to an address. Words are 64 bits; an
+it takes, and what it has not looked at by `_read` or `_written` has no address. Words are 64 bits; an
 element of a wider ring is several of them, the lowest first, in a last dimension.
 """
 
@@ -25,6 +25,8 @@ BASE, AVX2, AVX512 = range(3)
 _WORD: Final = np.dtype(np.uint64)
 _PRODUCTS: Final = 1 << 21
 """Products of words that are worth a thread."""
+_TRANSPOSED: Final = 1 << 12
+"""Words of a plane that are worth a thread."""
 _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 
 
@@ -46,6 +48,12 @@ class Kernels:
             raise ValueError(f"this machine has level {there}, not {self.level}")
         self._matmul64 = library.matmul64
         self._matmul64.argtypes = [*[_POINTER] * 3, *[_SIZE] * 8, _LEVEL]
+        self._planes64 = library.planes64
+        self._planes64.argtypes = [*[_POINTER] * 2, *[_SIZE] * 5, _LEVEL]
+        self._planes64.restype = None
+        self._unplanes64 = library.unplanes64
+        self._unplanes64.argtypes = [*[_POINTER] * 2, *[_SIZE] * 6, _LEVEL]
+        self._unplanes64.restype = None
 
     # ---------------------------------------------------------------- rings
 
@@ -61,17 +69,15 @@ class Kernels:
             ValueError: the shapes do not fit, or `out` cannot be written so.
             MemoryError: there is no room for copies of parts of the operands.
         """
-        for each in (a, b, out):
-            _view(each, 2)
+        a, b = _read(a, 2), _read(b, 2)
+        _written(out, 2)
         (m, k), n = a.shape, b.shape[1]
         if k != len(b) or out.shape != (m, n):
             raise ValueError(f"{a.shape} times {b.shape} cannot be put into {out.shape}")
         if not out.size:
             return
-        if not out.flags.writeable or (n > 1 and out.strides[1] != _WORD.itemsize):
-            raise ValueError(
-                "the words of a row of the result must lie one after the other, and be writeable"
-            )
+        if n > 1 and out.strides[1] != _WORD.itemsize:
+            raise ValueError("the words of a row of the result must lie one after the other")
         failed: list[int] = []
 
         def rows(start: int, stop: int) -> None:
@@ -94,6 +100,53 @@ class Kernels:
             self._matmul64(_at(out), _at(a), _at(b), m, k, n, *[step // 8 for step in steps], self.level)
         )
 
+    # ---------------------------------------------------------------- bits
+
+    def planes(self, x: Words, count: int) -> Words:
+        """The lowest `count` bits of the numbers x [lanes] as planes [count, words]: `bits.planes`.
+
+        Raises:
+            TypeError: no array of words.
+            ValueError: not one of one dimension, or a count that is not from 0 to 64.
+        """
+        x = np.ascontiguousarray(_read(x, 1))
+        lanes, width = len(x), -(-len(x) // 64)
+        out = np.empty((_bits(count), width), np.uint64)
+        to, at = _at(out), _at(x)
+        shared_out(
+            width,
+            _TRANSPOSED,
+            lambda first, last: self._planes64(to, at, lanes, count, width, first, last, self.level),
+        )
+        return out
+
+    def unplanes(self, x: Words, out: Words) -> None:
+        """`out[...] =` the numbers [lanes] whose lowest bits are the planes x: `bits.unplanes`.
+
+        Args:
+            x: planes [count, words], of which those words are used that it takes for the lanes.
+            out: with any stride.
+
+        Raises:
+            TypeError: no array of words.
+            ValueError: other shapes.
+        """
+        lanes, width = len(out), -(-len(out) // 64)
+        x = np.ascontiguousarray(_read(x, 2)[:, :width])
+        _bits(len(x))
+        if x.shape[1] < width:
+            raise ValueError(f"planes of {width} words are wanted, not of {x.shape[1]}")
+        if not lanes:
+            return
+        if (step := _written(out, 1).strides[0] // 8) < 1 and lanes > 1:
+            raise ValueError("numbers are put one after the other, forwards")
+        to, at = _at(out), _at(x)
+        shared_out(
+            width,
+            _TRANSPOSED,
+            lambda first, last: self._unplanes64(to, at, lanes, len(x), width, first, last, step, self.level),
+        )
+
 
 @cache
 def kernels() -> Kernels | None:
@@ -109,36 +162,38 @@ def kernels() -> Kernels | None:
 # -------------------------------------------------------------------- from arrays to addresses
 
 
-def _view(x: Words, dimensions: int) -> int:
-    """The address of the first element of an array with any strides.
+def _bits(count: int) -> int:
+    if not 0 <= count <= 64:
+        raise ValueError(f"a word has 64 bits, not {count}")
+    return count
+
+
+def _read(x: Words, dimensions: int) -> Words:
+    """An array to be read, with any strides; a copy of it, if its words do not lie where words may lie.
 
     Raises:
         TypeError: it is no array of words.
-        ValueError: it has another number of dimensions, or words that do not lie where words may lie.
+        ValueError: it has another number of dimensions.
     """
     if not isinstance(x, np.ndarray) or x.dtype != _WORD:
         raise TypeError(f"a kernel takes arrays of uint64, not {getattr(x, 'dtype', type(x).__name__)}")
     if x.ndim != dimensions:
         raise ValueError(f"an array of {dimensions} dimensions is wanted, not of {x.ndim}")
-    if not x.flags.aligned or any(step % 8 for step in x.strides):
-        raise ValueError("the words of an array must lie at multiples of 8 bytes")
-    return _at(x)
+    if x.flags.aligned and not any(step % 8 for step in x.strides):
+        return x
+    return np.array(x, order="C")
 
 
-def _array(x: NDArray[Any], shape: tuple[int, ...], dtype: Any = _WORD, *, written: bool = False) -> int:
-    """The address of an array whose elements lie one after the other.
+def _written(x: Words, dimensions: int) -> Words:
+    """An array to be written.
 
     Raises:
-        TypeError: it is no array of this type.
-        ValueError: it has another shape, does not lie so, or must not be `written`.
+        TypeError: it is no array of words.
+        ValueError: it has another number of dimensions, or words that cannot be written where they lie.
     """
-    if not isinstance(x, np.ndarray) or x.dtype != dtype:
-        raise TypeError(f"a kernel takes {dtype} here, not {getattr(x, 'dtype', type(x).__name__)}")
-    if x.shape != shape:
-        raise ValueError(f"an array of shape {shape} is wanted, not of {x.shape}")
-    if not x.flags.c_contiguous or not x.flags.aligned or (written and not x.flags.writeable):
-        raise ValueError("the elements of an array must lie one after the other, in memory of their own")
-    return _at(x)
+    if _read(x, dimensions) is not x or not x.flags.writeable:
+        raise ValueError("a result is put into an array whose words may be written, at multiples of 8 bytes")
+    return x
 
 
 def _at(x: NDArray[Any]) -> int:

@@ -53,13 +53,33 @@ UNWRITTEN.flags.writeable = False
         (WORD.astype(np.int64), WORD, WORD, TypeError), (WORD.astype(">u8"), WORD, WORD, TypeError),
         ([[1]], WORD, WORD, TypeError), (WORD[0], WORD, WORD, ValueError),
         (WORD[:, :3], WORD, WORD, ValueError),
-        (WORD, WORD, WORD[:3], ValueError), (UNALIGNED, WORD, WORD, ValueError),
+        (WORD, WORD, WORD[:3], ValueError), (WORD, WORD, UNALIGNED, ValueError),
         (WORD, WORD, UNWRITTEN, ValueError), (WORD, WORD, np.zeros((4, 8), np.uint64)[:, ::2], ValueError),
     ],
 )  # fmt: skip
 def test_what_a_kernel_must_not_see_is_refused(a, b, out, error):
     with pytest.raises(error):
         kernels().matmul_into(a, b, out)
+
+
+@compiled
+def test_planes_and_numbers_that_do_not_fit_are_refused():
+    each, x = kernels(), np.zeros(65, np.uint64)
+    for act in (
+        lambda: each.planes(x, 65), lambda: each.planes(x, -1), lambda: each.planes(WORD, 3),
+        lambda: each.unplanes(np.zeros((64, 1), np.uint64), x), lambda: each.unplanes(WORD, x[::-1]),
+        lambda: each.unplanes(np.zeros((65, 2), np.uint64), x), lambda: each.unplanes(WORD, WORD),
+        lambda: each.unplanes(np.zeros((64, 1), np.uint64), np.broadcast_to(np.uint64(0), 64)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"wanted|64 bits|put"):
+            act()
+
+
+@compiled
+def test_words_that_lie_anywhere_are_read():
+    octets = np.random.default_rng(1).integers(0, 256, 8 * 64 + 1, np.uint8)
+    x = octets[1:].view(np.uint64)
+    np.testing.assert_array_equal(kernels().planes(x, 64), kernels().planes(x.copy(), 64))
 
 
 # -------------------------------------------------------------------- threads

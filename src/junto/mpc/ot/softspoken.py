@@ -252,5 +252,5 @@ def _turned(rows: Words) -> Words:
     lanes = rows.shape[1] * bits.LANES
     made = np.empty((lanes, 2), np.uint64)
     for half in (0, 1):
-        made[:, half] = bits.unplanes(rows[64 * half : 64 * half + 64], lanes)
+        bits.unplanes_into(rows[64 * half : 64 * half + 64], made[:, half])
     return made[EXTRA * bits.LANES :]

@@ -35,4 +35,11 @@ EXPORT int kernels_level(void);
 EXPORT int matmul64(uint64_t *c, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n,
                     int64_t c_row, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column, int level);
 
+/* Words `first` to `last` of `count` planes [count, width] of the numbers x [lanes], and the numbers
+ * (out[i * step]) of the same words of planes. */
+EXPORT void planes64(uint64_t *out, const uint64_t *x, int64_t lanes, int64_t count, int64_t width, int64_t first,
+                     int64_t last, int level);
+EXPORT void unplanes64(uint64_t *out, const uint64_t *planes, int64_t lanes, int64_t count, int64_t width,
+                       int64_t first, int64_t last, int64_t step, int level);
+
 #endif
