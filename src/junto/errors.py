@@ -156,7 +156,7 @@ class PartyUnreachable(PeerError):
 
     def __init__(self, message: str, *, party: str, fix: str = "") -> None:
         super().__init__(message, fix=fix)
-        self.party = party
+        self.party: str = party
 
 
 class HandshakeRefused(PeerError):
@@ -198,7 +198,7 @@ class LinkError(PeerError):
         self, message: str, *, party: str, operation: str = "", line: str = "", fix: str = ""
     ) -> None:
         super().__init__(message, fix=fix)
-        self.party = party
+        self.party: str = party
         self.operation = operation
         self.line = line
 

@@ -34,7 +34,7 @@ from junto.silo.certificates import (
 
 _SOON_DAYS = 30
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Make and show the certificates by which the parties know each other.", no_args_is_help=True
 )
 

@@ -16,7 +16,7 @@ from junto.cli.output import never_fail_to_print
 from junto.cli.run import run
 from junto.cli.simulate_command import simulate_command
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="junto",
     help="Run one Python program together with organisations whose data you may not see.",
     epilog="Exit codes: docs/reference/exit-codes.md",

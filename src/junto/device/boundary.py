@@ -18,7 +18,7 @@ from junto.errors import JuntoError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-log = logging.getLogger("junto.session")
+log: logging.Logger = logging.getLogger("junto.session")
 _PYTHONS: Final = (str(Path(threading.__file__).parent), "<frozen")
 """Files of Python's own library: below a frame of ours nobody asks for its frames."""
 

@@ -24,6 +24,7 @@ from junto.device.current import current
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import DeviceError, SessionError
 from junto.program.opening import open_program
+from junto.program.program import Program
 
 if TYPE_CHECKING:
     from junto.device.session import Session
@@ -153,12 +154,12 @@ class Rehearsal:
         settings = replace(
             real, mode=Mode.DEBUG, self_party=None, cluster={}, tls=None, ray=None, ledger=None
         )
-        self.program = open_program(settings)
+        self.program: Program = open_program(settings)
         self.program.show_progress(False)
         self.notes: dict[str, None] = {}
         self.reveals: dict[Disclosure, None] = {}
         self.label_of: Callable[[int], Any] = lambda rows: array_of((rows,))
-        self.measuring = False
+        self.measuring: bool = False
         self._engines: dict[int, Engine] = {}
         self.forget()
 

@@ -24,7 +24,7 @@ from junto.silo.inherited import let_go
 if TYPE_CHECKING:
     from junto.device.rehearsal import Rehearsal
 
-log = logging.getLogger("junto.session")
+log: logging.Logger = logging.getLogger("junto.session")
 
 
 class Options(TypedDict, total=False):

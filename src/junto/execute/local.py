@@ -25,7 +25,7 @@ class LocalActor(Actor):
 
     def __init__(self, owner: object) -> None:
         self.owner = owner
-        self.made = Slot()
+        self.made: Slot = Slot()
 
 
 def references(call: Call) -> list[Ref]:

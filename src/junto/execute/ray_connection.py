@@ -16,7 +16,7 @@ from junto.errors import ExecutorError
 from junto.execute import ray_task, results
 from junto.silo.raycheck import check_ray
 
-log = logging.getLogger("junto.execute")
+log: logging.Logger = logging.getLogger("junto.execute")
 
 PROBE_S = 5.0
 # Else Ray prints the traceback, and with it data, of every failure that nobody fetched; ours are logged once.

@@ -43,7 +43,7 @@ from junto.execute.ray_watch import Watch
 from junto.execute.ray_work import RayActor, Work
 from junto.execute.slot import Slot, when_done
 
-log = logging.getLogger("junto.execute")
+log: logging.Logger = logging.getLogger("junto.execute")
 
 TRACE_OF_LABEL = 0.0001
 
@@ -67,7 +67,7 @@ class RayExecutor(Executor):
     def __init__(
         self, settings: RaySettings, resources_label: str | None = None, namespace: str | None = None
     ) -> None:
-        self.clerk = Pool(1)
+        self.clerk: Pool = Pool(1)
         self._settings = settings
         self._label = resources_label
         self._changed = threading.Condition()

@@ -35,7 +35,7 @@ class RayRef(Settled):
         super().__init__()
         self._name = name
         self.object: Any = None
-        self.placed = Slot() if deferred else None
+        self.placed: Slot | None = Slot() if deferred else None
 
     def value(self) -> Any:
         error = self.error()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from junto.silo.raycheck import head_listens
 
-log = logging.getLogger("junto.execute")
+log: logging.Logger = logging.getLogger("junto.execute")
 
 PAUSE_S = 2.0
 GONE_AFTER_S = 20.0

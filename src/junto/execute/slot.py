@@ -11,7 +11,7 @@ from typing import Any
 from junto.errors import SessionError
 from junto.execute.base import Promise, Ref
 
-log = logging.getLogger("junto.execute")
+log: logging.Logger = logging.getLogger("junto.execute")
 
 
 class Settled(Ref, ABC):

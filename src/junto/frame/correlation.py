@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
     from junto.device.spu.spu import SPU
 
-log = logging.getLogger("junto.frame")
+log: logging.Logger = logging.getLogger("junto.frame")
 
 Floats = NDArray[np.float64]
 

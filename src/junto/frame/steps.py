@@ -27,7 +27,8 @@ class Step:
     def __init__(self, function: Callable[..., Any], *public: Any, about: tuple[Any, ...] = ()) -> None:
         self._function = function
         self._public = public
-        self.__name__ = self.__qualname__ = f"{function.__name__.strip('_')}({_shown((*about, *public))})"
+        self.__name__: str = f"{function.__name__.strip('_')}({_shown((*about, *public))})"
+        self.__qualname__: str = self.__name__
 
     def __call__(self, *given: Any) -> Any:
         return self._function(*given, *self._public)

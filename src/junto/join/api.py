@@ -28,7 +28,7 @@ from junto.program.callsite import call_site
 if TYPE_CHECKING:
     from junto.device.rehearsal import Rehearsal
 
-log = logging.getLogger("junto.join")
+log: logging.Logger = logging.getLogger("junto.join")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class Secret:
     __slots__ = ("scalar",)
 
     def __init__(self, scalar: bytes) -> None:
-        self.scalar = scalar
+        self.scalar: bytes = scalar
 
     def __repr__(self) -> str:
         return "<a secret scalar>"

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from junto.errors import NotComputable, ProtocolViolation
 
-log = logging.getLogger("junto.join")
+log: logging.Logger = logging.getLogger("junto.join")
 
 Points = npt.NDArray[np.uint8]
 

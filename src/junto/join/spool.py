@@ -71,12 +71,12 @@ class Spool:
     """
 
     def __init__(self, fields: list[tuple[Any, ...]], count: int, scratch: Scratch) -> None:
-        self.dtype = np.dtype([("high", "<u8"), ("low", "<u8"), *fields])
+        self.dtype: np.dtype[np.void] = np.dtype([("high", "<u8"), ("low", "<u8"), *fields])
         nbytes = count * self.dtype.itemsize
         self._bits = 0 if nbytes <= scratch.in_memory else min(12, (nbytes // _bucket(scratch)).bit_length())
         self._held: list[Array] = []
         self._paths = [scratch.file() for _ in range(1 << self._bits)] if self._bits else []
-        self.count = 0
+        self.count: int = 0
 
     @property
     def bits(self) -> int:

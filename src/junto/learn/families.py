@@ -150,8 +150,8 @@ class Normal(Family):
     name = "normal"
     link = IDENTITY
     exact = True
-    constant = 1.0
-    bound = 1.0
+    constant: ClassVar[float | None] = 1.0
+    bound: ClassVar[float | None] = 1.0
 
     def mean(self, eta: jax.Array) -> jax.Array:
         return eta
@@ -194,7 +194,7 @@ class Bernoulli(Family):
     name = "bernoulli"
     link = LOGIT
     domain = "classes"
-    bound = 0.25
+    bound: ClassVar[float | None] = 0.25
 
     def mean(self, eta: jax.Array) -> jax.Array:
         return jax.nn.sigmoid(eta)

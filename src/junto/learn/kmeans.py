@@ -23,7 +23,7 @@ from junto.learn.estimator import require, run_at, shown, training
 from junto.learn.magnitude import LAST
 from junto.learn.unsupervised import Unsupervised
 
-log = logging.getLogger("junto.learn")
+log: logging.Logger = logging.getLogger("junto.learn")
 
 PLUS_PLUS, RANDOM = "k-means++", "random"
 

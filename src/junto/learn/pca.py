@@ -22,7 +22,7 @@ from junto.learn.dataset import Scales, Table
 from junto.learn.estimator import require, shown, training
 from junto.learn.unsupervised import Unsupervised
 
-log = logging.getLogger("junto.learn")
+log: logging.Logger = logging.getLogger("junto.learn")
 
 SQUARINGS: Final = 10
 """2**10 steps of the power method: enough for variances that differ by one part in a hundred."""

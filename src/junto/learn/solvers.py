@@ -17,7 +17,7 @@ from junto.learn.estimator import require, training
 from junto.learn.families import Family
 from junto.learn.parameters import BOUND, LinearParameters
 
-log = logging.getLogger("junto.learn")
+log: logging.Logger = logging.getLogger("junto.learn")
 
 Model: TypeAlias = LinearParameters[Any]
 

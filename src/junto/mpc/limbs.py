@@ -52,8 +52,8 @@ class Limbs:
     def __init__(self, matrix: Words) -> None:
         if matrix.ndim != 2:
             raise ValueError(f"a matrix is wanted, not an array with {matrix.ndim} dimensions")
-        self.words = matrix
-        self.parts = _split(matrix)
+        self.words: Words = matrix
+        self.parts: Floats = _split(matrix)
 
     @property
     def shape(self) -> tuple[int, ...]:

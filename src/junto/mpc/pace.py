@@ -41,9 +41,11 @@ class Pace:
     def __init__(self, plan: Plan, secret_inputs: Sequence[bool]) -> None:
         self._counted: set[int] = set()
         self._endless = False
-        total = self._walk(plan.block, [Kind.SECRET if each else Kind.PUBLIC for each in secret_inputs])
-        self.total = None if self._endless else total
-        self.done = 0
+        total: int | None = self._walk(
+            plan.block, [Kind.SECRET if each else Kind.PUBLIC for each in secret_inputs]
+        )
+        self.total: int | None = None if self._endless else total
+        self.done: int = 0
 
     def finished(self, step: Step) -> None:
         """A step is done."""

@@ -28,8 +28,8 @@ class PlainRing:
     __slots__ = ("overflown", "words")
 
     def __init__(self, words: Words, overflown: bool = False) -> None:
-        self.words = np.asarray(words, np.uint64)
-        self.overflown = overflown
+        self.words: Words = np.asarray(words, np.uint64)
+        self.overflown: bool = overflown
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,7 +43,7 @@ class PlainBits:
     __slots__ = ("flags",)
 
     def __init__(self, flags: Flags) -> None:
-        self.flags = np.asarray(flags, np.bool_)
+        self.flags: Flags = np.asarray(flags, np.bool_)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ class Opening(Generic[T]):
     __slots__ = ("share",)
 
     def __init__(self, share: object) -> None:
-        self.share = share
+        self.share: object = share
 
     def __await__(self) -> Generator[Any, Any, T]:
         return cast(T, (yield self))

@@ -20,10 +20,10 @@ class ShapedRing:
     """An array of ring elements of which nothing is known but its shape, under a name that bits have not."""
 
     __slots__ = ("ring",)
-    dtype = np.dtype(np.uint64)
+    dtype: np.dtype[np.uint64] = np.dtype(np.uint64)
 
     def __init__(self, shape: Shape) -> None:
-        self.ring = shape
+        self.ring: Shape = shape
 
     @property
     def shape(self) -> Shape:
@@ -35,10 +35,10 @@ class ShapedBits:
     """The same of bits."""
 
     __slots__ = ("bits",)
-    dtype = np.dtype(np.bool_)
+    dtype: np.dtype[np.bool_] = np.dtype(np.bool_)
 
     def __init__(self, shape: Shape) -> None:
-        self.bits = shape
+        self.bits: Shape = shape
 
     @property
     def shape(self) -> Shape:

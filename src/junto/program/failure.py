@@ -12,7 +12,7 @@ from junto.errors import JuntoError, MissingLibrary, Origin, PartyAborted, Party
 from junto.extras import missing
 from junto.silo.api import Failure, Stamp
 
-log = logging.getLogger("junto.program")
+log: logging.Logger = logging.getLogger("junto.program")
 
 
 def remote_error(failure: Failure) -> RemoteError:

@@ -27,7 +27,7 @@ from junto.silo.identity import judge_own_certificate
 from junto.wire.codec import check_policy, policy_fingerprint
 from junto.wire.policy import Limits, WirePolicy
 
-log = logging.getLogger("junto.session")
+log: logging.Logger = logging.getLogger("junto.session")
 
 
 def open_program(settings: Settings) -> Program:

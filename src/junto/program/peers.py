@@ -20,7 +20,7 @@ from junto.program.fault import Fault
 from junto.program.operation import START
 from junto.silo.api import Abort, Activity, Events, Stamp
 
-log = logging.getLogger("junto.program")
+log: logging.Logger = logging.getLogger("junto.program")
 
 HISTORY_GRACE_S = 2.0
 

@@ -31,7 +31,7 @@ from junto.silo.api import Activity, Gateway, Stamp
 from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
 
-log = logging.getLogger("junto.program")
+log: logging.Logger = logging.getLogger("junto.program")
 
 ABORT_S = 2.0
 FLUSH_BEFORE_ABORT_S = 1.0

@@ -154,7 +154,7 @@ class Board:
         self._lock = threading.Lock()
         self._under_way: dict[int, tuple[Work, float]] = {}
         self._courses: list[Course] = []
-        self.busy = threading.Event()
+        self.busy: threading.Event = threading.Event()
 
     @property
     def heading(self) -> Heading | None:

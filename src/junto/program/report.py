@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 from junto.program.progress import Look
 
-log = logging.getLogger("junto.wait")
+log: logging.Logger = logging.getLogger("junto.wait")
 
 
 class Reporter(ABC):

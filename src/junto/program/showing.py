@@ -16,7 +16,7 @@ import msgspec
 from junto.program.progress import VARIABLE, Board, Look, figures
 from junto.program.report import Display, LogReporter, Reporter
 
-log = logging.getLogger("junto.progress")
+log: logging.Logger = logging.getLogger("junto.progress")
 
 AFTER_S = 1.0
 """Work that is over sooner is not worth a line."""
@@ -108,7 +108,7 @@ class Pipe:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = f"{path}.progress"
+        self.path: str = f"{path}.progress"
         os.mkfifo(self.path, 0o600)
         self._descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
         self._rest = b""

@@ -13,7 +13,7 @@ from junto.program.fault import Fault
 from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, LedgerFile
 from junto.wire.payload import Summary
 
-log = logging.getLogger("junto.program")
+log: logging.Logger = logging.getLogger("junto.program")
 
 GRACE_S = 2.0
 

@@ -30,9 +30,9 @@ class Sink(ABC):
     __slots__ = ("_depth", "_nodes", "atoms", "blobs", "buffers", "policy")
 
     def __init__(self, policy: WirePolicy) -> None:
-        self.policy = policy
+        self.policy: WirePolicy = policy
         self.atoms: list[Atom] = []
-        self.blobs = bytearray()
+        self.blobs: bytearray = bytearray()
         self.buffers: list[memoryview] = []
         self._depth = 0
         self._nodes = 0

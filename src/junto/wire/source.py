@@ -55,9 +55,9 @@ class Source(ABC):
         self._cursor = end
         self._depth = 0
         self._nodes = 0
-        self.policy = policy
+        self.policy: WirePolicy = policy
         self.resolved: set[str] = set()
-        self.writable = not data.readonly
+        self.writable: bool = not data.readonly
 
     @abstractmethod
     def value(self) -> Any:

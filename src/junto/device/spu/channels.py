@@ -34,7 +34,7 @@ from junto.silo.api import Stamp
 from junto.silo.identity import accepted_name
 from junto.silo.tlscontext import client_context, server_context
 
-log = logging.getLogger("junto.spu")
+log: logging.Logger = logging.getLogger("junto.spu")
 
 A_DAY_MS = 86_400_000
 """Where nobody says how long a message may take: the heartbeats between the parties find out who is gone."""

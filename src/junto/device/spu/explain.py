@@ -32,7 +32,7 @@ from junto.mpc.protocol.pair.gates import PairGates
 from junto.mpc.protocol.role import Role
 from junto.mpc.ranges import Ranges
 from junto.mpc.settings import MpcSettings
-from junto.mpc.unknown import InPlace, Known, stand_in, unknowns
+from junto.mpc.unknown import InPlace, Known, Unknowns, stand_in, unknowns
 from junto.tree import map_leaves
 
 if TYPE_CHECKING:
@@ -174,9 +174,9 @@ class Count:
 
     def __init__(self, spu: SPU, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         self._plan = plan
-        self.pair = spu.settings.source is SpuSource.BOTH_PARTIES
+        self.pair: bool = spu.settings.source is SpuSource.BOTH_PARTIES
         self._settings = settings
-        self.ranges = Ranges(settings.fraction)
+        self.ranges: Ranges = Ranges(settings.fraction)
         self._inputs = inputs
         self._held = {
             id(each.handle): spu.engine.held_here(each.handle)
@@ -184,7 +184,7 @@ class Count:
             if isinstance(each, SecretInput)
         }
         known = [_known(each) for each in inputs]
-        self.unknown = unknowns(plan, known)
+        self.unknown: Unknowns = unknowns(plan, known)
         found = [
             (READY, any(parts is None for parts in self._held.values())),
             (GUESSED, Known.SHAPE in known or plan.reveals),
@@ -192,7 +192,7 @@ class Count:
             (CLEAR, spu.settings.source is SpuSource.NONE),
             (BRANCHES, bool(self.unknown.choices)),
         ]
-        self.notes = tuple(note for note, holds in found if holds)
+        self.notes: tuple[str, ...] = tuple(note for note, holds in found if holds)
 
     def run(self, *, turns: int) -> Counted:
         """What it costs if each loop of unknown length turns so often.

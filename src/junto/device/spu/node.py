@@ -27,7 +27,7 @@ from junto.mpc.links.channel import LeftOut
 CLOSE_S = 5.0
 """What an array operation may still take that is under way when the run ends; its thread ends with it."""
 
-log = logging.getLogger("junto.spu")
+log: logging.Logger = logging.getLogger("junto.spu")
 
 Explain = Callable[[BaseException], BaseException]
 

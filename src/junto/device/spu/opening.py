@@ -23,7 +23,7 @@ from junto.mpc.settings import MpcSettings
 from junto.program.program import Program
 from junto.silo.api import Stamp
 
-log = logging.getLogger("junto.spu")
+log: logging.Logger = logging.getLogger("junto.spu")
 
 DEALER = "dealer of "
 """Before the first party's name, where that party makes the randomness itself: a third node, at its home."""

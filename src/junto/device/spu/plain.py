@@ -32,7 +32,7 @@ from junto.program.program import Program
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
 
-log = logging.getLogger("junto.spu")
+log: logging.Logger = logging.getLogger("junto.spu")
 
 Plain = PlainRing | PlainBits
 

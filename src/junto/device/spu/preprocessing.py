@@ -33,7 +33,7 @@ from junto.silo.api import Stamp
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
 
-log = logging.getLogger("junto.spu")
+log: logging.Logger = logging.getLogger("junto.spu")
 
 _STATE = struct.Struct(f">{FILL_BYTES}sQQ")
 AGREEMENT_ROUNDS, AGREEMENT_BYTES = 2, _STATE.size + 1

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from junto.device.spu.layout import Leaf, parse
 from junto.errors import DeviceError
 
-log = logging.getLogger("junto.spu")
+log: logging.Logger = logging.getLogger("junto.spu")
 
 MAGIC = b"junto-spu-share\n"
 VERSION = 1

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from junto.device.spu.keeping import Paths
     from junto.device.spu.profile import Profile
 
-log = logging.getLogger("junto.spu")
+log: logging.Logger = logging.getLogger("junto.spu")
 
 
 class SPU(Device):
@@ -70,8 +70,8 @@ class SPU(Device):
         names = ",".join(node.party for node in self._settings.nodes)
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
-        self.numbers = MpcSettings(fraction=self._settings.fraction)
-        self.plans = Plans(self.numbers)
+        self.numbers: MpcSettings = MpcSettings(fraction=self._settings.fraction)
+        self.plans: Plans = Plans(self.numbers)
         self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)

@@ -63,7 +63,7 @@ class Receiver:
         self._functions = [
             head + _xor(mask, _pad(name, head)) for head, mask, name in zip(heads, inner, names, strict=True)
         ]
-        self.message = b"".join(self._functions)
+        self.message: bytes = b"".join(self._functions)
 
     def keys(self, reply: memoryview) -> Words:
         """The chosen keys, two words each: [count, 2].
@@ -100,7 +100,7 @@ class Sender:
         self._session = session
         self._count = count
         self._key = X25519PrivateKey.from_private_bytes(stream.octets(32))
-        self.message = self._key.public_key().public_bytes_raw()
+        self.message: bytes = self._key.public_key().public_bytes_raw()
 
     def keys(self, functions: memoryview) -> tuple[Words, Words]:
         """Both keys of each transfer, two words each: [count, 2] for 0 and for 1.

@@ -146,7 +146,7 @@ class Key:
     def __init__(self, random: bytes) -> None:
         scalar = min(_LEAST + int.from_bytes(random, "little") % _LEAST, 2 * _LEAST - 2)
         self._key = _private(scalar)
-        self.point = _with_y(_x(self._key), _x(_private(scalar + 1)))
+        self.point: Point = _with_y(_x(self._key), _x(_private(scalar + 1)))
 
     def shared(self, x: int) -> bytes:
         """The x of k times the point with this x.

@@ -101,7 +101,7 @@ class Extension:
     ) -> None:
         self.index = index
         self.stream = stream
-        self.settings = settings or OtSettings()
+        self.settings: OtSettings = settings or OtSettings()
         self._wire = wire
         self._peer = peer
         self._session = sha256(session).digest()

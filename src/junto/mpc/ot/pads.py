@@ -54,7 +54,7 @@ class Chosen:
     def __init__(self, hash: Hash, rows: Words, choices: Words) -> None:
         self._hash = hash
         self._rows = rows
-        self.choices = choices
+        self.choices: Words = choices
 
     def words(self) -> Words:
         """See `Offered.words`: the chosen ones, [n]."""

@@ -103,9 +103,9 @@ class Scaling(Job):
         self._giving = giving
         self._taken = taken
         self._given = given
-        self.chooses = taking.bits * len(factors)
-        self.offers = giving.bits * len(rows)
-        self.due = taking.nbytes * len(factors)
+        self.chooses: int = taking.bits * len(factors)
+        self.offers: int = giving.bits * len(rows)
+        self.due: int = taking.nbytes * len(factors)
 
     def choices(self) -> Words:
         return bits.pack(_digits(self._factors, self._taking.bits).astype(np.bool_).reshape(-1))

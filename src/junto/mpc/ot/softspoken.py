@@ -149,7 +149,7 @@ class Receiver(_End):
             leaves, message = grower.grow(zero[at : at + depth], one[at : at + depth])
             parts.append(_Part(leaves, at, None))
             messages.append(message)
-        self.corrections = b"".join(messages)
+        self.corrections: bytes = b"".join(messages)
         self._extra = extra
         super().__init__(parts, self.corrections)
 
@@ -207,7 +207,7 @@ class Sender(_End):
             start += size
         super().__init__(parts, bytes(corrections))
         self._flags = flags = np.asarray(choices) == 0
-        self.difference = bits.pack(flags)
+        self.difference: Words = bits.pack(flags)
         self._set = [[part.at + bit for bit in range(part.depth) if flags[part.at + bit]] for part in parts]
 
     def extend(self, message: Words, width: int, name: bytes) -> Words:

@@ -111,7 +111,7 @@ class Preparing(Role):
         self, party: int, own: Stream, source: Correlations, supply: Supply, batch: int = BATCH
     ) -> None:
         super().__init__()
-        self.index = None
+        self.index: None = None
         self._party = party
         self._own = own
         self._source = source

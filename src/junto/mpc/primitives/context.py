@@ -86,7 +86,7 @@ class Cell:
 
     def __init__(self, value: Value | None = None, place: str = "") -> None:
         self.value = value
-        self.place = place
+        self.place: str = place
         self.maker: Awaitable[Any] | None = None
         self._settling: Awaitable[Any] | None = None
 

@@ -78,7 +78,7 @@ class Witness:
     __slots__ = ("_hashed", "seen")
 
     def __init__(self) -> None:
-        self.seen = False
+        self.seen: bool = False
         self._hashed = hashlib.blake2b(digest_size=16)
 
     def see(self, array: Any) -> None:

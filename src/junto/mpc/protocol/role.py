@@ -69,7 +69,7 @@ class RingShare:
     __slots__ = ("words",)
 
     def __init__(self, words: Words | None) -> None:
-        self.words = words
+        self.words: Words | None = words
 
 
 class PlaneShare:
@@ -78,8 +78,8 @@ class PlaneShare:
     __slots__ = ("lanes", "planes")
 
     def __init__(self, planes: Planes | None, lanes: int) -> None:
-        self.planes = planes
-        self.lanes = lanes
+        self.planes: Planes | None = planes
+        self.lanes: int = lanes
 
 
 class Told:
@@ -94,9 +94,9 @@ class Told:
     __slots__ = ("by", "data", "size")
 
     def __init__(self, by: int, data: memoryview | None, size: int) -> None:
-        self.by = by
-        self.data = data
-        self.size = size
+        self.by: int = by
+        self.data: memoryview | None = data
+        self.size: int = size
 
 
 class Disclosed:
@@ -111,9 +111,9 @@ class Disclosed:
     __slots__ = ("shape", "share", "told")
 
     def __init__(self, share: RingShare | PlaneShare, shape: Shape) -> None:
-        self.share = share
-        self.shape = shape
-        self.told = 0
+        self.share: RingShare | PlaneShare = share
+        self.shape: Shape = shape
+        self.told: int = 0
 
     @property
     def size(self) -> int:
@@ -186,7 +186,7 @@ class Role(ABC):
     def __init__(self) -> None:
         self.offline = 0
         self.opened = 0
-        self.rounds = 0
+        self.rounds: int = 0
 
     @property
     def deals(self) -> bool:
@@ -276,7 +276,7 @@ class Computing(Role):
         self, index: int, common: Stream, wire: Wire, dealt: Source | None, heard: Sink | None = None
     ) -> None:
         super().__init__()
-        self.index = index
+        self.index: int = index
         self._common = common
         self._wire = wire
         self._dealt = dealt
@@ -361,7 +361,7 @@ class Dealing(Role):
     def __init__(self, streams: tuple[Stream, Stream], dealt: Sink, heard: Source | None = None) -> None:
         super().__init__()
         self._heard = heard
-        self.index = None
+        self.index: None = None
         self._streams = streams
         self._dealt = dealt
 

@@ -52,7 +52,7 @@ class RingSecret:
     __slots__ = ("asked", "masked", "shape")
 
     def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+        self.shape: Shape = shape
         self.asked: Later[Masked] | None = None
         self.masked: Masked | None = None
 
@@ -64,7 +64,7 @@ class Additive(RingSecret):
 
     def __init__(self, share: Words | None, shape: Shape) -> None:
         super().__init__(shape)
-        self.share = share
+        self.share: Words | None = share
 
 
 class Masked(RingSecret):
@@ -74,9 +74,9 @@ class Masked(RingSecret):
 
     def __init__(self, public: Words | None, mask: Words, held: int = BOTH) -> None:
         super().__init__(mask.shape)
-        self.public = public
-        self.mask = mask
-        self.held = held
+        self.public: Words | None = public
+        self.mask: Words = mask
+        self.held: int = held
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -104,8 +104,8 @@ class Affine(RingSecret):
 
     def __init__(self, public: Words | None, terms: tuple[Term, ...], shape: Shape) -> None:
         super().__init__(shape)
-        self.public = public
-        self.terms = terms
+        self.public: Words | None = public
+        self.terms: tuple[Term, ...] = terms
 
 
 class MaskedBits:
@@ -114,8 +114,8 @@ class MaskedBits:
     __slots__ = ("mask", "public")
 
     def __init__(self, public: Flags | None, mask: Flags) -> None:
-        self.public = public
-        self.mask = mask
+        self.public: Flags | None = public
+        self.mask: Flags = mask
 
     @property
     def shape(self) -> Shape:
