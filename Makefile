@@ -19,7 +19,7 @@ BENCH_ARGS ?= --ray --large
 # What the caller's shell says of other environments is not ours; without compiled modules every start is slow.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTEST_ADDOPTS PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast test-numpy search matrix check format bench docs pins clean env-core env-test env-dev
+.PHONY: help demo test test-fast test-long test-numpy search matrix check format bench docs pins clean env-core env-test env-dev
 
 help:  ## Say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -29,15 +29,16 @@ demo: env-core  ## Three parties, three processes, mutual TLS, one real table (D
 
 # Two workers, one file of tests at a time to each, and one thread of linear algebra to each worker.
 BOTH := -n 2 --dist loadfile
-test test-fast search: export OMP_NUM_THREADS := 1
+test test-fast test-long search: export OMP_NUM_THREADS := 1
 
-test: env-test  ## The whole test suite
-	@$(RUN) pytest $(BOTH) $(PYTEST_ARGS)
+test: env-test  ## The whole test suite (under 12 minutes)
+	@$(RUN) pytest -m "not long" $(BOTH) $(PYTEST_ARGS)
 
-# No time is lost on making jax's code fast.
-test-fast: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
+test-long: env-test  ## Further members of rules that a smaller test in the suite holds
+	@$(RUN) pytest -m long $(BOTH) $(PYTEST_ARGS)
+
 test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
-	@$(RUN) pytest -m "not ray and not slow and not bench" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
+	@$(RUN) pytest -m "not ray and not slow and not bench and not long" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
 
 # The tests that come to a kernel, without the compiled ones.
 NUMPY := tests/unit/native tests/unit/mpc tests/unit/join tests/properties/test_mpc_kernels.py
@@ -57,7 +58,7 @@ format: env-dev  ## Rewrite the sources as `make check` wants them
 	$(VENV)/ruff format .
 
 search: env-test  ## Properties with other tries each time, and four times as many
-	@$(RUN) pytest tests/properties tests/security tests/unit -m "not ray and not slow and not bench" --hypothesis-profile search $(BOTH) $(PYTEST_ARGS)
+	@$(RUN) pytest tests/properties tests/security tests/unit -m "not ray and not slow and not bench and not long" --hypothesis-profile search $(BOTH) $(PYTEST_ARGS)
 
 matrix: env-dev  ## Install the wheel in empty environments, each extra with its oldest and newest libraries
 	@$(VENV)/python tools/matrix.py

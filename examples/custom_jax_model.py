@@ -11,7 +11,7 @@ import numpy as np
 
 import junto as sf
 
-HIDDEN, STEPS, RATE = 8, 100, 2.0
+HIDDEN, STEPS, RATE = 8, 25, 8.0
 
 
 def data(which):

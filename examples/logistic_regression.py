@@ -37,7 +37,7 @@ def loss(weights, x, y):
 def train_and_score(alice_part, bob_part, y):
     x = jnp.hstack([alice_part[0], bob_part[0]])
     start = jnp.zeros(x.shape[1])
-    weights = jax.lax.fori_loop(0, 30, lambda _, w: w - 0.5 * gradient(w, x, y), start)
+    weights = jax.lax.fori_loop(0, 10, lambda _, w: w - 0.5 * gradient(w, x, y), start)
     return jnp.hstack([alice_part[1], bob_part[1]]) @ weights
 
 

@@ -5,17 +5,32 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import math
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from running import (  # noqa: F401 - pytest finds its hooks here
+    pytest_collection_modifyitems,
+    pytest_runtest_makereport,
+    pytest_runtestloop,
+    pytest_terminal_summary,
+    pytest_xdist_make_scheduler,
+)
+
+# No time is lost on making jax's code fast, here and in the processes that tests start.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 # No test depends on the machine's speed or on luck: what measures time is off, tries are the same each time.
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-settings.register_profile("steady", STEADY)
-settings.register_profile("fast", STEADY, max_examples=25)  # of every 100 tries: `make test-fast`
-settings.register_profile("search", STEADY, derandomize=False, max_examples=400)  # `make search`: other tries
+# Of 100 tries: half in the suite, few in `make test-fast`; many, and others each time, in `make search`.
+settings.register_profile("steady", STEADY, max_examples=50)
+settings.register_profile("fast", STEADY, max_examples=10)
+settings.register_profile("search", STEADY, derandomize=False, max_examples=400)
 settings.load_profile("steady")
 
 
@@ -25,11 +40,21 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+MOST_RESIDENT = 1_500_000_000
+"""So many bytes a process of tests may take up before it forgets what jax has compiled."""
+STATM = Path("/proc/self/statm")
+
+
+def resident() -> float:
+    """Bytes of memory that this process takes up; infinity where the system does not say."""
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if STATM.exists() else math.inf
+
+
 @pytest.fixture(scope="module", autouse=True)
 def forget_compiled() -> Iterator[None]:
-    """What jax compiled for one file is of little use to the next, and adds up to gigabytes."""
+    """What jax compiled for one file serves the next ones too, but adds up to gigabytes."""
     yield
-    if "jax" in sys.modules:
+    if "jax" in sys.modules and resident() > MOST_RESIDENT:
         sys.modules["jax"].clear_caches()
         if (trim := getattr(ctypes.pythonapi, "malloc_trim", None)) is not None:
             trim(0)  # glibc's allocator gives back what was freed in pieces only when it is asked

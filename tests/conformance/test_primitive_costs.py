@@ -276,10 +276,11 @@ def _note(name: str) -> str:
     return " ".join(sentence.split()).replace("|", "\\|")
 
 
-def written() -> str:
+def written(step: int = 1) -> str:
+    """The page, or every so manieth row of it."""
     rows = []
     probes = [*PROBES.items(), *FURTHER]
-    for name, probe in sorted(probes, key=lambda each: each[0]):
+    for name, probe in sorted(probes, key=lambda each: each[0])[::step]:
         rounds, size, error = measured(probe)
         cells = [
             f"`{name}`",
@@ -300,14 +301,18 @@ def cells(page: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_the_page_is_current() -> None:
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_the_page_is_current(step: int) -> None:
+    """Of all primitives that rounds and bytes are those foretold: cost/test_explained_costs.py."""
     assert set(PROBES) == set(TABLE)
-    fresh = written()
-    if os.environ.get("JUNTO_WRITE_PAGES"):
+    fresh = written(step)
+    if os.environ.get("JUNTO_WRITE_PAGES") and step == 1:
         PAGE.write_text(fresh)
     page = PAGE.read_text()
     assert page.startswith(HEAD)
-    for ours, theirs in zip(cells(fresh), cells(page), strict=True):
+    count = len(PROBES) + len(FURTHER)
+    expected = [*cells(page)[:count:step], *cells(page)[count:]]
+    for ours, theirs in zip(cells(fresh), expected, strict=True):
         if len(ours) < 5:
             assert ours == theirs
             continue

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import junto as sf
-from conformance.test_primitives import CASES, identified
+from conformance.test_primitives import CASES, FIRST, identified
 from cost.test_program_costs import PROGRAMS
 
 PARTIES = ["alice", "bob", "carol"]
@@ -49,7 +49,15 @@ def is_key(value):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("each", CASES, ids=identified)
+@pytest.mark.parametrize(
+    "each",
+    [
+        pytest.param(
+            each, marks=() if each is FIRST[each.primitive] else pytest.mark.long, id=identified(each)
+        )
+        for each in CASES
+    ],
+)
 def test_every_primitive(spu, each):
     args = [value if is_key(value) else secret(spu, value) for value in each.args]
     foretold = explained(spu, each.function, *args)

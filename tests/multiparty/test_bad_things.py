@@ -112,7 +112,7 @@ guarded(program)
 """
     )
     with Job(tmp_path, THREE) as job:
-        job.start_all(script)
+        job.start_all(script, peer_timeout_s=4.0)  # with the usual one: test_gateway_pairs.py
         assert all(party.next() == ["now"] for party in job.running.values())
         job.running["alice"].signal(how)
         for name in ("bob", "carol"):
@@ -242,7 +242,7 @@ guarded(lambda: (sf.barrier(), sf.reveal(sf.PYU("alice")(die)())))  # who dies b
 """
     )
     with Job(tmp_path, PAIR) as job:
-        job.start_all(script)
+        job.start_all(script, peer_timeout_s=4.0)
         kind, text, party = job.running["bob"].next(15)
         assert (kind, party) == ("PartyUnreachable", "alice"), text
         assert job.running["alice"].ends() == 9
@@ -275,7 +275,7 @@ sf.shutdown()
 # Start.
 
 
-@pytest.mark.parametrize("late", PAIR)
+@pytest.mark.parametrize("late", ["alice", pytest.param("bob", marks=pytest.mark.long)])
 def test_parties_start_in_any_order(tmp_path, late):
     script = "sf.init()\nsay(sf.reveal(sf.PYU('alice')(lambda: 7)()))\nsf.shutdown()\n"
     early = next(name for name in PAIR if name != late)

@@ -83,7 +83,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("debug", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_children_end_in_a_simulation(tmp_path, debug):
     options = f"OPTIONS = dict(parties=['alice', 'bob'], address='local', debug_mode={debug})\n"
     path = tmp_path / "script.py"
@@ -117,7 +117,7 @@ say("now")
 sf.reveal(sf.PYU("bob")(threading.Event().wait)())
 """
     with Job(tmp_path, ["alice", "bob"]) as job:
-        job.start_all(script)
+        job.start_all(script, peer_timeout_s=4.0)
         bob = job.running["bob"]
         said = sorted([bob.next(), bob.next()])
         child = said[0][1]

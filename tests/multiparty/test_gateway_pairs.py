@@ -469,8 +469,15 @@ class Child:
         return self.process.returncode, out, err
 
 
-@pytest.mark.parametrize("how", [KILL, STOP], ids=["killed", "frozen"])
-@pytest.mark.parametrize("link", [QUICK, LinkSettings()], ids=["quick", "default"])
+@pytest.mark.parametrize(
+    ("link", "how"),
+    [
+        pytest.param(QUICK, KILL, id="quick-killed"),
+        pytest.param(QUICK, STOP, id="quick-frozen"),
+        pytest.param(LinkSettings(), KILL, id="default-killed"),
+        pytest.param(LinkSettings(), STOP, id="default-frozen", marks=pytest.mark.long),
+    ],
+)
 def test_a_dead_process_is_found_in_time(how, link):
     with (
         Site(link=link) as site,

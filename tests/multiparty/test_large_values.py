@@ -37,7 +37,12 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+LONG = ("100 of 4.5 MB", "13 of 16 MB, of which only the last is awaited")
+
+
+@pytest.mark.parametrize(
+    "shape", [pytest.param(each, marks=pytest.mark.long if each in LONG else ()) for each in SHAPES]
+)
 def test_many_large_values_arrive(tmp_path, shape):
     script, expected = SHAPES[shape]
     more = {"quota_bytes": 4 << 20} if "quota" in shape else {}

@@ -128,7 +128,7 @@ sf.shutdown()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["alice", "carol"])
+@pytest.mark.parametrize("victim", ["alice", pytest.param("carol", marks=pytest.mark.long)])
 def test_a_party_that_is_killed_in_the_middle_of_training_is_named(job, victim):
     job.start_all(
         script("""

@@ -22,7 +22,7 @@ alice, bob = sf.PYU("alice"), sf.PYU("bob")
 spu = sf.SPU(parties=["alice", "bob", "carol"])
 
 def slow(x):
-    return jax.lax.fori_loop(0, 800, lambda _, v: jnp.where(v > 1.0, v * 0.5, v + 0.3), x)
+    return jax.lax.fori_loop(0, TURNS, lambda _, v: jnp.where(v > 1.0, v * 0.5, v + 0.3), x)
 
 print("before")
 found = spu(slow)(alice(np.ones)(3))
@@ -39,7 +39,7 @@ FIGURES = re.compile(r"[\d,]+ of [\d,]+ steps, [\d,]+ rounds, [\d.]+ [kM]?B(, \d
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     path = tmp_path / "fit.py"
-    path.write_text(SLOW)
+    path.write_text(SLOW.replace("TURNS", "400"))
     return path
 
 
@@ -57,6 +57,7 @@ def bars(lines: list[str]) -> list[str]:
 
 @pytest.mark.slow
 def test_a_run_at_a_terminal_shows_one_bar_that_grows_and_goes(script: Path, config: Path) -> None:
+    script.write_text(SLOW.replace("TURNS", "800"))  # long enough to say the time that is left
     code, screen = at_terminal(["-m", "junto", "run", str(script), "--config", str(config)], script.parent)
     assert code == 0, screen.text
     drawn = bars(list(screen.seen))

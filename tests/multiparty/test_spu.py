@@ -70,7 +70,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
-@pytest.mark.slow
+@pytest.mark.long  # over the gateways: test_spu_gateways.py; of the links alone: test_mpc_link_processes.py
 def test_a_late_node_is_awaited(job):
     text = script("""
 spu = spu_of()
@@ -105,8 +105,20 @@ sys.exit(3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["alice", "bob", "carol"])
-@pytest.mark.parametrize("how", [KILL, STOP], ids=["killed", "frozen"])
+@pytest.mark.parametrize(
+    ("how", "victim"),
+    [
+        pytest.param(how, victim, id=f"{word}-{victim}", marks=() if often else pytest.mark.long)
+        for how, word, victim, often in (
+            (KILL, "killed", "alice", True),
+            (STOP, "frozen", "bob", True),
+            (KILL, "killed", "carol", True),  # the helper
+            (STOP, "frozen", "alice", False),
+            (KILL, "killed", "bob", False),
+            (STOP, "frozen", "carol", False),
+        )
+    ],
+)
 def test_a_node_that_is_gone_is_named_and_nobody_hangs(job, victim, how):
     job.start_all(
         script("""
@@ -142,7 +154,7 @@ sys.exit(4)
             assert party.ends(20) == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long  # over the gateways: test_spu_gateways.py
 def test_two_spus_with_the_same_parties_do_not_mix(job):
     job.start_all(
         script(f"""

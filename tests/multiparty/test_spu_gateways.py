@@ -243,7 +243,9 @@ sf.shutdown()
 # Two parties, of which the first makes the randomness.
 
 
-@pytest.mark.parametrize("direct", [True, False], ids=["addresses", "gateways"])
+@pytest.mark.parametrize(
+    "direct", [pytest.param(True, id="addresses", marks=pytest.mark.long), pytest.param(False, id="gateways")]
+)
 def test_the_first_party_deals_if_it_is_asked_to_in_so_many_words(job, direct):
     ports = free_ports(2)
     at = "{}" if not direct else '{"address": "127.0.0.1:%d", "listen_addr": "127.0.0.1:%d"}'

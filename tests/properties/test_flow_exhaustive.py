@@ -39,6 +39,8 @@ STORIES = {
     "one at a time": Story((11, 11), 100, 0, False, (("ABREAST", 1),)),
     "before their time and beyond the quota": Story((5, 11), 4, 0, True),
 }
+SLOW_STORY = Story((5,), 4, 1, True)
+"""A break, before its time and beyond the quota."""
 LONG_STORIES = {
     "a break, and a small one besides": Story((11, 5), 100, 1, False),
     "a break, before their time and beyond the quota": Story((11,), 4, 1, True),
@@ -123,6 +125,11 @@ def test_every_order_of_events_ends_with_everything_delivered_once(name: str) ->
 
 
 @pytest.mark.slow
+def test_every_order_of_events_with_a_break() -> None:
+    assert explore(SLOW_STORY, most=3000) > 1000
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", LONG_STORIES)
 def test_every_order_of_events_of_a_longer_story(name: str) -> None:
     assert explore(LONG_STORIES[name], most=10_000) > 10

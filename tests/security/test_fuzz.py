@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("fuzz_wire.py")
-SECONDS = 8
+SECONDS = 4
 FRESH = ("sh", "-c", '"$0" "$@"; exit $?')
 """By way of a small process: a child of ours begins with our peak memory, and the fuzzer would count it."""
 

@@ -166,27 +166,34 @@ def test_too_little_memory_for_the_large_value_is_said_before_anything_starts(
         throughput.large()
 
 
+ALL = {
+    "start-up": "start-up",
+    "idle memory": "memory",
+    "latency": "latency",
+    "throughput": "throughput",
+    "the SPU": "secure processing unit",
+    "learning": "learning",
+    "joining": "joining",
+    "two parties alone": "two parties alone",
+}
+"""Each family as it is named while measured, and on the page."""
+
+
 @pytest.mark.bench
 @pytest.mark.slow
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("some", [["throughput", "joining"], pytest.param([*ALL], marks=pytest.mark.long)])
 def test_a_tiny_run_writes_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    some: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The other families have a test each."""
+    assert set(command._families(TINY)) == set(ALL)
     monkeypatch.setattr(command, "QUICK", TINY)
     page = tmp_path / "page.md"
-    command.main(["--quick", "--json", "--page", str(page)])
+    only = [word for name in some for word in ("--only", name)]
+    command.main(["--quick", "--json", "--page", str(page), *only])
     found = json.loads(capsys.readouterr().out)
-    families = {row["family"] for row in found["rows"]}
-    assert families == {
-        "start-up",
-        "memory",
-        "latency",
-        "throughput",
-        "secure processing unit",
-        "two parties alone",
-        "learning",
-        "joining",
-    }
+    assert {row["family"] for row in found["rows"]} == {ALL[name] for name in some}
     assert all(row["junto"]["median"] > 0 for row in found["rows"])
     assert "| 1 MB array, with TLS |" in page.read_text()
 

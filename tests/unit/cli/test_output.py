@@ -49,7 +49,8 @@ def test_an_error(said: Said) -> None:
     assert "cannot be read" in said("ledger", f"absent-{ODD}")
 
 
-def test_the_doctor(said: Said, tmp_path: Path) -> None:
+def test_the_doctor(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("junto.silo.doctor.BUDGET_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         ports = [each.getsockname()[1] for each in (one, two)]
     parties = "".join(
@@ -61,6 +62,7 @@ def test_the_doctor(said: Said, tmp_path: Path) -> None:
     assert ("\N{BALLOT X} tcp" in answer) or ("  x tcp" in answer)
 
 
+@pytest.mark.slow
 def test_a_script_of_parties(said: Said, tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text(f"print({ODD!a})\n")
     answer = said("simulate", tmp_path / "s.py", "--parties", "alice,bob")

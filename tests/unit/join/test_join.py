@@ -370,6 +370,7 @@ def test_what_is_said_wrongly(quick):
             join(*arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [NAMES[:2], NAMES])
 def test_a_person_sees_every_batch_of_a_join(names, quick, monkeypatch):
     board, works, counts = quick.program.board, [], []
