@@ -12,7 +12,7 @@ from collections.abc import Mapping
 PAGE = "docs/how-to/coming-from-secretflow.md"
 
 _FRAME, _LEARN, _JOIN, _SPU = "how-to/frame.md", "how-to/learn.md", "how-to/join.md", "how-to/spu.md"
-_TREES = "not there yet; junto.learn.LogisticRegression, on joined rows, is the nearest"
+_TREES = "junto.learn.GradientBoostingClassifier or GradientBoostingRegressor"
 _SUMS = "not needed: add handles up on an SPU, spu(lambda *parts: sum(parts))(...)"
 _COMPARE = "not needed: compare handles on an SPU, spu(jnp.maximum)(a, b)"
 _NO_HEU = "not there: an SPU of two parties does without a helper and shows nobody a value"
@@ -42,8 +42,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "device.HEU": (_NO_HEU, _SPU),
     "device.TEEU": ("not there: an SPU needs no special hardware", _SPU),
     "device.SPUValueMeta": ("handles know shape and dtype by themselves", _SPU),
-    "ml.boost.sgb_v.Sgb": (_TREES, _LEARN),
-    "ml.boost.ss_xgb_v.Xgb": (_TREES, _LEARN),
+    "ml.boost.sgb_v.Sgb": (_TREES, "how-to/trees.md"),
+    "ml.boost.ss_xgb_v.Xgb": (_TREES, "how-to/trees.md"),
     "ml.cluster.kmeans.KMEANS": ("junto.learn.KMeans", _LEARN),
     "ml.linear.FlLogisticRegressionVertical": ("junto.learn.LogisticRegression", _LEARN),
     "ml.linear.HESSLogisticRegression": ("junto.learn.LogisticRegression", _LEARN),

@@ -25,6 +25,8 @@ MODELS = {
     "PoissonRegressor": (AMOUNT, ["predict"]),
     "GammaRegressor": (AMOUNT, ["predict", "decision_function"]),
     "TweedieRegressor": (AMOUNT, ["predict"]),
+    "GradientBoostingClassifier": (LABEL, ["predict", "predict_proba", "decision_function"]),
+    "GradientBoostingRegressor": (NUMBER, ["predict"]),
     "KMeans": (None, ["predict"]),
     "PCA": (None, ["transform"]),
 }
@@ -48,6 +50,7 @@ def tables(ours, theirs=THEIRS):
 def trained(spu, name, X):
     label, _ = MODELS[name]
     params = {"n_clusters": 3, "max_iter": 3} if name == "KMeans" else {}
+    params = {"n_estimators": 2, "max_depth": 2, "max_bins": 8} if "Boosting" in name else params
     model = getattr(learn, name)(spu, **params)
     return model.fit(X) if label is None else model.fit(X, at("bob", label))
 

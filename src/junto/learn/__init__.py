@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from junto.learn.linear import LinearRegression, Ridge
     from junto.learn.logistic import LogisticRegression
     from junto.learn.pca import PCA
+    from junto.learn.trees.boosting import GradientBoostingClassifier, GradientBoostingRegressor
     from junto.learn.tweedie import GammaRegressor, PoissonRegressor, TweedieRegressor
 
 _HOME_OF = MappingProxyType(
     {
         "GammaRegressor": "junto.learn.tweedie",
+        "GradientBoostingClassifier": "junto.learn.trees.boosting",
+        "GradientBoostingRegressor": "junto.learn.trees.boosting",
         "KMeans": "junto.learn.kmeans",
         "LinearRegression": "junto.learn.linear",
         "LogisticRegression": "junto.learn.logistic",
@@ -39,6 +42,8 @@ _HOME_OF = MappingProxyType(
 __all__ = [
     "PCA",
     "GammaRegressor",
+    "GradientBoostingClassifier",
+    "GradientBoostingRegressor",
     "KMeans",
     "LinearRegression",
     "LogisticRegression",

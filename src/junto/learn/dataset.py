@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, TypeAlias
@@ -98,28 +98,41 @@ class Checked:
     known: bool
 
 
-def checked(X: Table, *, scaled: bool = True, scales: Scales | None = None) -> Columns:
+Look: TypeAlias = Callable[[Any, bool, Any], examine.Facts]
+"""What examines a table at its owner: see `examine.examine`."""
+
+
+def checked(
+    X: Table, *, scaled: bool = True, scales: Scales | None = None, look: Look = examine.examine
+) -> Columns:
     """X as handles, checked at its owners; every party learns rows, columns, and the first fault.
 
     Args:
         X: see `Table`.
         scaled: whether columns will be brought to deviation 1, so that their size does not matter.
         scales: those of `fit`, if there was one: then X must have the same columns.
+        look: at each table, at its owner.
 
     Raises:
         LearnError: at all parties alike: a fault, or rows that differ.
         RemoteError: a handle's operation failed at its owner.
     """
-    return _checked(X, scaled, scales, {}, None)[0]
+    return _checked(X, scaled, scales, {}, None, look)[0]
 
 
 def checked_with_label(
-    X: Table, y: Any, judge: Judge, *, scaled: bool = True, scales: Scales | None = None
+    X: Table,
+    y: Any,
+    judge: Judge,
+    *,
+    scaled: bool = True,
+    scales: Scales | None = None,
+    look: Look = examine.examine,
 ) -> Checked:
     """X and y, likewise.
 
     Args:
-        X, scaled, scales: see `checked`.
+        X, scaled, scales, look: see `checked`.
         y: a handle of a vector or one-column table, or something with one partition.
         judge: of y.
 
@@ -132,20 +145,19 @@ def checked_with_label(
     asked = {}
     if isinstance(label, PYUObject):
         home = judge.home if judge.home is not None and judge.home.device == label.device else None
-        look = label.device(examine.examine_score_label if judge.fitted else examine.examine_label)
-        asked[f"y {label.device.party}"] = look(label, judge.family, judge.centred, home)
-    columns, known = _checked(X, scaled, scales, asked, label)
+        judged = label.device(examine.examine_score_label if judge.fitted else examine.examine_label)
+        asked[f"y {label.device.party}"] = judged(label, judge.family, judge.centred, home)
+    columns, known = _checked(X, scaled, scales, asked, label, look)
     return Checked(columns, label, known)
 
 
 def _checked(
-    X: Table, scaled: bool, scales: Scales | None, label: Mapping[str, PYUObject], y: Any
+    X: Table, scaled: bool, scales: Scales | None, label: Mapping[str, PYUObject], y: Any, look: Look
 ) -> tuple[Columns, bool]:
     tables, array = _handles(X)
     known = {} if scales is None else scales.by_owner
     asked = {
-        f"X {owner.party}": owner(examine.examine)(table, scaled, known.get(owner))
-        for owner, table in tables.items()
+        f"X {owner.party}": owner(look)(table, scaled, known.get(owner)) for owner, table in tables.items()
     }
     told = [_believed(key, facts) for key, facts in reveal({**asked, **label}).items()]
     on_spu = (("X SPU", array), ("y SPU", y))
@@ -249,6 +261,19 @@ def share(spu: SPU, columns: Columns, scales: Scales, seed: int | None = None) -
     """
     if columns.array is not None and columns.widths == scales.widths and not scales.by_owner:
         return (columns.array,)
+    require_known(columns, scales)
+    return tuple(
+        owner(examine.scaled_columns)(columns.tables[owner], scaling, seed).to(spu)
+        for owner, scaling in scales.by_owner.items()
+    )
+
+
+def require_known(columns: Columns, scales: Scales) -> None:
+    """Look whether the owners and the numbers of their columns are those of `fit`.
+
+    Raises:
+        LearnError: they are not.
+    """
     given = dict(zip(columns.owners, columns.widths, strict=False))
     if given != dict(zip(scales.by_owner, scales.widths, strict=False)) or not given:
         raise LearnError(
@@ -256,10 +281,6 @@ def share(spu: SPU, columns: Columns, scales: Scales, seed: int | None = None) -
             f"{_widths(tuple(scales.by_owner), scales.widths)}",
             fix="the same columns of the same parties",
         )
-    return tuple(
-        owner(examine.scaled_columns)(columns.tables[owner], scaling, seed).to(spu)
-        for owner, scaling in scales.by_owner.items()
-    )
 
 
 @dataclass(frozen=True, slots=True)

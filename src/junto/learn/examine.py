@@ -25,6 +25,9 @@ LARGEST: Final = 2.0**20
 LARGEST_INPUT: Final = 1e100
 """Squares of larger numbers leave the range of floats."""
 
+LARGEST_SINGLE: Final = 3e38
+"""Numbers of 32 bits end here."""
+
 LARGEST_SUM: Final = 2.0**25
 """So must the sum of the squares of a column, for every product of two columns adds up to less."""
 
@@ -78,6 +81,27 @@ def examine(table: Any, scaled: bool, scaling: Scaling | None = None) -> Facts:
         sums = [float(rows)] if scaled else np.sum(values**2, axis=0)
         _check_below(LARGEST_SUM, sums, names)
         _check_below(LARGEST_INPUT, np.abs(values).max(axis=0), names)
+    except Fault as fault:
+        return _facts(rows, columns, fault)
+    return _facts(rows, columns)
+
+
+def examine_with_gaps(table: Any, known: Any = None) -> Facts:
+    """Facts of a table in which numbers may be missing, of which no sum is taken.
+
+    Args:
+        table: see `matrix`.
+        known: what `fit` knew, if there was one, with `names` and `named`: then the columns must be the same.
+    """
+    rows = columns = 0
+    try:
+        names, values = matrix(table, gaps=True)
+        rows, columns = values.shape
+        _check(rows > 0 and columns > 0, "empty")
+        if known is not None and known.named and has_names(table):
+            places(names, known.names)
+        with np.errstate(invalid="ignore"):
+            _check_below(LARGEST_SINGLE, np.nanmax(np.abs(values), axis=0, initial=0.0), names)
     except Fault as fault:
         return _facts(rows, columns, fault)
     return _facts(rows, columns)
@@ -162,12 +186,13 @@ def _check_below(limit: float, sizes: Any, names: tuple[str, ...]) -> None:
 # -------------------------------------------------------------------- tables as arrays
 
 
-def matrix(table: Any, *, vector: bool = False) -> tuple[tuple[str, ...], Floats]:
+def matrix(table: Any, *, vector: bool = False, gaps: bool = False) -> tuple[tuple[str, ...], Floats]:
     """Names and numbers of an array, or of a pandas, polars or Arrow table.
 
     Args:
         table: of two dimensions; numbers or truth values, none of them missing.
         vector: it must have one column, and may have one dimension.
+        gaps: some may be missing: they are NaN.
 
     Raises:
         Fault: it is something else.
@@ -186,7 +211,8 @@ def matrix(table: Any, *, vector: bool = False) -> tuple[tuple[str, ...], Floats
         parts = [_numbers(name, column) for name, column in columns]
         values = np.stack(parts, axis=1) if parts else np.zeros((0, 0))
     _check(not vector or values.shape[1] == 1, "shape")
-    lost = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    bad = np.isinf(values) if gaps else ~np.isfinite(values)
+    lost = np.flatnonzero(bad.any(axis=0))
     _check(not lost.size, "missing", names[lost[0]] if lost.size else "")
     return names, values
 

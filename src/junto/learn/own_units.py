@@ -49,8 +49,13 @@ def uncentred(found: Any, scale: Any, offsets: Any, *, family: Family, told: boo
 
 def scores(parts: Sequence[Any], found: Any, scale: Any, *, family: Family, told: bool) -> Any:
     """The linear score of each row."""
+    return scored(linear(parts, found), scale, family=family, told=told)
+
+
+def scored(score: Any, scale: Any, *, family: Family, told: bool) -> Any:
+    """A score of what is fitted, of each row."""
     spread, shift = _units(scale, family, told)
-    return _result(linear(parts, found) * spread + shift, scale, family, told)
+    return _result(score * spread + shift, scale, family, told)
 
 
 def means(parts: Sequence[Any], found: Any, scale: Any, *, family: Family, told: bool) -> Any:

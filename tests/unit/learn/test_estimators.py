@@ -20,7 +20,8 @@ LINEAR = [
     learn.Ridge,
     learn.TweedieRegressor,
 ]
-MODELS = [*LINEAR, learn.KMeans, learn.PCA]
+TREES = [learn.GradientBoostingClassifier, learn.GradientBoostingRegressor]
+MODELS = [*LINEAR, *TREES, learn.KMeans, learn.PCA]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_parameters_go_in_and_come_out(spu, model):
     assert params["spu"] is spu
     assert model(**params).get_params() == params
     assert not [name for name in params if name.startswith("_")]
-    name = next(name for name in params if name in ("max_iter", "n_components"))
+    name = next(name for name in params if name in ("max_iter", "max_depth", "n_components"))
     other = one.with_params(**{name: 3})
     assert (other.get_params()[name], one.get_params()[name]) == (3, params[name])
     with pytest.raises(FrozenInstanceError):
@@ -72,7 +73,8 @@ def test_repr_shows_what_is_not_the_default(spu):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_is_learned_before_fit(spu, model):
-    attribute = "coef_" if model in LINEAR else "cluster_centers_" if model is learn.KMeans else "components_"
+    others = {learn.KMeans: "cluster_centers_", learn.PCA: "components_"}
+    attribute = "coef_" if model in LINEAR else "n_iter_" if model in TREES else others[model]
     with pytest.raises(sf.LearnError, match="learned nothing yet"):
         getattr(model(spu), attribute)
 
@@ -97,6 +99,22 @@ def test_nothing_is_learned_before_fit(spu, model):
         (learn.KMeans, {"n_clusters": 0}, "n_clusters"),
         (learn.KMeans, {"init": "best"}, "k-means"),
         (learn.PCA, {"n_components": 0}, "n_components"),
+        *(
+            (model, {name: value}, name)
+            for model in TREES
+            for name, value in [
+                ("n_estimators", 0),
+                ("learning_rate", 0.0),
+                ("max_depth", 0),
+                ("max_depth", 11),
+                ("max_bins", 1),
+                ("reg_lambda", -1.0),
+                ("gamma", -1.0),
+                ("min_child_weight", -1.0),
+                ("subsample", 0.0),
+                ("colsample_bytree", 1.5),
+            ]
+        ),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(spu, model, params, says):

@@ -36,10 +36,18 @@ async def dot_general(c: Context, params: Params, x: Value, y: Value) -> Value:
     (x_sum, y_sum), (x_batch, y_batch) = params["dimension_numbers"]
     form = Contraction((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))
     if kind(x.dtype) == "fixed":
-        count = parts_of(x.shape, form, prod(x.shape) + prod(y.shape), prod(c.form.shape))
+        count = _parts(c, x, y, form)
         if count > 1:
             return await sums.added_up(c, ops.secret(await bilinear(c, x, y, form.in_parts(x.shape, count))))
     return await bilinear(c, x, y, lambda a, b, by: ring.dot_general(a, b, (form.summed, form.batch), by))
+
+
+def _parts(c: Context, x: Value, y: Value, form: Contraction) -> int:
+    """Into how many parts the sums of a product are cut: of masks and numbers only where those would be."""
+    if isinstance(x, Secret) and isinstance(y, Secret) and x.fraction + y.fraction <= c.fraction:
+        terms = prod(x.shape[axis] for axis in form.summed[0])
+        return -(-terms // sums.room(c, x.fraction + y.fraction))
+    return parts_of(x.shape, form, prod(x.shape) + prod(y.shape), prod(c.form.shape))
 
 
 TERMS = 64

@@ -1,0 +1,140 @@
+"""What runs at the owner of columns, in the clear: bins, ways to split, and on which side rows are.
+
+A candidate is one way to send rows to the left of a node: those below a threshold, and those without a number
+or not. On the SPU it is a row of truth values and nothing else: which column and which threshold it stands
+for, its owner alone knows. Thresholds are those of XGBoost's ``hist`` (Chen and Guestrin, "XGBoost", KDD
+2016): quantiles of a column, as float32, and a row goes left if its number is below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.learn import examine
+
+NONE = -1
+"""In place of a candidate: none of this party's splits the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The ways in which a party's columns can split a node. It stays with the party.
+
+    Attributes:
+        names: of the columns.
+        named: whether the table had names, not numbers alone.
+        column: for each candidate, the place of its column.
+        threshold: for each, below what a row goes left, as float32.
+        missing: for each, whether rows without a number go left.
+    """
+
+    names: tuple[str, ...]
+    named: bool
+    column: NDArray[np.intp]
+    threshold: NDArray[np.float32]
+    missing: NDArray[np.bool_]
+
+
+def candidates_of(table: Any, max_bins: int) -> Candidates:
+    """The candidates of a table in at most `max_bins` bins a column; at least one, if only an idle one.
+
+    A column in which numbers are missing has two for each threshold, and one that parts them from the others.
+    """
+    names, values = examine.matrix(table, gaps=True)
+    columns, thresholds, lefts = [], [], []
+    for place, numbers in enumerate(values.T.astype(np.float32)):
+        gaps = np.isnan(numbers)
+        cuts = thresholds_of(numbers[~gaps], max_bins)
+        ways = [(cuts, False)]
+        if gaps.any():
+            ways += [(cuts, True), (np.array([np.inf], np.float32), False)]
+        for found, left in ways:
+            columns.append(np.full(len(found), place))
+            thresholds.append(found)
+            lefts.append(np.full(len(found), left))
+    if not sum(map(len, columns)):  # all columns are constant
+        columns, thresholds, lefts = [np.zeros(1)], [np.full(1, -np.inf)], [np.zeros(1)]
+    return Candidates(
+        names=names,
+        named=examine.has_names(table),
+        column=np.concatenate(columns).astype(np.intp),
+        threshold=np.concatenate(thresholds).astype(np.float32),
+        missing=np.concatenate(lefts).astype(np.bool_),
+    )
+
+
+def thresholds_of(numbers: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
+    """The lower ends of all bins but the first: of each number, or of quantiles where there are more."""
+    distinct = np.unique(numbers)
+    if len(distinct) > max_bins:
+        ranks = np.arange(1, max_bins) / max_bins
+        distinct = np.unique([distinct[0], *np.quantile(numbers, ranks, method="higher")]).astype(np.float32)
+    return distinct[1:]
+
+
+def sides(table: Any, known: Candidates) -> NDArray[np.int8]:
+    """[candidates, rows]: 1 where a row goes left."""
+    values = _numbers(table, known).T[known.column]
+    with np.errstate(invalid="ignore"):
+        left = values < known.threshold[:, None]
+    left |= np.isnan(values) & known.missing[:, None]
+    return left.astype(np.int8)
+
+
+def taken(rows: NDArray[np.int8], picks: Any) -> NDArray[np.int8]:
+    """[rows, nodes]: 1 where a row goes left by this party's split of the node.
+
+    Args:
+        rows: see `sides`.
+        picks: for each node the candidate, or `NONE`.
+    """
+    picks = np.asarray(picks)
+    return np.where(picks == NONE, np.int8(0), rows[picks].T)
+
+
+def reachable(table: Any, known: Candidates, trees: Sequence[Sequence[Any]]) -> NDArray[np.bool_]:
+    """[rows, all trees' leaves]: whether a row may come to a leaf, as far as this party's splits tell.
+
+    Args:
+        table: of the columns.
+        known: of `fit`.
+        trees: for each tree and level what was picked, see `taken`.
+    """
+    values = _numbers(table, known)
+    return np.concatenate([_reached(values, known, levels) for levels in trees], axis=1)
+
+
+def _reached(values: NDArray[np.float32], known: Candidates, levels: Sequence[Any]) -> NDArray[np.bool_]:
+    leaves = np.ones((len(values), 1), np.bool_)
+    for picks in map(np.asarray, levels):
+        numbers = values[:, known.column[picks]]
+        with np.errstate(invalid="ignore"):
+            left = (numbers < known.threshold[picks]) | (np.isnan(numbers) & known.missing[picks])
+        mine = picks != NONE
+        both = np.stack([left | ~mine, ~left | ~mine], axis=2)
+        leaves = (leaves[:, :, None] & both).reshape(len(values), -1)
+    return leaves
+
+
+def _numbers(table: Any, known: Candidates) -> NDArray[np.float32]:
+    names, values = examine.matrix(table, gaps=True)
+    if known.named and examine.has_names(table):
+        values = values[:, examine.places(names, known.names)]
+    return values.astype(np.float32)
+
+
+def drawn(known: Candidates, fraction: float, seed: Sequence[int]) -> NDArray[np.int8]:
+    """1 for each candidate of the columns that a tree may use: a part of this party's, at least one."""
+    count = len(known.names)
+    chosen = np.random.default_rng(seed).permutation(count)[: max(1, round(fraction * count))]
+    return np.isin(known.column, chosen).astype(np.int8)
+
+
+def examined(table: Any, scaled: bool, known: Candidates | None = None) -> examine.Facts:
+    """Facts of a table: see `examine.examine`; numbers may be missing."""
+    return examine.examine_with_gaps(table, known)

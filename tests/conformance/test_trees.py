@@ -1,0 +1,126 @@
+"""Boosted trees in debug mode and in simulation find what XGBoost finds on the whole table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import datasets
+from sklearn.metrics import roc_auc_score
+
+import junto as sf
+from junto import learn
+from spu_values import PARTIES, at
+
+xgboost = pytest.importorskip("xgboost")
+
+SMALL = {"n_estimators": 2, "max_depth": 2, "max_bins": 8}
+
+
+@pytest.fixture(scope="module", params=["debug"])
+def spu(request):
+    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
+    yield sf.SPU(parties=PARTIES[:2] if request.param.endswith("two") else PARTIES)
+    sf.shutdown()
+
+
+def split(table, cut):
+    return {sf.PYU("alice"): at("alice", table[:, :cut]), sf.PYU("bob"): at("bob", table[:, cut:])}
+
+
+def theirs(model, y, params):
+    given = {"learning_rate": 0.3} | {
+        ("max_bin" if name == "max_bins" else name): params[name] for name in params
+    }
+    return model(tree_method="hist", base_score=float(np.mean(y)), **given)
+
+
+def regression(spu, table, y, params, cut=2):
+    X = split(table, cut)
+    got = learn.GradientBoostingRegressor(spu, **params).fit(X, at("bob", y)).predict(X, to="bob")
+    want = theirs(xgboost.XGBRegressor, y, params).fit(table, y).predict(table)
+    return np.asarray(sf.reveal(got)), want
+
+
+def classes(spu, table, y, params, cut=2):
+    X = split(table, cut)
+    got = learn.GradientBoostingClassifier(spu, **params).fit(X, at("bob", y)).decision_function(X, to="bob")
+    want = theirs(xgboost.XGBClassifier, y, params).fit(table, y).predict(table, output_margin=True)
+    return np.asarray(sf.reveal(got)), want
+
+
+RNG = np.random.default_rng(6)
+GRID = RNG.integers(0, 8, size=(300, 4)).astype(float)
+WITH_GAPS = np.where(RNG.random(GRID.shape) < 0.2, np.nan, GRID)
+SCORE = np.nan_to_num(WITH_GAPS, nan=6.0) @ [0.5, -0.7, 0.2, 0.4] + np.where(GRID[:, 0] > GRID[:, 2], 2, 0)
+NUMBER = SCORE + RNG.normal(size=300)
+CLASS = (RNG.random(300) < 1 / (1 + np.exp(SCORE.mean() - SCORE))).astype(int)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spu", ["debug", "simulation"], indirect=True)
+def test_trees_are_xgboosts(spu):
+    """Columns with no more values than bins, and gaps: the same splits, and so the same numbers."""
+    got, want = regression(spu, WITH_GAPS, NUMBER, SMALL)
+    assert got == pytest.approx(want, abs=2e-3)
+    got, want = classes(spu, WITH_GAPS, CLASS, SMALL)
+    assert got == pytest.approx(want, abs=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spu", ["simulation of two"], indirect=True)
+def test_two_parties_alone_grow_the_same(spu):
+    few = WITH_GAPS[:40, ::3] // 3  # three values a column
+    got, want = regression(spu, few, NUMBER[:40], SMALL | {"n_estimators": 1}, cut=1)
+    assert got == pytest.approx(want, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_depth": 4, "n_estimators": 3},
+        {"reg_lambda": 0.0},
+        {"reg_lambda": 50.0},
+        {"gamma": 60.0, "max_depth": 3},
+        {"gamma": 1e6},
+        {"min_child_weight": 40.0, "max_depth": 3},
+        {"learning_rate": 1.0},
+    ],
+    ids=str,
+)
+def test_each_parameter_means_what_it_means_to_xgboost(spu, change):
+    params = SMALL | change
+    for units in (1.0, 1e4):  # gamma is in those of the label
+        mine = params | {"gamma": params.get("gamma", 0.0) * units**2}
+        got, want = regression(spu, WITH_GAPS, units * NUMBER, mine)
+        assert got == pytest.approx(want, abs=5e-3 * units)
+    got, want = classes(
+        spu, WITH_GAPS, CLASS, params | {"min_child_weight": params.get("min_child_weight", 1) / 4}
+    )
+    assert got == pytest.approx(want, abs=5e-3)
+
+
+TABLES = {
+    "breast cancer": (datasets.load_breast_cancer, lambda y: y),
+    "wine": (datasets.load_wine, lambda y: (y == 1).astype(int)),
+    "digits": (datasets.load_digits, lambda y: (y % 2).astype(int)),
+}
+NUMBERS = {"diabetes": datasets.load_diabetes, "size of digits": datasets.load_digits}
+WHOLE = {"n_estimators": 8, "max_depth": 3, "max_bins": 32}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_auc_is_within_two_thousandths_of_xgboosts(spu, name):
+    load, label = TABLES[name]
+    table, y = load(return_X_y=True)
+    y = label(y)
+    got, want = classes(spu, table, y, WHOLE, table.shape[1] // 2)
+    assert roc_auc_score(y, got) == pytest.approx(roc_auc_score(y, want), abs=0.002)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_rmse_is_within_a_hundredth_of_xgboosts(spu, name):
+    table, y = NUMBERS[name](return_X_y=True)
+    y = y.astype(float)
+    got, want = regression(spu, table, y, WHOLE, table.shape[1] // 2)
+    error = [np.sqrt(np.mean((each - y) ** 2)) for each in (got, want)]
+    assert error[0] == pytest.approx(error[1], rel=0.01)

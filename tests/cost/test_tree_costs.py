@@ -1,0 +1,46 @@
+"""Rounds and bytes of a level of a tree, exactly: what docs/how-to/trees.md says they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import junto as sf
+from junto.learn import GradientBoostingClassifier
+from spu_values import PARTIES
+
+ROWS = 512
+BINS = 8
+CANDIDATES = 4 * (BINS - 1)
+
+
+@pytest.fixture(scope="module")
+def costs():
+    """Of a tree of so many levels over so many rows, as `explain` counts them."""
+    sf.init(parties=PARTIES, debug_mode=True, logging_level="error")
+    spu, alice, bob = sf.SPU(parties=PARTIES), sf.PYU("alice"), sf.PYU("bob")
+
+    def count(depth, rows=ROWS):
+        model = GradientBoostingClassifier(spu, n_estimators=1, max_depth=depth, max_bins=BINS)
+        cost = sf.explain(model.fit)({alice: (rows, 2), bob: (rows, 2)}, {bob: (rows,)})
+        return np.array([cost.rounds, cost.online_bytes["alice"], cost.offline_bytes["carol"]])
+
+    yield count
+    sf.shutdown()
+
+
+def test_a_level_takes_forty_rounds(costs):
+    levels = [costs(depth) for depth in (1, 2, 3)]
+    turns = 3  # of a tournament of 28 candidates and none; of 600 candidates there are five
+    assert (levels[2] - levels[1])[0] == (levels[1] - levels[0])[0] <= 24 + 4 * turns
+
+
+def test_a_level_sends_what_its_nodes_and_candidates_come_to(costs):
+    """Nothing of the table is sent again: a level's bytes do not grow with candidates times rows."""
+    second, third = costs(2) - costs(1), costs(3) - costs(2)
+    wider = costs(2, 2 * ROWS) - costs(1, 2 * ROWS)
+    a_row = (wider - second)[1] / ROWS
+    assert a_row <= 64
+    nodes = 2
+    assert (second[1] - a_row * ROWS) / CANDIDATES / nodes <= 450
+    assert third[1] <= 2.2 * second[1]

@@ -1,0 +1,80 @@
+"""What each party of a real SPU receives while a forest of boosted trees is grown: what ``Learns`` says."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import junto as sf
+from junto.learn import GradientBoostingClassifier
+from spu_values import PARTIES, at
+from views import LIMIT, Views, chi_square
+
+ROWS, DEPTH, TREES = 320, 2, 2  # bits fill whole words
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """A model that was fitted, and all that anybody received meanwhile."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(ROWS, 3))
+    label = (table[:, 0] + table[:, 2] > 0).astype(int)
+    with pytest.MonkeyPatch.context() as patch:
+        sf.init(parties=PARTIES, address="local", logging_level="error")
+        spu = sf.SPU(parties=PARTIES)
+        views = Views(patch)
+        views.watch(spu)
+        X = {sf.PYU("alice"): at("alice", table[:, :1]), sf.PYU("bob"): at("bob", table[:, 1:])}
+        model = GradientBoostingClassifier(spu, n_estimators=TREES, max_depth=DEPTH, max_bins=4)
+        model.fit(X, at("bob", label))
+        trees = model._fitted().trees
+        sf.wait([tree.weights for tree in trees])
+        yield (
+            views,
+            [{who.party: sf.reveal(list(each)) for who, each in tree.picks.items()} for tree in trees],
+        )
+        sf.shutdown()
+
+
+def test_all_are_told_how_many_rows_and_columns_and_nothing_else(seen):
+    views, _ = seen
+    told = [
+        ref.value()
+        for passage, ref in views.values
+        if passage.stamp.text == "reveal" and passage.stamp.operation < 20
+    ]
+    assert {key for each in told for key in each} == {"rows", "columns", "fault", "column", "known"}
+    assert {(each["rows"], each["fault"], each["column"], each["known"]) for each in told} == {
+        (ROWS, "", "", True)
+    }
+
+
+def test_an_owner_is_shown_its_own_splits_and_nobody_is_shown_anything_else(seen):
+    views, picks = seen
+    shown = Counter()
+    for passage, _ in views.values:
+        if passage.kind == "reveal" and passage.stamp.text != "reveal":
+            assert passage.stamp.text == f"SPU#1 -> {passage.target}"
+            shown[passage.target] += 1
+    assert shown == {"alice": TREES * DEPTH, "bob": TREES * DEPTH}
+    for tree in picks:
+        for level in range(DEPTH):
+            mine, others = (np.asarray(tree[party][level]) for party in ("alice", "bob"))
+            assert len(mine) == len(others) == 2**level
+            assert ((mine == -1) | (others == -1)).all()  # no node is shown to two
+
+
+def test_all_else_is_uniform(seen):
+    views, _ = seen
+    pieces = [data for passage, data in views.pieces() if passage.kind == "share"]
+    assert chi_square(np.concatenate(pieces)) < LIMIT
+    for party in ("alice", "bob"):
+        heard = [data for _, who, by, _, data in views.messages if who == party and by != "carol"]
+        online = [
+            np.frombuffer(data, np.uint8) for data in heard if len(data) > 1000
+        ]  # bits of few fill no word
+        assert len(np.concatenate(online)) > 50_000
+        assert chi_square(np.concatenate(online)) < LIMIT
+    assert not [who for _, who, *_ in views.messages if who == "carol"]
