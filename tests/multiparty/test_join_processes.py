@@ -100,6 +100,34 @@ sf.shutdown()
     }
 
 
+def test_a_hidden_join(tmp_path):
+    body = """
+import jax.numpy as jnp
+
+
+def total(v, w, flag):
+    return jnp.sum(v * w * flag), jnp.sum(flag)
+
+
+def narrow(table, name):
+    return table[["id", "v"]].rename(columns={"v": name})
+
+
+sf.init()
+spu = sf.SPU(parties=NAMES)
+alice, bob, _ = PARTIES
+there = {party: party(load)(number, 60) for number, party in enumerate([alice, bob])}
+there = {party: party(narrow)(table, name) for (party, table), name in zip(there.items(), "vw")}
+hidden = join(there, on="id", onto=spu, pad=10)
+say(hidden.rows, *map(float, sf.reveal(spu(total)(hidden["v"], hidden["w"], hidden.flag))))
+sf.shutdown()
+"""
+    said, output, codes = run(tmp_path, THREE, body)
+    assert codes == dict.fromkeys(THREE, 0), output
+    want = [70, 2.0 * sum(i * i for i in range(15, 60)), 45.0]
+    assert [said[name] for name in THREE] == [want] * 3
+
+
 @pytest.mark.parametrize(
     ("body", "message", "secret"),
     [

@@ -7,5 +7,6 @@ joined[alice], joined[bob]  # their own columns, row by row the same keys
 """
 
 from junto.join.api import Joined, join, psi
+from junto.join.hidden import Hidden
 
-__all__ = ["Joined", "join", "psi"]
+__all__ = ["Hidden", "Joined", "join", "psi"]

@@ -6,27 +6,28 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from junto.device.boundary import Scripted, public
 from junto.device.current import current
 from junto.device.disclosure import Undisclosed, reveal, wait
-from junto.device.handle import DeviceObject
-from junto.device.placing import to as put
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join import estimate
-from junto.join.desk import Desk, Order
+from junto.join.desk import Desk
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
+from junto.join.hidden import Hidden, hidden_join, hidden_request
 from junto.join.on import Names
-from junto.join.protocol import Intersection, Source, batch_sizes, names
-from junto.join.request import Parties, Request, checked_reports, fitting, helped_by, requested
+from junto.join.opening import opened, sources_of
+from junto.join.protocol import Intersection, names
+from junto.join.request import Parties, Request, helped_by, requested
 from junto.program.callsite import call_site
 
 if TYPE_CHECKING:
     from junto.device.rehearsal import Rehearsal
+    from junto.device.spu.spu import SPU
 
 log: logging.Logger = logging.getLogger("junto.join")
 
@@ -61,6 +62,32 @@ class Joined(metaclass=Scripted):
         return f"<Joined: {self.rows} rows at {', '.join(party.party for party in self.parts)}>"
 
 
+@overload
+def join(
+    tables: Mapping[PYU, Any],
+    on: Names | Mapping[Any, Names],
+    how: str = "inner",
+    to: Parties | None = None,
+    duplicates: str = "error",
+    output: Mapping[Any, Any] | None = None,
+    helper: PYU | str | bool = True,
+    onto: None = None,
+    pad: int = 0,
+) -> Joined: ...
+
+
+@overload
+def join(
+    tables: Mapping[PYU, Any],
+    on: Names | Mapping[Any, Names],
+    *,
+    duplicates: str = "error",
+    helper: PYU | str | bool = True,
+    onto: SPU,
+    pad: int = 0,
+) -> Hidden: ...
+
+
 @public
 def join(
     tables: Mapping[PYU, Any],
@@ -70,7 +97,9 @@ def join(
     duplicates: str = "error",
     output: Mapping[Any, Any] | None = None,
     helper: PYU | str | bool = True,
-) -> Joined:
+    onto: SPU | None = None,
+    pad: int = 0,
+) -> Any:
     """Align the rows of tables at two or more parties by their keys (private set intersection).
 
     Args:
@@ -91,10 +120,14 @@ def join(
         helper: a party that owns none of the tables and matches tags of the keys, which is much faster. It
             learns the sizes and how many keys are in common; it must not work together with an owner. True:
             the helper of an SPU that this script has made for all owners, if there is one. False: nobody.
+        onto: an SPU with a helper, of two owners: nobody gets rows or learns which keys are in common.
+        pad: of a join onto an SPU, up to how many rows that stand for nobody hide from the helper how many
+            keys are in common: it sees that number plus one that is uniform from 0 to `pad`.
 
     Returns:
-        Parts with the same number of rows, aligned, in an order that says nothing about tables or keys.
-        No common keys: parts without rows.
+        `Joined`: parts with the same number of rows, aligned, in an order that says nothing about tables or
+        keys. No common keys: parts without rows. With `onto`, `Hidden`: for each key of the first table the
+        columns of both tables on the SPU, which must be numbers, and a flag that says whether both have it.
 
     What each party learns is in `Joined.learned`: the number of different keys of each table, the kinds
     of the key columns, and which of its own keys are in the result. With three parties or more the one
@@ -114,7 +147,12 @@ def join(
         DeviceError: a handle that lives elsewhere.
         RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
     """
-    request = helped_by(requested(tables, on, how, to, duplicates, output), helper)
+    request = requested(tables, on, how, to, duplicates, output)
+    if onto is not None:
+        return hidden_join(hidden_request(request, onto, pad, helper), onto, pad)
+    if pad:
+        raise JoinError("pad hides matches of a join onto an SPU only", fix="join(..., onto=spu, pad=1000)")
+    request = helped_by(request, helper)
     return join_with(Ecdh() if request.helper is None else Helped(request.helper), request)
 
 
@@ -128,9 +166,8 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
     rehearsal = current().rehearsal
     if rehearsal is not None and not rehearsal.measuring:
         return _explained(rehearsal, protocol, request)
-    desks = {party: _desk(request, party) for party in request.parties}
-    counts, kinds = _opened(request, desks)
-    sources: dict[PYU, Source] = {party: _Keys(desks[party], counts[party.party]) for party in desks}
+    desks, counts, kinds = opened(request, _Desk)
+    sources = sources_of(desks, counts)
     found = protocol.run(sources, request.goal)
     receivers = request.goal.receivers
     held = _settled(request, desks, counts, found.total)
@@ -155,59 +192,6 @@ def _explained(rehearsal: Rehearsal, protocol: Intersection, request: Request) -
     each = f"about {found.seconds:.3g} s of one processor at each party, at the rate of this machine just now"
     rehearsal.notes.update(dict.fromkeys([f"the join at {site}: {each}", estimate.ROUNDS, estimate.FOUND]))
     return Joined(estimate.parts_of(request, found.rows), found.rows, _learned(protocol, request))
-
-
-class _Keys:
-    """A desk's keys as the protocol sees them (a `Source`)."""
-
-    def __init__(self, desk: Any, count: int) -> None:
-        self._desk, self._count = desk, count
-        self._sizes = batch_sizes(count)
-
-    @property
-    def device(self) -> PYU:
-        device: PYU = self._desk.device
-        return device
-
-    @property
-    def count(self) -> int:
-        return self._count
-
-    def sizes(self) -> Sequence[int]:
-        return self._sizes
-
-    def keys(self, batch: int) -> PYUObject:
-        handle: PYUObject = self._desk.keys(*self._span(batch))
-        return handle
-
-    def place(self, batch: int, ranks: PYUObject) -> PYUObject:
-        handle: PYUObject = self._desk.place(*self._span(batch), ranks)
-        return handle
-
-    def _span(self, batch: int) -> tuple[int, int]:
-        return sum(self._sizes[:1]) * batch, self._sizes[batch]
-
-
-def _desk(request: Request, party: PYU) -> Any:
-    keeps = party in request.keepers
-    spill = current().settings.link.spill_dir
-    return _Desk(Order(request.on[party], request.kinds, request.duplicates, keeps, spill), device=party)
-
-
-def _opened(request: Request, desks: Mapping[PYU, Any]) -> tuple[dict[str, int], list[str]]:
-    """Have all tables read, keys counted, and their kinds agreed on; or raise one error everywhere."""
-    said = {}
-    for party, desk in desks.items():
-        table = request.tables[party]
-        handle = table if isinstance(table, DeviceObject) else put(party, table)
-        said[party.party] = desk.read(handle, request.outputs.get(party), request.terms())
-    reports = checked_reports(reveal(said))
-    for party, desk in desks.items():
-        problem = reports[party.party]["problem"]
-        if problem:
-            hint = reveal(desk.hint(), to=party.party)
-            raise JoinError(f"{party.party}: {problem}", fix=hint if isinstance(hint, str) else "")
-    return fitting(reports)
 
 
 def _settled(

@@ -250,13 +250,14 @@ def _is_report(report: Any) -> bool:
     if not isinstance(report, dict) or set(report) != {"on", "kinds", "keys", "problem", "terms"}:
         return False
     lists = [report["on"], report["kinds"], report["terms"]]
-    texts = all(isinstance(each, list) and all(_is_sentence(text) for text in each) for each in lists)
+    texts = all(isinstance(each, list) and all(is_sentence(text) for text in each) for each in lists)
     counted = type(report["keys"]) is int and 0 <= report["keys"] <= MOST_KEYS
     complete = bool(report["problem"]) or (texts and len(report["on"]) == len(report["kinds"]))
-    return texts and counted and _is_sentence(report["problem"]) and complete
+    return texts and counted and is_sentence(report["problem"]) and complete
 
 
-def _is_sentence(text: Any) -> bool:
+def is_sentence(text: Any) -> bool:
+    """Whether a peer's text is short and printable."""
     return isinstance(text, str) and len(text) <= LONGEST and text.isprintable()
 
 

@@ -6,10 +6,13 @@ which add up what they are given and mask it anew (`mpc.protocol.handover`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from junto.device.handle import passage
+from junto.device.pyu import PYUObject
 from junto.device.spu.engine import Coming, known_at
+from junto.device.spu.layout import Leaf
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
 from junto.execute.base import Ref
@@ -50,3 +53,27 @@ def moved(handle: SPUObject, target: SPU) -> SPUObject:
     coming = Coming(described, arrived, source.numbers.fraction)
     held = target.engine.arrive(stamp, coming)
     return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(layout)
+
+
+def gathered(pieces: Mapping[str, PYUObject], leaf: Leaf, target: SPU) -> SPUObject:
+    """An array of which each compute party has a piece, made outside the SPU.
+
+    Args:
+        pieces: by compute party, a handle there of ring elements, ``[array]``, which add up to the value as
+            this SPU holds it. They are there already (`wait`).
+        leaf: what all know of the value.
+        target: the SPU.
+    """
+    session = target.session
+    program = session.program
+    compute = target.settings.compute
+    made = " ".join("#{}.{}".format(*pieces[party].identity) for party in compute)
+    stamp = program.begin(Description("share", "pieces", target.name, f"{made} {leaf}"))
+    layouts: list[Ref | None] = []
+    arrived: list[list[Ref]] = []
+    for home, owner in zip(target.engine.homes, [*compute, None], strict=False):
+        layouts.append(known_at(program, home, str(leaf)))
+        there = known_at(program, home, None) if owner is None else pieces[owner].ref
+        arrived.append([] if there is None else [there])
+    held = target.engine.arrive(stamp, Coming(layouts, arrived, target.numbers.fraction))
+    return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(str(leaf))

@@ -1,0 +1,245 @@
+"""A join of which nobody learns which keys, and hence whose rows, are in common.
+
+Paper:     tags under a key of the owners: Kamara, Mohassel, Raykova, Sadeghian, Financial Cryptography 2014,
+           section 3; columns brought in line: Mohassel, Rindal, Rosulek, CCS 2020 (see `aligning`).
+Computes:  on an SPU, for each key of the first owner: its columns, those of the second owner's row with that
+           key (zeros without one), and a flag, 1 where there is one.
+Parties:   two owners, which are the SPU's compute parties, and its helper.
+Secure:    semi-honest, one of three corrupted; the helper colludes with no owner.
+Learns:    see `learned`. Everybody: the number of keys of each, names and types of the columns. The helper:
+           how many keys they have in common, plus a number that is uniform up to `pad` and that it does not
+           know: it tells two counts that differ by k apart with an advantage of k / (pad + 1) at most.
+Cost:      n and m keys, pad included: 16 * (n + m) bytes of tags to the helper; for each column of the second
+           owner 16 * (n + m) bytes to it, 8 * n from it, and a round of the SPU; for each other one, and the
+           flag, what it costs to put it on the SPU.
+
+Rows that stand for nobody hide the count: the owners make the same `pad` tags, of which the second one
+replaces some, as many as it draws, by others. The first owner's are rows of the result, with a flag of 0: it
+knows them, and the helper's flags are multiplied by its own on the SPU. Each owner shows its tags in an order
+that it draws.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from junto.device.boundary import Scripted
+from junto.device.current import current
+from junto.device.disclosure import reveal, wait
+from junto.device.proxy import proxy
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.inputs import Entrance
+from junto.device.spu.layout import Leaf, is_known, wide_numbers
+from junto.device.spu.moving import gathered
+from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
+from junto.errors import JoinError, ProtocolViolation
+from junto.join.aligning import correction
+from junto.join.hidden_desk import HiddenDesk, Routing, new_keys, piece_of
+from junto.join.opening import Desks, opened, raise_problem
+from junto.join.protocol import batch_sizes, names
+from junto.join.relabelling import new_seed
+from junto.join.request import Request, is_sentence
+from junto.join.travel import in_step, shown
+
+log = logging.getLogger("junto.join")
+
+MOST_PAD = 1 << 30
+"""Rows of the result are made for all of them."""
+
+_Desk = proxy(PYUObject, num_cpus=0)(HiddenDesk)
+_Routing = proxy(PYUObject, num_cpus=0)(Routing)
+
+
+@dataclass(frozen=True)
+class Hidden(metaclass=Scripted):
+    """What came of a join of which nobody learns the matches. All of it is on the SPU.
+
+    Attributes:
+        columns: of both owners, by name, but for the keys: arrays of shape (rows,). The second owner's are
+            zero where the flag is.
+        flag: 1.0 where a row stands for a key that both have, else 0.0; shape (rows,).
+        rows: keys of the first owner, and what was padded.
+        learned: what each party has learned, in words.
+    """
+
+    columns: Mapping[str, SPUObject]
+    flag: SPUObject
+    rows: int
+    learned: Mapping[PYU, str]
+
+    def __getitem__(self, name: str) -> SPUObject:
+        """The column of that name.
+
+        Raises:
+            JoinError: there is none.
+        """
+        if name not in self.columns:
+            raise JoinError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
+        return self.columns[name]
+
+    def __repr__(self) -> str:
+        return f"<Hidden: {self.rows} rows of {', '.join(self.columns)} on {self.flag.device.name}>"
+
+
+def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request:
+    """The same, helped by the SPU's helper.
+
+    Raises:
+        JoinError: this SPU cannot hold it, or somebody is asked to get rows.
+    """
+    if not isinstance(spu, SPU):
+        raise JoinError(f"onto is a {type(spu).__name__}, not an SPU", fix="onto=sf.SPU(parties=[...])")
+    owners, settings = [party.party for party in request.parties], spu.settings
+    if settings.helper is None:
+        raise JoinError(f"{spu.name} has no helper, and a hidden join takes one", fix="name a third party")
+    if sorted(owners) != sorted(settings.compute):
+        compute = " and ".join(settings.compute)
+        raise JoinError(
+            f"the tables are of {' and '.join(owners)}, but {compute} compute on {spu.name}",
+            fix="a hidden join is of two tables, of the two parties that compute",
+        )
+    if request.goal.how != "inner" or request.goal.receivers != tuple(request.parties) or request.outputs:
+        raise JoinError(
+            "nobody gets rows of a hidden join: how, to and output have no meaning there",
+            fix="leave them out; the flag says which rows of the first table have one in the second",
+        )
+    if request.duplicates == "all":
+        raise JoinError("a hidden join has one row a key", fix='duplicates="first", or "error"')
+    if type(pad) is not int or not 0 <= pad <= MOST_PAD:
+        raise JoinError(f"pad is {pad!r}", fix=f"a number of rows from 0 to {MOST_PAD}")
+    named = helper.party if isinstance(helper, PYU) else helper
+    if named is not True and named != settings.helper:
+        raise JoinError(f"{settings.helper} is the helper of {spu.name}", fix="leave helper out")
+    return replace(request, helper=PYU(settings.helper))
+
+
+def hidden_join(request: Request, spu: SPU, pad: int) -> Hidden:
+    """See `junto.join.join`; `request` as `hidden_request` has it."""
+    if current().rehearsal is not None:
+        raise JoinError("a hidden join cannot be explained yet", fix="time one of smaller tables")
+    first, second = request.parties
+    desks, counts, _ = opened(request, _Desk, [f"pad={pad}", f"onto {spu.name}"])
+    types = _described(desks, spu)
+    clash = set(types[first]) & set(types[second])
+    if clash:
+        raise JoinError(f"both tables have a column {min(clash)!r}", fix="rename one where it is loaded")
+    rows = {party: counts[party.party] + pad for party in (first, second)}
+    routing = matched(desks, rows, (first, second), helper_of(request), pad)
+    lines = Lines(desks[second], routing, first, second, (rows[first], rows[first] + rows[second]))
+    columns = {name: desks[first].own(name).to(spu) for name in types[first]}
+    for number, (name, kind) in enumerate(types[second].items()):
+        at_helper, at_second = lines.pieces(number)
+        pieces = {first.party: first(piece_of)(rows[first], at_helper.to(first)), second.party: at_second}
+        wait(list(pieces.values()))
+        columns[name] = gathered(pieces, Leaf(kind, (rows[first],)), spu)
+    flag = routing.flags().to(spu)
+    if pad:
+        flag = spu(_both)(flag, desks[first].real().to(spu))
+    wait([flag, *columns.values()])
+    wait([routing.close(), *(desk.close() for desk in desks.values())])
+    told = learned(request, pad)
+    for party, fact in told.items():
+        if current().program.is_here(party.party):
+            log.info("joined: %s", fact)
+    return Hidden(columns, flag, rows[first], told)
+
+
+def learned(request: Request, pad: int) -> dict[PYU, str]:
+    """What each party learns, in words."""
+    helper, owners = helper_of(request), request.parties
+    about = f" plus a number up to {pad} that it does not know" if pad else ""
+    sizes = f"how many different keys {names(owners)} have"
+    could = f"{helper.party} and {names(owners, 'or')} together could try which keys the other has"
+    told = {
+        helper: f"{helper.party} helps, and learns {sizes}; how many they have in common{about}, not which. "
+        f"{could}."
+    }
+    for party, other in (owners, owners[::-1]):
+        whose = f"how many different keys {other.party} has"
+        told[party] = f"{party.party} learns {whose}; names and types of its columns."
+    return told
+
+
+def helper_of(request: Request) -> PYU:
+    """Who helps. Raises JoinError if nobody does."""
+    if request.helper is None:
+        raise JoinError("nobody helps", fix="helper=carol, a party that owns none of the tables")
+    return request.helper
+
+
+def matched(desks: Desks, rows: Mapping[PYU, int], pair: tuple[PYU, PYU], helper: PYU, pad: int = 0) -> Any:
+    """The helper's `Routing` of the two parties of `pair`, once it has the tags of all owners."""
+    first, _ = pair
+    keys = first(new_keys)()
+    mixed = [desk.mix(keys.to(party), pad, party == first) for party, desk in desks.items()]
+    spill = current().settings.link.spill_dir
+    counts = {party.party: rows[party] for party in desks}
+    routing = _Routing(counts, "inner", first.party, spill, device=helper)
+    with shown(sum(len(batch_sizes(count)) for count in rows.values())) as seen:
+        in_step([_there(desk, party, rows[party], routing) for party, desk in desks.items()], seen)
+    wait([*mixed, routing.compare([party.party for party in pair])])
+    return routing
+
+
+class Lines:
+    """Columns of the second owner, row by row where the first one's keys are; see `aligning`.
+
+    Args:
+        desk: of the second owner.
+        routing: at the helper.
+        first, second: the owners; the first one deals.
+        sizes: rows that are wanted, and rows there are with as many zeros behind them.
+    """
+
+    def __init__(self, desk: Any, routing: Any, first: PYU, second: PYU, sizes: tuple[int, int]) -> None:
+        self._desk, self._routing, self._first, self._second = desk, routing, first, second
+        self._wanted, self._count = sizes
+        self._order, self._masks = first(new_seed)(), first(new_seed)()
+        self._handing = routing.device(new_seed)()
+        self._places = routing.route(self._order.to(routing.device)).to(second)
+        self._seeds = [self._masks.to(second), self._handing.to(second)]
+
+    def pieces(self, column: int) -> tuple[PYUObject, PYUObject]:
+        """Of a column: at the helper, which the first owner may see, and at the second owner."""
+        helper = self._routing.device
+        of_owner = self._desk.masked(self._seeds[0], column, self._wanted).to(helper)
+        of_dealer = self._first(correction)(self._masks, self._order, column, self._count).to(helper)
+        at_helper = self._routing.piece(of_owner, of_dealer, self._handing, column)
+        at_owner = self._desk.piece(self._places, self._seeds, column, self._wanted)
+        return at_helper, at_owner
+
+
+def _there(desk: Any, party: PYU, count: int, routing: Any) -> Iterator[PYUObject]:
+    """Carry the tags of a set to the helper, batch by batch."""
+    start = 0
+    for size in batch_sizes(count):
+        yield routing.add(party.party, desk.tags(start, size).to(routing.device), size, party.party)
+        start += size
+
+
+def _described(desks: Desks, spu: SPU) -> dict[PYU, dict[str, str]]:
+    """Types of the columns of each owner, which all parties learn."""
+    entrance = Entrance(spu.numbers, wide_numbers())
+    reports = reveal({party.party: desk.describe(entrance, None) for party, desk in desks.items()})
+    for name, report in reports.items():
+        if not _is_description(report):
+            raise ProtocolViolation(f"what {name} says of its columns is no description")
+    raise_problem(desks, reports)
+    return {party: reports[party.party]["types"] for party in desks}
+
+
+def _is_description(report: Any) -> bool:
+    if not isinstance(report, dict) or set(report) != {"types", "problem"}:
+        return False
+    types = report["types"]
+    if not isinstance(types, dict) or not is_sentence(report["problem"]):
+        return False
+    return all(is_sentence(name) and is_sentence(kind) and is_known(kind) for name, kind in types.items())
+
+
+def _both(flag: Any, real: Any) -> Any:
+    return flag * real

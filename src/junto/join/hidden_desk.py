@@ -1,0 +1,184 @@
+"""The parties' sides of a hidden join: the owner's columns as numbers, and the helper's matching."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from junto.device.spu.inputs import Entrance, encoded
+from junto.errors import JoinError, JuntoError, ProtocolViolation
+from junto.join import aligning
+from junto.join.comparing import NO_RANK, Matching
+from junto.join.desk import Desk
+from junto.join.keys import Digests
+from junto.join.tags import TAG_BYTES, Tagging, new_key
+
+if TYPE_CHECKING:
+    from junto.join.aligning import Places, Words
+
+
+def new_keys() -> bytes:
+    """Of the tags of keys, and of those that stand for nobody."""
+    return new_key() + new_key()
+
+
+class HiddenDesk(Desk):
+    """One party's table during a hidden join. Its keys, one row each, get an order that nobody else knows."""
+
+    _numbers: dict[str, npt.NDArray[Any]]
+    _words: dict[str, Words]
+
+    def describe(self, entrance: Entrance, names: Sequence[str] | None) -> dict[str, Any]:
+        """Read the columns that are to be shared, one row a key.
+
+        Args:
+            entrance: how the SPU takes numbers.
+            names: the columns; None: all but the keys.
+
+        Returns:
+            What all parties learn: the ``types`` of the columns by name, and ``problem``.
+        """
+        if self._table is None:
+            raise JoinError("there is no table")
+        try:
+            rows = np.array(self._rows[self._starts[: len(self._digests)]])
+            part = self._table.take(rows, {})
+            wanted = self._table.columns() if names is None else names
+            others = [name for name in wanted if names is not None or name not in self._order.on]
+            self._numbers = {name: _numbers(_column(part, name)) for name in others}
+            types, self._words = {}, {}
+            for name, column in self._numbers.items():
+                layout, (words,) = encoded(column, replace(entrance, name=f"column {name!r}"))
+                types[name], self._words[name] = layout.split("[")[0], words.astype(np.uint64)
+        except JuntoError as error:
+            self._hint = error.fix
+            return {"types": {}, "problem": error.message}
+        return {"types": types, "problem": ""}
+
+    def mix(self, keys: Any, pad: int, all_of_them: bool) -> None:
+        """Make the tags of all keys and of `pad` rows that stand for nobody, and draw their order.
+
+        Args:
+            keys: see `new_keys`; of all owners.
+            pad: tags that stand for nobody.
+            all_of_them: whether the helper may find all of those here; otherwise a number of them that it
+                cannot know, for as many as it finds at both are in its count.
+        """
+        if not isinstance(keys, bytes) or len(keys) != 2 * TAG_BYTES:
+            raise ProtocolViolation("what keys are tagged with is no pair of keys")
+        count = len(self._digests)
+        tags = Tagging(keys[:TAG_BYTES])(np.array(self._digests).view(np.uint8))
+        nobody = _of_nobody(keys[TAG_BYTES:], pad)
+        if not all_of_them:
+            shared = aligning.drawn_order(pad) < secrets.randbelow(pad + 1)
+            nobody = np.where(shared[:, None], nobody, _of_nobody(new_key(), pad))
+        self._mixed = aligning.drawn_order(count + pad)
+        self._tags = np.concatenate([tags, nobody])[self._mixed].view(np.uint8)
+
+    def tags(self, start: int, count: int) -> Digests:
+        """A batch of them."""
+        return self._tags[start : start + count]
+
+    def real(self) -> npt.NDArray[np.float32]:
+        """Which rows stand for somebody: 1 or 0."""
+        return (self._mixed < len(self._digests)).astype(np.float32)
+
+    def own(self, name: str) -> npt.NDArray[Any]:
+        """A column of ours, in the order that was drawn."""
+        return self._placed(self._numbers[name])
+
+    def masked(self, seed: Any, column: int, more: int) -> Words:
+        """A column for the helper, and `more` zeros behind it; see `aligning`."""
+        return aligning.masked(self._column(column, more), seed, column)
+
+    def piece(self, places: Any, seeds: Sequence[Any], column: int, wanted: int) -> list[Words]:
+        """Our piece of a column, row by row where the other owner's keys are.
+
+        Args:
+            places: what the helper says.
+            seeds: that of the dealer's masks; that of the helper's.
+            column: which one.
+            wanted: the other owner's rows.
+        """
+        count = len(self._mixed) + wanted
+        piece = aligning.owners_piece(places, seeds[0], column, count, wanted)
+        return [aligning.taken_over(piece, seeds[1], column)]
+
+    def close(self) -> None:
+        """Forget everything."""
+        super().close()
+        self._numbers, self._words = {}, {}
+
+    def _column(self, column: int, more: int) -> Words:
+        words = self._placed(list(self._words.values())[column])
+        return np.concatenate([words, np.zeros(more, np.uint64)])
+
+    def _placed(self, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        placed = np.zeros(len(self._mixed), column.dtype)
+        there = self._mixed < len(column)
+        placed[there] = column[self._mixed[there]]
+        return placed
+
+
+class Routing(Matching):
+    """At the helper: which row of the second owner goes to which of the first."""
+
+    def compare(self, receivers: Sequence[str]) -> int:
+        """See `Ranking.compare`; the ranks stay here."""
+        self._names = list(receivers)
+        return super().compare(receivers)
+
+    def route(self, seed: Any) -> Places:
+        """By which places the second owner is told of its rows, one for each row of the first."""
+        first, second = (np.array(self._ranks[name]) for name in self._names)
+        ranked = np.flatnonzero(second != NO_RANK)
+        row_of_rank = np.empty(len(ranked), np.int64)
+        row_of_rank[second[ranked]] = ranked
+        self._flags = first != NO_RANK
+        self._wanted = len(second) + np.arange(len(first))
+        self._wanted[self._flags] = row_of_rank[first[self._flags]]
+        self._places = aligning.places_for(self._wanted, seed, len(first) + len(second))
+        return self._places
+
+    def piece(self, of_owner: Any, of_dealer: Any, seed: bytes, column: int) -> Words:
+        """Our piece of a column, for the first owner; see `aligning.hand_over`."""
+        count = sum(self._counts[name] for name in self._names)
+        piece = aligning.helpers_piece(self._wanted, self._places, of_owner, of_dealer, count)
+        return aligning.hand_over(piece, seed, column)
+
+    def flags(self) -> npt.NDArray[np.float32]:
+        """Which rows of the first owner have one of the second: 1 or 0."""
+        return np.where(self._flags, np.float32(1), np.float32(0))
+
+
+def piece_of(rows: int, piece: Any) -> list[Words]:
+    """At the first owner: what the helper gave it, once it is that.
+
+    Raises:
+        ProtocolViolation: it is something else.
+    """
+    if not isinstance(piece, np.ndarray) or piece.dtype != np.uint64 or piece.shape != (rows,):
+        raise ProtocolViolation(f"a piece of a column is not {rows} words")
+    return [piece]
+
+
+def _of_nobody(key: bytes, count: int) -> npt.NDArray[np.uint64]:
+    """Tags of as many rows that nobody has, under a key of theirs."""
+    numbers = np.zeros((count, 2), "<u8")
+    numbers[:, 0] = np.arange(count)
+    return Tagging(key)(numbers.view(np.uint8).reshape(count, TAG_BYTES))
+
+
+def _column(part: Any, name: str) -> Any:
+    return part.column(name) if hasattr(part, "column") else part[name]
+
+
+def _numbers(column: Any) -> npt.NDArray[Any]:
+    """As numpy has it; truth values are the numbers 1 and 0."""
+    array = np.asarray(column.to_numpy())
+    return array.astype(np.int32) if array.dtype == np.bool_ else array

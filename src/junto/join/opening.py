@@ -1,0 +1,94 @@
+"""How a join begins, whatever comes of it: the tables are read, keys are counted, and all agree on kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from junto.device.current import current
+from junto.device.disclosure import reveal
+from junto.device.handle import DeviceObject
+from junto.device.placing import to as put
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import JoinError
+from junto.join.desk import Order
+from junto.join.protocol import Source, batch_sizes
+from junto.join.request import Request, checked_reports, fitting
+
+Desks = Mapping[PYU, Any]
+"""The `Desk` of each owner, as the script sees it."""
+
+
+def opened(request: Request, made: Any, terms: Sequence[str] = ()) -> tuple[Desks, dict[str, int], list[str]]:
+    """Have all tables read; their desks, how many keys each has, and as what kinds they are compared.
+
+    Args:
+        request: what is asked for.
+        made: makes a desk: a class of `Desk`, as a proxy.
+        terms: what else all must have asked for alike.
+
+    Raises:
+        JoinError: one cannot be read, or they do not fit together; at every party.
+    """
+    desks = {party: _desk(request, made, party) for party in request.parties}
+    said = {}
+    for party, desk in desks.items():
+        table = request.tables[party]
+        handle = table if isinstance(table, DeviceObject) else put(party, table)
+        said[party.party] = desk.read(handle, request.outputs.get(party), [*request.terms(), *terms])
+    reports = checked_reports(reveal(said))
+    raise_problem(desks, reports)
+    return desks, *fitting(reports)
+
+
+def raise_problem(desks: Desks, reports: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise the first ``problem`` that a party reports, with what helps for itself."""
+    for party, desk in desks.items():
+        if party.party in reports and reports[party.party]["problem"]:
+            hint = reveal(desk.hint(), to=party.party)
+            raise JoinError(
+                f"{party.party}: {reports[party.party]['problem']}",
+                fix=hint if isinstance(hint, str) else "",
+            )
+
+
+def sources_of(desks: Desks, counts: Mapping[str, int]) -> dict[PYU, Source]:
+    """The desks' keys as a protocol sees them."""
+    return {party: _Keys(desk, counts[party.party]) for party, desk in desks.items()}
+
+
+class _Keys:
+    """A desk's keys as the protocol sees them (a `Source`)."""
+
+    def __init__(self, desk: Any, count: int) -> None:
+        self._desk, self._count = desk, count
+        self._sizes = batch_sizes(count)
+
+    @property
+    def device(self) -> PYU:
+        device: PYU = self._desk.device
+        return device
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def sizes(self) -> Sequence[int]:
+        return self._sizes
+
+    def keys(self, batch: int) -> PYUObject:
+        handle: PYUObject = self._desk.keys(*self._span(batch))
+        return handle
+
+    def place(self, batch: int, ranks: PYUObject) -> PYUObject:
+        handle: PYUObject = self._desk.place(*self._span(batch), ranks)
+        return handle
+
+    def _span(self, batch: int) -> tuple[int, int]:
+        return sum(self._sizes[:1]) * batch, self._sizes[batch]
+
+
+def _desk(request: Request, made: Any, party: PYU) -> Any:
+    keeps = party in request.keepers
+    spill = current().settings.link.spill_dir
+    return made(Order(request.on[party], request.kinds, request.duplicates, keeps, spill), device=party)
