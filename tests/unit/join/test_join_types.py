@@ -300,12 +300,12 @@ def test_floats_that_stand_for_several_whole_numbers_are_no_keys(parties, kind, 
 
 
 def test_rows_without_a_key_are_not_announced_as_keys(parties, monkeypatch):
-    from junto.join import api
+    from junto.join import opening
 
     alice, bob = parties
     announced = []
-    fits = api.fitting
-    monkeypatch.setattr(api, "fitting", lambda reports: announced.append(reports) or fits(reports))
+    fits = opening.fitting
+    monkeypatch.setattr(opening, "fitting", lambda reports: announced.append(reports) or fits(reports))
     ours = pa.table({"k": [1, 2, 3, None, None, None, None, None]})
     handles = {alice: alice(lambda: ours)(), bob: bob(lambda: pa.table({"k": [3, None]}))()}
     result = join(handles, on="k", how="left")
