@@ -133,7 +133,10 @@ class SPU(Device):
         fxp_fraction_bits: int | None = None,
         reveals: str | Sequence[str] = (),
     ) -> Callable[..., Any]:
-        """A function that computes `function` here and returns handles at once.
+        """A function that computes `function` here and returns handles, without waiting for their values.
+
+        What cannot be computed is refused at the call, so a call waits for the shapes of its arguments: for a
+        value that its owner is still computing until the owner is ready, for all others not at all.
 
         Args:
             function: a pure jax function.
