@@ -76,7 +76,7 @@ def test_what_a_demand_costs_is_foretold(sources: Sources, name: str) -> None:
 
 def test_only_a_helper_deals_some() -> None:
     with pytest.raises(TypeError, match="only a helper"):
-        sent(Hot(WORDS, 1), 0)
+        sent(Hot(WORDS, range(1)), 0)
 
 
 class Nobody:

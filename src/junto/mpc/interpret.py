@@ -7,7 +7,7 @@ every node. What is public is computed by jax itself; a value is forgotten after
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from junto.mpc.plan import Plan
 from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, Entry, Rule, Shared, Takes, fits
 from junto.mpc.primitives.control import MOST_TURNS
 from junto.mpc.primitives.infinite import after, foreseen
-from junto.mpc.primitives.lifting import lifted
+from junto.mpc.primitives.lifting import lifted, lifts_some
 from junto.mpc.primitives.public import Witness, evaluate
 from junto.mpc.primitives.revealing import revealed_bytes
 from junto.mpc.primitives.table import TABLE
@@ -130,20 +130,26 @@ class _Flow:
         self._settings = settings
         self._ears = ears
         self._shared = Shared()
+        self._contexts: dict[Step | None, Context] = {}
+        self._constants: dict[Block, dict[int, Cell]] = {}
+        self._alone = ears.meter is None and ears.instead is None
 
     async def start_block(self, block: Block, inputs: Sequence[Cell]) -> list[Cell]:
         """Start all steps of a block; its results come when they come."""
-        slots = dict(zip(block.inputs, inputs, strict=True))
-        for slot, array in block.constants.items():
-            slots[slot] = Cell(Public(array, slot in block.foreseen))
+        slots = self._constants_of(block).copy()
+        slots.update(zip(block.inputs, inputs, strict=True))
         for step in block.steps:
             given = [slots[each] for each in step.inputs]
-            label = _place(step)
-            made = [Cell(place=label) for _ in step.outputs]
-            maker = await start(self._run(step, given, made), label)
+            facts = _facts_of(step)
+            made = [Cell(place=facts.place) for _ in step.outputs]
+            if self._alone and all(isinstance(each.value, Public) for each in given):
+                self._finish(step, made, self._known(step, facts, [each.value for each in given]))
+            else:
+                maker = await start(self._run(step, facts, given, made), facts.place)
+                for cell in made:
+                    if cell.value is None:
+                        cell.maker = maker
             for slot, cell in zip(step.outputs, made, strict=True):
-                if cell.value is None:
-                    cell.maker = maker
                 slots[slot] = cell
             for slot in step.dead:
                 slots.pop(slot, None)
@@ -163,9 +169,22 @@ class _Flow:
         return _labelled(context.fixed(held, self._settings.fraction), form)
 
     def _context(self, step: Step | None) -> Context:
-        surroundings = (self._evaluate, self.start_block, self._shared.get)
-        most = MOST_TURNS if step is not None and id(step) in self._open_ended else None
-        return Context(self._g, self._settings, step, *surroundings, most)  # type: ignore[arg-type]
+        found = self._contexts.get(step)
+        if found is None:
+            surroundings = (self._evaluate, self.start_block, self._shared.get)
+            most = MOST_TURNS if step is not None and id(step) in self._open_ended else None
+            found = Context(self._g, self._settings, step, *surroundings, most)  # type: ignore[arg-type]
+            self._contexts[step] = found
+        return found
+
+    def _constants_of(self, block: Block) -> dict[int, Cell]:
+        found = self._constants.get(block)
+        if found is None:
+            found = {
+                slot: Cell(Public(array, slot in block.foreseen)) for slot, array in block.constants.items()
+            }
+            self._constants[block] = found
+        return found
 
     async def _settled(self, value: Value, where: str) -> Value:
         """A value without a pending truncation, for which the step that made it answers."""
@@ -179,11 +198,11 @@ class _Flow:
     def _evaluate(self, step: Step, arrays: Sequence[Any]) -> list[Public]:
         return evaluate(step, arrays, self._x64, self._ears.witness)
 
-    async def _run(self, step: Step, given: Sequence[Cell], made: Sequence[Cell]) -> None:
-        context = self._context(step)
-        entry = TABLE.get(step.name)
-        operands = await self._operands(given, _takes(entry, given))
-        results = await self._results(context, step, operands)
+    async def _run(self, step: Step, facts: _Facts, given: Sequence[Cell], made: Sequence[Cell]) -> None:
+        operands = await self._operands(given, _takes(facts.entry, given))
+        self._finish(step, made, await self._results(step, facts, operands))
+
+    def _finish(self, step: Step, made: Sequence[Cell], results: Sequence[Value]) -> None:
         for cell, value, form in zip(made, results, step.forms, strict=True):
             cell.value = _labelled(value, form)
         if self._ears.pace is not None:
@@ -191,53 +210,99 @@ class _Flow:
 
     async def _operands(self, given: Sequence[Cell], takes: Takes) -> list[Value]:
         """The values of cells, in a form that the step takes. No truncation waits for another operand."""
-        wishes = [
-            self._fitting(cell, takes) for cell in given if not cell.ready(takes, self._settings.fraction)
-        ]
+        fraction = self._settings.fraction
+        wishes = [self._fitting(cell, takes) for cell in given if not cell.ready(takes, fraction)]
         if len(wishes) == 1:
             await wishes[0]
         elif wishes:
             await together(*wishes)
-        return [await cell.get() for cell in given]
+        return [each.value if each.value is not None else await each.get() for each in given]
 
     async def _fitting(self, cell: Cell, takes: Takes) -> None:
         if not fits(await cell.get(), takes, self._settings.fraction):
             await cell.settled(self._settled)
 
-    async def _results(self, context: Context, step: Step, operands: Sequence[Value]) -> Sequence[Value]:
-        always = reflexive(step)
-        if always is not None:
-            return [Public(np.full(step.forms[0].shape, always))]
-        arrays = [each.array for each in operands if isinstance(each, Public)]
-        self._see(_place(step))
-        if self._ears.meter is not None:
-            self._ears.meter.began(_place(step))
+    def _known(self, step: Step, facts: _Facts, operands: Sequence[Any]) -> Sequence[Value]:
+        """The results of a step of which all operands are public."""
+        if facts.always is not None:
+            return [Public(np.full(step.forms[0].shape, facts.always))]
+        self._see(facts.place)
         if self._ears.notice is not None:
             self._ears.notice(step, operands)
         try:
-            instead = None if self._ears.instead is None else self._ears.instead(step, operands)
-            if instead is not None:
-                return await _several(instead(context, step.params, *operands))
-            if len(arrays) == len(operands):
-                known = self._evaluate(step, arrays)
-                return [replace(each, foreseen=True) for each in known] if foreseen(operands) else known
-            entry = TABLE.get(step.name)
-            if entry is None:
-                raise refusal(step)
-            if not entry.thin:
-                operands = [context.full(each) if isinstance(each, Secret) else each for each in operands]
-            if entry.takes is SETTLED and step.name not in MOVES:
-                for each in operands:
-                    context.expect_number(each)
-            infinite = after(step, operands)
-            operands = await lifted(context, operands)
-            made = await _several(entry.rule(context, step.params, *operands))
-            if step.name == REVEAL and self._ears.revealed is not None:
-                self._ears.revealed(step, revealed_bytes(operands[0]))
-            return [_marked(each, infinite) for each in made] if infinite else made
+            known = self._evaluate(step, [each.array for each in operands])
         except Exception as error:
             _locate(error, step)
             raise
+        return [replace(each, foreseen=True) for each in known] if foreseen(operands) else known
+
+    async def _results(self, step: Step, facts: _Facts, operands: Sequence[Value]) -> Sequence[Value]:
+        if facts.always is not None:
+            return self._known(step, facts, operands)
+        if self._ears.meter is not None:
+            self._ears.meter.began(facts.place)
+        context, ears = self._context(step), self._ears
+        try:
+            instead = None if ears.instead is None else ears.instead(step, operands)
+            if instead is None and all(isinstance(each, Public) for each in operands):
+                return self._known(step, facts, operands)
+            self._see(facts.place)
+            if ears.notice is not None:
+                ears.notice(step, operands)
+            if instead is not None:
+                return _several(await instead(context, step.params, *operands))
+            if facts.entry is None:
+                raise refusal(step)
+            return await self._by_rule(context, facts, facts.entry, operands)
+        except Exception as error:
+            _locate(error, step)
+            raise
+
+    async def _by_rule(
+        self, context: Context, facts: _Facts, entry: Entry, operands: Sequence[Value]
+    ) -> Sequence[Value]:
+        """The results of a step of which an operand is secret."""
+        step = context.step
+        if not entry.thin:
+            operands = [context.full(each) if isinstance(each, Secret) else each for each in operands]
+        if facts.checked:
+            for each in operands:
+                context.expect_number(each)
+        infinite = after(step, operands)
+        if facts.lifts:
+            operands = await lifted(context, operands)
+        made = _several(await entry.rule(context, step.params, *operands))
+        if step.name == REVEAL and self._ears.revealed is not None:
+            self._ears.revealed(step, revealed_bytes(operands[0]))
+        return [_marked(each, infinite) for each in made] if infinite else made
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of a step before it runs.
+
+    Attributes:
+        place: the step, and where in the user's files.
+        entry: its row of the table.
+        always: its result, if that depends on nothing (`visibility.reflexive`).
+        checked: whether the debug mode looks at its operands.
+        lifts: whether they are of several dtypes.
+    """
+
+    place: str
+    entry: Entry | None
+    always: bool | None
+    checked: bool
+    lifts: bool
+
+
+def _facts_of(step: Step) -> _Facts:
+    if not step.facts:
+        entry = TABLE.get(step.name)
+        checked = entry is not None and entry.takes is SETTLED and step.name not in MOVES
+        step.facts.append(_Facts(_place(step), entry, reflexive(step), checked, lifts_some(step)))
+    found: _Facts = step.facts[0]
+    return found
 
 
 def _takes(entry: Entry | None, given: Sequence[Cell]) -> Takes:
@@ -248,9 +313,8 @@ def _takes(entry: Entry | None, given: Sequence[Cell]) -> Takes:
     return entry.takes
 
 
-async def _several(made: Awaitable[Value | Sequence[Value]]) -> Sequence[Value]:
-    results = await made
-    return [results] if isinstance(results, Public | Secret) else results
+def _several(made: Value | Sequence[Value]) -> Sequence[Value]:
+    return [made] if isinstance(made, (Secret, Public)) else made
 
 
 def _marked(value: Value, infinite: Infinite) -> Value:
@@ -283,8 +347,10 @@ def _cast(value: Value, form: Form) -> Value:
 def _labelled(value: Value, form: Form) -> Value:
     """With shape and dtype as jax has them."""
     if isinstance(value, Secret):
-        dtype = np.dtype(form.dtype)
-        return replace(value, dtype=dtype, shape=form.shape)
+        if value.shape == form.shape and value.dtype == form.dtype:
+            return value
+        rest = (value.fraction, value.span, value.infinite, value.scale)
+        return Secret(value.value, np.dtype(form.dtype), form.shape, *rest)
     if isinstance(value.array, np.ndarray) and (
         value.array.shape != form.shape or value.array.dtype != form.dtype
     ):

@@ -70,7 +70,7 @@ class Stream:
         left = len(self._ahead) - self._at
         if size <= left:
             self._at += size
-            return self._ahead[self._at - size : self._at].copy()
+            return self._ahead[self._at - size : self._at]  # of which nobody else ever gets a part
         if size <= _AHEAD // 2:
             rest = self._ahead[self._at :]
             self._ahead = self._made(_AHEAD)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from types import CoroutineType
 from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
 T = TypeVar("T")
@@ -83,27 +84,27 @@ class _Task:
         return self.value
 
 
-class _Start:
-    """Asks the scheduler to start a coroutine now; gives its `Later`."""
+class Start(Generic[T]):
+    """Asks the scheduler to start a coroutine now; awaiting it gives its `Later`."""
 
-    __slots__ = ("coroutine", "label")
+    __slots__ = ("computation", "label")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], label: str) -> None:
-        self.coroutine = coroutine
+    def __init__(self, computation: Coroutine[Any, Any, T], label: str) -> None:
+        self.computation = computation
         self.label = label
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return (yield self)
+    def __await__(self) -> Generator[Any, Any, Later[T]]:
+        return cast("Later[T]", (yield self))
 
 
-async def start(computation: Coroutine[Any, Any, T], label: str = "") -> Later[T]:
+def start(computation: Coroutine[Any, Any, T], label: str = "") -> Start[T]:
     """Let `computation` run beside the caller; the result can be awaited, now or later, more than once.
 
     Args:
         computation: what runs.
         label: what it is done for, for an `Observer`; default: the same as the caller.
     """
-    return cast(Later[T], await _Start(computation, label))
+    return Start(computation, label)
 
 
 @overload
@@ -114,7 +115,9 @@ async def together(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C
 async def together(*computations: Awaitable[T]) -> tuple[T, ...]: ...
 async def together(*computations: Awaitable[Any]) -> tuple[Any, ...]:
     """Run several computations side by side, sharing their rounds; their results in the order given."""
-    started = [await start(_as_coroutine(each)) for each in computations]
+    started = [
+        await start(each if isinstance(each, CoroutineType) else _as_coroutine(each)) for each in computations
+    ]
     return tuple([await each for each in started])
 
 
@@ -139,6 +142,7 @@ class Rounds:
         self._ready: deque[tuple[_Task, Any]] = deque()
         self._asked: list[tuple[_Task, Any]] = []
         self._failed: Exception | None = None
+        self._step = self._resume if observer is None else self._watched
 
     def run(self, computation: Coroutine[Any, Any, T]) -> T:
         """Run `computation` and everything it starts.
@@ -181,7 +185,7 @@ class Rounds:
                 # would blame this one.
                 raise self._failed
 
-    def _step(self, task: _Task, value: Any) -> None:
+    def _watched(self, task: _Task, value: Any) -> None:
         if self._observer is None:
             return self._resume(task, value)
         self._observer.enter(task.label)
@@ -200,8 +204,8 @@ class Rounds:
             except Exception as error:
                 self._failed = self._failed or error
                 return self._end(task, None, error)
-            if isinstance(wish, _Start):
-                child = _Task(wish.coroutine, wish.label or task.label)
+            if isinstance(wish, Start):
+                child = _Task(wish.computation, wish.label or task.label)
                 value = Later(child)
                 self._step(child, None)
             elif isinstance(wish, Opening):
@@ -220,8 +224,9 @@ class Rounds:
 
     def _end(self, task: _Task, value: Any, error: BaseException | None) -> None:
         task.done, task.value, task.error = True, value, error
-        self._ready.extend((each, None) for each in task.waiting)
-        task.waiting.clear()
+        if task.waiting:
+            self._ready.extend([(each, None) for each in task.waiting])
+            task.waiting.clear()
 
     def _end_round(self) -> None:
         if not self._asked:

@@ -75,6 +75,7 @@ class Step:
         forms: of the outputs.
         line: ``kmeans.py:31 (fit)``, or empty.
         dead: slots that nobody reads after this.
+        facts: what whoever ran it has found of it, and need not find again.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Step:
     forms: tuple[Form, ...]
     line: str
     dead: tuple[int, ...] = ()
+    facts: list[Any] = field(default_factory=list, init=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -141,6 +142,7 @@ class Secret:
 Value: TypeAlias = Public | Secret
 
 
+@cache
 def kind(dtype: DTypeLike) -> Kind:
     """How the dtype's secrets are held.
 
@@ -160,6 +162,7 @@ def kind(dtype: DTypeLike) -> Kind:
     )
 
 
+@cache
 def dtype_span(dtype: DTypeLike) -> Span:
     """The values of an integer dtype, as ring elements, so signed for uint64, too; `(0, 0)` of others."""
     which = np.dtype(dtype)

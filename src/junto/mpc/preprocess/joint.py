@@ -204,6 +204,9 @@ class Paired(Computing):
         (share,) = self._take(demand)
         return share.reshape(shape)
 
+    def deal_all(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
+        return [self.deal(shape, each) for each in demands]
+
     def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
         (share,) = self._take(demand)
         return share

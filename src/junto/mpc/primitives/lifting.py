@@ -51,6 +51,16 @@ async def lifted(c: Context, operands: Sequence[Value]) -> list[Value]:
     ]
 
 
+def lifts_some(step: Step) -> bool:
+    """Whether `lifted` changes an operand of this step, all of which have the dtypes that jax says."""
+    if step.name not in NUMBERS and step.name not in COMPARED:
+        return False
+    dtypes = [each.dtype for each in step.given]
+    return any(
+        goal is not None and goal != each for each, goal in zip(dtypes, _goals(step, dtypes), strict=True)
+    )
+
+
 def check_dtypes(step: Step, place: str) -> None:
     """Look whether the numbers of a step fit into the dtype of its result.
 

@@ -122,10 +122,10 @@ def _fetched(result: Any) -> Any:
 
 def _plain(arrays: Sequence[Any]) -> bool:
     """Whether numpy computes the same bits: numbers of 32 bits or more, or bools."""
-    return all(isinstance(each, np.ndarray) and each.dtype.name in _COMMON for each in arrays)
+    return all(isinstance(each, np.ndarray) and each.dtype.char in _COMMON for each in arrays)
 
 
-_COMMON: frozenset[str] = frozenset({"bool", "float32", "float64", "int32", "int64", "uint32", "uint64"})
+_COMMON: frozenset[str] = frozenset("?fdilqILQ")
 
 
 def _quiet(ufunc: Callable[..., NDArray[Any]]) -> Callable[..., NDArray[Any]]:

@@ -20,22 +20,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from junto.mpc.bits import Planes
-from junto.mpc.protocol.demands import ONES, Mixed, Monomials
+from junto.mpc.protocol.demands import Mixed, Monomials
 from junto.mpc.protocol.planes import MaskedPlanes
 from junto.mpc.protocol.role import Role
 
 RADIX = 4
-_ALL = tuple(range(1 << RADIX))
 _BLOCK = 512
 """Words of each plane that are treated at once: they stay in a core's cache."""
 
-BySet = dict[int, Planes]
-"""For each set of the four positions (as bits of a number), its monomial: [groups, words]."""
+_ALL = tuple(range(1, 1 << RADIX))
+"""The sets of the four positions that are not empty, as bits of a number."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,8 +46,7 @@ class Prefixes:
 
 def above(j: int) -> tuple[int, ...]:
     """The sets of positions above `j`."""
-    low = (1 << (j + 1)) - 1
-    return tuple(s for s in _ALL if not s & low)
+    return tuple(range(0, 1 << RADIX, 2 << j))
 
 
 def leaves(role: Role, a: Planes | None, m: Planes | None, groups: int, lanes: int) -> Prefixes | None:
@@ -62,34 +59,42 @@ def leaves(role: Role, a: Planes | None, m: Planes | None, groups: int, lanes: i
         groups: how many groups of four.
         lanes: bits in a plane.
     """
-    dealt = _deal_monomials(role, m, _ALL[1:], groups, lanes)
+    dealt = _deal_monomials(role, m, _ALL, groups, lanes)
     if a is None:
         return None
     p = a.reshape(groups, RADIX, -1).swapaxes(0, 1)
-    return _in_blocks(role, p, dealt, lambda j, s, p_, r: p_[j] & r[s | 1 << j], {}, True)
+
+    def own(j: int, block: slice) -> Planes:
+        """A share of g[j] times the monomial of each set above j: p[j] and the set with j in it."""
+        return p[j, :, block] & dealt[(1 << j) - 1 :: 2 << j, :, block]
+
+    return _in_blocks(role, p, dealt, own, propagate=True)
 
 
 def inner(role: Role, g: MaskedPlanes, p: MaskedPlanes, groups: int, *, propagate: bool) -> Prefixes | None:
     """From pairs that were opened under masks: [4 * groups, words] each, lowest first."""
-    sets = tuple(s for s in _ALL[1:] if propagate or not s & 1)
+    sets = _ALL if propagate else _ALL[1::2]
     dealt = _deal_monomials(role, p.mask if role.deals else None, sets, groups, p.lanes)
     mixed = _deal_mixed(role, g.mask, p.mask, groups, p.lanes)
     if g.public is None or p.public is None:
         return None
     known = p.public.reshape(groups, RADIX, -1).swapaxes(0, 1)
     made = g.public.reshape(groups, RADIX, -1).swapaxes(0, 1)
-    extra = dict(mixed)
-    extra.update({(j, -1): made[j] for j in range(RADIX)})
-    return _in_blocks(role, known, dealt, _mixed_term, extra, propagate)
+    above_lowest = dealt[1::2] if propagate else dealt
 
+    def own(j: int, block: slice) -> Planes:
+        part = mixed[j][:, :, block].copy()
+        part[1:] ^= made[j, :, block] & above_lowest[(1 << j) - 1 :: 1 << j, :, block]
+        if role.first:
+            part[0] ^= made[j, :, block]
+        return part
 
-def _mixed_term(j: int, s: int, p: Planes, r: dict[Any, Planes]) -> Planes:
-    return (r[j, -1] & r[s]) ^ r[j, s]
+    return _in_blocks(role, known, dealt, own, propagate=propagate)
 
 
 def conjunctions(role: Role, p: MaskedPlanes, groups: int) -> Planes | None:
     """Shares of the product of each group of four: [groups, words]."""
-    dealt = _deal_monomials(role, p.mask if role.deals else None, _ALL[1:], groups, p.lanes)
+    dealt = _deal_monomials(role, p.mask if role.deals else None, _ALL, groups, p.lanes)
     if p.public is None:
         return None
     return all_of(role, p.public.reshape(groups, RADIX, -1).swapaxes(0, 1), dealt)
@@ -99,74 +104,75 @@ def leaf_conjunctions(
     role: Role, a: Planes | None, m: Planes | None, groups: int, lanes: int
 ) -> Planes | None:
     """The same for the leaves' p = a xor m."""
-    dealt = _deal_monomials(role, m, _ALL[1:], groups, lanes)
+    dealt = _deal_monomials(role, m, _ALL, groups, lanes)
     if a is None:
         return None
     return all_of(role, a.reshape(groups, RADIX, -1).swapaxes(0, 1), dealt)
 
 
-def all_of(role: Role, p: Planes, dealt: BySet) -> Planes:
+def all_of(role: Role, p: Planes, dealt: Planes) -> Planes:
     """The share of p[0] p[1] p[2] p[3] from the monomials of its masks, in blocks."""
     result = np.empty(p.shape[1:], np.uint64)
     for block in _blocks(p.shape[-1]):
-        q = _with_one(role, dealt, block)
-        for j in range(RADIX):
-            q = {s: (p[j, :, block] & q[s]) ^ q[s | 1 << j] for s in above(j)}
+        q = _first(role, p[0, :, block], dealt[:, :, block])
+        for j in range(1, RADIX):
+            q = (p[j, :, block] & q[0::2]) ^ q[1::2]
         result[:, block] = q[0]
     return result
 
 
 def _in_blocks(
-    role: Role,
-    p: Planes,
-    dealt: BySet,
-    own: Callable[[int, int, Planes, dict[Any, Planes]], Planes],
-    extra: dict[tuple[int, int], Planes],
-    propagate: bool,
+    role: Role, p: Planes, dealt: Planes, own: Callable[[int, slice], Planes], *, propagate: bool
 ) -> Prefixes:
-    """Evaluate the polynomials: `own(j, s, ...)` is the share of g[j] times the monomial of `s`."""
+    """Evaluate the polynomials, one position after the other.
+
+    After position j there is a share of G[j] (and one of P[j]) times the monomial of each set of positions
+    above j, the empty one first. Of those sets every second one has the next position in it: with that and
+    without it, times its public part, it makes the next position's.
+    """
     generate = [np.empty(p.shape[1:], np.uint64) for _ in range(RADIX)]
     passing = [np.empty(p.shape[1:], np.uint64) for _ in range(RADIX if propagate else 0)]
     for block in _blocks(p.shape[-1]):
-        here = p[:, :, block]
-        q = _with_one(role, dealt, block)
-        terms: dict[Any, Planes] = dict(q)
-        terms.update({key: part[:, block] for key, part in extra.items()})
-        e: BySet = {}
-        for j in range(RADIX):
-            made = {s: own(j, s, here, terms) for s in above(j)}
-            if e:
-                for s in made:
-                    made[s] ^= here[j] & e[s]
-                    made[s] ^= e[s | 1 << j]
+        e = own(0, block)
+        generate[0][:, block] = e[0]
+        for j in range(1, RADIX):
+            made = own(j, block)
+            made ^= p[j, :, block] & e[0::2]
+            made ^= e[1::2]
             e = made
             generate[j][:, block] = e[0]
-            if propagate:
-                q = {s: (here[j] & q[s]) ^ q[s | 1 << j] for s in above(j)}
+        if propagate:
+            q = _first(role, p[0, :, block], dealt[:, :, block])
+            passing[0][:, block] = q[0]
+            for j in range(1, RADIX):
+                q = (p[j, :, block] & q[0::2]) ^ q[1::2]
                 passing[j][:, block] = q[0]
     return Prefixes(generate, passing)
 
 
-def _with_one(role: Role, dealt: BySet, block: slice) -> BySet:
-    """The monomials and the empty one, which is 1: P0's to add."""
-    some = next(iter(dealt.values()))[:, block]
-    one = np.full(some.shape, ONES if role.first else 0, np.uint64)
-    return {0: one, **{s: plane[:, block] for s, plane in dealt.items()}}
+def _first(role: Role, p: Planes, dealt: Planes) -> Planes:
+    """A share of p[0] times the monomial of each set above it; that of the empty one is 1: P0's to add."""
+    q = dealt[0::2].copy()
+    q[1:] ^= p & dealt[1::2]
+    if role.first:
+        q[0] ^= p
+    return q
 
 
-def _deal_monomials(role: Role, m: Planes | None, sets: Sequence[int], groups: int, lanes: int) -> BySet:
-    """Deal the products of the helper's bits over each of `sets`."""
+def _deal_monomials(role: Role, m: Planes | None, sets: Sequence[int], groups: int, lanes: int) -> Planes:
+    """Deal the products of the helper's bits over each of `sets`: [sets, groups, words]."""
     dealt = role.deal_planes(len(sets) * groups, lanes, Monomials(m, sets, groups, RADIX))
-    split = dealt.reshape(len(sets), groups, -1)
-    return {s: split[i] for i, s in enumerate(sets)}
+    return dealt.reshape(len(sets), groups, -1)
 
 
-def _deal_mixed(role: Role, g: Planes, p: Planes, groups: int, lanes: int) -> dict[tuple[int, int], Planes]:
-    """Deal each g[j]'s mask times the monomials of the p's above it."""
-    keys = [(j, s) for j in range(RADIX) for s in above(j)]
-    dealt = role.deal_planes(len(keys) * groups, lanes, Mixed(g, p, keys, groups, RADIX))
-    split = dealt.reshape(len(keys), groups, -1)
-    return {key: split[i] for i, key in enumerate(keys)}
+def _deal_mixed(role: Role, g: Planes, p: Planes, groups: int, lanes: int) -> Sequence[Planes]:
+    """Deal each g[j]'s mask times the monomials of the p's above it: for each j [sets, groups, words]."""
+    dealt = role.deal_planes(len(_MIXED) * groups, lanes, Mixed(g, p, _MIXED, groups, RADIX))
+    split = dealt.reshape(len(_MIXED), groups, -1)
+    return [split[_MIXED.index((j, 0)) :][: len(above(j))] for j in range(RADIX)]
+
+
+_MIXED = tuple((j, s) for j in range(RADIX) for s in above(j))
 
 
 def _blocks(words: int) -> Sequence[slice]:

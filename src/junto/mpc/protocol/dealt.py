@@ -57,19 +57,28 @@ def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: 
 
 
 def _deal_one_hot(role: Role, places: Words, digit: Digit) -> None:
-    for i in range(1 << digit.width):
-        role.deal(places.shape, Hot(places, i))
+    for some in _in_turn(len(places), digit):
+        role.deal((len(some), len(places)), Hot(places, some))
 
 
 def _select(role: Role, places: Words, digit: Digit, tables: Sequence[Words]) -> list[Words]:
     totals = [np.zeros(places.shape, np.uint64) for _ in tables]
     wrap = np.uint64((1 << digit.width) - 1)
-    for i in range(1 << digit.width):
-        hot = role.deal(places.shape, Hot(places, i))
-        index = (places - np.uint64(i)) & wrap
+    for some in _in_turn(len(places), digit):
+        hot = role.deal((len(some), len(places)), Hot(places, some))
+        index = (places - np.arange(some.start, some.stop, dtype=np.uint64)[:, None]) & wrap
         for total, table in zip(totals, tables, strict=True):
-            total += table[index] * hot
+            total += (table[index] * hot).sum(0, np.uint64)
     return totals
+
+
+def _in_turn(lanes: int, digit: Digit) -> list[range]:
+    """A digit's values, as many at once as a core's cache holds."""
+    count, most = 1 << digit.width, max(1, _AT_ONCE // max(lanes, 1))
+    return [range(start, min(start + most, count)) for start in range(0, count, most)]
+
+
+_AT_ONCE = 1 << 14
 
 
 def _digit(x: Words, digit: Digit) -> Words:

@@ -141,13 +141,14 @@ class Guarded(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hot(RingDemand):
-    """1 where the digit of a mask is `place`, else 0."""
+    """For each of `places` 1 where the digit of a mask is that, else 0: [places, lanes]."""
 
     digits: Words
-    place: int
+    places: range
 
     def whole(self) -> Words:
-        return np.equal(self.digits, self.place).astype(np.uint64)
+        places = np.arange(self.places.start, self.places.stop, dtype=np.uint64)
+        return np.equal(self.digits, places[:, None]).astype(np.uint64)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -28,8 +28,8 @@ def guarded(role: Role, b: MaskedBits, xs: Sequence[Masked]) -> list[Additive]:
     """Each of `xs` where all bits in the last axis of `b` are set; the shapes are those of `b` without it."""
     shape, count = b.shape[:-1], b.shape[-1]
     sets = [[j for j in range(count) if s >> j & 1] for s in range(1, 1 << count)]
-    alone = [role.deal(shape, Guarded(b.mask, at)) for at in sets]
-    masked = [[role.deal(shape, Guarded(b.mask, at, x.mask)) for at in sets] for x in xs]
+    alone = role.deal_all(shape, [Guarded(b.mask, at) for at in sets])
+    masked = [role.deal_all(shape, [Guarded(b.mask, at, x.mask) for at in sets]) for x in xs]
     if b.public is None:
         return [Additive(None, shape) for _ in xs]
     factors = _factors(b.public)

@@ -16,6 +16,7 @@ from junto.mpc.gates import BilinearMap, Words
 from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected, Square, crosses
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.protocol.shares import (
+    FACTORS,
     MINUS_ONE,
     Additive,
     Affine,
@@ -23,6 +24,7 @@ from junto.mpc.protocol.shares import (
     RingSecret,
     Term,
     best,
+    common,
     hold,
     terms_of,
     weighted,
@@ -41,9 +43,9 @@ async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
     """`x y` element by element, broadcasting."""
     if x is y:
         x = best(x)
-        return _square(role, x if isinstance(x, Masked | Affine) else await hold(role, x))
+        return _square(role, x if isinstance(x, FACTORS) else await hold(role, x))
     x, y = best(x), best(y)
-    if not isinstance(x, Masked | Affine) or not isinstance(y, Masked | Affine):
+    if not isinstance(x, FACTORS) or not isinstance(y, FACTORS):
         left, right = await together(_ready(role, x), _ready(role, y))
     else:
         left, right = x, y
@@ -81,7 +83,7 @@ def _crossed(role: Role, x: Masked, y: Masked, map: BilinearMap) -> Words:
 
 
 async def _ready(role: Role, x: RingSecret) -> Masked | Affine:
-    return x if isinstance(x, Masked | Affine) else await hold(role, x)
+    return x if isinstance(x, FACTORS) else await hold(role, x)
 
 
 def _many(role: Role, x: Masked | Affine, y: Masked | Affine) -> bool:
@@ -93,17 +95,18 @@ def _many(role: Role, x: Masked | Affine, y: Masked | Affine) -> bool:
 
 
 def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
-    shape = np.broadcast_shapes(x.shape, y.shape)
+    shape = common(x.shape, y.shape)
     dealt = _Dealt(role, shape)
     for one in terms_of(x):
         for other in terms_of(y):
             dealt.add(_times(one.factor, other.factor), one, other)
     if role.deals:
+        dealt.total()
         return Additive(None, shape)
     a, b, rest = _public(x), _public(y), weighted(y)
     share = a * (b + rest if role.first else rest)
     share += b * weighted(x)
-    share += dealt.total
+    share += dealt.total()
     return Additive(share, shape)
 
 
@@ -116,30 +119,43 @@ def _square(role: Role, x: Masked | Affine) -> Additive:
             factor = _times(one.factor, other.factor)
             dealt.add(None if factor is None else factor + factor, one, other)
     if role.deals:
+        dealt.total()
         return Additive(None, x.shape)
     a, rest = _public(x), weighted(x)
     share = a * (a + rest + rest if role.first else rest + rest)
-    share += dealt.total
+    share += dealt.total()
     return Additive(share, x.shape)
 
 
 class _Dealt:
-    """The sum of dealt products, each times its public factor."""
+    """A sum of products of masks, each times its public factor; what must be dealt is asked for at once."""
 
     def __init__(self, role: Role, shape: tuple[int, ...]) -> None:
         self._role = role
         self._shape = shape
-        self.total: Words = np.zeros((), np.uint64)
+        self._own: list[tuple[Words | None, Words]] = []
+        self._factors: list[Words | None] = []
+        self._demands: list[RingDemand] = []
 
     def add(self, factor: Words | None, one: Term, other: Term) -> None:
+        """One product."""
         if one is other and one.bits is not None:
-            dealt = one.mask  # a bit is its own square
+            self._own.append((factor, one.mask))  # a bit is its own square
         elif not dealt_at_all(self._role, one.held, other.held):
-            dealt = one.mask * other.mask
+            self._own.append((factor, one.mask * other.mask))
         else:
-            dealt = self._role.deal(self._shape, _product_of(one, other, self._shape))
-        if factor is not None:
-            self.total = self.total + (dealt if factor is ONE else factor * dealt)
+            self._factors.append(factor)
+            self._demands.append(_product_of(one, other, self._shape))
+
+    def total(self) -> Words:
+        """The sum; at who deals it means nothing."""
+        dealt = self._role.deal_all(self._shape, self._demands) if self._demands else []
+        total: Words | None = None
+        for factor, part in [*self._own, *zip(self._factors, dealt, strict=True)]:
+            if factor is not None:
+                part = part if factor is ONE else factor * part
+                total = part if total is None else total + part
+        return np.zeros((), np.uint64) if total is None else total
 
 
 ONE: Words = np.array(1, np.uint64)

@@ -206,6 +206,10 @@ class Role(ABC):
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
         """What is demanded of masks, as a sum: a compute party's piece, the helper's whole."""
 
+    def deal_all(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
+        """The same for several demands of one shape, as if they were dealt one after the other."""
+        return [self.deal(shape, each) for each in demands]
+
     @abstractmethod
     def mask_planes(self, count: int, lanes: int) -> Planes:
         """Fresh uniform bits, shared by exclusive or."""
@@ -225,8 +229,8 @@ class Role(ABC):
     def cut(self, shape: Shape, bits: int, factor: Words | None = None) -> Truncation:
         """A fresh mask for a truncation by `bits` bits, or by `factor / 2**64`."""
         mask = self.mask(shape)
-        low = self.deal(shape, Quotient(mask, bits, factor))
-        return Truncation(mask, low, self.deal(shape, TopBit(mask, self.width)))
+        low, top = self.deal_all(shape, [Quotient(mask, bits, factor), TopBit(mask, self.width)])
+        return Truncation(mask, low, top)
 
     def number(self, bits: Flags) -> Words:
         """Masks that are bits, as numbers."""
@@ -238,19 +242,23 @@ class Role(ABC):
 
     async def open(self, share: Words | None) -> Words | None:
         """What the pieces add up to, for the compute parties; None at the helper. One round."""
-        return await Opening[Words | None](RingShare(share))
+        opened: Words | None = await Opening(RingShare(share))
+        return opened
 
     async def open_planes(self, share: Planes | None, lanes: int) -> Planes | None:
         """The same for bit planes."""
-        return await Opening[Planes | None](PlaneShare(share, lanes))
+        opened: Planes | None = await Opening(PlaneShare(share, lanes))
+        return opened
 
     async def tell(self, by: int, data: memoryview | None, size: int) -> memoryview | None:
         """What the compute party `by` says: `data`, of `size` bytes; None at itself and at who deals."""
-        return await Opening[memoryview | None](Told(by, data, size))
+        opened: memoryview | None = await Opening(Told(by, data, size))
+        return opened
 
     async def disclose(self, share: RingShare | PlaneShare, shape: Shape) -> NDArray[np.uint64]:
         """What the pieces add up to, at every node; see `Disclosed`. One round."""
-        return await Opening[NDArray[np.uint64]](Disclosed(share, shape))
+        opened: NDArray[np.uint64] = await Opening(Disclosed(share, shape))
+        return opened
 
     def flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         """End a round: see `rounds.Rounds`."""
@@ -286,11 +294,18 @@ class Computing(Role):
         return self._common.words(prod(shape)).reshape(shape)
 
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
+        return self._next_dealt(prod(shape)).reshape(shape)
+
+    def deal_all(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
         size = prod(shape)
+        words = self._next_dealt(size * len(demands))
+        return [words[at * size : (at + 1) * size].reshape(shape) for at in range(len(demands))]
+
+    def _next_dealt(self, size: int) -> Words:
         self.offline += 8 * size
         if self._dealt is None:
-            return self._common.words(size).reshape(shape)
-        return np.frombuffer(self._dealt.read(8 * size), np.uint64).reshape(shape)
+            return self._common.words(size)
+        return np.frombuffer(self._dealt.read(8 * size), np.uint64)
 
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._common.planes(count, lanes)
@@ -372,12 +387,18 @@ class Dealing(Role):
         return mask.reshape(shape)
 
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
-        value = demand.whole()
+        return self.deal_all(shape, [demand])[0]
+
+    def deal_all(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
+        values = [demand.whole() for demand in demands]
         size = prod(shape)
-        self.offline += 8 * size
-        rest = value.reshape(-1) - self._streams[0].words(size)
-        self._dealt.write([_octets(rest)])
-        return value
+        pads = self._streams[0].words(size * len(values))
+        self.offline += 8 * pads.size
+        for at, value in enumerate(values):
+            part = pads[at * size : (at + 1) * size]
+            np.subtract(value.reshape(-1), part, out=part)
+        self._dealt.write([_octets(pads)])
+        return values
 
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._streams[0].planes(count, lanes) ^ self._streams[1].planes(count, lanes)

@@ -108,6 +108,10 @@ class Affine(RingSecret):
         self.terms: tuple[Term, ...] = terms
 
 
+FACTORS = (Masked, Affine)
+"""The forms that can be multiplied."""
+
+
 class MaskedBits:
     """A secret array of bits. `public` is None at the helper."""
 
@@ -137,6 +141,16 @@ def piece(role: Role, x: RingSecret) -> Words | None:
     return x.public + total if role.first else total
 
 
+def common(one: Shape, other: Shape) -> Shape:
+    """The shape of two arrays that are broadcast together."""
+    return one if one == other or not other else other if not one else np.broadcast_shapes(one, other)
+
+
+def wide(array: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """An array broadcast to `shape`."""
+    return array if array.shape == shape else np.broadcast_to(array, shape)
+
+
 def weighted(x: Affine | Masked) -> Words:
     """The part of x in its masks, sum f[j] m[j], from a compute party's pieces of them."""
     if isinstance(x, Masked):
@@ -145,7 +159,7 @@ def weighted(x: Affine | Masked) -> Words:
     for term in x.terms:
         part = 0 - term.mask if term.factor is MINUS_ONE else _known(term.factor) * term.mask
         total = part if total is None else total + part
-    return np.broadcast_to(_known(total), x.shape)
+    return wide(_known(total), x.shape)
 
 
 def terms_of(x: Affine | Masked) -> tuple[Term, ...]:
@@ -257,10 +271,10 @@ def _moved(parts: Sequence[NDArray[Any] | None], move: Move) -> NDArray[Any] | N
 def _rearranged(term: Term, shape: Shape, move: Move) -> Term:
     factor, bits = term.factor, term.bits
     if factor is not None and factor is not MINUS_ONE:
-        factor = move(np.broadcast_to(factor, shape))
+        factor = move(wide(factor, shape))
     if bits is not None:
-        bits = move(np.broadcast_to(bits, shape))
-    return Term(factor, move(np.broadcast_to(term.mask, shape)), bits, term.held)
+        bits = move(wide(bits, shape))
+    return Term(factor, move(wide(term.mask, shape)), bits, term.held)
 
 
 def _shape_after(parts: Sequence[RingSecret], move: Move) -> Shape:
@@ -278,32 +292,32 @@ def add(role: Role, x: RingSecret, y: RingSecret) -> RingSecret:
     if isinstance(x, Masked) and isinstance(y, Masked):
         public = None if x.public is None or y.public is None else x.public + y.public
         return Masked(public, x.mask + y.mask, x.held | y.held)
-    if isinstance(x, Masked | Affine) and isinstance(y, Masked | Affine):
+    if isinstance(x, FACTORS) and isinstance(y, FACTORS):
         terms = terms_of(x) + terms_of(y)
         if len(terms) <= MAX_MASKS:
             return _affine(x, y, terms)
     left, right = piece(role, x), piece(role, y)
-    shape = np.broadcast_shapes(x.shape, y.shape)
+    shape = common(x.shape, y.shape)
     return Additive(None if left is None or right is None else left + right, shape)
 
 
 def _affine(x: Affine | Masked, y: Affine | Masked, terms: tuple[Term, ...]) -> Affine:
     public = None if x.public is None or y.public is None else x.public + y.public
-    shape = np.broadcast_shapes(x.shape, y.shape)
+    shape = common(x.shape, y.shape)
     return Affine(public, tuple(_wider(term, shape) for term in terms), shape)
 
 
 def _wider(term: Term, shape: Shape, c: Words | None = None) -> Term:
     """With masks of that shape, times `c`."""
     factor = term.factor if c is None or term.factor is None else np.asarray(term.factor * c)
-    bits = None if term.bits is None else np.broadcast_to(term.bits, shape)
-    return Term(factor, np.broadcast_to(term.mask, shape), bits, term.held)
+    bits = None if term.bits is None else wide(term.bits, shape)
+    return Term(factor, wide(term.mask, shape), bits, term.held)
 
 
 def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
     """`x c` for public integers c."""
     x = best(x)
-    shape = np.broadcast_shapes(x.shape, c.shape)
+    shape = common(x.shape, c.shape)
     if isinstance(x, Masked):
         return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c), x.held)
     if isinstance(x, Affine):
@@ -316,17 +330,17 @@ def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
 def shift(role: Role, x: RingSecret, c: Words) -> RingSecret:
     """`x + c` for public c."""
     x = best(x)
-    shape = np.broadcast_shapes(x.shape, c.shape)
+    shape = common(x.shape, c.shape)
     if isinstance(x, Masked):
         public = None if x.public is None else x.public + c
-        return Masked(public, np.broadcast_to(x.mask, shape), x.held)
+        return Masked(public, wide(x.mask, shape), x.held)
     if isinstance(x, Affine):
         terms = tuple(_wider(term, shape) for term in x.terms)
         return Affine(None if x.public is None else x.public + c, terms, shape)
     share = piece(role, x)
     if share is None:
         return Additive(None, shape)
-    return Additive(share + c if role.first else np.broadcast_to(share, shape), shape)
+    return Additive(share + c if role.first else wide(share, shape), shape)
 
 
 def _known(value: Words | None) -> Words:
