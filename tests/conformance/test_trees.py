@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import datasets
 from sklearn.metrics import roc_auc_score
@@ -124,3 +125,96 @@ def test_rmse_is_within_a_hundredth_of_xgboosts(spu, name):
     got, want = regression(spu, table, y, WHOLE, table.shape[1] // 2)
     error = [np.sqrt(np.mean((each - y) ** 2)) for each in (got, want)]
     assert error[0] == pytest.approx(error[1], rel=0.01)
+
+
+# -------------------------------------------------------------------- models that leave, models that come
+
+
+def booster(text):
+    found = xgboost.Booster()
+    found.load_model(bytearray(text, "utf-8"))
+    return found
+
+
+NAMED = pd.DataFrame(WITH_GAPS, columns=["age", "pay", "debt", "calls"])
+OWNED = {"alice": ["age", "pay"], "bob": ["debt", "calls"]}
+
+
+def frames(table=NAMED):
+    return {sf.PYU(party): at(party, table[names]) for party, names in OWNED.items()}
+
+
+@pytest.mark.parametrize("units", [1e-6, 1.0, 1e6])
+def test_an_exported_model_predicts_the_same(spu, units):
+    """Shallow and deep trees, nodes that nothing splits, leaves that are empty."""
+    model = learn.GradientBoostingRegressor(spu, **SMALL | {"max_depth": 4, "gamma": 5.0 * units**2})
+    model = model.fit(frames(), at("bob", units * NUMBER))
+    theirs = booster(sf.reveal(model.export("bob")))
+    assert theirs.feature_names == list(NAMED.columns)
+    want = sf.reveal(model.predict(frames(), to="bob"))
+    assert theirs.predict(xgboost.DMatrix(NAMED)) == pytest.approx(want, abs=1e-4 * units)
+    counted = theirs.get_score(importance_type="weight")
+    mine = [sf.reveal(model.split_counts_of(party)) for party in OWNED]
+    assert {name: count for each in mine for name, count in each.items() if count} == counted
+
+
+def test_an_exported_classifier_gives_the_same_chances_at_the_receiver_alone(spu):
+    model = learn.GradientBoostingClassifier(spu, **SMALL).fit(split(WITH_GAPS, 2), at("bob", CLASS))
+    theirs = booster(sf.reveal(model.export(to="alice"), to="alice"))
+    want = sf.reveal(model.predict_proba(split(WITH_GAPS, 2), to="bob"))[:, 1]
+    assert theirs.predict(xgboost.DMatrix(WITH_GAPS)) == pytest.approx(want, abs=1e-4)
+    with pytest.raises(sf.LearnError, match="no format 'onnx'"):
+        model.export(to="alice", format="onnx")
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+@pytest.mark.parametrize(
+    "growth", [{"max_depth": 3}, {"max_leaves": 6, "grow_policy": "lossguide", "max_depth": 0}]
+)
+def test_a_model_from_the_clear_scores_secret_rows(spu, kind, growth):
+    theirs, y = {
+        "classes": (xgboost.XGBClassifier, CLASS),
+        "numbers": (xgboost.XGBRegressor, 1e5 * NUMBER),
+    }[kind]
+    trained = theirs(n_estimators=4, tree_method="hist", **growth).fit(NAMED, y)
+    owned = {sf.PYU(party): names for party, names in OWNED.items()}
+    model = learn.from_xgboost(spu, at("bob", trained), owned)
+    later = NAMED.sample(frac=1, random_state=1)[::-1].iloc[:, ::-1]
+    ask = model.decision_function if kind == "classes" else model.predict
+    got = sf.reveal(ask(frames(later), to="bob"))
+    want = trained.predict(later[NAMED.columns], output_margin=True)
+    assert got == pytest.approx(want, abs=1e-4 if kind == "classes" else 10)
+    text = sf.reveal(model.export("bob"))
+    back = booster(text).predict(xgboost.DMatrix(NAMED), output_margin=True)
+    assert back == pytest.approx(trained.predict(NAMED, output_margin=True), rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (lambda: "no model", "bob's model cannot be used"),
+        (lambda: {"learner": {}}, "bob's model cannot be used"),
+        (
+            lambda: xgboost.XGBRegressor(n_estimators=1, objective="reg:absoluteerror").fit(NAMED, NUMBER),
+            "its objective is",
+        ),
+        (
+            lambda: xgboost.XGBRegressor(n_estimators=1, booster="dart").fit(NAMED, NUMBER),
+            "its booster is dart",
+        ),
+        (
+            lambda: xgboost.XGBRegressor(n_estimators=1, max_depth=12, min_child_weight=0).fit(NAMED, NUMBER),
+            "levels of splits",
+        ),
+        (
+            lambda: xgboost.XGBRegressor(n_estimators=1).fit(NAMED[["age", "pay"]], NUMBER),
+            "its columns are age, pay",
+        ),
+        (lambda: xgboost.XGBClassifier(n_estimators=1).fit(NAMED, np.arange(300) % 3), "multi:softprob"),
+    ],
+    ids=str,
+)
+def test_what_our_trees_have_not_is_refused(spu, model, says):
+    made = sf.PYU("bob")(model)()
+    with pytest.raises(sf.LearnError, match=says):
+        learn.from_xgboost(spu, made, {sf.PYU(party): names for party, names in OWNED.items()})

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from junto.learn.linear import LinearRegression, Ridge
     from junto.learn.logistic import LogisticRegression
     from junto.learn.pca import PCA
-    from junto.learn.trees.boosting import GradientBoostingClassifier, GradientBoostingRegressor
+    from junto.learn.trees.boosting import (
+        GradientBoostingClassifier,
+        GradientBoostingRegressor,
+        from_xgboost,
+    )
     from junto.learn.tweedie import GammaRegressor, PoissonRegressor, TweedieRegressor
 
 _HOME_OF = MappingProxyType(
@@ -35,6 +39,7 @@ _HOME_OF = MappingProxyType(
         "PCA": "junto.learn.pca",
         "PoissonRegressor": "junto.learn.tweedie",
         "Ridge": "junto.learn.linear",
+        "from_xgboost": "junto.learn.trees.boosting",
         "TweedieRegressor": "junto.learn.tweedie",
     }
 )
@@ -50,6 +55,7 @@ __all__ = [
     "PoissonRegressor",
     "Ridge",
     "TweedieRegressor",
+    "from_xgboost",
 ]
 
 

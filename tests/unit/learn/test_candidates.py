@@ -67,7 +67,10 @@ def test_rows_reach_the_leaf_to_which_the_owners_together_send_them():
     picks = [[[2], [NONE, NONE]], [[NONE], [1, NONE]]]
     whole = [candidates.sides(*each) for each in zip(tables, known, strict=True)]
     together = np.logical_and(
-        *[candidates.reachable(*each) for each in zip(tables, known, [[p] for p in picks], strict=True)]
+        *[
+            candidates.reachable(*each)
+            for each in zip(tables, known, [candidates.in_one([p]) for p in picks], strict=True)
+        ]
     )
     for row in range(100):
         node = 0

@@ -32,7 +32,7 @@ def spu():
 
 
 def test_every_name_is_there():
-    assert dir(learn) == [*sorted(model.__name__ for model in MODELS), "metrics"]
+    assert dir(learn) == [*sorted(model.__name__ for model in MODELS), "from_xgboost", "metrics"]
     with pytest.raises(AttributeError, match="NoSuchModel"):
         learn.NoSuchModel  # noqa: B018
 

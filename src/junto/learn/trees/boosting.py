@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -11,14 +11,16 @@ import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
 from junto.learn import dataset, own_units
 from junto.learn.dataset import Checked, Judge, Table
 from junto.learn.estimator import Handed, require, run_at, shown, training
 from junto.learn.families import IDENTITY, Bernoulli, Family, LabelScale, Normal
 from junto.learn.metrics import accuracy_score, r2_score
-from junto.learn.trees import candidates, growing
-from junto.learn.trees.ensemble import Ensemble, Learned, Task, Tree, scales_of, scores
+from junto.learn.trees import candidates, growing, leaving
+from junto.learn.trees.ensemble import Ensemble, Learned, Task, Tree, learned, scales_of, scores
 from junto.learn.trees.parameters import BoostingParameters
+from junto.learn.trees.xgboost_json import CLASSES, NUMBERS
 
 LARGEST_GAMMA = 2.0**20
 """No split is better than that by so much."""
@@ -69,7 +71,7 @@ class GradientBoosting(BoostingParameters[Learned]):
             for number in course.each(range(self.n_estimators)):
                 tree, score = ensemble.grow(number, score)
                 trees.append(tree)
-        return self._learn(Learned(scales, task.label.without_target(), given.known, tuple(trees)))
+        return self._learn(learned(self.spu, trees, scales, task.label, given.known))
 
     def _task(self, given: Checked, scales: dataset.Scales) -> Task:
         tables, known = given.columns.tables, scales.by_owner
@@ -102,13 +104,50 @@ class GradientBoosting(BoostingParameters[Learned]):
     @property
     def n_iter_(self) -> int:
         """Trees that were grown."""
-        return len(self._fitted().trees)
+        return self._fitted().count
+
+    def split_counts_of(self, party: PYU | str) -> PYUObject:
+        """How many nodes each of a party's columns splits, shown to this party alone: it knows its splits.
+
+        Args:
+            party: whose columns, and who sees it.
+
+        Returns:
+            A handle of a dict from names to numbers.
+
+        Raises:
+            LearnError: the party has no columns in this model.
+        """
+        learned = self._fitted()
+        owner, _ = dataset.columns_of(learned.scales, party)
+        return run_at(owner, candidates.counts, learned.scales.by_owner[owner], learned.picks[owner])
+
+    def export(self, to: PYU | str, *, format: str = "xgboost") -> PYUObject:
+        """The whole model in the clear at one party: all splits, leaves, and the label's mean.
+
+        It leaves the SPU for good. Every party's script says so by this call, and every ledger has it: each
+        owner sends its splits, and the SPU shows the leaves.
+
+        Args:
+            to: who gets it.
+            format: ``xgboost``: JSON, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads;
+                columns are those of the owners, in the order of `fit`.
+
+        Returns:
+            A handle of the text.
+
+        Raises:
+            LearnError: there is no such format; `fit` was not called.
+        """
+        require(format == "xgboost", f"there is no format {format!r}", "xgboost")
+        receiver = to if isinstance(to, PYU) else PYU(to)
+        return leaving.exported(self.spu, self._fitted(), self.family, receiver)
 
     # -------------------------------------------------------------------- using it
 
     def _scored(self, X: Table) -> Handed:
         compute = self.spu(_scores, static_argnames=("family", "told"), num_returns_policy="single")
-        asked = partial(compute, *scores(self, self._fitted(), X))
+        asked = partial(compute, *scores(self.spu, self._fitted(), X))
         return self._handed(asked)
 
     def _handed(self, compute: Callable[..., SPUObject]) -> Handed:
@@ -231,6 +270,34 @@ class GradientBoostingRegressor(GradientBoosting):
             X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
         )
         return shown(r2_score(given.label, self.predict(X)), to)
+
+
+def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]]) -> GradientBoosting:
+    """A model that a party trained in the clear, to score rows whose columns several parties have.
+
+    Each owner of columns is shown where the model splits them; nobody else sees anything of it but how many
+    trees it has, how deep they are, and what it predicts.
+
+    Args:
+        spu: where it scores.
+        model: a handle of an ``XGBClassifier``, an ``XGBRegressor``, a ``Booster``, or its JSON as text, at
+            its owner. The objective is ``binary:logistic`` or ``reg:squarederror``.
+        columns: the names of each party's columns, which together are those of the model; without names
+            XGBoost calls them f0, f1, ...
+
+    Returns:
+        A `GradientBoostingClassifier` or a `GradientBoostingRegressor`, fitted.
+
+    Raises:
+        LearnError: the model has something that these have not; or other columns.
+    """
+    kinds: Mapping[str, type[GradientBoosting]] = {
+        CLASSES: GradientBoostingClassifier,
+        NUMBERS: GradientBoostingRegressor,
+    }
+    families: Mapping[str, Family] = {CLASSES: Bernoulli(), NUMBERS: Normal()}
+    objective, depth, found = leaving.imported(spu, model, columns, families)
+    return kinds[objective](spu, n_estimators=found.count, max_depth=depth)._learn(found)
 
 
 def _on_scale(scale: LabelScale, gamma: float) -> Any:

@@ -8,7 +8,7 @@ for, its owner alone knows. Thresholds are those of XGBoost's ``hist`` (Chen and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,21 +97,27 @@ def taken(rows: NDArray[np.int8], picks: Any) -> NDArray[np.int8]:
     return np.where(picks == NONE, np.int8(0), rows[picks].T)
 
 
-def reachable(table: Any, known: Candidates, trees: Sequence[Sequence[Any]]) -> NDArray[np.bool_]:
+def in_one(trees: Sequence[Sequence[Any]]) -> NDArray[np.int32]:
+    """[trees, nodes]: the picks of each tree, level after level, as one array."""
+    return np.stack([np.concatenate([np.asarray(each, np.int32) for each in levels]) for levels in trees])
+
+
+def reachable(table: Any, known: Candidates, picks: NDArray[np.int32]) -> NDArray[np.bool_]:
     """[rows, all trees' leaves]: whether a row may come to a leaf, as far as this party's splits tell.
 
     Args:
         table: of the columns.
         known: of `fit`.
-        trees: for each tree and level what was picked, see `taken`.
+        picks: see `in_one`.
     """
     values = _numbers(table, known)
-    return np.concatenate([_reached(values, known, levels) for levels in trees], axis=1)
+    return np.concatenate([_reached(values, known, tree) for tree in picks], axis=1)
 
 
-def _reached(values: NDArray[np.float32], known: Candidates, levels: Sequence[Any]) -> NDArray[np.bool_]:
+def _reached(values: NDArray[np.float32], known: Candidates, tree: NDArray[np.int32]) -> NDArray[np.bool_]:
     leaves = np.ones((len(values), 1), np.bool_)
-    for picks in map(np.asarray, levels):
+    for level in range(len(tree).bit_length()):
+        picks = tree[2**level - 1 : 2 ** (level + 1) - 1]
         numbers = values[:, known.column[picks]]
         with np.errstate(invalid="ignore"):
             left = (numbers < known.threshold[picks]) | (np.isnan(numbers) & known.missing[picks])
@@ -138,3 +144,46 @@ def drawn(known: Candidates, fraction: float, seed: Sequence[int]) -> NDArray[np
 def examined(table: Any, scaled: bool, known: Candidates | None = None) -> examine.Facts:
     """Facts of a table: see `examine.examine`; numbers may be missing."""
     return examine.examine_with_gaps(table, known)
+
+
+# -------------------------------------------------------------------- what was learned, in plain arrays
+
+Told = Mapping[str, Any]
+"""``names``, ``named``, and of each tree and node [trees, nodes] ``column`` (`NONE`: split by another party),
+``threshold`` and ``missing``."""
+
+
+def told(known: Candidates, picks: NDArray[np.int32]) -> Told:
+    """A party's splits in a form that may travel."""
+    return {
+        "names": list(known.names),
+        "named": known.named,
+        "column": np.where(picks == NONE, NONE, known.column[picks]).astype(np.int32),
+        "threshold": known.threshold[picks],
+        "missing": known.missing[picks],
+    }
+
+
+def candidates_told(splits: Told) -> Candidates:
+    """The candidates of these splits: each node has one of its own."""
+    column = np.asarray(splits["column"], np.intp).reshape(-1)
+    return Candidates(
+        names=tuple(splits["names"]),
+        named=bool(splits["named"]),
+        column=np.maximum(column, 0),
+        threshold=np.asarray(splits["threshold"], np.float32).reshape(-1),
+        missing=np.asarray(splits["missing"], np.bool_).reshape(-1),
+    )
+
+
+def picks_told(splits: Told) -> NDArray[np.int32]:
+    """The picks that go with `candidates_told`."""
+    column = np.asarray(splits["column"])
+    own = np.arange(column.size, dtype=np.int32).reshape(column.shape)
+    return np.where(column == NONE, np.int32(NONE), own)
+
+
+def counts(known: Candidates, picks: NDArray[np.int32]) -> dict[str, int]:
+    """How many nodes each column splits."""
+    found = np.bincount(known.column[picks[picks != NONE]], minlength=len(known.names))
+    return dict(zip(known.names, map(int, found), strict=True))

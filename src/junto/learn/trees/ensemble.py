@@ -15,6 +15,7 @@ import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
 from junto.learn import dataset
 from junto.learn.dataset import Columns, Label, Scales, Table
 from junto.learn.estimator import run_at
@@ -28,14 +29,14 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree as its parties have it.
+    """A tree that was just grown.
 
     Attributes:
         picks: for each owner and level a handle at the owner of which candidate splits each node.
         weights: of the leaves, secret.
     """
 
-    picks: Mapping[PYU, tuple[PYUObject, ...]]
+    picks: Mapping[PYU, Sequence[PYUObject]]
     weights: SPUObject
 
 
@@ -47,13 +48,17 @@ class Learned:
         scales: of each owner's columns, a handle of its `candidates.Candidates`.
         label: its scale (the target is forgotten).
         known: see `dataset.Checked`.
-        trees: in the order in which they were grown.
+        picks: of each owner a handle of `candidates.in_one`.
+        weights: of the leaves [trees, leaves], secret.
+        count: of trees.
     """
 
     scales: Scales
     label: Label
     known: bool
-    trees: tuple[Tree, ...]
+    picks: Mapping[PYU, PYUObject]
+    weights: SPUObject
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +158,22 @@ def scales_of(columns: Columns, max_bins: int) -> Scales:
     return Scales(known, columns.widths)
 
 
-def scores(model: Any, learned: Learned, X: Table) -> tuple[Any, ...]:
-    """The arguments of `growing.scores`: where rows may come, weights."""
+def learned(spu: SPU, trees: Sequence[Tree], scales: Scales, label: Label, known: bool) -> Learned:
+    """What is kept of trees that were grown; see `Learned`."""
+    picks = {
+        owner: run_at(owner, candidates.in_one, [list(tree.picks[owner]) for tree in trees])
+        for owner in scales.by_owner
+    }
+    weights = spu(growing.stacked)([tree.weights for tree in trees])
+    return Learned(scales, label.without_target(), known, picks, weights, len(trees))
+
+
+def scores(spu: SPU, learned: Learned, X: Table) -> tuple[Any, ...]:
+    """The arguments of `growing.scores`: where rows may come, weights, and the label's scale."""
     columns = dataset.checked(X, scales=learned.scales, look=candidates.examined)
     dataset.require_known(columns, learned.scales)
-    trees = learned.trees
     parts = [
-        run_at(
-            owner, candidates.reachable, columns.tables[owner], known, [tree.picks[owner] for tree in trees]
-        ).to(model.spu)
+        run_at(owner, candidates.reachable, columns.tables[owner], known, learned.picks[owner]).to(spu)
         for owner, known in learned.scales.by_owner.items()
     ]
-    return parts, [tree.weights for tree in trees], learned.label.scale
+    return parts, learned.weights, learned.label.scale

@@ -165,18 +165,23 @@ def leaves(level: Level, lefts: Sequence[Any], score: Any, *, rule: Rule) -> tup
     return weight, score + rows.member @ upper + (rows.member * side) @ (lower - upper)
 
 
-def scores(parts: Sequence[Any], weights: Sequence[Any], start: Any) -> Any:
+def stacked(weights: Sequence[Any]) -> Any:
+    """The weights of the leaves of all trees [trees, leaves]."""
+    return jnp.stack(weights)
+
+
+def scores(parts: Sequence[Any], weights: Any, start: Any) -> Any:
     """The score of each row.
 
     Args:
         parts: the owners' `candidates.reachable`.
-        weights: of the leaves of each tree.
+        weights: of the leaves [trees, leaves].
         start: the score without a tree.
     """
     here = parts[0]
     for each in parts[1:]:
         here = here & each
-    return here.astype(jnp.float32) @ jnp.concatenate(weights) + start
+    return here.astype(jnp.float32) @ weights.reshape(-1) + start
 
 
 def _left(rows: Rows, lefts: Sequence[Any]) -> Rows:

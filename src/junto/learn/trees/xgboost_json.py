@@ -1,0 +1,233 @@
+"""Trees as XGBoost's JSON, and XGBoost's JSON as trees; in the clear, at one party.
+
+Format: XGBoost's documentation, "Introduction to Model IO", version 3. A tree of ours has a place for every
+node of its depth; one that is not split sends all rows to the right, and stands for its right child.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.learn.trees.candidates import NONE, Told
+
+CLASSES, NUMBERS = "binary:logistic", "reg:squarederror"
+
+NOWHERE: Final = 2**31 - 1
+"""The root's parent."""
+
+VERSION: Final = [3, 0, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A model in the clear.
+
+    Attributes:
+        objective: `CLASSES` or `NUMBERS`.
+        base: the score without a tree.
+        leaves: their weights [trees, leaves].
+        splits: of all columns together; see `candidates.Told`.
+    """
+
+    objective: str
+    base: float
+    leaves: NDArray[np.float64]
+    splits: Told
+
+
+def merged(parties: Sequence[str], parts: Sequence[Told]) -> Told:
+    """The splits of all parties as those of one table, whose columns are theirs side by side."""
+    column = np.full(np.shape(parts[0]["column"]), NONE, np.int64)
+    threshold = np.zeros(column.shape, np.float32)
+    missing = np.zeros(column.shape, np.bool_)
+    begin, names = 0, list[str]()
+    for party, part in zip(parties, parts, strict=True):
+        mine = np.asarray(part["column"]) != NONE
+        column = np.where(mine, np.asarray(part["column"]) + begin, column)
+        threshold = np.where(mine, part["threshold"], threshold)
+        missing = np.where(mine, part["missing"], missing)
+        begin += len(part["names"])
+        names += [f"{party}.{name}" for name in part["names"]]
+    bare = [name.partition(".")[2] for name in names]
+    return {
+        "names": bare if len(set(bare)) == len(bare) else names,
+        "named": all(part["named"] for part in parts),
+        "column": column,
+        "threshold": threshold,
+        "missing": missing,
+    }
+
+
+def write(model: Plain) -> str:
+    """The model as text, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads."""
+    splits, width = model.splits, len(model.splits["names"])
+    fields = [np.asarray(splits[name]) for name in ("column", "threshold", "missing")]
+    trees = [
+        _tree(number, [each[number] for each in fields], leaves, width)
+        for number, leaves in enumerate(model.leaves)
+    ]
+    base = 1 / (1 + math.exp(-model.base)) if model.objective == CLASSES else model.base
+    counted = {"num_parallel_tree": "1", "num_trees": str(len(trees))}
+    grown = {
+        "gbtree_model_param": counted,
+        "iteration_indptr": list(range(len(trees) + 1)),
+        "tree_info": [0] * len(trees),
+        "trees": trees,
+    }
+    numbers = {"num_class": "0", "num_feature": str(width), "num_target": "1", "boost_from_average": "1"}
+    learner = {
+        "attributes": {},
+        "feature_names": splits["names"] if splits["named"] else [],
+        "feature_types": [],
+        "gradient_booster": {"model": grown, "name": "gbtree"},
+        "learner_model_param": {"base_score": f"{base:.9E}", **numbers},
+        "objective": {"name": model.objective, "reg_loss_param": {"scale_pos_weight": "1"}},
+    }
+    return json.dumps({"learner": learner, "version": VERSION})
+
+
+def _tree(number: int, fields: Sequence[Any], leaves: NDArray[np.float64], width: int) -> dict[str, Any]:
+    column, threshold, missing = fields
+    rows: list[tuple[int, int, int, int, float, bool]] = []
+
+    def grow(node: int, parent: int) -> int:
+        while node < len(column) and column[node] == NONE:
+            node = 2 * node + 2
+        place = len(rows)
+        if node >= len(column):
+            rows.append((-1, -1, parent, 0, float(leaves[node - len(column)]), False))
+            return place
+        rows.append((0, 0, parent, 0, 0.0, False))
+        left, right = grow(2 * node + 1, place), grow(2 * node + 2, place)
+        rows[place] = (left, right, parent, int(column[node]), float(threshold[node]), bool(missing[node]))
+        return place
+
+    grow(0, NOWHERE)
+    names = (
+        "left_children",
+        "right_children",
+        "parents",
+        "split_indices",
+        "split_conditions",
+        "default_left",
+    )
+    lists = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    nothing = [0.0] * len(rows)
+    size = {"num_deleted": "0", "num_feature": str(width), "num_nodes": str(len(rows))}
+    return {
+        **lists,
+        "default_left": [int(each) for each in lists["default_left"]],
+        "base_weights": [row[4] if row[0] < 0 else 0.0 for row in rows],
+        "loss_changes": nothing,
+        "sum_hessian": nothing,
+        "split_type": [0] * len(rows),
+        **{
+            name: [] for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+        },
+        "id": number,
+        "tree_param": {**size, "size_leaf_vector": "1"},
+    }
+
+
+# -------------------------------------------------------------------- the other way
+
+
+def read(model: Any, deepest: int) -> Plain:
+    """A model of XGBoost's.
+
+    Args:
+        model: an ``XGBClassifier`` or ``XGBRegressor``, a ``Booster``, its JSON as text, bytes or dicts.
+        deepest: levels of splits that a tree may have.
+
+    Raises:
+        ValueError: it is none, or has something that our trees have not; the message says what.
+    """
+    learner = _parsed(model)["learner"]
+    objective, booster = learner["objective"]["name"], learner["gradient_booster"]
+    if objective not in (CLASSES, NUMBERS):
+        raise ValueError(f"its objective is {objective}, not {CLASSES} or {NUMBERS}")
+    if booster["name"] != "gbtree":
+        raise ValueError(f"its booster is {booster['name']}, not gbtree")
+    param = learner["learner_model_param"]
+    names = list(learner["feature_names"]) or [f"f{place}" for place in range(int(param["num_feature"]))]
+    trees = booster["model"]["trees"]
+    if not trees or any(any(tree["split_type"]) for tree in trees):
+        raise ValueError("it has no trees, or splits by categories")
+    depth = max(1, *[_depth(tree, 0) for tree in trees])
+    if depth > deepest:
+        raise ValueError(f"a tree has {depth} levels of splits; ours have up to {deepest}")
+    filled = [_filled(tree, depth) for tree in trees]
+    column, threshold, missing, leaves = (np.stack(each) for each in zip(*filled, strict=True))
+    base = float(str(param["base_score"]).strip("[]"))
+    return Plain(
+        objective,
+        math.log(base / (1 - base)) if objective == CLASSES else base,
+        leaves,
+        {"names": names, "named": True, "column": column, "threshold": threshold, "missing": missing},
+    )
+
+
+def _parsed(model: Any) -> Mapping[str, Any]:
+    model = model.get_booster() if hasattr(model, "get_booster") else model
+    model = bytes(model.save_raw("json")) if hasattr(model, "save_raw") else model
+    parsed = json.loads(model) if isinstance(model, str | bytes | bytearray) else model
+    if not isinstance(parsed, Mapping) or "learner" not in parsed:
+        raise ValueError(f"{type(model).__name__} is no model of XGBoost")
+    return parsed
+
+
+def _depth(tree: Mapping[str, Any], node: int) -> int:
+    left, right = tree["left_children"][node], tree["right_children"][node]
+    return 0 if left < 0 else 1 + max(_depth(tree, left), _depth(tree, right))
+
+
+def _filled(tree: Mapping[str, Any], depth: int) -> tuple[Any, ...]:
+    """The tree with a place for each node of so many levels."""
+    inner = 2**depth - 1
+    column = np.full(inner, NONE, np.int32)
+    threshold, missing = np.zeros(inner, np.float32), np.zeros(inner, np.bool_)
+    leaves = np.zeros(inner + 1)
+    for place, node in _places(tree, inner):
+        if place >= inner:
+            leaves[place - inner] = tree["split_conditions"][node]
+        else:
+            column[place] = tree["split_indices"][node]
+            threshold[place] = tree["split_conditions"][node]
+            missing[place] = bool(tree["default_left"][node])
+    return column, threshold, missing, leaves
+
+
+def _places(tree: Mapping[str, Any], inner: int) -> Iterator[tuple[int, int]]:
+    """Where its nodes stand among ours: a leaf at the right end of what would be under it."""
+    waiting = [(0, 0)]
+    while waiting:
+        place, node = waiting.pop()
+        left, right = tree["left_children"][node], tree["right_children"][node]
+        if left >= 0:
+            waiting += [(2 * place + 1, left), (2 * place + 2, right)]
+        else:
+            while place < inner:
+                place = 2 * place + 2
+        yield place, node
+
+
+def part_of(splits: Told, names: Sequence[str]) -> Told:
+    """The splits by these columns alone."""
+    places = {splits["names"].index(name): own for own, name in enumerate(names)}
+    lookup = np.array([places.get(place, NONE) for place in range(len(splits["names"]))] + [NONE], np.int32)
+    column = lookup[np.asarray(splits["column"])]  # NONE is the last one
+    mine = column != NONE
+    return {
+        "names": list(names),
+        "named": splits["named"],
+        "column": column,
+        "threshold": np.where(mine, splits["threshold"], np.float32(0)),
+        "missing": mine & splits["missing"],
+    }
