@@ -22,7 +22,7 @@ CLASSES, NUMBERS = "binary:logistic", "reg:squarederror"
 NOWHERE: Final = 2**31 - 1
 """The root's parent."""
 
-VERSION: Final = [3, 0, 0]
+VERSION: Final = (3, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
