@@ -6,11 +6,13 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import trustme
 
-from junto.config.model import Address, PartySettings
+from gateways import Heard
+from junto.config.model import Address, LinkSettings, PartySettings
 from junto.mpc.link import (
     ALPN,
     Channel,
@@ -22,10 +24,14 @@ from junto.mpc.link import (
     Node,
     memory_pair,
 )
-from junto.mpc.links.frame import Header, check_of, pack
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.pipe import MemoryPipe, memory_pipes
+from junto.silo import frames as f
+from junto.silo.api import Stream
+from junto.silo.header import Header, check_of, pack
 from junto.silo.identity import accepted_name
+from junto.silo.line import Line
+from junto.silo.peer import Peer
 from parties import free_ports
 
 QUICK = LinkOptions(recv_timeout_ms=10_000, connect_retry_interval_ms=200)
@@ -131,9 +137,15 @@ def meeting_with(
 def channels(
     transport: str, authority: Authority, options: LinkOptions = QUICK
 ) -> Iterator[tuple[Channel, Channel]]:
-    """Alice's and Bob's channel, in memory or over TCP."""
+    """Alice's and Bob's channel, in memory, over TCP, or on a stream of their gateways' connection."""
     if transport == "memory":
         pair = memory_pair(("alice", "bob"), options)
+    elif transport == "stream":
+        one, other = peer_streams()
+        pair = (
+            FramedChannel(one, Ends("alice", "bob"), options),
+            FramedChannel(other, Ends("bob", "alice"), options),
+        )
     else:
         nodes, ca = some_nodes("alice", "bob"), authority if transport == "tls" else None
         alice, bob = good(both(*(meeting(nodes, each.name, ca, options).run for each in nodes)))
@@ -145,13 +157,50 @@ def channels(
             channel.close()
 
 
+def peer_streams(frame_bytes: int = 100_000) -> tuple[Stream, Stream]:
+    """Both ends of an ordered stream of two parties, whose lines are threads that hand messages over."""
+    link, nowhere = LinkSettings(), Address("127.0.0.1", 1)
+    parties = ("alice", "bob")
+    peers = {name: Peer(PartySettings(name, nowhere, nowhere), link, Heard()) for name in parties}
+    for me, other in (parties, parties[::-1]):
+        dialler, dialled = peers[other], peers[me]  # each as the other side has it
+        out, back = Line(dialler.sending.pull), Line(dialled.receiving.pull)
+        dialled.open_back(back)
+
+        def hear(dialler: Peer, out: Line, message: bytes) -> None:
+            for frame in f.open_back(message):
+                if out.open:
+                    dialler.hear_back(out, frame)
+                elif isinstance(frame, f.Resumed):
+                    dialler.open_forward(out, frame)
+
+        def carry(line: Line, hear: Callable[[bytes], None]) -> None:
+            for message in line.messages():
+                hear(message)
+
+        def heard(dialled: Peer, back: Line, message: bytes) -> None:
+            dialled.hear_forward(back, f.open_forward(message))
+
+        for line, then in ((out, partial(heard, dialled, back)), (back, partial(hear, dialler, out))):
+            threading.Thread(target=carry, args=(line, then), daemon=True).start()
+    made = [peers[other].stream(4, lambda: True, frame_bytes) for other in reversed(parties)]
+    return made[0], made[1]
+
+
 def rogue_pair(options: LinkOptions = QUICK) -> tuple[MemoryPipe, FramedChannel]:
     """The bare pipe of somebody who writes what he likes, and the channel of bob, who takes him for alice."""
     bare, other = memory_pipes()
     return bare, FramedChannel(other, Ends("bob", "alice"), options)
 
 
-def frame(kind: int, number: int, data: bytes, operation: int | str = 1, length: int | None = None) -> bytes:
+def frame(
+    kind: int,
+    number: int,
+    data: bytes,
+    operation: int | str = 1,
+    length: int | None = None,
+    detail: int = 0,
+) -> bytes:
     """The bytes of one frame; nothing in it needs to be true."""
     check = check_of(operation)
-    return pack(Header(kind, 0, number, check, len(data) if length is None else length)) + data
+    return pack(Header(kind, detail, 0, number, check, len(data) if length is None else length)) + data

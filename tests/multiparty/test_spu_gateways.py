@@ -10,11 +10,9 @@ import time
 
 import pytest
 
-from gateways import Proxy, Site, in_parallel, stamp, until
-from junto.device.spu.tunnel import TunnelPipe
+from gateways import Proxy, Site, in_parallel, until
 from junto.mpc.link import LinkOptions
 from junto.mpc.links.framed import Ends, FramedChannel
-from junto.program.aside import Aside
 from junto.silo.ledger import RECEIVED, SENT, read
 from parties import KILL, STOP, Job, free_ports
 
@@ -283,10 +281,10 @@ sf.shutdown()
         assert "bob alone could read everything" in party.text
 
 
-# The pipe over real gateways.
+# The stream over real gateways.
 
 
-def test_a_tunnel_survives_cuts_of_the_connections_below_it():
+def test_a_stream_survives_cuts_of_the_connections_below_it():
     with Site("alice", "bob") as site:
         proxies = {party: Proxy(site.cluster[party].address.port) for party in site.parties}
         for party, proxy in proxies.items():
@@ -294,9 +292,8 @@ def test_a_tunnel_survives_cuts_of_the_connections_below_it():
         gateways = dict(zip(site.parties, site.meet(), strict=True))
         channels = {}
         for me, peer in (("alice", "bob"), ("bob", "alice")):
-            lanes = [Aside(gateways[me], stamp(0), (me, peer), lane, lambda _: True) for lane in (1, 2)]
-            pipe = TunnelPipe(*lanes, piece_bytes=10_000)
-            channels[me] = FramedChannel(pipe, Ends(me, peer), LinkOptions(recv_timeout_ms=20_000))
+            stream = gateways[me].stream(peer, 1, lambda: True, 10_000)
+            channels[me] = FramedChannel(stream, Ends(me, peer), LinkOptions(recv_timeout_ms=20_000))
         rounds, half = 30, threading.Event()
 
         def play(me):

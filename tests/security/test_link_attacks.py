@@ -20,9 +20,9 @@ import pytest
 from junto.config.model import Address
 from junto.errors import IdentityError, LinkError, PartyUnreachable
 from junto.mpc.link import ALPN, Channel, Greeting, LinkOptions, Node
-from junto.mpc.links.frame import HEADER_BYTES, Kind, parse
 from junto.mpc.links.greeting import GREETING_BYTES, Hello
 from junto.mpc.links.meeting import PENDING
+from junto.silo.header import HEADER_BYTES, MORE, Kind, parse
 from link_helpers import QUICK, Authority, both, frame, good, meeting, meeting_with, rogue_pair, some_nodes
 
 SHORT = LinkOptions(connect_retry_times=4, connect_retry_interval_ms=100, handshake_timeout_ms=400)
@@ -96,6 +96,18 @@ FIRST, SECOND = frame(M, 0, b"first"), frame(M, 1, b"other")
         (b"GET / HTTP/1.1\r\nHost: somewhere\r\n\r\n", [receive(5)], "what arrives is no frame of a link"),
         (bytes(HEADER_BYTES), [receive(5)], "what arrives is no frame of a link"),
         (frame(Kind.ABORT, 0, b""), [receive(5)], "it gave up: reason 0"),
+        (frame(Kind.END, 0, b""), [receive(5)], "a frame of kind 11 arrived; a message is due"),
+        (frame(M, 0, b"first", detail=MORE), [receive(5)], "the message is cut otherwise than into 5 bytes"),
+        (frame(M, 0, b"", detail=MORE), [receive(5)], "the message is cut otherwise than into 5 bytes"),
+        (frame(M, 0, b"firs", detail=MORE) + SECOND, [receive(5)], "the message has 9 bytes; 5 are due"),
+        (
+            frame(M, 0, b"fir", detail=MORE) + frame(S, 1, b"st"),
+            [receive(5)],
+            "a piece of the stream arrived",
+        ),
+        (frame(M, 0, b"fi", detail=MORE) + frame(M, 1, b"r", 2), [receive(5)], "for operation 2"),
+        (frame(M, 0, b"first", detail=2), [receive(5)], "what arrives is no frame of a link"),
+        (frame(S, 0, b"first", detail=MORE), [read(5)], "what arrives is no frame of a link"),
         (FIRST[:-1], [receive(5)], "nothing arrived for 0.2 s"),
         (FIRST[:9], [receive(5)], "nothing arrived for 0.2 s"),
         (b"", [receive(5)], "nothing arrived for 0.2 s"),
@@ -110,8 +122,8 @@ def test_a_frame_that_is_not_due(data: bytes, calls: list[Callable[[Channel], An
     ("data", "text"),
     [
         (b"", "the connection ended ("),
-        (FIRST[:9], "the connection ended after 9 of 32 bytes of a header"),
-        (FIRST[:34], "the connection ended after 2 of 5 bytes"),
+        (FIRST[:9], "the connection ended after 9 of 36 bytes of a header"),
+        (FIRST[:38], "the connection ended after 2 of 5 bytes"),
     ],
 )
 def test_a_link_that_is_cut_off(data: bytes, text: str) -> None:
@@ -127,8 +139,7 @@ def test_a_stream_that_announces_more_than_there_is_takes_no_memory() -> None:
     bob.close()
 
 
-REASON = range(4, 8)  # means something in ABORT only
-CHECKED = [at + start for start in (0, len(FIRST)) for at in range(HEADER_BYTES) if at not in REASON]
+CHECKED = [at + start for start in (0, len(FIRST)) for at in range(HEADER_BYTES)]
 
 
 @pytest.mark.parametrize("position", CHECKED)

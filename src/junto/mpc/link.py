@@ -22,14 +22,15 @@ from collections.abc import Sequence
 
 from junto.mpc.links.buffers import Piece
 from junto.mpc.links.channel import Channel, Counters, Record
-from junto.mpc.links.frame import Reason
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.greeting import Greeting
 from junto.mpc.links.handshake import Introduction, check_plaintext
 from junto.mpc.links.keys import shared_secret
 from junto.mpc.links.meeting import Meeting, OnWait
 from junto.mpc.links.options import ALPN, Credentials, LinkOptions, Node
-from junto.mpc.links.pipe import Pipe, PipeEnded, memory_pipes
+from junto.mpc.links.pipe import memory_pipes
+from junto.silo.api import Pipe, PipeEnded
+from junto.silo.header import Reason
 
 
 def build(

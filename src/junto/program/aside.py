@@ -1,7 +1,7 @@
-"""Messages to and from one other party beside the values of the program, for a protocol between the two.
+"""What two parties say to each other beside the values of the program, for a protocol between the two.
 
-They take the same way as values: the gateway has authenticated who sends them, and sends them again after a
-break. But no operation waits for one, and the ledger has one line for all of them.
+A greeting goes like a value: the gateway has authenticated who sends it. What follows goes on ordered streams
+of the same connection. No operation waits for any of it, and the ledger has one line a stream and direction.
 """
 
 from __future__ import annotations
@@ -11,17 +11,11 @@ from collections.abc import Callable
 
 from junto.program.exchange import Passage, Witness
 from junto.program.timeline import Traffic
-from junto.silo.api import Arrival, Delivery, Failure, Gateway, Key, Stamp
+from junto.silo.api import Arrival, Delivery, Failure, Gateway, Key, Stamp, Stream
 from junto.wire.payload import Payload, Summary
 
-LANES = 8
-"""How many streams of messages two parties may have beside one operation."""
-
-TURN = (1 << 31) // LANES
-"""So many messages of a lane have different keys; the next one has that of the first, which is long over."""
-
-LARGEST = 1 << 20
-"""Bytes of the largest message: what travels whole, without being offered first."""
+LANES = 4
+"""How many streams two parties may have beside one operation; lane 0 is the greeting's."""
 
 KIND = "link"
 """What the ledger calls them."""
@@ -31,47 +25,36 @@ OnMessage = Callable[[memoryview | Exception], None]
 
 
 class Aside:
-    """One lane between us and another party. Thread-safe; nothing in it blocks.
-
-    Messages are numbered from 0, separately in each direction. Their keys are of the operation `stamp`, which
-    therefore must not carry values of its own. The other party takes a message only after it has said that it
-    expects it, so the two sides have to agree on how far one may run ahead (one that comes before the other
-    side has come to `stamp` is kept for it). Fewer than `TURN` messages may be on their way at once.
+    """All of it between us and one other party, for one operation, which carries no values. Thread-safe.
 
     Args:
         gateway: the door.
-        stamp: which operation they belong to; the same at both.
+        stamp: of the operation; the same at both.
         ends: our name and the other party's.
-        lane: below `LANES`; the same at both.
         is_trusted: whether a party runs our program; nothing is heard of one that does not.
     """
 
     def __init__(
-        self,
-        gateway: Gateway,
-        stamp: Stamp,
-        ends: tuple[str, str],
-        lane: int,
-        is_trusted: Callable[[str], bool],
+        self, gateway: Gateway, stamp: Stamp, ends: tuple[str, str], is_trusted: Callable[[str], bool]
     ) -> None:
         self._gateway = gateway
         self._stamp = stamp
         self._me, self.party = ends
-        self._lane = lane
         self._is_trusted = is_trusted
         self._lock = threading.Lock()
-        self._sent = self._received = 0
+        self._greeting = [0, 0]
+        self._streams: dict[int, Stream] = {}
+        self._written: set[int] = set()
 
-    def push(self, number: int, message: bytes) -> Delivery:
-        """Send message `number`, of at most `LARGEST` bytes."""
+    def greet(self, message: bytes) -> Delivery:
+        """Send the greeting."""
         with self._lock:
-            self._sent += len(message)
-        view = memoryview(message)
-        payload = Payload((view,) if message else (), len(message), _SUMMARY)
-        return self._gateway.push(self.party, self._key(number), self._stamp, payload)
+            self._greeting[0] += len(message)
+        payload = Payload((memoryview(message),), len(message), _SUMMARY)
+        return self._gateway.push(self.party, self._key, self._stamp, payload)
 
-    def expect(self, number: int, then: OnMessage) -> None:
-        """Ask for message `number`; `then` is called once, perhaps at once."""
+    def hear(self, then: OnMessage) -> None:
+        """Ask for the other party's greeting; `then` is called once, perhaps at once."""
 
         def arrived(arrival: Arrival) -> None:
             if not self._is_trusted(self.party):
@@ -81,33 +64,57 @@ class Aside:
                 outcome = ValueError("a failure arrived, where only messages do")
             if isinstance(outcome, memoryview):
                 with self._lock:
-                    self._received += len(outcome)
+                    self._greeting[1] += len(outcome)
             then(outcome)
 
-        self._gateway.expect(self.party, self._key(number)).add_done_callback(arrived)
+        self._gateway.expect(self.party, self._key).add_done_callback(arrived)
+
+    def stream(self, lane: int, frame_bytes: int | None = None) -> Stream:
+        """Our end of an ordered stream; both parties open it.
+
+        Args:
+            lane: from 1, below `LANES`; the same at both.
+            frame_bytes: see `Pipe`.
+        """
+        number = self._stamp.operation * LANES + lane
+        stream = self._gateway.stream(self.party, number, lambda: self._is_trusted(self.party), frame_bytes)
+        with self._lock:
+            self._streams[lane] = stream
+        return stream
 
     def traffic(self) -> list[Traffic]:
         """What has crossed and is not in the ledger yet."""
-        with self._lock:
-            ways = ((self._me, self.party, self._sent), (self.party, self._me, self._received))
         return [
-            Traffic(self._stamp.site, KIND, sender, receiver, _SUMMARY.type_name, 1, nbytes)
-            for sender, receiver, nbytes in ways
+            Traffic(self._stamp.site, KIND, *ends, _SUMMARY.type_name, 1, nbytes)
+            for _, *crossed in self._crossed()
+            for ends, nbytes in zip(self._ways, crossed, strict=True)
             if nbytes
         ]
 
     def account(self, witness: Witness) -> None:
-        """Write into the ledger what has crossed since this was called last."""
-        with self._lock:
-            sent, self._sent = self._sent, 0
-            received, self._received = self._received, 0
-        if sent:
-            witness.sent(Passage(self._stamp, self._lane, KIND, self._me, self.party), _SUMMARY, sent)
-        if received:
-            witness.received(Passage(self._stamp, self._lane, KIND, self.party, self._me), _SUMMARY, received)
+        """Write into the ledger, once, what has crossed."""
+        for lane, sent, received in self._crossed():
+            if sent:
+                witness.sent(Passage(self._stamp, lane, KIND, *self._ways[0]), _SUMMARY, sent)
+            if received:
+                witness.received(Passage(self._stamp, lane, KIND, *self._ways[1]), _SUMMARY, received)
+            self._written.add(lane)
 
-    def _key(self, number: int) -> Key:
-        return Key(self._stamp.operation, number % TURN * LANES + self._lane)
+    @property
+    def _ways(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        return (self._me, self.party), (self.party, self._me)
+
+    def _crossed(self) -> list[tuple[int, int, int]]:
+        """(lane, bytes sent, bytes received) of what is not written yet."""
+        with self._lock:
+            sent, received = self._greeting
+            lanes = [(0, sent, received)]
+            lanes += [(lane, *each.traffic()) for lane, each in self._streams.items()]
+        return [each for each in lanes if each[0] not in self._written]
+
+    @property
+    def _key(self) -> Key:
+        return Key(self._stamp.operation, 0)
 
 
 _SUMMARY = Summary("messages")

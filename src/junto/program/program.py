@@ -284,8 +284,8 @@ class Program:
         if errors:
             raise self._seen(errors[0])
 
-    def aside(self, stamp: Stamp, party: str, lane: int) -> Aside:
-        """Messages between us and `party`, beside the values of operation `stamp`, which carries none.
+    def aside(self, stamp: Stamp, party: str) -> Aside:
+        """What we and `party` say beside the values of operation `stamp`, which carries none. Once for both.
 
         Raises:
             DeviceError: no gateway leads to `party`.
@@ -293,7 +293,7 @@ class Program:
         parts, me = self._parts, self.settings.self_party
         if parts.gateway is None or me is None or party == me:
             raise DeviceError(f"there is no gateway to {party} in this process")
-        aside = Aside(parts.gateway, stamp, (me, party), lane, parts.peers.is_trusted)
+        aside = Aside(parts.gateway, stamp, (me, party), parts.peers.is_trusted)
         self._asides.append(aside)
         return aside
 

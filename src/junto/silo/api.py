@@ -109,6 +109,54 @@ class Delivery(ABC):
         """(bytes acknowledged, bytes in all)."""
 
 
+class PipeEnded(Exception):
+    """The other end is gone, and everything that it had sent was read. Stays below the channels."""
+
+
+class Pipe(ABC):
+    """Frames, or bytes, in both directions and in order. Only `wake` may be called from another thread.
+
+    Attributes:
+        stream: its number, for the frames' headers.
+        frame_bytes: one frame is written at a time, with at most so many bytes after its header; None: bytes
+            are written as they come, and frames have any length.
+    """
+
+    stream: int = 0
+    frame_bytes: int | None = None
+
+    @abstractmethod
+    def write(self, data: memoryview) -> int:
+        """Take some of `data`: how many bytes, 0 if none for now. Raises PipeEnded."""
+
+    @abstractmethod
+    def read(self, into: memoryview) -> int:
+        """Fill some of `into`: how many bytes, 0 if there are none for now. Raises PipeEnded."""
+
+    @abstractmethod
+    def wait(self, reading: bool, writing: bool, timeout_s: float) -> bool:
+        """Block until a read or write may do something, or `wake` was called. False: `timeout_s` has passed.
+
+        Only to be called after each wanted direction has answered 0.
+        """
+
+    @abstractmethod
+    def wake(self) -> None:
+        """End this `wait` and all that follow, at once."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the connection back. What was written still arrives. May be called twice."""
+
+
+class Stream(Pipe):
+    """An ordered stream between two parties, and what has passed it."""
+
+    @abstractmethod
+    def traffic(self) -> tuple[int, int]:
+        """Bytes sent and received so far, headers included."""
+
+
 class Events(ABC):
     """What the program layer hears. Called from the network's threads: must not block for long."""
 
@@ -165,6 +213,19 @@ class Gateway(ABC):
         """Say that the program needs the value `key` of `party`. Once per key."""
 
     @abstractmethod
+    def stream(
+        self, party: str, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None = None
+    ) -> Stream:
+        """Our end of an ordered stream with `party`. Its number is the same at both, and used once.
+
+        Args:
+            party: who has the other end; nothing is sent before it has opened that.
+            stream: the number.
+            is_trusted: nothing is read while this is false.
+            frame_bytes: as in `Pipe`; None: the network's own choice.
+        """
+
+    @abstractmethod
     def publish(self, activity: Activity, *, now: bool = False) -> None:
         """What the next heartbeats say; `now`: send one to everybody at once."""
 
@@ -178,7 +239,7 @@ class Gateway(ABC):
 
     @abstractmethod
     def flush(self, timeout_s: float | None) -> None:
-        """Wait until every push is delivered. Raises the first delivery's error, DeadlineExceeded."""
+        """Wait until every value is delivered. Raises the first delivery's error, DeadlineExceeded."""
 
     @abstractmethod
     def leave(self, timeout_s: float | None) -> None:
@@ -202,6 +263,9 @@ __all__ = [
     "Failure",
     "Gateway",
     "Key",
+    "Pipe",
+    "PipeEnded",
     "Stamp",
+    "Stream",
     "Summary",
 ]

@@ -5,9 +5,10 @@ acknowledgements back. A message is one of
 
     0x00 + MessagePack list of control frames     (several frames queued together leave in one message)
     0x01 + transfer (u64) + offset (u64) + bytes  (a chunk of a large value, big endian)
+    0x02 ...                                      (a frame of an ordered stream, see `header`)
 
-`FORWARD` and `BACK` are the closed sets of frames for each direction; `open_message` checks everything that
-can be checked without knowing the state: types, unknown fields, lengths, ranges.
+`FORWARD` and `BACK` are the closed sets of frames for each direction; `open_forward` and `open_back` check
+everything that can be checked without knowing the state: types, unknown fields, lengths, ranges.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from msgspec import Meta
 
 from junto.errors import ProtocolViolation
 from junto.silo.api import Abort, Activity, Count, Failure, Key, Stamp
+from junto.silo.header import HEADER_BYTES, MARK, Header, parse
 from junto.silo.words import DETAIL_CHARS, TEXT_CHARS, Lines, Long, Short, Words
 
-PROTOCOL = 1
+PROTOCOL = 2
 CHUNK_BYTES = 1 << 19
 """Half a mebibyte stays in a core's cache on its way through gRPC and TLS; 256 KiB and 1 MiB were slower."""
 
@@ -38,6 +40,9 @@ AT_ONCE = 2_000
 
 GAPS = 65_537
 """Ranges of settled transfers that a receiver tells at most: one more than a sender has under way."""
+
+STREAMS = 65_536
+"""Ordered streams that two parties may open in one run."""
 
 _F = TypeVar("_F", bound="Frame")
 _CONTROL, _CHUNK = b"\x00", b"\x01"
@@ -95,12 +100,14 @@ class Resumed(Frame, frozen=True, tag=4):
         also: settled transfers from `below` on, as ranges (first, last).
         partial: (transfer, bytes) of values that have arrived in part and are still wanted.
         position: number of the receiver's newest operation.
+        streams: (stream, frames read) of all ordered streams that the receiver has opened.
     """
 
     below: Count
     also: Annotated[Ranges, Meta(max_length=GAPS)]
     partial: Annotated[Ranges, Meta(max_length=AT_ONCE)]
     position: Count
+    streams: Annotated[Ranges, Meta(max_length=STREAMS)] = ()
 
 
 class Value(Frame, frozen=True, tag=5):
@@ -143,11 +150,13 @@ class Ack(Frame, frozen=True, tag=9):
         settled: transfers that have arrived completely.
         partial: (transfer, bytes) of those under way.
         position: number of the receiver's newest operation.
+        streams: (stream, frames read) of ordered streams.
     """
 
     settled: Annotated[tuple[Count, ...], Meta(max_length=AT_ONCE)]
     partial: Annotated[Ranges, Meta(max_length=AT_ONCE)]
     position: Count
+    streams: Annotated[Ranges, Meta(max_length=AT_ONCE)] = ()
 
 
 class Declined(Frame, frozen=True, tag=10):
@@ -197,6 +206,14 @@ class Chunk:
     data: memoryview
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A frame of an ordered stream, its header included."""
+
+    header: Header
+    message: memoryview
+
+
 Either: TypeAlias = Heartbeat | Ending | History | Bye | Noted
 Forward: TypeAlias = Hello | Resume | Value | Offer | Failed | Either
 Back: TypeAlias = Hello | Refused | Resumed | Accept | Ack | Declined | Either
@@ -216,8 +233,10 @@ def pack_chunk(transfer: int, offset: int, pieces: Iterable[memoryview]) -> byte
     return b"".join((_CHUNK_HEADER.pack(_CHUNK, transfer, offset), *pieces))
 
 
-def open_forward(message: bytes) -> list[Forward] | Chunk:
+def open_forward(message: bytes) -> list[Forward] | Chunk | Ordered:
     """Parse a message of the dialler. Raises ProtocolViolation."""
+    if message[:1] == MARK:
+        return _ordered(message)
     if message[:1] == _CHUNK and len(message) > _CHUNK_HEADER.size:
         _, transfer, offset = _CHUNK_HEADER.unpack_from(message)
         return Chunk(transfer, offset, memoryview(message)[_CHUNK_HEADER.size :])
@@ -229,9 +248,18 @@ def open_back(message: bytes) -> list[Back]:
     return _open(message, BACK)
 
 
+def _ordered(message: bytes) -> Ordered:
+    view = memoryview(message)
+    if len(view) >= HEADER_BYTES:
+        header = parse(view[:HEADER_BYTES])
+        if header.length == len(view) - HEADER_BYTES:
+            return Ordered(header, view)
+    raise ProtocolViolation("a frame of a stream has another length than it says")
+
+
 def _open(message: bytes, decoder: msgspec.msgpack.Decoder[list[_F]]) -> list[_F]:
     if message[:1] != _CONTROL:
-        raise ProtocolViolation("a message begins with neither of the two known bytes")
+        raise ProtocolViolation("a message begins with none of the known bytes")
     try:
         frames = decoder.decode(memoryview(message)[1:])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

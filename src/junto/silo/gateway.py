@@ -22,7 +22,7 @@ from junto.errors import (
 )
 from junto.silo import frames as f
 from junto.silo import handshake, transport
-from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Failure, Gateway, Key, Stamp
+from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Failure, Gateway, Key, Stamp, Stream
 from junto.silo.dial import unknown_hosts
 from junto.silo.doctor_service import DoctorService
 from junto.silo.meeting import Meeting
@@ -111,6 +111,11 @@ class GrpcGateway(Gateway):
     def expect(self, party: str, key: Key) -> Arrival:
         return self._peers[party].receiving.expect(key)
 
+    def stream(
+        self, party: str, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None = None
+    ) -> Stream:
+        return self._peers[party].stream(stream, is_trusted, frame_bytes)
+
     def publish(self, activity: Activity, *, now: bool = False) -> None:
         for peer in self._peers.values():
             peer.publish(activity)
@@ -137,6 +142,9 @@ class GrpcGateway(Gateway):
     def leave(self, timeout_s: float | None) -> None:
         self.flush(timeout_s)
         ends = None if timeout_s is None else time.monotonic() + timeout_s
+        for name, peer in self._peers.items():
+            if not self._await(peer, peer.has_read, ends):
+                raise DeadlineExceeded(f"{name} has not read all that was sent to its node of an SPU")
         for peer in self._peers.values():
             peer.stand("bye", f.Bye(peer.sending.begun))
         for name, peer in self._peers.items():

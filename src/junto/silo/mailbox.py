@@ -17,6 +17,7 @@ The law:
 * Each transfer is taken once; its number says so, also after a break.
 * Bytes that are in memory and that the program has not got yet count against the quota; an expected value
   beyond it is received into a file.
+* Ordered streams have a window of their own, see `ordered`; a stream that is not open here carries nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +29,22 @@ from dataclasses import dataclass
 from junto.silo.api import Failure, Key
 from junto.silo.arriving import Entry, Event, State
 from junto.silo.buffers import Buffer
-from junto.silo.frames import AT_ONCE, Accept, Ack, Declined, Failed, Frame, Offer, Resumed, Value
+from junto.silo.frames import (
+    AT_ONCE,
+    STREAMS,
+    Accept,
+    Ack,
+    Declined,
+    Failed,
+    Frame,
+    Offer,
+    Ordered,
+    Resumed,
+    Value,
+)
+from junto.silo.header import Kind
 from junto.silo.numbers import Numbers
+from junto.silo.ordered import StreamReader
 from junto.silo.outbox import ABOARD, AHEAD, IN_FLIGHT_BYTES, WINDOW
 
 AT_HAND = 65_536
@@ -110,6 +125,8 @@ class Mailbox:
         self._urgent = False
         self._answers: list[Frame] = []
         self._later: tuple[list[Frame], list[Frame]] = ([], [])
+        self._streams: dict[int, StreamReader] = {}
+        self._read: dict[int, StreamReader] = {}  # those whose writer is to be told
 
     @property
     def in_memory(self) -> int:
@@ -265,7 +282,9 @@ class Mailbox:
             entry.acked = entry.received
         self._told = self._position
         partial = tuple((number, entry.received) for number, entry in self._arriving.items())
-        return Resumed(self._numbers.below, self._numbers.ranges(), partial, self._position)
+        streams = tuple((number, reader.resume()) for number, reader in self._streams.items())
+        self._read.clear()
+        return Resumed(self._numbers.below, self._numbers.ranges(), partial, self._position, streams)
 
     def tick(self) -> bool:
         """A heartbeat has passed; whether an answer that had to wait is due now."""
@@ -273,6 +292,47 @@ class Mailbox:
         self._answers += due
         self._later = (waiting, [])
         return bool(due)
+
+    # Ordered streams.
+
+    def open_stream(self, stream: int) -> None:
+        """Our end of a stream is open. Raises ValueError if it was before, or there are too many."""
+        if stream in self._streams:
+            raise ValueError(f"stream {stream} is opened a second time")
+        if len(self._streams) >= STREAMS:
+            raise ValueError(f"there are {STREAMS} streams between the two parties already")
+        self._streams[stream] = StreamReader()
+        self.told(stream)
+
+    def ordered(self, frame: Ordered) -> bool:
+        """A frame of a stream; whether it is new. Raises Refusal."""
+        header = frame.header
+        reader = self._streams.get(header.stream)
+        if reader is None:
+            raise Refusal("out of order", "a frame of a stream that is not open here")
+        try:
+            new = reader.take(header.number, frame.message, last=header.kind == Kind.END)
+        except ValueError as error:
+            raise Refusal("out of place", str(error)) from error
+        self._moved += 1
+        self.told(header.stream)
+        return new
+
+    def pop(self, stream: int) -> memoryview | None:
+        """The next frame of a stream, if it is here."""
+        return self._streams[stream].pop()
+
+    def close_stream(self, stream: int) -> None:
+        """Nobody reads it any more."""
+        self._streams[stream].close()
+        self.told(stream)
+
+    def told(self, stream: int) -> bool:
+        """Whether the writer of a stream has to be told now how much of it was read."""
+        reader = self._streams[stream]
+        if reader.owes:
+            self._read[stream] = reader
+        return reader.owes
 
     # What to answer next.
 
@@ -288,16 +348,17 @@ class Mailbox:
                 entry.acked = entry.received
                 partial.append((number, entry.received))
         self._unsaid = 0
-        if settled or partial or self._position - self._told >= WINDOW // 4:
+        streams = tuple((number, self._read.pop(number).say()) for number in [*self._read][:AT_ONCE])
+        if settled or partial or streams or self._position - self._told >= WINDOW // 4:
             self._told = self._position
-            frames.append(Ack(settled, tuple(partial), self._position))
+            frames.append(Ack(settled, tuple(partial), self._position, streams))
         return frames
 
     @property
     def owes(self) -> bool:
         """Whether an answer is due now."""
         behind = self._position - self._told >= WINDOW // 4
-        return self._urgent or bool(self._answers) or behind or self._unsaid >= ACK_BYTES
+        return self._urgent or bool(self._answers or self._read) or behind or self._unsaid >= ACK_BYTES
 
     @property
     def unsaid(self) -> bool:

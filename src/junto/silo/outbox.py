@@ -13,6 +13,8 @@ The law:
 * At most `ABOARD` transfers are begun and not over, so the receiver's set of them has few gaps. Those ahead
   of the receiver's position are fewer (`AHEAD`); the others it takes without waiting for what is not begun.
 * After a break the receiver says what it has; the rest is sent again from there.
+* Ordered streams have a window of their own (`ordered`) and do not wait for values, nor values for them: the
+  two go in turn.
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ from junto.silo.frames import (
     BATCH_BYTES,
     CHUNK_BYTES,
     INLINE_BYTES,
+    STREAMS,
     Failed,
     Frame,
     Offer,
     Resumed,
     Value,
 )
+from junto.silo.ordered import StreamWriter
 from junto.silo.story import Story
 from junto.wire.payload import Payload
 
@@ -165,6 +169,9 @@ class Outbox:
         self._in_flight = 0
         self._chunk_is_next = False
         self._moved = 0
+        self._streams: dict[int, StreamWriter] = {}
+        self._rounds: deque[StreamWriter] = deque()  # one for each frame that may go
+        self._round_is_next = True
 
     @property
     def idle(self) -> bool:
@@ -174,7 +181,8 @@ class Outbox:
     @property
     def due(self) -> bool:
         """Whether something may be sent now."""
-        return self._may_begin() or bool(self._flowing and self._in_flight < IN_FLIGHT_BYTES)
+        flows = self._flowing and self._in_flight < IN_FLIGHT_BYTES
+        return bool(self._rounds) or self._may_begin() or bool(flows)
 
     @property
     def numbers(self) -> int:
@@ -262,6 +270,7 @@ class Outbox:
                 self._ready.appendleft(transfer)
         self._flowing.clear()
         self._in_flight = 0
+        self._rounds.clear()
 
     def resume(self, resumed: Resumed) -> list[Instruction]:
         """A new stream is open; the receiver has said what it has."""
@@ -279,12 +288,71 @@ class Outbox:
                 self._flow(transfer, Event.CONTINUE, nbytes)
                 done.append(Advanced(transfer.key, nbytes))
         self.position(resumed.position)
+        self.hear_streams(resumed.streams)
+        self._rounds.clear()
+        for writer in self._streams.values():
+            self._rounds.extend([writer] * writer.resume())
         return done
+
+    # Ordered streams.
+
+    def stream(self, stream: int) -> StreamWriter:
+        """Our half of an ordered stream."""
+        return self._streams.setdefault(stream, StreamWriter())
+
+    def write(self, stream: int, frame: bytes, *, last: bool = False) -> bool:
+        """The next frame of a stream; False: there is no room for it now."""
+        writer = self._streams[stream]
+        if writer.ended or not (writer.room or last):
+            return False
+        writer.push(frame, last=last)
+        if writer.opened:
+            self._rounds.append(writer)
+        return True
+
+    def hear_streams(self, read: Iterable[tuple[int, int]]) -> list[int]:
+        """The reader has read so many frames of these streams; those that say what cannot be."""
+        wrong = []
+        for stream, count in read:
+            if stream not in self._streams and len(self._streams) >= STREAMS:
+                wrong.append(stream)
+                continue
+            writer = self.stream(stream)
+            opens = not writer.opened
+            if not writer.hear(count):
+                wrong.append(stream)
+            elif opens:
+                self._rounds.extend([writer] * writer.resume())
+        return wrong
+
+    def unread(self) -> bool:
+        """Whether the reader of a stream has not said that it has read all of it."""
+        return any(writer.unread for writer in self._streams.values())
+
+    def drop_streams(self) -> None:
+        """Nobody will read them."""
+        for writer in self._streams.values():
+            writer.drop()
+        self._rounds.clear()
 
     # What to send next.
 
-    def take(self) -> list[Frame] | Outgoing | None:
-        """The next thing to send; small ones and a chunk in turn. None: nothing may be sent now."""
+    def take(self) -> list[Frame] | Outgoing | bytes | None:
+        """The next thing to send, streams and values in turn. None: nothing may be sent now."""
+        self._round_is_next = not self._round_is_next
+        if self._round_is_next:
+            return self._take_value() or self._take_round()
+        return self._take_round() or self._take_value()
+
+    def _take_round(self) -> bytes | None:
+        while self._rounds:
+            frame = self._rounds.popleft().take()
+            if frame is not None:
+                return frame
+        return None
+
+    def _take_value(self) -> list[Frame] | Outgoing | None:
+        """Small ones and a chunk in turn."""
         chunk = self._take_chunk() if self._chunk_is_next else None
         if chunk is None:
             self._chunk_is_next = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from junto.config.model import LinkSettings, PartySettings
 from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.silo import frames as f
-from junto.silo.api import Activity, Events, Stamp
+from junto.silo.api import Activity, Events, Stamp, Stream
 from junto.silo.line import Line
 from junto.silo.mailbox import Refusal
 from junto.silo.meeting import OURS
@@ -21,6 +21,7 @@ from junto.silo.receiving import Receiving
 from junto.silo.refusals import Refusals
 from junto.silo.sending import Sending
 from junto.silo.standstill import Standstill
+from junto.silo.streams import PeerStream
 from junto.silo.words import DETAIL_CHARS
 
 log = logging.getLogger("junto.silo")
@@ -96,6 +97,10 @@ class Peer:
         self.receiving.tick()
         self._say(f.Heartbeat(self._ours))
 
+    def stream(self, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None) -> Stream:
+        """See `Gateway.stream`."""
+        return PeerStream(stream, self.sending, self.receiving, is_trusted, frame_bytes)
+
     def stand(self, what: str, frame: f.Frame) -> None:
         """Send `frame` on each stream, and again on new ones, until it is noted."""
         with self.changed:
@@ -109,6 +114,10 @@ class Peer:
     def is_over(self) -> bool:
         """Whether nothing more is to be expected from it."""
         return self.left or self.ended or self.lost_to is not None
+
+    def has_read(self) -> bool:
+        """Whether it has read all that it was sent on ordered streams, or is gone."""
+        return self.is_over() or not self.sending.unread()
 
     def _say(self, frame: f.Frame) -> None:
         for line in (self.sending.line, self.receiving.line):
@@ -155,9 +164,12 @@ class Peer:
 
     # What it says.
 
-    def hear_forward(self, line: Line, message: list[f.Forward] | f.Chunk) -> None:
+    def hear_forward(self, line: Line, message: list[f.Forward] | f.Chunk | f.Ordered) -> None:
         """A message on the stream that it has dialled, once open."""
         self.heard = time.monotonic()
+        if isinstance(message, f.Ordered):
+            self.receiving.ordered(line, message)
+            return
         if isinstance(message, f.Chunk):
             self.receiving.chunk(line, message)
             return
@@ -178,6 +190,8 @@ class Peer:
         match frame:
             case f.Ack() | f.Accept() | f.Declined():
                 self.sending.hear(frame)
+                if isinstance(frame, f.Ack) and frame.streams:
+                    self._notify()
             case f.Hello() | f.Refused() | f.Resumed():
                 self.refused(Refusal("out of order", "a handshake on an open stream"))
             case _:

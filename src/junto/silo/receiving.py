@@ -45,6 +45,7 @@ class Receiving:
         self._ack_due = 0.0
         self._line_knows = False
         self._given_up: JuntoError | None = None
+        self._readers: dict[int, Callable[[memoryview | Exception], None]] = {}
 
     @property
     def settled(self) -> int:
@@ -195,6 +196,56 @@ class Receiving:
         self.wake()
         self._deliver(delivered)
 
+    # Ordered streams.
+
+    def open_stream(self, stream: int, arrived: Callable[[memoryview | Exception], None]) -> None:
+        """Our end of a stream is open.
+
+        `arrived` is called with each new frame, its header included, or with why no more will come. Raises
+        ValueError if it was open before, or there are too many.
+        """
+        with self._lock:
+            self._mailbox.open_stream(stream)
+            self._readers[stream] = arrived
+            error = self._given_up
+        if error is not None:
+            arrived(error)
+        self._wake(True)
+
+    def read(self, stream: int) -> memoryview | None:
+        """The next frame of a stream, if it is here."""
+        with self._lock:
+            frame = self._mailbox.pop(stream)
+            told = self._mailbox.told(stream)
+        self._wake(told)
+        return frame
+
+    def close_stream(self, stream: int) -> None:
+        """Nobody reads a stream any more: whatever comes counts as read."""
+        with self._lock:
+            self._mailbox.close_stream(stream)
+        self._wake(True)
+
+    def ordered(self, line: Line, frame: f.Ordered) -> None:
+        """A frame of a stream."""
+        stream = frame.header.stream
+        try:
+            with self._lock:
+                if line is not self.line:
+                    return
+                new = self._mailbox.ordered(frame)
+                owes = self._mailbox.owes
+        except Refusal as refusal:
+            self._refuse(refusal)
+            arrived = self._readers.get(stream)
+            if arrived is not None:
+                arrived(self._violation(refusal.text, f"ask {self._party}; its log says more"))
+            return
+        if new:
+            self.nbytes += frame.header.length
+            self._readers[stream](frame.message)
+        self._wake(owes)
+
     # The end.
 
     def give_up(self, error: JuntoError) -> None:
@@ -203,6 +254,8 @@ class Receiving:
             self._given_up = error
             self._mailbox.clear()
             arrivals, self._arrivals = list(self._arrivals.values()), {}
+        for arrived in list(self._readers.values()):
+            arrived(error)
         for arrival in arrivals:
             arrival.settle(error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from junto.errors import DeadlineExceeded, JuntoError, PartyAborted, ProtocolViolation
 from junto.silo import frames as f
@@ -37,6 +37,7 @@ class Sending:
         self._outbox = Outbox()
         self._deliveries: dict[Key, Dispatched] = {}
         self._given_up: JuntoError | None = None
+        self._writers: dict[int, Callable[[Exception | None], None]] = {}
 
     @property
     def begun(self) -> int:
@@ -88,7 +89,45 @@ class Sending:
         if self.undelivered is not None:
             raise self.undelivered
 
-    # The stream.
+    # Ordered streams.
+
+    def open_stream(self, stream: int, changed: Callable[[Exception | None], None]) -> None:
+        """`changed` is called when the reader has got on (None), or nothing more can be written, and why."""
+        with self._lock:
+            self._outbox.stream(stream)
+            self._writers[stream] = changed
+            error = self._given_up
+        if error is not None:
+            changed(error)
+
+    def write(self, stream: int, frame: bytes, *, last: bool = False) -> bool:
+        """The next frame of a stream; False: there is no room for it now."""
+        with self._lock:
+            written = self._outbox.write(stream, frame, last=last)
+            due = self._outbox.due
+        self._wake(due)
+        return written
+
+    def has_room(self, stream: int) -> bool:
+        """Whether `write` would take a frame."""
+        return self._outbox.stream(stream).room
+
+    def unread(self) -> bool:
+        """Whether somebody has not read all of a stream."""
+        with self._lock:
+            return self._outbox.unread()
+
+    def _hear_streams(self, read: Iterable[tuple[int, int]], wrong: Iterable[int]) -> None:
+        for stream, _ in read:
+            changed = self._writers.get(stream)
+            if changed is not None:
+                changed(None)
+        for stream in wrong:
+            changed = self._writers.get(stream)
+            if changed is not None:
+                changed(self._violation(f"{self._party} has read more of a stream than there is"))
+
+    # The stream that we dial.
 
     def open(self, line: Line, resumed: f.Resumed) -> None:
         """The stream is open; the receiver has said what it has."""
@@ -98,6 +137,7 @@ class Sending:
             line.start()
         line.wake()
         self._follow(instructions)
+        self._hear_streams(resumed.streams, ())
 
     def close(self, line: Line) -> bool:
         """A stream is over; whether it was the one in use."""
@@ -114,6 +154,8 @@ class Sending:
             step = self._outbox.take() if line is self.line else None
         if step is None:
             return None
+        if isinstance(step, bytes):
+            return step
         if isinstance(step, Outgoing):
             return f.pack_chunk(step.transfer, step.offset, step.pieces)
         return f.pack(step)
@@ -128,6 +170,8 @@ class Sending:
     def hear(self, frame: f.Ack | f.Accept | f.Declined) -> None:
         """An answer of the receiver."""
         instructions: list[Instruction] = []
+        streams: tuple[tuple[int, int], ...] = ()
+        wrong: list[int] = []
         no_room = isinstance(frame, f.Declined) and frame.no_room
         with self._lock:
             match frame:
@@ -136,6 +180,7 @@ class Sending:
                     for number, nbytes in frame.partial:
                         instructions += self._outbox.acknowledge(number, nbytes)
                     self._outbox.position(frame.position)
+                    streams, wrong = frame.streams, self._outbox.hear_streams(frame.streams)
                 case f.Accept():
                     self._outbox.accept(frame.transfer)
                 case f.Declined():
@@ -143,14 +188,18 @@ class Sending:
             due = self._outbox.due
         self._wake(due)
         self._follow(instructions, no_room=no_room)
+        self._hear_streams(streams, wrong)
 
     def give_up(self, error: JuntoError) -> bool:
         """Nothing more will be delivered; whether something was on its way."""
         with self._lock:
             self._given_up = error
             deliveries, self._deliveries = list(self._deliveries.values()), {}
+            self._outbox.drop_streams()
             if deliveries:
                 self.undelivered = self.undelivered or error
+        for changed in self._writers.values():
+            changed(error)
         for delivery in deliveries:
             delivery.settle(error)
         return bool(deliveries)
@@ -180,9 +229,13 @@ class Sending:
             fix = f"make room on the disk of {self._party} (spill_dir), or raise quota_bytes there"
             error = PartyAborted(f"{self._party} has {cause}", party=self._party, fix=fix)
         else:
-            error = ProtocolViolation(f"{self._party} did not take a value of ours: {cause}")
-            error.party = self._party
+            error = self._violation(f"{self._party} did not take a value of ours: {cause}")
         self.undelivered = self.undelivered or error
+        return error
+
+    def _violation(self, text: str) -> ProtocolViolation:
+        error = ProtocolViolation(text)
+        error.party = self._party
         return error
 
     def _wake(self, due: bool) -> None:

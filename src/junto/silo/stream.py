@@ -83,11 +83,11 @@ class Dialled(_End):
         """The stream is over."""
         self.peer.drop(self.line)
 
-    def _shake_hands(self, opened: list[f.Forward] | f.Chunk) -> None:
+    def _shake_hands(self, opened: list[f.Forward] | f.Chunk | f.Ordered) -> None:
         state = self.story.state
         if self.line.closed:
             return
-        if isinstance(opened, f.Chunk) or len(opened) != 1:
+        if not isinstance(opened, list) or len(opened) != 1:
             self._refuse("out of order", "values before the handshake is over")
         elif isinstance(opened[0], f.Hello) and (state, Event.HELLO) in TRANSITIONS:
             self._greet(opened[0])

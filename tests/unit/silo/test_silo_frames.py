@@ -30,9 +30,9 @@ FORWARD = [
 BACK = [
     HELLO,
     f.Refused("kind", "cause", True),
-    f.Resumed(1, ((2, 3),), ((4, 5),), 6),
+    f.Resumed(1, ((2, 3),), ((4, 5),), 6, ((7, 8),)),
     f.Accept(1),
-    f.Ack((1, 2), ((3, 4),), 5),
+    f.Ack((1, 2), ((3, 4),), 5, ((6, 7),)),
     f.Declined(1, "no"),
     f.Declined(1, "no room", no_room=True),
     *EITHER,
@@ -68,7 +68,7 @@ def test_a_chunk_is_its_header_and_its_bytes():
 @given(st.binary(max_size=200))
 def test_any_bytes_are_frames_or_a_protocol_violation(data):
     for opened in (f.open_forward, f.open_back):
-        for start in (b"", b"\x00", b"\x01"):
+        for start in (b"", b"\x00", b"\x01", b"\x02"):
             with contextlib.suppress(ProtocolViolation):
                 opened(start + data)
 
@@ -104,6 +104,12 @@ LIES = [
 def test_values_out_of_range_are_refused(frame):
     with pytest.raises((ProtocolViolation, OverflowError)):
         f.open_forward(f.pack([frame]))
+
+
+@pytest.mark.parametrize("streams", [((-1, 0),), ((0, -1),), ((0, 1),) * (f.AT_ONCE + 1)])
+def test_what_is_said_of_streams_is_bounded(streams):
+    with pytest.raises((ProtocolViolation, OverflowError)):
+        f.open_back(f.pack([f.Ack((), (), 0, streams)]))
 
 
 def test_unknown_fields_and_unknown_frames_are_refused():

@@ -11,9 +11,8 @@ from itertools import combinations
 
 from junto.config.model import PartySettings, TlsSettings
 from junto.config.spu import SpuSettings
+from junto.device.spu.comparison import Introductions, Onlookers
 from junto.device.spu.traced import tracing_text
-from junto.device.spu.tunnel import PIECE_BYTES, TunnelPipe
-from junto.device.spu.tunnel_meeting import Introductions, Onlookers
 from junto.mpc.link import (
     ALPN,
     Channel,
@@ -28,7 +27,7 @@ from junto.mpc.link import (
 from junto.mpc.link import Node as LinkNode
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.greeting import Hello, binding
-from junto.program.aside import LARGEST
+from junto.program.aside import Aside
 from junto.program.program import Program
 from junto.silo.api import Stamp
 from junto.silo.identity import accepted_name
@@ -39,10 +38,8 @@ log: logging.Logger = logging.getLogger("junto.spu")
 A_DAY_MS = 86_400_000
 """Where nobody says how long a message may take: the heartbeats between the parties find out who is gone."""
 
-GREETING_LANE = 0
-NODE_LANES = (1, 2)
-DEALER_LANES = (3, 4)
-"""Data and grants. The party that makes the randomness itself has two nodes that reach the other party."""
+NODE_LANE, DEALER_LANE = 1, 2
+"""The party that makes the randomness itself has two nodes that reach the other party."""
 
 Table = Mapping[str, Mapping[str, Channel]]
 """For each node in this process, its channels to the others."""
@@ -74,7 +71,7 @@ class Switchboard:
             connect_retry_interval_ms=link.connect_retry_interval_ms,
             recv_timeout_ms=link.recv_timeout_ms or A_DAY_MS,
         )
-        self._piece_bytes = min(link.http_max_payload_size or PIECE_BYTES, LARGEST)
+        self._asides: dict[str, Aside] = {}
         self._greeting = _greeting(program, settings, stamp)
 
     def connect(self) -> tuple[Table, Secrets]:
@@ -115,10 +112,9 @@ class Switchboard:
         program = self._program
         (me,) = program.here()
         nodes_at = dict.fromkeys(self._home.values())
-        ways = {party: program.aside(self._stamp, party, GREETING_LANE) for party in nodes_at if party != me}
+        ways = {party: self._aside(party) for party in nodes_at if party != me}
         if here:
-            onlookers = [party for party in program.parties if party not in nodes_at]
-            others = {party: program.aside(self._stamp, party, GREETING_LANE) for party in onlookers}
+            others = {party: self._aside(party) for party in program.parties if party not in nodes_at}
             Onlookers(me, self._greeting, others, program.fail).greet()
         introductions = Introductions(me, self._greeting, ways, self._options, _status)
         program.on_fault(introductions.cancel)
@@ -139,16 +135,19 @@ class Switchboard:
         """From a node that lives here to one at another party. A dealer has no address: it is no party."""
         parties = self._home[mine], self._home[other]
         if (mine, other) != parties:
-            return self._tunnel(mine, other, DEALER_LANES)
-        return direct[other] if other in direct else self._tunnel(mine, other, NODE_LANES)
+            return self._streamed(mine, other, DEALER_LANE)
+        return direct[other] if other in direct else self._streamed(mine, other, NODE_LANE)
 
-    def _tunnel(self, mine: str, other: str, lanes: tuple[int, int]) -> Channel:
-        """A channel through the two parties' gateways."""
-        party = self._home[other]
-        data, grants = (self._program.aside(self._stamp, party, lane) for lane in lanes)
+    def _aside(self, party: str) -> Aside:
+        if party not in self._asides:
+            self._asides[party] = self._program.aside(self._stamp, party)
+        return self._asides[party]
+
+    def _streamed(self, mine: str, other: str, lane: int) -> Channel:
+        """A channel on the connection of the two parties' gateways."""
+        stream = self._aside(self._home[other]).stream(lane, self._settings.link.http_max_payload_size)
         agreed = binding(Hello(mine, other, self._greeting), Hello(other, mine, self._greeting))
-        pipe = TunnelPipe(data, grants, self._piece_bytes)
-        channel = FramedChannel(pipe, Ends(mine, other, agreed), self._options)
+        channel = FramedChannel(stream, Ends(mine, other, agreed), self._options)
         self._program.on_fault(channel.cancel)
         return channel
 

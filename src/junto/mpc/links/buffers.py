@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.links.frame import Kind
+from junto.silo.header import Kind
 
 Piece: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
 """Anything whose bytes lie in one block of memory. An array travels as its bytes, in its own byte order."""
@@ -53,49 +53,36 @@ class Due:
     """Bytes that have to arrive now: where they go, and how many are still missing.
 
     Args:
-        size: how many. The memory is taken when a header has announced just as many.
-        views: memory to fill instead.
+        size: how many. The memory is taken when a header has announced bytes that fit.
 
     Attributes:
         done: nothing is missing.
     """
 
-    __slots__ = ("_at", "_index", "_views", "done", "kind", "left", "size")
+    __slots__ = ("_memory", "done", "kind", "left", "size")
 
-    def __init__(self, kind: Kind, size: int, views: list[memoryview] | None = None) -> None:
+    def __init__(self, kind: Kind, size: int) -> None:
         self.kind = kind
         self.size = self.left = size
         self.done = kind is Kind.STREAM and not size  # an empty message still has a header
-        self._views = views
-        self._index = self._at = 0
-
-    @staticmethod
-    def into(kind: Kind, buffers: Sequence[Piece]) -> Due:
-        """To fill `buffers`. Raises TypeError if they cannot be written."""
-        views = [bytes_of(buffer) for buffer in buffers]
-        if any(view.readonly and len(view) for view in views):
-            raise TypeError("a message can only be received into memory that can be written")
-        return Due(kind, size_of(views), views)
+        self._memory: memoryview | None = None
 
     @property
-    def views(self) -> list[memoryview]:
-        """All of the memory."""
-        if self._views is None:
-            self._views = [np.empty(self.size, np.uint8).data]
-        return self._views
+    def memory(self) -> memoryview:
+        """All of it."""
+        if self._memory is None:
+            self._memory = np.empty(self.size, np.uint8).data
+        return self._memory
 
     def begin(self) -> None:
-        """A header has announced these bytes."""
+        """A header has announced bytes."""
         self.done = not self.left
 
     def view(self, limit: int) -> memoryview:
-        """Where the next bytes go, at most `limit` of them; only while some are missing."""
-        while self._at == len(self.views[self._index]):
-            self._index, self._at = self._index + 1, 0
-        return self.views[self._index][self._at : self._at + limit]
+        """Where the next bytes go, at most `limit` of them."""
+        return self.memory[self.size - self.left :][:limit]
 
     def advance(self, count: int) -> None:
         """Note that `count` bytes have arrived at `view`."""
-        self._at += count
         self.left -= count
         self.done = not self.left

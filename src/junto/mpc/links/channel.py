@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from junto.mpc.links.buffers import Piece
-from junto.mpc.links.frame import Reason
+from junto.silo.header import Reason
 
 Record: TypeAlias = Callable[[str, bytes], None]
 """Called with the operation and a copy of each payload that arrived, for tests of what a node sees."""
@@ -99,16 +99,8 @@ class Channel(ABC):
         """The next message, which must have `size` bytes; its memory is the caller's."""
 
     @abstractmethod
-    def receive_into(self, *buffers: Piece) -> None:
-        """The next message, which must fill the buffers exactly."""
-
-    @abstractmethod
     def exchange(self, parts: Sequence[Piece], size: int) -> memoryview:
         """`send(parts)` and `receive(size)` at the same time: one round."""
-
-    @abstractmethod
-    def exchange_into(self, parts: Sequence[Piece], *buffers: Piece) -> None:
-        """`send(parts)` and `receive_into(*buffers)` at the same time: one round."""
 
     @abstractmethod
     def write(self, parts: Sequence[Piece]) -> None:
@@ -124,10 +116,6 @@ class Channel(ABC):
     @abstractmethod
     def read(self, size: int) -> memoryview:
         """The next `size` bytes of the stream, whatever the sizes in which they were written."""
-
-    @abstractmethod
-    def read_into(self, *buffers: Piece) -> None:
-        """The next bytes of the stream, as many as the buffers hold."""
 
     @abstractmethod
     def leave_out(self, operation: int, reason: bytes, *, wait: bool = True) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from junto.errors import LinkError
 from junto.mpc.links.buffers import Due, Piece, bytes_of, size_of
 from junto.mpc.links.channel import MOST_REASON, Channel, Counters, LeftOut, Record
-from junto.mpc.links.frame import Kind, Reason, text_of
 from junto.mpc.links.incoming import Incoming
 from junto.mpc.links.options import LinkOptions
 from junto.mpc.links.outgoing import Outgoing
-from junto.mpc.links.pipe import Pipe, PipeEnded
 from junto.mpc.links.place import Place
+from junto.silo.api import Pipe, PipeEnded
+from junto.silo.header import Kind, Reason, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +72,12 @@ class FramedChannel(Channel):
     def receive(self, size: int) -> memoryview:
         due = Due(Kind.MESSAGE, size)
         self._message(None, due)
-        return due.views[0]
-
-    def receive_into(self, *buffers: Piece) -> None:
-        self._message(None, Due.into(Kind.MESSAGE, buffers))
+        return due.memory
 
     def exchange(self, parts: Sequence[Piece], size: int) -> memoryview:
         due = Due(Kind.MESSAGE, size)
         self._message(parts, due)
-        return due.views[0]
-
-    def exchange_into(self, parts: Sequence[Piece], *buffers: Piece) -> None:
-        self._message(parts, Due.into(Kind.MESSAGE, buffers))
+        return due.memory
 
     def write(self, parts: Sequence[Piece]) -> None:
         views = [bytes_of(part) for part in parts]
@@ -94,11 +88,9 @@ class FramedChannel(Channel):
 
     def read(self, size: int) -> memoryview:
         due = Due(Kind.STREAM, size)
-        self._stream(due)
-        return due.views[0]
-
-    def read_into(self, *buffers: Piece) -> None:
-        self._stream(Due.into(Kind.STREAM, buffers))
+        self._run(self._out.release, due)
+        self._arrived(due)
+        return due.memory
 
     def leave_out(self, operation: int, reason: bytes, *, wait: bool = True) -> None:
         self._in.leave_out(operation)
@@ -157,16 +149,10 @@ class FramedChannel(Channel):
         else:
             self._out.message(views)
 
-    def _stream(self, due: Due) -> None:
-        """Receive a piece of the stream."""
-        self._run(self._out.release, due)
-        self._arrived(due)
-
     def _arrived(self, due: Due) -> None:
         self.counters.payload_received += due.size
         if self._record is not None:
-            for view in due.views:
-                self._record(text_of(self.operation), bytes(view))
+            self._record(text_of(self.operation), bytes(due.memory))
 
     def _check_size(self, size: int) -> None:
         if size > self._max:

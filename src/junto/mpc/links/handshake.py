@@ -14,11 +14,12 @@ from socket import socket
 from junto.config.model import Address
 from junto.errors import ConfigError, HandshakeRefused, IdentityError, LinkError, PeerError
 from junto.log import printable
-from junto.mpc.links.frame import HEADER_BYTES, MAGIC_BYTES, Header, Kind, check_magic, pack, parse
 from junto.mpc.links.greeting import GREETING_BYTES, Greeting, Hello, binding, difference
 from junto.mpc.links.loop import READ, WRITE, Steps, Task, read_exactly, ready, write_all
 from junto.mpc.links.options import ALPN, Credentials
-from junto.mpc.links.pipe import PipeEnded, SocketPipe, TlsPipe
+from junto.mpc.links.pipe import SocketPipe, TlsPipe
+from junto.silo.api import PipeEnded
+from junto.silo.header import HEADER_BYTES, Header, Kind, check_mark, pack, parse
 
 SILENT, SHAKING, GREETING = range(3)
 """How far a connection to us has come: nothing yet, TLS, both certificates checked."""
@@ -173,14 +174,14 @@ def _certificate(tls: ssl.SSLSocket) -> bytes:
 
 
 def _say(pipe: SocketPipe, kind: Kind, data: bytes, until: float) -> Steps[None]:
-    yield from write_all(pipe, pack(Header(kind, 0, 0, 0, len(data))) + data, until)
+    yield from write_all(pipe, pack(Header(kind, 0, 0, 0, 0, len(data))) + data, until)
 
 
 def _hear(pipe: SocketPipe, peer: str, until: float) -> Steps[tuple[int, bytes]]:
-    raw = yield from read_exactly(pipe, MAGIC_BYTES, until)
+    raw = yield from read_exactly(pipe, 1, until)
     try:
-        check_magic(raw)  # before the rest: an answer in another protocol may be shorter than our header
-        raw += yield from read_exactly(pipe, HEADER_BYTES - MAGIC_BYTES, until)
+        check_mark(raw)  # before the rest: an answer in another protocol may be shorter than our header
+        raw += yield from read_exactly(pipe, HEADER_BYTES - 1, until)
         header = parse(raw)
     except ValueError as error:
         raise LinkError(f"{peer}: {error}", party=peer) from None

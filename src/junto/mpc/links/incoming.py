@@ -1,6 +1,6 @@
 """What a channel receives: headers compared with what is due, and bytes put where they belong.
 
-A frame is read in two steps: its 32 bytes of header and then, straight into the memory of whoever asked, what
+A frame is read in two steps: its header and then, straight into the memory of whoever asked, what
 was asked for. Nothing is read ahead. So a node that does not read is not filled with what others send: the
 system's buffers fill up, and the sender waits.
 """
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from junto.errors import LinkError
 from junto.mpc.links.buffers import Due
 from junto.mpc.links.channel import MOST_REASON, Counters, LeftOut
-from junto.mpc.links.frame import HEADER_BYTES, Header, Kind, parse, sentence_of
-from junto.mpc.links.pipe import Pipe, PipeEnded
 from junto.mpc.links.place import Place
+from junto.silo.api import Pipe, PipeEnded
+from junto.silo.header import HEADER_BYTES, MARK, MORE, Header, Kind, parse, sentence_of
 
 _BURST = 32
 _SCRATCH_BYTES = 64 << 10
@@ -36,7 +36,7 @@ class Incoming:
         self._bytes = memoryview(bytearray(HEADER_BYTES))
         self._got = 0
         self._number = 0
-        self._header = Header(0, 0, 0, 0, 0)
+        self._header = Header(0, 0, 0, 0, 0, 0)
         self._left = 0
         self._reason: bytearray | None = None
         self._unwanted: set[int] = set()
@@ -86,7 +86,7 @@ class Incoming:
             self._counters.wire_received += count
             if self._left:
                 self._advance(count, due)
-            elif self._header_complete(count):
+            elif self._header_complete(count) or self._bytes[0] != MARK[0]:
                 self._begin(due)
         return moved
 
@@ -144,7 +144,7 @@ class Incoming:
         self._waits = due is None and later
         if self._waits:
             return
-        if problem := _departure(header) or self._wrong_number() or self._strange(due):
+        if problem := _departure(header) or self._misplaced() or self._strange(due):
             raise self._place.error(problem)
         self._number += 1
         self._counters.messages_received += 1
@@ -170,11 +170,14 @@ class Incoming:
         if due is not None and due.kind is Kind.DONE:
             due.begin()
 
-    def _wrong_number(self) -> str:
-        number = self._header.number
-        if number == self._number:
-            return ""
-        return f"message number {number} arrived; number {self._number} is due"
+    def _misplaced(self) -> str:
+        header = self._header
+        if header.number != self._number:
+            return f"message number {header.number} arrived; number {self._number} is due"
+        if header.stream != self._pipe.stream:
+            return "a message of another stream arrived"
+        known = MORE if header.kind == Kind.MESSAGE else 0
+        return "" if header.detail in (0, known) else "what arrives is no frame of a link"
 
     def _strange(self, due: Due | None) -> str:
         """What is wrong with a header; empty if nothing is."""
@@ -199,9 +202,15 @@ class Incoming:
             return self._place.differs(what, header.check)
         if due.kind is Kind.STREAM:
             return "" if header.length else "a piece of the stream is not well-formed"
-        if header.length != due.size:
-            return f"the message has {header.length} bytes; {due.size} are due"
-        return ""
+        return "" if under_way else self._wrong_size(due)
+
+    def _wrong_size(self, due: Due) -> str:
+        """What is wrong with the length of a message, or of a part of it."""
+        length = self._header.length
+        if not self._header.detail:
+            whole = due.size - due.left + length
+            return "" if length == due.left else f"the message has {whole} bytes; {due.size} are due"
+        return "" if 0 < length < due.left else f"the message is cut otherwise than into {due.size} bytes"
 
     def _ended(self, due: Due | None) -> LinkError:
         where = ""

@@ -12,7 +12,8 @@ import time
 from collections.abc import Generator
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from junto.mpc.links.pipe import PipeEnded, SocketPipe
+from junto.mpc.links.pipe import SocketPipe
+from junto.silo.api import PipeEnded
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 

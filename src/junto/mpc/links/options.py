@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from junto.config.model import Address
 from junto.errors import ConfigError
 
-ALPN = "junto-spu/1"
+ALPN = "junto-spu/2"
 """What both sides of a TLS connection have to name, so that no other service is mistaken for a node."""
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 
 from junto.mpc.links.buffers import gathered, size_of
 from junto.mpc.links.channel import Counters
-from junto.mpc.links.frame import Header, Kind, pack
-from junto.mpc.links.pipe import Pipe
 from junto.mpc.links.place import Place
+from junto.silo.api import Pipe
+from junto.silo.header import MORE, Header, Kind, pack
 
 STREAM_BYTES = 64 << 10
 """What is held back of a stream."""
@@ -91,10 +92,38 @@ class Outgoing:
         In the middle of a frame nothing else can be said: the other node sees that it ended.
         """
         if not self._pieces:
-            self._pipe.write(memoryview(pack(Header(kind, detail, self._number, 0, 0))))
+            self._pipe.write(memoryview(self._header(kind, detail, 0, 0)))
 
     def _frame(self, kind: Kind, check: int, views: list[memoryview]) -> None:
-        header = pack(Header(kind, 0, self._number, check, size_of(views)))
-        self._number += 1
+        size, most = size_of(views), self._pipe.frame_bytes
+        if most is None:
+            self._pieces.extend(gathered(self._header(kind, 0, check, size), views))
+        elif size <= most or kind not in (Kind.MESSAGE, Kind.STREAM):
+            self._pieces.append(memoryview(b"".join((self._header(kind, 0, check, size), *views))))
+        else:
+            for parts in _cut(views, most):
+                part = size_of(parts)
+                size -= part
+                more = MORE if size and kind is Kind.MESSAGE else 0
+                self._pieces.append(memoryview(b"".join((self._header(kind, more, check, part), *parts))))
+
+    def _header(self, kind: Kind, detail: int, check: int, length: int) -> bytes:
+        number, self._number = self._number, self._number + 1
         self._counters.messages_sent += 1
-        self._pieces.extend(gathered(header, views))
+        return pack(Header(kind, detail, self._pipe.stream, number, check, length))
+
+
+def _cut(views: Iterable[memoryview], most: int) -> Iterator[list[memoryview]]:
+    """The same bytes in parts of `most`."""
+    part: list[memoryview] = []
+    room = most
+    for view in views:
+        while len(view):
+            part.append(view[:room])
+            view = view[room:]
+            room -= len(part[-1])
+            if not room:
+                yield part
+                part, room = [], most
+    if part:
+        yield part

@@ -1,6 +1,6 @@
 """Bytes in both directions, in order, to one other node: in memory, over TCP, over TLS.
 
-A pipe knows no messages. Nothing in it blocks but `wait`, so one thread can send and receive at once.
+These pipes know no messages. Nothing in them blocks but `wait`, so one thread can send and receive at once.
 """
 
 from __future__ import annotations
@@ -10,47 +10,17 @@ import select
 import socket
 import ssl
 import threading
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import cast
+
+from junto.silo.api import Pipe, PipeEnded
 
 MEMORY_BYTES = 4 << 20
 """What a pipe in memory holds in each direction before its writer has to wait."""
 
 _AT_ONCE = 1 << 30
 """OpenSSL counts the bytes of a call in an int."""
-
-
-class PipeEnded(Exception):
-    """The other end is gone, and everything that it had sent was read. Stays inside the link."""
-
-
-class Pipe(ABC):
-    """A duplex stream of bytes. Only `wake` may be called from another thread."""
-
-    @abstractmethod
-    def write(self, data: memoryview) -> int:
-        """Take some of `data`: how many bytes, 0 if none for now. Raises PipeEnded."""
-
-    @abstractmethod
-    def read(self, into: memoryview) -> int:
-        """Fill some of `into`: how many bytes, 0 if there are none for now. Raises PipeEnded."""
-
-    @abstractmethod
-    def wait(self, reading: bool, writing: bool, timeout_s: float) -> bool:
-        """Block until a read or write may do something, or `wake` was called. False: `timeout_s` has passed.
-
-        Only to be called after each wanted direction has answered 0.
-        """
-
-    @abstractmethod
-    def wake(self) -> None:
-        """End this `wait` and all that follow, at once."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give the connection back. What was written still arrives. May be called twice."""
 
 
 # ---------------------------------------------------------------------------- in memory

@@ -1,15 +1,15 @@
-"""What stands before every message of a link. Pure: no socket, no clock.
+"""What stands before each frame of an ordered stream, on every carrier. Pure: no socket, no clock.
 
     offset  bytes  field
-    0       2      "jS"
-    2       1      version of this layout
-    3       1      kind
-    4       4      detail: the reason in `ABORT`, else 0
-    8       8      number: of the frames of this direction, from 0; a gap or a repetition is an error
-    16      8      check: the operation that it belongs to (`check_of`)
-    24      8      length of what follows
+    0       1      0x02: control frames and chunks begin with another byte, see `frames`
+    1       1      kind
+    2       2      detail: the reason in `ABORT`, `MORE` in a part of a `MESSAGE` that is not the last, else 0
+    4       8      stream: which one between the two parties; 0 on a connection that carries one only
+    12      8      number: of the frames of this stream and direction, from 0
+    20      8      check: the operation that it belongs to (`check_of`)
+    28      8      length of what follows
 
-Integers are big-endian. The receiver knows beforehand what has to arrive, so each field is compared with what
+Integers are big-endian. The reader knows beforehand what has to arrive, so each field is compared with what
 is due, and memory is taken only for what was asked for.
 """
 
@@ -20,19 +20,19 @@ import hashlib
 import struct
 from typing import NamedTuple
 
-VERSION = 1
-_MAGIC = b"jS"
-_LAYOUT = struct.Struct("!2sBBIQQQ")
+MARK = b"\x02"
+_LAYOUT = struct.Struct("!cBHQQQQ")
 HEADER_BYTES = _LAYOUT.size
-MAGIC_BYTES = len(_MAGIC)
+MORE = 1
 _NAMED = 1 << 63
 """Set in the check of an operation that is a word; without it the check is the operation's number."""
 
 
 class Kind(enum.IntEnum):
-    """What a frame is. Those from 5 to 8 belong to the handshake, see `greeting`.
+    """What a frame is. Those from 5 to 8 belong to the handshake of nodes with addresses of their own.
 
-    LEFT_OUT and DONE say how an operation ended for its sender, who goes on with the next one.
+    LEFT_OUT and DONE say how an operation ended for its sender, who goes on with the next one. After END the
+    sender's half of the stream has nothing more.
     """
 
     MESSAGE = 1
@@ -45,6 +45,7 @@ class Kind(enum.IntEnum):
     READY = 8
     LEFT_OUT = 9
     DONE = 10
+    END = 11
 
 
 class Reason(enum.IntEnum):
@@ -82,31 +83,29 @@ class Header(NamedTuple):
 
     kind: int
     detail: int
+    stream: int
     number: int
     check: int
     length: int
 
 
 def pack(header: Header) -> bytes:
-    """The header's 32 bytes."""
-    return _LAYOUT.pack(_MAGIC, VERSION, *header)
+    """The header's bytes."""
+    return _LAYOUT.pack(MARK, *header)
 
 
 def parse(data: bytes | memoryview) -> Header:
-    """Read a header. Raises ValueError, with a sentence, if it is none of this version."""
-    _, version, kind, detail, number, check, length = _LAYOUT.unpack(data)
-    check_magic(data)
-    if version != VERSION:
-        raise ValueError(f"it speaks version {version} of the link, and we speak {VERSION}")
-    return Header(kind, detail, number, check, length)
+    """Read a header. Raises ValueError, with a sentence, if it is none."""
+    check_mark(data)
+    return Header(*_LAYOUT.unpack(data)[1:])
 
 
-def check_magic(data: bytes | memoryview) -> None:
-    """Look at the first `MAGIC_BYTES`. Raises ValueError if they are not a frame's."""
-    first = bytes(data[:MAGIC_BYTES])
-    if first in (b"\x15\x03", b"\x16\x03"):
+def check_mark(data: bytes | memoryview) -> None:
+    """Look at the first byte. Raises ValueError if no frame begins with it."""
+    first = bytes(data[:1])
+    if first in (b"\x15", b"\x16"):
         raise ValueError("it speaks TLS, and we have no certificates (tls_config)")
-    if first != _MAGIC:
+    if first != MARK:
         raise ValueError("what arrives is no frame of a link")
 
 

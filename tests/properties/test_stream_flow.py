@@ -8,36 +8,51 @@ from typing import Any
 import pytest
 
 from flows import End, Pair
-from gateways import stamp
 from junto.config.model import LinkSettings
-from junto.device.spu import tunnel
-from junto.device.spu.tunnel import TunnelPipe
-from junto.mpc.links.pipe import PipeEnded
-from junto.program.aside import Aside
-from junto.silo.api import Key
+from junto.silo import ordered
+from junto.silo.api import Key, PipeEnded, Stream
+from junto.silo.header import HEADER_BYTES, Header, Kind, pack, parse
 from tries import tries
 
 OPERATION = 1
-PIECE = 7
+FRAME = 7
 QUOTA = 60
+STREAM = 5
 
 
-class Door:
-    """What `Aside` needs of a gateway."""
-
-    def __init__(self, end: End) -> None:
-        self._peer = end.peer
-
-    def push(self, party: str, *value: Any) -> Any:
-        return self._peer.sending.push(*value)
-
-    def expect(self, party: str, key: Key) -> Any:
-        return self._peer.receiving.expect(key)
+def opened(end: End) -> Stream:
+    return end.peer.stream(STREAM, lambda: True, FRAME)
 
 
-def pipe(end: End, other: str) -> TunnelPipe:
-    lanes = (Aside(Door(end), stamp(OPERATION), (end.me, other), lane, lambda party: True) for lane in (0, 1))
-    return TunnelPipe(*lanes, piece_bytes=PIECE)
+def written(stream: Any, data: bytes) -> int:
+    """Write what fits of `data`, in a frame; how many bytes."""
+    part = data[:FRAME]
+    if not part:
+        return 0
+    header = Header(Kind.STREAM, 0, STREAM, stream._written, 0, len(part))
+    return len(part) if stream.write(memoryview(pack(header) + part)) else 0
+
+
+class Reader:
+    """Reads frames, and lets go of their headers."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray()
+
+    def read(self, stream: Any, most: int) -> bool:
+        into = bytearray(most)
+        done = stream.read(memoryview(into))
+        self.bytes += into[:done]
+        return bool(done)
+
+    @property
+    def got(self) -> bytes:
+        data, rest = b"", bytes(self.bytes)
+        while len(rest) >= HEADER_BYTES:
+            length = parse(rest[:HEADER_BYTES]).length
+            data += rest[HEADER_BYTES:][:length]
+            rest = rest[HEADER_BYTES + length :]
+        return data
 
 
 class Talk:
@@ -46,20 +61,20 @@ class Talk:
     def __init__(self, seed: int, total: int) -> None:
         self.chance = random.Random(seed)
         self.pair = Pair(LinkSettings(quota_bytes=QUOTA))
-        self.pair.patch.setattr(tunnel, "WINDOW", self.chance.choice([2, 4, 8]))
+        self.pair.patch.setattr(ordered, "WINDOW", self.chance.choice([2, 4, 8]))
         self.ends = [self.pair.alice, self.pair.bob]
         self.data = [self.chance.randbytes(total) for _ in self.ends]
-        self.pipes: list[TunnelPipe | None] = [None, None]
-        self.written, self.got = [0, 0], [bytearray(), bytearray()]
+        self.streams: list[Stream | None] = [None, None]
+        self.written, self.readers = [0, 0], [Reader(), Reader()]
         self.values = 0
 
     def program(self, which: int) -> bool:
         """One thing that a party's program can do; whether it could do anything."""
         end = self.ends[which]
-        made = self.pipes[which]
+        made = self.streams[which]
         if made is None:
             end.come_to(OPERATION)
-            self.pipes[which] = pipe(end, end.peer.name)
+            self.streams[which] = opened(end)
             return True
         if end.position == OPERATION:
             end.come_to(OPERATION + 1)  # large values of the next one travel beside the rounds
@@ -67,11 +82,10 @@ class Talk:
                 end.expect(Key(OPERATION + 1, index))
                 end.push(Key(OPERATION + 1, index), bytes(35))
             return True
-        done = made.write(memoryview(self.data[which])[self.written[which] :][: 3 * PIECE])
+        done = written(made, self.data[which][self.written[which] :])
         self.written[which] += done
-        into = bytearray(self.chance.randrange(1, 20))
-        read = made.read(memoryview(into)) if len(self.got[which]) < len(self.data[which]) else 0
-        self.got[which] += into[:read]
+        reader = self.readers[which]
+        read = len(reader.got) < len(self.data[which]) and reader.read(made, self.chance.randrange(1, 60))
         return bool(done or read)
 
     def fault(self) -> None:
@@ -116,15 +130,17 @@ def test_rounds_and_large_values_pass_each_other_and_nothing_stands_still(faults
         talk = Talk(seed, 300)
         try:
             talk.run(faults)
-            assert talk.got == [bytearray(each) for each in reversed(talk.data)], "a round stands still"
+            assert [each.got for each in talk.readers] == talk.data[::-1], "a round stands still"
             assert all(results for end in talk.ends for results in end.expected.values())
-            for made in talk.pipes:
+            for made in talk.streams:
                 assert made is not None
                 made.close()
             talk.pair.settle()
-            for made in talk.pipes:
+            assert not any(end.peer.sending.unread() for end in talk.ends)
+            for made in talk.streams:
+                assert made is not None
                 with pytest.raises(PipeEnded):
-                    made.read(memoryview(bytearray(1)))
+                    made.write(memoryview(bytearray(40)))
             assert not any(end.peer.refusals.by_cause() for end in talk.ends)
         finally:
             talk.pair.close()

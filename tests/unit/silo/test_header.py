@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from junto.mpc.links.frame import (
+from junto.silo.header import (
     HEADER_BYTES,
     Header,
     Reason,
@@ -20,19 +20,18 @@ from junto.mpc.links.frame import (
 words = st.integers(0, 2**64 - 1)
 
 
-@given(st.integers(0, 255), st.integers(0, 2**32 - 1), words, words, words)
+@given(st.integers(0, 255), st.integers(0, 2**16 - 1), words, words, words, words)
 def test_a_header_is_read_as_it_was_written(
-    kind: int, detail: int, number: int, check: int, length: int
+    kind: int, detail: int, stream: int, number: int, check: int, length: int
 ) -> None:
-    header = Header(kind, detail, number, check, length)
+    header = Header(kind, detail, stream, number, check, length)
     assert parse(pack(header)) == header
 
 
 def test_the_layout_is_fixed() -> None:
-    assert pack(Header(1, 2, 3, 4, 5)) == (
-        b"jS\x01\x01" + b"\0\0\0\x02" + b"\0" * 7 + b"\x03" + b"\0" * 7 + b"\x04" + b"\0" * 7 + b"\x05"
-    )
-    assert HEADER_BYTES == 32
+    fields = "02 01 0002 0000000000000003 0000000000000004 0000000000000005 0000000000000006"
+    assert pack(Header(1, 2, 3, 4, 5, 6)) == bytes.fromhex(fields)
+    assert HEADER_BYTES == 36
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_the_layout_is_fixed() -> None:
         (b"\x16\x03\x01", "it speaks TLS"),
         (b"\x15\x03\x03", "it speaks TLS"),
         (b"HTTP/1.1", "no frame of a link"),
-        (b"jS\x02", "version 2 of the link, and we speak 1"),
+        (b"jS\x01", "no frame of a link"),
     ],
 )
 def test_other_protocols_are_told_apart(first: bytes, text: str) -> None:

@@ -1,7 +1,6 @@
-"""The nodes of an SPU introduce themselves to each other through their parties' gateways.
+"""The parties compare what they were told of an SPU, before the first byte of its protocol.
 
-The gateways have authenticated each other, so a node is who its party is. What is left is to find that all
-have been told the same, before the first byte of the protocol.
+The gateways have authenticated each other, so a node is who its party is.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ STATUS_S = 1.0
 
 
 class Introductions:
-    """One attempt to hear that all other nodes have the same SPU. Like `mpc.links.meeting.Meeting`.
+    """One attempt to hear that all other nodes have the same SPU.
 
     Args:
         me: this node.
         greeting: what all nodes have to have in common.
-        ways: to the other nodes; message 0 of each, in both directions, is the greeting.
+        ways: to the other nodes.
         options: how long a late node is awaited.
         on_wait: told once a second of each node that is missing.
     """
@@ -59,8 +58,8 @@ class Introductions:
             LinkError: what a node sent is no greeting.
         """
         for name, way in self._ways.items():
-            way.expect(0, partial(self._hear, name))
-            way.push(0, self._hello(name).pack()).add_done_callback(partial(self._gone, name))
+            way.hear(partial(self._hear, name))
+            way.greet(self._hello(name).pack()).add_done_callback(partial(self._gone, name))
         self._wait(lambda: len(self._heard) == len(self._ways), self._options.patience_s, self._tell)
         if self._missing():
             raise self._nobody_came()
@@ -143,8 +142,8 @@ class Onlookers:
         """Greet them all; returns at once."""
         for name, way in self._ways.items():
             hello = Hello(self._me, name, self._greeting)
-            way.expect(0, partial(self._hear, hello))
-            way.push(0, hello.pack())
+            way.hear(partial(self._hear, hello))
+            way.greet(hello.pack())
 
     def _hear(self, hello: Hello, message: memoryview | Exception) -> None:
         error = compared(hello, message)
