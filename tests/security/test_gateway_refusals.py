@@ -161,7 +161,7 @@ def _headers(pairs: list[tuple[str, str]]) -> bytes:
     [
         ({"job": "another"}, "job name"),
         ({"parties": ("alice", "bob", "carol")}, "parties"),
-        ({"protocol": 2}, "protocol version"),
+        ({"protocol": f.PROTOCOL + 1}, "protocol version"),
         ({"facts": {}}, "wire version"),
     ],
 )
