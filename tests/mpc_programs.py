@@ -18,7 +18,7 @@ from junto.mpc.plain import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import Public, Secret, Value, decode, encode, incoming
+from junto.mpc.values import Public, Secret, Value, decode, encode, incoming, integer_words
 from junto.mpc.visibility import visible
 
 RUNS = {"secure": mpc_nodes.run, "pair": mpc_pairs.run, "oblivious": mpc_pairs.oblivious}
@@ -111,7 +111,11 @@ class Engine:
         ]
 
     def _opened(self, value: Secret, words: np.ndarray) -> np.ndarray:
-        return decode(words, value.dtype, self.settings)
+        found = decode(words, value.dtype, self.settings)
+        if value.kind == "integer":
+            beyond = "an opened word has bits that its dtype does not hold"
+            np.testing.assert_array_equal(words, integer_words(found), beyond)
+        return found
 
 
 def _is_key(leaf: Any) -> bool:

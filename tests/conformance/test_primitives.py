@@ -21,6 +21,7 @@ from junto.mpc.plain import PlainGates
 from junto.mpc.plan import trace
 from junto.mpc.primitives import parameters
 from junto.mpc.primitives.context import Entry
+from junto.mpc.primitives.lifting import COMPARED, NUMBERS
 from junto.mpc.primitives.parameters import check_parameters
 from junto.mpc.primitives.revealing import reveal_inside
 from junto.mpc.primitives.table import TABLE
@@ -509,6 +510,39 @@ def test_like_jax(each: Case) -> None:
 def test_like_jax_under_each_protocol(engine: str, each: Case) -> None:
     got = Engine(engine).run(each.function, *each.args)
     agree(got, jax.jit(each.function)(*each.args), each.tolerance)
+
+
+def with_bools(each: Case) -> Iterator[Case]:
+    """The case with one operand as bools, or all, where such reach its primitive."""
+    many = range(len(each.args))
+    for chosen in [*([k] for k in many), *([list(many)] if len(many) > 1 else [])]:
+        args = tuple(np.asarray(x) > 0 if k in chosen else x for k, x in enumerate(each.args))
+        try:
+            steps = trace(each.function, args, {}).block.steps
+        except (IndexError, TypeError, ValueError, FutureWarning):
+            continue
+        if any(
+            form.dtype == np.bool_ for step in steps if step.name == each.primitive for form in step.given
+        ):
+            yield replace(each, args=args)
+
+
+ELSEWHERE = COMPARED | frozenset(each for each in NUMBERS if "scatter" not in each) | {"qr", "svd"}
+"""Tried with bools where dtypes are mixed; or right up to signs and rotations alone."""
+
+
+@pytest.mark.parametrize("name", sorted(set(TABLE) - ELSEWHERE))
+def test_bools_where_there_were_numbers(name: str) -> None:
+    """As in jax; or refused with a sentence of its own."""
+    for each in [other for one in CASES if one.primitive == name for other in with_bools(one)]:
+        refused = ""
+        try:
+            got = Engine("plain").run(each.function, *each.args)
+        except NotComputable as refusal:
+            refused = str(refusal)
+        assert "error in junto" not in refused
+        if not refused:
+            agree(got, jax.jit(each.function)(*each.args), 3e-3)
 
 
 def test_every_row_of_the_table_has_a_case() -> None:

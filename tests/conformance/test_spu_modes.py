@@ -55,6 +55,17 @@ def test_a_result_is_used_in_several_calls_in_several_forms(spu):
                 assert (measured.rounds, measured.online_bytes) == (told.rounds, told.each[0].online_bytes)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.uint16])
+def test_an_integer_that_wrapped_in_one_call_is_that_number_in_the_next(spu, dtype):
+    numbers = np.array([np.iinfo(dtype).max, np.iinfo(dtype).min, 100], dtype)
+    made = spu(lambda n: (n * n + 5, -n))(secret(spu, numbers))
+    wants = jax.jit(lambda n: (n * n + 5, -n))(numbers)
+    for each, want in zip(made, wants, strict=True):
+        got = sf.reveal(spu(lambda n: (n, n > 7, n.astype(jnp.float32), n // 3))(each))
+        for ours, theirs in zip(got, (want, want > 7, want.astype(jnp.float32), want // 3), strict=True):
+            assert np.array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("owner", PARTIES)
 def test_pandas_columns_go_in(spu, owner):
     import pandas as pd

@@ -18,6 +18,7 @@ from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
 from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
+from junto.mpc.primitives.blocks import narrowed
 from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, Entry, Rule, Shared, Takes, fits
 from junto.mpc.primitives.control import MOST_TURNS
 from junto.mpc.primitives.infinite import after, foreseen
@@ -82,8 +83,9 @@ async def perform(
         ears: who hears what on the way.
 
     Returns:
-        One for each leaf of the result, full arrays; floats have the settings' fraction, integers are right
-        modulo `2**width`, which `values.decode` takes care of.
+        One for each leaf of the result, full arrays; floats have the settings' fraction. An integer's ring
+        element is the integer itself, within its dtype: who opens it, or computes on with it in a later
+        call, meets no more bits than the dtype holds.
 
     Raises:
         NotComputable: as `visibility.visible` would have.
@@ -162,9 +164,11 @@ class _Flow:
         if isinstance(value, Public):
             return value
         value = context.full(value)
+        self._see(cell.place)
+        if value.kind == "integer":
+            return _labelled(await narrowed(context, value), form)
         if value.kind != "fixed":
             return value
-        self._see(cell.place)
         held = context.leaving(value, f"that of {cell.place}")
         return _labelled(context.fixed(held, self._settings.fraction), form)
 
@@ -351,7 +355,7 @@ def _labelled(value: Value, form: Form) -> Value:
             return value
         rest = (value.fraction, value.span, value.infinite, value.scale)
         return Secret(value.value, np.dtype(form.dtype), form.shape, *rest)
-    if isinstance(value.array, np.ndarray) and (
+    if isinstance(value.array, np.ndarray | np.generic) and (
         value.array.shape != form.shape or value.array.dtype != form.dtype
     ):
         return replace(value, array=np.broadcast_to(value.array.astype(form.dtype), form.shape))

@@ -8,6 +8,7 @@ after the other.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined
-from junto.mpc.values import Public, Secret, Value
+from junto.mpc.values import Public, Secret, Value, dtype_span
 
 ElementWise: TypeAlias = Callable[..., Awaitable[Value]]
 """A rule with one result, of the shape that its operands broadcast to."""
@@ -43,6 +44,17 @@ async def blockwise(c: Context, function: Callable[..., Awaitable[Any]], *operan
     if isinstance(parts[0], tuple):
         return tuple(c.g.join(each, back) for each in zip(*parts, strict=True))
     return c.g.join(parts, back)
+
+
+async def narrowed(c: Context, x: Secret) -> Secret:
+    """`Context.wrapped`, block by block."""
+
+    async def within(value: Any) -> Any:
+        return (await c.wrapped(c.like(value, x))).value
+
+    least, greatest = dtype_span(x.dtype)
+    held = await blockwise(c, within, x.value)
+    return replace(x, value=held, span=(max(least, x.span[0]), min(greatest, x.span[1])))
 
 
 def in_blocks(rule: ElementWise) -> ElementWise:

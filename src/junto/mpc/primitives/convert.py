@@ -44,7 +44,7 @@ async def to_dtype(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
             return await rounding.to_integer(c, x, goal)
         case _:
             zero = Public(np.zeros((), x.dtype))
-            return ops.secret(ops.inverted(c, await ops.equal(c, x, zero)))
+            return c.lift(ops.inverted(c, await ops.equal(c, x, zero)))  # known to all if never 0
 
 
 async def _integer_to_integer(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:

@@ -30,6 +30,9 @@ Params = Mapping[str, Any]
 
 async def gather(c: Context, params: Params, x: Value, indices: Value) -> Value:
     """`jax.lax.gather`. Out of bounds a secret index reads 0 where jax's `mode="fill"` gives NaN."""
+    if x.dtype == np.bool_ and isinstance(indices, Secret):
+        filler = np.asarray(_filler(params, x), np.int32)
+        return await as_bits(c, await gather(c, {**params, "fill_value": filler}, as_integers(c, x), indices))
     windows = of_gather(params["dimension_numbers"], x.shape, indices.shape[:-1], params["slice_sizes"])
     fills = "FILL" in str(params["mode"])
     if isinstance(indices, Public):
@@ -82,8 +85,7 @@ async def read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
     """``[groups, count, places] @ [groups, places, elements]``."""
     places = windows.everywhere()
     if x.dtype == np.bool_:
-        counted = await read(c, as_integers(c, x), windows, bits)
-        return ops.secret(ops.inverted(c, c.bits(await c.g.zero(counted.value))))
+        return await as_bits(c, await read(c, as_integers(c, x), windows, bits))
     ones = c.g.to_ring(bits.value)
     if isinstance(x, Public):
         lifted = c.lift(x)  # for its fraction and span
@@ -99,6 +101,11 @@ def as_integers(c: Context, x: Value) -> Value:
     if isinstance(x, Public):
         return Public(x.array.astype(np.int32))
     return c.integer(c.g.to_ring(x.value), (0, 1), np.dtype(np.int32))
+
+
+async def as_bits(c: Context, x: Value) -> Secret:
+    """And back: which of them are not 0."""
+    return ops.secret(ops.inverted(c, c.bits(await c.g.zero(ops.secret(x).value))))
 
 
 async def hot(c: Context, windows: Windows, indices: Secret, clip: bool) -> Secret:

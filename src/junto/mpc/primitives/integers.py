@@ -63,8 +63,10 @@ async def _quotient_by_public(c: Context, x: Secret, divisor: NDArray[Any]) -> V
     down, _ = await _by_public(c, x, signed)
     signs = integer_words(np.where(signed < 0, -1, 1))
     reach = _reach(x.span)
-    span = (-reach if x.span[0] < 0 or (signed < 0).any() else 0, reach)
-    turned, itself = (c.integer(c.g.scale(each.value, signs), span, x.dtype) for each in (down, x))
+    low = -1 if x.span[0] < 0 or (signed < 0).any() else 0
+    turned = c.integer(c.g.scale(down.value, signs), (low * (reach // 2), reach // 2), x.dtype)
+    span = (low * reach, reach) if (signed == -1).any() else x.span
+    itself = c.integer(c.g.scale(x.value, signs), span, x.dtype)
     result = await ops.select(c, Public(np.abs(signed) == 1), itself, turned)
     return await ops.select(c, Public(signed == 0), Public(_by_zero(x.dtype)), result)
 
@@ -160,9 +162,8 @@ async def _division(c: Context, x: Value, y: Value) -> tuple[Secret, Secret]:
         whole = c.g.subtract(whole, c.g.scale(c.g.to_ring(beyond), word(1 << 8 * x.dtype.itemsize)))
     if minus_x is not None:
         rest = await with_sign(c.g, await c.g.hold(rest), minus_x)
-    reach = _reach(top.span)
-    spans = (_quotient_span(top, bottom), (-reach if minus_x is not None else 0, reach))
-    return c.integer(whole, spans[0], x.dtype), c.integer(rest, spans[1], x.dtype)
+    left = min(0, top.span[0]), max(0, top.span[1])
+    return c.integer(whole, _quotient_span(top, bottom), x.dtype), c.integer(rest, left, x.dtype)
 
 
 async def _ready(c: Context, x: Value) -> Secret:

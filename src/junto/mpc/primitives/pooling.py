@@ -79,6 +79,8 @@ async def window_least(c: Context, params: Params, x: Secret) -> Value:
 async def _extremum(c: Context, params: Params, x: Secret, greatest: bool) -> Value:
     """Padding, which cannot win, is replaced by a number of the same window."""
     places = window_places(params, x.shape)
+    if x.kind == "bits":
+        return await _some_or_every(c, places, x, greatest)
     empty = places.max(-1, initial=-1) < 0
     filled = _without_padding(places)
 
@@ -86,6 +88,17 @@ async def _extremum(c: Context, params: Params, x: Secret, greatest: bool) -> Va
     if not empty.any():
         return found
     return await ops.select(c, Public(empty), Public(np.asarray(_lowest(x.dtype, greatest))), found)
+
+
+async def _some_or_every(c: Context, places: Places, x: Secret, some: bool) -> Value:
+    """Of bools: whether any, or every one, of a window is set. They are counted."""
+    flags = x if some else ops.secret(ops.inverted(c, x))
+
+    def count(words: Words) -> Words:
+        return np.asarray(_taken(words, places).sum(-1, dtype=np.uint64))
+
+    none = c.bits(await c.g.zero(c.g.linear(c.g.to_ring(flags.value), count)))
+    return ops.inverted(c, none) if some else none
 
 
 def _without_padding(places: Places) -> Places:

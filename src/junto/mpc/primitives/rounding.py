@@ -15,7 +15,7 @@ from junto.mpc.primitives import ops
 from junto.mpc.primitives.blocks import blockwise, in_blocks
 from junto.mpc.primitives.context import Context, bit_sum
 from junto.mpc.rounds import together
-from junto.mpc.values import Secret, Value, dtype_span, word
+from junto.mpc.values import WHOLE_RING, Secret, Value, dtype_span, word
 
 Params = Mapping[str, Any]
 
@@ -71,16 +71,28 @@ async def to_precision(c: Context, params: Params, x: Secret) -> Value:
 
 
 async def to_integer(c: Context, x: Secret, dtype: np.dtype[Any]) -> Secret:
-    """`x` without what is after the point, as an integer."""
-    held = await blockwise(c, partial(_whole, c, x.fraction), x.value) if x.fraction else x.value
-    return c.integer(held, dtype_span(dtype), dtype)
+    """`x` without what is after the point, as an integer; of one that does not fit, the lowest bits."""
+    least, most = dtype_span(dtype)
+    unit = 1 << x.fraction
+    low, high = least * unit - (unit - 1) * (dtype.kind == "u"), (most + 1) * unit - 1
+    said = f"a float does not fit into {dtype.name}"
+    c.g.expect(x.value, max(low, WHOLE_RING[0]), min(high, WHOLE_RING[1]), said)
+    if not x.fraction:
+        return await c.wrapped(c.integer(x.value, WHOLE_RING, dtype))
+    all_bits = BITS - x.fraction
+    width = min(all_bits, 8 * dtype.itemsize) if dtype.kind == "i" else all_bits
+    held = await blockwise(c, partial(_whole, c, x.fraction, width), x.value)
+    if dtype.kind == "i":
+        return c.integer(held, dtype_span(dtype), dtype)
+    return await c.wrapped(c.integer(held, WHOLE_RING, dtype))
 
 
-async def _whole(c: Context, fraction: int, x: Any) -> Any:
+async def _whole(c: Context, fraction: int, width: int, x: Any) -> Any:
+    """What is before the point, of which so many bits are kept, in two's complement."""
     bits = await c.g.decompose(x)
     up = c.g.to_ring(await _rounds_up(c, bits, _part(c, bits, fraction)))
-    above = c.g.to_ring(c.g.arrange(bits, lambda array: array[..., fraction:]))
-    return c.g.add(c.g.linear(above, bit_sum(BITS - fraction, signed=True)), up)
+    above = c.g.to_ring(c.g.arrange(bits, lambda array: array[..., fraction : fraction + width]))
+    return c.g.add(c.g.linear(above, bit_sum(width, signed=True)), up)
 
 
 async def _rounds_up(c: Context, bits: Any, rest: Any) -> Any:

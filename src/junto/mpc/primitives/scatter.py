@@ -13,7 +13,7 @@ from junto.mpc import ring
 from junto.mpc.gates import MatrixProduct, Words
 from junto.mpc.primitives import compare, extremes, ops, reduce
 from junto.mpc.primitives.context import Context
-from junto.mpc.primitives.index import as_integers, hot, hot_starts, read
+from junto.mpc.primitives.index import as_bits, as_integers, hot, hot_starts, read
 from junto.mpc.primitives.scatter_apply import applied_to
 from junto.mpc.primitives.shape import joined, moved, rearranged
 from junto.mpc.primitives.windows import Windows, of_scatter, of_slice
@@ -67,7 +67,7 @@ def _put(array: NDArray[Any], updates: NDArray[Any], places: NDArray[np.int64]) 
 async def _write(c: Context, x: Value, updates: Value, windows: Windows, bits: Secret) -> Value:
     """One bilinear gate for ``x + placed updates - x where something is placed``."""
     if x.dtype == np.bool_:
-        return await _as_bits(c, await _write(c, as_integers(c, x), as_integers(c, updates), windows, bits))
+        return await as_bits(c, await _write(c, as_integers(c, x), as_integers(c, updates), windows, bits))
     old, new, fraction = _alike(c, x, updates)
     size, places = int(np.prod(x.shape)), windows.everywhere()
     operand = c.g.join([old.value, new.value], lambda a, b: np.concatenate([a.reshape(-1), b.reshape(-1)]))
@@ -104,10 +104,6 @@ def _merged(c: Context, value: Any, old: Secret, new: Secret, fraction: int) -> 
         return c.fixed(value, fraction)
     span = (min(old.span[0], new.span[0]), max(old.span[1], new.span[1]))
     return c.integer(value, span, old.dtype)
-
-
-async def _as_bits(c: Context, x: Value) -> Value:
-    return ops.inverted(c, c.bits(await c.g.zero(ops.secret(x).value)))
 
 
 async def _write_in_turn(
@@ -265,7 +261,7 @@ async def _anywhere(
     windows = _scatter_windows(params, x, indices, updates)
     where = windows, await hot(c, windows, indices, "CLIP" in str(params["mode"]))
     if x.dtype == np.bool_:
-        return await _as_bits(c, await combine(as_integers(c, x), as_integers(c, updates), where))
+        return await as_bits(c, await combine(as_integers(c, x), as_integers(c, updates), where))
     return await combine(c.full(c.lift(x)), updates, where)
 
 

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from junto.errors import NotComputable
 from junto.mpc.primitives.context import Cell, Context
 from junto.mpc.steps import Block, Builder
 from junto.mpc.values import Value
@@ -27,6 +28,12 @@ async def applied_to(c: Context, params: Mapping[str, Any], old: Value, update: 
 
 
 def _block(program: Any, constants: Any, shape: tuple[int, ...], dtype: np.dtype[Any], line: str) -> Block:
+    given, made = (np.dtype(each[0].aval.dtype) for each in (program.invars, program.outvars))
+    if made != given:  # jax cannot compile it either
+        raise NotComputable(
+            f"a function applied at indices makes {made.name} of {given.name}",
+            fix=f"have it return what it is given: .astype(jnp.{given.name})",
+        )
     function = jaxpr_as_fun(ClosedJaxpr(program, list(constants)))
     many = partial(_each, function, len(shape))
     form = jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
