@@ -23,13 +23,14 @@ from tries import tries
     [
         np.float32(1.5), 3, True, -2.25, np.zeros((0, 3)), np.arange(5), np.array([True, False, True]),
         np.array(7, np.uint8), np.linspace(-3, 3, 7, dtype=np.float32), [1, 2.5],
-        {"a": np.ones(2), "b": (1, [True])},
+        {"a": np.ones(2), "b": (1, [True])}, {"w": np.ones(2), "bias": None, "more": [None, (None, 2)]},
     ],
     ids=str,
 )  # fmt: skip
 def test_what_goes_in_comes_out(spu, owner, value):
     got = sf.reveal(secret(spu, value, owner))
     want = jax.tree_util.tree_map(jnp.asarray, value)
+    assert jax.tree_util.tree_structure(got) == jax.tree_util.tree_structure(want)
     for a, b in zip(jax.tree_util.tree_leaves(got), jax.tree_util.tree_leaves(want), strict=True):
         assert (np.shape(a), np.asarray(a).dtype) == (b.shape, b.dtype)
         assert np.allclose(a, b, atol=2**-18)

@@ -290,3 +290,26 @@ def test_small_rows_keep_their_digits_beside_large_ones(seed):
     a = gridded(np.random.default_rng(seed).normal(size=(SIZE, SIZE)) * np.array([[1e4], [0.1], [1], [30]]))
     b = gridded(np.ones((SIZE, 1)))
     assert residual_in_units(a, Engine("plain").run(jnp.linalg.solve, a, b), b) <= UNITS
+
+
+def test_a_singular_matrix_has_a_large_condition_number():
+    """Within the last place its least singular value is nothing; jax says infinity, or some millions."""
+    regular = np.array([[2.0, 1.0], [1.0, 3.0]], np.float32)
+    numbers = np.stack([regular, np.array([[1.0, 2.0], [2.0, 4.0]], np.float32)])
+    got = Engine("plain").run(lambda x: (jnp.linalg.cond(x), jnp.linalg.cond(x, -2)), numbers)
+    assert got[0][0] == pytest.approx(np.linalg.cond(regular), rel=1e-3)
+    assert got[1][0] == pytest.approx(np.linalg.cond(regular, -2), rel=1e-3)
+    assert got[0][1] > 1e4
+    assert got[1][1] < 1e-4
+
+
+@pytest.mark.parametrize(("degree", "most"), [(2, 65), (5, 40)])
+def test_a_polynomial_in_large_numbers(degree, most):
+    """Their fifth powers leave the range, and so do sums of their squares."""
+    x = np.linspace(most / 4, most, 30).astype(np.float32)
+    y = np.sin(x / most * 4).astype(np.float32)
+    engine = Engine("plain")
+    got = engine.run(lambda x, y: jnp.polyfit(x, y, degree)[1 - degree :], x, y)
+    want = np.polyfit(x.astype(np.float64), y, degree)[1 - degree :]
+    assert engine.overflows == []
+    np.testing.assert_allclose(got, want, rtol=2e-2, atol=2e-3)

@@ -31,12 +31,13 @@ def to(device: Device, data: Any) -> Any:
         return put(device, data)
     if not isinstance(device, Device):
         raise DeviceError(f"to() takes a device, not {type(device).__name__}")
-    if not all(isinstance(leaf, DeviceObject) for leaf in leaves(data)):
+    handles = [leaf for leaf in leaves(data) if leaf is not None]
+    if not handles or not all(isinstance(leaf, DeviceObject) for leaf in handles):
         raise DeviceError(
             f"to() puts handles on {device!r}, and nobody is the owner of a value of the script",
             fix="say whose it is: sf.to(alice, data).to(spu); what all know is an argument as it is",
         )
-    return map_leaves(lambda leaf: leaf.to(device), data)
+    return map_leaves(lambda leaf: None if leaf is None else leaf.to(device), data)
 
 
 @public

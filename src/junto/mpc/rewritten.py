@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -43,6 +44,28 @@ def _lstsq(a: jax.Array, b: jax.Array, rcond: Any = None) -> tuple[jax.Array, ..
     return x if b.ndim == 2 else x.ravel(), rest, kept.sum(), s
 
 
+UNIT = 2.0**-18
+"""The last place of a fixed-point number, as it is by default."""
+
+
+def _cond(x: jax.Array) -> jax.Array:
+    """A singular value that is nothing here counts as a unit: a quotient by 0 would be 0, jax's is infinite."""
+    s = jnp.linalg.svd(x, compute_uv=False)
+    return s[..., 0] / jnp.maximum(s[..., -1], UNIT)
+
+
+def _polyfit(x: jax.Array, y: jax.Array, deg: int) -> jax.Array:
+    """In powers of x divided by its greatest: those of an age, or of a year, leave the range."""
+    x = x.astype(jnp.promote_types(jnp.result_type(x, y), np.float32))
+    size = jnp.maximum(jnp.max(jnp.abs(x)), UNIT)
+    powers = jnp.vander(x / size, deg + 1)
+    long = jnp.sqrt(jnp.mean(powers * powers, axis=0))
+    found = (_lstsq(powers / long, y)[0].T / long).T
+    for power in range(1, deg + 1):  # one after the other: the power of a large number has no inverse
+        found = jnp.concatenate([found[: deg + 1 - power] / size, found[deg + 1 - power :]])
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Rewritten:
     """What is known of one of jax's functions.
@@ -52,18 +75,25 @@ class Rewritten:
         given: how many operands it may have.
         results: how many results.
         by: a primitive that it is made of. Derivatives have the same name, but not all of the rest.
+        original: jax's own, where it has static parameters. They are not seen in a program; but if jax
+            writes the same one for `settings`, it was called with those.
+        settings: from the form of the first result, the parameters for which this stands.
     """
 
     function: Callable[..., Any]
     given: tuple[int, ...]
     results: int
     by: str
+    original: Callable[..., Any] | None = None
+    settings: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
 REWRITTEN: Mapping[str, Rewritten] = {
     "_lstsq": Rewritten(_lstsq, (2, 3), 4, "svd"),
+    "cond": Rewritten(_cond, (1,), 1, "svd", jnp.linalg.cond),
     "gammasgn": Rewritten(_gammasgn, (1,), 1, "floor"),
     "ldexp": Rewritten(_ldexp, (2,), 1, "bitcast_convert_type"),
+    "polyfit": Rewritten(_polyfit, (2,), 1, "svd", jnp.polyfit, lambda c: {"deg": c.shape[0] - 1}),
     "signbit": Rewritten(_signbit, (1,), 1, "bitcast_convert_type"),
 }
 """By the name of jax's function."""
@@ -86,11 +116,17 @@ def instead(name: str, called: Any) -> Any:
     if known.by not in set(_primitives(called)) or not all(_is_number(each) for each in (*given, *results)):
         return None
 
+    settings = known.settings(results[0])
+
     def call(*operands: Any) -> list[Any]:
-        leaves = jax.tree_util.tree_leaves(known.function(*operands))
+        leaves = jax.tree_util.tree_leaves(known.function(*operands, **settings))
         return [leaf.astype(aval.dtype) for leaf, aval in zip(leaves, results, strict=True)]
 
     shapes = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in given]  # type: ignore[no-untyped-call]
+    if known.original is not None:
+        (own,) = jax.make_jaxpr(partial(known.original, **settings))(*shapes).eqns
+        if str(own.params["jaxpr"].jaxpr) != str(called):
+            return None
     return jax.make_jaxpr(call)(*shapes)
 
 

@@ -15,11 +15,11 @@ from junto.config.spu_model import SPUCompilerNumReturnsPolicy
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYUObject
 from junto.device.spu.engine import Work
-from junto.device.spu.layout import Leaf, parse
+from junto.device.spu.layout import Leaf, parse, rebuild, texts_of
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
 from junto.program.operation import Description, structure
-from junto.tree import leaves, map_leaves, paths
+from junto.tree import map_leaves, paths
 
 if TYPE_CHECKING:
     from junto.device.spu.plans import Planned
@@ -175,9 +175,9 @@ def _layouts(call: Call, planned: Planned) -> list[Any]:
     texts = [str(leaf) for leaf in planned.leaves]
     if call.returns.single:
         tree = planned.as_tree(texts)
-        if list(leaves(tree)) != texts:
+        if texts_of(tree) != texts:
             raise DeviceError(
-                f"{call.name} returns more than dicts, lists, tuples and arrays: one handle cannot hold that",
+                f"{call.name} returns more than dicts, lists, tuples, arrays and None: one handle cannot hold that",
                 fix="leave out num_returns_policy: the result is then a tree of handles",
             )
         return [tree]
@@ -207,8 +207,7 @@ def opened(leaf: Any) -> Any:
         return leaf
     leaf.require_usable()
     layout = leaf.layout()
-    described = enumerate(parse(layout))
-    return map_leaves(lambda _: SecretInput(leaf, *next(described)), layout)
+    return rebuild(layout, [SecretInput(leaf, *each) for each in enumerate(parse(layout))])
 
 
 def sources_of(inputs: Sequence[Any]) -> tuple[list[SPUObject], list[Any]]:

@@ -41,7 +41,7 @@ def encoded(value: Any, entrance: Entrance) -> tuple[Any, list[Words | Flags]]:
 
     Args:
         value: numbers, numpy or jax arrays, pandas or polars columns and tables of numbers, in dicts, lists
-            and tuples.
+            and tuples; in such, None stays None.
         entrance: how it comes in.
 
     Raises:
@@ -52,8 +52,11 @@ def encoded(value: Any, entrance: Entrance) -> tuple[Any, list[Words | Flags]]:
     described: list[Leaf] = []
     places = paths(value, "")
 
-    def take(leaf: Any) -> str:
-        about, array = _leaf(leaf, entrance, next(places))
+    def take(leaf: Any) -> str | None:
+        place = next(places)
+        if leaf is None and place:
+            return None
+        about, array = _leaf(leaf, entrance, place)
         described.append(about)
         made.append(array)
         return str(about)

@@ -44,9 +44,9 @@ def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> str:
     """See `SPU.dump`."""
     handles = _handles(spu, value)
     places = places_of(spu, paths)
-    for handle in leaves(value):
+    for handle in handles:
         handle.require_usable()
-    layout = map_leaves(lambda handle: handle.layout(), value)
+    layout = map_leaves(lambda handle: None if handle is None else handle.layout(), value)
     program = spu.session.program
     text = f"{structure(value, DeviceObject)}|{overwrite}"
     stamp = program.begin(Description("dump", spu.name, structure=text))
@@ -178,7 +178,7 @@ class Stages:
 
 
 def _handles(spu: SPU, value: Any) -> list[SPUObject]:
-    handles = list(leaves(value))
+    handles = [each for each in leaves(value) if each is not None]
     for each in handles:
         if not isinstance(each, SPUObject) or each.device is not spu:
             what = repr(each) if isinstance(each, DeviceObject) else f"a {type(each).__name__}"

@@ -1,13 +1,14 @@
 """What everybody may know of a value on an SPU: its tree, and each array's type and shape.
 
-A layout is the value's tree (`junto.tree`) with a text such as ``float32[100,3]`` in place of each array. It
-is data like any other, so it travels through the codec.
+A layout is the value's tree (`junto.tree`) with a text such as ``float32[100,3]`` in place of each array, and
+with None where the value has None, which to jax is a tree without leaves. It is data like any other, so it
+travels through the codec.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ def parse(layout: Any) -> list[Leaf]:
     Raises:
         DeviceError: it is none, or too large.
     """
-    return bounded([_leaf(text) for text in leaves(layout)])
+    return bounded([_leaf(text) for text in texts_of(layout)])
 
 
 def bounded(described: list[Leaf]) -> list[Leaf]:
@@ -83,10 +84,15 @@ def bounded(described: list[Leaf]) -> list[Leaf]:
     return described
 
 
-def rebuild(layout: Any, arrays: list[Any]) -> Any:
+def texts_of(layout: Any) -> list[Any]:
+    """What stands in a layout for arrays, in their order."""
+    return [leaf for leaf in leaves(layout) if leaf is not None]
+
+
+def rebuild(layout: Any, arrays: Iterable[Any]) -> Any:
     """The tree of `layout` with `arrays` in it."""
     rest = iter(arrays)
-    return map_leaves(lambda _: next(rest), layout)
+    return map_leaves(lambda leaf: None if leaf is None else next(rest), layout)
 
 
 def read(

@@ -10,14 +10,13 @@ from junto.device.handle import Device, DeviceObject, Disclosure
 from junto.device.moves import move
 from junto.device.pyu import PYU, PYUObject, made_at
 from junto.device.spu.engine import Held
-from junto.device.spu.layout import Leaf, parse
+from junto.device.spu.layout import Leaf, parse, texts_of
 from junto.errors import DeviceError
 from junto.execute.base import Ref
 from junto.markup import card
 from junto.program.operation import Description
 from junto.program.waiting import Awaited
 from junto.silo.api import Stamp
-from junto.tree import leaves
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -165,13 +164,13 @@ class SPUObject(DeviceObject):
         return self._device.engine.settle(stamp, index, self.held)
 
     def __repr__(self) -> str:
-        what = "" if self._layout is None else f", {', '.join(leaves(self._layout))}"
+        what = "" if self._layout is None else f", {', '.join(texts_of(self._layout))}"
         return f"<SPUObject on {self._device.name}, operation {self._at} {self._text}{what}>"
 
     def _repr_html_(self) -> str:
         facts = {"on": self._device.name, "made by": f"operation {self._at} {self._text}"}
         if self._layout is not None:  # else it is on its way, and nobody waits to show a handle
-            facts["layout"] = ", ".join(map(str, leaves(self._layout)))
+            facts["layout"] = ", ".join(map(str, texts_of(self._layout)))
         return card("SPUObject", {**facts, "who can read it": self._device.settings.trust})
 
     @public

@@ -311,7 +311,7 @@ def _damaged(how: str) -> DeviceError:
 
 def _to_json(layout: Any) -> Any:
     """A layout's tree: dicts as lists of pairs, for their keys need not be texts."""
-    if isinstance(layout, str):
+    if layout is None or isinstance(layout, str):
         return layout
     if type(layout) is dict:
         if not all(isinstance(key, str | int | float | bool | None) for key in layout):
@@ -325,7 +325,7 @@ def _to_json(layout: Any) -> Any:
 
 
 def _from_json(text: Any) -> Any:
-    if isinstance(text, str):
+    if text is None or isinstance(text, str):
         return text
     ((kind, items),) = text.items()
     if kind == "dict":
