@@ -49,7 +49,7 @@ UNIT = 2.0**-18
 
 
 def _cond(x: jax.Array) -> jax.Array:
-    """A singular value that is nothing here counts as a unit: a quotient by 0 would be 0, jax's is infinite."""
+    """A singular value of nothing counts as a unit: a quotient by 0 would be 0, where jax says infinity."""
     s = jnp.linalg.svd(x, compute_uv=False)
     return s[..., 0] / jnp.maximum(s[..., -1], UNIT)
 

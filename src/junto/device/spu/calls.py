@@ -177,7 +177,7 @@ def _layouts(call: Call, planned: Planned) -> list[Any]:
         tree = planned.as_tree(texts)
         if texts_of(tree) != texts:
             raise DeviceError(
-                f"{call.name} returns more than dicts, lists, tuples, arrays and None: one handle cannot hold that",
+                f"{call.name} returns more than dicts, lists, tuples and arrays: one handle cannot hold that",
                 fix="leave out num_returns_policy: the result is then a tree of handles",
             )
         return [tree]
