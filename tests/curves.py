@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
-from junto.join.compiled.curve import CompiledCurve
-from junto.join.compiled.fields import Field25
+import native_rows
 from junto.join.curve import Curve
+from junto.join.native_curve import NativeCurve
 from junto.join.plain_curve import PlainCurve
+from junto.native import library
 
-
-def portable() -> Curve:
-    """The one for processors without 52-bit multiplication, whatever this one is."""
-    return CompiledCurve(field=Field25, lanes=4)
-
-
-CURVES: dict[str, Callable[[], Curve]] = {
+LIBRARY = library.loaded().library
+CURVES = {
     "plain": PlainCurve,
-    "compiled": CompiledCurve,
-    "portable": portable,
+    **{f"level {each.level}": partial(NativeCurve, each) for each in native_rows.levels(LIBRARY)},
 }
+assert all(issubclass(each, Curve) for each in (NativeCurve, PlainCurve))

@@ -1,7 +1,7 @@
 """Each kernel beside its twin in numpy, on sizes about every edge of its blocks.
 
-As a program, `native_rows.py LIBRARY` compares all of them in a library that was compiled elsewhere, at all
-levels: how the sanitizers are run.
+As a program, `native_rows.py LIBRARY [KERNEL ...]` compares them in a library that was compiled elsewhere, at
+all levels: how the sanitizers are run.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from junto.join.curve import P
+from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.mpc import bits, limbs
 from junto.native import Kernels
 
@@ -64,11 +66,56 @@ def unplanes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.nd
             yield got, bits._unplanes(x, lanes)
 
 
-ROWS: dict[str, Row] = {each.__name__: each for each in (matmul_into, planes, unplanes)}
+SMALL = [
+    0, 1, 325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823, P - 1,
+]  # fmt: skip
+"""All coordinates of small order, of the curve and of its twist, below p (cr.yp.to/ecdh.html, "validate")."""
+EDGES = [*SMALL, 2, 3, P - 2, P, P + 1, P + 18, 2**254, 2**255 - 1, 2**26 - 1, 2**51 - 1, 2**230 - 1]
 
 
-def levels(library: ctypes.CDLL) -> list[Kernels]:
+def multiply_points(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    plain = PlainCurve()
+    edges = pack(EDGES)
+    points = np.vstack(
+        [edges, edges | np.array([0] * 31 + [128], np.uint8), rng.integers(0, 256, (260, 32), np.uint8)]
+    )
+    for count, scalar in [(0, bytes(32)), (1, bytes(32)), (7, b"\xff" * 32), (len(points), rng.bytes(32))]:
+        yield kernels.multiply_points(scalar, points[:count]), plain.multiply(scalar, points[:count])
+    apart = np.repeat(points[:40], 2, 1)[:, ::2]
+    yield kernels.multiply_points(bytes(32), apart), plain.multiply(bytes(32), points[:40])
+
+
+def encode_points(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    edges = [
+        0,
+        1,
+        P - 1,
+        P,
+        P + 1,
+        2**255 - 1,
+        2**255,
+        2**256 - 1,
+        2**256,
+        38 * P,
+        2**384 - 1,
+        2**384 - 38 * P,
+    ]
+    raw = [number.to_bytes(48, "big") for number in edges] + [rng.bytes(48) for _ in range(130)]
+    for count in (0, 1, 5, len(raw)):
+        numbers = np.frombuffer(b"".join(raw[:count]), np.uint8).reshape(-1, 48)
+        yield kernels.encode_points(numbers), encoded(raw[:count])
+
+
+ROWS: dict[str, Row] = {
+    each.__name__: each for each in (matmul_into, planes, unplanes, multiply_points, encode_points)
+}
+
+
+def levels(library: ctypes.CDLL | None) -> list[Kernels]:
     """The kernels with each set of instructions that this machine has."""
+    if library is None:
+        return []
     return [Kernels(library, level) for level in range(Kernels(library).level + 1)]
 
 
@@ -79,5 +126,5 @@ def compare(kernels: Kernels, name: str) -> None:
 
 if __name__ == "__main__":
     for each in levels(ctypes.CDLL(sys.argv[1])):
-        for name in ROWS:
+        for name in sys.argv[2:] or ROWS:
             compare(each, name)

@@ -14,7 +14,6 @@ from junto.errors import MissingLibrary
 EXTRA_OF: Mapping[str, str] = {
     "jax": "spu",
     "jaxlib": "spu",
-    "llvmlite": "join",
     "pandas": "tables",
     "polars": "tables",
     "pyarrow": "tables",

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from junto.errors import NotComputable, ProtocolViolation
+from junto.errors import ProtocolViolation
+from junto.native import kernels, status
 
 log: logging.Logger = logging.getLogger("junto.join")
 
@@ -60,18 +61,12 @@ class Curve(ABC):
 @cache
 def curve() -> Curve:
     """The quickest curve that this machine has; made once a process."""
+    from junto.join.native_curve import NativeCurve
     from junto.join.plain_curve import PlainCurve
 
-    try:
-        from junto.join.compiled.curve import CompiledCurve
-
-        return CompiledCurve()
-    except ImportError:
-        log.warning(
-            'keys are blinded slowly, on one core: pip install "junto[join]" brings what compiles the code'
-        )
-    except (NotComputable, OSError, RuntimeError) as error:
-        log.warning("keys are blinded slowly, on one core: %s", error)
+    if (native := kernels()) is not None:
+        return NativeCurve(native)
+    log.warning("keys are blinded slowly, on one core: %s", status())
     return PlainCurve()
 
 
@@ -128,8 +123,3 @@ def expanded(messages: Sequence[bytes], domain: bytes) -> list[bytes]:
         state.update(message + last)
         found.append(sha512(state.digest() + first).digest()[:FIELD_BYTES])
     return found
-
-
-def field_elements(messages: Sequence[bytes], domain: bytes) -> list[int]:
-    """RFC 9380, ``hash_to_field`` with one element, of each message."""
-    return [int.from_bytes(number, "big") % P for number in expanded(messages, domain)]

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from junto.join.curve import BYTES, DOMAIN, A, Curve, P, Points, field_elements
+from junto.join.curve import BYTES, DOMAIN, A, Curve, P, Points, expanded
 
 
 class PlainCurve(Curve):
     """See `Curve`."""
 
     def encode(self, messages: Sequence[bytes], domain: bytes = DOMAIN) -> Points:
-        return pack(_cleared(_mapped(field_elements(messages, domain))))
+        return encoded(expanded(messages, domain))
 
     def multiply(self, scalar: bytes, points: Points) -> Points:
         key = X25519PrivateKey.from_private_bytes(scalar)
@@ -30,6 +30,11 @@ class PlainCurve(Curve):
             except ValueError:  # the result is zero
                 product += bytes(BYTES)
         return np.frombuffer(product, np.uint8).reshape(-1, BYTES)
+
+
+def encoded(numbers: Sequence[bytes]) -> Points:
+    """8 times the points that Elligator 2 maps numbers to, of 48 bytes each, highest first."""
+    return pack(_cleared(_mapped([int.from_bytes(number, "big") % P for number in numbers])))
 
 
 def pack(coordinates: Sequence[int]) -> Points:

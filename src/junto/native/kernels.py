@@ -18,6 +18,7 @@ from junto.native.library import loaded
 from junto.native.threads import shared_out
 
 Words: TypeAlias = NDArray[np.uint64]
+Octets: TypeAlias = NDArray[np.uint8]
 
 BASE, AVX2, AVX512 = range(3)
 """Instructions that a kernel may use; the names are those of `kernels.h`."""
@@ -25,6 +26,11 @@ BASE, AVX2, AVX512 = range(3)
 _WORD: Final = np.dtype(np.uint64)
 _PRODUCTS: Final = 1 << 21
 """Products of words that are worth a thread."""
+_POINT: Final = 32
+_NUMBER: Final = 48
+"""Bytes of a point of Curve25519, and of a number that is mapped to one."""
+_MULTIPLIED: Final = 256
+"""Points that are worth a thread."""
 _TRANSPOSED: Final = 1 << 12
 """Words of a plane that are worth a thread."""
 _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
@@ -54,6 +60,12 @@ class Kernels:
         self._unplanes64 = library.unplanes64
         self._unplanes64.argtypes = [*[_POINTER] * 2, *[_SIZE] * 6, _LEVEL]
         self._unplanes64.restype = None
+        self._multiply = library.curve25519_multiply
+        self._multiply.argtypes = [*[_POINTER] * 2, _SIZE, ctypes.c_char_p, _LEVEL]
+        self._multiply.restype = None
+        self._encode = library.curve25519_encode
+        self._encode.argtypes = [*[_POINTER] * 2, _SIZE, _LEVEL]
+        self._encode.restype = None
 
     # ---------------------------------------------------------------- rings
 
@@ -147,6 +159,57 @@ class Kernels:
             lambda first, last: self._unplanes64(to, at, lanes, len(x), width, first, last, step, self.level),
         )
 
+    # ---------------------------------------------------------------- Curve25519
+
+    def multiply_points(self, scalar: bytes, points: Octets) -> Octets:
+        """X25519 (RFC 7748) of one scalar of 32 bytes, clamped here, and each point [count, 32].
+
+        Returns:
+            [count, 32]; zeros where a point is of small order.
+
+        Raises:
+            TypeError: the points are no bytes.
+            ValueError: they, or the scalar, have another size.
+        """
+        if len(scalar) != _POINT:
+            raise ValueError(f"a scalar has {_POINT} bytes, not {len(scalar)}")
+        source = _octets(points, _POINT)
+        out = np.empty((len(source), _POINT), np.uint8)
+        to, at = _at(out), _at(source)
+        shared_out(
+            len(source),
+            _MULTIPLIED,
+            lambda first, last: self._multiply(
+                to + _POINT * first, at + _POINT * first, last - first, scalar, self.level
+            ),
+        )
+        return out
+
+    def encode_points(self, numbers: Octets) -> Octets:
+        """8 times the points that Elligator 2 (RFC 9380, 6.7.1) maps numbers to.
+
+        Args:
+            numbers: [count, 48], highest byte first.
+
+        Returns:
+            u-coordinates [count, 32].
+
+        Raises:
+            TypeError: the numbers are no bytes.
+            ValueError: they have another size.
+        """
+        source = _octets(numbers, _NUMBER)
+        out = np.empty((len(source), _POINT), np.uint8)
+        to, at = _at(out), _at(source)
+        shared_out(
+            len(source),
+            _MULTIPLIED,
+            lambda first, last: self._encode(
+                to + _POINT * first, at + _NUMBER * first, last - first, self.level
+            ),
+        )
+        return out
+
 
 @cache
 def kernels() -> Kernels | None:
@@ -182,6 +245,20 @@ def _read(x: Words, dimensions: int) -> Words:
     if x.flags.aligned and not any(step % 8 for step in x.strides):
         return x
     return np.array(x, order="C")
+
+
+def _octets(x: Octets, each: int) -> Octets:
+    """An array of bytes to be read, [count, each], one after the other; words may be read in it.
+
+    Raises:
+        TypeError: it is no array of bytes.
+        ValueError: it has another shape.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
+        raise TypeError(f"a kernel takes bytes here, not {getattr(x, 'dtype', type(x).__name__)}")
+    if x.ndim != 2 or x.shape[1] != each:
+        raise ValueError(f"an array of shape (count, {each}) is wanted, not {x.shape}")
+    return x if x.flags.c_contiguous and _at(x) % 8 == 0 else np.array(x, order="C")
 
 
 def _written(x: Words, dimensions: int) -> Words:

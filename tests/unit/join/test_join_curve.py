@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,17 +12,10 @@ from junto.errors import ProtocolViolation
 from junto.join import curve as curves
 from junto.join.curve import BYTES, A, P, check, check_order
 from junto.join.plain_curve import PlainCurve, pack
+from native_rows import SMALL
 
 MESSAGES = [bytes([number]) * number for number in range(40)]
 SCALARS = [bytes(range(32)), bytes(32), b"\xff" * 32]
-# All coordinates of small order, of the curve and of its twist, below p (cr.yp.to/ecdh.html, "validate").
-SMALL = [
-    0,
-    1,
-    325606250916557431795983626356110631294008115727848805560023387167927233504,
-    39382357235489614581723060781553021112529911719440698176882885853963445705823,
-    P - 1,
-]
 
 
 @pytest.fixture(params=CURVES, scope="module")
@@ -112,77 +103,17 @@ def test_a_point_of_small_order(curve, u):
         check_order(curve.multiply(SCALARS[0], check(pack([9, u]), 2, "bob")), "bob")
 
 
-def test_without_a_compiler_the_plain_curve_serves_and_says_so(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "llvmlite", None)
-    monkeypatch.delitem(sys.modules, "junto.join.compiled.curve", raising=False)
+def test_without_kernels_the_plain_curve_serves_and_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(curves, "kernels", lambda: None)
     curves.curve.cache_clear()
     try:
         with caplog.at_level(logging.WARNING, "junto.join"):
             assert isinstance(curves.curve(), PlainCurve)
     finally:
         curves.curve.cache_clear()
-    assert 'pip install "junto[join]"' in caplog.text
-
-
-def test_compiled_code_that_computes_wrongly_is_not_used(monkeypatch, caplog):
-    from junto.join.compiled import curve as compiled
-
-    steps = compiled._steps
-    monkeypatch.setattr(compiled, "_steps", lambda scalar: np.flip(steps(scalar)).copy())
-    curves.curve.cache_clear()
-    try:
-        with caplog.at_level(logging.WARNING, "junto.join"):
-            assert isinstance(curves.curve(), PlainCurve)
-    finally:
-        curves.curve.cache_clear()
-    assert "gives other results" in caplog.text
+    assert "slowly, on one core" in caplog.text
 
 
 def test_a_domain_separation_tag_is_short():
     with pytest.raises(ValueError, match="255"):
         PlainCurve().encode([b""], b"x" * 256)
-
-
-def test_numbers_of_48_bytes_are_reduced_below_2_to_the_255():
-    pytest.importorskip("llvmlite")
-    from junto.join.compiled.curve import _numbers
-
-    edges = [
-        0,
-        1,
-        P - 1,
-        P,
-        P + 1,
-        2**255 - 1,
-        2**255,
-        2**256 - 1,
-        2**256,
-        38 * P,
-        2**384 - 1,
-        2**384 - 38 * P,
-    ]
-    found = _numbers([number.to_bytes(48, "big") for number in edges])
-    for number, row in zip(edges, found, strict=True):
-        reduced = int.from_bytes(row.tobytes(), "little")
-        assert reduced < 2**255
-        assert (reduced - number) % P == 0
-
-
-ENDING = """
-import os, sys, threading
-from junto.join.compiled import curve
-begun, real = threading.Event(), curve.CompiledCurve._compile
-def compiled(*given):
-    begun.set()
-    real(*given)
-    os.write(1, b"compiled")
-curve.CompiledCurve._compile = compiled
-threading.Thread(target=curve.CompiledCurve, daemon=True).start()
-begun.wait()
-sys.exit(8)
-"""
-
-
-def test_the_interpreter_ends_after_what_is_being_compiled():
-    ran = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, check=False)
-    assert (ran.returncode, ran.stdout) == (8, b"compiled"), ran.stderr

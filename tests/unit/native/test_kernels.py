@@ -18,7 +18,7 @@ from junto.native import Kernels, build, kernels, library, threads
 
 there = library.loaded().library
 compiled = pytest.mark.skipif(there is None, reason=library.status())
-LEVELS = native_rows.levels(there) if there is not None else []
+LEVELS = native_rows.levels(there)
 
 
 @pytest.mark.parametrize("name", native_rows.ROWS)
@@ -73,6 +73,18 @@ def test_planes_and_numbers_that_do_not_fit_are_refused():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"wanted|64 bits|put"):
             act()
+
+
+@compiled
+def test_points_of_other_sizes_are_refused():
+    points = np.zeros((3, 32), np.uint8)
+    for scalar, given in ((bytes(31), points), (bytes(32), points[:, 1:]), (bytes(32), points[0])):
+        with pytest.raises(ValueError, match=r"has 32 bytes|is wanted"):
+            kernels().multiply_points(scalar, given)
+    with pytest.raises(ValueError, match="48"):
+        kernels().encode_points(points)
+    with pytest.raises(TypeError, match="int8"):
+        kernels().multiply_points(bytes(32), points.view(np.int8))
 
 
 @compiled
@@ -175,6 +187,18 @@ def test_a_compiler_is_looked_for_and_its_failure_told(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+# -------------------------------------------------------------------- Curve25519's fields
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not here")
+@pytest.mark.parametrize("flag", [None, "-DWEAKER"])
+def test_no_limb_of_the_curves_field_outgrows_its_lane(tmp_path, flag):
+    program, source = tmp_path / "bounds", Path(__file__).with_name("bounds.cpp")
+    command = ["g++", "-std=c++17", "-w", f"-I{build.SOURCES}", *filter(None, [flag]), "-o", str(program)]
+    subprocess.run([*command, str(source)], check=True)
+    assert (subprocess.run([str(program)]).returncode == 0) == (flag is None)
+
+
 # -------------------------------------------------------------------- sanitizers
 
 
@@ -190,10 +214,11 @@ def runtime() -> str | None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(runtime() is None, reason="gcc with its address sanitizer is not here")
-def test_no_kernel_leaves_its_arrays_or_the_languages_rules(monkeypatch, tmp_path):
+def test_no_kernel_at_any_level_leaves_its_arrays_or_the_languages_rules(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", "gcc")
     target = tmp_path / "kernels.so"
-    build.build(target, ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
+    checks = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    build.build(target, [*checks, "-DJUNTO_EMULATED"])  # all levels, on any processor
     environment = {
         **os.environ, "LD_PRELOAD": runtime(), "ASAN_OPTIONS": "detect_leaks=0", "JUNTO_THREADS": "1",
     }  # fmt: skip

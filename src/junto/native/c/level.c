@@ -7,7 +7,9 @@
 const char *kernels_source(void) { return JUNTO_SOURCE; }
 
 int kernels_level(void) {
-#if X86
+#ifdef JUNTO_EMULATED
+    return AVX512;
+#elif X86
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("aes") ||
         !__builtin_cpu_supports("pclmul"))

@@ -79,21 +79,19 @@ TARGET static inline void tile_avx2(uint64_t *out, const uint64_t *a, const uint
 #define TARGET TARGET_AVX512
 #define HIGH 12
 #define WIDE 16
+typedef uint64_t eight __attribute__((vector_size(64)));
+
 TARGET static inline void tile_avx512(uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t depth) {
-    __m512i left[HIGH], right[HIGH];
-    for (int i = 0; i < HIGH; i++) left[i] = right[i] = _mm512_setzero_si512();
+    eight left[HIGH], right[HIGH], y, z;
+    memset(left, 0, sizeof left), memset(right, 0, sizeof right);
     for (int64_t p = 0; p < depth; p++, a += HIGH, b += WIDE) {
-        const __m512i y = _mm512_loadu_si512(b), z = _mm512_loadu_si512(b + 8);
+        memcpy(&y, b, sizeof y), memcpy(&z, b + 8, sizeof z);
 #pragma GCC unroll 12
-        for (int i = 0; i < HIGH; i++) {
-            const __m512i x = _mm512_set1_epi64((long long)a[i]);
-            left[i] = _mm512_add_epi64(left[i], _mm512_mullo_epi64(x, y));
-            right[i] = _mm512_add_epi64(right[i], _mm512_mullo_epi64(x, z));
-        }
+        for (int i = 0; i < HIGH; i++) left[i] += a[i] * y, right[i] += a[i] * z; /* vpmullq */
     }
     for (int i = 0; i < HIGH; i++) {
-        _mm512_storeu_si512(out + i * WIDE, left[i]);
-        _mm512_storeu_si512(out + i * WIDE + 8, right[i]);
+        memcpy(out + i * WIDE, left + i, sizeof y);
+        memcpy(out + i * WIDE + 8, right + i, sizeof z);
     }
 }
 #include "matmul_blocks.h"
