@@ -8,5 +8,6 @@ joined[alice], joined[bob]  # their own columns, row by row the same keys
 
 from junto.join.api import Joined, join, psi
 from junto.join.hidden import Hidden
+from junto.join.less import Common, count_common, sum_common
 
-__all__ = ["Hidden", "Joined", "join", "psi"]
+__all__ = ["Common", "Hidden", "Joined", "count_common", "join", "psi", "sum_common"]

@@ -37,7 +37,7 @@ from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.blinding import blind, blind_again, new_secret
 from junto.join.comparing import Comparing, unseal
-from junto.join.protocol import Found, Goal, Intersection, Source, names, of_own_keys
+from junto.join.protocol import Found, Goal, Intersection, Source, names, of_count, of_own_keys
 from junto.join.relabelling import new_seed, order_of_seed, relabelled
 from junto.join.shuffling import Shuffling
 from junto.join.travel import in_step, shown
@@ -49,17 +49,8 @@ class Ecdh(Intersection):
     """ECDH-PSI on Curve25519; see the module."""
 
     def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
-        spill = current().settings.link.spill_dir
-        comparer = _comparer(goal, len(sources))
+        comparing, journeys = _travelled(sources, goal, len(sources) > 2)
         counts = {party.party: source.count for party, source in sources.items()}
-        comparing = _Comparing(counts, goal.how, goal.base.party, spill, device=comparer)
-        journeys = [
-            _Journey(source, _stops(list(sources), party, comparer), comparing, len(sources) > 2, spill)
-            for party, source in sources.items()
-        ]
-        secrets = {party: party(new_secret)() for party in sources}
-        with shown(sum(journey.steps for journey in journeys)) as seen:
-            in_step([journey.there(secrets) for journey in journeys], seen)
         compared = comparing.compare([party.party for party in goal.receivers])
         returning = [journey for journey in journeys if journey.owner in goal.receivers]
         orders = _orders(goal, journeys, counts)
@@ -67,12 +58,43 @@ class Ecdh(Intersection):
         closed = [journey.close() for journey in journeys]
         return Found(compared, [comparing.close(), *(each for some in closed for each in some)])
 
+    def count(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+        """Find no ranks, only how many keys all parties have. Every set is sorted by another party."""
+        comparing, journeys = _travelled(sources, goal, True)
+        compared = comparing.compare([])
+        return Found(compared, [comparing.close(), *(each for way in journeys for each in way.close())])
+
     def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
         return {party: _learns(party, [each for each in sources if each != party], goal) for party in sources}
+
+    def learns_of_count(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
+        """The same of `count`."""
+        comparer = _comparer(goal, len(sources))
+        many = [f"{_ANY}, not which"] if len(sources) > 2 else []
+        return {party: of_count(party, sources, goal, many if party == comparer else []) for party in sources}
 
 
 _Comparing = proxy(PYUObject, num_cpus=0)(Comparing)
 _Shuffling = proxy(PYUObject, num_cpus=0)(Shuffling)
+
+
+_ANY = "how many keys any of the parties have in common"
+
+
+def _travelled(sources: Mapping[PYU, Source], goal: Goal, shuffled: bool) -> tuple[Any, list[_Journey]]:
+    """All sets at the party that compares, and their ways."""
+    spill = current().settings.link.spill_dir
+    comparer = _comparer(goal, len(sources))
+    counts = {party.party: source.count for party, source in sources.items()}
+    comparing = _Comparing(counts, goal.how, goal.base.party, spill, device=comparer)
+    journeys = [
+        _Journey(source, _stops(list(sources), party, comparer), comparing, shuffled, spill)
+        for party, source in sources.items()
+    ]
+    secrets = {party: party(new_secret)() for party in sources}
+    with shown(sum(journey.steps for journey in journeys)) as seen:
+        in_step([journey.there(secrets) for journey in journeys], seen)
+    return comparing, journeys
 
 
 def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
@@ -83,7 +105,7 @@ def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
     elif party in goal.receivers:
         facts += of_own_keys(party, others, goal)
     if comparing and len(others) > 1:
-        facts.append("how many keys any of the parties have in common, not which")
+        facts.append(f"{_ANY}, not which")
     return f"{party.party} learns {'; '.join(facts)}."
 
 

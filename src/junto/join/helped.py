@@ -28,7 +28,7 @@ from junto.device.current import current
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.comparing import Matching
-from junto.join.protocol import Found, Goal, Intersection, Source, names, of_own_keys
+from junto.join.protocol import Found, Goal, Intersection, Source, names, of_count, of_own_keys
 from junto.join.tags import new_key, tagged
 from junto.join.travel import in_step, shown
 
@@ -42,6 +42,19 @@ class Helped(Intersection):
         self._helper = helper
 
     def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+        compared, matching = self._compared(sources, goal, goal.receivers)
+        in_step([_back(sources[owner], matching) for owner in goal.receivers])
+        return Found(compared, [matching.close()])
+
+    def count(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+        """Find no ranks, only how many keys all parties have."""
+        compared, matching = self._compared(sources, goal, [])
+        return Found(compared, [matching.close()])
+
+    def _compared(
+        self, sources: Mapping[PYU, Source], goal: Goal, receivers: Sequence[PYU]
+    ) -> tuple[PYUObject, Any]:
+        """How many ranks there are, at the helper; and its `Matching`."""
         first, *others = sources
         made = first(new_key)()
         keys = {first: made} | {owner: made.to(owner) for owner in others}
@@ -50,9 +63,7 @@ class Helped(Intersection):
         matching = _Matching(counts, goal.how, goal.base.party, spill, device=self._helper)
         with shown(sum(len(source.sizes()) for source in sources.values())) as seen:
             in_step([_there(source, keys[owner], matching) for owner, source in sources.items()], seen)
-        compared = matching.compare([owner.party for owner in goal.receivers])
-        in_step([_back(sources[owner], matching) for owner in goal.receivers])
-        return Found(compared, [matching.close()])
+        return matching.compare([owner.party for owner in receivers]), matching
 
     def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
         learned = {self._helper: self._learned(sources)}
@@ -62,6 +73,12 @@ class Helped(Intersection):
             facts += of_own_keys(party, others, goal) if party in goal.receivers else []
             learned[party] = f"{party.party} learns {'; '.join(facts)}."
         return learned
+
+    def learns_of_count(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
+        """The same of `count`."""
+        return {self._helper: self._learned(sources)} | {
+            party: of_count(party, sources, goal) for party in sources
+        }
 
     def _learned(self, owners: Sequence[PYU]) -> str:
         pair = len(owners) == 2

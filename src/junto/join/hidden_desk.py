@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from junto.join.aligning import Places, Words
 
 
+SUM_BITS = 61
+"""A sum of numbers stays below two to this power."""
+
+
 def new_keys() -> bytes:
     """Of the tags of keys, and of those that stand for nobody."""
     return new_key() + new_key()
@@ -59,6 +63,32 @@ class HiddenDesk(Desk):
             self._hint = error.fix
             return {"types": {}, "problem": error.message}
         return {"types": types, "problem": ""}
+
+    def measure(self, name: str) -> dict[str, Any]:
+        """Read the one column that is to be added up, one row a key.
+
+        Returns:
+            What all parties learn: the power of two by which its numbers are multiplied (``shift``), whether
+            they are ``whole`` (the power is 0 then), and ``problem``.
+        """
+        if self._table is None:
+            raise JoinError("there is no table")
+        if self._table.columns().count(name) != 1:
+            return _measured(problem=f"there is not one column {name!r}")
+        rows = np.array(self._rows[self._starts[: len(self._digests)]])
+        values = _numbers(_column(self._table.take(rows, {}), name))
+        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            return _measured(problem=f"column {name!r} is not of finite numbers without gaps")
+        largest = max(abs(each.item()) for each in (values.min(initial=0), values.max(initial=0)))
+        most, shift = largest * len(values), 0
+        whole = values.dtype.kind != "f"
+        if whole and most >= 1 << SUM_BITS:
+            return _measured(problem=f"column {name!r} holds numbers whose sum may be too large")
+        if not whole:
+            shift = SUM_BITS - int(np.frexp(float(most))[1])
+            values = np.rint(np.ldexp(values.astype(np.float64), shift))
+        self._words = {name: values.astype(np.int64).view(np.uint64)}
+        return _measured(shift, whole)
 
     def mix(self, keys: Any, pad: int, all_of_them: bool) -> None:
         """Make the tags of all keys and of `pad` rows that stand for nobody, and draw their order.
@@ -133,6 +163,10 @@ class Routing(Matching):
         self._names = list(receivers)
         return super().compare(receivers)
 
+    def has(self, at_least: int) -> bool:
+        """Whether so many keys are in common."""
+        return int(np.count_nonzero(self._ranks[self._names[0]] != NO_RANK)) >= at_least
+
     def route(self, seed: Any) -> Places:
         """By which places the second owner is told of its rows, one for each row of the first."""
         first, second = (np.array(self._ranks[name]) for name in self._names)
@@ -165,6 +199,15 @@ def piece_of(rows: int, piece: Any) -> list[Words]:
     if not isinstance(piece, np.ndarray) or piece.dtype != np.uint64 or piece.shape != (rows,):
         raise ProtocolViolation(f"a piece of a column is not {rows} words")
     return [piece]
+
+
+def total_of(piece: Words | list[Words]) -> int:
+    """What a piece of a column adds up to, modulo 2**64."""
+    return int(np.sum(piece, dtype=np.uint64))
+
+
+def _measured(shift: int = 0, whole: bool = True, problem: str = "") -> dict[str, Any]:
+    return {"shift": shift, "whole": whole, "problem": problem}
 
 
 def _of_nobody(key: bytes, count: int) -> npt.NDArray[np.uint64]:

@@ -99,6 +99,14 @@ def of_own_keys(party: PYU, others: Sequence[PYU], goal: Goal) -> list[str]:
     return [] if party == goal.base else [f"which of its own keys {goal.base.party} has"]
 
 
+def of_count(party: PYU, owners: Sequence[PYU], goal: Goal, more: Sequence[str] = ()) -> str:
+    """What a party learns if only the number of common keys is said, to the receivers; `more` of its own."""
+    others = [each for each in owners if each != party]
+    facts = [f"how many different keys {names(others)} {'has' if len(others) == 1 else 'have'}"]
+    facts += [f"how many keys {names(owners)} have in common"] if party in goal.receivers else []
+    return f"{party.party} learns {'; '.join([*facts, *more])}."
+
+
 def batch_sizes(count: int) -> list[int]:
     """Into which batches a set of `count` keys is cut: several, so that they overlap, of bounded size."""
     size = min(max(-(-count // 8), 1024), 16384)
