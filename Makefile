@@ -27,18 +27,22 @@ help:  ## Say what there is
 demo: env-core  ## Three parties, three processes, mutual TLS, one real table (DEMO_ARGS=--two-party: nobody helps)
 	@$(RUN) junto demo $(DEMO_ARGS)
 
-# Two workers, one file of tests at a time to each, and one thread of linear algebra to each worker.
+# One file of tests at a time to each worker, and one thread of linear algebra. Two workers use two processors;
+# where tests wait for networks, a third one does.
 BOTH := -n 2 --dist loadfile
+BUSY := -n 3 --dist loadfile
 test test-fast test-long search: export OMP_NUM_THREADS := 1
 
 test: env-test  ## The whole test suite (under 12 minutes)
-	@$(RUN) pytest -m "not long" $(BOTH) $(PYTEST_ARGS)
+	@$(RUN) pytest -m "not long" $(BUSY) $(PYTEST_ARGS)
 
 test-long: env-test  ## Further members of rules that a smaller test in the suite holds
 	@$(RUN) pytest -m long $(BOTH) $(PYTEST_ARGS)
 
-test-fast: env-test  ## Without Ray, slow tests and benchmarks (under 90 s)
-	@$(RUN) pytest -m "not ray and not slow and not bench and not long" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
+# The quick tests of each module.
+FAST := tests/unit tests/vectors
+test-fast: env-test  ## The quick tests of each module (under 90 s)
+	@$(RUN) pytest $(FAST) -m "not ray and not slow and not bench and not long" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
 
 # The tests that come to a kernel, without the compiled ones.
 NUMPY := tests/unit/native tests/unit/mpc tests/unit/join tests/properties/test_mpc_kernels.py

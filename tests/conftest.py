@@ -40,7 +40,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-MOST_RESIDENT = 1_500_000_000
+MOST_RESIDENT = 1_200_000_000
 """So many bytes a process of tests may take up before it forgets what jax has compiled."""
 STATM = Path("/proc/self/statm")
 

@@ -68,7 +68,7 @@ class Screen:
 
 
 def at_terminal(
-    arguments: list[str], folder: Path, timeout_s: float = 50, columns: int = COLUMNS
+    arguments: list[str], folder: Path, timeout_s: float = 240, columns: int = COLUMNS
 ) -> tuple[int, Screen]:
     """Run ``python ARGUMENTS`` at a terminal; its exit code and the screen at its end."""
     leader, follower = pty.openpty()

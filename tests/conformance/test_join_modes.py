@@ -117,7 +117,7 @@ def test_in_production_with_the_embedded_executor(tmp_path):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
+@pytest.mark.long  # what a join asks of an executor, objects with a state included: test_executors.py
 def test_in_simulation_on_a_ray_cluster(ray_cluster):
     scope = {"__name__": "script", "sf": sf}
     exec(compile(SCRIPT, "script.py", "exec"), scope)

@@ -119,6 +119,7 @@ def test_an_spu_beside_one_cluster(ray_cluster, tmp_path, monkeypatch):
         assert scope["program"]() == pytest.approx(SPU_RESULT, abs=1e-4)
 
 
+@pytest.mark.long  # of one cluster: above; of three without an SPU: below
 def test_an_spu_between_three_clusters(ray_silos, tmp_path, monkeypatch):
     monkeypatch.setenv("SPU_FOLDER", str(tmp_path))
     monkeypatch.setenv("SPU_PORTS", json.dumps(dict(zip(PARTIES, free_ports(3), strict=True))))

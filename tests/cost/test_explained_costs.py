@@ -78,7 +78,10 @@ def pair(spu):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long if name.startswith("sort") else ()) for name in PROGRAMS],
+)
 def test_of_two_parties_alone_what_each_sends_online(pair, name):
     """All that crossed the link, less what the oblivious transfers sent."""
     function, arguments, *_ = PROGRAMS[name]

@@ -161,6 +161,7 @@ def test_a_changed_last_entry_breaks_the_chain(command: Command, ledgers: Path) 
     assert report["verification"]["bob.jsonl"]["ok"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [(), (other_side(ANSWER), replace(MOVE, nbytes=3)), (other_side(ANSWER),)])
 def test_a_file_written_anew_as_a_whole_is_found_by_the_other_side_s(
     command: Command, ledgers: Path, kept: tuple[Entry, ...]

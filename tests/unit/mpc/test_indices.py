@@ -63,7 +63,13 @@ PROGRAMS: dict[str, list[Callable[[Any, Any], Any]]] = {
 } | {name: [operation] for name, operation in SLICES.items()}
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("get", "set", "index") else pytest.param(name, marks=pytest.mark.slow)
+        for name in PROGRAMS
+    ],
+)
 def test_indices_do_what_the_mode_says(name: str) -> None:
     def function(x: Any, indices: Any) -> Any:
         return [program(x, each) for each in indices for program in PROGRAMS[name]]

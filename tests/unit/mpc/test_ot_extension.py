@@ -203,6 +203,7 @@ def test_two_sessions_with_the_same_randomness_have_different_pads():
     assert not (one[0][2] == two[0][2]).any()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_transfers():
     parties = Parties(OtSettings(2, 1 << 12, overlap=True))
 

@@ -140,6 +140,7 @@ print(trace(program, (np.zeros((3, 4), np.float32),), {}).fingerprint)
 """
 
 
+@pytest.mark.slow
 def test_fingerprints_are_the_same_in_every_process():
     seen = {
         subprocess.run(
