@@ -44,6 +44,9 @@ def guarded(step):
 """For a script: `guarded(step)` says how `step` ended, by class, text and party."""
 
 
+PATIENCE_S = 200.0
+"""A process that says nothing for so long hangs, however busy the machine is."""
+
 _CLAIMED: list[Any] = []
 """Locked files, one a port that this process was given: open until it ends."""
 
@@ -106,7 +109,7 @@ class Party:
                 self.output.append(line)
         self.said.put(None)
 
-    def next(self, timeout: float = 20) -> Any:
+    def next(self, timeout: float = PATIENCE_S) -> Any:
         """What the script says next."""
         try:
             said = self.said.get(timeout=timeout)
@@ -128,7 +131,7 @@ class Party:
         """Send it a signal."""
         os.kill(self.process.pid, number)
 
-    def ends(self, timeout: float = 30) -> int:
+    def ends(self, timeout: float = PATIENCE_S) -> int:
         """Its exit code."""
         try:
             code = self.process.wait(timeout)
@@ -217,7 +220,7 @@ class Job:
         """Start every party with the same script."""
         return {name: self.start(name, script, **settings) for name in self.names}
 
-    def all_end(self, timeout: float = 60) -> dict[str, int]:
+    def all_end(self, timeout: float = PATIENCE_S) -> dict[str, int]:
         """Every party's exit code."""
         deadline = time.monotonic() + timeout
         return {

@@ -111,7 +111,7 @@ def test_in_one_process(mode):
 def test_in_production_with_the_embedded_executor(tmp_path):
     with Job(tmp_path, PARTIES) as job:
         job.start_all(SCRIPT + "\nsf.init()\nsay(program())\nsf.shutdown()\n")
-        results = {name: party.next(60)[0] for name, party in job.running.items()}
+        results = {name: party.next()[0] for name, party in job.running.items()}
         assert job.all_end() == dict.fromkeys(PARTIES, 0), {n: p.text for n, p in job.running.items()}
     assert results == dict.fromkeys(PARTIES, EXPECTED)
 

@@ -128,7 +128,7 @@ def test_an_spu_between_three_clusters(ray_silos, tmp_path, monkeypatch):
             script = SPU + "\nsf.init()\nsay(program())\nsf.shutdown()\n"
             job.start(party, script, address=ray_silos[party])
         for party in job.running.values():
-            assert party.next(60)[0] == pytest.approx(SPU_RESULT, abs=1e-4)
+            assert party.next()[0] == pytest.approx(SPU_RESULT, abs=1e-4)
         assert job.all_end() == dict.fromkeys(PARTIES, 0), {n: p.text for n, p in job.running.items()}
 
 
@@ -146,7 +146,7 @@ def test_production_with_a_cluster_each(ray_silos, tmp_path):
             job.start(
                 party, SCRIPT + "\nsf.init()\nsay(program())\nsf.shutdown()\n", address=ray_silos[party]
             )
-        results = {name: party.next(40)[0] for name, party in job.running.items()}
+        results = {name: party.next()[0] for name, party in job.running.items()}
         assert job.all_end() == dict.fromkeys(PARTIES, 0), {n: p.text for n, p in job.running.items()}
         output = {name: party.text for name, party in job.running.items()}
     assert results == dict.fromkeys(PARTIES, EXPECTED)
@@ -159,6 +159,6 @@ def test_one_party_with_a_cluster_and_two_without(ray_cluster, tmp_path):
         for party in PARTIES:
             address = ray_cluster if party == "carol" else "local"
             job.start(party, WHOLE, address=address)
-        results = {name: party.next(40)[0] for name, party in job.running.items()}
+        results = {name: party.next()[0] for name, party in job.running.items()}
         assert job.all_end() == dict.fromkeys(PARTIES, 0), {n: p.text for n, p in job.running.items()}
     assert results == dict.fromkeys(PARTIES, EXPECTED)

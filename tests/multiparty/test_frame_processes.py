@@ -68,14 +68,14 @@ def test_from_files_to_a_judged_model(job, table):
     reference = Reference().fit(scaled, joined["malignant"])
     auc = roc_auc_score(joined["malignant"], reference.decision_function(scaled))
     for name, party in job.running.items():
-        assert party.next(60) == [[450, 5], [*features, "malignant"]]
-        assert party.next(60)[0] == pytest.approx(auc, abs=0.02)  # another order of the rows, another split
-        shown = party.next(60)[0]
+        assert party.next() == [[450, 5], [*features, "malignant"]]
+        assert party.next()[0] == pytest.approx(auc, abs=0.02)  # another order of the rows, another split
+        shown = party.next()[0]
         if name == "bob":
             np.testing.assert_allclose(shown, joined[features].corr(), atol=1e-4)
         else:
             assert shown == "<undisclosed: revealed to bob only>"
-        value = party.next(60)[0]
+        value = party.next()[0]
         if name == "alice":
             assert value["mean_radius"] > value["mean_texture"] > 0.5
         else:

@@ -40,7 +40,7 @@ def run(folder, names, body, **settings):
     """Run a script at all parties; what each of them says, and its other output."""
     with Job(folder, names) as job:
         job.start_all(GUARDED + PRELUDE.format(names=names) + body, **settings)
-        said = {name: job.running[name].next(60) for name in names}
+        said = {name: job.running[name].next() for name in names}
         codes = job.all_end()
         return said, {name: job.running[name].text for name in names}, codes
 
@@ -199,7 +199,7 @@ guarded(lambda: join(tables(3000), on="id"))
     with Job(tmp_path, THREE) as job:
         job.start_all(GUARDED + PRELUDE.format(names=THREE) + body, peer_timeout_s=3)
         for name in THREE:
-            assert job.running[name].next(60) == ["now"]
+            assert job.running[name].next() == ["now"]
         job.running[victim].signal(KILL)
         others = [name for name in THREE if name != victim]
         for name in others:

@@ -49,5 +49,5 @@ def test_many_large_values_arrive(tmp_path, shape):
     with Job(tmp_path, ["alice", "bob"]) as job:
         job.start_all(MANY + script + "sf.shutdown()\n", **more)
         for party in job.running.values():
-            assert party.next(50) == [expected], party.text
+            assert party.next() == [expected], party.text
         assert set(job.all_end().values()) == {0}

@@ -65,7 +65,7 @@ sf.shutdown()
     reference = LogisticRegression(max_iter=1000, tol=1e-10).fit(scaled, y)
     coef = reference.coef_[0] / x.std(0)
     for name, party in job.running.items():
-        parts = party.next(60)[0]
+        parts = party.next()[0]
         for owner, own in (("alice", coef[:2]), ("bob", coef[2:])):
             seen = (
                 pytest.approx(own, rel=2e-3) if owner == name else f"<undisclosed: revealed to {owner} only>"
@@ -115,7 +115,7 @@ sf.shutdown()
 """)
     )
     for party in job.running.values():
-        said = [party.next(60)[0] for _ in range(3)]
+        said = [party.next()[0] for _ in range(3)]
         assert "column '0' of alice's X is no column of numbers" in said[0]
         assert "X of alice has 299 rows, X of bob has 300 rows" in said[1]
         assert "column '0' of carol's y has one class only" in said[2]
@@ -151,7 +151,7 @@ sys.exit(4)
         peer_timeout_s=4.0,
     )
     for party in job.running.values():
-        assert party.next(60) == ["an epoch is over", True]
+        assert party.next() == ["an epoch is over", True]
     job.running[victim].signal(KILL)
     began = time.monotonic()
     for name, party in job.running.items():

@@ -143,5 +143,6 @@ def piped(script: Path, config: Path, *more: str) -> str:
 def test_a_pipe_gets_lines_only_if_asked(script: Path, config: Path, asked: bool) -> None:
     said = piped(script, config, *(["--progress"] if asked else []))
     assert "\x1b" not in said
-    assert bool(bars(said.splitlines())) is asked
-    assert said.count("SPU#1(slow)") == said.count(" rounds, ")
+    drawn = bars(said.splitlines())
+    assert bool(drawn) is asked
+    assert all("SPU#1(slow)" in line for line in drawn)

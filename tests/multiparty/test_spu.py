@@ -56,7 +56,7 @@ sf.shutdown()
     )
     p = [3 * (0 * 0.5 - 1 + 4) + 1.5, 3 * (1.5 - 4 + 10) + 1.5]
     for name, party in job.running.items():
-        values = party.next(40)[0]
+        values = party.next()[0]
         assert values["p"] == pytest.approx(p, abs=1e-4)
         assert values["s"] == pytest.approx([0.99997, 1.0], abs=1e-4)
         assert values["z"] == pytest.approx([p[0], -p[1]], abs=1e-4)
@@ -80,7 +80,7 @@ sf.shutdown()
 """).replace("spu = spu_of()", "time.sleep(2 if PARTY == 'carol' else 0)\nspu = spu_of()")
     job.start_all(text)
     for party in job.running.values():
-        assert party.next(40)[0] == [2.0, 2.0, 2.0]
+        assert party.next()[0] == [2.0, 2.0, 2.0]
     assert set(job.all_end().values()) == {0}
 
 
@@ -98,7 +98,7 @@ sys.exit(3)
 """)
     )
     for party in job.running.values():
-        what, text = party.next(40)
+        what, text = party.next()
         assert what == "refused", (party.name, text)
         assert "fxp_fraction_bits" in text
         assert {"18", "20"} <= set(text.replace(":", " ").split())
@@ -138,7 +138,7 @@ sys.exit(4)
         peer_timeout_s=4.0,
     )
     for party in job.running.values():
-        party.next(60)
+        party.next()
     time.sleep(0.3)  # somewhere in the middle of a computation
     job.running[victim].signal(how)
     began = time.monotonic()
@@ -168,7 +168,7 @@ sf.shutdown()
 """)
     )
     for party in job.running.values():
-        assert party.next(40)[0] == [[0, 1, 4, 9], [1, 2, 5, 10], [-1, 0, 1, 2]]
+        assert party.next()[0] == [[0, 1, 4, 9], [1, 2, 5, 10], [-1, 0, 1, 2]]
     assert set(job.all_end().values()) == {0}
 
 
@@ -191,7 +191,7 @@ sf.shutdown()
 """)
     )
     for name, party in job.running.items():
-        assert party.next(40) == [[0, 1, 4, 9], [0, 1, 4, 9], [name]]
+        assert party.next() == [[0, 1, 4, 9], [0, 1, 4, 9], [name]]
     assert set(job.all_end().values()) == {0}
 
 
@@ -224,7 +224,7 @@ sf.shutdown()
             ("bob", "args[0]['x']['age'] has numbers of"),
             ("carol", "the value's part [0] is of type str"),
         ):
-            got, text = party.next(40)
+            got, text = party.next()
             assert got == "RemoteError", (name, text)
             assert f"{owner} -> SPU#1 at script.py:" in text
             assert says in text
@@ -253,5 +253,5 @@ sf.shutdown()
 """)
         )
         for party in job.running.values():
-            assert "TLS" in party.next(40)[0]
+            assert "TLS" in party.next()[0]
         assert set(job.all_end().values()) == {0}

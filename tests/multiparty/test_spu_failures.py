@@ -36,6 +36,6 @@ def test_all_parties_hear_why_and_go_on(tmp_path, victim):
     with Job(tmp_path, names) as job:
         job.start_all(f"PARTIES, VICTIM = {names}, {victim!r}\n{SCRIPT}")
         for party in job.running.values():
-            assert party.next(60) == ["RemoteError", victim, "MemoryError"]
-            assert party.next(60)[0] == pytest.approx([1, 2, 5], abs=1e-3)
+            assert party.next() == ["RemoteError", victim, "MemoryError"]
+            assert party.next()[0] == pytest.approx([1, 2, 5], abs=1e-3)
         assert set(job.all_end().values()) == {0}

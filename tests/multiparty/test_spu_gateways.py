@@ -59,11 +59,11 @@ sf.shutdown()
         job.start(name, PRELUDE + text, ledger=f"{name}.jsonl")
     for party in job.running.values():
         for tolerance in (1e-4, 0, 0, 1e-4):
-            same, difference, mean = party.next(60)
+            same, difference, mean = party.next()
             assert same
             assert difference <= tolerance
             assert mean != 0
-        assert party.next(60)[0] == [[0.0625, 0.125]] * 2
+        assert party.next()[0] == [[0.0625, 0.125]] * 2
     assert set(job.all_end().values()) == {0}
     sums = {name: crossed(job.folder / f"{name}.jsonl") for name in PARTIES}
     for name in PARTIES:
@@ -127,16 +127,16 @@ sf.shutdown()
 """
     )
     for party in job.running.values():
-        kind, text = party.next(40)
+        kind, text = party.next()
         assert kind == "HandshakeRefused", text
         assert all(word in text for word in ("fxp_fraction_bits", "18", "20", "bob"))
-        kind, text = party.next(40)
+        kind, text = party.next()
         assert kind == "HandshakeRefused", text
         assert all(word in text for word in ("through gateways", "between addresses", "carol"))
-        kind, text = party.next(40)
+        kind, text = party.next()
         assert kind == "HandshakeRefused", text
         assert all(word in text for word in ("jax_enable_x64", "True", "False", "bob", "0.1.2"))
-        assert party.next(40)[0] == [2.0, 2.0]
+        assert party.next()[0] == [2.0, 2.0]
     assert set(job.all_end().values()) == {0}
 
 
@@ -159,7 +159,7 @@ sys.exit(3)
     time.sleep(0.5)
     job.running["carol"].tell()
     for party in job.running.values():
-        assert party.next(40) == ["built"]
+        assert party.next() == ["built"]
     for name in ("alice", "bob"):
         message, who = job.running[name].next(20)
         assert "did not come to the link of the SPU within 1 s" in message
@@ -191,7 +191,7 @@ sys.exit(4)
         peer_timeout_s=4.0,
     )
     for party in job.running.values():
-        party.next(60)
+        party.next()
     time.sleep(0.3)  # somewhere in the middle of a computation
     job.running[victim].signal(how)
     began = time.monotonic()
@@ -218,7 +218,7 @@ sf.shutdown()
 """
     )
     for party in job.running.values():
-        assert party.next(40)[0] == [[0, 1, 4, 9], [1, 2, 5, 10]] * 5
+        assert party.next()[0] == [[0, 1, 4, 9], [1, 2, 5, 10]] * 5
     assert set(job.all_end().values()) == {0}
 
 
@@ -271,8 +271,8 @@ sf.shutdown()
     )
     curve = [0.1192, 0.2315, 0.4013, 0.5987, 0.7685]
     for party in job.running.values():
-        assert "insecure_first_party_dealer" in party.next(40)[0]
-        total, shown = party.next(60)
+        assert "insecure_first_party_dealer" in party.next()[0]
+        total, shown = party.next()
         assert total == pytest.approx(75_001.5, rel=1e-3)
         assert shown == pytest.approx(curve, abs=1e-3)
     assert set(job.all_end().values()) == {0}

@@ -41,13 +41,13 @@ def test_a_dump_outlives_its_run(tmp_path):
     with Job(tmp_path, PARTIES) as job:
         job.start_all(DUMP)
         for party in job.running.values():
-            assert party.next(40) == ["bob", "DeviceError"]
+            assert party.next() == ["bob", "DeviceError"]
             assert party.next() == [False]
         assert set(job.all_end().values()) == {0}
         job.start_all(LOAD)
         want = (np.arange(6.0).reshape(2, 3) ** 2 - 3) * 2
         for party in job.running.values():
-            seen, flags, about = party.next(40)
+            seen, flags, about = party.next()
             assert np.abs(np.array(seen) - want).max() < 1e-4
             assert flags == [[False, False, False], [True, True, True]]
             assert "load" in about

@@ -37,16 +37,16 @@ def job(tmp_path):
 def test_settings_of_a_party_without_a_node_are_compared_by_all(job):
     job.start_all(SCRIPT.format(differ=True))
     dave = job.running["dave"]
-    what, text = dave.next(40)
+    what, text = dave.next()
     assert what == "refused"
     assert "fxp_fraction_bits" in text
     assert {"18", "20"} <= set(text.split())
     for name in ("alice", "bob", "carol"):
         party = job.running[name]
-        what, text = party.next(40)
+        what, text = party.next()
         if what == "built":  # they wait for each other, not for dave
             party.tell()
-            what, text = party.next(40)
+            what, text = party.next()
         assert what == "refused"
         assert "dave" in text
         assert "fxp_fraction_bits" in text
@@ -59,8 +59,8 @@ def test_settings_of_a_party_without_a_node_are_compared_by_all(job):
 def test_a_party_without_a_node_shares_in_and_reads(job):
     job.start_all(SCRIPT.format(differ=False))
     for party in job.running.values():
-        assert party.next(40) == ["built", ""]
+        assert party.next() == ["built", ""]
         party.tell()
     for party in job.running.values():
-        assert party.next(40) == ["result", [2.25, 4.0]]
+        assert party.next() == ["result", [2.25, 4.0]]
     assert set(job.all_end().values()) == {0}

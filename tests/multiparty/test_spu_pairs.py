@@ -51,13 +51,13 @@ sf.shutdown()
 """
     )
     for name, party in job.running.items():
-        products, signs, curve, slope = party.next(60)
+        products, signs, curve, slope = party.next()
         assert len(products) == 50
         assert products[0] == pytest.approx(0.5 * -3 + (-3 + 2000 * 6 / 3999), abs=1e-3)
         assert 0 < signs < 2000
         assert curve == pytest.approx([1 / (1 + 2.718281828**-p) for p in products[:8]], abs=1e-3)
         assert len(slope) == 2
-        (doubled,) = party.next(60)
+        (doubled,) = party.next()
         if name == "bob":
             assert doubled == pytest.approx([2 * p for p in products], abs=1e-3)
         else:
@@ -84,9 +84,9 @@ except sf.JuntoError as error:
 """
     )
     for party in job.running.values():
-        party.next(40)
+        party.next()
     job.running["bob"].signal(KILL)
-    kind, text = job.running["alice"].next(40)
+    kind, text = job.running["alice"].next()
     assert "bob" in text, (kind, text)
 
 
@@ -140,19 +140,19 @@ def test_what_was_made_in_one_run_is_used_in_the_next_and_never_twice_even_after
     assert left() == [["00000000", "00000001", "00000002"]] * 2
     with Job(tmp_path / "second", ["alice", "bob"]) as job:
         job.start_all(pool + CRASH)
-        assert "bob" in job.running["alice"].next(60)[0]
+        assert "bob" in job.running["alice"].next()[0]
         job.all_end()
     assert left()[1] == ["00000001", "00000002"]
     with Job(tmp_path / "third", ["alice", "bob"]) as job:
         job.start_all(pool + "call()\ncall()\ncall()\nhear()\nsf.shutdown()\n")
         for party in job.running.values():
-            told = [party.next(60) for _ in range(3)]
+            told = [party.next() for _ in range(3)]
             assert [count for count, _ in told] == [RIGHT] * 3
             assert [sent > 0 for _, sent in told] == [False, False, True]
         with Job(tmp_path / "fourth", ["alice", "bob"]) as other:
             other.start_all(START + GUARDED + OPENS % str(tmp_path / "pools"))
             for party in other.running.values():
-                kind, text, _ = party.next(60)
+                kind, text, _ = party.next()
                 assert kind == "RemoteError", text
                 assert "another process has this party's pool open" in text
         for party in job.running.values():
