@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import running
 from running import (  # noqa: F401 - pytest finds its hooks here
     pytest_collection_modifyitems,
     pytest_runtest_makereport,
-    pytest_runtestloop,
     pytest_terminal_summary,
     pytest_xdist_make_scheduler,
 )
@@ -38,6 +38,7 @@ def pytest_collection_finish() -> None:
     """What is imported stays: the collector need not search half a gigabyte of modules again and again."""
     gc.collect()
     gc.freeze()
+    running.begins()
 
 
 MOST_RESIDENT = 1_200_000_000

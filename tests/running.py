@@ -69,8 +69,8 @@ _until = [0.0]
 """What this process had used when the last part of a test ended."""
 
 
-def pytest_runtestloop() -> None:
-    """What came before the first test is not its."""
+def begins() -> None:
+    """What comes before the first test is not its."""
     _until[0] = processor_seconds()
 
 
