@@ -20,7 +20,7 @@ CODE = re.compile(r"\b(Callable|Iterator)\b")
 def classes() -> Iterator[type]:
     """All of the package."""
     for module in pkgutil.walk_packages(junto.__path__, "junto."):
-        if module.name.endswith("__main__"):
+        if module.name.endswith(("__main__", "._kernels")):  # the latter is a library of C
             continue
         for each in vars(importlib.import_module(module.name)).values():
             if isinstance(each, type) and each.__module__ == module.name:
