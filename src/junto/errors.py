@@ -240,7 +240,9 @@ class Origin:
         call_site: ``fit.py:31``.
         error_type: class name of the exception.
         incident: finds the full traceback in the owner's log.
-        detail: message and traceback where the owner exposes them, else empty.
+        detail: message and traceback where the owner exposes them; of junto's own errors the message; else
+            empty.
+        fix: what junto's own error says is to be done.
     """
 
     party: str
@@ -250,6 +252,7 @@ class Origin:
     error_type: str
     incident: str
     detail: str = ""
+    fix: str = ""
 
 
 class RemoteError(ProgramError):
@@ -264,10 +267,11 @@ class RemoteError(ProgramError):
 
     def __init__(self, origin: Origin) -> None:
         detail = f"\n{origin.detail}" if origin.detail else ""
+        log = f"the full traceback is in {origin.party}'s log under incident {origin.incident}"
         super().__init__(
             f"operation {origin.operation} {origin.text} at {origin.call_site} failed at "
             f"{origin.party}: {origin.error_type}{detail}",
-            fix=f"the full traceback is in {origin.party}'s log under incident {origin.incident}",
+            fix=f"{origin.fix}; {log}" if origin.fix else log,
         )
         self.origin = origin
 

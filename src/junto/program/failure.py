@@ -8,7 +8,7 @@ import traceback
 
 import msgspec
 
-from junto.errors import JuntoError, MissingLibrary, Origin, PartyAborted, PartyUnreachable, RemoteError
+from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, RemoteError
 from junto.extras import missing
 from junto.silo.api import Failure, Stamp
 
@@ -31,6 +31,7 @@ def told(error: RemoteError) -> Failure:
         error_type=origin.error_type,
         incident=origin.incident,
         detail=origin.detail,
+        fix=origin.fix,
     )
 
 
@@ -68,6 +69,7 @@ class FailureDesk:
                 error_type=type(error).__name__,
                 incident=incident,
                 detail=self._detail(error),
+                fix=error.fix if isinstance(error, JuntoError) else "",
             )
         )
         result.__cause__ = error
@@ -94,7 +96,5 @@ class FailureDesk:
     def _detail(self, error: BaseException) -> str:
         if self._expose:
             return "".join(traceback.format_exception(error)).rstrip()
-        if isinstance(error, MissingLibrary):
-            return f"{error.message}: {error.fix}"
         # Our own errors name types and settings, never values.
         return error.message if isinstance(error, JuntoError) else ""

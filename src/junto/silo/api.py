@@ -68,6 +68,7 @@ class Failure(Words, frozen=True):
     error_type: Text
     incident: Text
     detail: Lines = ""
+    fix: Long = ""
 
 
 class Abort(Words, frozen=True):

@@ -24,7 +24,7 @@ from msgspec import Meta
 from junto.errors import ProtocolViolation
 from junto.silo.api import Abort, Activity, Count, Failure, Key, Stamp
 from junto.silo.header import HEADER_BYTES, MARK, Header, parse
-from junto.silo.words import DETAIL_CHARS, TEXT_CHARS, Lines, Long, Short, Words
+from junto.silo.words import DETAIL_CHARS, LONG_CHARS, TEXT_CHARS, Lines, Long, Short, Words
 
 PROTOCOL = 2
 CHUNK_BYTES = 1 << 19
@@ -292,6 +292,7 @@ def clip_failure(failure: Failure) -> Failure:
         error_type=failure.error_type[:TEXT_CHARS],
         incident=failure.incident[:TEXT_CHARS],
         detail=failure.detail[-DETAIL_CHARS:],
+        fix=failure.fix[:LONG_CHARS],
     )
 
 

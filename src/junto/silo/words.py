@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import msgspec
 
 TEXT_CHARS = 500
+LONG_CHARS = 4_000
 DETAIL_CHARS = 16_000
 _MANY = msgspec.Meta(extra={"lines": True})
 
@@ -24,7 +25,7 @@ Short = Annotated[str, msgspec.Meta(max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARS)]
 """What a status line can show."""
 
-Long = Annotated[str, msgspec.Meta(max_length=4_000)]
+Long = Annotated[str, msgspec.Meta(max_length=LONG_CHARS)]
 """One long line."""
 
 Lines = Annotated[str, _MANY, msgspec.Meta(max_length=DETAIL_CHARS)]

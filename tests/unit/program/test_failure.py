@@ -1,12 +1,18 @@
 """What the owner of a failed operation finds in its log."""
 
 import logging
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
-from junto.errors import LinkError, PartyAborted, PartyUnreachable, SessionError
-from junto.program.failure import FailureDesk
+from junto.device.spu.left_out import SeatLinks
+from junto.errors import LinkError, NotComputable, PartyAborted, PartyUnreachable, RemoteError, SessionError
+from junto.mpc.links.channel import MOST_REASON, LeftOut
+from junto.program.failure import FailureDesk, remote_error, told
 from junto.program.operation import START, Description, follow
+from junto.silo.api import Failure
+from junto.silo.frames import clip_failure
 
 STAMP = follow(START, Description("call", "alice", "train"), "fit.py:3")
 
@@ -42,3 +48,36 @@ def test_what_the_end_of_the_run_breaks_off_is_for_debugging(caplog):
     assert noted(caplog, desk, SessionError("the executor was shut down"))[0] == "DEBUG"
     assert noted(caplog, desk, PartyUnreachable("bob is gone", party="bob"))[0] == "DEBUG"
     assert noted(caplog, desk, ValueError("of the task"))[0] == "ERROR"
+
+
+class _Channel:
+    """Carries what is said of an operation that is left out."""
+
+    def __init__(self) -> None:
+        self.reason = b""
+
+    def leave_out(self, operation: int, reason: bytes, *, wait: bool = True) -> None:
+        self.reason = reason[:MOST_REASON]
+
+
+@pytest.mark.parametrize("over_the_spu", [False, True])
+@pytest.mark.parametrize("long", ["do this", "\x1b[31m" + "\U0001f600" * 100_000])
+def test_what_is_to_be_done_reaches_the_other_parties_bounded_and_printable(over_the_spu, long):
+    error = FailureDesk(expose=False).explain("alice", STAMP, NotComputable(f"no: {long}", fix=long))
+    if over_the_spu:
+        channel = _Channel()
+        links = SeatLinks(
+            SimpleNamespace(home="alice", channels={"bob": channel}, compute=("bob",), index=None), ["alice"]
+        )
+        links.leave_out(3, error)
+        heard = links.reason(LeftOut("alice", channel.reason))
+    else:
+        heard = remote_error(
+            msgspec.msgpack.decode(msgspec.msgpack.encode(clip_failure(told(error))), type=Failure)
+        )
+    assert isinstance(heard, RemoteError)
+    assert heard.party == "alice"
+    assert long.isascii() == ("no: do this" in heard.message and "do this; " in heard.fix)
+    assert "\x1b" not in str(heard)
+    assert len(heard.fix) < 6_000
+    assert heard.origin.incident in heard.fix

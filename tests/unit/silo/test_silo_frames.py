@@ -121,7 +121,7 @@ def test_unknown_fields_and_unknown_frames_are_refused():
 def test_long_texts_are_clipped_so_that_they_can_travel():
     long = "é" * 100_000
     here = type(stamp(1))(1, b"d" * 16, long, long)
-    failure = Failure("alice", 1, long, long, long, long, long)
+    failure = Failure("alice", 1, long, long, long, long, long, long)
     frames = [
         f.Heartbeat(f.clip_activity(Activity(here, ("bob",), 1, long))),
         f.Failed(1, Key(1, 0), f.clip_stamp(here), f.clip_failure(failure)),

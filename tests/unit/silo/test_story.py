@@ -49,7 +49,7 @@ def test_what_waits_goes_in_the_order_of_operations():
 def test_a_batch_of_the_longest_frames_fits_into_a_message():
     box, long = outbox.Outbox(), "\U0001f600" * 100_000
     where = frames.clip_stamp(Stamp(1, b"d" * 16, long, long))
-    failure = frames.clip_failure(Failure("alice", 1, long, long, long, long, long))
+    failure = frames.clip_failure(Failure("alice", 1, long, long, long, long, long, long))
     for index in range(200):
         box.push(Key(1, index), where, failure)
         box.push(Key(1, 200 + index), where, payload(bytes(frames.INLINE_BYTES)))

@@ -10,7 +10,7 @@ from junto.device.spu.seat import Seat
 from junto.errors import LinkError, Origin, RemoteError
 from junto.log import printable
 from junto.mpc.link import Reason
-from junto.mpc.links.channel import LeftOut
+from junto.mpc.links.channel import MOST_REASON, LeftOut
 from junto.program.failure import remote_error, told
 from junto.silo.api import Failure
 from junto.silo.frames import clip_failure
@@ -40,7 +40,7 @@ class SeatLinks:
 
     def leave_out(self, operation: int, error: BaseException) -> None:
         """See `node.Links`."""
-        reason = msgspec.msgpack.encode(clip_failure(told(self._as_remote(operation, error))))
+        reason = _packed(clip_failure(told(self._as_remote(operation, error))))
         for peer, channel in self._seat.channels.items():
             channel.leave_out(operation, reason, wait=peer in self._readers)
 
@@ -60,10 +60,8 @@ class SeatLinks:
                 f"{left_out.peer} has left an operation out, and does not say why as it has to",
                 party=left_out.peer,
             )
-        texts = {
-            name: getattr(failure, name) for name in ("text", "site", "error_type", "incident", "detail")
-        }
-        clean = {name: printable(text, 2000) for name, text in texts.items()}
+        names = ("text", "site", "error_type", "incident", "detail", "fix")
+        clean = {name: printable(getattr(failure, name), 2000) for name in names}
         return remote_error(msgspec.structs.replace(failure, **clean))
 
     @property
@@ -75,4 +73,17 @@ class SeatLinks:
     def _as_remote(self, operation: int, error: BaseException) -> RemoteError:
         if isinstance(error, RemoteError):
             return error
-        return RemoteError(Origin(self._seat.home, operation, "", "", type(error).__name__, "", ""))
+        return RemoteError(Origin(self._seat.home, operation, "", "", type(error).__name__, ""))
+
+
+def _packed(failure: Failure) -> bytes:
+    """With as much of its long texts as the channel takes: what is cut off in the middle says nothing."""
+    packed = msgspec.msgpack.encode(failure)
+    if len(packed) <= MOST_REASON:
+        return packed
+    short = msgspec.structs.replace(failure, detail=failure.detail[-_SHORT:], fix=failure.fix[:_SHORT])
+    return msgspec.msgpack.encode(short)
+
+
+_SHORT = 600
+"""Characters of at most 4 bytes: with the four short texts, of 500 each, and the name, no more than `MOST_REASON`."""
