@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -156,7 +158,7 @@ def rows(spu):
 @pytest.mark.parametrize("name", ["sum", "mean", "std", "min", "max"])
 def test_statistics_over_all_rows(spu, rows, name):
     frame, table = rows
-    found = getattr(frame, name)(spu).reveal()
+    found = getattr(frame, name)(spu, disclose_rows=True).reveal()
     numbers = table[["age", "pay", "well"]].astype(float)
     want = getattr(numbers, name)()
     assert list(found.index) == ["age", "pay", "well"]
@@ -178,20 +180,57 @@ def test_numbers_of_both_signs_up_to_a_power_of_two_have_room(spu, size):
     frame = HorizontalFrame({sf.PYU(party): at(party, table) for party, table in tables.items()})
     whole = pd.concat(tables.values())
     for name in ("sum", "min", "max"):
-        found, want = getattr(frame, name)(spu).reveal(), getattr(whole, name)()
+        found, want = getattr(frame, name)(spu, disclose_rows=True).reveal(), getattr(whole, name)()
         assert found.to_dict() == want.to_dict()
 
 
 def test_counts_over_all_rows(spu, rows):
     frame, table = rows
-    assert frame.count(spu).reveal().to_dict() == table.count().to_dict()
-    found = frame.value_counts("town", ["x", "y", "w"], spu).reveal()
+    assert frame.count(spu, disclose_rows=True).reveal().to_dict() == table.count().to_dict()
+    found = frame.value_counts("town", ["x", "y", "w"], spu, disclose_rows=True).reveal()
     assert found.to_dict() == {"x": 3, "y": 2, "w": 0}
+
+
+@pytest.mark.parametrize("spu", ["debug"], indirect=True)
+@pytest.mark.parametrize(
+    ("present", "fine"),
+    [
+        ((8, 8), True),
+        ((100, 8), True),
+        ((8, 0), True),  # its own; and those who have none see eight
+        ((0, 0), True),
+        ((7, 8), False),
+        ((100, 7), False),
+        ((100, 1), False),
+        ((7, 0), False),
+        ((8, 8, 0), True),
+        ((4, 4, 4), True),
+        ((4, 4, 3), False),
+        ((100, 100, 1), True),  # nobody has so many of its own that few are left
+        ((100, 7, 0), False),
+    ],
+)
+def test_totals_of_few_values_of_others_are_refused_unless_the_script_says_so(spu, present, fine):
+    """Rows are enough everywhere; what counts are the values that are there."""
+    tables = {
+        party: pd.DataFrame({"x": np.where(np.arange(100) < n, 1.5, np.nan), "full": np.arange(100)})
+        for party, n in zip(("alice", "bob", "carol"), present, strict=False)
+    }
+    frame = HorizontalFrame({sf.PYU(party): at(party, table) for party, table in tables.items()})
+    assert frame[["full"]].sum(spu).reveal()["full"] == 4950 * len(tables)
+    calls = [partial(getattr(frame, name), spu) for name in ("sum", "mean", "std", "min", "max", "count")]
+    for call in [*calls, partial(frame.value_counts, "x", [1.5], spu)]:
+        if not fine:
+            with pytest.raises(sf.FrameError, match="of 'x' a party could work out") as caught:
+                call()
+            assert "disclose_rows=True" in caught.value.fix
+    agreed = {} if fine else {"disclose_rows": True}
+    assert frame.sum(spu, **agreed).reveal()["x"] == 1.5 * sum(present)
 
 
 def test_statistics_are_shown_to_whom_it_is_said(spu, rows):
     frame, table = rows
-    found = frame.mean(spu).reveal(to=["alice"])
+    found = frame.mean(spu, disclose_rows=True).reveal(to=["alice"])
     assert found["age"] == pytest.approx(table["age"].mean())
 
 

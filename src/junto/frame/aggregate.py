@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from junto.device.boundary import Scripted
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.errors import FrameError
 from junto.frame.numbers import INFINITE, as_floats, require_none
 from junto.frame.tables import opened
 
@@ -30,6 +31,9 @@ BITS: Final = 60
 
 LEAST_EXPONENT: Final = -200
 """Of a column of zeros."""
+
+LEAST_OTHERS: Final = 8
+"""Fewer values of others than these are not added up: what is one's own can be taken off the total."""
 
 WIDE: Final = 10
 """Deviations are computed with numbers up to 2**10: their squares stay in the range of fixed point."""
@@ -97,6 +101,30 @@ def ranges(spu: SPU, tables: Tables, columns: Sequence[str], whole: Sequence[boo
     for party, fault in faults.items():
         require_none(party, fault, names)
     return Ranges(tuple(names), tuple(map(int, found)), tuple(map(int, exponents)), tuple(whole))
+
+
+def require_others(spu: SPU, tables: Tables, columns: Sequence[str]) -> None:
+    """See to it that no party is shown a statistic of a few values that are not its own.
+
+    For each column and party the values that the others have must be none or `LEAST_OTHERS` at least, and so
+    must all together, for a party without rows. All learn of each column whether that is so.
+
+    Raises:
+        FrameError: it is not.
+    """
+    names = list(columns)
+    if not names:
+        return
+    found = reveal(
+        on_spu(spu, _many_or_none, [party(_counts)(table, names) for party, table in tables.items()])
+    )
+    few = [name for name, enough in zip(names, np.asarray(found), strict=True) if not enough]
+    if few:
+        raise FrameError(
+            f"of {', '.join(map(repr, few))} a party could work out what less than {LEAST_OTHERS} values of "
+            "others are, by taking its own off the total",
+            fix="drop these columns, or take more rows; or, if they may be known: disclose_rows=True",
+        )
 
 
 def total(spu: SPU, tables: Tables, known: Ranges, *, mean: bool) -> Aggregate:
@@ -262,6 +290,16 @@ def _halved(number: int, shift: int) -> int:
 
 def _total(*parts: Any) -> Any:
     return sum(parts[1:], start=parts[0])
+
+
+def _many_or_none(*counts: Any) -> Any:
+    """Of each column whether the values of all, and those of all but one party, are none or enough."""
+    whole = _total(*counts)
+    fine = None
+    for others in [whole, *(whole - each for each in counts)]:
+        here = (others == 0) | (others >= LEAST_OTHERS)
+        fine = here if fine is None else fine & here
+    return fine
 
 
 def _greatest(*parts: Any) -> Any:

@@ -27,12 +27,18 @@ class HorizontalFrame(Frame):
     ``frame.mean(spu).reveal(to=["alice"])``; see `junto.frame.aggregate` for what all learn before. Of each
     statistic `spu` is the device that adds up what the parties have counted or summed of their own rows.
 
+    Whoever is shown a total can take its own rows off it. So a statistic of a column of which the others have
+    some values, but less than 8, is a `FrameError`, unless the script says ``disclose_rows=True``: that all
+    may work out these values. What two statistics show together, such as those of a frame and of one that a
+    `filter` has made of it, nobody checks: their difference is about the rows in which they differ.
+
     Args:
         partitions: each party's table, a handle under the PYU where it lives.
     """
 
-    __slots__ = ("_ranges",)
+    __slots__ = ("_checked", "_ranges")
 
+    _checked: frozenset[str]
     _ranges: Ranges | None
 
     def _require_fit(self, known: Known) -> None:
@@ -113,48 +119,58 @@ class HorizontalFrame(Frame):
 
     # ---------------------------------------------------------------- over all rows
 
-    def sum(self, spu: SPU) -> Aggregate:
+    def sum(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
         """Sums over all rows of columns of numbers and truth values, on `spu`; what is missing counts 0."""
-        return aggregate.total(spu, self.partitions, self._agreed(spu), mean=False)
+        return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=False)
 
-    def mean(self, spu: SPU) -> Aggregate:
+    def mean(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
         """Means over all rows, on `spu`; NaN of a column without values."""
-        return aggregate.total(spu, self.partitions, self._agreed(spu), mean=True)
+        return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=True)
 
-    def std(self, spu: SPU) -> Aggregate:
+    def std(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
         """Sample deviations over all rows, on `spu`; NaN of a column with less than two values."""
-        return aggregate.deviation(spu, self.partitions, self._agreed(spu))
+        return aggregate.deviation(spu, self.partitions, self._agreed(spu, disclose_rows))
 
-    def min(self, spu: SPU) -> Aggregate:
+    def min(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
         """Least values over all rows, on `spu`."""
-        return aggregate.extreme(spu, self.partitions, self._agreed(spu), greatest=False)
+        return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=False)
 
-    def max(self, spu: SPU) -> Aggregate:
+    def max(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
         """Greatest values over all rows, on `spu`."""
-        return aggregate.extreme(spu, self.partitions, self._agreed(spu), greatest=True)
+        return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=True)
 
-    def count(self, spu: SPU) -> Aggregate:
+    def count(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
         """How many values there are in each column, over all rows; added up on `spu`."""
+        self._require_others(spu, self.columns, disclose_rows)
         return aggregate.counts(spu, self.partitions, self.columns)
 
-    def value_counts(self, column: str, values: Sequence[Any], spu: SPU) -> Aggregate:
+    def value_counts(
+        self, column: str, values: Sequence[Any], spu: SPU, *, disclose_rows: bool = False
+    ) -> Aggregate:
         """How often each of `values` is in a column, over all rows.
 
         Args:
             column: its name.
             values: all parties know them; others are not counted, so that nobody learns that they are there.
             spu: where the parties' counts are added.
+            disclose_rows: see the class.
         """
         self.owned([column])
+        self._require_others(spu, [column], disclose_rows)
         return aggregate.value_counts(spu, self.partitions, column, values)
 
-    def _agreed(self, spu: SPU) -> Ranges:
+    def _require_others(self, spu: SPU, names: Sequence[str], disclose_rows: bool) -> None:
+        checked: frozenset[str] = getattr(self, "_checked", frozenset())
+        if disclose_rows is not True and not checked.issuperset(names):
+            aggregate.require_others(spu, self.partitions, names)
+            self._checked = checked.union(names)
+
+    def _agreed(self, spu: SPU, disclose_rows: bool) -> Ranges:
+        columns = next(iter(self.facts.values())).columns
+        names = [each.name for each in columns if each.kind in (NUMBER, TRUTH)]
+        self._require_others(spu, names, disclose_rows)
         known = getattr(self, "_ranges", None)
         if known is None:
-            columns = [
-                each for each in next(iter(self.facts.values())).columns if each.kind in (NUMBER, TRUTH)
-            ]
-            names = [each.name for each in columns]
             require_kinds(self.facts, self.owned(names), "a statistic")
             known = aggregate.ranges(spu, self.partitions, names, [self._whole(name) for name in names])
             self._ranges = known

@@ -86,4 +86,4 @@ def _packed(failure: Failure) -> bytes:
 
 
 _SHORT = 600
-"""Characters of at most 4 bytes: with the four short texts, of 500 each, and the name, no more than `MOST_REASON`."""
+"""Characters of at most 4 bytes: with the name and four texts of 500 each, no more than `MOST_REASON`."""
