@@ -120,27 +120,75 @@ class HorizontalFrame(Frame):
     # ---------------------------------------------------------------- over all rows
 
     def sum(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
-        """Sums over all rows of columns of numbers and truth values, on `spu`; what is missing counts 0."""
+        """Sums over all rows of columns of numbers and truth values, on `spu`; what is missing counts 0.
+
+        Args:
+            spu: where the parties' parts are added.
+            disclose_rows: see the class.
+
+        Raises:
+            FrameError: others have too few values, and `disclose_rows` is not True.
+        """
         return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=False)
 
     def mean(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
-        """Means over all rows, on `spu`; NaN of a column without values."""
+        """Means over all rows, on `spu`; NaN of a column without values.
+
+        Args:
+            spu: where the parties' parts are added.
+            disclose_rows: see the class.
+
+        Raises:
+            FrameError: others have too few values, and `disclose_rows` is not True.
+        """
         return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=True)
 
     def std(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
-        """Sample deviations over all rows, on `spu`; NaN of a column with less than two values."""
+        """Sample deviations over all rows, on `spu`; NaN of a column with less than two values.
+
+        Args:
+            spu: where the parties' parts are added.
+            disclose_rows: see the class.
+
+        Raises:
+            FrameError: others have too few values, and `disclose_rows` is not True.
+        """
         return aggregate.deviation(spu, self.partitions, self._agreed(spu, disclose_rows))
 
     def min(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
-        """Least values over all rows, on `spu`."""
+        """Least values over all rows, on `spu`.
+
+        Args:
+            spu: where the parties' parts are added.
+            disclose_rows: see the class.
+
+        Raises:
+            FrameError: others have too few values, and `disclose_rows` is not True.
+        """
         return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=False)
 
     def max(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
-        """Greatest values over all rows, on `spu`."""
+        """Greatest values over all rows, on `spu`.
+
+        Args:
+            spu: where the parties' parts are added.
+            disclose_rows: see the class.
+
+        Raises:
+            FrameError: others have too few values, and `disclose_rows` is not True.
+        """
         return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=True)
 
     def count(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
-        """How many values there are in each column, over all rows; added up on `spu`."""
+        """How many values there are in each column, over all rows; added up on `spu`.
+
+        Args:
+            spu: where the parties' parts are added.
+            disclose_rows: see the class.
+
+        Raises:
+            FrameError: others have too few values, and `disclose_rows` is not True.
+        """
         self._require_others(spu, self.columns, disclose_rows)
         return aggregate.counts(spu, self.partitions, self.columns)
 
@@ -154,6 +202,9 @@ class HorizontalFrame(Frame):
             values: all parties know them; others are not counted, so that nobody learns that they are there.
             spu: where the parties' counts are added.
             disclose_rows: see the class.
+
+        Raises:
+            FrameError: no such column; others have too few values, and `disclose_rows` is not True.
         """
         self.owned([column])
         self._require_others(spu, [column], disclose_rows)
