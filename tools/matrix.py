@@ -2,17 +2,22 @@
 
 `python tools/matrix.py` builds the wheel and makes one environment for each row of `ROWS` whose Python this
 machine has: the wheel with its extras, nothing else but what a row's constraints pin. In each it runs the
-scripts of `tests/install` that the row names. Exits with 1 if one fails, and says which rows were left out.
+scripts of `tests/install` that the row names; then two parties with the oldest and the newest libraries run a
+program together. Exits with 1 if one fails, and says which rows were left out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,10 +46,12 @@ ROWS = (
     Row("3.11", "spu", "core.txt", ("spu",)),
     Row("3.11", "join", "core.txt", ("join",)),
     Row("3.11", "tables", "test.txt", ("tables",)),
-    Row("3.11", "demo", "oldest.txt", ("spu", "join", "tables")),
+    Row("3.11", "demo", "oldest.txt", ("spu", "plans", "join", "tables")),
     Row("3.12", "demo", "newest.txt", ("spu", "join", "tables")),
-    Row("3.13", "demo", "newest.txt", ("spu", "join", "tables", "demo")),
+    Row("3.13", "demo", "newest.txt", ("spu", "plans", "join", "tables", "demo")),
 )
+PAIR = {"alice": ROWS[4], "bob": ROWS[6]}
+"""Parties of one job with different versions of everything."""
 
 
 def interpreter(version: str) -> str | None:
@@ -77,17 +84,56 @@ def constraints(pins: str, folder: Path) -> Path:
     return path
 
 
-def passes(row: Row, python: str, built: Path) -> bool:
-    """Make the environment of `row`, and run its scripts there."""
-    with tempfile.TemporaryDirectory(prefix="junto-matrix-") as name:
-        folder = Path(name)
-        subprocess.run([python, "-m", "venv", str(folder / "venv")], check=True)
-        inside = str(folder / "venv" / "bin" / "python")
-        target = f"{built}[{row.extras}]" if row.extras else str(built)
-        install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        if subprocess.run([*install, "-c", str(constraints(row.pins, folder)), target]).returncode:
-            return False
-        return all(script_passes(inside, each, folder) for each in row.scripts)
+def passes(row: Row, python: str, built: Path, folder: Path) -> bool:
+    """Make the environment of `row` in `folder`, and run its scripts there."""
+    subprocess.run([python, "-m", "venv", str(folder / "venv")], check=True)
+    inside = inner_python(folder)
+    target = f"{built}[{row.extras}]" if row.extras else str(built)
+    install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.run([*install, "-c", str(constraints(row.pins, folder)), target]).returncode:
+        return False
+    return all(script_passes(inside, each, folder) for each in row.scripts)
+
+
+def inner_python(folder: Path) -> str:
+    """The interpreter of the environment in `folder`."""
+    return str(folder / "venv" / "bin" / "python")
+
+
+def pair_passes(pythons: dict[str, str], folder: Path) -> bool:
+    """Whether the parties, each with its own environment, run `pair.py` together."""
+    first = next(iter(pythons.values()))
+    hosts = [word for party in pythons for word in ("--host", f"{party}=localhost")]
+    for command in (["ca", "--org", "pair"], ["party", *pythons, *hosts]):
+        subprocess.run(
+            [first, "-I", "-m", "junto", "certs", *command], cwd=folder, check=True, stdout=subprocess.DEVNULL
+        )
+    ports = free_ports(len(pythons))
+    running = {
+        party: subprocess.Popen(
+            [python, "-I", str(SCRIPTS / "pair.py"), party, *map(str, ports)],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for party, python in pythons.items()
+    }
+    told = {party: process.communicate(timeout=600)[0] for party, process in running.items()}
+    good = all(process.returncode == 0 for process in running.values())
+    for party, text in told.items():
+        if not good:
+            print(f"  {party}:", *text.splitlines()[-40:], sep="\n    ")
+    return good
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody uses."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def script_passes(python: str, script: str, folder: Path) -> bool:
@@ -104,21 +150,38 @@ def script_passes(python: str, script: str, folder: Path) -> bool:
 
 def main() -> int:
     """Try all rows; the exit code."""
-    failed, tried = 0, 0
-    with tempfile.TemporaryDirectory(prefix="junto-wheel-") as folder:
-        built = wheel(Path(folder))
-        for row in ROWS:
+    results: list[bool] = []
+    kept: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="junto-matrix-") as name:
+        built = wheel(Path(name))
+        for number, row in enumerate(ROWS):
             label = f"Python {row.python}, junto[{row.extras}], {row.pins}"
-            python = interpreter(row.python)
+            python, folder = interpreter(row.python), Path(name) / str(number)
             if python is None:
                 print(f"left out, no such Python here: {label}", flush=True)
                 continue
-            begun = time.monotonic()
-            good = passes(row, python, built)
-            print(f"{'ok' if good else 'FAILED'}: {label} ({time.monotonic() - begun:.0f} s)", flush=True)
-            tried, failed = tried + 1, failed + (not good)
-    print(f"{tried - failed} passed, {failed} failed")
-    return int(bool(failed))
+            folder.mkdir()
+            results.append(said(label, partial(passes, row, python, built, folder)))
+            parties = [party for party, each in PAIR.items() if each is row]
+            kept |= {party: inner_python(folder) for party in parties}
+            if not parties:
+                shutil.rmtree(folder)
+        if kept.keys() == PAIR.keys():
+            results.append(
+                said("parties with the oldest and the newest", partial(pair_passes, kept, Path(name)))
+            )
+        else:
+            print("left out, not all Pythons here: parties with the oldest and the newest", flush=True)
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    return int(not all(results))
+
+
+def said(label: str, passes: Callable[[], bool]) -> bool:
+    """Whether it passes, and how long that took, printed."""
+    begun = time.monotonic()
+    good = passes()
+    print(f"{'ok' if good else 'FAILED'}: {label} ({time.monotonic() - begun:.0f} s)", flush=True)
+    return good
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ CALLS = {
     "scatter-mul": scattered("scatter_mul"),
     "scatter-sub": scattered("scatter_sub"),
 }
-ELSEWHERE = {"add_any": "add", "stack": "concatenate", "eq_to": "eq", "le_to": "le", "lt_to": "lt"}
+ELSEWHERE = {"add_any": "add", "eq_to": "eq", "le_to": "le", "lt_to": "lt"}
 """Primitives that no function of `jax.lax` makes alone, and which one has their rule."""
 
 

@@ -192,13 +192,11 @@ PROBES: Mapping[str, Probe] = {
     "sqrt": ("", jnp.sqrt, (X,)),
     "square": ("", jnp.square, (X,)),
     "squeeze": ("", lambda x: x[0], (X[None],)),
-    "stack": ("", lambda x, y: jnp.stack([x, y]), (X, Y)),
     "stop_gradient": ("", lax.stop_gradient, (X,)),
     "sub": ("", jnp.subtract, (X, Y)),
     "svd": ("8x8", lambda x: jnp.linalg.svd(x, compute_uv=False), (POSITIVE,)),
     "tan": ("", jnp.tan, (S,)),
     "tanh": ("", jnp.tanh, (W,)),
-    "tile": ("", lambda x: jnp.tile(x, 2), (X,)),
     "top_k": ("8 of 64", lambda x: lax.top_k(x, 8), (X,)),
     "transpose": ("", jnp.transpose, (SQUARE,)),
     "triangular_solve": (
@@ -206,7 +204,6 @@ PROBES: Mapping[str, Probe] = {
         lambda x, y: lax.linalg.triangular_solve(x, y, left_side=True),
         (POSITIVE, SQUARE),
     ),
-    "unstack": ("", jnp.unstack, (SQUARE,)),
     "while": (
         "public condition",
         lambda x: lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] + 1), (0, x))[1],

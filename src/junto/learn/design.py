@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
 
 def design(parts: Sequence[Any], intercept: bool) -> Any:
@@ -22,7 +24,14 @@ def penalised(width: int, intercept: bool) -> Any:
 def first_weights(scale: Any, width: int, intercept: bool) -> Any:
     """Zeros, and behind them the constant that fits best without columns (`families.LabelScale`)."""
     weights = jnp.zeros(width + intercept)
-    return weights.at[-1].set(scale["start"]) if intercept else weights
+    return weights.at[width].set(scale["start"]) if intercept else weights
+
+
+def diagonal(entries: Any) -> Any:
+    """A matrix with `entries` on its diagonal; of jnp.diag not all versions of jax make the same plan."""
+    shape = (len(entries), len(entries))
+    rows = lax.broadcast_in_dim(entries, shape, (1,))
+    return lax.select(np.eye(len(entries), dtype=np.bool_), rows, lax.full(shape, 0.0, rows.dtype))
 
 
 def apart(weights: Any, width: int) -> tuple[Any, Any]:

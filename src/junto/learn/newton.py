@@ -24,7 +24,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from junto.learn.design import apart, design, first_weights, penalised
+from junto.learn.design import apart, design, diagonal, first_weights, penalised
 from junto.learn.families import Family
 
 RIDGE = 2.0**-10
@@ -125,7 +125,7 @@ def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]
     else:
         light = 2.0 ** -max(0, len(x).bit_length() - LIGHT)
         gram = (x * (weight * light)[:, None]).T @ x * (down(x) / light)
-    gram = gram + jnp.diag(shrink * down(x) + empty)
+    gram = gram + diagonal(shrink * down(x) + empty)
     d = jax.lax.rsqrt(jnp.diag(gram))
     return d, gram * (d[:, None] * d[None, :])
 

@@ -1,7 +1,7 @@
-"""A text of a plan that is the same at every party that traced the same program, and no other.
+"""Texts of parameters and constants that are the same in every process, for digests.
 
-It holds what decides the result: primitives, parameters, shapes, dtypes, constants with their bytes. It
-leaves out what differs between machines or runs: addresses, files and lines, names of functions, sharding.
+They hold what decides a result: values, shapes, dtypes, constants with their bytes. They leave out what
+differs between machines or runs: addresses, files and lines, names of functions, sharding.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ IRRELEVANT: frozenset[str] = frozenset(
         "prevent_cse",
         "sharding",
         "unroll",
-        "update_jaxpr",
         "_split_transpose",
     }
 )
@@ -42,10 +41,17 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 
 def describe(params: Mapping[str, Any]) -> str:
-    """The parameters of one primitive."""
+    """The parameters of one primitive, without those that say nothing: not all versions of jax have them."""
     return " ".join(
-        f"{name}={_text(value)}" for name, value in sorted(params.items()) if name not in IRRELEVANT
+        f"{name}={_text(value)}"
+        for name, value in sorted(params.items())
+        if name not in IRRELEVANT and not says_nothing(value)
     )
+
+
+def says_nothing(value: Any) -> bool:
+    """Whether it is what a parameter is of which nobody has thought."""
+    return value is None or value is False or (isinstance(value, tuple) and not value)
 
 
 def digest(parts: Iterator[str]) -> str:
@@ -71,12 +77,10 @@ def describe_array(array: Any) -> str:
 
 def _text(value: Any) -> str:
     """One parameter."""
-    if value is None or isinstance(value, bool | int | str | bytes):
-        return repr(value)
-    if isinstance(value, float | complex):
-        return repr(value)
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.name}"
+    if value is None or isinstance(value, bool | int | str | bytes | float | complex):
+        return repr(value)
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
         return np.dtype(value).str
     if isinstance(value, np.generic):

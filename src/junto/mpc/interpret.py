@@ -111,9 +111,6 @@ MOVES = frozenset(
         "select_n",
         "slice",
         "split",
-        "stack",
-        "tile",
-        "unstack",
         *CONTROL,
     )
 )

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from junto.errors import NotComputable
-from junto.mpc import fingerprint
+from junto.mpc import canonical, fingerprint
 from junto.mpc.steps import REVEAL, Block, Builder, Form, form_of
 
 
@@ -56,7 +56,7 @@ class Plan:
         """SHA-256 of everything that decides the result, so that parties can compare their plans."""
         forms = (str(each) for each in (*self.inputs, *self.outputs))
         trees = (fingerprint.ADDRESS.sub("", str(each)) for each in (self.in_tree, self.out_tree))
-        return fingerprint.digest(iter([f"x64={self.x64}", *trees, *forms, *self.block.text()]))
+        return fingerprint.digest(iter([f"x64={self.x64}", *trees, *forms, *canonical.text(self.block)]))
 
 
 def trace(

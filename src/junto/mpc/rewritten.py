@@ -2,6 +2,9 @@
 
 Some look at the bits of a float, some divide by small numbers before they multiply, which costs fixed-point
 numbers their digits. Each is known by the name under which jax calls it (`steps`).
+
+And primitives that newer versions of jax have, in terms of those that all supported versions have, so that a
+function becomes the same plan with each of them.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 
 def _signbit(x: jax.Array) -> jax.Array:
@@ -128,6 +132,75 @@ def instead(name: str, called: Any) -> Any:
         if str(own.params["jaxpr"].jaxpr) != str(called):
             return None
     return jax.make_jaxpr(call)(*shapes)
+
+
+def in_older(equation: Any) -> Any:
+    """The program of a primitive that not all supported versions of jax have; None: all have it."""
+    name, params = equation.primitive.name, equation.params
+    if name == CALLED:
+        called = params["_prim"]
+        given = jax.tree_util.tree_unflatten(called.in_tree, [each.aval for each in equation.invars])
+        return jax.make_jaxpr(called.expand)(*jax.tree_util.tree_map(_shape, given))
+    if name not in NEWER:
+        return None
+
+    def call(*operands: Any) -> Any:
+        return NEWER[name](params, *operands)
+
+    return jax.make_jaxpr(call)(*[_shape(each.aval) for each in equation.invars])
+
+
+def _shape(aval: Any) -> Any:
+    return jax.ShapeDtypeStruct(aval.shape, aval.dtype)  # type: ignore[no-untyped-call]
+
+
+def _log2(params: Params, x: jax.Array) -> jax.Array:
+    return lax.log(x) / lax.log(np.asarray(2, x.dtype))
+
+
+def _one_minus_square(params: Params, x: jax.Array) -> jax.Array:
+    return (1 + x) * (1 - x)
+
+
+def _polynomial(params: Params, x: jax.Array, *coefficients: jax.Array) -> jax.Array:
+    """By Horner's scheme, the constant last in it and first in the list."""
+    *rest, total = coefficients
+    for each in reversed(rest):
+        total = total * x + each
+    return jnp.broadcast_to(total, jnp.broadcast_shapes(x.shape, *(each.shape for each in coefficients)))
+
+
+def _stack(params: Params, *parts: jax.Array) -> jax.Array:
+    return lax.concatenate([lax.expand_dims(part, (params["axis"],)) for part in parts], params["axis"])
+
+
+def _tile(params: Params, x: jax.Array) -> jax.Array:
+    times = params["reps"]
+    between = lax.reshape(x, [size for each in x.shape for size in (1, each)])
+    shape = [size for time, each in zip(times, x.shape, strict=True) for size in (time, each)]
+    spread = lax.broadcast_in_dim(between, shape, range(len(shape)))
+    return lax.reshape(spread, [time * each for time, each in zip(times, x.shape, strict=True)])
+
+
+def _unstack(params: Params, x: jax.Array) -> list[jax.Array]:
+    axis = params["axis"]
+    return [lax.index_in_dim(x, number, axis, keepdims=False) for number in range(x.shape[axis])]
+
+
+Params = Mapping[str, Any]
+
+NEWER: Mapping[str, Callable[..., Any]] = {
+    "log2": _log2,
+    "one_minus_square": _one_minus_square,
+    "polynomial": _polynomial,
+    "stack": _stack,
+    "tile": _tile,
+    "unstack": _unstack,
+}
+"""Primitives of jax 0.9 to 0.12: a function of the parameters and the operands."""
+
+CALLED = "call_hi_primitive"
+"""In jax 0.12 what has a program of its own, such as `searchsorted`: its parameter knows it."""
 
 
 def _primitives(jaxpr: Any) -> Iterator[str]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from junto.errors import NotComputable
 from junto.mpc import fingerprint
-from junto.mpc.rewritten import instead
+from junto.mpc.rewritten import in_older, instead
 
 INLINED: Mapping[str, str] = {
     "checkpoint": "jaxpr",
@@ -34,6 +34,12 @@ INLINED: Mapping[str, str] = {
 
 WHOLE: frozenset[str] = frozenset({"jit", "pjit"})
 """Calls that jax computes as they are if their arguments are constants, a random array above all."""
+
+UNMOVED: frozenset[str] = frozenset({"broadcast_in_dim", "reshape", "slice", "squeeze"})
+"""Steps that leave an array as it is if they leave its shape; only some versions of jax leave them out."""
+
+CUTS: frozenset[str] = frozenset({"slice", "squeeze"})
+"""Steps that cut rows out."""
 
 CONTROL: Mapping[str, tuple[str, ...]] = {
     "cond": ("branches",),
@@ -114,18 +120,6 @@ class Block:
     def has(self, name: str) -> bool:
         """Whether a step of this name is in it, however deep."""
         return any(step.name == name or any(each.has(name) for each in step.blocks) for step in self.steps)
-
-    def text(self) -> Iterator[str]:
-        """The program, canonically (`fingerprint`)."""
-        yield f"in {self.inputs}"
-        for slot, array in self.constants.items():
-            yield f"{slot} = {fingerprint.describe_array(array)}"
-        for step in self.steps:
-            forms = " ".join(map(str, step.forms))
-            yield f"{step.outputs} = {step.name}[{fingerprint.describe(_plain(step))}] {step.inputs} {forms}"
-            for block in step.blocks:
-                yield from block.text()
-        yield f"out {self.outputs}"
 
 
 def form_of(aval: Any) -> Form:
@@ -223,11 +217,16 @@ class _Writer:
         if name in INLINED and not (name in WHOLE and self._fixed.issuperset(inputs)):
             called = equation.params[INLINED[name]]
             return self._call(_rewritten(equation, called) or called, inputs, line)
+        older = in_older(equation)
+        if older is not None:
+            return self._call(older, inputs, line)
         if name == "custom_linear_solve":
             lengths = equation.params["const_lengths"]
             first = lengths.matvec + lengths.vecmat
             given = [*inputs[first : first + lengths.solve], *inputs[sum(lengths) :]]
             return self._call(equation.params["jaxprs"].solve, given, line)
+        if name in UNMOVED and _leaves_as_is(equation):
+            return inputs[:1]
         return self._append(equation, tuple(inputs), line)
 
     def _call(self, called: Any, inputs: Sequence[int], line: str) -> Sequence[int]:
@@ -278,25 +277,50 @@ def _params(name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**others, "num_consts": len(constants), "num_carry": len(carry)}
 
 
+def _leaves_as_is(equation: Any) -> bool:
+    """Of a step of `UNMOVED`."""
+    ordered = equation.params.get("dimensions") is None or equation.primitive.name == "squeeze"
+    return ordered and bool(equation.invars[0].aval.shape == equation.outvars[0].aval.shape)
+
+
 def _programs(name: str, params: Mapping[str, Any]) -> Iterator[Any]:
     for key in CONTROL.get(name, ()):
         value = params[key]
         yield from value if isinstance(value, tuple | list) else (value,)
 
 
-def _plain(step: Step) -> Mapping[str, Any]:
-    """The parameters without the sub-programs, which are described as blocks."""
-    return {key: value for key, value in step.params.items() if key not in CONTROL.get(step.name, ())}
+def _sunk(steps: Iterable[Step], outputs: Iterable[int]) -> Iterator[Step]:
+    """The steps, rows cut out where they are first used: versions of jax cut them at once or one by one."""
+    held: dict[int, Step] = {}
+
+    def called_for(slots: Iterable[int]) -> Iterator[Step]:
+        for slot in slots:
+            if slot in held:
+                step = held.pop(slot)
+                yield from called_for(step.inputs)
+                yield step
+
+    for step in steps:
+        if step.name in CUTS:
+            held[step.outputs[0]] = step
+        else:
+            yield from called_for(step.inputs)
+            yield step
+    yield from called_for(outputs)
 
 
 def _lean(block: Block) -> Block:
     """The block without steps that nobody needs; every slot's end noted; slots numbered anew."""
     inputs, outputs = block.inputs, block.outputs
     needed = set(outputs)
-    kept: list[Step] = []
+    used: list[Step] = []
     for step in reversed(block.steps):
-        if needed.isdisjoint(step.outputs):
-            continue
+        if not needed.isdisjoint(step.outputs):
+            needed.update(step.inputs)
+            used.append(step)
+    needed = set(outputs)
+    kept: list[Step] = []
+    for step in reversed(list(_sunk(reversed(used), outputs))):
         last = {each for each in (*step.inputs, *step.outputs) if each not in needed}
         needed.update(step.inputs)
         kept.append(replace(step, dead=tuple(sorted(last))))

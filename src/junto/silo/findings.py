@@ -60,7 +60,7 @@ def judge(mine: Description, answer: Answer, name: str) -> list[Finding]:
 
 
 def _versions(mine: Description, theirs: Description, name: str) -> list[Finding]:
-    """Junto has to be the same; the others are worth saying, those of jax because an SPU compares them."""
+    """Junto has to be the same; the others are worth saying, jax's because of some functions on an SPU."""
     here, there = (each.versions.get(versions.OURS, "?") for each in (mine, theirs))
     if (mine.protocol, here) != (theirs.protocol, there):
         return [
@@ -79,7 +79,9 @@ def _versions(mine: Description, theirs: Description, name: str) -> list[Finding
     if not others:
         return [Finding("version", "ok", f"both run junto {here}")]
     text = f"both run junto {here}, but not the same of what it needs"
-    fix = "install the same versions at all parties: an SPU refuses another jax or jaxlib"
+    fix = (
+        "install the same versions at all parties if you can: with another jax an SPU refuses a few functions"
+    )
     return [Finding("version", "note", text, fix=fix, details=others)]
 
 

@@ -99,7 +99,7 @@ class GrpcGateway(Gateway):
     def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
         run = self._meeting.wait(timeout_s, status, lambda party: str(self._peers[party].address))
         for differ in filter(None, map(self.versions, self._peers)):
-            log.warning("versions differ: %s. An SPU needs the same jax and jaxlib at every party", differ)
+            log.warning("versions differ: %s. Of jax that matters to an SPU for a few functions only", differ)
         return run
 
     def versions(self, party: str) -> str:

@@ -1,8 +1,9 @@
 """Which versions the parties have: what has to be equal, and what is only worth saying.
 
-junto's own version has to be equal: the parties make their plans and messages by it. jax and jaxlib have to
-be equal where an SPU is made, which compares them then (`device.spu.traced`); a job without one may differ in
-them, so the meeting only says so. Of Python and numpy the minor version is worth saying.
+junto's own version has to be equal: the parties make their plans and messages by it. jax and jaxlib may
+differ: most functions become the same plan with each (`mpc.canonical`); where one does not, the parties'
+programs differ, and then this is said as a possible cause. Of Python and numpy the minor version is worth
+saying.
 """
 
 from __future__ import annotations

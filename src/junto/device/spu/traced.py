@@ -1,7 +1,8 @@
-"""What makes one function become the same plan at every party: jax itself, and its settings.
+"""What makes one function become the same plan at every party: the settings of jax.
 
 Every party traces a call on its own. A difference here would be found at the call, as programs that differ;
-so it is compared when the SPU is made, and said as what it is.
+so it is compared when the SPU is made, and said as what it is. Versions of jax may differ: most functions
+become the same plan with each (`mpc.canonical`), and of one that does not the call is refused at all parties.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 import jax
-from jaxlib.version import __version__ as jaxlib_version
 
 SETTINGS: Final = (
     "jax_enable_x64",
@@ -33,12 +33,20 @@ SETTINGS: Final = (
     "jax_check_static_indices",
     "eager_constant_folding",
 )
-"""Those of jax's settings that change what tracing yields; where a version lacks one, there is no line."""
+"""Those of jax's settings that change what tracing yields."""
+
+WITHOUT: Final = {
+    "jax_default_dtype_bits": "64",
+    "jax_custom_vjp3": "False",
+    "jax_remat3": "False",
+    "jax_scan3": "False",
+    "jax_check_static_indices": "False",
+}
+"""Of settings that not all supported versions have: what the others do."""
 
 
 def tracing_text() -> str:
     """All that has to be equal, a line `name: value` each."""
     values = jax.config.values
-    lines = {"jax": jax.__version__, "jaxlib": jaxlib_version}
-    lines |= {name: str(values[name]) for name in SETTINGS if name in values}
-    return "\n".join(f"{name}: {value}" for name, value in lines.items())
+    lines = {name: str(values[name]) for name in SETTINGS if name in values}
+    return "\n".join(f"{name}: {value}" for name, value in lines.items() if value != WITHOUT.get(name))

@@ -53,12 +53,9 @@ CARRY = frozenset(
         "sort",
         "split",
         "squeeze",
-        "stack",
         "stop_gradient",
-        "tile",
         "top_k",
         "transpose",
-        "unstack",
     ]
 )
 """The result may be infinite as the operands may."""

@@ -24,7 +24,7 @@ ALL = slice(None)
 NUMBERS: Mapping[str, slice] = {
     **dict.fromkeys(("add", "add_any", "mul", "sub", "div", "rem", "atan2", "max", "min", "clamp"), ALL),
     **dict.fromkeys(("and", "or", "xor", "shift_left", "shift_right_arithmetic", "shift_right_logical"), ALL),
-    **dict.fromkeys(("concatenate", "conv_general_dilated", "dot_general", "pad", "stack"), ALL),
+    **dict.fromkeys(("concatenate", "conv_general_dilated", "dot_general", "pad"), ALL),
     **dict.fromkeys(
         (f"scatter{way}" for way in ("", "-add", "-max", "-min", "-mul", "-sub")), slice(0, 3, 2)
     ),

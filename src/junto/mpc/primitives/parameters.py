@@ -7,9 +7,9 @@ that is right for one value of it may be wrong for another.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from junto.errors import NotComputable
+from junto.mpc import fingerprint
 from junto.mpc.steps import CONTROL, Step
 
 _WINDOWS = frozenset({"base_dilation", "padding", "window_dilation", "window_dimensions", "window_strides"})
@@ -74,13 +74,10 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "slice": frozenset({"limit_indices", "start_indices", "strides"}),
     "sort": frozenset({"dimension", "is_stable", "num_keys"}),
     "split": frozenset({"axis", "sizes"}),
-    "stack": frozenset({"axis"}),
     "svd": frozenset({"compute_uv", "full_matrices", "subset_by_index"}),
-    "tile": frozenset({"reps"}),
     "top_k": frozenset({"axis", "k"}),
     "transpose": frozenset({"permutation"}),
     "triangular_solve": frozenset({"left_side", "lower", "transpose_a", "unit_diagonal"}),
-    "unstack": frozenset({"axis"}),
     "while": frozenset({"body_nconsts", "cond_nconsts"}),
 }
 """What the rules read. Primitives without a line here read none."""
@@ -129,6 +126,7 @@ IRRELEVANT: Mapping[str, Mapping[str, str]] = {
     },
     "squeeze": {"dimensions": _FORM},
     "svd": {"algorithm": "which of jax's methods to use: ours is Jacobi's"},
+    "top_k": {"is_stable": "of newer versions of jax: equal numbers keep their order here anyway"},
     "triangular_solve": {"conjugate_a": "a secret is no complex number"},
 }
 """Parameters that change nothing here, and why; under "" those that mean the same wherever they occur."""
@@ -142,18 +140,15 @@ def check_parameters(step: Step, place: str) -> None:
     """
     known = HONOURED.get(step.name, frozenset())
     for name, value in step.params.items():
-        if name in known or name in CONTROL.get(step.name, ()) or _is_irrelevant(step.name, name):
+        if name in known or name in CONTROL.get(step.name, ()) or is_irrelevant(step.name, name):
             continue
-        if not _says_nothing(value):
+        if not fingerprint.says_nothing(value):
             raise NotComputable(
                 f"`{step.name}` with {name}={value} cannot be computed on secrets{place}",
                 fix=f"leave out {name}, or use the version of jax that junto is tested with",
             )
 
 
-def _is_irrelevant(primitive: str, name: str) -> bool:
+def is_irrelevant(primitive: str, name: str) -> bool:
+    """Whether the parameter changes nothing here."""
     return name in IRRELEVANT[""] or name in IRRELEVANT.get(primitive, {})
-
-
-def _says_nothing(value: Any) -> bool:
-    return value is None or value is False or value == ()

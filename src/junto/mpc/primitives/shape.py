@@ -81,28 +81,6 @@ async def split(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     return [piece(number) for number in range(len(params["sizes"]))]
 
 
-async def stack(c: Context, params: Params, *parts: Value) -> Value:
-    """Arrays side by side along a new axis."""
-    axis = int(params["axis"])
-    return joined(c, parts, lambda *arrays: np.stack(arrays, axis))
-
-
-async def unstack(c: Context, params: Params, x: Secret) -> Sequence[Value]:
-    """The rows along one axis."""
-    axis = int(params["axis"])
-
-    def row(number: int) -> Secret:
-        return moved(c, x, lambda array: np.take(array, number, axis))
-
-    return [row(number) for number in range(x.shape[axis])]
-
-
-async def tile(c: Context, params: Params, x: Secret) -> Value:
-    """The array over and over."""
-    times = tuple(int(each) for each in params["reps"])
-    return moved(c, x, lambda array: np.tile(array, times))
-
-
 async def identity(c: Context, params: Params, x: Secret, *others: Value) -> Value:
     """The operand itself."""
     return x

@@ -111,12 +111,9 @@ TABLE: Mapping[str, Entry] = {
     "rev": Entry(shape.reverse),
     "slice": Entry(shape.cut),
     "split": Entry(shape.split),
-    "stack": Entry(shape.stack),
     "squeeze": Entry(shape.squeeze, takes=MOVED),
     "stop_gradient": Entry(shape.identity, thin=True, takes=MOVED),
-    "tile": Entry(shape.tile),
     "transpose": Entry(shape.transpose, takes=MOVED),
-    "unstack": Entry(shape.unstack),
     # reduction
     "argmax": Entry(reduce.place_of_greatest),
     "argmin": Entry(reduce.place_of_least),
