@@ -34,32 +34,37 @@ class DictKey(ABC):
         """Names it, in the same way in every process."""
 
 
-def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+DEEPEST = 100
+"""Containers in containers; a tree that contains itself ends here, and not at Python's own limit."""
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Any, level: int = 0) -> Any:
     """A new tree of the same form with `function` applied to every leaf, in the order of `leaves`.
 
     Raises:
         DeviceError: see `leaves`.
     """
-    parts = children(tree)
+    parts = children(tree, level)
     if parts is None:
         _check(tree)
         return function(tree)
-    return _rebuilt(tree, [map_leaves(function, part) for part in parts])
+    return _rebuilt(tree, [map_leaves(function, part, level + 1) for part in parts])
 
 
-def leaves(tree: Any) -> Iterator[Any]:
+def leaves(tree: Any, level: int = 0) -> Iterator[Any]:
     """Every leaf, depth first, dicts in the order of their keys.
 
     Raises:
-        DeviceError: a leaf is an iterator, or a container without an order that holds a `Placeholder`.
+        DeviceError: a leaf is an iterator, or a container without an order that holds a `Placeholder`; the
+            tree is deeper than `DEEPEST`.
     """
-    parts = children(tree)
+    parts = children(tree, level)
     if parts is None:
         _check(tree)
         yield tree
     else:
         for part in parts:
-            yield from leaves(part)
+            yield from leaves(part, level + 1)
 
 
 def paths(tree: Any, root: str) -> Iterator[str]:
@@ -77,8 +82,19 @@ def paths(tree: Any, root: str) -> Iterator[str]:
         yield from paths(part, root + step)
 
 
-def children(tree: Any) -> Sequence[Any] | None:
-    """What is in a container, in the order in which everybody walks it; None of a leaf."""
+def children(tree: Any, level: int = 0) -> Sequence[Any] | None:
+    """What is in a container, in the order in which everybody walks it; None of a leaf.
+
+    Raises:
+        DeviceError: `level` containers are around it, and those are more than `DEEPEST`.
+    """
+    if level > DEEPEST:
+        from junto.errors import DeviceError
+
+        raise DeviceError(
+            f"containers are nested deeper than {DEEPEST} levels, or one contains itself",
+            fix="put values into containers that are not as deep",
+        )
     kind = type(tree)
     if kind is tuple or kind is list:
         return tree  # type: ignore[no-any-return]
@@ -239,24 +255,29 @@ def _check(leaf: Any) -> None:
     if _hides(leaf):
         from junto.errors import DeviceError
 
+        ordered = not isinstance(leaf, Set | Mapping | ValuesView)
+        why = "is not looked into" if ordered else "has no order that is the same in every party's process"
         raise DeviceError(
-            f"a {what} holds values of devices, and nothing says which of them comes first in every party's "
-            "process",
+            f"a {what} holds values of devices, and it {why}",
             fix="put them into a list, a tuple or a dict; of a set, for example: {name: h[name] for name in "
             "sorted(names)}",
         )
 
 
-def _hides(leaf: Any) -> bool:
+def _hides(leaf: Any, level: int = 0) -> bool:
     if isinstance(leaf, Placeholder):
         return True
+    members: Iterable[Any] | None = None
     if isinstance(leaf, Mapping) and not isinstance(leaf, dict):
-        return any(map(_hides, leaf.values()))
-    if isinstance(leaf, _UNWALKED) or _is_array_of_objects(leaf):
-        members = leaf.flat if _is_array_of_objects(leaf) else leaf
-        return any(map(_hides, members))
-    parts = None if type(leaf) in _ATOMS else children(leaf)
-    return parts is not None and any(map(_hides, parts))
+        members = leaf.values()
+    elif isinstance(leaf, _UNWALKED):
+        members = leaf
+    elif _is_array_of_objects(leaf):
+        members = leaf.flat
+    if members is not None:
+        return level <= DEEPEST and any(_hides(each, level + 1) for each in members)
+    parts = None if type(leaf) in _ATOMS else children(leaf, level)
+    return parts is not None and any(_hides(part, level + 1) for part in parts)
 
 
 def _is_array_of_objects(leaf: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from junto.errors import DeviceError
 from junto.execute.base import Ref
@@ -101,6 +101,28 @@ class DeviceObject(Placeholder, ABC):
         Raises:
             DeviceError: there is no such move.
         """
+
+    def _elsewhere(self, *_: object) -> NoReturn:
+        raise DeviceError(
+            f"{self!r} cannot be computed with here: it lives at {self.device!r}",
+            fix="let a function that runs there compute, device(f)(x), or sf.reveal(x) first, if all may "
+            "see it",
+        )
+
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = _elsewhere
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _elsewhere
+    __rmatmul__ = __and__ = __or__ = __xor__ = __rand__ = __ror__ = __rxor__ = __invert__ = _elsewhere
+    __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __abs__ = __round__ = __getitem__ = __len__ = _elsewhere
+    __int__ = __float__ = __complex__ = __index__ = __contains__ = _elsewhere
+    __array_ufunc__ = None  # so that numpy asks us, too
+
+    def __eq__(self, other: object) -> bool:
+        """Handles are the same or not; a comparison with a number would be silently false."""
+        if isinstance(other, int | float | complex) or hasattr(other, "__array__"):
+            self._elsewhere()
+        return self is other
+
+    __hash__ = object.__hash__
 
     @abstractmethod
     def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
