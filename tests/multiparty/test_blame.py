@@ -31,6 +31,8 @@ at("start")
 sf.init()
 at("met")
 alice, bob, carol = map(sf.PYU, ("alice", "bob", "carol"))
+if phase == "moved":  # and nobody looks at it
+    bob(fail)().to(carol)
 x = bob(lambda: fail() if phase == "task" else 1)()
 try:
     sf.reveal(alice(int)(x.to(alice)))
@@ -54,9 +56,15 @@ at("end")
 sf.shutdown()
 """
 QUICK = {"peer_timeout_s": 3.0, "heartbeat_s": 0.3}
-PHASES = ("start", "met", "task", "between", "spu", "end")
+PHASES = ("start", "met", "moved", "task", "between", "spu", "end")
 WAYS = ("exception", "exit", "gone", "gone in peace", "killed", "interrupted")
-CHOSEN = [("start", "gone in peace"), ("between", "killed"), ("spu", "exception"), ("end", "exit")]
+CHOSEN = [
+    ("start", "gone in peace"),
+    ("moved", "exception"),
+    ("between", "killed"),
+    ("spu", "exception"),
+    ("end", "exit"),
+]
 """Of all pairs, which take minutes, those that differ most; the command's test has a failed task."""
 
 

@@ -28,6 +28,17 @@ def test_the_earliest_cause_is_named_in_whatever_order_the_parties_end(data):
     assert first(ends) == min(names[:causes], key=at.__getitem__)
 
 
+def test_a_party_that_ended_well_is_named_if_the_others_blame_it():
+    """Its task failed, and only those heard of it who were to get the value."""
+    ends = {
+        "alice": (6, Verdict("bob", 2.0)),
+        "bob": (0, Verdict(NOBODY, 1.0)),
+        "carol": (6, Verdict("bob", 3.0)),
+    }
+    assert first(ends) == "bob"
+    assert first({**ends, "carol": (6, Verdict("carol", 3.0))}) == "carol"
+
+
 def test_nobody_failed_if_no_code_says_so():
     assert first({name: (0, Verdict(NOBODY, 1.0)) for name in NAMES}) is None
     assert first({name: (0, Verdict(name, 1.0)) for name in NAMES}) is None, "os._exit(0) by all"

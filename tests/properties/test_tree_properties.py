@@ -1,5 +1,6 @@
 """One order for everybody, and no two structures alike."""
 
+import contextlib
 import enum
 import os
 import subprocess
@@ -184,9 +185,36 @@ class Odd:
     ],
 )
 def test_handles_without_an_order_are_refused_with_a_sentence(hide):
-    with pytest.raises(DeviceError, match=r"once|comes first|order") as caught:
+    with pytest.raises(DeviceError, match=r"once|looked into|order") as caught:
         structure([hide(Handle(1))], Handle)
     assert caught.value.fix
+
+
+def endless(parts):
+    parts.append(parts)
+    return parts
+
+
+def deep(levels, inner=0):
+    for _ in range(levels):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize("tree", [endless([1]), deep(101), {"a": (endless([]),)}, deque([endless([1])])])
+def test_what_is_too_deep_or_contains_itself_is_refused_by_every_walk(tree):
+    for walk in (
+        lambda: structure([tree], Handle),
+        lambda: map_leaves(str, tree),
+        lambda: list(leaves(tree)),
+    ):
+        if isinstance(tree, deque):
+            with contextlib.suppress(DeviceError):  # plain data may be in anything
+                walk()
+        else:
+            with pytest.raises(DeviceError, match="deeper than 100 levels, or one contains itself"):
+                walk()
+    assert structure(deep(90), Handle) == "*"
 
 
 @pytest.mark.parametrize(

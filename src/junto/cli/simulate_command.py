@@ -121,5 +121,7 @@ def _outcome(result: SimulationResult) -> str:
     code = result.exit_codes[result.failed]
     if code < 0:
         return f"{result.failed} was ended by signal {-code}"
+    if code == 0:
+        return f"{result.failed} failed first, as the others say, and left with exit code 0"
     meaning = ExitCode(code).meaning if code in set(ExitCode) else "the script's own code"
     return f"{result.failed} failed first: {meaning} (exit code {code})"

@@ -77,5 +77,8 @@ def first(ends: Mapping[str, tuple[int, Verdict]]) -> str | None:
         return None
     said = {party: verdict.blames for party, (_, verdict) in ends.items()}
     causes = [party for party in ends if said[party] == party]
+    if causes:
+        return min(causes, key=lambda party: ends[party][1].at)
     unclear = [party for party in failed if said[party] == NOBODY]
-    return min(causes or unclear or failed, key=lambda party: ends[party][1].at)
+    earliest = min(unclear or failed, key=lambda party: ends[party][1].at)
+    return said[earliest] if said[earliest] in ends else earliest

@@ -146,7 +146,9 @@ class BetweenSilos(Exchange):
 
     def _unpack(self, passage: Passage, promise: Promise, outcome: memoryview | Failure | Exception) -> None:
         if isinstance(outcome, Failure):
-            promise.set_error(remote_error(outcome))
+            error = remote_error(outcome)
+            self._office.outstanding.heard(error)
+            promise.set_error(error)
         elif isinstance(outcome, Exception):
             promise.set_error(self._never(passage, outcome))
         else:

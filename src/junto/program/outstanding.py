@@ -60,8 +60,13 @@ class Outstanding:
         with self._changed:
             self._unseen.pop(operation, None)
 
+    def heard(self, error: RemoteError) -> None:
+        """A value that was to come here failed where it was made; now the failure is ours to look at."""
+        with self._changed:
+            self._unseen[error.origin.operation] = error
+
     def unseen(self) -> RemoteError | None:
-        """A failure of ours (not the poison of an argument) that reached nobody."""
+        """A failure of ours, or of a value for us (not the poison of an argument), that reached nobody."""
         with self._changed:
             return next(iter(self._unseen.values()), None)
 

@@ -73,6 +73,35 @@ def test_reprs_say_device_owner_and_operation(alice):
     assert repr(alice) == "PYU('alice')"
 
 
+COMPUTED = {
+    "h + 1": lambda h: h + 1,
+    "1 - h": lambda h: 1 - h,
+    "an array by h": lambda h: np.ones(2) * h,
+    "a sum": lambda h: sum([h, h]),
+    "h == 1": lambda h: h == 1,
+    "h != an array": lambda h: h != np.ones(2),
+    "1 in [h]": lambda h: 1 in [h],
+    "h < 2": lambda h: h < 2,
+    "h[0]": lambda h: h[0],
+    "float(h)": float,
+    "len(h)": len,
+    "-h": lambda h: -h,
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_a_handle_is_not_computed_with_where_its_value_is_not(alice, name):
+    with pytest.raises(sf.DeviceError, match=r"cannot be computed with here: it lives at PYU\('alice'\)"):
+        COMPUTED[name](alice(add)(1))
+
+
+def test_handles_are_the_same_or_not(alice):
+    one, other = alice(add)(1), alice(add)(1)
+    assert one != other
+    assert one in [None, "a", one]
+    assert {one: 1}[one] == 1
+
+
 def test_handles_have_no_truth_and_no_parts(alice):
     handle = alice(add)(1)
     with pytest.raises(sf.DeviceError, match="truth"):

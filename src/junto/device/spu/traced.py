@@ -7,6 +7,7 @@ become the same plan with each (`mpc.canonical`), and of one that does not the c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import jax
@@ -35,7 +36,7 @@ SETTINGS: Final = (
 )
 """Those of jax's settings that change what tracing yields."""
 
-WITHOUT: Final = {
+WITHOUT: Mapping[str, str] = {
     "jax_default_dtype_bits": "64",
     "jax_custom_vjp3": "False",
     "jax_remat3": "False",
