@@ -15,6 +15,8 @@ import numpy as np
 from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.mpc import bits, limbs
+from junto.mpc.ot import softspoken
+from junto.mpc.ot.hashing import Hash
 from junto.native import Kernels
 
 Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
@@ -66,6 +68,41 @@ def unplanes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.nd
             yield got, bits._unplanes(x, lanes)
 
 
+def leaf_sums(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if not kernels.has_aes:
+        return
+    for depths, missing in [
+        ([0], None),
+        ([1, 1], None),
+        ([1, 2], 1),
+        ([4, 3, 3], None),
+        ([4, 4], 7),
+        ([8], 9),
+    ]:
+        leaves = [words(rng, 1 << depth, 2) for depth in depths]
+        parts = [softspoken._Part(each, sum(depths[:i]), missing) for i, each in enumerate(leaves)]
+        keys, start = np.concatenate([part.keys for part in parts]), 0
+        for width in (1, 2, 3, 16, 33):
+            got, want = (np.empty((sum(depths), width), np.uint64) for _ in range(2))
+            room = np.empty((1 << max(depths)) * width + 2, np.uint64)
+            totals = np.stack([part.sums(want, room).copy() for part in parts])
+            yield kernels.leaf_sums(keys, np.array(depths, np.uint8), missing is not None, start, got), totals
+            yield got, want
+            start += width
+
+
+def hashes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if not kernels.has_aes:
+        return
+    for count, first in [(0, 0), (1, 3), (7, 0), (8, 2**40), (9, 0), (200, 1)]:
+        key, x, difference = rng.bytes(16), words(rng, count, 2), words(rng, 2)
+        twin = Hash(key)
+        yield kernels.hashes(key, x, difference, 0, first), twin._words(x ^ difference, first)
+        for pieces in (1, 3):
+            got = kernels.hashes(key, x, difference, pieces, first)
+            yield got, twin._blocks(x ^ difference, pieces, first)
+
+
 SMALL = [
     0, 1, 325606250916557431795983626356110631294008115727848805560023387167927233504,
     39382357235489614581723060781553021112529911719440698176882885853963445705823, P - 1,
@@ -108,7 +145,8 @@ def encode_points(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[
 
 
 ROWS: dict[str, Row] = {
-    each.__name__: each for each in (matmul_into, planes, unplanes, multiply_points, encode_points)
+    each.__name__: each
+    for each in (matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes)
 }
 
 

@@ -35,7 +35,7 @@ def tmmo(key: bytes, x: bytes, number: int, piece: int) -> bytes:
 def test_hashes_are_those_of_the_definition():
     key = bytes.fromhex(KEYS[0])
     x = np.random.default_rng(0).integers(0, 2**64, (9000, 2), dtype=np.uint64)  # more than one piece
-    words, blocks = Hash(key).words(x, 5), Hash(key).blocks(x, 3, 5)
+    words, blocks = Hash(key).words(x, first=5), Hash(key).blocks(x, 3, first=5)
     for j in (0, 1, 4095, 4096, 8191, 8192, 8999):
         whole = [tmmo(key, x[j].tobytes(), 5 + j, piece) for piece in range(3)]
         assert [block.tobytes() for block in blocks[:, j]] == whole

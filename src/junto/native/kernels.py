@@ -31,6 +31,11 @@ _NUMBER: Final = 48
 """Bytes of a point of Curve25519, and of a number that is mapped to one."""
 _MULTIPLIED: Final = 256
 """Points that are worth a thread."""
+_KEY: Final = 16
+_DEEPEST: Final = 8
+"""Levels of a tree of leaves, at most: `aes.c` has room for so many."""
+_HASHED: Final = 1 << 16
+"""Hashes that are worth a thread."""
 _TRANSPOSED: Final = 1 << 12
 """Words of a plane that are worth a thread."""
 _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
@@ -66,6 +71,12 @@ class Kernels:
         self._encode = library.curve25519_encode
         self._encode.argtypes = [*[_POINTER] * 2, _SIZE, _LEVEL]
         self._encode.restype = None
+        self._trees = library.aes_trees
+        self._trees.argtypes = [*[_POINTER] * 4, *[_SIZE] * 4]
+        self._trees.restype = None
+        self._hash = library.aes_hash
+        self._hash.argtypes = [*[_POINTER] * 3, *[_SIZE] * 4, ctypes.c_char_p]
+        self._hash.restype = None
 
     # ---------------------------------------------------------------- rings
 
@@ -206,6 +217,76 @@ class Kernels:
             _MULTIPLIED,
             lambda first, last: self._encode(
                 to + _POINT * first, at + _NUMBER * first, last - first, self.level
+            ),
+        )
+        return out
+
+    # ---------------------------------------------------------------- AES
+
+    @property
+    def has_aes(self) -> bool:
+        """Whether the kernels below may be called: this machine has AES of its own."""
+        return self.level >= AVX2
+
+    def leaf_sums(self, keys: Words, depths: Octets, missing: bool, start: int, rows: Words) -> Words:
+        """What comes of the leaves of several trees: see `softspoken`.
+
+        Args:
+            keys: of all leaves of all trees, [sum of 2**depths, 2].
+            depths: [trees], each at most 8.
+            missing: the first leaf of each tree counts as 0, whatever its key.
+            start: words of the leaves' keystreams (AES-128-CTR from zero) that are used up.
+            rows: [sum of depths, width]: for each bit of a leaf's number, the highest first, the sum of
+                those of its tree that have it is put there.
+
+        Returns:
+            The sum of all leaves of each tree, [trees, width].
+
+        Raises:
+            TypeError: an array of another type.
+            ValueError: other shapes, or this machine has no AES.
+        """
+        depths = _octets(depths[:, None], 1)
+        keys, rows = np.ascontiguousarray(_read(keys, 2)), _written(rows, 2)
+        sizes = [int(depth) for depth in depths.reshape(-1)]
+        right = len(rows) == sum(sizes) and keys.shape == (sum(1 << size for size in sizes), 2)
+        if not self.has_aes or not right or max(sizes, default=0) > _DEEPEST or start < 0:
+            raise ValueError(f"no sums of {keys.shape} keys in {rows.shape} rows")
+        if not rows.flags.c_contiguous:
+            raise ValueError("sums are put one after the other")
+        totals = np.empty((len(depths), rows.shape[1]), np.uint64)
+        addresses = _at(rows), _at(totals), _at(keys), _at(depths)
+        self._trees(*addresses, len(depths), int(missing), start, rows.shape[1])
+        return totals
+
+    def hashes(self, key: bytes, x: Words, difference: Words, pieces: int, first: int) -> Words:
+        """TMMO of x + difference under one key: see `hashing`.
+
+        Args:
+            key: 16 bytes.
+            x: [n, 2].
+            difference: [2].
+            pieces: how many of 16 bytes; 0: the lower 8 bytes of the first alone.
+            first: the number of the first input.
+
+        Returns:
+            [n], or [pieces, n, 2].
+
+        Raises:
+            TypeError: no array of words.
+            ValueError: other shapes, or this machine has no AES.
+        """
+        x, difference = np.ascontiguousarray(_read(x, 2)), np.ascontiguousarray(_read(difference, 1))
+        if not self.has_aes or len(key) != _KEY or x.shape[1] != 2 or len(difference) != 2 or pieces < 0:
+            raise ValueError(f"no hashes of {x.shape} words")
+        count = len(x)
+        out = np.empty((pieces, count, 2) if pieces else count, np.uint64)
+        to, at, added, each = _at(out), _at(x), _at(difference), 16 if pieces else 8
+        shared_out(
+            count,
+            _HASHED // max(1, pieces),
+            lambda start, stop: self._hash(
+                to + each * start, at + 16 * start, added, stop - start, pieces, first + start, count, key
             ),
         )
         return out

@@ -75,6 +75,23 @@ def test_planes_and_numbers_that_do_not_fit_are_refused():
             act()
 
 
+@pytest.mark.skipif(not LEVELS or not LEVELS[-1].has_aes, reason="there is no AES in this machine")
+def test_keys_and_inputs_of_other_sizes_are_refused():
+    each, x, three = kernels(), np.zeros((8, 2), np.uint64), np.array([3], np.uint8)
+    for act in (
+        lambda: each.hashes(bytes(15), x, x[0], 0, 0), lambda: each.hashes(bytes(16), x, x[:, 0], 0, 0),
+        lambda: each.hashes(bytes(16), x.T, x[0], 1, 0), lambda: each.hashes(bytes(16), x, x[0], -1, 0),
+        lambda: each.leaf_sums(x, three, False, 0, WORD),
+        lambda: each.leaf_sums(x, three, False, -1, WORD[:3]),
+        lambda: each.leaf_sums(x, three, False, 0, WORD[:3, ::2]),
+        lambda: each.leaf_sums(np.zeros((512, 2), x.dtype), three * 3, False, 0, np.zeros((9, 4), x.dtype)),
+        lambda: LEVELS[0].hashes(bytes(16), x, x[0], 0, 0),
+        lambda: LEVELS[0].leaf_sums(x, three, False, 0, WORD[:3]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"hashes|sums"):
+            act()
+
+
 @compiled
 def test_points_of_other_sizes_are_refused():
     points = np.zeros((3, 32), np.uint8)

@@ -18,7 +18,9 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.mpc.gates import Words
+from junto.native import kernels
 
+NOTHING: Final = np.zeros(2, np.uint64)
 _PIECE: Final = 1 << 13
 """Inputs that are hashed at once: what is computed with them stays in a core's cache."""
 
@@ -30,21 +32,28 @@ class Hash:
         key: 16 bytes, the same at both parties, for this block of inputs alone.
     """
 
-    __slots__ = ("_cipher",)
+    __slots__ = ("_cipher", "_key")
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._cipher = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - a permutation
 
-    def words(self, x: Words, first: int = 0) -> Words:
-        """The lower 8 bytes of each hash.
+    def words(self, x: Words, difference: Words = NOTHING, first: int = 0) -> Words:
+        """The lower 8 bytes of the hash of each x + difference.
 
         Args:
             x: [n, 2], in memory one after the other.
+            difference: [2].
             first: the number of the first of them.
 
         Returns:
             [n].
         """
+        if (native := kernels()) is not None and native.has_aes:
+            return native.hashes(self._key, x, difference, 0, first)
+        return self._words(x ^ difference, first)
+
+    def _words(self, x: Words, first: int) -> Words:
         made = np.empty(len(x), np.uint64)
         for start in range(0, len(x), _PIECE):
             inner = self._permuted(x[start : start + _PIECE])
@@ -54,17 +63,23 @@ class Hash:
             np.bitwise_xor(outer[:, 0], inner[:, 0], out=made[start : start + _PIECE])
         return made
 
-    def blocks(self, x: Words, count: int, first: int = 0) -> Words:
+    def blocks(self, x: Words, count: int, difference: Words = NOTHING, first: int = 0) -> Words:
         """`count` pieces of 16 bytes of each hash.
 
         Args:
             x: see `words`.
             count: pieces.
+            difference: see `words`.
             first: see `words`.
 
         Returns:
             [count, n, 2].
         """
+        if count and (native := kernels()) is not None and native.has_aes:
+            return native.hashes(self._key, x, difference, count, first)
+        return self._blocks(x ^ difference, count, first)
+
+    def _blocks(self, x: Words, count: int, first: int) -> Words:
         made = np.empty((count, len(x), 2), np.uint64)
         step = max(1, _PIECE // count)
         for start in range(0, len(x), step):

@@ -19,22 +19,20 @@ class Offered:
         difference: what the other end's row differs by, if it chose 1: [2].
     """
 
-    __slots__ = ("_hash", "_other", "_rows")
+    __slots__ = ("_difference", "_hash", "_rows")
 
     def __init__(self, hash: Hash, rows: Words, difference: Words) -> None:
         self._hash = hash
         self._rows = rows
-        self._other = rows.copy()
-        for half in (0, 1):
-            self._other[:, half] ^= difference[half]
+        self._difference = difference
 
     def words(self) -> tuple[Words, Words]:
         """8 bytes of each pad, for the choices 0 and 1: [n] each."""
-        return self._hash.words(self._rows), self._hash.words(self._other)
+        return self._hash.words(self._rows), self._hash.words(self._rows, self._difference)
 
     def blocks(self, count: int) -> tuple[Words, Words]:
         """`count` pieces of 16 bytes of each pad, for the choices 0 and 1: [count, n, 2] each."""
-        return self._hash.blocks(self._rows, count), self._hash.blocks(self._other, count)
+        return self._hash.blocks(self._rows, count), self._hash.blocks(self._rows, count, self._difference)
 
 
 class Chosen:

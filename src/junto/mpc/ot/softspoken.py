@@ -37,6 +37,7 @@ from junto.mpc.gates import Words
 from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS, Challenge
 from junto.mpc.ot.tree import Grower, correction_bytes
 from junto.mpc.prg import Stream
+from junto.native import kernels
 
 WIDTH: Final = 128
 """Bits of the sender's secret: base transfers."""
@@ -79,20 +80,27 @@ def rows_of(field_bits: int, *, chosen: bool) -> int:
 
 
 class _Part:
-    """The keystreams of one tree's leaves; `streams[0]` may be missing."""
+    """The keystreams of one tree's leaves, of which the first may be missing."""
 
-    __slots__ = ("at", "depth", "streams")
+    __slots__ = ("at", "depth", "keys", "missing", "streams")
 
     def __init__(self, leaves: Words, at: int, missing: int | None) -> None:
-        order = range(len(leaves)) if missing is None else [y ^ missing for y in range(len(leaves))]
-        self.streams = [None if missing == leaf else _keystream(leaves[leaf].tobytes()) for leaf in order]
+        order = [y ^ (missing or 0) for y in range(len(leaves))]
+        self.keys = leaves[order]
+        self.missing = missing is not None
+        self.streams: list[CipherContext | None] = []
         self.depth = len(leaves).bit_length() - 1
         self.at = at
 
     def sums(self, rows: Words, room: Words) -> Words:
         """Each next piece of keystream times the bits of its number, into `rows`; and their plain sum."""
+        if not self.streams:
+            self.streams = [
+                None if self.missing and not y else _keystream(key.tobytes())
+                for y, key in enumerate(self.keys)
+            ]
         width = rows.shape[1]
-        leaves = room[: len(self.streams) * width].reshape(-1, width)
+        leaves = room[: len(self.keys) * width].reshape(-1, width)
         octets = room.view(np.uint8).data
         size = 8 * width
         for y, stream in enumerate(self.streams):
@@ -116,15 +124,27 @@ class _End:
         self._parts = parts
         self._trees = sha256(corrections).digest()
         self._most = 2 ** max(part.depth for part in parts)
-        self._room = np.empty(0, np.uint64)
+        self._keys = np.concatenate([part.keys for part in parts])
+        self._depths = np.array([part.depth for part in parts], np.uint8)
+        self._used = 0
 
-    def _fresh(self, width: int) -> tuple[Words, Words]:
-        """Room for the rows, and for the keystreams of one tree."""
+    def _sums(self, width: int) -> tuple[Words, Words]:
+        """The next `width` words of all parts: the rows [WIDTH, width], and each part's plain sum."""
         if bits.LANES * (width - EXTRA) > MOST_TRANSFERS:
             raise ValueError(f"a block has at most {MOST_TRANSFERS} transfers")
-        if len(self._room) < self._most * width + _SLACK:
-            self._room = np.empty(self._most * width + _SLACK, np.uint64)
-        return np.empty((WIDTH, width), np.uint64), self._room
+        made, native = np.empty((WIDTH, width), np.uint64), kernels()
+        if native is None or not native.has_aes:
+            return made, self._plain_sums(made)
+        totals = native.leaf_sums(self._keys, self._depths, self._parts[0].missing, self._used, made)
+        self._used += width
+        return made, totals
+
+    def _plain_sums(self, made: Words) -> Words:
+        totals = np.empty((len(self._parts), made.shape[1]), np.uint64)
+        room = np.empty(self._most * made.shape[1] + _SLACK, np.uint64)
+        for part, total in zip(self._parts, totals, strict=True):
+            total[...] = part.sums(made, room)
+        return totals
 
     def _challenge(self, name: bytes, message: Words) -> Challenge:
         return Challenge(self._trees, name, message.reshape(-1).view(np.uint8).data)
@@ -164,10 +184,7 @@ class Receiver(_End):
         Returns:
             The message to the sender [`message_words`]; the rows t [64 * width, 2]; the choices [width].
         """
-        made, room = self._fresh(EXTRA + width)
-        message = np.empty((len(self._parts), EXTRA + width), np.uint64)
-        for number, part in enumerate(self._parts):
-            message[number] = part.sums(made, room)
+        made, message = self._sums(EXTRA + width)
         left = choices is None
         chosen = message[0].copy() if choices is None else np.concatenate([self._extra.words(EXTRA), choices])
         message ^= chosen
@@ -225,13 +242,10 @@ class Sender(_End):
             ValueError: he has deviated. No further transfer may be made then.
         """
         said, proof = message[:-PROOF_WORDS].reshape(-1, EXTRA + width), message[-PROOF_WORDS:]
-        made, room = self._fresh(EXTRA + width)
-        skipped = len(self._parts) - len(said)
-        for number, part in enumerate(self._parts):
-            part.sums(made, room)
-            if number >= skipped:
-                for row in self._set[number]:
-                    made[row] ^= said[number - skipped]
+        made, _ = self._sums(EXTRA + width)
+        for number, message in enumerate(said, len(self._parts) - len(said)):
+            for row in self._set[number]:
+                made[row] ^= message
         if not self._challenge(name, said).holds(made, self._flags, proof):
             raise ValueError("its choices contradict each other, as those of no honest party do")
         return _turned(made)

@@ -105,7 +105,7 @@ class Grower:
         return leaves, missing
 
     def _children(self, nodes: Words) -> Words:
-        left, right = self._hash.blocks(nodes, 2, self._numbered)
+        left, right = self._hash.blocks(nodes, 2, first=self._numbered)
         self._numbered += len(nodes)
         return np.stack([left, right], 1).reshape(-1, 2)
 

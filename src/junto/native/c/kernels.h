@@ -52,4 +52,15 @@ EXPORT void curve25519_multiply(uint64_t *out, const uint64_t *points, int64_t c
 /* u-coordinates of 8 times the points that Elligator 2 (RFC 9380) maps numbers of 48 bytes to. */
 EXPORT void curve25519_encode(uint64_t *out, const uint8_t *hashes, int64_t count, int level);
 
+/* From AVX2 on alone. Of trees of the given depths, one after the other: the AES-128-CTR keystreams, from word `start`
+ * on, of a tree's leaves `first` to 2**depth. Their sum [trees, width]; and for each bit of a leaf's number, the highest
+ * first, the sum of those that have it [all depths, width]. */
+EXPORT void aes_trees(uint64_t *rows, uint64_t *totals, const uint8_t *keys, const uint8_t *depths, int64_t trees,
+                      int64_t first, int64_t start, int64_t width);
+
+/* From AVX2 on alone. TMMO of x + difference [count, 2] under one key, the first tweak being `first`: the lower words
+ * [count] if `pieces` is 0, or [pieces, stride, 2]. */
+EXPORT void aes_hash(uint64_t *out, const uint64_t *x, const uint64_t *difference, int64_t count, int64_t pieces,
+                     int64_t first, int64_t stride, const uint8_t *key);
+
 #endif
