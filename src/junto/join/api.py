@@ -19,10 +19,11 @@ from junto.join.desk import Desk
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
 from junto.join.hidden import Hidden, hidden_join, hidden_request
+from junto.join.keys import Key
 from junto.join.on import Names
 from junto.join.opening import opened, sources_of
 from junto.join.protocol import Intersection, names
-from junto.join.request import Parties, Request, helped_by, requested
+from junto.join.request import Parties, Request, helped_by, keyed_by, requested
 from junto.program.callsite import call_site
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def join(
     helper: PYU | str | bool = True,
     onto: None = None,
     pad: int = 0,
+    key: Key | Mapping[Any, Key] | None = None,
 ) -> Joined: ...
 
 
@@ -85,6 +87,7 @@ def join(
     helper: PYU | str | bool = True,
     onto: SPU,
     pad: int = 0,
+    key: Key | Mapping[Any, Key] | None = None,
 ) -> Hidden: ...
 
 
@@ -99,6 +102,7 @@ def join(
     helper: PYU | str | bool = True,
     onto: SPU | None = None,
     pad: int = 0,
+    key: Key | Mapping[Any, Key] | None = None,
 ) -> Any:
     """Align the rows of tables at two or more parties by their keys (private set intersection).
 
@@ -123,6 +127,9 @@ def join(
         onto: an SPU with a helper, of two owners: nobody gets rows or learns which keys are in common.
         pad: of a join onto an SPU, up to how many rows that stand for nobody hide from the helper how many
             keys are in common: it sees that number plus one that is uniform from 0 to `pad`.
+        key: what is compared in place of what stands in the key columns: a function of the values of a row,
+            one argument a column, that returns as many values (a tuple, if several), or None for no key. One
+            for all parties, or by party. It runs at the owner, for each row without nulls.
 
     Returns:
         `Joined`: parts with the same number of rows, aligned, in an order that says nothing about tables or
@@ -147,7 +154,7 @@ def join(
         DeviceError: a handle that lives elsewhere.
         RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
     """
-    request = requested(tables, on, how, to, duplicates, output)
+    request = keyed_by(requested(tables, on, how, to, duplicates, output), key)
     if onto is not None:
         return hidden_join(hidden_request(request, onto, pad, helper), onto, pad)
     if pad:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from junto.errors import JoinError, ProtocolViolation
-from junto.join.keys import Digests, digests
+from junto.join.keys import Digests, Key, digests, made_keys
 from junto.join.kinds import KeyColumns
 from junto.join.spool import Array, Scratch, Spool
 from junto.join.tables import Table, open_table
@@ -34,6 +34,7 @@ class Order:
         duplicates: ``error``, ``first`` or ``all``.
         keeps: rows without a key stay in the result, as rows that match nothing.
         spill: folder for what is larger than memory.
+        key: what makes a key of the values of a row; None: they are the key.
     """
 
     on: tuple[str, ...]
@@ -41,6 +42,7 @@ class Order:
     duplicates: str
     keeps: bool
     spill: str | None
+    key: Key | None = None
 
 
 class Desk:
@@ -176,7 +178,8 @@ class Desk:
         """
         if self._table is None:
             raise JoinError("there is no table")
-        part = self._table.take(self._positions, dict(zip(self._order.on, kinds, strict=True)))
+        compared = kinds if self._order.key is None else [""] * len(kinds)  # these columns were not
+        part = self._table.take(self._positions, dict(zip(self._order.on, compared, strict=True)))
         self.close()
         return part
 
@@ -202,10 +205,11 @@ class Desk:
                 raise JoinError(f"there is {times} {name!r}")
         tag = Tagging(new_key())
         spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_about(), self._scratch)
-        reading = KeyColumns(names, self._order.kinds, table.written)
+        key = self._order.key
+        reading = KeyColumns(names, self._order.kinds, table.written and key is None)
         first, without = 0, [np.empty(0, np.int64)]
         for block in table.key_blocks(names):
-            found, there = digests(reading.read(block))
+            found, there = digests(reading.read(block if key is None else made_keys(key, block)))
             rows = np.arange(first, first + len(there))
             first += len(there)
             without.append(rows[~there])

@@ -106,7 +106,7 @@ def _measured(
         party: put(party, _sample(round(count * part), request.on[party], request.kinds))
         for party, count in rows.items()
     }
-    return rehearsal.measured(lambda: run(replace(request, tables=tables, outputs={})))
+    return rehearsal.measured(lambda: run(replace(request, tables=tables, outputs={}, keys={})))
 
 
 def _sample(rows: int, names: tuple[str, ...], kinds: tuple[str, ...]) -> Any:

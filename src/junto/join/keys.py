@@ -13,7 +13,7 @@ A key with a null in it stands for nothing and matches nothing, as in SQL; NaN c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -21,7 +21,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from junto.errors import JoinError
 from junto.join.kinds import flat, kind_of, require_exact
+
+Key = Callable[..., Any]
+"""Of the values of the key columns of a row: what is compared."""
 
 Digests = npt.NDArray[np.uint8]
 DIGEST_BYTES = 32
@@ -42,6 +46,38 @@ class _Values:
 
     def __getitem__(self, row: int) -> bytes:
         return self.data[self.starts[row] : self.starts[row] + self.lengths[row]].tobytes()
+
+
+def made_keys(key: Key, columns: Sequence[Any]) -> list[Any]:
+    """What a script's function makes of the key columns, row by row; nothing where one of them is null.
+
+    Args:
+        key: see `junto.join.join`.
+        columns: Arrow arrays of equal length.
+
+    Raises:
+        JoinError: it gives another number of values than there are columns, or values of several types.
+    """
+    import pyarrow as pa
+
+    rows: list[Any] = []
+    for values in zip(*(flat(column).to_pylist() for column in columns), strict=True):
+        made = None if any(value is None for value in values) else key(*values)
+        row = made if isinstance(made, tuple) else (made,)
+        if made is None:
+            row = (None,) * len(columns)
+        if len(row) != len(columns):
+            raise JoinError(
+                f"key gives {len(row)} values for {len(columns)} columns",
+                fix="one value for each column that on names, as a tuple if there are several; or None",
+            )
+        rows.append(row)
+    try:
+        return [pa.array([row[place] for row in rows]) for place in range(len(columns))]
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        raise JoinError(
+            "key does not give values of one type", fix="let it return text, or whole numbers, of every row"
+        ) from None
 
 
 def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:

@@ -131,6 +131,8 @@ class KeyColumns:
     def _converted(self, place: int, column: Any) -> Any:
         declared, kind = self._declared[place], kind_of(column.type)
         if kind != "null":
+            if self._kinds[place] not in ("null", declared or kind):  # of a script's `key`, block by block
+                raise JoinError(f"the keys made of column {self._names[place]!r} are of different kinds")
             self._kinds[place] = declared or kind
         if not declared and self._written and self._integers[place]:
             self._integers[place] = are_integers(column)

@@ -33,10 +33,11 @@ from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
 from junto.join.hidden import Lines, helper_of, matched
 from junto.join.hidden_desk import HiddenDesk, total_of
+from junto.join.keys import Key
 from junto.join.on import Names, name_of
 from junto.join.opening import Desks, opened, raise_problem, sources_of
 from junto.join.protocol import names
-from junto.join.request import MOST_KEYS, Parties, Request, helped_by, is_sentence, requested
+from junto.join.request import MOST_KEYS, Parties, Request, helped_by, is_sentence, keyed_by, requested
 
 log = logging.getLogger("junto.join")
 
@@ -69,6 +70,7 @@ def count_common(
     to: Parties | None = None,
     duplicates: str = "error",
     helper: PYU | str | bool = True,
+    key: Key | Mapping[Any, Key] | None = None,
 ) -> Common:
     """How many keys all tables have in common; nobody learns which.
 
@@ -78,6 +80,7 @@ def count_common(
         to: who learns the number (default: all owners).
         duplicates: ``error``, or ``first``: a key counts once however often it stands in a table.
         helper: see `join`.
+        key: see `join`.
 
     Without a helper the first party that gets the number compares. Of three parties and more it also learns
     how many keys any of them have in common, not which.
@@ -85,7 +88,7 @@ def count_common(
     Raises:
         JoinError, DeviceError, RemoteError: see `join`.
     """
-    request = helped_by(requested(tables, on, "inner", to, duplicates), helper)
+    request = helped_by(keyed_by(requested(tables, on, "inner", to, duplicates), key), helper)
     _require_plain(request)
     protocol = Ecdh() if request.helper is None else Helped(request.helper)
     desks, counts, _ = opened(request, _Desk, ["only their number"])

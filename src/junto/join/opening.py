@@ -91,4 +91,5 @@ class _Keys:
 def _desk(request: Request, made: Any, party: PYU) -> Any:
     keeps = party in request.keepers
     spill = current().settings.link.spill_dir
-    return made(Order(request.on[party], request.kinds, request.duplicates, keeps, spill), device=party)
+    order = Order(request.on[party], request.kinds, request.duplicates, keeps, spill, request.keys.get(party))
+    return made(order, device=party)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU
 from junto.errors import DeviceError, JoinError, ProtocolViolation
+from junto.join.keys import Key
 from junto.join.kinds import agreed
 from junto.join.on import checked_on, name_of
 from junto.join.protocol import Goal
@@ -59,6 +60,7 @@ class Request:
         duplicates: ``error``, ``first`` or ``all``.
         outputs: path of each party that wants a file.
         helper: who matches tags of the keys; None: the owners do it among themselves.
+        keys: what makes a key of the key columns' values, of each party that has something.
     """
 
     tables: Mapping[PYU, Any]
@@ -69,6 +71,7 @@ class Request:
     duplicates: str
     outputs: Mapping[PYU, str]
     helper: PYU | None = None
+    keys: Mapping[PYU, Key] = field(default_factory=dict)
 
     @property
     def parties(self) -> list[PYU]:
@@ -200,6 +203,26 @@ def helped_by(request: Request, helper: Any) -> Request:
             f"{party.party} owns one of the tables and cannot help", fix="name a party without one"
         )
     return replace(request, helper=party)
+
+
+def keyed_by(request: Request, key: Any) -> Request:
+    """The same, and what makes keys of values; see `join`.
+
+    Raises:
+        JoinError: it is no function, or of somebody who has no table.
+    """
+    if key is None:
+        return request
+    by_name = {name_of(party): made for party, made in key.items()} if isinstance(key, Mapping) else {}
+    owners = {party.party: party for party in request.parties}
+    said = by_name if isinstance(key, Mapping) else dict.fromkeys(owners, key)
+    how = "key=normalised, or by party: key={bob: normalised}"
+    for name, made in said.items():
+        if name not in owners:
+            raise JoinError(f"key names {name}, who is not one of the parties", fix=how)
+        if not callable(made):
+            raise JoinError(f"key is a {type(made).__name__}, not a function", fix=how)
+    return replace(request, keys={owners[name]: made for name, made in said.items()})
 
 
 def checked_reports(reports: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:

@@ -316,3 +316,67 @@ def test_rows_without_a_key_are_not_announced_as_keys(parties, monkeypatch):
     assert "how many rows of alice have no key" in result.learned[bob]
     assert join(handles, on="k", how="difference").rows == 7
     assert join(handles, on="k").rows == 1
+
+
+# Keys that a script makes of what stands there.
+
+
+def folded(text):
+    return text.strip().casefold() or None
+
+
+def parts_of_name(first, last):
+    return last.casefold(), first.casefold()
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_key_is_made_of_each_row_at_its_owner_and_the_rows_stay_as_they_are(parties, tmp_path, on_disk):
+    alice, bob = parties
+    ours = pd.DataFrame({"mail": ["A@x.org ", "b@X.org", None, "   ", "c@x.org"], "n": range(5)})
+    theirs = pd.DataFrame({"post": ["B@x.org", "a@x.org", "  "], "m": range(3)})
+    path = tmp_path / "ours.csv"
+    ours.to_csv(path, index=False)
+    tables = {alice: path if on_disk else alice(lambda: ours)(), bob: bob(lambda: theirs)()}
+    result = join(tables, on={alice: "mail", bob: "post"}, key=folded)
+    found = sorted(sf.reveal(result[alice])["mail"].tolist()), sorted(sf.reveal(result[bob])["post"].tolist())
+    assert found == (["A@x.org ", "b@X.org"], ["B@x.org", "a@x.org"])
+    left = join(tables, on={alice: "mail", bob: "post"}, key={"alice": folded, bob: folded}, how="left")
+    assert left.rows == 5
+    only = join(tables, on={alice: "mail", bob: "post"}, key={alice: lambda text: text.strip().lower()})
+    assert sf.reveal(only[bob])["post"].tolist() == ["a@x.org"]
+
+
+def test_keys_of_several_columns_are_made_of_all_of_them(parties):
+    alice, bob = parties
+    ours = pa.table({"first": ["Ann", "Bo"], "last": ["LEE", "Ott"]})
+    theirs = pa.table({"name": ["lee", "ott"], "given": ["ann", "bob"]})
+    tables = {alice: alice(lambda: ours)(), bob: bob(lambda: theirs)()}
+    on = {alice: ["first", "last"], bob: ["name", "given"]}
+    assert sf.reveal(join(tables, on=on, key={alice: parts_of_name})[bob])["name"].to_pylist() == ["lee"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (3, "key is a int, not a function"),
+        ({"carol": str}, "key names carol"),
+        (lambda k: (k, k), "alice: key gives 2 values for 1 columns"),
+        (lambda k: [k], "cannot be a key"),
+        (lambda k: k if k == 1 else str(k), "alice: key does not give values of one type"),
+        ({"alice": str}, "text .* at alice and integer"),
+    ],
+)
+def test_keys_that_cannot_be(parties, key, message):
+    handles = {party: party(lambda: pa.table({"k": [1, 2]}))() for party in parties}
+    with pytest.raises(sf.JoinError, match=message):
+        join(handles, on="k", key=key)
+
+
+def test_keys_of_different_kinds_in_different_blocks_are_refused(parties, tmp_path, monkeypatch):
+    monkeypatch.setattr("junto.join.files.BLOCK_ROWS", 2)
+    alice, bob = parties
+    path = tmp_path / "ours.parquet"
+    pd.DataFrame({"k": [1, 2, 3, 4]}).to_parquet(path)
+    tables = {alice: path, bob: bob(lambda: pa.table({"k": [1, 2]}))()}
+    with pytest.raises(sf.JoinError, match="of different kinds"):
+        join(tables, on="k", key={alice: lambda k: k if k < 3 else str(k)})
