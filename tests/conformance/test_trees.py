@@ -218,3 +218,35 @@ def test_what_our_trees_have_not_is_refused(spu, model, says):
     made = sf.PYU("bob")(model)()
     with pytest.raises(sf.LearnError, match=says):
         learn.from_xgboost(spu, made, {sf.PYU(party): names for party, names in OWNED.items()})
+
+
+# -------------------------------------------------------------------- models in files
+
+
+@pytest.mark.parametrize("name", ["GradientBoostingClassifier", "GradientBoostingRegressor"])
+def test_a_model_that_was_kept_is_the_same(spu, name, tmp_path):
+    y = CLASS if name.endswith("Classifier") else 1e4 * NUMBER
+    model = getattr(learn, name)(spu, **SMALL, min_child_weight=2.0).fit(frames(), at("bob", y))
+    folders = {party: tmp_path / party for party in PARTIES}
+    model.save(folders)
+    again = getattr(learn, name).load(spu, folders)
+    assert again.get_params() == model.get_params()
+    got, want = (sf.reveal(each.predict(frames(), to="bob")) for each in (again, model))
+    assert got == pytest.approx(want)
+    assert sf.reveal(again.score(frames(), at("bob", y))) == pytest.approx(
+        sf.reveal(model.score(frames(), at("bob", y)))
+    )
+    third = getattr(learn, name).load(spu, folders)
+    third.save({party: tmp_path / "again" / party for party in PARTIES})
+    with pytest.raises(sf.RemoteError, match="failed at alice: LearnError"):
+        model.save(folders)
+    other = model.with_params(n_estimators=1).fit(frames(), at("bob", y))
+    other.save({party: tmp_path / "other" / party for party in PARTIES})
+    mixed = folders | {"alice": tmp_path / "other" / "alice"}
+    with pytest.raises(sf.LearnError, match="not of one model"):
+        getattr(learn, name).load(spu, mixed)
+    with pytest.raises(sf.LearnError, match="no folder for alice, carol"):
+        model.save({"bob": tmp_path})
+    wrong = {"GradientBoostingClassifier", "GradientBoostingRegressor"} - {name}
+    with pytest.raises(sf.LearnError, match=f"this is a {name}"):
+        getattr(learn, *wrong).load(spu, folders)

@@ -17,8 +17,9 @@ from junto.learn.dataset import Checked, Judge, Table
 from junto.learn.estimator import Handed, require, run_at, shown, training
 from junto.learn.families import IDENTITY, Bernoulli, Family, LabelScale, Normal
 from junto.learn.metrics import accuracy_score, r2_score
-from junto.learn.trees import candidates, growing, leaving
+from junto.learn.trees import candidates, growing, keeping, leaving
 from junto.learn.trees.ensemble import Ensemble, Learned, Task, Tree, learned, scales_of, scores
+from junto.learn.trees.keeping import Folders
 from junto.learn.trees.parameters import BoostingParameters
 from junto.learn.trees.xgboost_json import CLASSES, NUMBERS
 
@@ -142,6 +143,48 @@ class GradientBoosting(BoostingParameters[Learned]):
         require(format == "xgboost", f"there is no format {format!r}", "xgboost")
         receiver = to if isinstance(to, PYU) else PYU(to)
         return leaving.exported(self.spu, self._fitted(), self.family, receiver)
+
+    def save(self, folders: Folders, *, overwrite: bool = False) -> str:
+        """Keep the model in a folder of each party: its own splits, and its share of what nobody sees.
+
+        Whoever gets the shares of both compute parties has the leaves, as with `SPU.dump`; files have mode
+        0600, folders 0700.
+
+        Args:
+            folders: ``{"alice": folder, ...}``, for every party of the SPU and every owner of columns or
+                label; each party uses its own alone.
+            overwrite: whether a model that is there may be replaced.
+
+        Returns:
+            The receipt of `SPU.dump`.
+
+        Raises:
+            LearnError: `fit` was not called; there is no folder for a party.
+            RemoteError: a folder has a model, or a disk refuses.
+        """
+        params = {name: value for name, value in self.get_params().items() if name != "spu"}
+        about = {"kind": type(self).__name__, "params": params}
+        return keeping.save(self.spu, self._fitted(), folders, about, overwrite)
+
+    @classmethod
+    def load(cls, spu: SPU, folders: Folders) -> Self:
+        """A model that was kept, in this run or an earlier one, with its parameters.
+
+        Args:
+            spu: of the same parties in the same roles.
+            folders: as in `save`.
+
+        Raises:
+            LearnError: the parties' files are not of one model, or of one of another class.
+            RemoteError: a file is missing, or damaged.
+        """
+        public, found = keeping.load(spu, folders)
+        require(
+            public["kind"] == cls.__name__,
+            f"this is a {public['kind']:.80}",
+            f"{cls.__name__}.load loads its own",
+        )
+        return cls(spu, **public["params"])._learn(found)
 
     # -------------------------------------------------------------------- using it
 

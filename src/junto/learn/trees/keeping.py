@@ -1,0 +1,142 @@
+"""Trees in files: each party keeps what it has of a model, and shares of what nobody has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from junto.device.disclosure import reveal, wait
+from junto.device.pyu import PYU
+from junto.device.spu.spu import SPU
+from junto.errors import LearnError
+from junto.learn.dataset import Label, Scales
+from junto.learn.estimator import require, run_at
+from junto.learn.families import LabelScale
+from junto.learn.trees import candidates
+from junto.learn.trees.ensemble import Learned
+
+Folders = Mapping[str, "str | os.PathLike[str] | None"]
+
+MODEL: Final = "model"
+SHARES: Final = "shares"
+
+
+def save(spu: SPU, learned: Learned, folders: Folders, about: Mapping[str, Any], overwrite: bool) -> str:
+    """Write the files of all parties, and return the receipt; `about`: what is public of the model."""
+    owners, home = list(learned.scales.by_owner), learned.label.home
+    needed = [node.party for node in spu.settings.nodes] + [owner.party for owner in owners]
+    needed += [] if home is None else [home.device.party]
+    lacking = sorted(set(needed) - set(folders))
+    require(not lacking, f"there is no folder for {', '.join(lacking)}", 'pass {"alice": folder, ...}')
+    wait([run_at(PYU(party), _made, folder, overwrite) for party, folder in folders.items()])
+    kept = spu(_together, num_returns_policy="single")(learned.weights, learned.label.scale)
+    receipt = spu.dump(kept, _shares(spu, folders), overwrite=overwrite)
+    public = {
+        **about,
+        "owners": [owner.party for owner in owners],
+        "widths": list(learned.scales.widths),
+        "home": "" if home is None else home.device.party,
+        "known": learned.known,
+        "count": learned.count,
+        "receipt": receipt,
+    }
+    for party, folder in folders.items():
+        who = PYU(party)
+        splits = None
+        if who in learned.picks:
+            splits = run_at(who, candidates.told, learned.scales.by_owner[who], learned.picks[who])
+        scale = home if home is not None and home.device == who else None
+        who.dump(run_at(who, _own, public, splits, scale), _place(folder, MODEL))
+    return receipt
+
+
+def load(spu: SPU, folders: Folders) -> tuple[Mapping[str, Any], Learned]:
+    """What is public of a model that was kept, and what is known of it."""
+    kept = {party: PYU(party).load(_place(folder, MODEL)) for party, folder in folders.items()}
+    told = reveal({party: run_at(PYU(party), _public, each) for party, each in kept.items()})
+    public = _believed(told)
+    lacking = sorted({*public["owners"], *filter(None, [public["home"]])} - set(kept))
+    require(not lacking, f"there is no folder for {', '.join(lacking)}", 'pass {"alice": folder, ...}')
+    shares = spu.load(_shares(spu, folders), receipt=public["receipt"])
+    weights, scale = spu(_apart)(shares)
+    owners = [PYU(party) for party in public["owners"]]
+    splits = {owner: run_at(owner, _splits, kept[owner.party]) for owner in owners}
+    known = {owner: run_at(owner, candidates.candidates_told, each) for owner, each in splits.items()}
+    picks = {owner: run_at(owner, candidates.picks_told, each) for owner, each in splits.items()}
+    home = None if not public["home"] else run_at(PYU(public["home"]), _scale, kept[public["home"]])
+    scales = Scales(known, tuple(public["widths"]))
+    return public, Learned(scales, Label(home, scale, None), public["known"], picks, weights, public["count"])
+
+
+def _believed(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What all parties say alike.
+
+    Raises:
+        LearnError: they do not, or it makes no sense.
+    """
+    public: Any = next(iter(told.values()), None)
+    if any(each != public for each in told.values()):
+        raise LearnError(
+            "the parties' files are not of one model",
+            fix="each loads the folder that it gave to the same save()",
+        )
+    texts, numbers = ("kind", "home", "receipt"), ("known", "count")
+    sound = isinstance(public, Mapping) and all(isinstance(public.get(key), str) for key in texts)
+    sound = sound and all(isinstance(public.get(key), int) for key in numbers)
+    sound = sound and all(isinstance(public.get(key), list) for key in ("owners", "widths"))
+    sound = sound and all(isinstance(each, str) for each in public["owners"])
+    sound = sound and all(type(each) is int for each in public["widths"])
+    if not sound or not isinstance(public.get("params"), Mapping):
+        raise LearnError("the parties' files hold no model of trees")
+    return public  # type: ignore[no-any-return]
+
+
+def _place(folder: Any, name: str) -> str:
+    return "" if folder is None else str(Path(folder) / name)
+
+
+def _shares(spu: SPU, folders: Folders) -> dict[str, str]:
+    return {node.party: _place(folders.get(node.party), SHARES) for node in spu.settings.nodes}
+
+
+# -------------------------------------------------------------------- at a party, and on the SPU
+
+
+def _made(folder: Any, overwrite: bool) -> None:
+    """A folder of this party alone.
+
+    Raises:
+        LearnError: a model is in it.
+    """
+    place = Path(folder)
+    if (place / MODEL).exists() and not overwrite:
+        raise LearnError(f"there is a model in {place}", fix="another folder, or overwrite=True")
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _own(public: Any, splits: Any, scale: LabelScale | None) -> dict[str, Any]:
+    return {"public": public, "splits": splits, "label": None if scale is None else asdict(scale)}
+
+
+def _public(kept: Any) -> Any:
+    return kept["public"]
+
+
+def _splits(kept: Any) -> candidates.Told:
+    told: candidates.Told = kept["splits"]
+    return told
+
+
+def _scale(kept: Any) -> LabelScale:
+    return LabelScale(**kept["label"])
+
+
+def _together(weights: Any, scale: Any) -> Any:
+    return {"weights": weights, "scale": scale}
+
+
+def _apart(kept: Any) -> tuple[Any, Any]:
+    return kept["weights"], kept["scale"]
