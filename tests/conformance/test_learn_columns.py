@@ -27,6 +27,8 @@ MODELS = {
     "TweedieRegressor": (AMOUNT, ["predict"]),
     "GradientBoostingClassifier": (LABEL, ["predict", "predict_proba", "decision_function"]),
     "GradientBoostingRegressor": (NUMBER, ["predict"]),
+    "DecisionTreeClassifier": (LABEL, ["predict", "predict_proba", "decision_function"]),
+    "RandomForestRegressor": (NUMBER, ["predict"]),
     "KMeans": (None, ["predict"]),
     "PCA": (None, ["transform"]),
 }
@@ -50,7 +52,12 @@ def tables(ours, theirs=THEIRS):
 def trained(spu, name, X):
     label, _ = MODELS[name]
     params = {"n_clusters": 3, "max_iter": 3} if name == "KMeans" else {}
-    params = {"n_estimators": 2, "max_depth": 2, "max_bins": 8} if "Boosting" in name else params
+    params = {"max_depth": 2, "max_bins": 8} if "Tree" in name else params
+    params = (
+        {"n_estimators": 2, "max_depth": 2, "max_bins": 8}
+        if "Boosting" in name or "Forest" in name
+        else params
+    )
     model = getattr(learn, name)(spu, **params)
     return model.fit(X) if label is None else model.fit(X, at("bob", label))
 

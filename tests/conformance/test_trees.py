@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import datasets
+from sklearn import datasets, tree
 from sklearn.metrics import roc_auc_score
 
 import junto as sf
@@ -125,6 +127,87 @@ def test_rmse_is_within_a_hundredth_of_xgboosts(spu, name):
     got, want = regression(spu, table, y, WHOLE, table.shape[1] // 2)
     error = [np.sqrt(np.mean((each - y) ** 2)) for each in (got, want)]
     assert error[0] == pytest.approx(error[1], rel=0.01)
+
+
+# -------------------------------------------------------------------- single trees and forests
+
+
+def in_sklearn(name, y, growth, **params):
+    """The mean of trees from so many copies of each row."""
+    found = []
+    for number in range(growth.trees):
+        weights = growth.growth(len(y), 4).rows(number)
+        copies = np.ones(len(y), int) if weights is None else weights.astype(int)
+        model = getattr(tree, name)(max_depth=growth.max_depth, random_state=0, **params)
+        model.fit(WITH_GAPS.repeat(copies, 0), y.repeat(copies))
+        found.append(
+            model.predict_proba(WITH_GAPS)[:, 1] if name.endswith("Classifier") else model.predict(WITH_GAPS)
+        )
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("least", [1, 30])
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_trees_and_forests_are_scikit_learns(spu, kind, least):
+    y = CLASS if kind == "Classifier" else 100 * NUMBER
+    params = {"max_depth": 3, "max_bins": 8, "min_samples_leaf": least}
+    for name, more in {
+        "DecisionTree": {},
+        "RandomForest": {"n_estimators": 2, "max_features": None, "bootstrap": least == 1},
+    }.items():
+        model = getattr(learn, name + kind)(spu, **params, **more).fit(split(WITH_GAPS, 2), at("bob", y))
+        X = split(WITH_GAPS, 2)
+        got = sf.reveal(
+            model.predict_proba(X, to="bob") if kind == "Classifier" else model.predict(X, to="bob")
+        )
+        want = in_sklearn(f"DecisionTree{kind}", y, model, min_samples_leaf=least)
+        assert (got[:, 1] if kind == "Classifier" else got) == pytest.approx(want, abs=1e-4 * np.ptp(y))
+        if kind == "Classifier":
+            assert (sf.reveal(model.predict(X, to="bob")) == (want > 0.5)).mean() > 0.99
+            assert sf.reveal(model.decision_function(X, to="bob")) == pytest.approx(want - 0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("some", ["sqrt", 1, 0.25])
+def test_each_node_may_use_some_of_the_columns(spu, some):
+    """One of four: where no node of a level had the column that says most, it splits none."""
+    model = learn.RandomForestRegressor(spu, n_estimators=4, max_depth=2, max_bins=8, max_features=some)
+    model = model.fit(split(WITH_GAPS, 2), at("bob", NUMBER))
+    if some == "sqrt":
+        assert len(model.growth(300, 4).columns(0, 1)[0]) == 2
+        return
+    used = [sf.reveal(model.split_counts_of(party)) for party in ("alice", "bob")]
+    drawn = Counter(
+        str(node[0])
+        for each in range(4)
+        for level in (0, 1)
+        for node in model.growth(300, 4).columns(each, level)
+    )
+    assert {
+        str(int(name) + 2 * place): count
+        for place, each in enumerate(used)
+        for name, count in each.items()
+        if count
+    } == drawn
+
+
+@pytest.mark.parametrize("change", [{"subsample": 0.5}, {"colsample_bytree": 0.5}], ids=str)
+def test_a_tree_may_use_some_of_the_rows_or_columns(spu, change):
+    """As XGBoost grows it on those rows, or columns, alone."""
+    model = learn.GradientBoostingRegressor(spu, **SMALL | {"n_estimators": 1}, **change, random_state=3)
+    model = model.fit(split(WITH_GAPS, 2), at("bob", NUMBER))
+    growth = model.growth(300, 4)
+    rows = np.ones(300, bool) if growth.rows(0) is None else growth.rows(0) > 0
+    columns = (growth.columns(0, 0) or [range(4)])[0]
+    table = np.where(np.isin(np.arange(4), columns), WITH_GAPS, 0)
+    given = {
+        "max_bin": 8,
+        "max_depth": 2,
+        "n_estimators": 1,
+        "learning_rate": 0.3,
+        "base_score": NUMBER.mean(),
+    }
+    want = xgboost.XGBRegressor(tree_method="hist", **given).fit(table[rows], NUMBER[rows]).predict(table)
+    assert sf.reveal(model.predict(split(WITH_GAPS, 2), to="bob")) == pytest.approx(want, abs=2e-3)
 
 
 # -------------------------------------------------------------------- models that leave, models that come

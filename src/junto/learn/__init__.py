@@ -26,11 +26,19 @@ if TYPE_CHECKING:
         GradientBoostingRegressor,
         from_xgboost,
     )
+    from junto.learn.trees.forest import (
+        DecisionTreeClassifier,
+        DecisionTreeRegressor,
+        RandomForestClassifier,
+        RandomForestRegressor,
+    )
     from junto.learn.tweedie import GammaRegressor, PoissonRegressor, TweedieRegressor
 
 _HOME_OF = MappingProxyType(
     {
         "GammaRegressor": "junto.learn.tweedie",
+        "DecisionTreeClassifier": "junto.learn.trees.forest",
+        "DecisionTreeRegressor": "junto.learn.trees.forest",
         "GradientBoostingClassifier": "junto.learn.trees.boosting",
         "GradientBoostingRegressor": "junto.learn.trees.boosting",
         "KMeans": "junto.learn.kmeans",
@@ -38,6 +46,8 @@ _HOME_OF = MappingProxyType(
         "LogisticRegression": "junto.learn.logistic",
         "PCA": "junto.learn.pca",
         "PoissonRegressor": "junto.learn.tweedie",
+        "RandomForestClassifier": "junto.learn.trees.forest",
+        "RandomForestRegressor": "junto.learn.trees.forest",
         "Ridge": "junto.learn.linear",
         "from_xgboost": "junto.learn.trees.boosting",
         "TweedieRegressor": "junto.learn.tweedie",
@@ -46,6 +56,8 @@ _HOME_OF = MappingProxyType(
 
 __all__ = [
     "PCA",
+    "DecisionTreeClassifier",
+    "DecisionTreeRegressor",
     "GammaRegressor",
     "GradientBoostingClassifier",
     "GradientBoostingRegressor",
@@ -53,6 +65,8 @@ __all__ = [
     "LinearRegression",
     "LogisticRegression",
     "PoissonRegressor",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
     "Ridge",
     "TweedieRegressor",
     "from_xgboost",

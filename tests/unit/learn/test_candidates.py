@@ -108,9 +108,15 @@ def test_what_is_no_table_of_numbers_is_told(table, fault):
     assert candidates.examined(table, True)["fault"] == fault
 
 
-def test_a_tree_may_use_a_part_of_the_columns_and_another_tree_others():
-    known = candidates.candidates_of(RNG.normal(size=(50, 10)), 8)
-    drawn = [candidates.drawn(known, 0.3, (7, tree, 0)) for tree in range(5)]
-    assert all(len(set(known.column[each == 1])) == 3 for each in drawn)
-    assert len({tuple(each) for each in drawn}) > 1
-    assert candidates.drawn(known, 0.01, (0, 0, 0)).any()
+def test_a_node_may_use_a_part_of_the_columns_and_another_node_others():
+    """Two owners of four and six columns, of which each node uses three."""
+    known = [candidates.candidates_of(RNG.normal(size=(50, count)), 8) for count in (4, 6)]
+    chosen = candidates.drawn(10, 3, (7, 0), nodes=5)
+    parts = [candidates.allowed(each, begin, chosen) for each, begin in zip(known, (0, 4), strict=True)]
+    for node in range(5):
+        columns = [
+            set(each.column[part[:, node] == 1] + begin)
+            for each, part, begin in zip(known, parts, (0, 4), strict=True)
+        ]
+        assert set.union(*columns) == set(chosen[node])
+    assert len({tuple(each) for each in chosen}) > 1

@@ -20,7 +20,9 @@ LINEAR = [
     learn.Ridge,
     learn.TweedieRegressor,
 ]
-TREES = [learn.GradientBoostingClassifier, learn.GradientBoostingRegressor]
+BOOSTED = [learn.GradientBoostingClassifier, learn.GradientBoostingRegressor]
+FORESTS = [learn.RandomForestClassifier, learn.RandomForestRegressor]
+TREES = [*BOOSTED, *FORESTS, learn.DecisionTreeClassifier, learn.DecisionTreeRegressor]
 MODELS = [*LINEAR, *TREES, learn.KMeans, learn.PCA]
 
 
@@ -102,12 +104,16 @@ def test_nothing_is_learned_before_fit(spu, model):
         *(
             (model, {name: value}, name)
             for model in TREES
+            for name, value in [("max_depth", 0), ("max_depth", 11), ("max_bins", 1)]
+        ),
+        *((model, {"n_estimators": 0}, "n_estimators") for model in [*BOOSTED, *FORESTS]),
+        *((model, {"max_features": value}, "max_features") for model in FORESTS for value in ["all", 0]),
+        (learn.DecisionTreeClassifier, {"min_samples_leaf": 0}, "min_samples_leaf"),
+        *(
+            (model, {name: value}, name)
+            for model in BOOSTED
             for name, value in [
-                ("n_estimators", 0),
                 ("learning_rate", 0.0),
-                ("max_depth", 0),
-                ("max_depth", 11),
-                ("max_bins", 1),
                 ("reg_lambda", -1.0),
                 ("gamma", -1.0),
                 ("min_child_weight", -1.0),

@@ -2,209 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
-from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
-from junto.learn import dataset, own_units
-from junto.learn.dataset import Checked, Judge, Table
-from junto.learn.estimator import Handed, require, run_at, shown, training
-from junto.learn.families import IDENTITY, Bernoulli, Family, LabelScale, Normal
-from junto.learn.metrics import accuracy_score, r2_score
-from junto.learn.trees import candidates, growing, keeping, leaving
-from junto.learn.trees.ensemble import Ensemble, Learned, Task, Tree, learned, scales_of, scores
-from junto.learn.trees.keeping import Folders
-from junto.learn.trees.parameters import BoostingParameters
+from junto.learn.estimator import require
+from junto.learn.families import Bernoulli, Family, Normal
+from junto.learn.trees import candidates, growing, leaving
+from junto.learn.trees.ensemble import Growth
+from junto.learn.trees.model import Classifier, Regressor, TreeModel
 from junto.learn.trees.xgboost_json import CLASSES, NUMBERS
-
-LARGEST_GAMMA = 2.0**20
-"""No split is better than that by so much."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class GradientBoosting(BoostingParameters[Learned]):
+class GradientBoosting(TreeModel):
     """Base of the boosted trees.
 
-    Who learns what of `fit`: every party the number of rows, of each party's columns, and of the places where
-    they can be split in all. The owner of a column learns where it splits which node, and nobody else does;
-    of another node it learns that none of its columns splits it. Nobody sees gradients, sums, gains, on which
-    side other parties' splits send a row, or leaves.
+    Args:
+        n_estimators: trees.
+        learning_rate: what a tree's leaves are multiplied by.
+        reg_lambda: L2 penalty of the leaves.
+        gamma: by how much a split has to lessen the loss.
+        min_child_weight: sum of the hessians that a child must have at least.
+        subsample: part of the rows from which a tree is grown, drawn by public random numbers.
+        colsample_bytree: part of all columns that a tree may use, drawn likewise.
 
-    The arguments are those of `BoostingParameters`.
+    The others are those of `TreeModel`, which says who learns what.
     """
 
+    n_estimators: int = 100
+    learning_rate: float = 0.3
+    reg_lambda: float = 1.0
+    gamma: float = 0.0
+    min_child_weight: float = 1.0
+    subsample: float = 1.0
+    colsample_bytree: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.n_estimators > 0, "n_estimators must be above 0")
+        require(0 < self.learning_rate <= 1, "learning_rate must be above 0, and at most 1")
+        require(0 <= self.reg_lambda < 2**20, "reg_lambda must be at least 0, and below 2**20")
+        require(self.gamma >= 0, "gamma must be at least 0")
+        require(self.min_child_weight >= 0, "min_child_weight must be at least 0")
+        require(0 < self.subsample <= 1, "subsample must be above 0, and at most 1")
+        require(0 < self.colsample_bytree <= 1, "colsample_bytree must be above 0, and at most 1")
+
     @property
-    def family(self) -> Family:
-        """The label's distribution."""
-        raise NotImplementedError
+    def trees(self) -> int:
+        """`n_estimators`."""
+        return self.n_estimators
 
-    # -------------------------------------------------------------------- training
+    @property
+    def least_gain(self) -> float:
+        """`gamma`."""
+        return self.gamma
 
-    def fit(self, X: Table, y: Any) -> Self:
-        """Train; returns the model itself.
-
-        Args:
-            X: tables of their owners; numbers may be missing.
-            y: a handle of a vector or one-column table, at its owner or on the SPU.
-
-        Raises:
-            LearnError: X or y cannot be used; the same at every party, before anything is shared.
-            RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
-        """
-        given = dataset.checked_with_label(X, y, self._judge(), look=candidates.examined)
-        require(
-            given.columns.array is None,
-            "trees are grown on tables at their owners, who know where a column can be split",
-            "pass {alice: her_table, bob: his_table}",
+    def growth(self, rows: int, columns: int) -> Growth:
+        """Each tree corrects those before it."""
+        scale = growing.scale_for(rows)
+        rule = growing.Rule(self.reg_lambda, self.min_child_weight, self.learning_rate, scale)
+        return Growth(
+            self.max_depth, rule, True, partial(self._sampled, rows), partial(self._columns, columns)
         )
-        scales = scales_of(given.columns, self.max_bins)
-        trees: list[Tree] = []
-        with training(self, "tree", self.n_estimators) as course:
-            task = self._task(given, scales)
-            ensemble = Ensemble(self, self.family, task)
-            score = self.spu(_start, static_argnames="rows")(task.label.scale, rows=task.count)
-            for number in course.each(range(self.n_estimators)):
-                tree, score = ensemble.grow(number, score)
-                trees.append(tree)
-        return self._learn(learned(self.spu, trees, scales, task.label, given.known))
 
-    def _task(self, given: Checked, scales: dataset.Scales) -> Task:
-        tables, known = given.columns.tables, scales.by_owner
-        rows = {
-            owner: run_at(owner, candidates.sides, table, known[owner]) for owner, table in tables.items()
-        }
-        shared = tuple(each.to(self.spu) for each in rows.values())
-        label = dataset.share_label(self.spu, given.label, self._judge(), (0.0, 1), None)
-        gamma: Any = min(self.gamma, LARGEST_GAMMA)
-        if gamma and label.home is not None:
-            gamma = run_at(label.home.device, _on_scale, label.home, self.gamma).to(self.spu)
-        widths = tuple(each.shape[0] for each in shared)
-        return Task(known, rows, shared, widths, label, gamma, given.columns.rows)
+    def _sampled(self, rows: int, tree: int) -> Any:
+        """1 for each row from which the tree is grown, public; None: from all."""
+        if self.subsample == 1:
+            return None
+        weights = np.zeros(rows, np.float32)
+        chosen = max(1, round(self.subsample * rows))
+        weights[candidates.drawn(rows, chosen, (self.random_state, tree, 0))[0]] = 1
+        return weights
 
-    def _judge(self, fitted: bool = False) -> Judge:
-        home = self._fitted().label.home if fitted else None
-        return Judge(self.family, True, fitted, home)
-
-    def _label_home(self) -> PYU | None:
-        home = self._fitted().label.home
-        return None if home is None else home.device
-
-    # -------------------------------------------------------------------- what was learned
-
-    @property
-    def n_features_in_(self) -> int:
-        """Columns of all parties."""
-        return sum(self._fitted().scales.widths)
-
-    @property
-    def n_iter_(self) -> int:
-        """Trees that were grown."""
-        return self._fitted().count
-
-    def split_counts_of(self, party: PYU | str) -> PYUObject:
-        """How many nodes each of a party's columns splits, shown to this party alone: it knows its splits.
-
-        Args:
-            party: whose columns, and who sees it.
-
-        Returns:
-            A handle of a dict from names to numbers.
-
-        Raises:
-            LearnError: the party has no columns in this model.
-        """
-        learned = self._fitted()
-        owner, _ = dataset.columns_of(learned.scales, party)
-        return run_at(owner, candidates.counts, learned.scales.by_owner[owner], learned.picks[owner])
-
-    def export(self, to: PYU | str, *, format: str = "xgboost") -> PYUObject:
-        """The whole model in the clear at one party: all splits, leaves, and the label's mean.
-
-        It leaves the SPU for good. Every party's script says so by this call, and every ledger has it: each
-        owner sends its splits, and the SPU shows the leaves.
-
-        Args:
-            to: who gets it.
-            format: ``xgboost``: JSON, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads;
-                columns are those of the owners, in the order of `fit`.
-
-        Returns:
-            A handle of the text.
-
-        Raises:
-            LearnError: there is no such format; `fit` was not called.
-        """
-        require(format == "xgboost", f"there is no format {format!r}", "xgboost")
-        receiver = to if isinstance(to, PYU) else PYU(to)
-        return leaving.exported(self.spu, self._fitted(), self.family, receiver)
-
-    def save(self, folders: Folders, *, overwrite: bool = False) -> str:
-        """Keep the model in a folder of each party: its own splits, and its share of what nobody sees.
-
-        Whoever gets the shares of both compute parties has the leaves, as with `SPU.dump`; files have mode
-        0600, folders 0700.
-
-        Args:
-            folders: ``{"alice": folder, ...}``, for every party of the SPU and every owner of columns or
-                label; each party uses its own alone.
-            overwrite: whether a model that is there may be replaced.
-
-        Returns:
-            The receipt of `SPU.dump`.
-
-        Raises:
-            LearnError: `fit` was not called; there is no folder for a party.
-            RemoteError: a folder has a model, or a disk refuses.
-        """
-        params = {name: value for name, value in self.get_params().items() if name != "spu"}
-        about = {"kind": type(self).__name__, "params": params}
-        return keeping.save(self.spu, self._fitted(), folders, about, overwrite)
-
-    @classmethod
-    def load(cls, spu: SPU, folders: Folders) -> Self:
-        """A model that was kept, in this run or an earlier one, with its parameters.
-
-        Args:
-            spu: of the same parties in the same roles.
-            folders: as in `save`.
-
-        Raises:
-            LearnError: the parties' files are not of one model, or of one of another class.
-            RemoteError: a file is missing, or damaged.
-        """
-        public, found = keeping.load(spu, folders)
-        require(
-            public["kind"] == cls.__name__,
-            f"this is a {public['kind']:.80}",
-            f"{cls.__name__}.load loads its own",
-        )
-        return cls(spu, **public["params"])._learn(found)
-
-    # -------------------------------------------------------------------- using it
-
-    def _scored(self, X: Table) -> Handed:
-        compute = self.spu(_scores, static_argnames=("family", "told"), num_returns_policy="single")
-        asked = partial(compute, *scores(self.spu, self._fitted(), X))
-        return self._handed(asked)
-
-    def _handed(self, compute: Callable[..., SPUObject]) -> Handed:
-        told, plain = (partial(compute, family=self.family, told=told) for told in (True, False))
-        own = self.family.link == IDENTITY
-        return Handed(told if own else None, plain, self._fitted().known)
+    def _columns(self, columns: int, tree: int, level: int) -> Sequence[Sequence[int]] | None:
+        """The same of each level."""
+        if self.colsample_bytree == 1:
+            return None
+        chosen = max(1, round(self.colsample_bytree * columns))
+        return candidates.drawn(columns, chosen, (self.random_state, tree, 1))
 
 
-class GradientBoostingClassifier(GradientBoosting):
+class GradientBoostingClassifier(GradientBoosting, Classifier):
     """The probability of a label that is 0 or 1, from the sum of many trees.
 
     Minimises the log-loss as XGBoost's ``binary:logistic`` does with ``tree_method="hist"``.
 
-    The arguments are those of `BoostingParameters`.
+    The arguments are those of `GradientBoosting`.
     """
 
     @property
@@ -212,107 +101,20 @@ class GradientBoostingClassifier(GradientBoosting):
         """Bernoulli's."""
         return Bernoulli()
 
-    @property
-    def classes_(self) -> tuple[int, int]:
-        """0 and 1."""
-        return (0, 1)
 
-    def decision_function(self, X: Table, to: PYU | str | None = None) -> Any:
-        """The logit of each row: shown to the party `to` alone; else a handle of what nobody sees.
-
-        Args:
-            X: tables of their owners; the columns of `fit`.
-            to: the party that sees it; None: nobody.
-
-        Raises:
-            LearnError: the columns are not those of `fit`; or `fit` was not called.
-        """
-        return self._scored(X).to(to)
-
-    def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
-        """The probabilities of 0 and 1 [rows, 2]: shown to the party `to` alone; else nobody sees them.
-
-        Args:
-            X: tables of their owners; the columns of `fit`.
-            to: the party that sees it; None: nobody.
-
-        Raises:
-            LearnError: see `decision_function`.
-        """
-        found: SPUObject = self.spu(growing.probabilities)(self.decision_function(X))
-        return shown(found.read_as(found, _within), to)
-
-    def predict(self, X: Table, to: PYU | str | None = None) -> Any:
-        """The likelier class of each row: shown to the party `to` alone, who learns no probability.
-
-        Args:
-            X: tables of their owners; the columns of `fit`.
-            to: the party that sees it; None: nobody.
-
-        Raises:
-            LearnError: see `decision_function`.
-        """
-        return shown(self.spu(growing.likelier)(self.decision_function(X)), to)
-
-    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
-        """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
-
-        Args:
-            X: tables of their owners; the columns of `fit`.
-            y: labels of 0 and 1 of the same rows.
-            to: the party that sees it; None: nobody.
-
-        Raises:
-            LearnError: see `decision_function`; y has other rows.
-        """
-        given = dataset.checked_with_label(
-            X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
-        )
-        known = given.label.to(self.spu) if isinstance(given.label, PYUObject) else given.label
-        return shown(accuracy_score(known, self.predict(X)), to)
-
-
-class GradientBoostingRegressor(GradientBoosting):
+class GradientBoostingRegressor(GradientBoosting, Regressor):
     """A number, the sum of many trees.
 
     Minimises squares as XGBoost's ``reg:squarederror`` does with ``tree_method="hist"``. The label's owner
     brings it to mean 0 and deviation 1, so that it may have any units; `gamma` is in the label's own.
 
-    The arguments are those of `BoostingParameters`.
+    The arguments are those of `GradientBoosting`.
     """
 
     @property
     def family(self) -> Family:
         """Normal."""
         return Normal()
-
-    def predict(self, X: Table, to: PYU | str | None = None) -> Any:
-        """The expected label of each row: shown to the party `to` alone; else a handle of what nobody sees.
-
-        Args:
-            X: tables of their owners; the columns of `fit`.
-            to: the party that sees it; None: nobody.
-
-        Raises:
-            LearnError: the columns are not those of `fit`; or `fit` was not called.
-        """
-        return self._scored(X).to(to)
-
-    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
-        """R2, the part of the variance that is explained: shown to the party `to` alone; else nobody sees it.
-
-        Args:
-            X: tables of their owners; the columns of `fit`.
-            y: a label of the same rows.
-            to: the party that sees it; None: nobody.
-
-        Raises:
-            LearnError: see `predict`; y has other rows.
-        """
-        given = dataset.checked_with_label(
-            X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
-        )
-        return shown(r2_score(given.label, self.predict(X)), to)
 
 
 def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]]) -> GradientBoosting:
@@ -341,24 +143,3 @@ def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]
     families: Mapping[str, Family] = {CLASSES: Bernoulli(), NUMBERS: Normal()}
     objective, depth, found = leaving.imported(spu, model, columns, families)
     return kinds[objective](spu, n_estimators=found.count, max_depth=depth)._learn(found)
-
-
-def _on_scale(scale: LabelScale, gamma: float) -> Any:
-    """At the label's owner: `gamma` for a label on its scale, where squares are smaller."""
-    return np.float64(min(gamma / scale.spread**2, LARGEST_GAMMA))
-
-
-# -------------------------------------------------------------------- what runs on the SPU
-
-
-def _start(scale: Any, rows: int) -> Any:
-    return np.zeros(rows, np.float32) + scale["start"]
-
-
-def _scores(parts: Any, weights: Any, scale: Any, family: Family, told: bool) -> Any:
-    return own_units.scored(growing.scores(parts, weights, scale["start"]), scale, family=family, told=told)
-
-
-def _within(probabilities: Any) -> Any:
-    """In the clear: rounding may have taken some beyond 0 and 1."""
-    return np.clip(probabilities, 0, 1)

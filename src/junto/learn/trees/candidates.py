@@ -134,11 +134,21 @@ def _numbers(table: Any, known: Candidates) -> NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def drawn(known: Candidates, fraction: float, seed: Sequence[int]) -> NDArray[np.int8]:
-    """1 for each candidate of the columns that a tree may use: a part of this party's, at least one."""
-    count = len(known.names)
-    chosen = np.random.default_rng(seed).permutation(count)[: max(1, round(fraction * count))]
-    return np.isin(known.column, chosen).astype(np.int8)
+def allowed(known: Candidates, begin: int, chosen: Sequence[Sequence[int]]) -> NDArray[np.int8]:
+    """[candidates, nodes]: 1 for each candidate of the columns that a node may use.
+
+    Args:
+        known: this party's.
+        begin: the place of its first column among all parties'.
+        chosen: of each node, or once for all nodes, the places of the columns.
+    """
+    return np.stack([np.isin(known.column + begin, each) for each in chosen], axis=1).astype(np.int8)
+
+
+def drawn(count: int, chosen: int, seed: Sequence[int], nodes: int = 1) -> list[list[int]]:
+    """So many of `count` columns or rows for each node, by public random numbers."""
+    rng = np.random.default_rng(seed)
+    return [sorted(rng.permutation(count)[:chosen].tolist()) for _ in range(nodes)]
 
 
 def examined(table: Any, scaled: bool, known: Candidates | None = None) -> examine.Facts:

@@ -6,12 +6,11 @@ leaves as in Chen and Guestrin, "XGBoost", KDD 2016, equations 6 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
-
-import numpy as np
+from itertools import accumulate
+from typing import Any
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
@@ -22,9 +21,6 @@ from junto.learn.estimator import run_at
 from junto.learn.families import Family
 from junto.learn.trees import candidates, growing
 from junto.learn.trees.growing import Rule
-from junto.learn.trees.parameters import BoostingParameters
-
-M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +67,10 @@ class Task:
         shared: the latter.
         widths: how many candidates each owner has.
         label: on its scale.
+        weight: of each row, secret; None: all weigh 1.
         gamma: on the label's scale.
         count: of rows.
+        columns: how many each owner has.
     """
 
     known: Mapping[PYU, PYUObject]
@@ -80,72 +78,80 @@ class Task:
     shared: tuple[SPUObject, ...]
     widths: tuple[int, ...]
     label: Label
+    weight: SPUObject | None
     gamma: Any
     count: int
+    columns: tuple[int, ...]
 
 
-class Ensemble(Generic[M]):
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How the trees of a model are grown.
+
+    Attributes:
+        depth: levels of splits.
+        rule: see `growing.Rule`.
+        corrects: whether each tree corrects those before it; else all are grown for the label alone.
+        rows: of a tree, how much each row weighs: a public array [rows], or None.
+        columns: of a tree and a level, the places of the columns that may split: of each node, or one list
+            for all nodes; None: all columns. Public.
+    """
+
+    depth: int
+    rule: Rule
+    corrects: bool
+    rows: Callable[[int], Any]
+    columns: Callable[[int, int], Sequence[Sequence[int]] | None]
+
+
+class Ensemble:
     """Grows the trees of a model.
 
     Args:
-        model: with its parameters.
+        spu: where.
         family: of the label.
         task: what they are grown for.
+        growth: how.
     """
 
-    def __init__(self, model: BoostingParameters[M], family: Family, task: Task) -> None:
-        self._model = model
+    def __init__(self, spu: SPU, family: Family, task: Task, growth: Growth) -> None:
+        self._spu = spu
         self._task = task
-        rule = Rule(
-            model.reg_lambda, model.min_child_weight, model.learning_rate, growing.scale_for(task.count)
-        )
-        spu = model.spu
+        self._growth = growth
         self._root = partial(spu(growing.root, static_argnames="family"), family=family)
         self._below = spu(growing.below)
         self._picked = partial(
-            spu(growing.picked, static_argnames=("rule", "widths")), rule=rule, widths=task.widths
+            spu(growing.picked, static_argnames=("rule", "widths")), rule=growth.rule, widths=task.widths
         )
-        self._leaves = partial(spu(growing.leaves, static_argnames="rule"), rule=rule)
+        self._leaves = partial(spu(growing.leaves, static_argnames="rule"), rule=growth.rule)
 
     def grow(self, number: int, score: Any) -> tuple[Tree, Any]:
-        """The next tree, and the scores with it."""
-        task, model = self._task, self._model
-        level = self._root(task.shared, score, task.label.target, self._sample(number))
-        allowed = self._allowed(number)
+        """The next tree, and the scores from which the one after it is grown."""
+        task, growth = self._task, self._growth
+        level = self._root(task.shared, score, task.label.target, (task.weight, growth.rows(number)))
         levels: list[Mapping[PYU, PYUObject]] = []
         while True:
-            found = self._picked(level, task.gamma, allowed)
+            found = self._picked(level, task.gamma, self._allowed(growth.columns(number, len(levels))))
             picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
             levels.append(picks)
             lefts = [
-                run_at(owner, candidates.taken, task.rows[owner], each).to(model.spu)
+                run_at(owner, candidates.taken, task.rows[owner], each).to(self._spu)
                 for owner, each in picks.items()
             ]
-            if len(levels) == model.max_depth:
+            if len(levels) == growth.depth:
                 break
             level = self._below(task.shared, level, lefts)
-        weights, score = self._leaves(level, lefts, score)
+        weights, later = self._leaves(level, lefts, score)
         mine = {owner: tuple(each[owner] for each in levels) for owner in task.known}
-        return Tree(mine, weights), score
+        return Tree(mine, weights), later if growth.corrects else score
 
-    def _sample(self, number: int) -> Any:
-        """1 for each row from which the tree is grown, public; None: from all."""
-        fraction, count = self._model.subsample, self._task.count
-        if fraction == 1:
+    def _allowed(self, chosen: Sequence[Sequence[int]] | None) -> Sequence[SPUObject] | None:
+        if chosen is None:
             return None
-        drawn = np.zeros(count, np.float32)
-        rng = np.random.default_rng((self._model.random_state, number))
-        drawn[rng.permutation(count)[: max(1, round(fraction * count))]] = 1
-        return drawn
-
-    def _allowed(self, number: int) -> Sequence[SPUObject] | None:
-        model = self._model
-        if model.colsample_bytree == 1:
-            return None
-        seeds = {owner: (model.random_state, number, place) for place, owner in enumerate(self._task.known)}
+        begins = [0, *accumulate(self._task.columns)]
         return [
-            run_at(owner, candidates.drawn, known, model.colsample_bytree, seeds[owner]).to(model.spu)
-            for owner, known in self._task.known.items()
+            run_at(owner, candidates.allowed, known, begin, chosen).to(self._spu)
+            for (owner, known), begin in zip(self._task.known.items(), begins, strict=False)
         ]
 
 

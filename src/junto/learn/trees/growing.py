@@ -90,25 +90,28 @@ class Level(NamedTuple):
     totals: Any
 
 
-def slopes(score: Any, label: Any, weight: Any, family: Family) -> tuple[Any, Any]:
+def slopes(score: Any, label: Any, weights: Sequence[Any], family: Family) -> tuple[Any, Any]:
     """Gradient and hessian of each row; the latter None if it is 1 everywhere."""
     residual, hessian = family.slopes(score, label)
-    if weight is not None:
-        return -residual * weight, hessian * weight
-    return -residual, hessian if family.constant is None else None
+    known = [each for each in weights if each is not None]
+    if not known and family.constant is not None:
+        return -residual, None
+    for each in known:
+        residual, hessian = residual * each, hessian * each
+    return -residual, hessian
 
 
-def root(sides: Sequence[Any], score: Any, label: Any, weight: Any, *, family: Family) -> Level:
+def root(sides: Sequence[Any], score: Any, label: Any, weights: Sequence[Any], *, family: Family) -> Level:
     """The first level: one node with all rows.
 
     Args:
         sides: see the module.
         score: [rows] so far.
         label: [rows].
-        weight: [rows], or None.
+        weights: factors of the rows' weights, each [rows] or None.
         family: of the label.
     """
-    slope, hessian = slopes(score, label, weight, family)
+    slope, hessian = slopes(score, label, weights, family)
     member = jnp.ones((len(label), 1), jnp.float32)
     rows = Rows(member, slope[:, None], None if hessian is None else hessian[:, None])
     return Level(rows, *_summed(sides, rows))
@@ -132,7 +135,7 @@ def picked(level: Level, gamma: Any, allowed: Any, *, rule: Rule, widths: tuple[
     Args:
         level: of the tree.
         gamma: by how much a split must be better than none.
-        allowed: 1 for each candidate that may be used; None: all of them.
+        allowed: 1 for each candidate that a node may use [candidates, nodes or 1]; None: all of them.
         rule: see `Rule`.
         widths: how many candidates each owner has.
     """
@@ -144,7 +147,7 @@ def picked(level: Level, gamma: Any, allowed: Any, *, rule: Rule, widths: tuple[
     gain, none = gains[:count] + gains[count:-1], gains[-1:] + (gamma * rule.scale + EDGE)
     fair = jnp.all(both[..., 1] >= max(rule.least, LEAST_HESSIAN) * rule.scale, axis=0)
     if allowed is not None:
-        fair = fair & (jnp.concatenate(allowed) > 0)[:, None]
+        fair = fair & (jnp.concatenate(allowed) > 0)
     best = jnp.argmax(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, axis=1)
     begins = np.cumsum((1, *widths[:-1])).tolist()
     passed = [(best >= begin).astype(jnp.int32) for begin in begins]

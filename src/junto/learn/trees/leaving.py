@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from junto.learn.own_units import scored
 from junto.learn.scaled import DIGITS, EXPONENT
 from junto.learn.trees import candidates, xgboost_json
 from junto.learn.trees.ensemble import Learned
-from junto.learn.trees.parameters import DEEPEST
 from junto.learn.trees.xgboost_json import CLASSES, NUMBERS, Plain
 
 
@@ -53,6 +52,10 @@ def _written(objective: str, parties: Sequence[str], parts: Sequence[Any], shown
 
 
 # -------------------------------------------------------------------- models that come
+
+
+DEEPEST: Final = 10
+"""A tree has a place for each of its 2**depth leaves, used or not."""
 
 
 def imported(

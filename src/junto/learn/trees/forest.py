@@ -1,0 +1,197 @@
+"""Trees that are grown beside each other, and single ones.
+
+Breiman, "Random forests", Machine Learning 2001; Breiman et al., "Classification and regression trees", 1984.
+Of a label of 0 and 1 the Gini impurity is twice the variance, so both kinds of trees have the same splits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from junto.device.pyu import PYU
+from junto.learn.dataset import Table
+from junto.learn.estimator import require, shown
+from junto.learn.families import Family, LabelScale, Normal
+from junto.learn.trees import candidates, growing
+from junto.learn.trees.ensemble import Growth
+from junto.learn.trees.model import Classifier, Regressor, TreeModel
+
+SQRT = "sqrt"
+
+
+@dataclass(frozen=True)
+class Share(Normal):
+    """A label of 0 and 1, of which the share of 1 is predicted."""
+
+    domain: ClassVar[str] = "classes"
+
+    def scale(self, y: Any, centred: bool) -> LabelScale:
+        """As it is."""
+        return LabelScale()
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class SingleTree(TreeModel):
+    """Base of single trees.
+
+    Args:
+        min_samples_leaf: rows that a leaf must have at least.
+
+    The others are those of `TreeModel`, which says who learns what.
+    """
+
+    min_samples_leaf: float = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.min_samples_leaf > 0, "min_samples_leaf must be above 0")
+
+    @property
+    def trees(self) -> int:
+        """One."""
+        return 1
+
+    def growth(self, rows: int, columns: int) -> Growth:
+        """Each tree from all rows and columns."""
+        rule = growing.Rule(0.0, self.min_samples_leaf, 1 / self.trees, growing.scale_for(rows))
+        return Growth(
+            self.max_depth, rule, False, partial(self._weights, rows), partial(self._columns, columns)
+        )
+
+    def _weights(self, rows: int, tree: int) -> Any:
+        """How often a tree takes each row; None: once."""
+        return None
+
+    def _columns(self, columns: int, tree: int, level: int) -> Sequence[Sequence[int]] | None:
+        """Which columns each node of a level may use; None: all."""
+        return None
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Forest(SingleTree):
+    """Base of the forests.
+
+    Args:
+        n_estimators: trees, whose mean is predicted.
+        max_features: of all columns, how many a node may use: ``sqrt``, a number, a part, or None: all of
+            them; drawn for each node by public random numbers.
+        bootstrap: whether each tree is grown from as many rows as there are, drawn with replacement by public
+            random numbers.
+
+    The others are those of `SingleTree` and `TreeModel`.
+    """
+
+    n_estimators: int = 100
+    max_features: str | float | None = None
+    bootstrap: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.n_estimators > 0, "n_estimators must be above 0")
+        some = self.max_features
+        known = some is None or some == SQRT or (isinstance(some, int | float) and some > 0)
+        require(known, f"max_features is {some!r}", f"{SQRT!r}, a number of columns, a part of them, or None")
+
+    @property
+    def trees(self) -> int:
+        """`n_estimators`."""
+        return self.n_estimators
+
+    def _weights(self, rows: int, tree: int) -> Any:
+        if not self.bootstrap:
+            return None
+        drawn = np.random.default_rng((self.random_state, tree)).integers(rows, size=rows)
+        return np.bincount(drawn, minlength=rows).astype(np.float32)
+
+    def _columns(self, columns: int, tree: int, level: int) -> Sequence[Sequence[int]] | None:
+        some = self.max_features
+        if some is None:
+            return None
+        if isinstance(some, str):
+            chosen = math.isqrt(columns)
+        else:
+            chosen = some if isinstance(some, int) else round(some * columns)
+        chosen = min(max(1, chosen), columns)
+        return candidates.drawn(columns, chosen, (self.random_state, tree, level), 2**level)
+
+
+class _Shares(Classifier):
+    """Trees of a label of 0 and 1 whose leaves are shares of 1."""
+
+    @property
+    def family(self) -> Family:
+        """Of a share."""
+        return Share()
+
+    def decision_function(self, X: Table, to: PYU | str | None = None) -> Any:
+        """By how much the share of 1 in each row's leaves is above a half: shown to the party `to` alone.
+
+        Args:
+            X: tables of their owners; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: the columns are not those of `fit`; or `fit` was not called.
+        """
+        return shown(self.spu(_above)(self._scored(X).to(None)), to)
+
+    def _probabilities(self, X: Table) -> Any:
+        return self.spu(_both)(self._scored(X).to(None))
+
+
+class _Means(Regressor):
+    """Trees of a number whose leaves are means."""
+
+    @property
+    def family(self) -> Family:
+        """Normal."""
+        return Normal()
+
+
+class DecisionTreeClassifier(SingleTree, _Shares):
+    """A tree whose leaves are the share of 1 among the rows in them, split by the Gini impurity.
+
+    The arguments are those of `SingleTree`.
+    """
+
+
+class DecisionTreeRegressor(SingleTree, _Means):
+    """A tree whose leaves are the mean of the rows in them, split by the squared error.
+
+    The arguments are those of `SingleTree`.
+    """
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class RandomForestClassifier(Forest, _Shares):
+    """The mean of many trees whose leaves are shares of 1.
+
+    The arguments are those of `Forest`.
+    """
+
+    max_features: str | float | None = SQRT
+
+
+class RandomForestRegressor(Forest, _Means):
+    """The mean of many trees whose leaves are means.
+
+    The arguments are those of `Forest`.
+    """
+
+
+# -------------------------------------------------------------------- what runs on the SPU
+
+
+def _above(share: Any) -> Any:
+    return share - 0.5
+
+
+def _both(share: Any) -> Any:
+    return jnp.stack([1 - share, share], axis=1)
