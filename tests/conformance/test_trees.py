@@ -92,10 +92,10 @@ def test_two_parties_alone_grow_the_same(spu):
 )
 def test_each_parameter_means_what_it_means_to_xgboost(spu, change):
     params = SMALL | change
-    for units in (1.0, 1e4):  # gamma is in those of the label
-        mine = params | {"gamma": params.get("gamma", 0.0) * units**2}
-        got, want = regression(spu, WITH_GAPS, units * NUMBER, mine)
-        assert got == pytest.approx(want, abs=5e-3 * units)
+    units = 1e4  # gamma is in those of the label
+    mine = params | {"gamma": params.get("gamma", 0.0) * units**2}
+    got, want = regression(spu, WITH_GAPS, units * NUMBER, mine)
+    assert got == pytest.approx(want, abs=5e-3 * units)
     got, want = classes(
         spu, WITH_GAPS, CLASS, params | {"min_child_weight": params.get("min_child_weight", 1) / 4}
     )
@@ -108,9 +108,10 @@ TABLES = {
     "digits": (datasets.load_digits, lambda y: (y % 2).astype(int)),
 }
 NUMBERS = {"diabetes": datasets.load_diabetes, "size of digits": datasets.load_digits}
-WHOLE = {"n_estimators": 8, "max_depth": 3, "max_bins": 32}
+WHOLE = {"n_estimators": 5, "max_depth": 3, "max_bins": 32}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_auc_is_within_two_thousandths_of_xgboosts(spu, name):
     load, label = TABLES[name]
@@ -120,6 +121,7 @@ def test_auc_is_within_two_thousandths_of_xgboosts(spu, name):
     assert roc_auc_score(y, got) == pytest.approx(roc_auc_score(y, want), abs=0.002)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NUMBERS)
 def test_rmse_is_within_a_hundredth_of_xgboosts(spu, name):
     table, y = NUMBERS[name](return_X_y=True)
@@ -227,7 +229,7 @@ def frames(table=NAMED):
     return {sf.PYU(party): at(party, table[names]) for party, names in OWNED.items()}
 
 
-@pytest.mark.parametrize("units", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("units", [1e-6, 1e6])
 def test_an_exported_model_predicts_the_same(spu, units):
     """Shallow and deep trees, nodes that nothing splits, leaves that are empty."""
     model = learn.GradientBoostingRegressor(spu, **SMALL | {"max_depth": 4, "gamma": 5.0 * units**2})

@@ -64,7 +64,12 @@ class GradientBoosting(TreeModel):
         return self.gamma
 
     def growth(self, rows: int, columns: int) -> Growth:
-        """Each tree corrects those before it."""
+        """Each tree corrects those before it.
+
+        Args:
+            rows: how many there are.
+            columns: likewise, of all parties.
+        """
         scale = growing.scale_for(rows)
         rule = growing.Rule(self.reg_lambda, self.min_child_weight, self.learning_rate, scale)
         return Growth(

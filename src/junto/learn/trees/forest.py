@@ -59,7 +59,12 @@ class SingleTree(TreeModel):
         return 1
 
     def growth(self, rows: int, columns: int) -> Growth:
-        """Each tree from all rows and columns."""
+        """Each tree for itself.
+
+        Args:
+            rows: how many there are.
+            columns: likewise, of all parties.
+        """
         rule = growing.Rule(0.0, self.min_samples_leaf, 1 / self.trees, growing.scale_for(rows))
         return Growth(
             self.max_depth, rule, False, partial(self._weights, rows), partial(self._columns, columns)

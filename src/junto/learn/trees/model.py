@@ -71,7 +71,12 @@ class TreeModel(Estimator[Learned]):
 
     @abstractmethod
     def growth(self, rows: int, columns: int) -> Growth:
-        """How trees are grown on so many rows and columns."""
+        """How trees are grown.
+
+        Args:
+            rows: how many there are.
+            columns: likewise, of all parties.
+        """
 
     # -------------------------------------------------------------------- training
 
@@ -199,7 +204,7 @@ class TreeModel(Estimator[Learned]):
 
     @classmethod
     def load(cls, spu: SPU, folders: Folders) -> Self:
-        """A model that was kept, in this run or an earlier one, with its parameters.
+        """A model of this class (`cls`) that was kept, in this run or an earlier one, with its parameters.
 
         Args:
             spu: of the same parties in the same roles.
