@@ -124,7 +124,8 @@ NAMED: Sequence[tuple[Sequence[Make], str]] = [
         [positive, positive],
         """jnp.float_power jax.scipy.special.xlogy jax.scipy.special.xlog1py jax.scipy.special.betaln
         jax.scipy.special.beta jax.scipy.special.kl_div jax.scipy.special.rel_entr
-        jax.scipy.special.gammainc jax.scipy.special.zeta jax.scipy.stats.gamma.logpdf
+        jax.scipy.special.gammainc jax.scipy.special.gammaincc jax.scipy.special.zeta
+        jax.scipy.stats.gamma.logpdf jax.scipy.stats.gamma.cdf
         jax.scipy.stats.t.logpdf jax.scipy.stats.chi2.logpdf""",
     ),
     ([counts, positive], "jax.scipy.stats.poisson.logpmf jax.scipy.special.polygamma"),
@@ -190,6 +191,10 @@ SPELLED: Mapping[str, Function] = {
     "jax.nn.gelu(x, approximate=False)": (lambda x: jax.nn.gelu(x, approximate=False), [signed]),
     "jax.nn.one_hot(i, 8)": (lambda i: jax.nn.one_hot(i.astype(int), 8), [places]),
     "jax.nn.logmeanexp(x)": (lambda x: jax.nn.logsumexp(x) - jnp.log(x.size), [signed]),
+    "jax.scipy.stats.chi2.sf(x, 3)": (lambda x: jax.scipy.stats.chi2.sf(x, 3), [positive]),
+    "jax.scipy.stats.poisson.cdf(i, 4)": (lambda i: jax.scipy.stats.poisson.cdf(i, 4), [counts]),
+    "jax.scipy.special.polygamma(2, x)": (lambda x: jax.scipy.special.polygamma(2, x), [positive]),
+    "jax.scipy.special.betainc(x, x, 0.5)": (lambda x: jax.scipy.special.betainc(x, x, 0.5), [positive]),
     "jax.grad(jax.nn.softplus)": (jax.vmap(jax.grad(jax.nn.softplus)), [signed]),
     "jax.grad(jax.nn.gelu)": (jax.vmap(jax.grad(jax.nn.gelu)), [signed]),
     "jax.grad(jax.nn.logsumexp)": (jax.grad(jax.nn.logsumexp), [signed]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import ceil, log10
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,12 @@ PROBES: Mapping[str, Probe] = {
     "cummin": ("of 64", lax.cummin, (X,)),
     "cumprod": ("of 64", lambda x: jnp.cumprod(x / 2 + 0.4), (S,)),
     "cumsum": ("of 64", jnp.cumsum, (X,)),
+    "bessel_i0e": ("", lax.bessel_i0e, (W,)),
+    "bessel_i1e": ("", lax.bessel_i1e, (W,)),
+    "igamma": ("", lax.igamma, (X, X[::-1])),
+    "igammac": ("", lax.igammac, (X, X[::-1])),
+    "polygamma": ("of order 1", partial(jax.scipy.special.polygamma, 1), (X,)),
+    "zeta": ("", lax.zeta, (1 + X, X)),
     "digamma": ("", jax.scipy.special.digamma, (X,)),
     "div": ("floats", jnp.divide, (W, X)),
     "dot_general": ("8x8 by 8x8", jnp.matmul, (SQUARE, SQUARE)),

@@ -28,6 +28,18 @@ def _ldexp(x: jax.Array, exponent: jax.Array) -> jax.Array:
     return x * jnp.asarray(2.0, jnp.result_type(x, np.float32)) ** exponent
 
 
+def _frexp(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The powers of two that x reaches are counted, from the last place to the largest number there is."""
+    x = x.astype(jnp.promote_types(x.dtype, np.float32))
+    least, most = -18, 43
+    powers = np.arange(least, most)
+    reached = jnp.abs(x)[..., None] >= np.ldexp(1.0, powers).astype(x.dtype)
+    last = reached & ~jnp.concatenate([reached[..., 1:], jnp.zeros_like(reached[..., :1])], -1)
+    scaled = x[..., None] * np.ldexp(1.0, -powers - 1).astype(x.dtype)
+    exponent = jnp.where(reached[..., 0], reached.sum(-1) + least, 0)
+    return jnp.where(last, scaled, 0).sum(-1), exponent
+
+
 def _gammasgn(x: jax.Array) -> jax.Array:
     down = jnp.floor(x)
     odd = down - 2 * jnp.floor(down / 2)
@@ -95,6 +107,7 @@ class Rewritten:
 REWRITTEN: Mapping[str, Rewritten] = {
     "_lstsq": Rewritten(_lstsq, (2, 3), 4, "svd"),
     "cond": Rewritten(_cond, (1,), 1, "svd", jnp.linalg.cond),
+    "frexp": Rewritten(_frexp, (1,), 2, "bitcast_convert_type"),
     "gammasgn": Rewritten(_gammasgn, (1,), 1, "floor"),
     "ldexp": Rewritten(_ldexp, (2,), 1, "bitcast_convert_type"),
     "polyfit": Rewritten(_polyfit, (2,), 1, "svd", jnp.polyfit, lambda c: {"deg": c.shape[0] - 1}),

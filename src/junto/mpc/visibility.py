@@ -200,14 +200,11 @@ def place(step: Step) -> str:
 
 PUBLIC_KEY = "random numbers need a public key: jax.random.key(7) inside the function, or a public argument"
 
-SPECIAL = "no secret form yet; write it as a polynomial or a series over the range that you need"
 COMPLEX = "fixed-point numbers are real: hold real and imaginary parts as two arrays"
 EIGEN = "for some leading vectors iterate v <- A v, divided by its norm, a fixed number of times"
 REFLECTIONS = "jnp.linalg.qr gives both factors"
 
 ALTERNATIVES: Mapping[str, str] = {
-    "bessel_i0e": SPECIAL,
-    "bessel_i1e": SPECIAL,
     "complex": COMPLEX,
     "conj": COMPLEX,
     "eig": EIGEN,
@@ -216,11 +213,8 @@ ALTERNATIVES: Mapping[str, str] = {
     "geqrf": REFLECTIONS,
     "hessenberg": EIGEN,
     "householder_product": REFLECTIONS,
-    "igamma": SPECIAL,
-    "igammac": SPECIAL,
     "imag": COMPLEX,
     "nextafter": "fixed-point numbers have no neighbours as floats have; add a small number",
-    "polygamma": SPECIAL,
     "random_bits": PUBLIC_KEY,
     "random_fold_in": PUBLIC_KEY,
     "random_gamma": "the shape of a gamma distribution must be public",
@@ -228,10 +222,10 @@ ALTERNATIVES: Mapping[str, str] = {
     "real": COMPLEX,
     "reduce": "with a function of one's own, jax.lax.associative_scan; else sum, prod, max, min",
     "reduce_window": "of windows there are sum, max and min",
-    "regularized_incomplete_beta": SPECIAL,
+    "regularized_incomplete_beta": "show the statistic to one party, and compute its p-value there; "
+    "sf.learn's models have p-values of their own",
     "schur": EIGEN,
     "threefry2x32": PUBLIC_KEY,
     "tridiagonal": EIGEN,
-    "zeta": SPECIAL,
 }
 """What to do instead."""

@@ -61,5 +61,6 @@ async def bitcast(c: Context, params: Params, x: Secret) -> Value:
         return c.integer(x.value, x.span, goal)
     raise NotComputable(
         "`bitcast_convert_type` asks for the bits of a float, and a secret has none",
-        fix="use arithmetic: x < 0 for its sign, jnp.floor(jnp.log2(x)) for its exponent",
+        fix="use arithmetic: x < 0 for its sign, jnp.frexp(x)[1] for its exponent, x * 2.0**n where a "
+        "derivative is taken of jnp.ldexp(x, n)",
     )

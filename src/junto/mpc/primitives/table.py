@@ -23,6 +23,7 @@ from junto.mpc.primitives import (
     shape,
     solvers,
     sort,
+    special,
 )
 from junto.mpc.primitives.context import MOVED, PENDING, RAW, Entry
 
@@ -73,6 +74,8 @@ TABLE: Mapping[str, Entry] = {
     "atan": Entry(elementwise.of("atan"), thin=True),
     "atan2": Entry(elementwise.arc_tangent, thin=True),
     "atanh": Entry(elementwise.of("atanh"), thin=True),
+    "bessel_i0e": Entry(special.bessel_i0e),
+    "bessel_i1e": Entry(special.bessel_i1e),
     "cbrt": Entry(elementwise.of("cbrt"), thin=True),
     "cos": Entry(elementwise.of("cos"), thin=True),
     "cosh": Entry(elementwise.hyperbolic_cosine, thin=True),
@@ -83,16 +86,20 @@ TABLE: Mapping[str, Entry] = {
     "exp": Entry(elementwise.of("exp"), thin=True),
     "exp2": Entry(elementwise.of("exp2"), thin=True),
     "expm1": Entry(elementwise.of("expm1"), thin=True),
+    "igamma": Entry(special.igamma),
+    "igammac": Entry(special.igammac),
     "lgamma": Entry(elementwise.of("lgamma"), thin=True),
     "log": Entry(elementwise.of("log"), thin=True),
     "log1p": Entry(elementwise.of("log1p"), thin=True),
     "logistic": Entry(elementwise.of_pending("logistic"), thin=True, takes=RAW),
+    "polygamma": Entry(special.polygamma),
     "rsqrt": Entry(elementwise.of("rsqrt"), thin=True),
     "sin": Entry(elementwise.of("sin"), thin=True),
     "sinh": Entry(elementwise.hyperbolic_sine, thin=True),
     "sqrt": Entry(elementwise.of("sqrt"), thin=True),
     "tan": Entry(elementwise.of("tan"), thin=True),
     "tanh": Entry(elementwise.of_pending("tanh"), thin=True, takes=RAW),
+    "zeta": Entry(special.zeta),
     # rounding and conversion
     "bitcast_convert_type": Entry(convert.bitcast, thin=True),
     "ceil": Entry(rounding.ceil, thin=True),
