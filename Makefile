@@ -49,7 +49,7 @@ NUMPY := tests/unit/native tests/unit/mpc tests/unit/join tests/properties/test_
 test-numpy: export JUNTO_KERNELS := numpy
 test-numpy: export OMP_NUM_THREADS := 1
 test-numpy: env-test  ## What the C kernels do, done by their twins in numpy
-	@$(RUN) pytest $(NUMPY) --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
+	@$(RUN) pytest $(NUMPY) -m "not slow" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
 
 check: env-dev  ## Lint, format, types, layers
 	$(VENV)/ruff check .

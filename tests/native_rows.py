@@ -9,6 +9,9 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -17,7 +20,8 @@ from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.mpc import bits, limbs
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
-from junto.native import Kernels
+from junto.mpc.protocol import borrow
+from junto.native import Kernels, Tree
 
 Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
 """Yields what the kernel gives, and what its twin does."""
@@ -66,6 +70,38 @@ def unplanes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.nd
             got = np.zeros(lanes * step, np.uint64)[::step]
             kernels.unplanes(x, got)
             yield got, bits._unplanes(x, lanes)
+
+
+def prefixes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for groups, width, first in [(1, 1, True), (2, 5, False), (16, 3, True), (4, 521, False)]:
+        p, g, mixed = (
+            words(rng, 4 * groups, width),
+            words(rng, 4 * groups, width),
+            words(rng, 15 * groups, width),
+        )
+        for leaf, propagate in [(True, True), (False, True), (False, False)]:
+            dealt = words(rng, (15 if propagate else 7) * groups, width)
+            given = iter([dealt, mixed])
+            role: Any = SimpleNamespace(first=first, deals=False)
+            role.deal_planes = lambda *_, given=given: next(given)
+            known, made = (borrow.MaskedPlanes(each, each, 64 * width) for each in (p, g))
+            with patch.object(borrow, "kernels", lambda: None):
+                if leaf:
+                    want = borrow.leaves(role, p, None, groups, 64 * width)
+                    alone = borrow._all_of(role, p, dealt.reshape(15, groups, width))
+                    yield (
+                        kernels.prefixes(Tree(p, None, dealt, None, first), generate=False, propagate=True)[
+                            1
+                        ][3],
+                        alone,
+                    )
+                else:
+                    want = borrow.inner(role, made, known, groups, propagate=propagate)
+            tree = Tree(p, None if leaf else g, dealt, None if leaf else mixed, first)
+            generate, passing = kernels.prefixes(tree, generate=True, propagate=propagate)
+            yield generate, np.stack(want.generate)
+            if propagate:
+                yield passing, np.stack(want.propagate)
 
 
 def leaf_sums(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -146,7 +182,7 @@ def encode_points(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[
 
 ROWS: dict[str, Row] = {
     each.__name__: each
-    for each in (matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes)
+    for each in (matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes)
 }
 
 

@@ -8,6 +8,7 @@ element of a wider ring is several of them, the lowest first, in a last dimensio
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -34,11 +35,43 @@ _MULTIPLIED: Final = 256
 _KEY: Final = 16
 _DEEPEST: Final = 8
 """Levels of a tree of leaves, at most: `aes.c` has room for so many."""
+_FOLDED: Final = 1 << 15
+"""Words of groups that are worth a thread."""
 _HASHED: Final = 1 << 16
 """Hashes that are worth a thread."""
 _TRANSPOSED: Final = 1 << 12
 """Words of a plane that are worth a thread."""
 _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tree:
+    """What a party knows of groups of four bits in a comparison's tree.
+
+    Args:
+        passed, made: p and g in public, [4 * groups, words]; g is None for leaves.
+        dealt: shares of the monomials of p's masks, [sets * groups, words]: of all 15 sets, or, where P is
+            not asked for, of those 7 without the lowest position.
+        mixed: shares of g's masks times those monomials, [15 * groups, words]; None for leaves.
+        first: whether this is P0.
+    """
+
+    passed: Words
+    made: Words | None
+    dealt: Words
+    mixed: Words | None
+    first: bool
+
+    @property
+    def arrays(self) -> tuple[Words, Words | None, Words, Words | None]:
+        """All of them."""
+        return self.passed, self.made, self.dealt, self.mixed
+
+
+class _Borrow(ctypes.Structure):
+    """`struct borrow`."""
+
+    _fields_ = (*((f"array{i}", _POINTER) for i in range(6)), *((f"size{i}", _SIZE) for i in range(3)))
 
 
 class Kernels:
@@ -65,6 +98,9 @@ class Kernels:
         self._unplanes64 = library.unplanes64
         self._unplanes64.argtypes = [*[_POINTER] * 2, *[_SIZE] * 6, _LEVEL]
         self._unplanes64.restype = None
+        self._borrow = library.borrow64
+        self._borrow.argtypes = [_POINTER, *[_SIZE] * 2, _LEVEL]
+        self._borrow.restype = None
         self._multiply = library.curve25519_multiply
         self._multiply.argtypes = [*[_POINTER] * 2, _SIZE, ctypes.c_char_p, _LEVEL]
         self._multiply.restype = None
@@ -169,6 +205,40 @@ class Kernels:
             _TRANSPOSED,
             lambda first, last: self._unplanes64(to, at, lanes, len(x), width, first, last, step, self.level),
         )
+
+    def prefixes(self, tree: Tree, *, generate: bool, propagate: bool) -> tuple[Words | None, Words | None]:
+        """Shares of G and of P of each position of groups of four: see `borrow`.
+
+        Args:
+            tree: what is known of them.
+            generate: whether G is asked for.
+            propagate: whether P is. It must be, for leaves.
+
+        Returns:
+            [4, groups, words] of each that is asked for.
+
+        Raises:
+            TypeError: an array of another type.
+            ValueError: other shapes.
+        """
+        read = [None if x is None else np.ascontiguousarray(_read(x, 2)) for x in tree.arrays]
+        passed, made, dealt, mixed = read
+        groups, words = len(tree.passed) // 4, tree.passed.shape[1]
+        sets = 15 if propagate else 7
+        wanted = [(4 * groups, words), (4 * groups, words), (sets * groups, words), (15 * groups, words)]
+        right = all(x is None or x.shape == shape for x, shape in zip(read, wanted, strict=True))
+        if (
+            not right
+            or (made is None) != (mixed is None)
+            or not (propagate or (generate and mixed is not None))
+        ):
+            raise ValueError(f"no prefixes of {[None if x is None else x.shape for x in read]}")
+        out = [np.empty((4, groups, words), np.uint64) if each else None for each in (generate, propagate)]
+        job = _Borrow(*map(_at_or_0, [*out, passed, made, dealt, mixed]), groups, words, int(tree.first))
+        address = ctypes.addressof(job)
+        least = max(1, _FOLDED // max(1, groups))
+        shared_out(words, least, lambda first, last: self._borrow(address, first, last, self.level))
+        return out[0], out[1]
 
     # ---------------------------------------------------------------- Curve25519
 
@@ -352,6 +422,10 @@ def _written(x: Words, dimensions: int) -> Words:
     if _read(x, dimensions) is not x or not x.flags.writeable:
         raise ValueError("a result is put into an array whose words may be written, at multiples of 8 bytes")
     return x
+
+
+def _at_or_0(x: Words | None) -> int:
+    return 0 if x is None else _at(x)
 
 
 def _at(x: NDArray[Any]) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import native_rows
-from junto.native import Kernels, build, kernels, library, threads
+from junto.native import Kernels, Tree, build, kernels, library, threads
 
 there = library.loaded().library
 compiled = pytest.mark.skipif(there is None, reason=library.status())
@@ -90,6 +90,20 @@ def test_keys_and_inputs_of_other_sizes_are_refused():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"hashes|sums"):
             act()
+
+
+@compiled
+def test_trees_that_do_not_fit_are_refused():
+    p, dealt, mixed = (np.zeros((rows, 2), np.uint64) for rows in (4, 15, 15))
+    for tree, flags in [
+        (Tree(p, None, dealt[:7], None, True), (True, True)), (Tree(p, p, dealt, None, True), (True, True)),
+        (Tree(p, p, dealt[:, :1], mixed, True), (True, True)),
+        (Tree(p, p, dealt, mixed[1:], True), (True, True)),
+        (Tree(p, p, dealt, mixed, True), (True, False)), (Tree(p, p, dealt[:7], mixed, True), (False, False)),
+        (Tree(p[:3], None, dealt, None, True), (True, True)),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match="prefixes"):
+            kernels().prefixes(tree, generate=flags[0], propagate=flags[1])
 
 
 @compiled

@@ -27,6 +27,7 @@ from junto.mpc.bits import Planes
 from junto.mpc.protocol.demands import Mixed, Monomials
 from junto.mpc.protocol.planes import MaskedPlanes
 from junto.mpc.protocol.role import Role
+from junto.native import Kernels, Tree, kernels
 
 RADIX = 4
 _BLOCK = 512
@@ -62,6 +63,8 @@ def leaves(role: Role, a: Planes | None, m: Planes | None, groups: int, lanes: i
     dealt = _deal_monomials(role, m, _ALL, groups, lanes)
     if a is None:
         return None
+    if (native := kernels()) is not None:
+        return _folded(native, Tree(a, None, _flat(dealt), None, role.first), propagate=True)
     p = a.reshape(groups, RADIX, -1).swapaxes(0, 1)
 
     def own(j: int, block: slice) -> Planes:
@@ -78,12 +81,15 @@ def inner(role: Role, g: MaskedPlanes, p: MaskedPlanes, groups: int, *, propagat
     mixed = _deal_mixed(role, g.mask, p.mask, groups, p.lanes)
     if g.public is None or p.public is None:
         return None
+    if (native := kernels()) is not None:
+        tree = Tree(p.public, g.public, _flat(dealt), _flat(mixed), role.first)
+        return _folded(native, tree, propagate=propagate)
     known = p.public.reshape(groups, RADIX, -1).swapaxes(0, 1)
     made = g.public.reshape(groups, RADIX, -1).swapaxes(0, 1)
     above_lowest = dealt[1::2] if propagate else dealt
 
     def own(j: int, block: slice) -> Planes:
-        part = mixed[j][:, :, block].copy()
+        part = mixed[_MIXED.index((j, 0)) :][: len(above(j)), :, block].copy()
         part[1:] ^= made[j, :, block] & above_lowest[(1 << j) - 1 :: 1 << j, :, block]
         if role.first:
             part[0] ^= made[j, :, block]
@@ -97,7 +103,7 @@ def conjunctions(role: Role, p: MaskedPlanes, groups: int) -> Planes | None:
     dealt = _deal_monomials(role, p.mask if role.deals else None, _ALL, groups, p.lanes)
     if p.public is None:
         return None
-    return all_of(role, p.public.reshape(groups, RADIX, -1).swapaxes(0, 1), dealt)
+    return _all_of(role, p.public, dealt)
 
 
 def leaf_conjunctions(
@@ -107,7 +113,26 @@ def leaf_conjunctions(
     dealt = _deal_monomials(role, m, _ALL, groups, lanes)
     if a is None:
         return None
-    return all_of(role, a.reshape(groups, RADIX, -1).swapaxes(0, 1), dealt)
+    return _all_of(role, a, dealt)
+
+
+def _all_of(role: Role, p: Planes, dealt: Planes) -> Planes:
+    if (native := kernels()) is not None:
+        tree = Tree(p, None, _flat(dealt), None, role.first)
+        _, passing = native.prefixes(tree, generate=False, propagate=True)
+        if passing is not None:
+            product: Planes = passing[-1]
+            return product
+    return all_of(role, p.reshape(-1, RADIX, p.shape[1]).swapaxes(0, 1), dealt)
+
+
+def _folded(native: Kernels, tree: Tree, *, propagate: bool) -> Prefixes:
+    generate, passing = native.prefixes(tree, generate=True, propagate=propagate)
+    return Prefixes([] if generate is None else list(generate), [] if passing is None else list(passing))
+
+
+def _flat(planes: Planes) -> Planes:
+    return planes.reshape(-1, planes.shape[-1])
 
 
 def all_of(role: Role, p: Planes, dealt: Planes) -> Planes:
@@ -165,11 +190,10 @@ def _deal_monomials(role: Role, m: Planes | None, sets: Sequence[int], groups: i
     return dealt.reshape(len(sets), groups, -1)
 
 
-def _deal_mixed(role: Role, g: Planes, p: Planes, groups: int, lanes: int) -> Sequence[Planes]:
-    """Deal each g[j]'s mask times the monomials of the p's above it: for each j [sets, groups, words]."""
+def _deal_mixed(role: Role, g: Planes, p: Planes, groups: int, lanes: int) -> Planes:
+    """Deal each g[j]'s mask times the monomials of the p's above it: [those of _MIXED, groups, words]."""
     dealt = role.deal_planes(len(_MIXED) * groups, lanes, Mixed(g, p, _MIXED, groups, RADIX))
-    split = dealt.reshape(len(_MIXED), groups, -1)
-    return [split[_MIXED.index((j, 0)) :][: len(above(j))] for j in range(RADIX)]
+    return dealt.reshape(len(_MIXED), groups, -1)
 
 
 _MIXED = tuple((j, s) for j in range(RADIX) for s in above(j))

@@ -401,11 +401,14 @@ class Dealing(Role):
         return values
 
     def mask_planes(self, count: int, lanes: int) -> Planes:
-        return self._streams[0].planes(count, lanes) ^ self._streams[1].planes(count, lanes)
+        mask = self._streams[0].planes(count, lanes)
+        mask ^= self._streams[1].planes(count, lanes)
+        return mask
 
     def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
         value = demand.whole()
-        rest = value ^ self._streams[0].planes(count, lanes)
+        rest = self._streams[0].planes(count, lanes)
+        rest ^= value
         self.offline += count * bits.wire_size(lanes)
         self._dealt.write([bits.to_wire(rest, lanes)])
         return value

@@ -63,4 +63,13 @@ EXPORT void aes_trees(uint64_t *rows, uint64_t *totals, const uint8_t *keys, con
 EXPORT void aes_hash(uint64_t *out, const uint64_t *x, const uint64_t *difference, int64_t count, int64_t pieces,
                      int64_t first, int64_t stride, const uint8_t *key);
 
+/* Groups of four bits of a comparison's tree: a share of G (unless `generate` is 0) and of P (unless `propagate` is 0) of
+ * each position. Public bits: [groups, 4, words]; the others [sets, groups, words]. Without `made` and `mixed`: leaves. */
+struct borrow {
+    uint64_t *generate, *propagate; /* [4, groups, words] */
+    const uint64_t *passed, *made, *dealt, *mixed;
+    int64_t groups, words, first; /* `first`: whether this is P0 */
+};
+EXPORT void borrow64(const struct borrow *job, int64_t first, int64_t last, int level);
+
 #endif
