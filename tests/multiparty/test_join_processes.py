@@ -100,9 +100,11 @@ sf.shutdown()
     }
 
 
-def test_a_hidden_join(tmp_path):
+def test_what_shows_less_than_a_join(tmp_path):
     body = """
 import jax.numpy as jnp
+
+from junto.join import count_common, lookup, sum_common
 
 
 def total(v, w, flag):
@@ -119,13 +121,30 @@ alice, bob, _ = PARTIES
 there = {party: party(load)(number, 60) for number, party in enumerate([alice, bob])}
 there = {party: party(narrow)(table, name) for (party, table), name in zip(there.items(), "vw")}
 hidden = join(there, on="id", onto=spu, pad=10)
-say(hidden.rows, *map(float, sf.reveal(spu(total)(hidden["v"], hidden["w"], hidden.flag))))
+numbers = sf.reveal(spu(total)(hidden["v"], hidden["w"], hidden.flag))
+ids = alice(lambda: [70, 3, 20])()
+found = lookup({alice: ids}, {bob: there[bob]}, "w", on="id", pad=2)
+outer = join(there, on="id", how="outer")
+say(
+    hidden.rows,
+    *map(float, numbers),
+    sf.reveal(found)["w"].fillna(-1).tolist(),
+    *(str(count_common(there, on="id", helper=helper).value) for helper in (True, False)),
+    str(sum_common(there, on="id", of={"bob": "w"}).value),
+    str(outer.rows),
+    str(count_common(there, on="id", to="bob").value),
+)
 sf.shutdown()
 """
     said, output, codes = run(tmp_path, THREE, body)
     assert codes == dict.fromkeys(THREE, 0), output
-    want = [70, 2.0 * sum(i * i for i in range(15, 60)), 45.0]
-    assert [said[name] for name in THREE] == [want] * 3
+    total = 2 * sum(range(15, 60))
+    all_see = [70, 2.0 * sum(i * i for i in range(15, 60)), 45.0, [140.0, -1.0, 40.0]]
+    owners_see = ["45", "45", str(total), "75"]
+    assert {name: said[name][:4] for name in THREE} == {name: all_see for name in THREE}
+    assert said["bob"][4:] == [*owners_see, "45"]
+    assert said["alice"][4:] == [*owners_see, "<undisclosed: revealed to bob only>"]
+    assert all(text.startswith("<undisclosed: revealed to ") for text in said["carol"][4:])
 
 
 @pytest.mark.parametrize(

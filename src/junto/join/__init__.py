@@ -9,5 +9,6 @@ joined[alice], joined[bob]  # their own columns, row by row the same keys
 from junto.join.api import Joined, join, psi
 from junto.join.hidden import Hidden
 from junto.join.less import Common, count_common, sum_common
+from junto.join.lookup import lookup
 
-__all__ = ["Common", "Hidden", "Joined", "count_common", "join", "psi", "sum_common"]
+__all__ = ["Common", "Hidden", "Joined", "count_common", "join", "lookup", "psi", "sum_common"]

@@ -1,0 +1,233 @@
+"""One party looks up rows by their keys in another one's table; the other does not learn which.
+
+Paper:     as `hidden`: tags under a key of the owners, and columns that a helper brings in line (`aligning`).
+Computes:  at the party that asks, for each of its keys the columns of the row with that key, if there is one.
+Parties:   who asks, the owner of the table, a helper.
+Secure:    semi-honest, one of three corrupted; the helper colludes with neither.
+Learns:    see `_learned`. All: how many keys each has; names and types of the columns, and of text the length
+           of the longest, in words.
+Cost:      for n keys that are asked, m keys of the table and w words a row (one a number, one more):
+           16 * (n + m) * (w + 1) bytes to the helper, 8 * n * (2 * w + 1) from it and the owner.
+
+The pieces of each word come to the party that asks. It deals the masks, and one more of the helper and the
+owner, which it has not, hides from it which row a piece is of.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from junto.device.boundary import public
+from junto.device.current import current
+from junto.device.disclosure import reveal, wait
+from junto.device.handle import DeviceObject
+from junto.device.proxy import proxy
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import JoinError, ProtocolViolation
+from junto.join.hidden import MOST_PAD, Lines, helper_of, matched
+from junto.join.hidden_desk import HiddenDesk, piece_of
+from junto.join.on import Names
+from junto.join.opening import Desks, opened, raise_problem
+from junto.join.request import Request, helped_by, is_sentence, requested
+from junto.join.row_words import MOST_COLUMNS, Form, is_form, rows_of, words_of
+from junto.join.tables import native, null_columns, take_arrow
+
+log = logging.getLogger("junto.join")
+
+
+class LookupDesk(HiddenDesk):
+    """One party's table while rows are looked up: that of the keys, or that of the rows."""
+
+    def offer(self, names: Sequence[str]) -> dict[str, Any]:
+        """At the owner: the columns that are asked for. All learn their ``forms``, and a ``problem``."""
+        if self._table is None:
+            raise JoinError("there is no table")
+        try:
+            there = self._table.columns()
+            for name in names:
+                if there.count(name) != 1:
+                    raise JoinError(f"there is not one column {name!r}")
+            rows = np.array(self._rows[self._starts[: len(self._digests)]])
+            forms, words = words_of(self._table.take(rows, {}), names)
+        except JoinError as error:
+            self._hint = error.fix
+            return {"forms": {}, "problem": error.message}
+        self._words = {str(number): each for number, each in enumerate(words)}
+        return {"forms": forms, "problem": ""}
+
+    def has_room(self, names: Sequence[str]) -> dict[str, Any]:
+        """Where the keys are: a ``problem`` if there is a column of one of these names already."""
+        clash = sorted(set(names) & set(self._table.columns() if self._table else ()))
+        said = f"the table of keys has a column {clash[0]!r} of its own" if clash else ""
+        return {"forms": {}, "problem": said}
+
+    def gather(self, pieces: Sequence[Any]) -> None:
+        """Where the keys are: the pieces of the next word of all rows. Raises ProtocolViolation otherwise."""
+        (one,), (other,) = (piece_of(len(self._mixed), piece) for piece in pieces)
+        by_key = np.zeros(len(self._digests), np.uint64)
+        real = self._mixed < len(self._digests)
+        by_key[self._mixed[real]] = (one + other)[real]
+        self._words = getattr(self, "_words", {})
+        self._words[str(len(self._words))] = by_key
+
+    def found(self, forms: Mapping[str, Form]) -> Any:
+        """Where the keys are: the rows, in the order in which the keys were given."""
+        if self._table is None:
+            raise JoinError("there is no table")
+        count, rows = len(self._digests), np.array(self._rows)
+        key_of = np.full(len(rows), -1)
+        times = np.diff(self._starts[: count + 1])
+        key_of[rows[: int(times.sum())]] = np.repeat(np.arange(count), times)
+        answers = take_arrow(rows_of(forms, list(self._words.values())), key_of)
+        own = self._table.take(np.arange(len(rows)), {})
+        self.close()
+        return _beside(own, answers)
+
+
+_Desk = proxy(PYUObject, num_cpus=0)(LookupDesk)
+
+
+@public
+def lookup(
+    keys: Mapping[PYU, Any],
+    table: Mapping[PYU, Any],
+    columns: str | Sequence[str],
+    on: Names | Mapping[Any, Names],
+    helper: PYU | str | bool = True,
+    pad: int = 0,
+) -> PYUObject:
+    """Look up rows by their keys in another party's table, which does not learn which.
+
+    Args:
+        keys: ``{alice: ids}``: a handle there of a table, as `join` takes it, or of a list, an array or a
+            pandas Series of keys.
+        table: ``{bob: accounts}``: a table, or a path; see `join`. Of equal keys the first row counts.
+        columns: of the table, which are wanted: numbers, text, dates, times, truth values.
+        on: the key; see `join`.
+        helper: a party that has neither; see `join`. Nobody else can do it.
+        pad: as in `join`: hides from the helper how many keys were found.
+
+    Returns:
+        A handle where the keys are: a pandas table, a row for each of them in their order, with the columns;
+        all null where the table has no such key. A table of keys keeps its own columns, too.
+
+    The owner of the table learns how many different keys are asked for. Who asks can ask for guesses: agree
+    on how many that may be.
+
+    Raises:
+        JoinError, DeviceError, RemoteError: see `join`; a column that cannot be looked up.
+    """
+    names = [columns] if isinstance(columns, str) else list(columns)
+    request = _requested(keys, table, names, on, helper)
+    asks, owner = request.parties
+    if type(pad) is not int or not 0 <= pad <= MOST_PAD:
+        raise JoinError(f"pad is {pad!r}", fix=f"a number of rows from 0 to {MOST_PAD}")
+    desks, counts, _ = opened(request, _Desk, [f"looked up: {', '.join(map(repr, names))}", f"pad={pad}"])
+    forms = _offered(desks, owner, names)
+    rows = {party: counts[party.party] + pad for party in desks}
+    routing = matched(desks, rows, (asks, owner), helper_of(request), pad)
+    lines = Lines(desks[owner], routing, asks, owner, (rows[asks], sum(rows.values())))
+    for number in range(1 + sum(count for _, count in forms.values())):
+        at_helper, at_owner = lines.pieces(number)
+        wait(desks[asks].gather([at_helper.to(asks), owner(_only)(at_owner).to(asks)]))
+    found: PYUObject = desks[asks].found(forms)
+    wait([found, routing.close(), desks[owner].close()])
+    for party, fact in _learned(request, pad).items():
+        if current().program.is_here(party.party):
+            log.info("looked up: %s", fact)
+    return found
+
+
+def _requested(keys: Any, table: Any, names: Sequence[Any], on: Any, helper: Any) -> Request:
+    for given, what in ((keys, "keys"), (table, "table")):
+        if not isinstance(given, Mapping) or len(given) != 1:
+            raise JoinError(f"{what} are those of one party", fix="lookup({alice: ids}, {bob: table}, ...)")
+    asks, owner = next(iter(keys)), next(iter(table))
+    ids = keys[asks]
+    if asks == owner:
+        raise JoinError(f"{asks!r} has both the keys and the table", fix="look it up there")
+    if not 1 <= len(names) <= MOST_COLUMNS or not all(isinstance(name, str) for name in names):
+        raise JoinError("columns names no columns", fix=f'columns=["balance"], 1 to {MOST_COLUMNS} of them')
+    if len(set(names)) < len(names):
+        raise JoinError("columns names one twice")
+    request = requested({**keys, **table}, on, "left", asks, "first")
+    if current().rehearsal is not None:
+        raise JoinError("a look-up cannot be explained yet", fix="time one of a smaller table")
+    request = helped_by(request, helper)
+    helper_of(request)
+    if isinstance(ids, DeviceObject):
+        tables = {**request.tables, asks: asks(_as_table)(ids, request.on[asks])}
+        return replace(request, tables=tables)
+    return request
+
+
+def _offered(desks: Desks, owner: PYU, names: Sequence[str]) -> dict[str, Form]:
+    """The forms of the columns, which all parties learn, if both have what it takes."""
+    said = {
+        party.party: desk.offer(list(names)) if party == owner else desk.has_room(list(names))
+        for party, desk in desks.items()
+    }
+    reports = reveal(said)
+    for name, report in reports.items():
+        if not is_offer(report):
+            raise ProtocolViolation(f"what {name} says of its columns is no description")
+    raise_problem(desks, reports)
+    forms: dict[str, Form] = reports[owner.party]["forms"]
+    if list(forms) != list(names):
+        raise ProtocolViolation(f"{owner.party} describes other columns than are asked for")
+    return forms
+
+
+def is_offer(report: Any) -> bool:
+    """Whether what a peer says is one."""
+    if not isinstance(report, dict) or set(report) != {"forms", "problem"}:
+        return False
+    forms = report["forms"]
+    return isinstance(forms, dict) and is_sentence(report["problem"]) and all(map(is_form, forms.values()))
+
+
+def _learned(request: Request, pad: int) -> dict[PYU, str]:
+    """What each party learns, in words."""
+    helper, (asks, owner) = helper_of(request), request.parties
+    about = f" plus a number up to {pad} that it does not know" if pad else ""
+    could = f"{helper.party} and one of them together could try which keys the other has"
+    return {
+        asks: f"{asks.party} learns how many different keys {owner.party} has; the columns of its own keys.",
+        owner: f"{owner.party} learns how many different keys {asks.party} asks for.",
+        helper: f"{helper.party} helps, and learns how many different keys both have; how many of them are "
+        f"found{about}, not which. {could}.",
+    }
+
+
+def _as_table(ids: Any, names: tuple[str, ...]) -> Any:
+    """Keys that are no table, as one."""
+    if hasattr(ids, "columns") or hasattr(ids, "column_names") or isinstance(ids, str):
+        return ids
+    import pyarrow as pa
+
+    if len(names) != 1:
+        raise JoinError("keys of several columns are given as a table")
+    try:
+        return pa.table({names[0]: pa.array(ids, from_pandas=True)})
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        raise null_columns(names) from None
+
+
+def _beside(own: Any, answers: Any) -> Any:
+    """A table with the answers as further columns, in pandas."""
+    import pandas as pd
+
+    mine = own
+    if not isinstance(own, pd.DataFrame):
+        mine = (own.to_arrow() if hasattr(own, "to_arrow") else own).to_pandas()
+    more = native(answers, "pandas")
+    return mine.reset_index(drop=True).assign(**{name: more[name] for name in more.columns})
+
+
+def _only(pieces: list[Any]) -> Any:
+    return pieces[0]
