@@ -1,11 +1,13 @@
 """What this process saw of a run: how long its operations took, whom it waited for, what crossed.
 
-Kept by call site, not by operation: a loop of a million steps is one line, and memory stays flat. Holds
-names, times and sizes, never a value.
+Kept by call site, not by operation: a loop of a million steps is one line, and memory stays flat; of single
+waits the longest are kept. Holds names, times and sizes, never a value.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
 import time
 from collections.abc import Iterable
@@ -32,6 +34,27 @@ class Spell:
     calls: int = 0
     took_s: float | None = None
     waited_s: dict[str, float] = field(default_factory=dict)
+
+
+MOST_WAITS = 400
+"""Of so many single waits a report shows when they were; shorter ones are in the sums alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The script stood still once.
+
+    Attributes:
+        site, text: as of a `Spell`.
+        parties: for whom.
+        began_s, took_s: seconds, from the run's begin and long.
+    """
+
+    site: str
+    text: str
+    parties: tuple[str, ...]
+    began_s: float
+    took_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +84,8 @@ class Timeline:
         self._spells: dict[tuple[str, str], _Tally] = {}
         self._traffic: dict[tuple[str, str, str, str, str], list[int]] = {}
         self._trust: dict[str, str] = {}
+        self._waits: list[tuple[float, int, Wait]] = []
+        self._order = itertools.count()
 
     @property
     def age_s(self) -> float:
@@ -79,8 +104,11 @@ class Timeline:
             tally.took_s = (tally.took_s or 0.0) + seconds
 
     def waited(self, stamp: Stamp, parties: tuple[str, ...], seconds: float) -> None:
-        """The script stood still for so long, for these parties."""
+        """The script stood still for so long until now, for these parties."""
+        wait = Wait(stamp.site, stamp.text, parties, max(self.age_s - seconds, 0.0), seconds)
         with self._lock:
+            keep = heapq.heappush if len(self._waits) < MOST_WAITS else heapq.heappushpop
+            keep(self._waits, (seconds, next(self._order), wait))
             waited = self._tally(stamp).waited_s
             for party in parties:
                 waited[party] = waited.get(party, 0.0) + seconds
@@ -105,6 +133,12 @@ class Timeline:
                 Spell(*key, tally.calls, tally.took_s, dict(tally.waited_s))
                 for key, tally in self._spells.items()
             ]
+
+    def waits(self) -> list[Wait]:
+        """The longest, in the order of their begins."""
+        with self._lock:
+            kept = [wait for _, _, wait in self._waits]
+        return sorted(kept, key=lambda wait: wait.began_s)
 
     def traffic(self) -> list[Traffic]:
         """In the order of their first crossings."""

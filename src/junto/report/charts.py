@@ -1,8 +1,8 @@
-"""Charts as SVG text: no script, no font and no picture from elsewhere."""
+"""Charts as SVG or HTML text: no script, no font and no picture from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT, MARGIN = 420, 320, 48
@@ -65,6 +65,25 @@ def bars(names: Sequence[str], values: Sequence[float]) -> str:
         parts.append(_text(_NAME + _BAR + 8, top + 12, _number(value), "start"))
     parts.append(f'<line class="axis" x1="{middle}" x2="{middle}" y1="0" y2="{height}"/></svg>')
     return "".join(parts)
+
+
+def lanes(rows: Mapping[str, Sequence[tuple[float, float, str]]], length: float) -> str:
+    """One lane a name, with bars along a time that all share; text keeps its size on a narrow screen.
+
+    Args:
+        rows: of each name begin and length of its bars, and what they are.
+        length: of the whole time; in the unit of the bars, seconds.
+    """
+    whole = max([length, *(begin + took for bars in rows.values() for begin, took, _ in bars)]) or 1.0
+    parts = ['<div class="lanes">']
+    for name, bars in rows.items():
+        parts.append(f'<div class="lane"><span>{escape(name)}</span><div class="track">')
+        for begin, took, what in bars:
+            place = f"left:{100 * begin / whole:.2f}%;width:{100 * took / whole:.2f}%"
+            parts.append(f'<i style="{place}" title="{escape(what)}"></i>')
+        parts.append("</div></div>")
+    ends = f"<span>0 s</span><span>{_number(whole)} s</span>"
+    return "".join([*parts, f'<div class="lane"><span></span><div class="ends">{ends}</div></div></div>'])
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

@@ -29,6 +29,10 @@ th, td { padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid var(--edge)
 svg text { fill: var(--ink); font-size: 12px; } .field { fill: none; stroke: var(--edge); }
 .line { fill: none; stroke: var(--more); stroke-width: 2; } .axis { stroke: var(--dim); }
 .even { fill: none; stroke: var(--dim); stroke-dasharray: 4 4; }
+.lane { display: grid; grid-template-columns: minmax(4rem, 9rem) 1fr; gap: 0.6rem; margin: 0.3rem 0; }
+.lane > span { overflow-wrap: anywhere; } .track { position: relative; background: var(--edge); }
+.track i { position: absolute; top: 0; bottom: 0; min-width: 2px; background: var(--more); }
+.ends { display: flex; justify-content: space-between; color: var(--dim); }
 .more { fill: var(--more); } .less { fill: var(--less); }
 """
 

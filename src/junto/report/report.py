@@ -13,7 +13,7 @@ from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.errors import DeviceError
 from junto.markup import UNKNOWN, Folded, paragraph, table
-from junto.program.timeline import Spell, Timeline, Traffic, edges
+from junto.program.timeline import MOST_WAITS, Spell, Timeline, Traffic, edges
 from junto.report import charts
 from junto.report.page import page, section
 
@@ -191,6 +191,7 @@ def _facts(timeline: Timeline, crossed: Iterable[Traffic]) -> list[str]:
         section("What crossed, line by line", _crossings(traffic), whole=True),
         section("What ran, and how long it took", _lines(spells)),
         section("Who was waited for", _waits(spells)),
+        section("When who was waited for", _when(timeline), whole=True),
     ]
 
 
@@ -258,6 +259,23 @@ def _lines(spells: Sequence[Spell]) -> str:
         )
         rows.append((site, steps, sum(spell.calls for spell in group), sum(took) if took else None))
     return note + table(("line", "operation", "calls", "seconds"), rows)
+
+
+def _when(timeline: Timeline) -> str:
+    lanes: dict[str, list[tuple[float, float, str]]] = {}
+    for wait in timeline.waits():
+        if wait.took_s >= SHOWN_S:
+            for party in wait.parties:
+                what = f"{wait.took_s:.3g} s for {party}: {wait.text}, {wait.site}"
+                lanes.setdefault(party, []).append((wait.began_s, wait.took_s, what))
+    if not lanes:
+        return paragraph("Nobody.")
+    note = paragraph(
+        "When the script stood still here, and for whom; a bar says how long and at which line. "
+        f"Of many waits the {MOST_WAITS} longest.",
+        "dim",
+    )
+    return note + charts.lanes({f"for {party}": bars for party, bars in lanes.items()}, timeline.age_s)
 
 
 def _waits(spells: Iterable[Spell]) -> str:

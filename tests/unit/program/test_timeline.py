@@ -1,5 +1,5 @@
 from junto.program.outstanding import Outstanding
-from junto.program.timeline import Spell, Timeline, Traffic, edges
+from junto.program.timeline import MOST_WAITS, Spell, Timeline, Traffic, edges
 from junto.silo.api import Stamp
 from junto.silo.ledger import SENT, Edge, Entry
 
@@ -26,6 +26,18 @@ def test_a_loop_is_one_line():
         Spell("a.py:3", "reveal", 1, None, {"bob": 1.0, "carol": 3.0}),
     ]
     assert timeline.traffic() == [Traffic("a.py:2", "move", "alice", "bob", "int", 1000, 10_000)]
+
+
+def test_the_longest_waits_are_kept_in_the_order_of_their_begins():
+    timeline = Timeline()
+    lengths = [(7 * number) % 1009 + 1.0 for number in range(1009)]
+    for number, seconds in enumerate(lengths):
+        timeline.waited(stamp(number), ("bob",), seconds)
+    kept = timeline.waits()
+    assert sorted(wait.took_s for wait in kept) == sorted(lengths)[-MOST_WAITS:]
+    assert [wait.began_s for wait in kept] == sorted(wait.began_s for wait in kept)
+    assert all(wait.parties == ("bob",) and wait.site == "a.py:1" for wait in kept)
+    assert timeline.spells()[0].waited_s == {"bob": sum(lengths)}
 
 
 def test_edges_are_sums_over_lines():

@@ -10,6 +10,7 @@ import pytest
 import junto as sf
 from junto.markup import UNKNOWN, table
 from junto.program.timeline import Timeline
+from junto.report import charts
 from junto.silo.api import Stamp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -146,6 +147,15 @@ def test_charts_take_what_data_brings(report):
         report.curve("Uneven", [1, 2, 3], [1, 2])
     with pytest.raises(sf.DeviceError, match="1 names for 2"):
         report.bars("Uneven", ["a"], [1, 2])
+
+
+def test_bars_stand_where_the_waits_were_and_stay_within_their_lane():
+    drawn = charts.lanes({"for <bob>": [(1.0, 2.0, 'f(x) & "g"'), (9.0, 3.0, "late")], "for carol": []}, 10.0)
+    places = re.findall(r"left:([0-9.]+)%;width:([0-9.]+)%", drawn)
+    assert [(float(left), float(width)) for left, width in places] == [(8.33, 16.67), (75.0, 25.0)]
+    assert Page(drawn).text == "for <bob> for carol 0 s 12 s"
+    assert "f(x) &amp; &quot;g&quot;" in drawn
+    assert "nan" not in charts.lanes({"for bob": [(0.0, 0.0, "")]}, 0.0)
 
 
 def test_a_browser_shows_it(report, tmp_path):
