@@ -22,11 +22,15 @@ log: logging.Logger = logging.getLogger("junto.session")
 _PYTHONS: Final = (str(Path(threading.__file__).parent), "<frozen")
 """Files of Python's own library: below a frame of ours nobody asks for its frames."""
 
+_TRACERS: Final = frozenset({"jax", "jaxlib"})
+"""Whoever calls a function of the script's to trace it."""
+
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
     """For what a script calls: an interrupt ends what runs, and of tracebacks it sees its own frames.
 
-    That is of our errors and of interrupts. With ``logging_level="debug"`` all frames are left.
+    That is of our errors, of interrupts and of what its own functions raise. With ``logging_level="debug"``
+    all frames are left.
     """
 
     @wraps(function)
@@ -43,6 +47,10 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             if session is not None:
                 session.interrupt(error)
             _trim(error)
+            raise
+        except Exception as error:
+            if not _is_ours(error.__traceback__):  # a function of the script's, which we called
+                _trim(error)
             raise
 
     return call
@@ -104,6 +112,18 @@ def _trim(error: BaseException) -> None:
         each = each.__cause__ or each.__context__
 
 
+def _is_ours(trace: TracebackType | None) -> bool:
+    """Whether the innermost frame is one of this package: then the error may be a fault of it."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and _library(trace) == "junto"
+
+
+def _library(trace: TracebackType) -> str:
+    name: str = trace.tb_frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]
+
+
 def _is_pythons(path: str) -> bool:
     return path.startswith(_PYTHONS) and "-packages" not in path
 
@@ -111,9 +131,10 @@ def _is_pythons(path: str) -> bool:
 def _of_the_user(trace: TracebackType | None) -> TracebackType | None:
     frames, entered = [], False
     while trace is not None:
-        ours = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "junto"
+        ours = _library(trace) == "junto"
         entered = entered or ours
-        if not ours and not (entered and _is_pythons(trace.tb_frame.f_code.co_filename)):
+        below = entered and (_library(trace) in _TRACERS or _is_pythons(trace.tb_frame.f_code.co_filename))
+        if not ours and not below:
             frames.append(trace)
         trace = trace.tb_next
     result: TracebackType | None = None

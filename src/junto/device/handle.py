@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from junto.device.boundary import trimmed
 from junto.errors import DeviceError
 from junto.execute.base import Ref
 from junto.program.exchange import Passage
@@ -102,6 +103,7 @@ class DeviceObject(Placeholder, ABC):
             DeviceError: there is no such move.
         """
 
+    @trimmed
     def _elsewhere(self, *_: object) -> NoReturn:
         raise DeviceError(
             f"{self!r} cannot be computed with here: it lives at {self.device!r}",
@@ -116,6 +118,7 @@ class DeviceObject(Placeholder, ABC):
     __int__ = __float__ = __complex__ = __index__ = __contains__ = _elsewhere
     __array_ufunc__ = None  # so that numpy asks us, too
 
+    @trimmed
     def __eq__(self, other: object) -> bool:
         """Handles are the same or not; a comparison with a number would be silently false."""
         if isinstance(other, int | float | complex) or hasattr(other, "__array__"):

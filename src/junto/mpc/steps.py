@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from junto.errors import NotComputable
+from junto.loaded import notebook_line
 from junto.mpc import fingerprint
 from junto.mpc.rewritten import in_older, instead
 
@@ -360,7 +361,8 @@ def _line(equation: Any) -> str:
     for frame in traceback.frames:
         if not frame.file_name.startswith(LIBRARY) and not frame.file_name.startswith("<"):
             function = frame.function_name.rpartition("<locals>.")[2]
-            return f"{Path(frame.file_name).name}:{frame.line_num} ({function})"
+            cell = notebook_line(frame.file_name, frame.line_num)
+            return f"{cell or f'{Path(frame.file_name).name}:{frame.line_num}'} ({function})"
     return ""
 
 

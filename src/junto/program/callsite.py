@@ -6,6 +6,8 @@ import os
 import sys
 from types import FrameType
 
+from junto.loaded import notebook_line
+
 
 def call_site() -> str:
     """``"fit.py:31"`` of the nearest caller outside this package, ``"?"`` if there is none.
@@ -20,15 +22,6 @@ def call_site() -> str:
             return "the end of the script"
         if module != "junto" and not module.startswith("junto."):
             path = frame.f_code.co_filename
-            return _in_notebook(path, frame.f_lineno) or f"{os.path.basename(path)}:{frame.f_lineno}"
+            return notebook_line(path, frame.f_lineno) or f"{os.path.basename(path)}:{frame.f_lineno}"
         frame = frame.f_back
     return "?"
-
-
-def _in_notebook(path: str, line: int) -> str | None:
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    name_of = getattr(getattr(shell, "compile", None), "format_code_name", None)
-    found = None if name_of is None else name_of(path)  # ("Cell", "In[3]") of a cell
-    if not isinstance(found, tuple) or len(found) != 2:
-        return None
-    return f"cell {str(found[1]).removeprefix('In[').removesuffix(']')}, line {line}"

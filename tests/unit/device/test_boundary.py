@@ -83,6 +83,8 @@ CALLS = {
     "a handle": lambda spu: iter(ALICE(len)("ab")),
     "a shape": lambda spu: ALICE(lambda: {"x": 1, "y": 2})().to(spu).shape,
     "a party": lambda spu: sf.PYU(3),
+    "arithmetic": lambda spu: 1 + ALICE(len)("ab"),
+    "a comparison": lambda spu: ALICE(len)("ab") == 2,
     "an option": lambda spu: spu(len, num_returns_policy="all"),
     "an explanation": lambda spu: sf.explain(LinearRegression(spu).fit)({ALICE: (3, 1)}, {BOB: (4,)}),
 }
@@ -92,6 +94,16 @@ CALLS = {
 def test_a_traceback_has_the_lines_of_the_script_alone(spu: sf.SPU, name: str) -> None:
     with pytest.raises(sf.JuntoError) as caught:
         CALLS[name](spu)
+    files = {each.filename for each in traceback.extract_tb(caught.value.__traceback__)}
+    assert files == {__file__}
+
+
+@pytest.mark.parametrize("wrong", [lambda v: 1 / 0, lambda v: v @ v[:2], lambda v: v.undefined])
+def test_so_has_that_of_what_a_function_of_the_script_raises_when_it_is_traced(
+    spu: sf.SPU, wrong: Any
+) -> None:
+    with pytest.raises((ZeroDivisionError, TypeError, AttributeError)) as caught:
+        spu(wrong)(ALICE(np.ones)(3))
     files = {each.filename for each in traceback.extract_tb(caught.value.__traceback__)}
     assert files == {__file__}
 

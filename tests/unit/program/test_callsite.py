@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from junto.mpc.plan import trace
 from junto.program.callsite import call_site
 
 SCRIPT = compile("\nsite = call_site()", "there/fit.py", "exec")
@@ -33,3 +34,16 @@ def test_a_script_is_named_by_file_and_line():
 def test_a_notebook_is_named_by_cell_and_line(notebook):
     assert written(CELL) == "cell 3, line 2"
     assert written(SCRIPT) == "fit.py:2"
+
+
+def test_so_is_a_line_of_what_an_spu_computes(notebook):
+    names = {}
+    exec(compile("\ndef double(x): return x * 2.5", CELL.co_filename, "exec"), names)
+    (step,) = trace(names["double"], [1.0], {}).block.steps
+    assert step.line == "cell 3, line 2 (double)"
+
+
+def test_what_a_command_does_when_a_script_is_over_is_at_its_end():
+    names = {"call_site": call_site, "__name__": "junto.cli.run"}
+    exec(SCRIPT, names)
+    assert names["site"] == "the end of the script"
