@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from junto.device.boundary import public
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.spu import SPU
 from junto.learn.estimator import require
@@ -122,6 +123,7 @@ class GradientBoostingRegressor(GradientBoosting, Regressor):
         return Normal()
 
 
+@public
 def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]]) -> GradientBoosting:
     """A model that a party trained in the clear, to score rows whose columns several parties have.
 

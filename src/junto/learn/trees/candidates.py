@@ -21,7 +21,7 @@ NONE = -1
 """In place of a candidate: none of this party's splits the node."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Candidates:
     """The ways in which a party's columns can split a node. It stays with the party.
 

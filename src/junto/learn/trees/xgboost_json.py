@@ -25,7 +25,7 @@ NOWHERE: Final = 2**31 - 1
 VERSION: Final = (3, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plain:
     """A model in the clear.
 
