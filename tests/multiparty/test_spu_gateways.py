@@ -168,7 +168,11 @@ sys.exit(3)
 
 @pytest.mark.parametrize(
     ("victim", "how"),
-    [("carol", KILL), ("bob", STOP), ("alice", KILL)],
+    [
+        pytest.param("carol", KILL, marks=pytest.mark.long),
+        ("bob", STOP),
+        ("alice", KILL),
+    ],  # the helper: test_spu.py
     ids=["helper killed", "P1 frozen", "P0"],
 )
 def test_a_node_that_is_gone_is_named_at_the_others(job, victim, how):
@@ -227,7 +231,7 @@ def test_what_nobody_waits_for_does_not_disturb_the_end(job):
         PRELUDE
         + """
 spu = sf.SPU(parties=["alice", "bob", "carol"])
-x = alice(lambda: np.linspace(-1, 1, 100_000))().to(spu)
+x = alice(lambda: np.linspace(-1, 1, 30_000))().to(spu)
 sf.wait(x)
 left = [spu(jnp.tanh)(x) for _ in range(5)]
 sf.shutdown()

@@ -81,7 +81,8 @@ try:
     sf.reveal(out)
 except sf.JuntoError as error:
     say(type(error).__name__, str(error))
-"""
+""",
+        peer_timeout_s=4.0,
     )
     for party in job.running.values():
         party.next()
