@@ -12,6 +12,8 @@ import enum
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import cache
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -233,18 +235,13 @@ def snapshot(thing: Any, seen: dict[int, int] | None = None, ignored: frozenset[
     seen = {} if seen is None else seen
 
     def parts(things: Any) -> tuple[Any, ...]:
-        return tuple(snapshot(each, seen, ignored) for each in things)
+        return tuple(each if type(each) in ATOMS else snapshot(each, seen, ignored) for each in things)
 
-    if thing is None or isinstance(thing, int | float | str | bytes):
-        return thing
-    if isinstance(thing, enum.Enum):
-        return thing.name
-    if isinstance(thing, memoryview | bytearray):
-        return bytes(thing)
+    look = looked_at(type(thing))
+    if look is not None:
+        return look(thing)
     if isinstance(thing, set | frozenset):
         return frozenset(parts(thing))
-    if isinstance(thing, LOCKS) or callable(thing) or isinstance(thing, Iterator):
-        return None
     if id(thing) in seen:
         return seen[id(thing)]
     seen[id(thing)] = len(seen)
@@ -256,14 +253,30 @@ def snapshot(thing: Any, seen: dict[int, int] | None = None, ignored: frozenset[
     return type(thing).__name__, tuple(zip(names, parts(getattr(thing, name) for name in names), strict=True))
 
 
+ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event)
 
 
+@cache
+def looked_at(kind: type) -> Callable[[Any], Any] | None:
+    """What is kept of a thing without parts; None: it has parts."""
+    if issubclass(kind, int | float | str | bytes | NoneType):
+        return lambda thing: thing
+    if issubclass(kind, enum.Enum):
+        return lambda thing: thing.name
+    if issubclass(kind, memoryview | bytearray):
+        return bytes
+    if issubclass(kind, (*LOCKS, Iterator, Callable)):
+        return lambda _: None
+    return None
+
+
+@cache
+def declared(kind: type) -> tuple[str, ...]:
+    slots = [name for each in kind.__mro__ for name in getattr(each, "__slots__", ())]
+    return (*slots, *getattr(kind, "__struct_fields__", ()))
+
+
 def attributes(thing: Any) -> list[str]:
-    slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
-    fields = getattr(type(thing), "__struct_fields__", ())
-    return [name for name in dict.fromkeys((*slots, *fields, *vars_of(thing))) if hasattr(thing, name)]
-
-
-def vars_of(thing: Any) -> tuple[str, ...]:
-    return tuple(getattr(thing, "__dict__", ()))
+    names = dict.fromkeys((*declared(type(thing)), *getattr(thing, "__dict__", ())))
+    return [name for name in names if hasattr(thing, name)]
