@@ -130,7 +130,7 @@ class Desk:
         self._key_of_rank[ranks] = keys
         if np.count_nonzero(self._key_of_rank >= 0) < len(ranks):
             raise ProtocolViolation("the ranks of shared keys are not what they should be")
-        self._proof = self._proof_of(self._key_of_rank) if everybody_has_them else b""
+        self._proof = self._proof_of(self._key_of_rank[:total]) if everybody_has_them else b""
         if self._order.keeps:
             own = np.arange(len(self._without))
             self._key_of_rank[total + sum(without[:mine]) + own] = len(self._ranks) + own
