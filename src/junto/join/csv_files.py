@@ -29,13 +29,16 @@ class CsvFile:
 
     def __init__(self, path: str, library: str | None = None) -> None:
         self._path, self._library = path, library
+        self._names: list[str] = []
 
     def names(self) -> list[str]:
-        """Of all columns."""
+        """Of all columns; the file is asked once."""
         from pyarrow import csv
 
-        with csv.open_csv(self._path, self._size(), self._parse()) as reader:
-            return list(reader.schema.names)
+        if not self._names:
+            with csv.open_csv(self._path, self._size(), self._parse()) as reader:
+                self._names = list(reader.schema.names)
+        return list(self._names)
 
     def rows_about(self) -> int:
         """Lines of the file, if all of it is like its beginning."""
