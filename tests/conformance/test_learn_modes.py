@@ -14,8 +14,9 @@ from sklearn import metrics as their_metrics
 
 import junto as sf
 from junto import learn
+from junto.errors import LearnError
 from junto.learn import metrics
-from spu_values import PARTIES, at
+from spu_values import PARTIES, at, is_debug
 
 RNG = np.random.default_rng(5)
 ROWS = 400
@@ -106,6 +107,30 @@ def test_logistic_regression(spu, params, tolerance):
     )
     assert model.n_features_in_ == 5
     assert model.classes_ == (0, 1)
+
+
+def test_labels_of_any_two_classes(spu):
+    """Mapped as scikit-learn does, where the label is; on the SPU, too, where they are numbers."""
+    kinds = [("yes", "no"), (1, 2), (-1, 1), (False, True), ("1", "0")] if is_debug(spu) else [("yes", "no")]
+    for classes in kinds:
+        label = np.array(classes)[CLASSES.astype(int)]
+        reference = linear_model.LogisticRegression(**EXACTLY).fit(SCALED, label)
+        model = learn.LogisticRegression(spu, classes=classes).fit(split(), at("bob", label))
+        assert list(model.classes_) == list(reference.classes_)
+        assert found(model) == pytest.approx(theirs(reference), abs=1e-4)
+        assert np.array_equal(sf.reveal(model.predict(split(), to="alice")), reference.predict(SCALED))
+        shown = [model.score(split(), at("bob", label))]
+        if label.dtype.kind in "iu":
+            known = at("bob", label).to(spu)
+            shown.append(model.with_params().fit(split(), known).score(split(), known))
+        for each in sf.reveal(shown):
+            assert each == pytest.approx(reference.score(SCALED, label), abs=1e-4)
+
+
+@pytest.mark.parametrize("classes", [(1,), (1, 1), [1, 2], (1, "a"), (None, 1)], ids=str)
+def test_classes_are_two(spu, classes):
+    with pytest.raises(LearnError, match="two different numbers, or two texts"):
+        learn.LogisticRegression(spu, classes=classes)
 
 
 REGRESSORS = {

@@ -13,7 +13,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn import examine
-from junto.learn.families import Family, LabelScale
+from junto.learn.families import Bernoulli, Family, LabelScale
 from junto.learn.faults import fault_of
 
 Table: TypeAlias = Any
@@ -316,11 +316,26 @@ def share_label(
     """
     family = judge.family
     if isinstance(label, SPUObject):
-        return Label(None, examine.scale_numbers(LabelScale(), family, *penalty), label)
+        return Label(None, examine.scale_numbers(LabelScale(), family, *penalty), coded(spu, label, family))
     owner = label.device
     home = owner(examine.scale_of_label)(label, family, judge.centred)
     scale = owner(examine.scale_numbers)(home, family, *penalty).to(spu)
     return Label(home, scale, owner(examine.scaled_label)(label, family, home, seed).to(spu))
+
+
+def coded(spu: SPU, label: PYUObject | SPUObject, family: Family) -> SPUObject:
+    """A label on the SPU, with 0 and 1 in place of classes."""
+    if isinstance(label, PYUObject):
+        shared: SPUObject = label.device(examine.numbers_of)(label, family).to(spu)
+        return shared
+    if not isinstance(family, Bernoulli) or family.classes == (0, 1):
+        return label
+    made: SPUObject = spu(_is_one, static_argnames="one")(label, one=family.classes[1])
+    return made
+
+
+def _is_one(label: Any, one: Any) -> Any:
+    return label == one
 
 
 def columns_of(scales: Scales, party: PYU | str) -> tuple[PYU, tuple[int, int]]:

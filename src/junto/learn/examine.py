@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from junto.columns import misfit
 from junto.errors import LearnError
-from junto.learn.families import Family, LabelScale
+from junto.learn.families import Bernoulli, Family, LabelScale
 from junto.learn.faults import NAME_LENGTH, Fault
 
 Floats = NDArray[np.float64]
@@ -152,18 +152,31 @@ def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], Labe
 
 
 def _label_numbers(label: Any, family: Family) -> tuple[tuple[str, ...], Floats]:
-    """See `matrix`. Text is as good a name of a class as a number other than 0 and 1."""
-    try:
+    """See `matrix`; of classes, 0 and 1 in their place."""
+    if not isinstance(family, Bernoulli):
         return matrix(label, vector=True)
+    try:
+        names, numbers = matrix(label, vector=True)
+        is_one = [numbers == each for each in family.classes]
     except Fault as fault:
-        kind = "classes" if fault.kind == "text" and family.domain == "classes" else fault.kind
-        raise Fault(kind, fault.column) from None
+        if fault.kind != "text":
+            raise
+        names, texts = (fault.column,), _texts(label)
+        is_one = [np.array([[isinstance(x, str) and x == each] for x in texts]) for each in family.classes]
+    _check(bool((is_one[0] | is_one[1]).all()), "classes", names[0])
+    return names, is_one[1].astype(np.float64)
+
+
+def _texts(label: Any) -> NDArray[Any]:
+    """The only column of a label that is no numbers."""
+    named = _named(label)
+    columns = [np.asarray(label)] if named is None else [np.asarray(each.to_numpy()) for _, each in named]
+    _check(len(columns) == 1 and columns[0].size == len(columns[0]), "shape")
+    return columns[0].reshape(-1)
 
 
 def _check_domain(y: Floats, domain: str, name: str) -> None:
-    if domain == "classes":
-        _check(bool(np.isin(y, (0, 1)).all()), "classes", name)
-    elif domain != "any":
+    if domain not in ("any", "classes"):
         _check(bool((y >= 0).all()), "negative", name)
         _check(bool((y > 0).all() if domain == "positive" else y.any()), "zero", name)
 
@@ -324,12 +337,12 @@ def unscaled(scaling: Scaling, points: Any) -> Floats:
 
 def scale_of_label(label: Any, family: Family, centred: bool) -> LabelScale:
     """The scale on which a label is fitted."""
-    return family.scale(_vector(label), centred)
+    return family.scale(numbers_of(label, family), centred)
 
 
 def scaled_label(label: Any, family: Family, scale: LabelScale, seed: int | None = None) -> Floats:
     """The label on its scale; rows in the public order of `seed`."""
-    y = family.scaled(_vector(label), scale)
+    y = family.scaled(numbers_of(label, family), scale)
     return y if seed is None else y[shuffled(len(y), seed)]
 
 
@@ -351,11 +364,12 @@ def scale_numbers(scale: LabelScale, family: Family, penalty: float, rows: int) 
 
 def label_limits(label: Any, family: Family, scale: LabelScale) -> Floats:
     """See `Family.limits`."""
-    return np.array(family.limits(family.scaled(_vector(label), scale)))
+    return np.array(family.limits(family.scaled(numbers_of(label, family), scale)))
 
 
-def _vector(label: Any) -> Floats:
-    return matrix(label, vector=True)[1][:, 0]
+def numbers_of(label: Any, family: Family) -> Floats:
+    """The label [rows] as numbers; of classes, 0 and 1."""
+    return _label_numbers(label, family)[1][:, 0]
 
 
 def shuffled(rows: int, seed: int) -> NDArray[np.intp]:

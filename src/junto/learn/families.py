@@ -189,8 +189,13 @@ class Normal(Family):
 
 @dataclass(frozen=True)
 class Bernoulli(Family):
-    """A label of 0 and 1, and the logistic function."""
+    """A label of two classes, which count as 0 and 1, and the logistic function.
 
+    Args:
+        classes: numbers or texts, the lesser first.
+    """
+
+    classes: tuple[Any, Any] = (0, 1)
     name = "bernoulli"
     link = LOGIT
     domain = "classes"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from junto.device.pyu import PYU, PYUObject
+from junto.device.pyu import PYU
 from junto.device.spu.object import SPUObject
 from junto.learn import dataset
 from junto.learn.dataset import Table
@@ -21,39 +22,49 @@ from junto.learn.own_units import linear
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LogisticRegression(GeneralizedLinearModel):
-    """The probability of a label that is 0 or 1: p = 1 / (1 + exp(-X w - b)).
+    """The probability of the second of two classes: p = 1 / (1 + exp(-X w - b)).
 
     Minimises sum(loss) + |w|^2 / (2 C), as scikit-learn does after a ``StandardScaler``. ``bound`` is
     Boehning and Lindsay's method: it never overshoots, but is slow where one class is rare.
 
     Args:
         C: the less, the stronger the penalty; ``inf``: none.
+        classes: the two values of the label, numbers or texts, in any order: as in scikit-learn the greater
+            one, or the later one in the alphabet, is the second class. All parties give them, for an owner
+            that told which values its label has would tell more than its rows.
 
     The others are those of `LinearParameters`.
     """
 
     C: float = 1.0
+    classes: tuple[Any, Any] = (0, 1)
 
     def __post_init__(self) -> None:
+        given: Any = self.classes
+        sound = isinstance(given, tuple) and len(given) == 2
+        sound = sound and any(all(isinstance(each, kind) for each in given) for kind in (str, int | float))
+        sound = sound and given[0] != given[1]
+        require(sound, "classes are two different numbers, or two texts", "for instance classes=(1, 2)")
         super().__post_init__()
         require(self.C > 0, "C must be above 0")
 
     @property
     def family(self) -> Family:
         """Bernoulli's."""
-        return Bernoulli()
+        return Bernoulli(self.classes_)
 
     def penalty_for(self, rows: int) -> float:
         """1 / C: the loss is a sum."""
         return 1 / self.C
 
     @property
-    def classes_(self) -> tuple[int, int]:
-        """0 and 1."""
-        return (0, 1)
+    def classes_(self) -> tuple[Any, Any]:
+        """The two classes in order."""
+        first, second = sorted(self.classes)
+        return first, second
 
     def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
-        """The probabilities of 0 and 1 [rows, 2]: shown to the party `to` alone; else nobody sees them.
+        """The probabilities of both classes [rows, 2]: shown to the party `to` alone; else nobody sees them.
 
         Args:
             X: see `dataset.Table`; the columns of `fit`.
@@ -68,6 +79,8 @@ class LogisticRegression(GeneralizedLinearModel):
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The likelier class of each row: shown to the party `to` alone, who learns no probability.
 
+        On the SPU, classes that are texts are 0 and 1.
+
         Args:
             X: see `dataset.Table`; the columns of `fit`.
             to: the party that sees it; None: nobody.
@@ -75,14 +88,17 @@ class LogisticRegression(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`.
         """
-        return shown(self.spu(_likelier)(self.decision_function(X)), to)
+        texts = isinstance(self.classes_[0], str)
+        values = (0, 1) if texts else self.classes_
+        found = self.spu(_likelier, static_argnames="values")(self.decision_function(X), values=values)
+        return shown(found.read_as(found, partial(_called, self.classes_)) if texts else found, to)
 
     def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
         """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
 
         Args:
             X: see `dataset.Table`; the columns of `fit`.
-            y: labels of 0 and 1 of the same rows.
+            y: labels of the same rows.
             to: the party that sees it; None: nobody.
 
         Raises:
@@ -92,8 +108,7 @@ class LogisticRegression(GeneralizedLinearModel):
         given = dataset.checked_with_label(
             X, y, self._judge(fitted=True), scaled=self.standardize, scales=scales
         )
-        label = given.label
-        known = label.to(self.spu) if isinstance(label, PYUObject) else label
+        known = dataset.coded(self.spu, given.label, self.family)
         parts = dataset.share(self.spu, given.columns, scales)
         guessed = self.spu(_guessed)(parts, self._fitted().inner)
         return shown(accuracy_score(known, guessed), to)
@@ -109,9 +124,16 @@ def _within(probabilities: Any) -> Any:
     return np.clip(probabilities, 0, 1)
 
 
+def _called(classes: tuple[str, str], found: Any) -> Any:
+    """In the clear: by their names."""
+    return np.where(found, classes[1], classes[0])
+
+
 def _guessed(parts: Any, found: Any) -> Any:
     return _likelier(linear(parts, found))
 
 
-def _likelier(eta: Any) -> Any:
-    return (eta > 0).astype(jnp.int32)
+def _likelier(eta: Any, values: tuple[Any, Any] = (0, 1)) -> Any:
+    if values == (0, 1):
+        return (eta > 0).astype(jnp.int32)
+    return jnp.where(eta > 0, values[1], values[0])

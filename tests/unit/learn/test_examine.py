@@ -80,6 +80,13 @@ def test_only_unscaled_columns_have_to_be_small():
     ("label", "family", "fault"),
     [
         ([0, 1, 2], Bernoulli(), "classes"),
+        ([0, 1], Bernoulli((1, 2)), "classes"),
+        ([1, 2, 3], Bernoulli((1, 2)), "classes"),
+        (["no", "yes", None], Bernoulli(("no", "yes")), "classes"),
+        (["1", "2"], Bernoulli((1, 2)), "classes"),
+        ([1, 2], Bernoulli(("1", "2")), "classes"),
+        (["no", "no"], Bernoulli(("no", "yes")), "one class"),
+        ([["no", "yes"], ["no", "yes"]], Bernoulli(("no", "yes")), "shape"),
         ([0.5, 1, 0], Bernoulli(), "classes"),
         ([1, 1, 1], Bernoulli(), "one class"),
         ([0, 0], Bernoulli(), "one class"),
