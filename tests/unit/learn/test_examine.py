@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from junto.learn import examine
-from junto.learn.families import Bernoulli, Normal, Tweedie
+from junto.learn.families import Bernoulli, LabelScale, Normal, Tweedie
 from junto.learn.faults import FAULTS, NAME_LENGTH
 
 COLUMNS = {"age": [30, 41, 22], "dose": [0.5, 1.5, 2.0], "treated": [True, False, True]}
@@ -142,7 +142,7 @@ def test_all_parties_shuffle_alike():
     one, other = np.arange(40.0).reshape(20, 2), np.arange(20.0)
     unscaled = examine.Scaling(("a", "b"), True, np.zeros(2), np.ones(2), np.zeros(2))
     rows = examine.scaled_columns(one, unscaled, 3)
-    label = examine.scaled_label(other, Bernoulli(), examine.scale_of_label([0, 1], Bernoulli(), True), 3)
+    label = examine.scaled_label(other, Normal(), LabelScale(), 3)
     assert (rows[:, 0] / 2 == label).all()
     assert sorted(label) == sorted(other)
     assert list(label) != list(other)
