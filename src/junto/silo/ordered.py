@@ -8,7 +8,8 @@ The law:
 * The reader says how much it has read after half a window, and when it has nothing more to read. So a writer
   that waits for the window waits for a reader that has frames to read, and for nothing else.
 * After a break the reader says it again, and everything from there is sent again. What had come is let go by
-  its number; any other number than the next one is refused.
+  its number. The writer passes over what the reader says meanwhile to have read; any other number than the
+  next one is refused.
 * Whatever comes for an end that is closed counts as read.
 """
 
@@ -117,11 +118,11 @@ class StreamReader:
 
     def take(self, number: int, frame: memoryview, *, last: bool) -> bool:
         """A frame has come; whether it is new. Raises ValueError for one that is not due."""
-        if number != self._due:
+        if not self._due <= number <= max(self._due, self._told):
             raise ValueError(f"frame {number} of a stream came; frame {self._due} is due")
         if number - self._read >= WINDOW + last:
             raise ValueError("a frame of a stream came for which there is no room")
-        self._due += 1
+        self._due = number + 1
         if number < self._received:
             return False
         if self._ended:
