@@ -48,6 +48,22 @@ compiled. *Refused*: when traced, with this sentence.
 |---|---|---|---|---|---|---|
 {models}
 
+## Many small operations
+
+What a node computes between two rounds is a few numbers and much Python. Processor seconds of all three nodes
+together, in one process: the least of 6 calls, on 2 shared cores with others at work, so to be read within a
+tenth. *Before*: when each dealt product was read for itself and each step on public values was a task.
+
+| program | rounds | before | now |
+|---|---|---|---|
+| 1,000 products of two numbers, each of the last one's | 1000 | 1.37 | 1.08 |
+| logistic regression by Newton, 10,000 x 10, 2 steps with `jnp.linalg.solve` | 890 | 1.58 | 1.34 |
+| k-means, 60 x 4, 4 turns | 111 | 0.165 | 0.121 |
+| one step of Adam, perceptron of 6, 16, 1 | 41 | 0.351 | 0.202 |
+| one step of LAMB, the same | 85 | 0.824 | 0.596 |
+
+With `jax.scipy.linalg.solve(a, b, assume_a="pos")`, which chooses no pivots, Newton's steps take 590 rounds.
+
 ## Estimators of sf-sml
 
 SecretFlow's own library of estimators, as it is: its classes are fitted and asked on the SPU. *Error* is that

@@ -270,3 +270,21 @@ def test_a_file_of_one_column_has_no_way_to_write_empty_text(tmp_path):
         with pytest.raises(sf.RemoteError, match="JoinError"):
             join(handles, on="id", output={alice: str(tmp_path / "out.csv")})
     assert [each.name for each in tmp_path.iterdir()] == ["a.parquet"]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("id,t\n1,é\n".encode("latin-1"), "column 't' of a CSV file is not text in UTF-8"),
+        ("id,名\n1,汉\n".encode("gbk"), "UTF-8"),
+        ("id,t\n1,é\n".encode("utf-16"), "cannot be read"),
+        (b"id,t,t\n1,2,3\n", "more than one column 't'|the same name"),
+    ],
+    ids=["latin-1", "gbk", "utf-16", "twice"],
+)
+def test_files_that_are_no_table_of_text_are_one_sentence(tmp_path, library, data, says):
+    path = tmp_path / "a.csv"
+    path.write_bytes(data)
+    with sf.Session(PAIR, debug_mode=True), pytest.raises(sf.JuntoError, match=says):
+        whole(read_csv({sf.PYU("alice"): str(path)}, library=library))

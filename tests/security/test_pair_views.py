@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import queue
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import mpc_pairs
 import ot_pairs
 from junto.mpc import bits
 from junto.mpc.gates import Digit
+from junto.mpc.preprocess.joint import Paired, Preparing, Supply
+from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import (
     BOTH,
     BothBits,
@@ -176,3 +180,50 @@ def test_what_choices_lack_is_uniform_if_the_choices_are(fill):
     assert (one[0] == other[0]).all()
     assert chi_square(one[0].tobytes()) < LIMIT
     assert abs(int(one[1].sum()) - N // 2) < 5 * N**0.5
+
+
+# ---------------------------------------------------------------- while they compute
+
+CONSTANT = np.full(4 * N, 5, np.uint64)
+
+
+def entry(gates, x):
+    return gates.lookup(x, Digit(20, 4), [np.full(16, 3, np.uint64)])
+
+
+OPENED = {
+    "truncate": lambda gates, x: gates.truncate(x, 18),
+    "rescale": lambda gates, x: gates.rescale(x, np.array(3 << 60, np.uint64)),
+    "multiply": lambda gates, x: gates.multiply(gates.add_public(gates.arrange(x, np.copy), CONSTANT), x),
+    "lookup": entry,
+}
+
+
+@pytest.mark.parametrize("gate", OPENED)
+def test_what_two_parties_open_is_uniform_though_all_numbers_are_one(gate):
+    """Each message, and what the two of a round add up to: a mask is missing in neither, nor used again."""
+    seen = mpc_pairs.run(OPENED[gate], CONSTANT).received
+    for received in seen:
+        data = [np.frombuffer(message, np.uint64) for message in received if len(message) > 8 * N]
+        assert all(chi_square(each.tobytes()) < LIMIT for each in data)
+        words = np.concatenate([np.empty(0, np.uint64), *data])
+        assert len(np.unique(words)) == len(words)
+    for one, other in zip(*seen, strict=True):
+        if len(one) == len(other) > 8 * N:
+            opened = np.frombuffer(one, np.uint64) + np.frombuffer(other, np.uint64)
+            assert chi_square(opened.tobytes()) < LIMIT
+            assert len(np.unique(opened)) == len(opened)
+
+
+@pytest.mark.parametrize("shape", [(N,), (N, 8)])
+def test_what_a_party_chooses_of_a_truncation_is_drawn_and_the_same_in_both_phases(shape):
+    keys, supply = bytes(range(16)), Supply()
+    one = Preparing(0, Stream(keys), SimpleNamespace(), supply).cut(shape, 18)
+    supply.append([tuple(np.zeros(shape, np.uint64) for _ in range(3))])
+    other = Paired(0, Stream(keys), None, supply).cut(shape, 18)
+    for cut in (one, other):
+        assert chi_square(cut.mask.tobytes()) < LIMIT
+        assert chi_square(cut.low.tobytes()) < LIMIT
+        assert abs(int(cut.bits.sum()) - cut.bits.size // 2) < 5 * cut.bits.size**0.5 / 2
+        assert not (cut.mask == cut.low).any()
+    assert all((getattr(one, name) == getattr(other, name)).all() for name in ("mask", "low", "bits"))

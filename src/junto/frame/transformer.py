@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from junto.columns import LOST, UNKNOWN, misfit
 from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
+from junto.frame.numbers import FAULTS, INFINITE, as_floats
 from junto.frame.steps import Step
 from junto.frame.tables import opened
 from junto.frame.vertical import VerticalFrame
@@ -187,7 +190,18 @@ def _shown(value: Any) -> str:
 
 def _learned(native: Any, rule: Transformer, names: Sequence[str]) -> dict[str, State]:
     table = opened(native)
-    return {name: rule._learn(table.column(name)) for name in names}
+    return {name: rule._learn(_finite(table.column(name))) for name in names}
+
+
+def _finite(column: Any) -> Any:
+    """A column without infinity: as scikit-learn has it, for nothing can be learned of one, or be made of it.
+
+    Raises:
+        FrameError: it is there.
+    """
+    if column.dtype.kind == "f" and np.isinf(as_floats(column)).any():
+        raise FrameError(f"column {column.name!r} has {INFINITE} values", fix=FAULTS[INFINITE])
+    return column
 
 
 def _transformed(
@@ -195,7 +209,7 @@ def _transformed(
 ) -> Any:
     """The table with those columns changed; `first`: columns in the order in which they come, if there."""
     table = opened(native)
-    made = {name: rule._apply(table.column(name), states[name]) for name in names}
+    made = {name: rule._apply(_finite(table.column(name)), states[name]) for name in names}
     there = sorted(table.names, key=[*first, *table.names].index)
     order = [new for name in there for new in made.get(name, [name])]
     if not order:

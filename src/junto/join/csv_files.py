@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from junto.errors import JoinError
+
 BLOCK_BYTES = 16 << 20
 
 _TOO_LONG: Final = r"\A\s*[+-]?[0-9]{16,}\s*\z"
@@ -79,6 +81,12 @@ class CsvFile:
 
         known = pa.types
         found = {field.name: field.type for field in self._schema(names)}
+        for name, kind in found.items():
+            if known.is_binary(kind):  # so Arrow takes bytes that are no text
+                raise JoinError(
+                    f"column {name!r} of a CSV file is not text in UTF-8",
+                    fix="save it as UTF-8: open(path, encoding=...) reads it, as latin-1 or gbk perhaps",
+                )
         if self._library in ("pandas", "polars"):
             times = (known.is_date, known.is_time, known.is_timestamp)
             for name, kind in found.items():

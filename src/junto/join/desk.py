@@ -199,10 +199,12 @@ class Desk:
         columns = table.columns()
         for name in names:
             if columns.count(name) != 1:
+                if name in columns:
+                    self._hint = "rename all of them but the key"
+                    raise JoinError(f"there is more than one column {name!r}")
                 near = difflib.get_close_matches(name, columns, 1, 0.0)
                 self._hint = f"the nearest column is {near[0]!r}" if near else "the table has no columns"
-                times = "no column" if name not in columns else "more than one column"
-                raise JoinError(f"there is {times} {name!r}")
+                raise JoinError(f"there is no column {name!r}")
         tag = Tagging(new_key())
         spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_about(), self._scratch)
         key = self._order.key

@@ -177,9 +177,9 @@ def _reading() -> Iterator[None]:
 
     try:
         yield
-    except pa.ArrowException:
+    except (pa.ArrowException, UnicodeDecodeError):  # the latter of names of columns
         raise JoinError(
             "a file cannot be read as what its ending says",
-            fix="see whether it is whole, and whether each column of a CSV file holds one type throughout; "
-            "Parquet says its types",
+            fix="see whether it is whole, and whether a CSV file is UTF-8 and each of its columns holds one "
+            "type throughout; Parquet says its types",
         ) from None

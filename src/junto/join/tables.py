@@ -205,6 +205,11 @@ def native(table: Any, library: str) -> Any:
     if library == "polars":
         import polars as pl
 
+        twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+        if twice:
+            raise JoinError(
+                f"there is more than one column {twice[0]!r}", fix="rename them: polars takes a name once"
+            )
         return pl.from_arrow(table)
     import pandas as pd
 

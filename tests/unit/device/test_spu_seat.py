@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 
 from junto.device.spu.seat import Seat
@@ -13,10 +14,11 @@ from junto.silo.api import Stamp
 NAMES = ("alice", "bob", "carol")
 
 
-def seat(role):
+def seat(role, device="1", secret=None):
     others = [name for name in NAMES if name != role]
     channels = {name: memory_pair((role, name))[0] for name in others}
-    return Seat("1", role, role, ("alice", "bob"), "carol", channels, dict.fromkeys(others, os.urandom(32)))
+    secrets = dict.fromkeys(others, secret or os.urandom(32))
+    return Seat(device, role, role, ("alice", "bob"), "carol", channels, secrets)
 
 
 def stamp(operation):
@@ -33,6 +35,16 @@ def test_each_operation_draws_once_and_in_order(role):
         with pytest.raises(RuntimeError, match="a second time"):
             one.role(stamp(again))
     one.role(stamp(7))
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_each_device_draws_from_keystreams_of_its_own(role):
+    """Even if two had the same secrets."""
+    one, other = (seat(role, device, bytes(range(32))) for device in ("1", "2"))
+    assert not (one.role(stamp(4)).mask((8,)) == other.role(stamp(4)).mask((8,))).any()
+    if role != "carol":
+        noise = [each.noise(stamp(4), to, 0).words(8) for each in (one, other) for to in ("dave", "erin")]
+        assert len(np.unique(noise)) == 32
 
 
 @pytest.mark.parametrize("role", ["alice", "bob"])

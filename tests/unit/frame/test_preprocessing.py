@@ -119,6 +119,25 @@ def test_values_that_were_not_there_in_fit_can_be_let_through(frame):
     assert whole(coded.transform(later))["city"].tolist() == [1, 0, -1, 1]
 
 
+@pytest.mark.parametrize(
+    "kind", [StandardScaler, MinMaxScaler, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, SimpleImputer]
+)
+def test_infinity_is_refused_as_scikit_learn_does(kind):
+    """In `fit` and in `transform`, and where no number is learned, too."""
+    good, bad = (
+        pd.DataFrame({"x": [1.0, 2.0, 4.0], "z": [0.5, 1.0, 0.0]}),
+        pd.DataFrame({"x": [1.0, np.inf, 4.0], "z": [0.5, 1.0, 0.0]}),
+    )
+    fitted = kind().fit(split(good, 1))
+    for make in (
+        lambda: whole(kind().fit_transform(split(bad, 1))),
+        lambda: whole(fitted.transform(split(bad, 1))),
+    ):
+        with pytest.raises(sf.RemoteError, match="column 'x' has infinite values") as caught:
+            make()
+        assert "replace them by finite numbers" in caught.value.fix
+
+
 @pytest.mark.parametrize("kind", [StandardScaler, MinMaxScaler, KBinsDiscretizer])
 def test_text_where_numbers_are_needed_is_named_at_every_party(frame, kind):
     with pytest.raises(sf.FrameError, match=f"column 'city' of bob is .*: {kind.__name__} takes numbers"):

@@ -112,3 +112,9 @@ def test_fresh_keys_are_fresh():
     keys = {prg.fresh_key() for _ in range(100)}
     assert len(keys) == 100
     assert {len(key) for key in keys} == {prg.KEY_BYTES}
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
+def test_keys_are_derived_from_whole_secrets_only(size):
+    with pytest.raises(ValueError, match=f"from 32 bytes, not from {size}"):
+        prg.derive(bytes(size), "purpose")
