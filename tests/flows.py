@@ -117,12 +117,12 @@ class Stream:
 
     def __init__(self, dialler: End, dialled: End, clock: Clock) -> None:
         self.dialler, self.dialled = dialler, dialled
-        self.out = Thread(dialler.peer.sending.pull, clock)
-        self.back = Thread(dialled.peer.receiving.pull, clock)
+        self.out = Thread(dialler.peer.pull, clock)
+        self.back = Thread(dialled.peer.pull, clock)
         self.forward: deque[bytes] = deque()
         self.backward: deque[bytes] = deque()
         self.cut = False
-        dialled.peer.open_back(self.back)
+        dialled.peer.open_theirs(self.back)
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """What can happen next."""
@@ -156,15 +156,16 @@ class Stream:
             queue.append(message)
 
     def _hear_forward(self) -> None:
-        self.dialled.peer.hear_forward(self.back, f.open_forward(self.forward.popleft()))
+        self.dialled.peer.hear(self.back, f.open_message(self.forward.popleft()))
 
     def _hear_back(self) -> None:
-        for frame in f.open_back(self.backward.popleft()):
-            if self.out.open:
-                self.dialler.peer.hear_back(self.out, frame)
-            else:
-                assert isinstance(frame, f.Resumed), "something is said before the stream is open"
-                self.dialler.peer.open_forward(self.out, frame)
+        opened = f.open_message(self.backward.popleft())
+        if not self.out.open:
+            assert isinstance(opened, list)
+            first, *opened = opened
+            assert isinstance(first, f.Resumed), "something is said before the connection is open"
+            self.dialler.peer.open_ours(self.out, first)
+        self.dialler.peer.hear(self.out, opened)
 
 
 class Pair:

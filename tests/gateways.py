@@ -261,7 +261,7 @@ class Mallory:
 
         def read() -> None:
             for message in messages:
-                frames = f.open_forward(message)
+                frames = f.open_message(message)
                 if isinstance(frames, f.Chunk):
                     continue
                 for frame in frames:
@@ -307,7 +307,7 @@ class Talk:
 
     def _read(self) -> None:
         for message in self.call:
-            for frame in f.open_back(message):
+            for frame in f.open_message(message):
                 self.frames.put(frame)
         self.frames.put(None)
 

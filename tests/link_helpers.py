@@ -164,22 +164,23 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[Stream, Stream]:
     peers = {name: Peer(PartySettings(name, nowhere, nowhere), link, Heard()) for name in parties}
     for me, other in (parties, parties[::-1]):
         dialler, dialled = peers[other], peers[me]  # each as the other side has it
-        out, back = Line(dialler.sending.pull), Line(dialled.receiving.pull)
-        dialled.open_back(back)
+        out, back = Line(dialler.pull), Line(dialled.pull)
+        dialled.open_theirs(back)
 
         def hear(dialler: Peer, out: Line, message: bytes) -> None:
-            for frame in f.open_back(message):
-                if out.open:
-                    dialler.hear_back(out, frame)
-                elif isinstance(frame, f.Resumed):
-                    dialler.open_forward(out, frame)
+            opened = f.open_message(message)
+            if not out.open:
+                assert isinstance(opened, list)
+                assert isinstance(opened[0], f.Resumed)
+                dialler.open_ours(out, opened.pop(0))
+            dialler.hear(out, opened)
 
         def carry(line: Line, hear: Callable[[bytes], None]) -> None:
             for message in line.messages():
                 hear(message)
 
         def heard(dialled: Peer, back: Line, message: bytes) -> None:
-            dialled.hear_forward(back, f.open_forward(message))
+            dialled.hear(back, f.open_message(message))
 
         for line, then in ((out, partial(heard, dialled, back)), (back, partial(hear, dialler, out))):
             threading.Thread(target=carry, args=(line, then), daemon=True).start()

@@ -39,7 +39,8 @@ class Side:
         self.meeting = Meeting(
             hello(me, parties, nonce),
             others,
-            lambda party, whose: self.peers[party].is_open(whose),
+            lambda party: self.peers[party].is_open(),
+            lambda party: self.peers[party].is_reached(),
         )
         link = LinkSettings()
         self.peers = {name: Peer(PartySettings(name, NOWHERE, NOWHERE), link, Heard()) for name in others}
@@ -62,9 +63,9 @@ class Talk:
         self.dialler, self.dialled = dialler, dialled
         self.out = Dialler(dialler.peers[dialled.me], dialler.meeting)
         self.into = Dialled(dialled.peers[dialler.me], dialled.meeting, "somewhere")
-        for end, peer in ((self.out, self.out.peer.sending), (self.into, self.into.peer.receiving)):
+        for end in (self.out, self.into):
             said = list(end.line._urgent)
-            end.line = Thread(peer.pull, clock)
+            end.line = Thread(end.peer.pull, clock)
             end.line.say(*said)
         self.forward: deque[bytes] = deque()
         self.backward: deque[bytes] = deque()
@@ -177,6 +178,8 @@ class World:
                 talk.out.line.close()
             else:
                 talk.into.line.close()
+        for peer in side.peers.values():
+            peer.forget()
 
     def _tell(self, side: Side, index: int) -> None:
         talk = side.untold.pop(index)
@@ -194,7 +197,7 @@ class World:
     def _hear_back(self, talk: Talk) -> None:
         def hear() -> None:
             message = talk.backward.popleft()
-            assert not any(isinstance(x, f.Refused) and x.final for x in f.open_back(message)), message
+            assert not any(isinstance(x, f.Refused) and x.final for x in f.open_message(message)), message
             if not talk.out.hear(message):
                 talk.end_here()
 

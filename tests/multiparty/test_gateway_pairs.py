@@ -24,7 +24,8 @@ from junto.errors import (
 )
 from junto.silo.api import Abort, Activity, Failure, Key
 from junto.silo.certificates import ephemeral
-from parties import CONTINUE, KILL, STOP
+from junto.silo.header import Header, Kind, pack
+from parties import CONTINUE, KILL, STOP, free_ports
 
 # A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
 pytestmark = [
@@ -44,6 +45,33 @@ def noise(nbytes: int) -> bytearray:
 def test_three_parties_agree_on_a_run(tls):
     with Site("alice", "bob", "carol", tls=tls) as site:
         assert len(site.meet()) == 3
+
+
+def test_a_party_that_nobody_reaches_takes_part_over_the_connection_that_it_has_opened():
+    with Site("alice", "bob") as site:
+        proxy = Proxy(site.cluster["alice"].address.port)
+        site.reroute("alice", proxy.port)
+        site.reroute("bob", free_ports(1)[0])  # behind a NAT that forwards nothing
+        alice, bob = site.meet()
+        streams = [one.stream(other, 4, lambda: True) for one, other in ((alice, "bob"), (bob, "alice"))]
+        for turn in range(3):
+            key = Key(1, turn)
+            sent = [
+                one.push(other, key, stamp(1), payload(noise(3 << 20)))
+                for one, other in ((alice, "bob"), (bob, "alice"))
+            ]
+            got = [one.expect(other, key) for one, other in ((alice, "bob"), (bob, "alice"))]
+            for stream in streams:
+                header = Header(Kind.MESSAGE, 0, 4, turn, 0, 1)
+                assert stream.write(memoryview(pack(header) + b"x"))
+            proxy.cut()
+            proxy.restore()
+            assert [len(outcome(each)) for each in got] == [3 << 20] * 2
+            assert [error_of(each) for each in sent] == [None] * 2
+            for stream in streams:
+                until(lambda stream=stream: stream.read(memoryview(bytearray(37))))
+        in_parallel(alice.close, bob.close)
+        proxy.close()
 
 
 def test_parties_come_in_any_order_and_the_late_one_is_named():

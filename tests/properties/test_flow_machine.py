@@ -134,6 +134,10 @@ class FlowMachine(RuleBasedStateMachine):
                 assert len(results) <= 1, "it arrived twice"
                 if results:
                     assert as_it_should_be(sender.pushed[key], results[0])
+                    taken = not isinstance(results[0], Exception)
+                    assert all((error is None) is taken for error in sender.delivered[key]), (
+                        "it was not taken"
+                    )
             assert all(len(results) <= 1 for results in sender.delivered.values())
             assert receiver.peer.receiving.in_memory <= QUOTA
             assert not receiver.peer.refusals.by_cause(), "honest parties refuse nothing of each other"
@@ -146,9 +150,12 @@ class FlowMachine(RuleBasedStateMachine):
                 self.come_to_the_next_operation(alice, [])
         while self.due:
             self.push(0)
-        for index, stream in enumerate(self.pair.streams):
+        cut = [index for index, stream in enumerate(self.pair.streams) if stream.cut]
+        if len(cut) == 2:
+            self.pair.redial(cut[len(self.plan) % 2])
+        for stream in (*self.pair.old, *self.pair.streams):
             if stream.cut:
-                self.pair.redial(index)
+                stream.noticed()  # one connection carries both directions
         self.pair.settle()
         for sender, receiver in self.pair.ends():
             out, into = sender.peer.sending, receiver.peer.receiving

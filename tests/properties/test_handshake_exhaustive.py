@@ -92,7 +92,7 @@ def explore(story: Story, most: int) -> tuple[int, int]:
 
 @pytest.mark.slow
 def test_two_parties_meet_in_every_order():
-    count, lost = explore(Story(), most=3000)
+    count, lost = explore(Story(), most=4000)
     assert count > 1000
     assert lost == 0
 

@@ -13,8 +13,9 @@ from gateways import stamp
 from junto.silo import frames as f
 from junto.silo import mailbox as module
 from junto.silo.api import Failure, Key
+from junto.silo.arriving import Deliver, Write
 from junto.silo.buffers import Buffer
-from junto.silo.mailbox import Deliver, Mailbox, Refusal, Write
+from junto.silo.mailbox import Mailbox, Refusal
 from tries import tries
 
 QUOTA, LIMIT = 60, 400

@@ -117,7 +117,7 @@ class OutboxMachine(RuleBasedStateMachine):
         transfer = data.draw(st.sampled_from(sorted(self.offered)))
         self.offered.remove(transfer)
         self.done.add(transfer)
-        self.follow(self.outbox.settle((transfer,), "no"))
+        self.follow(self.outbox.decline(f.Declined(transfer, "no")))
         self.arrived[self.keys[transfer]] = self.pushed[self.keys[transfer]]
 
     @rule(count=st.integers(1, 4))
@@ -168,7 +168,7 @@ class OutboxMachine(RuleBasedStateMachine):
         for instruction in instructions:
             if isinstance(instruction, Settled):
                 assert instruction.key not in self.finished, "settled twice"
-                self.finished[instruction.key] = instruction.cause
+                self.finished[instruction.key] = instruction.declined and instruction.declined.cause
 
     @invariant()
     def little_is_in_flight(self) -> None:

@@ -303,7 +303,7 @@ RANDOM = [
     b"\x00" + b"\x91" * 5000,
     b"\x00\xdd\xff\xff\xff\xff",
     b"\x00\x91\x91\x63",
-    f.pack([f.Accept(1)]),
+    f.pack([f.Accept(-1)]),
     f.pack([f.Value(1, Key(1, -1), stamp(1), memoryview(b""))]),
     f.pack([f.Value(1, Key(-1, 0), stamp(1), memoryview(b""))]),
     f.pack([f.Value(1, Key(1, 0), stamp(1), memoryview(bytes(f.INLINE_BYTES + 1)))]),

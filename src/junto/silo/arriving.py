@@ -84,3 +84,21 @@ class Entry:
     buffer: Buffer | None = None
     in_memory: int = 0
     content: memoryview | Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Instruction: the program's `key` is over."""
+
+    key: Key
+    content: memoryview | Failure | OSError
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Instruction: store this part, then call `Mailbox.written`."""
+
+    entry: Entry
+    buffer: Buffer
+    offset: int
+    data: memoryview

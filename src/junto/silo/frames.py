@@ -1,14 +1,15 @@
 """What travels on a stream between two parties: bytes in, frames out, and back. No I/O.
 
-A pair has two streams, one dialled by each side. On a stream the dialler's values go forward and their
-acknowledgements back. A message is one of
+Each side dials the other one, and a connection carries both directions, whoever has opened it. What a party
+sends goes on the connection that the other one has named last (`Resumed`): the one that the sender has
+dialled, where there is one, else the other one's. A message is one of
 
     0x00 + MessagePack list of control frames     (several frames queued together leave in one message)
     0x01 + transfer (u64) + offset (u64) + bytes  (a chunk of a large value, big endian)
     0x02 ...                                      (a frame of an ordered stream, see `header`)
 
-`FORWARD` and `BACK` are the closed sets of frames for each direction; `open_forward` and `open_back` check
-everything that can be checked without knowing the state: types, unknown fields, lengths, ranges.
+`Any` is the closed set of control frames; `open_message` checks everything that can be checked without
+knowing the state: types, unknown fields, lengths, ranges.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -44,7 +45,6 @@ GAPS = 65_537
 STREAMS = 65_536
 """Ordered streams that two parties may open in one run."""
 
-_F = TypeVar("_F", bound="Frame")
 _CONTROL, _CHUNK = b"\x00", b"\x01"
 _CHUNK_HEADER = struct.Struct(">cQQ")
 
@@ -92,8 +92,16 @@ class Resume(Frame, frozen=True, tag=3):
     run: Nonce
 
 
+class Declined(Frame, frozen=True, tag=10):
+    """This transfer is not taken and never will be. `no_room`: nothing is wrong with it; our disk is full."""
+
+    transfer: Count
+    cause: Long
+    no_room: bool = False
+
+
 class Resumed(Frame, frozen=True, tag=4):
-    """The stream is open; this is what has arrived on earlier ones.
+    """Send on this connection from here on; this is what has arrived on earlier ones.
 
     Attributes:
         below: every transfer with a smaller number is settled.
@@ -101,6 +109,9 @@ class Resumed(Frame, frozen=True, tag=4):
         partial: (transfer, bytes) of values that have arrived in part and are still wanted.
         position: number of the receiver's newest operation.
         streams: (stream, frames read) of all ordered streams that the receiver has opened.
+        turn: counts the connections that the receiver has named: of two it is the later one that counts, in
+            whichever order they are heard.
+        declined: of the settled transfers the latest that were not taken, for who has not heard of it.
     """
 
     below: Count
@@ -108,6 +119,8 @@ class Resumed(Frame, frozen=True, tag=4):
     partial: Annotated[Ranges, Meta(max_length=AT_ONCE)]
     position: Count
     streams: Annotated[Ranges, Meta(max_length=STREAMS)] = ()
+    turn: Count = 0
+    declined: Annotated[tuple[Declined, ...], Meta(max_length=AT_ONCE)] = ()
 
 
 class Value(Frame, frozen=True, tag=5):
@@ -159,14 +172,6 @@ class Ack(Frame, frozen=True, tag=9):
     streams: Annotated[Ranges, Meta(max_length=AT_ONCE)] = ()
 
 
-class Declined(Frame, frozen=True, tag=10):
-    """This transfer is not taken and never will be. `no_room`: nothing is wrong with it; our disk is full."""
-
-    transfer: Count
-    cause: Long
-    no_room: bool = False
-
-
 class Heartbeat(Frame, frozen=True, tag=11):
     """We are alive, and this is what we do."""
 
@@ -214,13 +219,14 @@ class Ordered:
     message: memoryview
 
 
+Shake: TypeAlias = Hello | Refused | Resume
+Forward: TypeAlias = Value | Offer | Failed
+Back: TypeAlias = Resumed | Accept | Ack | Declined
 Either: TypeAlias = Heartbeat | Ending | History | Bye | Noted
-Forward: TypeAlias = Hello | Resume | Value | Offer | Failed | Either
-Back: TypeAlias = Hello | Refused | Resumed | Accept | Ack | Declined | Either
+Any: TypeAlias = Shake | Forward | Back | Either
 
 _ENCODER = msgspec.msgpack.Encoder()
-FORWARD = msgspec.msgpack.Decoder(list[Forward])
-BACK = msgspec.msgpack.Decoder(list[Back])
+DECODER = msgspec.msgpack.Decoder(list[Any])
 
 
 def pack(frames: Sequence[Frame]) -> bytes:
@@ -233,19 +239,14 @@ def pack_chunk(transfer: int, offset: int, pieces: Iterable[memoryview]) -> byte
     return b"".join((_CHUNK_HEADER.pack(_CHUNK, transfer, offset), *pieces))
 
 
-def open_forward(message: bytes) -> list[Forward] | Chunk | Ordered:
-    """Parse a message of the dialler. Raises ProtocolViolation."""
+def open_message(message: bytes) -> list[Any] | Chunk | Ordered:
+    """Parse a message. Raises ProtocolViolation."""
     if message[:1] == MARK:
         return _ordered(message)
     if message[:1] == _CHUNK and len(message) > _CHUNK_HEADER.size:
         _, transfer, offset = _CHUNK_HEADER.unpack_from(message)
         return Chunk(transfer, offset, memoryview(message)[_CHUNK_HEADER.size :])
-    return _open(message, FORWARD)
-
-
-def open_back(message: bytes) -> list[Back]:
-    """Parse a message of the dialled side. Raises ProtocolViolation."""
-    return _open(message, BACK)
+    return _open(message)
 
 
 def _ordered(message: bytes) -> Ordered:
@@ -257,13 +258,13 @@ def _ordered(message: bytes) -> Ordered:
     raise ProtocolViolation("a frame of a stream has another length than it says")
 
 
-def _open(message: bytes, decoder: msgspec.msgpack.Decoder[list[_F]]) -> list[_F]:
+def _open(message: bytes) -> list[Any]:
     if message[:1] != _CONTROL:
         raise ProtocolViolation("a message begins with none of the known bytes")
     try:
-        frames = decoder.decode(memoryview(message)[1:])
+        frames = DECODER.decode(memoryview(message)[1:])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolViolation("a message does not parse as control frames of this direction") from error
+        raise ProtocolViolation("a message does not parse as control frames") from error
     if any(isinstance(frame, Value) and len(frame.payload) > INLINE_BYTES for frame in frames):
         raise ProtocolViolation("a small value is larger than small values are")
     return frames

@@ -62,7 +62,12 @@ class GrpcGateway(Gateway):
         nonce = secrets.token_bytes(f.NONCE_BYTES)
         mine = handshake.hello(me, settings.job_name, settings.parties, facts, nonce)
         others = [party for party in settings.parties if party != me]
-        self._meeting = Meeting(mine, others, lambda party, whose: self._peers[party].is_open(whose))
+        self._meeting = Meeting(
+            mine,
+            others,
+            lambda party: self._peers[party].is_open(),
+            lambda party: self._peers[party].is_reached(),
+        )
         self._peers = {
             party: Peer(settings.cluster[party], self._link, events, settings.parties) for party in others
         }
@@ -296,6 +301,9 @@ class GrpcGateway(Gateway):
                 streams.run_known()
             else:
                 streams.hang_up()
+        if before is not None:
+            for peer in self._peers.values():
+                peer.forget()
 
     # Alive or not.
 
@@ -398,7 +406,7 @@ class _Streams:
 def _claimed(message: bytes) -> str | None:
     """Whom the first message of a plaintext stream claims to come from. Nobody can check it."""
     try:
-        frames = f.open_forward(message)
+        frames = f.open_message(message)
     except PeerError:
         return None
     if isinstance(frames, list) and frames and isinstance(frames[0], f.Hello):

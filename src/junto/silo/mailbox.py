@@ -23,11 +23,11 @@ The law:
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from junto.silo.api import Failure, Key
-from junto.silo.arriving import Entry, Event, State
+from junto.silo.arriving import Deliver, Entry, Event, State, Write
 from junto.silo.buffers import Buffer
 from junto.silo.frames import (
     AT_ONCE,
@@ -79,24 +79,6 @@ class Refusal(Exception):
         self.fails = fails
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """Instruction: the program's `key` is over."""
-
-    key: Key
-    content: memoryview | Failure | OSError
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Instruction: store this part, then call `Mailbox.written`."""
-
-    entry: Entry
-    buffer: Buffer
-    offset: int
-    data: memoryview
-
-
 class Mailbox:
     """See the module. Not thread-safe: its peer holds a lock.
 
@@ -125,6 +107,8 @@ class Mailbox:
         self._urgent = False
         self._answers: list[Frame] = []
         self._later: tuple[list[Frame], list[Frame]] = ([], [])
+        self._turn = 0
+        self._declines: deque[Declined] = deque(maxlen=AT_ONCE)
         self._streams: dict[int, StreamReader] = {}
         self._read: dict[int, StreamReader] = {}  # those whose writer is to be told
 
@@ -284,7 +268,10 @@ class Mailbox:
         partial = tuple((number, entry.received) for number, entry in self._arriving.items())
         streams = tuple((number, reader.resume()) for number, reader in self._streams.items())
         self._read.clear()
-        return Resumed(self._numbers.below, self._numbers.ranges(), partial, self._position, streams)
+        self._turn += 1
+        also = self._numbers.ranges()
+        declined = tuple(self._declines)
+        return Resumed(self._numbers.below, also, partial, self._position, streams, self._turn, declined)
 
     def tick(self) -> bool:
         """A heartbeat has passed; whether an answer that had to wait is due now."""
@@ -405,8 +392,9 @@ class Mailbox:
 
     def _declined(self, transfer: int, kind: str, text: str) -> Refusal:
         self._numbers.add(transfer)
-        answers = self._later[1] if kind == UNEXPECTED else self._answers
-        answers.append(Declined(transfer, text, no_room=kind == NO_ROOM))
+        declined = Declined(transfer, text, no_room=kind == NO_ROOM)
+        (self._later[1] if kind == UNEXPECTED else self._answers).append(declined)
+        self._declines.append(declined)
         return Refusal(kind, text)
 
     def _decline(self, entry: Entry, refusal: Refusal) -> Refusal:

@@ -15,8 +15,6 @@ STATUS_S = 1.0
 LINGER_S = 1.0
 """After a refusal we stay reachable for so long, so that the other side can find its cause too."""
 
-OURS, THEIRS = "ours", "theirs"
-
 
 class Restarted(Exception):
     """The party has another nonce than the one this run was made with."""
@@ -28,12 +26,20 @@ class Meeting:
     Args:
         mine: what we say first.
         others: who is awaited.
-        is_open: whether the stream that we (OURS) or that party (THEIRS) dialled is open.
+        is_open: whether values can go to a party, and come from it.
+        is_reached: whether the connection that we have dialled to it is open.
     """
 
-    def __init__(self, mine: Hello, others: Iterable[str], is_open: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self,
+        mine: Hello,
+        others: Iterable[str],
+        is_open: Callable[[str], bool],
+        is_reached: Callable[[str], bool],
+    ) -> None:
         self.mine = mine
         self._is_open = is_open
+        self._is_reached = is_reached
         self._changed = threading.Condition()
         self._others = tuple(others)
         self._nonces = {mine.party: mine.nonce}
@@ -88,15 +94,21 @@ class Meeting:
             self._changed.notify_all()
 
     def complete(self) -> bool:
-        """Whether the run is known and all streams are open."""
+        """Whether the run is known and values can pass to and from all.
+
+        One connection carries both directions. But we have tried to reach each party ourselves by then: what
+        we would have found there is said now, and not in the middle of the run.
+        """
         return self._run is not None and all(
-            self._is_open(party, whose) for party in self._others for whose in (OURS, THEIRS)
+            self._is_open(party) and (self._is_reached(party) or party in self._causes)
+            for party in self._others
         )
 
     def note(self, party: str, cause: str) -> None:
         """Why `party` cannot be reached at the moment."""
         with self._changed:
             self._causes[party] = cause
+            self._changed.notify_all()
 
     def fail(self, error: JuntoError) -> None:
         """Waiting will not help."""
@@ -149,14 +161,11 @@ class Meeting:
     def _missing(self, address: Callable[[str], str]) -> list[str]:
         """Who keeps us waiting, and why: who was not met, else whom we or who cannot reach us."""
         unmet = [party for party in self._others if party not in self._nonces]
-        closed = [
-            party for party in self._others if not all(self._is_open(party, each) for each in (OURS, THEIRS))
-        ]
-        return [f"{party} at {address(party)}: {self._cause(party)}" for party in unmet or closed]
+        closed = [party for party in self._others if not self._is_open(party)]
+        missing = unmet or closed or [party for party in self._others if not self._is_reached(party)]
+        return [f"{party} at {address(party)}: {self._cause(party)}" for party in missing]
 
     def _cause(self, party: str) -> str:
-        if self._is_open(party, OURS):
-            return f"we reach it, it has not reached us yet (see the status line of {party})"
         if party in self._nonces and party not in self._causes:
             return "it is there, and waits for others"
         return self._causes.get(party, "no answer yet")

@@ -32,6 +32,7 @@ from junto.silo.frames import (
     CHUNK_BYTES,
     INLINE_BYTES,
     STREAMS,
+    Declined,
     Failed,
     Frame,
     Offer,
@@ -136,10 +137,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Instruction: the delivery of `key` is over; `cause` says why it was declined, if it was."""
+    """Instruction: the delivery of `key` is over; `declined` says why it was not taken, if so."""
 
     key: Key
-    cause: str | None = None
+    declined: Declined | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +243,12 @@ class Outbox:
         self._moved += 1
         return [Advanced(transfer.key, nbytes)]
 
-    def settle(self, numbers: Iterable[int], cause: str | None = None) -> list[Instruction]:
-        """The receiver has these transfers (or has declined them: `cause`)."""
+    def decline(self, declined: Declined) -> list[Instruction]:
+        """The receiver does not take a transfer."""
+        return self.settle((declined.transfer,), declined)
+
+    def settle(self, numbers: Iterable[int], declined: Declined | None = None) -> list[Instruction]:
+        """The receiver has these transfers, or has declined them."""
         done: list[Instruction] = []
         for number in numbers:
             transfer = self._live.pop(number, None)
@@ -257,7 +262,7 @@ class Outbox:
             transfer.chunks = None
             self._settled += 1
             self._moved += 1
-            done.append(Settled(transfer.key, cause))
+            done.append(Settled(transfer.key, declined))
         return done
 
     def interrupted(self) -> None:
@@ -275,13 +280,14 @@ class Outbox:
     def resume(self, resumed: Resumed) -> list[Instruction]:
         """A new stream is open; the receiver has said what it has."""
         self.interrupted()
+        done = [each for declined in resumed.declined for each in self.decline(declined)]
         ranges = resumed.also
         arrived = [
             number
             for number in self._live
             if number < resumed.below or any(first <= number <= last for first, last in ranges)
         ]
-        done = self.settle(arrived)
+        done += self.settle(arrived)
         for number, nbytes in resumed.partial:
             transfer = self._live.get(number)
             if transfer is not None and transfer.story.state is State.READY and nbytes <= transfer.nbytes:

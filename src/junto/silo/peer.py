@@ -16,7 +16,6 @@ from junto.silo import frames as f
 from junto.silo.api import Activity, Events, Stamp, Stream
 from junto.silo.line import Line
 from junto.silo.mailbox import Refusal
-from junto.silo.meeting import OURS
 from junto.silo.receiving import Receiving
 from junto.silo.refusals import Refusals
 from junto.silo.sending import Sending
@@ -79,6 +78,9 @@ class Peer:
             (self.receiving, Standstill(f"what we have asked {self.name} for", patience)),
         )
         self._events = events
+        self._lines = threading.RLock()  # which connections there are, and which of them we want values on
+        self._dialled_by_us: Line | None = None
+        self._dialled_by_it: Line | None = None
         self._standing: dict[str, f.Frame] = {}
         self._ours = Activity(_NOWHERE)
         self._theirs = Activity(_NOWHERE)
@@ -120,34 +122,63 @@ class Peer:
         return self.is_over() or not self.sending.unread()
 
     def _say(self, frame: f.Frame) -> None:
-        for line in (self.sending.line, self.receiving.line):
+        for line in (self._dialled_by_us, self._dialled_by_it):
             if line is not None and line.open:
                 line.say(frame)
 
-    # Streams.
+    # Connections. We want its values on the one that it has dialled, else on ours; it likewise.
 
-    def open_forward(self, line: Line, resumed: f.Resumed) -> None:
-        """The stream that we have dialled is open."""
+    def pull(self, line: Line) -> bytes | float | None:
+        """The next message for a line, either direction's; see `Line`."""
+        answer = self.receiving.pull(line)
+        return answer if isinstance(answer, bytes) else self.sending.pull(line) or answer
+
+    def open_ours(self, line: Line, resumed: f.Resumed) -> None:
+        """The connection that we have dialled is open."""
         self.heard, self._down = time.monotonic(), None
-        self.sending.open(line, resumed)
-        line.say(f.Heartbeat(self._ours), *self._standing.values())
+        with self._lines:
+            self._dialled_by_us = line
+            line.start(f.Heartbeat(self._ours), *self._standing.values())
+            self.sending.open(line, resumed)
+            if self.receiving.line is None:
+                self.receiving.open(line)
+        line.wake()
+        self._notify()
 
-    def open_back(self, line: Line) -> None:
-        """The stream that it has dialled is open."""
+    def open_theirs(self, line: Line) -> None:
+        """The connection that it has dialled is open."""
         self.heard = time.monotonic()
-        self.receiving.open(line, f.Heartbeat(self._ours), *self._standing.values())
+        with self._lines:
+            old, self._dialled_by_it = self._dialled_by_it, line
+            self.receiving.open(line, f.Heartbeat(self._ours), *self._standing.values())
+        if old is not None:
+            old.close()
 
-    def is_open(self, whose: str) -> bool:
-        """Whether the stream that we (OURS) or that it (THEIRS) dialled is open."""
-        line = (self.sending if whose == OURS else self.receiving).line
-        return line is not None and line.open
+    def is_open(self) -> bool:
+        """Whether values can go and come."""
+        lines = (self.sending.line, self.receiving.line)
+        return all(line is not None and line.open for line in lines)
+
+    def is_reached(self) -> bool:
+        """Whether the connection that we have dialled is open."""
+        return self._dialled_by_us is not None and self._dialled_by_us.open
+
+    def forget(self) -> None:
+        """Another run is made, with new connections."""
+        self.sending.forget()
 
     def drop(self, line: Line) -> bool:
-        """A stream is over; whether it was in use."""
+        """A connection is over; whether it was in use."""
         line.close()
-        in_use = self.sending.close(line) or self.receiving.close(line)
+        with self._lines:
+            self._dialled_by_us = None if line is self._dialled_by_us else self._dialled_by_us
+            self._dialled_by_it = None if line is self._dialled_by_it else self._dialled_by_it
+            sent, received = self.sending.close(line), self.receiving.close(line)
+            other = self._dialled_by_it or self._dialled_by_us
+            if received and other is not None and other.open:
+                self.receiving.open(other)
         self._notify()
-        return in_use
+        return sent or received
 
     def down(self, cause: str) -> None:
         """We cannot reach it at the moment."""
@@ -155,17 +186,17 @@ class Peer:
         self._down = (since, cause)
 
     def hang_up(self, *last: f.Frame) -> None:
-        """End both streams; `last` goes to its dialler, who waits for answers."""
-        forward, back = self.sending.line, self.receiving.line
-        if forward is not None:
-            forward.close()
-        if back is not None:
-            back.close(*last)
+        """End both connections; `last` goes to its dialler, who waits for answers."""
+        ours, theirs = self._dialled_by_us, self._dialled_by_it
+        if ours is not None:
+            ours.close()
+        if theirs is not None:
+            theirs.close(*last)
 
     # What it says.
 
-    def hear_forward(self, line: Line, message: list[f.Forward] | f.Chunk | f.Ordered) -> None:
-        """A message on the stream that it has dialled, once open."""
+    def hear(self, line: Line, message: list[f.Any] | f.Chunk | f.Ordered) -> None:
+        """A message on an open connection."""
         self.heard = time.monotonic()
         if isinstance(message, f.Ordered):
             self.receiving.ordered(line, message)
@@ -178,24 +209,18 @@ class Peer:
                 case f.Value() | f.Failed() | f.Offer():
                     self._locate(frame.stamp)
                     self.receiving.value(line, self._blamed(frame) if isinstance(frame, f.Failed) else frame)
-                case f.Hello() | f.Resume():
-                    self.refused(Refusal("out of order", "a handshake on an open stream"))
+                case f.Ack() | f.Accept() | f.Declined():
+                    self.sending.hear(line, frame)
+                    if isinstance(frame, f.Ack) and frame.streams:
+                        self._notify()
+                case f.Resumed():
+                    self.sending.open(line, frame)
+                    self._notify()
+                case f.Hello() | f.Resume() | f.Refused():
+                    self.refused(Refusal("out of order", "a handshake on an open connection"))
                 case _:
                     self._hear(line, frame)
         self.receiving.wake()
-
-    def hear_back(self, line: Line, frame: f.Back) -> None:
-        """A frame on the stream that we have dialled, once open."""
-        self.heard = time.monotonic()
-        match frame:
-            case f.Ack() | f.Accept() | f.Declined():
-                self.sending.hear(frame)
-                if isinstance(frame, f.Ack) and frame.streams:
-                    self._notify()
-            case f.Hello() | f.Refused() | f.Resumed():
-                self.refused(Refusal("out of order", "a handshake on an open stream"))
-            case _:
-                self._hear(line, frame)
 
     def _blamed(self, failed: f.Failed) -> f.Failed:
         """An operation fails at a party of the job; if another one is named, at whoever says so."""
@@ -266,8 +291,7 @@ class Peer:
 
     def check_alive(self, now: float) -> None:
         """Give it up if nothing was heard of it for too long."""
-        silent, line = now - self.heard, self.sending.line
-        answers = line is not None and line.open
+        silent, answers = now - self.heard, self.is_reached()
         if silent <= self._timeout_s * (PATIENCE if answers else 1) or self.lost_to is not None:
             return
         last = f"last heard of {silent:.1f} s ago"

@@ -1,4 +1,4 @@
-"""Values of one party on their way to us: the mailbox, its arrivals, and the stream that the party dials."""
+"""Values of one party on their way to us: the mailbox, its arrivals, and the line that they come on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from junto.config.model import LinkSettings
 from junto.errors import ConfigError, JuntoError, ProtocolViolation
 from junto.silo import frames as f
 from junto.silo.api import Arrival, Key
+from junto.silo.arriving import Deliver, Write
 from junto.silo.buffers import Buffer, MemoryBuffer, SpillBuffer
 from junto.silo.line import Line
-from junto.silo.mailbox import Deliver, Mailbox, Refusal, Write
+from junto.silo.mailbox import Mailbox, Refusal
 from junto.silo.settled import Awaited, Outcome
 
 ACK_DELAY_S = 0.01
@@ -28,7 +29,7 @@ class Receiving:
         refuse: hears of each message that is not taken.
 
     Attributes:
-        line: our half of the stream in use.
+        line: on which we want them.
         values, nbytes: received so far.
     """
 
@@ -106,19 +107,17 @@ class Receiving:
             owes = self._mailbox.tick()
         self._wake(owes)
 
-    # The stream.
+    # The line.
 
     def open(self, line: Line, *more: f.Frame) -> None:
-        """The stream is open, and replaces the one before; it hears what we have, and `more`."""
+        """From here on we want the values on this line; its other end hears what we have, and `more`."""
         with self._lock:
-            old, self.line = self.line, line
+            self.line = line
             line.start(self._mailbox.resume(), *more)
-        if old is not None:
-            old.close()
         line.wake()
 
     def close(self, line: Line) -> bool:
-        """A stream is over; whether it was the one in use."""
+        """A line is over; whether it was the one in use."""
         with self._lock:
             if line is not self.line:
                 return False

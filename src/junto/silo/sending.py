@@ -1,4 +1,4 @@
-"""Our values on their way to one party: the outbox, its deliveries, and the stream that we dial."""
+"""Our values on their way to one party: the outbox, its deliveries, and the line that they go on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sending:
         party: to whom.
 
     Attributes:
-        line: our half of the stream in use.
+        line: on which the receiver wants them.
         undelivered: the first error of a delivery.
         values, nbytes: delivered so far.
     """
@@ -37,6 +37,7 @@ class Sending:
         self._outbox = Outbox()
         self._deliveries: dict[Key, Dispatched] = {}
         self._given_up: JuntoError | None = None
+        self._turn = 0
         self._writers: dict[int, Callable[[Exception | None], None]] = {}
 
     @property
@@ -127,20 +128,22 @@ class Sending:
             if changed is not None:
                 changed(self._violation(f"{self._party} has read more of a stream than there is"))
 
-    # The stream that we dial.
+    # The line.
 
     def open(self, line: Line, resumed: f.Resumed) -> None:
-        """The stream is open; the receiver has said what it has."""
+        """The receiver has named this line, and said what it has, unless it has named another one since."""
         with self._lock:
+            if resumed.turn < self._turn or line.closed:
+                return
+            self._turn = resumed.turn
             instructions = self._outbox.resume(resumed)
             self.line = line
-            line.start()
         line.wake()
         self._follow(instructions)
         self._hear_streams(resumed.streams, ())
 
     def close(self, line: Line) -> bool:
-        """A stream is over; whether it was the one in use."""
+        """A line is over; whether it was the one in use."""
         with self._lock:
             if line is not self.line:
                 return False
@@ -167,13 +170,19 @@ class Sending:
             due = self._outbox.due
         self._wake(due)
 
-    def hear(self, frame: f.Ack | f.Accept | f.Declined) -> None:
+    def forget(self) -> None:
+        """Another run: what the receiver has said belongs to none."""
+        with self._lock:
+            self._turn = 0
+
+    def hear(self, line: Line, frame: f.Ack | f.Accept | f.Declined) -> None:
         """An answer of the receiver."""
         instructions: list[Instruction] = []
         streams: tuple[tuple[int, int], ...] = ()
         wrong: list[int] = []
-        no_room = isinstance(frame, f.Declined) and frame.no_room
         with self._lock:
+            if line is not self.line:
+                return  # it is told again on the line in use
             match frame:
                 case f.Ack():
                     instructions = self._outbox.settle(frame.settled)
@@ -184,10 +193,10 @@ class Sending:
                 case f.Accept():
                     self._outbox.accept(frame.transfer)
                 case f.Declined():
-                    instructions = self._outbox.settle((frame.transfer,), frame.cause)
+                    instructions = self._outbox.decline(frame)
             due = self._outbox.due
         self._wake(due)
-        self._follow(instructions, no_room=no_room)
+        self._follow(instructions)
         self._hear_streams(streams, wrong)
 
     def give_up(self, error: JuntoError) -> bool:
@@ -204,7 +213,7 @@ class Sending:
             delivery.settle(error)
         return bool(deliveries)
 
-    def _follow(self, instructions: Iterable[Instruction], *, no_room: bool = False) -> None:
+    def _follow(self, instructions: Iterable[Instruction]) -> None:
         for instruction in instructions:
             with self._lock:
                 if isinstance(instruction, Advanced):
@@ -215,17 +224,18 @@ class Sending:
                 continue
             if isinstance(instruction, Advanced):
                 underway.advance(instruction.nbytes)
-            elif instruction.cause is None:
+            elif instruction.declined is None:
                 self.values += 1
                 self.nbytes += underway.progress()[1]
                 underway.settle(None)
             else:
-                underway.settle(self._declined(instruction.cause, no_room))
+                underway.settle(self._declined(instruction.declined))
 
-    def _declined(self, cause: str, no_room: bool) -> JuntoError:
+    def _declined(self, declined: f.Declined) -> JuntoError:
         """Why a value was not taken; a receiver whose disk is full did nothing wrong, and neither did we."""
         error: PartyAborted | ProtocolViolation
-        if no_room:
+        cause = declined.cause
+        if declined.no_room:
             fix = f"make room on the disk of {self._party} (spill_dir), or raise quota_bytes there"
             error = PartyAborted(f"{self._party} has {cause}", party=self._party, fix=fix)
         else:

@@ -43,7 +43,7 @@ class Dialled(_End):
     """
 
     def __init__(self, peer: Peer, meeting: Meeting, place: str) -> None:
-        super().__init__(Line(peer.receiving.pull))
+        super().__init__(Line(peer.pull))
         self.peer = peer
         self._meeting = meeting
         self._place = place
@@ -51,7 +51,7 @@ class Dialled(_End):
     def hear(self, message: bytes) -> None:
         """One message."""
         try:
-            opened = f.open_forward(message)
+            opened = f.open_message(message)
         except ProtocolViolation as error:
             self.peer.refused(Refusal("malformed", error.message))
             self.line.close(f.Refused("malformed", error.message, final=False))
@@ -61,8 +61,8 @@ class Dialled(_End):
                 if not self.line.open:
                     self._shake_hands(opened)
                     return
-        self.peer.hear_forward(self.line, opened)
-        _check_ended(self.peer, self._meeting)
+        self.peer.hear(self.line, opened)
+        _noticed(self.peer, self._meeting)
 
     def answer(self) -> None:
         """Answer the dialler's Resume, if it has come and the run is known."""
@@ -72,7 +72,7 @@ class Dialled(_End):
                 return
             if asked == run:
                 self.story.tell(Event.RESUMED)
-                self.peer.open_back(self.line)
+                self.peer.open_theirs(self.line)
             elif self._meeting.over:
                 self._refuse("another run", "that is another run than ours: start again at every party")
             else:
@@ -83,7 +83,7 @@ class Dialled(_End):
         """The stream is over."""
         self.peer.drop(self.line)
 
-    def _shake_hands(self, opened: list[f.Forward] | f.Chunk | f.Ordered) -> None:
+    def _shake_hands(self, opened: list[f.Any] | f.Chunk | f.Ordered) -> None:
         state = self.story.state
         if self.line.closed:
             return
@@ -133,7 +133,7 @@ class Dialler(_End):
     """
 
     def __init__(self, peer: Peer, meeting: Meeting) -> None:
-        super().__init__(Line(peer.sending.pull))
+        super().__init__(Line(peer.pull))
         self.peer = peer
         self.over: JuntoError | None = None
         self._meeting = meeting
@@ -142,11 +142,17 @@ class Dialler(_End):
     def hear(self, message: bytes) -> bool:
         """One message; False if the stream should end."""
         try:
-            frames = f.open_back(message)
+            opened = f.open_message(message)
         except ProtocolViolation as error:
             self.peer.refused(Refusal("malformed", error.message))
             return False
-        return self._hear(frames)
+        if isinstance(opened, list):
+            return self._hear(opened)
+        if self.line.open:
+            self.peer.hear(self.line, opened)
+            return True
+        self.peer.refused(Refusal("out of order", "values before the handshake is over"))
+        return False
 
     def ask(self) -> None:
         """Ask to resume the run, once it is known and the party has greeted."""
@@ -156,7 +162,7 @@ class Dialler(_End):
                 self.story.tell(Event.RESUME)
                 self.line.say(f.Resume(run))
 
-    def _hear(self, frames: list[f.Back]) -> bool:
+    def _hear(self, frames: list[f.Any]) -> bool:
         for frame in frames:
             if self.line.closed:
                 return False
@@ -164,14 +170,14 @@ class Dialler(_End):
                 case f.Refused():
                     return self._refused(frame)
                 case _ if self.line.open:
-                    self.peer.hear_back(self.line, frame)
-                    _check_ended(self.peer, self._meeting)
+                    self.peer.hear(self.line, [frame])
+                    _noticed(self.peer, self._meeting)
                 case f.Hello() if (self.story.state, Event.HELLO) in TRANSITIONS:
                     if not self._greet(frame):
                         return False
                 case f.Resumed() if (self.story.state, Event.RESUMED) in TRANSITIONS:
                     self.story.tell(Event.RESUMED)
-                    self.peer.open_forward(self.line, frame)
+                    self.peer.open_ours(self.line, frame)
                     self._meeting.opened()
                 case _:
                     self.peer.refused(Refusal("out of order", "a frame that does not belong there"))
@@ -216,7 +222,11 @@ class Dialler(_End):
         return False
 
 
-def _check_ended(peer: Peer, meeting: Meeting) -> None:
-    """A party that has met us may end the run before we have met everybody."""
-    if peer.ended and not meeting.over:
+def _noticed(peer: Peer, meeting: Meeting) -> None:
+    """What was heard may be the last thing that the meeting waits for, or end the run before its begin."""
+    if meeting.over:
+        return
+    if peer.ended:
         meeting.fail(PartyAborted(f"{peer.name} ended the run before its begin", party=peer.name))
+    else:
+        meeting.opened()

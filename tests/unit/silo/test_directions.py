@@ -37,7 +37,7 @@ def said(line: Line) -> list[f.Frame]:
     """What it would send now, up to where it would sleep."""
     frames: list[f.Frame] = []
     while isinstance(message := line.step(), bytes):
-        frames += f.open_back(message)
+        frames += f.open_message(message)
     return frames
 
 
@@ -49,7 +49,7 @@ def test_a_line_that_was_replaced_takes_no_value_along():
     assert out.pull(old) is None
     message = out.pull(new)
     assert message is not None
-    assert isinstance(f.open_forward(message)[0], f.Value)
+    assert isinstance(f.open_message(message)[0], f.Value)
     assert not out.close(old)
     assert out.close(new)
 
@@ -59,7 +59,6 @@ def test_a_value_on_a_line_that_was_replaced_is_not_taken():
     arrival = into.expect(Key(1, 0))
     new = Line(into.pull)
     into.open(new)
-    assert old.closed
     into.value(old, f.Value(0, Key(1, 0), stamp(1), memoryview(b"old")))
     assert into.settled == 0
     into.value(new, f.Value(0, Key(1, 0), stamp(1), memoryview(b"new")))
@@ -143,7 +142,7 @@ def test_a_sending_thread_is_woken_only_for_what_it_can_send():
     out.open(line, NOTHING)
     before = line.count
     out.position(1)
-    out.hear(f.Ack((), (), 2))
+    out.hear(line, f.Ack((), (), 2))
     assert line.count == before
     out.push(Key(2, 0), stamp(2), payload(b"demanded"))
     assert line.count == before + 1
@@ -174,3 +173,32 @@ def test_an_acknowledging_thread_is_woken_once_for_all_values_of_its_delay():
     into.value(line, f.Value(5, Key(2, 0), stamp(2), memoryview(b"x")))
     into.wake()
     assert line.count == before + 2, "the next delay begins"
+
+
+def test_of_two_lines_the_one_that_was_named_last_counts_in_whichever_order_that_is_heard():
+    out = Sending("bob")
+    first, second = Line(out.pull), Line(out.pull)
+    out.open(second, f.Resumed(0, (), (), 0, turn=2))
+    out.open(first, f.Resumed(0, (), (), 0, turn=1))
+    assert out.line is second
+    out.forget()  # another run: its turns begin anew
+    out.open(first, f.Resumed(0, (), (), 0, turn=1))
+    assert out.line is first
+
+
+def test_an_answer_on_a_line_that_is_not_in_use_is_not_heard():
+    out, line = sending()
+    delivery = out.push(Key(0, 0), stamp(0), payload(b"x"))
+    assert out.pull(line) is not None
+    out.hear(Line(out.pull), f.Ack((0,), (), 0))
+    assert out.unsettled == 1
+    out.hear(line, f.Ack((0,), (), 0))
+    assert error_of(delivery) is None
+
+
+def test_a_line_that_is_over_is_not_taken_into_use_again():
+    out, line = sending()
+    line.close()
+    out.close(line)
+    out.open(line, f.Resumed(0, (), (), 0, turn=7))
+    assert out.line is None

@@ -10,10 +10,10 @@ def test_what_is_said_goes_before_what_is_pulled():
     line.open = True
     line.say(f.Bye(1), f.Bye(2))
     messages = line.messages()
-    assert f.open_forward(next(messages)) == [f.Bye(1), f.Bye(2)]
+    assert f.open_message(next(messages)) == [f.Bye(1), f.Bye(2)]
     assert [next(messages), next(messages)] == [b"second", b"third"]
     line.close(f.Noted("bye"))
-    assert [f.open_forward(message) for message in messages] == [[f.Noted("bye")]]
+    assert [f.open_message(message) for message in messages] == [[f.Noted("bye")]]
 
 
 def test_nothing_is_pulled_before_the_line_is_open_or_after_it_is_closed():

@@ -10,8 +10,9 @@ from gateways import stamp
 from junto.silo import frames as f
 from junto.silo import mailbox as module
 from junto.silo.api import Key
+from junto.silo.arriving import Write
 from junto.silo.buffers import Buffer, MemoryBuffer
-from junto.silo.mailbox import Mailbox, Write
+from junto.silo.mailbox import Mailbox
 from junto.silo.numbers import Numbers
 
 
@@ -117,7 +118,7 @@ def test_what_waited_for_its_turn_when_the_line_broke_is_offered_again(mailbox):
     for number in range(2):
         mailbox.expect(Key(1, number))
         offer(mailbox, number)
-    assert mailbox.resume() == f.Resumed(0, (), ((0, 0),), 1)
+    assert mailbox.resume() == f.Resumed(0, (), ((0, 0),), 1, turn=1)
     offer(mailbox, 1)
     mailbox.written(filled(mailbox, 0))
     assert accepted(mailbox) == [1]

@@ -121,7 +121,9 @@ def test_a_reader_cannot_have_read_what_was_not_pushed():
     writer = StreamWriter()
     assert not writer.hear(1)
     assert not writer.opened
-    assert writer.hear(0)
     writer.push(b"x")
+    assert writer.take() is None, "the reader has not opened its end"
+    assert writer.hear(0)
+    assert writer.take() == b"x"
     assert not writer.hear(2)
     assert writer.hear(1)

@@ -19,7 +19,7 @@ THREADS = 6
 
 def said(end) -> list[f.Frame]:
     message = end.line.step()
-    return f.open_back(message) if isinstance(message, bytes) and end.line else []
+    return f.open_message(message) if isinstance(message, bytes) and end.line else []
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_run_is_asked_for_once_by_however_many_threads(talk):
     for message in list(talk.backward):
         assert talk.out.hear(message)
     at_once(talk.out.ask)
-    frames = f.open_forward(talk.out.line.step())
+    frames = f.open_message(talk.out.line.step())
     assert [type(frame) for frame in frames] == [f.Resume]
     assert talk.out.story.state is State.ASKED
 
@@ -60,7 +60,7 @@ def test_it_is_answered_once_by_however_many_threads(talk):
     talk.into.line.run = talk.into._meeting.run
     talk.into.story.tell(Event.RESUME)
     at_once(talk.into.answer)
-    frames = f.open_back(talk.into.line.step())
+    frames = f.open_message(talk.into.line.step())
     assert [type(frame) for frame in frames] == [f.Resumed, f.Heartbeat]
     assert talk.into.line.step() is None
 
@@ -72,12 +72,12 @@ def test_whoever_hears_that_a_line_is_open_finds_it_open():
         def wake(self) -> None:
             message = self.step()  # the network is as quick as can be
             if isinstance(message, bytes):
-                heard.extend((frame, self.open) for frame in f.open_back(message))
+                heard.extend((frame, self.open) for frame in f.open_message(message))
 
     into = Receiving("bob", LinkSettings(), lambda refusal: None)
     line = Quick(lambda _: None)
     into.open(line, f.Bye(1))
-    assert heard == [(f.Resumed(0, (), (), 0), True), (f.Bye(1), True)]
+    assert heard == [(f.Resumed(0, (), (), 0, turn=1), True), (f.Bye(1), True)]
 
 
 def test_the_table_is_a_line_from_new_to_open():
