@@ -291,7 +291,8 @@ class Peer:
 
     def check_alive(self, now: float) -> None:
         """Give it up if nothing was heard of it for too long."""
-        silent, answers = now - self.heard, self.is_reached()
+        lines = (self._dialled_by_us, self._dialled_by_it)
+        silent, answers = now - self.heard, any(line is not None and line.open for line in lines)
         if silent <= self._timeout_s * (PATIENCE if answers else 1) or self.lost_to is not None:
             return
         last = f"last heard of {silent:.1f} s ago"
