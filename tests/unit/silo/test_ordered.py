@@ -127,3 +127,20 @@ def test_a_reader_cannot_have_read_what_was_not_pushed():
     assert writer.take() == b"x"
     assert not writer.hear(2)
     assert writer.hear(1)
+
+
+def test_the_writer_passes_over_what_is_read_between_the_break_and_its_first_frame():
+    writer, reader = StreamWriter(), StreamReader()
+    assert writer.hear(reader.say())
+    for part in (b"0", b"1", b"2"):
+        writer.push(part)
+        assert reader.take(writer.pushed - 1, memoryview(writer.take() or b""), last=False)
+    assert writer.hear(reader.resume())  # a new line, while nothing of the three is read
+    assert writer.resume() == 3
+    assert [bytes(reader.pop() or b"") for _ in range(3)] == [b"0", b"1", b"2"]
+    assert writer.hear(reader.say())
+    writer.push(b"3")
+    assert writer.take() == b"3"
+    assert reader.take(3, memoryview(b"3"), last=False)
+    with pytest.raises(ValueError, match="frame 3 of a stream came; frame 4 is due"):
+        reader.take(3, memoryview(b"3"), last=False)
