@@ -69,11 +69,9 @@ def digests(every: int = 1) -> dict[str, str]:
 
 
 def unlike(found: Mapping[str, str]) -> list[str]:
-    """The functions whose plans are not as recorded, but for those that versions of jax write otherwise."""
-    record = json.loads(RECORDED.read_text())
-    return [
-        name for name in found if record["alike"].get(name) != found[name] and name not in record["otherwise"]
-    ]
+    """The functions whose plans are recorded as alike for all versions, and are not as recorded."""
+    alike = json.loads(RECORDED.read_text())["alike"]
+    return [name for name, each in found.items() if alike.get(name, each) != each]
 
 
 def recorded(several: Sequence[Mapping[str, str]]) -> dict[str, object]:
