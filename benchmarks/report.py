@@ -55,13 +55,15 @@ HOW = """\
   the page faults of new memory. A virtual machine that gives its free pages back to the host waits about 3 s
   for each GB that it takes again, whoever takes it; with `--hold-memory` the benchmark has taken them before
   junto and its ceilings do.
+- **kernels**: processor seconds of all threads, in one process; a kernel in C and what computes in its place
+  take turns. 400% is four times as fast.
 - **secure processing unit**: at each of three processes, two that compute and a helper, from the call until
   all nodes are done (`sf.wait`); the slowest party counts. All three share this machine's cores, so the
   helper's work is in the time; rows of their own say how much it is. The ceiling is numpy in the clear.
 - **learning**: from `fit` until the coefficients are there at every node; the slowest party counts, and the
   helper's work is in the time. Made-up normal columns, half of them each at two parties, the label at one.
 - **joining**: CSV files in and out, half of the keys in common; the slower party counts. The first join of a
-  process also loads and compiles its curve.
+  process also loads its libraries.
 - **two parties alone**: at each of two processes, from the call until both are done (`sf.wait`), the
   preparing by oblivious transfer included; the slower party counts. Bytes are those of alice and of bob; the
   ceiling is the processor time of both.

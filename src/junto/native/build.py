@@ -20,7 +20,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "c"
 LIBRARY = Path(__file__).parent / ("_kernels.dll" if os.name == "nt" else "_kernels.so")
 VARIABLE = "JUNTO_KERNELS"
-FLAGS = ("-std=c11", "-O3", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
+FLAGS = ("-std=c11", "-O3", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-psabi")
 PATIENCE_S = 600
 
 
