@@ -202,3 +202,22 @@ def test_a_line_that_is_over_is_not_taken_into_use_again():
     out.close(line)
     out.open(line, f.Resumed(0, (), (), 0, turn=7))
     assert out.line is None
+
+
+def test_what_was_not_taken_is_said_again_on_a_new_line_and_is_not_delivered():
+    into = Receiving("bob", LinkSettings(), lambda refusal: None)
+    line, new = Line(into.pull), Line(into.pull)
+    into.open(line)
+    into.advance(3)
+    into.value(
+        line, f.Value(0, Key(2, 0), stamp(2), memoryview(b"x"))
+    )  # its answer waits, and the line breaks
+    into.open(new)
+    (resumed,) = said(new)
+    assert resumed.below == 1
+    out, old = sending()
+    delivery = out.push(Key(2, 0), stamp(2), payload(b"x"))
+    out.position(3)
+    assert out.pull(old) is not None
+    out.open(Line(out.pull), resumed)
+    assert "nobody expects value 0 of operation 2" in str(error_of(delivery))
