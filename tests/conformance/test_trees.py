@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 import junto as sf
 from junto import learn
+from junto.learn.trees import growing
 from spu_values import PARTIES, at
 
 xgboost = pytest.importorskip("xgboost")
@@ -212,6 +213,38 @@ def test_a_tree_may_use_some_of_the_rows_or_columns(spu, change):
     assert sf.reveal(model.predict(split(WITH_GAPS, 2), to="bob")) == pytest.approx(want, abs=2e-3)
 
 
+WEIGHTS = RNG.choice([0.0, 0.5, 1.0, 7.0], size=300)
+
+
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_rows_weigh_what_they_weigh_to_xgboost(spu, kind):
+    y = CLASS if kind == "Classifier" else NUMBER
+    model = getattr(learn, f"GradientBoosting{kind}")(spu, **SMALL)
+    model = model.fit(split(WITH_GAPS, 2), at("bob", y), sample_weight=at("alice", WEIGHTS))
+    got = model.predict_proba if kind == "Classifier" else model.predict
+    theirs = getattr(xgboost, f"XGB{kind}")(
+        tree_method="hist", max_bin=8, max_depth=2, n_estimators=2, learning_rate=0.3, base_score=y.mean()
+    ).fit(WITH_GAPS, y, sample_weight=WEIGHTS)
+    want = theirs.predict_proba(WITH_GAPS) if kind == "Classifier" else theirs.predict(WITH_GAPS)
+    assert sf.reveal(got(split(WITH_GAPS, 2), to="bob")) == pytest.approx(want, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        (-WEIGHTS, "negative"),
+        (np.full(300, 65.0), "too large"),
+        (np.ones(299), "299 rows"),
+        (np.full(300, np.nan), "missing"),
+    ],
+    ids=["negative", "large", "short", "missing"],
+)
+def test_weights_that_make_no_sense_are_refused(spu, weights, says):
+    model = learn.DecisionTreeRegressor(spu, max_depth=1)
+    with pytest.raises(sf.LearnError, match=says):
+        model.fit(split(WITH_GAPS, 2), at("bob", NUMBER), sample_weight=at("alice", weights))
+
+
 # -------------------------------------------------------------------- models that leave, models that come
 
 
@@ -303,6 +336,17 @@ def test_what_our_trees_have_not_is_refused(spu, model, says):
     made = sf.PYU("bob")(model)()
     with pytest.raises(sf.LearnError, match=says):
         learn.from_xgboost(spu, made, {sf.PYU(party): names for party, names in OWNED.items()})
+
+
+def test_many_rows_are_scored_in_blocks(spu, monkeypatch):
+    monkeypatch.setattr(growing, "BLOCK", 8 * 20)  # 20 rows of 8 leaves
+    model = learn.GradientBoostingRegressor(spu, **SMALL).fit(split(WITH_GAPS, 2), at("bob", NUMBER))
+    whole = sf.reveal(model.predict(split(WITH_GAPS[:20], 2), to="bob"))
+    parts = sf.reveal(model.predict(split(WITH_GAPS[:51], 2), to="bob"))
+    assert parts[:20] == pytest.approx(whole, abs=1e-4)
+    assert parts.shape == (51,)
+    text = sf.reveal(model.export("bob"))
+    assert parts == pytest.approx(booster(text).predict(xgboost.DMatrix(WITH_GAPS[:51])), abs=1e-4)
 
 
 # -------------------------------------------------------------------- models in files

@@ -167,6 +167,23 @@ def _checked(
     return Columns(tables, array, told[0][1], widths), all(fits for *_, fits in told)
 
 
+def require_rows(vector: PYUObject, what: str, rows: int, look: Callable[[Any], examine.Facts]) -> None:
+    """Look at a vector at its owner; every party learns the first fault.
+
+    Args:
+        vector: a handle.
+        what: it is, for messages.
+        rows: that it must have.
+        look: at its owner.
+
+    Raises:
+        LearnError: at all parties alike: a fault, or other rows.
+    """
+    owner = vector.device
+    _, found, *_ = _believed(f"{what} {owner.party}", reveal(owner(look)(vector)))
+    _require_equal_rows({f"{what} {owner.party}": found, f"X {owner.party}": rows})
+
+
 def _handles(X: Table) -> tuple[Mapping[PYU, PYUObject], SPUObject | None]:
     if isinstance(X, SPUObject):
         return {}, X

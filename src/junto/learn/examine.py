@@ -107,6 +107,25 @@ def examine_with_gaps(table: Any, known: Any = None) -> Facts:
     return _facts(rows, columns)
 
 
+def examine_weights(weights: Any, most: float) -> Facts:
+    """Facts of the weights of rows: numbers from 0 to `most`, not all of them 0."""
+    rows = 0
+    try:
+        names, values = matrix(weights, vector=True)
+        rows = len(values)
+        _check(rows > 0, "empty")
+        _check_domain(values[:, 0], "nonnegative", names[0])
+        _check_below(most, values.max(axis=0), names)
+    except Fault as fault:
+        return _facts(rows, 1, fault)
+    return _facts(rows, 1)
+
+
+def vector_of(column: Any) -> Floats:
+    """A column, or a table of one, as an array of one dimension."""
+    return _vector(column)
+
+
 def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale | None = None) -> Facts:
     """Facts of a label that is to be trained on.
 

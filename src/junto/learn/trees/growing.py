@@ -36,6 +36,9 @@ LEAST_HESSIAN = 2.0**-10
 EDGE = 2.0**-12
 """By so much a split must be better than none: more than roundings make of a split that parts nothing."""
 
+BLOCK = 2**21
+"""So many leaves of rows are looked at at once, for each takes some hundred bytes of memory."""
+
 ROOM = 9
 """Bits before the point of a sum of slopes of all rows, as gains are computed with."""
 
@@ -181,10 +184,23 @@ def scores(parts: Sequence[Any], weights: Any, start: Any) -> Any:
         weights: of the leaves [trees, leaves].
         start: the score without a tree.
     """
+    flat, rows = weights.reshape(-1), len(parts[0])
+    size = max(1, BLOCK // len(flat))
+    if rows <= size:
+        return _reached(parts, flat) + start
+    count = -(-rows // size)
+    rest = ((0, count * size - rows), (0, 0))
+    blocks = [jnp.pad(each, rest).reshape(count, size, len(flat)) for each in parts]
+    found = jax.lax.map(lambda some: _reached(some, flat), blocks)
+    return found.reshape(-1)[:rows] + start
+
+
+def _reached(parts: Sequence[Any], weights: Any) -> Any:
+    """The sum of the weights of the leaves that each row reaches."""
     here = parts[0]
     for each in parts[1:]:
         here = here & each
-    return here.astype(jnp.float32) @ weights.reshape(-1) + start
+    return here.astype(jnp.float32) @ weights
 
 
 def _left(rows: Rows, lefts: Sequence[Any]) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
-from junto.learn import dataset, own_units
+from junto.learn import dataset, examine, own_units
 from junto.learn.dataset import Checked, Judge, Scales, Table
 from junto.learn.estimator import Estimator, Handed, require, run_at, shown, training
 from junto.learn.families import IDENTITY, Family, LabelScale
@@ -25,6 +26,9 @@ from junto.learn.trees.leaving import DEEPEST
 
 LARGEST_GAMMA: Final = 2.0**20
 """No split is better than that by so much."""
+
+MOST_WEIGHT: Final = 64.0
+"""Of a row: sums of slopes stay in range."""
 
 MOST_BINS: Final = 1024
 """Of a column."""
@@ -80,12 +84,13 @@ class TreeModel(Estimator[Learned]):
 
     # -------------------------------------------------------------------- training
 
-    def fit(self, X: Table, y: Any) -> Self:
+    def fit(self, X: Table, y: Any, *, sample_weight: Any = None) -> Self:
         """Train; returns the model itself.
 
         Args:
             X: tables of their owners; numbers may be missing.
             y: a handle of a vector or one-column table, at its owner or on the SPU.
+            sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
@@ -97,10 +102,11 @@ class TreeModel(Estimator[Learned]):
             "trees are grown on tables at their owners, who know where a column can be split",
             "pass {alice: her_table, bob: his_table}",
         )
+        weight = self._weight(sample_weight, given.columns.rows)
         scales = scales_of(given.columns, self.max_bins)
         trees: list[Tree] = []
         with training(self, "tree", self.trees) as course:
-            task = self._task(given, scales)
+            task = self._task(given, scales, weight)
             growth = self.growth(task.count, sum(task.columns))
             ensemble = Ensemble(self.spu, self.family, task, growth)
             score = self.spu(_start, static_argnames="rows")(task.label.scale, rows=task.count)
@@ -109,7 +115,16 @@ class TreeModel(Estimator[Learned]):
                 trees.append(tree)
         return self._learn(learned(self.spu, trees, scales, task.label, given.known))
 
-    def _task(self, given: Checked, scales: Scales) -> Task:
+    def _weight(self, given: Any, rows: int) -> SPUObject | None:
+        weight = dataset.only_part(given)
+        if weight is None or isinstance(weight, SPUObject):
+            return weight
+        require(isinstance(weight, PYUObject), f"sample_weight is {type(weight).__name__}", "pass a handle")
+        dataset.require_rows(weight, "sample_weight", rows, _examined)
+        shared: SPUObject = run_at(weight.device, examine.vector_of, weight).to(self.spu)
+        return shared
+
+    def _task(self, given: Checked, scales: Scales, weight: SPUObject | None) -> Task:
         tables, known = given.columns.tables, scales.by_owner
         rows = {
             owner: run_at(owner, candidates.sides, table, known[owner]) for owner, table in tables.items()
@@ -121,7 +136,7 @@ class TreeModel(Estimator[Learned]):
             gamma = run_at(label.home.device, _on_scale, label.home, self.least_gain).to(self.spu)
         widths = tuple(each.shape[0] for each in shared)
         columns = given.columns
-        return Task(known, rows, shared, widths, label, None, gamma, columns.rows, columns.widths)
+        return Task(known, rows, shared, widths, label, weight, gamma, columns.rows, columns.widths)
 
     def _judge(self, fitted: bool = False) -> Judge:
         home = self._fitted().label.home if fitted else None
@@ -334,6 +349,11 @@ class Regressor(TreeModel):
             X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
         )
         return shown(r2_score(given.label, self.predict(X)), to)
+
+
+def _examined(weights: Any) -> examine.Facts:
+    """At the owner of weights."""
+    return examine.examine_weights(weights, math.nextafter(MOST_WEIGHT, math.inf))
 
 
 def _on_scale(scale: LabelScale, gamma: float) -> Any:
