@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 import junto as sf
 from junto import learn
-from junto.learn.trees import growing
+from junto.learn.trees import ensemble
 from spu_values import PARTIES, at
 
 xgboost = pytest.importorskip("xgboost")
@@ -339,7 +339,7 @@ def test_what_our_trees_have_not_is_refused(spu, model, says):
 
 
 def test_many_rows_are_scored_in_blocks(spu, monkeypatch):
-    monkeypatch.setattr(growing, "BLOCK", 8 * 20)  # 20 rows of 8 leaves
+    monkeypatch.setattr(ensemble, "BLOCK", 8 * 20)  # 20 rows of 8 leaves
     model = learn.GradientBoostingRegressor(spu, **SMALL).fit(split(WITH_GAPS, 2), at("bob", NUMBER))
     whole = sf.reveal(model.predict(split(WITH_GAPS[:20], 2), to="bob"))
     parts = sf.reveal(model.predict(split(WITH_GAPS[:51], 2), to="bob"))

@@ -102,15 +102,18 @@ def in_one(trees: Sequence[Sequence[Any]]) -> NDArray[np.int32]:
     return np.stack([np.concatenate([np.asarray(each, np.int32) for each in levels]) for levels in trees])
 
 
-def reachable(table: Any, known: Candidates, picks: NDArray[np.int32]) -> NDArray[np.bool_]:
+def reachable(
+    table: Any, known: Candidates, picks: NDArray[np.int32], begin: int = 0, end: int | None = None
+) -> NDArray[np.bool_]:
     """[rows, all trees' leaves]: whether a row may come to a leaf, as far as this party's splits tell.
 
     Args:
         table: of the columns.
         known: of `fit`.
         picks: see `in_one`.
+        begin, end: of which rows.
     """
-    values = _numbers(table, known)
+    values = _numbers(table, known)[begin:end]
     return np.concatenate([_reached(values, known, tree) for tree in picks], axis=1)
 
 

@@ -6,11 +6,12 @@ leaves as in Chen and Guestrin, "XGBoost", KDD 2016, equations 6 and 7.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
@@ -174,12 +175,30 @@ def learned(spu: SPU, trees: Sequence[Tree], scales: Scales, label: Label, known
     return Learned(scales, label.without_target(), known, picks, weights, len(trees))
 
 
-def scores(spu: SPU, learned: Learned, X: Table) -> tuple[Any, ...]:
-    """The arguments of `growing.scores`: where rows may come, weights, and the label's scale."""
+BLOCK: Final = 2**21
+"""So many leaves of rows are looked at at once, for each takes some hundred bytes of memory."""
+
+
+def scores(spu: SPU, learned: Learned, X: Table) -> SPUObject:
+    """The score of each row, on the scale of what was fitted."""
     columns = dataset.checked(X, scales=learned.scales, look=candidates.examined)
     dataset.require_known(columns, learned.scales)
-    parts = [
-        run_at(owner, candidates.reachable, columns.tables[owner], known, learned.picks[owner]).to(spu)
-        for owner, known in learned.scales.by_owner.items()
-    ]
-    return parts, learned.weights, learned.label.scale
+    size = max(1, BLOCK // math.prod(learned.weights.shape))
+    add_up = spu(growing.scores)
+    blocks = []
+    for begin in range(0, columns.rows, size):
+        parts = [
+            run_at(
+                owner,
+                candidates.reachable,
+                columns.tables[owner],
+                known,
+                learned.picks[owner],
+                begin,
+                begin + size,
+            ).to(spu)
+            for owner, known in learned.scales.by_owner.items()
+        ]
+        blocks.append(add_up(parts, learned.weights, learned.label.scale))
+    whole: SPUObject = blocks[0] if len(blocks) == 1 else spu(growing.joined)(blocks)
+    return whole

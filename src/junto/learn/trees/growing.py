@@ -36,9 +36,6 @@ LEAST_HESSIAN = 2.0**-10
 EDGE = 2.0**-12
 """By so much a split must be better than none: more than roundings make of a split that parts nothing."""
 
-BLOCK = 2**21
-"""So many leaves of rows are looked at at once, for each takes some hundred bytes of memory."""
-
 ROOM = 9
 """Bits before the point of a sum of slopes of all rows, as gains are computed with."""
 
@@ -176,31 +173,23 @@ def stacked(weights: Sequence[Any]) -> Any:
     return jnp.stack(weights)
 
 
-def scores(parts: Sequence[Any], weights: Any, start: Any) -> Any:
+def scores(parts: Sequence[Any], weights: Any, scale: Any) -> Any:
     """The score of each row.
 
     Args:
         parts: the owners' `candidates.reachable`.
         weights: of the leaves [trees, leaves].
-        start: the score without a tree.
+        scale: of the label, with the score without a tree.
     """
-    flat, rows = weights.reshape(-1), len(parts[0])
-    size = max(1, BLOCK // len(flat))
-    if rows <= size:
-        return _reached(parts, flat) + start
-    count = -(-rows // size)
-    rest = ((0, count * size - rows), (0, 0))
-    blocks = [jnp.pad(each, rest).reshape(count, size, len(flat)) for each in parts]
-    found = jax.lax.map(lambda some: _reached(some, flat), blocks)
-    return found.reshape(-1)[:rows] + start
-
-
-def _reached(parts: Sequence[Any], weights: Any) -> Any:
-    """The sum of the weights of the leaves that each row reaches."""
     here = parts[0]
     for each in parts[1:]:
         here = here & each
-    return here.astype(jnp.float32) @ weights
+    return jnp.sum(jnp.where(here, weights.reshape(-1), 0), axis=1) + scale["start"]
+
+
+def joined(blocks: Sequence[Any]) -> Any:
+    """Blocks of rows, one after the other."""
+    return jnp.concatenate(blocks)
 
 
 def _left(rows: Rows, lefts: Sequence[Any]) -> Rows:

@@ -240,9 +240,10 @@ class TreeModel(Estimator[Learned]):
     # -------------------------------------------------------------------- using it
 
     def _scored(self, X: Table) -> Handed:
-        compute = self.spu(_scores, static_argnames=("family", "told"), num_returns_policy="single")
-        asked = partial(compute, *scores(self.spu, self._fitted(), X))
-        return self._handed(asked)
+        learned = self._fitted()
+        found = scores(self.spu, learned, X)
+        compute = self.spu(own_units.scored, static_argnames=("family", "told"), num_returns_policy="single")
+        return self._handed(partial(compute, found, learned.label.scale))
 
     def _handed(self, compute: Callable[..., SPUObject]) -> Handed:
         told, plain = (partial(compute, family=self.family, told=told) for told in (True, False))
@@ -366,10 +367,6 @@ def _on_scale(scale: LabelScale, gamma: float) -> Any:
 
 def _start(scale: Any, rows: int) -> Any:
     return np.zeros(rows, np.float32) + scale["start"]
-
-
-def _scores(parts: Any, weights: Any, scale: Any, family: Family, told: bool) -> Any:
-    return own_units.scored(growing.scores(parts, weights, scale["start"]), scale, family=family, told=told)
 
 
 def _within(probabilities: Any) -> Any:
