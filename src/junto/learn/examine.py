@@ -123,7 +123,7 @@ def examine_weights(weights: Any, most: float) -> Facts:
 
 def vector_of(column: Any) -> Floats:
     """A column, or a table of one, as an array of one dimension."""
-    return _vector(column)
+    return matrix(column, vector=True)[1][:, 0]
 
 
 def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale | None = None) -> Facts:
