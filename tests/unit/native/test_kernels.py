@@ -244,6 +244,7 @@ def runtime() -> str | None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # it compiles the kernels anew, with every check
 @pytest.mark.skipif(runtime() is None, reason="gcc with its address sanitizer is not here")
 def test_no_kernel_at_any_level_leaves_its_arrays_or_the_languages_rules(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", "gcc")
