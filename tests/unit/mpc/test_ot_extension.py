@@ -330,3 +330,17 @@ def test_nothing_secret_is_shown():
     parties = Parties()
     assert repr(parties.extensions[0]) == "<Extension of P0>"
     assert repr(Hash(bytes(16))) == "<Hash>"
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_trees_that_begin_alike_have_nothing_in_common(depth):
+    """Nodes and leaves are hashed with their number: who finds one of many must not have found them all."""
+    grower = Grower(Hash(bytes(16)))
+    zero, one = np.arange(4 * depth, dtype=np.uint64).reshape(2, depth, 2)
+    (leaves, message), (others, another) = grower.grow(zero, one), grower.grow(zero, one)
+    said = [np.frombuffer(each, np.uint64) for each in (message, another)]
+    assert len(np.unique(np.concatenate([leaves, others]))) == 4 * 2**depth
+    assert not (said[0] == said[1]).any()
+    alike = np.zeros((2, 2), np.uint64)
+    made = [part for _ in range(2) for part in grower._leaves(alike)]
+    assert len(np.unique(np.concatenate(made, axis=None))) == sum(part.size for part in made)
