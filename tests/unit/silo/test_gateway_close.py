@@ -37,5 +37,5 @@ def test_no_thread_is_left(tls, monkeypatch):
         hearing = {thread for call in calls for thread in call._threads} - sending
         assert len(hearing) == 2
         assert [thread.name for thread in own | sending | hearing if thread.is_alive()] == []
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
         assert threading.current_thread() not in hearing
