@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import PARTIES, Job, run
-from junto.silo.ledger import RECEIVED, read
+from junto.ledger import RECEIVED, read
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from junto.silo.certificates import ephemeral
+from junto.certificates import ephemeral
 
 SCRIPTS = Path(__file__).parent / "scripts"
 PARTIES = ("alice", "bob")

@@ -21,10 +21,10 @@ import pytest
 from gateways import Heard, payload, stamp
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import PartyUnreachable
-from junto.silo import frames as f
-from junto.silo import mailbox, outbox, peer, receiving
-from junto.silo.api import Activity, Failure, Key
-from junto.silo.line import Line
+from junto.net import frames as f
+from junto.net import mailbox, outbox, peer, receiving
+from junto.net.api import Activity, Failure, TransferKey
+from junto.net.line import StreamSender
 
 SMALL = {
     "WINDOW": 4,
@@ -52,7 +52,7 @@ class Clock:
         return self.now
 
 
-class Thread(Line):
+class Thread(StreamSender):
     """A line with what its sending thread does: awake, or asleep until woken or for so long."""
 
     def __init__(self, pull: Any, clock: Clock) -> None:
@@ -84,16 +84,16 @@ class End:
         self.me = me
         self.peer = peer.Peer(PartySettings(other, nowhere, nowhere), link, Heard(), (me, other))
         self.position = 0
-        self.pushed: dict[Key, bytes | Failure] = {}
-        self.delivered: dict[Key, list[Exception | None]] = {}
-        self.expected: dict[Key, list[Any]] = {}
+        self.pushed: dict[TransferKey, bytes | Failure] = {}
+        self.delivered: dict[TransferKey, list[Exception | None]] = {}
+        self.expected: dict[TransferKey, list[Any]] = {}
 
     def come_to(self, operation: int) -> None:
         """The program begins this operation."""
         self.position = operation
         self.peer.publish(Activity(stamp(operation)))
 
-    def push(self, key: Key, value: bytes | Failure) -> None:
+    def push(self, key: TransferKey, value: bytes | Failure) -> None:
         """The program sends a value."""
         self.pushed[key] = value
         results = self.delivered[key] = []
@@ -101,7 +101,7 @@ class End:
         delivery = self.peer.sending.push(key, stamp(key.operation), content)
         delivery.add_done_callback(lambda done: results.append(done.error()))
 
-    def expect(self, key: Key) -> None:
+    def expect(self, key: TransferKey) -> None:
         """The program needs a value."""
         results = self.expected[key] = []
         arrival = self.peer.receiving.expect(key)

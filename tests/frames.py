@@ -10,7 +10,7 @@ import pyarrow as pa
 
 import junto as sf
 from junto.frame import VerticalFrame
-from junto.frame.tables import opened
+from junto.frame.native_tables import opened
 
 LIBRARIES = ("pandas", "polars", "arrow")
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from junto.certificates import ephemeral
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
-from junto.silo import frames as f
-from junto.silo import handshake, transport
-from junto.silo.api import Abort, Activity, Arrival, Delivery, Events, Key, Stamp
-from junto.silo.certificates import ephemeral
-from junto.silo.gateway import GrpcGateway
-from junto.silo.line import Line
+from junto.net import frames as f
+from junto.net import handshake, transport
+from junto.net.api import Abort, Activity, Arrival, Delivery, Events, Stamp, TransferKey
+from junto.net.gateway import GrpcGateway
+from junto.net.line import StreamSender
 from junto.wire.payload import Payload, Summary
 from parties import free_ports
 
@@ -238,10 +238,10 @@ class Mallory:
         self.site, self.me, self.victim = site, me, victim
         self.nonce = bytes([7]) * 16
         self.hello = handshake.hello(me, "junto", site.parties, FACTS, self.nonce)
-        self.heard: queue.SimpleQueue[f.Frame] = queue.SimpleQueue()
+        self.heard: queue.SimpleQueue[f.ControlFrame] = queue.SimpleQueue()
         self.refusal: f.Refused | None = None
         self.run = b""
-        self._lines: list[Line] = []
+        self._lines: list[StreamSender] = []
         self._calls: list[transport.Call] = []
         self.server = transport.Server(
             site.cluster[me].listen, site.credentials[me], site.cluster, site.link, self._serve
@@ -256,7 +256,7 @@ class Mallory:
         self.server.stop()
 
     def _serve(self, caller: transport.Caller, messages: Iterator[bytes]) -> Iterator[bytes]:
-        line = Line(lambda _: None)
+        line = StreamSender(lambda _: None)
         self._lines.append(line)
 
         def read() -> None:
@@ -299,7 +299,7 @@ class Talk:
 
     def __init__(self, site: Site, victim: str, credentials: TlsSettings | None) -> None:
         self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self.frames: queue.SimpleQueue[f.Frame | None] = queue.SimpleQueue()
+        self.frames: queue.SimpleQueue[f.ControlFrame | None] = queue.SimpleQueue()
         self.call = transport.dial(
             site.cluster[victim].address, credentials, victim, site.link, iter(self._messages.get, None)
         )
@@ -314,10 +314,10 @@ class Talk:
     def raw(self, message: bytes) -> None:
         self._messages.put(message)
 
-    def say(self, *frames: f.Frame) -> None:
+    def say(self, *frames: f.ControlFrame) -> None:
         self.raw(f.pack(frames))
 
-    def next(self, timeout: float = 10.0) -> f.Frame | None:
+    def next(self, timeout: float = 10.0) -> f.ControlFrame | None:
         """The next frame that is no heartbeat; None: the stream is over."""
         while True:
             frame = self.frames.get(timeout=timeout)
@@ -330,4 +330,4 @@ class Talk:
 
 
 def value(transfer: int, operation: int, index: int = 0, data: bytes = b"x") -> f.Value:
-    return f.Value(transfer, Key(operation, index), stamp(operation), memoryview(data))
+    return f.Value(transfer, TransferKey(operation, index), stamp(operation), memoryview(data))

@@ -13,25 +13,25 @@ import trustme
 
 from gateways import Heard
 from junto.config.model import Address, LinkSettings, PartySettings
-from junto.mpc.link import (
+from junto.mpc.links.framed import Ends, FramedChannel
+from junto.mpc.links.pipe import MemoryPipe, memory_pipes
+from junto.mpc.node_links import (
     ALPN,
     Channel,
     Credentials,
     Greeting,
     Introduction,
     LinkOptions,
-    Meeting,
-    Node,
+    NodeMeeting,
+    NodeOptions,
     memory_pair,
 )
-from junto.mpc.links.framed import Ends, FramedChannel
-from junto.mpc.links.pipe import MemoryPipe, memory_pipes
-from junto.silo import frames as f
-from junto.silo.api import Stream
-from junto.silo.header import Header, check_of, pack
-from junto.silo.identity import accepted_name
-from junto.silo.line import Line
-from junto.silo.peer import Peer
+from junto.net import frames as f
+from junto.net.api import OrderedStream
+from junto.net.header import Header, check_of, pack
+from junto.net.identity import accepted_name
+from junto.net.line import StreamSender
+from junto.net.peer import Peer
 from parties import free_ports
 
 QUICK = LinkOptions(recv_timeout_ms=10_000, connect_retry_interval_ms=200)
@@ -64,13 +64,13 @@ def good(results: list[Any]) -> list[Any]:
     return results
 
 
-def some_nodes(*names: str) -> list[Node]:
+def some_nodes(*names: str) -> list[NodeOptions]:
     """Nodes on loopback, at ports that are free."""
     places = [Address("127.0.0.1", port) for port in free_ports(len(names))]
-    return [Node(name, place, place) for name, place in zip(names, places, strict=True)]
+    return [NodeOptions(name, place, place) for name, place in zip(names, places, strict=True)]
 
 
-def settings_of(nodes: list[Node]) -> dict[str, PartySettings]:
+def settings_of(nodes: list[NodeOptions]) -> dict[str, PartySettings]:
     """The nodes as the parties of a job."""
     return {node.name: PartySettings(node.name, node.address, node.listen) for node in nodes}
 
@@ -96,7 +96,7 @@ class Authority:
             made.append(context)
         return made[0], made[1]
 
-    def credentials(self, name: str, nodes: list[Node], alpn: str = ALPN) -> Credentials:
+    def credentials(self, name: str, nodes: list[NodeOptions], alpn: str = ALPN) -> Credentials:
         """What the node `name` brings; certificates are judged as between silos."""
         client, server = self.contexts(name, alpn)
         parties = settings_of(nodes)
@@ -108,29 +108,29 @@ class Authority:
 
 
 def meeting(
-    nodes: list[Node],
+    nodes: list[NodeOptions],
     me: str,
     authority: Authority | None,
     options: LinkOptions = QUICK,
     greeting: Greeting | None = None,
     *,
     on_wait: Callable[[str, float], None] | None = None,
-) -> Meeting:
+) -> NodeMeeting:
     """One node's attempt to meet the others."""
     credentials = authority.credentials(me, nodes) if authority else None
     return meeting_with(nodes, me, credentials, options, greeting, on_wait)
 
 
 def meeting_with(
-    nodes: list[Node],
+    nodes: list[NodeOptions],
     me: str,
     credentials: Credentials | None,
     options: LinkOptions = QUICK,
     greeting: Greeting | None = None,
     on_wait: Callable[[str, float], None] | None = None,
-) -> Meeting:
+) -> NodeMeeting:
     """The same with credentials that need not fit."""
-    return Meeting(nodes, Introduction(me, credentials, greeting or Greeting(b"job")), options, on_wait)
+    return NodeMeeting(nodes, Introduction(me, credentials, greeting or Greeting(b"job")), options, on_wait)
 
 
 @contextmanager
@@ -157,17 +157,17 @@ def channels(
             channel.close()
 
 
-def peer_streams(frame_bytes: int = 100_000) -> tuple[Stream, Stream]:
+def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStream]:
     """Both ends of an ordered stream of two parties, whose lines are threads that hand messages over."""
     link, nowhere = LinkSettings(), Address("127.0.0.1", 1)
     parties = ("alice", "bob")
     peers = {name: Peer(PartySettings(name, nowhere, nowhere), link, Heard()) for name in parties}
     for me, other in (parties, parties[::-1]):
         dialler, dialled = peers[other], peers[me]  # each as the other side has it
-        out, back = Line(dialler.pull), Line(dialled.pull)
+        out, back = StreamSender(dialler.pull), StreamSender(dialled.pull)
         dialled.open_theirs(back)
 
-        def hear(dialler: Peer, out: Line, message: bytes) -> None:
+        def hear(dialler: Peer, out: StreamSender, message: bytes) -> None:
             opened = f.open_message(message)
             if not out.open:
                 assert isinstance(opened, list)
@@ -175,11 +175,11 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[Stream, Stream]:
                 dialler.open_ours(out, opened.pop(0))
             dialler.hear(out, opened)
 
-        def carry(line: Line, hear: Callable[[bytes], None]) -> None:
+        def carry(line: StreamSender, hear: Callable[[bytes], None]) -> None:
             for message in line.messages():
                 hear(message)
 
-        def heard(dialled: Peer, back: Line, message: bytes) -> None:
+        def heard(dialled: Peer, back: StreamSender, message: bytes) -> None:
             dialled.hear(back, f.open_message(message))
 
         for line, then in ((out, partial(heard, dialled, back)), (back, partial(hear, dialler, out))):

@@ -14,11 +14,11 @@ from flows import Clock, Thread
 from gateways import FACTS, Heard
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import DeadlineExceeded
-from junto.silo import frames as f
-from junto.silo import handshake
-from junto.silo.meeting import Meeting
-from junto.silo.peer import Peer
-from junto.silo.stream import Dialled, Dialler
+from junto.net import frames as f
+from junto.net import handshake
+from junto.net.meeting import Meeting
+from junto.net.peer import Peer
+from junto.net.stream import Dialled, Dialler
 
 NOWHERE = Address("127.0.0.1", 1)
 Step = tuple[str, Callable[[], None]]

@@ -12,9 +12,9 @@ import numpy as np
 
 from junto.mpc import bits
 from junto.mpc.prg import Stream, derive
-from junto.mpc.protocol.gates import SecureGates
 from junto.mpc.protocol.planes import reshare, unpacked
 from junto.mpc.protocol.role import Computing, Dealing, Role
+from junto.mpc.protocol.secure_gates import SecureGates
 from junto.mpc.protocol.shares import Additive, MaskedBits, RingSecret, piece
 from junto.mpc.rounds import Rounds
 

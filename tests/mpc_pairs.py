@@ -31,7 +31,7 @@ from junto.mpc.protocol.demands import (
     WordPads,
     turned,
 )
-from junto.mpc.protocol.pair.gates import PairGates
+from junto.mpc.protocol.pair.pair_gates import PairGates
 from junto.mpc.ring import high_product
 from junto.mpc.rounds import Rounds
 from mpc_nodes import BLOCK, WAIT_S, Function, Outcome, Pair, _combine, _enter, _piece, _shares

@@ -11,10 +11,10 @@ import numpy as np
 
 import mpc_nodes
 import mpc_pairs
-from junto.device.spu.computing import rehearse
+from junto.device.spu.plan_runner import rehearse
 from junto.mpc import digits
-from junto.mpc.interpret import Ears, interpret, perform
-from junto.mpc.plain import PlainGates
+from junto.mpc.interpret import StepHooks, interpret, perform
+from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
@@ -76,7 +76,7 @@ class Engine:
         look = digits.listener(
             self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence))
         )
-        ears = Ears(watch, notice=look)
+        ears = StepHooks(watch, notice=look)
         values = Rounds(_no_round).run(perform(gates, plan, inputs, self.settings, ears))
         return [
             self._opened(value, value.value.flags if value.kind == "bits" else value.value.words)

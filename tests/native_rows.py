@@ -21,7 +21,7 @@ from junto.mpc import bits, limbs
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.protocol import borrow
-from junto.native import Kernels, Tree
+from junto.native import Kernels, SeedTree
 
 Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
 """Yields what the kernel gives, and what its twin does."""
@@ -90,14 +90,14 @@ def prefixes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.nd
                     want = borrow.leaves(role, p, None, groups, 64 * width)
                     alone = borrow._all_of(role, p, dealt.reshape(15, groups, width))
                     yield (
-                        kernels.prefixes(Tree(p, None, dealt, None, first), generate=False, propagate=True)[
-                            1
-                        ][3],
+                        kernels.prefixes(
+                            SeedTree(p, None, dealt, None, first), generate=False, propagate=True
+                        )[1][3],
                         alone,
                     )
                 else:
                     want = borrow.inner(role, made, known, groups, propagate=propagate)
-            tree = Tree(p, None if leaf else g, dealt, None if leaf else mixed, first)
+            tree = SeedTree(p, None if leaf else g, dealt, None if leaf else mixed, first)
             generate, passing = kernels.prefixes(tree, generate=True, propagate=propagate)
             yield generate, np.stack(want.generate)
             if propagate:

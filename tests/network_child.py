@@ -28,8 +28,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import junto.silo.certificates
-import junto.silo.doctor  # noqa: F401
+import junto.certificates
+import junto.doctor.diagnosis  # noqa: F401
 from junto.cli.main import app
 
 AT_ONCE = 12

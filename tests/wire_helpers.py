@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.codec import decode, encode
 from junto.wire.policy import WirePolicy
 
@@ -32,12 +32,12 @@ def round_trip(value: Any, policy: WirePolicy = PLAIN) -> Any:
 def forge(atoms: list[Any], *buffers: bytes, blobs: bytes = b"") -> bytearray:
     """Bytes that are laid out as ours are, with whatever in them."""
     packed = msgspec.msgpack.encode(atoms)
-    data = bytearray(struct.pack("<4sII", tags.MAGIC, len(packed), len(blobs)) + packed + blobs)
+    data = bytearray(struct.pack("<4sII", value_tags.MAGIC, len(packed), len(blobs)) + packed + blobs)
     for buffer in buffers:
-        data += bytes(-len(data) % tags.ALIGN) + buffer
+        data += bytes(-len(data) % value_tags.ALIGN) + buffer
     return data
 
 
 def forge_header(packed: bytes) -> bytearray:
     """Bytes whose header is not even made by msgpack."""
-    return bytearray(struct.pack("<4sII", tags.MAGIC, len(packed), 0) + packed)
+    return bytearray(struct.pack("<4sII", value_tags.MAGIC, len(packed), 0) + packed)

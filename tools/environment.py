@@ -46,7 +46,7 @@ def sources():
     folder = os.path.join("src", "junto", "native")
     state = hashlib.sha256()
     kernels = sorted(os.path.join("c", name) for name in os.listdir(os.path.join(folder, "c")))
-    for name in ["build.py", *kernels]:
+    for name in ["compiling.py", *kernels]:
         with open(os.path.join(folder, name), "rb") as source:
             state.update(name.encode() + source.read())
     return state.hexdigest()

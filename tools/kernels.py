@@ -26,10 +26,10 @@ LACKING = (
 
 
 def builder(root: Path = ROOT) -> ModuleType:
-    """`junto.native.build`, without the rest of junto."""
-    spec = spec_from_file_location("junto_native_build", root / "src" / "junto" / "native" / "build.py")
+    """`junto.native.compiling`, without the rest of junto."""
+    spec = spec_from_file_location("junto_native_build", root / "src" / "junto" / "native" / "compiling.py")
     if spec is None or spec.loader is None:
-        raise FileNotFoundError("src/junto/native/build.py")
+        raise FileNotFoundError("src/junto/native/compiling.py")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

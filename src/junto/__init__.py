@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from junto.config.spu_model import FieldType, ProtocolKind, SPUCompilerNumReturnsPolicy
     from junto.device.disclosure import Undisclosed, barrier, reveal, wait
     from junto.device.handle import Device, DeviceObject
-    from junto.device.placing import to, with_device
+    from junto.device.placement import to, with_device
     from junto.device.proxy import proxy
     from junto.device.pyu import PYU, PYUObject
     from junto.device.rehearsal import explain
@@ -66,7 +66,7 @@ _HOMES = MappingProxyType(
     {
         "junto.device.disclosure": ("Undisclosed", "barrier", "reveal", "wait"),
         "junto.device.handle": ("Device", "DeviceObject"),
-        "junto.device.placing": ("to", "with_device"),
+        "junto.device.placement": ("to", "with_device"),
         "junto.device.proxy": ("proxy",),
         "junto.device.pyu": ("PYU", "PYUObject"),
         "junto.device.rehearsal": ("explain",),

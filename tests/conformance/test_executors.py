@@ -16,9 +16,9 @@ import pytest
 
 from junto.config.model import RaySettings
 from junto.errors import ExecutorError, SessionError
-from junto.execute.base import Call, Resources
 from junto.execute.debug import DebugExecutor
 from junto.execute.embedded import EmbeddedExecutor
+from junto.execute.executor import Resources, TaskCall
 
 LONG_S = 30.0
 
@@ -35,7 +35,9 @@ def explain(error):
 
 def call(function, *args, num_returns=None, concurrency=1, **kwargs):
     name = function if isinstance(function, str) else function.__name__
-    return Call(function, args, kwargs, num_returns, name, explain, Resources(max_concurrency=concurrency))
+    return TaskCall(
+        function, args, kwargs, num_returns, name, explain, Resources(max_concurrency=concurrency)
+    )
 
 
 def settled(*refs, timeout=LONG_S):
@@ -281,7 +283,7 @@ def test_an_error_in_explain_does_not_lose_the_result(executor):
     def bug(_):
         raise RuntimeError("bug in explain")
 
-    (ref,) = executor.submit(Call(fail, (), {}, None, "fail", bug))
+    (ref,) = executor.submit(TaskCall(fail, (), {}, None, "fail", bug))
     assert str(error(ref)) == "bug in explain"
 
 
@@ -656,11 +658,11 @@ def test_cancelling_a_chain_does_not_recurse(parallel):
 def test_a_task_that_never_ends_does_not_keep_the_interpreter():
     script = """
 import threading
-from junto.execute.base import Call
+from junto.execute.executor import TaskCall
 from junto.execute.embedded import EmbeddedExecutor
 executor = EmbeddedExecutor(2)
 started = threading.Event()
-executor.submit(Call(lambda: (started.set(), threading.Event().wait()), (), {}, None, "f", lambda e: e))
+executor.submit(TaskCall(lambda: (started.set(), threading.Event().wait()), (), {}, None, "f", lambda e: e))
 started.wait()
 print("end")
 """
@@ -743,7 +745,7 @@ def test_what_this_process_cannot_import_is_said(connected, tmp_path):
 def test_options_that_ray_refuses_fail_the_call_not_the_script(connected):
     executor = connected()
     wrong = Resources(runtime_env={"working_dir": "/no/such/folder"})
-    ask = lambda function: Call(function, (), {}, None, "ask", explain, wrong)  # noqa: E731
+    ask = lambda function: TaskCall(function, (), {}, None, "ask", explain, wrong)  # noqa: E731
     (task,) = executor.submit(ask(list))
     actor = executor.create_actor(ask(list))
     (method,) = executor.call_actor(actor, call("copy"))

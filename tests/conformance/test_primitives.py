@@ -17,16 +17,16 @@ from jax import lax
 
 from junto.errors import NotComputable
 from junto.mpc import interpret as interpreter
-from junto.mpc.plain import PlainGates
+from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import trace
-from junto.mpc.primitives import parameters
-from junto.mpc.primitives.context import Entry
+from junto.mpc.plan_steps import CONTROL, Block
+from junto.mpc.primitives import primitive_parameters
+from junto.mpc.primitives.context import PrimitiveRule
 from junto.mpc.primitives.lifting import COMPARED, NUMBERS
-from junto.mpc.primitives.parameters import check_parameters
+from junto.mpc.primitives.primitive_parameters import check_parameters
 from junto.mpc.primitives.revealing import reveal_inside
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.settings import MpcSettings
-from junto.mpc.steps import CONTROL, Block
 from mpc_programs import Engine, agree
 
 RNG = np.random.default_rng(7)
@@ -671,7 +671,7 @@ class _Read(dict[str, Any]):
         return super().get(name, default)
 
 
-def _noting(entry: Entry, given: set[str], read: set[str]) -> Entry:
+def _noting(entry: PrimitiveRule, given: set[str], read: set[str]) -> PrimitiveRule:
     async def rule(c: Any, params: Mapping[str, Any], *operands: Any) -> Any:
         given.update(params)
         made = entry.rule(c, _Read(params, read), *operands)
@@ -690,14 +690,14 @@ def test_every_parameter_is_honoured_or_has_no_meaning(
     for each in CASES:
         if each.primitive == primitive:
             Engine("plain").run(each.function, *each.args)
-    honoured = parameters.HONOURED.get(primitive, frozenset())
-    meaningless = {*parameters.IRRELEVANT[""], *parameters.IRRELEVANT.get(primitive, {})}
+    honoured = primitive_parameters.HONOURED.get(primitive, frozenset())
+    meaningless = {*primitive_parameters.IRRELEVANT[""], *primitive_parameters.IRRELEVANT.get(primitive, {})}
     assert given - meaningless - set(CONTROL.get(primitive, ())) == honoured & given
     assert honoured & given <= read, f"nobody reads {honoured - read}"
     assert not honoured & meaningless
     said = {
         name
-        for name, why in parameters.IRRELEVANT.get(primitive, {}).items()
+        for name, why in primitive_parameters.IRRELEVANT.get(primitive, {}).items()
         if " versions of jax" not in why
     }
     assert said <= given, "a line for what jax does not have"

@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 
 import junto as sf
-from junto.mpc.plain import PlainGates
+from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import trace
 from junto.mpc.visibility import disclosures, visible
 from mpc_programs import Engine

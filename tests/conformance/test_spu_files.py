@@ -190,7 +190,7 @@ def test_a_header_that_asks_for_too_much_is_refused_before_it_is_read(tmp_path):
         ("float32[1000000000000,1000000]", "too large for an SPU"),
         ("float32[1000000,1000]", "bytes and should have 80000"),
     ):
-        common = sharefile.Common("FM64", 18, ("a", "b"), layout, ("x", "y"))
+        common = sharefile.DumpCommon("FM64", 18, ("a", "b"), layout, ("x", "y"))
         draft = sharefile.Draft(tmp_path / "large", overwrite=True)
         draft.write(sharefile.Part(common, 0, []), bytes(32))
         draft.publish()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import junto as sf
-from junto.device.spu import pool as pools
+from junto.device.spu import correlation_pool as pools
 from spu_values import secret, spu_of
 
 PARTIES = ["alice", "bob", "carol"]

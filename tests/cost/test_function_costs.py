@@ -16,10 +16,10 @@ from junto.mpc.functions import (
     integer_division,
     inverse_erf,
     logarithm,
-    logistic,
     power,
     reciprocal,
     roots,
+    sigmoids,
     trigonometry,
 )
 from mpc_nodes import run
@@ -60,9 +60,9 @@ COSTS = [
     (reciprocal.divide, 2, 13, 141.625, 1638.625, 14, 157.625),
     (divided, 2, 17, 178.5, 1830.5, 19, 194.5),
     (divided_by_root, 2, 11, 141.625, 1686.625, 13, 157.625),
-    (logistic.logistic, 1, 3, 17.75, 375.75, 4, 25.75),
-    (logistic.tanh, 1, 3, 17.75, 375.75, 4, 25.75),
-    (logistic.erf, 1, 3, 17.75, 343.75, 4, 25.75),
+    (sigmoids.logistic, 1, 3, 17.75, 375.75, 4, 25.75),
+    (sigmoids.tanh, 1, 3, 17.75, 375.75, 4, 25.75),
+    (sigmoids.erf, 1, 3, 17.75, 343.75, 4, 25.75),
     (logarithm.log, 1, 8, 88.75, 1366.75, 9, 96.75),
     (logarithm.log1p, 1, 8, 88.75, 1366.75, 9, 96.75),
     (roots.sqrt, 1, 9, 122.5, 1670.5, 10, 130.5),
@@ -104,10 +104,10 @@ def test_rounds_and_bytes(cost):
 GOALS = [
     (exponential.exp, 80, 8),
     (reciprocal.reciprocal, 120, 14),
-    (logistic.logistic, 100, 8),
+    (sigmoids.logistic, 100, 8),
     (logarithm.log, 150, 14),
     (roots.rsqrt, 150, 14),
-    (logistic.tanh, 100, 8),
+    (sigmoids.tanh, 100, 8),
 ]
 
 

@@ -29,7 +29,7 @@ from junto.mpc.protocol.demands import (
     Turn,
     WordPads,
 )
-from junto.mpc.protocol.pair.gates import PairGates
+from junto.mpc.protocol.pair.pair_gates import PairGates
 from junto.mpc.protocol.shares import Masked
 from junto.mpc.rounds import Rounds, together
 from mpc_pairs import Sources, oblivious

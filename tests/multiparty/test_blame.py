@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from junto.cli.simulate import Options, simulate
+from junto.cli.simulate import SimulateOptions, simulate
 
 SCRIPT = """
 import os, signal, sys, threading, tomllib
@@ -79,7 +79,7 @@ def script(tmp_path):
 @pytest.mark.parametrize(("phase", "how"), CHOSEN)
 def test_a_simulation_names_who_failed_first(script, phase, how):
     lines = []
-    options = Options(show=lines.append, settings={**QUICK, "meet_timeout_s": 4}, timeout_s=50)
+    options = SimulateOptions(show=lines.append, settings={**QUICK, "meet_timeout_s": 4}, timeout_s=50)
     result = simulate(script, ["alice", "bob", "carol"], [phase, how], options)
     said = "\n".join(f"{line.party} {line.text}" for line in lines)
     assert (result.failed, result.stopped) == ("bob", None), said

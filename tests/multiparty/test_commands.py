@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from junto.cli import demo
-from junto.cli.simulate import Line, Options, SimulationResult, simulate
+from junto.cli.simulate import OutputLine, SimulateOptions, SimulationResult, simulate
 
 WITHOUT_INIT = """
 import junto as sf
@@ -22,15 +22,15 @@ print(sf.reveal(total))
 """
 
 
-def run(tmp_path: Path, text: str, **settings: str | float) -> tuple[SimulationResult, list[Line]]:
+def run(tmp_path: Path, text: str, **settings: str | float) -> tuple[SimulationResult, list[OutputLine]]:
     script = tmp_path / "fit.py"
     script.write_text(text)
-    lines: list[Line] = []
-    options = Options(show=lines.append, settings=settings, timeout_s=40)
+    lines: list[OutputLine] = []
+    options = SimulateOptions(show=lines.append, settings=settings, timeout_s=40)
     return simulate(script, ["alice", "bob"], options=options), lines
 
 
-def said(lines: list[Line], party: str) -> str:
+def said(lines: list[OutputLine], party: str) -> str:
     return "\n".join(line.text for line in lines if line.party == party)
 
 

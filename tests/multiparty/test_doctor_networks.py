@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 import networks
-from junto.silo.certificates import Credential, create_ca, issue, load_ca
+from junto.certificates import Credential, create_ca, issue, load_ca
 from networks import ALICE, BOB, INSIDE, OUTSIDE, PORT, Job, Pair
 
 NOW = datetime.datetime.now(datetime.UTC)

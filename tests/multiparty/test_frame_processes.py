@@ -8,7 +8,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression as Reference
 from sklearn.metrics import roc_auc_score
 
-from junto.silo.ledger import read
+from junto.ledger import read
 from parties import Job
 
 PARTIES = ["alice", "bob", "carol"]

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from gateways import FACTS, QUICK, Proxy, Site, error_of, in_parallel, outcome, payload, stamp, until
+from junto.certificates import ephemeral
 from junto.config.model import Address, LinkSettings
 from junto.errors import (
     ConfigError,
@@ -22,9 +23,8 @@ from junto.errors import (
     PartyUnreachable,
     ProtocolViolation,
 )
-from junto.silo.api import Abort, Activity, Failure, Key
-from junto.silo.certificates import ephemeral
-from junto.silo.header import Header, Kind, pack
+from junto.net.api import Abort, Activity, Failure, TransferKey
+from junto.net.header import Header, Kind, pack
 from parties import CONTINUE, KILL, STOP, free_ports
 
 # A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
@@ -55,7 +55,7 @@ def test_a_party_that_nobody_reaches_takes_part_over_the_connection_that_it_has_
         alice, bob = site.meet()
         streams = [one.stream(other, 4, lambda: True) for one, other in ((alice, "bob"), (bob, "alice"))]
         for turn in range(3):
-            key = Key(1, turn)
+            key = TransferKey(1, turn)
             sent = [
                 one.push(other, key, stamp(1), payload(noise(3 << 20)))
                 for one, other in ((alice, "bob"), (bob, "alice"))
@@ -175,10 +175,10 @@ def test_values_of_all_sizes_arrive_unchanged(tls):
         alice, bob = site.meet()
         for number, size in enumerate((0, 1, 65536, 65537, 1 << 20, (1 << 20) + 1, 9_000_001), 1):
             data = noise(size)
-            arrival = bob.expect("alice", Key(number, 0))
+            arrival = bob.expect("alice", TransferKey(number, 0))
             for gateway in (alice, bob):
                 gateway.publish(Activity(stamp(number)))
-            delivery = alice.push("bob", Key(number, 0), stamp(number), payload(data))
+            delivery = alice.push("bob", TransferKey(number, 0), stamp(number), payload(data))
             received = outcome(arrival)
             assert received == data
             assert not received.readonly
@@ -194,8 +194,8 @@ def test_a_failure_arrives_in_place_of_a_value():
     with Site() as site:
         alice, bob = site.meet()
         failure = Failure("alice", 1, "alice(f)", "x.py:1", "ValueError", "abcd", "long " * 10_000)
-        arrival = bob.expect("alice", Key(1, 0))
-        alice.push("bob", Key(1, 0), stamp(1), failure)
+        arrival = bob.expect("alice", TransferKey(1, 0))
+        alice.push("bob", TransferKey(1, 0), stamp(1), failure)
         received = outcome(arrival)
         assert isinstance(received, Failure)
         assert received.error_type == "ValueError"
@@ -206,19 +206,19 @@ def test_a_failure_arrives_in_place_of_a_value():
 def test_values_before_their_time_wait_for_the_program():
     with Site() as site:
         alice, bob = site.meet()
-        small = alice.push("bob", Key(1, 0), stamp(1), payload(b"small"))
-        large = alice.push("bob", Key(2, 0), stamp(2), payload(noise(3 << 20)))
-        far = alice.push("bob", Key(5000, 0), stamp(5000), payload(b"far"))
+        small = alice.push("bob", TransferKey(1, 0), stamp(1), payload(b"small"))
+        large = alice.push("bob", TransferKey(2, 0), stamp(2), payload(noise(3 << 20)))
+        far = alice.push("bob", TransferKey(5000, 0), stamp(5000), payload(b"far"))
         assert error_of(small) is None
         assert error_of(large) is None
         assert far.progress() == (0, 3)
         assert bob.statistics()["peers"]["alice"]["early_values"] == 2
         bob.publish(Activity(stamp(1)))
-        assert outcome(bob.expect("alice", Key(1, 0))) == b"small"
+        assert outcome(bob.expect("alice", TransferKey(1, 0))) == b"small"
         bob.publish(Activity(stamp(2)))
-        assert len(outcome(bob.expect("alice", Key(2, 0)))) == 3 << 20
+        assert len(outcome(bob.expect("alice", TransferKey(2, 0)))) == 3 << 20
         bob.publish(Activity(stamp(5000)))
-        assert outcome(bob.expect("alice", Key(5000, 0))) == b"far"
+        assert outcome(bob.expect("alice", TransferKey(5000, 0))) == b"far"
         assert bob.statistics()["peers"]["alice"]["refused"] == {}
 
 
@@ -228,16 +228,16 @@ def test_a_receiver_beyond_its_quota_spills_what_it_needs_and_defers_the_rest(tm
         alice, bob = site.meet()
         data = {number: noise(3 << 20) for number in (1, 2)}
         tiny = [
-            alice.push("bob", Key(3, index), stamp(3), payload(bytes([index]) * 60_000))
+            alice.push("bob", TransferKey(3, index), stamp(3), payload(bytes([index]) * 60_000))
             for index in range(40)
         ]
         for number, bytes_ in data.items():
-            alice.push("bob", Key(3, 100 + number), stamp(3), payload(bytes_))
+            alice.push("bob", TransferKey(3, 100 + number), stamp(3), payload(bytes_))
         until(lambda: bob.statistics()["peers"]["alice"]["early_values"] == 42)
         assert bob.statistics()["peers"]["alice"]["in_memory_bytes"] <= 1 << 20
         bob.publish(Activity(stamp(3)))
-        arrivals = {number: bob.expect("alice", Key(3, 100 + number)) for number in data}
-        rest = [bob.expect("alice", Key(3, index)) for index in range(40)]
+        arrivals = {number: bob.expect("alice", TransferKey(3, 100 + number)) for number in data}
+        rest = [bob.expect("alice", TransferKey(3, index)) for index in range(40)]
         for number, arrival in arrivals.items():
             assert outcome(arrival) == data[number]
         assert [outcome(arrival) == bytes([index]) * 60_000 for index, arrival in enumerate(rest)] == [
@@ -251,8 +251,8 @@ def test_a_receiver_beyond_its_quota_spills_what_it_needs_and_defers_the_rest(tm
 def test_a_full_spill_folder_is_an_error_at_both_and_not_a_hang():
     with Site(link=replace(QUICK, quota_bytes=1000, spill_dir="/nonexistent/folder")) as site:
         alice, bob = site.meet()
-        arrival = bob.expect("alice", Key(1, 0))
-        delivery = alice.push("bob", Key(1, 0), stamp(1), payload(noise(2 << 20)))
+        arrival = bob.expect("alice", TransferKey(1, 0))
+        delivery = alice.push("bob", TransferKey(1, 0), stamp(1), payload(noise(2 << 20)))
         received = outcome(arrival)
         assert isinstance(received, ConfigError), "it is bob's disk, and no fault of alice"
         assert "spill_dir" in received.fix
@@ -265,8 +265,8 @@ def test_a_full_spill_folder_is_an_error_at_both_and_not_a_hang():
 def test_a_value_beyond_the_limit_is_refused_at_both():
     with Site(link=replace(QUICK, max_value_bytes=1 << 20)) as site:
         alice, bob = site.meet()
-        arrival = bob.expect("alice", Key(1, 0))
-        delivery = alice.push("bob", Key(1, 0), stamp(1), payload(noise(2 << 20)))
+        arrival = bob.expect("alice", TransferKey(1, 0))
+        delivery = alice.push("bob", TransferKey(1, 0), stamp(1), payload(noise(2 << 20)))
         for error in (outcome(arrival), error_of(delivery)):
             assert isinstance(error, ProtocolViolation)
             assert "max_value_bytes" in error.message
@@ -276,15 +276,15 @@ def test_a_value_beyond_the_limit_is_refused_at_both():
 def test_small_values_overtake_a_large_one_and_large_ones_share_the_line():
     with Site() as site:
         alice, bob = site.meet()
-        large = [bob.expect("alice", Key(1, index)) for index in range(2)]
-        small = bob.expect("alice", Key(2, 0))
+        large = [bob.expect("alice", TransferKey(1, index)) for index in range(2)]
+        small = bob.expect("alice", TransferKey(2, 0))
         data = noise(96 << 20)
         for index in range(2):
-            alice.push("bob", Key(1, index), stamp(1), payload(data))
+            alice.push("bob", TransferKey(1, index), stamp(1), payload(data))
         until(lambda: all(0 < arrival.progress()[0] < len(data) for arrival in large))
         seen: list[int] = []
         small.add_done_callback(lambda _: seen.extend(arrival.progress()[0] for arrival in large))
-        alice.push("bob", Key(2, 0), stamp(2), payload(b"small"))
+        alice.push("bob", TransferKey(2, 0), stamp(2), payload(b"small"))
         assert outcome(small) == b"small"
         assert all(0 < received < len(data) for received in seen), seen
         assert all(outcome(arrival) == data for arrival in large)
@@ -301,8 +301,8 @@ def test_ten_thousand_small_values_each_way():
             arrivals = []
             for number in range(1, count + 1):
                 gateway.publish(Activity(stamp(number)))
-                arrivals.append(gateway.expect(other, Key(number, 0)))
-                gateway.push(other, Key(number, 0), stamp(number), payload(f"{me} {number}".encode()))
+                arrivals.append(gateway.expect(other, TransferKey(number, 0)))
+                gateway.push(other, TransferKey(number, 0), stamp(number), payload(f"{me} {number}".encode()))
             gateway.flush(20)
             return all(outcome(a) == f"{other} {n}".encode() for n, a in enumerate(arrivals, 1))
 
@@ -319,9 +319,9 @@ def test_a_value_resumes_after_a_cut_and_arrives_once_unchanged():
         site.reroute("bob", proxy.port)
         alice, bob = site.meet()
         data = noise(200 << 20)
-        arrival = bob.expect("alice", Key(1, 0))
-        before = [bob.expect("alice", Key(2, index)) for index in range(50)]
-        delivery = alice.push("bob", Key(1, 0), stamp(1), payload(data))
+        arrival = bob.expect("alice", TransferKey(1, 0))
+        before = [bob.expect("alice", TransferKey(2, index)) for index in range(50)]
+        delivery = alice.push("bob", TransferKey(1, 0), stamp(1), payload(data))
         cuts = 0
         for part in (20, 80, 140):
             until(lambda part=part: arrival.progress()[0] > part << 20)
@@ -329,7 +329,7 @@ def test_a_value_resumes_after_a_cut_and_arrives_once_unchanged():
             cuts += 1
             for index in range(50):
                 if index % 3 == cuts - 1:
-                    alice.push("bob", Key(2, index), stamp(2), payload(bytes([index])))
+                    alice.push("bob", TransferKey(2, index), stamp(2), payload(bytes([index])))
             proxy.restore()
         received = outcome(arrival, 30)
         assert hashlib.sha256(received).digest() == hashlib.sha256(data).digest()
@@ -348,8 +348,8 @@ def test_a_network_that_stays_down_makes_a_party_unreachable():
         for party, proxy in proxies.items():
             site.reroute(party, proxy.port)
         _, bob = site.meet()
-        arrival = bob.expect("alice", Key(1, 0))
-        delivery = bob.push("alice", Key(4000, 0), stamp(4000), payload(b"beyond the window"))
+        arrival = bob.expect("alice", TransferKey(1, 0))
+        delivery = bob.push("alice", TransferKey(4000, 0), stamp(4000), payload(b"beyond the window"))
         for proxy in proxies.values():
             proxy.cut()
         kind, party, error = site.heard["bob"].next(10)
@@ -359,8 +359,8 @@ def test_a_network_that_stays_down_makes_a_party_unreachable():
         assert " for " in error.message
         assert outcome(arrival) is error
         assert error_of(delivery) is error
-        assert outcome(bob.expect("alice", Key(2, 0))) is error
-        assert error_of(bob.push("alice", Key(2, 0), stamp(2), payload(b""))) is error
+        assert outcome(bob.expect("alice", TransferKey(2, 0))) is error
+        assert error_of(bob.push("alice", TransferKey(2, 0), stamp(2), payload(b""))) is error
         for proxy in proxies.values():
             proxy.close()
 
@@ -371,9 +371,9 @@ def test_a_network_that_stays_down_makes_a_party_unreachable():
 def test_leaving_together_loses_nothing():
     with Site("alice", "bob", "carol") as site:
         alice, bob, carol = site.meet()
-        arrivals = [bob.expect("alice", Key(1, index)) for index in range(100)]
+        arrivals = [bob.expect("alice", TransferKey(1, index)) for index in range(100)]
         for index in range(100):
-            alice.push("bob", Key(1, index), stamp(1), payload(noise(10_000)))
+            alice.push("bob", TransferKey(1, index), stamp(1), payload(noise(10_000)))
         assert in_parallel(*(lambda g=g: g.leave(10) for g in (alice, bob, carol))) == [None] * 3
         assert all(len(outcome(arrival, 1)) == 10_000 for arrival in arrivals)
         for party in site.parties:
@@ -390,8 +390,8 @@ def test_leaving_waits_for_the_others_and_says_whom_it_waited_for():
 def test_an_abort_overtakes_a_large_value_and_is_noted():
     with Site() as site:
         alice, bob = site.meet()
-        arrival = bob.expect("alice", Key(1, 0))
-        alice.push("bob", Key(1, 0), stamp(1), payload(noise(400 << 20)))
+        arrival = bob.expect("alice", TransferKey(1, 0))
+        alice.push("bob", TransferKey(1, 0), stamp(1), payload(noise(400 << 20)))
         until(lambda: arrival.progress()[0] > 0)
         alice.abort(Abort("interrupted", "alice was interrupted"), 5)
         assert site.heard["bob"].next(1) == ("abort", "alice", Abort("interrupted", "alice was interrupted"))
@@ -412,7 +412,7 @@ def test_a_history_is_told_once():
 def test_flush_waits_and_raises():
     with Site() as site:
         alice, _ = site.meet()
-        alice.push("bob", Key(5000, 0), stamp(5000), payload(b"beyond the window"))
+        alice.push("bob", TransferKey(5000, 0), stamp(5000), payload(b"beyond the window"))
         with pytest.raises(DeadlineExceeded, match="bob"):
             alice.flush(0.2)
 
@@ -430,8 +430,8 @@ def test_activity_travels_at_once_when_asked():
 CHILD = """
 import json, sys, threading, time, os
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
-from junto.silo.api import Activity, Events, Key, Stamp
-from junto.silo.gateway import GrpcGateway
+from junto.net.api import Activity, Events, TransferKey, Stamp
+from junto.net.gateway import GrpcGateway
 from junto.wire.payload import Payload, Summary
 told = json.loads(sys.stdin.readline())
 class Quiet(Events):
@@ -447,7 +447,7 @@ gateway = GrpcGateway(settings, told["facts"], Quiet())
 def stamp(n): return Stamp(n, b"d" * 16, "op", "x.py:1")
 def push(n, data):
     view = memoryview(data)
-    return gateway.push("alice", Key(n, 0), stamp(n), Payload((view,), len(view), Summary("bytes")))
+    return gateway.push("alice", TransferKey(n, 0), stamp(n), Payload((view,), len(view), Summary("bytes")))
 gateway.start()
 gateway.meet(15, lambda _: None)
 print("met", flush=True)
@@ -513,7 +513,7 @@ def test_a_dead_process_is_found_in_time(how, link):
     ):
         alice = site.start("alice")
         alice.meet(15, lambda _: None)
-        arrival = alice.expect("bob", Key(1, 0))
+        arrival = alice.expect("bob", TransferKey(1, 0))
         until(lambda: arrival.progress()[0] > 1 << 20)
         child.signal(how)
         kind, party, error = site.heard["alice"].next(10)
@@ -535,7 +535,7 @@ def test_a_process_whose_interpreter_is_held_is_not_dead():
         alice.meet(15, lambda _: None)
         child.says("met")
         child.tell("now")
-        assert outcome(alice.expect("bob", Key(1, 0)), 15) == b"x"
+        assert outcome(alice.expect("bob", TransferKey(1, 0)), 15) == b"x"
 
 
 @pytest.mark.parametrize(
@@ -546,7 +546,7 @@ def test_a_process_whose_interpreter_is_held_is_not_dead():
         ("import atexit; atexit.register(gateway.close); sys.stdin.readline()", 0),
         ("import atexit; atexit.register(lambda: gateway.leave(5)); atexit.register(push, 1, b'x' * 100)", 0),
         (
-            "from junto.silo.api import Abort; import atexit; sys.stdin.readline()\n"
+            "from junto.net.api import Abort; import atexit; sys.stdin.readline()\n"
             "atexit.register(lambda: (gateway.abort(Abort('exit', 'bye'), 5), gateway.close()))\n"
             "raise SystemExit(3)",
             3,
@@ -561,7 +561,7 @@ def test_a_process_ends_quickly_and_prints_nothing(script, code):
         alice.meet(15, lambda _: None)
         child.tell("go on")
         if "leave" in script:
-            arrival = alice.expect("bob", Key(1, 0))
+            arrival = alice.expect("bob", TransferKey(1, 0))
             alice.leave(10)
             assert outcome(arrival, 1) == b"x" * 100
         returned, out, err = child.ends()

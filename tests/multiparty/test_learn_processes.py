@@ -7,7 +7,7 @@ import time
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from junto.silo.ledger import read
+from junto.ledger import read
 from parties import KILL, Job, free_ports
 
 PARTIES = ["alice", "bob", "carol"]

@@ -21,16 +21,16 @@ from pathlib import Path
 import numpy as np
 from junto.config.model import Address, PartySettings, TlsSettings
 from junto.errors import JuntoError
-from junto.mpc.link import *
-from junto.silo.identity import accepted_name
-from junto.silo.tlscontext import client_context, server_context
+from junto.mpc.node_links import *
+from junto.net.identity import accepted_name
+from junto.net.tlscontext import client_context, server_context
 
 PORTS = {ports}
 settings = {{}}
 for name, port in PORTS.items():
     place = Address("127.0.0.1", port)
     settings[name] = PartySettings(name, place, place)
-nodes = [Node(each.name, each.address, each.listen) for each in settings.values()]
+nodes = [NodeOptions(each.name, each.address, each.listen) for each in settings.values()]
 tls = TlsSettings(*(Path(name).read_bytes() for name in ("ca.pem", PARTY + ".pem", PARTY + ".key")))
 contexts = [client_context(tls), server_context(tls)]
 for context in contexts:

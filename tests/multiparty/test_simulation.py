@@ -14,7 +14,7 @@ import pytest
 
 from junto.cli import simulate as engine
 from junto.cli.exit_codes import ExitCode
-from junto.cli.simulate import Line, Options, simulate
+from junto.cli.simulate import OutputLine, SimulateOptions, simulate
 from junto.errors import ConfigError
 
 WHO = """
@@ -78,12 +78,12 @@ def started(script: Path, port: int) -> subprocess.Popen[str]:
 
 def test_every_party_runs_the_script_and_is_heard_line_by_line(script: Path) -> None:
     script.write_text(WHO + "print(me, sys.argv[1:]); print('aside', file=sys.stderr)")
-    lines: list[Line] = []
-    result = simulate(script, ["alice", "bob"], ["--rows", "3"], Options(show=lines.append))
+    lines: list[OutputLine] = []
+    result = simulate(script, ["alice", "bob"], ["--rows", "3"], SimulateOptions(show=lines.append))
     assert dict(result.exit_codes) == {"alice": 0, "bob": 0}
     assert (result.failed, result.exit_code) == (None, 0)
-    expected = {Line(party, f"{party} ['--rows', '3']", False) for party in ("alice", "bob")}
-    assert set(lines) == expected | {Line(party, "aside", True) for party in ("alice", "bob")}
+    expected = {OutputLine(party, f"{party} ['--rows', '3']", False) for party in ("alice", "bob")}
+    assert set(lines) == expected | {OutputLine(party, "aside", True) for party in ("alice", "bob")}
 
 
 def test_each_has_its_own_key_in_a_private_folder_that_is_removed(script: Path) -> None:
@@ -100,7 +100,7 @@ print(json.dumps({"path": str(path), "modes": modes, "ca": tls["ca_cert"], "key"
 """
     )
     told: dict[str, dict[str, object]] = {}
-    options = Options(
+    options = SimulateOptions(
         show=lambda line: told.__setitem__(line.party, json.loads(line.text)),
         environment={"PYTHONHASHSEED": "0"},
     )
@@ -151,7 +151,7 @@ def test_a_party_that_is_killed_counts_as_in_a_shell(script: Path) -> None:
 @pytest.mark.slow
 def test_a_deadline_ends_everybody(script: Path, listener: socket.socket) -> None:
     script.write_text(WHO + HOLD)
-    options = Options(timeout_s=2)
+    options = SimulateOptions(timeout_s=2)
     result = simulate(script, ["alice", "bob"], [str(listener.getsockname()[1])], options)
     assert (result.stopped, result.exit_code) == (ExitCode.UNREACHABLE, 3)
 

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from gateways import Proxy, Site, in_parallel, until
-from junto.mpc.link import LinkOptions
+from junto.ledger import RECEIVED, SENT, read
 from junto.mpc.links.framed import Ends, FramedChannel
-from junto.silo.ledger import RECEIVED, SENT, read
+from junto.mpc.node_links import LinkOptions
 from parties import KILL, STOP, Job, free_ports
 
 pytestmark = pytest.mark.slow

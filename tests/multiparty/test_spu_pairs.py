@@ -109,7 +109,7 @@ def call():
 RIGHT = 33
 CRASH = """
 import os
-from junto.device.spu.pool import Shelf
+from junto.device.spu.correlation_pool import Shelf
 take = Shelf.take
 def crashing(self, number):
     take(self, number)

@@ -10,21 +10,21 @@ import pytest
 from scipy import special
 
 from junto.mpc.functions import (
+    constant_tables,
     divisor,
     exponential,
     gamma,
     hyperbolic,
     inverse_erf,
     logarithm,
-    logistic,
     polynomial,
     power,
     reciprocal,
     roots,
-    tables,
+    sigmoids,
     trigonometry,
 )
-from junto.mpc.plain import PlainGates, PlainRing
+from junto.mpc.plain_gates import PlainGates, PlainRing
 from junto.mpc.rounds import Rounds, together
 from mpc_nodes import run
 
@@ -104,9 +104,9 @@ FUNCTIONS = {
     "exp in its whole range": (exponential.exp, np.exp, [between(-2000, 16.6)], 3e-5, 0, 2),
     "exp2": (exponential.exp2, np.exp2, [between(-40, 23.9)], 4e-5, 0, 2),
     "expm1": (exponential.expm1, lambda x: np.exp(x) - 1, [between(-5, 0.5)], 0, 5e-5, 2),
-    "logistic": (logistic.logistic, special.expit, [between(-40, 40)], 0, 3e-5, 0),
-    "tanh": (logistic.tanh, np.tanh, [between(-40, 40)], 0, 6e-5, 0),
-    "erf": (logistic.erf, special.erf, [between(-40, 40)], 0, 3e-5, 0),
+    "logistic": (sigmoids.logistic, special.expit, [between(-40, 40)], 0, 3e-5, 0),
+    "tanh": (sigmoids.tanh, np.tanh, [between(-40, 40)], 0, 6e-5, 0),
+    "erf": (sigmoids.erf, special.erf, [between(-40, 40)], 0, 3e-5, 0),
     "sin": (trigonometry.sin, np.sin, [signed(sizes(-8, 26))], 0, 2e-5, 0),
     "cos": (trigonometry.cos, np.cos, [signed(sizes(-8, 26))], 0, 2e-5, 0),
     "tan": (trigonometry.tan, np.tan, [between(-1, 1)], 0, 1e-4, 0),
@@ -205,8 +205,8 @@ def test_any_shape_in_the_protocol(name, shape):
 def test_what_levels_off_is_constant_far_out():
     async def gate(g, x):
         return [
-            await logistic.logistic(g, x, FRACTION),
-            await logistic.tanh(g, x, FRACTION),
+            await sigmoids.logistic(g, x, FRACTION),
+            await sigmoids.tanh(g, x, FRACTION),
             await exponential.exp(g, g.negate(x), FRACTION),
         ]
 
@@ -267,7 +267,7 @@ def test_other_fractions(fraction):
         (roots.rsqrt, lambda v: v**-0.5, 1e-5),
         (roots.cbrt, np.cbrt, 1e-5),
         (logarithm.log, np.log, 1e-5),
-        (logistic.logistic, special.expit, 1e-4),
+        (sigmoids.logistic, special.expit, 1e-4),
     ]
     for function, oracle, relative in cases:
         gates = PlainGates(None, random_carry())
@@ -320,10 +320,10 @@ POLYNOMIALS = {
 }
 
 
-@pytest.mark.parametrize("name", tables.POLYNOMIALS)
+@pytest.mark.parametrize("name", constant_tables.POLYNOMIALS)
 def test_polynomials(name):
     x, want, bound = POLYNOMIALS[name]
-    found = np.polynomial.Polynomial(tables.coefficients(name))(x)
+    found = np.polynomial.Polynomial(constant_tables.coefficients(name))(x)
     scale = 1 if name in ("log", "erf_inv far") else np.abs(want)
     assert np.abs((found - want) / scale).max() <= bound
 
@@ -336,9 +336,11 @@ SERIES = {
 }
 
 
-@pytest.mark.parametrize("name", tables.SERIES)
+@pytest.mark.parametrize("name", constant_tables.SERIES)
 def test_series(name):
     limit, period, function, bound = SERIES[name]
     x = np.linspace(-limit, limit, 2001)
-    found = sum(s * np.sin(2 * np.pi * k * x / period) for k, s in enumerate(tables.amplitudes(name)))
+    found = sum(
+        s * np.sin(2 * np.pi * k * x / period) for k, s in enumerate(constant_tables.amplitudes(name))
+    )
     assert np.abs(found - function(x)).max() <= bound

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from junto.mpc.functions.integer_division import divide_long, divide_magnitudes
-from junto.mpc.plain import PlainGates, PlainRing
+from junto.mpc.plain_gates import PlainGates, PlainRing
 from junto.mpc.rounds import Rounds
 from mpc_nodes import run
 from tries import tries

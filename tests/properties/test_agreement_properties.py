@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from junto.program.agreement import Agreement, first_difference
+from junto.program.divergence import DivergenceCheck, first_difference
 from junto.program.operation import Description
 
 programs = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=40)
@@ -19,7 +19,7 @@ def issue(agreement, names):
 
 @given(programs, st.data())
 def test_equal_programs_agree_whatever_the_order_of_hearing(names, data):
-    mine, theirs = Agreement(["bob"]), Agreement(["alice"])
+    mine, theirs = DivergenceCheck(["bob"]), DivergenceCheck(["alice"])
     sent = issue(theirs, names)
     order = data.draw(st.permutations(range(len(names))))
     cut = data.draw(st.integers(0, len(names)))
@@ -34,7 +34,7 @@ def test_equal_programs_agree_whatever_the_order_of_hearing(names, data):
 def test_different_programs_are_told_apart_at_the_first_common_operation_after_the_difference(left, right):
     common = min(len(left), len(right))
     at = next((index for index in range(common) if left[index] != right[index]), None)
-    mine, theirs = Agreement(["bob"]), Agreement(["alice"])
+    mine, theirs = DivergenceCheck(["bob"]), DivergenceCheck(["alice"])
     sent = issue(theirs, right)
     issue(mine, left)
     verdicts = [mine.agrees("bob", stamp) for stamp in sent[:common]]
@@ -50,7 +50,7 @@ def test_different_programs_are_told_apart_at_the_first_common_operation_after_t
 def test_a_party_that_is_ahead_is_compared_when_we_get_there(left, right):
     common = min(len(left), len(right))
     at = next((index for index in range(common) if left[index] != right[index]), None)
-    mine, theirs = Agreement(["bob"]), Agreement(["alice"])
+    mine, theirs = DivergenceCheck(["bob"]), DivergenceCheck(["alice"])
     for stamp in issue(theirs, right):
         assert mine.agrees("bob", stamp)
     named = [mine.record(Description("call", "alice", name), "t.py:1")[1] for name in left]

@@ -9,7 +9,7 @@ import pytest
 
 from flows import SMALL, Pair, snapshot
 from junto.config.model import LinkSettings
-from junto.silo.api import Key
+from junto.net.api import TransferKey
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Play:
         self.story = story
         self.pair = Pair(LinkSettings(quota_bytes=story.quota), SMALL | dict(story.constants), both=False)
         self.cuts = 0
-        self.keys = [Key(1, index) for index in range(len(story.sizes))]
+        self.keys = [TransferKey(1, index) for index in range(len(story.sizes))]
         self.pair.alice.come_to(1)
         if not story.ahead:
             self.begin()

@@ -10,9 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from flows import SMALL, Pair
 from junto.config.model import LinkSettings
-from junto.silo.api import Failure, Key
-from junto.silo.buffers import Buffer, MemoryBuffer
-from junto.silo.receiving import Receiving
+from junto.net.api import Failure, TransferKey
+from junto.net.buffers import Buffer, MemoryBuffer
+from junto.net.receiving import Receiving
 from tries import tries
 
 QUOTA = 40
@@ -47,7 +47,7 @@ class FlowMachine(RuleBasedStateMachine):
         super().__init__()
         self.start(1)
         self.plan: list[list[tuple[bool, int]]] = [[]]
-        self.due: list[tuple[bool, Key, int]] = []
+        self.due: list[tuple[bool, TransferKey, int]] = []
         self.lost = False
 
     @initialize(abreast=st.sampled_from([4, 1, 6]))
@@ -78,9 +78,9 @@ class FlowMachine(RuleBasedStateMachine):
         end.come_to(number)
         for index, (from_alice, size) in enumerate(self.plan[number]):
             if from_alice == alice:
-                self.due.append((alice, Key(number, index), size))
+                self.due.append((alice, TransferKey(number, index), size))
             else:
-                end.expect(Key(number, index))
+                end.expect(TransferKey(number, index))
 
     @precondition(lambda self: self.due)
     @rule(data=st.data())

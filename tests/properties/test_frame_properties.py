@@ -12,7 +12,7 @@ from sklearn import model_selection
 import junto as sf
 from frames import LIBRARIES, shown, split, values, whole
 from junto.frame import train_test_split
-from junto.frame.tables import opened
+from junto.frame.native_tables import opened
 from tries import tries
 
 

@@ -21,7 +21,7 @@ import junto as sf
 from frames import LIBRARIES, whole
 from junto.frame import read_csv
 from junto.join import join
-from junto.join.files import File, FileTable
+from junto.join.table_files import File, FileTable
 from tries import tries
 
 PAIR = ["alice", "bob"]

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateways import stamp
-from junto.silo import frames as f
-from junto.silo import mailbox as module
-from junto.silo.api import Failure, Key
-from junto.silo.arriving import Deliver, Write
-from junto.silo.buffers import Buffer
-from junto.silo.mailbox import Mailbox, Refusal
+from junto.net import frames as f
+from junto.net import mailbox as module
+from junto.net.api import Failure, TransferKey
+from junto.net.arriving import Deliver, Write
+from junto.net.buffers import Buffer
+from junto.net.mailbox import Mailbox, Refusal
 from tries import tries
 
 QUOTA, LIMIT = 60, 400
@@ -57,12 +57,12 @@ class MailboxMachine(RuleBasedStateMachine):
         self.mailbox = Mailbox(self.open_buffer, QUOTA, LIMIT)
         self.position = 0
         self.next_number = 0
-        self.content: dict[Key, bytes | Failure] = {}
-        self.number: dict[Key, int] = {}
+        self.content: dict[TransferKey, bytes | Failure] = {}
+        self.number: dict[TransferKey, int] = {}
         self.chunked: dict[int, int] = {}  # transfer -> bytes sent, of those accepted
         self.settled: set[int] = set()
-        self.expected: set[Key] = set()
-        self.delivered: dict[Key, bytes | Failure] = {}
+        self.expected: set[TransferKey] = set()
+        self.delivered: dict[TransferKey, bytes | Failure] = {}
         self.clock = 0
 
     def open_buffer(self, nbytes: int, spill: bool) -> Shelf:
@@ -94,10 +94,10 @@ class MailboxMachine(RuleBasedStateMachine):
         self.position += 1
         assert self.mailbox.advance(self.position) == ([], [])
         for index in range(3):
-            self.expect(Key(self.position, index))
+            self.expect(TransferKey(self.position, index))
         del count
 
-    def expect(self, key: Key) -> None:
+    def expect(self, key: TransferKey) -> None:
         self.expected.add(key)
         self.deliver(self.mailbox.expect(key))
 
@@ -109,7 +109,7 @@ class MailboxMachine(RuleBasedStateMachine):
         size=st.sampled_from([0, 5, 30, 90, 200]),
     )
     def send(self, ahead: int, index: int, size: int) -> None:
-        key = Key(self.position + ahead, index)
+        key = TransferKey(self.position + ahead, index)
         if key.operation < 1 or key in self.content:
             return
         self.clock += 1
@@ -120,7 +120,7 @@ class MailboxMachine(RuleBasedStateMachine):
         self.next_number += 1
         self.transmit(key)
 
-    def transmit(self, key: Key) -> None:
+    def transmit(self, key: TransferKey) -> None:
         content, number = self.content[key], self.number[key]
         if isinstance(content, Failure):
             self.deliver(self.mailbox.whole(f.Failed(number, key, stamp(key.operation), content)))
@@ -212,7 +212,7 @@ MailboxMachine.TestCase.settings = settings(max_examples=tries(150), stateful_st
 TestMailbox = MailboxMachine.TestCase
 
 numbers = st.integers(0, 6) | st.sampled_from([1 << 20, 1 << 62])
-keys = st.builds(Key, st.integers(0, 8), st.integers(0, 1))
+keys = st.builds(TransferKey, st.integers(0, 8), st.integers(0, 1))
 sizes = st.integers(0, 100) | st.sampled_from([1 << 40, 1 << 62])
 events = st.one_of(
     st.tuples(st.just("value"), numbers, keys, st.integers(0, 50)),
@@ -239,8 +239,8 @@ def test_whatever_comes_is_refused_or_taken_and_memory_is_bounded(story: list[tu
         return shelves[-1]
 
     mailbox = Mailbox(open_buffer, QUOTA, None)
-    expected: set[Key] = set()
-    delivered: list[Key] = []
+    expected: set[TransferKey] = set()
+    delivered: list[TransferKey] = []
 
     def deliver(these: list[Deliver]) -> None:
         delivered.extend(one.key for one in these)

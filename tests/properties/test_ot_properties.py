@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from junto.mpc import bits
-from junto.mpc.ot import carries, products, tables
+from junto.mpc.ot import carries, products, table_transfers
 from junto.mpc.ot.conjunctions import conjunctions
-from junto.mpc.ot.tables import Layout
+from junto.mpc.ot.table_transfers import Layout
 from junto.mpc.ot.truncation import truncation
 from ot_pairs import Parties
 from tries import tries
@@ -105,7 +105,7 @@ def test_tables(parties, index, power, size, seed):
     entries = rng.integers(0, 2**64, (size, 2**index), dtype=np.uint64) & np.uint64(2**layout.entry - 1)
     numbers = rng.integers(0, 2**index, size)
     found, _ = parties.play(
-        lambda e: tables.choose(e, numbers.astype(np.uint64), layout),
-        lambda e: tables.offer(e, entries, layout),
+        lambda e: table_transfers.choose(e, numbers.astype(np.uint64), layout),
+        lambda e: table_transfers.offer(e, entries, layout),
     )
     assert (found == entries[np.arange(size), numbers]).all()

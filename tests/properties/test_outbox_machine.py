@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateways import payload, stamp
-from junto.silo import frames as f
-from junto.silo import outbox as module
-from junto.silo.api import Failure, Key
-from junto.silo.outbox import Advanced, Outbox, Outgoing, Settled
+from junto.net import frames as f
+from junto.net import outbox as module
+from junto.net.api import Failure, TransferKey
+from junto.net.outbox import Advanced, DeliverySettled, Outbox, Outgoing
 from tries import tries
 
 SMALL = {"WINDOW": 4, "AHEAD": 3, "IN_FLIGHT_BYTES": 30, "CHUNK_BYTES": 10, "INLINE_BYTES": 8}
@@ -27,14 +27,14 @@ class OutboxMachine(RuleBasedStateMachine):
         for name, number in SMALL.items():
             self.patch.setattr(module, name, number)
         self.outbox = Outbox()
-        self.pushed: dict[Key, bytes | Failure] = {}
-        self.finished: dict[Key, str | None] = {}
-        self.keys: dict[int, Key] = {}
+        self.pushed: dict[TransferKey, bytes | Failure] = {}
+        self.finished: dict[TransferKey, str | None] = {}
+        self.keys: dict[int, TransferKey] = {}
         self.sizes: dict[int, int] = {}
         self.got: dict[int, bytes] = {}
         self.offered: set[int] = set()
         self.done: set[int] = set()
-        self.arrived: dict[Key, bytes | Failure] = {}
+        self.arrived: dict[TransferKey, bytes | Failure] = {}
         self.unheard: list[int] = []
         self.position = 0
         self.acked: dict[int, int] = {}
@@ -49,14 +49,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(operation=st.integers(1, 12), size=st.sampled_from([0, 1, 8, 9, 35, 100, 101]))
     def push(self, operation: int, size: int) -> None:
-        key = Key(operation, len(self.pushed))
+        key = TransferKey(operation, len(self.pushed))
         data = bytes((len(self.pushed) + n) % 251 for n in range(size))
         self.pushed[key] = data
         self.outbox.push(key, stamp(operation), payload(data))
 
     @rule(operation=st.integers(1, 12))
     def push_a_failure(self, operation: int) -> None:
-        key = Key(operation, len(self.pushed))
+        key = TransferKey(operation, len(self.pushed))
         self.pushed[key] = FAILURE
         self.outbox.push(key, stamp(operation), FAILURE)
 
@@ -74,7 +74,7 @@ class OutboxMachine(RuleBasedStateMachine):
                 for frame in step:
                     self.receive(frame)
 
-    def receive(self, frame: f.Frame) -> None:
+    def receive(self, frame: f.ControlFrame) -> None:
         assert isinstance(frame, f.Value | f.Offer | f.Failed)
         assert frame.transfer not in self.done, "sent again though it was settled"
         assert self.keys.setdefault(frame.transfer, frame.key) == frame.key, "a number changed its value"
@@ -164,9 +164,9 @@ class OutboxMachine(RuleBasedStateMachine):
 
     # The law.
 
-    def follow(self, instructions: list[Settled | Advanced]) -> None:
+    def follow(self, instructions: list[DeliverySettled | Advanced]) -> None:
         for instruction in instructions:
-            if isinstance(instruction, Settled):
+            if isinstance(instruction, DeliverySettled):
                 assert instruction.key not in self.finished, "settled twice"
                 self.finished[instruction.key] = instruction.declined and instruction.declined.cause
 

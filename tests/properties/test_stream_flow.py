@@ -9,9 +9,9 @@ import pytest
 
 from flows import End, Pair
 from junto.config.model import LinkSettings
-from junto.silo import ordered
-from junto.silo.api import Key, PipeEnded, Stream
-from junto.silo.header import HEADER_BYTES, Header, Kind, pack, parse
+from junto.net import ordered
+from junto.net.api import OrderedStream, PipeEnded, TransferKey
+from junto.net.header import HEADER_BYTES, Header, Kind, pack, parse
 from tries import tries
 
 OPERATION = 1
@@ -20,7 +20,7 @@ QUOTA = 60
 STREAM = 5
 
 
-def opened(end: End) -> Stream:
+def opened(end: End) -> OrderedStream:
     return end.peer.stream(STREAM, lambda: True, FRAME)
 
 
@@ -64,7 +64,7 @@ class Talk:
         self.pair.patch.setattr(ordered, "WINDOW", self.chance.choice([2, 4, 8]))
         self.ends = [self.pair.alice, self.pair.bob]
         self.data = [self.chance.randbytes(total) for _ in self.ends]
-        self.streams: list[Stream | None] = [None, None]
+        self.streams: list[OrderedStream | None] = [None, None]
         self.written, self.readers = [0, 0], [Reader(), Reader()]
         self.values = 0
 
@@ -79,8 +79,8 @@ class Talk:
         if end.position == OPERATION:
             end.come_to(OPERATION + 1)  # large values of the next one travel beside the rounds
             for index in range(4):
-                end.expect(Key(OPERATION + 1, index))
-                end.push(Key(OPERATION + 1, index), bytes(35))
+                end.expect(TransferKey(OPERATION + 1, index))
+                end.push(TransferKey(OPERATION + 1, index), bytes(35))
             return True
         done = written(made, self.data[which][self.written[which] :])
         self.written[which] += done

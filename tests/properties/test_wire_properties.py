@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as npst
 
 import foreign_types as ft
 from junto.errors import MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.policy import WirePolicy
 from tries import tries
 from wire_helpers import forge, from_bytes, round_trip, to_bytes
@@ -256,13 +256,13 @@ ATOMS = st.one_of(
 @given(st.lists(ATOMS, max_size=25), st.binary(max_size=100), st.binary(max_size=20))
 def test_any_atoms_are_a_value_or_malformed(atoms: list[Any], buffer: bytes, blobs: bytes) -> None:
     is_value_or_malformed(forge(atoms, buffer, blobs=blobs))
-    is_value_or_malformed(forge([tags.LIST, 1, *atoms], blobs=blobs))
+    is_value_or_malformed(forge([value_tags.LIST, 1, *atoms], blobs=blobs))
 
 
 @QUICK
 @given(st.binary(max_size=200))
 def test_any_bytes_are_malformed(data: bytes) -> None:
-    for made in (bytearray(data), bytearray(tags.MAGIC + data)):
+    for made in (bytearray(data), bytearray(value_tags.MAGIC + data)):
         with memory_within(1_000_000):
             is_value_or_malformed(made)
 
@@ -272,7 +272,7 @@ def test_any_bytes_are_malformed(data: bytes) -> None:
 def test_any_pickle_is_a_value_or_malformed(body: bytes) -> None:
     data = b"\x80\x05\x8c\x0dforeign_types\x8c\x05Model\x93" + body + b"."
     with memory_within(2_000_000), suppress(MalformedBytes):
-        from_bytes(forge([tags.PICKLE, len(data), 0], data), POLICY)
+        from_bytes(forge([value_tags.PICKLE, len(data), 0], data), POLICY)
     assert ft.RAN == []
 
 

@@ -16,7 +16,17 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 with atheris.instrument_imports(include=["junto.wire"]):
-    from junto.wire import arrays, arrow, codec, decode, frames, pickles, records, scalars, sparse  # noqa: F401
+    from junto.wire import (  # noqa: F401
+        arrays,
+        arrow,
+        codec,
+        decode,
+        pandas_values,
+        pickles,
+        records,
+        scalars,
+        sparse,
+    )
 
 import datetime as dt
 from dataclasses import dataclass

@@ -12,11 +12,11 @@ import trustme
 from gateways import FACTS, QUICK, Mallory, Site, error_of, in_parallel, outcome, payload, stamp, until, value
 from junto.config.model import LinkSettings, TlsSettings
 from junto.errors import HandshakeRefused, PartyUnreachable, ProtocolViolation
-from junto.silo import frames as f
-from junto.silo import handshake
-from junto.silo.api import Abort, Activity, Failure, Key, Stamp
-from junto.silo.peer import MAX_REFUSALS
-from junto.silo.tlscontext import client_context
+from junto.net import frames as f
+from junto.net import handshake
+from junto.net.api import Abort, Activity, Failure, Stamp, TransferKey
+from junto.net.peer import MAX_REFUSALS
+from junto.net.tlscontext import client_context
 
 PATIENT = LinkSettings(peer_timeout_s=30.0, heartbeat_s=0.2)
 
@@ -43,7 +43,7 @@ class Siege:
 
     def is_served(self, operation: int = 900, transfer: int = 900) -> None:
         """Whether alice still takes what she expects."""
-        arrival = self.alice.expect("bob", Key(operation, 0))
+        arrival = self.alice.expect("bob", TransferKey(operation, 0))
         self.talk.say(value(transfer, operation, data=b"good"))
         assert outcome(arrival) == b"good"
 
@@ -253,28 +253,28 @@ def test_values_that_are_parked_for_ever_are_dropped_when_their_operation_is_ove
 
 def test_a_replay_and_a_second_value_for_a_key_are_refused():
     with Siege() as siege:
-        arrival = siege.alice.expect("bob", Key(1, 0))
+        arrival = siege.alice.expect("bob", TransferKey(1, 0))
         siege.talk.say(value(0, 1, data=b"first"))
         assert outcome(arrival) == b"first"
         siege.talk.say(value(0, 1, data=b"replayed"))
         siege.talk.say(value(1, 2, data=b"parked"), value(2, 2, data=b"second"))
         until(lambda: siege.refused() == {"duplicate": 1, "second value": 1})
-        assert outcome(siege.alice.expect("bob", Key(2, 0))) == b"parked"
+        assert outcome(siege.alice.expect("bob", TransferKey(2, 0))) == b"parked"
         siege.is_served()
 
 
 def test_lengths_that_lie_cost_their_sender_and_not_us():
     with Siege() as siege:
-        arrivals = [siege.alice.expect("bob", Key(1, index)) for index in range(3)]
+        arrivals = [siege.alice.expect("bob", TransferKey(1, index)) for index in range(3)]
         huge = (1 << 62, 1 << 46, 5 << 40)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for index, nbytes in enumerate(huge):
-            siege.talk.say(f.Offer(index, Key(1, index), stamp(1), nbytes))
+            siege.talk.say(f.Offer(index, TransferKey(1, index), stamp(1), nbytes))
         for _ in huge:
             assert isinstance(siege.talk.next(), f.Accept)
         assert siege.alice.statistics()["peers"]["bob"]["in_memory_bytes"] == 0
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10
-        siege.talk.say(f.Offer(3, Key(1, 3), stamp(1), 0))
+        siege.talk.say(f.Offer(3, TransferKey(1, 3), stamp(1), 0))
         siege.talk.raw(f.pack_chunk(0, 7, [memoryview(b"not at its place")]))
         siege.talk.raw(f.pack_chunk(77, 0, [memoryview(b"of nothing")]))
         until(lambda: siege.refused() == {"malformed": 1, "chunk out of place": 1, "chunk of nothing": 1})
@@ -284,8 +284,8 @@ def test_lengths_that_lie_cost_their_sender_and_not_us():
 
 def test_a_chunk_beyond_the_announced_end_is_refused():
     with Siege() as siege:
-        arrival = siege.alice.expect("bob", Key(1, 0))
-        siege.talk.say(f.Offer(0, Key(1, 0), stamp(1), 10))
+        arrival = siege.alice.expect("bob", TransferKey(1, 0))
+        siege.talk.say(f.Offer(0, TransferKey(1, 0), stamp(1), 10))
         assert isinstance(siege.talk.next(), f.Accept)
         siege.talk.raw(f.pack_chunk(0, 0, [memoryview(b"x" * 11)]))
         siege.talk.raw(f.pack_chunk(0, 0, [memoryview(b"0123456789")]))
@@ -304,13 +304,13 @@ RANDOM = [
     b"\x00\xdd\xff\xff\xff\xff",
     b"\x00\x91\x91\x63",
     f.pack([f.Accept(-1)]),
-    f.pack([f.Value(1, Key(1, -1), stamp(1), memoryview(b""))]),
-    f.pack([f.Value(1, Key(-1, 0), stamp(1), memoryview(b""))]),
-    f.pack([f.Value(1, Key(1, 0), stamp(1), memoryview(bytes(f.INLINE_BYTES + 1)))]),
+    f.pack([f.Value(1, TransferKey(1, -1), stamp(1), memoryview(b""))]),
+    f.pack([f.Value(1, TransferKey(-1, 0), stamp(1), memoryview(b""))]),
+    f.pack([f.Value(1, TransferKey(1, 0), stamp(1), memoryview(bytes(f.INLINE_BYTES + 1)))]),
     f.pack([f.Heartbeat(Activity(Stamp(1, b"d" * 16, "x" * 10_000, "s")))]),
     f.pack([f.Heartbeat(Activity(Stamp(1, b"d" * 1000, "x", "s")))]),
     f.pack([f.Ending(Abort("k" * 10_000, ""))]),
-    f.pack([f.Failed(1, Key(1, 0), stamp(1), Failure("bob", 1, "t", "s", "E", "i", "d" * 100_000))]),
+    f.pack([f.Failed(1, TransferKey(1, 0), stamp(1), Failure("bob", 1, "t", "s", "E", "i", "d" * 100_000))]),
     os.urandom(1000),
 ]
 
@@ -365,7 +365,7 @@ def _is_over(talk) -> bool:
 
 def test_acknowledgements_of_what_was_never_sent_change_nothing():
     with Siege() as siege:
-        delivery = siege.alice.push("bob", Key(1, 0), stamp(1), payload(b"x" * (f.INLINE_BYTES + 1)))
+        delivery = siege.alice.push("bob", TransferKey(1, 0), stamp(1), payload(b"x" * (f.INLINE_BYTES + 1)))
         offer = siege.mallory.heard.get(timeout=5)
         while not isinstance(offer, f.Offer):
             offer = siege.mallory.heard.get(timeout=5)
@@ -393,8 +393,8 @@ def test_a_failure_that_names_a_stranger_is_one_of_its_sender():
         mallory = Mallory(site, "bob", "alice")
         gateway = site.start("alice")
         talk = mallory.enter()
-        arrival = gateway.expect("bob", Key(1, 0))
+        arrival = gateway.expect("bob", TransferKey(1, 0))
         failure = Failure("zed", 1, "f", "x.py:1", "ValueError", "abcd")
-        talk.say(f.Failed(0, Key(1, 0), stamp(1), failure))
+        talk.say(f.Failed(0, TransferKey(1, 0), stamp(1), failure))
         assert outcome(arrival).party == "bob"
         mallory.close()

@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
+from junto.certificates import create_ca, issue
 from junto.config import Address, PartySettings, TlsSettings
-from junto.silo.certificates import create_ca, issue
-from junto.silo.identity import party_of_certificate
-from junto.silo.probe import probe
+from junto.net.identity import party_of_certificate
+from junto.net.probe import probe
 
 CA = create_ca("Pilot")
 

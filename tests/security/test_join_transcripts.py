@@ -10,11 +10,11 @@ import pytest
 
 import junto as sf
 from junto.device.pyu import PYUObject
-from junto.join import api, blinding, ecdh, join
+from junto.join import blinding, ecdh, join, joining
 from junto.join.comparing import Comparing
 from junto.join.curve import curve
-from junto.join.desk import Desk
 from junto.join.keys import digests
+from junto.join.table_actor import TableActor
 from moves import watched_moves
 
 PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
@@ -90,7 +90,7 @@ def test_the_order_of_the_tables_changes_nothing_but_the_order_of_the_messages(
 
     def fixed():
         made.append(len(made))
-        return blinding.Secret(hashlib.sha256(bytes(made[-1:])).digest())
+        return blinding.BlindingScalar(hashlib.sha256(bytes(made[-1:])).digest())
 
     monkeypatch.setattr(ecdh, "new_secret", fixed)
     monkeypatch.setattr(ecdh, "new_seed", lambda: bytes(32))
@@ -133,7 +133,7 @@ class View:
 
     def __init__(self, monkeypatch):
         self.there, self.ranks, self.rows, self.keeps = {}, [], [], []
-        chosen, place = Comparing._chosen, Desk.place
+        chosen, place = Comparing._chosen, TableActor.place
 
         def watched(holder, present):
             found = chosen(holder, present)
@@ -148,9 +148,9 @@ class View:
             place(desk, start, count, ranks)
 
         monkeypatch.setattr(Comparing, "_chosen", watched)
-        monkeypatch.setattr(Desk, "place", placed)
+        monkeypatch.setattr(TableActor, "place", placed)
         monkeypatch.setattr(ecdh, "_Comparing", sf.proxy(PYUObject)(Comparing))
-        monkeypatch.setattr(api, "_Desk", sf.proxy(PYUObject)(Desk))
+        monkeypatch.setattr(joining, "_Desk", sf.proxy(PYUObject)(TableActor))
 
     def guessed(self, other, table):
         """For each row of the base's table, whether it would say that `other` has its key."""
@@ -200,7 +200,7 @@ def test_the_result_at_one_party_tells_the_other_nothing_but_sizes(moved):
 
 
 def test_what_crosses_is_in_the_ledger(tmp_path):
-    from junto.silo.ledger import read
+    from junto.ledger import read
 
     path = tmp_path / "ledger.jsonl"
     with sf.Session(PAIR, address="local", ledger=path):

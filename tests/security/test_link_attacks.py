@@ -19,10 +19,10 @@ import pytest
 
 from junto.config.model import Address
 from junto.errors import IdentityError, LinkError, PartyUnreachable
-from junto.mpc.link import ALPN, Channel, Greeting, LinkOptions, Node
-from junto.mpc.links.greeting import GREETING_BYTES, Hello
-from junto.mpc.links.meeting import PENDING
-from junto.silo.header import HEADER_BYTES, MORE, Kind, parse
+from junto.mpc.links.greeting import GREETING_BYTES, NodeHello
+from junto.mpc.links.node_meeting import PENDING
+from junto.mpc.node_links import ALPN, Channel, Greeting, LinkOptions, NodeOptions
+from junto.net.header import HEADER_BYTES, MORE, Kind, parse
 from link_helpers import QUICK, Authority, both, frame, good, meeting, meeting_with, rogue_pair, some_nodes
 
 SHORT = LinkOptions(connect_retry_times=4, connect_retry_interval_ms=100, handshake_timeout_ms=400)
@@ -160,7 +160,7 @@ def test_no_byte_of_a_header_can_be_changed(position: int) -> None:
 # ---------------------------------------------------------------------------- who is who
 
 
-def outcome(nodes: list[Node], alice: Authority, bob: Authority, bob_shows: str = "bob") -> list[Any]:
+def outcome(nodes: list[NodeOptions], alice: Authority, bob: Authority, bob_shows: str = "bob") -> list[Any]:
     """What alice's and bob's attempts come to; bob's certificate names `bob_shows`."""
     attempt = meeting_with(nodes, "bob", bob.credentials(bob_shows, nodes), SHORT)
     return both(meeting(nodes, "alice", alice, SHORT).run, attempt.run)
@@ -202,7 +202,7 @@ def test_a_certificate_of_another_ca_is_refused_by_both(authority: Authority) ->
 
 
 @contextmanager
-def listener(context: ssl.SSLContext, node: Node) -> Iterator[list[bytes]]:
+def listener(context: ssl.SSLContext, node: NodeOptions) -> Iterator[list[bytes]]:
     """Somebody else at a node's address, who notes what the first caller says after the handshake."""
     heard: list[bytes] = []
     with socket.create_server((node.listen.host, node.listen.port)) as server:
@@ -252,7 +252,7 @@ def test_another_service_without_tls_is_told_apart(authority: Authority) -> None
 
 @contextmanager
 def waiting_alice(
-    nodes: list[Node], authority: Authority, options: LinkOptions = PATIENT
+    nodes: list[NodeOptions], authority: Authority, options: LinkOptions = PATIENT
 ) -> Iterator[list[Any]]:
     """Alice, who awaits the others while the test knocks; what it comes to is added at the end."""
     results: list[Any] = []
@@ -267,7 +267,7 @@ def waiting_alice(
         thread.join(10)
 
 
-def knock(node: Node) -> socket.socket:
+def knock(node: NodeOptions) -> socket.socket:
     """A TCP connection to a node that is about to listen."""
     deadline = time.monotonic() + 10
     while True:
@@ -278,7 +278,7 @@ def knock(node: Node) -> socket.socket:
             time.sleep(0.01)
 
 
-def then_bob_comes(nodes: list[Node], authority: Authority, results: list[Any]) -> None:
+def then_bob_comes(nodes: list[NodeOptions], authority: Authority, results: list[Any]) -> None:
     """After all that, the right node still gets its channel."""
     bob = good(both(meeting(nodes, "bob", authority, PATIENT).run))[0]["alice"]
     deadline = time.monotonic() + 10
@@ -346,13 +346,13 @@ def test_older_tls_is_refused(authority: Authority) -> None:
         frame(Kind.READY, 0, b""),
         frame(Kind.GREETING, 0, b"no greeting"),
         frame(Kind.GREETING, 0, b"\xff\xff" * 4),
-        frame(Kind.GREETING, 0, Hello("bob", "alice", Greeting(b"job")).pack() + b"more"),
+        frame(Kind.GREETING, 0, NodeHello("bob", "alice", Greeting(b"job")).pack() + b"more"),
         frame(Kind.GREETING, 0, b"", length=GREETING_BYTES + 1),
         frame(Kind.GREETING, 0, b"", length=2**63),
-        frame(Kind.GREETING, 0, Hello("alice", "alice", Greeting(b"job")).pack()),
-        frame(Kind.GREETING, 0, Hello("mallory", "alice", Greeting(b"job")).pack()),
-        frame(Kind.GREETING, 0, Hello("bob", "carol", Greeting(b"job")).pack()),
-        frame(Kind.GREETING, 0, Hello("bob", "alice", Greeting(b"job")).pack()),
+        frame(Kind.GREETING, 0, NodeHello("alice", "alice", Greeting(b"job")).pack()),
+        frame(Kind.GREETING, 0, NodeHello("mallory", "alice", Greeting(b"job")).pack()),
+        frame(Kind.GREETING, 0, NodeHello("bob", "carol", Greeting(b"job")).pack()),
+        frame(Kind.GREETING, 0, NodeHello("bob", "alice", Greeting(b"job")).pack()),
     ],
 )
 def test_a_stranger_with_a_certificate_of_the_ca_gets_no_further(authority: Authority, said: bytes) -> None:
@@ -372,7 +372,7 @@ def test_what_a_stranger_says_is_printed_without_control_characters(authority: A
     with waiting_alice(nodes, authority, replace(SHORT, connect_retry_times=5)) as results:
         with knock(nodes[0]) as plain, context.wrap_socket(plain) as connection:
             name = "bob\x1b[2J\nINFO all is well"
-            connection.sendall(frame(Kind.GREETING, 0, Hello(name, "alice", Greeting(b"job")).pack()))
+            connection.sendall(frame(Kind.GREETING, 0, NodeHello(name, "alice", Greeting(b"job")).pack()))
             assert ended(connection, 10)
         deadline = time.monotonic() + 10
         while not results and time.monotonic() < deadline:
@@ -423,7 +423,9 @@ def test_who_has_said_more_is_not_dropped_for_those_who_say_nothing(authority: A
         assert ended(silent[0], 5)
         assert not ended(begun, 0.2)
         known.settimeout(5)
-        known.sendall(frame(Kind.GREETING, 0, Hello("bob", "alice", Greeting(b"job")).pack(), operation=0))
+        known.sendall(
+            frame(Kind.GREETING, 0, NodeHello("bob", "alice", Greeting(b"job")).pack(), operation=0)
+        )
         assert parse(known.recv(HEADER_BYTES)).kind == Kind.GREETING
         for connection in silent:
             connection.close()
@@ -439,7 +441,7 @@ def test_a_handshake_under_way_when_patience_ends_may_end_well(authority: Author
         context.wrap_socket(plain) as connection,
     ):
         time.sleep(patience.patience_s + 1)
-        connection.sendall(frame(Kind.GREETING, 0, Hello("bob", "alice", Greeting(b"job")).pack()))
+        connection.sendall(frame(Kind.GREETING, 0, NodeHello("bob", "alice", Greeting(b"job")).pack()))
         connection.sendall(frame(Kind.READY, 0, b""))
         deadline = time.monotonic() + 5
         while not results and time.monotonic() < deadline:
@@ -455,7 +457,7 @@ def test_a_node_that_was_meant_for_another_one_is_told_whom_it_reached(authority
         knock(nodes[0]) as plain,
         context.wrap_socket(plain) as connection,
     ):
-        connection.sendall(frame(Kind.GREETING, 0, Hello("bob", "carol", Greeting(b"job")).pack()))
+        connection.sendall(frame(Kind.GREETING, 0, NodeHello("bob", "carol", Greeting(b"job")).pack()))
         header = parse(connection.recv(HEADER_BYTES))
         assert header.kind == Kind.REFUSED
         assert connection.recv(header.length) == b"bob wants carol, and this is alice"

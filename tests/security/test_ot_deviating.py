@@ -16,7 +16,7 @@ from junto.mpc.gates import Words
 from junto.mpc.ot import conjunctions, softspoken
 from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS, Challenge
 from junto.mpc.ot.hashing import Hash
-from junto.mpc.ot.tree import Grower
+from junto.mpc.ot.seed_trees import Grower
 from junto.mpc.prg import Stream
 from ot_pairs import Parties
 
@@ -25,14 +25,14 @@ NAME = b"block"
 RNG = np.random.default_rng(5)
 
 
-def ends(field: int) -> tuple[softspoken.Receiver, softspoken.Sender]:
+def ends(field: int) -> tuple[softspoken.ExtensionReceiver, softspoken.ExtensionSender]:
     """Both ends after honest base transfers."""
     zero, one = (RNG.integers(0, 2**64, (128, 2), dtype=np.uint64) for _ in range(2))
     choices = RNG.integers(0, 2, 128).astype(np.uint8)
-    receiver = softspoken.Receiver(zero, one, field, Grower(Hash(bytes(16))), Stream(bytes(16)))
+    receiver = softspoken.ExtensionReceiver(zero, one, field, Grower(Hash(bytes(16))), Stream(bytes(16)))
     keys = np.where(choices[:, None] == 1, one, zero)
     corrections = memoryview(receiver.corrections)
-    return receiver, softspoken.Sender(choices, keys, corrections, field, Grower(Hash(bytes(16))))
+    return receiver, softspoken.ExtensionSender(choices, keys, corrections, field, Grower(Hash(bytes(16))))
 
 
 class Cheat(Challenge):
@@ -50,11 +50,13 @@ class Cheat(Challenge):
         return super().proof(false, choices)
 
 
-def deviating(receiver: softspoken.Receiver, part: int, depth: int, guess: int, monkeypatch) -> Words:
+def deviating(
+    receiver: softspoken.ExtensionReceiver, part: int, depth: int, guess: int, monkeypatch
+) -> Words:
     """A message with another choice in one place of one part, and the proof that passes for `guess`."""
     error = np.zeros(EXTRA + WIDTH, np.uint64)
     error[EXTRA + 1] = 1 << 17
-    real = softspoken.Receiver._challenge
+    real = softspoken.ExtensionReceiver._challenge
     start = sum(softspoken.depths(depth)[:part])
     at = range(start, start + softspoken.depths(depth)[part])
 
@@ -63,7 +65,7 @@ def deviating(receiver: softspoken.Receiver, part: int, depth: int, guess: int, 
         return Cheat(real(self, name, message), at, error, guess)
 
     with monkeypatch.context() as patch:
-        patch.setattr(softspoken.Receiver, "_challenge", challenge)
+        patch.setattr(softspoken.ExtensionReceiver, "_challenge", challenge)
         message, _, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, NAME)
     return message
 
@@ -254,7 +256,7 @@ def test_a_false_proof_of_a_tree_is_noticed():
 def test_the_other_party_stops_for_good(who, message, monkeypatch):
     """Before it says anything about its pads; and there is no second try with the same secret."""
     parties = Parties() if message == "block" else None
-    extend = softspoken.Receiver.extend
+    extend = softspoken.ExtensionReceiver.extend
     due = 2 if message == "setup" else None
 
     def deviates(self, choices, width, name):
@@ -264,7 +266,7 @@ def test_the_other_party_stops_for_good(who, message, monkeypatch):
         return made
 
     honest = parties.extensions[who]._choosing if parties else None
-    monkeypatch.setattr(softspoken.Receiver, "extend", deviates)
+    monkeypatch.setattr(softspoken.ExtensionReceiver, "extend", deviates)
     if parties is None:
         with pytest.raises(LinkError, match=r"oblivious transfers with P0: its choices contradict"):
             Parties()

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from junto.mpc import bits
-from junto.mpc.ot import base, curve, products, softspoken, tables
+from junto.mpc.ot import base_transfers, curve_points, products, softspoken, table_transfers
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.consistency import EXTRA, Challenge
 from junto.mpc.ot.decomposition import decompose, monomials
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.ot.pads import Chosen, Offered
-from junto.mpc.ot.tables import Layout
-from junto.mpc.ot.tree import Grower
+from junto.mpc.ot.seed_trees import Grower
+from junto.mpc.ot.table_transfers import Layout
 from junto.mpc.ot.truncation import truncation
 from junto.mpc.prg import Stream, derive
 from ot_pairs import Parties
@@ -65,7 +65,9 @@ def both(e, x):
 
 
 def function(e, x):
-    return tables.evaluate(e, np.arange(256, dtype=np.uint64).reshape(16, 16), x.astype(np.uint8) % 16, 8)
+    return table_transfers.evaluate(
+        e, np.arange(256, dtype=np.uint64).reshape(16, 16), x.astype(np.uint8) % 16, 8
+    )
 
 
 def truncate(e, x):
@@ -83,8 +85,8 @@ def four_at_a_time(e, x):
 def one_way(e, x):
     layout = Layout(4, 8)
     if e.index == 0:
-        return tables.choose(e, x % np.uint64(16), layout)
-    return tables.offer(e, np.broadcast_to(x[:, None] % np.uint64(256), (N, 16)), layout)
+        return table_transfers.choose(e, x % np.uint64(16), layout)
+    return table_transfers.offer(e, np.broadcast_to(x[:, None] % np.uint64(256), (N, 16)), layout)
 
 
 USES = [
@@ -121,7 +123,7 @@ def test_what_is_received_is_uniform_whatever_the_inputs(use, name):
 
 
 def test_the_check_finds_choices_that_are_sent_plain(monkeypatch):
-    extend, calls = softspoken.Receiver.extend, []
+    extend, calls = softspoken.ExtensionReceiver.extend, []
 
     def leaky(self, choices, width, name):
         message, rows, chosen = extend(self, choices, width, name)
@@ -130,7 +132,7 @@ def test_the_check_finds_choices_that_are_sent_plain(monkeypatch):
             message[row * (EXTRA + width) + EXTRA :][:width] = chosen
         return message, rows, chosen
 
-    monkeypatch.setattr(softspoken.Receiver, "extend", leaky)
+    monkeypatch.setattr(softspoken.ExtensionReceiver, "extend", leaky)
     monkeypatch.setattr(Challenge, "holds", lambda *_: True)
     assert chi_square(views(to_ring, WORDS["zeros"])[0]) > LIMIT
 
@@ -148,9 +150,9 @@ def functions(choice: int, runs: int) -> bytes:
     seen = []
     for seed in range(runs):
         stream = Stream(derive(bytes(32), "view", seed))
-        message = base.Receiver(stream, [choice] * 16, b"s").message
+        message = base_transfers.BaseReceiver(stream, [choice] * 16, b"s").message
         for i in range(16):
-            each = message[i * base.FUNCTION_BYTES : (i + 1) * base.FUNCTION_BYTES]
+            each = message[i * base_transfers.FUNCTION_BYTES : (i + 1) * base_transfers.FUNCTION_BYTES]
             seen += [each[:31], each[32:63], each[64:]]
     return b"".join(seen)
 
@@ -164,22 +166,24 @@ def test_both_points_of_a_function_are_in_the_same_subgroup():
     """A point of another order at one of the two places would tell the sender which was chosen."""
     order = 2**252 + 27742317777372353535851937790883648493
     for choice in (0, 1):
-        receiver = base.Receiver(Stream(derive(bytes(32), "r")), [choice], b"s")
-        head = receiver.message[: curve.POINT_BYTES]
-        points = curve.from_bytes(memoryview(head))
+        receiver = base_transfers.BaseReceiver(Stream(derive(bytes(32), "r")), [choice], b"s")
+        head = receiver.message[: curve_points.POINT_BYTES]
+        points = curve_points.from_bytes(memoryview(head))
         for b in (0, 1):
-            name = base._name(b"s", 0, b)
-            inner = name + base._xor(receiver.message[curve.POINT_BYTES :], base._pad(name, head))
-            (point,) = curve.add(points, curve.hash_to_curve([inner], base._DOMAIN))
-            assert times(order - 1, point) == curve.negative([point])[0]
+            name = base_transfers._name(b"s", 0, b)
+            inner = name + base_transfers._xor(
+                receiver.message[curve_points.POINT_BYTES :], base_transfers._pad(name, head)
+            )
+            (point,) = curve_points.add(points, curve_points.hash_to_curve([inner], base_transfers._DOMAIN))
+            assert times(order - 1, point) == curve_points.negative([point])[0]
 
 
 def times(k: int, point):
     made = None
     for bit in bin(k)[2:]:
-        made = made and curve.double([made])[0]
+        made = made and curve_points.double([made])[0]
         if bit == "1":
-            made = point if made is None else curve.add([made], [point])[0]
+            made = point if made is None else curve_points.add([made], [point])[0]
     return made
 
 
@@ -207,8 +211,9 @@ def test_all_randomness_of_a_transfer_gives_the_same_views_for_both_choices(dept
     seen = []
     for choices in (0, 2**64 - 1):
         words = iter(plan * 128)
+        monkeypatch.setattr(softspoken, "kernels", lambda: None)  # whose keystreams cannot be planned
         monkeypatch.setattr(softspoken, "_keystream", lambda key: Planned(next(words)))  # noqa: B023
-        receiver = softspoken.Receiver(*keys, depth, Grower(Hash(bytes(16))), Stream(bytes(16)))
+        receiver = softspoken.ExtensionReceiver(*keys, depth, Grower(Hash(bytes(16))), Stream(bytes(16)))
         message, _, _ = receiver.extend(np.array([choices], np.uint64), 1, b"")
         seen.append(int(message[EXTRA]))
     for missing in range(size):
@@ -249,7 +254,8 @@ def test_the_other_message_is_nowhere_in_the_chooser_s_view():
         patch.setattr(Chosen, "words", noted)
         patch.setattr(Chosen, "blocks", noted_blocks)
         found, _ = parties.play(
-            lambda e: tables.choose(e, numbers, layout), lambda e: tables.offer(e, tokens, layout)
+            lambda e: table_transfers.choose(e, numbers, layout),
+            lambda e: table_transfers.offer(e, tokens, layout),
         )
     received = b"".join(parties.ends[0].received[start:])
     words = np.frombuffer(received[: len(received) // 8 * 8], np.uint64)
@@ -288,11 +294,13 @@ def test_the_secret_difference_is_uniform():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         zero, one = (rng.integers(0, 2**64, (128, 2), dtype=np.uint64) for _ in range(2))
-        choices = base.random_choices(Stream(derive(bytes(32), "d", seed)), 128)
+        choices = base_transfers.random_choices(Stream(derive(bytes(32), "d", seed)), 128)
         keys = np.where(choices[:, None] == 1, one, zero)
-        receiver = softspoken.Receiver(zero, one, 2, Grower(Hash(bytes(16))), Stream(bytes(16)))
+        receiver = softspoken.ExtensionReceiver(zero, one, 2, Grower(Hash(bytes(16))), Stream(bytes(16)))
         corrections = memoryview(receiver.corrections)
-        made.append(softspoken.Sender(choices, keys, corrections, 2, Grower(Hash(bytes(16)))).difference)
+        made.append(
+            softspoken.ExtensionSender(choices, keys, corrections, 2, Grower(Hash(bytes(16)))).difference
+        )
     ones = np.unpackbits(np.stack(made).view(np.uint8)).sum()
     assert abs(int(ones) - 40 * 64) < 5 * np.sqrt(40 * 32)
 

@@ -32,7 +32,7 @@ from junto.mpc.protocol.demands import (
     WordPads,
 )
 from junto.mpc.protocol.pair.leaves import EQUALITY, compare_digits
-from junto.mpc.protocol.role import Role, Told
+from junto.mpc.protocol.role import OneWayMessage, Role
 from junto.mpc.rounds import Rounds
 from mpc_pairs import Sources
 
@@ -63,7 +63,7 @@ class Scripted(Role):
 
     def _flush(self, asked):
         (told,) = asked
-        assert isinstance(told, Told)
+        assert isinstance(told, OneWayMessage)
         if told.by == self.index:
             self._out.put(bytes(told.data))
             return [None]

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from junto.silo import frames as f
-from junto.silo.words import Words, line, lines, printable
+from junto.net import frames as f
+from junto.net.words import Words, line, lines, printable
 
 HOSTILE = "a\x1b[31mb\rc\u202ed\x9b0me\x00f\u2028g\ng\tend"
-FRAMES = {kind.__name__: kind for kind in f.Frame.__subclasses__()}
+FRAMES = {kind.__name__: kind for kind in f.ControlFrame.__subclasses__()}
 
 
 def structs(kind: Any) -> Iterator[type]:

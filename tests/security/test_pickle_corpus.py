@@ -14,7 +14,7 @@ import pytest
 
 import foreign_types as ft
 from junto.errors import MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.policy import WirePolicy
 from wire_helpers import forge, from_bytes
 
@@ -72,7 +72,7 @@ def call(function: bytes, *arguments: bytes) -> bytes:
 
 def load(body: bytes, policy: WirePolicy = WIDE, parts: tuple[Any, ...] = (), protocol: int = 5) -> Any:
     data = b"\x80" + bytes([protocol]) + body + b"."
-    return from_bytes(forge([tags.PICKLE, len(data), len(parts), *parts], data), policy)
+    return from_bytes(forge([value_tags.PICKLE, len(data), len(parts), *parts], data), policy)
 
 
 def refused(body: bytes, policy: WirePolicy = WIDE, protocol: int = 5) -> None:
@@ -309,11 +309,11 @@ def test_a_few_bytes_that_ask_for_gigabytes(body: bytes) -> None:
 
 def test_a_size_in_place_of_contents() -> None:
     part = call(name("junto.wire.machine", "part"), b"K\x00")
-    parts = (tags.RANGE, tags.INT, 0, tags.INT, 1 << 40, tags.INT, 1)
+    parts = (value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1 << 40, value_tags.INT, 1)
     for body in (call(name(FT, "Row"), part), name(FT, "Row") + part + b"\x85\x81"):
         data = b"\x80\x05" + body + b"."
         with pytest.raises(MalformedBytes, match="size in place"):
-            from_bytes(forge([tags.PICKLE, len(data), 1, *parts], data), WIDE)
+            from_bytes(forge([value_tags.PICKLE, len(data), 1, *parts], data), WIDE)
     for body in (call(name(FT, "Blob"), b"M\xff\xff"), name(FT, "Blob") + b"M\xff\xff\x85\x81"):
         with pytest.raises(MalformedBytes, match="size in place"):
             load(body)
@@ -323,9 +323,9 @@ def test_build_on_a_part_such_as_an_array() -> None:
     part = call(name("junto.wire.machine", "part"), b"K\x00")
     for state in (b"(K\x01)NNNt", b"}", b"N"):
         data = b"\x80\x05" + part + state + b"b."
-        array = [tags.ARRAY, "<f8", False, 1, 2]
+        array = [value_tags.ARRAY, "<f8", False, 1, 2]
         with pytest.raises(MalformedBytes, match="no instance of a listed class"):
-            from_bytes(forge([tags.PICKLE, len(data), 1, *array], data, bytes(16)), WIDE)
+            from_bytes(forge([value_tags.PICKLE, len(data), 1, *array], data, bytes(16)), WIDE)
 
 
 @pytest.mark.parametrize(
@@ -384,4 +384,4 @@ def test_real_picklers_output_with_arrays_is_refused() -> None:
     for protocol in range(6):
         data = pickle.dumps(ft.Model(np.arange(3.0)), protocol=protocol)
         with pytest.raises(MalformedBytes):
-            from_bytes(forge([tags.PICKLE, len(data), 0], data), WIDE)
+            from_bytes(forge([value_tags.PICKLE, len(data), 0], data), WIDE)

@@ -9,8 +9,8 @@ import ssl
 import pytest
 
 from gateways import QUICK, Site, in_parallel, until
-from junto.silo.callers import CONNECTIONS, CONNECTIONS_A_PARTY
-from junto.silo.tlscontext import client_context
+from junto.net.callers import CONNECTIONS, CONNECTIONS_A_PARTY
+from junto.net.tlscontext import client_context
 
 MANY = 350
 

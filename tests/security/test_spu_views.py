@@ -17,7 +17,7 @@ import pytest
 
 import junto as sf
 from junto.device.spu import sharefile
-from junto.mpc.primitives.public import Witness
+from junto.mpc.primitives.public import PublicDigest
 from spu_values import spu_of
 from views import LIMIT, Views, chi_square
 
@@ -143,13 +143,13 @@ def test_nodes_that_computed_other_public_numbers_stop(views) -> None:
     """Pieces of different numbers would tell more than the value that they add up to."""
     pair = spu_of("alice", "bob")
     x = sf.PYU("alice")(lambda: INPUTS["small"])().to(pair)
-    digest, turns = Witness.digest.fget, iter(range(2))
+    digest, turns = PublicDigest.digest.fget, iter(range(2))
 
-    def differs(self: Witness) -> bytes:
+    def differs(self: PublicDigest) -> bytes:
         return bytes([next(turns)]) + digest(self)[1:]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Witness, "digest", property(differs))
+        patch.setattr(PublicDigest, "digest", property(differs))
         with pytest.raises(sf.JuntoError) as caught:
             sf.reveal(pair(lambda v: v * jnp.sin(jnp.arange(N, dtype=jnp.float32)))(x))
     assert "computed different public numbers" in str(caught.value.__cause__ or caught.value)

@@ -19,7 +19,12 @@ import scipy.sparse  # noqa: F401 (so that loading it is not counted as memory)
 
 from junto.errors import MalformedBytes
 from junto.wire import arrow as _arrow  # noqa: F401 (likewise)
-from junto.wire import frames, pickles, sparse, tags  # noqa: F401 (likewise)
+from junto.wire import (  # noqa: F401 (likewise)
+    pandas_values,
+    pickles,
+    sparse,
+    value_tags,
+)
 from junto.wire.policy import Limits, WirePolicy
 from wire_helpers import forge, forge_header, from_bytes, to_bytes
 
@@ -43,50 +48,50 @@ def refused(data: bytes | bytearray, policy: WirePolicy | None = None) -> None:
 
 @pytest.mark.parametrize("depth", [65, 1000, 100_000])
 def test_depth_bombs(depth: int) -> None:
-    refused(forge([tags.LIST, 1] * depth + [None]))
-    refused(forge([tags.TUPLE, 1] * depth + [None]))
-    refused(forge([tags.DICT, 1, None] * depth + [None]))
+    refused(forge([value_tags.LIST, 1] * depth + [None]))
+    refused(forge([value_tags.TUPLE, 1] * depth + [None]))
+    refused(forge([value_tags.DICT, 1, None] * depth + [None]))
     refused(forge_header(b"\x91" * depth + b"\xc0"))
     refused(forge_header(b"\x81\xc0" * depth + b"\xc0"))
 
 
 def test_a_depth_bomb_where_our_own_limit_is_set_too_high() -> None:
-    refused(forge([tags.LIST, 1] * 50_000 + [None]), WirePolicy(Limits(max_depth=10**9)))
+    refused(forge([value_tags.LIST, 1] * 50_000 + [None]), WirePolicy(Limits(max_depth=10**9)))
 
 
 def test_sixty_four_gigabytes_in_a_line() -> None:
     huge = 1 << 36
     for atoms in (
-        [tags.ARRAY, "<f8", False, 1, huge],
-        [tags.ARRAY, "<f8", False, 2, huge, huge],
-        [tags.LIST, huge],
-        [tags.LIST, -huge],
-        [tags.LONG_TEXT, huge],
-        [tags.LONG_BYTES, huge],
-        [tags.BYTEARRAY, huge],
-        [tags.ARROW, "table", huge],
-        [tags.PICKLE, huge, 0],
-        [tags.BYTES, huge],
-        [tags.BIG_INT, huge],
-        [tags.ARRAY_SCALAR, "<U99999999", 0],
-        [tags.ARRAY, "<U99999999", False, 1, huge],
+        [value_tags.ARRAY, "<f8", False, 1, huge],
+        [value_tags.ARRAY, "<f8", False, 2, huge, huge],
+        [value_tags.LIST, huge],
+        [value_tags.LIST, -huge],
+        [value_tags.LONG_TEXT, huge],
+        [value_tags.LONG_BYTES, huge],
+        [value_tags.BYTEARRAY, huge],
+        [value_tags.ARROW, "table", huge],
+        [value_tags.PICKLE, huge, 0],
+        [value_tags.BYTES, huge],
+        [value_tags.BIG_INT, huge],
+        [value_tags.ARRAY_SCALAR, "<U99999999", 0],
+        [value_tags.ARRAY, "<U99999999", False, 1, huge],
         [
-            tags.SPARSE,
+            value_tags.SPARSE,
             "csr",
             False,
             huge,
             huge,
-            tags.ARRAY,
+            value_tags.ARRAY,
             "<f8",
             False,
             1,
             0,
-            tags.ARRAY,
+            value_tags.ARRAY,
             "<i4",
             False,
             1,
             0,
-            tags.ARRAY,
+            value_tags.ARRAY,
             "<i4",
             False,
             1,
@@ -101,15 +106,15 @@ def test_sixty_four_gigabytes_in_a_line() -> None:
         b"\x91\xdf\xff\xff\xff\xff",
     ):
         refused(forge_header(prefix))
-    refused(struct.pack("<4sII", tags.MAGIC, 0xFFFFFFFF, 0xFFFFFFFF))
+    refused(struct.pack("<4sII", value_tags.MAGIC, 0xFFFFFFFF, 0xFFFFFFFF))
 
 
 def test_many_empty_containers_are_counted() -> None:
     policy = WirePolicy(Limits(max_nodes=10_000))
-    refused(forge([tags.LIST, 5000] + [tags.SET, 0] * 5000 + [None]), policy)
-    refused(forge([tags.LIST, 20_000] + [tags.SET, 0] * 20_000), policy)
-    index = ["range", tags.RANGE, tags.INT, 0, tags.INT, 0, tags.INT, 1, None]
-    refused(forge([tags.LIST, 5000] + [tags.FRAME, *index, *index] * 5000), policy)
+    refused(forge([value_tags.LIST, 5000] + [value_tags.SET, 0] * 5000 + [None]), policy)
+    refused(forge([value_tags.LIST, 20_000] + [value_tags.SET, 0] * 20_000), policy)
+    index = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 0, value_tags.INT, 1, None]
+    refused(forge([value_tags.LIST, 5000] + [value_tags.FRAME, *index, *index] * 5000), policy)
 
 
 def stream_of(table: pa.Table, **options: Any) -> bytes:
@@ -120,7 +125,7 @@ def stream_of(table: pa.Table, **options: Any) -> bytes:
 
 
 def arrow(stream: bytes, form: str = "table") -> bytearray:
-    return forge([tags.ARROW, form, len(stream)], stream)
+    return forge([value_tags.ARROW, form, len(stream)], stream)
 
 
 TEXT = pa.table({"a": ["first", "second", "third"] * 20})
@@ -267,32 +272,35 @@ def test_arrow_messages_that_lie() -> None:
 
 
 def test_frames_whose_parts_do_not_fit() -> None:
-    index = ["range", tags.RANGE, tags.INT, 0, tags.INT, 2, tags.INT, 1, None]
-    one = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 1, None]
-    column = ["numpy", tags.ARRAY, "<f8", False, 1, 2]
-    assert from_bytes(forge([tags.FRAME, *one, *index, *column], bytes(16))).shape == (2, 1)
-    billion = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1 << 40, tags.INT, 1, None]
+    index = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 2, value_tags.INT, 1, None]
+    one = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1, value_tags.INT, 1, None]
+    column = ["numpy", value_tags.ARRAY, "<f8", False, 1, 2]
+    assert from_bytes(forge([value_tags.FRAME, *one, *index, *column], bytes(16))).shape == (2, 1)
+    billion = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1 << 40, value_tags.INT, 1, None]
     for atoms, buffer in (
-        ([tags.FRAME, *one, *index, "numpy", tags.ARRAY, "<f8", False, 1, 3], bytes(24)),
-        ([tags.FRAME, *one, *index, "numpy", tags.ARRAY, "<f8", False, 2, 1, 2], bytes(16)),
-        ([tags.FRAME, *one, *index, "numpy", tags.ARRAY, "<U1", False, 1, 2], bytes(8)),
-        ([tags.FRAME, *billion, *index, *column], bytes(16)),
-        ([tags.FRAME, *one, *billion, *column], bytes(16)),
-        ([tags.FRAME, *index, *index, *column], bytes(16)),
-        ([tags.SERIES, tags.LIST, 0, *index, *column], bytes(16)),
-        ([tags.SERIES, None, *index, "category", False, *one, tags.ARRAY, "|i1", False, 1, 2], b"\0\7"),
+        ([value_tags.FRAME, *one, *index, "numpy", value_tags.ARRAY, "<f8", False, 1, 3], bytes(24)),
+        ([value_tags.FRAME, *one, *index, "numpy", value_tags.ARRAY, "<f8", False, 2, 1, 2], bytes(16)),
+        ([value_tags.FRAME, *one, *index, "numpy", value_tags.ARRAY, "<U1", False, 1, 2], bytes(8)),
+        ([value_tags.FRAME, *billion, *index, *column], bytes(16)),
+        ([value_tags.FRAME, *one, *billion, *column], bytes(16)),
+        ([value_tags.FRAME, *index, *index, *column], bytes(16)),
+        ([value_tags.SERIES, value_tags.LIST, 0, *index, *column], bytes(16)),
+        (
+            [value_tags.SERIES, None, *index, "category", False, *one, value_tags.ARRAY, "|i1", False, 1, 2],
+            b"\0\7",
+        ),
         (
             [
-                tags.SERIES,
+                value_tags.SERIES,
                 None,
                 *index,
                 "masked",
-                tags.ARRAY,
+                value_tags.ARRAY,
                 "|i1",
                 False,
                 1,
                 2,
-                tags.ARRAY,
+                value_tags.ARRAY,
                 "|i1",
                 False,
                 1,
@@ -300,13 +308,13 @@ def test_frames_whose_parts_do_not_fit() -> None:
             ],
             bytes(2),
         ),
-        ([tags.SERIES, None, *index, "eval", tags.ARRAY, "|i1", False, 1, 2], bytes(2)),
-        ([tags.INDEX, "values", *column, "foreign_types", None], bytes(16)),
-        ([tags.INDEX, "levels", 1, *one, tags.ARRAY, "|i1", False, 1, 2, None], b"\0\7"),
-        ([tags.INDEX, "levels", 0], b""),
-        ([tags.INDEX, "levels", 1, *["levels", 1] * 40], b""),
-        ([tags.TIMESTAMP, 1.0, None], b""),
-        ([tags.MISSING, None], b""),
+        ([value_tags.SERIES, None, *index, "eval", value_tags.ARRAY, "|i1", False, 1, 2], bytes(2)),
+        ([value_tags.INDEX, "values", *column, "foreign_types", None], bytes(16)),
+        ([value_tags.INDEX, "levels", 1, *one, value_tags.ARRAY, "|i1", False, 1, 2, None], b"\0\7"),
+        ([value_tags.INDEX, "levels", 0], b""),
+        ([value_tags.INDEX, "levels", 1, *["levels", 1] * 40], b""),
+        ([value_tags.TIMESTAMP, 1.0, None], b""),
+        ([value_tags.MISSING, None], b""),
     ):
         refused(forge(atoms, *([buffer] if buffer else [])))
 
@@ -314,7 +322,7 @@ def test_frames_whose_parts_do_not_fit() -> None:
 def test_a_frequency_that_does_not_fit_its_index() -> None:
     data = to_bytes(pd.date_range("2020", periods=3, freq="D"))
     size = struct.unpack_from("<I", data, 4)[0]
-    atoms = msgspec.msgpack.decode(data[tags.PREFIX : tags.PREFIX + size])
+    atoms = msgspec.msgpack.decode(data[value_tags.PREFIX : value_tags.PREFIX + size])
     body = bytes(data[-24:])
     assert from_bytes(forge(atoms, body)).freqstr == "D"
     for text in ("h", "evil", "D" * 1000, "-1D"):

@@ -24,7 +24,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from junto.wire import tags
+from junto.wire import value_tags
 from wire_helpers import forge, to_bytes
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -78,18 +78,18 @@ def stream(table: pa.Table) -> bytes:
 
 
 def arrow(data: bytes) -> bytes:
-    return bytes(forge([tags.ARROW, "table", len(data)], data))
+    return bytes(forge([value_tags.ARROW, "table", len(data)], data))
 
 
 def text_column(data: bytes, form: str = "object") -> bytes:
     """A stream as pandas' column of text."""
     more: list[Any] = [False] if form == "object" else ["pyarrow", True]
-    index = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 1, None]
-    return bytes(forge([tags.SERIES, None, *index, form, *more, len(data)], data))
+    index = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1, value_tags.INT, 1, None]
+    return bytes(forge([value_tags.SERIES, None, *index, form, *more, len(data)], data))
 
 
 def polars_series(data: bytes) -> bytes:
-    return bytes(forge([tags.POLARS, "series", tags.LIST, 1, "a", len(data)], data))
+    return bytes(forge([value_tags.POLARS, "series", value_tags.LIST, 1, "a", len(data)], data))
 
 
 NULLS = 1 << 28
@@ -163,12 +163,12 @@ def repeated_dictionaries() -> bytes:
 
 
 def category(labels: list[Any], *buffers: bytes, codes: bytes = b"\0") -> bytes:
-    index = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 1, None]
-    column = ["category", False, *labels, tags.ARRAY, "|i1", False, 1, len(codes)]
-    return bytes(forge([tags.SERIES, None, *index, *column], *buffers, codes))
+    index = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1, value_tags.INT, 1, None]
+    column = ["category", False, *labels, value_tags.ARRAY, "|i1", False, 1, len(codes)]
+    return bytes(forge([value_tags.SERIES, None, *index, *column], *buffers, codes))
 
 
-BILLION = ["range", tags.RANGE, tags.INT, 0, tags.INT, 1 << 33, tags.INT, 1, None]
+BILLION = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1 << 33, value_tags.INT, 1, None]
 
 
 def big(number: int) -> bytes:
@@ -181,7 +181,7 @@ def colliding(tag: int) -> bytes:
     blobs = b""
     for number in range(1, 50_001):
         data = big((PRIME * (number + (1 << 20))) << 3)
-        atoms += [tags.BIG_INT, len(data)] + ([None] if tag == tags.DICT else [])
+        atoms += [value_tags.BIG_INT, len(data)] + ([None] if tag == value_tags.DICT else [])
         blobs += data
     return bytes(forge(atoms, blobs=blobs))
 
@@ -194,7 +194,7 @@ def colliding_categories() -> bytes:
         low = ((high >> np.uint64(1)) ^ (low << np.uint64(11))) & np.uint64(0xFFFFFFFF)
     keys = np.unique((high << np.uint64(32)) | low)
     np.random.default_rng(1).shuffle(keys)
-    labels = ["values", "numpy", tags.ARRAY, "<i8", False, 1, len(keys), None, None]
+    labels = ["values", "numpy", value_tags.ARRAY, "<i8", False, 1, len(keys), None, None]
     return category(labels, keys.astype(np.int64).tobytes())
 
 
@@ -202,7 +202,7 @@ def walked_frequency() -> bytes:
     """Business hours, which pandas walks through one by one."""
     data = to_bytes(pd.date_range("2020-01-01", periods=3, freq="D"))
     size = struct.unpack_from("<I", data, 4)[0]
-    atoms = msgspec.msgpack.decode(data[tags.PREFIX : tags.PREFIX + size])
+    atoms = msgspec.msgpack.decode(data[value_tags.PREFIX : value_tags.PREFIX + size])
     return bytes(forge(["99999999bh" if atom == "D" else atom for atom in atoms], bytes(data[-24:])))
 
 
@@ -222,11 +222,11 @@ CRAFTED: dict[str, Callable[[], bytes]] = {
     "dictionaries": lambda: arrow(repeated_dictionaries()),
     "categories": lambda: category(BILLION),
     "levels": lambda: bytes(
-        forge([tags.INDEX, "levels", 1, *BILLION, tags.ARRAY, "|i1", False, 1, 1, None], b"\0")
+        forge([value_tags.INDEX, "levels", 1, *BILLION, value_tags.ARRAY, "|i1", False, 1, 1, None], b"\0")
     ),
     "frequency": walked_frequency,
-    "keys": lambda: colliding(tags.DICT),
-    "elements": lambda: colliding(tags.SET),
+    "keys": lambda: colliding(value_tags.DICT),
+    "elements": lambda: colliding(value_tags.SET),
     "pandas' hash table": colliding_categories,
 }
 
@@ -265,8 +265,8 @@ def test_honest_values_are_not_taken_for_such() -> None:
 def changed(data: bytes, chance: random.Random) -> bytes:
     """The same layout with other numbers in it: a count, a tag, a length, or bytes of a buffer."""
     size = struct.unpack_from("<I", data, 4)[0]
-    atoms = msgspec.msgpack.decode(data[tags.PREFIX : tags.PREFIX + size])
-    rest = bytearray(data[tags.PREFIX + size :])
+    atoms = msgspec.msgpack.decode(data[value_tags.PREFIX : value_tags.PREFIX + size])
+    rest = bytearray(data[value_tags.PREFIX + size :])
     blobs = struct.unpack_from("<I", data, 8)[0]
     for _ in range(chance.randint(1, 4)):
         if chance.random() < 0.6:
@@ -278,9 +278,9 @@ def changed(data: bytes, chance: random.Random) -> bytes:
             width = chance.choice([1, 4, 8])
             rest[at : at + width] = chance.choice([b"\0", b"\xff", b"\x7f", b"\1"]) * width
     packed = msgspec.msgpack.encode(atoms)
-    padding = bytes(-(tags.PREFIX + len(packed) + blobs) % tags.ALIGN)
+    padding = bytes(-(value_tags.PREFIX + len(packed) + blobs) % value_tags.ALIGN)
     body = bytes(rest[:blobs]) + padding + bytes(rest[blobs:]).lstrip(b"\0")
-    return struct.pack("<4sII", tags.MAGIC, len(packed), blobs) + packed + body
+    return struct.pack("<4sII", value_tags.MAGIC, len(packed), blobs) + packed + body
 
 
 def changed_at_random() -> list[bytes]:

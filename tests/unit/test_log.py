@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from junto.certificates import create_ca
 from junto.log import Redaction, configure, redact
-from junto.silo.certificates import create_ca
 
 KEY = create_ca("Pilot").key.decode()
 
@@ -36,8 +36,8 @@ def test_one_plain_line_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     configure("info", "alice")
-    logging.getLogger("junto.silo").info("met %s", "bob")
-    logging.getLogger("junto.silo").debug("not shown")
+    logging.getLogger("junto.net").info("met %s", "bob")
+    logging.getLogger("junto.net").debug("not shown")
     time_of_day, line = stream.getvalue().split(" ", 1)
     assert len(time_of_day) == len("12:34:56")
     assert line == "alice info met bob\n"

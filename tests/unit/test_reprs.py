@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 import junto
-from junto.device.spu.pool import Entry
+from junto.device.spu.correlation_pool import PoolEntry
 
 DATA = re.compile(r"\b(bytes|bytearray|Words|Planes|Flags|NDArray|ndarray|Parcel|Made|Share|Plain)\b")
 """Of the type of a field: raw bytes, arrays, and what is made of them. (Of a view only its address shows.)"""
@@ -45,7 +45,7 @@ def leaking(each: type) -> list[str]:
     return [name for name, _, kind in fields if DATA.search(kind) and not CODE.search(kind)]
 
 
-PUBLIC = {"junto.silo.api.Stamp": ["digest"]}
+PUBLIC = {"junto.net.api.Stamp": ["digest"]}
 """Of the program, which all parties have."""
 
 
@@ -61,4 +61,4 @@ def test_the_rule_finds_what_shows_a_key() -> None:
         key: bytes
 
     assert leaking(Leaky) == ["key"]
-    assert "aaaa" not in repr(Entry(b"a" * 16, 0, []))
+    assert "aaaa" not in repr(PoolEntry(b"a" * 16, 0, []))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from junto.mpc.ot import curve
+from junto.mpc.ot import curve_points
 
 DOMAIN = b"QUUX-V01-CS02-with-curve25519_XMD:SHA-512_ELL2_NU_"
 VECTORS = {
@@ -25,5 +25,5 @@ VECTORS = {
 
 @pytest.mark.parametrize("message", VECTORS)
 def test_hashes_are_those_of_the_standard(message):
-    (point,) = curve.hash_to_curve([message], DOMAIN)
+    (point,) = curve_points.hash_to_curve([message], DOMAIN)
     assert point == tuple(int(number, 16) for number in VECTORS[message])

@@ -74,9 +74,9 @@ class Screen:
     def _draw(self) -> None:
         from rich.live import Live
 
-        from junto.program.liveline import Rows
+        from junto.program.status_line import StatusRows
 
-        shown = Rows({party: self._looks[party] for party in self._parties if party in self._looks})
+        shown = StatusRows({party: self._looks[party] for party in self._parties if party in self._looks})
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()

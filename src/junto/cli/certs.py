@@ -13,15 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-from junto.cli.output import Json, console, failing, print_json
-from junto.config.addresses import check_party_names
-from junto.config.passphrase import opened_key, read_passphrase
-from junto.errors import CertificateError
-from junto.silo.certificates import (
+from junto.certificates import (
     CA_DAYS,
     PARTY_DAYS,
+    CertificateFacts,
     Credential,
-    Facts,
     create_ca,
     create_request,
     inspect,
@@ -31,6 +27,10 @@ from junto.silo.certificates import (
     write_new,
     write_pair,
 )
+from junto.cli.output import Json, console, failing, print_json
+from junto.config.addresses import check_party_names
+from junto.config.passphrase import opened_key, read_passphrase
+from junto.errors import CertificateError
 
 _SOON_DAYS = 30
 
@@ -213,7 +213,7 @@ def _load_ca(folder: Path, source: str | None) -> Credential:
     return Credential(_read(folder / "ca.pem"), opened_key("ca.key", _read(folder / "ca.key"), source))
 
 
-def _confirm(facts: Facts, fingerprint: str, yes: bool) -> None:
+def _confirm(facts: CertificateFacts, fingerprint: str, yes: bool) -> None:
     """Somebody has compared the request with the party: by option, or asked at the terminal."""
     if fingerprint:
         if _bare(fingerprint) != _bare(facts.fingerprint):

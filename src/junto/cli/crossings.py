@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from junto.silo.ledger import SENT, Entry, Recorded, summarise
+from junto.ledger import SENT, LedgerEntry, Recorded, summarise
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,12 +26,12 @@ class Crossing:
     """
 
     run: str
-    sent: Entry | None
-    received: Entry | None
+    sent: LedgerEntry | None
+    received: LedgerEntry | None
     missing_at: str | None = None
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> LedgerEntry:
         """The sender's entry if there is one, else the receiver's."""
         entry = self.sent or self.received
         if entry is None:
@@ -51,7 +51,7 @@ def put_together(records: Iterable[Recorded], begun: Iterable[tuple[str, str]] =
 
     `begun`: run and party of further ledgers that are given, such as those without any entry.
     """
-    sides: dict[tuple[str, int, int, str, str], dict[bool, Entry]] = {}
+    sides: dict[tuple[str, int, int, str, str], dict[bool, LedgerEntry]] = {}
     writers: dict[str, set[str]] = {}
     for record in records:
         entry = record.entry
@@ -122,7 +122,7 @@ def _with_data(crossings: Sequence[Crossing]) -> list[Crossing]:
     return [crossing for crossing in crossings if crossing.entry.kind not in _WITHOUT_DATA]
 
 
-def value_text(entry: Entry) -> str:
+def value_text(entry: LedgerEntry) -> str:
     """Type and shape: ``ndarray[float64] 20 x 20``."""
     shape = "" if entry.shape is None else " x ".join(map(str, entry.shape))
     return f"{entry.type_name} {shape}".rstrip()
@@ -136,7 +136,7 @@ def size_text(nbytes: int) -> str:
     return f"{size:.0f} {_UNITS[unit]}" if unit == 0 or size >= 99.5 else f"{size:.1f} {_UNITS[unit]}"
 
 
-def _content(entry: Entry) -> tuple[object, ...]:
+def _content(entry: LedgerEntry) -> tuple[object, ...]:
     return (entry.text, entry.kind, entry.type_name, entry.shape, entry.nbytes)
 
 

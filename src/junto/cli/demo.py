@@ -13,7 +13,7 @@ from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import Crossing, show, show_edges
 from junto.cli.exit_codes import ExitCode
 from junto.cli.output import Json, console, failing, terminable
-from junto.cli.simulate import Line, Options, simulate
+from junto.cli.simulate import OutputLine, SimulateOptions, simulate
 from junto.cli.simulate_command import finish, printer
 from junto.errors import MissingLibrary
 
@@ -61,11 +61,11 @@ def demo(json: Json = False, two_party: TwoParty = False, progress: Progress = N
             said = Said(PARTIES)
             print_line = printer(PARTIES, screen.console, to_stderr=json)
 
-            def show_line(line: Line) -> None:
+            def show_line(line: OutputLine) -> None:
                 said.hear(line)
                 print_line(line)
 
-            options = Options(
+            options = SimulateOptions(
                 show=show_line,
                 watch=screen.watch,
                 settings={"logging_level": "warning"},
@@ -83,7 +83,7 @@ class Said:
     def __init__(self, parties: Sequence[str]) -> None:
         self._lines: dict[str, list[str]] = {party: [] for party in parties}
 
-    def hear(self, line: Line) -> None:
+    def hear(self, line: OutputLine) -> None:
         """One line more."""
         if not line.error:
             self._lines[line.party].append(line.text)

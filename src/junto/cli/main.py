@@ -10,8 +10,8 @@ import typer
 
 from junto.cli.certs import app as certs
 from junto.cli.demo import demo
-from junto.cli.doctor import doctor
-from junto.cli.ledger import ledger
+from junto.cli.doctor_command import doctor
+from junto.cli.ledger_command import ledger
 from junto.cli.output import never_fail_to_print
 from junto.cli.run import run
 from junto.cli.simulate_command import simulate_command

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from junto.cli import lifeline
+from junto.cli import parent_watchdog
 from junto.cli.bars import Progress, export
 from junto.cli.exit_codes import ExitCode, exit_code_of
 from junto.cli.output import Json, console, describe, print_json, terminable
@@ -39,7 +39,7 @@ def run(
     standard output is the report.
     """
     export(progress)
-    with terminable(), lifeline.held():
+    with terminable(), parent_watchdog.held():
         error = _execute(script, config, arguments or ())
         leave(error, current_or_none())
     code = ExitCode.OK if error is None else exit_code_of(error)

@@ -23,23 +23,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from junto.cli import lifeline, verdict
+from junto.cli import parent_watchdog, verdict
 from junto.cli.crossings import Crossing, put_together
 from junto.cli.exit_codes import ExitCode
 from junto.cli.verdict import Verdict
 from junto.errors import ConfigError, Terminated
+from junto.ledger import Recorded, read
 from junto.program.progress import VARIABLE, Look
-from junto.program.showing import Pipe
-from junto.silo.ledger import Recorded, read
+from junto.program.progress_display import StatusPipe
 
 AFTER_FAILURE_S = 20.0  # what the others have to notice a party's end by themselves
-AFTER_SIGNAL_S = lifeline.GRACE_S  # what a party has to end once it is told to
+AFTER_SIGNAL_S = parent_watchdog.GRACE_S  # what a party has to end once it is told to
 LAST_WORDS_S = 2.0
 _TICK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OutputLine:
     """One line that a party printed, without its end. `error`: on standard error."""
 
     party: str
@@ -48,7 +48,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SimulateOptions:
     """How to simulate.
 
     Attributes:
@@ -60,7 +60,7 @@ class Options:
         timeout_s: after so many seconds everybody is told to end; None: no bound.
     """
 
-    show: Callable[[Line], None] = lambda line: None
+    show: Callable[[OutputLine], None] = lambda line: None
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     watch: Callable[[str, Look | None], None] | None = None
@@ -100,7 +100,7 @@ def simulate(
     script: str | os.PathLike[str],
     parties: Sequence[str],
     arguments: Sequence[str] = (),
-    options: Options | None = None,
+    options: SimulateOptions | None = None,
 ) -> SimulationResult:
     """Run `script` as all `parties` at once, each in a process of its own, and wait for the last.
 
@@ -110,7 +110,7 @@ def simulate(
     Raises:
         ConfigError: no such script, fewer than two parties, a name twice or unfit for a file name.
     """
-    options = options or Options()
+    options = options or SimulateOptions()
     if not Path(script).is_file():
         raise ConfigError(f"there is no script {os.fspath(script)!r}")
     _check(parties)
@@ -119,10 +119,10 @@ def simulate(
         configs = _write_configs(folder, parties, Path(script).stem, options.settings)
         started = time.monotonic()
         with ExitStack() as stack:
-            watched = {} if options.watch is None else {each: Pipe(folder / each) for each in parties}
+            watched = {} if options.watch is None else {each: StatusPipe(folder / each) for each in parties}
             for pipe in watched.values():
                 stack.callback(pipe.close)
-            group = _Group(options, watched, stack.enter_context(lifeline.pipe()), folder)
+            group = _Group(options, watched, stack.enter_context(parent_watchdog.pipe()), folder)
             stack.callback(group.kill)
             for party in parties:
                 group.start(party, [os.fspath(script), "--config", str(configs[party]), "--", *arguments])
@@ -135,7 +135,9 @@ def simulate(
 class _Group:
     """The processes of one simulation and what they print."""
 
-    def __init__(self, options: Options, watched: Mapping[str, Pipe], descriptor: int, folder: Path) -> None:
+    def __init__(
+        self, options: SimulateOptions, watched: Mapping[str, StatusPipe], descriptor: int, folder: Path
+    ) -> None:
         self._options = options
         self._folder = folder
         self._verdicts: dict[str, Verdict] = {}
@@ -143,14 +145,18 @@ class _Group:
         self._watched = watched
         self._lifeline = descriptor
         self._processes: dict[str, subprocess.Popen[str]] = {}
-        self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[OutputLine | None] = queue.SimpleQueue()
         self._open_pipes = 0
         self._quiet_at: float | None = None
         self.exit_codes: dict[str, int] = {}  # in the order of their ends
 
     def start(self, party: str, arguments: Sequence[str]) -> None:
         """Start `junto run` for `party`, in a process group of its own: Ctrl-C reaches it through us only."""
-        environment = {**os.environ, **self._options.environment, lifeline.VARIABLE: str(self._lifeline)}
+        environment = {
+            **os.environ,
+            **self._options.environment,
+            parent_watchdog.VARIABLE: str(self._lifeline),
+        }
         environment["PYTHONUNBUFFERED"] = "1"
         environment[verdict.VARIABLE] = str(self._folder / f"{party}.verdict")
         if party in self._watched:
@@ -251,7 +257,7 @@ class _Group:
     def _read(self, party: str, pipe: IO[str], error: bool) -> None:
         with pipe:
             for text in pipe:
-                self._lines.put(Line(party, text.rstrip("\r\n"), error))
+                self._lines.put(OutputLine(party, text.rstrip("\r\n"), error))
         self._lines.put(None)
 
     def _show_progress(self) -> None:
@@ -301,7 +307,7 @@ def _write_configs(
     folder: Path, parties: Sequence[str], job: str, settings: Mapping[str, str | int | float | bool]
 ) -> dict[str, Path]:
     """One TOML file a party, with its key in it: mode 0600 from its first moment."""
-    from junto.silo.certificates import ephemeral, write_new
+    from junto.certificates import ephemeral, write_new
 
     addresses = dict(zip(parties, _free_ports(len(parties)), strict=True))
     configs = {}

@@ -13,7 +13,7 @@ from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import Crossing, as_json, show
 from junto.cli.exit_codes import ExitCode
 from junto.cli.output import Json, console, failing, print_json, terminable
-from junto.cli.simulate import Line, Options, SimulationResult, simulate
+from junto.cli.simulate import OutputLine, SimulateOptions, SimulationResult, simulate
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,14 +37,14 @@ def simulate_command(
     with failing("simulate", json), terminable():
         with Screen(names, progress, to_stderr=json) as screen:
             show_line = printer(names, screen.console, to_stderr=json)
-            options = Options(show=show_line, watch=screen.watch, timeout_s=timeout)
+            options = SimulateOptions(show=show_line, watch=screen.watch, timeout_s=timeout)
             result = simulate(script, names, arguments or (), options)
         finish("simulate", result, json)
 
 
 def printer(
     parties: Sequence[str], screen: Console | None = None, *, to_stderr: bool = False
-) -> Callable[[Line], None]:
+) -> Callable[[OutputLine], None]:
     """Prints lines with their party in front, coloured at a terminal; errors to standard error.
 
     Args:
@@ -58,7 +58,7 @@ def printer(
     colours = {party: _COLOURS[index % len(_COLOURS)] for index, party in enumerate(parties)}
     consoles = {False: console(stderr=to_stderr), True: console(stderr=True)}
 
-    def show_line(line: Line) -> None:
+    def show_line(line: OutputLine) -> None:
         target = consoles[line.error]
         prefix = line.party.ljust(width)
         if target.is_terminal:

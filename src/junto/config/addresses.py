@@ -6,9 +6,9 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 
-from junto.config.keys import CLUSTER, PARTY, REFUSED_PARTY
 from junto.config.model import Address, PartySettings
 from junto.config.section import Section, as_table, wrong_type
+from junto.config.setting_names import CLUSTER, PARTY, REFUSED_PARTY
 from junto.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9_])?")

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from junto.config.addresses import parse_address, parse_cluster, parse_party_list
-from junto.config.keys import REFUSED_TOP, TOP
 from junto.config.link import parse_allowed_list, parse_comm, parse_link
 from junto.config.model import Mode, PartySettings, RaySettings, Settings, TlsSettings
 from junto.config.section import Section, wrong_type
+from junto.config.setting_names import REFUSED_TOP, TOP
 from junto.errors import ConfigError
 from junto.log import LEVELS
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from junto.config.channel import parse_channel_options
-from junto.config.keys import COMM, REFUSED_COMM, RETRY
+from junto.config.grpc_options import parse_channel_options
 from junto.config.model import LinkSettings
 from junto.config.section import Section, wrong_type
+from junto.config.setting_names import COMM, REFUSED_COMM, RETRY
 from junto.errors import ConfigError
 
 _DEFAULT = LinkSettings()

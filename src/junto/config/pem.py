@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from junto.config.keys import TLS
 from junto.config.model import TlsSettings
 from junto.config.passphrase import opened_key, warn_if_open
 from junto.config.section import Section, wrong_type
+from junto.config.setting_names import TLS
 from junto.errors import CertificateError
 
 if TYPE_CHECKING:

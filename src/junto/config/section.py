@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
-from junto.config.keys import PLACES
+from junto.config.setting_names import PLACES
 from junto.errors import ConfigError
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from junto.device.boundary import trimmed
 from junto.errors import DeviceError
-from junto.execute.base import Ref
-from junto.program.exchange import Passage
-from junto.program.waiting import Awaited
-from junto.silo.api import Stamp
+from junto.execute.executor import Ref
+from junto.net.api import Stamp
+from junto.program.exchange import ValueTransfer
+from junto.program.waiting import AwaitedRef
 from junto.tree import DictKey, Placeholder
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Device(DictKey):
 
 
 @dataclass(frozen=True, slots=True)
-class Disclosure:
+class PendingReveal:
     """This process's part in revealing one value.
 
     Attributes:
@@ -38,7 +38,7 @@ class Disclosure:
     """
 
     value: Ref | None
-    awaited: list[Awaited]
+    awaited: list[AwaitedRef]
 
 
 class DeviceObject(Placeholder, ABC):
@@ -128,14 +128,14 @@ class DeviceObject(Placeholder, ABC):
     __hash__ = object.__hash__
 
     @abstractmethod
-    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
+    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> PendingReveal:
         """Show the value to `receivers` (part of a reveal)."""
 
     @abstractmethod
-    def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
+    def settle(self, stamp: Stamp, index: int) -> list[AwaitedRef]:
         """Let every party know that the value is there (part of a wait)."""
 
 
-def passage(stamp: Stamp, index: int, kind: str, source: str, target: str) -> Passage:
-    """Short for `Passage`, in the order in which one says it."""
-    return Passage(stamp=stamp, index=index, kind=kind, source=source, target=target)
+def passage(stamp: Stamp, index: int, kind: str, source: str, target: str) -> ValueTransfer:
+    """Short for `ValueTransfer`, in the order in which one says it."""
+    return ValueTransfer(stamp=stamp, index=index, kind=kind, source=source, target=target)

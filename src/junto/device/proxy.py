@@ -12,7 +12,7 @@ from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU, PYUObject, local_arguments, made_at
 from junto.device.returns import number_of_returns
 from junto.errors import DeviceError
-from junto.execute.base import Call, Resources
+from junto.execute.executor import Resources, TaskCall
 from junto.program.operation import Description, structure
 
 
@@ -82,7 +82,7 @@ class Resident:
         self._actor = None
         if program.is_here(device.party):
             explain = program.explainer(stamp, device.party)
-            call = Call(self._class, *local, None, name, explain, self._asked)
+            call = TaskCall(self._class, *local, None, name, explain, self._asked)
             self._actor = program.create_actor(device.party, call)
 
     @property
@@ -114,7 +114,7 @@ def _call_method(resident: Resident, name: str, arguments: tuple[Any, Any], retu
     stamp = program.begin(Description("method", device.party, text, where, returns or 1))
     refs = None
     if resident._actor is not None:
-        call = Call(name, *local, returns, text, program.explainer(stamp, device.party))
+        call = TaskCall(name, *local, returns, text, program.explainer(stamp, device.party))
         refs = program.call_actor(stamp, device.party, resident._actor, call)
     handles = made_at(resident._session, stamp, device, refs, returns or 1)
     return handles[0] if returns is None else handles

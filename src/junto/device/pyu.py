@@ -9,17 +9,17 @@ from typing import Any
 
 from junto.device.boundary import public
 from junto.device.current import current
-from junto.device.handle import Device, DeviceObject, Disclosure, passage
+from junto.device.handle import Device, DeviceObject, PendingReveal, passage
 from junto.device.moves import move
 from junto.device.returns import number_of_returns
 from junto.errors import DeviceError
-from junto.execute.base import Call, Promise, Ref, Resources
+from junto.execute.executor import Promise, Ref, Resources, TaskCall
 from junto.execute.isolation import owned
 from junto.markup import card
-from junto.program.exchange import Passage
+from junto.net.api import Stamp
+from junto.program.exchange import ValueTransfer
 from junto.program.operation import Description, structure
-from junto.program.waiting import Awaited
-from junto.silo.api import Stamp
+from junto.program.waiting import AwaitedRef
 from junto.tree import leaves, map_leaves
 
 
@@ -103,10 +103,10 @@ class PYU(Device):
             RemoteError: the value failed, cannot be written as it is, or the disk refuses.
             DeviceError: it does not live here.
         """
-        from junto.device import files
+        from junto.device import value_files
         from junto.device.disclosure import wait
 
-        step = partial(files.write, current().program.wire_policy)
+        step = partial(value_files.write, current().program.wire_policy)
         step.__qualname__ = "dump"  # type: ignore[attr-defined]
         wait(self(step)(value, path))
 
@@ -120,9 +120,9 @@ class PYU(Device):
         Raises:
             RemoteError: when the value is used: the file is not there, or is none of `dump`'s.
         """
-        from junto.device import files
+        from junto.device import value_files
 
-        step = partial(files.read, current().program.wire_policy)
+        step = partial(value_files.read, current().program.wire_policy)
         step.__qualname__ = "load"  # type: ignore[attr-defined]
         made: PYUObject = self(step)(path)
         return made
@@ -195,14 +195,14 @@ class PYUObject(DeviceObject):
         self._moved[device.party] = moved
         return moved
 
-    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
+    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> PendingReveal:
         """Show the value to `receivers`; the others learn only that it is there, or failed."""
         self.check_run()
         program = self._session.program
         owner = self._device.party
         nothing = self._nothing() if len(receivers) < len(program.parties) else None
         shown: Ref | None = None
-        awaited: list[Awaited] = []
+        awaited: list[AwaitedRef] = []
         for number, party in enumerate(program.parties):
             told = party in receivers
             way = passage(
@@ -214,15 +214,15 @@ class PYUObject(DeviceObject):
             )
             ref = self._carry(way, self._ref if told else nothing)
             if ref is not None:
-                awaited.append(Awaited(ref, owner))
+                awaited.append(AwaitedRef(ref, owner))
                 shown = ref if told and shown is None else shown
-        return Disclosure(shown, awaited)
+        return PendingReveal(shown, awaited)
 
-    def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
+    def settle(self, stamp: Stamp, index: int) -> list[AwaitedRef]:
         """Let every party know that the value is there, without showing it."""
         return self.disclose(stamp, index, ()).awaited
 
-    def _carry(self, way: Passage, ref: Ref | None) -> Ref | None:
+    def _carry(self, way: ValueTransfer, ref: Ref | None) -> Ref | None:
         program = self._session.program
         if way.source != way.target:
             return program.transfer(way, ref)
@@ -349,7 +349,7 @@ def _run(
     refs = None
     if program.is_here(device.party):
         explain = program.explainer(stamp, device.party)
-        call = Call(function, *local, returns, name, explain, asked)
+        call = TaskCall(function, *local, returns, name, explain, asked)
         refs = program.submit(stamp, device.party, call)
     handles = made_at(session, stamp, device, refs, returns or 1)
     return handles[0] if returns is None else handles

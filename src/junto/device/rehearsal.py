@@ -23,8 +23,8 @@ from junto.device.boundary import trimmed
 from junto.device.current import current
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import DeviceError, SessionError
-from junto.program.opening import open_program
 from junto.program.program import Program
+from junto.program.startup import open_program
 
 if TYPE_CHECKING:
     from junto.device.session import Session
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from junto.device.spu.engine import Engine
     from junto.device.spu.explanation import Explanation
     from junto.device.spu.spu import SPU
-    from junto.mpc.visibility import Disclosure
+    from junto.mpc.visibility import PlannedReveal
 
 MADE_UP: Final = (
     "tables and labels are made up, of the shapes that were described; training that may stop early takes "
@@ -124,7 +124,7 @@ class _Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class TrialRun:
     """What something small took that was run.
 
     Attributes:
@@ -157,7 +157,7 @@ class Rehearsal:
         self.program: Program = open_program(settings)
         self.program.show_progress(False)
         self.notes: dict[str, None] = {}
-        self.reveals: dict[Disclosure, None] = {}
+        self.reveals: dict[PlannedReveal, None] = {}
         self.label_of: Callable[[int], Any] = lambda rows: array_of((rows,))
         self.measuring: bool = False
         self._engines: dict[int, Engine] = {}
@@ -200,7 +200,7 @@ class Rehearsal:
         self._rounds += rounds
         self._beside[sender] = self._beside.get(sender, 0) + nbytes
 
-    def measured(self, run: Callable[[], Any]) -> Measured:
+    def measured(self, run: Callable[[], Any]) -> TrialRun:
         """What something costs that is run and asks no SPU; nothing of it counts otherwise."""
         before, waits, began = self._traffic(), self._waits(), time.process_time()
         self.measuring = True
@@ -214,7 +214,7 @@ class Rehearsal:
         sent: dict[str, int] = {}
         for (*_, sender), nbytes in crossed.items():
             sent[sender] = sent.get(sender, 0) + nbytes
-        return Measured(sent, self._waits() - waits, seconds)
+        return TrialRun(sent, self._waits() - waits, seconds)
 
     def _waits(self) -> int:
         spells = self.program.timeline.spells()

@@ -17,9 +17,9 @@ from junto.device import current as register
 from junto.device.boundary import public
 from junto.errors import SessionError
 from junto.log import configure
-from junto.program.opening import open_program
+from junto.net.inherited import let_go
 from junto.program.program import Program
-from junto.silo.inherited import let_go
+from junto.program.startup import open_program
 
 if TYPE_CHECKING:
     from junto.device.rehearsal import Rehearsal
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger("junto.session")
 
 
-class Options(TypedDict, total=False):
+class InitOptions(TypedDict, total=False):
     """Keyword arguments of `init`. `docs/reference/settings.md` explains each."""
 
     config: str | os.PathLike[str] | None
@@ -83,7 +83,7 @@ class Session:
         self,
         parties: str | Sequence[str] | None = None,
         address: str | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[InitOptions],
     ) -> None:
         arguments: dict[str, Any] = {"parties": parties, "address": address, **options}
         self._settings = build_settings(_with_preset(arguments))
@@ -221,14 +221,14 @@ class Session:
 def init(
     parties: str | Sequence[str] | None = None,
     address: str | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[InitOptions],
 ) -> Session:
     """Open a session and make it the current one.
 
     Args:
         parties: all parties, run in this process (simulation, or debug with ``debug_mode=True``).
         address: this party's Ray head ``host:port``; None or ``"local"``: the embedded executor.
-        **options: see `Options` and ``docs/reference/settings.md``. ``config="alice.toml"`` reads the
+        **options: see `InitOptions` and ``docs/reference/settings.md``. ``config="alice.toml"`` reads the
             same settings from a file; what is given here wins.
 
     Raises:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from junto.execute.base import Actor, Call, Executor, Promise, Ref
+from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
 from junto.execute.local import LocalActor, foreign, new_slots, outcome, references, settle
 from junto.execute.slot import Slot, when_done
 
@@ -24,17 +24,17 @@ class DebugExecutor(Executor):
         self._jobs: deque[Callable[[], None]] = deque()
         self._running = False
 
-    def submit(self, call: Call) -> tuple[Ref, ...]:
+    def submit(self, call: TaskCall) -> tuple[Ref, ...]:
         slots = new_slots(call)
         self._run(call, slots, None)
         return slots
 
-    def create_actor(self, call: Call) -> Actor:
+    def create_actor(self, call: TaskCall) -> Actor:
         actor = LocalActor(self)
         self._run(call, (actor.made,), None)
         return actor
 
-    def call_actor(self, actor: Actor, call: Call) -> tuple[Ref, ...]:
+    def call_actor(self, actor: Actor, call: TaskCall) -> tuple[Ref, ...]:
         if not isinstance(actor, LocalActor) or actor.owner is not self:
             raise foreign()
         slots = new_slots(call)
@@ -48,7 +48,7 @@ class DebugExecutor(Executor):
         """Nothing runs between two calls, so there is nothing to end."""
         del cancel
 
-    def _run(self, call: Call, slots: tuple[Slot, ...], made: Slot | None) -> None:
+    def _run(self, call: TaskCall, slots: tuple[Slot, ...], made: Slot | None) -> None:
         needs = references(call) if made is None else [made, *references(call)]
         job = partial(_now, call, slots, made)
         if all(ref.done() for ref in needs):
@@ -69,5 +69,5 @@ class DebugExecutor(Executor):
             self._running = False
 
 
-def _now(call: Call, slots: tuple[Slot, ...], made: Slot | None) -> None:
+def _now(call: TaskCall, slots: tuple[Slot, ...], made: Slot | None) -> None:
     settle(slots, outcome(call, made, through=END_THE_SCRIPT))

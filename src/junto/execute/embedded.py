@@ -12,11 +12,11 @@ from collections import deque
 from typing import Any
 
 from junto.errors import SessionError
-from junto.execute.base import Actor, Call, Executor, Promise, Ref
+from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
 from junto.execute.isolation import with_own_arguments
 from junto.execute.local import LocalActor, foreign, new_slots, outcome, over, references, settle
-from junto.execute.pool import Pool
 from junto.execute.slot import Slot, when_done
+from junto.execute.thread_pool import ThreadPool
 
 FEWEST_WORKERS, MOST_WORKERS = 4, 32
 
@@ -29,23 +29,23 @@ class EmbeddedExecutor(Executor):
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self._pool = Pool(workers or min(max(os.cpu_count() or 1, FEWEST_WORKERS), MOST_WORKERS))
+        self._pool = ThreadPool(workers or min(max(os.cpu_count() or 1, FEWEST_WORKERS), MOST_WORKERS))
         self._lock = threading.Lock()
         self._open: set[_Work] = set()
         self._over = False
 
-    def submit(self, call: Call) -> tuple[Ref, ...]:
+    def submit(self, call: TaskCall) -> tuple[Ref, ...]:
         work = self._begin(_Work(self, with_own_arguments(call), new_slots(call)))
         when_done(references(call), work.queue)
         return work.slots
 
-    def create_actor(self, call: Call) -> Actor:
+    def create_actor(self, call: TaskCall) -> Actor:
         actor = _EmbeddedActor(self, call.resources.max_concurrency)
         work = self._begin(_Work(self, with_own_arguments(call), (actor.made,)))
         when_done(references(call), work.queue)
         return actor
 
-    def call_actor(self, actor: Actor, call: Call) -> tuple[Ref, ...]:
+    def call_actor(self, actor: Actor, call: TaskCall) -> tuple[Ref, ...]:
         if not isinstance(actor, _EmbeddedActor) or actor.owner is not self:
             raise foreign()
         work = self._begin(_Work(self, with_own_arguments(call), new_slots(call), actor))
@@ -85,7 +85,7 @@ class _Work:
     def __init__(
         self,
         executor: EmbeddedExecutor,
-        call: Call,
+        call: TaskCall,
         slots: tuple[Slot, ...],
         actor: _EmbeddedActor | None = None,
     ) -> None:

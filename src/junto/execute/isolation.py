@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from junto.execute.base import Call
+from junto.execute.executor import TaskCall
 from junto.loaded import is_a
 from junto.tree import leaves, map_leaves
 
@@ -31,7 +31,7 @@ def owned(value: Any) -> Any:
     return _each(_copy, value)
 
 
-def with_own_arguments(call: Call) -> Call:
+def with_own_arguments(call: TaskCall) -> TaskCall:
     """`call`, whose plain arguments the script may change before it runs."""
     if not any(_is_array(leaf) or _is_table(leaf) for leaf in leaves((call.args, dict(call.kwargs)))):
         return call

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from junto.errors import ExecutorError, SessionError
-from junto.execute.base import Actor, Call, Ref
+from junto.execute.executor import Actor, Ref, TaskCall
 from junto.execute.isolation import owned, shielded
 from junto.execute.results import split
 from junto.execute.slot import Slot
@@ -28,7 +28,7 @@ class LocalActor(Actor):
         self.made: Slot = Slot()
 
 
-def references(call: Call) -> list[Ref]:
+def references(call: TaskCall) -> list[Ref]:
     """The references among the arguments."""
     return [leaf for leaf in leaves((call.args, dict(call.kwargs))) if isinstance(leaf, Ref)]
 
@@ -42,13 +42,13 @@ def first_error(refs: Sequence[Ref]) -> BaseException | None:
     return None
 
 
-def new_slots(call: Call) -> tuple[Slot, ...]:
+def new_slots(call: TaskCall) -> tuple[Slot, ...]:
     """As many as the call has results."""
     return tuple([Slot() for _ in range(call.num_returns or 1)])
 
 
 def outcome(
-    call: Call, made: Slot | None = None, through: tuple[type[BaseException], ...] = ()
+    call: TaskCall, made: Slot | None = None, through: tuple[type[BaseException], ...] = ()
 ) -> tuple[Any, ...] | BaseException:
     """Run the call, whose arguments are all there: its results, or the error its outputs carry.
 
@@ -90,7 +90,7 @@ def _end_child(error: BaseException | None) -> NoReturn:
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
-def explained(call: Call, problem: BaseException) -> BaseException:
+def explained(call: TaskCall, problem: BaseException) -> BaseException:
     """What `call.explain` makes of `problem`."""
     try:
         return call.explain(problem)

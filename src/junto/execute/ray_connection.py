@@ -14,7 +14,7 @@ from junto import tree
 from junto.config.model import RaySettings
 from junto.errors import ExecutorError
 from junto.execute import ray_task, results
-from junto.silo.raycheck import check_ray
+from junto.execute.ray_reachability import check_ray
 
 log: logging.Logger = logging.getLogger("junto.execute")
 

@@ -33,15 +33,15 @@ except ImportError as problem:
     ) from problem
 
 from junto.execute import ray_task
-from junto.execute.base import Actor, Call, Executor, Promise, Ref
+from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
 from junto.execute.local import explained, foreign, over
-from junto.execute.pool import Pool
 from junto.execute.ray_connection import CONNECTION
 from junto.execute.ray_errors import cluster_gone, not_taken
 from junto.execute.ray_refs import RayPromise
 from junto.execute.ray_watch import Watch
-from junto.execute.ray_work import RayActor, Work
+from junto.execute.ray_work import RayActor, RayTask
 from junto.execute.slot import Slot, when_done
+from junto.execute.thread_pool import ThreadPool
 
 log: logging.Logger = logging.getLogger("junto.execute")
 
@@ -67,11 +67,11 @@ class RayExecutor(Executor):
     def __init__(
         self, settings: RaySettings, resources_label: str | None = None, namespace: str | None = None
     ) -> None:
-        self.clerk: Pool = Pool(1)
+        self.clerk: ThreadPool = ThreadPool(1)
         self._settings = settings
         self._label = resources_label
         self._changed = threading.Condition()
-        self._open: set[Work] = set()
+        self._open: set[RayTask] = set()
         self._actors: weakref.WeakSet[RayActor] = weakref.WeakSet()
         self._over = False
         self._lost: ExecutorError | None = None
@@ -86,8 +86,8 @@ class RayExecutor(Executor):
         self._instance: Any = ray.remote(max_restarts=0, max_task_retries=0)(ray_task.Instance)
         self._watch = Watch(settings.address, self._lose)
 
-    def submit(self, call: Call) -> tuple[Ref, ...]:
-        work = self._begin(Work(self, call, partial(self._start, call)))
+    def submit(self, call: TaskCall) -> tuple[Ref, ...]:
+        work = self._begin(RayTask(self, call, partial(self._start, call)))
         missing = work.missing()
         work.prepare(deferred=bool(missing))
         if missing:
@@ -96,7 +96,7 @@ class RayExecutor(Executor):
             work.place()
         return work.outputs
 
-    def create_actor(self, call: Call) -> Actor:
+    def create_actor(self, call: TaskCall) -> Actor:
         concurrency = call.resources.max_concurrency
         try:
             self._check_lost()
@@ -108,15 +108,15 @@ class RayExecutor(Executor):
             return RayActor(self, None, concurrency, refused)
         actor = RayActor(self, handle, concurrency)
         self._actors.add(actor)
-        work = self._begin(Work(self, call, handle.make.options(**_frame(call)).remote))
+        work = self._begin(RayTask(self, call, handle.make.options(**_frame(call)).remote))
         actor.enqueue(work)
         (actor.made,) = work.outputs
         return actor
 
-    def call_actor(self, actor: Actor, call: Call) -> tuple[Ref, ...]:
+    def call_actor(self, actor: Actor, call: TaskCall) -> tuple[Ref, ...]:
         if not isinstance(actor, RayActor) or actor.owner is not self:
             raise foreign()
-        work = self._begin(Work(self, call, partial(self._invoke, actor, call), actor))
+        work = self._begin(RayTask(self, call, partial(self._invoke, actor, call), actor))
         actor.enqueue(work)
         return work.outputs
 
@@ -140,11 +140,11 @@ class RayExecutor(Executor):
         for work in tuple(self._open):
             work.settle(over())
 
-    def is_open(self, work: Work) -> bool:
+    def is_open(self, work: RayTask) -> bool:
         """See `Register`."""
         return work in self._open
 
-    def close(self, work: Work) -> bool:
+    def close(self, work: RayTask) -> bool:
         """See `Register`."""
         with self._changed:
             if work not in self._open:
@@ -153,18 +153,18 @@ class RayExecutor(Executor):
             self._changed.notify_all()
             return True
 
-    def _start(self, call: Call, *job: Any) -> list[Any]:
+    def _start(self, call: TaskCall, *job: Any) -> list[Any]:
         self._check_lost()
         asked = self._asked(call, self._settings.num_cpus, self._settings.num_gpus)
         started: list[Any] = self._run.options(**_frame(call), **asked).remote(*job)
         return started
 
-    def _invoke(self, actor: RayActor, call: Call, *job: Any) -> list[Any]:
+    def _invoke(self, actor: RayActor, call: TaskCall, *job: Any) -> list[Any]:
         self._check_lost()
         started: list[Any] = actor.handle.call.options(**_frame(call)).remote(*job)
         return started
 
-    def _begin(self, work: Work) -> Work:
+    def _begin(self, work: RayTask) -> RayTask:
         with self._changed:
             if self._over:
                 raise SessionError("the executor was shut down")
@@ -180,7 +180,7 @@ class RayExecutor(Executor):
             if not self._running():
                 return
 
-    def _running(self) -> list[Work]:
+    def _running(self) -> list[RayTask]:
         return [work for work in tuple(self._open) if work.status is not None]
 
     def _lose(self) -> None:
@@ -205,7 +205,7 @@ class RayExecutor(Executor):
             with suppress(Exception):  # tasks of an actor cannot be forced, and need not be
                 ray.cancel(work.status, force=True)
 
-    def _asked(self, call: Call, num_cpus: float | None, num_gpus: float | None) -> dict[str, Any]:
+    def _asked(self, call: TaskCall, num_cpus: float | None, num_gpus: float | None) -> dict[str, Any]:
         """Ray's options for `call`; what it leaves open is `num_cpus` and `num_gpus`, or Ray's default."""
         asked = call.resources
         resources = dict(asked.resources)
@@ -246,6 +246,6 @@ class RayExecutor(Executor):
         )
 
 
-def _frame(call: Call) -> dict[str, Any]:
+def _frame(call: TaskCall) -> dict[str, Any]:
     """Results and status, and what Ray's dashboard shows."""
     return {"num_returns": 1 + (call.num_returns or 1), "name": call.name}

@@ -10,9 +10,9 @@ import ray
 from ray import exceptions
 
 from junto.errors import SessionError
-from junto.execute.base import Ref
+from junto.execute.executor import Ref
 from junto.execute.ray_errors import translated
-from junto.execute.slot import Settled, Slot
+from junto.execute.slot import SettledRef, Slot
 from junto.tree import leaves
 
 INLINE_BYTES = 64 << 10
@@ -20,7 +20,7 @@ INLINE_LEAVES = 64
 ITEM_BYTES = 64
 
 
-class RayRef(Settled):
+class RayRef(SettledRef):
     """A result in the object store. `value` brings it here; what Ray gives is read-only.
 
     Attributes:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from junto.silo.raycheck import head_listens
+from junto.execute.ray_reachability import head_listens
 
 log: logging.Logger = logging.getLogger("junto.execute")
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from junto.execute.base import Actor, Call, Ref
+from junto.execute.executor import Actor, Ref, TaskCall
 from junto.execute.isolation import with_own_arguments
 from junto.execute.local import explained, first_error, references
-from junto.execute.pool import Pool
 from junto.execute.ray_errors import not_taken, translated
 from junto.execute.ray_refs import RayRef, argument, unplaced
 from junto.execute.ray_task import Job
 from junto.execute.slot import when_done
+from junto.execute.thread_pool import ThreadPool
 from junto.tree import map_leaves
 
 Remote = Callable[..., list[Any]]
@@ -30,18 +30,18 @@ class Register(Protocol):
             hands over calls that had to wait; so a chain of them does not recurse.
     """
 
-    clerk: Pool
+    clerk: ThreadPool
 
-    def is_open(self, work: Work) -> bool:
+    def is_open(self, work: RayTask) -> bool:
         """Whether `work` is still to be settled."""
         ...
 
-    def close(self, work: Work) -> bool:
+    def close(self, work: RayTask) -> bool:
         """Whether it is the caller who is to settle `work`."""
         ...
 
 
-class Work:
+class RayTask:
     """One call.
 
     Args:
@@ -51,7 +51,9 @@ class Work:
         actor: whose method it calls.
     """
 
-    def __init__(self, register: Register, call: Call, remote: Remote, actor: RayActor | None = None) -> None:
+    def __init__(
+        self, register: Register, call: TaskCall, remote: Remote, actor: RayActor | None = None
+    ) -> None:
         self._register = register
         self._call = call
         self._remote = remote
@@ -147,9 +149,9 @@ class RayActor(Actor):
         self.concurrency = concurrency
         self.made = made
         self._lock = threading.Lock()
-        self._turns: deque[Work] = deque()
+        self._turns: deque[RayTask] = deque()
 
-    def enqueue(self, work: Work) -> None:
+    def enqueue(self, work: RayTask) -> None:
         """Hand `work` to Ray after all earlier calls."""
         with self._lock:
             missing = work.missing()

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from junto.errors import SessionError
-from junto.execute.base import Promise, Ref
+from junto.execute.executor import Promise, Ref
 
 log: logging.Logger = logging.getLogger("junto.execute")
 
 
-class Settled(Ref, ABC):
+class SettledRef(Ref, ABC):
     """A `Ref` that is settled once, with an error or without. Thread-safe."""
 
     __slots__ = ("_callbacks", "_error", "_lock", "_value")
@@ -55,7 +55,7 @@ class Settled(Ref, ABC):
         _tell(self, callbacks)
 
 
-class Slot(Settled, Promise):
+class Slot(SettledRef, Promise):
     """Holds a value of this process once it is fulfilled."""
 
     __slots__ = ()

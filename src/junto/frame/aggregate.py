@@ -19,8 +19,8 @@ from junto.device.boundary import Scripted
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame.numbers import INFINITE, as_floats, require_none
-from junto.frame.tables import opened
+from junto.frame.native_tables import opened
+from junto.frame.numeric import INFINITE, as_floats, require_none
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
@@ -68,7 +68,7 @@ class Aggregate(metaclass=Scripted):
 
 
 @dataclass(frozen=True, slots=True)
-class Ranges:
+class ColumnRanges:
     """What all parties know of the columns that are added up.
 
     Attributes:
@@ -87,7 +87,7 @@ class Ranges:
 Tables = Mapping[PYU, PYUObject]
 
 
-def ranges(spu: SPU, tables: Tables, columns: Sequence[str], whole: Sequence[bool]) -> Ranges:
+def ranges(spu: SPU, tables: Tables, columns: Sequence[str], whole: Sequence[bool]) -> ColumnRanges:
     """Agree on units. See the module about what that shows.
 
     Raises:
@@ -100,7 +100,7 @@ def ranges(spu: SPU, tables: Tables, columns: Sequence[str], whole: Sequence[boo
     faults, found, exponents = reveal((told, counts, sizes))
     for party, fault in faults.items():
         require_none(party, fault, names)
-    return Ranges(tuple(names), tuple(map(int, found)), tuple(map(int, exponents)), tuple(whole))
+    return ColumnRanges(tuple(names), tuple(map(int, found)), tuple(map(int, exponents)), tuple(whole))
 
 
 def require_others(spu: SPU, tables: Tables, columns: Sequence[str]) -> None:
@@ -127,7 +127,7 @@ def require_others(spu: SPU, tables: Tables, columns: Sequence[str]) -> None:
         )
 
 
-def total(spu: SPU, tables: Tables, known: Ranges, *, mean: bool) -> Aggregate:
+def total(spu: SPU, tables: Tables, known: ColumnRanges, *, mean: bool) -> Aggregate:
     """Sums, or means."""
     shifts = [
         BITS - exponent - max(count, 1).bit_length()
@@ -144,7 +144,7 @@ def total(spu: SPU, tables: Tables, known: Ranges, *, mean: bool) -> Aggregate:
     return Aggregate(on_spu(spu, _total, parts), known.columns, read)
 
 
-def extreme(spu: SPU, tables: Tables, known: Ranges, *, greatest: bool) -> Aggregate:
+def extreme(spu: SPU, tables: Tables, known: ColumnRanges, *, greatest: bool) -> Aggregate:
     """Least or greatest values."""
     shifts = [BITS - exponent for exponent in known.exponents]
     parts = [
@@ -160,7 +160,7 @@ def extreme(spu: SPU, tables: Tables, known: Ranges, *, greatest: bool) -> Aggre
     return Aggregate(on_spu(spu, _greatest if greatest else _least, parts), known.columns, read)
 
 
-def deviation(spu: SPU, tables: Tables, known: Ranges) -> Aggregate:
+def deviation(spu: SPU, tables: Tables, known: ColumnRanges) -> Aggregate:
     """Sample deviations, within 1e-5 of the deviation or 1e-8 of the column's range.
 
     The sums of squares within and between the parties are added (Chan, Golub and LeVeque 1983).

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.device.pyu import PYU, PYUObject
-from junto.frame.numbers import as_floats
-from junto.frame.tables import series_like
+from junto.frame.native_tables import series_like
+from junto.frame.numeric import as_floats
 from junto.frame.transformer import State, Transformer, require
 
 QUANTILE, UNIFORM = "quantile", "uniform"

@@ -18,9 +18,9 @@ from junto.device.boundary import Scripted, public
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame.blocks import blocks, rows_of
-from junto.frame.numbers import array
-from junto.frame.tables import opened
+from junto.frame.native_tables import opened
+from junto.frame.numeric import array
+from junto.frame.row_blocks import blocks, rows_of
 from junto.frame.vertical import VerticalFrame
 
 if TYPE_CHECKING:

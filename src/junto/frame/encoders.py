@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame.tables import series_like
+from junto.frame.native_tables import series_like
 from junto.frame.transformer import State, Transformer, require
 
 ERROR, IGNORE, ENCODED = "error", "ignore", "use_encoded_value"

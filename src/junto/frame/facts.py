@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from junto.errors import FrameError, ProtocolViolation
-from junto.frame.tables import KINDS, opened
+from junto.frame.native_tables import KINDS, opened
 
 LONGEST_NAME = 1000
 MOST_COLUMNS = 1 << 20

@@ -11,11 +11,11 @@ from junto.device.boundary import Scripted
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import FrameError
-from junto.frame import columns as at_owner
+from junto.frame import column_functions as at_owner
 from junto.frame import facts as telling
 from junto.frame import summary
 from junto.frame.facts import Facts
-from junto.frame.steps import Step
+from junto.frame.frame_steps import FrameStep
 from junto.markup import card
 from junto.tree import listed
 
@@ -153,7 +153,7 @@ class Frame(metaclass=Scripted):
         """The columns of that name or those names; a party that has none of them is left out."""
         chosen = self.owned([names] if isinstance(names, str) else listed(names))
         partitions = {
-            party: party(Step(at_owner.select, mine))(self._partitions[party])
+            party: party(FrameStep(at_owner.select, mine))(self._partitions[party])
             for party, mine in chosen.items()
         }
         return self._made(
@@ -192,7 +192,7 @@ class Frame(metaclass=Scripted):
         partitions = dict(self._partitions)
         known = dict(self.facts)
         for party, names in owned.items():
-            partitions[party] = party(Step(at_owner.rename, names))(partitions[party])
+            partitions[party] = party(FrameStep(at_owner.rename, names))(partitions[party])
             known[party] = known[party].rename(names)
         return self._made(partitions, known)
 
@@ -247,14 +247,14 @@ class Frame(metaclass=Scripted):
 
     def isna(self) -> Self:
         """True where a value is missing."""
-        return self._each(Step(at_owner.isna))
+        return self._each(FrameStep(at_owner.isna))
 
     def _changed(self, function: Callable[..., Any], by_name: Mapping[str, Any]) -> Self:
         """Columns changed at their owners; the arguments by column stay out of the step's name."""
         partitions = dict(self._partitions)
         for party, names in self.owned(list(by_name)).items():
             values = {name: by_name[name] for name in names}
-            partitions[party] = party(Step(function, about=(names,)))(partitions[party], values)
+            partitions[party] = party(FrameStep(function, about=(names,)))(partitions[party], values)
         return self._made(partitions)
 
     # ---------------------------------------------------------------- rows
@@ -282,7 +282,7 @@ class Frame(metaclass=Scripted):
 
     # ---------------------------------------------------------------- making others
 
-    def _each(self, step: Step, *given: Any) -> Self:
+    def _each(self, step: FrameStep, *given: Any) -> Self:
         return self._made({party: party(step)(table, *given) for party, table in self._partitions.items()})
 
     def _made(self, partitions: Mapping[PYU, PYUObject], known: Known | None = None) -> Self:

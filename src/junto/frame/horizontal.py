@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 from junto.device.pyu import PYU
 from junto.errors import FrameError
 from junto.frame import aggregate, rows
-from junto.frame import columns as at_owner
-from junto.frame.aggregate import Aggregate, Ranges
+from junto.frame import column_functions as at_owner
+from junto.frame.aggregate import Aggregate, ColumnRanges
 from junto.frame.frame import Frame, Known, Names
-from junto.frame.numbers import require_kinds
-from junto.frame.steps import Step
-from junto.frame.tables import NUMBER, TRUTH
+from junto.frame.frame_steps import FrameStep
+from junto.frame.native_tables import NUMBER, TRUTH
+from junto.frame.numeric import require_kinds
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -39,7 +39,7 @@ class HorizontalFrame(Frame):
     __slots__ = ("_checked", "_ranges")
 
     _checked: frozenset[str]
-    _ranges: Ranges | None
+    _ranges: ColumnRanges | None
 
     def _require_fit(self, known: Known) -> None:
         (first, expected), *others = known.items()
@@ -84,7 +84,7 @@ class HorizontalFrame(Frame):
 
     def assign(self, **columns: Any) -> Self:
         """New columns, or others in the place of columns; see `VerticalFrame.assign`."""
-        return self._each(Step(at_owner.assign, about=tuple(columns)), columns)
+        return self._each(FrameStep(at_owner.assign, about=tuple(columns)), columns)
 
     # ---------------------------------------------------------------- rows
 
@@ -93,7 +93,7 @@ class HorizontalFrame(Frame):
         partitions, left = {}, n
         for party, told in self.facts.items():
             taken = min(left, told.rows)
-            partitions[party] = party(Step(rows.head, taken))(self.partitions[party])
+            partitions[party] = party(FrameStep(rows.head, taken))(self.partitions[party])
             left -= taken
         return self._made(partitions)
 
@@ -109,13 +109,13 @@ class HorizontalFrame(Frame):
         """
         names = [columns] if isinstance(columns, str) else list(columns)
         self.owned(names)
-        return self._each(Step(_filtered, names), condition)
+        return self._each(FrameStep(_filtered, names), condition)
 
     def dropna(self, columns: Names | None = None) -> Self:
         """The rows in which nothing is missing, or nothing of these columns."""
         names = self.columns if columns is None else [columns] if isinstance(columns, str) else list(columns)
         self.owned(names)
-        return self._each(Step(_complete, names))
+        return self._each(FrameStep(_complete, names))
 
     # ---------------------------------------------------------------- over all rows
 
@@ -216,7 +216,7 @@ class HorizontalFrame(Frame):
             aggregate.require_others(spu, self.partitions, names)
             self._checked = checked.union(names)
 
-    def _agreed(self, spu: SPU, disclose_rows: bool) -> Ranges:
+    def _agreed(self, spu: SPU, disclose_rows: bool) -> ColumnRanges:
         columns = next(iter(self.facts.values())).columns
         names = [each.name for each in columns if each.kind in (NUMBER, TRUTH)]
         self._require_others(spu, names, disclose_rows)

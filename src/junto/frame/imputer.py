@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame.tables import NUMBER, TRUTH, kind_of
+from junto.frame.native_tables import NUMBER, TRUTH, kind_of
 from junto.frame.transformer import State, Transformer, require
 
 MEAN, MEDIAN, FREQUENT, CONSTANT = "mean", "median", "most_frequent", "constant"

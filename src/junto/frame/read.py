@@ -8,10 +8,10 @@ from typing import Any, Final
 from junto.device.boundary import public
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame import columns as at_owner
+from junto.frame import column_functions as at_owner
+from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
-from junto.frame.steps import Step
-from junto.frame.tables import opened
+from junto.frame.native_tables import opened
 from junto.frame.vertical import VerticalFrame
 from junto.join.on import Names, checked_on
 from junto.join.outputs import CSV, PARQUET
@@ -201,7 +201,7 @@ def _joined(
     if keep_keys:
         return parts
     keys, _kinds = checked_on(on, list(tables))
-    return {party: party(Step(_without, keys[party]))(part) for party, part in parts.items()}
+    return {party: party(FrameStep(_without, keys[party]))(part) for party, part in parts.items()}
 
 
 def _without(native: Any, keys: Sequence[str]) -> Any:
@@ -210,13 +210,13 @@ def _without(native: Any, keys: Sequence[str]) -> Any:
 
 def _file(path: Any, columns: Sequence[str] | None, library: str, kind: str) -> Any:
     """A file as a join takes it: its keys are read as the parties agree, the rest as `library` does."""
-    from junto.join.files import File
+    from junto.join.table_files import File
 
     return File(path, None if columns is None else tuple(columns), library, kind)
 
 
 def _whole(path: Any, columns: Sequence[str] | None, library: str, kind: str) -> Any:
-    from junto.join.files import FileTable
+    from junto.join.table_files import FileTable
 
     if kind != PARQUET or library == ARROW:
         return FileTable(_file(path, columns, library, kind), None).whole()

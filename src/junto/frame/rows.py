@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import FrameError
-from junto.frame.tables import Positions, opened
+from junto.frame.native_tables import Positions, opened
 
 Mask = NDArray[np.bool_]
 

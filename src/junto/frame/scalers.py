@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
-from junto.frame.numbers import as_floats
-from junto.frame.tables import series_like
+from junto.frame.native_tables import series_like
+from junto.frame.numeric import as_floats
 from junto.frame.transformer import State, Transformer, require
 
 

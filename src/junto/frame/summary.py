@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from junto.frame.numbers import as_floats
-from junto.frame.tables import NUMBER, TRUTH, kind_of, opened
+from junto.frame.native_tables import NUMBER, TRUTH, kind_of, opened
+from junto.frame.numeric import as_floats
 
 
 def describe(native: Any) -> Any:

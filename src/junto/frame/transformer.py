@@ -13,9 +13,9 @@ from junto.columns import LOST, UNKNOWN, misfit
 from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame.numbers import FAULTS, INFINITE, as_floats
-from junto.frame.steps import Step
-from junto.frame.tables import opened
+from junto.frame.frame_steps import FrameStep
+from junto.frame.native_tables import opened
+from junto.frame.numeric import FAULTS, INFINITE, as_floats
 from junto.frame.vertical import VerticalFrame
 from junto.loaded import is_a
 
@@ -83,7 +83,7 @@ class Transformer(metaclass=Scripted):
         owned = self._chosen(frame)
         name, rule = type(self).__name__, self._rule()
         states = {
-            party: party(Step(_learned, mine, about=(name,)))(frame.partitions[party], rule)
+            party: party(FrameStep(_learned, mine, about=(name,)))(frame.partitions[party], rule)
             for party, mine in owned.items()
         }
         object.__setattr__(self, "_fitted", Fitted(owned, states, seen(frame)))
@@ -102,7 +102,7 @@ class Transformer(metaclass=Scripted):
         partitions = dict(frame.partitions)
         for party, mine in fitted.columns.items():
             order = fitted.seen[party] if self.columns is None else []
-            step = Step(_transformed, mine, order, about=(name,))
+            step = FrameStep(_transformed, mine, order, about=(name,))
             partitions[party] = party(step)(partitions[party], fitted.states[party], rule)
         return VerticalFrame(partitions)
 
@@ -143,7 +143,9 @@ class Transformer(metaclass=Scripted):
 
     def _attribute(self, name: str) -> dict[PYU, PYUObject]:
         """At each owner, what was learned under `name`, by column."""
-        return {party: party(Step(_attribute, name))(state) for party, state in self._known().states.items()}
+        return {
+            party: party(FrameStep(_attribute, name))(state) for party, state in self._known().states.items()
+        }
 
     def _known(self) -> Fitted:
         if self._fitted is None:

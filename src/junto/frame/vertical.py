@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame import columns as at_owner
-from junto.frame import numbers, rows, summary
+from junto.frame import column_functions as at_owner
+from junto.frame import numeric, rows, summary
 from junto.frame.facts import Facts
 from junto.frame.frame import Frame, Known, Names
-from junto.frame.steps import Step
+from junto.frame.frame_steps import FrameStep
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -101,7 +101,7 @@ class VerticalFrame(Frame):
             if self.owners.get(name, party) != party:
                 raise FrameError(f"column {name!r} is at {self.owners[name].party}, not at {party.party}")
         partitions = dict(self.partitions)
-        partitions[party] = party(Step(at_owner.assign, about=tuple(columns)))(table, columns)
+        partitions[party] = party(FrameStep(at_owner.assign, about=tuple(columns)))(table, columns)
         return self._made(partitions)
 
     # ---------------------------------------------------------------- at the owner
@@ -133,7 +133,7 @@ class VerticalFrame(Frame):
     def value_counts(self, column: str) -> PYUObject:
         """How often each value of a column is there: a handle at its owner, shown to nobody."""
         ((party, names),) = self.owned([column]).items()
-        counted: PYUObject = party(Step(summary.value_counts, *names))(self.partitions[party])
+        counted: PYUObject = party(FrameStep(summary.value_counts, *names))(self.partitions[party])
         return counted
 
     # ---------------------------------------------------------------- rows
@@ -141,7 +141,7 @@ class VerticalFrame(Frame):
     def head(self, n: int = 5) -> Self:
         """The first `n` rows."""
         count = min(_whole(n, "n"), self.rows)
-        partitions = self._each(Step(rows.head, count)).partitions
+        partitions = self._each(FrameStep(rows.head, count)).partitions
         return self._made(partitions, _with_rows(self.facts, count))
 
     def sample(
@@ -184,10 +184,10 @@ class VerticalFrame(Frame):
             partitions = {}
             for party, table in self.partitions.items():
                 if drawn is None:
-                    step = Step(rows.part, random_state, first, last, shuffle)
+                    step = FrameStep(rows.part, random_state, first, last, shuffle)
                     partitions[party] = party(step)(table)
                 else:
-                    step = Step(rows.part, first, last, shuffle)
+                    step = FrameStep(rows.part, first, last, shuffle)
                     partitions[party] = party(step)(table, drawn.to(party))
             made.append(self._made(partitions, _with_rows(self.facts, last - first)))
         return made
@@ -214,7 +214,7 @@ class VerticalFrame(Frame):
             )
         ((owner, names),) = owned.items()
         self._require_consent(disclose_rows, f"for each row whether {owner.party}'s condition is true", owner)
-        mask = owner(Step(rows.where, names))(self.partitions[owner], condition)
+        mask = owner(FrameStep(rows.where, names))(self.partitions[owner], condition)
         return self._keep([mask])
 
     def dropna(
@@ -236,7 +236,9 @@ class VerticalFrame(Frame):
         owned = self.owned(names)
         only = next(iter(owned)) if len(owned) == 1 else None
         self._require_consent(disclose_rows, "for each row whether a value is missing in it", only)
-        masks = [party(Step(rows.complete, mine))(self.partitions[party]) for party, mine in owned.items()]
+        masks = [
+            party(FrameStep(rows.complete, mine))(self.partitions[party]) for party, mine in owned.items()
+        ]
         if spu is not None and len(masks) > 1:
             masks = [spu(rows.all_true)(*masks)]
         return self._keep(masks)
@@ -250,7 +252,7 @@ class VerticalFrame(Frame):
             )
 
     def _keep(self, masks: Sequence[Any]) -> Self:
-        step = Step(rows.kept)
+        step = FrameStep(rows.kept)
         return self._made(
             {
                 party: party(step)(table, *(mask.to(party) for mask in masks))
@@ -272,25 +274,25 @@ class VerticalFrame(Frame):
             FrameError: a column is not of numbers or truth values, or has missing or infinite values; the
                 message, at every party, names party and column.
         """
-        named = str(numbers.checked_dtype(dtype))
+        named = str(numeric.checked_dtype(dtype))
         self.require_numbers(self.columns, "to_numpy_parts")
         self.require_complete()
-        step = Step(numbers.array, named)
+        step = FrameStep(numeric.array, named)
         return {party: party(step)(table) for party, table in self.partitions.items()}
 
     def require_numbers(self, names: Sequence[str], who: str) -> None:
         """Raise FrameError unless these columns are of numbers or truth values; `who` needs them."""
-        numbers.require_kinds(self.facts, self.owned(names), who)
+        numeric.require_kinds(self.facts, self.owned(names), who)
 
     def require_complete(self) -> None:
         """Raise FrameError if a column of numbers has missing or infinite values.
 
         All parties learn which column is the first of its party that has.
         """
-        told = {party.party: party(numbers.first_fault)(table) for party, table in self.partitions.items()}
+        told = {party.party: party(numeric.first_fault)(table) for party, table in self.partitions.items()}
         faults = reveal(told)
         for party in self.partitions:
-            numbers.require_none(party.party, faults[party.party], self.facts[party].names)
+            numeric.require_none(party.party, faults[party.party], self.facts[party].names)
 
 
 def _with_rows(known: Known, count: int) -> dict[PYU, Facts]:

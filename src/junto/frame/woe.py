@@ -14,11 +14,11 @@ from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError, ProtocolViolation
 from junto.frame.bins import QUANTILE, bins_of, edges_of, require_bins
-from junto.frame.blocks import blocks, rows_of
 from junto.frame.encoders import categories_of, codes_of
-from junto.frame.numbers import as_floats
-from junto.frame.steps import Step
-from junto.frame.tables import NUMBER, kind_of, opened, series_like
+from junto.frame.frame_steps import FrameStep
+from junto.frame.native_tables import NUMBER, kind_of, opened, series_like
+from junto.frame.numeric import as_floats
+from junto.frame.row_blocks import blocks, rows_of
 from junto.frame.transformer import Fitted, State, Transformer, require, seen
 from junto.frame.vertical import VerticalFrame
 
@@ -110,11 +110,11 @@ class WeightOfEvidenceEncoder(Transformer):
         home = frame.owners[y]
         spus = {party: self._spu_for(party) for party in owned if party != home}
         binned = {
-            party: party(Step(_binned, names))(frame.partitions[party], self._rule())
+            party: party(FrameStep(_binned, names))(frame.partitions[party], self._rule())
             for party, names in owned.items()
         }
-        widths = _agreed(home(Step(_fault, y))(frame.partitions[home]), y, binned)
-        label = home(Step(_label, y))(frame.partitions[home])
+        widths = _agreed(home(FrameStep(_fault, y))(frame.partitions[home]), y, binned)
+        label = home(FrameStep(_label, y))(frame.partitions[home])
         if self.disclose_labels is not True:
             _require_unsaid(label, {party: (widths[party], len(owned[party])) for party in spus})
         states = {}

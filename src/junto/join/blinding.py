@@ -9,7 +9,7 @@ from junto.join.curve import BYTES, Points, check, check_order, curve
 from junto.join.keys import Digests
 
 
-class Secret:
+class BlindingScalar:
     """A scalar that its party made for one join. It is of no type that may cross a silo's edge."""
 
     __slots__ = ("scalar",)
@@ -21,19 +21,19 @@ class Secret:
         return "<a secret scalar>"
 
 
-def new_secret() -> Secret:
+def new_secret() -> BlindingScalar:
     """A fresh one. The curve is made ready here, once; the tasks that need it start together."""
     curve()
-    return Secret(secrets.token_bytes(BYTES))
+    return BlindingScalar(secrets.token_bytes(BYTES))
 
 
-def blind(secret: Secret, keys: Digests) -> Points:
+def blind(secret: BlindingScalar, keys: Digests) -> Points:
     """Each key hashed to the curve and multiplied by the secret."""
     group = curve()
     return group.multiply(secret.scalar, group.encode([key.tobytes() for key in keys]))
 
 
-def blind_again(secret: Secret, points: Any, count: int, sender: str) -> Points:
+def blind_again(secret: BlindingScalar, points: Any, count: int, sender: str) -> Points:
     """What `sender` sent as `count` blinded keys, checked and multiplied by our secret, too.
 
     Raises:

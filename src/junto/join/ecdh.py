@@ -37,7 +37,7 @@ from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.blinding import blind, blind_again, new_secret
 from junto.join.comparing import Comparing, unseal
-from junto.join.protocol import Found, Goal, Intersection, Source, names, of_count, of_own_keys
+from junto.join.protocol import FoundKeys, Goal, Intersection, KeySet, names, of_count, of_own_keys
 from junto.join.relabelling import new_seed, order_of_seed, relabelled
 from junto.join.shuffling import Shuffling
 from junto.join.travel import in_step, shown
@@ -48,7 +48,7 @@ Batches = Callable[[int], Any]
 class Ecdh(Intersection):
     """ECDH-PSI on Curve25519; see the module."""
 
-    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+    def run(self, sources: Mapping[PYU, KeySet], goal: Goal) -> FoundKeys:
         comparing, journeys = _travelled(sources, goal, len(sources) > 2)
         counts = {party.party: source.count for party, source in sources.items()}
         compared = comparing.compare([party.party for party in goal.receivers])
@@ -56,13 +56,13 @@ class Ecdh(Intersection):
         orders = _orders(goal, journeys, counts)
         in_step([journey.back(orders) for journey in returning])
         closed = [journey.close() for journey in journeys]
-        return Found(compared, [comparing.close(), *(each for some in closed for each in some)])
+        return FoundKeys(compared, [comparing.close(), *(each for some in closed for each in some)])
 
-    def count(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+    def count(self, sources: Mapping[PYU, KeySet], goal: Goal) -> FoundKeys:
         """Find no ranks, only how many keys all parties have. Every set is sorted by another party."""
         comparing, journeys = _travelled(sources, goal, True)
         compared = comparing.compare([])
-        return Found(compared, [comparing.close(), *(each for way in journeys for each in way.close())])
+        return FoundKeys(compared, [comparing.close(), *(each for way in journeys for each in way.close())])
 
     def learns(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
         return {party: _learns(party, [each for each in sources if each != party], goal) for party in sources}
@@ -81,7 +81,7 @@ _Shuffling = proxy(PYUObject, num_cpus=0)(Shuffling)
 _ANY = "how many keys any of the parties have in common"
 
 
-def _travelled(sources: Mapping[PYU, Source], goal: Goal, shuffled: bool) -> tuple[Any, list[_Journey]]:
+def _travelled(sources: Mapping[PYU, KeySet], goal: Goal, shuffled: bool) -> tuple[Any, list[_Journey]]:
     """All sets at the party that compares, and their ways."""
     spill = current().settings.link.spill_dir
     comparer = _comparer(goal, len(sources))
@@ -140,7 +140,7 @@ def _stops(parties: Sequence[PYU], owner: PYU, comparer: PYU) -> list[PYU]:
 class _Journey:
     """The way of one party's set, as the script sees it."""
 
-    source: Source
+    source: KeySet
     stops: list[PYU]
     comparing: Any
     shuffled: bool

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from junto.join.join_tables import Positions, take_arrow
 from junto.join.spool import Scratch
-from junto.join.tables import Positions, take_arrow
 
 RANGE_ROWS, MOST_RANGES = 1 << 16, 256
 _PLACE = "place in the result"

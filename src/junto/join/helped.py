@@ -28,7 +28,7 @@ from junto.device.current import current
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.comparing import Matching
-from junto.join.protocol import Found, Goal, Intersection, Source, names, of_count, of_own_keys
+from junto.join.protocol import FoundKeys, Goal, Intersection, KeySet, names, of_count, of_own_keys
 from junto.join.tags import new_key, tagged
 from junto.join.travel import in_step, shown
 
@@ -41,18 +41,18 @@ class Helped(Intersection):
     def __init__(self, helper: PYU) -> None:
         self._helper = helper
 
-    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+    def run(self, sources: Mapping[PYU, KeySet], goal: Goal) -> FoundKeys:
         compared, matching = self._compared(sources, goal, goal.receivers)
         in_step([_back(sources[owner], matching) for owner in goal.receivers])
-        return Found(compared, [matching.close()])
+        return FoundKeys(compared, [matching.close()])
 
-    def count(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+    def count(self, sources: Mapping[PYU, KeySet], goal: Goal) -> FoundKeys:
         """Find no ranks, only how many keys all parties have."""
         compared, matching = self._compared(sources, goal, [])
-        return Found(compared, [matching.close()])
+        return FoundKeys(compared, [matching.close()])
 
     def _compared(
-        self, sources: Mapping[PYU, Source], goal: Goal, receivers: Sequence[PYU]
+        self, sources: Mapping[PYU, KeySet], goal: Goal, receivers: Sequence[PYU]
     ) -> tuple[PYUObject, Any]:
         """How many ranks there are, at the helper; and its `Matching`."""
         first, *others = sources
@@ -90,7 +90,7 @@ class Helped(Intersection):
         )
 
 
-def _there(source: Source, key: PYUObject, matching: Any) -> Iterator[PYUObject]:
+def _there(source: KeySet, key: PYUObject, matching: Any) -> Iterator[PYUObject]:
     """Carry the tags of a set to the helper, batch by batch."""
     owner = source.device
     for index, size in enumerate(source.sizes()):
@@ -98,7 +98,7 @@ def _there(source: Source, key: PYUObject, matching: Any) -> Iterator[PYUObject]
         yield matching.add(owner.party, tags, size, owner.party)
 
 
-def _back(source: Source, matching: Any) -> Iterator[PYUObject]:
+def _back(source: KeySet, matching: Any) -> Iterator[PYUObject]:
     """Carry the ranks of a set to its owner."""
     owner, sizes = source.device, source.sizes()
     for index, (start, size) in enumerate(zip(accumulate(sizes, initial=0), sizes, strict=False)):

@@ -31,10 +31,10 @@ from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
-from junto.device.spu.inputs import Entrance
-from junto.device.spu.layout import Leaf, is_known, wide_numbers
-from junto.device.spu.moving import gathered
+from junto.device.spu.inputs import InputConversion
+from junto.device.spu.layout import ArrayLayout, is_known, wide_numbers
 from junto.device.spu.object import SPUObject
+from junto.device.spu.resharing import gathered
 from junto.device.spu.spu import SPU
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.aligning import correction
@@ -135,7 +135,7 @@ def hidden_join(request: Request, spu: SPU, pad: int) -> Hidden:
         at_helper, at_second = lines.pieces(number)
         pieces = {first.party: first(piece_of)(rows[first], at_helper.to(first)), second.party: at_second}
         wait(list(pieces.values()))
-        columns[name] = gathered(pieces, Leaf(kind, (rows[first],)), spu)
+        columns[name] = gathered(pieces, ArrayLayout(kind, (rows[first],)), spu)
     flag = routing.flags().to(spu)
     if pad:
         flag = spu(_both)(flag, desks[first].real().to(spu))
@@ -223,7 +223,7 @@ def _there(desk: Any, party: PYU, count: int, routing: Any) -> Iterator[PYUObjec
 
 def _described(desks: Desks, spu: SPU) -> dict[PYU, dict[str, str]]:
     """Types of the columns of each owner, which all parties learn."""
-    entrance = Entrance(spu.numbers, wide_numbers())
+    entrance = InputConversion(spu.numbers, wide_numbers())
     reports = reveal({party.party: desk.describe(entrance, None) for party, desk in desks.items()})
     for name, report in reports.items():
         if not _is_description(report):

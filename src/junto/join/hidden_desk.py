@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from junto.device.spu.inputs import Entrance, encoded
+from junto.device.spu.inputs import InputConversion, encoded
 from junto.errors import JoinError, JuntoError, ProtocolViolation
 from junto.join import aligning
 from junto.join.comparing import NO_RANK, Matching
-from junto.join.desk import Desk
 from junto.join.keys import Digests
+from junto.join.table_actor import TableActor
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ def new_keys() -> bytes:
     return new_key() + new_key()
 
 
-class HiddenDesk(Desk):
+class HiddenDesk(TableActor):
     """One party's table during a hidden join. Its keys, one row each, get an order that nobody else knows."""
 
     _numbers: dict[str, npt.NDArray[Any]]
     _words: dict[str, Words]
 
-    def describe(self, entrance: Entrance, names: Sequence[str] | None) -> dict[str, Any]:
+    def describe(self, entrance: InputConversion, names: Sequence[str] | None) -> dict[str, Any]:
         """Read the columns that are to be shared, one row a key.
 
         Args:

@@ -28,7 +28,6 @@ from junto.device.disclosure import Undisclosed, reveal, wait
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
-from junto.join.desk import Desk
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
 from junto.join.hidden import Lines, helper_of, matched
@@ -38,6 +37,7 @@ from junto.join.on import Names, name_of
 from junto.join.opening import Desks, opened, raise_problem, sources_of
 from junto.join.protocol import names
 from junto.join.request import MOST_KEYS, Parties, Request, helped_by, is_sentence, keyed_by, requested
+from junto.join.table_actor import TableActor
 
 log = logging.getLogger("junto.join")
 
@@ -46,7 +46,7 @@ MOST_SHIFT = 1100
 
 SIZE = "of a column of floats a power of two above the sum of all of it"
 
-_Desk = proxy(PYUObject, num_cpus=0)(Desk)
+_Desk = proxy(PYUObject, num_cpus=0)(TableActor)
 _HiddenDesk = proxy(PYUObject, num_cpus=0)(HiddenDesk)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from junto.device.current import current
 from junto.device.disclosure import reveal
 from junto.device.handle import DeviceObject
-from junto.device.placing import to as put
+from junto.device.placement import to as put
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError
-from junto.join.desk import Order
-from junto.join.protocol import Source, batch_sizes
+from junto.join.protocol import KeySet, batch_sizes
 from junto.join.request import Request, checked_reports, fitting
+from junto.join.table_actor import Order
 
 Desks = Mapping[PYU, Any]
 """The `Desk` of each owner, as the script sees it."""
@@ -52,13 +52,13 @@ def raise_problem(desks: Desks, reports: Mapping[str, Mapping[str, Any]]) -> Non
             )
 
 
-def sources_of(desks: Desks, counts: Mapping[str, int]) -> dict[PYU, Source]:
+def sources_of(desks: Desks, counts: Mapping[str, int]) -> dict[PYU, KeySet]:
     """The desks' keys as a protocol sees them."""
     return {party: _Keys(desk, counts[party.party]) for party, desk in desks.items()}
 
 
 class _Keys:
-    """A desk's keys as the protocol sees them (a `Source`)."""
+    """A desk's keys as the protocol sees them (a `KeySet`)."""
 
     def __init__(self, desk: Any, count: int) -> None:
         self._desk, self._count = desk, count

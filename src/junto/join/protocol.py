@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from junto.device.pyu import PYU, PYUObject
 
 
-class Source(Protocol):
+class KeySet(Protocol):
     """One party's set of keys, as the script sees it: handles to batches that live at the party.
 
     The keys are different from each other, and in an order that says nothing about the table.
@@ -61,7 +61,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundKeys:
     """What a protocol leaves.
 
     Attributes:
@@ -77,7 +77,7 @@ class Intersection(ABC):
     """A protocol for private set intersection."""
 
     @abstractmethod
-    def run(self, sources: Mapping[PYU, Source], goal: Goal) -> Found:
+    def run(self, sources: Mapping[PYU, KeySet], goal: Goal) -> FoundKeys:
         """Find the ranks, and `place` them at every receiver's source.
 
         Called at the same point of the script at every party; it consists of device calls.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from junto.device.current import current
 from junto.device.disclosure import wait
 from junto.device.pyu import PYUObject
-from junto.program.progress import Count, Work
+from junto.program.progress import ComputeProgress, Count
 
 AHEAD = 6
 """Batches of each set that may be on their way, which bounds memory."""
@@ -24,7 +24,7 @@ def shown(total: int) -> Iterator[Callable[[int], None]]:
         done += batches
 
     program = current().program
-    work = Work(program.newest.operation, "join", None, lambda: Count(done, total, unit="batches"))
+    work = ComputeProgress(program.newest.operation, "join", None, lambda: Count(done, total, unit="batches"))
     with program.board.working(work):
         yield seen
 

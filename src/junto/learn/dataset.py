@@ -49,7 +49,7 @@ class Scales:
     """What training has fixed for later tables.
 
     Attributes:
-        by_owner: handles of `examine.Scaling`, each at its owner.
+        by_owner: handles of `examine.ColumnScaling`, each at its owner.
         widths: see `Columns`.
     """
 

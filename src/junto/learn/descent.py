@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from junto.learn.design import apart, design, first_weights, penalised
 from junto.learn.families import Family
-from junto.learn.parameters import CONSTANT, INVERSE
+from junto.learn.linear_parameters import CONSTANT, INVERSE
 
 DIGITS = 16
 """Binary digits of a rate: all parties must have the same, and their libraries may differ in the last bit."""
@@ -57,7 +57,7 @@ class Batches:
         return -(-self.rows // self.size)
 
 
-class State(NamedTuple):
+class DescentState(NamedTuple):
     """What a step changes: two secret vectors, a number a column, and one for the intercept."""
 
     weights: Any
@@ -88,15 +88,21 @@ def _coarse(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(rounded, np.float32)
 
 
-def begin(scale: Any, *, width: int, intercept: bool) -> State:
+def begin(scale: Any, *, width: int, intercept: bool) -> DescentState:
     """Weights of zero, and the constant that fits best without columns."""
     weights = first_weights(scale, width, intercept)
-    return State(weights, jnp.zeros(len(weights)))
+    return DescentState(weights, jnp.zeros(len(weights)))
 
 
 def train(
-    state: State, parts: Sequence[Any], y: Any, penalty: Any, stride: Any, *, model: tuple[Family, Batches]
-) -> State:
+    state: DescentState,
+    parts: Sequence[Any],
+    y: Any,
+    penalty: Any,
+    stride: Any,
+    *,
+    model: tuple[Family, Batches],
+) -> DescentState:
     """As many epochs as `stride` has rows.
 
     Args:
@@ -114,15 +120,15 @@ def train(
     width = sum(part.shape[1] for part in parts)
     shrink = penalty * (batches.size / batches.rows) * penalised(width, batches.intercept)
 
-    def step(state: State, batch: Any) -> tuple[State, None]:
+    def step(state: DescentState, batch: Any) -> tuple[DescentState, None]:
         *columns, label, stride = batch
         x = design(columns, batches.intercept)
         weights, velocity = state
         residual = family.residual(x @ weights, label)
         velocity = batches.momentum * velocity + (residual @ x - shrink * weights)
-        return State(weights + stride * velocity, velocity), None
+        return DescentState(weights + stride * velocity, velocity), None
 
-    def epoch(state: State, stride: Any) -> tuple[State, None]:
+    def epoch(state: DescentState, stride: Any) -> tuple[DescentState, None]:
         if batches.full:
             state, _ = jax.lax.scan(step, state, (*folded, labels, stride[: batches.full]))
         if cut < end:
@@ -132,7 +138,7 @@ def train(
     return jax.lax.scan(epoch, state, stride)[0]
 
 
-def split(state: State, *, width: int) -> tuple[Any, Any]:
+def split(state: DescentState, *, width: int) -> tuple[Any, Any]:
     """Weights and intercept."""
     return apart(state.weights, width)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from junto.columns import misfit
 from junto.errors import LearnError
 from junto.learn.families import Bernoulli, Family, LabelScale
-from junto.learn.faults import NAME_LENGTH, Fault
+from junto.learn.faults import NAME_LENGTH, TableFault
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ see `dataset.Checked`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scaling:
+class ColumnScaling:
     """How a party's columns are brought to mean 0 and deviation 1. It stays with the party.
 
     Attributes:
@@ -63,7 +63,7 @@ class Scaling:
 # -------------------------------------------------------------------- checks
 
 
-def examine(table: Any, scaled: bool, scaling: Scaling | None = None) -> Facts:
+def examine(table: Any, scaled: bool, scaling: ColumnScaling | None = None) -> Facts:
     """Facts of a table of columns.
 
     Args:
@@ -81,7 +81,7 @@ def examine(table: Any, scaled: bool, scaling: Scaling | None = None) -> Facts:
         sums = [float(rows)] if scaled else np.sum(values**2, axis=0)
         _check_below(LARGEST_SUM, sums, names)
         _check_below(LARGEST_INPUT, np.abs(values).max(axis=0), names)
-    except Fault as fault:
+    except TableFault as fault:
         return _facts(rows, columns, fault)
     return _facts(rows, columns)
 
@@ -102,7 +102,7 @@ def examine_with_gaps(table: Any, known: Any = None) -> Facts:
             places(names, known.names)
         with np.errstate(invalid="ignore"):
             _check_below(LARGEST_SINGLE, np.nanmax(np.abs(values), axis=0, initial=0.0), names)
-    except Fault as fault:
+    except TableFault as fault:
         return _facts(rows, columns, fault)
     return _facts(rows, columns)
 
@@ -116,7 +116,7 @@ def examine_weights(weights: Any, most: float) -> Facts:
         _check(rows > 0, "empty")
         _check_domain(values[:, 0], "nonnegative", names[0])
         _check_below(most, values.max(axis=0), names)
-    except Fault as fault:
+    except TableFault as fault:
         return _facts(rows, 1, fault)
     return _facts(rows, 1)
 
@@ -165,7 +165,7 @@ def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], Labe
         _check_below(LARGEST_INPUT, np.abs(y).max(keepdims=True), names)
         scale = judge(y, names[0])
         _check_below(LARGEST, np.abs(family.scaled(y, scale)).max(keepdims=True), names)
-    except Fault as fault:
+    except TableFault as fault:
         return _facts(rows, 1, fault)
     return {**_facts(rows, 1), "known": family.known(scale)}
 
@@ -177,7 +177,7 @@ def _label_numbers(label: Any, family: Family) -> tuple[tuple[str, ...], Floats]
     try:
         names, numbers = matrix(label, vector=True)
         is_one = [numbers == each for each in family.classes]
-    except Fault as fault:
+    except TableFault as fault:
         if fault.kind != "text":
             raise
         names, texts = (fault.column,), _texts(label)
@@ -200,14 +200,14 @@ def _check_domain(y: Floats, domain: str, name: str) -> None:
         _check(bool((y > 0).all() if domain == "positive" else y.any()), "zero", name)
 
 
-def _facts(rows: int, columns: int, fault: Fault | None = None) -> Facts:
+def _facts(rows: int, columns: int, fault: TableFault | None = None) -> Facts:
     kind, column = (fault.kind, fault.column) if fault else ("", "")
     return {"rows": rows, "columns": columns, "fault": kind, "column": column[:NAME_LENGTH], "known": True}
 
 
 def _check(good: bool, kind: str, column: str = "") -> None:
     if not good:
-        raise Fault(kind, column)
+        raise TableFault(kind, column)
 
 
 def _check_below(limit: float, sizes: Any, names: tuple[str, ...]) -> None:
@@ -289,14 +289,14 @@ def places(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
         return list(range(len(names)))
     found = misfit(names, wanted, wanted)
     if found is not None:
-        raise Fault(*found)
+        raise TableFault(*found)
     return [names.index(name) for name in wanted]
 
 
 # -------------------------------------------------------------------- what is shared
 
 
-def scaling_of(table: Any, scaled: bool, centred: bool) -> Scaling:
+def scaling_of(table: Any, scaled: bool, centred: bool) -> ColumnScaling:
     """The scaling that training uses, now and for every later table.
 
     A column is constant if its variance is no more than rounding may leave it: the bound is scikit-learn's.
@@ -305,7 +305,7 @@ def scaling_of(table: Any, scaled: bool, centred: bool) -> Scaling:
     mean, variance = values.mean(axis=0), values.var(axis=0)
     eps = len(values) * np.finfo(np.float64).eps
     constant = variance <= eps * variance + (eps * mean) ** 2
-    return Scaling(
+    return ColumnScaling(
         names=names,
         named=has_names(table),
         mean=np.where(centred, mean, 0.0),
@@ -314,7 +314,7 @@ def scaling_of(table: Any, scaled: bool, centred: bool) -> Scaling:
     )
 
 
-def scaled_columns(table: Any, scaling: Scaling, seed: int | None = None) -> Floats:
+def scaled_columns(table: Any, scaling: ColumnScaling, seed: int | None = None) -> Floats:
     """The columns on their scale, in the order of `fit`; rows in the public order of `seed`."""
     names, values = matrix(table)
     if scaling.named and has_names(table):
@@ -323,12 +323,12 @@ def scaled_columns(table: Any, scaling: Scaling, seed: int | None = None) -> Flo
     return scaled if seed is None else scaled[shuffled(len(scaled), seed)]
 
 
-def constant_columns(scaling: Scaling) -> Floats:
+def constant_columns(scaling: ColumnScaling) -> Floats:
     """Where columns are constant: shared, so that nobody else learns it."""
     return scaling.constant
 
 
-def offsets(scaling: Scaling) -> Floats:
+def offsets(scaling: ColumnScaling) -> Floats:
     """Mean over deviation: what an intercept for a party's own units takes off, times the coefficients.
 
     Raises:
@@ -344,12 +344,12 @@ def offsets(scaling: Scaling) -> Floats:
     return ratio
 
 
-def own_units(scaling: Scaling, shown: Any) -> Floats:
+def own_units(scaling: ColumnScaling, shown: Any) -> Floats:
     """Coefficients [1, columns] of scaled columns as those of the columns themselves [columns]."""
     return np.asarray(shown[0], np.float64) / scaling.deviation
 
 
-def unscaled(scaling: Scaling, points: Any) -> Floats:
+def unscaled(scaling: ColumnScaling, points: Any) -> Floats:
     """Points [count, columns] of scaled columns as those of the columns themselves."""
     return np.asarray(points, np.float64) * scaling.deviation + scaling.mean
 

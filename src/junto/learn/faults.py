@@ -47,7 +47,7 @@ FAULTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 """By kind: the sentence, and what to do."""
 
 
-class Fault(Exception):
+class TableFault(Exception):
     """A table that cannot be used.
 
     Attributes:

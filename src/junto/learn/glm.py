@@ -14,12 +14,12 @@ from junto.learn import dataset, examine, families, own_units, significance, sol
 from junto.learn.dataset import Columns, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, run_at, shown, training
 from junto.learn.families import Family
+from junto.learn.linear_parameters import SGD, LinearParameters
 from junto.learn.magnitude import mean
-from junto.learn.parameters import SGD, LinearParameters
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class FittedLinearModel:
     """What `fit` found.
 
     Attributes:
@@ -42,7 +42,7 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class GeneralizedLinearModel(LinearParameters[Learned]):
+class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
     """Base of the linear models.
 
     Each party brings its columns to mean 0 and deviation 1 before they are shared (`standardize`), so that
@@ -90,7 +90,7 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
             errors = self._errors(task, found.inner, left) if self.inference else None
         label = task.label.without_target()
         return self._learn(
-            Learned(scales, label, given.known, found.inner, found.count, found.losses, errors)
+            FittedLinearModel(scales, label, given.known, found.inner, found.count, found.losses, errors)
         )
 
     def _label_home(self) -> PYU | None:
@@ -105,7 +105,7 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         home = self._fitted().label.home if fitted else None
         return Judge(self.family, self.fit_intercept, fitted, home)
 
-    def _shared(self, columns: Columns, label: PYUObject | SPUObject, scales: Scales) -> solvers.Task:
+    def _shared(self, columns: Columns, label: PYUObject | SPUObject, scales: Scales) -> solvers.FitTask:
         spu = self.spu
         descends = self.solver_for(sum(columns.widths)) == SGD
         movable = columns.array is None and isinstance(label, PYUObject)
@@ -116,9 +116,9 @@ class GeneralizedLinearModel(LinearParameters[Learned]):
         constant = dataset.gathered(spu, scales, examine.constant_columns)
         if penalty and self.family.rescales and known.home is not None:
             penalty = spu(_penalty)(known.scale)  # it depends on the label's scale
-        return solvers.Task(spu, self.family, parts, constant, known, penalty)
+        return solvers.FitTask(spu, self.family, parts, constant, known, penalty)
 
-    def _errors(self, task: solvers.Task, found: Any, left: int) -> significance.Errors:
+    def _errors(self, task: solvers.FitTask, found: Any, left: int) -> significance.Errors:
         compute = self.spu(significance.errors, static_argnames="family")
         target = task.label.target
         inflation, root = compute(task.parts, task.constant, target, found, family=task.family)

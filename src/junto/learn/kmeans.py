@@ -29,7 +29,7 @@ PLUS_PLUS, RANDOM = "k-means++", "random"
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class FittedCentres:
     """What `fit` found: secrets, on the columns' scales."""
 
     scales: Scales
@@ -39,7 +39,7 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class KMeans(Unsupervised[Learned]):
+class KMeans(Unsupervised[FittedCentres]):
     """Groups of rows around centres.
 
     Each party brings its columns to mean 0 and, with `standardize`, deviation 1, and distances are those of
@@ -85,7 +85,7 @@ class KMeans(Unsupervised[Learned]):
             first = self._first(parts, columns, scales)
             lloyd = self.spu(_lloyd, static_argnames="turns")
             centers, labels, inertia = lloyd(parts, first, turns=self.max_iter)
-        return self._learn(Learned(scales, centers, labels, inertia))
+        return self._learn(FittedCentres(scales, centers, labels, inertia))
 
     def _first(self, parts: Any, columns: Columns, scales: Scales) -> SPUObject:
         rng = np.random.default_rng(self.random_state)
@@ -133,10 +133,10 @@ class KMeans(Unsupervised[Learned]):
         """The centres [n_clusters, its columns] in a party's own columns and units: its `part_of` this."""
         return self.part_of(party)
 
-    def _matrix(self, learned: Learned) -> SPUObject:
+    def _matrix(self, learned: FittedCentres) -> SPUObject:
         return learned.centers
 
-    def _part(self, learned: Learned, owner: PYU, part: PYUObject) -> PYUObject:
+    def _part(self, learned: FittedCentres, owner: PYU, part: PYUObject) -> PYUObject:
         return run_at(owner, examine.unscaled, learned.scales.by_owner[owner], part)
 
 

@@ -32,7 +32,7 @@ POLISHING: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class FittedComponents:
     """What `fit` found: secrets, on the columns' scales."""
 
     scales: Scales
@@ -42,7 +42,7 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class PCA(Unsupervised[Learned]):
+class PCA(Unsupervised[FittedComponents]):
     """The directions in which rows differ most.
 
     Each party brings its columns to mean 0 and, with `standardize`, deviation 1. Of each component the
@@ -78,7 +78,7 @@ class PCA(Unsupervised[Learned]):
         log.info("%r: nothing is revealed", self)
         with training(self):
             found = self.spu(_components, static_argnames="count")(parts, count=self.n_components)
-        return self._learn(Learned(scales, *found))
+        return self._learn(FittedComponents(scales, *found))
 
     @property
     def components_(self) -> SPUObject:
@@ -111,10 +111,10 @@ class PCA(Unsupervised[Learned]):
         """The components [n_components, its columns] in a party's own columns: its `part_of` this."""
         return self.part_of(party)
 
-    def _matrix(self, learned: Learned) -> SPUObject:
+    def _matrix(self, learned: FittedComponents) -> SPUObject:
         return learned.components
 
-    def _part(self, learned: Learned, owner: PYU, part: PYUObject) -> PYUObject:
+    def _part(self, learned: FittedComponents, owner: PYU, part: PYUObject) -> PYUObject:
         return part
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from junto.device.spu.object import SPUObject
 from junto.learn import newton
 from junto.learn.design import design
-from junto.learn.examine import Scaling
+from junto.learn.examine import ColumnScaling
 from junto.learn.families import Family
 
 COLLINEAR: Final = 500.0
@@ -83,7 +83,7 @@ def factor(rows: int) -> float:
     return math.sqrt(newton.down(range(rows)))
 
 
-def summary(scaling: Scaling, found: Any, factor: float, freedom: int | None) -> dict[str, Any]:
+def summary(scaling: ColumnScaling, found: Any, factor: float, freedom: int | None) -> dict[str, Any]:
     """At the owner of columns: the table that is usual, in the columns' own units.
 
     Args:

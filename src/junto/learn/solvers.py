@@ -15,7 +15,7 @@ from junto.learn import descent, newton
 from junto.learn.dataset import Label
 from junto.learn.estimator import require, training
 from junto.learn.families import Family
-from junto.learn.parameters import BOUND, LinearParameters
+from junto.learn.linear_parameters import BOUND, LinearParameters
 
 log: logging.Logger = logging.getLogger("junto.learn")
 
@@ -41,7 +41,7 @@ EXACT: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class FitTask:
     """What there is to fit, shared.
 
     Attributes:
@@ -72,7 +72,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCoefficients:
     """What training found.
 
     Attributes:
@@ -89,7 +89,7 @@ class Found:
 # -------------------------------------------------------------------- second order
 
 
-def reweight(model: Model, task: Task) -> Found:
+def reweight(model: Model, task: FitTask) -> FoundCoefficients:
     """Second order, in one program."""
     count = model.max_iter or _usual_steps(model)
     steps = newton.Steps(count, model.solver == BOUND, model.fit_intercept)
@@ -97,7 +97,7 @@ def reweight(model: Model, task: Task) -> Found:
     train = task.spu(newton.train, static_argnames="model")
     label = (task.label.scale, task.label.target)
     inner = train(task.parts, task.constant, label, task.penalty, model=(task.family, steps))
-    return Found(inner, count)
+    return FoundCoefficients(inner, count)
 
 
 def _usual_steps(model: Model) -> int:
@@ -109,7 +109,7 @@ def _usual_steps(model: Model) -> int:
 # -------------------------------------------------------------------- mini-batches
 
 
-def descend(model: Model, task: Task) -> Found:
+def descend(model: Model, task: FitTask) -> FoundCoefficients:
     """Mini-batches: in one program, or one for each epoch if something is asked of each."""
     held = math.ceil(task.rows * model.validation_fraction) if model.early_stopping else 0
     require(held < task.rows, f"early_stopping would hold out all {task.rows} rows")
@@ -125,10 +125,10 @@ def descend(model: Model, task: Task) -> Found:
     log.info("%r: %d epochs of %d batches; nothing is revealed", model, epochs, batches.steps)
     train = task.spu(descent.train, static_argnames="model")
     state = train(state, task.parts, task.label.target, task.penalty, strides, model=(task.family, batches))
-    return Found(_apart(task, state), epochs)
+    return FoundCoefficients(_apart(task, state), epochs)
 
 
-def _safe_rate(task: Task) -> float:
+def _safe_rate(task: FitTask) -> float:
     """A rate with which no correlation among columns makes the steps grow: they do from 3.8 / eigenvalue on.
 
     The curvature's eigenvalues add up to columns times weight; a momentum of 0.9 is taken for granted.
@@ -136,7 +136,9 @@ def _safe_rate(task: Task) -> float:
     return min(RATE, 2 / (task.width * (task.family.bound or 1.0)))
 
 
-def _by_epochs(model: Model, task: Task, batches: descent.Batches, state: Any, strides: Any) -> Found:
+def _by_epochs(
+    model: Model, task: FitTask, batches: descent.Batches, state: Any, strides: Any
+) -> FoundCoefficients:
     """One program an epoch, and after each its loss; with early stopping one bit of it is revealed."""
     if model.early_stopping:
         log.info("%r: after each epoch every party learns whether the validation loss still falls", model)
@@ -156,9 +158,9 @@ def _by_epochs(model: Model, task: Task, batches: descent.Batches, state: Any, s
                 since = 0 if bool(reveal(better)) else since + 1
                 if since == model.n_iter_no_change:
                     break
-    return Found(_apart(task, state), len(losses), tuple(losses))
+    return FoundCoefficients(_apart(task, state), len(losses), tuple(losses))
 
 
-def _apart(task: Task, state: Any) -> tuple[SPUObject, SPUObject]:
+def _apart(task: FitTask, state: Any) -> tuple[SPUObject, SPUObject]:
     coef, intercept = task.spu(descent.split, static_argnames="width")(state, width=task.width)
     return coef, intercept

@@ -14,7 +14,7 @@ from junto.learn.dataset import Scales, Table
 from junto.learn.estimator import Estimator
 
 
-class Scaled(Protocol):
+class FittedOnScaled(Protocol):
     """What `fit` found, on columns that their owners have scaled."""
 
     @property
@@ -23,7 +23,7 @@ class Scaled(Protocol):
         ...
 
 
-L = TypeVar("L", bound=Scaled)
+L = TypeVar("L", bound=FittedOnScaled)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from junto.mpc import fingerprint
-from junto.mpc.primitives.parameters import is_irrelevant
-from junto.mpc.steps import CONTROL, REVEAL, Block, Step
+from junto.mpc.plan_steps import CONTROL, REVEAL, Block, PlanStep
+from junto.mpc.primitives.primitive_parameters import is_irrelevant
 
 
 def text(block: Block) -> Iterator[str]:
@@ -29,7 +29,7 @@ def text(block: Block) -> Iterator[str]:
     yield f"out {block.outputs}"
 
 
-def parameters(step: Step) -> Mapping[str, Any]:
+def parameters(step: PlanStep) -> Mapping[str, Any]:
     """Those that decide what is computed, without defaults and sub-programs, which are blocks."""
     inner = CONTROL.get(step.name, ())
     return {
@@ -41,7 +41,7 @@ def parameters(step: Step) -> Mapping[str, Any]:
     }
 
 
-def _is_default(step: Step, name: str, value: Any) -> bool:
+def _is_default(step: PlanStep, name: str, value: Any) -> bool:
     """Whether the parameter says what holds without it."""
     match step.name, name:
         case "slice", "strides":

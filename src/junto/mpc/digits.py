@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.plain import PlainRing
-from junto.mpc.steps import Step
+from junto.mpc.plain_gates import PlainRing
+from junto.mpc.plan_steps import PlanStep
 from junto.mpc.values import Public, Secret, Value
 
 LOOSE = 1e-2
@@ -30,7 +30,7 @@ STEPS = frozenset(("cbrt", "div", "log", "mul", "pow", "rsqrt", "sqrt"))
 _Floats = NDArray[np.float64]
 
 
-def listener(fraction: int, say: Callable[[str], None]) -> Callable[[Step, Sequence[Value]], None]:
+def listener(fraction: int, say: Callable[[str], None]) -> Callable[[PlanStep, Sequence[Value]], None]:
     """For `interpret.Ears.notice`: tells `say` where half a unit in the last place makes a result wrong.
 
     Args:
@@ -38,7 +38,7 @@ def listener(fraction: int, say: Callable[[str], None]) -> Callable[[Step, Seque
         say: takes a sentence.
     """
 
-    def look(step: Step, operands: Sequence[Value]) -> None:
+    def look(step: PlanStep, operands: Sequence[Value]) -> None:
         if step.name in STEPS and any(_digits_lack(each, fraction) for each in operands):
             part = _wrong(step, operands, fraction)
             if part:
@@ -50,7 +50,7 @@ def listener(fraction: int, say: Callable[[str], None]) -> Callable[[Step, Seque
     return look
 
 
-def _wrong(step: Step, operands: Sequence[Value], fraction: int) -> float:
+def _wrong(step: PlanStep, operands: Sequence[Value], fraction: int) -> float:
     """The greatest relative error of what is wrong; 0: nothing is."""
     numbers, errors = zip(*[_number(each, fraction) for each in operands], strict=True)
     with np.errstate(all="ignore"):

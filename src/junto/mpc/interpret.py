@@ -16,26 +16,26 @@ import numpy as np
 from junto.errors import JuntoError
 from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
-from junto.mpc.pace import Pace
 from junto.mpc.plan import Plan
+from junto.mpc.plan_steps import CONTROL, REVEAL, Block, PlanStep, ShapeDtype
 from junto.mpc.primitives.blocks import narrowed
-from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, Entry, Rule, Shared, Takes, fits
+from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, PrimitiveRule, Rule, Shared, Takes, fits
 from junto.mpc.primitives.control import MOST_TURNS
 from junto.mpc.primitives.infinite import after, foreseen
 from junto.mpc.primitives.lifting import lifted, lifts_some
-from junto.mpc.primitives.public import Witness, evaluate
+from junto.mpc.primitives.public import PublicDigest, evaluate
 from junto.mpc.primitives.revealing import revealed_bytes
 from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
-from junto.mpc.steps import CONTROL, REVEAL, Block, Form, Step
+from junto.mpc.step_counter import StepCounter
 from junto.mpc.unknown import Known, unknowns
 from junto.mpc.values import Infinite, Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Ears:
+class StepHooks:
     """Who hears what of a run.
 
     Attributes:
@@ -49,12 +49,12 @@ class Ears:
     """
 
     watch: Callable[[str], None] | None = None
-    witness: Witness | None = None
+    witness: PublicDigest | None = None
     meter: Meter | None = None
-    instead: Callable[[Step, Sequence[Value]], Rule | None] | None = None
-    pace: Pace | None = None
-    notice: Callable[[Step, Sequence[Value]], None] | None = None
-    revealed: Callable[[Step, int], None] | None = None
+    instead: Callable[[PlanStep, Sequence[Value]], Rule | None] | None = None
+    pace: StepCounter | None = None
+    notice: Callable[[PlanStep, Sequence[Value]], None] | None = None
+    revealed: Callable[[PlanStep, int], None] | None = None
 
 
 async def interpret(
@@ -63,15 +63,15 @@ async def interpret(
     inputs: Sequence[Value],
     settings: MpcSettings,
     *,
-    witness: Witness | None = None,
+    witness: PublicDigest | None = None,
     watch: Callable[[str], None] | None = None,
 ) -> list[Value]:
     """Short for `perform` with these ears."""
-    return await perform(g, plan, inputs, settings, Ears(watch, witness))
+    return await perform(g, plan, inputs, settings, StepHooks(watch, witness))
 
 
 async def perform(
-    g: Gates[Any, Any], plan: Plan, inputs: Sequence[Value], settings: MpcSettings, ears: Ears
+    g: Gates[Any, Any], plan: Plan, inputs: Sequence[Value], settings: MpcSettings, ears: StepHooks
 ) -> list[Value]:
     """The results of a plan.
 
@@ -121,7 +121,12 @@ class _Flow:
     """One run."""
 
     def __init__(
-        self, g: Gates[Any, Any], plan: Plan, settings: MpcSettings, ears: Ears, open_ended: Container[int]
+        self,
+        g: Gates[Any, Any],
+        plan: Plan,
+        settings: MpcSettings,
+        ears: StepHooks,
+        open_ended: Container[int],
     ) -> None:
         self._g = g
         self._open_ended = open_ended
@@ -129,7 +134,7 @@ class _Flow:
         self._settings = settings
         self._ears = ears
         self._shared = Shared()
-        self._contexts: dict[Step | None, Context] = {}
+        self._contexts: dict[PlanStep | None, Context] = {}
         self._constants: dict[Block, dict[int, Cell]] = {}
         self._alone = ears.meter is None and ears.instead is None
 
@@ -154,7 +159,7 @@ class _Flow:
                 slots.pop(slot, None)
         return [slots[each] for each in block.outputs]
 
-    async def finished(self, cell: Cell, form: Form) -> Value:
+    async def finished(self, cell: Cell, form: ShapeDtype) -> Value:
         """A result as it leaves the plan."""
         context = self._context(None)
         value = await cell.settled(self._settled)
@@ -169,7 +174,7 @@ class _Flow:
         held = context.leaving(value, f"that of {cell.place}")
         return _labelled(context.fixed(held, self._settings.fraction), form)
 
-    def _context(self, step: Step | None) -> Context:
+    def _context(self, step: PlanStep | None) -> Context:
         found = self._contexts.get(step)
         if found is None:
             surroundings = (self._evaluate, self.start_block, self._shared.get)
@@ -196,14 +201,14 @@ class _Flow:
         if self._ears.watch is not None:
             self._ears.watch(where)
 
-    def _evaluate(self, step: Step, arrays: Sequence[Any]) -> list[Public]:
+    def _evaluate(self, step: PlanStep, arrays: Sequence[Any]) -> list[Public]:
         return evaluate(step, arrays, self._x64, self._ears.witness)
 
-    async def _run(self, step: Step, facts: _Facts, given: Sequence[Cell], made: Sequence[Cell]) -> None:
+    async def _run(self, step: PlanStep, facts: _Facts, given: Sequence[Cell], made: Sequence[Cell]) -> None:
         operands = await self._operands(given, _takes(facts.entry, given))
         self._finish(step, made, await self._results(step, facts, operands))
 
-    def _finish(self, step: Step, made: Sequence[Cell], results: Sequence[Value]) -> None:
+    def _finish(self, step: PlanStep, made: Sequence[Cell], results: Sequence[Value]) -> None:
         for cell, value, form in zip(made, results, step.forms, strict=True):
             cell.value = _labelled(value, form)
         if self._ears.pace is not None:
@@ -223,7 +228,7 @@ class _Flow:
         if not fits(await cell.get(), takes, self._settings.fraction):
             await cell.settled(self._settled)
 
-    def _known(self, step: Step, facts: _Facts, operands: Sequence[Any]) -> Sequence[Value]:
+    def _known(self, step: PlanStep, facts: _Facts, operands: Sequence[Any]) -> Sequence[Value]:
         """The results of a step of which all operands are public."""
         if facts.always is not None:
             return [Public(np.full(step.forms[0].shape, facts.always))]
@@ -237,7 +242,7 @@ class _Flow:
             raise
         return [replace(each, foreseen=True) for each in known] if foreseen(operands) else known
 
-    async def _results(self, step: Step, facts: _Facts, operands: Sequence[Value]) -> Sequence[Value]:
+    async def _results(self, step: PlanStep, facts: _Facts, operands: Sequence[Value]) -> Sequence[Value]:
         if facts.always is not None:
             return self._known(step, facts, operands)
         if self._ears.meter is not None:
@@ -260,7 +265,7 @@ class _Flow:
             raise
 
     async def _by_rule(
-        self, context: Context, facts: _Facts, entry: Entry, operands: Sequence[Value]
+        self, context: Context, facts: _Facts, entry: PrimitiveRule, operands: Sequence[Value]
     ) -> Sequence[Value]:
         """The results of a step of which an operand is secret."""
         step = context.step
@@ -291,13 +296,13 @@ class _Facts:
     """
 
     place: str
-    entry: Entry | None
+    entry: PrimitiveRule | None
     always: bool | None
     checked: bool
     lifts: bool
 
 
-def _facts_of(step: Step) -> _Facts:
+def _facts_of(step: PlanStep) -> _Facts:
     if not step.facts:
         entry = TABLE.get(step.name)
         checked = entry is not None and entry.takes is SETTLED and step.name not in MOVES
@@ -306,7 +311,7 @@ def _facts_of(step: Step) -> _Facts:
     return found
 
 
-def _takes(entry: Entry | None, given: Sequence[Cell]) -> Takes:
+def _takes(entry: PrimitiveRule | None, given: Sequence[Cell]) -> Takes:
     if entry is None:
         return RAW
     if entry.beside is not None and any(isinstance(each.value, Public) for each in given):
@@ -325,7 +330,7 @@ def _marked(value: Value, infinite: Infinite) -> Value:
     return replace(value, infinite=infinite)
 
 
-def _locate(error: Exception, step: Step) -> None:
+def _locate(error: Exception, step: PlanStep) -> None:
     """Say once, with the error, in which step it happened."""
     note = f"in jax's {_place(step)}"
     if isinstance(error, JuntoError) and step.line and step.line in error.message:
@@ -334,18 +339,18 @@ def _locate(error: Exception, step: Step) -> None:
         error.add_note(note)
 
 
-def _place(step: Step) -> str:
+def _place(step: PlanStep) -> str:
     return f"`{step.name}`{place(step)}"
 
 
-def _cast(value: Value, form: Form) -> Value:
+def _cast(value: Value, form: ShapeDtype) -> Value:
     """An argument in the dtype that the plan was traced with."""
     if isinstance(value, Public) and isinstance(value.array, np.ndarray) and isinstance(form.dtype, np.dtype):
         return Public(value.array.astype(form.dtype, copy=False))
     return _labelled(value, form)
 
 
-def _labelled(value: Value, form: Form) -> Value:
+def _labelled(value: Value, form: ShapeDtype) -> Value:
     """With shape and dtype as jax has them."""
     if isinstance(value, Secret):
         if value.shape == form.shape and value.dtype == form.dtype:

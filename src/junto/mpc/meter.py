@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from junto.mpc import bits
-from junto.mpc.protocol.role import Disclosed, RingShare, Share, Told
+from junto.mpc.protocol.role import OneWayMessage, RevealedShare, RingShare, Share
 
 ELSEWHERE = ""
 """The label of what no step does."""
@@ -108,9 +108,9 @@ class Meter:
 
 def _size(share: Share) -> int:
     """Bytes on the wire; none at the helper, who has no pieces, and at who is only told something."""
-    if isinstance(share, Disclosed):
+    if isinstance(share, RevealedShare):
         return _size(share.share) + share.told
-    if isinstance(share, Told):
+    if isinstance(share, OneWayMessage):
         return 0 if share.data is None else share.data.nbytes
     if isinstance(share, RingShare):
         return 0 if share.words is None else 8 * share.words.size

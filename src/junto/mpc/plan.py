@@ -21,7 +21,7 @@ import numpy as np
 
 from junto.errors import NotComputable
 from junto.mpc import canonical, fingerprint
-from junto.mpc.steps import REVEAL, Block, Builder, Form, form_of
+from junto.mpc.plan_steps import REVEAL, Block, Builder, ShapeDtype, form_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ class Plan:
     """
 
     block: Block
-    inputs: tuple[Form, ...]
-    outputs: tuple[Form, ...]
+    inputs: tuple[ShapeDtype, ...]
+    outputs: tuple[ShapeDtype, ...]
     in_tree: Any
     out_tree: Any
     names: tuple[str, ...]

@@ -12,9 +12,9 @@ from math import ldexp, prod
 import numpy as np
 
 from junto.mpc.gates import BITS
+from junto.mpc.plan_steps import PlanStep
 from junto.mpc.primitives.linear_algebra import Contraction, parts_of
 from junto.mpc.primitives.sums import TERMS
-from junto.mpc.steps import Step
 from junto.mpc.values import LARGEST, Public, Secret, Value
 from junto.mpc.visibility import place
 
@@ -22,7 +22,7 @@ LONG = 64
 """Sums of fewer products are as likely to leave the range as each of these alone."""
 
 
-class Ranges:
+class RangeRemarks:
     """Collects remarks on steps (`interpret.Ears.notice`).
 
     Args:
@@ -36,7 +36,7 @@ class Ranges:
         self._fraction = fraction
         self.remarks: dict[str, None] = {}
 
-    def look(self, step: Step, operands: Sequence[Value]) -> None:
+    def look(self, step: PlanStep, operands: Sequence[Value]) -> None:
         """At a step before it is computed."""
         if not any(isinstance(each, Secret) and each.kind == "fixed" for each in operands):
             return
@@ -49,7 +49,7 @@ class Ranges:
                 )
         self._look_at_sum(step, operands)
 
-    def _look_at_sum(self, step: Step, operands: Sequence[Value]) -> None:
+    def _look_at_sum(self, step: PlanStep, operands: Sequence[Value]) -> None:
         x, product = operands[0], ldexp(1.0, BITS - 2 - 2 * self._fraction)
         if step.name == "dot_general":
             (left, right), (first, second) = step.params["dimension_numbers"]

@@ -51,7 +51,7 @@ class Opening(Generic[T]):
         return cast(T, (yield self))
 
 
-class Later(Generic[T]):
+class RoundFuture(Generic[T]):
     """A value that another coroutine is still computing. Any number of coroutines may await it."""
 
     __slots__ = ("_task",)
@@ -85,7 +85,7 @@ class _Task:
 
 
 class Start(Generic[T]):
-    """Asks the scheduler to start a coroutine now; awaiting it gives its `Later`."""
+    """Asks the scheduler to start a coroutine now; awaiting it gives its `RoundFuture`."""
 
     __slots__ = ("computation", "label")
 
@@ -93,8 +93,8 @@ class Start(Generic[T]):
         self.computation = computation
         self.label = label
 
-    def __await__(self) -> Generator[Any, Any, Later[T]]:
-        return cast("Later[T]", (yield self))
+    def __await__(self) -> Generator[Any, Any, RoundFuture[T]]:
+        return cast("RoundFuture[T]", (yield self))
 
 
 def start(computation: Coroutine[Any, Any, T], label: str = "") -> Start[T]:
@@ -206,7 +206,7 @@ class Rounds:
                 return self._end(task, None, error)
             if isinstance(wish, Start):
                 child = _Task(wish.computation, wish.label or task.label)
-                value = Later(child)
+                value = RoundFuture(child)
                 self._step(child, None)
             elif isinstance(wish, Opening):
                 self._asked.append((task, wish.share))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from junto.errors import NotComputable
-from junto.mpc.steps import Block, Step
+from junto.mpc.plan_steps import Block, PlanStep
 
 LEAST = 0.125
 """A factor of squares that is this or less is too small: that of RMSprop is 0.1, that of Adam 0.001."""
@@ -26,7 +26,7 @@ MATTERS = 2.0**-10
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class KnownSize:
     """What is known of a secret's size.
 
     Attributes:
@@ -40,11 +40,11 @@ class Size:
     least: float | None = None
 
 
-Known = Size | float | None
+Known = KnownSize | float | None
 """A secret's size, or the greatest magnitude of something public, or None: public, but not known yet."""
 
 
-def check_sizes(block: Block, secret: Sequence[bool], place: Callable[[Step], str]) -> None:
+def check_sizes(block: Block, secret: Sequence[bool], place: Callable[[PlanStep], str]) -> None:
     """Look for roots, quotients and logarithms of squares with a small factor.
 
     Args:
@@ -57,7 +57,7 @@ def check_sizes(block: Block, secret: Sequence[bool], place: Callable[[Step], st
     """
     found: dict[int, Known] = {slot: _size_of(array) for slot, array in block.constants.items()}
     found.update(
-        (slot, Size(slot) if flag else None) for slot, flag in zip(block.inputs, secret, strict=True)
+        (slot, KnownSize(slot) if flag else None) for slot, flag in zip(block.inputs, secret, strict=True)
     )
     for step in block.steps:
         given = [found.get(slot) for slot in step.inputs]
@@ -69,7 +69,7 @@ def check_sizes(block: Block, secret: Sequence[bool], place: Callable[[Step], st
 
 
 def _unknown(slot: int, given: Sequence[Known]) -> Known:
-    return Size(slot) if any(isinstance(each, Size) for each in given) else None
+    return KnownSize(slot) if any(isinstance(each, KnownSize) for each in given) else None
 
 
 def _size_of(array: Any) -> Known:
@@ -93,9 +93,9 @@ SUMS = frozenset({"add", "add_any", "concatenate", "max", "min", "select_n", "su
 """The result is as small as the smaller of the operands may be."""
 
 
-def _made(step: Step, given: Sequence[Known]) -> Known:
+def _made(step: PlanStep, given: Sequence[Known]) -> Known:
     """The size of a step's results; None: nothing is known."""
-    secrets = [each for each in given if isinstance(each, Size)]
+    secrets = [each for each in given if isinstance(each, KnownSize)]
     if step.name in KEEP:
         return given[0]
     if not secrets:
@@ -109,25 +109,25 @@ def _made(step: Step, given: Sequence[Known]) -> Known:
     if step.name in SUMS:
         return _sum(given)
     if step.name == "reduce_sum":  # as large as all that are in it, so that a mean is as large as one
-        return Size(
+        return KnownSize(
             object(), secrets[0].factor * prod(step.given[0].shape) / max(1, prod(step.forms[0].shape))
         )
     return None
 
 
 def _product(x: Known, y: Known) -> Known:
-    if not (isinstance(x, Size) and isinstance(y, Size)):
-        return _scaled(x, y) if isinstance(x, Size) else _scaled(y, x)
+    if not (isinstance(x, KnownSize) and isinstance(y, KnownSize)):
+        return _scaled(x, y) if isinstance(x, KnownSize) else _scaled(y, x)
     factor = x.factor * y.factor
     known = [each.least for each in (x, y) if each.least is not None]
     if x.base == y.base or known:
-        return Size(object(), factor, min([factor, *known]))
-    return Size(object(), factor)
+        return KnownSize(object(), factor, min([factor, *known]))
+    return KnownSize(object(), factor)
 
 
 def _scaled(x: Known, by: Known) -> Known:
     """A secret times something public."""
-    if not isinstance(x, Size) or not isinstance(by, float) or by == 0.0:
+    if not isinstance(x, KnownSize) or not isinstance(by, float) or by == 0.0:
         return x
     factor = x.factor * by
     return replace(x, factor=factor, least=None if x.least is None else min(x.least, factor))
@@ -137,21 +137,21 @@ def _inverse(x: Known) -> Known:
     return 1 / x if isinstance(x, float) and x else None
 
 
-def _power(x: Size, exponent: int) -> Known:
+def _power(x: KnownSize, exponent: int) -> Known:
     if exponent < 2:
         return None
     factor = x.factor**exponent
-    return Size(object(), factor, factor)
+    return KnownSize(object(), factor, factor)
 
 
 def _sum(given: Sequence[Known]) -> Known:
     if any(isinstance(each, float) and each >= MATTERS for each in given):
         return None
-    secrets = [each for each in given if isinstance(each, Size)]
+    secrets = [each for each in given if isinstance(each, KnownSize)]
     known = [each.least for each in secrets if each.least is not None]
     if not known:
-        return secrets[0] if len(secrets) == 1 else Size(object(), max(each.factor for each in secrets))
-    return Size(object(), min(each.factor for each in secrets if each.least is not None), min(known))
+        return secrets[0] if len(secrets) == 1 else KnownSize(object(), max(each.factor for each in secrets))
+    return KnownSize(object(), min(each.factor for each in secrets if each.least is not None), min(known))
 
 
 # ---------------------------------------------------------------- where it matters
@@ -160,9 +160,9 @@ RELATIVE: Mapping[str, int] = {"cbrt": 0, "div": 1, "log": 0, "pow": 0, "rsqrt":
 """Primitives, and the operand that must be right in proportion."""
 
 
-def _refuse_relative_use(step: Step, given: Sequence[Known], place: Callable[[Step], str]) -> None:
+def _refuse_relative_use(step: PlanStep, given: Sequence[Known], place: Callable[[PlanStep], str]) -> None:
     operand = given[RELATIVE[step.name]] if step.name in RELATIVE else None
-    if isinstance(operand, Size) and operand.least is not None and operand.least <= LEAST:
+    if isinstance(operand, KnownSize) and operand.least is not None and operand.least <= LEAST:
         raise NotComputable(
             f"`{step.name}` of {operand.least:.2g} times a square{place(step)}: of small numbers that is "
             "less than a fixed-point number can hold",

@@ -16,9 +16,9 @@ import jax
 import numpy as np
 
 from junto.mpc.plan import Plan
+from junto.mpc.plan_steps import REVEAL, Block, PlanStep, ShapeDtype
 from junto.mpc.primitives.context import Cell, Context, Rule
 from junto.mpc.primitives.revealing import reveal
-from junto.mpc.steps import REVEAL, Block, Form, Step
 from junto.mpc.values import Public, Secret, Value
 from junto.mpc.visibility import reflexive
 
@@ -42,8 +42,8 @@ class Unknowns:
     """
 
     values: set[int] = field(default_factory=set)
-    loops: dict[int, Step] = field(default_factory=dict)
-    choices: dict[int, Step] = field(default_factory=dict)
+    loops: dict[int, PlanStep] = field(default_factory=dict)
+    choices: dict[int, PlanStep] = field(default_factory=dict)
 
 
 def unknowns(plan: Plan, inputs: Sequence[Known]) -> Unknowns:
@@ -53,7 +53,7 @@ def unknowns(plan: Plan, inputs: Sequence[Known]) -> Unknowns:
     return found
 
 
-def stand_in(form: Form) -> Any:
+def stand_in(form: ShapeDtype) -> Any:
     """A public array in place of an unknown one: its numbers are 1, or 1/3 if they may have a fraction."""
     if not isinstance(form.dtype, np.dtype):
         return jax.numpy.broadcast_to(jax.random.key(0), form.shape)
@@ -73,7 +73,7 @@ class InPlace:
         self._found = found
         self._turns = turns
 
-    def __call__(self, step: Step, operands: Sequence[Value]) -> Rule | None:
+    def __call__(self, step: PlanStep, operands: Sequence[Value]) -> Rule | None:
         """The rule for a step, if it needs one."""
         if step.name == REVEAL and isinstance(operands[0], Secret):
             return _revealed
@@ -127,7 +127,7 @@ def _block(block: Block, inputs: Sequence[Known], found: Unknowns) -> list[Known
     return [known[each] for each in block.outputs]
 
 
-def _step(step: Step, inputs: list[Known], found: Unknowns) -> list[Known]:
+def _step(step: PlanStep, inputs: list[Known], found: Unknowns) -> list[Known]:
     most = max(inputs, default=Known.VALUE)
     if reflexive(step) is not None:
         return [Known.VALUE] * len(step.outputs)
@@ -169,7 +169,7 @@ def _settle(
         carry = grown
 
 
-def _while(step: Step, inputs: list[Known], found: Unknowns) -> list[Known]:
+def _while(step: PlanStep, inputs: list[Known], found: Unknowns) -> list[Known]:
     tested, fixed = int(step.params["cond_nconsts"]), int(step.params["body_nconsts"])
     condition, body = step.blocks
     carry = _settle(body, (inputs[tested : tested + fixed], inputs[tested + fixed :], []), found)
@@ -178,7 +178,7 @@ def _while(step: Step, inputs: list[Known], found: Unknowns) -> list[Known]:
     return carry
 
 
-def _cond(step: Step, inputs: list[Known], found: Unknowns) -> list[Known]:
+def _cond(step: PlanStep, inputs: list[Known], found: Unknowns) -> list[Known]:
     which, *rest = inputs
     branches = [_block(block, rest, found) for block in step.blocks]
     if which is Known.SHAPE:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from junto.errors import NotComputable
 from junto.mpc.plan import Plan
+from junto.mpc.plan_steps import LABEL, REVEAL, Block, PlanStep, ShapeDtype
 from junto.mpc.primitives.control import FIXED
 from junto.mpc.primitives.lifting import check_dtypes
-from junto.mpc.primitives.parameters import check_parameters
+from junto.mpc.primitives.primitive_parameters import check_parameters
 from junto.mpc.primitives.table import TABLE
-from junto.mpc.steps import LABEL, REVEAL, Block, Form, Step
 from junto.mpc.underflow import check_sizes
 from junto.mpc.values import kind
 
@@ -31,7 +31,7 @@ def visible(plan: Plan, secret_inputs: Sequence[bool]) -> tuple[bool, ...]:
     return found
 
 
-def reflexive(step: Step) -> bool | None:
+def reflexive(step: PlanStep) -> bool | None:
     """The result of a step that compares a value with itself."""
     if len(step.inputs) == 2 and step.inputs[0] == step.inputs[1]:
         return REFLEXIVE.get(step.name)
@@ -46,7 +46,7 @@ def _block(block: Block, secret_inputs: Sequence[bool]) -> list[bool]:
     return [each in secret for each in block.outputs]
 
 
-def is_secret(step: Step, inputs: list[bool]) -> list[bool]:
+def is_secret(step: PlanStep, inputs: list[bool]) -> list[bool]:
     """Which outputs of a step are secret, if these inputs are; raises as `visible` does."""
     if not any(inputs) or reflexive(step) is not None:
         return [False] * len(step.outputs)
@@ -69,7 +69,7 @@ def is_secret(step: Step, inputs: list[bool]) -> list[bool]:
             return _supported(step)
 
 
-def _supported(step: Step) -> list[bool]:
+def _supported(step: PlanStep) -> list[bool]:
     try:
         for form in step.forms:
             kind(form.dtype)
@@ -78,7 +78,7 @@ def _supported(step: Step) -> list[bool]:
     return [True] * len(step.outputs)
 
 
-def _scan(step: Step, inputs: list[bool]) -> list[bool]:
+def _scan(step: PlanStep, inputs: list[bool]) -> list[bool]:
     fixed, carried = int(step.params["num_consts"]), int(step.params["num_carry"])
     constants, carry, rows = inputs[:fixed], inputs[fixed : fixed + carried], inputs[fixed + carried :]
     while True:
@@ -89,7 +89,7 @@ def _scan(step: Step, inputs: list[bool]) -> list[bool]:
         carry = grown
 
 
-def _while(step: Step, inputs: list[bool]) -> list[bool]:
+def _while(step: PlanStep, inputs: list[bool]) -> list[bool]:
     tested, fixed = int(step.params["cond_nconsts"]), int(step.params["body_nconsts"])
     condition, body = step.blocks
     carry = inputs[tested + fixed :]
@@ -111,7 +111,7 @@ def _while(step: Step, inputs: list[bool]) -> list[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Disclosure:
+class PlannedReveal:
     """What a step of a plan reveals to all nodes.
 
     Attributes:
@@ -123,7 +123,7 @@ class Disclosure:
     """
 
     name: str
-    form: Form
+    form: ShapeDtype
     line: str
     turns: int | None
     perhaps: bool
@@ -134,14 +134,14 @@ class Disclosure:
         return f"{self.name}, {self.form}, {how}" + (f", at {self.line}" if self.line else "")
 
 
-def disclosures(plan: Plan, secret_inputs: Sequence[bool]) -> tuple[Disclosure, ...]:
+def disclosures(plan: Plan, secret_inputs: Sequence[bool]) -> tuple[PlannedReveal, ...]:
     """What a plan reveals within, in the order of its steps; its loops' numbers of turns come with it."""
     return tuple(dict.fromkeys(_disclosed(plan.block, secret_inputs, 1, False))) if plan.reveals else ()
 
 
 def _disclosed(
     block: Block, secret_inputs: Sequence[bool], turns: int | None, perhaps: bool
-) -> Iterator[Disclosure]:
+) -> Iterator[PlannedReveal]:
     if not block.has(REVEAL):
         return
     secret = {slot for slot, flag in zip(block.inputs, secret_inputs, strict=True) if flag}
@@ -149,7 +149,7 @@ def _disclosed(
         given = [each in secret for each in step.inputs]
         flags = is_secret(step, given)
         if step.name == REVEAL and given[0]:
-            yield Disclosure(step.params[LABEL], step.forms[0], step.line, turns, perhaps)
+            yield PlannedReveal(step.params[LABEL], step.forms[0], step.line, turns, perhaps)
         for inner, inputs, times in _within(step, given, flags):
             often = None if turns is None or times is None else turns * times
             yield from _disclosed(inner, inputs, often, perhaps or step.name == "cond")
@@ -157,7 +157,7 @@ def _disclosed(
 
 
 def _within(
-    step: Step, given: list[bool], flags: Sequence[bool]
+    step: PlanStep, given: list[bool], flags: Sequence[bool]
 ) -> Iterator[tuple[Block, list[bool], int | None]]:
     """The blocks of a step, which of their inputs are secret, and how often each is run."""
     if step.name == "cond":
@@ -172,7 +172,7 @@ def _within(
         yield step.blocks[1], [*given[tested : tested + fixed], *flags], None
 
 
-def _expect_no_secret_disclosure(step: Step, inputs: Sequence[bool]) -> None:
+def _expect_no_secret_disclosure(step: PlanStep, inputs: Sequence[bool]) -> None:
     """Both branches of a secret choice are computed: what one of them reveals would be shown in any case."""
     for block in step.blocks if inputs[0] else ():
         for each in _disclosed(block, inputs[1:], 1, True):
@@ -183,7 +183,7 @@ def _expect_no_secret_disclosure(step: Step, inputs: Sequence[bool]) -> None:
             )
 
 
-def refusal(step: Step) -> NotComputable:
+def refusal(step: PlanStep) -> NotComputable:
     """That a primitive has no secret form."""
     return NotComputable(
         f"`{step.name}` cannot be computed on secrets{place(step)}",
@@ -193,7 +193,7 @@ def refusal(step: Step) -> NotComputable:
     )
 
 
-def place(step: Step) -> str:
+def place(step: PlanStep) -> str:
     """Where, for a message."""
     return f", at {step.line}" if step.line else ""
 

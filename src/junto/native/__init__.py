@@ -15,7 +15,7 @@ Two variables of the environment set what is used:
 
 from __future__ import annotations
 
-from junto.native.kernels import Kernels, Tree, kernels
+from junto.native.kernels import Kernels, SeedTree, kernels
 from junto.native.library import status
 
-__all__ = ["Kernels", "Tree", "kernels", "status"]
+__all__ = ["Kernels", "SeedTree", "kernels", "status"]

@@ -45,7 +45,7 @@ _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Tree:
+class SeedTree:
     """What a party knows of groups of four bits in a comparison's tree.
 
     Args:
@@ -206,7 +206,9 @@ class Kernels:
             lambda first, last: self._unplanes64(to, at, lanes, len(x), width, first, last, step, self.level),
         )
 
-    def prefixes(self, tree: Tree, *, generate: bool, propagate: bool) -> tuple[Words | None, Words | None]:
+    def prefixes(
+        self, tree: SeedTree, *, generate: bool, propagate: bool
+    ) -> tuple[Words | None, Words | None]:
         """Shares of G and of P of each position of groups of four: see `borrow`.
 
         Args:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from junto.errors import ConfigError
-from junto.native import build
+from junto.native import compiling
 
 log = logging.getLogger("junto.native")
 
@@ -23,7 +23,7 @@ CHOICES = ("", "compiled", "numpy")
 """What the variable may say; as good as nothing is what is not set."""
 
 
-class Refused(Exception):
+class LibraryRefused(Exception):
     """The library is not to be called; the message says why."""
 
 
@@ -47,23 +47,23 @@ def loaded() -> Loaded:
     Raises:
         ConfigError: the variable says something else, or wants a library, and there is none that fits.
     """
-    wanted = os.environ.get(build.VARIABLE, "")
+    wanted = os.environ.get(compiling.VARIABLE, "")
     if wanted not in CHOICES:
         raise ConfigError(
-            f"{build.VARIABLE} is {wanted!r}, which is none of {', '.join(filter(None, CHOICES))}",
-            fix=f"unset {build.VARIABLE}, or give it one of these",
+            f"{compiling.VARIABLE} is {wanted!r}, which is none of {', '.join(filter(None, CHOICES))}",
+            fix=f"unset {compiling.VARIABLE}, or give it one of these",
         )
     if wanted == "numpy":
-        return Loaded(None, f"numpy, as {build.VARIABLE} says")
+        return Loaded(None, f"numpy, as {compiling.VARIABLE} says")
     try:
-        return Loaded(judged(build.LIBRARY), "compiled kernels")
-    except Refused as error:
+        return Loaded(judged(compiling.LIBRARY), "compiled kernels")
+    except LibraryRefused as error:
         if wanted == "compiled":
             raise ConfigError(
-                f"{build.VARIABLE} wants the compiled kernels, and {error}",
+                f"{compiling.VARIABLE} wants the compiled kernels, and {error}",
                 fix="install a wheel for this machine, or a C compiler and then junto from its sources",
             ) from None
-        level = logging.WARNING if build.LIBRARY.exists() else logging.INFO
+        level = logging.WARNING if compiling.LIBRARY.exists() else logging.INFO
         log.log(level, "%s: numpy computes, and some operations take several times as long", error)
         return Loaded(None, f"numpy: {error}")
 
@@ -75,15 +75,15 @@ def judged(path: Path) -> ctypes.CDLL:
         Refused: it is not there, not for this machine, or not of these sources.
     """
     if not path.is_file():
-        raise Refused("the kernels are not compiled")
+        raise LibraryRefused("the kernels are not compiled")
     try:
         library = ctypes.CDLL(str(path))
         tell = library.kernels_source
     except (OSError, AttributeError):
-        raise Refused(f"{path.name} is no library of kernels for this machine") from None
+        raise LibraryRefused(f"{path.name} is no library of kernels for this machine") from None
     tell.restype = ctypes.c_char_p
-    if tell() != build.digest().encode():
-        raise Refused(f"{path.name} was compiled from other sources than are installed")
+    if tell() != compiling.digest().encode():
+        raise LibraryRefused(f"{path.name} was compiled from other sources than are installed")
     return library
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from junto.program.exchange import Passage, Witness
+from junto.net.api import Arrival, Delivery, Failure, Gateway, OrderedStream, Stamp, TransferKey
+from junto.program.exchange import CrossingObserver, ValueTransfer
 from junto.program.timeline import Traffic
-from junto.silo.api import Arrival, Delivery, Failure, Gateway, Key, Stamp, Stream
 from junto.wire.payload import Payload, Summary
 
 LANES = 4
@@ -43,7 +43,7 @@ class Aside:
         self._is_trusted = is_trusted
         self._lock = threading.Lock()
         self._greeting = [0, 0]
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, OrderedStream] = {}
         self._written: set[int] = set()
 
     def greet(self, message: bytes) -> Delivery:
@@ -69,7 +69,7 @@ class Aside:
 
         self._gateway.expect(self.party, self._key).add_done_callback(arrived)
 
-    def stream(self, lane: int, frame_bytes: int | None = None) -> Stream:
+    def stream(self, lane: int, frame_bytes: int | None = None) -> OrderedStream:
         """Our end of an ordered stream; both parties open it.
 
         Args:
@@ -91,13 +91,13 @@ class Aside:
             if nbytes
         ]
 
-    def account(self, witness: Witness) -> None:
+    def account(self, witness: CrossingObserver) -> None:
         """Write into the ledger, once, what has crossed."""
         for lane, sent, received in self._crossed():
             if sent:
-                witness.sent(Passage(self._stamp, lane, KIND, *self._ways[0]), _SUMMARY, sent)
+                witness.sent(ValueTransfer(self._stamp, lane, KIND, *self._ways[0]), _SUMMARY, sent)
             if received:
-                witness.received(Passage(self._stamp, lane, KIND, *self._ways[1]), _SUMMARY, received)
+                witness.received(ValueTransfer(self._stamp, lane, KIND, *self._ways[1]), _SUMMARY, received)
             self._written.add(lane)
 
     @property
@@ -113,8 +113,8 @@ class Aside:
         return [each for each in lanes if each[0] not in self._written]
 
     @property
-    def _key(self) -> Key:
-        return Key(self._stamp.operation, 0)
+    def _key(self) -> TransferKey:
+        return TransferKey(self._stamp.operation, 0)
 
 
 _SUMMARY = Summary("messages")

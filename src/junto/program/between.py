@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from junto.errors import ConfigError, JuntoError
-from junto.execute.base import Executor, Promise, Ref
-from junto.program.exchange import Exchange, Office, Passage
+from junto.execute.executor import Executor, Promise, Ref
+from junto.net.api import Arrival, Delivery, Failure, Gateway, TransferKey
+from junto.program.exchange import Exchange, ExchangeServices, ValueTransfer
 from junto.program.failure import remote_error, told
-from junto.silo.api import Arrival, Delivery, Failure, Gateway, Key
 from junto.wire.codec import decode, encode, summarise
 from junto.wire.payload import Payload
 
@@ -26,7 +26,7 @@ class BetweenSilos(Exchange):
         me: our name.
         gateway: the door.
         executor: where our values live.
-        office: see `Office`.
+        office: see `ExchangeServices`.
         is_trusted: whether a party runs our program. The values of one that does not are not handed
             over: their numbers mean something else there.
     """
@@ -36,7 +36,7 @@ class BetweenSilos(Exchange):
         me: str,
         gateway: Gateway,
         executor: Executor,
-        office: Office,
+        office: ExchangeServices,
         is_trusted: Callable[[str], bool],
     ) -> None:
         self._me = me
@@ -45,22 +45,22 @@ class BetweenSilos(Exchange):
         self._executor = executor
         self._office = office
         self._lock = threading.Lock()
-        self._arriving: dict[Arrival, Passage] = {}
+        self._arriving: dict[Arrival, ValueTransfer] = {}
         self._couriers = ThreadPoolExecutor(COURIERS, thread_name_prefix="junto-courier")
 
-    def transfer(self, passage: Passage, ref: Ref | None) -> Ref | None:
+    def transfer(self, passage: ValueTransfer, ref: Ref | None) -> Ref | None:
         if passage.target == self._me:
             return self._receive(passage)
         if passage.source == self._me and ref is not None:
             self._send(passage, ref)
         return None
 
-    def copy(self, passage: Passage, ref: Ref) -> Ref:
+    def copy(self, passage: ValueTransfer, ref: Ref) -> Ref:
         promise = self._executor.promise()
         ref.add_done_callback(partial(self._when_ready, partial(self._copy_to, promise, passage)))
         return promise
 
-    def awaited(self) -> Passage | None:
+    def awaited(self) -> ValueTransfer | None:
         with self._lock:
             return next(iter(self._arriving.values()), None)
 
@@ -74,7 +74,7 @@ class BetweenSilos(Exchange):
 
     # Sending.
 
-    def _send(self, passage: Passage, ref: Ref) -> None:
+    def _send(self, passage: ValueTransfer, ref: Ref) -> None:
         ticket = self._office.outstanding.enter(passage.stamp)
         ref.add_done_callback(partial(self._when_ready, partial(self._push, passage, ticket)))
 
@@ -84,13 +84,13 @@ class BetweenSilos(Exchange):
         else:
             self._couriers.submit(job, ref)
 
-    def _push(self, passage: Passage, ticket: int, ref: Ref) -> None:
+    def _push(self, passage: ValueTransfer, ticket: int, ref: Ref) -> None:
         letter = self._letter(passage, ref)
-        key = Key(passage.stamp.operation, passage.index)
+        key = TransferKey(passage.stamp.operation, passage.index)
         delivery = self._gateway.push(passage.target, key, passage.stamp, letter)
         delivery.add_done_callback(partial(self._delivered, passage, ticket, letter))
 
-    def _letter(self, passage: Passage, ref: Ref) -> Payload | Failure:
+    def _letter(self, passage: ValueTransfer, ref: Ref) -> Payload | Failure:
         error = ref.error()
         if error is None:
             try:
@@ -104,7 +104,7 @@ class BetweenSilos(Exchange):
         return told(explained)
 
     def _delivered(
-        self, passage: Passage, ticket: int, letter: Payload | Failure, delivery: Delivery
+        self, passage: ValueTransfer, ticket: int, letter: Payload | Failure, delivery: Delivery
     ) -> None:
         error = delivery.error()
         if error is not None:
@@ -113,7 +113,7 @@ class BetweenSilos(Exchange):
             self._office.witness.sent(passage, letter.summary, letter.nbytes)
         self._office.outstanding.leave(ticket)
 
-    def _copy_to(self, promise: Promise, passage: Passage, ref: Ref) -> None:
+    def _copy_to(self, promise: Promise, passage: ValueTransfer, ref: Ref) -> None:
         try:
             error = ref.error()
             if error is not None:
@@ -125,15 +125,15 @@ class BetweenSilos(Exchange):
 
     # Receiving.
 
-    def _receive(self, passage: Passage) -> Ref:
+    def _receive(self, passage: ValueTransfer) -> Ref:
         promise = self._executor.promise()
-        arrival = self._gateway.expect(passage.source, Key(passage.stamp.operation, passage.index))
+        arrival = self._gateway.expect(passage.source, TransferKey(passage.stamp.operation, passage.index))
         with self._lock:
             self._arriving[arrival] = passage
         arrival.add_done_callback(partial(self._arrived, passage, promise))
         return promise
 
-    def _arrived(self, passage: Passage, promise: Promise, arrival: Arrival) -> None:
+    def _arrived(self, passage: ValueTransfer, promise: Promise, arrival: Arrival) -> None:
         with self._lock:
             self._arriving.pop(arrival, None)
         if not self._is_trusted(passage.source):
@@ -144,7 +144,9 @@ class BetweenSilos(Exchange):
         else:
             self._unpack(passage, promise, outcome)
 
-    def _unpack(self, passage: Passage, promise: Promise, outcome: memoryview | Failure | Exception) -> None:
+    def _unpack(
+        self, passage: ValueTransfer, promise: Promise, outcome: memoryview | Failure | Exception
+    ) -> None:
         if isinstance(outcome, Failure):
             error = remote_error(outcome)
             self._office.outstanding.heard(error)
@@ -154,7 +156,7 @@ class BetweenSilos(Exchange):
         else:
             self._decode(passage, promise, outcome)
 
-    def _decode(self, passage: Passage, promise: Promise, data: memoryview) -> None:
+    def _decode(self, passage: ValueTransfer, promise: Promise, data: memoryview) -> None:
         nbytes = len(data)
         try:
             value = decode(data, self._office.policy)
@@ -164,7 +166,7 @@ class BetweenSilos(Exchange):
         self._office.witness.received(passage, summarise(value), nbytes)
         promise.set_value(value)
 
-    def _never(self, passage: Passage, error: Exception) -> BaseException:
+    def _never(self, passage: ValueTransfer, error: Exception) -> BaseException:
         if isinstance(error, JuntoError) and not isinstance(error, ConfigError):
             return error
         return self._office.desk.explain(self._me, passage.stamp, error)  # we have no room for it

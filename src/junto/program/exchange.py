@@ -5,16 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from junto.execute.base import Ref
-from junto.program.failure import FailureDesk
-from junto.program.outstanding import Outstanding
-from junto.silo.api import Stamp
+from junto.execute.executor import Ref
+from junto.net.api import Stamp
+from junto.program.failure import ErrorReporter
+from junto.program.in_flight import InFlight
 from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class ValueTransfer:
     """One value on its way.
 
     Attributes:
@@ -31,15 +31,15 @@ class Passage:
     target: str
 
 
-class Witness(ABC):
+class CrossingObserver(ABC):
     """Hears of every value that crosses a silo's edge. Called from any thread; must not block."""
 
     @abstractmethod
-    def sent(self, passage: Passage, summary: Summary, nbytes: int) -> None:
+    def sent(self, passage: ValueTransfer, summary: Summary, nbytes: int) -> None:
         """A value of ours was handed over completely."""
 
     @abstractmethod
-    def received(self, passage: Passage, summary: Summary, nbytes: int) -> None:
+    def received(self, passage: ValueTransfer, summary: Summary, nbytes: int) -> None:
         """A value of another party is here."""
 
     @abstractmethod
@@ -47,12 +47,12 @@ class Witness(ABC):
         """Everything is on disk."""
 
     @abstractmethod
-    def undelivered(self, passage: Passage, error: Exception) -> None:
+    def undelivered(self, passage: ValueTransfer, error: Exception) -> None:
         """A value of ours could not be handed over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class ExchangeServices:
     """What every exchange works with.
 
     Attributes:
@@ -63,27 +63,27 @@ class Office:
     """
 
     policy: WirePolicy
-    desk: FailureDesk
-    outstanding: Outstanding
-    witness: Witness
+    desk: ErrorReporter
+    outstanding: InFlight
+    witness: CrossingObserver
 
 
 class Exchange(ABC):
     """Carries values between parties, through the codec, and writes the ledger."""
 
     @abstractmethod
-    def transfer(self, passage: Passage, ref: Ref | None) -> Ref | None:
+    def transfer(self, passage: ValueTransfer, ref: Ref | None) -> Ref | None:
         """Carry the value `ref` of the source (None if the source is elsewhere).
 
         Returns the value at the target, or None if the target is elsewhere. Never blocks.
         """
 
     @abstractmethod
-    def copy(self, passage: Passage, ref: Ref) -> Ref:
+    def copy(self, passage: ValueTransfer, ref: Ref) -> Ref:
         """The value as the target of a reveal sees it, at its own owner: through the codec, too."""
 
     @abstractmethod
-    def awaited(self) -> Passage | None:
+    def awaited(self) -> ValueTransfer | None:
         """The oldest value that is expected from another party and not here."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ import msgspec
 
 from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, RemoteError
 from junto.extras import missing
-from junto.silo.api import Failure, Stamp
+from junto.net.api import Failure, Stamp
 
 log: logging.Logger = logging.getLogger("junto.program")
 
@@ -35,7 +35,7 @@ def told(error: RemoteError) -> Failure:
     )
 
 
-class FailureDesk:
+class ErrorReporter:
     """Turns exceptions of our own operations into failures fit for the others.
 
     Args:

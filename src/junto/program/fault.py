@@ -8,7 +8,7 @@ from collections.abc import Callable
 from junto.errors import JuntoError
 
 
-class Fault:
+class SessionFault:
     """The first error that ends the session, if there is one. Thread-safe."""
 
     def __init__(self) -> None:

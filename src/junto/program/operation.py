@@ -17,7 +17,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from junto.silo.api import Stamp
+from junto.net.api import Stamp
 from junto.tree import children, leaves, text_of
 
 DIGEST_BYTES = 16

@@ -12,22 +12,22 @@ from typing import Any, Final
 
 from junto.config.model import Settings
 from junto.errors import DeviceError, JuntoError, RemoteError, SessionError
-from junto.execute.base import Actor, Call, Executor, Promise, Ref
-from junto.program.agreement import Agreement
+from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
+from junto.net.api import Activity, Gateway, Stamp
 from junto.program.aside import Aside
 from junto.program.callsite import call_site
 from junto.program.cause import cause_of
-from junto.program.exchange import Exchange, Office, Passage
-from junto.program.fault import Fault
+from junto.program.divergence import DivergenceCheck
+from junto.program.exchange import Exchange, ExchangeServices, ValueTransfer
+from junto.program.fault import SessionFault
+from junto.program.in_flight import InFlight
 from junto.program.operation import Description
-from junto.program.outstanding import Outstanding
-from junto.program.peers import Peers, abort_of
+from junto.program.peer_monitor import PeerMonitor, abort_of
 from junto.program.progress import Board
-from junto.program.report import Reporter
-from junto.program.showing import Watcher
+from junto.program.progress_display import Watcher
+from junto.program.status import Reporter
 from junto.program.timeline import Timeline, Traffic, edges
-from junto.program.waiting import Awaited, Patience, Waiting
-from junto.silo.api import Activity, Gateway, Stamp
+from junto.program.waiting import AwaitedRef, Timeouts, Waiting
 from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
 
@@ -43,7 +43,7 @@ GONE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What a program is made of.
 
     Attributes:
@@ -62,11 +62,11 @@ class Parts:
 
     executors: Mapping[str, Executor]
     exchange: Exchange
-    office: Office
+    office: ExchangeServices
     gateway: Gateway | None
-    peers: Peers
-    agreement: Agreement
-    fault: Fault
+    peers: PeerMonitor
+    agreement: DivergenceCheck
+    fault: SessionFault
     reporter: Reporter
     timeline: Timeline
     board: Board
@@ -78,7 +78,7 @@ class Parts:
 class Program:
     """The joint program as this process sees it. Its operations come from one thread: the script's."""
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
+    def __init__(self, settings: Settings, parts: Components) -> None:
         self.settings = settings
         self._parts = parts
         self._thread = threading.get_ident()
@@ -93,7 +93,7 @@ class Program:
         self._asides: list[Aside] = []
         self._waiting = Waiting(
             parts.fault,
-            Patience(settings.link.wait_timeout_s, settings.link.status_after_s),
+            Timeouts(settings.link.wait_timeout_s, settings.link.status_after_s),
             parts.reporter,
             self._announce,
             self._describe,
@@ -233,7 +233,7 @@ class Program:
         """What turns an exception of operation `stamp` at `party` into the error that all raise."""
         return partial(self._parts.office.desk.explain, party, stamp)
 
-    def submit(self, stamp: Stamp, party: str, call: Call) -> tuple[Ref, ...]:
+    def submit(self, stamp: Stamp, party: str, call: TaskCall) -> tuple[Ref, ...]:
         """Run `call` at `party`, which lives here."""
         self._note_resources(call)
         refs = self._parts.executors[party].submit(call)
@@ -246,12 +246,12 @@ class Program:
         for ref in refs:
             ref.add_done_callback(partial(_leave, outstanding, outstanding.enter(stamp)))
 
-    def create_actor(self, party: str, call: Call) -> Actor:
+    def create_actor(self, party: str, call: TaskCall) -> Actor:
         """Make an actor at `party`, which lives here."""
         self._note_resources(call)
         return self._parts.executors[party].create_actor(call)
 
-    def call_actor(self, stamp: Stamp, party: str, actor: Actor, call: Call) -> tuple[Ref, ...]:
+    def call_actor(self, stamp: Stamp, party: str, actor: Actor, call: TaskCall) -> tuple[Ref, ...]:
         """Call a method of an actor at `party`, which lives here."""
         refs = self._parts.executors[party].call_actor(actor, call)
         self._parts.office.outstanding.watch(stamp, refs)
@@ -261,20 +261,20 @@ class Program:
         """A value at `party` (which lives here) that comes from the script itself."""
         return self._parts.executors[party].promise()
 
-    def transfer(self, passage: Passage, ref: Ref | None) -> Ref | None:
+    def transfer(self, passage: ValueTransfer, ref: Ref | None) -> Ref | None:
         """Carry a value from one party to another; see `Exchange.transfer`."""
         return self._parts.exchange.transfer(passage, ref)
 
-    def copy(self, passage: Passage, ref: Ref) -> Ref:
+    def copy(self, passage: ValueTransfer, ref: Ref) -> Ref:
         """A value as a receiver would see it; see `Exchange.copy`."""
         return self._parts.exchange.copy(passage, ref)
 
-    def crossed(self, passage: Passage, summary: Summary, nbytes: int, *, ours: bool) -> None:
+    def crossed(self, passage: ValueTransfer, summary: Summary, nbytes: int, *, ours: bool) -> None:
         """A value came from one party to another beside the exchange; `ours`: from here. From any thread."""
         witness = self._parts.office.witness
         (witness.sent if ours else witness.received)(passage, summary, nbytes)
 
-    def wait(self, stamp: Stamp, awaited: Sequence[Awaited]) -> None:
+    def wait(self, stamp: Stamp, awaited: Sequence[AwaitedRef]) -> None:
         """Block until all of `awaited` are done, then raise the first one's error if there is any."""
         self._waiting.until_done(stamp, awaited, self._parts.exchange.progress)
         errors = [error for error in [item.ref.error() for item in awaited] if error is not None]
@@ -299,7 +299,7 @@ class Program:
 
     def rendezvous(self, stamp: Stamp) -> None:
         """Block until every party has come to operation `stamp`."""
-        awaited: list[Awaited] = []
+        awaited: list[AwaitedRef] = []
         for number, source in enumerate(self.parties):
             here = None
             if self.is_here(source):
@@ -308,9 +308,9 @@ class Program:
             for target in self.parties:
                 ref = None
                 if target != source:
-                    ref = self.transfer(Passage(stamp, number, "barrier", source, target), here)
+                    ref = self.transfer(ValueTransfer(stamp, number, "barrier", source, target), here)
                 if ref is not None:
-                    awaited.append(Awaited(ref, source))
+                    awaited.append(AwaitedRef(ref, source))
         self.wait(stamp, awaited)
 
     # The end.
@@ -410,7 +410,7 @@ class Program:
         while self._closers:
             self._closers.pop()()
 
-    def _note_resources(self, call: Call) -> None:
+    def _note_resources(self, call: TaskCall) -> None:
         asked = call.resources
         if self.settings.ray is None and not self._noted and asked.for_cluster:
             self._noted = True
@@ -463,7 +463,7 @@ class Program:
         gateway.publish(activity, now=bool(waiting_for))
 
 
-def _leave(outstanding: Outstanding, ticket: int, _: Ref) -> None:
+def _leave(outstanding: InFlight, ticket: int, _: Ref) -> None:
     outstanding.leave(ticket)
 
 

@@ -126,7 +126,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Work:
+class ComputeProgress:
     """One computation at one node.
 
     Attributes:
@@ -152,7 +152,7 @@ class Board:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._under_way: dict[int, tuple[Work, float]] = {}
+        self._under_way: dict[int, tuple[ComputeProgress, float]] = {}
         self._courses: list[Course] = []
         self.busy: threading.Event = threading.Event()
 
@@ -172,7 +172,7 @@ class Board:
             self._courses.remove(course)
 
     @contextmanager
-    def working(self, work: Work) -> Iterator[None]:
+    def working(self, work: ComputeProgress) -> Iterator[None]:
         """Inside, `work` is under way."""
         key, now = id(work), self._clock()
         if work.heading is not None:
@@ -202,7 +202,7 @@ class Board:
         return _look(work, count, began, self._clock())
 
 
-def _look(work: Work, count: Count, began: float, now: float) -> Look:
+def _look(work: ComputeProgress, count: Count, began: float, now: float) -> Look:
     heading, fraction = work.heading, count.fraction
     if heading is None:
         return Look(work.text, count, now - began, left_s(now - began, fraction))

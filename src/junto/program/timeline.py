@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from junto.silo.api import Stamp
-from junto.silo.ledger import Edge, Entry
+from junto.ledger import Edge, LedgerEntry
+from junto.net.api import Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Timeline:
             for party in parties:
                 waited[party] = waited.get(party, 0.0) + seconds
 
-    def crossed(self, entry: Entry) -> None:
+    def crossed(self, entry: LedgerEntry) -> None:
         """A value crossed an edge."""
         key = (entry.site, entry.kind, entry.sender, entry.receiver, entry.type_name)
         with self._lock:

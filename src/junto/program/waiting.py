@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from junto.errors import DeadlineExceeded
-from junto.execute.base import Ref
-from junto.program.fault import Fault
-from junto.program.report import Reporter
-from junto.silo.api import Stamp
+from junto.execute.executor import Ref
+from junto.net.api import Stamp
+from junto.program.fault import SessionFault
+from junto.program.status import Reporter
 
 QUICK_S = 0.005
 TICK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class AwaitedRef:
     """One value that is waited for: its reference here, and the party it depends on."""
 
     ref: Ref
@@ -26,14 +26,14 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long to wait and when to say so, in seconds (None: for ever)."""
 
     deadline_s: float | None
     status_after_s: float
 
 
-class Latch:
+class CountDownLatch:
     """Opens once `count` references are done, or when it is forced."""
 
     def __init__(self, refs: Sequence[Ref]) -> None:
@@ -75,8 +75,8 @@ class Waiting:
 
     def __init__(
         self,
-        fault: Fault,
-        patience: Patience,
+        fault: SessionFault,
+        patience: Timeouts,
         reporter: Reporter,
         announce: Callable[[Stamp, tuple[str, ...]], None],
         describe: Callable[[str], str],
@@ -90,7 +90,7 @@ class Waiting:
         self._waited = waited
 
     def until_done(
-        self, stamp: Stamp, awaited: Sequence[Awaited], progress: Callable[[], tuple[int, int]]
+        self, stamp: Stamp, awaited: Sequence[AwaitedRef], progress: Callable[[], tuple[int, int]]
     ) -> None:
         """Wait for all of `awaited`.
 
@@ -98,7 +98,7 @@ class Waiting:
             DeadlineExceeded: the deadline is over.
             ProgramError, PeerError: the session's fault.
         """
-        latch = Latch([item.ref for item in awaited])
+        latch = CountDownLatch([item.ref for item in awaited])
         if latch.wait(QUICK_S):
             return
         unsubscribe = self._fault.subscribe(latch.force)
@@ -114,8 +114,8 @@ class Waiting:
     def _slowly(
         self,
         stamp: Stamp,
-        awaited: Sequence[Awaited],
-        latch: Latch,
+        awaited: Sequence[AwaitedRef],
+        latch: CountDownLatch,
         progress: Callable[[], tuple[int, int]],
     ) -> None:
         started = time.monotonic()
@@ -145,7 +145,7 @@ class Waiting:
             pause = min(pause, max(self._patience.deadline_s - waited, 0.0))
         return pause
 
-    def _check_deadline(self, stamp: Stamp, awaited: Sequence[Awaited], waited: float) -> None:
+    def _check_deadline(self, stamp: Stamp, awaited: Sequence[AwaitedRef], waited: float) -> None:
         deadline = self._patience.deadline_s
         if deadline is None or waited < deadline:
             return

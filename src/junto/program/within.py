@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from junto.execute.base import Call, Executor, Ref
-from junto.program.exchange import Exchange, Office, Passage
+from junto.execute.executor import Executor, Ref, TaskCall
+from junto.program.exchange import Exchange, ExchangeServices, ValueTransfer
 from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
 
@@ -32,25 +32,25 @@ class WithinProcess(Exchange):
 
     Args:
         executors: one a party.
-        office: see `Office`.
+        office: see `ExchangeServices`.
     """
 
-    def __init__(self, executors: Mapping[str, Executor], office: Office) -> None:
+    def __init__(self, executors: Mapping[str, Executor], office: ExchangeServices) -> None:
         self._executors = executors
         self._office = office
 
-    def transfer(self, passage: Passage, ref: Ref | None) -> Ref | None:
+    def transfer(self, passage: ValueTransfer, ref: Ref | None) -> Ref | None:
         if ref is None:
             return None
         data, facts = self._pack(passage, ref)
         facts.add_done_callback(partial(self._note, passage))
         return self._unpack(passage, data)
 
-    def copy(self, passage: Passage, ref: Ref) -> Ref:
+    def copy(self, passage: ValueTransfer, ref: Ref) -> Ref:
         data, _ = self._pack(passage, ref)
         return self._unpack(passage, data)
 
-    def awaited(self) -> Passage | None:
+    def awaited(self) -> ValueTransfer | None:
         return None
 
     def progress(self) -> tuple[int, int]:
@@ -59,8 +59,8 @@ class WithinProcess(Exchange):
     def close(self) -> None:
         """There are no threads."""
 
-    def _pack(self, passage: Passage, ref: Ref) -> tuple[Ref, Ref]:
-        call = Call(
+    def _pack(self, passage: ValueTransfer, ref: Ref) -> tuple[Ref, Ref]:
+        call = TaskCall(
             function=partial(packed, self._office.policy),
             args=(ref,),
             kwargs={},
@@ -71,8 +71,8 @@ class WithinProcess(Exchange):
         data, facts = self._executors[passage.source].submit(call)
         return data, facts
 
-    def _unpack(self, passage: Passage, data: Ref) -> Ref:
-        call = Call(
+    def _unpack(self, passage: ValueTransfer, data: Ref) -> Ref:
+        call = TaskCall(
             function=partial(unpacked, self._office.policy),
             args=(data,),
             kwargs={},
@@ -83,7 +83,7 @@ class WithinProcess(Exchange):
         (ref,) = self._executors[passage.target].submit(call)
         return ref
 
-    def _note(self, passage: Passage, facts: Ref) -> None:
+    def _note(self, passage: ValueTransfer, facts: Ref) -> None:
         if facts.error() is None:
             summary, nbytes = facts.value()
             self._office.witness.sent(passage, summary, nbytes)

@@ -15,9 +15,9 @@ import numpy as np
 
 from junto.errors import CannotTravel, MalformedBytes
 from junto.loaded import is_a
-from junto.wire import tags
-from junto.wire.sink import Sink
-from junto.wire.source import Source
+from junto.wire import value_tags
+from junto.wire.sink import ValueWriter
+from junto.wire.source import ValueReader
 
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -31,7 +31,7 @@ _MAX_DIMENSIONS: Final = 64
 _LAST_CHARACTER: Final = 0x10FFFF
 
 
-def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
+def writer_for(value: Any) -> Callable[[ValueWriter, Any], None] | None:
     """What writes `value`, or None if it is no array, scalar or dtype."""
     kind = type(value)
     if kind is np.ndarray:
@@ -50,7 +50,7 @@ def is_jax(value: Any) -> bool:
     return is_a(value, "jax", "Array") and not is_a(value, "jax.core", "Tracer")
 
 
-def write_array(sink: Sink, array: AnyArray) -> None:
+def write_array(sink: ValueWriter, array: AnyArray) -> None:
     """Dtype, order and shape; the elements as a buffer. Raises CannotTravel for other dtypes."""
     code = _code(array.dtype)
     if code is None:
@@ -59,14 +59,14 @@ def write_array(sink: Sink, array: AnyArray) -> None:
             fix="convert it: numbers, fixed-width text and times travel; objects and structures do not",
         )
     fortran = not array.flags.c_contiguous and array.flags.f_contiguous
-    sink.atoms += (tags.ARRAY, code, fortran, array.ndim, *array.shape)
+    sink.atoms += (value_tags.ARRAY, code, fortran, array.ndim, *array.shape)
     straight = array.T if fortran else array
     if not straight.flags.c_contiguous:
         straight = np.ascontiguousarray(straight)
     sink.buffer(straight.reshape(-1).view(np.uint8).data)
 
 
-def read_array(source: Source) -> AnyArray:
+def read_array(source: ValueReader) -> AnyArray:
     """A writable array over the received bytes (a copy if those are read-only)."""
     dtype = parse_dtype(source.of(str))
     fortran: bool = source.of(bool)
@@ -111,12 +111,12 @@ def _check_elements(flat: AnyArray, dtype: np.dtype[Any]) -> None:
         raise MalformedBytes("an array of text holds something that is no character")
 
 
-def _write_scalar(sink: Sink, value: np.generic) -> None:
-    sink.atoms += (tags.ARRAY_SCALAR, _code(value.dtype))
+def _write_scalar(sink: ValueWriter, value: np.generic) -> None:
+    sink.atoms += (value_tags.ARRAY_SCALAR, _code(value.dtype))
     sink.blob(value.tobytes())
 
 
-def read_scalar(source: Source) -> Any:
+def read_scalar(source: ValueReader) -> Any:
     """A numpy scalar."""
     dtype = parse_dtype(source.of(str))
     data = source.blob(dtype.itemsize)
@@ -127,42 +127,42 @@ def read_scalar(source: Source) -> Any:
     return flat.view(dtype)[0]
 
 
-def _write_text(sink: Sink, value: Any) -> None:
-    sink.atoms.append(tags.ARRAY_TEXT)
+def _write_text(sink: ValueWriter, value: Any) -> None:
+    sink.atoms.append(value_tags.ARRAY_TEXT)
     sink.write(str.__str__(value) if type(value) is np.str_ else bytes(value))
 
 
-def read_text(source: Source) -> Any:
+def read_text(source: ValueReader) -> Any:
     """A numpy scalar of text or bytes."""
     value = source.value_of(str, bytes)
     return np.str_(value) if type(value) is str else np.bytes_(value)
 
 
-def _write_dtype(sink: Sink, value: np.dtype[Any]) -> None:
-    sink.atoms += (tags.DTYPE, _code(value))
+def _write_dtype(sink: ValueWriter, value: np.dtype[Any]) -> None:
+    sink.atoms += (value_tags.DTYPE, _code(value))
 
 
-def read_dtype(source: Source) -> np.dtype[Any]:
+def read_dtype(source: ValueReader) -> np.dtype[Any]:
     """A dtype of the closed set."""
     return parse_dtype(source.of(str))
 
 
-def _write_jax(sink: Sink, value: Any) -> None:
+def _write_jax(sink: ValueWriter, value: Any) -> None:
     if not value.is_fully_addressable:
         raise CannotTravel("a jax array that lies on several hosts may not travel", fix="gather it first")
     try:
         array = np.asarray(value)
     except TypeError:
         raise CannotTravel(f"a jax array of dtype {value.dtype} may not travel") from None
-    sink.atoms.append(tags.JAX_ARRAY)
+    sink.atoms.append(value_tags.JAX_ARRAY)
     write_array(sink, array)
 
 
-def read_jax(source: Source) -> Any:
+def read_jax(source: ValueReader) -> Any:
     """An array of the jax that is installed here."""
     import jax
 
-    source.integer(tags.ARRAY, tags.ARRAY)
+    source.integer(value_tags.ARRAY, value_tags.ARRAY)
     array = read_array(source)
     result = jax.numpy.array(array)
     if result.dtype != array.dtype:

@@ -14,11 +14,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from junto.errors import CannotTravel, MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.arrow_messages import check_messages
 from junto.wire.scrub import without_hidden_values
-from junto.wire.sink import Sink
-from junto.wire.source import Source
+from junto.wire.sink import ValueWriter
+from junto.wire.source import ValueReader
 
 _FLAT: Final = (
     pa.types.is_boolean,
@@ -37,7 +37,7 @@ _LISTS: Final = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_siz
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+:/-]{1,64}")
 
 
-def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
+def writer_for(value: Any) -> Callable[[ValueWriter, Any], None] | None:
     """What writes `value`, or None if it is no table or array of pyarrow or polars."""
     kind = type(value)
     if kind in (pa.Table, pa.RecordBatch, pa.ChunkedArray) or isinstance(value, pa.Array):
@@ -45,9 +45,9 @@ def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
     return None
 
 
-def write_table(sink: Sink, table: pa.Table) -> None:
+def write_table(sink: ValueWriter, table: pa.Table) -> None:
     """Length and bytes of an IPC stream. Raises CannotTravel for a type outside the closed set."""
-    sink.spend(tags.TABLE_COST + table.num_columns)
+    sink.spend(value_tags.TABLE_COST + table.num_columns)
     for field in table.schema:
         problem = problem_of(field.type, sink.policy.limits.max_depth)
         if problem:
@@ -67,10 +67,10 @@ def write_table(sink: Sink, table: pa.Table) -> None:
     sink.buffer(memoryview(data).cast("B"))
 
 
-def read_table(source: Source) -> pa.Table:
+def read_table(source: ValueReader) -> pa.Table:
     """A table whose every offset, index and character has been checked."""
     view = source.buffer(source.integer(1, 1 << 62))
-    source.spend(tags.TABLE_COST)
+    source.spend(value_tags.TABLE_COST)
     check_messages(view)
     data = pa.py_buffer(view)
     if data.address % 8:
@@ -88,7 +88,7 @@ def read_table(source: Source) -> pa.Table:
     return pa.Table.from_arrays(table.columns, schema=plain)
 
 
-def _write_arrow(sink: Sink, value: Any) -> None:
+def _write_arrow(sink: ValueWriter, value: Any) -> None:
     if isinstance(value, pa.Table):
         form, table = "table", value
     elif isinstance(value, pa.RecordBatch):
@@ -96,11 +96,11 @@ def _write_arrow(sink: Sink, value: Any) -> None:
     else:
         form = "chunked" if isinstance(value, pa.ChunkedArray) else "array"
         table = pa.table({"": value})
-    sink.atoms += (tags.ARROW, form)
+    sink.atoms += (value_tags.ARROW, form)
     write_table(sink, table)
 
 
-def read_arrow(source: Source) -> Any:
+def read_arrow(source: ValueReader) -> Any:
     """A Table, RecordBatch, ChunkedArray or Array."""
     form = source.of(str)
     table = read_table(source)

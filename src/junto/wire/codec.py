@@ -10,7 +10,7 @@ from typing import Any
 
 from junto.errors import CannotTravel, MalformedBytes
 from junto.extras import missing
-from junto.wire import records, tags
+from junto.wire import records, value_tags
 from junto.wire.decode import Reader
 from junto.wire.encode import Encoder
 from junto.wire.payload import Payload, Summary
@@ -74,7 +74,7 @@ def policy_fingerprint(policy: WirePolicy) -> dict[str, str]:
     check_policy(policy)
     limits = policy.limits
     lines = {
-        "wire version": str(tags.VERSION),
+        "wire version": str(value_tags.VERSION),
         "wire limit max_depth": str(limits.max_depth),
         "wire limit max_nodes": str(limits.max_nodes),
         "wire limit max_header_bytes": str(limits.max_header_bytes),

@@ -13,17 +13,17 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from junto.errors import MalformedBytes
-from junto.wire import records, scalars, tags
-from junto.wire.source import Source
+from junto.wire import records, scalars, value_tags
+from junto.wire.source import ValueReader
 
 _MOST_ALIKE: Final = 64
 """So many keys of one dict or set may have the same hash; those of honest data hardly ever do."""
 
-ReadFunction = Callable[[Source], Any]
+ReadFunction = Callable[[ValueReader], Any]
 
 
 @final
-class Reader(Source):
+class Reader(ValueReader):
     """The source that knows every tag."""
 
     __slots__ = ()
@@ -38,15 +38,15 @@ class Reader(Source):
         return read(self)
 
 
-def _big_int(source: Source) -> int:
-    return int.from_bytes(source.blob(tags.MAX_INT_BYTES), "little", signed=True)
+def _big_int(source: ValueReader) -> int:
+    return int.from_bytes(source.blob(value_tags.MAX_INT_BYTES), "little", signed=True)
 
 
-def _long_text(source: Source) -> str:
+def _long_text(source: ValueReader) -> str:
     return str(source.buffer(source.integer(0, 1 << 62)), "utf-8")
 
 
-def _dict(source: Source) -> dict[Any, Any]:
+def _dict(source: ValueReader) -> dict[Any, Any]:
     count = source.integer(0, source.left())
     source.enter(2 * count)
     pairs = [(source.value(), source.value()) for _ in range(count)]
@@ -59,7 +59,7 @@ def _dict(source: Source) -> dict[Any, Any]:
 
 
 def _set(kind: type[Any]) -> ReadFunction:
-    def read(source: Source) -> Any:
+    def read(source: ValueReader) -> Any:
         items = source.items()
         _check_hashes(items)
         result = kind(items)
@@ -83,7 +83,7 @@ def _check_hashes(keys: Iterable[Any]) -> None:
 def _in_module(module: str, function: str) -> ReadFunction:
     """A source of a module that is loaded when it is first needed."""
 
-    def read(source: Source) -> Any:
+    def read(source: ValueReader) -> Any:
         return getattr(import_module(module), function)(source)
 
     return read
@@ -91,33 +91,33 @@ def _in_module(module: str, function: str) -> ReadFunction:
 
 _READERS: Final[Mapping[int, ReadFunction]] = MappingProxyType(
     {
-        tags.INT: lambda source: source.of(int),
-        tags.BIG_INT: _big_int,
-        tags.BYTES: lambda source: source.blob(tags.LONG_BYTES_LEN),
-        tags.LONG_TEXT: _long_text,
-        tags.LONG_BYTES: lambda source: bytes(source.buffer(source.integer(0, 1 << 62))),
-        tags.BYTEARRAY: lambda source: bytearray(source.buffer(source.integer(0, 1 << 62))),
-        tags.LIST: Source.items,
-        tags.TUPLE: lambda source: tuple(source.items()),
-        tags.DICT: _dict,
-        tags.SET: _set(set),
-        tags.FROZENSET: _set(frozenset),
-        tags.RECORD: records.read_record,
-        tags.ARRAY: _in_module("junto.wire.arrays", "read_array"),
-        tags.ARRAY_SCALAR: _in_module("junto.wire.arrays", "read_scalar"),
-        tags.ARRAY_TEXT: _in_module("junto.wire.arrays", "read_text"),
-        tags.DTYPE: _in_module("junto.wire.arrays", "read_dtype"),
-        tags.JAX_ARRAY: _in_module("junto.wire.arrays", "read_jax"),
-        tags.SPARSE: _in_module("junto.wire.sparse", "read_sparse"),
-        tags.FRAME: _in_module("junto.wire.frames", "read_frame"),
-        tags.SERIES: _in_module("junto.wire.frames", "read_series"),
-        tags.INDEX: _in_module("junto.wire.frames", "read_index"),
-        tags.TIMESTAMP: _in_module("junto.wire.frames", "read_timestamp"),
-        tags.PANDAS_TIMEDELTA: _in_module("junto.wire.frames", "read_timedelta"),
-        tags.MISSING: _in_module("junto.wire.frames", "read_missing"),
-        tags.ARROW: _in_module("junto.wire.arrow", "read_arrow"),
-        tags.POLARS: _in_module("junto.wire.polars_tables", "read_polars"),
-        tags.PICKLE: _in_module("junto.wire.pickles", "read_foreign"),
+        value_tags.INT: lambda source: source.of(int),
+        value_tags.BIG_INT: _big_int,
+        value_tags.BYTES: lambda source: source.blob(value_tags.LONG_BYTES_LEN),
+        value_tags.LONG_TEXT: _long_text,
+        value_tags.LONG_BYTES: lambda source: bytes(source.buffer(source.integer(0, 1 << 62))),
+        value_tags.BYTEARRAY: lambda source: bytearray(source.buffer(source.integer(0, 1 << 62))),
+        value_tags.LIST: ValueReader.items,
+        value_tags.TUPLE: lambda source: tuple(source.items()),
+        value_tags.DICT: _dict,
+        value_tags.SET: _set(set),
+        value_tags.FROZENSET: _set(frozenset),
+        value_tags.RECORD: records.read_record,
+        value_tags.ARRAY: _in_module("junto.wire.arrays", "read_array"),
+        value_tags.ARRAY_SCALAR: _in_module("junto.wire.arrays", "read_scalar"),
+        value_tags.ARRAY_TEXT: _in_module("junto.wire.arrays", "read_text"),
+        value_tags.DTYPE: _in_module("junto.wire.arrays", "read_dtype"),
+        value_tags.JAX_ARRAY: _in_module("junto.wire.arrays", "read_jax"),
+        value_tags.SPARSE: _in_module("junto.wire.sparse", "read_sparse"),
+        value_tags.FRAME: _in_module("junto.wire.pandas_values", "read_frame"),
+        value_tags.SERIES: _in_module("junto.wire.pandas_values", "read_series"),
+        value_tags.INDEX: _in_module("junto.wire.pandas_values", "read_index"),
+        value_tags.TIMESTAMP: _in_module("junto.wire.pandas_values", "read_timestamp"),
+        value_tags.PANDAS_TIMEDELTA: _in_module("junto.wire.pandas_values", "read_timedelta"),
+        value_tags.MISSING: _in_module("junto.wire.pandas_values", "read_missing"),
+        value_tags.ARROW: _in_module("junto.wire.arrow", "read_arrow"),
+        value_tags.POLARS: _in_module("junto.wire.polars_tables", "read_polars"),
+        value_tags.PICKLE: _in_module("junto.wire.pickles", "read_foreign"),
         **scalars.READERS,
     }
 )

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from junto.errors import CannotTravel
-from junto.wire import records, scalars, tags
+from junto.wire import records, scalars, value_tags
 from junto.wire.policy import WirePolicy
-from junto.wire.sink import Sink, Writer
+from junto.wire.sink import ValueWriter, Writer
 
 # Which of our modules knows the types of a library. Only its own check of the exact type counts.
 _LIBRARIES: Final[Mapping[str, str]] = MappingProxyType(
@@ -25,7 +25,7 @@ _LIBRARIES: Final[Mapping[str, str]] = MappingProxyType(
         "jax": "junto.wire.arrays",
         "jaxlib": "junto.wire.arrays",
         "scipy": "junto.wire.sparse",
-        "pandas": "junto.wire.frames",
+        "pandas": "junto.wire.pandas_values",
         "pyarrow": "junto.wire.arrow",
         "polars": "junto.wire.polars_tables",
     }
@@ -33,7 +33,7 @@ _LIBRARIES: Final[Mapping[str, str]] = MappingProxyType(
 
 
 @final
-class Encoder(Sink):
+class Encoder(ValueWriter):
     """The sink that knows every writer."""
 
     __slots__ = ("_names",)
@@ -92,23 +92,23 @@ def _not_in_the_set(value: Any) -> CannotTravel:
     )
 
 
-def _plain(sink: Sink, value: Any) -> None:
+def _plain(sink: ValueWriter, value: Any) -> None:
     sink.atoms.append(value)
 
 
-def _int(sink: Sink, value: int) -> None:
+def _int(sink: ValueWriter, value: int) -> None:
     if -(1 << 63) <= value < (1 << 63):
-        sink.atoms += (tags.INT, value)
+        sink.atoms += (value_tags.INT, value)
         return
     size = value.bit_length() // 8 + 1
-    if size > tags.MAX_INT_BYTES:
-        raise CannotTravel(f"an int of {size} bytes may not travel; {tags.MAX_INT_BYTES} are allowed")
-    sink.atoms.append(tags.BIG_INT)
+    if size > value_tags.MAX_INT_BYTES:
+        raise CannotTravel(f"an int of {size} bytes may not travel; {value_tags.MAX_INT_BYTES} are allowed")
+    sink.atoms.append(value_tags.BIG_INT)
     sink.blob(value.to_bytes(size, "little", signed=True))
 
 
-def _str(sink: Sink, value: str) -> None:
-    if len(value) <= tags.LONG_TEXT_CHARS:
+def _str(sink: ValueWriter, value: str) -> None:
+    if len(value) <= value_tags.LONG_TEXT_CHARS:
         sink.atoms.append(value)
         return
     try:
@@ -117,34 +117,34 @@ def _str(sink: Sink, value: str) -> None:
         raise CannotTravel(
             "a text holds a lone surrogate, which is no Unicode character", fix="encode it to bytes"
         ) from None
-    sink.atoms += (tags.LONG_TEXT, len(data))
+    sink.atoms += (value_tags.LONG_TEXT, len(data))
     sink.buffer(memoryview(data))
 
 
-def _bytes(sink: Sink, value: bytes) -> None:
-    if len(value) <= tags.LONG_BYTES_LEN:
-        sink.atoms.append(tags.BYTES)
+def _bytes(sink: ValueWriter, value: bytes) -> None:
+    if len(value) <= value_tags.LONG_BYTES_LEN:
+        sink.atoms.append(value_tags.BYTES)
         sink.blob(value)
     else:
-        sink.atoms += (tags.LONG_BYTES, len(value))
+        sink.atoms += (value_tags.LONG_BYTES, len(value))
         sink.buffer(memoryview(value))
 
 
-def _bytearray(sink: Sink, value: bytearray) -> None:
-    sink.atoms += (tags.BYTEARRAY, len(value))
+def _bytearray(sink: ValueWriter, value: bytearray) -> None:
+    sink.atoms += (value_tags.BYTEARRAY, len(value))
     sink.buffer(memoryview(bytes(value)))  # a view of the original would forbid its owner to resize it
 
 
 def _sequence(tag: int) -> Writer:
-    def write(sink: Sink, value: Collection[Any]) -> None:
+    def write(sink: ValueWriter, value: Collection[Any]) -> None:
         sink.atoms.append(tag)
         sink.items(value)
 
     return write
 
 
-def _dict(sink: Sink, value: dict[Any, Any]) -> None:
-    sink.atoms += (tags.DICT, len(value))
+def _dict(sink: ValueWriter, value: dict[Any, Any]) -> None:
+    sink.atoms += (value_tags.DICT, len(value))
     sink.enter(2 * len(value))
     for key, item in value.items():
         sink.write(key)
@@ -161,10 +161,10 @@ _WRITERS: Final[Mapping[type, Writer]] = MappingProxyType(
         str: _str,
         bytes: _bytes,
         bytearray: _bytearray,
-        list: _sequence(tags.LIST),
-        tuple: _sequence(tags.TUPLE),
-        set: _sequence(tags.SET),
-        frozenset: _sequence(tags.FROZENSET),
+        list: _sequence(value_tags.LIST),
+        tuple: _sequence(value_tags.TUPLE),
+        set: _sequence(value_tags.SET),
+        frozenset: _sequence(value_tags.FROZENSET),
         dict: _dict,
         **scalars.WRITERS,
     }

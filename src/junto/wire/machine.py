@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from junto.errors import MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.allowlist import resolve
 
 _LOG: Final = logging.getLogger("junto.wire")
@@ -49,7 +49,7 @@ class Machine:
                 raise MalformedBytes(f"it uses the pickle opcode {opcode.name}")
             if steps > max_steps:
                 raise MalformedBytes("it has more parts than allowed")
-            if type(argument) is int and argument.bit_length() > 8 * tags.MAX_INT_BYTES:
+            if type(argument) is int and argument.bit_length() > 8 * value_tags.MAX_INT_BYTES:
                 raise MalformedBytes("it holds an int that is longer than allowed")
             if opcode.name == "FRAME" and (type(argument) is not int or argument > len(data)):
                 raise MalformedBytes("it claims to be longer than it is")

@@ -14,16 +14,16 @@ import types
 from typing import Any, Final
 
 from junto.errors import CannotTravel, MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.allowlist import resolve
 from junto.wire.machine import Machine, part
-from junto.wire.sink import Sink
-from junto.wire.source import Source
+from junto.wire.sink import ValueWriter
+from junto.wire.source import ValueReader
 
 _PROTOCOL: Final = 5
 
 
-def write_foreign(sink: Sink, value: Any) -> None:
+def write_foreign(sink: ValueWriter, value: Any) -> None:
     """A pickle, and the values that were cut out of it. Raises CannotTravel."""
     buffer = io.BytesIO()
     pickler = _Pickler(buffer, sink)
@@ -44,7 +44,7 @@ def write_foreign(sink: Sink, value: Any) -> None:
             f"a value of type {_name_of(type(value))} may not travel: {error.message}"
         ) from None
     sink.spend(steps)
-    sink.atoms += (tags.PICKLE, len(data))
+    sink.atoms += (value_tags.PICKLE, len(data))
     sink.buffer(memoryview(data))
     sink.atoms.append(len(pickler.parts))
     sink.enter(len(pickler.parts))
@@ -53,7 +53,7 @@ def write_foreign(sink: Sink, value: Any) -> None:
     sink.leave()
 
 
-def read_foreign(source: Source) -> Any:
+def read_foreign(source: ValueReader) -> Any:
     """An instance of a listed class."""
     allowed = source.policy.pickle
     if allowed is None:
@@ -70,7 +70,7 @@ def read_foreign(source: Source) -> Any:
 class _Pickler(pickle.Pickler):
     """The standard pickler, with the closed set cut out and every global checked."""
 
-    def __init__(self, buffer: io.BytesIO, sink: Sink) -> None:
+    def __init__(self, buffer: io.BytesIO, sink: ValueWriter) -> None:
         super().__init__(buffer, protocol=_PROTOCOL)
         self.parts: list[Any] = []
         self._sink = sink

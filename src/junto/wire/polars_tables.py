@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 
 from junto.errors import CannotTravel, MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.arrow import read_table, write_table
-from junto.wire.sink import Sink
-from junto.wire.source import Source
+from junto.wire.sink import ValueWriter
+from junto.wire.source import ValueReader
 
 _COMPLAINTS: Final = (
     pl.exceptions.PolarsError,
@@ -23,15 +23,15 @@ _COMPLAINTS: Final = (
 )
 
 
-def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
+def writer_for(value: Any) -> Callable[[ValueWriter, Any], None] | None:
     """What writes `value`, or None if it is no DataFrame or Series."""
     return _write_polars if type(value) in (pl.DataFrame, pl.Series) else None
 
 
-def _write_polars(sink: Sink, value: Any) -> None:
+def _write_polars(sink: ValueWriter, value: Any) -> None:
     form = "series" if isinstance(value, pl.Series) else "frame"
     frame = value.to_frame() if isinstance(value, pl.Series) else value
-    sink.atoms += (tags.POLARS, form)
+    sink.atoms += (value_tags.POLARS, form)
     sink.write(frame.columns)
     write_table(sink, _polars_table(frame))
 
@@ -57,7 +57,7 @@ def _to_polars(table: pa.Table) -> Any:
     return pl.from_arrow(_plain(table))
 
 
-def read_polars(source: Source) -> Any:
+def read_polars(source: ValueReader) -> Any:
     """A polars DataFrame or Series."""
     form = source.of(str)
     names = source.value_of(list)

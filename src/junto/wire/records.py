@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from junto.errors import CannotTravel, ConfigError, MalformedBytes
-from junto.wire import tags
-from junto.wire.sink import Sink
-from junto.wire.source import Source
+from junto.wire import value_tags
+from junto.wire.sink import ValueWriter
+from junto.wire.source import ValueReader
 
 
 def is_registrable(kind: type) -> bool:
@@ -58,10 +58,10 @@ def schema(kind: Any) -> str:
     return f"{form} {hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
-def write_record(sink: Sink, value: Any) -> None:
+def write_record(sink: ValueWriter, value: Any) -> None:
     """Name and fields in their declared order."""
     kind = type(value)
-    sink.atoms += (tags.RECORD, sink.record_name(kind))
+    sink.atoms += (value_tags.RECORD, sink.record_name(kind))
     if isinstance(value, enum.Enum):
         if kind.__members__.get(value.name or "") is not value:
             raise CannotTravel(f"a combination of members of {kind.__qualname__} may not travel")
@@ -77,7 +77,7 @@ def write_record(sink: Sink, value: Any) -> None:
     sink.leave()
 
 
-def read_record(source: Source) -> Any:
+def read_record(source: ValueReader) -> Any:
     """An instance of the type that *we* know by that name."""
     kind: Any = source.policy.types.get(source.of(str))
     if kind is None:

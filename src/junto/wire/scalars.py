@@ -13,9 +13,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from junto.errors import CannotTravel, MalformedBytes
-from junto.wire import tags
-from junto.wire.sink import Sink
-from junto.wire.source import Source
+from junto.wire import value_tags
+from junto.wire.sink import ValueWriter
+from junto.wire.source import ValueReader
 
 _DAY_US: Final = 86_400_000_000
 # Short and without dots: the name is looked up below the time zone database and nowhere else.
@@ -23,7 +23,7 @@ _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 
-def write_zone(sink: Sink, zone: dt.tzinfo | None) -> None:
+def write_zone(sink: ValueWriter, zone: dt.tzinfo | None) -> None:
     """None, an offset from UTC in microseconds, or the name of a zone. Raises CannotTravel."""
     if zone is None:
         sink.atoms.append(None)
@@ -38,7 +38,7 @@ def write_zone(sink: Sink, zone: dt.tzinfo | None) -> None:
         )
 
 
-def read_zone(source: Source) -> dt.tzinfo | None:
+def read_zone(source: ValueReader) -> dt.tzinfo | None:
     """What `write_zone` wrote."""
     atom = source.atom()
     if atom is None:
@@ -55,21 +55,21 @@ def read_zone(source: Source) -> dt.tzinfo | None:
         ) from None
 
 
-def _write_complex(sink: Sink, value: complex) -> None:
-    sink.atoms += (tags.COMPLEX, value.real, value.imag)
+def _write_complex(sink: ValueWriter, value: complex) -> None:
+    sink.atoms += (value_tags.COMPLEX, value.real, value.imag)
 
 
-def _read_complex(source: Source) -> complex:
+def _read_complex(source: ValueReader) -> complex:
     return complex(source.of(float), source.of(float))
 
 
-def _write_datetime(sink: Sink, value: dt.datetime) -> None:
-    sink.atoms += (tags.DATETIME, value.year, value.month, value.day, value.hour, value.minute)
+def _write_datetime(sink: ValueWriter, value: dt.datetime) -> None:
+    sink.atoms += (value_tags.DATETIME, value.year, value.month, value.day, value.hour, value.minute)
     sink.atoms += (value.second, value.microsecond, value.fold)
     write_zone(sink, value.tzinfo)
 
 
-def _read_datetime(source: Source) -> dt.datetime:
+def _read_datetime(source: ValueReader) -> dt.datetime:
     parts = [source.integer(0, 999_999) for _ in range(7)]
     fold = source.integer(0, 1)
     year, month, day, hour, minute, second, microsecond = parts
@@ -77,46 +77,46 @@ def _read_datetime(source: Source) -> dt.datetime:
     return dt.datetime(year, month, day, hour, minute, second, microsecond, zone, fold=fold)
 
 
-def _write_date(sink: Sink, value: dt.date) -> None:
-    sink.atoms += (tags.DATE, value.toordinal())
+def _write_date(sink: ValueWriter, value: dt.date) -> None:
+    sink.atoms += (value_tags.DATE, value.toordinal())
 
 
-def _read_date(source: Source) -> dt.date:
+def _read_date(source: ValueReader) -> dt.date:
     return dt.date.fromordinal(source.integer(1, dt.date.max.toordinal()))
 
 
-def _write_time(sink: Sink, value: dt.time) -> None:
-    sink.atoms += (tags.TIME, value.hour, value.minute, value.second, value.microsecond, value.fold)
+def _write_time(sink: ValueWriter, value: dt.time) -> None:
+    sink.atoms += (value_tags.TIME, value.hour, value.minute, value.second, value.microsecond, value.fold)
     write_zone(sink, value.tzinfo)
 
 
-def _read_time(source: Source) -> dt.time:
+def _read_time(source: ValueReader) -> dt.time:
     hour, minute, second, microsecond = (source.integer(0, 999_999) for _ in range(4))
     fold = source.integer(0, 1)
     return dt.time(hour, minute, second, microsecond, read_zone(source), fold=fold)
 
 
-def _write_timedelta(sink: Sink, value: dt.timedelta) -> None:
-    sink.atoms += (tags.TIMEDELTA, value.days, value.seconds, value.microseconds)
+def _write_timedelta(sink: ValueWriter, value: dt.timedelta) -> None:
+    sink.atoms += (value_tags.TIMEDELTA, value.days, value.seconds, value.microseconds)
 
 
-def _read_timedelta(source: Source) -> dt.timedelta:
+def _read_timedelta(source: ValueReader) -> dt.timedelta:
     days = source.integer(-999_999_999, 999_999_999)
     return dt.timedelta(days, source.integer(0, 86_399), source.integer(0, 999_999))
 
 
-def _write_decimal(sink: Sink, value: Decimal) -> None:
+def _write_decimal(sink: ValueWriter, value: Decimal) -> None:
     text = str(value)
-    if len(text) > tags.MAX_DECIMAL_CHARS:
+    if len(text) > value_tags.MAX_DECIMAL_CHARS:
         raise CannotTravel(
-            f"a Decimal of {len(text)} digits may not travel; {tags.MAX_DECIMAL_CHARS} are allowed"
+            f"a Decimal of {len(text)} digits may not travel; {value_tags.MAX_DECIMAL_CHARS} are allowed"
         )
-    sink.atoms += (tags.DECIMAL, text)
+    sink.atoms += (value_tags.DECIMAL, text)
 
 
-def _read_decimal(source: Source) -> Decimal:
+def _read_decimal(source: ValueReader) -> Decimal:
     text: str = source.of(str)
-    if len(text) > tags.MAX_DECIMAL_CHARS:
+    if len(text) > value_tags.MAX_DECIMAL_CHARS:
         raise MalformedBytes("a Decimal is longer than allowed")
     try:
         value = Decimal(text)
@@ -127,37 +127,37 @@ def _read_decimal(source: Source) -> Decimal:
     return value
 
 
-def _write_fraction(sink: Sink, value: Fraction) -> None:
-    sink.atoms.append(tags.FRACTION)
+def _write_fraction(sink: ValueWriter, value: Fraction) -> None:
+    sink.atoms.append(value_tags.FRACTION)
     for part in (value.numerator, value.denominator):
         data = part.to_bytes(part.bit_length() // 8 + 1, "little", signed=True)
-        if len(data) > tags.MAX_FRACTION_BYTES:
-            raise CannotTravel(f"a Fraction may have {tags.MAX_FRACTION_BYTES} bytes in each part")
+        if len(data) > value_tags.MAX_FRACTION_BYTES:
+            raise CannotTravel(f"a Fraction may have {value_tags.MAX_FRACTION_BYTES} bytes in each part")
         sink.blob(data)
 
 
-def _read_fraction(source: Source) -> Fraction:
-    parts = [source.blob(tags.MAX_FRACTION_BYTES) for _ in range(2)]
+def _read_fraction(source: ValueReader) -> Fraction:
+    parts = [source.blob(value_tags.MAX_FRACTION_BYTES) for _ in range(2)]
     numerator, denominator = (int.from_bytes(part, "little", signed=True) for part in parts)
     if denominator <= 0:
         raise MalformedBytes("a Fraction has no positive denominator")
     return Fraction(numerator, denominator)
 
 
-def _write_uuid(sink: Sink, value: uuid.UUID) -> None:
-    sink.atoms.append(tags.UUID)
+def _write_uuid(sink: ValueWriter, value: uuid.UUID) -> None:
+    sink.atoms.append(value_tags.UUID)
     sink.blob(value.bytes)
 
 
-def _read_uuid(source: Source) -> uuid.UUID:
+def _read_uuid(source: ValueReader) -> uuid.UUID:
     data = source.blob(16)
     if len(data) != 16:
         raise MalformedBytes("a UUID has 16 bytes")
     return uuid.UUID(bytes=data)
 
 
-def _write_bounds(tag: int) -> Callable[[Sink, Any], None]:
-    def write(sink: Sink, value: Any) -> None:
+def _write_bounds(tag: int) -> Callable[[ValueWriter, Any], None]:
+    def write(sink: ValueWriter, value: Any) -> None:
         sink.atoms.append(tag)
         sink.enter(3)
         for part in (value.start, value.stop, value.step):
@@ -167,14 +167,14 @@ def _write_bounds(tag: int) -> Callable[[Sink, Any], None]:
     return write
 
 
-def _read_slice(source: Source) -> slice:
+def _read_slice(source: ValueReader) -> slice:
     source.enter(3)
     start, stop, step = (source.value() for _ in range(3))
     source.leave()
     return slice(start, stop, step)
 
 
-def _read_range(source: Source) -> range:
+def _read_range(source: ValueReader) -> range:
     source.enter(3)
     start, stop, step = (source.value_of(int) for _ in range(3))
     source.leave()
@@ -193,22 +193,22 @@ WRITERS: Final[Mapping[type, Callable[[Any, Any], None]]] = MappingProxyType(
         Decimal: _write_decimal,
         Fraction: _write_fraction,
         uuid.UUID: _write_uuid,
-        slice: _write_bounds(tags.SLICE),
-        range: _write_bounds(tags.RANGE),
+        slice: _write_bounds(value_tags.SLICE),
+        range: _write_bounds(value_tags.RANGE),
     }
 )
 
 READERS: Final[Mapping[int, Callable[[Any], Any]]] = MappingProxyType(
     {
-        tags.COMPLEX: _read_complex,
-        tags.DATETIME: _read_datetime,
-        tags.DATE: _read_date,
-        tags.TIME: _read_time,
-        tags.TIMEDELTA: _read_timedelta,
-        tags.DECIMAL: _read_decimal,
-        tags.FRACTION: _read_fraction,
-        tags.UUID: _read_uuid,
-        tags.SLICE: _read_slice,
-        tags.RANGE: _read_range,
+        value_tags.COMPLEX: _read_complex,
+        value_tags.DATETIME: _read_datetime,
+        value_tags.DATE: _read_date,
+        value_tags.TIME: _read_time,
+        value_tags.TIMEDELTA: _read_timedelta,
+        value_tags.DECIMAL: _read_decimal,
+        value_tags.FRACTION: _read_fraction,
+        value_tags.UUID: _read_uuid,
+        value_tags.SLICE: _read_slice,
+        value_tags.RANGE: _read_range,
     }
 )

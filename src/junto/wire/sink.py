@@ -10,21 +10,21 @@ from typing import Any, Final
 import msgspec
 
 from junto.errors import CannotTravel
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.payload import Payload, Summary
 from junto.wire.policy import WirePolicy
 
 Atom = bool | int | float | str | None
-Writer = Callable[["Sink", Any], None]
+Writer = Callable[["ValueWriter", Any], None]
 
 _PACKER: Final = msgspec.msgpack.Encoder()
-_ZEROS: Final = memoryview(bytes(tags.ALIGN))
+_ZEROS: Final = memoryview(bytes(value_tags.ALIGN))
 _PLAIN: Final = frozenset((float, bool, type(None)))
 _PLAIN_OR_TEXT: Final = _PLAIN | {str}
 _ONLY_INT: Final = frozenset((int,))
 
 
-class Sink(ABC):
+class ValueWriter(ABC):
     """One value on its way to atoms and buffers. Not for a second value, not thread-safe."""
 
     __slots__ = ("_depth", "_nodes", "atoms", "blobs", "buffers", "policy")
@@ -83,7 +83,7 @@ class Sink(ABC):
             atoms.extend(values)
         elif kinds <= _PLAIN or (
             kinds <= _PLAIN_OR_TEXT
-            and all(len(item) <= tags.LONG_TEXT_CHARS for item in values if type(item) is str)
+            and all(len(item) <= value_tags.LONG_TEXT_CHARS for item in values if type(item) is str)
         ):
             atoms.append(count)
             atoms.extend(values)
@@ -107,7 +107,7 @@ class Sink(ABC):
         """Header and buffers, laid out as `tags` says. Raises CannotTravel."""
         limits = self.policy.limits
         head = self._head()
-        if len(head) - tags.PREFIX > limits.max_header_bytes:
+        if len(head) - value_tags.PREFIX > limits.max_header_bytes:
             raise CannotTravel(
                 f"the value needs a header of {len(head)} bytes; {limits.max_header_bytes} are allowed",
                 fix="send numbers as a numpy array and texts as a table",
@@ -115,7 +115,7 @@ class Sink(ABC):
         pieces = [memoryview(head)]
         total = len(head)
         for view in self.buffers:
-            gap = -total % tags.ALIGN
+            gap = -total % value_tags.ALIGN
             if gap:
                 pieces.append(_ZEROS[:gap])
             pieces.append(view)
@@ -128,18 +128,18 @@ class Sink(ABC):
         return Payload(tuple(pieces), total, summary)
 
     def _head(self) -> bytearray:
-        if len(self.atoms) > tags.max_atoms(self.policy.limits.max_nodes):
+        if len(self.atoms) > value_tags.max_atoms(self.policy.limits.max_nodes):
             raise CannotTravel(
                 "the value has too many parts", fix="send numbers as a numpy array and records as a table"
             )
         head = bytearray(64)
         try:
-            _PACKER.encode_into(self.atoms, head, tags.PREFIX)
+            _PACKER.encode_into(self.atoms, head, value_tags.PREFIX)
         except UnicodeEncodeError:
             raise CannotTravel(
                 "a text holds a lone surrogate, which is no Unicode character",
                 fix="encode it to bytes, for instance with errors='surrogateescape'",
             ) from None
-        struct.pack_into("<4sII", head, 0, tags.MAGIC, len(head) - tags.PREFIX, len(self.blobs))
+        struct.pack_into("<4sII", head, 0, value_tags.MAGIC, len(head) - value_tags.PREFIX, len(self.blobs))
         head += self.blobs
         return head

@@ -9,14 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from junto.errors import MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.policy import WirePolicy
 
 _UNPACKER: Final = msgspec.msgpack.Decoder(list[bool | int | float | str | None])
-_ZEROS: Final = bytes(tags.ALIGN)
+_ZEROS: Final = bytes(value_tags.ALIGN)
 
 
-class Source(ABC):
+class ValueReader(ABC):
     """Walks over the atoms and buffers of one value. Not thread-safe."""
 
     __slots__ = (
@@ -34,19 +34,19 @@ class Source(ABC):
 
     def __init__(self, data: memoryview, policy: WirePolicy) -> None:
         limits = policy.limits
-        if len(data) < tags.PREFIX:
+        if len(data) < value_tags.PREFIX:
             raise MalformedBytes("the value is shorter than its prefix")
         magic, size, blobs = struct.unpack_from("<4sII", data)
-        if magic != tags.MAGIC:
+        if magic != value_tags.MAGIC:
             raise MalformedBytes("the value does not begin like one of ours, or is of another version")
-        middle = tags.PREFIX + size
+        middle = value_tags.PREFIX + size
         end = middle + blobs
         if size + blobs > limits.max_header_bytes or end > len(data):
             raise MalformedBytes("the header is longer than allowed, or than what was received")
         if limits.max_value_bytes is not None and len(data) > limits.max_value_bytes:
             raise MalformedBytes("the value is larger than allowed")
-        header = data[tags.PREFIX : middle]
-        if not 0 < _atom_count(header) <= min(size, tags.max_atoms(limits.max_nodes)):
+        header = data[value_tags.PREFIX : middle]
+        if not 0 < _atom_count(header) <= min(size, value_tags.max_atoms(limits.max_nodes)):
             raise MalformedBytes("the header claims more parts than it can have")
         self._atoms = _UNPACKER.decode(header)
         self._at = 0
@@ -143,7 +143,7 @@ class Source(ABC):
         """The next buffer, a view of the received bytes."""
         if nbytes == 0:
             return memoryview(b"")
-        start = self._cursor + -self._cursor % tags.ALIGN
+        start = self._cursor + -self._cursor % value_tags.ALIGN
         end = start + nbytes
         if end > len(self._data):
             raise MalformedBytes("a buffer is longer than what was received")

@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 
 from junto.errors import CannotTravel, MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.arrays import AnyArray, read_array, write_array
-from junto.wire.sink import Sink
-from junto.wire.source import Source
+from junto.wire.sink import ValueWriter
+from junto.wire.source import ValueReader
 
 
-def writer_for(value: Any) -> Callable[[Sink, Any], None] | None:
+def writer_for(value: Any) -> Callable[[ValueWriter, Any], None] | None:
     """What writes `value`, or None if it is none of the six classes."""
     return _write if type(value) in _classes().values() else None
 
 
-def read_sparse(source: Source) -> Any:
+def read_sparse(source: ValueReader) -> Any:
     """The matrix; every index is checked against the shape."""
     name = source.of(str)
     kind: Any = _classes().get((name, source.of(bool)))
     if kind is None:
         raise MalformedBytes("a sparse matrix of an unknown format")
-    source.spend(tags.TABLE_COST)
+    source.spend(value_tags.TABLE_COST)
     shape = (source.integer(0, 1 << 62), source.integer(0, 1 << 62))
     data, first, second = (_vector(source) for _ in range(3))
     if data.dtype.kind not in "biufc" or first.dtype.kind != "i" or second.dtype.kind != "i":
@@ -42,12 +42,12 @@ def read_sparse(source: Source) -> Any:
     return kind((data, first, second), shape=shape)
 
 
-def _write(sink: Sink, value: Any) -> None:
+def _write(sink: ValueWriter, value: Any) -> None:
     if value.ndim != 2:
         raise CannotTravel("a sparse array that is not two-dimensional may not travel", fix="reshape it")
     name = str(value.format)
-    sink.spend(tags.TABLE_COST)
-    sink.atoms += (tags.SPARSE, name, type(value) is _classes()[name, True], *map(int, value.shape))
+    sink.spend(value_tags.TABLE_COST)
+    sink.atoms += (value_tags.SPARSE, name, type(value) is _classes()[name, True], *map(int, value.shape))
     if name == "coo":
         parts = (value.data, value.row, value.col)
     else:  # what lies behind the last row pointer is no part of the matrix
@@ -57,8 +57,8 @@ def _write(sink: Sink, value: Any) -> None:
         write_array(sink, part)
 
 
-def _vector(source: Source) -> AnyArray:
-    source.integer(tags.ARRAY, tags.ARRAY)
+def _vector(source: ValueReader) -> AnyArray:
+    source.integer(value_tags.ARRAY, value_tags.ARRAY)
     array = read_array(source)
     if array.ndim != 1:
         raise MalformedBytes("a part of a sparse matrix is not one-dimensional")

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from junto.certificates import create_ca, issue
 from junto.cli.certs import app
 from junto.config.build import build_settings
 from junto.config.pem import parse_tls
 from junto.config.template import template
-from junto.silo.certificates import create_ca, issue
 
 
 def run(*arguments: object) -> Result:

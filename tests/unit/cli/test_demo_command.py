@@ -10,16 +10,16 @@ from typer.testing import CliRunner
 from junto.cli import demo
 from junto.cli.crossings import Crossing
 from junto.cli.main import app
-from junto.cli.simulate import Line, SimulationResult
-from junto.silo.ledger import RECEIVED, SENT, Entry
+from junto.cli.simulate import OutputLine, SimulationResult
+from junto.ledger import RECEIVED, SENT, LedgerEntry
 
 RESULT = "the joint model: AUC 0.99"
 LEDGER_LINES = 60
 
 
 def crossing(number: int) -> Crossing:
-    def entry(direction: str) -> Entry:
-        return Entry(
+    def entry(direction: str) -> LedgerEntry:
+        return LedgerEntry(
             operation=number,
             index=0,
             direction=direction,
@@ -41,9 +41,9 @@ def invoke(monkeypatch: pytest.MonkeyPatch, folder: Path, code: int = 0) -> list
 
     def simulate(script, parties, *, options):
         for party in parties:
-            options.show(Line(party, f"of {party} alone", error=False))
-            options.show(Line(party, RESULT, error=False))
-            options.show(Line(party, "a warning of all", error=True))
+            options.show(OutputLine(party, f"of {party} alone", error=False))
+            options.show(OutputLine(party, RESULT, error=False))
+            options.show(OutputLine(party, "a warning of all", error=True))
         failed = parties[0] if code else None
         crossings = tuple(map(crossing, range(LEDGER_LINES)))
         return SimulationResult(dict.fromkeys(parties, code), failed, None, crossings, 1.0)

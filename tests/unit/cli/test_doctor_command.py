@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from junto.cli.doctor import doctor, exit_code
-from junto.silo.doctor import Diagnosis, Finding
+from junto.cli.doctor_command import doctor, exit_code
+from junto.doctor.diagnosis import Diagnosis, Finding
 
 APP = typer.Typer()
 APP.command()(doctor)
@@ -59,7 +59,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_line_for_each_rung(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("junto.silo.doctor.BUDGET_S", 0.4)
+    monkeypatch.setattr("junto.doctor.diagnosis.BUDGET_S", 0.4)
     result = CliRunner().invoke(APP, ["--config", str(config)])
     assert result.exit_code == 3
     assert "alice (here)" in result.stdout
@@ -70,7 +70,7 @@ def test_a_line_for_each_rung(config: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_json(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("junto.silo.doctor.BUDGET_S", 0.4)
+    monkeypatch.setattr("junto.doctor.diagnosis.BUDGET_S", 0.4)
     result = CliRunner().invoke(APP, ["--config", str(config), "--json"])
     answer = json.loads(result.stdout)
     assert (answer["command"], answer["exit_code"], answer["party"]) == ("doctor", 3, "alice")

@@ -14,21 +14,21 @@ from pathlib import Path
 import pytest
 
 from junto.cli.crossings import put_together, size_text, value_text
-from junto.silo.ledger import RECEIVED, SENT, Entry, Ledger, LedgerFile, Recorded, verify
+from junto.ledger import RECEIVED, SENT, Ledger, LedgerEntry, LedgerFile, Recorded, verify
 
-MOVE = Entry(
+MOVE = LedgerEntry(
     SENT, 3, 0, "alice -> bob", "fit.py:9", "move", "alice", "bob", "ndarray[float64]", (20, 20), 3256
 )
-ANSWER = Entry(SENT, 5, 0, "reveal", "fit.py:11", "reveal", "bob", "alice", "float", None, 34)
+ANSWER = LedgerEntry(SENT, 5, 0, "reveal", "fit.py:11", "reveal", "bob", "alice", "float", None, 34)
 RUN = "ab" * 16
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def other_side(entry: Entry) -> Entry:
+def other_side(entry: LedgerEntry) -> LedgerEntry:
     return replace(entry, direction=RECEIVED)
 
 
-def recorded(party: str, *entries: Entry, run: str = RUN) -> list[Recorded]:
+def recorded(party: str, *entries: LedgerEntry, run: str = RUN) -> list[Recorded]:
     return [Recorded(number, "", "job", run, party, entry) for number, entry in enumerate(entries, 2)]
 
 
@@ -164,7 +164,7 @@ def test_a_changed_last_entry_breaks_the_chain(command: Command, ledgers: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("kept", [(), (other_side(ANSWER), replace(MOVE, nbytes=3)), (other_side(ANSWER),)])
 def test_a_file_written_anew_as_a_whole_is_found_by_the_other_side_s(
-    command: Command, ledgers: Path, kept: tuple[Entry, ...]
+    command: Command, ledgers: Path, kept: tuple[LedgerEntry, ...]
 ) -> None:
     (ledgers / "alice.jsonl").unlink()
     ledger = Ledger(LedgerFile(str(ledgers / "alice.jsonl")), "job", RUN, "alice")

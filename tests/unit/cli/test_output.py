@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from junto.cli.main import main
-from junto.silo.ledger import SENT, Entry, Ledger, LedgerFile
+from junto.ledger import SENT, Ledger, LedgerEntry, LedgerFile
 
 ENCODINGS = [("ascii", "strict"), ("ascii", "surrogateescape"), ("latin-1", "strict"), ("utf-8", "strict")]
 ODD = "a\N{CHECK MARK}\N{PLUS-MINUS SIGN}\udc80\N{GRINNING FACE}b"
@@ -40,7 +40,7 @@ def said(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Sai
 def test_the_ledger(said: Said, tmp_path: Path) -> None:
     text = ODD.replace("\udc80", "")  # a file holds no half of a character
     ledger = Ledger(LedgerFile(str(tmp_path / "l.jsonl")), "job", "ab", "alice")
-    ledger.record(Entry(SENT, 1, 0, text, text, "move", "alice", text, "int", None, 3))
+    ledger.record(LedgerEntry(SENT, 1, 0, text, text, "move", "alice", text, "int", None, 3))
     ledger.close()
     assert "alice -> a" in said("ledger", tmp_path / "l.jsonl", "--verify")
 
@@ -50,7 +50,7 @@ def test_an_error(said: Said) -> None:
 
 
 def test_the_doctor(said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("junto.silo.doctor.BUDGET_S", 0.5)
+    monkeypatch.setattr("junto.doctor.diagnosis.BUDGET_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         ports = [each.getsockname()[1] for each in (one, two)]
     parties = "".join(

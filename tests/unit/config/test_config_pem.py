@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from junto.certificates import ephemeral
 from junto.config.pem import parse_tls
 from junto.errors import CertificateError, ConfigError
-from junto.silo.certificates import ephemeral
-from junto.silo.tlscontext import client_context, server_context
+from junto.net.tlscontext import client_context, server_context
 
 TLS = ephemeral(["alice", "bob"])
 ALICE = TLS["alice"]

@@ -13,7 +13,15 @@ import pytest
 
 from junto.config import spu_keys as keys
 from junto.config.model import Address
-from junto.config.spu import FieldType, ProtocolKind, SpuLink, SpuNode, SpuSettings, SpuSource, parse_spu
+from junto.config.spu_settings import (
+    FieldType,
+    ProtocolKind,
+    SpuLink,
+    SpuNode,
+    SpuSettings,
+    SpuSource,
+    parse_spu,
+)
 from junto.errors import ConfigError
 
 JOB = ("alice", "bob", "carol", "dave", "erin")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from junto.certificates import ephemeral
 from junto.config import build_settings
 from junto.config.template import template
 from junto.errors import CertificateError, ConfigError
-from junto.silo.certificates import ephemeral
 
 FILE = """
 job_name = "pilot"

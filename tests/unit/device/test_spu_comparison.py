@@ -6,9 +6,9 @@ import pytest
 
 from junto.device.spu.comparison import Introductions
 from junto.errors import HandshakeRefused, LinkError, PartyAborted, PartyUnreachable
-from junto.mpc.link import Greeting, LinkOptions
-from junto.mpc.links.greeting import Hello
-from junto.silo.settled import Dispatched
+from junto.mpc.links.greeting import NodeHello
+from junto.mpc.node_links import Greeting, LinkOptions
+from junto.net.settled import Dispatched
 from link_helpers import both
 
 QUICK = LinkOptions(connect_retry_times=1, connect_retry_interval_ms=200, handshake_timeout_ms=200)
@@ -68,7 +68,7 @@ def test_both_print_the_same_difference():
 
 @pytest.mark.parametrize(
     "message",
-    [b"nonsense", Hello("carol", "bob", greeting()).pack(), Hello("alice", "eve", greeting()).pack()],
+    [b"nonsense", NodeHello("carol", "bob", greeting()).pack(), NodeHello("alice", "eve", greeting()).pack()],
 )
 def test_what_is_no_greeting_from_there_to_here_is_named(message):
     with pytest.raises(LinkError, match="alice"):

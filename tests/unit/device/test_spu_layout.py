@@ -8,23 +8,28 @@ import numpy as np
 import pytest
 
 from junto.device.spu import layout
-from junto.device.spu.inputs import Entrance, encoded
-from junto.device.spu.layout import Leaf, parse
+from junto.device.spu.inputs import InputConversion, encoded
+from junto.device.spu.layout import ArrayLayout, parse
 from junto.errors import DeviceError
 from junto.mpc.settings import MpcSettings
 
 
 def test_what_makes_sense_is_taken():
     described = parse({"a": ["float32[2,3]", "bool[]"], "b": ("uint8[0,7]",)})
-    assert described == [Leaf("float32", (2, 3)), Leaf("bool", ()), Leaf("uint8", (0, 7))]
+    assert described == [
+        ArrayLayout("float32", (2, 3)),
+        ArrayLayout("bool", ()),
+        ArrayLayout("uint8", (0, 7)),
+    ]
     assert parse(()) == []
+    assert parse({"a": None, "b": "bool[]"}) == [ArrayLayout("bool", ())]  # None stays None
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "", "float32", "float32[", "float32[-1]", "float32[1,]", "float32[1.5]", "complex64[1]", "object[1]",
-        "float32[٣]", "float32[1]\n", "float32[" + "1," * 600 + "1]", 3, None, b"float32[1]", np.ones(2),
+        "float32[٣]", "float32[1]\n", "float32[" + "1," * 600 + "1]", 3, b"float32[1]", np.ones(2),
     ],
     ids=repr,
 )  # fmt: skip
@@ -57,7 +62,7 @@ def test_too_much_is_refused_without_taking_memory(value, says):
 
 def test_its_owner_refuses_it_first():
     with pytest.raises(DeviceError, match="too large for an SPU"):
-        encoded(np.broadcast_to(np.float32(0), (1 << 31,)), Entrance(MpcSettings(), False))
+        encoded(np.broadcast_to(np.float32(0), (1 << 31,)), InputConversion(MpcSettings(), False))
 
 
 def test_the_largest_is_not_refused():

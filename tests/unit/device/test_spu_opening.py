@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from junto.config.model import Address, LinkSettings, Mode, PartySettings
-from junto.config.spu import parse_spu
-from junto.device.spu import opening
+from junto.config.spu_settings import parse_spu
+from junto.device.spu import engine_factory
 from junto.errors import ConfigError
 
 HERE, EVERYWHERE = Address("127.0.0.1", 9001), Address("0.0.0.0", 9002)
@@ -55,13 +55,13 @@ def switchboard(monkeypatch: pytest.MonkeyPatch) -> None:
     def reached(*_: Any) -> Any:
         raise Reached
 
-    monkeypatch.setattr(opening, "Switchboard", reached)
+    monkeypatch.setattr(engine_factory, "Switchboard", reached)
 
 
 @pytest.mark.parametrize(("gateways", "nodes"), ways())
 def test_it_is_refused_wherever_it_would_leave(gateways: Any, nodes: Any) -> None:
     with pytest.raises(ConfigError, match="needs TLS as soon as it leaves the machine"):
-        opening.open_engine(program(gateways), settings(nodes), None)  # type: ignore[arg-type]
+        engine_factory.open_engine(program(gateways), settings(nodes), None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("nodes", [None, {}])
@@ -69,4 +69,4 @@ def test_on_loopback_or_with_tls_it_goes_on(nodes: Any) -> None:
     everywhere = dict.fromkeys(PARTIES, (OUTSIDE, EVERYWHERE))
     for run in (program({}), program(everywhere, tls=object()), program(everywhere, mode=Mode.SIMULATION)):
         with pytest.raises(Reached):
-            opening.open_engine(run, settings(nodes), None)  # type: ignore[arg-type]
+            engine_factory.open_engine(run, settings(nodes), None)  # type: ignore[arg-type]

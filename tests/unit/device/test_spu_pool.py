@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from junto.device.spu import pool as pools
-from junto.device.spu.pool import NO_FILL, Entry, Pool
+from junto.device.spu import correlation_pool as pools
+from junto.device.spu.correlation_pool import NO_FILL, CorrelationPool, PoolEntry
 from junto.errors import DeviceError
 from junto.mpc.prg import fresh_key
 
@@ -29,17 +29,17 @@ class Crash(BaseException):
 def filled(folder, count=3):
     """A pool that is filled; its entries' keys."""
     keys = [fresh_key() for _ in range(count)]
-    pool = Pool(folder, None, 0)
+    pool = CorrelationPool(folder, None, 0)
     shelf = pool.shelf(CALL)
     shelf.begin(FILL)
     for key in keys:
-        shelf.put(Entry(key, 5, [(np.arange(3, dtype=np.uint64),)]))
+        shelf.put(PoolEntry(key, 5, [(np.arange(3, dtype=np.uint64),)]))
     return pool, keys
 
 
 def all_taken(folder):
     """The keys of all entries that are still there."""
-    pool = Pool(folder, None, 0)
+    pool = CorrelationPool(folder, None, 0)
     shelf = pool.shelf(CALL)
     _, first, last = shelf.state()
     found = [shelf.take(number) for number in range(first, last)]
@@ -120,9 +120,9 @@ def test_wherever_filling_crashes_no_filling_mixes_with_another(tmp_path, monkey
         with monkeypatch.context() as patch, suppress(Crash):
             left = crashing_at(patch, count, before=before)
             shelf.begin(FILL[::-1])
-            shelf.put(Entry(fresh_key(), 5, []))
+            shelf.put(PoolEntry(fresh_key(), 5, []))
         pool.close()
-        fill = Pool(folder, None, 0)
+        fill = CorrelationPool(folder, None, 0)
         named = fill.shelf(CALL).state()[0]
         fill.close()
         taken = all_taken(folder)
@@ -179,7 +179,7 @@ def test_the_keys_of_used_entries_do_not_follow_from_what_is_left(tmp_path):
     forged = data[: number.start] + bytes(8) + data[number.stop :]
     (tmp_path / "copy.key").touch(0o600)
     (tmp_path / "copy.key").write_bytes(forged)
-    copy = Pool(tmp_path / "copy", None, 0)
+    copy = CorrelationPool(tmp_path / "copy", None, 0)
     assert copy.shelf(CALL).take(0) is None
 
 
@@ -199,7 +199,7 @@ def test_an_entry_is_renamed_before_it_is_read(tmp_path, monkeypatch):
     folder = tmp_path / "pool"
     monkeypatch.setattr(pools.fcntl, "flock", lambda *_: None)
     first, keys = filled(folder)
-    second = Pool(folder, None, 0)
+    second = CorrelationPool(folder, None, 0)
     state, given, real = (tmp_path / "pool.key").read_bytes(), [], pools.Path.rename
 
     def rename(path, target):
@@ -216,8 +216,8 @@ def test_an_entry_is_renamed_before_it_is_read(tmp_path, monkeypatch):
 HOLD = """
 import sys
 from pathlib import Path
-from junto.device.spu.pool import Pool
-pool = Pool(Path(sys.argv[1]), None, 0)
+from junto.device.spu.correlation_pool import CorrelationPool
+pool = CorrelationPool(Path(sys.argv[1]), None, 0)
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -228,16 +228,16 @@ def test_another_process_is_refused_until_the_first_one_ends_however_that_ends(t
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "open\n"
         with pytest.raises(DeviceError, match="another SPU or another process has this party's pool open"):
-            Pool(tmp_path / "pool", None, 0)
+            CorrelationPool(tmp_path / "pool", None, 0)
         holder.kill()
-    Pool(tmp_path / "pool", None, 0).close()
+    CorrelationPool(tmp_path / "pool", None, 0).close()
 
 
 def test_a_pool_is_let_go_of_while_a_forked_process_lives(tmp_path):
-    pool = Pool(tmp_path / "pool", None, 0)
+    pool = CorrelationPool(tmp_path / "pool", None, 0)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
         pool.close()
-        Pool(tmp_path / "pool", None, 0).close()
+        CorrelationPool(tmp_path / "pool", None, 0).close()
         child.stdin.write(b"\n")
 
 
@@ -246,17 +246,17 @@ def test_a_folder_or_key_of_others_is_refused(tmp_path, mode, monkeypatch):
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool").chmod(mode)
     with pytest.raises(DeviceError, match="may enter the folder"):
-        Pool(tmp_path / "pool", None, 0)
+        CorrelationPool(tmp_path / "pool", None, 0)
     (tmp_path / "pool").chmod(0o700)
-    Pool(tmp_path / "pool", None, 0).close()
+    CorrelationPool(tmp_path / "pool", None, 0).close()
     assert stat.S_IMODE((tmp_path / "pool.key").stat().st_mode) == 0o600
     (tmp_path / "pool.key").chmod(0o600 | mode & 0o077)
     with pytest.raises(DeviceError, match="may read the key"):
-        Pool(tmp_path / "pool", None, 0)
+        CorrelationPool(tmp_path / "pool", None, 0)
     (tmp_path / "pool.key").chmod(0o600)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(DeviceError, match="belongs to another user"):
-        Pool(tmp_path / "pool", None, 0)
+        CorrelationPool(tmp_path / "pool", None, 0)
 
 
 def test_what_a_crash_has_left_is_swept(tmp_path):
@@ -267,7 +267,7 @@ def test_what_a_crash_has_left_is_swept(tmp_path):
     (shelf / ".00000009.ab.part").write_bytes(b"x")
     (tmp_path / "pool" / "thesis").mkdir()
     (tmp_path / "pool" / "thesis" / "chapter.part").touch()  # somebody's own
-    Pool(tmp_path / "pool", None, 0).close()
+    CorrelationPool(tmp_path / "pool", None, 0).close()
     assert files(tmp_path / "pool") == ["00000001", "00000002"]
     assert all_taken(tmp_path / "pool") == keys[1:]
     assert (tmp_path / "pool" / "thesis" / "chapter.part").exists()
@@ -276,7 +276,7 @@ def test_what_a_crash_has_left_is_swept(tmp_path):
 def test_another_party_or_call_cannot_read_an_entry(tmp_path):
     pool, _ = filled(tmp_path / "pool")
     pool.close()
-    other = Pool(tmp_path / "pool", None, 1)
+    other = CorrelationPool(tmp_path / "pool", None, 1)
     assert other.shelf(CALL).take(0) is None
     shutil.copytree(tmp_path / "pool" / CALL, tmp_path / "pool" / ("1" * 32))
     assert other.shelf("1" * 32).take(0) is None
@@ -287,4 +287,4 @@ def test_a_key_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "key").touch(0o600)
     (tmp_path / "key").write_bytes(bytes(33))
     with pytest.raises(DeviceError, match="has 33 bytes"):
-        Pool(tmp_path / "pool", tmp_path / "key", 0)
+        CorrelationPool(tmp_path / "pool", tmp_path / "key", 0)

@@ -7,9 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from junto.device.spu.seat import Seat
-from junto.mpc.link import memory_pair
-from junto.silo.api import Stamp
+from junto.device.spu.node_context import NodeContext
+from junto.mpc.node_links import memory_pair
+from junto.net.api import Stamp
 
 NAMES = ("alice", "bob", "carol")
 
@@ -18,7 +18,7 @@ def seat(role, device="1", secret=None):
     others = [name for name in NAMES if name != role]
     channels = {name: memory_pair((role, name))[0] for name in others}
     secrets = dict.fromkeys(others, secret or os.urandom(32))
-    return Seat(device, role, role, ("alice", "bob"), "carol", channels, secrets)
+    return NodeContext(device, role, role, ("alice", "bob"), "carol", channels, secrets)
 
 
 def stamp(operation):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from junto.device.spu import sharefile
-from junto.device.spu.sharefile import CHECKSUM_BYTES, MAGIC, Common, Draft, Part, read, seal
+from junto.device.spu.sharefile import CHECKSUM_BYTES, MAGIC, Draft, DumpCommon, Part, read, seal
 from junto.errors import DeviceError
 from tries import tries
 
@@ -29,7 +29,7 @@ ALMOST_ANYTHING = settings(
 
 
 def common(layout=LAYOUT, roles=("alice", "bob", "carol")):
-    return Common("FM64", 18, roles, layout, (seal(SALT, PARCELS), "other", "helper's"))
+    return DumpCommon("FM64", 18, roles, layout, (seal(SALT, PARCELS), "other", "helper's"))
 
 
 @pytest.fixture

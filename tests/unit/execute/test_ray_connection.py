@@ -13,14 +13,14 @@ import pytest
 
 from junto.config.model import RaySettings
 from junto.errors import ExecutorError
-from junto.execute.base import Call, Resources
+from junto.execute.executor import Resources, TaskCall
 from parties import free_ports
 
 LONG_S = 30.0
 
 
 def call(function, *args, **resources):
-    return Call(function, args, {}, None, function.__name__, lambda error: error, Resources(**resources))
+    return TaskCall(function, args, {}, None, function.__name__, lambda error: error, Resources(**resources))
 
 
 def value(ref):
@@ -52,7 +52,7 @@ PROLOGUE = """
 import sys, time
 from junto.config.model import RaySettings
 from junto.errors import ExecutorError
-from junto.execute.base import Call
+from junto.execute.executor import TaskCall
 def connect(address, *more):
     from junto.execute.ray_executor import RayExecutor
     return RayExecutor(RaySettings(address, log_to_driver=False), *more)
@@ -64,7 +64,7 @@ def refused(address, *more):
         print(error)
     assert time.monotonic() - begun < 15
 def call(function, *args):
-    return Call(function, args, {}, None, "f", lambda error: error)
+    return TaskCall(function, args, {}, None, "f", lambda error: error)
 """
 
 
@@ -233,7 +233,7 @@ def test_objects_leave_the_processors_to_tasks(connect, label):
     executor = connect(label)
     keepers = [executor.create_actor(call(Keeper)) for _ in range(int(ray.cluster_resources()["CPU"]) + 1)]
     for keeper in keepers:
-        asked = Call("resources", (), {}, None, "resources", lambda error: error)
+        asked = TaskCall("resources", (), {}, None, "resources", lambda error: error)
         assert "CPU" not in value(executor.call_actor(keeper, asked)[0])
     assert value(executor.submit(call(int, "7"))[0]) == 7
 

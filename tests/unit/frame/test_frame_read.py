@@ -8,7 +8,7 @@ import pytest
 import junto as sf
 from frames import LIBRARIES, at, made_by, shown, values, whole
 from junto.frame import align, h_read_csv, h_read_parquet, read_csv, read_parquet
-from junto.frame.tables import opened
+from junto.frame.native_tables import opened
 
 ALICE = pd.DataFrame({"id": [7, 3, 5, 9], "age": [30, 41, 19, 77], "town": ["x", None, "y", "x"]})
 BOB = pd.DataFrame({"id": [5, 9, 7, 8], "pay": [1.5, 2.5, None, 4.0]})

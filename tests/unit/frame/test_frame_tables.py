@@ -12,10 +12,10 @@ import pytest
 
 from frames import LIBRARIES, made_by
 from junto.errors import FrameError, ProtocolViolation
-from junto.frame import columns
+from junto.frame import column_functions
 from junto.frame.facts import believed, facts
-from junto.frame.numbers import array, first_fault
-from junto.frame.tables import opened
+from junto.frame.native_tables import opened
+from junto.frame.numeric import array, first_fault
 
 RICH = pl.DataFrame(
     {
@@ -164,9 +164,9 @@ def test_faults_of_columns_are_found(library, values, fault):
 )
 def test_a_column_of_nothing_keeps_its_type_and_takes_what_is_missing(native):
     before = opened(native).dtypes
-    replaced = columns.replace(native, {"s": {"x": "new"}})
+    replaced = column_functions.replace(native, {"s": {"x": "new"}})
     assert opened(replaced).dtypes == before
-    filled = columns.fillna(replaced, {"s": "none"})
+    filled = column_functions.fillna(replaced, {"s": "none"})
     assert list(opened(filled).column("s")) == ["none", "none"]
     assert opened(filled).dtypes == before
 
@@ -174,15 +174,15 @@ def test_a_column_of_nothing_keeps_its_type_and_takes_what_is_missing(native):
 @pytest.mark.parametrize("native", [pl.DataFrame({"s": [None, None]}), pa.table({"s": pa.nulls(2)})])
 @pytest.mark.parametrize("value", ["none", 7, 0.5, True])
 def test_a_column_of_no_type_takes_any_value(native, value):
-    assert list(opened(columns.fillna(native, {"s": value})).column("s")) == [value, value]
+    assert list(opened(column_functions.fillna(native, {"s": value})).column("s")) == [value, value]
 
 
 @pytest.mark.parametrize("made", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_a_column_that_holds_one_of_the_values_is_replaced(made):
-    replaced = columns.replace(made({"s": ["a", None, "b"]}), {"s": {"a": "c", "z": "y"}})
+    replaced = column_functions.replace(made({"s": ["a", None, "b"]}), {"s": {"a": "c", "z": "y"}})
     assert [None if pd.isna(each) else each for each in opened(replaced).column("s")] == ["c", None, "b"]
 
 
 def test_nothing_is_replaced_as_pandas_does_it():
     table = pd.DataFrame({"f": [1.0, np.nan]})
-    assert list(columns.replace(table, {"f": {np.nan: 2.0}})["f"]) == [1.0, 2.0]
+    assert list(column_functions.replace(table, {"f": {np.nan: 2.0}})["f"]) == [1.0, 2.0]

@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 import junto as sf
-from junto.join import api, csv_files, desk, files, gather, join, spool
+from junto.join import csv_files, gather, join, joining, spool, table_actor, table_files
 
 PAIR = ["alice", "bob"]
 
@@ -27,7 +27,7 @@ def room(request, monkeypatch):
     """Little memory: everything is spilled, and a block holds a few rows."""
     if request.param == "in memory":
         return
-    monkeypatch.setattr(files, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(table_files, "BLOCK_ROWS", 64)
     monkeypatch.setattr(csv_files, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(gather, "RANGE_ROWS", 50)
     for method in (spool.Scratch.__init__,):
@@ -238,9 +238,9 @@ def test_gathering_rows_with_holes_and_repeats(monkeypatch):
 
 
 def test_a_parquet_file_is_read_by_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(table_files, "BLOCK_ROWS", 100)
     parquet.write_table(pa.table({"id": np.arange(1000), "v": np.arange(1000)}), tmp_path / "a.parquet")
-    blocks = list(files.FileTable(files.File(tmp_path / "a.parquet"), None).key_blocks(["id"]))
+    blocks = list(table_files.FileTable(table_files.File(tmp_path / "a.parquet"), None).key_blocks(["id"]))
     assert max(len(block[0]) for block in blocks) <= 100
     assert sum(len(block[0]) for block in blocks) == 1000
 
@@ -248,7 +248,7 @@ def test_a_parquet_file_is_read_by_blocks(tmp_path, monkeypatch):
 def test_the_order_of_a_desk_says_nothing_of_the_table():
     orders = []
     for _ in range(2):
-        one = desk.Desk(desk.Order(("id",), ("",), "error", False, None))
+        one = table_actor.TableActor(table_actor.Order(("id",), ("",), "error", False, None))
         one.read(pd.DataFrame({"id": range(500)}), None, [])
         orders.append(list(one._rows))
     assert orders[0] != orders[1]
@@ -273,26 +273,28 @@ def test_a_file_that_changes_between_its_keys_and_its_rows(parties, tmp_path, mo
     alice, bob = parties
     paths = {alice: write(tmp_path / "a.csv", pd.DataFrame({"id": [1, 2]}))}
     paths[bob] = write(tmp_path / "b.csv", pd.DataFrame({"id": [1, 2]}))
-    arrange = desk.Desk.arrange
+    arrange = table_actor.TableActor.arrange
 
     def meanwhile(self, counts, mine):
         (tmp_path / "a.csv").write_text("id\n2\n1\n9\n")
         return arrange(self, counts, mine)
 
     monkeypatch.setattr(
-        api, "_Desk", sf.proxy(sf.PYUObject)(type("Desk", (desk.Desk,), {"arrange": meanwhile}))
+        joining,
+        "_Desk",
+        sf.proxy(sf.PYUObject)(type("Desk", (table_actor.TableActor,), {"arrange": meanwhile})),
     )
     with pytest.raises(sf.RemoteError, match="a file has changed since its keys were read"):
         join(paths, on="id")
 
 
 def test_a_parquet_file_is_never_in_memory_as_a_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "BLOCK_ROWS", 10_000)
+    monkeypatch.setattr(table_files, "BLOCK_ROWS", 10_000)
     rng = np.random.default_rng(2)
     table = pa.table({f"c{number}": rng.random(200_000) for number in range(8)})
     parquet.write_table(table, tmp_path / "a.parquet", row_group_size=10_000)
     size, table_names = table.nbytes, table.column_names
     del table
     before = pa.total_allocated_bytes()
-    blocks = files.FileTable(files.File(tmp_path / "a.parquet"), None)._blocks(table_names)
+    blocks = table_files.FileTable(table_files.File(tmp_path / "a.parquet"), None)._blocks(table_names)
     assert max(pa.total_allocated_bytes() - before for _ in blocks) < size / 3

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import junto as sf
 from junto.errors import ProtocolViolation
 from junto.join import aligning, hidden, join
-from junto.join.desk import Order
 from junto.join.hidden_desk import HiddenDesk, Routing, new_keys, piece_of
+from junto.join.table_actor import Order
 from moves import watched_moves
 from tries import tries
 

@@ -8,14 +8,14 @@ import pytest
 
 import junto as sf
 from junto.errors import ProtocolViolation
-from junto.join import api, ecdh, join
-from junto.join.blinding import Secret, blind_again, new_secret
+from junto.join import ecdh, join, joining
+from junto.join.blinding import BlindingScalar, blind_again, new_secret
 from junto.join.comparing import Comparing, seal, unseal
-from junto.join.desk import Desk, Order
 from junto.join.plain_curve import pack
-from junto.join.protocol import Found, batch_sizes
+from junto.join.protocol import FoundKeys, batch_sizes
 from junto.join.request import checked_reports, fitting
 from junto.join.shuffling import Shuffling
+from junto.join.table_actor import Order, TableActor
 
 NAMES = ["alice", "bob", "carol"]
 
@@ -122,7 +122,7 @@ def test_a_key_twice_in_different_batches():
 
 
 def desk(ids=(1, 2, 3), duplicates="error"):
-    made = Desk(Order(("id",), ("",), duplicates, False, None))
+    made = TableActor(Order(("id",), ("",), duplicates, False, None))
     assert made.read(pd.DataFrame({"id": ids}), None, [])["problem"] == ""
     return made
 
@@ -239,7 +239,7 @@ def test_a_cheating_party_is_one_error_for_all(monkeypatch, names, cheat):
 
 
 def test_a_secret_shows_nothing_and_cannot_travel():
-    assert repr(Secret(b"x" * 32)) == "<a secret scalar>"
+    assert repr(BlindingScalar(b"x" * 32)) == "<a secret scalar>"
     assert new_secret().scalar != new_secret().scalar
     with sf.Session(NAMES, address="local"):
         alice, bob = sf.PYU("alice"), sf.PYU("bob")
@@ -257,7 +257,7 @@ def test_batches_cover_a_set_and_are_bounded():
 
 
 def test_another_protocol_can_stand_in_its_place():
-    class Open(api.Intersection):
+    class Open(joining.Intersection):
         """Shows all keys to everybody: for this test only."""
 
         def run(self, sources, goal):
@@ -268,7 +268,7 @@ def test_another_protocol_can_stand_in_its_place():
             for number, party in enumerate(parties):
                 ranks = first(_ranks)(shown, number).to(party)
                 done.append(sources[party].place(0, ranks))
-            return Found(first(len)(shown), done)
+            return FoundKeys(first(len)(shown), done)
 
         def learns(self, sources, goal):
             return {party: "everything" for party in sources}
@@ -284,7 +284,7 @@ def test_another_protocol_can_stand_in_its_place():
             alice: alice(lambda: pd.DataFrame({"id": [1, 2, 3]}))(),
             bob: bob(lambda: pd.DataFrame({"id": [3, 2]}))(),
         }
-        request = api.requested(handles, "id")
-        result = api.join_with(Open(), request)
+        request = joining.requested(handles, "id")
+        result = joining.join_with(Open(), request)
         assert list(sf.reveal(result[alice])["id"]) == list(sf.reveal(result[bob])["id"])
         assert result.rows == 2

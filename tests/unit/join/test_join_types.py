@@ -373,7 +373,7 @@ def test_keys_that_cannot_be(parties, key, message):
 
 
 def test_keys_of_different_kinds_in_different_blocks_are_refused(parties, tmp_path, monkeypatch):
-    monkeypatch.setattr("junto.join.files.BLOCK_ROWS", 2)
+    monkeypatch.setattr("junto.join.table_files.BLOCK_ROWS", 2)
     alice, bob = parties
     path = tmp_path / "ours.parquet"
     pd.DataFrame({"k": [1, 2, 3, 4]}).to_parquet(path)

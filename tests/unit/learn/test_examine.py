@@ -140,7 +140,7 @@ def test_coefficients_come_back_to_the_columns_own_units():
 
 def test_all_parties_shuffle_alike():
     one, other = np.arange(40.0).reshape(20, 2), np.arange(20.0)
-    unscaled = examine.Scaling(("a", "b"), True, np.zeros(2), np.ones(2), np.zeros(2))
+    unscaled = examine.ColumnScaling(("a", "b"), True, np.zeros(2), np.ones(2), np.zeros(2))
     rows = examine.scaled_columns(one, unscaled, 3)
     label = examine.scaled_label(other, Normal(), LabelScale(), 3)
     assert (rows[:, 0] / 2 == label).all()

@@ -12,7 +12,7 @@ import plan_digests
 from junto.mpc import fingerprint
 from junto.mpc.canonical import text
 from junto.mpc.plan import trace
-from junto.mpc.primitives.parameters import HONOURED
+from junto.mpc.primitives.primitive_parameters import HONOURED
 from junto.mpc.rewritten import NEWER
 from mpc_programs import Engine
 

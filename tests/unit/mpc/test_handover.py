@@ -10,14 +10,14 @@ import pytest
 import mpc_nodes
 from junto.mpc.prg import Stream, derive
 from junto.mpc.protocol import handover
-from junto.mpc.protocol.inout import Kind
+from junto.mpc.protocol.inout import InputKind
 from junto.mpc.protocol.role import Computing, Dealing
 from junto.mpc.protocol.shares import Affine, Masked, MaskedBits, piece
 
 N = 500
 WORDS = np.arange(N, dtype=np.uint64) - np.uint64(N // 2)
 BITS = np.arange(N) % 3 == 0
-KINDS = [Kind(False, (N,)), Kind(True, (N,))]
+KINDS = [InputKind(False, (N,)), InputKind(True, (N,))]
 
 
 def senders():

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from junto.errors import ConfigError, LinkError
-from junto.mpc.link import Channel, Counters, LinkOptions, Reason
-from junto.silo.header import HEADER_BYTES
+from junto.mpc.node_links import Channel, Counters, LinkOptions, Reason
+from junto.net.header import HEADER_BYTES
 from link_helpers import QUICK, Authority, both, channels, good
 
 Pair: TypeAlias = tuple[Channel, Channel]

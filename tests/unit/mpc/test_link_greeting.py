@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junto.errors import ConfigError
-from junto.mpc.link import Greeting
-from junto.mpc.links.greeting import GREETING_BYTES, Hello, binding, difference
+from junto.mpc.links.greeting import GREETING_BYTES, NodeHello, binding, difference
+from junto.mpc.node_links import Greeting
 
 hellos = st.builds(
-    Hello,
+    NodeHello,
     st.text(max_size=50),
     st.text(max_size=50),
     st.builds(Greeting, st.binary(min_size=1, max_size=64), st.text(max_size=2000)),
@@ -19,24 +19,24 @@ hellos = st.builds(
 
 
 @given(hellos)
-def test_a_greeting_is_read_as_it_was_written(hello: Hello) -> None:
-    assert Hello.parse(hello.pack()) == hello
+def test_a_greeting_is_read_as_it_was_written(hello: NodeHello) -> None:
+    assert NodeHello.parse(hello.pack()) == hello
     assert len(hello.pack()) <= GREETING_BYTES
 
 
 @given(hellos, st.data())
-def test_a_greeting_that_is_cut_off_or_too_long_is_none(hello: Hello, data: st.DataObject) -> None:
+def test_a_greeting_that_is_cut_off_or_too_long_is_none(hello: NodeHello, data: st.DataObject) -> None:
     whole = hello.pack()
     cut = data.draw(st.integers(0, len(whole) - 1))
     for wrong in (whole[:cut], whole + b"x"):
         with pytest.raises(ValueError, match="a greeting is"):
-            Hello.parse(wrong)
+            NodeHello.parse(wrong)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_greeting_or_a_value_error(data: bytes) -> None:
     try:
-        hello = Hello.parse(data)
+        hello = NodeHello.parse(data)
     except ValueError:
         return
     assert hello.pack() == data
@@ -49,8 +49,8 @@ def test_greetings_are_bounded(greeting: tuple[bytes, str]) -> None:
 
 
 def test_only_what_differs_is_printed_and_both_print_the_same() -> None:
-    alice = Hello("alice", "bob", Greeting(b"1", "a: 1\nb: 2\nc: 3"))
-    bob = Hello("bob", "alice", Greeting(b"2", "a: 1\nb: \x1b[2J\nd: 4"))
+    alice = NodeHello("alice", "bob", Greeting(b"1", "a: 1\nb: 2\nc: 3"))
+    bob = NodeHello("bob", "alice", Greeting(b"2", "a: 1\nb: \x1b[2J\nd: 4"))
     errors = difference(alice, bob), difference(bob, alice)
     assert errors[0] is not None
     assert errors[1] is not None
@@ -69,13 +69,13 @@ def test_only_what_differs_is_printed_and_both_print_the_same() -> None:
         "    bob    4",
     ]
     assert (errors[0].party, errors[1].party) == ("bob", "alice")
-    assert difference(alice, Hello("bob", "alice", alice.greeting)) is None
+    assert difference(alice, NodeHello("bob", "alice", alice.greeting)) is None
 
 
 def test_the_binding_is_equal_at_both_and_different_for_others() -> None:
     def between(one: str, other: str, digest: bytes) -> bytes:
         greeting = Greeting(digest)
-        mine, theirs = Hello(one, other, greeting), Hello(other, one, greeting)
+        mine, theirs = NodeHello(one, other, greeting), NodeHello(other, one, greeting)
         assert binding(mine, theirs) == binding(theirs, mine)
         return binding(mine, theirs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from junto.errors import LinkError
-from junto.mpc.link import Channel, memory_pair, shared_secret
+from junto.mpc.node_links import Channel, memory_pair, shared_secret
 from link_helpers import both, good
 
 

@@ -18,7 +18,7 @@ from junto.errors import (
     ListenError,
     PartyUnreachable,
 )
-from junto.mpc.link import Channel, Credentials, Greeting, LinkOptions, Node, shared_secret
+from junto.mpc.node_links import Channel, Credentials, Greeting, LinkOptions, NodeOptions, shared_secret
 from link_helpers import QUICK, Authority, both, good, meeting, some_nodes
 
 SHORT = LinkOptions(connect_retry_times=4, connect_retry_interval_ms=100, handshake_timeout_ms=300)
@@ -173,7 +173,7 @@ def test_a_cancelled_meeting_does_not_begin(authority: Authority) -> None:
 def test_plaintext_does_not_leave_the_machine() -> None:
     here = some_nodes("alice", "bob")
     for address, listen in (("bob.example", "127.0.0.1"), ("127.0.0.1", "0.0.0.0")):
-        nodes = [here[0], Node("bob", Address(address, 9), Address(listen, 9))]
+        nodes = [here[0], NodeOptions("bob", Address(address, 9), Address(listen, 9))]
         with pytest.raises(ConfigError, match=r"needs TLS as soon as it leaves the machine"):
             meeting(nodes, "alice", None)
 
@@ -249,7 +249,7 @@ def test_contexts_that_would_accept_strangers_are_refused(authority: Authority) 
 
 def test_nodes_in_the_wrong_place_are_told_so(authority: Authority) -> None:
     nodes = some_nodes("alice", "bob")
-    others = [*nodes[:1], Node("carol", nodes[1].address, nodes[1].listen)]
+    others = [*nodes[:1], NodeOptions("carol", nodes[1].address, nodes[1].listen)]
     alice, carol = both(
         meeting(nodes, "alice", authority, SHORT).run, meeting(others, "carol", authority, SHORT).run
     )

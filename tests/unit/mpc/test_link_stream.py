@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from junto.errors import LinkError
-from junto.mpc.link import Channel, memory_pair
 from junto.mpc.links.outgoing import STREAM_BYTES
-from junto.silo.header import HEADER_BYTES
+from junto.mpc.node_links import Channel, memory_pair
+from junto.net.header import HEADER_BYTES
 from link_helpers import QUICK, Authority, both, channels, good
 from tries import tries
 

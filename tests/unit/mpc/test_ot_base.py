@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from junto.mpc.ot import base, curve
+from junto.mpc.ot import base_transfers, curve_points
 from junto.mpc.ot.hashing import Hash
-from junto.mpc.ot.tree import Grower, correction_bytes
+from junto.mpc.ot.seed_trees import Grower, correction_bytes
 from junto.mpc.prg import Stream, derive
 
 
@@ -15,15 +15,15 @@ def stream(name: str) -> Stream:
     return Stream(derive(bytes(32), name))
 
 
-def multiple(k: int, point: curve.Point) -> curve.Point:
+def multiple(k: int, point: curve_points.Point) -> curve_points.Point:
     """k times a point, k > 0, by doubling and adding."""
     made = None
     while k:
         if k & 1:
-            made = point if made is None else curve.add([made], [point])[0]
+            made = point if made is None else curve_points.add([made], [point])[0]
         k >>= 1
         if k:
-            point = curve.double([point])[0]
+            point = curve_points.double([point])[0]
     return made
 
 
@@ -33,70 +33,74 @@ def multiple(k: int, point: curve.Point) -> curve.Point:
 def test_a_key_s_point_is_the_multiple_of_the_base():
     random = bytes(range(32))
     scalar = 2**251 + int.from_bytes(random, "little") % 2**251
-    point = curve.Key(random).point
-    assert curve.on_curve(point)
-    assert point == multiple(8 * scalar, curve._BASE)
+    point = curve_points.ScalarKey(random).point
+    assert curve_points.on_curve(point)
+    assert point == multiple(8 * scalar, curve_points._BASE)
 
 
 def test_keys_at_the_ends_of_what_x25519_takes():
     for random in (bytes(32), b"\xff" * 32):
-        assert curve.on_curve(curve.Key(random).point)
+        assert curve_points.on_curve(curve_points.ScalarKey(random).point)
 
 
 def test_sums_are_associative_and_have_opposites():
-    p, q, r = (curve.Key(bytes([i]) * 32).point for i in (1, 2, 3))
-    (left,) = curve.add(curve.add([p], [q]), [r])
-    (right,) = curve.add([p], curve.add([q], [r]))
+    p, q, r = (curve_points.ScalarKey(bytes([i]) * 32).point for i in (1, 2, 3))
+    (left,) = curve_points.add(curve_points.add([p], [q]), [r])
+    (right,) = curve_points.add([p], curve_points.add([q], [r]))
     assert left == right
-    assert curve.add([left], curve.negative([r])) == curve.add([p], [q])
-    assert curve.add(curve.double([p]), [p])[0] == multiple(3, p)
+    assert curve_points.add([left], curve_points.negative([r])) == curve_points.add([p], [q])
+    assert curve_points.add(curve_points.double([p]), [p])[0] == multiple(3, p)
 
 
 def test_two_keys_agree():
-    one, two = curve.Key(b"1" * 32), curve.Key(b"2" * 32)
+    one, two = curve_points.ScalarKey(b"1" * 32), curve_points.ScalarKey(b"2" * 32)
     assert one.shared(two.point[0]) == two.shared(one.point[0])
 
 
 def test_points_there_and_back():
-    points = [curve.Key(bytes([i]) * 32).point for i in range(3)]
-    assert curve.from_bytes(memoryview(curve.to_bytes(points))) == points
+    points = [curve_points.ScalarKey(bytes([i]) * 32).point for i in range(3)]
+    assert curve_points.from_bytes(memoryview(curve_points.to_bytes(points))) == points
 
 
 @pytest.mark.parametrize("place", [0, 40, 63])
 def test_what_is_no_point_is_refused(place):
-    data = bytearray(curve.to_bytes([curve.Key(bytes(32)).point]))
+    data = bytearray(curve_points.to_bytes([curve_points.ScalarKey(bytes(32)).point]))
     data[place] ^= 1
     with pytest.raises(ValueError, match="should be points"):
-        curve.from_bytes(memoryview(data))
+        curve_points.from_bytes(memoryview(data))
 
 
 def test_a_point_with_a_coordinate_that_is_not_reduced_is_refused():
-    assert not curve.on_curve((curve.P, 0))
-    assert curve.on_curve((0, 0))
+    assert not curve_points.on_curve((curve_points.P, 0))
+    assert curve_points.on_curve((0, 0))
 
 
 def test_sums_that_are_no_point_are_refused():
-    point = curve.Key(bytes(32)).point
+    point = curve_points.ScalarKey(bytes(32)).point
     with pytest.raises(ValueError, match="equal or opposite"):
-        curve.add([point], curve.negative([point]))
+        curve_points.add([point], curve_points.negative([point]))
 
 
 def test_nothing_of_a_key_is_shown():
-    key = curve.Key(b"\x07" * 32)
+    key = curve_points.ScalarKey(b"\x07" * 32)
     assert repr(key) == "<Key>"
 
 
 def test_hashes_are_in_the_subgroup_of_prime_order():
     order = 2**252 + 27742317777372353535851937790883648493
-    for point in curve.hash_to_curve([b"a", b"b"], b"test"):
-        assert multiple(order - 1, point) == curve.negative([point])[0]
+    for point in curve_points.hash_to_curve([b"a", b"b"], b"test"):
+        assert multiple(order - 1, point) == curve_points.negative([point])[0]
 
 
 # -------------------------------------------------------------------- base transfers
 
 
-def transfers(choices: list[int], session: bytes = b"s") -> tuple[base.Receiver, base.Sender]:
-    return base.Receiver(stream("r"), choices, session), base.Sender(stream("s"), len(choices), session)
+def transfers(
+    choices: list[int], session: bytes = b"s"
+) -> tuple[base_transfers.BaseReceiver, base_transfers.BaseSender]:
+    return base_transfers.BaseReceiver(stream("r"), choices, session), base_transfers.BaseSender(
+        stream("s"), len(choices), session
+    )
 
 
 def test_the_receiver_has_the_keys_that_he_chose():
@@ -110,7 +114,7 @@ def test_the_receiver_has_the_keys_that_he_chose():
 
 def test_another_session_has_other_keys():
     receiver, sender = transfers([0, 1])
-    other = base.Sender(stream("s"), 2, b"t")
+    other = base_transfers.BaseSender(stream("s"), 2, b"t")
     assert other.message == sender.message
     zero, one = other.keys(memoryview(receiver.message))
     keys = receiver.keys(memoryview(sender.message))
@@ -130,11 +134,14 @@ def test_the_other_key_needs_the_other_choice():
 def test_both_values_of_a_function_are_hashed_apart():
     """A receiver who could make one mask serve both would have both keys."""
     message = transfers([0])[0].message
-    head = message[: curve.POINT_BYTES]
-    names = [base._name(b"s", number, b) for number in (0, 1) for b in (0, 1)]
-    assert len({base._pad(name, head) for name in names}) == 4
-    inner = [name + base._xor(message[curve.POINT_BYTES :], base._pad(name, head)) for name in names]
-    assert len(set(curve.hash_to_curve(inner, base._DOMAIN))) == 4
+    head = message[: curve_points.POINT_BYTES]
+    names = [base_transfers._name(b"s", number, b) for number in (0, 1) for b in (0, 1)]
+    assert len({base_transfers._pad(name, head) for name in names}) == 4
+    inner = [
+        name + base_transfers._xor(message[curve_points.POINT_BYTES :], base_transfers._pad(name, head))
+        for name in names
+    ]
+    assert len(set(curve_points.hash_to_curve(inner, base_transfers._DOMAIN))) == 4
 
 
 @pytest.mark.parametrize("reply", [bytes(32), (1).to_bytes(32, "little")])
@@ -147,7 +154,7 @@ def test_a_key_of_small_order_is_refused(reply):
 def test_a_function_with_a_false_point_is_refused():
     receiver, sender = transfers([0, 1])
     message = bytearray(receiver.message)
-    message[base.FUNCTION_BYTES] ^= 1
+    message[base_transfers.FUNCTION_BYTES] ^= 1
     with pytest.raises(ValueError, match="should be points"):
         sender.keys(memoryview(message))
 
@@ -155,7 +162,7 @@ def test_a_function_with_a_false_point_is_refused():
 def test_a_change_of_the_mask_changes_both_keys():
     receiver, sender = transfers([0, 1])
     message = bytearray(receiver.message)
-    message[curve.POINT_BYTES] ^= 1
+    message[curve_points.POINT_BYTES] ^= 1
     before, after = sender.keys(memoryview(receiver.message)), sender.keys(memoryview(message))
     assert not any((b[0] == a[0]).any() for b, a in zip(before, after, strict=True))
     assert all((b[1] == a[1]).all() for b, a in zip(before, after, strict=True))

@@ -11,22 +11,22 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import LinkError
-from junto.mpc import bits, link
+from junto.mpc import bits, node_links
 from junto.mpc.gates import Words
 from junto.mpc.ot import conjunctions, extension, setup, softspoken
 from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.ot.hashing import Hash
-from junto.mpc.ot.jobs import Job
+from junto.mpc.ot.jobs import TransferJob
 from junto.mpc.ot.pads import Chosen, Offered
-from junto.mpc.ot.tree import Grower
+from junto.mpc.ot.seed_trees import Grower
 from junto.mpc.prg import Stream
 from ot_pairs import CHECK_BITS, CHECK_BYTES, QUICK, Change, Parties, both, wires
 
 FIELDS = range(1, 9)
 
 
-class Plain(Job):
+class Plain(TransferJob):
     """Transfers of which everything is kept; a word is said about each pad."""
 
     def __init__(self, chooses: int, offers: int, choices: Words | None) -> None:
@@ -102,10 +102,10 @@ def test_every_part_of_the_secret_against_a_reference(depth):
              for number, size in zip(numbers, softspoken.depths(depth), strict=False)]
         )  # fmt: skip
         choices = (1 - flags).astype(np.uint8)
-        receiver = softspoken.Receiver(zero, one, depth, Grower(Hash(bytes(16))), Stream(bytes(16)))
+        receiver = softspoken.ExtensionReceiver(zero, one, depth, Grower(Hash(bytes(16))), Stream(bytes(16)))
         keys = np.where(choices[:, None] == 1, one, zero)
         corrections = memoryview(receiver.corrections)
-        sender = softspoken.Sender(choices, keys, corrections, depth, Grower(Hash(bytes(16))))
+        sender = softspoken.ExtensionSender(choices, keys, corrections, depth, Grower(Hash(bytes(16))))
         x = rng.integers(0, 2**64, 2, dtype=np.uint64)
         message, t, chosen = receiver.extend(x, 2, b"name")
         q = sender.extend(message, 2, b"name")
@@ -225,7 +225,7 @@ def test_memory_does_not_grow_with_the_number_of_transfers():
 
 def test_over_a_real_channel():
     """Messages of no bytes, and the channel's own checks."""
-    channels = link.memory_pair()
+    channels = node_links.memory_pair()
     made = both(
         wires(),
         [

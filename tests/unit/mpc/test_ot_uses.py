@@ -9,12 +9,12 @@ import pytest
 
 from junto.errors import LinkError
 from junto.mpc import bits, ring
-from junto.mpc.ot import carries, products, tables
+from junto.mpc.ot import carries, products, table_transfers
 from junto.mpc.ot.conjunctions import conjunctions, triples
 from junto.mpc.ot.decomposition import decompose, monomials
 from junto.mpc.ot.extension import OtSettings
-from junto.mpc.ot.scaling import Form, Scaling
-from junto.mpc.ot.tables import Layout
+from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
+from junto.mpc.ot.table_transfers import Layout
 from junto.mpc.ot.truncation import truncation
 from ot_pairs import CHECK_BITS, QUICK, Parties
 
@@ -57,11 +57,13 @@ def test_every_entry_of_a_table_can_be_chosen(parties, index, entry):
     entries = parties.words(size, size) & np.uint64(2**entry - 1)
     numbers = np.arange(size, dtype=np.uint64)
     found, _ = parties.play(
-        lambda e: tables.choose(e, numbers, layout), lambda e: tables.offer(e, entries, layout)
+        lambda e: table_transfers.choose(e, numbers, layout),
+        lambda e: table_transfers.offer(e, entries, layout),
     )
     assert (found == np.diag(entries)).all()
     _, found = parties.play(
-        lambda e: tables.offer(e, entries, layout), lambda e: tables.choose(e, numbers, layout)
+        lambda e: table_transfers.offer(e, entries, layout),
+        lambda e: table_transfers.choose(e, numbers, layout),
     )
     assert (found == np.diag(entries)).all()
 
@@ -72,8 +74,8 @@ def test_all_tables_of_four_bits(parties):
     contents, numbers = (x.reshape(-1) for x in np.meshgrid(np.arange(16), np.arange(4)))
     entries = (contents[:, None] >> np.arange(4) & 1).astype(np.uint64)
     found, _ = parties.play(
-        lambda e: tables.choose(e, numbers.astype(np.uint64), layout),
-        lambda e: tables.offer(e, entries, layout),
+        lambda e: table_transfers.choose(e, numbers.astype(np.uint64), layout),
+        lambda e: table_transfers.offer(e, entries, layout),
     )
     assert (found == entries[np.arange(64), numbers]).all()
 
@@ -84,7 +86,9 @@ def test_functions_of_all_pairs(parties, index, entry):
     function = parties.words(size, size) & np.uint64(2**entry - 1)
     x, y = (each.reshape(-1).astype(np.uint8) for each in np.indices((size, size)))
     order = np.concatenate([np.arange(size * size), np.arange(size * size)[::-1]])  # each at both parties
-    one, two = parties.run(lambda e, own: tables.evaluate(e, function, own, entry), (x[order], y[order]))
+    one, two = parties.run(
+        lambda e, own: table_transfers.evaluate(e, function, own, entry), (x[order], y[order])
+    )
     assert (one ^ two == function[x[order], y[order]]).all()
     assert max(one.max(), two.max()) < 2**entry
 
@@ -98,7 +102,15 @@ def test_tables_that_cannot_be_are_refused(numbers):
 # -------------------------------------------------------------------- numbers
 
 
-FORMS = [Form(), Form(1), Form(1, 18), Form(3, 5, 2), Form(64, 64, 3), Form(9, 64, 7), Form(64, 20)]
+FORMS = [
+    ScalingWidths(),
+    ScalingWidths(1),
+    ScalingWidths(1, 18),
+    ScalingWidths(3, 5, 2),
+    ScalingWidths(64, 64, 3),
+    ScalingWidths(9, 64, 7),
+    ScalingWidths(64, 20),
+]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -109,7 +121,7 @@ def test_scaling_at_the_edges(parties, form):
     got = {}
 
     def play(e, a, r):
-        job = Scaling(a, r, form, form, partial(got.__setitem__, (e.index, "taken")),
+        job = ScalingJob(a, r, form, form, partial(got.__setitem__, (e.index, "taken")),
                       partial(got.__setitem__, (e.index, "given")))  # fmt: skip
         e.run([job])
 
@@ -123,7 +135,7 @@ def test_scaling_at_the_edges(parties, form):
 @pytest.mark.parametrize("numbers", [(0, 64), (65, 64), (64, 0), (64, 65), (64, 64, 0)])
 def test_forms_that_cannot_be_are_refused(numbers):
     with pytest.raises(ValueError, match="no products"):
-        Form(*numbers)
+        ScalingWidths(*numbers)
 
 
 def test_products_of_all_small_numbers(parties):

@@ -13,12 +13,12 @@ from jax import lax
 
 from junto.errors import NotComputable
 from junto.mpc.interpret import interpret
-from junto.mpc.plain import PlainGates
+from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
-from junto.mpc.primitives.public import Witness
+from junto.mpc.plan_steps import Block
+from junto.mpc.primitives.public import PublicDigest
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
-from junto.mpc.steps import Block
 from junto.mpc.values import Public, Secret, decode, encode, incoming
 from junto.mpc.visibility import visible
 from mpc_programs import Engine, agree
@@ -453,7 +453,7 @@ def test_independent_steps_share_their_rounds():
 
 def test_the_witness_sees_what_processors_may_compute_differently():
     def digest(function):
-        witness = Witness()
+        witness = PublicDigest()
         run(plan_of(function, X), [X], witness=witness)
         return witness.digest
 
@@ -461,7 +461,7 @@ def test_the_witness_sees_what_processors_may_compute_differently():
         return digest(lambda x: x + jax.random.normal(jax.random.key(key), (4,)))
 
     assert with_noise(0) == with_noise(0) != with_noise(1)
-    assert digest(lambda x: x + (jnp.arange(4.0) * 3)) == Witness().digest
+    assert digest(lambda x: x + (jnp.arange(4.0) * 3)) == PublicDigest().digest
 
 
 def test_public_arguments_are_computed_by_jax():

@@ -9,7 +9,7 @@ import pytest
 
 import mpc_pairs
 from junto.mpc.gates import Digit
-from junto.mpc.protocol.inout import Kind, enter_other, enter_own
+from junto.mpc.protocol.inout import InputKind, enter_other, enter_own
 from junto.mpc.rounds import together
 from mpc_nodes import run
 
@@ -320,7 +320,7 @@ def test_products_of_values_whose_owner_computes(owners):
                 own, _ = enter_own(role, owner, [value])
                 secrets += own
             else:
-                secrets += enter_other(role, owner, [Kind(False, value.shape)], None)
+                secrets += enter_other(role, owner, [InputKind(False, value.shape)], None)
         # what travels from the owner to the other compute party
         shares = [
             None if role.deals else (s.public if s.public is not None else np.zeros_like(s.mask))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import native_rows
-from junto.native import Kernels, Tree, build, kernels, library, threads
+from junto.native import Kernels, SeedTree, compiling, kernels, library, threads
 
 there = library.loaded().library
 compiled = pytest.mark.skipif(there is None, reason=library.status())
@@ -96,12 +96,14 @@ def test_keys_and_inputs_of_other_sizes_are_refused():
 def test_trees_that_do_not_fit_are_refused():
     p, dealt, mixed = (np.zeros((rows, 2), np.uint64) for rows in (4, 15, 15))
     for tree, flags in [
-        (Tree(p, None, dealt[:7], None, True), (True, True)), (Tree(p, p, dealt, None, True), (True, True)),
-        (Tree(p, p, dealt[:, :1], mixed, True), (True, True)),
-        (Tree(p, p, dealt, mixed[1:], True), (True, True)),
-        (Tree(p, p, dealt, mixed, True), (True, False)), (Tree(p, p, dealt[:7], mixed, True), (False, False)),
-        (Tree(p[:3], None, dealt, None, True), (True, True)),
-    ]:  # fmt: skip
+        (SeedTree(p, None, dealt[:7], None, True), (True, True)),
+        (SeedTree(p, p, dealt, None, True), (True, True)),
+        (SeedTree(p, p, dealt[:, :1], mixed, True), (True, True)),
+        (SeedTree(p, p, dealt, mixed[1:], True), (True, True)),
+        (SeedTree(p, p, dealt, mixed, True), (True, False)),
+        (SeedTree(p, p, dealt[:7], mixed, True), (False, False)),
+        (SeedTree(p[:3], None, dealt, None, True), (True, True)),
+    ]:
         with pytest.raises(ValueError, match="prefixes"):
             kernels().prefixes(tree, generate=flags[0], propagate=flags[1])
 
@@ -170,32 +172,32 @@ def test_a_setting_that_is_no_number_of_threads_is_refused(monkeypatch, said):
 def test_only_a_whole_library_of_these_sources_is_called(tmp_path):
     absent, broken, foreign = (tmp_path / name for name in ("absent", "broken", "foreign"))
     broken.write_bytes(b"\x7fELF and no more")
-    with pytest.raises(library.Refused, match="not compiled"):
+    with pytest.raises(library.LibraryRefused, match="not compiled"):
         library.judged(absent)
-    with pytest.raises(library.Refused, match="for this machine"):
+    with pytest.raises(library.LibraryRefused, match="for this machine"):
         library.judged(broken)
-    if build.LIBRARY.is_file():
-        was = build.digest().encode()
-        whole = build.LIBRARY.read_bytes()
+    if compiling.LIBRARY.is_file():
+        was = compiling.digest().encode()
+        whole = compiling.LIBRARY.read_bytes()
         assert was in whole
         foreign.write_bytes(whole.replace(was, was[::-1]))
-        with pytest.raises(library.Refused, match="other sources"):
+        with pytest.raises(library.LibraryRefused, match="other sources"):
             library.judged(foreign)
 
 
 def loaded_with(monkeypatch, said, path):
-    monkeypatch.setenv(build.VARIABLE, said)
-    monkeypatch.setattr(build, "LIBRARY", path)
+    monkeypatch.setenv(compiling.VARIABLE, said)
+    monkeypatch.setattr(compiling, "LIBRARY", path)
     return library.loaded.__wrapped__()
 
 
 def test_what_the_variable_says_holds(monkeypatch, tmp_path, caplog):
     assert loaded_with(monkeypatch, "", tmp_path / "absent").library is None
-    assert loaded_with(monkeypatch, "numpy", build.LIBRARY).library is None
+    assert loaded_with(monkeypatch, "numpy", compiling.LIBRARY).library is None
     with pytest.raises(library.ConfigError, match="not compiled"):
         loaded_with(monkeypatch, "compiled", tmp_path / "absent")
     with pytest.raises(library.ConfigError, match="'fast'"):
-        loaded_with(monkeypatch, "fast", build.LIBRARY)
+        loaded_with(monkeypatch, "fast", compiling.LIBRARY)
     (tmp_path / "broken").write_bytes(b"no library")
     caplog.clear()
     assert loaded_with(monkeypatch, "", tmp_path / "broken").library is None
@@ -203,18 +205,18 @@ def test_what_the_variable_says_holds(monkeypatch, tmp_path, caplog):
 
 
 def test_a_compiler_is_looked_for_and_its_failure_told(monkeypatch, tmp_path):
-    assert build.compiler({"CC": "some cc"}) == ["some", "cc"]
+    assert compiling.compiler({"CC": "some cc"}) == ["some", "cc"]
     monkeypatch.setenv("CC", "junto-has-no-such-compiler")
-    with pytest.raises(build.CannotBuild, match="cannot be run"):
-        build.build(tmp_path / "kernels.so")
+    with pytest.raises(compiling.CannotBuild, match="cannot be run"):
+        compiling.build(tmp_path / "kernels.so")
     monkeypatch.setenv("CC", f"{sys.executable} -c 'raise SystemExit(1)'")
-    with pytest.raises(build.CannotBuild, match="does not compile"):
-        build.build(tmp_path / "kernels.so")
+    with pytest.raises(compiling.CannotBuild, match="does not compile"):
+        compiling.build(tmp_path / "kernels.so")
     monkeypatch.delenv("CC")
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(build, "find_spec", lambda name: None)
-    with pytest.raises(build.CannotBuild, match="no C compiler"):
-        build.build(tmp_path / "kernels.so")
+    monkeypatch.setattr(compiling, "find_spec", lambda name: None)
+    with pytest.raises(compiling.CannotBuild, match="no C compiler"):
+        compiling.build(tmp_path / "kernels.so")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -225,7 +227,7 @@ def test_a_compiler_is_looked_for_and_its_failure_told(monkeypatch, tmp_path):
 @pytest.mark.parametrize("flag", [None, "-DWEAKER"])
 def test_no_limb_of_the_curves_field_outgrows_its_lane(tmp_path, flag):
     program, source = tmp_path / "bounds", Path(__file__).with_name("bounds.cpp")
-    command = ["g++", "-std=c++17", "-w", f"-I{build.SOURCES}", *filter(None, [flag]), "-o", str(program)]
+    command = ["g++", "-std=c++17", "-w", f"-I{compiling.SOURCES}", *filter(None, [flag]), "-o", str(program)]
     subprocess.run([*command, str(source)], check=True)
     assert (subprocess.run([str(program)]).returncode == 0) == (flag is None)
 
@@ -250,7 +252,7 @@ def test_no_kernel_at_any_level_leaves_its_arrays_or_the_languages_rules(monkeyp
     monkeypatch.setenv("CC", "gcc")
     target = tmp_path / "kernels.so"
     checks = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    build.build(target, [*checks, "-DJUNTO_EMULATED"])  # all levels, on any processor
+    compiling.build(target, [*checks, "-DJUNTO_EMULATED"])  # all levels, on any processor
     environment = {
         **os.environ, "LD_PRELOAD": runtime(), "ASAN_OPTIONS": "detect_leaks=0", "JUNTO_THREADS": "1",
     }  # fmt: skip

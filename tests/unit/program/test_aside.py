@@ -2,10 +2,10 @@
 
 import pytest
 
+from junto.net.api import Failure, TransferKey
+from junto.net.settled import Awaited, Dispatched
 from junto.program.aside import LANES, Aside
 from junto.program.operation import START, Description, follow
-from junto.silo.api import Failure, Key
-from junto.silo.settled import Awaited, Dispatched
 
 STAMP = follow(START, Description("spu", "alice,bob"), "fit.py:3")
 
@@ -69,7 +69,7 @@ def test_streams_of_different_operations_and_lanes_have_different_numbers():
 def test_a_greeting_is_a_value_of_its_operation_with_its_stamp():
     wire = Wire()
     aside(wire).greet(b"hello")
-    assert wire.pushed == [("bob", Key(STAMP.operation, 0), STAMP, b"hello")]
+    assert wire.pushed == [("bob", TransferKey(STAMP.operation, 0), STAMP, b"hello")]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_greeting_is_handed_on_and_a_party_with_another_program_is_not_heard(o
     wire, heard = Wire(), []
     way = aside(wire, trusted)
     way.hear(heard.append)
-    wire.expected[Key(STAMP.operation, 0)].settle(outcome)
+    wire.expected[TransferKey(STAMP.operation, 0)].settle(outcome)
     way.stream(1)
     (stream,) = wire.streams.values()
     assert stream.is_trusted() is trusted
@@ -102,7 +102,7 @@ def test_the_ledger_has_one_line_a_stream_and_direction():
     way = aside(wire)
     way.greet(b"12345")
     way.hear(lambda message: None)
-    wire.expected[Key(STAMP.operation, 0)].settle(memoryview(b"ab"))
+    wire.expected[TransferKey(STAMP.operation, 0)].settle(memoryview(b"ab"))
     way.stream(1)
     way.stream(2)
     wire.streams[STAMP.operation * LANES + 2].nbytes = (100, 50)

@@ -4,19 +4,19 @@ import pytest
 
 from junto.errors import PartyUnreachable, RemoteError
 from junto.execute.debug import DebugExecutor
+from junto.net.api import Failure, TransferKey
+from junto.net.settled import Awaited, Dispatched
 from junto.program.between import BetweenSilos
-from junto.program.exchange import Office, Passage, Witness
-from junto.program.failure import FailureDesk
+from junto.program.exchange import CrossingObserver, ExchangeServices, ValueTransfer
+from junto.program.failure import ErrorReporter
+from junto.program.in_flight import InFlight
 from junto.program.operation import START, Description, follow
-from junto.program.outstanding import Outstanding
-from junto.silo.api import Failure, Key
-from junto.silo.settled import Awaited, Dispatched
 from junto.wire.codec import encode
 from junto.wire.policy import WirePolicy
 
 STAMP = follow(START, Description("move", "bob", "alice"), "fit.py:3")
-INWARD = Passage(STAMP, 0, "move", "bob", "alice")
-OUTWARD = Passage(STAMP, 0, "move", "alice", "bob")
+INWARD = ValueTransfer(STAMP, 0, "move", "bob", "alice")
+OUTWARD = ValueTransfer(STAMP, 0, "move", "alice", "bob")
 
 
 class Wire:
@@ -34,7 +34,7 @@ class Wire:
         return self.pushed[-1][3]
 
 
-class Noted(Witness):
+class Noted(CrossingObserver):
     def __init__(self):
         self.lines = []
 
@@ -53,9 +53,9 @@ class Noted(Witness):
 
 class Setup:
     def __init__(self):
-        self.wire, self.witness, self.outstanding = Wire(), Noted(), Outstanding()
+        self.wire, self.witness, self.outstanding = Wire(), Noted(), InFlight()
         self.differing = set()
-        office = Office(WirePolicy(), FailureDesk(expose=False), self.outstanding, self.witness)
+        office = ExchangeServices(WirePolicy(), ErrorReporter(expose=False), self.outstanding, self.witness)
         self.executor = DebugExecutor()
         self.exchange = BetweenSilos(
             "alice", self.wire, self.executor, office, lambda party: party not in self.differing
@@ -63,7 +63,7 @@ class Setup:
 
     def arrive(self, outcome):
         ref = self.exchange.transfer(INWARD, None)
-        self.wire.expected["bob", Key(1, 0)].settle(outcome)
+        self.wire.expected["bob", TransferKey(1, 0)].settle(outcome)
         return ref
 
     def send(self, value):
@@ -116,7 +116,7 @@ def test_a_lost_party_is_told_as_such(setup):
 
 def test_what_is_sent_counts_as_unfinished_until_it_is_delivered(setup):
     party, key, _, delivery = setup.send([1, 2])
-    assert (party, key) == ("bob", Key(1, 0))
+    assert (party, key) == ("bob", TransferKey(1, 0))
     assert not setup.outstanding.wait_idle(0)
     delivery.settle(None)
     assert setup.outstanding.wait_idle(0)

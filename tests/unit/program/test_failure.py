@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from junto.device.spu.left_out import SeatLinks
+from junto.device.spu.skipped_operations import NodeLinks
 from junto.errors import LinkError, NotComputable, PartyAborted, PartyUnreachable, RemoteError, SessionError
 from junto.mpc.links.channel import MOST_REASON, LeftOut
-from junto.program.failure import FailureDesk, remote_error, told
+from junto.net.api import Failure
+from junto.net.frames import clip_failure
+from junto.program.failure import ErrorReporter, remote_error, told
 from junto.program.operation import START, Description, follow
-from junto.silo.api import Failure
-from junto.silo.frames import clip_failure
 
 STAMP = follow(START, Description("call", "alice", "train"), "fit.py:3")
 
@@ -30,20 +30,20 @@ def noted(caplog, desk, error):
 
 @pytest.mark.parametrize("error", [ValueError("of the task"), LinkError("broken", party="bob")])
 def test_a_failure_is_an_error_with_its_traceback(caplog, error):
-    level, text, traced = noted(caplog, FailureDesk(expose=False), error)
+    level, text, traced = noted(caplog, ErrorReporter(expose=False), error)
     assert (level, traced) == ("ERROR", True)
     assert "alice(train) at fit.py:3" in text
 
 
 @pytest.mark.parametrize("kind", [PartyUnreachable, PartyAborted])
 def test_that_a_party_is_gone_is_one_line(caplog, kind):
-    level, text, traced = noted(caplog, FailureDesk(expose=False), kind("bob is gone", party="bob"))
+    level, text, traced = noted(caplog, ErrorReporter(expose=False), kind("bob is gone", party="bob"))
     assert (level, traced) == ("WARNING", False)
     assert "bob is gone" in text
 
 
 def test_what_the_end_of_the_run_breaks_off_is_for_debugging(caplog):
-    desk = FailureDesk(expose=False)
+    desk = ErrorReporter(expose=False)
     desk.close()
     assert noted(caplog, desk, SessionError("the executor was shut down"))[0] == "DEBUG"
     assert noted(caplog, desk, PartyUnreachable("bob is gone", party="bob"))[0] == "DEBUG"
@@ -63,10 +63,10 @@ class _Channel:
 @pytest.mark.parametrize("over_the_spu", [False, True])
 @pytest.mark.parametrize("long", ["do this", "\x1b[31m" + "\U0001f600" * 100_000])
 def test_what_is_to_be_done_reaches_the_other_parties_bounded_and_printable(over_the_spu, long):
-    error = FailureDesk(expose=False).explain("alice", STAMP, NotComputable(f"no: {long}", fix=long))
+    error = ErrorReporter(expose=False).explain("alice", STAMP, NotComputable(f"no: {long}", fix=long))
     if over_the_spu:
         channel = _Channel()
-        links = SeatLinks(
+        links = NodeLinks(
             SimpleNamespace(home="alice", channels={"bob": channel}, compute=("bob",), index=None), ["alice"]
         )
         links.leave_out(3, error)

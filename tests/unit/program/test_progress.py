@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from junto.program.progress import Board, Count, Work, duration, figures, left_s
-from junto.program.report import Display
-from junto.program.showing import AFTER_S, LogLines, Pipe, PipeLines, Watcher, choose
+from junto.program.progress import Board, ComputeProgress, Count, duration, figures, left_s
+from junto.program.progress_display import AFTER_S, LogLines, PipeLines, StatusPipe, Watcher, choose
+from junto.program.status import Display
 
 
 class Clock:
@@ -30,7 +30,9 @@ def board(clock):
 
 
 def work(done=0, total=100, *, operation=1, heading=None, rounds=7, nbytes=1000):
-    return Work(operation, f"SPU#1(op{operation})", heading, lambda: Count(done, total, rounds, nbytes))
+    return ComputeProgress(
+        operation, f"SPU#1(op{operation})", heading, lambda: Count(done, total, rounds, nbytes)
+    )
 
 
 # ---------------------------------------------------------------- the estimate
@@ -237,7 +239,7 @@ def test_work_after_a_pause_is_told_at_once(board, clock, caplog):
 
 
 def test_a_simulation_hears_the_newest_through_a_pipe(board, clock, tmp_path):
-    pipe = Pipe(tmp_path / "alice")
+    pipe = StatusPipe(tmp_path / "alice")
     party = PipeLines(pipe.path)
     try:
         assert pipe.newest() == []
@@ -254,7 +256,7 @@ def test_a_simulation_hears_the_newest_through_a_pipe(board, clock, tmp_path):
 
 
 def test_what_is_no_word_of_a_party_is_left_out(tmp_path):
-    pipe = Pipe(tmp_path / "alice")
+    pipe = StatusPipe(tmp_path / "alice")
     other = os.open(pipe.path, os.O_WRONLY)
     os.write(other, b"\xff{\n" + b'{"name": 7}\n' + b'{"na')
     assert pipe.newest() == []
@@ -263,7 +265,7 @@ def test_what_is_no_word_of_a_party_is_left_out(tmp_path):
 
 
 def test_a_party_whose_simulation_is_gone_goes_on(board, clock, tmp_path):
-    pipe = Pipe(tmp_path / "alice")
+    pipe = StatusPipe(tmp_path / "alice")
     party = PipeLines(pipe.path)
     look = look_at(board, clock)
     party.show(look)
@@ -275,7 +277,7 @@ def test_a_party_whose_simulation_is_gone_goes_on(board, clock, tmp_path):
 
 
 def test_a_reader_that_does_not_read_stops_nobody(board, clock, tmp_path):
-    pipe = Pipe(tmp_path / "alice")
+    pipe = StatusPipe(tmp_path / "alice")
     party = PipeLines(pipe.path)
     look = look_at(board, clock)
     for _ in range(2000):

@@ -1,7 +1,7 @@
-from junto.program.outstanding import Outstanding
+from junto.ledger import SENT, Edge, LedgerEntry
+from junto.net.api import Stamp
+from junto.program.in_flight import InFlight
 from junto.program.timeline import MOST_WAITS, Spell, Timeline, Traffic, edges
-from junto.silo.api import Stamp
-from junto.silo.ledger import SENT, Edge, Entry
 
 
 def stamp(number, site="a.py:1", text="alice(f)"):
@@ -9,7 +9,7 @@ def stamp(number, site="a.py:1", text="alice(f)"):
 
 
 def entry(number, nbytes, kind="move"):
-    return Entry(SENT, number, 0, "alice -> bob", "a.py:2", kind, "alice", "bob", "int", None, nbytes)
+    return LedgerEntry(SENT, number, 0, "alice -> bob", "a.py:2", kind, "alice", "bob", "int", None, nbytes)
 
 
 def test_a_loop_is_one_line():
@@ -59,7 +59,7 @@ def test_what_was_handed_out_stays_as_it_was():
 
 def test_outstanding_work_tells_how_long_it_took():
     told = []
-    outstanding = Outstanding(lambda which, seconds: told.append((which.operation, seconds >= 0)))
+    outstanding = InFlight(lambda which, seconds: told.append((which.operation, seconds >= 0)))
     ticket = outstanding.enter(stamp(7))
     assert told == []
     outstanding.leave(ticket)

@@ -6,10 +6,10 @@ import pytest
 
 from junto.errors import DeadlineExceeded, PartyUnreachable
 from junto.execute.embedded import EmbeddedExecutor
-from junto.program.fault import Fault
+from junto.program.fault import SessionFault
 from junto.program.operation import START, Description, follow
-from junto.program.report import Reporter
-from junto.program.waiting import Awaited, Patience, Waiting
+from junto.program.status import Reporter
+from junto.program.waiting import AwaitedRef, Timeouts, Waiting
 
 STAMP = follow(START, Description("reveal"), "fit.py:31")
 
@@ -39,8 +39,8 @@ def waiting(fault=None, patience=None, announced=None):
     heard = Heard()
     announced = announced if announced is not None else []
     made = Waiting(
-        fault or Fault(),
-        patience or Patience(None, 0.0),
+        fault or SessionFault(),
+        patience or Timeouts(None, 0.0),
         heard,
         lambda stamp, parties: announced.append(parties),
         lambda party: f"{party} is alive",
@@ -53,7 +53,7 @@ def test_a_value_that_is_there_is_not_waited_for(executor):
     promise.set_value(1)
     announced = []
     made, heard = waiting(announced=announced)
-    made.until_done(STAMP, [Awaited(promise, "alice")], lambda: (0, 0))
+    made.until_done(STAMP, [AwaitedRef(promise, "alice")], lambda: (0, 0))
     assert heard.lines == []
     assert announced == []
 
@@ -63,7 +63,7 @@ def test_a_slow_value_is_announced_and_shown(executor):
     announced = []
     made, heard = waiting(announced=announced)
     threading.Thread(target=lambda: (heard.first.wait(10), promise.set_value(1))).start()
-    made.until_done(STAMP, [Awaited(promise, "alice")], lambda: (3, 7))
+    made.until_done(STAMP, [AwaitedRef(promise, "alice")], lambda: (3, 7))
     assert announced == [("alice",), ()]
     line, progress = heard.lines[0]
     assert "for alice, operation 1 reveal at fit.py:31; alice is alive" in line
@@ -72,22 +72,22 @@ def test_a_slow_value_is_announced_and_shown(executor):
 
 
 def test_a_deadline_names_whom_it_waited_for(executor):
-    made, _ = waiting(patience=Patience(0.05, 10.0))
+    made, _ = waiting(patience=Timeouts(0.05, 10.0))
     with pytest.raises(DeadlineExceeded, match=r"for bob, operation 1 reveal at fit\.py:31"):
-        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], lambda: (0, 0))
+        made.until_done(STAMP, [AwaitedRef(executor.promise(), "bob")], lambda: (0, 0))
 
 
 def test_the_session_s_fault_ends_a_wait(executor):
-    fault = Fault()
+    fault = SessionFault()
     made, heard = waiting(fault)
     gone = PartyUnreachable("bob is gone", party="bob")
     threading.Thread(target=lambda: (heard.first.wait(10), fault.set(gone))).start()
     with pytest.raises(PartyUnreachable, match="bob is gone"):
-        made.until_done(STAMP, [Awaited(executor.promise(), "bob")], lambda: (0, 0))
+        made.until_done(STAMP, [AwaitedRef(executor.promise(), "bob")], lambda: (0, 0))
 
 
 def test_values_that_arrived_count_even_if_the_session_broke_meanwhile(executor):
-    fault = Fault()
+    fault = SessionFault()
     promise = executor.promise()
     made, heard = waiting(fault)
 
@@ -97,4 +97,4 @@ def test_values_that_arrived_count_even_if_the_session_broke_meanwhile(executor)
         fault.set(PartyUnreachable("bob is gone", party="bob"))
 
     threading.Thread(target=end).start()
-    made.until_done(STAMP, [Awaited(promise, "bob")], lambda: (0, 0))
+    made.until_done(STAMP, [AwaitedRef(promise, "bob")], lambda: (0, 0))

@@ -9,9 +9,9 @@ import pytest
 
 import junto as sf
 from junto.markup import UNKNOWN, table
+from junto.net.api import Stamp
 from junto.program.timeline import Timeline
 from junto.report import charts
-from junto.silo.api import Stamp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from junto.errors import CannotTravel, MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.codec import encode
 from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
@@ -132,29 +132,29 @@ def test_objects_structures_and_subclasses_are_refused(value: Any) -> None:
 @pytest.mark.parametrize(
     ("atoms", "buffer"),
     [
-        ([tags.ARRAY, "<f8", False, 1, 1 << 36], b""),
-        ([tags.ARRAY, "<f8", False, 1, 2], bytes(15)),
-        ([tags.ARRAY, "<f8", False, 1, 2], bytes(17)),
-        ([tags.ARRAY, "|O", False, 1, 1], bytes(8)),
-        ([tags.ARRAY, "|V8", False, 1, 1], bytes(8)),
-        ([tags.ARRAY, "<f8,<i4", False, 1, 1], bytes(12)),
-        ([tags.ARRAY, "float64", False, 1, 1], bytes(8)),
-        ([tags.ARRAY, "<U0", False, 1, 1 << 60], b""),
-        ([tags.ARRAY, "<f8", False, 1, -1], b""),
-        ([tags.ARRAY, "<f8", False, 65, *[1] * 65], bytes(8)),
-        ([tags.ARRAY, "<f8", 0, 1, 1], bytes(8)),
-        ([tags.ARRAY, "<f8", False, 3, 1 << 62, 1 << 62, 0], b""),
-        ([tags.ARRAY, "<f8", False, 2, 1 << 62, 1 << 62], b""),
-        ([tags.ARRAY, "|b1", False, 1, 1], b"\2"),
-        ([tags.ARRAY, "<U1", False, 1, 1], b"\xff\xff\xff\xff"),
-        ([tags.ARRAY, ">U1", False, 1, 1], b"\1\0\0\0"),
-        ([tags.ARRAY, "<M8[parsec]", False, 1, 1], bytes(8)),
-        ([tags.ARRAY, "<M8[0s]", False, 1, 1], bytes(8)),
-        ([tags.ARRAY, "<U99999999", False, 1, 1], bytes(8)),
-        ([tags.ARRAY_SCALAR, "<f8", 0], b""),
-        ([tags.ARRAY_TEXT, 1.5], b""),
-        ([tags.DTYPE, "O"], b""),
-        ([tags.JAX_ARRAY, None], b""),
+        ([value_tags.ARRAY, "<f8", False, 1, 1 << 36], b""),
+        ([value_tags.ARRAY, "<f8", False, 1, 2], bytes(15)),
+        ([value_tags.ARRAY, "<f8", False, 1, 2], bytes(17)),
+        ([value_tags.ARRAY, "|O", False, 1, 1], bytes(8)),
+        ([value_tags.ARRAY, "|V8", False, 1, 1], bytes(8)),
+        ([value_tags.ARRAY, "<f8,<i4", False, 1, 1], bytes(12)),
+        ([value_tags.ARRAY, "float64", False, 1, 1], bytes(8)),
+        ([value_tags.ARRAY, "<U0", False, 1, 1 << 60], b""),
+        ([value_tags.ARRAY, "<f8", False, 1, -1], b""),
+        ([value_tags.ARRAY, "<f8", False, 65, *[1] * 65], bytes(8)),
+        ([value_tags.ARRAY, "<f8", 0, 1, 1], bytes(8)),
+        ([value_tags.ARRAY, "<f8", False, 3, 1 << 62, 1 << 62, 0], b""),
+        ([value_tags.ARRAY, "<f8", False, 2, 1 << 62, 1 << 62], b""),
+        ([value_tags.ARRAY, "|b1", False, 1, 1], b"\2"),
+        ([value_tags.ARRAY, "<U1", False, 1, 1], b"\xff\xff\xff\xff"),
+        ([value_tags.ARRAY, ">U1", False, 1, 1], b"\1\0\0\0"),
+        ([value_tags.ARRAY, "<M8[parsec]", False, 1, 1], bytes(8)),
+        ([value_tags.ARRAY, "<M8[0s]", False, 1, 1], bytes(8)),
+        ([value_tags.ARRAY, "<U99999999", False, 1, 1], bytes(8)),
+        ([value_tags.ARRAY_SCALAR, "<f8", 0], b""),
+        ([value_tags.ARRAY_TEXT, 1.5], b""),
+        ([value_tags.DTYPE, "O"], b""),
+        ([value_tags.JAX_ARRAY, None], b""),
     ],
 )
 def test_arrays_that_lie_are_refused(atoms: list[Any], buffer: bytes) -> None:
@@ -190,7 +190,7 @@ def test_what_lies_behind_a_sparse_matrix_stays_at_home() -> None:
 
 def vector(values: list[int], dtype: str = "<i4") -> tuple[list[Any], bytes]:
     array = np.array(values, dtype)
-    return [tags.ARRAY, dtype, False, 1, len(array)], array.tobytes()
+    return [value_tags.ARRAY, dtype, False, 1, len(array)], array.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -214,14 +214,14 @@ def test_a_sparse_matrix_that_points_outside_of_itself_is_refused(
     form: str, shape: tuple[int, int], first: list[int], second: list[int]
 ) -> None:
     parts = [vector([1, 2]), vector(first), vector(second)]
-    atoms = [tags.SPARSE, form, False, *shape, *(atom for part, _ in parts for atom in part)]
+    atoms = [value_tags.SPARSE, form, False, *shape, *(atom for part, _ in parts for atom in part)]
     with pytest.raises(MalformedBytes):
         from_bytes(forge(atoms, *(buffer for _, buffer in parts)))
 
 
 def test_the_forged_sparse_matrix_would_be_accepted_if_it_did_not_lie() -> None:
     parts = [vector([1, 2]), vector([0, 1]), vector([0, 1, 2])]
-    atoms = [tags.SPARSE, "csr", False, 2, 2, *(atom for part, _ in parts for atom in part)]
+    atoms = [value_tags.SPARSE, "csr", False, 2, 2, *(atom for part, _ in parts for atom in part)]
     assert from_bytes(forge(atoms, *(buffer for _, buffer in parts))).toarray().tolist() == [[1, 0], [0, 2]]
 
 

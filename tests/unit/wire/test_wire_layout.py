@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from junto.errors import MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.codec import encode
 from junto.wire.payload import Summary
 from junto.wire.policy import Limits, WirePolicy
@@ -25,7 +25,7 @@ def test_buffers_lie_on_64_byte_boundaries_and_are_not_copied() -> None:
         assert piece.nbytes > 0
         owner = next((a for a in arrays if np.shares_memory(a, np.frombuffer(piece, np.uint8))), None)
         if owner is not None:
-            assert offset % tags.ALIGN == 0
+            assert offset % value_tags.ALIGN == 0
             seen += 1
         offset += piece.nbytes
     assert seen == 3
@@ -62,7 +62,7 @@ def test_every_truncation_and_every_addition_is_refused() -> None:
 
 def test_a_gap_that_is_not_empty_is_refused() -> None:
     data = to_bytes(np.arange(3.0))
-    gap = struct.unpack_from("<II", data, 4)[0] + tags.PREFIX
+    gap = struct.unpack_from("<II", data, 4)[0] + value_tags.PREFIX
     data[gap] = 1
     with pytest.raises(MalformedBytes, match="gap"):
         from_bytes(data)
@@ -108,20 +108,20 @@ def test_other_beginnings_are_refused(start: bytes) -> None:
 @pytest.mark.parametrize(
     "atoms",
     [
-        [tags.LIST, 2, None],
-        [tags.LIST, -2, 1, "x"],
-        [tags.LIST, -2, 1, True],
-        [tags.LIST, 1 << 40],
-        [tags.LIST, True, None],
-        [tags.DICT, 1, None],
-        [tags.DICT, 2, "a", 1.0, "a", 2.0],
-        [tags.DICT, 2, 1.0, "a", True, "b"],
-        [tags.DICT, -1],
-        [tags.DICT, 1, tags.LIST, 0, None],
-        [tags.SET, 2, "a", "a"],
-        [tags.SET, 1, tags.LIST, 0],
-        [tags.FROZENSET, 1, tags.DICT, 0],
-        [tags.DICT, 1, tags.TUPLE, 1, tags.SET, 0, None],
+        [value_tags.LIST, 2, None],
+        [value_tags.LIST, -2, 1, "x"],
+        [value_tags.LIST, -2, 1, True],
+        [value_tags.LIST, 1 << 40],
+        [value_tags.LIST, True, None],
+        [value_tags.DICT, 1, None],
+        [value_tags.DICT, 2, "a", 1.0, "a", 2.0],
+        [value_tags.DICT, 2, 1.0, "a", True, "b"],
+        [value_tags.DICT, -1],
+        [value_tags.DICT, 1, value_tags.LIST, 0, None],
+        [value_tags.SET, 2, "a", "a"],
+        [value_tags.SET, 1, value_tags.LIST, 0],
+        [value_tags.FROZENSET, 1, value_tags.DICT, 0],
+        [value_tags.DICT, 1, value_tags.TUPLE, 1, value_tags.SET, 0, None],
         [None, None],
     ],
 )
@@ -157,7 +157,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 
 def test_a_package_that_is_missing_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = forge([tags.POLARS, "frame", tags.LIST, 0, 1], b"x")
+    data = forge([value_tags.POLARS, "frame", value_tags.LIST, 0, 1], b"x")
     monkeypatch.setitem(sys.modules, "junto.wire.polars_tables", None)
     with pytest.raises(MalformedBytes, match="polars_tables"):
         from_bytes(data)

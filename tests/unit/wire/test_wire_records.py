@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from junto.errors import CannotTravel, ConfigError, MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.codec import encode, policy_fingerprint
 from junto.wire.policy import Limits, WirePolicy
 from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
@@ -115,16 +115,16 @@ def test_subclasses_and_broken_instances_of_registered_types_are_refused() -> No
 @pytest.mark.parametrize(
     "atoms",
     [
-        [tags.RECORD, "os.system", 1, "true"],
-        [tags.RECORD, "builtins", "eval"],
-        [tags.RECORD, "Model", 2, 1.0, "m"],
-        [tags.RECORD, "Key", 3, 1.0, "m", None],
-        [tags.RECORD, "Colour", "BLUE"],
-        [tags.RECORD, "Colour", "__class__"],
-        [tags.RECORD, "Colour", "mro"],
-        [tags.RECORD, "Bits", "A|B"],
-        [tags.RECORD, 1.0],
-        [tags.RECORD, None],
+        [value_tags.RECORD, "os.system", 1, "true"],
+        [value_tags.RECORD, "builtins", "eval"],
+        [value_tags.RECORD, "Model", 2, 1.0, "m"],
+        [value_tags.RECORD, "Key", 3, 1.0, "m", None],
+        [value_tags.RECORD, "Colour", "BLUE"],
+        [value_tags.RECORD, "Colour", "__class__"],
+        [value_tags.RECORD, "Colour", "mro"],
+        [value_tags.RECORD, "Bits", "A|B"],
+        [value_tags.RECORD, 1.0],
+        [value_tags.RECORD, None],
     ],
 )
 def test_records_we_do_not_know_are_refused(atoms: list[Any]) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from junto.errors import CannotTravel, MalformedBytes
-from junto.wire import tags
+from junto.wire import value_tags
 from junto.wire.codec import encode
 from junto.wire.policy import Limits, WirePolicy
 from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
@@ -137,9 +137,9 @@ class OtherZone(dt.tzinfo):
         (NotImplemented, "NotImplementedType"),
         (dt.datetime(2020, 1, 1, tzinfo=OtherZone()), "time zone"),
         (dt.datetime(2020, 1, 1, tzinfo=dt.timezone(dt.timedelta(0), "named")), "time zone"),
-        (1 << (8 * tags.MAX_INT_BYTES), "int of"),
-        (Fraction(1, 1 << (8 * tags.MAX_FRACTION_BYTES)), "Fraction"),
-        (Decimal("1" * (tags.MAX_DECIMAL_CHARS + 1)), "Decimal"),
+        (1 << (8 * value_tags.MAX_INT_BYTES), "int of"),
+        (Fraction(1, 1 << (8 * value_tags.MAX_FRACTION_BYTES)), "Fraction"),
+        (Decimal("1" * (value_tags.MAX_DECIMAL_CHARS + 1)), "Decimal"),
         ("lone \ud800", "surrogate"),
         ("lone \ud800" * 10_000, "surrogate"),
         (memoryview(b"x"), "memoryview"),
@@ -187,7 +187,7 @@ def test_an_error_says_nothing_of_the_data() -> None:
             encode(value, PLAIN)
         assert secret not in str(caught.value)
     with pytest.raises(MalformedBytes) as refused:
-        from_bytes(forge([tags.DECIMAL, secret]))
+        from_bytes(forge([value_tags.DECIMAL, secret]))
     assert secret not in str(refused.value)
     assert refused.value.__cause__ is None
 
@@ -195,29 +195,29 @@ def test_an_error_says_nothing_of_the_data() -> None:
 @pytest.mark.parametrize(
     "atoms",
     [
-        [tags.DATE, 0],
-        [tags.DATE, 10**9],
-        [tags.DATETIME, 2020, 13, 1, 0, 0, 0, 0, 0, None],
-        [tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, "../../etc/passwd"],
-        [tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, "No/Such_Zone"],
-        [tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, 86_400_000_000],
-        [tags.TIME, 25, 0, 0, 0, 0, None],
-        [tags.TIMEDELTA, 10**9, 0, 0],
-        [tags.DECIMAL, "one"],
-        [tags.DECIMAL, " 1"],
-        [tags.DECIMAL, 1.5],
-        [tags.UUID, 0],
-        [tags.RANGE, tags.INT, 0, tags.INT, 1, tags.INT, 0],
-        [tags.RANGE, 1.5, 1.5, 1.5],
-        [tags.COMPLEX, 1.0],
-        [tags.INT],
-        [tags.INT, "1"],
-        [tags.INT, True],
-        [tags.BIG_INT, 1],
-        [tags.FRACTION, 0, 0],
-        [tags.LONG_TEXT, 1],
-        [tags.LONG_BYTES, -1],
-        [tags.BYTES, 5],
+        [value_tags.DATE, 0],
+        [value_tags.DATE, 10**9],
+        [value_tags.DATETIME, 2020, 13, 1, 0, 0, 0, 0, 0, None],
+        [value_tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, "../../etc/passwd"],
+        [value_tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, "No/Such_Zone"],
+        [value_tags.DATETIME, 2020, 1, 1, 0, 0, 0, 0, 0, 86_400_000_000],
+        [value_tags.TIME, 25, 0, 0, 0, 0, None],
+        [value_tags.TIMEDELTA, 10**9, 0, 0],
+        [value_tags.DECIMAL, "one"],
+        [value_tags.DECIMAL, " 1"],
+        [value_tags.DECIMAL, 1.5],
+        [value_tags.UUID, 0],
+        [value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1, value_tags.INT, 0],
+        [value_tags.RANGE, 1.5, 1.5, 1.5],
+        [value_tags.COMPLEX, 1.0],
+        [value_tags.INT],
+        [value_tags.INT, "1"],
+        [value_tags.INT, True],
+        [value_tags.BIG_INT, 1],
+        [value_tags.FRACTION, 0, 0],
+        [value_tags.LONG_TEXT, 1],
+        [value_tags.LONG_BYTES, -1],
+        [value_tags.BYTES, 5],
     ],
 )
 def test_scalars_that_are_none_are_malformed(atoms: list[Any]) -> None:

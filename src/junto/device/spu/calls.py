@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from junto.config.spu_model import SPUCompilerNumReturnsPolicy
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYUObject
-from junto.device.spu.engine import Work
-from junto.device.spu.layout import Leaf, parse, rebuild, texts_of
+from junto.device.spu.engine import EngineCall
+from junto.device.spu.layout import ArrayLayout, parse, rebuild, texts_of
 from junto.device.spu.object import SPUObject
 from junto.errors import DeviceError
 from junto.program.operation import Description, structure
@@ -48,7 +48,7 @@ class Returns:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SpuCall:
     """What `SPU.__call__` was told.
 
     Attributes:
@@ -77,7 +77,7 @@ def checked(
     returns: Returns,
     fraction: int | None,
     reveals: str | Sequence[str] | None = None,
-) -> Call:
+) -> SpuCall:
     """The call as one value.
 
     Raises:
@@ -93,7 +93,7 @@ def checked(
     agreed = None if reveals is None else frozenset([reveals] if isinstance(reveals, str) else reveals)
     if agreed is not None and not all(isinstance(each, str) for each in agreed):
         raise DeviceError("reveals holds the names of what a function may reveal, as in reveals=['loss']")
-    return Call(function, names, returns, fraction, agreed)
+    return SpuCall(function, names, returns, fraction, agreed)
 
 
 def returns_of(policy: Any, count: int | None) -> Returns:
@@ -127,18 +127,18 @@ class SecretInput:
 
     handle: SPUObject
     index: int
-    leaf: Leaf
+    leaf: ArrayLayout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Described:
     """An array of which type and shape are known, in place of one when a call is explained."""
 
-    leaf: Leaf
+    leaf: ArrayLayout
     secret: bool
 
 
-def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def run(spu: SPU, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """One call; returns handles."""
     structure((args, kwargs), DeviceObject)  # handles without an order are refused before anything is shared
     names = chain(paths(args, "args"), paths(kwargs, "kwargs"))
@@ -151,7 +151,7 @@ def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     program = spu.session.program
     stamp = program.begin(Description("compute", spu.name, call.name, text, len(layouts)))
     settings, single = spu.numbers.inside(call.fraction), call.returns.single
-    work = Work(planned.plan, inputs, settings, single, program.board.heading)
+    work = EngineCall(planned.plan, inputs, settings, single, program.board.heading)
     held = spu.engine.compute(stamp, work)
     handles = [
         SPUObject(spu.session, (stamp.operation, index), spu, part, stamp.text).has_layout(layout)
@@ -166,7 +166,7 @@ def run(spu: SPU, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
             return planned.as_tree(handles)
 
 
-def _layouts(call: Call, planned: Planned) -> list[Any]:
+def _layouts(call: SpuCall, planned: Planned) -> list[Any]:
     """The layout of each handle.
 
     Raises:

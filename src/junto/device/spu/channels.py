@@ -10,28 +10,28 @@ from contextlib import ExitStack
 from itertools import combinations
 
 from junto.config.model import PartySettings, TlsSettings
-from junto.config.spu import SpuSettings
+from junto.config.spu_settings import SpuSettings
 from junto.device.spu.comparison import Introductions, Onlookers
 from junto.device.spu.traced import tracing_text
-from junto.mpc.link import (
+from junto.mpc.links.framed import Ends, FramedChannel
+from junto.mpc.links.greeting import NodeHello, binding
+from junto.mpc.node_links import (
     ALPN,
     Channel,
     Credentials,
     Greeting,
     Introduction,
     LinkOptions,
-    Meeting,
+    NodeMeeting,
     memory_pair,
     shared_secret,
 )
-from junto.mpc.link import Node as LinkNode
-from junto.mpc.links.framed import Ends, FramedChannel
-from junto.mpc.links.greeting import Hello, binding
+from junto.mpc.node_links import NodeOptions as LinkNode
+from junto.net.api import Stamp
+from junto.net.identity import accepted_name
+from junto.net.tlscontext import client_context, server_context
 from junto.program.aside import Aside
 from junto.program.program import Program
-from junto.silo.api import Stamp
-from junto.silo.identity import accepted_name
-from junto.silo.tlscontext import client_context, server_context
 
 log: logging.Logger = logging.getLogger("junto.spu")
 
@@ -127,7 +127,7 @@ class Switchboard:
             if node.party in self._home and node.address is not None
         ]
         credentials = _credentials(program.settings.tls, program.settings.cluster)
-        meeting = Meeting(nodes, Introduction(me, credentials, self._greeting), self._options, _status)
+        meeting = NodeMeeting(nodes, Introduction(me, credentials, self._greeting), self._options, _status)
         program.on_fault(meeting.cancel)
         return meeting.run()
 
@@ -146,7 +146,7 @@ class Switchboard:
     def _streamed(self, mine: str, other: str, lane: int) -> Channel:
         """A channel on the connection of the two parties' gateways."""
         stream = self._aside(self._home[other]).stream(lane, self._settings.link.http_max_payload_size)
-        agreed = binding(Hello(mine, other, self._greeting), Hello(other, mine, self._greeting))
+        agreed = binding(NodeHello(mine, other, self._greeting), NodeHello(other, mine, self._greeting))
         channel = FramedChannel(stream, Ends(mine, other, agreed), self._options)
         self._program.on_fault(channel.cancel)
         return channel

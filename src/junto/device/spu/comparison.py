@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from junto.errors import JuntoError, LinkError, PartyUnreachable
-from junto.mpc.link import Greeting, LinkOptions, OnWait
-from junto.mpc.links.greeting import Hello, difference
+from junto.mpc.links.greeting import NodeHello, difference
+from junto.mpc.node_links import Greeting, LinkOptions, OnWait
+from junto.net.api import Delivery
 from junto.program.aside import Aside
-from junto.silo.api import Delivery
 
 STATUS_S = 1.0
 
@@ -71,8 +71,8 @@ class Introductions:
                 self._wait(lambda: len(self._delivered) == len(self._ways), seconds, lambda _: None)
                 raise error
 
-    def _hello(self, other: str) -> Hello:
-        return Hello(self._me, other, self._greeting)
+    def _hello(self, other: str) -> NodeHello:
+        return NodeHello(self._me, other, self._greeting)
 
     def _hear(self, name: str, message: memoryview | Exception) -> None:
         with self._changed:
@@ -141,23 +141,23 @@ class Onlookers:
     def greet(self) -> None:
         """Greet them all; returns at once."""
         for name, way in self._ways.items():
-            hello = Hello(self._me, name, self._greeting)
+            hello = NodeHello(self._me, name, self._greeting)
             way.hear(partial(self._hear, hello))
             way.greet(hello.pack())
 
-    def _hear(self, hello: Hello, message: memoryview | Exception) -> None:
+    def _hear(self, hello: NodeHello, message: memoryview | Exception) -> None:
         error = compared(hello, message)
         if isinstance(error, JuntoError):
             self._refuse(error)
 
 
-def compared(hello: Hello, heard: memoryview | Exception) -> Exception | None:
+def compared(hello: NodeHello, heard: memoryview | Exception) -> Exception | None:
     """What is wrong with what another party answers to `hello`; None: nothing."""
     name = hello.wanted
     if isinstance(heard, Exception):
         return heard
     try:
-        answer = Hello.parse(bytes(heard))
+        answer = NodeHello.parse(bytes(heard))
     except ValueError as error:
         return LinkError(f"{name}: {error}", party=name)
     if (answer.sender, answer.wanted) != (name, hello.sender):

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from junto.device.handle import Disclosure
+from junto.device.handle import PendingReveal
 from junto.device.rehearsal import Rehearsal
 from junto.device.spu.calls import SecretInput, sources_of
-from junto.device.spu.computing import run_plan
-from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
-from junto.device.spu.explain import Count
-from junto.device.spu.inputs import Entrance, encoded
-from junto.device.spu.layout import Leaf, parse, read, wide_numbers
-from junto.device.spu.plain import Plain, array_of, no_rounds, plain
+from junto.device.spu.debug_engine import Plain, array_of, no_rounds, plain
+from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares
+from junto.device.spu.explain import PlanCounter
+from junto.device.spu.inputs import InputConversion, encoded
+from junto.device.spu.layout import ArrayLayout, parse, read, wide_numbers
+from junto.device.spu.plan_runner import run_plan
 from junto.errors import DeviceError
-from junto.execute.base import Call, Ref
+from junto.execute.executor import Ref, TaskCall
 from junto.mpc.counting import fresh
-from junto.mpc.interpret import Ears
-from junto.mpc.plain import PlainGates
+from junto.mpc.interpret import StepHooks
+from junto.mpc.plain_gates import PlainGates
 from junto.mpc.visibility import disclosures
-from junto.program.waiting import Awaited
-from junto.silo.api import Stamp
+from junto.net.api import Stamp
+from junto.program.waiting import AwaitedRef
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
@@ -58,9 +58,9 @@ class CountingEngine(Engine):
         self._spu = spu
         self._real = real
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
-        run = partial(_entered, Entrance(self._spu.numbers, wide_numbers(), name))
-        call = Call(run, (ref,), {}, 3, stamp.text, self._rehearsal.program.explainer(stamp, owner))
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> EnteredValue:
+        run = partial(_entered, InputConversion(self._spu.numbers, wide_numbers(), name))
+        call = TaskCall(run, (ref,), {}, 3, stamp.text, self._rehearsal.program.explainer(stamp, owner))
         layout, outlines, values = self._rehearsal.program.submit(stamp, owner, call)
         if layout.error() is None:
             compute = self._spu.settings.compute
@@ -68,10 +68,10 @@ class CountingEngine(Engine):
             size = sum(map(_nbytes, parse(layout.value())))
             # of a party that computes one piece, of another a key and one piece
             self._rehearsal.passes(stamp.site, "share", owner, size * min(copies, 1))
-        return Entered({COUNTED: outlines, VALUES: values}, layout, owner)
+        return EnteredValue({COUNTED: outlines, VALUES: values}, layout, owner)
 
-    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
-        count = Count(self._spu, work.plan, work.inputs, work.settings)
+    def compute(self, stamp: Stamp, work: EngineCall) -> list[Held]:
+        count = PlanCounter(self._spu, work.plan, work.inputs, work.settings)
         found = count.run(turns=1)
         text = stamp.text.partition("(")[2].removesuffix(")") or stamp.text
         self._rehearsal.costs(self._spu, stamp.site, text, found.costs)
@@ -82,7 +82,7 @@ class CountingEngine(Engine):
         both = zip(work.grouped(list(found.results)), self._values(work), strict=True)
         return [{COUNTED: self._there(outlines), VALUES: self._there(values)} for outlines, values in both]
 
-    def _values(self, work: Work) -> list[list[Plain] | None]:
+    def _values(self, work: EngineCall) -> list[list[Plain] | None]:
         """Of each result its arrays, if there are few arguments, all known, and none of them is revealed."""
         handles, places = sources_of(work.inputs)
         known: list[Any] = [
@@ -93,7 +93,7 @@ class CountingEngine(Engine):
             return [None] * work.results
         inputs = [known[at[0]][at[1]] if isinstance(at, tuple) else at for at in places]
         gates = PlainGates(lambda _: None)
-        return list(work.grouped(run_plan(gates, no_rounds, work.plan, inputs, work.settings, Ears())))
+        return list(work.grouped(run_plan(gates, no_rounds, work.plan, inputs, work.settings, StepHooks())))
 
     def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
         if COUNTED not in handle.held:
@@ -113,7 +113,7 @@ class CountingEngine(Engine):
         receivers: Sequence[str],
         *,
         tell: bool = True,
-    ) -> Disclosure:
+    ) -> PendingReveal:
         described = parse(handle.layout())
         for party in self._spu.settings.compute:
             others = [each for each in receivers if each != party]
@@ -121,15 +121,15 @@ class CountingEngine(Engine):
         values = handle.held[VALUES].value() if VALUES in handle.held else None
         arrays = [_shown(leaf) for leaf in described] if values is None else list(map(array_of, values))
         value = self._there(read(handle.layout(), arrays, self._spu.numbers, handle.reading))
-        return Disclosure(value, [Awaited(value, self.homes[0])])
+        return PendingReveal(value, [AwaitedRef(value, self.homes[0])])
 
-    def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
-        return [Awaited(ref, self.homes[0]) for ref in held.values()]
+    def settle(self, stamp: Stamp, index: int, held: Held) -> list[AwaitedRef]:
+        return [AwaitedRef(ref, self.homes[0]) for ref in held.values()]
 
     def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> NoReturn:
         raise _elsewhere()
 
-    def arrive(self, stamp: Stamp, coming: Coming) -> NoReturn:
+    def arrive(self, stamp: Stamp, coming: IncomingShares) -> NoReturn:
         raise _elsewhere()
 
     def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> NoReturn:
@@ -148,16 +148,16 @@ def _elsewhere() -> DeviceError:
     )
 
 
-def _entered(entrance: Entrance, value: Any) -> tuple[Any, list[Any], list[Plain] | None]:
+def _entered(entrance: InputConversion, value: Any) -> tuple[Any, list[Any], list[Plain] | None]:
     layout, arrays = encoded(value, entrance)  # refuses what a real one does
     values = [plain(array) for array in arrays] if sum(each.size for each in arrays) <= FEW else None
     return layout, [fresh(leaf.shape, leaf.dtype == "bool") for leaf in parse(layout)], values
 
 
-def _nbytes(leaf: Leaf) -> int:
+def _nbytes(leaf: ArrayLayout) -> int:
     return -(-prod(leaf.shape) // 8) if leaf.dtype == "bool" else 8 * prod(leaf.shape)
 
 
-def _shown(leaf: Leaf) -> Any:
+def _shown(leaf: ArrayLayout) -> Any:
     """Truth values are true, so that a loop that stops at a false one takes all its turns."""
     return np.ones(leaf.shape, np.bool_) if leaf.dtype == "bool" else np.zeros(leaf.shape, np.uint64)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from junto.device.handle import passage
-from junto.mpc.steps import LABEL, Step
+from junto.mpc.plan_steps import LABEL, PlanStep
+from junto.net.api import Stamp
 from junto.program.program import Program
-from junto.silo.api import Stamp
 from junto.wire.payload import Summary
 
 
-class Disclosed:
+class RevealRecord:
     """Of one call at one node (`interpret.Ears.revealed`).
 
     Args:
@@ -33,7 +33,7 @@ class Disclosed:
         ]
         self._seen = 0
 
-    def __call__(self, step: Step, nbytes: int) -> None:
+    def __call__(self, step: PlanStep, nbytes: int) -> None:
         """A value has come to all nodes."""
         form = step.forms[0]
         summary = Summary(f"{step.params[LABEL]}: {form.dtype}", form.shape)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from junto.device.handle import Disclosure
-from junto.device.spu.pool import Pool
+from junto.device.handle import PendingReveal
+from junto.device.spu.correlation_pool import CorrelationPool
 from junto.device.spu.profile import Profile, Recorder
-from junto.execute.base import Ref
+from junto.execute.executor import Ref
+from junto.net.api import Stamp
 from junto.program.progress import Heading
-from junto.program.waiting import Awaited
-from junto.silo.api import Stamp
+from junto.program.waiting import AwaitedRef
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
@@ -28,7 +28,7 @@ Held = Mapping[str, Ref]
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class EnteredValue:
     """A value that was put on the SPU.
 
     Attributes:
@@ -43,7 +43,7 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Work:
+class EngineCall:
     """What an engine computes in one call.
 
     Attributes:
@@ -71,7 +71,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class IncomingShares:
     """A value on its way to an engine, in pieces: for each of its `homes`, in their order, what comes there.
 
     Attributes:
@@ -103,18 +103,18 @@ class Engine(ABC):
 
     def __init__(self) -> None:
         self.profiles: list[Profile] = []
-        self._pools: list[Pool] = []
+        self._pools: list[CorrelationPool] = []
 
     def recorder(self, stamp: Stamp, node: str) -> Recorder | None:
         """What measures a call at a node; None: nobody asks."""
         return Recorder(self.profiles, stamp, node) if self.profiles else None
 
     @abstractmethod
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> EnteredValue:
         """Take the value `ref` of the party `owner` (None: it lives elsewhere); `name` is for messages."""
 
     @abstractmethod
-    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+    def compute(self, stamp: Stamp, work: EngineCall) -> list[Held]:
         """Run a plan; one `Held` for each of its values."""
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+    def arrive(self, stamp: Stamp, coming: IncomingShares) -> Held:
         """Take what the engine of another SPU, or of an earlier run, has of a value."""
 
     @abstractmethod
@@ -154,18 +154,18 @@ class Engine(ABC):
         receivers: Sequence[str],
         *,
         tell: bool = True,
-    ) -> Disclosure:
+    ) -> PendingReveal:
         """Show a value to `receivers`; `tell`: and let the others know that it is there."""
 
     @abstractmethod
-    def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
+    def settle(self, stamp: Stamp, index: int, held: Held) -> list[AwaitedRef]:
         """Let every party know that a value is there."""
 
-    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:
+    def use_pool(self, stamp: Stamp, party: str, pool: CorrelationPool) -> None:
         """From now on `party` uses what is in `pool`, if the other one has the same; open until `close`."""
         self._pools.append(pool)
 
-    def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:
+    def fill(self, stamp: Stamp, work: EngineCall, name: str, runs: int) -> list[AwaitedRef]:
         """Put what so many runs of `work` need into the pools, as `name`; when it is done."""
         return []
 

@@ -15,22 +15,22 @@ import numpy as np
 
 from junto.config.spu_model import SpuSource
 from junto.device.handle import DeviceObject
-from junto.device.spu.calls import Call, Described, SecretInput, opened
-from junto.device.spu.computing import charge, run_plan
+from junto.device.spu.calls import Described, SecretInput, SpuCall, opened
 from junto.device.spu.costs import Cost, highest, highest_tallies, lines_of
 from junto.device.spu.explanation import Explanation
-from junto.device.spu.layout import Leaf, wide_numbers
+from junto.device.spu.layout import ArrayLayout, wide_numbers
 from junto.device.spu.object import SPUObject
+from junto.device.spu.plan_runner import charge, run_plan
 from junto.errors import DeviceError
 from junto.mpc.counting import blank_of, counting_pair, counting_roles, fresh
-from junto.mpc.interpret import Ears
+from junto.mpc.interpret import StepHooks
 from junto.mpc.meter import Meter, Tally
 from junto.mpc.plan import Plan, jax_dtype
-from junto.mpc.primitives.public import Witness
-from junto.mpc.protocol.gates import SecureGates
-from junto.mpc.protocol.pair.gates import PairGates
+from junto.mpc.primitives.public import PublicDigest
+from junto.mpc.protocol.pair.pair_gates import PairGates
 from junto.mpc.protocol.role import Role
-from junto.mpc.ranges import Ranges
+from junto.mpc.protocol.secure_gates import SecureGates
+from junto.mpc.ranges import RangeRemarks
 from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, Unknowns, stand_in, unknowns
 from junto.tree import map_leaves
@@ -55,7 +55,7 @@ BRANCHES = "where what is not known yet chooses between branches, all of them ar
 
 
 def explain(
-    spu: SPU, call: Call, public: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    spu: SPU, call: SpuCall, public: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Explanation:
     """See `SPU.explain`.
 
@@ -67,7 +67,7 @@ def explain(
         kwargs: as for the call itself.
     """
     planned, inputs = spu.plans.get(call, *described(spu, call, frozenset(public), args, kwargs))
-    count = Count(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
+    count = PlanCounter(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
     found = count.run(turns=1)
     once = highest(found.costs)
     turn = highest(count.run(turns=2).costs) - once if count.unknown.loops else None
@@ -95,7 +95,7 @@ def dealer_of(spu: SPU) -> str | None:
 
 
 def described(
-    spu: SPU, call: Call, public: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    spu: SPU, call: SpuCall, public: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Any]:
     """The arguments with a description in place of each secret, and of each array known by shape only."""
     parameters = list(inspect.signature(call.function).parameters) if public else []
@@ -120,7 +120,7 @@ def _leaf(spu: SPU, leaf: Any, *, secret: bool) -> Any:
             dtype = jax_dtype(leaf.dtype, wide_numbers())
         except TypeError:
             raise DeviceError("a random key is public: pass the key itself to explain") from None
-        return Described(Leaf(dtype.name, tuple(leaf.shape)), secret)
+        return Described(ArrayLayout(dtype.name, tuple(leaf.shape)), secret)
     if isinstance(leaf, SPUObject):
         if leaf.device is not spu:
             raise DeviceError(f"{leaf!r} is an argument of a call on {spu.name}, but does not live there")
@@ -148,7 +148,7 @@ def _no_time() -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Counted:
+class PlanCost:
     """What a plan costs.
 
     Attributes:
@@ -162,7 +162,7 @@ class Counted:
     results: Sequence[Any]
 
 
-class Count:
+class PlanCounter:
     """Counts one plan for given arguments.
 
     Attributes:
@@ -176,7 +176,7 @@ class Count:
         self._plan = plan
         self.pair: bool = spu.settings.source is SpuSource.BOTH_PARTIES
         self._settings = settings
-        self.ranges: Ranges = Ranges(settings.fraction)
+        self.ranges: RangeRemarks = RangeRemarks(settings.fraction)
         self._inputs = inputs
         self._held = {
             id(each.handle): spu.engine.held_here(each.handle)
@@ -194,7 +194,7 @@ class Count:
         ]
         self.notes: tuple[str, ...] = tuple(note for note, holds in found if holds)
 
-    def run(self, *, turns: int) -> Counted:
+    def run(self, *, turns: int) -> PlanCost:
         """What it costs if each loop of unknown length turns so often.
 
         With a dealer both parties' costs are equal, and the steps' part is told once, unless something is
@@ -203,12 +203,12 @@ class Count:
         roles = counting_pair() if self.pair else counting_roles()[: 2 if self._plan.reveals else 1]
         found = [self._run_at(role, turns) for role in roles]
         costs = (found[0][0], found[-1][0])
-        return Counted(costs, [tallies for _, tallies, _ in found], found[0][2])
+        return PlanCost(costs, [tallies for _, tallies, _ in found], found[0][2])
 
     def _run_at(self, role: Role, turns: int) -> tuple[Cost, Mapping[str, Tally], list[Any]]:
-        witness = Witness()
+        witness = PublicDigest()
         meter = Meter(role, clock=_no_time)
-        ears = Ears(
+        ears = StepHooks(
             witness=witness, meter=meter, instead=InPlace(self.unknown, turns), notice=self.ranges.look
         )
         with np.errstate(over="ignore"):

@@ -18,7 +18,7 @@ from junto.device.spu.costs import (
     seconds_text,
 )
 from junto.markup import paragraph, table
-from junto.mpc.visibility import Disclosure
+from junto.mpc.visibility import PlannedReveal
 from junto.program.progress import bytes_text
 
 TURNS = "a loop that ends by what is revealed shows how often it turns, too"
@@ -58,7 +58,7 @@ class Explanation:
     notes: tuple[str, ...]
     beside: Mapping[str, int] = field(default_factory=dict)
     beside_rounds: int = 0
-    reveals: tuple[Disclosure, ...] = ()
+    reveals: tuple[PlannedReveal, ...] = ()
 
     @property
     def rounds(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.spu.layout import Leaf, bounded, is_known
+from junto.device.spu.layout import ArrayLayout, bounded, is_known
 from junto.errors import DeviceError, JuntoError
 from junto.tree import map_leaves, paths
 
@@ -22,7 +22,7 @@ VALUE = "the value"
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class InputConversion:
     """How a value comes in.
 
     Attributes:
@@ -36,7 +36,7 @@ class Entrance:
     name: str = VALUE
 
 
-def encoded(value: Any, entrance: Entrance) -> tuple[Any, list[Words | Flags]]:
+def encoded(value: Any, entrance: InputConversion) -> tuple[Any, list[Words | Flags]]:
     """The layout of `value`, and its arrays, encoded, in the order of its leaves.
 
     Args:
@@ -49,7 +49,7 @@ def encoded(value: Any, entrance: Entrance) -> tuple[Any, list[Words | Flags]]:
         DeviceError: a leaf is no array of numbers. Messages name the place and the type, never what is there.
     """
     made: list[Words | Flags] = []
-    described: list[Leaf] = []
+    described: list[ArrayLayout] = []
     places = paths(value, "")
 
     def take(leaf: Any) -> str | None:
@@ -66,7 +66,7 @@ def encoded(value: Any, entrance: Entrance) -> tuple[Any, list[Words | Flags]]:
     return layout, made
 
 
-def _leaf(leaf: Any, entrance: Entrance, path: str) -> tuple[Leaf, Words | Flags]:
+def _leaf(leaf: Any, entrance: InputConversion, path: str) -> tuple[ArrayLayout, Words | Flags]:
     try:
         return _encoded(leaf, entrance, path)
     except JuntoError:
@@ -75,13 +75,13 @@ def _leaf(leaf: Any, entrance: Entrance, path: str) -> tuple[Leaf, Words | Flags
         raise
 
 
-def _encoded(leaf: Any, entrance: Entrance, path: str) -> tuple[Leaf, Words | Flags]:
+def _encoded(leaf: Any, entrance: InputConversion, path: str) -> tuple[ArrayLayout, Words | Flags]:
     from junto.mpc.plan import jax_array, jax_dtype
     from junto.mpc.values import encode
 
     place = _place(entrance.name, path)
     array = jax_array(_array(leaf, place), entrance.x64, place)
-    described = Leaf(jax_dtype(array.dtype, entrance.x64).name, array.shape)
+    described = ArrayLayout(jax_dtype(array.dtype, entrance.x64).name, array.shape)
     bounded([described])  # before memory is taken for it
     return described, encode(array, entrance.settings, place)
 

@@ -17,7 +17,7 @@ from junto.errors import DeviceError
 from junto.tree import leaves, map_leaves
 
 if TYPE_CHECKING:
-    from junto.mpc.protocol.inout import Kind
+    from junto.mpc.protocol.inout import InputKind
     from junto.mpc.settings import MpcSettings
 
 MOST_ARRAYS = 1 << 16
@@ -29,7 +29,7 @@ _LEAF = re.compile(r"(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16)\[((?:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class ArrayLayout:
     """One array: its numpy type and its shape."""
 
     dtype: str
@@ -51,7 +51,7 @@ def is_known(dtype: str) -> bool:
     return _LEAF.fullmatch(f"{dtype}[]") is not None
 
 
-def parse(layout: Any) -> list[Leaf]:
+def parse(layout: Any) -> list[ArrayLayout]:
     """The arrays of a layout that another party sent. Memory is taken for no more than it has passed here.
 
     Raises:
@@ -60,7 +60,7 @@ def parse(layout: Any) -> list[Leaf]:
     return bounded([_leaf(text) for text in texts_of(layout)])
 
 
-def bounded(described: list[Leaf]) -> list[Leaf]:
+def bounded(described: list[ArrayLayout]) -> list[ArrayLayout]:
     """The arrays of one value, if they are not too many.
 
     The bounds are the same at every party, so that all of them refuse what one refuses.
@@ -115,23 +115,23 @@ def read(
     return tree if reading is None else reading(tree)
 
 
-def kinds(described: Sequence[Leaf]) -> list[Kind]:
+def kinds(described: Sequence[ArrayLayout]) -> list[InputKind]:
     """What the protocol needs to know of each array."""
-    from junto.mpc.protocol.inout import Kind
+    from junto.mpc.protocol.inout import InputKind
 
-    return [Kind(leaf.dtype == "bool", leaf.shape) for leaf in described]
+    return [InputKind(leaf.dtype == "bool", leaf.shape) for leaf in described]
 
 
-def shift_of(leaf: Leaf, bits: int) -> int:
+def shift_of(leaf: ArrayLayout, bits: int) -> int:
     """By how many bits an array's elements change when the point moves by `bits`."""
     from junto.mpc.values import kind
 
     return bits if kind(leaf.dtype) == "fixed" else 0
 
 
-def _leaf(text: object) -> Leaf:
+def _leaf(text: object) -> ArrayLayout:
     match = _LEAF.fullmatch(text) if isinstance(text, str) and len(text) < 1000 else None
     if match is None:
         raise DeviceError("another party described a value for the SPU in a way that makes no sense")
     sizes = match[2]
-    return Leaf(match[1], tuple(int(size) for size in sizes.split(",")) if sizes else ())
+    return ArrayLayout(match[1], tuple(int(size) for size in sizes.split(",")) if sizes else ())

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from junto.errors import LinkError, SessionError
-from junto.execute.base import Ref
+from junto.execute.executor import Ref
 from junto.execute.slot import Slot, when_done
 from junto.mpc.links.channel import LeftOut
 
@@ -33,7 +33,7 @@ Explain = Callable[[BaseException], BaseException]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class NodeJob:
     """One operation.
 
     Attributes:
@@ -70,7 +70,7 @@ class Links(Protocol):
         """What another node has told of why it left an operation out."""
 
 
-class Node:
+class NodeThread:
     """See the module.
 
     Args:
@@ -88,7 +88,7 @@ class Node:
     ) -> None:
         self._patience_s = patience_s
         self._links = links
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[NodeJob | None] = queue.SimpleQueue()
         self._broken: BaseException | None = None
         self._woken = threading.Event()
         self._working = False
@@ -105,7 +105,7 @@ class Node:
     ) -> tuple[Slot, ...]:
         """Append an operation with `count` results; returns at once."""
         outputs = tuple([Slot() for _ in range(count)])
-        self._jobs.put(Job(tuple(inputs), run, outputs, explain, operation))
+        self._jobs.put(NodeJob(tuple(inputs), run, outputs, explain, operation))
         return outputs
 
     def cancel(self, error: Exception) -> None:
@@ -132,7 +132,7 @@ class Node:
             while (job := self._jobs.get()) is not None:
                 self._take(job)
 
-    def _take(self, job: Job) -> None:
+    def _take(self, job: NodeJob) -> None:
         arrived = self._await(job)
         if self._broken is not None:
             _fail(job, self._broken)
@@ -143,7 +143,7 @@ class Node:
             else:
                 self._run(job)
 
-    def _await(self, job: Job) -> bool:
+    def _await(self, job: NodeJob) -> bool:
         missing = [ref for ref in job.inputs if not ref.done()]
         if not missing:
             return True
@@ -153,7 +153,7 @@ class Node:
             self._woken.wait()
         return self._broken is None
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: NodeJob) -> None:
         self._working = True
         try:
             results = job.run(*[ref.value() for ref in job.inputs])
@@ -171,7 +171,7 @@ class Node:
         finally:
             self._working = False
 
-    def _leave_out(self, job: Job, error: BaseException) -> None:
+    def _leave_out(self, job: NodeJob, error: BaseException) -> None:
         _fail(job, self._broken or error)
         if job.operation is not None and self._broken is None:
             try:
@@ -179,7 +179,7 @@ class Node:
             except LinkError as trouble:
                 self._fail_and_break(job, trouble)
 
-    def _fail_and_break(self, job: Job, error: LinkError) -> None:
+    def _fail_and_break(self, job: NodeJob, error: LinkError) -> None:
         explained = self._who_is_gone(error) or job.explain(error)
         self._break(error)
         _fail(job, explained)
@@ -203,7 +203,7 @@ class Node:
             self._links.abort(error)
 
 
-def _fail(job: Job, error: BaseException) -> None:
+def _fail(job: NodeJob, error: BaseException) -> None:
     for slot in job.outputs:
         if not slot.done():
             slot.set_error(error)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from junto.device.boundary import public
-from junto.device.handle import Device, DeviceObject, Disclosure
+from junto.device.handle import Device, DeviceObject, PendingReveal
 from junto.device.moves import move
 from junto.device.pyu import PYU, PYUObject, made_at
 from junto.device.spu.engine import Held
-from junto.device.spu.layout import Leaf, parse, texts_of
+from junto.device.spu.layout import ArrayLayout, parse, texts_of
 from junto.errors import DeviceError
-from junto.execute.base import Ref
+from junto.execute.executor import Ref
 from junto.markup import card
+from junto.net.api import Stamp
 from junto.program.operation import Description
-from junto.program.waiting import Awaited
-from junto.silo.api import Stamp
+from junto.program.waiting import AwaitedRef
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -118,7 +118,7 @@ class SPUObject(DeviceObject):
         """
         if self._described is not None:
             stamp, ref, party = self._described
-            self._session.program.wait(stamp, [Awaited(ref, party)])
+            self._session.program.wait(stamp, [AwaitedRef(ref, party)])
             self._layout = ref.value()
             parse(self._layout)
             self._described = None
@@ -135,7 +135,7 @@ class SPUObject(DeviceObject):
         return self
 
     @property
-    def _only(self) -> Leaf:
+    def _only(self) -> ArrayLayout:
         described = parse(self.layout())
         if isinstance(self.layout(), str):
             return described[0]
@@ -155,11 +155,11 @@ class SPUObject(DeviceObject):
 
         return np.dtype(self._only.dtype)
 
-    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> Disclosure:
+    def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> PendingReveal:
         """Show the value to `receivers`; the others learn only that it is there, or failed."""
         return self._device.engine.show(stamp, index, self.told, receivers)
 
-    def settle(self, stamp: Stamp, index: int) -> list[Awaited]:
+    def settle(self, stamp: Stamp, index: int) -> list[AwaitedRef]:
         """Let every party know that the value is there, without showing it."""
         return self._device.engine.settle(stamp, index, self.held)
 

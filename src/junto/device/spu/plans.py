@@ -14,13 +14,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.spu.calls import Call, Described, SecretInput, digest_of
-from junto.device.spu.computing import rehearse
-from junto.device.spu.layout import Leaf, wide_numbers
+from junto.device.spu.calls import Described, SecretInput, SpuCall, digest_of
+from junto.device.spu.layout import ArrayLayout, wide_numbers
+from junto.device.spu.plan_runner import rehearse
 from junto.errors import DeviceError, NotComputable
 from junto.mpc.plan import Plan, argument_names, jax_array, split_static, trace
 from junto.mpc.settings import MpcSettings
-from junto.mpc.visibility import Disclosure, disclosures, visible
+from junto.mpc.visibility import PlannedReveal, disclosures, visible
 
 Input = SecretInput | Described | NDArray[Any]
 
@@ -33,8 +33,8 @@ class Planned:
     """A plan, its results' looks, what it reveals; `passed`: for which public arguments it was rehearsed."""
 
     plan: Plan
-    leaves: tuple[Leaf, ...]
-    disclosures: tuple[Disclosure, ...]
+    leaves: tuple[ArrayLayout, ...]
+    disclosures: tuple[PlannedReveal, ...]
     passed: set[tuple[int, bytes]] = field(default_factory=set)
 
     @property
@@ -54,7 +54,7 @@ class Plans:
         self._numbers = numbers
         self._known: dict[Any, Planned] = {}
 
-    def get(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Planned, list[Any]]:
+    def get(self, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Planned, list[Any]]:
         """The plan of a call, and its arguments in the plan's order.
 
         Raises:
@@ -79,7 +79,7 @@ class Plans:
             plan = trace(call.function, shapes, names, call.static)
             secret = [_is_secret(item) for item in inputs]
             visible(plan, secret)
-            leaves_out = tuple(Leaf(np.dtype(form.dtype).name, form.shape) for form in plan.outputs)
+            leaves_out = tuple(ArrayLayout(np.dtype(form.dtype).name, form.shape) for form in plan.outputs)
             planned = Planned(plan, leaves_out, disclosures(plan, secret))
             if len(self._known) >= MOST:
                 self._known.pop(next(iter(self._known)))
@@ -102,7 +102,7 @@ class Plans:
             planned.passed.add((settings.fraction, about))
 
 
-def _expect_agreement(call: Call, found: Sequence[Disclosure]) -> None:
+def _expect_agreement(call: SpuCall, found: Sequence[PlannedReveal]) -> None:
     """Nothing is revealed because a function says so: whoever calls it has to."""
     missing = [each for each in found if call.reveals is not None and each.name not in call.reveals]
     if missing:

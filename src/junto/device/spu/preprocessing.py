@@ -15,20 +15,20 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from junto.config.spu_model import SpuSource
-from junto.device.spu.calls import Call, Described, SecretInput, digest_of
-from junto.device.spu.computing import Fresh, stored_preparation
-from junto.device.spu.engine import Work
-from junto.device.spu.keeping import Paths, Stages, place_at, places_of
-from junto.device.spu.pool import FILL_BYTES, NO_FILL, Entry, Pool
-from junto.device.spu.seat import Seat
+from junto.device.spu.calls import Described, SecretInput, SpuCall, digest_of
+from junto.device.spu.correlation_pool import FILL_BYTES, NO_FILL, CorrelationPool, PoolEntry
+from junto.device.spu.engine import EngineCall
+from junto.device.spu.node_context import NodeContext
+from junto.device.spu.persistence import Paths, Stages, place_at, places_of
+from junto.device.spu.plan_runner import Fresh, stored_preparation
 from junto.errors import DeviceError
 from junto.mpc.plan import Plan
 from junto.mpc.preprocess.joint import Preparing, Supply
 from junto.mpc.prg import Stream, fresh_key
-from junto.mpc.protocol.inout import Kind
+from junto.mpc.protocol.inout import InputKind
 from junto.mpc.settings import MpcSettings
+from junto.net.api import Stamp
 from junto.program.operation import Description
-from junto.silo.api import Stamp
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -48,11 +48,11 @@ def open_pool(spu: SPU, folders: Paths, keys: Paths | None) -> None:
     _check_source(spu)
     places, key_places = places_of(spu, folders), {} if keys is None else places_of(spu, keys)
     stamp = spu.session.program.begin(Description("open pool", spu.name))
-    opened: dict[str, Pool] = {}
+    opened: dict[str, CorrelationPool] = {}
 
     def open_at(party: str) -> None:
         index = spu.settings.compute.index(party)
-        opened[party] = Pool(place_at(places, party), key_places.get(party), index)
+        opened[party] = CorrelationPool(place_at(places, party), key_places.get(party), index)
 
     try:
         Stages(spu.session.program, stamp, spu.settings.compute).run(open_at)
@@ -65,7 +65,7 @@ def open_pool(spu: SPU, folders: Paths, keys: Paths | None) -> None:
     spu.has_pool = True
 
 
-def preprocess(spu: SPU, call: Call, runs: int, planned: tuple[Plan, str], inputs: Sequence[Any]) -> None:
+def preprocess(spu: SPU, call: SpuCall, runs: int, planned: tuple[Plan, str], inputs: Sequence[Any]) -> None:
     """See `SPU.preprocess`; `planned`: the plan and its fingerprint, `inputs`: of the plan, in its order."""
     _check_source(spu)
     if not spu.has_pool:
@@ -86,7 +86,7 @@ def preprocess(spu: SPU, call: Call, runs: int, planned: tuple[Plan, str], input
     name = name_of(plan, settings, wanted)
     program = spu.session.program
     stamp = program.begin(Description("preprocess", spu.name, call.name, f"{text}|{name}|{runs}"))
-    program.wait(stamp, spu.engine.fill(stamp, Work(plan, wanted, settings, False), name, runs))
+    program.wait(stamp, spu.engine.fill(stamp, EngineCall(plan, wanted, settings, False), name, runs))
 
 
 def _check_source(spu: SPU) -> None:
@@ -105,9 +105,9 @@ def _wanted(item: Any, number: int, inputs: Sequence[Any]) -> Any:
             for i, each in enumerate(inputs)
             if isinstance(each, SecretInput) and (each.handle, each.index) == (item.handle, item.index)
         )
-        return Fresh(first, Kind(item.leaf.dtype == "bool", tuple(item.leaf.shape)), None)
+        return Fresh(first, InputKind(item.leaf.dtype == "bool", tuple(item.leaf.shape)), None)
     if isinstance(item, Described):
-        return Fresh(number, Kind(item.leaf.dtype == "bool", tuple(item.leaf.shape)), None)
+        return Fresh(number, InputKind(item.leaf.dtype == "bool", tuple(item.leaf.shape)), None)
     return item
 
 
@@ -134,7 +134,7 @@ def _version() -> str:
 # -------------------------------------------------------------------- what runs in the nodes' threads
 
 
-def fill(seat: Seat, stamp: Stamp, work: Work, name: str, runs: int) -> None:
+def fill(seat: NodeContext, stamp: Stamp, work: EngineCall, name: str, runs: int) -> None:
     """Make what so many runs need, and keep it."""
     pool, source, wire = seat.pool, seat.source, seat.channels[seat.peer]
     if pool is None or source is None or seat.index is None:
@@ -149,12 +149,12 @@ def fill(seat: Seat, stamp: Stamp, work: Work, name: str, runs: int) -> None:
         preparing = Preparing(seat.index, Stream(key), source, supply)
         supply.from_steps(stored_preparation(preparing, work.plan, work.inputs, work.settings))
         made = supply.all()
-        shelf.put(Entry(key, preparing.next_of_own(), made))
+        shelf.put(PoolEntry(key, preparing.next_of_own(), made))
     seat.end()
     log.info("prepared %d runs, %d bytes sent for them", runs, source.sent - before)
 
 
-def taken(seat: Seat, name: str) -> Entry | None:
+def taken(seat: NodeContext, name: str) -> PoolEntry | None:
     """The entry for a run, on which both agree, and which is gone from the disk; None: make it now."""
     pool, wire = seat.pool, seat.channels[seat.peer]
     if pool is None:

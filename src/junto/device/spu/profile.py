@@ -19,12 +19,12 @@ from junto.device.spu.costs import (
     seconds_text,
     table,
 )
-from junto.execute.base import Ref
+from junto.execute.executor import Ref
 from junto.execute.slot import Slot
 from junto.mpc.meter import Counted, Meter, Tally
+from junto.net.api import Stamp
 from junto.program.progress import bytes_text
-from junto.program.waiting import Awaited
-from junto.silo.api import Stamp
+from junto.program.waiting import AwaitedRef
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -35,7 +35,7 @@ CALLS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredCall:
     """One call at one node.
 
     Attributes:
@@ -108,7 +108,9 @@ class Recorder:
         seconds = time.perf_counter() - began
         cost = Cost(role.rounds, role.opened, role.offline)
         stamp = self._stamp
-        measured = Measured(self._node, stamp.operation, stamp.text, stamp.site, cost, seconds, meter.tallies)
+        measured = MeasuredCall(
+            self._node, stamp.operation, stamp.text, stamp.site, cost, seconds, meter.tallies
+        )
         for each in self._profiles:
             each.record(measured)
         return result
@@ -124,7 +126,7 @@ class Profile:
     def __init__(self, spu: SPU) -> None:
         self._spu = spu
         self._lock = threading.Lock()
-        self._measured: list[Measured] = []
+        self._measured: list[MeasuredCall] = []
         self._pending: list[tuple[Stamp, str, Slot]] = []
         spu.engine.profiles.append(self)
 
@@ -144,16 +146,16 @@ class Profile:
         """A call has begun that is over at `node` when `done` is. From the engine."""
         self._pending.append((stamp, node, done))
 
-    def record(self, measured: Measured) -> None:
+    def record(self, measured: MeasuredCall) -> None:
         """A call is over. From the node's thread."""
         with self._lock:
             self._measured.append(measured)
 
     @property
-    def calls(self) -> tuple[Measured, ...]:
+    def calls(self) -> tuple[MeasuredCall, ...]:
         """Every call at every node of this process, in the order of the script."""
         for stamp, node, slot in self._pending:
-            self._spu.session.program.wait(stamp, [Awaited(slot, node)])
+            self._spu.session.program.wait(stamp, [AwaitedRef(slot, node)])
         self._pending.clear()
         with self._lock:
             return tuple(sorted(self._measured, key=lambda each: each.operation))
@@ -165,7 +167,7 @@ class Profile:
         compute = self._spu.settings.compute
         return tuple(sorted(found, key=lambda node: compute.index(node) if node in compute else len(compute)))
 
-    def at(self, node: str) -> tuple[Measured, ...]:
+    def at(self, node: str) -> tuple[MeasuredCall, ...]:
         """The calls at one node."""
         return tuple(each for each in self.calls if each.node == node)
 
@@ -182,7 +184,7 @@ class Profile:
         """All calls at a node, line by line, the dearest first (default: the first of `nodes`)."""
         return lines_of([each.tallies for each in self._at(node)])
 
-    def _at(self, node: str | None) -> tuple[Measured, ...]:
+    def _at(self, node: str | None) -> tuple[MeasuredCall, ...]:
         chosen = node or next(iter(self.nodes), "")
         return self.at(chosen)
 

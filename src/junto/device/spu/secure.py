@@ -7,43 +7,43 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from junto.device.handle import Disclosure, passage
+from junto.device.handle import PendingReveal, passage
 from junto.device.spu import preprocessing
+from junto.device.spu.call_progress import under_way
 from junto.device.spu.calls import sources_of
-from junto.device.spu.computing import Fresh, charge, preparation, run_plan, run_stored
-from junto.device.spu.disclosed import Disclosed
-from junto.device.spu.engine import Coming, Engine, Entered, Held, Work
-from junto.device.spu.inputs import Entrance, encoded
+from junto.device.spu.correlation_pool import CorrelationPool
+from junto.device.spu.disclosed import RevealRecord
+from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares
+from junto.device.spu.inputs import InputConversion, encoded
 from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
-from junto.device.spu.node import Node
+from junto.device.spu.node import NodeThread
+from junto.device.spu.node_context import NodeContext
 from junto.device.spu.object import SPUObject
-from junto.device.spu.pool import Pool
+from junto.device.spu.plan_runner import Fresh, charge, preparation, run_plan, run_stored
 from junto.device.spu.profile import Recorder
-from junto.device.spu.seat import Seat
-from junto.device.spu.underway import under_way
 from junto.errors import NotComputable
-from junto.execute.base import Call, Promise, Ref
-from junto.mpc.interpret import Ears
+from junto.execute.executor import Promise, Ref, TaskCall
+from junto.mpc.interpret import StepHooks
 from junto.mpc.meter import Meter
 from junto.mpc.preprocess.joint import Paired, Preparing, prepared
-from junto.mpc.primitives.public import Witness
+from junto.mpc.primitives.public import PublicDigest
 from junto.mpc.protocol import handover, inout
-from junto.mpc.protocol.inout import Kind, Parcel, Secret
+from junto.mpc.protocol.inout import InputKind, Parcel, Secret
 from junto.mpc.protocol.shares import MaskedBits
 from junto.mpc.settings import MpcSettings
+from junto.net.api import Stamp
 from junto.program.program import Program
-from junto.program.waiting import Awaited
-from junto.silo.api import Stamp
+from junto.program.waiting import AwaitedRef
 
 LAYOUT, PARCEL = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Arriving:
+class OwnerInput:
     """A value of its owner's on its way in."""
 
     ref: Ref
-    entrance: Entrance
+    entrance: InputConversion
 
 
 class SecureEngine(Engine):
@@ -60,8 +60,8 @@ class SecureEngine(Engine):
     def __init__(
         self,
         program: Program,
-        seats: Mapping[str, Seat],
-        nodes: Mapping[str, Node],
+        seats: Mapping[str, NodeContext],
+        nodes: Mapping[str, NodeThread],
         homes: Mapping[str, str],
         settings: MpcSettings,
     ) -> None:
@@ -76,12 +76,12 @@ class SecureEngine(Engine):
 
     # -------------------------------------------------------------------- in
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> Entered:
+    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> EnteredValue:
         held: dict[str, Ref] = {}
         layouts: dict[str, Ref] = {}
         parcels: dict[str, Ref | None] = dict.fromkeys(self._compute)
         if ref is not None:
-            value = Arriving(ref, Entrance(self._settings, wide_numbers(), name))
+            value = OwnerInput(ref, InputConversion(self._settings, wide_numbers(), name))
             layouts[owner] = self._enter_at_owner(stamp, owner, value, held, parcels)
         for party in self._program.parties:
             if party != owner:
@@ -96,10 +96,15 @@ class SecureEngine(Engine):
         for role, seat in self._seats.items():
             if role not in held:
                 held[role] = self._enter_elsewhere(stamp, owner, seat, layouts[seat.home], parcels.get(role))
-        return Entered(held, next(iter(layouts.values())), owner)
+        return EnteredValue(held, next(iter(layouts.values())), owner)
 
     def _enter_at_owner(
-        self, stamp: Stamp, owner: str, value: Arriving, held: dict[str, Ref], parcels: dict[str, Ref | None]
+        self,
+        stamp: Stamp,
+        owner: str,
+        value: OwnerInput,
+        held: dict[str, Ref],
+        parcels: dict[str, Ref | None],
     ) -> Ref:
         explain = self._program.explainer(stamp, owner)
         if owner in self._compute:
@@ -109,12 +114,14 @@ class SecureEngine(Engine):
             self._program.watch(stamp, (described,))
             parcels[self._seats[owner].peer] = self._public(owner, parcel)
             return self._public(owner, described)
-        call = Call(partial(_split, value.entrance), (value.ref,), {}, 3, f"share {stamp.text}", explain)
+        call = TaskCall(partial(_split, value.entrance), (value.ref,), {}, 3, f"share {stamp.text}", explain)
         layout, key, rest = self._program.submit(stamp, owner, call)
         parcels.update(zip(self._compute, (key, rest), strict=True))
         return layout
 
-    def _enter_elsewhere(self, stamp: Stamp, owner: str, seat: Seat, layout: Ref, parcel: Ref | None) -> Ref:
+    def _enter_elsewhere(
+        self, stamp: Stamp, owner: str, seat: NodeContext, layout: Ref, parcel: Ref | None
+    ) -> Ref:
         explain = self._program.explainer(stamp, seat.home)
         inputs = [layout] if parcel is None else [layout, parcel]
         if owner in self._compute:
@@ -127,12 +134,12 @@ class SecureEngine(Engine):
 
     # -------------------------------------------------------------------- compute
 
-    def compute(self, stamp: Stamp, work: Work) -> list[Held]:
+    def compute(self, stamp: Stamp, work: EngineCall) -> list[Held]:
         outputs: list[dict[str, Ref]] = [{} for _ in range(work.results)]
         sources, places = sources_of(work.inputs)
         for role, seat in self._seats.items():
             recorder = self.recorder(stamp, role)
-            note = Disclosed(self._program, stamp, role, self._homes)
+            note = RevealRecord(self._program, stamp, role, self._homes)
             run = partial(_compute, seat, stamp, work, places, recorder, note)
             explain = self._program.explainer(stamp, seat.home)
             parts = [handle.held[role] for handle in sources]
@@ -144,13 +151,13 @@ class SecureEngine(Engine):
                 output[role] = slot
         return list(outputs)
 
-    def use_pool(self, stamp: Stamp, party: str, pool: Pool) -> None:
+    def use_pool(self, stamp: Stamp, party: str, pool: CorrelationPool) -> None:
         """In the node's thread: calls that were made before do not ask for it, at either party."""
         super().use_pool(stamp, party, pool)
         run = partial(_use_pool, self._seats[party], pool)
         self._nodes[party].submit([], run, 0, self._program.explainer(stamp, party))
 
-    def fill(self, stamp: Stamp, work: Work, name: str, runs: int) -> list[Awaited]:
+    def fill(self, stamp: Stamp, work: EngineCall, name: str, runs: int) -> list[AwaitedRef]:
         awaited = []
         for role, seat in self._seats.items():
             run = partial(_fill, seat, stamp, work, name, runs)
@@ -158,7 +165,7 @@ class SecureEngine(Engine):
                 [], run, 1, self._program.explainer(stamp, seat.home), stamp.operation
             )
             self._program.watch(stamp, (done,))
-            awaited.append(Awaited(done, seat.home))
+            awaited.append(AwaitedRef(done, seat.home))
         return awaited
 
     def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
@@ -167,7 +174,7 @@ class SecureEngine(Engine):
             explain = self._program.explainer(stamp, self._homes[role])
             # Behind all that is under way: an earlier call may leave it in another form.
             (now,) = node.submit([handle.held[role]], _same, 1, explain)
-            self._program.wait(stamp, [Awaited(now, self._homes[role])])
+            self._program.wait(stamp, [AwaitedRef(now, self._homes[role])])
             secrets: Sequence[Secret] = now.value()
             return secrets
         return None
@@ -200,7 +207,7 @@ class SecureEngine(Engine):
                 (made[party],) = self._nodes[party].submit(parts, run, 1, explain)
         return made
 
-    def arrive(self, stamp: Stamp, coming: Coming) -> Held:
+    def arrive(self, stamp: Stamp, coming: IncomingShares) -> Held:
         held: dict[str, Ref] = {}
         for (role, home), layout, pieces in zip(
             self._homes.items(), coming.layouts, coming.pieces, strict=True
@@ -222,12 +229,12 @@ class SecureEngine(Engine):
         receivers: Sequence[str],
         *,
         tell: bool = True,
-    ) -> Disclosure:
+    ) -> PendingReveal:
         held, layout = handle.held, handle.layout()
         assemble = partial(_assemble, layout, self._settings, handle.reading)
         parties = self._program.parties
         shown: Ref | None = None
-        awaited: list[Awaited] = []
+        awaited: list[AwaitedRef] = []
         for number, receiver in enumerate(parties):
             if receiver not in receivers:
                 continue
@@ -235,11 +242,11 @@ class SecureEngine(Engine):
             value = self._show_to(stamp, place, held, assemble, receiver)
             if value is not None:
                 shown = shown or value
-                awaited.append(Awaited(value, self._compute[0]))
+                awaited.append(AwaitedRef(value, self._compute[0]))
         told = [party for party in parties if tell and party not in receivers]
-        return Disclosure(shown, awaited + self._tell(stamp, index, held, told))
+        return PendingReveal(shown, awaited + self._tell(stamp, index, held, told))
 
-    def settle(self, stamp: Stamp, index: int, held: Held) -> list[Awaited]:
+    def settle(self, stamp: Stamp, index: int, held: Held) -> list[AwaitedRef]:
         return self._tell(stamp, index, held, self._program.parties)
 
     def _show_to(
@@ -255,7 +262,7 @@ class SecureEngine(Engine):
                 pieces.append(parcel)
         if len(pieces) < len(self._compute):
             return None
-        call = Call(
+        call = TaskCall(
             assemble,
             tuple(pieces),
             {},
@@ -280,7 +287,7 @@ class SecureEngine(Engine):
         slot.add_done_callback(partial(_follow, promise))
         return promise
 
-    def _tell(self, stamp: Stamp, index: int, held: Held, parties: Sequence[str]) -> list[Awaited]:
+    def _tell(self, stamp: Stamp, index: int, held: Held, parties: Sequence[str]) -> list[AwaitedRef]:
         """Let `parties` know that the value is there, or failed: P0 says so."""
         source, names = self._compute[0], self._program.parties
         done: Ref | None = None
@@ -294,7 +301,7 @@ class SecureEngine(Engine):
             way = passage(stamp, place, "wait", source, party)
             ref = done if party == source else self._program.transfer(way, done)
             if ref is not None:
-                awaited.append(Awaited(ref, source))
+                awaited.append(AwaitedRef(ref, source))
         return awaited
 
     def close(self) -> None:
@@ -309,14 +316,14 @@ class SecureEngine(Engine):
 # -------------------------------------------------------------------- what runs in the nodes' threads
 
 
-def _enter_own(seat: Seat, stamp: Stamp, entrance: Entrance, value: Any) -> tuple[Any, ...]:
+def _enter_own(seat: NodeContext, stamp: Stamp, entrance: InputConversion, value: Any) -> tuple[Any, ...]:
     layout, plain = encoded(value, entrance)
     secrets, parcels = inout.enter_own(seat.role(stamp), seat.index or 0, plain)
     return layout, secrets, parcels
 
 
 def _enter_other(
-    seat: Seat,
+    seat: NodeContext,
     stamp: Stamp,
     settings: MpcSettings,
     owner: int,
@@ -327,7 +334,7 @@ def _enter_other(
 
 
 def _enter_split(
-    seat: Seat,
+    seat: NodeContext,
     stamp: Stamp,
     settings: MpcSettings,
     layout: Any,
@@ -338,7 +345,7 @@ def _enter_split(
     return (secrets,)
 
 
-def _split(entrance: Entrance, value: Any) -> tuple[Any, bytes, list[Parcel]]:
+def _split(entrance: InputConversion, value: Any) -> tuple[Any, bytes, list[Parcel]]:
     """At an owner that is no compute party; on Ray in one of its workers."""
     layout, arrays = encoded(value, entrance)
     key, rest = inout.split(arrays)
@@ -346,24 +353,29 @@ def _split(entrance: Entrance, value: Any) -> tuple[Any, bytes, list[Parcel]]:
 
 
 def _parcel(
-    seat: Seat, stamp: Stamp, place: int, receiver: str, secrets: Sequence[Secret]
+    seat: NodeContext, stamp: Stamp, place: int, receiver: str, secrets: Sequence[Secret]
 ) -> tuple[list[Parcel]]:
     noise = None if receiver in seat.compute else seat.noise(stamp, receiver, place)
     return (inout.parcels_for(seat.reading(), secrets, noise),)
 
 
-def _depart(seat: Seat, count: int, secrets: Sequence[Secret]) -> tuple[Any, ...]:
+def _depart(seat: NodeContext, count: int, secrets: Sequence[Secret]) -> tuple[Any, ...]:
     return *handover.depart(seat.reading(), secrets), *[None] * (count - 2)
 
 
-def _kept(seat: Seat, stamp: Stamp, *parts: Sequence[Secret]) -> tuple[list[Parcel]]:
+def _kept(seat: NodeContext, stamp: Stamp, *parts: Sequence[Secret]) -> tuple[list[Parcel]]:
     """Anew additive: what is kept says nothing of this run's masks."""
     secrets = [secret for part in parts for secret in part]
     return (inout.parcels_for(seat.reading(), secrets, seat.noise(stamp, "kept", 0)),)
 
 
 def _arrive(
-    seat: Seat, stamp: Stamp, settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share
+    seat: NodeContext,
+    stamp: Stamp,
+    settings: MpcSettings,
+    fraction: int,
+    layout: Any,
+    *pieces: handover.Share,
 ) -> tuple[list[Secret]]:
     described = parse(layout)
     shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
@@ -391,12 +403,12 @@ def _assemble(
 
 
 def _compute(
-    seat: Seat,
+    seat: NodeContext,
     stamp: Stamp,
-    work: Work,
+    work: EngineCall,
     places: Sequence[Any],
     recorder: Recorder | None,
-    note: Disclosed,
+    note: RevealRecord,
     *parts: Sequence[Secret],
 ) -> Sequence[list[Secret]]:
     inputs = [parts[place[0]][place[1]] if isinstance(place, tuple) else place for place in places]
@@ -411,9 +423,9 @@ def _compute(
 
     def run(meter: Meter | None) -> list[Secret]:
         gates = seat.gates(role, work.settings)
-        witness = Witness()
+        witness = PublicDigest()
         with under_way(seat.board, stamp, work, role) as pace:
-            ears = Ears(witness=witness, meter=meter, pace=pace, revealed=note)
+            ears = StepHooks(witness=witness, meter=meter, pace=pace, revealed=note)
             results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
         if witness.seen:
             _compare(seat, witness.digest)
@@ -425,22 +437,22 @@ def _compute(
     return work.grouped(run(None) if recorder is None else recorder.measure(role, run))
 
 
-def _use_pool(seat: Seat, pool: Pool) -> tuple[()]:
+def _use_pool(seat: NodeContext, pool: CorrelationPool) -> tuple[()]:
     seat.pool = pool
     return ()
 
 
-def _fill(seat: Seat, stamp: Stamp, work: Work, name: str, runs: int) -> tuple[None]:
+def _fill(seat: NodeContext, stamp: Stamp, work: EngineCall, name: str, runs: int) -> tuple[None]:
     preprocessing.fill(seat, stamp, work, name, runs)
     return (None,)
 
 
 def _kept_run(
-    seat: Seat, stamp: Stamp, work: Work, places: Sequence[Any], inputs: Sequence[Any]
+    seat: NodeContext, stamp: Stamp, work: EngineCall, places: Sequence[Any], inputs: Sequence[Any]
 ) -> _KeptRun | None:
     """A run of what was made ahead; None if nothing is there for it."""
     fresh = [
-        Fresh(place, Kind(isinstance(each, MaskedBits), each.shape), each)
+        Fresh(place, InputKind(isinstance(each, MaskedBits), each.shape), each)
         if isinstance(place, tuple)
         else each
         for place, each in zip(places, inputs, strict=True)
@@ -453,17 +465,17 @@ def _kept_run(
 class _KeptRun:
     """See `_kept_run`; `finish`: when it is over."""
 
-    seat: Seat
+    seat: NodeContext
     stamp: Stamp
-    work: Work
+    work: EngineCall
     inputs: Sequence[Any]
     role: Paired
     finish: Callable[[], None]
 
     def __call__(self, meter: Meter | None) -> list[Secret]:
-        witness = Witness()
+        witness = PublicDigest()
         with under_way(self.seat.board, self.stamp, self.work, self.role) as pace:
-            ears = Ears(witness=witness, meter=meter, pace=pace)
+            ears = StepHooks(witness=witness, meter=meter, pace=pace)
             results = run_stored(self.role, self.work.plan, self.inputs, self.work.settings, ears)
         if witness.seen:
             _compare(self.seat, witness.digest)
@@ -475,7 +487,7 @@ class _KeptRun:
         return results
 
 
-def _compare(seat: Seat, digest: bytes) -> None:
+def _compare(seat: NodeContext, digest: bytes) -> None:
     """Shares fit only if all nodes computed the same public numbers, to the last bit.
 
     jax computes them, and two kinds of processor may round a sine differently. One round, where a plan has

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.spu.layout import Leaf, parse
+from junto.device.spu.layout import ArrayLayout, parse
 from junto.errors import DeviceError
 
 log: logging.Logger = logging.getLogger("junto.spu")
@@ -47,7 +47,7 @@ Parcel = NDArray[np.uint64] | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class DumpCommon:
     """What all parts of one dump have in common.
 
     Attributes:
@@ -80,17 +80,17 @@ class Part:
     """What one file holds.
 
     Attributes:
-        common: see `Common`.
+        common: see `DumpCommon`.
         index: which of the roles has it.
         parcels: the pieces of all arrays; empty at the helper.
     """
 
-    common: Common
+    common: DumpCommon
     index: int
     parcels: Sequence[Parcel]
 
 
-def common_of(text: str) -> Common:
+def common_of(text: str) -> DumpCommon:
     """What a party's part says, as all parties have heard it.
 
     Raises:
@@ -98,7 +98,7 @@ def common_of(text: str) -> Common:
     """
     try:
         found = json.loads(text)
-        common = Common(
+        common = DumpCommon(
             field=str(found["field"]),
             fraction=int(found["fraction"]),
             roles=tuple(map(str, found["roles"])),
@@ -270,7 +270,7 @@ def _header_length(head: bytes) -> int:
     return int(length)
 
 
-def _parse(header: bytes) -> tuple[Common, int, bytes]:
+def _parse(header: bytes) -> tuple[DumpCommon, int, bytes]:
     try:
         head = json.loads(header)
         text, index, salt = str(head["common"]), int(head["index"]), bytes.fromhex(head["salt"])
@@ -282,13 +282,13 @@ def _parse(header: bytes) -> tuple[Common, int, bytes]:
     return common, index, salt
 
 
-def _size(leaf: Leaf) -> int:
+def _size(leaf: ArrayLayout) -> int:
     """Bytes of the piece of one array."""
     count = int(np.prod(leaf.shape, dtype=object))
     return -(-count // 8) if leaf.dtype == "bool" else 8 * count
 
 
-def _parcels(payload: memoryview, described: Sequence[Leaf]) -> list[Parcel]:
+def _parcels(payload: memoryview, described: Sequence[ArrayLayout]) -> list[Parcel]:
     made: list[Parcel] = []
     start = 0
     for leaf in described:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from junto.config.model import Mode
-from junto.config.spu import SpuSettings, parse_spu
+from junto.config.spu_settings import SpuSettings, parse_spu
 from junto.device.boundary import public, trimmed
 from junto.device.current import current
 from junto.device.handle import Device
 from junto.device.pyu import PYUObject
 from junto.device.spu.calls import Returns, checked, returns_of, run
+from junto.device.spu.engine_factory import open_engine
 from junto.device.spu.inputs import VALUE
 from junto.device.spu.object import SPUObject
-from junto.device.spu.opening import open_engine
 from junto.device.spu.plans import Plans
 from junto.mpc.settings import MpcSettings
 from junto.program.operation import Description
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from junto.device.session import Session
     from junto.device.spu.engine import Engine
     from junto.device.spu.explanation import Explanation
-    from junto.device.spu.keeping import Paths
+    from junto.device.spu.persistence import Paths
     from junto.device.spu.profile import Profile
 
 log: logging.Logger = logging.getLogger("junto.spu")
@@ -307,7 +307,7 @@ class SPU(Device):
             RemoteError: a part could not be written, or there is a file already; or the value failed.
             DeviceError: it does not live here.
         """
-        from junto.device.spu.keeping import dump
+        from junto.device.spu.persistence import dump
 
         return dump(self, value, paths, overwrite=overwrite)
 
@@ -327,13 +327,13 @@ class SPU(Device):
             RemoteError: a party's part is missing, damaged, or not of this SPU.
             DeviceError: the parts are not of one dump, or not of the one that `receipt` names.
         """
-        from junto.device.spu.keeping import load
+        from junto.device.spu.persistence import load
 
         return load(self, paths, receipt)
 
     def receive(self, value: SPUObject) -> SPUObject:
         """Take a value of another SPU: nobody learns it."""
-        from junto.device.spu.moving import moved
+        from junto.device.spu.resharing import moved
 
         return moved(value, self)
 

@@ -23,7 +23,14 @@ from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn.dataset import only_part
 from junto.learn.metrics import clear, secret
-from junto.learn.metrics.arguments import Form, as_classes, as_ranks, as_vector, in_digits, require_shapes
+from junto.learn.metrics.arguments import (
+    MetricForm,
+    as_classes,
+    as_ranks,
+    as_vector,
+    in_digits,
+    require_shapes,
+)
 from junto.learn.scaled import DIGITS, is_scaled, scaled, unscaled
 
 __all__ = [
@@ -186,7 +193,7 @@ class _Metric:
         sized: whether arguments may have exponents of their own.
     """
 
-    form: Form
+    form: MetricForm
     in_clear: Callable[..., Any]
     on_spu: Callable[..., Any]
     made: Callable[..., SPUObject] = lambda value: value

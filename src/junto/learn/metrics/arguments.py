@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from junto.errors import LearnError
 from junto.learn import scaled
 from junto.learn.examine import matrix
-from junto.learn.faults import Fault, fault_of
+from junto.learn.faults import TableFault, fault_of
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class MetricForm:
     """What a metric takes.
 
     Attributes:
@@ -38,7 +38,7 @@ class Form:
     text: bool = False
 
 
-def require_shapes(form: Form, first: Sequence[int], second: Sequence[int]) -> None:
+def require_shapes(form: MetricForm, first: Sequence[int], second: Sequence[int]) -> None:
     """See the module.
 
     Raises:
@@ -60,7 +60,7 @@ def require_shapes(form: Form, first: Sequence[int], second: Sequence[int]) -> N
         raise LearnError(f"a metric was given {first[0]} rows, and needs {form.least} at least")
 
 
-def in_clear(form: Form, first: Any, second: Any) -> tuple[Any, Any]:
+def in_clear(form: MetricForm, first: Any, second: Any) -> tuple[Any, Any]:
     """Both arguments as vectors. Two classes become 0 and 1: the greater one is 1, as in scikit-learn.
 
     Raises:
@@ -89,7 +89,7 @@ def numbers(values: Any) -> Floats:
         LearnError: it is something else.
     """
     vector = _values(values, "first", text=False)
-    require_shapes(Form(), vector.shape, vector.shape)
+    require_shapes(MetricForm(), vector.shape, vector.shape)
     found: Floats = vector.reshape(-1)
     return found
 
@@ -125,11 +125,11 @@ def _values(values: Any, name: str, *, text: bool) -> NDArray[Any]:
     try:
         try:
             return matrix(values, vector=True)[1][:, 0]
-        except Fault as fault:
+        except TableFault as fault:
             if fault.kind != "shape":
                 raise
             return matrix(values)[1]
-    except Fault as fault:
+    except TableFault as fault:
         words = np.asarray(values) if text and fault.kind == "text" else None
         if words is not None and all(isinstance(word, str) for word in words.flat):
             return words.astype(np.str_)

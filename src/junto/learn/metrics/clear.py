@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import LearnError
-from junto.learn.metrics.arguments import Form, in_clear, numbers
+from junto.learn.metrics.arguments import MetricForm, in_clear, numbers
 
 Floats = NDArray[np.float64]
 
-AUC = Form(classes=True)
-CHANCES = Form(columns=2, classes=True)
-SAME = Form(text=True)
-ERRORS = Form()
-VARIANCE = Form(least=2)
+AUC = MetricForm(classes=True)
+CHANCES = MetricForm(columns=2, classes=True)
+SAME = MetricForm(text=True)
+ERRORS = MetricForm()
+VARIANCE = MetricForm(least=2)
 """What each metric takes."""
 
 ROUNDING = 1e-5

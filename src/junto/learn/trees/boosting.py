@@ -16,7 +16,7 @@ from junto.learn.estimator import require
 from junto.learn.families import Bernoulli, Family, Normal
 from junto.learn.trees import candidates, growing, leaving
 from junto.learn.trees.ensemble import Growth
-from junto.learn.trees.model import Classifier, Regressor, TreeModel
+from junto.learn.trees.tree_models import Classifier, TreeModel, TreeRegressor
 from junto.learn.trees.xgboost_json import CLASSES, NUMBERS
 
 
@@ -108,7 +108,7 @@ class GradientBoostingClassifier(GradientBoosting, Classifier):
         return Bernoulli()
 
 
-class GradientBoostingRegressor(GradientBoosting, Regressor):
+class GradientBoostingRegressor(GradientBoosting, TreeRegressor):
     """A number, the sum of many trees.
 
     Minimises squares as XGBoost's ``reg:squarederror`` does with ``tree_method="hist"``. The label's owner

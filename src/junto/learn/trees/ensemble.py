@@ -59,7 +59,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class EnsembleTask:
     """What trees are grown for.
 
     Attributes:
@@ -115,7 +115,7 @@ class Ensemble:
         growth: how.
     """
 
-    def __init__(self, spu: SPU, family: Family, task: Task, growth: Growth) -> None:
+    def __init__(self, spu: SPU, family: Family, task: EnsembleTask, growth: Growth) -> None:
         self._spu = spu
         self._task = task
         self._growth = growth

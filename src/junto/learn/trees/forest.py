@@ -21,7 +21,7 @@ from junto.learn.estimator import require, shown
 from junto.learn.families import Family, LabelScale, Normal
 from junto.learn.trees import candidates, growing
 from junto.learn.trees.ensemble import Growth
-from junto.learn.trees.model import Classifier, Regressor, TreeModel
+from junto.learn.trees.tree_models import Classifier, TreeModel, TreeRegressor
 
 SQRT = "sqrt"
 
@@ -151,7 +151,7 @@ class _Shares(Classifier):
         return self.spu(_both)(self._scored(X).to(None))
 
 
-class _Means(Regressor):
+class _Means(TreeRegressor):
     """Trees of a number whose leaves are means."""
 
     @property

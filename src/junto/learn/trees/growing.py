@@ -76,7 +76,7 @@ class Rows(NamedTuple):
     weight: Any
 
 
-class Level(NamedTuple):
+class TreeLevel(NamedTuple):
     """A level of a tree.
 
     Attributes:
@@ -101,7 +101,9 @@ def slopes(score: Any, label: Any, weights: Sequence[Any], family: Family) -> tu
     return -residual, hessian
 
 
-def root(sides: Sequence[Any], score: Any, label: Any, weights: Sequence[Any], *, family: Family) -> Level:
+def root(
+    sides: Sequence[Any], score: Any, label: Any, weights: Sequence[Any], *, family: Family
+) -> TreeLevel:
     """The first level: one node with all rows.
 
     Args:
@@ -114,22 +116,24 @@ def root(sides: Sequence[Any], score: Any, label: Any, weights: Sequence[Any], *
     slope, hessian = slopes(score, label, weights, family)
     member = jnp.ones((len(label), 1), jnp.float32)
     rows = Rows(member, slope[:, None], None if hessian is None else hessian[:, None])
-    return Level(rows, *_summed(sides, rows))
+    return TreeLevel(rows, *_summed(sides, rows))
 
 
-def below(sides: Sequence[Any], level: Level, lefts: Sequence[Any]) -> Level:
+def below(sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any]) -> TreeLevel:
     """The next level."""
     rows = level.rows
     left = _left(rows, lefts)
     sums, totals = _summed(sides, left)
-    return Level(
+    return TreeLevel(
         Rows(*[None if all is None else _siblings(one, all, 1) for one, all in zip(left, rows, strict=True)]),
         _siblings(sums, level.sums, 1),
         _siblings(totals, level.totals, 0),
     )
 
 
-def picked(level: Level, gamma: Any, allowed: Any, *, rule: Rule, widths: tuple[int, ...]) -> tuple[Any, ...]:
+def picked(
+    level: TreeLevel, gamma: Any, allowed: Any, *, rule: Rule, widths: tuple[int, ...]
+) -> tuple[Any, ...]:
     """For each owner, and each node, the number of its candidate that is the best, or `NONE`.
 
     Args:
@@ -155,7 +159,7 @@ def picked(level: Level, gamma: Any, allowed: Any, *, rule: Rule, widths: tuple[
     return tuple(each * (best - begin - NONE) + NONE for each, begin in zip(mine, begins, strict=True))
 
 
-def leaves(level: Level, lefts: Sequence[Any], score: Any, *, rule: Rule) -> tuple[Any, Any]:
+def leaves(level: TreeLevel, lefts: Sequence[Any], score: Any, *, rule: Rule) -> tuple[Any, Any]:
     """The weights of the leaves [leaves] under the last level, and the scores with them."""
     rows, side = level.rows, _together(lefts)
     weigh = rows.member if rows.weight is None else rows.weight

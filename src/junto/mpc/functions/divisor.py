@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
 
+from junto.mpc.functions.constant_tables import coefficients, fixed
 from junto.mpc.functions.fixedpoint import absolute, product, with_sign, within
 from junto.mpc.functions.normalise import (
     INNER,
@@ -24,7 +25,6 @@ from junto.mpc.functions.normalise import (
 )
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.roots import ENTRIES, TABLE
-from junto.mpc.functions.tables import coefficients, fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

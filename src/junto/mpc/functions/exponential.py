@@ -9,9 +9,9 @@ from math import log as log_of
 
 import numpy as np
 
+from junto.mpc.functions.constant_tables import coefficients, exact, fixed, ring_table, rounded
 from junto.mpc.functions.fixedpoint import below, product, within
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.functions.tables import coefficients, exact, fixed, ring_table, rounded
 from junto.mpc.gates import BITS, B, Digit, Gates, R, Words
 from junto.mpc.rounds import together
 

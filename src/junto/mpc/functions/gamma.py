@@ -11,10 +11,10 @@ from math import pi
 
 import numpy as np
 
+from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.fixedpoint import below, largest, product, within
 from junto.mpc.functions.logarithm import log, log_of
 from junto.mpc.functions.reciprocal import divide_by_positive, reciprocal_of_positive
-from junto.mpc.functions.tables import fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

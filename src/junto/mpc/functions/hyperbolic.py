@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.fixedpoint import absolute, below, largest, with_sign, within
 from junto.mpc.functions.logarithm import log, log1p
 from junto.mpc.functions.roots import root_of
-from junto.mpc.functions.tables import fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.mpc.functions.constant_tables import coefficients, ring_table
 from junto.mpc.functions.fixedpoint import product
-from junto.mpc.functions.normalise import INNER, STEP, Size, scale, size, times_level
+from junto.mpc.functions.normalise import INNER, STEP, Magnitude, scale, size, times_level
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.functions.tables import coefficients, ring_table
 from junto.mpc.gates import BITS, B, Gates, R, Words
 from junto.mpc.rounds import together
 
@@ -99,19 +99,19 @@ async def _by_huge(g: Gates[R, B], x: R, y: R) -> tuple[B, R, R]:
     return y_huge, times, g.subtract(x, await g.multiply(times, y))
 
 
-async def _inverse(g: Gates[R, B], of: Size[R, B]) -> R:
+async def _inverse(g: Gates[R, B], of: Magnitude[R, B]) -> R:
     """2**e / y, between 1 and 18, off by 3e-5 of itself; 0 of 0, for which the polynomial is out of range."""
     scaled = await scale(g, of)
     rest = await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, INNER), loose=True)
     return await product(g, scaled.inverse, rest, scaled.inverse_bits + INNER - _INVERSE)
 
 
-def _kept(of: Size[R, B]) -> int:
+def _kept(of: Magnitude[R, B]) -> int:
     """The highest bits of a dividend that find room beside the inverse and the shift by its level."""
     return BITS - 8 - STEP * len(of.exponents)
 
 
-async def _quotient(g: Gates[R, B], x: R, inverse: R, of: Size[R, B], drop: int) -> R:
+async def _quotient(g: Gates[R, B], x: R, inverse: R, of: Magnitude[R, B], drop: int) -> R:
     """2**drop x / y, off by 3e-5 of itself and by one."""
     normal = await product(g, x, inverse, _INVERSE)
     most = max(of.exponents) - drop

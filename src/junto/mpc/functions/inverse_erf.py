@@ -6,11 +6,11 @@ w = -log(1 - x**2) for w < 5, and one in sqrt(w) beyond; the coefficients are ou
 
 from __future__ import annotations
 
+from junto.mpc.functions.constant_tables import coefficients, fixed
 from junto.mpc.functions.fixedpoint import below, product, with_sign, within
 from junto.mpc.functions.logarithm import log_of
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.roots import root_of
-from junto.mpc.functions.tables import coefficients, fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cache
 
+from junto.mpc.functions.constant_tables import coefficients, exact, fixed, rounded
 from junto.mpc.functions.fixedpoint import largest, within
 from junto.mpc.functions.normalise import INNER, Entry, by_level, scale, size
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.functions.tables import coefficients, exact, fixed, rounded
 from junto.mpc.gates import BITS, B, Gates, R
 
 

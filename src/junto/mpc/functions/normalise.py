@@ -20,7 +20,7 @@ from typing import Generic
 
 import numpy as np
 
-from junto.mpc.functions.tables import exact, ring_table
+from junto.mpc.functions.constant_tables import exact, ring_table
 from junto.mpc.gates import BITS, B, Digit, Gates, R, Words
 from junto.mpc.rounds import together
 
@@ -39,7 +39,7 @@ _LEAST = _PLACES * 15 / 256
 
 
 @dataclass(frozen=True, slots=True)
-class Size(Generic[R, B]):
+class Magnitude(Generic[R, B]):
     """How large x is.
 
     Attributes:
@@ -56,7 +56,7 @@ class Size(Generic[R, B]):
 
 
 @dataclass(frozen=True, slots=True)
-class Scaled(Generic[R]):
+class Normalised(Generic[R]):
     """What else is known of x.
 
     Attributes:
@@ -75,7 +75,7 @@ Entry = Callable[[Decimal | None], int]
 """Makes an entry of a table from d; None where x is 0."""
 
 
-async def size(g: Gates[R, B], x: R, top: int) -> Size[R, B]:
+async def size(g: Gates[R, B], x: R, top: int) -> Magnitude[R, B]:
     """Find the level of a ring element x, 0 <= x < 15/16 2**top. Of a negative x comes nothing sensible.
 
     Cost: 3 rounds, 49 bytes for 44 bits, of a ready operand: one comparison for four bits.
@@ -84,12 +84,12 @@ async def size(g: Gates[R, B], x: R, top: int) -> Size[R, B]:
     x = await g.hold(x)
     column = g.arrange(x, lambda array: array[..., None])
     below = await g.negative(g.add_public(column, ring_table(-b for b in bounds)))
-    return Size(x, top, g.flip(below, np.array(True)), exponents)
+    return Magnitude(x, top, g.flip(below, np.array(True)), exponents)
 
 
 async def scale(
-    g: Gates[R, B], of: Size[R, B], entries: Sequence[Entry] = (), *, ready: bool = False
-) -> Scaled[R]:
+    g: Gates[R, B], of: Magnitude[R, B], entries: Sequence[Entry] = (), *, ready: bool = False
+) -> Normalised[R]:
     """Take x apart.
 
     Args:
@@ -103,14 +103,14 @@ async def scale(
     return await scale_near(g, await g.hold(await on_top(g, of, of.x)), of.top, entries, ready=ready)
 
 
-async def on_top(g: Gates[R, B], of: Size[R, B], x: R) -> R:
+async def on_top(g: Gates[R, B], of: Magnitude[R, B], x: R) -> R:
     """`x` 2**(STEP k) on level k: this takes the number up to the highest level. No round if ready."""
     return await times_level(g, of.above, [1 << (STEP * k) for k in range(len(of.exponents))], x)
 
 
 async def scale_near(
     g: Gates[R, B], y: R, top: int, entries: Sequence[Entry] = (), *, ready: bool = False
-) -> Scaled[R]:
+) -> Normalised[R]:
     """`scale` for a number y on the highest level, from 15/256 to 15/16 of 2**top; a ready operand."""
     bits = BITS - 3 - top
     tables = [_inverses(bits), *[_table(bits, entry) for entry in entries]]
@@ -118,7 +118,7 @@ async def scale_near(
     inverse, *held = await together(*[g.hold(each) for each in (inverse, *(found if ready else ()))])
     one = ring_table([-(1 << (top + bits))]).reshape(())
     u = await g.truncate(g.add_public(await g.multiply(y, inverse), one), top + bits - INNER)
-    return Scaled(u, inverse, bits, held if ready else found)
+    return Normalised(u, inverse, bits, held if ready else found)
 
 
 def by_level(g: Gates[R, B], above: B, numbers: Sequence[int]) -> R:

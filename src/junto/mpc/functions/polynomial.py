@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.fixedpoint import product
-from junto.mpc.functions.tables import fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.exponential import exp
 from junto.mpc.functions.fixedpoint import largest, product, within
 from junto.mpc.functions.logarithm import log_of
 from junto.mpc.functions.reciprocal import reciprocal
-from junto.mpc.functions.tables import fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from junto.mpc.functions.constant_tables import coefficients
 from junto.mpc.functions.fixedpoint import absolute, largest, product, with_sign, within
-from junto.mpc.functions.normalise import INNER, Scaled, Size, scale, size, times_level, times_levels
+from junto.mpc.functions.normalise import INNER, Magnitude, Normalised, scale, size, times_level, times_levels
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.functions.tables import coefficients
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 
@@ -75,12 +75,12 @@ async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     return await product(g, first, rest, fraction + _SPARE - 1)
 
 
-async def _rest(g: Gates[R, B], scaled: Scaled[R], out: int) -> R:
+async def _rest(g: Gates[R, B], scaled: Normalised[R], out: int) -> R:
     """1 / (1 + u). Of 0 the polynomial is out of range, and what it is multiplied by is 0."""
     return await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, out), loose=True)
 
 
-async def _shifted(g: Gates[R, B], x: R, of: Size[R, B], fraction: int) -> R:
+async def _shifted(g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int) -> R:
     """The dividend as x 2**-e with three bits more than `fraction`, a ready operand. 2 rounds, 24 bytes."""
     bits = fraction + _SPARE
     tiers = _tiers(of.exponents, bits)

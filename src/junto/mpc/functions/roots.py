@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
+from junto.mpc.functions.constant_tables import coefficients, exact, rounded
 from junto.mpc.functions.fixedpoint import absolute, largest, product, with_sign, within
 from junto.mpc.functions.normalise import INNER, scale, size, times_level
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.functions.tables import coefficients, exact, rounded
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

@@ -5,7 +5,7 @@ Paper: Zheng et al., "Secure softmax/sigmoid in machine-learning computation", A
 
 from __future__ import annotations
 
-from junto.mpc.functions.tables import amplitudes
+from junto.mpc.functions.constant_tables import amplitudes
 from junto.mpc.gates import B, Gates, R
 
 

@@ -6,11 +6,11 @@ from math import pi
 
 import numpy as np
 
+from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.fixedpoint import absolute, below, with_sign, within
 from junto.mpc.functions.reciprocal import divide, divide_by_positive
 from junto.mpc.functions.roots import root_of
 from junto.mpc.functions.series import odd_series
-from junto.mpc.functions.tables import fixed
 from junto.mpc.gates import BITS, B, Gates, R
 from junto.mpc.rounds import together
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.mpc.functions.constant_tables import coefficients, fixed
 from junto.mpc.functions.divisor import divided, norm_divisor
 from junto.mpc.functions.fixedpoint import absolute, product, with_sign
 from junto.mpc.functions.normalise import INNER, on_top, size
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.functions.tables import coefficients, fixed
 from junto.mpc.gates import B, Gates, R, Words
 from junto.mpc.rounds import together
 

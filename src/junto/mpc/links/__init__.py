@@ -1,1 +1,1 @@
-"""The parts of `junto.mpc.link`."""
+"""The parts of `junto.mpc.node_links`."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from junto.mpc.links.buffers import Piece
-from junto.silo.header import Reason
+from junto.mpc.links.message_buffers import Piece
+from junto.net.header import Reason
 
 Record: TypeAlias = Callable[[str, bytes], None]
 """Called with the operation and a copy of each payload that arrived, for tests of what a node sees."""

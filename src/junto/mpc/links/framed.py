@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from junto.errors import LinkError
-from junto.mpc.links.buffers import Due, Piece, bytes_of, size_of
 from junto.mpc.links.channel import MOST_REASON, Channel, Counters, LeftOut, Record
 from junto.mpc.links.incoming import Incoming
+from junto.mpc.links.message_buffers import Due, Piece, bytes_of, size_of
 from junto.mpc.links.options import LinkOptions
-from junto.mpc.links.outgoing import Outgoing
+from junto.mpc.links.outgoing import OutgoingFrames
 from junto.mpc.links.place import Place
-from junto.silo.api import Pipe, PipeEnded
-from junto.silo.header import Kind, Reason, text_of
+from junto.net.api import Pipe, PipeEnded
+from junto.net.header import Kind, Reason, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class FramedChannel(Channel):
         self.counters = Counters()
         self._pipe = pipe
         self._place = Place(ends.peer)
-        self._out = Outgoing(pipe, self._place, self.counters)
+        self._out = OutgoingFrames(pipe, self._place, self.counters)
         self._in = Incoming(pipe, self._place, self.counters)
         self._ended = -1
         self._max = options.max_message_bytes

@@ -42,7 +42,7 @@ class Greeting:
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class NodeHello:
     """A greeting on its way: who says it to whom."""
 
     sender: str
@@ -55,16 +55,16 @@ class Hello:
         return _joined(self.sender.encode(), self.wanted.encode(), greeting.digest, greeting.text.encode())
 
     @staticmethod
-    def parse(data: bytes) -> Hello:
+    def parse(data: bytes) -> NodeHello:
         """From bytes. Raises ValueError."""
         sender, wanted, digest, text = _split(data, 4)
         try:
-            return Hello(sender.decode(), wanted.decode(), Greeting(digest, text.decode()))
+            return NodeHello(sender.decode(), wanted.decode(), Greeting(digest, text.decode()))
         except ConfigError as error:
             raise ValueError(error.message) from None
 
 
-def difference(mine: Hello, theirs: Hello) -> HandshakeRefused | None:
+def difference(mine: NodeHello, theirs: NodeHello) -> HandshakeRefused | None:
     """The error for two greetings that are not the same, or None; both nodes print the same lines."""
     if mine.greeting == theirs.greeting:
         return None
@@ -82,7 +82,7 @@ def difference(mine: Hello, theirs: Hello) -> HandshakeRefused | None:
     return error
 
 
-def binding(mine: Hello, theirs: Hello) -> bytes:
+def binding(mine: NodeHello, theirs: NodeHello) -> bytes:
     """What the two nodes of a connection agreed on, as 32 bytes; the same at both."""
     names = sorted((mine.sender.encode(), theirs.sender.encode()))
     return hashlib.sha256(_joined(b"junto-spu/1 binding", *names, mine.greeting.digest)).digest()

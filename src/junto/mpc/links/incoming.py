@@ -11,11 +11,11 @@ import contextlib
 from collections.abc import Mapping
 
 from junto.errors import LinkError
-from junto.mpc.links.buffers import Due
 from junto.mpc.links.channel import MOST_REASON, Counters, LeftOut
+from junto.mpc.links.message_buffers import Due
 from junto.mpc.links.place import Place
-from junto.silo.api import Pipe, PipeEnded
-from junto.silo.header import HEADER_BYTES, MARK, MORE, Header, Kind, parse, sentence_of
+from junto.net.api import Pipe, PipeEnded
+from junto.net.header import HEADER_BYTES, MARK, MORE, Header, Kind, parse, sentence_of
 
 _BURST = 32
 _SCRATCH_BYTES = 64 << 10

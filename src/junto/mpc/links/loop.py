@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from junto.mpc.links.pipe import SocketPipe
-from junto.silo.api import PipeEnded
+from junto.net.api import PipeEnded
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -32,7 +32,7 @@ Steps: TypeAlias = Generator[Wish, bool, T]
 """A conversation, or a part of one; `T` is what it comes to."""
 
 
-class Task:
+class LoopTask:
     """One running conversation.
 
     Attributes:
@@ -55,7 +55,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._tasks: dict[Task, None] = {}
+        self._tasks: dict[LoopTask, None] = {}
         self._alarm, self._waker = socket.socketpair()
         self._selector.register(self._alarm, READ)
 
@@ -74,13 +74,13 @@ class Loop:
         with contextlib.suppress(OSError):
             self._waker.send(b"!")
 
-    def start(self, task: Task, steps: Steps[None]) -> None:
+    def start(self, task: LoopTask, steps: Steps[None]) -> None:
         """Run `steps` until it waits for the first time; `turn` continues it."""
         task.steps = steps
         self._tasks[task] = None
         self._resume(task, None)
 
-    def drop(self, task: Task) -> None:
+    def drop(self, task: LoopTask) -> None:
         """End a task."""
         self._forget(task)
         task.steps.close()
@@ -97,7 +97,7 @@ class Loop:
             if task in self._tasks:
                 self._resume(task, False)
 
-    def _resume(self, task: Task, answer: bool | None) -> None:
+    def _resume(self, task: LoopTask, answer: bool | None) -> None:
         before = task.wish.connection
         try:
             wish = next(task.steps) if answer is None else task.steps.send(answer)
@@ -112,7 +112,7 @@ class Loop:
                 self._selector.register(wish.connection, wish.event, task)
         task.wish = wish
 
-    def _forget(self, task: Task) -> None:
+    def _forget(self, task: LoopTask) -> None:
         if self._tasks.pop(task, task) is None:
             self._unregister(task.wish.connection)
 
@@ -162,9 +162,9 @@ __all__ = [
     "READ",
     "WRITE",
     "Loop",
+    "LoopTask",
     "PipeEnded",
     "Steps",
-    "Task",
     "Wish",
     "pause",
     "read_exactly",

@@ -14,7 +14,7 @@ ALPN = "junto-spu/2"
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class NodeOptions:
     """One node of an SPU.
 
     Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from junto.mpc.links.buffers import gathered, size_of
 from junto.mpc.links.channel import Counters
+from junto.mpc.links.message_buffers import gathered, size_of
 from junto.mpc.links.place import Place
-from junto.silo.api import Pipe
-from junto.silo.header import MORE, Header, Kind, pack
+from junto.net.api import Pipe
+from junto.net.header import MORE, Header, Kind, pack
 
 STREAM_BYTES = 64 << 10
 """What is held back of a stream."""
@@ -17,7 +17,7 @@ STREAM_BYTES = 64 << 10
 _BURST = 32
 
 
-class Outgoing:
+class OutgoingFrames:
     """The sending half of a channel. Nothing in it waits."""
 
     def __init__(self, pipe: Pipe, place: Place, counters: Counters) -> None:

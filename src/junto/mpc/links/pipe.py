@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from junto.silo.api import Pipe, PipeEnded
+from junto.net.api import Pipe, PipeEnded
 
 MEMORY_BYTES = 4 << 20
 """What a pipe in memory holds in each direction before its writer has to wait."""

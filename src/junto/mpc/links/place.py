@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from junto.errors import LinkError
-from junto.silo.header import check_of, text_of, text_of_check
+from junto.net.header import check_of, text_of, text_of_check
 
 
 class Place:

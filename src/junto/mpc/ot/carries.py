@@ -31,7 +31,7 @@ from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, Words
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
-from junto.mpc.ot.tables import evaluate
+from junto.mpc.ot.table_transfers import evaluate
 
 DIGIT: Final = 4
 """Places of a group at the leaves."""

@@ -23,7 +23,7 @@ from junto.mpc import bits
 from junto.mpc.bits import LANES, Planes
 from junto.mpc.gates import Words
 from junto.mpc.ot.extension import Extension
-from junto.mpc.ot.jobs import Job, octets, parts
+from junto.mpc.ot.jobs import TransferJob, octets, parts
 from junto.mpc.ot.pads import Chosen, Offered
 
 
@@ -66,7 +66,7 @@ def triples(extension: Extension, words: int) -> tuple[Words, Words, Words]:
     return a, b, c
 
 
-class _Conjunction(Job):
+class _Conjunction(TransferJob):
     """Our a with the other party's b, and the other way round."""
 
     def __init__(self, a: Words, b: Planes, done: Callable[[Planes], None]) -> None:
@@ -92,7 +92,7 @@ class _Conjunction(Job):
         self._done(made)
 
 
-class _Triple(Job):
+class _Triple(TransferJob):
     """Random bits of both parties, and the products of the one's with the other's."""
 
     chance = True

@@ -23,7 +23,7 @@ from junto.mpc.gates import BITS, Words
 from junto.mpc.ot.carries import DIGIT, Groups, planes_of
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
-from junto.mpc.ot.tables import evaluate
+from junto.mpc.ot.table_transfers import evaluate
 
 _SIZE: Final = 1 << DIGIT
 

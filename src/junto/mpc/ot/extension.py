@@ -3,7 +3,7 @@
 Computes:  any number of transfers, block by block, in each of which one party chooses and the other offers.
 Parties:   P0, P1; each chooses in some transfers and offers in others, at the same time.
 Secure:    the transfers against one who deviates: see `base`, `softspoken` and `hashing`, which this puts
-           together. What is made of them (`Job.give`) is semi-honest: nothing proves what is offered.
+           together. What is made of them (`TransferJob.give`) is semi-honest: nothing proves what is offered.
 Learns:    see there. Every transfer has keystream of its own and a tweak of its own; none is made twice.
 Cost:      3 rounds to begin with (`setup`). Then one round more than there are blocks; 128 / field_bits bits
            a transfer from the one who chooses, and those of 128 transfers and 48 bytes a block for the
@@ -26,7 +26,7 @@ from junto.mpc import bits
 from junto.mpc.gates import Words
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
-from junto.mpc.ot.jobs import Job, octets
+from junto.mpc.ot.jobs import TransferJob, octets
 from junto.mpc.ot.pads import Chosen, Offered
 from junto.mpc.ot.setup import Beginning, hash_key
 from junto.mpc.prg import Stream
@@ -37,7 +37,7 @@ _LEAST: Final = 1 << 10
 """Transfers a block, at least, in the settings."""
 
 
-class Wire(Protocol):
+class TransferWire(Protocol):
     """How a party talks to the other one."""
 
     def exchange(self, parts: Sequence[memoryview], size: int) -> memoryview:
@@ -92,7 +92,7 @@ class Extension:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: TransferWire,
         index: int,
         stream: Stream,
         session: bytes,
@@ -118,7 +118,7 @@ class Extension:
         """Blocks so far in which we chose, and in which we offered."""
         return self._blocks[0], self._blocks[1]
 
-    def run(self, jobs: Iterable[Job]) -> None:
+    def run(self, jobs: Iterable[TransferJob]) -> None:
         """Do jobs, a block each. The message of one takes along what is said about the one before.
 
         Args:
@@ -133,7 +133,7 @@ class Extension:
         self._over = True
         with ThreadPoolExecutor(1, "junto-ot") if self.settings.overlap else nullcontext() as pool:
             said: Sequence[memoryview] = ()
-            last: Job = _NO_JOB
+            last: TransferJob = _NO_JOB
             chosen = _NO_PADS
             for job, message, fresh in self._prepared(iter(jobs), pool):
                 size = self._message_size(job)
@@ -153,8 +153,8 @@ class Extension:
     # ---------------------------------------------------------------- one block
 
     def _prepared(
-        self, jobs: Iterator[Job], pool: ThreadPoolExecutor | None
-    ) -> Iterator[tuple[Job, Words, Chosen]]:
+        self, jobs: Iterator[TransferJob], pool: ThreadPoolExecutor | None
+    ) -> Iterator[tuple[TransferJob, Words, Chosen]]:
         """Each job with our message for it; the next one's is made while this one is done."""
         job = next(jobs, None)
         ahead: Future[tuple[Words, Chosen]] | None = None
@@ -166,7 +166,7 @@ class Extension:
             yield job, message, chosen
             job = following
 
-    def _choose(self, job: Job) -> tuple[Words, Chosen]:
+    def _choose(self, job: TransferJob) -> tuple[Words, Chosen]:
         if not job.chooses:
             return _NOTHING, _NO_PADS
         choices = None if job.chance else job.choices()
@@ -174,7 +174,7 @@ class Extension:
         message, rows, choices = self._choosing.extend(choices, width, self._key("check", 0, number))
         return message, Chosen(Hash(self._key("block", 0, number)), rows[: job.chooses], choices)
 
-    def _offer(self, job: Job, message: memoryview) -> Sequence[memoryview]:
+    def _offer(self, job: TransferJob, message: memoryview) -> Sequence[memoryview]:
         if not job.offers:
             return ()
         number, width = self._next(1), bits.word_count(job.offers)
@@ -187,11 +187,11 @@ class Extension:
         pads = Hash(self._key("block", 1, number))
         return job.give(Offered(pads, rows[: job.offers], self._offering.difference))
 
-    def _take(self, job: Job, chosen: Chosen, said: memoryview) -> None:
+    def _take(self, job: TransferJob, chosen: Chosen, said: memoryview) -> None:
         if job.chooses:
             job.take(chosen, said)
 
-    def _message_size(self, job: Job) -> int:
+    def _message_size(self, job: TransferJob) -> int:
         """Bytes of the other party's choices."""
         if not job.offers:
             return 0
@@ -226,7 +226,7 @@ class Extension:
         )
 
 
-class _Nothing(Job):
+class _Nothing(TransferJob):
     """Before the first job."""
 
     chooses = offers = due = 0

@@ -12,7 +12,7 @@ from junto.mpc.gates import Words
 from junto.mpc.ot.pads import Chosen, Offered
 
 
-class Job(ABC):
+class TransferJob(ABC):
     """Transfers of one block, in both directions.
 
     Both parties do the same jobs in the same order: what one chooses the other offers.

@@ -26,7 +26,7 @@ from junto.mpc import ring
 from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.jobs import parts
-from junto.mpc.ot.scaling import Form, Scaling
+from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
 
 _WIDEST: Final = 512
 """Elements of a vector that one transfer serves: the transfer itself costs little beside them."""
@@ -63,7 +63,7 @@ def multiply(extension: Extension, x: Words, y: Words, owners: Owners = (None, N
 def square(extension: Extension, x: Words) -> Words:
     """Our share of x x, element by element: of the two products with the other share one does, doubled."""
     flat = x.reshape(-1)
-    made = flat * flat + _halves(extension, flat, flat + flat, Form())
+    made = flat * flat + _halves(extension, flat, flat + flat, ScalingWidths())
     return made.reshape(x.shape)
 
 
@@ -120,9 +120,9 @@ class _Matrices:
 
     def add_products(self, extension: Extension, choose: bool, offer: bool) -> None:
         """`choose`: of our left shares with their right ones; `offer`: the other way round."""
-        form = Form(width=self.vectors.shape[1])
+        form = ScalingWidths(width=self.vectors.shape[1])
         extension.run(
-            Scaling(
+            ScalingJob(
                 self.factors[part if choose else slice(0)],
                 self._rows(part if offer else slice(0, 0)),
                 form,
@@ -160,14 +160,14 @@ def select(extension: Extension, b: Flags, x: Words, ring_bits: int = BITS) -> W
     # b x0 = b0 x0 + b1 (1 - 2 b0) x0, and likewise for x1
     own = b.astype(np.uint64)
     signed = np.where(b, 0 - x, x)
-    form = Form(1, ring_bits)
+    form = ScalingWidths(1, ring_bits)
     made = own * x
 
     def add(part: slice, products: Words) -> None:
         made[part] += products[:, 0]
 
     extension.run(
-        Scaling(own[part], signed[part, None], form, form, partial(add, part), partial(add, part))
+        ScalingJob(own[part], signed[part, None], form, form, partial(add, part), partial(add, part))
         for part in parts(len(own), _most(extension, form))
     )
     return made
@@ -184,10 +184,10 @@ def to_ring(extension: Extension, b: Flags, ring_bits: int = BITS) -> Words:
     Cost: half a transfer each way an element.
     """
     own = b.astype(np.uint64)
-    return own + _halves(extension, own, 0 - (own + own), Form(1, ring_bits))
+    return own + _halves(extension, own, 0 - (own + own), ScalingWidths(1, ring_bits))
 
 
-def _halves(extension: Extension, factors: Words, numbers: Words, form: Form) -> Words:
+def _halves(extension: Extension, factors: Words, numbers: Words, form: ScalingWidths) -> Words:
     """Shares of P0's factors times P1's numbers in the first half, and of P1's times P0's in the second."""
     size = len(factors)
     made = np.empty(size, np.uint64)
@@ -199,7 +199,7 @@ def _halves(extension: Extension, factors: Words, numbers: Words, form: Form) ->
         made[half][part] = products[:, 0]
 
     extension.run(
-        Scaling(
+        ScalingJob(
             factors[mine][part],
             numbers[theirs][part, None],
             form,
@@ -212,7 +212,7 @@ def _halves(extension: Extension, factors: Words, numbers: Words, form: Form) ->
     return made
 
 
-def _most(extension: Extension, form: Form) -> int:
+def _most(extension: Extension, form: ScalingWidths) -> int:
     """Products of one block."""
     block = extension.settings.block
     return max(1, min(block // form.bits, _LOAD * block // (form.bits * form.words)))

@@ -24,14 +24,14 @@ import numpy as np
 
 from junto.mpc import bits
 from junto.mpc.gates import BITS, Words
-from junto.mpc.ot.jobs import Job, octets
+from junto.mpc.ot.jobs import TransferJob, octets
 from junto.mpc.ot.pads import Chosen, Offered
 
 _PIECES: Final = ((4, np.dtype(np.uint32)), (2, np.dtype(np.uint16)), (1, np.dtype(np.uint8)))
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ScalingWidths:
     """How long the numbers are.
 
     Args:
@@ -76,7 +76,7 @@ class Form:
             start = stop
 
 
-class Scaling(Job):
+class ScalingJob(TransferJob):
     """Products of one block.
 
     Args:
@@ -92,8 +92,8 @@ class Scaling(Job):
         self,
         factors: Words,
         rows: Words,
-        taking: Form,
-        giving: Form,
+        taking: ScalingWidths,
+        giving: ScalingWidths,
         taken: Callable[[Words], None],
         given: Callable[[Words], None],
     ) -> None:
@@ -147,17 +147,17 @@ def _digits(x: Words, count: int) -> Words:
     return made
 
 
-def _both(pads: Offered, form: Form) -> tuple[Words, Words]:
+def _both(pads: Offered, form: ScalingWidths) -> tuple[Words, Words]:
     return pads.words() if form.words == 1 else pads.blocks(form.words // 2)
 
 
-def _planes(pads: Words, form: Form) -> Words:
+def _planes(pads: Words, form: ScalingWidths) -> Words:
     """Pads in the order of transfers as [pieces, bits of a, products * words of a piece]."""
     pieces = max(1, form.words // 2)
     return pads.reshape(pieces, form.bits, -1)
 
 
-def _columns(rows: Words, form: Form) -> Words:
+def _columns(rows: Words, form: ScalingWidths) -> Words:
     """Vectors [m, width] in the same order: [pieces, m * words of a piece]."""
     if form.words == 1:
         return rows.reshape(1, -1)
@@ -167,7 +167,7 @@ def _columns(rows: Words, form: Form) -> Words:
     return made.reshape(len(made), -1)
 
 
-def _vectors(columns: Words, form: Form) -> Words:
+def _vectors(columns: Words, form: ScalingWidths) -> Words:
     """The inverse of `_columns`."""
     if form.words == 1:
         return columns.reshape(-1, 1)
@@ -175,7 +175,7 @@ def _vectors(columns: Words, form: Form) -> Words:
     return np.ascontiguousarray(made.reshape(len(made), -1)[:, : form.width])
 
 
-def _weighted(planes: Words, form: Form) -> Words:
+def _weighted(planes: Words, form: ScalingWidths) -> Words:
     """The sum of 2**b times plane b; overwrites the planes."""
     total: Words = planes[:, form.bits - 1].copy()
     for b in range(form.bits - 2, -1, -1):

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from junto.mpc import bits
 from junto.mpc.gates import Words
-from junto.mpc.ot import base, softspoken
+from junto.mpc.ot import base_transfers, softspoken
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.ot.jobs import octets
 from junto.mpc.ot.pads import Chosen, Offered
+from junto.mpc.ot.seed_trees import Grower
 from junto.mpc.ot.softspoken import WIDTH
-from junto.mpc.ot.tree import Grower
 from junto.mpc.prg import KEY_BYTES, Stream
 
 Exchange = Callable[[Sequence[memoryview], int], memoryview]
@@ -49,7 +49,7 @@ class Beginning:
         self._size = softspoken.corrections_bytes(field_bits)
         self._hello = sha256(_VERSION + bytes([field_bits]) + session).digest()[:HELLO_BYTES]
 
-    def run(self, index: int) -> tuple[softspoken.Receiver, softspoken.Sender]:
+    def run(self, index: int) -> tuple[softspoken.ExtensionReceiver, softspoken.ExtensionSender]:
         """The ends of the two directions: where we choose, and where we offer.
 
         Raises:
@@ -57,24 +57,24 @@ class Beginning:
         """
         return self._first() if index == 0 else self._second()
 
-    def _first(self) -> tuple[softspoken.Receiver, softspoken.Sender]:
-        offering = base.Sender(self._stream, WIDTH, self._session)
-        functions = self._meet(offering.message, WIDTH * base.FUNCTION_BYTES)
+    def _first(self) -> tuple[softspoken.ExtensionReceiver, softspoken.ExtensionSender]:
+        offering = base_transfers.BaseSender(self._stream, WIDTH, self._session)
+        functions = self._meet(offering.message, WIDTH * base_transfers.FUNCTION_BYTES)
         receiver = self._receiver(*offering.keys(functions), 0)
         own = self._own_choices()
         message, rows, choices = receiver.extend(_packed(own), _WORDS, self._check())
         self._exchange([memoryview(receiver.corrections), octets(message)], 0)
         keys = Chosen(self._hash(), rows, choices).blocks(1)[0]
         corrections = self._exchange([], self._size)
-        return receiver, softspoken.Sender(own, keys, corrections, self._field, self._grower(1))
+        return receiver, softspoken.ExtensionSender(own, keys, corrections, self._field, self._grower(1))
 
-    def _second(self) -> tuple[softspoken.Receiver, softspoken.Sender]:
+    def _second(self) -> tuple[softspoken.ExtensionReceiver, softspoken.ExtensionSender]:
         own = self._own_choices()
-        choosing = base.Receiver(self._stream, [int(each) for each in own], self._session)
-        keys = choosing.keys(self._meet(choosing.message, base.REPLY_BYTES))
+        choosing = base_transfers.BaseReceiver(self._stream, [int(each) for each in own], self._session)
+        keys = choosing.keys(self._meet(choosing.message, base_transfers.REPLY_BYTES))
         size = 8 * softspoken.message_words(self._field, _WORDS, chosen=True)
         data = self._exchange([], self._size + size)
-        sender = softspoken.Sender(own, keys, data[: self._size], self._field, self._grower(0))
+        sender = softspoken.ExtensionSender(own, keys, data[: self._size], self._field, self._grower(0))
         rows = sender.extend(np.frombuffer(data[self._size :], np.uint64), _WORDS, self._check())
         pads = Offered(self._hash(), rows, sender.difference)
         zero, one = (both[0] for both in pads.blocks(1))
@@ -89,11 +89,11 @@ class Beginning:
         return data[HELLO_BYTES:]
 
     def _own_choices(self) -> NDArray[np.uint8]:
-        return base.random_choices(self._stream, WIDTH)
+        return base_transfers.random_choices(self._stream, WIDTH)
 
-    def _receiver(self, zero: Words, one: Words, direction: int) -> softspoken.Receiver:
+    def _receiver(self, zero: Words, one: Words, direction: int) -> softspoken.ExtensionReceiver:
         extra = Stream(self._stream.octets(KEY_BYTES))
-        return softspoken.Receiver(zero, one, self._field, self._grower(direction), extra)
+        return softspoken.ExtensionReceiver(zero, one, self._field, self._grower(direction), extra)
 
     def _check(self) -> bytes:
         return hash_key(self._session, "base check", 0)

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from junto.mpc import bits
 from junto.mpc.gates import Words
 from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS, Challenge
-from junto.mpc.ot.tree import Grower, correction_bytes
+from junto.mpc.ot.seed_trees import Grower, correction_bytes
 from junto.mpc.prg import Stream
 from junto.native import kernels
 
@@ -117,7 +117,7 @@ class _Part:
         return total
 
 
-class _End:
+class _ExtensionEnd:
     """What both ends have: one part a tree."""
 
     def __init__(self, parts: list[_Part], corrections: bytes) -> None:
@@ -150,7 +150,7 @@ class _End:
         return Challenge(self._trees, name, message.reshape(-1).view(np.uint8).data)
 
 
-class Receiver(_End):
+class ExtensionReceiver(_ExtensionEnd):
     """The end that chooses.
 
     Args:
@@ -193,7 +193,7 @@ class Receiver(_End):
         return np.concatenate([said.reshape(-1), proof]), _turned(made), chosen[EXTRA:]
 
 
-class Sender(_End):
+class ExtensionSender(_ExtensionEnd):
     """The end that offers.
 
     Args:
@@ -201,7 +201,7 @@ class Sender(_End):
         keys: received in them: [WIDTH, 2].
         corrections: the receiver's.
         field_bits: see `depths`.
-        grower: see `Receiver`.
+        grower: see `ExtensionReceiver`.
 
     Attributes:
         difference: D: [2].
@@ -233,7 +233,7 @@ class Sender(_End):
         Args:
             message: the receiver's, of a length that tells whether his choices were left to chance.
             width: words.
-            name: see `Receiver.extend`.
+            name: see `ExtensionReceiver.extend`.
 
         Returns:
             The rows q [64 * width, 2].

@@ -12,7 +12,7 @@ import numpy as np
 
 from junto.mpc.gates import BITS, Words
 from junto.mpc.ot.extension import OtSettings
-from junto.mpc.ot.scaling import Form
+from junto.mpc.ot.scaling import ScalingWidths
 from junto.mpc.ot.softspoken import rows_of
 from junto.mpc.preprocess.correlations import Demand
 from junto.mpc.protocol.demands import (
@@ -56,15 +56,15 @@ class _Estimate:
             case Product(left, right, shape, held):
                 return self._products(left, right, shape, held)
             case Square():
-                return demand.mask.size * self._scaled(Form()) / 2
+                return demand.mask.size * self._scaled(ScalingWidths()) / 2
             case Bilinear():
                 return self._bilinear(demand)
             case Selected(_, _, shape):
-                return _size(shape) * self._scaled(Form(1))
+                return _size(shape) * self._scaled(ScalingWidths(1))
             case Number():
-                return demand.bits.size * self._scaled(Form(1)) / 2
+                return demand.bits.size * self._scaled(ScalingWidths(1)) / 2
             case BothBits(_, _, shape):
-                return _size(shape) * (self._conjunction(1) + self._scaled(Form(1)) / 2)
+                return _size(shape) * (self._conjunction(1) + self._scaled(ScalingWidths(1)) / 2)
             case Conjunction():
                 several = 1 if demand.right.ndim == 2 else len(demand.right)
                 return len(demand.left) * demand.lanes * self._conjunction(several)
@@ -73,14 +73,14 @@ class _Estimate:
                     self._cut(demand.shift) if demand.factor is None else self._rescaled()
                 )
             case Turn():
-                return demand.cos.size * self._scaled(Form(TURN_SCALE + 2, width=2))
+                return demand.cos.size * self._scaled(ScalingWidths(TURN_SCALE + 2, width=2))
             case DigitPads():
                 return self._party * 4 * demand.digits * demand.numbers.size * self.transfer
             case WordPads():
                 return self._party * demand.digit.width * demand.numbers.size * self.transfer
         raise TypeError(f"two parties cannot make a {type(demand).__name__}; only a helper deals it")
 
-    def _scaled(self, form: Form) -> float:
+    def _scaled(self, form: ScalingWidths) -> float:
         """Of one number of ours and one of the other party's."""
         return form.bits * self.transfer + form.nbytes
 
@@ -93,7 +93,7 @@ class _Estimate:
         leaves = sum(sizes) * (2 * self.transfer + 2)
         joins = sum(size - 1 for size in sizes) * self._conjunction(2)
         joins += _CUT_DIGITS_JOINED * self._conjunction(1)
-        numbers = self._scaled(Form(1)) + self._scaled(Form(1, shift)) / 2
+        numbers = self._scaled(ScalingWidths(1)) + self._scaled(ScalingWidths(1, shift)) / 2
         return leaves + joins + numbers + 8 + 1 / 8
 
     def _rescaled(self) -> float:
@@ -101,14 +101,16 @@ class _Estimate:
         sizes = [-(-(BITS - 1) // 4), 1]
         leaves = sum(sizes) * (2 * self.transfer + 2)
         joins = (sizes[0] - 1) * self._conjunction(2) + self._conjunction(1)
-        return leaves + joins + self._scaled(Form()) + 8 + 1 / 8
+        return leaves + joins + self._scaled(ScalingWidths()) + 8 + 1 / 8
 
     def _products(self, left: Words, right: Words, shape: tuple[int, ...], held: tuple[int, int]) -> float:
         total = 0.0
         for left_at, way in enumerate(crosses(*held)):
             chooses = (left_at == self._party) == (left.size <= right.size)
             each = (
-                min(left.size, right.size) * BITS * self.transfer if chooses else _size(shape) * Form().nbytes
+                min(left.size, right.size) * BITS * self.transfer
+                if chooses
+                else _size(shape) * ScalingWidths().nbytes
             )
             total += way * each
         return total
@@ -127,7 +129,7 @@ class _Estimate:
                     total += (
                         prod(batch)
                         * k
-                        * (min(m, n) * BITS * self.transfer if chooses else m * n * Form().nbytes)
+                        * (min(m, n) * BITS * self.transfer if chooses else m * n * ScalingWidths().nbytes)
                     )
             made: Words = np.zeros((*batch, m, n), np.uint64)
             return made

@@ -27,7 +27,7 @@ from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Dem
 from junto.mpc.preprocess.estimate import sent
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import Cut, Number, PadDemand, PlaneDemand, RingDemand
-from junto.mpc.protocol.role import Computing, Disclosed, Opened, Role, Shape, Share, Truncation, Wire
+from junto.mpc.protocol.role import Computing, Opened, RevealedShare, Role, Shape, Share, Truncation, Wire
 from junto.mpc.rounds import Rounds
 
 BATCH = 1 << 23
@@ -170,7 +170,7 @@ class Preparing(Role):
 
     def ready(self, asked: Sequence[Share]) -> bool:
         """Whether what is revealed in this round is known; else all that was asked for before is made."""
-        wanted = sum(isinstance(share, Disclosed) for share in asked)
+        wanted = sum(isinstance(share, RevealedShare) for share in asked)
         self._supply.waits = len(self._supply.revealed) < wanted
         if self._supply.waits:
             self.settle()
@@ -179,7 +179,9 @@ class Preparing(Role):
     def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         if self._weight >= self._batch:
             self.settle()
-        return [self._supply.revealed.popleft() if isinstance(share, Disclosed) else None for share in asked]
+        return [
+            self._supply.revealed.popleft() if isinstance(share, RevealedShare) else None for share in asked
+        ]
 
 
 class Paired(Computing):
@@ -225,7 +227,7 @@ class Paired(Computing):
         """What comes next of the party's keystream."""
         return int(self._common.words(1)[0])
 
-    def _pass_on(self, share: Disclosed, opened: NDArray[np.uint64]) -> None:
+    def _pass_on(self, share: RevealedShare, opened: NDArray[np.uint64]) -> None:
         self._supply.revealed.append(opened)
 
     def _take(self, demand: Demand) -> Made:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.ot.extension import Extension, OtSettings
-from junto.mpc.preprocess import making, pads, turns
+from junto.mpc.preprocess import making, one_time_pads, turns
 from junto.mpc.preprocess.correlations import Correlations, Demand, Made
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import (
@@ -130,7 +130,7 @@ def _made(extension: Extension, demands: Sequence[Any]) -> Sequence[np.ndarray[A
         case Conjunction():
             return making.planes(extension, demands)
         case DigitPads():
-            return pads.digit_pads(extension, demands)
+            return one_time_pads.digit_pads(extension, demands)
         case WordPads():
-            return pads.word_pads(extension, demands)
+            return one_time_pads.word_pads(extension, demands)
     raise TypeError(f"two parties cannot make a {type(demands[0]).__name__}; only a helper deals it")

@@ -18,11 +18,11 @@ import numpy as np
 from junto.mpc.gates import Words
 from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.jobs import parts
-from junto.mpc.ot.scaling import Form, Scaling
+from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
 from junto.mpc.protocol.demands import TURN_SCALE, Turn, turned
 
 _ONE = np.uint64(1 << TURN_SCALE)
-_FORM = Form(factor=TURN_SCALE + 2, width=2)
+_FORM = ScalingWidths(factor=TURN_SCALE + 2, width=2)
 _LOAD = 8
 
 
@@ -48,7 +48,9 @@ def turns(extension: Extension, demands: Sequence[Turn]) -> list[Words]:
     block = extension.settings.block
     step = max(2, _LOAD * block // (_FORM.bits * _FORM.words * 2) // 2 * 2)
     extension.run(
-        Scaling(factors[part], rows[part], _FORM, _FORM, partial(add, mine, part), partial(add, theirs, part))
+        ScalingJob(
+            factors[part], rows[part], _FORM, _FORM, partial(add, mine, part), partial(add, theirs, part)
+        )
         for part in parts(2 * middle, step)
     )
     found = np.split(made.T, np.cumsum([each.cos.size for each in demands])[:-1], axis=1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from junto.errors import NotComputable
 from junto.mpc.functions import fixedpoint
-from junto.mpc.primitives import compare, integers, ops
+from junto.mpc.primitives import comparisons, integers, ops
 from junto.mpc.primitives.blocks import in_blocks
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.elementwise import applied
@@ -73,7 +73,7 @@ async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
 
 async def _finite_quotient(c: Context, x: Value, y: Secret) -> Value:
     """`x / y`; 0 where y stands for infinity. Four rounds more."""
-    finite = await compare.is_finite(c, {}, y)
+    finite = await comparisons.is_finite(c, {}, y)
     divisor = ops.secret(await ops.select(c, finite, y, Public(np.ones((), y.dtype))))
     found = await c.settled(await quotient(c, x, c.fixed(divisor.value, divisor.fraction)))
     return await ops.select(c, finite, found, Public(np.zeros((), y.dtype)))

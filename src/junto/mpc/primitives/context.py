@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from junto.errors import NotComputable
 from junto.mpc.gates import BITS, Gates, Words
+from junto.mpc.plan_steps import Block, PlanStep, ShapeDtype
 from junto.mpc.rounds import start
 from junto.mpc.settings import MpcSettings
-from junto.mpc.steps import Block, Form, Step
 from junto.mpc.values import (
     LARGEST,
     WHOLE_RING,
@@ -156,8 +156,8 @@ class Context:
 
     g: Gates[Any, Any]
     settings: MpcSettings
-    step: Step
-    evaluate: Callable[[Step, Sequence[Any]], list[Public]]
+    step: PlanStep
+    evaluate: Callable[[PlanStep, Sequence[Any]], list[Public]]
     run: Callable[[Block, Sequence[Cell]], Awaitable[list[Cell]]]
     shared: Callable[[str, Sequence[Value], Callable[[], Coroutine[Any, Any, Any]]], Awaitable[Any]]
     most_turns: int | None = None
@@ -168,7 +168,7 @@ class Context:
         return self.settings.fraction
 
     @property
-    def form(self) -> Form:
+    def form(self) -> ShapeDtype:
         """Of the (first) result."""
         return self.step.forms[0]
 
@@ -338,7 +338,7 @@ Rule: TypeAlias = Callable[..., Awaitable[Value | Sequence[Value]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PrimitiveRule:
     """A row of the table.
 
     Args:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from junto.errors import NotComputable
-from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives import comparisons, ops
 from junto.mpc.primitives.context import Cell, Context
 from junto.mpc.primitives.infinite import either
 from junto.mpc.primitives.public import stack
@@ -159,7 +159,7 @@ async def _choice(c: Context, which: Secret, cases: Sequence[Value]) -> Value:
     if len(cases) == 2 and which.span == (0, 1) and lifted[0].kind != "bits":
         chosen = await _blend(c, which, lifted[0], lifted[1])
     else:
-        chosen = await compare.choose_case(c, which, lifted)
+        chosen = await comparisons.choose_case(c, which, lifted)
     return replace(ops.secret(chosen), infinite=either(cases))
 
 

@@ -29,7 +29,7 @@ HOMES: Mapping[str, str] = {
     "cos": "trigonometry",
     "digamma": "gamma",
     "divide": "reciprocal",
-    "erf": "logistic",
+    "erf": "sigmoids",
     "erf_inv": "inverse_erf",
     "exp": "exponential",
     "exp2": "exponential",
@@ -37,14 +37,14 @@ HOMES: Mapping[str, str] = {
     "lgamma": "gamma",
     "log": "logarithm",
     "log1p": "logarithm",
-    "logistic": "logistic",
+    "logistic": "sigmoids",
     "pow": "power",
     "reciprocal": "reciprocal",
     "rsqrt": "roots",
     "sin": "trigonometry",
     "sqrt": "roots",
     "tan": "trigonometry",
-    "tanh": "logistic",
+    "tanh": "sigmoids",
 }
 """The module of `junto.mpc.functions` that has the function of that name."""
 

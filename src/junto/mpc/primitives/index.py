@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc import ring
-from junto.mpc.primitives import compare, ops
+from junto.mpc.primitives import comparisons, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import holding_zero, moved, rearranged
 from junto.mpc.primitives.windows import Windows, of_gather
@@ -176,7 +176,7 @@ async def _clipped(c: Context, index: Secret, count: int) -> Value:
     """The index within bounds."""
     high = np.asarray(min(count - 1, int(np.iinfo(index.dtype).max)), index.dtype)
     low = np.zeros((), index.dtype)
-    return await compare.clamp(c, {}, Public(low), index, Public(high))
+    return await comparisons.clamp(c, {}, Public(low), index, Public(high))
 
 
 async def _wide(c: Context, index: Secret, count: int) -> Secret:

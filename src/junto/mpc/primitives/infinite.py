@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from junto.errors import NotComputable
-from junto.mpc.steps import CONTROL, Step
+from junto.mpc.plan_steps import CONTROL, PlanStep
 from junto.mpc.values import NOWHERE, Infinite, Public, Side, Value
 
 CARRY = frozenset(
@@ -123,7 +123,7 @@ MOST_TIMES = 3
 """So often the largest number may be added up: one more would wrap."""
 
 
-def after(step: Step, operands: Sequence[Value]) -> Infinite:
+def after(step: PlanStep, operands: Sequence[Value]) -> Infinite:
     """Where a step's results may be infinite.
 
     Raises:
@@ -154,7 +154,7 @@ def after(step: Step, operands: Sequence[Value]) -> Infinite:
     )
 
 
-def _carried(step: Step, found: Sequence[Infinite]) -> Infinite | None:
+def _carried(step: PlanStep, found: Sequence[Infinite]) -> Infinite | None:
     """Where the results are infinite because operands are; None: something else becomes of them."""
     state = any(each.lost for each in found), any(each.foreseen for each in found)
     ups, downs = [each.up for each in found], [each.down for each in found]
@@ -192,7 +192,7 @@ def _bounded(name: str, up: Side, down: Side, found: Sequence[Infinite]) -> tupl
     return up if high else Side(), down if low else Side()
 
 
-def _chosen(step: Step, operands: Sequence[Value]) -> Sequence[Value]:
+def _chosen(step: PlanStep, operands: Sequence[Value]) -> Sequence[Value]:
     """The operands that count: of public choices those that are taken somewhere."""
     if step.name != "select_n":
         return operands

@@ -14,9 +14,9 @@ import numpy as np
 from jax.numpy import promote_types
 
 from junto.errors import NotComputable
+from junto.mpc.plan_steps import PlanStep
 from junto.mpc.primitives import convert
 from junto.mpc.primitives.context import Context
-from junto.mpc.steps import Step
 from junto.mpc.values import Public, Value, kind
 
 ALL = slice(None)
@@ -51,7 +51,7 @@ async def lifted(c: Context, operands: Sequence[Value]) -> list[Value]:
     ]
 
 
-def lifts_some(step: Step) -> bool:
+def lifts_some(step: PlanStep) -> bool:
     """Whether `lifted` changes an operand of this step, all of which have the dtypes that jax says."""
     if step.name not in NUMBERS and step.name not in COMPARED:
         return False
@@ -61,7 +61,7 @@ def lifts_some(step: Step) -> bool:
     )
 
 
-def check_dtypes(step: Step, place: str) -> None:
+def check_dtypes(step: PlanStep, place: str) -> None:
     """Look whether the numbers of a step fit into the dtype of its result.
 
     Raises:
@@ -79,7 +79,7 @@ def check_dtypes(step: Step, place: str) -> None:
             )
 
 
-def _goals(step: Step, dtypes: Sequence[Any]) -> list[np.dtype[Any] | None]:
+def _goals(step: PlanStep, dtypes: Sequence[Any]) -> list[np.dtype[Any] | None]:
     """For each operand the dtype that it must have; None: its own."""
     goals: list[np.dtype[Any] | None] = [None] * len(dtypes)
     if step.name in COMPARED:

@@ -3,7 +3,7 @@
 The nodes must agree on public values bit by bit, or their shares no longer fit together. Sums, products,
 comparisons, moves and random numbers are the same on every machine. Transcendental functions and long
 sums of floats can differ in the last bit between processors of different kinds, so those results
-are collected in a `Witness`, and the device compares the nodes' digests before anything is revealed.
+are collected in a `PublicDigest`, and the device compares the nodes' digests before anything is revealed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.steps import Step
+from junto.mpc.plan_steps import PlanStep
 from junto.mpc.values import Public
 
 EXACT: frozenset[str] = frozenset(
@@ -72,7 +72,7 @@ EXACT: frozenset[str] = frozenset(
 """Primitives whose results are the same on every processor: nothing to witness."""
 
 
-class Witness:
+class PublicDigest:
     """A digest of everything that processors could disagree on; `seen` says whether there was anything."""
 
     __slots__ = ("_hashed", "seen")
@@ -93,7 +93,9 @@ class Witness:
         return self._hashed.digest()
 
 
-def evaluate(step: Step, arrays: Sequence[Any], x64: bool, witness: Witness | None = None) -> list[Public]:
+def evaluate(
+    step: PlanStep, arrays: Sequence[Any], x64: bool, witness: PublicDigest | None = None
+) -> list[Public]:
     """A step whose operands are all public."""
     quick = QUICK.get(step.name)
     if quick is not None and _plain(arrays):

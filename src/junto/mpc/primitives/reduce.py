@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import NotComputable
-from junto.mpc.primitives import compare, elementwise, extremes, ops, sums
+from junto.mpc.primitives import comparisons, elementwise, extremes, ops, sums
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, moved, rearranged
 from junto.mpc.values import Secret, Value
@@ -232,7 +232,7 @@ async def running_logsumexp(c: Context, params: Params, x: Secret) -> Value:
 
 
 async def _logaddexp(c: Context, x: Secret, y: Secret) -> Value:
-    high = ops.secret(await compare.greater_of(c, x, y))
+    high = ops.secret(await comparisons.greater_of(c, x, y))
     # -|a - b| = a + b - 2 max
     gap = ops.minus(c, ops.minus(c, ops.plus(c, x, y), high), high)
     small = await elementwise.applied(c, "exp", gap)

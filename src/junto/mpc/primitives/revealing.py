@@ -15,8 +15,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from junto.errors import DeviceError
+from junto.mpc.plan_steps import LABEL, REVEAL
 from junto.mpc.primitives.context import Context
-from junto.mpc.steps import LABEL, REVEAL
 from junto.mpc.values import Public, Secret, Value, decode
 
 T = TypeVar("T")

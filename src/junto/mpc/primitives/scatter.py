@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from junto.mpc import ring
 from junto.mpc.gates import MatrixProduct, Words
-from junto.mpc.primitives import compare, extremes, ops, reduce
+from junto.mpc.primitives import comparisons, extremes, ops, reduce
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.index import as_bits, as_integers, hot, hot_starts, read
 from junto.mpc.primitives.scatter_apply import applied_to
@@ -215,7 +215,7 @@ async def _scatter_extreme(
     c: Context, params: Params, x: Value, indices: Value, updates: Value, *, greatest: bool
 ) -> Value:
     if isinstance(indices, Public):
-        better = compare.greater_of if greatest else compare.lesser_of
+        better = comparisons.greater_of if greatest else comparisons.lesser_of
         return await _in_turns(c, params, x, indices, updates, partial(better, c))
 
     async def best(old: Value, new: Value, where: _Where) -> Value:

@@ -15,8 +15,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from junto.errors import NotComputable
+from junto.mpc.plan_steps import Block, Builder
 from junto.mpc.primitives.context import Cell, Context
-from junto.mpc.steps import Block, Builder
 from junto.mpc.values import Value
 
 

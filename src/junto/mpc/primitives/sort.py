@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import Words
+from junto.mpc.plan_steps import ShapeDtype
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import moved
 from junto.mpc.rounds import together
-from junto.mpc.steps import Form
 from junto.mpc.values import WHOLE_RING, Public, Secret, Value, word, wrapping
 
 Params = Mapping[str, Any]
@@ -59,7 +59,7 @@ def _by_public_keys(c: Context, operands: Sequence[Value], axis: int, keys: int)
     line = [1] * len(shape)
     line[axis] = shape[axis]
     places = np.broadcast_to(np.arange(shape[axis], dtype=np.int32).reshape(line), shape)
-    forms = (*c.step.forms[:keys], Form(shape, np.dtype(np.int32)))
+    forms = (*c.step.forms[:keys], ShapeDtype(shape, np.dtype(np.int32)))
     step = replace(c.step, params={**c.step.params, "is_stable": True}, forms=forms)
     order = c.evaluate(step, [*(ops.public(each).array for each in operands[:keys]), places])[-1].array
 

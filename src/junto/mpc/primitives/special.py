@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from junto.errors import NotComputable
+from junto.mpc.plan_steps import Block, Builder
 from junto.mpc.primitives import elementwise, ops
 from junto.mpc.primitives.blocks import in_blocks
 from junto.mpc.primitives.context import Cell, Context
-from junto.mpc.steps import Block, Builder
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]

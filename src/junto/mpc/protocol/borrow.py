@@ -27,7 +27,7 @@ from junto.mpc.bits import Planes
 from junto.mpc.protocol.demands import Mixed, Monomials
 from junto.mpc.protocol.planes import MaskedPlanes
 from junto.mpc.protocol.role import Role
-from junto.native import Kernels, Tree, kernels
+from junto.native import Kernels, SeedTree, kernels
 
 RADIX = 4
 _BLOCK = 512
@@ -64,7 +64,7 @@ def leaves(role: Role, a: Planes | None, m: Planes | None, groups: int, lanes: i
     if a is None:
         return None
     if (native := kernels()) is not None:
-        return _folded(native, Tree(a, None, _flat(dealt), None, role.first), propagate=True)
+        return _folded(native, SeedTree(a, None, _flat(dealt), None, role.first), propagate=True)
     p = a.reshape(groups, RADIX, -1).swapaxes(0, 1)
 
     def own(j: int, block: slice) -> Planes:
@@ -82,7 +82,7 @@ def inner(role: Role, g: MaskedPlanes, p: MaskedPlanes, groups: int, *, propagat
     if g.public is None or p.public is None:
         return None
     if (native := kernels()) is not None:
-        tree = Tree(p.public, g.public, _flat(dealt), _flat(mixed), role.first)
+        tree = SeedTree(p.public, g.public, _flat(dealt), _flat(mixed), role.first)
         return _folded(native, tree, propagate=propagate)
     known = p.public.reshape(groups, RADIX, -1).swapaxes(0, 1)
     made = g.public.reshape(groups, RADIX, -1).swapaxes(0, 1)
@@ -118,7 +118,7 @@ def leaf_conjunctions(
 
 def _all_of(role: Role, p: Planes, dealt: Planes) -> Planes:
     if (native := kernels()) is not None:
-        tree = Tree(p, None, _flat(dealt), None, role.first)
+        tree = SeedTree(p, None, _flat(dealt), None, role.first)
         _, passing = native.prefixes(tree, generate=False, propagate=True)
         if passing is not None:
             product: Planes = passing[-1]
@@ -126,7 +126,7 @@ def _all_of(role: Role, p: Planes, dealt: Planes) -> Planes:
     return all_of(role, p.reshape(-1, RADIX, p.shape[1]).swapaxes(0, 1), dealt)
 
 
-def _folded(native: Kernels, tree: Tree, *, propagate: bool) -> Prefixes:
+def _folded(native: Kernels, tree: SeedTree, *, propagate: bool) -> Prefixes:
     generate, passing = native.prefixes(tree, generate=True, propagate=propagate)
     return Prefixes([] if generate is None else list(generate), [] if passing is None else list(passing))
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from junto.mpc.gates import Words
-from junto.mpc.protocol.inout import Kind, Parcel, Plain, Secret, masked, pieces_of, split
+from junto.mpc.protocol.inout import InputKind, Parcel, Plain, Secret, masked, pieces_of, split
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, MaskedBits, piece
 from junto.mpc.protocol.truncate import truncate
@@ -44,7 +44,9 @@ def own_piece(role: Role, x: Secret) -> Plain:
     return np.asarray(share)
 
 
-def arrive(role: Role, kinds: Sequence[Kind], shares: Sequence[Share], shifts: Sequence[int]) -> list[Secret]:
+def arrive(
+    role: Role, kinds: Sequence[InputKind], shares: Sequence[Share], shifts: Sequence[int]
+) -> list[Secret]:
     """At every node: the secrets whose pieces these are. One round, the same for all arrays.
 
     Args:
@@ -60,7 +62,7 @@ def arrive(role: Role, kinds: Sequence[Kind], shares: Sequence[Share], shifts: S
 
 
 async def entering(
-    role: Role, kinds: Sequence[Kind], shares: Sequence[Share], shifts: Sequence[int]
+    role: Role, kinds: Sequence[InputKind], shares: Sequence[Share], shifts: Sequence[int]
 ) -> tuple[Secret, ...]:
     """What `arrive` runs; who prepares it has no shares (None)."""
     given = [pieces_of(kinds, share) for share in shares]
@@ -68,7 +70,7 @@ async def entering(
     return await together(*[_entered(role, kind, pieces, shift) for kind, pieces, shift in parts])
 
 
-async def _entered(role: Role, kind: Kind, pieces: Sequence[Plain | None], shift: int) -> Secret:
+async def _entered(role: Role, kind: InputKind, pieces: Sequence[Plain | None], shift: int) -> Secret:
     total = _sum(kind, pieces)
     if kind.bits or shift == 0:
         return await masked(role, kind, total)
@@ -78,7 +80,7 @@ async def _entered(role: Role, kind: Kind, pieces: Sequence[Plain | None], shift
     return await truncate(role, Additive(words, kind.shape), -shift)
 
 
-def whole(kinds: Sequence[Kind], shares: Sequence[Share]) -> list[Plain]:
+def whole(kinds: Sequence[InputKind], shares: Sequence[Share]) -> list[Plain]:
     """What the pieces of all senders, and of both sides of each, add up to: for the debug mode."""
     given = [pieces_of(kinds, share) for share in shares if share is not None]
     made: list[Plain] = []
@@ -98,7 +100,7 @@ def shifted(array: Plain, bits: int) -> Plain:
     return array if bits == 0 else np.asarray(array, np.uint64) << np.uint64(bits)
 
 
-def _sum(kind: Kind, pieces: Sequence[Plain | None]) -> Plain | None:
+def _sum(kind: InputKind, pieces: Sequence[Plain | None]) -> Plain | None:
     """What several senders gave, as one piece."""
     total = pieces[0]
     for other in pieces[1:]:

@@ -39,7 +39,7 @@ Parcel = NDArray[np.uint64] | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class InputKind:
     """What all know of an array that enters: bits or ring elements, and its shape."""
 
     bits: bool
@@ -74,7 +74,7 @@ def enter_own(role: Role, owner: int, arrays: Sequence[Plain]) -> tuple[list[Sec
 
 
 def enter_other(
-    role: Role, owner: int, kinds: Sequence[Kind], parcels: Sequence[Parcel] | None
+    role: Role, owner: int, kinds: Sequence[InputKind], parcels: Sequence[Parcel] | None
 ) -> list[Secret]:
     """At the other compute party (with its parcels) and at the helper (which needs none)."""
     secrets: list[Secret] = []
@@ -111,12 +111,14 @@ def split(arrays: Sequence[Plain]) -> tuple[bytes, list[Parcel]]:
 def halves(arrays: Sequence[Plain]) -> tuple[list[Parcel], list[Parcel]]:
     """Both compute parties' pieces of arrays, written out."""
     key, second = split(arrays)
-    kinds = [Kind(x.dtype == np.bool_, x.shape) for x in arrays]
+    kinds = [InputKind(x.dtype == np.bool_, x.shape) for x in arrays]
     drawn = [x for x in pieces_of(kinds, key) if x is not None]
     return [np.packbits(x.reshape(-1)) if x.dtype == np.bool_ else x.astype(np.uint64) for x in drawn], second
 
 
-def enter_split(role: Role, kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Secret]:
+def enter_split(
+    role: Role, kinds: Sequence[InputKind], parcel: bytes | Sequence[Parcel] | None
+) -> list[Secret]:
     """At every node: the outsider's pieces, masked. One round, the same for all arrays."""
     pieces = pieces_of(kinds, parcel)
 
@@ -126,7 +128,7 @@ def enter_split(role: Role, kinds: Sequence[Kind], parcel: bytes | Sequence[Parc
     return list(Rounds(role.flush).run(enter()))
 
 
-def pieces_of(kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) -> list[Plain | None]:
+def pieces_of(kinds: Sequence[InputKind], parcel: bytes | Sequence[Parcel] | None) -> list[Plain | None]:
     """A node's pieces of the arrays, from what `split` made for it; the helper has none."""
     if parcel is None:
         return [None] * len(kinds)
@@ -145,7 +147,7 @@ def pieces_of(kinds: Sequence[Kind], parcel: bytes | Sequence[Parcel] | None) ->
     return pieces
 
 
-async def masked(role: Role, kind: Kind, part: Plain | None) -> Secret:
+async def masked(role: Role, kind: InputKind, part: Plain | None) -> Secret:
     """A secret from this node's piece of it. One round."""
     if not kind.bits:
         return await hold(role, Additive(None if part is None else part.astype(np.uint64), kind.shape))
@@ -200,7 +202,7 @@ async def revealed(role: Role, x: Secret) -> Plain:
     return bits.unpack(opened[0], size).reshape(x.shape)
 
 
-def assemble(kinds: Sequence[Kind], first: Sequence[Parcel], second: Sequence[Parcel]) -> list[Plain]:
+def assemble(kinds: Sequence[InputKind], first: Sequence[Parcel], second: Sequence[Parcel]) -> list[Plain]:
     """At the receiver: the arrays whose two pieces these are."""
     arrays: list[Plain] = []
     for kind, a, b in zip(kinds, first, second, strict=True):
@@ -211,7 +213,7 @@ def assemble(kinds: Sequence[Kind], first: Sequence[Parcel], second: Sequence[Pa
     return arrays
 
 
-def _flags(parcel: Parcel, kind: Kind) -> Flags:
+def _flags(parcel: Parcel, kind: InputKind) -> Flags:
     if parcel.dtype != np.uint8 or parcel.shape != (-(-kind.size // 8),):
         raise ValueError(f"a piece of {kind.size} bits came as {parcel.dtype}{list(parcel.shape)}")
     return (
@@ -221,7 +223,7 @@ def _flags(parcel: Parcel, kind: Kind) -> Flags:
     )
 
 
-def _words(parcel: Parcel, kind: Kind) -> Words:
+def _words(parcel: Parcel, kind: InputKind) -> Words:
     if parcel.dtype != np.uint64 or parcel.shape != kind.shape:
         raise ValueError(f"a piece of shape {list(kind.shape)} came as {parcel.dtype}{list(parcel.shape)}")
     return parcel.astype(np.uint64, copy=False)

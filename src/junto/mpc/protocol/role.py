@@ -82,7 +82,7 @@ class PlaneShare:
         self.lanes: int = lanes
 
 
-class Told:
+class OneWayMessage:
     """A message of one compute party to the other.
 
     Attributes:
@@ -99,7 +99,7 @@ class Told:
         self.size: int = size
 
 
-class Disclosed:
+class RevealedShare:
     """A share whose opening every node gets, who deals, too. See `inout.revealed`, which alone makes one.
 
     Attributes:
@@ -135,7 +135,7 @@ class Disclosed:
         return bits.from_wire(data, self.shape[0], self.share.lanes)
 
 
-Share = RingShare | PlaneShare | Told | Disclosed
+Share = RingShare | PlaneShare | OneWayMessage | RevealedShare
 Opened = Words | Planes | memoryview | None
 
 
@@ -252,12 +252,12 @@ class Role(ABC):
 
     async def tell(self, by: int, data: memoryview | None, size: int) -> memoryview | None:
         """What the compute party `by` says: `data`, of `size` bytes; None at itself and at who deals."""
-        opened: memoryview | None = await Opening(Told(by, data, size))
+        opened: memoryview | None = await Opening(OneWayMessage(by, data, size))
         return opened
 
     async def disclose(self, share: RingShare | PlaneShare, shape: Shape) -> NDArray[np.uint64]:
-        """What the pieces add up to, at every node; see `Disclosed`. One round."""
-        opened: NDArray[np.uint64] = await Opening(Disclosed(share, shape))
+        """What the pieces add up to, at every node; see `RevealedShare`. One round."""
+        opened: NDArray[np.uint64] = await Opening(RevealedShare(share, shape))
         return opened
 
     def flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
@@ -330,7 +330,7 @@ class Computing(Role):
     def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
         ours = [self._to_wire(share) for share in asked]
         sizes = [
-            len(part) if not isinstance(share, Told) else 0 if share.by == self.index else share.size
+            len(part) if not isinstance(share, OneWayMessage) else 0 if share.by == self.index else share.size
             for share, part in zip(asked, ours, strict=True)
         ]
         self.opened += sum(len(part) for part in ours)
@@ -341,11 +341,11 @@ class Computing(Role):
             found = self._combine(share, theirs[start : start + size])
             opened.append(found)
             start += size
-            if isinstance(share, Disclosed):
+            if isinstance(share, RevealedShare):
                 self._pass_on(share, np.asarray(found, np.uint64))
         return opened
 
-    def _pass_on(self, share: Disclosed, opened: NDArray[np.uint64]) -> None:
+    def _pass_on(self, share: RevealedShare, opened: NDArray[np.uint64]) -> None:
         """Tell whoever deals: it has dealt all that was asked for, and waits for this."""
         if self._heard is not None:
             self._heard.write([share.to_wire(opened)])
@@ -354,14 +354,14 @@ class Computing(Role):
             self.opened += share.told
 
     def _to_wire(self, share: Share) -> memoryview:
-        if isinstance(share, Told):
+        if isinstance(share, OneWayMessage):
             return _NO_OCTETS if share.by != self.index or share.data is None else share.data
-        return _to_wire(share.share if isinstance(share, Disclosed) else share)
+        return _to_wire(share.share if isinstance(share, RevealedShare) else share)
 
     def _combine(self, share: Share, theirs: memoryview) -> Opened:
-        if isinstance(share, Told):
+        if isinstance(share, OneWayMessage):
             return None if share.by == self.index else theirs
-        return _combine(share.share if isinstance(share, Disclosed) else share, theirs)
+        return _combine(share.share if isinstance(share, RevealedShare) else share, theirs)
 
 
 class Dealing(Role):
@@ -420,9 +420,9 @@ class Dealing(Role):
         return self._streams[owner].planes(count, lanes)
 
     def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
-        return [self._hear(share) if isinstance(share, Disclosed) else None for share in asked]
+        return [self._hear(share) if isinstance(share, RevealedShare) else None for share in asked]
 
-    def _hear(self, share: Disclosed) -> Words | Planes:
+    def _hear(self, share: RevealedShare) -> Words | Planes:
         if self._heard is None:
             raise TypeError("nobody tells this helper what is revealed")
         self._dealt.flush()  # P1 opens nothing before it has read all that was dealt until here

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from junto.mpc.gates import Flags, Words
 from junto.mpc.protocol.demands import BOTH
 from junto.mpc.protocol.role import Role, Shape
-from junto.mpc.rounds import Later, start
+from junto.mpc.rounds import RoundFuture, start
 
 MINUS_ONE: Words = np.array(2**64 - 1, np.uint64)
 MAX_MASKS = 4
@@ -53,7 +53,7 @@ class RingSecret:
 
     def __init__(self, shape: Shape) -> None:
         self.shape: Shape = shape
-        self.asked: Later[Masked] | None = None
+        self.asked: RoundFuture[Masked] | None = None
         self.masked: Masked | None = None
 
 

@@ -36,7 +36,7 @@ _Packed = NDArray[np.uint16] | NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Leaf:
+class DigitComparison:
     """What is asked of a pair of digits.
 
     Attributes:
@@ -65,13 +65,13 @@ def _answers(bits_seen: int, *, less: bool) -> _Packed:
     return words.astype(np.uint32) if less else words.astype(np.uint16)
 
 
-ORDER = Leaf(2, (_answers(DIGIT, less=True),))
+ORDER = DigitComparison(2, (_answers(DIGIT, less=True),))
 """Less, and equal."""
 
-EQUALITY = Leaf(1, (_answers(DIGIT, less=False),))
+EQUALITY = DigitComparison(1, (_answers(DIGIT, less=False),))
 """Equal."""
 
-PREFIXES = Leaf(2, tuple(_answers(seen, less=True) for seen in range(1, DIGIT + 1)))
+PREFIXES = DigitComparison(2, tuple(_answers(seen, less=True) for seen in range(1, DIGIT + 1)))
 """Less and equal of the lowest bit, of the lowest two, three and four."""
 
 
@@ -82,7 +82,7 @@ def private(role: Role, x: Masked) -> Words:
 
 
 async def compare_digits(
-    role: Role, own: Words, digits: int, leaf: Leaf, unwanted: Sequence[int] = ()
+    role: Role, own: Words, digits: int, leaf: DigitComparison, unwanted: Sequence[int] = ()
 ) -> MaskedPlanes:
     """The answers for each layer and digit: plane (layer * digits + digit) * width + bit.
 
@@ -108,7 +108,7 @@ async def compare_digits(
     return await _back(role, share, mask, lanes, unwanted)
 
 
-def _questions(a: Words, digits: int, leaf: Leaf, mask: Planes, pads: _Packed) -> _Packed:
+def _questions(a: Words, digits: int, leaf: DigitComparison, mask: Planes, pads: _Packed) -> _Packed:
     """P0's words: all answers for its digit, under its mask and the pads."""
     words = np.empty(pads.shape, leaf.tables[0].dtype)
     rows = mask.reshape(len(leaf.tables), digits * leaf.width, -1)
@@ -123,7 +123,7 @@ def _questions(a: Words, digits: int, leaf: Leaf, mask: Planes, pads: _Packed) -
     return words
 
 
-def _chosen(b: Words, asked: NDArray[Any], leaf: Leaf, pads: NDArray[np.uint8]) -> Planes:
+def _chosen(b: Words, asked: NDArray[Any], leaf: DigitComparison, pads: NDArray[np.uint8]) -> Planes:
     """At P1: the entries at its digits."""
     _, digits, lanes = asked.shape
     rows: list[Planes] = []

@@ -1,0 +1,32 @@
+"""A call that runs at a node, entered where a person can see how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from junto.device.spu.calls import SecretInput
+from junto.device.spu.engine import EngineCall
+from junto.device.spu.profile import NoCosts
+from junto.mpc.meter import Counted
+from junto.mpc.step_counter import StepCounter
+from junto.net.api import Stamp
+from junto.program import progress
+from junto.program.progress import Board, Count
+
+
+@contextmanager
+def under_way(board: Board, stamp: Stamp, work: EngineCall, role: Counted) -> Iterator[StepCounter]:
+    """Inside, the call is on the board; whoever runs it counts its steps in what this gives.
+
+    Rounds and bytes are those that the node's role counts anyway.
+    """
+    pace = StepCounter(work.plan, [isinstance(each, SecretInput) for each in work.inputs])
+    before = NoCosts(role.rounds, role.opened, role.offline)
+
+    def count() -> Count:
+        sent = role.opened - before.opened + role.offline - before.offline
+        return Count(pace.done, pace.total, role.rounds - before.rounds, sent)
+
+    with board.working(progress.ComputeProgress(stamp.operation, stamp.text, work.heading, count)):
+        yield pace

@@ -1,0 +1,243 @@
+"""A plan is run at a node: shares in, shares out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.errors import JuntoError, NotComputable
+from junto.mpc.gates import Gates
+from junto.mpc.interpret import StepHooks, perform
+from junto.mpc.plain_gates import RANGE, PlainBits, PlainRing
+from junto.mpc.plan import Plan
+from junto.mpc.preprocess.joint import Paired, Preparing, prepared
+from junto.mpc.protocol.handover import own_piece
+from junto.mpc.protocol.inout import InputKind, masked
+from junto.mpc.protocol.pair.pair_gates import PairGates
+from junto.mpc.protocol.role import Role
+from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
+from junto.mpc.rounds import RoundFuture, Rounds, start, together
+from junto.mpc.settings import MpcSettings
+from junto.mpc.shapes import ShapedBits, ShapedRing, ShapeGates, shaped
+from junto.mpc.unknown import InPlace, Known, unknowns
+from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind, word
+
+SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits, ShapedRing, ShapedBits)
+"""What the gates' secrets are; everything else that a plan is given is public."""
+
+TOO_LARGE = "a fixed-point number is out of range: it is too large for where it goes"
+
+
+def run_plan(
+    gates: Gates[Any, Any],
+    flush: Callable[[Sequence[Any]], Sequence[Any]],
+    plan: Plan,
+    inputs: Sequence[Any],
+    settings: MpcSettings,
+    ears: StepHooks,
+) -> list[Any]:
+    """The outputs of `plan` as secrets of the gates, with the fraction that the settings have outside.
+
+    Args:
+        gates: of this run, in this node's role.
+        flush: see `Rounds`.
+        plan: what to compute.
+        inputs: for each input a secret of the gates, or a public array.
+        settings: of the call.
+        ears: who hears what on the way.
+    """
+    return list(Rounds(flush, ears.meter).run(_run(gates, plan, inputs, settings, ears)))
+
+
+def rehearse(plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
+    """Run a plan on shapes alone (`ShapeGates`): what it refuses here, no node ever begins.
+
+    It takes a few hundredths of the time of a run.
+
+    Args:
+        plan: what will be computed.
+        inputs: public arrays, and None for each secret.
+        settings: of the call.
+
+    Raises:
+        NotComputable: as the run would; also if a rule has an error of its own.
+    """
+    given = [
+        shaped(form.shape, form.dtype == np.bool_) if each is None else each
+        for each, form in zip(inputs, plan.inputs, strict=True)
+    ]
+    ears = StepHooks(instead=_unknown_until_revealed(plan, inputs))
+    try:
+        with np.errstate(over="ignore"):
+            run_plan(ShapeGates(), _silent, plan, given, settings, ears)
+    except JuntoError:
+        raise
+    except Exception as error:
+        where = "; ".join(getattr(error, "__notes__", ["at a place that is not known"]))
+        raise NotComputable(
+            f"this function cannot be computed on secrets: {type(error).__name__} {where}",
+            fix="that is an error in junto, not in the function: please report it, with these lines of it",
+        ) from error
+
+
+def _unknown_until_revealed(plan: Plan, inputs: Sequence[Any]) -> InPlace | None:
+    """What stands for numbers that nobody knows before the run has revealed them."""
+    if not plan.reveals:
+        return None
+    return InPlace(
+        unknowns(plan, [Known.SECRET if each is None else Known.VALUE for each in inputs]), turns=1
+    )
+
+
+def _silent(asked: Sequence[Any]) -> Sequence[Any]:
+    raise RuntimeError("gates on shapes open nothing")
+
+
+def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> Iterator[None]:
+    """The steps in which a party without a helper prepares for `run_plan` of the same arguments.
+
+    What the arguments are to whoever prepares is settled in this call: once the run has begun they change.
+
+    Args:
+        role: this party's that prepares; it draws what the role of the run will draw.
+        plan: what will be computed.
+        inputs: as for `run_plan`.
+        settings: of the call.
+    """
+    known: dict[int, RingSecret] = {}
+    blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
+    gates = PairGates(role, settings.block)
+    return prepared(role, lambda: _run(gates, plan, blind, settings, StepHooks()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fresh:
+    """A secret argument that is masked anew as the run begins, with a mask that was drawn long before.
+
+    Attributes:
+        key: arguments with the same key are one secret.
+        kind: of it.
+        secret: None while it is prepared.
+    """
+
+    key: Any
+    kind: InputKind
+    secret: RingSecret | MaskedBits | None
+
+
+def stored_preparation(
+    role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings
+) -> Iterator[None]:
+    """The steps in which a party prepares a run of which no argument is there yet: see `Fresh`."""
+    gates = PairGates(role, settings.block)
+    return prepared(role, lambda: _run_anew(gates, role, plan, inputs, settings, StepHooks()))
+
+
+def run_stored(
+    role: Paired, plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: StepHooks
+) -> list[Any]:
+    """`run_plan` of what was prepared so. One round more, in which all secret arguments are masked anew."""
+    gates = PairGates(role, settings.block)
+    return list(Rounds(role.flush, ears.meter).run(_run_anew(gates, role, plan, inputs, settings, ears)))
+
+
+async def _run_anew(
+    gates: PairGates, role: Role, plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: StepHooks
+) -> tuple[Any, ...]:
+    each = {x.key: x for x in inputs if isinstance(x, Fresh)}
+    pieces = [None if x.secret is None else own_piece(role, x.secret) for x in each.values()]
+    made = await together(
+        *[masked(role, x.kind, part) for x, part in zip(each.values(), pieces, strict=True)]
+    )
+    found = dict(zip(each, made, strict=True))
+    return await _run(
+        gates, plan, [found[x.key] if isinstance(x, Fresh) else x for x in inputs], settings, ears
+    )
+
+
+async def _run(
+    gates: Gates[Any, Any], plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: StepHooks
+) -> tuple[Any, ...]:
+    point = _Point(gates, settings)
+    values = await point.enter(inputs, [form.dtype for form in plan.inputs])
+    results = await perform(gates, plan, values, settings, ears)
+    return await together(*[point.leave(result) for result in results])
+
+
+class _Point:
+    """Where the point is outside a call and inside it. Equal for most, and then this does nothing."""
+
+    def __init__(self, gates: Gates[Any, Any], settings: MpcSettings) -> None:
+        self._gates = gates
+        self._settings = settings
+        self._label = f"from {settings.outside} fraction bits to {settings.fraction}, and back"
+
+    async def enter(self, inputs: Sequence[Any], dtypes: Sequence[Any]) -> list[Value]:
+        """Arguments as the call computes with them.
+
+        Fewer bits than the call's are as good; more would take from the range of its products, so they are
+        cut off, once for each secret: one round.
+        """
+        values = [
+            incoming(each, dtype, self._settings) if isinstance(each, SHARED) else Public(each)
+            for each, dtype in zip(inputs, dtypes, strict=True)
+        ]
+        spare = self._settings.outside - self._settings.fraction
+        if spare <= 0:
+            return values
+        cut: dict[int, RoundFuture[Any]] = {}
+        for each in values:
+            if isinstance(each, Secret) and each.kind == "fixed" and id(each.value) not in cut:
+                cut[id(each.value)] = await start(self._gates.truncate(each.value, spare), self._label)
+        return [
+            replace(each, value=await cut[id(each.value)], fraction=self._settings.fraction)
+            if isinstance(each, Secret) and each.kind == "fixed"
+            else each
+            for each in values
+        ]
+
+    async def leave(self, result: Value) -> Any:
+        """A result as it is held."""
+        gates, outside = self._gates, self._settings.outside
+        if isinstance(result, Public):
+            return _constant(gates, np.asarray(result.array), outside)
+        spare = self._settings.fraction - outside
+        if spare == 0 or result.kind != "fixed":
+            return result.value
+        if spare < 0:
+            room = RANGE >> -spare
+            gates.expect(result.value, -room, room - 1, TOO_LARGE)
+            return gates.scale(result.value, word(1 << -spare))
+        return await (await start(gates.truncate(result.value, spare), self._label))
+
+
+def _constant(gates: Gates[Any, Any], array: NDArray[Any], fraction: int) -> Any:
+    """A public array in the form of a secret."""
+    match kind(array.dtype):
+        case "bits":
+            return gates.constant_bits(array)
+        case "integer":
+            return gates.constant(integer_words(array))
+        case "fixed":
+            if np.isinf(array.astype(np.float64)).any():
+                raise NotComputable(
+                    "a result is infinity (jnp.inf), which a fixed-point number cannot be",
+                    fix="return a number in its place",
+                )
+            return gates.constant(fixed_words(array, fraction))
+
+
+DIGEST_BYTES = 16
+"""Of a `Witness`, which the nodes compare."""
+
+
+def charge(role: Role) -> None:
+    """Count the comparison of the nodes' witnesses: one round, a digest each way and one from a helper."""
+    role.rounds += 1
+    role.opened += DIGEST_BYTES
+    if not role.pair:
+        role.offline += DIGEST_BYTES

@@ -1,0 +1,86 @@
+"""Columns as arrays of numbers: what is checked of them, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from junto.device.pyu import PYU
+from junto.errors import FrameError, ProtocolViolation
+from junto.frame.facts import Facts
+from junto.frame.native_tables import NUMBER, TRUTH, opened
+
+MISSING, INFINITE = "missing", "infinite"
+FAULTS: Final[Mapping[str, str]] = {
+    MISSING: "fill them (fillna), or leave the rows out (dropna)",
+    INFINITE: "replace them by finite numbers",
+}
+"""What an owner finds in a column, and what to do about it."""
+
+
+def require_kinds(known: Mapping[PYU, Facts], owned: Mapping[PYU, Sequence[str]], who: str) -> None:
+    """Raise FrameError unless these columns are of numbers or truth values."""
+    for party, names in owned.items():
+        for column in known[party].select(names).columns:
+            if column.kind not in (NUMBER, TRUTH):
+                raise FrameError(
+                    f"column {column.name!r} of {party.party} is {column.dtype}: {who} takes numbers",
+                    fix="encode it (OneHotEncoder, OrdinalEncoder), cast it (astype), or leave it out",
+                )
+
+
+def checked_dtype(dtype: Any) -> np.dtype[Any]:
+    """A numpy type of numbers.
+
+    Raises:
+        FrameError: it is none.
+    """
+    try:
+        known: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        known = np.dtype(object)
+    if known.kind not in "iuf":
+        raise FrameError(f"dtype is {dtype!r}", fix="a type of numbers, such as float or 'float32'")
+    return known
+
+
+def first_fault(native: Any, names: Sequence[str] | None = None) -> list[str]:
+    """At the owner: the first column with something missing or infinite, and which; or nothing."""
+    table = opened(native)
+    for name in table.names if names is None else names:
+        values = as_floats(table.column(name))
+        if np.isnan(values).any():
+            return [name, MISSING]
+        if np.isinf(values).any():
+            return [name, INFINITE]
+    return []
+
+
+def require_none(party: str, fault: Any, names: Sequence[str]) -> None:
+    """Raise FrameError if `party` has found a fault in one of these columns."""
+    if fault == []:
+        return
+    if not isinstance(fault, list) or len(fault) != 2 or fault[0] not in names or fault[1] not in FAULTS:
+        raise ProtocolViolation(f"what {party} says of its columns makes no sense")
+    name, what = fault
+    raise FrameError(f"column {name!r} of {party} has {what} values", fix=FAULTS[what])
+
+
+def as_floats(column: Any) -> NDArray[np.float64]:
+    """A pandas column of numbers or truth values; missing is NaN."""
+    made: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return made
+
+
+def array(native: Any, dtype: str = "float64") -> NDArray[Any]:
+    """A table of numbers as an array [rows, columns]."""
+    table = opened(native)
+    made = np.empty((table.rows, len(table.names)), dtype)
+    for place, name in enumerate(table.names):
+        column = table.column(name)
+        exact = made.dtype.kind in "iu" and column.dtype.kind in "iub"
+        made[:, place] = column.to_numpy() if exact else as_floats(column)
+    return made

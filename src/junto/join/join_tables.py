@@ -1,0 +1,226 @@
+"""Tables of several libraries, as a join needs them: names of columns, key columns, rows by position."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from junto.errors import JoinError
+from junto.join.kinds import flat
+from junto.loaded import is_a
+
+Positions = npt.NDArray[np.int64]
+
+_NULLABLE: Final[Mapping[str, str]] = {"int64": "Int64", "uint64": "UInt64"}
+"""Types of pandas that hold, beside nulls, whole numbers that a float cannot hold."""
+
+
+class JoinTable(ABC):
+    """One party's table. Errors name columns and types, never values."""
+
+    @property
+    def written(self) -> bool:
+        """Whether it is a file without types, whose key columns are given as text."""
+        return False
+
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Names of all columns."""
+
+    @abstractmethod
+    def rows_about(self) -> int:
+        """How many rows there are, roughly: whether they fit into memory depends on it."""
+
+    @abstractmethod
+    def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        """The key columns as Arrow arrays, block by block of rows; at least one block."""
+
+    @abstractmethod
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
+        """The rows at `positions` in that order; -1 stands for a row of nulls.
+
+        Args:
+            kinds: as what the key columns were compared; see `junto.join.kinds`.
+        """
+
+
+def open_table(value: Any, output: str | None) -> JoinTable:
+    """A table in memory, or the file of that path.
+
+    Args:
+        value: a pandas, polars or Arrow table, or a path to a CSV, Parquet or Arrow file, or a `File`.
+        output: for a file: where the result goes (None: it becomes a table in memory).
+
+    Raises:
+        JoinError: it is something else.
+        OSError: the file cannot be read.
+    """
+    from junto.join.table_files import File, FileTable
+
+    if isinstance(value, str | os.PathLike):
+        value = File(value)
+    if isinstance(value, File):
+        return FileTable(value, output)
+    if output is not None:
+        raise JoinError(
+            "output names a file, but the table is in memory",
+            fix="leave output out, or give the table as a path, too",
+        )
+    if is_a(value, "pandas", "DataFrame"):
+        return _Pandas(value)
+    if is_a(value, "polars", "DataFrame"):
+        return _Polars(value)
+    if is_a(value, "pyarrow", "Table"):
+        return _Arrow(value)
+    raise JoinError(
+        f"a {type(value).__name__} is no table that can be joined",
+        fix="load a pandas, polars or Arrow table, or give the path of a CSV, Parquet or Arrow file",
+    )
+
+
+def null_columns(names: Sequence[str]) -> JoinError:
+    """The error for key columns that Arrow cannot take."""
+    listed = ", ".join(repr(name) for name in names)
+    return JoinError(
+        f"the key columns {listed} do not hold values of one type each",
+        fix="cast them in the task that loads the table",
+    )
+
+
+class _Pandas(JoinTable):
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def columns(self) -> list[str]:
+        return [str(name) for name in self._table.columns]
+
+    def rows_about(self) -> int:
+        return len(self._table)
+
+    def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        import pyarrow as pa
+
+        places = [self.columns().index(name) for name in names]
+        try:
+            yield [pa.Array.from_pandas(self._table.iloc[:, place]) for place in places]
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            raise null_columns(names) from None
+
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
+        table = self._table.reset_index(drop=True)
+        if (positions >= 0).all():
+            return table.take(positions).reset_index(drop=True)
+        for place, kind in enumerate(map(str, table.dtypes)):
+            if kind in _NULLABLE and _beyond_floats(table.iloc[:, place].to_numpy()):
+                table.isetitem(place, table.iloc[:, place].astype(_NULLABLE[kind]))
+        return table.reindex(positions).reset_index(drop=True)
+
+
+class _Polars(JoinTable):
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def columns(self) -> list[str]:
+        return list(self._table.columns)
+
+    def rows_about(self) -> int:
+        return int(self._table.height)
+
+    def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        import pyarrow as pa
+
+        try:
+            yield [self._table.get_column(name).to_arrow() for name in names]
+        except (pa.ArrowException, TypeError, ValueError):
+            raise null_columns(names) from None
+
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
+        import polars as pl
+        import pyarrow as pa
+
+        return self._table.select(pl.all().gather(pl.Series(pa.array(positions, mask=positions < 0))))
+
+
+class _Arrow(JoinTable):
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def columns(self) -> list[str]:
+        return list(self._table.column_names)
+
+    def rows_about(self) -> int:
+        return int(self._table.num_rows)
+
+    def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        yield [self._table.column(name) for name in names]
+
+    def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
+        return take_arrow(self._table, positions)
+
+
+def take_arrow(table: Any, positions: Positions) -> Any:
+    """Rows of an Arrow table; -1 stands for a row of nulls."""
+    import pyarrow as pa
+
+    wanted = pa.array(positions, pa.int64(), mask=positions < 0)
+    columns = [
+        _taken(column, wanted) if len(column) or not len(wanted) else pa.nulls(len(wanted), column.type)
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays([_chunked(column) for column in columns], schema=table.schema)
+
+
+def _chunked(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
+def _taken(column: Any, wanted: Any) -> Any:
+    """Arrow takes from most layouts; the others go through one from which it does."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    kind = column.type
+    if pa.types.is_run_end_encoded(kind):
+        return compute.run_end_encode(_taken(flat(column), wanted), kind.run_end_type)
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return flat(column).take(wanted).cast(kind)
+    try:
+        return column.take(wanted)
+    except pa.ArrowNotImplementedError:  # a list of views, say
+        values = column.to_pylist()
+        return pa.array([None if each is None else values[each] for each in wanted.to_pylist()], kind)
+
+
+def native(table: Any, library: str) -> Any:
+    """An Arrow table as one of ``pandas``, ``polars`` or ``arrow``."""
+    if library == "arrow":
+        return table
+    if library == "polars":
+        import polars as pl
+
+        twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+        if twice:
+            raise JoinError(
+                f"there is more than one column {twice[0]!r}", fix="rename them: polars takes a name once"
+            )
+        return pl.from_arrow(table)
+    import pandas as pd
+
+    made = table.to_pandas()
+    for place, column in enumerate(table.columns):
+        kind = str(column.type)
+        if kind in _NULLABLE and column.null_count and _beyond_floats(column.drop_null().to_numpy()):
+            made.isetitem(place, pd.array(column.to_pylist(), _NULLABLE[kind]))
+    return made
+
+
+def _beyond_floats(values: npt.NDArray[Any]) -> bool:
+    """Whether there are whole numbers that a float cannot hold, as pandas would have it beside nulls."""
+    return bool(len(values)) and (int(values.max()) > 1 << 53 or int(values.min()) < -(1 << 53))

@@ -1,0 +1,251 @@
+"""`join`: the rows that the tables of several parties share, found without showing the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
+
+from junto.device.boundary import Scripted, public
+from junto.device.current import current
+from junto.device.disclosure import Undisclosed, reveal, wait
+from junto.device.proxy import proxy
+from junto.device.pyu import PYU, PYUObject
+from junto.errors import DeviceError, JoinError, ProtocolViolation
+from junto.join import join_cost
+from junto.join.ecdh import Ecdh
+from junto.join.helped import Helped
+from junto.join.hidden import Hidden, hidden_join, hidden_request
+from junto.join.keys import Key
+from junto.join.on import Names
+from junto.join.opening import opened, sources_of
+from junto.join.protocol import Intersection, names
+from junto.join.request import Parties, Request, helped_by, keyed_by, requested
+from junto.join.table_actor import TableActor
+from junto.program.callsite import call_site
+
+if TYPE_CHECKING:
+    from junto.device.rehearsal import Rehearsal
+    from junto.device.spu.spu import SPU
+
+log: logging.Logger = logging.getLogger("junto.join")
+
+
+@dataclass(frozen=True)
+class Joined(metaclass=Scripted):
+    """What came of a join.
+
+    Attributes:
+        parts: for each party that gets rows, its own table's rows and columns: a handle there to a table
+            of the kind that was given, or to the path of its output. Row i means the same key in all parts.
+        rows: how many there are; `Undisclosed` at a party that gets none.
+        learned: what each party has learned, in words.
+    """
+
+    parts: Mapping[PYU, PYUObject]
+    rows: int | Undisclosed
+    learned: Mapping[PYU, str]
+
+    def __getitem__(self, party: PYU) -> PYUObject:
+        """The part of `party`.
+
+        Raises:
+            DeviceError: it got none.
+        """
+        if party not in self.parts:
+            there = ", ".join(each.party for each in self.parts)
+            raise DeviceError(f"{party!r} has no part of this join; there are those of {there}")
+        return self.parts[party]
+
+    def __repr__(self) -> str:
+        return f"<Joined: {self.rows} rows at {', '.join(party.party for party in self.parts)}>"
+
+
+@overload
+def join(
+    tables: Mapping[PYU, Any],
+    on: Names | Mapping[Any, Names],
+    how: str = "inner",
+    to: Parties | None = None,
+    duplicates: str = "error",
+    output: Mapping[Any, Any] | None = None,
+    helper: PYU | str | bool = True,
+    onto: None = None,
+    pad: int = 0,
+    key: Key | Mapping[Any, Key] | None = None,
+) -> Joined: ...
+
+
+@overload
+def join(
+    tables: Mapping[PYU, Any],
+    on: Names | Mapping[Any, Names],
+    *,
+    duplicates: str = "error",
+    helper: PYU | str | bool = True,
+    onto: SPU,
+    pad: int = 0,
+    key: Key | Mapping[Any, Key] | None = None,
+) -> Hidden: ...
+
+
+@public
+def join(
+    tables: Mapping[PYU, Any],
+    on: Names | Mapping[Any, Names],
+    how: str = "inner",
+    to: Parties | None = None,
+    duplicates: str = "error",
+    output: Mapping[Any, Any] | None = None,
+    helper: PYU | str | bool = True,
+    onto: SPU | None = None,
+    pad: int = 0,
+    key: Key | Mapping[Any, Key] | None = None,
+) -> Any:
+    """Align the rows of tables at two or more parties by their keys (private set intersection).
+
+    Args:
+        tables: for each party, a handle there to a pandas, polars or Arrow table, or a path there of a CSV,
+            Parquet or Arrow file (only the party itself looks at its path: the others may write None).
+        on: the key: a column, several columns, a mapping from column to type (``str``, ``int``,
+            ``datetime.date``, ``datetime.datetime``, ``decimal.Decimal``; None: as it is), or a mapping from
+            party to any of these where names differ. A type said at one party holds for all.
+        how: ``inner``: keys that all have. ``left`` or ``right``: all keys of the first or last table; where
+            another party has not got one, its row is all null. ``outer``: all keys of all. ``semi``: rows of
+            the first table whose keys all others have; ``difference`` (or ``left_anti``): those whose keys
+            nobody else has.
+        to: who gets rows (default: all; of a semi join or a difference, the first).
+        duplicates: what becomes of rows with equal keys in one table. ``error``; ``first``: the first row of
+            a key counts, the others are left out; ``all``: every combination is a row, as in SQL.
+        output: for a party whose table is a path: where to write its part: ``.csv``, ``.parquet``,
+            ``.arrow`` or ``.feather``.
+        helper: a party that owns none of the tables and matches tags of the keys, which is much faster. It
+            learns the sizes and how many keys are in common; it must not work together with an owner. True:
+            the helper of an SPU that this script has made for all owners, if there is one. False: nobody.
+        onto: an SPU with a helper, of two owners: nobody gets rows or learns which keys are in common.
+        pad: of a join onto an SPU, up to how many rows that stand for nobody hide from the helper how many
+            keys are in common: it sees that number plus one that is uniform from 0 to `pad`.
+        key: what is compared in place of what stands in the key columns: a function of the values of a row,
+            one argument a column, that returns as many values (a tuple, if several), or None for no key. One
+            for all parties, or by party. It runs at the owner, for each row without nulls.
+
+    Returns:
+        `Joined`: parts with the same number of rows, aligned, in an order that says nothing about tables or
+        keys. No common keys: parts without rows. With `onto`, `Hidden`: for each key of the first table the
+        columns of both tables on the SPU, which must be numbers, and a flag that says whether both have it.
+
+    What each party learns is in `Joined.learned`: the number of different keys of each table, the kinds
+    of the key columns, and which of its own keys are in the result. With three parties or more the one
+    that compares (the first that gets rows) also learns how many keys any of the parties have in common,
+    not which. With ``duplicates="all"`` those that get rows learn how often each key of the result stands in
+    the others' tables. Rows whose key has a null match nothing, as in SQL; of a left join those that get
+    rows learn how many there are.
+
+    Keys of different kinds are never compared. Those of a CSV file are text as it is written, so ``007`` is
+    not ``7``; they are compared with whole numbers only if each of them is written as a program writes a
+    whole number of 64 bits. That is decided once, for all parties together.
+
+    Parties are semi-honest (they run this program) and do not collude; see ``docs/how-to/join.md``.
+
+    Raises:
+        JoinError: the tables cannot be joined as asked; raised at every party.
+        DeviceError: a handle that lives elsewhere.
+        RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
+    """
+    request = keyed_by(requested(tables, on, how, to, duplicates, output), key)
+    if onto is not None:
+        return hidden_join(hidden_request(request, onto, pad, helper), onto, pad)
+    if pad:
+        raise JoinError("pad hides matches of a join onto an SPU only", fix="join(..., onto=spu, pad=1000)")
+    request = helped_by(request, helper)
+    return join_with(Ecdh() if request.helper is None else Helped(request.helper), request)
+
+
+psi = join
+
+_Desk = proxy(PYUObject, num_cpus=0)(TableActor)
+
+
+def join_with(protocol: Intersection, request: Request) -> Joined:
+    """The same by any protocol. See `join`."""
+    rehearsal = current().rehearsal
+    if rehearsal is not None and not rehearsal.measuring:
+        return _explained(rehearsal, protocol, request)
+    desks, counts, kinds = opened(request, _Desk)
+    sources = sources_of(desks, counts)
+    found = protocol.run(sources, request.goal)
+    receivers = request.goal.receivers
+    held = _settled(request, desks, counts, found.total)
+    arranged = [_arranged(request, desks, held, party) for party in receivers]
+    rows = _agreed(reveal(arranged, to=[party.party for party in receivers]))
+    parts = {party: desks[party].part(kinds) for party in receivers}
+    closed = [desks[party].close() for party in desks if party not in receivers]
+    wait([found.total, *found.done, *closed, *parts.values()])
+    learned = _learned(protocol, request)
+    for party, fact in learned.items():
+        if current().program.is_here(party.party):
+            log.info("joined: %s", fact)
+    return Joined(parts, rows, learned)
+
+
+def _explained(rehearsal: Rehearsal, protocol: Intersection, request: Request) -> Joined:
+    """Counted, and made up; see `junto.join.join_cost`."""
+    found = join_cost.estimated(rehearsal, request, partial(join_with, protocol))
+    site = call_site()
+    for number, (party, sent) in enumerate(found.sent.items()):
+        rehearsal.passes(site, "join", party, sent, 0 if number else found.rounds)
+    each = f"about {found.seconds:.3g} s of one processor at each party, at the rate of this machine just now"
+    rehearsal.notes.update(dict.fromkeys([f"the join at {site}: {each}", join_cost.ROUNDS, join_cost.FOUND]))
+    return Joined(join_cost.parts_of(request, found.rows), found.rows, _learned(protocol, request))
+
+
+def _settled(
+    request: Request, desks: Mapping[PYU, Any], counts: Mapping[str, int], total: PYUObject
+) -> dict[PYU, Any]:
+    """At each party that gets rows, how many of its own stand at each rank."""
+    goal, keepers = request.goal, request.keepers
+    lone = [desks[party].without_key() for party in keepers]
+    known = counts[goal.base.party] if goal.how == "left" else None
+    held = {}
+    for party in goal.receivers:
+        ranks = total.to(party) if goal.how == "outer" else known
+        mine = keepers.index(party) if party in keepers else len(keepers)
+        held[party] = desks[party].settle(ranks, [each.to(party) for each in lone], mine)
+    return held
+
+
+def _arranged(request: Request, desks: Mapping[PYU, Any], held: Mapping[PYU, Any], party: PYU) -> PYUObject:
+    receivers = list(held) if request.duplicates == "all" else [party]
+    counts = [held[each].to(party) for each in receivers]
+    handle: PYUObject = desks[party].arrange(counts, receivers.index(party))
+    return handle
+
+
+def _agreed(said: Sequence[Any]) -> int | Undisclosed:
+    """How many rows there are, as all that get rows have said, with the same keys in the same order."""
+    seen = [each for each in said if not isinstance(each, Undisclosed)]
+    if any(not isinstance(each, dict) or type(each.get("rows")) is not int for each in seen):
+        raise ProtocolViolation("what a party says of the shared rows is no number of them")
+    if any(each != seen[0] for each in seen):
+        raise ProtocolViolation(
+            "the parties that get rows were given different ones",
+            fix="whoever compared the keys, or one of these parties, has not followed the protocol",
+        )
+    return int(seen[0]["rows"]) if seen else said[0]
+
+
+def _learned(protocol: Intersection, request: Request) -> dict[PYU, str]:
+    learned = dict(protocol.learns(request.parties, request.goal))
+    if request.duplicates == "all" and len(request.goal.receivers) > 1:
+        for party in request.goal.receivers:
+            learned[party] += (
+                " And how often each key of the result stands in the tables of the others that get rows."
+            )
+    if request.goal.how in ("left", "outer"):
+        for party in request.goal.receivers:
+            others = [each for each in request.keepers if each != party]
+            if others:
+                learned[party] += f" And how many rows of {names(others)} have no key."
+    return learned

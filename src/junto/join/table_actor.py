@@ -1,0 +1,274 @@
+"""The owner's side of a join: reads the table's keys, hands them to the protocol, takes the shared rows."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from junto.errors import JoinError, ProtocolViolation
+from junto.join.join_tables import JoinTable, open_table
+from junto.join.keys import Digests, Key, digests, made_keys
+from junto.join.kinds import KeyColumns
+from junto.join.spool import Array, Scratch, Spool
+from junto.join.tags import Tagging, new_key
+
+Whole = npt.NDArray[np.int64]
+_AT_ONCE = 1 << 16  # digests that are in memory: all of them may be on the disk
+MOST_ROWS = 1 << 30
+"""Of a result. How many keys there are elsewhere, and how often they repeat, the other party says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one party is asked to do with its table.
+
+    Attributes:
+        on: names of the key columns.
+        kinds: of each, as the script says, or "".
+        duplicates: ``error``, ``first`` or ``all``.
+        keeps: rows without a key stay in the result, as rows that match nothing.
+        spill: folder for what is larger than memory.
+        key: what makes a key of the values of a row; None: they are the key.
+    """
+
+    on: tuple[str, ...]
+    kinds: tuple[str, ...]
+    duplicates: str
+    keeps: bool
+    spill: str | None
+    key: Key | None = None
+
+
+class TableActor:
+    """One party's table during one join.
+
+    Its different keys stand in an order of their own: sorted by a block cipher under a fresh key. That order
+    says nothing about the table, and puts equal keys side by side.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._scratch = Scratch(order.spill)
+        self._hint = ""
+        self._table: JoinTable | None = None
+
+    def read(self, value: Any, output: str | None, terms: list[str]) -> dict[str, Any]:
+        """Open the table and read its keys.
+
+        Args:
+            value: the table.
+            output: where to write the part.
+            terms: what this party has asked for; said to all.
+
+        Returns:
+            What all parties learn: the names of the key columns (``on``), their ``kinds``, the number of
+            different ``keys``, and ``problem``: why the table cannot be joined, without value or path.
+        """
+        report = {"on": list(self._order.on), "kinds": list[str](), "keys": 0, "problem": "", "terms": terms}
+        try:
+            self._table = open_table(value, output)
+            report["kinds"] = self._read_keys(self._table)
+            report["keys"] = len(self._digests)
+        except JoinError as error:
+            self._hint = self._hint or error.fix
+            report["problem"] = error.message
+        except OSError as error:
+            self._hint = f"{error.filename or output or value}: {error.strerror or error}"
+            report["problem"] = f"a file cannot be opened ({type(error).__name__})"
+        return report
+
+    def hint(self) -> str:
+        """For the owner: what may help with the problem. It names columns and paths."""
+        return self._hint
+
+    def keys(self, start: int, count: int) -> Digests:
+        """The digests of keys `start` to `start + count`."""
+        return np.array(self._digests[start : start + count]).view(np.uint8)
+
+    def place(self, start: int, count: int, ranks: Any) -> None:
+        """Note the ranks of these keys. Raises ProtocolViolation if they are none."""
+        if not isinstance(ranks, np.ndarray) or ranks.dtype != np.int64 or ranks.shape != (count,):
+            raise ProtocolViolation(f"a batch of ranks is not {count} whole numbers")
+        self._ranks[start : start + count] = ranks
+
+    def without_key(self) -> int:
+        """How many rows of ours are in the result without having a key."""
+        return len(self._without)
+
+    def settle(self, total: Any, without: Sequence[Any], mine: int) -> Whole:
+        """How many rows of ours stand at each rank, once all ranks are there.
+
+        Args:
+            total: ranks that there are; None: as many as we were given.
+            without: how many rows without a key the tables have of which all rows are kept. They take the
+                ranks that follow, table by table.
+            mine: which of these tables is ours, if one is.
+
+        Raises:
+            ProtocolViolation: a rank is given twice, or is not one of them.
+            JoinError: the result is too large.
+        """
+        if any(type(each) is not int or each < 0 for each in without):
+            raise ProtocolViolation("a number of rows without a key is none")
+        if total is not None and (type(total) is not int or total < 0):
+            raise ProtocolViolation("a number of shared keys is none")
+        keys = np.flatnonzero(self._ranks >= 0)
+        ranks = self._ranks[keys]
+        everybody_has_them = total is None
+        total = len(keys) if total is None else total
+        every = total + sum(without)
+        _check_size(every)
+        if len(ranks) and ranks.max() >= total:
+            raise ProtocolViolation("the ranks of shared keys are not what they should be")
+        self._key_of_rank = self._scratch.full((every,), -1)
+        self._key_of_rank[ranks] = keys
+        if np.count_nonzero(self._key_of_rank >= 0) < len(ranks):
+            raise ProtocolViolation("the ranks of shared keys are not what they should be")
+        self._proof = self._proof_of(self._key_of_rank[:total]) if everybody_has_them else b""
+        if self._order.keeps:
+            own = np.arange(len(self._without))
+            self._key_of_rank[total + sum(without[:mine]) + own] = len(self._ranks) + own
+        counts = np.ones(every, np.int64)
+        if self._order.duplicates == "all":
+            held = self._key_of_rank >= 0
+            counts[held] = np.diff(self._starts)[self._key_of_rank[held]]
+        return counts
+
+    def arrange(self, counts: Sequence[Any], mine: int) -> dict[str, Any]:
+        """Find our row for each row of the result.
+
+        Args:
+            counts: of each receiver, rows at each rank. Every combination is a row of the result.
+            mine: which of them is ours.
+
+        Returns:
+            How many ``rows`` the result has; and a ``proof``: of keys that all receivers have, a digest of
+            these keys in the order of the ranks, which is equal at all of them unless somebody gave them
+            wrong ranks.
+
+        Raises:
+            ProtocolViolation: the receivers do not speak of the same ranks.
+            JoinError: the result is too large.
+        """
+        if any(not _is_counts(each, len(self._key_of_rank)) for each in counts):
+            raise ProtocolViolation("the parties count the rows of different results")
+        _check_size(float(np.prod(np.asarray(counts, np.float64), axis=0).sum()))
+        repeats = np.prod(counts, axis=0, dtype=np.int64)
+        later = np.prod(counts[mine + 1 :], axis=0, dtype=np.int64)
+        rank = np.repeat(np.arange(len(repeats)), repeats)
+        within = np.arange(len(rank)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        nth = within // np.broadcast_to(later, repeats.shape)[rank] % counts[mine][rank]
+        key = self._key_of_rank[rank]
+        ours = key >= 0
+        self._positions = np.full(len(rank), -1)
+        self._positions[ours] = self._rows[self._starts[key[ours]] + nth[ours]]
+        return {"rows": len(rank), "proof": self._proof}
+
+    def part(self, kinds: Sequence[str]) -> Any:
+        """Our rows of the result: a table of the kind that was given, or the path of the output.
+
+        Args:
+            kinds: as which the key columns were compared.
+        """
+        if self._table is None:
+            raise JoinError("there is no table")
+        compared = kinds if self._order.key is None else [""] * len(kinds)  # these columns were not
+        part = self._table.take(self._positions, dict(zip(self._order.on, compared, strict=True)))
+        self.close()
+        return part
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._scratch.close()
+        self._table = None
+
+    def _proof_of(self, keys: Whole) -> bytes:
+        proof = hashlib.sha256()
+        for start in range(0, len(keys), _AT_ONCE):
+            proof.update(self._digests[keys[start : start + _AT_ONCE]].tobytes())
+        return proof.digest()
+
+    def _read_keys(self, table: JoinTable) -> list[str]:
+        names = self._order.on
+        columns = table.columns()
+        for name in names:
+            if columns.count(name) != 1:
+                if name in columns:
+                    self._hint = "rename all of them but the key"
+                    raise JoinError(f"there is more than one column {name!r}")
+                near = difflib.get_close_matches(name, columns, 1, 0.0)
+                self._hint = f"the nearest column is {near[0]!r}" if near else "the table has no columns"
+                raise JoinError(f"there is no column {name!r}")
+        tag = Tagging(new_key())
+        spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_about(), self._scratch)
+        key = self._order.key
+        reading = KeyColumns(names, self._order.kinds, table.written and key is None)
+        first, without = 0, [np.empty(0, np.int64)]
+        for block in table.key_blocks(names):
+            found, there = digests(reading.read(block if key is None else made_keys(key, block)))
+            rows = np.arange(first, first + len(there))
+            first += len(there)
+            without.append(rows[~there])
+            spool.add(tag(found[there]), digest=found[there].view("<i8"), row=rows[there])
+        self._without = np.concatenate(without) if self._order.keeps else without[0]
+        self._index(spool)
+        return reading.kinds() if spool.count else ["null"] * len(names)  # nothing that could differ in kind
+
+    def _index(self, spool: Spool) -> None:
+        """Lay out rows by key: `_rows`, where each key's rows start in it, and each key's digest.
+
+        Rows without a key that stay in the result follow, each as if it had one.
+        """
+        count, last = spool.count, len(self._without)
+        self._rows = self._scratch.full((count + last,), 0)
+        starts, kept = self._scratch.full((count + last + 1,), 0), self._scratch.full((count, 4), 0)
+        rows = keys = 0
+        for records in spool.buckets():
+            new = _firsts(records)
+            self._rows[rows : rows + len(records)] = records["row"]
+            starts[keys : keys + len(new)] = rows + new
+            kept[keys : keys + len(new)] = records["digest"][new]
+            rows, keys = rows + len(records), keys + len(new)
+        if keys < rows and self._order.duplicates == "error":
+            many = "1 row repeats" if rows - keys == 1 else f"{rows - keys} rows repeat"
+            raise JoinError(
+                f"{many} a key that an earlier row has",
+                fix='drop them where the table is loaded, or say duplicates="first" or duplicates="all"',
+            )
+        self._rows[rows:] = self._without
+        starts[keys : keys + last + 1] = rows + np.arange(last + 1)
+        self._starts, self._digests = starts[: keys + last + 1], kept[:keys]
+        self._ranks = self._scratch.full((keys,), -1)
+
+
+def _firsts(records: Array) -> Whole:
+    """Where a new tag begins among sorted records."""
+    if not len(records):
+        return np.empty(0, np.int64)
+    high, low = records["high"], records["low"]
+    new = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    return np.flatnonzero(np.concatenate([[True], new]))
+
+
+def _check_size(rows: float) -> None:
+    """Before memory is taken for them: another party's word is in this number."""
+    if rows > MOST_ROWS:
+        raise JoinError(
+            f"the result would have {rows:.2g} rows, more than {MOST_ROWS:.2g}",
+            fix='join in parts; where keys repeat, duplicates="first" makes fewer rows',
+        )
+
+
+def _is_counts(value: Any, ranks: int) -> bool:
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.int64
+        and value.shape == (ranks,)
+        and bool((value > 0).all())
+    )

@@ -1,0 +1,383 @@
+"""What all models of trees have in common: training, what may be asked of a trained one, files."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Self
+
+import numpy as np
+
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
+from junto.learn import dataset, examine, own_units
+from junto.learn.dataset import Checked, Judge, Scales, Table
+from junto.learn.estimator import Estimator, Handed, require, run_at, shown, training
+from junto.learn.families import IDENTITY, Family, LabelScale
+from junto.learn.metrics import accuracy_score, r2_score
+from junto.learn.trees import candidates, growing, keeping, leaving
+from junto.learn.trees.ensemble import (
+    Ensemble,
+    EnsembleTask,
+    Growth,
+    Learned,
+    Tree,
+    learned,
+    scales_of,
+    scores,
+)
+from junto.learn.trees.keeping import Folders
+from junto.learn.trees.leaving import DEEPEST
+
+LARGEST_GAMMA: Final = 2.0**20
+"""No split is better than that by so much."""
+
+MOST_WEIGHT: Final = 64.0
+"""Of a row: sums of slopes stay in range."""
+
+MOST_BINS: Final = 1024
+"""Of a column."""
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class TreeModel(Estimator[Learned]):
+    """Base of the models of trees.
+
+    Who learns what of `fit`: every party the number of rows, of each party's columns, and of the places where
+    they can be split in all. The owner of a column learns where it splits which node, and nobody else does;
+    of another node it learns that none of its columns splits it. Nobody sees gradients, sums, gains, on which
+    side other parties' splits send a row, or leaves.
+
+    Args:
+        max_depth: levels of splits of a tree; each tree is as deep, and a node that no split makes better
+            stands for its descendants.
+        max_bins: bins of a column: it can be split between each two of them.
+        random_state: of all draws, which are public.
+    """
+
+    max_depth: int = 6
+    max_bins: int = 32
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        require(1 <= self.max_depth <= DEEPEST, f"max_depth must be from 1 to {DEEPEST}")
+        require(2 <= self.max_bins <= MOST_BINS, f"max_bins must be from 2 to {MOST_BINS}")
+
+    @property
+    @abstractmethod
+    def family(self) -> Family:
+        """The label's distribution."""
+
+    @property
+    @abstractmethod
+    def trees(self) -> int:
+        """How many are grown."""
+
+    @property
+    def least_gain(self) -> float:
+        """By how much a split must be better than none, in the label's units."""
+        return 0.0
+
+    @abstractmethod
+    def growth(self, rows: int, columns: int) -> Growth:
+        """How trees are grown.
+
+        Args:
+            rows: how many there are.
+            columns: likewise, of all parties.
+        """
+
+    # -------------------------------------------------------------------- training
+
+    def fit(self, X: Table, y: Any, *, sample_weight: Any = None) -> Self:
+        """Train; returns the model itself.
+
+        Args:
+            X: tables of their owners; numbers may be missing.
+            y: a handle of a vector or one-column table, at its owner or on the SPU.
+            sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees.
+
+        Raises:
+            LearnError: X or y cannot be used; the same at every party, before anything is shared.
+            RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
+        """
+        given = dataset.checked_with_label(X, y, self._judge(), look=candidates.examined)
+        require(
+            given.columns.array is None,
+            "trees are grown on tables at their owners, who know where a column can be split",
+            "pass {alice: her_table, bob: his_table}",
+        )
+        weight = self._weight(sample_weight, given.columns.rows)
+        scales = scales_of(given.columns, self.max_bins)
+        trees: list[Tree] = []
+        with training(self, "tree", self.trees) as course:
+            task = self._task(given, scales, weight)
+            growth = self.growth(task.count, sum(task.columns))
+            ensemble = Ensemble(self.spu, self.family, task, growth)
+            score = self.spu(_start, static_argnames="rows")(task.label.scale, rows=task.count)
+            for number in course.each(range(self.trees)):
+                tree, score = ensemble.grow(number, score)
+                trees.append(tree)
+        return self._learn(learned(self.spu, trees, scales, task.label, given.known))
+
+    def _weight(self, given: Any, rows: int) -> SPUObject | None:
+        weight = dataset.only_part(given)
+        if weight is None or isinstance(weight, SPUObject):
+            return weight
+        require(isinstance(weight, PYUObject), f"sample_weight is {type(weight).__name__}", "pass a handle")
+        dataset.require_rows(weight, "sample_weight", rows, _examined)
+        shared: SPUObject = run_at(weight.device, examine.vector_of, weight).to(self.spu)
+        return shared
+
+    def _task(self, given: Checked, scales: Scales, weight: SPUObject | None) -> EnsembleTask:
+        tables, known = given.columns.tables, scales.by_owner
+        rows = {
+            owner: run_at(owner, candidates.sides, table, known[owner]) for owner, table in tables.items()
+        }
+        shared = tuple(each.to(self.spu) for each in rows.values())
+        label = dataset.share_label(self.spu, given.label, self._judge(), (0.0, 1), None)
+        gamma: Any = min(self.least_gain, LARGEST_GAMMA)
+        if gamma and label.home is not None:
+            gamma = run_at(label.home.device, _on_scale, label.home, self.least_gain).to(self.spu)
+        widths = tuple(each.shape[0] for each in shared)
+        columns = given.columns
+        return EnsembleTask(known, rows, shared, widths, label, weight, gamma, columns.rows, columns.widths)
+
+    def _judge(self, fitted: bool = False) -> Judge:
+        home = self._fitted().label.home if fitted else None
+        return Judge(self.family, True, fitted, home)
+
+    def _label_home(self) -> PYU | None:
+        home = self._fitted().label.home
+        return None if home is None else home.device
+
+    # -------------------------------------------------------------------- what was learned
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns of all parties."""
+        return sum(self._fitted().scales.widths)
+
+    @property
+    def n_iter_(self) -> int:
+        """Trees that were grown."""
+        return self._fitted().count
+
+    def split_counts_of(self, party: PYU | str) -> PYUObject:
+        """How many nodes each of a party's columns splits, shown to this party alone: it knows its splits.
+
+        Args:
+            party: whose columns, and who sees it.
+
+        Returns:
+            A handle of a dict from names to numbers.
+
+        Raises:
+            LearnError: the party has no columns in this model.
+        """
+        learned = self._fitted()
+        owner, _ = dataset.columns_of(learned.scales, party)
+        return run_at(owner, candidates.counts, learned.scales.by_owner[owner], learned.picks[owner])
+
+    def export(self, to: PYU | str, *, format: str = "xgboost") -> PYUObject:
+        """The whole model in the clear at one party: all splits, leaves, and the label's mean.
+
+        It leaves the SPU for good. Every party's script says so by this call, and every ledger has it: each
+        owner sends its splits, and the SPU shows the leaves.
+
+        Args:
+            to: who gets it.
+            format: ``xgboost``: JSON, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads;
+                columns are those of the owners, in the order of `fit`.
+
+        Returns:
+            A handle of the text.
+
+        Raises:
+            LearnError: there is no such format; `fit` was not called.
+        """
+        require(format == "xgboost", f"there is no format {format!r}", "xgboost")
+        receiver = to if isinstance(to, PYU) else PYU(to)
+        return leaving.exported(self.spu, self._fitted(), self.family, receiver)
+
+    def save(self, folders: Folders, *, overwrite: bool = False) -> str:
+        """Keep the model in a folder of each party: its own splits, and its share of what nobody sees.
+
+        Whoever gets the shares of both compute parties has the leaves, as with `SPU.dump`; files have mode
+        0600, folders 0700.
+
+        Args:
+            folders: ``{"alice": folder, ...}``, for every party of the SPU and every owner of columns or
+                label; each party uses its own alone.
+            overwrite: whether a model that is there may be replaced.
+
+        Returns:
+            The receipt of `SPU.dump`.
+
+        Raises:
+            LearnError: `fit` was not called; there is no folder for a party.
+            RemoteError: a folder has a model, or a disk refuses.
+        """
+        params = {name: value for name, value in self.get_params().items() if name != "spu"}
+        about = {"kind": type(self).__name__, "params": params}
+        return keeping.save(self.spu, self._fitted(), folders, about, overwrite)
+
+    @classmethod
+    def load(cls, spu: SPU, folders: Folders) -> Self:
+        """A model of this class (`cls`) that was kept, in this run or an earlier one, with its parameters.
+
+        Args:
+            spu: of the same parties in the same roles.
+            folders: as in `save`.
+
+        Raises:
+            LearnError: the parties' files are not of one model, or of one of another class.
+            RemoteError: a file is missing, or damaged.
+        """
+        public, found = keeping.load(spu, folders)
+        require(
+            public["kind"] == cls.__name__,
+            f"this is a {public['kind']:.80}",
+            f"{cls.__name__}.load loads its own",
+        )
+        return cls(spu, **public["params"])._learn(found)
+
+    # -------------------------------------------------------------------- using it
+
+    def _scored(self, X: Table) -> Handed:
+        learned = self._fitted()
+        found = scores(self.spu, learned, X)
+        compute = self.spu(own_units.scored, static_argnames=("family", "told"), num_returns_policy="single")
+        return self._handed(partial(compute, found, learned.label.scale))
+
+    def _handed(self, compute: Callable[..., SPUObject]) -> Handed:
+        told, plain = (partial(compute, family=self.family, told=told) for told in (True, False))
+        own = self.family.link == IDENTITY
+        return Handed(told if own else None, plain, self._fitted().known)
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Classifier(TreeModel):
+    """Base of the models whose label is 0 or 1."""
+
+    @property
+    def classes_(self) -> tuple[int, int]:
+        """0 and 1."""
+        return (0, 1)
+
+    def decision_function(self, X: Table, to: PYU | str | None = None) -> Any:
+        """The logit of each row: shown to the party `to` alone; else a handle of what nobody sees.
+
+        Args:
+            X: tables of their owners; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: the columns are not those of `fit`; or `fit` was not called.
+        """
+        return self._scored(X).to(to)
+
+    def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
+        """The probabilities of 0 and 1 [rows, 2]: shown to the party `to` alone; else nobody sees them.
+
+        Args:
+            X: tables of their owners; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: see `decision_function`.
+        """
+        found = self._probabilities(X)
+        return shown(found.read_as(found, _within), to)
+
+    def _probabilities(self, X: Table) -> SPUObject:
+        found: SPUObject = self.spu(growing.probabilities)(self.decision_function(X))
+        return found
+
+    def predict(self, X: Table, to: PYU | str | None = None) -> Any:
+        """The likelier class of each row: shown to the party `to` alone, who learns no probability.
+
+        Args:
+            X: tables of their owners; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: see `decision_function`.
+        """
+        return shown(self.spu(growing.likelier)(self.decision_function(X)), to)
+
+    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
+        """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
+
+        Args:
+            X: tables of their owners; the columns of `fit`.
+            y: labels of 0 and 1 of the same rows.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: see `decision_function`; y has other rows.
+        """
+        given = dataset.checked_with_label(
+            X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
+        )
+        known = given.label.to(self.spu) if isinstance(given.label, PYUObject) else given.label
+        return shown(accuracy_score(known, self.predict(X)), to)
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class TreeRegressor(TreeModel):
+    """Base of the models whose label is a number."""
+
+    def predict(self, X: Table, to: PYU | str | None = None) -> Any:
+        """The expected label of each row: shown to the party `to` alone; else a handle of what nobody sees.
+
+        Args:
+            X: tables of their owners; the columns of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: the columns are not those of `fit`; or `fit` was not called.
+        """
+        return self._scored(X).to(to)
+
+    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
+        """R2, the part of the variance that is explained: shown to the party `to` alone; else nobody sees it.
+
+        Args:
+            X: tables of their owners; the columns of `fit`.
+            y: a label of the same rows.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: see `predict`; y has other rows.
+        """
+        given = dataset.checked_with_label(
+            X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
+        )
+        return shown(r2_score(given.label, self.predict(X)), to)
+
+
+def _examined(weights: Any) -> examine.Facts:
+    """At the owner of weights."""
+    return examine.examine_weights(weights, math.nextafter(MOST_WEIGHT, math.inf))
+
+
+def _on_scale(scale: LabelScale, gamma: float) -> Any:
+    """At the label's owner: `gamma` for a label on its scale, where squares are smaller."""
+    return np.float64(min(gamma / scale.spread**2, LARGEST_GAMMA))
+
+
+# -------------------------------------------------------------------- what runs on the SPU
+
+
+def _start(scale: Any, rows: int) -> Any:
+    return np.zeros(rows, np.float32) + scale["start"]
+
+
+def _within(probabilities: Any) -> Any:
+    """In the clear: rounding may have taken some beyond 0 and 1."""
+    return np.clip(probabilities, 0, 1)

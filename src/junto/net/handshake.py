@@ -1,0 +1,107 @@
+"""The law of the handshake: what two parties must have in common before a value may pass. No I/O.
+
+On every stream, in this order:
+
+    dialler -> Hello                    who it is, what it assumes, its nonce (this start of this party)
+    dialled -> Hello | Refused          the same; a difference ends it on both sides with the same text
+    dialler -> Resume(run)              once it has heard the nonces of all parties
+    dialled -> Resumed | Refused        likewise; from here values flow
+
+Both ends of a stream go through the same states, `TRANSITIONS`; a frame for which there is none there is out
+of order. Each step is one under the stream's lock, its words included: nobody can answer what the state does
+not know of yet. What may be heard again, or late, is a whole stream: of an earlier start or attempt.
+
+The run's id is a hash over the job and everybody's nonces, so nobody can be made to continue another run.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from junto.errors import HandshakeRefused
+from junto.net import versions
+from junto.net.frames import NONCE_BYTES, PROTOCOL, Hello
+
+
+class HandshakeState(enum.Enum):
+    """Of one end of one stream."""
+
+    NEW = "new"
+    GREETED = "greeted"  # the other side's Hello is here, and agrees with ours
+    ASKED = "asked"  # the dialler has said which run it resumes
+    OPEN = "open"
+
+
+class HandshakeEvent(enum.Enum):
+    """What happens at one end of one stream; any other frame is out of order."""
+
+    HELLO = "hello"
+    RESUME = "resume"  # said by the dialler, heard by the dialled side
+    RESUMED = "resumed"  # heard by the dialler, said by the dialled side
+
+
+TRANSITIONS: Mapping[tuple[HandshakeState, HandshakeEvent], HandshakeState] = {
+    (HandshakeState.NEW, HandshakeEvent.HELLO): HandshakeState.GREETED,
+    (HandshakeState.GREETED, HandshakeEvent.RESUME): HandshakeState.ASKED,
+    (HandshakeState.ASKED, HandshakeEvent.RESUMED): HandshakeState.OPEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting that differs; None where a side does not have it at all."""
+
+    what: str
+    mine: str | None
+    theirs: str | None
+
+
+def hello(party: str, job: str, parties: tuple[str, ...], facts: Mapping[str, str], nonce: bytes) -> Hello:
+    """What we say first."""
+    return Hello(PROTOCOL, party, job, tuple(sorted(parties)), dict(facts), versions.installed(), nonce)
+
+
+def compare(mine: Hello, theirs: Hello) -> list[Difference]:
+    """Everything that differs and must not."""
+    left, right = _comparable(mine), _comparable(theirs)
+    return [
+        Difference(what, left.get(what), right.get(what))
+        for what in dict.fromkeys((*left, *right))
+        if left.get(what) != right.get(what)
+    ]
+
+
+def refusal(mine: Hello, theirs: Hello, differences: list[Difference]) -> HandshakeRefused:
+    """The differences as an error; both sides print the same lines."""
+    width = max(len(mine.party), len(theirs.party))
+    lines = []
+    for difference in differences:
+        lines.append(f"  {difference.what}")
+        pair = ((mine.party, difference.mine), (theirs.party, difference.theirs))
+        lines += [f"    {party:<{width}}  {'-' if value is None else value}" for party, value in sorted(pair)]
+    error = HandshakeRefused(
+        f"{mine.party} and {theirs.party} do not have the same settings:\n" + "\n".join(lines),
+        fix="make them equal at both parties, then start again",
+    )
+    error.party = theirs.party
+    return error
+
+
+def run_id(job: str, nonces: Mapping[str, bytes]) -> bytes:
+    """The id of the run that these starts of these parties make together (16 bytes)."""
+    state = hashlib.sha256()
+    for part in (b"junto run", job.encode(), *(x for pair in sorted(nonces.items()) for x in _pair(*pair))):
+        state.update(len(part).to_bytes(8, "big") + part)
+    return state.digest()[:NONCE_BYTES]
+
+
+def _pair(party: str, nonce: bytes) -> tuple[bytes, bytes]:
+    return party.encode(), nonce
+
+
+def _comparable(one: Hello) -> dict[str, str]:
+    common = {"protocol version": str(one.protocol), "job name": one.job, "parties": ", ".join(one.parties)}
+    return {"version of junto": one.versions.get(versions.OURS, "unknown")} | common | one.facts

@@ -1,0 +1,101 @@
+"""Our half of one stream: what is said next. gRPC pulls; whoever has something to say wakes it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+from junto.net.frames import ControlFrame, Heartbeat, pack
+
+Pull = Callable[["StreamSender"], bytes | float | None]
+"""The next message for this line; or for how many seconds to wait for more (None: until woken)."""
+
+
+class StreamSender:
+    """One stream's sending half.
+
+    Frames said here go before everything else; then comes what `pull` yields, once the line is open.
+
+    Attributes:
+        open: whether values may flow.
+        run: the run that the dialler wants to resume, while the answer is due.
+        closed: whether it is over.
+        sent_messages, sent_bytes: counted.
+    """
+
+    def __init__(self, pull: Pull) -> None:
+        self._pull = pull
+        self._lock = threading.Lock()
+        self._urgent: deque[ControlFrame] = deque()
+        self._pulse: Heartbeat | None = None
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
+        self.open = False
+        self.run: bytes | None = None
+        self.closed = False
+        self.sent_messages = 0
+        self.sent_bytes = 0
+
+    def say(self, *frames: ControlFrame) -> None:
+        """Send these before anything else (of heartbeats only the newest, where the stream is slower)."""
+        with self._lock:
+            self._keep(frames)
+        self.wake()
+
+    def start(self, *frames: ControlFrame) -> None:
+        """Let values flow, after these frames; `wake` it then.
+
+        It is open before anybody can hear the frames, so what is answered to them finds it open.
+        """
+        with self._lock:
+            self._keep(frames)
+            self.open = True
+
+    def wake(self) -> None:
+        """There is something to send."""
+        # The lock is a binary semaphore: released at most once until `messages` acquires it again.
+        try:
+            self._asleep.release()
+        except RuntimeError:
+            return
+
+    def close(self, *last: ControlFrame) -> None:
+        """End our half, after these last words."""
+        with self._lock:
+            self.open = False
+            self._keep(last)
+            self.closed = True
+        self.wake()
+
+    def messages(self) -> Iterator[bytes]:
+        """What gRPC sends."""
+        while True:
+            message = self.step()
+            if isinstance(message, bytes):
+                self.sent_messages += 1
+                self.sent_bytes += len(message)
+                yield message
+            elif self.closed:
+                return
+            else:
+                self._asleep.acquire(timeout=-1 if message is None else message)
+
+    def step(self) -> bytes | float | None:
+        """The next message, or for how many seconds to sleep (None: until woken)."""
+        with self._lock:
+            frames, opened = list(self._urgent), self.open
+            if self._pulse is not None:
+                frames.append(self._pulse)
+            self._urgent.clear()
+            self._pulse = None
+        if frames:
+            return pack(frames)
+        return self._pull(self) if opened else None
+
+    def _keep(self, frames: Iterable[ControlFrame]) -> None:
+        for frame in frames:
+            if isinstance(frame, Heartbeat):
+                self._pulse = frame
+            else:
+                self._urgent.append(frame)

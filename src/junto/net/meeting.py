@@ -1,0 +1,178 @@
+"""Who has been met. Shared by the threads of all peers; `Gateway.meet` waits on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from junto.errors import DeadlineExceeded, JuntoError
+from junto.net import handshake
+from junto.net.frames import Hello
+from junto.net.versions import described
+
+STATUS_S = 1.0
+LINGER_S = 1.0
+"""After a refusal we stay reachable for so long, so that the other side can find its cause too."""
+
+
+class Restarted(Exception):
+    """The party has another nonce than the one this run was made with."""
+
+
+class Meeting:
+    """The nonces heard, the run they make, and what keeps us waiting. Thread-safe.
+
+    Args:
+        mine: what we say first.
+        others: who is awaited.
+        is_open: whether values can go to a party, and come from it.
+        is_reached: whether the connection that we have dialled to it is open.
+    """
+
+    def __init__(
+        self,
+        mine: Hello,
+        others: Iterable[str],
+        is_open: Callable[[str], bool],
+        is_reached: Callable[[str], bool],
+    ) -> None:
+        self.mine = mine
+        self._is_open = is_open
+        self._is_reached = is_reached
+        self._changed = threading.Condition()
+        self._others = tuple(others)
+        self._nonces = {mine.party: mine.nonce}
+        self._causes: dict[str, str] = {}
+        self._versions: dict[str, str] = {}
+        self._error: JuntoError | None = None
+        self._run: bytes | None = None
+        self._over = False
+        self._closed = False
+
+    @property
+    def run(self) -> bytes | None:
+        """The run's id, once everybody's nonce is known."""
+        return self._run
+
+    def versions(self, party: str) -> str:
+        """Which versions differ between us and `party`, as a phrase; empty if none do."""
+        return self._versions.get(party, "")
+
+    @property
+    def over(self) -> bool:
+        """Whether everybody was met: from here on the run is fixed."""
+        return self._over
+
+    def greet(self, theirs: Hello) -> bool:
+        """Hear a party's Hello; True if the run's id came to be, or became another one.
+
+        Raises HandshakeRefused for a difference, Restarted if the run has begun without this start of it.
+        """
+        differences = handshake.compare(self.mine, theirs)
+        if differences:
+            raise handshake.refusal(self.mine, theirs, differences)
+        with self._changed:
+            known = self._nonces.get(theirs.party)
+            if known == theirs.nonce:
+                return False
+            if self._over:
+                raise Restarted
+            self._nonces[theirs.party] = theirs.nonce
+            self._versions[theirs.party] = described(
+                self.mine.party, self.mine.versions, theirs.party, theirs.versions
+            )
+            if len(self._nonces) <= len(self._others):
+                return False
+            self._run = handshake.run_id(self.mine.job, self._nonces)
+            self._changed.notify_all()
+        return True
+
+    def opened(self) -> None:
+        """A stream is open now."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def complete(self) -> bool:
+        """Whether the run is known and values can pass to and from all.
+
+        One connection carries both directions. But we have tried to reach each party ourselves by then: what
+        we would have found there is said now, and not in the middle of the run.
+        """
+        return self._run is not None and all(
+            self._is_open(party) and (self._is_reached(party) or party in self._causes)
+            for party in self._others
+        )
+
+    def note(self, party: str, cause: str) -> None:
+        """Why `party` cannot be reached at the moment."""
+        with self._changed:
+            self._causes[party] = cause
+            self._changed.notify_all()
+
+    def fail(self, error: JuntoError) -> None:
+        """Waiting will not help."""
+        with self._changed:
+            if self._error is None:
+                self._error = error
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def wait(
+        self, timeout_s: float | None, status: Callable[[str], None], address: Callable[[str], str]
+    ) -> bytes:
+        """Block until everybody is met; `address(party)` is for the status lines.
+
+        Raises what `fail` was given, or DeadlineExceeded.
+        """
+        began = time.monotonic()
+        spoke = 0
+        while True:
+            with self._changed:
+                run = self._settled()
+                if run is not None:
+                    return run
+                waited = time.monotonic() - began
+                if timeout_s is not None and waited >= timeout_s:
+                    raise self._late(waited, address)
+                rest = STATUS_S * (spoke + 1) - waited
+                if rest > 0:
+                    self._changed.wait(rest if timeout_s is None else min(rest, timeout_s - waited))
+                    continue
+                lines = [f"waiting {waited:.0f} s for {each}" for each in self._missing(address)]
+            spoke += 1
+            for line in lines:
+                status(line)
+
+    def _settled(self) -> bytes | None:
+        if self._error is not None:
+            self._changed.wait_for(lambda: self._closed, LINGER_S)
+            raise self._error
+        if self._run is not None and self.complete():
+            self._over = True
+            return self._run
+        return None
+
+    def _missing(self, address: Callable[[str], str]) -> list[str]:
+        """Who keeps us waiting, and why: who was not met, else whom we or who cannot reach us."""
+        unmet = [party for party in self._others if party not in self._nonces]
+        closed = [party for party in self._others if not self._is_open(party)]
+        missing = unmet or closed or [party for party in self._others if not self._is_reached(party)]
+        return [f"{party} at {address(party)}: {self._cause(party)}" for party in missing]
+
+    def _cause(self, party: str) -> str:
+        if party in self._nonces and party not in self._causes:
+            return "it is there, and waits for others"
+        return self._causes.get(party, "no answer yet")
+
+    def _late(self, waited: float, address: Callable[[str], str]) -> DeadlineExceeded:
+        missing = "; ".join(self._missing(address))
+        return DeadlineExceeded(
+            f"waited {waited:.0f} s for {missing}",
+            fix="start the party, or check its address with `junto doctor`; or wait longer (meet_timeout_s)",
+        )

@@ -1,0 +1,346 @@
+"""One other party: what goes to it, what comes from it, and whether it is alive."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from junto.config.model import LinkSettings, PartySettings
+from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
+from junto.net import frames as f
+from junto.net.api import Activity, Events, OrderedStream, Stamp
+from junto.net.line import StreamSender
+from junto.net.mailbox import Refusal
+from junto.net.receiving import Receiving
+from junto.net.refusals import Refusals
+from junto.net.sending import Sending
+from junto.net.standstill import Standstill
+from junto.net.streams import PeerStream
+from junto.net.words import DETAIL_CHARS
+
+log = logging.getLogger("junto.net")
+
+MAX_REFUSALS = 256
+"""So many messages of a party may be refused before the run with it is over."""
+
+PATIENCE = 6
+"""A party whose machine answers but whose program is silent (a task holds the interpreter) gets so many
+times the peer timeout."""
+
+ALIVE_BEATS = 3
+"""A party that was heard of within so many heartbeats is alive without a doubt."""
+
+_NOWHERE = Stamp(0, b"", "", "")
+
+
+class Peer:
+    """See the module. Thread-safe; `events` are called without a lock held.
+
+    Args:
+        settings: of the party.
+        link: of the session.
+        events: the program layer.
+        parties: all of the job: whom it may speak of.
+
+    Attributes:
+        sending, receiving: the two directions.
+        heard: when it was last heard of (monotonic seconds).
+        lost_to: why it was given up.
+        left: it has ended in agreement.
+        ended: it has ended the run for all.
+        changed: notified when one of these, or what it has noted, changes.
+    """
+
+    def __init__(
+        self, settings: PartySettings, link: LinkSettings, events: Events, parties: Iterable[str] = ()
+    ) -> None:
+        self._parties = frozenset((*parties, settings.name))
+        self.name = settings.name
+        self.address = settings.address
+        self.refusals = Refusals()
+        self.sending = Sending(self.name)
+        self.receiving = Receiving(self.name, link, self.refused)
+        self.heard = time.monotonic()
+        self.lost_to: JuntoError | None = None
+        self.left = False
+        self.ended = False
+        self.changed = threading.Condition()
+        self._timeout_s = link.peer_timeout_s
+        self._alive_s = ALIVE_BEATS * link.heartbeat_s
+        patience = max(link.status_after_s, link.peer_timeout_s)  # half a MiB on a slow line is no standstill
+        self._watches = (
+            (self.sending, Standstill(f"what we send to {self.name}", patience)),
+            (self.receiving, Standstill(f"what we have asked {self.name} for", patience)),
+        )
+        self._events = events
+        self._lines = threading.RLock()  # which connections there are, and which of them we want values on
+        self._dialled_by_us: StreamSender | None = None
+        self._dialled_by_it: StreamSender | None = None
+        self._standing: dict[str, f.ControlFrame] = {}
+        self._ours = Activity(_NOWHERE)
+        self._theirs = Activity(_NOWHERE)
+        self._differs = False
+        self._down: tuple[float, str] | None = None
+
+    # What we say.
+
+    def publish(self, activity: Activity) -> None:
+        """Our program is at `activity`."""
+        self._ours = f.clip_activity(activity)
+        self.receiving.advance(activity.stamp.operation)
+
+    def beat(self) -> None:
+        """Send a heartbeat on each stream."""
+        self.receiving.tick()
+        self._say(f.Heartbeat(self._ours))
+
+    def stream(self, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None) -> OrderedStream:
+        """See `Gateway.stream`."""
+        return PeerStream(stream, self.sending, self.receiving, is_trusted, frame_bytes)
+
+    def stand(self, what: str, frame: f.ControlFrame) -> None:
+        """Send `frame` on each stream, and again on new ones, until it is noted."""
+        with self.changed:
+            self._standing[what] = frame
+        self._say(frame)
+
+    def is_through(self, what: str) -> bool:
+        """Whether it has noted our `what`, or is gone."""
+        return what not in self._standing or self.lost_to is not None or self.ended
+
+    def is_over(self) -> bool:
+        """Whether nothing more is to be expected from it."""
+        return self.left or self.ended or self.lost_to is not None
+
+    def has_read(self) -> bool:
+        """Whether it has read all that it was sent on ordered streams, or is gone."""
+        return self.is_over() or not self.sending.unread()
+
+    def _say(self, frame: f.ControlFrame) -> None:
+        for line in (self._dialled_by_us, self._dialled_by_it):
+            if line is not None and line.open:
+                line.say(frame)
+
+    # Connections. We want its values on the one that it has dialled, else on ours; it likewise.
+
+    def pull(self, line: StreamSender) -> bytes | float | None:
+        """The next message for a line, either direction's; see `StreamSender`."""
+        answer = self.receiving.pull(line)
+        return answer if isinstance(answer, bytes) else self.sending.pull(line) or answer
+
+    def open_ours(self, line: StreamSender, resumed: f.Resumed) -> None:
+        """The connection that we have dialled is open."""
+        self.heard, self._down = time.monotonic(), None
+        with self._lines:
+            self._dialled_by_us = line
+            line.start(f.Heartbeat(self._ours), *self._standing.values())
+            self.sending.open(line, resumed)
+            if self.receiving.line is None:
+                self.receiving.open(line)
+        line.wake()
+        self._notify()
+
+    def open_theirs(self, line: StreamSender) -> None:
+        """The connection that it has dialled is open."""
+        self.heard = time.monotonic()
+        with self._lines:
+            old, self._dialled_by_it = self._dialled_by_it, line
+            self.receiving.open(line, f.Heartbeat(self._ours), *self._standing.values())
+        if old is not None:
+            old.close()
+
+    def is_open(self) -> bool:
+        """Whether values can go and come."""
+        lines = (self.sending.line, self.receiving.line)
+        return all(line is not None and line.open for line in lines)
+
+    def is_reached(self) -> bool:
+        """Whether the connection that we have dialled is open."""
+        return self._dialled_by_us is not None and self._dialled_by_us.open
+
+    def forget(self) -> None:
+        """Another run is made, with new connections."""
+        self.sending.forget()
+
+    def drop(self, line: StreamSender) -> bool:
+        """A connection is over; whether it was in use."""
+        line.close()
+        with self._lines:
+            self._dialled_by_us = None if line is self._dialled_by_us else self._dialled_by_us
+            self._dialled_by_it = None if line is self._dialled_by_it else self._dialled_by_it
+            sent, received = self.sending.close(line), self.receiving.close(line)
+            other = self._dialled_by_it or self._dialled_by_us
+            if received and other is not None and other.open:
+                self.receiving.open(other)
+        self._notify()
+        return sent or received
+
+    def down(self, cause: str) -> None:
+        """We cannot reach it at the moment."""
+        since = time.monotonic() if self._down is None else self._down[0]
+        self._down = (since, cause)
+
+    def hang_up(self, *last: f.ControlFrame) -> None:
+        """End both connections; `last` goes to its dialler, who waits for answers."""
+        ours, theirs = self._dialled_by_us, self._dialled_by_it
+        if ours is not None:
+            ours.close()
+        if theirs is not None:
+            theirs.close(*last)
+
+    # What it says.
+
+    def hear(self, line: StreamSender, message: list[f.Any] | f.Chunk | f.Ordered) -> None:
+        """A message on an open connection."""
+        self.heard = time.monotonic()
+        if isinstance(message, f.Ordered):
+            self.receiving.ordered(line, message)
+            return
+        if isinstance(message, f.Chunk):
+            self.receiving.chunk(line, message)
+            return
+        for frame in message:
+            match frame:
+                case f.Value() | f.Failed() | f.Offer():
+                    self._locate(frame.stamp)
+                    self.receiving.value(line, self._blamed(frame) if isinstance(frame, f.Failed) else frame)
+                case f.Ack() | f.Accept() | f.Declined():
+                    self.sending.hear(line, frame)
+                    if isinstance(frame, f.Ack) and frame.streams:
+                        self._notify()
+                case f.Resumed():
+                    self.sending.open(line, frame)
+                    self._notify()
+                case f.Hello() | f.Resume() | f.Refused():
+                    self.refused(Refusal("out of order", "a handshake on an open connection"))
+                case _:
+                    self._hear(line, frame)
+        self.receiving.wake()
+
+    def _blamed(self, failed: f.Failed) -> f.Failed:
+        """An operation fails at a party of the job; if another one is named, at whoever says so."""
+        if failed.failure.party in self._parties:
+            return failed
+        self.refused(Refusal("malformed", "a failure names a party that is not in this job"))
+        return replace(failed, failure=replace(failed.failure, party=self.name))
+
+    def _locate(self, stamp: Stamp) -> None:
+        """The stamp of a value: heard before the value is judged, so that a divergence is found first."""
+        self.sending.position(stamp.operation)
+        self._events.on_activity(self.name, replace(self._theirs, stamp=stamp))
+
+    def _hear(self, line: StreamSender, frame: f.Either) -> None:
+        match frame:
+            case f.Heartbeat():
+                self._theirs = frame.activity
+                self.sending.position(frame.activity.stamp.operation)
+                self._events.on_activity(self.name, frame.activity)
+            case f.History():
+                line.say(f.Noted("history"))
+                if not self._differs:
+                    self._differs = True
+                    self._events.on_history(self.name, frame.stamps)
+            case f.Ending():
+                line.say(f.Noted("ending"))
+                if not self.ended:
+                    self.ended = True
+                    self._events.on_abort(self.name, frame.abort)
+            case f.Bye():
+                line.say(f.Noted("bye"))
+                self._bye(frame)
+            case f.Noted():
+                with self.changed:
+                    self._standing.pop(frame.what, None)
+        self._notify()
+
+    def _bye(self, frame: f.Bye) -> None:
+        if self.left:
+            return
+        if frame.transfers != self.receiving.settled:
+            text = f"it ends after {frame.transfers} values, of which {self.receiving.settled} came"
+            self.refused(Refusal("incomplete", text))
+        self.left = True
+        self._events.on_left(self.name)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Count a message that is not taken; too many of them end the run with this party."""
+        total = self.refusals.count(self.name, refusal.kind, refusal.text)
+        if total >= MAX_REFUSALS and self.lost_to is None:
+            error = ProtocolViolation(
+                f"{self.name} sent {total} messages that the protocol does not allow",
+                fix=f"our log says which; ask {self.name}",
+            )
+            error.party = self.name
+            self.lose(error)
+
+    # Life and death.
+
+    def check_moving(self, now: float) -> None:
+        """Say so if it is alive and something that has to move stands still."""
+        for direction, watch in self._watches:
+            line = direction.line
+            alive = line is not None and line.open and now - self.heard < self._alive_s
+            warning = watch.look(now, direction.moved, direction.must_move() if alive else None)
+            if warning is not None:
+                log.warning("%s", warning)
+
+    def check_alive(self, now: float) -> None:
+        """Give it up if nothing was heard of it for too long."""
+        lines = (self._dialled_by_us, self._dialled_by_it)
+        silent, answers = now - self.heard, any(line is not None and line.open for line in lines)
+        if silent <= self._timeout_s * (PATIENCE if answers else 1) or self.lost_to is not None:
+            return
+        last = f"last heard of {silent:.1f} s ago"
+        if self._down is not None:
+            since, cause = self._down
+            last += f", {cause} for {now - since:.1f} s"
+        elif answers:
+            last += "; its machine answers, its program does not"
+        self.lose(
+            PartyUnreachable(
+                f"{self.name} at {self.address} is out of reach: {last}",
+                party=self.name,
+                fix=f"see whether {self.name} still runs (its log), then start the run again at every party",
+            )
+        )
+
+    def lose(self, error: JuntoError) -> None:
+        """Give it up: everything that depends on it fails with `error`."""
+        with self.changed:
+            if self.lost_to is not None:
+                return
+            self.lost_to = error
+        self.hang_up(f.Refused("given up", error.message[:DETAIL_CHARS], final=True))
+        if not (self.ended or (self.left and self.sending.unsettled == 0)):
+            self._events.on_unreachable(self.name, error)
+        self.sending.give_up(error)
+        self.receiving.give_up(error)
+        self._notify()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.hang_up()
+        self.receiving.clear()
+        self._notify()
+
+    def statistics(self) -> dict[str, Any]:
+        """For a person."""
+        state = "left" if self.left else "lost" if self.lost_to else "open" if self.sending.line else "down"
+        return {
+            "address": str(self.address),
+            "state": state,
+            "sent": {"values": self.sending.values, "bytes": self.sending.nbytes},
+            "received": {"values": self.receiving.values, "bytes": self.receiving.nbytes},
+            "in_memory_bytes": self.receiving.in_memory,
+            "early_values": self.receiving.early,
+            "refused": self.refusals.by_cause(),
+        }
+
+    def _notify(self) -> None:
+        with self.changed:
+            self.changed.notify_all()

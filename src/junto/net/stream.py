@@ -1,0 +1,232 @@
+"""The handshake as it happens on one stream, on the dialled side and on the dialler's."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from junto.errors import (
+    HandshakeRefused,
+    IdentityError,
+    JuntoError,
+    PartyAborted,
+    PartyUnreachable,
+    ProtocolViolation,
+)
+from junto.net import frames as f
+from junto.net.handshake import TRANSITIONS, HandshakeEvent, HandshakeState
+from junto.net.line import StreamSender
+from junto.net.mailbox import Refusal
+from junto.net.meeting import Meeting, Restarted
+from junto.net.peer import Peer
+from junto.net.story import Story
+
+log = logging.getLogger("junto.net")
+
+
+class _StreamEnd:
+    """One end of a stream. Its steps are taken under its lock, by whichever thread has reason to."""
+
+    def __init__(self, line: StreamSender) -> None:
+        self.line = line
+        self.story: Story[HandshakeState, HandshakeEvent] = Story(TRANSITIONS, HandshakeState.NEW)
+        self.lock = threading.RLock()  # a step may say words, and words may end the stream
+
+
+class Dialled(_StreamEnd):
+    """A stream that a party has opened to us. Its messages come from gRPC's thread through `run`.
+
+    Args:
+        peer: the party that the certificate names (in plaintext: that its Hello claims).
+        meeting: what is agreed.
+        place: the caller's network address, for the log.
+    """
+
+    def __init__(self, peer: Peer, meeting: Meeting, place: str) -> None:
+        super().__init__(StreamSender(peer.pull))
+        self.peer = peer
+        self._meeting = meeting
+        self._place = place
+
+    def hear(self, message: bytes) -> None:
+        """One message."""
+        try:
+            opened = f.open_message(message)
+        except ProtocolViolation as error:
+            self.peer.refused(Refusal("malformed", error.message))
+            self.line.close(f.Refused("malformed", error.message, final=False))
+            return
+        if not self.line.open:
+            with self.lock:
+                if not self.line.open:
+                    self._shake_hands(opened)
+                    return
+        self.peer.hear(self.line, opened)
+        _noticed(self.peer, self._meeting)
+
+    def answer(self) -> None:
+        """Answer the dialler's Resume, if it has come and the run is known."""
+        with self.lock:
+            asked, run = self.line.run, self._meeting.run
+            if self.story.state is not HandshakeState.ASKED or run is None or self.line.closed:
+                return
+            if asked == run:
+                self.story.tell(HandshakeEvent.RESUMED)
+                self.peer.open_theirs(self.line)
+            elif self._meeting.over:
+                self._refuse("another run", "that is another run than ours: start again at every party")
+            else:
+                self._refuse("another run", "the parties are still meeting", final=False)
+        self._meeting.opened()
+
+    def ended(self) -> None:
+        """The stream is over."""
+        self.peer.drop(self.line)
+
+    def _shake_hands(self, opened: list[f.Any] | f.Chunk | f.Ordered) -> None:
+        state = self.story.state
+        if self.line.closed:
+            return
+        if not isinstance(opened, list) or len(opened) != 1:
+            self._refuse("out of order", "values before the handshake is over")
+        elif isinstance(opened[0], f.Hello) and (state, HandshakeEvent.HELLO) in TRANSITIONS:
+            self._greet(opened[0])
+        elif isinstance(opened[0], f.Resume) and (state, HandshakeEvent.RESUME) in TRANSITIONS:
+            self.line.run = opened[0].run
+            self.story.tell(HandshakeEvent.RESUME)
+            self.answer()
+        else:
+            self._refuse("out of order", "a frame that does not belong there before the handshake is over")
+
+    def _greet(self, hello: f.Hello) -> None:
+        mine = self._meeting.mine
+        if hello.party != self.peer.name:
+            text = f"the certificate names {self.peer.name}, the message claims {hello.party!r}"
+            self._refuse("identity", text)
+            return
+        if self.peer.lost_to is not None:
+            self._refuse("given up", f"{mine.party} has given {hello.party} up: {self.peer.lost_to.message}")
+            return
+        try:
+            self._meeting.greet(hello)
+        except Restarted:
+            self._refuse("another run", f"{mine.party}'s run began with an earlier start of {hello.party}")
+        except HandshakeRefused as error:
+            self.peer.refusals.count(self.peer.name, "settings", error.message)
+            self._meeting.fail(error)
+            self.line.close(mine)
+        else:
+            self.story.tell(HandshakeEvent.HELLO)
+            self.line.say(mine)
+
+    def _refuse(self, kind: str, text: str, *, final: bool = True) -> None:
+        self.peer.refusals.count(f"{self.peer.name} at {self._place}", kind, text)
+        self.line.close(f.Refused(kind, text, final))
+
+
+class Dialler(_StreamEnd):
+    """A stream that we have opened to a party.
+
+    Attributes:
+        line: our half.
+        over: why it should not be dialled again.
+    """
+
+    def __init__(self, peer: Peer, meeting: Meeting) -> None:
+        super().__init__(StreamSender(peer.pull))
+        self.peer = peer
+        self.over: JuntoError | None = None
+        self._meeting = meeting
+        self.line.say(meeting.mine)
+
+    def hear(self, message: bytes) -> bool:
+        """One message; False if the stream should end."""
+        try:
+            opened = f.open_message(message)
+        except ProtocolViolation as error:
+            self.peer.refused(Refusal("malformed", error.message))
+            return False
+        if isinstance(opened, list):
+            return self._hear(opened)
+        if self.line.open:
+            self.peer.hear(self.line, opened)
+            return True
+        self.peer.refused(Refusal("out of order", "values before the handshake is over"))
+        return False
+
+    def ask(self) -> None:
+        """Ask to resume the run, once it is known and the party has greeted."""
+        with self.lock:
+            run = self._meeting.run
+            if run is not None and (self.story.state, HandshakeEvent.RESUME) in TRANSITIONS:
+                self.story.tell(HandshakeEvent.RESUME)
+                self.line.say(f.Resume(run))
+
+    def _hear(self, frames: list[f.Any]) -> bool:
+        for frame in frames:
+            if self.line.closed:
+                return False
+            match frame:
+                case f.Refused():
+                    return self._refused(frame)
+                case _ if self.line.open:
+                    self.peer.hear(self.line, [frame])
+                    _noticed(self.peer, self._meeting)
+                case f.Hello() if (self.story.state, HandshakeEvent.HELLO) in TRANSITIONS:
+                    if not self._greet(frame):
+                        return False
+                case f.Resumed() if (self.story.state, HandshakeEvent.RESUMED) in TRANSITIONS:
+                    self.story.tell(HandshakeEvent.RESUMED)
+                    self.peer.open_ours(self.line, frame)
+                    self._meeting.opened()
+                case _:
+                    self.peer.refused(Refusal("out of order", "a frame that does not belong there"))
+                    return False
+        return True
+
+    def _greet(self, hello: f.Hello) -> bool:
+        if hello.party != self.peer.name:
+            self.over = IdentityError(
+                f"who answers at {self.peer.address} says that it is {hello.party!r}, not {self.peer.name}",
+                fix="check cluster_config.parties and self_party at both parties",
+            )
+            return False
+        try:
+            self._meeting.greet(hello)
+        except Restarted:
+            self.over = PartyUnreachable(
+                f"{self.peer.name} was started again; the run that it was part of is over for it",
+                party=self.peer.name,
+                fix="start the run again at every party",
+            )
+            return False
+        except HandshakeRefused as error:
+            self.over = error
+            return False
+        self.story.tell(HandshakeEvent.HELLO)
+        self.ask()
+        return True
+
+    def _refused(self, frame: f.Refused) -> bool:
+        text = f"{self.peer.name} at {self.peer.address} refuses us: {frame.cause}"
+        self.peer.down(f"it refuses us: {frame.cause}")
+        self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
+        if frame.final:
+            again = "start the run again at every party"
+            if frame.kind == "identity":
+                self.over = IdentityError(text, fix="check self_party and tls_config.cert")
+            elif frame.kind == "given up":
+                self.over = PartyUnreachable(text, party=self.peer.name, fix=again)
+            else:
+                self.over = HandshakeRefused(text, fix=again)
+        return False
+
+
+def _noticed(peer: Peer, meeting: Meeting) -> None:
+    """What was heard may be the last thing that the meeting waits for, or end the run before its begin."""
+    if meeting.over:
+        return
+    if peer.ended:
+        meeting.fail(PartyAborted(f"{peer.name} ended the run before its begin", party=peer.name))
+    else:
+        meeting.opened()

@@ -1,0 +1,270 @@
+"""gRPC: the only module that imports it. Messages in and out as bytes, and who is at the other end.
+
+One bidirectional method carries everything. gRPC is told what its defaults get wrong here: a taken port is an
+error, proxies of the environment are not used, connections are not shared between channels, pings are
+answered and sent also while nothing flows, and the server's threads never keep the process alive.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
+from dataclasses import dataclass
+from typing import Any, Final
+
+from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
+from junto.errors import IdentityError, ListenError
+from junto.log import printable
+from junto.net.callers import Option, guard_options, party_of
+from junto.net.frames import MESSAGE_BYTES
+
+# It prints when a peer hangs up; its handlers for forks abort one child in twenty while calls are under way.
+_SWITCHES: Final = (("GRPC_VERBOSITY", "NONE"), ("GRPC_ENABLE_FORK_SUPPORT", "0"))
+
+
+def _import_grpc() -> Any:
+    """Import it with its switches as we need them, which it reads once; what the user has set counts."""
+    ours = {name: value for name, value in _SWITCHES if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        import grpc
+    finally:
+        for name in ours:
+            del os.environ[name]
+    return grpc
+
+
+grpc = _import_grpc()
+
+METHOD = "/junto.Silo/Push"
+STREAMS = 16
+
+Accept = Callable[["Caller", Iterator[bytes]], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who has opened a stream to us.
+
+    Attributes:
+        place: its network address, for the log.
+        party: whom its certificate names; None in plaintext, where nobody can know.
+        error: why it names nobody, or may not talk to us.
+    """
+
+    place: str
+    party: str | None = None
+    error: IdentityError | None = None
+
+
+class _DaemonThreads(futures.Executor):
+    """A thread a call. `ThreadPoolExecutor` would be joined when the interpreter ends, streams or not."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future[Any]:
+        future: futures.Future[Any] = futures.Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="junto-serve", daemon=True).start()
+        return future
+
+
+class Server:
+    """Listens. `accept` gets each stream: who calls, and its messages; it returns ours.
+
+    `also`: further gRPC handlers that answer at the same port.
+
+    Raises ListenError if the address cannot be bound.
+    """
+
+    def __init__(
+        self,
+        listen: Address,
+        tls: TlsSettings | None,
+        parties: Mapping[str, PartySettings],
+        link: LinkSettings,
+        accept: Accept,
+        also: tuple[Any, ...] = (),
+    ) -> None:
+        self._parties = parties
+        self._tls = tls is not None
+        self._accept = accept
+        _check_bindable(listen)
+        self._server: Any = grpc.server(
+            _DaemonThreads(),
+            options=[*guard_options(len(parties), link.peer_timeout_s), *_server_options(link)],
+            maximum_concurrent_rpcs=STREAMS * max(len(parties), 4),
+        )
+        self._server.add_generic_rpc_handlers((self._handlers(), *also))
+        self.port = self._bind(listen, tls)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._server.start()
+
+    def stop(self, timeout_s: float = 0.0) -> None:
+        """End all streams and release the port; wait for that as long as is said."""
+        self._server.stop(None).wait(timeout_s)
+
+    def _bind(self, listen: Address, tls: TlsSettings | None) -> int:
+        try:
+            if tls is None:
+                return int(self._server.add_insecure_port(str(listen)))
+            credentials = grpc.ssl_server_credentials(
+                [(tls.key, tls.cert)], root_certificates=tls.ca_cert, require_client_auth=True
+            )
+            return int(self._server.add_secure_port(str(listen), credentials))
+        except RuntimeError as error:
+            raise _cannot_listen(listen, "gRPC cannot bind it") from error
+
+    def _handlers(self) -> Any:
+        handler = grpc.stream_stream_rpc_method_handler(self._serve)
+        service, method = METHOD.strip("/").split("/")
+        return grpc.method_handlers_generic_handler(service, {method: handler})
+
+    def _serve(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        return self._accept(self._caller(context), _quiet(requests))
+
+    def _caller(self, context: Any) -> Caller:
+        place = str(context.peer())
+        if not self._tls:
+            return Caller(place)
+        try:
+            return Caller(place, party_of(context, self._parties))
+        except IdentityError as error:
+            return Caller(place, error=error)
+
+
+class Call:
+    """A stream that we have dialled; iterate over it for the other side's messages."""
+
+    def __init__(self, channel: Any, messages: Iterator[bytes]) -> None:
+        self._channel = channel
+        self._threads: list[threading.Thread] = []
+        self._over = threading.Event()
+        self._call = channel.stream_stream(METHOD)(self._sent(messages))
+        if not self._call.add_callback(self._ended):
+            self._over.set()
+        self.reason = ""
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._call
+        except grpc.RpcError as error:
+            self.reason = f"{error.code().name.lower()}: {printable(str(error.details()))}"
+
+    def close(self) -> None:
+        """End it now."""
+        self._call.cancel()
+        self._channel.close()
+
+    def join(self, ends: float) -> None:
+        """Once closed: wait until gRPC's threads have let go of it, or until `ends` (`time.monotonic`).
+
+        They are daemons. If the interpreter ends one of them while it holds the call's lock, collecting the
+        call waits for that lock for ever, and the process never ends.
+        """
+        self._over.wait(max(ends - time.monotonic(), 0))
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(ends - time.monotonic(), 0))
+
+    def _sent(self, messages: Iterator[bytes]) -> Iterator[bytes]:
+        """Runs in the thread that sends."""
+        self._threads.append(threading.current_thread())
+        yield from messages
+
+    def _ended(self) -> None:
+        """Runs in the thread that hears, which then ends."""
+        self._threads.append(threading.current_thread())
+        self._over.set()
+
+
+def dial(
+    address: Address, tls: TlsSettings | None, name: str | None, link: LinkSettings, messages: Iterator[bytes]
+) -> Call:
+    """Open a stream; `name` is what the certificate at the other end must carry."""
+    options = _client_options(link)
+    if tls is None:
+        return Call(grpc.insecure_channel(str(address), options=options), messages)
+    if name is not None:
+        options.append(("grpc.ssl_target_name_override", name))
+    credentials = grpc.ssl_channel_credentials(tls.ca_cert, tls.key, tls.cert)
+    return Call(grpc.secure_channel(str(address), credentials, options=options), messages)
+
+
+def _quiet(requests: Iterator[bytes]) -> Iterator[bytes]:
+    """The messages of a call; that it breaks is its end."""
+    try:
+        yield from requests
+    except Exception:  # gRPC raises a bare one when the call is over
+        return
+
+
+def _common_options(link: LinkSettings) -> list[Option]:
+    quarter_ms = max(int(link.peer_timeout_s * 250), 100)
+    return [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", quarter_ms),
+        ("grpc.keepalive_timeout_ms", 2 * quarter_ms),
+        # Its default is a minute, and it, not the one before, decides when a frozen process is noticed.
+        ("grpc.http2.ping_timeout_ms", 2 * quarter_ms),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", quarter_ms),
+    ]
+
+
+def _client_options(link: LinkSettings) -> list[Option]:
+    return [
+        *_common_options(link),
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.enable_retries", 0),
+        ("grpc.use_local_subchannel_pool", 1),
+        *link.channel_options,
+    ]
+
+
+def _server_options(link: LinkSettings) -> list[Option]:
+    return [
+        *_common_options(link),
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", STREAMS),
+        ("grpc.http2.max_ping_strikes", 0),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
+        *link.channel_options,
+    ]
+
+
+def _check_bindable(listen: Address) -> None:
+    """Bind and let go: gRPC does not say why it cannot, and prints."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise _cannot_listen(listen, f"the host's name has no address ({error.strerror})") from error
+    with socket.socket(family, kind, protocol) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(place)
+            trial.listen()
+        except OSError as error:
+            raise _cannot_listen(listen, str(error.strerror).lower()) from error
+
+
+def _cannot_listen(listen: Address, why: str) -> ListenError:
+    return ListenError(
+        f"cannot listen at {listen}: {why}",
+        fix="choose a free port and an address of this machine (listen_addr), "
+        "or end the process that holds the port",
+    )

@@ -1,0 +1,41 @@
+"""A gateway that is closed leaves no thread behind, neither of its own nor of gRPC's.
+
+gRPC's threads are daemons: one that the interpreter's end stops while it holds a call's lock has whoever
+collects that call wait for ever.
+"""
+
+import threading
+import time
+
+import pytest
+
+from gateways import Site
+from junto.net.transport import Call
+
+SENT = Call._sent
+
+
+def slowly_ending(self, messages):
+    yield from SENT(self, messages)
+    time.sleep(0.3)  # as on a busy machine: whoever does not wait finds it alive
+
+
+# The others dial again, and where a reset meets them in `wrap_socket`, CPython 3.11 leaves its socket open.
+@pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("tls", [True, False])
+def test_no_thread_is_left(tls, monkeypatch):
+    monkeypatch.setattr(Call, "_sent", slowly_ending)
+    with Site("alice", "bob", "carol", tls=tls) as site:
+        gateway, *_ = site.meet()
+        calls = [streams._dialler[1] for streams in gateway._streams.values()]
+        own = set(gateway._threads)
+        sending = {thread for call in calls for thread in call._threads}
+        assert len(own) == 2 + 1 + 2  # it dials two, hears two, and says that it is alive
+        assert len(sending) == 2
+        began = time.monotonic()
+        gateway.close()
+        hearing = {thread for call in calls for thread in call._threads} - sending
+        assert len(hearing) == 2
+        assert [thread.name for thread in own | sending | hearing if thread.is_alive()] == []
+        assert time.monotonic() - began < 60
+        assert threading.current_thread() not in hearing

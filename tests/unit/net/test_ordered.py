@@ -1,0 +1,146 @@
+"""Both halves of an ordered stream composed, over lines that break: frames are read in order, each once."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from junto.net.ordered import WINDOW, StreamReader, StreamWriter
+from tries import tries
+
+
+class Line:
+    """A writer, a reader, and what is on its way between them."""
+
+    def __init__(self):
+        self.writer, self.reader = StreamWriter(), StreamReader()
+        self.there, self.back, self.sent, self.got = [], [], 0, []
+        self.broken = True
+
+    def write(self):
+        if self.writer.room:
+            self.writer.push(b"%d" % self.sent)
+            self.sent += 1
+
+    def send(self):
+        frame = None if self.broken else self.writer.take()
+        if frame is not None:
+            self.there.append((self.writer._next - 1, frame))
+
+    def arrive(self):
+        if self.there:
+            number, frame = self.there.pop(0)
+            self.reader.take(number, memoryview(frame), last=False)
+
+    def read(self):
+        frame = self.reader.pop()
+        if frame is not None:
+            self.got.append(bytes(frame))
+
+    def say(self):
+        if not self.broken and self.reader.owes:
+            self.back.append(self.reader.say())
+
+    def hear(self):
+        if self.back:
+            assert self.writer.hear(self.back.pop(0))
+
+    def cut(self):
+        self.broken = True
+        self.there, self.back = [], []
+
+    def redial(self):
+        if self.broken:
+            self.broken = False
+            assert self.writer.hear(self.reader.resume())
+            self.writer.resume()
+
+    def close(self):
+        self.reader.close()
+
+    def settle(self):
+        """All that can happen by itself."""
+        before = None
+        while before != (before := (len(self.got), self.sent, self.writer.read, len(self.there))):
+            for step in (self.redial, self.send, self.arrive, self.say, self.hear):
+                step()
+
+
+STEPS = ["write", "send", "arrive", "read", "say", "hear", "cut", "redial", "close"]
+counts = st.integers(1, WINDOW + 3)
+
+
+@settings(max_examples=tries(150), deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(STEPS[:-1]), counts)), st.booleans())
+def test_everything_written_is_read_once_and_in_order(steps, closes):
+    line = Line()
+    for name, count in steps:
+        for _ in range(count):
+            getattr(line, name)()
+        assert line.got == [b"%d" % number for number in range(len(line.got))]
+        assert line.sent - len(line.got) <= WINDOW + WINDOW // 2
+    if closes:
+        line.close()
+    line.settle()
+    for _ in range(2 * WINDOW if not closes else 0):
+        line.read()
+        line.settle()
+    if closes:
+        assert not line.writer.unread, "the reader is closed, and its writer was not told"
+    else:
+        assert len(line.got) == line.sent
+        assert line.writer.room, "all was read, and the writer waits"
+
+
+def taking(*numbers, ends=()):
+    reader = StreamReader()
+    reader.say()
+    return [reader.take(number, memoryview(b"x"), last=number in ends) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ends", "text"),
+    [
+        ([1], [], "frame 1 of a stream came; frame 0 is due"),
+        ([0, 0], [], "frame 0 of a stream came; frame 1 is due"),
+        ([0, 2], [], "frame 2 of a stream came; frame 1 is due"),
+        (range(WINDOW + 1), [], "no room"),
+        (range(WINDOW + 2), [WINDOW], "no room"),
+        ([0, 1], [0], "after its end"),
+    ],
+)
+def test_a_frame_that_is_not_due_is_refused(numbers, ends, text):
+    with pytest.raises(ValueError, match=text):
+        taking(*numbers, ends=ends)
+
+
+def test_for_the_end_there_always_is_room():
+    assert all(taking(*range(WINDOW + 1), ends=[WINDOW]))
+
+
+def test_a_reader_cannot_have_read_what_was_not_pushed():
+    writer = StreamWriter()
+    assert not writer.hear(1)
+    assert not writer.opened
+    writer.push(b"x")
+    assert writer.take() is None, "the reader has not opened its end"
+    assert writer.hear(0)
+    assert writer.take() == b"x"
+    assert not writer.hear(2)
+    assert writer.hear(1)
+
+
+def test_the_writer_passes_over_what_is_read_between_the_break_and_its_first_frame():
+    writer, reader = StreamWriter(), StreamReader()
+    assert writer.hear(reader.say())
+    for part in (b"0", b"1", b"2"):
+        writer.push(part)
+        assert reader.take(writer.pushed - 1, memoryview(writer.take() or b""), last=False)
+    assert writer.hear(reader.resume())  # a new line, while nothing of the three is read
+    assert writer.resume() == 3
+    assert [bytes(reader.pop() or b"") for _ in range(3)] == [b"0", b"1", b"2"]
+    assert writer.hear(reader.say())
+    writer.push(b"3")
+    assert writer.take() == b"3"
+    assert reader.take(3, memoryview(b"3"), last=False)
+    with pytest.raises(ValueError, match="frame 3 of a stream came; frame 4 is due"):
+        reader.take(3, memoryview(b"3"), last=False)

@@ -1,0 +1,89 @@
+"""A step of the handshake is one, its words included, whichever threads take it at the same time."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from gateways import in_parallel
+from junto.config.model import LinkSettings
+from junto.net import frames as f
+from junto.net.handshake import TRANSITIONS, HandshakeEvent, HandshakeState
+from junto.net.line import StreamSender
+from junto.net.receiving import Receiving
+from meetings import World
+
+THREADS = 6
+
+
+def said(end) -> list[f.ControlFrame]:
+    message = end.line.step()
+    return f.open_message(message) if isinstance(message, bytes) and end.line else []
+
+
+@pytest.fixture
+def talk():
+    """Alice has dialled bob, and both have greeted; the run is known to both."""
+    world = World(("alice", "bob"))
+    made = None
+    for dialler in ("alice", "bob"):
+        dict(world.steps())[f"{dialler}: dials {'bob' if dialler == 'alice' else 'alice'}"]()
+    made = world.talks[0]
+    dict(world.steps())["bob -> alice: hear"]()  # alice knows the run
+    made.into.hear(made.forward.popleft())  # bob, too
+    return made
+
+
+def at_once(step) -> None:
+    barrier = threading.Barrier(THREADS)
+
+    def run() -> None:
+        barrier.wait(10)
+        step()
+
+    assert in_parallel(*[run] * THREADS) == [None] * THREADS
+
+
+def test_the_run_is_asked_for_once_by_however_many_threads(talk):
+    talk.flush()
+    for message in list(talk.backward):
+        assert talk.out.hear(message)
+    at_once(talk.out.ask)
+    frames = f.open_message(talk.out.line.step())
+    assert [type(frame) for frame in frames] == [f.Resume]
+    assert talk.out.story.state is HandshakeState.ASKED
+
+
+def test_it_is_answered_once_by_however_many_threads(talk):
+    talk.flush()
+    talk.into.line.run = talk.into._meeting.run
+    talk.into.story.tell(HandshakeEvent.RESUME)
+    at_once(talk.into.answer)
+    frames = f.open_message(talk.into.line.step())
+    assert [type(frame) for frame in frames] == [f.Resumed, f.Heartbeat]
+    assert talk.into.line.step() is None
+
+
+def test_whoever_hears_that_a_line_is_open_finds_it_open():
+    heard = []
+
+    class Quick(StreamSender):
+        def wake(self) -> None:
+            message = self.step()  # the network is as quick as can be
+            if isinstance(message, bytes):
+                heard.extend((frame, self.open) for frame in f.open_message(message))
+
+    into = Receiving("bob", LinkSettings(), lambda refusal: None)
+    line = Quick(lambda _: None)
+    into.open(line, f.Bye(1))
+    assert heard == [(f.Resumed(0, (), (), 0, turn=1), True), (f.Bye(1), True)]
+
+
+def test_the_table_is_a_line_from_new_to_open():
+    state, walked = HandshakeState.NEW, []
+    for event in HandshakeEvent:
+        walked.append(state)
+        state = TRANSITIONS[state, event]
+    assert (*walked, state) == tuple(HandshakeState)
+    assert len(TRANSITIONS) == len(HandshakeEvent)

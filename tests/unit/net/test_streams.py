@@ -1,0 +1,220 @@
+"""Our end of an ordered stream of a peer, over lines that a test moves."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from flows import LOST, Pair
+from junto.config.model import LinkSettings
+from junto.errors import ProtocolViolation
+from junto.net import frames as f
+from junto.net.api import PipeEnded
+from junto.net.header import HEADER_BYTES, Header, Kind, pack
+from junto.net.ordered import WINDOW
+
+STREAM = 5
+
+
+class Two:
+    """Alice and bob, and their ends of one stream."""
+
+    def __init__(self, trusted=lambda: True):
+        self.pair = Pair(LinkSettings())
+        self.alice, self.bob = self.pair.alice.peer, self.pair.bob.peer
+        self.one = self.alice.stream(STREAM, lambda: True, 10)
+        self.other = self.bob.stream(STREAM, trusted, 10)
+        self.pair.settle()
+
+
+@pytest.fixture
+def two():
+    made = Two()
+    yield made
+    made.pair.close()
+
+
+def framed(number, data, stream=STREAM, kind=Kind.STREAM):
+    return pack(Header(kind, 0, stream, number, 0, len(data))) + data
+
+
+def write(stream, data=b"x"):
+    return stream.write(memoryview(framed(stream._written, data)))
+
+
+def take(stream):
+    head, body = bytearray(HEADER_BYTES), bytearray(100)
+    if not stream.read(memoryview(head)):
+        return None
+    return bytes(body[: stream.read(memoryview(body)[: head[-1]])])
+
+
+def test_who_does_not_read_is_not_filled_and_reading_lets_the_writer_go_on(two):
+    while write(two.one):
+        two.pair.settle()
+    assert two.one._written == WINDOW
+    assert not two.one.wait(False, True, 0)
+    for _ in range(WINDOW // 2 - 1):
+        assert take(two.other) == b"x"
+    two.pair.settle()
+    assert not two.one.wait(False, True, 0)
+    take(two.other)
+    two.pair.settle()
+    assert two.one.wait(False, True, 0)
+    assert write(two.one)
+
+
+def test_what_was_not_read_when_the_line_broke_is_read_once(two):
+    for part in (b"a", b"b", b"c"):
+        write(two.one, part)
+    two.pair.settle()
+    assert take(two.other) == b"a"
+    write(two.one, b"d")
+    for stream in two.pair.streams:
+        stream.breaks(0)
+    write(two.one, b"e")
+    for index in range(2):
+        two.pair.redial(index)
+    two.pair.settle()
+    write(two.one, b"f")
+    two.pair.settle()
+    assert [take(two.other) for _ in range(6)] == [b"b", b"c", b"d", b"e", b"f", None]
+    assert not two.bob.refusals.by_cause()
+
+
+def test_what_was_written_before_the_end_is_read_then_it_ends(two):
+    write(two.one, b"last words")
+    two.one.close()
+    two.one.close()
+    two.pair.settle()
+    with pytest.raises(PipeEnded):
+        write(two.other)
+    assert two.other.wait(True, False, 0)
+    assert take(two.other) == b"last words"
+    assert two.other.wait(True, False, 0)
+    with pytest.raises(PipeEnded):
+        take(two.other)
+
+
+def test_what_comes_for_an_end_that_is_closed_counts_as_read(two):
+    two.other.close()
+    for _ in range(3):
+        two.alice.sending.write(STREAM, framed(two.one._written, b"late"))
+        two.one._written += 1
+        two.pair.settle()
+    assert not two.alice.sending.unread()
+    assert two.other.traffic() == (0, 3 * (HEADER_BYTES + 4))
+    assert not two.bob.refusals.by_cause()
+
+
+def test_nothing_is_sent_before_the_other_end_is_open():
+    pair = Pair(LinkSettings())
+    one = pair.alice.peer.stream(STREAM, lambda: True, 10)
+    write(one, b"first")
+    one.close()
+    pair.settle()
+    assert pair.bob.peer.receiving.nbytes == 0
+    assert not pair.alice.peer.sending.unread()  # nobody is there who could read it
+    other = pair.bob.peer.stream(STREAM, lambda: True, 10)
+    pair.settle()
+    assert take(other) == b"first"
+    with pytest.raises(PipeEnded):
+        take(other)
+    pair.close()
+
+
+@pytest.mark.parametrize("what", ["sending", "receiving"])
+def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two, what):
+    write(two.one, b"before")
+    two.pair.settle()
+    getattr(two.bob, what).give_up(LOST)
+    assert two.other.wait(False, True, 0)
+    with pytest.raises(PipeEnded):
+        write(two.other)
+    assert take(two.other) == b"before"
+    with pytest.raises(PipeEnded) as caught:
+        take(two.other)
+    assert caught.value.__cause__ is LOST
+    assert not two.bob.sending.unread()
+
+
+def test_a_stream_of_a_lost_peer_has_ended_when_it_is_opened(two):
+    two.alice.lose(LOST)
+    with pytest.raises(PipeEnded):
+        two.alice.stream(9, lambda: True, None).write(memoryview(b"x"))
+
+
+def test_of_a_party_with_another_program_nothing_is_read():
+    trusted = [False]
+    made = Two(lambda: trusted[0])
+    write(made.one)
+    made.pair.settle()
+    assert take(made.other) is None
+    assert not made.other.wait(True, False, 0)
+    trusted[0] = True
+    assert made.other.wait(True, False, 0)
+    assert take(made.other) == b"x"
+    made.pair.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        (framed(1, b"x"), "out of place"),
+        (framed(2**64 - 1, b"x"), "out of place"),
+        (framed(0, b"x", stream=6), "out of order"),
+    ],
+    ids=["gap", "far", "not open"],
+)
+def test_a_frame_that_no_honest_party_sends_is_refused_and_ends_its_stream(two, message, kind):
+    line = two.pair.streams[0].back
+    two.bob.hear(line, f.open_message(message))
+    assert two.bob.refusals.by_cause() == {kind: 1}
+    if kind == "out of place":
+        with pytest.raises(PipeEnded) as caught:
+            take(two.other)
+        assert isinstance(caught.value.__cause__, ProtocolViolation)
+        assert caught.value.__cause__.party == "alice"
+
+
+def test_a_frame_twice_and_one_after_the_end_are_refused(two):
+    line = two.pair.streams[0].back
+    first, end = framed(0, b"x"), framed(1, b"", kind=Kind.END)
+    for message in (first, first, end, framed(2, b"y"), framed(2, b"y")):
+        two.bob.hear(line, f.open_message(message))
+    assert two.bob.refusals.by_cause() == {"out of place": 3}
+
+
+@pytest.mark.parametrize("message", [framed(0, b"x")[:-1], framed(0, b"x") + b"y", b"\x02", b"\x02" * 35])
+def test_a_frame_of_another_length_than_it_says_is_malformed(message):
+    with pytest.raises(ProtocolViolation):
+        f.open_message(message)
+
+
+def test_a_reader_that_has_read_more_than_there_is_ends_the_stream(two):
+    write(two.one)
+    two.alice.hear(two.pair.streams[0].out, [f.Ack((), (), 0, ((STREAM, 2), (77, 0), (78, 5)))])
+    with pytest.raises(PipeEnded) as caught:
+        write(two.one)
+    assert isinstance(caught.value.__cause__, ProtocolViolation)
+
+
+def test_a_wait_ends_when_something_arrives_when_it_is_woken_and_in_time(two):
+    assert not two.other.wait(True, False, 0.01)
+    waits = threading.Thread(target=lambda: two.other.wait(True, False, 30))
+    waits.start()
+    write(two.one)
+    two.pair.settle()
+    waits.join(5)
+    assert not waits.is_alive()
+    two.one.wake()
+    assert two.one.wait(True, False, 30)
+
+
+def test_a_stream_is_opened_once():
+    pair = Pair(LinkSettings())
+    pair.alice.peer.stream(STREAM, lambda: True, None)
+    with pytest.raises(ValueError, match="a second time"):
+        pair.alice.peer.stream(STREAM, lambda: True, None)
+    pair.close()

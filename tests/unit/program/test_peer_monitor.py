@@ -1,0 +1,148 @@
+"""What a party hears from the others, and when that ends the run."""
+
+import threading
+
+import pytest
+
+from junto.errors import PartyAborted, PartyUnreachable, ProgramDivergence, Terminated
+from junto.net.api import Abort, Activity
+from junto.program.divergence import DivergenceCheck
+from junto.program.fault import SessionFault
+from junto.program.operation import Description
+from junto.program.peer_monitor import PeerMonitor, abort_of
+
+
+class Side:
+    """One party's half, wired to the other without a network."""
+
+    def __init__(self, me, other):
+        self.agreement, self.fault = DivergenceCheck([other, "carol"]), SessionFault()
+        self.peers = PeerMonitor(me, self.agreement, self.fault)
+
+    def issue(self, *names):
+        for name in names:
+            stamp, _ = self.agreement.record(Description("call", "alice", name), f"{name}.py:1")
+        return stamp
+
+
+@pytest.fixture
+def pair():
+    alice, bob = Side("alice", "bob"), Side("bob", "alice")
+    alice.peers.attach(lambda party, history: bob.peers.on_history("alice", history), lambda _: "")
+    bob.peers.attach(lambda party, history: alice.peers.on_history("bob", history), lambda _: "")
+    return alice, bob
+
+
+def test_a_difference_ends_both_with_the_same_two_lines(pair):
+    alice, bob = pair
+    alice.issue("load", "train")
+    stamp = bob.issue("load", "score")
+    alice.peers.on_activity("bob", Activity(stamp))
+    for side in pair:
+        assert isinstance(side.fault.error, ProgramDivergence)
+        assert "alice     2  alice(train)  at train.py:1" in side.fault.error.message
+        assert "bob       2  alice(score)  at score.py:1" in side.fault.error.message
+
+
+def test_equal_programs_go_on(pair):
+    alice, bob = pair
+    alice.issue("load", "train")
+    alice.peers.on_activity("bob", Activity(bob.issue("load")))
+    alice.peers.on_activity("bob", Activity(bob.issue("train")))
+    assert alice.fault.error is None
+
+
+def test_a_difference_is_told_even_if_the_other_side_never_answers(monkeypatch):
+    monkeypatch.setattr("junto.program.peer_monitor.HISTORY_GRACE_S", 0.01)
+    alice, bob = Side("alice", "bob"), Side("bob", "alice")
+    ended = threading.Event()
+    alice.fault.subscribe(ended.set)
+    alice.issue("load")
+    alice.peers.on_activity("bob", Activity(bob.issue("score")))
+    assert ended.wait(10)
+    assert "score.py:1" in alice.fault.error.message
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (KeyboardInterrupt(), PartyAborted),
+        (ValueError("secret"), PartyAborted),
+        (PartyUnreachable("carol is silent", party="carol"), PartyUnreachable),
+        (ProgramDivergence("bob and carol differ"), ProgramDivergence),
+        (SystemExit(1), PartyAborted),
+    ],
+)
+def test_the_cause_of_an_end_reaches_the_others_without_its_text(cause, expected):
+    side = Side("alice", "bob")
+    side.peers.on_abort("bob", abort_of(cause, "bob"))
+    assert type(side.fault.error) is expected
+    assert "bob" in str(side.fault.error)
+    assert "secret" not in str(side.fault.error)
+
+
+def test_an_end_that_is_told_on_names_the_party_that_ended_first():
+    bob, alice = Side("bob", "alice"), Side("alice", "bob")
+    bob.peers.on_abort("carol", abort_of(KeyboardInterrupt(), "carol"))
+    alice.peers.on_abort("bob", abort_of(bob.fault.error, "bob"))
+    error = alice.fault.error
+    assert (type(error), error.party) == (PartyAborted, "carol")
+    assert "Ctrl-C" in error.message
+    assert "as told by bob" in error.message
+    assert "look at the log of carol" in str(error)
+
+
+def test_only_the_first_cause_counts():
+    side = Side("alice", "bob")
+    side.peers.on_unreachable("bob", PartyUnreachable("gone", party="bob"))
+    side.peers.on_abort("carol", Abort("exit", "left"))
+    assert isinstance(side.fault.error, PartyUnreachable)
+
+
+def test_a_status_line_says_what_is_known(pair):
+    alice, bob = pair
+    assert alice.peers.describe("bob") == "bob has not been heard of yet"
+    alice.issue("load")
+    stamp = bob.issue("load")
+    alice.peers.on_activity("bob", Activity(stamp, (), 0, "operation 1 alice(load) at x.py:1"))
+    assert alice.peers.describe("bob") == (
+        "bob is alive, at operation 1 alice(load) at load.py:1, busy with operation 1 alice(load) at x.py:1"
+    )
+    alice.peers.on_activity("bob", Activity(stamp, ("alice",), 1))
+    assert alice.peers.describe("bob") == "bob is alive, waiting for alice"
+    assert alice.peers.describe("alice") == ""
+    in_one_process = PeerMonitor("", DivergenceCheck([]), SessionFault())
+    assert in_one_process.describe("bob") == ""
+
+
+def test_a_signal_is_told_as_what_it_was():
+    assert "Ctrl-C" in abort_of(KeyboardInterrupt(), "alice").message
+    told = abort_of(Terminated(), "alice").message
+    assert "SIGTERM" in told
+    assert "Ctrl-C" not in told
+
+
+def test_a_divergence_names_versions_that_differ(pair):
+    alice, bob = pair
+    alice.peers.attach(lambda party, history: None, lambda party: f"jax 0.10.2 at alice, 0.9.1 at {party}")
+    alice.issue("load", "train")
+    alice.peers.on_activity("bob", Activity(bob.issue("load", "score")))
+    alice.peers.on_history("bob", ())
+    assert "jax 0.10.2 at alice, 0.9.1 at bob" in alice.fault.error.message
+    assert "install the same versions" in alice.fault.error.fix
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "aborted"])
+def test_who_ends_the_run_can_blame_a_party_of_the_job_and_nobody_else(kind):
+    for named, blamed in (
+        ("carol", "carol"),
+        ("alice", "alice"),
+        ("zed", "bob"),
+        ("", "bob"),
+        ("bob", "bob"),
+    ):
+        side = Side("alice", "bob")
+        side.agreement = DivergenceCheck(["bob", "carol"])
+        side.peers = PeerMonitor("alice", side.agreement, side.fault)
+        side.peers.on_abort("bob", Abort(f"{kind}:{named}", "it is gone"))
+        assert side.fault.error.party == blamed, named
