@@ -120,5 +120,5 @@ def test_a_static_argument_is_not_taken_for_another_that_equals_it(spu):
 
 
 def test_handles_in_a_set_are_refused_before_they_are_shared(spu):
-    with pytest.raises(sf.DeviceError, match="comes first"):
+    with pytest.raises(sf.DeviceError, match="a set holds values of devices"):
         spu(lambda tree: tree)({at("alice", 1)})

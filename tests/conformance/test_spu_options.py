@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.tree_util import Partial
 
 import junto as sf
 from spu_values import is_debug, secret
@@ -53,9 +54,14 @@ def test_one_handle_for_one_array_and_for_a_namedtuple(spu):
     assert sf.reveal(spu(lambda p: p.high - p.low)(pair)) == 2
 
 
+def test_one_handle_holds_a_place_without_a_value(spu):
+    one = spu(lambda v: (v, None), num_returns_policy="single")(secret(spu, np.ones(2)))
+    assert sf.reveal(one)[0].tolist() == [1, 1] and sf.reveal(one)[1] is None
+
+
 def test_one_handle_cannot_hold_what_is_no_plain_tree(spu):
     with pytest.raises(sf.DeviceError, match="one handle cannot hold"):
-        spu(lambda v: (v, None), num_returns_policy="single")(secret(spu, np.ones(2)))
+        spu(lambda v: Partial(min, v), num_returns_policy="single")(secret(spu, np.ones(2)))
 
 
 @pytest.mark.parametrize(

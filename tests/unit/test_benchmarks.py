@@ -175,6 +175,7 @@ ALL = {
     "learning": "learning",
     "joining": "joining",
     "two parties alone": "two parties alone",
+    "kernels": "kernels",
 }
 """Each family as it is named while measured, and on the page."""
 
