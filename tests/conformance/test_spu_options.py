@@ -56,7 +56,8 @@ def test_one_handle_for_one_array_and_for_a_namedtuple(spu):
 
 def test_one_handle_holds_a_place_without_a_value(spu):
     one = spu(lambda v: (v, None), num_returns_policy="single")(secret(spu, np.ones(2)))
-    assert sf.reveal(one)[0].tolist() == [1, 1] and sf.reveal(one)[1] is None
+    assert sf.reveal(one)[0].tolist() == [1, 1]
+    assert sf.reveal(one)[1] is None
 
 
 def test_one_handle_cannot_hold_what_is_no_plain_tree(spu):
