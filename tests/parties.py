@@ -151,10 +151,11 @@ class Party:
 class Job:
     """Several parties of one job; a context manager that leaves no process behind."""
 
-    def __init__(self, folder: Path, names: list[str], *, tls: bool = True) -> None:
+    def __init__(self, folder: Path, names: list[str], *, tls: bool = True, listen: str = "") -> None:
         self.folder = folder
         self.names = names
         self.tls = tls
+        self.listen = listen
         self.certificates = Certificates(folder, names)
         self.addresses = {
             name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
@@ -182,6 +183,8 @@ class Job:
         lines += ["[cluster_config]", f"self_party = {json.dumps(name)}"]
         for party, address in self.addresses.items():
             lines += [f"[cluster_config.parties.{party}]", f'address = "{address}"']
+            if self.listen:
+                lines += [f'listen_addr = "{self.listen}:{address.rpartition(":")[2]}"']
         if self.tls:
             lines += ["[tls_config]", 'ca_cert = "ca.pem"', f'cert = "{name}.pem"', f'key = "{name}.key"']
         for key, value in settings.items():

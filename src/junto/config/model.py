@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 
@@ -31,7 +32,10 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether it names this machine only."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:  # a name: 127.example.org is anybody's
+            return self.host.lower() == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

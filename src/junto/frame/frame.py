@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
+from junto.config.plaintext import require_private
 from junto.device.boundary import Scripted
+from junto.device.current import current
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import FrameError
@@ -40,6 +42,7 @@ class Frame(metaclass=Scripted):
 
     Raises:
         FrameError: no partitions, or something that is no handle at its party.
+        ConfigError: a party is not on loopback, and there is no TLS.
     """
 
     __slots__ = ("_known", "_partitions")
@@ -56,6 +59,7 @@ class Frame(metaclass=Scripted):
                     f"there is {table!r} under {party!r}",
                     fix="each table is a handle under the PYU where it lives: {alice: alice(load)(path)}",
                 )
+        require_private(current().settings, f"a {type(self).__name__}")
         self._partitions = MappingProxyType(dict(partitions))
         self._known: Known | None = None
 

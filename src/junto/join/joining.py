@@ -152,6 +152,7 @@ def join(
     Raises:
         JoinError: the tables cannot be joined as asked; raised at every party.
         DeviceError: a handle that lives elsewhere.
+        ConfigError: a party is not on loopback, and there is no TLS.
         RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
     """
     request = keyed_by(requested(tables, on, how, to, duplicates, output), key)

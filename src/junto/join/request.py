@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from junto.config.plaintext import require_private
 from junto.device.current import current
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU
@@ -109,8 +110,10 @@ def requested(
 
     Raises:
         JoinError, DeviceError: see `join`.
+        ConfigError: it would leave this machine without TLS.
     """
     checked = _checked_tables(tables)
+    require_private(current().settings, "a join")
     parties = list(checked)
     if not isinstance(duplicates, str) or duplicates not in DUPLICATES:
         raise JoinError(f"there is no duplicates={duplicates!r}", fix=f"it is one of {', '.join(DUPLICATES)}")

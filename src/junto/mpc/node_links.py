@@ -28,7 +28,7 @@ from junto.mpc.links.message_buffers import Piece
 from junto.mpc.links.node_meeting import NodeMeeting, OnWait
 from junto.mpc.links.options import ALPN, Credentials, LinkOptions, NodeOptions
 from junto.mpc.links.pipe import memory_pipes
-from junto.mpc.links.tls_handshake import Introduction, check_plaintext
+from junto.mpc.links.tls_handshake import Introduction
 from junto.net.api import Pipe, PipeEnded
 from junto.net.header import Reason
 
@@ -77,7 +77,6 @@ __all__ = [
     "Reason",
     "Record",
     "build",
-    "check_plaintext",
     "memory_pair",
     "shared_secret",
 ]

@@ -459,6 +459,18 @@ def test_arguments_are_not_changed_and_settings_are_frozen() -> None:
         settings.job_name = "other"  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        *((host, True) for host in ("127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST")),
+        *((host, False) for host in ("127.example.org", "127.0.0.1.example.org", "localhost.example.org")),
+        *((host, False) for host in ("0.0.0.0", "::", "10.0.0.1", "fe80::1", "bob")),
+    ],
+)
+def test_loopback_is_this_machine_and_no_name_that_begins_like_it(host: str, here: bool) -> None:
+    assert Address(host, 9001).is_loopback is here
+
+
 def test_plaintext_beyond_loopback_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="junto"):
         build_settings({"cluster_config": cluster()})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
-from itertools import chain
 
 from junto.config.model import Mode
+from junto.config.plaintext import require_private
 from junto.config.spu_settings import SpuSettings, SpuSource
 from junto.device.spu.channels import Switchboard
 from junto.device.spu.engine import Engine
@@ -15,7 +15,6 @@ from junto.device.spu.node import NodeThread
 from junto.device.spu.node_context import NodeContext
 from junto.device.spu.skipped_operations import NodeLinks
 from junto.errors import JuntoError, LinkError
-from junto.mpc.node_links import check_plaintext
 from junto.mpc.preprocess.correlations import Renewed
 from junto.mpc.preprocess.oblivious import Oblivious
 from junto.mpc.prg import SECRET_BYTES, Stream, derive
@@ -36,10 +35,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
         LinkError, HandshakeRefused, IdentityError, PartyUnreachable: they did not.
         ConfigError: something of it would leave this machine without TLS.
     """
-    if program.settings.mode is Mode.PRODUCTION and program.settings.tls is None:
-        # Shares go in and out through the gateways, whichever way the nodes talk.
-        gateways = [(each.address, each.listen) for each in program.settings.cluster.values()]
-        check_plaintext([*settings.places, *chain.from_iterable(gateways)])
+    require_private(program.settings, "an SPU", settings.places)
     numbers = MpcSettings(fraction=settings.fraction)
     if settings.warning is not None:
         log.warning("%s", settings.warning)

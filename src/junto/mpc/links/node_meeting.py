@@ -19,12 +19,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from junto.config.model import Address
+from junto.config.plaintext import check_plaintext
 from junto.errors import ConfigError, ListenError, PartyUnreachable, PeerError
 from junto.mpc.links.channel import Channel
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.loop import READ, WRITE, Loop, LoopTask, Steps, pause, ready
 from junto.mpc.links.options import LinkOptions, NodeOptions
-from junto.mpc.links.tls_handshake import GREETING, Introduction, Met, NotYet, answer, call, check_plaintext
+from junto.mpc.links.tls_handshake import GREETING, Introduction, Met, NotYet, answer, call
 
 PENDING = 128
 """Connections of strangers that are looked at side by side."""
@@ -295,7 +296,8 @@ def _check(nodes: list[NodeOptions], own: Introduction) -> None:
     if len(set(names)) != len(names) or own.me not in names:
         raise ConfigError(f"the nodes of an SPU are different parties, {own.me} among them; given: {names}")
     if own.credentials is None:
-        check_plaintext(place for node in nodes for place in (node.address, node.listen))
+        places = (place for node in nodes for place in (node.address, node.listen))
+        check_plaintext("the link of an SPU", places)
         _log.warning("the link of the SPU is not encrypted: for tests on one machine only")
 
 

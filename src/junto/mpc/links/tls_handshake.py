@@ -7,12 +7,11 @@ what a stranger sends but the handshake of TLS: the greeting is the first thing 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from socket import socket
 
-from junto.config.model import Address
-from junto.errors import ConfigError, HandshakeRefused, IdentityError, LinkError, PeerError
+from junto.errors import HandshakeRefused, IdentityError, LinkError, PeerError
 from junto.log import printable
 from junto.mpc.links.greeting import GREETING_BYTES, Greeting, NodeHello, binding, difference
 from junto.mpc.links.loop import READ, WRITE, LoopTask, Steps, read_exactly, ready, write_all
@@ -279,21 +278,3 @@ def _reason(error: BaseException) -> str:
 
 def _words(error: ssl.SSLError) -> str:
     return (error.reason or "unknown reason").replace("_", " ").lower()
-
-
-def check_plaintext(places: Iterable[Address]) -> None:
-    """Without TLS nothing of an SPU leaves the machine: this is the rule for links and gateways alike.
-
-    Args:
-        places: all addresses that the SPU's messages go to, or come in at.
-
-    Raises:
-        ConfigError: one of them is not on loopback.
-    """
-    outside = dict.fromkeys(str(place) for place in places if not place.is_loopback)
-    if outside:
-        raise ConfigError(
-            f"the link of an SPU needs TLS as soon as it leaves the machine: {', '.join(outside)} "
-            "is not on loopback, and whoever reads the link learns secrets",
-            fix="set tls_config",
-        )
