@@ -192,6 +192,12 @@ def test_importing_junto_is_light(record_property: pytest.RecordProperty) -> Non
     assert sorted(set(modules) & set(HEAVY)) == []
 
 
+@pytest.mark.parametrize("name", ["junto.join", "junto.frame"])
+def test_a_room_whose_extra_has_no_jax_loads_without_it(name: str) -> None:
+    code = f"import sys; sys.modules.update(dict.fromkeys(['jax', 'jaxlib'])); import {name}"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def project_texts() -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],

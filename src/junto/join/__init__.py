@@ -6,7 +6,7 @@ joined = join({alice: of_alice, bob: of_bob}, on="id")
 joined[alice], joined[bob]  # their own columns, row by row the same keys
 """
 
-from junto.join.hidden import Hidden
+from junto.join.hidden_table import Hidden
 from junto.join.joining import Joined, join, psi
 from junto.join.less import Common, count_common, sum_common
 from junto.join.lookup import lookup

@@ -22,67 +22,28 @@ that it draws.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from junto.device.boundary import Scripted
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.inputs import InputConversion
 from junto.device.spu.layout import ArrayLayout, is_known, wide_numbers
-from junto.device.spu.object import SPUObject
 from junto.device.spu.resharing import gathered
 from junto.device.spu.spu import SPU
 from junto.errors import JoinError, ProtocolViolation
-from junto.join.aligning import correction
-from junto.join.hidden_desk import HiddenDesk, Routing, new_keys, piece_of
+from junto.join.hidden_desk import HiddenDesk, piece_of
+from junto.join.hidden_table import Hidden
 from junto.join.opening import Desks, opened, raise_problem
-from junto.join.protocol import batch_sizes, names
-from junto.join.relabelling import new_seed
+from junto.join.protocol import names
 from junto.join.request import Request, is_sentence
-from junto.join.travel import in_step, shown
+from junto.join.routed import MOST_PAD, Lines, helper_of, matched
 
 log = logging.getLogger("junto.join")
 
-MOST_PAD = 1 << 30
-"""Rows of the result are made for all of them."""
-
 _Desk = proxy(PYUObject, num_cpus=0)(HiddenDesk)
-_Routing = proxy(PYUObject, num_cpus=0)(Routing)
-
-
-@dataclass(frozen=True)
-class Hidden(metaclass=Scripted):
-    """What came of a join of which nobody learns the matches. All of it is on the SPU.
-
-    Attributes:
-        columns: of both owners, by name, but for the keys: arrays of shape (rows,). The second owner's are
-            zero where the flag is.
-        flag: 1.0 where a row stands for a key that both have, else 0.0; shape (rows,).
-        rows: keys of the first owner, and what was padded.
-        learned: what each party has learned, in words.
-    """
-
-    columns: Mapping[str, SPUObject]
-    flag: SPUObject
-    rows: int
-    learned: Mapping[PYU, str]
-
-    def __getitem__(self, name: str) -> SPUObject:
-        """The column of that name.
-
-        Raises:
-            JoinError: there is none.
-        """
-        if name not in self.columns:
-            raise JoinError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
-        return self.columns[name]
-
-    def __repr__(self) -> str:
-        return f"<Hidden: {self.rows} rows of {', '.join(self.columns)} on {self.flag.device.name}>"
 
 
 def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request:
@@ -162,63 +123,6 @@ def learned(request: Request, pad: int) -> dict[PYU, str]:
         whose = f"how many different keys {other.party} has"
         told[party] = f"{party.party} learns {whose}; names and types of its columns."
     return told
-
-
-def helper_of(request: Request) -> PYU:
-    """Who helps. Raises JoinError if nobody does."""
-    if request.helper is None:
-        raise JoinError("nobody helps", fix="helper=carol, a party that owns none of the tables")
-    return request.helper
-
-
-def matched(desks: Desks, rows: Mapping[PYU, int], pair: tuple[PYU, PYU], helper: PYU, pad: int = 0) -> Any:
-    """The helper's `Routing` of the two parties of `pair`, once it has the tags of all owners."""
-    first, _ = pair
-    keys = first(new_keys)()
-    mixed = [desk.mix(keys.to(party), pad, party == first) for party, desk in desks.items()]
-    spill = current().settings.link.spill_dir
-    counts = {party.party: rows[party] for party in desks}
-    routing = _Routing(counts, "inner", first.party, spill, device=helper)
-    with shown(sum(len(batch_sizes(count)) for count in rows.values())) as seen:
-        in_step([_there(desk, party, rows[party], routing) for party, desk in desks.items()], seen)
-    wait([*mixed, routing.compare([party.party for party in pair])])
-    return routing
-
-
-class Lines:
-    """Columns of the second owner, row by row where the first one's keys are; see `aligning`.
-
-    Args:
-        desk: of the second owner.
-        routing: at the helper.
-        first, second: the owners; the first one deals.
-        sizes: rows that are wanted, and rows there are with as many zeros behind them.
-    """
-
-    def __init__(self, desk: Any, routing: Any, first: PYU, second: PYU, sizes: tuple[int, int]) -> None:
-        self._desk, self._routing, self._first, self._second = desk, routing, first, second
-        self._wanted, self._count = sizes
-        self._order, self._masks = first(new_seed)(), first(new_seed)()
-        self._handing = routing.device(new_seed)()
-        self._places = routing.route(self._order.to(routing.device)).to(second)
-        self._seeds = [self._masks.to(second), self._handing.to(second)]
-
-    def pieces(self, column: int) -> tuple[PYUObject, PYUObject]:
-        """Of a column: at the helper, which the first owner may see, and at the second owner."""
-        helper = self._routing.device
-        of_owner = self._desk.masked(self._seeds[0], column, self._wanted).to(helper)
-        of_dealer = self._first(correction)(self._masks, self._order, column, self._count).to(helper)
-        at_helper = self._routing.piece(of_owner, of_dealer, self._handing, column)
-        at_owner = self._desk.piece(self._places, self._seeds, column, self._wanted)
-        return at_helper, at_owner
-
-
-def _there(desk: Any, party: PYU, count: int, routing: Any) -> Iterator[PYUObject]:
-    """Carry the tags of a set to the helper, batch by batch."""
-    start = 0
-    for size in batch_sizes(count):
-        yield routing.add(party.party, desk.tags(start, size).to(routing.device), size, party.party)
-        start += size
 
 
 def _described(desks: Desks, spu: SPU) -> dict[PYU, dict[str, str]]:

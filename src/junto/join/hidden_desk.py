@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from junto.device.spu.inputs import InputConversion, encoded
 from junto.errors import JoinError, JuntoError, ProtocolViolation
 from junto.join import aligning
 from junto.join.comparing import NO_RANK, Matching
@@ -19,6 +18,7 @@ from junto.join.table_actor import TableActor
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 
 if TYPE_CHECKING:
+    from junto.device.spu.inputs import InputConversion
     from junto.join.aligning import Places, Words
 
 
@@ -47,6 +47,8 @@ class HiddenDesk(TableActor):
         Returns:
             What all parties learn: the ``types`` of the columns by name, and ``problem``.
         """
+        from junto.device.spu.inputs import encoded
+
         if self._table is None:
             raise JoinError("there is no table")
         try:

@@ -17,7 +17,6 @@ from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join import join_cost
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
-from junto.join.hidden import Hidden, hidden_join, hidden_request
 from junto.join.keys import Key
 from junto.join.on import Names
 from junto.join.opening import opened, sources_of
@@ -29,6 +28,7 @@ from junto.program.callsite import call_site
 if TYPE_CHECKING:
     from junto.device.rehearsal import Rehearsal
     from junto.device.spu.spu import SPU
+    from junto.join.hidden_table import Hidden
 
 log: logging.Logger = logging.getLogger("junto.join")
 
@@ -157,6 +157,8 @@ def join(
     """
     request = keyed_by(requested(tables, on, how, to, duplicates, output), key)
     if onto is not None:
+        from junto.join.hidden import hidden_join, hidden_request
+
         return hidden_join(hidden_request(request, onto, pad, helper), onto, pad)
     if pad:
         raise JoinError("pad hides matches of a join onto an SPU only", fix="join(..., onto=spu, pad=1000)")

@@ -30,13 +30,13 @@ from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
-from junto.join.hidden import Lines, helper_of, matched
 from junto.join.hidden_desk import HiddenDesk, total_of
 from junto.join.keys import Key
 from junto.join.on import Names, name_of
 from junto.join.opening import Desks, opened, raise_problem, sources_of
 from junto.join.protocol import names
 from junto.join.request import MOST_KEYS, Parties, Request, helped_by, is_sentence, keyed_by, requested
+from junto.join.routed import Lines, helper_of, matched
 from junto.join.table_actor import TableActor
 
 log = logging.getLogger("junto.join")

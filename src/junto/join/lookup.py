@@ -29,12 +29,12 @@ from junto.device.handle import DeviceObject
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
-from junto.join.hidden import MOST_PAD, Lines, helper_of, matched
 from junto.join.hidden_desk import HiddenDesk, piece_of
 from junto.join.join_tables import native, null_columns, take_arrow
 from junto.join.on import Names
 from junto.join.opening import Desks, opened, raise_problem
 from junto.join.request import Request, helped_by, is_sentence, requested
+from junto.join.routed import MOST_PAD, Lines, helper_of, matched
 from junto.join.row_words import MOST_COLUMNS, Form, is_form, rows_of, words_of
 
 log = logging.getLogger("junto.join")
