@@ -17,7 +17,6 @@ from junto.mpc.functions import (
     hyperbolic,
     inverse_erf,
     logarithm,
-    polynomial,
     power,
     reciprocal,
     roots,
@@ -279,20 +278,6 @@ def test_other_fractions(fraction):
     found = Rounds(lambda asked: asked).run(exponential.exp(PlainGates(), PlainRing(words), fraction)).words
     error = np.abs(found.view(np.int64) * unit - np.exp(y))
     assert (error <= 1e-4 * np.exp(y) + 3 * unit).all()
-
-
-@pytest.mark.parametrize("degree", [1, 2, 3, 5, 8])
-def test_a_polynomial_of_any_degree(degree):
-    coefficients = [0.5, -1.25, 2.0, 0.75, -0.5, 1.5, -1.0, 0.25, 2.5][: degree + 1]
-    (x,) = gridded([between(-1, 1)[:300]])
-
-    async def gate(g, secret):
-        return await polynomial.polynomial(g, secret, coefficients, FRACTION)
-
-    out = run(gate, encoded(x))
-    want = np.polynomial.Polynomial(coefficients)(x)
-    assert np.abs(decoded(out.value) - want).max() <= 2 * degree**2 * UNIT
-    assert (out.rounds, out.opened / len(x)) == (int(np.ceil(np.log2(degree))) + 1, 8 * degree)
 
 
 # ---------------------------------------------------------------- the numbers in `tables`

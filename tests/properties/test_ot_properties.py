@@ -12,7 +12,6 @@ from junto.mpc import bits
 from junto.mpc.ot import carries, products, table_transfers
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.table_transfers import Layout
-from junto.mpc.ot.truncation import truncation
 from ot_pairs import Parties
 from tries import tries
 
@@ -49,17 +48,6 @@ def test_matrices_multiply_like_pythons_integers(parties, data, m, k, n):
     rows = [[sum(int(a) * int(b) for a, b in zip(row, column, strict=True)) for column in y.T] for row in x]
     want = np.array([[each % 2**64 for each in row] for row in rows], np.uint64).reshape(m, n)
     assert (one + two == want).all()
-
-
-@pytest.mark.slow
-@QUICK
-@given(st.integers(1, 300), st.integers(1, 62), st.data())
-def test_truncations(parties, size, fraction, data):
-    own = data.draw(arrays(size)), data.draw(arrays(size))
-    one, two = parties.run(lambda e, r: truncation(e, r, fraction), own)
-    r = own[0] + own[1]
-    assert (one[0] + two[0] == r >> np.uint64(fraction)).all()
-    assert (one[1] + two[1] == r >> np.uint64(63) << np.uint64(64 - fraction)).all()
 
 
 @pytest.mark.slow

@@ -9,16 +9,14 @@ import numpy as np
 import pytest
 
 from junto.mpc import bits
-from junto.mpc.ot import base_transfers, curve_points, products, softspoken, table_transfers
+from junto.mpc.ot import base_transfers, carries, curve_points, products, softspoken, table_transfers
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.consistency import EXTRA, Challenge
-from junto.mpc.ot.decomposition import decompose, monomials
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.ot.pads import Chosen, Offered
 from junto.mpc.ot.seed_trees import Grower
 from junto.mpc.ot.table_transfers import Layout
-from junto.mpc.ot.truncation import truncation
 from junto.mpc.prg import Stream, derive
 from ot_pairs import Parties
 
@@ -70,16 +68,8 @@ def function(e, x):
     )
 
 
-def truncate(e, x):
-    return truncation(e, x, 18)
-
-
-def bits_of_sums(e, x):
-    return decompose(e, x)
-
-
-def four_at_a_time(e, x):
-    return monomials(e, bits.planes(x, 8), N)
+def carry(e, x):
+    return carries.ranges(e, x, (0, 18, 63, 64))
 
 
 def one_way(e, x):
@@ -97,9 +87,7 @@ USES = [
     select,
     both,
     function,
-    truncate,
-    bits_of_sums,
-    four_at_a_time,
+    carry,
     one_way,
 ]
 

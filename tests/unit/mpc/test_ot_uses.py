@@ -11,11 +11,9 @@ from junto.errors import LinkError
 from junto.mpc import bits, ring
 from junto.mpc.ot import carries, products, table_transfers
 from junto.mpc.ot.conjunctions import conjunctions, triples
-from junto.mpc.ot.decomposition import decompose, monomials
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
 from junto.mpc.ot.table_transfers import Layout
-from junto.mpc.ot.truncation import truncation
 from ot_pairs import CHECK_BITS, QUICK, Parties
 
 EDGES = np.array(
@@ -242,55 +240,6 @@ def test_carries_of_all_sums_of_five_bits(parties):
     assert (bits.unpack(one.propagate[0] ^ two.propagate[0], 1024) == (total == 31)).all()
 
 
-def test_signs_at_the_edges(parties):
-    x, y = (each.reshape(-1) for each in np.meshgrid(EDGES, EDGES))
-    one, two = parties.run(carries.top, (x, y))
-    assert (bits.unpack(one ^ two, len(x)) == (x + y >= 2**63)).all()
-
-
-@pytest.mark.parametrize("fraction", [1, 2, 17, 18, 20, 32, 61, 62])
-def test_truncations_at_the_edges(parties, fraction):
-    x, y = (each.reshape(-1) for each in np.meshgrid(EDGES, EDGES))
-    one, two = parties.run(lambda e, own: truncation(e, own, fraction), (x, y))
-    r = x + y
-    assert (one[0] + two[0] == r >> np.uint64(fraction)).all()
-    assert (one[1] + two[1] == r >> np.uint64(63) << np.uint64(64 - fraction)).all()
-
-
-@pytest.mark.parametrize("fraction", [0, 63, 64, -1])
-def test_truncations_that_cannot_be_are_refused(parties, fraction):
-    with pytest.raises(ValueError, match="divided by"):
-        truncation(parties.extensions[0], EDGES, fraction)
-
-
-@pytest.mark.parametrize("count", [1, 3, 4, 5, 16, 61, 64])
-def test_bits_of_sums_at_the_edges(parties, count):
-    x, y = (each.reshape(-1) for each in np.meshgrid(EDGES, EDGES))
-    one, two = parties.run(lambda e, own: decompose(e, own, count), (x, y))
-    assert one.shape == (count, 3)
-    assert (bits.unplanes(one ^ two, len(x)) == (x + y) & np.uint64(2**count - 1)).all()
-
-
-def test_bits_of_all_sums_of_six_bits(parties):
-    x, y = (each.reshape(-1).astype(np.uint64) for each in np.indices((64, 64)))
-    one, two = parties.run(lambda e, own: decompose(e, own, 8), (x, y))
-    assert (bits.unplanes(one ^ two, len(x)) == x + y).all()
-
-
-def test_products_of_all_sets_of_four_bits(parties):
-    lanes = np.arange(256, dtype=np.uint64)  # all shares of four bits
-    shares = bits.planes(lanes & np.uint64(15), 4), bits.planes(lanes >> np.uint64(4), 4)
-    both = tuple(np.concatenate([share, share[::-1]]) for share in shares)
-    one, two = parties.run(lambda e, own: monomials(e, own, 256), both)
-    assert one.shape == (15, 2, 4)
-    whole = both[0] ^ both[1]
-    for s in range(1, 16):
-        for group in (0, 1):
-            four = whole[4 * group : 4 * group + 4]
-            want = np.bitwise_and.reduce([four[i] for i in range(4) if s >> i & 1])
-            assert (one[s - 1, group] ^ two[s - 1, group] == want).all()
-
-
 # -------------------------------------------------------------------- what it costs
 
 N = 1 << 10
@@ -322,15 +271,7 @@ PLANES = (np.zeros(N // 64, np.uint64),) * 2
         (products.to_ring, (FLAGS,), (ROWS + 64) / 2, 2),
         (lambda e, a: conjunctions(e, a, a[None]), (PLANES,), ROWS + 1, 2),
         (lambda e: triples(e, N // 64), (), ROWS - 1 - CHECK_BITS / N, 1),
-        (lambda e, own: truncation(e, own, 18), (ZEROS,), 54.5 * ROWS + 376, 18),
-        (carries.top, (ZEROS,), 47 * ROWS + 16 * 16 + 15 * 2, 10),
-        (decompose, (ZEROS,), 75 * ROWS + 1125, 12),
-        (
-            lambda e, own: monomials(e, own, N),
-            (tuple(np.tile(x, (4, 1)) for x in PLANES),),
-            2 * ROWS + 128,
-            2,
-        ),
+        (lambda e, own: carries.ranges(e, own, (0, 64)), (ZEROS,), 47 * ROWS + 16 * 16 + 15 * 2, 10),
     ],
 )
 def test_bits_and_rounds_an_element(function, each, size, rounds):
@@ -348,7 +289,7 @@ def test_a_product_of_matrices_costs_a_set_of_transfers_an_element_of_the_smalle
 
 
 @pytest.mark.parametrize("function", [lambda e: triples(e, 16), lambda e: products.square(e, EDGES),
-                                      lambda e: truncation(e, EDGES, 18)])  # fmt: skip
+                                      lambda e: carries.ranges(e, EDGES, (0, 64))])  # fmt: skip
 @pytest.mark.parametrize("who", [0, 1])
 def test_a_short_message_ends_it(function, who):
     parties = Parties(QUICK)

@@ -53,17 +53,3 @@ async def powers(g: Gates[R, B], x: R, count: int, drop: int, *, loose: bool = F
         ]
         found += await together(*more)
     return found
-
-
-async def polynomial(
-    g: Gates[R, B], x: R, coefficients: Sequence[float], fraction: int, *, loose: bool = False
-) -> R:
-    """A polynomial of any degree n, lowest coefficient first, in numbers with `fraction` bits.
-
-    Cost: ceil(log2(n)) + 1 rounds and 8 n bytes of a ready operand. Of degree 4, `quartic` costs less.
-    """
-    found = await powers(g, x, len(coefficients) - 1, fraction, loose=loose)
-    total = g.constant(np.full(x.shape, fixed(coefficients[0], 2 * fraction)))
-    for power, c in zip(found, coefficients[1:], strict=True):
-        total = g.add(total, g.scale(power, fixed(c, fraction)))
-    return await g.truncate(total, fraction, loose=loose)

@@ -13,9 +13,7 @@ deal.
     products       products of numbers, matrices, bits and numbers; bits as numbers
     conjunctions   products of bits; triples
     tables         one of N entries; functions of two short numbers, one at each party
-    carries        the carries, and the sign, of a sum of which each party knows a summand
-    truncation     r >> f and the top bit of such a sum
-    decomposition  all bits of such a sum; products of four bits
+    carries        the carries of a sum of which each party knows a summand
 
 Transfers are checked against a party that deviates; what is made of them is for two semi-honest parties, P0
 and P1, who call the same functions in the same order, each with its `Extension` and its own shares.

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from junto.mpc import bits
 from junto.mpc.bits import Planes
-from junto.mpc.gates import BITS, Words
+from junto.mpc.gates import Words
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.table_transfers import evaluate
@@ -75,14 +75,6 @@ def ranges(extension: Extension, own: Words, cuts: Sequence[int]) -> list[Groups
     while any(len(each) > 1 for each in whole):
         whole = _level(extension, whole)
     return whole
-
-
-def top(extension: Extension, own: Words) -> Words:
-    """Our share, by exclusive or, of the sums' top bits: their signs in two's complement. One plane."""
-    (below,) = ranges(extension, own, (0, BITS - 1))
-    made = bits.pack((own >> np.uint64(BITS - 1)).astype(np.bool_))
-    made ^= below.generate[0]
-    return made
 
 
 def join(extension: Extension, high: Groups, low: Planes) -> Planes:

@@ -143,7 +143,7 @@ def _spread(flags: Flags, demand: Conjunction) -> Planes:
 
 
 def cuts(extension: Extension, exchange: Exchange, demands: Sequence[Cut]) -> list[Made]:
-    """What truncations need of their masks; see `junto.mpc.ot.truncation`.
+    """What truncations need of their masks.
 
     With the carry c out of the lower f places of r0 + r1 and the carry w out of all of them,
 
