@@ -125,7 +125,7 @@ class LedgerFile:
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            self.descriptor: int = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a path"
             raise ConfigError(f"the ledger {path!r} cannot be written: {reason}", fix=_PLACE) from None

@@ -27,7 +27,7 @@ class DoctorListener:
         self._settings = settings
         self._views = views
         self._server: Any = None
-        self.finding = Finding("listen", "ok", "")
+        self.finding: Finding = Finding("listen", "ok", "")
 
     def __enter__(self) -> DoctorListener:
         listen = self._settings.cluster[self._settings.self_party or ""].listen

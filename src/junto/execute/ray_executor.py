@@ -27,10 +27,10 @@ from junto.errors import ExecutorError, SessionError
 
 try:
     import ray
-except ImportError as problem:
+except ImportError as _problem:
     raise ExecutorError(
         "an address of a Ray cluster is given, but Ray is not installed here", fix="pip install 'junto[ray]'"
-    ) from problem
+    ) from _problem
 
 from junto.execute import ray_task
 from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall

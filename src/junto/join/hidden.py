@@ -41,7 +41,7 @@ from junto.join.protocol import names
 from junto.join.request import Request, is_sentence
 from junto.join.routed import MOST_PAD, Lines, helper_of, matched
 
-log = logging.getLogger("junto.join")
+log: logging.Logger = logging.getLogger("junto.join")
 
 _Desk = proxy(PYUObject, num_cpus=0)(HiddenDesk)
 

@@ -39,7 +39,7 @@ from junto.join.request import MOST_KEYS, Parties, Request, helped_by, is_senten
 from junto.join.routed import Lines, helper_of, matched
 from junto.join.table_actor import TableActor
 
-log = logging.getLogger("junto.join")
+log: logging.Logger = logging.getLogger("junto.join")
 
 MOST_SHIFT = 1100
 """No float has a power of two beyond."""

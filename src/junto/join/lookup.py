@@ -37,7 +37,7 @@ from junto.join.request import Request, helped_by, is_sentence, requested
 from junto.join.routed import MOST_PAD, Lines, helper_of, matched
 from junto.join.row_words import MOST_COLUMNS, Form, is_form, rows_of, words_of
 
-log = logging.getLogger("junto.join")
+log: logging.Logger = logging.getLogger("junto.join")
 
 
 class LookupDesk(HiddenDesk):

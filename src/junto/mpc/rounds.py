@@ -71,9 +71,9 @@ class _Task:
     __slots__ = ("coroutine", "done", "error", "label", "value", "waiting")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], label: str) -> None:
-        self.coroutine = coroutine
-        self.label = label
-        self.done = False
+        self.coroutine: Coroutine[Any, Any, Any] = coroutine
+        self.label: str = label
+        self.done: bool = False
         self.value: Any = None
         self.error: BaseException | None = None
         self.waiting: list[_Task] = []
@@ -90,8 +90,8 @@ class Start(Generic[T]):
     __slots__ = ("computation", "label")
 
     def __init__(self, computation: Coroutine[Any, Any, T], label: str) -> None:
-        self.computation = computation
-        self.label = label
+        self.computation: Coroutine[Any, Any, T] = computation
+        self.label: str = label
 
     def __await__(self) -> Generator[Any, Any, RoundFuture[T]]:
         return cast("RoundFuture[T]", (yield self))

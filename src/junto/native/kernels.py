@@ -87,7 +87,7 @@ class Kernels:
 
     def __init__(self, library: ctypes.CDLL, level: int | None = None) -> None:
         there = int(library.kernels_level())
-        self.level = there if level is None else level
+        self.level: int = there if level is None else level
         if not BASE <= self.level <= there:
             raise ValueError(f"this machine has level {there}, not {self.level}")
         self._matmul64 = library.matmul64

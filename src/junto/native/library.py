@@ -17,7 +17,7 @@ from pathlib import Path
 from junto.errors import ConfigError
 from junto.native import compiling
 
-log = logging.getLogger("junto.native")
+log: logging.Logger = logging.getLogger("junto.native")
 
 CHOICES = ("", "compiled", "numpy")
 """What the variable may say; as good as nothing is what is not set."""

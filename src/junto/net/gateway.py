@@ -43,7 +43,7 @@ from junto.net.refusals import Refusals
 from junto.net.stream import Dialled, Dialler
 from junto.wire.payload import Payload
 
-log = logging.getLogger("junto.net")
+log: logging.Logger = logging.getLogger("junto.net")
 
 PENDING = 4
 """Streams of one party whose handshake is not over; the oldest goes when another one comes."""

@@ -31,11 +31,11 @@ class StreamSender:
         self._pulse: Heartbeat | None = None
         self._asleep = threading.Lock()
         self._asleep.acquire()
-        self.open = False
+        self.open: bool = False
         self.run: bytes | None = None
-        self.closed = False
-        self.sent_messages = 0
-        self.sent_bytes = 0
+        self.closed: bool = False
+        self.sent_messages: int = 0
+        self.sent_bytes: int = 0
 
     def say(self, *frames: ControlFrame) -> None:
         """Send these before anything else (of heartbeats only the newest, where the stream is slower)."""

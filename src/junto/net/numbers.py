@@ -9,7 +9,7 @@ class Numbers:
     """`below` and ranges above it. What it costs grows with the gaps, not with the numbers."""
 
     def __init__(self) -> None:
-        self.below = 0
+        self.below: int = 0
         self._firsts: list[int] = []
         self._lasts: list[int] = []
         self._count = 0

@@ -39,8 +39,10 @@ class StreamWriter:
     def __init__(self) -> None:
         self._frames: deque[bytes] = deque()  # from `read` on
         self._next = 0  # the next one for the line in use
-        self.pushed = self.read = 0
-        self.opened = self.ended = False
+        self.pushed: int = 0
+        self.read: int = 0
+        self.opened: bool = False
+        self.ended: bool = False
 
     @property
     def room(self) -> bool:
@@ -103,7 +105,7 @@ class StreamReader:
         self._due = 0  # the next one on the line in use
         self._told = -1
         self._ended = False
-        self.closed = False
+        self.closed: bool = False
 
     @property
     def waiting(self) -> bool:

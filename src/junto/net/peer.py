@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from junto.config.model import LinkSettings, PartySettings
+from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.net import frames as f
 from junto.net.api import Activity, Events, OrderedStream, Stamp
@@ -23,7 +23,7 @@ from junto.net.standstill import Standstill
 from junto.net.streams import PeerStream
 from junto.net.words import DETAIL_CHARS
 
-log = logging.getLogger("junto.net")
+log: logging.Logger = logging.getLogger("junto.net")
 
 MAX_REFUSALS = 256
 """So many messages of a party may be refused before the run with it is over."""
@@ -60,16 +60,16 @@ class Peer:
         self, settings: PartySettings, link: LinkSettings, events: Events, parties: Iterable[str] = ()
     ) -> None:
         self._parties = frozenset((*parties, settings.name))
-        self.name = settings.name
-        self.address = settings.address
-        self.refusals = Refusals()
-        self.sending = Sending(self.name)
-        self.receiving = Receiving(self.name, link, self.refused)
-        self.heard = time.monotonic()
+        self.name: str = settings.name
+        self.address: Address = settings.address
+        self.refusals: Refusals = Refusals()
+        self.sending: Sending = Sending(self.name)
+        self.receiving: Receiving = Receiving(self.name, link, self.refused)
+        self.heard: float = time.monotonic()
         self.lost_to: JuntoError | None = None
-        self.left = False
-        self.ended = False
-        self.changed = threading.Condition()
+        self.left: bool = False
+        self.ended: bool = False
+        self.changed: threading.Condition = threading.Condition()
         self._timeout_s = link.peer_timeout_s
         self._alive_s = ALIVE_BEATS * link.heartbeat_s
         patience = max(link.status_after_s, link.peer_timeout_s)  # half a MiB on a slow line is no standstill

@@ -35,8 +35,8 @@ class Receiving:
 
     def __init__(self, party: str, link: LinkSettings, refuse: Callable[[Refusal], None]) -> None:
         self.line: StreamSender | None = None
-        self.values = 0
-        self.nbytes = 0
+        self.values: int = 0
+        self.nbytes: int = 0
         self._party = party
         self._link = link
         self._refuse = refuse

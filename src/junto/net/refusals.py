@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter
 
-log = logging.getLogger("junto.net")
+log: logging.Logger = logging.getLogger("junto.net")
 
 
 class Refusals:

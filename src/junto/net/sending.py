@@ -30,8 +30,8 @@ class Sending:
     def __init__(self, party: str) -> None:
         self.line: StreamSender | None = None
         self.undelivered: Exception | None = None
-        self.values = 0
-        self.nbytes = 0
+        self.values: int = 0
+        self.nbytes: int = 0
         self._party = party
         self._lock = threading.Lock()
         self._outbox = Outbox()

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from junto.net.api import Arrival, Delivery, Failure
 
-log = logging.getLogger("junto.net")
+log: logging.Logger = logging.getLogger("junto.net")
 
 T = TypeVar("T")
 Outcome = memoryview | Failure | Exception

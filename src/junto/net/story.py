@@ -27,7 +27,7 @@ class Story(Generic[State, Event]):
     def __init__(self, table: Mapping[tuple[State, Event], State], state: State) -> None:
         self._table = table
         self._events: list[Event] = []
-        self.state = state
+        self.state: State = state
 
     def tell(self, event: Event) -> State:
         """Take one step. Raises InvalidTransition."""

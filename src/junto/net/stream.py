@@ -21,14 +21,14 @@ from junto.net.meeting import Meeting, Restarted
 from junto.net.peer import Peer
 from junto.net.story import Story
 
-log = logging.getLogger("junto.net")
+log: logging.Logger = logging.getLogger("junto.net")
 
 
 class _StreamEnd:
     """One end of a stream. Its steps are taken under its lock, by whichever thread has reason to."""
 
     def __init__(self, line: StreamSender) -> None:
-        self.line = line
+        self.line: StreamSender = line
         self.story: Story[HandshakeState, HandshakeEvent] = Story(TRANSITIONS, HandshakeState.NEW)
         self.lock = threading.RLock()  # a step may say words, and words may end the stream
 

@@ -31,7 +31,7 @@ class PeerStream(OrderedStream):
         frame_bytes: int | None = None,
     ) -> None:
         self.stream = stream
-        self.frame_bytes = min(frame_bytes or FRAME_BYTES, FRAME_BYTES)
+        self.frame_bytes: int = min(frame_bytes or FRAME_BYTES, FRAME_BYTES)
         self._sending, self._receiving = sending, receiving
         self._is_trusted = is_trusted
         # Of the thread that reads and writes:

@@ -38,7 +38,7 @@ def _import_grpc() -> Any:
     return grpc
 
 
-grpc = _import_grpc()
+grpc: Any = _import_grpc()
 
 METHOD = "/junto.Silo/Push"
 STREAMS = 16
@@ -104,7 +104,7 @@ class Server:
             maximum_concurrent_rpcs=STREAMS * max(len(parties), 4),
         )
         self._server.add_generic_rpc_handlers((self._handlers(), *also))
-        self.port = self._bind(listen, tls)
+        self.port: int = self._bind(listen, tls)
 
     def start(self) -> None:
         """Begin to accept."""
@@ -153,7 +153,7 @@ class Call:
         self._call = channel.stream_stream(METHOD)(self._sent(messages))
         if not self._call.add_callback(self._ended):
             self._over.set()
-        self.reason = ""
+        self.reason: str = ""
 
     def __iter__(self) -> Iterator[bytes]:
         try:

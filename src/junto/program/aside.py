@@ -39,7 +39,8 @@ class Aside:
     ) -> None:
         self._gateway = gateway
         self._stamp = stamp
-        self._me, self.party = ends
+        self._me: str = ends[0]
+        self.party: str = ends[1]
         self._is_trusted = is_trusted
         self._lock = threading.Lock()
         self._greeting = [0, 0]

@@ -36,8 +36,10 @@ class FramedChannel(Channel):
     """
 
     def __init__(self, pipe: Pipe, ends: Ends, options: LinkOptions) -> None:
-        self.me, self.peer, self.binding = ends.me, ends.peer, ends.binding
-        self.counters = Counters()
+        self.me: str = ends.me
+        self.peer: str = ends.peer
+        self.binding: bytes = ends.binding
+        self.counters: Counters = Counters()
         self._pipe = pipe
         self._place = Place(ends.peer)
         self._out = OutgoingFrames(pipe, self._place, self.counters)

@@ -41,7 +41,8 @@ class Incoming:
         self._reason: bytearray | None = None
         self._unwanted: set[int] = set()
         self._told: tuple[int, LeftOut] | None = None
-        self.ended = self.last_left_out = -1
+        self.ended: int = -1
+        self.last_left_out: int = -1
         self._waits = False
 
     @property

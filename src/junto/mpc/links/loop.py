@@ -42,9 +42,9 @@ class LoopTask:
     __slots__ = ("stage", "steps", "wish")
 
     def __init__(self) -> None:
-        self.stage = 0
+        self.stage: int = 0
         self.steps: Steps[None]
-        self.wish = Wish(None, 0, 0.0)
+        self.wish: Wish = Wish(None, 0, 0.0)
 
 
 class Loop:

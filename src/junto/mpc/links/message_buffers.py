@@ -62,9 +62,10 @@ class Due:
     __slots__ = ("_memory", "done", "kind", "left", "size")
 
     def __init__(self, kind: Kind, size: int) -> None:
-        self.kind = kind
-        self.size = self.left = size
-        self.done = kind is Kind.STREAM and not size  # an empty message still has a header
+        self.kind: Kind = kind
+        self.size: int = size
+        self.left: int = size
+        self.done: bool = kind is Kind.STREAM and not size  # an empty message still has a header
         self._memory: memoryview | None = None
 
     @property

@@ -33,8 +33,8 @@ class _Lane:
 
     def __init__(self) -> None:
         self.chunks: deque[memoryview] = deque()
-        self.size = 0
-        self.ended = False
+        self.size: int = 0
+        self.ended: bool = False
 
 
 class MemoryPipe(Pipe):

@@ -18,14 +18,14 @@ class Place:
     __slots__ = ("check", "line", "operation", "peer")
 
     def __init__(self, peer: str) -> None:
-        self.peer = peer
+        self.peer: str = peer
         self.enter("before the first operation", "")
 
     def enter(self, operation: int | str, line: str) -> None:
         """Another operation begins. Raises ValueError for a number that is none."""
-        self.check = check_of(operation)
-        self.operation = operation
-        self.line = line
+        self.check: int = check_of(operation)
+        self.operation: int | str = operation
+        self.line: str = line
 
     def error(self, text: str, fix: str = "") -> LinkError:
         """An error of this channel, here."""

@@ -183,8 +183,8 @@ def _block(function: Callable[..., Array], forms: Sequence[tuple[Any, str]], lin
     return Builder().block(jax.make_jaxpr(function)(*shapes), line)
 
 
-igamma = of(_igamma)
-igammac = of(_igammac)
-bessel_i0e = of(_bessel_i0e)
-bessel_i1e = of(_bessel_i1e)
-zeta = of(_zeta)
+igamma: Callable[..., Any] = of(_igamma)
+igammac: Callable[..., Any] = of(_igammac)
+bessel_i0e: Callable[..., Any] = of(_bessel_i0e)
+bessel_i1e: Callable[..., Any] = of(_bessel_i1e)
+zeta: Callable[..., Any] = of(_zeta)
