@@ -17,7 +17,7 @@ import pytest
 import junto as sf
 from junto.device.current import current
 from junto.frame import HorizontalFrame, VerticalFrame, correlation
-from junto.join import join
+from junto.join import count_common, join, lookup, sum_common
 from junto.learn import PCA, GammaRegressor, KMeans, LinearRegression, LogisticRegression
 
 PARTIES = ["alice", "bob", "carol"]
@@ -134,6 +134,34 @@ def test_joins(spu, how, rows, helper):
     assert (sent() - already) == pytest.approx(beside(told), rel=0.01, abs=600)
     assert told.beside_rounds > 0
     assert told.total.rounds == 0
+    assert any("s of one processor at each party" in note for note in told.notes)
+
+
+def numbered(columns):
+    return lambda count: pd.DataFrame(dict.fromkeys(columns, np.arange(count)))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda spu, one, other: count_common(one | other, "id"),
+        lambda spu, one, other: count_common(one | other, "id", helper=False),
+        lambda spu, one, other: sum_common(one | other, "id", {BOB: "y"}, at_least=1500),
+        lambda spu, one, other: lookup(one, other, ["y", "z"], "id", pad=50),
+        lambda spu, one, other: join(one | other, "id", onto=spu, pad=50),
+    ],
+)
+def test_what_is_less_than_a_join_or_hides_it(spu, run):
+    told = sf.explain(run)(spu, {ALICE: (2500, 2)}, {BOB: (1500, 3)})
+    one = {ALICE: ALICE(numbered(["id", "x"]))(2500)}
+    other = {BOB: BOB(numbered(["id", "y", "z"]))(1500)}
+    already, online = sent(), counted(spu)[1]
+    run(spu, one, other)
+    sf.barrier()
+    crossed = sent() - already
+    crossed[:2] += counted(spu)[1] - online - told.total.online_bytes
+    assert crossed == pytest.approx(beside(told), rel=0.01, abs=700)
+    assert told.beside_rounds > 0
     assert any("s of one processor at each party" in note for note in told.notes)
 
 

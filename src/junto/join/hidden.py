@@ -22,13 +22,17 @@ that it draws.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.proxy import proxy
-from junto.device.pyu import PYU, PYUObject
+from junto.device.pyu import PYU, PYUObject, put
+from junto.device.rehearsal import Rehearsal
 from junto.device.spu.inputs import InputConversion
 from junto.device.spu.layout import ArrayLayout, is_known, wide_numbers
 from junto.device.spu.resharing import gathered
@@ -36,10 +40,12 @@ from junto.device.spu.spu import SPU
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.hidden_desk import HiddenDesk, piece_of
 from junto.join.hidden_table import Hidden
+from junto.join.join_cost import beside_keys, explained, explaining, over_and_over, table_of
 from junto.join.opening import Desks, opened, raise_problem
 from junto.join.protocol import names
 from junto.join.request import Request, is_sentence
 from junto.join.routed import MOST_PAD, Lines, helper_of, matched
+from junto.program.callsite import call_site
 
 log: logging.Logger = logging.getLogger("junto.join")
 
@@ -80,8 +86,59 @@ def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request
 
 def hidden_join(request: Request, spu: SPU, pad: int) -> Hidden:
     """See `junto.join.join`; `request` as `hidden_request` has it."""
-    if current().rehearsal is not None:
-        raise JoinError("a hidden join cannot be explained yet", fix="time one of smaller tables")
+    if (rehearsal := explaining()) is not None:
+        return _explained(rehearsal, request, spu, pad)
+    first = request.parties[0]
+    found = _found(request, spu, pad)
+    columns = {name: found.desks[first].own(name).to(spu) for name in found.types[first]}
+    for name, kind, pieces in found.pieces():
+        columns[name] = gathered(pieces, ArrayLayout(kind, (found.rows[first],)), spu)
+    flag = found.routing.flags().to(spu)
+    if pad:
+        flag = spu(_both)(flag, found.desks[first].real().to(spu))
+    wait([flag, *columns.values()])
+    found.close()
+    told = learned(request, pad)
+    for party, fact in told.items():
+        if current().program.is_here(party.party):
+            log.info("joined: %s", fact)
+    return Hidden(columns, flag, found.rows[first], told)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The rows that the helper has brought together.
+
+    Attributes:
+        desks: of both owners, the first one first.
+        routing: at the helper.
+        types: of the columns of each.
+        rows: of each, with those that stand for nobody.
+    """
+
+    desks: Desks
+    routing: Any
+    types: Mapping[PYU, Mapping[str, str]]
+    rows: Mapping[PYU, int]
+
+    def pieces(self) -> Iterator[tuple[str, str, dict[str, PYUObject]]]:
+        """Of each column of the second owner its name, its type, and the pieces at both owners."""
+        first, second = self.desks
+        sizes = self.rows[first], self.rows[first] + self.rows[second]
+        lines = Lines(self.desks[second], self.routing, first, second, sizes)
+        for number, (name, kind) in enumerate(self.types[second].items()):
+            at_helper, at_second = lines.pieces(number)
+            at_first = first(piece_of)(self.rows[first], at_helper.to(first))
+            pieces = {first.party: at_first, second.party: at_second}
+            wait(list(pieces.values()))
+            yield name, kind, pieces
+
+    def close(self) -> None:
+        """Have all forget everything."""
+        wait([self.routing.close(), *(desk.close() for desk in self.desks.values())])
+
+
+def _found(request: Request, spu: SPU, pad: int) -> _Found:
     first, second = request.parties
     desks, counts, _ = opened(request, _Desk, [f"pad={pad}", f"onto {spu.name}"])
     types = _described(desks, spu)
@@ -89,24 +146,33 @@ def hidden_join(request: Request, spu: SPU, pad: int) -> Hidden:
     if clash:
         raise JoinError(f"both tables have a column {min(clash)!r}", fix="rename one where it is loaded")
     rows = {party: counts[party.party] + pad for party in (first, second)}
-    routing = matched(desks, rows, (first, second), helper_of(request), pad)
-    lines = Lines(desks[second], routing, first, second, (rows[first], rows[first] + rows[second]))
-    columns = {name: desks[first].own(name).to(spu) for name in types[first]}
-    for number, (name, kind) in enumerate(types[second].items()):
-        at_helper, at_second = lines.pieces(number)
-        pieces = {first.party: first(piece_of)(rows[first], at_helper.to(first)), second.party: at_second}
-        wait(list(pieces.values()))
-        columns[name] = gathered(pieces, ArrayLayout(kind, (rows[first],)), spu)
-    flag = routing.flags().to(spu)
+    return _Found(desks, matched(desks, rows, (first, second), helper_of(request), pad), types, rows)
+
+
+def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hidden:
+    """Counted, and made up. Pieces of a column become a value on the SPU in a round, 8 bytes each way."""
+    first, second = request.parties
+    tables = {party: table_of(party, request.tables[party]) for party in request.parties}
+    others = {party: beside_keys(request, party) for party in request.parties}
+
+    def run(small: Request) -> None:
+        found = _found(small, spu, 0)
+        for _ in found.pieces():
+            pass
+        found.close()
+
+    explained(rehearsal, request, run, "hidden join", others, pad)
+    rows = len(tables[first]) + pad
+    rehearsal.passes(call_site(), "share", first.party, 8 * rows * len(others[second]), len(others[second]))
+    columns = {
+        name: put(party, over_and_over(tables[party], name, rows)).to(spu)
+        for party in request.parties
+        for name in others[party]
+    }
+    flag = put(helper_of(request), np.ones(rows, np.float32)).to(spu)
     if pad:
-        flag = spu(_both)(flag, desks[first].real().to(spu))
-    wait([flag, *columns.values()])
-    wait([routing.close(), *(desk.close() for desk in desks.values())])
-    told = learned(request, pad)
-    for party, fact in told.items():
-        if current().program.is_here(party.party):
-            log.info("joined: %s", fact)
-    return Hidden(columns, flag, rows[first], told)
+        flag = spu(_both)(flag, put(first, np.ones(rows, np.float32)).to(spu))
+    return Hidden(columns, flag, rows, learned(request, pad))
 
 
 def learned(request: Request, pad: int) -> dict[PYU, str]:

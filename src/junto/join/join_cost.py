@@ -6,18 +6,21 @@ Bytes are linear in the keys, and rounds in the batches. Every way of joining is
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
+from junto.device.current import current
 from junto.device.pyu import PYU, PYUObject, put
-from junto.device.rehearsal import Rehearsal, TrialRun
+from junto.device.rehearsal import Rehearsal
 from junto.errors import JoinError
 from junto.extras import need
 from junto.join.protocol import batch_sizes
 from junto.join.request import Request
+from junto.program.callsite import call_site
 
 SAMPLES: Final = (1024, 2048)
 """Keys of the largest table: one batch and two."""
@@ -45,16 +48,63 @@ class Estimate:
     rows: int
 
 
-def estimated(rehearsal: Rehearsal, request: Request, run: Callable[[Request], Any]) -> Estimate:
+def explaining() -> Rehearsal | None:
+    """What hears of the cost of a call that is only explained; None in what is run for that."""
+    rehearsal = current().rehearsal
+    return None if rehearsal is None or rehearsal.measuring else rehearsal
+
+
+def explained(
+    rehearsal: Rehearsal,
+    request: Request,
+    run: Callable[[Request], Any],
+    what: str,
+    travelling: Mapping[PYU, Sequence[str]] | None = None,
+    pad: int = 0,
+) -> Estimate:
+    """Count what `run` of the request would cost; see `estimated`. `what`: its name in the account."""
+    found = estimated(rehearsal, request, run, travelling or {}, pad)
+    site = call_site()
+    for number, (party, sent) in enumerate(found.sent.items()):
+        rehearsal.passes(site, what, party, sent, 0 if number else found.rounds)
+    each = f"about {found.seconds:.3g} s of one processor at each party, at the rate of this machine just now"
+    rehearsal.notes.update(dict.fromkeys([f"the {what} at {site}: {each}", ROUNDS]))
+    return found
+
+
+def estimated(
+    rehearsal: Rehearsal,
+    request: Request,
+    run: Callable[[Request], Any],
+    travelling: Mapping[PYU, Sequence[str]],
+    pad: int,
+) -> Estimate:
     """What a join of made-up tables would cost; `run` joins.
+
+    Args:
+        rehearsal: hears of nothing that is run here.
+        request: what is asked for.
+        run: does it.
+        travelling: columns of a table, beside the keys, whose values count.
+        pad: rows that each table has besides, and that count as its own.
 
     Raises:
         JoinError: how long a table is, is not known.
     """
-    rows = {party: len(_table(party, table)) for party, table in request.tables.items()}
+    rows = {party: len(table_of(party, table)) + pad for party, table in request.tables.items()}
     most = max(*rows.values(), 1)
     samples = [min(size, most) for size in SAMPLES]
-    small, large = [_measured(rehearsal, request, run, rows, size / most) for size in samples]
+    tables = [
+        {
+            party: put(party, _sample(round(count * size / most), request, party, travelling.get(party, ())))
+            for party, count in rows.items()
+        }
+        for size in samples
+    ]
+    small, large = [
+        rehearsal.measured(partial(run, replace(request, tables=some, outputs={}, keys={})))
+        for some in tables
+    ]
     further = (most - samples[1]) / max(samples[1] - samples[0], 1)
     batches = [_batches(rows, size / most) for size in samples]
     every = _batches(rows, 1)
@@ -82,7 +132,7 @@ def parts_of(request: Request, rows: int) -> dict[PYU, PYUObject]:
     """Something made up in place of each part."""
     made = {}
     for party in request.goal.receivers:
-        table = _table(party, request.tables[party])
+        table = table_of(party, request.tables[party])
         made[party] = put(party, table.iloc[np.arange(rows) % max(len(table), 1)].reset_index(drop=True))
     return made
 
@@ -95,24 +145,27 @@ def _on(small: float, large: float, further: float) -> float:
     return large + further * (large - small)
 
 
-def _measured(
-    rehearsal: Rehearsal,
-    request: Request,
-    run: Callable[[Request], Any],
-    rows: Mapping[PYU, int],
-    part: float,
-) -> TrialRun:
-    tables = {
-        party: put(party, _sample(round(count * part), request.on[party], request.kinds))
-        for party, count in rows.items()
-    }
-    return rehearsal.measured(lambda: run(replace(request, tables=tables, outputs={}, keys={})))
-
-
-def _sample(rows: int, names: tuple[str, ...], kinds: tuple[str, ...]) -> Any:
+def _sample(rows: int, request: Request, party: PYU, travelling: Sequence[str]) -> Any:
+    """Made-up keys, and of other columns what stands in the table of `party`, over and over."""
     import pandas as pd
 
-    return pd.DataFrame({name: _keys(rows, kind) for name, kind in zip(names, kinds, strict=True)})
+    table = table_of(party, request.tables[party])
+    keys = {name: _keys(rows, kind) for name, kind in zip(request.on[party], request.kinds, strict=True)}
+    return pd.DataFrame(keys | {name: over_and_over(table, name, rows) for name in travelling})
+
+
+def beside_keys(request: Request, party: PYU) -> list[str]:
+    """The columns of a party's table but for its keys; those come first where they have no name yet."""
+    columns = list(table_of(party, request.tables[party]).columns)
+    on = request.on[party]
+    return [name for name in columns if name not in on][0 if set(on) & set(columns) else len(on) :]
+
+
+def over_and_over(table: Any, name: str, rows: int) -> Any:
+    """`rows` values of the column of that name; numbers, where the table was only described."""
+    if name not in getattr(table, "columns", ()) or not len(table):
+        return np.ones(rows)
+    return table[name].iloc[np.arange(rows) % len(table)].to_numpy()
 
 
 def _keys(rows: int, kind: str) -> Any:
@@ -123,7 +176,8 @@ def _keys(rows: int, kind: str) -> Any:
     return np.arange(rows)
 
 
-def _table(party: PYU, table: Any) -> Any:
+def table_of(party: PYU, table: Any) -> Any:
+    """What was made up for the table of a party."""
     need("pandas", "explaining a join")
     if not isinstance(table, PYUObject) or table.ref is None:
         raise JoinError(

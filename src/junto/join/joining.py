@@ -23,10 +23,8 @@ from junto.join.opening import opened, sources_of
 from junto.join.protocol import Intersection, names
 from junto.join.request import Parties, Request, helped_by, keyed_by, requested
 from junto.join.table_actor import TableActor
-from junto.program.callsite import call_site
 
 if TYPE_CHECKING:
-    from junto.device.rehearsal import Rehearsal
     from junto.device.spu.spu import SPU
     from junto.join.hidden_table import Hidden
 
@@ -173,9 +171,11 @@ _Desk = proxy(PYUObject, num_cpus=0)(TableActor)
 
 def join_with(protocol: Intersection, request: Request) -> Joined:
     """The same by any protocol. See `join`."""
-    rehearsal = current().rehearsal
-    if rehearsal is not None and not rehearsal.measuring:
-        return _explained(rehearsal, protocol, request)
+    rehearsal = join_cost.explaining()
+    if rehearsal is not None:
+        most = join_cost.explained(rehearsal, request, partial(join_with, protocol), "join").rows
+        rehearsal.notes[join_cost.FOUND] = None
+        return Joined(join_cost.parts_of(request, most), most, _learned(protocol, request))
     desks, counts, kinds = opened(request, _Desk)
     sources = sources_of(desks, counts)
     found = protocol.run(sources, request.goal)
@@ -191,17 +191,6 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
         if current().program.is_here(party.party):
             log.info("joined: %s", fact)
     return Joined(parts, rows, learned)
-
-
-def _explained(rehearsal: Rehearsal, protocol: Intersection, request: Request) -> Joined:
-    """Counted, and made up; see `junto.join.join_cost`."""
-    found = join_cost.estimated(rehearsal, request, partial(join_with, protocol))
-    site = call_site()
-    for number, (party, sent) in enumerate(found.sent.items()):
-        rehearsal.passes(site, "join", party, sent, 0 if number else found.rounds)
-    each = f"about {found.seconds:.3g} s of one processor at each party, at the rate of this machine just now"
-    rehearsal.notes.update(dict.fromkeys([f"the join at {site}: {each}", join_cost.ROUNDS, join_cost.FOUND]))
-    return Joined(join_cost.parts_of(request, found.rows), found.rows, _learned(protocol, request))
 
 
 def _settled(

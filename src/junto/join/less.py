@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from junto.device.boundary import Scripted, public
@@ -31,6 +32,7 @@ from junto.errors import JoinError, ProtocolViolation
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
 from junto.join.hidden_desk import HiddenDesk, total_of
+from junto.join.join_cost import explained, explaining
 from junto.join.keys import Key
 from junto.join.on import Names, name_of
 from junto.join.opening import Desks, opened, raise_problem, sources_of
@@ -91,11 +93,19 @@ def count_common(
     request = helped_by(keyed_by(requested(tables, on, "inner", to, duplicates), key), helper)
     _require_plain(request)
     protocol = Ecdh() if request.helper is None else Helped(request.helper)
+    told = protocol.learns_of_count(request.parties, request.goal)
+    if (rehearsal := explaining()) is not None:
+        explained(rehearsal, request, partial(_counted, protocol), "count_common")
+        return Common(0, told)
+    return Common(_counted(protocol, request), _told(told))
+
+
+def _counted(protocol: Ecdh | Helped, request: Request) -> int | Undisclosed:
     desks, counts, _ = opened(request, _Desk, ["only their number"])
     found = protocol.count(sources_of(desks, counts), request.goal)
     number = reveal(found.total, to=[party.party for party in request.goal.receivers])
     wait([found.total, *found.done, *(desk.close() for desk in desks.values())])
-    return Common(_number(number), _told(protocol.learns_of_count(request.parties, request.goal)))
+    return _number(number)
 
 
 @public
@@ -128,7 +138,15 @@ def sum_common(
     if type(at_least) is not int or at_least < 1:
         raise JoinError(f"at_least is {at_least!r}", fix="a number of keys, from 1 on")
     _require_plain(request)
-    helper_of(request)
+    told = _learned_sum(request, owner, at_least)
+    if (rehearsal := explaining()) is not None:
+        run = partial(_added_up, owner=owner, column=column, at_least=1)
+        explained(rehearsal, request, run, "sum_common", {owner: [column]})
+        return Common(0, told)
+    return Common(_added_up(request, owner, column, at_least), _told(told))
+
+
+def _added_up(request: Request, owner: PYU, column: str, at_least: int) -> int | float | Undisclosed:
     first = next(party for party in request.parties if party != owner)
     terms = [f"the sum of a column of {owner.party}", f"of {at_least} keys at least"]
     desks, counts, _ = opened(request, _HiddenDesk, terms)
@@ -143,14 +161,12 @@ def sum_common(
     pieces = [routing.device(total_of)(at_helper), owner(total_of)(at_owner)]
     shown = reveal(pieces, to=[party.party for party in request.goal.receivers])
     wait([*pieces, routing.close(), *(desk.close() for desk in desks.values())])
-    return Common(_sum_of(shown, shift, whole), _told(_learned_sum(request, owner, at_least)))
+    return _sum_of(shown, shift, whole)
 
 
 def _require_plain(request: Request) -> None:
     if request.duplicates == "all":
         raise JoinError("a key counts once", fix='duplicates="first", or "error"')
-    if current().rehearsal is not None:
-        raise JoinError("this cannot be explained yet", fix="explain a join: it costs more")
 
 
 def _column(of: Any, request: Request) -> tuple[PYU, str]:

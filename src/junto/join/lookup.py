@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,10 @@ from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.handle import DeviceObject
 from junto.device.proxy import proxy
-from junto.device.pyu import PYU, PYUObject
+from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.hidden_desk import HiddenDesk, piece_of
+from junto.join.join_cost import explained, explaining, over_and_over, table_of
 from junto.join.join_tables import native, null_columns, take_arrow
 from junto.join.on import Names
 from junto.join.opening import Desks, opened, raise_problem
@@ -127,6 +129,21 @@ def lookup(
     asks, owner = request.parties
     if type(pad) is not int or not 0 <= pad <= MOST_PAD:
         raise JoinError(f"pad is {pad!r}", fix=f"a number of rows from 0 to {MOST_PAD}")
+    if (rehearsal := explaining()) is not None:
+        run = partial(_looked_up, names=names, pad=0)
+        explained(rehearsal, request, run, "lookup", {owner: names}, pad)
+        own, there = (table_of(each, request.tables[each]) for each in (asks, owner))
+        made: PYUObject = put(asks, _made_up(own, there, names))
+        return made
+    found = _looked_up(request, names, pad)
+    for party, fact in _learned(request, pad).items():
+        if current().program.is_here(party.party):
+            log.info("looked up: %s", fact)
+    return found
+
+
+def _looked_up(request: Request, names: Sequence[str], pad: int) -> PYUObject:
+    asks, owner = request.parties
     desks, counts, _ = opened(request, _Desk, [f"looked up: {', '.join(map(repr, names))}", f"pad={pad}"])
     forms = _offered(desks, owner, names)
     rows = {party: counts[party.party] + pad for party in desks}
@@ -137,9 +154,6 @@ def lookup(
         wait(desks[asks].gather([at_helper.to(asks), owner(_only)(at_owner).to(asks)]))
     found: PYUObject = desks[asks].found(forms)
     wait([found, routing.close(), desks[owner].close()])
-    for party, fact in _learned(request, pad).items():
-        if current().program.is_here(party.party):
-            log.info("looked up: %s", fact)
     return found
 
 
@@ -156,8 +170,6 @@ def _requested(keys: Any, table: Any, names: Sequence[Any], on: Any, helper: Any
     if len(set(names)) < len(names):
         raise JoinError("columns names one twice")
     request = requested({**keys, **table}, on, "left", asks, "first")
-    if current().rehearsal is not None:
-        raise JoinError("a look-up cannot be explained yet", fix="time one of a smaller table")
     request = helped_by(request, helper)
     helper_of(request)
     if isinstance(ids, DeviceObject):
@@ -216,6 +228,13 @@ def _as_table(ids: Any, names: tuple[str, ...]) -> Any:
         return pa.table({names[0]: pa.array(ids, from_pandas=True)})
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         raise null_columns(names) from None
+
+
+def _made_up(own: Any, there: Any, names: Sequence[str]) -> Any:
+    """What is found, while a look-up is explained."""
+    import pyarrow as pa
+
+    return _beside(own, pa.table({name: pa.array(over_and_over(there, name, len(own))) for name in names}))
 
 
 def _beside(own: Any, answers: Any) -> Any:

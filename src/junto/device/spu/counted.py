@@ -64,10 +64,11 @@ class CountingEngine(Engine):
         layout, outlines, values = self._rehearsal.program.submit(stamp, owner, call)
         if layout.error() is None:
             compute = self._spu.settings.compute
-            copies = len([party for party in compute if party != owner])
             size = sum(map(_nbytes, parse(layout.value())))
-            # of a party that computes one piece, of another a key and one piece
-            self._rehearsal.passes(stamp.site, "share", owner, size * min(copies, 1))
+            # of a party that computes one piece; of another a key and one piece, which the two then mask anew
+            self._rehearsal.passes(stamp.site, "share", owner, size)
+            for place, party in enumerate(() if owner in compute else compute):
+                self._rehearsal.passes(stamp.site, "share", party, size, rounds=1 - place)
         return EnteredValue({COUNTED: outlines, VALUES: values}, layout, owner)
 
     def compute(self, stamp: Stamp, work: EngineCall) -> list[Held]:
