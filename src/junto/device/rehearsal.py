@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from junto.device.spu.costs import Cost
     from junto.device.spu.engine import Engine
     from junto.device.spu.explanation import Explanation
-    from junto.device.spu.spu import SPU
+    from junto.device.spu.spu_device import SpuDevice
     from junto.mpc.visibility import PlannedReveal
 
 MADE_UP: Final = (
@@ -119,7 +119,7 @@ class _Row:
 class _Sums:
     """Of an SPU's calls, for each of its two parties: rounds, bytes online, offline."""
 
-    spu: SPU
+    spu: SpuDevice
     costs: list[list[int]] = field(default_factory=lambda: [[0, 0, 0], [0, 0, 0]])
 
 
@@ -173,13 +173,13 @@ class Rehearsal:
 
     # ---------------------------------------------------------------- what it is told
 
-    def engine_of(self, spu: SPU, real: Engine) -> Engine:
+    def engine_of(self, spu: SpuDevice, real: Engine) -> Engine:
         """What counts the calls of an SPU."""
         from junto.device.spu.counted import CountingEngine
 
         return self._engines.setdefault(id(spu), CountingEngine(self, spu, real))
 
-    def costs(self, spu: SPU, site: str, text: str, costs: tuple[Cost, Cost]) -> None:
+    def costs(self, spu: SpuDevice, site: str, text: str, costs: tuple[Cost, Cost]) -> None:
         """A call of an SPU costs so much, at each of the two that compute."""
         sums = self._sums.setdefault(id(spu), _Sums(spu))
         row = self._rows.setdefault((site, text), _Row())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from junto.device.spu.calls import SecretInput
+from junto.device.spu.call_forms import SecretInput
 from junto.device.spu.engine import EngineCall
 from junto.device.spu.profile import NoCosts
 from junto.mpc.meter import Counted

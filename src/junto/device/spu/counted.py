@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from junto.device.handle import PendingReveal
 from junto.device.rehearsal import Rehearsal
-from junto.device.spu.calls import SecretInput, sources_of
+from junto.device.spu.call_forms import SecretInput, sources_of
 from junto.device.spu.debug_engine import Plain, array_of, no_rounds, plain
-from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares
+from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares, SpuValue
 from junto.device.spu.explain import PlanCounter
 from junto.device.spu.inputs import InputConversion, encoded
 from junto.device.spu.layout import ArrayLayout, parse, read, wide_numbers
 from junto.device.spu.plan_runner import run_plan
+from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
 from junto.execute.executor import Ref, TaskCall
 from junto.mpc.counting import fresh
@@ -29,10 +30,6 @@ from junto.mpc.plain_gates import PlainGates
 from junto.mpc.visibility import disclosures
 from junto.net.api import Stamp
 from junto.program.waiting import AwaitedRef
-
-if TYPE_CHECKING:
-    from junto.device.spu.object import SPUObject
-    from junto.device.spu.spu import SPU
 
 COUNTED, VALUES = "counted", "values"
 """Under which outlines and values are held, which no party has."""
@@ -52,7 +49,7 @@ class CountingEngine(Engine):
         real: its engine, which knows the form of values that were there before.
     """
 
-    def __init__(self, rehearsal: Rehearsal, spu: SPU, real: Engine) -> None:
+    def __init__(self, rehearsal: Rehearsal, spu: SpuDevice, real: Engine) -> None:
         super().__init__()
         self._rehearsal = rehearsal
         self._spu = spu
@@ -96,7 +93,7 @@ class CountingEngine(Engine):
         gates = PlainGates(lambda _: None)
         return list(work.grouped(run_plan(gates, no_rounds, work.plan, inputs, work.settings, StepHooks())))
 
-    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+    def held_here(self, handle: SpuValue) -> Sequence[Any] | None:
         if COUNTED not in handle.held:
             return self._real.held_here(handle)
         outlines: Sequence[Any] = handle.held[COUNTED].value()
@@ -107,13 +104,7 @@ class CountingEngine(Engine):
         return self._spu.settings.compute
 
     def show(
-        self,
-        stamp: Stamp,
-        index: int,
-        handle: SPUObject,
-        receivers: Sequence[str],
-        *,
-        tell: bool = True,
+        self, stamp: Stamp, index: int, handle: SpuValue, receivers: Sequence[str], *, tell: bool = True
     ) -> PendingReveal:
         described = parse(handle.layout())
         for party in self._spu.settings.compute:
@@ -127,13 +118,13 @@ class CountingEngine(Engine):
     def settle(self, stamp: Stamp, index: int, held: Held) -> list[AwaitedRef]:
         return [AwaitedRef(ref, self.homes[0]) for ref in held.values()]
 
-    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> NoReturn:
+    def depart(self, stamp: Stamp, handle: SpuValue, count: int) -> NoReturn:
         raise _elsewhere()
 
     def arrive(self, stamp: Stamp, coming: IncomingShares) -> NoReturn:
         raise _elsewhere()
 
-    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> NoReturn:
+    def pieces(self, stamp: Stamp, handles: Sequence[SpuValue]) -> NoReturn:
         raise _elsewhere()
 
     def _there(self, value: Any) -> Ref:

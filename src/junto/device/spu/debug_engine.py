@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from junto.device.handle import PendingReveal, passage
-from junto.device.spu.calls import sources_of
-from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares
+from junto.device.spu.call_forms import sources_of
+from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares, SpuValue
 from junto.device.spu.inputs import InputConversion, encoded
 from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
-from junto.device.spu.object import SPUObject
 from junto.device.spu.plan_runner import run_plan
 from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.executor import Ref, TaskCall
@@ -70,18 +69,18 @@ class PlainEngine(Engine):
             recorder.follow(results)
         return [{self._home: result} for result in results]
 
-    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+    def held_here(self, handle: SpuValue) -> Sequence[Any] | None:
         return None
 
     @property
     def homes(self) -> tuple[str, ...]:
         return (self._home, self._home)
 
-    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+    def depart(self, stamp: Stamp, handle: SpuValue, count: int) -> list[tuple[str, list[Ref | None]]]:
         run = partial(_depart, count)
         return [(self._home, list(self._submit(stamp, self._home, run, (handle.held[self._home],), count)))]
 
-    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+    def pieces(self, stamp: Stamp, handles: Sequence[SpuValue]) -> dict[str, Ref]:
         parts = tuple(handle.held[self._home] for handle in handles)
         first, second = self._submit(stamp, self._home, _kept, parts, 2)
         there = self._program.transfer(passage(stamp, KEPT, "share", self._home, self._other), second)
@@ -99,13 +98,7 @@ class PlainEngine(Engine):
         return {self._home: secrets}
 
     def show(
-        self,
-        stamp: Stamp,
-        index: int,
-        handle: SPUObject,
-        receivers: Sequence[str],
-        *,
-        tell: bool = True,
+        self, stamp: Stamp, index: int, handle: SpuValue, receivers: Sequence[str], *, tell: bool = True
     ) -> PendingReveal:
         run = partial(_show, self._settings, handle.layout(), handle.reading)
         (value,) = self._submit(stamp, receivers[0], run, (handle.held[self._home],), 1)

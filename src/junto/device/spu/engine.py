@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from junto.device.handle import PendingReveal
 from junto.device.spu.correlation_pool import CorrelationPool
@@ -16,7 +16,6 @@ from junto.program.progress import Heading
 from junto.program.waiting import AwaitedRef
 
 if TYPE_CHECKING:
-    from junto.device.spu.object import SPUObject
     from junto.mpc.plan import Plan
     from junto.mpc.settings import MpcSettings
     from junto.program.program import Program
@@ -25,6 +24,25 @@ T = TypeVar("T")
 
 Held = Mapping[str, Ref]
 """What this process holds of one value: for each party that lives here and has a part, that part."""
+
+
+class SpuValue(Protocol):
+    """A value on an SPU as engines and plans see it: an `SPUObject`."""
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """See `DeviceObject.identity`."""
+
+    @property
+    def held(self) -> Held:
+        """What this process holds of it."""
+
+    @property
+    def reading(self) -> Callable[[Any], Any] | None:
+        """What a receiver makes of it; None: what it is."""
+
+    def layout(self) -> Any:
+        """Its tree with types and shapes; waits until they are known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +136,7 @@ class Engine(ABC):
         """Run a plan; one `Held` for each of its values."""
 
     @abstractmethod
-    def held_here(self, handle: SPUObject) -> Sequence[Any] | None:
+    def held_here(self, handle: SpuValue) -> Sequence[Any] | None:
         """The arrays of `handle` as a node in this process holds them, once they are there.
 
         None if there is no node, or if values have no forms. This alone waits: for the node.
@@ -130,7 +148,7 @@ class Engine(ABC):
         """The parties of the nodes that take part when a value arrives; the first two get pieces of it."""
 
     @abstractmethod
-    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+    def depart(self, stamp: Stamp, handle: SpuValue, count: int) -> list[tuple[str, list[Ref | None]]]:
         """Share a value among `count` nodes of another engine.
 
         For each party that has a piece, what it gives to each of them: a key, the rest, and to all others
@@ -142,18 +160,12 @@ class Engine(ABC):
         """Take what the engine of another SPU, or of an earlier run, has of a value."""
 
     @abstractmethod
-    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+    def pieces(self, stamp: Stamp, handles: Sequence[SpuValue]) -> dict[str, Ref]:
         """Fresh additive pieces of values, to be kept: for each compute party in this process its own."""
 
     @abstractmethod
     def show(
-        self,
-        stamp: Stamp,
-        index: int,
-        handle: SPUObject,
-        receivers: Sequence[str],
-        *,
-        tell: bool = True,
+        self, stamp: Stamp, index: int, handle: SpuValue, receivers: Sequence[str], *, tell: bool = True
     ) -> PendingReveal:
         """Show a value to `receivers`; `tell`: and let the others know that it is there."""
 

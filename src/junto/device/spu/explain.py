@@ -8,19 +8,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 
 from junto.config.spu_model import SpuSource
 from junto.device.handle import DeviceObject
-from junto.device.spu.calls import Described, SecretInput, SpuCall, opened
+from junto.device.spu.call_forms import Described, SecretInput, SpuCall
+from junto.device.spu.calls import opened
 from junto.device.spu.costs import Cost, highest, highest_tallies, lines_of
 from junto.device.spu.explanation import Explanation
 from junto.device.spu.layout import ArrayLayout, wide_numbers
 from junto.device.spu.object import SPUObject
 from junto.device.spu.plan_runner import charge, run_plan
+from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
 from junto.mpc.counting import blank_of, counting_pair, counting_roles, fresh
 from junto.mpc.interpret import StepHooks
@@ -34,9 +36,6 @@ from junto.mpc.ranges import RangeRemarks
 from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, Unknowns, stand_in, unknowns
 from junto.tree import map_leaves
-
-if TYPE_CHECKING:
-    from junto.device.spu.spu import SPU
 
 READY = (
     "handles are taken as ready for use, as shared values are; an unopened result of another call costs "
@@ -55,7 +54,7 @@ BRANCHES = "where what is not known yet chooses between branches, all of them ar
 
 
 def explain(
-    spu: SPU, call: SpuCall, public: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    spu: SpuDevice, call: SpuCall, public: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Explanation:
     """See `SPU.explain`.
 
@@ -84,7 +83,7 @@ def explain(
     )
 
 
-def dealer_of(spu: SPU) -> str | None:
+def dealer_of(spu: SpuDevice) -> str | None:
     """Who makes the randomness; None: the two that compute, together."""
     if spu.settings.source is SpuSource.BOTH_PARTIES:
         return None
@@ -95,7 +94,7 @@ def dealer_of(spu: SPU) -> str | None:
 
 
 def described(
-    spu: SPU, call: SpuCall, public: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    spu: SpuDevice, call: SpuCall, public: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Any]:
     """The arguments with a description in place of each secret, and of each array known by shape only."""
     parameters = list(inspect.signature(call.function).parameters) if public else []
@@ -114,7 +113,7 @@ def described(
     return positional, {name: taken(name, value) for name, value in kwargs.items()}
 
 
-def _leaf(spu: SPU, leaf: Any, *, secret: bool) -> Any:
+def _leaf(spu: SpuDevice, leaf: Any, *, secret: bool) -> Any:
     if isinstance(leaf, jax.ShapeDtypeStruct):
         try:
             dtype = jax_dtype(leaf.dtype, wide_numbers())
@@ -172,7 +171,7 @@ class PlanCounter:
         ranges: has remarks on constants and sums once it has run.
     """
 
-    def __init__(self, spu: SPU, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
+    def __init__(self, spu: SpuDevice, plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         self._plan = plan
         self.pair: bool = spu.settings.source is SpuSource.BOTH_PARTIES
         self._settings = settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from junto.device.boundary import public
 from junto.device.handle import Device, DeviceObject, PendingReveal
@@ -11,15 +11,13 @@ from junto.device.moves import move
 from junto.device.pyu import PYU, PYUObject, made_at
 from junto.device.spu.engine import Held
 from junto.device.spu.layout import ArrayLayout, parse, texts_of
+from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
 from junto.execute.executor import Ref
 from junto.markup import card
 from junto.net.api import Stamp
 from junto.program.operation import Description
 from junto.program.waiting import AwaitedRef
-
-if TYPE_CHECKING:
-    from junto.device.spu.spu import SPU
 
 
 class SPUObject(DeviceObject):
@@ -28,7 +26,9 @@ class SPUObject(DeviceObject):
     Its layout (tree, types, shapes) is known to all parties. Made by moves and calls; never by hand.
     """
 
-    def __init__(self, session: Any, identity: tuple[int, int], device: SPU, held: Held, text: str) -> None:
+    def __init__(
+        self, session: Any, identity: tuple[int, int], device: SpuDevice, held: Held, text: str
+    ) -> None:
         super().__init__(session, identity)
         self._device = device
         self._held = held
@@ -40,7 +40,7 @@ class SPUObject(DeviceObject):
         self._only_shown = ""
 
     @property
-    def device(self) -> SPU:
+    def device(self) -> SpuDevice:
         """Where it lives."""
         return self._device
 

@@ -10,13 +10,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from junto.device.handle import DeviceObject, passage
 from junto.device.spu import sharefile
 from junto.device.spu.engine import IncomingShares, known_at
 from junto.device.spu.object import SPUObject
 from junto.device.spu.sharefile import Draft, DumpCommon, Parcel, Part
+from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError, ProtocolViolation
 from junto.execute.executor import Ref
 from junto.net.api import Stamp
@@ -24,9 +25,6 @@ from junto.program.operation import Description, structure
 from junto.program.program import Program
 from junto.program.waiting import AwaitedRef
 from junto.tree import leaves, map_leaves
-
-if TYPE_CHECKING:
-    from junto.device.spu.spu import SPU
 
 Paths = Mapping[str, "str | os.PathLike[str]"] | Sequence["str | os.PathLike[str]"]
 
@@ -40,7 +38,7 @@ class _Begun:
     salt: bytes
 
 
-def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> str:
+def dump(spu: SpuDevice, value: Any, paths: Paths, *, overwrite: bool) -> str:
     """See `SPU.dump`."""
     handles = _handles(spu, value)
     places = places_of(spu, paths)
@@ -79,7 +77,7 @@ def dump(spu: SPU, value: Any, paths: Paths, *, overwrite: bool) -> str:
             own.draft.drop()
 
 
-def load(spu: SPU, paths: Paths, receipt: str | None) -> SPUObject:
+def load(spu: SpuDevice, paths: Paths, receipt: str | None) -> SPUObject:
     """See `SPU.load`."""
     places = places_of(spu, paths)
     program = spu.session.program
@@ -177,7 +175,7 @@ class Stages:
 # ---------------------------------------------------------------- what the script says
 
 
-def _handles(spu: SPU, value: Any) -> list[SPUObject]:
+def _handles(spu: SpuDevice, value: Any) -> list[SPUObject]:
     handles = [each for each in leaves(value) if each is not None]
     for each in handles:
         if not isinstance(each, SPUObject) or each.device is not spu:
@@ -191,13 +189,13 @@ def _handles(spu: SPU, value: Any) -> list[SPUObject]:
     return handles
 
 
-def _keepers(spu: SPU) -> tuple[str, ...]:
+def _keepers(spu: SpuDevice) -> tuple[str, ...]:
     """The parties that have a part: in the roles P0, P1 and helper."""
     helper = spu.settings.helper
     return spu.settings.compute if helper is None else (*spu.settings.compute, helper)
 
 
-def places_of(spu: SPU, paths: Paths) -> dict[str, Path]:
+def places_of(spu: SpuDevice, paths: Paths) -> dict[str, Path]:
     """Each party's path, as far as it is named.
 
     Raises:
@@ -232,7 +230,7 @@ def place_at(places: Mapping[str, Path], party: str) -> Path:
     return places[party]
 
 
-def _check(spu: SPU, part: Part, party: str) -> None:
+def _check(spu: SpuDevice, part: Part, party: str) -> None:
     """That a part belongs here: on this device, at this party."""
     common, keepers = part.common, _keepers(spu)
     facts = {

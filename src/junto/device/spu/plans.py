@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.spu.calls import Described, SecretInput, SpuCall, digest_of
+from junto.device.spu.call_forms import Described, SecretInput, SpuCall, digest_of
 from junto.device.spu.layout import ArrayLayout, wide_numbers
 from junto.device.spu.plan_runner import rehearse
 from junto.errors import DeviceError, NotComputable

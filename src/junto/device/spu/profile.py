@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from junto import markup
 from junto.device.spu.costs import (
@@ -23,11 +23,9 @@ from junto.execute.executor import Ref
 from junto.execute.slot import Slot
 from junto.mpc.meter import Counted, Meter, Tally
 from junto.net.api import Stamp
+from junto.program.program import Program
 from junto.program.progress import bytes_text
 from junto.program.waiting import AwaitedRef
-
-if TYPE_CHECKING:
-    from junto.device.spu.spu import SPU
 
 T = TypeVar("T")
 
@@ -119,16 +117,21 @@ class Recorder:
 class Profile:
     """Measures the calls on one SPU from its making on, until `stop` or the end of a ``with`` block.
 
+    Made by `SPU.profile`.
+
     Reading it waits for the calls that have been made; those that failed are left out. It knows the nodes of
     this process: in production one at most, in a simulation all of them.
     """
 
-    def __init__(self, spu: SPU) -> None:
-        self._spu = spu
+    def __init__(self, program: Program, profiles: list[Profile], name: str, compute: Sequence[str]) -> None:
+        self._program = program
+        self._profiles = profiles
+        self._name = name
+        self._compute = compute
         self._lock = threading.Lock()
         self._measured: list[MeasuredCall] = []
         self._pending: list[tuple[Stamp, str, Slot]] = []
-        spu.engine.profiles.append(self)
+        profiles.append(self)
 
     def __enter__(self) -> Profile:
         return self
@@ -138,9 +141,8 @@ class Profile:
 
     def stop(self) -> None:
         """Measure no further calls. Idempotent."""
-        profiles = self._spu.engine.profiles
-        if self in profiles:
-            profiles.remove(self)
+        if self in self._profiles:
+            self._profiles.remove(self)
 
     def expect(self, stamp: Stamp, node: str, done: Slot) -> None:
         """A call has begun that is over at `node` when `done` is. From the engine."""
@@ -155,7 +157,7 @@ class Profile:
     def calls(self) -> tuple[MeasuredCall, ...]:
         """Every call at every node of this process, in the order of the script."""
         for stamp, node, slot in self._pending:
-            self._spu.session.program.wait(stamp, [AwaitedRef(slot, node)])
+            self._program.wait(stamp, [AwaitedRef(slot, node)])
         self._pending.clear()
         with self._lock:
             return tuple(sorted(self._measured, key=lambda each: each.operation))
@@ -164,7 +166,7 @@ class Profile:
     def nodes(self) -> tuple[str, ...]:
         """The nodes that have measured something; the compute parties first."""
         found = dict.fromkeys(each.node for each in self.calls)
-        compute = self._spu.settings.compute
+        compute = self._compute
         return tuple(sorted(found, key=lambda node: compute.index(node) if node in compute else len(compute)))
 
     def at(self, node: str) -> tuple[MeasuredCall, ...]:
@@ -189,7 +191,7 @@ class Profile:
         return self.at(chosen)
 
     def __repr__(self) -> str:
-        return f"<Profile of {self._spu.name}: {len(self._measured)} measurements>"
+        return f"<Profile of {self._name}: {len(self._measured)} measurements>"
 
     def __str__(self) -> str:
         if not self.nodes:
@@ -202,7 +204,7 @@ class Profile:
 
     @property
     def _nothing(self) -> str:
-        return f"{self._spu.name}: nothing was computed at a node of this process"
+        return f"{self._name}: nothing was computed at a node of this process"
 
     def _text(self, node: str) -> str:
         head, rows, more = self._calls(node)
@@ -219,7 +221,7 @@ class Profile:
     def _sum(self, node: str) -> str:
         calls, total = self.at(node), self.total(node)
         return (
-            f"{self._spu.name} at {node}: {len(calls)} calls, "
+            f"{self._name} at {node}: {len(calls)} calls, "
             f"{seconds_text(sum(each.seconds for each in calls))}, "
             f"{total.rounds} rounds, {bytes_text(total.online_bytes)} sent online, "
             f"{bytes_text(total.offline_bytes)} dealt"

@@ -7,22 +7,19 @@ which add up what they are given and mask it anew (`mpc.protocol.handover`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from junto.device.handle import passage
 from junto.device.pyu import PYUObject
 from junto.device.spu.engine import IncomingShares, known_at
 from junto.device.spu.layout import ArrayLayout
 from junto.device.spu.object import SPUObject
+from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
 from junto.execute.executor import Ref
 from junto.program.operation import Description
 
-if TYPE_CHECKING:
-    from junto.device.spu.spu import SPU
 
-
-def moved(handle: SPUObject, target: SPU) -> SPUObject:
+def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
     """The value of `handle` on the SPU `target`.
 
     Raises:
@@ -55,7 +52,7 @@ def moved(handle: SPUObject, target: SPU) -> SPUObject:
     return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(layout)
 
 
-def gathered(pieces: Mapping[str, PYUObject], leaf: ArrayLayout, target: SPU) -> SPUObject:
+def gathered(pieces: Mapping[str, PYUObject], leaf: ArrayLayout, target: SpuDevice) -> SPUObject:
     """An array of which each compute party has a piece, made outside the SPU.
 
     Args:

@@ -8,17 +8,16 @@ from functools import partial
 from typing import Any
 
 from junto.device.handle import PendingReveal, passage
-from junto.device.spu import preprocessing
+from junto.device.spu import prepared_runs
+from junto.device.spu.call_forms import sources_of
 from junto.device.spu.call_progress import under_way
-from junto.device.spu.calls import sources_of
 from junto.device.spu.correlation_pool import CorrelationPool
 from junto.device.spu.disclosed import RevealRecord
-from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares
+from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares, SpuValue
 from junto.device.spu.inputs import InputConversion, encoded
 from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
 from junto.device.spu.node import NodeThread
 from junto.device.spu.node_context import NodeContext
-from junto.device.spu.object import SPUObject
 from junto.device.spu.plan_runner import Fresh, charge, preparation, run_plan, run_stored
 from junto.device.spu.profile import Recorder
 from junto.errors import NotComputable
@@ -168,7 +167,7 @@ class SecureEngine(Engine):
             awaited.append(AwaitedRef(done, seat.home))
         return awaited
 
-    def held_here(self, handle: SPUObject) -> Sequence[Secret] | None:
+    def held_here(self, handle: SpuValue) -> Sequence[Secret] | None:
         for role, node in self._nodes.items():
             stamp = self._program.newest  # an operation of all: the others may hear of the wait
             explain = self._program.explainer(stamp, self._homes[role])
@@ -185,7 +184,7 @@ class SecureEngine(Engine):
     def homes(self) -> tuple[str, ...]:
         return tuple(self._homes.values())
 
-    def depart(self, stamp: Stamp, handle: SPUObject, count: int) -> list[tuple[str, list[Ref | None]]]:
+    def depart(self, stamp: Stamp, handle: SpuValue, count: int) -> list[tuple[str, list[Ref | None]]]:
         parts: list[tuple[str, list[Ref | None]]] = []
         for party in self._compute:
             made: list[Ref | None] = [None] * count
@@ -197,7 +196,7 @@ class SecureEngine(Engine):
             parts.append((party, made))
         return parts
 
-    def pieces(self, stamp: Stamp, handles: Sequence[SPUObject]) -> dict[str, Ref]:
+    def pieces(self, stamp: Stamp, handles: Sequence[SpuValue]) -> dict[str, Ref]:
         made: dict[str, Ref] = {}
         for party in self._compute:
             if party in self._nodes:
@@ -222,13 +221,7 @@ class SecureEngine(Engine):
     # -------------------------------------------------------------------- out
 
     def show(
-        self,
-        stamp: Stamp,
-        index: int,
-        handle: SPUObject,
-        receivers: Sequence[str],
-        *,
-        tell: bool = True,
+        self, stamp: Stamp, index: int, handle: SpuValue, receivers: Sequence[str], *, tell: bool = True
     ) -> PendingReveal:
         held, layout = handle.held, handle.layout()
         assemble = partial(_assemble, layout, self._settings, handle.reading)
@@ -443,7 +436,7 @@ def _use_pool(seat: NodeContext, pool: CorrelationPool) -> tuple[()]:
 
 
 def _fill(seat: NodeContext, stamp: Stamp, work: EngineCall, name: str, runs: int) -> tuple[None]:
-    preprocessing.fill(seat, stamp, work, name, runs)
+    prepared_runs.fill(seat, stamp, work, name, runs)
     return (None,)
 
 
@@ -457,7 +450,7 @@ def _kept_run(
         else each
         for place, each in zip(places, inputs, strict=True)
     ]
-    entry = preprocessing.taken(seat, preprocessing.name_of(work.plan, work.settings, fresh))
+    entry = prepared_runs.taken(seat, prepared_runs.name_of(work.plan, work.settings, fresh))
     return None if entry is None else _KeptRun(seat, stamp, work, fresh, *seat.stored(stamp, entry))
 
 
@@ -482,8 +475,8 @@ class _KeptRun:
             charge(self.role)
         self.finish()
         self.seat.end()
-        self.role.rounds += preprocessing.AGREEMENT_ROUNDS
-        self.role.opened += preprocessing.AGREEMENT_BYTES
+        self.role.rounds += prepared_runs.AGREEMENT_ROUNDS
+        self.role.opened += prepared_runs.AGREEMENT_BYTES
         return results
 
 

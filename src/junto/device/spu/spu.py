@@ -7,22 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from junto.config.model import Mode
-from junto.config.spu_settings import SpuSettings, parse_spu
+from junto.config.spu_settings import parse_spu
 from junto.device.boundary import public, trimmed
 from junto.device.current import current
-from junto.device.handle import Device
 from junto.device.pyu import PYUObject
-from junto.device.spu.calls import Returns, checked, returns_of, run
+from junto.device.spu.call_forms import Returns, checked, returns_of
+from junto.device.spu.calls import run
 from junto.device.spu.engine_factory import open_engine
 from junto.device.spu.inputs import VALUE
 from junto.device.spu.object import SPUObject
 from junto.device.spu.plans import Plans
+from junto.device.spu.spu_device import SpuDevice
 from junto.mpc.settings import MpcSettings
 from junto.program.operation import Description
 
 if TYPE_CHECKING:
-    from junto.device.session import Session
-    from junto.device.spu.engine import Engine
     from junto.device.spu.explanation import Explanation
     from junto.device.spu.persistence import Paths
     from junto.device.spu.profile import Profile
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger("junto.spu")
 
 
-class SPU(Device):
+class SPU(SpuDevice):
     """A device of several parties, on which a value is held in shares that say nothing by themselves.
 
     Args:
@@ -46,9 +45,6 @@ class SPU(Device):
 
     The first two parties compute, the third helps and sees shapes only; two alone need nobody. Who could read
     what by colluding with whom, ``repr`` and the log say.
-
-    Attributes:
-        has_pool: whether `open_pool` was called.
 
     Raises:
         ConfigError: a setting is wrong, or would need somebody to be trusted who was not named.
@@ -70,8 +66,8 @@ class SPU(Device):
         names = ",".join(node.party for node in self._settings.nodes)
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
-        self.numbers: MpcSettings = MpcSettings(fraction=self._settings.fraction)
-        self.plans: Plans = Plans(self.numbers)
+        self.numbers = MpcSettings(fraction=self._settings.fraction)
+        self.plans = Plans(self.numbers)
         self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)
@@ -80,47 +76,11 @@ class SPU(Device):
         self._engine = open_engine(program, self._settings, stamp)
         program.on_close(self._engine.close)
 
-    @property
-    def kind(self) -> str:
-        """``SPU``."""
-        return "SPU"
-
-    @property
-    def name(self) -> str:
-        """For a person, and different for each SPU of a run."""
-        return self._name
-
-    @property
-    def tree_key(self) -> str:
-        """Its name: a dict may have devices as keys."""
-        return self._name
-
-    @property
-    def session(self) -> Session:
-        """The run it belongs to."""
-        return self._session
-
-    @property
-    def engine(self) -> Engine:
-        """How it holds and computes values: while a function is explained, one that only counts."""
-        rehearsal = self._session.rehearsal
-        return self._engine if rehearsal is None else rehearsal.engine_of(self, self._engine)
-
-    @property
-    def world_size(self) -> int:
-        """How many nodes it has, a helper included."""
-        return len(self._settings.nodes)
-
     def __getattr__(self, name: str) -> Any:
         from junto.secretflow import explained
 
         more = explained(f"SPU.{name}")
         raise AttributeError(f"an SPU has no attribute {name!r}{more}", name=name, obj=self)
-
-    @property
-    def settings(self) -> SpuSettings:
-        """The checked settings."""
-        return self._settings
 
     @public
     def __call__(
@@ -214,7 +174,7 @@ class SPU(Device):
         """
         from junto.device.spu.profile import Profile
 
-        return Profile(self)
+        return Profile(self._session.program, self.engine.profiles, self._name, self._settings.compute)
 
     @public
     def open_pool(self, folders: Paths, *, keys: Paths | None = None) -> None:

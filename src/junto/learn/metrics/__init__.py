@@ -19,7 +19,7 @@ from junto.device.boundary import public
 from junto.device.pyu import PYUObject
 from junto.device.spu.layout import parse
 from junto.device.spu.object import SPUObject
-from junto.device.spu.spu import SPU
+from junto.device.spu.spu_device import SpuDevice
 from junto.errors import LearnError
 from junto.learn.dataset import only_part
 from junto.learn.metrics import clear, secret
@@ -215,7 +215,7 @@ class _Metric:
         return self.made(*found) if isinstance(found, tuple) else self.made(found)
 
 
-def _shared(value: Any, spu: SPU, how: Callable[..., Any]) -> SPUObject:
+def _shared(value: Any, spu: SpuDevice, how: Callable[..., Any]) -> SPUObject:
     """On the SPU; with digits and an exponent, if some argument has such."""
     if isinstance(value, PYUObject):
         taken: SPUObject = value.device(how)(value).to(spu)
