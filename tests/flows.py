@@ -21,6 +21,7 @@ import pytest
 from gateways import Heard, payload, stamp
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import PartyUnreachable
+from junto.locks import Event
 from junto.net import frames as f
 from junto.net import mailbox, outbox, peer, receiving
 from junto.net.api import Activity, Failure, TransferKey
@@ -255,7 +256,7 @@ def snapshot(thing: Any, seen: dict[int, int] | None = None, ignored: frozenset[
 
 
 ATOMS = frozenset({type(None), bool, int, float, str, bytes})
-LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event)
+LOCKS = (type(threading.Lock()), type(threading.RLock()), Event)
 
 
 @cache

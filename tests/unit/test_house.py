@@ -165,6 +165,17 @@ def test_the_library_takes_nothing_from_its_host() -> None:
     assert len(found) == 1
 
 
+def test_what_an_interrupt_may_leave_locked_is_not_used() -> None:
+    """See `junto.locks`; a condition on a lock that is entered as a lock is none of it."""
+    found = {
+        f"{name_of(path, node).partition(':')[0]}"
+        for path in SOURCES
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and call_name(node) in ("threading.Condition", "threading.Event")
+    }
+    assert {name.rpartition("/")[2] for name in found} == {"parent_watchdog.py", "pipe.py", "thread_pool.py"}
+
+
 def test_public_things_are_documented() -> None:
     # A method that implements an interface is documented there, hence classes without a base only.
     found = [

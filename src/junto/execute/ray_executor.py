@@ -15,7 +15,6 @@ but an actor takes its calls in order, so one that awaits its argument would hol
 from __future__ import annotations
 
 import logging
-import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,6 +41,7 @@ from junto.execute.ray_watch import Watch
 from junto.execute.ray_work import RayActor, RayTask
 from junto.execute.slot import Slot, when_done
 from junto.execute.thread_pool import ThreadPool
+from junto.locks import Condition
 
 log: logging.Logger = logging.getLogger("junto.execute")
 
@@ -70,7 +70,7 @@ class RayExecutor(Executor):
         self.clerk: ThreadPool = ThreadPool(1)
         self._settings = settings
         self._label = resources_label
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._open: set[RayTask] = set()
         self._actors: weakref.WeakSet[RayActor] = weakref.WeakSet()
         self._over = False

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from junto.execute.ray_reachability import head_listens
+from junto.locks import Event
 
 log: logging.Logger = logging.getLogger("junto.execute")
 
@@ -32,7 +33,7 @@ class Watch:
     def __init__(self, address: str, gone: Callable[[], None]) -> None:
         self._address = address
         self._gone = gone
-        self._over = threading.Event()
+        self._over = Event()
         threading.Thread(target=self._run, name="junto-ray-watch", daemon=True).start()
 
     def stop(self) -> None:

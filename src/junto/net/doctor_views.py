@@ -7,7 +7,6 @@ A doctor stays until each other doctor has its final view, or until its time is 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -15,6 +14,7 @@ from typing import Annotated, Final
 import msgspec
 
 from junto.errors import MalformedBytes
+from junto.locks import Condition
 from junto.net.words import Short, Text, Words
 
 _SEEN: Final = 16
@@ -73,7 +73,7 @@ class Views:
         self._nobody = View(me, final=True)
         self._theirs: dict[str, View] = {}
         self._told: set[str] = set()
-        self._changed = threading.Condition()
+        self._changed = Condition()
 
     def publish(
         self, party: str, seen: tuple[Seen, ...], *, final: bool, saw: str = "", local: str = ""

@@ -20,6 +20,7 @@ from junto.errors import (
     PartyAborted,
     PeerError,
 )
+from junto.locks import Event
 from junto.net import frames as f
 from junto.net import handshake, transport
 from junto.net.api import (
@@ -84,7 +85,7 @@ class GrpcGateway(Gateway):
         }
         self._streams = {party: _Streams() for party in others}
         self._refusals = Refusals()
-        self._closed = threading.Event()
+        self._closed = Event()
         self._spawning = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._server: transport.Server | None = None
@@ -359,7 +360,7 @@ class _Streams:
     """The streams with one party. Thread-safe."""
 
     def __init__(self) -> None:
-        self.redial = threading.Event()
+        self.redial = Event()
         self._lock = threading.Lock()
         self._dialled: list[Dialled] = []
         self._dialler: tuple[Dialler, transport.Call] | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 
 from junto.errors import DeadlineExceeded, JuntoError
+from junto.locks import Condition
 from junto.net import handshake
 from junto.net.frames import Hello
 from junto.net.versions import described
@@ -40,7 +40,7 @@ class Meeting:
         self.mine = mine
         self._is_open = is_open
         self._is_reached = is_reached
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._others = tuple(others)
         self._nonces = {mine.party: mine.nonce}
         self._causes: dict[str, str] = {}

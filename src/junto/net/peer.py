@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
+from junto.locks import Condition
 from junto.net import frames as f
 from junto.net.api import Activity, Events, OrderedStream, Stamp
 from junto.net.line import StreamSender
@@ -69,7 +70,7 @@ class Peer:
         self.lost_to: JuntoError | None = None
         self.left: bool = False
         self.ended: bool = False
-        self.changed: threading.Condition = threading.Condition()
+        self.changed: Condition = Condition()
         self._timeout_s = link.peer_timeout_s
         self._alive_s = ALIVE_BEATS * link.heartbeat_s
         patience = max(link.status_after_s, link.peer_timeout_s)  # half a MiB on a slow line is no standstill

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from junto.errors import DeadlineExceeded, JuntoError, PartyAborted, ProtocolViolation
+from junto.locks import Event
 from junto.net import frames as f
 from junto.net.api import Delivery, Failure, Stamp, TransferKey
 from junto.net.line import StreamSender
@@ -83,7 +84,7 @@ class Sending:
         with self._lock:
             waiting = list(self._deliveries.values())
         for delivery in waiting:
-            done = threading.Event()
+            done = Event()
             delivery.add_done_callback(lambda _, done=done: done.set())  # type: ignore[misc]
             if not done.wait(None if ends is None else max(ends - time.monotonic(), 0)):
                 raise DeadlineExceeded(f"{self._party} has not taken everything that was sent to it")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
+from junto.locks import Condition
 from junto.net.api import OrderedStream, PipeEnded
 from junto.net.header import Header, Kind, pack
 from junto.net.ordered import FRAME_BYTES
@@ -39,7 +39,7 @@ class PeerStream(OrderedStream):
         self._written = self._sent = 0
         self._over = False
         # Of the network's threads, too, under the lock:
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._waiting = self._received = 0
         self._ended = False  # the other end has said that it sends nothing more
         self._trouble: Exception | None = None

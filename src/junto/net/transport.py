@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
 from junto.errors import IdentityError, ListenError
+from junto.locks import Event
 from junto.log import printable
 from junto.net.callers import Option, guard_options, party_of
 from junto.net.frames import MESSAGE_BYTES
@@ -149,7 +150,7 @@ class Call:
     def __init__(self, channel: Any, messages: Iterator[bytes]) -> None:
         self._channel = channel
         self._threads: list[threading.Thread] = []
-        self._over = threading.Event()
+        self._over = Event()
         self._call = channel.stream_stream(METHOD)(self._sent(messages))
         if not self._call.add_callback(self._ended):
             self._over.set()

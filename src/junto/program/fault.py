@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from junto.errors import JuntoError
+from junto.locks import Event
 
 
 class SessionFault:
@@ -41,7 +42,7 @@ class SessionFault:
 
     def within(self, timeout_s: float) -> JuntoError | None:
         """The error, waited for as long as is said."""
-        there = threading.Event()
+        there = Event()
         unsubscribe = self.subscribe(there.set)
         there.wait(timeout_s)
         unsubscribe()

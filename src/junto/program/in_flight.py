@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
 
 from junto.errors import RemoteError
 from junto.execute.executor import Ref
+from junto.locks import Condition
 from junto.net.api import Stamp
 
 
@@ -21,7 +21,7 @@ class InFlight:
 
     def __init__(self, took: Callable[[Stamp, float], None] | None = None) -> None:
         self._took = took
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._running: dict[int, tuple[Stamp, float]] = {}
         self._tickets = 0
         self._unseen: dict[int, RemoteError] = {}

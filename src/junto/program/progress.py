@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from junto.locks import Event
+
 T = TypeVar("T")
 
 VARIABLE = "JUNTO_PROGRESS"
@@ -154,7 +156,7 @@ class Board:
         self._lock = threading.Lock()
         self._under_way: dict[int, tuple[ComputeProgress, float]] = {}
         self._courses: list[Course] = []
-        self.busy: threading.Event = threading.Event()
+        self.busy: Event = Event()
 
     @property
     def heading(self) -> Heading | None:

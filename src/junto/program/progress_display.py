@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from junto.locks import Event
 from junto.program.progress import VARIABLE, Board, Look, figures
 from junto.program.status import Display, LogReporter, Reporter
 
@@ -140,7 +141,7 @@ class Watcher:
         self._board = board
         self._display = display
         self._thread: threading.Thread | None = None
-        self._over = threading.Event()
+        self._over = Event()
         self._shown = False
 
     def switch(self, shown: bool) -> None:

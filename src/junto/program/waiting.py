@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from junto.errors import DeadlineExceeded
 from junto.execute.executor import Ref
+from junto.locks import Event
 from junto.net.api import Stamp
 from junto.program.fault import SessionFault
 from junto.program.status import Reporter
@@ -37,7 +38,7 @@ class CountDownLatch:
     """Opens once `count` references are done, or when it is forced."""
 
     def __init__(self, refs: Sequence[Ref]) -> None:
-        self._event = threading.Event()
+        self._event = Event()
         self._lock = threading.Lock()
         self._left = len(refs)
         if not refs:

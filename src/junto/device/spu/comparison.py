@@ -5,12 +5,12 @@ The gateways have authenticated each other, so a node is who its party is.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from junto.errors import JuntoError, LinkError, PartyUnreachable
+from junto.locks import Condition
 from junto.mpc.links.greeting import NodeHello, difference
 from junto.mpc.node_links import Greeting, LinkOptions, OnWait
 from junto.net.api import Delivery
@@ -38,7 +38,7 @@ class Introductions:
         self._ways = ways
         self._options = options
         self._on_wait = on_wait
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._heard: dict[str, memoryview | Exception] = {}
         self._delivered: set[str] = set()
         self._stop: JuntoError | None = None

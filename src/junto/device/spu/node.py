@@ -22,6 +22,7 @@ import numpy as np
 from junto.errors import LinkError, SessionError
 from junto.execute.executor import Ref
 from junto.execute.slot import Slot, when_done
+from junto.locks import Event
 from junto.mpc.links.channel import LeftOut
 
 CLOSE_S = 5.0
@@ -90,7 +91,7 @@ class NodeThread:
         self._links = links
         self._jobs: queue.SimpleQueue[NodeJob | None] = queue.SimpleQueue()
         self._broken: BaseException | None = None
-        self._woken = threading.Event()
+        self._woken = Event()
         self._working = False
         self._thread = threading.Thread(target=self._loop, name=f"junto-spu-{name}", daemon=True)
         self._thread.start()
