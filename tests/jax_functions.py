@@ -98,6 +98,7 @@ NAMED: Sequence[tuple[Sequence[Make], str]] = [
         jax.scipy.special.i0e jax.scipy.special.i1 jax.scipy.special.i1e
         jax.scipy.stats.norm.pdf jax.scipy.stats.norm.logpdf jax.scipy.stats.norm.cdf
         jax.scipy.stats.norm.logcdf jax.scipy.stats.norm.sf jax.scipy.stats.logistic.logpdf
+        jax.scipy.stats.logistic.cdf jax.scipy.stats.laplace.cdf jax.scipy.stats.gumbel_r.logpdf
         jax.scipy.stats.laplace.logpdf jax.scipy.stats.cauchy.logpdf jax.scipy.stats.cauchy.cdf
         jax.scipy.stats.rankdata lax.cummax lax.cummin lax.cumlogsumexp lax.population_count lax.clz""",
     ),
@@ -105,10 +106,12 @@ NAMED: Sequence[tuple[Sequence[Make], str]] = [
         [positive],
         """jnp.sqrt jnp.log jnp.log2 jnp.log10 jnp.log1p lax.rsqrt jax.scipy.special.gamma
         jax.scipy.special.gammaln jax.scipy.special.digamma jax.scipy.special.entr
-        jax.scipy.special.factorial jax.scipy.stats.expon.logpdf""",
+        jax.scipy.special.factorial jax.scipy.stats.expon.logpdf jax.scipy.stats.expon.cdf
+        jax.scipy.stats.pareto.logpdf""",
     ),
     ([within], "jnp.arcsin jnp.arccos jnp.arctanh jax.scipy.special.erfinv"),
     ([share], "jax.scipy.special.logit jax.scipy.special.ndtri jax.scipy.stats.norm.ppf"),
+    ([share], "jax.scipy.stats.logistic.ppf jax.scipy.stats.uniform.logpdf jax.scipy.stats.bernoulli.cdf"),
     ([beyond], "jnp.arccosh"),
     (
         [signed, signed],
@@ -128,7 +131,12 @@ NAMED: Sequence[tuple[Sequence[Make], str]] = [
         jax.scipy.stats.gamma.logpdf jax.scipy.stats.gamma.cdf
         jax.scipy.stats.t.logpdf jax.scipy.stats.chi2.logpdf""",
     ),
-    ([counts, positive], "jax.scipy.stats.poisson.logpmf jax.scipy.special.polygamma"),
+    (
+        [counts, positive],
+        """jax.scipy.stats.poisson.logpmf jax.scipy.stats.poisson.pmf jax.scipy.stats.poisson.cdf
+        jax.scipy.special.polygamma""",
+    ),
+    ([share, positive, positive], "jax.scipy.stats.beta.logpdf jax.scipy.stats.beta.cdf"),
     ([signed, places], "jnp.left_shift jnp.right_shift jnp.ldexp jnp.take jnp.power"),
     ([square], "jnp.trace jnp.triu jnp.transpose jnp.linalg.det jnp.linalg.slogdet jnp.linalg.inv"),
     ([square], "jnp.linalg.pinv jnp.linalg.eig jnp.linalg.cond"),
@@ -195,6 +203,28 @@ SPELLED: Mapping[str, Function] = {
     "jax.scipy.stats.poisson.cdf(i, 4)": (lambda i: jax.scipy.stats.poisson.cdf(i, 4), [counts]),
     "jax.scipy.special.polygamma(2, x)": (lambda x: jax.scipy.special.polygamma(2, x), [positive]),
     "jax.scipy.special.betainc(x, x, 0.5)": (lambda x: jax.scipy.special.betainc(x, x, 0.5), [positive]),
+    "p-value of Student's t, 20 degrees": (
+        lambda t: jax.scipy.special.betainc(10.0, 0.5, 20 / (20 + t * t)),
+        [signed],
+    ),
+    "p-value of F, 3 and 20 degrees": (
+        lambda f: jax.scipy.special.betainc(10.0, 1.5, 20 / (20 + 3 * f)),
+        [positive],
+    ),
+    "jax.scipy.stats.binom.logpmf(i, 9, x)": (
+        lambda i, x: jax.scipy.stats.binom.logpmf(i, 9, x),
+        [places, share],
+    ),
+    "jax.scipy.stats.binom.pmf(i, 9, x)": (
+        lambda i, x: jax.scipy.stats.binom.pmf(i, 9, x),
+        [places, share],
+    ),
+    "jax.scipy.stats.geom.logpmf(i + 1, x)": (
+        lambda i, x: jax.scipy.stats.geom.logpmf(i + 1, x),
+        [counts, share],
+    ),
+    "jax.scipy.stats.t.pdf(x, 4)": (lambda x: jax.scipy.stats.t.pdf(x, 4), [signed]),
+    "jax.scipy.stats.gamma.pdf(x, 2)": (lambda x: jax.scipy.stats.gamma.pdf(x, 2), [positive]),
     "jax.grad(jax.nn.softplus)": (jax.vmap(jax.grad(jax.nn.softplus)), [signed]),
     "jax.grad(jax.nn.gelu)": (jax.vmap(jax.grad(jax.nn.gelu)), [signed]),
     "jax.grad(jax.nn.logsumexp)": (jax.grad(jax.nn.logsumexp), [signed]),

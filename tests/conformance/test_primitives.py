@@ -226,6 +226,7 @@ CASES = [
     case("bessel_i1e", lambda x: (jax.scipy.special.i1e(x * 3), jax.scipy.special.i1(x)), X),
     case("igamma", lambda x, y: jax.scipy.special.gammainc(x * 20, y), POSITIVE, POSITIVE * 20),
     case("igammac", lambda x: jax.scipy.stats.chi2.sf(x * 4, 3), POSITIVE),
+    case("regularized_incomplete_beta", lambda x: jax.scipy.special.betainc(x * 9, 0.5, x / 2), POSITIVE),
     case("zeta", lambda x: jax.scipy.special.zeta(1 + x, x), POSITIVE + 0.5, tolerance=3e-3),
     case("polygamma", lambda x: [jax.scipy.special.polygamma(n, x) for n in (0, 1, 2)], POSITIVE + 1),
     case("select_n", jnp.frexp, np.array([0, 1, -0.75, 2**-18, 1e5, -3e7], np.float32)),

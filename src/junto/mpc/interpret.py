@@ -21,7 +21,7 @@ from junto.mpc.plan_steps import CONTROL, REVEAL, Block, PlanStep, ShapeDtype
 from junto.mpc.primitives.blocks import narrowed
 from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, PrimitiveRule, Rule, Shared, Takes, fits
 from junto.mpc.primitives.control import MOST_TURNS
-from junto.mpc.primitives.infinite import after, foreseen
+from junto.mpc.primitives.infinite import after, origin
 from junto.mpc.primitives.lifting import lifted, lifts_some
 from junto.mpc.primitives.public import PublicDigest, evaluate
 from junto.mpc.primitives.revealing import revealed_bytes
@@ -187,7 +187,8 @@ class _Flow:
         found = self._constants.get(block)
         if found is None:
             found = {
-                slot: Cell(Public(array, slot in block.foreseen)) for slot, array in block.constants.items()
+                slot: Cell(Public(array, slot in block.foreseen, slot in block.outside))
+                for slot, array in block.constants.items()
             }
             self._constants[block] = found
         return found
@@ -240,7 +241,8 @@ class _Flow:
         except Exception as error:
             _locate(error, step)
             raise
-        return [replace(each, foreseen=True) for each in known] if foreseen(operands) else known
+        expected, outside = origin(operands)
+        return [replace(each, foreseen=expected, outside=outside) for each in known]
 
     async def _results(self, step: PlanStep, facts: _Facts, operands: Sequence[Value]) -> Sequence[Value]:
         if facts.always is not None:

@@ -52,6 +52,14 @@ CONTROL: Mapping[str, tuple[str, ...]] = {
 REVEAL, LABEL = "reveal_inside", "label"
 """The primitive that makes a secret public (`primitives.revealing`), and its parameter: the agreed name."""
 
+DOMAINS = tuple(
+    str(Path(jax.__file__).parent / "_src" / "scipy" / each) for each in ("special.py", "stats" + os.sep)
+)
+"""Functions in here say infinity or NaN outside of what they are defined for (`values.Public.outside`)."""
+
+NARROW = "dirichlet.py"
+"""Its domain is as narrow as a rounding: numbers whose sum is 1 up to 1e-6. What it says is no exception."""
+
 LIBRARY = (str(Path(jax.__file__).parent) + os.sep, str(Path(__file__).parent) + os.sep)
 """A line in here is nobody's own."""
 
@@ -109,6 +117,7 @@ class Block:
         outputs: slots of the results; one slot can be several.
         library: whether it was written in jax, not by whoever calls it.
         foreseen: of `constants`, those written in jax (`values.Public.foreseen`).
+        outside: of those, what a function says outside of its domain (`values.Public.outside`).
     """
 
     constants: Mapping[int, Any]
@@ -117,6 +126,7 @@ class Block:
     outputs: tuple[int, ...]
     library: bool = False
     foreseen: frozenset[int] = frozenset()
+    outside: frozenset[int] = frozenset()
 
     def has(self, name: str) -> bool:
         """Whether a step of this name is in it, however deep."""
@@ -153,8 +163,9 @@ class _Writer:
         self._line = line  # of whoever calls the block, for steps that have none of their own
         self._slots = 0
         self._constants: dict[int, Any] = {}
-        self._constant_slots: dict[tuple[str, bool], int] = {}
+        self._constant_slots: dict[tuple[str, bool, bool], int] = {}
         self._foreseen: set[int] = set()
+        self._outside: set[int] = set()
         self._fixed: set[int] = set()
         self._steps: list[PlanStep] = []
         self._seen: dict[tuple[Any, ...], tuple[int, ...]] = {}
@@ -171,6 +182,7 @@ class _Writer:
                 tuple(self._steps),
                 tuple(outputs),
                 foreseen=frozenset(self._foreseen),
+                outside=frozenset(self._outside),
             )
         )
 
@@ -178,16 +190,18 @@ class _Writer:
         self._slots += 1
         return self._slots - 1
 
-    def _constant(self, value: Any, aval: Any, library: bool) -> int:
+    def _constant(self, value: Any, aval: Any, library: bool, outside: bool = False) -> int:
         dtype = getattr(aval, "dtype", None)
         array = np.asarray(value, dtype=dtype) if isinstance(dtype, np.dtype) else value
-        text = fingerprint.describe_array(array), library
+        text = fingerprint.describe_array(array), library, outside
         if text not in self._constant_slots:
             slot = self._constant_slots[text] = self._new()
             self._constants[slot] = array
             self._fixed.add(slot)
             if library:
                 self._foreseen.add(slot)
+            if outside:
+                self._outside.add(slot)
         return self._constant_slots[text]
 
     def _inline(self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[int], line: str) -> list[int]:
@@ -197,12 +211,17 @@ class _Writer:
         for variable, value in zip(jaxpr.constvars, consts, strict=True):
             where[variable] = self._constant(value, variable.aval, library)
 
-        def slot(atom: Any) -> int:
-            return self._constant(atom.val, atom.aval, library) if hasattr(atom, "val") else where[atom]
+        def slot(atom: Any, user: Any = None) -> int:
+            if hasattr(atom, "val"):
+                return self._constant(atom.val, atom.aval, library, _says_outside(user, atom.val))
+            known: int = where[atom]
+            return known
 
         for equation in jaxpr.eqns:
             made = self._equation(
-                equation, [slot(each) for each in equation.invars], line or _line(equation) or self._line
+                equation,
+                [slot(each, equation) for each in equation.invars],
+                line or _line(equation) or self._line,
             )
             where.update(zip(equation.outvars, made, strict=True))
         return [slot(each) for each in jaxpr.outvars]
@@ -347,6 +366,7 @@ def _lean(block: Block) -> Block:
         ),
         outputs=renamed(outputs),
         foreseen=frozenset(names[slot] for slot in block.foreseen if slot in names),
+        outside=frozenset(names[slot] for slot in block.outside if slot in names),
     )
 
 
@@ -374,3 +394,13 @@ def _of_library(jaxpr: Any) -> bool:
 
 def _written_in_jax(jaxpr: Any) -> bool:
     return str(getattr(jaxpr.debug_info, "func_filename", "")).startswith(LIBRARY[0])
+
+
+def _says_outside(equation: Any, value: Any) -> bool:
+    """Whether a constant is what a function of jax.scipy says outside of its domain."""
+    number = np.asarray(value)
+    if equation is None or number.dtype.kind != "f" or np.isfinite(number).all():
+        return False
+    traceback = equation.source_info.traceback
+    files = [] if traceback is None else [each.file_name for each in traceback.frames]
+    return any(each.startswith(DOMAINS) and not each.endswith(NARROW) for each in files)

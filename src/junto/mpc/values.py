@@ -86,10 +86,12 @@ class Public:
         array: a numpy array; of jax's own dtypes (random keys) a jax array.
         foreseen: whether its infinities are written in jax's own code, for what it must expect: the logarithm
             of a singular matrix' determinant, say.
+        outside: whether its infinities and NaN are what a function of jax.scipy says outside of its domain.
     """
 
     array: Any
     foreseen: bool = False
+    outside: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -222,8 +222,6 @@ ALTERNATIVES: Mapping[str, str] = {
     "real": COMPLEX,
     "reduce": "with a function of one's own, jax.lax.associative_scan; else sum, prod, max, min",
     "reduce_window": "of windows there are sum, max and min",
-    "regularized_incomplete_beta": "show the statistic to one party, and compute its p-value there; "
-    "sf.learn's models have p-values of their own",
     "schur": EIGEN,
     "threefry2x32": PUBLIC_KEY,
     "tridiagonal": EIGEN,

@@ -80,7 +80,6 @@ REFUSED: dict[str, Program] = {
     "power": lambda x: x**INF,
     "sum": lambda x: jnp.sum(masked(x, INF)),
     "mean": lambda x: jnp.mean(masked(x, INF)),
-    "sum of logarithms of densities": lambda x: jnp.sum(jax.scipy.stats.expon.logpdf(x - 3)),
     "sum, where jax's own code writes it": lambda x: jnp.sum(determinants(x)),
     "maximum, of which one side may be": lambda x: 2 * jnp.maximum(masked(x, INF), 3),
     "minimum, that goes to infinity": lambda x: 2 * jnp.min(masked(x, -INF)),
@@ -112,6 +111,38 @@ REFUSED: dict[str, Program] = {
     "nan compared": lambda x: x < jnp.nan,
     "nan of a negative base": lambda x: jnp.float32(-2) ** x,
 }
+
+
+OUTSIDE: dict[str, Program] = {
+    "density": lambda x: jax.scipy.stats.expon.pdf(x - 2),
+    "its logarithm": lambda x: jax.scipy.stats.expon.logpdf(x - 2),
+    "a product of densities": lambda x: jax.scipy.stats.uniform.logpdf(x, 0.0, 3.0).sum(),
+    "of both parameters": lambda x: jax.scipy.stats.beta.logpdf(x / 3, x, x),
+    "quantile": lambda x: jax.scipy.stats.norm.ppf(jnp.clip((x - 1) / 2, 0, 1)),
+    "divergence": lambda x: jax.scipy.special.rel_entr(x, x - 1),
+    "entropy": lambda x: jax.scipy.special.entr(x - 2),
+}
+"""Each of some numbers for which jax's own functions say infinity, and of others."""
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_outside_of_a_domain_infinity_is_the_number_for_it(name: str) -> None:
+    want = jax.tree.map(
+        lambda each: np.clip(np.asarray(each), -infinite.OUTSIDE, infinite.OUTSIDE), OUTSIDE[name](X)
+    )
+    agree(PLAIN.run(OUTSIDE[name], X), want)
+
+
+BAD: dict[str, Program] = {
+    "parameters that all know": lambda x: jax.scipy.stats.beta.logpdf(x, 2.0, -1.0),
+    "a domain as narrow as a rounding": lambda x: jax.scipy.stats.dirichlet.logpdf(x / x.sum(), X),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_outside_of_a_domain_that_all_know_there_is_no_number(name: str) -> None:
+    with pytest.raises(NotComputable, match=r"infinity|NaN"):
+        PLAIN.run(BAD[name], X)
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -245,7 +245,6 @@ def test_a_secret_condition_of_a_loop_is_refused_with_its_line():
 @pytest.mark.parametrize(
     ("name", "program"),
     [
-        ("regularized_incomplete_beta", lambda x: jax.scipy.special.betainc(x, x, x)),
         ("fft", lambda x: jnp.fft.rfft(x)),
         ("eig", lambda x: jnp.linalg.eig(x[:2, :2])[0]),
         ("nextafter", lambda x: jnp.nextafter(x, x + 1)),

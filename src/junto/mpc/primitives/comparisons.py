@@ -10,6 +10,7 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context, span_of
+from junto.mpc.primitives.infinite import inside
 from junto.mpc.rounds import together
 from junto.mpc.values import LARGEST, Public, Secret, Span, Value
 
@@ -189,6 +190,8 @@ async def select(c: Context, params: Params, which: Value, *cases: Value) -> Val
     """`cases[which]`, element by element."""
     if len(cases) == 1:
         return cases[0]
+    if isinstance(which, Secret):
+        cases = tuple(map(inside, cases))
     if which.dtype == np.bool_:
         return await ops.select(c, which, cases[1], cases[0])
     if isinstance(which, Public):

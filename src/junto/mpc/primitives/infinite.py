@@ -4,6 +4,9 @@ A fixed-point number has no infinity; the largest number stands for it (`values.
 long as it is moved, chosen, compared, added to, or given to a function that is flat there, and nowhere else:
 `0 * inf` is no number at all. So every value says whether it may hold it, and this table what each primitive
 makes of that. What is not in it is refused for infinity. (NaN is refused for all: `values.fixed_words`.)
+
+What jax.scipy's own functions say outside of their domain is another matter: most have one, and secrets are
+within it. So it becomes a number where a secret decides (`inside`), and is refused where all know (above).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 
 from junto.errors import NotComputable
 from junto.mpc.plan_steps import CONTROL, PlanStep
-from junto.mpc.values import NOWHERE, Infinite, Public, Side, Value
+from junto.mpc.values import NOWHERE, Infinite, Public, Secret, Side, Value
 
 CARRY = frozenset(
     [
@@ -198,7 +201,7 @@ def _chosen(step: PlanStep, operands: Sequence[Value]) -> Sequence[Value]:
         return operands
     which, *cases = operands
     if not isinstance(which, Public):
-        return cases
+        return [inside(each) for each in cases]
     return [each for number, each in enumerate(cases) if (which.array == number).any()]
 
 
@@ -209,10 +212,36 @@ def either(values: Sequence[Value]) -> Infinite:
     return Infinite(up, down, any(each.lost for each in found), any(each.foreseen for each in found))
 
 
-def foreseen(values: Sequence[Value]) -> bool:
-    """Whether jax itself has written all infinities of public values."""
+def origin(values: Sequence[Value]) -> tuple[bool, bool]:
+    """Whether jax itself has written all infinities of public values, and whether for outside of domains."""
     publics = [each for each in values if isinstance(each, Public)]
-    return any(each.foreseen for each in publics) and all(each.foreseen or not _of(each) for each in publics)
+    foreseen = any(each.foreseen for each in publics)
+    outside = any(each.outside for each in publics)
+    return (
+        foreseen and all(each.foreseen or not _of(each) for each in publics),
+        outside and all(each.outside or _is_finite(each) for each in publics),
+    )
+
+
+def _is_finite(x: Public) -> bool:
+    array = x.array
+    return not isinstance(array, np.ndarray) or array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+OUTSIDE = 2.0**30
+"""Where a function of jax.scipy says infinity outside of its domain. Its exponential is 0, and thousands of
+them have a sum."""
+
+
+def inside(case: Value) -> Value:
+    """What a secret condition may choose, with a number for what lies outside of a function's domain.
+
+    For NaN that is 0. Such a function is as defined as the logarithm is: for what it is defined for.
+    """
+    if isinstance(case, Secret) or not case.outside or _is_finite(case):
+        return case
+    numbers = np.nan_to_num(case.array, nan=0.0, posinf=OUTSIDE, neginf=-OUTSIDE)
+    return Public(numbers.astype(case.dtype))
 
 
 _RARELY = Side(1, True)
@@ -231,7 +260,7 @@ def _of(value: Value) -> Infinite:
     if not isinstance(value, Public):
         return value.infinite
     array = value.array
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or np.isfinite(array).all():
+    if _is_finite(value):
         return NOWHERE
     up, down = (Side(int(bool((array == each).any())), value.foreseen) for each in (np.inf, -np.inf))
     return Infinite(up, down, foreseen=value.foreseen)

@@ -93,6 +93,7 @@ TABLE: Mapping[str, PrimitiveRule] = {
     "log1p": PrimitiveRule(elementwise.of("log1p"), thin=True),
     "logistic": PrimitiveRule(elementwise.of_pending("logistic"), thin=True, takes=RAW),
     "polygamma": PrimitiveRule(special.polygamma),
+    "regularized_incomplete_beta": PrimitiveRule(special.betainc),
     "rsqrt": PrimitiveRule(elementwise.of("rsqrt"), thin=True),
     "sin": PrimitiveRule(elementwise.of("sin"), thin=True),
     "sinh": PrimitiveRule(elementwise.hyperbolic_sine, thin=True),
