@@ -69,6 +69,10 @@ def _in_proportion(x: np.ndarray, *_: Any) -> float:
     return float(128 * UNIT * np.abs(x).max())
 
 
+def _of_likelihood(x: np.ndarray, freedom: np.ndarray) -> Any:
+    return 4 * UNIT / (freedom + UNIT) + 1e-5 * freedom * np.log1p(freedom)
+
+
 PIVOTS = "a pivot of few units: a unit in the last place of the matrix changes the result by as much"
 LOST = "a root of a sum of squares, which are less than the last place"
 COARSE: Mapping[str, tuple[Bound, str]] = {
@@ -87,6 +91,10 @@ COARSE: Mapping[str, tuple[Bound, str]] = {
     ),
     "jnp.linalg.eigh(a), the matrix again": (_in_proportion, "the vectors have the error of `eigh`, 2e-4"),
     "jax.nn.squareplus": (_in_proportion, "the difference of two numbers of the size of x"),
+    "jax.scipy.stats.chi2.logpdf": (
+        _of_likelihood,
+        "half of the degrees of freedom is rounded; and of many, large numbers are left of larger ones",
+    ),
     "jax.scipy.stats.t.logpdf": (_of_divisor, "a square is divided by the degrees of freedom"),
 }
 """Where a unit in the last place of a number on the way is more in the result: how much, and why."""

@@ -102,7 +102,7 @@ PROBES: Mapping[str, Probe] = {
     "bessel_i1e": ("", lax.bessel_i1e, (W,)),
     "igamma": ("", lax.igamma, (X, X[::-1])),
     "igammac": ("", lax.igammac, (X, X[::-1])),
-    "regularized_incomplete_beta": ("", lambda x: lax.betainc(4 * x, x, x / 2), (S,)),
+    "regularized_incomplete_beta": ("", lambda x: lax.betainc(x, x[::-1], x / 8), (X,)),
     "polygamma": ("of order 1", partial(jax.scipy.special.polygamma, 1), (X,)),
     "zeta": ("", lax.zeta, (1 + X, X)),
     "digamma": ("", jax.scipy.special.digamma, (X,)),
