@@ -328,7 +328,14 @@ def test_a_model_from_the_clear_scores_secret_rows(spu, kind, growth):
             lambda: xgboost.XGBRegressor(n_estimators=1).fit(NAMED[["age", "pay"]], NUMBER),
             "its columns are age, pay",
         ),
-        (lambda: xgboost.XGBClassifier(n_estimators=1).fit(NAMED, np.arange(300) % 3), "multi:softprob"),
+        (
+            lambda: xgboost.XGBRegressor(n_estimators=1).fit(NAMED, np.stack([NUMBER, NUMBER], axis=1)),
+            "it predicts 2 numbers",
+        ),
+        (
+            lambda: xgboost.XGBClassifier(n_estimators=1, num_parallel_tree=2).fit(NAMED, np.arange(300) % 3),
+            "not the same number of trees for each class, in turn",
+        ),
     ],
     ids=lambda part: part if isinstance(part, str) else "model",
 )

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, TypeAlias
 
+import jax.numpy as jnp
+
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn import examine
-from junto.learn.families import Bernoulli, Family, LabelScale
+from junto.learn.families import ClassFamily, Family, LabelScale
 from junto.learn.faults import fault_of
 
 Table: TypeAlias = Any
@@ -333,26 +335,46 @@ def share_label(
     """
     family = judge.family
     if isinstance(label, SPUObject):
-        return Label(None, examine.scale_numbers(LabelScale(), family, *penalty), coded(spu, label, family))
+        numbers = examine.scale_numbers(LabelScale(), family, *penalty)
+        return Label(None, numbers, target_on(spu, label, family))
     owner = label.device
     home = owner(examine.scale_of_label)(label, family, judge.centred)
     scale = owner(examine.scale_numbers)(home, family, *penalty).to(spu)
     return Label(home, scale, owner(examine.scaled_label)(label, family, home, seed).to(spu))
 
 
-def coded(spu: SPU, label: PYUObject | SPUObject, family: Family) -> SPUObject:
-    """A label on the SPU, with 0 and 1 in place of classes."""
-    if isinstance(label, PYUObject):
-        shared: SPUObject = label.device(examine.numbers_of)(label, family).to(spu)
-        return shared
-    if not isinstance(family, Bernoulli) or family.classes == (0, 1):
+def target_on(spu: SPU, label: SPUObject, family: Family) -> SPUObject:
+    """A label that is on the SPU already, as training takes it."""
+    if not isinstance(family, ClassFamily):
         return label
-    made: SPUObject = spu(_is_one, static_argnames="one")(label, one=family.classes[1])
+    code = spu(_coded, static_argnames=("classes", "apart"))
+    made: SPUObject = code(label, classes=family.classes, apart=bool(family.outputs))
     return made
 
 
-def _is_one(label: Any, one: Any) -> Any:
-    return label == one
+def coded(spu: SPU, label: PYUObject | SPUObject, family: Family) -> SPUObject:
+    """A label on the SPU, with 0, 1, ... in place of classes."""
+    if isinstance(label, PYUObject):
+        shared: SPUObject = label.device(examine.numbers_of)(label, family).to(spu)
+        return shared
+    if not isinstance(family, ClassFamily):
+        return label
+    made: SPUObject = spu(_coded, static_argnames=("classes", "apart"))(
+        label, classes=family.classes, apart=False
+    )
+    return made
+
+
+def _coded(label: Any, classes: tuple[Any, ...], apart: bool) -> Any:
+    """The number of each row's class; `apart`: 1 in its place [rows, classes]."""
+    numbers = tuple(range(len(classes)))
+    classes = numbers if isinstance(classes[0], str) else classes  # no text is on an SPU
+    if classes == numbers and not apart:
+        return label
+    if len(classes) == 2:
+        return label == classes[1]
+    places = label[:, None] == jnp.asarray(classes)
+    return places if apart else places.astype(jnp.int32) @ jnp.asarray(numbers)
 
 
 def columns_of(scales: Scales, party: PYU | str) -> tuple[PYU, tuple[int, int]]:

@@ -158,6 +158,14 @@ def require(condition: bool, sentence: str, fix: str = "") -> None:
         raise LearnError(sentence, fix=fix)
 
 
+def require_classes(given: Any) -> None:
+    """Raise a LearnError unless these can be the classes of a label."""
+    sound = isinstance(given, tuple) and len(given) >= 2
+    sound = sound and any(all(isinstance(each, kind) for each in given) for kind in (str, int | float))
+    sound = sound and len(set(given)) == len(given) and all(each == each for each in given)
+    require(sound, "classes are different numbers, or different texts", "for instance classes=(1, 2)")
+
+
 def run_at(owner: PYU, function: Callable[..., Any], *args: Any) -> PYUObject:
     """`owner(function)(*args)`, of one result."""
     made: PYUObject = owner(function)(*args)

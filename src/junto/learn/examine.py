@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from junto.columns import misfit
 from junto.errors import LearnError
-from junto.learn.families import Bernoulli, Family, LabelScale
+from junto.learn.families import ClassFamily, Family, LabelScale
 from junto.learn.faults import NAME_LENGTH, TableFault
 
 Floats = NDArray[np.float64]
@@ -164,26 +164,26 @@ def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], Labe
         _check(rows > 0, "empty")
         _check_below(LARGEST_INPUT, np.abs(y).max(keepdims=True), names)
         scale = judge(y, names[0])
-        _check_below(LARGEST, np.abs(family.scaled(y, scale)).max(keepdims=True), names)
+        _check_below(LARGEST, np.abs(family.scaled(y, scale)).max(keepdims=True).reshape(1), names)
     except TableFault as fault:
         return _facts(rows, 1, fault)
     return {**_facts(rows, 1), "known": family.known(scale)}
 
 
 def _label_numbers(label: Any, family: Family) -> tuple[tuple[str, ...], Floats]:
-    """See `matrix`; of classes, 0 and 1 in their place."""
-    if not isinstance(family, Bernoulli):
+    """See `matrix`; of classes, their numbers from 0 in their place."""
+    if not isinstance(family, ClassFamily):
         return matrix(label, vector=True)
     try:
         names, numbers = matrix(label, vector=True)
-        is_one = [numbers == each for each in family.classes]
+        places = [numbers == each for each in family.classes]
     except TableFault as fault:
         if fault.kind != "text":
             raise
         names, texts = (fault.column,), _texts(label)
-        is_one = [np.array([[isinstance(x, str) and x == each] for x in texts]) for each in family.classes]
-    _check(bool((is_one[0] | is_one[1]).all()), "classes", names[0])
-    return names, is_one[1].astype(np.float64)
+        places = [np.array([[isinstance(x, str) and x == each] for x in texts]) for each in family.classes]
+    _check(bool(np.any(places, axis=0).all()), "classes", names[0])
+    return names, np.argmax(places, axis=0).astype(np.float64)
 
 
 def _texts(label: Any) -> NDArray[Any]:
@@ -378,7 +378,8 @@ def scale_numbers(scale: LabelScale, family: Family, penalty: float, rows: int) 
         ``start`` and ``penalty`` of `LabelScale`, and what `Family.numbers` says.
     """
     each = min(scale.penalty * penalty / rows, LARGEST_PENALTY)
-    return {"start": scale.start, "penalty": each * rows, **family.numbers(scale)}
+    start = np.asarray(scale.start) if isinstance(scale.start, tuple) else scale.start
+    return {"start": start, "penalty": each * rows, **family.numbers(scale)}
 
 
 def label_limits(label: Any, family: Family, scale: LabelScale) -> Floats:
@@ -387,7 +388,7 @@ def label_limits(label: Any, family: Family, scale: LabelScale) -> Floats:
 
 
 def numbers_of(label: Any, family: Family) -> Floats:
-    """The label [rows] as numbers; of classes, 0 and 1."""
+    """The label [rows] as numbers; of classes, 0, 1, ..."""
     return _label_numbers(label, family)[1][:, 0]
 
 

@@ -61,13 +61,13 @@ class LabelScale:
 
     Attributes:
         shift, spread: the linear score of the label is ``shift + spread * (that of what is fitted)``.
-        start: the constant with which training begins.
+        start: the constant with which training begins; of several classes, one for each.
         penalty: what the L2 penalty is multiplied by, so that it means the same.
     """
 
     shift: float = 0.0
     spread: float = 1.0
-    start: float = 0.0
+    start: float | tuple[float, ...] = 0.0
     penalty: float = 1.0
 
 
@@ -89,6 +89,11 @@ class Family(ABC):
 
     bound: ClassVar[float | None] = None
     """A number that no weight exceeds (Boehning and Lindsay 1988)."""
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The shape of a row's score."""
+        return ()
 
     @abstractmethod
     def mean(self, eta: jax.Array) -> jax.Array:
@@ -188,17 +193,32 @@ class Normal(Family):
 
 
 @dataclass(frozen=True)
-class Bernoulli(Family):
-    """A label of two classes, which count as 0 and 1, and the logistic function.
+class ClassFamily(Family):
+    """Base of those whose label is of classes, which count as 0, 1, ...
 
     Args:
-        classes: numbers or texts, the lesser first.
+        classes: numbers or texts, in order.
     """
 
-    classes: tuple[Any, Any] = (0, 1)
+    classes: tuple[Any, ...] = (0, 1)
+    domain = "classes"
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The shape of a row's score: of more than two classes, one for each."""
+        return () if len(self.classes) == 2 else (len(self.classes),)
+
+    def scaled(self, y: Floats, scale: LabelScale) -> Floats:
+        """The number of each row's class; of more than two, 1 in its place [rows, classes]."""
+        return np.equal.outer(y, np.arange(len(self.classes))).astype(np.float64) if self.outputs else y
+
+
+@dataclass(frozen=True)
+class Bernoulli(ClassFamily):
+    """A label of two classes, and the logistic function."""
+
     name = "bernoulli"
     link = LOGIT
-    domain = "classes"
     bound: ClassVar[float | None] = 0.25
 
     def mean(self, eta: jax.Array) -> jax.Array:
@@ -225,6 +245,44 @@ class Bernoulli(Family):
     def limits(self, y: Floats) -> tuple[float, float]:
         rate = float(y.mean())
         return 0.0, -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+
+
+@dataclass(frozen=True)
+class Categorical(ClassFamily):
+    """A label of more than two classes, one score for each of them, and the softmax.
+
+    Of the second derivatives only the diagonal is taken, twice, as XGBoost's ``multi:softprob`` does.
+    """
+
+    name = "categorical"
+    link = LOGIT
+
+    def mean(self, eta: jax.Array) -> jax.Array:
+        return jax.nn.softmax(eta, axis=-1)
+
+    def residual(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        return y - self.mean(eta)
+
+    def weight(self, eta: jax.Array) -> jax.Array:
+        return self.slopes(eta, eta)[1]
+
+    def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        p = self.mean(eta)
+        return y - p, 2 * p * (1 - p)
+
+    def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        top = jnp.max(eta, axis=-1)
+        return top + jnp.log(jnp.sum(jnp.exp(eta - top[:, None]), axis=-1)) - jnp.sum(y * eta, axis=-1)
+
+    def scale(self, y: Floats, centred: bool) -> LabelScale:
+        counts = np.bincount(y.astype(int), minlength=len(self.classes))
+        start = np.log(np.maximum(counts, 0.5))  # a class may have no row
+        return LabelScale(start=tuple((start - start.mean()).tolist()))
+
+    def limits(self, y: Floats) -> tuple[float, float]:
+        part = np.bincount(y.astype(int), minlength=len(self.classes)) / len(y)
+        part = part[part > 0]
+        return 0.0, float(-(part * np.log(part)).sum())
 
 
 @dataclass(frozen=True)

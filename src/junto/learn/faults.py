@@ -22,8 +22,8 @@ FAULTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "scale it down, or leave out what is far from all others",
         ),
         "classes": (
-            "column {column} of {what} has other values than the two classes, which are 0 and 1 unless given",
-            "LogisticRegression(spu, classes=('no', 'yes')), if all may know the names; else its owner "
+            "column {column} of {what} has other values than the classes, which are 0 and 1 unless given",
+            "say classes=('no', 'yes') to the model, if all may know the names; else its owner "
             "says which class is 1: y = bob(lambda y: (y == 'yes').astype(int))(y)",
         ),
         "one class": ("column {column} of {what} has one class only", "both classes must occur"),

@@ -13,7 +13,7 @@ from junto.device.pyu import PYU
 from junto.device.spu.object import SPUObject
 from junto.learn import dataset
 from junto.learn.dataset import Table
-from junto.learn.estimator import require, shown
+from junto.learn.estimator import require, require_classes, shown
 from junto.learn.families import Bernoulli, Family
 from junto.learn.glm import GeneralizedLinearModel
 from junto.learn.metrics import accuracy_score
@@ -40,11 +40,8 @@ class LogisticRegression(GeneralizedLinearModel):
     classes: tuple[Any, Any] = (0, 1)
 
     def __post_init__(self) -> None:
-        given: Any = self.classes
-        sound = isinstance(given, tuple) and len(given) == 2
-        sound = sound and any(all(isinstance(each, kind) for each in given) for kind in (str, int | float))
-        sound = sound and given[0] != given[1]
-        require(sound, "classes are two different numbers, or two texts", "for instance classes=(1, 2)")
+        require_classes(self.classes)
+        require(len(self.classes) == 2, "classes are two", "for more take GradientBoostingClassifier")
         super().__post_init__()
         require(self.C > 0, "C must be above 0")
 

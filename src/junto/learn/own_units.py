@@ -62,8 +62,12 @@ def means(parts: Sequence[Any], found: Any, scale: Any, *, family: Family, told:
     """The expected label of each row."""
     if family.link == IDENTITY:
         return scores(parts, found, scale, family=family, told=told)
-    eta = linear(parts, found) + scale["lift" if told else "shift"]
-    mean = jnp.exp(jnp.clip(eta, *RANGE))
+    return meant(linear(parts, found), scale, told=told)
+
+
+def meant(score: Any, scale: Any, *, told: bool) -> Any:
+    """The expected label of each row, of scores of what is fitted, which are logarithms."""
+    mean = jnp.exp(jnp.clip(score + scale["lift" if told else "shift"], *RANGE))
     return {DIGITS: mean, EXPONENT: scale[EXPONENT]} if told else mean
 
 

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from junto.device.boundary import public
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.spu import SPU
+from junto.learn.dataset import Table
 from junto.learn.estimator import require
-from junto.learn.families import Bernoulli, Family, Normal
+from junto.learn.families import Bernoulli, Categorical, Family
 from junto.learn.trees import candidates, growing, leaving
 from junto.learn.trees.ensemble import Growth
+from junto.learn.trees.objectives import (
+    BINARY,
+    GAMMA,
+    POISSON,
+    POISSON_STEP,
+    SOFTMAX,
+    SQUARES,
+    TWEEDIE,
+    family_of,
+)
 from junto.learn.trees.tree_models import Classifier, TreeModel, TreeRegressor
-from junto.learn.trees.xgboost_json import CLASSES, NUMBERS
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -32,6 +42,10 @@ class GradientBoosting(TreeModel):
         min_child_weight: sum of the hessians that a child must have at least.
         subsample: part of the rows from which a tree is grown, drawn by public random numbers.
         colsample_bytree: part of all columns that a tree may use, drawn likewise.
+        early_stopping_rounds: `fit` ends when so many trees have not made the loss on `eval_set` less, and
+            keeps those up to the best one; None: it grows them all.
+        max_delta_step: what no leaf exceeds, before it is multiplied by `learning_rate`; 0: leaves of any
+            size; None: 0.7 for counts (``count:poisson``), as in XGBoost, else 0.
 
     The others are those of `TreeModel`, which says who learns what.
     """
@@ -43,6 +57,8 @@ class GradientBoosting(TreeModel):
     min_child_weight: float = 1.0
     subsample: float = 1.0
     colsample_bytree: float = 1.0
+    max_delta_step: float | None = None
+    early_stopping_rounds: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,7 +68,48 @@ class GradientBoosting(TreeModel):
         require(self.gamma >= 0, "gamma must be at least 0")
         require(self.min_child_weight >= 0, "min_child_weight must be at least 0")
         require(0 < self.subsample <= 1, "subsample must be above 0, and at most 1")
+        require((self.early_stopping_rounds or 1) > 0, "early_stopping_rounds must be above 0")
+        require((self.max_delta_step or 0) >= 0, "max_delta_step must be at least 0")
         require(0 < self.colsample_bytree <= 1, "colsample_bytree must be above 0, and at most 1")
+
+    def fit(
+        self, X: Table, y: Any, *, sample_weight: Any = None, eval_set: Any = None, xgb_model: Any = None
+    ) -> Self:
+        """Train; returns the model itself.
+
+        Args:
+            X: tables of their owners; numbers may be missing.
+            y: a handle of a vector or one-column table, at its owner or on the SPU.
+            sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees.
+            eval_set: ``(X, y)`` of other rows, for `early_stopping_rounds`: after each tree all parties learn
+                whether their loss became less, and nothing else of it.
+            xgb_model: a fitted model of this kind, on whose trees those of this one follow; the label is on
+                its scale, and draws go on where its own ended. So a training that was broken goes on from the
+                model that was saved last.
+
+        Raises:
+            LearnError: X or y cannot be used; the same at every party, before anything is shared.
+            RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
+        """
+        if isinstance(eval_set, list) and len(eval_set) == 1:
+            eval_set = eval_set[0]
+        patience, before = self.early_stopping_rounds, None
+        require(
+            (eval_set is None) == (patience is None),
+            "eval_set and early_stopping_rounds go together",
+            "GradientBoostingClassifier(spu, early_stopping_rounds=5).fit(X, y, eval_set=(X_later, y_later))",
+        )
+        require(eval_set is None or isinstance(eval_set, tuple | list), "eval_set is no pair", "pass (X, y)")
+        if xgb_model is not None:
+            require(type(xgb_model) is type(self), f"xgb_model is no {type(self).__name__}", "a fitted one")
+            require(xgb_model.family == self.family, "xgb_model has another objective, or other classes")
+            before = xgb_model._fitted()
+        return self._train(X, y, sample_weight, before, None if patience is None else (*eval_set, patience))
+
+    @property
+    def best_iteration(self) -> int:
+        """The number of the last tree that was kept, from 0."""
+        return self.n_iter_ - 1
 
     @property
     def trees(self) -> int:
@@ -72,10 +129,14 @@ class GradientBoosting(TreeModel):
             columns: likewise, of all parties.
         """
         scale = growing.scale_for(rows)
-        rule = growing.Rule(self.reg_lambda, self.min_child_weight, self.learning_rate, scale)
-        return Growth(
-            self.max_depth, rule, True, partial(self._sampled, rows), partial(self._columns, columns)
-        )
+        rule = growing.Rule(self.learning_rate, scale, self.largest_step)
+        sampled, drawn = partial(self._sampled, rows), partial(self._columns, columns)
+        return Growth(self.max_depth, rule, self.reg_lambda, self.min_child_weight, sampled, drawn)
+
+    @property
+    def largest_step(self) -> float:
+        """`max_delta_step`; 0: leaves of any size."""
+        return self.max_delta_step or 0.0
 
     def _sampled(self, rows: int, tree: int) -> Any:
         """1 for each row from which the tree is grown, public; None: from all."""
@@ -94,33 +155,67 @@ class GradientBoosting(TreeModel):
         return candidates.drawn(columns, chosen, (self.random_state, tree, 1))
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class GradientBoostingClassifier(GradientBoosting, Classifier):
-    """The probability of a label that is 0 or 1, from the sum of many trees.
+    """The probability of a label's classes, from the sum of many trees.
 
-    Minimises the log-loss as XGBoost's ``binary:logistic`` does with ``tree_method="hist"``.
+    Minimises the log-loss as XGBoost does with ``tree_method="hist"``: two classes as ``binary:logistic``;
+    more as ``multi:softprob``, with a tree for each class, `n_estimators` times. Those for all classes are
+    grown side by side, in the rounds of one.
 
-    The arguments are those of `GradientBoosting`.
+    The arguments are those of `GradientBoosting` and `Classifier`.
     """
 
     @property
     def family(self) -> Family:
-        """Bernoulli's."""
-        return Bernoulli()
+        """Bernoulli's, or the categorical one."""
+        return Bernoulli(self.classes_) if len(self.classes) == 2 else Categorical(self.classes_)
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class GradientBoostingRegressor(GradientBoosting, TreeRegressor):
-    """A number, the sum of many trees.
+    """A number, the sum of many trees, or the exponential of that sum.
 
-    Minimises squares as XGBoost's ``reg:squarederror`` does with ``tree_method="hist"``. The label's owner
-    brings it to mean 0 and deviation 1, so that it may have any units; `gamma` is in the label's own.
+    The label's owner brings it to a scale, mean 0 and deviation 1 or mean 1, so that it may have any units;
+    all parameters are in the label's own. Where the trees' sum is a logarithm, rows whose expected label is
+    1,000 times the mean label, or a thousandth of it, count in training as if that were all.
 
-    The arguments are those of `GradientBoosting`.
+    Args:
+        objective: what XGBoost minimises under this name: ``reg:squarederror``; ``count:poisson`` of counts;
+            ``reg:gamma`` of amounts above 0; ``reg:tweedie`` of amounts that may be 0. Their label is at its
+            owner, not on the SPU.
+        tweedie_variance_power: of ``reg:tweedie``, above 1 and below 2.
+
+    The others are those of `GradientBoosting`.
     """
+
+    objective: str = SQUARES
+    tweedie_variance_power: float = 1.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = (SQUARES, POISSON, GAMMA, TWEEDIE)
+        require(self.objective in known, f"objective is {self.objective!r}", ", ".join(known))
+        power = self.tweedie_variance_power
+        require(
+            1 < power < 2,
+            "tweedie_variance_power must be above 1, and below 2",
+            "see count:poisson, reg:gamma",
+        )
 
     @property
     def family(self) -> Family:
-        """Normal."""
-        return Normal()
+        """Of the objective."""
+        return family_of(
+            self.objective, self.largest_step if self.objective == POISSON else self.tweedie_variance_power
+        )
+
+    @property
+    def largest_step(self) -> float:
+        """`max_delta_step`."""
+        if self.max_delta_step is None and self.objective == POISSON:
+            return POISSON_STEP
+        return super().largest_step
 
 
 @public
@@ -133,7 +228,7 @@ def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]
     Args:
         spu: where it scores.
         model: a handle of an ``XGBClassifier``, an ``XGBRegressor``, a ``Booster``, or its JSON as text, at
-            its owner. The objective is ``binary:logistic`` or ``reg:squarederror``.
+            its owner. The objective is one of those that these models minimise.
         columns: the names of each party's columns, which together are those of the model; without names
             XGBoost calls them f0, f1, ...
 
@@ -143,10 +238,13 @@ def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]
     Raises:
         LearnError: the model has something that these have not; or other columns.
     """
-    kinds: Mapping[str, type[GradientBoosting]] = {
-        CLASSES: GradientBoostingClassifier,
-        NUMBERS: GradientBoostingRegressor,
-    }
-    families: Mapping[str, Family] = {CLASSES: Bernoulli(), NUMBERS: Normal()}
-    objective, depth, found = leaving.imported(spu, model, columns, families)
-    return kinds[objective](spu, n_estimators=found.count, max_depth=depth)._learn(found)
+    told, found = leaving.imported(spu, model, columns)
+    grown = {"n_estimators": found.count, "max_depth": told.depth}
+    if told.objective in (BINARY, SOFTMAX):
+        classes = tuple(range(told.classes))
+        return GradientBoostingClassifier(spu, classes=classes, **grown)._learn(found)
+    regressor = GradientBoostingRegressor(spu, objective=told.objective, **grown)
+    number = {POISSON: "max_delta_step", TWEEDIE: "tweedie_variance_power"}.get(told.objective)
+    if number is not None:
+        regressor = regressor.with_params(**{number: told.number})
+    return regressor._learn(found)

@@ -98,8 +98,15 @@ def taken(rows: NDArray[np.int8], picks: Any) -> NDArray[np.int8]:
 
 
 def in_one(trees: Sequence[Sequence[Any]]) -> NDArray[np.int32]:
-    """[trees, nodes]: the picks of each tree, level after level, as one array."""
-    return np.stack([np.concatenate([np.asarray(each, np.int32) for each in levels]) for levels in trees])
+    """[trees, nodes]: the picks of each tree, level after level, as one array.
+
+    Trees that were grown side by side, as many as the first level has nodes, come one after the other.
+    """
+    found = []
+    for levels in trees:
+        apart = [np.asarray(each, np.int32).reshape(len(levels[0]), -1) for each in levels]
+        found.append(np.concatenate(apart, axis=1))
+    return np.concatenate(found)
 
 
 def reachable(

@@ -30,7 +30,7 @@ class Tree:
 
     Attributes:
         picks: for each owner and level a handle at the owner of which candidate splits each node.
-        weights: of the leaves, secret.
+        weights: of the leaves [leaves, outputs], secret.
     """
 
     picks: Mapping[PYU, Sequence[PYUObject]]
@@ -46,8 +46,8 @@ class Learned:
         label: its scale (the target is forgotten).
         known: see `dataset.Checked`.
         picks: of each owner a handle of `candidates.in_one`.
-        weights: of the leaves [trees, leaves], secret.
-        count: of trees.
+        weights: of the leaves, secret: see `growing.stacked`.
+        count: how often trees were grown, one, or one for each class.
     """
 
     scales: Scales
@@ -69,7 +69,7 @@ class EnsembleTask:
         widths: how many candidates each owner has.
         label: on its scale.
         weight: of each row, secret; None: all weigh 1.
-        gamma: on the label's scale.
+        limits: see `growing.limits`.
         count: of rows.
         columns: how many each owner has.
     """
@@ -80,7 +80,7 @@ class EnsembleTask:
     widths: tuple[int, ...]
     label: Label
     weight: SPUObject | None
-    gamma: Any
+    limits: Any
     count: int
     columns: tuple[int, ...]
 
@@ -92,7 +92,8 @@ class Growth:
     Attributes:
         depth: levels of splits.
         rule: see `growing.Rule`.
-        corrects: whether each tree corrects those before it; else all are grown for the label alone.
+        penalty: `reg_lambda`.
+        least: `min_child_weight`.
         rows: of a tree, how much each row weighs: a public array [rows], or None.
         columns: of a tree and a level, the places of the columns that may split: of each node, or one list
             for all nodes; None: all columns. Public.
@@ -100,7 +101,8 @@ class Growth:
 
     depth: int
     rule: Rule
-    corrects: bool
+    penalty: float
+    least: float
     rows: Callable[[int], Any]
     columns: Callable[[int, int], Sequence[Sequence[int]] | None]
 
@@ -132,7 +134,7 @@ class Ensemble:
         level = self._root(task.shared, score, task.label.target, (task.weight, growth.rows(number)))
         levels: list[Mapping[PYU, PYUObject]] = []
         while True:
-            found = self._picked(level, task.gamma, self._allowed(growth.columns(number, len(levels))))
+            found = self._picked(level, task.limits, self._allowed(growth.columns(number, len(levels))))
             picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
             levels.append(picks)
             lefts = [
@@ -142,9 +144,9 @@ class Ensemble:
             if len(levels) == growth.depth:
                 break
             level = self._below(task.shared, level, lefts)
-        weights, later = self._leaves(level, lefts, score)
+        weights, later = self._leaves(level, lefts, score, task.limits)
         mine = {owner: tuple(each[owner] for each in levels) for owner in task.known}
-        return Tree(mine, weights), later if growth.corrects else score
+        return Tree(mine, weights), later
 
     def _allowed(self, chosen: Sequence[Sequence[int]] | None) -> Sequence[SPUObject] | None:
         if chosen is None:
@@ -165,13 +167,15 @@ def scales_of(columns: Columns, max_bins: int) -> Scales:
     return Scales(known, columns.widths)
 
 
-def learned(spu: SPU, trees: Sequence[Tree], scales: Scales, label: Label, known: bool) -> Learned:
+def learned(spu: SPU, trees: Sequence[Tree], given: tuple[Scales, Label, bool], outputs: int) -> Learned:
     """What is kept of trees that were grown; see `Learned`."""
+    scales, label, known = given
     picks = {
         owner: run_at(owner, candidates.in_one, [list(tree.picks[owner]) for tree in trees])
         for owner in scales.by_owner
     }
-    weights = spu(growing.stacked)([tree.weights for tree in trees])
+    stacked = spu(growing.stacked, static_argnames="outputs")
+    weights = stacked([tree.weights for tree in trees], outputs=outputs)
     return Learned(scales, label.without_target(), known, picks, weights, len(trees))
 
 
@@ -183,7 +187,7 @@ def scores(spu: SPU, learned: Learned, X: Table) -> SPUObject:
     """The score of each row, on the scale of what was fitted."""
     columns = dataset.checked(X, scales=learned.scales, look=candidates.examined)
     dataset.require_known(columns, learned.scales)
-    size = max(1, BLOCK // math.prod(learned.weights.shape))
+    size = max(1, BLOCK // math.prod(learned.weights.shape[:2]))
     add_up = spu(growing.scores)
     blocks = []
     for begin in range(0, columns.rows, size):

@@ -18,7 +18,7 @@ import numpy as np
 from junto.device.pyu import PYU
 from junto.learn.dataset import Table
 from junto.learn.estimator import require, shown
-from junto.learn.families import Family, LabelScale, Normal
+from junto.learn.families import ClassFamily, Family, LabelScale, Normal
 from junto.learn.trees import candidates, growing
 from junto.learn.trees.ensemble import Growth
 from junto.learn.trees.tree_models import Classifier, TreeModel, TreeRegressor
@@ -27,8 +27,8 @@ SQRT = "sqrt"
 
 
 @dataclass(frozen=True)
-class Share(Normal):
-    """A label of 0 and 1, of which the share of 1 is predicted."""
+class Share(ClassFamily, Normal):
+    """A label of classes, of which the shares are predicted: of two that of the second, else those of all."""
 
     domain: ClassVar[str] = "classes"
 
@@ -65,10 +65,9 @@ class SingleTree(TreeModel):
             rows: how many there are.
             columns: likewise, of all parties.
         """
-        rule = growing.Rule(0.0, self.min_samples_leaf, 1 / self.trees, growing.scale_for(rows))
-        return Growth(
-            self.max_depth, rule, False, partial(self._weights, rows), partial(self._columns, columns)
-        )
+        rule = growing.Rule(1 / self.trees, growing.scale_for(rows), corrects=False)
+        weights, drawn = partial(self._weights, rows), partial(self._columns, columns)
+        return Growth(self.max_depth, rule, 0.0, self.min_samples_leaf, weights, drawn)
 
     def _weights(self, rows: int, tree: int) -> Any:
         """How often a tree takes each row; None: once."""
@@ -128,15 +127,17 @@ class Forest(SingleTree):
 
 
 class _Shares(Classifier):
-    """Trees of a label of 0 and 1 whose leaves are shares of 1."""
+    """Trees of a label of classes whose leaves are the shares of the classes."""
 
     @property
     def family(self) -> Family:
-        """Of a share."""
-        return Share()
+        """Of shares."""
+        return Share(self.classes_)
 
     def decision_function(self, X: Table, to: PYU | str | None = None) -> Any:
-        """By how much the share of 1 in each row's leaves is above a half: shown to the party `to` alone.
+        """By how much the share of the second class in each row's leaves is above a half.
+
+        Of more than two classes, the shares [rows, classes]. Shown to the party `to` alone.
 
         Args:
             X: tables of their owners; the columns of `fit`.
@@ -160,10 +161,11 @@ class _Means(TreeRegressor):
         return Normal()
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class DecisionTreeClassifier(SingleTree, _Shares):
-    """A tree whose leaves are the share of 1 among the rows in them, split by the Gini impurity.
+    """A tree whose leaves are the shares of the classes among the rows in them, split by the Gini impurity.
 
-    The arguments are those of `SingleTree`.
+    The arguments are those of `SingleTree` and `Classifier`.
     """
 
 
@@ -176,9 +178,9 @@ class DecisionTreeRegressor(SingleTree, _Means):
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class RandomForestClassifier(Forest, _Shares):
-    """The mean of many trees whose leaves are shares of 1.
+    """The mean of many trees whose leaves are the shares of the classes.
 
-    The arguments are those of `Forest`.
+    The arguments are those of `Forest` and `Classifier`.
     """
 
     max_features: str | float | None = SQRT
@@ -195,8 +197,8 @@ class RandomForestRegressor(Forest, _Means):
 
 
 def _above(share: Any) -> Any:
-    return share - 0.5
+    return share - 0.5 if share.ndim == 1 else share
 
 
 def _both(share: Any) -> Any:
-    return jnp.stack([1 - share, share], axis=1)
+    return jnp.stack([1 - share, share], axis=1) if share.ndim == 1 else share

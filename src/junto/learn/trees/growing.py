@@ -26,12 +26,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.learn.families import Family
 from junto.learn.trees.candidates import NONE
 
 LEAST_HESSIAN = 2.0**-10
 """Of a child: less is next to nothing, and would be divided by."""
+
+LARGEST_LIMIT = 2.0**20
+"""No split is better than that by so much, and no sum of hessians is larger."""
 
 EDGE = 2.0**-12
 """By so much a split must be better than none: more than roundings make of a split that parts nothing."""
@@ -45,16 +49,24 @@ class Rule:
     """What decides a split and a leaf's weight; XGBoost's.
 
     Attributes:
-        penalty: `reg_lambda`.
-        least: `min_child_weight`.
         rate: `learning_rate`.
         scale: sums of slopes are multiplied by it before gains are computed.
+        step: `max_delta_step`; 0: leaves of any size.
+        corrects: whether each tree corrects those before it; else all are grown for the label alone.
     """
 
-    penalty: float
-    least: float
     rate: float
     scale: float
+    step: float = 0.0
+    corrects: bool = True
+
+
+def limits(gamma: float, penalty: float, least: float, scale: float) -> NDArray[np.float64]:
+    """`gamma`, `reg_lambda` and `min_child_weight` on the scale of sums.
+
+    They are public, or secret where the label's scale is in them.
+    """
+    return np.minimum([gamma, penalty, max(least, LEAST_HESSIAN)], LARGEST_LIMIT) * scale
 
 
 def scale_for(rows: int) -> float:
@@ -63,12 +75,12 @@ def scale_for(rows: int) -> float:
 
 
 class Rows(NamedTuple):
-    """Of each row and node [rows, nodes].
+    """Of each row and node.
 
     Attributes:
-        member: 1 if the row is in the node.
-        slope: its gradient there, else 0; with the sign of XGBoost's.
-        weight: its hessian there, else 0; None: as `member`.
+        member: 1 if the row is in the node [rows, nodes].
+        slope: its gradients there, else 0 [rows, outputs, nodes]; with the sign of XGBoost's.
+        weight: its hessian there, else 0 [rows, nodes]; None: as `member`.
     """
 
     member: Any
@@ -81,8 +93,9 @@ class TreeLevel(NamedTuple):
 
     Attributes:
         rows: see `Rows`.
-        sums: slopes and hessians of rows that go left, of each candidate and node [candidates, nodes, 2].
-        totals: of all rows [nodes, 2].
+        sums: slopes and hessian of rows that go left, of each candidate and node
+            [candidates, nodes, outputs + 1].
+        totals: of all rows [nodes, outputs + 1].
     """
 
     rows: Rows
@@ -91,13 +104,15 @@ class TreeLevel(NamedTuple):
 
 
 def slopes(score: Any, label: Any, weights: Sequence[Any], family: Family) -> tuple[Any, Any]:
-    """Gradient and hessian of each row; the latter None if it is 1 everywhere."""
-    residual, hessian = family.slopes(score, label)
-    known = [each for each in weights if each is not None]
-    if not known and family.constant is not None:
-        return -residual, None
-    for each in known:
-        residual, hessian = residual * each, hessian * each
+    """Gradient and hessian of each row, and of each output.
+
+    There is one hessian a row [rows] if all outputs have the same, and None if it is 1 everywhere.
+    """
+    residual, own = family.slopes(score, label)
+    hessian: Any = own if family.constant is None else None
+    for each in [weight for weight in weights if weight is not None]:
+        residual = residual * each.reshape(-1, *[1] * (residual.ndim - 1))
+        hessian = each if hessian is None else hessian * each.reshape(-1, *[1] * (hessian.ndim - 1))
     return -residual, hessian
 
 
@@ -106,16 +121,20 @@ def root(
 ) -> TreeLevel:
     """The first level: one node with all rows.
 
+    Outputs with hessians of their own have a tree each, all grown side by side: there are as many nodes.
+
     Args:
         sides: see the module.
-        score: [rows] so far.
-        label: [rows].
+        score: [rows] so far, or [rows, outputs].
+        label: likewise.
         weights: factors of the rows' weights, each [rows] or None.
         family: of the label.
     """
     slope, hessian = slopes(score, label, weights, family)
-    member = jnp.ones((len(label), 1), jnp.float32)
-    rows = Rows(member, slope[:, None], None if hessian is None else hessian[:, None])
+    apart = hessian is not None and hessian.ndim == 2
+    slope = slope[:, None, :] if apart else slope.reshape(len(slope), -1, 1)
+    member = jnp.ones((len(slope), slope.shape[2]), jnp.float32)
+    rows = Rows(member, slope, None if hessian is None else hessian.reshape(member.shape))
     return TreeLevel(rows, *_summed(sides, rows))
 
 
@@ -125,20 +144,25 @@ def below(sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any]) -> TreeL
     left = _left(rows, lefts)
     sums, totals = _summed(sides, left)
     return TreeLevel(
-        Rows(*[None if all is None else _siblings(one, all, 1) for one, all in zip(left, rows, strict=True)]),
+        Rows(
+            *[
+                None if all is None else _siblings(one, all, all.ndim - 1)
+                for one, all in zip(left, rows, strict=True)
+            ]
+        ),
         _siblings(sums, level.sums, 1),
         _siblings(totals, level.totals, 0),
     )
 
 
 def picked(
-    level: TreeLevel, gamma: Any, allowed: Any, *, rule: Rule, widths: tuple[int, ...]
+    level: TreeLevel, limits: Any, allowed: Any, *, rule: Rule, widths: tuple[int, ...]
 ) -> tuple[Any, ...]:
     """For each owner, and each node, the number of its candidate that is the best, or `NONE`.
 
     Args:
         level: of the tree.
-        gamma: by how much a split must be better than none.
+        limits: see `limits`.
         allowed: 1 for each candidate that a node may use [candidates, nodes or 1]; None: all of them.
         rule: see `Rule`.
         widths: how many candidates each owner has.
@@ -146,10 +170,10 @@ def picked(
     left, totals = level.sums * rule.scale, level.totals * rule.scale
     both = jnp.stack([left, totals - left])
     every = jnp.concatenate([both.reshape(-1, *totals.shape), totals[None]])
-    gains = every[..., 0] * (every[..., 0] / (every[..., 1] + rule.penalty * rule.scale))
+    gains = _gains(every[..., :-1], every[..., -1:] + limits[1], rule)
     count = len(left)
-    gain, none = gains[:count] + gains[count:-1], gains[-1:] + (gamma * rule.scale + EDGE)
-    fair = jnp.all(both[..., 1] >= max(rule.least, LEAST_HESSIAN) * rule.scale, axis=0)
+    gain, none = gains[:count] + gains[count:-1], gains[-1:] + (limits[0] + EDGE)
+    fair = jnp.all(both[..., -1] >= limits[2], axis=0)
     if allowed is not None:
         fair = fair & (jnp.concatenate(allowed) > 0)
     best = jnp.argmax(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, axis=1)
@@ -159,35 +183,66 @@ def picked(
     return tuple(each * (best - begin - NONE) + NONE for each, begin in zip(mine, begins, strict=True))
 
 
-def leaves(level: TreeLevel, lefts: Sequence[Any], score: Any, *, rule: Rule) -> tuple[Any, Any]:
-    """The weights of the leaves [leaves] under the last level, and the scores with them."""
+def _gains(slope: Any, hessian: Any, rule: Rule) -> Any:
+    """By how much the best leaves lessen the loss, of all outputs together."""
+    if not rule.step:
+        each = slope * (slope / hessian)
+    else:
+        weight = jnp.clip(slope / hessian, -rule.step, rule.step)
+        each = weight * (2 * slope - hessian * weight)
+    return each[..., 0] if each.shape[-1] == 1 else jnp.sum(each, axis=-1)
+
+
+def leaves(level: TreeLevel, lefts: Sequence[Any], score: Any, limits: Any, *, rule: Rule) -> tuple[Any, Any]:
+    """The weights of the leaves under the last level [leaves, outputs], and the scores with them."""
     rows, side = level.rows, _together(lefts)
     weigh = rows.member if rows.weight is None else rows.weight
-    parts = [jnp.einsum("nk,nk->k", each, side) for each in (rows.slope, weigh)]
+    each = [rows.slope[:, output] for output in range(rows.slope.shape[1])] + [weigh]
+    parts = [jnp.einsum("nk,nk->k", one, side) for one in each]
     totals = _siblings(jnp.stack(parts, axis=1), level.totals, 0) * rule.scale
-    slope, hessian = totals[:, 0], totals[:, 1]
+    slope, hessian = totals[:, :-1], totals[:, -1:]
     some = hessian >= LEAST_HESSIAN * rule.scale
-    weight = jnp.where(some, slope / (hessian + rule.penalty * rule.scale) * -rule.rate, 0)
-    lower, upper = weight[0::2], weight[1::2]
-    return weight, score + rows.member @ upper + (rows.member * side) @ (lower - upper)
+    step = slope / (hessian + limits[1])
+    step = jnp.clip(step, -rule.step, rule.step) if rule.step else step
+    weight = jnp.where(some, step * -rule.rate, 0)
+    if not rule.corrects:
+        return weight, score
+    lower, upper = weight[0::2, 0], weight[1::2, 0]
+    if score.ndim == 1:
+        return weight, score + rows.member @ upper + (rows.member * side) @ (lower - upper)
+    apart = (len(score), score.shape[1], -1)
+    steps = [
+        jnp.einsum("nkj,kj->nk", one.reshape(apart), by.reshape(apart[1:]))
+        for one, by in ((rows.member, upper), (rows.member * side, lower - upper))
+    ]
+    return weight, score + steps[0] + steps[1]
 
 
-def stacked(weights: Sequence[Any]) -> Any:
-    """The weights of the leaves of all trees [trees, leaves]."""
-    return jnp.stack(weights)
+def stacked(weights: Sequence[Any], *, outputs: int) -> Any:
+    """The weights of the leaves of all trees [trees, leaves], or [trees, leaves, outputs]."""
+    whole = jnp.stack(weights)
+    if outputs == 1:
+        return whole[..., 0]
+    if whole.shape[-1] == outputs:
+        return whole
+    apart = whole.reshape(len(weights), outputs, -1, 1)
+    own = np.eye(outputs, dtype=bool)[:, None, :]
+    return jnp.where(own, apart, 0).reshape(len(weights) * outputs, -1, outputs)
 
 
 def scores(parts: Sequence[Any], weights: Any, scale: Any) -> Any:
-    """The score of each row.
+    """The score of each row, [rows] or [rows, outputs].
 
     Args:
         parts: the owners' `candidates.reachable`.
-        weights: of the leaves [trees, leaves].
+        weights: of the leaves: see `stacked`.
         scale: of the label, with the score without a tree.
     """
     here = parts[0]
     for each in parts[1:]:
         here = here & each
+    if weights.ndim == 3:
+        return here.astype(jnp.float32) @ weights.reshape(-1, weights.shape[2]) + scale["start"]
     return jnp.sum(jnp.where(here, weights.reshape(-1), 0), axis=1) + scale["start"]
 
 
@@ -198,7 +253,8 @@ def joined(blocks: Sequence[Any]) -> Any:
 
 def _left(rows: Rows, lefts: Sequence[Any]) -> Rows:
     side = _together(lefts)
-    return Rows(*[None if each is None else each * side for each in rows])
+    weight = None if rows.weight is None else rows.weight * side
+    return Rows(rows.member * side, rows.slope * side[:, None, :], weight)
 
 
 def _together(lefts: Sequence[Any]) -> Any:
@@ -212,14 +268,15 @@ def _together(lefts: Sequence[Any]) -> Any:
 def _summed(sides: Sequence[Any], rows: Rows) -> tuple[Any, Any]:
     """Sums of slopes and hessians: of each candidate and node, and of each node."""
     weigh = rows.member if rows.weight is None else rows.weight
-    both = jnp.concatenate([rows.slope, weigh], axis=1)
+    both = jnp.concatenate([rows.slope.reshape(len(weigh), -1), weigh], axis=1)
     sums = jnp.concatenate([each.astype(jnp.float32) @ both for each in sides])
-    return _apart(sums), _apart(jnp.sum(both, axis=0))
+    nodes = weigh.shape[1]
+    return _apart(sums, nodes), _apart(jnp.sum(both, axis=0), nodes)
 
 
-def _apart(both: Any) -> Any:
-    """Slopes of all nodes, then hessians of all nodes, as pairs in a new last axis."""
-    return jnp.swapaxes(both.reshape(*both.shape[:-1], 2, -1), -1, -2)
+def _apart(both: Any, nodes: int) -> Any:
+    """Slopes of all nodes, output after output, then hessians of all nodes: in a new last axis."""
+    return jnp.swapaxes(both.reshape(*both.shape[:-1], -1, nodes), -1, -2)
 
 
 def _siblings(left: Any, parent: Any, axis: int) -> Any:
@@ -229,11 +286,19 @@ def _siblings(left: Any, parent: Any, axis: int) -> Any:
 
 
 def probabilities(score: Any) -> Any:
-    """Of 0 and 1 [rows, 2]."""
+    """Of each class [rows, classes]."""
+    if score.ndim == 2:
+        return jax.nn.softmax(score, axis=1)
     p = jax.nn.sigmoid(score)
     return jnp.stack([1 - p, p], axis=1)
 
 
-def likelier(score: Any) -> Any:
-    """The likelier class."""
-    return (score > 0).astype(jnp.int32)
+def likelier(score: Any, *, values: tuple[Any, ...]) -> Any:
+    """The likelier class, which are these."""
+    place = (score > 0).astype(jnp.int32) if score.ndim == 1 else jnp.argmax(score, axis=1)
+    if values == tuple(range(len(values))):
+        return place
+    if len(values) == 2:
+        return jnp.where(place == 1, values[1], values[0])
+    every = np.asarray(values)
+    return jnp.sum(jnp.where(place[:, None] == np.arange(len(values)), every, 0), axis=1)

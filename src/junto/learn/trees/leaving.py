@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
 from itertools import chain
 from typing import Any, Final
 
@@ -15,12 +16,22 @@ from junto.errors import LearnError
 from junto.learn import examine
 from junto.learn.dataset import Label, Scales
 from junto.learn.estimator import require, run_at
-from junto.learn.families import IDENTITY, Family, LabelScale
+from junto.learn.families import IDENTITY, LARGEST_MEAN, LOGARITHM, Family, LabelScale
 from junto.learn.own_units import scored
 from junto.learn.scaled import DIGITS, EXPONENT
 from junto.learn.trees import candidates, xgboost_json
 from junto.learn.trees.ensemble import Learned
-from junto.learn.trees.xgboost_json import CLASSES, NUMBERS, Plain
+from junto.learn.trees.objectives import (
+    BINARY,
+    GAMMA,
+    POISSON,
+    SECTIONS,
+    SOFTMAX,
+    TWEEDIE,
+    family_of,
+    objective_of,
+)
+from junto.learn.trees.xgboost_json import Plain
 
 
 def exported(spu: SPU, learned: Learned, family: Family, receiver: PYU) -> PYUObject:
@@ -32,8 +43,8 @@ def exported(spu: SPU, learned: Learned, family: Family, receiver: PYU) -> PYUOb
     ]
     compute = spu(_whole, static_argnames="family", num_returns_policy="single")
     shown = compute(learned.weights, learned.label.scale, family=family).to(receiver)
-    objective = NUMBERS if family.link == IDENTITY else CLASSES
-    return run_at(receiver, _written, objective, [owner.party for owner in owners], parts, shown)
+    parties = [owner.party for owner in owners]
+    return run_at(receiver, _written, objective_of(family), parties, parts, shown)
 
 
 def _whole(weights: Any, scale: Any, family: Family) -> Any:
@@ -45,9 +56,20 @@ def _whole(weights: Any, scale: Any, family: Family) -> Any:
     }
 
 
-def _written(objective: str, parties: Sequence[str], parts: Sequence[Any], shown: Any) -> str:
+def _written(objective: tuple[str, float], parties: Sequence[str], parts: Sequence[Any], shown: Any) -> str:
     leaves, base = (np.ldexp(shown[key][DIGITS], shown[key][EXPONENT]) for key in ("leaves", "base"))
-    model = Plain(objective, float(base), np.asarray(leaves), xgboost_json.merged(parties, parts))
+    splits, name = xgboost_json.merged(parties, parts), objective[0]
+    if leaves.ndim == 3 and name == SOFTMAX:  # each tree is of one class
+        trees, _, outputs = leaves.shape
+        leaves = leaves[np.arange(trees), :, np.arange(trees) % outputs]
+        base = np.broadcast_to(base, (outputs,))
+    elif leaves.ndim == 3:  # each tree is of all classes
+        outputs = leaves.shape[2]
+        leaves = np.moveaxis(leaves, 2, 1).reshape(-1, leaves.shape[1])
+        fields = ("column", "threshold", "missing")
+        splits = {**splits, **{key: np.repeat(splits[key], outputs, axis=0) for key in fields}}
+        base = np.broadcast_to(base, (outputs,))
+    model = Plain(name, objective[1], np.reshape(base, -1).astype(np.float64), np.asarray(leaves), splits)
     return xgboost_json.write(model)
 
 
@@ -57,23 +79,44 @@ def _written(objective: str, parties: Sequence[str], parts: Sequence[Any], shown
 DEEPEST: Final = 10
 """A tree has a place for each of its 2**depth leaves, used or not."""
 
+MOST_CLASSES: Final = 1000
+"""Each has trees of its own."""
 
-def imported(
-    spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]], families: Mapping[str, Family]
-) -> tuple[str, int, Learned]:
-    """The objective, the depth and what our models know of one that a party has in the clear.
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What all parties learn of a model that comes.
+
+    Attributes:
+        objective: one of `objectives.SECTIONS`.
+        number: of its section.
+        classes: how many it has; 1 if its label is a number.
+        trees: how many, of each class.
+        depth: levels of splits.
+        known: see `dataset.Checked`.
+    """
+
+    objective: str
+    number: float
+    classes: int
+    trees: int
+    depth: int
+    known: bool
+
+
+def imported(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]]) -> tuple[ModelFacts, Learned]:
+    """What our models know of one that a party has in the clear.
 
     Args:
         spu: where leaves are secret.
         model: at its owner: see `xgboost_json.read`.
         columns: the names of each party's.
-        families: of each objective.
     """
     owner, names = model.device, {who: list(some) for who, some in columns.items()}
     plain = run_at(owner, _plain, model, list(chain(*names.values())))
     facts = reveal(run_at(owner, _facts, plain))
-    objective, trees, depth = _believed(owner.party, facts)
-    family = families[objective]
+    told_facts = _believed(owner.party, facts)
+    family = family_of(told_facts.objective, told_facts.number, told_facts.classes)
     told = {who: run_at(owner, _part, plain, names[who]).to(who) for who in names}
     known = {who: run_at(who, candidates.candidates_told, each) for who, each in told.items()}
     picks = {who: run_at(who, candidates.picks_told, each) for who, each in told.items()}
@@ -81,8 +124,8 @@ def imported(
     scale = run_at(owner, examine.scale_numbers, home, family, 0.0, 1).to(spu)
     weights = run_at(owner, _leaves, plain, home).to(spu)
     scales = Scales(known, tuple(len(some) for some in names.values()))
-    fits = bool(facts["known"])
-    return objective, depth, Learned(scales, Label(home, scale, None), fits, picks, weights, trees)
+    label = Label(home, scale, None)
+    return told_facts, Learned(scales, label, told_facts.known, picks, weights, told_facts.trees)
 
 
 def _plain(model: Any, names: Sequence[str]) -> Plain | str:
@@ -98,25 +141,37 @@ def _plain(model: Any, names: Sequence[str]) -> Plain | str:
 
 def _facts(plain: Plain | str) -> dict[str, Any]:
     if isinstance(plain, str):
-        return {"fault": plain, "objective": "", "trees": 0, "depth": 0, "known": True}
+        return {"fault": plain}
     count, leaves = plain.leaves.shape
-    depth = leaves.bit_length() - 1
-    fits = bool(np.abs(plain.leaves).max() < 2.0**20 and abs(plain.base) < 2.0**40)
-    return {"fault": "", "objective": plain.objective, "trees": count, "depth": depth, "known": fits}
+    largest, base = np.abs(plain.leaves).max(), np.abs(plain.base).max()
+    log_mean = plain.objective in (POISSON, GAMMA, TWEEDIE)
+    classes = {BINARY: 2, SOFTMAX: plain.outputs}.get(plain.objective, 1)
+    return {
+        "fault": "",
+        "objective": plain.objective,
+        "number": plain.number,
+        "classes": classes,
+        "trees": count // plain.outputs,
+        "depth": leaves.bit_length() - 1,
+        "known": bool(largest < 2.0**20 and (base < LARGEST_MEAN if log_mean else base < 2.0**40)),
+    }
 
 
-def _believed(party: str, facts: Any) -> tuple[str, int, int]:
+def _believed(party: str, facts: Any) -> ModelFacts:
     try:
-        fault, objective, trees, depth = (facts[key] for key in ("fault", "objective", "trees", "depth"))
-        sound = isinstance(fault, str) and isinstance(facts["known"], bool)
-        sound = sound and (fault or (objective in (CLASSES, NUMBERS) and type(trees) is type(depth) is int))
-        sound = sound and (fault or (trees > 0 and 1 <= depth <= DEEPEST))
+        fault = facts["fault"]
+        require(not fault, f"{party}'s model cannot be used: {fault!s:.500}", "see docs/how-to/trees.md")
+        told = ModelFacts(**{each.name: facts[each.name] for each in fields(ModelFacts)})
+        kinds = (str, float, int, int, int, bool)
+        sound = all(type(value) is kind for value, kind in zip(astuple(told), kinds, strict=True))
+        sound = sound and told.objective in SECTIONS and 1 <= told.classes <= MOST_CLASSES
+        sound = sound and (told.objective != SOFTMAX or told.classes > 2)
+        sound = sound and told.trees > 0 and 1 <= told.depth <= DEEPEST
     except (KeyError, TypeError):
         sound = False
     if not sound:
         raise LearnError(f"{party} described its model in a way that makes no sense")
-    require(not fault, f"{party}'s model cannot be used: {fault[:500]}", "see docs/how-to/trees.md")
-    return objective, trees, depth
+    return told
 
 
 def _part(plain: Plain, names: Sequence[str]) -> candidates.Told:
@@ -125,10 +180,17 @@ def _part(plain: Plain, names: Sequence[str]) -> candidates.Told:
 
 def _scale(plain: Plain, family: Family) -> LabelScale:
     """A scale on which leaves are of a size that fixed point is good at."""
+    first = float(plain.base[0])
+    if family.link == LOGARITHM:
+        return LabelScale(shift=first)
     if family.link != IDENTITY:
-        return LabelScale(start=plain.base)
-    return LabelScale(shift=plain.base, spread=float(np.abs(plain.leaves).max()) or 1.0)
+        return LabelScale(start=first if plain.outputs == 1 else tuple(plain.base.tolist()))
+    return LabelScale(shift=first, spread=float(np.abs(plain.leaves).max()) or 1.0)
 
 
 def _leaves(plain: Plain, scale: LabelScale) -> Any:
-    return plain.leaves / scale.spread
+    """As `growing.stacked` has them."""
+    if plain.outputs == 1:
+        return plain.leaves / scale.spread
+    own = np.arange(len(plain.leaves)) % plain.outputs
+    return plain.leaves[:, :, None] * np.equal.outer(own, np.arange(plain.outputs))[:, None, :]

@@ -15,11 +15,12 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.learn import dataset, examine, own_units
-from junto.learn.dataset import Checked, Judge, Scales, Table
-from junto.learn.estimator import Estimator, Handed, require, run_at, shown, training
-from junto.learn.families import IDENTITY, Family, LabelScale
+from junto.learn.dataset import Checked, Judge, Label, Scales, Table
+from junto.learn.estimator import Estimator, Handed, require, require_classes, run_at, shown, training
+from junto.learn.families import IDENTITY, LOGARITHM, Family, LabelScale
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.trees import candidates, growing, keeping, leaving
+from junto.learn.trees.continuing import Watch, require_continued, target_of, together
 from junto.learn.trees.ensemble import (
     Ensemble,
     EnsembleTask,
@@ -32,9 +33,6 @@ from junto.learn.trees.ensemble import (
 )
 from junto.learn.trees.keeping import Folders
 from junto.learn.trees.leaving import DEEPEST
-
-LARGEST_GAMMA: Final = 2.0**20
-"""No split is better than that by so much."""
 
 MOST_WEIGHT: Final = 64.0
 """Of a row: sums of slopes stay in range."""
@@ -105,7 +103,33 @@ class TreeModel(Estimator[Learned]):
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
             RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
         """
-        given = dataset.checked_with_label(X, y, self._judge(), look=candidates.examined)
+        return self._train(X, y, sample_weight)
+
+    def _train(
+        self,
+        X: Table,
+        y: Any,
+        sample_weight: Any,
+        before: Learned | None = None,
+        watching: tuple[Table, Any, int] | None = None,
+    ) -> Self:
+        """Train.
+
+        Args:
+            X, y, sample_weight: see `fit`.
+            before: a model to go on from.
+            watching: rows and label that trees are not grown from, and how many trees may come after the
+                one with which their loss is least.
+        """
+        home = None if before is None else before.label.home
+        given = dataset.checked_with_label(
+            X, y, Judge(self.family, True, False, home), look=candidates.examined
+        )
+        require(
+            not isinstance(given.label, SPUObject) or self.family.link != LOGARITHM,
+            "a label whose logarithm is predicted has to be at its owner, who knows its mean",
+            "pass the owner's handle",
+        )
         require(
             given.columns.array is None,
             "trees are grown on tables at their owners, who know where a column can be split",
@@ -114,15 +138,44 @@ class TreeModel(Estimator[Learned]):
         weight = self._weight(sample_weight, given.columns.rows)
         scales = scales_of(given.columns, self.max_bins)
         trees: list[Tree] = []
+        outputs, first = math.prod(self.family.outputs), 0 if before is None else before.count
+        if before is not None:
+            require_continued(
+                before, dict(zip(given.columns.owners, scales.widths, strict=True)), self.max_depth, outputs
+            )
         with training(self, "tree", self.trees) as course:
-            task = self._task(given, scales, weight)
-            growth = self.growth(task.count, sum(task.columns))
+            growth = self.growth(given.columns.rows, sum(given.columns.widths))
+            task = self._task(given, scales, weight, growth, before)
             ensemble = Ensemble(self.spu, self.family, task, growth)
-            score = self.spu(_start, static_argnames="rows")(task.label.scale, rows=task.count)
+            score = self._start(task.label, X, task.count, before)
+            watch = None if watching is None else self._watch(watching, scales, task.label, before)
+            patience = 0 if watching is None else watching[2]
             for number in course.each(range(self.trees)):
-                tree, score = ensemble.grow(number, score)
+                tree, score = ensemble.grow(first + number, score)
                 trees.append(tree)
-        return self._learn(learned(self.spu, trees, scales, task.label, given.known))
+                if watch and not watch.better(tree, number + 1) and number + 1 - watch.best >= patience:
+                    break
+        kept = trees if watch is None else trees[: watch.best]
+        found = learned(self.spu, kept, (scales, task.label, given.known), outputs)
+        return self._learn(found if before is None else together(self.spu, before, found))
+
+    def _start(self, label: Label, X: Table, rows: int, before: Learned | None) -> SPUObject:
+        """The scores from which the first tree is grown."""
+        if before is not None:
+            return scores(self.spu, before, X)
+        shape = (rows, *self.family.outputs)
+        made: SPUObject = self.spu(_start, static_argnames="shape")(label.scale, shape=shape)
+        return made
+
+    def _watch(
+        self, watching: tuple[Table, Any, int], scales: Scales, label: Label, before: Learned | None
+    ) -> Watch:
+        X, y, _ = watching
+        judge = Judge(self.family, True, True, label.home)
+        given = dataset.checked_with_label(X, y, judge, scales=scales, look=candidates.examined)
+        dataset.require_known(given.columns, scales)
+        start = self._start(label, X, given.columns.rows, before)
+        return Watch(self.spu, self.family, (scales, label), given, start)
 
     def _weight(self, given: Any, rows: int) -> SPUObject | None:
         weight = dataset.only_part(given)
@@ -133,19 +186,32 @@ class TreeModel(Estimator[Learned]):
         shared: SPUObject = run_at(weight.device, examine.vector_of, weight).to(self.spu)
         return shared
 
-    def _task(self, given: Checked, scales: Scales, weight: SPUObject | None) -> EnsembleTask:
+    def _task(
+        self,
+        given: Checked,
+        scales: Scales,
+        weight: SPUObject | None,
+        growth: Growth,
+        before: Learned | None,
+    ) -> EnsembleTask:
         tables, known = given.columns.tables, scales.by_owner
         rows = {
             owner: run_at(owner, candidates.sides, table, known[owner]) for owner, table in tables.items()
         }
         shared = tuple(each.to(self.spu) for each in rows.values())
-        label = dataset.share_label(self.spu, given.label, self._judge(), (0.0, 1), None)
-        gamma: Any = min(self.least_gain, LARGEST_GAMMA)
-        if gamma and label.home is not None:
-            gamma = run_at(label.home.device, _on_scale, label.home, self.least_gain).to(self.spu)
+        if before is None:
+            label = dataset.share_label(self.spu, given.label, self._judge(), (0.0, 1), None)
+        else:
+            target = target_of(self.spu, given.label, self.family, before.label)
+            label = Label(before.label.home, before.label.scale, target)
+        asked, scale = (self.least_gain, growth.penalty, growth.least), growth.rule.scale
+        limits: Any = growing.limits(*asked, scale)
+        own = self.family.rescales or (self.family.link == IDENTITY and self.least_gain > 0)
+        if label.home is not None and own:
+            limits = run_at(label.home.device, _limits, label.home, self.family, asked, scale).to(self.spu)
         widths = tuple(each.shape[0] for each in shared)
         columns = given.columns
-        return EnsembleTask(known, rows, shared, widths, label, weight, gamma, columns.rows, columns.widths)
+        return EnsembleTask(known, rows, shared, widths, label, weight, limits, columns.rows, columns.widths)
 
     def _judge(self, fitted: bool = False) -> Judge:
         home = self._fitted().label.home if fitted else None
@@ -262,15 +328,28 @@ class TreeModel(Estimator[Learned]):
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Classifier(TreeModel):
-    """Base of the models whose label is 0 or 1."""
+    """Base of the models whose label is of classes.
+
+    Args:
+        classes: the values of the label, two or more, numbers or texts, in any order. All parties give them,
+            for an owner that told which values its label has would tell more than its rows.
+    """
+
+    classes: tuple[Any, ...] = (0, 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_classes(self.classes)
 
     @property
-    def classes_(self) -> tuple[int, int]:
-        """0 and 1."""
-        return (0, 1)
+    def classes_(self) -> tuple[Any, ...]:
+        """The classes in order."""
+        return tuple(sorted(self.classes))
 
     def decision_function(self, X: Table, to: PYU | str | None = None) -> Any:
         """The logit of each row: shown to the party `to` alone; else a handle of what nobody sees.
+
+        Of more than two classes, the scores [rows, classes] of which the softmax is taken.
 
         Args:
             X: tables of their owners; the columns of `fit`.
@@ -282,7 +361,7 @@ class Classifier(TreeModel):
         return self._scored(X).to(to)
 
     def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
-        """The probabilities of 0 and 1 [rows, 2]: shown to the party `to` alone; else nobody sees them.
+        """The probabilities [rows, classes]: shown to the party `to` alone; else nobody sees them.
 
         Args:
             X: tables of their owners; the columns of `fit`.
@@ -299,7 +378,9 @@ class Classifier(TreeModel):
         return found
 
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
-        """The likelier class of each row: shown to the party `to` alone, who learns no probability.
+        """The likeliest class of each row: shown to the party `to` alone, who learns no probability.
+
+        On the SPU, classes that are texts are 0, 1, ...
 
         Args:
             X: tables of their owners; the columns of `fit`.
@@ -308,14 +389,25 @@ class Classifier(TreeModel):
         Raises:
             LearnError: see `decision_function`.
         """
-        return shown(self.spu(growing.likelier)(self.decision_function(X)), to)
+        found = self._guessed(X)
+        if isinstance(self.classes_[0], str):
+            found = found.read_as(found, partial(_called, self.classes_))
+        return shown(found, to)
+
+    def _guessed(self, X: Table, numbered: bool = False) -> SPUObject:
+        """The likeliest classes; of texts, or if `numbered`, their numbers."""
+        numbered = numbered or isinstance(self.classes_[0], str)
+        values = tuple(range(len(self.classes))) if numbered else self.classes_
+        likelier = self.spu(growing.likelier, static_argnames="values")
+        found: SPUObject = likelier(self.decision_function(X), values=values)
+        return found
 
     def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
         """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
 
         Args:
             X: tables of their owners; the columns of `fit`.
-            y: labels of 0 and 1 of the same rows.
+            y: labels of the same rows.
             to: the party that sees it; None: nobody.
 
         Raises:
@@ -324,8 +416,8 @@ class Classifier(TreeModel):
         given = dataset.checked_with_label(
             X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
         )
-        known = given.label.to(self.spu) if isinstance(given.label, PYUObject) else given.label
-        return shown(accuracy_score(known, self.predict(X)), to)
+        known = dataset.coded(self.spu, given.label, self.family)
+        return shown(accuracy_score(known, self._guessed(X, numbered=True)), to)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -342,7 +434,13 @@ class TreeRegressor(TreeModel):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
-        return self._scored(X).to(to)
+        if self.family.link != LOGARITHM:
+            return self._scored(X).to(to)
+        learned = self._fitted()
+        compute = self.spu(own_units.meant, static_argnames="told", num_returns_policy="single")
+        means = partial(compute, scores(self.spu, learned, X), learned.label.scale)
+        told, plain = (partial(means, told=told) for told in (True, False))
+        return Handed(told, plain, learned.known).to(to)
 
     def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
         """R2, the part of the variance that is explained: shown to the party `to` alone; else nobody sees it.
@@ -366,16 +464,24 @@ def _examined(weights: Any) -> examine.Facts:
     return examine.examine_weights(weights, math.nextafter(MOST_WEIGHT, math.inf))
 
 
-def _on_scale(scale: LabelScale, gamma: float) -> Any:
-    """At the label's owner: `gamma` for a label on its scale, where squares are smaller."""
-    return np.float64(min(gamma / scale.spread**2, LARGEST_GAMMA))
+def _limits(home: LabelScale, family: Family, asked: tuple[float, float, float], scale: float) -> Any:
+    """At the label's owner: see `growing.limits`, for a label on its scale."""
+    gamma, penalty, least = asked
+    if family.link == IDENTITY:  # squares are smaller there
+        return growing.limits(gamma / home.spread**2, penalty, least, scale)
+    return growing.limits(gamma * home.penalty, penalty * home.penalty, least * home.penalty, scale)
 
 
 # -------------------------------------------------------------------- what runs on the SPU
 
 
-def _start(scale: Any, rows: int) -> Any:
-    return np.zeros(rows, np.float32) + scale["start"]
+def _start(scale: Any, shape: tuple[int, ...]) -> Any:
+    return np.zeros(shape, np.float32) + scale["start"]
+
+
+def _called(classes: tuple[str, ...], found: Any) -> Any:
+    """In the clear: by their names."""
+    return np.asarray(classes)[found]
 
 
 def _within(probabilities: Any) -> Any:

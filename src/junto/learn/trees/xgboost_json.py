@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.learn.trees.candidates import NONE, Told
-
-CLASSES, NUMBERS = "binary:logistic", "reg:squarederror"
+from junto.learn.trees.objectives import BINARY, GAMMA, POISSON, SECTIONS, SOFTMAX, TWEEDIE
 
 NOWHERE: Final = 2**31 - 1
 """The root's parent."""
@@ -30,16 +29,23 @@ class Plain:
     """A model in the clear.
 
     Attributes:
-        objective: `CLASSES` or `NUMBERS`.
-        base: the score without a tree.
-        leaves: their weights [trees, leaves].
+        objective: one of `objectives.SECTIONS`.
+        number: of its section.
+        base: the score without a tree, of each output.
+        leaves: their weights [trees, leaves]; trees belong to the outputs in turn.
         splits: of all columns together; see `candidates.Told`.
     """
 
     objective: str
-    base: float
+    number: float
+    base: NDArray[np.float64]
     leaves: NDArray[np.float64]
     splits: Told
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that are predicted for a row."""
+        return len(self.base)
 
 
 def merged(parties: Sequence[str], parts: Sequence[Told]) -> Told:
@@ -67,30 +73,63 @@ def merged(parties: Sequence[str], parts: Sequence[Told]) -> Told:
 
 def write(model: Plain) -> str:
     """The model as text, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads."""
-    splits, width = model.splits, len(model.splits["names"])
+    splits, width, outputs = model.splits, len(model.splits["names"]), model.outputs
     fields = [np.asarray(splits[name]) for name in ("column", "threshold", "missing")]
+    weights, base = _rooted(model)
     trees = [
         _tree(number, [each[number] for each in fields], leaves, width)
-        for number, leaves in enumerate(model.leaves)
+        for number, leaves in enumerate(weights)
     ]
-    base = 1 / (1 + math.exp(-model.base)) if model.objective == CLASSES else model.base
-    counted = {"num_parallel_tree": "1", "num_trees": str(len(trees))}
     grown = {
-        "gbtree_model_param": counted,
-        "iteration_indptr": list(range(len(trees) + 1)),
-        "tree_info": [0] * len(trees),
+        "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(len(trees))},
+        "iteration_indptr": list(range(0, len(trees) + 1, outputs)),
+        "tree_info": [number % outputs for number in range(len(trees))],
         "trees": trees,
     }
-    numbers = {"num_class": "0", "num_feature": str(width), "num_target": "1", "boost_from_average": "1"}
+    classes, targets = (outputs, 1) if model.objective == SOFTMAX else (0, outputs)
+    numbers = {
+        "num_class": str(classes),
+        "num_feature": str(width),
+        "num_target": str(targets),
+        "boost_from_average": "1",
+    }
+    section, key = SECTIONS[model.objective]
+    number = outputs if model.objective == SOFTMAX else float(model.number)
     learner = {
         "attributes": {},
         "feature_names": splits["names"] if splits["named"] else [],
         "feature_types": [],
         "gradient_booster": {"model": grown, "name": "gbtree"},
         "learner_model_param": {"base_score": f"{base:.9E}", **numbers},
-        "objective": {"name": model.objective, "reg_loss_param": {"scale_pos_weight": "1"}},
+        "objective": {"name": model.objective, section: {key: str(number)}},
     }
     return json.dumps({"learner": learner, "version": VERSION})
+
+
+def _rooted(model: Plain) -> tuple[NDArray[np.float64], float]:
+    """Leaves and `base_score`.
+
+    Not all versions of XGBoost read one for each output: then the first trees have it.
+    """
+    if model.outputs == 1:
+        return model.leaves, _mean(model.objective, float(model.base[0]))
+    leaves = model.leaves.copy()
+    leaves[: model.outputs] += model.base[:, None]
+    return leaves, 0.0
+
+
+def _mean(objective: str, score: float) -> float:
+    """`base_score` of a score without a tree."""
+    if objective == BINARY:
+        return 1 / (1 + math.exp(-score))
+    return math.exp(score) if objective in (POISSON, GAMMA, TWEEDIE) else score
+
+
+def _score(objective: str, mean: float) -> float:
+    """The score without a tree of a `base_score`."""
+    if objective == BINARY:
+        return math.log(mean / (1 - mean))
+    return math.log(mean) if objective in (POISSON, GAMMA, TWEEDIE) else mean
 
 
 def _tree(number: int, fields: Sequence[Any], leaves: NDArray[np.float64], width: int) -> dict[str, Any]:
@@ -151,8 +190,8 @@ def read(model: Any, deepest: int) -> Plain:
     """
     learner = _parsed(model)["learner"]
     objective, booster = learner["objective"]["name"], learner["gradient_booster"]
-    if objective not in (CLASSES, NUMBERS):
-        raise ValueError(f"its objective is {objective}, not {CLASSES} or {NUMBERS}")
+    if objective not in SECTIONS:
+        raise ValueError(f"its objective is {objective}, none of {', '.join(SECTIONS)}")
     if booster["name"] != "gbtree":
         raise ValueError(f"its booster is {booster['name']}, not gbtree")
     param = learner["learner_model_param"]
@@ -163,12 +202,20 @@ def read(model: Any, deepest: int) -> Plain:
     depth = max(1, *[_depth(tree, 0) for tree in trees])
     if depth > deepest:
         raise ValueError(f"a tree has {depth} levels of splits; ours have up to {deepest}")
+    outputs = max(1, int(param["num_class"]), int(param.get("num_target", 1)))
+    if outputs > 1 and objective != SOFTMAX:
+        raise ValueError(f"it predicts {outputs} numbers for each row")
+    turns = [number % outputs for number in range(len(trees))]
+    if list(booster["model"]["tree_info"]) != turns or len(trees) % outputs:
+        raise ValueError("it has not the same number of trees for each class, in turn")
     filled = [_filled(tree, depth) for tree in trees]
     column, threshold, missing, leaves = (np.stack(each) for each in zip(*filled, strict=True))
-    base = float(str(param["base_score"]).strip("[]"))
+    base = [float(each) for each in str(param["base_score"]).strip("[]").split(",")]
+    section, key = SECTIONS[objective]
     return Plain(
         objective,
-        math.log(base / (1 - base)) if objective == CLASSES else base,
+        float(learner["objective"][section][key]),
+        np.broadcast_to([_score(objective, each) for each in base], (outputs,)).astype(np.float64),
         leaves,
         {"names": names, "named": True, "column": column, "threshold": threshold, "missing": missing},
     )

@@ -1,0 +1,127 @@
+"""Training that is watched on other rows, and training that goes on from a model.
+
+Learns: of a watched training every party learns after each tree whether the loss on those rows became less,
+one bit, and so when training ends; nobody learns the loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import jax.numpy as jnp
+import numpy as np
+
+from junto.device.disclosure import reveal
+from junto.device.pyu import PYU, PYUObject
+from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
+from junto.learn import dataset, examine
+from junto.learn.dataset import Checked, Label, Scales
+from junto.learn.estimator import require, run_at
+from junto.learn.families import Family, LabelScale
+from junto.learn.trees import candidates, growing
+from junto.learn.trees.candidates import Told
+from junto.learn.trees.ensemble import Learned, Tree
+
+WORST: Final = 2.0**20
+"""A mean loss that every tree is better than."""
+
+
+class Watch:
+    """Says after each tree whether to go on.
+
+    Args:
+        spu: where.
+        family: of the label.
+        fitted: scales and label of `fit`.
+        given: rows that trees are not grown from.
+        start: their scores without a tree.
+    """
+
+    def __init__(
+        self, spu: SPU, family: Family, fitted: tuple[Scales, Label], given: Checked, start: Any
+    ) -> None:
+        scales, label = fitted
+        self._spu, self._known, self._tables = spu, scales.by_owner, given.columns.tables
+        self._target = target_of(spu, given.label, family, label)
+        self._state: tuple[Any, Any] = (start, np.float32(WORST))
+        self._watched = spu(_watched, static_argnames="family")
+        self._family = family
+        self.best = 0
+        """How many trees are the best so far."""
+
+    def better(self, tree: Tree, number: int) -> bool:
+        """Whether the loss is less with this tree, the how manieth it is; all parties learn it."""
+        parts = []
+        for owner, known in self._known.items():
+            picks = run_at(owner, candidates.in_one, [list(tree.picks[owner])])
+            parts.append(run_at(owner, candidates.reachable, self._tables[owner], known, picks).to(self._spu))
+        *state, better = self._watched(parts, tree.weights, *self._state, self._target, family=self._family)
+        self._state = (state[0], state[1])
+        if found := bool(reveal(better)):
+            self.best = number
+        return found
+
+
+def target_of(spu: SPU, label: PYUObject | SPUObject, family: Family, known: Label) -> SPUObject:
+    """A later label on the scale of an earlier one.
+
+    Raises:
+        LearnError: it is elsewhere.
+    """
+    if isinstance(label, SPUObject):
+        require(known.home is None, "the label is on the SPU, and the earlier one was at its owner")
+        return dataset.target_on(spu, label, family)
+    home = LabelScale() if known.home is None else known.home
+    if isinstance(home, PYUObject):
+        there = home.device
+        require(there == label.device, f"the label is not at {there.party}, which had the earlier one")
+    shared: SPUObject = run_at(label.device, examine.scaled_label, label, family, home).to(spu)
+    return shared
+
+
+def together(spu: SPU, before: Learned, after: Learned) -> Learned:
+    """A model with the trees of both, which have the same columns, label and depth."""
+    known, picks = {}, {}
+    for owner, mine in after.scales.by_owner.items():
+        told = [
+            run_at(owner, candidates.told, before.scales.by_owner[owner], before.picks[owner]),
+            run_at(owner, candidates.told, mine, after.picks[owner]),
+        ]
+        both = run_at(owner, _one_after_the_other, *told)
+        known[owner] = run_at(owner, candidates.candidates_told, both)
+        picks[owner] = run_at(owner, candidates.picks_told, both)
+    weights = spu(growing.joined)([before.weights, after.weights])
+    fits = before.known and after.known
+    count = before.count + after.count
+    return Learned(Scales(known, after.scales.widths), after.label, fits, picks, weights, count)
+
+
+def require_continued(before: Learned, scales_of: dict[PYU, int], depth: int, outputs: int) -> None:
+    """Raise a LearnError unless a model with such columns, depth and outputs can go on from `before`."""
+    widths = dict(zip(before.scales.by_owner, before.scales.widths, strict=True))
+    require(list(widths.items()) == list(scales_of.items()), "the model to go on from has other columns")
+    shape = before.weights.shape
+    same = shape[1] == 2**depth and math.prod(shape[2:]) == outputs
+    require(same, "the model to go on from has another max_depth, or other classes")
+
+
+# -------------------------------------------------------------------- at a party, and on the SPU
+
+
+def _one_after_the_other(first: Told, second: Told) -> Told:
+    fields = ("column", "threshold", "missing")
+    return {**second, **{key: np.concatenate([first[key], second[key]]) for key in fields}}
+
+
+def _watched(
+    parts: Sequence[Any], weights: Any, score: Any, best: Any, target: Any, *, family: Family
+) -> tuple[Any, Any, Any]:
+    """Scores with one more tree, the least loss so far, and whether it is of now."""
+    trees = growing.stacked([weights], outputs=math.prod(family.outputs))
+    later = score + growing.scores(parts, trees, {"start": 0})
+    loss = jnp.mean(family.loss(later, target))
+    better = loss < best
+    return later, jnp.where(better, loss, best), better

@@ -1,0 +1,96 @@
+"""What boosted trees minimise, by the names that XGBoost has for it; and what its JSON says of each.
+
+Gradients and hessians are XGBoost's ("XGBoost Parameters", Learning Task Parameters): of the logarithm of a
+mean the second derivative of the loss itself, not its expectation, as a linear model takes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+
+from junto.learn.families import CLIP, Bernoulli, Categorical, ClassFamily, Family, Normal, Tweedie
+
+BINARY, SOFTMAX, SQUARES = "binary:logistic", "multi:softprob", "reg:squarederror"
+POISSON, GAMMA, TWEEDIE = "count:poisson", "reg:gamma", "reg:tweedie"
+
+POISSON_STEP: Final = 0.7
+"""XGBoost's `max_delta_step` for counts, unless another is given."""
+
+SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        BINARY: ("reg_loss_param", "scale_pos_weight"),
+        SOFTMAX: ("softmax_multiclass_param", "num_class"),
+        SQUARES: ("reg_loss_param", "scale_pos_weight"),
+        POISSON: ("poisson_regression_param", "max_delta_step"),
+        GAMMA: ("reg_loss_param", "scale_pos_weight"),
+        TWEEDIE: ("tweedie_regression_param", "tweedie_variance_power"),
+    }
+)
+"""Of each objective the section of the JSON, and its number there."""
+
+
+@dataclass(frozen=True)
+class LogMean(Tweedie):
+    """A label whose mean is the exponential of the trees' sum.
+
+    Args:
+        step: `max_delta_step` of Poisson's, by which its hessian is made larger.
+    """
+
+    step: float = 0.0
+    name = "log mean"
+
+    @property
+    def constant(self) -> float | None:  # type: ignore[override]
+        """The hessian depends on the label."""
+        return None
+
+    def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        p, eta = self.power, jnp.clip(eta, -CLIP, CLIP)
+        if p == 1:
+            mean = jnp.exp(eta)
+            return y - mean, mean * math.exp(self.step)
+        likely = y * jnp.exp((1 - p) * eta)
+        if p == 2:
+            return likely - 1, likely
+        spent = jnp.exp((2 - p) * eta)
+        return likely - spent, (p - 1) * likely + (2 - p) * spent
+
+
+def family_of(objective: str, number: float, classes: int = 2) -> Family:
+    """The distribution of an objective's label.
+
+    Args:
+        objective: one of `SECTIONS`.
+        number: of its section.
+        classes: how many there are.
+
+    Raises:
+        KeyError: there is no such objective.
+    """
+    return {
+        BINARY: Bernoulli(),
+        SOFTMAX: Categorical(tuple(range(classes))),
+        SQUARES: Normal(),
+        POISSON: LogMean(1.0, number),
+        GAMMA: LogMean(2.0),
+        TWEEDIE: LogMean(number),
+    }[objective]
+
+
+def objective_of(family: Family) -> tuple[str, float]:
+    """The objective that trees of a family export, and the number of its section."""
+    if isinstance(family, LogMean):
+        own = {1.0: (POISSON, family.step), 2.0: (GAMMA, 1.0)}
+        return own.get(family.power, (TWEEDIE, family.power))
+    if family.link == Normal.link:
+        return SQUARES, 1.0
+    several = isinstance(family, ClassFamily) and family.outputs
+    return (SOFTMAX, float(family.outputs[0])) if several else (BINARY, 1.0)

@@ -1,0 +1,253 @@
+"""Boosted trees of classes, counts and amounts are XGBoost's; forests of classes are scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import tree
+
+import junto as sf
+from junto import learn
+from spu_values import PARTIES, at
+
+xgboost = pytest.importorskip("xgboost")
+
+RNG = np.random.default_rng(7)
+TABLE = RNG.integers(0, 6, size=(160, 4)).astype(float)
+TABLE[RNG.random(TABLE.shape) < 0.1] = np.nan
+SCORE = np.nan_to_num(TABLE, nan=4.0) @ [0.5, -0.7, 0.2, 0.4]
+CLASS = np.digitize(SCORE + RNG.normal(size=160), [0.0, 2.0])
+WEIGHTS = RNG.choice([0.5, 1.0, 3.0], size=160)
+NAMES = ("high", "low", "middle")
+SMALL = {"n_estimators": 2, "max_depth": 2, "max_bins": 8}
+THEIRS = {"n_estimators": 2, "max_depth": 2, "max_bin": 8, "learning_rate": 0.3, "tree_method": "hist"}
+
+
+@pytest.fixture(scope="module", params=["debug"])
+def spu(request):
+    sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
+    yield sf.SPU(parties=PARTIES)
+    sf.shutdown()
+
+
+def split(table=TABLE):
+    return {sf.PYU("alice"): at("alice", table[:, :2]), sf.PYU("bob"): at("bob", table[:, 2:])}
+
+
+def booster(text):
+    found = xgboost.Booster()
+    found.load_model(bytearray(text, "utf-8"))
+    return found
+
+
+def centred_logs(y):
+    start = np.log(np.bincount(y))
+    return (start - start.mean()).tolist()
+
+
+FEATURES = ["f0", "f1", "f2", "f3"]
+OWNED = {"alice": FEATURES[:2], "bob": FEATURES[2:]}
+
+
+def imported(spu, model):
+    return learn.from_xgboost(spu, at("bob", model), {sf.PYU(who): names for who, names in OWNED.items()})
+
+
+# -------------------------------------------------------------------- several classes
+
+
+@pytest.mark.parametrize(
+    ("spu", "weights"),
+    [("debug", None), ("debug", WEIGHTS), pytest.param("simulation", None, marks=pytest.mark.slow)],
+    indirect=["spu"],
+    ids=["debug", "weighed", "simulation"],
+)
+def test_trees_of_several_classes_are_xgboosts(spu, weights):
+    given = {} if weights is None else {"sample_weight": at("alice", weights)}
+    words = np.asarray(NAMES)[CLASS]
+    model = learn.GradientBoostingClassifier(spu, **SMALL, classes=NAMES[::-1])
+    model = model.fit(split(), at("bob", words), **given)
+    theirs = xgboost.XGBClassifier(**THEIRS, base_score=centred_logs(CLASS))
+    theirs.fit(TABLE, CLASS, sample_weight=weights)
+    want = theirs.predict(TABLE, output_margin=True)
+    assert sf.reveal(model.decision_function(split(), to="bob")) == pytest.approx(want, abs=3e-3)
+    if weights is None:
+        guessed = sf.reveal(model.predict(split(), to="bob"))
+        top = np.sort(want, axis=1)
+        sure = top[:, 2] - top[:, 1] > 0.01
+        assert (guessed == np.asarray(NAMES)[want.argmax(axis=1)])[sure].all()
+        assert sf.reveal(model.score(split(), at("bob", words))) == pytest.approx(
+            (guessed == words).mean(), abs=1e-4
+        )
+        text = sf.reveal(model.export("bob"))
+        chances = sf.reveal(model.predict_proba(split(), to="bob"))
+        assert booster(text).predict(xgboost.DMatrix(TABLE)) == pytest.approx(chances, abs=1e-4)
+
+
+def test_a_model_of_several_classes_comes_and_is_kept(spu, tmp_path):
+    theirs = xgboost.XGBClassifier(**THEIRS).fit(TABLE, CLASS)
+    model = imported(spu, theirs)
+    folders = {party: tmp_path / party for party in PARTIES}
+    model.save(folders)
+    again = learn.GradientBoostingClassifier.load(spu, folders)
+    assert again.classes_ == (0, 1, 2)
+    assert again.n_iter_ == 2
+    for each in (model, again):
+        got = sf.reveal(each.predict_proba(split(), to="bob"))
+        assert got == pytest.approx(theirs.predict_proba(TABLE), abs=1e-4)
+    text = sf.reveal(again.export("bob"))
+    back = booster(text).predict(xgboost.DMatrix(TABLE, feature_names=FEATURES), output_margin=True)
+    assert back == pytest.approx(theirs.predict(TABLE, output_margin=True), abs=1e-4)
+
+
+def test_classes_may_be_any_numbers_and_the_label_on_the_spu(spu):
+    numbers = np.array([-1.0, 7.0, 2.5])[CLASS]
+    model = learn.GradientBoostingClassifier(spu, **SMALL, classes=(7, 2.5, -1))
+    model.fit(split(), at("bob", numbers).to(spu))
+    got = sf.reveal(model.predict(split(), to="bob"))
+    assert set(np.unique(got)) <= {-1.0, 2.5, 7.0}
+    assert sf.reveal(model.score(split(), at("bob", numbers))) == pytest.approx(
+        (got == numbers).mean(), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("kind", ["DecisionTree", "RandomForest"])
+def test_forests_of_several_classes_are_scikit_learns(spu, kind):
+    more = {"n_estimators": 2, "max_features": None} if kind == "RandomForest" else {}
+    model = getattr(learn, f"{kind}Classifier")(
+        spu, max_depth=3, max_bins=8, min_samples_leaf=5, classes=(0, 1, 2), **more
+    ).fit(split(), at("bob", CLASS))
+    growth, found, drawn = model.growth(160, 4), [], np.ones(160, bool)
+    for number in range(model.trees):
+        copies = np.ones(160) if growth.rows(number) is None else growth.rows(number)
+        rows = np.arange(160).repeat(copies.astype(int))
+        drawn &= copies > 0
+        theirs = tree.DecisionTreeClassifier(max_depth=3, min_samples_leaf=5, random_state=0)
+        found.append(theirs.fit(TABLE[rows], CLASS[rows]).predict_proba(TABLE))
+    want = np.mean(found, axis=0)
+    got = sf.reveal(model.predict_proba(split(), to="bob"))
+    assert got[drawn] == pytest.approx(
+        want[drawn], abs=1e-3
+    )  # between numbers that were drawn it may cut anywhere
+    exported = booster(sf.reveal(model.export("bob"))).predict(xgboost.DMatrix(TABLE))
+    assert exported == pytest.approx(got, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["GradientBoosting", "RandomForest"])
+def test_a_label_of_other_classes_is_refused(spu, name):
+    """Whatever the trees are grown for: no label of a third class counts as one of two."""
+    with pytest.raises(sf.LearnError, match="other values than the classes"):
+        getattr(learn, f"{name}Classifier")(spu, max_depth=1).fit(split(), at("bob", CLASS))
+    for classes in (("a", 1), (1,), (1, 1), [0, 1], (0.0, float("nan"))):
+        with pytest.raises(sf.LearnError, match="classes are different"):
+            getattr(learn, f"{name}Classifier")(spu, classes=classes)
+
+
+# -------------------------------------------------------------------- counts and amounts
+
+MEAN = np.exp(SCORE / 3)
+LABELS = {
+    "count:poisson": RNG.poisson(MEAN),
+    "reg:gamma": RNG.gamma(2, MEAN),
+    "reg:tweedie": RNG.gamma(2, MEAN) * (RNG.random(160) < 0.6),
+}
+
+
+@pytest.mark.parametrize(
+    ("objective", "units", "more"),
+    [
+        ("count:poisson", 1, {}),
+        ("count:poisson", 1, {"max_delta_step": 0.0, "reg_lambda": 30.0, "min_child_weight": 20.0}),
+        ("count:poisson", 1, {"max_delta_step": 0.1, "gamma": 3.0}),
+        ("reg:gamma", 1e5, {"gamma": 2.0, "reg_lambda": 5.0}),
+        ("reg:tweedie", 100, {"tweedie_variance_power": 1.2, "reg_lambda": 30.0, "min_child_weight": 500.0}),
+        ("reg:tweedie", 0.01, {"tweedie_variance_power": 1.7, "gamma": 0.5}),
+    ],
+    ids=str,
+)
+def test_what_is_minimised_is_xgboosts_in_any_units(spu, objective, units, more):
+    y = LABELS[objective] * float(units)
+    model = learn.GradientBoostingRegressor(spu, **SMALL, objective=objective, **more)
+    model.fit(split(), at("bob", y))
+    theirs = xgboost.XGBRegressor(**THEIRS, objective=objective, base_score=y.mean(), **more).fit(TABLE, y)
+    got, want = sf.reveal(model.predict(split(), to="bob")), theirs.predict(TABLE)
+    assert got == pytest.approx(want, rel=3e-3)
+    exported = booster(sf.reveal(model.export("bob")))
+    assert exported.predict(xgboost.DMatrix(TABLE)) == pytest.approx(got, rel=1e-3)
+    come = imported(spu, theirs)
+    assert come.objective == objective
+    assert sf.reveal(come.predict(split(), to="bob")) == pytest.approx(want, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("objective", "y", "says"),
+    [
+        ("count:poisson", -TABLE[:, 0], "missing"),
+        ("count:poisson", CLASS - 1.0, "negative"),
+        ("count:poisson", np.zeros(160), "is 0 where it must not be"),
+        ("reg:gamma", CLASS, "is 0 where it must not be"),
+        ("reg:tweedie", np.where(np.arange(160) == 0, -1e-9, 1.0), "negative"),
+    ],
+    ids=str,
+)
+def test_a_label_that_an_objective_does_not_know_is_refused(spu, objective, y, says):
+    model = learn.GradientBoostingRegressor(spu, objective=objective)
+    with pytest.raises(sf.LearnError, match=says):
+        model.fit(split(), at("bob", y))
+
+
+# -------------------------------------------------------------------- training that ends early, or goes on
+
+
+@pytest.mark.parametrize("kind", ["classes", "counts"])
+def test_training_ends_where_xgboosts_does(spu, kind):
+    """The label of the later rows is noise, so that soon no tree is better."""
+    own, later = slice(0, 100), slice(100, 160)
+    if kind == "classes":
+        y, model, theirs = CLASS.copy(), learn.GradientBoostingClassifier, xgboost.XGBClassifier
+        more, mine, score = {}, {"classes": (0, 1, 2)}, "decision_function"
+    else:
+        y, model, theirs = (
+            LABELS["count:poisson"].copy(),
+            learn.GradientBoostingRegressor,
+            xgboost.XGBRegressor,
+        )
+        more = mine = {"objective": "count:poisson", "eval_metric": "poisson-nloglik"}
+        mine, score = {"objective": "count:poisson"}, "predict"
+    y[later] = np.random.default_rng(3).permutation(y[later])
+    base = centred_logs(y[own]) if kind == "classes" else y[own].mean()
+    wanted = theirs(**THEIRS | {"n_estimators": 9}, base_score=base, early_stopping_rounds=2, **more)
+    wanted.fit(TABLE[own], y[own], eval_set=[(TABLE[later], y[later])], verbose=False)
+    found = model(spu, **SMALL | {"n_estimators": 9}, early_stopping_rounds=2, **mine)
+    found.fit(split(TABLE[own]), at("bob", y[own]), eval_set=(split(TABLE[later]), at("bob", y[later])))
+    assert found.best_iteration == wanted.best_iteration < 7
+    got = sf.reveal(getattr(found, score)(split(), to="bob"))
+    assert got == pytest.approx(wanted.predict(TABLE, output_margin=kind == "classes"), abs=5e-3)
+
+
+def test_training_goes_on_from_a_model_that_was_kept(spu, tmp_path):
+    """In two parts it grows the trees of one training, those of the second from draws of their own."""
+    whole = learn.GradientBoostingClassifier(spu, **SMALL, classes=(0, 1, 2), subsample=0.7).fit(
+        split(), at("bob", CLASS)
+    )
+    part = whole.with_params(n_estimators=1).fit(split(), at("bob", CLASS))
+    folders = {party: tmp_path / party for party in PARTIES}
+    part.save(folders)
+    kept = learn.GradientBoostingClassifier.load(spu, folders)
+    later = kept.with_params(n_estimators=1).fit(split(), at("bob", CLASS), xgb_model=kept)
+    assert later.n_iter_ == whole.n_iter_ == 2
+    got, want = (sf.reveal(each.decision_function(split(), to="bob")) for each in (later, whole))
+    assert got == pytest.approx(want, abs=2e-3)
+    assert sf.reveal(later.split_counts_of("alice")) == sf.reveal(whole.split_counts_of("alice"))
+    for other, says in (
+        (whole.with_params(max_depth=3), "max_depth"),
+        (whole.with_params(classes=(0, 1)), "classes"),
+    ):
+        with pytest.raises(sf.LearnError, match=says):
+            other.fit(
+                split(),
+                at("bob", CLASS % other.classes[-1] if other.max_depth < 3 else CLASS),
+                xgb_model=kept,
+            )
+    with pytest.raises(sf.LearnError, match="go together"):
+        whole.fit(split(), at("bob", CLASS), eval_set=(split(), at("bob", CLASS)))
