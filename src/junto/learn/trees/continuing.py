@@ -29,7 +29,7 @@ WORST: Final = 2.0**20
 """A mean loss that every tree is better than."""
 
 
-class Watch:
+class LossWatch:
     """Says after each tree whether to go on.
 
     Args:

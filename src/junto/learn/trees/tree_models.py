@@ -20,7 +20,7 @@ from junto.learn.estimator import Estimator, Handed, require, require_classes, r
 from junto.learn.families import IDENTITY, LOGARITHM, Family, LabelScale
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.trees import candidates, growing, keeping, leaving
-from junto.learn.trees.continuing import Watch, require_continued, target_of, together
+from junto.learn.trees.continuing import LossWatch, require_continued, target_of, together
 from junto.learn.trees.ensemble import (
     Ensemble,
     EnsembleTask,
@@ -169,13 +169,13 @@ class TreeModel(Estimator[Learned]):
 
     def _watch(
         self, watching: tuple[Table, Any, int], scales: Scales, label: Label, before: Learned | None
-    ) -> Watch:
+    ) -> LossWatch:
         X, y, _ = watching
         judge = Judge(self.family, True, True, label.home)
         given = dataset.checked_with_label(X, y, judge, scales=scales, look=candidates.examined)
         dataset.require_known(given.columns, scales)
         start = self._start(label, X, given.columns.rows, before)
-        return Watch(self.spu, self.family, (scales, label), given, start)
+        return LossWatch(self.spu, self.family, (scales, label), given, start)
 
     def _weight(self, given: Any, rows: int) -> SPUObject | None:
         weight = dataset.only_part(given)
