@@ -158,12 +158,13 @@ def require(condition: bool, sentence: str, fix: str = "") -> None:
         raise LearnError(sentence, fix=fix)
 
 
-def require_classes(given: Any) -> None:
-    """Raise a LearnError unless these can be the classes of a label."""
-    sound = isinstance(given, tuple) and len(given) >= 2
+def require_classes(given: Any, *, two: bool = False) -> None:
+    """Raise a LearnError unless these can be the classes of a label; `two`: no more than two of them."""
+    sound = isinstance(given, tuple) and (len(given) == 2 if two else len(given) >= 2)
     sound = sound and any(all(isinstance(each, kind) for each in given) for kind in (str, int | float))
     sound = sound and len(set(given)) == len(given) and all(each == each for each in given)
-    require(sound, "classes are different numbers, or different texts", "for instance classes=(1, 2)")
+    how_many = "two different numbers, or two texts" if two else "different numbers, or different texts"
+    require(sound, f"classes are {how_many}", "for instance classes=(1, 2)")
 
 
 def run_at(owner: PYU, function: Callable[..., Any], *args: Any) -> PYUObject:
