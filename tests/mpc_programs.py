@@ -13,7 +13,7 @@ import mpc_nodes
 import mpc_pairs
 from junto.device.spu.plan_runner import rehearse
 from junto.mpc import digits
-from junto.mpc.interpret import StepHooks, interpret, perform
+from junto.mpc.interpret import StepHooks, perform
 from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.rounds import Rounds
@@ -98,7 +98,7 @@ class Engine:
                     continue
                 secret, array = next(given)
                 inputs.append(incoming(secret, jax_dtype(array.dtype, plan.x64), self.settings))
-            values = await interpret(gates, plan, inputs, self.settings)
+            values = await perform(gates, plan, inputs, self.settings, StepHooks())
             found[:] = values
             return [each.value for each in values if isinstance(each, Secret)]
 

@@ -30,29 +30,32 @@ KINDS: Final = (NUMBER, TRUTH, TEXT, TIME, OTHER)
 class NativeTable(ABC):
     """One party's table, opened. The native table is never changed."""
 
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
     @property
-    @abstractmethod
     def native(self) -> Any:
         """The table as its owner made it."""
+        return self._native
 
     @property
-    @abstractmethod
     def names(self) -> list[Any]:
         """Names of the columns."""
+        return list(self._native.columns)
 
     @property
-    @abstractmethod
     def dtypes(self) -> list[str]:
         """Types of the columns as their library writes them."""
+        return [str(dtype) for dtype in self._native.dtypes]
 
     @property
-    @abstractmethod
     def rows(self) -> int:
         """How many rows there are."""
+        return len(self._native)
 
-    @abstractmethod
     def select(self, names: Sequence[str]) -> Any:
         """The native table with these columns, in this order."""
+        return self._native.select(list(names))
 
     @abstractmethod
     def rename(self, names: Mapping[str, str]) -> Any:
@@ -118,25 +121,6 @@ def opened(native: Any) -> NativeTable:
 class PandasTable(NativeTable):
     """A table of pandas; its index stays with its rows."""
 
-    def __init__(self, native: Any) -> None:
-        self._native = native
-
-    @property
-    def native(self) -> Any:
-        return self._native
-
-    @property
-    def names(self) -> list[Any]:
-        return list(self._native.columns)
-
-    @property
-    def dtypes(self) -> list[str]:
-        return [str(dtype) for dtype in self._native.dtypes]
-
-    @property
-    def rows(self) -> int:
-        return len(self._native)
-
     @property
     def index(self) -> Any:
         return self._native.index
@@ -160,28 +144,6 @@ class PandasTable(NativeTable):
 class PolarsTable(NativeTable):
     """A table of polars."""
 
-    def __init__(self, native: Any) -> None:
-        self._native = native
-
-    @property
-    def native(self) -> Any:
-        return self._native
-
-    @property
-    def names(self) -> list[Any]:
-        return list(self._native.columns)
-
-    @property
-    def dtypes(self) -> list[str]:
-        return [str(dtype) for dtype in self._native.dtypes]
-
-    @property
-    def rows(self) -> int:
-        return int(self._native.height)
-
-    def select(self, names: Sequence[str]) -> Any:
-        return self._native.select(list(names))
-
     def rename(self, names: Mapping[str, str]) -> Any:
         return self._native.rename(dict(names))
 
@@ -203,13 +165,6 @@ class PolarsTable(NativeTable):
 class ArrowTable(NativeTable):
     """A table of Arrow."""
 
-    def __init__(self, native: Any) -> None:
-        self._native = native
-
-    @property
-    def native(self) -> Any:
-        return self._native
-
     @property
     def names(self) -> list[Any]:
         return list(self._native.column_names)
@@ -217,13 +172,6 @@ class ArrowTable(NativeTable):
     @property
     def dtypes(self) -> list[str]:
         return [str(dtype) for dtype in self._native.schema.types]
-
-    @property
-    def rows(self) -> int:
-        return int(self._native.num_rows)
-
-    def select(self, names: Sequence[str]) -> Any:
-        return self._native.select(list(names))
 
     def rename(self, names: Mapping[str, str]) -> Any:
         return self._native.rename_columns([names.get(name, name) for name in self.names])

@@ -92,15 +92,22 @@ def null_columns(names: Sequence[str]) -> JoinError:
     )
 
 
-class _Pandas(JoinTable):
+class _TableOf(JoinTable):
+    """A table of a library, in memory."""
+
     def __init__(self, table: Any) -> None:
         self._table = table
 
     def columns(self) -> list[str]:
-        return [str(name) for name in self._table.columns]
+        return list(self._table.columns)
 
     def rows_about(self) -> int:
         return len(self._table)
+
+
+class _Pandas(_TableOf):
+    def columns(self) -> list[str]:
+        return [str(name) for name in self._table.columns]
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
         import pyarrow as pa
@@ -121,16 +128,7 @@ class _Pandas(JoinTable):
         return table.reindex(positions).reset_index(drop=True)
 
 
-class _Polars(JoinTable):
-    def __init__(self, table: Any) -> None:
-        self._table = table
-
-    def columns(self) -> list[str]:
-        return list(self._table.columns)
-
-    def rows_about(self) -> int:
-        return int(self._table.height)
-
+class _Polars(_TableOf):
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
         import pyarrow as pa
 
@@ -146,15 +144,9 @@ class _Polars(JoinTable):
         return self._table.select(pl.all().gather(pl.Series(pa.array(positions, mask=positions < 0))))
 
 
-class _Arrow(JoinTable):
-    def __init__(self, table: Any) -> None:
-        self._table = table
-
+class _Arrow(_TableOf):
     def columns(self) -> list[str]:
         return list(self._table.column_names)
-
-    def rows_about(self) -> int:
-        return int(self._table.num_rows)
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
         yield [self._table.column(name) for name in names]

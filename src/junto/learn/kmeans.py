@@ -129,10 +129,6 @@ class KMeans(Unsupervised[FittedCentres]):
         """
         return shown(self.spu(_labels)(self._shared(X), self._fitted().centers), to)
 
-    def centers_of(self, party: PYU | str) -> PYUObject:
-        """The centres [n_clusters, its columns] in a party's own columns and units: its `part_of` this."""
-        return self.part_of(party)
-
     def _matrix(self, learned: FittedCentres) -> SPUObject:
         return learned.centers
 

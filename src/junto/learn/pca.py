@@ -107,10 +107,6 @@ class PCA(Unsupervised[FittedComponents]):
         """
         return shown(self.spu(_coordinates)(self._shared(X), self._fitted().components), to)
 
-    def components_of(self, party: PYU | str) -> PYUObject:
-        """The components [n_components, its columns] in a party's own columns: its `part_of` this."""
-        return self.part_of(party)
-
     def _matrix(self, learned: FittedComponents) -> SPUObject:
         return learned.components
 

@@ -31,7 +31,7 @@ _Floats = NDArray[np.float64]
 
 
 def listener(fraction: int, say: Callable[[str], None]) -> Callable[[PlanStep, Sequence[Value]], None]:
-    """For `interpret.Ears.notice`: tells `say` where half a unit in the last place makes a result wrong.
+    """For `interpret.StepHooks.notice`: tells `say` where half a unit in the last place makes a result wrong.
 
     Args:
         fraction: the SPU's bits after the point.

@@ -57,19 +57,6 @@ class StepHooks:
     revealed: Callable[[PlanStep, int], None] | None = None
 
 
-async def interpret(
-    g: Gates[Any, Any],
-    plan: Plan,
-    inputs: Sequence[Value],
-    settings: MpcSettings,
-    *,
-    witness: PublicDigest | None = None,
-    watch: Callable[[str], None] | None = None,
-) -> list[Value]:
-    """Short for `perform` with these ears."""
-    return await perform(g, plan, inputs, settings, StepHooks(watch, witness))
-
-
 async def perform(
     g: Gates[Any, Any], plan: Plan, inputs: Sequence[Value], settings: MpcSettings, ears: StepHooks
 ) -> list[Value]:

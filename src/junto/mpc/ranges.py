@@ -23,7 +23,7 @@ LONG = 64
 
 
 class RangeRemarks:
-    """Collects remarks on steps (`interpret.Ears.notice`).
+    """Collects remarks on steps (`interpret.StepHooks.notice`).
 
     Args:
         fraction: bits after the point.

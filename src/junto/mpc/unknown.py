@@ -62,7 +62,7 @@ def stand_in(form: ShapeDtype) -> Any:
 
 
 class InPlace:
-    """Rules for the steps of `Unknowns` (`interpret.Ears.instead`).
+    """Rules for the steps of `Unknowns` (`interpret.StepHooks.instead`).
 
     Args:
         found: those steps.

@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 
 from junto.errors import NotComputable
-from junto.mpc.interpret import interpret
+from junto.mpc.interpret import StepHooks, perform
 from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.plan_steps import Block
@@ -313,7 +313,7 @@ def test_with_64_bits_everything_keeps_them():
 def run(plan, arrays, **options):
     gates = PlainGates()
     inputs = [incoming(gates.constant(encode(array, SETTINGS)), array.dtype, SETTINGS) for array in arrays]
-    return Rounds(lambda shares: shares).run(interpret(gates, plan, inputs, SETTINGS, **options))
+    return Rounds(lambda shares: shares).run(perform(gates, plan, inputs, SETTINGS, StepHooks(**options)))
 
 
 def test_results_are_full_and_settled():
@@ -337,7 +337,7 @@ def test_products_are_truncated_once_for_a_sum():
     plan = plan_of(lambda x: (x * x).sum() + (x * 3).sum() + (x * (x > 0)).sum(), X)
     gates = Counting()
     inputs = [incoming(gates.constant(encode(X, SETTINGS)), X.dtype, SETTINGS)]
-    Rounds(lambda shares: shares).run(interpret(gates, plan, inputs, SETTINGS))
+    Rounds(lambda shares: shares).run(perform(gates, plan, inputs, SETTINGS, StepHooks()))
     assert Counting.truncated == 1
 
 
@@ -350,7 +350,7 @@ def test_an_error_names_primitive_and_line():
     gates = Broken()
     inputs = [incoming(gates.constant(encode(X, SETTINGS)), X.dtype, SETTINGS)]
     with pytest.raises(RuntimeError, match="dead") as caught:
-        Rounds(lambda shares: shares).run(interpret(gates, plan, inputs, SETTINGS))
+        Rounds(lambda shares: shares).run(perform(gates, plan, inputs, SETTINGS, StepHooks()))
     assert len(caught.value.__notes__) == 1
     assert "`max`" in caught.value.__notes__[0]
     assert "test_plan.py:" in caught.value.__notes__[0]
@@ -479,5 +479,5 @@ def test_a_public_random_key_is_an_argument_like_others():
     plan = trace(program, (X, key), {})
     gates = PlainGates()
     inputs = [incoming(gates.constant(encode(X, SETTINGS)), X.dtype, SETTINGS), Public(key)]
-    (value,) = Rounds(lambda shares: shares).run(interpret(gates, plan, inputs, SETTINGS))
+    (value,) = Rounds(lambda shares: shares).run(perform(gates, plan, inputs, SETTINGS, StepHooks()))
     np.testing.assert_allclose(decode(value.value.words, np.float32, SETTINGS), program(X, key), atol=1e-4)

@@ -12,7 +12,7 @@ from junto.wire.payload import Summary
 
 
 class RevealRecord:
-    """Of one call at one node (`interpret.Ears.revealed`).
+    """Of one call at one node (`interpret.StepHooks.revealed`).
 
     Args:
         program: the run.
