@@ -163,7 +163,7 @@ class PlainGates(Gates[PlainRing, PlainBits]):
 
     async def lookup(self, x: PlainRing, digit: Digit, tables: Sequence[Words]) -> Sequence[PlainRing]:
         moved = x.words >> np.uint64(digit.low)
-        if self._carry is not None:
+        if self._carry is not None and digit.low:  # what has no lower bits has no carry
             moved = _ring(np.add, moved, self._carry(x.shape))
         at = (moved & np.uint64((1 << digit.width) - 1)).astype(np.int64)
         return [PlainRing(table[at]) for table in tables]

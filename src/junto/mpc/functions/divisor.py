@@ -12,21 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
 
+import numpy as np
+
 from junto.mpc.functions.constant_tables import coefficients, fixed
-from junto.mpc.functions.fixedpoint import absolute, product, with_sign, within
+from junto.mpc.functions.fixedpoint import absolute, product, within
 from junto.mpc.functions.normalise import (
     INNER,
+    entries_near,
     on_top,
-    scale,
+    rest_near,
     scale_near,
     size,
-    times_level,
     times_levels,
 )
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.roots import ENTRIES, TABLE
 from junto.mpc.gates import BITS, B, Gates, R
-from junto.mpc.rounds import together
+from junto.mpc.rounds import RoundFuture, start, together
 
 _MANTISSA = 20
 """Bits after the point of m."""
@@ -47,55 +49,93 @@ class Divisor(Generic[R, B]):
     """What is divided by.
 
     Attributes:
-        above: which bounds between the levels of size it has reached, in a new last axis.
+        reached: which bounds between the levels of size it has reached, as 0 and 1 in a new last axis.
         shifts: s on each level, the highest first.
-        mantissa: m, a ready operand; with the sign that the quotient gets.
+        mantissa: m, as soon as it is there; with the sign that the quotient gets.
     """
 
-    above: B
+    reached: R
     shifts: Sequence[int]
-    mantissa: R
+    mantissa: RoundFuture[R]
+
+
+@dataclass(frozen=True, slots=True)
+class Sized(Generic[R]):
+    """What is known of a divisor before it is inverted.
+
+    Attributes:
+        near: its magnitude on the highest level of size, a ready operand.
+        reached: as in `Divisor`.
+        negative: whether it is below 0, as 0 or 1, ready to be multiplied.
+        exponents: of its size on each level, the highest first.
+    """
+
+    near: R
+    reached: R
+    negative: R
+    exponents: Sequence[int]
 
 
 async def divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
     """Prepare to divide by y, of either sign. By 0: what is divided becomes 0, and the debug mode reports it.
 
     Range: |y| from one unit in the last place to 15/16 2**48 of them, 1e9 for 18 bits.
-    Cost: 15 rounds, 139 bytes of a ready operand.
+    Cost: 8 rounds of a ready operand; the mantissa takes 5 more; 139 bytes.
     """
     magnitude, negative = await absolute(g, await g.hold(y))
+    expect_divisor(g, magnitude, fraction)
+    return await inverted(g, await sized(g, magnitude, g.to_ring(negative)), fraction)
+
+
+def expect_divisor(g: Gates[R, B], magnitude: R, fraction: int) -> None:
+    """Have the debug mode say it if a magnitude is out of the range of `divisor`."""
     within(g, magnitude, "a division by the magnitude", (2.0**-fraction, _most(_TOP, fraction)), fraction)
+
+
+async def sized(g: Gates[R, B], magnitude: R, negative: R) -> Sized[R]:
+    """What `divisor` finds of a number, from its magnitude and its sign: 5 rounds, 64 bytes."""
     of = await size(g, magnitude, _TOP)
-    scaled = await scale(g, of)
-    rest = await _near_one(g, scaled.u)
-    mantissa = await product(g, scaled.inverse, rest, scaled.inverse_bits + INNER - _MANTISSA)
-    signed = await g.hold(await with_sign(g, mantissa, negative))
-    return Divisor(of.above, [e - fraction for e in of.exponents], signed)
+    near = await g.hold(await on_top(g, of, of.x))
+    return Sized(near, g.to_ring(of.above), negative, of.exponents)
 
 
-async def _near_one(g: Gates[R, B], u: R) -> R:
-    """1 / (1 + u) but for u**8, |u| <= 1/5, as (1 - u) (1 + u**2) (1 + u**4): a ready operand, 3 rounds."""
+async def inverted(g: Gates[R, B], y: Sized[R], fraction: int) -> Divisor[R, B]:
+    """`divisor` of what was sized: no round; its mantissa takes 5."""
+    return Divisor(y.reached, [e - fraction for e in y.exponents], await start(_inverse(g, y)))
+
+
+async def _inverse(g: Gates[R, B], y: Sized[R]) -> R:
+    """The mantissa.
+
+    1 / (1 + u) but for u**8, |u| <= 1/5, is (1 - u) (1 + u**2) (1 + u**4). The inverse of the number from the
+    table is multiplied by one after the other, so it waits for none of them.
+    """
+    inverse, bits, _ = await entries_near(g, y.near, _TOP)
+    twice = g.scale(await g.multiply(y.negative, inverse), np.array(2, np.uint64))
+    u, signed = await together(rest_near(g, y.near, _TOP, inverse), g.hold(g.subtract(inverse, twice)))
     one = fixed(1.0, INNER)
-    square = await product(g, u, u, INNER, loose=True)
-    fourth, first = await together(
-        product(g, square, square, INNER, loose=True),
-        product(g, g.add_public(g.negate(u), one), g.add_public(square, one), INNER, loose=True),
+    square, first = await together(
+        product(g, u, u, INNER, loose=True),
+        product(g, signed, g.add_public(g.negate(u), one), bits, loose=True),
     )
-    return await product(g, first, g.add_public(fourth, one), INNER, loose=True)
+    fourth, second = await together(
+        product(g, square, square, INNER, loose=True),
+        product(g, first, g.add_public(square, one), INNER, loose=True),
+    )
+    return await product(g, second, g.add_public(fourth, one), INNER + INNER - _MANTISSA, loose=True)
 
 
 async def root_divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
     """Prepare to divide by the square root of y > 0. Of another y: some number, which the debug mode reports.
 
-    Range: as `divisor`; half of it for an odd fraction. Cost: 9 rounds, 110 bytes of a ready operand.
+    Range: as `divisor`; half of it for an odd fraction.
+    Cost: 3 rounds of a ready operand; the mantissa takes 6 more; 110 bytes.
     """
     top = _TOP - fraction % 2  # so that every level's number is 4**s
     within(g, y, "the reciprocal root", (2.0**-fraction, _most(top, fraction)), fraction)
     of = await size(g, y, top)
-    scaled = await scale(g, of, [ENTRIES["rsqrt"]], ready=True)
-    rest = await quartic(g, scaled.u, coefficients("rsqrt"), (INNER, INNER), loose=True)
-    mantissa = await product(g, scaled.tables[0], rest, TABLE + INNER - _MANTISSA)
-    return Divisor(of.above, [(e - fraction) // 2 for e in of.exponents], mantissa)
+    mantissa = await start(_inverse_root(g, await on_top(g, of, of.x), top))
+    return Divisor(g.to_ring(of.above), [(e - fraction) // 2 for e in of.exponents], mantissa)
 
 
 SQUARES = 60
@@ -106,14 +146,22 @@ async def norm_divisor(g: Gates[R, B], squares: R) -> Divisor[R, B]:
     """Prepare to divide by the square root of numbers below 15/16 with `SQUARES` bits after the point.
 
     As `root_divisor`, but exact of the smallest ones, too; by 0: what is divided becomes 0.
-    Cost: 12 rounds of an additive operand.
+    Cost: 4 rounds of an additive operand; the mantissa takes 7 more.
     """
     of = await size(g, squares, SQUARES)
-    near = await g.truncate(await on_top(g, of, of.x), SQUARES - _TOP)
-    scaled = await scale_near(g, near, _TOP, [ENTRIES["rsqrt"]], ready=True)
+    mantissa = await start(_inverse_norm(g, await on_top(g, of, of.x)))
+    return Divisor(g.to_ring(of.above), [(e - SQUARES) // 2 for e in of.exponents], mantissa)
+
+
+async def _inverse_norm(g: Gates[R, B], squares: R) -> R:
+    return await _inverse_root(g, await g.truncate(squares, SQUARES - _TOP), _TOP)
+
+
+async def _inverse_root(g: Gates[R, B], near: R, top: int) -> R:
+    """The mantissa, of a number on the highest level."""
+    scaled = await scale_near(g, await g.hold(near), top, [ENTRIES["rsqrt"]], ready=True)
     rest = await quartic(g, scaled.u, coefficients("rsqrt"), (INNER, INNER), loose=True)
-    mantissa = await product(g, scaled.tables[0], rest, TABLE + INNER - _MANTISSA)
-    return Divisor(of.above, [(e - SQUARES) // 2 for e in of.exponents], mantissa)
+    return await product(g, scaled.tables[0], rest, TABLE + INNER - _MANTISSA)
 
 
 def _most(top: int, fraction: int) -> float:
@@ -125,12 +173,13 @@ async def divided(g: Gates[R, B], x: R, by: Divisor[R, B]) -> R:
 
     Range: the quotient below 2**38 as a ring element, 1e6 for 18 bits.
     Error: 6e-6 relative, or five units in the last place.
-    Cost: 2 rounds, 40 bytes of ready operands; 32 by a root.
+    Cost: 2 rounds, 40 bytes, of what can be multiplied; 32 by a root. The first needs no mantissa.
     """
-    first, *others = await _shifted(g, x, by.above, by.shifts, _SPARE)
-    total = await g.multiply(first, by.mantissa)
+    first, *others = await _shifted(g, x, by.reached, by.shifts, _SPARE)
+    mantissa = await by.mantissa
+    total = await g.multiply(first, mantissa)
     for part in others:
-        total = g.add(total, await g.multiply(part, by.mantissa))
+        total = g.add(total, await g.multiply(part, mantissa))
     return await g.truncate(total, _SPARE + _MANTISSA)
 
 
@@ -139,11 +188,11 @@ class Level(Generic[R, B]):
     """By which power of two numbers are taken down, because some of them are large.
 
     Attributes:
-        above: which bounds between the levels of size they reach, in a new last axis.
+        reached: which bounds between the levels of size they reach, as 0 and 1 in a new last axis.
         shifts: the power's exponent on each level, the highest first; 0 from some level on.
     """
 
-    above: B
+    reached: R
     shifts: Sequence[int]
 
 
@@ -153,12 +202,12 @@ async def level(g: Gates[R, B], magnitude: R, most: int) -> Level[R, B]:
     What is taken down has `most - 4` bits left at least: it loses nothing that matters beside the magnitude.
     """
     of = await size(g, magnitude, BITS - 6)
-    return Level(of.above, [max(0, e - most) for e in of.exponents])
+    return Level(g.to_ring(of.above), [max(0, e - most) for e in of.exponents])
 
 
 async def taken_down(g: Gates[R, B], x: R, by: Level[R, B]) -> R:
     """`x` 2**-s: 2 rounds, 32 bytes; not a ready operand."""
-    first, *others = await _shifted(g, await g.hold(x), by.above, by.shifts, 0)
+    first, *others = await _shifted(g, await g.hold(x), by.reached, by.shifts, 0)
     for part in others:
         first = g.add(first, part)
     return first
@@ -166,26 +215,27 @@ async def taken_down(g: Gates[R, B], x: R, by: Level[R, B]) -> R:
 
 async def taken_up(g: Gates[R, B], x: R, by: Level[R, B]) -> R:
     """`x` 2**s: 1 round, 8 bytes; not a ready operand."""
-    return await times_level(g, by.above, [1 << s for s in by.shifts], await g.hold(x))
+    (found,) = await times_levels(g, by.reached, [[1 << s for s in by.shifts]], x)
+    return found
 
 
 def lower(by: Divisor[R, B], most: int) -> tuple[Divisor[R, B], Level[R, B]]:
     """The same divisor, if it is first taken down below 2**most; and how what it divides is taken down."""
     shifts = [max(0, s - most) for s in by.shifts]
     rest = [s - down for s, down in zip(by.shifts, shifts, strict=True)]
-    return Divisor(by.above, rest, by.mantissa), Level(by.above, shifts)
+    return Divisor(by.reached, rest, by.mantissa), Level(by.reached, shifts)
 
 
-async def _shifted(g: Gates[R, B], x: R, above: B, shifts: Sequence[int], spare: int) -> Sequence[R]:
+async def _shifted(g: Gates[R, B], x: R, reached: R, shifts: Sequence[int], spare: int) -> Sequence[R]:
     """Ready operands whose sum is x 2**(spare - s), s that of x's level: 1 round, 8 bytes each."""
-    return await shifted(g, x, above, [spare - s for s in shifts])
+    return await shifted(g, x, reached, [spare - s for s in shifts])
 
 
-async def shifted(g: Gates[R, B], x: R, above: B, powers: Sequence[int]) -> Sequence[R]:
+async def shifted(g: Gates[R, B], x: R, reached: R, powers: Sequence[int]) -> Sequence[R]:
     """Ready operands whose sum is x 2**p, p that of x's level: 1 round, 8 bytes each, of a ready operand."""
     tiers = _tiers(powers)
     rows = [[1 << (powers[k] + down) if k in tier else 0 for k in range(len(powers))] for down, tier in tiers]
-    parts = await times_levels(g, above, rows, x)
+    parts = await times_levels(g, reached, rows, x)
     return await together(
         *[
             g.truncate(part, down) if down else g.hold(part)

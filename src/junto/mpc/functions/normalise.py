@@ -112,13 +112,26 @@ async def scale_near(
     g: Gates[R, B], y: R, top: int, entries: Sequence[Entry] = (), *, ready: bool = False
 ) -> Normalised[R]:
     """`scale` for a number y on the highest level, from 15/256 to 15/16 of 2**top; a ready operand."""
+    inverse, bits, found = await entries_near(g, y, top, entries, ready=ready)
+    return Normalised(await rest_near(g, y, top, inverse), inverse, bits, found)
+
+
+async def entries_near(
+    g: Gates[R, B], y: R, top: int, entries: Sequence[Entry] = (), *, ready: bool = False
+) -> tuple[R, int, Sequence[R]]:
+    """Of `scale_near` the inverse, its bits after the point, and the tables: 1 round."""
     bits = BITS - 3 - top
     tables = [_inverses(bits), *[_table(bits, entry) for entry in entries]]
     inverse, *found = await g.lookup(y, Digit(top - WIDTH, WIDTH), tables)
     inverse, *held = await together(*[g.hold(each) for each in (inverse, *(found if ready else ()))])
+    return inverse, bits, held if ready else found
+
+
+async def rest_near(g: Gates[R, B], y: R, top: int, inverse: R) -> R:
+    """Of `scale_near` u, from the inverse: 1 round."""
+    bits = BITS - 3 - top
     one = ring_table([-(1 << (top + bits))]).reshape(())
-    u = await g.truncate(g.add_public(await g.multiply(y, inverse), one), top + bits - INNER)
-    return Normalised(u, inverse, bits, held if ready else found)
+    return await g.truncate(g.add_public(await g.multiply(y, inverse), one), top + bits - INNER)
 
 
 def by_level(g: Gates[R, B], above: B, numbers: Sequence[int]) -> R:
@@ -129,13 +142,13 @@ def by_level(g: Gates[R, B], above: B, numbers: Sequence[int]) -> R:
 
 async def times_level(g: Gates[R, B], above: B, numbers: Sequence[int], x: R) -> R:
     """The same, times a secret. No round of a ready operand, but a dealt word for each bound."""
-    (found,) = await times_levels(g, above, [numbers], x)
+    (found,) = await times_levels(g, g.to_ring(above), [numbers], x)
     return found
 
 
-async def times_levels(g: Gates[R, B], above: B, rows: Sequence[Sequence[int]], x: R) -> list[R]:
-    """`times_level` for several choices of numbers, at the cost of one."""
-    parts = await g.multiply(g.to_ring(above), g.arrange(x, lambda array: array[..., None]))
+async def times_levels(g: Gates[R, B], reached: R, rows: Sequence[Sequence[int]], x: R) -> list[R]:
+    """`times_level` for several choices of numbers, at the cost of one; the bits as ring elements."""
+    parts = await g.multiply(reached, g.arrange(x, lambda array: array[..., None]))
     found = []
     for steps, last in map(_steps, rows):
         found.append(g.add(g.linear(parts, partial(_weighted, weights=steps)), g.scale(x, last)))

@@ -89,7 +89,7 @@ async def _shifted(g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int) -> 
         [1 << (most - e) if k in tier else 0 for k, e in enumerate(of.exponents)]
         for tier, most in zip(tiers, tops, strict=True)
     ]
-    *high, low = await times_levels(g, of.above, rows, x)
+    *high, low = await times_levels(g, g.to_ring(of.above), rows, x)
     for part in await together(
         *[g.truncate(part, most - bits) for part, most in zip(high, tops, strict=False)]
     ):

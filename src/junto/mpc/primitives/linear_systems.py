@@ -7,7 +7,8 @@ a vector of bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,19 +18,24 @@ from numpy.typing import NDArray
 from junto.mpc.functions.divisor import (
     Divisor,
     Level,
+    Sized,
     divided,
     divisor,
+    expect_divisor,
+    inverted,
     level,
     lower,
     root_divisor,
+    sized,
     taken_down,
     taken_up,
 )
+from junto.mpc.functions.fixedpoint import absolute
 from junto.mpc.gates import MatrixProduct, Words
 from junto.mpc.primitives import arithmetic, comparisons, extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, rearranged
-from junto.mpc.rounds import together
+from junto.mpc.rounds import start, together
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
@@ -53,7 +59,7 @@ def _part(c: Context, x: Value, *where: Any) -> Value:
 
 
 async def triangular_solve(c: Context, params: Params, a: Value, b: Value) -> Value:
-    """`jax.lax.linalg.triangular_solve`: the x with a x = b, or x a = b. Four rounds for each row."""
+    """`jax.lax.linalg.triangular_solve`: the x with a x = b, or x a = b. Three rounds for each row."""
     lower, turned, unit = (bool(params[each]) for each in ("lower", "transpose_a", "unit_diagonal"))
     b = await c.settled(b)
     if not (unit and isinstance(a, Secret) and a.fraction <= c.fraction + FINER):
@@ -87,8 +93,8 @@ async def _substituted(c: Context, a: Value, b: Value, unit: bool) -> Value:
     by: Public | Divisor[Any, Any] | None = None
     if not unit:
         by, a, b = await _by_diagonal(c, a, b)
-    down, b = await _columns_taken_down(c, b)
-    x = await _rows(c, await _held(c, a), b, by)
+    (down, b), a = await together(_columns_taken_down(c, b), _held(c, a))
+    x = await _rows(c, a, b, by)
     return x if down is None else c.like(await taken_up(c.g, ops.secret(x).value, down), ops.secret(x))
 
 
@@ -122,7 +128,7 @@ async def _rows(c: Context, a: Value, b: Value, by: Public | Divisor[Any, Any] |
     for place in range(b.shape[-2]):
         row = await c.settled(_part(c, left, slice(0, 1), slice(None)))
         if by is not None:
-            row = await _quotient(c, row, _divisor_at(c, by, place))
+            row = await _quotient(c, row, await _divisor_at(c, by, place))
         rows.append(row)
         if place + 1 < b.shape[-2]:
             column = _part(c, a, slice(place + 1, None), slice(place, place + 1))
@@ -131,20 +137,23 @@ async def _rows(c: Context, a: Value, b: Value, by: Public | Divisor[Any, Any] |
     return joined(c, rows, lambda *arrays: np.concatenate(arrays, -2))
 
 
-def _divisor_at(c: Context, by: Public | Divisor[Any, Any], place: int) -> Public | Divisor[Any, Any]:
+async def _divisor_at(c: Context, by: Public | Divisor[Any, Any], place: int) -> Public | Divisor[Any, Any]:
     """That of one row, of those of all rows."""
     here = slice(place, place + 1)
     if isinstance(by, Public):
         return Public(by.array[..., here, :])
-    above = c.g.arrange(by.above, lambda array: array[..., here, :, :])
-    return Divisor(above, by.shifts, c.g.arrange(by.mantissa, lambda array: array[..., here, :]))
+    reached = c.g.arrange(by.reached, lambda array: array[..., here, :, :])
+    return Divisor(reached, by.shifts, await start(_rows_of(c, by.mantissa, here)))
+
+
+async def _rows_of(c: Context, x: Awaitable[Any], rows: slice) -> Any:
+    return c.g.arrange(await x, lambda array: array[..., rows, :])
 
 
 async def _quotient(c: Context, x: Value, by: Public | Divisor[Any, Any]) -> Value:
     """`x / by`, settled."""
     if isinstance(by, Divisor):
-        ready = await c.g.hold(c.number(c.lift(x)))
-        return c.fixed(await divided(c.g, ready, by), c.fraction)
+        return c.fixed(await divided(c.g, c.number(c.lift(x)), by), c.fraction)
     factor = arithmetic.inverse(by.array)
     if isinstance(x, Public):
         return Public(x.array * factor)
@@ -176,7 +185,7 @@ async def _held(c: Context, x: Value) -> Value:
 
 
 async def cholesky(c: Context, params: Params, x: Secret) -> Value:
-    """The lower triangular l with l l.T = x, about 15 rounds a column.
+    """The lower triangular l with l l.T = x, about 12 rounds a column.
 
     Of a matrix that is not positive definite, some numbers.
     """
@@ -189,7 +198,7 @@ async def cholesky(c: Context, params: Params, x: Secret) -> Value:
         by = await root_divisor(c.g, c.number(ops.secret(corner)), c.fraction)
         done = await _quotient(c, column, by)
         columns.append(rearranged(c, done, partial(_lowered, place)))
-        below = await _held(c, _part(c, done, slice(1, None), slice(None)))
+        below = _part(c, done, slice(1, None), slice(None))
         rest = _part(c, left, slice(1, None), slice(1, None))
         left = ops.minus(c, rest, await ops.times(c, below, _turned(c, below)))
     return joined(c, columns, lambda *arrays: np.concatenate(arrays, -1))
@@ -203,7 +212,7 @@ def _lowered(by: int, column: NDArray[Any]) -> NDArray[Any]:
 async def lu(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     """`jax.lax.linalg.lu`: the factors in one matrix, the pivots, and the order of the rows.
 
-    About 40 rounds a column: the greatest number's place, the rows' exchange, a division.
+    About 18 rounds a column: the greatest number's row, its exchange, a division.
     """
     rows, columns = x.shape[-2:]
     numbers = np.broadcast_to(np.arange(rows, dtype=np.int32)[:, None], (*x.shape[:-1], 1))
@@ -212,16 +221,20 @@ async def lu(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     pivots: list[Value] = []
     for place in range(min(rows, columns)):
         if place + 1 < rows:
-            found, left, order = await _with_pivot(c, left, order, place)
-            pivots.append(found)
-            left = await _eliminated(c, left, place)
+            pivot = await _pivot(c, left, place)
+            places = np.arange(place, rows, dtype=np.uint64)
+            found = c.g.linear(pivot.place, partial(_numbered, places))
+            pivots.append(c.integer(found, (place, rows - 1), np.dtype(np.int32)))
+            left, order = await together(
+                _eliminated(c, left, pivot, place), _exchanged(c, order, pivot.place, place)
+            )
         else:
             pivots.append(c.lift(Public(np.full((*x.shape[:-2], 1), place, np.int32))))
-    places = joined(c, pivots, lambda *arrays: np.concatenate(arrays, -1))
+    chosen = joined(c, pivots, lambda *arrays: np.concatenate(arrays, -1))
     whole = c.like(await taken_up(c.g, left.value, down), left)
     below = np.tri(rows, columns, -1, dtype=np.bool_)
     done = joined(c, [left, whole], lambda *arrays: np.where(below, *arrays))
-    return [done, places, rearranged(c, order, lambda array: array[..., 0])]
+    return [done, chosen, rearranged(c, order, lambda array: array[..., 0])]
 
 
 async def _taken_down(c: Context, x: Secret) -> tuple[Level[Any, Any], Secret]:
@@ -233,19 +246,57 @@ async def _taken_down(c: Context, x: Secret) -> tuple[Level[Any, Any], Secret]:
     return down, c.fixed(held, c.fraction + FINER)
 
 
-async def _with_pivot(c: Context, x: Secret, order: Secret, place: int) -> tuple[Secret, Secret, Secret]:
-    """The row with the greatest number in this column, exchanged with the one at `place`."""
-    column = ops.secret(_part(c, x, slice(place, None), place))
-    size = ops.secret(await comparisons.absolute(c, {}, column))
-    found = await extremes.place(c, size, np.dtype(np.int32), greatest=True)
-    wide = rearranged(c, await _held(c, found), lambda array: array[..., None])
-    numbers = Public(np.arange(size.shape[-1], dtype=np.int32))
-    bits = c.g.to_ring(c.lift(await ops.equal(c, wide, numbers)).value)
-    exchanged = await together(*[_exchanged(c, each, bits, place) for each in (x, order)])
-    where = ops.plus(
-        c, rearranged(c, found, lambda array: array[..., None]), Public(np.asarray(place, np.int32))
-    )
-    return where, exchanged[0], exchanged[1]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pivot:
+    """The row with the greatest number in a column.
+
+    Attributes:
+        rows: all that it was chosen from; a ready operand.
+        place: one for its place, 0 for all other rows; a ready operand.
+        row: the row, a ready operand.
+        number: its number in the column, sized.
+    """
+
+    rows: Any
+    place: Any
+    row: Any
+    number: Sized[Any]
+
+
+async def _pivot(c: Context, x: Secret, place: int) -> _Pivot:
+    """The one of a column, among the rows from `place` on; ten rounds, however many there are.
+
+    All magnitudes are compared with each other, and sized as divisors meanwhile. Whose comparisons are all
+    won is the greatest, and the first of equals.
+    """
+    below = await c.g.hold(c.g.arrange(x.value, lambda array: array[..., place:, :]))
+    column = c.g.arrange(below, lambda array: array[..., place])
+    size, negative = await absolute(c.g, column)
+    size, sign = await c.g.hold(size), c.g.to_ring(negative)
+    found, (each, beside) = await together(extremes.greatest(c, size), _sized(c, size, sign))
+    of_all = c.g.join([below, beside], lambda *arrays: np.concatenate(arrays, -1))
+    row = await c.g.hold(await c.g.bilinear(found, of_all, _row_of))
+    width = x.shape[-1]
+
+    def part(*where: Any) -> Any:
+        return c.g.arrange(row, lambda array: array[..., None, width:][(..., *where)])
+
+    expect_divisor(c.g, part(slice(0, 1)), x.fraction)
+    number = Sized(part(slice(1, 2)), part(None, slice(3, None)), part(slice(2, 3)), each.exponents)
+    return _Pivot(below, found, c.g.arrange(row, lambda array: array[..., None, :width]), number)
+
+
+async def _sized(c: Context, size: Any, sign: Any) -> tuple[Sized[Any], Any]:
+    """All that `divisor.sized` finds of a column, and the same as columns: a ready operand."""
+    found = await sized(c.g, size, sign)
+    parts = await together(*[c.g.hold(part) for part in (found.reached, found.negative)])
+    return found, c.g.join([size, found.near, *parts], _beside)
+
+
+def _beside(
+    size: NDArray[Any], near: NDArray[Any], reached: NDArray[Any], negative: NDArray[Any]
+) -> NDArray[Any]:
+    return np.concatenate([size[..., None], near[..., None], negative[..., None], reached], -1)
 
 
 async def permutation(c: Context, params: Params, pivots: Secret) -> Value:
@@ -254,7 +305,8 @@ async def permutation(c: Context, params: Params, pivots: Secret) -> Value:
     numbers = np.broadcast_to(np.arange(rows, dtype=np.int32)[:, None], (*pivots.shape[:-1], rows, 1))
     order = c.lift(Public(numbers))
     wide = rearranged(c, await _held(c, pivots), lambda array: array[..., None])
-    bits = c.g.to_ring(c.lift(await ops.equal(c, wide, Public(np.arange(rows, dtype=np.int32)))).value)
+    equal = c.lift(await ops.equal(c, wide, Public(np.arange(rows, dtype=np.int32))))
+    bits = await c.g.hold(c.g.to_ring(equal.value))
     for place in range(min(count, rows - 1)):
         chosen = c.g.arrange(bits, partial(_from, place))
         order = await _exchanged(c, order, chosen, place)
@@ -268,12 +320,21 @@ def _from(place: int, bits: NDArray[Any]) -> NDArray[Any]:
 
 async def _exchanged(c: Context, x: Secret, bits: Any, place: int) -> Secret:
     """Rows from `place` on: the first one exchanged with the one whose bit is set."""
-    first = c.g.arrange(x.value, lambda array: array[..., place : place + 1, :])
-    below = c.g.arrange(x.value, lambda array: array[..., place:, :])
-    chosen = await c.g.bilinear(bits, below, _row_of)
-    gap = await c.g.hold(c.g.subtract(first, chosen))
+    below = await c.g.hold(c.g.arrange(x.value, lambda array: array[..., place:, :]))
+    chosen = await c.g.hold(await c.g.bilinear(bits, below, _row_of))
+    return c.like(await _with_row(c, x.value, (below, bits, c.g.arrange(chosen, _as_row)), place), x)
+
+
+def _as_row(array: NDArray[Any]) -> NDArray[Any]:
+    return array[..., None, :]
+
+
+async def _with_row(c: Context, x: Any, pivot: tuple[Any, Any, Any], place: int) -> Any:
+    """`_exchanged`, given the rows from `place` on, the bits, and the row that they choose. No round."""
+    below, bits, chosen = pivot
+    first = c.g.arrange(below, lambda array: array[..., :1, :])
     column = c.g.arrange(bits, lambda array: array[..., None])
-    moved = c.g.add(below, await c.g.multiply(column, gap))
+    moved = c.g.add(below, await c.g.multiply(column, c.g.subtract(first, chosen)))
 
     def put(whole: NDArray[Any], rows: NDArray[Any], top: NDArray[Any]) -> NDArray[Any]:
         result = np.array(whole)
@@ -281,26 +342,31 @@ async def _exchanged(c: Context, x: Secret, bits: Any, place: int) -> Secret:
         result[..., place : place + 1, :] = top
         return result
 
-    return c.like(c.g.join([x.value, moved, chosen], put), x)
+    return c.g.join([x, moved, chosen], put)
 
 
 def _row_of(bits: Words, rows: Words, product: MatrixProduct) -> Words:
-    return product(bits[..., None, :], rows)
+    return product(bits[..., None, :], rows)[..., 0, :]
 
 
-async def _eliminated(c: Context, x: Secret, place: int) -> Secret:
-    """The column below the pivot divided by it, and that times the pivot's row taken from the rows below.
+def _numbered(numbers: Words, bits: Words) -> Words:
+    return np.asarray((bits * numbers).sum(-1, dtype=np.uint64, keepdims=True))
+
+
+async def _eliminated(c: Context, x: Secret, pivot: _Pivot, place: int) -> Secret:
+    """The pivot's row exchanged, the column below it divided, and that times the row taken from the others.
 
     What the column becomes is at most 1, far less for a row that is small beside the pivot's: hence `FINER`.
     """
     corner = slice(place, place + 1)
     below = slice(place + 1, None)
-    by, column, row = await together(
-        divisor(c.g, ops.secret(_part(c, x, corner, corner)).value, x.fraction),
-        c.g.hold(ops.secret(_part(c, x, below, corner)).value),
-        c.settled(_part(c, x, corner, below)),
+    by, moved, row = await together(
+        inverted(c.g, pivot.number, x.fraction),
+        _with_row(c, x.value, (pivot.rows, pivot.place, pivot.row), place),
+        c.settled(_part(c, c.fixed(pivot.row, x.fraction), slice(None), below)),
     )
-    factor = c.like(await c.g.hold(await divided(c.g, column, by)), x)
+    x = c.like(moved, x)
+    factor = c.like(await divided(c.g, ops.secret(_part(c, x, below, corner)).value, by), x)
     rest = ops.minus(c, _part(c, x, below, below), await ops.times(c, factor, row))
     done = c.like(await c.g.truncate(rest.value, rest.fraction - x.fraction), x)
 

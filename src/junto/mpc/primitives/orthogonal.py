@@ -127,7 +127,7 @@ async def restored(c: Context, by: Levelled, x: Any, wider: int) -> Any:
 
 
 async def _moved(c: Context, x: Any, above: Any, powers: Sequence[int]) -> Any:
-    first, *others = await shifted(c.g, x, above, powers)
+    first, *others = await shifted(c.g, x, c.g.to_ring(above), powers)
     for part in others:
         first = c.g.add(first, part)
     return first
