@@ -57,12 +57,12 @@ tenth. *Before*: when each dealt product was read for itself and each step on pu
 | program | rounds | before | now |
 |---|---|---|---|
 | 1,000 products of two numbers, each of the last one's | 1000 | 1.37 | 1.08 |
-| logistic regression by Newton, 10,000 x 10, 2 steps with `jnp.linalg.solve` | 518; 890 before | 1.58 | 1.34 |
+| logistic regression by Newton, 10,000 x 10, 2 steps with `jnp.linalg.solve` | 518 | 1.58 | 1.34 |
 | k-means, 60 x 4, 4 turns | 111 | 0.165 | 0.121 |
 | one step of Adam, perceptron of 6, 16, 1 | 41 | 0.351 | 0.202 |
 | one step of LAMB, the same | 85 | 0.824 | 0.596 |
 
-With `jax.scipy.linalg.solve(a, b, assume_a="pos")`, which chooses no pivots, Newton's steps take 462 rounds; 590 before.
+With `jax.scipy.linalg.solve(a, b, assume_a="pos")`, which chooses no pivots, Newton's steps take 462 rounds.
 
 ## Estimators of sf-sml
 
