@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.ot import softspoken
+from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.prg import Stream, derive
 
@@ -114,10 +115,10 @@ class Parties:
         return both(self.ends, [partial(first, self.extensions[0]), partial(second, self.extensions[1])])
 
     def sent(self) -> list[int]:
-        """Bytes that each party has sent so far, but for what checks took (of choices that were chosen)."""
+        """Bytes that each party has sent so far, but for what checks took."""
         each = []
         for end, extension in zip(self.ends, self.extensions, strict=True):
-            rows = softspoken.rows_of(extension.settings.field_bits, chosen=True)
+            rows = softspoken.rows_of(extension.settings.field_bits)
             each.append(end.sent - extension.blocks[0] * (rows * CHECK_BITS // 8 + CHECK_BYTES))
         return each
 
@@ -133,6 +134,12 @@ class Parties:
         """Bits, or words, as an exclusive or of two."""
         first = self.words(*x.shape).astype(x.dtype) if x.dtype != np.bool_ else self.words(*x.shape) % 2 == 1
         return first, x ^ first
+
+
+def some_products(extension: Extension, words: int) -> np.ndarray:
+    """Our share of products of bits: what is run where any transfers do."""
+    a, b = np.random.default_rng([extension.index, words]).integers(0, 2**64, (2, words), dtype=np.uint64)
+    return conjunctions(extension, a, b[None])[0]
 
 
 def _call(function: Callable[..., Any], own: Sequence[Any], extension: Extension) -> Any:

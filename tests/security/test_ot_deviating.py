@@ -13,12 +13,12 @@ import pytest
 
 from junto.errors import LinkError
 from junto.mpc.gates import Words
-from junto.mpc.ot import conjunctions, softspoken
+from junto.mpc.ot import softspoken
 from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS, Challenge
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.ot.seed_trees import Grower
 from junto.mpc.prg import Stream
-from ot_pairs import Parties
+from ot_pairs import Parties, some_products
 
 WIDTH = 3
 NAME = b"block"
@@ -66,7 +66,7 @@ def deviating(
 
     with monkeypatch.context() as patch:
         patch.setattr(softspoken.ExtensionReceiver, "_challenge", challenge)
-        message, _, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, NAME)
+        message, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, NAME)
     return message
 
 
@@ -106,13 +106,12 @@ def test_deviating_in_more_parts_passes_less_often(monkeypatch):
 def test_an_honest_block_passes_however_large_it_is():
     receiver, sender = ends(4)
     for width in (1, 2, 17, 1 << 10):
-        for choices in (None, RNG.integers(0, 2**64, width, dtype=np.uint64)):
-            name = f"{width} {choices is None}".encode()
-            message, rows, chosen = receiver.extend(choices, width, name)
-            made = sender.extend(message, width, name)
-            flags = np.unpackbits(chosen.view(np.uint8), bitorder="little").astype(bool)
-            rows[flags] ^= sender.difference
-            assert (made == rows).all()
+        choices, name = RNG.integers(0, 2**64, width, dtype=np.uint64), f"{width}".encode()
+        message, rows = receiver.extend(choices, width, name)
+        made = sender.extend(message, width, name)
+        flags = np.unpackbits(choices.view(np.uint8), bitorder="little").astype(bool)
+        rows[flags] ^= sender.difference
+        assert (made == rows).all()
 
 
 @pytest.mark.parametrize("field", [1, 4])
@@ -120,7 +119,7 @@ def test_any_change_of_a_message_or_of_the_name_is_noticed(field):
     """Of what the honest receiver says: choices that no D can hide (all bits of a part), hash, digest."""
     for place in ("said", "extra", "hash", "digest", "name"):
         receiver, sender = ends(field)
-        message, _, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, NAME)
+        message, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, NAME)
         match place:
             case "said":
                 for row in range(len(softspoken.depths(field))):
@@ -172,7 +171,7 @@ def unseen(challenge: Challenge, width: int) -> Words:
 def test_the_hash_cannot_be_known_before_the_choices_are_said():
     """An error that the hash of the honest message does not see is seen by that of the false one."""
     receiver, sender = ends(4)
-    message, _, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, NAME)
+    message, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, NAME)
     said = message[:-PROOF_WORDS].reshape(-1, EXTRA + WIDTH)
     challenge = receiver._challenge(NAME, said)
     error = unseen(challenge, EXTRA + WIDTH)
@@ -192,15 +191,14 @@ def test_what_is_said_is_hashed_in_parts_that_cannot_be_shifted():
 def test_who_guesses_the_choices_cannot_try_the_guess():
     """What is said of them lies under something that comes once, and is as long."""
     receiver, _ = ends(4)
-    for choices in (np.zeros(WIDTH, np.uint64), None):
-        hidden = []
-        for number in range(8):
-            message, _, chosen = receiver.extend(choices, WIDTH, bytes([number]))
-            said = message[:-PROOF_WORDS].reshape(-1, EXTRA + WIDTH)
-            guess = np.concatenate([np.zeros(EXTRA, np.uint64), chosen])
-            known = receiver._challenge(bytes([number]), said).hashes(guess[None])[0]
-            hidden += (message[-PROOF_WORDS:][:EXTRA] ^ known).tolist()
-        assert len({*hidden, 0}) == 2 * 8 + 1
+    hidden = []
+    for number in range(8):
+        message, _ = receiver.extend(np.zeros(WIDTH, np.uint64), WIDTH, bytes([number]))
+        said = message[:-PROOF_WORDS].reshape(-1, EXTRA + WIDTH)
+        guess = np.zeros((1, EXTRA + WIDTH), np.uint64)
+        known = receiver._challenge(bytes([number]), said).hashes(guess)[0]
+        hidden += (message[-PROOF_WORDS:][:EXTRA] ^ known).tolist()
+    assert len({*hidden, 0}) == 2 * 8 + 1
     assert len(np.unique(receiver._extra.words(2 * 8))) == 16
 
 
@@ -272,6 +270,6 @@ def test_the_other_party_stops_for_good(who, message, monkeypatch):
             Parties()
         return
     with pytest.raises(LinkError, match=f"oblivious transfers with P{1 - who}: its choices contradict"):
-        parties.run(lambda e: conjunctions.triples(e, 4))
+        parties.run(lambda e: some_products(e, 4))
     with pytest.raises(LinkError, match="an error has ended"):
         parties.extensions[who].run([])

@@ -12,14 +12,13 @@ import pytest
 
 from junto.mpc.gates import Digit, Words
 from junto.mpc.ot import base_transfers, curve_points, extension, setup, softspoken, table_transfers
-from junto.mpc.ot.conjunctions import triples
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.ot.pads import Chosen
 from junto.mpc.ot.table_transfers import Layout
 from junto.mpc.preprocess import one_time_pads
 from junto.mpc.prg import KEY_BYTES, Stream, derive
 from junto.mpc.protocol.demands import WordPads
-from ot_pairs import Parties
+from ot_pairs import Parties, some_products
 
 CHOICES = [0, 1, 1, 0]
 SESSION = b"s"
@@ -55,7 +54,7 @@ def named(session: bytes, monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
             patch.setattr(module, "Hash", hashed)
         patch.setattr(softspoken._ExtensionEnd, "_challenge", challenged)
         patch.setattr(base_transfers, "_name", called)
-        Parties(sessions=(session, session)).run(lambda e: triples(e, 40))
+        Parties(sessions=(session, session)).run(lambda e: some_products(e, 40))
     return set(seen)
 
 

@@ -114,11 +114,11 @@ def test_the_check_finds_choices_that_are_sent_plain(monkeypatch):
     extend, calls = softspoken.ExtensionReceiver.extend, []
 
     def leaky(self, choices, width, name):
-        message, rows, chosen = extend(self, choices, width, name)
+        message, rows = extend(self, choices, width, name)
         calls.append(name)
         for row in range(8 if len(calls) > 1 else 0):  # of 32; the first message is the setup's
-            message[row * (EXTRA + width) + EXTRA :][:width] = chosen
-        return message, rows, chosen
+            message[row * (EXTRA + width) + EXTRA :][:width] = choices
+        return message, rows
 
     monkeypatch.setattr(softspoken.ExtensionReceiver, "extend", leaky)
     monkeypatch.setattr(Challenge, "holds", lambda *_: True)
@@ -202,7 +202,7 @@ def test_all_randomness_of_a_transfer_gives_the_same_views_for_both_choices(dept
         monkeypatch.setattr(softspoken, "kernels", lambda: None)  # whose keystreams cannot be planned
         monkeypatch.setattr(softspoken, "_keystream", lambda key: Planned(next(words)))  # noqa: B023
         receiver = softspoken.ExtensionReceiver(*keys, depth, Grower(Hash(bytes(16))), Stream(bytes(16)))
-        message, _, _ = receiver.extend(np.array([choices], np.uint64), 1, b"")
+        message, _ = receiver.extend(np.array([choices], np.uint64), 1, b"")
         seen.append(int(message[EXTRA]))
     for missing in range(size):
         known = [plan[y] for y in range(size) if y != missing]

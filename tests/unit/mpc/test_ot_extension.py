@@ -21,7 +21,7 @@ from junto.mpc.ot.jobs import TransferJob
 from junto.mpc.ot.pads import Chosen, Offered
 from junto.mpc.ot.seed_trees import Grower
 from junto.mpc.prg import Stream
-from ot_pairs import CHECK_BITS, CHECK_BYTES, QUICK, Change, Parties, both, wires
+from ot_pairs import CHECK_BITS, CHECK_BYTES, QUICK, Change, Parties, both, some_products, wires
 
 FIELDS = range(1, 9)
 
@@ -29,12 +29,11 @@ FIELDS = range(1, 9)
 class Plain(TransferJob):
     """Transfers of which everything is kept; a word is said about each pad."""
 
-    def __init__(self, chooses: int, offers: int, choices: Words | None) -> None:
+    def __init__(self, chooses: int, offers: int, choices: Words) -> None:
         self.chooses, self.offers = chooses, offers
         self.due = 8 * chooses
-        self.chance = choices is None
         self._choices = choices
-        self.offered = self.chosen = self.said = self.bits = np.empty(0, np.uint64)
+        self.offered = self.chosen = self.said = np.empty(0, np.uint64)
 
     def choices(self) -> Words:
         return self._choices
@@ -45,21 +44,20 @@ class Plain(TransferJob):
 
     def take(self, pads: Chosen, data: memoryview) -> None:
         self.chosen = pads.words()
-        self.bits = pads.choices
         self.said = np.frombuffer(data, np.uint64)
 
 
-def pairs_of_jobs(parties: Parties, sizes: Sequence[tuple[int, int]], *, chance: bool) -> list[list[Plain]]:
+def pairs_of_jobs(parties: Parties, sizes: Sequence[tuple[int, int]]) -> list[list[Plain]]:
     made = []
     for chooses, offers in sizes:
-        own = [None if chance else parties.words(bits.word_count(n)) for n in (chooses, offers)]
+        own = [parties.words(bits.word_count(n)) for n in (chooses, offers)]
         made.append([Plain(chooses, offers, own[0]), Plain(offers, chooses, own[1])])
     return made
 
 
 def check(jobs: list[Plain]) -> None:
     for one, two in (jobs, jobs[::-1]):
-        chosen = bits.unpack(one.bits, one.chooses).astype(int)
+        chosen = bits.unpack(one.choices(), one.chooses).astype(int)
         if one.chooses:
             assert (one.chosen == two.offered[chosen, np.arange(one.chooses)]).all()
             assert (one.chosen != two.offered[1 - chosen, np.arange(one.chooses)]).all()
@@ -70,23 +68,15 @@ def check(jobs: list[Plain]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chance", [False, True])
 @pytest.mark.parametrize("field_bits", FIELDS)
-def test_the_chooser_has_the_pads_that_he_chose(field_bits, chance):
+def test_the_chooser_has_the_pads_that_he_chose(field_bits):
     parties = Parties(OtSettings(field_bits, 1024, overlap=field_bits % 2 == 0))
-    jobs = pairs_of_jobs(parties, [(1000, 640), (64, 1), (0, 130), (1, 0), (0, 0)], chance=chance)
+    jobs = pairs_of_jobs(parties, [(1000, 640), (64, 1), (0, 130), (1, 0), (0, 0)])
     parties.play(lambda e: e.run([a for a, _ in jobs]), lambda e: e.run([b for _, b in jobs]))
     for each in jobs:
         check(each)
     seen = np.concatenate([job.offered.reshape(-1) for each in jobs for job in each])
     assert len(np.unique(seen)) == len(seen)
-
-
-def test_choices_left_to_chance_are_even():
-    parties = Parties()
-    (jobs,) = pairs_of_jobs(parties, [(1024, 1024)], chance=True)
-    parties.play(lambda e: e.run(jobs[:1]), lambda e: e.run(jobs[1:]))
-    assert 400 < bits.unpack(jobs[0].bits, 1024).sum() < 624
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
@@ -107,9 +97,8 @@ def test_every_part_of_the_secret_against_a_reference(depth):
         corrections = memoryview(receiver.corrections)
         sender = softspoken.ExtensionSender(choices, keys, corrections, depth, Grower(Hash(bytes(16))))
         x = rng.integers(0, 2**64, 2, dtype=np.uint64)
-        message, t, chosen = receiver.extend(x, 2, b"name")
+        message, t = receiver.extend(x, 2, b"name")
         q = sender.extend(message, 2, b"name")
-        assert (chosen == x).all()
         secret = sum(int(flag) << i for i, flag in enumerate(flags))
         assert sender.difference.tobytes() == secret.to_bytes(16, "little")
         for j in range(128):
@@ -168,19 +157,18 @@ def test_bytes_sent_are_those_of_the_construction(field_bits):
     parties = Parties(OtSettings(field_bits, 1024, overlap=False))
     parts = -(-128 // field_bits)
     trees = 32 * (128 - parts) + 64 * sum(depth > 1 for depth in softspoken.depths(field_bits))
-    check = [CHECK_BITS // 8 * rows + CHECK_BYTES for rows in (parts, parts - 1)]
+    check = CHECK_BITS // 8 * parts + CHECK_BYTES
     assert [end.sent for end in parties.ends] == [
-        16 + 32 + trees + 16 * parts + check[0],
+        16 + 32 + trees + 16 * parts + check,
         16 + 128 * 112 + trees,
     ]
-    for chance, rows in ((False, parts), (True, parts - 1)):
-        start = [end.sent for end in parties.ends]
-        rounds = len(parties.ends[0].received)
-        jobs = pairs_of_jobs(parties, [(640, 0)] * 3, chance=chance)
-        parties.play(lambda e: e.run([a for a, _ in jobs]), lambda e: e.run([b for _, b in jobs]))  # noqa: B023
-        sent = [end.sent - before for end, before in zip(parties.ends, start, strict=True)]
-        assert sent == [3 * (80 * rows + check[chance]), 3 * 640 * 8]
-        assert len(parties.ends[0].received) - rounds == 4
+    start = [end.sent for end in parties.ends]
+    rounds = len(parties.ends[0].received)
+    jobs = pairs_of_jobs(parties, [(640, 0)] * 3)
+    parties.play(lambda e: e.run([a for a, _ in jobs]), lambda e: e.run([b for _, b in jobs]))
+    sent = [end.sent - before for end, before in zip(parties.ends, start, strict=True)]
+    assert sent == [3 * (80 * parts + check), 3 * 640 * 8]
+    assert len(parties.ends[0].received) - rounds == 4
 
 
 def test_no_keystream_and_no_tweak_is_used_twice(monkeypatch):
@@ -190,17 +178,17 @@ def test_no_keystream_and_no_tweak_is_used_twice(monkeypatch):
     parties = Parties(QUICK)
     made = []
     for _ in range(3):
-        made += parties.run(lambda e: conjunctions.triples(e, 40))
+        made += parties.run(lambda e: some_products(e, 40))
     assert len(keys) == 2 * len(set(keys)), "each key at both parties, once"
-    rows = np.concatenate([np.concatenate(triple) for triple in made])
+    rows = np.concatenate(made)
     assert len(np.unique(rows)) == len(rows)
     assert parties.extensions[0].blocks == (9, 9)
 
 
 def test_two_sessions_with_the_same_randomness_have_different_pads():
     first, second = (Parties(sessions=(name, name)) for name in (b"a", b"b"))
-    one, two = (each.run(lambda e: conjunctions.triples(e, 4)) for each in (first, second))
-    assert not (one[0][2] == two[0][2]).any()
+    one, two = (each.run(lambda e: some_products(e, 4)) for each in (first, second))
+    assert not (one[0] == two[0]).any()
 
 
 @pytest.mark.slow
@@ -226,17 +214,17 @@ def test_memory_does_not_grow_with_the_number_of_transfers():
 def test_over_a_real_channel():
     """Messages of no bytes, and the channel's own checks."""
     channels = node_links.memory_pair()
+    a, b = np.arange(40, dtype=np.uint64).reshape(2, 20), np.full((2, 1, 20), 0x55, np.uint64)
     made = both(
         wires(),
         [
-            lambda i=i: conjunctions.triples(
-                Extension(channels[i], i, Stream(bytes([i] * 16)), b"s", QUICK), 20
+            lambda i=i: conjunctions.conjunctions(
+                Extension(channels[i], i, Stream(bytes([i] * 16)), b"s", QUICK), a[i], b[i] << i
             )
             for i in (0, 1)
         ],
     )
-    a, b, c = (one ^ two for one, two in zip(*made, strict=True))
-    assert (a & b == c).all()
+    assert (made[0] ^ made[1] == (a[0] ^ a[1]) & (b[0] ^ b[1] << 1)).all()
 
 
 # -------------------------------------------------------------------- what it refuses
@@ -251,7 +239,7 @@ def spoil(change: Change, who: int, late: bool) -> None:
     start = len(ends[who].received)
     if late:
         ends[who].change = lambda number, data: change(number - start, data)
-    parties.run(lambda e: conjunctions.triples(e, 4))
+    parties.run(lambda e: some_products(e, 4))
 
 
 def broken(change: Change, who: int = 1, *, late: bool = False) -> str:
@@ -307,7 +295,7 @@ def test_after_an_error_nothing_is_made_any_more():
     parties = Parties()
     parties.ends[0].change = lambda number, data: data[1:]
     with pytest.raises(LinkError):
-        parties.run(lambda e: conjunctions.triples(e, 4))
+        parties.run(lambda e: some_products(e, 4))
     with pytest.raises(LinkError, match="an error has ended"):
         parties.extensions[0].run([])
 
@@ -315,9 +303,9 @@ def test_after_an_error_nothing_is_made_any_more():
 def test_a_session_makes_so_many_blocks_and_no_more(monkeypatch):
     parties = Parties()
     monkeypatch.setattr(extension, "MOST_BLOCKS", 2)
-    parties.run(lambda e: conjunctions.triples(e, 32))
+    parties.run(lambda e: some_products(e, 32))
     with pytest.raises(OverflowError, match="all the oblivious transfers"):
-        parties.run(lambda e: conjunctions.triples(e, 1))
+        parties.run(lambda e: some_products(e, 1))
 
 
 @pytest.mark.parametrize("numbers", [(0, 1024), (9, 1024), (4, 1000), (4, 64), (4, 1 << 21)])

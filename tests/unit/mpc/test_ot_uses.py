@@ -10,11 +10,11 @@ import pytest
 from junto.errors import LinkError
 from junto.mpc import bits, ring
 from junto.mpc.ot import carries, products, table_transfers
-from junto.mpc.ot.conjunctions import conjunctions, triples
+from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
 from junto.mpc.ot.table_transfers import Layout
-from ot_pairs import CHECK_BITS, QUICK, Parties
+from ot_pairs import QUICK, Parties, some_products
 
 EDGES = np.array(
     [0, 1, 2, 2**17, 2**18 - 1, 2**18, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 2**18, 2**64 - 1], np.uint64
@@ -36,14 +36,6 @@ def test_conjunctions_of_all_shares(parties):
     b = tuple(bits.pack((lanes >> np.uint64(i) & np.uint64(1)).astype(bool))[None] for i in (2, 3))
     one, two = parties.run(conjunctions, a, b)
     assert (one ^ two == (a[0] ^ a[1]) & (b[0] ^ b[1])).all()
-
-
-def test_triples_are_triples_and_random(parties):
-    made = parties.run(lambda e: triples(e, 64))
-    a, b, c = (one ^ two for one, two in zip(*made, strict=True))
-    assert (a & b == c).all()
-    for plane in (a, b, *made[0], *made[1]):
-        assert 1800 < bits.unpack(plane, 4096).sum() < 2296 or plane is c
 
 
 @pytest.mark.parametrize(
@@ -270,7 +262,6 @@ PLANES = (np.zeros(N // 64, np.uint64),) * 2
         (products.select, (FLAGS, ZEROS), ROWS + 64, 2),
         (products.to_ring, (FLAGS,), (ROWS + 64) / 2, 2),
         (lambda e, a: conjunctions(e, a, a[None]), (PLANES,), ROWS + 1, 2),
-        (lambda e: triples(e, N // 64), (), ROWS - 1 - CHECK_BITS / N, 1),
         (lambda e, own: carries.ranges(e, own, (0, 64)), (ZEROS,), 47 * ROWS + 16 * 16 + 15 * 2, 10),
     ],
 )
@@ -288,7 +279,7 @@ def test_a_product_of_matrices_costs_a_set_of_transfers_an_element_of_the_smalle
 # -------------------------------------------------------------------- what it refuses
 
 
-@pytest.mark.parametrize("function", [lambda e: triples(e, 16), lambda e: products.square(e, EDGES),
+@pytest.mark.parametrize("function", [lambda e: some_products(e, 16), lambda e: products.square(e, EDGES),
                                       lambda e: carries.ranges(e, EDGES, (0, 64))])  # fmt: skip
 @pytest.mark.parametrize("who", [0, 1])
 def test_a_short_message_ends_it(function, who):

@@ -11,7 +11,7 @@ deal.
     extension      `Extension`: all transfers of a run, block by block; a block's use of them is a `jobs.Job`
     scaling        numbers times vectors: the job under all products of rings
     products       products of numbers, matrices, bits and numbers; bits as numbers
-    conjunctions   products of bits; triples
+    conjunctions   products of bits
     tables         one of N entries; functions of two short numbers, one at each party
     carries        the carries of a sum of which each party knows a summand
 

@@ -1,13 +1,12 @@
-"""Conjunctions of bits that are shared by exclusive or, and triples for later ones.
+"""Conjunctions of bits that are shared by exclusive or.
 
 Paper:     Asharov, Lindell, Schneider, Zohner, "More efficient oblivious transfer and extensions for faster
-           secure computation", CCS 2013, section 5: a triple from one random transfer each way.
-Computes:  [a b] from [a], [b]; or random [a], [b] and [a b].
+           secure computation", CCS 2013, section 5.
+Computes:  [a b] from [a], [b].
 Parties:   P0, P1, who do the same: each chooses with its a, and offers its b.
 Secure:    semi-honest.
 Learns:    nobody anything: what is sent is uniform to its receiver.
-Cost:      1 transfer each way a bit a, and 1 bit each way for each b that it is multiplied with. A triple
-           costs the transfers alone.
+Cost:      1 transfer each way a bit a, and 1 bit each way for each b that it is multiplied with.
 
 Bits are planes of 64 lanes a word (`bits`); the lanes beyond the last one hold anything, here too.
 """
@@ -50,22 +49,6 @@ def conjunctions(extension: Extension, a: Planes, b: Planes) -> Planes:
     return made
 
 
-def triples(extension: Extension, words: int) -> tuple[Words, Words, Words]:
-    """Our shares of a, b and a b, with a and b uniform: a plane of so many words each."""
-    made = tuple(np.empty(words, np.uint64) for _ in range(3))
-
-    def put(part: slice, triple: tuple[Words, Words, Words]) -> None:
-        for whole, piece in zip(made, triple, strict=True):
-            whole[part] = piece
-
-    extension.run(
-        _Triple(part.stop - part.start, partial(put, part))
-        for part in parts(words, extension.settings.block // LANES)
-    )
-    a, b, c = made
-    return a, b, c
-
-
 class _Conjunction(TransferJob):
     """Our a with the other party's b, and the other way round."""
 
@@ -90,29 +73,6 @@ class _Conjunction(TransferJob):
         made = lowest(pads.words(), len(self._b))
         made ^= np.frombuffer(data, np.uint64).reshape(made.shape) & self._a
         self._done(made)
-
-
-class _Triple(TransferJob):
-    """Random bits of both parties, and the products of the one's with the other's."""
-
-    chance = True
-    due = 0
-
-    def __init__(self, words: int, done: Callable[[tuple[Words, Words, Words]], None]) -> None:
-        self._done = done
-        self.chooses = self.offers = LANES * words
-        self._b = self._given = np.empty(0, np.uint64)
-
-    def give(self, pads: Offered) -> Sequence[memoryview]:
-        zero, one = (lowest(each, 1)[0] for each in pads.words())
-        self._b = zero ^ one
-        self._given = zero
-        return ()
-
-    def take(self, pads: Chosen, data: memoryview) -> None:
-        taken = lowest(pads.words(), 1)[0]
-        a = pads.choices
-        self._done((a, self._b, taken ^ self._given ^ (a & self._b)))
 
 
 def lowest(numbers: Words, count: int) -> Planes:

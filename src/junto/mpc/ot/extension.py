@@ -169,10 +169,9 @@ class Extension:
     def _choose(self, job: TransferJob) -> tuple[Words, Chosen]:
         if not job.chooses:
             return _NOTHING, _NO_PADS
-        choices = None if job.chance else job.choices()
         number, width = self._next(0), bits.word_count(job.chooses)
-        message, rows, choices = self._choosing.extend(choices, width, self._key("check", 0, number))
-        return message, Chosen(Hash(self._key("block", 0, number)), rows[: job.chooses], choices)
+        message, rows = self._choosing.extend(job.choices(), width, self._key("check", 0, number))
+        return message, Chosen(Hash(self._key("block", 0, number)), rows[: job.chooses])
 
     def _offer(self, job: TransferJob, message: memoryview) -> Sequence[memoryview]:
         if not job.offers:
@@ -196,7 +195,7 @@ class Extension:
         if not job.offers:
             return 0
         width = bits.word_count(job.offers)
-        return 8 * softspoken.message_words(self.settings.field_bits, width, chosen=not job.chance)
+        return 8 * softspoken.message_words(self.settings.field_bits, width)
 
     def _next(self, side: int) -> int:
         """The number of the next block in which we choose (0) or offer (1)."""
@@ -240,4 +239,4 @@ class _Nothing(TransferJob):
 
 _NOTHING: Final = np.empty((0, 0), np.uint64)
 _NO_JOB: Final = _Nothing()
-_NO_PADS: Final = Chosen(Hash(bytes(16)), np.empty((0, 2), np.uint64), np.empty(0, np.uint64))
+_NO_PADS: Final = Chosen(Hash(bytes(16)), np.empty((0, 2), np.uint64))

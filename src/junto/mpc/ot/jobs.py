@@ -21,16 +21,14 @@ class TransferJob(ABC):
         chooses: transfers in which we choose.
         offers: transfers in which the other party chooses.
         due: bytes that the other party's `give` makes for us.
-        chance: the choices are left to chance, at both parties.
     """
 
     chooses: int
     offers: int
     due: int
-    chance: bool = False
 
     def choices(self) -> Words:
-        """Our choices, a bit each, packed into whole words; not asked for if they are left to chance.
+        """Our choices, a bit each, packed into whole words. Called if `chooses`.
 
         May be called from another thread, before earlier jobs are done.
         """

@@ -41,18 +41,13 @@ class Chosen:
     Args:
         hash: this block's.
         rows: t, [n, 2].
-        choices: a bit each, packed; there may be more.
-
-    Attributes:
-        choices: the same.
     """
 
-    __slots__ = ("_hash", "_rows", "choices")
+    __slots__ = ("_hash", "_rows")
 
-    def __init__(self, hash: Hash, rows: Words, choices: Words) -> None:
+    def __init__(self, hash: Hash, rows: Words) -> None:
         self._hash = hash
         self._rows = rows
-        self.choices: Words = choices
 
     def words(self) -> Words:
         """See `Offered.words`: the chosen ones, [n]."""

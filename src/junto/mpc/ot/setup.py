@@ -62,9 +62,9 @@ class Beginning:
         functions = self._meet(offering.message, WIDTH * base_transfers.FUNCTION_BYTES)
         receiver = self._receiver(*offering.keys(functions), 0)
         own = self._own_choices()
-        message, rows, choices = receiver.extend(_packed(own), _WORDS, self._check())
+        message, rows = receiver.extend(_packed(own), _WORDS, self._check())
         self._exchange([memoryview(receiver.corrections), octets(message)], 0)
-        keys = Chosen(self._hash(), rows, choices).blocks(1)[0]
+        keys = Chosen(self._hash(), rows).blocks(1)[0]
         corrections = self._exchange([], self._size)
         return receiver, softspoken.ExtensionSender(own, keys, corrections, self._field, self._grower(1))
 
@@ -72,7 +72,7 @@ class Beginning:
         own = self._own_choices()
         choosing = base_transfers.BaseReceiver(self._stream, [int(each) for each in own], self._session)
         keys = choosing.keys(self._meet(choosing.message, base_transfers.REPLY_BYTES))
-        size = 8 * softspoken.message_words(self._field, _WORDS, chosen=True)
+        size = 8 * softspoken.message_words(self._field, _WORDS)
         data = self._exchange([], self._size + size)
         sender = softspoken.ExtensionSender(own, keys, data[: self._size], self._field, self._grower(0))
         rows = sender.extend(np.frombuffer(data[self._size :], np.uint64), _WORDS, self._check())

@@ -10,9 +10,8 @@ Secure:    against one who deviates: a receiver whose choices differ between par
            these parts' bits of D (`consistency`), one whose trees do only likewise (`tree`); a sender says
            nothing.
 Learns:    the sender: the choices under uniform masks. The receiver: nothing, or the bits that he guessed.
-Cost:      half a round; 128 / k bits a transfer from the receiver, one less if his choices are left to
-           chance; 128 transfers and 48 bytes a block for the check; 2**k / k times 128 bits of keystream a
-           transfer at each end.
+Cost:      half a round; 128 / k bits a transfer from the receiver; 128 transfers and 48 bytes a block for
+           the check; 2**k / k times 128 bits of keystream a transfer at each end.
 
 A *part* is what comes of one tree of depth k: with all leaves' keystreams r_y, the receiver has their sum u
 and v = sum of y r_y; the sender, whose leaves are arranged around the missing one, number d, has the sum of
@@ -69,14 +68,14 @@ def corrections_bytes(field_bits: int) -> int:
     return sum(correction_bytes(depth) for depth in depths(field_bits))
 
 
-def message_words(field_bits: int, width: int, *, chosen: bool) -> int:
-    """What the receiver sends of a block of 64 * `width` transfers; `chosen`: see `rows_of`."""
-    return rows_of(field_bits, chosen=chosen) * (EXTRA + width) + PROOF_WORDS
+def message_words(field_bits: int, width: int) -> int:
+    """What the receiver sends of a block of 64 * `width` transfers."""
+    return rows_of(field_bits) * (EXTRA + width) + PROOF_WORDS
 
 
-def rows_of(field_bits: int, *, chosen: bool) -> int:
-    """Bits a transfer that the receiver sends; `chosen`: he chooses, and it is not left to chance."""
-    return len(depths(field_bits)) - (not chosen)
+def rows_of(field_bits: int) -> int:
+    """Bits a transfer that the receiver sends."""
+    return len(depths(field_bits))
 
 
 class _Part:
@@ -173,24 +172,22 @@ class ExtensionReceiver(_ExtensionEnd):
         self._extra = extra
         super().__init__(parts, self.corrections)
 
-    def extend(self, choices: Words | None, width: int, name: bytes) -> tuple[Words, Words, Words]:
+    def extend(self, choices: Words, width: int, name: bytes) -> tuple[Words, Words]:
         """The next 64 * width transfers.
 
         Args:
-            choices: one plane [width]; None: left to chance.
+            choices: one plane [width].
             width: words.
             name: of this block, and of no other.
 
         Returns:
-            The message to the sender [`message_words`]; the rows t [64 * width, 2]; the choices [width].
+            The message to the sender [`message_words`]; the rows t [64 * width, 2].
         """
         made, message = self._sums(EXTRA + width)
-        left = choices is None
-        chosen = message[0].copy() if choices is None else np.concatenate([self._extra.words(EXTRA), choices])
+        chosen = np.concatenate([self._extra.words(EXTRA), choices])
         message ^= chosen
-        said = message[left:]
-        proof = self._challenge(name, said).proof(made, chosen)
-        return np.concatenate([said.reshape(-1), proof]), _turned(made), chosen[EXTRA:]
+        proof = self._challenge(name, message).proof(made, chosen)
+        return np.concatenate([message.reshape(-1), proof]), _turned(made)
 
 
 class ExtensionSender(_ExtensionEnd):
@@ -231,7 +228,7 @@ class ExtensionSender(_ExtensionEnd):
         """The next 64 * width transfers.
 
         Args:
-            message: the receiver's, of a length that tells whether his choices were left to chance.
+            message: the receiver's.
             width: words.
             name: see `ExtensionReceiver.extend`.
 
@@ -243,8 +240,8 @@ class ExtensionSender(_ExtensionEnd):
         """
         said, proof = message[:-PROOF_WORDS].reshape(-1, EXTRA + width), message[-PROOF_WORDS:]
         made, _ = self._sums(EXTRA + width)
-        for number, message in enumerate(said, len(self._parts) - len(said)):
-            for row in self._set[number]:
+        for rows, message in zip(self._set, said, strict=True):
+            for row in rows:
                 made[row] ^= message
         if not self._challenge(name, said).holds(made, self._flags, proof):
             raise ValueError("its choices contradict each other, as those of no honest party do")

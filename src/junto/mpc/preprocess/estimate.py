@@ -49,7 +49,7 @@ class _Estimate:
 
     def __init__(self, party: int, settings: OtSettings) -> None:
         self._party = party
-        self.transfer = rows_of(settings.field_bits, chosen=True) / 8
+        self.transfer = rows_of(settings.field_bits) / 8
 
     def of(self, demand: Demand) -> float:
         match demand:
