@@ -94,6 +94,16 @@ class WeightOfEvidenceEncoder(Transformer):
         """What the bins of each feature are: values, or edges of numbers and then what is missing."""
         return self._attribute("bins")
 
+    @property
+    def numeric_(self) -> dict[PYU, PYUObject]:
+        """Whether each feature is of numbers, at its owner."""
+        return self._attribute("numeric")
+
+    @property
+    def features(self) -> dict[PYU, list[str]]:
+        """The names of the features that were fitted, by owner."""
+        return {party: list(names) for party, names in self._known().columns.items()}
+
     def fit(self, frame: VerticalFrame, y: Any = None) -> Self:
         """Learn the weights.
 

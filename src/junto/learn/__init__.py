@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from junto.learn.linear import LinearRegression, Ridge
     from junto.learn.logistic import LogisticRegression
     from junto.learn.pca import PCA
+    from junto.learn.scorecard import Scorecard
     from junto.learn.trees.boosting import (
         GradientBoostingClassifier,
         GradientBoostingRegressor,
@@ -49,6 +50,7 @@ _HOME_OF = MappingProxyType(
         "RandomForestClassifier": "junto.learn.trees.forest",
         "RandomForestRegressor": "junto.learn.trees.forest",
         "Ridge": "junto.learn.linear",
+        "Scorecard": "junto.learn.scorecard",
         "from_xgboost": "junto.learn.trees.boosting",
         "TweedieRegressor": "junto.learn.tweedie",
     }
@@ -68,6 +70,7 @@ __all__ = [
     "RandomForestClassifier",
     "RandomForestRegressor",
     "Ridge",
+    "Scorecard",
     "TweedieRegressor",
     "from_xgboost",
 ]
