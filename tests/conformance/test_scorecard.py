@@ -1,4 +1,4 @@
-"""A scorecard has the points of the textbook's formula for the model that scikit-learn fits to the columns."""
+"""A scorecard has the points of the textbook's formula for the model of scikit-learn on the same columns."""
 
 from __future__ import annotations
 
