@@ -52,9 +52,10 @@ def http(host: str, port: str) -> None:
     ThreadingHTTPServer((host, int(port)), Page).serve_forever()
 
 
-def interceptor(host: str, port: str, certificate: str) -> None:
-    """Ends TLS with a certificate of its own."""
+def interceptor(host: str, port: str, certificate: str, newest: str = "TLSv1_3") -> None:
+    """Ends TLS with a certificate of its own; `newest`: the highest version it speaks."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion[newest]
     context.load_cert_chain(certificate)
     context.set_alpn_protocols(["h2"])
     with socket.create_server((host, int(port))) as listener:

@@ -24,6 +24,9 @@ _AT_THE_DOOR: Final[Mapping[str, str]] = {
     Cause.UNREACHABLE: "there is no way",
     Cause.NAME_NOT_FOUND: "that name is not found",
 }
+_BELOW_WORDS: Final = frozenset({"resolve", "tcp", "tls", "chain", "identity", "http2", "size"})
+"""Rungs that have to hold before a connection can carry values."""
+
 _CERTIFICATE: Final = frozenset({"chain", "identity"})
 _OURS: Final[Mapping[str, str]] = {
     Cause.UNTRUSTED: "its ca_cert has to hold the CA that signed our certificate (the root of it), and our "
@@ -33,6 +36,7 @@ _OURS: Final[Mapping[str, str]] = {
     Cause.WRONG_PARTY: "compare the names in our certificate with the address and identity it has for us",
     Cause.PLAINTEXT_PEER: "see whether the address that it has for us leads to us, and whether both have "
     "a tls_config",
+    Cause.TLS_VERSION: "see whether the address that it has for us leads to us, and what on the way ends TLS",
     Cause.SILENT: "look at the process that listens on our port",
     Cause.OWN_CERTIFICATE_REFUSED: "our ca_cert has to hold the CA of its certificate; compare the clocks",
     Cause.TLS_PEER: "both need a tls_config, or none",
@@ -78,7 +82,27 @@ def together(findings: Sequence[Finding], theirs: View | None, pair: Pairing) ->
         *_translated(pair.me, pair.name, theirs.calls_from, pair.local),
         *_translated(pair.name, pair.me, pair.calls_from, theirs.local),
         *_settled(failed, bool(told), theirs, pair),
+        *_direction(failed, theirs, pair),
     )
+
+
+def _direction(failed: set[str], theirs: View, pair: Pairing) -> list[Finding]:
+    """Who dials whom in a session of the two: both sides say it in the same words."""
+    if not theirs.final:
+        return []
+    reaches = {
+        pair.me: not failed & _BELOW_WORDS,
+        pair.name: not any(each.rung in _BELOW_WORDS for each in theirs.seen if not each.own),
+    }
+    first, second = sorted(reaches)
+    if not any(reaches.values()):
+        return []
+    if all(reaches.values()):
+        text = f"{first} and {second} dial each other, and both listen: what one side opened serves both ways"
+        return [Finding("direction", "ok", text, "both")]
+    dials, listens = (first, second) if reaches[first] else (second, first)
+    text = f"only {dials} dials, and {listens} listens: that connection carries the values of both"
+    return [Finding("direction", "ok", text, f"{dials}-dials")]
 
 
 def _nothing_heard(findings: Sequence[Finding], pair: Pairing) -> list[Finding]:

@@ -20,7 +20,7 @@ class Finding:
     """One line: a rung, whether it holds ("ok", "note", "failed"), and why, for a person.
 
     Attributes:
-        cause: a stable word for what failed ("" otherwise).
+        cause: a stable word for what failed, or for who dials whom ("both", "alice-dials"; "" otherwise).
         details: further lines, such as one line a differing setting.
     """
 

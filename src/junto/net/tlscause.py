@@ -154,8 +154,9 @@ def of_handshake(error: Exception, place: Place, timeout_s: float) -> ProbeFaile
     if "PROTOCOL_VERSION" in reason or reason == "UNSUPPORTED_PROTOCOL":
         return ProbeFailed(
             Cause.TLS_VERSION,
-            "it does not speak TLS 1.3",
-            "an old proxy in between? TLS 1.3 is the least here",
+            "it does not speak TLS 1.3, which every version of junto does",
+            "something on the way ends TLS and has to pass this connection untouched, or another service "
+            "answers at this address: check host and port",
         )
     for alert, meaning in _ALERTS.items():
         if alert in reason:

@@ -89,6 +89,10 @@ def test_two_doctors_at_once(make: Callable[..., Settings], tls: bool) -> None:
         (findings,) = diagnosis.peers.values()
         rungs = by_rung(findings)
         assert rungs["from there"].state == "ok"
+        assert (rungs["direction"].cause, rungs["direction"].text) == (
+            "both",
+            "alice and bob dial each other, and both listen: what one side opened serves both ways",
+        )
         assert {"answers", "version", "job", "config", "clock", "round trip", "bandwidth"} <= set(rungs)
         assert rungs["answers"].text == "its doctor answers"
         assert ("identity" in rungs) is tls
