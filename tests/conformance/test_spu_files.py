@@ -235,6 +235,15 @@ def test_the_same_value_is_kept_differently_each_time(spus, paths, tmp_path):
         assert not (one == other).any()
         assert len(set(one.tolist())) == 200
     assert sharefile.read(paths["carol"]).parcels == []
+    seals = [seal for each in (paths, again) for seal in sharefile.read(each["alice"]).common.seals]
+    assert len(set(seals)) == 6  # the others see them; not even an empty part's says that it is empty
+
+
+def test_seals_of_one_piece_have_nothing_in_common():
+    parcels = [np.zeros(3, np.uint64)]
+    salts = [sharefile.fresh_salt() for _ in range(3)]
+    assert len({*salts, bytes(len(salts[0]))}) == 4
+    assert len({sharefile.seal(salt, parcels) for salt in salts}) == 3
 
 
 def test_a_party_that_says_something_else_than_a_text_is_named(spus, paths, monkeypatch):
