@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import mpc_nodes
+from junto.errors import ProtocolViolation
 from junto.mpc.prg import Stream, derive
-from junto.mpc.protocol import handover
+from junto.mpc.protocol import handover, inout
 from junto.mpc.protocol.inout import InputKind
 from junto.mpc.protocol.role import Computing, Dealing
 from junto.mpc.protocol.shares import Affine, Masked, MaskedBits, piece
@@ -96,7 +97,48 @@ def test_what_is_given_is_uniform_and_new_each_time():
         assert not np.isin(one[0] + other[0], WORDS).any()  # without the keys, even both together say nothing
 
 
-def test_a_piece_of_another_shape_is_refused():
-    _, rest = handover.depart(reading(0), senders()[0])
-    with pytest.raises(ValueError, match="came as"):
-        handover.arrive(reading(1), KINDS, [[rest[0][1:], rest[1]]], (0, 0))
+GOOD = [np.zeros(N, np.uint64), np.zeros(-(-N // 8), np.uint8)]
+NO_PIECES = [
+    "text",
+    5,
+    {},
+    tuple(GOOD),
+    [],
+    GOOD[:1],
+    [*GOOD, GOOD[0]],
+    GOOD[::-1],
+    [None, GOOD[1]],
+    ["text", GOOD[1]],
+    [GOOD[0].tolist(), GOOD[1]],
+    [GOOD[0][1:], GOOD[1]],
+    [GOOD[0][:, None], GOOD[1]],
+    [GOOD[0].astype(np.int64), GOOD[1]],
+    [GOOD[0].astype(">u8"), GOOD[1]],
+    [GOOD[0], np.zeros(N, np.bool_)],
+    [GOOD[0], GOOD[1][1:]],
+]
+
+
+class NoMasks:
+    """A role that draws nothing: what is none is refused before memory is taken for it."""
+
+
+@pytest.mark.parametrize("given", NO_PIECES)
+def test_what_is_no_piece_of_these_arrays_is_refused_wherever_it_comes(given):
+    for take in (
+        lambda: handover.arrive(reading(1), KINDS, [GOOD, given], (0, 0)),
+        lambda: inout.enter_other(NoMasks(), 0, KINDS, given, "bob"),
+        lambda: inout.enter_split(NoMasks(), KINDS, given, "bob"),
+        lambda: inout.assemble(KINDS, GOOD, given, ("alice", "bob")),
+        lambda: inout.assemble(KINDS, given, GOOD, ("bob", "alice")),
+    ):
+        with pytest.raises(
+            ProtocolViolation, match=r"what (bob|a party of the other SPU) sent as pieces of 2"
+        ):
+            take()
+
+
+@pytest.mark.parametrize("key", [b"", bytes(15), bytes(32)])
+def test_what_is_no_key_is_refused(key):
+    with pytest.raises(ProtocolViolation, match=f"what bob sent as a key has {len(key)} bytes"):
+        inout.enter_split(NoMasks(), KINDS, key, "bob")

@@ -123,11 +123,12 @@ class SecureEngine(Engine):
     ) -> Ref:
         explain = self._program.explainer(stamp, seat.home)
         inputs = [layout] if parcel is None else [layout, parcel]
-        if owner in self._compute:
-            run = partial(_enter_other, seat, stamp, self._settings, self._compute.index(owner))
+        operation = None if owner in self._compute else stamp.operation  # an outsider's pieces take a round
+        if operation is None:
+            run = partial(_enter_other, seat, stamp, self._compute.index(owner))
         else:
-            run = partial(_enter_split, seat, stamp, self._settings)
-        (secrets,) = self._nodes[seat.role_name].submit(inputs, run, 1, explain)
+            run = partial(_enter_split, seat, stamp, owner)
+        (secrets,) = self._nodes[seat.role_name].submit(inputs, run, 1, explain, operation)
         self._program.watch(stamp, (secrets,))
         return secrets
 
@@ -224,7 +225,7 @@ class SecureEngine(Engine):
         self, stamp: Stamp, index: int, handle: SpuValue, receivers: Sequence[str], *, tell: bool = True
     ) -> PendingReveal:
         held, layout = handle.held, handle.layout()
-        assemble = partial(_assemble, layout, self._settings, handle.reading)
+        assemble = partial(_assemble, layout, self._settings, handle.reading, self._compute)
         parties = self._program.parties
         shown: Ref | None = None
         awaited: list[AwaitedRef] = []
@@ -318,22 +319,22 @@ def _enter_own(seat: NodeContext, stamp: Stamp, entrance: InputConversion, value
 def _enter_other(
     seat: NodeContext,
     stamp: Stamp,
-    settings: MpcSettings,
     owner: int,
     layout: Any,
     parcels: Sequence[Parcel] | None = None,
 ) -> tuple[list[Secret]]:
-    return (inout.enter_other(seat.role(stamp), owner, kinds(parse(layout)), parcels),)
+    described = kinds(parse(layout))
+    return (inout.enter_other(seat.role(stamp), owner, described, parcels, seat.compute[owner]),)
 
 
 def _enter_split(
     seat: NodeContext,
     stamp: Stamp,
-    settings: MpcSettings,
+    owner: str,
     layout: Any,
     parcel: bytes | Sequence[Parcel] | None = None,
 ) -> tuple[list[Secret]]:
-    secrets = inout.enter_split(seat.role(stamp), kinds(parse(layout)), parcel)
+    secrets = inout.enter_split(seat.role(stamp), kinds(parse(layout)), parcel, owner)
     seat.end()
     return (secrets,)
 
@@ -388,10 +389,11 @@ def _assemble(
     layout: Any,
     settings: MpcSettings,
     reading: Callable[[Any], Any] | None,
+    senders: tuple[str, str],
     first: Sequence[Parcel],
     second: Sequence[Parcel],
 ) -> Any:
-    words = inout.assemble(kinds(parse(layout)), first, second)
+    words = inout.assemble(kinds(parse(layout)), first, second, senders)
     return read(layout, words, settings, reading)
 
 

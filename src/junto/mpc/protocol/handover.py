@@ -56,7 +56,7 @@ def arrive(
         shifts: for each array the power of two by which it is multiplied; divided where it is negative.
 
     Raises:
-        ValueError: a piece is not of its array's shape.
+        ProtocolViolation: a piece is not of its array's shape.
     """
     return list(Rounds(role.flush).run(entering(role, kinds, shares, shifts)))
 

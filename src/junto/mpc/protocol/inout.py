@@ -18,13 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.errors import ProtocolViolation
 from junto.mpc import bits
 from junto.mpc.gates import Flags, Words
-from junto.mpc.prg import Stream, fresh_key
+from junto.mpc.prg import KEY_BYTES, Stream, fresh_key
 from junto.mpc.protocol.planes import reshare, unpacked
 from junto.mpc.protocol.role import PlaneShare, RingShare, Role, Shape
 from junto.mpc.protocol.shares import Additive, Masked, MaskedBits, RingSecret, hold, piece
@@ -36,6 +38,9 @@ Plain = Words | Flags
 Secret = RingSecret | MaskedBits
 Parcel = NDArray[np.uint64] | NDArray[np.uint8]
 """What travels for one array: ring elements, or packed bits."""
+
+
+OTHERS = "a party of the other SPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +79,15 @@ def enter_own(role: Role, owner: int, arrays: Sequence[Plain]) -> tuple[list[Sec
 
 
 def enter_other(
-    role: Role, owner: int, kinds: Sequence[InputKind], parcels: Sequence[Parcel] | None
+    role: Role, owner: int, kinds: Sequence[InputKind], parcels: Sequence[Parcel] | None, sender: str = ""
 ) -> list[Secret]:
-    """At the other compute party (with its parcels) and at the helper (which needs none)."""
+    """At the other compute party (with its parcels, from `sender`) and at the helper (which needs none).
+
+    Raises:
+        ProtocolViolation: they are no pieces of these arrays. No mask is made before that is known.
+    """
+    if parcels is not None:
+        require_pieces(kinds, parcels, sender)
     secrets: list[Secret] = []
     for i, kind in enumerate(kinds):
         parcel = None if parcels is None else parcels[i]
@@ -86,7 +97,7 @@ def enter_other(
             secrets.append(MaskedBits(None if parcel is None else _flags(parcel, kind), mask))
         else:
             words = role.mask_by(owner, kind.shape)
-            public = None if parcel is None else _words(parcel, kind)
+            public = None if parcel is None else parcel.astype(np.uint64, copy=False)
             secrets.append(Masked(public, words, 1 << owner))
     return secrets
 
@@ -117,10 +128,14 @@ def halves(arrays: Sequence[Plain]) -> tuple[list[Parcel], list[Parcel]]:
 
 
 def enter_split(
-    role: Role, kinds: Sequence[InputKind], parcel: bytes | Sequence[Parcel] | None
+    role: Role, kinds: Sequence[InputKind], parcel: bytes | Sequence[Parcel] | None, sender: str = ""
 ) -> list[Secret]:
-    """At every node: the outsider's pieces, masked. One round, the same for all arrays."""
-    pieces = pieces_of(kinds, parcel)
+    """At every node: the outsider's pieces, masked. One round, the same for all arrays.
+
+    Raises:
+        ProtocolViolation: see `pieces_of`.
+    """
+    pieces = pieces_of(kinds, parcel, sender)
 
     async def enter() -> tuple[Secret, ...]:
         return await together(*[masked(role, kind, part) for kind, part in zip(kinds, pieces, strict=True)])
@@ -128,15 +143,41 @@ def enter_split(
     return list(Rounds(role.flush).run(enter()))
 
 
-def pieces_of(kinds: Sequence[InputKind], parcel: bytes | Sequence[Parcel] | None) -> list[Plain | None]:
-    """A node's pieces of the arrays, from what `split` made for it; the helper has none."""
+def require_pieces(kinds: Sequence[InputKind], given: Any, sender: str) -> None:
+    """Raise ProtocolViolation unless what `sender` gave is one piece of each array."""
+    sound = isinstance(given, list) and len(given) == len(kinds)
+    if not (sound and all(map(_is_piece, kinds, given))):
+        raise ProtocolViolation(f"what {sender or OTHERS} sent as pieces of {len(kinds)} arrays is none")
+
+
+def _is_piece(kind: InputKind, given: Any) -> bool:
+    dtype, shape = (np.uint8, (-(-kind.size // 8),)) if kind.bits else (np.uint64, kind.shape)
+    return isinstance(given, np.ndarray | np.generic) and given.dtype == dtype and given.shape == shape
+
+
+def pieces_of(
+    kinds: Sequence[InputKind], parcel: bytes | Sequence[Parcel] | None, sender: str = ""
+) -> list[Plain | None]:
+    """A node's pieces of the arrays, from what `split` made for it; the helper has none.
+
+    Args:
+        kinds: of the arrays.
+        parcel: what came.
+        sender: from whom, if that is known.
+
+    Raises:
+        ProtocolViolation: it is neither a key nor one piece of each array.
+    """
     if parcel is None:
         return [None] * len(kinds)
     if not isinstance(parcel, bytes):
+        require_pieces(kinds, parcel, sender)
         return [
-            _flags(part, kind) if kind.bits else _words(part, kind)
+            _flags(part, kind) if kind.bits else part.astype(np.uint64, copy=False)
             for kind, part in zip(kinds, parcel, strict=True)
         ]
+    if len(parcel) != KEY_BYTES:
+        raise ProtocolViolation(f"what {sender or OTHERS} sent as a key has {len(parcel)} bytes")
     stream = Stream(parcel)
     pieces: list[Plain | None] = []
     for kind in kinds:
@@ -202,28 +243,28 @@ async def revealed(role: Role, x: Secret) -> Plain:
     return bits.unpack(opened[0], size).reshape(x.shape)
 
 
-def assemble(kinds: Sequence[InputKind], first: Sequence[Parcel], second: Sequence[Parcel]) -> list[Plain]:
-    """At the receiver: the arrays whose two pieces these are."""
+def assemble(
+    kinds: Sequence[InputKind],
+    first: Sequence[Parcel],
+    second: Sequence[Parcel],
+    senders: tuple[str, str] = ("", ""),
+) -> list[Plain]:
+    """At the receiver: the arrays whose two pieces these are, from these two.
+
+    Raises:
+        ProtocolViolation: they are none.
+    """
+    for given, sender in zip((first, second), senders, strict=True):
+        require_pieces(kinds, given, sender)
     arrays: list[Plain] = []
     for kind, a, b in zip(kinds, first, second, strict=True):
         if kind.bits:
             arrays.append(_flags(a, kind) ^ _flags(b, kind))
         else:
-            arrays.append(_words(a, kind) + _words(b, kind))
+            arrays.append(np.add(a, b, dtype=np.uint64))
     return arrays
 
 
 def _flags(parcel: Parcel, kind: InputKind) -> Flags:
-    if parcel.dtype != np.uint8 or parcel.shape != (-(-kind.size // 8),):
-        raise ValueError(f"a piece of {kind.size} bits came as {parcel.dtype}{list(parcel.shape)}")
-    return (
-        np.unpackbits(parcel.astype(np.uint8, copy=False), count=kind.size)
-        .astype(np.bool_)
-        .reshape(kind.shape)
-    )
-
-
-def _words(parcel: Parcel, kind: InputKind) -> Words:
-    if parcel.dtype != np.uint64 or parcel.shape != kind.shape:
-        raise ValueError(f"a piece of shape {list(kind.shape)} came as {parcel.dtype}{list(parcel.shape)}")
-    return parcel.astype(np.uint64, copy=False)
+    octets = parcel.astype(np.uint8, copy=False)
+    return np.unpackbits(octets, count=kind.size).astype(np.bool_).reshape(kind.shape)
