@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,9 @@ from scipy.optimize import LinearConstraint, milp
 
 import junto as sf
 from frames import split
-from junto.frame import WeightOfEvidenceEncoder, correlation, variance_inflation_factor
+from junto.frame import HorizontalFrame, WeightOfEvidenceEncoder, correlation, variance_inflation_factor
 from junto.frame.woe import _inside, _says_labels, _width
-from spu_values import PARTIES
+from spu_values import PARTIES, at
 
 ROWS = 300
 
@@ -102,3 +104,48 @@ def test_as_many_columns_as_rows_would_say_every_value_and_are_refused(spu, who)
     with pytest.raises(sf.FrameError, match=r"bob could find out"):
         who(split(table, 1), spu)
     assert who(split(table[list("abgh")], 2), spu).columns == tuple("abgh")
+
+
+# -------------------------------------------------------------------- consent
+
+
+def rows_of(*counts):
+    """A frame of as many rows of each party."""
+    tables = {who: pd.DataFrame({"x": np.arange(n) + 1.0}) for who, n in zip(PARTIES, counts, strict=False)}
+    return HorizontalFrame({sf.PYU(who): at(who, table) for who, table in tables.items()})
+
+
+@pytest.mark.parametrize("said", [1, "yes", [True], np.True_, None], ids=repr)
+def test_nothing_but_true_is_consent(spu, said):
+    """A number, a text, a truth value of numpy: whatever a script has computed, it has not said that."""
+    frame, wide, few = split(people(3, rows=40), 3), split(people(30, rows=40), 25), rows_of(20, 3)
+    for call in (
+        partial(frame.filter, "x0", lambda x: x > 0, disclose_rows=said),
+        partial(frame.dropna, disclose_rows=said),
+        partial(WeightOfEvidenceEncoder(spu=spu, n_bins=8, disclose_labels=said).fit, frame, "y"),
+        partial(correlation, wide, spu, disclose_rows=said),
+        partial(variance_inflation_factor, wide, spu, disclose_rows=said),
+        partial(few.count, spu, disclose_rows=said),
+        partial(few.sum, spu, disclose_rows=said),
+        partial(few.value_counts, "x", [1.0], spu, disclose_rows=said),
+    ):
+        with pytest.raises(sf.FrameError, match=r"could|would learn|may find|work out") as caught:
+            call()
+        assert "=True" in caught.value.fix
+
+
+def test_consent_is_for_one_call(spu):
+    few = rows_of(20, 3)
+    few.sum(spu, disclose_rows=True)
+    for call in (few.sum, few.mean, few.count):
+        with pytest.raises(sf.FrameError, match="could work out"):
+            call(spu)
+
+
+def test_what_is_fine_for_a_frame_is_looked_at_anew_for_what_is_left_of_it(spu):
+    frame = rows_of(20, 20)
+    frame.sum(spu)
+    for less in (frame.filter("x", lambda x: x > 15), frame.head(23)):
+        with pytest.raises(sf.FrameError, match="could work out"):
+            less.sum(spu)
+    assert frame[["x"]].sum(spu).reveal()["x"] == 2 * 210
