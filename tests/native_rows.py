@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from junto.join import okvs
 from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.mpc import bits, limbs
@@ -139,6 +140,34 @@ def hashes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndar
             yield got, twin._blocks(x ^ difference, pieces, first)
 
 
+def banded(rng: np.random.Generator, count: int, width: int, slots: int) -> okvs.Bands:
+    starts = rng.integers(0, slots - 64 * width, count, np.uint64, endpoint=True)
+    return okvs.Bands(starts, rng.integers(0, 2**64, (count, width), np.uint64), words(rng, count, 2))
+
+
+def solve_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for count, width, slots in [
+        (0, 1, 64),
+        (1, 1, 64),
+        (60, 1, 200),
+        (70, 1, 64),
+        (300, 6, 800),
+        (99, 8, 600),
+    ]:
+        bands, got = banded(rng, count, width, slots), words(rng, slots, 2)
+        want = got.copy()
+        solved = kernels.solve_bands(bands.starts, bands.slots, bands.messages, got)
+        assert solved == okvs._encode(bands, bands.messages, want)
+        if solved:
+            yield got, want
+
+
+def read_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for count, width, slots in [(0, 1, 64), (1, 1, 64), (60, 1, 200), (300, 6, 800), (99, 8, 512)]:
+        bands, table = banded(rng, count, width, slots), words(rng, slots, 4)
+        yield kernels.read_bands(bands.starts, bands.slots, table), okvs._decode(bands, table)
+
+
 SMALL = [
     0, 1, 325606250916557431795983626356110631294008115727848805560023387167927233504,
     39382357235489614581723060781553021112529911719440698176882885853963445705823, P - 1,
@@ -182,8 +211,11 @@ def encode_points(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[
 
 ROWS: dict[str, Row] = {
     each.__name__: each
-    for each in (matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes)
-}
+    for each in (
+        matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
+        solve_bands, read_bands,
+    )
+}  # fmt: skip
 
 
 def levels(library: ctypes.CDLL | None) -> list[Kernels]:

@@ -69,7 +69,7 @@ class Ecdh(Intersection):
 
     def learns_of_count(self, sources: Sequence[PYU], goal: Goal) -> Mapping[PYU, str]:
         """The same of `count`."""
-        comparer = _comparer(goal, len(sources))
+        comparer = comparer_of(goal, len(sources))
         many = [f"{_ANY}, not which"] if len(sources) > 2 else []
         return {party: of_count(party, sources, goal, many if party == comparer else []) for party in sources}
 
@@ -84,7 +84,7 @@ _ANY = "how many keys any of the parties have in common"
 def _travelled(sources: Mapping[PYU, KeySet], goal: Goal, shuffled: bool) -> tuple[Any, list[_Journey]]:
     """All sets at the party that compares, and their ways."""
     spill = current().settings.link.spill_dir
-    comparer = _comparer(goal, len(sources))
+    comparer = comparer_of(goal, len(sources))
     counts = {party.party: source.count for party, source in sources.items()}
     comparing = _Comparing(counts, goal.how, goal.base.party, spill, device=comparer)
     journeys = [
@@ -98,7 +98,7 @@ def _travelled(sources: Mapping[PYU, KeySet], goal: Goal, shuffled: bool) -> tup
 
 
 def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
-    has, comparing = "has" if len(others) == 1 else "have", party == _comparer(goal, len(others) + 1)
+    has, comparing = "has" if len(others) == 1 else "have", party == comparer_of(goal, len(others) + 1)
     facts = [f"how many different keys {names(others)} {has}"]
     if comparing and len(others) == 1 and (goal.how == "outer" or (goal.how, goal.base) == ("left", party)):
         facts.append(f"which of its own keys {names(others)} has")
@@ -109,7 +109,8 @@ def _learns(party: PYU, others: Sequence[PYU], goal: Goal) -> str:
     return f"{party.party} learns {'; '.join(facts)}."
 
 
-def _comparer(goal: Goal, parties: int) -> PYU:
+def comparer_of(goal: Goal, parties: int) -> PYU:
+    """Who compares, of so many parties: one that gets ranks, if the base does, the base."""
     compares = goal.base in goal.receivers or (goal.how == "left" and parties > 2)
     return goal.base if compares else goal.receivers[0]
 

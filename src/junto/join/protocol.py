@@ -1,7 +1,7 @@
 """The seam at which a protocol for private set intersection stands.
 
-Above it are tables and what a join means, below it sets of keys. `Ecdh` is one protocol, `Helped` is one;
-another (RR22, say) is a class with the same methods.
+Above it are tables and what a join means, below it sets of keys. `Ecdh` is one protocol, `VolePsi` and
+`Helped` are others; a further one is a class with the same methods.
 """
 
 from __future__ import annotations

@@ -43,6 +43,9 @@ LONGEST = 1000
 MOST_KEYS = 1 << 33
 """Keys that a party can be believed to have."""
 
+METHODS = ("ecdh", "vole")
+"""How owners join among themselves."""
+
 DUPLICATES = ("error", "first", "all")
 
 Parties = PYU | str | Sequence[PYU | str]
@@ -62,6 +65,7 @@ class Request:
         outputs: path of each party that wants a file.
         helper: who matches tags of the keys; None: the owners do it among themselves.
         keys: what makes a key of the key columns' values, of each party that has something.
+        method: one of `METHODS`; without meaning where somebody helps.
     """
 
     tables: Mapping[PYU, Any]
@@ -73,6 +77,7 @@ class Request:
     outputs: Mapping[PYU, str]
     helper: PYU | None = None
     keys: Mapping[PYU, Key] = field(default_factory=dict)
+    method: str = METHODS[0]
 
     @property
     def parties(self) -> list[PYU]:
@@ -95,6 +100,7 @@ class Request:
             f"to {receivers}",
             f"on with types {said}",
             f"helped by {self.helper.party if self.helper else 'nobody'}",
+            f"method={self.method!r}",
         ]
 
 
@@ -206,6 +212,26 @@ def helped_by(request: Request, helper: Any) -> Request:
             f"{party.party} owns one of the tables and cannot help", fix="name a party without one"
         )
     return replace(request, helper=party)
+
+
+def by_method(request: Request, method: Any) -> Request:
+    """The same, and how the owners join among themselves; see `join`.
+
+    Raises:
+        JoinError: there is no such method, or not for this join.
+    """
+    if method is None:
+        return request
+    if not isinstance(method, str) or method not in METHODS:
+        raise JoinError(f"there is no method {method!r}", fix=f"it is one of {', '.join(METHODS)}")
+    if request.helper is not None:
+        raise JoinError(
+            f"{request.helper.party} helps this join, and a method is for owners by themselves",
+            fix="helper=False, or leave method out",
+        )
+    if method == "vole" and len(request.parties) != 2:
+        raise JoinError(f'method="vole" joins two tables, not {len(request.parties)}', fix="leave method out")
+    return replace(request, method=method)
 
 
 def keyed_by(request: Request, key: Any) -> Request:

@@ -41,6 +41,10 @@ _HASHED: Final = 1 << 16
 """Hashes that are worth a thread."""
 _TRANSPOSED: Final = 1 << 12
 """Words of a plane that are worth a thread."""
+_SUMMED: Final = 1 << 12
+"""Bands that are worth a thread."""
+_BAND: Final = 8
+"""Words of a band, at most: `band.c` has room for so many."""
 _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 
 
@@ -113,6 +117,11 @@ class Kernels:
         self._hash = library.aes_hash
         self._hash.argtypes = [*[_POINTER] * 3, *[_SIZE] * 4, ctypes.c_char_p]
         self._hash.restype = None
+        self._band_solve = library.band_solve
+        self._band_solve.argtypes = [*[_POINTER] * 5, *[_SIZE] * 3]
+        self._band_read = library.band_read
+        self._band_read.argtypes = [*[_POINTER] * 4, *[_SIZE] * 2, _LEVEL]
+        self._band_read.restype = None
 
     # ---------------------------------------------------------------- rings
 
@@ -363,6 +372,59 @@ class Kernels:
         )
         return out
 
+    # ---------------------------------------------------------------- bands
+
+    def solve_bands(self, starts: Words, bands: Words, values: Words, out: Words) -> bool:
+        """Fill a table so that each row's band of it sums up to the row's value: see `okvs`.
+
+        Args:
+            starts: where each row's band starts, [rows]; quickest in ascending order.
+            bands: which of the slots from there on are summed up, [rows, words].
+            values: [rows, 2].
+            out: [slots, 2]; what stands in slots that are not needed stays there.
+
+        Returns:
+            Whether there was a solution; `out` is not to be used without one.
+
+        Raises:
+            TypeError: no array of words.
+            ValueError: other shapes, or a band beyond the table.
+        """
+        starts, bands = _bands(starts, bands, len(out))
+        values = np.ascontiguousarray(_read(values, 2))
+        if values.shape != (len(starts), 2) or _written(out, 2).shape[1] != 2 or not out.flags.c_contiguous:
+            raise ValueError(f"no table {out.shape} of values {values.shape}")
+        echelon = np.zeros((len(out), bands.shape[1] + 2), np.uint64)
+        addresses = _at(out), _at(echelon), _at(starts), _at(bands), _at(values)
+        return not self._band_solve(*addresses, len(starts), len(out), bands.shape[1])
+
+    def read_bands(self, starts: Words, bands: Words, table: Words) -> Words:
+        """The sum of each row's band of a table: see `okvs`.
+
+        Args:
+            starts, bands: see `solve_bands`.
+            table: [slots, 4].
+
+        Returns:
+            [rows, 4].
+
+        Raises:
+            TypeError, ValueError: see `solve_bands`.
+        """
+        starts, bands = _bands(starts, bands, len(table))
+        table = np.ascontiguousarray(_read(table, 2))
+        if table.shape[1] != 4:
+            raise ValueError(f"a table of four words a slot is read, not one of {table.shape}")
+        words, out = bands.shape[1], np.empty((len(starts), 4), np.uint64)
+        to, at, first, band = _at(out), _at(table), _at(starts), _at(bands)
+
+        def some(start: int, stop: int) -> None:
+            places = to + 32 * start, at, first + 8 * start, band + 8 * words * start
+            self._band_read(*places, stop - start, words, self.level)
+
+        shared_out(len(starts), _SUMMED, some)
+        return out
+
 
 @cache
 def kernels() -> Kernels | None:
@@ -398,6 +460,22 @@ def _read(x: Words, dimensions: int) -> Words:
     if x.flags.aligned and not any(step % 8 for step in x.strides):
         return x
     return np.array(x, order="C")
+
+
+def _bands(starts: Words, bands: Words, slots: int) -> tuple[Words, Words]:
+    """Where bands start, and their bits.
+
+    Raises:
+        TypeError: no array of words.
+        ValueError: other shapes, or a band that is not within the slots.
+    """
+    starts, bands = np.ascontiguousarray(_read(starts, 1)), np.ascontiguousarray(_read(bands, 2))
+    last = slots - 64 * bands.shape[1]
+    if len(starts) != len(bands) or not 1 <= bands.shape[1] <= _BAND or last < 0:
+        raise ValueError(f"no bands of {starts.shape} and {bands.shape} in {slots} slots")
+    if len(starts) and int(starts.max()) > last:
+        raise ValueError("a band is not within the table")
+    return starts, bands
 
 
 def _octets(x: Octets, each: int) -> Octets:

@@ -109,6 +109,24 @@ def test_trees_that_do_not_fit_are_refused():
 
 
 @compiled
+def test_bands_beyond_their_table_are_refused():
+    each, starts, bands = kernels(), np.zeros(4, np.uint64), np.zeros((4, 1), np.uint64)
+    value, table, wide = (np.zeros(shape, np.uint64) for shape in ((4, 2), (65, 2), (65, 4)))
+    beyond, long = np.array([0, 0, 2, 0], np.uint64), np.zeros((4, 9), np.uint64)
+    for act in (
+        lambda: each.solve_bands(beyond, bands, value, table), lambda: each.read_bands(beyond, bands, wide),
+        lambda: each.solve_bands(starts[:3], bands, value, table), lambda: each.read_bands(starts, long, wide),
+        lambda: each.solve_bands(starts, bands, value[:3], table),
+        lambda: each.solve_bands(starts, bands, value, wide), lambda: each.read_bands(starts, bands, table),
+        lambda: each.solve_bands(starts, bands, value, wide[:, ::2]),
+        lambda: each.solve_bands(starts, bands[:, :0], value, table),
+        lambda: each.read_bands(starts, bands, wide[:63]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"band|table"):
+            act()
+
+
+@compiled
 def test_points_of_other_sizes_are_refused():
     points = np.zeros((3, 32), np.uint8)
     for scalar, given in ((bytes(31), points), (bytes(32), points[:, 1:]), (bytes(32), points[0])):

@@ -1,5 +1,5 @@
 /* What junto.native calls. Plain C11 with the vector types of GCC and Clang; no state, no allocation that
- * outlives a call, no branch and no address that depends on the numbers in an array.
+ * outlives a call, no branch and no address that depends on the numbers in an array (but for the bands in band.c).
  *
  * The caller (kernels.py) has checked types, shapes and lengths. `level` says which instructions may be
  * used; it is at most kernels_level(). Every level gives the same words.
@@ -71,5 +71,15 @@ struct borrow {
     int64_t groups, words, first; /* `first`: whether this is P0 */
 };
 EXPORT void borrow64(const struct borrow *job, int64_t first, int64_t last, int level);
+
+/* Fills `out` [slots, 2] so that the sum of those slots that a row's band [count, words] has, from its start on, is its
+ * value [count, 2]. Slots that no row needs stay as they are. `echelon`: zeros [slots, words + 2]. Returns 0, or 1 if the
+ * rows depend on each other. Every start is at most slots - 64 * words; `words` is at most 8. */
+EXPORT int band_solve(uint64_t *out, uint64_t *echelon, const int64_t *starts, const uint64_t *bands,
+                      const uint64_t *values, int64_t count, int64_t slots, int64_t words);
+
+/* Those sums in a table of four words a slot: [count, 4]. */
+EXPORT void band_read(uint64_t *out, const uint64_t *table, const int64_t *starts, const uint64_t *bands, int64_t count,
+                      int64_t words, int level);
 
 #endif
