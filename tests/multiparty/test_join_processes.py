@@ -65,6 +65,32 @@ sf.shutdown()
         assert len({each[2] for each in sums}) == 1  # the same order everywhere
 
 
+def test_two_parties_alone_by_a_function_that_one_of_them_cheats_with(tmp_path):
+    body = """
+from junto.join.oprf import OprfKey
+
+sf.init()
+joined = join(tables(8_000), on="id", method="vole")
+sums = [sf.reveal(party(summed)(part)) for party, part in joined.parts.items()]
+honest = OprfKey.outputs
+OprfKey.outputs = lambda *given: honest(*given)[1:]
+try:
+    join(tables(100), on="id", method="vole")
+except sf.RemoteError as error:
+    say(joined.rows, sums, error.origin.error_type, str(error))
+sf.shutdown()
+"""
+    said, output, codes = run(tmp_path, PAIR, body)
+    assert codes == dict.fromkeys(PAIR, 0), output
+    shared = range(2_000, 8_000)
+    for rows, sums, error, message in said.values():
+        assert rows == len(shared)
+        assert [each[:2] for each in sums] == [[len(shared), sum(shared) * factor] for factor in (1, 2)]
+        assert sums[0][2] == sums[1][2]
+        assert error == "ProtocolViolation"
+        assert "what bob sent is not 100 values" in message
+
+
 def test_files_that_only_their_owner_can_name(tmp_path):
     body = """
 sf.init()

@@ -41,6 +41,7 @@ Words = npt.NDArray[np.uint64]
 
 STATISTICAL: Final = 40
 """Bits: what goes wrong by chance does so with a probability of 2**-40."""
+LEAST: Final = 1 << 20
 ATTEMPTS: Final = 3
 _NONCE: Final = 32
 _WORDS: Final = 4
@@ -53,6 +54,8 @@ _DOMAIN: Final = b"junto join oprf, version 1"
 class OprfSizes:
     """How large everything is; all follows from two numbers that both parties know.
 
+    Lengths of hashes are those of LEAST keys at each party, or of more, so that most joins have the same.
+
     Args:
         inputs: keys of the input party.
         keys: keys of the key party.
@@ -64,7 +67,7 @@ class OprfSizes:
     @property
     def symbols(self) -> int:
         """Of a hash that is laid into the table."""
-        return -(-(STATISTICAL + self.keys.bit_length()) // symbols.BITS)
+        return -(-(STATISTICAL + _logarithm(max(self.keys, LEAST))) // symbols.BITS)
 
     @property
     def columns(self) -> int:
@@ -79,7 +82,7 @@ class OprfSizes:
     @property
     def output(self) -> int:
         """Bytes of a value of F: no two of all keys have equal ones but with a probability of 2**-40."""
-        return -(-(STATISTICAL + 2 * (self.inputs + self.keys).bit_length() - 1) // 8)
+        return -(-(STATISTICAL + 2 * _logarithm(max(self.inputs + self.keys, 2 * LEAST)) - 1) // 8)
 
     @property
     def reply(self) -> int:
@@ -233,6 +236,11 @@ class OprfKey:
         for number, column in enumerate(code):
             code[number] = self._vole.scaled(number, column)
         return _hashed(tags, found ^ _turned(code)[: len(keys)], self._sizes.output)
+
+
+def _logarithm(count: int) -> int:
+    """Of base 2, rounded up."""
+    return (count - 1).bit_length()
 
 
 def _of_size(said: Any, size: int, peer: str) -> memoryview:

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from junto.device.current import current
+from junto.device.disclosure import wait
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
@@ -125,9 +126,9 @@ class _Run:
     def make(self, seen: Any) -> None:
         """Have all values of F at the party that compares."""
         said = self._key.meet(self._input.begin().to(self._other))
-        self._input.meet(said.to(self._comparer))
+        wait(self._input.meet(said.to(self._comparer)))  # nobody goes on from what has failed
         in_step([self._added()], seen)
-        self._key.open(self._input.encode().to(self._other))
+        wait(self._key.open(self._input.encode().to(self._other)))
         in_step([self._columns()], seen)
         in_step([self._own(), self._others()], seen)
 

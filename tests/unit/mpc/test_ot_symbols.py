@@ -120,5 +120,5 @@ def test_what_no_honest_party_sends_is_refused(flip):
         key.meet(memoryview(given.message)[:-1])
     with pytest.raises(ValueError, match="number"):
         InputColumns(Stream(bytes(16)), memoryview(key.message), 3, SESSION)
-    with pytest.raises(ValueError, match="point|send"):
+    with pytest.raises(ValueError, match=r"point|send"):
         InputColumns(Stream(bytes(16)), memoryview(b"\xff" * len(key.message)), 2, SESSION)

@@ -9,6 +9,7 @@ deal.
     consistency    whether who chooses uses the same choices everywhere
     setup          both directions
     extension      `Extension`: all transfers of a run, block by block; a block's use of them is a `jobs.Job`
+    symbol_vole    vectors over GF(64) times a secret of the other party, for the joins; `symbols` below it
     scaling        numbers times vectors: the job under all products of rings
     products       products of numbers, matrices, bits and numbers; bits as numbers
     conjunctions   products of bits
