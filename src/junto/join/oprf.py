@@ -118,9 +118,7 @@ class OprfInput:
         message = _of_size(said, _NONCE + symbol_vole.functions_bytes(columns), self._peer)
         self._session = _session(self._nonce, bytes(message[:_NONCE]))
         try:
-            self._vole = symbol_vole.InputColumns(
-                Stream(fresh_key()), message[_NONCE:], columns, self._session
-            )
+            self._vole = symbol_vole.VoleInput(Stream(fresh_key()), message[_NONCE:], columns, self._session)
         except ValueError as error:
             raise ProtocolViolation(f"what {self._peer} sent: {error}") from None
 
@@ -192,7 +190,7 @@ class OprfKey:
         """
         own = secrets.token_bytes(_NONCE)
         self._session = _session(bytes(_of_size(nonce, _NONCE, self._peer)), own)
-        self._vole = symbol_vole.KeyColumns(Stream(fresh_key()), self._sizes.columns, self._session)
+        self._vole = symbol_vole.VoleKey(Stream(fresh_key()), self._sizes.columns, self._session)
         return own + self._vole.message
 
     def open(self, said: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from junto.mpc.ot import symbol_vole, symbols
 from junto.mpc.ot.seed_trees import correction_bytes
-from junto.mpc.ot.symbol_vole import InputColumns, KeyColumns
+from junto.mpc.ot.symbol_vole import VoleInput, VoleKey
 from junto.mpc.prg import Stream
 
 SESSION = bytes(range(32))
@@ -77,8 +77,8 @@ def test_parities_are_linear_and_the_same_in_any_piece(monkeypatch):
 
 
 def ends(columns):
-    key = KeyColumns(Stream(bytes(16)), columns, SESSION)
-    given = InputColumns(Stream(b"b" * 16), memoryview(key.message), columns, SESSION)
+    key = VoleKey(Stream(bytes(16)), columns, SESSION)
+    given = VoleInput(Stream(b"b" * 16), memoryview(key.message), columns, SESSION)
     return key, given
 
 
@@ -119,6 +119,6 @@ def test_what_no_honest_party_sends_is_refused(flip):
     with pytest.raises(ValueError, match="length"):
         key.meet(memoryview(given.message)[:-1])
     with pytest.raises(ValueError, match="number"):
-        InputColumns(Stream(bytes(16)), memoryview(key.message), 3, SESSION)
+        VoleInput(Stream(bytes(16)), memoryview(key.message), 3, SESSION)
     with pytest.raises(ValueError, match=r"point|send"):
-        InputColumns(Stream(bytes(16)), memoryview(b"\xff" * len(key.message)), 2, SESSION)
+        VoleInput(Stream(bytes(16)), memoryview(b"\xff" * len(key.message)), 2, SESSION)

@@ -15,7 +15,7 @@ With all leaves' keystreams r_y the input party has u, the sum of r_y, and v, th
 whose leaves are arranged around the missing one, has the sum of (y + d) r_y, which is v + d u. The input
 party says u + c, and d times that is added. Everything is added without carry.
 
-Another VOLE (a silent one, say) is a pair of classes with the same methods; see `InputColumns`, `KeyColumns`.
+Another VOLE (a silent one, say) is a pair of classes with the same methods; see `VoleInput`, `VoleKey`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def reply_bytes(columns: int) -> int:
     return REPLY_BYTES + columns * correction_bytes(BITS)
 
 
-class KeyColumns:
+class VoleKey:
     """The party that has a secret element for each column.
 
     Args:
@@ -94,13 +94,13 @@ class KeyColumns:
         return scaled(self._secrets[column], symbols)
 
 
-class InputColumns:
+class VoleInput:
     """The party that has a vector for each column.
 
     Args:
         stream: randomness that nobody else knows.
         functions: the key party's message [`functions_bytes`].
-        columns, session: see `KeyColumns`.
+        columns, session: see `VoleKey`.
 
     Attributes:
         message: to the key party.
