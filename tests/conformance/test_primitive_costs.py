@@ -207,6 +207,7 @@ PROBES: Mapping[str, Probe] = {
     "tanh": ("", jnp.tanh, (W,)),
     "top_k": ("8 of 64", lambda x: lax.top_k(x, 8), (X,)),
     "transpose": ("", jnp.transpose, (SQUARE,)),
+    "wide_product": ("variance of 64", jnp.var, (W,)),
     "triangular_solve": (
         "8x8, 8 right sides",
         lambda x, y: lax.linalg.triangular_solve(x, y, left_side=True),

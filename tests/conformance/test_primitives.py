@@ -428,6 +428,7 @@ CASES = [
         lambda x: lax.linalg.lu_pivots_to_permutation(lax.linalg.lu(x)[1], 4),
         SQUARE,
     ),
+    case("wide_product", lambda x: (jnp.var(x), jnp.cov(x)), SQUARE),
     case("triangular_solve", _triangular_solves, SQUARE, Y.T[:, :2]),
     case("triangular_solve", lambda y: _triangular_solves(SQUARE, y), Y.T[:, :2]),
     case("triangular_solve", lambda x: _triangular_solves(x, Y.T[:, :2]), SQUARE),

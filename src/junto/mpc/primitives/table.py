@@ -24,6 +24,7 @@ from junto.mpc.primitives import (
     shape,
     sort,
     special,
+    wide,
 )
 from junto.mpc.primitives.context import MOVED, PENDING, RAW, PrimitiveRule
 
@@ -166,6 +167,7 @@ TABLE: Mapping[str, PrimitiveRule] = {
     "lu_pivots_to_permutation": PrimitiveRule(linear_systems.permutation),
     "qr": PrimitiveRule(orthogonal.qr),
     "svd": PrimitiveRule(eigen.svd),
+    "wide_product": PrimitiveRule(wide.wide_product),
     "triangular_solve": PrimitiveRule(linear_systems.triangular_solve, takes=PENDING),
     # control flow
     "cond": PrimitiveRule(control.branch),
