@@ -1,4 +1,4 @@
-"""What all tests share. The fixtures for Ray start real clusters once a run, and end them."""
+"""What all tests share. The fixtures for Ray start real clusters, and end them."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def ray_cluster(ray_environment: None) -> Iterator[str]:
         yield addresses["all"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_silos(ray_environment: None) -> Iterator[dict[str, str]]:
-    """The addresses of three clusters, one a party (production)."""
+    """The addresses of three clusters, one a party (production); an idle one takes processor time, too."""
     from ray_clusters import ray_clusters
 
     with ray_clusters(["alice", "bob", "carol"]) as addresses:

@@ -88,7 +88,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     took: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            took[getattr(report, "nodeid", "")] += getattr(report, "processor_seconds", 0.0)
+            name = getattr(report, "nodeid", "")
+            if getattr(report, "when", "") == "teardown":  # the last test is not what ends for all of them
+                name = f"{name.partition('::')[0]}: the end of what tests share"
+            took[name] += getattr(report, "processor_seconds", 0.0)
     if len(took) > 10 * SLOWEST:
         terminalreporter.section(f"processor time: {sum(took.values()):.0f} s, most of it")
         for name, seconds in took.most_common(SLOWEST):
