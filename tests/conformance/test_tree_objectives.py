@@ -133,6 +133,31 @@ def test_forests_of_several_classes_are_scikit_learns(spu, kind):
     assert exported == pytest.approx(got, abs=1e-3)
 
 
+def test_what_a_fitted_model_does_is_explained_whatever_its_label_is(spu):
+    fitted = [
+        learn.DecisionTreeClassifier(spu, max_depth=1, max_bins=8, classes=NAMES).fit(
+            split(), at("bob", np.asarray(NAMES)[CLASS])
+        ),
+        learn.GradientBoostingRegressor(spu, **SMALL, objective="reg:gamma").fit(
+            split(), at("bob", LABELS["reg:gamma"])
+        ),
+        learn.LogisticRegression(spu, classes=("no", "yes")).fit(
+            {sf.PYU("bob"): at("bob", np.nan_to_num(TABLE[:, 2:]))},
+            at("bob", np.where(CLASS > 0, "yes", "no")),
+        ),
+    ]
+    for model in fitted:
+        shapes = {owner: (64, width) for owner, width in zip(*model_columns(model), strict=True)}
+        assert sf.explain(model.predict)(shapes).rounds > 0
+        label = {sf.PYU("bob"): (64,)}
+        assert sf.explain(model.with_params().fit)(shapes, label).rounds > 0
+
+
+def model_columns(model):
+    owners = ["alice", "bob"] if model.n_features_in_ == 4 else ["bob"]
+    return [sf.PYU(owner) for owner in owners], [2] * len(owners)
+
+
 @pytest.mark.parametrize("name", ["GradientBoosting", "RandomForest"])
 def test_a_label_of_other_classes_is_refused(spu, name):
     """Whatever the trees are grown for: no label of a third class counts as one of two."""
@@ -177,6 +202,12 @@ def test_what_is_minimised_is_xgboosts_in_any_units(spu, objective, units, more)
     come = imported(spu, theirs)
     assert come.objective == objective
     assert sf.reveal(come.predict(split(), to="bob")) == pytest.approx(want, rel=1e-3)
+
+
+def test_a_label_whose_logarithm_is_predicted_is_at_its_owner(spu):
+    model = learn.GradientBoostingRegressor(spu, objective="count:poisson")
+    with pytest.raises(sf.LearnError, match="has to be at its owner"):
+        model.fit(split(), at("bob", CLASS).to(spu))
 
 
 @pytest.mark.parametrize(

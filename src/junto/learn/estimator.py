@@ -8,12 +8,15 @@ from contextlib import AbstractContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Final, Generic, Self, TypeVar
 
+import numpy as np
+
 from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject, put
 from junto.device.rehearsal import array_of
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
+from junto.learn.families import ClassFamily
 from junto.learn.scaled import unscaled
 from junto.markup import card
 from junto.program.progress import Course
@@ -63,8 +66,12 @@ class Estimator(Generic[L], metaclass=Scripted):
         return None
 
     def label_of(self, rows: int) -> Any:
-        """A made-up label."""
-        return array_of((rows,))
+        """A made-up label, of the model's family if it has one."""
+        plain, family = array_of((rows,)), getattr(self, "family", None)
+        if isinstance(family, ClassFamily):
+            on_spu = self._learned is not None and self._label_home() is None  # where no text is
+            return plain if on_spu and isinstance(family.classes[0], str) else np.asarray(family.classes)[plain]
+        return plain + (family is not None and family.domain == "positive")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name. `deep` is there for scikit-learn's sake."""

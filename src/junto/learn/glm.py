@@ -97,10 +97,6 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         home = self._fitted().label.home
         return None if home is None else home.device
 
-    def label_of(self, rows: int) -> Any:
-        """A made-up label of the family."""
-        return super().label_of(rows) + (self.family.domain == "positive")
-
     def _judge(self, fitted: bool = False) -> Judge:
         home = self._fitted().label.home if fitted else None
         return Judge(self.family, self.fit_intercept, fitted, home)
