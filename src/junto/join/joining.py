@@ -132,7 +132,7 @@ def join(
             one argument a column, that returns as many values (a tuple, if several), or None for no key. One
             for all parties, or by party. It runs at the owner, for each row without nulls.
         method: how owners without a helper find equal keys. ``ecdh`` (default): by blinding points of
-            Curve25519. ``vole``: of two tables, in a tenth of the time and half of the bytes, by an oblivious
+            Curve25519. ``vole``: of two tables, in less time and half of the bytes, by an oblivious
             pseudo-random function. Both tell each party the same.
 
     Returns:

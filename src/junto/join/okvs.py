@@ -9,8 +9,8 @@ Fails:     with a probability below 2**-40 for up to MOST_KEYS keys, if these do
 
 The paper measures how the failures fall with the band's width w: at n = 2**14 by 0.1389 w - 6.98 bits where
 there are 5 % more slots than keys, and by 0.1926 w - 8.15 bits with 7 %; so, on a line between them, by 51
-bits with 5.5 % and w = 384. A union over pieces of 2**14 keys takes 9 bits of that for 2**23 keys (the paper
-measures less). The 384 slots beyond are there so that a few keys have room, and are not counted.
+bits with 5.5 % and w = 384. A union over pieces of 2**14 keys takes 9 bits of that for 2**23 keys. The 384
+slots beyond are there so that a few keys have room, and are not counted.
 
 A table that cannot be made is tried again under another key of the hash. Whoever sees how often learns
 that other keys of the hash did not fit, an event of 2**-40.

@@ -70,7 +70,9 @@ class Estimator(Generic[L], metaclass=Scripted):
         plain, family = array_of((rows,)), getattr(self, "family", None)
         if isinstance(family, ClassFamily):
             on_spu = self._learned is not None and self._label_home() is None  # where no text is
-            return plain if on_spu and isinstance(family.classes[0], str) else np.asarray(family.classes)[plain]
+            return (
+                plain if on_spu and isinstance(family.classes[0], str) else np.asarray(family.classes)[plain]
+            )
         return plain + (family is not None and family.domain == "positive")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
