@@ -34,7 +34,8 @@ def spu():
 
 
 def test_every_name_is_there():
-    assert dir(learn) == [*sorted(model.__name__ for model in MODELS), "from_xgboost", "metrics"]
+    classes = [*MODELS, learn.Scorecard]
+    assert dir(learn) == [*sorted(each.__name__ for each in classes), "from_xgboost", "metrics"]
     with pytest.raises(AttributeError, match="NoSuchModel"):
         learn.NoSuchModel  # noqa: B018
 
