@@ -4,7 +4,7 @@ Paper:     Bienstock, Patel, Seo, Yeo, "Near-optimal oblivious key-value stores 
            volume-hiding multi-maps", USENIX Security 2023, section 4 (RB-OKVS: random band matrices).
 Computes:  a table of m = 1.055 n + 384 slots, of which the value of each of n keys is a sum over GF(2); the
            slots are some of 384 that follow each other. Where they begin, and which they are, is a hash.
-Learns:    whoever sees a table of uniform values, nothing about the keys but how many they are.
+Hides:     the keys, from whoever sees a table of uniform values, but for how many they are.
 Fails:     with a probability below 2**-40 for up to MOST_KEYS keys, if these do not depend on the hash's key.
 
 The paper measures how the failures fall with the band's width w: at n = 2**14 by 0.1389 w - 6.98 bits where
