@@ -177,8 +177,8 @@ sf.shutdown()
     ("body", "message", "secret"),
     [
         (
-            'paths = {party: "here.csv" for party in PARTIES}\n'
-            'load(0, 3).to_csv("here.csv")\n'
+            'paths = {party: f"{PARTY}-here.csv" for party in PARTIES}\n'  # both are in one folder
+            'load(0, 3).to_csv(f"{PARTY}-here.csv")\n'
             'paths[PARTIES[1]] = "secret-4711.csv" if PARTY == "bob" else None\n'
             'guarded(lambda: join(paths, on="id"))',
             "bob: a file cannot be opened (FileNotFoundError)",
