@@ -270,3 +270,22 @@ def test_methods_that_cannot_be(options, said):
         three = {sf.PYU(name): sf.PYU(name)(pd.DataFrame)({"id": [1]}) for name in [*PAIR, "carol"]}
         with pytest.raises(sf.JoinError, match=said):
             join(three, on="id", **options)
+
+
+def test_the_name_of_a_run_and_the_free_slots_of_its_table_are_new_each_time():
+    keys = np.arange(3 * DIGEST_BYTES, dtype=np.uint8).reshape(3, DIGEST_BYTES)
+    sessions, tables = [], []
+    for nonce in (None, None, bytes(32)):  # of the input party: fresh ones, and one that it chooses again
+        one, other = OprfInput(OprfSizes(3, 3), "bob"), OprfKey(OprfSizes(3, 3), "alice")
+        one._nonce = one.begin() if nonce is None else nonce
+        one.meet(other.meet(one.begin()))
+        assert one._session == other._session
+        sessions.append(one._session)
+        one._session = bytes(32)  # as if two runs had one name, which leaves the same keys in the same bands
+        one.add(keys)
+        one.encode()
+        tables.append(one._code.tobytes())
+    assert len(set(sessions)) == 3
+    assert len(set(tables)) == 3
+    named = {oprf._session(first, second) for first in (b"1", b"2") for second in (b"3", b"4")}
+    assert len(named) == 4
