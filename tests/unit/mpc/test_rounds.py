@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from junto.mpc.prg import Stream
+from junto.mpc.protocol.role import Computing, Dealing
+from junto.mpc.protocol.secure_gates import SecureGates
+from junto.mpc.protocol.shares import Masked
 from junto.mpc.rounds import Opening, Rounds, start, together
 
 
@@ -62,3 +67,44 @@ def test_a_failure_after_a_round_ends_the_next_one():
     with pytest.raises(KeyError, match="later"):
         Rounds(flush).run(program())
     assert rounds == [[2, 1]]
+
+
+class Dealt:
+    """What a helper writes, and after which of its rounds it lets go of how many bytes of it."""
+
+    def __init__(self):
+        self.parts, self.let_go = [], []
+
+    def write(self, parts):
+        self.parts += map(bytes, parts)
+
+    def flush(self):
+        self.let_go.append((self.helper.rounds, sum(map(len, self.parts))))
+
+    def read(self, size):
+        return memoryview(self.parts.pop(0))
+
+
+class Mirror:
+    """The other compute party, which sends zeros."""
+
+    def exchange(self, parts, size):
+        return memoryview(bytes(size))
+
+
+def test_a_helper_lets_go_of_what_it_has_dealt_after_each_round_of_a_power_of_two():
+    size, depth, dealt = 3, 12, Dealt()
+    dealt.helper = Dealing((Stream(bytes(16)), Stream(bytes([1] * 16))), dealt)
+    roles = dealt.helper, Computing(1, Stream(bytes([1] * 16)), Mirror(), dealt)
+    x = np.zeros(size, np.uint64)
+
+    async def chain(role):
+        gates, found = SecureGates(role, 64), Masked(None if role.deals else x, x)
+        for _ in range(depth):
+            found = await gates.hold(await gates.multiply(found, found))
+
+    for role in roles:  # whole, one after the other: a helper waits for nobody
+        Rounds(role.flush).run(chain(role))
+    assert [(role.rounds, role.offline) for role in roles] == [(depth, 8 * size * depth)] * 2
+    assert dealt.let_go == [(each, 8 * size * each) for each in (1, 2, 4, 8)]
+    assert not dealt.parts  # in the order in which it was dealt, and of the sizes that were asked for

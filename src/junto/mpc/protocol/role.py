@@ -420,6 +420,9 @@ class Dealing(Role):
         return self._streams[owner].planes(count, lanes)
 
     def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
+        if self.rounds & (self.rounds - 1) == 0:
+            # P1 waits for the first of it, and has it for as many rounds as were dealt when it has used that
+            self._dealt.flush()
         return [self._hear(share) if isinstance(share, RevealedShare) else None for share in asked]
 
     def _hear(self, share: RevealedShare) -> Words | Planes:
