@@ -239,7 +239,7 @@ class Origin:
         text: what it is, ``alice(train)``.
         call_site: ``fit.py:31``.
         error_type: class name of the exception.
-        incident: finds the full traceback in the owner's log.
+        incident: finds the error in the owner's log.
         detail: message and traceback where the owner exposes them; of junto's own errors the message; else
             empty.
         fix: what junto's own error says is to be done.
@@ -267,7 +267,7 @@ class RemoteError(ProgramError):
 
     def __init__(self, origin: Origin) -> None:
         detail = f"\n{origin.detail}" if origin.detail else ""
-        log = f"the full traceback is in {origin.party}'s log under incident {origin.incident}"
+        log = f"{origin.party}'s log has more under incident {origin.incident}"
         super().__init__(
             f"operation {origin.operation} {origin.text} at {origin.call_site} failed at "
             f"{origin.party}: {origin.error_type}{detail}",

@@ -6,7 +6,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import dropwhile
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from junto.cli.output import Json, console, describe, print_json, terminable
 from junto.cli.verdict import leave
 from junto.device.current import CONFIG_VARIABLE, current_or_none
 from junto.errors import ConfigError, JuntoError
+from junto.tracebacks import chained, frames
 
 _OURS = (str(Path(__file__).resolve().parents[1]), "<frozen runpy>", runpy.__file__)
 
@@ -83,15 +84,15 @@ def _explain(error: BaseException, code: int) -> None:
         if isinstance(error.code, str):
             sys.stderr.write(error.code + "\n")
         return
-    name, frames = type(error).__name__, list(_frames(error.__traceback__))
+    name, trace = type(error).__name__, list(frames(error.__traceback__))
     if isinstance(error, JuntoError):
         name = f"{error.code} {name}"
-        error.__traceback__ = _chain([frame for frame in frames if not _is_ours(frame)])
+        error.__traceback__ = chained([frame for frame in trace if not _is_ours(frame)])
     elif isinstance(error, KeyboardInterrupt):
         error.__traceback__ = None
     else:
         # From the script's first frame on: what a library of any kind did there belongs to it.
-        error.__traceback__ = _chain(list(dropwhile(_is_ours, frames))) or error.__traceback__
+        error.__traceback__ = chained(list(dropwhile(_is_ours, trace))) or error.__traceback__
     if error.__traceback__ is not None:
         sys.stderr.write("".join(traceback.format_exception(error)))
     elif isinstance(error, JuntoError):
@@ -100,19 +101,6 @@ def _explain(error: BaseException, code: int) -> None:
     console(stderr=True).print(line, style="red", markup=False, soft_wrap=True)
 
 
-def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
-    while trace is not None:
-        yield trace
-        trace = trace.tb_next
-
-
 def _is_ours(frame: TracebackType) -> bool:
     """Whether it belongs to junto or to what started the script: such frames tell the user nothing."""
     return frame.tb_frame.f_code.co_filename.startswith(_OURS)
-
-
-def _chain(frames: list[TracebackType]) -> TracebackType | None:
-    result: TracebackType | None = None
-    for each in reversed(frames):
-        result = TracebackType(result, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return result

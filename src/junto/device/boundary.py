@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import inspect
 import logging
-import threading
 from abc import ABCMeta
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
-from types import FunctionType, TracebackType
+from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from junto.device.current import current_or_none
 from junto.errors import JuntoError
+from junto.tracebacks import is_ours, of_the_script
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 log: logging.Logger = logging.getLogger("junto.session")
-_PYTHONS: Final = (str(Path(threading.__file__).parent), "<frozen")
-"""Files of Python's own library: below a frame of ours nobody asks for its frames."""
-
-_TRACERS: Final = frozenset({"jax", "jaxlib"})
-"""Whoever calls a function of the script's to trace it."""
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
@@ -49,7 +43,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             _trim(error)
             raise
         except Exception as error:
-            if not _is_ours(error.__traceback__):  # a function of the script's, which we called
+            if not is_ours(error.__traceback__):  # a function of the script's, which we called
                 _trim(error)
             raise
 
@@ -108,36 +102,5 @@ def _trim(error: BaseException) -> None:
         return
     each: BaseException | None = error
     while each is not None:
-        each.__traceback__ = _of_the_user(each.__traceback__)
+        each.__traceback__ = of_the_script(each.__traceback__)
         each = each.__cause__ or each.__context__
-
-
-def _is_ours(trace: TracebackType | None) -> bool:
-    """Whether the innermost frame is one of this package: then the error may be a fault of it."""
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and _library(trace) == "junto"
-
-
-def _library(trace: TracebackType) -> str:
-    name: str = trace.tb_frame.f_globals.get("__name__", "")
-    return name.partition(".")[0]
-
-
-def _is_pythons(path: str) -> bool:
-    return path.startswith(_PYTHONS) and "-packages" not in path
-
-
-def _of_the_user(trace: TracebackType | None) -> TracebackType | None:
-    frames, entered = [], False
-    while trace is not None:
-        ours = _library(trace) == "junto"
-        entered = entered or ours
-        below = entered and (_library(trace) in _TRACERS or _is_pythons(trace.tb_frame.f_code.co_filename))
-        if not ours and not below:
-            frames.append(trace)
-        trace = trace.tb_next
-    result: TracebackType | None = None
-    for each in reversed(frames):
-        result = TracebackType(result, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return result

@@ -11,6 +11,7 @@ import msgspec
 from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, RemoteError
 from junto.extras import missing
 from junto.net.api import Failure, Stamp
+from junto.tracebacks import of_the_script
 
 log: logging.Logger = logging.getLogger("junto.program")
 
@@ -76,21 +77,21 @@ class ErrorReporter:
         return result
 
     def _note(self, incident: str, stamp: Stamp, error: BaseException) -> None:
-        """In full, unless the error only says that a party, or the run, is gone: the run's end says that."""
-        gone = f": {error.message}" if isinstance(error, PartyUnreachable | PartyAborted) else ""
-        if self._over and isinstance(error, JuntoError):
-            level = logging.DEBUG
-        else:
-            level = logging.WARNING if gone else logging.ERROR
+        """In full, unless the words of an error of ours are all that it has to say to the script's author."""
+        level, words = logging.ERROR, ""
+        if isinstance(error, PartyUnreachable | PartyAborted):  # the run's end says it once more
+            level, words = logging.WARNING, f": {error.message}"
+        elif isinstance(error, JuntoError) and not log.isEnabledFor(logging.DEBUG):
+            words = "" if of_the_script(error.__traceback__) else f": {error}"
         log.log(
-            level,
+            logging.DEBUG if self._over and isinstance(error, JuntoError) else level,
             "incident %s: operation %d %s at %s failed%s",
             incident,
             stamp.operation,
             stamp.text,
             stamp.site,
-            gone,
-            exc_info=None if gone else error,
+            words,
+            exc_info=None if words else error,
         )
 
     def _detail(self, error: BaseException) -> str:

@@ -11,7 +11,7 @@ from junto.errors import LinkError, NotComputable, PartyAborted, PartyUnreachabl
 from junto.mpc.links.channel import MOST_REASON, LeftOut
 from junto.net.api import Failure
 from junto.net.frames import clip_failure
-from junto.program.failure import ErrorReporter, remote_error, told
+from junto.program.failure import ErrorReporter, log, remote_error, told
 from junto.program.operation import START, Description, follow
 
 STAMP = follow(START, Description("call", "alice", "train"), "fit.py:3")
@@ -28,10 +28,28 @@ def noted(caplog, desk, error):
     return record.levelname, record.message, record.exc_info is not None
 
 
+def raised(error, *, by_a_task):
+    """The error with a traceback, of a frame of the script's or of none but ours."""
+    scope = {"__name__": "fit" if by_a_task else "junto.execute.local", "error": error}
+    try:
+        exec("def work():\n    raise error\nwork()", scope)
+    except type(error) as caught:
+        caught.__traceback__ = caught.__traceback__.tb_next
+    return error
+
+
+@pytest.mark.parametrize("by_a_task", [True, False])
 @pytest.mark.parametrize("error", [ValueError("of the task"), LinkError("broken", party="bob")])
-def test_a_failure_is_an_error_with_its_traceback(caplog, error):
-    level, text, traced = noted(caplog, ErrorReporter(expose=False), error)
-    assert (level, traced) == ("ERROR", True)
+@pytest.mark.parametrize("debugging", [True, False])
+def test_a_failure_has_its_traceback_unless_it_is_ours_and_no_frame_is_the_scripts(
+    caplog, monkeypatch, error, by_a_task, debugging
+):
+    monkeypatch.setattr(log, "isEnabledFor", lambda level: debugging or level > logging.DEBUG)
+    error.__traceback__ = None
+    level, text, traced = noted(caplog, ErrorReporter(expose=False), raised(error, by_a_task=by_a_task))
+    in_words = isinstance(error, LinkError) and not by_a_task and not debugging
+    assert (level, traced) == ("ERROR", not in_words)
+    assert ("broken" in text) == in_words
     assert "alice(train) at fit.py:3" in text
 
 
