@@ -16,6 +16,7 @@ from junto.mpc.protocol.planes import reshare, unpacked
 from junto.mpc.protocol.role import Computing, Dealing, Role
 from junto.mpc.protocol.secure_gates import SecureGates
 from junto.mpc.protocol.shares import Additive, MaskedBits, RingSecret, piece
+from junto.mpc.ring128 import WideArray, wide_from
 from junto.mpc.rounds import Rounds
 
 BLOCK = 1 << 20
@@ -81,21 +82,27 @@ Function = Callable[..., Coroutine[Any, Any, Any]]
 
 
 def run(
-    function: Function, *inputs: np.ndarray, block: int = BLOCK, seed: int = 0, ready: bool = True
+    function: Function,
+    *inputs: np.ndarray,
+    block: int = BLOCK,
+    seed: int = 0,
+    ready: bool = True,
+    width: int = 64,
 ) -> Outcome:
     """`function(gates, *secrets)` in all three roles; its results opened.
 
-    `inputs` are uint64 or bool arrays, shared at random; `ready`: in masked form.
+    `inputs` are arrays of bools or of elements of the ring modulo 2**width, shared at random.
+    `ready`: in masked form.
     """
     first, second, pipe, back = queue.Queue(), queue.Queue(), Pipe(), Pipe()
     wires = Pair(first, second), Pair(second, first)
     keys = [derive(bytes(32), "test", seed, index) for index in (0, 1)]
     roles = (
-        Computing(0, Stream(keys[0]), wires[0], None),
-        Computing(1, Stream(keys[1]), wires[1], pipe, back),
-        Dealing((Stream(keys[0]), Stream(keys[1])), pipe, back),
+        Computing(0, Stream(keys[0]), wires[0], None, width=width),
+        Computing(1, Stream(keys[1]), wires[1], pipe, back, width),
+        Dealing((Stream(keys[0]), Stream(keys[1])), pipe, back, width),
     )
-    shared = [_shares(np.asarray(x), np.random.default_rng([seed, i])) for i, x in enumerate(inputs)]
+    shared = [_shares(np.asanyarray(x), np.random.default_rng([seed, i])) for i, x in enumerate(inputs)]
     results: list[Any] = [None] * 3
     started: list[Any] = [None] * 3
 
@@ -143,8 +150,11 @@ def _shares(x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
     if x.dtype == np.bool_:
         noise = rng.integers(0, 2, x.shape).astype(np.bool_)
         return noise, x ^ noise
-    words = rng.integers(0, 2**64, x.shape, dtype=np.uint64)
-    return words, np.asarray(x - words)
+    if isinstance(x, WideArray):
+        words = wide_from(rng.integers(0, 2**64, (*x.shape, 2), dtype=np.uint64))
+    else:
+        words = rng.integers(0, 2**64, x.shape, dtype=np.uint64)
+    return words, np.asanyarray(x - words)
 
 
 async def _enter(role: Role, gates: SecureGates, shares: Any, number: int, ready: bool) -> Any:
@@ -165,4 +175,4 @@ def _combine(a: Any, b: Any) -> np.ndarray:
     if isinstance(a, tuple):
         assert (a[0] == b[0]).all(), "P0 and P1 hold different public bits"
         return a[0] ^ a[1] ^ b[1]
-    return np.add(np.asarray(a), np.asarray(b), dtype=np.uint64)
+    return np.asanyarray(np.add(a, b))

@@ -4,9 +4,10 @@ Above it, `functions/` and `primitives/` say *what* is computed; they see secret
 never look inside one. Below it, `protocol/` computes them under MPC in three roles, and `plain` computes
 the same on plain values with the same rounding, for the debug mode and for tests.
 
-A secret is either a `Ring` array (integers modulo 2**64, two's complement; fixed-point numbers are such
-integers with `fraction` bits after the point, which the caller keeps in mind) or a `Bits` array (0 and
-1). Public operands are numpy arrays: `uint64` for rings, `bool` for bits.
+A secret is either a `Ring` array (integers modulo 2**k, two's complement, k = 64 or 128; fixed-point numbers
+are such integers with `fraction` bits after the point, which the caller keeps in mind) or a `Bits` array (0
+and 1). Public operands are numpy arrays: for rings `uint64`, numbers in two's complement, or where these do
+not fit what `Gates.word` and `Gates.words` make (`ring128`); `bool` for bits.
 
 A gate without `async` is local: no message, no round. A gate with it costs the rounds that it names; gates
 that run `together` share them (`rounds`). Rounds and bytes are those of the protocol, sent by one compute
@@ -16,15 +17,17 @@ party for one element.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar, overload
+from typing import Generic, Protocol, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.mpc.ring128 import is_wide, number, wide_of_integers
+
 BITS = 64
-"""The ring is the integers modulo 2**BITS."""
+"""The ring is the integers modulo 2**BITS, unless the gates say otherwise (`Gates.bits`)."""
 
 Words: TypeAlias = NDArray[np.uint64]
 """A public array of ring elements."""
@@ -34,7 +37,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 
 MatrixProduct: TypeAlias = Callable[[Words, Words], Words]
-"""Products of matrices modulo 2**BITS: `numpy.matmul` of arrays of two dimensions or more."""
+"""Products of matrices in the ring: `numpy.matmul` of arrays of two dimensions or more."""
 
 BilinearMap: TypeAlias = Callable[[Words, Words, MatrixProduct], Words]
 """A public bilinear map over the ring, as ``map(x, y, product)``.
@@ -72,9 +75,21 @@ class Gates(ABC, Generic[R, B]):
 
     Attributes:
         fine: bits after the point of what `series` gives.
+        bits: k: the ring is the integers modulo 2**k.
     """
 
     fine = 40
+    bits: int = BITS
+
+    def word(self, value: int) -> Words:
+        """One public number as an element, of any size."""
+        return cast(Words, number(value, self.bits))
+
+    def words(self, values: Iterable[int]) -> Words:
+        """Public numbers as elements, [count]."""
+        if is_wide(self.bits):
+            return wide_of_integers(list(values))
+        return np.array([value % 2**64 for value in values], np.uint64)
 
     # ------------------------------------------------------------------ public values as secrets, shapes
 
@@ -106,7 +121,7 @@ class Gates(ABC, Generic[R, B]):
     def join(self, parts: Sequence[R] | Sequence[B], move: Callable[..., NDArray[np.generic]]) -> R | B:
         """Like `arrange` with several arguments: concatenate, stack, write one into a part of another."""
 
-    # ------------------------------------------------------------------ local arithmetic, modulo 2**64
+    # ------------------------------------------------------------------ local arithmetic, modulo 2**k
 
     @abstractmethod
     def add(self, x: R, y: R) -> R:
@@ -187,8 +202,8 @@ class Gates(ABC, Generic[R, B]):
     async def truncate(self, x: R, bits: int, *, loose: bool = False) -> R:
         """`x >> bits` (arithmetic), exact up to a unit in the last place. 1 round, 8 bytes.
 
-        `|x| < 2**62`, or the result is wrong, which the debug mode reports unless `loose`: then wrong results
-        are not used further on.
+        `|x| < 2**(k - 2)`, or the result is wrong, which the debug mode reports unless `loose`: then wrong
+        results are not used further on.
         """
 
     @abstractmethod
@@ -196,7 +211,7 @@ class Gates(ABC, Generic[R, B]):
         """`x * factor / 2**64` for public factors that are multiples of 4. 1 round, 8 bytes.
 
         A truncation by any number below 1: exact up to a unit and a quarter in the last place (two parties
-        without a helper: two units), and ready as an operand as that of `truncate` is; `|x| < 2**62`.
+        without a helper: two units), and ready as an operand as that of `truncate` is; `|x| < 2**(k - 2)`.
         """
 
     @abstractmethod
@@ -227,8 +242,8 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    async def decompose(self, x: R, bits: int = BITS) -> B:
-        """The lowest `bits` bits of `x` in two's complement, lowest first, in a new last axis.
+    async def decompose(self, x: R, bits: int | None = None) -> B:
+        """The lowest `bits` bits of `x` in two's complement, lowest first, in a new last axis; None: all.
 
         5 rounds of a ready operand for more than 16 bits, else 3.
         """

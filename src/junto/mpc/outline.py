@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from junto.mpc.ring128 import WIDE_DTYPE, as_ring
+
 
 class Outline(np.ndarray[Any, Any]):
     """See the module. Made by `outline`."""
@@ -28,12 +30,12 @@ class Outline(np.ndarray[Any, Any]):
                 shape = np.broadcast_shapes(*[np.shape(each) for each in inputs])
                 return outline(shape, _dtype_after(ufunc, *[_kind(each) for each in inputs]))
             if ufunc is np.matmul:
-                return outline(_matmul_shape(*[np.shape(each) for each in inputs]), np.result_type(*inputs))
+                return outline(_matmul_shape(*[np.shape(each) for each in inputs]), _product_dtype(*inputs))
         return _outlined(getattr(ufunc, method)(*[_plain(each) for each in inputs], **more))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is np.einsum and isinstance(args[0], str):
-            return outline(_einsum_shape(args[0], args[1:]), np.result_type(*args[1:]))
+            return outline(_einsum_shape(args[0], args[1:]), _product_dtype(*args[1:]))
         if func is np.zeros_like:
             return outline(args[0].shape, args[0].dtype)
         return _outlined(super().__array_function__(func, types, args, kwargs))
@@ -45,6 +47,10 @@ class Outline(np.ndarray[Any, Any]):
     def copy(self, *_: Any) -> Any:
         """Another one."""
         return outline(self.shape, self.dtype)
+
+    def widened(self, dtype: Any) -> Any:
+        """As elements of a wider ring (`ring128.widened`)."""
+        return outline(self.shape, dtype)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """It has nothing to change."""
@@ -62,12 +68,17 @@ def _kind(value: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _dtype_after(ufunc: np.ufunc, *kinds: Any) -> np.dtype[Any]:
-    operands = [np.ones(1, each) if isinstance(each, np.dtype) else each for each in kinds]
+    operands = [as_ring(np.ones(1, each)) if isinstance(each, np.dtype) else each for each in kinds]
     return np.asarray(ufunc(*operands)).dtype
 
 
+def _product_dtype(*operands: Any) -> np.dtype[Any]:
+    wide = any(each.dtype == WIDE_DTYPE for each in operands)
+    return WIDE_DTYPE if wide else np.result_type(*operands)
+
+
 def _plain(value: Any) -> Any:
-    return value.view(np.ndarray) if isinstance(value, Outline) else value
+    return as_ring(value.view(np.ndarray)) if isinstance(value, Outline) else value
 
 
 def _outlined(result: Any) -> Any:

@@ -157,8 +157,8 @@ class PlainGates(Gates[PlainRing, PlainBits]):
     async def guard(self, b: PlainBits, xs: Sequence[PlainRing]) -> Sequence[PlainRing]:
         return [PlainRing(np.where(b.flags.all(-1), x.words, np.uint64(0))) for x in xs]
 
-    async def decompose(self, x: PlainRing, bits: int = BITS) -> PlainBits:
-        places = x.words[..., None] >> np.arange(bits, dtype=np.uint64)
+    async def decompose(self, x: PlainRing, bits: int | None = None) -> PlainBits:
+        places = x.words[..., None] >> np.arange(bits or self.bits, dtype=np.uint64)
         return PlainBits((places & np.uint64(1)).astype(np.bool_))
 
     async def lookup(self, x: PlainRing, digit: Digit, tables: Sequence[Words]) -> Sequence[PlainRing]:

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from junto.mpc.gates import BITS, Words
 from junto.mpc.limbs import Floats, Limbs, multiply_into, words_of
 from junto.mpc.outline import Outline
+from junto.mpc.ring128 import WideArray, as_ring, matmul_wide
 from junto.native import kernels
 
 Dimensions: TypeAlias = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
@@ -156,7 +157,7 @@ def matmul(a: Words | Limbs, b: Words | Limbs) -> Words:
         made = _matrices(a if left is x else left, b if right is y else right)
     if x.ndim == 1:
         made = made[..., 0, :]
-    return np.asarray(made[..., 0] if y.ndim == 1 else made)
+    return np.asanyarray(made[..., 0] if y.ndim == 1 else made)
 
 
 def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
@@ -164,6 +165,9 @@ def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
     x, y = words_of(a), words_of(b)
     if isinstance(x, Outline) or isinstance(y, Outline):
         return np.asarray(np.matmul(x, y))
+    if isinstance(x, WideArray) or isinstance(y, WideArray):
+        wide: Words = matmul_wide(x, y, _matrices)
+        return wide
     (m, k), n = x.shape[-2:], y.shape[-1]
     loop = m * k * n
     if loop >= _Cost.COMPILED and min(m, n) >= _Cost.THIN and (native := kernels()) is not None:
@@ -300,7 +304,7 @@ def _convolved(a: Words, b: Words, form: Convolution, product: Product) -> Words
     groups = form.feature_groups
     space, window = a.shape[2:], b.shape[2:]
     out = [max(0, (s - w) // step + 1) for s, w, step in zip(space, window, form.strides, strict=True)]
-    made = np.zeros((a.shape[0], b.shape[0], *out), np.uint64)
+    made: Words = as_ring(np.zeros((a.shape[0], b.shape[0], *out), a.dtype))
     if not made.size or not b.size:
         return made
     axes = tuple(range(2, a.ndim))
@@ -328,7 +332,7 @@ def _dilated(x: Words, steps: Sequence[int]) -> Words:
     if all(step == 1 for step in steps):
         return x
     sizes = [max(0, (size - 1) * step + 1) for size, step in zip(x.shape[2:], steps, strict=True)]
-    made = np.zeros((*x.shape[:2], *sizes), np.uint64)
+    made: Words = as_ring(np.zeros((*x.shape[:2], *sizes), x.dtype))
     made[(slice(None), slice(None), *(slice(None, None, step) for step in steps))] = x
     return made
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.gates import BilinearMap, Digit, Flags, Gates, Words
 from junto.mpc.outline import outline
 
 Shape = tuple[int, ...]
@@ -127,8 +127,8 @@ class ShapeGates(Gates[ShapedRing, ShapedBits]):
     async def guard(self, b: ShapedBits, xs: Sequence[ShapedRing]) -> Sequence[ShapedRing]:
         return [ShapedRing(_wide(b.bits[:-1], x.ring)) for x in xs]
 
-    async def decompose(self, x: ShapedRing, bits: int = BITS) -> ShapedBits:
-        return ShapedBits((*x.ring, bits))
+    async def decompose(self, x: ShapedRing, bits: int | None = None) -> ShapedBits:
+        return ShapedBits((*x.ring, bits or self.bits))
 
     async def lookup(self, x: ShapedRing, digit: Digit, tables: Sequence[Words]) -> Sequence[ShapedRing]:
         return [ShapedRing((*x.ring, *table.shape[1:])) for table in tables]

@@ -17,6 +17,7 @@ in floating point here uses nothing but additions and multiplications, which eve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from junto.mpc.gates import Digit, Words
 from junto.mpc.protocol.demands import Hot, Turn
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
+from junto.mpc.ring128 import WideArray, elements, number, zeros
 
 _Floats = NDArray[np.float64]
 AMPLITUDE_SCALE = 20
@@ -36,7 +38,7 @@ def to_ring(role: Role, b: MaskedBits) -> Affine:
     r, bits = role.number(b.mask), b.mask if role.pair else None
     if b.public is None:
         return Affine(None, (Term(None, r, bits),), b.shape)
-    e = b.public.astype(np.uint64)
+    e = elements(b.public.astype(np.uint64), role.width)
     return Affine(e, (Term(1 - (e << np.uint64(1)), r, bits),), b.shape)
 
 
@@ -48,7 +50,7 @@ def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: 
             _deal_one_hot(role, _digit(flat[start : start + block], digit), digit)
         return [Additive(None, x.shape) for _ in tables]
     flat = x.public.reshape(-1)
-    shares = [np.empty(len(flat), np.uint64) for _ in tables]
+    shares = [zeros(len(flat), role.width) for _ in tables]
     for start in range(0, len(flat), block):
         part = slice(start, start + block)
         for share, total in zip(shares, _select(role, _digit(flat[part], digit), digit, tables), strict=True):
@@ -62,7 +64,7 @@ def _deal_one_hot(role: Role, places: Words, digit: Digit) -> None:
 
 
 def _select(role: Role, places: Words, digit: Digit, tables: Sequence[Words]) -> list[Words]:
-    totals = [np.zeros(places.shape, np.uint64) for _ in tables]
+    totals = [zeros(places.shape, role.width) for _ in tables]
     wrap = np.uint64((1 << digit.width) - 1)
     for some in _in_turn(len(places), digit):
         hot = role.deal((len(some), len(places)), Hot(places, some))
@@ -82,7 +84,8 @@ _AT_ONCE = 1 << 14
 
 
 def _digit(x: Words, digit: Digit) -> Words:
-    return (x >> np.uint64(digit.low)) & np.uint64((1 << digit.width) - 1)
+    moved = x >> np.uint64(digit.low)
+    return (moved.low if isinstance(moved, WideArray) else moved) & np.uint64((1 << digit.width) - 1)
 
 
 def series(role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float]) -> Additive:
@@ -92,14 +95,15 @@ def series(role: Role, x: Masked, period: int, sines: Sequence[float], cosines: 
         for _ in _terms(sines, cosines):
             role.deal((2, *x.shape), Turn(*at.next()))
         return Additive(None, x.shape)
-    unit = float(1 << AMPLITUDE_SCALE)
-    share: Words = np.zeros(x.shape, np.uint64)
+    scale = float(1 << AMPLITUDE_SCALE)
+    share: Words = zeros(x.shape, role.width)
     if role.first and len(cosines):
-        share = share + np.uint64(round(cosines[0] * (1 << (role.turn_scale + AMPLITUDE_SCALE))) % 2**64)
+        unit = round(cosines[0] * (1 << (role.turn_scale + AMPLITUDE_SCALE)))
+        share = share + number(unit, role.width)
     for s, c in _terms(sines, cosines):
         cos_k, sin_k = at.next()
-        of_cos = _rounded((sin_k * s + cos_k * c) * unit)
-        of_sin = _rounded((sin_k * c - cos_k * s) * unit)
+        of_cos = _rounded((sin_k * s + cos_k * c) * scale)
+        of_sin = _rounded((sin_k * c - cos_k * s) * scale)
         cos, sin = role.deal((2, *x.shape), Turn(cos_k, sin_k))
         share = share + of_cos * cos + of_sin * sin
     return Additive(share, x.shape)
@@ -132,6 +136,9 @@ def _terms(sines: Sequence[float], cosines: Sequence[float]) -> list[tuple[float
 
 def _turns(x: Words, period: int) -> _Floats:
     """Give x as a part of the period, in [-1/2, 1/2)."""
+    if isinstance(x, WideArray):
+        turned: Any = x << np.uint64(128 - period)
+        x, period = turned.high, 64
     rest = (x << np.uint64(64 - period)).view(np.int64) >> np.int64(11)
     turns: _Floats = rest.astype(np.float64) * 2.0**-53
     return turns

@@ -54,7 +54,8 @@ async def in_blocks(role: Role, x: Masked, bits: int, block: int, gate: Gate) ->
 
 
 async def _places(role: Role, x: Masked, bits: int) -> MaskedPlanes:
-    groups = -(-bits // _RADIX**2) * _RADIX
+    whole = _RADIX**2 if bits <= _RADIX**3 else _RADIX**3  # groups of so many bits
+    groups = -(-bits // whole) * whole // _RADIX
     lanes, d, m = _operands(role, x, groups * _RADIX)
     dealt = role.deal_planes(bits, lanes, BitsOf(None if m is None else m[:bits]))
     places = await _local(
@@ -105,6 +106,8 @@ async def _carries(role: Role, places: _Pairs, groups: int) -> MaskedPlanes:
 
 async def _into_supers(role: Role, inside: _Pairs, supers: int) -> MaskedPlanes:
     """The borrow into each group of sixteen: [supers] planes, the first of them zero."""
+    if supers > _RADIX:
+        return await _carries(role, inside, supers)
     g, p = _padded(inside.generate(3)), _padded(inside.propagate(3))
     tree = borrow.inner(role, g, p, 1, propagate=True)
     share = None if tree is None else np.concatenate(tree.generate[: supers - 1])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Words
 from junto.mpc.ring import high_product, matmul
+from junto.mpc.ring128 import WideArray, as_ring, high_product_wide
 
 ONES = np.uint64(2**BITS - 1)
 TOP = np.uint64(BITS - 1)
@@ -88,7 +89,7 @@ class Bilinear(RingDemand):
         return self.map(self.left, self.right, no_product).shape
 
     def whole(self) -> Words:
-        return self.map(self.left, self.right, matmul)
+        return as_ring(self.map(self.left, self.right, matmul))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -101,7 +102,7 @@ class Quotient(RingDemand):
 
     def whole(self) -> Words:
         if self.factor is not None:
-            return high_product(self.mask, self.factor)
+            return times_factor(self.mask, self.factor)
         return self.mask >> np.uint64(self.bits)
 
 
@@ -136,7 +137,7 @@ class Guarded(RingDemand):
 
     def whole(self) -> Words:
         guard: Words = np.asarray(self.bits[..., list(self.at)].all(-1)).astype(np.uint64)
-        return guard if self.mask is None else np.asarray(guard * self.mask)
+        return guard if self.mask is None else np.asanyarray(guard * self.mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -162,10 +163,16 @@ class Turn(RingDemand):
         return turned(np.stack([self.cos, self.sin]))
 
 
+def times_factor(x: Words, factor: Words) -> Words:
+    """`x * factor >> 64` of numbers without a sign."""
+    return high_product_wide(x, factor) if isinstance(x, WideArray) else high_product(x, factor)
+
+
 def no_product(a: Words, b: Words) -> Words:
     """Zeros in the shape of a product of matrices."""
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    return np.zeros((*batch, a.shape[-2], b.shape[-1]), np.uint64)
+    shape = (*batch, a.shape[-2], b.shape[-1])
+    return as_ring(np.zeros(shape, a.dtype))  # type: ignore[no-any-return]
 
 
 def crosses(left: int, right: int) -> tuple[bool, bool]:

@@ -22,6 +22,7 @@ from junto.mpc.gates import Words
 from junto.mpc.protocol.demands import Guarded
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked, MaskedBits
+from junto.mpc.ring128 import zeros
 
 
 def guarded(role: Role, b: MaskedBits, xs: Sequence[Masked]) -> list[Additive]:
@@ -33,7 +34,7 @@ def guarded(role: Role, b: MaskedBits, xs: Sequence[Masked]) -> list[Additive]:
     if b.public is None:
         return [Additive(None, shape) for _ in xs]
     factors = _factors(b.public)
-    guard: Words = np.zeros(shape, np.uint64)
+    guard: Words = zeros(shape, role.width)
     for factor, dealt in zip(factors[1:], alone, strict=True):
         guard += factor * dealt
     if role.first:

@@ -30,6 +30,7 @@ from junto.mpc.protocol.shares import (
     weighted,
 )
 from junto.mpc.ring import matmul
+from junto.mpc.ring128 import as_ring, zeros
 from junto.mpc.rounds import together
 
 MAX_PRODUCTS = 4
@@ -62,7 +63,7 @@ async def bilinear(role: Role, x: RingSecret, y: RingSecret, map: BilinearMap) -
         if dealt_at_all(role, left.held, right.held):
             role.deal(demand.shape, demand)
         return Additive(None, demand.shape)
-    share = _crossed(role, left, right, map)
+    share = as_ring(_crossed(role, left, right, map))
     dealt = role.deal(share.shape, demand) if dealt_at_all(role, left.held, right.held) else demand.whole()
     return Additive(share + dealt, share.shape)
 
@@ -155,7 +156,7 @@ class _Dealt:
             if factor is not None:
                 part = part if factor is ONE else factor * part
                 total = part if total is None else total + part
-        return np.zeros((), np.uint64) if total is None else total
+        return zeros((), self._role.width) if total is None else total
 
 
 ONE: Words = np.array(1, np.uint64)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from junto.mpc import bits
 from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, Flags, Words
+from junto.mpc.outline import Outline, outline
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import (
     TURN_SCALE,
@@ -31,11 +32,11 @@ from junto.mpc.protocol.demands import (
     RingDemand,
     TopBit,
 )
+from junto.mpc.ring128 import WIDE_DTYPE, element_bytes, elements, from_octets, is_wide, wide_from, zeros
 from junto.mpc.rounds import Opening
 
 Shape = tuple[int, ...]
 
-_NOTHING = np.zeros((), np.uint64)
 _NO_OCTETS = memoryview(b"")
 
 
@@ -64,12 +65,13 @@ class Sink(Protocol):
 
 
 class RingShare:
-    """A share to be opened: a piece of a sum modulo 2**64. None at the helper."""
+    """A share to be opened: a piece of a sum modulo 2**width. None at the helper."""
 
-    __slots__ = ("words",)
+    __slots__ = ("width", "words")
 
-    def __init__(self, words: Words | None) -> None:
+    def __init__(self, words: Words | None, width: int = BITS) -> None:
         self.words: Words | None = words
+        self.width: int = width
 
 
 class PlaneShare:
@@ -119,7 +121,7 @@ class RevealedShare:
     def size(self) -> int:
         """Bytes of it on the wire."""
         if isinstance(self.share, RingShare):
-            return 8 * prod(self.shape)
+            return element_bytes(self.share.width) * prod(self.shape)
         return self.shape[0] * bits.wire_size(self.share.lanes)
 
     def to_wire(self, opened: NDArray[np.uint64]) -> memoryview:
@@ -131,7 +133,7 @@ class RevealedShare:
     def from_wire(self, data: memoryview) -> NDArray[np.uint64]:
         """The same at the helper."""
         if isinstance(self.share, RingShare):
-            return np.frombuffer(data, np.uint64).reshape(self.shape)
+            return _from_octets(data, self.share.width, self.shape)
         return bits.from_wire(data, self.shape[0], self.share.lanes)
 
 
@@ -175,7 +177,7 @@ class Role(ABC):
         turn_scale: bits after the point of dealt sines and cosines.
         opened: bytes opened so far by one compute party.
         rounds: exchanges so far.
-        width: the ring is the integers modulo 2**width: 64 bits, and fewer where tests try every case.
+        width: the ring is the integers modulo 2**width: 64 or 128 bits, and fewer where tests try every case.
     """
 
     index: int | None
@@ -183,7 +185,8 @@ class Role(ABC):
     turn_scale = TURN_SCALE
     width: int = BITS
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = BITS) -> None:
+        self.width = width
         self.offline = 0
         self.opened = 0
         self.rounds: int = 0
@@ -242,7 +245,7 @@ class Role(ABC):
 
     async def open(self, share: Words | None) -> Words | None:
         """What the pieces add up to, for the compute parties; None at the helper. One round."""
-        opened: Words | None = await Opening(RingShare(share))
+        opened: Words | None = await Opening(RingShare(share, self.width))
         return opened
 
     async def open_planes(self, share: Planes | None, lanes: int) -> Planes | None:
@@ -278,12 +281,19 @@ class Computing(Role):
         wire: to the other compute party.
         dealt: P1's: what the helper sends; P0 needs none.
         heard: P1's: where the helper is told what was revealed.
+        width: of the ring, in bits.
     """
 
     def __init__(
-        self, index: int, common: Stream, wire: Wire, dealt: Source | None, heard: Sink | None = None
+        self,
+        index: int,
+        common: Stream,
+        wire: Wire,
+        dealt: Source | None,
+        heard: Sink | None = None,
+        width: int = BITS,
     ) -> None:
-        super().__init__()
+        super().__init__(width)
         self.index: int = index
         self._common = common
         self._wire = wire
@@ -291,7 +301,7 @@ class Computing(Role):
         self._heard = heard
 
     def mask(self, shape: Shape) -> Words:
-        return self._common.words(prod(shape)).reshape(shape)
+        return drawn(self._common, shape, self.width)
 
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
         return self._next_dealt(prod(shape)).reshape(shape)
@@ -302,10 +312,11 @@ class Computing(Role):
         return [words[at * size : (at + 1) * size].reshape(shape) for at in range(len(demands))]
 
     def _next_dealt(self, size: int) -> Words:
-        self.offline += 8 * size
+        octets = element_bytes(self.width) * size
+        self.offline += octets
         if self._dealt is None:
-            return self._common.words(size)
-        return np.frombuffer(self._dealt.read(8 * size), np.uint64)
+            return drawn(self._common, (size,), self.width)
+        return _from_octets(self._dealt.read(octets), self.width, (size,))
 
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._common.planes(count, lanes)
@@ -318,7 +329,7 @@ class Computing(Role):
         return bits.from_wire(self._dealt.read(size), count, lanes)
 
     def mask_by(self, owner: int, shape: Shape) -> Words:
-        return self.mask(shape) if owner == self.index else np.broadcast_to(_NOTHING, shape)
+        return self.mask(shape) if owner == self.index else np.broadcast_to(zeros((), self.width), shape)
 
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         return (
@@ -342,7 +353,7 @@ class Computing(Role):
             opened.append(found)
             start += size
             if isinstance(share, RevealedShare):
-                self._pass_on(share, np.asarray(found, np.uint64))
+                self._pass_on(share, np.asanyarray(found))
         return opened
 
     def _pass_on(self, share: RevealedShare, opened: NDArray[np.uint64]) -> None:
@@ -371,29 +382,31 @@ class Dealing(Role):
         streams: the keystreams shared with P0 and with P1.
         dealt: to P1.
         heard: from P1: what was revealed.
+        width: of the ring, in bits.
     """
 
-    def __init__(self, streams: tuple[Stream, Stream], dealt: Sink, heard: Source | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, streams: tuple[Stream, Stream], dealt: Sink, heard: Source | None = None, width: int = BITS
+    ) -> None:
+        super().__init__(width)
         self._heard = heard
         self.index: None = None
         self._streams = streams
         self._dealt = dealt
 
     def mask(self, shape: Shape) -> Words:
-        size = prod(shape)
-        mask = self._streams[0].words(size)
-        mask += self._streams[1].words(size)
-        return mask.reshape(shape)
+        mask = drawn(self._streams[0], shape, self.width)
+        mask += drawn(self._streams[1], shape, self.width)
+        return mask
 
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
         return self.deal_all(shape, [demand])[0]
 
     def deal_all(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
-        values = [demand.whole() for demand in demands]
+        values = [elements(demand.whole(), self.width) for demand in demands]
         size = prod(shape)
-        pads = self._streams[0].words(size * len(values))
-        self.offline += 8 * pads.size
+        pads = drawn(self._streams[0], (size * len(values),), self.width)
+        self.offline += pads.nbytes
         for at, value in enumerate(values):
             part = pads[at * size : (at + 1) * size]
             np.subtract(value.reshape(-1), part, out=part)
@@ -414,7 +427,7 @@ class Dealing(Role):
         return value
 
     def mask_by(self, owner: int, shape: Shape) -> Words:
-        return self._streams[owner].words(prod(shape)).reshape(shape)
+        return drawn(self._streams[owner], shape, self.width)
 
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         return self._streams[owner].planes(count, lanes)
@@ -446,11 +459,26 @@ def _combine(share: RingShare | PlaneShare, theirs: memoryview) -> Words | Plane
     if isinstance(share, RingShare):
         if share.words is None:
             return None
-        other = np.frombuffer(theirs, np.uint64).reshape(share.words.shape)
-        return share.words + other
+        return share.words + _from_octets(theirs, share.width, share.words.shape)
     if share.planes is None:
         return None
     return share.planes ^ bits.from_wire(theirs, share.planes.shape[0], share.lanes)
+
+
+def drawn(stream: Stream, shape: Shape, width: int) -> Words:
+    """Uniform elements of the ring modulo 2**width, if that is 64 or 128 bits."""
+    size = prod(shape)
+    if not is_wide(width):
+        return stream.words(size).reshape(shape)
+    words = stream.words(2 * size)
+    blank = isinstance(words, Outline)
+    made: Words = outline(shape, WIDE_DTYPE) if blank else wide_from(words.reshape(size, 2)).reshape(shape)
+    return made
+
+
+def _from_octets(data: memoryview, width: int, shape: Shape) -> Words:
+    found: Words = from_octets(data, width).reshape(shape)
+    return found
 
 
 def _octets(words: Words) -> memoryview:

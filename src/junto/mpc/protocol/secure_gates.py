@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.gates import BilinearMap, Digit, Flags, Gates, Words
 from junto.mpc.protocol import compare, dealt, decompose, guarded, inout, multiply, planes, shares, truncate
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
+from junto.mpc.ring128 import elements, zeros
 from junto.mpc.rounds import together
 
 
@@ -24,10 +25,12 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     def __init__(self, role: Role, block: int) -> None:
         self._role = role
+        self.bits = role.width
         self._block = block
 
     def constant(self, value: Words) -> RingSecret:
-        return Masked(None if self._role.deals else value, np.zeros(value.shape, np.uint64), 0)
+        public = None if self._role.deals else elements(value, self.bits)
+        return Masked(public, zeros(value.shape, self.bits), 0)
 
     def constant_bits(self, value: Flags) -> MaskedBits:
         return MaskedBits(None if self._role.deals else value, np.zeros(value.shape, np.bool_))
@@ -100,9 +103,9 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         held = await together(*[shares.hold(self._role, x) for x in xs])
         return guarded.guarded(self._role, b, held)
 
-    async def decompose(self, x: RingSecret, bits: int = BITS) -> MaskedBits:
+    async def decompose(self, x: RingSecret, bits: int | None = None) -> MaskedBits:
         held = await shares.hold(self._role, x)
-        return await decompose.decompose(self._role, held, bits, self._block)
+        return await decompose.decompose(self._role, held, bits or self.bits, self._block)
 
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
         return dealt.lookup(self._role, await shares.hold(self._role, x), digit, tables, self._block)

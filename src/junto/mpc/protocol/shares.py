@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from junto.mpc.gates import Flags, Words
 from junto.mpc.protocol.demands import BOTH
 from junto.mpc.protocol.role import Role, Shape
+from junto.mpc.ring128 import as_ring, zeros
 from junto.mpc.rounds import RoundFuture, start
 
 MINUS_ONE: Words = np.array(2**64 - 1, np.uint64)
@@ -231,25 +232,27 @@ def arrange(role: Role, parts: Sequence[RingSecret], move: Move) -> RingSecret:
     if all(isinstance(x, Masked) for x in parts):
         masked = [x for x in parts if isinstance(x, Masked)]
         held = reduce(or_, [x.held for x in masked])
-        return Masked(_moved([x.public for x in masked], move), move(*[x.mask for x in masked]), held)
+        return Masked(
+            _moved([x.public for x in masked], move), as_ring(move(*[x.mask for x in masked])), held
+        )
     first = parts[0]
     if len(parts) == 1 and isinstance(first, Affine):
         terms = tuple(_rearranged(term, first.shape, move) for term in first.terms)
         return Affine(_moved([first.public], move), terms, terms[0].mask.shape)
     shares = [piece(role, x) for x in parts]
     share = _moved(shares, move)
-    return Additive(share, share.shape if share is not None else _shape_after(parts, move))
+    return Additive(share, share.shape if share is not None else _shape_after(role, parts, move))
 
 
 def linear(role: Role, x: RingSecret, map: Move) -> RingSecret:
     """`map` of a secret, for a linear map: see `Gates.linear`."""
     x = best(x)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else map(x.public), map(x.mask), x.held)
+        return Masked(_moved([x.public], map), as_ring(map(x.mask)), x.held)
     share = piece(role, x)
     if share is None:
-        return Additive(None, _shape_after([x], map))
-    result = map(share)
+        return Additive(None, _shape_after(role, [x], map))
+    result = as_ring(map(share))
     return Additive(result, result.shape)
 
 
@@ -265,21 +268,21 @@ def arrange_bits(parts: Sequence[MaskedBits], move: Move) -> MaskedBits:
 
 def _moved(parts: Sequence[NDArray[Any] | None], move: Move) -> NDArray[Any] | None:
     known = [part for part in parts if part is not None]
-    return move(*known) if len(known) == len(parts) else None
+    return as_ring(move(*known)) if len(known) == len(parts) else None
 
 
 def _rearranged(term: Term, shape: Shape, move: Move) -> Term:
     factor, bits = term.factor, term.bits
     if factor is not None and factor is not MINUS_ONE:
-        factor = move(wide(factor, shape))
+        factor = as_ring(move(wide(factor, shape)))
     if bits is not None:
         bits = move(wide(bits, shape))
-    return Term(factor, move(wide(term.mask, shape)), bits, term.held)
+    return Term(factor, as_ring(move(wide(term.mask, shape))), bits, term.held)
 
 
-def _shape_after(parts: Sequence[RingSecret], move: Move) -> Shape:
+def _shape_after(role: Role, parts: Sequence[RingSecret], move: Move) -> Shape:
     """The helper has no pieces of an additive secret, only its shape."""
-    zero = np.zeros((), np.uint64)
+    zero = zeros((), role.width)
     return move(*[np.broadcast_to(zero, x.shape) for x in parts]).shape
 
 
@@ -309,7 +312,7 @@ def _affine(x: Affine | Masked, y: Affine | Masked, terms: tuple[Term, ...]) -> 
 
 def _wider(term: Term, shape: Shape, c: Words | None = None) -> Term:
     """With masks of that shape, times `c`."""
-    factor = term.factor if c is None or term.factor is None else np.asarray(term.factor * c)
+    factor = term.factor if c is None or term.factor is None else np.asanyarray(term.factor * c)
     bits = None if term.bits is None else wide(term.bits, shape)
     return Term(factor, wide(term.mask, shape), bits, term.held)
 
@@ -319,12 +322,12 @@ def scale(role: Role, x: RingSecret, c: Words) -> RingSecret:
     x = best(x)
     shape = common(x.shape, c.shape)
     if isinstance(x, Masked):
-        return Masked(None if x.public is None else x.public * c, np.asarray(x.mask * c), x.held)
+        return Masked(None if x.public is None else x.public * c, np.asanyarray(x.mask * c), x.held)
     if isinstance(x, Affine):
         terms = tuple(_wider(term, shape, c) for term in x.terms)
         return Affine(None if x.public is None else x.public * c, terms, shape)
     share = piece(role, x)
-    return Additive(None if share is None else np.asarray(share * c), shape)
+    return Additive(None if share is None else np.asanyarray(share * c), shape)
 
 
 def shift(role: Role, x: RingSecret, c: Words) -> RingSecret:

@@ -18,9 +18,10 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.gates import BITS, Words
+from junto.mpc.protocol.demands import times_factor
 from junto.mpc.protocol.role import Role, Truncation
 from junto.mpc.protocol.shares import MINUS_ONE, Affine, RingSecret, Term, piece, spread
-from junto.mpc.ring import high_product
+from junto.mpc.ring128 import number, unsigned
 
 
 async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
@@ -39,7 +40,7 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     opened = await _opened(role, x, cut)
     if opened is None:
         return _dealt(cut)
-    public = (opened >> shift) - np.uint64(1 << (role.width - 2 - bits))
+    public = (opened >> shift) - number(1 << (role.width - 2 - bits), role.width)
     return _made(cut, public, _unwrapped(role, opened) << lift)
 
 
@@ -54,8 +55,15 @@ async def rescale(role: Role, x: RingSecret, factor: Words) -> Affine:
     opened = await _opened(role, x, cut)
     if opened is None:
         return _dealt(cut)
-    turn = factor >> np.uint64(BITS - role.width)
-    return _made(cut, high_product(opened, factor) - (turn >> np.uint64(2)), _unwrapped(role, opened) * turn)
+    turn = _turn(role, factor)
+    return _made(cut, times_factor(opened, factor) - (turn >> np.uint64(2)), _unwrapped(role, opened) * turn)
+
+
+def _turn(role: Role, factor: Words) -> Words:
+    """2**k a, as a whole number; the factors are words without a sign."""
+    if role.width > BITS:
+        return unsigned(factor) << np.uint64(role.width - BITS)
+    return factor >> np.uint64(BITS - role.width)
 
 
 async def _opened(role: Role, x: RingSecret, cut: Truncation) -> Words | None:
@@ -64,7 +72,7 @@ async def _opened(role: Role, x: RingSecret, cut: Truncation) -> Words | None:
     if share is not None:
         share = share + cut.mask
         if role.first:
-            share = share + np.uint64(1 << (role.width - 2))
+            share = share + number(1 << (role.width - 2), role.width)
     return await role.open(share)
 
 

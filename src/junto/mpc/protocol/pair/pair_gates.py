@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.gates import BITS, Digit, Words
+from junto.mpc.gates import Digit, Words
 from junto.mpc.protocol import decompose as planes
 from junto.mpc.protocol import shares
 from junto.mpc.protocol.pair import pair_compare, pair_decompose, pair_lookup
@@ -51,9 +51,9 @@ class PairGates(SecureGates):
         joined: MaskedBits = self.join([both, b], lambda x, y: np.concatenate([x, y[..., -1:]], -1))
         return joined
 
-    async def decompose(self, x: RingSecret, bits: int = BITS) -> MaskedBits:
+    async def decompose(self, x: RingSecret, bits: int | None = None) -> MaskedBits:
         held = await shares.hold(self._role, x)
-        return await planes.in_blocks(self._role, held, bits, self._block, pair_decompose.places)
+        return await planes.in_blocks(self._role, held, bits or self.bits, self._block, pair_decompose.places)
 
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
         held = await shares.hold(self._role, x)
