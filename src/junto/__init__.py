@@ -80,7 +80,7 @@ _HOMES = MappingProxyType(
 )
 _HOME_OF = MappingProxyType({name: home for home, names in _HOMES.items() for name in names})
 
-_PACKAGES = frozenset({"device", "errors", "frame", "join", "learn", "report", "utils"})
+_PACKAGES = frozenset({"device", "errors", "federated", "frame", "join", "learn", "report", "utils"})
 """Reachable without an import of their own: ``sf.learn.LogisticRegression``."""
 
 __all__ = [

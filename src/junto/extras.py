@@ -14,6 +14,7 @@ from junto.errors import MissingLibrary
 EXTRA_OF: Mapping[str, str] = {
     "jax": "spu",
     "jaxlib": "spu",
+    "opendp": "dp",
     "pandas": "tables",
     "polars": "tables",
     "pyarrow": "tables",

@@ -14,7 +14,7 @@ from typing import Any
 
 import junto.learn.metrics
 import junto.utils.testing
-from junto import errors, frame, join, learn
+from junto import errors, federated, frame, join, learn
 from pages import ROOT
 
 PAGES = sorted((ROOT / "docs" / "reference" / "api").glob("*.md"))
@@ -49,7 +49,14 @@ def public() -> set[str]:
         for name, kind in vars(errors).items()
         if inspect.isclass(kind) and kind.__module__ == errors.__name__
     } - {"Origin", "Terminated"}
-    found = {*junto.__all__, *frame.__all__, *join.__all__, *learn.__all__, *junto.learn.metrics.__all__}
+    found = {
+        *junto.__all__,
+        *federated.__all__,
+        *frame.__all__,
+        *join.__all__,
+        *learn.__all__,
+        *junto.learn.metrics.__all__,
+    }
     return {*found, *raised, "cluster_def"}
 
 

@@ -51,11 +51,19 @@ def reveal(tree: Any, to: str | PYU | Sequence[str | PYU] | None = None) -> Any:
         RemoteError: an operation that a value depends on failed, at whichever party.
         PartyUnreachable, PartyAborted, ProgramDivergence, DeadlineExceeded: see `junto.errors`.
     """
-    program = current().program
     receivers = _receivers(to)
+    return _reveal(tree, receivers, "" if to is None else ",".join(receivers))
+
+
+def reveal_as(what: str, tree: Any) -> Any:
+    """`reveal` to all parties; every ledger says `what` it was."""
+    return _reveal(tree, current().program.parties, what)
+
+
+def _reveal(tree: Any, receivers: tuple[str, ...], said: str) -> Any:
+    program = current().program
     handles = _handles(tree)
-    text = structure(tree, DeviceObject)
-    stamp = program.begin(Description("reveal", "" if to is None else ",".join(receivers), "", text))
+    stamp = program.begin(Description("reveal", said, "", structure(tree, DeviceObject)))
     shown = [handle.disclose(stamp, index, receivers) for index, handle in enumerate(handles)]
     program.wait(stamp, [item for part in shown for item in part.awaited])
     values = iter([part.value.value() if part.value else Undisclosed(receivers) for part in shown])
