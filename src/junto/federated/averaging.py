@@ -20,7 +20,7 @@ from junto.errors import LearnError
 from junto.federated import flat_trees
 from junto.federated.fixed_words import FixedWords
 from junto.federated.privacy import BELOW, ROW, TAIL, DifferentialPrivacy, PrivacySpent, clipped, spent
-from junto.federated.secure_sum import BOUND, LEAST_PARTIES, TakingPart, SecureAggregator
+from junto.federated.secure_sum import BOUND, LEAST_PARTIES, SecureAggregator, TakingPart
 from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
 from junto.tree import leaves
