@@ -217,6 +217,7 @@ def test_a_label_whose_logarithm_is_predicted_is_at_its_owner(spu):
         ("count:poisson", CLASS - 1.0, "negative"),
         ("count:poisson", np.zeros(160), "is 0 where it must not be"),
         ("reg:gamma", CLASS, "is 0 where it must not be"),
+        ("reg:gamma", np.where(np.arange(160) == 3, 1e-46, 1.0), "is 0 where it must not be"),  # as float32
         ("reg:tweedie", np.where(np.arange(160) == 0, -1e-9, 1.0), "negative"),
     ],
     ids=str,

@@ -137,7 +137,7 @@ def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale |
     """
 
     def judge(y: Floats, name: str) -> LabelScale:
-        _check_domain(y, family.domain, name)
+        _check_domain(family.read(y), family.domain, name)
         if family.domain == "classes":
             _check(bool(y.min() < y.max()), "one class", name)
         _check(centred or family.fits(y), "no size", name)
@@ -150,7 +150,7 @@ def examine_score_label(label: Any, family: Family, centred: bool, scale: LabelS
     """Facts of a label that predictions are compared with: it may be constant. Arguments: `examine_label`."""
 
     def judge(y: Floats, name: str) -> LabelScale:
-        _check_domain(y, family.domain, name)
+        _check_domain(family.read(y), family.domain, name)
         return LabelScale() if scale is None else scale
 
     return _label_facts(label, family, judge)

@@ -126,6 +126,10 @@ class Family(ABC):
         """The label on its scale."""
         return y
 
+    def read(self, y: Floats) -> NDArray[Any]:
+        """The label as its domain is judged by."""
+        return y
+
     def fits(self, y: Floats) -> bool:
         """Whether a label can be fitted without an intercept, which alone can take up its size."""
         return True

@@ -79,7 +79,7 @@ def thresholds_of(numbers: NDArray[np.float32], max_bins: int) -> NDArray[np.flo
 
 def sides(table: Any, known: Candidates) -> NDArray[np.int8]:
     """[candidates, rows]: 1 where a row goes left."""
-    values = _numbers(table, known).T[known.column]
+    values = numbers_of(table, known).T[known.column]
     with np.errstate(invalid="ignore"):
         left = values < known.threshold[:, None]
     left |= np.isnan(values) & known.missing[:, None]
@@ -120,7 +120,7 @@ def reachable(
         picks: see `in_one`.
         begin, end: of which rows.
     """
-    values = _numbers(table, known)[begin:end]
+    values = numbers_of(table, known)[begin:end]
     return np.concatenate([_reached(values, known, tree) for tree in picks], axis=1)
 
 
@@ -137,7 +137,8 @@ def _reached(values: NDArray[np.float32], known: Candidates, tree: NDArray[np.in
     return leaves
 
 
-def _numbers(table: Any, known: Candidates) -> NDArray[np.float32]:
+def numbers_of(table: Any, known: Candidates) -> NDArray[np.float32]:
+    """The columns of `fit`, as float32."""
     names, values = examine.matrix(table, gaps=True)
     if known.named and examine.has_names(table):
         values = values[:, examine.places(names, known.names)]
@@ -201,6 +202,14 @@ def picks_told(splits: Told) -> NDArray[np.int32]:
     column = np.asarray(splits["column"])
     own = np.arange(column.size, dtype=np.int32).reshape(column.shape)
     return np.where(column == NONE, np.int32(NONE), own)
+
+
+def column_names(parties: Sequence[str], names: Sequence[Sequence[str]]) -> list[str]:
+    """The names of all parties' columns; with the party where two have a name in common."""
+    bare = [name for mine in names for name in mine]
+    if len(set(bare)) == len(bare):
+        return bare
+    return [f"{party}.{name}" for party, mine in zip(parties, names, strict=True) for name in mine]
 
 
 def counts(known: Candidates, picks: NDArray[np.int32]) -> dict[str, int]:

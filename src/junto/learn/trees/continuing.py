@@ -95,8 +95,10 @@ def together(spu: SPU, before: Learned, after: Learned) -> Learned:
         picks[owner] = run_at(owner, candidates.picks_told, both)
     weights = spu(growing.joined)([before.weights, after.weights])
     fits = before.known and after.known
-    count = before.count + after.count
-    return Learned(Scales(known, after.scales.widths), after.label, fits, picks, weights, count)
+    count, worth = before.count + after.count, None
+    if before.worth is not None:
+        worth = spu(growing.worth_joined)(before.worth, after.worth)
+    return Learned(Scales(known, after.scales.widths), after.label, fits, picks, weights, count, worth)
 
 
 def require_continued(before: Learned, scales_of: dict[PYU, int], depth: int, outputs: int) -> None:

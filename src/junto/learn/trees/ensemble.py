@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
@@ -23,6 +23,9 @@ from junto.learn.families import Family
 from junto.learn.trees import candidates, growing
 from junto.learn.trees.growing import Rule
 
+Worth: TypeAlias = Mapping[str, SPUObject]
+"""See `growing.worth`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -31,10 +34,12 @@ class Tree:
     Attributes:
         picks: for each owner and level a handle at the owner of which candidate splits each node.
         weights: of the leaves [leaves, outputs], secret.
+        totals: of each level, and of the leaves, the sums of slopes and hessians of each node, secret.
     """
 
     picks: Mapping[PYU, Sequence[PYUObject]]
     weights: SPUObject
+    totals: Sequence[SPUObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Learned:
         picks: of each owner a handle of `candidates.in_one`.
         weights: of the leaves, secret: see `growing.stacked`.
         count: how often trees were grown, one, or one for each class.
+        worth: see `growing.worth`, secret; None: nobody knows it.
     """
 
     scales: Scales
@@ -56,6 +62,7 @@ class Learned:
     picks: Mapping[PYU, PYUObject]
     weights: SPUObject
     count: int
+    worth: Worth | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class EnsembleTask:
         label: on its scale.
         weight: of each row, secret; None: all weigh 1.
         limits: see `growing.limits`.
+        units: see `growing.units_of`.
         count: of rows.
         columns: how many each owner has.
     """
@@ -81,6 +89,7 @@ class EnsembleTask:
     label: Label
     weight: SPUObject | None
     limits: Any
+    units: Any
     count: int
     columns: tuple[int, ...]
 
@@ -133,6 +142,7 @@ class Ensemble:
         task, growth = self._task, self._growth
         level = self._root(task.shared, score, task.label.target, (task.weight, growth.rows(number)))
         levels: list[Mapping[PYU, PYUObject]] = []
+        totals = [level.totals]
         while True:
             found = self._picked(level, task.limits, self._allowed(growth.columns(number, len(levels))))
             picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
@@ -144,9 +154,17 @@ class Ensemble:
             if len(levels) == growth.depth:
                 break
             level = self._below(task.shared, level, lefts)
-        weights, later = self._leaves(level, lefts, score, task.limits)
+            totals.append(level.totals)
+        weights, later, last = self._leaves(level, lefts, score, task.limits)
         mine = {owner: tuple(each[owner] for each in levels) for owner in task.known}
-        return Tree(mine, weights), later
+        return Tree(mine, weights, (*totals, last)), later
+
+    def worth(self, trees: Sequence[Tree]) -> Worth:
+        """See `growing.worth`."""
+        compute = self._spu(growing.worth, static_argnames="rule")
+        totals = [tree.totals for tree in trees]
+        found: Worth = compute(totals, self._task.limits, self._task.units, rule=self._growth.rule)
+        return found
 
     def _allowed(self, chosen: Sequence[Sequence[int]] | None) -> Sequence[SPUObject] | None:
         if chosen is None:
@@ -167,7 +185,9 @@ def scales_of(columns: Columns, max_bins: int) -> Scales:
     return Scales(known, columns.widths)
 
 
-def learned(spu: SPU, trees: Sequence[Tree], given: tuple[Scales, Label, bool], outputs: int) -> Learned:
+def learned(
+    spu: SPU, trees: Sequence[Tree], given: tuple[Scales, Label, bool], outputs: int, worth: Worth
+) -> Learned:
     """What is kept of trees that were grown; see `Learned`."""
     scales, label, known = given
     picks = {
@@ -176,7 +196,7 @@ def learned(spu: SPU, trees: Sequence[Tree], given: tuple[Scales, Label, bool], 
     }
     stacked = spu(growing.stacked, static_argnames="outputs")
     weights = stacked([tree.weights for tree in trees], outputs=outputs)
-    return Learned(scales, label.without_target(), known, picks, weights, len(trees))
+    return Learned(scales, label.without_target(), known, picks, weights, len(trees), worth)
 
 
 BLOCK: Final = 2**21
@@ -185,24 +205,33 @@ BLOCK: Final = 2**21
 
 def scores(spu: SPU, learned: Learned, X: Table) -> SPUObject:
     """The score of each row, on the scale of what was fitted."""
+    size = max(1, BLOCK // math.prod(learned.weights.shape[:2]))
+    add_up = partial(spu(growing.scores), weights=learned.weights, scale=learned.label.scale)
+    return in_blocks(spu, learned, X, size, candidates.reachable, add_up)
+
+
+def in_blocks(
+    spu: SPU, learned: Learned, X: Table, size: int, told: Callable[..., Any], compute: Callable[..., Any]
+) -> SPUObject:
+    """What is computed of each row.
+
+    Args:
+        spu: where.
+        learned: what `fit` found.
+        X: the table.
+        size: so many rows at once.
+        told: what an owner shares of so many rows: a function as `candidates.reachable`.
+        compute: of what all owners share of them.
+    """
     columns = dataset.checked(X, scales=learned.scales, look=candidates.examined)
     dataset.require_known(columns, learned.scales)
-    size = max(1, BLOCK // math.prod(learned.weights.shape[:2]))
-    add_up = spu(growing.scores)
     blocks = []
     for begin in range(0, columns.rows, size):
+        end = begin + size
         parts = [
-            run_at(
-                owner,
-                candidates.reachable,
-                columns.tables[owner],
-                known,
-                learned.picks[owner],
-                begin,
-                begin + size,
-            ).to(spu)
+            run_at(owner, told, columns.tables[owner], known, learned.picks[owner], begin, end).to(spu)
             for owner, known in learned.scales.by_owner.items()
         ]
-        blocks.append(add_up(parts, learned.weights, learned.label.scale))
+        blocks.append(compute(parts))
     whole: SPUObject = blocks[0] if len(blocks) == 1 else spu(growing.joined)(blocks)
     return whole

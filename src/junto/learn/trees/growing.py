@@ -19,6 +19,7 @@ the weight 0, and is never split.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.learn import scaled
 from junto.learn.families import Family
 from junto.learn.trees.candidates import NONE
 
@@ -193,29 +195,32 @@ def _gains(slope: Any, hessian: Any, rule: Rule) -> Any:
     return each[..., 0] if each.shape[-1] == 1 else jnp.sum(each, axis=-1)
 
 
-def leaves(level: TreeLevel, lefts: Sequence[Any], score: Any, limits: Any, *, rule: Rule) -> tuple[Any, Any]:
-    """The weights of the leaves under the last level [leaves, outputs], and the scores with them."""
+def leaves(
+    level: TreeLevel, lefts: Sequence[Any], score: Any, limits: Any, *, rule: Rule
+) -> tuple[Any, Any, Any]:
+    """Of the leaves under the last level the weights [leaves, outputs]; scores with them; their totals."""
     rows, side = level.rows, _together(lefts)
     weigh = rows.member if rows.weight is None else rows.weight
     each = [rows.slope[:, output] for output in range(rows.slope.shape[1])] + [weigh]
     parts = [jnp.einsum("nk,nk->k", one, side) for one in each]
-    totals = _siblings(jnp.stack(parts, axis=1), level.totals, 0) * rule.scale
+    sums = _siblings(jnp.stack(parts, axis=1), level.totals, 0)
+    totals = sums * rule.scale
     slope, hessian = totals[:, :-1], totals[:, -1:]
     some = hessian >= LEAST_HESSIAN * rule.scale
     step = slope / (hessian + limits[1])
     step = jnp.clip(step, -rule.step, rule.step) if rule.step else step
     weight = jnp.where(some, step * -rule.rate, 0)
     if not rule.corrects:
-        return weight, score
+        return weight, score, sums
     lower, upper = weight[0::2, 0], weight[1::2, 0]
     if score.ndim == 1:
-        return weight, score + rows.member @ upper + (rows.member * side) @ (lower - upper)
+        return weight, score + rows.member @ upper + (rows.member * side) @ (lower - upper), sums
     apart = (len(score), score.shape[1], -1)
     steps = [
         jnp.einsum("nkj,kj->nk", one.reshape(apart), by.reshape(apart[1:]))
         for one, by in ((rows.member, upper), (rows.member * side, lower - upper))
     ]
-    return weight, score + steps[0] + steps[1]
+    return weight, score + steps[0] + steps[1], sums
 
 
 def stacked(weights: Sequence[Any], *, outputs: int) -> Any:
@@ -228,6 +233,55 @@ def stacked(weights: Sequence[Any], *, outputs: int) -> Any:
     apart = whole.reshape(len(weights), outputs, -1, 1)
     own = np.eye(outputs, dtype=bool)[:, None, :]
     return jnp.where(own, apart, 0).reshape(len(weights) * outputs, -1, outputs)
+
+
+def worth(trees: Sequence[Sequence[Any]], limits: Any, units: Any, *, rule: Rule) -> dict[str, Any]:
+    """What each node of each tree is worth, to whoever is shown it.
+
+    ``gain`` [trees, nodes]: by how much its split lessens the loss; ``cover`` [trees, nodes and leaves]: the
+    sum of the hessians of its rows. Nodes stand level by level; ``gain_exponent`` and ``cover_exponent``:
+    see `scaled`.
+
+    Args:
+        trees: of each its totals, level after level and those of its leaves.
+        limits: see `limits`.
+        units: see `units_of`.
+        rule: see `Rule`.
+    """
+    apart = [
+        jnp.concatenate([each.reshape(len(levels[0]), -1, each.shape[1]) for each in levels], axis=1)
+        for levels in trees
+    ]
+    totals = jnp.concatenate(apart)
+    sums = totals * rule.scale
+    hessian = jnp.maximum(sums[..., -1:] + limits[1], LEAST_HESSIAN * rule.scale)
+    each = _gains(sums[..., :-1], hessian, rule)
+    gain = each[:, 1::2] + each[:, 2::2] - each[:, : totals.shape[1] // 2]
+    return {
+        "gain": jnp.maximum(gain, 0) * units["gain"],
+        "cover": totals[..., -1] * units["cover"],
+        "gain_exponent": units["gain_exponent"],
+        "cover_exponent": units["cover_exponent"],
+    }
+
+
+def units_of(gain: float, cover: float, scale: float) -> dict[str, Any]:
+    """By what gains on the scale of `Rule`, and hessians, are multiplied for the label's own units."""
+    found = dict[str, Any]()
+    for name, factor in (("gain", gain / scale), ("cover", cover)):
+        exponent = scaled.exponent_of(factor)
+        found |= {name: math.ldexp(factor, -exponent), f"{name}_exponent": np.int32(exponent)}
+    return found
+
+
+def worth_joined(before: Any, after: Any) -> dict[str, Any]:
+    """What the nodes of two models are worth, one after the other."""
+    found = {}
+    for name in ("gain", "cover"):
+        exponent = f"{name}_exponent"
+        *both, found[exponent] = scaled.aligned(before[name], before[exponent], after[name], after[exponent])
+        found[name] = jnp.concatenate(both)
+    return found
 
 
 def scores(parts: Sequence[Any], weights: Any, scale: Any) -> Any:

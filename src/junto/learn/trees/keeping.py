@@ -32,7 +32,7 @@ def save(spu: SPU, learned: Learned, folders: Folders, about: Mapping[str, Any],
     lacking = sorted(set(needed) - set(folders))
     require(not lacking, f"there is no folder for {', '.join(lacking)}", 'pass {"alice": folder, ...}')
     wait([run_at(PYU(party), _made, folder, overwrite) for party, folder in folders.items()])
-    kept = spu(_together, num_returns_policy="single")(learned.weights, learned.label.scale)
+    kept = spu(_together, num_returns_policy="single")(learned.weights, learned.label.scale, learned.worth)
     receipt = spu.dump(kept, _shares(spu, folders), overwrite=overwrite)
     public = {
         **about,
@@ -61,14 +61,14 @@ def load(spu: SPU, folders: Folders) -> tuple[Mapping[str, Any], Learned]:
     lacking = sorted({*public["owners"], *filter(None, [public["home"]])} - set(kept))
     require(not lacking, f"there is no folder for {', '.join(lacking)}", 'pass {"alice": folder, ...}')
     shares = spu.load(_shares(spu, folders), receipt=public["receipt"])
-    weights, scale = spu(_apart)(shares)
+    weights, scale, worth = spu(_apart)(shares)
     owners = [PYU(party) for party in public["owners"]]
     splits = {owner: run_at(owner, _splits, kept[owner.party]) for owner in owners}
     known = {owner: run_at(owner, candidates.candidates_told, each) for owner, each in splits.items()}
     picks = {owner: run_at(owner, candidates.picks_told, each) for owner, each in splits.items()}
     home = None if not public["home"] else run_at(PYU(public["home"]), _scale, kept[public["home"]])
-    scales = Scales(known, tuple(public["widths"]))
-    return public, Learned(scales, Label(home, scale, None), public["known"], picks, weights, public["count"])
+    scales, label = Scales(known, tuple(public["widths"])), Label(home, scale, None)
+    return public, Learned(scales, label, public["known"], picks, weights, public["count"], worth)
 
 
 def _believed(told: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -134,9 +134,9 @@ def _scale(kept: Any) -> LabelScale:
     return LabelScale(**kept["label"])
 
 
-def _together(weights: Any, scale: Any) -> Any:
-    return {"weights": weights, "scale": scale}
+def _together(weights: Any, scale: Any, worth: Any) -> Any:
+    return {"weights": weights, "scale": scale, "worth": worth}
 
 
-def _apart(kept: Any) -> tuple[Any, Any]:
-    return kept["weights"], kept["scale"]
+def _apart(kept: Any) -> tuple[Any, Any, Any]:
+    return kept["weights"], kept["scale"], kept["worth"]

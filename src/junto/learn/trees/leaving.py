@@ -18,9 +18,10 @@ from junto.learn.dataset import Label, Scales
 from junto.learn.estimator import require, run_at
 from junto.learn.families import IDENTITY, LARGEST_MEAN, LOGARITHM, Family, LabelScale
 from junto.learn.own_units import scored
-from junto.learn.scaled import DIGITS, EXPONENT
+from junto.learn.scaled import DIGITS, EXPONENT, in_digits
 from junto.learn.trees import candidates, xgboost_json
 from junto.learn.trees.ensemble import Learned
+from junto.learn.trees.explaining import known_worth
 from junto.learn.trees.objectives import (
     BINARY,
     GAMMA,
@@ -34,31 +35,35 @@ from junto.learn.trees.objectives import (
 from junto.learn.trees.xgboost_json import Plain
 
 
-def exported(spu: SPU, learned: Learned, family: Family, receiver: PYU) -> PYUObject:
-    """The whole model in the clear, as XGBoost's JSON, at one party."""
+def exported(spu: SPU, learned: Learned, family: Family, receiver: PYU, with_worth: bool) -> PYUObject:
+    """The whole model in the clear, as XGBoost's JSON, at one party; `with_worth`: gains and covers, too."""
+    worth = known_worth(learned) if with_worth else None
     owners = list(learned.scales.by_owner)
     parts = [
         run_at(owner, candidates.told, learned.scales.by_owner[owner], learned.picks[owner]).to(receiver)
         for owner in owners
     ]
     compute = spu(_whole, static_argnames="family", num_returns_policy="single")
-    shown = compute(learned.weights, learned.label.scale, family=family).to(receiver)
+    shown = compute(learned.weights, learned.label.scale, worth, family=family).to(receiver)
     parties = [owner.party for owner in owners]
     return run_at(receiver, _written, objective_of(family), parties, parts, shown)
 
 
-def _whole(weights: Any, scale: Any, family: Family) -> Any:
-    """On the SPU: leaves and the score without a tree, in the label's own units."""
+def _whole(weights: Any, scale: Any, worth: Any, family: Family) -> Any:
+    """On the SPU: leaves and the score without a tree, in the label's own units; and what nodes are worth."""
     zero = {**scale, "middle": 0, "shift": 0}
     return {
         "leaves": scored(weights, zero, family=family, told=True),
         "base": scored(scale["start"], scale, family=family, told=True),
+        "worth": worth,
     }
 
 
 def _written(objective: tuple[str, float], parties: Sequence[str], parts: Sequence[Any], shown: Any) -> str:
     leaves, base = (np.ldexp(shown[key][DIGITS], shown[key][EXPONENT]) for key in ("leaves", "base"))
     splits, name = xgboost_json.merged(parties, parts), objective[0]
+    worth = shown["worth"] or {}
+    stats = [np.ldexp(worth[key], worth[f"{key}_exponent"]) for key in ("gain", "cover") if worth]
     if leaves.ndim == 3 and name == SOFTMAX:  # each tree is of one class
         trees, _, outputs = leaves.shape
         leaves = leaves[np.arange(trees), :, np.arange(trees) % outputs]
@@ -68,9 +73,10 @@ def _written(objective: tuple[str, float], parties: Sequence[str], parts: Sequen
         leaves = np.moveaxis(leaves, 2, 1).reshape(-1, leaves.shape[1])
         fields = ("column", "threshold", "missing")
         splits = {**splits, **{key: np.repeat(splits[key], outputs, axis=0) for key in fields}}
+        stats = [np.repeat(each, outputs, axis=0) for each in stats]
         base = np.broadcast_to(base, (outputs,))
-    model = Plain(name, objective[1], np.reshape(base, -1).astype(np.float64), np.asarray(leaves), splits)
-    return xgboost_json.write(model)
+    base = np.reshape(base, -1).astype(np.float64)
+    return xgboost_json.write(Plain(name, objective[1], base, np.asarray(leaves), splits, *stats))
 
 
 # -------------------------------------------------------------------- models that come
@@ -78,6 +84,9 @@ def _written(objective: tuple[str, float], parties: Sequence[str], parts: Sequen
 
 DEEPEST: Final = 10
 """A tree has a place for each of its 2**depth leaves, used or not."""
+
+WORTH_ROOM: Final = 12
+"""Bits before the point of gains and covers: their sums over all nodes stay in range."""
 
 MOST_CLASSES: Final = 1000
 """Each has trees of its own."""
@@ -94,6 +103,7 @@ class ModelFacts:
         trees: how many, of each class.
         depth: levels of splits.
         known: see `dataset.Checked`.
+        worth: whether it has gains and covers of its nodes.
     """
 
     objective: str
@@ -102,6 +112,7 @@ class ModelFacts:
     trees: int
     depth: int
     known: bool
+    worth: bool
 
 
 def imported(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]]) -> tuple[ModelFacts, Learned]:
@@ -124,8 +135,11 @@ def imported(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]]) -
     scale = run_at(owner, examine.scale_numbers, home, family, 0.0, 1).to(spu)
     weights = run_at(owner, _leaves, plain, home).to(spu)
     scales = Scales(known, tuple(len(some) for some in names.values()))
-    label = Label(home, scale, None)
-    return told_facts, Learned(scales, label, told_facts.known, picks, weights, told_facts.trees)
+    label, worth = Label(home, scale, None), None
+    if told_facts.worth:
+        shared = run_at(owner, _worth, plain).to(spu)
+        worth = spu(dict)(shared)
+    return told_facts, Learned(scales, label, told_facts.known, picks, weights, told_facts.trees, worth)
 
 
 def _plain(model: Any, names: Sequence[str]) -> Plain | str:
@@ -153,6 +167,7 @@ def _facts(plain: Plain | str) -> dict[str, Any]:
         "classes": classes,
         "trees": count // plain.outputs,
         "depth": leaves.bit_length() - 1,
+        "worth": bool(plain.cover is not None and np.all(plain.cover[:, 0] > 0)),
         "known": bool(largest < 2.0**20 and (base < LARGEST_MEAN if log_mean else base < 2.0**40)),
     }
 
@@ -162,7 +177,7 @@ def _believed(party: str, facts: Any) -> ModelFacts:
         fault = facts["fault"]
         require(not fault, f"{party}'s model cannot be used: {fault!s:.500}", "see docs/how-to/trees.md")
         told = ModelFacts(**{each.name: facts[each.name] for each in fields(ModelFacts)})
-        kinds = (str, float, int, int, int, bool)
+        kinds = (str, float, int, int, int, bool, bool)
         sound = all(type(value) is kind for value, kind in zip(astuple(told), kinds, strict=True))
         sound = sound and told.objective in SECTIONS and 1 <= told.classes <= MOST_CLASSES
         sound = sound and (told.objective != SOFTMAX or told.classes > 2)
@@ -176,6 +191,15 @@ def _believed(party: str, facts: Any) -> ModelFacts:
 
 def _part(plain: Plain, names: Sequence[str]) -> candidates.Told:
     return xgboost_json.part_of(plain.splits, names)
+
+
+def _worth(plain: Plain) -> Any:
+    """See `growing.worth`."""
+    found = dict[str, Any]()
+    for name in ("gain", "cover"):
+        told = in_digits(getattr(plain, name), WORTH_ROOM)
+        found |= {name: told[DIGITS], f"{name}_exponent": told[EXPONENT]}
+    return found
 
 
 def _scale(plain: Plain, family: Family) -> LabelScale:

@@ -10,10 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 from junto.learn.families import CLIP, Bernoulli, Categorical, ClassFamily, Family, Normal, Tweedie
 
@@ -51,6 +53,11 @@ class LogMean(Tweedie):
     def constant(self) -> float | None:  # type: ignore[override]
         """The hessian depends on the label."""
         return None
+
+    def read(self, y: NDArray[np.float64]) -> NDArray[Any]:
+        """As float32, where what is next to 0 is 0."""
+        with np.errstate(over="ignore"):
+            return y.astype(np.float32)
 
     def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
         p, eta = self.power, jnp.clip(eta, -CLIP, CLIP)

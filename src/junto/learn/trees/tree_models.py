@@ -16,7 +16,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.learn import dataset, examine, own_units
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
-from junto.learn.estimator import Estimator, Handed, require, require_classes, run_at, shown, training
+from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
 from junto.learn.families import IDENTITY, LOGARITHM, Family, LabelScale
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.trees import candidates, growing, keeping, leaving
@@ -31,6 +31,7 @@ from junto.learn.trees.ensemble import (
     scales_of,
     scores,
 )
+from junto.learn.trees.explaining import ExplainedTrees
 from junto.learn.trees.keeping import Folders
 from junto.learn.trees.leaving import DEEPEST
 
@@ -42,7 +43,7 @@ MOST_BINS: Final = 1024
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class TreeModel(Estimator[Learned]):
+class TreeModel(ExplainedTrees):
     """Base of the models of trees.
 
     Who learns what of `fit`: every party the number of rows, of each party's columns, and of the places where
@@ -64,11 +65,6 @@ class TreeModel(Estimator[Learned]):
     def __post_init__(self) -> None:
         require(1 <= self.max_depth <= DEEPEST, f"max_depth must be from 1 to {DEEPEST}")
         require(2 <= self.max_bins <= MOST_BINS, f"max_bins must be from 2 to {MOST_BINS}")
-
-    @property
-    @abstractmethod
-    def family(self) -> Family:
-        """The label's distribution."""
 
     @property
     @abstractmethod
@@ -156,7 +152,8 @@ class TreeModel(Estimator[Learned]):
                 if watch and not watch.better(tree, number + 1) and number + 1 - watch.best >= patience:
                     break
         kept = trees if watch is None else trees[: watch.best]
-        found = learned(self.spu, kept, (scales, task.label, given.known), outputs)
+        facts = (scales, task.label, given.known)
+        found = learned(self.spu, kept, facts, outputs, ensemble.worth(kept))
         return self._learn(found if before is None else together(self.spu, before, found))
 
     def _start(self, label: Label, X: Table, rows: int, before: Learned | None) -> SPUObject:
@@ -206,12 +203,17 @@ class TreeModel(Estimator[Learned]):
             label = Label(before.label.home, before.label.scale, target)
         asked, scale = (self.least_gain, growth.penalty, growth.least), growth.rule.scale
         limits: Any = growing.limits(*asked, scale)
+        units: Any = growing.units_of(1.0, 1.0, scale)
         own = self.family.rescales or (self.family.link == IDENTITY and self.least_gain > 0)
         if label.home is not None and own:
             limits = run_at(label.home.device, _limits, label.home, self.family, asked, scale).to(self.spu)
+        if label.home is not None and (self.family.rescales or self.family.link == IDENTITY):
+            units = run_at(label.home.device, _units, label.home, self.family, scale).to(self.spu)
         widths = tuple(each.shape[0] for each in shared)
         columns = given.columns
-        return EnsembleTask(known, rows, shared, widths, label, weight, limits, columns.rows, columns.widths)
+        return EnsembleTask(
+            known, rows, shared, widths, label, weight, limits, units, columns.rows, columns.widths
+        )
 
     def _judge(self, fitted: bool = False) -> Judge:
         home = self._fitted().label.home if fitted else None
@@ -249,7 +251,7 @@ class TreeModel(Estimator[Learned]):
         owner, _ = dataset.columns_of(learned.scales, party)
         return run_at(owner, candidates.counts, learned.scales.by_owner[owner], learned.picks[owner])
 
-    def export(self, to: PYU | str, *, format: str = "xgboost") -> PYUObject:
+    def export(self, to: PYU | str, *, format: str = "xgboost", with_stats: bool = False) -> PYUObject:
         """The whole model in the clear at one party: all splits, leaves, and the label's mean.
 
         It leaves the SPU for good. Every party's script says so by this call, and every ledger has it: each
@@ -259,16 +261,18 @@ class TreeModel(Estimator[Learned]):
             to: who gets it.
             format: ``xgboost``: JSON, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads;
                 columns are those of the owners, in the order of `fit`.
+            with_stats: whether gains and covers of all nodes are in it, which importances and SHAP values
+                take; covers say how many rows came to a node.
 
         Returns:
             A handle of the text.
 
         Raises:
-            LearnError: there is no such format; `fit` was not called.
+            LearnError: there is no such format; the model came without covers; `fit` was not called.
         """
         require(format == "xgboost", f"there is no format {format!r}", "xgboost")
         receiver = to if isinstance(to, PYU) else PYU(to)
-        return leaving.exported(self.spu, self._fitted(), self.family, receiver)
+        return leaving.exported(self.spu, self._fitted(), self.family, receiver, with_stats)
 
     def save(self, folders: Folders, *, overwrite: bool = False) -> str:
         """Keep the model in a folder of each party: its own splits, and its share of what nobody sees.
@@ -470,6 +474,13 @@ def _limits(home: LabelScale, family: Family, asked: tuple[float, float, float],
     if family.link == IDENTITY:  # squares are smaller there
         return growing.limits(gamma / home.spread**2, penalty, least, scale)
     return growing.limits(gamma * home.penalty, penalty * home.penalty, least * home.penalty, scale)
+
+
+def _units(home: LabelScale, family: Family, scale: float) -> Any:
+    """At the label's owner: see `growing.units_of`, for a label on its scale."""
+    if family.link == IDENTITY:
+        return growing.units_of(home.spread**2, 1.0, scale)
+    return growing.units_of(1 / home.penalty, 1 / home.penalty, scale)
 
 
 # -------------------------------------------------------------------- what runs on the SPU

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.learn.trees.candidates import NONE, Told
+from junto.learn.trees.candidates import NONE, Told, column_names
 from junto.learn.trees.objectives import BINARY, GAMMA, POISSON, SECTIONS, SOFTMAX, TWEEDIE
 
 NOWHERE: Final = 2**31 - 1
@@ -34,6 +34,7 @@ class Plain:
         base: the score without a tree, of each output.
         leaves: their weights [trees, leaves]; trees belong to the outputs in turn.
         splits: of all columns together; see `candidates.Told`.
+        gain, cover: see `growing.worth`; None: not known.
     """
 
     objective: str
@@ -41,6 +42,8 @@ class Plain:
     base: NDArray[np.float64]
     leaves: NDArray[np.float64]
     splits: Told
+    gain: NDArray[np.float64] | None = None
+    cover: NDArray[np.float64] | None = None
 
     @property
     def outputs(self) -> int:
@@ -53,17 +56,15 @@ def merged(parties: Sequence[str], parts: Sequence[Told]) -> Told:
     column = np.full(np.shape(parts[0]["column"]), NONE, np.int64)
     threshold = np.zeros(column.shape, np.float32)
     missing = np.zeros(column.shape, np.bool_)
-    begin, names = 0, list[str]()
-    for party, part in zip(parties, parts, strict=True):
+    begin = 0
+    for part in parts:
         mine = np.asarray(part["column"]) != NONE
         column = np.where(mine, np.asarray(part["column"]) + begin, column)
         threshold = np.where(mine, part["threshold"], threshold)
         missing = np.where(mine, part["missing"], missing)
         begin += len(part["names"])
-        names += [f"{party}.{name}" for name in part["names"]]
-    bare = [name.partition(".")[2] for name in names]
     return {
-        "names": bare if len(set(bare)) == len(bare) else names,
+        "names": column_names(parties, [part["names"] for part in parts]),
         "named": all(part["named"] for part in parts),
         "column": column,
         "threshold": threshold,
@@ -76,6 +77,9 @@ def write(model: Plain) -> str:
     splits, width, outputs = model.splits, len(model.splits["names"]), model.outputs
     fields = [np.asarray(splits[name]) for name in ("column", "threshold", "missing")]
     weights, base = _rooted(model)
+    gain = np.zeros(fields[0].shape) if model.gain is None else model.gain
+    cover = np.zeros((len(gain), 2 * gain.shape[1] + 1)) if model.cover is None else model.cover
+    fields += [gain, cover]
     trees = [
         _tree(number, [each[number] for each in fields], leaves, width)
         for number, leaves in enumerate(weights)
@@ -133,22 +137,20 @@ def _score(objective: str, mean: float) -> float:
 
 
 def _tree(number: int, fields: Sequence[Any], leaves: NDArray[np.float64], width: int) -> dict[str, Any]:
-    column, threshold, missing = fields
-    rows: list[tuple[int, int, int, int, float, bool]] = []
-
-    def grow(node: int, parent: int) -> int:
+    column, threshold, missing, gain, cover = fields
+    waiting, rows = [(0, NOWHERE)], list[tuple[int, int, int, int, float, bool, float, float]]()
+    while len(rows) < len(waiting):  # children side by side, as some of what reads it expects
+        node, parent = waiting[len(rows)]
         while node < len(column) and column[node] == NONE:
             node = 2 * node + 2
-        place = len(rows)
+        hessian = float(cover[node])
         if node >= len(column):
-            rows.append((-1, -1, parent, 0, float(leaves[node - len(column)]), False))
-            return place
-        rows.append((0, 0, parent, 0, 0.0, False))
-        left, right = grow(2 * node + 1, place), grow(2 * node + 2, place)
-        rows[place] = (left, right, parent, int(column[node]), float(threshold[node]), bool(missing[node]))
-        return place
-
-    grow(0, NOWHERE)
+            rows.append((-1, -1, parent, 0, float(leaves[node - len(column)]), False, 0.0, hessian))
+            continue
+        left, place = len(waiting), len(rows)
+        split = int(column[node]), float(threshold[node]), bool(missing[node])
+        rows.append((left, left + 1, parent, *split, float(gain[node]), hessian))
+        waiting += [(2 * node + 1, place), (2 * node + 2, place)]
     names = (
         "left_children",
         "right_children",
@@ -156,16 +158,15 @@ def _tree(number: int, fields: Sequence[Any], leaves: NDArray[np.float64], width
         "split_indices",
         "split_conditions",
         "default_left",
+        "loss_changes",
+        "sum_hessian",
     )
     lists = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    nothing = [0.0] * len(rows)
     size = {"num_deleted": "0", "num_feature": str(width), "num_nodes": str(len(rows))}
     return {
         **lists,
         "default_left": [int(each) for each in lists["default_left"]],
         "base_weights": [row[4] if row[0] < 0 else 0.0 for row in rows],
-        "loss_changes": nothing,
-        "sum_hessian": nothing,
         "split_type": [0] * len(rows),
         **{
             name: [] for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes")
@@ -209,7 +210,7 @@ def read(model: Any, deepest: int) -> Plain:
     if list(booster["model"]["tree_info"]) != turns or len(trees) % outputs:
         raise ValueError("it has not the same number of trees for each class, in turn")
     filled = [_filled(tree, depth) for tree in trees]
-    column, threshold, missing, leaves = (np.stack(each) for each in zip(*filled, strict=True))
+    column, threshold, missing, leaves, gain, cover = map(np.stack, zip(*filled, strict=True))
     base = [float(each) for each in str(param["base_score"]).strip("[]").split(",")]
     section, key = SECTIONS[objective]
     return Plain(
@@ -218,6 +219,8 @@ def read(model: Any, deepest: int) -> Plain:
         np.broadcast_to([_score(objective, each) for each in base], (outputs,)).astype(np.float64),
         leaves,
         {"names": names, "named": True, "column": column, "threshold": threshold, "missing": missing},
+        gain,
+        cover,
     )
 
 
@@ -240,15 +243,19 @@ def _filled(tree: Mapping[str, Any], depth: int) -> tuple[Any, ...]:
     inner = 2**depth - 1
     column = np.full(inner, NONE, np.int32)
     threshold, missing = np.zeros(inner, np.float32), np.zeros(inner, np.bool_)
-    leaves = np.zeros(inner + 1)
+    leaves, gain, cover = np.zeros(inner + 1), np.zeros(inner), np.zeros(2 * inner + 1)
     for place, node in _places(tree, inner):
         if place >= inner:
             leaves[place - inner] = tree["split_conditions"][node]
+            cover[place] = tree["sum_hessian"][node]
         else:
             column[place] = tree["split_indices"][node]
             threshold[place] = tree["split_conditions"][node]
             missing[place] = bool(tree["default_left"][node])
-    return column, threshold, missing, leaves
+            gain[place] = tree["loss_changes"][node]
+    for place in reversed(range(inner)):
+        cover[place] = cover[2 * place + 1] + cover[2 * place + 2]
+    return column, threshold, missing, leaves, gain, cover
 
 
 def _places(tree: Mapping[str, Any], inner: int) -> Iterator[tuple[int, int]]:
