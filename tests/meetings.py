@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from flows import Clock, Thread
 from gateways import FACTS, Heard
@@ -16,6 +17,7 @@ from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import DeadlineExceeded
 from junto.net import frames as f
 from junto.net import handshake
+from junto.net.api import Abort
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
 from junto.net.stream import Dialled, Dialler
@@ -41,6 +43,7 @@ class Side:
             others,
             lambda party: self.peers[party].is_open(),
             lambda party: self.peers[party].is_reached(),
+            lambda party: self.peers[party].is_here(),
         )
         link = LinkSettings()
         self.peers = {name: Peer(PartySettings(name, NOWHERE, NOWHERE), link, Heard()) for name in others}
@@ -143,6 +146,12 @@ class World:
         self.starts[party] += 1
         self.sides[party] = Side(party, self.parties, self.starts[party])
         self._do(lambda: None)
+
+    def leave(self, party: str) -> None:
+        """A party ends the run, whether or not it has begun."""
+        ending = f.Ending(Abort("interrupted", f"{party} was interrupted (Ctrl-C)"))
+        for peer in self.sides[party].peers.values():
+            self._do(partial(peer.stand, "ending", ending))
 
     def all_met(self) -> bool:
         runs = {side.run for side in self.sides.values()}

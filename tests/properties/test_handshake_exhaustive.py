@@ -139,3 +139,26 @@ def test_two_parties_meet_in_every_order_and_after_a_connection_is_lost_anywhere
 def test_three_parties_meet_in_many_orders(story):
     for seed in range(tries(40)):
         Play(story, ("alice", "bob", "carol")).goes_on(random.Random(seed))
+
+
+def test_who_leaves_before_the_run_has_begun_tells_all_that_it_has_met():
+    told = set()
+    for seed in range(tries(60)):
+        chance = random.Random(seed)
+        world = Play(Story(), ("alice", "bob", "carol")).world
+        absent = chance.choice(["nobody", "carol"])
+        for _ in range(chance.randrange(50)):
+            here = [step for name, step in world.steps() if absent not in name]
+            chance.choice(here or [lambda: None])()
+        alice = world.sides["alice"]
+        met = [name for name, peer in alice.peers.items() if peer.is_here()]
+        world.leave("alice")
+        while heard := [step for name, step in world.steps() if "hear" in name]:
+            chance.choice(heard)()
+        for name in met:
+            side = world.sides[name]
+            assert side.peers["alice"].ended
+            assert alice.peers[name].is_through("ending")
+            assert side.meeting.over or "alice" in str(side.meeting._error)
+            told.add((side.meeting.run is None, side.peers["alice"].is_open()))
+    assert told == {(True, False), (False, False), (False, True)}, "before the run is known, and after it"

@@ -64,6 +64,7 @@ def trace(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     static_argnames: str | Iterable[str] = (),
+    go_on: Callable[[], None] = lambda: None,
 ) -> Plan:
     """The plan of `fn(*args, **kwargs)`.
 
@@ -73,6 +74,7 @@ def trace(
             dtypes matter.
         kwargs: the same by name.
         static_argnames: parameters of `fn` that are no arrays; the plan holds for their values only.
+        go_on: called for each step that is written down.
 
     Raises:
         NotComputable: an argument is no array, or the function has side effects.
@@ -97,7 +99,7 @@ def trace(
         return results
 
     closed = jax.make_jaxpr(call)(*leaves)
-    builder = Builder()
+    builder = Builder(go_on)
     block = builder.block(closed, "")
     return Plan(
         block=block,

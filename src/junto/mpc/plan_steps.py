@@ -7,7 +7,7 @@ nobody uses is left out. Control flow keeps its sub-programs as blocks.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -143,8 +143,12 @@ def form_of(aval: Any) -> ShapeDtype:
 
 @dataclass(eq=False)
 class Builder:
-    """Writes jaxprs out as steps; one for a whole plan, so that a sub-program used twice is one block."""
+    """Writes jaxprs out as steps; one for a whole plan, so that a sub-program used twice is one block.
 
+    `go_on` is called for each step.
+    """
+
+    go_on: Callable[[], None] = lambda: None
     known: dict[int, tuple[Any, Block]] = field(default_factory=dict)
 
     def block(self, closed: Any, line: str) -> Block:
@@ -218,6 +222,7 @@ class _Writer:
             return known
 
         for equation in jaxpr.eqns:
+            self._builder.go_on()
             made = self._equation(
                 equation,
                 [slot(each, equation) for each in equation.invars],

@@ -79,6 +79,7 @@ class GrpcGateway(Gateway):
             others,
             lambda party: self._peers[party].is_open(),
             lambda party: self._peers[party].is_reached(),
+            lambda party: self._peers[party].is_here(),
         )
         self._peers = {
             party: Peer(settings.cluster[party], self._link, events, settings.parties) for party in others
@@ -149,7 +150,8 @@ class GrpcGateway(Gateway):
             peer.stand("ending", frame)
         ends = time.monotonic() + timeout_s
         for peer in self._peers.values():
-            self._await(peer, partial(peer.is_through, "ending"), ends)
+            if self._meeting.over or peer.is_here():
+                self._await(peer, partial(peer.is_through, "ending"), ends)
 
     def flush(self, timeout_s: float | None) -> None:
         ends = None if timeout_s is None else time.monotonic() + timeout_s

@@ -8,8 +8,10 @@ On every stream, in this order:
     dialled -> Resumed | Refused        likewise; from here values flow
 
 Both ends of a stream go through the same states, `TRANSITIONS`; a frame for which there is none there is out
-of order. Each step is one under the stream's lock, its words included: nobody can answer what the state does
-not know of yet. What may be heard again, or late, is a whole stream: of an earlier start or attempt.
+of order. Only that a party ends the run (Ending), and the answer to it, may be said as soon as both have
+greeted: who leaves a meeting says so. Each step is one under the stream's lock, its words included: nobody
+can answer what the state does not know of yet. What may be heard again, or late, is a whole stream: of an
+earlier start or attempt.
 
 The run's id is a hash over the job and everybody's nonces, so nobody can be made to continue another run.
 """
@@ -48,6 +50,10 @@ TRANSITIONS: Mapping[tuple[HandshakeState, HandshakeEvent], HandshakeState] = {
     (HandshakeState.GREETED, HandshakeEvent.RESUME): HandshakeState.ASKED,
     (HandshakeState.ASKED, HandshakeEvent.RESUMED): HandshakeState.OPEN,
 }
+
+
+GREETED = frozenset({HandshakeState.GREETED, HandshakeState.ASKED})
+"""In these a stream is not open yet, and each side knows that it talks to a party of its job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Meeting:
         others: who is awaited.
         is_open: whether values can go to a party, and come from it.
         is_reached: whether the connection that we have dialled to it is open.
+        is_here: whether there is a connection on which it has greeted us.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Meeting:
         others: Iterable[str],
         is_open: Callable[[str], bool],
         is_reached: Callable[[str], bool],
+        is_here: Callable[[str], bool],
     ) -> None:
         self.mine = mine
         self._is_open = is_open
         self._is_reached = is_reached
+        self._is_here = is_here
         self._changed = Condition()
         self._others = tuple(others)
         self._nonces = {mine.party: mine.nonce}
@@ -159,16 +162,18 @@ class Meeting:
         return None
 
     def _missing(self, address: Callable[[str], str]) -> list[str]:
-        """Who keeps us waiting, and why: who was not met, else whom we or who cannot reach us."""
-        unmet = [party for party in self._others if party not in self._nonces]
+        """Who keeps us waiting, and why: who was not met or is gone, else whom we or who cannot reach us."""
+        unmet = [party for party in self._others if party not in self._nonces or not self._is_here(party)]
         closed = [party for party in self._others if not self._is_open(party)]
         missing = unmet or closed or [party for party in self._others if not self._is_reached(party)]
         return [f"{party} at {address(party)}: {self._cause(party)}" for party in missing]
 
     def _cause(self, party: str) -> str:
-        if party in self._nonces and party not in self._causes:
-            return "it is there, and waits for others"
-        return self._causes.get(party, "no answer yet")
+        if party not in self._nonces:
+            return self._causes.get(party, "no answer yet")
+        if not self._is_here(party):
+            return f"it was there and is gone; {self._causes.get(party, 'no answer since')}"
+        return self._causes.get(party, "it is there, and waits for others")
 
     def _late(self, waited: float, address: Callable[[str], str]) -> DeadlineExceeded:
         missing = "; ".join(self._missing(address))

@@ -82,6 +82,7 @@ class Peer:
         self._lines = threading.RLock()  # which connections there are, and which of them we want values on
         self._dialled_by_us: StreamSender | None = None
         self._dialled_by_it: StreamSender | None = None
+        self._greeted: set[StreamSender] = set()  # open, or to be so once the run is known
         self._standing: dict[str, f.ControlFrame] = {}
         self._ours = Activity(_NOWHERE)
         self._theirs = Activity(_NOWHERE)
@@ -109,6 +110,16 @@ class Peer:
         with self.changed:
             self._standing[what] = frame
         self._say(frame)
+        with self._lines:
+            waiting = [line for line in self._greeted if not line.open]
+        for line in waiting:
+            self._say_early(line)
+
+    def _say_early(self, line: StreamSender) -> None:
+        """That we end the run is said before it has begun, too."""
+        ending = self._standing.get("ending")
+        if ending is not None:
+            line.say(ending)
 
     def is_through(self, what: str) -> bool:
         """Whether it has noted our `what`, or is gone."""
@@ -133,6 +144,16 @@ class Peer:
         """The next message for a line, either direction's; see `StreamSender`."""
         answer = self.receiving.pull(line)
         return answer if isinstance(answer, bytes) else self.sending.pull(line) or answer
+
+    def greeted(self, line: StreamSender) -> None:
+        """The party has greeted us on this connection, which will open once the run is known."""
+        with self._lines:
+            self._greeted.add(line)
+        self._say_early(line)
+
+    def is_here(self) -> bool:
+        """Whether there is a connection on which it has greeted us."""
+        return bool(self._greeted)
 
     def open_ours(self, line: StreamSender, resumed: f.Resumed) -> None:
         """The connection that we have dialled is open."""
@@ -172,6 +193,7 @@ class Peer:
         """A connection is over; whether it was in use."""
         line.close()
         with self._lines:
+            self._greeted.discard(line)
             self._dialled_by_us = None if line is self._dialled_by_us else self._dialled_by_us
             self._dialled_by_it = None if line is self._dialled_by_it else self._dialled_by_it
             sent, received = self.sending.close(line), self.receiving.close(line)

@@ -14,7 +14,7 @@ from junto.errors import (
     ProtocolViolation,
 )
 from junto.net import frames as f
-from junto.net.handshake import TRANSITIONS, HandshakeEvent, HandshakeState
+from junto.net.handshake import GREETED, TRANSITIONS, HandshakeEvent, HandshakeState
 from junto.net.line import StreamSender
 from junto.net.mailbox import Refusal
 from junto.net.meeting import Meeting, Restarted
@@ -31,6 +31,11 @@ class _StreamEnd:
         self.line: StreamSender = line
         self.story: Story[HandshakeState, HandshakeEvent] = Story(TRANSITIONS, HandshakeState.NEW)
         self.lock = threading.RLock()  # a step may say words, and words may end the stream
+
+    def is_last_word(self, frame: f.Any) -> bool:
+        """Whether it may be said before a stream is open: that a party ends the run, or the answer to it."""
+        last = isinstance(frame, f.Ending) or (isinstance(frame, f.Noted) and frame.what == "ending")
+        return last and self.story.state in GREETED
 
 
 class Dialled(_StreamEnd):
@@ -56,11 +61,16 @@ class Dialled(_StreamEnd):
             self.peer.refused(Refusal("malformed", error.message))
             self.line.close(f.Refused("malformed", error.message, final=False))
             return
-        if not self.line.open:
+        while not self.line.open:
             with self.lock:
-                if not self.line.open:
-                    self._shake_hands(opened)
+                if self.line.closed:
                     return
+                if not isinstance(opened, list) or not _may_be_early(opened):
+                    self._refuse("out of order", "values before the handshake is over")
+                elif not self.line.open:
+                    self._shake_hands(opened.pop(0))
+            if not opened:
+                return
         self.peer.hear(self.line, opened)
         _noticed(self.peer, self._meeting)
 
@@ -83,18 +93,17 @@ class Dialled(_StreamEnd):
         """The stream is over."""
         self.peer.drop(self.line)
 
-    def _shake_hands(self, opened: list[f.Any] | f.Chunk | f.Ordered) -> None:
+    def _shake_hands(self, frame: f.Any) -> None:
         state = self.story.state
-        if self.line.closed:
-            return
-        if not isinstance(opened, list) or len(opened) != 1:
-            self._refuse("out of order", "values before the handshake is over")
-        elif isinstance(opened[0], f.Hello) and (state, HandshakeEvent.HELLO) in TRANSITIONS:
-            self._greet(opened[0])
-        elif isinstance(opened[0], f.Resume) and (state, HandshakeEvent.RESUME) in TRANSITIONS:
-            self.line.run = opened[0].run
+        if isinstance(frame, f.Hello) and (state, HandshakeEvent.HELLO) in TRANSITIONS:
+            self._greet(frame)
+        elif isinstance(frame, f.Resume) and (state, HandshakeEvent.RESUME) in TRANSITIONS:
+            self.line.run = frame.run
             self.story.tell(HandshakeEvent.RESUME)
             self.answer()
+        elif self.is_last_word(frame):
+            self.peer.hear(self.line, [frame])
+            _noticed(self.peer, self._meeting)
         else:
             self._refuse("out of order", "a frame that does not belong there before the handshake is over")
 
@@ -118,6 +127,7 @@ class Dialled(_StreamEnd):
         else:
             self.story.tell(HandshakeEvent.HELLO)
             self.line.say(mine)
+            self.peer.greeted(self.line)
 
     def _refuse(self, kind: str, text: str, *, final: bool = True) -> None:
         self.peer.refusals.count(f"{self.peer.name} at {self._place}", kind, text)
@@ -169,7 +179,7 @@ class Dialler(_StreamEnd):
             match frame:
                 case f.Refused():
                     return self._refused(frame)
-                case _ if self.line.open:
+                case _ if self.line.open or self.is_last_word(frame):
                     self.peer.hear(self.line, [frame])
                     _noticed(self.peer, self._meeting)
                 case f.Hello() if (self.story.state, HandshakeEvent.HELLO) in TRANSITIONS:
@@ -205,6 +215,7 @@ class Dialler(_StreamEnd):
             return False
         self.story.tell(HandshakeEvent.HELLO)
         self.ask()
+        self.peer.greeted(self.line)
         return True
 
     def _refused(self, frame: f.Refused) -> bool:
@@ -220,6 +231,13 @@ class Dialler(_StreamEnd):
             else:
                 self.over = HandshakeRefused(text, fix=again)
         return False
+
+
+def _may_be_early(frames: list[f.Any]) -> bool:
+    """Whether the dialler may say them before the stream is open."""
+    return bool(frames) and all(
+        isinstance(frame, f.Hello | f.Resume | f.Ending | f.Noted) for frame in frames
+    )
 
 
 def _noticed(peer: Peer, meeting: Meeting) -> None:

@@ -156,6 +156,10 @@ class Program:
         """The first failure that the script was told of."""
         return self._told or self._parts.fault.error
 
+    def check(self) -> None:
+        """Raise why the run cannot go on, if so."""
+        self._parts.fault.check()
+
     def fault_within(self, seconds: float) -> JuntoError | None:
         """Why the run cannot go on, waited for as long as is said."""
         return self._parts.fault.within(seconds)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 
 from junto.config.model import Mode, Settings
-from junto.errors import PartyAborted
+from junto.errors import JuntoError, PartyAborted
 from junto.execute.executor import Executor
 from junto.net.api import Gateway
 from junto.net.identity import judge_own_certificate
@@ -18,8 +19,8 @@ from junto.program.failure import ErrorReporter
 from junto.program.fault import SessionFault
 from junto.program.in_flight import InFlight
 from junto.program.ledger_writer import LedgerWriter
-from junto.program.peer_monitor import PeerMonitor
-from junto.program.program import Components, Program
+from junto.program.peer_monitor import PeerMonitor, abort_of
+from junto.program.program import ABORT_S, Components, Program
 from junto.program.progress import Board
 from junto.program.progress_display import Watcher, choose
 from junto.program.status import Reporter
@@ -92,6 +93,7 @@ def _open_production(settings: Settings) -> Program:
         undo.callback(shared.witness.close)
         gateway.start()
         undo.callback(gateway.close)
+        undo.push(partial(_say_why, gateway, me))
         executor = _executor(settings, None)
         undo.callback(executor.shutdown, cancel=True)
         if settings.wait_for_parties:
@@ -114,6 +116,13 @@ def _open_production(settings: Settings) -> Program:
     )
     shared.watcher.switch(shared.shown)
     return Program(settings, parts)
+
+
+def _say_why(gateway: Gateway, me: str, kind: object, error: BaseException | None, trace: object) -> None:
+    """Who leaves before the run has begun tells those that it has met: they would wait for it."""
+    if error is not None:
+        with suppress(JuntoError):
+            gateway.abort(abort_of(error, me), ABORT_S)
 
 
 def _judge_ourselves(settings: Settings, me: str) -> None:
@@ -142,9 +151,8 @@ class _Meeting:
     def __call__(self) -> None:
         try:
             run = self._gateway.meet(self._timeout_s, lambda line: self._reporter.waiting(line, (0, 0)))
-        except PartyAborted:
-            self._fault.check()  # who met us sooner may have ended already: it said why
-            raise
+        except PartyAborted as error:  # who has met us may have ended already: it said why
+            raise self._fault.error or error from None
         finally:
             self._reporter.over()
         self._run = run

@@ -53,7 +53,9 @@ def run_plan(
     return list(Rounds(flush, ears.meter).run(_run(gates, plan, inputs, settings, ears)))
 
 
-def rehearse(plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
+def rehearse(
+    plan: Plan, inputs: Sequence[Any], settings: MpcSettings, go_on: Callable[[], None] = lambda: None
+) -> None:
     """Run a plan on shapes alone (`ShapeGates`): what it refuses here, no node ever begins.
 
     It takes a few hundredths of the time of a run.
@@ -62,6 +64,7 @@ def rehearse(plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         plan: what will be computed.
         inputs: public arrays, and None for each secret.
         settings: of the call.
+        go_on: called before each step.
 
     Raises:
         NotComputable: as the run would; also if a rule has an error of its own.
@@ -70,7 +73,7 @@ def rehearse(plan: Plan, inputs: Sequence[Any], settings: MpcSettings) -> None:
         shaped(form.shape, form.dtype == np.bool_) if each is None else each
         for each, form in zip(inputs, plan.inputs, strict=True)
     ]
-    ears = StepHooks(instead=_unknown_until_revealed(plan, inputs))
+    ears = StepHooks(watch=lambda _: go_on(), instead=_unknown_until_revealed(plan, inputs))
     try:
         with np.errstate(over="ignore"):
             run_plan(ShapeGates(), _silent, plan, given, settings, ears)

@@ -6,7 +6,7 @@ at every party, in every mode.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,10 +48,16 @@ class Planned:
 
 
 class Plans:
-    """A cache of plans; one for each SPU, whose `numbers` these are."""
+    """A cache of plans; one for each SPU, whose `numbers` these are.
 
-    def __init__(self, numbers: MpcSettings) -> None:
+    Args:
+        numbers: how the SPU holds numbers.
+        go_on: raises if the run cannot go on, which a script is to hear while a long function is planned.
+    """
+
+    def __init__(self, numbers: MpcSettings, go_on: Callable[[], None]) -> None:
         self._numbers = numbers
+        self._go_on = go_on
         self._known: dict[Any, Planned] = {}
 
     def get(self, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Planned, list[Any]]:
@@ -76,7 +82,7 @@ class Plans:
         if planned is None:
             abstract = [_abstract(item) for item in inputs]
             shapes, names = _restored(args, kwargs, inputs, abstract)
-            plan = trace(call.function, shapes, names, call.static)
+            plan = trace(call.function, shapes, names, call.static, self._go_on)
             secret = [_is_secret(item) for item in inputs]
             visible(plan, secret)
             leaves_out = tuple(ArrayLayout(np.dtype(form.dtype).name, form.shape) for form in plan.outputs)
@@ -96,7 +102,7 @@ class Plans:
         settings = self._numbers.inside(fraction)
         about = b"".join(digest_of(item) for item in public if item is not None)
         if (settings.fraction, about) not in planned.passed:
-            rehearse(planned.plan, public, settings)
+            rehearse(planned.plan, public, settings, self._go_on)
             if len(planned.passed) >= MOST:
                 planned.passed.clear()
             planned.passed.add((settings.fraction, about))

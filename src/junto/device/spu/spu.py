@@ -67,7 +67,7 @@ class SPU(SpuDevice):
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
         self.numbers = MpcSettings(fraction=self._settings.fraction)
-        self.plans = Plans(self.numbers)
+        self.plans = Plans(self.numbers, lambda: self.session.program.check())
         self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)
