@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.measure import Ceiling, Row, Spread
 from benchmarks.plan import Plan
 from junto.join.plain_curve import PlainCurve, encoded
-from junto.mpc import bits, limbs
+from junto.mpc import bits, limbs, ring, ring128
 from junto.mpc.ot.hashing import Hash
 from junto.native import Kernels, kernels
 
@@ -52,10 +52,24 @@ def pairs(native: Kernels, part: int) -> dict[str, tuple[Work, Work]]:
     rows, difference, key, scalar = words(count, 2), words(2), os.urandom(16), os.urandom(32)
     numbers = RNG.integers(0, 256, (points, 48), np.uint8)
     raw, coordinates, plain = [row.tobytes() for row in numbers], native.encode_points(numbers), PlainCurve()
+    wide, other = (ring128.wide_from(words(side, side, 2)) for _ in range(2))
+    long, made, made_long = (
+        ring128.wide_from(words(count, 2)),
+        ring128.wide_zeros((side, side)),
+        ring128.wide_zeros(count),
+    )
     return {
         f"product of {side:,} x {side:,}": (
             lambda: native.matmul_into(a, b, out),
             lambda: limbs.multiply_into(a, b, out),
+        ),
+        "the same, of 128 bits": (
+            lambda: native.wide_matmul_into(wide, other, made),
+            lambda: ring128.matmul_limbs(wide, other, ring.matmul),
+        ),
+        f"{count:,} products of 128 bits": (
+            lambda: native.wide_multiply_into(long, long, made_long),
+            lambda: ring128.multiply_pairs(long, long),
         ),
         f"{count:,} numbers to planes": (lambda: native.planes(x, 64), lambda: bits._planes(x, 64)),
         f"{count:,} numbers from planes": (

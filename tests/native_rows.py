@@ -18,7 +18,7 @@ import numpy as np
 from junto.join import okvs
 from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
-from junto.mpc import bits, limbs
+from junto.mpc import bits, limbs, ring128
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.protocol import borrow
@@ -55,6 +55,46 @@ def matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np
             else:
                 want[...] = 0
             yield got, want
+
+
+def pairs(rng: np.random.Generator, *shape: int) -> Any:
+    return ring128.wide_from(words(rng, *shape, 2))
+
+
+def wide_matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for m, k, n in [
+        (0, 3, 2),
+        (2, 0, 3),
+        (1, 1, 1),
+        (5, 7, 3),
+        (6, 256, 4),
+        (13, 257, 17),
+        (97, 30, 33),
+        (3, 40, 530),
+    ]:
+        a, b = pairs(rng, m, k), pairs(rng, n, k).T
+        for left, right in ((a, b), (np.repeat(a, 2, 1)[::-1, ::2], b[::-1].copy()[::-1])):
+            got = ring128.wide_zeros((m, n + 2))[:, 1 : n + 1]
+            kernels.wide_matmul_into(left, right, got)
+            yield ring128.words_of_wide(got), ring128.words_of_wide(ring128.matmul_limbs(left, right))
+
+
+def _element_by_element(act: str, twin: Callable[[Any, Any], Any]) -> Row:
+    def row(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        x = pairs(rng, 5, 130)
+        edges = ring128.wide_of_integers([0, 1, 2**64 - 1, 2**64, 2**127, 2**128 - 1])
+        for a, b in [
+            (x, x[::-1]), (x[0, :0], x[1, :0]), (x[0, 0], x), (x, x[:, :1]), (x[:, ::2], x[1, 65:]),
+            (x[0, 0], x[1, 1]), (edges[:, None], edges),
+        ]:  # fmt: skip
+            with np.errstate(over="ignore"):
+                want = twin(a, b)
+            got = ring128.wide_zeros(want.shape)
+            getattr(kernels, act)(a, b, got)
+            yield ring128.words_of_wide(got), ring128.words_of_wide(want)
+
+    row.__name__ = act
+    return row
 
 
 def planes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -213,7 +253,10 @@ ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
-        solve_bands, read_bands,
+        solve_bands, read_bands, wide_matmul_into,
+        _element_by_element("wide_add_into", ring128.add_pairs),
+        _element_by_element("wide_subtract_into", ring128.subtract_pairs),
+        _element_by_element("wide_multiply_into", ring128.multiply_pairs),
     )
 }  # fmt: skip
 

@@ -15,6 +15,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from junto.native import Kernels, kernels
+
 WIDE_BITS: Final = 128
 WIDE_DTYPE: Final = np.dtype([("low", "<u8"), ("high", "<u8")])
 _WORD: Final = 1 << 64
@@ -210,14 +212,11 @@ def _pair(x: Any) -> _Pair:
 
 
 def _add(x: Any, y: Any) -> WideArray:
-    (a, b), (c, d) = _pair(x), _pair(y)
-    low = a + c
-    return _joined(low, b + d + (low < c))
+    return _each(x, y, add_pairs, Kernels.wide_add_into)
 
 
 def _subtract(x: Any, y: Any) -> WideArray:
-    (a, b), (c, d) = _pair(x), _pair(y)
-    return _joined(a - c, b - d - (a < c))
+    return _each(x, y, subtract_pairs, Kernels.wide_subtract_into)
 
 
 def _negative(x: Any) -> WideArray:
@@ -225,8 +224,38 @@ def _negative(x: Any) -> WideArray:
 
 
 def _multiply(x: Any, y: Any) -> WideArray:
-    (a, b), (c, d) = _pair(x), _pair(y)
-    return _joined(a * c, upper_product(a, c) + a * d + b * c)
+    return _each(x, y, multiply_pairs, Kernels.wide_multiply_into)
+
+
+def _each(
+    x: Any,
+    y: Any,
+    twin: Callable[[WideArray, WideArray], WideArray],
+    kernel: Callable[[Kernels, Any, Any, Any], None],
+) -> WideArray:
+    x, y = widened(x), widened(y)
+    native = kernels()
+    if native is None:
+        return twin(x, y)
+    made = np.empty(np.broadcast_shapes(x.shape, y.shape), WIDE_DTYPE)
+    kernel(native, x.view(np.ndarray), y.view(np.ndarray), made)
+    return made.view(WideArray)
+
+
+def add_pairs(x: WideArray, y: WideArray) -> WideArray:
+    """`x + y` in numpy."""
+    low = x.low + y.low
+    return _joined(low, x.high + y.high + (low < y.low))
+
+
+def subtract_pairs(x: WideArray, y: WideArray) -> WideArray:
+    """`x - y` in numpy."""
+    return _joined(x.low - y.low, x.high - y.high - (x.low < y.low))
+
+
+def multiply_pairs(x: WideArray, y: WideArray) -> WideArray:
+    """`x * y` in numpy."""
+    return _joined(x.low * y.low, upper_product(x.low, y.low) + x.low * y.high + x.high * y.low)
 
 
 def upper_product(x: _Words, y: _Words) -> _Words:
@@ -340,8 +369,23 @@ _DEPTH: Final = 1 << (64 - 2 * _LIMB)
 
 
 def matmul_wide(a: Any, b: Any, product: Callable[[_Words, _Words], _Words] = np.matmul) -> WideArray:
-    """`a @ b` of arrays of two dimensions or more, by products of matrices of limbs modulo 2**64."""
+    """`a @ b` of arrays of two dimensions or more; without a kernel by `matmul_limbs`."""
     x, y = widened(a), widened(b)
+    native = kernels()
+    if native is None or x.shape[-1] != y.shape[-2]:
+        return matmul_limbs(x, y, product)
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    made = np.empty((*batch, x.shape[-2], y.shape[-1]), WIDE_DTYPE)
+    left, right = (np.broadcast_to(each.view(np.ndarray), (*batch, *each.shape[-2:])) for each in (x, y))
+    for at in np.ndindex(*batch):
+        native.wide_matmul_into(left[at], right[at], made[at])
+    return made.view(WideArray)
+
+
+def matmul_limbs(
+    x: WideArray, y: WideArray, product: Callable[[_Words, _Words], _Words] = np.matmul
+) -> WideArray:
+    """The same by products of matrices of limbs modulo 2**64."""
     depth = x.shape[-1]
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     total = wide_zeros((*batch, x.shape[-2], y.shape[-1]))

@@ -1,8 +1,7 @@
 """The page in front of the C kernels: nothing is called before its arrays are what the kernel takes them for.
 
 A kernel is given addresses and numbers; it cannot see that an array is too short. So each method says what
-it takes, and what it has not looked at by `_read` or `_written` has no address. Words are 64 bits; an
-element of a wider ring is several of them, the lowest first, in a last dimension.
+it takes, and what it has not looked at by `read` or `written` has no address. Words are 64 bits.
 """
 
 from __future__ import annotations
@@ -10,23 +9,35 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.native.addresses import (
+    PAIR,
+    WORD,
+    Octets,
+    Pairs,
+    Words,
+    address,
+    address_or_0,
+    bands_read,
+    bit_count,
+    octets_read,
+    read,
+    written,
+)
 from junto.native.library import loaded
 from junto.native.threads import shared_out
-
-Words: TypeAlias = NDArray[np.uint64]
-Octets: TypeAlias = NDArray[np.uint8]
 
 BASE, AVX2, AVX512 = range(3)
 """Instructions that a kernel may use; the names are those of `kernels.h`."""
 
-_WORD: Final = np.dtype(np.uint64)
 _PRODUCTS: Final = 1 << 21
 """Products of words that are worth a thread."""
+_PAIRS: Final = 1 << 15
+"""Elements of 128 bits that are worth a thread."""
 _POINT: Final = 32
 _NUMBER: Final = 48
 """Bytes of a point of Curve25519, and of a number that is mapped to one."""
@@ -43,8 +54,6 @@ _TRANSPOSED: Final = 1 << 12
 """Words of a plane that are worth a thread."""
 _SUMMED: Final = 1 << 12
 """Bands that are worth a thread."""
-_BAND: Final = 8
-"""Words of a band, at most: `band.c` has room for so many."""
 _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 
 
@@ -94,8 +103,12 @@ class Kernels:
         self.level: int = there if level is None else level
         if not BASE <= self.level <= there:
             raise ValueError(f"this machine has level {there}, not {self.level}")
-        self._matmul64 = library.matmul64
-        self._matmul64.argtypes = [*[_POINTER] * 3, *[_SIZE] * 8, _LEVEL]
+        self._products = {WORD: library.matmul64, PAIR: library.matmul128}
+        for product in self._products.values():
+            product.argtypes = [*[_POINTER] * 3, *[_SIZE] * 8, _LEVEL]
+        self._wide_each = library.wide_each
+        self._wide_each.argtypes = [*[_POINTER] * 3, *[_SIZE] * 3, _LEVEL]
+        self._wide_each.restype = None
         self._planes64 = library.planes64
         self._planes64.argtypes = [*[_POINTER] * 2, *[_SIZE] * 5, _LEVEL]
         self._planes64.restype = None
@@ -137,15 +150,33 @@ class Kernels:
             ValueError: the shapes do not fit, or `out` cannot be written so.
             MemoryError: there is no room for copies of parts of the operands.
         """
-        a, b = _read(a, 2), _read(b, 2)
-        _written(out, 2)
+        self._multiply_into(a, b, out, WORD)
+
+    def wide_matmul_into(self, a: Pairs, b: Pairs, out: Pairs) -> None:
+        """`out[...] = a @ b` modulo 2**128, of matrices of pairs of words: see `matmul_into`.
+
+        Args:
+            a, b: operands, with any strides.
+            out: [m, n], of which no word is one of `a` or `b`; the elements of a row lie one after the other.
+
+        Raises:
+            TypeError: one of them is no array of pairs of words, as `addresses.PAIR`.
+            ValueError, MemoryError: see `matmul_into`.
+        """
+        self._multiply_into(a, b, out, PAIR)
+
+    def _multiply_into(
+        self, a: NDArray[Any], b: NDArray[Any], out: NDArray[Any], dtype: np.dtype[Any]
+    ) -> None:
+        a, b = read(a, 2, dtype), read(b, 2, dtype)
+        written(out, 2, dtype)
         (m, k), n = a.shape, b.shape[1]
         if k != len(b) or out.shape != (m, n):
             raise ValueError(f"{a.shape} times {b.shape} cannot be put into {out.shape}")
         if not out.size:
             return
-        if n > 1 and out.strides[1] != _WORD.itemsize:
-            raise ValueError("the words of a row of the result must lie one after the other")
+        if n > 1 and out.strides[1] != out.itemsize:
+            raise ValueError("the elements of a row of the result must lie one after the other")
         failed: list[int] = []
 
         def rows(start: int, stop: int) -> None:
@@ -161,12 +192,46 @@ class Kernels:
         if any(failed):
             raise MemoryError("there is no memory for a product of matrices")
 
-    def _product(self, out: Words, a: Words, b: Words) -> int:
+    def _product(self, out: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> int:
         (m, k), n = a.shape, b.shape[1]
-        steps = (out.strides[0], *a.strides, *b.strides)
-        return int(
-            self._matmul64(_at(out), _at(a), _at(b), m, k, n, *[step // 8 for step in steps], self.level)
-        )
+        steps = [step // 8 for step in (out.strides[0], *a.strides, *b.strides)]
+        product = self._products[out.dtype]
+        return int(product(address(out), address(a), address(b), m, k, n, *steps, self.level))
+
+    def wide_add_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
+        """`out[...] = x + y` modulo 2**128, element by element.
+
+        Args:
+            x, y: pairs of words, of shapes that broadcast to that of `out`. Either may be `out`, but no other
+                part of it.
+            out: one element after the other.
+
+        Raises:
+            TypeError: one of them is no array of pairs of words.
+            ValueError: the shapes do not fit, or `out` cannot be written so.
+        """
+        self._pair_by_pair(x, y, out, 0)
+
+    def wide_subtract_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
+        """`out[...] = x - y`: see `wide_add_into`."""
+        self._pair_by_pair(x, y, out, 1)
+
+    def wide_multiply_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
+        """`out[...] = x * y`: see `wide_add_into`."""
+        self._pair_by_pair(x, y, out, 2)
+
+    def _pair_by_pair(self, x: Pairs, y: Pairs, out: Pairs, operation: int) -> None:
+        written(out, out.ndim, PAIR)
+        if not out.flags.c_contiguous:
+            raise ValueError("the elements of the result must lie one after the other")
+        (x, x_step), (y, y_step) = (_repeated(each, out.shape) for each in (x, y))
+        to, at, by = address(out), address(x), address(y)
+
+        def some(start: int, stop: int) -> None:
+            places = to + 16 * start, at + 16 * x_step * start, by + 16 * y_step * start
+            self._wide_each(*places, stop - start, x_step, y_step, operation)
+
+        shared_out(out.size, _PAIRS, some)
 
     # ---------------------------------------------------------------- bits
 
@@ -177,10 +242,10 @@ class Kernels:
             TypeError: no array of words.
             ValueError: not one of one dimension, or a count that is not from 0 to 64.
         """
-        x = np.ascontiguousarray(_read(x, 1))
+        x = np.ascontiguousarray(read(x, 1))
         lanes, width = len(x), -(-len(x) // 64)
-        out = np.empty((_bits(count), width), np.uint64)
-        to, at = _at(out), _at(x)
+        out = np.empty((bit_count(count), width), np.uint64)
+        to, at = address(out), address(x)
         shared_out(
             width,
             _TRANSPOSED,
@@ -200,15 +265,15 @@ class Kernels:
             ValueError: other shapes.
         """
         lanes, width = len(out), -(-len(out) // 64)
-        x = np.ascontiguousarray(_read(x, 2)[:, :width])
-        _bits(len(x))
+        x = np.ascontiguousarray(read(x, 2)[:, :width])
+        bit_count(len(x))
         if x.shape[1] < width:
             raise ValueError(f"planes of {width} words are wanted, not of {x.shape[1]}")
         if not lanes:
             return
-        if (step := _written(out, 1).strides[0] // 8) < 1 and lanes > 1:
+        if (step := written(out, 1).strides[0] // 8) < 1 and lanes > 1:
             raise ValueError("numbers are put one after the other, forwards")
-        to, at = _at(out), _at(x)
+        to, at = address(out), address(x)
         shared_out(
             width,
             _TRANSPOSED,
@@ -232,23 +297,23 @@ class Kernels:
             TypeError: an array of another type.
             ValueError: other shapes.
         """
-        read = [None if x is None else np.ascontiguousarray(_read(x, 2)) for x in tree.arrays]
-        passed, made, dealt, mixed = read
+        arrays = [None if x is None else np.ascontiguousarray(read(x, 2)) for x in tree.arrays]
+        passed, made, dealt, mixed = arrays
         groups, words = len(tree.passed) // 4, tree.passed.shape[1]
         sets = 15 if propagate else 7
         wanted = [(4 * groups, words), (4 * groups, words), (sets * groups, words), (15 * groups, words)]
-        right = all(x is None or x.shape == shape for x, shape in zip(read, wanted, strict=True))
+        right = all(x is None or x.shape == shape for x, shape in zip(arrays, wanted, strict=True))
         if (
             not right
             or (made is None) != (mixed is None)
             or not (propagate or (generate and mixed is not None))
         ):
-            raise ValueError(f"no prefixes of {[None if x is None else x.shape for x in read]}")
+            raise ValueError(f"no prefixes of {[None if x is None else x.shape for x in arrays]}")
         out = [np.empty((4, groups, words), np.uint64) if each else None for each in (generate, propagate)]
-        job = _Borrow(*map(_at_or_0, [*out, passed, made, dealt, mixed]), groups, words, int(tree.first))
-        address = ctypes.addressof(job)
+        job = _Borrow(*map(address_or_0, [*out, passed, made, dealt, mixed]), groups, words, int(tree.first))
+        place = ctypes.addressof(job)
         least = max(1, _FOLDED // max(1, groups))
-        shared_out(words, least, lambda first, last: self._borrow(address, first, last, self.level))
+        shared_out(words, least, lambda first, last: self._borrow(place, first, last, self.level))
         return out[0], out[1]
 
     # ---------------------------------------------------------------- Curve25519
@@ -265,9 +330,9 @@ class Kernels:
         """
         if len(scalar) != _POINT:
             raise ValueError(f"a scalar has {_POINT} bytes, not {len(scalar)}")
-        source = _octets(points, _POINT)
+        source = octets_read(points, _POINT)
         out = np.empty((len(source), _POINT), np.uint8)
-        to, at = _at(out), _at(source)
+        to, at = address(out), address(source)
         shared_out(
             len(source),
             _MULTIPLIED,
@@ -290,9 +355,9 @@ class Kernels:
             TypeError: the numbers are no bytes.
             ValueError: they have another size.
         """
-        source = _octets(numbers, _NUMBER)
+        source = octets_read(numbers, _NUMBER)
         out = np.empty((len(source), _POINT), np.uint8)
-        to, at = _at(out), _at(source)
+        to, at = address(out), address(source)
         shared_out(
             len(source),
             _MULTIPLIED,
@@ -327,8 +392,8 @@ class Kernels:
             TypeError: an array of another type.
             ValueError: other shapes, or this machine has no AES.
         """
-        depths = _octets(depths[:, None], 1)
-        keys, rows = np.ascontiguousarray(_read(keys, 2)), _written(rows, 2)
+        depths = octets_read(depths[:, None], 1)
+        keys, rows = np.ascontiguousarray(read(keys, 2)), written(rows, 2)
         sizes = [int(depth) for depth in depths.reshape(-1)]
         right = len(rows) == sum(sizes) and keys.shape == (sum(1 << size for size in sizes), 2)
         if not self.has_aes or not right or max(sizes, default=0) > _DEEPEST or start < 0:
@@ -336,7 +401,7 @@ class Kernels:
         if not rows.flags.c_contiguous:
             raise ValueError("sums are put one after the other")
         totals = np.empty((len(depths), rows.shape[1]), np.uint64)
-        addresses = _at(rows), _at(totals), _at(keys), _at(depths)
+        addresses = address(rows), address(totals), address(keys), address(depths)
         self._trees(*addresses, len(depths), int(missing), start, rows.shape[1])
         return totals
 
@@ -357,12 +422,12 @@ class Kernels:
             TypeError: no array of words.
             ValueError: other shapes, or this machine has no AES.
         """
-        x, difference = np.ascontiguousarray(_read(x, 2)), np.ascontiguousarray(_read(difference, 1))
+        x, difference = np.ascontiguousarray(read(x, 2)), np.ascontiguousarray(read(difference, 1))
         if not self.has_aes or len(key) != _KEY or x.shape[1] != 2 or len(difference) != 2 or pieces < 0:
             raise ValueError(f"no hashes of {x.shape} words")
         count = len(x)
         out = np.empty((pieces, count, 2) if pieces else count, np.uint64)
-        to, at, added, each = _at(out), _at(x), _at(difference), 16 if pieces else 8
+        to, at, added, each = address(out), address(x), address(difference), 16 if pieces else 8
         shared_out(
             count,
             _HASHED // max(1, pieces),
@@ -390,12 +455,12 @@ class Kernels:
             TypeError: no array of words.
             ValueError: other shapes, or a band beyond the table.
         """
-        starts, bands = _bands(starts, bands, len(out))
-        values = np.ascontiguousarray(_read(values, 2))
-        if values.shape != (len(starts), 2) or _written(out, 2).shape[1] != 2 or not out.flags.c_contiguous:
+        starts, bands = bands_read(starts, bands, len(out))
+        values = np.ascontiguousarray(read(values, 2))
+        if values.shape != (len(starts), 2) or written(out, 2).shape[1] != 2 or not out.flags.c_contiguous:
             raise ValueError(f"no table {out.shape} of values {values.shape}")
         echelon = np.zeros((len(out), bands.shape[1] + 2), np.uint64)
-        addresses = _at(out), _at(echelon), _at(starts), _at(bands), _at(values)
+        addresses = address(out), address(echelon), address(starts), address(bands), address(values)
         return not self._band_solve(*addresses, len(starts), len(out), bands.shape[1])
 
     def read_bands(self, starts: Words, bands: Words, table: Words) -> Words:
@@ -411,12 +476,12 @@ class Kernels:
         Raises:
             TypeError, ValueError: see `solve_bands`.
         """
-        starts, bands = _bands(starts, bands, len(table))
-        table = np.ascontiguousarray(_read(table, 2))
+        starts, bands = bands_read(starts, bands, len(table))
+        table = np.ascontiguousarray(read(table, 2))
         if table.shape[1] != 4:
             raise ValueError(f"a table of four words a slot is read, not one of {table.shape}")
         words, out = bands.shape[1], np.empty((len(starts), 4), np.uint64)
-        to, at, first, band = _at(out), _at(table), _at(starts), _at(bands)
+        to, at, first, band = address(out), address(table), address(starts), address(bands)
 
         def some(start: int, stop: int) -> None:
             places = to + 32 * start, at, first + 8 * start, band + 8 * words * start
@@ -437,76 +502,14 @@ def kernels() -> Kernels | None:
     return None if library is None else Kernels(library)
 
 
-# -------------------------------------------------------------------- from arrays to addresses
-
-
-def _bits(count: int) -> int:
-    if not 0 <= count <= 64:
-        raise ValueError(f"a word has 64 bits, not {count}")
-    return count
-
-
-def _read(x: Words, dimensions: int) -> Words:
-    """An array to be read, with any strides; a copy of it, if its words do not lie where words may lie.
+def _repeated(x: Pairs, shape: tuple[int, ...]) -> tuple[Pairs, int]:
+    """Elements that lie one after the other in this shape, and 1; or a single one, and 0.
 
     Raises:
-        TypeError: it is no array of words.
-        ValueError: it has another number of dimensions.
+        TypeError: no array of pairs of words.
+        ValueError: they do not broadcast to the shape.
     """
-    if not isinstance(x, np.ndarray) or x.dtype != _WORD:
-        raise TypeError(f"a kernel takes arrays of uint64, not {getattr(x, 'dtype', type(x).__name__)}")
-    if x.ndim != dimensions:
-        raise ValueError(f"an array of {dimensions} dimensions is wanted, not of {x.ndim}")
-    if x.flags.aligned and not any(step % 8 for step in x.strides):
-        return x
-    return np.array(x, order="C")
-
-
-def _bands(starts: Words, bands: Words, slots: int) -> tuple[Words, Words]:
-    """Where bands start, and their bits.
-
-    Raises:
-        TypeError: no array of words.
-        ValueError: other shapes, or a band that is not within the slots.
-    """
-    starts, bands = np.ascontiguousarray(_read(starts, 1)), np.ascontiguousarray(_read(bands, 2))
-    last = slots - 64 * bands.shape[1]
-    if len(starts) != len(bands) or not 1 <= bands.shape[1] <= _BAND or last < 0:
-        raise ValueError(f"no bands of {starts.shape} and {bands.shape} in {slots} slots")
-    if len(starts) and int(starts.max()) > last:
-        raise ValueError("a band is not within the table")
-    return starts, bands
-
-
-def _octets(x: Octets, each: int) -> Octets:
-    """An array of bytes to be read, [count, each], one after the other; words may be read in it.
-
-    Raises:
-        TypeError: it is no array of bytes.
-        ValueError: it has another shape.
-    """
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
-        raise TypeError(f"a kernel takes bytes here, not {getattr(x, 'dtype', type(x).__name__)}")
-    if x.ndim != 2 or x.shape[1] != each:
-        raise ValueError(f"an array of shape (count, {each}) is wanted, not {x.shape}")
-    return x if x.flags.c_contiguous and _at(x) % 8 == 0 else np.array(x, order="C")
-
-
-def _written(x: Words, dimensions: int) -> Words:
-    """An array to be written.
-
-    Raises:
-        TypeError: it is no array of words.
-        ValueError: it has another number of dimensions, or words that cannot be written where they lie.
-    """
-    if _read(x, dimensions) is not x or not x.flags.writeable:
-        raise ValueError("a result is put into an array whose words may be written, at multiples of 8 bytes")
-    return x
-
-
-def _at_or_0(x: Words | None) -> int:
-    return 0 if x is None else _at(x)
-
-
-def _at(x: NDArray[Any]) -> int:
-    return int(x.__array_interface__["data"][0])
+    x = np.asarray(x)
+    x = read(x, x.ndim, PAIR)
+    whole = np.broadcast_to(x, shape)
+    return (x.reshape(-1), 0) if x.size == 1 else (np.ascontiguousarray(whole), 1)

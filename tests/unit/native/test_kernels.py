@@ -15,6 +15,7 @@ import pytest
 
 import native_rows
 from junto.native import Kernels, SeedTree, compiling, kernels, library, threads
+from junto.native.addresses import PAIR
 
 there = library.loaded().library
 compiled = pytest.mark.skipif(there is None, reason=library.status())
@@ -60,6 +61,31 @@ UNWRITTEN.flags.writeable = False
 def test_what_a_kernel_must_not_see_is_refused(a, b, out, error):
     with pytest.raises(error):
         kernels().matmul_into(a, b, out)
+
+
+PAIRS = np.zeros((4, 4), PAIR)
+APART = np.zeros(16 * 16 + 1, np.uint8)[1:].view(PAIR).reshape(4, 4)
+
+
+@compiled
+def test_pairs_of_words_that_a_kernel_must_not_see_are_refused():
+    each, fixed = kernels(), np.zeros((4, 4), PAIR)
+    fixed.flags.writeable = False
+    for act in (each.wide_matmul_into, each.wide_add_into, each.wide_subtract_into, each.wide_multiply_into):
+        for x in (WORD, PAIRS.astype([("high", "<u8"), ("low", "<u8")]), np.zeros((4, 4), np.complex128)):
+            for given in ((x, PAIRS, PAIRS), (PAIRS, x, PAIRS), (PAIRS, PAIRS, x)):
+                with pytest.raises(TypeError, match="pairs of words"):
+                    act(*given)
+        for given in (
+            (PAIRS[:3, :3], PAIRS, PAIRS), (PAIRS, PAIRS, PAIRS[:3]), (PAIRS, PAIRS, fixed),
+            (PAIRS, PAIRS, APART), (PAIRS, PAIRS, np.zeros((4, 8), PAIR)[:, ::2]),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match=r"broadcast|put into|after the other"):
+                act(*given)
+        got, want = np.ones((4, 4), PAIR), np.ones((4, 4), PAIR)
+        for x, out in ((APART, got), (PAIRS, want)):
+            act(x, x, out)
+        assert (got == want).all()  # what may not be read where it lies is copied
 
 
 @compiled

@@ -35,9 +35,18 @@ enum { BASE = 0, AVX2 = 1, AVX512 = 2 };
 EXPORT const char *kernels_source(void); /* digest of the sources that this was made of */
 EXPORT int kernels_level(void);
 
-/* c = a b modulo 2**64; strides in words. Returns 0, or 1 if there is no memory for a copy of the operands. */
+/* c = a b modulo 2**64, or 2**128 (two words an element, the lower one first); strides in words. Returns 0,
+ * or 1 if there is no memory for a copy of the operands. */
 EXPORT int matmul64(uint64_t *c, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n,
                     int64_t c_row, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column, int level);
+EXPORT int matmul128(uint64_t *c, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n,
+                     int64_t c_row, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column, int level);
+
+/* out = x op y modulo 2**128 of `count` elements (two words each, the lower one first), x and y every so many elements:
+ * 0 is one element for all. */
+enum { ADD = 0, SUBTRACT = 1, MULTIPLY = 2 };
+EXPORT void wide_each(uint64_t *out, const uint64_t *x, const uint64_t *y, int64_t count, int64_t x_step,
+                      int64_t y_step, int operation);
 
 /* Words `first` to `last` of `count` planes [count, width] of the numbers x [lanes], and the numbers
  * (out[i * step]) of the same words of planes. */
