@@ -12,7 +12,7 @@ import typer
 from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import Crossing, show, show_edges
 from junto.cli.exit_codes import ExitCode
-from junto.cli.output import Json, console, failing, terminable
+from junto.cli.output import Json, console, failing, say, terminable
 from junto.cli.simulate import OutputLine, SimulateOptions, simulate
 from junto.cli.simulate_command import finish, printer
 from junto.errors import MissingLibrary
@@ -28,14 +28,16 @@ CROSSINGS = Path("crossings.txt")
 
 _PAGE_WIDTH = 160
 _INTRODUCTION = """\
-Three parties, each a process of its own with its own certificate, mutual TLS on loopback.
-alice and bob hold different patients of scikit-learn's breast-cancer table, carol holds other
-measurements of all of them. Each computes statistics of what it has; only those leave it.
-Then alice and carol find the patients they share, and train a model that neither sees the rows of.
+Three parties, each a process of its own with its own certificate, mutual TLS
+on loopback. alice and bob hold different patients of scikit-learn's
+breast-cancer table, carol holds other measurements of all of them. Each
+computes statistics of what it has; only those leave it. Then alice and carol
+find the patients they share, and train a model that neither sees the rows of.
 """
 
 _NOBODY_HELPS = """\
-alice and carol compute without bob's help: they send each other gigabytes, and it takes half a minute.
+alice and carol compute without bob's help: they send each other gigabytes, and
+it takes half a minute.
 """
 
 TwoParty = Annotated[
@@ -107,8 +109,8 @@ def _end(crossings: Sequence[Crossing], learned: Sequence[str], out: Console) ->
     else:
         out.print("What crossed the silos' edges", style="bold")
         show_edges(crossings, out)
-        out.print(f"each of these values: {CROSSINGS.resolve()}", markup=False, soft_wrap=True)
+        say(f"each of these values: {CROSSINGS.resolve()}", out)
     if learned:
         out.print("\nWhat all three learned", style="bold")
     for text in learned:
-        out.print(text, markup=False, soft_wrap=True)
+        say(text, out)

@@ -165,7 +165,7 @@ def main():
     plain = carol(without_secrets)(of_carol, of_carol_later)
 
     secure, clear = sf.reveal([quality, plain])
-    print(f"logistic regression on what they share: AUC {secure:.4f}; scikit-learn in the clear {clear:.4f}")
+    print(f"joint logistic regression: AUC {secure:.4f}; scikit-learn in the clear {clear:.4f}")
     gains = gains_table(carol(truth)(of_carol_later), carol(scores)(probability), bins=5)
     for_carol = [curve, gains, model.coef_of(carol), carol(spread)(of_carol)]
     write_report(joined.rows, secure, sf.reveal(for_carol, to=[carol]))
@@ -201,7 +201,7 @@ def write_report(rows, secure, shown):
 def report(clinic, lab, by_diagnosis):
     """Print a few figures, and how far all of them are from the same figures of the whole table."""
     radius, area = clinic[:2, 0], clinic[:2, 3]
-    print(f"radius {radius[0]:.3f} ± {radius[1]:.3f}, area {area[0]:.1f} ± {area[1]:.1f}")
+    print(f"radius {radius[0]:.3f} (sd {radius[1]:.3f}), area {area[0]:.1f} (sd {area[1]:.1f})")
     print(f"worst area: malignant {by_diagnosis[0, 3]:.1f}, benign {by_diagnosis[1, 3]:.1f}")
 
     whole = load_breast_cancer().data  # for this comparison only: nobody would have it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from junto.errors import JuntoError, Terminated
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -37,6 +39,23 @@ def fits(text: str, out: Console) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def say(text: str, out: Console) -> None:
+    """`text` on lines that fit a terminal, broken at words; whole in a file, where a program may read it."""
+    out.print(text, markup=False, soft_wrap=not out.is_terminal)
+
+
+def broken(text: Text, room: int) -> list[Text]:
+    """`text` in lines of at most `room` columns, broken between words; a longer word (a path) stays whole."""
+    from rich.cells import cell_len
+
+    begins = [0]
+    for word in re.finditer(r"\S+", text.plain):
+        before = text.plain[begins[-1] : word.start()]
+        if before.strip() and cell_len(text.plain[begins[-1] : word.end()]) > room:
+            begins.append(word.start())
+    return list(text.divide(begins[1:])) or [text]
 
 
 def console(*, stderr: bool = False) -> Console:

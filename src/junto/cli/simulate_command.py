@@ -12,12 +12,13 @@ import typer
 from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import Crossing, as_json, show
 from junto.cli.exit_codes import ExitCode
-from junto.cli.output import Json, console, failing, print_json, terminable
+from junto.cli.output import Json, broken, console, failing, fits, print_json, terminable
 from junto.cli.simulate import OutputLine, SimulateOptions, SimulationResult, simulate
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LEAST_ROOM = 20  # columns for what a party says, however long its name is
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red")
 
 
@@ -45,13 +46,14 @@ def simulate_command(
 def printer(
     parties: Sequence[str], screen: Console | None = None, *, to_stderr: bool = False
 ) -> Callable[[OutputLine], None]:
-    """Prints lines with their party in front, coloured at a terminal; errors to standard error.
+    """Prints lines with their party in front, coloured and broken at a terminal; errors to standard error.
 
     Args:
         parties: all of them.
         screen: a terminal with something of its own at its bottom: what would go to a terminal goes there.
         to_stderr: everything to standard error.
     """
+    from rich.cells import cell_len
     from rich.text import Text
 
     width = max(map(len, parties), default=0)
@@ -62,8 +64,12 @@ def printer(
         target = consoles[line.error]
         prefix = line.party.ljust(width)
         if target.is_terminal:
-            text = Text.assemble((f"{prefix} │ ", colours[line.party]), Text.from_ansi(line.text))
-            (screen or target).print(text, soft_wrap=True)
+            out = screen or target
+            edge = f" {'│' if fits('│', out) else '|'} "
+            room = max(out.width - cell_len(prefix + edge), _LEAST_ROOM)
+            for part in broken(Text.from_ansi(line.text), room):
+                out.print(Text.assemble((prefix + edge, colours[line.party]), part), soft_wrap=True)
+                prefix = " " * cell_len(prefix)
         else:
             target.file.write(f"{prefix} | {line.text}\n")
             target.file.flush()

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from junto.program.progress import Look, figures
@@ -101,8 +101,9 @@ class StatusRows:
             if needed <= options.max_width:
                 break
         grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(no_wrap=True, overflow="ellipsis", width=who)
-        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        cut: OverflowMethod = "ellipsis" if options.encoding.startswith("utf") else "crop"
+        grid.add_column(no_wrap=True, overflow=cut, width=who)
+        grid.add_column(no_wrap=True, overflow=cut, ratio=1)
         grid.add_column(no_wrap=True, width=bar)
         grid.add_column(no_wrap=True)
         for (name, look), text in zip(self._looks.items(), texts, strict=True):
@@ -139,7 +140,8 @@ _DENSITIES: tuple[tuple[int, Callable[[Look], list[str]]], ...] = (
 
 
 def _wait(*, bar: bool) -> Progress:
-    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+    whole = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1))  # on several lines
+    columns = [SpinnerColumn(), whole]
     bars = [BarColumn(bar_width=BAR_WIDTH), DownloadColumn(), TransferSpeedColumn()] if bar else []
     progress = Progress(*columns, *bars)
     progress.add_task("")

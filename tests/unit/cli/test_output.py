@@ -9,8 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.text import Text
 
 from junto.cli.main import main
+from junto.cli.output import broken
 from junto.ledger import SENT, Ledger, LedgerEntry, LedgerFile
 
 ENCODINGS = [("ascii", "strict"), ("ascii", "surrogateescape"), ("latin-1", "strict"), ("utf-8", "strict")]
@@ -68,3 +73,12 @@ def test_a_script_of_parties(said: Said, tmp_path: Path) -> None:
     answer = said("simulate", tmp_path / "s.py", "--parties", "alice,bob")
     assert answer.count("a?") + answer.count("a\N{CHECK MARK}") >= 2
     assert "UnicodeEncodeError" not in answer
+
+
+@given(st.text("ab \N{CJK UNIFIED IDEOGRAPH-96B7}", max_size=40), st.integers(4, 20))
+def test_lines_fit_and_only_a_longer_word_does_not(text: str, room: int) -> None:
+    lines = [line.plain for line in broken(Text(text), room)]
+    assert "".join(lines) == text
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        assert cell_len(line.rstrip()) <= room or len(line.split()) == 1
+        assert not after or cell_len(line + after.split()[0]) > room, "as much on a line as there is room for"
