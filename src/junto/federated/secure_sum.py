@@ -17,7 +17,7 @@ from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import LearnError, RemoteError
 from junto.federated import flat_trees, pairwise_masks
-from junto.federated.fixed_words import FixedWords, Words
+from junto.federated.fixed_words import WIDEST, FixedWords, Words
 from junto.frame.frame_steps import FrameStep
 
 LEAST_PARTIES: Final = 3
@@ -115,14 +115,18 @@ class SecureAggregator(metaclass=Scripted):
         """Those that did not take part in the last sum."""
         return self._dropped
 
-    def sum(self, values: Mapping[PYU, PYUObject], *, bound: float = BOUND) -> dict[PYU, PYUObject]:
+    def sum(
+        self, values: Mapping[PYU, PYUObject], *, bound: float = BOUND, words: int = 1
+    ) -> dict[PYU, PYUObject]:
         """The sum of trees of numbers, as a handle at each party.
 
         Args:
             values: by party a handle of a number, an array, or a tree of them (of jax, torch, numpy). Theirs
                 have the same form.
             bound: no absolute value is above it. The sum is exact but for each party's rounding to a multiple
-                of 2**-62 times the bound times twice the number of parties, or a power of two next to that.
+                of 2**(2 - 64 words) times the bound times the number of parties, or the power of two above.
+            words: of 64 bits, that a number takes while it is added: from 1 to 4, more for sums of numbers
+                of very different sizes.
 
         Returns:
             Trees of the same form; leaves of whole numbers stay whole.
@@ -132,8 +136,9 @@ class SecureAggregator(metaclass=Scripted):
                 are there. The same at every party, before anything is sent.
         """
         joined = self.join(values, bound)
-        layout = FixedWords.fitting(bound, len(self._parties))
-        total = self.add(joined, layout)
+        if not 1 <= words <= WIDEST:
+            raise LearnError(f"words is from 1 to {WIDEST}")
+        total = self.add(joined, FixedWords.fitting(bound, len(self._parties), words))
         return {party: party(_as_tree)(total[party], self._like(joined, party)) for party in self._parties}
 
     def average(

@@ -161,7 +161,7 @@ def _checked(
     asked = {
         f"X {owner.party}": owner(look)(table, scaled, known.get(owner)) for owner, table in tables.items()
     }
-    told = [_believed(key, facts) for key, facts in reveal({**asked, **label}).items()]
+    told = [believed(key, facts) for key, facts in reveal({**asked, **label}).items()]
     on_spu = (("X SPU", array), ("y SPU", y))
     told += [(key, *_shape(each), True) for key, each in on_spu if isinstance(each, SPUObject)]
     _require_equal_rows({key: rows for key, rows, *_ in told})
@@ -182,7 +182,7 @@ def require_rows(vector: PYUObject, what: str, rows: int, look: Callable[[Any], 
         LearnError: at all parties alike: a fault, or other rows.
     """
     owner = vector.device
-    _, found, *_ = _believed(f"{what} {owner.party}", reveal(owner(look)(vector)))
+    _, found, *_ = believed(f"{what} {owner.party}", reveal(owner(look)(vector)))
     _require_equal_rows({f"{what} {owner.party}": found, f"X {owner.party}": rows})
 
 
@@ -217,7 +217,7 @@ def _label(y: Any) -> PYUObject | SPUObject:
     return y
 
 
-def _believed(key: str, facts: Any) -> tuple[str, int, int, bool]:
+def believed(key: str, facts: Any) -> tuple[str, int, int, bool]:
     """What an owner told of its table, once it makes sense.
 
     Raises:

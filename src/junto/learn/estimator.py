@@ -17,6 +17,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn.families import ClassFamily
+from junto.learn.pooled import Pooled, refuse
 from junto.learn.scaled import unscaled
 from junto.markup import card
 from junto.program.progress import Course
@@ -118,7 +119,14 @@ class Estimator(Generic[L], metaclass=Scripted):
         """
         if self._learned is None:
             raise LearnError(f"{self!r} has learned nothing yet", fix="call fit(X, y) first")
+        if isinstance(self._learned, Pooled):
+            refuse(self)
         return self._learned
+
+    @property
+    def _pooled(self) -> Pooled | None:
+        """What a `fit` on rows of several parties has learned; None: there was none."""
+        return self._learned if isinstance(self._learned, Pooled) else None
 
 
 def shown(value: SPUObject, to: PYU | str | None) -> Any:

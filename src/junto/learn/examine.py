@@ -82,8 +82,8 @@ def examine(table: Any, scaled: bool, scaling: ColumnScaling | None = None) -> F
         _check_below(LARGEST_SUM, sums, names)
         _check_below(LARGEST_INPUT, np.abs(values).max(axis=0), names)
     except TableFault as fault:
-        return _facts(rows, columns, fault)
-    return _facts(rows, columns)
+        return facts(rows, columns, fault)
+    return facts(rows, columns)
 
 
 def examine_with_gaps(table: Any, known: Any = None) -> Facts:
@@ -103,8 +103,8 @@ def examine_with_gaps(table: Any, known: Any = None) -> Facts:
         with np.errstate(invalid="ignore"):
             _check_below(LARGEST_SINGLE, np.nanmax(np.abs(values), axis=0, initial=0.0), names)
     except TableFault as fault:
-        return _facts(rows, columns, fault)
-    return _facts(rows, columns)
+        return facts(rows, columns, fault)
+    return facts(rows, columns)
 
 
 def examine_weights(weights: Any, most: float) -> Facts:
@@ -117,8 +117,8 @@ def examine_weights(weights: Any, most: float) -> Facts:
         _check_domain(values[:, 0], "nonnegative", names[0])
         _check_below(most, values.max(axis=0), names)
     except TableFault as fault:
-        return _facts(rows, 1, fault)
-    return _facts(rows, 1)
+        return facts(rows, 1, fault)
+    return facts(rows, 1)
 
 
 def vector_of(column: Any) -> Floats:
@@ -143,7 +143,7 @@ def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale |
         _check(centred or family.fits(y), "no size", name)
         return family.scale(y, centred) if scale is None else scale
 
-    return _label_facts(label, family, judge)
+    return _label_told(label, family, judge)
 
 
 def examine_score_label(label: Any, family: Family, centred: bool, scale: LabelScale | None = None) -> Facts:
@@ -153,10 +153,10 @@ def examine_score_label(label: Any, family: Family, centred: bool, scale: LabelS
         _check_domain(family.read(y), family.domain, name)
         return LabelScale() if scale is None else scale
 
-    return _label_facts(label, family, judge)
+    return _label_told(label, family, judge)
 
 
-def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], LabelScale]) -> Facts:
+def _label_told(label: Any, family: Family, judge: Callable[[Floats, str], LabelScale]) -> Facts:
     rows = 0
     try:
         names, values = _label_numbers(label, family)
@@ -166,8 +166,8 @@ def _label_facts(label: Any, family: Family, judge: Callable[[Floats, str], Labe
         scale = judge(y, names[0])
         _check_below(LARGEST, np.abs(family.scaled(y, scale)).max(keepdims=True).reshape(1), names)
     except TableFault as fault:
-        return _facts(rows, 1, fault)
-    return {**_facts(rows, 1), "known": family.known(scale)}
+        return facts(rows, 1, fault)
+    return {**facts(rows, 1), "known": family.known(scale)}
 
 
 def _label_numbers(label: Any, family: Family) -> tuple[tuple[str, ...], Floats]:
@@ -200,7 +200,8 @@ def _check_domain(y: Floats, domain: str, name: str) -> None:
         _check(bool((y > 0).all() if domain == "positive" else y.any()), "zero", name)
 
 
-def _facts(rows: int, columns: int, fault: TableFault | None = None) -> Facts:
+def facts(rows: int, columns: int, fault: TableFault | None = None) -> Facts:
+    """What is told of a table."""
     kind, column = (fault.kind, fault.column) if fault else ("", "")
     return {"rows": rows, "columns": columns, "fault": kind, "column": column[:NAME_LENGTH], "known": True}
 

@@ -10,7 +10,18 @@ from typing import Any, Self
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.errors import LearnError
-from junto.learn import dataset, examine, families, own_units, significance, solvers
+from junto.frame.frame_steps import FrameStep
+from junto.frame.horizontal import HorizontalFrame
+from junto.learn import (
+    dataset,
+    examine,
+    families,
+    own_units,
+    pooled,
+    pooled_linear,
+    significance,
+    solvers,
+)
 from junto.learn.dataset import Columns, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, run_at, shown, training
 from junto.learn.families import Family
@@ -62,8 +73,9 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         """Train; returns the model itself.
 
         Args:
-            X: see `dataset.Table`.
-            y: a handle of a vector or one-column table, at its owner or on the SPU.
+            X: see `dataset.Table`; or a `HorizontalFrame`: `junto.learn.pooled_linear` says who learns what.
+            y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
+                frame.
             sample_weight: there for scikit-learn's sake: all rows weigh the same.
 
         Raises:
@@ -76,6 +88,9 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
             "leave out sample_weight; with whole numbers that all parties know, each takes a row "
             "as often as it weighs",
         )
+        if isinstance(X, HorizontalFrame):
+            object.__setattr__(self, "_learned", pooled_linear.fit(self, X, y))
+            return self
         given = dataset.checked_with_label(X, y, self._judge(), scaled=self.standardize)
         columns = given.columns
         left = columns.rows - sum(columns.widths) - 1
@@ -153,11 +168,15 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
     @property
     def n_iter_(self) -> int:
         """Epochs or steps that were taken."""
+        if self._pooled is not None:
+            return self._pooled.count
         return self._fitted().iterations
 
     @property
     def n_features_in_(self) -> int:
         """Columns of all parties."""
+        if self._pooled is not None:
+            return len(self._pooled.columns)
         return sum(self._fitted().scales.widths)
 
     @property
@@ -177,6 +196,9 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         Raises:
             LearnError: the party has no columns in this model.
         """
+        if self._pooled is not None:
+            known = self._pooled.at(party)
+            return run_at(known.device, pooled_linear.coefficients, known)
         scales = self._fitted().scales
         owner, mine = dataset.columns_of(scales, party)
         coef = self._coefficients("coef", mine).to(owner)
@@ -184,7 +206,8 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
 
     def export(self) -> Mapping[PYU, PYUObject]:
         """`coef_of` every party that has columns: each is shown its own part, and nothing else."""
-        return {owner: self.coef_of(owner) for owner in self._fitted().scales.by_owner}
+        owners = self._fitted().scales.by_owner if self._pooled is None else self._pooled.found
+        return {owner: self.coef_of(owner) for owner in owners}
 
     def intercept_of(self, party: PYU | str) -> PYUObject:
         """The constant that goes with `export`, for columns in their own units; shown to one party.
@@ -194,6 +217,9 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         Args:
             party: who sees it.
         """
+        if self._pooled is not None:
+            known = self._pooled.at(party)
+            return run_at(known.device, pooled_linear.intercept, known)
         learned = self._fitted()
         offsets = dataset.gathered(self.spu, learned.scales, examine.offsets)
         compute = self.spu(
@@ -241,6 +267,8 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
+        if self._pooled is not None:
+            return self._pooled.each(pooled_linear.scores, X, to, pooled.complete)
         return self._handed(self._asked(X, own_units.scores)).to(to)
 
     def _asked(self, X: Table, function: Callable[..., Any]) -> Callable[..., SPUObject]:
@@ -265,6 +293,9 @@ class Regressor(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`.
         """
+        if self._pooled is not None:
+            means = FrameStep(pooled_linear.means, self.family)
+            return self._pooled.each(means, X, to, pooled.complete)
         return self._handed(self._asked(X, own_units.means), self.family.link).to(to)
 
     def score(self, X: Table, y: PYUObject, to: PYU | str | None = None) -> Any:

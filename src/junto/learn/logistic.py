@@ -11,7 +11,8 @@ import numpy as np
 
 from junto.device.pyu import PYU
 from junto.device.spu.object import SPUObject
-from junto.learn import dataset
+from junto.frame.frame_steps import FrameStep
+from junto.learn import dataset, pooled, pooled_linear
 from junto.learn.dataset import Table
 from junto.learn.estimator import require, require_classes, shown
 from junto.learn.families import Bernoulli, Family
@@ -69,6 +70,8 @@ class LogisticRegression(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`.
         """
+        if self._pooled is not None:
+            return self._pooled.each(pooled_linear.probabilities, X, to, pooled.complete)
         found: SPUObject = self.spu(_probabilities)(self.decision_function(X))
         return shown(found.read_as(found, _within), to)
 
@@ -84,6 +87,9 @@ class LogisticRegression(GeneralizedLinearModel):
         Raises:
             LearnError: see `decision_function`.
         """
+        if self._pooled is not None:
+            likelier = FrameStep(pooled_linear.likelier, self.classes_)
+            return self._pooled.each(likelier, X, to, pooled.complete)
         texts = isinstance(self.classes_[0], str)
         values = (0, 1) if texts else self.classes_
         found = self.spu(_likelier, static_argnames="values")(self.decision_function(X), values=values)

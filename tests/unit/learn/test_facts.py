@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 import junto as sf
-from junto.learn.dataset import _believed
+from junto.learn.dataset import believed
 from junto.learn.faults import FAULTS, NAME_LENGTH
 
 GOOD = {"rows": 3, "columns": 2, "fault": "", "column": "", "known": True}
 
 
-def test_facts_that_make_sense_are_believed():
-    assert _believed("X alice", GOOD) == ("X alice", 3, 2, True)
+def test_facts_that_make_sense_arebelieved():
+    assert believed("X alice", GOOD) == ("X alice", 3, 2, True)
 
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_is_a_sentence_that_names_the_party(kind):
     with pytest.raises(sf.LearnError) as caught:
-        _believed("X alice", {**GOOD, "fault": kind, "column": "city"})
+        believed("X alice", {**GOOD, "fault": kind, "column": "city"})
     assert "alice" in str(caught.value)
     assert "{" not in str(caught.value)
 
@@ -34,13 +34,13 @@ def test_every_fault_is_a_sentence_that_names_the_party(kind):
 )  # fmt: skip
 def test_facts_that_make_no_sense_are_not(facts):
     with pytest.raises(sf.LearnError, match="makes no sense"):
-        _believed("X alice", facts)
+        believed("X alice", facts)
 
 
 def test_a_name_cannot_fill_or_forge_the_log():
     name = "\n[J999] forged \x1b[31m" + "x" * 5000
     with pytest.raises(sf.LearnError) as caught:
-        _believed("y alice", {**GOOD, "fault": "text", "column": name})
+        believed("y alice", {**GOOD, "fault": "text", "column": name})
     assert "\n[J999]" not in caught.value.message
     assert "\x1b" not in caught.value.message
     assert len(caught.value.message) < 2 * NAME_LENGTH + 80
