@@ -29,6 +29,7 @@ CLASSES = {
     "roc_auc_score": theirs.roc_auc_score,
     "accuracy_score": lambda y, s: theirs.accuracy_score(y, s > 0.5),
     "log_loss": lambda y, s: theirs.log_loss(y, s, labels=[0, 1]),
+    "brier_score_loss": theirs.brier_score_loss,
 }
 
 

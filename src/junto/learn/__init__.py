@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from junto.learn.logistic import LogisticRegression
     from junto.learn.pca import PCA
     from junto.learn.scorecard import Scorecard
+    from junto.learn.selection import GridSearchCV, KFold, cross_val_score
     from junto.learn.trees.boosting import (
         GradientBoostingClassifier,
         GradientBoostingRegressor,
@@ -51,6 +52,9 @@ _HOME_OF = MappingProxyType(
         "RandomForestRegressor": "junto.learn.trees.forest",
         "Ridge": "junto.learn.linear",
         "Scorecard": "junto.learn.scorecard",
+        "GridSearchCV": "junto.learn.selection",
+        "KFold": "junto.learn.selection",
+        "cross_val_score": "junto.learn.selection",
         "from_xgboost": "junto.learn.trees.boosting",
         "TweedieRegressor": "junto.learn.tweedie",
     }
@@ -63,6 +67,8 @@ __all__ = [
     "GammaRegressor",
     "GradientBoostingClassifier",
     "GradientBoostingRegressor",
+    "GridSearchCV",
+    "KFold",
     "KMeans",
     "LinearRegression",
     "LogisticRegression",
@@ -72,6 +78,7 @@ __all__ = [
     "Ridge",
     "Scorecard",
     "TweedieRegressor",
+    "cross_val_score",
     "from_xgboost",
 ]
 

@@ -161,7 +161,9 @@ class Board:
     @property
     def heading(self) -> Heading | None:
         """What the script asks for now belongs to; None: to nothing but itself."""
-        return self._courses[-1].now if self._courses else None
+        several = (course for course in self._courses if course.turns > 1)
+        course = next(several, self._courses[-1] if self._courses else None)
+        return None if course is None else course.now
 
     @contextmanager
     def course(self, name: str, unit: str = "", turns: int = 1) -> Iterator[Course]:

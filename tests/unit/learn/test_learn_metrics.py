@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn import calibration
 from sklearn import metrics as theirs
 
 from junto.errors import LearnError
@@ -40,6 +41,18 @@ def test_the_others():
         theirs.mean_squared_error(LABEL, SCORE) ** 0.5
     )
     assert clear.r2_score(LABEL, SCORE) == pytest.approx(theirs.r2_score(LABEL, SCORE))
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+@pytest.mark.parametrize("bins", [1, 5, 60])
+def test_a_calibration_curve_is_scikit_learns(bins, strategy):
+    chance = np.round(1 / (1 + np.exp(-SCORE)), 2)  # some of them on an edge
+    found = clear.calibration_curve(LABEL, chance, bins, strategy)
+    want = calibration.calibration_curve(LABEL, chance, n_bins=bins, strategy=strategy)
+    assert [found["prob_true"], found["prob_pred"]] == [pytest.approx(each) for each in want]
+    assert found["rows"].sum() == len(LABEL)
+    with pytest.raises(LearnError, match="beyond 0 and 1"):
+        clear.calibration_curve(LABEL, chance + 0.5, bins, strategy)
 
 
 def test_a_gains_table_adds_up():

@@ -5,8 +5,9 @@ is a handle there. A value on an SPU among them: on the SPU, label and scores un
 secret, for those metrics that know how. Move scores to the label's owner (``scores.to(bob)``) to judge them
 in the clear on purpose: it then knows them. A frame with one column, ``frame["label"]``, is a handle, too.
 
-    roc_auc_score, accuracy_score, log_loss, root_mean_squared_error, r2_score      anywhere
-    ks, gains_table, population_stability_index                                     at one party
+    roc_auc_score, accuracy_score, log_loss, brier_score_loss,
+    root_mean_squared_error, r2_score                                       anywhere
+    ks, gains_table, calibration_curve, population_stability_index          at one party
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from junto.learn.scaled import DIGITS, is_scaled, scaled, unscaled
 
 __all__ = [
     "accuracy_score",
+    "brier_score_loss",
+    "calibration_curve",
     "gains_table",
     "ks",
     "log_loss",
@@ -97,6 +100,50 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
         LearnError, RemoteError: as `roc_auc_score`.
     """
     return _LOG_LOSS(y_true, y_prob)
+
+
+@public
+def brier_score_loss(y_true: Any, y_prob: Any) -> Any:
+    """The mean square of what a probability is from what came true.
+
+    Args:
+        y_true: as in `roc_auc_score`.
+        y_prob: as in `log_loss`.
+
+    Returns:
+        As `log_loss`.
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`.
+    """
+    return _BRIER(y_true, y_prob)
+
+
+@public
+def calibration_curve(
+    y_true: PYUObject, y_prob: PYUObject, n_bins: int = 5, strategy: str = clear.UNIFORM
+) -> Any:
+    """Whether what was given a probability came true that often, in bins of the probability.
+
+    Args:
+        y_true: labels of two classes, a handle at one party.
+        y_prob: as in `log_loss`, a handle at the same one.
+        n_bins: how many bins; those without a row are left out.
+        strategy: ``uniform``: bins of the same width; ``quantile``: of as many rows each.
+
+    Returns:
+        A handle of arrays by name, one number a bin: ``prob_true``, ``prob_pred`` (means of both, as those of
+        ``sklearn.calibration``) and ``rows``.
+
+    Raises:
+        LearnError: as `ks`; there is no such strategy.
+    """
+    known = (clear.UNIFORM, clear.QUANTILE)
+    if strategy not in known or n_bins < 1:
+        raise LearnError(
+            f"there are no {n_bins} bins by {strategy!r}", fix=f"one or more, {' or '.join(known)}"
+        )
+    return _at_one_party(clear.calibration_curve, y_true, y_prob, n_bins, strategy)
 
 
 @public
@@ -252,6 +299,9 @@ def _at_one_party(function: Callable[..., Any], first: Any, second: Any, *more: 
 _AUC = _Metric(clear.AUC, clear.roc_auc_score, secret.roc_auc_score, _defined, shared=(as_classes, as_ranks))
 _ACCURACY = _Metric(clear.SAME, clear.accuracy_score, secret.accuracy_score)
 _LOG_LOSS = _Metric(clear.CHANCES, clear.log_loss, secret.log_loss, _defined, shared=(as_classes, as_vector))
+_BRIER = _Metric(
+    clear.CHANCES, clear.brier_score_loss, secret.brier_score_loss, _defined, shared=(as_classes, as_vector)
+)
 _ERROR = _Metric(
     clear.ERRORS, clear.root_mean_squared_error, secret.root_mean_squared_error, scaled, sized=True
 )

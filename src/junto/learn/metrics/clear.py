@@ -19,6 +19,9 @@ ERRORS = MetricForm()
 VARIANCE = MetricForm(least=2)
 """What each metric takes."""
 
+UNIFORM, QUANTILE = "uniform", "quantile"
+"""Bins of the same width, or of as many rows."""
+
 ROUNDING = 1e-5
 """Probabilities that an SPU has shown may be beyond 0 and 1 by this much."""
 
@@ -44,12 +47,35 @@ def accuracy_score(y_true: Any, y_pred: Any) -> float:
 
 def log_loss(y_true: Any, y_prob: Any) -> float:
     """Cross entropy; no probability is nearer to 0 or 1 than one of float64 can be to 1."""
-    y, p = in_clear(CHANCES, y_true, y_prob)
-    if p.min() < -ROUNDING or p.max() > 1 + ROUNDING:
-        raise LearnError("a probability lies beyond 0 and 1", fix="pass what predict_proba says")
+    y, p = _chances(y_true, y_prob)
     eps = np.finfo(np.float64).eps
     given = np.clip(np.where(y > 0, p, 1 - p), eps, 1 - eps)
     return float(-np.mean(np.log(given)))
+
+
+def brier_score_loss(y_true: Any, y_prob: Any) -> float:
+    """The mean square."""
+    y, p = _chances(y_true, y_prob)
+    return float(np.mean((p - y) ** 2))
+
+
+def calibration_curve(y_true: Any, y_prob: Any, n_bins: int, strategy: str) -> dict[str, NDArray[Any]]:
+    """See `junto.learn.metrics.calibration_curve`."""
+    y, p = _chances(y_true, y_prob)
+    parts = np.linspace(0, 1, n_bins + 1)
+    edges = parts if strategy == UNIFORM else np.quantile(p, parts)
+    place = np.searchsorted(edges[1:-1], p)
+    rows = np.bincount(place, minlength=n_bins)
+    some = rows > 0
+    true, chance = (np.bincount(place, each, n_bins)[some] / rows[some] for each in (y, p))
+    return {"prob_true": true, "prob_pred": chance, "rows": rows[some]}
+
+
+def _chances(y_true: Any, y_prob: Any) -> tuple[Any, Any]:
+    y, p = in_clear(CHANCES, y_true, y_prob)
+    if p.min() < -ROUNDING or p.max() > 1 + ROUNDING:
+        raise LearnError("a probability lies beyond 0 and 1", fix="pass what predict_proba says")
+    return y, np.clip(p, 0, 1)
 
 
 def root_mean_squared_error(y_true: Any, y_pred: Any) -> float:

@@ -63,6 +63,13 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
     return loss, _all(_classes(y) & chances)
 
 
+def brier_score_loss(y_true: Any, y_prob: Any) -> Any:
+    """Mean square of what was missing; and whether there are classes and chances."""
+    y, p = _vector(y_true), _vector(y_prob)
+    chances = (p > -LOOSE) & (p < 1 + LOOSE)
+    return magnitude.mean((p - y) ** 2), _all(_classes(y) & chances)
+
+
 LOOSE: Final = 1e-4
 """Probabilities that were computed on an SPU may be beyond 0 and 1 by this much."""
 
