@@ -95,8 +95,8 @@ def cross_val_score(
         y: a handle of the label, at its owner or on the SPU.
         cv: the folds; a number: so many, of rows that are moved.
         scoring: ``accuracy``, ``roc_auc``, ``neg_log_loss``, ``neg_brier_score``, ``r2``,
-            ``neg_root_mean_squared_error``; a function of model, X and y that returns a handle on the SPU, the greater the better; None: the
-            `score` of the model.
+            ``neg_root_mean_squared_error``; a function of model, X and y that returns a handle on the SPU,
+            the greater the better; None: the `score` of the model.
         to: the party that sees the scores; None: nobody.
 
     Returns:
@@ -118,8 +118,7 @@ class GridSearchCV(metaclass=Scripted):
     """The best of several sets of parameters, by cross-validation.
 
     Every party learns which set is best, and so trains the same model; nobody sees a score unless
-    `cv_results` shows them to a party. What all of it costs ``junto.explain(search.fit)(shapes, label)`` says,
-    before.
+    `cv_results` shows them to a party. ``junto.explain(search.fit)(shapes, label)`` says what it costs.
 
     Args:
         estimator: a model.
