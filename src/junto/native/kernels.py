@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.native.addresses import (
+from junto.native.array_pointers import (
     PAIR,
     WORD,
     Octets,

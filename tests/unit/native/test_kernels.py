@@ -15,7 +15,7 @@ import pytest
 
 import native_rows
 from junto.native import Kernels, SeedTree, compiling, kernels, library, threads
-from junto.native.addresses import PAIR
+from junto.native.array_pointers import PAIR
 
 there = library.loaded().library
 compiled = pytest.mark.skipif(there is None, reason=library.status())
