@@ -9,7 +9,7 @@ from typing import Any
 from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.handle import DeviceObject
-from junto.device.pyu import PYU, PYUObject, local_arguments, made_at
+from junto.device.pyu import PYU, PYUObject, local_arguments, made_at, senders
 from junto.device.returns import number_of_returns
 from junto.errors import DeviceError
 from junto.execute.executor import Resources, TaskCall
@@ -81,7 +81,7 @@ class Resident:
         self._operation = stamp.operation
         self._actor = None
         if program.is_here(device.party):
-            explain = program.explainer(stamp, device.party)
+            explain = program.explainer(stamp, device.party, senders(arguments))
             call = TaskCall(self._class, *local, None, name, explain, self._asked)
             self._actor = program.create_actor(device.party, call)
 
@@ -114,7 +114,8 @@ def _call_method(resident: Resident, name: str, arguments: tuple[Any, Any], retu
     stamp = program.begin(Description("method", device.party, text, where, returns or 1))
     refs = None
     if resident._actor is not None:
-        call = TaskCall(name, *local, returns, text, program.explainer(stamp, device.party))
+        explain = program.explainer(stamp, device.party, senders(arguments))
+        call = TaskCall(name, *local, returns, text, explain)
         refs = program.call_actor(stamp, device.party, resident._actor, call)
     handles = made_at(resident._session, stamp, device, refs, returns or 1)
     return handles[0] if returns is None else handles

@@ -149,6 +149,7 @@ class PYUObject(DeviceObject):
         self._text = text
         self._ref: Ref | None = None
         self._moved: dict[str, PYUObject] = {}
+        self.sender: str | None = None  # the party that moved it here
 
     @property
     def device(self) -> PYU:
@@ -192,6 +193,7 @@ class PYUObject(DeviceObject):
             return before
         moved = PYUObject(self._session, (stamp.operation, 0), device, self._text)
         moved._ref = program.transfer(passage(stamp, 0, "move", self._device.party, device.party), self._ref)
+        moved.sender = self._device.party
         self._moved[device.party] = moved
         return moved
 
@@ -310,6 +312,12 @@ def local_arguments(device: PYU, arguments: tuple[Any, Any]) -> tuple[Any, Any]:
     return map_leaves(resolve, args), map_leaves(resolve, kwargs)
 
 
+def senders(arguments: tuple[Any, Any]) -> list[str]:
+    """The parties that have moved some of the arguments here."""
+    handles = (leaf for leaf in leaves(arguments) if isinstance(leaf, PYUObject))
+    return sorted({each.sender for each in handles if each.sender is not None})
+
+
 def put(device: PYU, data: Any) -> Any:
     """Data of the script as a value at `device` (trees: one handle a tree, as a whole)."""
     if any(isinstance(leaf, DeviceObject) for leaf in leaves(data)):
@@ -348,7 +356,7 @@ def _run(
     stamp = program.begin(description)
     refs = None
     if program.is_here(device.party):
-        explain = program.explainer(stamp, device.party)
+        explain = program.explainer(stamp, device.party, senders(arguments))
         call = TaskCall(function, *local, returns, name, explain, asked)
         refs = program.submit(stamp, device.party, call)
     handles = made_at(session, stamp, device, refs, returns or 1)

@@ -112,8 +112,8 @@ class HiddenDesk(TableActor):
         self._mixed = aligning.drawn_order(count + pad)
         self._tags = np.concatenate([tags, nobody])[self._mixed].view(np.uint8)
 
-    def tags(self, start: int, count: int) -> Digests:
-        """A batch of them."""
+    def tags(self, start: int, count: int, mixed: None) -> Digests:
+        """A batch of them. `mixed` is what `mix` returned: if that failed, this fails with it."""
         return self._tags[start : start + count]
 
     def real(self) -> npt.NDArray[np.float32]:
@@ -175,21 +175,21 @@ class Routing(Matching):
         ranked = np.flatnonzero(second != NO_RANK)
         row_of_rank = np.empty(len(ranked), np.int64)
         row_of_rank[second[ranked]] = ranked
-        self._flags = first != NO_RANK
+        there = first != NO_RANK
         self._wanted = len(second) + np.arange(len(first))
-        self._wanted[self._flags] = row_of_rank[first[self._flags]]
-        self._places = aligning.places_for(self._wanted, seed, len(first) + len(second))
-        return self._places
+        self._wanted[there] = row_of_rank[first[there]]
+        return aligning.places_for(self._wanted, seed, len(first) + len(second))
 
-    def piece(self, of_owner: Any, of_dealer: Any, seed: bytes, column: int) -> Words:
-        """Our piece of a column, for the first owner; see `aligning.hand_over`."""
+    def piece(self, places: Places, of_owner: Any, of_dealer: Any, seed: bytes, column: int) -> Words:
+        """Our piece of a column, at the `places` of `route`, for the first owner; see `aligning.hand_over`."""
         count = sum(self._counts[name] for name in self._names)
-        piece = aligning.helpers_piece(self._wanted, self._places, of_owner, of_dealer, count)
+        piece = aligning.helpers_piece(self._wanted, places, of_owner, of_dealer, count)
         return aligning.hand_over(piece, seed, column)
 
     def flags(self) -> npt.NDArray[np.float32]:
         """Which rows of the first owner have one of the second: 1 or 0."""
-        return np.where(self._flags, np.float32(1), np.float32(0))
+        there: npt.NDArray[np.bool_] = self._ranks[self._names[0]] != NO_RANK
+        return there.astype(np.float32)
 
 
 def piece_of(rows: int, piece: Any) -> list[Words]:

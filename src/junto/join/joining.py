@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
@@ -192,7 +192,8 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
     receivers = request.goal.receivers
     held = _settled(request, desks, counts, found.total)
     arranged = [_arranged(request, desks, held, party) for party in receivers]
-    rows = _agreed(reveal(arranged, to=[party.party for party in receivers]))
+    shown = reveal(arranged, to=[party.party for party in receivers])
+    rows = _agreed({party.party: said for party, said in zip(receivers, shown, strict=True)})
     parts = {party: desks[party].part(kinds) for party in receivers}
     closed = [desks[party].close() for party in desks if party not in receivers]
     wait([found.total, *found.done, *closed, *parts.values()])
@@ -225,17 +226,20 @@ def _arranged(request: Request, desks: Mapping[PYU, Any], held: Mapping[PYU, Any
     return handle
 
 
-def _agreed(said: Sequence[Any]) -> int | Undisclosed:
+def _agreed(said: Mapping[str, Any]) -> int | Undisclosed:
     """How many rows there are, as all that get rows have said, with the same keys in the same order."""
-    seen = [each for each in said if not isinstance(each, Undisclosed)]
-    if any(not isinstance(each, dict) or type(each.get("rows")) is not int for each in seen):
-        raise ProtocolViolation("what a party says of the shared rows is no number of them")
-    if any(each != seen[0] for each in seen):
+    seen = {party: each for party, each in said.items() if not isinstance(each, Undisclosed)}
+    for party, each in seen.items():
+        fields = {name: type(field) for name, field in each.items()} if isinstance(each, dict) else {}
+        if fields != {"rows": int, "proof": bytes}:
+            raise ProtocolViolation(f"what {party} says of the shared rows is no number of them")
+    results = list(seen.values())
+    if any(each != results[0] for each in results):
         raise ProtocolViolation(
             "the parties that get rows were given different ones",
             fix="whoever compared the keys, or one of these parties, has not followed the protocol",
         )
-    return int(seen[0]["rows"]) if seen else said[0]
+    return int(results[0]["rows"]) if results else next(iter(said.values()))
 
 
 def _learned(protocol: Intersection, request: Request) -> dict[PYU, str]:

@@ -18,7 +18,7 @@ Of a sum each of two parties has a piece, and a receiver sees both: they are ran
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -105,7 +105,7 @@ def _counted(protocol: Ecdh | Helped, request: Request) -> int | Undisclosed:
     found = protocol.count(sources_of(desks, counts), request.goal)
     number = reveal(found.total, to=[party.party for party in request.goal.receivers])
     wait([found.total, *found.done, *(desk.close() for desk in desks.values())])
-    return _number(number)
+    return _number(number, found.total.device.party)
 
 
 @public
@@ -161,7 +161,7 @@ def _added_up(request: Request, owner: PYU, column: str, at_least: int) -> int |
     pieces = [routing.device(total_of)(at_helper), owner(total_of)(at_owner)]
     shown = reveal(pieces, to=[party.party for party in request.goal.receivers])
     wait([*pieces, routing.close(), *(desk.close() for desk in desks.values())])
-    return _sum_of(shown, shift, whole)
+    return _sum_of({h.device.party: said for h, said in zip(pieces, shown, strict=True)}, shift, whole)
 
 
 def _require_plain(request: Request) -> None:
@@ -191,21 +191,21 @@ def _units(desks: Desks, owner: PYU, column: str) -> tuple[int, bool]:
     return report["shift"], report["whole"]
 
 
-def _number(said: Any) -> int | Undisclosed:
+def _number(said: Any, party: str) -> int | Undisclosed:
     if isinstance(said, Undisclosed):
         return said
     if type(said) is not int or not 0 <= said <= MOST_KEYS:
-        raise ProtocolViolation("what is said of the common keys is no number of them")
+        raise ProtocolViolation(f"what {party} says of the common keys is no number of them")
     return said
 
 
-def _sum_of(pieces: Sequence[Any], shift: int, whole: bool) -> int | float | Undisclosed:
-    for piece in pieces:
+def _sum_of(pieces: Mapping[str, Any], shift: int, whole: bool) -> int | float | Undisclosed:
+    for party, piece in pieces.items():
         if isinstance(piece, Undisclosed):
             return piece
         if type(piece) is not int or not 0 <= piece < 1 << 64:
-            raise ProtocolViolation("a piece of the sum is no number of 64 bits")
-    found = sum(pieces) % (1 << 64)
+            raise ProtocolViolation(f"{party}'s piece of the sum is no number of 64 bits")
+    found = sum(pieces.values()) % (1 << 64)
     signed = found - (1 << 64) if found >> 63 else found
     return signed if whole else signed / 2**shift if shift >= 0 else float(signed * 2**-shift)
 

@@ -81,7 +81,7 @@ class _Keys:
         return handle
 
     def place(self, batch: int, ranks: PYUObject) -> PYUObject:
-        handle: PYUObject = self._desk.place(*self._span(batch), ranks)
+        handle: PYUObject = self._desk.place(*self._span(batch), ranks, ranks.sender or self.device.party)
         return handle
 
     def _span(self, batch: int) -> tuple[int, int]:

@@ -38,13 +38,13 @@ def matched(desks: Desks, rows: Mapping[PYU, int], pair: tuple[PYU, PYU], helper
     """The helper's `Routing` of the two parties of `pair`, once it has the tags of all owners."""
     first, _ = pair
     keys = first(new_keys)()
-    mixed = [desk.mix(keys.to(party), pad, party == first) for party, desk in desks.items()]
+    mixed = {party: desk.mix(keys.to(party), pad, party == first) for party, desk in desks.items()}
     spill = current().settings.link.spill_dir
     counts = {party.party: rows[party] for party in desks}
     routing = _Routing(counts, "inner", first.party, spill, device=helper)
     with shown(sum(len(batch_sizes(count)) for count in rows.values())) as seen:
-        in_step([_there(desk, party, rows[party], routing) for party, desk in desks.items()], seen)
-    wait([*mixed, routing.compare([party.party for party in pair])])
+        in_step([_there(desk, mixed[party], rows[party], routing) for party, desk in desks.items()], seen)
+    wait([*mixed.values(), routing.compare([party.party for party in pair])])
     return routing
 
 
@@ -63,7 +63,8 @@ class Lines:
         self._wanted, self._count = sizes
         self._order, self._masks = first(new_seed)(), first(new_seed)()
         self._handing = routing.device(new_seed)()
-        self._places = routing.route(self._order.to(routing.device)).to(second)
+        self._places = routing.route(self._order.to(routing.device))
+        self._told = self._places.to(second)
         self._seeds = [self._masks.to(second), self._handing.to(second)]
 
     def pieces(self, column: int) -> tuple[PYUObject, PYUObject]:
@@ -71,14 +72,14 @@ class Lines:
         helper = self._routing.device
         of_owner = self._desk.masked(self._seeds[0], column, self._wanted).to(helper)
         of_dealer = self._first(correction)(self._masks, self._order, column, self._count).to(helper)
-        at_helper = self._routing.piece(of_owner, of_dealer, self._handing, column)
-        at_owner = self._desk.piece(self._places, self._seeds, column, self._wanted)
+        at_helper = self._routing.piece(self._places, of_owner, of_dealer, self._handing, column)
+        at_owner = self._desk.piece(self._told, self._seeds, column, self._wanted)
         return at_helper, at_owner
 
 
-def _there(desk: Any, party: PYU, count: int, routing: Any) -> Iterator[PYUObject]:
+def _there(desk: Any, mixed: PYUObject, count: int, routing: Any) -> Iterator[PYUObject]:
     """Carry the tags of a set to the helper, batch by batch."""
-    start = 0
+    start, owner = 0, desk.device.party
     for size in batch_sizes(count):
-        yield routing.add(party.party, desk.tags(start, size).to(routing.device), size, party.party)
+        yield routing.add(owner, desk.tags(start, size, mixed).to(routing.device), size, owner)
         start += size

@@ -91,10 +91,11 @@ class TableActor:
         """The digests of keys `start` to `start + count`."""
         return np.array(self._digests[start : start + count]).view(np.uint8)
 
-    def place(self, start: int, count: int, ranks: Any) -> None:
-        """Note the ranks of these keys. Raises ProtocolViolation if they are none."""
+    def place(self, start: int, count: int, ranks: Any, sender: str) -> None:
+        """Note the ranks that `sender` gave these keys. Raises ProtocolViolation if they are none."""
         if not isinstance(ranks, np.ndarray) or ranks.dtype != np.int64 or ranks.shape != (count,):
-            raise ProtocolViolation(f"a batch of ranks is not {count} whole numbers")
+            raise ProtocolViolation(f"what {sender} sent is not {count} ranks")
+        self._ranker = sender
         self._ranks[start : start + count] = ranks
 
     def without_key(self) -> int:
@@ -114,9 +115,9 @@ class TableActor:
             ProtocolViolation: a rank is given twice, or is not one of them.
             JoinError: the result is too large.
         """
-        if any(type(each) is not int or each < 0 for each in without):
+        if not all(type(each) is int and 0 <= each < 1 << 63 for each in without):
             raise ProtocolViolation("a number of rows without a key is none")
-        if total is not None and (type(total) is not int or total < 0):
+        if total is not None and not (type(total) is int and 0 <= total < 1 << 63):
             raise ProtocolViolation("a number of shared keys is none")
         keys = np.flatnonzero(self._ranks >= 0)
         ranks = self._ranks[keys]
@@ -125,11 +126,11 @@ class TableActor:
         every = total + sum(without)
         _check_size(every)
         if len(ranks) and ranks.max() >= total:
-            raise ProtocolViolation("the ranks of shared keys are not what they should be")
+            raise ProtocolViolation(f"{self._ranker} sent ranks of shared keys that cannot be")
         self._key_of_rank = self._scratch.full((every,), -1)
         self._key_of_rank[ranks] = keys
         if np.count_nonzero(self._key_of_rank >= 0) < len(ranks):
-            raise ProtocolViolation("the ranks of shared keys are not what they should be")
+            raise ProtocolViolation(f"{self._ranker} sent ranks of shared keys that cannot be")
         self._proof = self._proof_of(self._key_of_rank[:total]) if everybody_has_them else b""
         if self._order.keeps:
             own = np.arange(len(self._without))
@@ -244,7 +245,7 @@ class TableActor:
         self._rows[rows:] = self._without
         starts[keys : keys + last + 1] = rows + np.arange(last + 1)
         self._starts, self._digests = starts[: keys + last + 1], kept[:keys]
-        self._ranks = self._scratch.full((keys,), -1)
+        self._ranks, self._ranker = self._scratch.full((keys,), -1), ""
 
 
 def _firsts(records: Array) -> Whole:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 import traceback
+from collections.abc import Sequence
 
 import msgspec
 
-from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, RemoteError
+from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, ProtocolViolation, RemoteError
 from junto.extras import missing
 from junto.net.api import Failure, Stamp
 from junto.tracebacks import of_the_script
@@ -36,6 +37,14 @@ def told(error: RemoteError) -> Failure:
     )
 
 
+def _with_the_sender(error: BaseException, senders: Sequence[str]) -> BaseException:
+    """A violation of a protocol, with the names of those whose words it is about, if it has none of them."""
+    if not isinstance(error, ProtocolViolation) or not senders or any(s in error.message for s in senders):
+        return error
+    named = ProtocolViolation(f"in what {' or '.join(senders)} sent: {error.message}", fix=error.fix)
+    return named.with_traceback(error.__traceback__)
+
+
 class ErrorReporter:
     """Turns exceptions of our own operations into failures fit for the others.
 
@@ -51,14 +60,17 @@ class ErrorReporter:
         """The run is over: what our own parts cannot do any more is no failure of an operation."""
         self._over = True
 
-    def explain(self, party: str, stamp: Stamp, error: BaseException) -> RemoteError:
+    def explain(
+        self, party: str, stamp: Stamp, error: BaseException, senders: Sequence[str] = ()
+    ) -> RemoteError:
         """Log `error` in full at its owner, and return what everybody raises in its place.
 
-        An error that already is a `RemoteError` (the poison of an argument) passes unchanged.
+        An error that already is a `RemoteError` (the poison of an argument) passes unchanged. One that says
+        that a message is not what the protocol allows says whose, if there were any `senders`.
         """
         if isinstance(error, RemoteError):
             return error
-        error = missing(error) or error
+        error = missing(error) or _with_the_sender(error, senders)
         incident = secrets.token_hex(4)
         self._note(incident, stamp, error)
         result = RemoteError(

@@ -233,9 +233,15 @@ class Program:
                 parts.peers.differs(differing)
         return stamp
 
-    def explainer(self, stamp: Stamp, party: str) -> Callable[[BaseException], BaseException]:
-        """What turns an exception of operation `stamp` at `party` into the error that all raise."""
-        return partial(self._parts.office.desk.explain, party, stamp)
+    def explainer(
+        self, stamp: Stamp, party: str, senders: Sequence[str] = ()
+    ) -> Callable[[BaseException], BaseException]:
+        """What turns an exception of operation `stamp` at `party` into the error that all raise.
+
+        Args:
+            senders: the other parties from which arguments of the operation came.
+        """
+        return partial(self._parts.office.desk.explain, party, stamp, senders=senders)
 
     def submit(self, stamp: Stamp, party: str, call: TaskCall) -> tuple[Ref, ...]:
         """Run `call` at `party`, which lives here."""

@@ -210,8 +210,8 @@ def test_how_many_of_nobody_the_helper_finds_is_uniform_and_where_it_finds_them_
         keys = new_keys()
         first.mix(keys, 3, True)
         second.mix(keys, 3, False)
-        ours = list(map(bytes, first.tags(0, 6)))
-        both = set(ours) & set(map(bytes, second.tags(0, 6)))
+        ours = list(map(bytes, first.tags(0, 6, None)))
+        both = set(ours) & set(map(bytes, second.tags(0, 6, None)))
         times[len(both) - 1] += 1
         places[[place for place, tag in enumerate(ours) if tag in both]] += 1
     assert all(50 < each < 150 for each in times), times  # 100 each, nearly six deviations

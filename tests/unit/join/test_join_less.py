@@ -169,8 +169,8 @@ def test_what_is_said_wrongly(quick):
 
 @pytest.mark.parametrize("wrong", [-1, 1 << 64, True, 1.0, None])
 def test_pieces_and_numbers_that_are_none(quick, monkeypatch, wrong):
-    with pytest.raises(ProtocolViolation, match="no number of 64 bits"):
-        less._sum_of([3, wrong], 0, True)
+    with pytest.raises(ProtocolViolation, match="bob's piece of the sum is no number"):
+        less._sum_of({"alice": 3, "bob": wrong}, 0, True)
 
     class Lying(Matching):
         def compare(self, receivers):

@@ -133,21 +133,21 @@ def desk(ids=(1, 2, 3), duplicates="error"):
 )
 def test_ranks_that_cannot_be(ranks, total):
     ours = desk()
-    ours.place(0, 3, np.array(ranks))
+    ours.place(0, 3, np.array(ranks), "bob")
     with pytest.raises(ProtocolViolation, match="ranks of shared keys"):
         ours.settle(total, [], 0)
 
 
 @pytest.mark.parametrize("ranks", [None, [0, 1, 2], np.array([0, 1]), np.array([0.0, 1, 2])])
 def test_ranks_that_are_none(ranks):
-    with pytest.raises(ProtocolViolation, match="3 whole numbers"):
-        desk().place(0, 3, ranks)
+    with pytest.raises(ProtocolViolation, match="what bob sent is not 3 ranks"):
+        desk().place(0, 3, ranks, "bob")
 
 
 @pytest.mark.parametrize("counts", [None, np.array([1, 1]), np.array([1, 0, 1]), np.array([1.0, 1, 1])])
 def test_counts_that_cannot_be(counts):
     ours = desk()
-    ours.place(0, 3, np.array([0, 1, 2]))
+    ours.place(0, 3, np.array([0, 1, 2]), "bob")
     held = ours.settle(None, [], 0)
     with pytest.raises(ProtocolViolation, match="count the rows"):
         ours.arrange([held, counts], 0)
@@ -156,23 +156,25 @@ def test_counts_that_cannot_be(counts):
 @pytest.mark.parametrize("count", [1 << 31, 1 << 62])
 def test_counts_that_would_take_all_memory(count):
     ours = desk()
-    ours.place(0, 3, np.array([0, 1, 2]))
+    ours.place(0, 3, np.array([0, 1, 2]), "bob")
     held = ours.settle(None, [], 0)
     with pytest.raises(sf.JoinError, match="the result would have"):
         ours.arrange([held, np.array([1, count, 1])], 0)
 
 
-@pytest.mark.parametrize(("total", "without"), [(-1, []), (True, []), ("3", []), (3, [-1]), (3, [1, None])])
+@pytest.mark.parametrize(
+    ("total", "without"), [(-1, []), (True, []), ("3", []), (1 << 63, []), (3, [-1]), (3, [1, None])]
+)
 def test_numbers_of_rows_that_are_none(total, without):
     ours = desk()
-    ours.place(0, 3, np.array([0, 1, 2]))
+    ours.place(0, 3, np.array([0, 1, 2]), "bob")
     with pytest.raises(ProtocolViolation, match="is none"):
         ours.settle(total, without, 0)
 
 
 def test_more_rows_than_memory_are_refused_before_they_are_laid_out():
     ours = desk()
-    ours.place(0, 3, np.array([0, 1, -1]))
+    ours.place(0, 3, np.array([0, 1, -1]), "bob")
     with pytest.raises(sf.JoinError, match="the result would have"):
         ours.settle(1 << 33, [], 0)
 
