@@ -181,7 +181,7 @@ class Routing(Matching):
         return aligning.places_for(self._wanted, seed, len(first) + len(second))
 
     def piece(self, places: Places, of_owner: Any, of_dealer: Any, seed: bytes, column: int) -> Words:
-        """Our piece of a column, at the `places` of `route`, for the first owner; see `aligning.hand_over`."""
+        """Our piece of a column, at the `places` of `route`, for the first owner; see `hand_over`."""
         count = sum(self._counts[name] for name in self._names)
         piece = aligning.helpers_piece(self._wanted, places, of_owner, of_dealer, count)
         return aligning.hand_over(piece, seed, column)
