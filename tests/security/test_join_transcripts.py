@@ -141,11 +141,11 @@ class View:
                 self.there[name] = np.append(self.there.get(name, []), there[found]).astype(bool)
             return found
 
-        def placed(desk, start, count, ranks):
+        def placed(desk, start, count, ranks, sender):
             self.ranks.append(np.array(ranks))
             self.rows.append(desk._rows[desk._starts[start : start + count]])
             self.keeps.append(desk._order.keeps)
-            place(desk, start, count, ranks)
+            place(desk, start, count, ranks, sender)
 
         monkeypatch.setattr(Comparing, "_chosen", watched)
         monkeypatch.setattr(TableActor, "place", placed)
