@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from junto.errors import ConfigError, JuntoError
 from junto.execute.executor import Executor, Promise, Ref
@@ -46,6 +47,7 @@ class BetweenSilos(Exchange):
         self._office = office
         self._lock = threading.Lock()
         self._arriving: dict[Arrival, ValueTransfer] = {}
+        self._closed = False
         self._couriers = ThreadPoolExecutor(COURIERS, thread_name_prefix="junto-courier")
 
     def transfer(self, passage: ValueTransfer, ref: Ref | None) -> Ref | None:
@@ -57,7 +59,7 @@ class BetweenSilos(Exchange):
 
     def copy(self, passage: ValueTransfer, ref: Ref) -> Ref:
         promise = self._executor.promise()
-        ref.add_done_callback(partial(self._when_ready, partial(self._copy_to, promise, passage)))
+        ref.add_done_callback(partial(self._when_ready, passage, partial(self._copy_to, promise, passage)))
         return promise
 
     def awaited(self) -> ValueTransfer | None:
@@ -70,25 +72,35 @@ class BetweenSilos(Exchange):
         return sum(done for done, _ in parts), sum(total for _, total in parts)
 
     def close(self) -> None:
+        self._closed = True
         self._couriers.shutdown(wait=False, cancel_futures=True)
 
     # Sending.
 
     def _send(self, passage: ValueTransfer, ref: Ref) -> None:
         ticket = self._office.outstanding.enter(passage.stamp)
-        ref.add_done_callback(partial(self._when_ready, partial(self._push, passage, ticket)))
+        ref.add_done_callback(partial(self._when_ready, passage, partial(self._push, passage, ticket)))
 
-    def _when_ready(self, job: Callable[[Ref], None], ref: Ref) -> None:
+    def _when_ready(self, passage: ValueTransfer, job: Callable[[Ref], None], ref: Ref) -> None:
         if ref.instant:
-            job(ref)
+            self._or_over(passage, job, ref)
         else:
-            self._couriers.submit(job, ref)
+            self._or_over(passage, self._couriers.submit, self._or_over, passage, job, ref)
+
+    def _or_over(self, passage: ValueTransfer, job: Callable[..., object], *given: Any) -> None:
+        """Do `job`. Where our own part of it fails (no thread is left, say), somebody would wait for ever."""
+        try:
+            job(*given)
+        except Exception as problem:
+            if not self._closed:
+                self._office.fault.set(self._office.desk.explain(self._me, passage.stamp, problem))
 
     def _push(self, passage: ValueTransfer, ticket: int, ref: Ref) -> None:
         letter = self._letter(passage, ref)
         key = TransferKey(passage.stamp.operation, passage.index)
         delivery = self._gateway.push(passage.target, key, passage.stamp, letter)
-        delivery.add_done_callback(partial(self._delivered, passage, ticket, letter))
+        delivered = partial(self._delivered, passage, ticket, letter)
+        delivery.add_done_callback(partial(self._or_over, passage, delivered))
 
     def _letter(self, passage: ValueTransfer, ref: Ref) -> Payload | Failure:
         error = ref.error()
@@ -130,7 +142,8 @@ class BetweenSilos(Exchange):
         arrival = self._gateway.expect(passage.source, TransferKey(passage.stamp.operation, passage.index))
         with self._lock:
             self._arriving[arrival] = passage
-        arrival.add_done_callback(partial(self._arrived, passage, promise))
+        arrived = partial(self._arrived, passage, promise)
+        arrival.add_done_callback(partial(self._or_over, passage, arrived))
         return promise
 
     def _arrived(self, passage: ValueTransfer, promise: Promise, arrival: Arrival) -> None:
@@ -140,7 +153,8 @@ class BetweenSilos(Exchange):
             return  # whoever waits for it is told by the session's fault, which is on its way
         outcome = arrival.outcome()
         if isinstance(outcome, memoryview) and len(outcome) > SMALL_BYTES:
-            self._couriers.submit(self._unpack, passage, promise, outcome)
+            unpack = partial(self._unpack, passage, promise)
+            self._couriers.submit(self._or_over, passage, unpack, outcome)
         else:
             self._unpack(passage, promise, outcome)
 

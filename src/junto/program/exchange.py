@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from junto.execute.executor import Ref
 from junto.net.api import Stamp
 from junto.program.failure import ErrorReporter
+from junto.program.fault import SessionFault
 from junto.program.in_flight import InFlight
 from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
@@ -60,12 +61,14 @@ class ExchangeServices:
         desk: explains failures.
         outstanding: what is not finished, so that `shutdown` waits for it.
         witness: writes the ledger.
+        fault: ends the run.
     """
 
     policy: WirePolicy
     desk: ErrorReporter
     outstanding: InFlight
     witness: CrossingObserver
+    fault: SessionFault
 
 
 class Exchange(ABC):

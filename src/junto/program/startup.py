@@ -180,6 +180,7 @@ class _Shared:
             desk=desk,
             outstanding=InFlight(self.timeline.took),
             witness=self.witness,
+            fault=self.fault,
         )
 
 

@@ -6,9 +6,10 @@ from junto.errors import PartyUnreachable, RemoteError
 from junto.execute.debug import DebugExecutor
 from junto.net.api import Failure, TransferKey
 from junto.net.settled import Awaited, Dispatched
-from junto.program.between import BetweenSilos
+from junto.program.between import SMALL_BYTES, BetweenSilos
 from junto.program.exchange import CrossingObserver, ExchangeServices, ValueTransfer
 from junto.program.failure import ErrorReporter
+from junto.program.fault import SessionFault
 from junto.program.in_flight import InFlight
 from junto.program.operation import START, Description, follow
 from junto.wire.codec import encode
@@ -55,11 +56,17 @@ class Setup:
     def __init__(self):
         self.wire, self.witness, self.outstanding = Wire(), Noted(), InFlight()
         self.differing = set()
-        office = ExchangeServices(WirePolicy(), ErrorReporter(expose=False), self.outstanding, self.witness)
+        self.fault, desk = SessionFault(), ErrorReporter(expose=False)
+        office = ExchangeServices(WirePolicy(), desk, self.outstanding, self.witness, self.fault)
         self.executor = DebugExecutor()
         self.exchange = BetweenSilos(
             "alice", self.wire, self.executor, office, lambda party: party not in self.differing
         )
+
+    def give(self, value):
+        promise = self.executor.promise()
+        promise.set_value(value)
+        self.exchange.transfer(OUTWARD, promise)
 
     def arrive(self, outcome):
         ref = self.exchange.transfer(INWARD, None)
@@ -67,9 +74,7 @@ class Setup:
         return ref
 
     def send(self, value):
-        promise = self.executor.promise()
-        promise.set_value(value)
-        self.exchange.transfer(OUTWARD, promise)
+        self.give(value)
         return self.wire.pushed[-1]
 
 
@@ -136,3 +141,31 @@ def test_what_is_not_delivered_is_noted(setup):
     delivery.settle(PartyUnreachable("bob is gone", party="bob"))
     assert setup.witness.lines == [("undelivered", "PartyUnreachable")]
     assert setup.outstanding.wait_idle(0)
+
+
+def no_thread(*given):
+    raise RuntimeError("can't start new thread")
+
+
+BROKEN = {
+    "push": lambda setup, monkeypatch: monkeypatch.setattr(setup.wire, "push", no_thread),
+    "sent": lambda setup, monkeypatch: monkeypatch.setattr(setup.witness, "sent", no_thread),
+    "received": lambda setup, monkeypatch: monkeypatch.setattr(setup.witness, "received", no_thread),
+    "courier": lambda setup, monkeypatch: monkeypatch.setattr(setup.exchange._couriers, "submit", no_thread),
+}
+
+
+@pytest.mark.parametrize("part", BROKEN)
+def test_whatever_fails_between_a_value_and_its_receiver_ends_the_run_at_its_owner(part, monkeypatch):
+    setup = Setup()
+    BROKEN[part](setup, monkeypatch)
+    letter = b"x" * (SMALL_BYTES + 1)
+    if part in ("push", "sent"):
+        setup.give(letter)
+        for *_, delivery in setup.wire.pushed:
+            delivery.settle(None)
+    else:
+        setup.arrive(memoryview(b"".join(encode(letter, WirePolicy()).pieces)))
+    error = setup.fault.within(10)
+    assert isinstance(error, RemoteError)
+    assert (error.party, error.origin.error_type, error.origin.operation) == ("alice", "RuntimeError", 1)

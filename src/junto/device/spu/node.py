@@ -164,7 +164,7 @@ class NodeThread:
             self._leave_out(job, self._links.reason(left_out))
         except LinkError as error:
             self._fail_and_break(job, error)
-        except Exception as error:
+        except BaseException as error:  # the thread stays, or whoever waits for it would for ever
             self._leave_out(job, job.explain(error))
         else:
             for slot, value in zip(job.outputs, results, strict=True):
