@@ -37,8 +37,8 @@ WORST: Final = -(2.0**20)
 """A score that is not defined ranks behind all others."""
 
 
-@dataclass(frozen=True, slots=True)
-class KFold:
+@dataclass(frozen=True)
+class KFold(metaclass=Scripted):
     """Folds of rows: scikit-learn's `KFold` with the same arguments, which all parties draw alike.
 
     Args:
