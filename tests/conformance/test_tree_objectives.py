@@ -8,6 +8,7 @@ from sklearn import tree
 
 import junto as sf
 from junto import learn
+from junto.learn.trees import ensemble, keeping
 from spu_values import PARTIES, at
 
 xgboost = pytest.importorskip("xgboost")
@@ -255,6 +256,50 @@ def test_training_ends_where_xgboosts_does(spu, kind):
     assert found.best_iteration == wanted.best_iteration < 7
     got = sf.reveal(getattr(found, score)(split(), to="bob"))
     assert got == pytest.approx(wanted.predict(TABLE, output_margin=kind == "classes"), abs=5e-3)
+
+
+@pytest.mark.parametrize("breaks", [(1, "shares"), (1, "model"), (3, "shares"), (4, "model")], ids=str)
+def test_a_broken_training_goes_on_from_its_last_whole_checkpoint(spu, tmp_path, monkeypatch, breaks):
+    """It breaks while a checkpoint is written: before shares are kept, or when some parties have theirs."""
+    at_tree, where = breaks
+    model = learn.GradientBoostingClassifier(spu, n_estimators=4, max_depth=1, max_bins=8, subsample=0.7)
+    X, y = split(), at("bob", (CLASS > 0).astype(int))
+    folders = {party: tmp_path / party for party in PARTIES}
+    wanted = sf.reveal(model.fit(X, y).decision_function(X, to="bob"))
+    grown, kept = [], []
+    real_grow, real_save, real_dump = ensemble.Ensemble.grow, keeping.save, sf.PYU.dump
+    monkeypatch.setattr(ensemble.Ensemble, "grow", lambda *args: grown.append(args[1]) or real_grow(*args))
+
+    def save(spu, learned, *args, **more):
+        kept.append(learned.count)
+        with pytest.MonkeyPatch.context() as patch:
+            if kept[-1] == at_tree:
+                broken = sf.SPU if where == "shares" else sf.PYU
+                patch.setattr(broken, "dump", lambda who, *args, **more: stop(who, *args))
+            return real_save(spu, learned, *args, **more)
+
+    def stop(who, *args):
+        if isinstance(who, sf.PYU) and who.party == "alice":
+            return real_dump(who, *args)  # she has hers
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keeping, "save", save)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y, checkpoint=folders)
+    assert grown == list(range(at_tree))
+    at_tree = None
+    grown.clear()
+    again = model.fit(X, y, checkpoint=folders)
+    assert grown == list(range(breaks[0] - 1, 4))
+    assert sf.reveal(again.decision_function(X, to="bob")) == pytest.approx(wanted, abs=2e-3)
+    grown.clear()
+    third = model.fit(X, y, checkpoint=folders)  # there is nothing left to do
+    assert not grown
+    assert third.n_iter_ == 4
+    with pytest.raises(sf.LearnError, match="of another model"):
+        model.with_params(subsample=0.6).fit(X, y, checkpoint=folders)
+    with pytest.raises(sf.LearnError, match="goes with neither"):
+        model.fit(X, y, checkpoint=folders, xgb_model=third)
 
 
 def test_training_goes_on_from_a_model_that_was_kept(spu, tmp_path):

@@ -16,7 +16,9 @@ from junto.learn.dataset import Table
 from junto.learn.estimator import require
 from junto.learn.families import Bernoulli, Categorical, Family
 from junto.learn.trees import candidates, growing, leaving
+from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.ensemble import Growth
+from junto.learn.trees.keeping import Folders
 from junto.learn.trees.objectives import (
     BINARY,
     GAMMA,
@@ -73,7 +75,14 @@ class GradientBoosting(TreeModel):
         require(0 < self.colsample_bytree <= 1, "colsample_bytree must be above 0, and at most 1")
 
     def fit(
-        self, X: Table, y: Any, *, sample_weight: Any = None, eval_set: Any = None, xgb_model: Any = None
+        self,
+        X: Table,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        eval_set: Any = None,
+        xgb_model: Any = None,
+        checkpoint: Folders | None = None,
     ) -> Self:
         """Train; returns the model itself.
 
@@ -84,8 +93,10 @@ class GradientBoosting(TreeModel):
             eval_set: ``(X, y)`` of other rows, for `early_stopping_rounds`: after each tree all parties learn
                 whether their loss became less, and nothing else of it.
             xgb_model: a fitted model of this kind, on whose trees those of this one follow; the label is on
-                its scale, and draws go on where its own ended. So a training that was broken goes on from the
-                model that was saved last.
+                its scale, and draws go on where its own ended.
+            checkpoint: ``{"alice": folder, ...}`` as for `save`: the model is kept there after each tree. If
+                there is one already, the training goes on from it, and `n_estimators` are all trees: so the
+                script of a run that was broken is run again as it is, with the same X and y.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
@@ -93,7 +104,7 @@ class GradientBoosting(TreeModel):
         """
         if isinstance(eval_set, list) and len(eval_set) == 1:
             eval_set = eval_set[0]
-        patience, before = self.early_stopping_rounds, None
+        patience, before, kept = self.early_stopping_rounds, None, None
         require(
             (eval_set is None) == (patience is None),
             "eval_set and early_stopping_rounds go together",
@@ -104,7 +115,15 @@ class GradientBoosting(TreeModel):
             require(type(xgb_model) is type(self), f"xgb_model is no {type(self).__name__}", "a fitted one")
             require(xgb_model.family == self.family, "xgb_model has another objective, or other classes")
             before = xgb_model._fitted()
-        return self._train(X, y, sample_weight, before, None if patience is None else (*eval_set, patience))
+        if checkpoint is not None:
+            require(
+                eval_set is None and xgb_model is None,
+                "a checkpoint goes with neither eval_set nor xgb_model",
+                "a training that ends early, or goes on from a model, is kept at its end: save(folders)",
+            )
+            kept = Checkpoint(self.spu, checkpoint, self._about("n_estimators"))
+        watching = None if patience is None else (*eval_set, patience)
+        return self._train(X, y, sample_weight, before, watching, kept)
 
     @property
     def best_iteration(self) -> int:

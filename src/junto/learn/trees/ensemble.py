@@ -19,7 +19,7 @@ from junto.device.spu.spu import SPU
 from junto.learn import dataset
 from junto.learn.dataset import Columns, Label, Scales, Table
 from junto.learn.estimator import run_at
-from junto.learn.families import Family
+from junto.learn.families import IDENTITY, Family, LabelScale
 from junto.learn.trees import candidates, growing
 from junto.learn.trees.growing import Rule
 
@@ -235,3 +235,21 @@ def in_blocks(
         blocks.append(compute(parts))
     whole: SPUObject = blocks[0] if len(blocks) == 1 else spu(growing.joined)(blocks)
     return whole
+
+
+# -------------------------------------------------------------------- at the label's owner
+
+
+def limits_at_home(home: LabelScale, family: Family, asked: tuple[float, float, float], scale: float) -> Any:
+    """See `growing.limits`, for a label on its scale."""
+    gamma, penalty, least = asked
+    if family.link == IDENTITY:  # squares are smaller there
+        return growing.limits(gamma / home.spread**2, penalty, least, scale)
+    return growing.limits(gamma * home.penalty, penalty * home.penalty, least * home.penalty, scale)
+
+
+def units_at_home(home: LabelScale, family: Family, scale: float) -> Any:
+    """See `growing.units_of`, for a label on its scale."""
+    if family.link == IDENTITY:
+        return growing.units_of(home.spread**2, 1.0, scale)
+    return growing.units_of(1 / home.penalty, 1 / home.penalty, scale)

@@ -106,7 +106,7 @@ def _shares(spu: SPU, folders: Folders) -> dict[str, str]:
 
 
 def _made(folder: Any, overwrite: bool) -> None:
-    """A folder of this party alone.
+    """A folder of this party alone, without a model: one that is being written is none yet.
 
     Raises:
         LearnError: a model is in it.
@@ -115,6 +115,7 @@ def _made(folder: Any, overwrite: bool) -> None:
     if (place / MODEL).exists() and not overwrite:
         raise LearnError(f"there is a model in {place}", fix="another folder, or overwrite=True")
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (place / MODEL).unlink(missing_ok=True)
 
 
 def _own(public: Any, splits: Any, scale: LabelScale | None) -> dict[str, Any]:

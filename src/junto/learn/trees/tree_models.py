@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Self
@@ -17,9 +17,10 @@ from junto.device.spu.spu import SPU
 from junto.learn import dataset, examine, own_units
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
-from junto.learn.families import IDENTITY, LOGARITHM, Family, LabelScale
+from junto.learn.families import IDENTITY, LOGARITHM
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.trees import candidates, growing, keeping, leaving
+from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.continuing import LossWatch, require_continued, target_of, together
 from junto.learn.trees.ensemble import (
     Ensemble,
@@ -28,8 +29,10 @@ from junto.learn.trees.ensemble import (
     Learned,
     Tree,
     learned,
+    limits_at_home,
     scales_of,
     scores,
+    units_at_home,
 )
 from junto.learn.trees.explaining import ExplainedTrees
 from junto.learn.trees.keeping import Folders
@@ -108,6 +111,7 @@ class TreeModel(ExplainedTrees):
         sample_weight: Any,
         before: Learned | None = None,
         watching: tuple[Table, Any, int] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Self:
         """Train.
 
@@ -116,7 +120,12 @@ class TreeModel(ExplainedTrees):
             before: a model to go on from.
             watching: rows and label that trees are not grown from, and how many trees may come after the
                 one with which their loss is least.
+            checkpoint: where it is kept after each tree.
         """
+        broken = None if checkpoint is None else checkpoint.latest()
+        before, done = (before, 0) if broken is None else (broken, broken.count)
+        if broken is not None and done >= self.trees:
+            return self._learn(broken)
         home = None if before is None else before.label.home
         given = dataset.checked_with_label(
             X, y, Judge(self.family, True, False, home), look=candidates.examined
@@ -139,22 +148,33 @@ class TreeModel(ExplainedTrees):
             require_continued(
                 before, dict(zip(given.columns.owners, scales.widths, strict=True)), self.max_depth, outputs
             )
-        with training(self, "tree", self.trees) as course:
+        with training(self, "tree", self.trees - done) as course:
             growth = self.growth(given.columns.rows, sum(given.columns.widths))
             task = self._task(given, scales, weight, growth, before)
             ensemble = Ensemble(self.spu, self.family, task, growth)
             score = self._start(task.label, X, task.count, before)
             watch = None if watching is None else self._watch(watching, scales, task.label, before)
             patience = 0 if watching is None else watching[2]
-            for number in course.each(range(self.trees)):
+            for number in course.each(range(self.trees - done)):
                 tree, score = ensemble.grow(first + number, score)
                 trees.append(tree)
+                if checkpoint is not None:
+                    checkpoint.keep(self._grown(ensemble, trees, (scales, task.label, given.known), before))
                 if watch and not watch.better(tree, number + 1) and number + 1 - watch.best >= patience:
                     break
         kept = trees if watch is None else trees[: watch.best]
-        facts = (scales, task.label, given.known)
-        found = learned(self.spu, kept, facts, outputs, ensemble.worth(kept))
-        return self._learn(found if before is None else together(self.spu, before, found))
+        return self._learn(self._grown(ensemble, kept, (scales, task.label, given.known), before))
+
+    def _grown(
+        self,
+        ensemble: Ensemble,
+        trees: Sequence[Tree],
+        facts: tuple[Scales, Label, bool],
+        before: Learned | None,
+    ) -> Learned:
+        """What is known of these trees, and of those before them."""
+        found = learned(self.spu, trees, facts, math.prod(self.family.outputs), ensemble.worth(trees))
+        return found if before is None else together(self.spu, before, found)
 
     def _start(self, label: Label, X: Table, rows: int, before: Learned | None) -> SPUObject:
         """The scores from which the first tree is grown."""
@@ -206,9 +226,11 @@ class TreeModel(ExplainedTrees):
         units: Any = growing.units_of(1.0, 1.0, scale)
         own = self.family.rescales or (self.family.link == IDENTITY and self.least_gain > 0)
         if label.home is not None and own:
-            limits = run_at(label.home.device, _limits, label.home, self.family, asked, scale).to(self.spu)
+            limits = run_at(label.home.device, limits_at_home, label.home, self.family, asked, scale).to(
+                self.spu
+            )
         if label.home is not None and (self.family.rescales or self.family.link == IDENTITY):
-            units = run_at(label.home.device, _units, label.home, self.family, scale).to(self.spu)
+            units = run_at(label.home.device, units_at_home, label.home, self.family, scale).to(self.spu)
         widths = tuple(each.shape[0] for each in shared)
         columns = given.columns
         return EnsembleTask(
@@ -292,9 +314,12 @@ class TreeModel(ExplainedTrees):
             LearnError: `fit` was not called; there is no folder for a party.
             RemoteError: a folder has a model, or a disk refuses.
         """
-        params = {name: value for name, value in self.get_params().items() if name != "spu"}
-        about = {"kind": type(self).__name__, "params": params}
-        return keeping.save(self.spu, self._fitted(), folders, about, overwrite)
+        return keeping.save(self.spu, self._fitted(), folders, self._about(), overwrite)
+
+    def _about(self, *without: str) -> dict[str, Any]:
+        """What all know of the model."""
+        params = {name: value for name, value in self.get_params().items() if name not in ("spu", *without)}
+        return {"kind": type(self).__name__, "params": params}
 
     @classmethod
     def load(cls, spu: SPU, folders: Folders) -> Self:
@@ -466,21 +491,6 @@ class TreeRegressor(TreeModel):
 def _examined(weights: Any) -> examine.Facts:
     """At the owner of weights."""
     return examine.examine_weights(weights, math.nextafter(MOST_WEIGHT, math.inf))
-
-
-def _limits(home: LabelScale, family: Family, asked: tuple[float, float, float], scale: float) -> Any:
-    """At the label's owner: see `growing.limits`, for a label on its scale."""
-    gamma, penalty, least = asked
-    if family.link == IDENTITY:  # squares are smaller there
-        return growing.limits(gamma / home.spread**2, penalty, least, scale)
-    return growing.limits(gamma * home.penalty, penalty * home.penalty, least * home.penalty, scale)
-
-
-def _units(home: LabelScale, family: Family, scale: float) -> Any:
-    """At the label's owner: see `growing.units_of`, for a label on its scale."""
-    if family.link == IDENTITY:
-        return growing.units_of(home.spread**2, 1.0, scale)
-    return growing.units_of(1 / home.penalty, 1 / home.penalty, scale)
 
 
 # -------------------------------------------------------------------- what runs on the SPU
