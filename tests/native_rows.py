@@ -19,6 +19,7 @@ from junto.join import okvs
 from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.mpc import bits, limbs, ring128
+from junto.mpc import waves as twins
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.protocol import borrow
@@ -145,6 +146,40 @@ def prefixes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.nd
                 yield passing, np.stack(want.propagate)
 
 
+WAVES = [(0, 64, 2), (1, 1, 0), (127, 64, 1), (128, 19, 3), (129, 64, 14), (700, 23, 5)]
+"""Lanes, period, terms."""
+
+
+def turns(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for lanes, period, count in [
+        (0, 64, 2),
+        (1, 1, 0),
+        (127, 64, 1),
+        (128, 19, 3),
+        (129, 64, 14),
+        (700, 23, 5),
+    ]:
+        x = words(rng, lanes)
+        yield kernels.turns(np.repeat(x, 2)[::2], period, count), twins._turns(x, period, count)
+
+
+def waves(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for lanes, period, count in [
+        (0, 64, 2),
+        (1, 1, 0),
+        (127, 64, 1),
+        (128, 19, 3),
+        (129, 64, 14),
+        (700, 23, 5),
+    ]:
+        x, dealt, amplitudes = (
+            words(rng, lanes),
+            words(rng, count, lanes, 2).swapaxes(1, 2),
+            rng.normal(size=(count, 2)),
+        )
+        yield kernels.waves(x, period, amplitudes, dealt), twins._waves(x, period, amplitudes, dealt)
+
+
 def leaf_sums(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if not kernels.has_aes:
         return
@@ -253,7 +288,7 @@ ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
-        solve_bands, read_bands, wide_matmul_into,
+        solve_bands, read_bands, wide_matmul_into, turns, waves,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),

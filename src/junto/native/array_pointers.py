@@ -13,18 +13,19 @@ Pairs: TypeAlias = NDArray[Any]
 """Elements of 128 bits: of the dtype `PAIR`, whose words lie in memory as those of one number do."""
 
 WORD: Final = np.dtype(np.uint64)
+FLOAT: Final = np.dtype(np.float64)
 PAIR: Final = np.dtype([("low", np.uint64), ("high", np.uint64)])
 _BAND: Final = 8
 """Words of a band, at most: `band.c` has room for so many."""
 
 
-def bit_count(count: int) -> int:
+def bit_count(count: int, least: int = 0) -> int:
     """How many bits of a word.
 
     Raises:
-        ValueError: not from 0 to 64.
+        ValueError: not from `least` to 64.
     """
-    if not 0 <= count <= 64:
+    if not least <= count <= 64:
         raise ValueError(f"a word has 64 bits, not {count}")
     return count
 
@@ -35,7 +36,7 @@ def read(x: NDArray[Any], dimensions: int, dtype: np.dtype[Any] = WORD) -> NDArr
     Args:
         x: the array.
         dimensions: that it must have.
-        dtype: of its elements, `WORD` or `PAIR`.
+        dtype: of its elements, `WORD`, `PAIR` or `FLOAT`.
 
     Raises:
         TypeError: it is no array of these.
@@ -43,7 +44,7 @@ def read(x: NDArray[Any], dimensions: int, dtype: np.dtype[Any] = WORD) -> NDArr
     """
     if not isinstance(x, np.ndarray) or x.dtype != dtype:
         raise TypeError(
-            f"a kernel takes {'arrays of uint64' if dtype == WORD else 'pairs of words'} here, "
+            f"a kernel takes {'pairs of words' if dtype == PAIR else f'arrays of {dtype}'} here, "
             f"not {getattr(x, 'dtype', type(x).__name__)}"
         )
     if x.ndim != dimensions:

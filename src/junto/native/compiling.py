@@ -20,7 +20,9 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "c"
 LIBRARY = Path(__file__).parent / ("_kernels.dll" if os.name == "nt" else "_kernels.so")
 VARIABLE = "JUNTO_KERNELS"
-FLAGS = ("-std=c11", "-O3", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-psabi")
+WARNINGS = ("-Wall", "-Wextra", "-Wno-psabi")
+FLAGS = ("-std=c11", "-O3", "-shared", "-fvisibility=hidden", "-ffp-contract=off", *WARNINGS)
+"""No sum is fused with a product: floats are to be those of numpy."""
 PATIENCE_S = 600
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.native.array_pointers import (
+    FLOAT,
     PAIR,
     WORD,
     Octets,
@@ -52,6 +53,8 @@ _HASHED: Final = 1 << 16
 """Hashes that are worth a thread."""
 _TRANSPOSED: Final = 1 << 12
 """Words of a plane that are worth a thread."""
+_WAVED: Final = 1 << 13
+"""Angles that are worth a thread."""
 _SUMMED: Final = 1 << 12
 """Bands that are worth a thread."""
 _POINTER, _SIZE, _LEVEL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
@@ -115,6 +118,12 @@ class Kernels:
         self._unplanes64 = library.unplanes64
         self._unplanes64.argtypes = [*[_POINTER] * 2, *[_SIZE] * 6, _LEVEL]
         self._unplanes64.restype = None
+        self._turns = library.turns64
+        self._turns.argtypes = [*[_POINTER] * 2, *[_SIZE] * 4, *[_LEVEL] * 2]
+        self._turns.restype = None
+        self._waves = library.waves64
+        self._waves.argtypes = [*[_POINTER] * 4, *[_SIZE] * 4, *[_LEVEL] * 2]
+        self._waves.restype = None
         self._borrow = library.borrow64
         self._borrow.argtypes = [_POINTER, *[_SIZE] * 2, _LEVEL]
         self._borrow.restype = None
@@ -160,7 +169,7 @@ class Kernels:
             out: [m, n], of which no word is one of `a` or `b`; the elements of a row lie one after the other.
 
         Raises:
-            TypeError: one of them is no array of pairs of words, as `addresses.PAIR`.
+            TypeError: one of them is no array of pairs of words, as `array_pointers.PAIR`.
             ValueError, MemoryError: see `matmul_into`.
         """
         self._multiply_into(a, b, out, PAIR)
@@ -315,6 +324,58 @@ class Kernels:
         least = max(1, _FOLDED // max(1, groups))
         shared_out(words, least, lambda first, last: self._borrow(place, first, last, self.level))
         return out[0], out[1]
+
+    # ---------------------------------------------------------------- waves
+
+    def turns(self, x: Words, period: int, count: int) -> Words:
+        """Cosines and sines of multiples of the angles x [lanes]: `waves.turns`.
+
+        Returns:
+            [count, 2, lanes].
+
+        Raises:
+            TypeError: no array of words.
+            ValueError: not one of one dimension, or a period that is not from 1 to 64.
+        """
+        x = np.ascontiguousarray(read(x, 1))
+        out = np.empty((count, 2, len(x)), np.uint64)
+        to, at, lanes, period = address(out), address(x), len(x), bit_count(period, least=1)
+
+        def some(start: int, stop: int) -> None:
+            self._turns(to, at, lanes, start, stop, count, period, self.level)
+
+        shared_out(lanes, _WAVED, some)
+        return out
+
+    def waves(self, x: Words, period: int, amplitudes: NDArray[np.float64], dealt: Words) -> Words:
+        """Shares [lanes] of sums of waves of shares: `waves.waves`.
+
+        Args:
+            x: angles [lanes].
+            period: 1 to 64.
+            amplitudes: of sine and cosine, [count, 2], below 2**30.
+            dealt: [count, 2, lanes].
+
+        Raises:
+            TypeError: an array of another type.
+            ValueError: other shapes, or another period.
+        """
+        x, dealt = np.ascontiguousarray(read(x, 1)), np.ascontiguousarray(read(dealt, 3))
+        factors = np.ascontiguousarray(read(amplitudes, 2, FLOAT))
+        count, lanes = len(factors), len(x)
+        if factors.shape != (count, 2) or dealt.shape != (count, 2, lanes):
+            raise ValueError(
+                f"no waves of {factors.shape} amplitudes and {dealt.shape} shares at {lanes} places"
+            )
+        out = np.empty(lanes, np.uint64)
+        places = address(out), address(x), address(factors), address(dealt)
+        period = bit_count(period, least=1)
+
+        def some(start: int, stop: int) -> None:
+            self._waves(*places, lanes, start, stop, count, period, self.level)
+
+        shared_out(lanes, _WAVED, some)
+        return out
 
     # ---------------------------------------------------------------- Curve25519
 

@@ -135,6 +135,27 @@ def test_trees_that_do_not_fit_are_refused():
 
 
 @compiled
+def test_waves_that_do_not_fit_are_refused():
+    each, x, dealt, factors = (
+        kernels(),
+        np.zeros(5, np.uint64),
+        np.zeros((3, 2, 5), np.uint64),
+        np.zeros((3, 2)),
+    )
+    for act in (
+        lambda: each.turns(x, 0, 3), lambda: each.turns(x, 65, 3), lambda: each.turns(WORD, 9, 3),
+        lambda: each.turns(x, 9, -1),
+        lambda: each.waves(x, 65, factors, dealt), lambda: each.waves(x, 9, factors[:2], dealt),
+        lambda: each.waves(x, 9, factors.T, dealt), lambda: each.waves(x[1:], 9, factors, dealt),
+        lambda: each.waves(x, 9, factors, dealt[:, :1]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"64 bits|wanted|no waves|negative"):
+            act()
+    with pytest.raises(TypeError, match="float64"):
+        each.waves(x, 9, factors.astype(np.float32), dealt)
+
+
+@compiled
 def test_bands_beyond_their_table_are_refused():
     each, starts, bands = kernels(), np.zeros(4, np.uint64), np.zeros((4, 1), np.uint64)
     value, table, wide = (np.zeros(shape, np.uint64) for shape in ((4, 2), (65, 2), (65, 4)))

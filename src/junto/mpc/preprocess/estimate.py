@@ -16,7 +16,6 @@ from junto.mpc.ot.scaling import ScalingWidths
 from junto.mpc.ot.softspoken import rows_of
 from junto.mpc.preprocess.correlations import Demand
 from junto.mpc.protocol.demands import (
-    TURN_SCALE,
     Bilinear,
     BothBits,
     Conjunction,
@@ -30,6 +29,7 @@ from junto.mpc.protocol.demands import (
     WordPads,
     crosses,
 )
+from junto.mpc.waves import TURN_SCALE
 
 _CUT_DIGITS_JOINED = 2
 """Joins of three ranges of places (below the point, above it, the top) to the carries that are wanted."""

@@ -19,7 +19,8 @@ from junto.mpc.gates import Words
 from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.jobs import parts
 from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
-from junto.mpc.protocol.demands import TURN_SCALE, Turn, turned
+from junto.mpc.protocol.demands import Turn, turned
+from junto.mpc.waves import TURN_SCALE
 
 _ONE = np.uint64(1 << TURN_SCALE)
 _FORM = ScalingWidths(factor=TURN_SCALE + 2, width=2)

@@ -10,27 +10,23 @@ Learns:    nobody anything: no message online.
 Cost:      0 rounds; offline, helper -> P1, in ring elements: 1 a bit; 2**width a table look-up; 2 a term of
            a series.
 
-P0 and P1 must hold the *same* public factors, to the last bit, or their shares do not fit: what is computed
-in floating point here uses nothing but additions and multiplications, which every machine rounds alike.
+P0 and P1 must hold the *same* public factors, to the last bit, or their shares do not fit: see `waves`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from junto.mpc.gates import Digit, Words
-from junto.mpc.protocol.demands import Hot, Turn
+from junto.mpc.outline import Outline
+from junto.mpc.protocol.demands import Hot, Turn, Turns
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
 from junto.mpc.ring128 import WideArray, elements, number, zeros
-
-_Floats = NDArray[np.float64]
-AMPLITUDE_SCALE = 20
-"""Bits after the point of the amplitudes, so that a result has `role.turn_scale` more: `Gates.fine`."""
+from junto.mpc.waves import AMPLITUDE_SCALE, harmonics, waves
 
 
 def to_ring(role: Role, b: MaskedBits) -> Affine:
@@ -90,40 +86,33 @@ def _digit(x: Words, digit: Digit) -> Words:
 
 def series(role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float]) -> Additive:
     """The sum of s[k] sin(k (D - m)) + c[k] cos(k (D - m)), with the sums of angles taken apart."""
-    at = _Harmonics(*_cos_sin(_turns(x.mask if x.public is None else x.public, period)))
+    terms, size = _terms(sines, cosines), prod(x.shape)
+    flat = (x.mask if x.public is None else x.public).reshape(-1)
+    step = size if role.pair or isinstance(flat, Outline) else _ANGLES // max(1, len(terms))
+    shares: list[Words] = []
+    for start in range(0, size, max(1, step)):
+        part = flat[start : start + step]
+        dealt = _dealt_turns(role, part, period, len(terms))
+        if x.public is not None:
+            shares.append(waves(part, period, terms, dealt))
     if x.public is None:
-        for _ in _terms(sines, cosines):
-            role.deal((2, *x.shape), Turn(*at.next()))
         return Additive(None, x.shape)
-    scale = float(1 << AMPLITUDE_SCALE)
-    share: Words = zeros(x.shape, role.width)
+    share = shares[0] if len(shares) == 1 else np.concatenate([zeros(0, role.width), *shares])
     if role.first and len(cosines):
-        unit = round(cosines[0] * (1 << (role.turn_scale + AMPLITUDE_SCALE)))
-        share = share + number(unit, role.width)
-    for s, c in _terms(sines, cosines):
-        cos_k, sin_k = at.next()
-        of_cos = _rounded((sin_k * s + cos_k * c) * scale)
-        of_sin = _rounded((sin_k * c - cos_k * s) * scale)
-        cos, sin = role.deal((2, *x.shape), Turn(cos_k, sin_k))
-        share = share + of_cos * cos + of_sin * sin
-    return Additive(share, x.shape)
+        share = share + number(round(cosines[0] * (1 << (role.turn_scale + AMPLITUDE_SCALE))), role.width)
+    return Additive(share.reshape(x.shape), x.shape)
 
 
-class _Harmonics:
-    """Cosine and sine of one, two, three ... times an angle, by the rotation of a complex number."""
+_ANGLES = 1 << 19
+"""Multiples of angles that are dealt at once: they stay in a processor's cache."""
 
-    def __init__(self, cos: _Floats, sin: _Floats) -> None:
-        self._step = cos, sin
-        self._at: tuple[_Floats, _Floats] | None = None
 
-    def next(self) -> tuple[_Floats, _Floats]:
-        cos, sin = self._step
-        if self._at is None:
-            self._at = self._step
-        else:
-            a, b = self._at
-            self._at = a * cos - b * sin, b * cos + a * sin
-        return self._at
+def _dealt_turns(role: Role, x: Words, period: int, count: int) -> Words:
+    """[count, 2, lanes]."""
+    if not role.pair:
+        return role.deal((count, 2, len(x)), Turns(x, period, count))
+    made = [role.deal((2, len(x)), Turn(cos, sin)) for cos, sin in harmonics(x, period, count)]
+    return np.stack(made) if made else np.empty((0, 2, len(x)), np.uint64)
 
 
 def _terms(sines: Sequence[float], cosines: Sequence[float]) -> list[tuple[float, float]]:
@@ -132,33 +121,3 @@ def _terms(sines: Sequence[float], cosines: Sequence[float]) -> list[tuple[float
     s = [*sines, *[0.0] * (count - len(sines))]
     c = [*cosines, *[0.0] * (count - len(cosines))]
     return list(zip(s, c, strict=True))[1:]
-
-
-def _turns(x: Words, period: int) -> _Floats:
-    """Give x as a part of the period, in [-1/2, 1/2)."""
-    if isinstance(x, WideArray):
-        turned: Any = x << np.uint64(128 - period)
-        x, period = turned.high, 64
-    rest = (x << np.uint64(64 - period)).view(np.int64) >> np.int64(11)
-    turns: _Floats = rest.astype(np.float64) * 2.0**-53
-    return turns
-
-
-def _cos_sin(turns: _Floats) -> tuple[_Floats, _Floats]:
-    """Cosine and sine of 2 pi turns, |turns| <= 1/2.
-
-    Taylor's series at an eighth of the angle, then three doublings. Error below 1e-13. Additions and
-    multiplications only: see the module.
-    """
-    y = turns * (np.pi / 4)
-    z = y * y
-    sin = y * (1 + z * (-1 / 6 + z * (1 / 120 + z * (-1 / 5040 + z * (1 / 362880 - z / 39916800)))))
-    less = z * (0.5 + z * (-1 / 24 + z * (1 / 720 + z * (-1 / 40320 + z / 3628800))))  # 1 - cos
-    cos = 1 - less
-    for _ in range(3):
-        cos, sin = 1 - 2 * sin * sin, 2 * sin * cos
-    return cos, sin
-
-
-def _rounded(value: _Floats) -> Words:
-    return np.rint(value).astype(np.int64).astype(np.uint64)

@@ -19,13 +19,12 @@ from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Words
 from junto.mpc.ring import high_product, matmul
 from junto.mpc.ring128 import WideArray, as_ring, high_product_wide
+from junto.mpc.waves import TURN_SCALE, turns
 
 ONES = np.uint64(2**BITS - 1)
 TOP = np.uint64(BITS - 1)
 BOTH = 0b11
 """Who has a piece of a mask that is not 0, a bit for each compute party: here both."""
-TURN_SCALE = 20
-"""Bits after the point of the helper's sines and cosines."""
 
 
 class RingDemand(ABC):
@@ -150,6 +149,18 @@ class Hot(RingDemand):
     def whole(self) -> Words:
         places = np.arange(self.places.start, self.places.stop, dtype=np.uint64)
         return np.equal(self.digits, places[:, None]).astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Turns(RingDemand):
+    """Cosine and sine of 1 to `count` times the masks as angles, see `waves.turns`: [count, 2, lanes]."""
+
+    mask: Words
+    period: int
+    count: int
+
+    def whole(self) -> Words:
+        return turns(self.mask, self.period, self.count)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -24,7 +24,6 @@ from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.outline import Outline, outline
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import (
-    TURN_SCALE,
     Number,
     PadDemand,
     PlaneDemand,
@@ -34,6 +33,7 @@ from junto.mpc.protocol.demands import (
 )
 from junto.mpc.ring128 import WIDE_DTYPE, element_bytes, elements, from_octets, is_wide, wide_from, zeros
 from junto.mpc.rounds import Opening
+from junto.mpc.waves import TURN_SCALE
 
 Shape = tuple[int, ...]
 

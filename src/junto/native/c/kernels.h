@@ -81,6 +81,14 @@ struct borrow {
 };
 EXPORT void borrow64(const struct borrow *job, int64_t first, int64_t last, int level);
 
+/* Lanes `first` to `last` of `lanes`: cosines and sines of 1 to `terms` times the angles x, in units of 2**-period of a turn,
+ * with 20 bits after the point, [terms, 2, lanes]; and, of dealt shares of such [terms, 2, lanes], a share of the sum of
+ * waves with the amplitudes `factors` [terms, 2] (of sine, of cosine), 20 more bits after the point. */
+EXPORT void turns64(uint64_t *out, const uint64_t *x, int64_t lanes, int64_t first, int64_t last, int64_t terms, int period,
+                    int level);
+EXPORT void waves64(uint64_t *out, const uint64_t *x, const double *factors, const uint64_t *dealt, int64_t lanes,
+                    int64_t first, int64_t last, int64_t terms, int period, int level);
+
 /* Fills `out` [slots, 2] so that the sum of those slots that a row's band [count, words] has, from its start on, is its
  * value [count, 2]. Slots that no row needs stay as they are. `echelon`: zeros [slots, words + 2]. Returns 0, or 1 if the
  * rows depend on each other. Every start is at most slots - 64 * words; `words` is at most 8. */
