@@ -7,22 +7,39 @@ import queue
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from junto.certificates import ephemeral
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
 from junto.net import frames as f
-from junto.net import handshake, transport
+from junto.net import handshake
 from junto.net.api import Abort, Activity, Arrival, Delivery, Events, Stamp, TransferKey
+from junto.net.carrier import Caller, Carrier, Connection
 from junto.net.gateway import GrpcGateway
+from junto.net.grpc_carrier import GrpcCarrier
 from junto.net.line import StreamSender
+from junto.net.probe import ProbeReport
+from junto.net.socket_carrier import SocketCarrier
 from junto.wire.payload import Payload, Summary
 from parties import free_ports
 
 FACTS = {"wire version": "1"}
+USED = {"carrier": "grpc"}
+"""By the usual connections of a `Site`; see `every_carrier`."""
+
 QUICK = LinkSettings(peer_timeout_s=2.0, heartbeat_s=0.2)
+
+
+@pytest.fixture(autouse=True, params=["grpc", "socket"])
+def every_carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module that imports this runs each of its tests on both carriers."""
+    monkeypatch.setitem(USED, "carrier", request.param)
+    return str(request.param)
 
 
 def until(condition: Callable[[], Any], timeout: float = 15.0, what: str = "") -> Any:
@@ -88,7 +105,10 @@ class Heard(Events):
 class Site:
     """The settings of a job on this machine, and its gateways; a context manager that closes them."""
 
-    def __init__(self, *parties: str, tls: bool = True, link: LinkSettings = QUICK) -> None:
+    def __init__(
+        self, *parties: str, tls: bool = True, link: LinkSettings = QUICK, carrier: str = ""
+    ) -> None:
+        self.bare = (carrier or USED["carrier"]) == "socket"
         self.parties = parties or ("alice", "bob")
         self.credentials: dict[str, TlsSettings | None] = dict.fromkeys(self.parties)
         if tls:
@@ -116,8 +136,15 @@ class Site:
 
     def make(self, party: str, facts: dict[str, str] = FACTS, **changes: Any) -> GrpcGateway:
         self.heard[party] = Heard()
-        self.gateways[party] = GrpcGateway(self.settings(party, **changes), facts, self.heard[party])
+        carrier = self.carrier(self.credentials[party]) if self.bare else None
+        settings = self.settings(party, **changes)
+        self.gateways[party] = GrpcGateway(settings, facts, self.heard[party], carrier)
         return self.gateways[party]
+
+    def carrier(self, credentials: TlsSettings | None) -> Carrier:
+        """What carries this job's usual connections, for somebody with these credentials."""
+        made = SocketCarrier if self.bare else GrpcCarrier
+        return made(credentials, self.cluster, self.link)
 
     def start(self, party: str, **changes: Any) -> GrpcGateway:
         gateway = self.make(party, **changes)
@@ -242,10 +269,8 @@ class Mallory:
         self.refusal: f.Refused | None = None
         self.run = b""
         self._lines: list[StreamSender] = []
-        self._calls: list[transport.Call] = []
-        self.server = transport.Server(
-            site.cluster[me].listen, site.credentials[me], site.cluster, site.link, self._serve
-        )
+        self._calls: list[Connection] = []
+        self.server = site.carrier(site.credentials[me]).listen(site.cluster[me].listen, self._serve)
         self.server.start()
 
     def close(self) -> None:
@@ -255,7 +280,7 @@ class Mallory:
             call.close()
         self.server.stop()
 
-    def _serve(self, caller: transport.Caller, messages: Iterator[bytes]) -> Iterator[bytes]:
+    def _serve(self, caller: Caller, messages: Iterator[bytes]) -> StreamSender:
         line = StreamSender(lambda _: None)
         self._lines.append(line)
 
@@ -275,7 +300,7 @@ class Mallory:
                         self.heard.put(frame)
 
         threading.Thread(target=read, daemon=True).start()
-        return line.messages()
+        return line
 
     def dial(self, credentials: TlsSettings | None = None) -> Talk:
         """Open a raw stream to the victim."""
@@ -298,11 +323,12 @@ class Talk:
     """One raw stream."""
 
     def __init__(self, site: Site, victim: str, credentials: TlsSettings | None) -> None:
-        self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._messages: deque[bytes] = deque()
         self.frames: queue.SimpleQueue[f.ControlFrame | None] = queue.SimpleQueue()
-        self.call = transport.dial(
-            site.cluster[victim].address, credentials, victim, site.link, iter(self._messages.get, None)
-        )
+        self._line = StreamSender(lambda _: self._messages.popleft() if self._messages else None)
+        self._line.open = True
+        report = ProbeReport(victim, site.cluster[victim].address, (), accepted_name=victim)
+        self.call = site.carrier(credentials).dial(report, self._line)
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -312,7 +338,8 @@ class Talk:
         self.frames.put(None)
 
     def raw(self, message: bytes) -> None:
-        self._messages.put(message)
+        self._messages.append(message)
+        self._line.wake()
 
     def say(self, *frames: f.ControlFrame) -> None:
         self.raw(f.pack(frames))
@@ -325,7 +352,7 @@ class Talk:
                 return frame
 
     def close(self) -> None:
-        self._messages.put(None)
+        self._line.close()
         self.call.close()
 
 

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import trustme
-
-from gateways import Heard
+from gateways import Heard, Site
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.pipe import MemoryPipe, memory_pipes
-from junto.mpc.node_links import (
-    ALPN,
-    Channel,
-    Credentials,
-    Greeting,
-    Introduction,
-    LinkOptions,
-    NodeMeeting,
-    NodeOptions,
-    memory_pair,
-)
+from junto.mpc.node_links import Channel, LinkOptions, memory_pair
 from junto.net import frames as f
 from junto.net.api import OrderedStream
 from junto.net.header import Header, check_of, pack
-from junto.net.identity import accepted_name
 from junto.net.line import StreamSender
 from junto.net.peer import Peer
-from parties import free_ports
 
 QUICK = LinkOptions(recv_timeout_ms=10_000, connect_retry_interval_ms=200)
 
@@ -64,92 +49,39 @@ def good(results: list[Any]) -> list[Any]:
     return results
 
 
-def some_nodes(*names: str) -> list[NodeOptions]:
-    """Nodes on loopback, at ports that are free."""
-    places = [Address("127.0.0.1", port) for port in free_ports(len(names))]
-    return [NodeOptions(name, place, place) for name, place in zip(names, places, strict=True)]
-
-
-def settings_of(nodes: list[NodeOptions]) -> dict[str, PartySettings]:
-    """The nodes as the parties of a job."""
-    return {node.name: PartySettings(node.name, node.address, node.listen) for node in nodes}
-
-
-class Authority:
-    """A CA, and credentials from it."""
+class Wires:
+    """Alice and bob on a bare TLS 1.3 socket, met when it is first needed, and streams between them."""
 
     def __init__(self) -> None:
-        self.ca = trustme.CA()
+        self._site = Site("alice", "bob", carrier="socket")
+        self._number = 0
 
-    def contexts(self, name: str, alpn: str = ALPN) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-        """For calling and for being called, with a certificate that names `name`."""
-        certificate = self.ca.issue_cert(name)
-        made = []
-        for protocol in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER):
-            context = ssl.SSLContext(protocol)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
-            context.set_alpn_protocols([alpn])
-            self.ca.configure_trust(context)
-            certificate.configure_cert(context)
-            made.append(context)
+    def streams(self) -> tuple[OrderedStream, OrderedStream]:
+        """Both ends of another stream."""
+        if not self._site.gateways:
+            self._site.meet()
+        self._number += 1
+        made = [
+            self._site.gateways[me].stream(other, self._number, lambda: True, 100_000)
+            for me, other in (("alice", "bob"), ("bob", "alice"))
+        ]
         return made[0], made[1]
 
-    def credentials(self, name: str, nodes: list[NodeOptions], alpn: str = ALPN) -> Credentials:
-        """What the node `name` brings; certificates are judged as between silos."""
-        client, server = self.contexts(name, alpn)
-        parties = settings_of(nodes)
-
-        def verify(der: bytes, party: str) -> None:
-            accepted_name(der, party, parties)
-
-        return Credentials(client, server, verify)
-
-
-def meeting(
-    nodes: list[NodeOptions],
-    me: str,
-    authority: Authority | None,
-    options: LinkOptions = QUICK,
-    greeting: Greeting | None = None,
-    *,
-    on_wait: Callable[[str, float], None] | None = None,
-) -> NodeMeeting:
-    """One node's attempt to meet the others."""
-    credentials = authority.credentials(me, nodes) if authority else None
-    return meeting_with(nodes, me, credentials, options, greeting, on_wait)
-
-
-def meeting_with(
-    nodes: list[NodeOptions],
-    me: str,
-    credentials: Credentials | None,
-    options: LinkOptions = QUICK,
-    greeting: Greeting | None = None,
-    on_wait: Callable[[str, float], None] | None = None,
-) -> NodeMeeting:
-    """The same with credentials that need not fit."""
-    return NodeMeeting(nodes, Introduction(me, credentials, greeting or Greeting(b"job")), options, on_wait)
+    def close(self) -> None:
+        self._site.__exit__()
 
 
 @contextmanager
-def channels(
-    transport: str, authority: Authority, options: LinkOptions = QUICK
-) -> Iterator[tuple[Channel, Channel]]:
-    """Alice's and Bob's channel, in memory, over TCP, or on a stream of their gateways' connection."""
+def channels(transport: str, wires: Wires, options: LinkOptions = QUICK) -> Iterator[tuple[Channel, Channel]]:
+    """Alice's and Bob's channel: in memory, or a stream, handed over by threads or carried by a socket."""
     if transport == "memory":
         pair = memory_pair(("alice", "bob"), options)
-    elif transport == "stream":
-        one, other = peer_streams()
+    else:
+        one, other = peer_streams() if transport == "stream" else wires.streams()
         pair = (
             FramedChannel(one, Ends("alice", "bob"), options),
             FramedChannel(other, Ends("bob", "alice"), options),
         )
-    else:
-        nodes, ca = some_nodes("alice", "bob"), authority if transport == "tls" else None
-        alice, bob = good(both(*(meeting(nodes, each.name, ca, options).run for each in nodes)))
-        pair = alice["bob"], bob["alice"]
     try:
         yield pair
     finally:

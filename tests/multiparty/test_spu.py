@@ -70,7 +70,7 @@ sf.shutdown()
     assert set(job.all_end().values()) == {0}
 
 
-@pytest.mark.long  # over the gateways: test_spu_gateways.py; of the links alone: test_mpc_link_processes.py
+@pytest.mark.long  # over the gateways: test_spu_gateways.py
 def test_a_late_node_is_awaited(job):
     text = script("""
 spu = spu_of()

@@ -9,7 +9,19 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from gateways import FACTS, QUICK, Mallory, Site, error_of, in_parallel, outcome, payload, stamp, until, value
+from gateways import (
+    FACTS,
+    QUICK,
+    Mallory,
+    Site,
+    error_of,
+    in_parallel,
+    outcome,
+    payload,
+    stamp,
+    until,
+    value,
+)
 from junto.config.model import LinkSettings, TlsSettings
 from junto.errors import HandshakeRefused, PartyUnreachable, ProtocolViolation
 from junto.net import frames as f
@@ -119,12 +131,19 @@ def _greeting(host: str, port: int, context: ssl.SSLContext) -> bytes:
         return b""
 
 
-def test_tls_1_2_is_refused():
+def test_tls_1_2_is_refused(every_carrier):
     with Site() as site:
         alice = site.start("alice")
         address, own = site.cluster["alice"].address, site.credentials["bob"]
         context = client_context(own)
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+        if every_carrier == "socket":
+            with (
+                socket.create_connection((address.host, address.port), 5) as plain,
+                pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"),
+            ):
+                context.wrap_socket(plain)
+            return
         # A stream by hand: preface, SETTINGS, HEADERS for our method with an empty window of data.
         headers = _headers(
             [

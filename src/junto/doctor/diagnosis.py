@@ -24,8 +24,8 @@ from junto.execute.ray_reachability import check_ray
 from junto.net.dial import Cause, ProbeFailed
 from junto.net.doctor_service import DoctorClient, describe
 from junto.net.doctor_views import Seen, Views
+from junto.net.grpc_carrier import grpc
 from junto.net.probe import SURE_TRIPS, ProbeReport, probe
-from junto.net.transport import grpc
 from junto.net.words import TEXT_CHARS
 
 BUDGET_S: Final = 4.5

@@ -9,8 +9,8 @@ from typing import Final
 from junto.errors import MalformedBytes
 from junto.net import probe, versions
 from junto.net.doctor_service import Answer, SiteDescription
+from junto.net.grpc_carrier import grpc
 from junto.net.handshake import compare
-from junto.net.transport import grpc
 
 _CLOCK_S: Final = 60.0
 

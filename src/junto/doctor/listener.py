@@ -14,8 +14,8 @@ from junto.net.callers import guard_options
 from junto.net.dial import ProbeFailed, resolve
 from junto.net.doctor_service import DoctorClient, DoctorService
 from junto.net.doctor_views import Views
+from junto.net.grpc_carrier import grpc
 from junto.net.probe import probe
-from junto.net.transport import grpc
 
 _OWN_S: Final = 1.0
 

@@ -15,7 +15,7 @@ from typing import Any
 from junto.config.addresses import parse_address
 from junto.config.model import Address
 from junto.net.dial import ProbeFailed, connect, resolve
-from junto.net.transport import grpc
+from junto.net.grpc_carrier import grpc
 
 _METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 Metadata = tuple[tuple[str, str], ...]

@@ -7,12 +7,15 @@ tells the program. Both are narrow enough that a test's fake of either is under 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from junto.config.model import Address
+from junto.errors import JuntoError
 from junto.net.words import Lines, Long, Text, Words
 from junto.wire.payload import Payload, Summary
 
@@ -182,6 +185,36 @@ class Events(ABC):
         """`party` has left in agreement (after its `leave`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class DirectAddress:
+    """Where a party is reached, and what it binds for that."""
+
+    address: Address
+    listen: Address
+
+
+OnWait = Callable[[str, float], None]
+"""Called about once a second for each party that is awaited: its name, and for how many seconds."""
+
+
+class DirectWays(ABC):
+    """Connections that are being opened, see `Gateway.direct`."""
+
+    @abstractmethod
+    def run(self, patience_s: float, on_wait: OnWait) -> None:
+        """Wait until they are open. `on_wait` is told of each party that is missing.
+
+        Raises:
+            PartyUnreachable: a party did not come within `patience_s`.
+            IdentityError: a certificate does not name the party that it should, or ours is refused.
+            HandshakeRefused: what answers at an address is no party of this run.
+        """
+
+    @abstractmethod
+    def cancel(self, error: JuntoError) -> None:
+        """End `run`, in another thread, with `error`."""
+
+
 class Gateway(ABC):
     """This party's one door to the other silos."""
 
@@ -227,6 +260,15 @@ class Gateway(ABC):
         """
 
     @abstractmethod
+    def direct(self, addresses: Mapping[str, DirectAddress]) -> DirectWays:
+        """Open connections at other addresses, too, over bare TLS 1.3 sockets. All parties call it alike.
+
+        While such a one stands, everything between us and that party goes there.
+
+        Raises ListenError, and ConfigError if plaintext would leave the machine.
+        """
+
+    @abstractmethod
     def publish(self, activity: Activity, *, now: bool = False) -> None:
         """What the next heartbeats say; `now`: send one to everybody at once."""
 
@@ -260,9 +302,12 @@ __all__ = [
     "Activity",
     "Arrival",
     "Delivery",
+    "DirectAddress",
+    "DirectWays",
     "Events",
     "Failure",
     "Gateway",
+    "OnWait",
     "OrderedStream",
     "Pipe",
     "PipeEnded",

@@ -27,8 +27,8 @@ from junto.log import printable
 from junto.net.callers import caller_host, party_of
 from junto.net.doctor_views import View, read_view
 from junto.net.frames import NONCE_BYTES, Hello
+from junto.net.grpc_carrier import grpc
 from junto.net.handshake import hello
-from junto.net.transport import grpc
 
 SINK_LIMIT: Final = 32 << 20
 _SERVICE: Final = "junto.Doctor"

@@ -1,4 +1,4 @@
-"""This party's one door to the other silos, over gRPC and mutual TLS."""
+"""This party's one door to the other silos: the ways to them, and what all of them have in common."""
 
 from __future__ import annotations
 
@@ -11,23 +11,18 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from junto.config.model import Settings
-from junto.errors import (
-    CertificateError,
-    ConfigError,
-    DeadlineExceeded,
-    JuntoError,
-    PartyAborted,
-    PeerError,
-)
+from junto.config.model import Address, Settings
+from junto.errors import ConfigError, DeadlineExceeded, PartyAborted, PeerError
 from junto.locks import Event
 from junto.net import frames as f
-from junto.net import handshake, transport
+from junto.net import handshake
 from junto.net.api import (
     Abort,
     Activity,
     Arrival,
     Delivery,
+    DirectAddress,
+    DirectWays,
     Events,
     Failure,
     Gateway,
@@ -35,19 +30,20 @@ from junto.net.api import (
     Stamp,
     TransferKey,
 )
+from junto.net.carrier import Caller, Carrier, Listener
 from junto.net.dial import unknown_hosts
+from junto.net.direct import DirectMeeting
 from junto.net.doctor_service import DoctorService
+from junto.net.grpc_carrier import GrpcCarrier
+from junto.net.line import USUAL, Route, StreamSender
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
-from junto.net.probe import ProbeReport, probe
 from junto.net.refusals import Refusals
-from junto.net.stream import Dialled, Dialler
+from junto.net.socket_carrier import SocketCarrier
+from junto.net.way import Way
 from junto.wire.payload import Payload
 
 log: logging.Logger = logging.getLogger("junto.net")
-
-PENDING = 4
-"""Streams of one party whose handshake is not over; the oldest goes when another one comes."""
 
 NAMES_S = 3.0
 """How long `start` waits for a name server's word that a party's host does not exist."""
@@ -64,9 +60,12 @@ class GrpcGateway(Gateway):
         settings: checked; with `self_party` and `cluster`.
         facts: what must be equal at all parties, one readable line each.
         events: hears what the others say.
+        carrier: of the usual connections; None: gRPC.
     """
 
-    def __init__(self, settings: Settings, facts: Mapping[str, str], events: Events) -> None:
+    def __init__(
+        self, settings: Settings, facts: Mapping[str, str], events: Events, carrier: Carrier | None = None
+    ) -> None:
         me = settings.self_party or ""
         self._me = settings.cluster[me]
         self._settings = settings
@@ -84,23 +83,31 @@ class GrpcGateway(Gateway):
         self._peers = {
             party: Peer(settings.cluster[party], self._link, events, settings.parties) for party in others
         }
-        self._streams = {party: _Streams() for party in others}
+        self._bare = SocketCarrier(settings.tls, settings.cluster, self._link)
+        doctor = DoctorService(settings, "session").handlers()
+        self._carrier = carrier or GrpcCarrier(settings.tls, settings.cluster, self._link, doctor)
+        route = USUAL if carrier is None else Route(pinged=False)
+        self._ways = {
+            party: Way(peer, self._meeting, self._carrier, peer.address, self._link, route)
+            for party, peer in self._peers.items()
+        }
+        for peer in self._peers.values():
+            peer.pinged = route.pinged
+        self._direct: dict[tuple[str, str], Way] = {}
+        self._listeners: dict[str, Listener] = {}
+        self._called: dict[str, dict[str, Way]] = {}  # by where we listen: who comes there
         self._refusals = Refusals()
         self._closed = Event()
         self._spawning = threading.Lock()
         self._threads: set[threading.Thread] = set()
-        self._server: transport.Server | None = None
 
     # Gateway.
 
     def start(self) -> None:
-        tls, parties = self._settings.tls, self._settings.cluster
         self._check_names()
-        doctor = DoctorService(self._settings, "session").handlers()
-        self._server = transport.Server(self._me.listen, tls, parties, self._link, self._accept, doctor)
-        self._server.start()
-        for party in self._peers:
-            self._spawn(partial(self._keep_dialled, party), f"junto-dial-{party}")
+        self._listen(self._carrier, self._me.listen, self._ways)
+        for way in self._ways.values():
+            self._keep_dialled(way)
         self._spawn(self._beat, "junto-heartbeat")
 
     def _check_names(self) -> None:
@@ -133,6 +140,31 @@ class GrpcGateway(Gateway):
         self, party: str, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None = None
     ) -> OrderedStream:
         return self._peers[party].stream(stream, is_trusted, frame_bytes)
+
+    def direct(self, addresses: Mapping[str, DirectAddress]) -> DirectWays:
+        me, known = self._me.name, set(self._direct.values())
+        ways: dict[str, Way] = {}
+        for party in addresses:
+            if party == me:
+                continue
+            dials = addresses[party].address if party < me else None
+            at = str(dials or addresses[me].address)
+            if (party, at) not in self._direct:
+                route, link = Route(at, pinged=False), self._link
+                way = Way(self._peers[party], self._meeting, self._bare, dials, link, route)
+                self._direct[party, at] = way
+            ways[party] = self._direct[party, at]
+        new = [way for way in ways.values() if way not in known]
+        called = {party: way for party, way in ways.items() if way.dials is None}
+        if called:
+            self._listen(self._bare, addresses[me].listen, called)
+        for way in new:
+            if way.dials is not None:
+                self._keep_dialled(way)
+        return DirectMeeting(ways, self._turned_away)
+
+    def _turned_away(self) -> list[str]:
+        return [line for listener in self._listeners.values() for line in listener.turned_away]
 
     def publish(self, activity: Activity, *, now: bool = False) -> None:
         for peer in self._peers.values():
@@ -182,139 +214,65 @@ class GrpcGateway(Gateway):
             return
         self._closed.set()
         self._meeting.close()
-        for party, peer in self._peers.items():
+        for peer in self._peers.values():
             peer.close()
-            self._streams[party].close()
+        for way in self._every_way():
+            way.close()
         self._settle(time.monotonic() + SETTLED_S)
 
     def statistics(self) -> dict[str, Any]:
         peers = {party: peer.statistics() for party, peer in self._peers.items()}
         return {"peers": peers, "refused": self._refusals.by_cause()}
 
-    # Streams that others dial.
+    # Connections.
 
-    def _accept(self, caller: transport.Caller, messages: Iterator[bytes]) -> Iterator[bytes]:
+    def _every_way(self) -> list[Way]:
+        return [*self._ways.values(), *self._direct.values()]
+
+    def _listen(self, carrier: Carrier, place: Address, ways: Mapping[str, Way]) -> None:
+        """Let these parties come at `place`; two devices may name the same one."""
+        if str(place) in self._listeners:
+            self._called[str(place)].update(ways)
+            return
+        called = self._called[str(place)] = dict(ways)
+        listener = carrier.listen(place, partial(self._accept, called))
+        self._listeners[str(place)] = listener
+        listener.start()
+
+    def _keep_dialled(self, way: Way) -> None:
+        self._spawn(partial(way.keep_dialled, self._run_changed), f"junto-dial-{way.peer.name}")
+
+    def _accept(self, ways: Mapping[str, Way], caller: Caller, messages: Iterator[bytes]) -> StreamSender:
         if caller.error is not None:
             return self._turn_away(caller, caller.error.message)
         party = caller.party
         if self._settings.tls is None:
             first = next(messages, b"")
             party, messages = _claimed(first), chain((first,), messages)
-        if party not in self._peers:
+        way = ways.get(party or "")
+        if way is None:
             return self._turn_away(caller, f"{party!r} is none of the other parties")
-        dialled = Dialled(self._peers[party], self._meeting, caller.place)
-        self._streams[party].add(dialled)
-        self._spawn(partial(self._read, dialled, messages), f"junto-hear-{party}")
-        return dialled.line.messages()
+        dialled = way.answered(caller.place)
+        self._spawn(partial(way.read, dialled, messages, self._run_changed), f"junto-hear-{party}")
+        return dialled.line
 
-    def _read(self, dialled: Dialled, messages: Iterator[bytes]) -> None:
-        streams = self._streams[dialled.peer.name]
-        try:
-            for message in messages:
-                if dialled.line.open:
-                    dialled.hear(message)
-                    continue
-                before = self._meeting.run
-                dialled.hear(message)
-                self._run_changed(before)
-                streams.redial.set()
-                if dialled.line.closed:
-                    return
-        finally:
-            dialled.ended()
-            streams.remove(dialled)
-
-    def _turn_away(self, caller: transport.Caller, why: str) -> Iterator[bytes]:
+    def _turn_away(self, caller: Caller, why: str) -> StreamSender:
         self._refusals.count(caller.place, "identity", why)
-        for streams in self._streams.values():
-            streams.redial.set()
-        return iter((f.pack([f.Refused("identity", why, final=True)]),))
-
-    # Streams that we dial.
-
-    def _keep_dialled(self, party: str) -> None:
-        peer, streams, link = self._peers[party], self._streams[party], self._link
-        pause = link.retry_initial_s
-        while not self._is_over(peer):
-            streams.redial.clear()
-            try:
-                opened = self._dial(peer, streams)
-            except CertificateError as error:
-                self._meeting.fail(error)
-                return
-            except Exception:  # whatever went wrong in one attempt is no reason to give up
-                log.exception("an attempt to reach %s failed", party)
-                opened = False
-            if opened:
-                pause = link.retry_initial_s
-            if self._is_over(peer):
-                return
-            streams.redial.wait(pause)
-            pause = min(pause * link.retry_multiplier, link.retry_max_s)
-
-    def _dial(self, peer: Peer, streams: _Streams) -> bool:
-        """One attempt; True if the stream was open."""
-        report = probe(
-            peer.address, self._settings.tls, peer.name, self._settings.cluster, self._link.peer_timeout_s / 2
-        )
-        if self._closed.is_set():
-            return False
-        if not report.ok:
-            self._unreached(peer, report)
-            return False
-        dialler = Dialler(peer, self._meeting)
-        call = transport.dial(
-            peer.address, self._settings.tls, report.accepted_name, self._link, dialler.line.messages()
-        )
-        streams.dialling(dialler, call)
-        if self._closed.is_set():
-            call.close()
-            return False
-        opened = False
-        for message in call:
-            before = self._meeting.run
-            going = dialler.hear(message)
-            self._run_changed(before)
-            opened = opened or dialler.line.open
-            if not going:
-                break
-        peer.drop(dialler.line)
-        if call.reason:
-            peer.down(call.reason)
-        call.close()
-        if dialler.over is not None:
-            self._hopeless(peer, dialler.over)
-        return opened
-
-    def _unreached(self, peer: Peer, report: ProbeReport) -> None:
-        error, failure = report.error(), report.failure
-        if error is None or failure is None:
-            return
-        peer.down(failure.text)
-        self._meeting.note(peer.name, failure.text)
-        if not report.may_pass:
-            self._hopeless(peer, error)
-        elif peer.left and peer.sending.unsettled == 0:
-            peer.lose(error)
-
-    def _hopeless(self, peer: Peer, error: JuntoError) -> None:
-        if not self._meeting.over:
-            self._meeting.fail(error)
-        elif isinstance(error, PeerError):
-            peer.lose(error)
-
-    def _is_over(self, peer: Peer) -> bool:
-        return self._closed.is_set() or peer.lost_to is not None
+        for way in self._ways.values():
+            way.redial.set()
+        line = StreamSender(lambda _: None)
+        line.close(f.Refused("identity", why, final=True))
+        return line
 
     def _run_changed(self, before: bytes | None) -> None:
         run = self._meeting.run
         if run == before:
             return
-        for streams in self._streams.values():
+        for way in self._every_way():
             if before is None:
-                streams.run_known()
+                way.run_known()
             else:
-                streams.hang_up()
+                way.hang_up()
         if before is not None:
             for peer in self._peers.values():
                 peer.forget()
@@ -348,73 +306,14 @@ class GrpcGateway(Gateway):
             self._threads = {thread} | {each for each in self._threads if each.is_alive()}
 
     def _settle(self, ends: float) -> None:
-        """Wait for our threads and gRPC's, which are about to end: see `transport.Call.join` for why."""
-        if self._server is not None:
-            self._server.stop(max(ends - time.monotonic(), 0))
-        for streams in self._streams.values():
-            streams.join(ends)
+        """Wait for our threads and the carriers', which are about to end: see `Connection.join` for why."""
+        for listener in self._listeners.values():
+            listener.stop(max(ends - time.monotonic(), 0))
+        for way in self._every_way():
+            way.join(ends)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(ends - time.monotonic(), 0))
-
-
-class _Streams:
-    """The streams with one party. Thread-safe."""
-
-    def __init__(self) -> None:
-        self.redial = Event()
-        self._lock = threading.Lock()
-        self._dialled: list[Dialled] = []
-        self._dialler: tuple[Dialler, transport.Call] | None = None
-
-    def add(self, dialled: Dialled) -> None:
-        """It has opened one."""
-        with self._lock:
-            self._dialled.append(dialled)
-            pending = [each for each in self._dialled if not each.line.open]
-        for each in pending[:-PENDING]:
-            each.line.close()
-
-    def remove(self, dialled: Dialled) -> None:
-        """One of its is over."""
-        with self._lock:
-            self._dialled.remove(dialled)
-
-    def dialling(self, dialler: Dialler, call: transport.Call) -> None:
-        """We have opened one."""
-        with self._lock:
-            self._dialler = (dialler, call)
-
-    def run_known(self) -> None:
-        """The run's id is known now: ask and answer."""
-        with self._lock:
-            dialled, dialler = list(self._dialled), self._dialler
-        for each in dialled:
-            each.answer()
-        if dialler is not None:
-            dialler[0].ask()
-
-    def hang_up(self) -> None:
-        """End all of them; ours is dialled again."""
-        with self._lock:
-            dialled, dialler = list(self._dialled), self._dialler
-        for each in dialled:
-            each.line.close()
-        if dialler is not None:
-            dialler[0].line.close()
-            dialler[1].close()
-
-    def close(self) -> None:
-        """End all of them."""
-        self.redial.set()
-        self.hang_up()
-
-    def join(self, ends: float) -> None:
-        """Once closed: see `transport.Call.join`."""
-        with self._lock:
-            dialler = self._dialler
-        if dialler is not None:
-            dialler[1].join(ends)
 
 
 def _claimed(message: bytes) -> str | None:

@@ -4,7 +4,7 @@
     0       1      0x02: control frames and chunks begin with another byte, see `frames`
     1       1      kind
     2       2      detail: the reason in `ABORT`, `MORE` in a part of a `MESSAGE` that is not the last, else 0
-    4       8      stream: which one between the two parties; 0 on a connection that carries one only
+    4       8      stream: which one between the two parties; 0 where there is one only, in memory
     12      8      number: of the frames of this stream and direction, from 0
     20      8      check: the operation that it belongs to (`check_of`)
     28      8      length of what follows
@@ -29,7 +29,7 @@ _NAMED = 1 << 63
 
 
 class Kind(enum.IntEnum):
-    """What a frame is. Those from 5 to 8 belong to the handshake of nodes with addresses of their own.
+    """What a frame is.
 
     LEFT_OUT and DONE say how an operation ended for its sender, who goes on with the next one. After END the
     sender's half of the stream has nothing more.
@@ -39,10 +39,6 @@ class Kind(enum.IntEnum):
     STREAM = 2
     ABORT = 3
     CLOSE = 4
-    GREETING = 5
-    REFUSED = 6
-    MISTAKEN = 7
-    READY = 8
     LEFT_OUT = 9
     DONE = 10
     END = 11
@@ -96,17 +92,9 @@ def pack(header: Header) -> bytes:
 
 def parse(data: bytes | memoryview) -> Header:
     """Read a header. Raises ValueError, with a sentence, if it is none."""
-    check_mark(data)
-    return Header(*_LAYOUT.unpack(data)[1:])
-
-
-def check_mark(data: bytes | memoryview) -> None:
-    """Look at the first byte. Raises ValueError if no frame begins with it."""
-    first = bytes(data[:1])
-    if first in (b"\x15", b"\x16"):
-        raise ValueError("it speaks TLS, and we have no certificates (tls_config)")
-    if first != MARK:
+    if data[:1] != MARK:
         raise ValueError("what arrives is no frame of a link")
+    return Header(*_LAYOUT.unpack(data)[1:])
 
 
 def check_of(operation: int | str) -> int:

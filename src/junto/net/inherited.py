@@ -1,6 +1,6 @@
 """What a forked child has of this process's connections: nothing that works.
 
-gRPC's own handlers for forks are switched off (see `transport`); so a child has copies of all sockets, and
+gRPC's own handlers for forks are switched off (see `grpc_carrier`); so a child has copies of all sockets, and
 gives ours up.
 """
 

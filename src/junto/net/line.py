@@ -1,15 +1,37 @@
-"""Our half of one stream: what is said next. gRPC pulls; whoever has something to say wakes it."""
+"""Our half of one connection: what is said next. The carrier pulls; whoever has something to say wakes it."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from junto.net.frames import ControlFrame, Heartbeat, pack
 
 Pull = Callable[["StreamSender"], bytes | float | None]
 """The next message for this line; or for how many seconds to wait for more (None: until woken)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which way a connection goes.
+
+    Attributes:
+        at: "": to the party's usual address; else to this one. It is preferred while it stands.
+        pinged: the carrier itself asks whether the other process runs; while the connection is open, it does.
+    """
+
+    at: str = ""
+    pinged: bool = True
+
+    @property
+    def direct(self) -> bool:
+        """Whether it goes to an address of its own."""
+        return bool(self.at)
+
+
+USUAL = Route()
 
 
 class StreamSender:
@@ -18,13 +40,16 @@ class StreamSender:
     Frames said here go before everything else; then comes what `pull` yields, once the line is open.
 
     Attributes:
+        route: which way it goes.
         open: whether values may flow.
         run: the run that the dialler wants to resume, while the answer is due.
         closed: whether it is over.
-        sent_messages, sent_bytes: counted.
+        at_once: set by a carrier that can send from the thread that has something to say: does so, as far as
+            it need not wait, and returns whether nothing is left for its own thread.
     """
 
-    def __init__(self, pull: Pull) -> None:
+    def __init__(self, pull: Pull, route: Route = USUAL) -> None:
+        self.route = route
         self._pull = pull
         self._lock = threading.Lock()
         self._urgent: deque[ControlFrame] = deque()
@@ -34,8 +59,7 @@ class StreamSender:
         self.open: bool = False
         self.run: bytes | None = None
         self.closed: bool = False
-        self.sent_messages: int = 0
-        self.sent_bytes: int = 0
+        self.at_once: Callable[[], bool] | None = None
 
     def say(self, *frames: ControlFrame) -> None:
         """Send these before anything else (of heartbeats only the newest, where the stream is slower)."""
@@ -54,6 +78,9 @@ class StreamSender:
 
     def wake(self) -> None:
         """There is something to send."""
+        at_once = self.at_once
+        if at_once is not None and at_once():
+            return
         # The lock is a binary semaphore: released at most once until `messages` acquires it again.
         try:
             self._asleep.release()
@@ -69,17 +96,19 @@ class StreamSender:
         self.wake()
 
     def messages(self) -> Iterator[bytes]:
-        """What gRPC sends."""
+        """What is sent, for a carrier with a thread that waits for it."""
         while True:
             message = self.step()
             if isinstance(message, bytes):
-                self.sent_messages += 1
-                self.sent_bytes += len(message)
                 yield message
             elif self.closed:
                 return
             else:
-                self._asleep.acquire(timeout=-1 if message is None else message)
+                self.sleep(message)
+
+    def sleep(self, seconds: float | None) -> None:
+        """Until woken, or for as long as `step` has said."""
+        self._asleep.acquire(timeout=-1 if seconds is None else seconds)
 
     def step(self) -> bytes | float | None:
         """The next message, or for how many seconds to sleep (None: until woken)."""

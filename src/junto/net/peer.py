@@ -54,6 +54,7 @@ class Peer:
         lost_to: why it was given up.
         left: it has ended in agreement.
         ended: it has ended the run for all.
+        pinged: of its usual connections, see `Route`: where they ask whether it runs, others do not count.
         changed: notified when one of these, or what it has noted, changes.
     """
 
@@ -70,6 +71,7 @@ class Peer:
         self.lost_to: JuntoError | None = None
         self.left: bool = False
         self.ended: bool = False
+        self.pinged: bool = True
         self.changed: Condition = Condition()
         self._timeout_s = link.peer_timeout_s
         self._alive_s = ALIVE_BEATS * link.heartbeat_s
@@ -80,8 +82,7 @@ class Peer:
         )
         self._events = events
         self._lines = threading.RLock()  # which connections there are, and which of them we want values on
-        self._dialled_by_us: StreamSender | None = None
-        self._dialled_by_it: StreamSender | None = None
+        self._open: dict[tuple[str, bool], StreamSender] = {}  # by its way, and whether it has dialled it
         self._greeted: set[StreamSender] = set()  # open, or to be so once the run is known
         self._standing: dict[str, f.ControlFrame] = {}
         self._ours = Activity(_NOWHERE)
@@ -134,11 +135,22 @@ class Peer:
         return self.is_over() or not self.sending.unread()
 
     def _say(self, frame: f.ControlFrame) -> None:
-        for line in (self._dialled_by_us, self._dialled_by_it):
-            if line is not None and line.open:
-                line.say(frame)
+        for line in self._lines_open():
+            line.say(frame)
 
-    # Connections. We want its values on the one that it has dialled, else on ours; it likewise.
+    # Connections. We want its values on a direct one, else on the one that it has dialled, else on ours; it
+    # likewise.
+
+    def _lines_open(self) -> list[StreamSender]:
+        with self._lines:
+            return [line for _, line in sorted(self._open.items()) if line.open]
+
+    def _prefer(self) -> None:
+        """Name the best of the connections, if another one is in use."""
+        with self._lines:
+            best = self._lines_open()[-1:]
+            if best and best[0] is not self.receiving.line:
+                self.receiving.open(best[0])
 
     def pull(self, line: StreamSender) -> bytes | float | None:
         """The next message for a line, either direction's; see `StreamSender`."""
@@ -159,11 +171,10 @@ class Peer:
         """The connection that we have dialled is open."""
         self.heard, self._down = time.monotonic(), None
         with self._lines:
-            self._dialled_by_us = line
+            self._open[line.route.at, False] = line
             line.start(f.Heartbeat(self._ours), *self._standing.values())
             self.sending.open(line, resumed)
-            if self.receiving.line is None:
-                self.receiving.open(line)
+            self._prefer()
         line.wake()
         self._notify()
 
@@ -171,8 +182,10 @@ class Peer:
         """The connection that it has dialled is open."""
         self.heard = time.monotonic()
         with self._lines:
-            old, self._dialled_by_it = self._dialled_by_it, line
+            old = self._open.get((line.route.at, True))
+            self._open[line.route.at, True] = line
             self.receiving.open(line, f.Heartbeat(self._ours), *self._standing.values())
+            self._prefer()
         if old is not None:
             old.close()
 
@@ -183,7 +196,8 @@ class Peer:
 
     def is_reached(self) -> bool:
         """Whether the connection that we have dialled is open."""
-        return self._dialled_by_us is not None and self._dialled_by_us.open
+        line = self._open.get(("", False))
+        return line is not None and line.open
 
     def forget(self) -> None:
         """Another run is made, with new connections."""
@@ -194,12 +208,10 @@ class Peer:
         line.close()
         with self._lines:
             self._greeted.discard(line)
-            self._dialled_by_us = None if line is self._dialled_by_us else self._dialled_by_us
-            self._dialled_by_it = None if line is self._dialled_by_it else self._dialled_by_it
+            self._open = {place: each for place, each in self._open.items() if each is not line}
             sent, received = self.sending.close(line), self.receiving.close(line)
-            other = self._dialled_by_it or self._dialled_by_us
-            if received and other is not None and other.open:
-                self.receiving.open(other)
+            if received:
+                self._prefer()
         self._notify()
         return sent or received
 
@@ -209,12 +221,9 @@ class Peer:
         self._down = (since, cause)
 
     def hang_up(self, *last: f.ControlFrame) -> None:
-        """End both connections; `last` goes to its dialler, who waits for answers."""
-        ours, theirs = self._dialled_by_us, self._dialled_by_it
-        if ours is not None:
-            ours.close()
-        if theirs is not None:
-            theirs.close(*last)
+        """End all connections; `last` goes to its dialler, who waits for answers."""
+        for (_, theirs), line in sorted(self._open.items()):
+            line.close(*(last if theirs else ()))
 
     # What it says.
 
@@ -314,8 +323,8 @@ class Peer:
 
     def check_alive(self, now: float) -> None:
         """Give it up if nothing was heard of it for too long."""
-        lines = (self._dialled_by_us, self._dialled_by_it)
-        silent, answers = now - self.heard, any(line is not None and line.open for line in lines)
+        silent = now - self.heard
+        answers = any(line.route.pinged or not self.pinged for line in self._lines_open())
         if silent <= self._timeout_s * (PATIENCE if answers else 1) or self.lost_to is not None:
             return
         last = f"last heard of {silent:.1f} s ago"

@@ -8,7 +8,7 @@ doctor` shows it:
     tls       it speaks TLS 1.3 (or plaintext, where we do)
     chain     its certificate is signed by a CA of ours and valid today
     identity  the certificate names the party (`identity.accepted_name`)
-    http2     it takes our certificate too and greets as an HTTP/2 server
+    http2     it takes our certificate too and greets as an HTTP/2 server (on a bare socket: as a party)
 
 Nothing is sent before the identity is settled except the TLS handshake; after it, HTTP/2's greeting.
 """
@@ -29,7 +29,7 @@ from junto.errors import HandshakeRefused, IdentityError, PartyUnreachable, Peer
 from junto.net import dial, tlscause
 from junto.net.dial import SMALL_SEGMENT, Cause, ProbeFailed
 from junto.net.identity import accepted_name
-from junto.net.tlscontext import client_context
+from junto.net.tlscontext import HTTP2_ALPN, client_context
 
 T = TypeVar("T")
 
@@ -139,10 +139,16 @@ class _Ladder:
     """Climbs for one party and remembers the steps; the first that fails ends the climb."""
 
     def __init__(
-        self, party: str, parties: Mapping[str, PartySettings], timeout_s: float, segment: int | None
+        self,
+        party: str,
+        parties: Mapping[str, PartySettings],
+        timeout_s: float,
+        segment: int | None,
+        alpn: str = HTTP2_ALPN,
     ) -> None:
         self.party = party
         self.parties = parties
+        self.alpn = alpn
         self.segment = segment
         self.ends = time.monotonic() + timeout_s
         self.steps: list[ProbeStep] = []
@@ -177,7 +183,7 @@ class _Ladder:
             if tls is None:
                 self.rung(Rung.HTTP2, lambda: self._greet_in_plaintext(plain, place))
                 return
-            context = client_context(tls)
+            context = client_context(tls, self.alpn)
             with self._handshake(context, plain, place, tls) as secured:
                 self.rung(Rung.IDENTITY, lambda: self._identify(secured))
                 self.rung(Rung.HTTP2, lambda: self._greet(secured, context, place))
@@ -214,17 +220,17 @@ class _Ladder:
         return f"its certificate names {self.party} ({self.name})", None
 
     def _greet(self, secured: ssl.SSLSocket, context: ssl.SSLContext, place: dial.Place) -> tuple[str, None]:
-        if secured.selected_alpn_protocol() != "h2":
+        if secured.selected_alpn_protocol() != self.alpn:
             raise ProbeFailed(
                 Cause.NO_HTTP2,
-                "it speaks TLS but does not offer HTTP/2 (ALPN h2)",
+                f"it speaks TLS but does not offer {self._spoken} (ALPN {self.alpn})",
                 "another service, or a proxy that ends TLS, answers at this address",
             )
         try:
             answer = self._await_greeting(secured)
         except (OSError, ssl.SSLError) as error:
             raise tlscause.after_handshake(error, partial(self._hangs_up_again, context, place)) from error
-        if len(answer) < 9:
+        if len(answer) < self._head:
             raise tlscause.after_handshake(None, partial(self._hangs_up_again, context, place))
         return self._settings(answer), None
 
@@ -234,7 +240,7 @@ class _Ladder:
             plain = dial.open_socket(place, self.left(), self.segment)
             with plain, context.wrap_socket(plain, server_hostname=dial.server_name(self.party)) as secured:
                 try:
-                    return len(self._read_frame_head(secured, self.left() / 2)) < 9
+                    return len(self._read_frame_head(secured, self.left() / 2)) < self._head
                 except TimeoutError:
                     return False
                 except OSError:
@@ -244,11 +250,12 @@ class _Ladder:
 
     def _greet_in_plaintext(self, plain: dial.Socket, place: dial.Place) -> tuple[str, None]:
         try:
-            plain.sendall(dial.HTTP2_GREETING)
+            if self.alpn == HTTP2_ALPN:
+                plain.sendall(dial.HTTP2_GREETING)
             answer = self._read_frame_head(plain, self.left() * 0.6)
         except OSError:
             answer = b""
-        if len(answer) < 9 or answer[0] == tlscause.ALERT_RECORD:
+        if len(answer) < self._head or answer[0] == tlscause.ALERT_RECORD:
             if tlscause.speaks_tls(place, self.left()):
                 raise ProbeFailed(
                     Cause.TLS_PEER,
@@ -257,7 +264,7 @@ class _Ladder:
                 )
             raise ProbeFailed(
                 Cause.CLOSED,
-                "it accepts connections but does not greet as an HTTP/2 server",
+                f"it accepts connections but does not greet as {self._greeter}",
                 "check that the address is the party's own and not another service's",
             )
         return self._settings(answer), None
@@ -271,31 +278,43 @@ class _Ladder:
         try:
             return self._read_frame_head(secured, self.left() / 2)
         except TimeoutError:
-            secured.sendall(dial.HTTP2_GREETING)
+            if self.alpn == HTTP2_ALPN:
+                secured.sendall(dial.HTTP2_GREETING)
             return self._read_frame_head(secured, self.left())
 
-    @staticmethod
-    def _read_frame_head(connection: dial.Socket, timeout_s: float) -> bytes:
-        """The nine bytes that head an HTTP/2 frame; fewer if the peer closes before."""
+    @property
+    def _head(self) -> int:
+        """Bytes that head a frame of HTTP/2, or a message on a bare socket."""
+        return 9 if self.alpn == HTTP2_ALPN else 4
+
+    @property
+    def _spoken(self) -> str:
+        return "HTTP/2" if self.alpn == HTTP2_ALPN else "what parties speak on a bare socket"
+
+    @property
+    def _greeter(self) -> str:
+        return "an HTTP/2 server" if self.alpn == HTTP2_ALPN else "a party of a job"
+
+    def _read_frame_head(self, connection: dial.Socket, timeout_s: float) -> bytes:
+        """The first bytes of the greeting; fewer if the peer closes before."""
         ends = time.monotonic() + timeout_s
         answer = b""
-        while len(answer) < 9:
+        while len(answer) < self._head:
             connection.settimeout(max(ends - time.monotonic(), 0.001))
-            part = connection.recv(9 - len(answer))
+            part = connection.recv(self._head - len(answer))
             if not part:
                 break
             answer += part
         return answer
 
-    @staticmethod
-    def _settings(answer: bytes) -> str:
-        if answer[3] != _SETTINGS:
+    def _settings(self, answer: bytes) -> str:
+        if answer[3] != (_SETTINGS if self.alpn == HTTP2_ALPN else 0) or (len(answer) == 4 and any(answer)):
             raise ProbeFailed(
                 Cause.NO_HTTP2,
-                "what answers is no HTTP/2 server",
+                f"what answers is not {self._greeter}",
                 "check that the address is the party's own and not another service's",
             )
-        return "greets as an HTTP/2 server"
+        return f"greets as {self._greeter}"
 
 
 def probe(
@@ -304,8 +323,11 @@ def probe(
     party: str,
     parties: Mapping[str, PartySettings],
     timeout_s: float = 5.0,
+    alpn: str = HTTP2_ALPN,
 ) -> ProbeReport:
     """Climb the ladder to `party` at `address`; returns within about `timeout_s`, whatever happens.
+
+    `alpn` says what is spoken there.
 
     One that connects and then says nothing is tried again with small segments. If it answers those, and is
     silent again to full ones, full packets are lost on the way.
@@ -315,7 +337,7 @@ def probe(
     ends = time.monotonic() + timeout_s
 
     def climb(share: float, segment: int | None = None) -> ProbeReport:
-        ladder = _Ladder(party, parties, max((ends - time.monotonic()) * share, 0.001), segment)
+        ladder = _Ladder(party, parties, max((ends - time.monotonic()) * share, 0.001), segment, alpn)
         return _climbed(ladder, tls, address)
 
     report = climb(0.5)

@@ -15,7 +15,7 @@ from junto.errors import (
 )
 from junto.net import frames as f
 from junto.net.handshake import GREETED, TRANSITIONS, HandshakeEvent, HandshakeState
-from junto.net.line import StreamSender
+from junto.net.line import USUAL, Route, StreamSender
 from junto.net.mailbox import Refusal
 from junto.net.meeting import Meeting, Restarted
 from junto.net.peer import Peer
@@ -39,16 +39,17 @@ class _StreamEnd:
 
 
 class Dialled(_StreamEnd):
-    """A stream that a party has opened to us. Its messages come from gRPC's thread through `run`.
+    """A stream that a party has opened to us. Its messages come from the carrier's thread through `hear`.
 
     Args:
         peer: the party that the certificate names (in plaintext: that its Hello claims).
         meeting: what is agreed.
         place: the caller's network address, for the log.
+        route: which way it came.
     """
 
-    def __init__(self, peer: Peer, meeting: Meeting, place: str) -> None:
-        super().__init__(StreamSender(peer.pull))
+    def __init__(self, peer: Peer, meeting: Meeting, place: str, route: Route = USUAL) -> None:
+        super().__init__(StreamSender(peer.pull, route))
         self.peer = peer
         self._meeting = meeting
         self._place = place
@@ -142,8 +143,8 @@ class Dialler(_StreamEnd):
         over: why it should not be dialled again.
     """
 
-    def __init__(self, peer: Peer, meeting: Meeting) -> None:
-        super().__init__(StreamSender(peer.pull))
+    def __init__(self, peer: Peer, meeting: Meeting, route: Route = USUAL) -> None:
+        super().__init__(StreamSender(peer.pull, route))
         self.peer = peer
         self.over: JuntoError | None = None
         self._meeting = meeting

@@ -16,20 +16,25 @@ from pathlib import Path
 from junto.config.model import TlsSettings
 from junto.errors import CertificateError
 
+SOCKET_ALPN = "junto/1"
+"""What both sides of a bare TLS socket name, so that no other service is mistaken for a party."""
 
-def client_context(tls: TlsSettings) -> ssl.SSLContext:
+HTTP2_ALPN = "h2"
+
+
+def client_context(tls: TlsSettings, alpn: str = HTTP2_ALPN) -> ssl.SSLContext:
     """Verifies the chain against `tls.ca_cert`; which party it names, the caller checks (`identity`)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
-    return _equip(context, tls)
+    return _equip(context, tls, alpn)
 
 
-def server_context(tls: TlsSettings) -> ssl.SSLContext:
+def server_context(tls: TlsSettings, alpn: str = HTTP2_ALPN) -> ssl.SSLContext:
     """Asks every caller for a certificate and verifies its chain against `tls.ca_cert`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
-    return _equip(context, tls)
+    return _equip(context, tls, alpn)
 
 
 def unverified_context() -> ssl.SSLContext:
@@ -40,9 +45,9 @@ def unverified_context() -> ssl.SSLContext:
     return context
 
 
-def _equip(context: ssl.SSLContext, tls: TlsSettings) -> ssl.SSLContext:
+def _equip(context: ssl.SSLContext, tls: TlsSettings, alpn: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([alpn])
     try:
         context.load_verify_locations(cadata=tls.ca_cert.decode("ascii", "replace"))
     except (ssl.SSLError, ValueError) as error:

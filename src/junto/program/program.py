@@ -13,7 +13,7 @@ from typing import Any, Final
 from junto.config.model import Settings
 from junto.errors import DeviceError, JuntoError, RemoteError, SessionError
 from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
-from junto.net.api import Activity, Gateway, Stamp
+from junto.net.api import Activity, DirectAddress, Gateway, OnWait, Stamp
 from junto.program.aside import Aside
 from junto.program.callsite import call_site
 from junto.program.cause import cause_of
@@ -306,6 +306,13 @@ class Program:
         aside = Aside(parts.gateway, stamp, (me, party), parts.peers.is_trusted)
         self._asides.append(aside)
         return aside
+
+    def open_direct(self, addresses: Mapping[str, DirectAddress], patience_s: float, on_wait: OnWait) -> None:
+        """Connections to parties at other addresses, see `Gateway.direct`; raises what they raise."""
+        if self._parts.gateway is not None:
+            ways = self._parts.gateway.direct(addresses)
+            self.on_fault(ways.cancel)
+            ways.run(patience_s, on_wait)
 
     def rendezvous(self, stamp: Stamp) -> None:
         """Block until every party has come to operation `stamp`."""

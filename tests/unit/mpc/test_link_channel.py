@@ -15,24 +15,26 @@ import pytest
 from junto.errors import ConfigError, LinkError
 from junto.mpc.node_links import Channel, Counters, LinkOptions, Reason
 from junto.net.header import HEADER_BYTES
-from link_helpers import QUICK, Authority, both, channels, good
+from link_helpers import QUICK, Wires, both, channels, good
 
 Pair: TypeAlias = tuple[Channel, Channel]
 MakePair: TypeAlias = Callable[..., Pair]
 
 
 @pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
+def wires() -> Iterator[Wires]:
+    made = Wires()
+    yield made
+    made.close()
 
 
-@pytest.fixture(params=["memory", "tcp", "tls", "stream"])
-def make_pair(request: pytest.FixtureRequest, authority: Authority) -> Iterator[MakePair]:
+@pytest.fixture(params=["memory", "stream", "socket"])
+def make_pair(request: pytest.FixtureRequest, wires: Wires) -> Iterator[MakePair]:
     with ExitStack() as stack:
 
         def make(**options: Any) -> Pair:
             chosen = LinkOptions(**options) if options else QUICK
-            return stack.enter_context(channels(request.param, authority, chosen))
+            return stack.enter_context(channels(request.param, wires, chosen))
 
         yield make
 

@@ -16,18 +16,20 @@ from junto.errors import LinkError
 from junto.mpc.links.outgoing import STREAM_BYTES
 from junto.mpc.node_links import Channel, memory_pair
 from junto.net.header import HEADER_BYTES
-from link_helpers import QUICK, Authority, both, channels, good
+from link_helpers import QUICK, Wires, both, channels, good
 from tries import tries
 
 
 @pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
+def wires() -> Iterator[Wires]:
+    made = Wires()
+    yield made
+    made.close()
 
 
-@pytest.fixture(params=["memory", "tcp", "tls", "stream"])
-def pair(request: pytest.FixtureRequest, authority: Authority) -> Iterator[tuple[Channel, Channel]]:
-    with channels(request.param, authority) as made:
+@pytest.fixture(params=["memory", "stream", "socket"])
+def pair(request: pytest.FixtureRequest, wires: Wires) -> Iterator[tuple[Channel, Channel]]:
+    with channels(request.param, wires) as made:
         yield made
 
 

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from gateways import Site
-from junto.net.transport import Call
+from junto.net.grpc_carrier import GrpcCall
 
-SENT = Call._sent
+SENT = GrpcCall._sent
 
 
 def slowly_ending(self, messages):
@@ -24,10 +24,10 @@ def slowly_ending(self, messages):
 @pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("tls", [True, False])
 def test_no_thread_is_left(tls, monkeypatch):
-    monkeypatch.setattr(Call, "_sent", slowly_ending)
+    monkeypatch.setattr(GrpcCall, "_sent", slowly_ending)
     with Site("alice", "bob", "carol", tls=tls) as site:
         gateway, *_ = site.meet()
-        calls = [streams._dialler[1] for streams in gateway._streams.values()]
+        calls = [way._dialler[1] for way in gateway._ways.values()]
         own = set(gateway._threads)
         sending = {thread for call in calls for thread in call._threads}
         assert len(own) == 2 + 1 + 2  # it dials two, hears two, and says that it is alive

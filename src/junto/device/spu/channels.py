@@ -1,4 +1,4 @@
-"""The channels between the nodes of a new SPU: in memory, between addresses, or through the gateways."""
+"""The channels between the nodes of a new SPU: in memory, or streams of the parties' connections."""
 
 from __future__ import annotations
 
@@ -9,27 +9,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import combinations
 
-from junto.config.model import PartySettings, TlsSettings
 from junto.config.spu_settings import SpuSettings
 from junto.device.spu.comparison import Introductions, Onlookers
 from junto.device.spu.traced import tracing_text
 from junto.mpc.links.framed import Ends, FramedChannel
 from junto.mpc.links.greeting import NodeHello, binding
-from junto.mpc.node_links import (
-    ALPN,
-    Channel,
-    Credentials,
-    Greeting,
-    Introduction,
-    LinkOptions,
-    NodeMeeting,
-    memory_pair,
-    shared_secret,
-)
-from junto.mpc.node_links import NodeOptions as LinkNode
-from junto.net.api import Stamp
-from junto.net.identity import accepted_name
-from junto.net.tlscontext import client_context, server_context
+from junto.mpc.node_links import Channel, Greeting, LinkOptions, memory_pair, shared_secret
+from junto.net.api import DirectAddress, Stamp
 from junto.program.aside import Aside
 from junto.program.program import Program
 
@@ -85,9 +71,8 @@ class Switchboard:
         channels: dict[str, dict[str, Channel]] = {role: {} for role in here}
         secrets: dict[str, dict[str, bytes]] = {role: {} for role in here}
         with ExitStack() as undo:
-            direct = self._meet(here) if len(here) < len(self._home) else {}
-            for channel in direct.values():
-                undo.callback(channel.close)
+            if len(here) < len(self._home):
+                self._meet(here)
             # In one order everywhere: of two nodes that are at different pairs, none waits for the other.
             for first, second in combinations(self._home, 2):
                 if first in here and second in here:
@@ -96,15 +81,17 @@ class Switchboard:
                     secrets[first][second] = secrets[second][first] = os.urandom(32)
                 elif first in here or second in here:
                     mine, other = (first, second) if first in here else (second, first)
-                    channel = self._channel(mine, other, direct)
+                    # A dealer is no party: the one that runs it has two nodes.
+                    dealt = (mine, other) != (self._home[mine], self._home[other])
+                    channel = self._streamed(mine, other, DEALER_LANE if dealt else NODE_LANE)
                     undo.callback(channel.close)
                     channels[mine][other] = channel
                     secrets[mine][other] = shared_secret(channel)
             undo.pop_all()
         return channels, secrets
 
-    def _meet(self, here: Sequence[str]) -> Mapping[str, Channel]:
-        """Compare settings with the other parties; then channels to those that have addresses.
+    def _meet(self, here: Sequence[str]) -> None:
+        """Compare settings with the other parties; then connections to the addresses of nodes.
 
         A party without a node (nothing is `here`) compares its settings with all nodes, too: they say how a
         result is to be read.
@@ -120,23 +107,13 @@ class Switchboard:
         program.on_fault(introductions.cancel)
         introductions.run()
         if not (here and self._settings.direct):
-            return {}
-        nodes = [
-            LinkNode(node.party, node.address, node.listen or node.address)
+            return
+        nodes = {
+            node.party: DirectAddress(node.address, node.listen or node.address)
             for node in self._settings.nodes
-            if node.party in self._home and node.address is not None
-        ]
-        credentials = _credentials(program.settings.tls, program.settings.cluster)
-        meeting = NodeMeeting(nodes, Introduction(me, credentials, self._greeting), self._options, _status)
-        program.on_fault(meeting.cancel)
-        return meeting.run()
-
-    def _channel(self, mine: str, other: str, direct: Mapping[str, Channel]) -> Channel:
-        """From a node that lives here to one at another party. A dealer has no address: it is no party."""
-        parties = self._home[mine], self._home[other]
-        if (mine, other) != parties:
-            return self._streamed(mine, other, DEALER_LANE)
-        return direct[other] if other in direct else self._streamed(mine, other, NODE_LANE)
+            if node.party in nodes_at and node.address is not None
+        }
+        program.open_direct(nodes, self._options.patience_s, _status)
 
     def _aside(self, party: str) -> Aside:
         if party not in self._asides:
@@ -144,7 +121,7 @@ class Switchboard:
         return self._asides[party]
 
     def _streamed(self, mine: str, other: str, lane: int) -> Channel:
-        """A channel on the connection of the two parties' gateways."""
+        """A channel on the connection of the two parties: which one, the network knows."""
         stream = self._aside(self._home[other]).stream(lane, self._settings.link.http_max_payload_size)
         agreed = binding(NodeHello(mine, other, self._greeting), NodeHello(other, mine, self._greeting))
         channel = FramedChannel(stream, Ends(mine, other, agreed), self._options)
@@ -157,20 +134,6 @@ def _greeting(program: Program, settings: SpuSettings, stamp: Stamp) -> Greeting
     state = hashlib.blake2b(program.run_id, digest_size=32)
     state.update(f"{program.settings.job_name}\n{stamp.operation}\n{text}".encode())
     return Greeting(state.digest(), text)
-
-
-def _credentials(tls: TlsSettings | None, cluster: Mapping[str, PartySettings]) -> Credentials | None:
-    """As between the gateways; another protocol's name keeps the two apart."""
-    if tls is None:
-        return None
-    client, server = client_context(tls), server_context(tls)
-    for context in (client, server):
-        context.set_alpn_protocols([ALPN])
-
-    def verify(der: bytes, party: str) -> None:
-        accepted_name(der, party, cluster)
-
-    return Credentials(client, server, verify)
 
 
 def _status(party: str, seconds: float) -> None:

@@ -12,8 +12,8 @@ from functools import partial
 from junto.errors import JuntoError, LinkError, PartyUnreachable
 from junto.locks import Condition
 from junto.mpc.links.greeting import NodeHello, difference
-from junto.mpc.node_links import Greeting, LinkOptions, OnWait
-from junto.net.api import Delivery
+from junto.mpc.node_links import Greeting, LinkOptions
+from junto.net.api import Delivery, OnWait
 from junto.program.aside import Aside
 
 STATUS_S = 1.0

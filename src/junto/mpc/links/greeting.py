@@ -1,11 +1,7 @@
-"""What two nodes tell each other first, and what must be the same. Pure: no socket.
+"""What all nodes of an SPU have to have in common, as one party tells it to another. Pure: no socket.
 
-On every connection, after TLS and the check of the certificate:
-
-    dialler -> Greeting            who it is, whom it wants, what it assumes
-    dialled -> Greeting            the same; a difference ends it at both with the same lines
-             | Refused | Mistaken  not awaited here | its certificate does not name it
-    dialler -> Ready               from here on both have a channel
+It goes as an ordinary value on the parties' connection, which has authenticated both: a difference ends it at
+both with the same lines.
 """
 
 from __future__ import annotations
@@ -16,9 +12,6 @@ from dataclasses import dataclass
 
 from junto.errors import ConfigError, HandshakeRefused
 from junto.log import printable
-
-GREETING_BYTES = 16 << 10
-"""The longest greeting or refusal; checked before it is read."""
 
 _DIGEST_BYTES = 64
 _TEXT_BYTES = 8 << 10

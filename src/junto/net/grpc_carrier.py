@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-from dataclasses import dataclass
 from typing import Any, Final
 
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
@@ -21,7 +20,10 @@ from junto.errors import IdentityError, ListenError
 from junto.locks import Event
 from junto.log import printable
 from junto.net.callers import Option, guard_options, party_of
+from junto.net.carrier import Accept, Caller, Carrier, Connection, Listener
 from junto.net.frames import MESSAGE_BYTES
+from junto.net.line import StreamSender
+from junto.net.probe import ProbeReport, probe
 
 # It prints when a peer hangs up; its handlers for forks abort one child in twenty while calls are under way.
 _SWITCHES: Final = (("GRPC_VERBOSITY", "NONE"), ("GRPC_ENABLE_FORK_SUPPORT", "0"))
@@ -44,23 +46,6 @@ grpc: Any = _import_grpc()
 METHOD = "/junto.Silo/Push"
 STREAMS = 16
 
-Accept = Callable[["Caller", Iterator[bytes]], Iterator[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who has opened a stream to us.
-
-    Attributes:
-        place: its network address, for the log.
-        party: whom its certificate names; None in plaintext, where nobody can know.
-        error: why it names nobody, or may not talk to us.
-    """
-
-    place: str
-    party: str | None = None
-    error: IdentityError | None = None
-
 
 class _DaemonThreads(futures.Executor):
     """A thread a call. `ThreadPoolExecutor` would be joined when the interpreter ends, streams or not."""
@@ -78,26 +63,53 @@ class _DaemonThreads(futures.Executor):
         return future
 
 
-class Server:
-    """Listens. `accept` gets each stream: who calls, and its messages; it returns ours.
+class GrpcCarrier(Carrier):
+    """See `Carrier`.
 
-    `also`: further gRPC handlers that answer at the same port.
-
-    Raises ListenError if the address cannot be bound.
+    Args:
+        tls: None: plaintext.
+        parties: of the job: whom certificates may name.
+        also: further gRPC handlers that answer where we listen.
     """
 
+    def __init__(
+        self,
+        tls: TlsSettings | None,
+        parties: Mapping[str, PartySettings],
+        link: LinkSettings,
+        also: tuple[Any, ...] = (),
+    ) -> None:
+        self._tls, self._parties, self._link, self._also = tls, parties, link, also
+
+    def listen(self, listen: Address, accept: Accept) -> Listener:
+        return _Server(listen, self._tls, self._parties, self._link, (accept, self._also))
+
+    def probe(self, address: Address, party: str, timeout_s: float) -> ProbeReport:
+        return probe(address, self._tls, party, self._parties, timeout_s)
+
+    def dial(self, report: ProbeReport, line: StreamSender) -> Connection:
+        options = _client_options(self._link)
+        address, tls = str(report.address), self._tls
+        if tls is None:
+            return GrpcCall(grpc.insecure_channel(address, options=options), line.messages())
+        if report.accepted_name is not None:
+            options.append(("grpc.ssl_target_name_override", report.accepted_name))
+        credentials = grpc.ssl_channel_credentials(tls.ca_cert, tls.key, tls.cert)
+        return GrpcCall(grpc.secure_channel(address, credentials, options=options), line.messages())
+
+
+class _Server(Listener):
     def __init__(
         self,
         listen: Address,
         tls: TlsSettings | None,
         parties: Mapping[str, PartySettings],
         link: LinkSettings,
-        accept: Accept,
-        also: tuple[Any, ...] = (),
+        serve: tuple[Accept, tuple[Any, ...]],
     ) -> None:
+        self._accept, also = serve
         self._parties = parties
         self._tls = tls is not None
-        self._accept = accept
         _check_bindable(listen)
         self._server: Any = grpc.server(
             _DaemonThreads(),
@@ -108,11 +120,9 @@ class Server:
         self.port: int = self._bind(listen, tls)
 
     def start(self) -> None:
-        """Begin to accept."""
         self._server.start()
 
     def stop(self, timeout_s: float = 0.0) -> None:
-        """End all streams and release the port; wait for that as long as is said."""
         self._server.stop(None).wait(timeout_s)
 
     def _bind(self, listen: Address, tls: TlsSettings | None) -> int:
@@ -132,7 +142,7 @@ class Server:
         return grpc.method_handlers_generic_handler(service, {method: handler})
 
     def _serve(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
-        return self._accept(self._caller(context), _quiet(requests))
+        return self._accept(self._caller(context), _quiet(requests)).messages()
 
     def _caller(self, context: Any) -> Caller:
         place = str(context.peer())
@@ -144,8 +154,8 @@ class Server:
             return Caller(place, error=error)
 
 
-class Call:
-    """A stream that we have dialled; iterate over it for the other side's messages."""
+class GrpcCall(Connection):
+    """A stream that we have dialled."""
 
     def __init__(self, channel: Any, messages: Iterator[bytes]) -> None:
         self._channel = channel
@@ -163,15 +173,14 @@ class Call:
             self.reason = f"{error.code().name.lower()}: {printable(str(error.details()))}"
 
     def close(self) -> None:
-        """End it now."""
         self._call.cancel()
         self._channel.close()
 
     def join(self, ends: float) -> None:
-        """Once closed: wait until gRPC's threads have let go of it, or until `ends` (`time.monotonic`).
+        """See `Connection`.
 
-        They are daemons. If the interpreter ends one of them while it holds the call's lock, collecting the
-        call waits for that lock for ever, and the process never ends.
+        The threads are daemons. If the interpreter ends one of them while it holds the call's lock,
+        collecting the call waits for that lock for ever, and the process never ends.
         """
         self._over.wait(max(ends - time.monotonic(), 0))
         for thread in self._threads:
@@ -187,19 +196,6 @@ class Call:
         """Runs in the thread that hears, which then ends."""
         self._threads.append(threading.current_thread())
         self._over.set()
-
-
-def dial(
-    address: Address, tls: TlsSettings | None, name: str | None, link: LinkSettings, messages: Iterator[bytes]
-) -> Call:
-    """Open a stream; `name` is what the certificate at the other end must carry."""
-    options = _client_options(link)
-    if tls is None:
-        return Call(grpc.insecure_channel(str(address), options=options), messages)
-    if name is not None:
-        options.append(("grpc.ssl_target_name_override", name))
-    credentials = grpc.ssl_channel_credentials(tls.ca_cert, tls.key, tls.cert)
-    return Call(grpc.secure_channel(str(address), credentials, options=options), messages)
 
 
 def _quiet(requests: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,87 @@
+"""Connections at addresses of their own, such as those of an SPU's nodes: the preferred way there.
+
+Of two parties the one whose name comes first listens, and the other one dials. The hello is the one of every
+connection; what both have to have in common was compared when they met.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from junto.errors import JuntoError, PartyUnreachable
+from junto.net.api import DirectWays, OnWait
+from junto.net.way import Way
+
+STATUS_S = 1.0
+SPARE_S = 0.5
+"""Who listens waits so much longer than who dials, who can say more of what it has met."""
+
+
+class DirectMeeting(DirectWays):
+    """See `DirectWays`.
+
+    Args:
+        ways: to the other parties, by name.
+        turned_away: who has come where we listen, and went no further.
+    """
+
+    def __init__(self, ways: Mapping[str, Way], turned_away: Callable[[], Sequence[str]]) -> None:
+        self._ways = ways
+        self._turned_away = turned_away
+        self._changed = threading.Condition()
+        self._stop: JuntoError | None = None
+        for way in ways.values():
+            way.changed = self._tell
+
+    def cancel(self, error: JuntoError) -> None:
+        with self._changed:
+            self._stop = self._stop or error
+            self._changed.notify_all()
+
+    def run(self, patience_s: float, on_wait: OnWait) -> None:
+        began = time.monotonic()
+        ends = began + patience_s + SPARE_S * any(way.dials is None for way in self._ways.values())
+        while True:
+            with self._changed:
+                left = ends - time.monotonic()
+                if self._changed.wait_for(lambda: self._stop or self._is_over(), min(STATUS_S, left)):
+                    break
+            if left <= STATUS_S:
+                break
+            for party in self._missing():
+                on_wait(party, time.monotonic() - began)
+        if self._stop is not None:
+            raise self._stop
+        missing = self._missing()
+        for party in missing:
+            trouble = self._ways[party].trouble
+            if trouble is not None and self._ways[party].hopeless:
+                raise trouble
+        if missing:
+            raise self._nobody_came(missing, patience_s)
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _missing(self) -> list[str]:
+        return [party for party, way in self._ways.items() if not way.is_open()]
+
+    def _is_over(self) -> bool:
+        return all(way.is_open() for way in self._ways.values()) or any(
+            way.hopeless and not way.is_open() for way in self._ways.values()
+        )
+
+    def _nobody_came(self, missing: list[str], patience_s: float) -> PartyUnreachable:
+        said = [way.trouble.message for way in self._ways.values() if way.trouble and not way.is_open()]
+        strangers = list(self._turned_away())
+        if strangers:
+            said.append(f"connections were turned away, the last: {strangers[-1]}")
+        reasons = f" ({'; '.join(said)})" if said else ""
+        return PartyUnreachable(
+            f"{', '.join(missing)} did not come to the link of the SPU within {patience_s:g} s{reasons}",
+            party=missing[0],
+            fix="start it, check the SPU's addresses, or raise connect_retry_times in link_desc",
+        )

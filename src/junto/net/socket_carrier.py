@@ -1,0 +1,361 @@
+"""A bare TLS 1.3 socket as a carrier: a message is its length (u32, big endian) and its bytes.
+
+Who listens speaks first: a message of length 0, once it has accepted the certificate of the other side. With
+TLS 1.3 the dialler's handshake is over before that, and it could not know. Two rules for strangers:
+
+* until a connection has brought its first message it is one of at most `PENDING`, and has `peer_timeout_s`
+  for that; when more come, those that have come least far are dropped first, and of these the oldest;
+* nothing of what it sends is read before its certificate's chain is checked but the handshake of TLS.
+
+Each connection has one message under way in each direction: who sends waits until the socket takes it. A
+small one is sent by the thread that has it, if the socket takes it at once; its own thread does what is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import chain
+
+from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
+from junto.errors import IdentityError, ListenError
+from junto.net import dial
+from junto.net.carrier import Accept, Caller, Carrier, Connection, Listener
+from junto.net.identity import accepted_name, party_of_certificate
+from junto.net.line import StreamSender
+from junto.net.probe import ProbeReport, probe
+from junto.net.socket_wire import Wire, WireEnded, reason_of
+from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
+
+PENDING = 128
+"""Strangers that are looked at side by side, each in a thread of its own."""
+
+LINGER_S = 1.0
+"""How long the other side may take to read our last words once we have closed."""
+
+_BACKLOG = 1024
+_NO_ROOM_S = 0.05
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_SILENT, _SHAKING, _TRUSTED = range(3)
+"""How far a stranger has come: no byte yet, in the handshake of TLS, its certificate checked."""
+
+
+class SocketCarrier(Carrier):
+    """See `Carrier`, and the module.
+
+    Args:
+        tls: None: plaintext, between addresses of this machine only.
+        parties: of the job: whom certificates may name.
+        link: deadlines.
+    """
+
+    def __init__(
+        self, tls: TlsSettings | None, parties: Mapping[str, PartySettings], link: LinkSettings
+    ) -> None:
+        self._tls, self._parties, self._timeout_s = tls, parties, link.peer_timeout_s
+
+    def listen(self, listen: Address, accept: Accept) -> Listener:
+        self._check(listen)
+        context = None if self._tls is None else server_context(self._tls, SOCKET_ALPN)
+        return _Listener(listen, _Strangers(context, self._parties, self._timeout_s, accept))
+
+    def probe(self, address: Address, party: str, timeout_s: float) -> ProbeReport:
+        self._check(address)
+        return probe(address, self._tls, party, self._parties, timeout_s, SOCKET_ALPN)
+
+    def dial(self, report: ProbeReport, line: StreamSender) -> Connection:
+        self._check(report.address)
+        context = None if self._tls is None else client_context(self._tls, SOCKET_ALPN)
+        return _Dialled(report, context, partial(self._identify, report.party), line, self._timeout_s)
+
+    def _check(self, place: Address) -> None:
+        if self._tls is None:
+            dial.check_plaintext([place])
+
+    def _identify(self, party: str, der: bytes) -> None:
+        accepted_name(der, party, self._parties)
+
+
+class _Carried:
+    """Sends what a line has to say on a wire, until one of them is over."""
+
+    def __init__(self, wire: Wire, line: StreamSender) -> None:
+        self._wire, self._line = wire, line
+        self._turn = threading.Lock()
+        line.at_once = self._at_once
+
+    def run(self) -> None:
+        """In a thread of its own."""
+        wire, line = self._wire, self._line
+        try:
+            while True:
+                with self._turn:
+                    wire.push(lambda: LINGER_S if line.closed else None)
+                    message = line.step()
+                    if isinstance(message, bytes):
+                        wire.put(message)
+                        continue
+                if line.closed:
+                    return wire.end(LINGER_S)
+                line.sleep(message)
+        except WireEnded:
+            return None
+        finally:
+            line.at_once = None
+            line.close()
+            wire.kill()
+
+    def _at_once(self) -> bool:
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._wire.busy:
+                return False
+            message = self._line.step()
+            if isinstance(message, bytes):
+                self._wire.put(message)
+                if not self._wire.try_push():
+                    return False
+                message = self._line.step()
+                if isinstance(message, bytes):
+                    self._wire.put(message)
+            return message is None and not self._line.closed
+        except WireEnded:
+            return False
+        finally:
+            self._turn.release()
+
+
+class _Dialled(Connection):
+    def __init__(
+        self,
+        report: ProbeReport,
+        context: ssl.SSLContext | None,
+        identify: partial[None],
+        line: StreamSender,
+        timeout_s: float,
+    ) -> None:
+        self._report, self._context, self._identify = report, context, identify
+        self._line, self._timeout_s = line, timeout_s
+        self._lock = threading.Lock()
+        self._wire: Wire | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        wire: Wire | None = None
+        try:
+            wire = self._open(time.monotonic() + self._timeout_s)
+            carried = _Carried(wire, self._line)
+            self._thread = threading.Thread(target=carried.run, name="junto-send", daemon=True)
+            self._thread.start()
+            yield from wire.messages()
+        except (WireEnded, IdentityError, dial.ProbeFailed) as error:
+            self.reason = reason_of(error)
+        finally:
+            self._line.close()
+            if wire is not None:
+                self.reason = self.reason or wire.reason
+            if wire is None or self._thread is None:
+                self._kill()
+
+    def _open(self, until: float) -> Wire:
+        address, party = self._report.address, self._report.party
+
+        def left() -> float:
+            return max(until - time.monotonic(), 0.001)
+
+        _, places = dial.resolve(address, left())
+        _, (_, connection, _) = dial.connect(address, places, party, left)
+        wire = Wire(connection)
+        with self._lock:
+            self._wire = wire
+            if self._closed:
+                wire.kill()
+        if self._context is not None:
+            self._identify(wire.secure(self._context, until, dial.server_name(party)))
+        if wire.next(until):
+            raise WireEnded("it does not greet as a party of a job does")
+        return wire
+
+    def close(self) -> None:
+        self._line.close()
+        if self._thread is None:
+            self._kill()
+
+    def join(self, ends: float) -> None:
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(ends - time.monotonic(), 0))
+            self._kill()
+
+    def _kill(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._wire is not None:
+                self._wire.kill()
+
+
+class _Strangers:
+    """Who has connected, until it is known: its certificate, and its first message."""
+
+    def __init__(
+        self,
+        context: ssl.SSLContext | None,
+        parties: Mapping[str, PartySettings],
+        timeout_s: float,
+        accept: Accept,
+    ) -> None:
+        self._context, self._parties, self._accept = context, parties, accept
+        self._timeout_s = max(timeout_s, 1.0)
+        self._lock = threading.Lock()
+        self._pending: dict[Wire, int] = {}
+        self._wires: set[Wire] = set()
+        self._changed = threading.Condition(self._lock)
+        self._stopped = False
+        self.turned_away: deque[str] = deque(maxlen=3)
+
+    def visit(self, connection: socket.socket, place: str) -> None:
+        """Another one has come; its thread ends with the connection."""
+        wire = Wire(connection)
+        with self._lock:
+            if self._stopped:
+                return wire.kill()
+            while len(self._pending) >= PENDING:
+                self._drop_one()
+            self._pending[wire] = _SILENT
+            self._wires.add(wire)
+        threading.Thread(target=self._serve, args=(wire, place), name="junto-serve", daemon=True).start()
+        return None
+
+    def make_room(self) -> None:
+        """Drop one of them."""
+        with self._lock:
+            self._drop_one()
+
+    def stop(self, timeout_s: float) -> None:
+        """End all connections, and accept no more; those that are about to end have so long for it."""
+        with self._lock:
+            self._stopped = True
+            for wire in self._pending:
+                wire.kill()
+            self._changed.wait_for(lambda: not self._wires, timeout_s)
+            wires = list(self._wires)
+        for wire in wires:
+            wire.kill()
+
+    def _drop_one(self) -> None:
+        if self._pending:
+            first = min(self._pending, key=lambda wire: self._pending[wire])
+            del self._pending[first]
+            first.kill()
+
+    def _serve(self, wire: Wire, place: str) -> None:
+        try:
+            caller, messages = self._known(wire, place)
+            line = self._accept(caller, messages)
+            with self._lock:
+                if not line.closed:  # who was turned away stays a stranger until it has read why
+                    self._pending.pop(wire, None)
+            _Carried(wire, line).run()
+        except WireEnded as error:
+            if str(error):
+                self.turned_away.append(f"{place}: {error}")
+        finally:
+            wire.kill()
+            with self._lock:
+                self._pending.pop(wire, None)
+                self._wires.discard(wire)
+                self._changed.notify_all()
+
+    def _known(self, wire: Wire, place: str) -> tuple[Caller, Iterator[bytes]]:
+        until = time.monotonic() + self._timeout_s
+        caller = Caller(place)
+        if self._context is not None:
+            wire.wait_for_bytes(until)
+            self._came(wire, _SHAKING)
+            der = wire.secure(self._context, until)
+            self._came(wire, _TRUSTED)
+            try:
+                caller = Caller(place, party_of_certificate(der, self._parties))
+            except IdentityError as error:
+                caller = Caller(place, error=error)
+        wire.put(b"")
+        wire.push(lambda: self._timeout_s)
+        first = wire.next(until)
+        return caller, chain((first,), wire.messages())
+
+    def _came(self, wire: Wire, stage: int) -> None:
+        with self._lock:
+            if wire in self._pending:
+                self._pending[wire] = stage
+
+
+class _Listener(Listener):
+    def __init__(self, listen: Address, strangers: _Strangers) -> None:
+        self._strangers = strangers
+        self.turned_away = strangers.turned_away
+        try:
+            family, _, _, _, place = socket.getaddrinfo(
+                listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            self._socket = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            raise _cannot_listen(listen, error) from error
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind(place)
+            self._socket.listen(_BACKLOG)
+        except OSError as error:
+            self._socket.close()
+            raise _cannot_listen(listen, error) from error
+        self._socket.setblocking(False)
+        self.port = int(self._socket.getsockname()[1])
+        self._alarm, self._waker = socket.socketpair()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="junto-accept", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 0.0) -> None:
+        self._over.set()
+        with contextlib.suppress(OSError):
+            self._waker.send(b"!")
+        if self._thread.ident is None:
+            self._run()
+        else:
+            self._thread.join(LINGER_S)
+        self._strangers.stop(timeout_s)
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        poll.register(self._alarm, select.POLLIN)
+        with self._socket, self._alarm, self._waker:
+            while not self._over.is_set():
+                poll.poll()
+                try:
+                    connection, place = self._socket.accept()
+                except OSError as error:
+                    if error.errno in _NO_ROOM:
+                        self._strangers.make_room()
+                        self._over.wait(_NO_ROOM_S)
+                    continue
+                self._strangers.visit(connection, str(place[0]))
+
+
+def _cannot_listen(listen: Address, error: OSError) -> ListenError:
+    return ListenError(
+        f"cannot listen at {listen}: {(error.strerror or str(error)).lower()}",
+        fix="choose a free port and an address of this machine (listen_addr), "
+        "or end the process that holds the port",
+    )

@@ -1,0 +1,215 @@
+"""One way to a party: where it is dialled, on which carrier, and the connections that there are."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from junto.config.model import Address, LinkSettings
+from junto.errors import CertificateError, JuntoError, PeerError
+from junto.net.carrier import Carrier, Connection
+from junto.net.line import Route
+from junto.net.meeting import Meeting
+from junto.net.peer import Peer
+from junto.net.probe import ProbeReport
+from junto.net.stream import Dialled, Dialler
+
+log = logging.getLogger("junto.net")
+
+PENDING = 4
+"""Connections of one party whose handshake is not over; the oldest goes when another one comes."""
+
+
+class Way:
+    """See the module. Thread-safe.
+
+    Args:
+        peer: the party.
+        meeting: what is agreed.
+        carrier: what carries the connections.
+        dials: where we dial it; None: it dials us.
+        link: pauses and deadlines.
+        route: which way it is; a direct one that fails leaves the party reachable by the usual one.
+
+    Attributes:
+        redial: set: do not pause before the next attempt.
+        trouble: why the last attempt failed.
+        hopeless: and the next one will, too.
+        changed: called when it may be open, or in trouble.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        meeting: Meeting,
+        carrier: Carrier,
+        dials: Address | None,
+        link: LinkSettings,
+        route: Route,
+    ) -> None:
+        self.peer, self.route, self.dials = peer, route, dials
+        self.redial = threading.Event()
+        self.trouble: JuntoError | None = None
+        self.hopeless = False
+        self.changed: Callable[[], None] = lambda: None
+        self._meeting, self._carrier, self._link = meeting, carrier, link
+        self._closed = False
+        self._lock = threading.Lock()
+        self._dialled: list[Dialled] = []
+        self._dialler: tuple[Dialler, Connection] | None = None
+
+    def is_open(self) -> bool:
+        """Whether values can pass here."""
+        with self._lock:
+            lines = [each.line for each in self._dialled]
+            lines += [self._dialler[0].line] if self._dialler is not None else []
+        return any(line.open for line in lines)
+
+    def run_known(self) -> None:
+        """The run's id is known now: ask and answer."""
+        with self._lock:
+            dialled, dialler = list(self._dialled), self._dialler
+        for each in dialled:
+            each.answer()
+        if dialler is not None:
+            dialler[0].ask()
+
+    def hang_up(self) -> None:
+        """End all connections; ours is dialled again."""
+        with self._lock:
+            dialled, dialler = list(self._dialled), self._dialler
+        for each in dialled:
+            each.line.close()
+        if dialler is not None:
+            dialler[0].line.close()
+            dialler[1].close()
+
+    def close(self) -> None:
+        """End all connections."""
+        self._closed = True
+        self.redial.set()
+        self.hang_up()
+
+    def join(self, ends: float) -> None:
+        """Once closed: see `Connection.join`."""
+        with self._lock:
+            dialler = self._dialler
+        if dialler is not None:
+            dialler[1].join(ends)
+
+    # Connections that it dials.
+
+    def answered(self, place: str) -> Dialled:
+        """It has opened one to us, from `place`."""
+        dialled = Dialled(self.peer, self._meeting, place, self.route)
+        with self._lock:
+            self._dialled.append(dialled)
+            pending = [each for each in self._dialled if not each.line.open]
+        for each in pending[:-PENDING]:
+            each.line.close()
+        return dialled
+
+    def read(
+        self, dialled: Dialled, messages: Iterator[bytes], run_changed: Callable[[bytes | None], None]
+    ) -> None:
+        """Hear what comes on it, until it is over."""
+        try:
+            for message in messages:
+                if dialled.line.open:
+                    dialled.hear(message)
+                    continue
+                before = self._meeting.run
+                dialled.hear(message)
+                run_changed(before)
+                self.redial.set()
+                if dialled.line.closed:
+                    return
+                self.changed()
+        finally:
+            dialled.ended()
+            with self._lock:
+                self._dialled.remove(dialled)
+
+    # Connections that we dial.
+
+    def keep_dialled(self, run_changed: Callable[[bytes | None], None]) -> None:
+        """Dial it until there is no reason to any more. Runs in a thread of its own."""
+        link = self._link
+        pause = link.retry_initial_s
+        while not self._is_over():
+            self.redial.clear()
+            try:
+                opened = self._dial(run_changed)
+            except CertificateError as error:
+                self._meeting.fail(error)
+                return
+            except Exception:  # whatever went wrong in one attempt is no reason to give up
+                log.exception("an attempt to reach %s failed", self.peer.name)
+                opened = False
+            if opened:
+                pause = link.retry_initial_s
+            if self._is_over():
+                return
+            self.redial.wait(pause)
+            pause = min(pause * link.retry_multiplier, link.retry_max_s)
+
+    def _dial(self, run_changed: Callable[[bytes | None], None]) -> bool:
+        """One attempt; True if the connection was open."""
+        peer, address = self.peer, self.dials
+        if address is None:
+            return False
+        report = self._carrier.probe(address, peer.name, self._link.peer_timeout_s / 2)
+        if self._closed:
+            return False
+        if not report.ok:
+            self._unreached(report)
+            return False
+        dialler = Dialler(peer, self._meeting, self.route)
+        call = self._carrier.dial(report, dialler.line)
+        with self._lock:
+            self._dialler = (dialler, call)
+        if self._closed:
+            call.close()
+            return False
+        opened = False
+        for message in call:
+            before = self._meeting.run
+            going = dialler.hear(message)
+            run_changed(before)
+            if dialler.line.open and not opened:
+                opened = True
+                self.changed()
+            if not going:
+                break
+        peer.drop(dialler.line)
+        if call.reason:
+            peer.down(call.reason)
+        call.close()
+        if dialler.over is not None:
+            self._fails(dialler.over, hopeless=True)
+        return opened
+
+    def _unreached(self, report: ProbeReport) -> None:
+        error, failure, peer = report.error(), report.failure, self.peer
+        if error is None or failure is None:
+            return
+        if not self.route.direct:
+            peer.down(failure.text)
+            self._meeting.note(peer.name, failure.text)
+            if report.may_pass and peer.left and peer.sending.unsettled == 0:
+                peer.lose(error)
+        self._fails(error, hopeless=not report.may_pass)
+
+    def _fails(self, error: JuntoError, *, hopeless: bool) -> None:
+        self.trouble, self.hopeless = error, hopeless
+        self.changed()
+        if self.route.direct or not hopeless:
+            return
+        if not self._meeting.over:
+            self._meeting.fail(error)
+        elif isinstance(error, PeerError):
+            self.peer.lose(error)
+
+    def _is_over(self) -> bool:
+        return self._closed or self.peer.lost_to is not None or (self.route.direct and self.hopeless)
