@@ -95,3 +95,12 @@ def ray_silos(ray_environment: None) -> Iterator[dict[str, str]]:
 
     with ray_clusters(["alice", "bob", "carol"]) as addresses:
         yield addresses
+
+
+@pytest.fixture(params=["grpc", "socket"])
+def every_carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What uses this runs on both carriers."""
+    import gateways
+
+    monkeypatch.setitem(gateways.USED, "carrier", request.param)
+    return str(request.param)

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from junto.certificates import ephemeral
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
 from junto.net import frames as f
@@ -30,16 +28,9 @@ from parties import free_ports
 
 FACTS = {"wire version": "1"}
 USED = {"carrier": "grpc"}
-"""By the usual connections of a `Site`; see `every_carrier`."""
+"""By the usual connections of a `Site`; see `every_carrier` in conftest."""
 
 QUICK = LinkSettings(peer_timeout_s=2.0, heartbeat_s=0.2)
-
-
-@pytest.fixture(autouse=True, params=["grpc", "socket"])
-def every_carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module that imports this runs each of its tests on both carriers."""
-    monkeypatch.setitem(USED, "carrier", request.param)
-    return str(request.param)
 
 
 def until(condition: Callable[[], Any], timeout: float = 15.0, what: str = "") -> Any:
@@ -231,13 +222,16 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(1 << 16):
-                sink.sendall(data)
+                sink.sendall(self._changed(data))
                 self.forwarded += len(data)
         except OSError:
             pass
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _changed(self, data: bytes) -> bytes:
+        return data
 
     def cut(self) -> None:
         """Break everything; new connections are closed at once."""

@@ -39,6 +39,7 @@ from junto.net.header import Header, Kind, pack
 from parties import CONTINUE, KILL, STOP, free_ports
 
 # A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
+BOTH = pytest.mark.usefixtures("every_carrier")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket"),
@@ -114,6 +115,7 @@ def test_a_party_that_never_comes_is_awaited_until_the_deadline():
         site.start("alice").meet(0.3, lambda _: None)
 
 
+@BOTH
 def test_different_settings_are_the_same_printed_difference_on_both_sides():
     with Site() as site:
         site.start("alice")
@@ -132,6 +134,7 @@ def test_different_settings_are_the_same_printed_difference_on_both_sides():
                 assert text in error.message
 
 
+@BOTH
 def test_a_certificate_of_another_ca_is_an_identity_error():
     with Site() as site:
         site.start("alice")
@@ -141,6 +144,7 @@ def test_a_certificate_of_another_ca_is_an_identity_error():
         assert [type(error) for error in errors] == [IdentityError, IdentityError], errors
 
 
+@BOTH
 def test_a_party_restarted_while_others_are_awaited_is_met_again():
     with Site("alice", "bob", "carol") as site:
         alice, bob = site.start("alice"), site.start("bob")
@@ -153,6 +157,7 @@ def test_a_party_restarted_while_others_are_awaited_is_met_again():
         assert isinstance(runs[0], bytes), runs
 
 
+@BOTH
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "plaintext"])
 def test_a_taken_port_is_one_sentence(tls):
     with Site(tls=tls) as site:
@@ -180,6 +185,7 @@ def test_listening_where_told_and_nowhere_else():
 # Values.
 
 
+@BOTH
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "plaintext"])
 def test_values_of_all_sizes_arrive_unchanged(tls):
     with Site(tls=tls) as site:
@@ -284,6 +290,7 @@ def test_a_value_beyond_the_limit_is_refused_at_both():
         assert bob.statistics()["peers"]["alice"]["refused"] == {"too large": 1}
 
 
+@BOTH
 def test_small_values_overtake_a_large_one_and_large_ones_share_the_line():
     with Site() as site:
         alice, bob = site.meet()
@@ -301,6 +308,7 @@ def test_small_values_overtake_a_large_one_and_large_ones_share_the_line():
         assert all(outcome(arrival) == data for arrival in large)
 
 
+@BOTH
 def test_ten_thousand_small_values_each_way():
     with Site() as site:
         alice, bob = site.meet()
@@ -323,6 +331,7 @@ def test_ten_thousand_small_values_each_way():
 # A network that breaks.
 
 
+@BOTH
 def test_a_value_resumes_after_a_cut_and_arrives_once_unchanged():
     with Site() as site:
         direct = site.cluster["bob"].address.port
@@ -379,6 +388,7 @@ def test_a_network_that_stays_down_makes_a_party_unreachable():
 # The end.
 
 
+@BOTH
 def test_leaving_together_loses_nothing():
     with Site("alice", "bob", "carol") as site:
         alice, bob, carol = site.meet()
@@ -398,6 +408,7 @@ def test_leaving_waits_for_the_others_and_says_whom_it_waited_for():
             alice.leave(0.3)
 
 
+@BOTH
 def test_an_abort_overtakes_a_large_value_and_is_noted():
     with Site() as site:
         alice, bob = site.meet()
@@ -540,6 +551,7 @@ def test_a_dead_process_is_found_in_time(how, link):
             child.says("unreachable alice")
 
 
+@BOTH
 def test_a_process_whose_interpreter_is_held_is_not_dead():
     hold = (
         "sys.stdin.readline(); import ctypes; ctypes.PyDLL(None).sleep(6)\n"
@@ -590,6 +602,7 @@ def test_a_process_ends_quickly_and_prints_nothing(script, code):
             assert site.heard["alice"].next(5)[0] == "abort"
 
 
+@BOTH
 def test_closing_leaves_no_thread_and_no_port():
     with Site() as site:
         before = set(threading.enumerate())

@@ -30,6 +30,8 @@ from junto.net.api import Abort, Activity, Failure, Stamp, TransferKey
 from junto.net.peer import MAX_REFUSALS
 from junto.net.tlscontext import client_context
 
+pytestmark = pytest.mark.usefixtures("every_carrier")
+
 PATIENT = LinkSettings(peer_timeout_s=30.0, heartbeat_s=0.2)
 
 

@@ -1,0 +1,224 @@
+"""Connections at addresses of their own: met in time or named, and preferred while they stand."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from gateways import Proxy, Site, in_parallel, outcome, payload, stamp, until
+from junto.config.model import Address
+from junto.errors import (
+    ConfigError,
+    HandshakeRefused,
+    IdentityError,
+    JuntoError,
+    LinkError,
+    ListenError,
+    PartyUnreachable,
+)
+from junto.net.api import DirectAddress, TransferKey
+from junto.net.dial import check_plaintext
+from junto.net.socket_carrier import SocketCarrier
+from junto.net.tlscontext import server_context
+from parties import free_ports
+
+
+def places(*names: str) -> dict[str, DirectAddress]:
+    """Addresses on this machine, at ports that are free."""
+    made = [Address("127.0.0.1", port) for port in free_ports(len(names))]
+    return {name: DirectAddress(place, place) for name, place in zip(names, made, strict=True)}
+
+
+def opened(site, at, patience_s=10.0, names=None):
+    """What each party's attempt comes to: None if all of its ways are open."""
+
+    def attempt(name):
+        site.gateways[name].direct(at).run(patience_s, lambda party, seconds: None)
+
+    return in_parallel(*(lambda name=name: attempt(name) for name in names or at))
+
+
+def all_goes(site, one: str, other: str) -> set[bool]:
+    """Of the lines on which the two say that they want values: whether they are direct."""
+    peers = [site.gateways[me]._peers[them] for me, them in ((one, other), (other, one))]
+    lines = [line for peer in peers for line in (peer.sending.line, peer.receiving.line)]
+    return {line.route.direct for line in lines if line is not None}
+
+
+def passes(site, sender, receiver, operation, data=b"value"):
+    arrival = site.gateways[receiver].expect(sender, TransferKey(operation, 0))
+    site.gateways[sender].push(receiver, TransferKey(operation, 0), stamp(operation), payload(data))
+    assert outcome(arrival) == data
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_everything_between_three_goes_there_until_it_breaks_and_again_once_it_stands(tls):
+    with Site("carol", "alice", "bob", tls=tls) as site:
+        site.meet()
+        at = places("alice", "bob", "carol")
+        proxy = Proxy(at["alice"].address.port)
+        at["alice"] = replace(at["alice"], address=Address("127.0.0.1", proxy.port))
+        assert opened(site, at) == [None] * 3
+        pairs = (("alice", "bob"), ("alice", "carol"), ("bob", "carol"))
+        for pair in pairs:
+            until(lambda pair=pair: all_goes(site, *pair) == {True})
+        passes(site, "alice", "bob", 1, b"x" * 3_000_000)
+        proxy.cut()
+        until(lambda: all_goes(site, "alice", "bob") == {False})
+        passes(site, "bob", "alice", 2)
+        assert all_goes(site, "bob", "carol") == {True}  # that one was not cut
+        proxy.restore()
+        until(lambda: all_goes(site, "alice", "bob") == {True})
+        passes(site, "alice", "bob", 3)
+        in_parallel(*(lambda g=g: g.leave(10) for g in site.gateways.values()))
+        for gateway in site.gateways.values():
+            assert gateway.statistics()["refused"] == {}
+        proxy.close()
+
+
+def test_two_devices_may_have_the_same_addresses_or_others():
+    with Site("alice", "bob") as site:
+        site.meet()
+        first, second = places("alice", "bob"), places("alice", "bob")
+        for at in (first, first, second, first):
+            assert opened(site, at) == [None, None]
+        until(lambda: all_goes(site, "alice", "bob") == {True})
+        passes(site, "alice", "bob", 1)
+
+
+@pytest.mark.parametrize("late", ["alice", "bob"])
+def test_a_late_party_is_awaited_whoever_dials(late):
+    with Site("alice", "bob") as site:
+        site.meet()
+        at = places("alice", "bob")
+        waiting, heard = next(name for name in at if name != late), threading.Event()
+
+        def early():
+            site.gateways[waiting].direct(at).run(20, lambda party, _: heard.set() if party == late else None)
+
+        def later():
+            assert heard.wait(10)
+            opened(site, at, names=[late])
+
+        assert in_parallel(early, later) == [None, None]
+
+
+@pytest.mark.parametrize("absent", ["alice", "bob"])
+def test_a_party_that_never_comes_is_named_in_time(absent):
+    with Site("alice", "bob") as site:
+        site.meet()
+        at = places("alice", "bob")
+        began = time.monotonic()
+        (error,) = opened(site, at, 0.5, names=[name for name in at if name != absent])
+        assert time.monotonic() - began < 5
+        assert isinstance(error, PartyUnreachable)
+        assert error.party == absent
+        assert f"{absent} did not come to the link of the SPU within 0.5 s" in error.message
+        passes(site, "alice", "bob", 1)  # the usual connection is as it was
+
+
+def test_cancel_ends_the_wait_with_just_that_error():
+    with Site("alice", "bob") as site:
+        site.meet()
+        ways, error = site.gateways["alice"].direct(places("alice", "bob")), JuntoError("the run is over")
+        threading.Timer(0.1, ways.cancel, [error]).start()
+        with pytest.raises(JuntoError) as raised:
+            ways.run(60, lambda *_: None)
+        assert raised.value is error
+
+
+def test_a_port_that_is_taken_is_our_own_error():
+    with Site("alice", "bob") as site, socket.create_server(("127.0.0.1", 0)) as taken:
+        site.meet()
+        place = Address("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(ListenError, match=f"cannot listen at {place}"):
+            site.gateways["alice"].direct(
+                {"alice": DirectAddress(place, place), "bob": DirectAddress(place, place)}
+            )
+
+
+def test_plaintext_does_not_leave_the_machine():
+    with pytest.raises(ConfigError, match=r"needs TLS as soon as it leaves the machine: 192\.0\.2\.1:9"):
+        check_plaintext([Address("192.0.2.1", 9)])
+    with Site("alice", "bob", tls=False) as site:
+        carrier = SocketCarrier(None, site.cluster, site.link)
+        for attempt in (
+            lambda: carrier.listen(Address("192.0.2.1", 9), lambda *_: None),
+            lambda: carrier.probe(Address("192.0.2.1", 9), "bob", 1.0),
+        ):
+            with pytest.raises(ConfigError, match="needs TLS"):
+                attempt()
+
+
+@contextmanager
+def somebody(place: Address, answer) -> Iterator[list[bytes]]:
+    """Somebody else at an address; what the callers said after the handshake."""
+    heard: list[bytes] = []
+    with socket.create_server((place.host, place.port)) as server:
+        server.settimeout(10)
+
+        def listen():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                connection.settimeout(5)
+                with connection, suppress(OSError):
+                    heard.append(answer(connection))
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield heard
+
+
+def on_tls(credentials, alpn):
+    context = server_context(credentials, alpn)
+
+    def answer(connection: socket.socket) -> bytes:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            try:
+                return secured.recv(1000)
+            except (OSError, ssl.SSLError):
+                return b""
+
+    return answer
+
+
+def web(connection: socket.socket) -> bytes:
+    connection.recv(10)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "text"),
+    [
+        (lambda site: on_tls(site.credentials["carol"], "junto/1"), IdentityError, "carol"),
+        (
+            lambda site: on_tls(Site("alice").credentials["alice"], "junto/1"),
+            IdentityError,
+            "and another key",
+        ),
+        (lambda site: on_tls(site.credentials["alice"], "h2"), HandshakeRefused, "ALPN junto/1"),
+        (lambda site: web, HandshakeRefused, "TLS"),
+    ],
+    ids=["another party", "another CA", "another service", "no TLS"],
+)
+def test_who_answers_and_is_not_the_party_is_named_and_learns_nothing(answer, kind, text):
+    with Site("alice", "bob", "carol") as site:
+        site.meet()
+        at = places("alice", "bob")
+        with somebody(at["alice"].address, answer(site)) as heard:
+            (error,) = opened(site, at, 10, names=["bob"])
+        assert isinstance(error, kind)
+        assert text in error.message
+        assert not any(heard)
+        assert not isinstance(error, LinkError)
+        passes(site, "alice", "bob", 1)
