@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 from junto.config.model import Address
-from junto.errors import ConfigError
 
 Socket: TypeAlias = socket.socket
 Place: TypeAlias = tuple[int, Any]
@@ -214,21 +213,3 @@ def _of_connect(error: OSError | None, address: Address, party: str) -> ProbeFai
     return ProbeFailed(
         Cause.UNREACHABLE, f"no connection to port {address.port}: {reason}", "check the address"
     )
-
-
-def check_plaintext(places: Iterable[Address]) -> None:
-    """Without TLS nothing of an SPU leaves the machine: this is the rule for all carriers alike.
-
-    Args:
-        places: all addresses that the SPU's messages go to, or come in at.
-
-    Raises:
-        ConfigError: one of them is not on loopback.
-    """
-    outside = dict.fromkeys(str(place) for place in places if not place.is_loopback)
-    if outside:
-        raise ConfigError(
-            f"the link of an SPU needs TLS as soon as it leaves the machine: {', '.join(outside)} "
-            "is not on loopback, and whoever reads the link learns secrets",
-            fix="set tls_config",
-        )

@@ -49,7 +49,7 @@ class StreamSender:
     """
 
     def __init__(self, pull: Pull, route: Route = USUAL) -> None:
-        self.route = route
+        self.route: Route = route
         self._pull = pull
         self._lock = threading.Lock()
         self._urgent: deque[ControlFrame] = deque()

@@ -26,6 +26,7 @@ from functools import partial
 from itertools import chain
 
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
+from junto.config.plaintext import check_plaintext
 from junto.errors import IdentityError, ListenError
 from junto.net import dial
 from junto.net.carrier import Accept, Caller, Carrier, Connection, Listener
@@ -78,7 +79,7 @@ class SocketCarrier(Carrier):
 
     def _check(self, place: Address) -> None:
         if self._tls is None:
-            dial.check_plaintext([place])
+            check_plaintext("the link of an SPU", [place])
 
     def _identify(self, party: str, der: bytes) -> None:
         accepted_name(der, party, self._parties)

@@ -20,7 +20,6 @@ from junto.mpc.preprocess.oblivious import Oblivious
 from junto.mpc.prg import SECRET_BYTES, Stream, derive
 from junto.mpc.settings import MpcSettings
 from junto.net.api import Stamp
-from junto.net.dial import check_plaintext
 from junto.program.program import Program
 
 log: logging.Logger = logging.getLogger("junto.spu")
