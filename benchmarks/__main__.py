@@ -11,7 +11,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import counters, join, kernels, latency, learning, memory, pair, secure, startup, throughput
+from benchmarks import (
+    carriers,
+    counters,
+    join,
+    kernels,
+    latency,
+    learning,
+    memory,
+    pair,
+    secure,
+    startup,
+    throughput,
+)
 from benchmarks.measure import Row
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import Report
@@ -48,6 +60,7 @@ def _families(plan: Plan) -> dict[str, Family]:
         "idle memory": memory.measure,
         "latency": latency.measure,
         "throughput": throughput.measure,
+        "carriers": carriers.measure,
         "kernels": kernels.measure,
         "the SPU": secure.measure,
         "learning": learning.measure,
