@@ -7,19 +7,18 @@ from benchmarks.plan import MB, Plan
 from benchmarks.processes import PARTIES, Job, Told, free_ports, run
 
 FAMILY = "carriers"
-SIZES = (1 * MB, 100 * MB)
+LARGEST = 100 * MB
 
 
 def measure(plan: Plan) -> list[Row]:
     """All rows of this family."""
     ports = dict(zip(PARTIES, free_ports(len(PARTIES)), strict=True))
-    counts = dict(plan.sizes)
-    sizes = [(size, counts[size]) for size in SIZES]
+    sizes = [each for each in plan.sizes if each[0] <= LARGEST]
     arguments = {"ports": ports, "round_trips": plan.round_trips, "sizes": sizes}
-    return rows(run(Job("carriers", arguments))["alice"])
+    return rows(run(Job("carriers", arguments))["alice"], [size for size, _ in sizes])
 
 
-def rows(alice: Told) -> list[Row]:
+def rows(alice: Told, sizes: list[int]) -> list[Row]:
     """From what alice has said."""
     made = []
     for carrier in ("gRPC", "bare socket"):
@@ -33,7 +32,7 @@ def rows(alice: Told) -> list[Row]:
                 Spread.of(told["trip"]["seconds"]).map(_ms),
             )
         )
-        for size in SIZES:
+        for size in sizes:
             rate = Spread.of(size / MB / seconds for seconds in told[str(size)]["seconds"])
             made.append(_row(f"{size // MB} MB array, {carrier}", "MB/s", rate))
     return made

@@ -174,6 +174,7 @@ ALL = {
     "the SPU": "secure processing unit",
     "learning": "learning",
     "joining": "joining",
+    "carriers": "carriers",
     "two parties alone": "two parties alone",
     "kernels": "kernels",
 }

@@ -6,11 +6,11 @@ connection; what both have to have in common was compared when they met.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from junto.errors import JuntoError, PartyUnreachable
+from junto.locks import Condition
 from junto.net.api import DirectWays, OnWait
 from junto.net.way import Way
 
@@ -30,7 +30,7 @@ class DirectMeeting(DirectWays):
     def __init__(self, ways: Mapping[str, Way], turned_away: Callable[[], Sequence[str]]) -> None:
         self._ways = ways
         self._turned_away = turned_away
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._stop: JuntoError | None = None
         for way in ways.values():
             way.changed = self._tell

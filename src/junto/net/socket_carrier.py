@@ -28,6 +28,7 @@ from itertools import chain
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
 from junto.config.plaintext import check_plaintext
 from junto.errors import IdentityError, ListenError
+from junto.locks import Condition, Event
 from junto.net import dial
 from junto.net.carrier import Accept, Caller, Carrier, Connection, Listener
 from junto.net.identity import accepted_name, party_of_certificate
@@ -217,10 +218,9 @@ class _Strangers:
     ) -> None:
         self._context, self._parties, self._accept = context, parties, accept
         self._timeout_s = max(timeout_s, 1.0)
-        self._lock = threading.Lock()
+        self._lock = Condition()
         self._pending: dict[Wire, int] = {}
         self._wires: set[Wire] = set()
-        self._changed = threading.Condition(self._lock)
         self._stopped = False
         self.turned_away: deque[str] = deque(maxlen=3)
 
@@ -248,7 +248,7 @@ class _Strangers:
             self._stopped = True
             for wire in self._pending:
                 wire.kill()
-            self._changed.wait_for(lambda: not self._wires, timeout_s)
+            self._lock.wait_for(lambda: not self._wires, timeout_s)
             wires = list(self._wires)
         for wire in wires:
             wire.kill()
@@ -275,7 +275,7 @@ class _Strangers:
             with self._lock:
                 self._pending.pop(wire, None)
                 self._wires.discard(wire)
-                self._changed.notify_all()
+                self._lock.notify_all()
 
     def _known(self, wire: Wire, place: str) -> tuple[Caller, Iterator[bytes]]:
         until = time.monotonic() + self._timeout_s
@@ -321,7 +321,7 @@ class _Listener(Listener):
         self._socket.setblocking(False)
         self.port = int(self._socket.getsockname()[1])
         self._alarm, self._waker = socket.socketpair()
-        self._over = threading.Event()
+        self._over = Event()
         self._thread = threading.Thread(target=self._run, name="junto-accept", daemon=True)
 
     def start(self) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from junto.errors import JuntoError
+from junto.locks import Event
 from junto.net.frames import MESSAGE_BYTES
 from junto.net.tlscontext import SOCKET_ALPN
 
@@ -44,7 +45,7 @@ class Wire:
         self._in = bytearray()
         self._out = memoryview(b"")
         self._out_waits_for = select.POLLOUT
-        self._heard = threading.Event()
+        self._heard = Event()
         connection.setblocking(False)
         with contextlib.suppress(OSError):  # it may be gone already
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

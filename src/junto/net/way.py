@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from junto.config.model import Address, LinkSettings
 from junto.errors import CertificateError, JuntoError, PeerError
+from junto.locks import Event
 from junto.net.carrier import Carrier, Connection
 from junto.net.line import Route
 from junto.net.meeting import Meeting
@@ -49,7 +50,7 @@ class Way:
         route: Route,
     ) -> None:
         self.peer, self.route, self.dials = peer, route, dials
-        self.redial = threading.Event()
+        self.redial: Event = Event()
         self.trouble: JuntoError | None = None
         self.hopeless = False
         self.changed: Callable[[], None] = lambda: None
