@@ -16,8 +16,8 @@ from junto.certificates import ephemeral
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
 from junto.net import frames as f
 from junto.net import handshake
-from junto.net.api import Abort, Activity, Arrival, Delivery, Events, Stamp, TransferKey
-from junto.net.carrier import Caller, Carrier, Connection
+from junto.net.api import Abort, Activity, Arrival, Delivery, DirectAddress, Events, Stamp, TransferKey
+from junto.net.carrier import Caller, Carrier, CarrierConnection
 from junto.net.gateway import GrpcGateway
 from junto.net.grpc_carrier import GrpcCarrier
 from junto.net.line import StreamSender
@@ -188,6 +188,12 @@ def in_parallel(*jobs: Callable[[], Any], timeout: float = 25.0) -> list[Any]:
     return results
 
 
+def places(*names: str) -> dict[str, DirectAddress]:
+    """Addresses on this machine, at ports that are free."""
+    made = [Address("127.0.0.1", port) for port in free_ports(len(names))]
+    return {name: DirectAddress(place, place) for name, place in zip(names, made, strict=True)}
+
+
 class Proxy:
     """Forwards TCP connections to `target` and can cut them all."""
 
@@ -263,7 +269,7 @@ class Mallory:
         self.refusal: f.Refused | None = None
         self.run = b""
         self._lines: list[StreamSender] = []
-        self._calls: list[Connection] = []
+        self._calls: list[CarrierConnection] = []
         self.server = site.carrier(site.credentials[me]).listen(site.cluster[me].listen, self._serve)
         self.server.start()
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from gateways import QUICK, Mallory, Proxy, Site, in_parallel, outcome, payload, stamp, until
+from gateways import FACTS, QUICK, Mallory, Proxy, Site, in_parallel, outcome, payload, stamp, until
 from junto.config.model import LinkSettings
 from junto.net import frames as f
+from junto.net import handshake
 from junto.net.api import TransferKey
 from junto.net.gateway import GrpcGateway
 from junto.net.socket_carrier import PENDING
@@ -124,6 +125,18 @@ def test_whoever_says_no_hello_gets_no_further(said):
             assert connection.recv(4) == bytes(4)
             connection.sendall(said)
             assert ended(connection, 10)
+        then_bob_comes(site)
+
+
+def test_what_a_stranger_says_is_printed_without_control_characters(caplog):
+    with waiting() as site, caplog.at_level("WARNING", "junto"):
+        hello = f.pack([handshake.hello("bob~[2J~INFO all is well", "junto", site.parties, FACTS, bytes(16))])
+        message = hello.replace(b"bob~[2J~INFO", b"bob\x1b[2J\nINFO")
+        with knock(site) as plain, context_of(site, "bob").wrap_socket(plain) as connection:
+            connection.sendall(len(message).to_bytes(4, "big") + message)
+            assert ended(connection, 10)
+        until(lambda: "bob?[2J?INFO all is well" in caplog.text)
+        assert "\x1b" not in caplog.text
         then_bob_comes(site)
 
 

@@ -59,7 +59,7 @@ class Listener(ABC):
         """End all connections and release the port; wait for that as long as is said."""
 
 
-class Connection(ABC):
+class CarrierConnection(ABC):
     """A connection that we have dialled; iterate over it, once, for the other side's messages.
 
     Attributes:
@@ -93,5 +93,5 @@ class Carrier(ABC):
         """Whether `party` answers there with its certificate, and takes ours; if not, why."""
 
     @abstractmethod
-    def dial(self, report: ProbeReport, line: StreamSender) -> Connection:
+    def dial(self, report: ProbeReport, line: StreamSender) -> CarrierConnection:
         """Open a connection to where a probe has succeeded; `line` sends on it."""

@@ -25,11 +25,15 @@ class DirectMeeting(DirectWays):
     Args:
         ways: to the other parties, by name.
         turned_away: who has come where we listen, and went no further.
+        grace_s: when patience ends, a handshake that is under way may take so much longer.
     """
 
-    def __init__(self, ways: Mapping[str, Way], turned_away: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, ways: Mapping[str, Way], turned_away: Callable[[], Sequence[str]], grace_s: float
+    ) -> None:
         self._ways = ways
         self._turned_away = turned_away
+        self._grace_s = grace_s
         self._changed = Condition()
         self._stop: JuntoError | None = None
         for way in ways.values():
@@ -43,13 +47,10 @@ class DirectMeeting(DirectWays):
     def run(self, patience_s: float, on_wait: OnWait) -> None:
         began = time.monotonic()
         ends = began + patience_s + SPARE_S * any(way.dials is None for way in self._ways.values())
-        while True:
+        while (left := self._until(ends) - time.monotonic()) > 0:
             with self._changed:
-                left = ends - time.monotonic()
                 if self._changed.wait_for(lambda: self._stop or self._is_over(), min(STATUS_S, left)):
                     break
-            if left <= STATUS_S:
-                break
             for party in self._missing():
                 on_wait(party, time.monotonic() - began)
         if self._stop is not None:
@@ -65,6 +66,10 @@ class DirectMeeting(DirectWays):
     def _tell(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+    def _until(self, ends: float) -> float:
+        opening = any(way.is_opening() and not way.is_open() for way in self._ways.values())
+        return ends + self._grace_s if opening else ends
 
     def _missing(self) -> list[str]:
         return [party for party, way in self._ways.items() if not way.is_open()]

@@ -161,7 +161,7 @@ class GrpcGateway(Gateway):
         for way in new:
             if way.dials is not None:
                 self._keep_dialled(way)
-        return DirectMeeting(ways, self._turned_away)
+        return DirectMeeting(ways, self._turned_away, self._link.peer_timeout_s)
 
     def _turned_away(self) -> list[str]:
         return [line for listener in self._listeners.values() for line in listener.turned_away]
@@ -251,7 +251,8 @@ class GrpcGateway(Gateway):
             party, messages = _claimed(first), chain((first,), messages)
         way = ways.get(party or "")
         if way is None:
-            return self._turn_away(caller, f"{party!r} is none of the other parties")
+            which = "not awaited at this address" if party in self._peers else "none of the other parties"
+            return self._turn_away(caller, f"{party!r} is {which}")
         dialled = way.answered(caller.place)
         self._spawn(partial(way.read, dialled, messages, self._run_changed), f"junto-hear-{party}")
         return dialled.line
@@ -306,7 +307,7 @@ class GrpcGateway(Gateway):
             self._threads = {thread} | {each for each in self._threads if each.is_alive()}
 
     def _settle(self, ends: float) -> None:
-        """Wait for our threads and the carriers', which are about to end: see `Connection.join` for why."""
+        """Wait for our threads and the carriers', about to end: see `CarrierConnection.join` for why."""
         for listener in self._listeners.values():
             listener.stop(max(ends - time.monotonic(), 0))
         for way in self._every_way():

@@ -20,7 +20,7 @@ from junto.errors import IdentityError, ListenError
 from junto.locks import Event
 from junto.log import printable
 from junto.net.callers import Option, guard_options, party_of
-from junto.net.carrier import Accept, Caller, Carrier, Connection, Listener
+from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
 from junto.net.frames import MESSAGE_BYTES
 from junto.net.line import StreamSender
 from junto.net.probe import ProbeReport, probe
@@ -87,7 +87,7 @@ class GrpcCarrier(Carrier):
     def probe(self, address: Address, party: str, timeout_s: float) -> ProbeReport:
         return probe(address, self._tls, party, self._parties, timeout_s)
 
-    def dial(self, report: ProbeReport, line: StreamSender) -> Connection:
+    def dial(self, report: ProbeReport, line: StreamSender) -> CarrierConnection:
         options = _client_options(self._link)
         address, tls = str(report.address), self._tls
         if tls is None:
@@ -154,7 +154,7 @@ class _Server(Listener):
             return Caller(place, error=error)
 
 
-class GrpcCall(Connection):
+class GrpcCall(CarrierConnection):
     """A stream that we have dialled."""
 
     def __init__(self, channel: Any, messages: Iterator[bytes]) -> None:
@@ -177,7 +177,7 @@ class GrpcCall(Connection):
         self._channel.close()
 
     def join(self, ends: float) -> None:
-        """See `Connection`.
+        """See `CarrierConnection`.
 
         The threads are daemons. If the interpreter ends one of them while it holds the call's lock,
         collecting the call waits for that lock for ever, and the process never ends.

@@ -30,11 +30,11 @@ from junto.config.plaintext import check_plaintext
 from junto.errors import IdentityError, ListenError
 from junto.locks import Condition, Event
 from junto.net import dial
-from junto.net.carrier import Accept, Caller, Carrier, Connection, Listener
+from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
 from junto.net.identity import accepted_name, party_of_certificate
 from junto.net.line import StreamSender
+from junto.net.message_socket import MessageSocket, SocketEnded, reason_of
 from junto.net.probe import ProbeReport, probe
-from junto.net.socket_wire import Wire, WireEnded, reason_of
 from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
 
 PENDING = 128
@@ -73,7 +73,7 @@ class SocketCarrier(Carrier):
         self._check(address)
         return probe(address, self._tls, party, self._parties, timeout_s, SOCKET_ALPN)
 
-    def dial(self, report: ProbeReport, line: StreamSender) -> Connection:
+    def dial(self, report: ProbeReport, line: StreamSender) -> CarrierConnection:
         self._check(report.address)
         context = None if self._tls is None else client_context(self._tls, SOCKET_ALPN)
         return _Dialled(report, context, partial(self._identify, report.party), line, self._timeout_s)
@@ -87,56 +87,56 @@ class SocketCarrier(Carrier):
 
 
 class _Carried:
-    """Sends what a line has to say on a wire, until one of them is over."""
+    """Sends what a line has to say on a socket, until one of them is over."""
 
-    def __init__(self, wire: Wire, line: StreamSender) -> None:
-        self._wire, self._line = wire, line
+    def __init__(self, sock: MessageSocket, line: StreamSender) -> None:
+        self._sock, self._line = sock, line
         self._turn = threading.Lock()
         line.at_once = self._at_once
 
     def run(self) -> None:
         """In a thread of its own."""
-        wire, line = self._wire, self._line
+        sock, line = self._sock, self._line
         try:
             while True:
                 with self._turn:
-                    wire.push(lambda: LINGER_S if line.closed else None)
+                    sock.push(lambda: LINGER_S if line.closed else None)
                     message = line.step()
                     if isinstance(message, bytes):
-                        wire.put(message)
+                        sock.put(message)
                         continue
                 if line.closed:
-                    return wire.end(LINGER_S)
+                    return sock.end(LINGER_S)
                 line.sleep(message)
-        except WireEnded:
+        except SocketEnded:
             return None
         finally:
             line.at_once = None
             line.close()
-            wire.kill()
+            sock.kill()
 
     def _at_once(self) -> bool:
         if not self._turn.acquire(blocking=False):
             return False
         try:
-            if self._wire.busy:
+            if self._sock.busy:
                 return False
             message = self._line.step()
             if isinstance(message, bytes):
-                self._wire.put(message)
-                if not self._wire.try_push():
+                self._sock.put(message)
+                if not self._sock.try_push():
                     return False
                 message = self._line.step()
                 if isinstance(message, bytes):
-                    self._wire.put(message)
+                    self._sock.put(message)
             return message is None and not self._line.closed
-        except WireEnded:
+        except SocketEnded:
             return False
         finally:
             self._turn.release()
 
 
-class _Dialled(Connection):
+class _Dialled(CarrierConnection):
     def __init__(
         self,
         report: ProbeReport,
@@ -148,28 +148,28 @@ class _Dialled(Connection):
         self._report, self._context, self._identify = report, context, identify
         self._line, self._timeout_s = line, timeout_s
         self._lock = threading.Lock()
-        self._wire: Wire | None = None
+        self._sock: MessageSocket | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        wire: Wire | None = None
+        sock: MessageSocket | None = None
         try:
-            wire = self._open(time.monotonic() + self._timeout_s)
-            carried = _Carried(wire, self._line)
+            sock = self._open(time.monotonic() + self._timeout_s)
+            carried = _Carried(sock, self._line)
             self._thread = threading.Thread(target=carried.run, name="junto-send", daemon=True)
             self._thread.start()
-            yield from wire.messages()
-        except (WireEnded, IdentityError, dial.ProbeFailed) as error:
+            yield from sock.messages()
+        except (SocketEnded, IdentityError, dial.ProbeFailed) as error:
             self.reason = reason_of(error)
         finally:
             self._line.close()
-            if wire is not None:
-                self.reason = self.reason or wire.reason
-            if wire is None or self._thread is None:
+            if sock is not None:
+                self.reason = self.reason or sock.reason
+            if sock is None or self._thread is None:
                 self._kill()
 
-    def _open(self, until: float) -> Wire:
+    def _open(self, until: float) -> MessageSocket:
         address, party = self._report.address, self._report.party
 
         def left() -> float:
@@ -177,16 +177,16 @@ class _Dialled(Connection):
 
         _, places = dial.resolve(address, left())
         _, (_, connection, _) = dial.connect(address, places, party, left)
-        wire = Wire(connection)
+        sock = MessageSocket(connection)
         with self._lock:
-            self._wire = wire
+            self._sock = sock
             if self._closed:
-                wire.kill()
+                sock.kill()
         if self._context is not None:
-            self._identify(wire.secure(self._context, until, dial.server_name(party)))
-        if wire.next(until):
-            raise WireEnded("it does not greet as a party of a job does")
-        return wire
+            self._identify(sock.secure(self._context, until, dial.server_name(party)))
+        if sock.next(until):
+            raise SocketEnded("it does not greet as a party of a job does")
+        return sock
 
     def close(self) -> None:
         self._line.close()
@@ -202,8 +202,8 @@ class _Dialled(Connection):
     def _kill(self) -> None:
         with self._lock:
             self._closed = True
-            if self._wire is not None:
-                self._wire.kill()
+            if self._sock is not None:
+                self._sock.kill()
 
 
 class _Strangers:
@@ -219,22 +219,22 @@ class _Strangers:
         self._context, self._parties, self._accept = context, parties, accept
         self._timeout_s = max(timeout_s, 1.0)
         self._lock = Condition()
-        self._pending: dict[Wire, int] = {}
-        self._wires: set[Wire] = set()
+        self._pending: dict[MessageSocket, int] = {}
+        self._socks: set[MessageSocket] = set()
         self._stopped = False
         self.turned_away: deque[str] = deque(maxlen=3)
 
     def visit(self, connection: socket.socket, place: str) -> None:
         """Another one has come; its thread ends with the connection."""
-        wire = Wire(connection)
+        sock = MessageSocket(connection)
         with self._lock:
             if self._stopped:
-                return wire.kill()
+                return sock.kill()
             while len(self._pending) >= PENDING:
                 self._drop_one()
-            self._pending[wire] = _SILENT
-            self._wires.add(wire)
-        threading.Thread(target=self._serve, args=(wire, place), name="junto-serve", daemon=True).start()
+            self._pending[sock] = _SILENT
+            self._socks.add(sock)
+        threading.Thread(target=self._serve, args=(sock, place), name="junto-serve", daemon=True).start()
         return None
 
     def make_room(self) -> None:
@@ -246,58 +246,58 @@ class _Strangers:
         """End all connections, and accept no more; those that are about to end have so long for it."""
         with self._lock:
             self._stopped = True
-            for wire in self._pending:
-                wire.kill()
-            self._lock.wait_for(lambda: not self._wires, timeout_s)
-            wires = list(self._wires)
-        for wire in wires:
-            wire.kill()
+            for sock in self._pending:
+                sock.kill()
+            self._lock.wait_for(lambda: not self._socks, timeout_s)
+            socks = list(self._socks)
+        for sock in socks:
+            sock.kill()
 
     def _drop_one(self) -> None:
         if self._pending:
-            first = min(self._pending, key=lambda wire: self._pending[wire])
+            first = min(self._pending, key=lambda sock: self._pending[sock])
             del self._pending[first]
             first.kill()
 
-    def _serve(self, wire: Wire, place: str) -> None:
+    def _serve(self, sock: MessageSocket, place: str) -> None:
         try:
-            caller, messages = self._known(wire, place)
+            caller, messages = self._known(sock, place)
             line = self._accept(caller, messages)
             with self._lock:
                 if not line.closed:  # who was turned away stays a stranger until it has read why
-                    self._pending.pop(wire, None)
-            _Carried(wire, line).run()
-        except WireEnded as error:
+                    self._pending.pop(sock, None)
+            _Carried(sock, line).run()
+        except SocketEnded as error:
             if str(error):
                 self.turned_away.append(f"{place}: {error}")
         finally:
-            wire.kill()
+            sock.kill()
             with self._lock:
-                self._pending.pop(wire, None)
-                self._wires.discard(wire)
+                self._pending.pop(sock, None)
+                self._socks.discard(sock)
                 self._lock.notify_all()
 
-    def _known(self, wire: Wire, place: str) -> tuple[Caller, Iterator[bytes]]:
+    def _known(self, sock: MessageSocket, place: str) -> tuple[Caller, Iterator[bytes]]:
         until = time.monotonic() + self._timeout_s
         caller = Caller(place)
         if self._context is not None:
-            wire.wait_for_bytes(until)
-            self._came(wire, _SHAKING)
-            der = wire.secure(self._context, until)
-            self._came(wire, _TRUSTED)
+            sock.wait_for_bytes(until)
+            self._came(sock, _SHAKING)
+            der = sock.secure(self._context, until)
+            self._came(sock, _TRUSTED)
             try:
                 caller = Caller(place, party_of_certificate(der, self._parties))
             except IdentityError as error:
                 caller = Caller(place, error=error)
-        wire.put(b"")
-        wire.push(lambda: self._timeout_s)
-        first = wire.next(until)
-        return caller, chain((first,), wire.messages())
+        sock.put(b"")
+        sock.push(lambda: self._timeout_s)
+        first = sock.next(until)
+        return caller, chain((first,), sock.messages())
 
-    def _came(self, wire: Wire, stage: int) -> None:
+    def _came(self, sock: MessageSocket, stage: int) -> None:
         with self._lock:
-            if wire in self._pending:
-                self._pending[wire] = stage
+            if sock in self._pending:
+                self._pending[sock] = stage
 
 
 class _Listener(Listener):

@@ -198,7 +198,8 @@ class Dialler(_StreamEnd):
     def _greet(self, hello: f.Hello) -> bool:
         if hello.party != self.peer.name:
             self.over = IdentityError(
-                f"who answers at {self.peer.address} says that it is {hello.party!r}, not {self.peer.name}",
+                f"who answers at {self.line.route.at or self.peer.address} says that it is {hello.party!r}, "
+                f"not {self.peer.name}",
                 fix="check cluster_config.parties and self_party at both parties",
             )
             return False
@@ -220,9 +221,10 @@ class Dialler(_StreamEnd):
         return True
 
     def _refused(self, frame: f.Refused) -> bool:
-        text = f"{self.peer.name} at {self.peer.address} refuses us: {frame.cause}"
-        self.peer.down(f"it refuses us: {frame.cause}")
-        self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
+        text = f"{self.peer.name} at {self.line.route.at or self.peer.address} refuses us: {frame.cause}"
+        if not self.line.route.direct:
+            self.peer.down(f"it refuses us: {frame.cause}")
+            self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
         if frame.final:
             again = "start the run again at every party"
             if frame.kind == "identity":

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from junto.config.model import Address, LinkSettings
 from junto.errors import CertificateError, JuntoError, PeerError
 from junto.locks import Event
-from junto.net.carrier import Carrier, Connection
-from junto.net.line import Route
+from junto.net.carrier import Carrier, CarrierConnection
+from junto.net.line import Route, StreamSender
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
 from junto.net.probe import ProbeReport
@@ -58,14 +58,20 @@ class Way:
         self._closed = False
         self._lock = threading.Lock()
         self._dialled: list[Dialled] = []
-        self._dialler: tuple[Dialler, Connection] | None = None
+        self._dialler: tuple[Dialler, CarrierConnection] | None = None
 
     def is_open(self) -> bool:
         """Whether values can pass here."""
+        return any(line.open for line in self._lines())
+
+    def is_opening(self) -> bool:
+        """Whether a handshake is under way."""
+        return any(not line.open and not line.closed for line in self._lines())
+
+    def _lines(self) -> list[StreamSender]:
         with self._lock:
-            lines = [each.line for each in self._dialled]
-            lines += [self._dialler[0].line] if self._dialler is not None else []
-        return any(line.open for line in lines)
+            dialler = [self._dialler[0].line] if self._dialler is not None else []
+            return [each.line for each in self._dialled] + dialler
 
     def run_known(self) -> None:
         """The run's id is known now: ask and answer."""
@@ -93,7 +99,7 @@ class Way:
         self.hang_up()
 
     def join(self, ends: float) -> None:
-        """Once closed: see `Connection.join`."""
+        """Once closed: see `CarrierConnection.join`."""
         with self._lock:
             dialler = self._dialler
         if dialler is not None:
@@ -184,7 +190,7 @@ class Way:
             if not going:
                 break
         peer.drop(dialler.line)
-        if call.reason:
+        if call.reason and not self.route.direct:
             peer.down(call.reason)
         call.close()
         if dialler.over is not None:

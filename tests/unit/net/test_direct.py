@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateways import Proxy, Site, in_parallel, outcome, payload, stamp, until
+from gateways import QUICK, Proxy, Site, in_parallel, outcome, payload, places, stamp, until
 from junto.config.model import Address
 from junto.errors import (
     ConfigError,
@@ -23,16 +23,11 @@ from junto.errors import (
     ListenError,
     PartyUnreachable,
 )
+from junto.net import frames as f
 from junto.net.api import DirectAddress, TransferKey
+from junto.net.direct import SPARE_S
 from junto.net.socket_carrier import SocketCarrier
-from junto.net.tlscontext import server_context
-from parties import free_ports
-
-
-def places(*names: str) -> dict[str, DirectAddress]:
-    """Addresses on this machine, at ports that are free."""
-    made = [Address("127.0.0.1", port) for port in free_ports(len(names))]
-    return {name: DirectAddress(place, place) for name, place in zip(names, made, strict=True)}
+from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
 
 
 def opened(site, at, patience_s=10.0, names=None):
@@ -186,6 +181,87 @@ def on_tls(credentials, alpn):
                 return b""
 
     return answer
+
+
+def told(frame: f.ControlFrame) -> bytes:
+    """A frame as it stands on a bare socket."""
+    message = f.pack([frame])
+    return len(message).to_bytes(4, "big") + message
+
+
+def test_a_handshake_under_way_when_patience_ends_may_end_well():
+    with Site("alice", "bob") as site:
+        _, bob = site.meet()
+        at, opened_late = places("alice", "bob"), []
+        waiting = threading.Thread(target=lambda: opened_late.append(opened(site, at, 0.2, names=["alice"])))
+        waiting.start()
+        place = at["alice"].address
+        until(lambda: _listens(place))
+        context = client_context(site.credentials["bob"], SOCKET_ALPN)
+        with (
+            socket.create_connection((place.host, place.port)) as plain,
+            context.wrap_socket(plain) as secured,
+        ):
+            secured.sendall(told(bob._meeting.mine))
+            waiting.join(0.2 + SPARE_S + 0.3)
+            assert waiting.is_alive()
+            secured.sendall(told(f.Resume(bob._meeting.run)))
+            waiting.join(10)
+        assert opened_late == [[None]]
+
+
+def _listens(place: Address) -> bool:
+    with suppress(OSError), socket.create_connection((place.host, place.port)):
+        return True
+    return False
+
+
+def test_a_handshake_that_does_not_go_on_is_awaited_no_longer_than_a_silent_party():
+    with Site("alice", "bob", link=replace(QUICK, peer_timeout_s=1.0)) as site:
+        _, bob = site.meet()
+        at, results = places("alice", "bob"), []
+        waiting = threading.Thread(target=lambda: results.append(opened(site, at, 0.2, names=["alice"])))
+        waiting.start()
+        place = at["alice"].address
+        until(lambda: _listens(place))
+        context = client_context(site.credentials["bob"], SOCKET_ALPN)
+        with (
+            socket.create_connection((place.host, place.port)) as plain,
+            context.wrap_socket(plain) as secured,
+        ):
+            secured.sendall(told(bob._meeting.mine))
+            waiting.join(10)
+        assert isinstance(results[0][0], PartyUnreachable)
+
+
+def test_who_comes_where_nobody_awaits_it_is_told_so_and_stays_reachable_otherwise():
+    with Site("alice", "bob", "carol") as site:
+        site.meet()
+        at = places("alice", "bob", "carol")
+        pair = {name: at[name] for name in ("alice", "bob")}
+        assert opened(site, pair) == [None, None]
+        (error,) = opened(site, {name: at[name] for name in ("alice", "carol")}, names=["carol"])
+        assert isinstance(error, IdentityError)
+        assert (
+            f"alice at {at['alice'].address} refuses us: 'carol' is not awaited at this addr" in error.message
+        )
+        passes(site, "carol", "alice", 1)
+        assert site.gateways["carol"]._peers["alice"]._down is None
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_who_is_meant_for_another_party_is_told_whom_it_reached(tls):
+    with Site("alice", "bob", "carol", tls=tls) as site:
+        site.meet()
+        at = places("alice", "bob", "carol")
+        swapped = {"alice": at["bob"], "bob": at["alice"], "carol": at["carol"]}
+        results = in_parallel(
+            *(lambda n=n: site.gateways[n].direct(at).run(1, lambda *_: None) for n in ("alice", "bob")),
+            lambda: site.gateways["carol"].direct(swapped).run(1, lambda *_: None),
+        )
+        assert isinstance(results[2], IdentityError)
+        assert "bob" in results[2].message
+        assert str(at["bob"].address) in results[2].message or str(at["alice"].address) in results[2].message
 
 
 def web(connection: socket.socket) -> bytes:

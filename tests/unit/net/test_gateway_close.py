@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gateways import Site
+from gateways import Site, until
 from junto.net.grpc_carrier import GrpcCall
 
 SENT = GrpcCall._sent
@@ -27,7 +27,10 @@ def test_no_thread_is_left(tls, monkeypatch):
     monkeypatch.setattr(GrpcCall, "_sent", slowly_ending)
     with Site("alice", "bob", "carol", tls=tls) as site:
         gateway, *_ = site.meet()
-        calls = [way._dialler[1] for way in gateway._ways.values()]
+        ways = gateway._ways.values()
+        until(lambda: all(way._dialler and way._dialled for way in ways))  # two have met by either
+        calls = [way._dialler[1] for way in ways]
+        until(lambda: all(call._threads for call in calls) and len(gateway._threads) == 5)
         own = set(gateway._threads)
         sending = {thread for call in calls for thread in call._threads}
         assert len(own) == 2 + 1 + 2  # it dials two, hears two, and says that it is alive

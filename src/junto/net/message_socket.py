@@ -25,12 +25,12 @@ _AT_ONCE = 1 << 18
 """Bytes of one call: enough to be worth it, and soon over for whoever waits for the lock."""
 
 
-class WireEnded(Exception):
+class SocketEnded(Exception):
     """The connection is over: why, for a person; nothing if it was closed, here or there."""
 
 
-class Wire:
-    """See the module. Whoever calls `kill` ends it; then everything here raises `WireEnded`.
+class MessageSocket:
+    """See the module. Whoever calls `kill` ends it; then everything here raises `SocketEnded`.
 
     Attributes:
         reason: why `messages` came to an end, for a person.
@@ -55,7 +55,7 @@ class Wire:
         """TLS with both certificates; the other side's (DER). `name`: what we call it in the handshake."""
         with self._lock:
             if self._dead:
-                raise WireEnded
+                raise SocketEnded
             try:
                 tls = context.wrap_socket(
                     self._socket,
@@ -65,11 +65,11 @@ class Wire:
                     server_hostname=name,
                 )
             except (OSError, ValueError) as error:
-                raise WireEnded(reason_of(error)) from error
+                raise SocketEnded(reason_of(error)) from error
             self._socket = tls
         self._take_step(tls.do_handshake, until)
         if tls.selected_alpn_protocol() != SOCKET_ALPN:
-            raise WireEnded(f"it speaks TLS, but is no party of a job (no {SOCKET_ALPN})")
+            raise SocketEnded(f"it speaks TLS, but is no party of a job (no {SOCKET_ALPN})")
         return tls.getpeercert(binary_form=True) or b""
 
     # Reading, by one thread at a time.
@@ -77,7 +77,7 @@ class Wire:
     def wait_for_bytes(self, until: float) -> None:
         """Until there is something to read."""
         if not self._wait(select.POLLIN, until):
-            raise WireEnded("it said nothing")
+            raise SocketEnded("it said nothing")
 
     def next(self, until: float | None = None) -> bytes:
         """The next message."""
@@ -92,7 +92,7 @@ class Wire:
         try:
             while True:
                 yield self.next()
-        except WireEnded as error:
+        except SocketEnded as error:
             self.reason = str(error)
         finally:
             self._heard.set()
@@ -102,7 +102,7 @@ class Wire:
             return None
         (length,) = _LENGTH.unpack_from(self._in)
         if length > MESSAGE_BYTES:
-            raise WireEnded("a message is longer than any")
+            raise SocketEnded("a message is longer than any")
         end = _LENGTH.size + length
         if len(self._in) < end:
             return None
@@ -114,7 +114,7 @@ class Wire:
     def _read(self) -> None:
         data = self._socket.recv(_AT_ONCE)
         if not data:
-            raise WireEnded
+            raise SocketEnded
         self._in += data
 
     # Writing, by one thread at a time.
@@ -143,7 +143,7 @@ class Wire:
         while not self.try_push():
             most = patience()
             if most is not None and time.monotonic() - began > most:
-                raise WireEnded("it takes nothing of what is sent to it")
+                raise SocketEnded("it takes nothing of what is sent to it")
             self._wait(self._out_waits_for, time.monotonic() + 1.0)
 
     def end(self, linger_s: float) -> None:
@@ -175,13 +175,13 @@ class Wire:
     def _take_step(self, step: Callable[[], object], until: float | None) -> None:
         while (wanted := self._step(step, select.POLLIN)) is not None:
             if not self._wait(wanted, until):
-                raise WireEnded("no answer in time")
+                raise SocketEnded("no answer in time")
 
     def _step(self, step: Callable[[], object], event: int) -> int | None:
         """One call of the socket; what to wait for if it cannot be made now."""
         with self._lock:
             if self._dead:
-                raise WireEnded
+                raise SocketEnded
             try:
                 step()
             except ssl.SSLWantReadError:
@@ -191,7 +191,7 @@ class Wire:
             except BlockingIOError:
                 return event
             except (OSError, ValueError) as error:
-                raise WireEnded(reason_of(error)) from error
+                raise SocketEnded(reason_of(error)) from error
         return None
 
     def _wait(self, event: int, until: float | None) -> bool:
@@ -199,7 +199,7 @@ class Wire:
         poll = select.poll()
         with self._lock:
             if self._dead:
-                raise WireEnded
+                raise SocketEnded
             poll.register(self._socket.fileno(), event)
             self._waiting += 1
         try:
