@@ -41,8 +41,8 @@ from junto.net.header import Header, Kind, pack
 from junto.net.peer import PATIENCE
 from parties import CONTINUE, KILL, STOP, free_ports
 
-# A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
 BOTH = pytest.mark.usefixtures("every_carrier")
+# A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket"),

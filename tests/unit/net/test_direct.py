@@ -29,6 +29,9 @@ from junto.net.direct import SPARE_S
 from junto.net.socket_carrier import SocketCarrier
 from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
 
+# A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
+
 
 def opened(site, at, patience_s=10.0, names=None):
     """What each party's attempt comes to: None if all of its ways are open."""
