@@ -16,7 +16,17 @@ from junto.certificates import ephemeral
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
 from junto.net import frames as f
 from junto.net import handshake
-from junto.net.api import Abort, Activity, Arrival, Delivery, DirectAddress, Events, Stamp, TransferKey
+from junto.net.api import (
+    Abort,
+    Activity,
+    Arrival,
+    Delivery,
+    DirectAddress,
+    DirectUse,
+    Events,
+    Stamp,
+    TransferKey,
+)
 from junto.net.carrier import Caller, Carrier, CarrierConnection
 from junto.net.gateway import GrpcGateway
 from junto.net.grpc_carrier import GrpcCarrier
@@ -30,6 +40,7 @@ FACTS = {"wire version": "1"}
 USED = {"carrier": "grpc"}
 """By the usual connections of a `Site`; see `every_carrier` in conftest."""
 
+USE = DirectUse("the link of the SPU", "start it")
 QUICK = LinkSettings(peer_timeout_s=2.0, heartbeat_s=0.2)
 
 

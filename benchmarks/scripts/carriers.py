@@ -12,7 +12,7 @@ import junto as sf
 from junto.config.model import Address
 from junto.device.current import current
 from junto.mpc.node_links import Ends, FramedChannel, LinkOptions
-from junto.net.api import DirectAddress
+from junto.net.api import DirectAddress, DirectUse
 
 SENT = struct.Struct("@120xQ")
 """In Linux's `tcp_info`: bytes that the other side has acknowledged."""
@@ -20,6 +20,14 @@ SENT = struct.Struct("@120xQ")
 
 def same(array):
     return array
+
+
+def one():
+    return 1
+
+
+def add(left, right):
+    return left + right
 
 
 def length(array):
@@ -53,6 +61,32 @@ def rounds(number, count):
     return {"seconds": seconds, "wire": wire}
 
 
+def tasks(count):
+    """Three an iteration, whose result all see before the next begins: seconds."""
+    began = time.perf_counter()
+    for _ in range(count):
+        if sf.reveal(alice(add)(alice(one)(), bob(one)().to(alice))) != 2:
+            raise SystemExit("a wrong sum")
+    return time.perf_counter() - began
+
+
+def products(count):
+    """As many products of secrets, each of the last one's result: seconds of one."""
+
+    def chained(x, y):
+        for _ in range(count):
+            x = x * y
+        return x
+
+    x, y = alice(np.ones)(1).to(spu), bob(np.ones)(1).to(spu)
+    seconds = []
+    for _ in range(4):
+        began = time.perf_counter()
+        sf.reveal(spu(chained)(x, y))
+        seconds.append((time.perf_counter() - began) / count)
+    return seconds[1:]
+
+
 def trips(count):
     """An array of one number from alice to bob and back."""
     seconds = []
@@ -76,6 +110,8 @@ def moved(nbytes, count):
 
 sf.init()
 alice, bob = sf.PYU("alice"), sf.PYU("bob")
+dealt = {"runtime_config": {"insecure_first_party_dealer": True}}
+spu = sf.SPU(parties=["alice", "bob"], cluster_def=dealt)
 program = current().program
 gateway = program._parts.gateway
 me = program.settings.self_party
@@ -85,12 +121,16 @@ for number, carrier in enumerate(("gRPC", "bare socket"), 1):
     if number == 2:
         sf.barrier()
         places = {name: Address("127.0.0.1", port) for name, port in arguments["ports"].items()}
-        gateway.direct({name: DirectAddress(at, at) for name, at in places.items()}).run(20, lambda *_: None)
+        direct = {name: DirectAddress(at, at) for name, at in places.items()}
+        gateway.direct(direct, DirectUse("the bare socket", "")).run(20, lambda *_: None)
     sf.barrier()
     trips(20)
     say(carrier=carrier, what="round", **rounds(number, arguments["round_trips"]))
     sf.barrier()
     say(carrier=carrier, what="trip", seconds=trips(arguments["round_trips"]))
+    sf.barrier()
+    say(carrier=carrier, what="tasks", seconds=[tasks(arguments["iterations"])])
+    say(carrier=carrier, what="product", seconds=products(50))
     for nbytes, count in arguments["sizes"]:
         say(carrier=carrier, what=str(nbytes), seconds=moved(nbytes, count))
 sf.shutdown()

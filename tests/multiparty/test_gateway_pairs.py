@@ -14,6 +14,7 @@ import pytest
 from gateways import (
     FACTS,
     QUICK,
+    USE,
     Proxy,
     Site,
     error_of,
@@ -455,7 +456,7 @@ def test_activity_travels_at_once_when_asked():
 CHILD = """
 import json, sys, threading, time, os
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
-from junto.net.api import Activity, DirectAddress, Events, TransferKey, Stamp
+from junto.net.api import Activity, DirectAddress, DirectUse, Events, TransferKey, Stamp
 from junto.net.gateway import GrpcGateway
 from junto.net.socket_carrier import SocketCarrier
 from junto.wire.payload import Payload, Summary
@@ -479,7 +480,7 @@ gateway.start()
 gateway.meet(15, lambda _: None)
 direct = {p: DirectAddress(Address(*a), Address(*a)) for p, a in told["direct"].items()}
 if direct:
-    gateway.direct(direct).run(20, lambda *_: None)
+    gateway.direct(direct, DirectUse("it", "")).run(20, lambda *_: None)
 print("met", flush=True)
 """
 
@@ -548,7 +549,7 @@ def test_a_dead_process_is_found_in_time(how, link, direct):
         alice = site.start("alice")
         alice.meet(15, lambda _: None)
         if direct:
-            alice.direct(at).run(20, lambda *_: None)
+            alice.direct(at, USE).run(20, lambda *_: None)
         arrival = alice.expect("bob", TransferKey(1, 0))
         until(lambda: arrival.progress()[0] > 1 << 20)
         child.signal(how)
@@ -574,7 +575,7 @@ def test_a_process_whose_interpreter_is_held_is_not_dead(direct):
         alice = site.start("alice")
         alice.meet(15, lambda _: None)
         if direct:
-            alice.direct(at).run(20, lambda *_: None)
+            alice.direct(at, USE).run(20, lambda *_: None)
         child.says("met")
         child.tell("now")
         assert outcome(alice.expect("bob", TransferKey(1, 0)), 15) == b"x"

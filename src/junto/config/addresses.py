@@ -139,31 +139,41 @@ def _party(place: str, name: str, value: object) -> PartySettings:
             f"{place} has to be a table, but it is text", fix=f'write {{"address": {value!r}}} for {place}'
         )
     section = Section(place, value, PARTY, REFUSED_PARTY)
-    address = parse_address(
-        section.at("address"), section.required("address", f"say where the others reach {name}, {_EXAMPLE}")
-    )
+    section.required("address", f"say where the others reach {name}, {_EXAMPLE}")
+    address, listen = _place(section, "address", "listen_addr")
+    socket = socket_listen = None
+    if section.has("socket_address"):
+        socket, socket_listen = _place(section, "socket_address", "socket_listen_addr")
+    elif section.has("socket_listen_addr"):
+        raise ConfigError(
+            f"{section.at('socket_listen_addr')} is given without socket_address",
+            fix="say where the others reach it (socket_address), or leave it out",
+        )
+    return PartySettings(name, address, listen, section.text("identity"), socket, socket_listen)
+
+
+def _place(section: Section, at: str, bound: str) -> tuple[Address, Address]:
+    """Where the others dial a party, and what it binds for that."""
+    address = parse_address(section.at(at), section.raw(at))
     if address.host in ("0.0.0.0", "::"):  # noqa: S104 (refused, never bound)
         raise ConfigError(
-            f"{section.at('address')} is {address}, which nobody can dial",
-            fix="give the address that the others reach; 0.0.0.0 belongs in listen_addr",
+            f"{section.at(at)} is {address}, which nobody can dial",
+            fix=f"give the address that the others reach; 0.0.0.0 belongs in {bound}",
         )
-    listen = (
-        parse_address(section.at("listen_addr"), section.raw("listen_addr"))
-        if section.has("listen_addr")
-        else address
-    )
-    return PartySettings(name, address, listen, section.text("identity"))
+    return address, parse_address(section.at(bound), section.raw(bound)) if section.has(bound) else address
 
 
 def _refuse_shared_addresses(place: str, parties: Mapping[str, PartySettings]) -> None:
     owners: dict[Address, str] = {}
     for name, party in parties.items():
-        if party.address in owners:
-            raise ConfigError(
-                f"{place}: {owners[party.address]} and {name} have the same address {party.address}",
-                fix="give each party its own address, or its own port on the same host",
-            )
-        owners[party.address] = name
+        for address in filter(None, (party.address, party.socket)):
+            if address in owners:
+                who = f"{owners[address]} and {name} have" if owners[address] != name else f"{name} has twice"
+                raise ConfigError(
+                    f"{place}: {who} the same address {address}",
+                    fix="give each party its own address, or its own port on the same host",
+                )
+            owners[address] = name
 
 
 def _refuse_shared_names(place: str, parties: Mapping[str, PartySettings]) -> None:

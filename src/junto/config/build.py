@@ -10,6 +10,7 @@ from typing import Any, cast
 from junto.config.addresses import parse_address, parse_cluster, parse_party_list
 from junto.config.link import parse_allowed_list, parse_comm, parse_link
 from junto.config.model import Mode, PartySettings, RaySettings, Settings, TlsSettings
+from junto.config.plaintext import check_plaintext
 from junto.config.section import Section, wrong_type
 from junto.config.setting_names import REFUSED_TOP, TOP
 from junto.errors import ConfigError
@@ -181,6 +182,8 @@ def _tls(
         raise ConfigError(
             "require_tls is set, but there is no tls_config", fix="`junto certs` makes the files"
         )
+    sockets = [place for party in cluster.values() for place in (party.socket, party.socket_listen) if place]
+    check_plaintext("a bare socket (socket_address)", sockets)
     exposed = [
         party.name
         for party in cluster.values()

@@ -47,12 +47,16 @@ class PartySettings:
         address: where the others reach it.
         listen: what it binds (default: `address`).
         identity: a further name (SAN) that its certificate may carry.
+        socket: where the others reach it on a bare TLS socket, beside; None: nowhere.
+        socket_listen: what it binds for that.
     """
 
     name: str
     address: Address
     listen: Address
     identity: str | None = None
+    socket: Address | None = None
+    socket_listen: Address | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -144,3 +148,9 @@ class Settings:
     logging_level: str = "info"
     omp_num_threads: int | None = None
     workers: int | None = None
+
+    @property
+    def sockets(self) -> Mapping[str, tuple[Address, Address]]:
+        """Of the parties that have a bare socket, too: its address, and what is bound for it."""
+        places = {name: (party.socket, party.socket_listen) for name, party in self.cluster.items()}
+        return {name: (at, listen or at) for name, (at, listen) in places.items() if at is not None}

@@ -16,7 +16,7 @@ TOP = (
     "meet_timeout_s", "wait_timeout_s", "spill_dir", "quota_bytes", "workers", "runtime_env",
 )  # fmt: skip
 CLUSTER = ("parties", "self_party")
-PARTY = ("address", "listen_addr", "identity")
+PARTY = ("address", "listen_addr", "identity", "socket_address", "socket_listen_addr")
 TLS = ("ca_cert", "cert", "key", "key_password")
 COMM = (
     "timeout_in_ms", "messages_max_size_in_bytes", "exit_on_sending_failure",

@@ -26,6 +26,7 @@ _PARTY = """\
 [cluster_config.parties.{name}]
 address = "{host}:9001"             # where the others reach {name}
 {comment}listen_addr = "0.0.0.0:9001"      # what {name} binds; without it, exactly `address`
+# socket_address = "{host}:9002"     # a second port, for a bare TLS socket: quicker for small values
 # identity = "{name}.example.org"   # a further name that its certificate may carry
 """
 

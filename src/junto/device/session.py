@@ -170,8 +170,11 @@ class Session:
     def disown(self) -> None:
         """In a forked child: let go of what would keep the party's place in the network."""
         if self.inherited and self._settings.cluster:
-            places = self._settings.cluster.values()
-            let_go({address.port for each in places for address in (each.address, each.listen)})
+            places = [
+                address for each in self._settings.cluster.values() for address in (each.address, each.listen)
+            ]
+            places += [address for pair in self._settings.sockets.values() for address in pair]
+            let_go({address.port for address in places} | (self._program.ports() if self._program else set()))
 
     def interrupt(self, error: KeyboardInterrupt) -> None:
         """The script was interrupted in a call of ours; see `Program.interrupt`."""

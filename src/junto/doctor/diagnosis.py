@@ -19,6 +19,7 @@ from junto.doctor.both_sides import Pairing, together
 from junto.doctor.findings import Diagnosis, Finding, judge, large_lost, slow, unanswered
 from junto.doctor.listener import DoctorListener
 from junto.doctor.segments import in_small_segments
+from junto.doctor.socket_side import SocketListener, examine_socket
 from junto.errors import ConfigError, MalformedBytes
 from junto.execute.ray_reachability import check_ray
 from junto.net.dial import Cause, ProbeFailed
@@ -58,8 +59,12 @@ def examine(settings: Settings, budget_s: float = BUDGET_S) -> Diagnosis:
     others = [party for party in settings.cluster.values() if party.name != me]
     shows = "" if settings.tls is None else own_side.shown(settings.tls.cert)
     views = Views(me, {party.name: str(party.address) for party in others}, shows)
-    with DoctorListener(settings, views) as waiting, ThreadPoolExecutor(len(others) + 1) as pool:
-        own = [*own_side.certificate(settings), waiting.finding]
+    with (
+        SocketListener(settings) as socket,
+        DoctorListener(settings, views) as waiting,
+        ThreadPoolExecutor(len(others) + 1) as pool,
+    ):
+        own = [*own_side.certificate(settings), waiting.finding, *socket.findings]
         own += own_side.ledger(settings, session_runs=waiting.finding.state == "note") + own_side.proxy()
         ray = pool.submit(check_ray, settings.ray.address, min(budget_s, 2.0)) if settings.ray else None
         pair = _Pair(settings, views, tuple(each for each in own if each.state == "failed"), waiting.answers)
@@ -200,6 +205,7 @@ class _Patient:
         round_trip_s = client.round_trip_s(self._left())
         findings.append(Finding("round trip", "ok", f"{round_trip_s * 1e3:.2f} ms"))
         findings.append(self._bandwidth(client, round_trip_s))
+        findings += examine_socket(self._settings, self._party.name, self._ends)
 
     def _compare(self, client: DoctorClient) -> None:
         """Exchange views until both are final; the other doctor may be gone before, having been told."""

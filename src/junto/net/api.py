@@ -193,6 +193,19 @@ class DirectAddress:
     listen: Address
 
 
+@dataclass(frozen=True, slots=True)
+class DirectUse:
+    """What direct connections are for.
+
+    Attributes:
+        what: after "did not come to".
+        fix: if a party did not.
+    """
+
+    what: str
+    fix: str
+
+
 OnWait = Callable[[str, float], None]
 """Called about once a second for each party that is awaited: its name, and for how many seconds."""
 
@@ -260,13 +273,17 @@ class Gateway(ABC):
         """
 
     @abstractmethod
-    def direct(self, addresses: Mapping[str, DirectAddress]) -> DirectWays:
+    def direct(self, addresses: Mapping[str, DirectAddress], use: DirectUse) -> DirectWays:
         """Open connections at other addresses, too, over bare TLS 1.3 sockets. All parties call it alike.
 
         While such a one stands, everything between us and that party goes there.
 
         Raises ListenError, and ConfigError if plaintext would leave the machine.
         """
+
+    @abstractmethod
+    def ports(self) -> set[int]:
+        """Each port that it listens at or dials: what a forked child has to let go."""
 
     @abstractmethod
     def publish(self, activity: Activity, *, now: bool = False) -> None:
@@ -303,6 +320,7 @@ __all__ = [
     "Arrival",
     "Delivery",
     "DirectAddress",
+    "DirectUse",
     "DirectWays",
     "Events",
     "Failure",

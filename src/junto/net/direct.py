@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from junto.errors import JuntoError, PartyUnreachable
 from junto.locks import Condition
-from junto.net.api import DirectWays, OnWait
+from junto.net.api import DirectUse, DirectWays, OnWait
 from junto.net.way import Way
 
 STATUS_S = 1.0
@@ -24,14 +24,19 @@ class DirectMeeting(DirectWays):
 
     Args:
         ways: to the other parties, by name.
+        use: what they are for.
         turned_away: who has come where we listen, and went no further.
         grace_s: when patience ends, a handshake that is under way may take so much longer.
     """
 
     def __init__(
-        self, ways: Mapping[str, Way], turned_away: Callable[[], Sequence[str]], grace_s: float
+        self,
+        ways: Mapping[str, Way],
+        use: DirectUse,
+        turned_away: Callable[[], Sequence[str]],
+        grace_s: float,
     ) -> None:
-        self._ways = ways
+        self._ways, self._use = ways, use
         self._turned_away = turned_away
         self._grace_s = grace_s
         self._changed = Condition()
@@ -86,7 +91,7 @@ class DirectMeeting(DirectWays):
             said.append(f"connections were turned away, the last: {strangers[-1]}")
         reasons = f" ({'; '.join(said)})" if said else ""
         return PartyUnreachable(
-            f"{', '.join(missing)} did not come to the link of the SPU within {patience_s:g} s{reasons}",
+            f"{', '.join(missing)} did not come to {self._use.what} within {patience_s:g} s{reasons}",
             party=missing[0],
-            fix="start it, check the SPU's addresses, or raise connect_retry_times in link_desc",
+            fix=self._use.fix,
         )

@@ -28,7 +28,7 @@ from junto.net.callers import caller_host, party_of
 from junto.net.doctor_views import View, read_view
 from junto.net.frames import NONCE_BYTES, Hello
 from junto.net.grpc_carrier import grpc
-from junto.net.handshake import hello
+from junto.net.handshake import facts_of, hello
 
 SINK_LIMIT: Final = 32 << 20
 _SERVICE: Final = "junto.Doctor"
@@ -96,7 +96,7 @@ def describe(settings: Settings, answers_as: str) -> SiteDescription:
 
     limits = Limits(max_value_bytes=settings.link.max_value_bytes)
     policy = WirePolicy(limits, settings.wire_types, settings.allow_pickle)
-    facts = policy_fingerprint(policy)
+    facts = facts_of(settings, policy_fingerprint(policy))
     ours = hello(settings.self_party or "", settings.job_name, settings.parties, facts, bytes(NONCE_BYTES))
     return SiteDescription(
         protocol=ours.protocol,

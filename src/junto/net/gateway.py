@@ -22,6 +22,7 @@ from junto.net.api import (
     Arrival,
     Delivery,
     DirectAddress,
+    DirectUse,
     DirectWays,
     Events,
     Failure,
@@ -44,6 +45,10 @@ from junto.net.way import Way
 from junto.wire.payload import Payload
 
 log: logging.Logger = logging.getLogger("junto.net")
+
+VALUES = DirectUse(
+    "its socket_address", "`junto doctor` looks at the way there from both sides; without it all goes by gRPC"
+)
 
 NAMES_S = 3.0
 """How long `start` waits for a name server's word that a party's host does not exist."""
@@ -94,6 +99,8 @@ class GrpcGateway(Gateway):
         for peer in self._peers.values():
             peer.pinged = route.pinged
         self._direct: dict[tuple[str, str], Way] = {}
+        self._kept: set[Way] = set()  # of these: those that we dial, and have begun to
+        self._sockets: Mapping[str, Way] = {}  # and those to the parties' socket_address
         self._listeners: dict[str, Listener] = {}
         self._called: dict[str, dict[str, Way]] = {}  # by where we listen: who comes there
         self._refusals = Refusals()
@@ -106,6 +113,8 @@ class GrpcGateway(Gateway):
     def start(self) -> None:
         self._check_names()
         self._listen(self._carrier, self._me.listen, self._ways)
+        sockets = {name: DirectAddress(*places) for name, places in self._settings.sockets.items()}
+        self._sockets = self._prepare(sockets) if self._me.name in sockets else {}
         for way in self._ways.values():
             self._keep_dialled(way)
         self._spawn(self._beat, "junto-heartbeat")
@@ -125,6 +134,9 @@ class GrpcGateway(Gateway):
         run = self._meeting.wait(timeout_s, status, lambda party: str(self._peers[party].address))
         for differ in filter(None, map(self.versions, self._peers)):
             log.warning("versions differ: %s. Of jax that matters to an SPU for a few functions only", differ)
+        if self._sockets:
+            ways = self._open(self._sockets, VALUES)
+            ways.run(self._link.peer_timeout_s, lambda party, _: status(f"waiting for the socket of {party}"))
         return run
 
     def versions(self, party: str) -> str:
@@ -141,9 +153,12 @@ class GrpcGateway(Gateway):
     ) -> OrderedStream:
         return self._peers[party].stream(stream, is_trusted, frame_bytes)
 
-    def direct(self, addresses: Mapping[str, DirectAddress]) -> DirectWays:
-        me, known = self._me.name, set(self._direct.values())
-        ways: dict[str, Way] = {}
+    def direct(self, addresses: Mapping[str, DirectAddress], use: DirectUse) -> DirectWays:
+        return self._open(self._prepare(addresses), use)
+
+    def _prepare(self, addresses: Mapping[str, DirectAddress]) -> dict[str, Way]:
+        """The ways to these parties; who dials us finds us listening."""
+        me, ways = self._me.name, dict[str, Way]()
         for party in addresses:
             if party == me:
                 continue
@@ -154,14 +169,21 @@ class GrpcGateway(Gateway):
                 way = Way(self._peers[party], self._meeting, self._bare, dials, link, route)
                 self._direct[party, at] = way
             ways[party] = self._direct[party, at]
-        new = [way for way in ways.values() if way not in known]
         called = {party: way for party, way in ways.items() if way.dials is None}
         if called:
             self._listen(self._bare, addresses[me].listen, called)
-        for way in new:
-            if way.dials is not None:
+        return ways
+
+    def _open(self, ways: Mapping[str, Way], use: DirectUse) -> DirectWays:
+        for way in ways.values():
+            if way.dials is not None and way not in self._kept:
+                self._kept.add(way)
                 self._keep_dialled(way)
-        return DirectMeeting(ways, self._turned_away, self._link.peer_timeout_s)
+        return DirectMeeting(ways, use, self._turned_away, self._link.peer_timeout_s)
+
+    def ports(self) -> set[int]:
+        dialled = {way.dials.port for way in self._every_way() if way.dials is not None}
+        return dialled | {listener.port for listener in self._listeners.values()}
 
     def _turned_away(self) -> list[str]:
         return [line for listener in self._listeners.values() for line in listener.turned_away]
@@ -251,18 +273,19 @@ class GrpcGateway(Gateway):
             party, messages = _claimed(first), chain((first,), messages)
         way = ways.get(party or "")
         if way is None:
-            which = "not awaited at this address" if party in self._peers else "none of the other parties"
-            return self._turn_away(caller, f"{party!r} is {which}")
+            early = party in self._peers  # another device may listen here, and this one not yet
+            which = "not awaited at this address" if early else "none of the other parties"
+            return self._turn_away(caller, f"{party!r} is {which}", final=not early)
         dialled = way.answered(caller.place)
         self._spawn(partial(way.read, dialled, messages, self._run_changed), f"junto-hear-{party}")
         return dialled.line
 
-    def _turn_away(self, caller: Caller, why: str) -> StreamSender:
+    def _turn_away(self, caller: Caller, why: str, *, final: bool = True) -> StreamSender:
         self._refusals.count(caller.place, "identity", why)
         for way in self._ways.values():
             way.redial.set()
         line = StreamSender(lambda _: None)
-        line.close(f.Refused("identity", why, final=True))
+        line.close(f.Refused("identity", why, final))
         return line
 
     def _run_changed(self, before: bytes | None) -> None:

@@ -23,6 +23,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from junto.config.model import Settings
 from junto.errors import HandshakeRefused
 from junto.net import versions
 from junto.net.frames import NONCE_BYTES, PROTOCOL, Hello
@@ -63,6 +64,12 @@ class Difference:
     what: str
     mine: str | None
     theirs: str | None
+
+
+def facts_of(settings: Settings, policy: Mapping[str, str]) -> Mapping[str, str]:
+    """What must be equal at all parties, one readable line each; `policy`: of what may travel."""
+    sockets = ", ".join(sorted(settings.sockets))
+    return {**policy, "parties with a socket_address": sockets} if sockets else policy
 
 
 def hello(party: str, job: str, parties: tuple[str, ...], facts: Mapping[str, str], nonce: bytes) -> Hello:

@@ -80,7 +80,7 @@ class SocketCarrier(Carrier):
 
     def _check(self, place: Address) -> None:
         if self._tls is None:
-            check_plaintext("the link of an SPU", [place])
+            check_plaintext("a bare socket", [place])
 
     def _identify(self, party: str, der: bytes) -> None:
         accepted_name(der, party, self._parties)

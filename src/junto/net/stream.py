@@ -141,12 +141,14 @@ class Dialler(_StreamEnd):
     Attributes:
         line: our half.
         over: why it should not be dialled again.
+        refusal: what it was refused with the last time.
     """
 
     def __init__(self, peer: Peer, meeting: Meeting, route: Route = USUAL) -> None:
         super().__init__(StreamSender(peer.pull, route))
         self.peer = peer
         self.over: JuntoError | None = None
+        self.refusal: JuntoError | None = None
         self._meeting = meeting
         self.line.say(meeting.mine)
 
@@ -225,14 +227,14 @@ class Dialler(_StreamEnd):
         if not self.line.route.direct:
             self.peer.down(f"it refuses us: {frame.cause}")
             self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
-        if frame.final:
-            again = "start the run again at every party"
-            if frame.kind == "identity":
-                self.over = IdentityError(text, fix="check self_party and tls_config.cert")
-            elif frame.kind == "given up":
-                self.over = PartyUnreachable(text, party=self.peer.name, fix=again)
-            else:
-                self.over = HandshakeRefused(text, fix=again)
+        again = "start the run again at every party"
+        if frame.kind == "identity":
+            self.refusal = IdentityError(text, fix="check self_party and tls_config.cert")
+        elif frame.kind == "given up":
+            self.refusal = PartyUnreachable(text, party=self.peer.name, fix=again)
+        else:
+            self.refusal = HandshakeRefused(text, fix=again)
+        self.over = self.refusal if frame.final else None
         return False
 
 

@@ -195,6 +195,8 @@ class Way:
         call.close()
         if dialler.over is not None:
             self._fails(dialler.over, hopeless=True)
+        elif dialler.refusal is not None:
+            self._fails(dialler.refusal, hopeless=False)
         return opened
 
     def _unreached(self, report: ProbeReport) -> None:

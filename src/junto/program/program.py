@@ -13,7 +13,7 @@ from typing import Any, Final
 from junto.config.model import Settings
 from junto.errors import DeviceError, JuntoError, RemoteError, SessionError
 from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
-from junto.net.api import Activity, DirectAddress, Gateway, OnWait, Stamp
+from junto.net.api import Activity, DirectAddress, DirectUse, Gateway, OnWait, Stamp
 from junto.program.aside import Aside
 from junto.program.callsite import call_site
 from junto.program.cause import cause_of
@@ -32,6 +32,11 @@ from junto.wire.payload import Summary
 from junto.wire.policy import WirePolicy
 
 log: logging.Logger = logging.getLogger("junto.program")
+
+_SPU_LINK = DirectUse(
+    "the link of the SPU",
+    "start it, check the SPU's addresses, or raise connect_retry_times in link_desc",
+)
 
 ABORT_S = 2.0
 FLUSH_BEFORE_ABORT_S = 1.0
@@ -307,10 +312,14 @@ class Program:
         self._asides.append(aside)
         return aside
 
+    def ports(self) -> set[int]:
+        """See `Gateway.ports`; none where all parties are in this process."""
+        return set() if self._parts.gateway is None else self._parts.gateway.ports()
+
     def open_direct(self, addresses: Mapping[str, DirectAddress], patience_s: float, on_wait: OnWait) -> None:
         """Connections to parties at other addresses, see `Gateway.direct`; raises what they raise."""
         if self._parts.gateway is not None:
-            ways = self._parts.gateway.direct(addresses)
+            ways = self._parts.gateway.direct(addresses, _SPU_LINK)
             self.on_fault(ways.cancel)
             ways.run(patience_s, on_wait)
 

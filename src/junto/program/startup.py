@@ -12,6 +12,7 @@ from junto.config.model import Mode, Settings
 from junto.errors import JuntoError, PartyAborted
 from junto.execute.executor import Executor
 from junto.net.api import Gateway
+from junto.net.handshake import facts_of
 from junto.net.identity import judge_own_certificate
 from junto.program.divergence import DivergenceCheck
 from junto.program.exchange import ExchangeServices
@@ -85,7 +86,7 @@ def _open_production(settings: Settings) -> Program:
     _judge_ourselves(settings, me)
     shared = _Shared(settings)
     peers = PeerMonitor(me, shared.agreement, shared.fault)
-    gateway = GrpcGateway(settings, policy_fingerprint(shared.office.policy), peers)
+    gateway = GrpcGateway(settings, facts_of(settings, policy_fingerprint(shared.office.policy)), peers)
     peers.attach(gateway.send_history, gateway.versions)
     meet = _Meeting(settings, gateway, shared)
     shared.witness.claim()

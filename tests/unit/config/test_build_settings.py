@@ -179,6 +179,32 @@ def test_another_transport_is_refused() -> None:
     assert "gRPC only" in refused({"parties": ["a"], "cross_silo_comm_backend": "brpc_link"})
 
 
+def sockets(**places: str) -> dict[str, Any]:
+    parties = {
+        "alice": {"address": "127.0.0.1:1", **places},
+        "bob": {"address": "127.0.0.1:2", "socket_address": "127.0.0.1:4"},
+    }
+    return {"cluster_config": {"parties": parties, "self_party": "alice"}}
+
+
+def test_a_bare_socket_has_an_address_of_its_own() -> None:
+    both = build_settings(sockets(socket_address="127.0.0.1:3", socket_listen_addr="127.0.0.1:5")).sockets
+    assert {name: [str(place) for place in pair] for name, pair in both.items()} == {
+        "alice": ["127.0.0.1:3", "127.0.0.1:5"],
+        "bob": ["127.0.0.1:4"] * 2,
+    }
+    assert list(build_settings(sockets()).sockets) == ["bob"]
+    for wrong, words in (
+        ({"socket_address": "127.0.0.1:1"}, "alice has twice the same address"),
+        ({"socket_address": "127.0.0.1:2"}, "alice and bob have the same address"),
+        ({"socket_address": "0.0.0.0:3"}, "belongs in socket_listen_addr"),
+        ({"socket_listen_addr": "0.0.0.0:3"}, "without socket_address"),
+        ({"socket_address": "alice.bank:3"}, "needs TLS as soon as it leaves the machine: alice.bank:3"),
+        ({"socket_address": "127.0.0.1:3", "socket_listen_addr": "0.0.0.0:3"}, "needs TLS"),
+    ):
+        assert words in refused(sockets(**wrong))
+
+
 def test_listen_address_is_not_silently_dropped() -> None:
     parties = {"alice": {"address": "127.0.0.1:1", "listen_address": "127.0.0.1:2"}}
     assert "it is called listen_addr" in refused(

@@ -18,6 +18,7 @@ import pytest
 
 from junto.certificates import create_ca, ephemeral, issue
 from junto.config import Settings, TlsSettings, build_settings
+from junto.config.model import Address
 from junto.doctor.diagnosis import BUDGET_S, Diagnosis, Finding, examine
 from junto.errors import ConfigError
 from junto.execute.ray_reachability import check_ray
@@ -97,6 +98,47 @@ def test_two_doctors_at_once(make: Callable[..., Settings], tls: bool) -> None:
         assert rungs["answers"].text == "its doctor answers"
         assert ("identity" in rungs) is tls
         assert diagnosis.seconds < 5
+
+
+def with_sockets(settings: Settings, ports: list[int]) -> Settings:
+    places = [Address("127.0.0.1", port) for port in ports]
+    cluster = {
+        party.name: dataclasses.replace(party, socket=place, socket_listen=place)
+        for party, place in zip(settings.cluster.values(), places, strict=True)
+    }
+    return dataclasses.replace(settings, cluster=cluster)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_bare_socket_beside_is_looked_at_too(make: Callable[..., Settings], tls: bool) -> None:
+    ports = free_ports(2)
+    alice, bob = both(*(with_sockets(make(name, tls), ports) for name in ("alice", "bob")))
+    assert alice.failures() == bob.failures() == []
+    assert by_rung(alice.own)["socket listen"].state == by_rung(bob.own)["socket listen"].state == "ok"
+    assert by_rung(alice.peers["bob"])["socket"].text.startswith(f"bob dials us at 127.0.0.1:{ports[0]}")
+    assert by_rung(bob.peers["alice"])["socket"].text.endswith("answers as alice: values go there")
+
+
+def test_a_bare_socket_that_is_not_reached_is_named_on_both_sides(make: Callable[..., Settings]) -> None:
+    ports = free_ports(2)
+    alice = with_sockets(make("alice"), ports)
+    bob = with_sockets(make("bob"), [1, ports[1]])
+    found = both(alice, bob)
+    assert [causes(each) for each in found] == [
+        [("from there", "socket-refused")],
+        [("socket", "socket-refused")],
+    ]
+    for each in found:
+        ((_, finding),) = each.failures()
+        assert "bob does not reach the socket_address of alice, 127.0.0.1:1: connection ref" in finding.text
+
+
+def test_who_alone_has_a_bare_socket_is_another_configuration(make: Callable[..., Settings]) -> None:
+    alice, bob = both(with_sockets(make("alice"), free_ports(2)), make("bob"))
+    for each in (alice, bob):
+        ((_, finding),) = each.failures()
+        assert finding.rung == "config"
+        assert any("socket_address" in line for line in (finding.text, *finding.details))
 
 
 def test_one_doctor_while_the_others_session_runs(make: Callable[..., Settings]) -> None:

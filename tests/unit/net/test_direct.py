@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateways import QUICK, Proxy, Site, in_parallel, outcome, payload, places, stamp, until
+from gateways import QUICK, USE, Proxy, Site, in_parallel, outcome, payload, places, stamp, until
 from junto.config.model import Address
 from junto.errors import (
     ConfigError,
@@ -37,7 +37,7 @@ def opened(site, at, patience_s=10.0, names=None):
     """What each party's attempt comes to: None if all of its ways are open."""
 
     def attempt(name):
-        site.gateways[name].direct(at).run(patience_s, lambda party, seconds: None)
+        site.gateways[name].direct(at, USE).run(patience_s, lambda party, seconds: None)
 
     return in_parallel(*(lambda name=name: attempt(name) for name in names or at))
 
@@ -90,6 +90,37 @@ def test_two_devices_may_have_the_same_addresses_or_others():
         passes(site, "alice", "bob", 1)
 
 
+@pytest.mark.parametrize("tls", [True, False])
+def test_parties_with_a_socket_address_talk_there_and_the_third_one_as_usual(tls):
+    with Site("alice", "bob", "carol", tls=tls) as site:
+        for name, place in places("alice", "bob").items():
+            site.cluster[name] = replace(site.cluster[name], socket=place.address, socket_listen=place.listen)
+        site.meet()
+        until(lambda: all_goes(site, "alice", "bob") == {True})
+        assert all_goes(site, "alice", "carol") == all_goes(site, "bob", "carol") == {False}
+        for operation, (one, other) in enumerate((("alice", "bob"), ("bob", "carol")), 1):
+            passes(site, one, other, operation)
+        assert site.cluster["alice"].socket.port in site.gateways["bob"].ports()
+        in_parallel(*(lambda g=g: g.leave(10) for g in site.gateways.values()))
+
+
+def test_a_socket_address_that_leads_nowhere_ends_the_meeting_with_its_cause():
+    with Site("alice", "bob") as site:
+        at = places("alice", "bob")
+        for name, place in at.items():
+            site.cluster[name] = replace(site.cluster[name], socket=place.address, socket_listen=place.listen)
+        site.make("alice").start()
+        nowhere = Address("127.0.0.1", 1)
+        site.cluster["alice"] = replace(site.cluster["alice"], socket=nowhere)
+        site.make("bob").start()
+        errors = in_parallel(*(lambda g=g: g.meet(10, lambda _: None) for g in site.gateways.values()))
+        assert [type(error) for error in errors] == [PartyUnreachable] * 2
+        assert "alice did not come to its socket_address within 2 s (alice at 127.0.0.1:1: conn" in str(
+            errors[1]
+        )
+        assert "junto doctor" in errors[1].fix
+
+
 @pytest.mark.parametrize("late", ["alice", "bob"])
 def test_a_late_party_is_awaited_whoever_dials(late):
     with Site("alice", "bob") as site:
@@ -98,7 +129,9 @@ def test_a_late_party_is_awaited_whoever_dials(late):
         waiting, heard = next(name for name in at if name != late), threading.Event()
 
         def early():
-            site.gateways[waiting].direct(at).run(20, lambda party, _: heard.set() if party == late else None)
+            site.gateways[waiting].direct(at, USE).run(
+                20, lambda party, _: heard.set() if party == late else None
+            )
 
         def later():
             assert heard.wait(10)
@@ -124,7 +157,10 @@ def test_a_party_that_never_comes_is_named_in_time(absent):
 def test_cancel_ends_the_wait_with_just_that_error():
     with Site("alice", "bob") as site:
         site.meet()
-        ways, error = site.gateways["alice"].direct(places("alice", "bob")), JuntoError("the run is over")
+        ways, error = (
+            site.gateways["alice"].direct(places("alice", "bob"), USE),
+            JuntoError("the run is over"),
+        )
         threading.Timer(0.1, ways.cancel, [error]).start()
         with pytest.raises(JuntoError) as raised:
             ways.run(60, lambda *_: None)
@@ -137,7 +173,7 @@ def test_a_port_that_is_taken_is_our_own_error():
         place = Address("127.0.0.1", taken.getsockname()[1])
         with pytest.raises(ListenError, match=f"cannot listen at {place}"):
             site.gateways["alice"].direct(
-                {"alice": DirectAddress(place, place), "bob": DirectAddress(place, place)}
+                {"alice": DirectAddress(place, place), "bob": DirectAddress(place, place)}, USE
             )
 
 
@@ -237,19 +273,21 @@ def test_a_handshake_that_does_not_go_on_is_awaited_no_longer_than_a_silent_part
         assert isinstance(results[0][0], PartyUnreachable)
 
 
-def test_who_comes_where_nobody_awaits_it_is_told_so_and_stays_reachable_otherwise():
+def test_who_comes_where_another_device_listens_is_awaited_until_its_own_does():
     with Site("alice", "bob", "carol") as site:
         site.meet()
         at = places("alice", "bob", "carol")
-        pair = {name: at[name] for name in ("alice", "bob")}
+        pair, other = ({name: at[name] for name in ("alice", who)} for who in ("bob", "carol"))
         assert opened(site, pair) == [None, None]
-        (error,) = opened(site, {name: at[name] for name in ("alice", "carol")}, names=["carol"])
-        assert isinstance(error, IdentityError)
+        (error,) = opened(site, other, 0.5, names=["carol"])
+        assert isinstance(error, PartyUnreachable)
         assert (
             f"alice at {at['alice'].address} refuses us: 'carol' is not awaited at this addr" in error.message
         )
         passes(site, "carol", "alice", 1)
         assert site.gateways["carol"]._peers["alice"]._down is None
+        assert opened(site, other) == [None, None]
+        until(lambda: all_goes(site, "alice", "carol") == {True})
 
 
 @pytest.mark.parametrize("tls", [True, False])
@@ -259,8 +297,8 @@ def test_who_is_meant_for_another_party_is_told_whom_it_reached(tls):
         at = places("alice", "bob", "carol")
         swapped = {"alice": at["bob"], "bob": at["alice"], "carol": at["carol"]}
         results = in_parallel(
-            *(lambda n=n: site.gateways[n].direct(at).run(1, lambda *_: None) for n in ("alice", "bob")),
-            lambda: site.gateways["carol"].direct(swapped).run(1, lambda *_: None),
+            *(lambda n=n: site.gateways[n].direct(at, USE).run(1, lambda *_: None) for n in ("alice", "bob")),
+            lambda: site.gateways["carol"].direct(swapped, USE).run(1, lambda *_: None),
         )
         assert isinstance(results[2], IdentityError)
         assert "bob" in results[2].message
