@@ -63,6 +63,7 @@ def test_three_parties_agree_on_a_run(tls):
         assert len(site.meet()) == 3
 
 
+@BOTH
 def test_a_party_that_nobody_reaches_takes_part_over_the_connection_that_it_has_opened():
     with Site("alice", "bob") as site:
         proxy = Proxy(site.cluster["alice"].address.port)
