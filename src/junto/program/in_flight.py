@@ -25,6 +25,7 @@ class InFlight:
         self._running: dict[int, tuple[Stamp, float]] = {}
         self._tickets = 0
         self._unseen: dict[int, RemoteError] = {}
+        self._seen: set[int] = set()  # one failure may come here more than once, in two values of an operation
 
     def watch(self, stamp: Stamp, refs: tuple[Ref, ...]) -> None:
         """Count the operation as running until all of `refs` are done."""
@@ -58,12 +59,12 @@ class InFlight:
     def seen(self, operation: int) -> None:
         """The failure of `operation` has reached a script."""
         with self._changed:
+            self._seen.add(operation)
             self._unseen.pop(operation, None)
 
     def heard(self, error: RemoteError) -> None:
         """A value that was to come here failed where it was made; now the failure is ours to look at."""
-        with self._changed:
-            self._unseen[error.origin.operation] = error
+        self._note(error)
 
     def unseen(self) -> RemoteError | None:
         """A failure of ours, or of a value for us (not the poison of an argument), that reached nobody."""
@@ -84,6 +85,10 @@ class InFlight:
     def _done(self, ticket: int, stamp: Stamp, ref: Ref) -> None:
         error = ref.error()
         if isinstance(error, RemoteError) and error.origin.operation == stamp.operation:
-            with self._changed:
-                self._unseen[stamp.operation] = error
+            self._note(error)
         self.leave(ticket)
+
+    def _note(self, error: RemoteError) -> None:
+        with self._changed:
+            if error.origin.operation not in self._seen:
+                self._unseen[error.origin.operation] = error

@@ -106,6 +106,13 @@ def test_a_failure_arrives_as_everybody_s_error(setup):
     error = setup.arrive(failure).error()
     assert isinstance(error, RemoteError)
     assert (error.party, error.origin.error_type) == ("bob", "ValueError")
+    assert setup.outstanding.unseen() is error
+
+
+def test_a_failure_that_the_script_has_seen_is_not_unseen_when_another_value_of_it_comes(setup):
+    setup.outstanding.seen(7)
+    setup.arrive(Failure("bob", 7, "bob(train)", "fit.py:2", "ValueError", "ab12"))
+    assert setup.outstanding.unseen() is None
 
 
 def test_bytes_that_are_no_value_are_the_operation_s_failure(setup):
