@@ -237,7 +237,7 @@ sf.shutdown()
     )
     assert set(job.all_end().values()) == {0}
     for party in job.running.values():
-        assert "refuse" not in party.text
+        assert "refused from" not in party.text
 
 
 # Two parties, of which the first makes the randomness.
