@@ -25,7 +25,9 @@ class InFlight:
         self._running: dict[int, tuple[Stamp, float]] = {}
         self._tickets = 0
         self._unseen: dict[int, RemoteError] = {}
-        self._seen: set[int] = set()  # one failure may come here more than once, in two values of an operation
+        self._seen: set[int] = (
+            set()
+        )  # one failure may come here more than once, in two values of an operation
 
     def watch(self, stamp: Stamp, refs: tuple[Ref, ...]) -> None:
         """Count the operation as running until all of `refs` are done."""
