@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import junto as sf
+from junto import learn
 from junto.federated import FedAvg, SecureAggregator
 from junto.federated.fixed_words import FixedWords, Words
+from junto.frame import HorizontalFrame
+from junto.learn.trees import pooled_trees
 from views import LIMIT, Views
 
 NAMES = ("alice", "bob", "carol")
@@ -86,3 +90,24 @@ def test_of_federated_averaging_nobody_receives_a_change(views):
     small = [value for kind, _, _, value in received(views) if kind != "move" and value is not None]
     assert all(set(value) == {"fault", "size", "form"} for value in small if isinstance(value, dict))
     assert all(value.tolist() == [10] for value in small if isinstance(value, np.ndarray))  # all rows
+
+
+@pytest.mark.parametrize("model", ["LinearRegression", "GradientBoostingRegressor"])
+def test_of_a_models_rows_nobody_receives_a_sum_of_one_party(views, model, monkeypatch):
+    """What is not uniform goes out from the first party, which has totals only; the others send facts."""
+    monkeypatch.setattr(pooled_trees, "TURNS", 1)
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["a", "b", "y"])
+    frame = HorizontalFrame({sf.PYU(name): sf.PYU(name)(lambda: table)() for name in NAMES})
+    params = {"n_estimators": 1, "max_depth": 2} if model.startswith("Gradient") else {}
+    fitted = getattr(learn, model)(sf.SPU(parties=list(NAMES)), **params).fit(frame[["a", "b"]], frame["y"])
+    sf.wait(fitted.predict(frame[["a", "b"]]))
+    sent = [each for each in received(views) if each[1] != "alice" and each[3] is not None]
+    masked = [value.ravel() for _, _, to, value in sent if isinstance(value, np.ndarray)]
+    assert masked
+    assert uniform(np.concatenate(masked))
+    assert len({value.tobytes() for value in masked}) == len(masked)
+    others = [(kind, value) for kind, *_, value in sent if not isinstance(value, np.ndarray)]
+    facts = {"fault", "size", "form", "rows", "columns", "column", "known", "problem"}
+    told = [set(value) - facts for kind, value in others if kind != "move"]
+    assert told == [set()] * len(told)
+    assert all(isinstance(value, bytes) for kind, value in others if kind == "move")

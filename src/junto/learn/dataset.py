@@ -14,6 +14,7 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
+from junto.frame.horizontal import HorizontalFrame
 from junto.learn import examine
 from junto.learn.families import ClassFamily, Family, LabelScale
 from junto.learn.faults import fault_of
@@ -189,6 +190,11 @@ def require_rows(vector: PYUObject, what: str, rows: int, look: Callable[[Any], 
 def _handles(X: Table) -> tuple[Mapping[PYU, PYUObject], SPUObject | None]:
     if isinstance(X, SPUObject):
         return {}, X
+    if isinstance(X, HorizontalFrame):
+        raise LearnError(
+            "X has rows of several parties, and this model is of columns of several parties",
+            fix="linear models and GradientBoosting take a HorizontalFrame in fit(X, y)",
+        )
     tables = getattr(X, "partitions", X)
     if not isinstance(tables, Mapping) or not tables:
         raise LearnError(

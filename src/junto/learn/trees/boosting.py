@@ -12,10 +12,11 @@ import numpy as np
 from junto.device.boundary import public
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.spu import SPU
+from junto.frame.horizontal import HorizontalFrame
 from junto.learn.dataset import Table
 from junto.learn.estimator import require
 from junto.learn.families import Bernoulli, Categorical, Family
-from junto.learn.trees import candidates, growing, leaving
+from junto.learn.trees import candidates, growing, leaving, pooled_trees
 from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.ensemble import Growth
 from junto.learn.trees.keeping import Folders
@@ -87,8 +88,10 @@ class GradientBoosting(TreeModel):
         """Train; returns the model itself.
 
         Args:
-            X: tables of their owners; numbers may be missing.
-            y: a handle of a vector or one-column table, at its owner or on the SPU.
+            X: tables of their owners; numbers may be missing. Or a `HorizontalFrame`:
+                `junto.learn.trees.pooled_trees` says who learns what.
+            y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
+                frame.
             sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees.
             eval_set: ``(X, y)`` of other rows, for `early_stopping_rounds`: after each tree all parties learn
                 whether their loss became less, and nothing else of it.
@@ -102,6 +105,13 @@ class GradientBoosting(TreeModel):
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
             RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
         """
+        if isinstance(X, HorizontalFrame):
+            given = (sample_weight, eval_set, xgb_model, checkpoint)
+            require(
+                all(each is None for each in given), "rows of several parties have X and y only", "fit(X, y)"
+            )
+            object.__setattr__(self, "_learned", pooled_trees.fit(self, X, y))
+            return self
         if isinstance(eval_set, list) and len(eval_set) == 1:
             eval_set = eval_set[0]
         patience, before, kept = self.early_stopping_rounds, None, None

@@ -14,12 +14,13 @@ import numpy as np
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
-from junto.learn import dataset, examine, own_units
+from junto.frame.frame_steps import FrameStep
+from junto.learn import dataset, examine, own_units, pooled
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
 from junto.learn.families import IDENTITY, LOGARITHM
 from junto.learn.metrics import accuracy_score, r2_score
-from junto.learn.trees import candidates, growing, keeping, leaving
+from junto.learn.trees import candidates, growing, keeping, leaving, pooled_trees, xgboost_json
 from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.continuing import LossWatch, require_continued, target_of, together
 from junto.learn.trees.ensemble import (
@@ -250,11 +251,15 @@ class TreeModel(ExplainedTrees):
     @property
     def n_features_in_(self) -> int:
         """Columns of all parties."""
+        if self._pooled is not None:
+            return len(self._pooled.columns)
         return sum(self._fitted().scales.widths)
 
     @property
     def n_iter_(self) -> int:
         """Trees that were grown."""
+        if self._pooled is not None:
+            return self._pooled.count
         return self._fitted().count
 
     def split_counts_of(self, party: PYU | str) -> PYUObject:
@@ -294,6 +299,8 @@ class TreeModel(ExplainedTrees):
         """
         require(format == "xgboost", f"there is no format {format!r}", "xgboost")
         receiver = to if isinstance(to, PYU) else PYU(to)
+        if self._pooled is not None:
+            return run_at(receiver, xgboost_json.write, self._pooled.at(receiver))
         return leaving.exported(self.spu, self._fitted(), self.family, receiver, with_stats)
 
     def save(self, folders: Folders, *, overwrite: bool = False) -> str:
@@ -387,6 +394,8 @@ class Classifier(TreeModel):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
+        if self._pooled is not None:
+            return self._pooled.each(pooled_trees.scores, X, to, pooled.with_gaps)
         return self._scored(X).to(to)
 
     def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
@@ -399,6 +408,8 @@ class Classifier(TreeModel):
         Raises:
             LearnError: see `decision_function`.
         """
+        if self._pooled is not None:
+            return self._pooled.each(pooled_trees.probabilities, X, to, pooled.with_gaps)
         found = self._probabilities(X)
         return shown(found.read_as(found, _within), to)
 
@@ -418,6 +429,9 @@ class Classifier(TreeModel):
         Raises:
             LearnError: see `decision_function`.
         """
+        if self._pooled is not None:
+            likelier = FrameStep(pooled_trees.likelier, self.classes_)
+            return self._pooled.each(likelier, X, to, pooled.with_gaps)
         found = self._guessed(X)
         if isinstance(self.classes_[0], str):
             found = found.read_as(found, partial(_called, self.classes_))
@@ -463,6 +477,8 @@ class TreeRegressor(TreeModel):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
+        if self._pooled is not None:
+            return self._pooled.each(pooled_trees.means, X, to, pooled.with_gaps)
         if self.family.link != LOGARITHM:
             return self._scored(X).to(to)
         learned = self._fitted()
