@@ -32,12 +32,20 @@ def seen():
         learned = model._fitted()
         sf.wait(learned.weights)
         picks = {who.party: sf.reveal(each) for who, each in learned.picks.items()}
-        yield views, picks
+        fitted = len(views.values), len(views.messages)
+        told = {
+            "shap_values": model.shap_values(X, to="alice"),
+            "apply": model.apply(X, to="alice"),
+            "feature_importances": model.feature_importances("alice"),
+            "export": model.export("alice", with_stats=True),
+        }
+        sf.wait(list(told.values()))
+        yield views, picks, fitted
         sf.shutdown()
 
 
 def test_all_are_told_how_many_rows_and_columns_and_nothing_else(seen):
-    views, _ = seen
+    views, *_ = seen
     told = [
         ref.value()
         for passage, ref in views.values
@@ -50,9 +58,9 @@ def test_all_are_told_how_many_rows_and_columns_and_nothing_else(seen):
 
 
 def test_an_owner_is_shown_its_own_splits_and_nobody_is_shown_anything_else(seen):
-    views, picks = seen
+    views, picks, (fitted, _) = seen
     shown = Counter()
-    for passage, _ in views.values:
+    for passage, _ in views.values[:fitted]:
         if passage.kind == "reveal" and passage.stamp.text != "reveal":
             assert passage.stamp.text == f"SPU#1 -> {passage.target}"
             shown[passage.target] += 1
@@ -63,7 +71,7 @@ def test_an_owner_is_shown_its_own_splits_and_nobody_is_shown_anything_else(seen
 
 
 def test_all_else_is_uniform(seen):
-    views, _ = seen
+    views, *_ = seen
     pieces = [data for passage, data in views.pieces() if passage.kind == "share"]
     assert chi_square(np.concatenate(pieces)) < LIMIT
     for party in ("alice", "bob"):
@@ -74,3 +82,28 @@ def test_all_else_is_uniform(seen):
         assert len(np.concatenate(online)) > 50_000
         assert chi_square(np.concatenate(online)) < LIMIT
     assert not [who for _, who, *_ in views.messages if who == "carol"]
+
+
+def test_what_the_trees_say_is_shown_to_one_party_alone(seen):
+    """SHAP values, leaves, importances, and the model: alice is shown four results, and bob none."""
+    views, _, (fitted, heard) = seen
+    kinds = Counter((passage.kind, passage.target) for passage, _ in views.values[fitted:])
+    shown = Counter(
+        passage.target
+        for passage, _ in views.values[fitted:]
+        if passage.kind == "reveal" and passage.stamp.text != "reveal"
+    )
+    assert shown == {"alice": 4}
+    moved = [
+        (passage.target, ref.value()) for passage, ref in views.values[fitted:] if passage.kind == "move"
+    ]
+    assert {target for target, _ in moved} == {"alice"}
+    assert kinds["share", "carol"] == 0
+    for party in ("alice", "bob"):
+        online = [
+            np.frombuffer(data, np.uint8)
+            for _, who, by, _, data in views.messages[heard:]
+            if who == party and by != "carol" and len(data) > 1000
+        ]
+        assert len(np.concatenate(online)) > 50_000
+        assert chi_square(np.concatenate(online)) < LIMIT
