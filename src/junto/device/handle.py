@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from junto.device.boundary import trimmed
 from junto.errors import DeviceError
@@ -128,6 +128,20 @@ class DeviceObject(Placeholder, ABC):
 
     def __hash__(self) -> int:
         return id(self)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Itself: the value stays where it is, and does not change. So `dataclasses.asdict` works."""
+        return self
+
+    @trimmed
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise DeviceError(
+            f"{self!r} cannot be pickled: it stands for a value that lives at {self.device!r}",
+            fix="make it an argument of the call, not a part of the function; or sf.reveal(x) first",
+        )
 
     @abstractmethod
     def disclose(self, stamp: Stamp, index: int, receivers: Sequence[str]) -> PendingReveal:

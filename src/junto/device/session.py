@@ -218,6 +218,7 @@ class Session:
             self.shutdown()
         except Exception as problem:
             log.error("the run did not end in agreement: %s", problem)
+            self.abort(problem)
 
 
 @public

@@ -221,12 +221,7 @@ class Program:
             raise SessionError(
                 f"this session is over{why}", fix="start another with sf.init(...) at every party"
             )
-        if threading.get_ident() != self._thread:
-            raise SessionError(
-                f"{description.text} was called from another thread than the script's own: "
-                "the parties could not agree on the order of operations",
-                fix="call devices from the main script only; inside a task, work on plain values",
-            )
+        self._check_thread(description.text)
         parts = self._parts
         self._meet_once()
         parts.fault.check()
@@ -350,6 +345,7 @@ class Program:
         """
         if self._closed:
             return
+        self._check_thread("shutdown")  # the run goes on: it is not another thread's to end
         parts = self._parts
         try:
             stamp = self.begin(Description("shutdown"))
@@ -400,6 +396,14 @@ class Program:
             self._why = told.message
             _quietly(partial(gateway.abort, told, ABORT_S))
         self._close(cancel=True)
+
+    def _check_thread(self, what: str) -> None:
+        if threading.get_ident() != self._thread:
+            raise SessionError(
+                f"{what} was called from another thread than the script's own: "
+                "the parties could not agree on the order of operations",
+                fix="call devices from the main script only; inside a task, work on plain values",
+            )
 
     def _meet_once(self) -> None:
         if self._meet is not None:

@@ -1,5 +1,11 @@
 """What a script can say, and what it is told when it says it wrongly."""
 
+import copy
+import dataclasses
+import functools
+import pickle
+import threading
+
 import numpy as np
 import pytest
 
@@ -215,3 +221,40 @@ def test_a_resident_keeps_state_and_names_itself(alice):
     assert "Counter at alice" in repr(counter)
     with pytest.raises(sf.DeviceError, match="device=alice"):
         Counter(1)
+
+
+@dataclasses.dataclass
+class Fitted:
+    coefficients: object
+    intercept: object
+
+
+def test_a_copy_of_a_handle_is_the_handle_and_a_pickle_says_what_to_do(alice):
+    one, two = alice(add)(0), alice(add)(1)
+    assert copy.copy(one) is copy.deepcopy([one])[0] is one
+    assert sf.reveal(dataclasses.asdict(Fitted(one, two))) == {"coefficients": 1, "intercept": 2}
+    for pickled in (one, [two], functools.partial(add, one)):
+        with pytest.raises(
+            sf.DeviceError, match="cannot be pickled: it stands for a value that lives at"
+        ) as caught:
+            pickle.dumps(pickled)
+        assert caught.value.fix
+
+
+def test_what_another_thread_calls_is_refused_and_the_run_goes_on(session, alice):
+    x = alice(add)(1)
+    for call in (sf.shutdown, session.shutdown, sf.barrier, lambda: sf.reveal(x), lambda: alice(add)(1)):
+        caught = []
+
+        def elsewhere(call=call, caught=caught):
+            try:
+                call()
+            except sf.SessionError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join(60)
+        assert "from another thread than the script's own" in str(caught[0])
+    assert sf.reveal(x) == 2
+    assert not session.over
