@@ -28,9 +28,6 @@ Names = str | Sequence[str]
 class Frame(metaclass=Scripted):
     """Tables of several parties that are treated as one. It never changes; every method makes another.
 
-    Args:
-        partitions: for each party, a handle of its table of pandas, polars or Arrow.
-
     Names and types of columns and numbers of rows are known to all parties: when a method needs them they are
     revealed, once (`facts`). What else leaves its owner, the method that does it says.
 
@@ -38,7 +35,7 @@ class Frame(metaclass=Scripted):
     the table's own library. They run at the owner.
 
     Args:
-        partitions: each party's table, a handle under the PYU where it lives.
+        partitions: each party's table of pandas, polars or Arrow, a handle under the PYU where it lives.
 
     Raises:
         FrameError: no partitions, or something that is no handle at its party.

@@ -123,11 +123,10 @@ class HorizontalFrame(Frame):
         """Sums over all rows of columns of numbers and truth values, on `spu`; what is missing counts 0.
 
         Args:
-            spu: where the parties' parts are added.
-            disclose_rows: see the class.
+            spu, disclose_rows: see the class.
 
         Raises:
-            FrameError: others have too few values, and `disclose_rows` is not True.
+            FrameError: see the class.
         """
         return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=False)
 
@@ -135,11 +134,10 @@ class HorizontalFrame(Frame):
         """Means over all rows, on `spu`; NaN of a column without values.
 
         Args:
-            spu: where the parties' parts are added.
-            disclose_rows: see the class.
+            spu, disclose_rows: see the class.
 
         Raises:
-            FrameError: others have too few values, and `disclose_rows` is not True.
+            FrameError: see the class.
         """
         return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=True)
 
@@ -147,11 +145,10 @@ class HorizontalFrame(Frame):
         """Sample deviations over all rows, on `spu`; NaN of a column with less than two values.
 
         Args:
-            spu: where the parties' parts are added.
-            disclose_rows: see the class.
+            spu, disclose_rows: see the class.
 
         Raises:
-            FrameError: others have too few values, and `disclose_rows` is not True.
+            FrameError: see the class.
         """
         return aggregate.deviation(spu, self.partitions, self._agreed(spu, disclose_rows))
 
@@ -159,11 +156,10 @@ class HorizontalFrame(Frame):
         """Least values over all rows, on `spu`.
 
         Args:
-            spu: where the parties' parts are added.
-            disclose_rows: see the class.
+            spu, disclose_rows: see the class.
 
         Raises:
-            FrameError: others have too few values, and `disclose_rows` is not True.
+            FrameError: see the class.
         """
         return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=False)
 
@@ -171,11 +167,10 @@ class HorizontalFrame(Frame):
         """Greatest values over all rows, on `spu`.
 
         Args:
-            spu: where the parties' parts are added.
-            disclose_rows: see the class.
+            spu, disclose_rows: see the class.
 
         Raises:
-            FrameError: others have too few values, and `disclose_rows` is not True.
+            FrameError: see the class.
         """
         return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=True)
 
@@ -183,11 +178,10 @@ class HorizontalFrame(Frame):
         """How many values there are in each column, over all rows; added up on `spu`.
 
         Args:
-            spu: where the parties' parts are added.
-            disclose_rows: see the class.
+            spu, disclose_rows: see the class.
 
         Raises:
-            FrameError: others have too few values, and `disclose_rows` is not True.
+            FrameError: see the class.
         """
         self._require_others(spu, self.columns, disclose_rows)
         return aggregate.counts(spu, self.partitions, self.columns)
@@ -200,11 +194,10 @@ class HorizontalFrame(Frame):
         Args:
             column: its name.
             values: all parties know them; others are not counted, so that nobody learns that they are there.
-            spu: where the parties' counts are added.
-            disclose_rows: see the class.
+            spu, disclose_rows: see the class.
 
         Raises:
-            FrameError: no such column; others have too few values, and `disclose_rows` is not True.
+            FrameError: no such column; or see the class.
         """
         self.owned([column])
         self._require_others(spu, [column], disclose_rows)

@@ -302,12 +302,8 @@ class Regressor(GeneralizedLinearModel):
         """The part of the deviance that is explained: R2 of a normal label, D2 of others; at best 1.
 
         Args:
-            X: as for `predict`.
-            y: at the party whose label the model was trained on.
-            to: who sees the score, and nobody else; else a handle of what nobody sees.
-
-        Args:
             X: see `dataset.Table`; the columns of `fit`.
+            y: at the party whose label the model was trained on.
             to: the party that sees it; None: nobody.
 
         Raises:
