@@ -84,6 +84,7 @@ def test_a_search_finds_what_scikit_learns_finds(spu):
     assert before.rounds > 5 * 2 * 24  # trainings, levels, rounds
     with pytest.raises(sf.LearnError, match="nothing was searched"):
         search.best_params_  # noqa: B018
+    assert repr(search).startswith("GridSearchCV(estimator=DecisionTreeRegressor(")
     search.fit(split(), at("bob", NUMBER))
     theirs = model_selection.GridSearchCV(
         tree.DecisionTreeRegressor(random_state=0),

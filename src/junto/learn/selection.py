@@ -11,6 +11,7 @@ time, nobody learns anything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import product
 from types import MappingProxyType
@@ -27,8 +28,9 @@ from junto.device.spu.object import SPUObject
 from junto.frame.native_tables import opened
 from junto.learn import metrics
 from junto.learn.dataset import only_part
-from junto.learn.estimator import Estimator, require, run_at, shown, training
+from junto.learn.estimator import Estimator, require, run_at, shown
 from junto.learn.metrics import secret
+from junto.program.progress import Course
 
 Scoring = str | Callable[[Any, Any, Any], Any] | None
 """What `cross_val_score` takes."""
@@ -96,7 +98,8 @@ def cross_val_score(
         cv: the folds; a number: so many, of rows that are moved.
         scoring: ``accuracy``, ``roc_auc``, ``neg_log_loss``, ``neg_brier_score``, ``r2``,
             ``neg_root_mean_squared_error``; a function of model, X and y that returns a handle on the SPU,
-            the greater the better; None: the `score` of the model.
+            the greater the better; None: the `score` of the model, for which the
+            label of a linear model is at its owner.
         to: the party that sees the scores; None: nobody.
 
     Returns:
@@ -108,12 +111,12 @@ def cross_val_score(
     folds = _folds(cv)
     score = _scorer(scoring)
     rows = _rows(X, y)
-    with training(estimator, "fold", folds.n_splits) as course:
+    with _course(estimator, "cross_val_score", folds.n_splits) as course:
         found = [_judged(estimator, score, X, y, split) for split in course.each(list(folds.split(rows)))]
     return shown(_together(estimator, found), to)
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class GridSearchCV(metaclass=Scripted):
     """The best of several sets of parameters, by cross-validation.
 
@@ -133,7 +136,7 @@ class GridSearchCV(metaclass=Scripted):
     scoring: Scoring = None
     cv: KFold | int = 5
     refit: bool = True
-    _found: dict[str, Any] = field(default_factory=dict, init=False)
+    _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _folds(self.cv)
@@ -164,7 +167,7 @@ class GridSearchCV(metaclass=Scripted):
         """
         folds, score, rows = _folds(self.cv), _scorer(self.scoring), _rows(X, y)
         tries = [(each, split) for each in self.candidates for split in folds.split(rows)]
-        with training(self.estimator, "fold", len(tries) + self.refit) as course:
+        with _course(self.estimator, "GridSearchCV.fit", len(tries) + self.refit) as course:
             found = []
             for params, split in course.each(tries):
                 found.append(_judged(self.estimator.with_params(**params), score, X, y, split))
@@ -230,6 +233,11 @@ class GridSearchCV(metaclass=Scripted):
 
 
 # -------------------------------------------------------------------- folds and scores
+
+
+def _course(model: Estimator[Any], name: str, turns: int) -> AbstractContextManager[Course]:
+    """What is asked of the SPU inside is shown to a person as so many trainings."""
+    return model.spu.session.program.board.course(name, "training", turns)
 
 
 def _folds(cv: KFold | int) -> KFold:

@@ -145,6 +145,13 @@ def test_the_inner_course_is_shown_and_the_outer_one_again_after_it(board):
             assert board.look().name == "Model.fit: SPU#1(op1)"
 
 
+def test_of_courses_within_each_other_the_outermost_that_takes_turns_is_shown(board):
+    with board.course("Search.fit", "training", 2) as search:
+        for number, _ in enumerate(search.each("ab"), 1):
+            with board.course("Model.fit", "epoch", 3):
+                assert str(board.heading) == f"Search.fit, training {number} of 2"
+
+
 # ---------------------------------------------------------------- who is told
 
 
