@@ -160,7 +160,7 @@ class Board:
 
     @property
     def heading(self) -> Heading | None:
-        """What the script asks for now belongs to: the outermost course that takes turns; None: to nothing."""
+        """What the script asks for now belongs to: the outermost course of turns; None: to nothing."""
         several = (course for course in self._courses if course.turns > 1)
         course = next(several, self._courses[-1] if self._courses else None)
         return None if course is None else course.now
