@@ -17,7 +17,7 @@ import pytest
 import junto as sf
 from junto.device.current import current
 from junto.frame import HorizontalFrame, VerticalFrame, correlation
-from junto.join import count_common, join, lookup, sum_common
+from junto.join import Prepared, count_common, join, lookup, prepare, sum_common
 from junto.learn import PCA, GammaRegressor, KMeans, LinearRegression, LogisticRegression
 
 PARTIES = ["alice", "bob", "carol"]
@@ -163,6 +163,30 @@ def test_what_is_less_than_a_join_or_hides_it(spu, run):
     assert crossed == pytest.approx(beside(told), rel=0.01, abs=700)
     assert told.beside_rounds > 0
     assert any("s of one processor at each party" in note for note in told.notes)
+
+
+def test_what_a_prepared_table_takes(spu, tmp_path):
+    paths = {BOB: tmp_path / "table", ALICE: tmp_path / "copy"}
+    told = sf.explain(prepare)({BOB: (300, 3)}, "id", paths, "bob1")
+    assert told.beside == {}
+    assert any("of one processor to prepare" in note for note in told.notes)
+    prepared = prepare({BOB: BOB(numbered(["id", "y"]))(300)}, "id", paths, "y")
+    one, once, size = {ALICE: ALICE(numbered(["id", "x"]))(1200)}, 0, paths[BOB].stat().st_size
+    for run in (
+        lambda one, other: join(one | other, "id"),
+        lambda one, other: lookup(one, other, "y", "id"),
+    ):
+        told = sf.explain(run)({ALICE: (1200, 2)}, {BOB: prepared})
+        already = sent()
+        run(one, {BOB: prepared})
+        sf.barrier()
+        crossed = sent() - already
+        crossed[1] += once
+        once = size  # it was fetched
+        assert crossed == pytest.approx(beside(told), rel=0.01, abs=1500)
+        assert told.beside_rounds > 0
+    with pytest.raises(sf.JoinError, match="is not known here"):
+        sf.explain(join)({ALICE: (9, 1), BOB: Prepared(BOB, None)}, on="id")
 
 
 def test_what_cannot_be_is_refused_before_anything_runs(spu):

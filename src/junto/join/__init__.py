@@ -10,5 +10,21 @@ from junto.join.hidden_table import Hidden
 from junto.join.joining import Joined, join, psi
 from junto.join.less import Common, count_common, sum_common
 from junto.join.lookup import lookup
+from junto.join.prepared import prepare, update
+from junto.join.prepared_table import Prepared
+from junto.join.preparing import Limits
 
-__all__ = ["Common", "Hidden", "Joined", "count_common", "join", "lookup", "psi", "sum_common"]
+__all__ = [
+    "Common",
+    "Hidden",
+    "Joined",
+    "Limits",
+    "Prepared",
+    "count_common",
+    "join",
+    "lookup",
+    "prepare",
+    "psi",
+    "sum_common",
+    "update",
+]

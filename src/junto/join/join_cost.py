@@ -99,7 +99,9 @@ def estimated(
     samples = [min(size, most) for size in (LARGER_SAMPLES if slow_start else SAMPLES)]
     tables = [
         {
-            party: put(party, _sample(round(count * size / most), request, party, travelling.get(party, ())))
+            party: put(
+                party, sample_of(round(count * size / most), request, party, travelling.get(party, ()))
+            )
             for party, count in rows.items()
         }
         for size in samples
@@ -148,8 +150,8 @@ def _on(small: float, large: float, further: float) -> float:
     return large + further * (large - small)
 
 
-def _sample(rows: int, request: Request, party: PYU, travelling: Sequence[str]) -> Any:
-    """Made-up keys, and of other columns what stands in the table of `party`, over and over."""
+def sample_of(rows: int, request: Request, party: PYU, travelling: Sequence[str]) -> Any:
+    """A table of made-up keys, and of other columns what stands in the table of `party`, over and over."""
     import pandas as pd
 
     table = table_of(party, request.tables[party])

@@ -19,8 +19,9 @@ from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
 from junto.join.keys import Key
 from junto.join.on import Names
-from junto.join.opening import opened, sources_of
-from junto.join.protocol import Intersection, names
+from junto.join.opening import Desks, opened, sources_of
+from junto.join.prepared_table import Prepared
+from junto.join.protocol import FoundKeys, Intersection, names
 from junto.join.request import Parties, Request, by_method, helped_by, keyed_by, requested
 from junto.join.table_actor import TableActor
 from junto.join.vole_psi import VolePsi
@@ -109,7 +110,8 @@ def join(
 
     Args:
         tables: for each party, a handle there to a pandas, polars or Arrow table, or a path there of a CSV,
-            Parquet or Arrow file (only the party itself looks at its path: the others may write None).
+            Parquet or Arrow file (only the party itself looks at its path: the others may write None). One of
+            two may be `Prepared`: the other one, alone, gets rows of its own.
         on: the key: a column, several columns, a mapping from column to type (``str``, ``int``,
             ``datetime.date``, ``datetime.datetime``, ``decimal.Decimal``; None: as it is), or a mapping from
             party to any of these where names differ. A type said at one party holds for all.
@@ -159,6 +161,16 @@ def join(
         ConfigError: a party is not on loopback, and there is no TLS.
         RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
     """
+    if isinstance(tables, Mapping) and any(isinstance(table, Prepared) for table in tables.values()):
+        from junto.join.asking import keyed_by_asker, on_of_both, owners_path
+        from junto.join.prepared import prepared_join
+
+        if onto is not None or pad or method is not None or not isinstance(helper, bool):
+            raise JoinError("a prepared table is joined in one way", fix="leave onto, pad, method and helper")
+        prepared, tables = owners_path(tables)
+        to = [party for party in tables if party != prepared.owner] if to is None else to
+        request = requested(tables, on_of_both(on, prepared), how, to, duplicates, output)
+        return prepared_join(keyed_by_asker(request, prepared, key), prepared)
     request = keyed_by(requested(tables, on, how, to, duplicates, output), key)
     if onto is not None:
         from junto.join.hidden import hidden_join, hidden_request
@@ -187,8 +199,25 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
         rehearsal.notes[join_cost.FOUND] = None
         return Joined(join_cost.parts_of(request, most), most, _learned(protocol, request))
     desks, counts, kinds = opened(request, _Desk)
-    sources = sources_of(desks, counts)
-    found = protocol.run(sources, request.goal)
+    found = protocol.run(sources_of(desks, counts), request.goal)
+    return completed(request, (desks, counts, kinds), found, _learned(protocol, request))
+
+
+def completed(
+    request: Request,
+    start: tuple[Desks, Mapping[str, int], Sequence[str]],
+    found: FoundKeys,
+    learned: Mapping[PYU, str],
+) -> Joined:
+    """A join of which all ranks are placed.
+
+    Args:
+        request: what was asked for.
+        start: see `opened`.
+        found: see `Intersection.run`.
+        learned: what each party has learned, in words.
+    """
+    desks, counts, kinds = start
     receivers = request.goal.receivers
     held = _settled(request, desks, counts, found.total)
     arranged = [_arranged(request, desks, held, party) for party in receivers]
@@ -197,7 +226,6 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
     parts = {party: desks[party].part(kinds) for party in receivers}
     closed = [desks[party].close() for party in desks if party not in receivers]
     wait([found.total, *found.done, *closed, *parts.values()])
-    learned = _learned(protocol, request)
     for party, fact in learned.items():
         if current().program.is_here(party.party):
             log.info("joined: %s", fact)

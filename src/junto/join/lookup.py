@@ -35,6 +35,7 @@ from junto.join.join_cost import explained, explaining, over_and_over, table_of
 from junto.join.join_tables import native, null_columns, take_arrow
 from junto.join.on import Names
 from junto.join.opening import Desks, opened, raise_problem
+from junto.join.prepared_table import Prepared
 from junto.join.request import Request, helped_by, is_sentence, requested
 from junto.join.routed import MOST_PAD, Lines, helper_of, matched
 from junto.join.row_words import MOST_COLUMNS, Form, is_form, rows_of, words_of
@@ -77,15 +78,15 @@ class LookupDesk(HiddenDesk):
         self._words = getattr(self, "_words", {})
         self._words[str(len(self._words))] = by_key
 
-    def found(self, forms: Mapping[str, Form]) -> Any:
-        """Where the keys are: the rows, in the order in which the keys were given."""
+    def found(self, forms: Mapping[str, Form], names: Sequence[str]) -> Any:
+        """Where the keys are: the rows, in the order in which the keys were given, with these columns."""
         if self._table is None:
             raise JoinError("there is no table")
         count, rows = len(self._digests), np.array(self._rows)
         key_of = np.full(len(rows), -1)
         times = np.diff(self._starts[: count + 1])
         key_of[rows[: int(times.sum())]] = np.repeat(np.arange(count), times)
-        answers = take_arrow(rows_of(forms, list(self._words.values())), key_of)
+        answers = take_arrow(rows_of(forms, list(self._words.values())).select(list(names)), key_of)
         own = self._table.take(np.arange(len(rows)), {})
         self.close()
         return _beside(own, answers)
@@ -108,10 +109,11 @@ def lookup(
     Args:
         keys: ``{alice: ids}``: a handle there of a table, as `join` takes it, or of a list, an array or a
             pandas Series of keys.
-        table: ``{bob: accounts}``: a table, or a path; see `join`. Of equal keys the first row counts.
+        table: ``{bob: accounts}``: a table, or a path; see `join`. Of equal keys the first row counts. Or a
+            `Prepared`, which takes no helper.
         columns: of the table, which are wanted: numbers, text, dates, times, truth values.
         on: the key; see `join`.
-        helper: a party that has neither; see `join`. Nobody else can do it.
+        helper: a party that has neither; see `join`. Needed, unless the table is prepared.
         pad: as in `join`: hides from the helper how many keys were found.
 
     Returns:
@@ -125,6 +127,10 @@ def lookup(
         JoinError, DeviceError, RemoteError: see `join`; a column that cannot be looked up.
     """
     names = [columns] if isinstance(columns, str) else list(columns)
+    if isinstance(table, Mapping) and any(isinstance(each, Prepared) for each in table.values()):
+        from junto.join.prepared_lookup import prepared_lookup
+
+        return prepared_lookup(keys, table, names, on, (helper, pad))
     request = _requested(keys, table, names, on, helper)
     asks, owner = request.parties
     if type(pad) is not int or not 0 <= pad <= MOST_PAD:
@@ -133,7 +139,7 @@ def lookup(
         run = partial(_looked_up, names=names, pad=0)
         explained(rehearsal, request, run, "lookup", {owner: names}, pad)
         own, there = (table_of(each, request.tables[each]) for each in (asks, owner))
-        made: PYUObject = put(asks, _made_up(own, there, names))
+        made: PYUObject = put(asks, made_up_answers(own, there, names))
         return made
     found = _looked_up(request, names, pad)
     for party, fact in _learned(request, pad).items():
@@ -152,30 +158,40 @@ def _looked_up(request: Request, names: Sequence[str], pad: int) -> PYUObject:
     for number in range(1 + sum(count for _, count in forms.values())):
         at_helper, at_owner = lines.pieces(number)
         wait(desks[asks].gather([at_helper.to(asks), owner(_only)(at_owner).to(asks)]))
-    found: PYUObject = desks[asks].found(forms)
+    found: PYUObject = desks[asks].found(forms, names)
     wait([found, routing.close(), desks[owner].close()])
     return found
 
 
 def _requested(keys: Any, table: Any, names: Sequence[Any], on: Any, helper: Any) -> Request:
+    asks, _ = checked_sides(keys, table, names)
+    request = with_keys(requested({**keys, **table}, on, "left", asks, "first"), asks)
+    request = helped_by(request, helper)
+    helper_of(request)
+    return request
+
+
+def checked_sides(keys: Any, table: Any, names: Sequence[Any]) -> tuple[PYU, PYU]:
+    """Who asks whom. Raises JoinError if that is not said, or no columns are."""
     for given, what in ((keys, "keys"), (table, "table")):
         if not isinstance(given, Mapping) or len(given) != 1:
             raise JoinError(f"{what} are those of one party", fix="lookup({alice: ids}, {bob: table}, ...)")
     asks, owner = next(iter(keys)), next(iter(table))
-    ids = keys[asks]
     if asks == owner:
         raise JoinError(f"{asks!r} has both the keys and the table", fix="look it up there")
     if not 1 <= len(names) <= MOST_COLUMNS or not all(isinstance(name, str) for name in names):
         raise JoinError("columns names no columns", fix=f'columns=["balance"], 1 to {MOST_COLUMNS} of them')
     if len(set(names)) < len(names):
         raise JoinError("columns names one twice")
-    request = requested({**keys, **table}, on, "left", asks, "first")
-    request = helped_by(request, helper)
-    helper_of(request)
-    if isinstance(ids, DeviceObject):
-        tables = {**request.tables, asks: asks(_as_table)(ids, request.on[asks])}
-        return replace(request, tables=tables)
-    return request
+    return asks, owner
+
+
+def with_keys(request: Request, asks: PYU) -> Request:
+    """The same, where the keys that are asked for may be no table."""
+    ids = request.tables[asks]
+    if not isinstance(ids, DeviceObject):
+        return request
+    return replace(request, tables={**request.tables, asks: asks(_as_table)(ids, request.on[asks])})
 
 
 def _offered(desks: Desks, owner: PYU, names: Sequence[str]) -> dict[str, Form]:
@@ -230,7 +246,7 @@ def _as_table(ids: Any, names: tuple[str, ...]) -> Any:
         raise null_columns(names) from None
 
 
-def _made_up(own: Any, there: Any, names: Sequence[str]) -> Any:
+def made_up_answers(own: Any, there: Any, names: Sequence[str]) -> Any:
     """What is found, while a look-up is explained."""
     import pyarrow as pa
 

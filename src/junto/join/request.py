@@ -15,6 +15,7 @@ from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join.keys import Key
 from junto.join.kinds import agreed
 from junto.join.on import checked_on, name_of
+from junto.join.prepared_table import Prepared
 from junto.join.protocol import Goal
 
 HOWS: Final[Mapping[str, str]] = {
@@ -139,17 +140,27 @@ def _checked_tables(tables: Any) -> dict[PYU, Any]:
     if len(tables) < 2:
         raise DeviceError("join takes the tables of two parties or more")
     for party, table in tables.items():
-        if isinstance(table, DeviceObject):
-            if table.device != party:
-                raise DeviceError(
-                    f"{table!r} is given as the table of {party.party}, but does not live there"
-                )
-        elif not (table is None or isinstance(table, str | os.PathLike)):
-            raise DeviceError(
-                f"the table of {party.party} is a {type(table).__name__} of the script, not a value there",
-                fix=f"load it there: {party.party}(load)(...), or give a path",
-            )
+        checked_table(party, table)
     return dict(tables)
+
+
+def checked_table(party: PYU, table: Any) -> None:
+    """Raise if what is given as the table of a party is none of it.
+
+    Raises:
+        DeviceError: neither a handle there, nor a path or None.
+        JoinError: a prepared table where there is none to be.
+    """
+    if isinstance(table, Prepared):
+        raise JoinError("a prepared table stands in `join` or `lookup`, as that of the owner")
+    if isinstance(table, DeviceObject):
+        if table.device != party:
+            raise DeviceError(f"{table!r} is given as the table of {party.party}, but does not live there")
+    elif not (table is None or isinstance(table, str | os.PathLike)):
+        raise DeviceError(
+            f"the table of {party.party} is a {type(table).__name__} of the script, not a value there",
+            fix=f"load it there: {party.party}(load)(...), or give a path",
+        )
 
 
 def _checked_goal(how: Any, to: Any, parties: Sequence[PYU]) -> Goal:

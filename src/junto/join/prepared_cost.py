@@ -1,0 +1,136 @@
+"""What a prepared table would cost, and what to ask one: found with small ones of made-up keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+
+from junto.device.pyu import put
+from junto.device.rehearsal import Rehearsal
+from junto.errors import JoinError, ProtocolViolation
+from junto.join import oblivious
+from junto.join.join_cost import ROUNDS, SAMPLES, parts_of, sample_of, table_of
+from junto.join.joining import Joined
+from junto.join.keys import DIGEST_BYTES
+from junto.join.prepared_file import PreparedFile, file_bytes, record_bytes
+from junto.join.prepared_table import Prepared
+from junto.join.preparing import Limits, PreparedWriter
+from junto.join.request import Request
+from junto.join.row_words import Form, words_of
+from junto.program.callsite import call_site
+
+_FEW: Final = 512
+"""Keys whose time is measured."""
+
+Run = Callable[[Request, Prepared], Any]
+
+
+def explained_preparation(
+    rehearsal: Rehearsal, request: Request, prepared: Prepared, names: Sequence[str]
+) -> Prepared:
+    """What `prepare` would return, once it is told what that takes."""
+    (owner,) = request.parties
+    table = table_of(owner, request.tables[owner])
+    row = record_bytes(words_of(table, names)[0] if names else {})
+    began = time.process_time()
+    oblivious.values(oblivious.new_scalar(), _made_up_keys(_FEW))
+    seconds = (time.process_time() - began) / _FEW * len(table)
+    rehearsal.notes[
+        f"the table of {owner.party} takes about {seconds:.3g} s of one processor to prepare, at the rate of "
+        f"this machine just now, and {file_bytes(len(table), row) / 1e6:.3g} MB; nothing is sent"
+    ] = None
+    return Prepared(owner, prepared.paths, len(table), row)
+
+
+def explained_join(rehearsal: Rehearsal, request: Request, prepared: Prepared, run: Run) -> Joined:
+    """What a join would return, once it is told what that takes."""
+    told(rehearsal, request, prepared, run, "join")
+    (asks,) = request.goal.receivers
+    rows = len(table_of(asks, request.tables[asks]))
+    return Joined(parts_of(request, rows), rows, {})
+
+
+def told(
+    rehearsal: Rehearsal,
+    request: Request,
+    prepared: Prepared,
+    run: Run,
+    what: str,
+    forms: Mapping[str, Form] | None = None,
+) -> None:
+    """Say what it takes to ask a prepared table, and to fetch it once.
+
+    Args:
+        rehearsal: is told.
+        request: what is asked.
+        prepared: the table.
+        run: asks.
+        what: its name in the account.
+        forms: of columns that are looked up.
+
+    Raises:
+        JoinError: how many keys the table has, is not known.
+    """
+    (asks,), owner = request.goal.receivers, prepared.owner
+    count, size = len(table_of(asks, request.tables[asks])), _size_of(prepared)
+    samples = [min(each, max(count, 1)) for each in SAMPLES]
+    with TemporaryDirectory() as folder:
+        paths = {owner.party: f"{folder}/table", asks.party: f"{folder}/copy"}
+        _write_small(paths[owner.party], [kind or "integer" for kind in request.kinds], forms or {})
+        small = Prepared(owner, paths)
+
+        def trial(rows: int) -> Any:
+            tables = {asks: put(asks, sample_of(rows, request, asks, ())), owner: paths[owner.party]}
+            order = {party: tables[party] for party in request.parties}
+            return rehearsal.measured(
+                partial(run, replace(request, tables=order, outputs={}, keys={}), small)
+            )
+
+        trial(1)  # which fetches the file
+        less, more = [trial(each) for each in samples]
+    further = (count - samples[1]) / max(samples[1] - samples[0], 1)
+    site, rounds = call_site(), more.waits
+    for party in (asks.party, owner.party):
+        sent = more.sent.get(party, 0)
+        rehearsal.passes(site, what, party, round(sent + further * (sent - less.sent.get(party, 0))), rounds)
+        rounds = 0
+    rehearsal.passes(site, "prepared table, once", owner.party, size)
+    seconds = (more.seconds + further * max(more.seconds - less.seconds, 0)) / 2
+    each = f"about {seconds:.3g} s of one processor at each party, at the rate of this machine just now"
+    once = f"{asks.party} fetches {size / 1e6:.3g} MB once, if it has a path where it keeps them"
+    rehearsal.notes.update(dict.fromkeys([f"the {what} at {site}: {each}", once, ROUNDS]))
+
+
+def _write_small(path: str, kinds: Sequence[str], forms: Mapping[str, Form]) -> None:
+    writer = PreparedWriter(path, Limits(), None)
+    writer.begin({"on": list(kinds), "kinds": list(kinds), "forms": dict(forms)}, 1)
+    words = 1 + sum(count for _, count in forms.values())
+    writer.add({"keys": _made_up_keys(1), "words": np.zeros((1, 8 * words), np.uint8)})
+    writer.finish()
+
+
+def _made_up_keys(count: int) -> Any:
+    return np.random.default_rng(0).integers(0, 256, (count, DIGEST_BYTES)).astype(np.uint8)
+
+
+def _size_of(prepared: Prepared) -> int:
+    """Bytes of the file, as far as is known here."""
+    if prepared.keys is not None:
+        return file_bytes(prepared.keys, prepared.row)
+    for path in prepared.paths.values():
+        if path is not None and Path(path).exists():
+            try:
+                return PreparedFile(path, prepared.owner.party).header.size
+            except (OSError, ProtocolViolation):
+                continue
+    raise JoinError(
+        "how many keys the prepared table has, is not known here",
+        fix="say it: Prepared(bob, path, keys=10_000_000)",
+    )
