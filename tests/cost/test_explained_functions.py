@@ -17,7 +17,7 @@ import pytest
 import junto as sf
 from junto.device.current import current
 from junto.frame import HorizontalFrame, VerticalFrame, correlation
-from junto.join import Prepared, count_common, join, lookup, prepare, sum_common
+from junto.join import PreparedTable, count_common, join, lookup, prepare, sum_common
 from junto.learn import PCA, GammaRegressor, KMeans, LinearRegression, LogisticRegression
 
 PARTIES = ["alice", "bob", "carol"]
@@ -186,7 +186,7 @@ def test_what_a_prepared_table_takes(spu, tmp_path):
         assert crossed == pytest.approx(beside(told), rel=0.01, abs=1500)
         assert told.beside_rounds > 0
     with pytest.raises(sf.JoinError, match="is not known here"):
-        sf.explain(join)({ALICE: (9, 1), BOB: Prepared(BOB, None)}, on="id")
+        sf.explain(join)({ALICE: (9, 1), BOB: PreparedTable(BOB, None)}, on="id")
 
 
 def test_what_cannot_be_is_refused_before_anything_runs(spu):

@@ -11,15 +11,15 @@ from junto.join.joining import Joined, join, psi
 from junto.join.less import Common, count_common, sum_common
 from junto.join.lookup import lookup
 from junto.join.prepared import prepare, update
-from junto.join.prepared_table import Prepared
-from junto.join.preparing import Limits
+from junto.join.prepared_table import PreparedTable
+from junto.join.preparing import PreparedLimits
 
 __all__ = [
     "Common",
     "Hidden",
     "Joined",
-    "Limits",
-    "Prepared",
+    "PreparedLimits",
+    "PreparedTable",
     "count_common",
     "join",
     "lookup",

@@ -12,16 +12,16 @@ from typing import Any, Final
 import numpy as np
 
 from junto.errors import JoinError, JuntoError, ProtocolViolation
-from junto.join import oblivious
+from junto.join import hashed_dh
 from junto.join.curve import Points
 from junto.join.keys import Digests
 from junto.join.lookup import LookupDesk
 from junto.join.prepared_file import (
     REST_BYTES,
-    Difference,
     Numbers,
     PreparedFile,
     PreparedHeader,
+    TableChange,
     beginning,
     decrypted,
     header_of,
@@ -55,7 +55,9 @@ class AnsweringDesk:
         report = {"on": list[str](), "kinds": list[str](), "keys": 0, "problem": "", "terms": terms}
         try:
             if not isinstance(value, str | os.PathLike):
-                raise JoinError("there is no path of the prepared table", fix='Prepared(bob, "bob.prepared")')
+                raise JoinError(
+                    "there is no path of the prepared table", fix='PreparedTable(bob, "bob.prepared")'
+                )
             self._path = os.fspath(value)
             self._file = PreparedFile(self._path, self._party)
             header = self._file.header
@@ -108,7 +110,7 @@ class AnsweringDesk:
 
     def answer(self, points: Any, count: int, sender: str) -> Points:
         """Blinded keys times the scalar of the function. Raises ProtocolViolation if they are none."""
-        return oblivious.answered(self._key.scalar, points, count, sender)
+        return hashed_dh.answered(self._key.scalar, points, count, sender)
 
     def close(self) -> None:
         """Forget everything."""
@@ -116,7 +118,7 @@ class AnsweringDesk:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PreparedOffer:
     """What the owner of a prepared table says of it; see `AnsweringDesk.offer`."""
 
     sealed: bytes
@@ -135,7 +137,7 @@ class Offer:
         return [(0, header.size)]
 
 
-def checked_offer(report: Any, owner: str) -> Offer:
+def checked_offer(report: Any, owner: str) -> PreparedOffer:
     """What the owner said, once it is that, without a problem.
 
     Raises:
@@ -147,7 +149,7 @@ def checked_offer(report: Any, owner: str) -> Offer:
         raise ProtocolViolation(f"{owner} does not say what makes each version of its prepared table")
     if any(type(step) is not int or step < 0 for step in steps):
         raise ProtocolViolation(f"{owner} does not say how large what makes a version is")
-    return Offer(report["sealed"], header, steps)
+    return PreparedOffer(report["sealed"], header, steps)
 
 
 class PreparedKeeper:
@@ -230,7 +232,7 @@ class PreparedKeeper:
         if any(getattr(header, each) != getattr(own, each) for each in ("name", "signer", "bits", "forms")):
             raise ProtocolViolation(f"{self._owner} sent a change of another prepared table")
         try:
-            change = Difference.unpacked(raw[len(sealed) :], header.record, own.keys, own.bits)
+            change = TableChange.unpacked(raw[len(sealed) :], header.record, own.keys, own.bits)
         except ValueError:
             raise ProtocolViolation(f"what {self._owner} sent is no change of a prepared table") from None
         write_prepared(self._path, change.parts(old), header.bits, lambda _: sealed)
@@ -246,7 +248,7 @@ class AskingDesk(LookupDesk):
 
     def __init__(self, order: Order) -> None:
         super().__init__(order)
-        self._asking = oblivious.Asking()
+        self._asking = hashed_dh.Asking()
 
     def blinded(self, start: int, count: int) -> Points:
         """Keys `start` to `start + count`, blinded."""
@@ -255,7 +257,7 @@ class AskingDesk(LookupDesk):
     def opened(self, start: int, count: int, answers: Any, sender: str) -> None:
         """Take what came back for them. Raises ProtocolViolation if it is something else."""
         if not hasattr(self, "_values"):
-            self._values = np.empty((len(self._digests), oblivious.VALUE_BYTES), np.uint8)
+            self._values = np.empty((len(self._digests), hashed_dh.VALUE_BYTES), np.uint8)
         found = self._asking.opened(self.keys(start, count), answers, sender)
         self._values[start : start + count] = found
 
@@ -283,4 +285,4 @@ class AskingDesk(LookupDesk):
         return self.found(forms, names)
 
     def _all_values(self) -> Digests:
-        return getattr(self, "_values", np.empty((0, oblivious.VALUE_BYTES), np.uint8))
+        return getattr(self, "_values", np.empty((0, hashed_dh.VALUE_BYTES), np.uint8))

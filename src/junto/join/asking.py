@@ -14,10 +14,17 @@ from junto.device.placement import to as put
 from junto.device.proxy import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
-from junto.join.answering import CHUNK, AnsweringDesk, AskingDesk, Offer, PreparedKeeper, checked_offer
+from junto.join.answering import (
+    CHUNK,
+    AnsweringDesk,
+    AskingDesk,
+    PreparedKeeper,
+    PreparedOffer,
+    checked_offer,
+)
 from junto.join.on import name_of
 from junto.join.opening import opened, raise_problem
-from junto.join.prepared_table import Prepared
+from junto.join.prepared_table import PreparedTable
 from junto.join.protocol import batch_sizes
 from junto.join.request import Request, is_sentence, keyed_by
 from junto.join.travel import in_step, shown
@@ -39,14 +46,14 @@ class Question:
         JoinError: see `opened`.
     """
 
-    def __init__(self, request: Request, prepared: Prepared, terms: Sequence[str] = ()) -> None:
+    def __init__(self, request: Request, prepared: PreparedTable, terms: Sequence[str] = ()) -> None:
         (self.asks,) = (party for party in request.parties if party != prepared.owner)
         self.owner: PYU = prepared.owner
         self._prepared = prepared
         self.desks, self.counts, self.kinds = opened(request, partial(_desk, self.owner), terms)
         self._sizes = batch_sizes(self.counts[self.asks.party])
 
-    def kept(self, party: PYU) -> tuple[PYUObject, Any, Offer]:
+    def kept(self, party: PYU) -> tuple[PYUObject, Any, PreparedOffer]:
         """Have the file at `party`, too, and note how much is asked.
 
         Returns:
@@ -89,13 +96,13 @@ class Question:
             yield desk.opened(start, size, answers.to(self.asks), self.owner.party)
 
 
-def owners_path(tables: Mapping[PYU, Any]) -> tuple[Prepared, dict[PYU, Any]]:
+def owners_path(tables: Mapping[PYU, Any]) -> tuple[PreparedTable, dict[PYU, Any]]:
     """The prepared one of two tables, and both tables with a path in its place.
 
     Raises:
         JoinError: there are more, or it is given as that of another party.
     """
-    prepared = {party: table for party, table in tables.items() if isinstance(table, Prepared)}
+    prepared = {party: table for party, table in tables.items() if isinstance(table, PreparedTable)}
     if len(tables) != 2 or len(prepared) != 1:
         raise JoinError(
             "a prepared table is asked by one party that has a table of keys",
@@ -107,7 +114,7 @@ def owners_path(tables: Mapping[PYU, Any]) -> tuple[Prepared, dict[PYU, Any]]:
     return table, {each: table.path_of(each) if each == party else given for each, given in tables.items()}
 
 
-def on_of_both(on: Any, prepared: Prepared) -> Any:
+def on_of_both(on: Any, prepared: PreparedTable) -> Any:
     """What `on=` says; where it names columns of who asks only, the same number of the prepared table's."""
     if not isinstance(on, Mapping) or not any(isinstance(party, PYU) for party in on):
         return on
@@ -115,7 +122,7 @@ def on_of_both(on: Any, prepared: Prepared) -> Any:
     return {prepared.owner.party: next(iter(names.values())), **names}
 
 
-def keyed_by_asker(request: Request, prepared: Prepared, key: Any) -> Request:
+def keyed_by_asker(request: Request, prepared: PreparedTable, key: Any) -> Request:
     """The same, with what makes keys of the values of who asks; the prepared table's are made already.
 
     Raises:

@@ -20,7 +20,7 @@ from junto.join.helped import Helped
 from junto.join.keys import Key
 from junto.join.on import Names
 from junto.join.opening import Desks, opened, sources_of
-from junto.join.prepared_table import Prepared
+from junto.join.prepared_table import PreparedTable
 from junto.join.protocol import FoundKeys, Intersection, names
 from junto.join.request import Parties, Request, by_method, helped_by, keyed_by, requested
 from junto.join.table_actor import TableActor
@@ -111,7 +111,7 @@ def join(
     Args:
         tables: for each party, a handle there to a pandas, polars or Arrow table, or a path there of a CSV,
             Parquet or Arrow file (only the party itself looks at its path: the others may write None). One of
-            two may be `Prepared`: the other one, alone, gets rows of its own.
+            two may be `PreparedTable`: the other one, alone, gets rows of its own.
         on: the key: a column, several columns, a mapping from column to type (``str``, ``int``,
             ``datetime.date``, ``datetime.datetime``, ``decimal.Decimal``; None: as it is), or a mapping from
             party to any of these where names differ. A type said at one party holds for all.
@@ -161,7 +161,7 @@ def join(
         ConfigError: a party is not on loopback, and there is no TLS.
         RemoteError: an operation that a table depends on failed, or a party sent what the protocol forbids.
     """
-    if isinstance(tables, Mapping) and any(isinstance(table, Prepared) for table in tables.values()):
+    if isinstance(tables, Mapping) and any(isinstance(table, PreparedTable) for table in tables.values()):
         from junto.join.asking import keyed_by_asker, on_of_both, owners_path
         from junto.join.prepared import prepared_join
 

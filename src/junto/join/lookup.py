@@ -35,7 +35,7 @@ from junto.join.join_cost import explained, explaining, over_and_over, table_of
 from junto.join.join_tables import native, null_columns, take_arrow
 from junto.join.on import Names
 from junto.join.opening import Desks, opened, raise_problem
-from junto.join.prepared_table import Prepared
+from junto.join.prepared_table import PreparedTable
 from junto.join.request import Request, helped_by, is_sentence, requested
 from junto.join.routed import MOST_PAD, Lines, helper_of, matched
 from junto.join.row_words import MOST_COLUMNS, Form, is_form, rows_of, words_of
@@ -110,7 +110,7 @@ def lookup(
         keys: ``{alice: ids}``: a handle there of a table, as `join` takes it, or of a list, an array or a
             pandas Series of keys.
         table: ``{bob: accounts}``: a table, or a path; see `join`. Of equal keys the first row counts. Or a
-            `Prepared`, which takes no helper.
+            `PreparedTable`, which takes no helper.
         columns: of the table, which are wanted: numbers, text, dates, times, truth values.
         on: the key; see `join`.
         helper: a party that has neither; see `join`. Needed, unless the table is prepared.
@@ -127,7 +127,7 @@ def lookup(
         JoinError, DeviceError, RemoteError: see `join`; a column that cannot be looked up.
     """
     names = [columns] if isinstance(columns, str) else list(columns)
-    if isinstance(table, Mapping) and any(isinstance(each, Prepared) for each in table.values()):
+    if isinstance(table, Mapping) and any(isinstance(each, PreparedTable) for each in table.values()):
         from junto.join.prepared_lookup import prepared_lookup
 
         return prepared_lookup(keys, table, names, on, (helper, pad))

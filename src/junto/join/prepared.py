@@ -2,10 +2,10 @@
 
 Paper:     Kales, Rechberger, Schneider, Senker, Weinert, "Mobile private contact discovery at scale",
            USENIX Security 2019 (after Kiss, Liu, Schneider, Asokan, Pinkas, PETS 2017): an OPRF, and what it
-           gives for the table in a filter that is sent once. See `oblivious`, `prepared_file`.
+           gives for the table in a filter that is sent once. See `hashed_dh`, `prepared_file`.
 Computes:  which keys of one party another party's table has.
 Parties:   who asks, the owner.
-Secure:    semi-honest; see `oblivious`.
+Secure:    semi-honest; see `hashed_dh`.
 Learns:    see `_learned`. Who has the file sees from one version to the next how many keys went and came, and
            of keys that it has asked for before which of them: their values stay the same.
 Cost:      the file once, 6 bytes a key of the table; then 64 bytes a key that is asked for.
@@ -35,8 +35,8 @@ from junto.join.keys import Key
 from junto.join.on import Names, checked_on
 from junto.join.opening import opened
 from junto.join.prepared_file import header_of
-from junto.join.prepared_table import Prepared
-from junto.join.preparing import Limits, PreparedChanger, PreparedWriter, PreparingDesk
+from junto.join.prepared_table import PreparedTable
+from junto.join.preparing import PreparedChanger, PreparedLimits, PreparedWriter, PreparingDesk
 from junto.join.protocol import FoundKeys, Goal, batch_sizes, of_own_keys
 from junto.join.request import Request, checked_table, is_sentence, keyed_by
 from junto.join.row_words import MOST_COLUMNS
@@ -56,21 +56,21 @@ def prepare(
     path: str | os.PathLike[str] | Mapping[Any, Any] | None,
     columns: str | Sequence[str] = (),
     key: Key | None = None,
-    limits: Limits | None = None,
-) -> Prepared:
+    limits: PreparedLimits | None = None,
+) -> PreparedTable:
     """Make a file of a large table that others can ask often, each time for the price of their own keys.
 
     Args:
         table: ``{bob: accounts}``: a table, or a path; see `join`. Of equal keys the first row counts.
         on: the key; see `join`.
         path: of the file that is made, at the owner (the others may say None), or by party where copies are
-            kept; see `Prepared`. The owner's secret goes beside it (``.key``), readable by its user only.
+            kept; see `PreparedTable`. The owner's secret goes beside it (``.key``), for its user's eyes only.
         columns: of the table, that `lookup` can give.
         key: see `join`.
         limits: for how many days it is answered for, and for how many keys each party may ask.
 
     Returns:
-        `Prepared`: what stands for the table in `join` and `lookup`. The owner computes about as long
+        `PreparedTable`: what stands for the table in `join` and `lookup`. The owner computes about as long
         for each key as in a join without a helper; no key and no row is sent.
 
     All parties learn how many different keys the table has, names and kinds of the key columns, and names and
@@ -89,7 +89,7 @@ def prepare(
         raise JoinError("columns names no columns", fix=f'columns=["balance"], up to {MOST_COLUMNS} of them')
     request = _owners_request(table, on, key)
     (owner,) = request.parties
-    prepared, limits = Prepared(owner, path), limits or Limits()
+    prepared, limits = PreparedTable(owner, path), limits or PreparedLimits()
     if (rehearsal := explaining()) is not None:
         from junto.join.prepared_cost import explained_preparation
 
@@ -102,18 +102,18 @@ def prepare(
     header = _finished(writer.finish(), owner)
     wait(desk.close())
     log.info("prepared: %d keys of %s, to be used until %s", header.keys, owner.party, header.until)
-    return Prepared(owner, path, header.keys, header.record)
+    return PreparedTable(owner, path, header.keys, header.record)
 
 
 @public
 def update(
-    prepared: Prepared,
+    prepared: PreparedTable,
     on: Names | Mapping[Any, Names],
     add: Any = None,
     remove: Any = None,
     key: Key | None = None,
     days: int = 30,
-) -> Prepared:
+) -> PreparedTable:
     """Change a prepared table by what came and what went; who has a copy fetches the difference.
 
     Args:
@@ -126,12 +126,12 @@ def update(
         days: for how many from now on it is answered for.
 
     Returns:
-        `Prepared`: the new version. Keys, and what others have asked for, stay: the key of the function does.
+        `PreparedTable`: the new version, under the same key; what others have asked for still counts.
 
     Raises:
         JoinError: a key to be removed is not there, or one to be added is; other kinds of keys or columns.
     """
-    limits, owner = Limits(days), prepared.owner
+    limits, owner = PreparedLimits(days), prepared.owner
     if add is None and remove is None:
         raise JoinError("nothing comes and nothing goes", fix="update(prepared, 'id', add=new)")
     if (rehearsal := explaining()) is not None:
@@ -147,10 +147,10 @@ def update(
             _carried(desk, count, goes)
             wait(desk.close())
     header = _finished(changer.finish(limits.days), owner)
-    return Prepared(owner, prepared.paths, header.keys, header.record)
+    return PreparedTable(owner, prepared.paths, header.keys, header.record)
 
 
-def prepared_join(request: Request, prepared: Prepared) -> Joined:
+def prepared_join(request: Request, prepared: PreparedTable) -> Joined:
     """See `join`, of which one table is prepared.
 
     Raises:
@@ -169,7 +169,7 @@ def prepared_join(request: Request, prepared: Prepared) -> Joined:
     return _run(request, prepared)
 
 
-def _run(request: Request, prepared: Prepared) -> Joined:
+def _run(request: Request, prepared: PreparedTable) -> Joined:
     question = Question(request, prepared)
     asks, owner = question.asks, question.owner
     path, keeper, _ = question.kept(asks)

@@ -15,13 +15,13 @@ import numpy as np
 from junto.device.pyu import put
 from junto.device.rehearsal import Rehearsal
 from junto.errors import JoinError, ProtocolViolation
-from junto.join import oblivious
+from junto.join import hashed_dh
 from junto.join.join_cost import ROUNDS, SAMPLES, parts_of, sample_of, table_of
 from junto.join.joining import Joined
 from junto.join.keys import DIGEST_BYTES
 from junto.join.prepared_file import PreparedFile, file_bytes, record_bytes
-from junto.join.prepared_table import Prepared
-from junto.join.preparing import Limits, PreparedWriter
+from junto.join.prepared_table import PreparedTable
+from junto.join.preparing import PreparedLimits, PreparedWriter
 from junto.join.request import Request
 from junto.join.row_words import Form, words_of
 from junto.program.callsite import call_site
@@ -29,27 +29,27 @@ from junto.program.callsite import call_site
 _FEW: Final = 512
 """Keys whose time is measured."""
 
-Run = Callable[[Request, Prepared], Any]
+Run = Callable[[Request, PreparedTable], Any]
 
 
 def explained_preparation(
-    rehearsal: Rehearsal, request: Request, prepared: Prepared, names: Sequence[str]
-) -> Prepared:
+    rehearsal: Rehearsal, request: Request, prepared: PreparedTable, names: Sequence[str]
+) -> PreparedTable:
     """What `prepare` would return, once it is told what that takes."""
     (owner,) = request.parties
     table = table_of(owner, request.tables[owner])
     row = record_bytes(words_of(table, names)[0] if names else {})
     began = time.process_time()
-    oblivious.values(oblivious.new_scalar(), _made_up_keys(_FEW))
+    hashed_dh.values(hashed_dh.new_scalar(), _made_up_keys(_FEW))
     seconds = (time.process_time() - began) / _FEW * len(table)
     rehearsal.notes[
         f"the table of {owner.party} takes about {seconds:.3g} s of one processor to prepare, at the rate of "
         f"this machine just now, and {file_bytes(len(table), row) / 1e6:.3g} MB; nothing is sent"
     ] = None
-    return Prepared(owner, prepared.paths, len(table), row)
+    return PreparedTable(owner, prepared.paths, len(table), row)
 
 
-def explained_join(rehearsal: Rehearsal, request: Request, prepared: Prepared, run: Run) -> Joined:
+def explained_join(rehearsal: Rehearsal, request: Request, prepared: PreparedTable, run: Run) -> Joined:
     """What a join would return, once it is told what that takes."""
     told(rehearsal, request, prepared, run, "join")
     (asks,) = request.goal.receivers
@@ -60,7 +60,7 @@ def explained_join(rehearsal: Rehearsal, request: Request, prepared: Prepared, r
 def told(
     rehearsal: Rehearsal,
     request: Request,
-    prepared: Prepared,
+    prepared: PreparedTable,
     run: Run,
     what: str,
     forms: Mapping[str, Form] | None = None,
@@ -84,7 +84,7 @@ def told(
     with TemporaryDirectory() as folder:
         paths = {owner.party: f"{folder}/table", asks.party: f"{folder}/copy"}
         _write_small(paths[owner.party], [kind or "integer" for kind in request.kinds], forms or {})
-        small = Prepared(owner, paths)
+        small = PreparedTable(owner, paths)
 
         def trial(rows: int) -> Any:
             tables = {asks: put(asks, sample_of(rows, request, asks, ())), owner: paths[owner.party]}
@@ -109,7 +109,7 @@ def told(
 
 
 def _write_small(path: str, kinds: Sequence[str], forms: Mapping[str, Form]) -> None:
-    writer = PreparedWriter(path, Limits(), None)
+    writer = PreparedWriter(path, PreparedLimits(), None)
     writer.begin({"on": list(kinds), "kinds": list(kinds), "forms": dict(forms)}, 1)
     words = 1 + sum(count for _, count in forms.values())
     writer.add({"keys": _made_up_keys(1), "words": np.zeros((1, 8 * words), np.uint8)})
@@ -120,7 +120,7 @@ def _made_up_keys(count: int) -> Any:
     return np.random.default_rng(0).integers(0, 256, (count, DIGEST_BYTES)).astype(np.uint8)
 
 
-def _size_of(prepared: Prepared) -> int:
+def _size_of(prepared: PreparedTable) -> int:
     """Bytes of the file, as far as is known here."""
     if prepared.keys is not None:
         return file_bytes(prepared.keys, prepared.row)
@@ -132,5 +132,5 @@ def _size_of(prepared: Prepared) -> int:
                 continue
     raise JoinError(
         "how many keys the prepared table has, is not known here",
-        fix="say it: Prepared(bob, path, keys=10_000_000)",
+        fix="say it: PreparedTable(bob, path, keys=10_000_000)",
     )

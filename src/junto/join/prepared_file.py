@@ -316,7 +316,7 @@ def write_prepared(
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TableChange:
     """What makes of one version of a file the next one.
 
     Attributes:
@@ -338,7 +338,7 @@ class Difference:
         return b"".join(each.tobytes() for each in numbers) + self.records.tobytes()
 
     @classmethod
-    def unpacked(cls, raw: bytes, record: int, old: int, bits: int) -> Difference:
+    def unpacked(cls, raw: bytes, record: int, old: int, bits: int) -> TableChange:
         """Of bytes that another party sent; `old`: records of the old version.
 
         Raises:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from junto.errors import JoinError, ProtocolViolation
-from junto.join.oblivious import new_scalar, require_scalar
+from junto.join.hashed_dh import new_scalar, require_scalar
 
 ENDING: Final = ".key"
 

@@ -4,7 +4,7 @@ Paper:     as `prepared`; the columns of a key are encrypted under what the OPRF
            Ishai, Pinkas, Reingold, "Keyword search and oblivious pseudorandom functions", TCC 2005).
 Computes:  at the party that asks, for each of its keys the columns of the row with that key, if there is one.
 Parties:   who asks, the owner.
-Secure:    semi-honest; see `oblivious`.
+Secure:    semi-honest; see `hashed_dh`.
 Learns:    what `prepared` tells; who asks has the columns of its keys, and of these keys sees later changes.
 Cost:      the file once, 14 and 8 bytes a word a row; then 64 bytes a key that is asked for.
 """
@@ -25,7 +25,7 @@ from junto.join.join_cost import explaining, table_of
 from junto.join.lookup import checked_sides, made_up_answers, with_keys
 from junto.join.opening import raise_problem
 from junto.join.prepared import learned_by
-from junto.join.prepared_table import Prepared
+from junto.join.prepared_table import PreparedTable
 from junto.join.request import Request, is_sentence, requested
 
 log: logging.Logger = logging.getLogger("junto.join")
@@ -56,7 +56,7 @@ def prepared_lookup(
     return run(request, prepared)
 
 
-def _run(request: Request, prepared: Prepared, names: Sequence[str]) -> PYUObject:
+def _run(request: Request, prepared: PreparedTable, names: Sequence[str]) -> PYUObject:
     question = Question(request, prepared, [f"looked up: {', '.join(map(repr, names))}"])
     asks, owner = question.asks, question.owner
     path, keeper, offer = question.kept(asks)

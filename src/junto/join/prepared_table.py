@@ -12,7 +12,7 @@ from junto.errors import JoinError
 from junto.join.on import name_of
 
 
-class Prepared(metaclass=Scripted):
+class PreparedTable(metaclass=Scripted):
     """A table that its owner has prepared once, so that others may ask it often: see `prepare`.
 
     Args:
@@ -36,7 +36,7 @@ class Prepared(metaclass=Scripted):
         row: int = 6,
     ) -> None:
         if not isinstance(owner, PYU):
-            raise JoinError("a prepared table has an owner", fix='Prepared(bob, "bob.prepared")')
+            raise JoinError("a prepared table has an owner", fix='PreparedTable(bob, "bob.prepared")')
         by_party = path if isinstance(path, Mapping) else {owner: path}
         for each in by_party.values():
             if not isinstance(each, str | os.PathLike | None):

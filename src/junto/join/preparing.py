@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from junto.errors import JoinError, ProtocolViolation
-from junto.join import oblivious
+from junto.join import hashed_dh
 from junto.join.keys import Digests
 from junto.join.kinds import agreed
 from junto.join.prepared_file import (
     FULLEST,
-    Difference,
     Numbers,
     PreparedFile,
     PreparedHeader,
+    TableChange,
     bits_for,
     encrypted,
     now,
@@ -39,7 +39,7 @@ Batch = Mapping[str, Digests]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PreparedLimits:
     """How long a prepared table is to be used, and for how much.
 
     Args:
@@ -53,9 +53,9 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in (("days", self.days), ("keys", self.keys)):
             if value is not None and (type(value) is not int or not 1 <= value <= 1 << 40):
-                raise JoinError(f"{name} of Limits is {value!r}", fix="a whole number from 1 on")
+                raise JoinError(f"{name} of PreparedLimits is {value!r}", fix="a whole number from 1 on")
         if self.days is None or self.days > 36_500:
-            raise JoinError("a prepared table is valid for some days", fix="Limits(days=30)")
+            raise JoinError("a prepared table is valid for some days", fix="PreparedLimits(days=30)")
 
 
 class PreparingDesk(TableActor):
@@ -112,7 +112,7 @@ class PreparedWriter:
         spill: folder for what is larger than memory.
     """
 
-    def __init__(self, path: Any, limits: Limits, spill: str | None) -> None:
+    def __init__(self, path: Any, limits: PreparedLimits, spill: str | None) -> None:
         self._path, self._limits = path, limits
         self._scratch = Scratch(spill)
         self._key = PreparedKey.fresh(limits.keys)
@@ -188,7 +188,7 @@ class PreparedChanger:
 
     def remove(self, batch: Batch) -> None:
         """Keys that are gone."""
-        self._gone.append(tags_of(oblivious.values(self._key.scalar, batch["keys"])).view(np.uint8))
+        self._gone.append(tags_of(hashed_dh.values(self._key.scalar, batch["keys"])).view(np.uint8))
 
     def add(self, batch: Batch) -> None:
         """Keys that are new."""
@@ -215,7 +215,7 @@ class PreparedChanger:
             return _failed(error.message)
         return {"sealed": sealed, "problem": ""}
 
-    def _difference(self) -> Difference:
+    def _difference(self) -> TableChange:
         old, bits = self._old, self._old.header.bits
         none = np.empty((0, 2), np.uint64)
         gone = np.concatenate([none, *(each.view(np.uint64).reshape(-1, 2) for each in self._gone)])
@@ -231,7 +231,7 @@ class PreparedChanger:
         twice = int((~np.isin(old.find(tags), [-1, *taken])).sum())
         if twice:
             raise JoinError(f"{twice} of the keys to be added are there already: remove them, too")
-        return Difference(taken, old.places(tags), split(tags, bits)[0], records)
+        return TableChange(taken, old.places(tags), split(tags, bits)[0], records)
 
 
 def difference_file(path: str, version: int) -> Path:
@@ -288,7 +288,7 @@ def _failed(problem: str) -> dict[str, Any]:
 
 def _records(key: PreparedKey, batch: Batch, header: PreparedHeader) -> tuple[Any, Digests]:
     """Tags of keys, and their records."""
-    values = oblivious.values(key.scalar, batch["keys"])
+    values = hashed_dh.values(key.scalar, batch["keys"])
     tags = tags_of(values)
     rests = rest_bytes(split(tags, header.bits)[1])
     if not header.forms:

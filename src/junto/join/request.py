@@ -15,7 +15,7 @@ from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join.keys import Key
 from junto.join.kinds import agreed
 from junto.join.on import checked_on, name_of
-from junto.join.prepared_table import Prepared
+from junto.join.prepared_table import PreparedTable
 from junto.join.protocol import Goal
 
 HOWS: Final[Mapping[str, str]] = {
@@ -151,7 +151,7 @@ def checked_table(party: PYU, table: Any) -> None:
         DeviceError: neither a handle there, nor a path or None.
         JoinError: a prepared table where there is none to be.
     """
-    if isinstance(table, Prepared):
+    if isinstance(table, PreparedTable):
         raise JoinError("a prepared table stands in `join` or `lookup`, as that of the owner")
     if isinstance(table, DeviceObject):
         if table.device != party:

@@ -18,7 +18,17 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import junto as sf
-from junto.join import Limits, Prepared, answering, count_common, join, lookup, oblivious, prepare, update
+from junto.join import (
+    PreparedLimits,
+    PreparedTable,
+    answering,
+    count_common,
+    hashed_dh,
+    join,
+    lookup,
+    prepare,
+    update,
+)
 from junto.join import prepared_file as files
 from junto.join.answering import AnsweringDesk, PreparedKeeper, checked_offer
 from junto.join.keys import DIGEST_BYTES
@@ -66,9 +76,8 @@ def asked(ids, prepared, columns=("n", "name")):
 
 def rows(table):
     """Beside nulls pandas makes floats of whole numbers."""
-    wide = table.astype(object)
-    wide = wide.where(wide.notna(), None).map(lambda v: int(v) if isinstance(v, float) else v)
-    return sorted(map(str, wide.itertuples(index=False, name=None)))
+    whole = lambda v: None if pd.isna(v) else int(v) if isinstance(v, float) else v  # noqa: E731
+    return sorted(str(tuple(map(whole, row))) for row in table.itertuples(index=False, name=None))
 
 
 # ------------------------------------------------------------------ results
@@ -106,7 +115,7 @@ def test_it_is_named_again_in_another_session_and_read_from_files(tmp_path):
         made = prepare({bob: str(tmp_path / "accounts.csv")}, "id", tmp_path / "table", "n")
         assert (made.keys, made.row) == (300, 6 + 8 + 2 * 8)
     with sf.Session(PAIR, address="local"):
-        prepared = Prepared(bob, tmp_path / "table")
+        prepared = PreparedTable(bob, tmp_path / "table")
         found = join({alice: str(tmp_path / "ids.csv"), bob: prepared}, on={alice: "id"})
         assert (found.rows, list(found.parts)) == (1, [alice])
         assert asked([101, 4], prepared, ["n"])["n"].tolist()[0] == 1
@@ -237,7 +246,7 @@ def test_the_owners_secret_is_its_users_alone(quick, tmp_path):
 
 
 def test_what_is_asked_is_counted_and_may_be_bounded(quick, tmp_path):
-    prepared = prepared_at(tmp_path, limits=Limits(keys=5))
+    prepared = prepared_at(tmp_path, limits=PreparedLimits(keys=5))
     for _ in range(2):
         joined(pd.DataFrame({"id": [100, 7]}), prepared)
     with pytest.raises(sf.JoinError, match="alice has asked for 4 keys of 5 at most, and wants 2 more"):
@@ -249,7 +258,7 @@ def test_what_is_asked_is_counted_and_may_be_bounded(quick, tmp_path):
 
 
 def test_nobody_is_answered_after_the_last_day(quick, tmp_path, monkeypatch):
-    prepared = prepared_at(tmp_path, limits=Limits(days=2))
+    prepared = prepared_at(tmp_path, limits=PreparedLimits(days=2))
     real = files.now()
     monkeypatch.setattr(answering, "now", lambda: real + timedelta(days=3))
     with pytest.raises(sf.JoinError, match="bob: the prepared table was to be used until"):
@@ -268,16 +277,16 @@ def keys(*numbers):
 
 
 def test_who_asks_has_the_owners_values_and_no_others():
-    scalar, own = oblivious.new_scalar(), keys(1, 2, 3)
+    scalar, own = hashed_dh.new_scalar(), keys(1, 2, 3)
     seen = set()
     for _ in range(2):
-        asking = oblivious.Asking()
+        asking = hashed_dh.Asking()
         points = asking.blinded(own)
         seen |= {row.tobytes() for row in points}
-        found = asking.opened(own, oblivious.answered(scalar, points, 3, "alice"), "bob")
-        np.testing.assert_array_equal(found, oblivious.values(scalar, own))
+        found = asking.opened(own, hashed_dh.answered(scalar, points, 3, "alice"), "bob")
+        np.testing.assert_array_equal(found, hashed_dh.values(scalar, own))
     assert len(seen) == 6
-    assert (oblivious.values(oblivious.new_scalar(), own) != oblivious.values(scalar, own)).any(axis=1).all()
+    assert (hashed_dh.values(hashed_dh.new_scalar(), own) != hashed_dh.values(scalar, own)).any(axis=1).all()
 
 
 @settings(max_examples=tries(30), deadline=None)
@@ -285,8 +294,8 @@ def test_who_asks_has_the_owners_values_and_no_others():
 def test_an_inverse_undoes_what_a_scalar_does(raw, other):
     """By X25519 of `cryptography`, whose points come of scalars and so lie in the group of prime order."""
     clamped = bytes([raw[0] & 248, *raw[1:31], raw[31] & 127 | 64])
-    undone = oblivious.inverse(clamped)
-    oblivious.require_scalar(undone)
+    undone = hashed_dh.inverse(clamped)
+    hashed_dh.require_scalar(undone)
     point = X25519PrivateKey.from_private_bytes(other).public_key()
     there = X25519PrivateKey.from_private_bytes(clamped).exchange(point)
     back = X25519PrivateKey.from_private_bytes(undone).exchange(X25519PublicKey.from_public_bytes(there))
@@ -364,10 +373,10 @@ GARBAGE = [None, b"", b"x" * 10_000, "text", 7, [b""], bytearray(32)]
 
 @pytest.mark.parametrize("said", [*GARBAGE, np.zeros((2, 31), np.uint8), np.zeros((2, 32), np.int64)])
 def test_what_is_no_message_is_refused_by_the_name_of_its_sender(tmp_path, said):
-    asking = oblivious.Asking()
+    asking = hashed_dh.Asking()
     keeper = PreparedKeeper(str(tmp_path / "copy"), "bob", None)
     for act, name in [
-        (lambda: oblivious.answered(oblivious.new_scalar(), said, 2, "alice"), "alice"),
+        (lambda: hashed_dh.answered(hashed_dh.new_scalar(), said, 2, "alice"), "alice"),
         (lambda: asking.opened(keys(1, 2), said, "bob"), "bob"),
         (lambda: keeper.take(0, 5, said), "bob"),
         (lambda: checked_offer({"sealed": said, "steps": [], "problem": ""}, "bob"), "bob"),
@@ -380,10 +389,10 @@ def test_what_is_no_message_is_refused_by_the_name_of_its_sender(tmp_path, said)
 @pytest.mark.parametrize("raw", [b"", bytes(16), bytes(15), b"\xff" * 64, bytes(8) + b"\1" + bytes(40)])
 def test_differences_that_are_none(raw):
     if raw == bytes(16):
-        assert not len(files.Difference.unpacked(raw, 6, 3, 0).at)
+        assert not len(files.TableChange.unpacked(raw, 6, 3, 0).at)
         return
     with pytest.raises(ValueError, match=r"sizes|numbers|order|buffer"):
-        files.Difference.unpacked(raw, 6, 3, 0)
+        files.TableChange.unpacked(raw, 6, 3, 0)
 
 
 @pytest.mark.parametrize("act", ["offer", "chunk", "answer", "blinded"])
@@ -410,7 +419,7 @@ def test_what_is_said_wrongly(quick, tmp_path):
     own, text = pd.DataFrame({"id": [100]}), pd.DataFrame({"id": ["a"]})
     (tmp_path / "other").write_text("my own file")
     handle, theirs = at("alice", own), at("carol", own)
-    kept_at = lambda name: Prepared(bob, {bob: tmp_path / "table", alice: tmp_path / name})  # noqa: E731
+    kept_at = lambda name: PreparedTable(bob, {bob: tmp_path / "table", alice: tmp_path / name})  # noqa: E731
     gone = at("bob", pd.DataFrame({"id": [1, 2]}))
     known, wide = at("bob", ACCOUNTS[:2]), at("bob", ACCOUNTS[:2].assign(name="x" * 99))
     for act, message in [
@@ -427,19 +436,19 @@ def test_what_is_said_wrongly(quick, tmp_path):
         (lambda: prepare({bob: prepared}, "id", tmp_path / "x"), "a prepared table stands in"),
         (lambda: asked([1], prepared, ["m"]), "bob has not prepared a column 'm'"),
         (lambda: lookup({alice: ids}, {bob: prepared}, "n", "id", helper="carol"), "without a helper"),
-        (lambda: joined(own, Prepared(bob, None)), "bob: there is no path"),
-        (lambda: joined(own, Prepared(bob, tmp_path / "none")), "bob: the prepared table cannot be opened"),
+        (lambda: joined(own, PreparedTable(bob, None)), "bob: there is no path"),
+        (lambda: joined(own, PreparedTable(bob, tmp_path / "none")), "bob: .* cannot be opened"),
         (lambda: joined(own, kept_at("other")), "alice: where a copy of the prepared table is kept"),
         (lambda: joined(own, kept_at("no/x")), "alice: there is no folder for the copy"),
-        (lambda: joined(own, Prepared(bob, tmp_path / "other")), "bob: what bob has is not the beginning"),
+        (lambda: joined(own, PreparedTable(bob, tmp_path / "other")), "bob: .* is not the beginning"),
         (lambda: prepared_at(tmp_path / "none"), "bob: the prepared table cannot be written"),
         (lambda: prepared_at(tmp_path, columns=["m"]), "bob: there is not one column 'm'"),
         (lambda: prepared_at(tmp_path, columns=["n", "n"]), "names no columns"),
         (lambda: prepare({}, "id", None), "of one party is prepared"),
         (lambda: prepare({bob: known}, "id", None), "bob: there is no path"),
         (lambda: prepare({bob: known}, "id", 7), "is no path"),
-        (lambda: Limits(days=0), "days of Limits is 0"),
-        (lambda: Limits(keys=True), "keys of Limits is True"),
+        (lambda: PreparedLimits(days=0), "days of PreparedLimits is 0"),
+        (lambda: PreparedLimits(keys=True), "keys of PreparedLimits is True"),
         (lambda: update(prepared, "id"), "nothing comes and nothing goes"),
         (lambda: update(prepared, "id", remove=gone), "2 of the keys to be removed are not in"),
         (lambda: update(prepared, "id", add=known), "2 of the keys to be added are there already"),
