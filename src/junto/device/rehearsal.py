@@ -10,7 +10,7 @@ import copy
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -129,13 +129,15 @@ class TrialRun:
 
     Attributes:
         sent: bytes, by who sent them.
-        waits: how often all waited for each other.
+        waits: how often all waited for each other, but for what overlaps.
         seconds: of this process, for all parties.
+        overlapping: steps that overlap, of each time that there were some.
     """
 
     sent: Mapping[str, int]
     waits: int
     seconds: float
+    overlapping: Sequence[int]
 
 
 class Rehearsal:
@@ -161,6 +163,7 @@ class Rehearsal:
         self.label_of: Callable[[int], Any] = lambda rows: array_of((rows,))
         self.measuring: bool = False
         self._engines: dict[int, Engine] = {}
+        self._overlapping: list[tuple[int, int]] = []
         self.forget()
 
     def forget(self) -> None:
@@ -203,6 +206,7 @@ class Rehearsal:
     def measured(self, run: Callable[[], Any]) -> TrialRun:
         """What something costs that is run and asks no SPU; nothing of it counts otherwise."""
         before, waits, began = self._traffic(), self._waits(), time.process_time()
+        self._overlapping = []
         self.measuring = True
         try:
             run()
@@ -214,7 +218,13 @@ class Rehearsal:
         sent: dict[str, int] = {}
         for (*_, sender), nbytes in crossed.items():
             sent[sender] = sent.get(sender, 0) + nbytes
-        return TrialRun(sent, self._waits() - waits, seconds)
+        apart = sum(waits for waits, _ in self._overlapping)
+        steps = [taken for _, taken in self._overlapping]
+        return TrialRun(sent, self._waits() - waits - apart, seconds, steps)
+
+    def overlapping(self, waits: int, steps: int) -> None:
+        """So many of the waits were for steps that overlap, of which there were so many."""
+        self._overlapping.append((waits, steps))
 
     def _waits(self) -> int:
         spells = self.program.timeline.spells()

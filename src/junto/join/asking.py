@@ -41,16 +41,21 @@ class Question:
         request: of the party that asks, and the owner.
         prepared: the table.
         terms: see `opened`.
+        desk: of the party that asks: a class like `AskingDesk`, as a proxy.
 
     Raises:
         JoinError: see `opened`.
     """
 
-    def __init__(self, request: Request, prepared: PreparedTable, terms: Sequence[str] = ()) -> None:
+    def __init__(
+        self, request: Request, prepared: PreparedTable, terms: Sequence[str] = (), desk: Any = None
+    ) -> None:
         (self.asks,) = (party for party in request.parties if party != prepared.owner)
         self.owner: PYU = prepared.owner
         self._prepared = prepared
-        self.desks, self.counts, self.kinds = opened(request, partial(_desk, self.owner), terms)
+        self.desks, self.counts, self.kinds = opened(
+            request, partial(_desk, self.owner, desk or _Asking), terms
+        )
         self._sizes = batch_sizes(self.counts[self.asks.party])
 
     def kept(self, party: PYU) -> tuple[PYUObject, Any, PreparedOffer]:
@@ -134,8 +139,23 @@ def keyed_by_asker(request: Request, prepared: PreparedTable, key: Any) -> Reque
     return replace(made, keys={each: f for each, f in made.keys.items() if each != prepared.owner})
 
 
-def _desk(owner: PYU, order: Any, device: PYU) -> Any:
-    return _Answering(owner.party, device=device) if device == owner else _Asking(order, device=device)
+def require_columns(question: Question, offer: PreparedOffer, names: Sequence[str]) -> None:
+    """Raise JoinError if columns are not prepared, or a table of keys has one of the same name."""
+    missing = [name for name in names if name not in offer.header.forms]
+    if missing:
+        raise JoinError(
+            f"{question.owner.party} has not prepared a column {missing[0]!r}",
+            fix="prepare(..., columns=[...])",
+        )
+    asks = question.asks
+    report = reveal(question.desks[asks].has_room(list(names)))
+    if not isinstance(report, dict) or not is_sentence(report.get("problem")):
+        raise ProtocolViolation(f"what {asks.party} says of its columns is no description")
+    raise_problem({asks: question.desks[asks]}, {asks.party: report})
+
+
+def _desk(owner: PYU, asking: Any, order: Any, device: PYU) -> Any:
+    return _Answering(owner.party, device=device) if device == owner else asking(order, device=device)
 
 
 def _held(reports: Mapping[str, Any], owner: str, keeper: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ Bytes are linear in the keys, and rounds in the batches. Every way of joining is
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,11 +16,12 @@ import numpy as np
 
 from junto.device.current import current
 from junto.device.pyu import PYU, PYUObject, put
-from junto.device.rehearsal import Rehearsal
+from junto.device.rehearsal import Rehearsal, TrialRun
 from junto.errors import JoinError
 from junto.extras import need
 from junto.join.protocol import batch_sizes
 from junto.join.request import Request
+from junto.join.travel import AHEAD
 from junto.program.callsite import call_site
 
 SAMPLES: Final = (1024, 2048)
@@ -29,7 +31,9 @@ LARGER_SAMPLES: Final = (1 << 15, 1 << 16)
 
 FIRST_DAY: Final = datetime.datetime(2000, 1, 1)
 
-ROUNDS: Final = "rounds of a join are how often all wait for each other; batches overlap, which takes less"
+ROUNDS: Final = (
+    f"rounds of a join are how often all wait for each other; of batches {AHEAD} overlap and are one"
+)
 FOUND: Final = "a join counts as if its result had all keys of the smallest table, or of those that are kept"
 
 
@@ -121,7 +125,7 @@ def estimated(
     seconds = large.seconds + further * slower
     return Estimate(
         {each: round(_on(small.sent.get(each, 0), large.sent.get(each, 0), further)) for each in parties},
-        round(_on(small.waits, large.waits, more)),
+        rounds_of(small, large, more),
         seconds / len(parties),
         _most(rows, request),
     )
@@ -144,6 +148,16 @@ def parts_of(request: Request, rows: int) -> dict[PYU, PYUObject]:
 
 def _batches(rows: Mapping[PYU, int], part: float) -> int:
     return sum(len(batch_sizes(round(count * part))) for count in rows.values())
+
+
+def rounds_of(small: TrialRun, large: TrialRun, further: float) -> int:
+    """How often all would wait, if overlapping steps grow on as they do from one trial to the other.
+
+    `AHEAD` of them are on their way at once, and so take one round.
+    """
+    pairs = zip(small.overlapping, large.overlapping, strict=True)
+    steps = [_on(fewer, more, further) for fewer, more in pairs]
+    return large.waits + sum(max(1, math.ceil(each / AHEAD)) for each in steps)
 
 
 def _on(small: float, large: float, further: float) -> float:

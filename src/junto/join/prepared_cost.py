@@ -16,12 +16,13 @@ from junto.device.pyu import put
 from junto.device.rehearsal import Rehearsal
 from junto.errors import JoinError, ProtocolViolation
 from junto.join import hashed_dh
-from junto.join.join_cost import ROUNDS, SAMPLES, parts_of, sample_of, table_of
+from junto.join.join_cost import ROUNDS, SAMPLES, parts_of, rounds_of, sample_of, table_of
 from junto.join.joining import Joined
 from junto.join.keys import DIGEST_BYTES
 from junto.join.prepared_file import PreparedFile, file_bytes, record_bytes
 from junto.join.prepared_table import PreparedTable
 from junto.join.preparing import PreparedLimits, PreparedWriter
+from junto.join.protocol import batch_sizes
 from junto.join.request import Request
 from junto.join.row_words import Form, words_of
 from junto.program.callsite import call_site
@@ -96,7 +97,8 @@ def told(
         trial(1)  # which fetches the file
         less, more = [trial(each) for each in samples]
     further = (count - samples[1]) / max(samples[1] - samples[0], 1)
-    site, rounds = call_site(), more.waits
+    fewer, many, every = (len(batch_sizes(each)) for each in (*samples, count))
+    site, rounds = call_site(), rounds_of(less, more, (every - many) / max(many - fewer, 1))
     for party in (asks.party, owner.party):
         sent = more.sent.get(party, 0)
         rehearsal.passes(site, what, party, round(sent + further * (sent - less.sent.get(party, 0))), rounds)

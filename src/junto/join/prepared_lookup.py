@@ -17,16 +17,16 @@ from functools import partial
 from typing import Any
 
 from junto.device.current import current
-from junto.device.disclosure import reveal, wait
+from junto.device.disclosure import wait
 from junto.device.pyu import PYU, PYUObject, put
-from junto.errors import JoinError, ProtocolViolation
-from junto.join.asking import Question, on_of_both, owners_path
+from junto.errors import JoinError
+from junto.join.asking import Question, on_of_both, owners_path, require_columns
 from junto.join.join_cost import explaining, table_of
 from junto.join.lookup import checked_sides, made_up_answers, with_keys
-from junto.join.opening import raise_problem
+from junto.join.points_lookup import points_run
 from junto.join.prepared import learned_by
 from junto.join.prepared_table import PreparedTable
-from junto.join.request import Request, is_sentence, requested
+from junto.join.request import Request, helped_by, requested
 
 log: logging.Logger = logging.getLogger("junto.join")
 
@@ -42,10 +42,12 @@ def prepared_lookup(
     asks, _ = checked_sides(keys, table, names)
     prepared, tables = owners_path({**keys, **table})
     helper, pad = rest
-    if not isinstance(helper, bool) or pad:
-        raise JoinError("a prepared table is looked up without a helper", fix="leave helper and pad out")
+    if pad:
+        raise JoinError("pad is for a look-up in a table that is not prepared", fix="leave pad out")
     request = with_keys(requested(tables, on_of_both(on, prepared), "left", asks, "first"), asks)
     run = partial(_run, names=names)
+    if not isinstance(helper, bool):
+        request, run = helped_by(request, helper), partial(points_run, names=names)
     if (rehearsal := explaining()) is not None:
         from junto.join.prepared_cost import told
 
@@ -60,18 +62,9 @@ def _run(request: Request, prepared: PreparedTable, names: Sequence[str]) -> PYU
     question = Question(request, prepared, [f"looked up: {', '.join(map(repr, names))}"])
     asks, owner = question.asks, question.owner
     path, keeper, offer = question.kept(asks)
-    missing = [name for name in names if name not in offer.header.forms]
-    if missing:
-        raise JoinError(
-            f"{owner.party} has not prepared a column {missing[0]!r}", fix="prepare(..., columns=[...])"
-        )
-    desk = question.desks[asks]
-    report = reveal(desk.has_room(list(names)))
-    if not isinstance(report, dict) or not is_sentence(report.get("problem")):
-        raise ProtocolViolation(f"what {asks.party} says of its columns is no description")
-    raise_problem({asks: desk}, {asks.party: report})
+    require_columns(question, offer, names)
     question.ask()
-    found: PYUObject = desk.fetch(path, owner.party, list(names))
+    found: PYUObject = question.desks[asks].fetch(path, owner.party, list(names))
     wait(found)  # which reads what the keeper may remove
     wait([keeper.close(), question.desks[owner].close()])
     for party, fact in learned_by(question, "the columns of its own keys").items():

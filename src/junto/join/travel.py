@@ -29,16 +29,26 @@ def shown(total: int) -> Iterator[Callable[[int], None]]:
         yield seen
 
 
+def _heard_of(waits: int, steps: int) -> None:
+    """Tell who counts rounds that so many of the waits were for so many steps that overlap."""
+    if (rehearsal := current().rehearsal) is not None:
+        rehearsal.overlapping(waits, steps)
+
+
 def in_step(ways: Sequence[Iterator[PYUObject]], seen: Callable[[int], None] = lambda batches: None) -> None:
     """Take a step on each way in turn, never more than `AHEAD` steps ahead of what is done."""
     going, under_way = list(ways), list[list[PYUObject]]()
+    waits = taken = 0
     while going:
         steps = [(way, next(way, None)) for way in going]
         going = [way for way, step in steps if step is not None]
         under_way.append([step for _, step in steps if step is not None])
+        taken += bool(under_way[-1])
         if len(under_way) > AHEAD:
             done = under_way.pop(0)
             wait(done)
+            waits += 1
             seen(len(done))
     wait(under_way)
     seen(sum(map(len, under_way)))
+    _heard_of(waits + 1, taken)

@@ -435,7 +435,7 @@ def test_what_is_said_wrongly(quick, tmp_path):
         (lambda: count_common({alice: handle, bob: prepared}, "id"), "a prepared table stands in"),
         (lambda: prepare({bob: prepared}, "id", tmp_path / "x"), "a prepared table stands in"),
         (lambda: asked([1], prepared, ["m"]), "bob has not prepared a column 'm'"),
-        (lambda: lookup({alice: ids}, {bob: prepared}, "n", "id", helper="carol"), "without a helper"),
+        (lambda: lookup({alice: ids}, {bob: prepared}, "n", "id", pad=3), "pad is for a look-up in"),
         (lambda: joined(own, PreparedTable(bob, None)), "bob: there is no path"),
         (lambda: joined(own, PreparedTable(bob, tmp_path / "none")), "bob: .* cannot be opened"),
         (lambda: joined(own, kept_at("other")), "alice: where a copy of the prepared table is kept"),
