@@ -17,7 +17,7 @@ import pytest
 import junto as sf
 from junto.device.current import current
 from junto.frame import HorizontalFrame, VerticalFrame, correlation
-from junto.join import PreparedTable, count_common, join, lookup, prepare, sum_common
+from junto.join import PreparedTable, count_common, join, lookup, prepare, sum_common, travel
 from junto.learn import PCA, GammaRegressor, KMeans, LinearRegression, LogisticRegression
 
 PARTIES = ["alice", "bob", "carol"]
@@ -187,6 +187,39 @@ def test_what_a_prepared_table_takes(spu, tmp_path):
         assert told.beside_rounds > 0
     with pytest.raises(sf.JoinError, match="is not known here"):
         sf.explain(join)({ALICE: (9, 1), BOB: PreparedTable(BOB, None)}, on="id")
+
+
+def test_what_a_look_up_by_point_functions_takes(spu, tmp_path):
+    paths = {BOB: tmp_path / "table", CAROL: tmp_path / "copy"}
+    prepared = prepare({BOB: BOB(numbered(["id", "y", "z"]))(900)}, "id", paths, ["y", "z"])
+    run = lambda one: lookup(one, {BOB: prepared}, "y", "id", helper=CAROL)  # noqa: E731
+    told = sf.explain(run)({ALICE: (9, 1)})
+    already = sent()
+    run({ALICE: ALICE(numbered(["id"]))(9)})
+    sf.barrier()
+    assert (sent() - already) == pytest.approx(beside(told), rel=0.03, abs=1500)
+
+
+@pytest.mark.parametrize(("method", "rows"), [("vole", 600), ("ecdh", 20_000)])
+def test_steps_that_overlap_are_one_round(spu, monkeypatch, method, rows):
+    """A round is a wait for the others; of batches and columns as many as may be on their way are one."""
+    shapes = {ALICE: (rows, 1), BOB: (rows, 1)}
+    told = sf.explain(join)(shapes, "id", method=method, helper=False).beside_rounds
+    taken = []
+    real = travel._heard_of
+    monkeypatch.setattr(travel, "_heard_of", lambda *each: (taken.append(each), real(*each)))
+    session = current()
+    waits = lambda: sum(  # noqa: E731
+        each.calls for each in session.program.timeline.spells() if each.text.startswith(("wait", "reveal"))
+    )
+    before = waits()
+    tables = {party: party(numbered(["id"]))(rows) for party in shapes}
+    join(tables, "id", method=method, helper=False)
+    apart = waits() - before - sum(waited for waited, _ in taken)
+    windows = sum(max(1, -(-steps // travel.AHEAD)) for _, steps in taken)
+    assert apart >= 3
+    assert abs(told - (apart + windows)) <= 1
+    assert max(steps for _, steps in taken) > travel.AHEAD
 
 
 def test_what_cannot_be_is_refused_before_anything_runs(spu):

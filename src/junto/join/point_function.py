@@ -81,10 +81,10 @@ def evaluated(keys: Any, count: int, places: int, sender: str) -> Blocks:
         children ^= (bits[:, :, None] * lost[:, None])[:, :, None]
         flags ^= bits[:, :, None] * wanted[:, None].astype(np.uint64)
         needed = -(-places // (1 << (levels - 1 - level)))
-        states = children.reshape(count, -1, 2)[:, :needed]
-        bits = flags.reshape(count, -1)[:, :needed]
+        states = children.reshape(count, 2 * states.shape[1], 2)[:, :needed]
+        bits = flags.reshape(count, 2 * bits.shape[1])[:, :needed]
     leaves = _hashed(states, 2) ^ bits[:, :, None] * _words(raw[:, size - 16 :])[:, None]
-    return leaves.reshape(count, -1)
+    return leaves.reshape(count, 2 * leaves.shape[1])
 
 
 def levels_of(places: int) -> int:

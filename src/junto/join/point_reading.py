@@ -73,8 +73,11 @@ class PointServer:
             ProtocolViolation: they are none.
         """
         pieces = evaluated(keys, SLOTS * count, self._shape.slots, sender)
-        chosen = np.bitwise_xor.reduce(pieces.reshape(count, SLOTS, -1), axis=1)
-        return np.stack([self._summed(each) for each in chosen])
+        chosen = np.bitwise_xor.reduce(pieces.reshape(count, SLOTS, pieces.shape[1]), axis=1)
+        found = np.empty((count, len(self._table)), np.uint64)
+        for number, each in enumerate(chosen):
+            found[number] = self._summed(each)
+        return found
 
     def close(self) -> None:
         """Forget it."""

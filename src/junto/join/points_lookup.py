@@ -85,6 +85,6 @@ def _learned(question: Question, helper: Any) -> dict[str, str]:
     return {
         asks: f"{asks} learns how many different keys {owner} has; the columns of its own keys.",
         owner: f"{owner} learns how many different keys {asks} asks for.",
-        third: f"{third} helps, and learns how many different keys {owner} has, and how many {asks} asks "
-        f"for; it has the prepared table, encrypted. {third} and {owner} together could see what {asks} reads.",
+        third: f"{third} helps, and learns how many different keys {owner} has; how many {asks} asks for; it "
+        f"has the prepared table, encrypted. {third} and {owner} together could see what {asks} reads.",
     }

@@ -16,9 +16,12 @@ from junto.device.pyu import put
 from junto.device.rehearsal import Rehearsal
 from junto.errors import JoinError, ProtocolViolation
 from junto.join import hashed_dh
+from junto.join.fuse_table import FuseShape
 from junto.join.join_cost import ROUNDS, SAMPLES, parts_of, rounds_of, sample_of, table_of
 from junto.join.joining import Joined
 from junto.join.keys import DIGEST_BYTES
+from junto.join.point_function import key_bytes, levels_of
+from junto.join.point_reading import SLOTS
 from junto.join.prepared_file import PreparedFile, file_bytes, record_bytes
 from junto.join.prepared_table import PreparedTable
 from junto.join.preparing import PreparedLimits, PreparedWriter
@@ -79,12 +82,15 @@ def told(
     Raises:
         JoinError: how many keys the table has, is not known.
     """
-    (asks,), owner = request.goal.receivers, prepared.owner
-    count, size = len(table_of(asks, request.tables[asks])), _size_of(prepared)
+    (asks,), owner, keeper = request.goal.receivers, prepared.owner, request.helper
+    keys, row = _known_of(prepared)
+    count, size = len(table_of(asks, request.tables[asks])), file_bytes(keys, row)
+    fetches = keeper or asks
     samples = [min(each, max(count, 1)) for each in SAMPLES]
     with TemporaryDirectory() as folder:
-        paths = {owner.party: f"{folder}/table", asks.party: f"{folder}/copy"}
-        _write_small(paths[owner.party], [kind or "integer" for kind in request.kinds], forms or {})
+        paths = {owner.party: f"{folder}/table", fetches.party: f"{folder}/copy"}
+        said = _as_wide_as(forms, row) if forms else {}
+        _write_small(paths[owner.party], [kind or "integer" for kind in request.kinds], said)
         small = PreparedTable(owner, paths)
 
         def trial(rows: int) -> Any:
@@ -99,14 +105,16 @@ def told(
     further = (count - samples[1]) / max(samples[1] - samples[0], 1)
     fewer, many, every = (len(batch_sizes(each)) for each in (*samples, count))
     site, rounds = call_site(), rounds_of(less, more, (every - many) / max(many - fewer, 1))
-    for party in (asks.party, owner.party):
+    points, seconds = _of_points(keys, row, count) if keeper else (0, 0.0)
+    for party in dict.fromkeys([asks.party, owner.party, fetches.party]):
         sent = more.sent.get(party, 0)
-        rehearsal.passes(site, what, party, round(sent + further * (sent - less.sent.get(party, 0))), rounds)
+        sent += round(further * (sent - less.sent.get(party, 0))) + (points if party == asks.party else 0)
+        rehearsal.passes(site, what, party, sent, rounds)
         rounds = 0
     rehearsal.passes(site, "prepared table, once", owner.party, size)
-    seconds = (more.seconds + further * max(more.seconds - less.seconds, 0)) / 2
+    seconds += (more.seconds + further * max(more.seconds - less.seconds, 0)) / 2
     each = f"about {seconds:.3g} s of one processor at each party, at the rate of this machine just now"
-    once = f"{asks.party} fetches {size / 1e6:.3g} MB once, if it has a path where it keeps them"
+    once = f"{fetches.party} fetches {size / 1e6:.3g} MB once, if it has a path where it keeps them"
     rehearsal.notes.update(dict.fromkeys([f"the {what} at {site}: {each}", once, ROUNDS]))
 
 
@@ -122,14 +130,31 @@ def _made_up_keys(count: int) -> Any:
     return np.random.default_rng(0).integers(0, 256, (count, DIGEST_BYTES)).astype(np.uint8)
 
 
-def _size_of(prepared: PreparedTable) -> int:
-    """Bytes of the file, as far as is known here."""
+def _as_wide_as(forms: Mapping[str, Form], row: int) -> dict[str, Form]:
+    """Columns, and one more that makes rows as long as those of the prepared table."""
+    more = (row - record_bytes(forms)) // 8
+    return {**forms, "others": ["string", more]} if more > 0 else dict(forms)
+
+
+def _of_points(keys: int, row: int, count: int) -> tuple[int, float]:
+    """Bytes that keys of point functions have more than those for a small table, and a server's seconds."""
+    small, large = (key_bytes(levels_of(FuseShape(each, b"").slots)) for each in (1, keys))
+    words = np.zeros(1 << 20, np.uint64)
+    began = time.process_time()
+    np.bitwise_xor.reduce(words & words)
+    rate = (time.process_time() - began) / len(words)
+    return 2 * SLOTS * count * (large - small), rate * FuseShape(keys, b"").slots * -(-row // 8) * count
+
+
+def _known_of(prepared: PreparedTable) -> tuple[int, int]:
+    """How many keys the table has and bytes of a row, as far as is known here."""
     if prepared.keys is not None:
-        return file_bytes(prepared.keys, prepared.row)
+        return prepared.keys, prepared.row
     for path in prepared.paths.values():
         if path is not None and Path(path).exists():
             try:
-                return PreparedFile(path, prepared.owner.party).header.size
+                header = PreparedFile(path, prepared.owner.party).header
+                return header.keys, header.record
             except (OSError, ProtocolViolation):
                 continue
     raise JoinError(
