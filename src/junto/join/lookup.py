@@ -110,7 +110,7 @@ def lookup(
         keys: ``{alice: ids}``: a handle there of a table, as `join` takes it, or of a list, an array or a
             pandas Series of keys.
         table: ``{bob: accounts}``: a table, or a path; see `join`. Of equal keys the first row counts. Or a
-            `PreparedTable`, of which alice has a copy, or a helper for a few keys; see ``docs/how-to/join.md``.
+            `PreparedTable`, of which alice, or a helper, has a copy; see ``docs/how-to/join.md``.
         columns: of the table, which are wanted: numbers, text, dates, times, truth values.
         on: the key; see `join`.
         helper: a party that has neither; see `join`. Needed, unless the table is
