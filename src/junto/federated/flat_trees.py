@@ -102,9 +102,9 @@ def _numbers(leaf: Any) -> Floats | None:
 
 
 def _of_type(part: Floats, leaf: Any) -> Any:
-    if isinstance(leaf, int):
+    if type(leaf) is int:
         return round(float(part))
-    if isinstance(leaf, float):
+    if type(leaf) is float:
         return float(part)
     if _is_tensor(leaf):
         found = sys.modules["torch"].from_numpy(part if _floats(leaf) else np.rint(part))
