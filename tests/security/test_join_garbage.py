@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import junto as sf
 from junto.device.pyu import PYUObject
-from junto.join import count_common, join, lookup, sum_common
+from junto.join import count_common, join, lookup, prepare, sum_common
 from moves import watched_moves
 
 PARTIES = ["alice", "bob", "carol"]
@@ -52,6 +54,14 @@ def asked():
     return lookup(ours, theirs, "y", on="id", helper="carol")
 
 
+def prepared(run):
+    """Of a table that its owner has prepared; the copy is fetched."""
+    with TemporaryDirectory() as folder:
+        ours, theirs = tables().items()
+        made = prepare(dict([theirs]), "id", f"{folder}/table", "y")
+        run(dict([ours]), {theirs[0]: made})
+
+
 CALLS = {
     "left": lambda: join(tables(), on="id", how="left", helper=False),
     "all": lambda: join(tables(), on="id", duplicates="all", helper=False),
@@ -62,6 +72,9 @@ CALLS = {
     "counted": lambda: count_common(tables(), on="id", helper="carol"),
     "sum": lambda: sum_common(tables(), on="id", of={"bob": "y"}, helper="carol"),
     "lookup": asked,
+    "prepared": lambda: prepared(lambda ours, theirs: join(ours | theirs, on="id")),
+    "looked up": lambda: prepared(lambda ours, theirs: lookup(ours, theirs, "y", "id")),
+    "points": lambda: prepared(lambda ours, theirs: lookup(ours, theirs, "y", "id", helper="carol")),
     "hidden": lambda: join(tables(), on="id", onto=sf.SPU(parties=PARTIES), pad=3),
 }
 
