@@ -34,8 +34,8 @@ def spu():
 
 
 def test_every_name_is_there():
-    classes = [*MODELS, learn.Scorecard]
-    assert dir(learn) == [*sorted(each.__name__ for each in classes), "from_xgboost", "metrics"]
+    classes = sorted(each.__name__ for each in [*MODELS, learn.Scorecard, learn.GridSearchCV, learn.KFold])
+    assert dir(learn) == [*classes, "cross_val_score", "from_xgboost", "metrics"]
     with pytest.raises(AttributeError, match="NoSuchModel"):
         learn.NoSuchModel  # noqa: B018
 
