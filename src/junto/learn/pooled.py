@@ -15,7 +15,7 @@ import numpy as np
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import LearnError
-from junto.federated.secure_sum import SecureAggregator
+from junto.federated.secure_sum import LEAST_PARTIES, SecureAggregator
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, examine
 from junto.learn.examine import Floats
@@ -145,6 +145,12 @@ def task_of(X: HorizontalFrame, y: Any, family: Family, look: Callable[[Any, Any
     tables, labels = X.partitions, frame_of(y, "y").partitions
     if set(tables) != set(labels):
         raise LearnError("y is not at the parties of X", fix="a column of the same frame: frame['y']")
+    if len(tables) < LEAST_PARTIES:
+        raise LearnError(
+            f"of {len(tables)} parties each would work out the other's sums from the totals",
+            fix="put the rows together on the SPU, and fit those: "
+            "spu(lambda a, b: jnp.concatenate([a, b]))(hers, his)",
+        )
     adder = SecureAggregator(list(tables))
     rows = 0
     for party, table in tables.items():

@@ -14,6 +14,7 @@ from junto.federated.privacy import discrete_gaussian, epsilon_of, spent
 from junto.ledger import read
 
 pytest.importorskip("opendp")
+pytestmark = pytest.mark.slow  # to load opendp takes seconds
 NAMES = ("alice", "bob", "carol", "dave")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -157,5 +158,22 @@ def test_what_a_model_of_rows_has_not_is_refused():
     with pytest.raises(LearnError, match="not at the parties of X"):
         learn.LogisticRegression(spu()).fit(two, y)
     labels = HorizontalFrame({party: y.partitions[party] for party in two.partitions})
-    with pytest.raises(LearnError, match="min_parties is 3"):
+    with pytest.raises(LearnError, match="of 2 parties each would work out"):
         learn.LogisticRegression(spu()).fit(two, labels)
+
+
+def test_rows_of_two_parties_go_onto_the_spu():
+    """As the refusal says."""
+    table = (TABLE[COLUMNS] - TABLE[COLUMNS].mean()) / TABLE[COLUMNS].std(ddof=0)
+    device, (alice, bob) = spu(), map(sf.PYU, NAMES[:2])
+    together = device(lambda a, b: jnp.concatenate([a, b]))
+    X = together(alice(table[:250].to_numpy)(), bob(table[250:].to_numpy)())
+    y = together(
+        *(
+            party(TABLE["late"][rows].to_numpy)()
+            for party, rows in ((alice, slice(250)), (bob, slice(250, None)))
+        )
+    )
+    model = learn.LogisticRegression(device, standardize=False).fit(X, y)
+    oracle = linear_model.LogisticRegression(**PENALISED).fit(table, TABLE["late"])
+    assert np.allclose(sf.reveal(model.coef_), oracle.coef_, atol=1e-3)

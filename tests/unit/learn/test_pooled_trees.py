@@ -57,6 +57,7 @@ def spu() -> sf.SPU:
     return sf.SPU(parties=list(NAMES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "label", "params"),
     [
