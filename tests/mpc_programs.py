@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from junto.mpc import digits
 from junto.mpc.interpret import StepHooks, perform
 from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
+from junto.mpc.ring128 import elements
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import Public, Secret, Value, decode, encode, incoming, integer_words
@@ -59,7 +61,9 @@ class Engine:
 
     def _plainly(self, plan: Plan, leaves: Sequence[Any], public: Sequence[int]) -> list[np.ndarray]:
         where = [""]
-        gates = PlainGates(on_overflow=lambda sentence: self.overflows.append((where[0], sentence)))
+        gates = PlainGates(
+            on_overflow=lambda sentence: self.overflows.append((where[0], sentence)), bits=self.settings.width
+        )
         inputs: list[Value] = []
         for number, leaf in enumerate(leaves):
             if number in public:
@@ -103,6 +107,8 @@ class Engine:
             return [each.value for each in values if isinstance(each, Secret)]
 
         run = RUNS[self.name]
+        if self.settings.width > 64:
+            run = partial(run, width=self.settings.width)
         outcome = run(program, *[encode(array, self.settings) for array in arrays])
         self.rounds, self.opened = outcome.rounds, outcome.opened
         opened = iter(outcome.values)
@@ -114,7 +120,7 @@ class Engine:
         found = decode(words, value.dtype, self.settings)
         if value.kind == "integer":
             beyond = "an opened word has bits that its dtype does not hold"
-            np.testing.assert_array_equal(words, integer_words(found), beyond)
+            assert (words == elements(integer_words(found), self.settings.width)).all(), beyond
         return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from junto.errors import NotComputable
+from junto.mpc.settings import MpcSettings
 from mpc_programs import Engine
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "spu-ranges.md"
@@ -72,50 +73,51 @@ FUNCTIONS: Mapping[str, tuple[Function, Right]] = {
 }
 MAGNITUDES = [1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12]
 ROWS = [10, 1000]
-UNIT = 2.0**-18
-LOOSE, UNITS = 1e-3, 64 * UNIT
+RINGS = {"FM64": MpcSettings(), "FM128": MpcSettings(fraction=26, width=128)}
+LOOSE, UNITS = 1e-3, 64
 """A cell is right within a thousandth, or so many units in the last place; or as `SENSITIVE` says."""
 
 
 def near_root(square, units):
-    return units * UNIT / (np.sqrt(square) + np.sqrt(units * UNIT))
+    return units / (np.sqrt(square) + np.sqrt(units))
 
 
-def of_norm(x):
-    return near_root((x * x).sum(), x.size / 8 + 4)
+def of_norm(x, unit):
+    return near_root((x * x).sum(), (x.size / 8 + 4) * unit)
 
 
-def of_layer(x):
+def of_layer(x, unit):
     var, size = x.var() + 1e-5, np.abs(x - x.mean()).max()
-    return size * (2 + 4 / (2 * var**1.5)) * UNIT + 4 * UNIT / np.sqrt(var)
+    return size * (2 + 4 / (2 * var**1.5)) * unit + 4 * unit / np.sqrt(var)
 
 
-SENSITIVE: Mapping[str, Callable[[np.ndarray], float]] = {
-    "std": lambda x: near_root(x.var(), 4),
+SENSITIVE: Mapping[str, Callable[[np.ndarray, float], float]] = {
+    "std": lambda x, unit: near_root(x.var(), 4 * unit),
     "norm": of_norm,
-    "`x @ x`": lambda x: (x.size / 8 + 4) * UNIT,
+    "`x @ x`": lambda x, unit: (x.size / 8 + 4) * unit,
     "layer norm": of_layer,
-    "corrcoef": lambda x: 8 * UNIT / (x.var() + UNIT),
-    "causal attention": lambda x: 8 * UNIT / (x[:8].max() ** 2 + UNIT),
+    "corrcoef": lambda x, unit: 8 * unit / (x.var() + unit),
+    "causal attention": lambda x, unit: 8 * unit / (x[:8].max() ** 2 + unit),
 }
 """Where a unit in the last place of a number on the way, a variance or a divisor, is more than that."""
 
 
-def column(size: float, rows: int) -> np.ndarray:
+def column(size: float, rows: int, unit: float) -> np.ndarray:
     """Numbers about as large as `size`, which fixed point holds exactly."""
     numbers = np.random.default_rng(rows).uniform(0.5, 1.0, rows) * size
-    return np.rint(numbers * 2**18) / 2**18
+    return np.rint(numbers / unit) * unit
 
 
 def error(found: np.ndarray, want: np.ndarray) -> float:
     return float(np.abs(found.astype(np.float64) - want).max())
 
 
-def cell(name: str, size: float, rows: int) -> str:
+def cell(ring: str, name: str, size: float, rows: int) -> str:
     """What the page says of one cell; of a wrong one that nobody reported, that it is silent."""
     function, right = FUNCTIONS[name]
-    x = column(size, rows)
-    engine = Engine("plain")
+    unit = 2.0 ** -RINGS[ring].fraction
+    x = column(size, rows, unit)
+    engine = Engine("plain", RINGS[ring])
     try:
         found = np.asarray(engine.run(function, x))
     except NotComputable:
@@ -123,17 +125,20 @@ def cell(name: str, size: float, rows: int) -> str:
     with np.errstate(all="ignore"):  # 0 / 0 where all numbers are below the last bit
         want = np.asarray(right(x), np.float64)
     worst = error(found, want)
-    if worst <= max(UNITS, LOOSE * float(np.abs(want).max())):
+    if worst <= max(UNITS * unit, LOOSE * float(np.abs(want).max())):
         return "right"
     if engine.overflows:
         return "reported"
-    return "coarse" if worst <= SENSITIVE.get(name, lambda _: 0.0)(x) else f"silent: {worst:.0e}"
+    return "coarse" if worst <= SENSITIVE.get(name, lambda *_: 0.0)(x, unit) else f"silent: {worst:.0e}"
 
 
 @pytest.fixture(scope="module")
-def grid() -> dict[tuple[str, int], list[str]]:
+def grid() -> dict[tuple[str, str, int], list[str]]:
     return {
-        (name, rows): [cell(name, size, rows) for size in MAGNITUDES] for name in FUNCTIONS for rows in ROWS
+        (ring, name, rows): [cell(ring, name, size, rows) for size in MAGNITUDES]
+        for ring in RINGS
+        for name in FUNCTIONS
+        for rows in ROWS
     }
 
 
@@ -150,23 +155,40 @@ def test_the_page_is_current(grid):
 
 def page(grid) -> str:
     head = " | ".join(f"{size:.0e}" for size in MAGNITUDES)
-    lines = [f"| {name} | {rows} | {' | '.join(cells)} |" for (name, rows), cells in grid.items()]
-    return TEXT.format(head=head, rule="---|" * (len(MAGNITUDES) + 2), lines="\n".join(lines))
+    tables = {
+        ring: "\n".join(
+            f"| {name} | {rows} | {' | '.join(cells)} |"
+            for (of, name, rows), cells in grid.items()
+            if of == ring
+        )
+        for ring in RINGS
+    }
+    return TEXT.format(head=head, rule="---|" * (len(MAGNITUDES) + 2), **tables)
 
 
 TEXT = """# Where an SPU's numbers are right
 
-Functions of a column of positive numbers about as large as the head of the table says, with 18 fraction bits.
+Functions of a column of positive numbers about as large as the head of the table says, in both rings with as
+many fraction bits as they have by default: 18 of `FM64`, 26 of `FM128`
+([the two rings](spu-settings.md#the-two-rings)).
 
-*Right*: within a thousandth, or within 64 units in the last place (2.4e-04). *Coarse*: within what a few
-units of a variance or a divisor on the way make of the result. *Reported*: a number on the way leaves the
-range, which the debug mode says with its line; under secure computation the result means nothing. No cell is
-wrong without a word.
-Standardise columns where a function says *reported*, or use fewer fraction bits.
+*Right*: within a thousandth, or within 64 units in the last place (2.4e-04 and 9.5e-07). *Coarse*: within
+what a few units of a variance or a divisor on the way make of the result. *Reported*: a number on the way
+leaves the range, which the debug mode says with its line; under secure computation the result means nothing.
+No cell is wrong without a word.
+Standardise columns where a function says *reported*, or use fewer fraction bits, or the wider ring.
 
 <!-- Written by tests/conformance/test_ranges.py, which also checks it. -->
 
+## FM64
+
 | function | rows | {head} |
 |{rule}
-{lines}
+{FM64}
+
+## FM128
+
+| function | rows | {head} |
+|{rule}
+{FM128}
 """

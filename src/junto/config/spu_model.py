@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from junto.config.model import Address
@@ -26,6 +27,10 @@ class FieldType(enum.IntEnum):
     FM32 = 1
     FM64 = 2
     FM128 = 3
+
+
+MOST_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 26, FieldType.FM128: 36}
+"""The most bits after the point that a ring has room for."""
 
 
 class SPUCompilerNumReturnsPolicy(enum.StrEnum):
@@ -116,7 +121,7 @@ class SpuSettings:
         helper: who deals masks; None: no third party does (`source` says what happens instead).
         source: where the correlated randomness comes from.
         protocol: the name that was asked for; the protocol itself is one, whatever the name.
-        ring: integers modulo 2**64.
+        ring: integers modulo 2**64 or 2**128.
         fraction: bits after the point of a fixed-point number.
         link: how the nodes talk.
     """
@@ -129,6 +134,11 @@ class SpuSettings:
     ring: FieldType = FieldType.FM64
     fraction: int = 18
     link: SpuLink = field(default_factory=SpuLink)
+
+    @property
+    def width(self) -> int:
+        """Bits of the ring."""
+        return 128 if self.ring is FieldType.FM128 else 64
 
     @property
     def parties(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from junto.config.spu_keys import (
     RUNTIME,
 )
 from junto.config.spu_model import (
+    MOST_FRACTION,
     FieldType,
     ProtocolKind,
     SpuLink,
@@ -30,8 +31,7 @@ from junto.errors import ConfigError
 
 __all__ = ["FieldType", "ProtocolKind", "SpuLink", "SpuNode", "SpuSettings", "SpuSource", "parse_spu"]
 
-_DEFAULT_FRACTION = 18
-_MOST_FRACTION = 26
+_DEFAULT_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 18, FieldType.FM128: 26}
 _LEAST_PIECE = 1024
 _RUNTIME = "cluster_def.runtime_config"
 
@@ -68,24 +68,26 @@ def parse_spu(
     if source is SpuSource.HELPER and asked.helper is not None:
         nodes = (*nodes, asked.helper)
     check_addresses(place, nodes)
+    ring = _ring(runtime, source)
     return SpuSettings(
         nodes=nodes,
         compute=(nodes[0].party, nodes[1].party),
         helper=nodes[2].party if source is SpuSource.HELPER else None,
         source=source,
         protocol=asked.protocol,
-        ring=_ring(runtime),
-        fraction=_fraction(runtime),
+        ring=ring,
+        fraction=_fraction(runtime, ring),
         link=_link(link_desc),
     )
 
 
-def _ring(runtime: Section) -> FieldType:
+def _ring(runtime: Section, source: SpuSource) -> FieldType:
     ring = read_choice(runtime, "field", FieldType) or FieldType.FM64
-    if ring is FieldType.FM128:
+    if ring is FieldType.FM128 and source is SpuSource.BOTH_PARTIES:
         raise ConfigError(
-            f"{runtime.at('field')} is FM128, which is not offered yet",
-            fix="write FM64, and bring values into its range (docs/reference/spu-settings.md)",
+            f"{runtime.at('field')} is FM128, which two parties alone do not offer yet",
+            fix="name a third node that helps, or write FM64 and bring values into its range "
+            "(docs/reference/spu-settings.md)",
         )
     if ring is FieldType.FM32:
         raise ConfigError(
@@ -95,13 +97,14 @@ def _ring(runtime: Section) -> FieldType:
     return ring
 
 
-def _fraction(runtime: Section) -> int:
-    fraction = runtime.integer("fxp_fraction_bits", 0) or _DEFAULT_FRACTION
-    if fraction > _MOST_FRACTION:
+def _fraction(runtime: Section, ring: FieldType) -> int:
+    default, most = _DEFAULT_FRACTION[ring], MOST_FRACTION[ring]
+    fraction = runtime.integer("fxp_fraction_bits", 0) or default
+    if fraction > most:
         raise ConfigError(
-            f"{runtime.at('fxp_fraction_bits')} is {fraction}; with FM64 it is at most {_MOST_FRACTION}, "
+            f"{runtime.at('fxp_fraction_bits')} is {fraction}; with {ring.name} it is at most {most}, "
             "because a product has twice as many before it is cut",
-            fix=f"leave it out for {_DEFAULT_FRACTION}",
+            fix=f"leave it out for {default}",
         )
     return fraction
 

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from junto.config.spu_model import FieldType
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.proxy import proxy
@@ -63,6 +64,11 @@ def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request
     owners, settings = [party.party for party in request.parties], spu.settings
     if settings.helper is None:
         raise JoinError(f"{spu.name} has no helper, and a hidden join takes one", fix="name a third party")
+    if settings.ring is not FieldType.FM64:
+        raise JoinError(
+            f"{spu.name} computes in {settings.ring.name}, and what a hidden join makes has 64 bits",
+            fix='"field": "FM64"',
+        )
     if sorted(owners) != sorted(settings.compute):
         compute = " and ".join(settings.compute)
         raise JoinError(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import BITS, Flags, Words
-from junto.mpc.ring128 import WideArray
+from junto.mpc.ring128 import WideArray, as_ring, ring_bits
 from junto.native import kernels
 
 Planes: TypeAlias = NDArray[np.uint64]
@@ -54,11 +54,12 @@ def planes(x: Words, count: int = BITS) -> Planes:
 
     The lanes beyond the last one are 0.
     """
-    if isinstance(x, WideArray):
-        lower = planes(np.ascontiguousarray(x.low), min(count, 64))
+    if ring_bits(x) > LANES:
+        both: WideArray = as_ring(np.asarray(x))
+        lower = planes(np.ascontiguousarray(both.low), min(count, 64))
         if count <= 64:
             return lower
-        return np.concatenate([lower, planes(np.ascontiguousarray(x.high), count - 64)])
+        return np.concatenate([lower, planes(np.ascontiguousarray(both.high), count - 64)])
     native = kernels()
     return _planes(x, count) if native is None else native.planes(x, count)
 

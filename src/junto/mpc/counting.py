@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.bits import Planes, word_count
-from junto.mpc.gates import Words
+from junto.mpc.gates import BITS, Words
 from junto.mpc.outline import outline
 from junto.mpc.preprocess.blank import BlankSupply
 from junto.mpc.preprocess.joint import Paired
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.role import Computing, Shape
 from junto.mpc.protocol.shares import MINUS_ONE, Masked, MaskedBits, RingSecret
+from junto.mpc.ring128 import WIDE_DTYPE, is_wide
 
 _ZERO_KEY = bytes(16)
 
@@ -56,9 +57,10 @@ class _Nobody:
         """See `role.Sink`."""
 
 
-def counting_roles() -> tuple[Computing, Computing]:
+def counting_roles(width: int = BITS) -> tuple[Computing, Computing]:
     """The roles of P0 and P1, which count and do nothing else; P1 tells the helper what is revealed."""
-    return Computing(0, _Blank(), _Nobody(), None), Computing(1, _Blank(), _Nobody(), None, _Nobody())
+    first = Computing(0, _Blank(), _Nobody(), None, width=width)
+    return first, Computing(1, _Blank(), _Nobody(), None, _Nobody(), width)
 
 
 def counting_pair() -> tuple[Paired, Paired]:
@@ -67,41 +69,44 @@ def counting_pair() -> tuple[Paired, Paired]:
     return first, second
 
 
-def fresh(shape: Shape, is_bool: bool) -> RingSecret | MaskedBits:
+def fresh(shape: Shape, is_bool: bool, width: int = BITS) -> RingSecret | MaskedBits:
     """A secret of this shape as it comes in: masked."""
+    element = WIDE_DTYPE if is_wide(width) else np.uint64
     if is_bool:
         return MaskedBits(outline(shape, np.bool_), outline(shape, np.bool_))
-    return Masked(outline(shape, np.uint64), outline(shape, np.uint64))
+    return Masked(outline(shape, element), outline(shape, element))
 
 
-def blank_of(secret: RingSecret | MaskedBits) -> RingSecret | MaskedBits:
+def blank_of(secret: RingSecret | MaskedBits, width: int = BITS) -> RingSecret | MaskedBits:
     """A secret in the same form as this one, which a node has: so it costs the same to go on with.
 
     Args:
         secret: any node's; where the helper has nothing, P0 has a number.
+        width: of the ring, in bits.
     """
+    element = np.dtype(WIDE_DTYPE if is_wide(width) else np.uint64)
     made = object.__new__(type(secret))
     for name in [slot for kind in type(secret).__mro__ for slot in getattr(kind, "__slots__", ())]:
         part = None if name == "asked" else getattr(secret, name)
         if part is None and name in ("public", "share"):
-            part = np.zeros((), np.bool_ if isinstance(secret, MaskedBits) else np.uint64)
+            part = np.zeros((), np.bool_ if isinstance(secret, MaskedBits) else element)
             part = np.broadcast_to(part, secret.shape)
-        setattr(made, name, _blank(name, part))
+        setattr(made, name, _blank(name, part, element))
     return made
 
 
-def _blank(name: str, part: Any) -> Any:
+def _blank(name: str, part: Any, element: np.dtype[Any]) -> Any:
     """An attribute of a secret, or of its terms, with outlines in place of arrays."""
     if part is MINUS_ONE:
         return part
     if isinstance(part, np.ndarray):
         return outline(part.shape, part.dtype)
     if isinstance(part, RingSecret | MaskedBits):
-        return blank_of(part)
+        return blank_of(part, element.itemsize * 8)
     if isinstance(part, tuple):
-        return tuple(_blank(name, each) for each in part)
+        return tuple(_blank(name, each, element) for each in part)
     if is_dataclass(part) and not isinstance(part, type):
         return replace(
-            part, **{each.name: _blank(each.name, getattr(part, each.name)) for each in fields(part)}
+            part, **{each.name: _blank(each.name, getattr(part, each.name), element) for each in fields(part)}
         )
-    return outline((), np.uint64) if part is None and name in ("factor", "factors") else part
+    return outline((), element) if part is None and name in ("factor", "factors") else part

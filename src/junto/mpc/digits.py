@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from junto.mpc.plain_gates import PlainRing
 from junto.mpc.plan_steps import PlanStep
+from junto.mpc.ring128 import floats
 from junto.mpc.values import Public, Secret, Value
 
 LOOSE = 1e-2
@@ -87,18 +88,18 @@ def _digits_lack(value: Value, fraction: int) -> bool:
     return bool(((size > 0) & (size < 1 / LOOSE)).any())
 
 
-def _inexact(value: Value, fraction: int) -> NDArray[np.int64] | None:
+def _inexact(value: Value, fraction: int) -> _Floats | None:
     """The ring elements of a float. Those with fewer bits after the point were integers, and are exact."""
     if not isinstance(value, Secret) or value.kind != "fixed" or value.fraction < fraction:
         return None
-    return value.value.words.view(np.int64) if isinstance(value.value, PlainRing) else None
+    return floats(value.value.words) if isinstance(value.value, PlainRing) else None
 
 
 def _number(value: Value, fraction: int) -> tuple[_Floats, _Floats]:
     """Its numbers, and by which part of themselves they are off."""
     if isinstance(value, Public):
         return np.asarray(value.array, np.float64), np.zeros(())
-    whole = value.value.words.view(np.int64).astype(np.float64)
+    whole = floats(value.value.words)
     numbers = np.ldexp(whole, -value.fraction) * (1.0 if value.scale is None else value.scale)
     if _inexact(value, fraction) is None:
         return numbers, np.zeros(())

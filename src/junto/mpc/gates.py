@@ -24,7 +24,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.ring128 import is_wide, number, wide_of_integers
+from junto.mpc.ring128 import is_wide, lowest_words, number, wide_of_integers
 
 BITS = 64
 """The ring is the integers modulo 2**BITS, unless the gates say otherwise (`Gates.bits`)."""
@@ -84,6 +84,10 @@ class Gates(ABC, Generic[R, B]):
     def word(self, value: int) -> Words:
         """One public number as an element, of any size."""
         return cast(Words, number(value, self.bits))
+
+    def element(self, value: Words) -> Words:
+        """A public array as its own ring can be computed with: of what is wider the lowest bits."""
+        return value if is_wide(self.bits) else lowest_words(value)
 
     def words(self, values: Iterable[int]) -> Words:
         """Public numbers as elements, [count]."""

@@ -12,10 +12,19 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
-from junto.mpc.ring import high_product, matmul
-
-RANGE = 1 << (BITS - 2)
-"""A truncation is right for numbers below this."""
+from junto.mpc.protocol.demands import times_factor
+from junto.mpc.ring import matmul, shift_right
+from junto.mpc.ring128 import (
+    as_ring,
+    elements,
+    extent,
+    floats,
+    highest_words,
+    in_range,
+    is_below_zero,
+    lowest_words,
+    unsigned,
+)
 
 
 class PlainRing:
@@ -28,7 +37,7 @@ class PlainRing:
     __slots__ = ("overflown", "words")
 
     def __init__(self, words: Words, overflown: bool = False) -> None:
-        self.words: Words = np.asarray(words, np.uint64)
+        self.words: Words = as_ring(np.asanyarray(words))
         self.overflown: bool = overflown
 
     @property
@@ -58,18 +67,21 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         on_overflow: called with a sentence when a number is out of range where it must not be; None: silence.
         carry: the unit in the last place by which a truncation may be too large: called with the shape,
             returns 0 or 1 for each element (None: always 0). The real one has 0 or 1 as chance has it.
+        bits: see `Gates.bits`.
     """
 
     def __init__(
         self,
         on_overflow: Callable[[str], None] | None = None,
         carry: Callable[[tuple[int, ...]], Words] | None = None,
+        bits: int = BITS,
     ) -> None:
+        self.bits = bits
         self._on_overflow = on_overflow
         self._carry = carry
 
     def constant(self, value: Words) -> PlainRing:
-        return PlainRing(value)
+        return PlainRing(elements(value, self.bits))
 
     def constant_bits(self, value: Flags) -> PlainBits:
         return PlainBits(value)
@@ -89,26 +101,28 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         return PlainRing(_ring(np.subtract, x.words, y.words), x.overflown or y.overflown)
 
     def negate(self, x: PlainRing) -> PlainRing:
-        return PlainRing(_ring(np.subtract, np.zeros((), np.uint64), x.words), x.overflown)
+        return PlainRing(_ring(np.negative, x.words), x.overflown)
 
     def add_public(self, x: PlainRing, c: Words) -> PlainRing:
-        return PlainRing(_ring(np.add, x.words, c), x.overflown)
+        return PlainRing(_ring(np.add, x.words, self.element(c)), x.overflown)
 
     def scale(self, x: PlainRing, c: Words, *, bounded: bool = False) -> PlainRing:
-        wrong = bounded and self._watches and _product_does_not_fit(x.words, c)
+        c = self.element(c)
+        wrong = bounded and self._watches and self._does_not_fit(x.words, c)
         return PlainRing(_ring(np.multiply, x.words, c), x.overflown or wrong)
 
     def linear(self, x: PlainRing, map: Callable[[Words], Words], *, bounded: bool = False) -> PlainRing:
-        wrong = bounded and self._watches and _out_of_range(map, [x.words])
+        wrong = bounded and self._watches and self._leaves_range(map, [x.words])
         return PlainRing(map(x.words), x.overflown or wrong)
 
     def expect(self, x: PlainRing, least: int, most: int, otherwise: str) -> None:
-        signed = x.words.view(np.int64)
-        if self._watches and signed.size and (x.overflown or signed.min() < least or signed.max() > most):
-            self._report(otherwise)
+        if self._watches and x.words.size:
+            lowest, highest = extent(x.words)
+            if x.overflown or lowest < least or highest > most:
+                self._report(otherwise)
 
     def to_ring(self, b: PlainBits) -> PlainRing:
-        return PlainRing(b.flags.astype(np.uint64))
+        return PlainRing(elements(b.flags.astype(np.uint64), self.bits))
 
     def xor(self, a: PlainBits, b: PlainBits) -> PlainBits:
         return PlainBits(a.flags ^ b.flags)
@@ -120,30 +134,30 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         return x
 
     async def multiply(self, x: PlainRing, y: PlainRing) -> PlainRing:
-        wrong = self._watches and _product_does_not_fit(x.words, y.words)
+        wrong = self._watches and self._does_not_fit(x.words, y.words)
         return PlainRing(_ring(np.multiply, x.words, y.words), x.overflown or y.overflown or wrong)
 
     async def bilinear(self, x: PlainRing, y: PlainRing, map: BilinearMap) -> PlainRing:
         made, wrong = map(x.words, y.words, matmul), False
         if self._watches:
-            wrong = _out_of_range(lambda a, b: map(a, b, matmul), [x.words, y.words])
+            wrong = self._leaves_range(lambda a, b: map(a, b, matmul), [x.words, y.words])
         return PlainRing(made, x.overflown or y.overflown or wrong)
 
     async def truncate(self, x: PlainRing, bits: int, *, loose: bool = False) -> PlainRing:
-        signed = x.words.view(np.int64)
         if not loose:
             self._expect_truncatable(x)
-        down = np.right_shift(signed, np.int64(bits)).astype(np.uint64)
+        down = shift_right(x.words, bits)
         return PlainRing(down if self._carry is None else _ring(np.add, down, self._carry(x.shape)))
 
     async def rescale(self, x: PlainRing, factor: Words) -> PlainRing:
         self._expect_truncatable(x)
-        negative = x.words.view(np.int64) < 0
-        down = _ring(np.subtract, high_product(x.words, factor), np.where(negative, factor, np.uint64(0)))
+        whole = unsigned(factor) << np.uint64(self.bits - BITS) if self.bits > BITS else factor
+        negative = np.where(is_below_zero(x.words), whole, np.uint64(0))
+        down = _ring(np.subtract, times_factor(x.words, factor), negative)
         return PlainRing(down if self._carry is None else _ring(np.add, down, self._carry(down.shape)))
 
     async def negative(self, x: PlainRing) -> PlainBits:
-        return PlainBits(x.words.view(np.int64) < 0)
+        return PlainBits(is_below_zero(x.words))
 
     async def zero(self, x: PlainRing) -> PlainBits:
         return PlainBits(x.words == 0)
@@ -159,14 +173,14 @@ class PlainGates(Gates[PlainRing, PlainBits]):
 
     async def decompose(self, x: PlainRing, bits: int | None = None) -> PlainBits:
         places = x.words[..., None] >> np.arange(bits or self.bits, dtype=np.uint64)
-        return PlainBits((places & np.uint64(1)).astype(np.bool_))
+        return PlainBits(lowest_words(places & np.uint64(1)).astype(np.bool_))
 
     async def lookup(self, x: PlainRing, digit: Digit, tables: Sequence[Words]) -> Sequence[PlainRing]:
         moved = x.words >> np.uint64(digit.low)
         if self._carry is not None and digit.low:  # what has no lower bits has no carry
             moved = _ring(np.add, moved, self._carry(x.shape))
-        at = (moved & np.uint64((1 << digit.width) - 1)).astype(np.int64)
-        return [PlainRing(table[at]) for table in tables]
+        at = (lowest_words(moved) & np.uint64((1 << digit.width) - 1)).astype(np.int64)
+        return [PlainRing(elements(table[at], self.bits)) for table in tables]
 
     async def reveal(self, x: Any) -> Any:
         return x.flags if isinstance(x, PlainBits) else x.words
@@ -174,21 +188,43 @@ class PlainGates(Gates[PlainRing, PlainBits]):
     async def series(
         self, x: PlainRing, period: int, sines: Sequence[float], cosines: Sequence[float]
     ) -> PlainRing:
-        rest = (x.words << np.uint64(BITS - period)).view(np.int64)
+        rest = highest_words(x.words << np.uint64(self.bits - period)).view(np.int64)
         angle = 2 * np.pi * np.ldexp(rest.astype(np.float64), -BITS)
         total = np.zeros(x.shape)
         for k, value in enumerate(sines):
             total = total + value * np.sin(k * angle)
         for k, value in enumerate(cosines):
             total = total + value * np.cos(k * angle)
-        return PlainRing(np.rint(np.ldexp(total, self.fine)).astype(np.int64).astype(np.uint64))
+        found = np.rint(np.ldexp(total, self.fine)).astype(np.int64).astype(np.uint64)
+        return PlainRing(elements(found, self.bits))
 
     def _expect_truncatable(self, x: PlainRing) -> None:
-        signed = x.words.view(np.int64)
         if x.overflown:
-            self._report("a product of fixed-point numbers is out of range: it does not fit into 64 bits")
-        elif signed.size and (signed.max() >= RANGE or signed.min() < -RANGE):
-            self._report(f"a fixed-point number is out of range: its element is not below 2**{BITS - 2}")
+            what = f"it does not fit into {self.bits} bits"
+            self._report(f"a product of fixed-point numbers is out of range: {what}")
+        elif x.words.size and not in_range(x.words, 1 << (self.bits - 2)):
+            self._report(f"a fixed-point number is out of range: its element is not below 2**{self.bits - 2}")
+
+    def _does_not_fit(self, x: Words, y: Words) -> bool:
+        """Whether a product leaves the ring."""
+        bound = 2.0 ** (self.bits - 1)
+        if _largest(x) * _largest(y) < bound:
+            return False
+        left, right = floats(x), floats(y)
+        return bool(np.abs(left * right).max(initial=0.0) >= bound)
+
+    def _leaves_range(self, map: Callable[..., Words], operands: Sequence[Words]) -> bool:
+        """Whether the result of a linear or bilinear map leaves the range of a truncation.
+
+        The same map of the operands' highest bits tells, for that is small enough to be right.
+        """
+        lengths = [int(_largest(each)).bit_length() for each in operands]
+        terms = min((each.size for each in operands), default=0)
+        if len(operands) == 2 and sum(lengths) + terms.bit_length() < self.bits - 1:
+            return False
+        shifts = [max(0, length - KEPT) for length in lengths]
+        high = [_shortened(each, shift) for each, shift in zip(operands, shifts, strict=True)]
+        return _largest(as_ring(map(*high))) * 2.0 ** sum(shifts) >= 2.0 ** (self.bits - 1)
 
     @property
     def _watches(self) -> bool:
@@ -200,44 +236,23 @@ class PlainGates(Gates[PlainRing, PlainBits]):
 
 
 def _ring(ufunc: np.ufunc, *operands: Words) -> Words:
-    """Modulo 2**64 without a word, single numbers too."""
+    """In the ring without a word, single numbers too."""
     with np.errstate(over="ignore"):
-        return np.asarray(ufunc(*operands), np.uint64)
+        return np.asanyarray(ufunc(*operands))
 
 
 def _largest(x: Words) -> float:
     """The greatest magnitude."""
-    signed = x.view(np.int64)
+    signed = floats(x)
     return max(float(signed.max()), -float(signed.min())) if signed.size else 0.0
-
-
-def _product_does_not_fit(x: Words, y: Words) -> bool:
-    bound = 2.0 ** (BITS - 1)
-    if _largest(x) * _largest(y) < bound:
-        return False
-    left, right = (each.view(np.int64).astype(np.float64) for each in (x, y))
-    return bool(np.abs(left * right).max(initial=0.0) >= bound)
 
 
 KEPT = 24
 """Bits of each operand of a map that say whether its result fits."""
 
 
-def _out_of_range(map: Callable[..., Words], operands: Sequence[Words]) -> bool:
-    """Whether the result of a linear or bilinear map leaves the range of a truncation.
-
-    The same map of the operands' highest bits tells, for that is small enough to be right.
-    """
-    lengths = [int(_largest(each)).bit_length() for each in operands]
-    terms = min((each.size for each in operands), default=0)
-    if len(operands) == 2 and sum(lengths) + terms.bit_length() < BITS - 1:
-        return False
-    shifts = [max(0, length - KEPT) for length in lengths]
-    high = [_shortened(each, shift) for each, shift in zip(operands, shifts, strict=True)]
-    return _largest(map(*high)) * 2.0 ** sum(shifts) >= 2 * RANGE
-
-
 def _shortened(x: Words, bits: int) -> Words:
     """Without the lowest bits, towards zero."""
-    signed = x.view(np.int64)
-    return np.asarray(np.sign(signed) * (np.abs(signed) >> bits), np.int64).astype(np.uint64)
+    negative = is_below_zero(x)
+    down = shift_right(np.where(negative, _ring(np.negative, x), x), bits)
+    return np.asanyarray(np.where(negative, _ring(np.negative, down), down))

@@ -11,11 +11,10 @@ from math import ldexp, prod
 
 import numpy as np
 
-from junto.mpc.gates import BITS
 from junto.mpc.plan_steps import PlanStep
 from junto.mpc.primitives.linear_algebra import Contraction, parts_of
 from junto.mpc.primitives.sums import TERMS
-from junto.mpc.values import LARGEST, Public, Secret, Value
+from junto.mpc.values import Public, Secret, Value
 from junto.mpc.visibility import place
 
 LONG = 64
@@ -27,20 +26,22 @@ class RangeRemarks:
 
     Args:
         fraction: bits after the point.
+        width: bits of the ring.
 
     Attributes:
         remarks: sentences, each once, in the order of the steps.
     """
 
-    def __init__(self, fraction: int) -> None:
+    def __init__(self, fraction: int, width: int) -> None:
         self._fraction = fraction
+        self._width = width
         self.remarks: dict[str, None] = {}
 
     def look(self, step: PlanStep, operands: Sequence[Value]) -> None:
         """At a step before it is computed."""
         if not any(isinstance(each, Secret) and each.kind == "fixed" for each in operands):
             return
-        most = ldexp(LARGEST, -self._fraction)
+        most = ldexp(1.0, self._width - 3 - self._fraction)
         for each in operands:
             if isinstance(each, Public) and (far := _farthest(each)) is not None and abs(far) > most:
                 held = np.copysign(most, far)
@@ -50,7 +51,7 @@ class RangeRemarks:
         self._look_at_sum(step, operands)
 
     def _look_at_sum(self, step: PlanStep, operands: Sequence[Value]) -> None:
-        x, product = operands[0], ldexp(1.0, BITS - 2 - 2 * self._fraction)
+        x, product = operands[0], ldexp(1.0, self._width - 2 - 2 * self._fraction)
         if step.name == "dot_general":
             (left, right), (first, second) = step.params["dimension_numbers"]
             form = Contraction((tuple(left), tuple(right)), (tuple(first), tuple(second)))
@@ -61,7 +62,9 @@ class RangeRemarks:
         elif step.name == "reduce_sum" and isinstance(x, Secret):
             count = prod(x.shape[axis] for axis in step.params["axes"])
             pending = x.fraction > self._fraction
-            most = product / TERMS if pending else ldexp(LARGEST, -self._fraction) / max(count, 1)
+            most = (
+                product / TERMS if pending else ldexp(1.0, self._width - 3 - self._fraction) / max(count, 1)
+            )
             what = "products" if pending else "numbers"
         else:
             return

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from junto.mpc.gates import BITS, Words
 from junto.mpc.limbs import Floats, Limbs, multiply_into, words_of
 from junto.mpc.outline import Outline
-from junto.mpc.ring128 import WideArray, as_ring, matmul_wide
+from junto.mpc.ring128 import WideArray, as_ring, matmul_wide, shift_right_wide
 from junto.native import kernels
 
 Dimensions: TypeAlias = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
@@ -86,9 +86,11 @@ def shift_right(x: Words, count: int, out: Words | None = None) -> Words:
 
     Args:
         x: numbers.
-        count: 0 to 63.
+        count: less than the ring's bits.
         out: where to put the result; may be `x`.
     """
+    if isinstance(x, WideArray):
+        return shift_right_wide(x, count)
     signed = np.asarray(x, np.uint64).view(np.int64)
     into = None if out is None else out.view(np.int64)
     return np.asarray(np.right_shift(signed, np.int64(count), out=into)).view(np.uint64)

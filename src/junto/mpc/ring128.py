@@ -427,6 +427,11 @@ _METHODS: Final[Mapping[tuple[np.ufunc, str], Callable[..., Any]]] = {
 # -------------------------------------------------------------------- either ring
 
 
+def ring_bits(x: Any) -> int:
+    """Of which ring an array has elements."""
+    return WIDE_BITS if x.dtype == WIDE_DTYPE else 64
+
+
 def is_wide(width: int) -> bool:
     """Whether elements modulo 2**width are pairs of words."""
     return width > 64
@@ -444,7 +449,46 @@ def number(value: int, width: int) -> Any:
 
 def elements(words: Any, width: int) -> Any:
     """Integers as elements of the ring modulo 2**width; words with their sign."""
-    return widened(words) if is_wide(width) else words
+    return widened(words) if is_wide(width) else lowest_words(words)
+
+
+def floats(x: Any) -> NDArray[np.float64]:
+    """Elements of either ring as signed numbers, rounded to floats."""
+    return floats_of_wide(x) if isinstance(x, WideArray) else x.view(np.int64).astype(np.float64)
+
+
+def is_below_zero(x: Any) -> NDArray[np.bool_]:
+    """Whether elements of either ring are less than 0 in two's complement."""
+    return is_negative(x) if isinstance(x, WideArray) else np.asarray(x.view(np.int64) < 0)
+
+
+def lowest_words(x: Any) -> _Words:
+    """The lowest 64 bits of elements of either ring."""
+    found: _Words = x if ring_bits(x) == 64 else x.low if isinstance(x, WideArray) else x.astype(np.uint64)
+    return found
+
+
+def highest_words(x: Any) -> _Words:
+    """The highest 64 bits of elements of either ring."""
+    found: _Words = x if ring_bits(x) == 64 else x.high if isinstance(x, WideArray) else x.astype(np.uint64)
+    return np.ascontiguousarray(found).reshape(found.shape) if isinstance(x, WideArray) else found
+
+
+def extent(x: Any) -> tuple[int, int]:
+    """The least and the greatest element of either ring, of one at least, as signed numbers."""
+    if not isinstance(x, WideArray):
+        signed = x.view(np.int64)
+        return int(signed.min()), int(signed.max())
+    high, low = np.ascontiguousarray(x.high).reshape(-1).view(np.int64), x.low.reshape(-1)
+    ends = [(int(end), low[high == end]) for end in (high.min(), high.max())]
+    (least, lows), (most, highs) = ends
+    return (least << 64) + int(lows.min()), (most << 64) + int(highs.max())
+
+
+def in_range(x: Any, limit: int) -> bool:
+    """Whether all elements are from `-limit` to `limit - 1`."""
+    least, most = extent(x)
+    return -limit <= least and most < limit
 
 
 def element_bytes(width: int) -> int:

@@ -11,14 +11,16 @@ class MpcSettings:
 
     Args:
         fraction: bits after the point of a fixed-point number. More of them: finer, and a smaller range: a
-            number must stay below `2**(62 - 2 * fraction)` before each product (2**26 for 18).
+            number must stay below `2**(width - 2 - 2 * fraction)` before each product (2**26 for 18 of 64).
         block: elements that a costly gate treats at once; more of them need more memory, fewer more rounds.
         held: bits after the point of numbers outside a call, if it computes with other ones.
+        width: the ring is the integers modulo 2**width: 64 or 128.
     """
 
     fraction: int = 18
     block: int = 1 << 20
     held: int | None = None
+    width: int = 64
 
     @property
     def outside(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from junto.mpc.gates import BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
 from junto.mpc.outline import outline
 
 Shape = tuple[int, ...]
@@ -52,7 +52,14 @@ def shaped(shape: Shape, is_bool: bool) -> ShapedRing | ShapedBits:
 
 
 class ShapeGates(Gates[ShapedRing, ShapedBits]):
-    """See the module."""
+    """See the module.
+
+    Args:
+        bits: see `Gates.bits`.
+    """
+
+    def __init__(self, bits: int = BITS) -> None:
+        self.bits = bits
 
     def constant(self, value: Words) -> ShapedRing:
         return ShapedRing(value.shape)

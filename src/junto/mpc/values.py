@@ -18,13 +18,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from junto.errors import NotComputable
-from junto.mpc.gates import Flags, Words
+from junto.mpc.gates import BITS, Flags, Words
+from junto.mpc.ring128 import WideArray, as_ring, elements, floats, is_wide, lowest_words, wide_of_floats
 from junto.mpc.settings import MpcSettings
 
 Span: TypeAlias = tuple[int, int]
@@ -33,9 +34,20 @@ Span: TypeAlias = tuple[int, int]
 Kind: TypeAlias = Literal["fixed", "integer", "bits"]
 
 LARGEST = 1 << 61
-"""No fixed-point number's ring element is larger: differences of two of them still have the right sign."""
+"""See `largest_element`, in the ring of 64 bits."""
 
 WHOLE_RING: Span = (-(1 << 63), (1 << 63) - 1)
+"""The numbers of 64 bits."""
+
+
+def largest_element(width: int) -> int:
+    """No fixed-point number's element is larger: differences of two of them still have the right sign."""
+    return 1 << (width - 3)
+
+
+def whole_ring(width: int) -> Span:
+    """All elements of a ring, as signed numbers."""
+    return -(1 << (width - 1)), (1 << (width - 1)) - 1
 
 
 class Side(NamedTuple):
@@ -203,7 +215,7 @@ def encode(array: NDArray[Any], settings: MpcSettings, name: str = "an input") -
         case "bits":
             return np.asarray(array, dtype=np.bool_)
         case "integer":
-            return integer_words(array)
+            return cast(Words, elements(integer_words(array), settings.width))
         case "fixed":
             return _encode_input(array, settings, name)
 
@@ -216,13 +228,13 @@ def _encode_input(array: NDArray[Any], settings: MpcSettings, name: str) -> Word
             f"{name} has {what}, which a fixed-point number cannot be",
             fix="replace them before the call, for instance with numpy.nan_to_num",
         )
-    limit = LARGEST / (1 << settings.fraction)
+    limit = largest_element(settings.width) / (1 << settings.fraction)
     if numbers.size and float(np.abs(numbers).max()) >= limit:
         raise NotComputable(
             f"{name} has numbers of {limit:.3g} or more, too large with {settings.fraction} fraction bits",
             fix="scale it down (standardise the columns), or use fewer fraction bits",
         )
-    return fixed_words(numbers, settings.fraction)
+    return fixed_words(numbers, settings.fraction, settings.width)
 
 
 def decode(words: Words | Flags, dtype: DTypeLike, settings: MpcSettings) -> NDArray[Any]:
@@ -232,19 +244,21 @@ def decode(words: Words | Flags, dtype: DTypeLike, settings: MpcSettings) -> NDA
         case "bits":
             return np.asarray(words, dtype=np.bool_)
         case "integer":
-            return np.asarray(words, dtype=np.uint64).astype(which)
+            return lowest_words(as_ring(np.asanyarray(words))).astype(which)
         case "fixed":
-            signed = np.asarray(words, dtype=np.uint64).view(np.int64)
-            return np.asarray(np.ldexp(signed.astype(np.float64), -settings.fraction)).astype(which)
+            signed = floats(as_ring(np.asanyarray(words)))
+            return np.asarray(np.ldexp(signed, -settings.fraction)).astype(which)
 
 
 def integer_words(array: NDArray[Any]) -> Words:
-    """Integers or bools as ring elements: two's complement of 64 bits."""
+    """Integers or bools as words in two's complement; elements of a wider ring as they are."""
+    if isinstance(array, WideArray):
+        return array
     return np.asarray(array).astype(np.int64 if array.dtype.kind != "u" else np.uint64).astype(np.uint64)
 
 
-def fixed_words(array: NDArray[Any], fraction: int) -> Words:
-    """Public numbers as ring elements with `fraction` bits after the point.
+def fixed_words(array: NDArray[Any], fraction: int, width: int = BITS) -> Words:
+    """Public numbers as elements of the ring modulo 2**width with `fraction` bits after the point.
 
     A program's constants need not be data: infinity and what is beyond the range, which start a minimum or
     mask a score, become the largest number of either sign. They must not be scaled afterwards:
@@ -260,14 +274,17 @@ def fixed_words(array: NDArray[Any], fraction: int) -> Words:
             fix="leave out what is missing where it is used, as in jnp.mean(x, where=x > 1) or "
             "jnp.min(x, where=x > 1, initial=jnp.inf); or put a number in its place",
         )
-    bounded = np.clip(np.rint(np.ldexp(np.clip(numbers, -LARGEST, LARGEST), fraction)), -LARGEST, LARGEST)
+    most = float(largest_element(width))
+    bounded = np.clip(np.rint(np.ldexp(np.clip(numbers, -most, most), fraction)), -most, most)
+    if is_wide(width):
+        return wide_of_floats(bounded)
     return np.asarray(bounded.astype(np.int64)).view(np.uint64)
 
 
 def wrapping(operation: np.ufunc, *operands: Any) -> Words:
-    """A ufunc on ring elements, modulo 2**64; numpy would warn of single numbers."""
+    """A ufunc on ring elements, in their ring; numpy would warn of single numbers."""
     with np.errstate(over="ignore"):
-        return np.asarray(operation(*operands), dtype=np.uint64)
+        return np.asanyarray(operation(*operands))
 
 
 def word(number: int) -> Words:
@@ -275,7 +292,7 @@ def word(number: int) -> Words:
     return np.asarray(number % (1 << 64), dtype=np.uint64)
 
 
-def exact_fraction(array: NDArray[Any], most: int) -> int:
+def exact_fraction(array: NDArray[Any], most: int, width: int = BITS) -> int:
     """The fewest bits after the point that hold every number of `array` exactly, but `most` at most.
 
     `most`, too, if a number is infinite or has no room to be brought to `most` bits later (`fixed_words`).
@@ -284,7 +301,7 @@ def exact_fraction(array: NDArray[Any], most: int) -> int:
     numbers = numbers[numbers != 0]
     if not numbers.size:
         return 0
-    if not bool(np.abs(numbers).max() < math.ldexp(LARGEST, -most)):
+    if not bool(np.abs(numbers).max() < math.ldexp(1.0, width - 3 - most)):
         return most
     mantissa, exponent = np.frexp(numbers)
     whole = np.abs(np.ldexp(mantissa, 53).astype(np.int64))

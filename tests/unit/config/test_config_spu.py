@@ -365,7 +365,7 @@ def test_the_numbers_are_spus() -> None:
         ({"protocol": 2.0}, "value of type float"),
         ({"protocol": FieldType.FM64}, "is 'FM64'"),
         ({"protocol": "CHEETAH"}, "two parties and nobody else"),
-        ({"field": "FM128"}, "FM128, which is not offered yet"),
+        ({"field": "FM128", "fxp_fraction_bits": 37}, "with FM128 it is at most 36"),
         ({"field": FieldType.FM32}, "too few bits"),
         ({"field": 0}, "none of FM32 (1)"),
         ({"fxp_fraction_bits": 27}, "at most 26"),
@@ -382,6 +382,14 @@ def test_what_runtime_config_may_not_say(runtime: dict[str, Any], part: str) -> 
     message = refused_runtime("alice", "bob", "carol", **runtime)
     assert part in message
     assert "cluster_def.runtime_config" in message
+
+
+@pytest.mark.parametrize("value", ["FM128", "fm128", 3, FieldType.FM128])
+def test_the_wide_ring_takes_a_helper(value):
+    settings = parse("alice", "bob", "carol", field=value)
+    assert (settings.ring, settings.width, settings.fraction) == (FieldType.FM128, 128, 26)
+    with pytest.raises(ConfigError, match="two parties alone do not offer"):
+        parse("alice", "bob", field=value)
 
 
 @pytest.mark.parametrize(("bits", "fraction"), [(0, 18), (None, 18), (1, 1), (20, 20), (26, 26)])

@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.config.spu_model import SPUCompilerNumReturnsPolicy
+from junto.config.spu_model import MOST_FRACTION, FieldType, SPUCompilerNumReturnsPolicy
 from junto.device.spu.engine import SpuValue
 from junto.device.spu.layout import ArrayLayout
 from junto.errors import DeviceError
-
-MOST_FRACTION = 26
-"""More bits after the point leave no range for a product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +64,9 @@ def checked(
     returns: Returns,
     fraction: int | None,
     reveals: str | Sequence[str] | None = None,
+    ring: FieldType = FieldType.FM64,
 ) -> SpuCall:
-    """The call as one value.
+    """The call as one value, on an SPU of that ring.
 
     Raises:
         DeviceError: an option makes no sense.
@@ -76,9 +74,9 @@ def checked(
     if not callable(function):
         raise DeviceError(f"an SPU runs functions; {type(function).__name__} is not callable")
     names = (static,) if isinstance(static, str) else tuple(static or ())
-    if fraction is not None and not (_is_whole(fraction) and 1 <= fraction <= MOST_FRACTION):
+    if fraction is not None and not (_is_whole(fraction) and 1 <= fraction <= MOST_FRACTION[ring]):
         raise DeviceError(
-            f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION}, not {fraction!r}"
+            f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION[ring]}, not {fraction!r}"
         )
     agreed = None if reveals is None else frozenset([reveals] if isinstance(reveals, str) else reveals)
     if agreed is not None and not all(isinstance(each, str) for each in agreed):

@@ -27,6 +27,7 @@ from junto.execute.executor import Ref, TaskCall
 from junto.mpc.counting import fresh
 from junto.mpc.interpret import StepHooks
 from junto.mpc.plain_gates import PlainGates
+from junto.mpc.ring128 import element_bytes, zeros
 from junto.mpc.visibility import disclosures
 from junto.net.api import Stamp
 from junto.program.waiting import AwaitedRef
@@ -61,7 +62,7 @@ class CountingEngine(Engine):
         layout, outlines, values = self._rehearsal.program.submit(stamp, owner, call)
         if layout.error() is None:
             compute = self._spu.settings.compute
-            size = sum(map(_nbytes, parse(layout.value())))
+            size = sum(_nbytes(leaf, self._spu.numbers.width) for leaf in parse(layout.value()))
             # of a party that computes one piece; of another a key and one piece, which the two then mask anew
             self._rehearsal.passes(stamp.site, "share", owner, size)
             for place, party in enumerate(() if owner in compute else compute):
@@ -90,7 +91,7 @@ class CountingEngine(Engine):
         if many or work.plan.reveals or None in known:
             return [None] * work.results
         inputs = [known[at[0]][at[1]] if isinstance(at, tuple) else at for at in places]
-        gates = PlainGates(lambda _: None)
+        gates = PlainGates(lambda _: None, bits=work.settings.width)
         return list(work.grouped(run_plan(gates, no_rounds, work.plan, inputs, work.settings, StepHooks())))
 
     def held_here(self, handle: SpuValue) -> Sequence[Any] | None:
@@ -109,9 +110,13 @@ class CountingEngine(Engine):
         described = parse(handle.layout())
         for party in self._spu.settings.compute:
             others = [each for each in receivers if each != party]
-            self._rehearsal.passes(stamp.site, "reveal", party, len(others) * sum(map(_nbytes, described)))
+            size = sum(_nbytes(leaf, self._spu.numbers.width) for leaf in described)
+            self._rehearsal.passes(stamp.site, "reveal", party, len(others) * size)
         values = handle.held[VALUES].value() if VALUES in handle.held else None
-        arrays = [_shown(leaf) for leaf in described] if values is None else list(map(array_of, values))
+        width = self._spu.numbers.width
+        arrays = (
+            [_shown(leaf, width) for leaf in described] if values is None else list(map(array_of, values))
+        )
         value = self._there(read(handle.layout(), arrays, self._spu.numbers, handle.reading))
         return PendingReveal(value, [AwaitedRef(value, self.homes[0])])
 
@@ -143,13 +148,14 @@ def _elsewhere() -> DeviceError:
 def _entered(entrance: InputConversion, value: Any) -> tuple[Any, list[Any], list[Plain] | None]:
     layout, arrays = encoded(value, entrance)  # refuses what a real one does
     values = [plain(array) for array in arrays] if sum(each.size for each in arrays) <= FEW else None
-    return layout, [fresh(leaf.shape, leaf.dtype == "bool") for leaf in parse(layout)], values
+    width = entrance.settings.width
+    return layout, [fresh(leaf.shape, leaf.dtype == "bool", width) for leaf in parse(layout)], values
 
 
-def _nbytes(leaf: ArrayLayout) -> int:
-    return -(-prod(leaf.shape) // 8) if leaf.dtype == "bool" else 8 * prod(leaf.shape)
+def _nbytes(leaf: ArrayLayout, width: int) -> int:
+    return -(-prod(leaf.shape) // 8) if leaf.dtype == "bool" else element_bytes(width) * prod(leaf.shape)
 
 
-def _shown(leaf: ArrayLayout) -> Any:
+def _shown(leaf: ArrayLayout, width: int) -> Any:
     """Truth values are true, so that a loop that stops at a false one takes all its turns."""
-    return np.ones(leaf.shape, np.bool_) if leaf.dtype == "bool" else np.zeros(leaf.shape, np.uint64)
+    return np.ones(leaf.shape, np.bool_) if leaf.dtype == "bool" else zeros(leaf.shape, width)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def plain(array: Words | Flags) -> Plain:
     """An encoded array as a secret of plain gates."""
     if array.dtype == np.bool_:
         return PlainBits(array.astype(np.bool_))
-    return PlainRing(array.astype(np.uint64))
+    return PlainRing(cast(Words, array))
 
 
 def _compute(
@@ -139,7 +139,14 @@ def _compute(
         watch = _Watch()
         look = digits.listener(work.settings.fraction, watch.overflow)
         ears = StepHooks(watch.at, meter=meter, notice=look)
-        return run_plan(PlainGates(watch.overflow), no_rounds, work.plan, inputs, work.settings, ears)
+        return run_plan(
+            PlainGates(watch.overflow, bits=work.settings.width),
+            no_rounds,
+            work.plan,
+            inputs,
+            work.settings,
+            ears,
+        )
 
     return work.grouped(run(None) if recorder is None else recorder.measure(NoCosts(), run))
 
@@ -154,7 +161,7 @@ def _kept(*parts: Sequence[Plain]) -> tuple[list[inout.Parcel], list[inout.Parce
 
 def _arrive(settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share) -> tuple[list[Plain]]:
     described = parse(layout)
-    whole = handover.whole(kinds(described), pieces)
+    whole = handover.whole(kinds(described, settings.width), pieces)
     shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
     return ([plain(handover.shifted(array, shift)) for array, shift in zip(whole, shifts, strict=True)],)
 

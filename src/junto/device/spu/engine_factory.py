@@ -36,7 +36,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
         ConfigError: something of it would leave this machine without TLS.
     """
     require_private(program.settings, "an SPU", settings.places)
-    numbers = MpcSettings(fraction=settings.fraction)
+    numbers = MpcSettings(fraction=settings.fraction, width=settings.width)
     if settings.warning is not None:
         log.warning("%s", settings.warning)
     if program.settings.mode is Mode.DEBUG or settings.source is SpuSource.NONE:
@@ -67,6 +67,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
                 ways,
                 secrets[role],
                 board=program.board,
+                width=settings.width,
             )
         )
         for role, ways in channels.items()

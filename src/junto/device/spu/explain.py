@@ -175,7 +175,7 @@ class PlanCounter:
         self._plan = plan
         self.pair: bool = spu.settings.source is SpuSource.BOTH_PARTIES
         self._settings = settings
-        self.ranges: RangeRemarks = RangeRemarks(settings.fraction)
+        self.ranges: RangeRemarks = RangeRemarks(settings.fraction, settings.width)
         self._inputs = inputs
         self._held = {
             id(each.handle): spu.engine.held_here(each.handle)
@@ -199,7 +199,11 @@ class PlanCounter:
         With a dealer both parties' costs are equal, and the steps' part is told once, unless something is
         revealed, which the second party tells the dealer.
         """
-        roles = counting_pair() if self.pair else counting_roles()[: 2 if self._plan.reveals else 1]
+        roles = (
+            counting_pair()
+            if self.pair
+            else counting_roles(self._settings.width)[: 2 if self._plan.reveals else 1]
+        )
         found = [self._run_at(role, turns) for role in roles]
         costs = (found[0][0], found[-1][0])
         return PlanCost(costs, [tallies for _, tallies, _ in found], found[0][2])
@@ -227,17 +231,20 @@ class PlanCounter:
         """The inputs without their values. What is one secret stays one: its square costs less."""
         made: dict[Any, Any] = {}
         blanks: list[Any] = []
+        width = self._settings.width
         for each, form in zip(self._inputs, self._plan.inputs, strict=True):
             if isinstance(each, SecretInput):
                 parts = self._held[id(each.handle)]
                 if parts is not None:
                     part = parts[each.index]
-                    blanks.append(made.setdefault(id(part), blank_of(part)))
+                    blanks.append(made.setdefault(id(part), blank_of(part, width)))
                 else:
                     key = (id(each.handle), each.index)
-                    blanks.append(made.setdefault(key, fresh(form.shape, each.leaf.dtype == "bool")))
+                    blanks.append(made.setdefault(key, fresh(form.shape, each.leaf.dtype == "bool", width)))
             elif isinstance(each, Described):
-                blanks.append(fresh(form.shape, form.dtype == np.bool_) if each.secret else stand_in(form))
+                blanks.append(
+                    fresh(form.shape, form.dtype == np.bool_, width) if each.secret else stand_in(form)
+                )
             else:
                 blanks.append(each)
         return blanks

@@ -115,11 +115,11 @@ def read(
     return tree if reading is None else reading(tree)
 
 
-def kinds(described: Sequence[ArrayLayout]) -> list[InputKind]:
-    """What the protocol needs to know of each array."""
+def kinds(described: Sequence[ArrayLayout], width: int) -> list[InputKind]:
+    """What the protocol needs to know of each array, in a ring of so many bits."""
     from junto.mpc.protocol.inout import InputKind
 
-    return [InputKind(leaf.dtype == "bool", leaf.shape) for leaf in described]
+    return [InputKind(leaf.dtype == "bool", leaf.shape, width) for leaf in described]
 
 
 def shift_of(leaf: ArrayLayout, bits: int) -> int:

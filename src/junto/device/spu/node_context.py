@@ -47,6 +47,7 @@ class NodeContext:
         source: of what two parties make together.
         pool: where what they have made ahead is kept.
         board: where is seen what this node does.
+        width: bits of the ring.
     """
 
     name: str
@@ -59,6 +60,7 @@ class NodeContext:
     source: Correlations | None = None
     pool: CorrelationPool | None = None
     board: Board = field(default_factory=Board, repr=False)
+    width: int = 64
     _drawn: int = field(default=-1, init=False, repr=False)
 
     @property
@@ -93,10 +95,11 @@ class NodeContext:
         if self.index is None:
             streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
             second = self.channels[self.compute[1]]
-            return Dealing(streams, second, second)
+            return Dealing(streams, second, second, self.width)
         helper = self.helper or ""
         dealt = self.channels[helper] if self.index == 1 else None
-        return Computing(self.index, self._stream(helper, stamp), self.channels[self.peer], dealt, dealt)
+        own, wire = self._stream(helper, stamp), self.channels[self.peer]
+        return Computing(self.index, own, wire, dealt, dealt, self.width)
 
     def prepared(
         self, stamp: Stamp, steps: Callable[[Preparing], Iterator[None]]
@@ -146,7 +149,7 @@ class NodeContext:
 
     def reading(self) -> Role:
         """This compute party's role for what draws nothing: its own pieces of what it holds."""
-        return Computing(self.index or 0, _Sealed(), self.channels[self.peer], None)
+        return Computing(self.index or 0, _Sealed(), self.channels[self.peer], None, width=self.width)
 
     def noise(self, stamp: Stamp, receiver: str, index: int) -> Stream:
         """A keystream of P0 and P1 alone, for one output."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from junto.errors import JuntoError, NotComputable
 from junto.mpc.gates import Gates
 from junto.mpc.interpret import StepHooks, perform
-from junto.mpc.plain_gates import RANGE, PlainBits, PlainRing
+from junto.mpc.plain_gates import PlainBits, PlainRing
 from junto.mpc.plan import Plan
 from junto.mpc.preprocess.joint import Paired, Preparing, prepared
 from junto.mpc.protocol.handover import own_piece
@@ -24,7 +24,7 @@ from junto.mpc.rounds import RoundFuture, Rounds, start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.shapes import ShapedBits, ShapedRing, ShapeGates, shaped
 from junto.mpc.unknown import InPlace, Known, unknowns
-from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind, word
+from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind
 
 SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits, ShapedRing, ShapedBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
@@ -76,7 +76,7 @@ def rehearse(
     ears = StepHooks(watch=lambda _: go_on(), instead=_unknown_until_revealed(plan, inputs))
     try:
         with np.errstate(over="ignore"):
-            run_plan(ShapeGates(), _silent, plan, given, settings, ears)
+            run_plan(ShapeGates(settings.width), _silent, plan, given, settings, ears)
     except JuntoError:
         raise
     except Exception as error:
@@ -212,9 +212,9 @@ class _Point:
         if spare == 0 or result.kind != "fixed":
             return result.value
         if spare < 0:
-            room = RANGE >> -spare
+            room = 1 << (gates.bits - 2 + spare)
             gates.expect(result.value, -room, room - 1, TOO_LARGE)
-            return gates.scale(result.value, word(1 << -spare))
+            return gates.scale(result.value, gates.word(1 << -spare))
         return await (await start(gates.truncate(result.value, spare), self._label))
 
 
@@ -231,7 +231,7 @@ def _constant(gates: Gates[Any, Any], array: NDArray[Any], fraction: int) -> Any
                     "a result is infinity (jnp.inf), which a fixed-point number cannot be",
                     fix="return a number in its place",
                 )
-            return gates.constant(fixed_words(array, fraction))
+            return gates.constant(fixed_words(array, fraction, gates.bits))
 
 
 DIGEST_BYTES = 16

@@ -31,6 +31,12 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
         return handle
     if source.session is not session:
         raise DeviceError(f"{handle!r} and {target.name} belong to different runs")
+    if source.settings.ring is not target.settings.ring:
+        raise DeviceError(
+            f"{source.name} computes in {source.settings.ring.name} and {target.name} in "
+            f"{target.settings.ring.name}: pieces of one ring add up to nothing in the other",
+            fix="reveal it to its owner and share it anew, or give both SPUs the same field",
+        )
     program = session.program
     handle.require_usable()
     layout = handle.layout()
@@ -61,6 +67,12 @@ def gathered(pieces: Mapping[str, PYUObject], leaf: ArrayLayout, target: SpuDevi
         leaf: what all know of the value.
         target: the SPU.
     """
+    if target.numbers.width != 64:
+        raise DeviceError(
+            f"{target.name} computes in {target.settings.ring.name}, and what two parties have made together "
+            "outside it, as in a join whose rows stay hidden, has 64 bits",
+            fix='use an SPU with "field": "FM64" for it',
+        )
     session = target.session
     program = session.program
     compute = target.settings.compute

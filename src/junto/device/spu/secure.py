@@ -323,7 +323,7 @@ def _enter_other(
     layout: Any,
     parcels: Sequence[Parcel] | None = None,
 ) -> tuple[list[Secret]]:
-    described = kinds(parse(layout))
+    described = kinds(parse(layout), seat.width)
     return (inout.enter_other(seat.role(stamp), owner, described, parcels, seat.compute[owner]),)
 
 
@@ -334,7 +334,7 @@ def _enter_split(
     layout: Any,
     parcel: bytes | Sequence[Parcel] | None = None,
 ) -> tuple[list[Secret]]:
-    secrets = inout.enter_split(seat.role(stamp), kinds(parse(layout)), parcel, owner)
+    secrets = inout.enter_split(seat.role(stamp), kinds(parse(layout), seat.width), parcel, owner)
     seat.end()
     return (secrets,)
 
@@ -372,14 +372,15 @@ def _arrive(
     *pieces: handover.Share,
 ) -> tuple[list[Secret]]:
     described = parse(layout)
+    entering = kinds(described, seat.width)
     shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
 
     def steps(preparing: Preparing) -> Iterator[None]:
         nothing = [None] * len(pieces)
-        return prepared(preparing, lambda: handover.entering(preparing, kinds(described), nothing, shifts))
+        return prepared(preparing, lambda: handover.entering(preparing, entering, nothing, shifts))
 
     role, finish = seat.prepared(stamp, steps)
-    secrets = handover.arrive(role, kinds(described), pieces, shifts)
+    secrets = handover.arrive(role, entering, pieces, shifts)
     finish()
     seat.end()
     return (secrets,)
@@ -393,7 +394,7 @@ def _assemble(
     first: Sequence[Parcel],
     second: Sequence[Parcel],
 ) -> Any:
-    words = inout.assemble(kinds(parse(layout)), first, second, senders)
+    words = inout.assemble(kinds(parse(layout), settings.width), first, second, senders)
     return read(layout, words, settings, reading)
 
 

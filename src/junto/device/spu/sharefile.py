@@ -3,7 +3,8 @@
     magic      16 bytes  "junto-spu-share" and a newline
     version    4 bytes   1, the highest byte first, like all numbers here
     header     4 bytes of length, then JSON
-    payload    the pieces of all arrays: ring elements as 8 bytes each, the lowest first; bits packed
+    payload    the pieces of all arrays: ring elements as 8 bytes each, the lowest first (16 if field
+               is FM128); bits packed
     checksum   32 bytes  SHA-256 of everything before
 
 The header's ``common`` is the same text in all parts of one dump and different for every dump: field,
@@ -51,7 +52,7 @@ class DumpCommon:
     """What all parts of one dump have in common.
 
     Attributes:
-        field: the ring's name, FM64.
+        field: the ring's name, FM64 or FM128.
         fraction: bits after the point.
         roles: the parties in the roles P0, P1 and helper (which may be missing).
         layout: of the value.
@@ -63,6 +64,11 @@ class DumpCommon:
     roles: tuple[str, ...]
     layout: Any
     seals: tuple[str, ...]
+
+    @property
+    def words(self) -> int:
+        """Words of a ring element."""
+        return 2 if self.field == "FM128" else 1
 
     @property
     def receipt(self) -> str:
@@ -234,7 +240,8 @@ def read(path: Path) -> Part:
             head = file.read(len(MAGIC) + _LENGTHS.size)
             header = file.read(_header_length(head))
             common, index, salt = _parse(header)
-            sizes = [_size(leaf) for leaf in parse(common.layout)] if index < 2 else []
+            described = parse(common.layout) if index < 2 else []
+            sizes = [_size(leaf, common.words) for leaf in described]
             whole = len(head) + len(header) + sum(sizes) + CHECKSUM_BYTES
             if about.st_size != whole:
                 raise _damaged(f"it has {about.st_size} bytes and should have {whole}")
@@ -249,7 +256,7 @@ def read(path: Path) -> Part:
     state.update(payload)
     if state.digest() != checksum:
         raise _damaged("its checksum is wrong")
-    parcels = _parcels(payload, parse(common.layout) if index < 2 else [])
+    parcels = _parcels(payload, described, common.words)
     if seal(salt, parcels) != common.seals[index]:
         raise _damaged("its seal is wrong")
     return Part(common, index, parcels)
@@ -282,19 +289,19 @@ def _parse(header: bytes) -> tuple[DumpCommon, int, bytes]:
     return common, index, salt
 
 
-def _size(leaf: ArrayLayout) -> int:
+def _size(leaf: ArrayLayout, words: int) -> int:
     """Bytes of the piece of one array."""
     count = int(np.prod(leaf.shape, dtype=object))
-    return -(-count // 8) if leaf.dtype == "bool" else 8 * count
+    return -(-count // 8) if leaf.dtype == "bool" else 8 * words * count
 
 
-def _parcels(payload: memoryview, described: Sequence[ArrayLayout]) -> list[Parcel]:
+def _parcels(payload: memoryview, described: Sequence[ArrayLayout], words: int) -> list[Parcel]:
     made: list[Parcel] = []
     start = 0
     for leaf in described:
-        size = _size(leaf)
+        size, shape = _size(leaf, words), leaf.shape if words == 1 else (*leaf.shape, words)
         octets = np.frombuffer(payload[start : start + size], np.uint8)
-        made.append(octets if leaf.dtype == "bool" else octets.view(np.uint64).reshape(leaf.shape))
+        made.append(octets if leaf.dtype == "bool" else octets.view(np.uint64).reshape(shape))
         start += size
     return made
 

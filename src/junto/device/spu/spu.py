@@ -66,7 +66,7 @@ class SPU(SpuDevice):
         names = ",".join(node.party for node in self._settings.nodes)
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
-        self.numbers = MpcSettings(fraction=self._settings.fraction)
+        self.numbers = MpcSettings(fraction=self._settings.fraction, width=self._settings.width)
         self.plans = Plans(self.numbers, lambda: self.session.program.check())
         self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
@@ -118,7 +118,7 @@ class SPU(SpuDevice):
             DeviceError: an argument is a handle that may not be shared.
         """
         returns = returns_of(num_returns_policy, user_specified_num_returns)
-        call = checked(function, static_argnames, returns, fxp_fraction_bits, reveals)
+        call = checked(function, static_argnames, returns, fxp_fraction_bits, reveals, self._settings.ring)
 
         @public
         def compute(*args: Any, **kwargs: Any) -> Any:
@@ -155,7 +155,7 @@ class SPU(SpuDevice):
         """
         from junto.device.spu.explain import explain
 
-        call = checked(function, static_argnames, Returns(), fxp_fraction_bits)
+        call = checked(function, static_argnames, Returns(), fxp_fraction_bits, ring=self._settings.ring)
         public = (public_argnames,) if isinstance(public_argnames, str) else public_argnames
 
         @trimmed
@@ -232,7 +232,7 @@ class SPU(SpuDevice):
         from junto.device.spu.explain import described
         from junto.device.spu.preprocessing import preprocess
 
-        call = checked(function, static_argnames, Returns(), fxp_fraction_bits)
+        call = checked(function, static_argnames, Returns(), fxp_fraction_bits, ring=self._settings.ring)
         planned, inputs = self.plans.get(call, *described(self, call, frozenset(), avals, named))
         preprocess(self, call, runs, (planned.plan, planned.fingerprint), inputs)
 

@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 
 from junto.mpc.gates import Words
+from junto.mpc.ring128 import wide_of_integers
 
 DIGITS = 50
 """Decimal digits with which a table is computed."""
@@ -65,8 +66,8 @@ Of tanh(x / 2) / 2 with period 32 for |x| <= 11, of erf with period 8 for |x| <=
 
 
 def fixed(value: float, fraction: int) -> Words:
-    """One public number as a ring element."""
-    return np.array(round(value * (1 << fraction)) % 2**64, np.uint64)
+    """One public number as an element of any ring: a word, or if that does not hold it, of 128 bits."""
+    return ring_table([round(value * (1 << fraction))]).reshape(())
 
 
 @cache
@@ -88,8 +89,11 @@ def rounded(value: Decimal, fraction: int) -> int:
 
 
 def ring_table(numbers: Iterable[int]) -> Words:
-    """Whole numbers as ring elements."""
-    return np.array([number % 2**64 for number in numbers], np.uint64)
+    """Whole numbers as elements of any ring: words, or if these do not hold them, of 128 bits."""
+    whole = list(numbers)
+    if all(-(2**63) <= number < 2**63 for number in whole):
+        return np.array([number % 2**64 for number in whole], np.uint64)
+    return wide_of_integers(whole)
 
 
 def exact() -> AbstractContextManager[Context]:

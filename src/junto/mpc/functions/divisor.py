@@ -27,7 +27,7 @@ from junto.mpc.functions.normalise import (
 )
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.roots import ENTRIES, TABLE
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import RoundFuture, start, together
 
 _MANTISSA = 20
@@ -41,7 +41,12 @@ _TIER = 8
 
 
 _TOP = 48
-"""Divisors are below 15/16 2**_TOP as ring elements."""
+"""Up to which level the roots of sums of squares are taken."""
+
+
+def _top(g: Gates[R, B]) -> int:
+    """Divisors are below 15/16 2**_top as ring elements."""
+    return g.bits - 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,12 @@ async def divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
 
 def expect_divisor(g: Gates[R, B], magnitude: R, fraction: int) -> None:
     """Have the debug mode say it if a magnitude is out of the range of `divisor`."""
-    within(g, magnitude, "a division by the magnitude", (2.0**-fraction, _most(_TOP, fraction)), fraction)
+    within(g, magnitude, "a division by the magnitude", (2.0**-fraction, _most(_top(g), fraction)), fraction)
 
 
 async def sized(g: Gates[R, B], magnitude: R, negative: R) -> Sized[R]:
     """What `divisor` finds of a number, from its magnitude and its sign: 5 rounds, 64 bytes."""
-    of = await size(g, magnitude, _TOP)
+    of = await size(g, magnitude, _top(g))
     near = await g.hold(await on_top(g, of, of.x))
     return Sized(near, g.to_ring(of.above), negative, of.exponents)
 
@@ -110,9 +115,9 @@ async def _inverse(g: Gates[R, B], y: Sized[R]) -> R:
     1 / (1 + u) but for u**8, |u| <= 1/5, is (1 - u) (1 + u**2) (1 + u**4). The inverse of the number from the
     table is multiplied by one after the other, so it waits for none of them.
     """
-    inverse, bits, _ = await entries_near(g, y.near, _TOP)
+    inverse, bits, _ = await entries_near(g, y.near, _top(g))
     twice = g.scale(await g.multiply(y.negative, inverse), np.array(2, np.uint64))
-    u, signed = await together(rest_near(g, y.near, _TOP, inverse), g.hold(g.subtract(inverse, twice)))
+    u, signed = await together(rest_near(g, y.near, _top(g), inverse), g.hold(g.subtract(inverse, twice)))
     one = fixed(1.0, INNER)
     square, first = await together(
         product(g, u, u, INNER, loose=True),
@@ -131,7 +136,7 @@ async def root_divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
     Range: as `divisor`; half of it for an odd fraction.
     Cost: 3 rounds of a ready operand; the mantissa takes 6 more; 110 bytes.
     """
-    top = _TOP - fraction % 2  # so that every level's number is 4**s
+    top = _top(g) - fraction % 2  # so that every level's number is 4**s
     within(g, y, "the reciprocal root", (2.0**-fraction, _most(top, fraction)), fraction)
     of = await size(g, y, top)
     mantissa = await start(_inverse_root(g, await on_top(g, of, of.x), top))
@@ -201,7 +206,7 @@ async def level(g: Gates[R, B], magnitude: R, most: int) -> Level[R, B]:
 
     What is taken down has `most - 4` bits left at least: it loses nothing that matters beside the magnitude.
     """
-    of = await size(g, magnitude, BITS - 6)
+    of = await size(g, magnitude, g.bits - 6)
     return Level(g.to_ring(of.above), [max(0, e - most) for e in of.exponents])
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from junto.mpc.functions.constant_tables import coefficients, exact, fixed, ring_table, rounded
 from junto.mpc.functions.fixedpoint import below, product, within
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.gates import BITS, B, Digit, Gates, R, Words
+from junto.mpc.gates import B, Digit, Gates, R, Words
 from junto.mpc.rounds import together
 
 WIDTH = 6
-"""Bits of x that choose from the table, in steps of 1/2."""
+"""Bits of x that choose from the table, in steps of 1/2; one more in the ring of 128 bits."""
 
 _INNER = 22
 """Bits after the point of t, at least."""
@@ -34,7 +34,7 @@ async def exp(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 3e-5 relative, or two units in the last place. Cost: 4 rounds, 45 bytes of a ready operand.
     """
     x = await g.hold(x)
-    within(g, x, "the exponential", (-float(1 << (BITS - 1 - fraction)), _highest(fraction)), fraction)
+    within(g, x, "the exponential", (-float(1 << (g.bits - 1 - fraction)), _highest(g, fraction)), fraction)
     lowest = (_first(fraction) + 1) / 2
     small, result = await together(below(g, x, fixed(lowest, fraction)), _inside(g, x, fraction))
     return await g.multiply(g.to_ring(g.flip(small, np.array(True))), result)
@@ -56,10 +56,10 @@ async def expm1(g: Gates[R, B], x: R, fraction: int) -> R:
 
 async def _inside(g: Gates[R, B], x: R, fraction: int) -> R:
     """The same where the table reaches: |t| < 1/2, for the digit may be one too high."""
-    highest = _highest(fraction)
-    width = min(fraction + _SPARE, floor(BITS - 2.1 - fraction - _SPARE - (highest + 0.5) / log_of(2.0)))
-    starts, table = _tables(fraction, highest)
-    begin, entry = await g.lookup(x, Digit(fraction - 1, WIDTH), [starts, table])
+    highest, digit = _highest(g, fraction), _digit_width(g)
+    width = min(fraction + _SPARE, floor(g.bits - 2.1 - fraction - _SPARE - (highest + 0.5) / log_of(2.0)))
+    starts, table = _tables(fraction, highest, digit)
+    begin, entry = await g.lookup(x, Digit(fraction - 1, digit), [starts, table])
     rest, held = await together(g.hold(g.subtract(x, begin)), g.hold(entry))
     fine = max(fraction, _INNER)
     rest = g.scale(rest, np.array(1 << (fine - fraction), np.uint64))
@@ -67,12 +67,14 @@ async def _inside(g: Gates[R, B], x: R, fraction: int) -> R:
     return await product(g, inner, held, width + _SPARE, loose=True)
 
 
-_PLACES = 1 << WIDTH
+def _digit_width(g: Gates[R, B]) -> int:
+    return WIDTH if g.bits <= 64 else WIDTH + 1
 
 
-def _highest(fraction: int) -> float:
+def _highest(g: Gates[R, B], fraction: int) -> float:
     """The greatest x: the table has no more, or e**x would leave the range."""
-    return min((_first(fraction) + _PLACES - 1) / 2, (BITS - 4 - 2 * fraction) * log_of(2.0))
+    places = 1 << _digit_width(g)
+    return min((_first(fraction) + places - 1) / 2, (g.bits - 4 - 2 * fraction) * log_of(2.0))
 
 
 def _first(fraction: int) -> int:
@@ -81,10 +83,10 @@ def _first(fraction: int) -> int:
 
 
 @cache
-def _tables(fraction: int, highest: float) -> tuple[Words, Words]:
-    """The values of d, and of e**d, for the places of d modulo 32."""
-    first = _first(fraction)
-    halves = [(i - first) % _PLACES + first for i in range(_PLACES)]
+def _tables(fraction: int, highest: float, width: int) -> tuple[Words, Words]:
+    """The values of d, and of e**d, for the places of d modulo 2**(width - 1)."""
+    first, places = _first(fraction), 1 << width
+    halves = [(i - first) % places + first for i in range(places)]
     with exact():
         most = Decimal(highest) + Decimal("0.5")  # where a digit that is one too high leads
         powers = [rounded(min(Decimal(i) / 2, most).exp(), fraction + _SPARE) for i in halves]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.gates import BITS, B, Gates, R, Words
+from junto.mpc.gates import B, Gates, R, Words
 
 
 def within(g: Gates[R, B], x: R, what: str, bounds: tuple[float, float], fraction: int) -> None:
@@ -18,9 +18,9 @@ def within(g: Gates[R, B], x: R, what: str, bounds: tuple[float, float], fractio
     )
 
 
-def largest(fraction: int) -> float:
-    """The largest number whose size `normalise` can tell: 15/16 2**(62 - 2 fraction)."""
-    return float(15 << (BITS - 2 - 4 - fraction)) / (1 << fraction)
+def largest(g: Gates[R, B], fraction: int) -> float:
+    """The largest number whose size `normalise` can tell: 15/16 2**(k - 2 - 2 fraction)."""
+    return float(15 << (g.bits - 2 - 4 - fraction)) / (1 << fraction)
 
 
 async def product(g: Gates[R, B], x: R, y: R, drop: int, *, loose: bool = False) -> R:

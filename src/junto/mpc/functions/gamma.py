@@ -15,7 +15,7 @@ from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.fixedpoint import below, largest, product, within
 from junto.mpc.functions.logarithm import log, log_of
 from junto.mpc.functions.reciprocal import divide_by_positive, reciprocal_of_positive
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
 _UP = 4
@@ -35,7 +35,7 @@ async def lgamma(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 1e-4 absolute from 2**-14 on, or 2e-5 relative. Cost: 20 rounds, 375 bytes of a ready operand.
     """
     x = await g.hold(x)
-    most = 2.0 ** (BITS - 7 - 2 * fraction)
+    most = 2.0 ** (g.bits - 7 - 2 * fraction)
     within(g, x, "the logarithm of gamma", (2.0**-fraction, most), fraction)
     small, z = await _taken_up(g, x, fraction)
     (down, inverse), factors = await together(
@@ -58,7 +58,7 @@ async def digamma(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 1e-4, or 6e-5 relative. Cost: 21 rounds, 504 bytes of a ready operand.
     """
     x = await g.hold(x)
-    within(g, x, "the digamma function", (2.0**-fraction, largest(fraction)), fraction)
+    within(g, x, "the digamma function", (2.0**-fraction, largest(g, fraction)), fraction)
     small, z = await _taken_up(g, x, fraction)
     (down, inverse), steps = await together(
         _logarithm_and_inverse(g, z, fraction), _sum_of_inverses(g, x, small, fraction)
@@ -95,7 +95,7 @@ async def _log_of_factors(g: Gates[R, B], x: R, small: R, fraction: int) -> R:
     inner = fraction + _PRODUCT
     found = await g.truncate(both, 2 * fraction + _FINE - inner)
     one = g.add_public(g.scale(small, fixed(-1.0, inner)), fixed(1.0, inner))
-    return await log_of(g, g.add(found, one), (inner, fraction), BITS - 2 - fraction)
+    return await log_of(g, g.add(found, one), (inner, fraction), g.bits - 2 - fraction)
 
 
 async def _sum_of_inverses(g: Gates[R, B], x: R, small: R, fraction: int) -> R:

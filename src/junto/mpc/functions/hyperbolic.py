@@ -8,7 +8,7 @@ from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.fixedpoint import absolute, below, largest, with_sign, within
 from junto.mpc.functions.logarithm import log, log1p
 from junto.mpc.functions.roots import root_of
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
 _FINER = 8
@@ -24,7 +24,9 @@ async def asinh(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: |x| < 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5.
     Cost: 30 rounds, 267 bytes of a ready operand.
     """
-    within(g, x, "the inverse hyperbolic sine", (-largest(fraction) / 2, largest(fraction) / 2), fraction)
+    within(
+        g, x, "the inverse hyperbolic sine", (-largest(g, fraction) / 2, largest(g, fraction) / 2), fraction
+    )
     magnitude, negative = await absolute(g, await g.hold(x))
     return await with_sign(g, await g.hold(await _of_positive(g, magnitude, 1.0, fraction)), negative)
 
@@ -35,7 +37,7 @@ async def acosh(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: up to 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5; near 1, 1.3e-4.
     Cost: 25 rounds, 246 bytes of a ready operand.
     """
-    within(g, x, "the inverse hyperbolic cosine", (1.0, largest(fraction) / 2), fraction)
+    within(g, x, "the inverse hyperbolic cosine", (1.0, largest(g, fraction) / 2), fraction)
     return await _of_positive(g, x, -1.0, fraction)
 
 
@@ -59,7 +61,7 @@ async def _of_positive(g: Gates[R, B], x: R, one: float, fraction: int) -> R:
     square = g.add_public(await g.multiply(base, base), fixed(one, 2 * fraction))
     fine = fraction + _FINER
     root = await root_of(
-        g, await g.truncate(square, 2 * fraction - fine), "sqrt", (fine, fraction), BITS - 2 - fraction
+        g, await g.truncate(square, 2 * fraction - fine), "sqrt", (fine, fraction), g.bits - 2 - fraction
     )
     more = await g.multiply(small, await g.hold(g.subtract(root, x)))
     return await log(g, g.add(g.scale(x, np.array(2, np.uint64)), more), fraction)

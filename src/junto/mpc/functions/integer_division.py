@@ -16,7 +16,7 @@ from junto.mpc.functions.constant_tables import coefficients, ring_table
 from junto.mpc.functions.fixedpoint import product
 from junto.mpc.functions.normalise import INNER, STEP, Magnitude, scale, size, times_level
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.gates import BITS, B, Gates, R, Words
+from junto.mpc.gates import B, Gates, R, Words
 from junto.mpc.rounds import together
 
 LONGEST = 32
@@ -51,7 +51,7 @@ async def divide_magnitudes(g: Gates[R, B], x: R, y: R, bits: int) -> tuple[R, R
     if not 1 <= bits <= LONGEST:
         raise ValueError(f"numbers of {bits} bits cannot be divided, only those of 1 to {LONGEST} bits")
     x, of = await together(g.hold(x), size(g, y, max(bits, _SHORTEST) + 1))
-    drop = max(0, bits - _kept(of))
+    drop = max(0, bits - _kept(g, of))
     high, inverse = await together(g.truncate(x, drop) if drop else g.hold(x), _inverse(g, of))
     first = await _quotient(g, high, inverse, of, drop)
     rest = await g.hold(g.subtract(x, await g.multiply(first, of.x)))
@@ -69,7 +69,9 @@ async def divide_long(g: Gates[R, B], x: R, y: R, bits: int) -> tuple[R, R]:
     Cost: 4 rounds and 13 bytes for each bit; of 64 bits, 266 rounds and 885 bytes in all, of ready operands.
     """
     x, y = await together(g.hold(x), g.hold(y))
-    huge = await _by_huge(g, x, y) if bits == BITS else None
+    if bits == 64 and g.bits > 64:
+        x, y = await together(_unsigned(g, x), _unsigned(g, y))
+    huge = await _by_huge(g, x, y) if bits == g.bits else None
     digits = await g.decompose(x, bits)
     left = quotient = g.constant(np.zeros(np.broadcast_shapes(x.shape, y.shape), np.uint64))
     for place in reversed(range(bits)):
@@ -90,6 +92,11 @@ def _place(place: int, array: NDArray[np.generic]) -> NDArray[np.generic]:
     return array[..., place]
 
 
+async def _unsigned(g: Gates[R, B], x: R) -> R:
+    """Where the ring has room for it, a number of 64 bits without a sign in place of one with it."""
+    return await g.hold(g.add(x, g.scale(g.to_ring(await g.negative(x)), g.word(1 << 64))))
+
+
 async def _by_huge(g: Gates[R, B], x: R, y: R) -> tuple[B, R, R]:
     """Whether y >= 2**63; and quotient and rest if it is: 1 and x - y, or 0 and x."""
     gap = g.subtract(x, y)
@@ -106,9 +113,9 @@ async def _inverse(g: Gates[R, B], of: Magnitude[R, B]) -> R:
     return await product(g, scaled.inverse, rest, scaled.inverse_bits + INNER - _INVERSE)
 
 
-def _kept(of: Magnitude[R, B]) -> int:
+def _kept(g: Gates[R, B], of: Magnitude[R, B]) -> int:
     """The highest bits of a dividend that find room beside the inverse and the shift by its level."""
-    return BITS - 8 - STEP * len(of.exponents)
+    return g.bits - 8 - STEP * len(of.exponents)
 
 
 async def _quotient(g: Gates[R, B], x: R, inverse: R, of: Magnitude[R, B], drop: int) -> R:

@@ -11,7 +11,7 @@ from junto.mpc.functions.fixedpoint import below, product, with_sign, within
 from junto.mpc.functions.logarithm import log_of
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.functions.roots import root_of
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
 SPLIT = 5.0
@@ -32,7 +32,7 @@ async def erf_inv(g: Gates[R, B], x: R, fraction: int) -> R:
     square, negative = await together(g.multiply(x, x), g.negative(x))
     rest = g.add_public(g.negate(square), fixed(1.0, 2 * fraction))
     finer = fraction + 2
-    w = await g.hold(g.negate(await log_of(g, rest, (2 * fraction, finer), BITS - 2 - fraction)))
+    w = await g.hold(g.negate(await log_of(g, rest, (2 * fraction, finer), g.bits - 2 - fraction)))
     near, far, is_near = await together(
         _near(g, x, w, fraction), _far(g, w, fraction), below(g, w, fixed(SPLIT, finer))
     )
@@ -49,6 +49,6 @@ async def _near(g: Gates[R, B], x: R, w: R, fraction: int) -> R:
 async def _far(g: Gates[R, B], w: R, fraction: int) -> R:
     """A polynomial in sqrt(w) - 2.875."""
     fine = fraction + 2
-    root = await root_of(g, w, "sqrt", (fine, fine), BITS - 2 - fraction)
+    root = await root_of(g, w, "sqrt", (fine, fine), g.bits - 2 - fraction)
     u = g.add_public(root, fixed(-FAR, fine))
     return await quartic(g, u, coefficients("erf_inv far"), (fine, fraction), loose=True)

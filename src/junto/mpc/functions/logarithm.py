@@ -9,7 +9,7 @@ from junto.mpc.functions.constant_tables import coefficients, exact, fixed, roun
 from junto.mpc.functions.fixedpoint import largest, within
 from junto.mpc.functions.normalise import INNER, Entry, by_level, scale, size
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 
 
 async def log(g: Gates[R, B], x: R, fraction: int) -> R:
@@ -20,8 +20,8 @@ async def log(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits.
     Error: 5e-6 absolute, and two units in the last place. Cost: 8 rounds, 89 bytes of a ready operand.
     """
-    within(g, x, "the logarithm", (2.0**-fraction, largest(fraction)), fraction)
-    return await log_of(g, x, (fraction, fraction), BITS - 2 - fraction)
+    within(g, x, "the logarithm", (2.0**-fraction, largest(g, fraction)), fraction)
+    return await log_of(g, x, (fraction, fraction), g.bits - 2 - fraction)
 
 
 async def log1p(g: Gates[R, B], x: R, fraction: int) -> R:
@@ -31,9 +31,9 @@ async def log1p(g: Gates[R, B], x: R, fraction: int) -> R:
 
 async def log2(g: Gates[R, B], x: R, fraction: int) -> R:
     """The logarithm to base 2 of x > 0. As `log`, with one round and 8 bytes more."""
-    within(g, x, "the logarithm", (2.0**-fraction, largest(fraction)), fraction)
+    within(g, x, "the logarithm", (2.0**-fraction, largest(g, fraction)), fraction)
     finer = fraction + 4
-    natural = await log_of(g, x, (fraction, finer), BITS - 2 - fraction)
+    natural = await log_of(g, x, (fraction, finer), g.bits - 2 - fraction)
     return await g.truncate(g.scale(natural, fixed(1.4426950408889634, finer)), 2 * finer - fraction)
 
 

@@ -21,7 +21,7 @@ from typing import Generic
 import numpy as np
 
 from junto.mpc.functions.constant_tables import exact, ring_table
-from junto.mpc.gates import BITS, B, Digit, Gates, R, Words
+from junto.mpc.gates import B, Digit, Gates, R, Words
 from junto.mpc.rounds import together
 
 STEP = 4
@@ -120,23 +120,31 @@ async def entries_near(
     g: Gates[R, B], y: R, top: int, entries: Sequence[Entry] = (), *, ready: bool = False
 ) -> tuple[R, int, Sequence[R]]:
     """Of `scale_near` the inverse, its bits after the point, and the tables: 1 round."""
-    bits = BITS - 3 - top
+    bits = _inverse_bits(g, top)
     tables = [_inverses(bits), *[_table(bits, entry) for entry in entries]]
     inverse, *found = await g.lookup(y, Digit(top - WIDTH, WIDTH), tables)
     inverse, *held = await together(*[g.hold(each) for each in (inverse, *(found if ready else ()))])
     return inverse, bits, held if ready else found
 
 
+FINEST = 40
+"""An inverse needs no more bits after the point."""
+
+
+def _inverse_bits(g: Gates[R, B], top: int) -> int:
+    return min(g.bits - 3 - top, FINEST)
+
+
 async def rest_near(g: Gates[R, B], y: R, top: int, inverse: R) -> R:
     """Of `scale_near` u, from the inverse: 1 round."""
-    bits = BITS - 3 - top
+    bits = _inverse_bits(g, top)
     one = ring_table([-(1 << (top + bits))]).reshape(())
     return await g.truncate(g.add_public(await g.multiply(y, inverse), one), top + bits - INNER)
 
 
 def by_level(g: Gates[R, B], above: B, numbers: Sequence[int]) -> R:
     """The public number of x's level, the highest level's first. No round; no ready operand."""
-    steps, last = _steps(numbers)
+    steps, last = _steps(g, numbers)
     return g.add_public(g.linear(g.to_ring(above), partial(_weighted, weights=steps)), last)
 
 
@@ -150,15 +158,15 @@ async def times_levels(g: Gates[R, B], reached: R, rows: Sequence[Sequence[int]]
     """`times_level` for several choices of numbers, at the cost of one; the bits as ring elements."""
     parts = await g.multiply(reached, g.arrange(x, lambda array: array[..., None]))
     found = []
-    for steps, last in map(_steps, rows):
+    for steps, last in [_steps(g, row) for row in rows]:
         found.append(g.add(g.linear(parts, partial(_weighted, weights=steps)), g.scale(x, last)))
     return found
 
 
-def _steps(numbers: Sequence[int]) -> tuple[Words, Words]:
+def _steps(g: Gates[R, B], numbers: Sequence[int]) -> tuple[Words, Words]:
     """What reaching each bound adds to the number of the last level, and that number."""
     differences = [above - below for above, below in pairwise(numbers)]
-    return ring_table(differences), ring_table(numbers[-1:]).reshape(())
+    return g.words(differences), g.word(numbers[-1])
 
 
 def _weighted(x: Words, weights: Words) -> Words:

@@ -8,11 +8,11 @@ import numpy as np
 
 from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.fixedpoint import product
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
-ROOM = BITS - 4
-"""The terms of a sum have that many bits after the point before its truncation, so that it stays below 4."""
+ROOM = 4
+"""So many bits fewer than the ring has stand after the point in the terms of a sum, which stays below 4."""
 
 
 async def quartic(
@@ -32,15 +32,16 @@ async def quartic(
     Cost: 2 rounds, 16 bytes.
     """
     inner, out = fractions
-    spare = ROOM - 2 * inner
+    room = g.bits - ROOM
+    spare = room - 2 * inner
     square = await product(g, x, x, inner, loose=loose)
     cube, fourth = await together(g.multiply(x, square), g.multiply(square, square))
     terms = ((cube, spare), (fourth, spare))
     low = ((x, spare + inner), (square, spare + inner))
-    total = g.constant(np.full(x.shape, fixed(coefficients[0], ROOM)))
+    total = g.constant(np.full(x.shape, fixed(coefficients[0], room)))
     for (power, bits), c in zip((*low, *terms), coefficients[1:], strict=True):
         total = g.add(total, g.scale(power, fixed(c, bits)))
-    return await g.truncate(total, ROOM - out, loose=loose)
+    return await g.truncate(total, room - out, loose=loose)
 
 
 async def powers(g: Gates[R, B], x: R, count: int, drop: int, *, loose: bool = False) -> list[R]:

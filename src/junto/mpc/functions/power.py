@@ -9,7 +9,7 @@ from junto.mpc.functions.exponential import exp
 from junto.mpc.functions.fixedpoint import largest, product, within
 from junto.mpc.functions.logarithm import log_of
 from junto.mpc.functions.reciprocal import reciprocal
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
 _SPARE = 4
@@ -43,7 +43,7 @@ async def pow(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     Range: that of `exp` for y log(x). Error: relative, 4e-5 and (5e-6 + a unit in the last place) |y|.
     Cost: 15 rounds, 158 bytes of ready operands.
     """
-    within(g, x, "a power", (2.0**-fraction, largest(fraction)), fraction)
+    within(g, x, "a power", (2.0**-fraction, largest(g, fraction)), fraction)
     finer = fraction + _SPARE
-    y, logarithm = await together(g.hold(y), log_of(g, x, (fraction, finer), BITS - 2 - fraction))
+    y, logarithm = await together(g.hold(y), log_of(g, x, (fraction, finer), g.bits - 2 - fraction))
     return await exp(g, await product(g, y, logarithm, finer), fraction)

@@ -8,7 +8,7 @@ from junto.mpc.functions.constant_tables import coefficients
 from junto.mpc.functions.fixedpoint import absolute, largest, product, with_sign, within
 from junto.mpc.functions.normalise import INNER, Magnitude, Normalised, scale, size, times_level, times_levels
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
 _SPARE = 3
@@ -26,7 +26,7 @@ async def reciprocal(g: Gates[R, B], x: R, fraction: int) -> R:
     Cost: 13 rounds, 118 bytes of a ready operand.
     """
     magnitude, negative = await absolute(g, await g.hold(x))
-    within(g, magnitude, "the reciprocal", (2.0**-fraction, largest(fraction)), fraction)
+    within(g, magnitude, "the reciprocal", (2.0**-fraction, largest(g, fraction)), fraction)
     return await with_sign(g, await reciprocal_of_positive(g, magnitude, fraction), negative)
 
 
@@ -35,14 +35,14 @@ async def reciprocal_of_positive(g: Gates[R, B], x: R, fraction: int) -> R:
 
     Range and error: as `reciprocal`. Cost: 9 rounds, 105 bytes of a ready operand.
     """
-    top = BITS - 2 - fraction
+    top = g.bits - 2 - fraction
     of = await size(g, x, top)
     scaled = await scale(g, of)
     # x = X / 2**fraction and X = 2**e d (1 + u), so 1 / x = 2**(fraction - e) / d / (1 + u) <= 2**fraction.
     weights = [1 << (top - e) for e in of.exponents]
     found = await times_level(g, of.above, weights, scaled.inverse)
     drop = scaled.inverse_bits + top - 2 * fraction - _SPARE
-    width = min(INNER, BITS - 3 - 2 * fraction - _SPARE)
+    width = min(INNER, g.bits - 3 - 2 * fraction - _SPARE)
     first, rest = await together(g.truncate(found, drop), _rest(g, scaled, width))
     return await product(g, first, rest, width + _SPARE)
 
@@ -58,7 +58,7 @@ async def divide(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     Cost: 13 rounds, 142 bytes of ready operands.
     """
     magnitude, negative = await absolute(g, await g.hold(y))
-    within(g, magnitude, "a division by the magnitude", (2.0**-fraction, largest(fraction)), fraction)
+    within(g, magnitude, "a division by the magnitude", (2.0**-fraction, largest(g, fraction)), fraction)
     return await with_sign(g, await divide_by_positive(g, x, magnitude, fraction), negative)
 
 
@@ -67,7 +67,7 @@ async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
 
     Range and error: as `divide`. Cost: 9 rounds, 129 bytes of ready operands.
     """
-    of = await size(g, y, BITS - 2 - fraction)
+    of = await size(g, y, g.bits - 2 - fraction)
     dividend, scaled = await together(_shifted(g, x, of, fraction), scale(g, of))
     first, rest = await together(
         product(g, dividend, scaled.inverse, scaled.inverse_bits + 1), _rest(g, scaled, fraction)

@@ -10,7 +10,7 @@ from junto.mpc.functions.constant_tables import coefficients, exact, rounded
 from junto.mpc.functions.fixedpoint import absolute, largest, product, with_sign, within
 from junto.mpc.functions.normalise import INNER, scale, size, times_level
 from junto.mpc.functions.polynomial import quartic
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
 TABLE = 26
@@ -30,7 +30,7 @@ async def sqrt(g: Gates[R, B], x: R, fraction: int) -> R:
     Error: 2e-6 relative, or two units in the last place; 0 (or one unit) at 0.
     Cost: 9 rounds, 123 bytes of a ready operand.
     """
-    top = max(BITS - 2 - fraction, min(BITS - 2 - fraction + _WIDER, 50))
+    top = max(g.bits - 2 - fraction, min(g.bits - 2 - fraction + _WIDER, 50))
     within(g, x, "the root", (0.0, float(15 << (top - 4)) / (1 << fraction)), fraction)
     return await root_of(g, x, "sqrt", (fraction, fraction), top)
 
@@ -41,7 +41,7 @@ async def rsqrt(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits, from one unit in the last place.
     Error: 7e-6 relative, or two units in the last place. Cost: 9 rounds, 113 bytes of a ready operand.
     """
-    within(g, x, "the reciprocal root", (2.0**-fraction, largest(fraction)), fraction)
+    within(g, x, "the reciprocal root", (2.0**-fraction, largest(g, fraction)), fraction)
     return await _root(g, x, "rsqrt", fraction)
 
 
@@ -51,7 +51,7 @@ async def cbrt(g: Gates[R, B], x: R, fraction: int) -> R:
     Range: |x| as in `rsqrt`. Error: 2e-6 relative, or two units in the last place.
     Cost: 13 rounds, 126 bytes of a ready operand.
     """
-    within(g, x, "the cube root", (-largest(fraction), largest(fraction)), fraction)
+    within(g, x, "the cube root", (-largest(g, fraction), largest(g, fraction)), fraction)
     magnitude, negative = await absolute(g, await g.hold(x))
     return await with_sign(g, await _root(g, magnitude, "cbrt", fraction), negative)
 
@@ -60,7 +60,7 @@ _EXPONENTS: Mapping[str, Decimal] = {"sqrt": Decimal(1) / 2, "rsqrt": Decimal(-1
 
 
 async def _root(g: Gates[R, B], x: R, name: str, fraction: int) -> R:
-    return await root_of(g, x, name, (fraction, fraction), BITS - 2 - fraction)
+    return await root_of(g, x, name, (fraction, fraction), g.bits - 2 - fraction)
 
 
 async def root_of(g: Gates[R, B], x: R, name: str, fractions: tuple[int, int], top: int) -> R:
@@ -74,7 +74,7 @@ async def root_of(g: Gates[R, B], x: R, name: str, fractions: tuple[int, int], t
         top: see `normalise.Size`.
     """
     inner, out = fractions
-    spare = min(_SPARE, BITS - 3 - TABLE - out - max(0, -(-(top - inner) // 2)))
+    spare = min(_SPARE, g.bits - 3 - TABLE - out - max(0, -(-(top - inner) // 2)))
     of = await size(g, x, top)
     scaled = await scale(g, of, [ENTRIES[name]], ready=True)
     with exact():

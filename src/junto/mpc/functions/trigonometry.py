@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from math import pi
 
 import numpy as np
 
-from junto.mpc.functions.constant_tables import fixed
+from junto.mpc.functions.constant_tables import exact, fixed, rounded
 from junto.mpc.functions.fixedpoint import absolute, below, with_sign, within
 from junto.mpc.functions.reciprocal import divide, divide_by_positive
 from junto.mpc.functions.roots import root_of
 from junto.mpc.functions.series import odd_series
-from junto.mpc.gates import BITS, B, Gates, R
+from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
+
+PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 
 _PERIOD = 2
 """The series of the inverse functions have period 2**2."""
@@ -42,8 +45,10 @@ async def _wave(
     g: Gates[R, B], x: R, sines: tuple[float, ...], cosines: tuple[float, ...], fraction: int
 ) -> R:
     # A turn is the whole ring, whose own wrapping takes turns off: 1 / (2 pi) has all bits there are.
-    turns = g.scale(await g.hold(x), np.array(round(2 ** (BITS - fraction) / (2 * pi)), np.uint64))
-    wave = await g.series(turns, BITS, sines, cosines)
+    with exact():
+        turn = rounded(1 / (2 * PI), g.bits - fraction)
+    turns = g.scale(await g.hold(x), g.word(turn))
+    wave = await g.series(turns, g.bits, sines, cosines)
     return await g.truncate(wave, g.fine - fraction)
 
 
@@ -83,7 +88,7 @@ async def asin(g: Gates[R, B], x: R, fraction: int) -> R:
     # 1 - |x| is twice the number if one bit more is taken to be after the point.
     half = g.negate(g.add_public(magnitude, fixed(-1.0, fraction)))
     root, small = await together(
-        root_of(g, half, "sqrt", (fraction + 1, fraction), BITS - 2 - fraction),
+        root_of(g, half, "sqrt", (fraction + 1, fraction), g.bits - 2 - fraction),
         below(g, magnitude, fixed(0.5, fraction)),
     )
     inner = await g.choose(small, magnitude, root)

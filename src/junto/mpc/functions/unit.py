@@ -25,9 +25,6 @@ from junto.mpc.rounds import together
 FINE = 30
 """Bits after the point: products of two such numbers, and sums of them, still fit."""
 
-_TOP = 61
-"""Differences of sums of squares are below 2**_TOP."""
-
 _THIRD = 20
 """Bits of 2 / 3, by which the argument of a polynomial is multiplied."""
 
@@ -70,8 +67,9 @@ async def rotation(g: Gates[R, B], gap: R, twice: R) -> R:
     wide = g.add_public(wide, fixed(1.0, 0))  # so that there is an angle, whatever they are
     both = g.join([wide, await with_sign(g, twice, negative)], lambda *arrays: np.stack(arrays, -2))
     total = g.arrange(g.add(wide, high), lambda array: array[..., None, :])
-    of, both = await together(size(g, total, _TOP), g.hold(both))
-    near = await g.truncate(await on_top(g, of, both), _TOP - FINE)
+    top = g.bits - 3
+    of, both = await together(size(g, total, top), g.hold(both))
+    near = await g.truncate(await on_top(g, of, both), top - FINE)
     double = await divided(g, near, await norm_divisor(g, await squares(g, near)))
     # (1 + cos, sin) of twice the angle points along (cos, sin)
     along = g.add_public(double, np.stack([fixed(1.0, FINE), fixed(0.0, FINE)])[:, None])

@@ -16,7 +16,7 @@ from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.elementwise import applied
 from junto.mpc.primitives.exponents import power_of_public
 from junto.mpc.rounds import together
-from junto.mpc.values import Public, Secret, Value, fixed_words, word
+from junto.mpc.values import Public, Secret, Value, word
 
 Params = Mapping[str, Any]
 
@@ -138,7 +138,7 @@ async def _float_remainder(c: Context, params: Params, x: Value, y: Value) -> Va
     dividend = c.at(c.lift(x), fraction)
     if isinstance(y, Public):
         size: Value = Public(np.abs(y.array))
-        divisor = c.g.constant(fixed_words(ops.public(size).array, fraction))
+        divisor = c.g.constant(c.fixed_words(ops.public(size).array, fraction))
         above, negative = await fixedpoint.absolute(c.g, await c.g.hold(dividend))
     else:
         (above, negative), (divisor, _) = await together(

@@ -12,7 +12,7 @@ from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context, span_of
 from junto.mpc.primitives.infinite import inside
 from junto.mpc.rounds import together
-from junto.mpc.values import LARGEST, Public, Secret, Span, Value
+from junto.mpc.values import Public, Secret, Span, Value
 
 Params = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ async def is_finite(c: Context, params: Params, x: Secret) -> Value:
             "`is_finite` of what was computed from an extremum that may be infinite has no secret form",
             fix="ask it of the extremum itself",
         )
-    limit = np.ldexp(1.0, LARGEST.bit_length() - 2 - x.fraction)
+    limit = np.ldexp(1.0, c.largest.bit_length() - 2 - x.fraction)
     above, under = await together(
         ops.below(c, x, Public(np.asarray(limit))), ops.below(c, Public(np.asarray(-limit)), x)
     )
@@ -120,7 +120,7 @@ async def lesser_of(c: Context, x: Value, y: Value) -> Value:
 
 async def _one_of(c: Context, x: Value, y: Value, greatest: bool) -> Value:
     """`y + [x is wanted] * (x - y)`; the difference is opened once, to be compared and to be multiplied."""
-    if _simple(x, y):
+    if _simple(c, x, y):
         gap = await _ready(c, ops.minus(c, x, y))
         decided = _decided(x, y)
         if decided is None:
@@ -148,10 +148,10 @@ def _bounded(x: Value, y: Value, greatest: bool, result: Secret) -> Secret:
     return Secret(result.value, result.dtype, result.shape, 0, (pick(a, d), pick(b, e)))
 
 
-def _simple(x: Value, y: Value) -> bool:
+def _simple(c: Context, x: Value, y: Value) -> bool:
     """Whether the sign of the difference is the answer: not of integers that may have wrapped."""
     if np.issubdtype(x.dtype, np.integer):
-        return ops.comparable(x, y)
+        return ops.comparable(c, x, y)
     return True
 
 

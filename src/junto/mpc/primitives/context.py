@@ -17,7 +17,6 @@ from junto.mpc.plan_steps import Block, PlanStep, ShapeDtype
 from junto.mpc.rounds import start
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import (
-    LARGEST,
     WHOLE_RING,
     Public,
     Secret,
@@ -28,13 +27,11 @@ from junto.mpc.values import (
     fixed_words,
     integer_words,
     kind,
-    word,
+    largest_element,
+    whole_ring,
 )
 
 Move: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
-
-LONGEST_FRACTION = 58
-"""No number has more bits after the point, even before its truncation."""
 
 
 class Scale(IntEnum):
@@ -168,6 +165,29 @@ class Context:
         return self.settings.fraction
 
     @property
+    def largest(self) -> int:
+        """See `values.largest_element`."""
+        return largest_element(self.g.bits)
+
+    @property
+    def whole(self) -> Span:
+        """See `values.whole_ring`."""
+        return whole_ring(self.g.bits)
+
+    @property
+    def longest(self) -> int:
+        """No number has more bits after the point, even before its truncation."""
+        return self.g.bits - 6
+
+    def fixed_words(self, array: NDArray[Any], fraction: int) -> Words:
+        """See `values.fixed_words`."""
+        return fixed_words(array, fraction, self.g.bits)
+
+    def exact_fraction(self, array: NDArray[Any], most: int) -> int:
+        """See `values.exact_fraction`."""
+        return exact_fraction(array, most, self.g.bits)
+
+    @property
     def form(self) -> ShapeDtype:
         """Of the (first) result."""
         return self.step.forms[0]
@@ -180,8 +200,9 @@ class Context:
 
     def integer(self, value: Any, span: Span, dtype: np.dtype[Any]) -> Secret:
         """A secret integer. A span beyond the ring says nothing, so it becomes the whole ring."""
-        inside = WHOLE_RING[0] <= span[0] and span[1] <= WHOLE_RING[1]
-        return Secret(value, dtype, tuple(value.shape), 0, span if inside else WHOLE_RING)
+        whole = self.whole
+        inside = whole[0] <= span[0] and span[1] <= whole[1]
+        return Secret(value, dtype, tuple(value.shape), 0, span if inside else whole)
 
     def bits(self, value: Any) -> Secret:
         """Secret bools."""
@@ -205,8 +226,8 @@ class Context:
                 held = self.g.constant(integer_words(array))
                 return Secret(held, array.dtype, value.shape, 0, public_span(array))
             case "fixed":
-                fraction = exact_fraction(array, self.fraction)
-                held = self.g.constant(fixed_words(array, fraction))
+                fraction = self.exact_fraction(array, self.fraction)
+                held = self.g.constant(self.fixed_words(array, fraction))
                 return Secret(held, array.dtype, value.shape, fraction)
 
     def full(self, x: Secret) -> Secret:
@@ -222,9 +243,9 @@ class Context:
             raise TypeError("a number that is still to be scaled is used as it is")
         if x.fraction == fraction:
             return x.value
-        room = LARGEST >> (fraction - x.fraction)
-        self.g.expect(x.value, -room, room, f"a number is out of range: not below {LARGEST >> fraction:.3g}")
-        return self.g.scale(x.value, word(1 << (fraction - x.fraction)), bounded=True)
+        room, most = self.largest >> (fraction - x.fraction), self.largest >> fraction
+        self.g.expect(x.value, -room, room, f"a number is out of range: not below {most:.3g}")
+        return self.g.scale(x.value, self.g.word(1 << (fraction - x.fraction)), bounded=True)
 
     def leaving(self, x: Secret, what: str) -> Any:
         """The ring array of a settled float that leaves the computation; `what`: of which it is a result.
@@ -238,23 +259,25 @@ class Context:
                 fix="put a number in its place, as in jnp.where(x > 1, x, 0), or use it in the same function",
             )
         held = self.number(x)
-        self.g.expect(held, *WHOLE_RING, "a result is out of range: it does not fit into 64 bits")
+        bits = self.g.bits
+        self.g.expect(held, *self.whole, f"a result is out of range: it does not fit into {bits} bits")
         return held
 
     def expect_number(self, x: Value) -> None:
         """Have the debug mode say it if a float has left its range before it is compared or used."""
         if isinstance(x, Secret) and x.kind == "fixed":
-            self.g.expect(x.value, *WHOLE_RING, "a number is out of range: it does not fit into 64 bits")
+            bits = self.g.bits
+            self.g.expect(x.value, *self.whole, f"a number is out of range: it does not fit into {bits} bits")
 
     def expect_mask(self, x: Secret, factor: NDArray[np.float64]) -> None:
         """Have the debug mode say it if a factor that counts as the largest number meets a fraction.
 
         Such a factor makes a mask of 0 and 1. Of another number the product would be wrong, even if it fits.
         """
-        far = np.abs(factor) > LARGEST >> self.fraction
+        far = np.abs(factor) > self.largest >> self.fraction
         if x.fraction and bool(far.any()):
-            rest = np.where(far, np.uint64(1) << np.uint64(BITS - x.fraction), np.uint64(0))
-            constant, most = float(np.abs(factor).max()), LARGEST >> self.fraction
+            rest = np.where(far, self.g.word(1 << (self.g.bits - x.fraction)), np.uint64(0))
+            constant, most = float(np.abs(factor).max()), self.largest >> self.fraction
             said = f"a number that is no mask of 0 and 1 meets a factor of {constant:.3g}, held as {most:.3g}"
             self.g.expect(self.g.scale(x.value, rest), 0, 0, said)
 
@@ -264,7 +287,8 @@ class Context:
             return x
         if x.scale is not None:
             self.expect_mask(x, x.scale)
-            scale = np.clip(x.scale, -(LARGEST >> self.fraction), LARGEST >> self.fraction)
+            most = float(self.largest >> self.fraction)
+            scale = np.clip(x.scale, -most, most)
             return await self._rescaled(x, np.ldexp(scale, self.fraction - x.fraction))
         if x.fraction <= self.fraction:
             return x
@@ -282,13 +306,13 @@ class Context:
         and no more, and a number below 1 (`Gates.rescale`).
         """
         if bool((factor == np.rint(factor)).all()):
-            held = self.g.scale(x.value, fixed_words(factor, 0), bounded=True)
+            held = self.g.scale(x.value, self.fixed_words(factor, 0), bounded=True)
             return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
         rest, exponent = np.frexp(np.abs(factor))
         up = np.maximum(exponent, 0)
         part = np.rint(np.ldexp(rest, exponent - up + (BITS - 2))).astype(np.uint64)
         whole = np.where(factor < 0, -1.0, 1.0) * np.ldexp(1.0, up)
-        held = self.g.scale(x.value, fixed_words(whole, 0), bounded=True)
+        held = self.g.scale(x.value, self.fixed_words(whole, 0), bounded=True)
         held = await self.g.rescale(held, np.asarray(part << np.uint64(2)))
         return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
 

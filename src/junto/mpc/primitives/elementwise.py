@@ -12,7 +12,7 @@ from junto.mpc.primitives import ops
 from junto.mpc.primitives.blocks import blockwise
 from junto.mpc.primitives.context import Context, Rule
 from junto.mpc.rounds import together
-from junto.mpc.values import LARGEST, Public, Secret, Value
+from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
 Function = Callable[..., Awaitable[Any]]
@@ -69,7 +69,7 @@ def of_pending(name: str) -> Rule:
 
     async def rule(c: Context, params: Params, x: Secret) -> Value:
         x = await ops.unscaled(c, x)
-        c.g.expect(x.value, -LARGEST, LARGEST, f"`{name}` of a number that is out of range")
+        c.g.expect(x.value, -c.largest, c.largest, f"`{name}` of a number that is out of range")
         if not c.fraction < x.fraction <= 2 * c.fraction:
             return await applied(c, name, ops.secret(await c.settled(x)))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from junto.mpc.functions import fixedpoint
 from junto.mpc.primitives.context import Context
-from junto.mpc.values import Secret, dtype_span, fixed_words, wrapping
+from junto.mpc.values import Secret, dtype_span, wrapping
 
 
 async def power_of_public(c: Context, base: NDArray[Any], exponent: Secret) -> Secret:
@@ -24,12 +24,12 @@ async def power_of_public(c: Context, base: NDArray[Any], exponent: Secret) -> S
     if dtype_span(exponent.dtype)[0] < 0 and exponent.span[0] < 0:
         size, negative = await fixedpoint.absolute(c.g, await c.g.hold(exponent.value))
     bits = await c.g.decompose(size, width)
-    one = fixed_words(np.ones(()), c.fraction)
-    up = fixed_words(ups, c.fraction)
+    one = c.fixed_words(np.ones(()), c.fraction)
+    up = c.fixed_words(ups, c.fraction)
     factors = c.g.add_public(c.g.scale(c.g.to_ring(bits), wrapping(np.subtract, up, one)), one)
     if negative is not None:
         below = await c.g.both(bits, c.g.arrange(negative, lambda array: array[..., None]))
-        change = wrapping(np.subtract, fixed_words(downs, c.fraction), up)
+        change = wrapping(np.subtract, c.fixed_words(downs, c.fraction), up)
         factors = c.g.add(factors, c.g.scale(c.g.to_ring(below), change))
     while (count := factors.shape[-1]) > 1:
         half = count // 2

@@ -18,6 +18,7 @@ from junto.mpc.gates import Digit
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import joined, moved
+from junto.mpc.ring128 import as_ring
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value
 
@@ -70,7 +71,7 @@ def _won(
     count: int, left: Sequence[int], right: Sequence[int], less: NDArray[np.uint64]
 ) -> NDArray[np.uint64]:
     """What comparisons with the later ones add to the wins of each, if those before have lost."""
-    table = np.zeros((*less.shape[:-1], count, count), np.uint64)
+    table: NDArray[np.uint64] = as_ring(np.zeros((*less.shape[:-1], count, count), less.dtype))
     table[..., right, left] = less
     table[..., left, right] = 0 - less
     return _summed(table)
@@ -133,7 +134,7 @@ async def _winners(c: Context, rows: Sequence[Secret], greatest: bool) -> list[S
         ]
     )
     x = rows[0]
-    if _by_difference(x):  # then those to the first one do, and they are ready
+    if _by_difference(c, x):  # then those to the first one do, and they are ready
         x = c.like(c.g.arrange(gaps[0], _with_zero), x)
     left, right = (list(side) for side in zip(*combinations(range(size), 2), strict=True))
     return await _picked(c, first, gaps, await _better(c, _at(c, x, right), _at(c, x, left), greatest))
@@ -143,14 +144,14 @@ def _with_zero(array: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([np.zeros((*array.shape[:-1], 1), array.dtype), array], -1)
 
 
-def _by_difference(x: Secret) -> bool:
+def _by_difference(c: Context, x: Secret) -> bool:
     """Whether the sign of a difference says which of two is less: not of integers that may have wrapped."""
-    return x.kind == "fixed" or ops.comparable(x, x)
+    return x.kind == "fixed" or ops.comparable(c, x, x)
 
 
 async def _better(c: Context, x: Secret, y: Secret, greatest: bool) -> Any:
     """Whether x is better than y."""
-    if not _by_difference(x):
+    if not _by_difference(c, x):
         return c.lift(await ops.below(c, *((y, x) if greatest else (x, y)))).value
     return await c.g.negative(c.g.subtract(*((y.value, x.value) if greatest else (x.value, y.value))))
 

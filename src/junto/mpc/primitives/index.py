@@ -20,7 +20,7 @@ from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import holding_zero, moved, rearranged
 from junto.mpc.primitives.windows import Windows, of_gather
 from junto.mpc.rounds import together
-from junto.mpc.values import Public, Secret, Value, fixed_words, integer_words, word
+from junto.mpc.values import Public, Secret, Value, integer_words, word
 
 Params = Mapping[str, Any]
 
@@ -89,7 +89,7 @@ async def read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
     ones = c.g.to_ring(bits.value)
     if isinstance(x, Public):
         lifted = c.lift(x)  # for its fraction and span
-        words = fixed_words(x.array, lifted.fraction) if lifted.kind == "fixed" else integer_words(x.array)
+        words = c.fixed_words(x.array, lifted.fraction) if lifted.kind == "fixed" else integer_words(x.array)
         held = c.g.linear(ones, lambda a: windows.result(ring.matmul(a, words.reshape(-1)[places])))
         return holding_zero(c, c.like(held, lifted))
     held = await c.g.bilinear(ones, x.value, lambda a, b, by: windows.result(by(a, b.reshape(-1)[places])))

@@ -98,8 +98,9 @@ async def _floored(c: Context, x: Secret, divisor: NDArray[np.int64]) -> tuple[S
     """
     smallest = int(divisor.min()) if divisor.size else 2
     bits = (max(_reach(x.span), 1) - 1).bit_length()
-    shift = min(BITS - 4, BITS - 3 - bits + smallest.bit_length() - 1)
-    reciprocal = integer_words(np.asarray((1 << shift) // divisor.astype(object)).astype(np.int64))
+    shift = min(c.g.bits - 4, c.g.bits - 3 - bits + smallest.bit_length() - 1)
+    inverses = [(1 << shift) // int(each) for each in divisor.reshape(-1)]
+    reciprocal = c.g.words(inverses).reshape(divisor.shape)
     held = await c.g.hold(x.value)
     guess = await c.g.truncate(c.g.scale(held, reciprocal), shift)
     size = integer_words(divisor)
@@ -159,11 +160,14 @@ async def _division(c: Context, x: Value, y: Value) -> tuple[Secret, Secret]:
     if none is not None:
         whole = c.g.add(whole, c.g.scale(c.g.to_ring(none), integer_words(_by_zero(x.dtype))))
     if beyond is not None:
-        whole = c.g.subtract(whole, c.g.scale(c.g.to_ring(beyond), word(1 << 8 * x.dtype.itemsize)))
+        whole = c.g.subtract(whole, c.g.scale(c.g.to_ring(beyond), c.g.word(1 << 8 * x.dtype.itemsize)))
     if minus_x is not None:
         rest = await with_sign(c.g, await c.g.hold(rest), minus_x)
     left = min(0, top.span[0]), max(0, top.span[1])
-    return c.integer(whole, _quotient_span(top, bottom), x.dtype), c.integer(rest, left, x.dtype)
+    span = _quotient_span(top, bottom)
+    if c.g.bits > BITS and x.dtype == np.uint64:
+        span = left = (0, 2**64 - 1)
+    return c.integer(whole, span, x.dtype), c.integer(rest, left, x.dtype)
 
 
 async def _ready(c: Context, x: Value) -> Secret:

@@ -15,7 +15,6 @@ from junto.mpc.gates import BilinearMap, MatrixProduct, Words
 from junto.mpc.primitives import ops, sums
 from junto.mpc.primitives.context import Context
 from junto.mpc.values import (
-    WHOLE_RING,
     Public,
     Secret,
     Value,
@@ -129,7 +128,7 @@ def _with_public(c: Context, x: Secret, y: Public, map: BilinearMap) -> Secret:
     if x.kind != "fixed":
         words = integer_words(y.array)
         return _made(c, x, c.g.linear(x.value, lambda a: map(a, words, ring.matmul)), 0)
-    factors, unit = _by_unit(ops.finite(y.array))
+    factors, unit = _by_unit(ops.finite(c, y.array))
     fraction = ops.factor_fraction(c, x, factors)
     words = ops.factor_words(c, factors, fraction)
     held = c.g.linear(x.value, lambda a: map(a, words, ring.matmul), bounded=True)
@@ -150,7 +149,7 @@ def _by_unit(factors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 def _made(c: Context, x: Secret, held: Any, fraction: int) -> Secret:
     """A result of the kind of `x`."""
-    return c.fixed(held, fraction) if x.kind == "fixed" else c.integer(held, WHOLE_RING, x.dtype)
+    return c.fixed(held, fraction) if x.kind == "fixed" else c.integer(held, c.whole, x.dtype)
 
 
 def _counted(c: Context, x: Value) -> Value:

@@ -12,18 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import BITS, Words
-from junto.mpc.primitives.context import LONGEST_FRACTION, Context, span_of
+from junto.mpc.primitives.context import Context, span_of
+from junto.mpc.ring128 import is_below_zero
 from junto.mpc.rounds import together
 from junto.mpc.values import (
-    LARGEST,
-    WHOLE_RING,
     Public,
     Secret,
     Span,
     Value,
     dtype_span,
-    exact_fraction,
-    fixed_words,
     integer_words,
     word,
     wrapping,
@@ -44,8 +41,8 @@ def plus(c: Context, x: Value, y: Value) -> Secret:
             return c.integer(c.g.add_public(x.value, integer_words(y.array)), span, x.dtype)
         return c.integer(c.g.add(x.value, y.value), span, x.dtype)
     if isinstance(y, Public):
-        fraction = max(x.fraction, exact_fraction(y.array, c.fraction))
-        return c.fixed(c.g.add_public(c.at(x, fraction), fixed_words(y.array, fraction)), fraction)
+        fraction = max(x.fraction, c.exact_fraction(y.array, c.fraction))
+        return c.fixed(c.g.add_public(c.at(x, fraction), c.fixed_words(y.array, fraction)), fraction)
     fraction = max(x.fraction, y.fraction)
     return c.fixed(c.g.add(c.at(x, fraction), c.at(y, fraction)), fraction)
 
@@ -54,7 +51,7 @@ def negated(c: Context, x: Value) -> Value:
     """`-x`."""
     if isinstance(x, Public):
         return Public(np.negative(x.array))
-    span = (-x.span[1], -x.span[0]) if x.span != WHOLE_RING else WHOLE_RING
+    span = (-x.span[1], -x.span[0]) if x.span != c.whole else c.whole
     return replace(x, value=c.g.negate(x.value), span=span)
 
 
@@ -95,7 +92,7 @@ def scaled(c: Context, x: Secret, factor: NDArray[Any]) -> Secret:
     """`x * factor` for public numbers of the same kind. Of floats, they wait as the result's `scale`."""
     if x.kind == "integer":
         return multiplied(c, x, factor)
-    numbers = finite(factor)
+    numbers = finite(c, factor)
     if numbers.ndim and numbers.size and bool((numbers == numbers.reshape(-1)[0]).all()):
         x = c.like(_spread(c, x, numbers.shape), x)
         numbers = numbers.reshape(-1)[0]
@@ -121,10 +118,10 @@ def with_scale(x: Secret, scale: NDArray[np.float64]) -> Secret:
     return replace(x, shape=shape, scale=None if one else scale)
 
 
-def finite(numbers: NDArray[Any]) -> NDArray[np.float64]:
+def finite(c: Context, numbers: NDArray[Any]) -> NDArray[np.float64]:
     """Public factors in float64; for infinity, the largest number there is."""
-    fixed_words(numbers, 0)  # refuses NaN
-    return np.clip(np.asarray(numbers).astype(np.float64), -float(LARGEST), float(LARGEST))
+    c.fixed_words(numbers, 0)  # refuses NaN
+    return np.clip(np.asarray(numbers).astype(np.float64), -float(c.largest), float(c.largest))
 
 
 async def unscaled(c: Context, x: Secret) -> Secret:
@@ -154,13 +151,13 @@ def multiplied(c: Context, x: Secret, factor: NDArray[Any]) -> Secret:
 
 def factor_words(c: Context, factor: NDArray[Any], fraction: int) -> Words:
     """A public factor's ring elements; none is larger than the largest number of the settings' fraction."""
-    most = LARGEST >> c.fraction
-    return fixed_words(np.clip(np.asarray(factor).astype(np.float64), -most, most), fraction)
+    most = float(c.largest >> c.fraction)
+    return c.fixed_words(np.clip(np.asarray(factor).astype(np.float64), -most, most), fraction)
 
 
 def scaled_words(c: Context, x: Secret, factor: NDArray[np.uint64]) -> Secret:
     """An integer times public ring elements, whatever its dtype holds."""
-    return c.integer(c.g.scale(x.value, factor), WHOLE_RING, x.dtype)
+    return c.integer(c.g.scale(x.value, factor), c.whole, x.dtype)
 
 
 def factor_fraction(c: Context, x: Secret, factor: NDArray[Any]) -> int:
@@ -170,14 +167,14 @@ def factor_fraction(c: Context, x: Secret, factor: NDArray[Any]) -> int:
     gets ten more than one of 1, so that its own error is the same in proportion.
     """
     sizes = np.abs(np.asarray(factor, dtype=np.float64))
-    sizes = np.minimum(sizes[~np.isnan(sizes)], LARGEST >> c.fraction)
+    sizes = np.minimum(sizes[~np.isnan(sizes)], float(c.largest >> c.fraction))
     largest = float(sizes.max()) if sizes.size else 0.0
     if largest == 0.0:
         return 0
     spare = max(0, -int(np.frexp(largest)[1]))
-    if largest >= LARGEST >> c.fraction:
+    if largest >= c.largest >> c.fraction:
         return 0
-    return exact_fraction(factor, min(c.fraction + spare, LONGEST_FRACTION - x.fraction))
+    return c.exact_fraction(factor, min(c.fraction + spare, c.longest - x.fraction))
 
 
 def product_span(x: Value, y: Value) -> tuple[int, int]:
@@ -262,7 +259,7 @@ async def equal(c: Context, x: Value, y: Value) -> Value:
         return Public(np.asarray(False))
     gap = minus(c, x, y).value
     if _integers(x) and not (in_range(x) and in_range(y)):
-        gap = c.g.scale(gap, _headroom(x))  # what is equal modulo 2**width is equal
+        gap = c.g.scale(gap, _headroom(c, x))  # what is equal modulo 2**width is equal
     return c.bits(await c.g.zero(gap))
 
 
@@ -270,15 +267,15 @@ async def _integer_below(c: Context, x: Value, y: Value) -> Value:
     known = decided(x, y)
     if known is not None:
         return Public(np.asarray(known))
-    if comparable(x, y):
+    if comparable(c, x, y):
         return c.bits(await c.g.negative(minus(c, x, y).value))
     return await _wide_below(c, x, y)
 
 
-def comparable(x: Value, y: Value) -> bool:
+def comparable(c: Context, x: Value, y: Value) -> bool:
     """Whether the sign of `x - y` in the ring says which integer is less."""
     (x_least, x_most), (y_least, y_most) = span_of(x), span_of(y)
-    fits = WHOLE_RING[0] <= x_least - y_most and x_most - y_least <= WHOLE_RING[1]
+    fits = c.whole[0] <= x_least - y_most and x_most - y_least <= c.whole[1]
     return fits and in_range(x) and in_range(y)
 
 
@@ -296,10 +293,12 @@ async def _wide_below(c: Context, x: Value, y: Value) -> Secret:
     All three are signs modulo 2**width, that is of the ring elements shifted up. Unsigned numbers are
     compared as signed ones, half the range lower.
     """
-    up = _headroom(x)
-    half = word(1 << (BITS - 1)) if _dtype(x).kind == "u" else word(0)
+    up = _headroom(c, x)
+    half = c.g.word(1 << (c.g.bits - 1)) if _dtype(x).kind == "u" else word(0)
 
     def shifted(value: Value) -> Value:
+        if isinstance(value, Public) and c.g.bits > BITS:
+            value = c.lift(value)
         if isinstance(value, Public):
             return Public(wrapping(np.add, wrapping(np.multiply, integer_words(value.array), up), half))
         return Secret(c.g.add_public(c.g.scale(value.value, up), half), value.dtype, value.shape)
@@ -315,7 +314,7 @@ async def _wide_below(c: Context, x: Value, y: Value) -> Secret:
 
 async def _sign(c: Context, x: Value) -> Value:
     if isinstance(x, Public):
-        return Public(x.array.view(np.int64) < 0)
+        return Public(is_below_zero(x.array))
     return c.bits(await c.g.negative(x.value))
 
 
@@ -331,9 +330,9 @@ def _integers(x: Value) -> bool:
     return bool(np.issubdtype(x.dtype, np.integer))
 
 
-def _headroom(x: Value) -> Words:
+def _headroom(c: Context, x: Value) -> Words:
     """The factor that moves an integer's highest bit to the ring's."""
-    return word(1 << (BITS - x.dtype.itemsize * 8))
+    return c.g.word(1 << (c.g.bits - x.dtype.itemsize * 8))
 
 
 def in_range(x: Value) -> bool:
@@ -402,8 +401,8 @@ def _select_constants(c: Context, condition: Secret, yes: NDArray[Any], no: NDAr
         return c.integer(
             c.g.add_public(c.g.scale(ones, wrapping(np.subtract, high, low)), low), span, yes.dtype
         )
-    fraction = max(exact_fraction(yes, c.fraction), exact_fraction(no, c.fraction))
-    low, high = fixed_words(no, fraction), fixed_words(yes, fraction)
+    fraction = max(c.exact_fraction(yes, c.fraction), c.exact_fraction(no, c.fraction))
+    low, high = c.fixed_words(no, fraction), c.fixed_words(yes, fraction)
     return c.fixed(c.g.add_public(c.g.scale(ones, wrapping(np.subtract, high, low)), low), fraction)
 
 

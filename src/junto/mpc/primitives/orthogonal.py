@@ -34,8 +34,6 @@ MOST = 32
 WIDER = 10
 """So many bits more after the point has what is computed of a matrix; its numbers must be below 8e9."""
 
-_TOP = 61
-
 
 @dataclass(frozen=True, slots=True)
 class Levelled:
@@ -111,8 +109,9 @@ async def levelled(c: Context, x: Any, axes: tuple[int, ...], room: int) -> Leve
     held = await c.g.hold(x)
     sizes, _ = await absolute(c.g, held)
     total = c.g.linear(sizes, partial(_summed, axes=axes), bounded=True)
-    c.g.expect(total, 0, (15 << _TOP - 4) - 1, "a matrix has numbers that are too large for its factors")
-    of = await size(c.g, total, _TOP)
+    top = c.g.bits - 3
+    c.g.expect(total, 0, (15 << top - 4) - 1, "a matrix has numbers that are too large for its factors")
+    of = await size(c.g, total, top)
     powers = [room - e for e in of.exponents]
     return Levelled(await _moved(c, held, of.above, powers), of.above, powers)
 

@@ -14,6 +14,7 @@ from junto.mpc.gates import Words
 from junto.mpc.primitives import extremes, ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import moved, padded, rearranged
+from junto.mpc.ring128 import as_ring
 from junto.mpc.values import Public, Secret, Value
 
 Params = Mapping[str, Any]
@@ -132,7 +133,7 @@ async def unpool(c: Context, params: Params, source: Value, x: Value) -> Value:
     ordered, shape = _ordered(places), x.shape
 
     def add_up(words: Words) -> Words:
-        result = np.zeros(int(np.prod(shape)), np.uint64)
+        result: Words = as_ring(np.zeros(int(np.prod(shape)), words.dtype))
         spread = np.broadcast_to(words, ordered.shape)
         np.add.at(result, ordered.reshape(-1), spread.reshape(-1))
         return result.reshape(shape)

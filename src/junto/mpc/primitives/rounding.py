@@ -15,7 +15,7 @@ from junto.mpc.primitives import ops
 from junto.mpc.primitives.blocks import blockwise, in_blocks
 from junto.mpc.primitives.context import Context, bit_sum
 from junto.mpc.rounds import together
-from junto.mpc.values import WHOLE_RING, Secret, Value, dtype_span, word
+from junto.mpc.values import Secret, Value, dtype_span
 
 Params = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ async def nearest(c: Context, params: Params, x: Secret) -> Value:
     if not x.fraction:
         return x
     f = x.fraction
-    up = c.g.add_public(x.value, word(1 << (f - 1)))
+    up = c.g.add_public(x.value, c.g.word(1 << (f - 1)))
     even = int(params["rounding_method"]) == TO_NEAREST_EVEN
     bits, negative = await together(c.g.decompose(up, f + 1), c.g.negative(x.value))
     # a half is where nothing is left after the point; it goes one down if the result is odd, or x negative
@@ -56,7 +56,7 @@ async def nearest(c: Context, params: Params, x: Secret) -> Value:
     turned = c.g.arrange(bits, lambda array: array[..., f]) if even else negative
     down = await c.g.both(await c.g.zero(rest), turned)
     whole = c.g.subtract(up, rest)
-    return c.fixed(c.g.subtract(whole, c.g.scale(c.g.to_ring(down), word(1 << f))), f)
+    return c.fixed(c.g.subtract(whole, c.g.scale(c.g.to_ring(down), c.g.word(1 << f))), f)
 
 
 async def to_precision(c: Context, params: Params, x: Secret) -> Value:
@@ -76,15 +76,15 @@ async def to_integer(c: Context, x: Secret, dtype: np.dtype[Any]) -> Secret:
     unit = 1 << x.fraction
     low, high = least * unit - (unit - 1) * (dtype.kind == "u"), (most + 1) * unit - 1
     said = f"a float does not fit into {dtype.name}"
-    c.g.expect(x.value, max(low, WHOLE_RING[0]), min(high, WHOLE_RING[1]), said)
+    c.g.expect(x.value, max(low, c.whole[0]), min(high, c.whole[1]), said)
     if not x.fraction:
-        return await c.wrapped(c.integer(x.value, WHOLE_RING, dtype))
-    all_bits = BITS - x.fraction
+        return await c.wrapped(c.integer(x.value, c.whole, dtype))
+    all_bits = min(c.g.bits - x.fraction, BITS)
     width = min(all_bits, 8 * dtype.itemsize) if dtype.kind == "i" else all_bits
     held = await blockwise(c, partial(_whole, c, x.fraction, width), x.value)
     if dtype.kind == "i":
         return c.integer(held, dtype_span(dtype), dtype)
-    return await c.wrapped(c.integer(held, WHOLE_RING, dtype))
+    return await c.wrapped(c.integer(held, c.whole, dtype))
 
 
 async def _whole(c: Context, fraction: int, width: int, x: Any) -> Any:
@@ -98,7 +98,7 @@ async def _whole(c: Context, fraction: int, width: int, x: Any) -> Any:
 async def _rounds_up(c: Context, bits: Any, rest: Any) -> Any:
     """Whether rounding towards zero is rounding up: a negative number that is not whole."""
     whole = await c.g.zero(rest)
-    sign = c.g.arrange(bits, lambda array: array[..., BITS - 1])
+    sign = c.g.arrange(bits, lambda array: array[..., c.g.bits - 1])
     return await c.g.both(c.g.flip(whole, np.asarray(True)), sign)
 
 

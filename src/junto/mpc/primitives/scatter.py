@@ -17,7 +17,8 @@ from junto.mpc.primitives.index import as_bits, as_integers, hot, hot_starts, re
 from junto.mpc.primitives.scatter_apply import applied_to
 from junto.mpc.primitives.shape import joined, moved, rearranged
 from junto.mpc.primitives.windows import Windows, of_scatter, of_slice
-from junto.mpc.values import Public, Secret, Value, fixed_words, integer_words
+from junto.mpc.ring128 import as_ring
+from junto.mpc.values import Public, Secret, Value, integer_words
 
 Params = Mapping[str, Any]
 
@@ -85,7 +86,7 @@ async def _write(c: Context, x: Value, updates: Value, windows: Windows, bits: S
 
 def _added(size: int, places: NDArray[np.int64], words: Words) -> Words:
     """Ring elements added up at their places."""
-    result = np.zeros(size, np.uint64)
+    result: Words = as_ring(np.zeros(size, words.dtype))
     np.add.at(result, places.reshape(-1), words.reshape(-1))
     return result
 
@@ -163,7 +164,9 @@ async def scatter_add(c: Context, params: Params, x: Value, indices: Value, upda
     new = c.lift(updates)
     if isinstance(updates, Public):
         words = (
-            fixed_words(updates.array, new.fraction) if new.kind == "fixed" else integer_words(updates.array)
+            c.fixed_words(updates.array, new.fraction)
+            if new.kind == "fixed"
+            else integer_words(updates.array)
         )
         held = c.g.linear(ones, lambda a: add_all(a, words))
     else:

@@ -21,8 +21,9 @@ from junto.mpc.plan_steps import ShapeDtype
 from junto.mpc.primitives import ops
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import moved
+from junto.mpc.ring128 import as_ring
 from junto.mpc.rounds import together
-from junto.mpc.values import WHOLE_RING, Public, Secret, Value, word, wrapping
+from junto.mpc.values import Public, Secret, Value, word, wrapping
 
 Params = Mapping[str, Any]
 
@@ -172,9 +173,9 @@ async def _counted(c: Context, rows: Sequence[Secret], keys: int) -> list[Secret
     later = c.g.to_ring(c.lift(await _greater(c, left, right, gaps)).value)
 
     def count(bits: Words) -> Words:
-        table = np.zeros((*bits.shape[:-1], size, size), np.uint64)
+        table: Words = as_ring(np.zeros((*bits.shape[:-1], size, size), bits.dtype))
         table[..., first, second] = bits
-        return np.asarray(table.sum(-1, dtype=np.uint64) - table.sum(-2, dtype=np.uint64))
+        return np.asanyarray(table.sum(-1, dtype=np.uint64) - table.sum(-2, dtype=np.uint64))
 
     # of a pair the left one is one place further if it comes later, else the right one
     numbers = np.arange(size, dtype=np.uint64)
@@ -220,9 +221,9 @@ def _made_unique(c: Context, keys: Sequence[Secret]) -> list[Secret]:
     low, high = (each << room for each in last.span)
     if (
         last.kind == "integer"
-        and ops.comparable(last, last)
-        and WHOLE_RING[0] < 2 * low
-        and 2 * high < WHOLE_RING[1]
+        and ops.comparable(c, last, last)
+        and c.whole[0] < 2 * low
+        and 2 * high < c.whole[1]
     ):
         held = c.g.add_public(c.g.scale(last.value, factor), places)
         return [*keys[:-1], c.integer(held, (low, high + count), np.dtype(np.int64))]
@@ -279,7 +280,7 @@ def _placing(low: NDArray[np.intp], high: NDArray[np.intp]) -> Any:
 
 async def _greater(c: Context, x: Sequence[Secret], y: Sequence[Secret], gaps: Sequence[Any]) -> Value:
     """Whether keys `x` come after keys `y`."""
-    if x[0].kind == "fixed" or ops.comparable(x[0], y[0]):
+    if x[0].kind == "fixed" or ops.comparable(c, x[0], y[0]):
         after: Value = c.bits(await c.g.negative(c.g.negate(gaps[0])))
     else:
         after = await ops.below(c, y[0], x[0])

@@ -17,7 +17,7 @@ from math import prod
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Words
+from junto.mpc.gates import Words
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.shape import moved
 from junto.mpc.values import Secret
@@ -32,12 +32,12 @@ FEW = 8
 
 def largest(c: Context) -> int:
     """The power of two below which a number must be before it is multiplied."""
-    return BITS - 2 - 2 * c.fraction
+    return c.g.bits - 2 - 2 * c.fraction
 
 
 def room(c: Context, fraction: int) -> int:
     """How many numbers of so many bits after the point fit into a ring element in one sum."""
-    spare = BITS - 3 - fraction - largest(c)
+    spare = c.g.bits - 3 - fraction - largest(c)
     return 1 << spare if spare > 0 else TERMS
 
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from junto.mpc import ring
+from junto.mpc.gates import BITS
 from junto.mpc.primitives import ops, sums
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.linear_algebra import Contraction, bilinear
 from junto.mpc.rounds import together
-from junto.mpc.values import Secret, Value, word
+from junto.mpc.values import Public, Secret, Value, word
 
 PARTS = 20
 """2**(PARTS - s) products of s lower bits and of a number of 2**40 units have a sum below 2**61."""
@@ -30,6 +33,10 @@ async def wide_product(c: Context, params: Mapping[str, Any], x: Value, y: Value
     (x_sum, y_sum), (x_batch, y_batch) = params["dimension_numbers"]
     form = Contraction((tuple(x_sum), tuple(y_sum)), (tuple(x_batch), tuple(y_batch)))
     left, right = ops.secret(x), ops.secret(y)
+    if c.g.bits > BITS:  # where there is room for the product itself
+        both = form.summed, form.batch
+        found = await bilinear(c, left, right, lambda p, q, by: ring.dot_general(p, q, both, by))
+        return found, Public(np.zeros(c.form.shape, c.form.dtype))
     terms = prod(left.shape[axis] for axis in form.summed[0])
     more = terms.bit_length() // 2 + 1 if params["divided"] and terms > 1 else 0
     drop = min((c.fraction + 1) // 2 + more, c.fraction)

@@ -25,7 +25,7 @@ from junto.mpc.outline import Outline
 from junto.mpc.protocol.demands import Hot, Turn, Turns
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
-from junto.mpc.ring128 import WideArray, elements, number, zeros
+from junto.mpc.ring128 import elements, lowest_words, number, zeros
 from junto.mpc.waves import AMPLITUDE_SCALE, harmonics, waves
 
 
@@ -80,8 +80,7 @@ _AT_ONCE = 1 << 14
 
 
 def _digit(x: Words, digit: Digit) -> Words:
-    moved = x >> np.uint64(digit.low)
-    return (moved.low if isinstance(moved, WideArray) else moved) & np.uint64((1 << digit.width) - 1)
+    return lowest_words(x >> np.uint64(digit.low)) & np.uint64((1 << digit.width) - 1)
 
 
 def series(role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float]) -> Additive:

@@ -13,6 +13,7 @@ Cost:      1 element to P1 from each sender (P0 gets a key); then 1 round, 1 ele
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from junto.mpc.protocol.inout import InputKind, Parcel, Plain, Secret, masked, p
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, MaskedBits, piece
 from junto.mpc.protocol.truncate import truncate
+from junto.mpc.ring import shift_right
 from junto.mpc.rounds import Rounds, together
 
 Share = bytes | Sequence[Parcel] | None
@@ -41,7 +43,7 @@ def own_piece(role: Role, x: Secret) -> Plain:
     share = piece(role, x)
     if share is None:
         raise TypeError("the helper has no pieces to give")
-    return np.asarray(share)
+    return share
 
 
 def arrive(
@@ -74,7 +76,7 @@ async def _entered(role: Role, kind: InputKind, pieces: Sequence[Plain | None], 
     total = _sum(kind, pieces)
     if kind.bits or shift == 0:
         return await masked(role, kind, total)
-    words: Words | None = None if total is None else total.astype(np.uint64)
+    words: Words | None = None if total is None else cast(Words, total)
     if shift > 0:
         return await masked(role, kind, None if words is None else words << np.uint64(shift))
     return await truncate(role, Additive(words, kind.shape), -shift)
@@ -95,9 +97,8 @@ def whole(kinds: Sequence[InputKind], shares: Sequence[Share]) -> list[Plain]:
 def shifted(array: Plain, bits: int) -> Plain:
     """A public array times 2**bits, rounded down."""
     if bits < 0:
-        signed = np.asarray(array, np.uint64).view(np.int64)
-        return np.right_shift(signed, np.int64(-bits)).view(np.uint64)
-    return array if bits == 0 else np.asarray(array, np.uint64) << np.uint64(bits)
+        return shift_right(cast(Words, array), -bits)
+    return array if bits == 0 else array << np.uint64(bits)
 
 
 def _sum(kind: InputKind, pieces: Sequence[Plain | None]) -> Plain | None:
@@ -106,5 +107,5 @@ def _sum(kind: InputKind, pieces: Sequence[Plain | None]) -> Plain | None:
     for other in pieces[1:]:
         if total is None or other is None:
             return None
-        total = np.asarray(np.logical_xor(total, other) if kind.bits else np.add(total, other))
+        total = np.asanyarray(np.logical_xor(total, other) if kind.bits else np.add(total, other))
     return total

@@ -18,18 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import ProtocolViolation
 from junto.mpc import bits
-from junto.mpc.gates import Flags, Words
+from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.prg import KEY_BYTES, Stream, fresh_key
 from junto.mpc.protocol.planes import reshare, unpacked
-from junto.mpc.protocol.role import PlaneShare, RingShare, Role, Shape
+from junto.mpc.protocol.role import PlaneShare, RingShare, Role, Shape, drawn
 from junto.mpc.protocol.shares import Additive, Masked, MaskedBits, RingSecret, hold, piece
+from junto.mpc.ring128 import WideArray, is_wide, ring_bits, wide_from, words_of_wide
 from junto.mpc.rounds import Rounds, together
 
 Plain = Words | Flags
@@ -45,10 +46,11 @@ OTHERS = "a party of the other SPU"
 
 @dataclass(frozen=True, slots=True)
 class InputKind:
-    """What all know of an array that enters: bits or ring elements, and its shape."""
+    """What all know of an array that enters: bits or ring elements modulo 2**width, and its shape."""
 
     bits: bool
     shape: Shape
+    width: int = BITS
 
     @property
     def size(self) -> int:
@@ -74,7 +76,7 @@ def enter_own(role: Role, owner: int, arrays: Sequence[Plain]) -> tuple[list[Sec
             words = role.mask_by(owner, x.shape)
             masked = x + words
             secrets.append(Masked(masked, words, 1 << owner))
-            parcels.append(masked)
+            parcels.append(parcel_of(masked))
     return secrets, parcels
 
 
@@ -97,7 +99,7 @@ def enter_other(
             secrets.append(MaskedBits(None if parcel is None else _flags(parcel, kind), mask))
         else:
             words = role.mask_by(owner, kind.shape)
-            public = None if parcel is None else parcel.astype(np.uint64, copy=False)
+            public = None if parcel is None else _elements(parcel, kind)
             secrets.append(Masked(public, words, 1 << owner))
     return secrets
 
@@ -115,16 +117,29 @@ def split(arrays: Sequence[Plain]) -> tuple[bytes, list[Parcel]]:
             noise = bits.unpack(stream.planes(1, x.size)[0], x.size)
             parcels.append(np.packbits(x.reshape(-1) ^ noise))
         else:
-            parcels.append(x - stream.words(x.size).reshape(x.shape))
+            parcels.append(parcel_of(x - drawn(stream, x.shape, ring_bits(x))))
     return key, parcels
 
 
 def halves(arrays: Sequence[Plain]) -> tuple[list[Parcel], list[Parcel]]:
     """Both compute parties' pieces of arrays, written out."""
     key, second = split(arrays)
-    kinds = [InputKind(x.dtype == np.bool_, x.shape) for x in arrays]
-    drawn = [x for x in pieces_of(kinds, key) if x is not None]
-    return [np.packbits(x.reshape(-1)) if x.dtype == np.bool_ else x.astype(np.uint64) for x in drawn], second
+    kinds = [InputKind(x.dtype == np.bool_, x.shape, ring_bits(x)) for x in arrays]
+    found = [x for x in pieces_of(kinds, key) if x is not None]
+    return [
+        np.packbits(x.reshape(-1)) if x.dtype == np.bool_ else parcel_of(cast(Words, x)) for x in found
+    ], second
+
+
+def parcel_of(x: Words) -> Parcel:
+    """Ring elements as they travel: of 128 bits as two words, the lower one first, in a new last axis."""
+    return words_of_wide(x) if isinstance(x, WideArray) else x.astype(np.uint64, copy=False)
+
+
+def _elements(parcel: Parcel, kind: InputKind) -> Words:
+    """The inverse, of what `require_pieces` has let pass."""
+    words = parcel.astype(np.uint64, copy=False)
+    return wide_from(words) if is_wide(kind.width) else words
 
 
 def enter_split(
@@ -151,7 +166,8 @@ def require_pieces(kinds: Sequence[InputKind], given: Any, sender: str) -> None:
 
 
 def _is_piece(kind: InputKind, given: Any) -> bool:
-    dtype, shape = (np.uint8, (-(-kind.size // 8),)) if kind.bits else (np.uint64, kind.shape)
+    shape = (*kind.shape, 2) if is_wide(kind.width) else kind.shape
+    dtype, shape = (np.uint8, (-(-kind.size // 8),)) if kind.bits else (np.uint64, shape)
     return isinstance(given, np.ndarray | np.generic) and given.dtype == dtype and given.shape == shape
 
 
@@ -173,7 +189,7 @@ def pieces_of(
     if not isinstance(parcel, bytes):
         require_pieces(kinds, parcel, sender)
         return [
-            _flags(part, kind) if kind.bits else part.astype(np.uint64, copy=False)
+            _flags(part, kind) if kind.bits else _elements(part, kind)
             for kind, part in zip(kinds, parcel, strict=True)
         ]
     if len(parcel) != KEY_BYTES:
@@ -184,14 +200,14 @@ def pieces_of(
         if kind.bits:
             pieces.append(bits.unpack(stream.planes(1, kind.size)[0], kind.size).reshape(kind.shape))
         else:
-            pieces.append(stream.words(kind.size).reshape(kind.shape))
+            pieces.append(drawn(stream, kind.shape, kind.width))
     return pieces
 
 
 async def masked(role: Role, kind: InputKind, part: Plain | None) -> Secret:
     """A secret from this node's piece of it. One round."""
     if not kind.bits:
-        return await hold(role, Additive(None if part is None else part.astype(np.uint64), kind.shape))
+        return await hold(role, Additive(cast(Words | None, part), kind.shape))
     share = None if part is None else bits.pack(part.reshape(-1).astype(np.bool_))[None]
     return unpacked(await reshare(role, share, 1, kind.size), kind.shape)
 
@@ -218,9 +234,10 @@ def _ring_piece(role: Role, x: RingSecret, noise: Stream | None) -> Parcel:
     if share is None:
         raise TypeError("the helper has no pieces to give")
     if noise is not None:
-        words = noise.words(share.size).reshape(share.shape)
+        words = drawn(noise, share.shape, role.width)
         share = share + words if role.first else share - words
-    return np.asarray(share, np.uint64, order="C")
+    parcel: Parcel = np.asarray(parcel_of(share), np.uint64, order="C")
+    return parcel
 
 
 def _bits_piece(role: Role, x: MaskedBits, noise: Stream | None) -> Parcel:
@@ -235,7 +252,7 @@ def _bits_piece(role: Role, x: MaskedBits, noise: Stream | None) -> Parcel:
 async def revealed(role: Role, x: Secret) -> Plain:
     """X itself, at every node: each compute party gives the other one its piece, P1 tells the helper."""
     if not isinstance(x, MaskedBits):
-        return np.asarray(await role.disclose(RingShare(piece(role, x)), x.shape))
+        return np.asanyarray(await role.disclose(RingShare(piece(role, x), role.width), x.shape))
     share, size = None, int(np.prod(x.shape, dtype=np.int64))
     if x.public is not None:
         share = bits.pack((x.public ^ x.mask if role.first else x.mask).reshape(-1))[None]
@@ -261,7 +278,7 @@ def assemble(
         if kind.bits:
             arrays.append(_flags(a, kind) ^ _flags(b, kind))
         else:
-            arrays.append(np.add(a, b, dtype=np.uint64))
+            arrays.append(np.asanyarray(np.add(_elements(a, kind), _elements(b, kind))))
     return arrays
 
 

@@ -53,10 +53,10 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         return shares.scale(self._role, x, shares.MINUS_ONE)
 
     def add_public(self, x: RingSecret, c: Words) -> RingSecret:
-        return shares.shift(self._role, x, c)
+        return shares.shift(self._role, x, self.element(c))
 
     def scale(self, x: RingSecret, c: Words, *, bounded: bool = False) -> RingSecret:
-        return shares.scale(self._role, x, c)
+        return shares.scale(self._role, x, self.element(c))
 
     def linear(self, x: RingSecret, map: Callable[[Words], Words], *, bounded: bool = False) -> RingSecret:
         return shares.linear(self._role, x, map)
@@ -108,7 +108,8 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         return await decompose.decompose(self._role, held, bits or self.bits, self._block)
 
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
-        return dealt.lookup(self._role, await shares.hold(self._role, x), digit, tables, self._block)
+        own = [self.element(table) for table in tables]
+        return dealt.lookup(self._role, await shares.hold(self._role, x), digit, own, self._block)
 
     async def reveal(self, x: Any) -> Any:
         return await inout.revealed(self._role, x)

@@ -56,5 +56,5 @@ class PairGates(SecureGates):
         return await planes.in_blocks(self._role, held, bits or self.bits, self._block, pair_decompose.places)
 
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
-        held = await shares.hold(self._role, x)
-        return await pair_lookup.lookup(self._role, held, digit, tables, self._block)
+        held, own = await shares.hold(self._role, x), [self.element(table) for table in tables]
+        return await pair_lookup.lookup(self._role, held, digit, own, self._block)
