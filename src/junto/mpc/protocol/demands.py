@@ -325,12 +325,15 @@ class Monomials(PlaneDemand):
 
     def whole(self) -> Planes:
         bits = grouped(_here(self.mask), self.groups, self.radix)
-        known: dict[int, Planes] = {}
-        for s in self.sets:
-            low = (s & -s).bit_length() - 1
-            rest = s & (s - 1)
-            known[s] = bits[low] & known[rest] if rest else bits[low]
-        return np.concatenate([known[s] for s in self.sets])
+        made = np.empty((len(self.sets), *bits.shape[1:]), np.uint64)
+        known = dict(zip(self.sets, made, strict=True))
+        for s, into in known.items():
+            low, rest = (s & -s).bit_length() - 1, s & (s - 1)
+            if rest:
+                np.bitwise_and(bits[low], known[rest], out=into)
+            else:
+                into[...] = bits[low]
+        return made.reshape(-1, bits.shape[-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -349,7 +352,10 @@ class Mixed(PlaneDemand):
         products: dict[int, Planes] = {0: np.full(made[0].shape, ONES, np.uint64)}
         for s in range(1, 1 << self.radix):
             products[s] = passed[(s & -s).bit_length() - 1] & products[s & (s - 1)]
-        return np.concatenate([made[j] & products[s] for j, s in self.keys])
+        found = np.empty((len(self.keys), *made.shape[1:]), np.uint64)
+        for into, (j, s) in zip(found, self.keys, strict=True):
+            np.bitwise_and(made[j], products[s], out=into)
+        return found.reshape(-1, made.shape[-1])
 
 
 def grouped(planes: Planes, groups: int, radix: int) -> Planes:

@@ -157,9 +157,14 @@ def weighted(x: Affine | Masked) -> Words:
     if isinstance(x, Masked):
         return 0 - x.mask
     total: Words | None = None
-    for term in x.terms:
-        part = 0 - term.mask if term.factor is MINUS_ONE else _known(term.factor) * term.mask
-        total = part if total is None else total + part
+    for term in sorted(
+        x.terms, key=lambda term: term.factor is MINUS_ONE
+    ):  # these last: they take no product
+        if term.factor is MINUS_ONE:
+            total = 0 - term.mask if total is None else total - term.mask
+        else:
+            part = _known(term.factor) * term.mask
+            total = part if total is None else total + part
     return wide(_known(total), x.shape)
 
 

@@ -40,8 +40,11 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     opened = await _opened(role, x, cut)
     if opened is None:
         return _dealt(cut)
-    public = (opened >> shift) - number(1 << (role.width - 2 - bits), role.width)
-    return _made(cut, public, _unwrapped(role, opened) << lift)
+    public = opened >> shift
+    public -= number(1 << (role.width - 2 - bits), role.width)
+    wrapped = _unwrapped(role, opened)
+    wrapped <<= lift
+    return _made(cut, public, wrapped)
 
 
 async def rescale(role: Role, x: RingSecret, factor: Words) -> Affine:
@@ -77,7 +80,7 @@ async def _opened(role: Role, x: RingSecret, cut: Truncation) -> Words | None:
 
 
 def _unwrapped(role: Role, opened: Words) -> Words:
-    """1 - top(c)."""
+    """1 - top(c), a new array."""
     return 1 - (opened >> np.uint64(role.width - 1))
 
 
