@@ -91,6 +91,19 @@ def test_everything_written_is_read_once_and_in_order(steps, closes):
         assert line.writer.room, "all was read, and the writer waits"
 
 
+def test_what_has_come_and_not_been_read_is_sent_again_after_a_break_and_read_once():
+    line = Line()
+    for _ in range(3):
+        line.write()
+    for step in ("redial", "send", "send", "arrive", "arrive", "cut"):
+        getattr(line, step)()
+    for _ in range(3):
+        line.settle()
+    for _ in range(5):
+        line.read()
+    assert line.got == [b"0", b"1", b"2"]
+
+
 def taking(*numbers, ends=()):
     reader = StreamReader()
     reader.say()
