@@ -26,6 +26,8 @@ from junto.errors import (
 from junto.net import frames as f
 from junto.net.api import DirectAddress, TransferKey
 from junto.net.direct import SPARE_S
+from junto.net.line import StreamSender
+from junto.net.probe import ProbeReport
 from junto.net.socket_carrier import SocketCarrier
 from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
 
@@ -288,6 +290,18 @@ def test_who_comes_where_another_device_listens_is_awaited_until_its_own_does():
         assert site.gateways["carol"]._peers["alice"]._down is None
         assert opened(site, other) == [None, None]
         until(lambda: all_goes(site, "alice", "carol") == {True})
+
+
+def test_who_answers_after_the_probe_has_to_be_the_party_too():
+    with Site("alice", "bob", "carol", carrier="socket") as site:
+        site.start("carol")
+        line = StreamSender(lambda _: None)
+        line.say(f.Bye(0))
+        report = ProbeReport("alice", site.cluster["carol"].address, ())  # as if alice had answered there
+        call = site.carrier(site.credentials["bob"]).dial(report, line)
+        assert list(call) == []
+        assert "carol" in call.reason
+        assert line.closed
 
 
 @pytest.mark.parametrize("tls", [True, False])
