@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from junto.device.boundary import Scripted
 from junto.errors import JoinError, ProtocolViolation
 from junto.join import hashed_dh
 from junto.join.keys import Digests
@@ -38,8 +39,8 @@ Batch = Mapping[str, Digests]
 """Some keys' digests, and their columns as bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedLimits:
+@dataclass(frozen=True)
+class PreparedLimits(metaclass=Scripted):
     """How long a prepared table is to be used, and for how much.
 
     Args:
