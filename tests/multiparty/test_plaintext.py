@@ -18,6 +18,7 @@ CALLS = {
     "count_common": "join.count_common(TABLES, on='id', helper=False)",
     "sum_common": "join.sum_common(TABLES, on='id', of={b: 'x'}, helper='carol')",
     "lookup": "join.lookup({a: TABLES[a]}, {b: TABLES[b]}, 'x', on='id', helper='carol')",
+    "prepare": "join.prepare({a: TABLES[a]}, 'id', 'prepared')",
     "VerticalFrame": "frame.VerticalFrame(TABLES)",
     "HorizontalFrame": "frame.HorizontalFrame(TABLES)",
     "VDataFrame": "frame.VDataFrame(TABLES)",
@@ -32,8 +33,8 @@ CALLS = {
 }
 """Where secret work begins: what a script can call without having an SPU or a frame."""
 
-LATER = {"frame", "spu", "self"}
-"""First parameters of what takes such a thing."""
+LATER = {"frame", "spu", "self", "prepared", "estimator"}
+"""First parameters of what takes such a thing, or what was made with it."""
 
 
 def public() -> set[str]:
@@ -45,7 +46,8 @@ def public() -> set[str]:
             results = not isinstance(given, Scripted) or issubclass(given, frame.Frame)
             if results and next(iter(inspect.signature(given).parameters)) not in LATER:
                 found.add(name)
-    return found - {"Column", "Facts", "Frame", *map(operator.attrgetter("__name__"), transformers())}
+    values = {"Column", "Facts", "Frame", "PreparedLimits", "PreparedTable"}
+    return found - values - set(map(operator.attrgetter("__name__"), transformers()))
 
 
 def transformers() -> list[type]:
