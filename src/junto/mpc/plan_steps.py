@@ -19,6 +19,7 @@ from junto.errors import NotComputable
 from junto.loaded import notebook_line
 from junto.mpc import fingerprint
 from junto.mpc.rewritten import in_older, instead
+from junto.mpc.wide_sums import wide_steps
 
 INLINED: Mapping[str, str] = {
     "checkpoint": "jaxpr",
@@ -179,6 +180,7 @@ class _Writer:
         outputs = self._inline(
             closed.jaxpr, closed.consts, inputs, self._line if _of_library(closed.jaxpr) else ""
         )
+        outputs = self._widened(outputs)
         return _lean(
             Block(
                 self._constants,
@@ -189,6 +191,23 @@ class _Writer:
                 outside=frozenset(self._outside),
             )
         )
+
+    def _widened(self, outputs: list[int]) -> list[int]:
+        """Sums of squares as `wide_sums` has them; the slots of the results."""
+        instead = wide_steps(self._steps, self._fixed, self._constants)
+        if not instead:
+            return outputs
+        steps, self._steps, self._seen = self._steps, [], {}
+        now: dict[int, int] = {}
+        for step in steps:
+            wide = instead.get(step.outputs[0]) if step.outputs else None
+            if wide is None:
+                inputs = tuple(now.get(slot, slot) for slot in step.inputs)
+                self._steps.append(replace(step, inputs=inputs))
+                continue
+            operands = [now.get(slot, slot) for slot in wide.operands]
+            (now[step.outputs[0]],) = self._call(wide.program, operands, step.line)
+        return [now.get(slot, slot) for slot in outputs]
 
     def _new(self) -> int:
         self._slots += 1
@@ -288,9 +307,11 @@ class _Writer:
 def _rewritten(equation: Any, called: Any) -> Any:
     """What is computed in place of a function of jax's (`rewritten`); None: itself."""
     inner = getattr(called, "jaxpr", called)
-    if equation.primitive.name not in WHOLE or not _written_in_jax(inner):
+    if not _written_in_jax(inner):
         return None
-    return instead(equation.params.get("name", ""), inner)
+    if equation.primitive.name == "custom_jvp_call":
+        return instead(str(getattr(inner.debug_info, "func_name", "")), inner)
+    return instead(equation.params.get("name", ""), inner) if equation.primitive.name in WHOLE else None
 
 
 def _params(name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:

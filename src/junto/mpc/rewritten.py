@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from junto.mpc.integrals import fresnel, sici
 from junto.mpc.wide_products import widened
 
 
@@ -109,10 +110,12 @@ class Rewritten:
 REWRITTEN: Mapping[str, Rewritten] = {
     "_lstsq": Rewritten(_lstsq, (2, 3), 4, "svd"),
     "cond": Rewritten(_cond, (1,), 1, "svd", jnp.linalg.cond),
+    "fresnel": Rewritten(lambda *given: fresnel(given[-1]), (1, 5), 2, "sin"),
     "frexp": Rewritten(_frexp, (1,), 2, "bitcast_convert_type"),
     "gammasgn": Rewritten(_gammasgn, (1,), 1, "floor"),
     "ldexp": Rewritten(_ldexp, (2,), 1, "bitcast_convert_type"),
     "polyfit": Rewritten(_polyfit, (2,), 1, "svd", jnp.polyfit, lambda c: {"deg": c.shape[0] - 1}),
+    "sici": Rewritten(sici, (1,), 2, "log"),
     "signbit": Rewritten(_signbit, (1,), 1, "bitcast_convert_type"),
 }
 """By the name of jax's function."""

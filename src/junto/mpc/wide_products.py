@@ -106,7 +106,7 @@ LARGE, DOWN = 2.0**30, 2.0**7
 """From where on a root is taken of less, and the root of how much less: `roots.sqrt` ends at 2**32."""
 
 
-def _root(x: Any) -> Any:
+def root(x: Any) -> Any:
     """The square root, up to 2**43; 0 of what is less than 0 by the error of a difference."""
     large = x > LARGE
     root = jnp.sqrt(jnp.where(large, x * DOWN**-2, jnp.maximum(x, 0)))
@@ -167,7 +167,9 @@ def _evaluated(jaxpr: Any, given: Sequence[Any], divided: bool) -> list[Any]:
             known[equation.outvars[0]] = _Parts(upper, lower, equation.primitive.name == "reduce_sum")
             continue
         if equation.primitive.name == "sqrt":
-            known[equation.outvars[0]] = _root(_whole(value(equation.invars[0])))
+            operand = value(equation.invars[0])
+            total = operand.upper + operand.lower if isinstance(operand, _Parts) else operand
+            known[equation.outvars[0]] = root(total)  # which takes no number below 0 for one
             continue
         known.update(
             zip(equation.outvars, _applied(equation, list(map(value, equation.invars))), strict=True)

@@ -74,7 +74,46 @@ def test_what_is_too_large_is_reported() -> None:
 
 def test_a_function_of_the_same_name_is_computed_as_written() -> None:
     def norm(x: Any) -> Any:
-        return jnp.sqrt(jnp.sum(x * x))
+        return jnp.sum(x * x)
 
     names = {each.name for each in trace(norm, (np.ones(3, np.float32),), {}).block.steps}
     assert NAME not in names
+
+
+BY_HAND: dict[str, Callable[[Any, Any], Any]] = {
+    "variance": lambda m, x: ((x - x.mean()) ** 2).mean(),
+    "of columns": lambda m, x: m.mean(m.square(x.reshape(-1, 2)), axis=0, keepdims=True),
+    "another divisor": lambda m, x: ((x - x.mean()) ** 2).sum() / (len(x) - 1),
+    "two factors": lambda m, x: 0.5 * m.sum((x - x[::-1]) ** 2) * (1 / ROWS),
+    "mean error": lambda m, x: m.sqrt(m.mean((x - x[::-1]) ** 2)),
+    "as a power": lambda m, x: m.mean((x - x[::-1]) ** 2) ** 0.5,
+    "length": lambda m, x: m.sqrt(m.sum(x[:8] * x[:8])),
+    "scores": lambda m, x: (x - x.mean()) / m.sqrt(((x - x.mean()) ** 2).mean()),
+    "ratio": lambda m, x: m.sum((x[:8] * 2**-8) ** 2) / (1 + m.abs(x[0]) * 2**-4),
+}
+"""As users write them."""
+
+
+@pytest.mark.parametrize("size", [1.0, 1e3, 2e5, 1e6])
+@pytest.mark.parametrize("name", BY_HAND)
+def test_large_numbers_are_right_by_hand_too(name: str, size: float) -> None:
+    function = BY_HAND[name]
+    x = (np.rint(np.random.default_rng(3).uniform(0.1, 1, ROWS) * size / UNIT) * UNIT).astype(np.float32)
+    engine = Engine("plain")
+    got = engine.run(lambda v: function(jnp, v), x)
+    np.testing.assert_allclose(got, function(np, x.astype(np.float64)), rtol=1e-4, atol=64 * UNIT)
+    assert engine.overflows == []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: jnp.sum(x * x[::-1]) / 7,  # no square
+        lambda x: jnp.sum(x * x).astype(int) / 7,  # of whole numbers, of which parts are not
+        lambda x: jnp.sum(x * x) * 7,  # what is not divided must fit
+        lambda x: jnp.max(x * x) / 7,
+        lambda x: x + jnp.sqrt(jnp.sum(jnp.arange(3.0) ** 2)),  # all know it
+    ],
+)
+def test_other_sums_stay_as_they_are(function: Callable[..., Any]) -> None:
+    assert not trace(function, (np.ones(4, np.float32),), {}).block.has(NAME)
