@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import jax
@@ -69,7 +70,10 @@ def wide_steps(steps: Sequence[Any], fixed: set[int], constants: Mapping[int, An
     """
     makers = {slot: step for step in steps for slot in step.outputs}
     found: dict[int, WideStep] = {}
+    inverted = _inverted(steps, makers, fixed)
     for step in steps:
+        if not inverted.isdisjoint(step.outputs):
+            continue
         sums = [None if slot in fixed else _sum_of(makers, slot, fixed) for slot in step.inputs]
         made: WideStep | None = None
         if step.name == "div" and any(sums):
@@ -81,6 +85,34 @@ def wide_steps(steps: Sequence[Any], fixed: set[int], constants: Mapping[int, An
         if made is not None:
             found[step.outputs[0]] = made
     return found
+
+
+def _inverted(steps: Sequence[Any], makers: Mapping[int, Any], fixed: set[int]) -> set[int]:
+    """Slots by which a number of no more elements is divided, and what these are made of.
+
+    One over a large root has few digits, as in a derivative: then the large squares had better be reported.
+    """
+    found: set[int] = set()
+    for step in steps:
+        if step.name != "div" or step.inputs[1] in fixed:
+            continue
+        slot = _from(makers, step.inputs[1])
+        few = step.inputs[0] in fixed or (
+            _size(makers, step.inputs[0], step.given[0]) <= _size(makers, step.inputs[1], step.given[1])
+        )
+        while (
+            few and slot in makers and makers[slot].name in {*MOVES, *ROOTS, "add", "div", "mul", "select_n"}
+        ):
+            found.add(slot)
+            others = [each for each in makers[slot].inputs if each not in fixed]
+            slot = others[0] if len(others) == 1 else -1
+    return found
+
+
+def _size(makers: Mapping[int, Any], slot: int, form: Any) -> int:
+    """Elements of a value before it was moved."""
+    start = _from(makers, slot)
+    return prod(makers[start].forms[0].shape if start in makers else form.shape)
 
 
 def _from(makers: Mapping[int, Any], slot: int) -> int:

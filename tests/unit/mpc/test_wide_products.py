@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ BY_HAND: dict[str, Callable[[Any, Any], Any]] = {
     "as a power": lambda m, x: m.mean((x - x[::-1]) ** 2) ** 0.5,
     "length": lambda m, x: m.sqrt(m.sum(x[:8] * x[:8])),
     "scores": lambda m, x: (x - x.mean()) / m.sqrt(((x - x.mean()) ** 2).mean()),
-    "ratio": lambda m, x: m.sum((x[:8] * 2**-8) ** 2) / (1 + m.abs(x[0]) * 2**-4),
+    "ratios": lambda m, x: m.sum((x[:8] * 2**-8) ** 2) / (1 + m.abs(x) * 2**-4),
 }
 """As users write them."""
 
@@ -112,6 +113,7 @@ def test_large_numbers_are_right_by_hand_too(name: str, size: float) -> None:
         lambda x: jnp.sum(x * x).astype(int) / 7,  # of whole numbers, of which parts are not
         lambda x: jnp.sum(x * x) * 7,  # what is not divided must fit
         lambda x: jnp.max(x * x) / 7,
+        jax.grad(lambda x: jnp.sqrt(jnp.mean(x * x))),  # one over a large root would have few digits
         lambda x: x + jnp.sqrt(jnp.sum(jnp.arange(3.0) ** 2)),  # all know it
     ],
 )
