@@ -148,7 +148,10 @@ async def _float_remainder(c: Context, params: Params, x: Value, y: Value) -> Va
     ratio = ops.secret(await c.settled(await _ratio(c, await c.settled(c.fixed(above, fraction)), size)))
     whole = await c.g.truncate(c.number(ratio), c.fraction)
     rest = await c.g.hold(c.g.subtract(above, await c.g.multiply(whole, divisor)))
-    return c.fixed(await _turned(c, await _folded(c, rest, divisor), negative), fraction)
+    folded = await _folded(c, rest, divisor)
+    for least, margin in ((0, folded), (1, c.g.subtract(divisor, folded))):
+        c.g.expect(margin, least, c.whole[1], "a remainder is wrong: its quotient is too large to be exact")
+    return c.fixed(await _turned(c, folded, negative), fraction)
 
 
 async def _absolute(c: Context, x: Any) -> tuple[Any, Any]:
