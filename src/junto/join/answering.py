@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,7 +125,7 @@ class AnsweringDesk:
 class PreparedOffer:
     """What the owner of a prepared table says of it; see `AnsweringDesk.offer`."""
 
-    sealed: bytes
+    sealed: bytes = field(repr=False)
     header: PreparedHeader
     steps: Sequence[int]
 

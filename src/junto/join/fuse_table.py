@@ -11,7 +11,7 @@ Fails:     by chance, seldom; another seed is tried then.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -36,7 +36,7 @@ class FuseShape:
     """
 
     keys: int
-    name: bytes
+    name: bytes = field(repr=False)
 
     @property
     def segment(self) -> int:
