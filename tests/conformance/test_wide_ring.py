@@ -23,14 +23,17 @@ REAL = np.array([-3.5, 0.25, 1.0, 7.75])
 POSITIVE = np.array([0.01, 0.7, 3.0, 12.5])
 LARGE = np.array([3e3, 4e7, 1e12, 7e15])
 """Beyond 2**26, where products end with 64 bits, and beyond 6e7, where roots do."""
+EVERY_SIZE = np.array([sign * 1.25 * 2.0**k for k in range(-16, 72) for sign in (1, -1)])
 INTEGERS = np.array([3, -7, 2**40, -(2**62), 0, 11])
 OTHERS = np.array([2, 3, -5, 7, 1, -2])
 UNSIGNED = np.array([2**64 - 1, 5, 2**63], np.uint64)
 
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "products": (lambda x: (x * x[::-1], x @ x[::-1], jnp.sum(x * 1e4)), (LARGE[:3],)),
-    "roots": (lambda x: (jnp.sqrt(x), jnp.cbrt(x), jnp.log(x), jax.lax.rsqrt(x[1:] / 1e6)), (LARGE,)),
-    "quotients": (lambda x, y: (x / y, y / x[:1], x / 1e6 * 3.3, y % 0.3), (LARGE[:3], POSITIVE[:3])),
+    "roots": (lambda x: (jnp.sqrt(x), jnp.cbrt(-x), jnp.log(x), jax.lax.rsqrt(x[1:] / 1e6)), (LARGE,)),
+    "quotients": (lambda x, y: (x / y, y / -x[:1], x / 1e6 * 3.3, y % 0.3), (LARGE[:3], POSITIVE[:3])),
+    "every size": (lambda x: (3 * x / x, 3 * jnp.abs(x) / x, jnp.cbrt(x), 1 / x), (EVERY_SIZE,)),
+    "whole numbers": (lambda x: (-(x.astype(float) ** 2) < -7.0, x.astype(float) ** 2 == 9), (INTEGERS[:3],)),
     "statistics": (lambda x: (jnp.std(x), jnp.linalg.norm(x)), (LARGE[:2] * 100,)),
     "exponentials": (lambda x: (jnp.exp(x), jnp.exp2(x), jnp.tanh(x), jax.nn.sigmoid(x)), (4 * REAL,)),
     "angles": (lambda x: (jnp.sin(1e6 * x), jnp.cos(x), jnp.arctan2(x, x[::-1])), (REAL,)),

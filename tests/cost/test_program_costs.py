@@ -29,6 +29,22 @@ def regression_step(table, label, weights):
     return weights - 0.1 * (table.T @ error) / len(label)
 
 
+def k_means(points):
+    """Two turns."""
+    centres = points[:3]
+    for _ in range(2):
+        nearest = jnp.argmin(((points[:, None] - centres) ** 2).sum(-1), 1)
+        members = jax.nn.one_hot(nearest, 3)
+        centres = members.T @ points / jnp.maximum(members.sum(0), 1)[:, None]
+    return centres
+
+
+def adam(weights, gradient):
+    """One step."""
+    first, second = 0.1 * gradient, gradient**2
+    return weights - 0.01 * (first / 0.1) / (jnp.sqrt(second) + 0.01)
+
+
 # function, arguments, goal (rounds, bytes an element), elements
 PROGRAMS = {
     "less": (lambda x, y: x < y, (numbers(64), numbers(64)), (4, 13), 64),
@@ -39,11 +55,14 @@ PROGRAMS = {
     "tanh": (jnp.tanh, (numbers(64),), (8, 100), 64),
     "log": (jnp.log, (np.abs(numbers(64)) + 0.1,), (14, 150), 64),
     "rsqrt": (jax.lax.rsqrt, (np.abs(numbers(64)) + 0.1,), (14, 150), 64),
-    "reciprocal": (jnp.reciprocal, (numbers(64) + 3,), (14, 120), 64),
+    "reciprocal": (jnp.reciprocal, (numbers(64) + 3,), (9, 141), 64),
     "sort of 1024": (jnp.sort, (numbers(1024),), (120, 2600), 1024),
     "softmax of 64": (partial(jax.nn.softmax, axis=1), (numbers(64, 64),), (40, 250), 64 * 64),
     "greatest of 64": (partial(jnp.max, axis=1), (numbers(8, 64),), (12, 20), 8 * 64),
     "its place": (partial(jnp.argmax, axis=1), (numbers(8, 64),), (12, 22), 8 * 64),
+    "two turns of k-means": (k_means, (numbers(60, 4),), (28, None), 1),
+    "a step of Adam": (adam, (numbers(60), numbers(60)), (24, None), 1),
+    "mean of a mask": (lambda x, m: (x * m).sum() / m.sum(), (numbers(200), numbers(200) > 0), (4, None), 1),
     "regression step": (regression_step, (numbers(128, 20), numbers(128), numbers(20)), (12, None), 1),
 }
 

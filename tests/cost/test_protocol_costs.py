@@ -49,6 +49,18 @@ async def equal(g, x, y):
     return await g.zero(g.subtract(x, y))
 
 
+async def less_of_sixteen_bits(g, x, y):
+    return await g.negative(g.subtract(x, y), 16)
+
+
+async def equal_of_sixteen_bits(g, x, y):
+    return await g.zero(g.subtract(x, y), 16)
+
+
+async def equal_of_four_bits(g, x, y):
+    return await g.zero(g.subtract(x, y), 4)
+
+
 async def relu(g, x, y):
     negative = await g.negative(x)
     return await g.choose(negative, g.constant(np.zeros(N, np.uint64)), x)
@@ -87,6 +99,9 @@ COSTS = [
     (matrix_product, True, 2, 16 * BYTE, 24 * BYTE),
     (less, True, 3, 39 * BIT, 383 * BIT),
     (equal, True, 3, 21 * BIT, 315 * BIT),
+    (less_of_sixteen_bits, True, 2, 8 * BIT, 83 * BIT),
+    (equal_of_sixteen_bits, True, 2, 5 * BIT, 75 * BIT),
+    (equal_of_four_bits, True, 1, BIT, 15 * BIT),
     (relu, True, 3, 39 * BIT, 383 * BIT + 16 * BYTE),
     (relu, False, 4, 8 * BYTE + 39 * BIT, 383 * BIT + 16 * BYTE),
     (both, True, 7, (39 + 21 + 1) * BIT, (383 + 315 + 1) * BIT),

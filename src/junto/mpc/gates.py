@@ -219,12 +219,19 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    async def negative(self, x: R) -> B:
-        """The sign bit: `x < 0` in two's complement. 3 rounds, 39 bits, of a ready operand."""
+    async def negative(self, x: R, bits: int | None = None) -> B:
+        """The sign bit: `x < 0` in two's complement. 3 rounds, 39 bits, of a ready operand.
+
+        `bits`: x is known to be from `-2**(bits - 1)` to `2**(bits - 1) - 1`, or only its lowest `bits` bits
+        count; None: all. Of up to 16 of them 2 rounds, 9 bits; of up to 4, one of each.
+        """
 
     @abstractmethod
-    async def zero(self, x: R) -> B:
-        """`x == 0`. 3 rounds, 21 bits, of a ready operand."""
+    async def zero(self, x: R, bits: int | None = None) -> B:
+        """`x == 0`. 3 rounds, 21 bits, of a ready operand.
+
+        `bits`: as in `negative`. Of up to 16 of them 2 rounds, 5 bits; of up to 4, one of each.
+        """
 
     @abstractmethod
     async def both(self, a: B, b: B) -> B:

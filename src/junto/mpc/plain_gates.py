@@ -156,11 +156,11 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         down = _ring(np.subtract, times_factor(x.words, factor), negative)
         return PlainRing(down if self._carry is None else _ring(np.add, down, self._carry(down.shape)))
 
-    async def negative(self, x: PlainRing) -> PlainBits:
-        return PlainBits(is_below_zero(x.words))
+    async def negative(self, x: PlainRing, bits: int | None = None) -> PlainBits:
+        return PlainBits(is_below_zero(self._lowest(x, bits)))
 
-    async def zero(self, x: PlainRing) -> PlainBits:
-        return PlainBits(x.words == 0)
+    async def zero(self, x: PlainRing, bits: int | None = None) -> PlainBits:
+        return PlainBits(self._lowest(x, bits) == 0)
 
     async def both(self, a: PlainBits, b: PlainBits) -> PlainBits:
         return PlainBits(a.flags & b.flags)
@@ -197,6 +197,10 @@ class PlainGates(Gates[PlainRing, PlainBits]):
             total = total + value * np.cos(k * angle)
         found = np.rint(np.ldexp(total, self.fine)).astype(np.int64).astype(np.uint64)
         return PlainRing(elements(found, self.bits))
+
+    def _lowest(self, x: PlainRing, bits: int | None) -> Words:
+        """The lowest bits, as the highest ones."""
+        return np.asanyarray(x.words << np.uint64(self.bits - (bits or self.bits)))
 
     def _expect_truncatable(self, x: PlainRing) -> None:
         if x.overflown:

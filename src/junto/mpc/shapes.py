@@ -119,10 +119,10 @@ class ShapeGates(Gates[ShapedRing, ShapedBits]):
     async def rescale(self, x: ShapedRing, factor: Words) -> ShapedRing:
         return ShapedRing(np.broadcast_shapes(x.ring, factor.shape))
 
-    async def negative(self, x: ShapedRing) -> ShapedBits:
+    async def negative(self, x: ShapedRing, bits: int | None = None) -> ShapedBits:
         return ShapedBits(x.ring)
 
-    async def zero(self, x: ShapedRing) -> ShapedBits:
+    async def zero(self, x: ShapedRing, bits: int | None = None) -> ShapedBits:
         return ShapedBits(x.ring)
 
     async def both(self, a: ShapedBits, b: ShapedBits) -> ShapedBits:

@@ -128,7 +128,8 @@ class Secret:
         fraction: of a float, bits after the point; else 0.
         scale: of a float, what its numbers are still to be multiplied by, in float64, one number or an array
             that broadcasts to `shape`; None: nothing.
-        span: of an integer, the values that it can have. It may lie outside its dtype's range after sums
+        span: of an integer, the values that it can have; of a float without bits after the point likewise, if
+            it is known (`whole_span`). It may lie outside its dtype's range after sums
             and products: then the ring element is right modulo `2**width` only, and `Context.wrapped` makes
             it good where that matters (wider dtypes, floats, division, shifts to the right).
         infinite: of a float, whether it may be infinity.

@@ -343,7 +343,7 @@ def test_products_are_truncated_once_for_a_sum():
 
 def test_an_error_names_primitive_and_line():
     class Broken(PlainGates):
-        async def negative(self, x):
+        async def negative(self, x, bits=None):
             raise RuntimeError("the line is dead")
 
     plan = plan_of(lambda x: jnp.maximum(x, 0), X)

@@ -151,6 +151,20 @@ def test_zeros(block):
     assert (run(gate, x, block=block).value == (x == 0)).all()
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 5, 8, 9, 16, 17, 32, 45, 63])
+def test_comparisons_see_so_many_bits_and_no_others(bits):
+    x = X.copy()
+    x[::3] <<= np.uint64(bits)  # only what is above them
+
+    async def gate(g, a):
+        return await together(g.negative(a, bits), g.zero(a, bits))
+
+    up = x << np.uint64(64 - bits)
+    negative, zero = run(gate, x).values
+    assert (negative == (signed(up) < 0)).all()
+    assert (zero == (up == 0)).all()
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_comparisons_of_any_shape(shape):
     async def gate(g, a, b):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from junto.mpc import bits, ring
 from junto.mpc.gates import Digit
+from junto.mpc.plain_gates import PlainGates
 from junto.mpc.ring128 import (
     WideArray,
     floats_of_wide,
@@ -143,6 +145,19 @@ def test_comparisons() -> None:
     assert sign.value.tolist() == [a < 0 for a in A]
     assert zero.value.tolist() == [a == 0 for a in A]
     assert sign.rounds == zero.rounds == 4
+
+
+@pytest.mark.parametrize("count", [1, 3, 16, 63, 64, 65, 66, 102, 127, 128])
+def test_comparisons_of_the_lowest_bits(count: int) -> None:
+    rest = [(number >> (count // 2)) << count if at % 3 == 0 else number for at, number in enumerate(A)]
+    given, up = wide_of_integers(rest), [signed(number << (128 - count)) for number in rest]
+    sign, zero = run(gate("negative", count), given, width=128), run(gate("zero", count), given, width=128)
+    assert sign.value.tolist() == [number < 0 for number in up]
+    assert zero.value.tolist() == [number == 0 for number in up]
+    plain = PlainGates(bits=128)
+    held = plain.constant(given)
+    assert asyncio.run(plain.negative(held, count)).flags.tolist() == sign.value.tolist()
+    assert asyncio.run(plain.zero(held, count)).flags.tolist() == zero.value.tolist()
 
 
 @pytest.mark.parametrize("count", [128, 100, 64, 30, 8])

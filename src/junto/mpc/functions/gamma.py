@@ -32,7 +32,7 @@ async def lgamma(g: Gates[R, B], x: R, fraction: int) -> R:
     """log(gamma(x)) for x > 0; else some number.
 
     Range: up to 2**(57 - 2 fraction), 2e6 for 18 bits.
-    Error: 1e-4 absolute from 2**-14 on, or 2e-5 relative. Cost: 20 rounds, 375 bytes of a ready operand.
+    Error: 1e-4 absolute from 2**-14 on, or 2e-5 relative. Cost: 20 rounds, 338 bytes of a ready operand.
     """
     x = await g.hold(x)
     most = 2.0 ** (g.bits - 7 - 2 * fraction)
@@ -55,7 +55,7 @@ async def digamma(g: Gates[R, B], x: R, fraction: int) -> R:
     """The derivative of log(gamma(x)) for x > 0; else some number.
 
     Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits, from one unit in the last place.
-    Error: 1e-4, or 6e-5 relative. Cost: 21 rounds, 504 bytes of a ready operand.
+    Error: 1e-4, or 6e-5 relative. Cost: 21 rounds, 454 bytes of a ready operand.
     """
     x = await g.hold(x)
     within(g, x, "the digamma function", (2.0**-fraction, largest(g, fraction)), fraction)

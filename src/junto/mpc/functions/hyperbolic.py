@@ -22,7 +22,7 @@ async def asinh(g: Gates[R, B], x: R, fraction: int) -> R:
     """The number whose hyperbolic sine is x: log(|x| + sqrt(x**2 + 1)), with the sign of x.
 
     Range: |x| < 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5.
-    Cost: 30 rounds, 267 bytes of a ready operand.
+    Cost: 30 rounds, 242 bytes of a ready operand.
     """
     within(
         g, x, "the inverse hyperbolic sine", (-largest(g, fraction) / 2, largest(g, fraction) / 2), fraction
@@ -35,7 +35,7 @@ async def acosh(g: Gates[R, B], x: R, fraction: int) -> R:
     """The number x >= 0 whose hyperbolic cosine is x: log(x + sqrt(x**2 - 1)). Of x < 1: some number.
 
     Range: up to 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5; near 1, 1.3e-4.
-    Cost: 25 rounds, 246 bytes of a ready operand.
+    Cost: 25 rounds, 221 bytes of a ready operand.
     """
     within(g, x, "the inverse hyperbolic cosine", (1.0, largest(g, fraction) / 2), fraction)
     return await _of_positive(g, x, -1.0, fraction)
@@ -44,7 +44,7 @@ async def acosh(g: Gates[R, B], x: R, fraction: int) -> R:
 async def atanh(g: Gates[R, B], x: R, fraction: int) -> R:
     """The number whose hyperbolic tangent is x, |x| < 1: half of log(1 + x) - log(1 - x).
 
-    Error: 1e-5 and two units in the last place. Cost: 9 rounds, 186 bytes of a ready operand.
+    Error: 1e-5 and two units in the last place. Cost: 9 rounds, 161 bytes of a ready operand.
     """
     x = await g.hold(x)
     up, down = await together(log1p(g, x, fraction), log1p(g, g.negate(x), fraction))

@@ -43,7 +43,7 @@ async def divide_magnitudes(g: Gates[R, B], x: R, y: R, bits: int) -> tuple[R, R
         y: the divisor.
         bits: up to 32; the fewer, the cheaper.
 
-    Cost: 18 rounds, 167 bytes of ready operands of 31 bits.
+    Cost: 18 rounds, 153 bytes of ready operands of 31 bits.
 
     Raises:
         ValueError: `bits` is not from 1 to 32.

@@ -25,7 +25,7 @@ async def erf_inv(g: Gates[R, B], x: R, fraction: int) -> R:
     """The number of which x is the error function, |x| < 1; beyond, some number.
 
     Error: 1e-4 up to |x| = 1 - 2**-14.
-    Cost: 25 rounds, 275 bytes of a ready operand.
+    Cost: 25 rounds, 250 bytes of a ready operand.
     """
     x = await g.hold(x)
     within(g, x, "the inverse error function", (2.0**-fraction - 1, 1 - 2.0**-fraction), fraction)

@@ -18,7 +18,7 @@ async def log(g: Gates[R, B], x: R, fraction: int) -> R:
     Of 0 that of half a unit in the last place; of a negative number: some number.
 
     Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits.
-    Error: 5e-6 absolute, and two units in the last place. Cost: 8 rounds, 89 bytes of a ready operand.
+    Error: 5e-6 absolute, and two units in the last place. Cost: 8 rounds, 76 bytes of a ready operand.
     """
     within(g, x, "the logarithm", (2.0**-fraction, largest(g, fraction)), fraction)
     return await log_of(g, x, (fraction, fraction), g.bits - 2 - fraction)

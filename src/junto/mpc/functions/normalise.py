@@ -16,16 +16,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, partial
 from itertools import pairwise
+from math import prod
 from typing import Generic
 
 import numpy as np
+from numpy.typing import NDArray
 
 from junto.mpc.functions.constant_tables import exact, ring_table
+from junto.mpc.functions.fixedpoint import absolute
 from junto.mpc.gates import B, Digit, Gates, R, Words
 from junto.mpc.rounds import together
 
 STEP = 4
 """One level of size is a factor of 2**STEP."""
+
+FEW = 1 << 12
+"""Of more numbers than these, 50 bytes each (and 620 offline) take longer than four rounds do, far apart."""
 
 WIDTH = 6
 """Bits of the scaled number that choose d."""
@@ -43,16 +49,19 @@ class Magnitude(Generic[R, B]):
     """How large x is.
 
     Attributes:
-        x: a ready operand.
+        x: a ready operand, or |x| of one with `sides`.
         top: x is below 15/16 2**top as a ring element.
         above: in a new last axis, which bounds between the levels x has reached, the highest bound first.
         exponents: e on each level, the highest first; of an x with no bit after the point.
+        sides: of a number of either sign, in a new last axis: it itself where it has reached a bound above 0,
+            then where it has reached one below 0, and where it is below 0.
     """
 
     x: R
     top: int
     above: B
     exponents: Sequence[int]
+    sides: R | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +87,46 @@ Entry = Callable[[Decimal | None], int]
 async def size(g: Gates[R, B], x: R, top: int) -> Magnitude[R, B]:
     """Find the level of a ring element x, 0 <= x < 15/16 2**top. Of a negative x comes nothing sensible.
 
-    Cost: 3 rounds, 49 bytes for 44 bits, of a ready operand: one comparison for four bits.
+    Cost: 3 rounds, 37 bytes for 44 bits, of a ready operand: one comparison for four bits.
     """
     bounds, exponents = _levels(top)
     x = await g.hold(x)
     column = g.arrange(x, lambda array: array[..., None])
-    below = await g.negative(g.add_public(column, ring_table(-b for b in bounds)))
+    below = await g.negative(g.add_public(column, ring_table(-b for b in bounds)), top + 1)
     return Magnitude(x, top, g.flip(below, np.array(True)), exponents)
+
+
+async def size_of_any(g: Gates[R, B], x: R, top: int) -> tuple[Magnitude[R, B], B]:
+    """`size` of |x|, and whether x is below 0.
+
+    Of few numbers, which wait for rounds, in those of one comparison: with bounds of both signs, and 0. Of
+    many, which wait for bytes, the sign first.
+
+    Cost: 3 rounds, 79 bytes for 44 bits, of a ready operand; of more than `FEW`, 7 rounds and 50 bytes.
+    """
+    x = await g.hold(x)
+    if prod(x.shape) > FEW:
+        magnitude, negative = await absolute(g, x)
+        return await size(g, magnitude, top), negative
+    bounds, exponents = _levels(top)
+    column = g.arrange(x, lambda array: array[..., None])
+    zeros = ring_table([*(-b for b in bounds), *(b - 1 for b in bounds), 0])
+    below = await g.negative(g.add_public(column, zeros), top + 1)
+    count = len(bounds)
+    reached = g.flip(below, np.arange(2 * count + 1) < count)
+    high, low = (g.arrange(reached, partial(_part, k * count, (k + 1) * count)) for k in range(2))
+    sides = await g.multiply(g.to_ring(reached), column)
+    double = g.scale(g.arrange(sides, _last), np.array(2, np.uint64))
+    of = Magnitude(g.subtract(x, double), top, g.xor(high, low), exponents, sides)
+    return of, g.arrange(reached, _last)
+
+
+def _part(start: int, stop: int, array: NDArray[np.generic]) -> NDArray[np.generic]:
+    return array[..., start:stop]
+
+
+def _last(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    return array[..., -1]
 
 
 async def scale(
@@ -100,12 +142,25 @@ async def scale(
 
     Cost: 3 rounds, 24 bytes; offline 64 words of table and a word for each bound.
     """
-    return await scale_near(g, await g.hold(await on_top(g, of, of.x)), of.top, entries, ready=ready)
+    return await scale_near(g, await g.hold(await near_top(g, of)), of.top, entries, ready=ready)
+
+
+async def near_top(g: Gates[R, B], of: Magnitude[R, B]) -> R:
+    """`on_top` of the number itself."""
+    if of.sides is None:
+        return await on_top(g, of, of.x)
+    steps, last = _steps(g, _powers(of))
+    weights = np.concatenate([steps, 0 - steps, np.zeros(1, np.uint64)])
+    return g.add(g.linear(of.sides, partial(_weighted, weights=weights)), g.scale(of.x, last))
 
 
 async def on_top(g: Gates[R, B], of: Magnitude[R, B], x: R) -> R:
     """`x` 2**(STEP k) on level k: this takes the number up to the highest level. No round if ready."""
-    return await times_level(g, of.above, [1 << (STEP * k) for k in range(len(of.exponents))], x)
+    return await times_level(g, of.above, _powers(of), x)
+
+
+def _powers(of: Magnitude[R, B]) -> list[int]:
+    return [1 << (STEP * k) for k in range(len(of.exponents))]
 
 
 async def scale_near(

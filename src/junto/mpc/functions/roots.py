@@ -7,8 +7,8 @@ from decimal import Decimal
 from functools import partial
 
 from junto.mpc.functions.constant_tables import coefficients, exact, rounded
-from junto.mpc.functions.fixedpoint import absolute, largest, product, with_sign, within
-from junto.mpc.functions.normalise import INNER, scale, size, times_level
+from junto.mpc.functions.fixedpoint import largest, product, with_sign, within
+from junto.mpc.functions.normalise import INNER, Magnitude, scale, size, size_of_any, times_level
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
@@ -28,7 +28,7 @@ async def sqrt(g: Gates[R, B], x: R, fraction: int) -> R:
 
     Range: up to 15/16 2**(68 - 2 fraction), 4e9 for 18 bits.
     Error: 2e-6 relative, or two units in the last place; 0 (or one unit) at 0.
-    Cost: 9 rounds, 123 bytes of a ready operand.
+    Cost: 9 rounds, 114 bytes of a ready operand.
     """
     top = max(g.bits - 2 - fraction, min(g.bits - 2 - fraction + _WIDER, 50))
     within(g, x, "the root", (0.0, float(15 << (top - 4)) / (1 << fraction)), fraction)
@@ -39,7 +39,7 @@ async def rsqrt(g: Gates[R, B], x: R, fraction: int) -> R:
     """One over the square root of x > 0. 0 (or one unit) at 0; of a negative number: some number.
 
     Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits, from one unit in the last place.
-    Error: 7e-6 relative, or two units in the last place. Cost: 9 rounds, 113 bytes of a ready operand.
+    Error: 7e-6 relative, or two units in the last place. Cost: 9 rounds, 100 bytes of a ready operand.
     """
     within(g, x, "the reciprocal root", (2.0**-fraction, largest(g, fraction)), fraction)
     return await _root(g, x, "rsqrt", fraction)
@@ -49,11 +49,11 @@ async def cbrt(g: Gates[R, B], x: R, fraction: int) -> R:
     """The cube root of x of either sign.
 
     Range: |x| as in `rsqrt`. Error: 2e-6 relative, or two units in the last place.
-    Cost: 13 rounds, 126 bytes of a ready operand.
+    Cost: 9 rounds, 140 bytes of a ready operand; of more than `normalise.FEW`, 13 rounds, 113 bytes.
     """
     within(g, x, "the cube root", (-largest(g, fraction), largest(g, fraction)), fraction)
-    magnitude, negative = await absolute(g, await g.hold(x))
-    return await with_sign(g, await _root(g, magnitude, "cbrt", fraction), negative)
+    of, negative = await size_of_any(g, x, g.bits - 2 - fraction)
+    return await with_sign(g, await _root_of(g, of, "cbrt", (fraction, fraction)), negative)
 
 
 _EXPONENTS: Mapping[str, Decimal] = {"sqrt": Decimal(1) / 2, "rsqrt": Decimal(-1) / 2, "cbrt": Decimal(1) / 3}
@@ -73,9 +73,12 @@ async def root_of(g: Gates[R, B], x: R, name: str, fractions: tuple[int, int], t
         fractions: bits after the point of x, and of the result.
         top: see `normalise.Size`.
     """
+    return await _root_of(g, await size(g, x, top), name, fractions)
+
+
+async def _root_of(g: Gates[R, B], of: Magnitude[R, B], name: str, fractions: tuple[int, int]) -> R:
     inner, out = fractions
-    spare = min(_SPARE, g.bits - 3 - TABLE - out - max(0, -(-(top - inner) // 2)))
-    of = await size(g, x, top)
+    spare = min(_SPARE, g.bits - 3 - TABLE - out - max(0, -(-(of.top - inner) // 2)))
     scaled = await scale(g, of, [ENTRIES[name]], ready=True)
     with exact():
         powers = [rounded(Decimal(2) ** (_EXPONENTS[name] * (e - inner)), out + spare) for e in of.exponents]

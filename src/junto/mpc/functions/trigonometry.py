@@ -34,7 +34,7 @@ async def cos(g: Gates[R, B], x: R, fraction: int) -> R:
 async def tan(g: Gates[R, B], x: R, fraction: int) -> R:
     """The tangent, sin(x) / cos(x): the errors of both and of `divide`.
 
-    Cost: 15 rounds, 166 bytes of a ready operand.
+    Cost: 11 rounds, 188 bytes of a ready operand.
     """
     x = await g.hold(x)
     top, bottom = await together(sin(g, x, fraction), cos(g, x, fraction))
@@ -60,7 +60,7 @@ async def atan(g: Gates[R, B], x: R, fraction: int) -> R:
 async def atan2(g: Gates[R, B], y: R, x: R, fraction: int) -> R:
     """The angle of the point (x, y), in [-pi, pi]; 0 for (0, 0).
 
-    Range: |x|, |y| as in `divide`. Error: 6e-5. Cost: 22 rounds, 207 bytes of ready operands.
+    Range: |x|, |y| as in `divide`. Error: 6e-5. Cost: 22 rounds, 195 bytes of ready operands.
     """
     y, x = await together(g.hold(y), g.hold(x))
     (up, under), (right, left) = await together(absolute(g, y), absolute(g, x))
@@ -80,7 +80,7 @@ async def asin(g: Gates[R, B], x: R, fraction: int) -> R:
 
     A series for |x| <= 1/2; above, pi / 2 - 2 asin(sqrt((1 - |x|) / 2)).
 
-    Error: 3e-5; near 1 that of a square root of few bits. Cost: 16 rounds, 155 bytes of a ready operand.
+    Error: 3e-5; near 1 that of a square root of few bits. Cost: 16 rounds, 142 bytes of a ready operand.
     """
     within(g, x, "the inverse sine", (-1.0, 1.0), fraction)
     magnitude, negative = await absolute(g, await g.hold(x))

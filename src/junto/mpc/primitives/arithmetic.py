@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from junto.errors import NotComputable
 from junto.mpc.functions import fixedpoint
+from junto.mpc.functions.count_divisor import divide_by_count
 from junto.mpc.primitives import comparisons, integers, ops
 from junto.mpc.primitives.blocks import in_blocks
-from junto.mpc.primitives.context import Context
+from junto.mpc.primitives.context import Context, whole_span
 from junto.mpc.primitives.elementwise import applied
 from junto.mpc.primitives.exponents import power_of_public
 from junto.mpc.rounds import together
@@ -96,10 +97,26 @@ def inverse(divisor: Any) -> Any:
 
 async def quotient(c: Context, x: Value, y: Secret) -> Secret:
     """`x / y` of floats, settled. A divisor that is to be broadcast is taken apart before, once."""
+    if (most := _most(y)) is not None:
+        held = await divide_by_count(c.g, c.number(ops.secret(await c.settled(c.lift(x)))), y.value, most)
+        return c.fixed(held, c.fraction)
     if isinstance(x, Public) and bool(np.all(np.abs(x.array) <= 1)):
         return await ops.times(c, x, await applied(c, "reciprocal", y))
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
     return await applied(c, "divide", _spread(c, c.lift(x), shape), y)
+
+
+ENTRIES = 1 << 14
+"""Entries of all tables of a quotient by counts: of more, they take longer than the rounds that they save."""
+
+
+def _most(y: Secret) -> int | None:
+    """The greatest that a divisor can be, if it is a count of which a table can have all."""
+    span = whole_span(y)
+    if span is None or span[0] < 0 or span[1] < 1:
+        return None
+    entries = (1 << span[1].bit_length()) * int(np.prod(y.value.shape))
+    return span[1] if entries <= ENTRIES else None
 
 
 def _spread(c: Context, x: Secret, shape: tuple[int, ...]) -> Secret:

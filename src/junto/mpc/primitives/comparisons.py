@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from junto.errors import NotComputable
 from junto.mpc.primitives import ops
-from junto.mpc.primitives.context import Context, span_of
+from junto.mpc.primitives.context import Context, span_of, whole_span
 from junto.mpc.primitives.infinite import inside
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Span, Value
@@ -124,7 +125,7 @@ async def _one_of(c: Context, x: Value, y: Value, greatest: bool) -> Value:
         gap = await _ready(c, ops.minus(c, x, y))
         decided = _decided(x, y)
         if decided is None:
-            less = c.bits(await c.g.negative(gap.value))
+            less = c.bits(await c.g.negative(gap.value, ops.gap_bits(c, gap, x, y)))
             wanted = ops.secret(ops.inverted(c, less)) if greatest else less
             return _bounded(x, y, greatest, await _added(c, wanted, gap, y))
         return x if decided != greatest else y
@@ -141,11 +142,13 @@ async def _added(c: Context, wanted: Secret, gap: Secret, y: Value) -> Secret:
 
 def _bounded(x: Value, y: Value, greatest: bool, result: Secret) -> Secret:
     """With the span that a maximum or minimum has."""
-    if result.kind != "integer":
+    first, second = whole_span(x), whole_span(y)
+    if result.kind == "integer":
+        first, second = span_of(x), span_of(y)
+    if first is None or second is None or result.fraction:
         return result
     pick = max if greatest else min
-    (a, b), (d, e) = span_of(x), span_of(y)
-    return Secret(result.value, result.dtype, result.shape, 0, (pick(a, d), pick(b, e)))
+    return replace(result, span=(pick(first[0], second[0]), pick(first[1], second[1])))
 
 
 def _simple(c: Context, x: Value, y: Value) -> bool:

@@ -17,6 +17,7 @@ from junto.mpc.plan_steps import Block, PlanStep, ShapeDtype
 from junto.mpc.rounds import start
 from junto.mpc.settings import MpcSettings
 from junto.mpc.values import (
+    LARGEST,
     WHOLE_RING,
     Public,
     Secret,
@@ -350,6 +351,19 @@ def public_span(array: NDArray[Any]) -> Span:
     if array.dtype == np.uint64 and int(array.max()) > WHOLE_RING[1]:
         return WHOLE_RING
     return int(array.min()), int(array.max())
+
+
+def whole_span(value: Value) -> Span | None:
+    """The values of an operand if it is known that they are whole numbers, and which: of a count, say."""
+    if isinstance(value, Secret):
+        whole = value.fraction == 0 and value.scale is None and not value.infinite
+        return value.span if whole and value.kind != "bits" and value.span != WHOLE_RING else None
+    numbers = value.array
+    if not isinstance(numbers, np.ndarray) or numbers.dtype.kind not in "fiu" or not numbers.size:
+        return None
+    least, greatest = float(numbers.min()), float(numbers.max())
+    whole = max(-least, greatest) < LARGEST and bool((numbers == np.rint(numbers)).all())
+    return (int(least), int(greatest)) if whole else None
 
 
 def span_of(value: Value) -> Span:

@@ -32,14 +32,15 @@ async def to_dtype(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
         case ("bits", "integer"):
             return c.integer(c.g.to_ring(x.value), (0, 1), goal)
         case ("bits", "fixed"):
-            return c.fixed(c.g.to_ring(x.value), 0)
+            return replace(c.fixed(c.g.to_ring(x.value), 0), span=(0, 1))
         case ("integer", "integer"):
             return await _integer_to_integer(c, x, goal)
         case ("integer", "fixed"):
-            held = (await c.wrapped(x)).value
+            whole = await c.wrapped(x)
+            held = whole.value
             if x.dtype == np.uint64:
                 c.g.expect(held, 0, WHOLE_RING[1], "an integer of 2**63 or more is out of a float's range")
-            return c.fixed(held, 0)
+            return replace(c.fixed(held, 0), span=whole.span)
         case ("fixed", "integer"):
             return await rounding.to_integer(c, x, goal)
         case _:

@@ -59,7 +59,7 @@ async def _read_public(
     outside = windows.result(places < 0)
     if not outside.any():
         return taken
-    return await ops.select(c, Public(outside), Public(_filler(params, x)), holding_zero(c, taken))
+    return await ops.select(c, Public(outside), Public(_filler(params, x)), holding_zero(taken))
 
 
 def _take(array: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
@@ -91,9 +91,9 @@ async def read(c: Context, x: Value, windows: Windows, bits: Secret) -> Secret:
         lifted = c.lift(x)  # for its fraction and span
         words = c.fixed_words(x.array, lifted.fraction) if lifted.kind == "fixed" else integer_words(x.array)
         held = c.g.linear(ones, lambda a: windows.result(ring.matmul(a, words.reshape(-1)[places])))
-        return holding_zero(c, c.like(held, lifted))
+        return holding_zero(c.like(held, lifted))
     held = await c.g.bilinear(ones, x.value, lambda a, b, by: windows.result(by(a, b.reshape(-1)[places])))
-    return holding_zero(c, c.like(held, x))
+    return holding_zero(c.like(held, x))
 
 
 def as_integers(c: Context, x: Value) -> Value:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import BITS, Words
-from junto.mpc.primitives.context import Context, span_of
+from junto.mpc.primitives.context import Context, span_of, whole_span
 from junto.mpc.ring128 import is_below_zero
 from junto.mpc.rounds import together
 from junto.mpc.values import (
+    WHOLE_RING,
     Public,
     Secret,
     Span,
@@ -51,7 +52,8 @@ def negated(c: Context, x: Value) -> Value:
     """`-x`."""
     if isinstance(x, Public):
         return Public(np.negative(x.array))
-    span = (-x.span[1], -x.span[0]) if x.span != c.whole else c.whole
+    unknown = WHOLE_RING if x.kind == "fixed" else c.whole
+    span = x.span if x.span == unknown else (-x.span[1], -x.span[0])
     return replace(x, value=c.g.negate(x.value), span=span)
 
 
@@ -248,7 +250,8 @@ async def below(c: Context, x: Value, y: Value) -> Value:
     known = infinite(x, y)
     if known is not None:
         return Public(np.asarray(known))
-    return c.bits(await c.g.negative(minus(c, x, y).value))
+    gap = minus(c, x, y)
+    return c.bits(await c.g.negative(gap.value, gap_bits(c, gap, x, y)))
 
 
 async def equal(c: Context, x: Value, y: Value) -> Value:
@@ -257,10 +260,11 @@ async def equal(c: Context, x: Value, y: Value) -> Value:
         return inverted(c, exclusive(c, x, y))
     if _integers(x) and _apart(x, y):
         return Public(np.asarray(False))
-    gap = minus(c, x, y).value
+    gap = minus(c, x, y)
     if _integers(x) and not (in_range(x) and in_range(y)):
-        gap = c.g.scale(gap, _headroom(c, x))  # what is equal modulo 2**width is equal
-    return c.bits(await c.g.zero(gap))
+        # what is equal modulo 2**width is equal
+        return c.bits(await c.g.zero(gap.value, 8 * x.dtype.itemsize))
+    return c.bits(await c.g.zero(gap.value, gap_bits(c, gap, x, y)))
 
 
 async def _integer_below(c: Context, x: Value, y: Value) -> Value:
@@ -268,8 +272,22 @@ async def _integer_below(c: Context, x: Value, y: Value) -> Value:
     if known is not None:
         return Public(np.asarray(known))
     if comparable(c, x, y):
-        return c.bits(await c.g.negative(minus(c, x, y).value))
+        gap = minus(c, x, y)
+        return c.bits(await c.g.negative(gap.value, gap_bits(c, gap, x, y)))
     return await _wide_below(c, x, y)
+
+
+def gap_bits(c: Context, gap: Secret, x: Value, y: Value) -> int | None:
+    """How many bits `gap = x - y` has in two's complement, where `comparable`; None: perhaps all there are.
+
+    A public whole number that is large is held with bits after the point: then all count.
+    """
+    first, second = (span_of(each) if _integers(each) else whole_span(each) for each in (x, y))
+    if first is None or second is None or gap.fraction:
+        return None
+    ends = (first[0] - second[1], first[1] - second[0])
+    count = max((each if each >= 0 else ~each).bit_length() for each in ends) + 1
+    return count if count < c.g.bits else None
 
 
 def comparable(c: Context, x: Value, y: Value) -> bool:

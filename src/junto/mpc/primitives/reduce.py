@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 
 from junto.errors import NotComputable
 from junto.mpc.primitives import comparisons, elementwise, extremes, ops, sums
-from junto.mpc.primitives.context import Context
+from junto.mpc.primitives.context import Context, whole_span
 from junto.mpc.primitives.shape import joined, moved, rearranged
-from junto.mpc.values import Secret, Value
+from junto.mpc.values import Secret, Span, Value
 
 Params = Mapping[str, Any]
 Combine = Callable[[Value, Value], Awaitable[Value]]
@@ -28,9 +29,15 @@ async def total(c: Context, params: Params, x: Secret) -> Value:
     if x.kind == "fixed":
         if x.scale is not None and x.scale.ndim:
             x = c.full(await ops.unscaled(c, x))
-        return await sums.total(c, x, axes)
+        found = await sums.total(c, x, axes)
+        span = whole_span(x)
+        return found if span is None or found.fraction else replace(found, span=_total_span(span, count))
     held = c.g.linear(x.value, lambda a: np.asarray(a.sum(axis=axes, dtype=np.uint64)))
-    return c.integer(held, (min(0, x.span[0] * count), max(0, x.span[1] * count)), x.dtype)
+    return c.integer(held, _total_span(x.span, count), x.dtype)
+
+
+def _total_span(span: Span, count: int) -> Span:
+    return min(0, span[0] * count), max(0, span[1] * count)
 
 
 async def running_total(c: Context, params: Params, x: Secret) -> Value:

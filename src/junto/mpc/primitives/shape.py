@@ -112,18 +112,16 @@ def joined(c: Context, parts: Sequence[Value], move: Any) -> Secret:
     return c.bits(held) if first.kind == "bits" else c.integer(held, span, first.dtype)
 
 
-def holding_zero(c: Context, x: Secret) -> Secret:
+def holding_zero(x: Secret) -> Secret:
     """`x`, some of whose elements a move has set to zero."""
-    if x.kind != "integer":
-        return x
-    return c.integer(x.value, (min(0, x.span[0]), max(0, x.span[1])), x.dtype)
+    return replace(x, span=(min(0, x.span[0]), max(0, x.span[1])))
 
 
 async def pad(c: Context, params: Params, x: Value, filler: Value) -> Value:
     """With a number around and between the elements; negative padding cuts."""
     config = [tuple(int(each) for each in row) for row in params["padding_config"]]
     if isinstance(x, Secret) and isinstance(filler, Public) and not filler.array.any():
-        return holding_zero(c, moved(c, x, lambda array: padded(array, np.zeros((), array.dtype), config)))
+        return holding_zero(moved(c, x, lambda array: padded(array, np.zeros((), array.dtype), config)))
     return joined(c, [x, filler], lambda array, number: padded(array, number, config))
 
 

@@ -7,12 +7,14 @@ Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
 Learns:    P0 and P1 see bits xor uniform, fresh ones. The helper sees shapes.
 Cost:      sign: 3 rounds, 39 bits each way (31, 7, 1); zero: 3 rounds, 21 bits (16, 4, 1), of a masked
-           operand. Offline, helper -> P1: 383 bits for a sign (240 + 120 + 22 + 1), 315 for zero.
+           operand. Offline, helper -> P1: 383 bits for a sign (240 + 120 + 22 + 1), 315 for zero. Of fewer
+           bits: a group for each four of them, and a round less for each level that the tree has not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import numpy as np
 
@@ -25,25 +27,26 @@ from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
 
 
-async def negative(role: Role, x: Masked, block: int) -> MaskedBits:
-    """`x < 0` in two's complement, `block` elements at a time."""
-    return await in_blocks(role, x, block, _sign)
+async def negative(role: Role, x: Masked, block: int, places: int | None = None) -> MaskedBits:
+    """`x < 0` in two's complement of its lowest `places` bits, `block` elements at a time."""
+    return await in_blocks(role, x, block, partial(_sign, places=min(places or role.width, role.width)))
 
 
-async def zero(role: Role, x: Masked, block: int) -> MaskedBits:
-    """`x = 0`, `block` elements at a time."""
-    return await in_blocks(role, x, block, _zero)
+async def zero(role: Role, x: Masked, block: int, places: int | None = None) -> MaskedBits:
+    """Whether the lowest `places` bits of x are 0, `block` elements at a time."""
+    return await in_blocks(role, x, block, partial(_zero, places=min(places or role.width, role.width)))
 
 
-async def _sign(role: Role, x: Masked) -> MaskedPlanes:
-    lanes, a, m = _operands(role, x)
+async def _sign(role: Role, x: Masked, places: int) -> MaskedPlanes:
+    lanes, a, m = _operands(role, x, places)
     top = a[-1].copy() if a is not None else None
     high = role.deal_planes(1, lanes, BitsOf(None if m is None else m[-1:].copy()))
     if a is not None:
-        a[-1] = ONES  # the last borrow goes through the sign's own place unchanged
+        a[-1] = ONES  # the last borrow goes through the sign's own place unchanged, and through those above
     if m is not None:
         m[-1] = 0
-    groups = role.width // borrow.RADIX
+    a, m = _whole_groups(a, ONES), _whole_groups(m, np.uint64(0))
+    groups = -(-places // borrow.RADIX)
     tree = borrow.leaves(role, a, m, groups, lanes)
     while groups > 1:
         g, p = await _reopen(role, tree, groups, lanes)
@@ -55,9 +58,10 @@ async def _sign(role: Role, x: Masked) -> MaskedPlanes:
     return await reshare(role, share ^ ~top if role.first else share, 1, lanes)
 
 
-async def _zero(role: Role, x: Masked) -> MaskedPlanes:
-    lanes, a, m = _operands(role, x)
-    groups = role.width // borrow.RADIX
+async def _zero(role: Role, x: Masked, places: int) -> MaskedPlanes:
+    lanes, a, m = _operands(role, x, places)
+    a, m = _whole_groups(a, ONES), _whole_groups(m, np.uint64(0))
+    groups = -(-places // borrow.RADIX)
     share = borrow.leaf_conjunctions(role, a, m, groups, lanes)
     while groups > 1:
         p = _completed(await reshare(role, share, groups, lanes), ones=True)
@@ -89,13 +93,21 @@ def _completed(x: MaskedPlanes, *, ones: bool) -> MaskedPlanes:
     return MaskedPlanes(public, np.concatenate([x.mask, np.zeros_like(known)]), x.lanes)
 
 
-def _operands(role: Role, x: Masked) -> tuple[int, Planes | None, Planes | None]:
-    """The planes of `not D` at the compute parties, of m at the helper."""
+def _whole_groups(planes: Planes | None, filling: np.uint64) -> Planes | None:
+    """With known planes above, up to whole groups of four."""
+    lacking = 0 if planes is None else -len(planes) % borrow.RADIX
+    if planes is None or not lacking:
+        return planes
+    return np.concatenate([planes, np.full((lacking, planes.shape[1]), filling)])
+
+
+def _operands(role: Role, x: Masked, places: int) -> tuple[int, Planes | None, Planes | None]:
+    """The lowest planes of `not D` at the compute parties, of m at the helper."""
     if x.public is None:
         flat = x.mask.reshape(-1)
-        return len(flat), None, bits.planes(flat, role.width)
+        return len(flat), None, bits.planes(flat, places)
     flat = x.public.reshape(-1)
-    return len(flat), ~bits.planes(flat, role.width), None
+    return len(flat), ~bits.planes(flat, places), None
 
 
 async def in_blocks(

@@ -87,11 +87,15 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     async def rescale(self, x: RingSecret, factor: Words) -> RingSecret:
         return await truncate.rescale(self._role, x, factor)
 
-    async def negative(self, x: RingSecret) -> MaskedBits:
-        return await compare.negative(self._role, await shares.hold(self._role, x), self._block)
+    async def negative(self, x: RingSecret, bits: int | None = None) -> MaskedBits:
+        return await compare.negative(
+            self._role, await shares.hold(self._role, x), self._block, bits or self.bits
+        )
 
-    async def zero(self, x: RingSecret) -> MaskedBits:
-        return await compare.zero(self._role, await shares.hold(self._role, x), self._block)
+    async def zero(self, x: RingSecret, bits: int | None = None) -> MaskedBits:
+        return await compare.zero(
+            self._role, await shares.hold(self._role, x), self._block, bits or self.bits
+        )
 
     async def both(self, a: MaskedBits, b: MaskedBits) -> MaskedBits:
         return await planes.both(self._role, a, b)

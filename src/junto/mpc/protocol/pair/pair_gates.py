@@ -26,11 +26,15 @@ class PairGates(SecureGates):
 
     fine = 60
 
-    async def negative(self, x: RingSecret) -> MaskedBits:
-        return await pair_compare.negative(self._role, await shares.hold(self._role, x), self._block)
+    async def negative(self, x: RingSecret, bits: int | None = None) -> MaskedBits:
+        return await pair_compare.negative(
+            self._role, await shares.hold(self._role, x), self._block, bits or self.bits
+        )
 
-    async def zero(self, x: RingSecret) -> MaskedBits:
-        return await pair_compare.zero(self._role, await shares.hold(self._role, x), self._block)
+    async def zero(self, x: RingSecret, bits: int | None = None) -> MaskedBits:
+        return await pair_compare.zero(
+            self._role, await shares.hold(self._role, x), self._block, bits or self.bits
+        )
 
     async def guard(self, b: MaskedBits, xs: Sequence[RingSecret]) -> Sequence[RingSecret]:
         """A tree of conjunctions: products of k masks would take 2**k of what two parties can make."""
