@@ -36,17 +36,12 @@ def words(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return np.where(rng.random(shape) < 0.2, rng.choice(edges, shape), made)
 
 
+PRODUCTS = [(0, 3, 2), (2, 0, 3), (1, 1, 1), (5, 7, 3), (6, 256, 4), (13, 257, 17), (97, 30, 33)]
+"""Rows, what is summed over, columns: none, one, and beside the edges of the kernels' tiles."""
+
+
 def matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for m, k, n in [
-        (0, 3, 2),
-        (2, 0, 3),
-        (1, 1, 1),
-        (5, 7, 3),
-        (6, 256, 4),
-        (13, 257, 17),
-        (97, 30, 33),
-        (3, 600, 530),
-    ]:
+    for m, k, n in [*PRODUCTS, (3, 600, 530)]:
         a, b = words(rng, m, k), words(rng, n, k).T
         for left, right in ((a, b), (np.repeat(a, 2, 1)[::-1, ::2], b[::-1].copy()[::-1])):
             got, want = np.empty((m, n + 2), np.uint64)[:, 1 : n + 1], np.empty((m, n), np.uint64)
@@ -63,16 +58,7 @@ def pairs(rng: np.random.Generator, *shape: int) -> Any:
 
 
 def wide_matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for m, k, n in [
-        (0, 3, 2),
-        (2, 0, 3),
-        (1, 1, 1),
-        (5, 7, 3),
-        (6, 256, 4),
-        (13, 257, 17),
-        (97, 30, 33),
-        (3, 40, 530),
-    ]:
+    for m, k, n in [*PRODUCTS, (3, 40, 530)]:
         a, b = pairs(rng, m, k), pairs(rng, n, k).T
         for left, right in ((a, b), (np.repeat(a, 2, 1)[::-1, ::2], b[::-1].copy()[::-1])):
             got = ring128.wide_zeros((m, n + 2))[:, 1 : n + 1]

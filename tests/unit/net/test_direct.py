@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -230,25 +231,18 @@ def told(frame: f.ControlFrame) -> bytes:
     return len(message).to_bytes(4, "big") + message
 
 
-def test_a_handshake_under_way_when_patience_ends_may_end_well():
-    with Site("alice", "bob") as site:
-        _, bob = site.meet()
-        at, opened_late = places("alice", "bob"), []
-        waiting = threading.Thread(target=lambda: opened_late.append(opened(site, at, 0.2, names=["alice"])))
-        waiting.start()
-        place = at["alice"].address
-        until(lambda: _listens(place))
-        context = client_context(site.credentials["bob"], SOCKET_ALPN)
-        with (
-            socket.create_connection((place.host, place.port)) as plain,
-            context.wrap_socket(plain) as secured,
-        ):
-            secured.sendall(told(bob._meeting.mine))
-            waiting.join(0.2 + SPARE_S + 0.3)
-            assert waiting.is_alive()
-            secured.sendall(told(f.Resume(bob._meeting.run)))
-            waiting.join(10)
-        assert opened_late == [[None]]
+@contextmanager
+def greeting(site: Site, bob: Any) -> Iterator[tuple[ssl.SSLSocket, threading.Thread, list[Any]]]:
+    """Bob begins his hello at alice, whose patience is 0.2 s: his socket, her thread and its result."""
+    at, results = places("alice", "bob"), []
+    waiting = threading.Thread(target=lambda: results.append(opened(site, at, 0.2, names=["alice"])))
+    waiting.start()
+    place = at["alice"].address
+    until(lambda: _listens(place))
+    context = client_context(site.credentials["bob"], SOCKET_ALPN)
+    with socket.create_connection((place.host, place.port)) as plain, context.wrap_socket(plain) as secured:
+        secured.sendall(told(bob._meeting.mine))
+        yield secured, waiting, results
 
 
 def _listens(place: Address) -> bool:
@@ -257,20 +251,21 @@ def _listens(place: Address) -> bool:
     return False
 
 
+def test_a_handshake_under_way_when_patience_ends_may_end_well():
+    with Site("alice", "bob") as site:
+        _, bob = site.meet()
+        with greeting(site, bob) as (secured, waiting, results):
+            waiting.join(0.2 + SPARE_S + 0.3)
+            assert waiting.is_alive()
+            secured.sendall(told(f.Resume(bob._meeting.run)))
+            waiting.join(10)
+        assert results == [[None]]
+
+
 def test_a_handshake_that_does_not_go_on_is_awaited_no_longer_than_a_silent_party():
     with Site("alice", "bob", link=replace(QUICK, peer_timeout_s=1.0)) as site:
         _, bob = site.meet()
-        at, results = places("alice", "bob"), []
-        waiting = threading.Thread(target=lambda: results.append(opened(site, at, 0.2, names=["alice"])))
-        waiting.start()
-        place = at["alice"].address
-        until(lambda: _listens(place))
-        context = client_context(site.credentials["bob"], SOCKET_ALPN)
-        with (
-            socket.create_connection((place.host, place.port)) as plain,
-            context.wrap_socket(plain) as secured,
-        ):
-            secured.sendall(told(bob._meeting.mine))
+        with greeting(site, bob) as (_, waiting, results):
             waiting.join(10)
         assert isinstance(results[0][0], PartyUnreachable)
 
