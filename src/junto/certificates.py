@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from junto.config.model import TlsSettings
 from junto.errors import CertificateError
 from junto.net.identity import CertificateNames, certificate_names, fingerprint
+from junto.whole_files import write_whole
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -209,15 +209,13 @@ def write_new(path: Path, content: bytes, *, private: bool) -> None:
     Raises CertificateError if it exists or cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
+        write_whole(path, [content], mode=0o600 if private else 0o644, overwrite=False)
     except FileExistsError:
         raise CertificateError(
             f"{path} exists and is not overwritten", fix="choose another folder, or move the old file away"
         ) from None
     except OSError as error:
         raise CertificateError(f"{path} cannot be written: {error.strerror}") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
 
 
 def write_pair(folder: Path, name: str, suffix: str, credential: Credential) -> tuple[Path, Path]:

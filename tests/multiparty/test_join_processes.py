@@ -223,6 +223,129 @@ def test_one_clear_error_at_every_party(tmp_path, body, message, secret):
         assert secret not in said["alice"][1] + output["alice"]
 
 
+PREPARED = """
+import os
+
+from junto.join import PreparedLimits, PreparedTable, asking, lookup, prepare, prepared, update
+
+alice, bob, carol = PARTIES
+PATHS = {party: f"{party.party}.prepared" for party in PARTIES}  # all are in one folder
+
+
+def ids(*some):
+    return alice(lambda: pd.DataFrame({"id": list(some)}))()
+
+
+def rows(*some):
+    return bob(lambda: pd.DataFrame({"id": list(some), "w": [10 * each for each in some]}))()
+
+
+def told(number):
+    steps, seen = asking.in_step, []
+
+    def step(*ways):
+        seen.append(0)
+        if len(seen) == number:
+            say("now")
+            hear()
+        return steps(*ways)
+
+    asking.in_step = prepared.in_step = step
+"""
+
+
+def test_a_prepared_table_that_comes_and_goes_and_is_not_what_it_was(tmp_path):
+    body = """
+sf.init()
+table = prepare({bob: rows(*range(500))}, "id", PATHS, "w", limits=PreparedLimits(keys=17))
+others = dict(PATHS) | {bob: "other.prepared"}
+other = prepare({bob: rows(7)}, "id", others, "w")
+found = [sf.reveal(join({alice: ids(3, 900), bob: table}, on="id")[alice])["id"].tolist()]
+old = open("alice.prepared", "rb").read() if PARTY == "alice" else b""
+table = update(table, "id", add=rows(900), remove=rows(3))
+found.append(sf.reveal(join({alice: ids(3, 900), bob: table}, on="id")[alice])["id"].tolist())
+
+
+def looked_up(*some, at=table, **options):
+    given = {alice: alice(lambda: list(some))()}
+    return sf.reveal(lookup(given, {bob: at}, "w", "id", **options))["w"].fillna(-1).tolist()
+
+
+found += [looked_up(3, 900, 5), looked_up(4, 3, helper=carol)]
+if PARTY == "alice":
+    open("alice.prepared", "wb").write(old)  # which is fetched anew, as a difference
+found.append(looked_up(900))
+if PARTY == "alice":
+    open("alice.prepared", "wb").write(open("other.prepared", "rb").read())  # of another preparation
+found.append(looked_up(5))
+
+
+def refused(act):
+    try:
+        act()
+    except sf.JuntoError as error:
+        return str(error)
+
+
+said = []
+if PARTY == "alice":
+    raw = bytearray(open("alice.prepared", "rb").read())
+    raw[40_000] ^= 1
+    open("alice.prepared", "wb").write(raw)
+said.append(refused(lambda: looked_up(6)))
+if PARTY == "alice":
+    os.unlink("alice.prepared")
+if PARTY == "bob":
+    raw = bytearray(open("bob.prepared", "rb").read())
+    raw[40_000] ^= 1
+    open("bob.prepared", "wb").write(raw)
+said.append(refused(lambda: looked_up(6)))
+if PARTY == "bob":
+    os.replace("other.prepared", "bob.prepared")
+said.append(refused(lambda: looked_up(6)))
+say(found, said)
+sf.shutdown()
+"""
+    said, output, codes = run(tmp_path, THREE, PREPARED + body)
+    assert codes == dict.fromkeys(THREE, 0), output
+    for name, (found, refused) in said.items():
+        assert found == [[3], [900], [-1, 9000, 50], [40, -1], [9000], [50]]
+        assert "alice: where a copy of the prepared table is kept, something else is, or it" in refused[0]
+        assert "the prepared table of bob is not what was signed" in output["alice"]
+        assert "failed at alice: ProtocolViolation" in refused[1] or name == "alice"
+        assert "bob: the key beside a prepared table is of another one" in refused[2]
+
+
+@pytest.mark.parametrize(
+    ("step", "victim"),
+    [
+        ("prepared", "bob"),
+        ("read", "carol"),
+        *(
+            pytest.param(step, victim, marks=pytest.mark.long)
+            for steps, victim in [("fetched asked", "bob"), ("asked read", "alice"), ("kept", "carol")]
+            for step in steps.split()
+        ),
+    ],
+)  # fmt: skip
+def test_a_party_killed_while_a_table_is_prepared_or_asked_is_named(tmp_path, step, victim):
+    number = {"prepared": 1, "fetched": 2, "kept": 2, "asked": 3, "read": 3}[step]
+    options = {"helper": "carol"} if step in ("kept", "read") else {}
+    body = f"""
+sf.init()
+told({number})
+
+
+def go():
+    table = prepare({{bob: rows(*range(500))}}, "id", PATHS, "w")
+    lookup({{alice: alice(lambda: [1, 2])()}}, {{bob: table}}, "w", "id", **{options})
+
+
+guarded(go)
+"""
+    killed_at_the_step(tmp_path, PREPARED + body, victim)
+
+
 @pytest.mark.parametrize("victim", ["alice", pytest.param("bob", marks=pytest.mark.long), "carol"])
 def test_a_party_killed_in_the_middle_is_named_by_the_others(tmp_path, victim):
     body = """
@@ -241,7 +364,12 @@ def told(*ways):
 ecdh.in_step = told
 guarded(lambda: join(tables(3000), on="id"))
 """
-    with Job(tmp_path, THREE) as job:
+    killed_at_the_step(tmp_path, body, victim)
+
+
+def killed_at_the_step(folder, body, victim):
+    """All say that they are there, one is killed, and the others name it."""
+    with Job(folder, THREE) as job:
         job.start_all(GUARDED + PRELUDE.format(names=THREE) + body, peer_timeout_s=3)
         for name in THREE:
             assert job.running[name].next() == ["now"]

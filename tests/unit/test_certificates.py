@@ -82,13 +82,15 @@ def test_a_key_file_has_its_mode_from_the_first_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes: list[int] = []
-    fdopen = os.fdopen
+    close = os.close
 
-    def spy(descriptor: int, mode: str) -> object:
-        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
-        return fdopen(descriptor, mode)
+    def spy(descriptor: int) -> None:
+        about = os.fstat(descriptor)
+        if stat.S_ISREG(about.st_mode) and not about.st_size:
+            modes.append(stat.S_IMODE(about.st_mode))
+        close(descriptor)
 
-    monkeypatch.setattr(os, "fdopen", spy)
+    monkeypatch.setattr(os, "close", spy)
     old = os.umask(0)
     try:
         certificate, key = write_pair(tmp_path / "new", "alice", ".pem", issue("alice", (), create_ca("P")))

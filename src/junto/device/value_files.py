@@ -6,11 +6,11 @@ A file holds what would travel to another party: bytes of the wire's closed set 
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from junto.errors import DeviceError
+from junto.whole_files import write_whole
 from junto.wire.codec import decode, encode
 from junto.wire.policy import WirePolicy
 
@@ -24,16 +24,7 @@ def write(policy: WirePolicy, value: Any, path: str | os.PathLike[str]) -> None:
         CannotTravel: it is not of the closed set of types.
         OSError: the file cannot be written.
     """
-    payload, target = encode(value, policy), Path(path)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # with mode 0600
-    try:
-        with open(handle, "wb") as file:
-            file.write(MAGIC)
-            file.writelines(payload.pieces)
-        os.replace(partial, target)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    write_whole(path, [MAGIC, *encode(value, policy).pieces], mode=0o600)
 
 
 def read(policy: WirePolicy, path: str | os.PathLike[str]) -> Any:

@@ -34,6 +34,7 @@ from junto.join.preparing import difference_file
 from junto.join.row_words import Form
 from junto.join.spool import Scratch
 from junto.join.table_actor import Order
+from junto.whole_files import publish
 
 CHUNK: Final = 1 << 22
 """Bytes of a file that travel at once."""
@@ -206,7 +207,7 @@ class PreparedKeeper:
                 self._change(Path(self._coming).read_bytes())
             else:
                 PreparedFile(self._coming, self._owner).check()
-                os.replace(self._coming, self._path)
+                publish(Path(self._coming), self._path)
         finally:
             Path(self._coming).unlink(missing_ok=True)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from junto.errors import JoinError
 from junto.join.kinds import flat
+from junto.whole_files import written_whole
 
 CSV, PARQUET, ARROW = ".csv", ".parquet", ".arrow"
 _ENDINGS: Final[Mapping[str, str]] = {".csv": CSV, ".parquet": PARQUET, ".arrow": ARROW, ".feather": ARROW}
@@ -46,12 +46,8 @@ def require_writable(schema: Any, path: str) -> None:
 
 def write(parts: Iterator[Any], path: str) -> str:
     """Write Arrow tables of one schema one after the other; the path. A file is there whole or not at all."""
-    made = Path(path).with_name(f".{secrets.token_hex(8)}{Path(path).suffix}")
-    try:
+    with written_whole(path) as made:
         {CSV: _write_csv, PARQUET: _write_parquet, ARROW: _write_arrow}[format_of(path)](parts, str(made))
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
     return path
 
 

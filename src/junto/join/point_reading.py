@@ -7,7 +7,6 @@ selection picks: one bit a row, of which each server has a piece that says nothi
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from junto.join.prepared_file import (
     split,
     tags_of,
 )
+from junto.whole_files import write_whole
 
 SLOTS: Final = 3
 """Of a key."""
@@ -57,9 +57,7 @@ class PointServer:
             table, seed = laid(self._shape, *_rows(file))
             for old in kept.parent.glob(f"{Path(path).name}.*.points"):
                 old.unlink(missing_ok=True)
-            made = kept.with_name(f".{secrets.token_hex(8)}.points")
-            made.write_bytes(np.uint64(seed).tobytes() + table.tobytes())
-            made.replace(kept)
+            write_whole(kept, [np.uint64(seed).tobytes(), table.data])
         held = np.memmap(kept, np.uint64, "r")
         if len(held) != 1 + words * self._shape.slots:
             raise ProtocolViolation("what is kept beside a prepared table is not its table of rows")

@@ -22,7 +22,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +33,7 @@ from junto.errors import JoinError, ProtocolViolation
 from junto.join.keys import Digests
 from junto.join.request import MOST_KEYS, is_sentence
 from junto.join.row_words import MOST_WORDS, Form, is_form
+from junto.whole_files import written_whole
 
 Numbers = npt.NDArray[np.int64]
 
@@ -295,24 +295,19 @@ def write_prepared(
         bits: logarithm of the number of buckets.
         sealed: the beginning, once the digest of the rest is known.
     """
-    made = Path(path).with_name(f".{secrets.token_hex(8)}.prepared")
     counts, digest = np.zeros(1 << bits, np.int64), hashlib.sha256()
-    try:
-        with made.open("wb") as file:
-            file.write(bytes(HEADER_BYTES))
-            for buckets, records in parts:
-                counts += np.bincount(buckets, minlength=len(counts))
-                raw = np.ascontiguousarray(records).data
-                digest.update(raw)
-                file.write(raw)
-            starts = np.concatenate([[0], np.cumsum(counts)]).astype("<i8").tobytes()
-            digest.update(starts)
-            file.write(starts)
-            file.seek(0)
-            file.write(sealed(digest.hexdigest()).ljust(HEADER_BYTES, b"\0"))
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+    with written_whole(path) as made, made.open("wb") as file:
+        file.write(bytes(HEADER_BYTES))
+        for buckets, records in parts:
+            counts += np.bincount(buckets, minlength=len(counts))
+            raw = np.ascontiguousarray(records).data
+            digest.update(raw)
+            file.write(raw)
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype("<i8").tobytes()
+        digest.update(starts)
+        file.write(starts)
+        file.seek(0)
+        file.write(sealed(digest.hexdigest()).ljust(HEADER_BYTES, b"\0"))
 
 
 @dataclass(frozen=True, slots=True)

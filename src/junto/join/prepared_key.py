@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.hashed_dh import new_scalar, require_scalar
+from junto.whole_files import locked, write_whole
 
 ENDING: Final = ".key"
 
@@ -48,14 +49,8 @@ class PreparedKey:
         return Ed25519PrivateKey.from_private_bytes(self.signing)
 
     def save(self, path: str) -> None:
-        """Write it beside the table at `path`, readable by nobody else; whole or not at all."""
-        made = Path(path).with_name(f".{secrets.token_hex(8)}{ENDING}")
-        try:
-            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(self._said(), file)
-            made.replace(path + ENDING)
-        finally:
-            made.unlink(missing_ok=True)
+        """Write it beside the table at `path`, or where a link there leads to, readable by nobody else."""
+        write_whole(os.path.realpath(path + ENDING), [json.dumps(self._said()).encode()], mode=0o600)
 
     def _said(self) -> dict[str, Any]:
         return {
@@ -78,7 +73,17 @@ def saved_key(path: str, name: str) -> PreparedKey:
         OSError: it cannot be read.
         JoinError: it is of another table, or none.
     """
-    return _read(Path(path + ENDING).read_text(), name)
+    return _read(Path(path + ENDING).read_bytes(), name)
+
+
+@contextmanager
+def alone(path: str) -> Generator[None]:
+    """No other process changes the table at `path`, or counts who asks for it, in this block."""
+    if os.path.exists(path + ENDING):
+        with locked(path + ENDING):
+            yield
+    else:
+        yield
 
 
 def asks(path: str, name: str, party: str, count: int) -> None:
@@ -88,24 +93,20 @@ def asks(path: str, name: str, party: str, count: int) -> None:
         OSError: the key cannot be written.
         JoinError: it has asked for too many.
     """
-    with open(path + ENDING, "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
-        key = _read(file.read(), name)
+    with locked(path + ENDING) as raw:
+        key = _read(raw, name)
         every = key.asked.get(party, 0) + count
         if key.most is not None and every > key.most:
             raise JoinError(
                 f"{party} has asked for {every - count} keys of {key.most} at most, and wants {count} more",
                 fix="the owner of the table says how many these may be, where it prepares it",
             )
-        text = json.dumps(replace(key, asked={**key.asked, party: every})._said())
-        file.seek(0)
-        file.write(text)
-        file.truncate()
+        replace(key, asked={**key.asked, party: every}).save(path)
 
 
-def _read(text: str, name: str) -> PreparedKey:
+def _read(raw: bytes, name: str) -> PreparedKey:
     try:
-        said = json.loads(text)
+        said = json.loads(raw)
         found = PreparedKey(
             said["name"],
             require_scalar(bytes.fromhex(said["scalar"])),
@@ -118,6 +119,7 @@ def _read(text: str, name: str) -> PreparedKey:
         raise JoinError("the key beside a prepared table is none", fix="prepare the table again") from None
     if found.name != name:
         raise JoinError(
-            "the key beside a prepared table is of another one", fix="keep both files of a table together"
+            "the key beside a prepared table is of another one",
+            fix="keep both files of a table together, or prepare it again",
         )
     return found

@@ -30,10 +30,11 @@ from junto.join.prepared_file import (
     tags_of,
     write_prepared,
 )
-from junto.join.prepared_key import PreparedKey, saved_key
+from junto.join.prepared_key import PreparedKey, alone, saved_key
 from junto.join.row_words import Form, words_of
 from junto.join.spool import Scratch, Spool
 from junto.join.table_actor import Order, TableActor
+from junto.whole_files import write_whole
 
 Batch = Mapping[str, Digests]
 """Some keys' digests, and their columns as bytes."""
@@ -134,10 +135,11 @@ class PreparedWriter:
         """Write the file; what all learn: its beginning (``sealed``), or a ``problem``."""
         try:
             path = _checked_path(self._path)
-            for old in _differences(path):
-                old.unlink()
-            sealed = _write(path, self._parts(), self._made, self._key)
-            self._key.save(path)
+            with alone(path):
+                for old in _differences(path):
+                    old.unlink()
+                sealed = _write(path, self._parts(), self._made, self._key)
+                self._key.save(path)
         except OSError as error:
             return _failed(f"the prepared table cannot be written ({type(error).__name__})")
         except JoinError as error:
@@ -208,11 +210,14 @@ class PreparedChanger:
             path, made = _checked_path(self._path), now()
             until = made + timedelta(days=days)
             self._next = replace(self._next, keys=keys, made=made.isoformat(), until=until.isoformat())
-            sealed = _write(path, change.parts(self._old), self._next, self._key)
-            difference_file(path, self._next.version).write_bytes(sealed + change.packed())
+            with alone(path):
+                if PreparedFile(path, self._party).sealed != self._old.sealed:
+                    raise JoinError("another process has changed the prepared table meanwhile: do it again")
+                sealed = _write(path, change.parts(self._old), self._next, self._key)
+                write_whole(difference_file(path, self._next.version), [sealed, change.packed()])
         except OSError as error:
             return _failed(f"the prepared table cannot be written ({type(error).__name__})")
-        except JoinError as error:
+        except (JoinError, ProtocolViolation) as error:
             return _failed(error.message)
         return {"sealed": sealed, "problem": ""}
 

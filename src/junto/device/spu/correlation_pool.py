@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from junto.errors import DeviceError
 from junto.mpc.prg import SECRET_BYTES, derive_secret
+from junto.whole_files import sync, write_whole
 
 NONCE_BYTES = 12
 FILL_BYTES = 16
@@ -173,7 +174,7 @@ class Shelf:
         nonce = os.urandom(NONCE_BYTES)
         sealed = chain.entry_key().encrypt(nonce, plain, self._bound(chain))
         with _disk("filled"):
-            _write(self._folder / f"{chain.number:08d}", nonce + sealed)
+            write_whole(self._folder / f"{chain.number:08d}", [nonce + sealed], mode=0o600)
         self._filling = chain.at(chain.number + 1)
 
     def state(self) -> tuple[bytes, int, int]:
@@ -197,7 +198,7 @@ class Shelf:
             for each in self._numbers():
                 if each <= number:
                     (self._folder / f"{each:08d}").unlink(missing_ok=True)
-            sync_folder(self._folder)
+            sync(self._folder)
         try:
             plain = chain.entry_key().decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], self._bound(chain))
             return _unpacked(plain)
@@ -240,7 +241,7 @@ class _ChainKeys:
     def __init__(self, path: Path) -> None:
         self._path = path
         if not path.exists():
-            _write(path, b"")
+            write_whole(path, [b""], mode=0o600)
         _own_alone(path, "read the key", "600")
         self._chains()
 
@@ -252,7 +253,7 @@ class _ChainKeys:
         """From now on, down to the disk, the keys of `call` begin with `chain`."""
         chains = self._chains() | {_called(call): chain}
         records = [_RECORD.pack(name, each.fill, each.number, each.key) for name, each in chains.items()]
-        _write(self._path, b"".join(records))
+        write_whole(self._path, [b"".join(records)], mode=0o600)
 
     def __repr__(self) -> str:
         return "<keys of a pool>"
@@ -308,30 +309,6 @@ def _own_alone(path: Path, what: str, mode: str) -> None:
         )
     if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise DeviceError(f"others on this machine may {what} of the pool", fix=f"chmod {mode} is for it")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """At once and down to the disk, for its owner's eyes only."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        sync_folder(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Names that have come and gone are so on the disk, too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

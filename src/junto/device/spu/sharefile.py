@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from junto.device.spu.layout import ArrayLayout, parse
 from junto.errors import DeviceError
+from junto.whole_files import draft_of, publish, sync
 
 log: logging.Logger = logging.getLogger("junto.spu")
 
@@ -148,7 +149,7 @@ class Draft:
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         self._path = path
         self._overwrite = overwrite
-        self._draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+        self._draft = draft_of(path)
         if not overwrite and path.exists():
             raise _exists()
 
@@ -169,8 +170,7 @@ class Draft:
                     state.update(piece)
                     file.write(piece)
                 file.write(state.digest())
-                file.flush()
-                os.fsync(file.fileno())
+            sync(self._draft)
         except OSError as error:
             self.drop()
             raise _cannot("be written", error) from error
@@ -178,12 +178,7 @@ class Draft:
     def publish(self) -> None:
         """Put it in its place, at once."""
         try:
-            if self._overwrite:
-                self._draft.replace(self._path)
-            else:
-                os.link(self._draft, self._path)  # fails where there is a file by now
-                self._draft.unlink()
-            _sync_folder(self._path.parent)
+            publish(self._draft, self._path, overwrite=self._overwrite)
         except FileExistsError:
             self.drop()
             raise _exists() from None
@@ -208,14 +203,6 @@ def _cannot(what: str, error: OSError) -> DeviceError:
         f"this party's part of the dump cannot {what}: {error.strerror}",
         fix="see that the folder exists, that it may be written to, and that the disk has room",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _octets(parcel: Parcel) -> Any:
