@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import time
 from collections.abc import Callable
+from functools import cache, wraps
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -79,3 +80,19 @@ class Event:
         """Whether it has happened, waited for as long as is said (None: for ever)."""
         with self._changed:
             return self._changed.wait_for(self.is_set, timeout_s)
+
+
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """`make`, called once a process: `functools.cache` calls it for each thread that comes before it is done.
+
+    Where all parties live in one process, each has threads that come at the same time.
+    """
+    alone, made = _thread.RLock(), cache(make)
+
+    @wraps(make)
+    def get() -> T:
+        with alone:
+            return made()
+
+    get.cache_clear = made.cache_clear  # type: ignore[attr-defined]
+    return get

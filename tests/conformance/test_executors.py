@@ -19,6 +19,7 @@ from junto.errors import ExecutorError, SessionError
 from junto.execute.debug import DebugExecutor
 from junto.execute.embedded import EmbeddedExecutor
 from junto.execute.executor import Resources, TaskCall
+from junto.execute.results import UnfitResult
 
 LONG_S = 30.0
 
@@ -179,6 +180,7 @@ def test_another_number_of_results_is_an_error_that_says_so(executor, returned, 
     refs = executor.submit(call(lambda: returned, num_returns=3))
     for ref in refs:
         assert isinstance(error(ref), Explained)
+        assert type(error(ref).__cause__) is UnfitResult  # also from a worker of Ray: `program.failure` asks
         assert "3 values" in str(error(ref).__cause__)
         assert got in str(error(ref).__cause__)
 

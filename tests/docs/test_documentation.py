@@ -85,6 +85,16 @@ def test_a_chinese_page_is_kept_equal(page: Path) -> None:
         assert ours == original
 
 
+@pytest.mark.parametrize("page", CHINESE, ids=named)
+def test_a_chinese_page_leads_to_chinese_pages(page: Path) -> None:
+    """But for a link to a section, whose name is the English one, and the one to its own original."""
+    links = {
+        (page.parent / link).resolve() for link in LINK.findall(page.read_text()) if link.endswith(".md")
+    }
+    chinese = {link for link in links if link.with_name(f"{link.stem}.zh.md") in CHINESE}
+    assert chinese == {page.with_name(page.name.replace(".zh.", "."))}
+
+
 NOT_NAMED = {"Aggregate", "Column", "Correlation", "Facts", "Frame", "Inflation", "Transformer"}
 """What methods of frames return, and base classes: their docstrings say enough."""
 

@@ -6,6 +6,7 @@ import dis
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from types import CodeType, FrameType
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from junto.locks import Condition, Event
+from junto.locks import Condition, Event, once
 
 CHECKED = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "RESUME", "JUMP_BACKWARD"}
 """After these instructions the interpreter raises what a signal asked for."""
@@ -114,3 +115,21 @@ def test_a_wait_ends_when_somebody_notifies_or_when_the_time_is_over():
     assert not waiting.is_alive()
     event.clear()
     assert not event.is_set()
+
+
+def test_what_is_made_once_is_made_by_one_thread_alone() -> None:
+    made, inside = [], threading.Barrier(2)
+
+    @once
+    def thing() -> int:
+        made.append(1)
+        with suppress(threading.BrokenBarrierError):
+            inside.wait(0.2)  # a second one would be here, too
+        return len(made)
+
+    threads = [threading.Thread(target=thing) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert (made, thing()) == ([1], 1)

@@ -113,8 +113,8 @@ class DeviceObject(Placeholder, ABC):
     def _elsewhere(self, *_: object) -> NoReturn:
         raise DeviceError(
             f"{self!r} cannot be computed with here: it lives at {self.device!r}",
-            fix="let a function that runs there compute, device(f)(x), or sf.reveal(x) first, if all may "
-            "see it",
+            fix="let a function that runs there compute: device(f)(x), where f gets it as an argument; "
+            "or sf.reveal(x) first, if all may see it",
         )
 
     __array_ufunc__ = None  # so that numpy asks us, too

@@ -260,14 +260,16 @@ class PYUObject(DeviceObject):
     def __bool__(self) -> bool:
         raise DeviceError(
             f"{self!r} has no truth value here: it lives at {self._device.party}",
-            fix="decide inside a function that runs there, or sf.reveal(x) first, if all may see it",
+            fix="decide inside a function that runs there and gets it as an argument, or sf.reveal(x) first, "
+            "if all may see it",
         )
 
     @public
     def __iter__(self) -> Any:
         raise DeviceError(
             f"{self!r} cannot be unpacked here: it is one value",
-            fix="say how many results there are: alice(f, num_returns=2)(...)",
+            fix="say how many results there are, alice(f, num_returns=2)(...); inside a function that runs "
+            "there, make it an argument",
         )
 
 

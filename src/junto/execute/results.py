@@ -11,18 +11,28 @@ MOST_LOOKED_AT = 1000
 """Longer containers hold data; nobody fills them with iterators."""
 
 
+class UnfitResult(TypeError):
+    """What is wrong with a result, and what to do: `program.failure` makes an error of ours of it."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message, fix)
+
+    def __str__(self) -> str:
+        return ". ".join(self.args)
+
+
 def split(name: str, count: int | None, returned: Any) -> tuple[Any, ...]:
     """`returned` as the results of a call with ``num_returns=count``.
 
     Raises:
-        TypeError: it is not that many values; or there is something in it that can be read only once, so that
-            whoever reads its handle second would find nothing.
+        UnfitResult: it is not that many values; or there is something in it that can be read only once, so
+            that whoever reads its handle second would find nothing.
     """
     once = _read_once(returned)
     if once is not None:
-        raise TypeError(
-            f"{name} returned a {type(once).__name__}, which can be read only once; return its items, as in "
-            "list(...), or keep it in an actor (sf.proxy) and return what is next"
+        raise UnfitResult(
+            f"{name} returned a {type(once).__name__}, which can be read only once",
+            "return its items, as in list(...), or keep it in an actor (sf.proxy) and return what is next",
         )
     if count is None:
         return (returned,)
@@ -32,7 +42,10 @@ def split(name: str, count: int | None, returned: Any) -> tuple[Any, ...]:
         got = f"{len(returned)} values"
     else:
         return tuple(returned)
-    raise TypeError(f"{name} was to return {count} values (num_returns={count}), but returned {got}")
+    raise UnfitResult(
+        f"{name} was to return {count} values (num_returns={count}), but returned {got}",
+        "let it return a tuple of that length, or correct num_returns",
+    )
 
 
 def _read_once(value: Any) -> Any:

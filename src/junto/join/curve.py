@@ -22,13 +22,13 @@ import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from junto.errors import ProtocolViolation
+from junto.locks import once
 from junto.native import kernels, status
 
 log: logging.Logger = logging.getLogger("junto.join")
@@ -58,7 +58,7 @@ class Curve(ABC):
         """X25519 of one scalar (32 bytes, clamped here) and each point; zeros where the order is small."""
 
 
-@cache
+@once
 def curve() -> Curve:
     """The quickest curve that this machine has; made once a process."""
     from junto.join.native_curve import NativeCurve

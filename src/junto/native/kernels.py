@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.locks import once
 from junto.native.array_pointers import (
     FLOAT,
     PAIR,
@@ -552,7 +552,7 @@ class Kernels:
         return out
 
 
-@cache
+@once
 def kernels() -> Kernels | None:
     """Those of this process; None: numpy computes.
 

@@ -11,10 +11,10 @@ import ctypes
 import logging
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from junto.errors import ConfigError
+from junto.locks import once
 from junto.native import compiling
 
 log: logging.Logger = logging.getLogger("junto.native")
@@ -40,7 +40,7 @@ class Loaded:
     sentence: str
 
 
-@cache
+@once
 def loaded() -> Loaded:
     """The library of this process; looked for once.
 

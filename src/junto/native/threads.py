@@ -9,11 +9,12 @@ from functools import cache
 from itertools import pairwise
 
 from junto.errors import ConfigError
+from junto.locks import once
 
 VARIABLE = "JUNTO_THREADS"
 
 
-@cache
+@once
 def count() -> int:
     """Threads that one operation may use: those of the setting, or the cores that this process may use.
 

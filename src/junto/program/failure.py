@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from junto.errors import JuntoError, Origin, PartyAborted, PartyUnreachable, ProtocolViolation, RemoteError
+from junto.errors import (
+    DeviceError,
+    JuntoError,
+    Origin,
+    PartyAborted,
+    PartyUnreachable,
+    ProtocolViolation,
+    RemoteError,
+)
+from junto.execute.results import UnfitResult
 from junto.extras import missing
 from junto.net.api import Failure, Stamp
 from junto.tracebacks import of_the_script
@@ -45,6 +54,11 @@ def _with_the_sender(error: BaseException, senders: Sequence[str]) -> BaseExcept
     return named.with_traceback(error.__traceback__)
 
 
+def _unfit(error: BaseException) -> DeviceError | None:
+    """What a function returned cannot be its results: an error of ours, so that every party reads it."""
+    return DeviceError(error.args[0], fix=error.args[1]) if isinstance(error, UnfitResult) else None
+
+
 class ErrorReporter:
     """Turns exceptions of our own operations into failures fit for the others.
 
@@ -70,7 +84,7 @@ class ErrorReporter:
         """
         if isinstance(error, RemoteError):
             return error
-        error = missing(error) or _with_the_sender(error, senders)
+        error = missing(error) or _unfit(error) or _with_the_sender(error, senders)
         incident = secrets.token_hex(4)
         self._note(incident, stamp, error)
         result = RemoteError(

@@ -18,7 +18,6 @@ from junto.errors import (
 from junto.net.api import Abort, Activity, Events, Stamp
 from junto.program.divergence import DivergenceCheck, first_difference, side_by_side
 from junto.program.fault import SessionFault
-from junto.program.operation import START
 
 log: logging.Logger = logging.getLogger("junto.program")
 
@@ -140,12 +139,19 @@ def _doing(activity: Activity) -> str:
     return f"{where}{site}{busy}"
 
 
-def abort_of(error: BaseException, me: str, at: Stamp = START) -> Abort:
-    """What the others are told when `error` ends our script, whose newest operation is `at`."""
+def place(at: Stamp, site: str = "") -> str:
+    """Where a script stands whose newest operation is `at`, and which runs the line `site` (if known)."""
+    operation = f"operation {at.operation} {at.text} at {at.site}" if at.operation else ""
+    if not site or site == at.site:
+        return f" at {operation}" if operation else ""
+    return f" at {site}, after {operation}" if operation else f" at {site}"
+
+
+def abort_of(error: BaseException, me: str, where: str = "") -> Abort:
+    """What the others are told when `error` ends our script; `where` is a `place`."""
     if isinstance(error, Terminated):
         return Abort("interrupted", f"{me} was told to end by a signal (SIGTERM or SIGHUP)")
     if isinstance(error, KeyboardInterrupt):
-        where = f" at operation {at.operation} {at.text} at {at.site}" if at.operation else ""
         return Abort("interrupted", f"{me} was interrupted (Ctrl-C){where}")
     if isinstance(error, PartyUnreachable):
         return Abort(f"unreachable:{error.party}", error.message)

@@ -22,7 +22,7 @@ from junto.program.exchange import Exchange, ExchangeServices, ValueTransfer
 from junto.program.fault import SessionFault
 from junto.program.in_flight import InFlight
 from junto.program.operation import Description
-from junto.program.peer_monitor import PeerMonitor, abort_of
+from junto.program.peer_monitor import PeerMonitor, abort_of, place
 from junto.program.progress import Board
 from junto.program.progress_display import Watcher
 from junto.program.status import Reporter
@@ -371,18 +371,17 @@ class Program:
         With other parties the run is over, for they would wait for what this script has left out; they are
         told so. Where all parties live here it goes on, without what was under way.
         """
-        stamp = self.newest
-        where = f"interrupted at operation {stamp.operation} {stamp.text} at {stamp.site}"
+        where = place(self.newest, call_site())
         if self._parts.gateway is not None:
-            self.abort(error)
+            self.abort(error, where)
             return
         self._interrupted = True
         self._parts.office.outstanding.forget()
         for listener in self._interrupts:
-            listener(DeviceError(f"this SPU was {where}", fix="make another one: sf.SPU(...)"))
+            listener(DeviceError(f"this SPU was interrupted{where}", fix="make another one: sf.SPU(...)"))
 
-    def abort(self, error: BaseException) -> None:
-        """End now, and tell the others why."""
+    def abort(self, error: BaseException, where: str = "") -> None:
+        """End now, and tell the others why, and of an interrupt where."""
         if self._closed:
             return
         self._parts.office.desk.close()
@@ -392,7 +391,7 @@ class Program:
             cause = cause_of(error, self.told) or error
             if isinstance(cause, RemoteError):
                 _quietly(partial(gateway.flush, FLUSH_BEFORE_ABORT_S))
-            told = abort_of(cause, me, self.newest)
+            told = abort_of(cause, me, where or place(self.newest))
             self._why = told.message
             _quietly(partial(gateway.abort, told, ABORT_S))
         self._close(cancel=True)
@@ -484,9 +483,8 @@ class Program:
             return
         passage = self._parts.exchange.awaited()
         if passage is not None:
-            waiting_for = tuple(
-                passage.source if party == self.settings.self_party else party for party in waiting_for
-            )
+            whom = [passage.source if party == self.settings.self_party else party for party in waiting_for]
+            waiting_for = tuple(dict.fromkeys(whom))
         running = self._parts.office.outstanding.oldest()
         busy = f"operation {running.operation} {running.text} at {running.site}" if running else ""
         activity = Activity(stamp, waiting_for, stamp.operation if waiting_for else 0, busy)

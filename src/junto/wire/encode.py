@@ -72,6 +72,12 @@ class Encoder(ValueWriter):
 def _not_in_the_set(value: Any) -> CannotTravel:
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
+    if name.startswith("junto."):  # a handle, a device, a model, or what else a script holds
+        return CannotTravel(
+            f"a {kind.__name__} belongs to the script and is no value, so it may not cross a silo's edge",
+            fix="pass a handle as an argument of the call: the function gets its value, where a variable of "
+            "the script is the handle itself; and return plain data, arrays or tables",
+        )
     if records.is_registrable(kind):
         return CannotTravel(
             f"a value of type {name} may not cross a silo's edge: the type is not registered",

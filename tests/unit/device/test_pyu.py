@@ -116,6 +116,16 @@ def test_handles_have_no_truth_and_no_parts(alice):
         _, _ = handle
 
 
+@pytest.mark.parametrize("held", [lambda x: x, lambda x: [{"a": x}], lambda x: x.device, lambda x: x.session])
+def test_what_a_script_holds_is_no_value_and_an_argument_is_the_way(alice, bob, held):
+    handle = alice(add)(1)
+    with pytest.raises(sf.RemoteError, match=r"belongs to the script(.|\n)*as an argument") as caught:
+        sf.reveal(alice(lambda: held(handle))().to(bob))
+    assert "wire_types" not in str(caught.value)
+    with pytest.raises(sf.RemoteError, match="as an argument"):
+        sf.reveal(alice(lambda: handle + 1)())
+
+
 def test_what_the_script_gets_is_a_copy(alice):
     handle = alice(lambda: np.zeros(3))()
     sf.reveal(handle)[:] = 7

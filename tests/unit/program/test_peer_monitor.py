@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from junto.errors import PartyAborted, PartyUnreachable, ProgramDivergence, Terminated
-from junto.net.api import Abort, Activity
+from junto.net.api import Abort, Activity, Stamp
 from junto.program.divergence import DivergenceCheck
 from junto.program.fault import SessionFault
-from junto.program.operation import Description
-from junto.program.peer_monitor import PeerMonitor, abort_of
+from junto.program.operation import START, Description
+from junto.program.peer_monitor import PeerMonitor, abort_of, place
 
 
 class Side:
@@ -115,8 +115,15 @@ def test_a_status_line_says_what_is_known(pair):
     assert in_one_process.describe("bob") == ""
 
 
+def test_an_interrupt_is_where_the_script_stands_and_not_where_its_last_operation_was():
+    at = Stamp(5, b"", "reveal", "a.py:6")
+    assert place(at) == place(at, "a.py:6") == " at operation 5 reveal at a.py:6"
+    assert place(at, "a.py:9") == " at a.py:9, after operation 5 reveal at a.py:6"
+    assert (place(START), place(START, "a.py:3")) == ("", " at a.py:3")
+
+
 def test_a_signal_is_told_as_what_it_was():
-    assert "Ctrl-C" in abort_of(KeyboardInterrupt(), "alice").message
+    assert "(Ctrl-C) at a.py:3" in abort_of(KeyboardInterrupt(), "alice", " at a.py:3").message
     told = abort_of(Terminated(), "alice").message
     assert "SIGTERM" in told
     assert "Ctrl-C" not in told
