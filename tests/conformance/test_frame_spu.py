@@ -213,6 +213,39 @@ def test_numbers_of_both_signs_up_to_a_power_of_two_have_room(spu, size):
         assert found.to_dict() == want.to_dict()
 
 
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "uint64"])
+def test_whole_numbers_of_64_bits_stay_what_they_are(spu, dtype):
+    """Over all rows and at their owner, beside missing ones, too; sums of any size."""
+    least, most = (0, (1 << 64) - 1) if dtype == "uint64" else (-(1 << 63), (1 << 63) - 1)
+    small = [2**53 + 1, 3, 2**53 + 3]
+    parts = {"alice": [most, 5, most - 1], "bob": [least + 3, most - 2, least + 1]}
+    made = partial(pd.array, dtype=dtype) if dtype == "Int64" else partial(np.array, dtype=dtype)
+    gap = [None] if dtype == "Int64" else []
+    tables = {
+        party: pd.DataFrame({"id": made(large + gap), "low": made(small + gap)})
+        for party, large in parts.items()
+    }
+    whole = [*parts["alice"], *parts["bob"]]
+    frame = HorizontalFrame({sf.PYU(party): at(party, table) for party, table in tables.items()})
+    for name, of in (("sum", sum), ("min", min), ("max", max)):
+        found = getattr(frame, name)(spu, disclose_rows=True).reveal()
+        assert list(found) == [of(whole), of(2 * small)]
+        vertical = VerticalFrame({sf.PYU("alice"): at("alice", tables["alice"])})
+        (own,) = sf.reveal(list(getattr(vertical, name)().values()))
+        assert own["low"] == of(small)
+        assert own["id"] == pytest.approx(of(parts["alice"]), rel=0 if name != "sum" else 1e-15)
+
+
+@pytest.mark.parametrize("size", [1e-250, 1e-160, 1e-6, 1e200])
+def test_correlations_do_not_depend_on_the_size_of_numbers(spu, size):
+    """Squares of numbers of any size have room."""
+    table = CANCER.iloc[:60, :4]
+    sized = table * [size, 1.0, 1.0, 1 / size]
+    want = table.corr()
+    found = correlation(split(sized, 2), spu).reveal()
+    np.testing.assert_allclose(found, want, atol=1e-5)
+
+
 def test_counts_over_all_rows(spu, rows):
     frame, table = rows
     assert frame.count(spu, disclose_rows=True).reveal().to_dict() == table.count().to_dict()

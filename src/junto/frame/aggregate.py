@@ -1,9 +1,9 @@
 """Statistics over the rows of all parties: each party's own are computed there and added up on the SPU.
 
-Numbers travel as whole numbers of a public unit, a power of two: 2**-60 times the column's range. So sums,
-least and greatest values of whole numbers are exact, and those of floats as exact as a float. To agree on the
-unit, all parties learn of each column how many values there are in all, and the power of two above the
-largest absolute value (not whose it is).
+Floats travel as whole numbers of a public unit, a power of two: 2**-60 times the column's range; so sums,
+least and greatest values of them are as exact as a float. Whole numbers travel as they are, in two words if
+one is not enough; so theirs are exact. To agree on that, all parties learn of each column how many values
+there are in all, and the power of two above the largest absolute value (not whose it is).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
 from junto.frame.native_tables import opened
-from junto.frame.numeric import INFINITE, as_floats, require_none
+from junto.frame.numeric import INFINITE, as_floats, exact_sum, present, require_none
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 BITS: Final = 60
 """A sum stays below 2**60 units, a difference of two values below 2**62."""
 
-LEAST_EXPONENT: Final = -200
+WORD: Final = 32
+"""Bits of the lower word of a whole number; the upper one has what is left, and the sign."""
+
+LEAST_EXPONENT: Final = -900
 """Of a column of zeros."""
 
 LEAST_OTHERS: Final = 8
@@ -130,13 +133,13 @@ def require_others(spu: SPU, tables: Tables, columns: Sequence[str]) -> None:
 def total(spu: SPU, tables: Tables, known: ColumnRanges, *, mean: bool) -> Aggregate:
     """Sums, or means."""
     shifts = [
-        BITS - exponent - max(count, 1).bit_length()
-        for exponent, count in zip(known.exponents, known.counts, strict=True)
+        0 if whole else BITS - exponent - max(count, 1).bit_length()
+        for exponent, count, whole in zip(known.exponents, known.counts, known.whole, strict=True)
     ]
     parts = [party(_sums)(table, list(known.columns), shifts) for party, table in tables.items()]
 
     def read(units: NDArray[Any]) -> list[Any]:
-        sums = [_scaled(int(n), -s, w) for n, s, w in zip(units, shifts, known.whole, strict=True)]
+        sums = [_scaled(_joined(n), -s, w) for n, s, w in zip(units.T, shifts, known.whole, strict=True)]
         if not mean:
             return sums
         return [each / count if count else np.nan for each, count in zip(sums, known.counts, strict=True)]
@@ -146,18 +149,23 @@ def total(spu: SPU, tables: Tables, known: ColumnRanges, *, mean: bool) -> Aggre
 
 def extreme(spu: SPU, tables: Tables, known: ColumnRanges, *, greatest: bool) -> Aggregate:
     """Least or greatest values."""
-    shifts = [BITS - exponent for exponent in known.exponents]
+    shifts = [
+        0 if whole else BITS - exponent for exponent, whole in zip(known.exponents, known.whole, strict=True)
+    ]
+    wide = any(w and e > BITS for w, e in zip(known.whole, known.exponents, strict=True))
     parts = [
-        party(_extremes)(table, list(known.columns), shifts, greatest) for party, table in tables.items()
+        party(_extremes)(table, list(known.columns), shifts, greatest, wide)
+        for party, table in tables.items()
     ]
 
     def read(units: NDArray[Any]) -> list[Any]:
         return [
-            _scaled(int(n), -s, w) if count else np.nan
-            for n, s, w, count in zip(units, shifts, known.whole, known.counts, strict=True)
+            _scaled(sign * _joined(n), -s, w) if count else np.nan
+            for n, s, w, count in zip(units.T, shifts, known.whole, known.counts, strict=True)
         ]
 
-    return Aggregate(on_spu(spu, _greatest if greatest else _least, parts), known.columns, read)
+    sign = 1 if greatest else -1
+    return Aggregate(on_spu(spu, _greatest_words if wide else _greatest, parts), known.columns, read)
 
 
 def deviation(spu: SPU, tables: Tables, known: ColumnRanges) -> Aggregate:
@@ -208,15 +216,8 @@ def _infinite(native: Any, names: Sequence[str]) -> list[str]:
 
 
 def _present(native: Any, names: Sequence[str]) -> list[Any]:
-    """The values that are there, column by column: exact for whole numbers."""
     table = opened(native)
-    columns = (table.column(name).dropna() for name in names)
-    return [
-        column.to_numpy(np.int64)
-        if column.dtype.kind in "iub" and column.dtype != np.uint64
-        else as_floats(column)
-        for column in columns
-    ]
+    return [present(table.column(name)) for name in names]
 
 
 def _counts(native: Any, names: Sequence[str]) -> NDArray[np.int64]:
@@ -234,24 +235,34 @@ def _exponents(native: Any, names: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _sums(native: Any, names: Sequence[str], shifts: Sequence[int]) -> NDArray[np.int64]:
-    sums = [_exact_sum(values) for values in _present(native, names)]
-    return np.array([round(_scaled(n, s, True)) for n, s in zip(sums, shifts, strict=True)], np.int64)
+    """Of each column the sum, in units, in two words."""
+    sums = [exact_sum(values) for values in _present(native, names)]
+    return _words([round(_scaled(n, s, True)) for n, s in zip(sums, shifts, strict=True)], WORD)
 
 
-def _exact_sum(values: NDArray[Any]) -> Any:
-    return sum(values.tolist()) if values.dtype.kind == "i" else float(values.sum())
-
-
-def _extremes(native: Any, names: Sequence[str], shifts: Sequence[int], greatest: bool) -> NDArray[np.int64]:
-    worst = -(1 << BITS) if greatest else 1 << BITS
+def _extremes(
+    native: Any, names: Sequence[str], shifts: Sequence[int], greatest: bool, wide: bool
+) -> NDArray[np.int64]:
+    """The greatest value of each column, or of its values with the other sign; in two words if `wide`."""
     units = []
     for values, shift in zip(_present(native, names), shifts, strict=True):
         if len(values):
-            value = (values.max() if greatest else values.min()).item()
+            value = values.max().item() if greatest else -values.min().item()
             units.append(round(_scaled(value, shift, True)))
         else:
-            units.append(worst)
-    return np.array(units, np.int64)
+            units.append(-(1 << 64) if wide else -(1 << BITS))
+    return _words(units, WORD if wide else 0)
+
+
+def _words(numbers: Sequence[int], bits: int) -> NDArray[np.int64]:
+    """The upper parts of whole numbers, and the lower ones of so many bits: [2, columns], or [1, columns]."""
+    words = [[n >> bits for n in numbers], [n & ((1 << bits) - 1) for n in numbers]]
+    return np.array(words[: 2 if bits else 1], np.int64)
+
+
+def _joined(words: NDArray[np.int64]) -> int:
+    """The whole number of upper and lower part, or of the only one."""
+    return int(words[0]) if len(words) == 1 else (int(words[0]) << WORD) + int(words[1])
 
 
 def _moments(
@@ -311,13 +322,12 @@ def _greatest(*parts: Any) -> Any:
     return found
 
 
-def _least(*parts: Any) -> Any:
+def _greatest_words(*parts: Any) -> Any:
+    """The greatest numbers of two words: of those with the greatest upper word the greatest lower one."""
     import jax.numpy as jnp
 
-    found = parts[0]
-    for part in parts[1:]:
-        found = jnp.minimum(found, part)
-    return found
+    upper = _greatest(*(part[0] for part in parts))
+    return jnp.stack([upper, _greatest(*(jnp.where(part[0] == upper, part[1], -1) for part in parts))])
 
 
 def _pooled(*parts: Any) -> Any:

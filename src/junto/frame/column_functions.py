@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from junto.errors import FrameError
-from junto.frame.native_tables import opened
+from junto.frame.native_tables import filled, opened
 
 
 def select(native: Any, names: Sequence[str]) -> Any:
@@ -48,14 +48,8 @@ def fillna(native: Any, values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         column = table.column(name)
         if column.isna().any():
-            filler = value(column) if callable(value) else value
-            made[name] = _of_any_type(column).fillna(filler)
+            made[name] = filled(column, value(column) if callable(value) else value)
     return table.with_columns(made)
-
-
-def _of_any_type(column: Any) -> Any:
-    """A column of Arrow's type of nothing but nulls takes no value; as objects it takes any."""
-    return column.astype(object) if str(column.dtype) == "null[pyarrow]" else column
 
 
 def astype(native: Any, dtypes: Mapping[str, Any]) -> Any:

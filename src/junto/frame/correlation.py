@@ -19,7 +19,7 @@ from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
 from junto.frame.native_tables import opened
-from junto.frame.numeric import array
+from junto.frame.numeric import array, near_one
 from junto.frame.row_blocks import blocks, rows_of
 from junto.frame.vertical import VerticalFrame
 
@@ -194,7 +194,7 @@ def _products(spu: SPU, frame: VerticalFrame, arrays: dict[PYU, PYUObject]) -> l
 
 def _standardised(native: Any) -> Floats:
     """Columns of mean 0 and length `SCALE`; constant ones are 0."""
-    values = array(native)
+    values, _powers = near_one(array(native))
     values -= values.mean(axis=0)
     length = np.sqrt((values**2).sum(axis=0))
     constant = _is_constant(native)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame.native_tables import NUMBER, TRUTH, kind_of
+from junto.frame.native_tables import NUMBER, TRUTH, filled, kind_of
 from junto.frame.transformer import State, Transformer, require
 
 MEAN, MEDIAN, FREQUENT, CONSTANT = "mean", "median", "most_frequent", "constant"
@@ -56,7 +56,6 @@ class SimpleImputer(Transformer):
         return {"value": float(there.mean() if self.strategy == MEAN else there.median())}
 
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
-        if not column.isna().any():
-            return {column.name: column}
-        whole = isinstance(state["value"], float) and column.dtype.kind in "iub"
-        return {column.name: (column.astype("Float64") if whole else column).fillna(state["value"])}
+        value, gaps = state["value"], column.isna().any()
+        whole = gaps and isinstance(value, float) and column.dtype.kind in "iub"
+        return {column.name: filled(column.astype("Float64") if whole else column, value)}

@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, time, timedelta
 from functools import partial
+from numbers import Number
 from typing import Any, Final
 
 import numpy as np
@@ -209,6 +211,41 @@ def kind_of(column: Any) -> str:
     if types.is_string_dtype(dtype) or "dictionary" in str(dtype):
         return TEXT
     return OTHER
+
+
+def filled(column: Any, value: Any) -> Any:
+    """A pandas Series with a value, or a Series of values, in place of what is missing.
+
+    Raises:
+        FrameError: the value is of another kind than the column's, which one library refuses, another mixes
+            with the rest, and a third reads as a time.
+    """
+    import pandas as pd
+
+    if not column.isna().any():
+        return column
+    if str(column.dtype) == "null[pyarrow]":
+        column = column.astype(object)  # nothing but nulls takes no value; as objects they take any
+    alone, there = pd.api.types.is_scalar(value), column.dropna()
+    kinds = {_scalar_kind(each) for each in [value, *there.iloc[:1]]} if alone else set()
+    if kinds == {NUMBER} and column.dtype.kind in "iu" and value % 1:
+        column = column.astype("Float64")
+    try:
+        if len(kinds) < 2:
+            return column.fillna(value)
+    except (TypeError, ValueError):
+        pass
+    raise FrameError(
+        f"column {column.name!r} of type {column.dtype} takes no {type(value).__name__} where it has nothing",
+        fix="fill it with a value of its own type, or cast it before (astype)",
+    )
+
+
+def _scalar_kind(value: Any) -> str:
+    """One of `KINDS`, of a value."""
+    types = ((TRUTH, (bool, np.bool_)), (NUMBER, Number), (TEXT, str))
+    times = (TIME, (date, time, timedelta, np.datetime64, np.timedelta64))
+    return next((kind for kind, known in (*types, times) if isinstance(value, known)), OTHER)
 
 
 def series_like(column: Any, values: Any) -> Any:

@@ -75,6 +75,44 @@ def as_floats(column: Any) -> NDArray[np.float64]:
     return made
 
 
+def present(column: Any) -> NDArray[Any]:
+    """The values of a pandas column that are there: whole numbers and truth values as whole ones."""
+    there = column.dropna()
+    if there.dtype.kind not in "iub":
+        floats = as_floats(there)
+        return floats[~np.isnan(floats)]
+    return np.asarray(there.to_numpy(np.uint64 if there.dtype.kind == "u" else np.int64))
+
+
+def exact_sum(values: NDArray[Any]) -> int | float:
+    """The sum; of whole numbers that of all digits, however large it is."""
+    return sum(values.tolist()) if values.dtype.kind in "iu" else float(values.sum())
+
+
+def near_one(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intc]]:
+    """Numbers, divided by two to a power, so that of each column the greatest magnitude is from 0.5 to 1.
+
+    Nothing is rounded, and squares of numbers of any size stay in the range of floats.
+
+    Returns:
+        The numbers, and the powers.
+    """
+    powers = np.frexp(np.abs(values).max(axis=0, initial=0.0))[1]
+    return np.ldexp(values, -powers), powers
+
+
+def deviations(values: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Means and deviations of columns without missing values, and which are constant.
+
+    A column is constant if its variance is no more than rounding may leave it: the bound is scikit-learn's.
+    """
+    near, powers = near_one(values)
+    mean, variance = near.mean(axis=0), near.var(axis=0)
+    eps = len(values) * np.finfo(np.float64).eps
+    constant = variance <= eps * variance + (eps * mean) ** 2
+    return np.ldexp(mean, powers), np.ldexp(np.sqrt(variance), powers), constant
+
+
 def array(native: Any, dtype: str = "float64") -> NDArray[Any]:
     """A table of numbers as an array [rows, columns]."""
     table = opened(native)

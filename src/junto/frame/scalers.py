@@ -10,7 +10,7 @@ import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
 from junto.frame.native_tables import series_like
-from junto.frame.numeric import as_floats
+from junto.frame.numeric import as_floats, deviations
 from junto.frame.transformer import State, Transformer, require
 
 
@@ -21,7 +21,7 @@ class StandardScaler(Transformer):
     Args:
         columns: see `Transformer`.
         with_mean: whether the mean is taken off.
-        with_std: whether it is divided by the deviation. A constant column stays at 0.
+        with_std: whether it is divided by the deviation, unless that is no more than rounding leaves of none.
 
     What is missing does not count, and stays missing.
     """
@@ -51,7 +51,8 @@ class StandardScaler(Transformer):
             return {"mean": np.nan, "var": np.nan, "scale": np.nan}
         if values.min() == values.max():  # rounding would leave it some deviation
             return {"mean": float(values[0]), "var": 0.0, "scale": 1.0}
-        return {"mean": float(values.mean()), "var": float(values.var()), "scale": float(values.std())}
+        mean, deviation, constant = map(float, deviations(values))
+        return {"mean": mean, "var": deviation * deviation, "scale": 1.0 if constant else deviation}
 
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         offset = state["mean"] if self.with_mean else 0.0

@@ -192,10 +192,10 @@ def _shown(value: Any) -> str:
 
 def _learned(native: Any, rule: Transformer, names: Sequence[str]) -> dict[str, State]:
     table = opened(native)
-    return {name: rule._learn(_finite(table.column(name))) for name in names}
+    return {name: rule._learn(finite(table.column(name))) for name in names}
 
 
-def _finite(column: Any) -> Any:
+def finite(column: Any) -> Any:
     """A column without infinity: as scikit-learn has it, for nothing can be learned of one, or be made of it.
 
     Raises:
@@ -211,7 +211,7 @@ def _transformed(
 ) -> Any:
     """The table with those columns changed; `first`: columns in the order in which they come, if there."""
     table = opened(native)
-    made = {name: rule._apply(_finite(table.column(name)), states[name]) for name in names}
+    made = {name: rule._apply(finite(table.column(name)), states[name]) for name in names}
     there = sorted(table.names, key=[*first, *table.names].index)
     order = [new for name in there for new in made.get(name, [name])]
     if not order:

@@ -20,7 +20,7 @@ from junto.frame.native_tables import NUMBER, kind_of, opened, series_like
 from junto.frame.numeric import as_floats
 from junto.frame.row_blocks import blocks, rows_of
 from junto.frame.supervised_bins import STRATEGIES, evidence, joined, narrow_edges
-from junto.frame.transformer import Fitted, State, Transformer, require, seen
+from junto.frame.transformer import Fitted, State, Transformer, finite, require, seen
 from junto.frame.vertical import VerticalFrame
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _says_labels(label: NDArray[np.int32], bins: int, features: int) -> bool:
 
 def _binned(native: Any, rule: WeightOfEvidenceEncoder, names: Sequence[str]) -> dict[str, State]:
     table = opened(native)
-    return {name: rule._learn(table.column(name)) for name in names}
+    return {name: rule._learn(finite(table.column(name))) for name in names}
 
 
 def _codes(column: Any, state: State) -> Counts:

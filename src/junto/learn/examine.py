@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from junto.columns import misfit
 from junto.errors import LearnError
+from junto.frame.numeric import deviations
 from junto.learn.families import ClassFamily, Family, LabelScale
 from junto.learn.faults import NAME_LENGTH, TableFault
 
@@ -298,19 +299,14 @@ def places(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
 
 
 def scaling_of(table: Any, scaled: bool, centred: bool) -> ColumnScaling:
-    """The scaling that training uses, now and for every later table.
-
-    A column is constant if its variance is no more than rounding may leave it: the bound is scikit-learn's.
-    """
+    """The scaling that training uses, now and for every later table."""
     names, values = matrix(table)
-    mean, variance = values.mean(axis=0), values.var(axis=0)
-    eps = len(values) * np.finfo(np.float64).eps
-    constant = variance <= eps * variance + (eps * mean) ** 2
+    mean, deviation, constant = deviations(values)
     return ColumnScaling(
         names=names,
         named=has_names(table),
         mean=np.where(centred, mean, 0.0),
-        deviation=np.where(constant | (not scaled), 1.0, np.sqrt(variance)),
+        deviation=np.where(constant | (not scaled), 1.0, deviation),
         constant=constant.astype(np.float64) if centred else np.zeros(len(names)),
     )
 

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.preprocessing
 
 import junto as sf
 from frames import LIBRARIES, at, split, whole
@@ -137,6 +138,56 @@ def test_infinity_is_refused_as_scikit_learn_does(kind):
         with pytest.raises(sf.RemoteError, match="column 'x' has infinite values") as caught:
             make()
         assert "replace them by finite numbers" in caught.value.fix
+
+
+def test_bins_of_infinity_are_not_weighed():
+    frame = split(pd.DataFrame({"x": [1.0, np.inf, 4.0, 2.0], "y": [0, 1, 1, 0]}), 1, ("pandas", "arrow"))
+    encoder = WeightOfEvidenceEncoder(columns=["x"], disclose_labels=True, strategy="uniform")
+    with pytest.raises(sf.RemoteError, match="column 'x' has infinite values"):
+        by_name(encoder.with_params(spu=None).fit(frame.assign(sf.PYU("alice"), y2=[0, 1, 1, 0]), "y2").woe_)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e-6, 1.0, 1e160, 1e300])
+def test_scaling_does_not_depend_on_the_size_of_numbers(size):
+    """Where scikit-learn's own squares leave the range of floats, too; a spread of rounding alone is none."""
+    numbers = np.array([-3.0, 1.0, 2.5, 4.0])
+    rounded = np.array([0.1, 0.1, 0.1, np.nextafter(0.1, 1)])
+    frame = split(pd.DataFrame({"x": numbers * size, "rounded": rounded * size}), 1)
+    found = whole(StandardScaler().fit_transform(frame))
+    want = sklearn.preprocessing.StandardScaler().fit_transform(numbers[:, None])
+    np.testing.assert_allclose(found["x"], want[:, 0], rtol=1e-12)
+    assert np.abs(found["rounded"]).max() < 1e-15 * size
+
+
+FILLERS = {
+    "number": 7, "half": 0.5, "truth": True, "text": "seven", "time": pd.Timestamp("2020-01-07"),
+}  # fmt: skip
+LACKING = {
+    "number": pd.array([2**53 + 1, None], "Int64"),
+    "truth": pd.array([True, None], "boolean"),
+    "text": pd.array(["a", None]),
+    "time": pd.array([pd.Timestamp("2020-01-01"), None]),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("kind", LACKING)
+@pytest.mark.parametrize("filler", FILLERS)
+def test_what_is_missing_is_filled_with_a_value_of_its_kind(library, kind, filler):
+    """In every library alike: no number becomes a time, none stands among words."""
+    value, given = FILLERS[filler], LACKING[kind][0]
+    frame = split(pd.DataFrame({"x": LACKING[kind], "y": 1}), 1, (library, library))
+    imputer = SimpleImputer(columns="x", strategy="constant", fill_value=value)
+    alike = {filler, kind} in ({kind}, {"number", "half"})
+    for work, fits in (
+        (lambda: frame.fillna({"x": value}), alike),
+        (lambda: imputer.fit_transform(frame), alike or (kind, filler) == ("truth", "half")),
+    ):
+        if fits:
+            assert whole(work())["x"].tolist() == [float(given) if filler == "half" else given, value]
+        else:
+            with pytest.raises(sf.RemoteError, match=r"(?s)column 'x' of type .* takes no .*astype"):
+                whole(work())
 
 
 @pytest.mark.parametrize("kind", [StandardScaler, MinMaxScaler, KBinsDiscretizer])
