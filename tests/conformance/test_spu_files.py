@@ -71,6 +71,25 @@ def test_back_as_it_was_on_this_device_and_on_another_with_the_same_roles(spus, 
     same(sf.reveal(spus["first"].load(listed)))
 
 
+def test_parts_are_encrypted_under_each_party_s_passphrase(spus, paths, monkeypatch):
+    monkeypatch.setenv("SHARES", "correct horse")
+    spu, pair = spus["pair"], {party: paths[party] for party in ("alice", "bob")}
+    receipt = spu.dump(secret(spu, TREE), pair, passphrase="env:SHARES")
+    assert all(path.read_bytes().startswith(b"junto encrypted") for path in pair.values())
+    got = sf.reveal(spu.load(pair, receipt=receipt, passphrase="env:SHARES"))
+    assert (got["b"] == TREE["b"]).all()
+    for source, says in (("env:OTHER", "have no passphrase"), (None, "nothing says where")):
+        with pytest.raises(sf.RemoteError) as caught:
+            spu.load(pair, passphrase=source)
+        assert says in cause(caught)
+    with pytest.raises(sf.DeviceError, match="has to be said"):
+        spu.dump(secret(spu, TREE), pair, passphrase="correct horse", overwrite=True)
+    shutil.copy(pair["alice"], pair["bob"])
+    with pytest.raises(sf.RemoteError) as caught:
+        spu.load(pair, passphrase="env:SHARES")
+    assert "for another party" in cause(caught)
+
+
 def test_a_receipt_names_one_dump(spus, paths, tmp_path):
     """So that an older dump, which all parties have, does not pass for the newest."""
     spu, value = spus["first"], secret(spus["first"], TREE)

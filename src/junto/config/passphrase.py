@@ -40,7 +40,7 @@ def opened_key(place: str, key_pem: bytes, source: str | None) -> bytes:
     )
 
     if source is not None:
-        _check_source(place, source)
+        require_source(place, source)
     if not _is_protected(key_pem):
         if source is not None:
             _log.warning("%s has no passphrase, although one is announced: the key lies open", place)
@@ -70,7 +70,7 @@ def read_passphrase(place: str, source: str, *, repeat: bool = False) -> bytes:
 
     Raises CertificateError: the source is none, or there is no passphrase in it.
     """
-    _check_source(place, source)
+    require_source(place, source)
     kind, _, name = source.partition(":")
     if kind == "prompt":
         secret = _typed(place, repeat)
@@ -100,8 +100,9 @@ def warn_if_open(place: str, path: Path) -> None:
         )
 
 
-def _check_source(place: str, source: str) -> None:
-    kind, _, name = source.partition(":")
+def require_source(place: str, source: str) -> None:
+    """Raise CertificateError unless it says where a passphrase is; no message repeats it."""
+    kind, _, name = source.partition(":") if isinstance(source, str) else ("", "", "")
     if source == "prompt" or (kind == "file" and name) or (kind == "env" and name.isidentifier()):
         return
     raise CertificateError(

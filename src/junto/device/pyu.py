@@ -92,37 +92,45 @@ class PYU(Device):
         return run
 
     @public
-    def dump(self, value: PYUObject, path: str | PathLike[str]) -> None:
+    def dump(self, value: PYUObject, path: str | PathLike[str], *, passphrase: str | None = None) -> None:
         """Keep a value in a file of this party; returns when it is there.
 
         Args:
             value: a handle at this party, of a type that can travel. No pickle is written.
             path: where; the other parties do not look at it. The file gets mode 0600.
+            passphrase: where this party has the one under which the file is encrypted: ``"env:NAME"``,
+                ``"file:PATH"`` or ``"prompt"``; None: it is not.
 
         Raises:
-            RemoteError: the value failed, cannot be written as it is, or the disk refuses.
-            DeviceError: it does not live here.
+            RemoteError: the value failed, cannot be written as it is, or the disk refuses; or there is no
+                passphrase.
+            DeviceError: it does not live here; `passphrase` says nothing of that kind.
         """
-        from junto.device import value_files
+        from junto.device import encrypted_files, value_files
         from junto.device.disclosure import wait
 
-        step = partial(value_files.write, current().program.wire_policy)
+        encrypted_files.require_passphrase(passphrase)
+        step = partial(value_files.write, current().program.wire_policy, passphrase)
         step.__qualname__ = "dump"  # type: ignore[attr-defined]
         wait(self(step)(value, path))
 
     @public
-    def load(self, path: str | PathLike[str]) -> PYUObject:
+    def load(self, path: str | PathLike[str], *, passphrase: str | None = None) -> PYUObject:
         """The value that `dump` kept in a file of this party, in this run or an earlier one.
 
         Args:
             path: of the file; only this party looks at it.
+            passphrase: see `dump`.
 
         Raises:
-            RemoteError: when the value is used: the file is not there, or is none of `dump`'s.
+            RemoteError: when the value is used: the file is not there, or is none of `dump`'s, or does not
+                open with this passphrase.
+            DeviceError: `passphrase` does not say where one is.
         """
-        from junto.device import value_files
+        from junto.device import encrypted_files, value_files
 
-        step = partial(value_files.read, current().program.wire_policy)
+        encrypted_files.require_passphrase(passphrase)
+        step = partial(value_files.read, current().program.wire_policy, passphrase)
         step.__qualname__ = "load"  # type: ignore[attr-defined]
         made: PYUObject = self(step)(path)
         return made

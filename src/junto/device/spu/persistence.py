@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from junto.device.encrypted_files import require_passphrase
 from junto.device.handle import DeviceObject, passage
 from junto.device.spu import sharefile
 from junto.device.spu.engine import IncomingShares, known_at
@@ -38,8 +39,9 @@ class _Begun:
     salt: bytes
 
 
-def dump(spu: SpuDevice, value: Any, paths: Paths, *, overwrite: bool) -> str:
+def dump(spu: SpuDevice, value: Any, paths: Paths, *, overwrite: bool, passphrase: str | None) -> str:
     """See `SPU.dump`."""
+    require_passphrase(passphrase)
     handles = _handles(spu, value)
     places = places_of(spu, paths)
     for handle in handles:
@@ -63,7 +65,7 @@ def dump(spu: SpuDevice, value: Any, paths: Paths, *, overwrite: bool) -> str:
 
     def write(party: str) -> None:
         own = begun[party]
-        own.draft.write(Part(common, stages.keepers.index(party), own.parcels), own.salt)
+        own.draft.write(Part(common, stages.keepers.index(party), own.parcels), own.salt, passphrase)
 
     try:
         seals = tuple(stages.hear(prepare).values())
@@ -77,8 +79,9 @@ def dump(spu: SpuDevice, value: Any, paths: Paths, *, overwrite: bool) -> str:
             own.draft.drop()
 
 
-def load(spu: SpuDevice, paths: Paths, receipt: str | None) -> SPUObject:
+def load(spu: SpuDevice, paths: Paths, receipt: str | None, passphrase: str | None) -> SPUObject:
     """See `SPU.load`."""
+    require_passphrase(passphrase)
     places = places_of(spu, paths)
     program = spu.session.program
     stamp = program.begin(Description("load", spu.name, structure=f"receipt {receipt}"))
@@ -86,7 +89,7 @@ def load(spu: SpuDevice, paths: Paths, receipt: str | None) -> SPUObject:
     parts: dict[str, Part] = {}
 
     def take(party: str) -> str:
-        parts[party] = sharefile.read(place_at(places, party))
+        parts[party] = sharefile.read(place_at(places, party), passphrase)
         _check(spu, parts[party], party)
         return parts[party].common.text
 

@@ -7,6 +7,8 @@
                is FM128); bits packed
     checksum   32 bytes  SHA-256 of everything before
 
+With a passphrase, all of it is encrypted: see `encrypted_files`.
+
 The header's ``common`` is the same text in all parts of one dump and different for every dump: field,
 fraction, roles, layout, and each part's seal, SHA-256 of its salt and payload. A seal says nothing of a
 payload, because the salt stays in the part; so parts are compared without being shown. Whoever holds the
@@ -30,6 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.device.encrypted_files import encrypting, opened
 from junto.device.spu.layout import ArrayLayout, parse
 from junto.errors import DeviceError
 from junto.whole_files import draft_of, publish, sync
@@ -153,23 +156,26 @@ class Draft:
         if not overwrite and path.exists():
             raise _exists()
 
-    def write(self, part: Part, salt: bytes) -> None:
-        """Write it beside its place, for its owner's eyes only, down to the disk."""
+    def write(self, part: Part, salt: bytes, passphrase: str | None = None) -> None:
+        """Write it beside its place, for its owner's eyes only, down to the disk.
+
+        Args:
+            part: what the file holds.
+            salt: of its seal.
+            passphrase: where that of the file is; None: it is not encrypted.
+        """
         about = {"common": part.common.text, "index": part.index, "salt": salt.hex()}
         header = json.dumps(about).encode()
         state = hashlib.sha256()
         try:
             descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                for piece in (
-                    MAGIC,
-                    _LENGTHS.pack(VERSION, len(header)),
-                    header,
-                    *map(_octets, part.parcels),
-                ):
-                    state.update(piece)
-                    file.write(piece)
-                file.write(state.digest())
+                head = (MAGIC, _LENGTHS.pack(VERSION, len(header)), header)
+                with encrypting(file, passphrase) as sink:
+                    for piece in (*head, *map(_octets, part.parcels)):
+                        state.update(piece)
+                        sink.write(piece)
+                    sink.write(state.digest())
             sync(self._draft)
         except OSError as error:
             self.drop()
@@ -212,16 +218,17 @@ def _octets(parcel: Parcel) -> Any:
 # ---------------------------------------------------------------- reading
 
 
-def read(path: Path) -> Part:
-    """Read a part, and check that it is whole.
+def read(path: Path, passphrase: str | None = None) -> Part:
+    """Read a part, and check that it is whole; `passphrase`: where that of the file is.
 
     Raises:
-        DeviceError: it is not there, no part, of another version, cut off or changed. The message names no
-            path: it may travel.
+        DeviceError: it is not there, no part, of another version, cut off or changed, or does not open with
+            this passphrase. The message names no path: it may travel.
     """
     try:
-        with path.open("rb") as file:
-            about = os.fstat(file.fileno())
+        file, length = opened(path, passphrase)
+        with file:
+            about = path.stat()
             if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 log.warning("others on this machine may read a part of a dump: chmod 600 is for it")
             head = file.read(len(MAGIC) + _LENGTHS.size)
@@ -230,8 +237,8 @@ def read(path: Path) -> Part:
             described = parse(common.layout) if index < 2 else []
             sizes = [_size(leaf, common.words) for leaf in described]
             whole = len(head) + len(header) + sum(sizes) + CHECKSUM_BYTES
-            if about.st_size != whole:
-                raise _damaged(f"it has {about.st_size} bytes and should have {whole}")
+            if length != whole:
+                raise _damaged(f"it has {length} bytes and should have {whole}")
             payload, checksum = memoryview(file.read(sum(sizes))), file.read()
     except OSError as error:
         raise DeviceError(

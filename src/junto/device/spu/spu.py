@@ -247,7 +247,9 @@ class SPU(SpuDevice):
         return handle.expects_layout(stamp, entered.layout, entered.awaited)
 
     @public
-    def dump(self, value: Any, paths: Paths, *, overwrite: bool = False) -> str:
+    def dump(
+        self, value: Any, paths: Paths, *, overwrite: bool = False, passphrase: str | None = None
+    ) -> str:
         """Keep a value in files: each compute party a piece that says nothing by itself.
 
         Returns when all parties have written theirs, and raises at all of them if one could not. Whoever
@@ -258,21 +260,24 @@ class SPU(SpuDevice):
             paths: where: ``{"alice": path, ...}``, or a list in the order of the nodes. Each party uses its
                 own alone, so the others' may be None or missing.
             overwrite: whether files may be replaced.
+            passphrase: where each party has the one under which its own file is encrypted: ``"env:NAME"``,
+                ``"file:PATH"`` or ``"prompt"``; None: it is not.
 
         Returns:
             A receipt, the same at all parties: 32 letters that name this dump and say nothing of the value.
             Keep it where the files are not, and `load` can tell an older dump from this one.
 
         Raises:
-            RemoteError: a part could not be written, or there is a file already; or the value failed.
-            DeviceError: it does not live here.
+            RemoteError: a part could not be written, or there is a file already; the value failed; a party
+                has no passphrase.
+            DeviceError: it does not live here; `passphrase` does not say where one is.
         """
         from junto.device.spu.persistence import dump
 
-        return dump(self, value, paths, overwrite=overwrite)
+        return dump(self, value, paths, overwrite=overwrite, passphrase=passphrase)
 
     @public
-    def load(self, paths: Paths, *, receipt: str | None = None) -> SPUObject:
+    def load(self, paths: Paths, *, receipt: str | None = None, passphrase: str | None = None) -> SPUObject:
         """The value that was dumped to `paths`, in this run or an earlier one; one handle.
 
         The SPU must have the same parties in the same roles and the same numbers. The pieces are masked
@@ -282,14 +287,16 @@ class SPU(SpuDevice):
             paths: as in `dump`.
             receipt: of the dump that is wanted. Without one, an older dump that all parties have at these
                 paths is as good as the newest.
+            passphrase: see `dump`.
 
         Raises:
-            RemoteError: a party's part is missing, damaged, or not of this SPU.
+            RemoteError: a party's part is missing, damaged, or not of this SPU, or does not open with its
+                passphrase.
             DeviceError: the parts are not of one dump, or not of the one that `receipt` names.
         """
         from junto.device.spu.persistence import load
 
-        return load(self, paths, receipt)
+        return load(self, paths, receipt, passphrase)
 
     def receive(self, value: SPUObject) -> SPUObject:
         """Take a value of another SPU: nobody learns it."""
