@@ -14,6 +14,7 @@ from junto.errors import MissingLibrary
 EXTRA_OF: Mapping[str, str] = {
     "jax": "spu",
     "jaxlib": "spu",
+    "onnx": "onnx",
     "opendp": "dp",
     "pandas": "tables",
     "polars": "tables",

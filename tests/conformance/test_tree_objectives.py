@@ -85,12 +85,21 @@ def test_trees_of_several_classes_are_xgboosts(spu, weights):
         assert booster(text).predict(xgboost.DMatrix(TABLE)) == pytest.approx(chances, abs=1e-4)
 
 
-def test_a_model_of_several_classes_comes_and_is_kept(spu, tmp_path):
+def test_a_model_of_several_classes_comes_and_is_kept(spu, tmp_path, monkeypatch):
+    """Encrypted; and no party takes another one's folder for its own."""
+    monkeypatch.setenv("KEPT", "correct horse")
     theirs = xgboost.XGBClassifier(**THEIRS).fit(TABLE, CLASS)
     model = imported(spu, theirs)
     folders = {party: tmp_path / party for party in PARTIES}
-    model.save(folders)
-    again = learn.GradientBoostingClassifier.load(spu, folders)
+    model.save(folders, passphrase="env:KEPT")
+    for folder in folders.values():
+        assert all(path.read_bytes().startswith(b"junto encrypted") for path in folder.iterdir())
+    again = learn.GradientBoostingClassifier.load(spu, folders, passphrase="env:KEPT")
+    with pytest.raises(sf.RemoteError, match="alice"):
+        learn.GradientBoostingClassifier.load(spu, folders)
+    turned = {**folders, "alice": folders["bob"], "bob": folders["alice"]}
+    with pytest.raises(sf.RemoteError, match="another party's file"):
+        learn.GradientBoostingClassifier.load(spu, turned, passphrase="env:KEPT")
     assert again.classes_ == (0, 1, 2)
     assert again.n_iter_ == 2
     for each in (model, again):
@@ -99,6 +108,35 @@ def test_a_model_of_several_classes_comes_and_is_kept(spu, tmp_path):
     text = sf.reveal(again.export("bob"))
     back = booster(text).predict(xgboost.DMatrix(TABLE, feature_names=FEATURES), output_margin=True)
     assert back == pytest.approx(theirs.predict(TABLE, output_margin=True), abs=1e-4)
+
+
+def test_a_model_comes_as_it_predicts_or_is_refused(spu):
+    """With the trees up to the best one; what is missing is NaN; a text says what it is."""
+    y = np.random.default_rng(1).permutation((CLASS > 0).astype(int))
+    early = xgboost.XGBClassifier(n_estimators=9, max_depth=2, early_stopping_rounds=2, learning_rate=1)
+    early.fit(TABLE[:80], y[:80], eval_set=[(TABLE[80:], y[80:])], verbose=False)
+    best, grown = early.best_iteration + 1, early.get_booster()
+    assert best < grown.num_boosted_rounds()
+    for model, rounds in ((early, best), (grown, 0), (grown[:best], 0)):
+        want = grown.predict(xgboost.DMatrix(TABLE), output_margin=True, iteration_range=(0, rounds))
+        if model is not early and model is not grown:
+            want = early.predict(TABLE, output_margin=True)
+        got = sf.reveal(imported(spu, model).decision_function(split(), to="bob"))
+        assert got == pytest.approx(want, abs=1e-4)
+    text = bytes(grown.save_raw("json")).decode()
+    other = xgboost.XGBClassifier(n_estimators=1, missing=-1.0).fit(TABLE, y)
+    one = xgboost.XGBClassifier(n_estimators=1, base_score=0.5).fit(TABLE, y)
+    zero = bytes(one.get_booster().save_raw("json")).decode().replace("5E-1", "0E0")
+    for model, says in (
+        (text, r"ended early.*booster\[:"),
+        (bytes(grown.save_raw("ubj")), "it is no JSON"),
+        ("hello", "it is no JSON"),
+        ('{"learner": {}}', "it lacks what such a model has"),
+        (other, "takes -1.0 for what is missing"),
+        (zero, "base_score is 0.0"),
+    ):
+        with pytest.raises(sf.LearnError, match=says):
+            imported(spu, model)
 
 
 def test_classes_may_be_any_numbers_and_the_label_on_the_spu(spu):
@@ -205,10 +243,62 @@ def test_what_is_minimised_is_xgboosts_in_any_units(spu, objective, units, more)
     assert sf.reveal(come.predict(split(), to="bob")) == pytest.approx(want, rel=1e-3)
 
 
-def test_a_label_whose_logarithm_is_predicted_is_at_its_owner(spu):
-    model = learn.GradientBoostingRegressor(spu, objective="count:poisson")
-    with pytest.raises(sf.LearnError, match="has to be at its owner"):
-        model.fit(split(), at("bob", CLASS).to(spu))
+@pytest.mark.parametrize(
+    ("spu", "alpha", "units", "more"),
+    [
+        ("debug", 0.5, 1, {}),
+        ("debug", 0.3, 1, {}),
+        ("debug", 0.9, 1e4, {"subsample": 0.8, "gamma": 2.0, "learning_rate": 1.0, "max_depth": 4}),
+        ("debug", 0.003, 0.01, {"min_child_weight": 30.0}),  # below all ranks: the least residual
+        pytest.param("simulation", 0.3, 1, {}, marks=pytest.mark.slow),
+    ],
+    indirect=["spu"],
+    ids=str,
+)
+def test_a_quantile_is_xgboosts(spu, alpha, units, more):
+    """Leaves are quantiles of their rows' residuals, and those of rows that were drawn alone."""
+    y = (SCORE + np.random.default_rng(3).standard_t(2, size=160)) * units
+    mine = SMALL | {"objective": "reg:quantileerror", "quantile_alpha": alpha} | more
+    model = learn.GradientBoostingRegressor(spu, **mine).fit(split(), at("bob", y))
+    params = {
+        key: value for key, value in {**THEIRS, **mine}.items() if key not in ("n_estimators", "max_bins")
+    }
+    params |= {"subsample": 1.0, "base_score": np.quantile(y, alpha, method="weibull")}
+    theirs = None
+    for number in range(2):
+        drawn = model.growth(160, 4).rows(number)
+        rows = np.ones(160, bool) if drawn is None else drawn > 0
+        theirs = xgboost.train(params, xgboost.DMatrix(TABLE[rows], y[rows]), 1, xgb_model=theirs)
+    got, want = sf.reveal(model.predict(split(), to="bob")), theirs.predict(xgboost.DMatrix(TABLE))
+    assert got == pytest.approx(want, rel=3e-3, abs=2e-3 * np.std(y))
+    exported = booster(sf.reveal(model.export("bob")))
+    assert exported.predict(xgboost.DMatrix(TABLE)) == pytest.approx(got, rel=1e-3, abs=1e-4 * np.std(y))
+    theirs.feature_names = FEATURES
+    come = imported(spu, theirs)
+    assert come.quantile_alpha == pytest.approx(alpha)
+    assert sf.reveal(come.predict(split(), to="bob")) == pytest.approx(want, rel=1e-3, abs=1e-4 * np.std(y))
+
+
+def test_a_label_whose_scale_its_owner_must_know_is_at_its_owner(spu):
+    for given in ({"objective": "count:poisson"}, {"objective": "reg:quantileerror", "quantile_alpha": 0.1}):
+        model = learn.GradientBoostingRegressor(spu, **given)
+        with pytest.raises(sf.LearnError, match="has to be at its owner"):
+            model.fit(split(), at("bob", CLASS).to(spu))
+    with pytest.raises(sf.LearnError, match="rows that weigh alike"):
+        model.fit(split(), at("bob", CLASS), sample_weight=at("bob", WEIGHTS))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"objective": "reg:quantileerror"},
+        {"quantile_alpha": 0.5},
+        {"objective": "reg:quantileerror", "quantile_alpha": 1.0},
+    ],
+)
+def test_a_quantile_is_one_number_between_0_and_1(spu, given):
+    with pytest.raises(sf.LearnError, match="quantile_alpha is"):
+        learn.GradientBoostingRegressor(spu, **given)
 
 
 @pytest.mark.parametrize(

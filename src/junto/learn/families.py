@@ -90,6 +90,9 @@ class Family(ABC):
     bound: ClassVar[float | None] = None
     """A number that no weight exceeds (Boehning and Lindsay 1988)."""
 
+    slopes_scale: ClassVar[bool] = False
+    """Whether residuals are in the label's units, and losses in their squares."""
+
     @property
     def outputs(self) -> tuple[int, ...]:
         """The shape of a row's score."""
@@ -161,6 +164,7 @@ class Normal(Family):
     exact = True
     constant: ClassVar[float | None] = 1.0
     bound: ClassVar[float | None] = 1.0
+    slopes_scale: ClassVar[bool] = True
 
     def mean(self, eta: jax.Array) -> jax.Array:
         return eta
@@ -174,8 +178,12 @@ class Normal(Family):
     def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
         return (y - eta) ** 2 / 2
 
+    def middle(self, y: Floats) -> float:
+        """What is predicted where nothing is known."""
+        return float(y.mean())
+
     def scale(self, y: Floats, centred: bool) -> LabelScale:
-        middle = float(y.mean()) if centred else 0.0
+        middle = self.middle(y) if centred else 0.0
         spread = max(float(np.sqrt(np.mean((y - middle) ** 2))), abs(middle) * LEAST_SPREAD)
         return LabelScale(middle, spread or 1.0)
 

@@ -25,6 +25,7 @@ from junto.learn.trees.objectives import (
     GAMMA,
     POISSON,
     POISSON_STEP,
+    QUANTILE,
     SOFTMAX,
     SQUARES,
     TWEEDIE,
@@ -110,10 +111,20 @@ class GradientBoosting(TreeModel):
             require(
                 all(each is None for each in given), "rows of several parties have X and y only", "fit(X, y)"
             )
+            require(
+                self.leaf_quantile is None,
+                "rows of several parties have no quantile: nobody has all residuals of a leaf",
+                "take another objective",
+            )
             object.__setattr__(self, "_learned", pooled_trees.fit(self, X, y))
             return self
         if isinstance(eval_set, list) and len(eval_set) == 1:
             eval_set = eval_set[0]
+        require(
+            sample_weight is None or self.leaf_quantile is None,
+            f"{QUANTILE} is for rows that weigh alike",
+            "leave sample_weight out",
+        )
         patience, before, kept = self.early_stopping_rounds, None, None
         require(
             (eval_set is None) == (patience is None),
@@ -158,7 +169,7 @@ class GradientBoosting(TreeModel):
             columns: likewise, of all parties.
         """
         scale = growing.scale_for(rows)
-        rule = growing.Rule(self.learning_rate, scale, self.largest_step)
+        rule = growing.Rule(self.learning_rate, scale, self.largest_step, quantile=self.leaf_quantile)
         sampled, drawn = partial(self._sampled, rows), partial(self._columns, columns)
         return Growth(self.max_depth, rule, self.reg_lambda, self.min_child_weight, sampled, drawn)
 
@@ -166,6 +177,11 @@ class GradientBoosting(TreeModel):
     def largest_step(self) -> float:
         """`max_delta_step`; 0: leaves of any size."""
         return self.max_delta_step or 0.0
+
+    @property
+    def leaf_quantile(self) -> float | None:
+        """See `growing.Rule`."""
+        return None
 
     def _sampled(self, rows: int, tree: int) -> Any:
         """1 for each row from which the tree is grown, public; None: from all."""
@@ -211,19 +227,22 @@ class GradientBoostingRegressor(GradientBoosting, TreeRegressor):
 
     Args:
         objective: what XGBoost minimises under this name: ``reg:squarederror``; ``count:poisson`` of counts;
-            ``reg:gamma`` of amounts above 0; ``reg:tweedie`` of amounts that may be 0. Their label is at its
-            owner, not on the SPU.
+            ``reg:gamma`` of amounts above 0; ``reg:tweedie`` of amounts that may be 0;
+            ``reg:quantileerror`` of a quantile, for rows that weigh alike. But for the first, their label is
+            at its owner, not on the SPU.
         tweedie_variance_power: of ``reg:tweedie``, above 1 and below 2.
+        quantile_alpha: which quantile ``reg:quantileerror`` predicts, above 0 and below 1.
 
     The others are those of `GradientBoosting`.
     """
 
     objective: str = SQUARES
     tweedie_variance_power: float = 1.5
+    quantile_alpha: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = (SQUARES, POISSON, GAMMA, TWEEDIE)
+        known = (SQUARES, POISSON, GAMMA, TWEEDIE, QUANTILE)
         require(self.objective in known, f"objective is {self.objective!r}", ", ".join(known))
         power = self.tweedie_variance_power
         require(
@@ -231,13 +250,32 @@ class GradientBoostingRegressor(GradientBoosting, TreeRegressor):
             "tweedie_variance_power must be above 1, and below 2",
             "see count:poisson, reg:gamma",
         )
+        alpha = self.quantile_alpha
+        one = isinstance(alpha, float) and 0 < alpha < 1
+        require(
+            one if self.objective == QUANTILE else alpha is None,
+            f"quantile_alpha is {alpha!r}",
+            f"a number above 0 and below 1 for {QUANTILE}, else none",
+        )
 
     @property
     def family(self) -> Family:
         """Of the objective."""
+        if self.objective == QUANTILE:
+            return family_of(QUANTILE, self.quantile_alpha or 0.5)
         return family_of(
             self.objective, self.largest_step if self.objective == POISSON else self.tweedie_variance_power
         )
+
+    @property
+    def leaf_quantile(self) -> float | None:
+        """`quantile_alpha`."""
+        return self.quantile_alpha
+
+    @property
+    def scaled_at_home(self) -> bool:
+        """Whether the label has to be at its owner."""
+        return self.objective != SQUARES
 
     @property
     def largest_step(self) -> float:
@@ -272,8 +310,7 @@ def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]
     if told.objective in (BINARY, SOFTMAX):
         classes = tuple(range(told.classes))
         return GradientBoostingClassifier(spu, classes=classes, **grown)._learn(found)
-    regressor = GradientBoostingRegressor(spu, objective=told.objective, **grown)
-    number = {POISSON: "max_delta_step", TWEEDIE: "tweedie_variance_power"}.get(told.objective)
-    if number is not None:
-        regressor = regressor.with_params(**{number: told.number})
+    number = {POISSON: "max_delta_step", TWEEDIE: "tweedie_variance_power", QUANTILE: "quantile_alpha"}
+    more: dict[str, Any] = {number[told.objective]: told.number} if told.objective in number else {}
+    regressor = GradientBoostingRegressor(spu, objective=told.objective, **grown, **more)
     return regressor._learn(found)

@@ -67,7 +67,9 @@ class Checkpoint:
     def keep(self, learned: Learned) -> None:
         """Keep what was learned so far, in place of the last but one."""
         if self.spu.session.rehearsal is None:
-            keeping.save(self.spu, learned, self._turns[learned.count % 2], self.about, overwrite=True)
+            keeping.save(
+                self.spu, learned, self._turns[learned.count % 2], self.about, keeping.Keeping(overwrite=True)
+            )
 
     @property
     def _turns(self) -> tuple[Folders, Folders]:

@@ -19,7 +19,7 @@ from junto.device.spu.spu import SPU
 from junto.learn import dataset
 from junto.learn.dataset import Columns, Label, Scales, Table
 from junto.learn.estimator import run_at
-from junto.learn.families import IDENTITY, Family, LabelScale
+from junto.learn.families import Family, LabelScale
 from junto.learn.trees import candidates, growing
 from junto.learn.trees.growing import Rule
 
@@ -155,7 +155,8 @@ class Ensemble:
                 break
             level = self._below(task.shared, level, lefts)
             totals.append(level.totals)
-        weights, later, last = self._leaves(level, lefts, score, task.limits)
+        sought = None if growth.rule.quantile is None else (task.label.target, growth.rows(number))
+        weights, later, last = self._leaves(level, lefts, score, task.limits, sought)
         mine = {owner: tuple(each[owner] for each in levels) for owner in task.known}
         return Tree(mine, weights, (*totals, last)), later
 
@@ -243,13 +244,13 @@ def in_blocks(
 def limits_at_home(home: LabelScale, family: Family, asked: tuple[float, float, float], scale: float) -> Any:
     """See `growing.limits`, for a label on its scale."""
     gamma, penalty, least = asked
-    if family.link == IDENTITY:  # squares are smaller there
+    if family.slopes_scale:  # squares are smaller there
         return growing.limits(gamma / home.spread**2, penalty, least, scale)
     return growing.limits(gamma * home.penalty, penalty * home.penalty, least * home.penalty, scale)
 
 
 def units_at_home(home: LabelScale, family: Family, scale: float) -> Any:
     """See `growing.units_of`, for a label on its scale."""
-    if family.link == IDENTITY:
+    if family.slopes_scale:
         return growing.units_of(home.spread**2, 1.0, scale)
     return growing.units_of(1 / home.penalty, 1 / home.penalty, scale)

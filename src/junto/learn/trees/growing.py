@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from junto.learn import scaled
 from junto.learn.families import Family
 from junto.learn.trees.candidates import NONE
+from junto.learn.trees.quantile_leaves import leaf_quantiles
 
 LEAST_HESSIAN = 2.0**-10
 """Of a child: less is next to nothing, and would be divided by."""
@@ -55,12 +56,14 @@ class Rule:
         scale: sums of slopes are multiplied by it before gains are computed.
         step: `max_delta_step`; 0: leaves of any size.
         corrects: whether each tree corrects those before it; else all are grown for the label alone.
+        quantile: of the residuals of a leaf's rows, which its weight is; None: it is that of one Newton step.
     """
 
     rate: float
     scale: float
     step: float = 0.0
     corrects: bool = True
+    quantile: float | None = None
 
 
 def limits(gamma: float, penalty: float, least: float, scale: float) -> NDArray[np.float64]:
@@ -196,20 +199,32 @@ def _gains(slope: Any, hessian: Any, rule: Rule) -> Any:
 
 
 def leaves(
-    level: TreeLevel, lefts: Sequence[Any], score: Any, limits: Any, *, rule: Rule
+    level: TreeLevel, lefts: Sequence[Any], score: Any, limits: Any, sought: Any = None, *, rule: Rule
 ) -> tuple[Any, Any, Any]:
-    """Of the leaves under the last level the weights [leaves, outputs]; scores with them; their totals."""
+    """Of the leaves under the last level the weights [leaves, outputs]; scores with them; their totals.
+
+    Args:
+        level: the last one with splits.
+        lefts: see the module.
+        score: of each row so far.
+        limits: see `limits`.
+        sought: the label, and which rows count (1; None: all), if leaves are quantiles.
+        rule: see `Rule`.
+    """
     rows, side = level.rows, _together(lefts)
     weigh = rows.member if rows.weight is None else rows.weight
     each = [rows.slope[:, output] for output in range(rows.slope.shape[1])] + [weigh]
     parts = [jnp.einsum("nk,nk->k", one, side) for one in each]
     sums = _siblings(jnp.stack(parts, axis=1), level.totals, 0)
     totals = sums * rule.scale
-    slope, hessian = totals[:, :-1], totals[:, -1:]
+    hessian = totals[:, -1:]
     some = hessian >= LEAST_HESSIAN * rule.scale
-    step = slope / (hessian + limits[1])
-    step = jnp.clip(step, -rule.step, rule.step) if rule.step else step
-    weight = jnp.where(some, step * -rule.rate, 0)
+    if rule.quantile is None:
+        step = -totals[:, :-1] / (hessian + limits[1])
+        step = jnp.clip(step, -rule.step, rule.step) if rule.step else step
+    else:
+        step = _quantiles(rows.member, side, score, sought, (sums[:, -1], rule.quantile))
+    weight = jnp.where(some, step * rule.rate, 0)
     if not rule.corrects:
         return weight, score, sums
     lower, upper = weight[0::2, 0], weight[1::2, 0]
@@ -221,6 +236,14 @@ def leaves(
         for one, by in ((rows.member, upper), (rows.member * side, lower - upper))
     ]
     return weight, score + steps[0] + steps[1], sums
+
+
+def _quantiles(member: Any, side: Any, score: Any, sought: Any, of: tuple[Any, float]) -> Any:
+    """See `leaf_quantiles`; `of`: rows of each leaf, and which quantile."""
+    label, drawn = sought
+    member = member if drawn is None else member * drawn[:, None]
+    inside = _siblings(member * side, member, 1)
+    return leaf_quantiles(label - score, inside, of[0], alpha=of[1])[:, None]
 
 
 def stacked(weights: Sequence[Any], *, outputs: int) -> Any:

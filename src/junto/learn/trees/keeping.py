@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +24,22 @@ MODEL: Final = "model"
 SHARES: Final = "shares"
 
 
-def save(spu: SPU, learned: Learned, folders: Folders, about: Mapping[str, Any], overwrite: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How files are kept.
+
+    Attributes:
+        overwrite: whether a model that is there may be replaced.
+        passphrase: where each party has its own: see `SPU.dump`.
+    """
+
+    overwrite: bool = False
+    passphrase: str | None = None
+
+
+def save(spu: SPU, learned: Learned, folders: Folders, about: Mapping[str, Any], how: Keeping) -> str:
     """Write the files of all parties, and return the receipt; `about`: what is public of the model."""
+    overwrite, passphrase = how.overwrite, how.passphrase
     owners, home = list(learned.scales.by_owner), learned.label.home
     needed = [node.party for node in spu.settings.nodes] + [owner.party for owner in owners]
     needed += [] if home is None else [home.device.party]
@@ -33,7 +47,7 @@ def save(spu: SPU, learned: Learned, folders: Folders, about: Mapping[str, Any],
     require(not lacking, f"there is no folder for {', '.join(lacking)}", 'pass {"alice": folder, ...}')
     wait([run_at(PYU(party), _made, folder, overwrite) for party, folder in folders.items()])
     kept = spu(_together, num_returns_policy="single")(learned.weights, learned.label.scale, learned.worth)
-    receipt = spu.dump(kept, _shares(spu, folders), overwrite=overwrite)
+    receipt = spu.dump(kept, _shares(spu, folders), overwrite=overwrite, passphrase=passphrase)
     public = {
         **about,
         "owners": [owner.party for owner in owners],
@@ -49,18 +63,22 @@ def save(spu: SPU, learned: Learned, folders: Folders, about: Mapping[str, Any],
         if who in learned.picks:
             splits = run_at(who, candidates.told, learned.scales.by_owner[who], learned.picks[who])
         scale = home if home is not None and home.device == who else None
-        who.dump(run_at(who, _own, public, splits, scale), _place(folder, MODEL))
+        own = run_at(who, _own, public, splits, scale, party)
+        who.dump(own, _place(folder, MODEL), passphrase=passphrase)
     return receipt
 
 
-def load(spu: SPU, folders: Folders) -> tuple[Mapping[str, Any], Learned]:
+def load(spu: SPU, folders: Folders, passphrase: str | None = None) -> tuple[Mapping[str, Any], Learned]:
     """What is public of a model that was kept, and what is known of it."""
-    kept = {party: PYU(party).load(_place(folder, MODEL)) for party, folder in folders.items()}
-    told = reveal({party: run_at(PYU(party), _public, each) for party, each in kept.items()})
+    kept = {
+        party: PYU(party).load(_place(folder, MODEL), passphrase=passphrase)
+        for party, folder in folders.items()
+    }
+    told = reveal({party: run_at(PYU(party), _public, each, party) for party, each in kept.items()})
     public = _believed(told)
     lacking = sorted({*public["owners"], *filter(None, [public["home"]])} - set(kept))
     require(not lacking, f"there is no folder for {', '.join(lacking)}", 'pass {"alice": folder, ...}')
-    shares = spu.load(_shares(spu, folders), receipt=public["receipt"])
+    shares = spu.load(_shares(spu, folders), receipt=public["receipt"], passphrase=passphrase)
     weights, scale, worth = spu(_apart)(shares)
     owners = [PYU(party) for party in public["owners"]]
     splits = {owner: run_at(owner, _splits, kept[owner.party]) for owner in owners}
@@ -118,11 +136,21 @@ def _made(folder: Any, overwrite: bool) -> None:
     (place / MODEL).unlink(missing_ok=True)
 
 
-def _own(public: Any, splits: Any, scale: LabelScale | None) -> dict[str, Any]:
-    return {"public": public, "splits": splits, "label": None if scale is None else asdict(scale)}
+def _own(public: Any, splits: Any, scale: LabelScale | None, party: str) -> dict[str, Any]:
+    label = None if scale is None else asdict(scale)
+    return {"public": public, "splits": splits, "label": label, "party": party}
 
 
-def _public(kept: Any) -> Any:
+def _public(kept: Any, party: str) -> Any:
+    """What all parties say alike.
+
+    Raises:
+        LearnError: it is another party's file.
+    """
+    if not isinstance(kept, dict) or "public" not in kept:
+        raise LearnError("this party's file holds no model of trees")
+    if kept.get("party", party) != party:
+        raise LearnError("the folder of this party has another party's file", fix="give each its own folder")
     return kept["public"]
 
 

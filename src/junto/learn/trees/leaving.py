@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from junto.learn.estimator import require, run_at
 from junto.learn.families import IDENTITY, LARGEST_MEAN, LOGARITHM, Family, LabelScale
 from junto.learn.own_units import scored
 from junto.learn.scaled import DIGITS, EXPONENT, in_digits
-from junto.learn.trees import candidates, xgboost_json
+from junto.learn.trees import candidates, lightgbm_text, onnx_model, xgboost_json
 from junto.learn.trees.ensemble import Learned
 from junto.learn.trees.explaining import known_worth
 from junto.learn.trees.objectives import (
@@ -34,9 +35,16 @@ from junto.learn.trees.objectives import (
 )
 from junto.learn.trees.xgboost_json import Plain
 
+WRITERS: Final[Mapping[str, Callable[[Plain], str | bytes]]] = MappingProxyType(
+    {"xgboost": xgboost_json.write, "lightgbm": lightgbm_text.write, "onnx": onnx_model.write}
+)
+"""By `format` of `TreeModel.export`."""
 
-def exported(spu: SPU, learned: Learned, family: Family, receiver: PYU, with_worth: bool) -> PYUObject:
-    """The whole model in the clear, as XGBoost's JSON, at one party; `with_worth`: gains and covers, too."""
+
+def exported(
+    spu: SPU, learned: Learned, family: Family, receiver: PYU, with_worth: bool, format: str
+) -> PYUObject:
+    """The whole model in the clear at one party; `with_worth`: gains and covers, too."""
     worth = known_worth(learned) if with_worth else None
     owners = list(learned.scales.by_owner)
     parts = [
@@ -46,7 +54,8 @@ def exported(spu: SPU, learned: Learned, family: Family, receiver: PYU, with_wor
     compute = spu(_whole, static_argnames="family", num_returns_policy="single")
     shown = compute(learned.weights, learned.label.scale, worth, family=family).to(receiver)
     parties = [owner.party for owner in owners]
-    return run_at(receiver, _written, objective_of(family), parties, parts, shown)
+    plain = run_at(receiver, _merged, objective_of(family), parties, parts, shown)
+    return run_at(receiver, WRITERS[format], plain)
 
 
 def _whole(weights: Any, scale: Any, worth: Any, family: Family) -> Any:
@@ -59,7 +68,7 @@ def _whole(weights: Any, scale: Any, worth: Any, family: Family) -> Any:
     }
 
 
-def _written(objective: tuple[str, float], parties: Sequence[str], parts: Sequence[Any], shown: Any) -> str:
+def _merged(objective: tuple[str, float], parties: Sequence[str], parts: Sequence[Any], shown: Any) -> Plain:
     leaves, base = (np.ldexp(shown[key][DIGITS], shown[key][EXPONENT]) for key in ("leaves", "base"))
     splits, name = xgboost_json.merged(parties, parts), objective[0]
     worth = shown["worth"] or {}
@@ -76,7 +85,7 @@ def _written(objective: tuple[str, float], parties: Sequence[str], parts: Sequen
         stats = [np.repeat(each, outputs, axis=0) for each in stats]
         base = np.broadcast_to(base, (outputs,))
     base = np.reshape(base, -1).astype(np.float64)
-    return xgboost_json.write(Plain(name, objective[1], base, np.asarray(leaves), splits, *stats))
+    return Plain(name, objective[1], base, np.asarray(leaves), splits, *stats)
 
 
 # -------------------------------------------------------------------- models that come
@@ -146,8 +155,10 @@ def _plain(model: Any, names: Sequence[str]) -> Plain | str:
     """The model, or why it cannot be used."""
     try:
         found = xgboost_json.read(model, DEEPEST)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except ValueError as error:
         return str(error)
+    except (KeyError, TypeError, IndexError) as error:
+        return f"it lacks what such a model has: {error!s:.80}"
     if sorted(found.splits["names"]) != sorted(names):
         return f"its columns are {', '.join(found.splits['names'])}"
     return found

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from junto.learn.families import CLIP, Bernoulli, Categorical, ClassFamily, Fami
 
 BINARY, SOFTMAX, SQUARES = "binary:logistic", "multi:softprob", "reg:squarederror"
 POISSON, GAMMA, TWEEDIE = "count:poisson", "reg:gamma", "reg:tweedie"
+QUANTILE = "reg:quantileerror"
 
 POISSON_STEP: Final = 0.7
 """XGBoost's `max_delta_step` for counts, unless another is given."""
@@ -33,6 +34,7 @@ SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         POISSON: ("poisson_regression_param", "max_delta_step"),
         GAMMA: ("reg_loss_param", "scale_pos_weight"),
         TWEEDIE: ("tweedie_regression_param", "tweedie_variance_power"),
+        QUANTILE: ("quantile_loss_param", "quantile_alpha"),
     }
 )
 """Of each objective the section of the JSON, and its number there."""
@@ -71,6 +73,30 @@ class LogMean(Tweedie):
         return likely - spent, (p - 1) * likely + (2 - p) * spent
 
 
+@dataclass(frozen=True)
+class Quantile(Normal):
+    """A quantile of the label, by the pinball loss.
+
+    Args:
+        alpha: which one, above 0 and below 1.
+    """
+
+    alpha: float
+    name = "quantile"
+    exact = False
+    slopes_scale: ClassVar[bool] = False
+
+    def residual(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        return (y > eta) - (1 - self.alpha)
+
+    def loss(self, eta: jax.Array, y: jax.Array) -> jax.Array:
+        return (y - eta) * self.residual(eta, y)
+
+    def middle(self, y: NDArray[np.float64]) -> float:
+        """As XGBoost's ``base_score``."""
+        return float(np.quantile(y, self.alpha, method="weibull"))
+
+
 def family_of(objective: str, number: float, classes: int = 2) -> Family:
     """The distribution of an objective's label.
 
@@ -89,6 +115,7 @@ def family_of(objective: str, number: float, classes: int = 2) -> Family:
         POISSON: LogMean(1.0, number),
         GAMMA: LogMean(2.0),
         TWEEDIE: LogMean(number),
+        QUANTILE: Quantile(number),
     }[objective]
 
 
@@ -97,6 +124,8 @@ def objective_of(family: Family) -> tuple[str, float]:
     if isinstance(family, LogMean):
         own = {1.0: (POISSON, family.step), 2.0: (GAMMA, 1.0)}
         return own.get(family.power, (TWEEDIE, family.power))
+    if isinstance(family, Quantile):
+        return QUANTILE, family.alpha
     if family.link == Normal.link:
         return SQUARES, 1.0
     several = isinstance(family, ClassFamily) and family.outputs

@@ -20,7 +20,7 @@ from junto.learn.dataset import Checked, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
 from junto.learn.families import IDENTITY, LOGARITHM
 from junto.learn.metrics import accuracy_score, r2_score
-from junto.learn.trees import candidates, growing, keeping, leaving, pooled_trees, xgboost_json
+from junto.learn.trees import candidates, growing, keeping, leaving, pooled_trees
 from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.continuing import LossWatch, require_continued, target_of, together
 from junto.learn.trees.ensemble import (
@@ -80,6 +80,11 @@ class TreeModel(ExplainedTrees):
         """By how much a split must be better than none, in the label's units."""
         return 0.0
 
+    @property
+    def scaled_at_home(self) -> bool:
+        """Whether the label has to be at its owner."""
+        return self.family.link == LOGARITHM
+
     @abstractmethod
     def growth(self, rows: int, columns: int) -> Growth:
         """How trees are grown.
@@ -132,8 +137,8 @@ class TreeModel(ExplainedTrees):
             X, y, Judge(self.family, True, False, home), look=candidates.examined
         )
         require(
-            not isinstance(given.label, SPUObject) or self.family.link != LOGARITHM,
-            "a label whose logarithm is predicted has to be at its owner, who knows its mean",
+            not isinstance(given.label, SPUObject) or not self.scaled_at_home,
+            "a label whose logarithm or quantile is predicted has to be at its owner, who knows its scale",
             "pass the owner's handle",
         )
         require(
@@ -225,12 +230,12 @@ class TreeModel(ExplainedTrees):
         asked, scale = (self.least_gain, growth.penalty, growth.least), growth.rule.scale
         limits: Any = growing.limits(*asked, scale)
         units: Any = growing.units_of(1.0, 1.0, scale)
-        own = self.family.rescales or (self.family.link == IDENTITY and self.least_gain > 0)
+        own = self.family.rescales or (self.family.slopes_scale and self.least_gain > 0)
         if label.home is not None and own:
             limits = run_at(label.home.device, limits_at_home, label.home, self.family, asked, scale).to(
                 self.spu
             )
-        if label.home is not None and (self.family.rescales or self.family.link == IDENTITY):
+        if label.home is not None and (self.family.rescales or self.family.slopes_scale):
             units = run_at(label.home.device, units_at_home, label.home, self.family, scale).to(self.spu)
         widths = tuple(each.shape[0] for each in shared)
         columns = given.columns
@@ -287,23 +292,26 @@ class TreeModel(ExplainedTrees):
         Args:
             to: who gets it.
             format: ``xgboost``: JSON, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads;
-                columns are those of the owners, in the order of `fit`.
+                columns are those of the owners, in the order of `fit`. ``lightgbm``: text, which
+                ``lightgbm.Booster(model_str=text)`` reads. ``onnx``: bytes, for which the receiver needs
+                ``pip install "junto[onnx]"``.
             with_stats: whether gains and covers of all nodes are in it, which importances and SHAP values
                 take; covers say how many rows came to a node.
 
         Returns:
-            A handle of the text.
+            A handle of the text, or of the bytes.
 
         Raises:
             LearnError: there is no such format; the model came without covers; `fit` was not called.
+            RemoteError: when the result is used: the receiver has no ``onnx``.
         """
-        require(format == "xgboost", f"there is no format {format!r}", "xgboost")
+        require(format in leaving.WRITERS, f"there is no format {format!r}", " or ".join(leaving.WRITERS))
         receiver = to if isinstance(to, PYU) else PYU(to)
         if self._pooled is not None:
-            return run_at(receiver, xgboost_json.write, self._pooled.at(receiver))
-        return leaving.exported(self.spu, self._fitted(), self.family, receiver, with_stats)
+            return run_at(receiver, leaving.WRITERS[format], self._pooled.at(receiver))
+        return leaving.exported(self.spu, self._fitted(), self.family, receiver, with_stats, format)
 
-    def save(self, folders: Folders, *, overwrite: bool = False) -> str:
+    def save(self, folders: Folders, *, overwrite: bool = False, passphrase: str | None = None) -> str:
         """Keep the model in a folder of each party: its own splits, and its share of what nobody sees.
 
         Whoever gets the shares of both compute parties has the leaves, as with `SPU.dump`; files have mode
@@ -313,15 +321,17 @@ class TreeModel(ExplainedTrees):
             folders: ``{"alice": folder, ...}``, for every party of the SPU and every owner of columns or
                 label; each party uses its own alone.
             overwrite: whether a model that is there may be replaced.
+            passphrase: where each party has the one under which its files are encrypted: see `SPU.dump`.
 
         Returns:
             The receipt of `SPU.dump`.
 
         Raises:
             LearnError: `fit` was not called; there is no folder for a party.
-            RemoteError: a folder has a model, or a disk refuses.
+            RemoteError: a folder has a model, a disk refuses, or a party has no passphrase.
         """
-        return keeping.save(self.spu, self._fitted(), folders, self._about(), overwrite)
+        how = keeping.Keeping(overwrite, passphrase)
+        return keeping.save(self.spu, self._fitted(), folders, self._about(), how)
 
     def _about(self, *without: str) -> dict[str, Any]:
         """What all know of the model."""
@@ -329,18 +339,19 @@ class TreeModel(ExplainedTrees):
         return {"kind": type(self).__name__, "params": params}
 
     @classmethod
-    def load(cls, spu: SPU, folders: Folders) -> Self:
+    def load(cls, spu: SPU, folders: Folders, *, passphrase: str | None = None) -> Self:
         """A model of this class (`cls`) that was kept, in this run or an earlier one, with its parameters.
 
         Args:
             spu: of the same parties in the same roles.
             folders: as in `save`.
+            passphrase: likewise.
 
         Raises:
             LearnError: the parties' files are not of one model, or of one of another class.
-            RemoteError: a file is missing, or damaged.
+            RemoteError: a file is missing, damaged, or another party's, or does not open with the passphrase.
         """
-        public, found = keeping.load(spu, folders)
+        public, found = keeping.load(spu, folders, passphrase)
         require(
             public["kind"] == cls.__name__,
             f"this is a {public['kind']:.80}",

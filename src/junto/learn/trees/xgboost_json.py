@@ -10,13 +10,13 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.learn.trees.candidates import NONE, Told, column_names
-from junto.learn.trees.objectives import BINARY, GAMMA, POISSON, SECTIONS, SOFTMAX, TWEEDIE
+from junto.learn.trees.objectives import BINARY, GAMMA, POISSON, QUANTILE, SECTIONS, SOFTMAX, TWEEDIE
 
 NOWHERE: Final = 2**31 - 1
 """The root's parent."""
@@ -75,15 +75,8 @@ def merged(parties: Sequence[str], parts: Sequence[Told]) -> Told:
 def write(model: Plain) -> str:
     """The model as text, which ``xgboost.Booster().load_model(bytearray(text, "utf-8"))`` reads."""
     splits, width, outputs = model.splits, len(model.splits["names"]), model.outputs
-    fields = [np.asarray(splits[name]) for name in ("column", "threshold", "missing")]
     weights, base = _rooted(model)
-    gain = np.zeros(fields[0].shape) if model.gain is None else model.gain
-    cover = np.zeros((len(gain), 2 * gain.shape[1] + 1)) if model.cover is None else model.cover
-    fields += [gain, cover]
-    trees = [
-        _tree(number, [each[number] for each in fields], leaves, width)
-        for number, leaves in enumerate(weights)
-    ]
+    trees = [_tree(number, nodes_of(model, number, weights), width) for number in range(len(weights))]
     grown = {
         "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(len(trees))},
         "iteration_indptr": list(range(0, len(trees) + 1, outputs)),
@@ -105,7 +98,10 @@ def write(model: Plain) -> str:
         "feature_types": [],
         "gradient_booster": {"model": grown, "name": "gbtree"},
         "learner_model_param": {"base_score": f"{base:.9E}", **numbers},
-        "objective": {"name": model.objective, section: {key: str(number)}},
+        "objective": {
+            "name": model.objective,
+            section: {key: f"[{number}]" if model.objective == QUANTILE else str(number)},
+        },
     }
     return json.dumps({"learner": learner, "version": VERSION})
 
@@ -130,44 +126,89 @@ def _mean(objective: str, score: float) -> float:
 
 
 def _score(objective: str, mean: float) -> float:
-    """The score without a tree of a `base_score`."""
+    """The score without a tree of a `base_score`.
+
+    Raises:
+        ValueError: it has none that is finite.
+    """
+    if objective != SOFTMAX and not _within(objective, mean):
+        raise ValueError(f"its base_score is {mean}, and the score without a tree would be infinite")
     if objective == BINARY:
         return math.log(mean / (1 - mean))
     return math.log(mean) if objective in (POISSON, GAMMA, TWEEDIE) else mean
 
 
-def _tree(number: int, fields: Sequence[Any], leaves: NDArray[np.float64], width: int) -> dict[str, Any]:
-    column, threshold, missing, gain, cover = fields
-    waiting, rows = [(0, NOWHERE)], list[tuple[int, int, int, int, float, bool, float, float]]()
-    while len(rows) < len(waiting):  # children side by side, as some of what reads it expects
-        node, parent = waiting[len(rows)]
+def _within(objective: str, mean: float) -> bool:
+    low, high = (0.0 if objective in (BINARY, POISSON, GAMMA, TWEEDIE) else -math.inf), math.inf
+    return low < mean < (1.0 if objective == BINARY else high)
+
+
+class Node(NamedTuple):
+    """A node of a tree, as other libraries have it.
+
+    Attributes:
+        left: the place of its left child, the right one stands behind it; -1: it is a leaf.
+        parent: the place of its parent.
+        column, threshold, missing: of its split; see `candidates.Told`.
+        weight: of a leaf.
+        gain, cover: see `growing.worth`; 0: not known.
+    """
+
+    left: int
+    parent: int
+    column: int
+    threshold: float
+    missing: bool
+    weight: float
+    gain: float
+    cover: float
+
+
+def nodes_of(model: Plain, number: int, weights: NDArray[np.float64]) -> list[Node]:
+    """The nodes of a tree, the root first, children side by side, as some of what reads them expects.
+
+    Args:
+        model: with all trees.
+        number: of the tree.
+        weights: of all leaves, in place of the model's.
+    """
+    splits, leaves = model.splits, weights[number]
+    column, threshold, missing = (splits[key][number] for key in ("column", "threshold", "missing"))
+    gain = np.zeros(len(column)) if model.gain is None else model.gain[number]
+    cover = np.zeros(2 * len(column) + 1) if model.cover is None else model.cover[number]
+    waiting, nodes = [(0, NOWHERE)], list[Node]()
+    while len(nodes) < len(waiting):
+        node, parent = waiting[len(nodes)]
         while node < len(column) and column[node] == NONE:
             node = 2 * node + 2
         hessian = float(cover[node])
         if node >= len(column):
-            rows.append((-1, -1, parent, 0, float(leaves[node - len(column)]), False, 0.0, hessian))
+            weight = float(leaves[node - len(column)])
+            nodes.append(Node(-1, parent, 0, 0.0, False, weight, 0.0, hessian))
             continue
-        left, place = len(waiting), len(rows)
         split = int(column[node]), float(threshold[node]), bool(missing[node])
-        rows.append((left, left + 1, parent, *split, float(gain[node]), hessian))
+        left, place = len(waiting), len(nodes)
+        nodes.append(Node(left, parent, *split, 0.0, float(gain[node]), hessian))
         waiting += [(2 * node + 1, place), (2 * node + 2, place)]
-    names = (
-        "left_children",
-        "right_children",
-        "parents",
-        "split_indices",
-        "split_conditions",
-        "default_left",
-        "loss_changes",
-        "sum_hessian",
-    )
-    lists = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    size = {"num_deleted": "0", "num_feature": str(width), "num_nodes": str(len(rows))}
+    return nodes
+
+
+def _tree(number: int, nodes: Sequence[Node], width: int) -> dict[str, Any]:
+    leaf = [node.left < 0 for node in nodes]
+    size = {"num_deleted": "0", "num_feature": str(width), "num_nodes": str(len(nodes))}
     return {
-        **lists,
-        "default_left": [int(each) for each in lists["default_left"]],
-        "base_weights": [row[4] if row[0] < 0 else 0.0 for row in rows],
-        "split_type": [0] * len(rows),
+        "left_children": [node.left for node in nodes],
+        "right_children": [-1 if end else node.left + 1 for node, end in zip(nodes, leaf, strict=True)],
+        "parents": [node.parent for node in nodes],
+        "split_indices": [node.column for node in nodes],
+        "split_conditions": [
+            node.weight if end else node.threshold for node, end in zip(nodes, leaf, strict=True)
+        ],
+        "default_left": [int(node.missing) for node in nodes],
+        "loss_changes": [node.gain for node in nodes],
+        "sum_hessian": [node.cover for node in nodes],
+        "base_weights": [node.weight for node in nodes],
+        "split_type": [0] * len(nodes),
         **{
             name: [] for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes")
         },
@@ -215,7 +256,7 @@ def read(model: Any, deepest: int) -> Plain:
     section, key = SECTIONS[objective]
     return Plain(
         objective,
-        float(learner["objective"][section][key]),
+        float(str(learner["objective"][section][key]).strip("[]")),
         np.broadcast_to([_score(objective, each) for each in base], (outputs,)).astype(np.float64),
         leaves,
         {"names": names, "named": True, "column": column, "threshold": threshold, "missing": missing},
@@ -225,11 +266,28 @@ def read(model: Any, deepest: int) -> Plain:
 
 
 def _parsed(model: Any) -> Mapping[str, Any]:
-    model = model.get_booster() if hasattr(model, "get_booster") else model
+    """The model as JSON says it, with the trees by which what was given would predict."""
+    given = model
+    if hasattr(model, "get_booster"):
+        if not np.isnan(model.missing):
+            raise ValueError(f"it takes {model.missing} for what is missing, and only NaN and null are here")
+        best, model = getattr(model, "best_iteration", None), model.get_booster()
+        model = model if best is None else model[: best + 1]
     model = bytes(model.save_raw("json")) if hasattr(model, "save_raw") else model
-    parsed = json.loads(model) if isinstance(model, str | bytes | bytearray) else model
+    try:
+        parsed = json.loads(model) if isinstance(model, str | bytes | bytearray) else model
+    except ValueError:
+        raise ValueError("it is no JSON: save_model('model.json') writes such") from None
     if not isinstance(parsed, Mapping) or "learner" not in parsed:
         raise ValueError(f"{type(model).__name__} is no model of XGBoost")
+    best = parsed["learner"].get("attributes", {}).get("best_iteration")
+    told = hasattr(given, "get_booster") or hasattr(given, "save_raw")
+    rounds = len(parsed["learner"]["gradient_booster"].get("model", {}).get("iteration_indptr", [0])) - 1
+    if not told and best is not None and rounds > int(best) + 1:
+        raise ValueError(
+            f"its training ended early, and its text does not say whether the {rounds - int(best) - 1} trees "
+            f"after the best one count: pass the estimator, or booster[:{int(best) + 1}]"
+        )
     return parsed
 
 
