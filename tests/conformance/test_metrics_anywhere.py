@@ -180,8 +180,13 @@ def test_what_is_no_number_is_refused_with_a_sentence(spu):
     ):
         with pytest.raises(sf.RemoteError, match=says):
             judged("r2_score", spu, "party", bad, np.ones(len(bad)))
-    with pytest.raises(sf.RemoteError, match="decimals"):
-        judged("accuracy_score", spu, "party", np.array([0.5, 1]), np.array([0.5, 1]))
+    for place in (
+        "party",
+        "label mixed",
+        "score mixed",
+    ):  # whoever shares decimals sees that they are no classes
+        with pytest.raises(sf.RemoteError, match="decimals"):
+            judged("accuracy_score", spu, place, np.array([0.5, 1]), np.array([0.5, 1]))
 
 
 @pytest.mark.parametrize("spu", ["debug"], indirect=True)

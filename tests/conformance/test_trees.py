@@ -240,9 +240,29 @@ def test_rows_weigh_what_they_weigh_to_xgboost(spu, kind):
     ids=["negative", "large", "short", "missing"],
 )
 def test_weights_that_make_no_sense_are_refused(spu, weights, says):
-    model = learn.DecisionTreeRegressor(spu, max_depth=1)
+    model = learn.GradientBoostingRegressor(spu, max_depth=1)
     with pytest.raises(sf.LearnError, match=says):
         model.fit(split(WITH_GAPS, 2), at("bob", NUMBER), sample_weight=at("alice", weights))
+
+
+def test_rows_are_not_counted_by_their_weights(spu):
+    model = learn.DecisionTreeRegressor(spu, max_depth=1, min_samples_leaf=2)
+    with pytest.raises(sf.LearnError, match="min_samples_leaf counts rows"):
+        model.fit(split(WITH_GAPS, 2), at("bob", NUMBER), sample_weight=at("alice", WEIGHTS))
+
+
+@pytest.mark.parametrize("spu", ["debug"], indirect=True)
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 0.02, 1.0, 1e6])
+@pytest.mark.parametrize("weights", ["equal", "some", "one of all"])
+def test_the_unit_of_weights_does_not_matter_to_a_tree(spu, unit, weights):
+    """As to scikit-learn's."""
+    far = np.where(np.arange(300) == 7, 60.0, 0.01)
+    given = {"equal": np.ones(300), "some": WEIGHTS, "one of all": far}[weights] * unit
+    model = learn.DecisionTreeRegressor(spu, max_depth=2)
+    model = model.fit(split(GRID, 2), at("bob", NUMBER), sample_weight=at("alice", given))
+    want = tree.DecisionTreeRegressor(max_depth=2, random_state=0).fit(GRID, NUMBER, sample_weight=given)
+    got = np.asarray(sf.reveal(model.predict(split(GRID, 2), to="bob")))
+    assert got == pytest.approx(want.predict(GRID), abs=2e-3 * np.ptp(NUMBER))
 
 
 # -------------------------------------------------------------------- models that leave, models that come

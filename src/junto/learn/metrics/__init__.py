@@ -27,6 +27,7 @@ from junto.learn.metrics import clear, secret
 from junto.learn.metrics.arguments import (
     MetricForm,
     as_classes,
+    as_labels,
     as_ranks,
     as_vector,
     in_digits,
@@ -78,7 +79,8 @@ def accuracy_score(y_true: Any, y_pred: Any) -> Any:
         y_pred: what was guessed, a handle [rows].
 
     Raises:
-        LearnError, RemoteError: as `roc_auc_score`.
+        LearnError, RemoteError: as `roc_auc_score`; of numbers with decimals, but not of those that are on an
+            SPU already.
     """
     return _ACCURACY(y_true, y_pred)
 
@@ -297,7 +299,7 @@ def _at_one_party(function: Callable[..., Any], first: Any, second: Any, *more: 
 
 
 _AUC = _Metric(clear.AUC, clear.roc_auc_score, secret.roc_auc_score, _defined, shared=(as_classes, as_ranks))
-_ACCURACY = _Metric(clear.SAME, clear.accuracy_score, secret.accuracy_score)
+_ACCURACY = _Metric(clear.SAME, clear.accuracy_score, secret.accuracy_score, shared=(as_labels, as_labels))
 _LOG_LOSS = _Metric(clear.CHANCES, clear.log_loss, secret.log_loss, _defined, shared=(as_classes, as_vector))
 _BRIER = _Metric(
     clear.CHANCES, clear.brier_score_loss, secret.brier_score_loss, _defined, shared=(as_classes, as_vector)

@@ -109,6 +109,22 @@ def as_classes(values: Any) -> Floats:
     return _greater(y) if y.ndim == 1 else y
 
 
+def as_labels(values: Any) -> Floats:
+    """The same of classes that are numbers. Errors: as `as_vector`; or it has decimals."""
+    return require_whole(as_vector(values))
+
+
+def require_whole(values: NDArray[Any]) -> NDArray[Any]:
+    """Classes, which are whole numbers or words.
+
+    Raises:
+        LearnError: they have decimals.
+    """
+    if values.dtype.kind == "f" and not np.equal(values % 1, 0).all():
+        raise LearnError("accuracy is for classes, not for numbers with decimals", fix="take r2_score")
+    return values
+
+
 def as_ranks(values: Any) -> NDArray[Any]:
     """Numbers in the same order, with the same ties. Errors: as `as_vector`."""
     scores = as_vector(values)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import LearnError
-from junto.learn.metrics.arguments import MetricForm, in_clear, numbers
+from junto.learn.metrics.arguments import MetricForm, in_clear, numbers, require_whole
 
 Floats = NDArray[np.float64]
 
@@ -40,9 +40,7 @@ def accuracy_score(y_true: Any, y_pred: Any) -> float:
     y, guess = in_clear(SAME, y_true, y_pred)
     if y.dtype.kind != guess.dtype.kind:
         raise LearnError("one argument of a metric has words, and the other numbers", fix="encode both alike")
-    if y.dtype.kind == "f" and not (np.equal(y % 1, 0).all() and np.equal(guess % 1, 0).all()):
-        raise LearnError("accuracy is for classes, not for numbers with decimals", fix="take r2_score")
-    return float(np.mean(y == guess))
+    return float(np.mean(require_whole(y) == require_whole(guess)))
 
 
 def log_loss(y_true: Any, y_prob: Any) -> float:

@@ -41,13 +41,18 @@ class Share(ClassFamily, Normal):
 class SingleTree(TreeModel):
     """Base of single trees.
 
+    Weights of rows may be of any size, for only what they are of their mean matters, as in scikit-learn. What
+    is less than a 60,000th of the greatest one counts as 0.
+
     Args:
-        min_samples_leaf: rows that a leaf must have at least.
+        min_samples_leaf: rows that a leaf must have at least; not with weights of rows.
 
     The others are those of `TreeModel`, which says who learns what.
     """
 
     min_samples_leaf: float = 1
+
+    absolute_weights: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

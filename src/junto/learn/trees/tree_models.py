@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -66,6 +66,9 @@ class TreeModel(ExplainedTrees):
     max_bins: int = 32
     random_state: int = 0
 
+    absolute_weights: ClassVar[bool] = True
+    """Whether it matters if all rows weigh twice as much: to penalties, and to sums of hessians."""
+
     def __post_init__(self) -> None:
         require(1 <= self.max_depth <= DEEPEST, f"max_depth must be from 1 to {DEEPEST}")
         require(2 <= self.max_bins <= MOST_BINS, f"max_bins must be from 2 to {MOST_BINS}")
@@ -102,7 +105,8 @@ class TreeModel(ExplainedTrees):
         Args:
             X: tables of their owners; numbers may be missing.
             y: a handle of a vector or one-column table, at its owner or on the SPU.
-            sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees.
+            sample_weight: a handle of numbers at their owner, which nobody else sees: not below 0; of
+                boosted trees up to 64.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
@@ -146,7 +150,10 @@ class TreeModel(ExplainedTrees):
             "trees are grown on tables at their owners, who know where a column can be split",
             "pass {alice: her_table, bob: his_table}",
         )
-        weight = self._weight(sample_weight, given.columns.rows)
+        growth = self.growth(given.columns.rows, sum(given.columns.widths))
+        weight = self._weight(sample_weight, given.columns.rows, growth)
+        if weight is not None and not self.absolute_weights:
+            growth = replace(growth, least=0.0)
         scales = scales_of(given.columns, self.max_bins)
         trees: list[Tree] = []
         outputs, first = math.prod(self.family.outputs), 0 if before is None else before.count
@@ -155,7 +162,6 @@ class TreeModel(ExplainedTrees):
                 before, dict(zip(given.columns.owners, scales.widths, strict=True)), self.max_depth, outputs
             )
         with training(self, "tree", self.trees - done) as course:
-            growth = self.growth(given.columns.rows, sum(given.columns.widths))
             task = self._task(given, scales, weight, growth, before)
             ensemble = Ensemble(self.spu, self.family, task, growth)
             score = self._start(task.label, X, task.count, before)
@@ -200,13 +206,21 @@ class TreeModel(ExplainedTrees):
         start = self._start(label, X, given.columns.rows, before)
         return LossWatch(self.spu, self.family, (scales, label), given, start)
 
-    def _weight(self, given: Any, rows: int) -> SPUObject | None:
+    def _weight(self, given: Any, rows: int, growth: Growth) -> SPUObject | None:
         weight = dataset.only_part(given)
-        if weight is None or isinstance(weight, SPUObject):
+        if weight is None:
+            return None
+        require(
+            self.absolute_weights or growth.least <= 1,
+            "min_samples_leaf counts rows, which weights do not tell",
+            "leave out min_samples_leaf or sample_weight",
+        )
+        if isinstance(weight, SPUObject):
             return weight
         require(isinstance(weight, PYUObject), f"sample_weight is {type(weight).__name__}", "pass a handle")
-        dataset.require_rows(weight, "sample_weight", rows, _examined)
-        shared: SPUObject = run_at(weight.device, examine.vector_of, weight).to(self.spu)
+        look, of = (_examined, examine.vector_of) if self.absolute_weights else (_positive, _of_mean_one)
+        dataset.require_rows(weight, "sample_weight", rows, look)
+        shared: SPUObject = run_at(weight.device, of, weight).to(self.spu)
         return shared
 
     def _task(
@@ -518,6 +532,18 @@ class TreeRegressor(TreeModel):
 def _examined(weights: Any) -> examine.Facts:
     """At the owner of weights."""
     return examine.examine_weights(weights, math.nextafter(MOST_WEIGHT, math.inf))
+
+
+def _positive(weights: Any) -> examine.Facts:
+    """At the owner of weights whose unit does not matter."""
+    return examine.examine_weights(weights, examine.LARGEST_INPUT)
+
+
+def _of_mean_one(weights: Any) -> Any:
+    """At the owner: weights times a power of two; their mean is from 0.5 to 1, or their greatest the most."""
+    given = examine.vector_of(weights)
+    powers = -np.log2(given.mean()), np.log2(MOST_WEIGHT / given.max())
+    return np.ldexp(given, int(np.floor(min(powers))))
 
 
 # -------------------------------------------------------------------- what runs on the SPU
