@@ -14,13 +14,14 @@ import mpc_nodes
 import mpc_pairs
 from junto.device.spu.plan_runner import rehearse
 from junto.mpc import digits
+from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.interpret import StepHooks, perform
 from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.ring128 import elements
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
-from junto.mpc.values import Public, Secret, Value, decode, encode, incoming, integer_words
+from junto.mpc.values import Public, Secret, Value, decode, encode, incoming, integer_words, largest_incoming
 from junto.mpc.visibility import visible
 
 RUNS = {"secure": mpc_nodes.run, "pair": mpc_pairs.run, "oblivious": mpc_pairs.oblivious}
@@ -65,6 +66,7 @@ class Engine:
             on_overflow=lambda sentence: self.overflows.append((where[0], sentence)), bits=self.settings.width
         )
         inputs: list[Value] = []
+        checked = CheckedGates(gates) if self.settings.checked else gates
         for number, leaf in enumerate(leaves):
             if number in public:
                 inputs.append(Public(leaf))
@@ -72,7 +74,7 @@ class Engine:
             array = jax_array(leaf, plan.x64)
             words = encode(array, self.settings)
             held = gates.constant_bits(words) if words.dtype == np.bool_ else gates.constant(words)
-            inputs.append(incoming(held, jax_dtype(array.dtype, plan.x64), self.settings))
+            inputs.append(self._entered(checked, held, jax_dtype(array.dtype, plan.x64)))
 
         def watch(step: str) -> None:
             where[0] = step
@@ -81,7 +83,7 @@ class Engine:
             self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence))
         )
         ears = StepHooks(watch, notice=look)
-        values = Rounds(_no_round).run(perform(gates, plan, inputs, self.settings, ears))
+        values = Rounds(_no_round).run(self._performed(checked, plan, inputs, ears))
         return [
             self._opened(value, value.value.flags if value.kind == "bits" else value.value.words)
             if isinstance(value, Secret)
@@ -94,6 +96,7 @@ class Engine:
         found: list[Value] = []
 
         async def program(gates: Any, *secrets: Any) -> list[Any]:
+            gates = CheckedGates(gates) if self.settings.checked else gates
             given = iter(zip(secrets, arrays, strict=True))
             inputs: list[Value] = []
             for number, leaf in enumerate(leaves):
@@ -101,8 +104,8 @@ class Engine:
                     inputs.append(Public(leaf))
                     continue
                 secret, array = next(given)
-                inputs.append(incoming(secret, jax_dtype(array.dtype, plan.x64), self.settings))
-            values = await perform(gates, plan, inputs, self.settings, StepHooks())
+                inputs.append(self._entered(gates, secret, jax_dtype(array.dtype, plan.x64)))
+            values = await self._performed(gates, plan, inputs, StepHooks())
             found[:] = values
             return [each.value for each in values if isinstance(each, Secret)]
 
@@ -115,6 +118,16 @@ class Engine:
         return [
             self._opened(value, next(opened)) if isinstance(value, Secret) else value.array for value in found
         ]
+
+    def _entered(self, gates: Any, held: Any, dtype: Any) -> Secret:
+        found = incoming(held, dtype, self.settings)
+        gates.entered(held, largest_incoming(found, self.settings.width))
+        return found
+
+    async def _performed(self, gates: Any, plan: Plan, inputs: list[Value], ears: StepHooks) -> list[Value]:
+        values = await perform(gates, plan, inputs, self.settings, ears)
+        await gates.conclude([each.value for each in values if isinstance(each, Secret)])
+        return values
 
     def _opened(self, value: Secret, words: np.ndarray) -> np.ndarray:
         found = decode(words, value.dtype, self.settings)

@@ -13,7 +13,7 @@ NODE = ("party", "address", "listen_addr", "listen_address")
 HELPER_NODE = (*NODE, "server_host")
 RUNTIME = (
     "protocol", "field", "fxp_fraction_bits", "beaver_type", "ttp_beaver_config",
-    "insecure_first_party_dealer",
+    "insecure_first_party_dealer", "overflow",
 )  # fmt: skip
 LINK_DESC = (
     "connect_retry_times", "connect_retry_interval_ms", "recv_timeout_ms", "throttle_window_size",

@@ -29,6 +29,15 @@ class FieldType(enum.IntEnum):
     FM128 = 3
 
 
+class OverflowPolicy(enum.IntEnum):
+    """What becomes of a number that leaves its range."""
+
+    WRAP = 0
+    """It is wrong, and nobody can tell but the debug mode."""
+    ERROR = 1
+    """The call fails, and says which operation it was."""
+
+
 MOST_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 26, FieldType.FM128: 36}
 """The most bits after the point that a ring has room for."""
 
@@ -124,6 +133,7 @@ class SpuSettings:
         ring: integers modulo 2**64 or 2**128.
         fraction: bits after the point of a fixed-point number.
         link: how the nodes talk.
+        overflow: what becomes of a number that leaves its range.
     """
 
     nodes: tuple[SpuNode, ...]
@@ -134,6 +144,12 @@ class SpuSettings:
     ring: FieldType = FieldType.FM64
     fraction: int = 18
     link: SpuLink = field(default_factory=SpuLink)
+    overflow: OverflowPolicy = OverflowPolicy.WRAP
+
+    @property
+    def checked(self) -> bool:
+        """Whether calls prove that no number has left its range."""
+        return self.overflow is OverflowPolicy.ERROR
 
     @property
     def width(self) -> int:
@@ -204,6 +220,7 @@ class SpuSettings:
             "protocol": self.protocol.name,
             "field": self.ring.name,
             "fxp_fraction_bits": str(self.fraction),
+            "overflow": self.overflow.name,
             "link": "between addresses" if self.direct else "through gateways",
         }
 

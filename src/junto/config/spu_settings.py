@@ -19,6 +19,7 @@ from junto.config.spu_keys import (
 from junto.config.spu_model import (
     MOST_FRACTION,
     FieldType,
+    OverflowPolicy,
     ProtocolKind,
     SpuLink,
     SpuNode,
@@ -78,6 +79,7 @@ def parse_spu(
         ring=ring,
         fraction=_fraction(runtime, ring),
         link=_link(link_desc),
+        overflow=_overflow(runtime, ring),
     )
 
 
@@ -95,6 +97,16 @@ def _ring(runtime: Section, source: SpuSource) -> FieldType:
             fix="write FM64",
         )
     return ring
+
+
+def _overflow(runtime: Section, ring: FieldType) -> OverflowPolicy:
+    overflow = read_choice(runtime, "overflow", OverflowPolicy) or OverflowPolicy.WRAP
+    if overflow is OverflowPolicy.ERROR and ring is not FieldType.FM128:
+        raise ConfigError(
+            f"{runtime.at('overflow')} is error, which takes a ring in which products of numbers have room",
+            fix='write "field": "FM128" beside it; in FM64 debug_mode=True tells, with made-up data',
+        )
+    return overflow
 
 
 def _fraction(runtime: Section, ring: FieldType) -> int:

@@ -76,10 +76,12 @@ class Gates(ABC, Generic[R, B]):
     Attributes:
         fine: bits after the point of what `series` gives.
         bits: k: the ring is the integers modulo 2**k.
+        checks: whether they follow how large a number can be (`checked_gates`).
     """
 
     fine = 40
     bits: int = BITS
+    checks: bool = False
 
     def word(self, value: int) -> Words:
         """One public number as an element, of any size."""
@@ -151,21 +153,57 @@ class Gates(ABC, Generic[R, B]):
         """
 
     @abstractmethod
-    def linear(self, x: R, map: Callable[[Words], Words], *, bounded: bool = False) -> R:
+    def linear(self, x: R, map: Callable[[Words], Words], *, bounded: int = 0) -> R:
         """`map(x)` for a public linear map over the ring: sums, cumulative sums, a public matrix.
 
-        `bounded`: as in `scale`.
+        `bounded`: how many times larger than the largest of x the result is at most, if it is a fixed-point
+        number that has to fit, as in `scale`; 0: it is none.
         """
 
     @abstractmethod
     def to_ring(self, b: B) -> R:
         """The bits as integers 0 and 1; ready to be multiplied without another round."""
 
-    def expect(self, x: R, least: int, most: int, otherwise: str) -> None:
+    def expect(self, x: R, least: int, most: int, otherwise: str, *, domain: bool = False) -> None:
         """Have the debug mode say `otherwise` if x as a signed number is not from `least` to `most`.
 
-        Under MPC nobody can tell, and nothing happens.
+        Under MPC nobody can tell, and nothing happens, unless the gates are checked (`checked_gates`).
+        `domain`: the ends are those of a function's domain, so that only what is larger than both of them has
+        left the range of numbers.
         """
+
+    def at(self, place: str) -> Gates[R, B]:
+        """These gates, for whoever computes this step at this line."""
+        return self
+
+    def unvouched(self, x: R) -> R:
+        """`x`; how large it is does not follow from what the function that made it was given."""
+        return x
+
+    def entered(self, x: R, most: int) -> None:
+        """A secret comes into the run; its elements' magnitudes are `most` at most."""
+
+    def begun(self, told: Callable[[int], None] | None) -> None:
+        """A run begins; `told` is called with the bytes of what every node is told of it, if anything."""
+
+    async def conclude(self, results: Sequence[R | B]) -> None:
+        """The run is over but for this; `results` are its own.
+
+        Raises:
+            NotComputable: the gates are checked, and a number has left its range: at all nodes, which learn
+                the first place in the program where that was.
+        """
+
+    async def outside(self, x: R, least: int, most: int, *, exact: bool = True) -> B:
+        """Of each number bits, in a new first axis: one is set if it is not from `least` to `most`.
+
+        None of them is beyond the ring, and one that is its end is not compared with. Unless `exact`, the
+        ends are `-2**n` and `2**n - 1`, and what is less than an eighth within them may have a bit, too.
+        """
+        lowest, highest = -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+        ends = [self.add_public(x, self.word(-least))] if least > lowest else []
+        ends += [self.add_public(self.negate(x), self.word(most))] if most < highest else []
+        return await self.negative(self.join(ends, lambda *parts: np.stack(parts)))
 
     # ------------------------------------------------------------------ local logic
 

@@ -46,6 +46,7 @@ class StepHooks:
         pace: counts the steps that are done.
         notice: sees each step with its operands before it is computed.
         revealed: hears of each value that a step has made public: the step, and its bytes on the wire.
+        proved: hears of the bytes that say whether a number has left its range, if the gates prove it.
     """
 
     watch: Callable[[str], None] | None = None
@@ -55,6 +56,7 @@ class StepHooks:
     pace: StepCounter | None = None
     notice: Callable[[PlanStep, Sequence[Value]], None] | None = None
     revealed: Callable[[PlanStep, int], None] | None = None
+    proved: Callable[[int], None] | None = None
 
 
 async def perform(
@@ -166,7 +168,8 @@ class _Flow:
         if found is None:
             surroundings = (self._evaluate, self.start_block, self._shared.get)
             most = MOST_TURNS if step is not None and id(step) in self._open_ended else None
-            found = Context(self._g, self._settings, step, *surroundings, most)  # type: ignore[arg-type]
+            g = self._g if step is None else self._g.at(_facts_of(step).place)
+            found = Context(g, self._settings, step, *surroundings, most)  # type: ignore[arg-type]
             self._contexts[step] = found
         return found
 
@@ -183,7 +186,8 @@ class _Flow:
     async def _settled(self, value: Value, where: str) -> Value:
         """A value without a pending truncation, for which the step that made it answers."""
         self._see(where)
-        return await self._context(None).settled(value)
+        context, g = self._context(None), self._g.at(where)
+        return await (context if g is self._g else replace(context, g=g)).settled(value)
 
     def _see(self, where: str) -> None:
         if self._ears.watch is not None:

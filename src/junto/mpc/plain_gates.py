@@ -34,11 +34,14 @@ class PlainRing:
     truncated, or leaves the program.
     """
 
-    __slots__ = ("overflown", "words")
+    __slots__ = ("bound", "doubts", "home", "overflown", "words")
 
     def __init__(self, words: Words, overflown: bool = False) -> None:
         self.words: Words = as_ring(np.asanyarray(words))
         self.overflown: bool = overflown
+        self.bound: int | None = None
+        self.doubts: tuple[Any, ...] = ()
+        self.home: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -111,11 +114,11 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         wrong = bounded and self._watches and self._does_not_fit(x.words, c)
         return PlainRing(_ring(np.multiply, x.words, c), x.overflown or wrong)
 
-    def linear(self, x: PlainRing, map: Callable[[Words], Words], *, bounded: bool = False) -> PlainRing:
-        wrong = bounded and self._watches and self._leaves_range(map, [x.words])
+    def linear(self, x: PlainRing, map: Callable[[Words], Words], *, bounded: int = 0) -> PlainRing:
+        wrong = bounded > 0 and self._watches and self._leaves_range(map, [x.words])
         return PlainRing(map(x.words), x.overflown or wrong)
 
-    def expect(self, x: PlainRing, least: int, most: int, otherwise: str) -> None:
+    def expect(self, x: PlainRing, least: int, most: int, otherwise: str, *, domain: bool = False) -> None:
         if self._watches and x.words.size:
             lowest, highest = extent(x.words)
             if x.overflown or lowest < least or highest > most:

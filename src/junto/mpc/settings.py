@@ -15,12 +15,14 @@ class MpcSettings:
         block: elements that a costly gate treats at once; more of them need more memory, fewer more rounds.
         held: bits after the point of numbers outside a call, if it computes with other ones.
         width: the ring is the integers modulo 2**width: 64 or 128.
+        checked: whether a call proves that no number has left its range (`checked_gates`).
     """
 
     fraction: int = 18
     block: int = 1 << 20
     held: int | None = None
     width: int = 64
+    checked: bool = False
 
     @property
     def outside(self) -> int:

@@ -92,7 +92,7 @@ class ShapeGates(Gates[ShapedRing, ShapedBits]):
     def scale(self, x: ShapedRing, c: Words, *, bounded: bool = False) -> ShapedRing:
         return ShapedRing(_wide(x.ring, np.shape(c)))
 
-    def linear(self, x: ShapedRing, map: Callable[[Words], Words], *, bounded: bool = False) -> ShapedRing:
+    def linear(self, x: ShapedRing, map: Callable[[Words], Words], *, bounded: int = 0) -> ShapedRing:
         return ShapedRing(map(outline(x.ring, np.uint64)).shape)
 
     def to_ring(self, b: ShapedBits) -> ShapedRing:

@@ -201,6 +201,11 @@ def incoming(value: Any, dtype: DTypeLike, settings: MpcSettings) -> Secret:
     return Secret(value, which, tuple(value.shape), fraction, dtype_span(which))
 
 
+def largest_incoming(x: Secret, width: int) -> int:
+    """No element of an argument is larger, in the ring modulo 2**width: `encode` refuses it."""
+    return largest_element(width) if x.kind == "fixed" else max(-x.span[0], x.span[1])
+
+
 def encode(array: NDArray[Any], settings: MpcSettings, name: str = "an input") -> Words | Flags:
     """An input in the form that is shared: bits of a bool, ring elements of others.
 

@@ -392,6 +392,14 @@ def test_the_wide_ring_takes_a_helper(value):
         parse("alice", "bob", field=value)
 
 
+@pytest.mark.parametrize("value", ["error", "ERROR", 1])
+def test_an_overflow_is_an_error_where_it_can_be_found(value: Any) -> None:
+    assert parse("alice", "bob", "carol", field="FM128", overflow=value).checked
+    assert not parse("alice", "bob", "carol", field="FM128", overflow="wrap").checked
+    with pytest.raises(ConfigError, match='"field": "FM128" beside it'):
+        parse("alice", "bob", "carol", overflow=value)
+
+
 @pytest.mark.parametrize(("bits", "fraction"), [(0, 18), (None, 18), (1, 1), (20, 20), (26, 26)])
 def test_fraction_bits(bits: int | None, fraction: int) -> None:
     assert parse("alice", "bob", "carol", fxp_fraction_bits=bits).fraction == fraction

@@ -21,6 +21,7 @@ from junto.device.spu.plan_runner import run_plan
 from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.executor import Ref, TaskCall
 from junto.mpc import digits
+from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.gates import Flags, Words
 from junto.mpc.interpret import StepHooks
 from junto.mpc.meter import Meter
@@ -139,8 +140,9 @@ def _compute(
         watch = _Watch()
         look = digits.listener(work.settings.fraction, watch.overflow)
         ears = StepHooks(watch.at, meter=meter, notice=look)
+        gates = PlainGates(watch.overflow, bits=work.settings.width)
         return run_plan(
-            PlainGates(watch.overflow, bits=work.settings.width),
+            CheckedGates(gates) if work.settings.checked else gates,
             no_rounds,
             work.plan,
             inputs,

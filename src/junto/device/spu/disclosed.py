@@ -36,7 +36,13 @@ class RevealRecord:
     def __call__(self, step: PlanStep, nbytes: int) -> None:
         """A value has come to all nodes."""
         form = step.forms[0]
-        summary = Summary(f"{step.params[LABEL]}: {form.dtype}", form.shape)
+        self._seen_by_all(Summary(f"{step.params[LABEL]}: {form.dtype}", form.shape), nbytes)
+
+    def proved(self, nbytes: int) -> None:
+        """All nodes know whether a number has left its range."""
+        self._seen_by_all(Summary("overflow: int64", ()), nbytes)
+
+    def _seen_by_all(self, summary: Summary, nbytes: int) -> None:
         for number, source, target, ours in self._ways:
             way = passage(self._stamp, 3 * self._seen + number, "reveal", source, target)
             self._program.crossed(way, summary, nbytes, ours=ours)

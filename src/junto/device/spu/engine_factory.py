@@ -36,7 +36,7 @@ def open_engine(program: Program, settings: SpuSettings, stamp: Stamp) -> Engine
         ConfigError: something of it would leave this machine without TLS.
     """
     require_private(program.settings, "an SPU", settings.places)
-    numbers = MpcSettings(fraction=settings.fraction, width=settings.width)
+    numbers = MpcSettings(fraction=settings.fraction, width=settings.width, checked=settings.checked)
     if settings.warning is not None:
         log.warning("%s", settings.warning)
     if program.settings.mode is Mode.DEBUG or settings.source is SpuSource.NONE:

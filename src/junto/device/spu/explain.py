@@ -24,6 +24,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.plan_runner import charge, run_plan
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
+from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.counting import blank_of, counting_pair, counting_roles, fresh
 from junto.mpc.interpret import StepHooks
 from junto.mpc.meter import Meter, Tally
@@ -50,6 +51,9 @@ PAIR = (
     "20 kB the first time and what whole words round up; preparing takes rounds of its own, a few a batch"
 )
 CLEAR = "values are in the clear on this SPU (REF2K): this is what another protocol would send"
+CHECKED = (
+    "overflow is ERROR: all nodes are told whether a number left its range, and if one did, the operation"
+)
 BRANCHES = "where what is not known yet chooses between branches, all of them are counted"
 
 
@@ -188,6 +192,7 @@ class PlanCounter:
             (READY, any(parts is None for parts in self._held.values())),
             (GUESSED, Known.SHAPE in known or plan.reveals),
             (PAIR, self.pair),
+            (CHECKED, settings.checked),
             (CLEAR, spu.settings.source is SpuSource.NONE),
             (BRANCHES, bool(self.unknown.choices)),
         ]
@@ -199,11 +204,8 @@ class PlanCounter:
         With a dealer both parties' costs are equal, and the steps' part is told once, unless something is
         revealed, which the second party tells the dealer.
         """
-        roles = (
-            counting_pair()
-            if self.pair
-            else counting_roles(self._settings.width)[: 2 if self._plan.reveals else 1]
-        )
+        telling = self._plan.reveals or self._settings.checked
+        roles = counting_pair() if self.pair else counting_roles(self._settings.width)[: 2 if telling else 1]
         found = [self._run_at(role, turns) for role in roles]
         costs = (found[0][0], found[-1][0])
         return PlanCost(costs, [tallies for _, tallies, _ in found], found[0][2])
@@ -215,8 +217,9 @@ class PlanCounter:
             witness=witness, meter=meter, instead=InPlace(self.unknown, turns), notice=self.ranges.look
         )
         with np.errstate(over="ignore"):
+            gates = (PairGates if role.pair else SecureGates)(role, self._settings.block)
             results = run_plan(
-                (PairGates if role.pair else SecureGates)(role, self._settings.block),
+                CheckedGates(gates, known=False) if self._settings.checked else gates,
                 role.flush,
                 self._plan,
                 self._blanks(),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from junto.device.spu.correlation_pool import CorrelationPool, PoolEntry
+from junto.mpc.checked_gates import CheckedGates
+from junto.mpc.gates import Gates
 from junto.mpc.links.channel import Channel
 from junto.mpc.preprocess.correlations import Correlations
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
@@ -143,9 +145,10 @@ class NodeContext:
 
         return role, finish
 
-    def gates(self, role: Role, settings: MpcSettings) -> SecureGates:
+    def gates(self, role: Role, settings: MpcSettings) -> Gates[Any, Any]:
         """The gates of one operation."""
-        return (PairGates if role.pair else SecureGates)(role, settings.block)
+        gates = (PairGates if role.pair else SecureGates)(role, settings.block)
+        return CheckedGates(gates) if settings.checked else gates
 
     def reading(self) -> Role:
         """This compute party's role for what draws nothing: its own pieces of what it holds."""

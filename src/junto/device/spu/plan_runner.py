@@ -24,7 +24,16 @@ from junto.mpc.rounds import RoundFuture, Rounds, start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.shapes import ShapedBits, ShapedRing, ShapeGates, shaped
 from junto.mpc.unknown import InPlace, Known, unknowns
-from junto.mpc.values import Public, Secret, Value, fixed_words, incoming, integer_words, kind
+from junto.mpc.values import (
+    Public,
+    Secret,
+    Value,
+    fixed_words,
+    incoming,
+    integer_words,
+    kind,
+    largest_incoming,
+)
 
 SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits, ShapedRing, ShapedBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
@@ -166,9 +175,12 @@ async def _run(
     gates: Gates[Any, Any], plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: StepHooks
 ) -> tuple[Any, ...]:
     point = _Point(gates, settings)
+    gates.begun(ears.proved)
     values = await point.enter(inputs, [form.dtype for form in plan.inputs])
     results = await perform(gates, plan, values, settings, ears)
-    return await together(*[point.leave(result) for result in results])
+    left = await together(*[point.leave(result) for result in results])
+    await gates.conclude(left)
+    return left
 
 
 class _Point:
@@ -189,6 +201,9 @@ class _Point:
             incoming(each, dtype, self._settings) if isinstance(each, SHARED) else Public(each)
             for each, dtype in zip(inputs, dtypes, strict=True)
         ]
+        for each in values:
+            if isinstance(each, Secret):
+                self._gates.entered(each.value, largest_incoming(each, self._gates.bits))
         spare = self._settings.outside - self._settings.fraction
         if spare <= 0:
             return values

@@ -421,7 +421,7 @@ def _compute(
         gates = seat.gates(role, work.settings)
         witness = PublicDigest()
         with under_way(seat.board, stamp, work, role) as pace:
-            ears = StepHooks(witness=witness, meter=meter, pace=pace, revealed=note)
+            ears = StepHooks(witness=witness, meter=meter, pace=pace, revealed=note, proved=note.proved)
             results = run_plan(gates, role.flush, work.plan, inputs, work.settings, ears)
         if witness.seen:
             _compare(seat, witness.digest)

@@ -186,7 +186,7 @@ async def divided(g: Gates[R, B], x: R, by: Divisor[R, B]) -> R:
     Error: 6e-6 relative, or five units in the last place.
     Cost: 2 rounds, 40 bytes, of what can be multiplied; 32 by a root. The first needs no mantissa.
     """
-    first, *others = await _shifted(g, x, by.reached, by.shifts, _SPARE)
+    first, *others = map(g.unvouched, await _shifted(g, x, by.reached, by.shifts, _SPARE))
     mantissa = await by.mantissa
     total = await g.multiply(first, mantissa)
     for part in others:

@@ -15,6 +15,7 @@ def within(g: Gates[R, B], x: R, what: str, bounds: tuple[float, float], fractio
         round(least * (1 << fraction)),
         round(most * (1 << fraction)),
         f"{what} of a number that is not from {least:.4g} to {most:.4g}: some number comes out",
+        domain=True,
     )
 
 

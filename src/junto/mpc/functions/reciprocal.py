@@ -94,7 +94,7 @@ async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
 async def _divided(g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int, negative: B | None = None) -> R:
     dividend, scaled = await together(_shifted(g, x, of, fraction), scale(g, of))
     first, rest = await together(
-        _signed(g, product(g, dividend, scaled.inverse, scaled.inverse_bits + 1), negative),
+        _signed(g, product(g, g.unvouched(dividend), scaled.inverse, scaled.inverse_bits + 1), negative),
         _rest(g, scaled, fraction),
     )
     return await product(g, first, rest, fraction + _SPARE - 1)

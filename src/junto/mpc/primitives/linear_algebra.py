@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from junto.mpc import ring
 from junto.mpc.gates import BilinearMap, MatrixProduct, Words
+from junto.mpc.magnitudes import magnitude, terms_of
 from junto.mpc.primitives import ops, sums
 from junto.mpc.primitives.context import Context
 from junto.mpc.values import (
@@ -131,7 +132,9 @@ def _with_public(c: Context, x: Secret, y: Public, map: BilinearMap) -> Secret:
     factors, unit = _by_unit(ops.finite(c, y.array))
     fraction = ops.factor_fraction(c, x, factors)
     words = ops.factor_words(c, factors, fraction)
-    held = c.g.linear(x.value, lambda a: map(a, words, ring.matmul), bounded=True)
+    terms = terms_of(map, tuple(x.value.shape), words.shape) if c.g.checks else 1
+    most = terms * max(magnitude(words), 1)
+    held = c.g.linear(x.value, lambda a: map(a, words, ring.matmul), bounded=most)
     return ops.with_scale(_made(c, x, held, x.fraction + fraction), unit)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ async def levelled(c: Context, x: Any, axes: tuple[int, ...], room: int) -> Leve
     """`x` times powers of two, one for all that lies along these axes: about 9 rounds."""
     held = await c.g.hold(x)
     sizes, _ = await absolute(c.g, held)
-    total = c.g.linear(sizes, partial(_summed, axes=axes), bounded=True)
+    total = c.g.linear(sizes, partial(_summed, axes=axes), bounded=prod(x.shape[axis] for axis in axes))
     top = c.g.bits - 3
     c.g.expect(total, 0, (15 << top - 4) - 1, "a matrix has numbers that are too large for its factors")
     of = await size(c.g, total, top)

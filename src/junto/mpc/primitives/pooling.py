@@ -53,8 +53,8 @@ async def window_total(c: Context, params: Params, x: Secret) -> Value:
     def add_up(words: Words) -> Words:
         return np.asarray(_taken(words, places).sum(-1, dtype=np.uint64))
 
-    held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
     count = places.shape[-1]
+    held = c.g.linear(x.value, add_up, bounded=count if x.kind == "fixed" else 0)
     if x.kind == "fixed":
         return c.fixed(held, x.fraction, x.scale)
     return c.integer(held, (min(0, x.span[0] * count), max(0, x.span[1] * count)), x.dtype)
@@ -138,7 +138,8 @@ async def unpool(c: Context, params: Params, source: Value, x: Value) -> Value:
         np.add.at(result, ordered.reshape(-1), spread.reshape(-1))
         return result.reshape(shape)
 
-    return c.like(c.g.linear(share.value, add_up, bounded=share.kind == "fixed"), share)
+    most = ordered.size if share.kind == "fixed" else 0
+    return c.like(c.g.linear(share.value, add_up, bounded=most), share)
 
 
 def _ordered(places: Places) -> Places:

@@ -49,7 +49,7 @@ async def running_total(c: Context, params: Params, x: Secret) -> Value:
             return np.flip(np.cumsum(np.flip(array, axis), axis, dtype=np.uint64), axis)
         return np.cumsum(array, axis, dtype=np.uint64)
 
-    held = c.g.linear(x.value, add_up, bounded=x.kind == "fixed")
+    held = c.g.linear(x.value, add_up, bounded=x.shape[axis] if x.kind == "fixed" else 0)
     if x.kind == "fixed":
         return c.fixed(held, x.fraction, x.scale)
     count = x.shape[axis]

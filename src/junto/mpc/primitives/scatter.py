@@ -151,7 +151,7 @@ async def scatter_add(c: Context, params: Params, x: Value, indices: Value, upda
             return _added(size, places[inside], windows.grouped_windows(words)[inside]).reshape(x.shape)
 
         new = c.full(c.lift(updates))
-        total = c.g.linear(new.value, add_up, bounded=new.kind == "fixed")
+        total = c.g.linear(new.value, add_up, bounded=windows.count if new.kind == "fixed" else 0)
         return _sum(c, x, c.like(total, new), windows.count)
     bits = await hot(c, windows, indices, clip)
     everywhere = windows.everywhere()

@@ -79,4 +79,5 @@ def _summed(c: Context, x: Secret, axes: tuple[int, ...]) -> Secret:
     def add_up(words: Words) -> Words:
         return np.asarray(words.sum(axis=axes, dtype=np.uint64))
 
-    return c.fixed(c.g.linear(x.value, add_up, bounded=True), x.fraction, x.scale)
+    terms = prod(x.value.shape[axis] for axis in axes)
+    return c.fixed(c.g.linear(x.value, add_up, bounded=max(terms, 1)), x.fraction, x.scale)

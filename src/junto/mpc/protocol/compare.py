@@ -25,6 +25,7 @@ from junto.mpc.protocol.demands import ONES, BitsOf
 from junto.mpc.protocol.planes import MaskedPlanes, reshare, unpacked
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
+from junto.mpc.ring128 import as_ring, number
 
 
 async def negative(role: Role, x: Masked, block: int, places: int | None = None) -> MaskedBits:
@@ -35,6 +36,27 @@ async def negative(role: Role, x: Masked, block: int, places: int | None = None)
 async def zero(role: Role, x: Masked, block: int, places: int | None = None) -> MaskedBits:
     """Whether the lowest `places` bits of x are 0, `block` elements at a time."""
     return await in_blocks(role, x, block, partial(_zero, places=min(places or role.width, role.width)))
+
+
+NEAR = 3
+"""Bits below the highest one of a bound that are looked at: so what is an eighth less is never above it."""
+
+
+async def outside(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
+    """Two bits, in a new first axis, of which one is set if |x| >= 2**bits, and none if |x| < 7/8 2**bits.
+
+    Without its lowest places D - m is right or one too high, for nobody resolves their borrow. Cost: that of
+    two signs of the places that are left; a compute party's piece of the mask is not needed for them.
+    """
+    drop = max(bits - NEAR, 0)
+    left = role.width - drop
+    least, most = 1 if drop else 0, (1 << (bits + 1 - drop)) - 1
+    lift, shift = number(1 << bits, role.width), np.uint64(drop)
+    public = None if x.public is None else (x.public + lift) >> shift
+    mask = x.mask >> shift
+    ends = (number(least, role.width), number(most, role.width))
+    both = None if public is None else as_ring(np.stack([public - ends[0], ends[1] - public]))
+    return await negative(role, Masked(both, as_ring(np.stack([mask, 0 - mask]))), block, left)
 
 
 async def _sign(role: Role, x: Masked, places: int) -> MaskedPlanes:

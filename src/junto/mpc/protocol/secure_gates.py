@@ -58,7 +58,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     def scale(self, x: RingSecret, c: Words, *, bounded: bool = False) -> RingSecret:
         return shares.scale(self._role, x, self.element(c))
 
-    def linear(self, x: RingSecret, map: Callable[[Words], Words], *, bounded: bool = False) -> RingSecret:
+    def linear(self, x: RingSecret, map: Callable[[Words], Words], *, bounded: int = 0) -> RingSecret:
         return shares.linear(self._role, x, map)
 
     def to_ring(self, b: MaskedBits) -> RingSecret:
@@ -96,6 +96,12 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         return await compare.zero(
             self._role, await shares.hold(self._role, x), self._block, bits or self.bits
         )
+
+    async def outside(self, x: RingSecret, least: int, most: int, *, exact: bool = True) -> MaskedBits:
+        if exact or self._role.pair:
+            return await super().outside(x, least, most)
+        held = await shares.hold(self._role, x)
+        return await compare.outside(self._role, held, most.bit_length(), self._block)
 
     async def both(self, a: MaskedBits, b: MaskedBits) -> MaskedBits:
         return await planes.both(self._role, a, b)

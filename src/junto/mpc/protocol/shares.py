@@ -48,14 +48,20 @@ class RingSecret:
         shape: public.
         asked: the masked form, once somebody has asked for it.
         masked: the same, once it is there.
+        bound: of its elements' magnitudes, if that is known (`checked_gates`).
+        doubts: what that takes.
+        home: the step that vouches for it, where nothing else is known.
     """
 
-    __slots__ = ("asked", "masked", "shape")
+    __slots__ = ("asked", "bound", "doubts", "home", "masked", "shape")
 
     def __init__(self, shape: Shape) -> None:
         self.shape: Shape = shape
         self.asked: RoundFuture[Masked] | None = None
         self.masked: Masked | None = None
+        self.bound: int | None = None
+        self.doubts: tuple[Any, ...] = ()
+        self.home: str | None = None
 
 
 class Additive(RingSecret):
