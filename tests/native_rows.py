@@ -20,6 +20,8 @@ from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.mpc import bits, limbs, ring128
 from junto.mpc import waves as twins
+from junto.mpc.lattice import negacyclic
+from junto.mpc.lattice.residues import moduli
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.protocol import borrow
@@ -229,6 +231,38 @@ def read_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.
         yield kernels.read_bands(bands.starts, bands.slots, table), okvs._decode(bands, table)
 
 
+def residues(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Numbers modulo the first primes, [..., primes, n], with many at the ends of the range."""
+    primes = moduli(shape[-2])
+    return np.where(
+        rng.random(shape) < 0.2,
+        rng.choice(np.arange(2, dtype=np.uint64), shape) * (primes - 1),
+        words(rng, *shape) % primes,
+    )
+
+
+def transform(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for count, primes, n in [(0, 1, 2), (1, 1, 2), (2, 2, 4), (3, 4, 16), (1, 4, 1024)]:
+        for twin, back in ((negacyclic.forward, False), (negacyclic.backward, True)):
+            got, tables = residues(rng, count, primes, n), negacyclic.tables(primes, n)
+            want = got.copy()
+            kernels.transform(got, tables, moduli(primes)[:, 0], back=back)
+            twin(want, tables)
+            yield got, want
+
+
+def dot(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for count, terms, primes, n in [
+        (0, 1, 1, 1),
+        (1, 0, 2, 3),
+        (2, 1, 4, 5),
+        (1, 9, 2, 513),
+        (2, 4, 4, 1024),
+    ]:
+        x, y = residues(rng, count, terms, primes, n), residues(rng, terms, primes, n)
+        yield kernels.dot(x, y, moduli(primes)[:, 0]), negacyclic.dot(x, y)
+
+
 SMALL = [
     0, 1, 325606250916557431795983626356110631294008115727848805560023387167927233504,
     39382357235489614581723060781553021112529911719440698176882885853963445705823, P - 1,
@@ -274,7 +308,7 @@ ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
-        solve_bands, read_bands, wide_matmul_into, turns, waves,
+        solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),

@@ -38,6 +38,8 @@ SETTINGS = OtSettings(block=1 << 14, overlap=False)
 N = 4096
 WORDS, FLAGS, PLANES = np.ones(N, np.uint64), np.ones(N, np.bool_), np.ones((3, N // 64), np.uint64)
 WIDE, TALL = np.ones((32, 64), np.uint64), np.ones((64, 16), np.uint64)
+LOW = np.ones((64, 4), np.uint64)
+MATRICES = np.ones((3, 20, 64), np.uint64)
 
 DEMANDS: dict[str, Any] = {
     "product": Product(WORDS, WORDS, (N,), (BOTH, BOTH)),
@@ -45,8 +47,12 @@ DEMANDS: dict[str, Any] = {
     "broadcast": Product(WIDE, WIDE[:1], WIDE.shape, (BOTH, BOTH)),
     "outer": Product(WIDE[:, :1], WIDE[:1], WIDE.shape, (BOTH, BOTH)),
     "square": Square(WORDS),
+    "small matrices": Bilinear(WIDE[:8], LOW, lambda a, b, by: by(a, b), (BOTH, BOTH)),
+    "small matrix of one": Bilinear(WIDE[:8], LOW, lambda a, b, by: by(a, b), (2, BOTH)),
     "matrices": Bilinear(WIDE, TALL, lambda a, b, by: by(a, b), (BOTH, BOTH)),
     "matrix of one": Bilinear(WIDE, TALL, lambda a, b, by: by(a, b), (2, BOTH)),
+    "matrix and vector": Bilinear(WIDE, LOW[:, :1], lambda a, b, by: by(a, b), (BOTH, 1)),
+    "several": Bilinear(MATRICES, LOW, lambda a, b, by: by(a, b), (BOTH, BOTH)),
     "selected": Selected(FLAGS, WORDS, (N,)),
     "bits": BothBits(FLAGS, FLAGS, (N,)),
     "number": Number(FLAGS),
@@ -61,7 +67,8 @@ DEMANDS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def sources() -> Sources:
     made = Sources(SETTINGS)
-    made.make([Number(FLAGS)], [Number(FLAGS)])
+    for first in ("number", "outer"):
+        made.make([DEMANDS[first]], [DEMANDS[first]])
     return made
 
 
@@ -72,6 +79,14 @@ def test_what_a_demand_costs_is_foretold(sources: Sources, name: str) -> None:
     sources.make([DEMANDS[name]], [DEMANDS[name]])
     for party, end in enumerate(sources.ends):
         assert sent(DEMANDS[name], party, SETTINGS) == pytest.approx(end.sent - before[party], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["outer", "matrices", "matrix of one", "several"])
+def test_what_a_product_of_large_matrices_costs_is_foretold_to_the_byte(sources: Sources, name: str) -> None:
+    before = [end.sent for end in sources.ends]
+    sources.make([DEMANDS[name]], [DEMANDS[name]])
+    exact = [end.sent - already for end, already in zip(sources.ends, before, strict=True)]
+    assert exact == [sent(DEMANDS[name], party, SETTINGS) for party in (0, 1)]
 
 
 def test_only_a_helper_deals_some() -> None:
@@ -100,11 +115,14 @@ async def much(g: Any, a: Any, b: Any) -> list[Any]:
 @pytest.mark.slow
 def test_a_run_with_zeros_counts_what_a_real_one_does() -> None:
     real = oblivious(much, WORDS, WORDS)
-    blank = Paired(0, Stream(bytes(16)), Nobody(), BlankSupply(0))
-    gates = PairGates(blank, 1 << 20)
-    secrets = [Masked(WORDS, WORDS) for _ in (0, 1)]
-    with np.errstate(over="ignore"):
-        Rounds(blank.flush).run(much(gates, *secrets))
-    assert (blank.rounds, blank.opened) == (real.rounds, real.opened)
-    assert blank.offline == pytest.approx(real.offline, rel=0.05)
-    assert blank.offline == real.roles[0].offline
+    blanks = []
+    for party in (0, 1):
+        blank = Paired(party, Stream(bytes(16)), Nobody(), BlankSupply(party))
+        gates = PairGates(blank, 1 << 20)
+        secrets = [Masked(WORDS, WORDS) for _ in (0, 1)]
+        with np.errstate(over="ignore"):
+            Rounds(blank.flush).run(much(gates, *secrets))
+        assert blank.offline == real.roles[party].offline
+        blanks.append(blank)
+    assert (blanks[0].rounds, blanks[0].opened) == (real.rounds, real.opened)
+    assert max(blank.offline for blank in blanks) == pytest.approx(real.offline, rel=0.05)

@@ -29,6 +29,7 @@ from junto.native.array_pointers import (
     read,
     written,
 )
+from junto.native.lattice_kernels import LatticeKernels
 from junto.native.library import loaded
 from junto.native.threads import shared_out
 
@@ -90,7 +91,7 @@ class _Borrow(ctypes.Structure):
     _fields_ = (*((f"array{i}", _POINTER) for i in range(6)), *((f"size{i}", _SIZE) for i in range(3)))
 
 
-class Kernels:
+class Kernels(LatticeKernels):
     """The kernels of one library.
 
     Args:
@@ -106,6 +107,7 @@ class Kernels:
         self.level: int = there if level is None else level
         if not BASE <= self.level <= there:
             raise ValueError(f"this machine has level {there}, not {self.level}")
+        super().__init__(library)
         self._products = {WORD: library.matmul64, PAIR: library.matmul128}
         for product in self._products.values():
             product.argtypes = [*[_POINTER] * 3, *[_SIZE] * 8, _LEVEL]

@@ -15,6 +15,7 @@ Cost:      64 transfers each way an element of the smaller operand; 36 bits on a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -24,7 +25,8 @@ import numpy as np
 
 from junto.mpc import ring
 from junto.mpc.gates import BITS, Flags, Words
-from junto.mpc.ot.extension import Extension
+from junto.mpc.ot import softspoken
+from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.ot.jobs import parts
 from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
 
@@ -45,6 +47,11 @@ def multiply(extension: Extension, x: Words, y: Words, owners: Owners = (None, N
         x, y: our shares.
         owners: of what needs no transfer, the same at both parties.
     """
+    return by_matrices(x, y, lambda left, right: matmul(extension, left, right, owners))
+
+
+def by_matrices(x: Words, y: Words, product: Callable[[Words, Words], Words]) -> Words:
+    """Element by element, broadcasting, from products of matrices [batch, m, 1] and [batch, 1, n]."""
     shape = np.broadcast_shapes(x.shape, y.shape)
     dimensions = len(shape)
     x = x.reshape((1,) * (dimensions - x.ndim) + x.shape)
@@ -56,8 +63,24 @@ def multiply(extension: Extension, x: Words, y: Words, owners: Owners = (None, N
     batch, m, n = (prod(shape[i] for i in each) for each in (common, own, others))
     left = x.transpose(order).reshape(batch, m, 1)
     right = y.transpose(order).reshape(batch, 1, n)
-    made = matmul(extension, left, right, owners).reshape([shape[i] for i in order])
+    made = product(left, right).reshape([shape[i] for i in order])
     return made.transpose(np.argsort(order))
+
+
+def matmul_bytes(sizes: tuple[int, int, int], batch: int, settings: OtSettings) -> tuple[int, int]:
+    """Bytes for the products of one party's left share and the other one's right share, without rounding up.
+
+    Args:
+        sizes: rows, inner, columns of the matrices.
+        batch: so many products.
+        settings: of the transfers.
+
+    Returns:
+        From the party with the smaller matrix, which chooses, and from the other one.
+    """
+    m, k, n = sizes
+    chosen = batch * k * min(m, n) * BITS * softspoken.rows_of(settings.field_bits) // 8
+    return chosen, batch * k * m * n * ScalingWidths().nbytes
 
 
 def square(extension: Extension, x: Words) -> Words:
@@ -87,7 +110,7 @@ def matmul(extension: Extension, x: Words, y: Words, owners: Owners = (None, Non
     batch = made.shape[:-2]
     factors = np.broadcast_to(x, (*batch, m, k)).reshape(-1)
     vectors = np.broadcast_to(y, (*batch, k, n)).reshape(-1, n)
-    needed = tuple(_needed(owners, index) for index in (extension.index, 1 - extension.index))
+    needed = ways(owners, extension.index)
     total = made.reshape(-1, n)
     for start in range(0, n if any(needed) else 0, _WIDEST):
         columns = slice(start, start + _WIDEST)
@@ -96,10 +119,18 @@ def matmul(extension: Extension, x: Words, y: Words, owners: Owners = (None, Non
     return total.reshape(made.shape)
 
 
-def _needed(owners: Owners, index: int) -> bool:
-    """Whether the product of this party's left share and the other one's right share is not simply 0."""
+def ways(owners: Owners, index: int) -> tuple[bool, bool]:
+    """Which products of one party's share and the other one's are not simply 0.
+
+    Args:
+        owners: see `matmul`.
+        index: of this party.
+
+    Returns:
+        Whether it is that of our left share, and that of our right one.
+    """
     left, right = owners
-    return left != 1 - index and right != index
+    return left != 1 - index and right != index, left != index and right != 1 - index
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -2,6 +2,8 @@
 
 Blocks are rounded up to whole words, each is checked with 128 transfers more and 48 bytes, and 128 transfers
 are made to begin with, about 25 KB; none of that is counted here, so small plans send more than this says.
+What products of matrices by homomorphic encryption send is exact, but for the public keys, 205 KB each way
+the first time.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import numpy as np
 
 from junto.mpc.gates import BITS, Words
 from junto.mpc.ot.extension import OtSettings
+from junto.mpc.ot.products import by_matrices, matmul_bytes
 from junto.mpc.ot.scaling import ScalingWidths
 from junto.mpc.ot.softspoken import rows_of
 from junto.mpc.preprocess.correlations import Demand
+from junto.mpc.preprocess.matrices import blocks_for
 from junto.mpc.protocol.demands import (
     Bilinear,
     BothBits,
@@ -28,6 +32,7 @@ from junto.mpc.protocol.demands import (
     Turn,
     WordPads,
     crosses,
+    no_product,
 )
 from junto.mpc.waves import TURN_SCALE
 
@@ -49,6 +54,7 @@ class _Estimate:
 
     def __init__(self, party: int, settings: OtSettings) -> None:
         self._party = party
+        self._settings = settings
         self.transfer = rows_of(settings.field_bits) / 8
 
     def of(self, demand: Demand) -> float:
@@ -104,37 +110,46 @@ class _Estimate:
         return leaves + joins + self._scaled(ScalingWidths()) + 8 + 1 / 8
 
     def _products(self, left: Words, right: Words, shape: tuple[int, ...], held: tuple[int, int]) -> float:
+        if left.shape == right.shape == shape:
+            return self._matmul((left.size, 1, 1), (left.size, 1, 1), held, transfers=True)
         total = 0.0
-        for left_at, way in enumerate(crosses(*held)):
-            chooses = (left_at == self._party) == (left.size <= right.size)
-            each = (
-                min(left.size, right.size) * BITS * self.transfer
-                if chooses
-                else _size(shape) * ScalingWidths().nbytes
-            )
-            total += way * each
+
+        def product(a: Words, b: Words) -> Words:
+            nonlocal total
+            total += self._matmul(a.shape, b.shape, held)
+            return no_product(a, b)
+
+        by_matrices(left, right, product)
         return total
 
     def _bilinear(self, demand: Bilinear) -> float:
         total = 0.0
-        ways = crosses(*demand.held)
 
         def product(a: Words, b: Words) -> Words:
             nonlocal total
-            batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-            (m, k), n = a.shape[-2:], b.shape[-1]
-            for left_at, way in enumerate(ways):
-                if way:
-                    chooses = (left_at == self._party) == (m <= n)
-                    total += (
-                        prod(batch)
-                        * k
-                        * (min(m, n) * BITS * self.transfer if chooses else m * n * ScalingWidths().nbytes)
-                    )
-            made: Words = np.zeros((*batch, m, n), np.uint64)
-            return made
+            total += self._matmul(a.shape, b.shape, demand.held)
+            return no_product(a, b)
 
         demand.map(demand.left, demand.right, product)
+        return total
+
+    def _matmul(
+        self, left: tuple[int, ...], right: tuple[int, ...], held: tuple[int, int], *, transfers: bool = False
+    ) -> float:
+        """Of matrices of these shapes; `transfers`: from oblivious transfers, however many there are."""
+        batch = prod(np.broadcast_shapes(left[:-2], right[:-2]))
+        m, k, n = left[-2], left[-1], right[-1]
+        blocks = None if transfers else blocks_for(left, right, self._settings)
+        total = 0
+        for left_at, way in enumerate(crosses(*held)):
+            if not way:
+                continue
+            if blocks is not None:
+                holds = (left_at == self._party) != blocks.turned
+                total += blocks.fresh_bytes(batch) if holds else blocks.answer_bytes(batch)
+            else:
+                chooses = (left_at == self._party) == (m <= n)
+                total += matmul_bytes((m, k, n), batch, self._settings)[0 if chooses else 1]
         return total
 
 

@@ -19,6 +19,7 @@ from junto.mpc.ot import carries, products
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
 from junto.mpc.preprocess.correlations import Made
+from junto.mpc.preprocess.matrices import MatrixProducts
 from junto.mpc.protocol.demands import (
     BOTH,
     TOP,
@@ -55,21 +56,20 @@ def squares(extension: Extension, demands: Sequence[Square]) -> list[Words]:
     return _shaped(products.square(extension, numbers), [each.mask.shape for each in demands])
 
 
-def broadcast(extension: Extension, demands: Sequence[Product]) -> list[Words]:
-    """Products of arrays whose shapes differ: what is repeated is a vector of one transfer."""
+def broadcast(matrices: MatrixProducts, demands: Sequence[Product]) -> list[Words]:
+    """Products of arrays whose shapes differ: of columns and rows, as products of matrices."""
     return [
-        np.broadcast_to(products.multiply(extension, each.left, each.right, _owners(each.held)), each.shape)
+        np.broadcast_to(
+            products.by_matrices(each.left, each.right, partial(matrices.matmul, _owners(each.held))),
+            each.shape,
+        )
         for each in demands
     ]
 
 
-def bilinear(extension: Extension, demands: Sequence[Bilinear]) -> list[Words]:
+def bilinear(matrices: MatrixProducts, demands: Sequence[Bilinear]) -> list[Words]:
     """Bilinear maps: of shares their products of matrices become products of shares."""
-
-    def product(owners: products.Owners, a: Words, b: Words) -> Words:
-        return products.matmul(extension, a, b, owners)
-
-    return [each.map(each.left, each.right, partial(product, _owners(each.held))) for each in demands]
+    return [each.map(each.left, each.right, partial(matrices.matmul, _owners(each.held))) for each in demands]
 
 
 def _owners(held: tuple[int, int]) -> products.Owners:

@@ -1,4 +1,4 @@
-"""What two parties need of each other, from oblivious transfer.
+"""What two parties need of each other: from oblivious transfer, products of large matrices by `lattice`.
 
 Demands of one kind and form are made together, kind after kind in the order in which they first come: the
 same order at both parties, for it depends on the plan alone.
@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from junto.mpc.lattice.lattice_products import LatticeProducts
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.preprocess import making, one_time_pads, turns
 from junto.mpc.preprocess.correlations import Correlations, Demand, Made
-from junto.mpc.prg import Stream
+from junto.mpc.preprocess.matrices import MatrixProducts
+from junto.mpc.prg import KEY_BYTES, Stream
 from junto.mpc.protocol.demands import (
     Bilinear,
     BothBits,
@@ -55,31 +57,47 @@ class Oblivious(Correlations):
     ) -> None:
         self._wire = _Counted(wire)
         self._meeting = (index, own, session, settings, peer)
-        self._extension: Extension | None = None
+        self._sources: _Sources | None = None
 
     @property
     def sent(self) -> int:
         return self._wire.sent
 
     def make(self, demands: Sequence[Demand]) -> list[Made]:
-        extension = self._extension
-        if extension is None:
-            extension = self._extension = Extension(self._wire, *self._meeting)
+        if self._sources is None:
+            self._sources = _Sources(self._wire, *self._meeting)
         alike: dict[Hashable, list[int]] = {}
         for number, demand in enumerate(demands):
             alike.setdefault(_form(demand), []).append(number)
         made: list[Made] = [()] * len(demands)
         for numbers in alike.values():
-            results = self._make(extension, [demands[number] for number in numbers])
+            results = self._make(self._sources, [demands[number] for number in numbers])
             for number, result in zip(numbers, results, strict=True):
                 made[number] = result
         return made
 
-    def _make(self, extension: Extension, demands: Sequence[Any]) -> Sequence[Made]:
+    def _make(self, sources: _Sources, demands: Sequence[Any]) -> Sequence[Made]:
         """Of one form."""
         if isinstance(demands[0], Cut):
-            return making.cuts(extension, self._wire.exchange, demands)
-        return [(each,) for each in _made(extension, demands)]
+            return making.cuts(sources.extension, self._wire.exchange, demands)
+        return [(each,) for each in _made(sources, demands)]
+
+
+class _Sources:
+    """What is made of what: see `Oblivious` for the arguments."""
+
+    def __init__(
+        self,
+        wire: _Counted,
+        index: int,
+        own: Stream,
+        session: bytes,
+        settings: OtSettings | None,
+        peer: str,
+    ) -> None:
+        lattice = LatticeProducts(wire.exchange, Stream(own.octets(KEY_BYTES)), peer)
+        self.extension = Extension(wire, index, own, session, settings, peer)
+        self.matrices = MatrixProducts(self.extension, lattice)
 
 
 class _Counted:
@@ -110,15 +128,17 @@ def _form(demand: Demand) -> Hashable:
     return type(demand)
 
 
-def _made(extension: Extension, demands: Sequence[Any]) -> Sequence[np.ndarray[Any, Any]]:
+def _made(sources: _Sources, demands: Sequence[Any]) -> Sequence[np.ndarray[Any, Any]]:
+    extension = sources.extension
     match demands[0]:
         case Product() as one:
-            alike = one.left.shape == one.right.shape == one.shape
-            return (making.elements if alike else making.broadcast)(extension, demands)
+            if one.left.shape == one.right.shape == one.shape:
+                return making.elements(extension, demands)
+            return making.broadcast(sources.matrices, demands)
         case Square():
             return making.squares(extension, demands)
         case Bilinear():
-            return making.bilinear(extension, demands)
+            return making.bilinear(sources.matrices, demands)
         case Selected():
             return making.selected(extension, demands)
         case Number():

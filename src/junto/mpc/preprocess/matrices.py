@@ -1,0 +1,50 @@
+"""Products of matrices of shares: small ones from oblivious transfer, others by homomorphic encryption.
+
+What sends less is taken: which that is follows from shapes and settings, so both parties take the same.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from junto.mpc import ring
+from junto.mpc.gates import Words
+from junto.mpc.lattice.block_packing import Blocks
+from junto.mpc.lattice.lattice_products import LatticeProducts, quickest
+from junto.mpc.ot import products
+from junto.mpc.ot.extension import Extension, OtSettings
+
+
+def blocks_for(left: tuple[int, ...], right: tuple[int, ...], settings: OtSettings) -> Blocks | None:
+    """How matrices of these shapes, batches before them, are cut; None: oblivious transfers send less."""
+    sizes, batch = (left[-2], left[-1], right[-1]), prod(np.broadcast_shapes(left[:-2], right[:-2]))
+    if not batch * prod(sizes):
+        return None
+    return quickest(sizes, batch, sum(products.matmul_bytes(sizes, batch, settings)))
+
+
+class MatrixProducts:
+    """One party's end.
+
+    Args:
+        extension: with the other party.
+        lattice: with the other party.
+    """
+
+    def __init__(self, extension: Extension, lattice: LatticeProducts) -> None:
+        self._extension = extension
+        self._lattice = lattice
+
+    def matmul(self, owners: products.Owners, x: Words, y: Words) -> Words:
+        """Our share of x @ y: see `products.matmul`."""
+        blocks = blocks_for(x.shape, y.shape, self._extension.settings)
+        ways = products.ways(owners, self._extension.index)
+        if blocks is None or not any(ways):
+            return products.matmul(self._extension, x, y, owners)
+        made = ring.matmul(x, y)
+        batch = made.shape[:-2]
+        left, right = (np.broadcast_to(each, (*batch, *each.shape[-2:])) for each in (x, y))
+        left, right = (each.reshape(-1, *each.shape[-2:]) for each in (left, right))
+        return made + self._lattice.crosses(left, right, blocks, ways).reshape(made.shape)
