@@ -12,6 +12,8 @@ from benchmarks.measure import Ceiling, Row, Spread
 from benchmarks.plan import Plan
 from junto.join.plain_curve import PlainCurve, encoded
 from junto.mpc import bits, limbs, ring, ring128
+from junto.mpc.lattice import negacyclic
+from junto.mpc.lattice.residues import moduli
 from junto.mpc.ot.hashing import Hash
 from junto.native import Kernels, kernels
 
@@ -52,6 +54,8 @@ def pairs(native: Kernels, part: int) -> dict[str, tuple[Work, Work]]:
     rows, difference, key, scalar = words(count, 2), words(2), os.urandom(16), os.urandom(32)
     numbers = RNG.integers(0, 256, (points, 48), np.uint8)
     raw, coordinates, plain = [row.tobytes() for row in numbers], native.encode_points(numbers), PlainCurve()
+    polynomials, tables, primes = max(1, 16 // part), negacyclic.tables(4), moduli()[:, 0]
+    values = words(polynomials, 4, negacyclic.DEGREE) >> np.uint64(15)
     wide, other = (ring128.wide_from(words(side, side, 2)) for _ in range(2))
     long, made, made_long = (
         ring128.wide_from(words(count, 2)),
@@ -79,6 +83,14 @@ def pairs(native: Kernels, part: int) -> dict[str, tuple[Work, Work]]:
         f"{count:,} hashes for transfers": (
             lambda: native.hashes(key, rows, difference, 0, 0),
             lambda: Hash(key)._words(rows ^ difference, 0),
+        ),
+        f"{4 * polynomials} transforms of 8,192 coefficients": (
+            lambda: native.transform(values, tables, primes, back=False),
+            lambda: negacyclic.forward(values, tables),
+        ),
+        f"sums of {polynomials} products of four times 8,192 values": (
+            lambda: native.dot(values[None], values, primes),
+            lambda: negacyclic.dot(values[None], values),
         ),
         f"{points:,} points multiplied (twin: cryptography)": (
             lambda: native.multiply_points(scalar, coordinates),

@@ -47,7 +47,7 @@ _PROFILE = "rounds and bytes are always counted; spu.profile() shows them"
 _SNAPSHOT = "spu.dump stores the values that you name; nothing else is written"
 _THREADS = "operations that do not need each other share their rounds always, and kernels take the processors that omp_num_threads in sf.init allows"  # noqa: E501
 _PRIME = "there is one exponential function here, and it is not exp prime"
-_CHEETAH = "two parties without a helper use oblivious transfer in one way; there is nothing to set"
+_CHEETAH = "two parties without a helper use oblivious transfer and lattices in one way; nothing is to be set"
 _STREAM = "each pair of nodes shares one TLS stream; there is no other transport to choose"
 _TTP_SERVER = (
     "the helper is a party of the job, not a server: it runs this script, and its identity is its certificate"

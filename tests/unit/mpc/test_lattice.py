@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 
 import ot_pairs
 from junto.errors import LinkError
+from junto.mpc import ring
 from junto.mpc.lattice import negacyclic, residues, ring_lwe
 from junto.mpc.lattice.block_packing import Blocks, best
 from junto.mpc.lattice.lattice_products import KEY_MESSAGE, LatticeProducts, quickest
 from junto.mpc.lattice.residues import MODULUS, PRIMES, SHORT
+from junto.mpc.preprocess.estimate import sent
+from junto.mpc.preprocess.matrices import blocks_for
 from junto.mpc.prg import Stream, derive
+from junto.mpc.protocol.demands import Bilinear, Product
+from mpc_pairs import Sources
 from tries import tries
 
 N = negacyclic.DEGREE
@@ -231,6 +236,39 @@ def test_a_product_whose_answers_would_show_too_much_is_left_to_transfers() -> N
         assert ring_lwe.distance_bits(blocks.terms, blocks.answers * len(blocks.places)) >= 40
 
 
+SHAPES = [((30, 40), (40, 20)), ((2, 1, 9, 64), (3, 64, 8)), ((700, 3), (3, 1)), ((1, 1000), (1000, 4))]
+
+
+@pytest.mark.parametrize(("left", "right"), SHAPES)
+@pytest.mark.parametrize("held", [(3, 3), (1, 2), (2, 3), (1, 1)])
+def test_demands_for_large_matrices_are_met(left: tuple, right: tuple, held: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    sources = demanded()
+
+    def pieces(shape: tuple, by: int) -> list[np.ndarray]:
+        return [rng.integers(0, 2**64, shape, np.uint64) * np.uint64(by >> i & 1) for i in (0, 1)]
+
+    x, y = pieces(left, held[0]), pieces(right, held[1])
+    asked = [[Bilinear(a, b, lambda a, b, by: by(a, b), held)] for a, b in zip(x, y, strict=True)]
+    before = [end.sent for end in sources.ends]
+    ((one,), (other,)) = sources.make(*asked)[0]
+    assert (one + other == ring.matmul(x[0] + x[1], y[0] + y[1])).all()
+    assert blocks_for(left, right, ot_pairs.QUICK) is not None
+    assert [end.sent - was for end, was in zip(sources.ends, before, strict=True)] == [
+        sent(asked[i][0], i, ot_pairs.QUICK) for i in (0, 1)
+    ]
+
+
+@cache
+def demanded() -> Sources:
+    """Two parties that have their keys."""
+    sources, one = Sources(), np.ones((64, 1), np.uint64)
+    outer = Product(one, one.T, (64, 64), (3, 3))
+    ((first,), (second,)) = sources.make([outer], [outer])[0]
+    assert (first + second == 4).all()
+    return sources
+
+
 # -------------------------------------------------------------------- secrecy, and hostile messages
 
 
@@ -275,6 +313,5 @@ def test_what_is_none_is_refused(change: Callable[[bytes], bytes], message: int)
     assert caught.value.party == "peer"
 
 
-def test_who_holds_nothing_is_shown_nothing() -> None:
-    assert "Words" not in repr(ring_lwe.SecretKey(stream(1)))
+def test_a_key_is_not_shown() -> None:
     assert repr(ring_lwe.SecretKey(stream(1))) == "<SecretKey>"

@@ -48,7 +48,8 @@ GUESSED = (
 )
 PAIR = (
     "nobody helps: offline bytes are an estimate of what the oblivious transfers send, to which come about "
-    "20 kB the first time and what whole words round up; preparing takes rounds of its own, a few a batch"
+    "20 kB the first time and what whole words round up, and of what large products of matrices send, to "
+    "which come 205 kB the first time; preparing takes rounds of its own, a few a batch"
 )
 CLEAR = "values are in the clear on this SPU (REF2K): this is what another protocol would send"
 CHECKED = (
