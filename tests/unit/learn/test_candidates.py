@@ -47,6 +47,29 @@ def test_every_way_to_part_the_bins_is_a_candidate_once(name, bins):
             assert 1 <= len(rows) < bins * (1 + int(gaps.any())) + int(gaps.any())
 
 
+@pytest.mark.parametrize("bins", [2, 3, 16, 64, 255])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        RNG.normal(size=150),
+        RNG.normal(size=2000).round(1),
+        RNG.exponential(size=300).round(1),
+        np.r_[np.zeros(990), np.arange(1, 11)],  # most rows have one number
+        np.r_[np.arange(1, 11), np.full(990, 50.0)],
+        RNG.permutation([0.0] * 480 + [1.0] * 10 + [2.0, 3.0, 7.0, 7.5] * 5),
+    ],
+    ids=["normal", "digits", "skewed", "few above", "few below", "codes"],
+)
+def test_thresholds_are_xgboosts_where_its_sketch_is_exact(numbers, bins):
+    """That is up to about eight times as many different numbers as bins."""
+    xgboost = pytest.importorskip("xgboost")
+    if len(np.unique(numbers)) > 8 * bins:
+        bins = 64
+    numbers = numbers.astype(np.float32)
+    told = xgboost.QuantileDMatrix(numbers[:, None], max_bin=bins)
+    assert candidates.thresholds_of(numbers, bins).tolist() == told.get_quantile_cut()[1][1:-1].tolist()
+
+
 def test_bins_hold_about_as_many_rows_each():
     numbers = RNG.exponential(size=10_000).astype(np.float32)
     cuts = candidates.thresholds_of(numbers, 16)
