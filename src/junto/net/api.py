@@ -148,6 +148,10 @@ class Pipe(ABC):
     def wake(self) -> None:
         """End this `wait` and all that follow, at once."""
 
+    def rest(self) -> None:
+        """Nothing will be waited for here for a while."""
+        return
+
     @abstractmethod
     def close(self) -> None:
         """Give the connection back. What was written still arrives. May be called twice."""

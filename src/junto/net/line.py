@@ -34,6 +34,21 @@ class Route:
 USUAL = Route()
 
 
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """What a carrier can do in the thread that has something to say, or that waits for something.
+
+    Attributes:
+        send: send what there is, as far as it need not wait; whether nothing is left for its own thread.
+        attend, alarm, rest: see `MessageSocket`.
+    """
+
+    send: Callable[[], bool]
+    attend: Callable[[Callable[[bytes], bool], float], bool]
+    alarm: Callable[[], None]
+    rest: Callable[[], None]
+
+
 class StreamSender:
     """One stream's sending half.
 
@@ -44,8 +59,7 @@ class StreamSender:
         open: whether values may flow.
         run: the run that the dialler wants to resume, while the answer is due.
         closed: whether it is over.
-        at_once: set by a carrier that can send from the thread that has something to say: does so, as far as
-            it need not wait, and returns whether nothing is left for its own thread.
+        in_place: set by a carrier that needs no other thread to send and to read.
     """
 
     def __init__(self, pull: Pull, route: Route = USUAL) -> None:
@@ -59,7 +73,7 @@ class StreamSender:
         self.open: bool = False
         self.run: bytes | None = None
         self.closed: bool = False
-        self.at_once: Callable[[], bool] | None = None
+        self.in_place: InPlace | None = None
 
     def say(self, *frames: ControlFrame) -> None:
         """Send these before anything else (of heartbeats only the newest, where the stream is slower)."""
@@ -78,8 +92,8 @@ class StreamSender:
 
     def wake(self) -> None:
         """There is something to send."""
-        at_once = self.at_once
-        if at_once is not None and at_once():
+        in_place = self.in_place
+        if in_place is not None and in_place.send():
             return
         # The lock is a binary semaphore: released at most once until `messages` acquires it again.
         try:
@@ -112,14 +126,14 @@ class StreamSender:
 
     def step(self) -> bytes | float | None:
         """The next message, or for how many seconds to sleep (None: until woken)."""
-        with self._lock:
-            frames, opened = list(self._urgent), self.open
-            if self._pulse is not None:
-                frames.append(self._pulse)
-            self._urgent.clear()
-            self._pulse = None
-        if frames:
-            return pack(frames)
+        opened = self.open  # first: who opens it has said before what goes before everything else
+        if self._urgent or self._pulse is not None:
+            with self._lock:
+                frames = [*self._urgent, *([] if self._pulse is None else [self._pulse])]
+                self._urgent.clear()
+                self._pulse = None
+            if frames:
+                return pack(frames)
         return self._pull(self) if opened else None
 
     def _keep(self, frames: Iterable[ControlFrame]) -> None:

@@ -1,7 +1,12 @@
-"""Messages on one TCP or TLS connection, which one thread reads and others write.
+"""Messages on one TCP or TLS connection.
 
 The socket does not block. OpenSSL wants one call at a time on a connection, so both directions share a lock
 for the moment of a call, and wait for the socket without it.
+
+A thread of the connection's own reads it (`messages`). A thread that waits for a frame of an ordered stream,
+as at each round of an SPU, reads itself meanwhile (`attend`): so no other thread has to be woken for the
+frame, and then to wake that one. The connection's own thread then leaves the socket alone until nobody has
+attended for `LEASE_S`, or at once when there is anything that it alone may hear.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 from junto.errors import JuntoError
 from junto.locks import Event
@@ -23,6 +29,9 @@ from junto.net.tlscontext import SOCKET_ALPN
 _LENGTH = struct.Struct("!I")
 _AT_ONCE = 1 << 18
 """Bytes of one call: enough to be worth it, and soon over for whoever waits for the lock."""
+
+LEASE_S = 0.05
+"""Rounds of an SPU follow each other sooner than this; what comes in between for others waits so long."""
 
 
 class SocketEnded(Exception):
@@ -42,7 +51,18 @@ class MessageSocket:
         self._lock = threading.Lock()  # of each call of the socket or of OpenSSL
         self._waiting = 0  # threads that wait for the socket: its number must not become another one's
         self._dead = False
-        self._in = bytearray()
+        self._reading = threading.Lock()  # the turn to read, and to hear what was read
+        self._attending = self._crowded = False
+        self._attended = 0.0
+        self._parked = threading.Lock()
+        self._parked.acquire()
+        self._parked_for_good = False
+        self._polls = False  # the connection's own thread waits for the socket
+        self._pair: tuple[socket.socket, socket.socket] | None = None
+        self._in = memoryview(bytearray(_LENGTH.size + MESSAGE_BYTES + _AT_ONCE))
+        self._begin = self._end = 0  # of what was read, and is not taken yet
+        self._kept: bytes | None = None
+        self._read_into: Callable[[int, memoryview], int] = lambda _, into: connection.recv_into(into)
         self._out = memoryview(b"")
         self._out_waits_for = select.POLLOUT
         self._heard = Event()
@@ -67,20 +87,22 @@ class MessageSocket:
             except (OSError, ValueError) as error:
                 raise SocketEnded(reason_of(error)) from error
             self._socket = tls
+            # With a buffer it answers with a number; its published types do not say so.
+            self._read_into = cast("Callable[[int, memoryview], int]", tls.read)
         self._take_step(tls.do_handshake, until)
         if tls.selected_alpn_protocol() != SOCKET_ALPN:
             raise SocketEnded(f"it speaks TLS, but is no party of a job (no {SOCKET_ALPN})")
         return tls.getpeercert(binary_form=True) or b""
 
-    # Reading, by one thread at a time.
+    # Reading: by whoever has the turn, and hears what it has read before it gives the turn back.
 
     def wait_for_bytes(self, until: float) -> None:
         """Until there is something to read."""
         if not self._wait(select.POLLIN, until):
             raise SocketEnded("it said nothing")
 
-    def next(self, until: float | None = None) -> bytes:
-        """The next message."""
+    def next(self, until: float) -> bytes:
+        """The next message, before others read."""
         while True:
             message = self._next()
             if message is not None:
@@ -88,34 +110,128 @@ class MessageSocket:
             self._take_step(self._read, until)
 
     def messages(self) -> Iterator[bytes]:
-        """All that come, until the connection is over. Raises nothing."""
+        """All that come and nobody else reads, until the connection is over. Raises nothing."""
         try:
             while True:
-                yield self.next()
+                self._leave_to_others()
+                with self._reading:
+                    wanted = None
+                    while wanted is None:
+                        while (message := self._next()) is not None:
+                            yield message
+                        wanted = self._step(self._read, select.POLLIN)
+                    self._polls = True  # before others may read, and leave something here
+                self._wait(wanted, None, self._bells()[1])
+                self._polls = False
         except SocketEnded as error:
             self.reason = str(error)
         finally:
             self._heard.set()
 
+    def attend(self, hear: Callable[[bytes], bool], until: float) -> bool:
+        """Read here, in the thread that waits for what comes, until `hear` was called once.
+
+        What `hear` does not take, and the end of the connection, is for the thread that runs `messages`.
+        False: that thread reads now, or another one attends. True: something was heard, `alarm` was called,
+        or the time is over.
+        """
+        if not self._reading.acquire(blocking=False):
+            self._crowded = True
+            return False
+        heard, wanted = False, select.POLLIN
+        try:
+            self._attending = True
+            while (message := self._next()) is None:
+                if wanted and not self._wait(wanted, until, self._bells()[0]):
+                    heard = True
+                    return True
+                wanted = self._step(self._read, select.POLLIN) or 0
+            heard = hear(message)
+            if not heard:
+                self._kept = message
+            return heard
+        except SocketEnded:
+            return False
+        finally:
+            self._attended = time.monotonic()
+            self._attending = False
+            self._reading.release()
+            if self._crowded or not heard:
+                self.rest()
+            elif self._parked_for_good or self._polls:
+                self._unpark()
+
+    def alarm(self) -> None:
+        """End the `attend` of another thread, or the next one."""
+        self._ring(self._bells()[1])
+
+    def rest(self) -> None:
+        """Nobody will attend for a while."""
+        self._attended, self._crowded = 0.0, False
+        self._unpark()
+
+    def _unpark(self) -> None:
+        """The connection's own thread looks again."""
+        if self._polls:
+            self._ring(self._bells()[0])
+        elif self._parked.locked():
+            with contextlib.suppress(RuntimeError):
+                self._parked.release()
+
+    def _ring(self, bell: socket.socket) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            if not self._dead:
+                bell.send(b"!")
+
+    def _leave_to_others(self) -> None:
+        """Until nobody has attended for a while."""
+        while True:
+            self._parked_for_good = True  # before it looks: who ceases to attend sees it, or is seen
+            attending = self._attending
+            if attending:
+                self._parked.acquire()
+            self._parked_for_good = False
+            if not attending and time.monotonic() - self._attended >= LEASE_S:
+                return
+            self._parked.acquire(timeout=LEASE_S)
+
+    def _bells(self) -> tuple[socket.socket, socket.socket]:
+        """What ends a wait: of who attends, and of the connection's own thread. Each rings the other."""
+        with self._lock:
+            if self._pair is None:
+                self._pair = socket.socketpair()
+                for each in self._pair:
+                    each.setblocking(False)
+                if self._dead:
+                    self._close()
+            return self._pair
+
     def _next(self) -> bytes | None:
-        if len(self._in) < _LENGTH.size:
+        if self._kept is not None:
+            message, self._kept = self._kept, None
+            return message
+        begin = self._begin + _LENGTH.size
+        if begin > self._end:
             return None
-        (length,) = _LENGTH.unpack_from(self._in)
+        (length,) = _LENGTH.unpack_from(self._in, self._begin)
         if length > MESSAGE_BYTES:
             raise SocketEnded("a message is longer than any")
-        end = _LENGTH.size + length
-        if len(self._in) < end:
+        if begin + length > self._end:
             return None
-        with memoryview(self._in) as view, view[_LENGTH.size : end] as part:
-            message = bytes(part)
-        del self._in[:end]
-        return message
+        self._begin = begin + length
+        return bytes(self._in[begin : self._begin])
 
     def _read(self) -> None:
-        data = self._socket.recv(_AT_ONCE)
-        if not data:
+        if self._begin == self._end:
+            self._begin = self._end = 0
+        elif self._begin and len(self._in) - self._end < _AT_ONCE:
+            rest = bytes(self._in[self._begin : self._end])
+            self._begin, self._end = 0, len(rest)
+            self._in[: self._end] = rest
+        count = self._read_into(len(self._in) - self._end, self._in[self._end :])
+        if not count:
             raise SocketEnded
-        self._in += data
+        self._end += count
 
     # Writing, by one thread at a time.
 
@@ -170,7 +286,8 @@ class MessageSocket:
 
     def _close(self) -> None:
         if self._dead and not self._waiting:
-            self._socket.close()
+            for each in (self._socket, *(self._pair or ())):
+                each.close()
 
     def _take_step(self, step: Callable[[], object], until: float | None) -> None:
         while (wanted := self._step(step, select.POLLIN)) is not None:
@@ -194,20 +311,28 @@ class MessageSocket:
                 raise SocketEnded(reason_of(error)) from error
         return None
 
-    def _wait(self, event: int, until: float | None) -> bool:
-        """Until the socket is ready, or is over; False: the time is."""
+    def _wait(self, event: int, until: float | None, bell: socket.socket | None = None) -> bool:
+        """Until the socket is ready, or is over; False: the time is, or the bell has rung."""
         poll = select.poll()
         with self._lock:
             if self._dead:
                 raise SocketEnded
-            poll.register(self._socket.fileno(), event)
+            poll.register(self._socket, event)
+            if bell is not None:
+                poll.register(bell, select.POLLIN)
             self._waiting += 1
         try:
-            return bool(poll.poll(None if until is None else max(until - time.monotonic(), 0) * 1000))
+            ready = poll.poll(None if until is None else max(until - time.monotonic(), 0) * 1000)
         finally:
             with self._lock:
                 self._waiting -= 1
-                self._close()
+                if self._dead:
+                    self._close()
+        if bell is not None and any(number == bell.fileno() for number, _ in ready):
+            with contextlib.suppress(OSError):
+                bell.recv(_AT_ONCE)
+            return False
+        return bool(ready)
 
 
 def reason_of(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
 from junto.net.api import Activity, Events, OrderedStream, Stamp
+from junto.net.header import MARK
 from junto.net.line import StreamSender
 from junto.net.mailbox import Refusal
 from junto.net.receiving import Receiving
@@ -104,7 +105,7 @@ class Peer:
 
     def stream(self, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None) -> OrderedStream:
         """See `Gateway.stream`."""
-        return PeerStream(stream, self.sending, self.receiving, is_trusted, frame_bytes)
+        return PeerStream(stream, (self.sending, self.receiving), self.hear_frame, is_trusted, frame_bytes)
 
     def stand(self, what: str, frame: f.ControlFrame) -> None:
         """Send `frame` on each stream, and again on new ones, until it is noted."""
@@ -226,6 +227,17 @@ class Peer:
             line.close(*(last if theirs else ()))
 
     # What it says.
+
+    def hear_frame(self, line: StreamSender, message: bytes) -> bool:
+        """A message on an open connection; False: it is no frame of an ordered stream, and not heard."""
+        if message[:1] != MARK:
+            return False
+        try:
+            opened = f.open_message(message)
+        except ProtocolViolation:
+            return False
+        self.hear(line, opened)
+        return True
 
     def hear(self, line: StreamSender, message: list[f.Any] | f.Chunk | f.Ordered) -> None:
         """A message on an open connection."""

@@ -32,7 +32,7 @@ from junto.locks import Condition, Event
 from junto.net import dial
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
 from junto.net.identity import accepted_name, party_of_certificate
-from junto.net.line import StreamSender
+from junto.net.line import InPlace, StreamSender
 from junto.net.message_socket import MessageSocket, SocketEnded, reason_of
 from junto.net.probe import ProbeReport, probe
 from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
@@ -92,7 +92,7 @@ class _Carried:
     def __init__(self, sock: MessageSocket, line: StreamSender) -> None:
         self._sock, self._line = sock, line
         self._turn = threading.Lock()
-        line.at_once = self._at_once
+        line.in_place = InPlace(self._send, sock.attend, sock.alarm, sock.rest)
 
     def run(self) -> None:
         """In a thread of its own."""
@@ -111,24 +111,25 @@ class _Carried:
         except SocketEnded:
             return None
         finally:
-            line.at_once = None
+            line.in_place = None
             line.close()
             sock.kill()
 
-    def _at_once(self) -> bool:
+    def _send(self) -> bool:
         if not self._turn.acquire(blocking=False):
             return False
         try:
-            if self._sock.busy:
+            sock, step = self._sock, self._line.step
+            if sock.busy:
                 return False
-            message = self._line.step()
+            message = step()
             if isinstance(message, bytes):
-                self._sock.put(message)
-                if not self._sock.try_push():
+                sock.put(message)
+                if not sock.try_push():
                     return False
-                message = self._line.step()
+                message = step()
                 if isinstance(message, bytes):
-                    self._sock.put(message)
+                    sock.put(message)
             return message is None and not self._line.closed
         except SocketEnded:
             return False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
 
 from junto.locks import Condition
 from junto.net.api import OrderedStream, PipeEnded
 from junto.net.header import Header, Kind, pack
+from junto.net.line import InPlace, StreamSender
 from junto.net.ordered import FRAME_BYTES
 from junto.net.receiving import Receiving
 from junto.net.sending import Sending
@@ -17,7 +20,8 @@ class PeerStream(OrderedStream):
 
     Args:
         stream: its number.
-        sending, receiving: the two directions of the peer at the other end.
+        ways: the two directions of the peer at the other end.
+        hear: takes a message of its connection that is a frame of any of its streams, see `Peer.hear_frame`.
         is_trusted: nothing is read while this is false.
         frame_bytes: of the largest frame, after its header.
     """
@@ -25,14 +29,15 @@ class PeerStream(OrderedStream):
     def __init__(
         self,
         stream: int,
-        sending: Sending,
-        receiving: Receiving,
+        ways: tuple[Sending, Receiving],
+        hear: Callable[[StreamSender, bytes], bool],
         is_trusted: Callable[[], bool],
         frame_bytes: int | None = None,
     ) -> None:
         self.stream = stream
         self.frame_bytes: int = min(frame_bytes or FRAME_BYTES, FRAME_BYTES)
-        self._sending, self._receiving = sending, receiving
+        self._sending, self._receiving = sending, receiving = ways
+        self._hear = hear
         self._is_trusted = is_trusted
         # Of the thread that reads and writes:
         self._rest = memoryview(b"")
@@ -45,6 +50,7 @@ class PeerStream(OrderedStream):
         self._trouble: Exception | None = None
         self._awake = False
         self._closed = False
+        self._attends: InPlace | None = None
         sending.open_stream(stream, self._got_on)
         receiving.open_stream(stream, self._arrived)
 
@@ -74,13 +80,46 @@ class PeerStream(OrderedStream):
             may_write = writing and (over or self._ended or self._sending.has_room(self.stream))
             return self._awake or may_read or may_write
 
+        until = time.monotonic() + timeout_s
+        crowded = False  # the connection's thread, or another one, reads what comes
         with self._changed:
-            return self._changed.wait_for(possible, timeout_s)
+            while not possible():
+                left = until - time.monotonic()
+                if left <= 0:
+                    return False
+                line = self._receiving.line
+                self._attends = in_place = None if line is None or crowded else line.in_place
+                if in_place is None or line is None:
+                    self._changed.wait(left)
+                    crowded = False
+                    continue
+                self._changed.release()
+                try:
+                    crowded = not in_place.attend(partial(self._heard, line), until)
+                finally:
+                    self._changed.acquire()
+                    self._attends = None
+            return True
 
     def wake(self) -> None:
         with self._changed:
             self._awake = True
-            self._changed.notify_all()
+            self._notify()
+
+    def rest(self) -> None:
+        line = self._receiving.line
+        if line is not None and line.in_place is not None:
+            line.in_place.rest()
+
+    def _heard(self, line: StreamSender, message: bytes) -> bool:
+        self._attends = None  # this thread does not wait any more
+        return self._hear(line, message)
+
+    def _notify(self) -> None:
+        """Whoever waits looks again; under the lock."""
+        self._changed.notify_all()
+        if self._attends is not None:
+            self._attends.alarm()
 
     def close(self) -> None:
         with self._changed:
@@ -117,10 +156,10 @@ class PeerStream(OrderedStream):
                 self._ended = self._ended or frame[1] == Kind.END
                 self._received += len(frame) if frame[1] != Kind.END else 0
                 self._waiting += not self._closed
-            self._changed.notify_all()
+            self._notify()
 
     def _got_on(self, error: Exception | None) -> None:
         """The other end has read, or never will."""
         with self._changed:
             self._trouble = self._trouble or error
-            self._changed.notify_all()
+            self._notify()

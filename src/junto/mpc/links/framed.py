@@ -107,6 +107,7 @@ class FramedChannel(Channel):
     def done(self, operation: int) -> None:
         self._ended = operation
         self._out.ended(Kind.DONE, operation)
+        self._pipe.rest()
 
     def last_left_out(self) -> int:
         while self._in.ended < self._ended:
