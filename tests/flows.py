@@ -62,7 +62,7 @@ class Thread(StreamSender):
         self.clock = clock
         super().__init__(pull)
 
-    def wake(self) -> None:
+    def wake(self, one: bool = False) -> None:
         self.awake = True
 
     def due(self) -> bool:

@@ -126,14 +126,6 @@ def rogue_pair(options: LinkOptions = QUICK) -> tuple[MemoryPipe, FramedChannel]
     return bare, FramedChannel(other, Ends("bob", "alice"), options)
 
 
-def frame(
-    kind: int,
-    number: int,
-    data: bytes,
-    operation: int | str = 1,
-    length: int | None = None,
-    detail: int = 0,
-) -> bytes:
+def frame(kind: int, number: int, data: bytes, operation: int | str = 1, detail: int = 0) -> bytes:
     """The bytes of one frame; nothing in it needs to be true."""
-    check = check_of(operation)
-    return pack(Header(kind, detail, 0, number, check, len(data) if length is None else length)) + data
+    return pack(Header(kind, detail, 0, number, check_of(operation))) + data

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from junto.config.model import Address
 from junto.errors import JuntoError
+from junto.net.header import Ordered
 from junto.net.words import Lines, Long, Text, Words
 from junto.wire.payload import Payload, Summary
 
@@ -118,24 +119,23 @@ class PipeEnded(Exception):
 
 
 class Pipe(ABC):
-    """Frames, or bytes, in both directions and in order. Only `wake` may be called from another thread.
+    """Frames in both directions and in order. Only `wake` may be called from another thread.
 
     Attributes:
         stream: its number, for the frames' headers.
-        frame_bytes: one frame is written at a time, with at most so many bytes after its header; None: bytes
-            are written as they come, and frames have any length.
+        frame_bytes: a frame has at most so many bytes after its header.
     """
 
     stream: int = 0
-    frame_bytes: int | None = None
+    frame_bytes: int
 
     @abstractmethod
-    def write(self, data: memoryview) -> int:
-        """Take some of `data`: how many bytes, 0 if none for now. Raises PipeEnded."""
+    def write(self, frame: bytes) -> bool:
+        """Take a frame, its header included; False: there is no room for now. Raises PipeEnded."""
 
     @abstractmethod
-    def read(self, into: memoryview) -> int:
-        """Fill some of `into`: how many bytes, 0 if there are none for now. Raises PipeEnded."""
+    def read(self) -> Ordered | None:
+        """The next frame, if it is here. Raises PipeEnded, and ValueError for what is no frame."""
 
     @abstractmethod
     def wait(self, reading: bool, writing: bool, timeout_s: float) -> bool:

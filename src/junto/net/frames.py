@@ -24,10 +24,10 @@ from msgspec import Meta
 
 from junto.errors import ProtocolViolation
 from junto.net.api import Abort, Activity, Count, Failure, Stamp, TransferKey
-from junto.net.header import HEADER_BYTES, MARK, Header, parse
+from junto.net.header import MARK, Ordered, parse
 from junto.net.words import DETAIL_CHARS, LONG_CHARS, TEXT_CHARS, Lines, Long, Short, Words
 
-PROTOCOL = 2
+PROTOCOL = 3
 CHUNK_BYTES = 1 << 19
 """Half a mebibyte stays in a core's cache on its way through gRPC and TLS; 256 KiB and 1 MiB were slower."""
 
@@ -211,14 +211,6 @@ class Chunk:
     data: memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """A frame of an ordered stream, its header included."""
-
-    header: Header
-    message: memoryview
-
-
 Shake: TypeAlias = Hello | Refused | Resume
 Forward: TypeAlias = Value | Offer | Failed
 Back: TypeAlias = Resumed | Accept | Ack | Declined
@@ -242,20 +234,14 @@ def pack_chunk(transfer: int, offset: int, pieces: Iterable[memoryview]) -> byte
 def open_message(message: bytes) -> list[Any] | Chunk | Ordered:
     """Parse a message. Raises ProtocolViolation."""
     if message[:1] == MARK:
-        return _ordered(message)
+        try:
+            return parse(message)
+        except ValueError as error:
+            raise ProtocolViolation(str(error)) from error
     if message[:1] == _CHUNK and len(message) > _CHUNK_HEADER.size:
         _, transfer, offset = _CHUNK_HEADER.unpack_from(message)
         return Chunk(transfer, offset, memoryview(message)[_CHUNK_HEADER.size :])
     return _open(message)
-
-
-def _ordered(message: bytes) -> Ordered:
-    view = memoryview(message)
-    if len(view) >= HEADER_BYTES:
-        header = parse(view[:HEADER_BYTES])
-        if header.length == len(view) - HEADER_BYTES:
-            return Ordered(header, view)
-    raise ProtocolViolation("a frame of a stream has another length than it says")
 
 
 def _open(message: bytes) -> list[Any]:

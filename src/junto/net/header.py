@@ -1,16 +1,16 @@
 """What stands before each frame of an ordered stream, on every carrier. Pure: no socket, no clock.
 
-    offset  bytes  field
-    0       1      0x02: control frames and chunks begin with another byte, see `frames`
-    1       1      kind
-    2       2      detail: the reason in `ABORT`, `MORE` in a part of a `MESSAGE` that is not the last, else 0
-    4       8      stream: which one between the two parties; 0 where there is one only, in memory
-    12      8      number: of the frames of this stream and direction, from 0
-    20      8      check: the operation that it belongs to (`check_of`)
-    28      8      length of what follows
+    offset  bytes    field
+    0       1        0x02: control frames and chunks begin with another byte, see `frames`
+    1       1        kind, and in the two upper bits the width of each number below: 2, 4 or 8 bytes (0, 1, 2)
+    2       1        detail: the reason in `ABORT`, `MORE` in a part of a `MESSAGE` but the last, else 0
+    3       a width  stream: which one between the two parties; 0 where there is one only, in memory
+                     number: of the frames of this stream and direction, from 0
+                     check: the operation that it belongs to (`check_of`)
 
-Integers are big-endian. The reader knows beforehand what has to arrive, so each field is compared with what
-is due, and memory is taken only for what was asked for.
+Integers are big-endian, and as short as the largest of the three allows: so each header has one form only.
+What follows is as long as the message that the carrier has brought. The reader knows beforehand what has to
+arrive, so each field is compared with what is due, and memory is taken only for what was asked for.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import struct
 from typing import NamedTuple
 
 MARK = b"\x02"
-_LAYOUT = struct.Struct("!cBHQQQQ")
-HEADER_BYTES = _LAYOUT.size
 MORE = 1
+MOST_HEADER_BYTES = 27
+_KINDS = 0x3F
+_WIDTHS = tuple(struct.Struct(f"!cBB{code * 3}") for code in "HIQ")
+_BELOW = (1 << 16, 1 << 32, 1 << 64)
 _NAMED = 1 << 63
 """Set in the check of an operation that is a word; without it the check is the operation's number."""
 
@@ -75,26 +77,42 @@ def sentence_of(reason: int) -> str:
 
 
 class Header(NamedTuple):
-    """A parsed header; `kind` may be one that nobody knows."""
+    """What a header says; `kind` may be one that nobody knows."""
 
     kind: int
     detail: int
     stream: int
     number: int
     check: int
-    length: int
+
+
+class Ordered(NamedTuple):
+    """A frame of an ordered stream: its header, what follows, and how many bytes both are."""
+
+    header: Header
+    body: memoryview
+    nbytes: int
 
 
 def pack(header: Header) -> bytes:
     """The header's bytes."""
-    return _LAYOUT.pack(MARK, *header)
+    _, detail, stream, number, check = header
+    most = stream if stream > number else number
+    most = most if most > check else check
+    width = (most >= _BELOW[0]) + (most >= _BELOW[1])
+    return _WIDTHS[width].pack(MARK, header[0] | width << 6, detail, stream, number, check)
 
 
-def parse(data: bytes | memoryview) -> Header:
-    """Read a header. Raises ValueError, with a sentence, if it is none."""
-    if data[:1] != MARK:
+def parse(data: bytes | memoryview) -> Ordered:
+    """Read a frame. Raises ValueError, with a sentence, if it is none."""
+    width = data[1] >> 6 if len(data) > 1 and data[:1] == MARK else 3
+    if width == 3 or len(data) < _WIDTHS[width].size:
         raise ValueError("what arrives is no frame of a link")
-    return Header(*_LAYOUT.unpack(data)[1:])
+    _, kind, detail, stream, number, check = _WIDTHS[width].unpack_from(data)
+    if width and stream < (least := _BELOW[width - 1]) and number < least and check < least:
+        raise ValueError("what arrives is no frame of a link")
+    header = Header(kind & _KINDS, detail, stream, number, check)
+    return Ordered(header, memoryview(data)[_WIDTHS[width].size :], len(data))
 
 
 def check_of(operation: int | str) -> int:

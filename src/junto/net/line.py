@@ -39,11 +39,12 @@ class InPlace:
     """What a carrier can do in the thread that has something to say, or that waits for something.
 
     Attributes:
-        send: send what there is, as far as it need not wait; whether nothing is left for its own thread.
+        send: send what there is, as far as it need not wait; whether nothing is left for its own thread. With
+            True one message has come to what there is, and one is sent.
         attend, alarm, rest: see `MessageSocket`.
     """
 
-    send: Callable[[], bool]
+    send: Callable[[bool], bool]
     attend: Callable[[Callable[[bytes], bool], float], bool]
     alarm: Callable[[], None]
     rest: Callable[[], None]
@@ -90,10 +91,14 @@ class StreamSender:
             self._keep(frames)
             self.open = True
 
-    def wake(self) -> None:
-        """There is something to send."""
+    def wake(self, one: bool = False) -> None:
+        """There is something to send; `one`: one message more than before, and no more.
+
+        Who makes several due at once, wakes it without `one`. So each that is due has somebody who sends it,
+        here or in the carrier's thread.
+        """
         in_place = self.in_place
-        if in_place is not None and in_place.send():
+        if in_place is not None and in_place.send(one):
             return
         # The lock is a binary semaphore: released at most once until `messages` acquires it again.
         try:

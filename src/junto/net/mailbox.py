@@ -38,11 +38,10 @@ from junto.net.frames import (
     Declined,
     Failed,
     Offer,
-    Ordered,
     Resumed,
     Value,
 )
-from junto.net.header import Kind
+from junto.net.header import Kind, Ordered
 from junto.net.numbers import Numbers
 from junto.net.ordered import StreamReader
 from junto.net.outbox import ABOARD, AHEAD, IN_FLIGHT_BYTES, WINDOW
@@ -86,6 +85,9 @@ class Mailbox:
         open_buffer: makes room for a large value.
         quota_bytes: how much may be kept in memory.
         max_value_bytes: the largest value that is taken; None: any.
+
+    Attributes:
+        tells: the ordered streams whose writer has to be told now how much was read.
     """
 
     def __init__(self, open_buffer: OpenBuffer, quota_bytes: int, max_value_bytes: int | None) -> None:
@@ -110,7 +112,7 @@ class Mailbox:
         self._turn = 0
         self._declines: deque[Declined] = deque(maxlen=AT_ONCE)
         self._streams: dict[int, StreamReader] = {}
-        self._read: dict[int, StreamReader] = {}  # those whose writer is to be told
+        self.tells: dict[int, StreamReader] = {}
 
     @property
     def in_memory(self) -> int:
@@ -267,7 +269,7 @@ class Mailbox:
         self._told = self._position
         partial = tuple((number, entry.received) for number, entry in self._arriving.items())
         streams = tuple((number, reader.resume()) for number, reader in self._streams.items())
-        self._read.clear()
+        self.tells.clear()
         self._turn += 1
         also = self._numbers.ranges()
         declined = tuple(self._declines)
@@ -298,16 +300,19 @@ class Mailbox:
         if reader is None:
             raise Refusal("out of order", "a frame of a stream that is not open here")
         try:
-            new = reader.take(header.number, frame.message, last=header.kind == Kind.END)
+            new = reader.take(header.number, frame, last=header.kind == Kind.END)
         except ValueError as error:
             raise Refusal("out of place", str(error)) from error
         self._moved += 1
-        self.told(header.stream)
+        if reader.closed:
+            self.told(header.stream)
         return new
 
-    def pop(self, stream: int) -> memoryview | None:
-        """The next frame of a stream, if it is here."""
-        return self._streams[stream].pop()
+    def pop(self, stream: int) -> tuple[Ordered | None, bool]:
+        """The next frame of a stream, if it is here; and see `told`."""
+        reader = self._streams[stream]
+        frame = reader.pop()
+        return frame, reader.owes and self.told(stream)
 
     def close_stream(self, stream: int) -> None:
         """Nobody reads it any more."""
@@ -317,9 +322,10 @@ class Mailbox:
     def told(self, stream: int) -> bool:
         """Whether the writer of a stream has to be told now how much of it was read."""
         reader = self._streams[stream]
-        if reader.owes:
-            self._read[stream] = reader
-        return reader.owes
+        owes = reader.owes
+        if owes:
+            self.tells[stream] = reader
+        return owes
 
     # What to answer next.
 
@@ -335,7 +341,7 @@ class Mailbox:
                 entry.acked = entry.received
                 partial.append((number, entry.received))
         self._unsaid = 0
-        streams = tuple((number, self._read.pop(number).say()) for number in [*self._read][:AT_ONCE])
+        streams = tuple((number, self.tells.pop(number).say()) for number in [*self.tells][:AT_ONCE])
         if settled or partial or streams or self._position - self._told >= WINDOW // 4:
             self._told = self._position
             frames.append(Ack(settled, tuple(partial), self._position, streams))
@@ -345,7 +351,7 @@ class Mailbox:
     def owes(self) -> bool:
         """Whether an answer is due now."""
         behind = self._position - self._told >= WINDOW // 4
-        return self._urgent or bool(self._answers or self._read) or behind or self._unsaid >= ACK_BYTES
+        return self._urgent or bool(self._answers or self.tells) or behind or self._unsaid >= ACK_BYTES
 
     @property
     def unsaid(self) -> bool:

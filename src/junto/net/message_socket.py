@@ -42,10 +42,12 @@ class MessageSocket:
     """See the module. Whoever calls `kill` ends it; then everything here raises `SocketEnded`.
 
     Attributes:
+        busy: a message waits until the socket takes it.
         reason: why `messages` came to an end, for a person.
     """
 
     def __init__(self, connection: socket.socket) -> None:
+        self.busy = False
         self.reason = ""
         self._socket = connection
         self._lock = threading.Lock()  # of each call of the socket or of OpenSSL
@@ -62,6 +64,7 @@ class MessageSocket:
         self._in = memoryview(bytearray(_LENGTH.size + MESSAGE_BYTES + _AT_ONCE))
         self._begin = self._end = 0  # of what was read, and is not taken yet
         self._kept: bytes | None = None
+        self._write_from: Callable[[memoryview], int] = connection.send
         self._read_into: Callable[[int, memoryview], int] = lambda _, into: connection.recv_into(into)
         self._out = memoryview(b"")
         self._out_waits_for = select.POLLOUT
@@ -89,6 +92,7 @@ class MessageSocket:
             self._socket = tls
             # With a buffer it answers with a number; its published types do not say so.
             self._read_into = cast("Callable[[int, memoryview], int]", tls.read)
+            self._write_from = tls.write
         self._take_step(tls.do_handshake, until)
         if tls.selected_alpn_protocol() != SOCKET_ALPN:
             raise SocketEnded(f"it speaks TLS, but is no party of a job (no {SOCKET_ALPN})")
@@ -121,7 +125,7 @@ class MessageSocket:
                             yield message
                         wanted = self._step(self._read, select.POLLIN)
                     self._polls = True  # before others may read, and leave something here
-                self._wait(wanted, None, self._bells()[1])
+                self._wait(wanted, None, (self._pair or self._bells())[1])
                 self._polls = False
         except SocketEnded as error:
             self.reason = str(error)
@@ -142,7 +146,7 @@ class MessageSocket:
         try:
             self._attending = True
             while (message := self._next()) is None:
-                if wanted and not self._wait(wanted, until, self._bells()[0]):
+                if wanted and not self._wait(wanted, until, (self._pair or self._bells())[0]):
                     heard = True
                     return True
                 wanted = self._step(self._read, select.POLLIN) or 0
@@ -235,14 +239,10 @@ class MessageSocket:
 
     # Writing, by one thread at a time.
 
-    @property
-    def busy(self) -> bool:
-        """Whether a message waits until the socket takes it."""
-        return len(self._out) > 0
-
     def put(self, message: bytes) -> None:
         """The next message, for `push`; only while it is not `busy`."""
         self._out = memoryview(_LENGTH.pack(len(message)) + message)
+        self.busy = True
 
     def try_push(self) -> bool:
         """Send what the socket takes now; whether that was all."""
@@ -251,6 +251,7 @@ class MessageSocket:
             if wanted is not None:
                 self._out_waits_for = wanted
                 return False
+        self.busy = False
         return True
 
     def push(self, patience: Callable[[], float | None]) -> None:
@@ -270,7 +271,7 @@ class MessageSocket:
         self._heard.wait(linger_s)
 
     def _write(self) -> None:
-        count = self._socket.send(self._out[:_AT_ONCE])
+        count = self._write_from(self._out[:_AT_ONCE])
         self._out = self._out[count:]
 
     # Both.
@@ -328,11 +329,11 @@ class MessageSocket:
                 self._waiting -= 1
                 if self._dead:
                     self._close()
-        if bell is not None and any(number == bell.fileno() for number, _ in ready):
-            with contextlib.suppress(OSError):
-                bell.recv(_AT_ONCE)
-            return False
-        return bool(ready)
+        if bell is None or not ready or (ready[0][0] != bell.fileno() and len(ready) == 1):
+            return bool(ready)
+        with contextlib.suppress(OSError):
+            bell.recv(_AT_ONCE)
+        return False
 
 
 def reason_of(error: BaseException) -> str:

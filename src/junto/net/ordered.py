@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from junto.net.header import Ordered
+
 WINDOW = 64
 """Frames. With frames of `FRAME_BYTES` it is as much as values may have on their way."""
 
@@ -100,7 +102,7 @@ class StreamReader:
     __slots__ = ("_due", "_ended", "_frames", "_read", "_received", "_told", "closed")
 
     def __init__(self) -> None:
-        self._frames: deque[memoryview] = deque()
+        self._frames: deque[Ordered] = deque()
         self._received = self._read = 0
         self._due = 0  # the next one on the line in use
         self._told = -1
@@ -118,7 +120,7 @@ class StreamReader:
         unsaid = self._read - self._told
         return unsaid >= WINDOW // 2 or self._told < 0 or (self.closed and unsaid > 0)
 
-    def take(self, number: int, frame: memoryview, *, last: bool) -> bool:
+    def take(self, number: int, frame: Ordered, *, last: bool) -> bool:
         """A frame has come; whether it is new. Raises ValueError for one that is not due."""
         if not self._due <= number <= max(self._due, self._told):
             raise ValueError(f"frame {number} of a stream came; frame {self._due} is due")
@@ -137,7 +139,7 @@ class StreamReader:
             self._frames.append(frame)
         return True
 
-    def pop(self) -> memoryview | None:
+    def pop(self) -> Ordered | None:
         """The next frame, if it is here."""
         if not self._frames:
             return None

@@ -360,6 +360,8 @@ class Outbox:
 
     def take(self) -> list[ControlFrame] | Outgoing | bytes | None:
         """The next thing to send, streams and values in turn. None: nothing may be sent now."""
+        if not (self._ready or self._flowing):
+            return self._take_round() if self._rounds else None
         self._round_is_next = not self._round_is_next
         if self._round_is_next:
             return self._take_value() or self._take_round()

@@ -15,7 +15,7 @@ from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
 from junto.net.api import Activity, Events, OrderedStream, Stamp
-from junto.net.header import MARK
+from junto.net.header import MARK, Ordered, parse
 from junto.net.line import StreamSender
 from junto.net.mailbox import Refusal
 from junto.net.receiving import Receiving
@@ -233,16 +233,17 @@ class Peer:
         if message[:1] != MARK:
             return False
         try:
-            opened = f.open_message(message)
-        except ProtocolViolation:
+            frame = parse(message)
+        except ValueError:
             return False
-        self.hear(line, opened)
+        self.heard = time.monotonic()
+        self.receiving.ordered(line, frame)
         return True
 
-    def hear(self, line: StreamSender, message: list[f.Any] | f.Chunk | f.Ordered) -> None:
+    def hear(self, line: StreamSender, message: list[f.Any] | f.Chunk | Ordered) -> None:
         """A message on an open connection."""
         self.heard = time.monotonic()
-        if isinstance(message, f.Ordered):
+        if isinstance(message, Ordered):
             self.receiving.ordered(line, message)
             return
         if isinstance(message, f.Chunk):

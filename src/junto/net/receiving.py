@@ -12,6 +12,7 @@ from junto.net import frames as f
 from junto.net.api import Arrival, TransferKey
 from junto.net.arriving import Deliver, Write
 from junto.net.buffers import Buffer, MemoryBuffer, SpillBuffer
+from junto.net.header import Ordered
 from junto.net.line import StreamSender
 from junto.net.mailbox import Mailbox, Refusal
 from junto.net.settled import Awaited, Outcome
@@ -46,7 +47,7 @@ class Receiving:
         self._ack_due = 0.0
         self._line_knows = False
         self._given_up: JuntoError | None = None
-        self._readers: dict[int, Callable[[memoryview | Exception], None]] = {}
+        self._readers: dict[int, Callable[[Ordered | Exception], None]] = {}
 
     @property
     def settled(self) -> int:
@@ -127,7 +128,7 @@ class Receiving:
     def pull(self, line: StreamSender) -> bytes | float | None:
         """The next message for this line; see `StreamSender`."""
         with self._lock:
-            if line is not self.line:
+            if line is not self.line or not (self._ack_due or self._mailbox.owes):
                 return None
             wait = self._ack_due - time.monotonic() if self._ack_due else 0.0
             if wait > 0 and not self._mailbox.owes:
@@ -197,11 +198,11 @@ class Receiving:
 
     # Ordered streams.
 
-    def open_stream(self, stream: int, arrived: Callable[[memoryview | Exception], None]) -> None:
+    def open_stream(self, stream: int, arrived: Callable[[Ordered | Exception], None]) -> None:
         """Our end of a stream is open.
 
-        `arrived` is called with each new frame, its header included, or with why no more will come. Raises
-        ValueError if it was open before, or there are too many.
+        `arrived` is called with each new frame, or with why no more will come. Raises ValueError if it was
+        open before, or there are too many.
         """
         with self._lock:
             self._mailbox.open_stream(stream)
@@ -211,12 +212,12 @@ class Receiving:
             arrived(error)
         self._wake(True)
 
-    def read(self, stream: int) -> memoryview | None:
+    def read(self, stream: int) -> Ordered | None:
         """The next frame of a stream, if it is here."""
         with self._lock:
-            frame = self._mailbox.pop(stream)
-            told = self._mailbox.told(stream)
-        self._wake(told)
+            frame, told = self._mailbox.pop(stream)
+        if told:
+            self._wake(True)
         return frame
 
     def close_stream(self, stream: int) -> None:
@@ -225,7 +226,7 @@ class Receiving:
             self._mailbox.close_stream(stream)
         self._wake(True)
 
-    def ordered(self, line: StreamSender, frame: f.Ordered) -> None:
+    def ordered(self, line: StreamSender, frame: Ordered) -> None:
         """A frame of a stream."""
         stream = frame.header.stream
         try:
@@ -233,7 +234,6 @@ class Receiving:
                 if line is not self.line:
                     return
                 new = self._mailbox.ordered(frame)
-                owes = self._mailbox.owes
         except Refusal as refusal:
             self._refuse(refusal)
             arrived = self._readers.get(stream)
@@ -241,9 +241,10 @@ class Receiving:
                 arrived(self._violation(refusal.text, f"ask {self._party}; its log says more"))
             return
         if new:
-            self.nbytes += frame.header.length
-            self._readers[stream](frame.message)
-        self._wake(owes)
+            self.nbytes += len(frame.body)
+            self._readers[stream](frame)
+        if self._mailbox.tells:
+            self._wake(True)
 
     # The end.
 

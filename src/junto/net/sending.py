@@ -106,8 +106,9 @@ class Sending:
         """The next frame of a stream; False: there is no room for it now."""
         with self._lock:
             written = self._outbox.write(stream, frame, last=last)
-            due = self._outbox.due
-        self._wake(due)
+        line = self.line
+        if written and line is not None:
+            line.wake(one=True)
         return written
 
     def has_room(self, stream: int) -> bool:

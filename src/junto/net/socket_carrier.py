@@ -115,7 +115,7 @@ class _Carried:
             line.close()
             sock.kill()
 
-    def _send(self) -> bool:
+    def _send(self, one: bool) -> bool:
         if not self._turn.acquire(blocking=False):
             return False
         try:
@@ -127,6 +127,8 @@ class _Carried:
                 sock.put(message)
                 if not sock.try_push():
                     return False
+                if one and not self._line.closed:
+                    return True
                 message = step()
                 if isinstance(message, bytes):
                     sock.put(message)

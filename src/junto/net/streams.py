@@ -8,7 +8,7 @@ from functools import partial
 
 from junto.locks import Condition
 from junto.net.api import OrderedStream, PipeEnded
-from junto.net.header import Header, Kind, pack
+from junto.net.header import Header, Kind, Ordered, pack
 from junto.net.line import InPlace, StreamSender
 from junto.net.ordered import FRAME_BYTES
 from junto.net.receiving import Receiving
@@ -40,7 +40,6 @@ class PeerStream(OrderedStream):
         self._hear = hear
         self._is_trusted = is_trusted
         # Of the thread that reads and writes:
-        self._rest = memoryview(b"")
         self._written = self._sent = 0
         self._over = False
         # Of the network's threads, too, under the lock:
@@ -54,24 +53,26 @@ class PeerStream(OrderedStream):
         sending.open_stream(stream, self._got_on)
         receiving.open_stream(stream, self._arrived)
 
-    def write(self, data: memoryview) -> int:
-        with self._changed:
-            if self._ended or self._trouble is not None:
-                raise PipeEnded from self._trouble
-        if not self._sending.write(self.stream, bytes(data)):
-            return 0
+    def write(self, frame: bytes) -> bool:
+        if self._ended or self._trouble is not None:
+            raise PipeEnded from self._trouble
+        if not self._sending.write(self.stream, frame):
+            return False
         self._written += 1
-        self._sent += len(data)
-        return len(data)
+        self._sent += len(frame)
+        return True
 
-    def read(self, into: memoryview) -> int:
-        done = 0
-        while done < len(into) and (len(self._rest) or self._next(may_end=not done)):
-            piece = self._rest[: len(into) - done]
-            into[done : done + len(piece)] = piece
-            self._rest = self._rest[len(piece) :]
-            done += len(piece)
-        return done
+    def read(self) -> Ordered | None:
+        if self._waiting and self._is_trusted():
+            frame = self._receiving.read(self.stream)
+            with self._changed:
+                self._waiting -= frame is not None
+            if frame is not None and frame.header.kind != Kind.END:
+                return frame
+            self._over = self._over or frame is not None
+        if self._over or self._trouble is not None:
+            raise PipeEnded from self._trouble
+        return None
 
     def wait(self, reading: bool, writing: bool, timeout_s: float) -> bool:
         def possible() -> bool:
@@ -126,7 +127,7 @@ class PeerStream(OrderedStream):
             if self._closed:
                 return
             self._closed = True
-        end = pack(Header(Kind.END, 0, self.stream, self._written, 0, 0))
+        end = pack(Header(Kind.END, 0, self.stream, self._written, 0))
         self._sending.write(self.stream, end, last=True)
         self._receiving.close_stream(self.stream)
 
@@ -134,27 +135,14 @@ class PeerStream(OrderedStream):
         with self._changed:
             return self._sent, self._received
 
-    def _next(self, *, may_end: bool) -> bool:
-        """Take the next frame, if it is here. Raises PipeEnded if there is none any more."""
-        with self._changed:
-            frame = self._receiving.read(self.stream) if self._waiting and self._is_trusted() else None
-            self._waiting -= frame is not None
-            trouble = self._trouble
-        if frame is not None and frame[1] != Kind.END:
-            self._rest = frame
-            return True
-        self._over = self._over or frame is not None
-        if may_end and (self._over or trouble is not None):
-            raise PipeEnded from trouble
-        return False
-
-    def _arrived(self, frame: memoryview | Exception) -> None:
+    def _arrived(self, frame: Ordered | Exception) -> None:
         with self._changed:
             if isinstance(frame, Exception):
                 self._trouble = self._trouble or frame
             else:
-                self._ended = self._ended or frame[1] == Kind.END
-                self._received += len(frame) if frame[1] != Kind.END else 0
+                ends = frame.header.kind == Kind.END
+                self._ended = self._ended or ends
+                self._received += 0 if ends else frame.nbytes
                 self._waiting += not self._closed
             self._notify()
 

@@ -14,7 +14,7 @@ import pytest
 
 from junto.errors import ConfigError, LinkError
 from junto.mpc.node_links import Channel, Counters, LinkOptions, Reason
-from junto.net.header import HEADER_BYTES
+from junto.net.header import Header, check_of, pack
 from link_helpers import QUICK, Wires, both, channels, good
 
 Pair: TypeAlias = tuple[Channel, Channel]
@@ -122,7 +122,7 @@ def test_counters_are_exact(pair: Pair) -> None:
     good(both(lambda: alice.exchange([b"abc", b"de"], 8), lambda: bob.exchange([bytes(8)], 5)))
     good(both(lambda: alice.send([bytes(20_000)]), lambda: bob.receive(20_000)))
     good(both(lambda: alice.read(3), lambda: (bob.write([b"abc"]), bob.flush())))
-    head = HEADER_BYTES
+    head = len(pack(Header(0, 0, 0, 0, check_of("before the first operation"))))
     assert alice.counters == Counters(1, 2, 2, 20_005, 11, 2 * head + 20_005, 2 * head + 11)
     assert bob.counters == Counters(1, 2, 2, 11, 20_005, 2 * head + 11, 2 * head + 20_005)
 

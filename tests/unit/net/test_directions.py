@@ -131,7 +131,7 @@ class Woken(StreamSender):
 
     count = 0
 
-    def wake(self) -> None:
+    def wake(self, one: bool = False) -> None:
         self.count += 1
         super().wake()
 

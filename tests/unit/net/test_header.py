@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junto.net.header import (
-    HEADER_BYTES,
+    MOST_HEADER_BYTES,
     Header,
     Reason,
     check_of,
@@ -17,21 +17,44 @@ from junto.net.header import (
     text_of_check,
 )
 
-words = st.integers(0, 2**64 - 1)
+words = st.one_of(*[st.integers(0, 2**bits - 1) for bits in (8, 16, 32, 64)])
 
 
-@given(st.integers(0, 255), st.integers(0, 2**16 - 1), words, words, words, words)
-def test_a_header_is_read_as_it_was_written(
-    kind: int, detail: int, stream: int, number: int, check: int, length: int
+@given(st.integers(0, 63), st.integers(0, 255), words, words, words, st.binary(max_size=9))
+def test_a_frame_is_read_as_it_was_written_and_its_header_has_no_other_form(
+    kind: int, detail: int, stream: int, number: int, check: int, body: bytes
 ) -> None:
-    header = Header(kind, detail, stream, number, check, length)
-    assert parse(pack(header)) == header
+    header = Header(kind, detail, stream, number, check)
+    packed = pack(header)
+    read = parse(packed + body)
+    assert (read.header, bytes(read.body), read.nbytes) == (header, body, len(packed + body))
+    assert len(packed) <= MOST_HEADER_BYTES
+    for code, width in enumerate((2, 4, 8)):
+        numbers = b"".join((each % (1 << 8 * width)).to_bytes(width, "big") for each in header[2:])
+        other = bytes([2, kind | code << 6, detail]) + numbers
+        if other != packed:
+            try:
+                assert parse(other + body).header != header
+            except ValueError:
+                continue
 
 
 def test_the_layout_is_fixed() -> None:
-    fields = "02 01 0002 0000000000000003 0000000000000004 0000000000000005 0000000000000006"
-    assert pack(Header(1, 2, 3, 4, 5, 6)) == bytes.fromhex(fields)
-    assert HEADER_BYTES == 36
+    assert pack(Header(1, 2, 3, 4, 5)) == bytes.fromhex("02 01 02 0003 0004 0005")
+    assert pack(Header(1, 2, 3, 4, 1 << 16)) == bytes.fromhex("02 41 02 00000003 00000004 00010000")
+    fields = "02 81 02 0000000000000003 0000000100000000 0000000000000005"
+    assert pack(Header(1, 2, 3, 1 << 32, 5)) == bytes.fromhex(fields)
+    assert len(bytes.fromhex(fields)) == MOST_HEADER_BYTES
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["02", "02 01 00 0000 0000 00", "02 41 00 0000ffff 0000ffff 0000ffff", "02 c1 00" + 24 * "00"],
+    ids=["one byte", "cut", "longer than it need be", "no width"],
+)
+def test_what_is_cut_or_has_another_form_is_no_frame(data: str) -> None:
+    with pytest.raises(ValueError, match="no frame of a link"):
+        parse(bytes.fromhex(data))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +67,7 @@ def test_the_layout_is_fixed() -> None:
 )
 def test_other_protocols_are_told_apart(first: bytes, text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        parse(first.ljust(HEADER_BYTES, b"\0"))
+        parse(first.ljust(MOST_HEADER_BYTES, b"\0"))
 
 
 def test_numbers_and_words_never_have_the_same_check() -> None:

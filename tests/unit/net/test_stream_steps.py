@@ -69,7 +69,7 @@ def test_whoever_hears_that_a_line_is_open_finds_it_open():
     heard = []
 
     class Quick(StreamSender):
-        def wake(self) -> None:
+        def wake(self, one: bool = False) -> None:
             message = self.step()  # the network is as quick as can be
             if isinstance(message, bytes):
                 heard.extend((frame, self.open) for frame in f.open_message(message))

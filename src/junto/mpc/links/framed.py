@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from junto.errors import LinkError
 from junto.mpc.links.channel import MOST_REASON, Channel, Counters, LeftOut, Record
 from junto.mpc.links.incoming import Incoming
-from junto.mpc.links.message_buffers import Due, Piece, bytes_of, size_of
+from junto.mpc.links.message_buffers import Due, Piece, bytes_of
 from junto.mpc.links.options import LinkOptions
 from junto.mpc.links.outgoing import OutgoingFrames
 from junto.mpc.links.place import Place
@@ -138,31 +139,25 @@ class FramedChannel(Channel):
     def _message(self, parts: Sequence[Piece] | None, due: Due | None) -> None:
         """Send a message, receive one, or both at once."""
         views = None if parts is None else [bytes_of(part) for part in parts]
-        self._check_size(size_of(views or []))
-        if due is not None:
-            self._check_size(due.size)
-        self._run(lambda: self._begin(views, due), due)
+        size = 0 if views is None else sum(map(len, views))
+        if size > self._max or (due is not None and due.size > self._max):
+            raise self._too_long(max(size, 0 if due is None else due.size))
+        # What is held back of a stream, the other node may need to go on.
+        self._run(self._out.release if views is None else partial(self._out.message, views, size), due)
         if due is not None:
             self._arrived(due)
             self.counters.rounds += views is not None
-
-    def _begin(self, views: list[memoryview] | None, due: Due | None) -> None:
-        if views is None:
-            self._out.release()  # the other node may need it to go on
-        else:
-            self._out.message(views)
 
     def _arrived(self, due: Due) -> None:
         self.counters.payload_received += due.size
         if self._record is not None:
             self._record(text_of(self.operation), bytes(due.memory))
 
-    def _check_size(self, size: int) -> None:
-        if size > self._max:
-            raise self._place.error(
-                f"a message of {size} bytes is longer than max_message_bytes, {self._max}",
-                "raise it at all nodes, or compute in smaller blocks",
-            )
+    def _too_long(self, size: int) -> LinkError:
+        return self._place.error(
+            f"a message of {size} bytes is longer than max_message_bytes, {self._max}",
+            "raise it at all nodes, or compute in smaller blocks",
+        )
 
     def _run(self, queue: Callable[[], object], due: Due | None) -> None:
         """Call `queue`, then move bytes until all that is queued is sent and what is due is there."""
@@ -182,21 +177,22 @@ class FramedChannel(Channel):
             raise
         finally:
             self._turn.release()
-            self._settle()
+            if self._leaving is not None:
+                self._settle()
 
     def _move(self, due: Due | None) -> None:
-        progress = time.monotonic()
+        progress, frames = time.monotonic(), self._out.frames
         while True:
-            sent = self._out.busy and self._push()
+            sent = bool(frames) and self._push()
             received = (due is not None or not sent) and self._in.pull(due)
             awaiting = due is not None and not due.done
-            if not awaiting and not self._out.busy:
+            if not awaiting and not frames:
                 return
             if self._stop is not None:
                 raise self._stop
             if sent or received:
                 progress = time.monotonic()
-            else:
+            if not (received or (sent and frames)):
                 self._wait(awaiting, progress)
 
     def _push(self) -> bool:
@@ -209,7 +205,7 @@ class FramedChannel(Channel):
         """Until something can be done. The deadline counts from the last byte that moved."""
         limit = self._receive_s if reading else self._send_s
         left = max(progress + limit - time.monotonic(), 0)
-        if self._pipe.wait(reading or self._in.hears, self._out.busy, left) or self._stop is not None:
+        if self._pipe.wait(reading or self._in.hears, bool(self._out.frames), left) or self._stop is not None:
             return
         look = f"see what {self.peer} is doing; "
         if reading:

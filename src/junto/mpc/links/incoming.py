@@ -1,8 +1,7 @@
 """What a channel receives: headers compared with what is due, and bytes put where they belong.
 
-A frame is read in two steps: its header and then, straight into the memory of whoever asked, what
-was asked for. Nothing is read ahead. So a node that does not read is not filled with what others send: the
-system's buffers fill up, and the sender waits.
+A frame is taken when somebody asks for something, and nothing is read ahead. So a node that does not read is
+not filled with what others send: the network holds a window of frames, and then the sender waits.
 """
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ from junto.mpc.links.channel import MOST_REASON, Counters, LeftOut
 from junto.mpc.links.message_buffers import Due
 from junto.mpc.links.place import Place
 from junto.net.api import Pipe, PipeEnded
-from junto.net.header import HEADER_BYTES, MARK, MORE, Header, Kind, parse, sentence_of
+from junto.net.header import MORE, Header, Kind, sentence_of
 
 _BURST = 32
-_SCRATCH_BYTES = 64 << 10
 
 
 class Incoming:
@@ -33,23 +31,19 @@ class Incoming:
         self._pipe = pipe
         self._place = place
         self._counters = counters
-        self._bytes = memoryview(bytearray(HEADER_BYTES))
-        self._got = 0
         self._number = 0
-        self._header = Header(0, 0, 0, 0, 0, 0)
-        self._left = 0
-        self._reason: bytearray | None = None
+        self._header = _NONE
+        self._left = _NOTHING  # of the frame that was taken last
+        self._waits = False  # it is not compared with anything yet
         self._unwanted: set[int] = set()
         self._told: tuple[int, LeftOut] | None = None
         self.ended: int = -1
         self.last_left_out: int = -1
-        self._waits = False
 
     @property
     def hears(self) -> bool:
         """Whether something can be read while nothing is due: no frame waits for whoever asks next."""
-        wanted = self._left and self._reason is None and self._header.check not in self._unwanted
-        return not (self._waits or wanted)
+        return not (self._waits or (len(self._left) and self._header.check not in self._unwanted))
 
     def leave_out(self, operation: int) -> None:
         """What comes for this operation is dropped from here on."""
@@ -63,103 +57,85 @@ class Incoming:
             LinkError: what comes is not what is due.
             LeftOut: the other node has left this operation out.
         """
-        moved = False
         if self._told is not None and self._told[0] == self._place.check and due is not None:
             raise self._told[1]
+        moved = False
         for _ in range(_BURST):
             if due is not None and due.done:
                 break
-            if self._left == 0 and self._waits:
+            if not (self._waits or len(self._left)):
+                if not self._next(due):
+                    break
+                moved = True
+            compared = self._waits
+            if compared and not self._begin(due):
+                break
+            if self._header.check in self._unwanted:
+                self._left = _NOTHING
+            elif len(self._left):
                 if due is None:
                     break
-                self._begin(due)
-                continue
-            into = self._room(due)
-            if into is None:
-                break
-            try:
-                count = self._pipe.read(into)
-            except PipeEnded:
-                raise self._ended(due) from None
-            if not count:
-                break
-            moved = True
-            self._counters.wire_received += count
-            if self._left:
-                self._advance(count, due)
-            elif self._header_complete(count) or self._bytes[0] != MARK[0]:
-                self._begin(due)
+                if not compared and (problem := self._difference(due, under_way=True)):
+                    raise self._place.error(problem)
+                self._left = self._left[due.take(self._left) :]
         return moved
-
-    def _room(self, due: Due | None) -> memoryview | None:
-        """Where the next bytes go; None: they are for somebody else."""
-        if not self._left:
-            return self._bytes[self._got :]
-        if self._reason is not None:
-            return memoryview(self._reason)[-self._left :]
-        if self._header.check in self._unwanted:
-            return memoryview(bytearray(min(self._left, _SCRATCH_BYTES)))
-        if due is None:
-            return None
-        if problem := self._difference(due, under_way=True):
-            raise self._place.error(problem)
-        return due.view(self._left)
-
-    def _advance(self, count: int, due: Due | None) -> None:
-        self._left -= count
-        if self._reason is not None:
-            if not self._left:
-                self._heed(due)
-        elif due is not None and self._header.check not in self._unwanted:
-            due.advance(count)
 
     def last_words(self) -> LinkError:
         """The other node takes nothing any more: why, if it has said so in what is still to be read."""
-        scratch, skip = memoryview(bytearray(_SCRATCH_BYTES)), self._left
-        if self._waits and (text := _departure(self._header)):
-            return self._place.error(text)
-        if self._waits:
-            skip = self._header.length
+        header = self._header if self._waits else _NONE
         with contextlib.suppress(PipeEnded, ValueError):
-            while count := self._pipe.read(scratch[:skip] if skip else self._bytes[self._got :]):
-                if skip:
-                    skip -= count
-                elif self._header_complete(count):
-                    header = parse(self._bytes)
-                    if text := _departure(header):
-                        return self._place.error(text)
-                    skip = header.length
+            while not (text := _departure(header)):
+                frame = self._pipe.read()
+                if frame is None:
+                    break
+                header = frame.header
+            if text:
+                return self._place.error(text)
         return self._ended(None)
 
-    def _header_complete(self, count: int) -> bool:
-        self._got = (self._got + count) % HEADER_BYTES
-        return self._got == 0
-
-    def _begin(self, due: Due | None) -> None:
-        """Compare a header with what is due; only then is memory taken for what follows it."""
+    def _next(self, due: Due | None) -> bool:
+        """Take another frame; whether there was one."""
         try:
-            header = self._header = parse(self._bytes)
+            frame = self._pipe.read()
+        except PipeEnded:
+            raise self._ended(due) from None
         except ValueError as error:
             raise self._place.error(str(error)) from None
-        later = header.kind not in _OUTCOMES or header.check > self._place.check
-        self._waits = due is None and later
-        if self._waits:
-            return
-        if problem := _departure(header) or self._misplaced() or self._strange(due):
+        if frame is None:
+            return False
+        self._header, self._left, nbytes = frame
+        self._waits = True
+        self._counters.wire_received += nbytes
+        return True
+
+    def _begin(self, due: Due | None) -> bool:
+        """Compare a header with what is due, if it is anybody's turn; memory is taken only then."""
+        header = self._header
+        if due is None and (header.kind not in _OUTCOMES or header.check > self._place.check):
+            return False
+        if not self._is_exactly(due) and (
+            problem := _departure(header) or self._misplaced() or self._strange(due)
+        ):
             raise self._place.error(problem)
+        self._waits = False
         self._number += 1
         self._counters.messages_received += 1
-        self._left = header.length
-        self._reason = bytearray(header.length) if header.kind in _OUTCOMES else None
-        if self._reason is not None and not self._left:
-            self._heed(due)
-        elif due is not None and self._reason is None and header.check not in self._unwanted:
-            due.begin()
+        if header.kind in _OUTCOMES:
+            reason, self._left = bytes(self._left), _NOTHING
+            self._heed(due, reason)
+        elif due is not None and not len(self._left) and header.check not in self._unwanted:
+            due.take(self._left)
+        return True
 
-    def _heed(self, due: Due | None) -> None:
+    def _is_exactly(self, due: Due | None) -> bool:
+        """Whether it is the whole of the message that is due, so that nothing needs a sentence."""
+        if due is None or due.kind is not Kind.MESSAGE or len(self._left) != due.left:
+            return False
+        return self._header == (Kind.MESSAGE, 0, self._pipe.stream, self._number, self._place.check)
+
+    def _heed(self, due: Due | None, reason: bytes) -> None:
         """How an operation ended at the other node."""
-        reason, header = bytes(self._reason or b""), self._header
-        self._reason = None
+        header = self._header
         self.ended = header.check
         self._unwanted.difference_update([each for each in self._unwanted if each < header.check])
         if header.kind == Kind.LEFT_OUT:
@@ -169,7 +145,7 @@ class Incoming:
                 self._told = header.check, LeftOut(self._place.peer, reason)
                 raise self._told[1]
         if due is not None and due.kind is Kind.DONE:
-            due.begin()
+            due.take(_NOTHING)
 
     def _misplaced(self) -> str:
         header = self._header
@@ -186,7 +162,7 @@ class Incoming:
         if header.kind in _OUTCOMES:
             most = MOST_REASON if header.kind == Kind.LEFT_OUT else 0
             late = not self.ended < header.check <= self._place.check
-            return "what it says of an operation is not well-formed" if late or header.length > most else ""
+            return "what it says of an operation is not well-formed" if late or len(self._left) > most else ""
         if header.check in self._unwanted and header.kind in (Kind.MESSAGE, Kind.STREAM):
             return ""
         return "" if due is None else self._difference(due)
@@ -195,19 +171,19 @@ class Incoming:
         """What is wrong with the frame, for what is due."""
         header = self._header
         if header.kind == Kind.STREAM and under_way and due.kind is not Kind.STREAM:
-            return f"{self._left} bytes of the stream were not read before {_kind(due.kind)} was awaited"
+            return f"{len(self._left)} bytes of the stream were not read before {_kind(due.kind)} was awaited"
         if header.kind != due.kind:
             return f"{_kind(header.kind)} arrived; {_kind(due.kind)} is due"
         if header.check != self._place.check:
             what = "the stream" if due.kind is Kind.STREAM else "the message"
             return self._place.differs(what, header.check)
         if due.kind is Kind.STREAM:
-            return "" if header.length else "a piece of the stream is not well-formed"
+            return "" if len(self._left) or under_way else "a piece of the stream is not well-formed"
         return "" if under_way else self._wrong_size(due)
 
     def _wrong_size(self, due: Due) -> str:
         """What is wrong with the length of a message, or of a part of it."""
-        length = self._header.length
+        length = len(self._left)
         if not self._header.detail:
             whole = due.size - due.left + length
             return "" if length == due.left else f"the message has {whole} bytes; {due.size} are due"
@@ -215,10 +191,8 @@ class Incoming:
 
     def _ended(self, due: Due | None) -> LinkError:
         where = ""
-        if due is not None and self._left:
+        if due is not None and due.left < due.size:
             where = f" after {due.size - due.left} of {due.size} bytes"
-        elif due is not None and self._got:
-            where = f" after {self._got} of {HEADER_BYTES} bytes of a header"
         return self._place.error(
             f"the connection ended{where}",
             f"see whether {self._place.peer}'s process is still there, and what it said last",
@@ -239,6 +213,8 @@ def _kind(kind: int) -> str:
 
 
 _OUTCOMES = (Kind.LEFT_OUT, Kind.DONE)
+_NOTHING = memoryview(b"")
+_NONE = Header(0, 0, 0, 0, 0)
 _NAMES: Mapping[int, str] = {
     Kind.MESSAGE: "a message",
     Kind.STREAM: "a piece of the stream",

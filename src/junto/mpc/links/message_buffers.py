@@ -13,9 +13,6 @@ from junto.net.header import Kind
 Piece: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
 """Anything whose bytes lie in one block of memory. An array travels as its bytes, in its own byte order."""
 
-RECORD_BYTES = 16 << 10
-"""The largest TLS record. Smaller parts are copied together: one record costs more than its bytes."""
-
 
 def bytes_of(part: Piece) -> memoryview:
     """The bytes of a piece. Raises TypeError if they are not one block."""
@@ -26,27 +23,6 @@ def bytes_of(part: Piece) -> memoryview:
 def size_of(views: Sequence[memoryview]) -> int:
     """How many bytes they are together."""
     return sum(map(len, views))
-
-
-def gathered(header: bytes, views: Sequence[memoryview]) -> list[memoryview]:
-    """Header and views as pieces to write: small ones copied together, large ones where they are."""
-    pieces: list[memoryview] = []
-    small = bytearray(header)
-    for view in views:
-        room = RECORD_BYTES - len(small)
-        small += view[:room]
-        rest = view[room:]
-        if not len(rest):
-            continue
-        pieces.append(memoryview(small))
-        small = bytearray()
-        if len(rest) < RECORD_BYTES:
-            small += rest
-        else:
-            pieces.append(rest)
-    if small:
-        pieces.append(memoryview(small))
-    return pieces
 
 
 class Due:
@@ -75,15 +51,12 @@ class Due:
             self._memory = np.empty(self.size, np.uint8).data
         return self._memory
 
-    def begin(self) -> None:
-        """A header has announced bytes."""
+    def take(self, part: memoryview) -> int:
+        """Store as much of what has arrived as is missing; how many bytes."""
+        count = min(len(part), self.left)
+        if count:
+            start, memory = self.size - self.left, self._memory or self.memory
+            memory[start : start + count] = part[:count]
+            self.left -= count
         self.done = not self.left
-
-    def view(self, limit: int) -> memoryview:
-        """Where the next bytes go, at most `limit` of them."""
-        return self.memory[self.size - self.left :][:limit]
-
-    def advance(self, count: int) -> None:
-        """Note that `count` bytes have arrived at `view`."""
-        self.left -= count
-        self.done = not self.left
+        return count

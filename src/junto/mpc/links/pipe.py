@@ -1,6 +1,6 @@
-"""Bytes in both directions, in order, to another node in this process.
+"""Frames in both directions, in order, to another node in this process.
 
-These pipes know no messages. Nothing in them blocks but `wait`, so one thread can send and receive at once.
+Nothing in these pipes blocks but `wait`, so one thread can send and receive at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import threading
 from collections import deque
 
 from junto.net.api import Pipe, PipeEnded
+from junto.net.header import Ordered, parse
+from junto.net.ordered import FRAME_BYTES
 
 MEMORY_BYTES = 4 << 20
 """What a pipe in memory holds in each direction before its writer has to wait."""
@@ -17,16 +19,18 @@ MEMORY_BYTES = 4 << 20
 class _Lane:
     """One direction."""
 
-    __slots__ = ("chunks", "ended", "size")
+    __slots__ = ("ended", "frames", "size")
 
     def __init__(self) -> None:
-        self.chunks: deque[memoryview] = deque()
+        self.frames: deque[bytes] = deque()
         self.size: int = 0
         self.ended: bool = False
 
 
 class MemoryPipe(Pipe):
     """An end of a pair of pipes for two threads of one process; made by `memory_pipes`."""
+
+    frame_bytes: int = FRAME_BYTES
 
     def __init__(self, lock: threading.Lock, incoming: _Lane, outgoing: _Lane) -> None:
         self._changed = threading.Condition(lock)
@@ -39,39 +43,33 @@ class MemoryPipe(Pipe):
         """Name the other end, whose waits this one ends."""
         self._other = other
 
-    def write(self, data: memoryview) -> int:
+    def write(self, frame: bytes) -> bool:
         with self._changed:
             if self._in.ended or self._out.ended:
                 raise PipeEnded
-            taken = min(len(data), MEMORY_BYTES - self._out.size)
-            if taken:
-                self._out.chunks.append(memoryview(bytes(data[:taken])))
-                self._out.size += taken
-                self._other._changed.notify()
-            return taken
+            if self._out.size >= MEMORY_BYTES:
+                return False
+            self._out.frames.append(frame)
+            self._out.size += len(frame)
+            self._other._changed.notify()
+            return True
 
-    def read(self, into: memoryview) -> int:
+    def read(self) -> Ordered | None:
         with self._changed:
-            chunks, done = self._in.chunks, 0
-            while chunks and done < len(into):
-                first = chunks.popleft()
-                piece = first[: len(into) - done]
-                into[done : done + len(piece)] = piece
-                done += len(piece)
-                if len(piece) < len(first):
-                    chunks.appendleft(first[len(piece) :])
-            if done:
-                self._in.size -= done
-                self._other._changed.notify()
-            elif self._in.ended and len(into):
-                raise PipeEnded
-            return done
+            if not self._in.frames:
+                if self._in.ended:
+                    raise PipeEnded
+                return None
+            frame = self._in.frames.popleft()
+            self._in.size -= len(frame)
+            self._other._changed.notify()
+        return parse(frame)
 
     def wait(self, reading: bool, writing: bool, timeout_s: float) -> bool:
         def possible() -> bool:
             return (
                 self._awake
-                or (reading and (self._in.size > 0 or self._in.ended))
+                or (reading and (bool(self._in.frames) or self._in.ended))
                 or (writing and (self._out.size < MEMORY_BYTES or self._in.ended))
             )
 
