@@ -50,6 +50,7 @@ def rounds(number, count):
     """Both send 8 bytes and await 8, on a stream: seconds of each, and bytes sent for one."""
     stream = gateway.stream(other, number, lambda: True)
     channel = FramedChannel(stream, Ends(me, other), LinkOptions())
+    channel.label(1)
     channel.exchange([bytes(8)], 8)
     seconds, before = [], on_the_wire()
     for _ in range(count):
