@@ -44,6 +44,8 @@ def map_leaves(function: Callable[[Any], Any], tree: Any, level: int = 0) -> Any
     Raises:
         DeviceError: see `leaves`.
     """
+    if level <= DEEPEST and (type(tree) in _ATOMS or isinstance(tree, Placeholder)):
+        return function(tree)
     parts = children(tree, level)
     if parts is None:
         _check(tree)
@@ -64,7 +66,10 @@ def leaves(tree: Any, level: int = 0) -> Iterator[Any]:
         yield tree
     else:
         for part in parts:
-            yield from leaves(part, level + 1)
+            if level < DEEPEST and (type(part) in _ATOMS or isinstance(part, Placeholder)):
+                yield part  # what most leaves are, without a turn of its own
+            else:
+                yield from leaves(part, level + 1)
 
 
 def paths(tree: Any, root: str) -> Iterator[str]:
@@ -101,7 +106,7 @@ def children(tree: Any, level: int = 0) -> Sequence[Any] | None:
     if kind in _ATOMS:
         return None
     if isinstance(tree, dict):
-        return [tree[key] for key in _in_order(tree)]
+        return [tree[key] for key in _in_order(tree)] if tree else ()
     if isinstance(tree, list):
         return list(tree)
     names = _field_names(tree)

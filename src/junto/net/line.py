@@ -35,7 +35,7 @@ USUAL = Route()
 
 
 @dataclass(frozen=True, slots=True)
-class InPlace:
+class InlineCarrier:
     """What a carrier can do in the thread that has something to say, or that waits for something.
 
     Attributes:
@@ -74,7 +74,7 @@ class StreamSender:
         self.open: bool = False
         self.run: bytes | None = None
         self.closed: bool = False
-        self.in_place: InPlace | None = None
+        self.in_place: InlineCarrier | None = None
 
     def say(self, *frames: ControlFrame) -> None:
         """Send these before anything else (of heartbeats only the newest, where the stream is slower)."""

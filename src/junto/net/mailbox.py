@@ -150,7 +150,7 @@ class Mailbox:
         if self._early:
             for entry in [each for each in self._early.values() if each.key.operation < position]:
                 refusals.append(self._decline(entry, _unexpected(entry.key)))
-        return refusals, self._next_turns()
+        return refusals, self._next_turns() if self._turns else []
 
     def expect(self, key: TransferKey) -> list[Deliver]:
         """The program needs `key`. Raises InvalidTransition if it has said so before."""

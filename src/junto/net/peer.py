@@ -95,13 +95,16 @@ class Peer:
 
     def publish(self, activity: Activity) -> None:
         """Our program is at `activity`."""
-        self._ours = f.clip_activity(activity)
+        self._ours = activity
         self.receiving.advance(activity.stamp.operation)
+
+    def _pulse(self) -> f.Heartbeat:
+        return f.Heartbeat(f.clip_activity(self._ours))
 
     def beat(self) -> None:
         """Send a heartbeat on each stream."""
         self.receiving.tick()
-        self._say(f.Heartbeat(self._ours))
+        self._say(self._pulse())
 
     def stream(self, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None) -> OrderedStream:
         """See `Gateway.stream`."""
@@ -173,7 +176,7 @@ class Peer:
         self.heard, self._down = time.monotonic(), None
         with self._lines:
             self._open[line.route.at, False] = line
-            line.start(f.Heartbeat(self._ours), *self._standing.values())
+            line.start(self._pulse(), *self._standing.values())
             self.sending.open(line, resumed)
             self._prefer()
         line.wake()
@@ -185,7 +188,7 @@ class Peer:
         with self._lines:
             old = self._open.get((line.route.at, True))
             self._open[line.route.at, True] = line
-            self.receiving.open(line, f.Heartbeat(self._ours), *self._standing.values())
+            self.receiving.open(line, self._pulse(), *self._standing.values())
             self._prefer()
         if old is not None:
             old.close()

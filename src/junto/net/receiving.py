@@ -84,12 +84,14 @@ class Receiving:
             self._arrivals[key] = arrival
             error = self._given_up
             owes = self._mailbox.owes
-        self._deliver(delivered)
+        if delivered:
+            self._deliver(delivered)
         if error is not None:
             with self._lock:
                 self._arrivals.pop(key, None)
             arrival.settle(error)  # unless it was here already
-        self._wake(owes)
+        if owes:
+            self._wake(owes)
         return arrival
 
     def advance(self, operation: int) -> None:
@@ -99,8 +101,10 @@ class Receiving:
             owes = self._mailbox.owes
         for refusal in refusals:
             self._refuse(refusal)
-        self._wake(owes)
-        self._deliver(delivered)
+        if owes:
+            self._wake(owes)
+        if delivered:
+            self._deliver(delivered)
 
     def tick(self) -> None:
         """A heartbeat has passed."""
@@ -305,7 +309,8 @@ class Receiving:
         with self._lock:
             owes = self._mailbox.owes or (self._ack_due != 0.0 and not self._line_knows)
             self._line_knows = True
-        self._wake(owes)
+        if owes:
+            self._wake(owes)
 
     def _wake(self, owes: bool) -> None:
         line = self.line

@@ -32,7 +32,7 @@ from junto.locks import Condition, Event
 from junto.net import dial
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
 from junto.net.identity import accepted_name, party_of_certificate
-from junto.net.line import InPlace, StreamSender
+from junto.net.line import InlineCarrier, StreamSender
 from junto.net.message_socket import MessageSocket, SocketEnded, reason_of
 from junto.net.probe import ProbeReport, probe
 from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
@@ -92,7 +92,7 @@ class _Carried:
     def __init__(self, sock: MessageSocket, line: StreamSender) -> None:
         self._sock, self._line = sock, line
         self._turn = threading.Lock()
-        line.in_place = InPlace(self._send, sock.attend, sock.alarm, sock.rest)
+        line.in_place = InlineCarrier(self._send, sock.attend, sock.alarm, sock.rest)
 
     def run(self) -> None:
         """In a thread of its own."""

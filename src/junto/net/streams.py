@@ -9,7 +9,7 @@ from functools import partial
 from junto.locks import Condition
 from junto.net.api import OrderedStream, PipeEnded
 from junto.net.header import Header, Kind, Ordered, pack
-from junto.net.line import InPlace, StreamSender
+from junto.net.line import InlineCarrier, StreamSender
 from junto.net.ordered import FRAME_BYTES
 from junto.net.receiving import Receiving
 from junto.net.sending import Sending
@@ -49,7 +49,7 @@ class PeerStream(OrderedStream):
         self._trouble: Exception | None = None
         self._awake = False
         self._closed = False
-        self._attends: InPlace | None = None
+        self._attends: InlineCarrier | None = None
         sending.open_stream(stream, self._got_on)
         receiving.open_stream(stream, self._arrived)
 

@@ -66,6 +66,8 @@ class Words(msgspec.Struct, frozen=True, array_like=True):
     def __post_init__(self) -> None:
         for name, clean in _cleaners(type(self)):
             said = getattr(self, name)
+            if not said or (type(said) is str and said.isprintable()):
+                continue  # nearly always: what follows is for the others
             told = clean(said)
             if told is not said:
                 msgspec.structs.force_setattr(self, name, told)
