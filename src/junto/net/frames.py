@@ -123,6 +123,15 @@ class Resumed(ControlFrame, frozen=True, tag=4):
     declined: Annotated[tuple[Declined, ...], Meta(max_length=AT_ONCE)] = ()
 
 
+class Turned(ControlFrame, frozen=True, tag=16):
+    """What follows on this connection answers the `Resumed` of this turn.
+
+    Said where the connection was named before: what was asked for then may still be on its way on it.
+    """
+
+    turn: Count
+
+
 class Value(ControlFrame, frozen=True, tag=5):
     """A small value, whole."""
 
@@ -212,7 +221,7 @@ class Chunk:
 
 
 Shake: TypeAlias = Hello | Refused | Resume
-Forward: TypeAlias = Value | Offer | Failed
+Forward: TypeAlias = Value | Offer | Failed | Turned
 Back: TypeAlias = Resumed | Accept | Ack | Declined
 Either: TypeAlias = Heartbeat | Ending | History | Bye | Noted
 Any: TypeAlias = Shake | Forward | Back | Either

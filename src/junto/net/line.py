@@ -60,6 +60,7 @@ class StreamSender:
         open: whether values may flow.
         run: the run that the dialler wants to resume, while the answer is due.
         closed: whether it is over.
+        named, sends: it was wanted for values before: by us for theirs, by them for ours.
         in_place: set by a carrier that needs no other thread to send and to read.
     """
 
@@ -74,6 +75,7 @@ class StreamSender:
         self.open: bool = False
         self.run: bytes | None = None
         self.closed: bool = False
+        self.named = self.sends = False
         self.in_place: InlineCarrier | None = None
 
     def say(self, *frames: ControlFrame) -> None:
@@ -81,6 +83,11 @@ class StreamSender:
         with self._lock:
             self._keep(frames)
         self.wake()
+
+    def keep(self, frame: ControlFrame) -> None:
+        """Send this before anything else, once it is woken."""
+        with self._lock:
+            self._keep((frame,))
 
     def start(self, *frames: ControlFrame) -> None:
         """Let values flow, after these frames; `wake` it then.

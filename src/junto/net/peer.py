@@ -264,6 +264,8 @@ class Peer:
                 case f.Resumed():
                     self.sending.open(line, frame)
                     self._notify()
+                case f.Turned():
+                    self.receiving.turned(line, frame)
                 case f.Hello() | f.Resume() | f.Refused():
                     self.refused(Refusal("out of order", "a handshake on an open connection"))
                 case _:

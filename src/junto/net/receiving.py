@@ -46,6 +46,8 @@ class Receiving:
         self._arrivals: dict[TransferKey, Awaited] = {}
         self._ack_due = 0.0
         self._line_knows = False
+        self._turn = 0  # of the line that was named last
+        self._turned = False  # what comes on it answers that
         self._given_up: JuntoError | None = None
         self._readers: dict[int, Callable[[Ordered | Exception], None]] = {}
 
@@ -118,8 +120,17 @@ class Receiving:
         """From here on we want the values on this line; its other end hears what we have, and `more`."""
         with self._lock:
             self.line = line
-            line.start(self._mailbox.resume(), *more)
+            resumed = self._mailbox.resume()
+            self._turn, self._turned = resumed.turn, not line.named
+            line.named = True
+            line.start(resumed, *more)
         line.wake()
+
+    def turned(self, line: StreamSender, frame: f.Turned) -> None:
+        """What follows on a line that was named before was asked for with the turn that is said."""
+        with self._lock:
+            if line is self.line and frame.turn == self._turn:
+                self._turned = True
 
     def close(self, line: StreamSender) -> bool:
         """A line is over; whether it was the one in use."""
@@ -145,7 +156,7 @@ class Receiving:
         """A small value, a failure or an offer."""
         try:
             with self._lock:
-                if line is not self.line:
+                if line is not self.line or not self._turned:
                     return
                 if isinstance(frame, f.Offer):
                     delivered = self._mailbox.offer(frame)
@@ -167,9 +178,9 @@ class Receiving:
         """A part of a large value. It is stored without the lock: the program goes on meanwhile."""
         try:
             with self._lock:
-                if line is not self.line:
+                if line is not self.line or not self._turned:
                     return
-                write = self._mailbox.chunk(chunk.transfer, chunk.offset, chunk.data)
+                turn, write = self._turn, self._mailbox.chunk(chunk.transfer, chunk.offset, chunk.data)
         except Refusal as refusal:
             self._refused(refusal)
             return
@@ -180,12 +191,12 @@ class Receiving:
             write.buffer.write(write.offset, write.data)
         except OSError as error:
             failure = error
-        self._written(line, write, failure)
+        self._written(turn, write, failure)
 
-    def _written(self, line: StreamSender, write: Write, failure: OSError | None) -> None:
+    def _written(self, turn: int, write: Write, failure: OSError | None) -> None:
         entry = write.entry
         with self._lock:
-            if line is not self.line:
+            if turn != self._turn:
                 return  # the new stream brings these bytes again
             if failure is None:
                 delivered = self._mailbox.written(write)
@@ -235,7 +246,7 @@ class Receiving:
         stream = frame.header.stream
         try:
             with self._lock:
-                if line is not self.line:
+                if line is not self.line or not self._turned:
                     return
                 new = self._mailbox.ordered(frame)
         except Refusal as refusal:

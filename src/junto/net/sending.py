@@ -139,6 +139,9 @@ class Sending:
                 return
             self._turn = resumed.turn
             instructions = self._outbox.resume(resumed)
+            if line.sends:
+                line.keep(f.Turned(resumed.turn))
+            line.sends = True
             self.line = line
         line.wake()
         self._follow(instructions)

@@ -10,7 +10,7 @@ from flows import LOST, Pair
 from junto.config.model import LinkSettings
 from junto.errors import ProtocolViolation
 from junto.net import frames as f
-from junto.net.api import PipeEnded
+from junto.net.api import PipeEnded, TransferKey
 from junto.net.header import Header, Kind, pack
 from junto.net.ordered import WINDOW
 
@@ -79,6 +79,34 @@ def test_what_was_not_read_when_the_line_broke_is_read_once(two):
     two.pair.settle()
     assert [take(two.other) for _ in range(6)] == [b"b", b"c", b"d", b"e", b"f", None]
     assert not two.bob.refusals.by_cause()
+
+
+def test_what_is_still_on_its_way_on_a_line_that_is_named_again_was_asked_for_before_and_is_let_go(two):
+    def let_happen(all_but):
+        while steps := [step for name, step in two.pair.steps() if name != all_but]:
+            steps[0]()
+
+    slow = "bob -> alice: hear answer"
+    two.pair.streams[0].breaks(0)
+    two.pair.streams[0].noticed()  # so bob names the connection that he has dialled, on which nothing arrives
+    large = two.pair.alice, two.pair.bob, TransferKey(1, 0)
+    for end in large[:2]:
+        end.come_to(1)
+    large[1].expect(large[2])
+    large[0].push(large[2], bytes(40))
+    write(two.one, b"a")
+    write(two.one, b"b")
+    let_happen(slow)
+    two.pair.redial(0)
+    let_happen(slow)
+    assert [take(two.other), take(two.other)] == [b"a", b"b"]
+    write(two.one, b"c")
+    two.pair.streams[0].breaks(0)
+    two.pair.streams[0].noticed()
+    two.pair.settle()
+    assert not two.bob.refusals.by_cause()
+    assert [take(two.other), take(two.other)] == [b"c", None]
+    assert large[1].expected[large[2]] == [bytes(40)]
 
 
 def test_what_was_written_before_the_end_is_read_then_it_ends(two):
