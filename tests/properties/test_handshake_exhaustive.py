@@ -16,6 +16,7 @@ from tries import tries
 
 COUNTED = IGNORED | {"_counts", "_causes", "_down", "refused", "events", "activities"}
 SAME = {"mine", "parties", "name", "address", "_others", "_mailbox", "_outbox", "_arrivals", "_deliveries"}
+SAME |= {"_asked", "_turned", "named", "sends"}  # they decide which values are taken, and there are none
 SAME |= {"_watches", "_ours", "_theirs", "_party", "_timeout_s", "_alive_s", "_place", "clock", "starts"}
 """Does not decide what happens in a handshake: counters, and what no step of it changes."""
 

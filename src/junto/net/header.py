@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 MARK = b"\x02"
 MORE = 1
-MOST_HEADER_BYTES = 27
 _KINDS = 0x3F
 _WIDTHS = tuple(struct.Struct(f"!cBB{code * 3}") for code in "HIQ")
 _BELOW = (1 << 16, 1 << 32, 1 << 64)

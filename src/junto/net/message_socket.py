@@ -176,7 +176,7 @@ class MessageSocket:
 
     def _unpark(self) -> None:
         """The connection's own thread looks again."""
-        if self._polls:
+        if self._polls and not self._dead:
             self._ring(self._bells()[0])
         elif self._parked.locked():
             with contextlib.suppress(RuntimeError):
@@ -191,13 +191,14 @@ class MessageSocket:
         """Until nobody has attended for a while."""
         while True:
             self._parked_for_good = True  # before it looks: who ceases to attend sees it, or is seen
-            attending = self._attending
-            if attending:
+            if self._attending:
                 self._parked.acquire()
+                continue
             self._parked_for_good = False
-            if not attending and time.monotonic() - self._attended >= LEASE_S:
+            left = self._attended + LEASE_S - time.monotonic()
+            if left <= 0:
                 return
-            self._parked.acquire(timeout=LEASE_S)
+            self._parked.acquire(timeout=left)
 
     def _bells(self) -> tuple[socket.socket, socket.socket]:
         """What ends a wait: of who attends, and of the connection's own thread. Each rings the other."""
@@ -284,6 +285,7 @@ class MessageSocket:
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
                 self._close()
+        self.rest()
 
     def _close(self) -> None:
         if self._dead and not self._waiting:

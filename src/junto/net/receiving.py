@@ -46,7 +46,7 @@ class Receiving:
         self._arrivals: dict[TransferKey, Awaited] = {}
         self._ack_due = 0.0
         self._line_knows = False
-        self._turn = 0  # of the line that was named last
+        self._asked = 0  # the turn of the line that was named last
         self._turned = False  # what comes on it answers that
         self._given_up: JuntoError | None = None
         self._readers: dict[int, Callable[[Ordered | Exception], None]] = {}
@@ -121,7 +121,7 @@ class Receiving:
         with self._lock:
             self.line = line
             resumed = self._mailbox.resume()
-            self._turn, self._turned = resumed.turn, not line.named
+            self._asked, self._turned = resumed.turn, not line.named
             line.named = True
             line.start(resumed, *more)
         line.wake()
@@ -129,7 +129,7 @@ class Receiving:
     def turned(self, line: StreamSender, frame: f.Turned) -> None:
         """What follows on a line that was named before was asked for with the turn that is said."""
         with self._lock:
-            if line is self.line and frame.turn == self._turn:
+            if line is self.line and frame.turn == self._asked:
                 self._turned = True
 
     def close(self, line: StreamSender) -> bool:
@@ -180,7 +180,7 @@ class Receiving:
             with self._lock:
                 if line is not self.line or not self._turned:
                     return
-                turn, write = self._turn, self._mailbox.chunk(chunk.transfer, chunk.offset, chunk.data)
+                turn, write = self._asked, self._mailbox.chunk(chunk.transfer, chunk.offset, chunk.data)
         except Refusal as refusal:
             self._refused(refusal)
             return
@@ -196,7 +196,7 @@ class Receiving:
     def _written(self, turn: int, write: Write, failure: OSError | None) -> None:
         entry = write.entry
         with self._lock:
-            if turn != self._turn:
+            if turn != self._asked:
                 return  # the new stream brings these bytes again
             if failure is None:
                 delivered = self._mailbox.written(write)

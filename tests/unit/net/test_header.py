@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junto.net.header import (
-    MOST_HEADER_BYTES,
     Header,
     Reason,
     check_of,
@@ -16,6 +15,8 @@ from junto.net.header import (
     sentence_of,
     text_of_check,
 )
+
+MOST_BYTES = 27
 
 words = st.one_of(*[st.integers(0, 2**bits - 1) for bits in (8, 16, 32, 64)])
 
@@ -28,7 +29,7 @@ def test_a_frame_is_read_as_it_was_written_and_its_header_has_no_other_form(
     packed = pack(header)
     read = parse(packed + body)
     assert (read.header, bytes(read.body), read.nbytes) == (header, body, len(packed + body))
-    assert len(packed) <= MOST_HEADER_BYTES
+    assert len(packed) <= MOST_BYTES
     for code, width in enumerate((2, 4, 8)):
         numbers = b"".join((each % (1 << 8 * width)).to_bytes(width, "big") for each in header[2:])
         other = bytes([2, kind | code << 6, detail]) + numbers
@@ -44,7 +45,7 @@ def test_the_layout_is_fixed() -> None:
     assert pack(Header(1, 2, 3, 4, 1 << 16)) == bytes.fromhex("02 41 02 00000003 00000004 00010000")
     fields = "02 81 02 0000000000000003 0000000100000000 0000000000000005"
     assert pack(Header(1, 2, 3, 1 << 32, 5)) == bytes.fromhex(fields)
-    assert len(bytes.fromhex(fields)) == MOST_HEADER_BYTES
+    assert len(bytes.fromhex(fields)) == MOST_BYTES
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_what_is_cut_or_has_another_form_is_no_frame(data: str) -> None:
 )
 def test_other_protocols_are_told_apart(first: bytes, text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        parse(first.ljust(MOST_HEADER_BYTES, b"\0"))
+        parse(first.ljust(MOST_BYTES, b"\0"))
 
 
 def test_numbers_and_words_never_have_the_same_check() -> None:
