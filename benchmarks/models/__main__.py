@@ -40,7 +40,8 @@ written with jax alone; the others need libraries that junto does not.
 *Error*: the greatest absolute one of any number of the result, and the greatest number. *Rounds* and *sent*
 (by one computing party, the online phase) are counts. *Seconds*: the least of {runs} calls, or one that takes
 long, in a simulation of three parties on one machine of {cores} shared cores, which is noisy; jax likewise,
-compiled. *Refused*: when traced, with this sentence.
+compiled. Others were at work on them, up to ten on each, so seconds may be several times too many.
+*Refused*: when traced, with this sentence.
 
 <!-- Written by `python -m benchmarks.models`. {versions} -->
 

@@ -433,6 +433,20 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("spu", ["debug"], indirect=True)
+def test_there_is_nothing_along_directions_in_which_rows_do_not_differ(spu):
+    """As scikit-learn's coordinates there; a direction is anything."""
+    one, two = np.random.default_rng(1).normal(size=(2, 50))
+    table = np.stack([one, two, one, np.full(50, 3.0)], axis=1)
+    scaled = (table - table.mean(0)) / np.where(table.std(0) > 0, table.std(0), 1)
+    model = learn.PCA(spu, n_components=4).fit(split(table, 2))
+    reference = decomposition.PCA(4).fit(scaled)
+    found = sf.reveal(model.explained_variance_)
+    assert found == pytest.approx(reference.explained_variance_, abs=1e-3)
+    assert (np.asarray(sf.reveal(model.components_))[2:] == 0).all()
+    assert (np.asarray(sf.reveal(model.transform(split(table, 2), to="bob")))[:, 2:] == 0).all()
+
+
 @pytest.mark.parametrize("what", BAD)
 def test_bad_tables_are_one_clear_error(spu, what):
     table, label, says = BAD[what]
