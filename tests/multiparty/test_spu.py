@@ -51,8 +51,14 @@ say(float(sf.reveal(bob(lambda v: v.sum())(at_bob))))
 only = sf.reveal(out["p"], to=["carol"])
 say(repr(only) if PARTY != "carol" else only.tolist())
 say(repr(spu), str(out["p"].dtype), list(out["p"].shape))
-wide = sf.SPU(cluster_def={"runtime_config": {"field": "FM128"}}, parties=["alice", "bob", "carol"])
+wide = sf.SPU(
+    cluster_def={"runtime_config": {"field": "FM128", "overflow": "error"}}, parties=["alice", "bob", "carol"]
+)
 large = carol(lambda: np.array([3e8, 4e8]))()
+try:
+    sf.reveal(wide(lambda x: (x * 1e6) ** 2)(large))
+except sf.RemoteError as error:
+    say(str(error))
 say(float(sf.reveal(wide(lambda x, y: jnp.sqrt(jnp.sum(x * x)) + y["n"])(large, y))))
 sf.shutdown()
 """)
@@ -70,6 +76,7 @@ sf.shutdown()
         about, dtype, shape = party.next()
         assert "any two of them together could read everything" in about
         assert (dtype, shape) == ("float32", [2])
+        assert "a product of fixed-point numbers is out of range" in party.next()[0]
         assert party.next()[0] == pytest.approx(5e8, rel=1e-5)
     assert set(job.all_end().values()) == {0}
 
