@@ -48,6 +48,10 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "unsigned": (lambda x, y: (x + y, x < y, x // y, x * y), (UNSIGNED, UNSIGNED[::-1].copy())),
     "bits": (lambda x, y: (x & y, x ^ y, ~x, x << 3, x >> 2, jax.lax.clz(x)), (INTEGERS, OTHERS)),
     "matrices": (lambda x: (jnp.linalg.inv(x), jnp.linalg.cholesky(x)), (np.eye(2) * 5e4 + 1e4,)),
+    "convolutions": (
+        lambda x, i: (jnp.convolve(x, x), jnp.convolve(np.arange(9), i), jnp.convolve(x, np.ones(2))),
+        (REAL, INTEGERS[:2]),
+    ),
     "places": (lambda x, i: (x[i], jnp.asarray(x).at[i].add(2e9), jnp.cumsum(x)), (LARGE, np.array([1, 3]))),
 }
 
@@ -124,9 +128,11 @@ def test_values_of_every_owner(spu: sf.SPU, owner: str) -> None:
 
 def test_what_is_explained_is_what_it_costs(spu: sf.SPU) -> None:
     x = secret(spu, POSITIVE)
-    told = spu.explain(lambda x: jnp.sqrt(x) * x)(x)
+    total, squares = spu(lambda x: (x @ x, x * x))(x)
+    told = spu.explain(lambda x, y: jnp.sqrt(x) * x + x @ y)(x, squares)
     with spu.profile() as profile:
-        sf.wait(spu(lambda x: jnp.sqrt(x) * x)(x))
+        sf.wait(spu(lambda x, y: jnp.sqrt(x) * x + x @ y)(x, squares))
+    assert sf.reveal(total) == pytest.approx(np.sum(POSITIVE**2), rel=1e-5)
     if spu.session.program.settings.mode.name != "DEBUG":
         measured = profile.total()
         assert (measured.rounds, measured.online_bytes) == (told.rounds, told.each[0].online_bytes)

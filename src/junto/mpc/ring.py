@@ -166,7 +166,7 @@ def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
     """`matmul` of arrays with two dimensions or more."""
     x, y = words_of(a), words_of(b)
     if isinstance(x, Outline) or isinstance(y, Outline):
-        return np.asarray(np.matmul(x, y))
+        return np.asanyarray(np.matmul(x, y))  # an outline, which alone can be computed with in either ring
     if isinstance(x, WideArray) or isinstance(y, WideArray):
         wide: Words = matmul_wide(x, y, _matrices)
         return wide
@@ -306,7 +306,8 @@ def _convolved(a: Words, b: Words, form: Convolution, product: Product) -> Words
     groups = form.feature_groups
     space, window = a.shape[2:], b.shape[2:]
     out = [max(0, (s - w) // step + 1) for s, w, step in zip(space, window, form.strides, strict=True)]
-    made: Words = as_ring(np.zeros((a.shape[0], b.shape[0], *out), a.dtype))
+    wider = max(a.dtype, b.dtype, key=lambda each: each.itemsize)
+    made: Words = as_ring(np.zeros((a.shape[0], b.shape[0], *out), wider))
     if not made.size or not b.size:
         return made
     axes = tuple(range(2, a.ndim))
