@@ -37,7 +37,7 @@ HEAD: Final = len(MAGIC) + len(VERSION) + SALT_BYTES
 WHAT: Final = "this party's files"
 
 
-class Sink(Protocol):
+class PlainSink(Protocol):
     """What bytes are written to."""
 
     def write(self, data: Any, /) -> Any:
@@ -55,7 +55,7 @@ def require_passphrase(source: str | None) -> None:
 
 
 @contextmanager
-def encrypting(file: BinaryIO, source: str | None) -> Iterator[Sink]:
+def encrypting(file: BinaryIO, source: str | None) -> Iterator[PlainSink]:
     """What is written comes into the file encrypted; without a source as it is.
 
     Raises:
@@ -65,7 +65,7 @@ def encrypting(file: BinaryIO, source: str | None) -> Iterator[Sink]:
         yield file
         return
     salt = secrets.token_bytes(SALT_BYTES)
-    writer = _Writer(file, MAGIC + VERSION + salt, _key(source, salt, new=True))
+    writer = _Sealer(file, MAGIC + VERSION + salt, _key(source, salt, new=True))
     yield writer
     writer.finish()
 
@@ -103,7 +103,7 @@ def opened(path: Path, source: str | None) -> tuple[BinaryIO, int]:
         raise
 
 
-class _Writer:
+class _Sealer:
     def __init__(self, file: BinaryIO, head: bytes, key: Any) -> None:
         self._file, self._head, self._key = file, head, key
         self._waiting, self._pieces = bytearray(), 0
