@@ -290,6 +290,23 @@ def test_nothing_is_sent_twice_and_shares_are_uniform() -> None:
         assert abs(int((drawn >> np.uint64(bit) & np.uint64(1)).sum()) - drawn.size / 2) < 5 * drawn.size**0.5
 
 
+def test_an_answer_looks_fresh_to_who_has_the_key() -> None:
+    holder = ring_lwe.SecretKey(stream(1))
+    public, cipher = (memoryview(b"".join(holder.public())) for _ in "01")
+    other, places = ring_lwe.Answering(public, stream(2)), np.arange(0, N, 2)
+    sums = np.concatenate([ring_lwe.ciphertexts(cipher, 1)] * 2)
+    sent, words = other.answers(sums, places)
+    masks, tops, results, _ = (
+        np.frombuffer(part, kind) for part, kind in zip(sent, ring_lwe._KINDS, strict=True)
+    )
+    # what differs is more than what lies below the errors: a itself, and of b the message less a word
+    for part, bits in ((masks, 64), (tops, 16)):
+        change = np.bitwise_count(part[: part.size // 2] ^ part[part.size // 2 :])
+        assert abs(change.mean() - bits / 2) < 0.2
+    assert len(np.unique(results)) == results.size
+    assert (holder.decrypted(memoryview(b"".join(sent)), 2, places) == 0 - words).all()
+
+
 def _longer(data: bytes) -> bytes:
     return data + b"\0"
 
