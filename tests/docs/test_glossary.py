@@ -18,8 +18,6 @@ SYNONYMS = {
     "what the dealer": "helper",
     "coordinator": "there is none",
     "audit log": "ledger",
-    "decrypt": "reveal",
-    "ciphertext": "share",
     "encrypted value": "share",
     "secret share": "share",
     "plain text": "plaintext, or text",
