@@ -153,6 +153,7 @@ def test_errors_and_keys_have_the_distributions_that_the_bounds_take() -> None:
 # -------------------------------------------------------------------- products
 
 
+@pytest.mark.slow
 @settings(max_examples=tries(12), deadline=None)
 @given(
     st.tuples(st.integers(1, 3), *[st.integers(1, 40)] * 3),
