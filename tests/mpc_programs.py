@@ -21,6 +21,7 @@ from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.ring128 import elements
 from junto.mpc.rounds import Rounds
 from junto.mpc.settings import MpcSettings
+from junto.mpc.twins import Twins
 from junto.mpc.values import Public, Secret, Value, decode, encode, incoming, integer_words, largest_incoming
 from junto.mpc.visibility import visible
 
@@ -82,7 +83,8 @@ class Engine:
         look = digits.listener(
             self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence))
         )
-        ears = StepHooks(watch, notice=look)
+        twins = Twins(self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence)))
+        ears = StepHooks(watch, notice=look, twins=twins)
         values = Rounds(_no_round).run(self._performed(checked, plan, inputs, ears))
         return [
             self._opened(value, value.value.flags if value.kind == "bits" else value.value.words)

@@ -29,6 +29,7 @@ from junto.mpc.primitives.table import TABLE
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.step_counter import StepCounter
+from junto.mpc.twins import Twins
 from junto.mpc.unknown import Known, unknowns
 from junto.mpc.values import Infinite, Public, Secret, Value
 from junto.mpc.visibility import place, reflexive, refusal
@@ -47,6 +48,7 @@ class StepHooks:
         notice: sees each step with its operands before it is computed.
         revealed: hears of each value that a step has made public: the step, and its bytes on the wire.
         proved: hears of the bytes that say whether a number has left its range, if the gates prove it.
+        twins: keeps beside the numbers of the debug mode what they should be.
     """
 
     watch: Callable[[str], None] | None = None
@@ -57,6 +59,7 @@ class StepHooks:
     notice: Callable[[PlanStep, Sequence[Value]], None] | None = None
     revealed: Callable[[PlanStep, int], None] | None = None
     proved: Callable[[int], None] | None = None
+    twins: Twins | None = None
 
 
 async def perform(
@@ -161,6 +164,8 @@ class _Flow:
         if value.kind != "fixed":
             return value
         held = context.leaving(value, f"that of {cell.place}")
+        if self._ears.twins is not None:
+            self._ears.twins.leave(value)
         return _labelled(context.fixed(held, self._settings.fraction), form)
 
     def _context(self, step: PlanStep | None) -> Context:
@@ -198,7 +203,10 @@ class _Flow:
 
     async def _run(self, step: PlanStep, facts: _Facts, given: Sequence[Cell], made: Sequence[Cell]) -> None:
         operands = await self._operands(given, _takes(facts.entry, given))
-        self._finish(step, made, await self._results(step, facts, operands))
+        results = await self._results(step, facts, operands)
+        if self._ears.twins is not None:
+            results = self._ears.twins.follow(step, operands, results)
+        self._finish(step, made, results)
 
     def _finish(self, step: PlanStep, made: Sequence[Cell], results: Sequence[Value]) -> None:
         for cell, value, form in zip(made, results, step.forms, strict=True):
@@ -348,7 +356,7 @@ def _labelled(value: Value, form: ShapeDtype) -> Value:
     if isinstance(value, Secret):
         if value.shape == form.shape and value.dtype == form.dtype:
             return value
-        rest = (value.fraction, value.span, value.infinite, value.scale)
+        rest = (value.fraction, value.span, value.infinite, value.scale, value.twin)
         return Secret(value.value, np.dtype(form.dtype), form.shape, *rest)
     if isinstance(value.array, np.ndarray | np.generic) and (
         value.array.shape != form.shape or value.array.dtype != form.dtype

@@ -133,6 +133,7 @@ class Secret:
             and products: then the ring element is right modulo `2**width` only, and `Context.wrapped` makes
             it good where that matters (wider dtypes, floats, division, shifts to the right).
         infinite: of a float, whether it may be infinity.
+        twin: in the debug mode, the same number in float64 (`twins.Twin`).
     """
 
     value: Any
@@ -142,6 +143,7 @@ class Secret:
     span: Span = WHOLE_RING
     infinite: Infinite = NOWHERE
     scale: NDArray[np.float64] | None = field(default=None, repr=False)
+    twin: Any = field(default=None, repr=False)
 
     @property
     def kind(self) -> Kind:

@@ -28,6 +28,7 @@ from junto.mpc.meter import Meter
 from junto.mpc.plain_gates import PlainBits, PlainGates, PlainRing
 from junto.mpc.protocol import handover, inout
 from junto.mpc.settings import MpcSettings
+from junto.mpc.twins import Twins
 from junto.net.api import Stamp
 from junto.program.program import Program
 from junto.program.waiting import AwaitedRef
@@ -139,7 +140,8 @@ def _compute(
     def run(meter: Meter | None) -> list[Plain]:
         watch = _Watch()
         look = digits.listener(work.settings.fraction, watch.overflow)
-        ears = StepHooks(watch.at, meter=meter, notice=look)
+        twins = Twins(work.settings.fraction, watch.lost)
+        ears = StepHooks(watch.at, meter=meter, notice=look, twins=twins)
         gates = PlainGates(watch.overflow, bits=work.settings.width)
         return run_plan(
             CheckedGates(gates) if work.settings.checked else gates,
@@ -189,9 +191,16 @@ class _Watch:
 
     def __init__(self) -> None:
         self._line = ""
+        self._said = False
 
     def at(self, line: str) -> None:
         self._line = line
 
     def overflow(self, sentence: str) -> None:
+        self._said = True
         log.warning("%s, in %s", sentence, self._line)
+
+    def lost(self, sentence: str) -> None:
+        """Of a result; where a number was out of range before, it is wrong anyway."""
+        if not self._said:
+            log.warning("%s, in %s", sentence, self._line)

@@ -211,7 +211,7 @@ class Context:
 
     def like(self, value: Any, x: Secret) -> Secret:
         """Elements of `x` moved elsewhere."""
-        return replace(x, value=value, shape=tuple(value.shape))
+        return replace(x, value=value, shape=tuple(value.shape), twin=None)
 
     # ------------------------------------------------------------------ operands
 
@@ -236,7 +236,13 @@ class Context:
         if not x.thin:
             return x
         shape = x.shape
-        return self.like(self.g.arrange(x.value, lambda array: np.broadcast_to(array, shape)), x)
+        return self.moved(x, lambda array: np.broadcast_to(array, shape))
+
+    def moved(self, x: Secret, move: Move) -> Secret:
+        """`x`, rearranged."""
+        held = self.g.arrange(x.value, move)
+        twin = x.twin and x.twin.moved(move, tuple(x.value.shape))
+        return replace(x, value=held, shape=tuple(held.shape), twin=twin)
 
     def at(self, x: Secret, fraction: int) -> Any:
         """The ring array of the float `x` with `fraction` bits after the point, no fewer than it has."""
@@ -294,7 +300,7 @@ class Context:
         if x.fraction <= self.fraction:
             return x
         held = await self.g.truncate(x.value, x.fraction - self.fraction)
-        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
+        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite, twin=x.twin)
 
     async def alone(self, x: Value) -> Value:
         """`x`, pending perhaps, but with nothing to be multiplied by any more."""
@@ -308,14 +314,14 @@ class Context:
         """
         if bool((factor == np.rint(factor)).all()):
             held = self.g.scale(x.value, self.fixed_words(factor, 0), bounded=True)
-            return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
+            return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite, twin=x.twin)
         rest, exponent = np.frexp(np.abs(factor))
         up = np.maximum(exponent, 0)
         part = np.rint(np.ldexp(rest, exponent - up + (BITS - 2))).astype(np.uint64)
         whole = np.where(factor < 0, -1.0, 1.0) * np.ldexp(1.0, up)
         held = self.g.scale(x.value, self.fixed_words(whole, 0), bounded=True)
         held = await self.g.rescale(held, np.asarray(part << np.uint64(2)))
-        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite)
+        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite, twin=x.twin)
 
     def number(self, x: Secret) -> Any:
         """The ring array of a settled float with the settings' fraction, as the functions want it."""

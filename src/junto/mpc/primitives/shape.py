@@ -18,7 +18,7 @@ Params = Mapping[str, Any]
 
 def moved(c: Context, x: Secret, move: Move) -> Secret:
     """`x`, rearranged."""
-    return c.like(c.g.arrange(x.value, move), x)
+    return c.moved(x, move)
 
 
 def rearranged(c: Context, x: Value, move: Move) -> Value:
@@ -106,7 +106,9 @@ def joined(c: Context, parts: Sequence[Value], move: Any) -> Secret:
     if first.kind == "fixed":
         fraction = max(part.fraction for part in lifted)
         held = c.fixed(c.g.join([c.at(part, fraction) for part in lifted], move), fraction)
-        return replace(held, infinite=either(parts))
+        twins = [part.twin for part in lifted]
+        twin = replace(twins[0], numbers=move(*[each.numbers for each in twins])) if all(twins) else None
+        return replace(held, infinite=either(parts), twin=twin)
     held = c.g.join([part.value for part in lifted], move)
     span = (min(part.span[0] for part in lifted), max(part.span[1] for part in lifted))
     return c.bits(held) if first.kind == "bits" else c.integer(held, span, first.dtype)

@@ -1,0 +1,339 @@
+"""Where a result has lost its digits on the way: for the debug mode, which sees values.
+
+`n / jnp.sum(1 / x)` of salaries adds reciprocals of a few units each: no step is wrong by more than half a
+unit, the result by a half. So beside each float that a step has rounded the debug mode keeps the same number
+as float64 makes it of the same inputs, its twin; where a result leaves the program, both are compared with
+what is promised: a hundredth, or 64 units.
+
+What is chosen by a comparison is chosen as the fixed-point numbers have it, so that a narrow choice is no
+error. A step that has no twin here, such as a sort, begins anew from the numbers that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpy.typing import NDArray
+
+from junto.mpc.digits import LOOSE, UNITS
+from junto.mpc.plain_gates import PlainBits, PlainRing
+from junto.mpc.plan_steps import CONTROL, PlanStep
+from junto.mpc.ring128 import floats
+from junto.mpc.values import Public, Secret, Value
+from junto.mpc.visibility import place
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Twin:
+    """The numbers of a secret as float64 has them.
+
+    Args:
+        numbers: as many as the secret holds, or as its scale has.
+        lost: the step that was the first to lose more than a hundredth of its largest number, and where.
+    """
+
+    numbers: _Floats
+    lost: str = ""
+
+    def moved(self, move: Callable[[Any], Any], shape: tuple[int, ...]) -> Twin | None:
+        """The twin of a secret that is moved; None: it has another shape than what is moved."""
+        return Twin(move(self.numbers), self.lost) if self.numbers.shape == shape else None
+
+
+class Twins:
+    """Keeps twins, and compares them (`interpret.StepHooks.twins`).
+
+    Args:
+        fraction: the SPU's bits after the point.
+        say: takes a sentence where a result is wrong.
+    """
+
+    def __init__(self, fraction: int, say: Callable[[str], None]) -> None:
+        self._fraction = fraction
+        self._say = say
+
+    def follow(self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]) -> Sequence[Value]:
+        """The results of a step with their twins."""
+        if step.name in MOVED:
+            return results
+        compute = FOLLOWED.get(step.name)
+        made: Sequence[Any] = [None] * len(results)
+        follows = step.name not in CHOOSING or any(isinstance(x, Secret) and x.twin for x in operands)
+        if compute and follows and all(map(_has_numbers, operands)) and any(map(_is_float, results)):
+            with np.errstate(all="ignore"):
+                numbers = [_numbers(each) for each in operands]
+                found = compute(step, results, *numbers)
+                if step.name in SUMS:  # NaN, for which the numbers that are there stand
+                    whole = FOLLOWED[SUMS[step.name]](step, results, *map(np.abs, numbers))
+                    found = np.where(np.abs(found) < FINEST * whole, np.nan, found)
+            made = found if isinstance(found, list) else [found]
+        lost = next((each.twin.lost for each in operands if isinstance(each, Secret) and each.twin), "")
+        return [self._twin(step, each, twin, lost) for each, twin in zip(results, made, strict=True)]
+
+    def _twin(self, step: PlanStep, value: Value, made: Any, lost: str) -> Value:
+        if not isinstance(value, Secret) or (value.twin is None and (made is None or not _is_float(value))):
+            return value
+        if made is None or not _is_float(value):
+            return replace(value, twin=None)
+        actual = _held(value)
+        shape = (
+            value.value.shape
+            if value.scale is None
+            else np.broadcast_shapes(value.value.shape, value.scale.shape)
+        )
+        numbers, actual = (_thinned(np.broadcast_to(each, value.shape), shape) for each in (made, actual))
+        most = np.ldexp(1.0, np.iinfo(np.int64).bits - self._fraction)
+        known = np.isfinite(numbers) & (np.abs(numbers) < most)
+        numbers = np.where(known, numbers, actual)
+        if not lost and numbers.size:
+            gap, size = np.abs(numbers - actual).max(), np.abs(numbers).max()
+            lost = f"`{step.name}`{place(step)}" if gap > LOOSE * size else ""
+        return replace(value, twin=Twin(numbers, lost))
+
+    def leave(self, value: Secret) -> None:
+        """Where a settled result leaves the program."""
+        if value.twin is None or value.kind != "fixed":
+            return
+        found, right = _held(value), np.broadcast_to(value.twin.numbers, value.shape)
+        error = np.abs(found - right)
+        wrong = (error > LOOSE * np.abs(right)) & (error > UNITS * 2.0**-self._fraction)
+        if wrong.any():
+            part = float((error[wrong] / np.maximum(np.abs(right[wrong]), 2.0**-self._fraction)).max())
+            where = f", at {value.twin.lost} first" if value.twin.lost else ""
+            self._say(
+                f"a result has lost its digits{where}: it is off by {part:.1%} of what floating point makes "
+                "of the same numbers; scale the numbers, or take more bits after the point "
+                "(fxp_fraction_bits)"
+            )
+
+
+def _is_float(value: Value) -> bool:
+    return isinstance(value, Secret) and value.kind == "fixed" and isinstance(value.value, PlainRing)
+
+
+def _has_numbers(value: Value) -> bool:
+    return isinstance(value, Secret) or (isinstance(value.array, np.ndarray) and value.dtype.kind in "biuf")
+
+
+def _numbers(value: Value) -> Any:
+    """A twin's, or those that are there; of bools the flags, of a public array itself."""
+    if isinstance(value, Public):
+        return value.array if value.dtype.kind == "b" else value.array.astype(np.float64)
+    if isinstance(value.value, PlainBits):
+        return np.broadcast_to(value.value.flags, value.shape)
+    if value.twin is not None:
+        return np.broadcast_to(value.twin.numbers, value.shape)
+    return _held(value)
+
+
+def _held(value: Secret) -> Any:
+    """The numbers that are there."""
+    whole = np.ldexp(floats(value.value.words), -value.fraction)
+    return np.broadcast_to(whole if value.scale is None else whole * value.scale, value.shape)
+
+
+def _thinned(numbers: _Floats, shape: Sequence[int]) -> _Floats:
+    """What broadcasts from a shape, in that shape."""
+    wide = (1,) * (numbers.ndim - len(shape)) + tuple(shape)
+    cut = tuple(slice(0, 1) if here == 1 else slice(None) for here in wide)
+    return numbers[cut].reshape(tuple(shape))
+
+
+FINEST = 2.0**-20
+"""A sum that is less than this part of what is added has no digits in float32 either."""
+
+# ---------------------------------------------------------------- steps
+
+MOVED = frozenset(
+    (
+        "broadcast_in_dim", "convert_element_type", "copy", "optimization_barrier", "pad",
+        "reduce_precision", "reshape", "rev", "slice", "split", "squeeze", "stop_gradient", "transpose",
+        *CONTROL,
+    )
+)  # fmt: skip
+"""Steps whose rules move the twins as they move the numbers (`primitives.shape`)."""
+
+Followed = Callable[..., Any]
+
+
+def _of(function: Callable[..., Any]) -> Followed:
+    return lambda step, results, *operands: function(*operands)
+
+
+def _along(function: Callable[..., Any]) -> Followed:
+    """A reduction."""
+    return lambda step, results, x: function(x, axis=tuple(step.params["axes"]))
+
+
+def _running(function: Callable[..., Any]) -> Followed:
+    def compute(step: PlanStep, results: Any, x: _Floats) -> _Floats:
+        axis = int(step.params["axis"])
+        if not step.params["reverse"]:
+            return np.asarray(function(x, axis=axis))
+        return np.flip(function(np.flip(x, axis), axis=axis), axis)
+
+    return compute
+
+
+def _dot(step: PlanStep, results: Any, x: _Floats, y: _Floats) -> _Floats:
+    (left, right), (first, second) = step.params["dimension_numbers"]
+    axes, others = list(range(x.ndim)), list(range(x.ndim, x.ndim + y.ndim))
+    for a, b in zip((*left, *first), (*right, *second), strict=True):
+        others[b] = axes[a]
+    rest = [each for axis, each in enumerate(axes) if axis not in (*left, *first)]
+    last = [each for axis, each in enumerate(others) if axis not in (*right, *second)]
+    made: Callable[..., Any] = np.einsum
+    return np.asarray(made(x, axes, y, others, [*[axes[a] for a in first], *rest, *last], optimize=True))
+
+
+def _wide(step: PlanStep, results: Any, x: _Floats, y: _Floats) -> list[_Floats]:
+    found = _dot(step, results, x, y)
+    return [found, np.zeros_like(found)]
+
+
+def _chosen(step: PlanStep, results: Any, which: Any, *cases: _Floats) -> _Floats:
+    index = np.broadcast_to(np.asarray(which, np.int64), cases[0].shape)
+    return np.asarray(np.choose(index, cases))
+
+
+def _power(step: PlanStep, results: Any, x: _Floats) -> Any:
+    return np.power(x, int(step.params.get("y", 2)))
+
+
+def _triangular(step: PlanStep, results: Any, a: _Floats, b: _Floats) -> _Floats:
+    a = np.tril(a) if step.params["lower"] else np.triu(a)
+    if step.params["unit_diagonal"]:
+        a = a - a * np.eye(a.shape[-1]) + np.eye(a.shape[-1])
+    if step.params["transpose_a"]:
+        a = np.swapaxes(a, -1, -2)
+    if step.params["left_side"]:
+        return _solved(a, b)
+    return np.swapaxes(_solved(np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)), -1, -2)
+
+
+def _solved(a: _Floats, b: _Floats) -> _Floats:
+    """NaN where there is no answer."""
+    some = np.linalg.det(a)[..., None, None] != 0
+    found = np.linalg.solve(np.where(some, a, np.eye(a.shape[-1])), b)
+    return np.asarray(np.where(some, found, np.nan))
+
+
+def _decomposed(step: PlanStep, results: Sequence[Any], a: _Floats) -> list[_Floats | None]:
+    """L and U, of rows in the order that the fixed-point numbers have found."""
+    order = results[2]
+    if isinstance(order, Public):
+        return [None, None, None]
+    places = floats(order.value.words).astype(np.int64)
+    rest = np.take_along_axis(a, np.broadcast_to(places, order.shape)[..., None], -2)
+    for k in range(min(rest.shape[-2:])):
+        column = rest[..., k + 1 :, k] / rest[..., k, k, None]
+        rest[..., k + 1 :, k + 1 :] -= column[..., None] * rest[..., k, None, k + 1 :]
+        rest[..., k + 1 :, k] = column
+    return [rest, None, None]
+
+
+def _of_scipy(name: str) -> Followed:
+    return lambda step, results, x: getattr(import_module("scipy.special"), name)(x)
+
+
+def _by_jax(step: PlanStep, results: Any, *operands: Any) -> Any:
+    """Of a step that takes numbers of any dtype: jax itself, with float64 in place of its floats."""
+    params = {name: value for name, value in step.params.items() if name in KNOWN}
+    with jax.enable_x64(True):
+        given = [
+            jnp.asarray(each, np.float64 if np.dtype(form.dtype).kind == "f" else form.dtype)
+            for each, form in zip(operands, step.given, strict=True)
+        ]
+        if step.name in SCATTERED:
+            return np.asarray(SCATTERED[step.name](*given, **params))
+        others = {name: None if name == "preferred_element_type" else x for name, x in step.params.items()}
+        return np.asarray(step.primitive.bind(*given, **others))
+
+
+SCATTERED: Mapping[str, Callable[..., Any]] = {
+    "scatter": lax.scatter,
+    "scatter-add": lax.scatter_add,
+    "scatter_add": lax.scatter_add,
+}
+KNOWN = frozenset(("dimension_numbers", "indices_are_sorted", "mode", "unique_indices"))
+"""What is given to these, beside the operands; not the program of float32 by which numbers are added."""
+
+CHOOSING = frozenset(
+    (
+        "cummax", "cummin", "dynamic_slice", "dynamic_update_slice", "gather", "scatter", "scatter-add",
+        "scatter_add",
+    )
+)  # fmt: skip
+"""Steps that only move numbers, by numbers that may be secret; they lose no digits themselves."""
+
+FOLLOWED: Mapping[str, Followed] = {
+    "abs": _of(np.abs),
+    "acos": _of(np.arccos),
+    "acosh": _of(np.arccosh),
+    "add": _of(np.add),
+    "add_any": _of(np.add),
+    "asin": _of(np.arcsin),
+    "asinh": _of(np.arcsinh),
+    "atan": _of(np.arctan),
+    "atan2": _of(np.arctan2),
+    "atanh": _of(np.arctanh),
+    "cbrt": _of(np.cbrt),
+    "clamp": _of(lambda low, x, high: np.clip(x, low, high)),
+    "concatenate": lambda step, results, *parts: np.concatenate(parts, axis=int(step.params["dimension"])),
+    "conv_general_dilated": _by_jax,
+    "cos": _of(np.cos),
+    "cosh": _of(np.cosh),
+    "cumlogsumexp": _by_jax,
+    "cumprod": _running(np.cumprod),
+    "cumsum": _running(np.cumsum),
+    "digamma": _of_scipy("psi"),
+    "div": _of(np.divide),
+    "dot_general": _dot,
+    "erf": _of_scipy("erf"),
+    "erf_inv": _of_scipy("erfinv"),
+    "erfc": _of_scipy("erfc"),
+    "exp": _of(np.exp),
+    "exp2": _of(np.exp2),
+    "expm1": _of(np.expm1),
+    "integer_pow": _power,
+    "lgamma": _of_scipy("gammaln"),
+    "log": _of(np.log),
+    "log1p": _of(np.log1p),
+    "logistic": _of(lambda x: 1 / (1 + np.exp(-x))),
+    "lu": _decomposed,
+    "max": _of(np.maximum),
+    "min": _of(np.minimum),
+    "mul": _of(np.multiply),
+    "neg": _of(np.negative),
+    "pow": _of(np.power),
+    "reduce_max": _along(np.max),
+    "reduce_min": _along(np.min),
+    "reduce_prod": _along(np.prod),
+    "reduce_sum": _along(np.sum),
+    "reduce_window_sum": _by_jax,
+    "rsqrt": _of(lambda x: 1 / np.sqrt(x)),
+    "select_n": _chosen,
+    "sin": _of(np.sin),
+    "sinh": _of(np.sinh),
+    "sqrt": _of(np.sqrt),
+    "square": _power,
+    "sub": _of(np.subtract),
+    "tan": _of(np.tan),
+    "tanh": _of(np.tanh),
+    "triangular_solve": _triangular,
+    "wide_product": _wide,
+    **dict.fromkeys(CHOOSING, _by_jax),
+}
+"""Of a step, its results and the numbers of its operands, those of its results in float64."""
+
+SUMS: Mapping[str, str] = {"add": "add", "add_any": "add", "reduce_sum": "reduce_sum", "sub": "add"}
+"""Steps that add numbers of either sign, and the step that adds their magnitudes."""

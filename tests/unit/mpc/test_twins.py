@@ -1,0 +1,116 @@
+"""The debug mode says where a result has lost its digits on the way, and only there."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from junto.mpc.twins import CHOOSING, FOLLOWED
+from mpc_programs import Engine
+
+AGES = np.linspace(18, 90, 200, dtype=np.float32)
+PAY = AGES * 1000
+TINY = np.round(AGES / 90 * 500).astype(np.float32) * 2.0**-18
+MATRIX = np.array([[2, 1, 0.5], [0.5, 3, 1], [1, 0.25, 4]], np.float32)
+
+WRONG = {
+    "squares of shares": (lambda x: jnp.sum((x / x.sum()) ** 2), AGES),
+    "a harmonic mean": (lambda x: x.size / jnp.sum(1 / x), PAY),
+    "a root of nothing": (lambda x: jnp.sqrt(jnp.mean((x - 0.1 * x) ** 2)), TINY),
+    "turns of a loop": (lambda x: lax.scan(lambda t, v: (t + v * v, v * v), 0.0 * x[0], x)[0] * 1000, TINY),
+    "a row of a table": (lambda x: 100_000 * jnp.stack([x * x, x], 1)[3, 0], TINY),
+    "a solution": (lambda x: jnp.linalg.solve(MATRIX * x[:3, None] * 0.1, x[:3]), TINY),
+}
+"""Each step loses less than a unit, or what is lost is reported nowhere else."""
+
+RIGHT = {
+    "a mean of small numbers": (jnp.mean, TINY),
+    "a difference of large numbers": (lambda x: (x - x.mean()).sum(), PAY),
+    "standard scores": (lambda x: (x - x.mean()) / x.std(), PAY),
+    "a constant column": (lambda x: (x - x.mean()) / (x.std() + 1e-3), np.full(50, 0.1, np.float32)),
+    "a mask of minus infinity": (
+        lambda x: jax.nn.softmax(jnp.where(x > 50, x, -jnp.inf)),
+        AGES,
+    ),
+    "a narrow choice": (lambda x: jnp.where(x / 3 * 3 >= x, x, -x), AGES),
+}
+
+
+def said(function, *operands: np.ndarray) -> list[str]:
+    engine = Engine("plain")
+    engine.run(function, *operands)
+    assert engine.overflows == []
+    return [sentence for _, sentence in engine.digits if "lost its digits" in sentence]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_lost_on_the_way_is_reported(name):
+    function, numbers = WRONG[name]
+    (sentence,) = said(function, numbers)
+    assert "scale the numbers" in sentence
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_not_reported(name):
+    function, numbers = RIGHT[name]
+    assert said(function, numbers) == []
+
+
+SOME = np.array([0.3, 0.5, 0.8, 0.6], np.float32)
+OTHER = np.array([1.5, 1.2, 2.5, 1.1], np.float32)
+PLACES = np.array([2, 0], np.int32)
+ROUNDED = 1 / 3
+"""A factor that makes a number with a twin of each operand."""
+
+OF_ONE = [
+    "abs", "acos", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "cumlogsumexp", "cummax",
+    "cummin", "cumprod", "cumsum", "digamma", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "lgamma",
+    "log", "log1p", "logistic", "neg", "rsqrt", "sin", "sinh", "sqrt", "square", "tan", "tanh",
+]  # fmt: skip
+OF_TWO = ["add", "atan2", "div", "max", "min", "mul", "pow", "sub"]
+
+
+def of_two(name: str):
+    return lambda x: getattr(lax, name)(x, 1.25 * x[::-1])
+
+
+STEPS = {
+    **{name: getattr(lax, name) for name in OF_ONE},
+    **{name: of_two(name) for name in OF_TWO},
+    "acosh": lambda x: lax.acosh(4 * x + 1),
+    "add_any": jax.grad(lambda x: jnp.sum(x * jnp.sin(x))),
+    "clamp": lambda x: lax.clamp(0.2 * x, x, 0.15),
+    "concatenate": lambda x: jnp.concatenate([x, 2 * x]),
+    "conv_general_dilated": lambda x: jnp.convolve(x, x[:2]),
+    "dot_general": lambda x: jnp.einsum("bi,bij->bj", x[None], x.reshape(1, 4, 1) * OTHER),
+    "dynamic_slice": lambda x: lax.dynamic_slice(x, (jnp.argmax(x),), (2,)),
+    "dynamic_update_slice": lambda x: lax.dynamic_update_slice(x, x[:1], (jnp.argmax(x),)),
+    "gather": lambda x: x[PLACES + jnp.argmin(x)],
+    "integer_pow": lambda x: x**3,
+    "lu": lambda x: lax.linalg.lu(MATRIX * x[:3, None])[0],
+    "reduce_max": jnp.max,
+    "reduce_min": jnp.min,
+    "reduce_prod": jnp.prod,
+    "reduce_sum": jnp.sum,
+    "reduce_window_sum": lambda x: lax.reduce_window(x, 0.0, lax.add, (2,), (1,), "VALID"),
+    "scatter": lambda x: x.at[jnp.argmax(x)].set(x[0]),
+    "scatter-add": lambda x: x.at[jnp.argmax(x)].add(x[0]),
+    "scatter_add": lambda x: x.at[PLACES].add(x[:2]),
+    "select_n": lambda x: jnp.where(x > 0.15, x, -x),
+    "triangular_solve": lambda x: jax.scipy.linalg.solve_triangular(
+        MATRIX * x[:3], x[:3], trans=1, lower=True
+    ),
+    "wide_product": lambda x: jnp.var(10 * x),
+}
+
+
+def test_every_step_has_a_case():
+    assert set(STEPS) == set(FOLLOWED) | CHOOSING
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_a_twin_is_what_the_step_makes(name):
+    assert said(lambda x: 100 * STEPS[name](x * ROUNDED), SOME) == []
