@@ -65,32 +65,40 @@ class Twins:
         """The results of a step with their twins."""
         if step.name in MOVED:
             return results
+        made = self._made(step, operands, results)
+        lost = next((each.twin.lost for each in operands if isinstance(each, Secret) and each.twin), "")
+        return [
+            self._twin(step, number, each, lost)
+            for number, each in enumerate(zip(results, made, strict=True))
+        ]
+
+    def _made(self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]) -> Sequence[Any]:
+        """The numbers of the results; None: they begin anew."""
         compute = FOLLOWED.get(step.name)
-        made: Sequence[Any] = [None] * len(results)
         follows = step.name not in CHOOSING or any(isinstance(x, Secret) and x.twin for x in operands)
-        if compute and follows and all(map(_has_numbers, operands)) and any(map(_is_float, results)):
+        none = [None] * len(results)
+        if not (compute and follows and all(map(_has_numbers, operands)) and any(map(_is_float, results))):
+            return none
+        numbers = [_numbers(each) for each in operands]
+        try:
             with np.errstate(all="ignore"):
-                numbers = [_numbers(each) for each in operands]
                 found = compute(step, results, *numbers)
                 if step.name in SUMS:  # NaN, for which the numbers that are there stand
                     whole = FOLLOWED[SUMS[step.name]](step, results, *map(np.abs, numbers))
                     found = np.where(np.abs(found) < FINEST * whole, np.nan, found)
-            made = found if isinstance(found, list) else [found]
-        lost = next((each.twin.lost for each in operands if isinstance(each, Secret) and each.twin), "")
-        return [self._twin(step, each, twin, lost) for each, twin in zip(results, made, strict=True)]
+        except (ArithmeticError, TypeError, ValueError):  # float64 has no such step: no reason to end a run
+            return none
+        return found if isinstance(found, list) else [found]
 
-    def _twin(self, step: PlanStep, value: Value, made: Any, lost: str) -> Value:
+    def _twin(self, step: PlanStep, number: int, pair: tuple[Value, Any], lost: str) -> Value:
+        value, made = pair
         if not isinstance(value, Secret) or (value.twin is None and (made is None or not _is_float(value))):
             return value
         if made is None or not _is_float(value):
             return replace(value, twin=None)
-        actual = _held(value)
-        shape = (
-            value.value.shape
-            if value.scale is None
-            else np.broadcast_shapes(value.value.shape, value.scale.shape)
-        )
-        numbers, actual = (_thinned(np.broadcast_to(each, value.shape), shape) for each in (made, actual))
+        form, held = step.forms[number].shape, value.value.shape
+        shape = held if value.scale is None else np.broadcast_shapes(held, value.scale.shape)
+        numbers, actual = (_thinned(np.broadcast_to(each, form), shape) for each in (made, _held(value)))
         most = np.ldexp(1.0, np.iinfo(np.int64).bits - self._fraction)
         known = np.isfinite(numbers) & (np.abs(numbers) < most)
         numbers = np.where(known, numbers, actual)

@@ -35,6 +35,12 @@ RIGHT = {
         lambda x: jax.nn.softmax(jnp.where(x > 50, x, -jnp.inf)),
         AGES,
     ),
+    "one number a row": (
+        lambda x: (lambda y: y * y / (1 + y) + y)(
+            jnp.broadcast_to(x.reshape(50, 4).mean(1)[:, None] / 90, (50, 4))
+        ),
+        AGES,
+    ),
     "a narrow choice": (lambda x: jnp.where(x / 3 * 3 >= x, x, -x), AGES),
 }
 
