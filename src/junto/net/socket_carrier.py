@@ -160,8 +160,9 @@ class _Dialled(CarrierConnection):
         try:
             sock = self._open(time.monotonic() + self._timeout_s)
             carried = _Carried(sock, self._line)
-            self._thread = threading.Thread(target=carried.run, name="junto-send", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=carried.run, name="junto-send", daemon=True)
+            thread.start()
+            self._thread = thread  # begun already: who closes meanwhile could not join it before
             yield from sock.messages()
         except (SocketEnded, IdentityError, dial.ProbeFailed) as error:
             self.reason = reason_of(error)
