@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import ProtocolViolation
 from junto.join.curve import check, check_order, words_of
-from junto.join.spool import Array, Scratch, Spool
+from junto.join.spool import Array, Scratch, Spool, order_of
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 
 Ranks = npt.NDArray[np.int64]
@@ -84,8 +84,8 @@ class Ranking(ABC):
 
     def _rank(self, buckets: Mapping[str, Array], reached: int) -> int:
         """Rank the keys of one bucket from `reached` on; how many of them the result has."""
-        everything = np.concatenate([bucket[["high", "low"]] for bucket in buckets.values()])
-        group, groups = _groups(everything)
+        words = (np.concatenate([bucket[word] for bucket in buckets.values()]) for word in ("high", "low"))
+        group, groups = _groups(*words)
         ends = np.cumsum([len(bucket) for bucket in buckets.values()])
         groups_of = dict(zip(buckets, np.split(group, ends[:-1]), strict=True))
         present = {name: _presence(name, ids, groups) for name, ids in groups_of.items()}
@@ -163,19 +163,16 @@ def check_sealed(sealed: Any, count: int, sender: str) -> None:
         raise ProtocolViolation(f"what {sender} sent is not {count} sealed ranks")
 
 
-def _groups(tags: Array) -> tuple[npt.NDArray[np.int64], int]:
+def _groups(high: Array, low: Array) -> tuple[npt.NDArray[np.int64], int]:
     """Equal tags get equal numbers, which follow the order of the tags; and how many there are."""
-    if not len(tags):
+    if not len(high):
         return np.empty(0, np.int64), 0
-    order = np.argsort(tags["high"])
-    high, low = tags["high"][order], tags["low"][order]
-    steps, lows_differ = high[1:] != high[:-1], low[1:] != low[:-1]
-    if (lows_differ & ~steps).any():  # different tags with equal high words: hardly ever
-        order = np.lexsort((tags["low"], tags["high"]))
-        high, low = tags["high"][order], tags["low"][order]
-        steps = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    group = np.empty(len(tags), np.int64)
-    group[order] = np.concatenate([[0], np.cumsum(steps)])
+    order = order_of(high, low)
+    high, low = high[order], low[order]
+    steps = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    group = np.empty(len(high), np.int64)
+    group[order[0]] = 0
+    group[order[1:]] = np.cumsum(steps)
     return group, int(steps.sum()) + 1
 
 

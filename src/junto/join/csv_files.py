@@ -35,12 +35,22 @@ class CsvFile:
 
     def names(self) -> list[str]:
         """Of all columns; the file is asked once."""
+        if not self._names:
+            self._names = list(self._beginning().names)
+        return list(self._names)
+
+    def _beginning(self) -> Any:
+        """The schema of a small block; of a large one, if a row is larger than that."""
+        import pyarrow as pa
         from pyarrow import csv
 
-        if not self._names:
+        small = csv.ReadOptions(block_size=BLOCK_BYTES >> 8)
+        try:
+            with csv.open_csv(self._path, small, self._parse()) as reader:
+                return reader.schema
+        except pa.ArrowInvalid:
             with csv.open_csv(self._path, self._size(), self._parse()) as reader:
-                self._names = list(reader.schema.names)
-        return list(self._names)
+                return reader.schema
 
     def rows_about(self) -> int:
         """Lines of the file, if all of it is like its beginning."""

@@ -7,8 +7,9 @@ numbers a row of the result.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from junto.join.spool import Scratch
 
 RANGE_ROWS, MOST_RANGES = 1 << 16, 256
 _PLACE = "place in the result"
+Wanted = Callable[[int, int], tuple[Positions, Positions]]
 
 
 def gather(blocks: Iterable[Any], positions: Positions, folder: str | None) -> Generator[Any]:
@@ -34,36 +36,62 @@ def gather(blocks: Iterable[Any], positions: Positions, folder: str | None) -> G
     try:
         ranges = [positions[start : start + size] for start in range(0, max(len(positions), 1), size)]
         paths = [scratch.file() for _ in ranges]
-        schema = _distribute(blocks, positions, size, paths)
+        schema = _distribute(blocks, _wanted(positions, scratch), size, paths)
         for number, (wanted, path) in enumerate(zip(ranges, paths, strict=True)):
             yield _in_order(_read(path, schema), number * size, len(wanted))
     finally:
         scratch.close()
 
 
-def _distribute(blocks: Iterable[Any], positions: Positions, size: int, paths: Sequence[Path]) -> Any:
+def _distribute(blocks: Iterable[Any], wanted: Wanted, size: int, paths: Sequence[Path]) -> Any:
     """Append each wanted row, with its place, to its range's file; the table's schema."""
     import pyarrow as pa
 
-    order = np.argsort(positions, kind="stable")
-    rows = positions[order]
     first, schema = 0, None
     with ExitStack() as stack:
         writers: dict[int, Any] = {}
         for block in blocks:
             schema = block.schema
-            low, high = np.searchsorted(rows, [first, first + block.num_rows])
-            places = order[low:high]
-            ranges = places // size
-            for number in np.unique(ranges):
-                mine = ranges == number
-                taken = take_arrow(block, rows[low:high][mine] - first)
-                taken = taken.append_column(_PLACE, pa.array(places[mine]))
+            rows, places = wanted(first, block.num_rows)
+            order = np.argsort((places // size).astype(np.uint8), kind="stable")
+            rows, places = rows[order], places[order]
+            taken = take_arrow(block, rows).append_column(_PLACE, pa.array(places))
+            numbers, starts = np.unique(places // size, return_index=True)
+            for number, (start, end) in zip(numbers, pairwise([*starts, len(places)]), strict=True):
                 if number not in writers:
                     writers[number] = stack.enter_context(pa.ipc.new_stream(paths[number], taken.schema))
-                writers[number].write_table(taken)
+                writers[number].write_table(taken.slice(start, end - start))
             first += block.num_rows
     return schema
+
+
+def _wanted(positions: Positions, scratch: Scratch) -> Wanted:
+    """What finds, of some rows that follow each other, those that are wanted, and where each will stand."""
+    count = int(positions.max(initial=-1)) + 1
+    place = scratch.full((count,), -1)
+    for start in range(0, len(positions), RANGE_ROWS):
+        some = positions[start : start + RANGE_ROWS]
+        held = np.flatnonzero(some >= 0)
+        place[some[held]] = start + held
+    once = sum(
+        np.count_nonzero(place[start : start + RANGE_ROWS] >= 0) for start in range(0, count, RANGE_ROWS)
+    )
+    if once == np.count_nonzero(positions >= 0):
+
+        def of_each(first: int, rows: int) -> tuple[Positions, Positions]:
+            places = np.array(place[first : first + rows])
+            held = np.flatnonzero(places >= 0)
+            return held, places[held]
+
+        return of_each
+    order = np.argsort(positions, kind="stable")
+    ordered = positions[order]
+
+    def of_repeated(first: int, rows: int) -> tuple[Positions, Positions]:
+        low, high = np.searchsorted(ordered, [first, first + rows])
+        return ordered[low:high] - first, order[low:high]
+
+    return of_repeated
 
 
 def _read(path: Path, schema: Any) -> Any:

@@ -111,8 +111,9 @@ def _fill(found: Digests, columns: Sequence[_Values]) -> None:
     for values in columns:
         lengths, starts = values.lengths[short], values.starts[short]
         found[short, place] = lengths
+        least = lengths.min(initial=DIGEST_BYTES)
         for nth in range(lengths.max(initial=0)):
-            some = lengths > nth
+            some = slice(None) if nth < least else lengths > nth
             found[short[some], place[some] + 1 + nth] = values.data[starts[some] + nth]
         place += lengths + 1
     for row in np.flatnonzero(used >= DIGEST_BYTES).tolist():

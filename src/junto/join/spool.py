@@ -50,7 +50,7 @@ class Scratch:
     def full(self, shape: tuple[int, ...], value: int) -> npt.NDArray[np.int64]:
         """An array of whole numbers, all `value` at first."""
         if math.prod(shape) * 8 <= self.in_memory:
-            return np.full(shape, value, np.int64)
+            return np.full(shape, value, np.int64) if value else np.zeros(shape, np.int64)
         array = np.memmap(self.file(), np.int64, "w+", shape=shape)
         if value:  # a file of zeros takes no room on the disk: `shape` may be what another party says
             array[:] = value
@@ -75,6 +75,7 @@ class Spool:
         nbytes = count * self.dtype.itemsize
         self._bits = 0 if nbytes <= scratch.in_memory else min(12, (nbytes // _bucket(scratch)).bit_length())
         self._held: list[Array] = []
+        self._waiting = 0
         self._paths = [scratch.file() for _ in range(1 << self._bits)] if self._bits else []
         self.count: int = 0
 
@@ -90,27 +91,35 @@ class Spool:
         for name, values in fields.items():
             records[name] = values
         self.count += len(records)
-        if not self._bits:
-            self._held.append(records)
-            return
+        self._held.append(records)
+        self._waiting += records.nbytes
+        if self._bits and self._waiting >= _BUCKET:
+            self._lay_down()
+
+    def _lay_down(self) -> None:
+        """Append what is held to the files of its buckets."""
+        records, self._waiting = self._whole(), 0
         bucket = records["high"] >> np.uint64(64 - self._bits)
         order = np.argsort(bucket, kind="stable")
         ends = np.searchsorted(bucket[order], np.arange(1 << self._bits), side="right")
-        for part, path in zip(np.split(records[order], ends[:-1]), self._paths, strict=True):
+        for part, path in zip(np.split(np.take(records, order), ends[:-1]), self._paths, strict=True):
             with path.open("ab") as file:
                 part.tofile(file)
 
     def buckets(self) -> Iterator[Array]:
         """The records, sorted by tag, bucket by bucket; those of equal tag in the order they came."""
         if not self._bits:
-            held = np.concatenate(self._held) if self._held else np.empty(0, self.dtype)
-            self._held = []
-            yield _sorted(held)
+            yield _sorted(self._whole())
             return
+        self._lay_down()
         for path in self._paths:
             held = np.fromfile(path, self.dtype) if path.exists() else np.empty(0, self.dtype)
             path.unlink(missing_ok=True)
             yield _sorted(held)
+
+    def _whole(self) -> Array:
+        held, self._held = self._held, []
+        return np.concatenate(held) if held else np.empty(0, self.dtype)
 
 
 def batches(buckets: Iterator[Array], size: int) -> Iterator[Array]:
@@ -142,14 +151,22 @@ def _bucket(scratch: Scratch) -> int:
 def order_of(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
     """What sorts these tags; equal ones keep their order.
 
-    Sorting whole tags is slow, and the high words of different tags are hardly ever equal.
+    Sorting whole tags is slow. The places stand in the last bits of one word, whose first bits different tags
+    hardly ever share.
     """
-    order = np.argsort(high)
-    ordered = high[order]
-    if (ordered[1:] == ordered[:-1]).any():
+    bits = np.uint64(len(high).bit_length())
+    places = (np.uint64(1) << bits) - np.uint64(1)
+    packed = high & ~places
+    packed |= np.arange(len(high), dtype=np.uint64)
+    packed.sort()
+    order = (packed & places).astype(np.intp)
+    packed >>= bits
+    alike = np.flatnonzero(packed[1:] == packed[:-1])
+    one, next_one = order[alike], order[alike + 1]
+    if ((high[one] != high[next_one]) | (low[one] != low[next_one])).any():
         return np.lexsort((low, high))
     return order
 
 
 def _sorted(records: Array) -> Array:
-    return records[order_of(records["high"], records["low"])]
+    return np.take(records, order_of(records["high"], records["low"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from junto.join.spool import Array, Scratch, Spool
 from junto.join.tags import Tagging, new_key
 
 Whole = npt.NDArray[np.int64]
-_AT_ONCE = 1 << 16  # digests that are in memory: all of them may be on the disk
+_AT_ONCE = 1 << 14  # rows that are looked at together: all of them may be on the disk
 MOST_ROWS = 1 << 30
 """Of a result. How many keys there are elsewhere, and how often they repeat, the other party says."""
 
@@ -119,26 +119,29 @@ class TableActor:
             raise ProtocolViolation("a number of rows without a key is none")
         if total is not None and not (type(total) is int and 0 <= total < 1 << 63):
             raise ProtocolViolation("a number of shared keys is none")
-        keys = np.flatnonzero(self._ranks >= 0)
-        ranks = self._ranks[keys]
+        given = sum(np.count_nonzero(self._ranks[some] >= 0) for some in _blocks(len(self._ranks)))
         everybody_has_them = total is None
-        total = len(keys) if total is None else total
+        total = given if total is None else total
         every = total + sum(without)
         _check_size(every)
-        if len(ranks) and ranks.max() >= total:
-            raise ProtocolViolation(f"{self._ranker} sent ranks of shared keys that cannot be")
         self._key_of_rank = self._scratch.full((every,), -1)
-        self._key_of_rank[ranks] = keys
-        if np.count_nonzero(self._key_of_rank >= 0) < len(ranks):
+        for some in _blocks(len(self._ranks)):
+            keys = np.flatnonzero(self._ranks[some] >= 0)
+            ranks = self._ranks[some][keys]
+            if len(ranks) and ranks.max() >= total:
+                raise ProtocolViolation(f"{self._ranker} sent ranks of shared keys that cannot be")
+            self._key_of_rank[ranks] = some.start + keys
+        if sum(np.count_nonzero(self._key_of_rank[some] >= 0) for some in _blocks(total)) < given:
             raise ProtocolViolation(f"{self._ranker} sent ranks of shared keys that cannot be")
         self._proof = self._proof_of(self._key_of_rank[:total]) if everybody_has_them else b""
         if self._order.keeps:
             own = np.arange(len(self._without))
             self._key_of_rank[total + sum(without[:mine]) + own] = len(self._ranks) + own
+        if self._order.duplicates != "all":
+            return np.broadcast_to(np.int64(1), (every,))
         counts = np.ones(every, np.int64)
-        if self._order.duplicates == "all":
-            held = self._key_of_rank >= 0
-            counts[held] = np.diff(self._starts)[self._key_of_rank[held]]
+        held = self._key_of_rank >= 0
+        counts[held] = np.diff(self._starts)[self._key_of_rank[held]]
         return counts
 
     def arrange(self, counts: Sequence[Any], mine: int) -> dict[str, Any]:
@@ -159,6 +162,18 @@ class TableActor:
         """
         if any(not _is_counts(each, len(self._key_of_rank)) for each in counts):
             raise ProtocolViolation("the parties count the rows of different results")
+        if self._order.duplicates == "all" or len(counts) > 1:
+            self._positions = self._combined(counts, mine)
+            return {"rows": len(self._positions), "proof": self._proof}
+        self._positions = self._scratch.full(self._key_of_rank.shape, -1)
+        for some in _blocks(len(self._positions)):
+            held = np.flatnonzero(self._key_of_rank[some] >= 0)
+            key = self._key_of_rank[some][held]
+            self._positions[some.start + held] = self._rows[self._starts[key]]
+        return {"rows": len(self._positions), "proof": self._proof}
+
+    def _combined(self, counts: Sequence[Whole], mine: int) -> Whole:
+        """Our row for each row of the result, where keys repeat."""
         _check_size(float(np.prod(np.asarray(counts, np.float64), axis=0).sum()))
         repeats = np.prod(counts, axis=0, dtype=np.int64)
         later = np.prod(counts[mine + 1 :], axis=0, dtype=np.int64)
@@ -167,9 +182,9 @@ class TableActor:
         nth = within // np.broadcast_to(later, repeats.shape)[rank] % counts[mine][rank]
         key = self._key_of_rank[rank]
         ours = key >= 0
-        self._positions = np.full(len(rank), -1)
-        self._positions[ours] = self._rows[self._starts[key[ours]] + nth[ours]]
-        return {"rows": len(rank), "proof": self._proof}
+        positions = np.full(len(rank), -1)
+        positions[ours] = self._rows[self._starts[key[ours]] + nth[ours]]
+        return positions
 
     def part(self, kinds: Sequence[str]) -> Any:
         """Our rows of the result: a table of the kind that was given, or the path of the output.
@@ -180,19 +195,21 @@ class TableActor:
         if self._table is None:
             raise JoinError("there is no table")
         compared = kinds if self._order.key is None else [""] * len(kinds)  # these columns were not
-        part = self._table.take(self._positions, dict(zip(self._order.on, compared, strict=True)))
+        part = self._table.take(np.asarray(self._positions), dict(zip(self._order.on, compared, strict=True)))
         self.close()
         return part
 
     def close(self) -> None:
-        """Forget everything."""
+        """Forget everything: what a part is a handle of may stay for long."""
         self._scratch.close()
         self._table = None
+        for name in ("_rows", "_starts", "_digests", "_ranks", "_key_of_rank", "_positions", "_without"):
+            self.__dict__.pop(name, None)
 
     def _proof_of(self, keys: Whole) -> bytes:
         proof = hashlib.sha256()
-        for start in range(0, len(keys), _AT_ONCE):
-            proof.update(self._digests[keys[start : start + _AT_ONCE]].tobytes())
+        for some in _blocks(len(keys)):
+            proof.update(np.take(self._digests, keys[some], axis=0).tobytes())
         return proof.digest()
 
     def _read_keys(self, table: JoinTable) -> list[str]:
@@ -211,12 +228,14 @@ class TableActor:
         key = self._order.key
         reading = KeyColumns(names, self._order.kinds, table.written and key is None)
         first, without = 0, [np.empty(0, np.int64)]
-        for block in table.key_blocks(names):
-            found, there = digests(reading.read(block if key is None else made_keys(key, block)))
+        for block in _pieces(table.key_blocks(names), key):
+            found, there = digests(reading.read(block))
             rows = np.arange(first, first + len(there))
             first += len(there)
-            without.append(rows[~there])
-            spool.add(tag(found[there]), digest=found[there].view("<i8"), row=rows[there])
+            if not there.all():
+                without.append(rows[~there])
+                found, rows = found[there], rows[there]
+            spool.add(tag(found), digest=found.view("<i8"), row=rows)
         self._without = np.concatenate(without) if self._order.keeps else without[0]
         self._index(spool)
         return reading.kinds() if spool.count else ["null"] * len(names)  # nothing that could differ in kind
@@ -234,7 +253,7 @@ class TableActor:
             new = _firsts(records)
             self._rows[rows : rows + len(records)] = records["row"]
             starts[keys : keys + len(new)] = rows + new
-            kept[keys : keys + len(new)] = records["digest"][new]
+            kept[keys : keys + len(new)] = np.take(records, new)["digest"]
             rows, keys = rows + len(records), keys + len(new)
         if keys < rows and self._order.duplicates == "error":
             many = "1 row repeats" if rows - keys == 1 else f"{rows - keys} rows repeat"
@@ -246,6 +265,19 @@ class TableActor:
         starts[keys : keys + last + 1] = rows + np.arange(last + 1)
         self._starts, self._digests = starts[: keys + last + 1], kept[:keys]
         self._ranks, self._ranker = self._scratch.full((keys,), -1), ""
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """So many numbers, some at a time."""
+    return (slice(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE))
+
+
+def _pieces(blocks: Iterable[Sequence[Any]], key: Key | None) -> Iterator[list[Any]]:
+    """The same rows, fewer at once, which a cache holds; or what a script makes of them."""
+    for block in blocks:
+        columns = block if key is None else made_keys(key, block)
+        for some in _blocks(max(len(columns[0]), 1)):
+            yield [column.slice(some.start, _AT_ONCE) for column in columns]
 
 
 def _firsts(records: Array) -> Whole:

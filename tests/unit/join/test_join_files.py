@@ -228,6 +228,18 @@ def test_batches_are_of_one_size(size):
     assert list(np.concatenate(found)) == list(range(103))
 
 
+@pytest.mark.parametrize("apart", [1, 1 << 3, 1 << 63])
+@pytest.mark.parametrize("count", [0, 1, 2, 63, 64, 65])
+def test_tags_are_sorted_as_numpy_sorts_two_columns(count, apart):
+    """Also those whose first word is the same, or almost: equal ones keep their order."""
+    drawn = np.random.default_rng(count)
+    high, low = (
+        drawn.integers(0, 2, count, np.uint64) * np.uint64(apart),
+        drawn.integers(0, 3, count, np.uint64),
+    )
+    assert spool.order_of(high, low).tolist() == np.lexsort((low, high)).tolist()
+
+
 def test_gathering_rows_with_holes_and_repeats(monkeypatch):
     monkeypatch.setattr(gather, "RANGE_ROWS", 10)
     table = pa.table({"v": np.arange(95), "t": [f"t{i}" for i in range(95)]})
