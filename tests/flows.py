@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
-from types import NoneType
 from typing import Any
 
 import pytest
@@ -232,53 +231,66 @@ class Pair:
 IGNORED = frozenset({"heard", "_moved", "sent_messages", "sent_bytes", "_events", "patch", "_link"})
 
 
-def snapshot(thing: Any, seen: dict[int, int] | None = None, ignored: frozenset[str] = IGNORED) -> Any:
-    """All that decides what can happen next, as something that can be compared."""
-    seen = {} if seen is None else seen
+def snapshot(thing: Any, ignored: frozenset[str] = IGNORED) -> tuple[Any, ...]:
+    """All that decides what can happen next, as something that can be compared.
 
-    def parts(things: Any) -> tuple[Any, ...]:
-        return tuple(each if type(each) in ATOMS else snapshot(each, seen, ignored) for each in things)
-
-    look = looked_at(type(thing))
-    if look is not None:
-        return look(thing)
-    if isinstance(thing, set | frozenset):
-        return frozenset(parts(thing))
-    if id(thing) in seen:
-        return seen[id(thing)]
-    seen[id(thing)] = len(seen)
-    if isinstance(thing, dict):
-        return tuple(zip(parts(thing), parts(thing.values()), strict=True))
-    if isinstance(thing, list | tuple | deque):
-        return parts(thing)
-    names = [name for name in attributes(thing) if name not in ignored]
-    return type(thing).__name__, tuple(zip(names, parts(getattr(thing, name) for name in names), strict=True))
+    One flat row: each thing before its parts, with their names or number, so that no two trees have the same
+    row. That the very same thing stands in two places counts where it can be changed.
+    """
+    row: list[Any] = []
+    seen: dict[int, tuple[int, Any]] = {}
+    todo = [thing]
+    while todo:
+        each = todo.pop()
+        kind = type(each)
+        if kind in ATOMS:
+            row.append(each)
+            continue
+        look, mutable, names = looked_at(kind, ignored)
+        if look is not None:
+            row.append(look(each))
+            continue
+        if mutable:
+            if id(each) in seen:
+                row += "seen", seen[id(each)][0]
+                continue
+            seen[id(each)] = len(seen), each  # it lives on with it, so nothing else has its id
+        if names is None:
+            parts = [*each, *each.values()] if isinstance(each, dict) else [*each]
+            row += kind.__name__, len(parts)
+            todo += parts
+            continue
+        inside = [name for name in getattr(each, "__dict__", ()) if name not in ignored]
+        row += kind.__name__, *inside
+        todo += [getattr(each, name, ABSENT) for name in names]
+        todo += [each.__dict__[name] for name in inside]
+    return tuple(row)
 
 
 ATOMS = frozenset({type(None), bool, int, float, str, bytes})
+ABSENT = "no such attribute"
 LOCKS = (type(threading.Lock()), type(threading.RLock()), Event)
 
 
 @cache
-def looked_at(kind: type) -> Callable[[Any], Any] | None:
-    """What is kept of a thing without parts; None: it has parts."""
-    if issubclass(kind, int | float | str | bytes | NoneType):
-        return lambda thing: thing
+def looked_at(
+    kind: type, ignored: frozenset[str]
+) -> tuple[Callable[[Any], Any] | None, bool, tuple[str, ...] | None]:
+    """What is kept of a thing without parts, or None; whether it can be changed; its parts' names or None."""
+    if issubclass(kind, int | float | str | bytes):
+        return lambda thing: thing, False, None
     if issubclass(kind, enum.Enum):
-        return lambda thing: thing.name
+        return lambda thing: thing.name, False, None
     if issubclass(kind, memoryview | bytearray):
-        return bytes
+        return bytes, False, None
+    if issubclass(kind, set | frozenset):
+        return lambda thing: frozenset(snapshot(each, ignored) for each in thing), False, None
     if issubclass(kind, (*LOCKS, Iterator, Callable)):
-        return lambda _: None
-    return None
-
-
-@cache
-def declared(kind: type) -> tuple[str, ...]:
-    slots = [name for each in kind.__mro__ for name in getattr(each, "__slots__", ())]
-    return (*slots, *getattr(kind, "__struct_fields__", ()))
-
-
-def attributes(thing: Any) -> list[str]:
-    names = dict.fromkeys((*declared(type(thing)), *getattr(thing, "__dict__", ())))
-    return [name for name in names if hasattr(thing, name)]
+        return lambda _: None, False, None
+    if issubclass(kind, dict | list | tuple | deque):
+        return None, not issubclass(kind, tuple), None
+    names = [name for each in kind.__mro__ for name in getattr(each, "__slots__", ())]
+    names += getattr(kind, "__struct_fields__", ())
+    frozen = getattr(getattr(kind, "__struct_config__", None), "frozen", False)
+    kept = (name for name in dict.fromkeys(names) if name not in {*ignored, "__dict__", "__weakref__"})
+    return None, not frozen, tuple(kept)

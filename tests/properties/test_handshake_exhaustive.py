@@ -75,9 +75,9 @@ def replay(story: Story, path: tuple[int, ...]) -> Play:
     return play
 
 
-def after_a_break(path: tuple[int, ...], turn: int) -> None:
-    """At the end of `path` a stream breaks, each in turn, with a late message or none; and they meet."""
-    play = replay(Story(breaks=1), path)
+def after_a_break(play: Play, path: tuple[int, ...], turn: int) -> None:
+    """A stream breaks at the end of `path`, each in turn, with a late message or none; and they meet."""
+    play.story = Story(breaks=1)
     ways = [(name, break_off) for name, break_off in play.choices() if name.startswith("fault")]
     if ways:
         name, break_off = ways[turn % len(ways)]
@@ -86,15 +86,16 @@ def after_a_break(path: tuple[int, ...], turn: int) -> None:
 
 
 def explore(
-    story: Story, most: int, each: Callable[[tuple[int, ...], int], None] | None = None
+    story: Story, most: int, each: Callable[[Play, tuple[int, ...], int], None] | None = None
 ) -> tuple[int, int]:
     """Every state once: how many there are, and from how many of them the parties cannot meet any more.
 
-    `each` is called with a way to each state, and its number.
+    `each` is called with a play that is in each state and goes on nowhere else, its way there, and a number.
     """
     number: dict[int, int] = {}
     before: dict[int, set[int]] = {}
-    met = set()
+    met: set[int] = set()
+    untold: dict[int, tuple[int, ...]] = {}
     frontier: deque[tuple[tuple[int, ...], int | None, Play | None]] = deque([((), None, Play(story))])
     while frontier:
         path, parent, at_parent = frontier.popleft()
@@ -116,10 +117,14 @@ def explore(
             assert len(number) <= most, "the story is too long to tell in all ways"
             if play.world.all_met():
                 met.add(mine)
-            if each is not None:
-                each(path, mine)
+            untold[mine] = path
             for choice in range(len([*play.choices()])):
                 frontier.append(((*path, choice), mine, None if choice else play))
+        elif untold.pop(mine, None) is not None and each is not None:
+            each(play, path, mine)  # which has come to where another one went on
+    for mine, path in untold.items():
+        if each is not None:
+            each(replay(story, path), path, mine)
     reach, todo = set(met), list(met)
     while todo:
         for earlier in before.get(todo.pop(), ()):
