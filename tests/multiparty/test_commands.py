@@ -167,3 +167,22 @@ def test_the_demo_equals_the_whole_table_and_says_what_crossed(tmp_path: Path) -
     assert ">440<" in page
     assert "ROC curve" in page
     assert "each for one standard deviation" in page
+
+
+def within(shell: str, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """`junto ARGUMENTS` as a line of a shell runs it."""
+    command = ["/bin/sh", "-c", shell, sys.executable, "-m", "junto", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.mark.slow
+def test_a_command_does_with_closed_streams_and_says_what_the_system_refuses(tmp_path: Path) -> None:
+    (tmp_path / "fit.py").write_text(
+        "import junto as sf\nsf.init()\nsf.reveal(sf.PYU('alice')(int)(1))\nopen('done', 'w')\n"
+    )
+    simulate = ["simulate", "fit.py", "--parties", "alice,bob"]
+    assert within('exec "$0" "$@" <&- >&- 2>&-', simulate, tmp_path).returncode == 0
+    assert (tmp_path / "done").exists()
+    refused = within('ulimit -f 0; exec "$0" "$@"', simulate, tmp_path)
+    assert (refused.returncode, refused.stderr[:7]) == (2, "junto: ")
+    assert "Traceback" not in refused.stderr

@@ -11,8 +11,9 @@ import typer
 from junto.cli.certs import app as certs
 from junto.cli.demo import demo
 from junto.cli.doctor_command import doctor
+from junto.cli.exit_codes import ExitCode
 from junto.cli.ledger_command import ledger
-from junto.cli.output import never_fail_to_print
+from junto.cli.output import never_fail_to_print, open_what_is_closed
 from junto.cli.run import run
 from junto.cli.simulate_command import simulate_command
 
@@ -44,5 +45,14 @@ def options(
 
 def main() -> None:
     """Run the command that `sys.argv` names, and end the process with its exit code."""
+    open_what_is_closed()
     never_fail_to_print()
-    app(prog_name="junto")
+    try:
+        app(prog_name="junto")
+    except (
+        OSError
+    ) as error:  # no room on a disk, no folder for what is temporary: the system's own words say it
+        sys.stderr.write(
+            f"junto: {error}\n  fix: see that this is possible on this machine, and run the command again\n"
+        )
+        sys.exit(ExitCode.USAGE)

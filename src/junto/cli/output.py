@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
+def open_what_is_closed() -> None:
+    """A standard stream that the caller has closed leads nowhere: else the next pipe would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
 def never_fail_to_print() -> None:
     """Characters that standard output or error cannot show, in a C locale say, become ``?`` and no error."""
     for stream in (sys.stdout, sys.stderr):
