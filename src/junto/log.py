@@ -76,9 +76,17 @@ def configure(level: str = "info", party: str = "") -> None:
     logger.addHandler(_handler(party))
 
 
+def at_terminal() -> bool:
+    """Whether standard error is a terminal: a program without a console has none, or one that is closed."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 def _handler(party: str) -> logging.Handler:
     handler: logging.Handler
-    if sys.stderr.isatty():
+    if at_terminal():
         from rich.console import Console
         from rich.logging import RichHandler
 
@@ -86,6 +94,8 @@ def _handler(party: str) -> logging.Handler:
         handler.setFormatter(
             logging.Formatter(f"{party.replace('%', '%%')} %(message)s" if party else "%(message)s")
         )
+    elif sys.stderr is None or sys.stderr.closed:
+        handler = logging.NullHandler()
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_PlainFormatter(party))

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
+import junto as sf
 from junto.certificates import create_ca
-from junto.log import Redaction, configure, redact
+from junto.log import Redaction, at_terminal, configure, redact
 
 KEY = create_ca("Pilot").key.decode()
 
@@ -44,6 +45,16 @@ def test_one_plain_line_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @bare()
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_program_without_standard_error_has_no_lines(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    stream = io.StringIO()
+    stream.close()
+    monkeypatch.setattr(sys, "stderr", stream if closed else None)
+    with bare(), sf.Session(["alice", "bob"], address="local"):
+        assert not at_terminal()
+        assert sf.reveal(sf.PYU("alice")(int)(3)) == 3
+
+
 def test_again_changes_the_level_and_adds_nothing() -> None:
     configure("info")
     configure("debug")

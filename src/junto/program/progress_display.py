@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from junto.locks import Event
+from junto.log import at_terminal
 from junto.program.progress import VARIABLE, Board, Look, figures
 from junto.program.status import Display, LogReporter, Reporter
 
@@ -39,7 +39,7 @@ def choose(environment: Mapping[str, str] = os.environ) -> tuple[Reporter, Displ
     said = environment.get(VARIABLE, "")
     if "/" in said:
         return LogReporter(), PipeLines(said), True
-    if sys.stderr.isatty():
+    if at_terminal():
         from junto.program.status_line import LiveLine
 
         line = LiveLine()
