@@ -77,6 +77,7 @@ class SimulationResult:
         stopped: why we told everybody to end (Ctrl-C, SIGTERM, `timeout_s`); None: nobody had to.
         crossings: what crossed a silo's edge, each once, in the order of the operations.
         seconds: from the first process's start to the last one's end.
+        own: whose exit code is the script's own, and none of `ExitCode`.
     """
 
     exit_codes: Mapping[str, int]
@@ -84,6 +85,7 @@ class SimulationResult:
     stopped: ExitCode | None
     crossings: tuple[Crossing, ...]
     seconds: float
+    own: frozenset[str] = frozenset()
 
     @property
     def exit_code(self) -> int:
@@ -129,7 +131,7 @@ def simulate(
             stopped = group.watch()
         seconds = time.monotonic() - started
         crossings = put_together(_records(sorted(folder.glob("*.jsonl"))))
-    return SimulationResult(group.exit_codes, group.first_failure(), stopped, crossings, seconds)
+    return SimulationResult(group.exit_codes, group.first_failure(), stopped, crossings, seconds, group.own())
 
 
 class _Group:
@@ -214,6 +216,10 @@ class _Group:
         }
         return verdict.first(ends)
 
+    def own(self) -> frozenset[str]:
+        """Whose exit code is the script's own."""
+        return frozenset(party for party, said in self._verdicts.items() if said.own)
+
     def kill(self) -> None:
         """End at once whoever still runs, and wait for them."""
         self._tell(signal.SIGKILL)
@@ -242,7 +248,7 @@ class _Group:
                 _signal_group(process.pid, signal.SIGKILL)
                 self.exit_codes[party] = process.wait()
                 said = verdict.found(self._folder / f"{party}.verdict")
-                self._verdicts[party] = said or Verdict(party, time.time())
+                self._verdicts[party] = said or Verdict(party, time.time(), own=True)
                 ended = True
         return ended
 

@@ -129,5 +129,6 @@ def _outcome(result: SimulationResult) -> str:
         return f"{result.failed} was ended by signal {-code}"
     if code == 0:
         return f"{result.failed} failed first, as the others say, and left with exit code 0"
-    meaning = ExitCode(code).meaning if code in set(ExitCode) else "the script's own code"
+    ours = result.failed not in result.own and code in set(ExitCode)
+    meaning = ExitCode(code).meaning if ours else "the script's own code"
     return f"{result.failed} failed first: {meaning} (exit code {code})"

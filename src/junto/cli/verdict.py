@@ -30,10 +30,12 @@ class Verdict:
         blames: the party whose failure ended it: itself, another one, or `NOBODY` if it ended well or
             cannot tell.
         at: when it ended, by the machine's clock.
+        own: whether its exit code is the script's own, ``sys.exit(3)`` say, and no `ExitCode`.
     """
 
     blames: str
     at: float
+    own: bool = False
 
 
 def blamed(error: BaseException, session: Session | None, me: str) -> str:
@@ -48,7 +50,8 @@ def leave(error: BaseException | None, session: Session | None) -> None:
     path = os.environ.get(VARIABLE)
     if path:
         me = Path(path).stem
-        text = json.dumps([NOBODY if error is None else blamed(error, session, me), time.time()])
+        own = isinstance(error, SystemExit) and isinstance(error.code, int)
+        text = json.dumps([NOBODY if error is None else blamed(error, session, me), time.time(), own])
         with suppress(OSError):
             Path(path).write_text(text)
 
@@ -56,10 +59,10 @@ def leave(error: BaseException | None, session: Session | None) -> None:
 def found(path: Path) -> Verdict | None:
     """What the party of `path` has left; None if it was ended before it could."""
     try:
-        blames, at = json.loads(path.read_text())
+        blames, at, own = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return Verdict(str(blames), float(at))
+    return Verdict(str(blames), float(at), bool(own))
 
 
 def first(ends: Mapping[str, tuple[int, Verdict]]) -> str | None:

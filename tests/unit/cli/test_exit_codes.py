@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from junto import errors
+from junto.cli import verdict
 from junto.cli.exit_codes import ExitCode, exit_code_of
+from junto.cli.simulate import SimulationResult
+from junto.cli.simulate_command import _outcome as outcome
 from junto.errors import Origin, RemoteError, Terminated
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "exit-codes.md"
@@ -44,3 +47,21 @@ def test_the_reference_has_every_code_with_its_meaning() -> None:
 )
 def test_each_error_has_its_code(error: BaseException, code: int) -> None:
     assert exit_code_of(error) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "own"), [(SystemExit(3), True), (SystemExit("no"), False), (ValueError(), False), (None, False)]
+)
+def test_a_code_that_the_script_chose_is_called_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException | None, own: bool
+) -> None:
+    path = tmp_path / "alice"
+    monkeypatch.setenv(verdict.VARIABLE, str(path))
+    verdict.leave(error, None)
+    said = verdict.found(path)
+    assert said is not None
+    assert said.own is own
+    whose = frozenset({"alice"}) if own else frozenset()
+    text = outcome(SimulationResult({"alice": 3, "bob": 0}, "alice", None, (), 1.0, whose))
+    assert ("the script's own code" in text) is own
+    assert (ExitCode(3).meaning in text) is not own
