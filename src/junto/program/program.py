@@ -86,7 +86,7 @@ class Program:
     def __init__(self, settings: Settings, parts: Components) -> None:
         self.settings = settings
         self._parts = parts
-        self._thread = threading.get_ident()
+        self._thread = threading.current_thread()
         self._meet = parts.meet
         self._closed = False
         self._noted = False
@@ -397,12 +397,17 @@ class Program:
         self._close(cancel=True)
 
     def _check_thread(self, what: str) -> None:
-        if threading.get_ident() != self._thread:
+        """One thread says what is done, so that there is one order; once it has ended, the next caller."""
+        caller = threading.current_thread()
+        if caller is self._thread:
+            return
+        if self._thread.is_alive():
             raise SessionError(
                 f"{what} was called from another thread than the script's own: "
                 "the parties could not agree on the order of operations",
                 fix="call devices from the main script only; inside a task, work on plain values",
             )
+        self._thread = caller
 
     def _meet_once(self) -> None:
         if self._meet is not None:

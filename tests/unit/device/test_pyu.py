@@ -251,6 +251,18 @@ def test_a_copy_of_a_handle_is_the_handle_and_a_pickle_says_what_to_do(alice):
         assert caught.value.fix
 
 
+def test_where_the_script_s_thread_has_ended_the_next_one_goes_on():
+    thread = threading.Thread(target=sf.init, args=(["alice", "bob"],), kwargs={"debug_mode": True})
+    thread.start()
+    thread.join(60)
+    try:
+        assert sf.reveal(sf.PYU("alice")(int)(3)) == 3
+    finally:
+        sf.shutdown()
+    sf.init(["alice", "bob"], debug_mode=True)
+    sf.shutdown()
+
+
 def test_what_another_thread_calls_is_refused_and_the_run_goes_on(session, alice):
     x = alice(add)(1)
     for call in (sf.shutdown, session.shutdown, sf.barrier, lambda: sf.reveal(x), lambda: alice(add)(1)):
