@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import trustme
+
+import preloaded
+from preloaded import Forked
 
 PROLOGUE = """
 import faulthandler, json, os, signal, sys
@@ -92,7 +94,7 @@ class Certificates:
 class Party:
     """One running process and what it says."""
 
-    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
+    def __init__(self, name: str, process: Forked | subprocess.Popen[str]) -> None:
         self.name = name
         self.process = process
         self.said: queue.Queue[Any] = queue.Queue()
@@ -204,17 +206,8 @@ class Job:
             **os.environ,
             "JUNTO_CONFIG": str(self.config(name, **settings)),
             "JUNTO_TEST_PARTY": name,
-            "PYTHONUNBUFFERED": "1",
         }
-        process = subprocess.Popen(
-            [sys.executable, str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            cwd=self.folder,
-        )
+        process = preloaded.start(path, self.folder, environment, self.names.index(name))
         self.running[name] = Party(name, process)
         self._started.append(self.running[name])
         return self.running[name]

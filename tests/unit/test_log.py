@@ -44,7 +44,6 @@ def test_one_plain_line_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line == "alice info met bob\n"
 
 
-@bare()
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_program_without_standard_error_has_no_lines(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
     stream = io.StringIO()
@@ -55,6 +54,7 @@ def test_a_program_without_standard_error_has_no_lines(monkeypatch: pytest.Monke
         assert sf.reveal(sf.PYU("alice")(int)(3)) == 3
 
 
+@bare()
 def test_again_changes_the_level_and_adds_nothing() -> None:
     configure("info")
     configure("debug")

@@ -20,6 +20,7 @@ SOURCE = Path(junto.__file__).parent
 OTHERS = {
     "whole_files.py": "the door",
     "cli/demo.py": "a note of the demo, in its own folder",
+    "cli/output.py": "no file: a standard stream that the caller has closed",
     "cli/verdict.py": "a note between processes of one simulation",
     "device/spu/correlation_pool.py": "a lock; an entry is renamed to be claimed, not to be written",
     "device/spu/sharefile.py": "a draft, which the door publishes",
