@@ -78,6 +78,7 @@ def test_what_comes_back_is_what_was_written_or_nothing(parts, change, tmp_path_
             data + b"x",
             data + data[-cut:],
             data[:HEAD] + data[HEAD + cut :],
+            *[data[:end] for end in range(HEAD, len(data), cut)],
         ]
         for each in broken:
             with pytest.raises(sf.DeviceError, match=r"does not open|does not know"):
