@@ -46,9 +46,11 @@ ROWS = (
     Row("3.11", "spu", "core.txt", ("spu",)),
     Row("3.11", "join", "core.txt", ("join",)),
     Row("3.11", "tables", "test.txt", ("tables",)),
-    Row("3.11", "demo,dp", "oldest.txt", ("spu", "plans", "join", "tables", "dp")),
+    Row("3.11", "demo,dp,onnx", "oldest.txt", ("spu", "plans", "join", "tables", "dp", "onnx_export")),
     Row("3.12", "demo", "newest.txt", ("spu", "join", "tables")),
-    Row("3.13", "demo,dp", "newest.txt", ("spu", "plans", "join", "tables", "demo", "dp")),
+    Row(
+        "3.13", "demo,dp,onnx", "newest.txt", ("spu", "plans", "join", "tables", "demo", "dp", "onnx_export")
+    ),
 )
 PAIR = {"alice": ROWS[4], "bob": ROWS[6]}
 """Parties of one job with different versions of everything."""

@@ -394,7 +394,7 @@ def test_k_means_of_unscaled_columns_and_a_group_without_rows(spu):
 @pytest.mark.slow
 @pytest.mark.parametrize("scaled", [True, False])
 def test_principal_components(spu, scaled):
-    mixed = POINTS @ RNG.normal(size=(4, 4))
+    mixed = POINTS @ np.random.default_rng(8).normal(size=(4, 4))
     model = learn.PCA(spu, n_components=3, standardize=scaled).fit(split(mixed, 2))
     table = (mixed - mixed.mean(0)) / (mixed.std(0) if scaled else 1)
     reference = decomposition.PCA(3).fit(table)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -36,6 +36,7 @@ class Plan:
         out_tree: of what the function returns.
         names: of the argument leaves, for messages: ``args[0]['w']``.
         x64: whether jax ran with 64 bits.
+        ours: the function is one of this package, whose errors its pages state and its tests hold.
     """
 
     block: Block
@@ -45,6 +46,7 @@ class Plan:
     out_tree: Any
     names: tuple[str, ...]
     x64: bool
+    ours: bool = False
 
     @cached_property
     def reveals(self) -> bool:
@@ -109,7 +111,14 @@ def trace(
         out_tree=trees[-1],
         names=names,
         x64=bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
+        ours=_is_ours(fn),
     )
+
+
+def _is_ours(fn: Any) -> bool:
+    while isinstance(fn, partial):
+        fn = fn.func
+    return str(getattr(fn, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
 
 
 def jax_array(array: Any, x64: bool, name: str = "an argument") -> Any:

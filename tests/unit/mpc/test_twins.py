@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
+import junto as sf
 from junto.mpc.twins import CHOOSING, FOLLOWED
 from mpc_programs import Engine
 
@@ -120,3 +123,19 @@ def test_every_step_has_a_case():
 @pytest.mark.parametrize("name", sorted(STEPS))
 def test_a_twin_is_what_the_step_makes(name):
     assert said(lambda x: 100 * STEPS[name](x * ROUNDED), SOME) == []
+
+
+@pytest.mark.parametrize("module", ["__main__", "junto.learn.glm"])
+def test_errors_of_this_package_s_functions_are_stated_and_not_reported(module, caplog):
+    def harmonic(x):
+        return x.size / jnp.sum(1 / x)
+
+    harmonic.__module__ = module
+    sf.init(parties=["alice", "bob"], debug_mode=True)
+    try:
+        salaries = sf.PYU("alice")(lambda: np.linspace(2e4, 9e4, 50))()
+        with caplog.at_level("WARNING", "junto.spu"):
+            sf.reveal(sf.SPU(parties=["alice", "bob"])(partial(harmonic))(salaries))
+    finally:
+        sf.shutdown()
+    assert ("has lost its digits" in caplog.text) == (module == "__main__")

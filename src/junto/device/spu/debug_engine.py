@@ -140,7 +140,7 @@ def _compute(
     def run(meter: Meter | None) -> list[Plain]:
         watch = _Watch()
         look = digits.listener(work.settings.fraction, watch.overflow)
-        twins = Twins(work.settings.fraction, watch.lost)
+        twins = None if work.plan.ours else Twins(work.settings.fraction, watch.lost)
         ears = StepHooks(watch.at, meter=meter, notice=look, twins=twins)
         gates = PlainGates(watch.overflow, bits=work.settings.width)
         return run_plan(

@@ -70,6 +70,9 @@ class Links(Protocol):
     def reason(self, left_out: LeftOut) -> BaseException:
         """What another node has told of why it left an operation out."""
 
+    def rest(self) -> None:
+        """This node waits for something else than them now."""
+
 
 class NodeThread:
     """See the module.
@@ -130,8 +133,13 @@ class NodeThread:
 
     def _loop(self) -> None:
         with np.errstate(over="ignore"):  # the ring wraps around, by design
-            while (job := self._jobs.get()) is not None:
+            while (job := self._next()) is not None:
                 self._take(job)
+
+    def _next(self) -> NodeJob | None:
+        if self._jobs.empty():
+            self._links.rest()
+        return self._jobs.get()
 
     def _take(self, job: NodeJob) -> None:
         arrived = self._await(job)
@@ -148,6 +156,7 @@ class NodeThread:
         missing = [ref for ref in job.inputs if not ref.done()]
         if not missing:
             return True
+        self._links.rest()
         self._woken.clear()
         when_done(missing, self._woken.set)
         while self._broken is None and not all(ref.done() for ref in missing):

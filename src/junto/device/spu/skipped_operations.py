@@ -49,6 +49,11 @@ class NodeLinks:
         if self._seat.source is not None:
             self._seat.channels[self._seat.peer].done(operation)
 
+    def rest(self) -> None:
+        """See `node.Links`."""
+        for channel in self._seat.channels.values():
+            channel.rest()
+
     def reason(self, left_out: LeftOut) -> BaseException:
         """See `node.Links`."""
         try:

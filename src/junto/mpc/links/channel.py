@@ -138,6 +138,10 @@ class Channel(ABC):
         """
 
     @abstractmethod
+    def rest(self) -> None:
+        """Say that nobody waits here for a while: the connection is then read for others at once."""
+
+    @abstractmethod
     def record(self, sink: Record | None) -> None:
         """Show every payload that arrives from now on to `sink`; None: to nobody."""
 

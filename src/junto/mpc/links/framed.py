@@ -108,6 +108,8 @@ class FramedChannel(Channel):
     def done(self, operation: int) -> None:
         self._ended = operation
         self._out.ended(Kind.DONE, operation)
+
+    def rest(self) -> None:
         self._pipe.rest()
 
     def last_left_out(self) -> int:
