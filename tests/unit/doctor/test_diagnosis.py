@@ -203,7 +203,7 @@ def test_what_is_wrong_in_the_other_itself_is_told(make: Callable[..., Settings]
     own = alice.cluster["alice"]
     elsewhere = dataclasses.replace(own, listen=dataclasses.replace(own.listen, host="203.0.113.1"))
     one, other = both(
-        dataclasses.replace(alice, cluster={**alice.cluster, "alice": elsewhere}), make("bob"), 2.0
+        dataclasses.replace(alice, cluster={**alice.cluster, "alice": elsewhere}), make("bob"), 4.0
     )
     assert ("listen", "not-ours") in causes(one)
     assert ("from there", "refused") in causes(one)
