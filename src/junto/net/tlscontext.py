@@ -6,12 +6,14 @@ system has such (Linux); elsewhere it is made with mode 0600 in a private folder
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from junto.config.model import TlsSettings
 from junto.errors import CertificateError
@@ -22,9 +24,25 @@ SOCKET_ALPN = "junto/1"
 HTTP2_ALPN = "h2"
 
 
+class ConnectedSocket(ssl.SSLSocket):
+    """One whose other end may go away at any time; then `wrap_socket` fails, and leaves nothing open.
+
+    Python takes a socket without another end for one that will be connected later: it shakes no hands, and
+    where it fails, it forgets to close. It asks for the other end's name first.
+    """
+
+    def getpeername(self) -> Any:
+        """As a socket's; where there is no other end any more, this one is closed."""
+        try:
+            return super().getpeername()
+        except OSError as error:
+            self.close()
+            raise ConnectionResetError(errno.ECONNRESET, "the other end is gone") from error
+
+
 def client_context(tls: TlsSettings, alpn: str = HTTP2_ALPN) -> ssl.SSLContext:
     """Verifies the chain against `tls.ca_cert`; which party it names, the caller checks (`identity`)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _context(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
     return _equip(context, tls, alpn)
@@ -32,16 +50,22 @@ def client_context(tls: TlsSettings, alpn: str = HTTP2_ALPN) -> ssl.SSLContext:
 
 def server_context(tls: TlsSettings, alpn: str = HTTP2_ALPN) -> ssl.SSLContext:
     """Asks every caller for a certificate and verifies its chain against `tls.ca_cert`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _context(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
     return _equip(context, tls, alpn)
 
 
 def unverified_context() -> ssl.SSLContext:
     """For one purpose: to read a certificate that was refused. Nothing may be sent through it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _context(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _context(protocol: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.sslsocket_class = ConnectedSocket
     return context
 
 

@@ -20,8 +20,6 @@ def slowly_ending(self, messages):
     time.sleep(0.3)  # as on a busy machine: whoever does not wait finds it alive
 
 
-# The others dial again, and where a reset meets them in `wrap_socket`, CPython 3.11 leaves its socket open.
-@pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("tls", [True, False])
 def test_no_thread_is_left(tls, monkeypatch):
     monkeypatch.setattr(GrpcCall, "_sent", slowly_ending)
