@@ -31,8 +31,8 @@ from junto.net.carrier import Caller, Carrier, CarrierConnection
 from junto.net.gateway import GrpcGateway
 from junto.net.grpc_carrier import GrpcCarrier
 from junto.net.line import StreamSender
-from junto.net.probe import ProbeReport
 from junto.net.socket_carrier import SocketCarrier
+from junto.reach.probe import ProbeReport
 from junto.wire.payload import Payload, Summary
 from parties import free_ports
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from junto.config.model import TlsSettings
 from junto.errors import CertificateError
-from junto.net.identity import CertificateNames, certificate_names, fingerprint
+from junto.reach.identity import CertificateNames, certificate_names, fingerprint
 from junto.whole_files import write_whole
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import UTC
 import pytest
 import trustme
 
-from junto.net.dial import unknown_hosts
+from junto.reach.dial import unknown_hosts
 from parties import CONTINUE, GUARDED, INTERRUPT, KILL, STOP, Job
 
 pytestmark = pytest.mark.slow

@@ -28,7 +28,7 @@ from junto.net import frames as f
 from junto.net import handshake
 from junto.net.api import Abort, Activity, Failure, Stamp, TransferKey
 from junto.net.peer import MAX_REFUSALS
-from junto.net.tlscontext import client_context
+from junto.reach.tls_context import client_context
 
 pytestmark = pytest.mark.usefixtures("every_carrier")
 

@@ -12,8 +12,8 @@ import pytest
 
 from junto.certificates import create_ca, issue
 from junto.config import Address, PartySettings, TlsSettings
-from junto.net.identity import party_of_certificate
-from junto.net.probe import probe
+from junto.reach.identity import party_of_certificate
+from junto.reach.probe import probe
 
 CA = create_ca("Pilot")
 

@@ -8,9 +8,12 @@ import ssl
 
 import pytest
 
-from gateways import QUICK, Site, in_parallel, until
+from gateways import FACTS, QUICK, Heard, Site, in_parallel, until
+from junto.doctor.service import DoctorService
 from junto.net.callers import CONNECTIONS, CONNECTIONS_A_PARTY
-from junto.net.tlscontext import client_context
+from junto.net.gateway import GrpcGateway
+from junto.net.grpc_carrier import GrpcCarrier
+from junto.reach.tls_context import client_context
 
 MANY = 350
 
@@ -50,7 +53,10 @@ def closed(one: socket.socket) -> bool:
 @pytest.mark.parametrize("path", ["/junto.Doctor/describe", "/junto.Doctor/echo"])
 def test_a_session_answers_no_doctor_below_tls_1_3(path):
     with Site("alice", "bob") as site:
-        site.start("alice")
+        doctor = DoctorService(site.settings("alice"), "session").handlers()
+        carrier = GrpcCarrier(site.credentials["alice"], site.cluster, site.link, doctor)
+        site.gateways["alice"] = GrpcGateway(site.settings("alice"), FACTS, Heard(), carrier)
+        site.gateways["alice"].start()
         listen = site.cluster["alice"].listen
         credentials = site.credentials["bob"]
         assert credentials is not None

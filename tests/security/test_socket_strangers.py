@@ -20,7 +20,7 @@ from junto.net import handshake
 from junto.net.api import TransferKey
 from junto.net.gateway import GrpcGateway
 from junto.net.socket_carrier import PENDING
-from junto.net.tlscontext import SOCKET_ALPN, client_context
+from junto.reach.tls_context import SOCKET_ALPN, client_context
 
 # A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")

@@ -30,7 +30,7 @@ OTHERS = {
     "ledger.py": "lines are added, each with a hash of the one before",
     "native/compiling.py": "a library that is made again",
     "net/inherited.py": "nowhere",
-    "net/tlscontext.py": "in memory, or in a folder that goes at once",
+    "reach/tls_context.py": "in memory, or in a folder that goes at once",
     "program/progress_display.py": "a pipe",
     "report/report.py": "a page that is made again",
 }

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from junto.doctor.findings import Finding
-from junto.net.dial import Cause
-from junto.net.doctor_views import Seen, View
+from junto.doctor.views import Seen, View
+from junto.reach.dial import Cause
 
 _MUTUAL: Final = frozenset({"version", "job", "config"})
 """Rungs at which both sides see the same difference, each from its own side."""

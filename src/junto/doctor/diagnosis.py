@@ -1,9 +1,9 @@
 """Why the parties do not get together: both sides' view of it, in under five seconds.
 
 For ourselves: certificate, listen address, ledger, Ray. For each other party: the ladder below gRPC
-(`probe`), then, through `doctor_service`, version, job, settings, clock, round trip and bandwidth. Meanwhile
+(`probe`), then, through `service`, version, job, settings, clock, round trip and bandwidth. Meanwhile
 we answer the others' doctors on our own listen address, if it is free; if it is taken, our session answers.
-Doctors that meet tell each other what they see (`doctor_views`), and say the same of it (`bothsides`).
+Doctors that meet tell each other what they see (`views`), and say the same of it (`bothsides`).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from junto.doctor.both_sides import Pairing, together
 from junto.doctor.findings import Diagnosis, Finding, judge, large_lost, slow, unanswered
 from junto.doctor.listener import DoctorListener
 from junto.doctor.segments import in_small_segments
+from junto.doctor.service import DoctorClient, describe
 from junto.doctor.socket_side import SocketListener, examine_socket
+from junto.doctor.views import Seen, Views
 from junto.errors import ConfigError, MalformedBytes
 from junto.execute.ray_reachability import check_ray
-from junto.net.dial import Cause, ProbeFailed
-from junto.net.doctor_service import DoctorClient, describe
-from junto.net.doctor_views import Seen, Views
 from junto.net.grpc_carrier import grpc
-from junto.net.probe import SURE_TRIPS, ProbeReport, probe
 from junto.net.words import TEXT_CHARS
+from junto.reach.dial import Cause, ProbeFailed
+from junto.reach.probe import SURE_TRIPS, ProbeReport, probe
 
 BUDGET_S: Final = 4.5
 _RETRY_S: Final = 0.25

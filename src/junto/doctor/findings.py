@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from junto.doctor.service import Answer, SiteDescription
 from junto.errors import MalformedBytes
-from junto.net import probe, versions
-from junto.net.doctor_service import Answer, SiteDescription
+from junto.net import versions
 from junto.net.grpc_carrier import grpc
 from junto.net.handshake import compare
+from junto.reach import probe
 
 _CLOCK_S: Final = 60.0
 

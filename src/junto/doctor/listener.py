@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from junto.config.model import Address, Settings
 from junto.doctor.findings import Finding
+from junto.doctor.service import DoctorClient, DoctorService
+from junto.doctor.views import Views
 from junto.errors import MalformedBytes
 from junto.net.callers import guard_options
-from junto.net.dial import ProbeFailed, resolve
-from junto.net.doctor_service import DoctorClient, DoctorService
-from junto.net.doctor_views import Views
 from junto.net.grpc_carrier import grpc
-from junto.net.probe import probe
+from junto.reach.dial import ProbeFailed, resolve
+from junto.reach.probe import probe
 
 _OWN_S: Final = 1.0
 

@@ -12,8 +12,8 @@ from junto.config.model import Settings
 from junto.doctor.findings import Finding
 from junto.errors import CertificateError, ConfigError, IdentityError
 from junto.ledger import LedgerFile
-from junto.net.dial import Cause
-from junto.net.identity import check_own_certificate
+from junto.reach.dial import Cause
+from junto.reach.identity import check_own_certificate
 
 _SOON_DAYS: Final = 30
 _PROXIES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "grpc_proxy")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from junto.config.model import Address
-from junto.net.dial import SMALL_SEGMENT, open_socket, resolve
+from junto.reach.dial import SMALL_SEGMENT, open_socket, resolve
 
 _CHUNK = 1 << 16
 _ENDED_S = 1.0

@@ -14,8 +14,8 @@ from typing import Any
 
 from junto.config.addresses import parse_address
 from junto.config.model import Address
-from junto.net.dial import ProbeFailed, connect, resolve
 from junto.net.grpc_carrier import grpc
+from junto.reach.dial import ProbeFailed, connect, resolve
 
 _METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 Metadata = tuple[tuple[str, str], ...]

@@ -1,1 +1,1 @@
-"""Between silos: identity, probe, handshake, gateway. The only importer of grpc."""
+"""Between silos: handshake, streams, carriers, gateway. With the doctor the only importer of grpc."""

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from junto.config.model import PartySettings
 from junto.errors import IdentityError
-from junto.net.identity import party_of_certificate
+from junto.reach.identity import party_of_certificate
 
 CONNECTIONS: Final = 64
 """So many connections may be open, and this many more for each party: others are closed at once."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from junto.config.model import Address
 from junto.errors import IdentityError
 from junto.net.line import StreamSender
-from junto.net.probe import ProbeReport
+from junto.reach.probe import ProbeReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,13 @@ class CarrierConnection(ABC):
 
 
 class Carrier(ABC):
-    """See the module."""
+    """See the module.
+
+    Attributes:
+        pings: it asks by itself whether the other process runs, and ends a connection where it does not.
+    """
+
+    pings: bool = False
 
     @abstractmethod
     def listen(self, listen: Address, accept: Accept) -> Listener:

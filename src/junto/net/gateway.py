@@ -32,16 +32,15 @@ from junto.net.api import (
     TransferKey,
 )
 from junto.net.carrier import Caller, Carrier, Listener
-from junto.net.dial import unknown_hosts
 from junto.net.direct import DirectMeeting
-from junto.net.doctor_service import DoctorService
 from junto.net.grpc_carrier import GrpcCarrier
-from junto.net.line import USUAL, Route, StreamSender
+from junto.net.line import Route, StreamSender
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
 from junto.net.refusals import Refusals
 from junto.net.socket_carrier import SocketCarrier
 from junto.net.way import Way
+from junto.reach.dial import unknown_hosts
 from junto.wire.payload import Payload
 
 log: logging.Logger = logging.getLogger("junto.net")
@@ -89,9 +88,8 @@ class GrpcGateway(Gateway):
             party: Peer(settings.cluster[party], self._link, events, settings.parties) for party in others
         }
         self._bare = SocketCarrier(settings.tls, settings.cluster, self._link)
-        doctor = DoctorService(settings, "session").handlers()
-        self._carrier = carrier or GrpcCarrier(settings.tls, settings.cluster, self._link, doctor)
-        route = USUAL if carrier is None else Route(pinged=False)
+        self._carrier = carrier or GrpcCarrier(settings.tls, settings.cluster, self._link)
+        route = Route(pinged=self._carrier.pings)
         self._ways = {
             party: Way(peer, self._meeting, self._carrier, peer.address, self._link, route)
             for party, peer in self._peers.items()

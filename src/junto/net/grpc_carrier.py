@@ -23,7 +23,7 @@ from junto.net.callers import Option, guard_options, party_of
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
 from junto.net.frames import MESSAGE_BYTES
 from junto.net.line import StreamSender
-from junto.net.probe import ProbeReport, probe
+from junto.reach.probe import ProbeReport, probe
 
 # It prints when a peer hangs up; its handlers for forks abort one child in twenty while calls are under way.
 _SWITCHES: Final = (("GRPC_VERBOSITY", "NONE"), ("GRPC_ENABLE_FORK_SUPPORT", "0"))
@@ -71,6 +71,8 @@ class GrpcCarrier(Carrier):
         parties: of the job: whom certificates may name.
         also: further gRPC handlers that answer where we listen.
     """
+
+    pings: bool = True
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from typing import cast
 from junto.errors import JuntoError
 from junto.locks import Event
 from junto.net.frames import MESSAGE_BYTES
-from junto.net.tlscontext import SOCKET_ALPN
+from junto.reach.tls_context import SOCKET_ALPN
 
 _LENGTH = struct.Struct("!I")
 _AT_ONCE = 1 << 18

@@ -29,13 +29,13 @@ from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
 from junto.config.plaintext import check_plaintext
 from junto.errors import IdentityError, ListenError
 from junto.locks import Condition, Event
-from junto.net import dial
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
-from junto.net.identity import accepted_name, party_of_certificate
 from junto.net.line import InlineCarrier, StreamSender
 from junto.net.message_socket import MessageSocket, SocketEnded, reason_of
-from junto.net.probe import ProbeReport, probe
-from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
+from junto.reach import dial
+from junto.reach.identity import accepted_name, party_of_certificate
+from junto.reach.probe import ProbeReport, probe
+from junto.reach.tls_context import SOCKET_ALPN, client_context, server_context
 
 PENDING = 128
 """Strangers that are looked at side by side, each in a thread of its own."""

@@ -13,8 +13,8 @@ from junto.net.carrier import Carrier, CarrierConnection
 from junto.net.line import Route, StreamSender
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
-from junto.net.probe import ProbeReport
 from junto.net.stream import Dialled, Dialler
+from junto.reach.probe import ProbeReport
 
 log = logging.getLogger("junto.net")
 

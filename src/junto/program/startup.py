@@ -13,7 +13,6 @@ from junto.errors import JuntoError, PartyAborted
 from junto.execute.executor import Executor
 from junto.net.api import Gateway
 from junto.net.handshake import facts_of
-from junto.net.identity import judge_own_certificate
 from junto.program.divergence import DivergenceCheck
 from junto.program.exchange import ExchangeServices
 from junto.program.failure import ErrorReporter
@@ -26,6 +25,7 @@ from junto.program.progress import Board
 from junto.program.progress_display import Watcher, choose
 from junto.program.status import Reporter
 from junto.program.timeline import Timeline
+from junto.reach.identity import judge_own_certificate
 from junto.wire.codec import check_policy, policy_fingerprint
 from junto.wire.policy import Limits, WirePolicy
 
@@ -79,14 +79,19 @@ def _open_single(settings: Settings) -> Program:
 
 
 def _open_production(settings: Settings) -> Program:
+    from junto.doctor.service import DoctorService
     from junto.net.gateway import GrpcGateway
+    from junto.net.grpc_carrier import GrpcCarrier
     from junto.program.between import BetweenSilos
 
     me = settings.self_party or ""
     _judge_ourselves(settings, me)
     shared = _Shared(settings)
     peers = PeerMonitor(me, shared.agreement, shared.fault)
-    gateway = GrpcGateway(settings, facts_of(settings, policy_fingerprint(shared.office.policy)), peers)
+    doctor = DoctorService(settings, "session").handlers()
+    carrier = GrpcCarrier(settings.tls, settings.cluster, settings.link, doctor)
+    facts = facts_of(settings, policy_fingerprint(shared.office.policy))
+    gateway = GrpcGateway(settings, facts, peers, carrier)
     peers.attach(gateway.send_history, gateway.versions)
     meet = _Meeting(settings, gateway, shared)
     shared.witness.claim()

@@ -25,7 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from junto.certificates import ephemeral
 from junto.config.pem import parse_tls
 from junto.errors import CertificateError, ConfigError
-from junto.net.tlscontext import client_context, server_context
+from junto.reach.tls_context import client_context, server_context
 
 TLS = ephemeral(["alice", "bob"])
 ALICE = TLS["alice"]

@@ -20,11 +20,11 @@ from junto.certificates import create_ca, ephemeral, issue
 from junto.config import Settings, TlsSettings, build_settings
 from junto.config.model import Address
 from junto.doctor.diagnosis import BUDGET_S, Diagnosis, Finding, examine
+from junto.doctor.service import SINK_LIMIT, DoctorClient, DoctorService, describe
+from junto.doctor.views import Seen, View, Views
 from junto.errors import ConfigError
 from junto.execute.ray_reachability import check_ray
-from junto.net.dial import SMALL_SEGMENT
-from junto.net.doctor_service import SINK_LIMIT, DoctorClient, DoctorService, describe
-from junto.net.doctor_views import Seen, View, Views
+from junto.reach.dial import SMALL_SEGMENT
 
 CA = create_ca("Pilot")
 TLS = {

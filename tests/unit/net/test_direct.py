@@ -28,9 +28,9 @@ from junto.net import frames as f
 from junto.net.api import DirectAddress, TransferKey
 from junto.net.direct import SPARE_S
 from junto.net.line import StreamSender
-from junto.net.probe import ProbeReport
 from junto.net.socket_carrier import SocketCarrier
-from junto.net.tlscontext import SOCKET_ALPN, client_context, server_context
+from junto.reach.probe import ProbeReport
+from junto.reach.tls_context import SOCKET_ALPN, client_context, server_context
 
 # A peer that resets the connection in the middle of a handshake leaves a socket to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from junto.config import Address, PartySettings
 from junto.errors import IdentityError
-from junto.net.identity import (
+from junto.reach.identity import (
     accepted_name,
     check_own_certificate,
     fingerprint,

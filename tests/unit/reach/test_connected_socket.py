@@ -9,7 +9,7 @@ import pytest
 
 from junto.certificates import create_ca, issue
 from junto.config import TlsSettings
-from junto.net.tlscontext import client_context, server_context, unverified_context
+from junto.reach.tls_context import client_context, server_context, unverified_context
 
 CA = create_ca("Pilot")
 OWN = issue("alice", (), CA)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from junto.log import printable
-from junto.net.dial import HTTP2_GREETING, Cause, Place, ProbeFailed, open_socket
-from junto.net.tlscontext import unverified_context
+from junto.reach.dial import HTTP2_GREETING, Cause, Place, ProbeFailed, open_socket
+from junto.reach.tls_context import unverified_context
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -26,10 +26,10 @@ from typing import TypeVar
 
 from junto.config.model import Address, PartySettings, TlsSettings
 from junto.errors import HandshakeRefused, IdentityError, PartyUnreachable, PeerError
-from junto.net import dial, tlscause
-from junto.net.dial import SMALL_SEGMENT, Cause, ProbeFailed
-from junto.net.identity import accepted_name
-from junto.net.tlscontext import HTTP2_ALPN, client_context
+from junto.reach import dial, tls_cause
+from junto.reach.dial import SMALL_SEGMENT, Cause, ProbeFailed
+from junto.reach.identity import accepted_name
+from junto.reach.tls_context import HTTP2_ALPN, client_context
 
 T = TypeVar("T")
 
@@ -196,11 +196,11 @@ class _Ladder:
             secured = context.wrap_socket(plain, server_hostname=dial.server_name(self.party))
         except ssl.SSLCertVerificationError as error:
             self.steps.append(ProbeStep(Rung.TLS, "speaks TLS 1.3"))
-            self.shown = tlscause.read_certificate(place, self.left())
-            failed = tlscause.of_chain(error, self.shown, tls.ca_cert)
+            self.shown = tls_cause.read_certificate(place, self.left())
+            failed = tls_cause.of_chain(error, self.shown, tls.ca_cert)
             raise self._failed(Rung.CHAIN, failed) from error
         except (OSError, ssl.SSLError) as error:
-            raise self._failed(Rung.TLS, tlscause.of_handshake(error, place, self.left())) from error
+            raise self._failed(Rung.TLS, tls_cause.of_handshake(error, place, self.left())) from error
         self.version = secured.version()
         self.steps.append(ProbeStep(Rung.TLS, f"speaks {self.version}"))
         self.steps.append(ProbeStep(Rung.CHAIN, "its certificate is signed by our CA and valid today"))
@@ -229,9 +229,9 @@ class _Ladder:
         try:
             answer = self._await_greeting(secured)
         except (OSError, ssl.SSLError) as error:
-            raise tlscause.after_handshake(error, partial(self._hangs_up_again, context, place)) from error
+            raise tls_cause.after_handshake(error, partial(self._hangs_up_again, context, place)) from error
         if len(answer) < self._head:
-            raise tlscause.after_handshake(None, partial(self._hangs_up_again, context, place))
+            raise tls_cause.after_handshake(None, partial(self._hangs_up_again, context, place))
         return self._settings(answer), None
 
     def _hangs_up_again(self, context: ssl.SSLContext, place: dial.Place) -> bool:
@@ -255,8 +255,8 @@ class _Ladder:
             answer = self._read_frame_head(plain, self.left() * 0.6)
         except OSError:
             answer = b""
-        if len(answer) < self._head or answer[0] == tlscause.ALERT_RECORD:
-            if tlscause.speaks_tls(place, self.left()):
+        if len(answer) < self._head or answer[0] == tls_cause.ALERT_RECORD:
+            if tls_cause.speaks_tls(place, self.left()):
                 raise ProbeFailed(
                     Cause.TLS_PEER,
                     "it expects TLS, but we have no tls_config",

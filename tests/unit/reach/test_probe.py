@@ -27,9 +27,9 @@ from cryptography.x509.oid import NameOID
 from junto.certificates import Credential, create_ca, ephemeral, issue, load_ca
 from junto.config import Address, PartySettings, TlsSettings
 from junto.errors import CertificateError, HandshakeRefused, IdentityError, PartyUnreachable
-from junto.net.dial import Cause, Place
-from junto.net.probe import ProbeReport, Rung, probe
-from junto.net.tlscontext import client_context, server_context
+from junto.reach.dial import Cause, Place
+from junto.reach.probe import ProbeReport, Rung, probe
+from junto.reach.tls_context import client_context, server_context
 
 CA = create_ca("Pilot")
 OTHER_CA = create_ca("Elsewhere")
@@ -318,7 +318,7 @@ def test_refused_on_the_way(code: str, words: str, monkeypatch: pytest.MonkeyPat
     def refuse(place: Place, timeout_s: float, segment: int | None) -> None:
         raise OSError(getattr(errno, code), "")
 
-    monkeypatch.setattr("junto.net.dial.open_socket", refuse)
+    monkeypatch.setattr("junto.reach.dial.open_socket", refuse)
     assert words in failed(look(1), Rung.TCP, Cause.UNREACHABLE)
 
 

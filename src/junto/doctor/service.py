@@ -7,7 +7,7 @@ fields are ignored, so that versions that differ can still tell each other that 
     describe   what the handshake compares, the time, and who answers
     echo       the same bytes back, at most 64 KiB: the round trip, and whether full packets pass
     sink       takes at most 32 MiB and says how much came in how long: the bandwidth
-    exchange   what the asking doctor sees of us, for what we see of it (`doctor_views`)
+    exchange   what the asking doctor sees of us, for what we see of it (`views`)
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Any, Final
 import msgspec
 
 from junto.config.model import Settings, TlsSettings
+from junto.doctor.views import View, read_view
 from junto.errors import IdentityError, MalformedBytes
 from junto.log import printable
 from junto.net.callers import caller_host, party_of
-from junto.net.doctor_views import View, read_view
 from junto.net.frames import NONCE_BYTES, Hello
 from junto.net.grpc_carrier import grpc
 from junto.net.handshake import facts_of, hello

@@ -1,0 +1,1 @@
+"""Before a connection: names, TLS, and why a party cannot be reached."""
