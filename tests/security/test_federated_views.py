@@ -13,7 +13,7 @@ from junto import learn
 from junto.federated import FedAvg, SecureAggregator
 from junto.federated.fixed_words import FixedWords, Words
 from junto.frame import HorizontalFrame
-from junto.learn.trees import pooled_trees
+from junto.learn.trees import pooled_bins
 from views import LIMIT, Views
 
 NAMES = ("alice", "bob", "carol")
@@ -95,7 +95,7 @@ def test_of_federated_averaging_nobody_receives_a_change(views):
 @pytest.mark.parametrize("model", ["LinearRegression", "GradientBoostingRegressor"])
 def test_of_a_models_rows_nobody_receives_a_sum_of_one_party(views, model, monkeypatch):
     """What is not uniform goes out from the first party, which has totals only; the others send facts."""
-    monkeypatch.setattr(pooled_trees, "TURNS", 1)
+    monkeypatch.setattr(pooled_bins, "SEARCHES", 1)
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["a", "b", "y"])
     frame = HorizontalFrame({sf.PYU(name): sf.PYU(name)(lambda: table)() for name in NAMES})
     params = {"n_estimators": 1, "max_depth": 2} if model.startswith("Gradient") else {}

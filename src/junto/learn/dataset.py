@@ -193,7 +193,7 @@ def _handles(X: Table) -> tuple[Mapping[PYU, PYUObject], SPUObject | None]:
     if isinstance(X, HorizontalFrame):
         raise LearnError(
             "X has rows of several parties, and this model is of columns of several parties",
-            fix="linear models and GradientBoosting take a HorizontalFrame in fit(X, y)",
+            fix="a model that was fitted to rows takes such rows: fit(X, y) with a HorizontalFrame",
         )
     tables = getattr(X, "partitions", X)
     if not isinstance(tables, Mapping) or not tables:

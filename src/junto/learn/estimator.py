@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Final, Generic, Self, TypeVar
@@ -17,6 +17,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.learn.families import ClassFamily
+from junto.learn.kept_models import Folders, Keeping
 from junto.learn.pooled import Pooled, refuse
 from junto.learn.scaled import unscaled
 from junto.markup import card
@@ -75,6 +76,72 @@ class Estimator(Generic[L], metaclass=Scripted):
                 plain if on_spu and isinstance(family.classes[0], str) else np.asarray(family.classes)[plain]
             )
         return plain + (family is not None and family.domain == "positive")
+
+    def save(self, folders: Folders, *, overwrite: bool = False, passphrase: str | None = None) -> str:
+        """Keep a model of rows of several parties, which all know, in a folder of each of them.
+
+        Args:
+            folders: ``{"alice": folder, ...}``, for every party with rows; each uses its own alone.
+            overwrite: whether a model that is there may be replaced.
+            passphrase: where each party has the one under which its file is encrypted: see `PYU.dump`.
+
+        Returns:
+            The model's hash, by which `load` sees that all parties' files are of one model.
+
+        Raises:
+            LearnError: `fit` was not called, or X was columns of several parties; a party has no folder.
+            RemoteError: a folder has a model, a disk refuses, or a party has no passphrase.
+        """
+        if self._pooled is None:
+            self._fitted()
+            raise LearnError(
+                f"this {type(self).__name__} is on the SPU, and is not kept",
+                fix="export() shows each party its part; models of trees are kept",
+            )
+        return self._save_pooled(self._pooled, folders, Keeping(overwrite, passphrase))
+
+    def _save_pooled(self, found: Pooled, folders: Folders, how: Keeping) -> str:
+        from junto.learn import pooled_files
+
+        return pooled_files.save(found, folders, self._about(), how)
+
+    def _about(self, *without: str) -> dict[str, Any]:
+        """What all know of the model."""
+        params = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in self.get_params().items()
+            if name not in ("spu", *without)
+        }
+        return {"kind": type(self).__name__, "params": params}
+
+    @classmethod
+    def load(cls, spu: SPU, folders: Folders, *, passphrase: str | None = None) -> Self:
+        """A model of this class (`cls`) that `save` has kept, with its parameters.
+
+        Args:
+            spu: of the model; rows of several parties do not use it.
+            folders: as in `save`.
+            passphrase: likewise.
+
+        Raises:
+            LearnError: the parties' files are not of one model, or of one of another class.
+            RemoteError: a file is missing, damaged, or another party's, or does not open with the passphrase.
+        """
+        from junto.learn import pooled_files
+
+        public, found = pooled_files.load(folders, passphrase)
+        return cls._loaded(spu, public, found)
+
+    @classmethod
+    def _loaded(cls, spu: SPU, public: Mapping[str, Any], found: Any) -> Self:
+        require(
+            public["kind"] == cls.__name__,
+            f"this is a {public['kind']:.80}",
+            f"{cls.__name__}.load loads its own",
+        )
+        model = cls(spu, **public["params"])
+        object.__setattr__(model, "_learned", found)
+        return model
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name. `deep` is there for scikit-learn's sake."""

@@ -19,6 +19,7 @@ from junto.learn import (
     own_units,
     pooled,
     pooled_linear,
+    pooled_scores,
     significance,
     solvers,
 )
@@ -69,28 +70,29 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
 
     # -------------------------------------------------------------------- training
 
-    def fit(self, X: Table, y: Any, *, sample_weight: None = None) -> Self:
+    def fit(self, X: Table, y: Any, *, sample_weight: Any = None) -> Self:
         """Train; returns the model itself.
 
         Args:
             X: see `dataset.Table`; or a `HorizontalFrame`: `junto.learn.pooled_linear` says who learns what.
             y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
                 frame.
-            sample_weight: there for scikit-learn's sake: all rows weigh the same.
+            sample_weight: of rows of several parties the column of weights, numbers from 0 on, likewise; else
+                there for scikit-learn's sake: all rows weigh the same.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
             RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
         """
+        if isinstance(X, HorizontalFrame):
+            object.__setattr__(self, "_learned", pooled_linear.fit(self, X, y, sample_weight))
+            return self
         require(
             sample_weight is None,
             f"{type(self).__name__} has no weights of rows",
             "leave out sample_weight; with whole numbers that all parties know, each takes a row "
             "as often as it weighs",
         )
-        if isinstance(X, HorizontalFrame):
-            object.__setattr__(self, "_learned", pooled_linear.fit(self, X, y))
-            return self
         given = dataset.checked_with_label(X, y, self._judge(), scaled=self.standardize)
         columns = given.columns
         left = columns.rows - sum(columns.widths) - 1
@@ -298,17 +300,20 @@ class Regressor(GeneralizedLinearModel):
             return self._pooled.each(means, X, to, pooled.complete)
         return self._handed(self._asked(X, own_units.means), self.family.link).to(to)
 
-    def score(self, X: Table, y: PYUObject, to: PYU | str | None = None) -> Any:
+    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
         """The part of the deviance that is explained: R2 of a normal label, D2 of others; at best 1.
 
         Args:
             X: see `dataset.Table`; the columns of `fit`.
-            y: at the party whose label the model was trained on.
-            to: the party that sees it; None: nobody.
+            y: at the party whose label the model was trained on; or the column of the frame.
+            to: the party that sees it; None: nobody. Of rows of several parties all know it.
 
         Raises:
             LearnError: see `decision_function`; y is elsewhere.
         """
+        if self._pooled is not None:
+            means = FrameStep(pooled_linear.means, self.family)
+            return pooled_scores.explained(self._pooled, means, (X, y, self.family), pooled.complete, to)
         learned, family = self._fitted(), self.family
         home = learned.label.home
         label = dataset.only_part(y)

@@ -17,7 +17,8 @@ import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
-from junto.learn import dataset, examine
+from junto.frame.horizontal import HorizontalFrame
+from junto.learn import dataset, examine, pooled, pooled_groups
 from junto.learn.dataset import Columns, Scales, Table
 from junto.learn.estimator import require, run_at, shown, training
 from junto.learn.magnitude import LAST
@@ -49,7 +50,8 @@ class KMeans(Unsupervised[FittedCentres]):
         n_clusters: how many groups.
         init: ``k-means++`` (rows far from each other, drawn by public random numbers, and known to nobody),
             ``random`` (rows drawn by public random numbers: all know which, nobody their values), or centres
-            in the owners' own units: a table like X of `n_clusters` rows.
+            in the owners' own units: a table like X of `n_clusters` rows; for rows of several parties an
+            array that all know.
         max_iter: turns of Lloyd's iteration.
         standardize: whether columns are brought to deviation 1.
         random_state: for `init`.
@@ -70,12 +72,15 @@ class KMeans(Unsupervised[FittedCentres]):
         """Find the groups; returns the model itself.
 
         Args:
-            X: see `dataset.Table`.
+            X: see `dataset.Table`; or a `HorizontalFrame`: `junto.learn.pooled_groups` says who learns what.
             y: there for scikit-learn's sake.
 
         Raises:
             LearnError: X cannot be used; the same at every party, before anything is shared.
         """
+        if isinstance(X, HorizontalFrame):
+            object.__setattr__(self, "_learned", pooled_groups.fit(self, X))
+            return self
         columns = dataset.checked(X, scaled=self.standardize)
         require(columns.rows >= self.n_clusters, f"{columns.rows} rows cannot make {self.n_clusters} groups")
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
@@ -103,9 +108,12 @@ class KMeans(Unsupervised[FittedCentres]):
         return spread
 
     @property
-    def cluster_centers_(self) -> SPUObject:
-        """Centres [n_clusters, columns] on the columns' scales; nobody sees them."""
-        return self._fitted().centers
+    def cluster_centers_(self) -> SPUObject | PYUObject:
+        """Centres [n_clusters, columns] on the columns' scales; nobody sees them.
+
+        Of rows of several parties all know them, and `inertia_`: handles at the first party.
+        """
+        return self._number("centers")
 
     @property
     def labels_(self) -> SPUObject:
@@ -113,9 +121,9 @@ class KMeans(Unsupervised[FittedCentres]):
         return self._fitted().labels
 
     @property
-    def inertia_(self) -> SPUObject:
+    def inertia_(self) -> SPUObject | PYUObject:
         """Sum of the squared distances of rows from their centres; nobody sees it."""
-        return self._fitted().inertia
+        return self._number("inertia")
 
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The group of each row: shown to the party `to` alone; else a handle of what nobody sees.
@@ -127,7 +135,12 @@ class KMeans(Unsupervised[FittedCentres]):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
+        if self._pooled is not None:
+            return self._pooled.each(pooled_groups.nearest, X, to, pooled.complete)
         return shown(self.spu(_labels)(self._shared(X), self._fitted().centers), to)
+
+    def _known(self, found: PYUObject) -> PYUObject:
+        return run_at(found.device, pooled_groups.centers, found)
 
     def _matrix(self, learned: FittedCentres) -> SPUObject:
         return learned.centers

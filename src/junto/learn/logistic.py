@@ -12,7 +12,7 @@ import numpy as np
 from junto.device.pyu import PYU
 from junto.device.spu.object import SPUObject
 from junto.frame.frame_steps import FrameStep
-from junto.learn import dataset, pooled, pooled_linear
+from junto.learn import dataset, pooled, pooled_linear, pooled_scores
 from junto.learn.dataset import Table
 from junto.learn.estimator import require, require_classes, shown
 from junto.learn.families import Bernoulli, Family
@@ -101,11 +101,14 @@ class LogisticRegression(GeneralizedLinearModel):
         Args:
             X: see `dataset.Table`; the columns of `fit`.
             y: labels of the same rows.
-            to: the party that sees it; None: nobody.
+            to: the party that sees it; None: nobody. Of rows of several parties all know it.
 
         Raises:
             LearnError: see `decision_function`; y has other rows.
         """
+        if self._pooled is not None:
+            guessed = FrameStep(pooled_linear.likelier, (0, 1))
+            return pooled_scores.accuracy(self._pooled, guessed, (X, y, self.family), pooled.complete, to)
         scales = self._fitted().scales
         given = dataset.checked_with_label(
             X, y, self._judge(fitted=True), scaled=self.standardize, scales=scales

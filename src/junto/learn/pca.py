@@ -17,9 +17,10 @@ import jax.numpy as jnp
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
-from junto.learn import dataset
+from junto.frame.horizontal import HorizontalFrame
+from junto.learn import dataset, pooled, pooled_components
 from junto.learn.dataset import Scales, Table
-from junto.learn.estimator import require, shown, training
+from junto.learn.estimator import require, run_at, shown, training
 from junto.learn.unsupervised import Unsupervised
 
 log: logging.Logger = logging.getLogger("junto.learn")
@@ -68,12 +69,16 @@ class PCA(Unsupervised[FittedComponents]):
         """Find the components; returns the model itself.
 
         Args:
-            X: see `dataset.Table`.
+            X: see `dataset.Table`; or a `HorizontalFrame`: `junto.learn.pooled_components` says who learns
+                what.
             y: there for scikit-learn's sake.
 
         Raises:
             LearnError: X cannot be used; the same at every party, before anything is shared.
         """
+        if isinstance(X, HorizontalFrame):
+            object.__setattr__(self, "_learned", pooled_components.fit(self, X))
+            return self
         columns = dataset.checked(X, scaled=self.standardize)
         width = sum(columns.widths)
         require(self.n_components <= width, f"{width} columns have no {self.n_components} components")
@@ -86,19 +91,22 @@ class PCA(Unsupervised[FittedComponents]):
         return self._learn(FittedComponents(scales, *found))
 
     @property
-    def components_(self) -> SPUObject:
-        """Directions [n_components, columns], each of length 1; nobody sees them."""
-        return self._fitted().components
+    def components_(self) -> SPUObject | PYUObject:
+        """Directions [n_components, columns], each of length 1; nobody sees them.
+
+        Of rows of several parties all know them, and what follows: handles at the first party.
+        """
+        return self._number("components")
 
     @property
-    def explained_variance_(self) -> SPUObject:
+    def explained_variance_(self) -> SPUObject | PYUObject:
         """Variance along each component; nobody sees it."""
-        return self._fitted().variance
+        return self._number("variance")
 
     @property
-    def explained_variance_ratio_(self) -> SPUObject:
+    def explained_variance_ratio_(self) -> SPUObject | PYUObject:
         """The same as parts of all variance; nobody sees it."""
-        return self._fitted().ratio
+        return self._number("ratio")
 
     def transform(self, X: Table, to: PYU | str | None = None) -> Any:
         """Coordinates [rows, n_components]: shown to the party `to` alone; else a handle of what nobody sees.
@@ -110,7 +118,12 @@ class PCA(Unsupervised[FittedComponents]):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
+        if self._pooled is not None:
+            return self._pooled.each(pooled_components.coordinates, X, to, pooled.complete)
         return shown(self.spu(_coordinates)(self._shared(X), self._fitted().components), to)
+
+    def _known(self, found: PYUObject) -> PYUObject:
+        return run_at(found.device, pooled.attribute, found, "components")
 
     def _matrix(self, learned: FittedComponents) -> SPUObject:
         return learned.components

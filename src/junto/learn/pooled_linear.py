@@ -17,13 +17,13 @@ from typing import Any, Final
 import numpy as np
 
 from junto.device.disclosure import reveal
-from junto.device.pyu import PYU, PYUObject, put
+from junto.device.pyu import put
 from junto.errors import LearnError
 from junto.frame.frame_steps import FrameStep
-from junto.learn import examine
 from junto.learn.examine import Floats
 from junto.learn.families import Bernoulli, Family, Normal, Tweedie
-from junto.learn.pooled import Pooled, RowsTask, complete, matrix_of, rows_and_sums, task_of
+from junto.learn.pooled import Pooled, RowPart, complete, task_of
+from junto.learn.pooled_columns import RowScaling, scaling_of
 
 STEPS: Final = 100
 ROUNDING: Final = 1e-12
@@ -34,25 +34,6 @@ FARTHEST: Final = 60.0
 
 CLOSE: Final = 1e-10
 """A step that moves no coefficient of a scaled column by more is the last one."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowScaling:
-    """How columns are brought to mean 0 and deviation 1 over all rows.
-
-    Attributes:
-        names: of the columns.
-        mean, deviation: of each; a constant column has deviation infinity.
-    """
-
-    names: tuple[str, ...]
-    mean: Floats
-    deviation: Floats
-
-    def design(self, table: Any) -> Floats:
-        """[rows, columns + 1], the last one 1."""
-        x = (matrix_of(table, self.names) - self.mean) / self.deviation
-        return np.column_stack([x, np.ones(len(x))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +66,28 @@ class Descent:
     done: bool
 
 
-def fit(model: Any, X: Any, y: Any) -> Pooled:
+def fit(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Pooled:
     """Train a linear model on the rows of a `HorizontalFrame`.
+
+    Args:
+        model: a `GeneralizedLinearModel`.
+        X, y: frames of the same rows.
+        sample_weight: likewise, of numbers from 0 on; None: all rows weigh 1.
 
     Raises:
         LearnError: tables or labels cannot be used; the model asks for what is not there for rows; it did not
             converge.
     """
     _require_plain(model)
-    task = task_of(X, y, model.family, complete)
-    scaling = _scaling(task, model)
-    penalty = model.penalty_for(task.rows)
-    label = float(reveal(task.total(FrameStep(_label_sum, model.family))))
-    state = put(task.first, _begin(label, model.family, model.fit_intercept, task.rows, len(task.columns)))
+    task = task_of(X, y, model.family, complete, sample_weight)
+    scaling = scaling_of(task, scaled=model.standardize, centred=model.fit_intercept)
+    penalty = model.penalty_for(task.mass)
+    label = float(reveal(task.total(_label_sum)))
+    state = put(task.first, _begin(label, model.family, model.fit_intercept, task.mass, len(task.columns)))
     most = model.max_iter or STEPS
     for count in range(1, most + 1):  # noqa: B007
-        total = task.total(
-            FrameStep(_slopes, model.family), scaling, task.everywhere(task.first(_tried)(state))
-        )
+        tried = task.everywhere(task.first(_tried)(state))
+        total = task.total(FrameStep(_slopes, model.family), scaling, tried)
         state = task.first(FrameStep(_stepped, penalty, model.fit_intercept))(state, total)
         if reveal(task.first(_is_done)(state)):
             break
@@ -110,7 +95,7 @@ def fit(model: Any, X: Any, y: Any) -> Pooled:
         if model.max_iter is None:
             raise LearnError("the iteration did not converge", fix="a penalty, or fewer columns")
     last = task.everywhere(task.first(_tried)(state))
-    made = {party: party(_made)(scaling[party], last[party]) for party in task.tables}
+    made = {party: party(_made)(scaling[party], last[party]) for party in task.parts}
     return Pooled(made, task.columns, task.rows, count)
 
 
@@ -124,26 +109,26 @@ def intercept(found: PooledLinear) -> float:
     return float(found.weights[-1] - coefficients(found) @ found.scaling.mean)
 
 
-def scores(found: PooledLinear, table: Any) -> Floats:
+def scores(found: PooledLinear, x: Floats) -> Floats:
     """The linear score of each row."""
-    scored: Floats = found.scaling.design(table) @ found.weights
+    scored: Floats = found.scaling.design(x) @ found.weights
     return scored
 
 
-def probabilities(found: PooledLinear, table: Any) -> Floats:
+def probabilities(found: PooledLinear, x: Floats) -> Floats:
     """[rows, 2]."""
-    p = _expit(scores(found, table))
+    p = _expit(scores(found, x))
     return np.column_stack([1 - p, p])
 
 
-def likelier(found: PooledLinear, table: Any, classes: tuple[Any, Any]) -> Any:
+def likelier(found: PooledLinear, x: Floats, classes: tuple[Any, Any]) -> Any:
     """The likelier class of each row."""
-    return np.asarray(classes)[(scores(found, table) > 0).astype(int)]
+    return np.asarray(classes)[(scores(found, x) > 0).astype(int)]
 
 
-def means(found: PooledLinear, table: Any, family: Family) -> Floats:
+def means(found: PooledLinear, x: Floats, family: Family) -> Floats:
     """The expected label of each row."""
-    eta = scores(found, table)
+    eta = scores(found, x)
     return np.exp(eta) if isinstance(family, Tweedie) else eta
 
 
@@ -159,43 +144,22 @@ def _require_plain(model: Any) -> None:
             raise LearnError(f"on rows of several parties there is no {name}", fix=f"leave out {name}")
 
 
-def _scaling(task: RowsTask, model: Any) -> Mapping[PYU, PYUObject]:
-    sums = task.total(FrameStep(rows_and_sums, task.columns))
-    middle = task.first(FrameStep(_middle, task.rows))(sums)
-    squares = task.total(FrameStep(_squares, task.columns), task.everywhere(middle))
-    how = (model.standardize, model.fit_intercept)
-    found = task.everywhere(task.first(FrameStep(_scaled, task.rows, how))(middle, squares))
-    named = FrameStep(_named, task.columns)
-    return {party: party(named)(found[party]) for party in task.tables}
-
-
-def _named(found: Mapping[str, Floats], columns: tuple[str, ...]) -> RowScaling:
-    return RowScaling(columns, found["mean"], found["deviation"])
-
-
 # -------------------------------------------------------------------- at each party
 
 
-def _squares(table: Any, label: Any, middle: Mapping[str, Floats], names: tuple[str, ...]) -> Floats:
-    """Of each column the sum of squared distances from the mean, over the square of its size."""
-    x = (matrix_of(table, names) - middle["mean"]) / middle["size"]
-    squares: Floats = (x**2).sum(axis=0)
-    return squares
+def _label_sum(part: RowPart) -> float:
+    return float((part.weight * part.y).sum())  # rounded as the sum of weights: of one class both are equal
 
 
-def _label_sum(table: Any, label: Any, family: Family) -> float:
-    return float(examine.numbers_of(label, family).sum())
-
-
-def _slopes(table: Any, label: Any, scaling: RowScaling, weights: Floats, family: Family) -> dict[str, Any]:
+def _slopes(part: RowPart, scaling: RowScaling, weights: Floats, family: Family) -> dict[str, Any]:
     """G and g without the penalty, and the loss."""
-    x, y = scaling.design(table), examine.numbers_of(label, family)
-    residual, weight, loss = _terms(family, x @ weights, y)
+    x = scaling.design(part.x)
+    residual, weight, loss = (part.weight * each for each in terms(family, x @ weights, part.y))
     gram = (x * weight[:, None]).T @ x
     return {"gram": gram[np.triu_indices(len(gram))], "slope": residual @ x, "loss": float(loss.sum())}
 
 
-def _terms(family: Family, eta: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+def terms(family: Family, eta: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
     """Residual, Fisher weight and loss of each row; see `families`."""
     if isinstance(family, Normal):
         return y - eta, np.ones_like(eta), (y - eta) ** 2 / 2
@@ -223,30 +187,11 @@ def _made(scaling: RowScaling, weights: Floats) -> PooledLinear:
 # -------------------------------------------------------------------- at the first party, of what all know
 
 
-def _middle(sums: Mapping[str, Floats], rows: int) -> dict[str, Floats]:
-    """Means of the columns, and of their absolute values, to the next power of two."""
-    size = np.ldexp(1.0, np.frexp(sums["size"] / rows)[1])
-    return {"mean": sums["sum"] / rows, "size": np.where(sums["size"] > 0, size, 1.0)}
-
-
-def _scaled(
-    middle: Mapping[str, Floats], squares: Floats, rows: int, how: tuple[bool, bool]
-) -> dict[str, Floats]:
-    """Mean and deviation of each column; a column is constant if its variance is what rounding leaves."""
-    standardize, centred = how
-    mean, eps = middle["mean"] / middle["size"], rows * np.finfo(np.float64).eps
-    variance = squares / rows
-    constant = variance <= eps * variance + (eps * mean) ** 2
-    deviation = np.where(standardize, np.sqrt(variance) * middle["size"], 1.0)
-    deviation = np.where(constant & centred, np.inf, np.where(deviation > 0, deviation, 1.0))
-    return {"mean": middle["mean"] * centred, "deviation": deviation}
-
-
-def _begin(total: float, family: Family, intercept: bool, rows: int, columns: int) -> Descent:
+def _begin(total: float, family: Family, intercept: bool, mass: float, columns: int) -> Descent:
     """All coefficients 0, and the label's mean as intercept."""
-    mean, weights = total / rows, np.zeros(columns + 1)
+    mean, weights = total / mass, np.zeros(columns + 1)
     if isinstance(family, Bernoulli):
-        if not 0 < total < rows:
+        if not 0 < total < mass:
             raise LearnError("the label has one class only", fix="both classes must occur")
         start = float(np.log(mean / (1 - mean)))
     elif isinstance(family, Tweedie):

@@ -9,9 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
-from junto.learn import dataset
+from junto.learn import dataset, pooled
 from junto.learn.dataset import Scales, Table
-from junto.learn.estimator import Estimator
+from junto.learn.estimator import Estimator, run_at
 
 
 class FittedOnScaled(Protocol):
@@ -41,15 +41,29 @@ class Unsupervised(Estimator[L], Generic[L]):
         """An owner's columns of the result, as it reads them."""
 
     @abstractmethod
+    def _known(self, found: PYUObject) -> PYUObject:
+        """The result of rows of several parties, at one that knows it; see `Pooled.found`."""
+
+    def _number(self, name: str) -> SPUObject | PYUObject:
+        """Something that was found; of rows of several parties a handle at the first of them."""
+        if self._pooled is not None:
+            first = self._pooled.first
+            return run_at(first, pooled.attribute, self._pooled.found[first], name)
+        found: SPUObject = getattr(self._fitted(), name)
+        return found
+
+    @abstractmethod
     def _matrix(self, learned: L) -> SPUObject:
         """The result [anything, columns]."""
 
     def part_of(self, party: PYU | str) -> PYUObject:
-        """What was found in a party's own columns, for it alone.
+        """What was found in a party's own columns, for it alone; of rows of several parties, all of it.
 
         Raises:
-            LearnError: the party has no columns in this model.
+            LearnError: the party has no columns in this model, and no rows.
         """
+        if self._pooled is not None:
+            return self._known(self._pooled.at(party))
         learned = self._fitted()
         owner, mine = dataset.columns_of(learned.scales, party)
         part = self.spu(_columns, static_argnames="of")(self._matrix(learned), of=mine)
@@ -57,7 +71,8 @@ class Unsupervised(Estimator[L], Generic[L]):
 
     def export(self) -> Mapping[PYU, PYUObject]:
         """`part_of` every party that has columns: each is shown its own part, and nothing else."""
-        return {owner: self.part_of(owner) for owner in self._fitted().scales.by_owner}
+        owners = self._fitted().scales.by_owner if self._pooled is None else self._pooled.found
+        return {owner: self.part_of(owner) for owner in owners}
 
     def _shared(self, X: Table) -> Any:
         """Rows on the scales of those that were learned from."""

@@ -146,8 +146,6 @@ def test_what_a_model_of_rows_has_not_is_refused():
     model = learn.LogisticRegression(spu()).fit(X, y)
     with pytest.raises(LearnError, match="all know it"):
         _ = model.coef_
-    with pytest.raises(LearnError, match="predicts its own rows"):
-        model.predict(X, to="alice")
     with pytest.raises(LearnError, match="lacks the column 'year'"):
         model.predict(frame[["tiny", "group"]])
     with pytest.raises(LearnError, match="had no part"):

@@ -13,8 +13,8 @@ import xgboost
 import junto as sf
 from junto.errors import LearnError
 from junto.frame import HorizontalFrame
-from junto.learn import GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier
-from junto.learn.trees import objectives, pooled_trees
+from junto.learn import GradientBoostingClassifier, GradientBoostingRegressor, dataset
+from junto.learn.trees import objectives, pooled_bins, pooled_slopes
 
 NAMES = ("alice", "bob", "carol")
 CUTS = (0, 60, 200, 500)
@@ -104,32 +104,30 @@ def test_slopes_are_those_of_the_objective(objective):
     number = {"reg:tweedie": 1.4, "count:poisson": 0.7}.get(objective, 1.0)
     family, score = objectives.family_of(objective, number), rng.normal(size=20)
     y = rng.integers(0, 2, 20).astype(float) if "binary" in objective else rng.gamma(2, size=20)
-    found = pooled_trees._slopes(y, score[:, None], family)
+    found = pooled_slopes.newton(y, score[:, None], family)
     with jax.enable_x64(True):
-        gradient, hessian = family.slopes(jax.numpy.asarray(score), jax.numpy.asarray(y))
-    assert np.allclose(found["gradient"][:, 0], gradient)
-    assert np.allclose(found["hessian"][:, 0], hessian)
+        wanted = family.slopes(jax.numpy.asarray(score), jax.numpy.asarray(y))
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert np.allclose(ours[:, 0], theirs)
 
 
 def test_numbers_are_found_by_their_rank_without_being_shown():
     values = np.array([-np.inf, -3e38, -1.0, -1e-40, 0.0, 1e-40, 2.0, 3e38], np.float32)
-    keys, _ = pooled_trees._keys(pd.DataFrame({"a": values[1:]}), ("a",))
+    keys, _ = pooled_bins._keys(values[:, None])
     assert (np.diff(keys[:, 0].astype(np.int64)) > 0).all()
-    state = {"low": keys[:, :1].astype(np.int64).T, "counts": np.ones(1)}
-    assert pooled_trees._found({**state, "low": keys.T.astype(np.int64)})[0].tolist() == values[2:].tolist()
+    assert pooled_bins.numbers_of(keys[:, 0].astype(np.int64)).tolist() == values.tolist()
 
 
 @pytest.mark.parametrize(
     ("change", "more", "said"),
     [
-        ({"subsample": 0.5}, {}, "take all rows"),
-        ({}, {"sample_weight": 1}, "X and y only"),
+        ({}, {"sample_weight": 1}, "sample_weight is int"),
         ({"classes": (0, 1, 2)}, {}, None),
         ({"objective": "reg:quantileerror", "quantile_alpha": 0.5}, {}, "have no quantile"),
     ],
 )
 def test_what_is_not_there_for_rows_is_refused(change, more, said, monkeypatch):
-    monkeypatch.setattr(pooled_trees, "TURNS", 1)
+    monkeypatch.setattr(pooled_bins, "SEARCHES", 1)
     frame = rows_of(TABLE)
     kind = GradientBoostingRegressor if "objective" in change else GradientBoostingClassifier
     model = kind(spu(), n_estimators=1, max_depth=1, **change)
@@ -137,8 +135,10 @@ def test_what_is_not_there_for_rows_is_refused(change, more, said, monkeypatch):
         fitted = model.fit(frame[COLUMNS], frame["late"])
         shown = sf.reveal(fitted.predict_proba(frame[COLUMNS]))[sf.PYU("alice")]
         assert shown.shape == (60, 3)
-        with pytest.raises(LearnError, match="all know it"):
+        with pytest.raises(LearnError, match="no folder for alice"):
             fitted.save({})
+        with pytest.raises(LearnError, match="all know it"):
+            fitted.shap_values(frame[COLUMNS])
         return
     with pytest.raises(LearnError, match=said):
         model.fit(frame[COLUMNS], frame["late"], **more)
@@ -146,6 +146,5 @@ def test_what_is_not_there_for_rows_is_refused(change, more, said, monkeypatch):
 
 def test_a_model_of_columns_does_not_take_rows_for_columns():
     """Parties with as many rows each would otherwise be put side by side."""
-    frame = rows_of(TABLE)
     with pytest.raises(LearnError, match="rows of several parties"):
-        RandomForestClassifier(spu()).fit(frame[COLUMNS], frame["late"].partitions[sf.PYU("alice")])
+        dataset.checked(rows_of(TABLE)[COLUMNS])

@@ -12,14 +12,13 @@ import numpy as np
 from junto.device.boundary import public
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.spu import SPU
-from junto.frame.horizontal import HorizontalFrame
 from junto.learn.dataset import Table
 from junto.learn.estimator import require
 from junto.learn.families import Bernoulli, Categorical, Family
-from junto.learn.trees import candidates, growing, leaving, pooled_trees
+from junto.learn.kept_models import Folders
+from junto.learn.trees import candidates, growing, leaving
 from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.ensemble import Growth
-from junto.learn.trees.keeping import Folders
 from junto.learn.trees.objectives import (
     BINARY,
     GAMMA,
@@ -93,7 +92,8 @@ class GradientBoosting(TreeModel):
                 `junto.learn.trees.pooled_trees` says who learns what.
             y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
                 frame.
-            sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees.
+            sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees; or the
+                column of the frame, of any numbers from 0 on.
             eval_set: ``(X, y)`` of other rows, for `early_stopping_rounds`: after each tree all parties learn
                 whether their loss became less, and nothing else of it.
             xgb_model: a fitted model of this kind, on whose trees those of this one follow; the label is on
@@ -106,18 +106,6 @@ class GradientBoosting(TreeModel):
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
             RemoteError, LinkError, PartyUnreachable: a party failed, or is gone.
         """
-        if isinstance(X, HorizontalFrame):
-            given = (sample_weight, eval_set, xgb_model, checkpoint)
-            require(
-                all(each is None for each in given), "rows of several parties have X and y only", "fit(X, y)"
-            )
-            require(
-                self.leaf_quantile is None,
-                "rows of several parties have no quantile: nobody has all residuals of a leaf",
-                "take another objective",
-            )
-            object.__setattr__(self, "_learned", pooled_trees.fit(self, X, y))
-            return self
         if isinstance(eval_set, list) and len(eval_set) == 1:
             eval_set = eval_set[0]
         require(
@@ -135,7 +123,7 @@ class GradientBoosting(TreeModel):
         if xgb_model is not None:
             require(type(xgb_model) is type(self), f"xgb_model is no {type(self).__name__}", "a fitted one")
             require(xgb_model.family == self.family, "xgb_model has another objective, or other classes")
-            before = xgb_model._fitted()
+            before = xgb_model._learned or xgb_model._fitted()
         if checkpoint is not None:
             require(
                 eval_set is None and xgb_model is None,

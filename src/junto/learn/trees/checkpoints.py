@@ -17,10 +17,12 @@ from typing import Any
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU
 from junto.device.spu.spu import SPU
+from junto.learn import pooled_files
 from junto.learn.estimator import require, run_at
+from junto.learn.kept_models import MODEL, Folders, Keeping, opened
+from junto.learn.pooled import Pooled
 from junto.learn.trees import keeping
 from junto.learn.trees.ensemble import Learned
-from junto.learn.trees.keeping import Folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Checkpoint:
     folders: Folders
     about: Mapping[str, Any]
 
-    def latest(self) -> Learned | None:
+    def latest(self) -> Learned | Pooled | None:
         """What was learned when the training broke off; None: it is to begin.
 
         Raises:
@@ -58,18 +60,27 @@ class Checkpoint:
             "the parties' folders have no checkpoint of the same tree",
             "empty the folders at all parties, and train from the beginning",
         )
-        found = [keeping.load(self.spu, self._turns[turn]) for turn in whole]
+        found = [self._read(self._turns[turn]) for turn in whole]
         for public, _ in found:
             same = {key: public.get(key) for key in self.about} == self.about
             require(same, "the folders have a checkpoint of another model", "other folders, or empty them")
         return max((learned for _, learned in found), key=lambda learned: learned.count, default=None)
 
-    def keep(self, learned: Learned) -> None:
+    def keep(self, learned: Learned | Pooled) -> None:
         """Keep what was learned so far, in place of the last but one."""
-        if self.spu.session.rehearsal is None:
-            keeping.save(
-                self.spu, learned, self._turns[learned.count % 2], self.about, keeping.Keeping(overwrite=True)
-            )
+        if self.spu.session.rehearsal is not None:
+            return
+        folders, how = self._turns[learned.count % 2], Keeping(overwrite=True)
+        if isinstance(learned, Pooled):
+            pooled_files.save(learned, folders, self.about, how)
+        else:
+            keeping.save(self.spu, learned, folders, self.about, how)
+
+    def _read(self, folders: Folders) -> tuple[Mapping[str, Any], Learned | Pooled]:
+        found = opened(folders, None)
+        if "pooled" in found[1]:
+            return pooled_files.read(*found)
+        return keeping.read(self.spu, folders, found, None)
 
     @property
     def _turns(self) -> tuple[Folders, Folders]:
@@ -82,4 +93,4 @@ def _within(folders: Folders, name: str) -> Folders:
 
 def _there(folders: list[str]) -> list[bool]:
     """At a party: which checkpoints are whole."""
-    return [(Path(folder) / keeping.MODEL).exists() for folder in folders]
+    return [(Path(folder) / MODEL).exists() for folder in folders]

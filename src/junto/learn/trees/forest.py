@@ -151,6 +151,8 @@ class _Shares(Classifier):
         Raises:
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
+        if self._pooled is not None:
+            return super().decision_function(X, to)
         return shown(self.spu(_above)(self._scored(X).to(None)), to)
 
     def _probabilities(self, X: Table) -> Any:

@@ -15,11 +15,14 @@ from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.frame.frame_steps import FrameStep
-from junto.learn import dataset, examine, own_units, pooled
+from junto.frame.horizontal import HorizontalFrame
+from junto.learn import dataset, examine, own_units, pooled, pooled_files, pooled_scores
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
-from junto.learn.families import IDENTITY, LOGARITHM
+from junto.learn.families import IDENTITY, LOGARITHM, Normal
+from junto.learn.kept_models import Folders, Keeping, opened
 from junto.learn.metrics import accuracy_score, r2_score
+from junto.learn.pooled import Pooled
 from junto.learn.trees import candidates, growing, keeping, leaving, pooled_trees
 from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.continuing import LossWatch, require_continued, target_of, together
@@ -36,7 +39,6 @@ from junto.learn.trees.ensemble import (
     units_at_home,
 )
 from junto.learn.trees.explaining import ExplainedTrees
-from junto.learn.trees.keeping import Folders
 from junto.learn.trees.leaving import DEEPEST
 
 MOST_WEIGHT: Final = 64.0
@@ -103,10 +105,12 @@ class TreeModel(ExplainedTrees):
         """Train; returns the model itself.
 
         Args:
-            X: tables of their owners; numbers may be missing.
-            y: a handle of a vector or one-column table, at its owner or on the SPU.
+            X: tables of their owners; numbers may be missing. Or a `HorizontalFrame`:
+                `junto.learn.trees.pooled_trees` says who learns what.
+            y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
+                frame.
             sample_weight: a handle of numbers at their owner, which nobody else sees: not below 0; of
-                boosted trees up to 64.
+                boosted trees up to 64. Or the column of the frame, of any numbers from 0 on.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
@@ -119,7 +123,7 @@ class TreeModel(ExplainedTrees):
         X: Table,
         y: Any,
         sample_weight: Any,
-        before: Learned | None = None,
+        before: Any = None,
         watching: tuple[Table, Any, int] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Self:
@@ -135,7 +139,13 @@ class TreeModel(ExplainedTrees):
         broken = None if checkpoint is None else checkpoint.latest()
         before, done = (before, 0) if broken is None else (broken, broken.count)
         if broken is not None and done >= self.trees:
-            return self._learn(broken)
+            return self._found(broken)
+        if isinstance(X, HorizontalFrame):
+            require(before is None or isinstance(before, Pooled), "the model to go on from is one of columns")
+            keep = None if checkpoint is None else checkpoint.keep
+            further: Any = pooled_trees.Further(before, watching, keep, self.trees - done)
+            return self._found(pooled_trees.fit(self, X, y, sample_weight, further))
+        require(not isinstance(before, Pooled), "the model to go on from is one of rows of several parties")
         home = None if before is None else before.label.home
         given = dataset.checked_with_label(
             X, y, Judge(self.family, True, False, home), look=candidates.examined
@@ -176,6 +186,11 @@ class TreeModel(ExplainedTrees):
                     break
         kept = trees if watch is None else trees[: watch.best]
         return self._learn(self._grown(ensemble, kept, (scales, task.label, given.known), before))
+
+    def _found(self, learned: Any) -> Self:
+        """See `_learn`; or a model of rows."""
+        object.__setattr__(self, "_learned", learned)
+        return self
 
     def _grown(
         self,
@@ -338,19 +353,16 @@ class TreeModel(ExplainedTrees):
             passphrase: where each party has the one under which its files are encrypted: see `SPU.dump`.
 
         Returns:
-            The receipt of `SPU.dump`.
+            The receipt of `SPU.dump`; of a model of rows of several parties its hash.
 
         Raises:
             LearnError: `fit` was not called; there is no folder for a party.
             RemoteError: a folder has a model, a disk refuses, or a party has no passphrase.
         """
-        how = keeping.Keeping(overwrite, passphrase)
+        how = Keeping(overwrite, passphrase)
+        if self._pooled is not None:
+            return self._save_pooled(self._pooled, folders, how)
         return keeping.save(self.spu, self._fitted(), folders, self._about(), how)
-
-    def _about(self, *without: str) -> dict[str, Any]:
-        """What all know of the model."""
-        params = {name: value for name, value in self.get_params().items() if name not in ("spu", *without)}
-        return {"kind": type(self).__name__, "params": params}
 
     @classmethod
     def load(cls, spu: SPU, folders: Folders, *, passphrase: str | None = None) -> Self:
@@ -365,13 +377,10 @@ class TreeModel(ExplainedTrees):
             LearnError: the parties' files are not of one model, or of one of another class.
             RemoteError: a file is missing, damaged, or another party's, or does not open with the passphrase.
         """
-        public, found = keeping.load(spu, folders, passphrase)
-        require(
-            public["kind"] == cls.__name__,
-            f"this is a {public['kind']:.80}",
-            f"{cls.__name__}.load loads its own",
-        )
-        return cls(spu, **public["params"])._learn(found)
+        kept, public = opened(folders, passphrase)
+        if "pooled" in public:
+            return cls._loaded(spu, *pooled_files.read(kept, public))
+        return cls._loaded(spu, *keeping.read(spu, folders, (kept, public), passphrase))
 
     # -------------------------------------------------------------------- using it
 
@@ -420,7 +429,7 @@ class Classifier(TreeModel):
             LearnError: the columns are not those of `fit`; or `fit` was not called.
         """
         if self._pooled is not None:
-            return self._pooled.each(pooled_trees.scores, X, to, pooled.with_gaps)
+            return self._pooled.each(pooled_trees.decided, X, to, pooled.with_gaps)
         return self._scored(X).to(to)
 
     def predict_proba(self, X: Table, to: PYU | str | None = None) -> Any:
@@ -476,11 +485,14 @@ class Classifier(TreeModel):
         Args:
             X: tables of their owners; the columns of `fit`.
             y: labels of the same rows.
-            to: the party that sees it; None: nobody.
+            to: the party that sees it; None: nobody. Of rows of several parties all know it.
 
         Raises:
             LearnError: see `decision_function`; y has other rows.
         """
+        if self._pooled is not None:
+            guessed = FrameStep(pooled_trees.likelier, tuple(range(len(self.classes))))
+            return pooled_scores.accuracy(self._pooled, guessed, (X, y, self.family), pooled.with_gaps, to)
         given = dataset.checked_with_label(
             X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
         )
@@ -523,6 +535,10 @@ class TreeRegressor(TreeModel):
         Raises:
             LearnError: see `predict`; y has other rows.
         """
+        if self._pooled is not None:
+            return pooled_scores.explained(
+                self._pooled, pooled_trees.means, (X, y, Normal()), pooled.with_gaps, to
+            )
         given = dataset.checked_with_label(
             X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
         )
