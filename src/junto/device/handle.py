@@ -33,6 +33,14 @@ class Device(DictKey):
     def kind(self) -> str:
         """``PYU``, ``SPU``: the name under which the table of moves knows it."""
 
+    def __copy__(self) -> Self:
+        """Itself: a place is there once."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Likewise, so that `sklearn.base.clone` works."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class PendingReveal:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from junto.columns import LOST, UNKNOWN, misfit
-from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
-from junto.errors import FrameError
+from junto.errors import FrameError, JuntoError
 from junto.frame.frame_steps import FrameStep
 from junto.frame.native_tables import opened
 from junto.frame.numeric import FAULTS, INFINITE, as_floats
+from junto.frame.parametrized import Parametrized
 from junto.frame.vertical import VerticalFrame
-from junto.loaded import is_a
 
 State = Mapping[str, Any]
 """What was learned of one column, by attribute."""
@@ -44,11 +43,11 @@ def seen(frame: VerticalFrame) -> dict[PYU, list[str]]:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Transformer(metaclass=Scripted):
+class Transformer(Parametrized):
     """Preprocessing, column by column, at each column's owner. Nothing moves.
 
-    Its parameters never change: one with others is another, `with_params`. `fit` sets what it has learned,
-    which the attributes with a trailing underscore show: by party, a handle there of a dict by column.
+    One with other parameters is another, `with_params`. `fit` sets what it has learned, which the attributes
+    with a trailing underscore show: by party, a handle there of a dict by column.
 
     Args:
         columns: which it is for; the others pass through. Default: all of the frame that it is fitted to;
@@ -56,6 +55,8 @@ class Transformer(metaclass=Scripted):
 
     A subclass says in `_learn` what it learns of a column and in `_apply` what becomes of one.
     """
+
+    mistake: ClassVar[type[JuntoError]] = FrameError
 
     columns: str | Sequence[str] | None = None
     _fitted: Fitted | None = field(default=None, init=False)
@@ -110,33 +111,6 @@ class Transformer(metaclass=Scripted):
         """`fit`, then `transform` of the same frame; `y` as there."""
         return self.fit(frame, y).transform(frame)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name. `deep` is there for scikit-learn's sake."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-
-    def with_params(self, **changes: Any) -> Self:
-        """The same, not fitted, with other parameters.
-
-        Args:
-            changes: parameters by name.
-
-        Raises:
-            FrameError: there is no such parameter, or it makes no sense.
-        """
-        unknown = sorted(set(changes) - set(self.get_params()))
-        if unknown:
-            known = ", ".join(self.get_params())
-            raise FrameError(f"{type(self).__name__} has no parameter {unknown[0]!r}", fix=f"it has {known}")
-        return replace(self, **changes)
-
-    def __repr__(self) -> str:
-        changed = [
-            f"{each.name}={_shown(getattr(self, each.name))}"
-            for each in fields(self)
-            if each.init and getattr(self, each.name) != each.default
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
-
     def _rule(self) -> Self:
         """What owners are given of it: the parameters."""
         return replace(self)
@@ -184,10 +158,6 @@ def require(condition: bool, sentence: str, fix: str = "") -> None:
     """Raise FrameError unless `condition`."""
     if not condition:
         raise FrameError(sentence, fix=fix)
-
-
-def _shown(value: Any) -> str:
-    return value.name if is_a(value, "junto.device.spu.spu", "SPU") else repr(value)
 
 
 def _learned(native: Any, rule: Transformer, names: Sequence[str]) -> dict[str, State]:

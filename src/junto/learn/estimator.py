@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any, Final, Generic, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 import numpy as np
 
-from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject, put
 from junto.device.rehearsal import array_of
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
-from junto.errors import LearnError
+from junto.errors import JuntoError, LearnError
+from junto.frame.parametrized import Parametrized
 from junto.learn.families import ClassFamily
 from junto.learn.kept_models import Folders, Keeping
 from junto.learn.pooled import Pooled, refuse
@@ -31,15 +31,17 @@ L = TypeVar("L")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimator(Generic[L], metaclass=Scripted):
+class Estimator(Parametrized, Generic[L]):
     """A model that is trained on an SPU.
 
-    Its parameters never change: a model with others is another model, `with_params`. `fit` sets once what it
-    has learned, which the attributes with a trailing underscore show.
+    A model with other parameters is another model, `with_params`. `fit` sets what it has learned, which the
+    attributes with a trailing underscore show.
 
     Args:
         spu: where it is trained, and where what it learns stays.
     """
+
+    mistake: ClassVar[type[JuntoError]] = LearnError
 
     spu: SPU
     _learned: L | None = field(default=None, init=False)
@@ -143,35 +145,15 @@ class Estimator(Generic[L], metaclass=Scripted):
         object.__setattr__(model, "_learned", found)
         return model
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name. `deep` is there for scikit-learn's sake."""
-        return {each.name: getattr(self, each.name) for each in _parameters(self)}
-
-    def with_params(self, **changes: Any) -> Self:
-        """The same model, not fitted, with other parameters.
-
-        Args:
-            changes: parameters by name.
-
-        Raises:
-            LearnError: there is no such parameter, or it makes no sense.
-        """
-        known = {each.name for each in _parameters(self)}
-        if unknown := sorted(set(changes) - known):
-            raise LearnError(
-                f"{type(self).__name__} has no parameter {', '.join(unknown)}",
-                fix=f"it has {', '.join(sorted(known))}",
-            )
-        return replace(self, **changes)
-
-    def __repr__(self) -> str:
-        changed = [f"{each.name}={_shown(self, each)}" for each in _parameters(self) if _changed(self, each)]
-        return f"{type(self).__name__}({', '.join(changed)})"
+    def _keeps(self) -> str:
+        return (
+            "model.save({alice: folder, bob: folder}) keeps models of trees, and of rows of several parties; "
+            "of others export() shows each party its part"
+        )
 
     def _repr_html_(self) -> str:
-        parameters = {each.name: _shown(self, each) for each in _parameters(self)}
-        state = "not fitted" if self._learned is None else "fitted"
-        return card(f"{type(self).__name__}, {state}", parameters)
+        state = "fitted" if self._has_learned() else "not fitted"
+        return card(f"{type(self).__name__}, {state}", self._all_shown())
 
     def _learn(self, learned: L) -> Self:
         """The only thing that `fit` may change."""
@@ -242,30 +224,32 @@ def require(condition: bool, sentence: str, fix: str = "") -> None:
         raise LearnError(sentence, fix=fix)
 
 
-def require_classes(given: Any, *, two: bool = False) -> None:
-    """Raise a LearnError unless these can be the classes of a label; `two`: no more than two of them."""
+def require_classes(given: Any, spu: SPU, *, two: bool = False) -> None:
+    """Raise a LearnError unless these can be the classes of a label; `two`: no more than two of them.
+
+    What is predicted comes from the SPU, so that numbers must be such as it shows to the last bit.
+    """
     sound = isinstance(given, tuple) and (len(given) == 2 if two else len(given) >= 2)
     sound = sound and any(all(isinstance(each, kind) for each in given) for kind in (str, int | float))
     sound = sound and len(set(given)) == len(given) and all(each == each for each in given)
     how_many = "two different numbers, or two texts" if two else "different numbers, or different texts"
-    require(sound, f"classes are {how_many}", "for instance classes=(1, 2)")
+    require(sound, f"classes are {how_many}", "a tuple: (1, 2), or tuple(numpy.unique(y).tolist())")
+    inexact = [each for each in given if not isinstance(each, str) and not _exact(each, spu.numbers.fraction)]
+    require(
+        not inexact,
+        f"class {inexact[0] if inexact else ''} is a number that the SPU cannot show to the last bit",
+        f"whole numbers below 2**31, or texts: classes=({', '.join(repr(str(each)) for each in given)})",
+    )
+
+
+def _exact(number: float, fraction: int) -> bool:
+    """Whether fixed point and the type of a result hold it: of 32 bits."""
+    if isinstance(number, int):
+        return abs(number) < 2**31
+    return float(np.float32(number)) == number and (number * 2.0**fraction) % 1 == 0 and abs(number) < 2**24
 
 
 def run_at(owner: PYU, function: Callable[..., Any], *args: Any) -> PYUObject:
     """`owner(function)(*args)`, of one result."""
     made: PYUObject = owner(function)(*args)
     return made
-
-
-def _parameters(model: Estimator[Any]) -> list[Field[Any]]:
-    return [each for each in fields(model) if each.init]
-
-
-def _changed(model: Estimator[Any], each: Field[Any]) -> bool:
-    value = getattr(model, each.name)
-    return each.default is MISSING or type(value) is not type(each.default) or value != each.default
-
-
-def _shown(model: Estimator[Any], each: Field[Any]) -> str:
-    value = getattr(model, each.name)
-    return value.name if isinstance(value, SPU) else repr(value)

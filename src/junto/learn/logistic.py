@@ -41,7 +41,7 @@ class LogisticRegression(GeneralizedLinearModel):
     classes: tuple[Any, Any] = (0, 1)
 
     def __post_init__(self) -> None:
-        require_classes(self.classes, two=True)
+        require_classes(self.classes, self.spu, two=True)
         super().__post_init__()
         require(self.C > 0, "C must be above 0")
 

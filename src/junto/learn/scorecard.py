@@ -12,16 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
+from junto.errors import JuntoError, LearnError
 from junto.frame import VerticalFrame, WeightOfEvidenceEncoder
+from junto.frame.parametrized import Parametrized
 from junto.learn import card_texts
 from junto.learn.card_texts import BASE, Entry
 from junto.learn.dataset import Scales
@@ -32,7 +33,7 @@ FORMATS: Final = ("csv", "python")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Scorecard(metaclass=Scripted):
+class Scorecard(Parametrized):
     """Points of features' bins, of which the sum is a row's score: the more, the rarer are ones.
 
     Who learns what: of `score` the party `to` learns the points, of `reason_codes` the names of features, and
@@ -47,6 +48,8 @@ class Scorecard(metaclass=Scripted):
         base_odds: zeros to ones.
         pdo: points to double the odds.
     """
+
+    mistake: ClassVar[type[JuntoError]] = LearnError
 
     encoder: WeightOfEvidenceEncoder
     model: LogisticRegression
@@ -69,6 +72,10 @@ class Scorecard(metaclass=Scripted):
             "the model was not fitted to the features of the encoder",
             "encoded = encoder.transform(frame); model.fit(encoded[names], encoded[label])",
         )
+
+    def __sklearn_clone__(self) -> Self:
+        """It learns nothing, and is of parts that are fitted."""
+        return self.with_params()
 
     @property
     def factor(self) -> float:

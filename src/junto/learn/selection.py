@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import product
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +25,9 @@ from junto.device.boundary import Scripted, public
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
+from junto.errors import JuntoError, LearnError
 from junto.frame.native_tables import opened
+from junto.frame.parametrized import Parametrized
 from junto.learn import metrics
 from junto.learn.dataset import only_part
 from junto.learn.estimator import Estimator, require, run_at, shown
@@ -116,8 +118,8 @@ def cross_val_score(
     return shown(_together(estimator, found), to)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class GridSearchCV(metaclass=Scripted):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class GridSearchCV(Parametrized):
     """The best of several sets of parameters, by cross-validation.
 
     Every party learns which set is best, and so trains the same model; nobody sees a score unless
@@ -136,7 +138,9 @@ class GridSearchCV(metaclass=Scripted):
     scoring: Scoring = None
     cv: KFold | int = 5
     refit: bool = True
-    _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _found: Mapping[str, Any] | None = field(default=None, init=False)
+
+    mistake: ClassVar[type[JuntoError]] = LearnError
 
     def __post_init__(self) -> None:
         _folds(self.cv)
@@ -179,18 +183,12 @@ class GridSearchCV(metaclass=Scripted):
             if self.refit:
                 for _ in course.each([*tries, None][len(tries) :]):
                     model = model.fit(X, y)
-        self._found.update(index=index, model=model, scores=scores)
+        object.__setattr__(self, "_found", {"index": index, "model": model, "scores": scores})
         return self
 
     def made_up(self) -> Self:
         """For `junto.explain`: the same search, which has found nothing."""
-        return type(self)(
-            estimator=self.estimator.with_params(),
-            param_grid=self.param_grid,
-            scoring=self.scoring,
-            cv=self.cv,
-            refit=self.refit,
-        )
+        return self.with_params(estimator=self.estimator.with_params())
 
     def label_of(self, rows: int) -> Any:
         """A made-up label of so many rows."""
@@ -228,7 +226,8 @@ class GridSearchCV(metaclass=Scripted):
         return run_at(receiver, _results, self.candidates, self._known("scores").to(receiver))
 
     def _known(self, name: str) -> Any:
-        require(name in self._found, "nothing was searched yet", "call fit(X, y) first")
+        if self._found is None:
+            raise LearnError("nothing was searched yet", fix="call fit(X, y) first")
         return self._found[name]
 
 
@@ -255,15 +254,20 @@ def _rows(X: Any, y: Any) -> int:
     for each in handles:
         require(isinstance(each, PYUObject | SPUObject), f"{type(each).__name__} is no table or label")
     asked = {
-        f"{place}": run_at(each.device, len, each)
+        f"{place}": run_at(each.device, _length, each)
         for place, each in enumerate(handles)
         if isinstance(each, PYUObject)
     }
     told = [*reveal(asked).values(), *(each.shape[0] for each in handles if isinstance(each, SPUObject))]
     sound = all(type(count) is int and count >= 0 for count in told)
-    require(sound, "a party told something that is no number of rows")
+    require(sound, "a table or a label has no rows", "pass handles of tables, and of a vector")
     require(len(set(told)) == 1, f"the tables and the label have {sorted(set(told))} rows", "join them first")
     return int(told[0])
+
+
+def _length(table: Any) -> int:
+    """At the owner; -1: it has none."""
+    return len(table) if hasattr(table, "__len__") else -1
 
 
 def _judged(

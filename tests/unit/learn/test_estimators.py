@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from dataclasses import FrozenInstanceError
+from inspect import isclass, signature
 
+import numpy as np
+import pandas as pd
 import pytest
 from sklearn import linear_model
+from sklearn.base import clone
 
 import junto as sf
-from junto import learn
+from junto import frame, learn
+from junto.frame.parametrized import Parametrized
 from junto.learn.estimator import Estimator
 
 LINEAR = [
@@ -24,6 +30,16 @@ BOOSTED = [learn.GradientBoostingClassifier, learn.GradientBoostingRegressor]
 FORESTS = [learn.RandomForestClassifier, learn.RandomForestRegressor]
 TREES = [*BOOSTED, *FORESTS, learn.DecisionTreeClassifier, learn.DecisionTreeRegressor]
 MODELS = [*LINEAR, *TREES, learn.KMeans, learn.PCA]
+
+TRANSFORMERS = [
+    each
+    for each in (getattr(frame, name) for name in frame.__all__)
+    if isclass(each) and hasattr(each, "fit") and each is not frame.Transformer
+]
+FASTEST = {"n_estimators": 1, "max_depth": 1, "max_iter": 1, "n_clusters": 2}
+ROWS = 12
+NUMBERS = np.random.default_rng(0).normal(size=(ROWS, 2))
+LABEL = np.arange(ROWS) % 2
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +143,154 @@ def test_nothing_is_learned_before_fit(spu, model):
 def test_parameters_that_make_no_sense_are_refused(spu, model, params, says):
     with pytest.raises(sf.LearnError, match=says):
         model(spu, **params)
+
+
+def at(party, value):
+    return sf.PYU(party)(lambda: value)()
+
+
+def made(each, spu):
+    """One of each kind, which is quickly fitted."""
+    if each in TRANSFORMERS:
+        return each(spu=spu) if "spu" in signature(each).parameters else each()
+    if each is learn.GridSearchCV:
+        return each(estimator=learn.Ridge(spu, max_iter=1), param_grid={"alpha": [1.0]}, cv=2)
+    return each(spu, **{name: FASTEST[name] for name in FASTEST.keys() & signature(each).parameters.keys()})
+
+
+def fit(model, x=NUMBERS, y=LABEL, **weights):
+    """With the second party's table as it should be, and a label above 0 where that is needed."""
+    y = y + 1 if isinstance(model, learn.GammaRegressor) and y is LABEL else y
+    if isinstance(model, frame.Transformer):
+        table = frame.VerticalFrame({sf.PYU("alice"): at("alice", pd.DataFrame({"a": LABEL, "b": LABEL}))})
+        return model.fit(table, "b")
+    given = {name: at("bob", weight) for name, weight in weights.items()}
+    return model.fit(
+        {sf.PYU("alice"): at("alice", x), sf.PYU("bob"): at("bob", NUMBERS)}, at("bob", y), **given
+    )
+
+
+def same(one, other):
+    """Two of the same parameters, and so are those that they hold."""
+    pairs = zip(one.get_params().values(), other.get_params().values(), strict=True)
+    alike = all(same(*pair) if isinstance(pair[0], Estimator) else pair[0] == pair[1] for pair in pairs)
+    return type(one) is type(other) and one is not other and alike
+
+
+@pytest.mark.parametrize("each", [*MODELS, learn.GridSearchCV, *TRANSFORMERS])
+def test_copies_are_those_of_scikit_learn(spu, each):
+    one = made(each, spu)
+    params, shown = one.get_params(), repr(one)
+    copies = (clone, copy.copy, copy.deepcopy)
+    ways = {clone, copy.deepcopy} if each is learn.GridSearchCV else copies  # its copy holds the same model
+    assert all(same(make(one), one) and repr(make(one)) == shown for make in ways)
+    assert one.set_params(**params) is one
+    with pytest.raises(each.mistake, match="no parameter colour"):
+        one.set_params(colour=1)
+    if any(value is spu for value in params.values()):
+        with pytest.raises(each.mistake, match="is a device of this job"):
+            pickle.dumps(one)
+    else:
+        assert same(pickle.loads(pickle.dumps(one)), one)
+    if not hasattr(one, "transform") or each in TRANSFORMERS:
+        with pytest.raises(each.mistake, match=r"learned nothing|nothing was searched"):
+            one.best_index_ if each is learn.GridSearchCV else (
+                one.transform(None) if each in TRANSFORMERS else one.predict(None)
+            )
+
+    assert fit(one) is one
+    assert (one.get_params(), repr(one)) == (params, shown)
+    hidden = next(name for name in ("_learned", "_fitted", "_found") if hasattr(one, name))
+    assert [getattr(make(one), hidden) is getattr(one, hidden) for make in copies] == [False, True, True]
+    assert copy.copy(one).get_params() == one.get_params()
+    with pytest.raises(each.mistake, match="is fitted"):
+        one.set_params(**params)
+    with pytest.raises(each.mistake, match=r"cannot be pickled.*\n.*(model.save\(|the attributes show)"):
+        pickle.dumps(one)
+
+
+def test_parameters_of_parameters_have_two_underscores(spu):
+    search = made(learn.GridSearchCV, spu)
+    inner = search.estimator
+    assert search.get_params()["estimator__alpha"] == 1.0
+    assert "estimator__alpha" not in search.get_params(deep=False)
+    assert search.set_params(estimator__alpha=3.0, cv=3).estimator.alpha == 3.0
+    assert (search.cv, inner.alpha) == (3, 1.0)
+    for name in ("estimator__colour", "cv__n_splits", "colour__alpha"):
+        with pytest.raises(sf.LearnError, match="no parameter"):
+            search.set_params(**{name: 1})
+
+
+def test_everything_with_parameters_is_of_the_one_base():
+    classes = [each for each in map(learn.__getattr__, learn.__all__) if isclass(each)]
+    assert {each for each in classes if not issubclass(each, Parametrized)} == {learn.KFold}
+    assert all(issubclass(each, Parametrized) for each in TRANSFORMERS)
+
+
+def other(value, *, row=0):
+    changed = NUMBERS.copy()
+    changed[row, -1] = value
+    return changed
+
+
+@pytest.mark.parametrize("each", [*MODELS, learn.GridSearchCV])
+def test_what_cannot_be_trained_on_is_refused(spu, each):
+    """As scikit-learn does it; trees take numbers that are missing."""
+    tables = [NUMBERS[:, 0], NUMBERS[:0], NUMBERS[:, :0], NUMBERS[1:], other(np.inf), other(1e200)]
+    tables += [NUMBERS.astype(str), NUMBERS.astype(complex), NUMBERS[:, :, None]]
+    tables += [] if each in TREES else [other(np.nan)]
+    for x in tables:
+        with pytest.raises(sf.LearnError):
+            fit(made(each, spu), x)
+    if each in (learn.KMeans, learn.PCA):
+        return
+    labels = [LABEL[1:], LABEL[:0], np.stack([LABEL, LABEL], 1), np.array(["no", "yes"])[LABEL], 1.0, None]
+    labels += [np.where(LABEL, value, 1.0) for value in (np.nan, np.inf)]
+    labels += (
+        [LABEL + 1, 2 * LABEL - 1, LABEL + 0.5, 0 * LABEL] if "classes" in signature(each).parameters else []
+    )
+    for y in labels:
+        with pytest.raises(sf.LearnError):
+            fit(made(each, spu), y=y)
+    if "sample_weight" not in signature(each.fit).parameters:
+        return
+    ones = np.ones(ROWS)
+    weights = [ones[1:], 0 * ones, -ones, ones * np.nan, ones.astype(str), np.stack([ones, ones], 1)]
+    for weight in weights:
+        with pytest.raises(sf.LearnError):
+            fit(made(each, spu), sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("classes", "refused"),
+    [
+        ((1, 2), None),
+        ((-1, 1), None),
+        ((2, 1), None),
+        ((0.5, 1.5), None),
+        ((0, 2**31 - 1), None),
+        ((False, True), None),
+        (("no", "yes"), None),
+        ((0, 2**31), "to the last bit"),
+        ((0.1, 0.2), "to the last bit"),
+        ((0, 2.0**25), "to the last bit"),
+        ((0, np.inf), "to the last bit"),
+        ((1, 1.0), "different"),
+        ((0, "yes"), "different"),
+        ([0, 1], "different"),
+    ],
+)
+def test_classes_come_back_as_they_are(spu, classes, refused):
+    if refused:
+        for model in (learn.LogisticRegression, learn.DecisionTreeClassifier):
+            with pytest.raises(sf.LearnError, match=refused):
+                model(spu, classes=classes)
+        return
+    model = learn.DecisionTreeClassifier(spu, classes=classes, max_depth=1, min_samples_leaf=1)
+    x, y = np.stack([LABEL, LABEL], 1), np.asarray(classes)[LABEL]
+    fitted = fit(model, x, y)
+    tables = {sf.PYU("alice"): at("alice", x), sf.PYU("bob"): at("bob", NUMBERS)}
+    assert np.array_equal(sf.reveal(fitted.predict(tables, to="bob")), y)
 
 
 def test_the_error_survives_a_process():

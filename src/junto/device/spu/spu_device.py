@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from junto.config.spu_settings import SpuSettings
+from junto.device.boundary import trimmed
 from junto.device.handle import Device, DeviceObject
 from junto.device.pyu import PYUObject
 from junto.device.session import Session
 from junto.device.spu.engine import Engine
 from junto.device.spu.plans import Plans
+from junto.errors import DeviceError
 from junto.mpc.settings import MpcSettings
 
 
@@ -31,6 +33,13 @@ class SpuDevice(Device):
     _settings: SpuSettings
     _name: str
     _engine: Engine
+
+    @trimmed
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise DeviceError(
+            f"{self._name} cannot be pickled: it is a device of this job",
+            fix="make one in the other script, with the same settings",
+        )
 
     @property
     def kind(self) -> str:

@@ -409,7 +409,7 @@ class Classifier(TreeModel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_classes(self.classes)
+        require_classes(self.classes, self.spu)
 
     @property
     def classes_(self) -> tuple[Any, ...]:
