@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.loaded import notebook_line
 from junto.mpc import fingerprint
+from junto.mpc.delayed_quotients import delayed_steps
 from junto.mpc.rewritten import in_older, instead
-from junto.mpc.wide_sums import wide_steps
+from junto.mpc.wide_sums import WideStep, wide_steps
 
 INLINED: Mapping[str, str] = {
     "checkpoint": "jaxpr",
@@ -39,6 +41,9 @@ WHOLE: frozenset[str] = frozenset({"jit", "pjit"})
 
 UNMOVED: frozenset[str] = frozenset({"broadcast_in_dim", "reshape", "slice", "squeeze"})
 """Steps that leave an array as it is if they leave its shape; only some versions of jax leave them out."""
+
+SMALL = 64
+"""Elements of public numbers that are computed when a program is written, if they choose what it does."""
 
 CUTS: frozenset[str] = frozenset({"slice", "squeeze"})
 """Steps that cut rows out."""
@@ -174,13 +179,16 @@ class _Writer:
         self._fixed: set[int] = set()
         self._steps: list[PlanStep] = []
         self._seen: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self._fixed_makers: dict[int, PlanStep] = {}
 
     def write(self, closed: Any) -> Block:
         inputs = tuple(self._new() for _ in closed.jaxpr.invars)
         outputs = self._inline(
             closed.jaxpr, closed.consts, inputs, self._line if _of_library(closed.jaxpr) else ""
         )
-        outputs = self._widened(outputs)
+        for rule in (delayed_steps, wide_steps):
+            self._steps = _needed(self._steps, outputs)
+            outputs = self._instead(rule(self._steps, self._fixed, self._constants), outputs)
         return _lean(
             Block(
                 self._constants,
@@ -192,21 +200,21 @@ class _Writer:
             )
         )
 
-    def _widened(self, outputs: list[int]) -> list[int]:
-        """Sums of squares as `wide_sums` has them; the slots of the results."""
-        instead = wide_steps(self._steps, self._fixed, self._constants)
+    def _instead(self, instead: Mapping[int, WideStep], outputs: list[int]) -> list[int]:
+        """Compute some steps otherwise; the slots of the results."""
         if not instead:
             return outputs
         steps, self._steps, self._seen = self._steps, [], {}
         now: dict[int, int] = {}
         for step in steps:
-            wide = instead.get(step.outputs[0]) if step.outputs else None
-            if wide is None:
-                inputs = tuple(now.get(slot, slot) for slot in step.inputs)
+            inputs = tuple(now.get(slot, slot) for slot in step.inputs)
+            other = instead.get(step.outputs[0]) if step.outputs else None
+            if other is None:
                 self._steps.append(replace(step, inputs=inputs))
+                self._seen.setdefault((step.name, inputs, fingerprint.describe(step.params)), step.outputs)
                 continue
-            operands = [now.get(slot, slot) for slot in wide.operands]
-            (now[step.outputs[0]],) = self._call(wide.program, operands, step.line)
+            operands = [now.get(slot, slot) for slot in other.operands]
+            (now[step.outputs[0]],) = self._call(other.program, operands, step.line)
         return [now.get(slot, slot) for slot in outputs]
 
     def _new(self) -> int:
@@ -271,6 +279,8 @@ class _Writer:
             return self._call(equation.params["jaxprs"].solve, given, line)
         if name in UNMOVED and _leaves_as_is(equation):
             return inputs[:1]
+        if name == "select_n" and (chosen := self._chosen(inputs[0])) is not None:
+            return [inputs[1 + chosen]]
         return self._append(equation, tuple(inputs), line)
 
     def _call(self, called: Any, inputs: Sequence[int], line: str) -> Sequence[int]:
@@ -300,8 +310,30 @@ class _Writer:
         )
         if self._fixed.issuperset(inputs):
             self._fixed.update(outputs)
+            self._fixed_makers.update(dict.fromkeys(outputs, self._steps[-1]))
         self._seen[key] = outputs
         return outputs
+
+    def _chosen(self, slot: int) -> int | None:
+        """Which case a condition chooses everywhere, as far as that is known when the program is written."""
+        known = self._value(slot)
+        if known is None or not known.size or (known != known.flat[0]).any():
+            return None
+        return int(known.flat[0])
+
+    def _value(self, slot: int) -> Any:
+        """What all know, if it is small; else None."""
+        if slot in self._constants:
+            found = self._constants[slot]
+            return found if isinstance(found, np.ndarray) and found.size <= SMALL else None
+        step = self._fixed_makers.get(slot)
+        if step is None or step.blocks or len(step.outputs) > 1 or prod(step.forms[0].shape) > SMALL:
+            return None
+        given = [self._value(each) for each in step.inputs]
+        if any(each is None for each in given):
+            return None
+        with jax.ensure_compile_time_eval():
+            return np.asarray(step.primitive.bind(*map(jax.numpy.asarray, given), **step.params))
 
 
 def _rewritten(equation: Any, called: Any) -> Any:
@@ -335,6 +367,17 @@ def _programs(name: str, params: Mapping[str, Any]) -> Iterator[Any]:
         yield from value if isinstance(value, tuple | list) else (value,)
 
 
+def _needed(steps: Iterable[PlanStep], outputs: Iterable[int]) -> list[PlanStep]:
+    """The steps without those that nobody needs."""
+    needed = set(outputs)
+    used: list[PlanStep] = []
+    for step in reversed(list(steps)):
+        if not needed.isdisjoint(step.outputs):
+            needed.update(step.inputs)
+            used.append(step)
+    return used[::-1]
+
+
 def _sunk(steps: Iterable[PlanStep], outputs: Iterable[int]) -> Iterator[PlanStep]:
     """The steps, rows cut out where they are first used: versions of jax cut them at once or one by one."""
     held: dict[int, PlanStep] = {}
@@ -358,15 +401,10 @@ def _sunk(steps: Iterable[PlanStep], outputs: Iterable[int]) -> Iterator[PlanSte
 def _lean(block: Block) -> Block:
     """The block without steps that nobody needs; every slot's end noted; slots numbered anew."""
     inputs, outputs = block.inputs, block.outputs
-    needed = set(outputs)
-    used: list[PlanStep] = []
-    for step in reversed(block.steps):
-        if not needed.isdisjoint(step.outputs):
-            needed.update(step.inputs)
-            used.append(step)
+    used = _needed(block.steps, outputs)
     needed = set(outputs)
     kept: list[PlanStep] = []
-    for step in reversed(list(_sunk(reversed(used), outputs))):
+    for step in reversed(list(_sunk(used, outputs))):
         last = {each for each in (*step.inputs, *step.outputs) if each not in needed}
         needed.update(step.inputs)
         kept.append(replace(step, dead=tuple(sorted(last))))

@@ -106,11 +106,18 @@ LARGE, DOWN = 2.0**30, 2.0**7
 """From where on a root is taken of less, and the root of how much less: `roots.sqrt` ends at 2**32."""
 
 
-def root(x: Any) -> Any:
+def square_root(x: Any) -> Any:
     """The square root, up to 2**43; 0 of what is less than 0 by the error of a difference."""
     large = x > LARGE
     root = jnp.sqrt(jnp.where(large, x * DOWN**-2, jnp.maximum(x, 0)))
     return jnp.where(large, root * DOWN, root)
+
+
+def inverse_root(x: Any) -> Any:
+    """One over the square root, likewise."""
+    large = x > LARGE * DOWN**-2
+    root = lax.rsqrt(jnp.where(large, x * DOWN**-4, x))
+    return jnp.where(large, root * DOWN**-2, root)
 
 
 def _makers(jaxpr: Any) -> dict[Any, Any]:
@@ -169,7 +176,7 @@ def _evaluated(jaxpr: Any, given: Sequence[Any], divided: bool) -> list[Any]:
         if equation.primitive.name == "sqrt":
             operand = value(equation.invars[0])
             total = operand.upper + operand.lower if isinstance(operand, _Parts) else operand
-            known[equation.outvars[0]] = root(total)  # which takes no number below 0 for one
+            known[equation.outvars[0]] = square_root(total)  # which takes no number below 0 for one
             continue
         known.update(
             zip(equation.outvars, _applied(equation, list(map(value, equation.invars))), strict=True)

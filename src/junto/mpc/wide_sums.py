@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import jax
 import numpy as np
 
-from junto.mpc.wide_products import MOVES, root, wide_product
+from junto.mpc.wide_products import MOVES, NAME, inverse_root, square_root, wide_product
 
-ROOTS = frozenset({"pow", "sqrt"})
-"""Steps that take a square root; of powers those with an exponent of 1/2."""
+ROOTS = frozenset({"pow", "rsqrt", "sqrt"})
+"""Steps that take a square root, or divide by it; of powers those with an exponent of 1/2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,7 @@ def wide_steps(steps: Sequence[Any], fixed: set[int], constants: Mapping[int, An
     """
     makers = {slot: step for step in steps for slot in step.outputs}
     found: dict[int, WideStep] = {}
-    inverted = _inverted(steps, makers, fixed)
     for step in steps:
-        if not inverted.isdisjoint(step.outputs):
-            continue
         sums = [None if slot in fixed else _sum_of(makers, slot, fixed) for slot in step.inputs]
         made: WideStep | None = None
         if step.name == "div" and any(sums):
@@ -81,38 +77,10 @@ def wide_steps(steps: Sequence[Any], fixed: set[int], constants: Mapping[int, An
         elif step.name == "mul" and any(sums) and _shrinks(step, fixed, constants):
             made = _quotient(step, sums, divided=True)
         elif step.name in ROOTS and _is_root(step, constants) and step.outputs[0] not in fixed:
-            made = _root(step, sums[0], _from(makers, step.inputs[0]) in found)
+            made = _root(step, sums[0], _is_large(makers, step.inputs[0], fixed, found))
         if made is not None:
             found[step.outputs[0]] = made
     return found
-
-
-def _inverted(steps: Sequence[Any], makers: Mapping[int, Any], fixed: set[int]) -> set[int]:
-    """Slots by which a number of no more elements is divided, and what these are made of.
-
-    One over a large root has few digits, as in a derivative: then the large squares had better be reported.
-    """
-    found: set[int] = set()
-    for step in steps:
-        if step.name != "div" or step.inputs[1] in fixed:
-            continue
-        slot = _from(makers, step.inputs[1])
-        few = step.inputs[0] in fixed or (
-            _size(makers, step.inputs[0], step.given[0]) <= _size(makers, step.inputs[1], step.given[1])
-        )
-        while (
-            few and slot in makers and makers[slot].name in {*MOVES, *ROOTS, "add", "div", "mul", "select_n"}
-        ):
-            found.add(slot)
-            others = [each for each in makers[slot].inputs if each not in fixed]
-            slot = others[0] if len(others) == 1 else -1
-    return found
-
-
-def _size(makers: Mapping[int, Any], slot: int, form: Any) -> int:
-    """Elements of a value before it was moved."""
-    start = _from(makers, slot)
-    return prod(makers[start].forms[0].shape if start in makers else form.shape)
 
 
 def _from(makers: Mapping[int, Any], slot: int) -> int:
@@ -120,6 +88,18 @@ def _from(makers: Mapping[int, Any], slot: int) -> int:
     while slot in makers and makers[slot].name in MOVES:
         slot = makers[slot].inputs[0]
     return slot
+
+
+def _is_large(makers: Mapping[int, Any], slot: int, fixed: set[int], found: Mapping[int, WideStep]) -> bool:
+    """Whether it is a sum of squares that was divided, to which all may have added what they know."""
+    slot = _from(makers, slot)
+    if slot in found:
+        return True
+    if slot not in makers or makers[slot].name not in ("add", "div", "max", NAME):
+        return False
+    return makers[slot].name == NAME or any(
+        _is_large(makers, each, fixed, found) for each in makers[slot].inputs if each not in fixed
+    )
 
 
 def _sum_of(makers: Mapping[int, Any], slot: int, fixed: set[int]) -> _SquareSum | None:
@@ -154,7 +134,7 @@ def _shrinks(step: Any, fixed: set[int], constants: Mapping[int, Any]) -> bool:
 
 
 def _is_root(step: Any, constants: Mapping[int, Any]) -> bool:
-    return step.name == "sqrt" or bool(np.all(np.asarray(constants.get(step.inputs[1], 0)) == 0.5))
+    return step.name != "pow" or bool(np.all(np.asarray(constants.get(step.inputs[1], 0)) == 0.5))
 
 
 def _quotient(step: Any, sums: Sequence[_SquareSum | None], *, divided: bool) -> WideStep:
@@ -182,6 +162,7 @@ def _root(step: Any, total: _SquareSum | None, large: bool) -> WideStep | None:
         return None
 
     def compute(x: Any, *_: Any) -> Any:
+        root = inverse_root if step.name == "rsqrt" else square_root
         return root(x if total is None else sum(total.parts(x, divided=False)))
 
     return _written(step, [total, *[None] * (len(step.inputs) - 1)], compute)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -113,7 +112,6 @@ def test_large_numbers_are_right_by_hand_too(name: str, size: float) -> None:
         lambda x: jnp.sum(x * x).astype(int) / 7,  # of whole numbers, of which parts are not
         lambda x: jnp.sum(x * x) * 7,  # what is not divided must fit
         lambda x: jnp.max(x * x) / 7,
-        jax.grad(lambda x: jnp.sqrt(jnp.mean(x * x))),  # one over a large root would have few digits
         lambda x: x + jnp.sqrt(jnp.sum(jnp.arange(3.0) ** 2)),  # all know it
     ],
 )
