@@ -149,6 +149,7 @@ def numbered(columns):
         lambda spu, one, other: sum_common(one | other, "id", {BOB: "y"}, at_least=1500),
         lambda spu, one, other: lookup(one, other, ["y", "z"], "id", pad=50),
         lambda spu, one, other: join(one | other, "id", onto=spu, pad=50),
+        lambda spu, one, other: join(one | other, "id", onto=spu, helper=False),
     ],
 )
 def test_what_is_less_than_a_join_or_hides_it(spu, run):

@@ -148,6 +148,8 @@ there = {party: party(load)(number, 60) for number, party in enumerate([alice, b
 there = {party: party(narrow)(table, name) for (party, table), name in zip(there.items(), "vw")}
 hidden = join(there, on="id", onto=spu, pad=10)
 numbers = sf.reveal(spu(total)(hidden["v"], hidden["w"], hidden.flag))
+alone = join(there, on="id", onto=spu, helper=False)
+numbers += sf.reveal(spu(total)(alone["v"], alone["w"], alone.flag))
 ids = alice(lambda: [70, 3, 20])()
 found = lookup({alice: ids}, {bob: there[bob]}, "w", on="id", pad=2)
 outer = join(there, on="id", how="outer")
@@ -165,12 +167,12 @@ sf.shutdown()
     said, output, codes = run(tmp_path, THREE, body)
     assert codes == dict.fromkeys(THREE, 0), output
     total = 2 * sum(range(15, 60))
-    all_see = [70, 2.0 * sum(i * i for i in range(15, 60)), 45.0, [140.0, -1.0, 40.0]]
+    all_see = [70, *[2.0 * sum(i * i for i in range(15, 60)), 45.0] * 2, [140.0, -1.0, 40.0]]
     owners_see = ["45", "45", str(total), "75"]
-    assert {name: said[name][:4] for name in THREE} == {name: all_see for name in THREE}
-    assert said["bob"][4:] == [*owners_see, "45"]
-    assert said["alice"][4:] == [*owners_see, "<undisclosed: revealed to bob only>"]
-    assert all(text.startswith("<undisclosed: revealed to ") for text in said["carol"][4:])
+    assert {name: said[name][:6] for name in THREE} == {name: all_see for name in THREE}
+    assert said["bob"][6:] == [*owners_see, "45"]
+    assert said["alice"][6:] == [*owners_see, "<undisclosed: revealed to bob only>"]
+    assert all(text.startswith("<undisclosed: revealed to ") for text in said["carol"][6:])
 
 
 @pytest.mark.parametrize(

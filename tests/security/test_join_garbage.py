@@ -77,7 +77,12 @@ CALLS = {
     "looked up": lambda: prepared(lambda ours, theirs: lookup(ours, theirs, "y", "id")),
     "points": lambda: prepared(lambda ours, theirs: lookup(ours, theirs, "y", "id", helper="carol")),
     "hidden": lambda: join(tables(), on="id", onto=sf.SPU(parties=PARTIES), pad=3),
+    "hidden, alone": lambda: join(tables(), on="id", onto=sf.SPU(parties=PARTIES[:2])),
 }
+
+
+MOST = {"hidden, alone": 1}
+"""Of the messages of one line; the first ones are those of "vole"."""
 
 
 class Tampered:
@@ -134,7 +139,7 @@ def test_garbage_ends_a_join_by_name(call, monkeypatch):
     with monkeypatch.context() as patch, sf.Session(PARTIES, debug_mode=True):
         moves = watched_moves(patch)
         CALLS[call]()
-    tried, numbers = 0, of_each_kind(moves)
+    tried, numbers = 0, of_each_kind(moves, MOST.get(call, 8))
     for number in numbers:
         for garbage in list(GARBAGE)[number % 8 :: 8]:  # some of it, of each message some other
             tampered = Tampered(number, garbage)

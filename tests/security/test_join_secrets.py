@@ -117,6 +117,10 @@ def hidden():
     join(tables(), on="id", onto=sf.SPU(parties=PARTIES), pad=3)
 
 
+def hidden_alone():
+    join(tables(), on="id", onto=sf.SPU(parties=PARTIES[:2]))
+
+
 def summed():
     sum_common(tables(), on="id", of={B: "y"}, helper=C)
 

@@ -54,7 +54,7 @@ _Desk = proxy(PYUObject, num_cpus=0)(HiddenDesk)
 
 
 def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request:
-    """The same, helped by the SPU's helper.
+    """The same, helped by the SPU's helper, or by nobody.
 
     Raises:
         JoinError: this SPU cannot hold it, or somebody is asked to get rows.
@@ -62,8 +62,6 @@ def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request
     if not isinstance(spu, SPU):
         raise JoinError(f"onto is a {type(spu).__name__}, not an SPU", fix="onto=sf.SPU(parties=[...])")
     owners, settings = [party.party for party in request.parties], spu.settings
-    if settings.helper is None:
-        raise JoinError(f"{spu.name} has no helper, and a hidden join takes one", fix="name a third party")
     if settings.ring is not FieldType.FM64:
         raise JoinError(
             f"{spu.name} computes in {settings.ring.name}, and what a hidden join makes has 64 bits",
@@ -85,6 +83,14 @@ def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request
     if type(pad) is not int or not 0 <= pad <= MOST_PAD:
         raise JoinError(f"pad is {pad!r}", fix=f"a number of rows from 0 to {MOST_PAD}")
     named = helper.party if isinstance(helper, PYU) else helper
+    if named is False or (named is True and settings.helper is None):
+        if pad:
+            raise JoinError(
+                "pad hides from a helper how many keys are in common, and nobody helps", fix="leave pad out"
+            )
+        return replace(request, helper=None, method="vole")
+    if settings.helper is None:
+        raise JoinError(f"{spu.name} has no helper", fix="leave helper out: then nobody helps")
     if named is not True and named != settings.helper:
         raise JoinError(f"{settings.helper} is the helper of {spu.name}", fix="leave helper out")
     return replace(request, helper=PYU(settings.helper))
@@ -104,11 +110,15 @@ def hidden_join(request: Request, spu: SPU, pad: int) -> Hidden:
         flag = spu(_both)(flag, found.desks[first].real().to(spu))
     wait([flag, *columns.values()])
     found.close()
-    told = learned(request, pad)
-    for party, fact in told.items():
+    return said(Hidden(columns, flag, found.rows[first], learned(request, pad)))
+
+
+def said(made: Hidden) -> Hidden:
+    """The same, once each party's log has what it has learned."""
+    for party, fact in made.learned.items():
         if current().program.is_here(party.party):
             log.info("joined: %s", fact)
-    return Hidden(columns, flag, found.rows[first], told)
+    return made
 
 
 @dataclass(frozen=True)
@@ -146,13 +156,26 @@ class _Found:
 
 def _found(request: Request, spu: SPU, pad: int) -> _Found:
     first, second = request.parties
+    desks, counts, types = read(request, spu, pad)
+    rows = {party: counts[party.party] + pad for party in (first, second)}
+    return _Found(desks, matched(desks, rows, (first, second), helper_of(request), pad), types, rows)
+
+
+def read(
+    request: Request, spu: SPU, pad: int = 0
+) -> tuple[Desks, Mapping[str, int], Mapping[PYU, Mapping[str, str]]]:
+    """Have both tables read: the desks, how many keys each has, and types of the columns of each.
+
+    Raises:
+        JoinError: see `opened`; a column that an SPU does not hold, or two of one name.
+    """
+    first, second = request.parties
     desks, counts, _ = opened(request, _Desk, [f"pad={pad}", f"onto {spu.name}"])
     types = _described(desks, spu)
     clash = set(types[first]) & set(types[second])
     if clash:
         raise JoinError(f"both tables have a column {min(clash)!r}", fix="rename one where it is loaded")
-    rows = {party: counts[party.party] + pad for party in (first, second)}
-    return _Found(desks, matched(desks, rows, (first, second), helper_of(request), pad), types, rows)
+    return desks, counts, types
 
 
 def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hidden:
@@ -183,14 +206,16 @@ def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hi
 
 def learned(request: Request, pad: int) -> dict[PYU, str]:
     """What each party learns, in words."""
-    helper, owners = helper_of(request), request.parties
+    helper, owners = request.helper, request.parties
     about = f" plus a number up to {pad} that it does not know" if pad else ""
     sizes = f"how many different keys {names(owners)} have"
-    could = f"{helper.party} and {names(owners, 'or')} together could try which keys the other has"
-    told = {
-        helper: f"{helper.party} helps, and learns {sizes}; how many they have in common{about}, not which. "
-        f"{could}."
-    }
+    told = {}
+    if helper is not None:
+        could = f"{helper.party} and {names(owners, 'or')} together could try which keys the other has"
+        told[helper] = (
+            f"{helper.party} helps, and learns {sizes}; how many they have in common{about}, not which. "
+            f"{could}."
+        )
     for party, other in (owners, owners[::-1]):
         whose = f"how many different keys {other.party} has"
         told[party] = f"{party.party} learns {whose}; names and types of its columns."

@@ -124,6 +124,14 @@ class HiddenDesk(TableActor):
         """A column of ours, in the order that was drawn."""
         return self._placed(self._numbers[name])
 
+    def lay_out(self, places: npt.NDArray[np.int64]) -> None:
+        """Take the order that this party has made: the number of a key, or the number of keys for nobody."""
+        self._mixed = places
+
+    def words(self) -> list[Words]:
+        """The columns as the SPU holds them, one word a key."""
+        return list(self._words.values())
+
     def masked(self, seed: Any, column: int, more: int) -> Words:
         """A column for the helper, and `more` zeros behind it; see `aligning`."""
         return aligning.masked(self._column(column, more), seed, column)

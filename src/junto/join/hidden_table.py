@@ -22,7 +22,8 @@ class Hidden(metaclass=Scripted):
         columns: of both owners, by name, but for the keys: arrays of shape (rows,). The second owner's are
             zero where the flag is.
         flag: 1.0 where a row stands for a key that both have, else 0.0; shape (rows,).
-        rows: keys of the first owner, and what was padded.
+        rows: keys of the first owner, and rows that stand for nobody, of which all columns are zero: as many
+            as were padded, or, where nobody helps, 0.3 a key and 128.
         learned: what each party has learned, in words.
     """
 

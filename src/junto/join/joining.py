@@ -127,9 +127,10 @@ def join(
         helper: a party that owns none of the tables and matches tags of the keys, which is much faster. It
             learns the sizes and how many keys are in common; it must not work together with an owner. True:
             the helper of an SPU that this script has made for all owners, if there is one. False: nobody.
-        onto: an SPU with a helper, of two owners: nobody gets rows or learns which keys are in common.
-        pad: of a join onto an SPU, up to how many rows that stand for nobody hide from the helper how many
-            keys are in common: it sees that number plus one that is uniform from 0 to `pad`.
+        onto: an SPU of the two owners: nobody gets rows or learns which keys are in common. With its helper,
+            or, if it has none or with ``helper=False``, without; then nobody learns how many, either.
+        pad: of a join onto an SPU with its helper, up to how many rows that stand for nobody hide from it how
+            many keys are in common: it sees that number plus one that is uniform from 0 to `pad`.
         key: what is compared in place of what stands in the key columns: a function of the values of a row,
             one argument a column, that returns as many values (a tuple, if several), or None for no key. One
             for all parties, or by party. It runs at the owner, for each row without nulls.
@@ -177,7 +178,12 @@ def join(
 
         if method is not None:
             raise JoinError("a join onto an SPU has one method", fix="leave method out")
-        return hidden_join(hidden_request(request, onto, pad, helper), onto, pad)
+        request = hidden_request(request, onto, pad, helper)
+        if request.helper is None:
+            from junto.join.hidden_pair import pair_join
+
+            return pair_join(request, onto)
+        return hidden_join(request, onto, pad)
     if pad:
         raise JoinError("pad hides matches of a join onto an SPU only", fix="join(..., onto=spu, pad=1000)")
     request = by_method(helped_by(request, helper), method)

@@ -59,10 +59,12 @@ class OprfSizes:
     Args:
         inputs: keys of the input party.
         keys: keys of the key party.
+        least: bytes of a value of F, if these are more than it takes to tell keys apart.
     """
 
     inputs: int
     keys: int
+    least: int = 0
 
     @property
     def symbols(self) -> int:
@@ -82,7 +84,8 @@ class OprfSizes:
     @property
     def output(self) -> int:
         """Bytes of a value of F: no two of all keys have equal ones but with a probability of 2**-40."""
-        return -(-(STATISTICAL + 2 * _logarithm(max(self.inputs + self.keys, 2 * LEAST)) - 1) // 8)
+        bits = STATISTICAL + 2 * _logarithm(max(self.inputs + self.keys, 2 * LEAST)) - 1
+        return max(-(-bits // 8), self.least)
 
     @property
     def reply(self) -> int:
@@ -103,6 +106,11 @@ class OprfInput:
         self._nonce = secrets.token_bytes(_NONCE)
         self._keys: list[Digests] = []
         self._outputs: Digests | None = None
+
+    @property
+    def session(self) -> bytes:
+        """Names the run, once both have met; both know it."""
+        return self._session
 
     def begin(self) -> bytes:
         """What is said first: this party's part of what names the run."""
@@ -182,6 +190,11 @@ class OprfKey:
         self._sizes, self._peer = sizes, peer
         self._table: Words | None = None
 
+    @property
+    def session(self) -> bytes:
+        """Names the run, once both have met; both know it."""
+        return self._session
+
     def meet(self, nonce: Any) -> bytes:
         """Answer the input party's first word.
 
@@ -222,6 +235,8 @@ class OprfKey:
 
     def outputs(self, keys: Digests) -> Digests:
         """F of keys of this party, once all columns are there."""
+        if not len(keys):
+            return np.empty((0, self._sizes.output), np.uint8)
         if self._table is None:
             self._table = _turned(self._made)
             del self._made

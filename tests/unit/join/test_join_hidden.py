@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -9,12 +12,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import linear_model
 
 import junto as sf
 from junto.errors import ProtocolViolation
-from junto.join import aligning, hidden, join
+from junto.join import aligning, cuckoo, hidden, hidden_pair, join
 from junto.join.hidden_desk import HiddenDesk, Routing, new_keys, piece_of
+from junto.join.opprf import PIECES, OpprfSizes
 from junto.join.table_actor import Order
+from junto.mpc.ot import symbol_vole
 from moves import watched_moves
 from tries import tries
 
@@ -22,10 +28,8 @@ PARTIES = ["alice", "bob", "carol"]
 
 
 @pytest.fixture(params=["debug", "simulation"])
-def spu(request):
-    how = {"debug_mode": True} if request.param == "debug" else {"address": "local"}
-    with sf.Session(PARTIES, **how):
-        yield sf.SPU(parties=["bob", "alice", "carol"])
+def mode(request):
+    return {"debug_mode": True} if request.param == "debug" else {"address": "local"}
 
 
 @pytest.fixture
@@ -62,10 +66,21 @@ def people(count=40, seed=2):
     )
 
 
-@pytest.mark.parametrize("pad", [0, 9])
-def test_what_pandas_merges(spu, pad):
+HELP = [(["bob", "alice", "carol"], 0), (["bob", "alice", "carol"], 9), (["bob", "alice"], None)]
+"""Of whom the SPU is, and the padding; None: nobody helps."""
+
+
+@pytest.mark.parametrize(("parties", "pad"), HELP)
+def test_what_pandas_merges(mode, parties, pad):
+    with sf.Session(PARTIES, **mode):
+        merged_as_pandas_does(sf.SPU(parties=parties), pad)
+
+
+def merged_as_pandas_does(spu, pad):
     ours, theirs = people()
-    result = joined(spu, ours, theirs, pad=pad)
+    result = joined(spu, ours, theirs, pad=pad or 0)
+    if pad is None:  # rows that stand for nobody
+        pad = cuckoo.bins_of(len(ours)) - len(ours)
     found, want = shown(result), ours.merge(theirs, left_on="id", right_on="nr")
     both = found[found["flag"] == 1].sort_values(["age", "pay"])
     want = want.sort_values(["age", "pay"])
@@ -89,7 +104,7 @@ KEYS = st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=8)
 
 
 @settings(max_examples=tries(15), deadline=None)
-@given(KEYS, KEYS, st.integers(0, 3), st.sampled_from([pa.table, pd.DataFrame]))
+@given(KEYS, KEYS, st.sampled_from([0, 3, None]), st.sampled_from([pa.table, pd.DataFrame]))
 def test_any_keys(ours, theirs, pad, kind):
     """Nulls match nothing, and of equal keys the first row counts."""
     tables = [
@@ -98,7 +113,8 @@ def test_any_keys(ours, theirs, pad, kind):
         for values in [np.arange(1, len(ids) + 1)]
     ]
     with sf.Session(PARTIES, debug_mode=True):
-        found = shown(joined(sf.SPU(parties=PARTIES), *tables, pad=pad, duplicates="first"))
+        options = {"helper": False} if pad is None else {"pad": pad}
+        found = shown(joined(sf.SPU(parties=PARTIES), *tables, **options, duplicates="first"))
     firsts = [
         pd.DataFrame({"key": pd.array(ids, "Int64"), "row": range(1, len(ids) + 1)})
         .dropna()
@@ -107,12 +123,106 @@ def test_any_keys(ours, theirs, pad, kind):
     ]
     want = firsts[0].merge(firsts[1], "left", on="key").fillna(0)
     rows = [(a, b, b > 0) for a, b in zip(want["row_x"], want["row_y"], strict=True)]
+    if pad is None:
+        pad = cuckoo.bins_of(len(rows)) - len(rows)
     assert sorted(zip(found["a"], found["b"], found["flag"] == 1, strict=True)) == sorted(
         [*rows, *[(0, 0, False)] * pad]
     )
 
 
+DAY = datetime.date(1970, 1, 1)
+KINDS = {
+    "large and negative": lambda n: (2**62 * (-1) ** n + n,),
+    "short and long text": lambda n: ("ключ" * (n % 12) + str(n),),
+    "dates": lambda n: (DAY + datetime.timedelta(days=n - 7),),
+    "instants": lambda n: (pd.Timestamp("2020-01-01", tz="UTC") + pd.Timedelta(n, "ms"),),
+    "decimals": lambda n: (decimal.Decimal(n).scaleb(-2),),
+    "several": lambda n: (n % 3, str(n // 3), DAY + datetime.timedelta(days=n % 2)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sums_and_counts_over_keys_of_any_kind(quick, kind):
+    """Sums of whole numbers are pandas' whether somebody helps or not."""
+    rng, tables = np.random.default_rng(3), []
+    for name, numbers in (("a", range(30)), ("b", range(12, 50))):
+        keys = [KINDS[kind](n) for n in rng.permutation(numbers).tolist()]
+        table = pd.DataFrame(keys, columns=[f"k{place}" for place in range(len(keys[0]))])
+        tables.append(table.assign(**{name: rng.integers(-1000, 1000, len(keys))}))
+    on = [name for name in tables[0] if name.startswith("k")]
+    want = tables[0].merge(tables[1], on=on)
+    for helper in (True, False):
+        sides = {sf.PYU(name): at(name, table) for name, table in zip(PARTIES, tables, strict=False)}
+        found = shown(join(sides, on=on, onto=quick, helper=helper))
+        assert found["flag"].sum() == len(want) == 18
+        assert (found["a"] * found["flag"]).sum() == want["a"].sum()
+        assert found["b"].sum() == want["b"].sum()
+
+
+def weighted_line(x, y, weight):
+    table = jnp.stack([jnp.ones_like(x), x], axis=1)
+    return jnp.linalg.solve(table.T @ (table * weight[:, None]), table.T @ (y * weight))
+
+
+def test_a_line_is_fitted_to_the_rows_of_both(quick):
+    """With the flag as weight, it is scikit-learn's of the rows that pandas merges."""
+    rng = np.random.default_rng(8)
+    ours = pd.DataFrame({"id": rng.permutation(60), "x": rng.normal(size=60)})
+    theirs = pd.DataFrame({"nr": rng.permutation(60) + 20, "y": rng.normal(size=60)})
+    found = joined(quick, ours, theirs, helper=False)
+    told = np.asarray(sf.reveal(quick(weighted_line)(found["x"], found["y"], found.flag)))
+    want = ours.merge(theirs, left_on="id", right_on="nr")
+    reference = linear_model.LinearRegression().fit(want[["x"]].to_numpy(), want["y"])
+    np.testing.assert_allclose(told, [reference.intercept_, *reference.coef_], atol=2e-3)
+
+
 # Who sees what.
+
+
+def test_what_each_party_receives_where_nobody_helps(quick, monkeypatch):
+    """The same of tables that have no key in common and of those that have all; and of nothing twice."""
+    moved = watched_moves(monkeypatch)
+    ours, _ = people()
+    described, words = [], []
+    for shift in (0, 0, 1000):
+        moved.clear()
+        theirs = pd.DataFrame({"nr": ours["id"] + shift, "pay": ours["age"]})
+        result = joined(quick, ours, theirs, helper=False)
+        seen = [(source, to, handle.ref.value()) for source, to, handle in moved]
+        described.append(
+            {
+                way: [
+                    value.shape if isinstance(value, np.ndarray) else len(value)
+                    for source, to, value in seen
+                    if (source, to) == way
+                ]
+                for way in {(source, to) for source, to, _ in seen}
+            }
+        )
+        words += [value.ravel() for _, _, value in seen if getattr(value, "dtype", None) == np.uint64]
+    sizes = OpprfSizes(40, 40, 1)
+    assert sizes.widths == [2]
+    assert described[0] == {
+        ("alice", "bob"): [
+            32,  # names the run
+            sizes.oprf.reply,  # which try it was; base transfers
+            *[(6, sizes.oprf.slots // 64)] * sizes.oprf.columns,  # masked symbols of a table of hashes
+        ],
+        ("bob", "alice"): [
+            32 + symbol_vole.functions_bytes(sizes.oprf.columns),
+            16,  # of the hash of the next table
+            *[(len(range(sizes.slots)[sizes.piece(number)]), 2) for number in range(PIECES)],
+        ],
+    }
+    assert described == described[:1] * 3
+    every = np.concatenate(words)
+    assert len(np.unique(every)) == len(every)
+    ones = np.unpackbits(every.view(np.uint8))
+    assert abs(ones.mean() - 0.5) < 6 * 0.5 / len(ones) ** 0.5
+    assert result.learned == {
+        party: f"{party.party} learns how many different keys {other} has; names and types of its columns."
+        for party, other in ((sf.PYU("alice"), "bob"), (sf.PYU("bob"), "alice"))
+    }
 
 
 @pytest.mark.parametrize("pad", [0, 5])
@@ -218,6 +328,12 @@ def test_how_many_of_nobody_the_helper_finds_is_uniform_and_where_it_finds_them_
     assert all(107 < each < 227 for each in places), places  # 400 * 2.5 / 6 each, six deviations
 
 
+def test_a_row_is_one_of_both_only_where_all_bits_are_equal():
+    differences = [jnp.array([0, 0, 3, -1]), jnp.array([0, 7, 0, 1])]
+    (chosen,), flag = hidden_pair._compared(differences, [jnp.array([4, 5, 6, 7])])
+    assert (chosen.tolist(), flag.tolist()) == ([4, 0, 0, 0], [1, 0, 0, 0])
+
+
 # What cannot be.
 
 
@@ -228,7 +344,12 @@ def test_what_is_said_wrongly(quick):
     alone = sf.SPU(parties=["alice", "bob"])
     for wrong, options, message in [
         (tables, {"onto": "SPU"}, "not an SPU"),
-        (tables, {"onto": alone}, "has no helper"),
+        (tables, {"onto": alone, "helper": "carol"}, "has no helper"),
+        (tables, {"onto": alone, "pad": 3}, "nobody helps"),
+        (tables, {"onto": alone, "duplicates": "all"}, "one row a key"),
+        ({**tables, bob: at("bob", ours.assign(age="old"))}, {"onto": alone}, "bob: column 'age' is of type"),
+        ({**tables, bob: at("bob", ours)}, {"onto": alone}, "both tables have a column 'age'"),
+        ({**tables, bob: at("bob", pd.concat([ours, ours]))}, {"onto": alone}, "bob: 40 rows repeat a key"),
         ({alice: tables[alice], dave: at("dave", theirs)}, {}, "alice and dave, but alice and bob compute"),
         (tables, {"how": "left"}, "nobody gets rows"),
         (tables, {"to": alice}, "nobody gets rows"),
@@ -236,7 +357,7 @@ def test_what_is_said_wrongly(quick):
         (tables, {"pad": -1}, "pad is -1"),
         (tables, {"pad": True}, "pad is True"),
         (tables, {"helper": dave}, "carol is the helper"),
-        (tables, {"helper": False}, "carol is the helper"),
+        (tables, {"helper": False, "pad": 3}, "nobody helps"),
         (tables, {"onto": None, "pad": 3}, "onto an SPU only"),
         ({**tables, bob: at("bob", ours)}, {}, "both tables have a column 'age'"),
         ({**tables, bob: at("bob", ours.assign(age="old"))}, {}, "bob: column 'age' is of type"),
@@ -245,6 +366,16 @@ def test_what_is_said_wrongly(quick):
     ]:
         with pytest.raises(sf.JoinError, match=message):
             join(wrong, on="id", **({"onto": quick} | options))
+
+
+@pytest.mark.parametrize(("bound", "who"), [("MOST_BINS", "alice"), ("MOST_KEYS", "bob")])
+def test_more_keys_than_have_room_are_refused_before_anything_is_made(quick, monkeypatch, bound, who):
+    monkeypatch.setattr(cuckoo if bound == "MOST_BINS" else hidden_pair, bound, 150)
+    with pytest.raises(sf.JoinError, match=f"{who} has [46]0 keys, and in memory") as caught:
+        joined(
+            quick, *(table.head(rows) for table, rows in zip(people(60), (40, 60), strict=True)), helper=False
+        )
+    assert "helper" in caught.value.fix
 
 
 @pytest.mark.parametrize("wrong", [None, np.zeros(3), np.zeros(2, np.uint64), np.zeros((3, 1), np.uint64)])
