@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,3 +92,14 @@ def test_population_stability():
 
 def test_an_empty_group_is_no_infinity():
     assert np.isfinite(clear.population_stability_index(np.arange(100), np.zeros(50), 10))
+
+
+@pytest.mark.parametrize("of", [np.asarray, pd.Series, lambda ids: pd.DataFrame({"id": ids}, dtype="Int64")])
+def test_classes_may_be_whole_numbers_of_64_bits(of):
+    """As a float two of them would be the same."""
+    ids = 2**62 + np.arange(100)
+    guess, score = ids + np.arange(100) % 2, np.random.default_rng(1).random(100)
+    assert clear.accuracy_score(of(ids), of(guess)) == theirs.accuracy_score(ids, guess) == 0.5
+    classes = 2**62 + np.arange(100) % 2
+    assert clear.roc_auc_score(of(classes), score) == pytest.approx(theirs.roc_auc_score(classes, score))
+    assert clear.accuracy_score(of(ids), np.arange(100) % 2 / 1) == 0.0

@@ -140,13 +140,23 @@ def _values(values: Any, name: str, *, text: bool) -> NDArray[Any]:
     """An argument as an array of numbers, or if that will do of words."""
     try:
         try:
-            return matrix(values, vector=True)[1][:, 0]
+            found = matrix(values, vector=True)[1][:, 0]
         except TableFault as fault:
             if fault.kind != "shape":
                 raise
-            return matrix(values)[1]
+            found = matrix(values)[1]
+        return _with_all_digits(found, values) if text else found
     except TableFault as fault:
         words = np.asarray(values) if text and fault.kind == "text" else None
         if words is not None and all(isinstance(word, str) for word in words.flat):
             return words.astype(np.str_)
         raise fault_of(fault.kind, f"the {name} argument of a metric", fault.column) from fault
+
+
+def _with_all_digits(found: Floats, values: Any) -> NDArray[Any]:
+    """Whole numbers of which a float may have lost digits, as they were: names are the same or not."""
+    if not found.size or np.abs(found).max() < 2.0**53:
+        return found
+    given = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    given = np.asarray(given.tolist()) if given.dtype.kind == "O" else given  # of pandas' own integers
+    return given.reshape(found.shape) if given.dtype.kind in "iu" else found
