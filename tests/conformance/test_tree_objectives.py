@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sklearn import tree
 
 import junto as sf
 from junto import learn
+from junto.device import encrypted_files
 from junto.learn.trees import ensemble, keeping
 from spu_values import PARTIES, at
 
@@ -354,7 +356,9 @@ def test_a_broken_training_goes_on_from_its_last_whole_checkpoint(spu, tmp_path,
     at_tree, where = breaks
     model = learn.GradientBoostingClassifier(spu, n_estimators=4, max_depth=1, max_bins=8, subsample=0.7)
     X, y = split(), at("bob", (CLASS > 0).astype(int))
+    monkeypatch.setattr(encrypted_files, "_key", lambda source, salt, new=False: AESGCM(bytes(16) + salt))
     folders = {party: tmp_path / party for party in PARTIES}
+    folders = folders if where == "shares" else (folders, "env:MODEL")  # encrypted, too
     wanted = sf.reveal(model.fit(X, y).decision_function(X, to="bob"))
     grown, kept = [], []
     real_grow, real_save, real_dump = ensemble.Ensemble.grow, keeping.save, sf.PYU.dump

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from junto.extras import need
 
 if TYPE_CHECKING:
+    from junto.learn.clear_models import as_sklearn
     from junto.learn.kmeans import KMeans
     from junto.learn.linear import LinearRegression, Ridge
     from junto.learn.logistic import LogisticRegression
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _HOME_OF = MappingProxyType(
     {
+        "as_sklearn": "junto.learn.clear_models",
         "GammaRegressor": "junto.learn.tweedie",
         "DecisionTreeClassifier": "junto.learn.trees.forest",
         "DecisionTreeRegressor": "junto.learn.trees.forest",
@@ -78,6 +80,7 @@ __all__ = [
     "Ridge",
     "Scorecard",
     "TweedieRegressor",
+    "as_sklearn",
     "cross_val_score",
     "from_xgboost",
 ]

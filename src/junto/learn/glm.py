@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -13,6 +13,7 @@ from junto.errors import LearnError
 from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import (
+    clear_parts,
     dataset,
     examine,
     families,
@@ -206,10 +207,36 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         coef = self._coefficients("coef", mine).to(owner)
         return run_at(owner, examine.own_units, scales.by_owner[owner], coef)
 
-    def export(self) -> Mapping[PYU, PYUObject]:
-        """`coef_of` every party that has columns: each is shown its own part, and nothing else."""
+    def export(self, to: PYU | str | None = None, *, format: str | None = None) -> Any:
+        """`coef_of` every party that has columns: each is shown its own part, and nothing else.
+
+        Or the whole model in the clear at one party, which every party's script says by this call: each owner
+        sends the names, means and deviations of its columns, and the SPU shows what it has. Ledgers have it.
+
+        Args:
+            to: who gets the whole model.
+            format: of it. ``sklearn``: a recipe as JSON, of which `junto.learn.as_sklearn` makes
+                scikit-learn's estimator; ``onnx``: bytes, from ``X``, float64, to ``predictions``, for which
+                the receiver needs ``pip install "junto[onnx]"``.
+
+        Returns:
+            A dict of handles by party; with `to` a handle of the text or of the bytes.
+
+        Raises:
+            LearnError: there is no such format; `fit` was not called.
+            RemoteError: when the result is used: the receiver has no ``onnx``.
+        """
+        if to is not None or format is not None:
+            return self._whole(clear_parts.receiver_of(to, format), str(format))
         owners = self._fitted().scales.by_owner if self._pooled is None else self._pooled.found
         return {owner: self.coef_of(owner) for owner in owners}
+
+    def _whole(self, receiver: PYU, format: str) -> PYUObject:
+        about = (type(self).__name__, getattr(self, "classes_", ()), getattr(self.family, "power", 0.0))
+        if self._pooled is not None:
+            return clear_parts.exported_rows(self._pooled.at(receiver), about, format)
+        shown = {name: self._coefficients(name).to(receiver) for name in ("coef", "intercept")}
+        return clear_parts.exported(self._fitted().scales, shown, about, receiver, format)
 
     def intercept_of(self, party: PYU | str) -> PYUObject:
         """The constant that goes with `export`, for columns in their own units; shown to one party.

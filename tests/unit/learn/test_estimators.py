@@ -51,7 +51,7 @@ def spu():
 
 def test_every_name_is_there():
     classes = sorted(each.__name__ for each in [*MODELS, learn.Scorecard, learn.GridSearchCV, learn.KFold])
-    assert dir(learn) == [*classes, "cross_val_score", "from_xgboost", "metrics"]
+    assert dir(learn) == [*classes, "as_sklearn", "cross_val_score", "from_xgboost", "metrics"]
     with pytest.raises(AttributeError, match="NoSuchModel"):
         learn.NoSuchModel  # noqa: B018
 

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sklearn import cluster, decomposition, ensemble, linear_model, metrics, tree
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import junto as sf
 from junto import learn
+from junto.device import encrypted_files
 from junto.errors import JuntoError, LearnError
 from junto.frame import HorizontalFrame
 from junto.learn.pooled import RowPart
@@ -239,16 +241,19 @@ def test_boosted_rows_have_weights_and_are_drawn():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("known_cuts")
-def test_training_stops_goes_on_and_is_kept(tmp_path):
+def test_training_stops_goes_on_and_is_kept(tmp_path, monkeypatch):
     frame = rows_of(TABLE)
     X, y = frame[GAPS], frame["late"]
     kind = learn.GradientBoostingClassifier
     whole = kind(spu(), n_estimators=3, max_depth=2).fit(X, y)
     wanted = sf.reveal(whole.decision_function(X, to="bob"))
 
-    folders = {name: tmp_path / name for name in NAMES}
-    kind(spu(), n_estimators=2, max_depth=2).fit(X, y, checkpoint=folders)
-    kept = kind(spu(), n_estimators=3, max_depth=2).fit(X, y, checkpoint=folders)
+    monkeypatch.setattr(encrypted_files, "_key", lambda source, salt, new=False: AESGCM(bytes(16) + salt))
+    kept = {name: tmp_path / name for name in NAMES}, "env:MODEL"
+    kind(spu(), n_estimators=2, max_depth=2).fit(X, y, checkpoint=kept)
+    with pytest.raises(JuntoError, match="encrypted"):
+        kind(spu(), n_estimators=3, max_depth=2).fit(X, y, checkpoint=kept[0])
+    kept = kind(spu(), n_estimators=3, max_depth=2).fit(X, y, checkpoint=kept)
     more = kind(spu(), n_estimators=1, max_depth=2).fit(
         X, y, xgb_model=kind(spu(), n_estimators=2, max_depth=2).fit(X, y)
     )

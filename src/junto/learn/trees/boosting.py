@@ -17,7 +17,7 @@ from junto.learn.estimator import require
 from junto.learn.families import Bernoulli, Categorical, Family
 from junto.learn.kept_models import Folders
 from junto.learn.trees import candidates, growing, leaving
-from junto.learn.trees.checkpoints import Checkpoint
+from junto.learn.trees.checkpoints import checkpoint_of
 from junto.learn.trees.ensemble import Growth
 from junto.learn.trees.objectives import (
     BINARY,
@@ -83,7 +83,7 @@ class GradientBoosting(TreeModel):
         sample_weight: Any = None,
         eval_set: Any = None,
         xgb_model: Any = None,
-        checkpoint: Folders | None = None,
+        checkpoint: Folders | tuple[Folders, str] | None = None,
     ) -> Self:
         """Train; returns the model itself.
 
@@ -100,7 +100,8 @@ class GradientBoosting(TreeModel):
                 its scale, and draws go on where its own ended.
             checkpoint: ``{"alice": folder, ...}`` as for `save`: the model is kept there after each tree. If
                 there is one already, the training goes on from it, and `n_estimators` are all trees: so the
-                script of a run that was broken is run again as it is, with the same X and y.
+                script of a run that was broken is run again as it is, with the same X and y. As a pair
+                ``({"alice": folder, ...}, "env:MODEL")`` it is encrypted, with a passphrase as for `save`.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
@@ -130,7 +131,7 @@ class GradientBoosting(TreeModel):
                 "a checkpoint goes with neither eval_set nor xgb_model",
                 "a training that ends early, or goes on from a model, is kept at its end: save(folders)",
             )
-            kept = Checkpoint(self.spu, checkpoint, self._about("n_estimators"))
+            kept = checkpoint_of(self.spu, checkpoint, self._about("n_estimators"))
         watching = None if patience is None else (*eval_set, patience)
         return self._train(X, y, sample_weight, before, watching, kept)
 

@@ -32,11 +32,13 @@ class Checkpoint:
     Attributes:
         spu: where it is trained.
         folders: see `TreeModel.save`.
+        passphrase: likewise.
         about: what is public of the model: its class, and its parameters but for the number of trees.
     """
 
     spu: SPU
     folders: Folders
+    passphrase: str | None
     about: Mapping[str, Any]
 
     def latest(self) -> Learned | Pooled | None:
@@ -70,21 +72,36 @@ class Checkpoint:
         """Keep what was learned so far, in place of the last but one."""
         if self.spu.session.rehearsal is not None:
             return
-        folders, how = self._turns[learned.count % 2], Keeping(overwrite=True)
+        folders, how = self._turns[learned.count % 2], Keeping(True, self.passphrase)
         if isinstance(learned, Pooled):
             pooled_files.save(learned, folders, self.about, how)
         else:
             keeping.save(self.spu, learned, folders, self.about, how)
 
     def _read(self, folders: Folders) -> tuple[Mapping[str, Any], Learned | Pooled]:
-        found = opened(folders, None)
+        found = opened(folders, self.passphrase)
         if "pooled" in found[1]:
             return pooled_files.read(*found)
-        return keeping.read(self.spu, folders, found, None)
+        return keeping.read(self.spu, folders, found, self.passphrase)
 
     @property
     def _turns(self) -> tuple[Folders, Folders]:
         return _within(self.folders, "even"), _within(self.folders, "odd")
+
+
+def checkpoint_of(spu: SPU, given: Any, about: Mapping[str, Any]) -> Checkpoint:
+    """Where a training is kept, of the folders, or of a pair of them and a passphrase.
+
+    Raises:
+        LearnError: it is neither.
+    """
+    folders, passphrase = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+    require(
+        isinstance(folders, Mapping) and isinstance(passphrase, str | None),
+        "checkpoint is neither folders nor a pair of folders and a passphrase",
+        'checkpoint={"alice": folder, ...}, or ({"alice": folder, ...}, "env:MODEL")',
+    )
+    return Checkpoint(spu, folders, passphrase, about)
 
 
 def _within(folders: Folders, name: str) -> Folders:
