@@ -218,7 +218,9 @@ def _lloyd(parts: Any, first: Any, turns: int) -> Any:
         member = _nearest(_closeness(x, centers))
         count = jnp.sum(member, axis=0)[:, None] * small
         # an empty group has a sum of 0, whatever it is multiplied by
-        moved = (member.T @ x) * small * (1 / (count + LAST))
+        # the product, a round sooner than the quotient: `x` is scaled, so that no digit is lost
+        share = jax.lax.optimization_barrier(1 / (count + LAST))  # type: ignore[no-untyped-call]
+        moved = (member.T @ x) * small * share
         return jnp.where(count > 0, moved, centers)
 
     centers = jax.lax.fori_loop(0, turns, turn, first)

@@ -172,7 +172,8 @@ class _Delay:
                 ratio, needs = replace(ratio, inverse=ratio.inverse | {slot}), needs | {slot}
             elif not _moves(step) and (ratio.inverse or self._pairs(step, ratio)):
                 really = self._needed([each.slot for each in (*ratio.above, *ratio.below)])
-                if really & ratio.inverse:  # what is one over a secret is there already
+                # what is one over a secret is there already, or is to be scaled by several
+                if really & ratio.inverse or _unlike(ratio) > 1:
                     ratio = self._atom(slot, step.forms[0])
                 else:
                     self.found[slot] = _written(ratio, self._constants)
@@ -225,7 +226,7 @@ class _Delay:
         return base.raised(exponent) if base.inverse or whole else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Move:
     """A step that is in no program: as much of one as `_Factor.moves` needs."""
 
@@ -317,6 +318,12 @@ def _paired(ratio: _Ratio) -> list[tuple[int, int]]:
 def _left(ratio: _Ratio) -> int:
     """How many numbers below are of no other's kind."""
     return len(ratio.below) - len(_paired(ratio))
+
+
+def _unlike(ratio: _Ratio) -> int:
+    """How many different numbers below are of no other's kind."""
+    paired = {j for _, j in _paired(ratio)}
+    return len({(each.slot, each.moves) for j, each in enumerate(ratio.below) if j not in paired})
 
 
 def _most(factor: _Factor, constants: Mapping[int, Any]) -> float:
