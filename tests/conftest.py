@@ -18,6 +18,7 @@ import running
 from running import (  # noqa: F401 - pytest finds its hooks here
     pytest_collection_modifyitems,
     pytest_runtest_makereport,
+    pytest_runtest_setup,
     pytest_terminal_summary,
     pytest_xdist_make_scheduler,
 )

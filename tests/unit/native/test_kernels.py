@@ -339,7 +339,7 @@ def runtime() -> str | None:
 def test_no_kernel_at_any_level_leaves_its_arrays_or_the_languages_rules(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", "gcc")
     target = tmp_path / "kernels.so"
-    checks = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    checks = ["-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     compiling.build(target, [*checks, "-DJUNTO_EMULATED"])  # all levels, on any processor
     environment = {
         **os.environ, "LD_PRELOAD": runtime(), "ASAN_OPTIONS": "detect_leaks=0", "JUNTO_THREADS": "1",
