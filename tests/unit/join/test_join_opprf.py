@@ -12,6 +12,8 @@ import junto as sf
 from junto.join import cuckoo, okvs, opprf
 from junto.join.keys import DIGEST_BYTES
 from junto.join.opprf import OpprfInput, OpprfKey, OpprfSizes
+from junto.join.tags import Tagging
+from junto.mpc.prg import derive
 
 # Bins.
 
@@ -143,6 +145,22 @@ def test_what_each_party_has_is_uniform_whatever_is_in_common():
         every += [given._words[1:].ravel(), key._words.ravel(), *(each.ravel() for each in key._tables)]
     met = np.concatenate(every)
     assert len(np.unique(met)) == len(met)
+
+
+def test_whoever_guesses_a_key_of_the_other_sees_nothing_of_it_in_the_tables():
+    """Not even that two keys are in one bin: what a table has for a key is under a value of the function."""
+    theirs, rows = keys(*range(200)), [np.arange(200, dtype=np.uint64)]
+    given, key, sizes = begun(keys(500), theirs, 1)
+    said = key.program(rows)
+    names = opprf._named(given.session, theirs, sizes.bins)
+    for choice in range(cuckoo.HASHES):
+        laid = opprf._laid(given.session, theirs, np.full(200, choice))
+        bands = okvs.bands_of(said, Tagging(derive(given.session, "values", 0))(laid), sizes.slots)
+        found = okvs.decode(bands, np.hstack([key._tables[0]] * 2))
+        first, further = key._words[:, names[:, choice]]
+        assert len(np.unique(found[:, 0])) == 200 > len(np.unique(first))
+        assert not np.isin(found[:, 0], first).any()
+        assert not np.isin(found[:, 1] + further, rows[0]).any()
 
 
 def test_keys_as_in_their_bins_are_others_for_each_bin_and_in_each_run():
