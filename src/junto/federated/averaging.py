@@ -15,6 +15,7 @@ import numpy as np
 
 from junto.device.boundary import Scripted
 from junto.device.disclosure import reveal, reveal_as
+from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import LearnError
 from junto.federated import flat_trees
@@ -130,6 +131,7 @@ class FedAvg(metaclass=Scripted):
         """
         if type(rounds) is not int or rounds < 1:
             raise LearnError("rounds is a whole number from 1 on")
+        self._require_numbers(parameters)
         tables = data.partitions if isinstance(data, HorizontalFrame) else data
         run = Training(self, tables)
         found = _everywhere(self.parties, parameters)
@@ -138,6 +140,17 @@ class FedAvg(metaclass=Scripted):
             found, told = run.round(number, found)
             history.append(told)
         return FederatedModel(found, tuple(history), run.spent())
+
+    def _require_numbers(self, parameters: Any) -> None:
+        if isinstance(parameters, Mapping) and set(parameters) == set(self.parties):
+            return  # handles, as may be in a tree
+        if any(isinstance(leaf, DeviceObject) for leaf in leaves(parameters)):
+            return
+        if not len(flat_trees.vector_of(parameters)):
+            raise LearnError(
+                f"there are no numbers in the parameters, which are {type(parameters).__name__}",
+                fix="a tree of arrays; of a module of torch its state_dict()",
+            )
 
 
 class Training:

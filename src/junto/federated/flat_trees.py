@@ -107,10 +107,10 @@ def _of_type(part: Floats, leaf: Any) -> Any:
     if type(leaf) is float:
         return float(part)
     if _is_tensor(leaf):
-        found = sys.modules["torch"].from_numpy(part if _floats(leaf) else np.rint(part))
-        return found.to(dtype=leaf.dtype, device=leaf.device)
+        found = sys.modules["torch"].from_numpy(part if _floats(leaf) else _rounded(part))
+        return found.to(dtype=leaf.dtype, device=leaf.device).requires_grad_(leaf.requires_grad)
     dtype = np.asarray(leaf).dtype
-    numbers = (np.rint(part) if dtype.kind in "iu" else part).astype(dtype)
+    numbers = (_rounded(part) if dtype.kind in "iu" else part).astype(dtype)
     if isinstance(leaf, np.ndarray | np.generic):
         return numbers if isinstance(leaf, np.ndarray) else dtype.type(numbers)
     if type(leaf).__module__.startswith("jax"):
@@ -118,6 +118,11 @@ def _of_type(part: Floats, leaf: Any) -> Any:
 
         return jnp.asarray(numbers)
     raise LearnError(f"a tree to be added up has a {type(leaf).__name__} in it", fix="arrays, or numbers")
+
+
+def _rounded(part: Floats) -> Floats:
+    """Of no dimension it stays an array, of which numpy would make a number."""
+    return np.asarray(np.rint(part))
 
 
 def _is_tensor(leaf: Any) -> bool:

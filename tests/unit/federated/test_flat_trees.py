@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from junto.errors import LearnError
+from junto.federated import FedAvg
 from junto.federated.flat_trees import each_row, form_of, rows_of, tree_of, vector_of, vectors_of
 
 TREES = {
@@ -65,6 +66,13 @@ class Tensor:
         self.numbers, self.grad = np.asarray(numbers), grad
         self.dtype = SimpleNamespace(is_floating_point=floating)
 
+    @property
+    def requires_grad(self):
+        return self.grad and self.dtype.is_floating_point
+
+    def requires_grad_(self, wanted):
+        return Tensor(self.numbers, self.dtype.is_floating_point, wanted)
+
     def detach(self):
         return Tensor(self.numbers, self.dtype.is_floating_point, False)
 
@@ -84,9 +92,29 @@ class Tensor:
 
 
 def test_tensors_go_there_and_back(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=Tensor, from_numpy=Tensor))
-    state = {"weight": Tensor([[1.5, 2.5]]), "steps": Tensor([3], floating=False)}
-    assert vector_of(state).tolist() == [3, 1.5, 2.5]
-    found = tree_of(np.array([4.4, 2.0, 3.0]), state)
+    def from_numpy(array):
+        if not isinstance(array, np.ndarray):
+            raise TypeError("expected np.ndarray")  # as torch
+        return Tensor(array)
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=Tensor, from_numpy=from_numpy))
+    seen = Tensor(7, floating=False)  # how many batches a BatchNorm has seen has no dimension
+    state = {"weight": Tensor([[1.5, 2.5]]), "steps": Tensor([3], floating=False), "seen": seen}
+    assert vector_of(state).tolist() == [7, 3, 1.5, 2.5]
+    found = tree_of(np.array([7.6, 4.4, 2.0, 3.0]), state)
     assert (found["steps"].numbers.tolist(), found["weight"].numbers.tolist()) == ([4], [[2.0, 3.0]])
+    assert found["seen"].numbers == 8
     assert isinstance(found["weight"], Tensor)
+    assert (found["weight"].requires_grad, found["steps"].requires_grad) == (True, False)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_arrays_of_no_dimension_stay_arrays(dtype):
+    found = tree_of(np.array([2.0]), np.array(1, dtype))
+    assert (type(found), found.dtype, found.shape) == (np.ndarray, dtype, ())
+
+
+def test_parameters_without_numbers_are_refused():
+    """A module of torch is no tree of its numbers: nothing would be trained."""
+    with pytest.raises(LearnError, match="no numbers"):
+        FedAvg((), max)._require_numbers(print)
