@@ -54,7 +54,7 @@ def pairs(native: Kernels, part: int) -> dict[str, tuple[Work, Work]]:
     rows, difference, key, scalar = words(count, 2), words(2), os.urandom(16), os.urandom(32)
     numbers = RNG.integers(0, 256, (points, 48), np.uint8)
     raw, coordinates, plain = [row.tobytes() for row in numbers], native.encode_points(numbers), PlainCurve()
-    polynomials, tables, primes = max(1, 16 // part), negacyclic.tables(4), moduli()[:, 0]
+    polynomials, tables, primes = max(1, 16 // part), negacyclic.tables(), moduli()[:, 0]
     values = words(polynomials, 4, negacyclic.DEGREE) >> np.uint64(15)
     wide, other = (ring128.wide_from(words(side, side, 2)) for _ in range(2))
     long, made, made_long = (
@@ -86,11 +86,11 @@ def pairs(native: Kernels, part: int) -> dict[str, tuple[Work, Work]]:
         ),
         f"{4 * polynomials} transforms of 8,192 coefficients": (
             lambda: native.transform(values, tables, primes, back=False),
-            lambda: negacyclic.forward(values, tables),
+            lambda: negacyclic.forward(values, tables, moduli()),
         ),
         f"sums of {polynomials} products of four times 8,192 values": (
             lambda: native.dot(values[None], values, primes),
-            lambda: negacyclic.dot(values[None], values),
+            lambda: negacyclic.dot(values[None], values, moduli()),
         ),
         f"{points:,} points multiplied (twin: cryptography)": (
             lambda: native.multiply_points(scalar, coordinates),

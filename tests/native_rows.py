@@ -20,8 +20,8 @@ from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.mpc import bits, limbs, ring128
 from junto.mpc import waves as twins
-from junto.mpc.lattice import negacyclic
-from junto.mpc.lattice.residues import moduli
+from junto.mpc.lattice import negacyclic, slot_lwe
+from junto.mpc.lattice.residues import PRIMES, column
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
 from junto.mpc.protocol import borrow
@@ -231,9 +231,8 @@ def read_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.
         yield kernels.read_bands(bands.starts, bands.slots, table), okvs._decode(bands, table)
 
 
-def residues(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Numbers modulo the first primes, [..., primes, n], with many at the ends of the range."""
-    primes = moduli(shape[-2])
+def residues(rng: np.random.Generator, primes: np.ndarray, *shape: int) -> np.ndarray:
+    """Numbers modulo primes, [..., primes, n], with many at the ends of the range."""
     return np.where(
         rng.random(shape) < 0.2,
         rng.choice(np.arange(2, dtype=np.uint64), shape) * (primes - 1),
@@ -241,26 +240,40 @@ def residues(rng: np.random.Generator, *shape: int) -> np.ndarray:
     )
 
 
+BASES = [PRIMES[:1], PRIMES[:2], PRIMES, (*slot_lwe.PRIMES[3:6], slot_lwe.PRIMES[3])]
+
+
 def transform(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for count, primes, n in [(0, 1, 2), (1, 1, 2), (2, 2, 4), (3, 4, 16), (1, 4, 1024)]:
+    for count, primes, n in [(0, 0, 2), (1, 0, 2), (2, 1, 4), (3, 2, 16), (1, 2, 1024), (2, 3, 32)]:
+        modulo = column(BASES[primes])
         for twin, back in ((negacyclic.forward, False), (negacyclic.backward, True)):
-            got, tables = residues(rng, count, primes, n), negacyclic.tables(primes, n)
-            want = got.copy()
-            kernels.transform(got, tables, moduli(primes)[:, 0], back=back)
-            twin(want, tables)
+            got = residues(rng, modulo, count, len(modulo), n)
+            want, tables = got.copy(), negacyclic.tables(BASES[primes], n)
+            kernels.transform(got, tables, modulo[:, 0], back=back)
+            twin(want, tables, modulo)
             yield got, want
 
 
 def dot(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for count, terms, primes, n in [
-        (0, 1, 1, 1),
-        (1, 0, 2, 3),
-        (2, 1, 4, 5),
-        (1, 9, 2, 513),
-        (2, 4, 4, 1024),
+        (0, 1, 0, 1),
+        (1, 0, 1, 3),
+        (2, 1, 2, 5),
+        (1, 9, 1, 513),
+        (2, 4, 2, 1024),
+        (1, 5, 3, 7),
     ]:
-        x, y = residues(rng, count, terms, primes, n), residues(rng, terms, primes, n)
-        yield kernels.dot(x, y, moduli(primes)[:, 0]), negacyclic.dot(x, y)
+        modulo = column(BASES[primes])
+        x, y = (residues(rng, modulo, *each, terms, len(modulo), n) for each in ((count,), ()))
+        yield kernels.dot(x, y, modulo[:, 0]), negacyclic.dot(x, y, modulo)
+
+
+def combine(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for count, terms, primes, n in [(0, 1, 0, 1), (1, 0, 1, 3), (2, 9, 2, 513), (1, 8, 3, 1024)]:
+        modulo = column(BASES[primes])
+        x = words(rng, count, terms, n) >> np.uint64(64 - 50)
+        factors = residues(rng, modulo[:, 0], terms, len(modulo))
+        yield kernels.combine(x, factors, modulo[:, 0]), negacyclic.combine(x, factors, modulo)
 
 
 SMALL = [
@@ -308,7 +321,7 @@ ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
-        solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
+        solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot, combine,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),

@@ -107,15 +107,17 @@ def test_what_is_left_of_an_answer_is_rounded_as_python_rounds() -> None:
 
 
 def test_numbers_go_over_the_wire_and_others_do_not() -> None:
-    x = residues.uniform(stream(3), (2, 4, 8))
+    x = residues.uniform(stream(3), (2, 4, 64))
     data = residues.packed(x)
-    assert data.nbytes == 2 * 4 * 8 // 4 * residues.PACKED
+    assert data.nbytes == 2 * 4 * 64 // 4 * 25
     assert (residues.unpacked(data.reshape(-1).data, x.shape) == x).all()
     for prime in range(4):
         wrong = x.copy()
         wrong[1, prime, 5] = PRIMES[prime]
         with pytest.raises(ValueError, match="below its prime"):
-            residues.unpacked(residues.packed(wrong).reshape(-1).data, x.shape)
+            residues.below(
+                residues.unpacked(residues.packed(wrong).reshape(-1).data, x.shape), residues.moduli()
+            )
     most = (SHORT - 1 + 2**19) >> 20
     for number, right in ((most, True), (most + 1, False), (2**80 - 1, False)):
         words = np.array([number % 2**64], np.uint64), np.array([number >> 64], np.uint64)

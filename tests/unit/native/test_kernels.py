@@ -15,7 +15,7 @@ import pytest
 
 import native_rows
 from junto.mpc.lattice import negacyclic
-from junto.mpc.lattice.residues import moduli
+from junto.mpc.lattice.residues import PRIMES, moduli
 from junto.native import Kernels, SeedTree, compiling, kernels, library, threads
 from junto.native.array_pointers import PAIR
 
@@ -178,7 +178,7 @@ def test_bands_beyond_their_table_are_refused():
 
 @compiled
 def test_polynomials_of_other_sizes_or_primes_are_refused():
-    x, tables, primes = np.zeros((1, 2, 4), np.uint64), negacyclic.tables(2, 4), moduli(2)[:, 0]
+    x, tables, primes = np.zeros((1, 2, 4), np.uint64), negacyclic.tables(PRIMES[:2], 4), moduli(2)[:, 0]
     each, long = kernels(), np.zeros((1, 2, 1 << 14), np.uint64)
     for act in (
         lambda: each.transform(x[0], tables, primes, back=False),
@@ -186,9 +186,9 @@ def test_polynomials_of_other_sizes_or_primes_are_refused():
         lambda: each.transform(x, tables[:, :2], primes, back=False),
         lambda: each.transform(x[..., :3].copy(), tables[..., :3], primes, back=True),
         lambda: each.transform(x[..., ::2], tables[..., ::2], primes, back=True),
-        lambda: each.transform(long, np.zeros((2, 4, 1 << 14), np.uint64), primes, back=True),
-        lambda: each.transform(x, tables, primes + np.uint64(2**21), back=True),
-        lambda: each.dot(x[None], x, primes - np.uint64(2**21)), lambda: each.dot(x[None], x[:, :1], primes),
+        lambda: each.transform(long, np.zeros((2, 4, 1 << 16), np.uint64), primes, back=True),
+        lambda: each.transform(x, tables, primes + np.uint64(2**22), back=True),
+        lambda: each.dot(x[None], x, primes - np.uint64(2**24)), lambda: each.dot(x[None], x[:, :1], primes),
         lambda: each.dot(x[None], x, primes[:1]), lambda: each.dot(x[None, :0], x, primes),
         lambda: each.dot(x[None], x[..., :3], primes), lambda: each.dot(x, x, primes),
     ):  # fmt: skip

@@ -13,14 +13,11 @@ Cost:      a public key each the first time. Then the bytes that `Blocks` counts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-
 import numpy as np
 
-from junto.errors import LinkError
 from junto.mpc.gates import Words
 from junto.mpc.lattice.block_packing import Blocks, best
+from junto.mpc.lattice.judged_exchange import Exchange, JudgedExchange
 from junto.mpc.lattice.negacyclic import DEGREE, summed_products
 from junto.mpc.lattice.ring_lwe import (
     CIPHERTEXT_BYTES,
@@ -35,7 +32,6 @@ from junto.mpc.lattice.ring_lwe import (
 from junto.mpc.ot.jobs import parts
 from junto.mpc.prg import Stream
 
-Exchange = Callable[[Sequence[memoryview], int], memoryview]
 KEY_MESSAGE = SEED_BYTES + CIPHERTEXT_BYTES
 """Bytes that each party sends the first time."""
 
@@ -68,9 +64,8 @@ class LatticeProducts:
     """
 
     def __init__(self, exchange: Exchange, stream: Stream, peer: str) -> None:
-        self._exchange_parts = exchange
+        self._exchange = JudgedExchange(exchange, peer, "products of matrices")
         self._stream = stream
-        self._peer = peer
         self._keys: tuple[SecretKey, Answering] | None = None
 
     def crosses(self, x: Words, y: Words, blocks: Blocks, ways: tuple[bool, bool]) -> Words:
@@ -106,7 +101,7 @@ class LatticeProducts:
         own = [] if left is None else holder.encrypted(left.reshape(count, DEGREE))
         data = self._exchange(own, 0 if right is None else SEED_BYTES + count * CIPHERTEXT_BYTES)
         if right is not None:
-            with self._reading():
+            with self._exchange.reading():
                 given = ciphertexts(data, count)
             given = given.reshape(batch, rows, -1, *given.shape[1:])
         for columns in blocks.right_pieces(batch * rows):
@@ -118,7 +113,7 @@ class LatticeProducts:
                 part += words.reshape(part.shape)
             data = self._exchange(own, 0 if left is None else answers * blocks.one_answer)
             if left is not None:
-                with self._reading():
+                with self._exchange.reading():
                     words = holder.decrypted(data, answers, blocks.places)
                 part += words.reshape(part.shape)
 
@@ -131,30 +126,9 @@ class LatticeProducts:
         if self._keys is None:
             holder = SecretKey(self._stream)
             data = self._exchange(holder.public(), KEY_MESSAGE)
-            with self._reading():
+            with self._exchange.reading():
                 self._keys = holder, Answering(data, self._stream)
         return self._keys
-
-    def _exchange(self, parts: Sequence[memoryview], size: int) -> memoryview:
-        data = self._exchange_parts(parts, size)
-        if len(data) != size:
-            raise self._broken(f"a message of {len(data)} bytes came where one of {size} is due")
-        return data
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """What the other party has sent is judged."""
-        try:
-            yield
-        except ValueError as error:
-            raise self._broken(str(error)) from None
-
-    def _broken(self, problem: str) -> LinkError:
-        return LinkError(
-            f"products of matrices with {self._peer}: {problem}",
-            party=self._peer,
-            fix="see that both parties run the same version of junto with the same settings of the SPU",
-        )
 
 
 def _sums(given: Words, right: Words) -> Words:

@@ -1,4 +1,4 @@
-"""Numbers modulo four primes just below 2**50, in words; and how they are sent.
+"""Numbers modulo primes just below a power of two, in words; and how they are sent.
 
 Without a branch, a division or an address that depends on a number. A difference x - p that would be
 negative is huge without a sign, so the smaller of x and x - p is x modulo p for x below 2p.
@@ -23,11 +23,11 @@ MODULUS: Final = prod(PRIMES)
 PLAIN_BITS: Final = 64
 """Messages are modulo t = 2**64."""
 
-_BITS: Final = 50
-_MASK: Final = np.uint64((1 << _BITS) - 1)
-_SHIFT: Final = np.uint64(_BITS)
-PACKED: Final = 25
-"""Bytes of four numbers of 50 bits."""
+BITS: Final = 50
+_MASK: Final = np.uint64((1 << BITS) - 1)
+_SHIFT: Final = np.uint64(BITS)
+GROUP: Final = 64
+"""As many numbers of any width fill whole words."""
 
 
 def column(numbers: tuple[int, ...] | list[int]) -> Words:
@@ -40,9 +40,17 @@ def moduli(count: int = len(PRIMES)) -> Words:
     return column(PRIMES[:count])
 
 
+def widths(primes: Words) -> Words:
+    """How many bits primes have, from 45 to 50."""
+    made: Words = np.frexp(primes.astype(np.float64))[1].astype(np.uint64)
+    return made
+
+
 def folded(x: Words, primes: Words) -> Words:
-    """Any words modulo primes."""
-    made: Words = (x >> _SHIFT) * (_MASK + np.uint64(1) - primes) + (x & _MASK)
+    """Any words modulo primes, which are at most 2**24 below a power of two."""
+    shift = widths(primes)
+    power = np.uint64(1) << shift
+    made: Words = (x >> shift) * (power - primes) + (x & (power - np.uint64(1)))
     return _below(made, primes)
 
 
@@ -82,7 +90,8 @@ def _below(x: Words, primes: Words) -> Words:
 
 def centred(x: Words, primes: Words) -> Words:
     """Words as numbers from -2**63 to 2**63 - 1."""
-    whole = (np.uint64(1 << PLAIN_BITS - _BITS)) * (_MASK + np.uint64(1) - primes)  # 2**64 modulo each
+    shift = widths(primes)
+    whole = ((np.uint64(1) << shift) - primes) << (np.uint64(PLAIN_BITS) - shift)  # 2**64 modulo each
     return minus(folded(x, primes), (x >> np.uint64(63)) * whole, primes)
 
 
@@ -100,12 +109,15 @@ def lifted(x: Words, dither: Words | int = 0) -> Words:
 # -------------------------------------------------------------------- random numbers
 
 
-def uniform(stream: Stream, shape: tuple[int, ...]) -> Words:
-    """Numbers modulo all primes, [..., primes, n]: words whose 50 bits are no such number are drawn again."""
-    drawn = stream.words(prod(shape)).reshape(shape) >> np.uint64(64 - _BITS)
-    bound = np.broadcast_to(moduli(), shape)
-    while (count := int((refused := drawn >= bound).sum())) > 0:
-        drawn[refused] = stream.words(count) >> np.uint64(64 - _BITS)
+def uniform(stream: Stream, shape: tuple[int, ...], primes: Words | None = None) -> Words:
+    """Numbers modulo primes, [..., primes, n]: words whose upper bits are no such number are drawn again."""
+    primes = moduli() if primes is None else primes
+    shift = np.uint64(64) - widths(primes)
+    drawn = stream.words(prod(shape)).reshape(shape)
+    drawn >>= shift
+    while (refused := drawn >= primes).any():
+        again = np.broadcast_to(shift, shape)[refused]
+        drawn[refused] = stream.words(len(again)) >> again
     return drawn
 
 
@@ -147,38 +159,45 @@ def _power(exponent: int, count: int = len(PRIMES)) -> Words:
 # -------------------------------------------------------------------- on the wire
 
 
-def packed(x: Words) -> NDArray[np.uint8]:
-    """Numbers below 2**50, the last axis a multiple of four, as bytes: [..., 25 n / 4]."""
-    a, b, c, d = np.moveaxis(x.reshape(*x.shape[:-1], -1, 4), -1, 0)
-    made = np.empty((*a.shape, PACKED), np.uint8)
-    words = (
-        a | b << np.uint64(50),
-        b >> np.uint64(14) | c << np.uint64(36),
-        c >> np.uint64(28) | d << np.uint64(22),
-    )
-    whole = np.stack(words, axis=-1)
-    made[..., :24] = whole.astype("<u8", copy=False).view(np.uint8)
-    made[..., 24] = (d >> np.uint64(42)).astype(np.uint8)
-    return made.reshape(*x.shape[:-1], -1)
+def packed(x: Words, bits: int = BITS) -> NDArray[np.uint8]:
+    """Numbers of so many bits, the last axis a multiple of `GROUP`, as bytes: [..., bits n / 8].
+
+    Of all `GROUP` parts of the last axis the first numbers are side by side in the same words, then the
+    second ones.
+    """
+    rows = x.reshape(*x.shape[:-1], GROUP, -1)
+    made = np.zeros((*x.shape[:-1], bits, rows.shape[-1]), np.uint64)
+    for row in range(GROUP):
+        place, low = divmod(row * bits, 64)
+        made[..., place, :] |= rows[..., row, :] << np.uint64(low)
+        if low + bits > 64:
+            made[..., place + 1, :] |= rows[..., row, :] >> np.uint64(64 - low)
+    return made.astype("<u8", copy=False).view(np.uint8).reshape(*x.shape[:-1], -1)
 
 
-def unpacked(data: memoryview, shape: tuple[int, ...]) -> Words:
-    """The inverse of `packed`, [..., primes, n].
+def unpacked(data: memoryview, shape: tuple[int, ...], bits: int = BITS) -> Words:
+    """The inverse of `packed`, of that shape: numbers of so many bits, of which nothing else is known."""
+    words = np.frombuffer(data, "<u8").reshape(*shape[:-1], bits, -1)
+    made = np.empty((*shape[:-1], GROUP, shape[-1] // GROUP), np.uint64)
+    mask = np.uint64((1 << bits) - 1)
+    for row in range(GROUP):
+        place, low = divmod(row * bits, 64)
+        part = words[..., place, :] >> np.uint64(low)
+        if low + bits > 64:
+            part |= words[..., place + 1, :] << np.uint64(64 - low)
+        np.bitwise_and(part, mask, out=made[..., row, :])
+    return made.reshape(shape)
+
+
+def below(x: Words, primes: Words) -> Words:
+    """Numbers that somebody else has sent, modulo primes [..., primes, n].
 
     Raises:
-        ValueError: these are no numbers modulo the primes.
+        ValueError: one is not below its prime.
     """
-    octets = np.frombuffer(data, np.uint8).reshape(*shape[:-1], shape[-1] // 4, PACKED)
-    a, b, c = np.moveaxis(np.ascontiguousarray(octets[..., :24]).view("<u8"), -1, 0)
-    made = np.empty((*a.shape, 4), np.uint64)
-    made[..., 0] = a & _MASK
-    made[..., 1] = (a >> np.uint64(50) | b << np.uint64(14)) & _MASK
-    made[..., 2] = (b >> np.uint64(36) | c << np.uint64(28)) & _MASK
-    made[..., 3] = c >> np.uint64(22) | octets[..., 24].astype(np.uint64) << np.uint64(42)
-    found = made.reshape(shape)
-    if (found >= moduli(shape[-2])).any():
+    if (x >= primes).any():
         raise ValueError("a coefficient is not below its prime")
-    return found
+    return x
 
 
 # -------------------------------------------------------------------- what is left of q in an answer
@@ -203,7 +222,7 @@ def shortened(x: Words, cut: int) -> tuple[Words, Words]:
     part = digit * (_MASK + np.uint64(1) - first)
     bottom = digit << _SHIFT
     whole = bottom + (low + np.uint64(1 << (cut - 1)))
-    top = (digit >> np.uint64(64 - _BITS)) + (whole < bottom)
+    top = (digit >> np.uint64(64 - BITS)) + (whole < bottom)
     top -= whole < part
     whole -= part
     shift = np.uint64(cut)
@@ -221,8 +240,8 @@ def lengthened(lower: Words, upper: Words, cut: int) -> Words:
     if ((upper > high) | ((upper == high) & (lower > low))).any():
         raise ValueError("an answer's coefficient is not below its modulus")
     primes = moduli(2)
-    above = lower >> np.uint64(_BITS - cut) | upper << np.uint64(64 - _BITS + cut)
-    above = times(folded(above[..., None, :], primes), column([2**_BITS % p for p in PRIMES[:2]]), primes)
+    above = lower >> np.uint64(BITS - cut) | upper << np.uint64(64 - BITS + cut)
+    above = times(folded(above[..., None, :], primes), column([2**BITS % p for p in PRIMES[:2]]), primes)
     return plus(above, folded((lower << np.uint64(cut) & _MASK)[..., None, :], primes), primes)
 
 

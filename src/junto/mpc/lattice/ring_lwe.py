@@ -50,6 +50,7 @@ from junto.mpc.lattice.residues import (
     MODULUS,
     PRIMES,
     SHORT,
+    below,
     centred,
     errors,
     lengthened,
@@ -137,7 +138,7 @@ def ciphertexts(data: memoryview, count: int) -> Words:
         ValueError: these are none.
     """
     made = np.empty((count, 2, len(PRIMES), DEGREE), np.uint64)
-    made[:, 1] = unpacked(data[SEED_BYTES:], (count, len(PRIMES), DEGREE))
+    made[:, 1] = below(unpacked(data[SEED_BYTES:], (count, len(PRIMES), DEGREE)), moduli())
     made[:, 0] = expanded(Stream(bytes(data[:SEED_BYTES])), count)
     return made
 

@@ -2,23 +2,21 @@
 
 Blocks are rounded up to whole words, each is checked with 128 transfers more and 48 bytes, and 128 transfers
 are made to begin with, about 25 KB; none of that is counted here, so small plans send more than this says.
-What products of matrices by homomorphic encryption send is exact, but for the public keys, 205 KB each way
-the first time.
+What products by homomorphic encryption send is exact, but for the public keys: of matrices 205 KB each way
+the first time, of elements 1.9 MB.
 """
 
 from __future__ import annotations
-
-from math import prod
 
 import numpy as np
 
 from junto.mpc.gates import BITS, Words
 from junto.mpc.ot.extension import OtSettings
-from junto.mpc.ot.products import by_matrices, matmul_bytes
 from junto.mpc.ot.scaling import ScalingWidths
 from junto.mpc.ot.softspoken import rows_of
 from junto.mpc.preprocess.correlations import Demand
-from junto.mpc.preprocess.matrices import blocks_for
+from junto.mpc.preprocess.elements import broadcast_bytes, covered, elements_bytes, groups_for
+from junto.mpc.preprocess.matrices import matrices_bytes
 from junto.mpc.protocol.demands import (
     Bilinear,
     BothBits,
@@ -59,10 +57,10 @@ class _Estimate:
 
     def of(self, demand: Demand) -> float:
         match demand:
-            case Product(left, right, shape, held):
-                return self._products(left, right, shape, held)
+            case Product():
+                return self._products(demand)
             case Square():
-                return demand.mask.size * self._scaled(ScalingWidths()) / 2
+                return self._square(demand.mask.size)
             case Bilinear():
                 return self._bilinear(demand)
             case Selected(_, _, shape):
@@ -109,47 +107,26 @@ class _Estimate:
         joins = (sizes[0] - 1) * self._conjunction(2) + self._conjunction(1)
         return leaves + joins + self._scaled(ScalingWidths()) + 8 + 1 / 8
 
-    def _products(self, left: Words, right: Words, shape: tuple[int, ...], held: tuple[int, int]) -> float:
-        if left.shape == right.shape == shape:
-            return self._matmul((left.size, 1, 1), (left.size, 1, 1), held, transfers=True)
-        total = 0.0
+    def _products(self, demand: Product) -> float:
+        if demand.left.shape == demand.right.shape == demand.shape:
+            ways = crosses(*demand.held)
+            return elements_bytes(_size(demand.shape), ways, self._party, self._settings)
+        return broadcast_bytes(demand, self._party, self._settings)[0]
 
-        def product(a: Words, b: Words) -> Words:
-            nonlocal total
-            total += self._matmul(a.shape, b.shape, held)
-            return no_product(a, b)
-
-        by_matrices(left, right, product)
-        return total
+    def _square(self, size: int) -> float:
+        groups = groups_for(size, 1, self._settings)
+        rest = size - covered(groups, size)
+        return groups.sent(self._party) + rest * self._scaled(ScalingWidths()) / 2
 
     def _bilinear(self, demand: Bilinear) -> float:
-        total = 0.0
+        ways, total = crosses(*demand.held), 0.0
 
         def product(a: Words, b: Words) -> Words:
             nonlocal total
-            total += self._matmul(a.shape, b.shape, demand.held)
+            total += matrices_bytes(a.shape, b.shape, ways, self._party, self._settings)
             return no_product(a, b)
 
         demand.map(demand.left, demand.right, product)
-        return total
-
-    def _matmul(
-        self, left: tuple[int, ...], right: tuple[int, ...], held: tuple[int, int], *, transfers: bool = False
-    ) -> float:
-        """Of matrices of these shapes; `transfers`: from oblivious transfers, however many there are."""
-        batch = prod(np.broadcast_shapes(left[:-2], right[:-2]))
-        m, k, n = left[-2], left[-1], right[-1]
-        blocks = None if transfers else blocks_for(left, right, self._settings)
-        total = 0
-        for left_at, way in enumerate(crosses(*held)):
-            if not way:
-                continue
-            if blocks is not None:
-                holds = (left_at == self._party) != blocks.turned
-                total += blocks.fresh_bytes(batch) if holds else blocks.answer_bytes(batch)
-            else:
-                chooses = (left_at == self._party) == (m <= n)
-                total += matmul_bytes((m, k, n), batch, self._settings)[0 if chooses else 1]
         return total
 
 

@@ -19,6 +19,7 @@ from junto.mpc.ot import carries, products
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
 from junto.mpc.preprocess.correlations import Made
+from junto.mpc.preprocess.elements import ElementProducts
 from junto.mpc.preprocess.matrices import MatrixProducts
 from junto.mpc.protocol.demands import (
     BOTH,
@@ -40,31 +41,33 @@ Exchange = Callable[[Sequence[memoryview], int], memoryview]
 # -------------------------------------------------------------------- products
 
 
-def elements(extension: Extension, demands: Sequence[Product]) -> list[Words]:
+def elements(several: ElementProducts, demands: Sequence[Product]) -> list[Words]:
     """Products of arrays of one shape, element by element; the same parties have pieces of all of them."""
-    left, right = (
-        np.concatenate([each.reshape(-1) for each in part])
-        for part in ([each.left for each in demands], [each.right for each in demands])
-    )
-    shapes = [each.shape for each in demands]
-    return _shaped(products.multiply(extension, left, right, _owners(demands[0].held)), shapes)
+    pairs = [(each.left.reshape(-1), each.right.reshape(-1)) for each in demands]
+    made = several.multiply(_owners(demands[0].held), pairs)
+    return [part.reshape(each.shape) for part, each in zip(made, demands, strict=True)]
 
 
-def squares(extension: Extension, demands: Sequence[Square]) -> list[Words]:
+def squares(several: ElementProducts, demands: Sequence[Square]) -> list[Words]:
     """Products of arrays with themselves."""
-    numbers = np.concatenate([each.mask.reshape(-1) for each in demands])
-    return _shaped(products.square(extension, numbers), [each.mask.shape for each in demands])
+    made = several.squares([each.mask.reshape(-1) for each in demands])
+    return [part.reshape(each.mask.shape) for part, each in zip(made, demands, strict=True)]
 
 
-def broadcast(matrices: MatrixProducts, demands: Sequence[Product]) -> list[Words]:
-    """Products of arrays whose shapes differ: of columns and rows, as products of matrices."""
-    return [
-        np.broadcast_to(
-            products.by_matrices(each.left, each.right, partial(matrices.matmul, _owners(each.held))),
-            each.shape,
+def broadcast(matrices: MatrixProducts, several: ElementProducts, demands: Sequence[Product]) -> list[Words]:
+    """Products of arrays whose shapes differ: of columns and rows as matrices, or of each element alone."""
+    return [_broadcast(matrices, several, each) for each in demands]
+
+
+def _broadcast(matrices: MatrixProducts, several: ElementProducts, demand: Product) -> Words:
+    owners = _owners(demand.held)
+    if several.takes(demand):
+        left, right = (
+            np.broadcast_to(each, demand.shape).reshape(-1) for each in (demand.left, demand.right)
         )
-        for each in demands
-    ]
+        return several.multiply(owners, [(left, right)])[0].reshape(demand.shape)
+    made = products.by_matrices(demand.left, demand.right, partial(matrices.matmul, owners))
+    return np.broadcast_to(made, demand.shape)
 
 
 def bilinear(matrices: MatrixProducts, demands: Sequence[Bilinear]) -> list[Words]:

@@ -25,6 +25,36 @@ def blocks_for(left: tuple[int, ...], right: tuple[int, ...], settings: OtSettin
     return quickest(sizes, batch, sum(products.matmul_bytes(sizes, batch, settings)))
 
 
+def matrices_bytes(
+    left: tuple[int, ...],
+    right: tuple[int, ...],
+    ways: tuple[bool, bool],
+    party: int,
+    settings: OtSettings,
+) -> int:
+    """What a party sends for products of matrices of these shapes.
+
+    Args:
+        left, right: batches before rows and columns.
+        ways: whether there are products of P0's left share and P1's right one, and the other way round.
+        party: 0 or 1.
+        settings: of the transfers.
+    """
+    batch = prod(np.broadcast_shapes(left[:-2], right[:-2]))
+    m, k, n = left[-2], left[-1], right[-1]
+    blocks, total = blocks_for(left, right, settings), 0
+    for left_at, way in enumerate(ways):
+        if not way:
+            continue
+        if blocks is not None:
+            holds = (left_at == party) != blocks.turned
+            total += blocks.fresh_bytes(batch) if holds else blocks.answer_bytes(batch)
+        else:
+            chooses = (left_at == party) == (m <= n)
+            total += products.matmul_bytes((m, k, n), batch, settings)[0 if chooses else 1]
+    return total
+
+
 class MatrixProducts:
     """One party's end.
 

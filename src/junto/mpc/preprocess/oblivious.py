@@ -1,4 +1,4 @@
-"""What two parties need of each other: from oblivious transfer, products of large matrices by `lattice`.
+"""What two parties need of each other: from oblivious transfer, large products by `lattice`.
 
 Demands of one kind and form are made together, kind after kind in the order in which they first come: the
 same order at both parties, for it depends on the plan alone.
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.lattice.lattice_products import LatticeProducts
+from junto.mpc.lattice.slot_products import SlotProducts
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.preprocess import making, one_time_pads, turns
 from junto.mpc.preprocess.correlations import Correlations, Demand, Made
+from junto.mpc.preprocess.elements import ElementProducts
 from junto.mpc.preprocess.matrices import MatrixProducts
 from junto.mpc.prg import KEY_BYTES, Stream
 from junto.mpc.protocol.demands import (
@@ -96,8 +98,10 @@ class _Sources:
         peer: str,
     ) -> None:
         lattice = LatticeProducts(wire.exchange, Stream(own.octets(KEY_BYTES)), peer)
+        slots = SlotProducts(wire.exchange, index, Stream(own.octets(KEY_BYTES)), peer)
         self.extension = Extension(wire, index, own, session, settings, peer)
         self.matrices = MatrixProducts(self.extension, lattice)
+        self.elements = ElementProducts(self.extension, slots)
 
 
 class _Counted:
@@ -133,10 +137,10 @@ def _made(sources: _Sources, demands: Sequence[Any]) -> Sequence[np.ndarray[Any,
     match demands[0]:
         case Product() as one:
             if one.left.shape == one.right.shape == one.shape:
-                return making.elements(extension, demands)
-            return making.broadcast(sources.matrices, demands)
+                return making.elements(sources.elements, demands)
+            return making.broadcast(sources.matrices, sources.elements, demands)
         case Square():
-            return making.squares(extension, demands)
+            return making.squares(sources.elements, demands)
         case Bilinear():
             return making.bilinear(sources.matrices, demands)
         case Selected():

@@ -99,12 +99,15 @@ EXPORT int band_solve(uint64_t *out, uint64_t *echelon, const int64_t *starts, c
 EXPORT void band_read(uint64_t *out, const uint64_t *table, const int64_t *starts, const uint64_t *bands, int64_t count,
                       int64_t words, int level);
 
-/* Polynomials modulo X**n + 1, coefficients below primes between 2**50 - 2**21 and 2**50: rows `first` to `last`, row after
- * row for one of `count` primes after the other. The transform in place, or back, by tables [count, 4, n] of powers, and
- * of their quotients, for both ways; and the sum of products of x [rows / count, terms, count, n] and y [terms, count, n]. */
+/* Polynomials modulo X**n + 1, coefficients below primes, each at most 2**24 below a power of two from 2**45 to 2**50: rows
+ * `first` to `last`, row after row for one of `count` primes after the other. The transform in place, or back, by tables
+ * [count, 4, n] of powers, and of their quotients, for both ways; the sum of products of x [rows / count, terms, count, n]
+ * and y [terms, count, n]; and of numbers x [rows / count, terms, n] below 2**50 and factors [terms, count]. */
 EXPORT void lattice_transform(uint64_t *x, const uint64_t *tables, const uint64_t *primes, int64_t count, int64_t n,
                               int64_t first, int64_t last, int back);
 EXPORT void lattice_dot(uint64_t *out, const uint64_t *x, const uint64_t *y, const uint64_t *primes, int64_t terms,
                         int64_t count, int64_t n, int64_t first, int64_t last);
+EXPORT void lattice_combine(uint64_t *out, const uint64_t *x, const uint64_t *factors, const uint64_t *primes, int64_t terms,
+                            int64_t count, int64_t n, int64_t first, int64_t last);
 
 #endif
