@@ -245,6 +245,37 @@ def test_standard_errors_of_linear_regression(spu):
     assert together["inflation"] == pytest.approx(factors, rel=2e-3)
 
 
+STATSMODELS = {
+    "coef": [1.741861, -1.028439],
+    "standard_error": [0.491719, 0.411913],
+    "p_value": [0.000397, 0.012534],
+}
+"""`GLM(y, add_constant(x), family=Binomial()).fit()` of statsmodels 0.15.0 for the first table below."""
+
+
+@pytest.mark.slow
+def test_standard_errors_are_those_of_the_solution_or_none(spu):
+    """Where the classes can be separated there is no solution: each step moves the coefficients."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(60, 2))
+    y = (x @ [1.0, -0.5] + rng.logistic(size=60) > 0).astype(int)
+    flag = np.arange(60) == np.flatnonzero(y)[0]  # no row with it has the other class
+
+    def summary(x, y):
+        model = learn.LogisticRegression(spu, C=float("inf"), inference=True).fit(split(x, 1), at("bob", y))
+        told = [sf.reveal(model.summary_of(party)) for party in ("alice", "bob")]
+        return {name: np.concatenate([each[name] for each in told]) for name in STATSMODELS}
+
+    for scale in (1.0, 1e6):
+        found = summary(x * [scale, 1 / scale], y)
+        for name, want in STATSMODELS.items():
+            unit = 1.0 if name == "p_value" else np.array([scale, 1 / scale])
+            assert found[name] * unit == pytest.approx(want, rel=2e-3, abs=2e-4)
+    for table, label in ((x, (x[:, 0] > 0).astype(int)), (np.column_stack([x[:, 0], flag]), y)):
+        found = summary(table, label)
+        assert np.isnan([found["standard_error"], found["p_value"]]).all()
+
+
 def test_constant_and_collinear_columns(spu):
     rough = np.column_stack([TABLE[:, :2], np.full(ROWS, 7.0), TABLE[:, 2:], 2 * TABLE[:, 0] + 1])
     model = learn.LinearRegression(spu, inference=True).fit(split(rough, 3), at("bob", AMOUNTS))

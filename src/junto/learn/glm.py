@@ -135,7 +135,7 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
     def _errors(self, task: solvers.FitTask, found: Any, left: int) -> significance.Errors:
         compute = self.spu(significance.errors, static_argnames="family")
         target = task.label.target
-        inflation, root = compute(task.parts, task.constant, target, found, family=task.family)
+        inflation, root = compute(task.parts, task.constant, target, found, task.penalty, family=task.family)
         freedom = left if task.family.constant is not None else None
         return significance.Errors(inflation, root, significance.factor(task.rows), freedom)
 

@@ -3,7 +3,9 @@
 The covariance of maximum likelihood is the inverse of the information X'WX (McCullagh and Nelder 1989,
 section 4.4); of a normal label times the residual variance, and then the ratio has Student's distribution.
 Its inverse comes from `newton`, where C^-1 has the variance inflation factors on its diagonal. A penalty is
-not taken into account: with one, the errors are those of a model without.
+not taken into account: with one, the errors are those of a model without. All of this is so at the solution:
+where one more step would change some row's score, as it does for ever if the classes can be separated, there
+are no errors.
 
 The owner of a column learns its coefficient, its inflation factor and its error; from these it computes the
 rest itself, in plain floating point.
@@ -22,12 +24,15 @@ from numpy.typing import NDArray
 
 from junto.device.spu.object import SPUObject
 from junto.learn import newton
-from junto.learn.design import design
+from junto.learn.design import design, penalised
 from junto.learn.examine import ColumnScaling
 from junto.learn.families import Family
 
 COLLINEAR: Final = 500.0
 """With a greater inflation factor a column is called collinear, and has no error: fixed point ends there."""
+
+UNSETTLED: Final = 2.0**-6
+"""Of a row's score: a step that changes more was not the last one. Rounding changes a tenth of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class Errors:
 
     Attributes:
         inflation: variance inflation factors [columns], secret.
-        root: standard errors [columns] of columns and label on their scales, divided by `factor`; secret.
+        root: standard errors [columns] of columns and label on their scales, divided by `factor`; 0 where
+            training had not come to an end; secret.
         factor: public.
         freedom: degrees of freedom of Student's distribution; None for the normal one.
     """
@@ -52,6 +58,7 @@ def errors(
     constant: Sequence[Any],
     y: Any,
     found: tuple[Any, Any],
+    penalty: Any,
     *,
     family: Family,
 ) -> tuple[Any, Any]:
@@ -62,6 +69,7 @@ def errors(
         constant: see `newton.train`.
         y: the label's target.
         found: weights and intercept, for the label on its scale.
+        penalty: see `newton.train`.
         family: of the model.
     """
     weights, intercept = found
@@ -70,11 +78,18 @@ def errors(
     eta = x[:, :width] @ weights + intercept
     weight = family.constant if family.constant is not None else family.weight(eta)
     d, c = newton.information(x, weight, jnp.zeros(width + 1), newton.padded(constant, width + 1))
-    inflation = jnp.diag(newton.polished(c, newton.inverse(c)))[:width]
+    inverse = newton.inverse(c)
+    inflation = jnp.diag(newton.polished(c, inverse))[:width]
     root = d[:width] * jnp.sqrt(inflation)
     if family.constant is not None:
         variance = jnp.sum((y - eta) ** 2) * (1 / max(len(y) - width - 1, 1))
         root = root * jnp.sqrt(variance)
+    if not family.exact:
+        w = jnp.append(weights, intercept)
+        shrink = penalty * penalised(width, True)
+        gradient = (family.residual(eta, y) @ x - shrink * w) * newton.down(x)
+        step = d * (inverse @ (d * gradient))
+        root = jnp.where(jnp.any(jnp.abs(x @ step) > UNSETTLED), 0.0, root)
     return inflation, root
 
 
@@ -94,7 +109,8 @@ def summary(scaling: ColumnScaling, found: Any, factor: float, freedom: int | No
 
     Returns:
         ``column`` (names), and as arrays ``coef``, ``standard_error``, ``z`` (Student's t with a normal
-        label), ``p_value`` and ``inflation``. NaN for columns that are constant or collinear.
+        label), ``p_value`` and ``inflation``. NaN for columns that are constant or collinear, and
+        for all if training had not come to an end.
     """
     (coef,), (inflation, root) = (np.asarray(each, np.float64) for each in found)
     coef, error = coef / scaling.deviation, root * factor / scaling.deviation
