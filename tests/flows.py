@@ -24,7 +24,7 @@ from junto.locks import Event
 from junto.net import frames as f
 from junto.net import mailbox, outbox, peer, receiving
 from junto.net.api import Activity, Failure, TransferKey
-from junto.net.line import StreamSender
+from junto.net.line import Line
 
 SMALL = {
     "WINDOW": 4,
@@ -52,7 +52,7 @@ class Clock:
         return self.now
 
 
-class Thread(StreamSender):
+class Thread(Line):
     """A line with what its sending thread does: awake, or asleep until woken or for so long."""
 
     def __init__(self, pull: Any, clock: Clock) -> None:
@@ -156,10 +156,15 @@ class Stream:
             queue.append(message)
 
     def _hear_forward(self) -> None:
-        self.dialled.peer.hear(self.back, f.open_message(self.forward.popleft()))
+        message = self.forward.popleft()
+        if not self.dialled.peer.hear_frame(self.back, message):
+            self.dialled.peer.hear(self.back, f.open_message(message))
 
     def _hear_back(self) -> None:
-        opened = f.open_message(self.backward.popleft())
+        message = self.backward.popleft()
+        if self.out.open and self.dialler.peer.hear_frame(self.out, message):
+            return
+        opened = f.open_message(message)
         if not self.out.open:
             assert isinstance(opened, list)
             first, *opened = opened
@@ -228,7 +233,7 @@ class Pair:
         return (self.alice, self.bob), (self.bob, self.alice)
 
 
-IGNORED = frozenset({"heard", "_moved", "sent_messages", "sent_bytes", "_events", "patch", "_link"})
+IGNORED = frozenset({"heard", "moved", "sent_messages", "sent_bytes", "_events", "patch", "_link"})
 
 
 def snapshot(thing: Any, ignored: frozenset[str] = IGNORED) -> tuple[Any, ...]:

@@ -30,7 +30,7 @@ from junto.net.api import (
 from junto.net.carrier import Caller, Carrier, CarrierConnection
 from junto.net.gateway import GrpcGateway
 from junto.net.grpc_carrier import GrpcCarrier
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.net.socket_carrier import SocketCarrier
 from junto.reach.probe import ProbeReport
 from junto.wire.payload import Payload, Summary
@@ -279,7 +279,7 @@ class Mallory:
         self.heard: queue.SimpleQueue[f.ControlFrame] = queue.SimpleQueue()
         self.refusal: f.Refused | None = None
         self.run = b""
-        self._lines: list[StreamSender] = []
+        self._lines: list[Line] = []
         self._calls: list[CarrierConnection] = []
         self.server = site.carrier(site.credentials[me]).listen(site.cluster[me].listen, self._serve)
         self.server.start()
@@ -291,8 +291,8 @@ class Mallory:
             call.close()
         self.server.stop()
 
-    def _serve(self, caller: Caller, messages: Iterator[bytes]) -> StreamSender:
-        line = StreamSender(lambda _: None)
+    def _serve(self, caller: Caller, messages: Iterator[bytes]) -> Line:
+        line = Line(lambda _: None)
         self._lines.append(line)
 
         def read() -> None:
@@ -336,7 +336,7 @@ class Talk:
     def __init__(self, site: Site, victim: str, credentials: TlsSettings | None) -> None:
         self._messages: deque[bytes] = deque()
         self.frames: queue.SimpleQueue[f.ControlFrame | None] = queue.SimpleQueue()
-        self._line = StreamSender(lambda _: self._messages.popleft() if self._messages else None)
+        self._line = Line(lambda _: self._messages.popleft() if self._messages else None)
         self._line.open = True
         report = ProbeReport(victim, site.cluster[victim].address, (), accepted_name=victim)
         self.call = site.carrier(credentials).dial(report, self._line)

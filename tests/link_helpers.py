@@ -16,7 +16,7 @@ from junto.mpc.node_links import Channel, LinkOptions, memory_pair
 from junto.net import frames as f
 from junto.net.api import OrderedStream
 from junto.net.header import Header, check_of, pack
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.net.peer import Peer
 
 QUICK = LinkOptions(recv_timeout_ms=10_000, connect_retry_interval_ms=200)
@@ -96,10 +96,12 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStre
     peers = {name: Peer(PartySettings(name, nowhere, nowhere), link, Heard()) for name in parties}
     for me, other in (parties, parties[::-1]):
         dialler, dialled = peers[other], peers[me]  # each as the other side has it
-        out, back = StreamSender(dialler.pull), StreamSender(dialled.pull)
+        out, back = Line(dialler.pull), Line(dialled.pull)
         dialled.open_theirs(back)
 
-        def hear(dialler: Peer, out: StreamSender, message: bytes) -> None:
+        def hear(dialler: Peer, out: Line, message: bytes) -> None:
+            if out.open and dialler.hear_frame(out, message):
+                return
             opened = f.open_message(message)
             if not out.open:
                 assert isinstance(opened, list)
@@ -107,12 +109,13 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStre
                 dialler.open_ours(out, opened.pop(0))
             dialler.hear(out, opened)
 
-        def carry(line: StreamSender, hear: Callable[[bytes], None]) -> None:
+        def carry(line: Line, hear: Callable[[bytes], None]) -> None:
             for message in line.messages():
                 hear(message)
 
-        def heard(dialled: Peer, back: StreamSender, message: bytes) -> None:
-            dialled.hear(back, f.open_message(message))
+        def heard(dialled: Peer, back: Line, message: bytes) -> None:
+            if not dialled.hear_frame(back, message):
+                dialled.hear(back, f.open_message(message))
 
         for line, then in ((out, partial(heard, dialled, back)), (back, partial(hear, dialler, out))):
             threading.Thread(target=carry, args=(line, then), daemon=True).start()

@@ -18,9 +18,9 @@ from junto.errors import DeadlineExceeded
 from junto.net import frames as f
 from junto.net import handshake
 from junto.net.api import Abort
+from junto.net.ends import Dialled, Dialler
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
-from junto.net.stream import Dialled, Dialler
 
 NOWHERE = Address("127.0.0.1", 1)
 Step = tuple[str, Callable[[], None]]

@@ -139,7 +139,7 @@ class FlowMachine(RuleBasedStateMachine):
                         "it was not taken"
                     )
             assert all(len(results) <= 1 for results in sender.delivered.values())
-            assert receiver.peer.receiving.in_memory <= QUOTA
+            assert receiver.peer.receiving.mailbox.in_memory <= QUOTA
             assert not receiver.peer.refusals.by_cause(), "honest parties refuse nothing of each other"
 
     def finish(self) -> None:
@@ -159,10 +159,10 @@ class FlowMachine(RuleBasedStateMachine):
         self.pair.settle()
         for sender, receiver in self.pair.ends():
             out, into = sender.peer.sending, receiver.peer.receiving
-            assert out.begun == into.settled, "what was begun stands still"
-            assert out.unsettled == len(sender.pushed) - out.begun
-            assert out.must_move() is None
-            assert into.must_move() is None
+            assert out.outbox.numbers == into.mailbox.settled, "what was begun stands still"
+            assert out.outbox.unsettled == len(sender.pushed) - out.outbox.numbers
+            assert out.outbox.must_move() is None
+            assert into.mailbox.must_move() is None
         for end in (self.pair.alice, self.pair.bob):
             end.peer.beat()  # who waits tells where it is
         self.pair.settle()
@@ -171,8 +171,8 @@ class FlowMachine(RuleBasedStateMachine):
             assert receiver.expected.keys() == sender.pushed.keys()
             assert all(receiver.expected.values()), "something that is expected has not arrived"
             assert all(sender.delivered.values()), "something that was sent is not acknowledged"
-            assert receiver.peer.receiving.in_memory == 0
-            assert receiver.peer.receiving.early == 0
+            assert receiver.peer.receiving.mailbox.in_memory == 0
+            assert receiver.peer.receiving.mailbox.early == 0
 
 
 def as_it_should_be(sent: bytes | Failure, outcome: Any) -> bool:

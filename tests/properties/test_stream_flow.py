@@ -29,7 +29,7 @@ def written(stream: Any, data: bytes) -> int:
     part = data[:FRAME]
     if not part:
         return 0
-    header = Header(Kind.STREAM, 0, STREAM, stream._written, 0)
+    header = Header(Kind.STREAM, 0, STREAM, stream._writer.pushed, 0)
     return len(part) if stream.write(pack(header) + part) else 0
 
 
@@ -131,7 +131,7 @@ def test_rounds_and_large_values_pass_each_other_and_nothing_stands_still(faults
                 assert made is not None
                 made.close()
             talk.pair.settle()
-            assert not any(end.peer.sending.unread() for end in talk.ends)
+            assert not any(end.peer.sending.outbox.unread() for end in talk.ends)
             for made in talk.streams:
                 assert made is not None
                 with pytest.raises(PipeEnded):

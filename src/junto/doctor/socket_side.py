@@ -13,7 +13,7 @@ from junto.doctor.findings import Finding
 from junto.errors import ListenError
 from junto.net import frames as f
 from junto.net.carrier import Listener
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.net.socket_carrier import SocketCarrier
 
 
@@ -68,7 +68,7 @@ def _carrier(settings: Settings) -> SocketCarrier:
     return SocketCarrier(settings.tls, settings.cluster, settings.link)
 
 
-def _turned_away() -> StreamSender:
-    line = StreamSender(lambda _: None)
+def _turned_away() -> Line:
+    line = Line(lambda _: None)
     line.close(f.Refused("identity", "a doctor looks here, and no session runs", final=False))
     return line

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from junto.config.model import Address
 from junto.errors import IdentityError
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.reach.probe import ProbeReport
 
 
@@ -35,7 +35,7 @@ class Caller:
     error: IdentityError | None = None
 
 
-Accept = Callable[[Caller, Iterator[bytes]], StreamSender]
+Accept = Callable[[Caller, Iterator[bytes]], Line]
 """Gets each connection that others open, with its messages; returns what sends ours."""
 
 
@@ -99,5 +99,5 @@ class Carrier(ABC):
         """Whether `party` answers there with its certificate, and takes ours; if not, why."""
 
     @abstractmethod
-    def dial(self, report: ProbeReport, line: StreamSender) -> CarrierConnection:
+    def dial(self, report: ProbeReport, line: Line) -> CarrierConnection:
         """Open a connection to where a probe has succeeded; `line` sends on it."""

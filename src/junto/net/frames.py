@@ -1,4 +1,4 @@
-"""What travels on a stream between two parties: bytes in, frames out, and back. No I/O.
+"""What travels on a connection between two parties: bytes in, frames out, and back. No I/O.
 
 Each side dials the other one, and a connection carries both directions, whoever has opened it. What a party
 sends goes on the connection that the other one has named last (`Resumed`): the one that the sender has
@@ -6,7 +6,7 @@ dialled, where there is one, else the other one's. A message is one of
 
     0x00 + MessagePack list of control frames     (several frames queued together leave in one message)
     0x01 + transfer (u64) + offset (u64) + bytes  (a chunk of a large value, big endian)
-    0x02 ...                                      (a frame of an ordered stream, see `header`)
+    0x02 or 0x03 ...                              (a frame of an ordered stream, see `header`)
 
 `Any` is the closed set of control frames; `open_message` checks everything that can be checked without
 knowing the state: types, unknown fields, lengths, ranges.
@@ -27,7 +27,7 @@ from junto.net.api import Abort, Activity, Count, Failure, Stamp, TransferKey
 from junto.net.header import MARK, Ordered, parse
 from junto.net.words import DETAIL_CHARS, LONG_CHARS, TEXT_CHARS, Lines, Long, Short, Words
 
-PROTOCOL = 3
+PROTOCOL = 4
 CHUNK_BYTES = 1 << 19
 """Half a mebibyte stays in a core's cache on its way through gRPC and TLS; 256 KiB and 1 MiB were slower."""
 
@@ -57,7 +57,7 @@ class ControlFrame(Words, frozen=True, forbid_unknown_fields=True):
 
 
 class Hello(ControlFrame, frozen=True, tag=1):
-    """Who we are and what must be equal. First on every stream, and the answer to it.
+    """Who we are and what must be equal. First on every connection, and the answer to it.
 
     Attributes:
         protocol: version of this file's law.
@@ -79,7 +79,7 @@ class Hello(ControlFrame, frozen=True, tag=1):
 
 
 class Refused(ControlFrame, frozen=True, tag=2):
-    """The stream is not accepted. `final`: it never will be, for the reason in `cause`."""
+    """The connection is not accepted. `final`: it never will be, for the reason in `cause`."""
 
     kind: Short
     cause: Lines
@@ -87,7 +87,7 @@ class Refused(ControlFrame, frozen=True, tag=2):
 
 
 class Resume(ControlFrame, frozen=True, tag=3):
-    """Open the stream for values of this run."""
+    """Open the connection for values of this run."""
 
     run: Nonce
 
@@ -250,18 +250,15 @@ def open_message(message: bytes) -> list[Any] | Chunk | Ordered:
     if message[:1] == _CHUNK and len(message) > _CHUNK_HEADER.size:
         _, transfer, offset = _CHUNK_HEADER.unpack_from(message)
         return Chunk(transfer, offset, memoryview(message)[_CHUNK_HEADER.size :])
-    return _open(message)
-
-
-def _open(message: bytes) -> list[Any]:
     if message[:1] != _CONTROL:
         raise ProtocolViolation("a message begins with none of the known bytes")
     try:
         frames = DECODER.decode(memoryview(message)[1:])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolViolation("a message does not parse as control frames") from error
-    if any(isinstance(frame, Value) and len(frame.payload) > INLINE_BYTES for frame in frames):
-        raise ProtocolViolation("a small value is larger than small values are")
+    for frame in frames:
+        if isinstance(frame, Value) and len(frame.payload) > INLINE_BYTES:
+            raise ProtocolViolation("a small value is larger than small values are")
     return frames
 
 

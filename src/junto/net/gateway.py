@@ -34,7 +34,7 @@ from junto.net.api import (
 from junto.net.carrier import Caller, Carrier, Listener
 from junto.net.direct import DirectMeeting
 from junto.net.grpc_carrier import GrpcCarrier
-from junto.net.line import Route, StreamSender
+from junto.net.line import Line, Route
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
 from junto.net.refusals import Refusals
@@ -217,7 +217,7 @@ class GrpcGateway(Gateway):
             if not self._await(peer, peer.has_read, ends):
                 raise DeadlineExceeded(f"{name} has not read all that was sent to its node of an SPU")
         for peer in self._peers.values():
-            peer.stand("bye", f.Bye(peer.sending.begun))
+            peer.stand("bye", f.Bye(peer.sending.outbox.numbers))
         for name, peer in self._peers.items():
             if not self._await(peer, peer.is_over, ends):
                 raise DeadlineExceeded(f"{name} has not ended its program; we have")
@@ -262,7 +262,7 @@ class GrpcGateway(Gateway):
     def _keep_dialled(self, way: Way) -> None:
         self._spawn(partial(way.keep_dialled, self._run_changed), f"junto-dial-{way.peer.name}")
 
-    def _accept(self, ways: Mapping[str, Way], caller: Caller, messages: Iterator[bytes]) -> StreamSender:
+    def _accept(self, ways: Mapping[str, Way], caller: Caller, messages: Iterator[bytes]) -> Line:
         if caller.error is not None:
             return self._turn_away(caller, caller.error.message)
         party = caller.party
@@ -278,11 +278,11 @@ class GrpcGateway(Gateway):
         self._spawn(partial(way.read, dialled, messages, self._run_changed), f"junto-hear-{party}")
         return dialled.line
 
-    def _turn_away(self, caller: Caller, why: str, *, final: bool = True) -> StreamSender:
+    def _turn_away(self, caller: Caller, why: str, *, final: bool = True) -> Line:
         self._refusals.count(caller.place, "identity", why)
         for way in self._ways.values():
             way.redial.set()
-        line = StreamSender(lambda _: None)
+        line = Line(lambda _: None)
         line.close(f.Refused("identity", why, final))
         return line
 
@@ -339,7 +339,7 @@ class GrpcGateway(Gateway):
 
 
 def _claimed(message: bytes) -> str | None:
-    """Whom the first message of a plaintext stream claims to come from. Nobody can check it."""
+    """Whom the first message of a plaintext connection claims to come from. Nobody can check it."""
     try:
         frames = f.open_message(message)
     except PeerError:

@@ -22,7 +22,7 @@ from junto.log import printable
 from junto.net.callers import Option, guard_options, party_of
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
 from junto.net.frames import MESSAGE_BYTES
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.reach.probe import ProbeReport, probe
 
 # It prints when a peer hangs up; its handlers for forks abort one child in twenty while calls are under way.
@@ -89,7 +89,7 @@ class GrpcCarrier(Carrier):
     def probe(self, address: Address, party: str, timeout_s: float) -> ProbeReport:
         return probe(address, self._tls, party, self._parties, timeout_s)
 
-    def dial(self, report: ProbeReport, line: StreamSender) -> CarrierConnection:
+    def dial(self, report: ProbeReport, line: Line) -> CarrierConnection:
         options = _client_options(self._link)
         address, tls = str(report.address), self._tls
         if tls is None:
@@ -157,7 +157,7 @@ class _Server(Listener):
 
 
 class GrpcCall(CarrierConnection):
-    """A stream that we have dialled."""
+    """A connection that we have dialled."""
 
     def __init__(self, channel: Any, messages: Iterator[bytes]) -> None:
         self._channel = channel

@@ -1,16 +1,16 @@
 """The law of the handshake: what two parties must have in common before a value may pass. No I/O.
 
-On every stream, in this order:
+On every connection, in this order:
 
     dialler -> Hello                    who it is, what it assumes, its nonce (this start of this party)
     dialled -> Hello | Refused          the same; a difference ends it on both sides with the same text
     dialler -> Resume(run)              once it has heard the nonces of all parties
     dialled -> Resumed | Refused        likewise; from here values flow
 
-Both ends of a stream go through the same states, `TRANSITIONS`; a frame for which there is none there is out
-of order. Only that a party ends the run (Ending), and the answer to it, may be said as soon as both have
-greeted: who leaves a meeting says so. Each step is one under the stream's lock, its words included: nobody
-can answer what the state does not know of yet. What may be heard again, or late, is a whole stream: of an
+Both ends of a connection go through the same states, `TRANSITIONS`; a frame for which there is none there is
+out of order. Only that a party ends the run (Ending), and the answer to it, may be said as soon as both have
+greeted: who leaves a meeting says so. Each step is one under the end's lock, its words included: nobody
+can answer what the state does not know of yet. What may be heard again, or late, is a whole connection: of an
 earlier start or attempt.
 
 The run's id is a hash over the job and everybody's nonces, so nobody can be made to continue another run.
@@ -30,7 +30,7 @@ from junto.net.frames import NONCE_BYTES, PROTOCOL, Hello
 
 
 class HandshakeState(enum.Enum):
-    """Of one end of one stream."""
+    """Of one end of one connection."""
 
     NEW = "new"
     GREETED = "greeted"  # the other side's Hello is here, and agrees with ours
@@ -39,7 +39,7 @@ class HandshakeState(enum.Enum):
 
 
 class HandshakeEvent(enum.Enum):
-    """What happens at one end of one stream; any other frame is out of order."""
+    """What happens at one end of one connection; any other frame is out of order."""
 
     HELLO = "hello"
     RESUME = "resume"  # said by the dialler, heard by the dialled side
@@ -54,7 +54,7 @@ TRANSITIONS: Mapping[tuple[HandshakeState, HandshakeEvent], HandshakeState] = {
 
 
 GREETED = frozenset({HandshakeState.GREETED, HandshakeState.ASKED})
-"""In these a stream is not open yet, and each side knows that it talks to a party of its job."""
+"""In these a connection is not open yet, and each side knows that it talks to a party of its job."""
 
 
 @dataclass(frozen=True, slots=True)

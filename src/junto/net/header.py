@@ -9,8 +9,13 @@
                      check: the operation that it belongs to (`check_of`)
 
 Integers are big-endian, and as short as the largest of the three allows: so each header has one form only.
-What follows is as long as the message that the carrier has brought. The reader knows beforehand what has to
-arrive, so each field is compared with what is due, and memory is taken only for what was asked for.
+Of two frames that follow each other on a connection, the second mostly differs from the first in its number
+alone, which is one more. Then a single byte, 0x03, stands for its header. Both ends know what it means from
+what has passed this connection before (`following`).
+
+What follows the header is as long as the message that the carrier has brought. The reader knows beforehand
+what has to arrive, so each field is compared with what is due, and memory is taken only for what was asked
+for.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import hashlib
 import struct
 from typing import NamedTuple
 
-MARK = b"\x02"
+MARK, FOLLOWS = b"\x02", b"\x03"
 MORE = 1
 _KINDS = 0x3F
 _WIDTHS = tuple(struct.Struct(f"!cBB{code * 3}") for code in "HIQ")
@@ -100,6 +105,12 @@ def pack(header: Header) -> bytes:
     most = most if most > check else check
     width = (most >= _BELOW[0]) + (most >= _BELOW[1])
     return _WIDTHS[width].pack(MARK, header[0] | width << 6, detail, stream, number, check)
+
+
+def following(frame: bytes) -> bytes:
+    """The header of the frame after this one (or after this header), if it is such a one."""
+    _, kind, detail, stream, number, check = _WIDTHS[frame[1] >> 6].unpack_from(frame)
+    return pack(Header(kind & _KINDS, detail, stream, (number + 1) % _BELOW[2], check))
 
 
 def parse(data: bytes | memoryview) -> Ordered:

@@ -6,10 +6,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from threading import get_ident
 
+from junto.locks import Condition
 from junto.net.frames import ControlFrame, Heartbeat, pack
+from junto.net.header import FOLLOWS, following
 
-Pull = Callable[["StreamSender"], bytes | float | None]
+Pull = Callable[["Line"], bytes | float | None]
 """The next message for this line; or for how many seconds to wait for more (None: until woken)."""
 
 
@@ -34,7 +37,7 @@ class Route:
 USUAL = Route()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class InlineCarrier:
     """What a carrier can do in the thread that has something to say, or that waits for something.
 
@@ -50,8 +53,28 @@ class InlineCarrier:
     rest: Callable[[], None]
 
 
-class StreamSender:
-    """One stream's sending half.
+class StreamsLock(Condition):  # type: ignore[misc]  # not final, see `locks`
+    """The lock of what comes from one party; who waits for a frame of its streams, waits on it.
+
+    Attributes:
+        attending: by their threads: those that read a connection themselves meanwhile.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attending: dict[int, InlineCarrier] = {}
+
+    def tell(self) -> None:
+        """Whoever waits looks again; under the lock."""
+        if self._waiters:
+            self.notify_all()
+        for thread, in_place in self.attending.items():
+            if thread != get_ident():  # it has heard something itself: it does not wait any more
+                in_place.alarm()
+
+
+class Line:
+    """One connection's sending half.
 
     Frames said here go before everything else; then comes what `pull` yields, once the line is open.
 
@@ -60,6 +83,7 @@ class StreamSender:
         open: whether values may flow.
         run: the run that the dialler wants to resume, while the answer is due.
         closed: whether it is over.
+        heard: the header of the next frame that is heard, if it is like the last one.
         named, sends: it was wanted for values before: by us for theirs, by them for ours.
         in_place: set by a carrier that needs no other thread to send and to read.
     """
@@ -75,11 +99,13 @@ class StreamSender:
         self.open: bool = False
         self.run: bytes | None = None
         self.closed: bool = False
+        self.heard: bytes = b""
+        self._said = b""  # the same of those that are said
         self.named = self.sends = False
         self.in_place: InlineCarrier | None = None
 
     def say(self, *frames: ControlFrame) -> None:
-        """Send these before anything else (of heartbeats only the newest, where the stream is slower)."""
+        """Send these before anything else (of heartbeats only the newest, where the connection is slower)."""
         with self._lock:
             self._keep(frames)
         self.wake()
@@ -147,6 +173,11 @@ class StreamSender:
             if frames:
                 return pack(frames)
         return self._pull(self) if opened else None
+
+    def shorten(self, frame: bytes) -> bytes:
+        """The next frame of an ordered stream as it goes on this line."""
+        header, self._said = self._said, following(frame)
+        return FOLLOWS + frame[len(header) :] if header and frame.startswith(header) else frame
 
     def _keep(self, frames: Iterable[ControlFrame]) -> None:
         for frame in frames:

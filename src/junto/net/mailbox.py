@@ -41,7 +41,6 @@ from junto.net.frames import (
     Resumed,
     Value,
 )
-from junto.net.header import Kind, Ordered
 from junto.net.numbers import Numbers
 from junto.net.ordered import StreamReader
 from junto.net.outbox import ABOARD, AHEAD, IN_FLIGHT_BYTES, WINDOW
@@ -87,7 +86,10 @@ class Mailbox:
         max_value_bytes: the largest value that is taken; None: any.
 
     Attributes:
-        tells: the ordered streams whose writer has to be told now how much was read.
+        in_memory: bytes in memory that the program has not got.
+        moved: grows with everything that comes and is taken.
+        streams: the ordered ones that are open here.
+        tells: of these, the ones whose writer has to be told now how much was read.
     """
 
     def __init__(self, open_buffer: OpenBuffer, quota_bytes: int, max_value_bytes: int | None) -> None:
@@ -100,24 +102,19 @@ class Mailbox:
         self._turns: list[tuple[int, int, ArrivingEntry]] = []  # the wanted ones, a heap by key
         self._early: dict[TransferKey, ArrivingEntry] = {}
         self._numbers = Numbers()
-        self._in_memory = 0
+        self.in_memory: int = 0
         self._position = 0
         self._told = 0
         self._settled: list[int] = []
         self._unsaid = 0  # bytes that came since the last acknowledgement
-        self._moved = 0
+        self.moved: int = 0
         self._urgent = False
         self._answers: list[ControlFrame] = []
         self._later: tuple[list[ControlFrame], list[ControlFrame]] = ([], [])
         self._turn = 0
         self._declines: deque[Declined] = deque(maxlen=AT_ONCE)
-        self._streams: dict[int, StreamReader] = {}
+        self.streams: dict[int, StreamReader] = {}
         self.tells: dict[int, StreamReader] = {}
-
-    @property
-    def in_memory(self) -> int:
-        """Bytes in memory that the program has not got."""
-        return self._in_memory
 
     @property
     def early(self) -> int:
@@ -128,11 +125,6 @@ class Mailbox:
     def settled(self) -> int:
         """How many transfers were taken or declined."""
         return len(self._numbers)
-
-    @property
-    def moved(self) -> int:
-        """Grows with everything that comes and is taken."""
-        return self._moved
 
     def must_move(self) -> tuple[TransferKey, int, int] | None:
         """A value that was asked for and whose bytes therefore have to come: the oldest."""
@@ -177,10 +169,11 @@ class Mailbox:
     def whole(self, frame: Value | Failed) -> list[Deliver]:
         """A small value, or a failure in place of one. Raises Refusal."""
         entry = self._admit(frame)
-        content = _own(frame.payload) if isinstance(frame, Value) else frame.failure
+        # A copy that is aligned, writable, and does not keep the message alive that it came in.
+        content = memoryview(bytearray(frame.payload)) if isinstance(frame, Value) else frame.failure
         size = len(content) if isinstance(content, memoryview) else 0
         expected = entry.story.state is ArrivalState.EXPECTED
-        if not expected and self._in_memory + size > self._quota and size:
+        if not expected and self.in_memory + size > self._quota and size:
             self._defer(entry, frame.transfer, size)
             return []
         entry.transfer, entry.nbytes, entry.received = frame.transfer, size, size
@@ -202,7 +195,7 @@ class Mailbox:
             raise self._too_large(entry, frame)
         expected = entry.story.state is ArrivalState.EXPECTED
         busy = len(self._arriving) >= ABREAST or self._turns
-        if not expected and (busy or self._in_memory + frame.nbytes > self._quota):
+        if not expected and (busy or self.in_memory + frame.nbytes > self._quota):
             self._defer(entry, frame.transfer, frame.nbytes)
             return []
         entry.transfer, entry.nbytes = frame.transfer, frame.nbytes
@@ -231,7 +224,7 @@ class Mailbox:
             return []
         entry.received += len(write.data)
         self._unsaid += len(write.data)
-        self._moved += 1
+        self.moved += 1
         return self._completed(entry, write.buffer) if entry.received == entry.nbytes else []
 
     def _completed(self, entry: ArrivingEntry, buffer: Buffer) -> list[Deliver]:
@@ -254,7 +247,7 @@ class Mailbox:
         return self._give_up(write.entry, error) + self._next_turns()
 
     def resume(self) -> Resumed:
-        """A new stream is open: what we have. What was only offered will be offered again."""
+        """A new connection is open: what we have. What was only offered will be offered again."""
         self._answers.clear()
         self._settled.clear()
         self._later = ([], [])
@@ -268,7 +261,7 @@ class Mailbox:
             entry.acked = entry.received
         self._told = self._position
         partial = tuple((number, entry.received) for number, entry in self._arriving.items())
-        streams = tuple((number, reader.resume()) for number, reader in self._streams.items())
+        streams = tuple((number, reader.resume()) for number, reader in self.streams.items())
         self.tells.clear()
         self._turn += 1
         also = self._numbers.ranges()
@@ -284,48 +277,14 @@ class Mailbox:
 
     # Ordered streams.
 
-    def open_stream(self, stream: int) -> None:
+    def open_stream(self, stream: int) -> StreamReader:
         """Our end of a stream is open. Raises ValueError if it was before, or there are too many."""
-        if stream in self._streams:
+        if stream in self.streams:
             raise ValueError(f"stream {stream} is opened a second time")
-        if len(self._streams) >= STREAMS:
+        if len(self.streams) >= STREAMS:
             raise ValueError(f"there are {STREAMS} streams between the two parties already")
-        self._streams[stream] = StreamReader()
-        self.told(stream)
-
-    def ordered(self, frame: Ordered) -> bool:
-        """A frame of a stream; whether it is new. Raises Refusal."""
-        header = frame.header
-        reader = self._streams.get(header.stream)
-        if reader is None:
-            raise Refusal("out of order", "a frame of a stream that is not open here")
-        try:
-            new = reader.take(header.number, frame, last=header.kind == Kind.END)
-        except ValueError as error:
-            raise Refusal("out of place", str(error)) from error
-        self._moved += 1
-        if reader.closed:
-            self.told(header.stream)
-        return new
-
-    def pop(self, stream: int) -> tuple[Ordered | None, bool]:
-        """The next frame of a stream, if it is here; and see `told`."""
-        reader = self._streams[stream]
-        frame = reader.pop()
-        return frame, reader.owes and self.told(stream)
-
-    def close_stream(self, stream: int) -> None:
-        """Nobody reads it any more."""
-        self._streams[stream].close()
-        self.told(stream)
-
-    def told(self, stream: int) -> bool:
-        """Whether the writer of a stream has to be told now how much of it was read."""
-        reader = self._streams[stream]
-        owes = reader.owes
-        if owes:
-            self.tells[stream] = reader
-        return owes
+        reader = self.streams[stream] = StreamReader(self.tells, stream)
+        return reader
 
     # What to answer next.
 
@@ -356,7 +315,7 @@ class Mailbox:
     @property
     def unsaid(self) -> bool:
         """Whether there is something to acknowledge (it may wait a moment for more)."""
-        return self.owes or bool(self._settled) or self._unsaid > 0
+        return bool(self._settled) or self._unsaid > 0 or self.owes
 
     # Inside.
 
@@ -372,7 +331,7 @@ class Mailbox:
             entry = self._entries[key] = ArrivingEntry(key)
         elif entry.story.state is not ArrivalState.EXPECTED:
             raise self._declined(transfer, "second value", f"a second value for {_name(key)}")
-        self._moved += 1
+        self.moved += 1
         return entry
 
     def _check_early(self, frame: Value | Failed | Offer) -> None:
@@ -432,7 +391,7 @@ class Mailbox:
         return done
 
     def _begin(self, entry: ArrivingEntry) -> list[Deliver]:
-        spill = self._in_memory + entry.nbytes > self._quota
+        spill = self.in_memory + entry.nbytes > self._quota
         try:
             entry.buffer = self._open_buffer(entry.nbytes, spill)
         except OSError as error:
@@ -463,7 +422,7 @@ class Mailbox:
         self._forget(entry)
 
     def _forget(self, entry: ArrivingEntry) -> None:
-        self._in_memory -= entry.in_memory
+        self.in_memory -= entry.in_memory
         entry.in_memory = 0
         entry.content = None
         self._early.pop(entry.key, None)
@@ -471,16 +430,11 @@ class Mailbox:
 
     def _charge(self, entry: ArrivingEntry, nbytes: int) -> None:
         entry.in_memory = nbytes
-        self._in_memory += nbytes
+        self.in_memory += nbytes
 
     def _take(self, transfer: int) -> None:
         self._numbers.add(transfer)
         self._settled.append(transfer)
-
-
-def _own(payload: memoryview) -> memoryview:
-    """A copy that is aligned, writable, and does not keep the message alive that it came in."""
-    return memoryview(bytearray(payload))
 
 
 def _name(key: TransferKey) -> str:

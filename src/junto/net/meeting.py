@@ -29,6 +29,10 @@ class Meeting:
         is_open: whether values can go to a party, and come from it.
         is_reached: whether the connection that we have dialled to it is open.
         is_here: whether there is a connection on which it has greeted us.
+
+    Attributes:
+        run: its id, once everybody's nonce is known.
+        over: everybody was met: from here on the run is fixed.
     """
 
     def __init__(
@@ -49,23 +53,13 @@ class Meeting:
         self._causes: dict[str, str] = {}
         self._versions: dict[str, str] = {}
         self._error: JuntoError | None = None
-        self._run: bytes | None = None
-        self._over = False
+        self.run: bytes | None = None
+        self.over: bool = False
         self._closed = False
-
-    @property
-    def run(self) -> bytes | None:
-        """The run's id, once everybody's nonce is known."""
-        return self._run
 
     def versions(self, party: str) -> str:
         """Which versions differ between us and `party`, as a phrase; empty if none do."""
         return self._versions.get(party, "")
-
-    @property
-    def over(self) -> bool:
-        """Whether everybody was met: from here on the run is fixed."""
-        return self._over
 
     def greet(self, theirs: Hello) -> bool:
         """Hear a party's Hello; True if the run's id came to be, or became another one.
@@ -79,7 +73,7 @@ class Meeting:
             known = self._nonces.get(theirs.party)
             if known == theirs.nonce:
                 return False
-            if self._over:
+            if self.over:
                 raise Restarted
             self._nonces[theirs.party] = theirs.nonce
             self._versions[theirs.party] = described(
@@ -87,12 +81,12 @@ class Meeting:
             )
             if len(self._nonces) <= len(self._others):
                 return False
-            self._run = handshake.run_id(self.mine.job, self._nonces)
+            self.run = handshake.run_id(self.mine.job, self._nonces)
             self._changed.notify_all()
         return True
 
     def opened(self) -> None:
-        """A stream is open now."""
+        """A connection is open now."""
         with self._changed:
             self._changed.notify_all()
 
@@ -102,7 +96,7 @@ class Meeting:
         One connection carries both directions. But we have tried to reach each party ourselves by then: what
         we would have found there is said now, and not in the middle of the run.
         """
-        return self._run is not None and all(
+        return self.run is not None and all(
             self._is_open(party) and (self._is_reached(party) or party in self._causes)
             for party in self._others
         )
@@ -156,9 +150,9 @@ class Meeting:
         if self._error is not None:
             self._changed.wait_for(lambda: self._closed, LINGER_S)
             raise self._error
-        if self._run is not None and self.complete():
-            self._over = True
-            return self._run
+        if self.run is not None and self.complete():
+            self.over = True
+            return self.run
         return None
 
     def _missing(self, address: Callable[[str], str]) -> list[str]:

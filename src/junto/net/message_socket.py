@@ -245,8 +245,10 @@ class MessageSocket:
         self._out = memoryview(_LENGTH.pack(len(message)) + message)
         self.busy = True
 
-    def try_push(self) -> bool:
-        """Send what the socket takes now; whether that was all."""
+    def try_push(self, message: bytes | None = None) -> bool:
+        """Send what the socket takes now, and begin with `message`, see `put`; whether that was all."""
+        if message is not None:
+            self._out, self.busy = memoryview(_LENGTH.pack(len(message)) + message), True
         while len(self._out):
             wanted = self._step(self._write, select.POLLOUT)
             if wanted is not None:

@@ -29,22 +29,28 @@ FRAME_BYTES = 1 << 19
 class StreamWriter:
     """The sending half.
 
+    Args:
+        due: gets the writer once for each frame that may go.
+
     Attributes:
         pushed: frames so far.
         read: so many the reader has said to have read.
         opened: the reader has opened its end.
         ended: nothing more is pushed.
+        trouble: why the other end will never read any more.
     """
 
-    __slots__ = ("_frames", "_next", "ended", "opened", "pushed", "read")
+    __slots__ = ("_due", "_frames", "_next", "ended", "opened", "pushed", "read", "trouble")
 
-    def __init__(self) -> None:
+    def __init__(self, due: deque[StreamWriter]) -> None:
+        self._due = due
         self._frames: deque[bytes] = deque()  # from `read` on
         self._next = 0  # the next one for the line in use
         self.pushed: int = 0
         self.read: int = 0
         self.opened: bool = False
         self.ended: bool = False
+        self.trouble: Exception | None = None
 
     @property
     def room(self) -> bool:
@@ -56,21 +62,28 @@ class StreamWriter:
         """Whether the reader, who has opened its end, has not said that it has read everything."""
         return self.opened and self.read < self.pushed
 
-    def push(self, frame: bytes, *, last: bool = False) -> None:
-        """Another frame, with the number `pushed`. For the last one there always is room."""
+    def push(self, frame: bytes, *, last: bool = False) -> bool:
+        """Another frame, with the number `pushed`; False: no room. For the last one there always is."""
+        if self.ended or (self.pushed - self.read >= WINDOW and not last):
+            return False
         self._frames.append(frame)
         self.pushed += 1
         self.ended = last
+        if self.opened:
+            self._due.append(self)
+        return True
 
     def hear(self, read: int) -> bool:
         """The reader has read so many; False: it cannot have."""
         if read > self.pushed:
             return False
-        self.opened = True
         while self.read < read:
             self._frames.popleft()
             self.read += 1
         self._next = max(self._next, self.read)
+        if not self.opened:
+            self.opened = True
+            self.resume()
         return True
 
     def take(self) -> bytes | None:
@@ -80,45 +93,51 @@ class StreamWriter:
         self._next += 1
         return self._frames[self._next - 1 - self.read]
 
-    def resume(self) -> int:
-        """A new line is open, and the reader has said again what it has read: how many frames follow."""
+    def resume(self) -> None:
+        """A new line is open, and the reader has said again what it has read: what follows is sent again."""
         self._next = self.read
-        return len(self._frames) if self.opened else 0
+        if self.opened:
+            self._due.extend([self] * len(self._frames))
 
-    def drop(self) -> None:
+    def drop(self, error: Exception) -> None:
         """Nothing more will be read."""
         self._frames.clear()
         self.read = self._next = self.pushed
         self.ended = True
+        self.trouble = self.trouble or error
 
 
 class StreamReader:
     """The receiving half.
 
+    Args:
+        tells: gets the reader, by its stream's number, when the writer has to be told how much was read.
+        stream: the number.
+
     Attributes:
+        frames: to read.
+        nbytes: of what has come, headers included.
+        ended: the writer has said that it has ended.
         closed: nobody reads any more.
+        trouble: why nothing more will come.
     """
 
-    __slots__ = ("_due", "_ended", "_frames", "_read", "_received", "_told", "closed")
+    __slots__ = (
+        "_due", "_read", "_received", "_stream", "_tells", "_told",
+        "closed", "ended", "frames", "nbytes", "trouble",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
-        self._frames: deque[Ordered] = deque()
+    def __init__(self, tells: dict[int, StreamReader], stream: int) -> None:
+        self._tells, self._stream = tells, stream
+        self.frames: deque[Ordered] = deque()
         self._received = self._read = 0
         self._due = 0  # the next one on the line in use
         self._told = -1
-        self._ended = False
+        self.nbytes: int = 0
+        self.ended: bool = False
         self.closed: bool = False
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is a frame to read."""
-        return bool(self._frames)
-
-    @property
-    def owes(self) -> bool:
-        """Whether the writer has to be told now how much was read."""
-        unsaid = self._read - self._told
-        return unsaid >= WINDOW // 2 or self._told < 0 or (self.closed and unsaid > 0)
+        self.trouble: Exception | None = None
+        tells[stream] = self
 
     def take(self, number: int, frame: Ordered, *, last: bool) -> bool:
         """A frame has come; whether it is new. Raises ValueError for one that is not due."""
@@ -129,28 +148,33 @@ class StreamReader:
         self._due = number + 1
         if number < self._received:
             return False
-        if self._ended:
+        if self.ended:
             raise ValueError("a frame of a stream came after its end")
-        self._ended = last
+        self.ended = last
         self._received += 1
+        self.nbytes += 0 if last else frame.nbytes
         if self.closed:
-            self._read = self._received
+            self.close()
         else:
-            self._frames.append(frame)
+            self.frames.append(frame)
         return True
 
     def pop(self) -> Ordered | None:
         """The next frame, if it is here."""
-        if not self._frames:
+        if not self.frames:
             return None
         self._read += 1
-        return self._frames.popleft()
+        if self._read - self._told >= WINDOW // 2 or self._told < 0:
+            self._tells[self._stream] = self
+        return self.frames.popleft()
 
     def close(self) -> None:
-        """Nobody reads any more."""
+        """Nobody reads any more: whatever comes counts as read."""
         self.closed = True
-        self._frames.clear()
+        self.frames.clear()
         self._read = self._received
+        if self._read > self._told:
+            self._tells[self._stream] = self
 
     def say(self) -> int:
         """How many were read, for the writer."""

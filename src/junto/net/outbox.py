@@ -23,7 +23,7 @@ import enum
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from junto.net.api import Failure, Stamp, TransferKey
@@ -107,6 +107,7 @@ class Transfer:
         key, stamp, content: what is sent.
         story: its state.
         number: given at the first sending.
+        nbytes: size of the value; a failure has none.
         sent, acked: bytes of a large value.
         chunks: the rest of its bytes, while it flows.
     """
@@ -114,18 +115,12 @@ class Transfer:
     key: TransferKey
     stamp: Stamp
     content: Payload | Failure
-    story: Story[TransferState, TransferEvent] = field(
-        default_factory=lambda: Story(TRANSITIONS, TransferState.HELD)
-    )
+    story: Story[TransferState, TransferEvent]
     number: int | None = None
+    nbytes: int = 0
     sent: int = 0
     acked: int = 0
     chunks: Iterator[list[memoryview]] | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the value; a failure has none."""
-        return self.content.nbytes if isinstance(self.content, Payload) else 0
 
     @property
     def frame_bytes(self) -> int:
@@ -166,7 +161,12 @@ Instruction: TypeAlias = DeliverySettled | Advanced
 
 
 class Outbox:
-    """See the module. Not thread-safe: its peer holds a lock."""
+    """See the module. Not thread-safe: its peer holds a lock.
+
+    Attributes:
+        numbers: how many transfers were begun.
+        moved: grows with every answer of the receiver that takes something on.
+    """
 
     def __init__(self) -> None:
         self._held: list[tuple[int, int, Transfer]] = []
@@ -175,14 +175,14 @@ class Outbox:
         self._live: dict[int, Transfer] = {}
         self._ahead: list[int] = []  # operations of the values that were released ahead of the position
         self._pushed = 0
-        self._numbers = 0
+        self.numbers: int = 0
         self._settled = 0
         self._position = 0
         self._in_flight = 0
         self._chunk_is_next = False
-        self._moved = 0
+        self.moved: int = 0
         self._streams: dict[int, StreamWriter] = {}
-        self._rounds: deque[StreamWriter] = deque()  # one for each frame that may go
+        self._rounds: deque[StreamWriter] = deque()  # once for each frame that may go
         self._round_is_next = True
 
     @property
@@ -197,19 +197,9 @@ class Outbox:
         return bool(self._rounds) or self._may_begin() or bool(flows)
 
     @property
-    def numbers(self) -> int:
-        """How many transfers were begun."""
-        return self._numbers
-
-    @property
     def unsettled(self) -> int:
         """How many values are on their way."""
         return self._pushed - self._settled
-
-    @property
-    def moved(self) -> int:
-        """Grows with every answer of the receiver that takes something on."""
-        return self._moved
 
     def must_move(self) -> tuple[TransferKey, int, int] | None:
         """The oldest value that the receiver's program needs, as far as we know, so that it must get on."""
@@ -223,23 +213,26 @@ class Outbox:
     def push(self, key: TransferKey, stamp: Stamp, content: Payload | Failure) -> None:
         """The program sends a value."""
         self._pushed += 1
-        heapq.heappush(self._held, (key.operation, self._pushed, Transfer(key, stamp, content)))
+        transfer = Transfer(key, stamp, content, Story(TRANSITIONS, TransferState.HELD))
+        transfer.nbytes = content.nbytes if isinstance(content, Payload) else 0
+        heapq.heappush(self._held, (key.operation, self._pushed, transfer))
         self._release()
 
-    def position(self, operation: int) -> None:
-        """The receiver's program has come as far as `operation`."""
+    def position(self, operation: int) -> bool:
+        """The receiver's program has come as far as `operation`; whether that is news."""
         if operation <= self._position:
-            return
+            return False
         self._position = operation
         while self._ahead and self._ahead[0] <= operation:
             heapq.heappop(self._ahead)
         self._release()
+        return True
 
     def accept(self, number: int) -> None:
         """The receiver wants the chunks of a transfer."""
         transfer = self._live.get(number)
         if transfer is not None and transfer.story.state in (TransferState.OFFERED, TransferState.SENT):
-            self._moved += 1
+            self.moved += 1
             self._flow(transfer, TransferEvent.ACCEPT, 0)
 
     def acknowledge(self, number: int, nbytes: int) -> list[Instruction]:
@@ -251,7 +244,7 @@ class Outbox:
             return []
         self._in_flight -= nbytes - transfer.acked
         transfer.acked = nbytes
-        self._moved += 1
+        self.moved += 1
         return [Advanced(transfer.key, nbytes)]
 
     def decline(self, declined: Declined) -> list[Instruction]:
@@ -272,12 +265,12 @@ class Outbox:
             transfer.story.tell(TransferEvent.SETTLE)
             transfer.chunks = None
             self._settled += 1
-            self._moved += 1
+            self.moved += 1
             done.append(DeliverySettled(transfer.key, declined))
         return done
 
     def interrupted(self) -> None:
-        """The stream is broken: nothing that is not acknowledged counts as sent."""
+        """The connection is broken: nothing that is not acknowledged counts as sent."""
         for number in sorted(self._live, reverse=True):
             transfer = self._live[number]
             if transfer.story.state is not TransferState.READY:
@@ -289,7 +282,7 @@ class Outbox:
         self._rounds.clear()
 
     def resume(self, resumed: Resumed) -> list[Instruction]:
-        """A new stream is open; the receiver has said what it has."""
+        """A new connection is open; the receiver has said what it has."""
         self.interrupted()
         done = [each for declined in resumed.declined for each in self.decline(declined)]
         ranges = resumed.also
@@ -312,48 +305,28 @@ class Outbox:
         self.hear_streams(resumed.streams)
         self._rounds.clear()
         for writer in self._streams.values():
-            self._rounds.extend([writer] * writer.resume())
+            writer.resume()
         return done
 
     # Ordered streams.
 
     def stream(self, stream: int) -> StreamWriter:
         """Our half of an ordered stream."""
-        return self._streams.setdefault(stream, StreamWriter())
+        return self._streams.setdefault(stream, StreamWriter(self._rounds))
 
-    def write(self, stream: int, frame: bytes, *, last: bool = False) -> bool:
-        """The next frame of a stream; False: there is no room for it now."""
-        writer = self._streams[stream]
-        if writer.ended or not (writer.room or last):
-            return False
-        writer.push(frame, last=last)
-        if writer.opened:
-            self._rounds.append(writer)
-        return True
-
-    def hear_streams(self, read: Iterable[tuple[int, int]]) -> list[int]:
-        """The reader has read so many frames of these streams; those that say what cannot be."""
-        wrong = []
-        for stream, count in read:
-            if stream not in self._streams and len(self._streams) >= STREAMS:
-                wrong.append(stream)
-                continue
-            writer = self.stream(stream)
-            opens = not writer.opened
-            if not writer.hear(count):
-                wrong.append(stream)
-            elif opens:
-                self._rounds.extend([writer] * writer.resume())
-        return wrong
+    def hear_streams(self, read: Iterable[tuple[int, int]]) -> list[StreamWriter]:
+        """The reader has read so many frames of these streams; those of which it says what cannot be."""
+        known = (each for each in read if each[0] in self._streams or len(self._streams) < STREAMS)
+        return [writer for stream, count in known if not (writer := self.stream(stream)).hear(count)]
 
     def unread(self) -> bool:
         """Whether the reader of a stream has not said that it has read all of it."""
         return any(writer.unread for writer in self._streams.values())
 
-    def drop_streams(self) -> None:
+    def drop_streams(self, error: Exception) -> None:
         """Nobody will read them."""
         for writer in self._streams.values():
-            writer.drop()
+            writer.drop(error)
         self._rounds.clear()
 
     # What to send next.
@@ -361,7 +334,9 @@ class Outbox:
     def take(self) -> list[ControlFrame] | Outgoing | bytes | None:
         """The next thing to send, streams and values in turn. None: nothing may be sent now."""
         if not (self._ready or self._flowing):
-            return self._take_round() if self._rounds else None
+            return self._rounds.popleft().take() or self._take_round() if self._rounds else None
+        if not (self._flowing or self._rounds):
+            return self._take_frames() or None
         self._round_is_next = not self._round_is_next
         if self._round_is_next:
             return self._take_value() or self._take_round()
@@ -403,8 +378,8 @@ class Outbox:
 
     def _frame(self, transfer: Transfer) -> ControlFrame:
         if transfer.number is None:
-            transfer.number = self._numbers
-            self._numbers += 1
+            transfer.number = self.numbers
+            self.numbers += 1
             self._live[transfer.number] = transfer
         number, key, stamp, content = transfer.number, transfer.key, transfer.stamp, transfer.content
         if isinstance(content, Failure):

@@ -15,8 +15,8 @@ from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
 from junto.net.api import Activity, Events, OrderedStream, Stamp
-from junto.net.header import MARK, Ordered, parse
-from junto.net.line import StreamSender
+from junto.net.header import FOLLOWS, MARK, Ordered, following, parse
+from junto.net.line import Line
 from junto.net.mailbox import Refusal
 from junto.net.receiving import Receiving
 from junto.net.refusals import Refusals
@@ -66,8 +66,8 @@ class Peer:
         self.name: str = settings.name
         self.address: Address = settings.address
         self.refusals: Refusals = Refusals()
-        self.sending: Sending = Sending(self.name)
         self.receiving: Receiving = Receiving(self.name, link, self.refused)
+        self.sending: Sending = Sending(self.name, self.receiving.look_again)
         self.heard: float = time.monotonic()
         self.lost_to: JuntoError | None = None
         self.left: bool = False
@@ -78,13 +78,17 @@ class Peer:
         self._alive_s = ALIVE_BEATS * link.heartbeat_s
         patience = max(link.status_after_s, link.peer_timeout_s)  # half a MiB on a slow line is no standstill
         self._watches = (
-            (self.sending, Standstill(f"what we send to {self.name}", patience)),
-            (self.receiving, Standstill(f"what we have asked {self.name} for", patience)),
+            (self.sending, self.sending.outbox, Standstill(f"what we send to {self.name}", patience)),
+            (
+                self.receiving,
+                self.receiving.mailbox,
+                Standstill(f"what we have asked {self.name} for", patience),
+            ),
         )
         self._events = events
         self._lines = threading.RLock()  # which connections there are, and which of them we want values on
-        self._open: dict[tuple[str, bool], StreamSender] = {}  # by its way, and whether it has dialled it
-        self._greeted: set[StreamSender] = set()  # open, or to be so once the run is known
+        self._open: dict[tuple[str, bool], Line] = {}  # by its way, and whether it has dialled it
+        self._greeted: set[Line] = set()  # open, or to be so once the run is known
         self._standing: dict[str, f.ControlFrame] = {}
         self._ours = Activity(_NOWHERE)
         self._theirs = Activity(_NOWHERE)
@@ -102,7 +106,7 @@ class Peer:
         return f.Heartbeat(f.clip_activity(self._ours))
 
     def beat(self) -> None:
-        """Send a heartbeat on each stream."""
+        """Send a heartbeat on each connection."""
         self.receiving.tick()
         self._say(self._pulse())
 
@@ -111,7 +115,7 @@ class Peer:
         return PeerStream(stream, (self.sending, self.receiving), self.hear_frame, is_trusted, frame_bytes)
 
     def stand(self, what: str, frame: f.ControlFrame) -> None:
-        """Send `frame` on each stream, and again on new ones, until it is noted."""
+        """Send `frame` on each connection, and again on new ones, until it is noted."""
         with self.changed:
             self._standing[what] = frame
         self._say(frame)
@@ -120,7 +124,7 @@ class Peer:
         for line in waiting:
             self._say_early(line)
 
-    def _say_early(self, line: StreamSender) -> None:
+    def _say_early(self, line: Line) -> None:
         """That we end the run is said before it has begun, too."""
         ending = self._standing.get("ending")
         if ending is not None:
@@ -136,7 +140,7 @@ class Peer:
 
     def has_read(self) -> bool:
         """Whether it has read all that it was sent on ordered streams, or is gone."""
-        return self.is_over() or not self.sending.unread()
+        return self.is_over() or not self.sending.outbox.unread()
 
     def _say(self, frame: f.ControlFrame) -> None:
         for line in self._lines_open():
@@ -145,7 +149,7 @@ class Peer:
     # Connections. We want its values on a direct one, else on the one that it has dialled, else on ours; it
     # likewise.
 
-    def _lines_open(self) -> list[StreamSender]:
+    def _lines_open(self) -> list[Line]:
         with self._lines:
             return [line for _, line in sorted(self._open.items()) if line.open]
 
@@ -156,12 +160,12 @@ class Peer:
             if best and best[0] is not self.receiving.line:
                 self.receiving.open(best[0])
 
-    def pull(self, line: StreamSender) -> bytes | float | None:
-        """The next message for a line, either direction's; see `StreamSender`."""
-        answer = self.receiving.pull(line)
+    def pull(self, line: Line) -> bytes | float | None:
+        """The next message for a line, either direction's; see `Line`."""
+        answer = self.receiving.pull(line) if self.receiving.answers else None
         return answer if isinstance(answer, bytes) else self.sending.pull(line) or answer
 
-    def greeted(self, line: StreamSender) -> None:
+    def greeted(self, line: Line) -> None:
         """The party has greeted us on this connection, which will open once the run is known."""
         with self._lines:
             self._greeted.add(line)
@@ -171,7 +175,7 @@ class Peer:
         """Whether there is a connection on which it has greeted us."""
         return bool(self._greeted)
 
-    def open_ours(self, line: StreamSender, resumed: f.Resumed) -> None:
+    def open_ours(self, line: Line, resumed: f.Resumed) -> None:
         """The connection that we have dialled is open."""
         self.heard, self._down = time.monotonic(), None
         with self._lines:
@@ -182,7 +186,7 @@ class Peer:
         line.wake()
         self._notify()
 
-    def open_theirs(self, line: StreamSender) -> None:
+    def open_theirs(self, line: Line) -> None:
         """The connection that it has dialled is open."""
         self.heard = time.monotonic()
         with self._lines:
@@ -207,7 +211,7 @@ class Peer:
         """Another run is made, with new connections."""
         self.sending.forget()
 
-    def drop(self, line: StreamSender) -> bool:
+    def drop(self, line: Line) -> bool:
         """A connection is over; whether it was in use."""
         line.close()
         with self._lines:
@@ -231,19 +235,25 @@ class Peer:
 
     # What it says.
 
-    def hear_frame(self, line: StreamSender, message: bytes) -> bool:
+    def hear_frame(self, line: Line, message: bytes) -> bool:
         """A message on an open connection; False: it is no frame of an ordered stream, and not heard."""
-        if message[:1] != MARK:
-            return False
-        try:
-            frame = parse(message)
-        except ValueError:
+        first, header = message[:1], line.heard
+        if first == FOLLOWS and header:
+            frame = Ordered(parse(header).header, memoryview(message)[1:], len(header) + len(message) - 1)
+            line.heard = following(header)
+        elif first == MARK:
+            try:
+                frame = parse(message)
+            except ValueError:
+                return False
+            line.heard = following(message)
+        else:
             return False
         self.heard = time.monotonic()
         self.receiving.ordered(line, frame)
         return True
 
-    def hear(self, line: StreamSender, message: list[f.Any] | f.Chunk | Ordered) -> None:
+    def hear(self, line: Line, message: list[f.Any] | f.Chunk | Ordered) -> None:
         """A message on an open connection."""
         self.heard = time.monotonic()
         if isinstance(message, Ordered):
@@ -255,7 +265,9 @@ class Peer:
         for frame in message:
             match frame:
                 case f.Value() | f.Failed() | f.Offer():
-                    self._locate(frame.stamp)
+                    # Before the value is judged, so that a divergence is found first.
+                    self.sending.position(frame.stamp.operation)
+                    self._events.on_activity(self.name, replace(self._theirs, stamp=frame.stamp))
                     self.receiving.value(line, self._blamed(frame) if isinstance(frame, f.Failed) else frame)
                 case f.Ack() | f.Accept() | f.Declined():
                     self.sending.hear(line, frame)
@@ -279,12 +291,7 @@ class Peer:
         self.refused(Refusal("malformed", "a failure names a party that is not in this job"))
         return replace(failed, failure=replace(failed.failure, party=self.name))
 
-    def _locate(self, stamp: Stamp) -> None:
-        """The stamp of a value: heard before the value is judged, so that a divergence is found first."""
-        self.sending.position(stamp.operation)
-        self._events.on_activity(self.name, replace(self._theirs, stamp=stamp))
-
-    def _hear(self, line: StreamSender, frame: f.Either) -> None:
+    def _hear(self, line: Line, frame: f.Either) -> None:
         match frame:
             case f.Heartbeat():
                 self._theirs = frame.activity
@@ -311,8 +318,8 @@ class Peer:
     def _bye(self, frame: f.Bye) -> None:
         if self.left:
             return
-        if frame.transfers != self.receiving.settled:
-            text = f"it ends after {frame.transfers} values, of which {self.receiving.settled} came"
+        if frame.transfers != self.receiving.mailbox.settled:
+            text = f"it ends after {frame.transfers} values, of which {self.receiving.mailbox.settled} came"
             self.refused(Refusal("incomplete", text))
         self.left = True
         self._events.on_left(self.name)
@@ -332,10 +339,12 @@ class Peer:
 
     def check_moving(self, now: float) -> None:
         """Say so if it is alive and something that has to move stands still."""
-        for direction, watch in self._watches:
+        for direction, values, watch in self._watches:
             line = direction.line
             alive = line is not None and line.open and now - self.heard < self._alive_s
-            warning = watch.look(now, direction.moved, direction.must_move() if alive else None)
+            with direction.lock:
+                value = values.must_move() if alive else None
+            warning = watch.look(now, values.moved, value)
             if warning is not None:
                 log.warning("%s", warning)
 
@@ -366,7 +375,7 @@ class Peer:
                 return
             self.lost_to = error
         self.hang_up(f.Refused("given up", error.message[:DETAIL_CHARS], final=True))
-        if not (self.ended or (self.left and self.sending.unsettled == 0)):
+        if not (self.ended or (self.left and self.sending.outbox.unsettled == 0)):
             self._events.on_unreachable(self.name, error)
         self.sending.give_up(error)
         self.receiving.give_up(error)
@@ -386,8 +395,8 @@ class Peer:
             "state": state,
             "sent": {"values": self.sending.values, "bytes": self.sending.nbytes},
             "received": {"values": self.receiving.values, "bytes": self.receiving.nbytes},
-            "in_memory_bytes": self.receiving.in_memory,
-            "early_values": self.receiving.early,
+            "in_memory_bytes": self.receiving.mailbox.in_memory,
+            "early_values": self.receiving.mailbox.early,
             "refused": self.refusals.by_cause(),
         }
 

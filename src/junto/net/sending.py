@@ -10,7 +10,8 @@ from junto.errors import DeadlineExceeded, JuntoError, PartyAborted, ProtocolVio
 from junto.locks import Event
 from junto.net import frames as f
 from junto.net.api import Delivery, Failure, Stamp, TransferKey
-from junto.net.line import StreamSender
+from junto.net.line import Line
+from junto.net.ordered import StreamWriter
 from junto.net.outbox import Advanced, Instruction, Outbox, Outgoing
 from junto.net.settled import Dispatched
 from junto.wire.payload import Payload
@@ -21,45 +22,27 @@ class Sending:
 
     Args:
         party: to whom.
+        changed: called when a stream may be written again, or never will be.
 
     Attributes:
+        outbox: what is on its way; under the lock.
         line: on which the receiver wants them.
         undelivered: the first error of a delivery.
         values, nbytes: delivered so far.
     """
 
-    def __init__(self, party: str) -> None:
-        self.line: StreamSender | None = None
+    def __init__(self, party: str, changed: Callable[[], None]) -> None:
+        self.line: Line | None = None
         self.undelivered: Exception | None = None
         self.values: int = 0
         self.nbytes: int = 0
         self._party = party
-        self._lock = threading.Lock()
-        self._outbox = Outbox()
+        self.lock = threading.Lock()
+        self._changed = changed
+        self.outbox: Outbox = Outbox()
         self._deliveries: dict[TransferKey, Dispatched] = {}
         self._given_up: JuntoError | None = None
         self._turn = 0
-        self._writers: dict[int, Callable[[Exception | None], None]] = {}
-
-    @property
-    def begun(self) -> int:
-        """How many transfers were begun."""
-        return self._outbox.numbers
-
-    @property
-    def unsettled(self) -> int:
-        """How many values are on their way."""
-        return self._outbox.unsettled
-
-    @property
-    def moved(self) -> int:
-        """Grows with everything that gets on."""
-        return self._outbox.moved
-
-    def must_move(self) -> tuple[TransferKey, int, int] | None:
-        """The oldest value that has to get on (key, bytes acknowledged, bytes): it is needed there."""
-        with self._lock:
-            return self._outbox.must_move()
 
     # The program.
 
@@ -68,12 +51,12 @@ class Sending:
         if isinstance(value, Failure):
             value = f.clip_failure(value)
         delivery = Dispatched(value.nbytes if isinstance(value, Payload) else 0)
-        with self._lock:
+        with self.lock:
             error = self._given_up
             if error is None:
                 self._deliveries[key] = delivery
-                self._outbox.push(key, f.clip_stamp(stamp), value)
-            due = self._outbox.due
+                self.outbox.push(key, f.clip_stamp(stamp), value)
+            due = self.outbox.due
         if error is not None:
             delivery.settle(error)
         self._wake(due)
@@ -81,7 +64,7 @@ class Sending:
 
     def flush(self, ends: float | None) -> None:
         """Wait until nothing is on its way. Raises the first delivery's error, DeadlineExceeded."""
-        with self._lock:
+        with self.lock:
             waiting = list(self._deliveries.values())
         for delivery in waiting:
             done = Event()
@@ -93,134 +76,109 @@ class Sending:
 
     # Ordered streams.
 
-    def open_stream(self, stream: int, changed: Callable[[Exception | None], None]) -> None:
-        """`changed` is called when the reader has got on (None), or nothing more can be written, and why."""
-        with self._lock:
-            self._outbox.stream(stream)
-            self._writers[stream] = changed
-            error = self._given_up
-        if error is not None:
-            changed(error)
-
-    def write(self, stream: int, frame: bytes, *, last: bool = False) -> bool:
-        """The next frame of a stream; False: there is no room for it now."""
-        with self._lock:
-            written = self._outbox.write(stream, frame, last=last)
-        line = self.line
-        if written and line is not None:
-            line.wake(one=True)
-        return written
-
-    def has_room(self, stream: int) -> bool:
-        """Whether `write` would take a frame."""
-        return self._outbox.stream(stream).room
-
-    def unread(self) -> bool:
-        """Whether somebody has not read all of a stream."""
-        with self._lock:
-            return self._outbox.unread()
-
-    def _hear_streams(self, read: Iterable[tuple[int, int]], wrong: Iterable[int]) -> None:
-        for stream, _ in read:
-            changed = self._writers.get(stream)
-            if changed is not None:
-                changed(None)
-        for stream in wrong:
-            changed = self._writers.get(stream)
-            if changed is not None:
-                changed(self._violation(f"{self._party} has read more of a stream than there is"))
+    def open_stream(self, stream: int) -> StreamWriter:
+        """Our half of a stream."""
+        with self.lock:
+            writer = self.outbox.stream(stream)
+            if self._given_up is not None:
+                writer.drop(self._given_up)
+        return writer
 
     # The line.
 
-    def open(self, line: StreamSender, resumed: f.Resumed) -> None:
+    def open(self, line: Line, resumed: f.Resumed) -> None:
         """The receiver has named this line, and said what it has, unless it has named another one since."""
-        with self._lock:
+        with self.lock:
             if resumed.turn < self._turn or line.closed:
                 return
             self._turn = resumed.turn
-            instructions = self._outbox.resume(resumed)
+            instructions = self.outbox.resume(resumed)
             if line.sends:
                 line.keep(f.Turned(resumed.turn))
             line.sends = True
             self.line = line
         line.wake()
         self._follow(instructions)
-        self._hear_streams(resumed.streams, ())
+        self._changed()
 
-    def close(self, line: StreamSender) -> bool:
+    def close(self, line: Line) -> bool:
         """A line is over; whether it was the one in use."""
-        with self._lock:
+        with self.lock:
             if line is not self.line:
                 return False
             self.line = None
-            self._outbox.interrupted()
+            self.outbox.interrupted()
         return True
 
-    def pull(self, line: StreamSender) -> bytes | None:
-        """The next message for this line; see `StreamSender`."""
-        with self._lock:
-            step = self._outbox.take() if line is self.line else None
+    def pull(self, line: Line) -> bytes | None:
+        """The next message for this line; see `Line`."""
+        with self.lock:
+            step = self.outbox.take() if line is self.line else None
         if step is None:
             return None
         if isinstance(step, bytes):
-            return step
+            return line.shorten(step)
         if isinstance(step, Outgoing):
             return f.pack_chunk(step.transfer, step.offset, step.pieces)
         return f.pack(step)
 
     def position(self, operation: int) -> None:
         """The receiver's program has come as far as `operation`."""
-        with self._lock:
-            self._outbox.position(operation)
-            due = self._outbox.due
-        self._wake(due)
+        with self.lock:
+            due = self.outbox.position(operation) and self.outbox.due
+        if due:
+            self._wake(due)
 
     def forget(self) -> None:
         """Another run: what the receiver has said belongs to none."""
-        with self._lock:
+        with self.lock:
             self._turn = 0
 
-    def hear(self, line: StreamSender, frame: f.Ack | f.Accept | f.Declined) -> None:
+    def hear(self, line: Line, frame: f.Ack | f.Accept | f.Declined) -> None:
         """An answer of the receiver."""
         instructions: list[Instruction] = []
-        streams: tuple[tuple[int, int], ...] = ()
-        wrong: list[int] = []
-        with self._lock:
+        with self.lock:
             if line is not self.line:
                 return  # it is told again on the line in use
             match frame:
                 case f.Ack():
-                    instructions = self._outbox.settle(frame.settled)
+                    instructions = self.outbox.settle(frame.settled)
                     for number, nbytes in frame.partial:
-                        instructions += self._outbox.acknowledge(number, nbytes)
-                    self._outbox.position(frame.position)
-                    streams, wrong = frame.streams, self._outbox.hear_streams(frame.streams)
+                        instructions += self.outbox.acknowledge(number, nbytes)
+                    self.outbox.position(frame.position)
+                    if frame.streams:
+                        self._hear_streams(frame.streams)
                 case f.Accept():
-                    self._outbox.accept(frame.transfer)
+                    self.outbox.accept(frame.transfer)
                 case f.Declined():
-                    instructions = self._outbox.decline(frame)
-            due = self._outbox.due
+                    instructions = self.outbox.decline(frame)
+            due = self.outbox.due
         self._wake(due)
         self._follow(instructions)
-        self._hear_streams(streams, wrong)
+        if isinstance(frame, f.Ack) and frame.streams:
+            self._changed()
+
+    def _hear_streams(self, read: Iterable[tuple[int, int]]) -> None:
+        for writer in self.outbox.hear_streams(read):
+            text = f"{self._party} has read more of a stream than there is"
+            writer.trouble = writer.trouble or self._violation(text)
 
     def give_up(self, error: JuntoError) -> bool:
         """Nothing more will be delivered; whether something was on its way."""
-        with self._lock:
+        with self.lock:
             self._given_up = error
             deliveries, self._deliveries = list(self._deliveries.values()), {}
-            self._outbox.drop_streams()
+            self.outbox.drop_streams(error)
             if deliveries:
                 self.undelivered = self.undelivered or error
-        for changed in self._writers.values():
-            changed(error)
+        self._changed()
         for delivery in deliveries:
             delivery.settle(error)
         return bool(deliveries)
 
     def _follow(self, instructions: Iterable[Instruction]) -> None:
         for instruction in instructions:
-            with self._lock:
+            with self.lock:
                 if isinstance(instruction, Advanced):
                     underway = self._deliveries.get(instruction.key)
                 else:
@@ -228,7 +186,7 @@ class Sending:
             if underway is None:
                 continue
             if isinstance(instruction, Advanced):
-                underway.advance(instruction.nbytes)
+                underway.advance(instruction.nbytes, underway.progress()[1])
             elif instruction.declined is None:
                 self.values += 1
                 self.nbytes += underway.progress()[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from junto.net.api import Arrival, Delivery, Failure
 
@@ -16,102 +16,71 @@ Outcome = memoryview | Failure | Exception
 
 
 class _Once(Generic[T]):
-    """A result that is set once, and callbacks for it. Thread-safe."""
+    """A result that is set once, how far it is, and callbacks for it. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, nbytes: int = 0) -> None:
         self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], None]] = []
-        self._done = False
+        self._callbacks: list[Callable[[Any], None]] | None = []  # None: it is there
         self._result: T | None = None
+        self._progress = (0, nbytes)
 
-    def set(self, result: T) -> None:
-        """Set the result and run the callbacks; a second call changes nothing."""
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Call `callback(self)` once the result is set."""
         with self._lock:
-            if self._done:
-                return
-            self._done, self._result = True, result
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            _run(callback)
-
-    def then(self, callback: Callable[[], None]) -> None:
-        """Run `callback` once the result is set."""
-        with self._lock:
-            if not self._done:
+            if self._callbacks is not None:
                 self._callbacks.append(callback)
                 return
-        _run(callback)
+        self._run((callback,))
 
-    def get(self) -> T | None:
-        """The result. Raises RuntimeError before it is set."""
-        if not self._done:
+    def progress(self) -> tuple[int, int]:
+        """(bytes there, bytes in all)."""
+        return self._progress
+
+    def advance(self, there: int, nbytes: int) -> None:
+        """So much is there."""
+        self._progress = (there, nbytes)
+
+    def settle(self, result: T) -> None:
+        """Set the result and run the callbacks; a second call changes nothing."""
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks, None
+            if callbacks is None:
+                return
+            self._result = result
+            nbytes = len(result) if isinstance(result, memoryview) else self._progress[1]
+            if not isinstance(result, Exception):
+                self._progress = (nbytes, nbytes)
+        self._run(callbacks)
+
+    def _get(self) -> T | None:
+        if self._callbacks is not None:
             raise RuntimeError("asked for before it is done")
         return self._result
 
+    def _run(self, callbacks: tuple[Callable[[Any], None], ...] | list[Callable[[Any], None]]) -> None:
+        for callback in callbacks:
+            try:
+                callback(self)
+            except Exception:
+                log.exception("a callback of the gateway failed")
 
-def _run(callback: Callable[[], None]) -> None:
-    try:
-        callback()
-    except Exception:
-        log.exception("a callback of the gateway failed")
 
-
-class Awaited(Arrival):
+class Awaited(_Once[Outcome], Arrival):
     """A value expected from another party."""
 
-    def __init__(self) -> None:
-        self._once: _Once[Outcome] = _Once()
-        self._progress = (0, 0)
-
-    def add_done_callback(self, callback: Callable[[Arrival], None]) -> None:
-        self._once.then(lambda: callback(self))
-
     def outcome(self) -> Outcome:
-        outcome = self._once.get()
+        outcome = self._get()
         if outcome is None:
             raise RuntimeError("an arrival without an outcome")
         return outcome
 
-    def progress(self) -> tuple[int, int]:
-        return self._progress
 
-    def advance(self, received: int, nbytes: int) -> None:
-        """So much has come."""
-        self._progress = (received, nbytes)
-
-    def settle(self, outcome: Outcome) -> None:
-        """It is here, or never will be."""
-        if isinstance(outcome, memoryview):
-            self._progress = (len(outcome), len(outcome))
-        self._once.set(outcome)
-
-
-class Dispatched(Delivery):
+class Dispatched(_Once[Exception | None], Delivery):
     """A value on its way to another party.
 
     Args:
         nbytes: its size.
     """
 
-    def __init__(self, nbytes: int) -> None:
-        self._once: _Once[Exception | None] = _Once()
-        self._progress = (0, nbytes)
-
-    def add_done_callback(self, callback: Callable[[Delivery], None]) -> None:
-        self._once.then(lambda: callback(self))
-
     def error(self) -> Exception | None:
-        return self._once.get()
-
-    def progress(self) -> tuple[int, int]:
-        return self._progress
-
-    def advance(self, acked: int) -> None:
-        """So much is acknowledged."""
-        self._progress = (acked, self._progress[1])
-
-    def settle(self, error: Exception | None) -> None:
-        """It is delivered, or never will be."""
-        if error is None:
-            self._progress = (self._progress[1], self._progress[1])
-        self._once.set(error)
+        return self._get()

@@ -30,7 +30,7 @@ from junto.config.plaintext import check_plaintext
 from junto.errors import IdentityError, ListenError
 from junto.locks import Condition, Event
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
-from junto.net.line import InlineCarrier, StreamSender
+from junto.net.line import InlineCarrier, Line
 from junto.net.message_socket import MessageSocket, SocketEnded, reason_of
 from junto.reach import dial
 from junto.reach.identity import accepted_name, party_of_certificate
@@ -73,7 +73,7 @@ class SocketCarrier(Carrier):
         self._check(address)
         return probe(address, self._tls, party, self._parties, timeout_s, SOCKET_ALPN)
 
-    def dial(self, report: ProbeReport, line: StreamSender) -> CarrierConnection:
+    def dial(self, report: ProbeReport, line: Line) -> CarrierConnection:
         self._check(report.address)
         context = None if self._tls is None else client_context(self._tls, SOCKET_ALPN)
         return _Dialled(report, context, partial(self._identify, report.party), line, self._timeout_s)
@@ -89,7 +89,7 @@ class SocketCarrier(Carrier):
 class _Carried:
     """Sends what a line has to say on a socket, until one of them is over."""
 
-    def __init__(self, sock: MessageSocket, line: StreamSender) -> None:
+    def __init__(self, sock: MessageSocket, line: Line) -> None:
         self._sock, self._line = sock, line
         self._turn = threading.Lock()
         line.in_place = InlineCarrier(self._send, sock.attend, sock.alarm, sock.rest)
@@ -124,8 +124,7 @@ class _Carried:
                 return False
             message = step()
             if isinstance(message, bytes):
-                sock.put(message)
-                if not sock.try_push():
+                if not sock.try_push(message):
                     return False
                 if one and not self._line.closed:
                     return True
@@ -145,7 +144,7 @@ class _Dialled(CarrierConnection):
         report: ProbeReport,
         context: ssl.SSLContext | None,
         identify: partial[None],
-        line: StreamSender,
+        line: Line,
         timeout_s: float,
     ) -> None:
         self._report, self._context, self._identify = report, context, identify

@@ -10,10 +10,10 @@ from junto.config.model import Address, LinkSettings
 from junto.errors import CertificateError, JuntoError, PeerError
 from junto.locks import Event
 from junto.net.carrier import Carrier, CarrierConnection
-from junto.net.line import Route, StreamSender
+from junto.net.ends import Dialled, Dialler
+from junto.net.line import Line, Route
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
-from junto.net.stream import Dialled, Dialler
 from junto.reach.probe import ProbeReport
 
 log = logging.getLogger("junto.net")
@@ -68,7 +68,7 @@ class Way:
         """Whether a handshake is under way."""
         return any(not line.open and not line.closed for line in self._lines())
 
-    def _lines(self) -> list[StreamSender]:
+    def _lines(self) -> list[Line]:
         with self._lock:
             dialler = [self._dialler[0].line] if self._dialler is not None else []
             return [each.line for each in self._dialled] + dialler
@@ -183,10 +183,11 @@ class Way:
         for message in call:
             before = self._meeting.run
             going = dialler.hear(message)
-            run_changed(before)
-            if dialler.line.open and not opened:
-                opened = True
-                self.changed()
+            if not opened:
+                run_changed(before)
+                if dialler.line.open:
+                    opened = True
+                    self.changed()
             if not going:
                 break
         peer.drop(dialler.line)
@@ -206,7 +207,7 @@ class Way:
         if not self.route.direct:
             peer.down(failure.text)
             self._meeting.note(peer.name, failure.text)
-            if report.may_pass and peer.left and peer.sending.unsettled == 0:
+            if report.may_pass and peer.left and peer.sending.outbox.unsettled == 0:
                 peer.lose(error)
         self._fails(error, hopeless=not report.may_pass)
 

@@ -27,7 +27,7 @@ from junto.errors import (
 from junto.net import frames as f
 from junto.net.api import DirectAddress, TransferKey
 from junto.net.direct import SPARE_S
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.net.socket_carrier import SocketCarrier
 from junto.reach.probe import ProbeReport
 from junto.reach.tls_context import SOCKET_ALPN, client_context, server_context
@@ -290,7 +290,7 @@ def test_who_comes_where_another_device_listens_is_awaited_until_its_own_does():
 def test_who_answers_after_the_probe_has_to_be_the_party_too():
     with Site("alice", "bob", "carol", carrier="socket") as site:
         site.start("carol")
-        line = StreamSender(lambda _: None)
+        line = Line(lambda _: None)
         line.say(f.Bye(0))
         report = ProbeReport("alice", site.cluster["carol"].address, ())  # as if alice had answered there
         call = site.carrier(site.credentials["bob"]).dial(report, line)

@@ -6,7 +6,7 @@ from junto.errors import PartyUnreachable
 from junto.net import frames as f
 from junto.net.api import TransferKey
 from junto.net.buffers import MemoryBuffer
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.net.mailbox import Refusal
 from junto.net.receiving import Receiving
 from junto.net.sending import Sending
@@ -15,9 +15,9 @@ NOTHING = f.Resumed(0, (), (), 0)
 LOST = PartyUnreachable("bob is gone", party="bob")
 
 
-def sending() -> tuple[Sending, StreamSender]:
-    made = Sending("bob")
-    line = StreamSender(made.pull)
+def sending() -> tuple[Sending, Line]:
+    made = Sending("bob", lambda: None)
+    line = Line(made.pull)
     made.open(line, NOTHING)
     return made, line
 
@@ -26,14 +26,14 @@ def never(refusal: Refusal) -> None:
     raise AssertionError(refusal.text)
 
 
-def receiving() -> tuple[Receiving, StreamSender]:
+def receiving() -> tuple[Receiving, Line]:
     made = Receiving("bob", LinkSettings(), never)
-    line = StreamSender(made.pull)
+    line = Line(made.pull)
     made.open(line)
     return made, line
 
 
-def said(line: StreamSender) -> list[f.ControlFrame]:
+def said(line: Line) -> list[f.ControlFrame]:
     """What it would send now, up to where it would sleep."""
     frames: list[f.ControlFrame] = []
     while isinstance(message := line.step(), bytes):
@@ -43,7 +43,7 @@ def said(line: StreamSender) -> list[f.ControlFrame]:
 
 def test_a_line_that_was_replaced_takes_no_value_along():
     out, old = sending()
-    new = StreamSender(out.pull)
+    new = Line(out.pull)
     out.open(new, NOTHING)
     out.push(TransferKey(1, 0), stamp(1), payload(b"value"))
     assert out.pull(old) is None
@@ -57,10 +57,10 @@ def test_a_line_that_was_replaced_takes_no_value_along():
 def test_a_value_on_a_line_that_was_replaced_is_not_taken():
     into, old = receiving()
     arrival = into.expect(TransferKey(1, 0))
-    new = StreamSender(into.pull)
+    new = Line(into.pull)
     into.open(new)
     into.value(old, f.Value(0, TransferKey(1, 0), stamp(1), memoryview(b"old")))
-    assert into.settled == 0
+    assert into.mailbox.settled == 0
     into.value(new, f.Value(0, TransferKey(1, 0), stamp(1), memoryview(b"new")))
     assert outcome(arrival) == b"new"
 
@@ -69,7 +69,7 @@ def test_bytes_that_were_being_stored_while_the_line_was_replaced_are_not_counte
     into, old = receiving()
     arrival = into.expect(TransferKey(1, 0))
     into.value(old, f.Offer(0, TransferKey(1, 0), stamp(1), 6))
-    new, write = StreamSender(into.pull), MemoryBuffer.write
+    new, write = Line(into.pull), MemoryBuffer.write
 
     def replaced_meanwhile(buffer, offset, data):
         monkeypatch.undo()
@@ -107,26 +107,26 @@ def test_giving_up_ends_what_is_under_way_and_what_comes_later():
     assert outcome(awaited) is LOST
     assert error_of(out.push(TransferKey(2, 0), stamp(2), payload(b""))) is LOST
     assert outcome(into.expect(TransferKey(2, 0))) is LOST
-    assert not Sending("bob").give_up(LOST)
+    assert not Sending("bob", lambda: None).give_up(LOST)
 
 
 def test_a_value_that_nobody_expects_is_declined_but_not_before_a_divergence_could_be_told():
     refusals = []
     into = Receiving("bob", LinkSettings(), refusals.append)
-    line = StreamSender(into.pull)
+    line = Line(into.pull)
     into.open(line)
     into.advance(3)
     said(line)
     into.value(line, f.Value(0, TransferKey(2, 0), stamp(2), memoryview(b"x")))
     assert [refusal.kind for refusal in refusals] == ["unexpected"]
-    assert into.early == 0
+    assert into.mailbox.early == 0
     into.tick()
     assert said(line) == []
     into.tick()
     assert said(line) == [f.Declined(0, "nobody expects value 0 of operation 2")]
 
 
-class Woken(StreamSender):
+class Woken(Line):
     """Counts how often somebody wakes its thread."""
 
     count = 0
@@ -137,7 +137,7 @@ class Woken(StreamSender):
 
 
 def test_a_sending_thread_is_woken_only_for_what_it_can_send():
-    out = Sending("bob")
+    out = Sending("bob", lambda: None)
     line = Woken(out.pull)
     out.open(line, NOTHING)
     before = line.count
@@ -176,8 +176,8 @@ def test_an_acknowledging_thread_is_woken_once_for_all_values_of_its_delay():
 
 
 def test_of_two_lines_the_one_that_was_named_last_counts_in_whichever_order_that_is_heard():
-    out = Sending("bob")
-    first, second = StreamSender(out.pull), StreamSender(out.pull)
+    out = Sending("bob", lambda: None)
+    first, second = Line(out.pull), Line(out.pull)
     out.open(second, f.Resumed(0, (), (), 0, turn=2))
     out.open(first, f.Resumed(0, (), (), 0, turn=1))
     assert out.line is second
@@ -190,8 +190,8 @@ def test_an_answer_on_a_line_that_is_not_in_use_is_not_heard():
     out, line = sending()
     delivery = out.push(TransferKey(0, 0), stamp(0), payload(b"x"))
     assert out.pull(line) is not None
-    out.hear(StreamSender(out.pull), f.Ack((0,), (), 0))
-    assert out.unsettled == 1
+    out.hear(Line(out.pull), f.Ack((0,), (), 0))
+    assert out.outbox.unsettled == 1
     out.hear(line, f.Ack((0,), (), 0))
     assert error_of(delivery) is None
 
@@ -206,7 +206,7 @@ def test_a_line_that_is_over_is_not_taken_into_use_again():
 
 def test_what_was_not_taken_is_said_again_on_a_new_line_and_is_not_delivered():
     into = Receiving("bob", LinkSettings(), lambda refusal: None)
-    line, new = StreamSender(into.pull), StreamSender(into.pull)
+    line, new = Line(into.pull), Line(into.pull)
     into.open(line)
     into.advance(3)
     into.value(
@@ -219,5 +219,5 @@ def test_what_was_not_taken_is_said_again_on_a_new_line_and_is_not_delivered():
     delivery = out.push(TransferKey(2, 0), stamp(2), payload(b"x"))
     out.position(3)
     assert out.pull(old) is not None
-    out.open(StreamSender(out.pull), resumed)
+    out.open(Line(out.pull), resumed)
     assert "nobody expects value 0 of operation 2" in str(error_of(delivery))

@@ -10,6 +10,7 @@ from junto.net.header import (
     Header,
     Reason,
     check_of,
+    following,
     pack,
     parse,
     sentence_of,
@@ -46,6 +47,14 @@ def test_the_layout_is_fixed() -> None:
     fields = "02 81 02 0000000000000003 0000000100000000 0000000000000005"
     assert pack(Header(1, 2, 3, 1 << 32, 5)) == bytes.fromhex(fields)
     assert len(bytes.fromhex(fields)) == MOST_BYTES
+
+
+@given(st.integers(0, 63), st.integers(0, 255), words, words, words)
+def test_the_header_that_follows_differs_in_its_number_alone(
+    kind: int, detail: int, stream: int, number: int, check: int
+) -> None:
+    after = Header(kind, detail, stream, (number + 1) % 2**64, check)
+    assert following(pack(Header(kind, detail, stream, number, check)) + b"body") == pack(after)
 
 
 @pytest.mark.parametrize(

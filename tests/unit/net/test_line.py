@@ -1,12 +1,12 @@
 import threading
 
 from junto.net import frames as f
-from junto.net.line import StreamSender
+from junto.net.line import Line
 
 
 def test_what_is_said_goes_before_what_is_pulled():
     pulled = [b"second", b"third"]
-    line = StreamSender(lambda _: pulled.pop(0) if pulled else None)
+    line = Line(lambda _: pulled.pop(0) if pulled else None)
     line.open = True
     line.say(f.Bye(1), f.Bye(2))
     messages = line.messages()
@@ -17,7 +17,7 @@ def test_what_is_said_goes_before_what_is_pulled():
 
 
 def test_nothing_is_pulled_before_the_line_is_open_or_after_it_is_closed():
-    line = StreamSender(lambda _: b"value")
+    line = Line(lambda _: b"value")
     line.say(f.Bye(1))
     messages = line.messages()
     assert next(messages) == f.pack([f.Bye(1)])
@@ -27,7 +27,7 @@ def test_nothing_is_pulled_before_the_line_is_open_or_after_it_is_closed():
 
 def test_a_sleeping_line_wakes_and_a_wake_is_not_lost():
     answers = [None, b"value"]
-    line = StreamSender(lambda _: answers.pop(0))
+    line = Line(lambda _: answers.pop(0))
     line.open = True
     line.wake()
     line.wake()
@@ -40,6 +40,6 @@ def test_a_sleeping_line_wakes_and_a_wake_is_not_lost():
 
 def test_a_line_waits_for_more_no_longer_than_it_is_told():
     answers = [0.001, b"acknowledgements"]
-    line = StreamSender(lambda _: answers.pop(0))
+    line = Line(lambda _: answers.pop(0))
     line.open = True
     assert next(line.messages()) == b"acknowledgements"

@@ -1,18 +1,26 @@
 """Both halves of an ordered stream composed, over lines that break: frames are read in order, each once."""
 
+from collections import deque
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from junto.net.header import Header, Kind, Ordered
 from junto.net.ordered import WINDOW, StreamReader, StreamWriter
 from tries import tries
+
+
+def framed(data):
+    return Ordered(Header(Kind.STREAM, 0, 0, 0, 0), memoryview(data), len(data))
 
 
 class Line:
     """A writer, a reader, and what is on its way between them."""
 
     def __init__(self):
-        self.writer, self.reader = StreamWriter(), StreamReader()
+        self.tells = {}
+        self.writer, self.reader = StreamWriter(deque()), StreamReader(self.tells, 0)
         self.there, self.back, self.sent, self.got = [], [], 0, []
         self.broken = True
 
@@ -29,16 +37,16 @@ class Line:
     def arrive(self):
         if self.there:
             number, frame = self.there.pop(0)
-            self.reader.take(number, memoryview(frame), last=False)
+            self.reader.take(number, framed(frame), last=False)
 
     def read(self):
         frame = self.reader.pop()
         if frame is not None:
-            self.got.append(bytes(frame))
+            self.got.append(bytes(frame.body))
 
     def say(self):
-        if not self.broken and self.reader.owes:
-            self.back.append(self.reader.say())
+        if not self.broken and self.tells:
+            self.back.append(self.tells.pop(0).say())
 
     def hear(self):
         if self.back:
@@ -52,6 +60,7 @@ class Line:
         if self.broken:
             self.broken = False
             assert self.writer.hear(self.reader.resume())
+            self.tells.clear()
             self.writer.resume()
 
     def close(self):
@@ -105,9 +114,9 @@ def test_what_has_come_and_not_been_read_is_sent_again_after_a_break_and_read_on
 
 
 def taking(*numbers, ends=()):
-    reader = StreamReader()
+    reader = StreamReader({}, 0)
     reader.say()
-    return [reader.take(number, memoryview(b"x"), last=number in ends) for number in numbers]
+    return [reader.take(number, framed(b"x"), last=number in ends) for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,7 @@ def test_for_the_end_there_always_is_room():
 
 
 def test_a_reader_cannot_have_read_what_was_not_pushed():
-    writer = StreamWriter()
+    writer = StreamWriter(deque())
     assert not writer.hear(1)
     assert not writer.opened
     writer.push(b"x")
@@ -143,17 +152,20 @@ def test_a_reader_cannot_have_read_what_was_not_pushed():
 
 
 def test_the_writer_passes_over_what_is_read_between_the_break_and_its_first_frame():
-    writer, reader = StreamWriter(), StreamReader()
+    due = deque()
+    writer, reader = StreamWriter(due), StreamReader({}, 0)
     assert writer.hear(reader.say())
     for part in (b"0", b"1", b"2"):
         writer.push(part)
-        assert reader.take(writer.pushed - 1, memoryview(writer.take() or b""), last=False)
+        assert reader.take(writer.pushed - 1, framed(writer.take() or b""), last=False)
     assert writer.hear(reader.resume())  # a new line, while nothing of the three is read
-    assert writer.resume() == 3
-    assert [bytes(reader.pop() or b"") for _ in range(3)] == [b"0", b"1", b"2"]
+    due.clear()
+    writer.resume()
+    assert len(due) == 3
+    assert [bytes(reader.pop().body) for _ in range(3)] == [b"0", b"1", b"2"]
     assert writer.hear(reader.say())
     writer.push(b"3")
     assert writer.take() == b"3"
-    assert reader.take(3, memoryview(b"3"), last=False)
+    assert reader.take(3, framed(b"3"), last=False)
     with pytest.raises(ValueError, match="frame 3 of a stream came; frame 4 is due"):
-        reader.take(3, memoryview(b"3"), last=False)
+        reader.take(3, framed(b"3"), last=False)

@@ -27,7 +27,7 @@ def test_asking_too_early_is_a_mistake():
 
 def test_a_delivery_knows_how_far_it_is():
     delivery = Dispatched(10)
-    delivery.advance(4)
+    delivery.advance(4, 10)
     assert delivery.progress() == (4, 10)
     delivery.settle(None)
     assert (delivery.error(), delivery.progress()) == (None, (10, 10))

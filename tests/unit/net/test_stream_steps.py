@@ -10,7 +10,7 @@ from gateways import in_parallel
 from junto.config.model import LinkSettings
 from junto.net import frames as f
 from junto.net.handshake import TRANSITIONS, HandshakeEvent, HandshakeState
-from junto.net.line import StreamSender
+from junto.net.line import Line
 from junto.net.receiving import Receiving
 from meetings import World
 
@@ -68,7 +68,7 @@ def test_it_is_answered_once_by_however_many_threads(talk):
 def test_whoever_hears_that_a_line_is_open_finds_it_open():
     heard = []
 
-    class Quick(StreamSender):
+    class Quick(Line):
         def wake(self, one: bool = False) -> None:
             message = self.step()  # the network is as quick as can be
             if isinstance(message, bytes):

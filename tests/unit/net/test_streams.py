@@ -12,6 +12,7 @@ from junto.errors import ProtocolViolation
 from junto.net import frames as f
 from junto.net.api import PipeEnded, TransferKey
 from junto.net.header import Header, Kind, pack
+from junto.net.line import InlineCarrier
 from junto.net.ordered import WINDOW
 
 STREAM = 5
@@ -40,7 +41,7 @@ def framed(number, data, stream=STREAM, kind=Kind.STREAM):
 
 
 def write(stream, data=b"x"):
-    return stream.write(framed(stream._written, data))
+    return stream.write(framed(stream._writer.pushed, data))
 
 
 def take(stream):
@@ -51,7 +52,7 @@ def take(stream):
 def test_who_does_not_read_is_not_filled_and_reading_lets_the_writer_go_on(two):
     while write(two.one):
         two.pair.settle()
-    assert two.one._written == WINDOW
+    assert two.one._writer.pushed == WINDOW
     assert not two.one.wait(False, True, 0)
     for _ in range(WINDOW // 2 - 1):
         assert take(two.other) == b"x"
@@ -126,10 +127,10 @@ def test_what_was_written_before_the_end_is_read_then_it_ends(two):
 def test_what_comes_for_an_end_that_is_closed_counts_as_read(two):
     two.other.close()
     for _ in range(3):
-        two.alice.sending.write(STREAM, framed(two.one._written, b"late"))
-        two.one._written += 1
+        two.one._writer.push(framed(two.one._writer.pushed, b"late"))
+        two.alice.sending.line.wake()
         two.pair.settle()
-    assert not two.alice.sending.unread()
+    assert not two.alice.sending.outbox.unread()
     assert two.other.traffic() == (0, 3 * len(framed(0, b"late")))
     assert not two.bob.refusals.by_cause()
 
@@ -141,7 +142,7 @@ def test_nothing_is_sent_before_the_other_end_is_open():
     one.close()
     pair.settle()
     assert pair.bob.peer.receiving.nbytes == 0
-    assert not pair.alice.peer.sending.unread()  # nobody is there who could read it
+    assert not pair.alice.peer.sending.outbox.unread()  # nobody is there who could read it
     other = pair.bob.peer.stream(STREAM, lambda: True, 10)
     pair.settle()
     assert take(other) == b"first"
@@ -162,7 +163,7 @@ def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two, what):
     with pytest.raises(PipeEnded) as caught:
         take(two.other)
     assert caught.value.__cause__ is LOST
-    assert not two.bob.sending.unread()
+    assert not two.bob.sending.outbox.unread()
 
 
 def test_a_stream_of_a_lost_peer_has_ended_when_it_is_opened(two):
@@ -204,6 +205,40 @@ def test_a_frame_that_no_honest_party_sends_is_refused_and_ends_its_stream(two, 
         assert caught.value.__cause__.party == "alice"
 
 
+def test_a_header_that_the_one_before_foretells_is_one_byte_on_each_line_anew(two):
+    there, seen = two.pair.streams[0], []
+
+    def sent():
+        for _ in range(2):
+            write(two.one)
+        while step := next((step for name, step in two.pair.steps() if name == "alice -> bob: send"), None):
+            step()
+        seen.append([len(message) for message in there.forward if message[:1] in b"\x02\x03"])
+        two.pair.settle()
+
+    sent()
+    sent()
+    assert seen == [[10, 2], [2, 2]]
+    for stream in two.pair.streams:
+        stream.breaks(0)
+    for index in range(2):
+        two.pair.redial(index)
+    two.pair.settle()
+    there = two.pair.streams[0]
+    sent()
+    assert len(two.one._writer._frames) == 6
+    assert [take(two.other) for _ in range(7)] == [b"x"] * 6 + [None]
+    assert two.other.traffic() == (0, 6 * len(framed(0, b"x")))
+    assert not two.bob.refusals.by_cause()
+
+
+def test_a_header_of_which_nothing_was_said_before_is_none(two):
+    line = two.pair.streams[0].back
+    assert not two.bob.hear_frame(line, b"\x03x")
+    with pytest.raises(ProtocolViolation):
+        f.open_message(b"\x03x")
+
+
 def test_a_frame_twice_and_one_after_the_end_are_refused(two):
     line = two.pair.streams[0].back
     first, end = framed(0, b"x"), framed(1, b"", kind=Kind.END)
@@ -236,6 +271,27 @@ def test_a_wait_ends_when_something_arrives_when_it_is_woken_and_in_time(two):
     assert not waits.is_alive()
     two.one.wake()
     assert two.one.wait(True, False, 30)
+
+
+@pytest.mark.parametrize("who", ["another thread", "itself"])
+def test_who_reads_a_connection_itself_is_woken_by_what_others_hear_or_say(two, who):
+    rung, attending, line = threading.Event(), threading.Event(), two.bob.receiving.line
+    message = framed(0, b"x")
+
+    def attend(hear, until):
+        attending.set()
+        return hear(message) if who == "itself" else rung.wait(20)
+
+    line.in_place = InlineCarrier(lambda one: False, attend, rung.set, lambda: None)
+    waits = threading.Thread(target=lambda: two.other.wait(True, False, 30))
+    waits.start()
+    assert attending.wait(20)
+    if who == "another thread":
+        assert two.bob.hear_frame(line, message)
+    waits.join(5)
+    assert not waits.is_alive()
+    assert rung.is_set() == (who == "another thread")
+    assert take(two.other) == b"x"
 
 
 def test_a_stream_is_opened_once():

@@ -185,7 +185,10 @@ class FramedChannel(Channel):
     def _move(self, due: Due | None) -> None:
         progress, frames = time.monotonic(), self._out.frames
         while True:
-            sent = bool(frames) and self._push()
+            try:
+                sent = bool(frames) and self._out.push()
+            except PipeEnded:
+                raise self._in.last_words() from None
             received = (due is not None or not sent) and self._in.pull(due)
             awaiting = due is not None and not due.done
             if not awaiting and not frames:
@@ -196,12 +199,6 @@ class FramedChannel(Channel):
                 progress = time.monotonic()
             if not (received or (sent and frames)):
                 self._wait(awaiting, progress)
-
-    def _push(self) -> bool:
-        try:
-            return self._out.push()
-        except PipeEnded:
-            raise self._in.last_words() from None
 
     def _wait(self, reading: bool, progress: float) -> None:
         """Until something can be done. The deadline counts from the last byte that moved."""

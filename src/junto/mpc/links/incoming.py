@@ -110,12 +110,13 @@ class Incoming:
 
     def _begin(self, due: Due | None) -> bool:
         """Compare a header with what is due, if it is anybody's turn; memory is taken only then."""
-        header = self._header
+        header, left, pipe = self._header, self._left, self._pipe
+        exact = due is not None and due.kind is Kind.MESSAGE and len(left) == due.left
+        # The whole of the message that is due, as a rule: then nothing needs a sentence.
+        exact = exact and header == (Kind.MESSAGE, 0, pipe.stream, self._number, self._place.check)
         if due is None and (header.kind not in _OUTCOMES or header.check > self._place.check):
             return False
-        if not self._is_exactly(due) and (
-            problem := _departure(header) or self._misplaced() or self._strange(due)
-        ):
+        if not exact and (problem := _departure(header) or self._misplaced() or self._strange(due)):
             raise self._place.error(problem)
         self._waits = False
         self._number += 1
@@ -126,12 +127,6 @@ class Incoming:
         elif due is not None and not len(self._left) and header.check not in self._unwanted:
             due.take(self._left)
         return True
-
-    def _is_exactly(self, due: Due | None) -> bool:
-        """Whether it is the whole of the message that is due, so that nothing needs a sentence."""
-        if due is None or due.kind is not Kind.MESSAGE or len(self._left) != due.left:
-            return False
-        return self._header == (Kind.MESSAGE, 0, self._pipe.stream, self._number, self._place.check)
 
     def _heed(self, due: Due | None, reason: bytes) -> None:
         """How an operation ended at the other node."""

@@ -55,8 +55,10 @@ class Due:
         """Store as much of what has arrived as is missing; how many bytes."""
         count = min(len(part), self.left)
         if count:
-            start, memory = self.size - self.left, self._memory or self.memory
-            memory[start : start + count] = part[:count]
+            if self._memory is None:
+                self._memory = np.empty(self.size, np.uint8).data
+            start = self.size - self.left
+            self._memory[start : start + count] = part[:count]
             self.left -= count
         self.done = not self.left
         return count

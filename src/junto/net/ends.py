@@ -1,4 +1,4 @@
-"""The handshake as it happens on one stream, on the dialled side and on the dialler's."""
+"""The handshake as it happens on one connection, on the dialled side and on the dialler's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from junto.errors import (
 )
 from junto.net import frames as f
 from junto.net.handshake import GREETED, TRANSITIONS, HandshakeEvent, HandshakeState
-from junto.net.line import USUAL, Route, StreamSender
+from junto.net.line import USUAL, Line, Route
 from junto.net.mailbox import Refusal
 from junto.net.meeting import Meeting, Restarted
 from junto.net.peer import Peer
@@ -24,22 +24,22 @@ from junto.net.story import Story
 log: logging.Logger = logging.getLogger("junto.net")
 
 
-class _StreamEnd:
-    """One end of a stream. Its steps are taken under its lock, by whichever thread has reason to."""
+class _ConnectionEnd:
+    """One end of a connection. Its steps are taken under its lock, by whichever thread has reason to."""
 
-    def __init__(self, line: StreamSender) -> None:
-        self.line: StreamSender = line
+    def __init__(self, line: Line) -> None:
+        self.line: Line = line
         self.story: Story[HandshakeState, HandshakeEvent] = Story(TRANSITIONS, HandshakeState.NEW)
-        self.lock = threading.RLock()  # a step may say words, and words may end the stream
+        self.lock = threading.RLock()  # a step may say words, and words may end the connection
 
     def is_last_word(self, frame: f.Any) -> bool:
-        """Whether it may be said before a stream is open: that a party ends the run, or the answer to it."""
+        """Whether it may be said before it is open: that a party ends the run, or the answer to it."""
         last = isinstance(frame, f.Ending) or (isinstance(frame, f.Noted) and frame.what == "ending")
         return last and self.story.state in GREETED
 
 
-class Dialled(_StreamEnd):
-    """A stream that a party has opened to us. Its messages come from the carrier's thread through `hear`.
+class Dialled(_ConnectionEnd):
+    """A connection that a party has opened to us. Its messages come from the carrier's thread through `hear`.
 
     Args:
         peer: the party that the certificate names (in plaintext: that its Hello claims).
@@ -49,13 +49,15 @@ class Dialled(_StreamEnd):
     """
 
     def __init__(self, peer: Peer, meeting: Meeting, place: str, route: Route = USUAL) -> None:
-        super().__init__(StreamSender(peer.pull, route))
+        super().__init__(Line(peer.pull, route))
         self.peer = peer
         self._meeting = meeting
         self._place = place
 
     def hear(self, message: bytes) -> None:
         """One message."""
+        if self.line.open and self.peer.hear_frame(self.line, message):
+            return
         try:
             opened = f.open_message(message)
         except ProtocolViolation as error:
@@ -73,7 +75,8 @@ class Dialled(_StreamEnd):
             if not opened:
                 return
         self.peer.hear(self.line, opened)
-        _noticed(self.peer, self._meeting)
+        if not self._meeting.over:
+            _noticed(self.peer, self._meeting)
 
     def answer(self) -> None:
         """Answer the dialler's Resume, if it has come and the run is known."""
@@ -91,7 +94,7 @@ class Dialled(_StreamEnd):
         self._meeting.opened()
 
     def ended(self) -> None:
-        """The stream is over."""
+        """The connection is over."""
         self.peer.drop(self.line)
 
     def _shake_hands(self, frame: f.Any) -> None:
@@ -104,7 +107,8 @@ class Dialled(_StreamEnd):
             self.answer()
         elif self.is_last_word(frame):
             self.peer.hear(self.line, [frame])
-            _noticed(self.peer, self._meeting)
+            if not self._meeting.over:
+                _noticed(self.peer, self._meeting)
         else:
             self._refuse("out of order", "a frame that does not belong there before the handshake is over")
 
@@ -135,8 +139,8 @@ class Dialled(_StreamEnd):
         self.line.close(f.Refused(kind, text, final))
 
 
-class Dialler(_StreamEnd):
-    """A stream that we have opened to a party.
+class Dialler(_ConnectionEnd):
+    """A connection that we have opened to a party.
 
     Attributes:
         line: our half.
@@ -145,7 +149,7 @@ class Dialler(_StreamEnd):
     """
 
     def __init__(self, peer: Peer, meeting: Meeting, route: Route = USUAL) -> None:
-        super().__init__(StreamSender(peer.pull, route))
+        super().__init__(Line(peer.pull, route))
         self.peer = peer
         self.over: JuntoError | None = None
         self.refusal: JuntoError | None = None
@@ -153,7 +157,9 @@ class Dialler(_StreamEnd):
         self.line.say(meeting.mine)
 
     def hear(self, message: bytes) -> bool:
-        """One message; False if the stream should end."""
+        """One message; False if the connection should end."""
+        if self.line.open and self.peer.hear_frame(self.line, message):
+            return True
         try:
             opened = f.open_message(message)
         except ProtocolViolation as error:
@@ -184,7 +190,8 @@ class Dialler(_StreamEnd):
                     return self._refused(frame)
                 case _ if self.line.open or self.is_last_word(frame):
                     self.peer.hear(self.line, [frame])
-                    _noticed(self.peer, self._meeting)
+                    if not self._meeting.over:
+                        _noticed(self.peer, self._meeting)
                 case f.Hello() if (self.story.state, HandshakeEvent.HELLO) in TRANSITIONS:
                     if not self._greet(frame):
                         return False
@@ -239,7 +246,7 @@ class Dialler(_StreamEnd):
 
 
 def _may_be_early(frames: list[f.Any]) -> bool:
-    """Whether the dialler may say them before the stream is open."""
+    """Whether the dialler may say them before the connection is open."""
     return bool(frames) and all(
         isinstance(frame, f.Hello | f.Resume | f.Ending | f.Noted) for frame in frames
     )
@@ -247,8 +254,6 @@ def _may_be_early(frames: list[f.Any]) -> bool:
 
 def _noticed(peer: Peer, meeting: Meeting) -> None:
     """What was heard may be the last thing that the meeting waits for, or end the run before its begin."""
-    if meeting.over:
-        return
     if peer.ended:
         meeting.fail(PartyAborted(f"{peer.name} ended the run before its begin", party=peer.name))
     else:
