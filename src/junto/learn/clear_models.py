@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from junto.device.boundary import public
 from junto.errors import LearnError
 from junto.extras import need
 from junto.learn.examine import Floats
@@ -88,6 +89,7 @@ def recipe(model: ClearModel) -> str:
     return json.dumps(told, allow_nan=False)
 
 
+@public
 def as_sklearn(text: str) -> Any:
     """The scikit-learn estimator of ``export(to, format="sklearn")``, fitted.
 
