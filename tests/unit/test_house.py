@@ -176,6 +176,19 @@ def test_what_an_interrupt_may_leave_locked_is_not_used() -> None:
     assert {name.rpartition("/")[2] for name in found} == {"parent_watchdog.py", "pipe.py", "thread_pool.py"}
 
 
+def test_nothing_is_measured_by_a_clock_that_may_be_set() -> None:
+    """What date it is ask certificates, the ledger and reports, and doctors, who compare clocks."""
+    found = {
+        path.name
+        for path in SOURCES
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call)
+        and call_name(node).endswith(("time.time", "time.time_ns", "time.now", "time.utcnow"))
+    }
+    asked = {"certificates.py", "pem.py", "tlscause.py", "ledger.py", "report.py", "prepared_file.py"}
+    assert found == asked | {"doctor_service.py"}
+
+
 def test_public_things_are_documented() -> None:
     # A method that implements an interface is documented there, hence classes without a base only.
     found = [

@@ -248,7 +248,7 @@ class _Group:
                 _signal_group(process.pid, signal.SIGKILL)
                 self.exit_codes[party] = process.wait()
                 said = verdict.found(self._folder / f"{party}.verdict")
-                self._verdicts[party] = said or Verdict(party, time.time(), own=True)
+                self._verdicts[party] = said or Verdict(party, time.monotonic(), own=True)
                 ended = True
         return ended
 

@@ -29,7 +29,7 @@ class Verdict:
     Attributes:
         blames: the party whose failure ended it: itself, another one, or `NOBODY` if it ended well or
             cannot tell.
-        at: when it ended, by the machine's clock.
+        at: when it ended, by the clock that all processes of the machine share.
         own: whether its exit code is the script's own, ``sys.exit(3)`` say, and no `ExitCode`.
     """
 
@@ -51,7 +51,7 @@ def leave(error: BaseException | None, session: Session | None) -> None:
     if path:
         me = Path(path).stem
         own = isinstance(error, SystemExit) and isinstance(error.code, int)
-        text = json.dumps([NOBODY if error is None else blamed(error, session, me), time.time(), own])
+        text = json.dumps([NOBODY if error is None else blamed(error, session, me), time.monotonic(), own])
         with suppress(OSError):
             Path(path).write_text(text)
 

@@ -34,6 +34,9 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except JuntoError as error:
+            session = current_or_none()
+            if session is not None:
+                session.reached_script(error)
             _trim(error)
             raise
         except KeyboardInterrupt as error:

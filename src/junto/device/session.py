@@ -15,7 +15,7 @@ from junto.config.build import build_settings
 from junto.config.model import Settings
 from junto.device import current as register
 from junto.device.boundary import public
-from junto.errors import SessionError
+from junto.errors import JuntoError, SessionError
 from junto.log import configure
 from junto.net.inherited import let_go
 from junto.program.program import Program
@@ -183,6 +183,11 @@ class Session:
         if self._program is not None and not self.over and not self.inherited:
             self._program.interrupt(error)
 
+    def reached_script(self, error: JuntoError) -> None:
+        """A call of ours raises `error` in the script; see `Program.reached_script`."""
+        if self._program is not None and not self.inherited:
+            self._program.reached_script(error)
+
     def __enter__(self) -> Session:
         return self.open()
 
@@ -251,7 +256,7 @@ def shutdown() -> None:
 
     Raises:
         RemoteError: an operation of ours failed and nobody had looked at it.
-        PeerError, ProgramError: the run could not end in agreement.
+        PeerError, ProgramError: the run could not end in agreement, and no call has raised that before.
     """
     session = register.current_or_none()
     if session is not None:

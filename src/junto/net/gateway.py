@@ -303,11 +303,17 @@ class GrpcGateway(Gateway):
 
     def _beat(self) -> None:
         pause = min(self._link.heartbeat_s, self._link.peer_timeout_s / 8)
-        before = time.monotonic()
+        before, told = time.monotonic(), since_boot()
         while not self._closed.wait(pause):
-            now = time.monotonic()
-            absent = now - before - pause
-            before = now
+            now, boot = time.monotonic(), since_boot()
+            absent, asleep = now - before - pause, boot - told - pause
+            before, told = now, boot
+            if asleep > self._link.peer_timeout_s / 2:
+                log.warning(
+                    "this process did not run for %.0f s: it was stopped, or the machine slept; "
+                    "the others may take it for gone",
+                    asleep,
+                )
             for peer in self._peers.values():
                 if absent > pause:  # it was us who did not run: nobody is to blame for that silence
                     peer.heard += absent
@@ -336,6 +342,12 @@ class GrpcGateway(Gateway):
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(ends - time.monotonic(), 0))
+
+
+def since_boot() -> float:
+    """Seconds since the machine was started, with those in which it slept where the system counts them."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux's; the monotonic clock stands still there meanwhile
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def _claimed(message: bytes) -> str | None:

@@ -62,7 +62,7 @@ class PeerMonitor(Events):
         activity, heard = known
         silent = time.monotonic() - heard
         alive = "is alive" if silent < 3 else f"was last heard of {silent:.0f} s ago"
-        return f"{party} {alive}, {_doing(activity)}"
+        return f"{party} {alive}, {_doing(party, activity)}"
 
     def is_trusted(self, party: str) -> bool:
         """Whether `party` runs our program, as far as we know: only then its values are what they say."""
@@ -130,10 +130,13 @@ class PeerMonitor(Events):
         self._fault.set(ProgramDivergence(text, fix=fix))
 
 
-def _doing(activity: Activity) -> str:
+def _doing(party: str, activity: Activity) -> str:
     busy = f", busy with {activity.busy}" if activity.busy else ""
-    if activity.waiting_for:
-        return f"waiting for {', '.join(activity.waiting_for)}{busy}"
+    others = [each for each in activity.waiting_for if each != party]
+    if others:
+        return f"waiting for {', '.join(others)}{busy}"
+    if activity.waiting_for and busy:  # its script waits for its own work
+        return busy.removeprefix(", ")
     where = f"at operation {activity.stamp.operation} {activity.stamp.text}"
     site = f" at {activity.stamp.site}" if activity.stamp.site else ""
     return f"{where}{site}{busy}"

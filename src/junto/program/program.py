@@ -91,6 +91,7 @@ class Program:
         self._closed = False
         self._noted = False
         self._told: BaseException | None = None
+        self._fault_reached_script = False
         self._why = ""
         self._interrupted = False
         self._interrupts: list[Callable[[JuntoError], None]] = []
@@ -160,6 +161,13 @@ class Program:
     def told(self) -> BaseException | None:
         """The first failure that the script was told of."""
         return self._told or self._parts.fault.error
+
+    def reached_script(self, error: JuntoError) -> None:
+        """The script is told `error`: if that is, or follows from, why the run cannot go on, it knows."""
+        each: BaseException | None = error
+        while each is not None and not self._fault_reached_script:
+            self._fault_reached_script = each is self._parts.fault.error
+            each = each.__cause__ or each.__context__
 
     def check(self) -> None:
         """Raise why the run cannot go on, if so."""
@@ -341,7 +349,7 @@ class Program:
 
         Raises:
             RemoteError: an operation of ours failed and nobody had looked at it.
-            ProgramError, PeerError: the run could not end in agreement.
+            ProgramError, PeerError: the run could not end in agreement, and the script has not been told.
         """
         if self._closed:
             return
@@ -358,10 +366,16 @@ class Program:
                 for aside in self._asides:  # all of it has arrived, so both sides write the same
                     aside.account(parts.office.witness)
         except BaseException as error:
+            known = error is parts.fault.error and self._fault_reached_script
+            unseen = parts.office.outstanding.unseen()
             self.abort(error)
-            raise
-        unseen = parts.office.outstanding.unseen()
-        self._close(cancel=self._interrupted)  # what was interrupted is not waited for
+            if not known:
+                raise
+            if unseen is not None and unseen.origin.error_type in GONE:
+                unseen = None
+        else:
+            unseen = parts.office.outstanding.unseen()
+            self._close(cancel=self._interrupted)  # what was interrupted is not waited for
         if unseen is not None:
             raise self._seen(unseen)
 

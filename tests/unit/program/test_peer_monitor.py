@@ -110,6 +110,8 @@ def test_a_status_line_says_what_is_known(pair):
     )
     alice.peers.on_activity("bob", Activity(stamp, ("alice",), 1))
     assert alice.peers.describe("bob") == "bob is alive, waiting for alice"
+    alice.peers.on_activity("bob", Activity(stamp, ("bob",), 1, "operation 1 bob(load) at x.py:1"))
+    assert alice.peers.describe("bob") == "bob is alive, busy with operation 1 bob(load) at x.py:1"
     assert alice.peers.describe("alice") == ""
     in_one_process = PeerMonitor("", DivergenceCheck([]), SessionFault())
     assert in_one_process.describe("bob") == ""
