@@ -228,11 +228,14 @@ class Proxy:
                 right = socket.create_connection(("127.0.0.1", self._target)) if self._through else None
             except OSError:
                 right = None
-            if right is None:
-                left.close()
-                continue
             with self._lock:
-                self._pairs.append((left, right))
+                cut = not self._through  # by now, perhaps
+                if right is not None and not cut:
+                    self._pairs.append((left, right))
+            if right is None or cut:
+                for end in filter(None, (left, right)):
+                    end.close()
+                continue
             for source, sink in ((left, right), (right, left)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
