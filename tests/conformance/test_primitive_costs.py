@@ -208,6 +208,8 @@ PROBES: Mapping[str, Probe] = {
     "top_k": ("8 of 64", lambda x: lax.top_k(x, 8), (X,)),
     "transpose": ("", jnp.transpose, (SQUARE,)),
     "wide_product": ("variance of 64", jnp.var, (W,)),
+    "wide_quotient": ("of two sums of 64 squares", lambda x, y: (x * x).sum() / (y * y).sum(), (W, X)),
+    "wide_root": ("of a sum of 64 squares", lambda x: jnp.sqrt((x * x).sum()), (W,)),
     "triangular_solve": (
         "8x8, 8 right sides",
         lambda x, y: lax.linalg.triangular_solve(x, y, left_side=True),

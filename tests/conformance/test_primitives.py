@@ -429,6 +429,8 @@ CASES = [
         SQUARE,
     ),
     case("wide_product", lambda x: (jnp.var(x), jnp.cov(x)), SQUARE),
+    case("wide_quotient", lambda x: ((x * x.T).sum() / x.sum(), 3 / (x * x).sum(0)), SQUARE),
+    case("wide_root", lambda x: jnp.sqrt((x * x).sum(1)), SQUARE),
     case("triangular_solve", _triangular_solves, SQUARE, Y.T[:, :2]),
     case("triangular_solve", lambda y: _triangular_solves(SQUARE, y), Y.T[:, :2]),
     case("triangular_solve", lambda x: _triangular_solves(x, Y.T[:, :2]), SQUARE),

@@ -21,6 +21,7 @@ from junto.loaded import notebook_line
 from junto.mpc import fingerprint
 from junto.mpc.delayed_quotients import delayed_steps
 from junto.mpc.rewritten import in_older, instead
+from junto.mpc.wide_factors import factored_steps
 from junto.mpc.wide_sums import WideStep, wide_steps
 
 INLINED: Mapping[str, str] = {
@@ -186,7 +187,7 @@ class _Writer:
         outputs = self._inline(
             closed.jaxpr, closed.consts, inputs, self._line if _of_library(closed.jaxpr) else ""
         )
-        for rule in (delayed_steps, wide_steps):
+        for rule in (delayed_steps, factored_steps, wide_steps):
             self._steps = _needed(self._steps, outputs)
             outputs = self._instead(rule(self._steps, self._fixed, self._constants), outputs)
         return _lean(

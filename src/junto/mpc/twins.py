@@ -339,6 +339,8 @@ FOLLOWED: Mapping[str, Followed] = {
     "tanh": _of(np.tanh),
     "triangular_solve": _triangular,
     "wide_product": _wide,
+    "wide_quotient": _of(lambda upper, lower, high, low: (upper + lower) / (high + low)),
+    "wide_root": _of(lambda upper, lower: np.sqrt(upper + lower)),
     **dict.fromkeys(CHOOSING, _by_jax),
 }
 """Of a step, its results and the numbers of its operands, those of its results in float64."""

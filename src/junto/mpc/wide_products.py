@@ -10,7 +10,7 @@ Which of a function's steps are such sums is found in its jaxpr. All other steps
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,47 @@ _wide.multiple_results = True
 _wide.def_impl(_plainly)
 _wide.def_abstract_eval(_form)
 mlir.register_lowering(_wide, mlir.lower_fun(_plainly, multiple_results=True))
+
+
+def wide_quotient(upper: Any, lower: Any, high: Any, low: Any, *, wide: bool) -> Any:
+    """`(upper + lower) / (high + low)`, of parts that need not fit together.
+
+    Args:
+        upper, lower: parts of a sum, or a number and 0.
+        high, low: likewise, of the divisor.
+        wide: whether the divisor is in parts; else it is a number.
+    """
+    return _wide_quotient.bind(upper, lower, high, low, wide=wide)
+
+
+def _plain_quotient(upper: Any, lower: Any, high: Any, low: Any, *, wide: bool) -> Any:
+    return (upper + lower) / (high + low)
+
+
+def wide_root(upper: Any, lower: Any) -> Any:
+    """`sqrt(upper + lower)`, of parts that need not fit together; 0 of what is less than 0 by an error."""
+    return _wide_root.bind(upper, lower)
+
+
+def _plain_root(upper: Any, lower: Any) -> Any:
+    return jnp.sqrt(upper + lower)
+
+
+def _primitive(name: str, plainly: Callable[..., Any]) -> Any:
+    """A primitive of one result, to whose form the operands broadcast."""
+
+    def form(*operands: Any, **params: Any) -> Any:
+        return operands[0].update(shape=np.broadcast_shapes(*(x.shape for x in operands)), weak_type=False)
+
+    made: Any = Primitive(name)
+    made.def_impl(plainly)
+    made.def_abstract_eval(form)
+    mlir.register_lowering(made, mlir.lower_fun(plainly, multiple_results=False))
+    return made
+
+
+_wide_quotient = _primitive("wide_quotient", _plain_quotient)
+_wide_root = _primitive("wide_root", _plain_root)
 
 
 @dataclass(frozen=True, slots=True)

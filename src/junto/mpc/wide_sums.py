@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from junto.mpc.wide_products import MOVES, NAME, inverse_root, square_root, wide_product
+from junto.mpc.wide_operands import Operands, Sum
+from junto.mpc.wide_products import MOVES, NAME, inverse_root, square_root, wide_quotient, wide_root
 
 ROOTS = frozenset({"pow", "rsqrt", "sqrt"})
 """Steps that take a square root, or divide by it; of powers those with an exponent of 1/2."""
+
+USES = ROOTS | {"div", "mul"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +38,6 @@ class WideStep:
     operands: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _SquareSum:
-    """A sum of squares.
-
-    Attributes:
-        base: the slot of what is squared.
-        form: of it.
-        axes: over which it is summed.
-        moves: steps that the sum goes through, the first one first.
-    """
-
-    base: int
-    form: Any
-    axes: tuple[int, ...]
-    moves: tuple[Any, ...]
-
-    def parts(self, x: Any, *, divided: bool) -> tuple[Any, Any]:
-        """The sum as that of two numbers."""
-        kept = tuple(axis for axis in range(x.ndim) if axis not in self.axes)
-        upper, lower = wide_product(x, x, ((self.axes, self.axes), (kept, kept)), divided)
-        for step in self.moves:
-            upper, lower = (step.primitive.bind(part, **step.params) for part in (upper, lower))
-        return upper, lower
-
-
 def wide_steps(steps: Sequence[Any], fixed: set[int], constants: Mapping[int, Any]) -> dict[int, WideStep]:
     """By the slots of their results, steps that divide sums of squares, or take their roots.
 
@@ -68,15 +47,16 @@ def wide_steps(steps: Sequence[Any], fixed: set[int], constants: Mapping[int, An
         constants: those that are there from the beginning.
     """
     makers = {slot: step for step in steps for slot in step.outputs}
+    operands = Operands(makers, fixed, constants)
     found: dict[int, WideStep] = {}
     for step in steps:
-        sums = [None if slot in fixed else _sum_of(makers, slot, fixed) for slot in step.inputs]
+        sums = [operands.sum_of(slot) if step.name in USES else None for slot in step.inputs]
         made: WideStep | None = None
         if step.name == "div" and any(sums):
-            made = _quotient(step, sums, divided=step.inputs[1] in fixed)
+            made = _quotient(step, sums, step.inputs[1] in fixed)
         elif step.name == "mul" and any(sums) and _shrinks(step, fixed, constants):
-            made = _quotient(step, sums, divided=True)
-        elif step.name in ROOTS and _is_root(step, constants) and step.outputs[0] not in fixed:
+            made = _mean(step, sums)
+        elif step.name in ROOTS and is_root(step, constants) and step.outputs[0] not in fixed:
             made = _root(step, sums[0], _is_large(makers, step.inputs[0], fixed, found))
         if made is not None:
             found[step.outputs[0]] = made
@@ -102,74 +82,69 @@ def _is_large(makers: Mapping[int, Any], slot: int, fixed: set[int], found: Mapp
     )
 
 
-def _sum_of(makers: Mapping[int, Any], slot: int, fixed: set[int]) -> _SquareSum | None:
-    moves: list[Any] = []
-    while slot in makers and makers[slot].name in MOVES:
-        moves.insert(0, makers[slot])
-        slot = makers[slot].inputs[0]
-    total = makers.get(slot)
-    if total is None or total.name != "reduce_sum":
-        return None
-    if any(np.dtype(form.dtype).kind != "f" for form in (*total.given, *(each.forms[0] for each in moves))):
-        return None
-    square = makers.get(total.inputs[0])
-    if square is None or square.inputs[0] in fixed or not _squares(square):
-        return None
-    return _SquareSum(square.inputs[0], square.given[0], tuple(total.params["axes"]), tuple(moves))
-
-
-def _squares(step: Any) -> bool:
-    match step.name:
-        case "mul":
-            return bool(step.inputs[0] == step.inputs[1])
-        case "integer_pow":
-            return bool(step.params["y"] == 2)
-    return bool(step.name == "square")
-
-
 def _shrinks(step: Any, fixed: set[int], constants: Mapping[int, Any]) -> bool:
     """Whether a step multiplies by public numbers of which none is above 1."""
     factors = [slot for slot in step.inputs if slot in fixed]
     return len(factors) == 1 and factors[0] in constants and bool(np.all(np.abs(constants[factors[0]]) <= 1))
 
 
-def _is_root(step: Any, constants: Mapping[int, Any]) -> bool:
+def is_root(step: Any, constants: Mapping[int, Any]) -> bool:
+    """Of a step in `ROOTS`."""
     return step.name != "pow" or bool(np.all(np.asarray(constants.get(step.inputs[1], 0)) == 0.5))
 
 
-def _quotient(step: Any, sums: Sequence[_SquareSum | None], *, divided: bool) -> WideStep:
-    """A quotient, or a product, of which an operand or two are sums of squares."""
+def _mean(step: Any, sums: Sequence[Sum | None]) -> WideStep | None:
+    """A sum divided by what all know: in its parts, of which none needs to fit."""
+    place, total = next((place, each) for place, each in enumerate(sums) if each is not None)
+    if not total.summed:
+        return None
 
-    def compute(*given: Any) -> Any:
-        operands = [
-            [each] if total is None else list(total.parts(each, divided=divided))
-            for total, each in zip(sums, given, strict=True)
-        ]
-        if not divided:
-            operands = [[each[0] + each[1]] if len(each) == 2 else each for each in operands]
-        many = next((place for place, each in enumerate(operands) if len(each) == 2), 0)
-        results = []
-        for part in operands[many]:
-            row = [part if place == many else each[0] for place, each in enumerate(operands)]
-            results.append(step.primitive.bind(*row, **step.params))
-        return results[0] if len(results) == 1 else results[0] + results[1]
+    def compute(known: Mapping[int, Any]) -> Any:
+        parts = total.parts(known, True)
+        rows = [[part if k == place else known[slot] for k, slot in enumerate(step.inputs)] for part in parts]
+        upper, lower = (step.primitive.bind(*row, **step.params) for row in rows)
+        return upper + lower
 
     return _written(step, sums, compute)
 
 
-def _root(step: Any, total: _SquareSum | None, large: bool) -> WideStep | None:
-    if total is None and not large:
-        return None
+def _quotient(step: Any, sums: Sequence[Sum | None], divided: bool) -> WideStep | None:
+    """A quotient of which an operand or two are sums of products."""
+    if divided:
+        return _mean(step, sums)
 
-    def compute(x: Any, *_: Any) -> Any:
+    def compute(known: Mapping[int, Any]) -> Any:
+        parts = [
+            (known[slot], jnp.zeros_like(known[slot])) if total is None else total.parts(known, True)
+            for total, slot in zip(sums, step.inputs, strict=True)
+        ]
+        return wide_quotient(*parts[0], *parts[1], wide=sums[1] is not None)
+
+    return _written(step, sums, compute)
+
+
+def _root(step: Any, total: Sum | None, large: bool) -> WideStep | None:
+    if total is None or not total.summed:
+        if not large:
+            return None
         root = inverse_root if step.name == "rsqrt" else square_root
-        return root(x if total is None else sum(total.parts(x, divided=False)))
+        return _written(step, [None] * len(step.inputs), lambda known: root(known[step.inputs[0]]))
+
+    def compute(known: Mapping[int, Any]) -> Any:
+        if step.name == "rsqrt":
+            return inverse_root(sum(total.parts(known, False)))
+        return wide_root(*total.parts(known, True))
 
     return _written(step, [total, *[None] * (len(step.inputs) - 1)], compute)
 
 
-def _written(step: Any, sums: Sequence[_SquareSum | None], compute: Callable[..., Any]) -> WideStep:
-    slots = [slot if total is None else total.base for slot, total in zip(step.inputs, sums, strict=True)]
-    forms = [form if total is None else total.form for form, total in zip(step.given, sums, strict=True)]
-    shapes = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in forms]  # type: ignore[no-untyped-call]
-    return WideStep(jax.make_jaxpr(compute)(*shapes), tuple(slots))
+def _written(step: Any, sums: Sequence[Sum | None], compute: Callable[[Mapping[int, Any]], Any]) -> WideStep:
+    forms: dict[int, Any] = {}
+    for slot, form, total in zip(step.inputs, step.given, sums, strict=True):
+        forms.update([(slot, form)] if total is None else total.slots)
+    shapes = [
+        jax.ShapeDtypeStruct(each.shape, each.dtype)  # type: ignore[no-untyped-call]
+        for each in forms.values()
+    ]
+    program = jax.make_jaxpr(lambda *given: compute(dict(zip(forms, given, strict=True))))(*shapes)
+    return WideStep(program, tuple(forms))

@@ -113,6 +113,8 @@ STEPS = {
         MATRIX * x[:3], x[:3], trans=1, lower=True
     ),
     "wide_product": lambda x: jnp.var(10 * x),
+    "wide_quotient": lambda x: jnp.sum(x * x) / (x @ x[::-1]),
+    "wide_root": lambda x: jnp.sqrt(x @ x),
 }
 
 

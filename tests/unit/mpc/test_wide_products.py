@@ -80,6 +80,23 @@ def test_a_function_of_the_same_name_is_computed_as_written() -> None:
     assert NAME not in names
 
 
+def centred(x: Any) -> Any:
+    """Of columns."""
+    return x - x.mean(-2 if x.ndim > 1 else None, keepdims=True)
+
+
+def correlated(m: Any, x: Any, y: Any, by: Callable[[Any, Any], Any]) -> Any:
+    """By dot products."""
+    return (x @ y) / by(x @ x, y @ y)
+
+
+def group(m: Any, x: Any, squares: Callable[[Any, Any], Any]) -> Any:
+    """The variance of a group of a secret number of rows."""
+    mask = x > x.mean()
+    mean = m.where(mask, x, 0).sum() / mask.sum()
+    return squares(mask, x - mean) / mask.sum()
+
+
 BY_HAND: dict[str, Callable[[Any, Any], Any]] = {
     "variance": lambda m, x: ((x - x.mean()) ** 2).mean(),
     "of columns": lambda m, x: m.mean(m.square(x.reshape(-1, 2)), axis=0, keepdims=True),
@@ -90,6 +107,40 @@ BY_HAND: dict[str, Callable[[Any, Any], Any]] = {
     "length": lambda m, x: m.sqrt(m.sum(x[:8] * x[:8])),
     "scores": lambda m, x: (x - x.mean()) / m.sqrt(((x - x.mean()) ** 2).mean()),
     "ratios": lambda m, x: m.sum((x[:8] * 2**-8) ** 2) / (1 + m.abs(x) * 2**-4),
+    "covariance": lambda m, x: (centred(x) * centred(x[::-1])).mean(),
+    "as a dot product": lambda m, x: centred(x) @ centred(x[::-1]) / len(x),
+    "of a matrix": lambda m, x: (lambda c: c.T @ c / (len(c) - 1))(centred(x.reshape(-1, 2))),
+    "einsum": lambda m, x: (lambda c: m.einsum("ij,ik->jk", c, c) / len(c))(centred(x.reshape(-1, 2))),
+    "tensordot": lambda m, x: m.tensordot(*[centred(x.reshape(-1, 2))] * 2, axes=([0], [0])) / 20,
+    "of a batch": lambda m, x: (lambda c: c.transpose(0, 2, 1) @ c / 20)(centred(x.reshape(2, -1, 1))),
+    "vdot": lambda m, x: m.sqrt(m.vdot(centred(x), centred(x)) / x.size),
+    "of a group": lambda m, x: group(m, x, lambda mask, v: m.where(mask, v * v, 0).sum()),
+    "of a group, masked": lambda m, x: group(m, x, lambda mask, v: (v * mask) @ (v * mask)),
+    "R2": lambda m, x: 1 - m.sum((x - 0.9 * x[::-1]) ** 2) / m.sum(centred(x) ** 2),
+    "slope": lambda m, x: m.dot(centred(x), centred(x[::-1])) / m.dot(centred(x), centred(x)),
+    "weighted mean": lambda m, x: (x * x[::-1]).sum() / x[::-1].sum(),
+    "shares": lambda m, x: x / x.sum(),
+    "lorenz": lambda m, x: m.cumsum(x) / x.sum(),
+    "ratio of sums": lambda m, x: x[:4].sum() / x.sum(),
+    "distance": lambda m, x: m.sqrt(m.dot(x - x[::-1], x - x[::-1])),
+    "in two dimensions": lambda m, x: m.sqrt((x - 2 * x[::-1]) ** 2 + (2 * x + x[::-1]) ** 2),
+    "by deviations": lambda m, x: (centred(x) * centred(x[::-1])).mean() / (x.std() * x[::2].std()),
+    "by a root": lambda m, x: correlated(m, centred(x), centred(x[::-1] + x), lambda v, w: m.sqrt(v * w)),
+    "by two roots": lambda m, x: correlated(m, x, x[::-1], lambda v, w: m.sqrt(v) * m.sqrt(w)),
+    "of columns, by an outer product": lambda m, x: (
+        lambda c: c.T @ c / len(c) / (lambda s: s[:, None] * s[None])(m.sqrt((c * c).mean(0)))
+    )(centred(x.reshape(-1, 2))),
+    "concentration": lambda m, x: (x**2).sum() / x.sum() ** 2,
+    "effective number": lambda m, x: x.sum() ** 2 / (x @ x),
+    "chi-square": lambda m, x: (
+        lambda t: (lambda e: ((t - e) ** 2 / e).sum() / t.sum())(
+            t.sum(1, keepdims=True) * t.sum(0, keepdims=True) / t.sum()
+        )
+    )(x[:6].reshape(2, 3)),
+    "a unit vector": lambda m, x: x / m.sqrt(x @ x),
+    "expected counts": lambda m, x: (lambda t: t.sum(1, keepdims=True) * t.sum(0, keepdims=True) / t.sum())(
+        x[:6].reshape(2, 3)
+    ),
 }
 """As users write them."""
 
@@ -105,10 +156,46 @@ def test_large_numbers_are_right_by_hand_too(name: str, size: float) -> None:
     assert engine.overflows == []
 
 
+MANY = [
+    "by a root",
+    "concentration",
+    "R2",
+    "slope",
+    "weighted mean",
+    "shares",
+    "a unit vector",
+    "distance",
+    "of a group",
+    "as a dot product",
+]
+
+
+@pytest.mark.parametrize("rows", [3_000, 100_000])
+def test_the_number_of_rows_does_not_matter(rows: int) -> None:
+    """A sum need not fit if what it is divided by, or its root, does."""
+    x = np.random.default_rng(rows).uniform(0.1, 1, rows).astype(np.float32) * np.float32(1e6)
+    engine = Engine("plain")
+    got = engine.run(lambda v: [BY_HAND[name](jnp, v) for name in MANY], x)
+    for name, found in zip(MANY, got, strict=True):
+        want = BY_HAND[name](np, x.astype(np.float64))
+        np.testing.assert_allclose(found, want, rtol=1e-4, atol=64 * UNIT, err_msg=name)
+    assert engine.overflows == []
+
+
+def test_quotients_of_sums_with_shares_too() -> None:
+    x = np.random.default_rng(4).uniform(0, 1e6, ROWS).astype(np.float32)
+    names = ["slope", "weighted mean", "distance", "of a group"]
+    got = Engine("secure").run(lambda v: [BY_HAND[name](jnp, v) for name in names], x)
+    for name, found in zip(names, got, strict=True):
+        np.testing.assert_allclose(found, BY_HAND[name](np, x.astype(np.float64)), rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: jnp.sum(x * x[::-1]) / 7,  # no square
+        lambda x: jnp.sum(x * jnp.tanh(x)) / 7,  # no square, and no data
+        lambda x: x.reshape(2, 2).T @ (jax.nn.sigmoid(x[:2]) - x[2:]) / 2,  # as in a gradient
+        lambda x: jnp.sqrt(0.9 * x + 0.1 * x * x),  # as an optimizer has it
         lambda x: jnp.sum(x * x).astype(int) / 7,  # of whole numbers, of which parts are not
         lambda x: jnp.sum(x * x) * 7,  # what is not divided must fit
         lambda x: jnp.max(x * x) / 7,

@@ -163,6 +163,18 @@ def _powers(of: Magnitude[R, B]) -> list[int]:
     return [1 << (STEP * k) for k in range(len(of.exponents))]
 
 
+async def scale_down(g: Gates[R, B], of: Magnitude[R, B], top: int) -> Normalised[R]:
+    """`scale` as that of a number whose highest level is `top`, or less: the lowest bits do not count."""
+    if of.top <= top:
+        return await scale(g, of)
+    near = await near_top(g, of)
+    bits = _inverse_bits(g, top)
+    held, short = await together(g.hold(near), g.truncate(near, of.top - top))
+    (found,) = await g.lookup(held, Digit(of.top - WIDTH, WIDTH), [_inverses(bits)])
+    inverse = await g.hold(found)
+    return Normalised(await rest_near(g, short, top, inverse), inverse, bits, ())
+
+
 async def scale_near(
     g: Gates[R, B], y: R, top: int, entries: Sequence[Entry] = (), *, ready: bool = False
 ) -> Normalised[R]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
 
 from junto.mpc.functions.constant_tables import coefficients
-from junto.mpc.functions.fixedpoint import largest, product, with_sign, within
+from junto.mpc.functions.fixedpoint import product, with_sign, within
 from junto.mpc.functions.normalise import (
+    FEW,
     INNER,
     Magnitude,
     Normalised,
-    scale,
+    scale_down,
     size,
     size_of_any,
     times_level,
@@ -18,52 +22,89 @@ from junto.mpc.functions.normalise import (
 )
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.gates import B, Gates, R
-from junto.mpc.rounds import together
+from junto.mpc.rounds import start, together
 
 _SPARE = 3
 """Bits after the point, beyond those of the result, of what is multiplied by the polynomial in the end."""
 
-_TIER = 3
-"""Levels of size whose dividends can be shifted together without leaving the ring."""
+
+def _top(g: Gates[R, B], fraction: int) -> int:
+    """Divisors of small size, and what larger ones are taken down to, are below 15/16 2**_top as elements."""
+    return g.bits - 2 - fraction
+
+
+def _whole(g: Gates[R, B], fraction: int) -> int:
+    """As `_top`, of any divisor: in the ring of 64 bits whatever a number can be, up to 4e12 for 18 bits."""
+    return max(_top(g, fraction), min(g.bits - 4, 60))
+
+
+def _within(g: Gates[R, B], y: R, what: str, top: int, fraction: int) -> None:
+    most = float(15 << (top - 4)) / (1 << fraction)
+    within(g, y, what, (2.0**-fraction, most), fraction)
 
 
 async def reciprocal(g: Gates[R, B], x: R, fraction: int) -> R:
     """1 / x for x of either sign. 1 / 0 is 0, and the debug mode reports it.
 
-    Range: |x| from one unit in the last place to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits.
+    Range: |x| from one unit in the last place to 15/16 2**(60 - fraction), 4e12 for 18 bits.
     Error: 3e-5 relative, or two units in the last place.
-    Cost: 9 rounds, 140 bytes of a ready operand; of more than `normalise.FEW`, 13 rounds, 105 bytes.
+    Cost: 9 rounds, 213 bytes of a ready operand; of more than `normalise.FEW`, 13 rounds, 118 bytes.
     """
-    of, negative = await size_of_any(g, x, g.bits - 2 - fraction)
-    within(g, of.x, "the reciprocal", (2.0**-fraction, largest(g, fraction)), fraction)
-    if of.sides is None:
-        return await with_sign(g, await _reciprocal(g, of, fraction), negative)
-    return await _reciprocal(g, of, fraction, negative)
+    if prod(x.shape) > FEW:
+        return await _of_many(g, x, fraction)
+    top = _whole(g, fraction)
+    of, negative = await size_of_any(g, x, top)
+    _within(g, of.x, "the reciprocal", top, fraction)
+    return await _reciprocal(g, of, fraction, partial(_turned, g, negative))
+
+
+async def _of_many(g: Gates[R, B], x: R, fraction: int) -> R:
+    """Of what is too large for the lower levels, where the result is nothing, only that."""
+    top = _top(g, fraction)
+    of, negative = await size_of_any(g, x, top)
+    _within(g, of.x, "the reciprocal", _whole(g, fraction), fraction)
+    near = await start(g.negative(g.add_public(of.x, g.word(-(15 << (top - 4))))))
+
+    async def kept(found: R) -> R:
+        return await g.hold(await g.multiply(g.to_ring(await near), found))
+
+    return await with_sign(g, await _reciprocal(g, of, fraction, kept), negative)
 
 
 async def reciprocal_of_positive(g: Gates[R, B], x: R, fraction: int) -> R:
     """1 / x for x >= 0. Of a negative number: some number.
 
-    Range and error: as `reciprocal`. Cost: 9 rounds, 92 bytes of a ready operand.
+    Range: x up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits. Error: as `reciprocal`.
+    Cost: 9 rounds, 92 bytes of a ready operand.
     """
-    return await _reciprocal(g, await size(g, x, g.bits - 2 - fraction), fraction)
+    return await _reciprocal(g, await size(g, x, _top(g, fraction)), fraction)
 
 
-async def _reciprocal(g: Gates[R, B], of: Magnitude[R, B], fraction: int, negative: B | None = None) -> R:
-    top = of.top
-    scaled = await scale(g, of)
-    # x = X / 2**fraction and X = 2**e d (1 + u), so 1 / x = 2**(fraction - e) / d / (1 + u) <= 2**fraction.
-    weights = [1 << (top - e) for e in of.exponents]
+Change = Callable[[R], Awaitable[R]]
+"""What is done to a result before the polynomial for its last digits is there: it gets its sign."""
+
+
+async def _reciprocal(
+    g: Gates[R, B], of: Magnitude[R, B], fraction: int, change: Change[R] | None = None
+) -> R:
+    top = min(of.top, _top(g, fraction))
+    scaled = await scale_down(g, of, top)
+    # x = X / 2**fraction and X = 2**e d (1 + u), so 1 / x = 2**(fraction - e) / d / (1 + u) <= 2**fraction:
+    # of the highest levels, which only whole numbers have, nothing.
+    weights = [1 << (top - e) if e <= top else 0 for e in of.exponents]
     found = await times_level(g, of.above, weights, scaled.inverse)
     drop = scaled.inverse_bits + top - 2 * fraction - _SPARE
     width = min(INNER, g.bits - 3 - 2 * fraction - _SPARE)
-    first, rest = await together(_signed(g, g.truncate(found, drop), negative), _rest(g, scaled, width))
+    first, rest = await together(_changed(g.truncate(found, drop), change), _rest(g, scaled, width))
     return await product(g, first, rest, width + _SPARE)
 
 
-async def _signed(g: Gates[R, B], x: Awaitable[R], negative: B | None) -> R:
-    """`x`, with the sign that the result gets: it is there before the polynomial is."""
-    return await x if negative is None else await g.hold(await with_sign(g, await x, negative))
+async def _changed(x: Awaitable[R], change: Change[R] | None) -> R:
+    return await x if change is None else await change(await x)
+
+
+async def _turned(g: Gates[R, B], negative: B, x: R) -> R:
+    return await g.hold(await with_sign(g, x, negative))
 
 
 async def divide(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
@@ -72,29 +113,33 @@ async def divide(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     The dividend is scaled like the divisor, and then multiplied by an inverse between 1 and 16. So the
     quotient of two large numbers is as exact as any.
 
-    Range: |y| as in `reciprocal`, |x / y| < 2**(60 - 2 fraction), 1.6e7 for 18 bits.
+    Range: |x| and |y| as in `reciprocal`, |x / y| < 2**(60 - 2 fraction), 1.6e7 for 18 bits.
     Error: 4e-5 relative, or eight units in the last place.
-    Cost: 9 rounds, 164 bytes of ready operands; of more than `normalise.FEW`, 13 rounds, 129 bytes.
+    Cost: 9 rounds, 245 bytes of ready operands; of more than `normalise.FEW`, 13 rounds, 177 bytes.
     """
-    of, negative = await size_of_any(g, y, g.bits - 2 - fraction)
-    within(g, of.x, "a division by the magnitude", (2.0**-fraction, largest(g, fraction)), fraction)
+    top = _whole(g, fraction)
+    of, negative = await size_of_any(g, y, top)
+    _within(g, of.x, "a division by the magnitude", top, fraction)
     if of.sides is None:
         return await with_sign(g, await _divided(g, x, of, fraction), negative)
-    return await _divided(g, x, of, fraction, negative)
+    return await _divided(g, x, of, fraction, partial(_turned, g, negative))
 
 
 async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     """The quotient x / y for y >= 0. Of a negative divisor: some number.
 
-    Range and error: as `divide`. Cost: 9 rounds, 116 bytes of ready operands.
+    Range: y up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits. Error: as `divide`.
+    Cost: 9 rounds, 124 bytes of ready operands.
     """
-    return await _divided(g, x, await size(g, y, g.bits - 2 - fraction), fraction)
+    return await _divided(g, x, await size(g, y, _top(g, fraction)), fraction)
 
 
-async def _divided(g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int, negative: B | None = None) -> R:
-    dividend, scaled = await together(_shifted(g, x, of, fraction), scale(g, of))
+async def _divided(
+    g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int, change: Change[R] | None = None
+) -> R:
+    dividend, scaled = await together(_shifted(g, x, of, fraction), scale_down(g, of, _top(g, fraction)))
     first, rest = await together(
-        _signed(g, product(g, g.unvouched(dividend), scaled.inverse, scaled.inverse_bits + 1), negative),
+        _changed(product(g, g.unvouched(dividend), scaled.inverse, scaled.inverse_bits + 1), change),
         _rest(g, scaled, fraction),
     )
     return await product(g, first, rest, fraction + _SPARE - 1)
@@ -105,25 +150,62 @@ async def _rest(g: Gates[R, B], scaled: Normalised[R], out: int) -> R:
     return await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, out), loose=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tier:
+    """Levels of size whose dividends are shifted together, without leaving the ring.
+
+    Attributes:
+        exponents: of the levels, the lowest first.
+        early: so many of the dividend's lowest bits are left out before it is shifted.
+    """
+
+    exponents: tuple[int, ...]
+    early: int
+
+    def fits(self, g: Gates[R, B], fraction: int) -> bool:
+        """Whether dividends of a quotient in range have room for the shift."""
+        longest, quotient = g.bits - 4, g.bits - 4 - 2 * fraction
+        sizes = [min(longest, quotient + e) - e for e in self.exponents]
+        return max(sizes) + self.exponents[-1] - self.early <= g.bits - 3
+
+    def factors(self, exponents: Sequence[int]) -> list[int]:
+        """By what the dividend of each level is multiplied."""
+        return [1 << (self.exponents[-1] - e) if e in self.exponents else 0 for e in exponents]
+
+
 async def _shifted(g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int) -> R:
-    """The dividend as x 2**-e with three bits more than `fraction`, a ready operand. 2 rounds, 24 bytes."""
+    """The dividend as x 2**-e with three bits more than `fraction`, a ready operand. 2 rounds, 32 bytes."""
     bits = fraction + _SPARE
-    tiers = _tiers(of.exponents, bits)
-    tops = [max(bits, *(of.exponents[k] for k in tier)) for tier in tiers]
-    rows = [
-        [1 << (most - e) if k in tier else 0 for k, e in enumerate(of.exponents)]
-        for tier, most in zip(tiers, tops, strict=True)
-    ]
-    *high, low = await times_levels(g, g.to_ring(of.above), rows, x)
-    for part in await together(
-        *[g.truncate(part, most - bits) for part, most in zip(high, tops, strict=False)]
-    ):
+    tiers = _tiers(g, of.exponents, fraction)
+    early = tiers[-1].early if tiers else 0
+    whole, short = await together(g.hold(x), g.truncate(x, early) if early else g.hold(x))
+    kept = [1 << (bits - e) if e <= bits else 0 for e in of.exponents]
+    reached = g.to_ring(of.above)
+    low, *parts = await times_levels(
+        g, reached, [kept, *[each.factors(of.exponents) for each in tiers if not each.early]], whole
+    )
+    if early:
+        parts += await times_levels(
+            g, reached, [each.factors(of.exponents) for each in tiers if each.early], short
+        )
+    drops = [each.exponents[-1] - bits - each.early for each in tiers]
+    for part in await together(*map(partial(_cut, g), parts, drops)):
         low = g.add(low, part)
     return await g.hold(low)
 
 
-def _tiers(exponents: Sequence[int], bits: int) -> list[range]:
-    """Levels that are shifted together: those that need not lose a bit, and every three of the others."""
-    losing = sum(e > bits for e in exponents)
-    tiers = [range(k, min(k + _TIER, losing)) for k in range(0, losing, _TIER)]
-    return [*tiers, range(losing, len(exponents))]
+async def _cut(g: Gates[R, B], x: R, drop: int) -> R:
+    return await g.truncate(x, drop) if drop else x
+
+
+def _tiers(g: Gates[R, B], exponents: Sequence[int], fraction: int) -> list[_Tier]:
+    """Of the levels whose dividends lose bits, the lowest first; from the second on some are lost before."""
+    tiers: list[_Tier] = []
+    for e in sorted(e for e in exponents if e > fraction + _SPARE):
+        longer = tiers and replace(tiers[-1], exponents=(*tiers[-1].exponents, e))
+        if longer and longer.fits(g, fraction):
+            tiers[-1] = longer
+        else:
+            early = (tiers[-1].early or e - fraction - _SPARE) if tiers else 0
+            tiers.append(_Tier((e,), early))
+    return tiers

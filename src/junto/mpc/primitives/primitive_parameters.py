@@ -80,6 +80,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
     "triangular_solve": frozenset({"left_side", "lower", "transpose_a", "unit_diagonal"}),
     "while": frozenset({"body_nconsts", "cond_nconsts"}),
     "wide_product": frozenset({"dimension_numbers", "divided"}),
+    "wide_quotient": frozenset({"wide"}),
 }
 """What the rules read. Primitives without a line here read none."""
 

@@ -25,6 +25,7 @@ from junto.mpc.primitives import (
     sort,
     special,
     wide,
+    wide_quotients,
 )
 from junto.mpc.primitives.context import MOVED, PENDING, RAW, PrimitiveRule
 
@@ -168,6 +169,8 @@ TABLE: Mapping[str, PrimitiveRule] = {
     "qr": PrimitiveRule(orthogonal.qr),
     "svd": PrimitiveRule(eigen.svd),
     "wide_product": PrimitiveRule(wide.wide_product),
+    "wide_quotient": PrimitiveRule(wide_quotients.wide_quotient, takes=PENDING),
+    "wide_root": PrimitiveRule(wide_quotients.wide_root, takes=PENDING),
     "triangular_solve": PrimitiveRule(linear_systems.triangular_solve, takes=PENDING),
     # control flow
     "cond": PrimitiveRule(control.branch),
