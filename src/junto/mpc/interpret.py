@@ -159,6 +159,8 @@ class _Flow:
             return value
         value = context.full(value)
         self._see(cell.place)
+        if value.kind != "fixed" and self._ears.twins is not None:
+            self._ears.twins.leave(value)
         if value.kind == "integer":
             return _labelled(await narrowed(context, value), form)
         if value.kind != "fixed":

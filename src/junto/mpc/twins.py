@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from junto.mpc.decisions import DECIDING, decided
 from junto.mpc.digits import LOOSE, UNITS
 from junto.mpc.plain_gates import PlainBits, PlainRing
 from junto.mpc.plan_steps import CONTROL, PlanStep
@@ -63,6 +64,8 @@ class Twins:
 
     def follow(self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]) -> Sequence[Value]:
         """The results of a step with their twins."""
+        if step.name in DECIDING and results and _is_decision(results[0]):
+            return self._decided(step, operands, results)
         if step.name in MOVED:
             return results
         made = self._made(step, operands, results)
@@ -90,6 +93,22 @@ class Twins:
             return none
         return found if isinstance(found, list) else [found]
 
+    def _decided(
+        self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]
+    ) -> Sequence[Value]:
+        """A result that is no float, with the twin that its operands' twins decide."""
+        twins = [each.twin for each in operands if isinstance(each, Secret) and each.twin]
+        (value,) = results
+        if not twins or not isinstance(value, Secret) or not all(map(_has_numbers, operands)):
+            return results
+        actual = np.broadcast_to(_decision(value), step.forms[0].shape)
+        numbers = [_numbers(each) for each in operands]
+        with np.errstate(all="ignore"):
+            found = decided(step.name, step.params, actual, numbers)
+        lost = next((each.lost for each in twins if each.lost), "")
+        thin = _thinned(np.broadcast_to(found, actual.shape).astype(np.float64), value.value.shape)
+        return [replace(value, twin=Twin(thin, lost))]
+
     def _twin(self, step: PlanStep, number: int, pair: tuple[Value, Any], lost: str) -> Value:
         value, made = pair
         if not isinstance(value, Secret) or (value.twin is None and (made is None or not _is_float(value))):
@@ -109,7 +128,10 @@ class Twins:
 
     def leave(self, value: Secret) -> None:
         """Where a settled result leaves the program."""
-        if value.twin is None or value.kind != "fixed":
+        if value.twin is None:
+            return
+        if value.kind != "fixed":
+            self._leave_decision(value)
             return
         found, right = _held(value), np.broadcast_to(value.twin.numbers, value.shape)
         error = np.abs(found - right)
@@ -122,6 +144,26 @@ class Twins:
                 "of the same numbers; scale the numbers, or take more bits after the point "
                 "(fxp_fraction_bits)"
             )
+
+    def _leave_decision(self, value: Secret) -> None:
+        actual, right = _decision(value), np.broadcast_to(value.twin.numbers, value.shape)
+        turned = int((np.broadcast_to(actual, value.shape) != right).sum())
+        if turned:
+            where = f", at {value.twin.lost} first" if value.twin.lost else ""
+            self._say(
+                f"a result is decided by numbers that have lost their digits{where}: {turned} of "
+                f"{right.size} are others than floating point has; scale the numbers, or take more bits "
+                "after the point (fxp_fraction_bits)"
+            )
+
+
+def _is_decision(value: Value) -> bool:
+    return isinstance(value, Secret) and value.kind != "fixed"
+
+
+def _decision(value: Secret) -> Any:
+    """Bits or whole numbers that are there."""
+    return value.value.flags if value.kind == "bits" else floats(value.value.words)
 
 
 def _is_float(value: Value) -> bool:

@@ -68,6 +68,26 @@ def test_what_is_right_is_not_reported(name):
     assert said(function, numbers) == []
 
 
+DECIDED = {
+    "the largest share": (lambda x: jnp.argmax(x / x.sum()), True),
+    "a threshold": (lambda x: x / x.sum() > 4e-4, True),
+    "per million": (lambda x: (x / x.sum() * 1e6).astype(jnp.int32), True),
+    "the largest": (lambda x: jnp.argmax(x / x.max()), False),
+    "above the mean": (lambda x: x > x.mean(), False),
+    "as good as equal": (lambda x: x / 3 * 3 >= x, False),
+    "in thousands": (lambda x: (x / 1000).astype(jnp.int32), False),
+}
+"""Of salaries; and whether it is turned by digits that are lost."""
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_a_decision_by_lost_digits_is_reported(name):
+    function, turned = DECIDED[name]
+    engine = Engine("plain")
+    engine.run(function, np.random.default_rng(1).uniform(1e4, 5e4, 2000).astype(np.float32))
+    assert any("decided by numbers that have lost" in sentence for _, sentence in engine.digits) == turned
+
+
 SOME = np.array([0.3, 0.5, 0.8, 0.6], np.float32)
 OTHER = np.array([1.5, 1.2, 2.5, 1.1], np.float32)
 PLACES = np.array([2, 0], np.int32)

@@ -1,0 +1,67 @@
+"""What is decided by digits that are lost: comparisons, places of extremes, whole parts (`twins`).
+
+`jnp.argmax(x / x.sum())` of thousands of salaries compares shares of a hundred units each. A decision that
+the stated errors of the steps may turn is narrow, and no error; one that only lost digits turn is reported
+where it leaves the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+NARROW = 2.0**-13
+"""Numbers that differ by less than this part of themselves are as good as equal."""
+
+
+def _compared(compare: Callable[..., Any]) -> Callable[..., Any]:
+    def decide(params: Mapping[str, Any], actual: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        return compare(x, y), np.abs(x - y), np.maximum(np.abs(x), np.abs(y))
+
+    return decide
+
+
+def _place(find: Callable[..., Any]) -> Callable[..., Any]:
+    def decide(params: Mapping[str, Any], actual: Any, x: Any) -> tuple[Any, Any, Any]:
+        (axis,) = params["axes"]
+        place = find(x, axis=axis)
+        best, found = (
+            np.take_along_axis(x, np.expand_dims(np.asarray(each, np.int64), axis), axis).squeeze(axis)
+            for each in (place, actual)
+        )
+        return place, np.abs(best - found), np.abs(best)
+
+    return decide
+
+
+def _whole_part(params: Mapping[str, Any], actual: Any, x: Any) -> tuple[Any, Any, Any]:
+    return np.trunc(x), np.abs(x - np.rint(x)), np.abs(x)
+
+
+DECIDING: Mapping[str, Callable[..., tuple[Any, Any, Any]]] = {
+    "argmax": _place(np.argmax),
+    "argmin": _place(np.argmin),
+    "convert_element_type": _whole_part,
+    "eq": _compared(np.equal),
+    "ge": _compared(np.greater_equal),
+    "gt": _compared(np.greater),
+    "le": _compared(np.less_equal),
+    "lt": _compared(np.less),
+    "ne": _compared(np.not_equal),
+}
+"""Of a step's parameters, its result and its operands: the decision, by how much, and of what size."""
+
+
+def decided(name: str, params: Mapping[str, Any], actual: Any, numbers: Any) -> Any:
+    """A step's result as its operands' twins decide, but as it is where that is narrow.
+
+    Args:
+        name: of the step.
+        params: its parameters.
+        actual: the result that is there.
+        numbers: the operands' twins.
+    """
+    want, gap, size = DECIDING[name](params, actual, *numbers)
+    return np.where(gap > NARROW * size, want, actual)
