@@ -63,5 +63,6 @@ def decided(name: str, params: Mapping[str, Any], actual: Any, numbers: Any) -> 
         actual: the result that is there.
         numbers: the operands' twins.
     """
-    want, gap, size = DECIDING[name](params, actual, *numbers)
+    floats = [np.asarray(each, np.float64) for each in numbers]
+    want, gap, size = DECIDING[name](params, actual, *floats)
     return np.where(gap > NARROW * size, want, actual)

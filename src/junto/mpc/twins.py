@@ -103,8 +103,11 @@ class Twins:
             return results
         actual = np.broadcast_to(_decision(value), step.forms[0].shape)
         numbers = [_numbers(each) for each in operands]
-        with np.errstate(all="ignore"):
-            found = decided(step.name, step.params, actual, numbers)
+        try:
+            with np.errstate(all="ignore"):
+                found = decided(step.name, step.params, actual, numbers)
+        except (ArithmeticError, TypeError, ValueError):  # of what cannot be compared: as it is
+            return results
         lost = next((each.lost for each in twins if each.lost), "")
         thin = _thinned(np.broadcast_to(found, actual.shape).astype(np.float64), value.value.shape)
         return [replace(value, twin=Twin(thin, lost))]

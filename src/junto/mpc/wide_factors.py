@@ -51,7 +51,7 @@ class _Factors:
         pair = _pair(step)
         if pair is not None and all(self._is_large(each) for each, _ in pair):
             return [each for at, shape in pair for each in self.of(at, shape)]
-        if step.name in ROOTS and is_root(step, self._constants):
+        if _is_square_root(step, self._constants):
             inner = _pair(self._makers.get(step.inputs[0]))
             if inner is not None and all(self._operands.sum_of(each) is not None for each, _ in inner):
                 return [(at, shape, _root_of(at)) for at, shape in inner]
@@ -72,7 +72,11 @@ class _Factors:
         pair = _pair(step)
         if pair is not None:
             return all(self._is_large(each) for each, _ in pair)
-        return step.name in ROOTS and is_root(step, self._constants)
+        return _is_square_root(step, self._constants)
+
+
+def _is_square_root(step: Any, constants: Mapping[int, Any]) -> bool:
+    return step.name in ROOTS and step.name != "rsqrt" and is_root(step, constants)
 
 
 def _pair(step: Any) -> list[tuple[int, Any]] | None:
