@@ -17,7 +17,7 @@ from junto.net import frames as f
 from junto.net.handshake import GREETED, TRANSITIONS, HandshakeEvent, HandshakeState
 from junto.net.line import USUAL, Line, Route
 from junto.net.mailbox import Refusal
-from junto.net.meeting import Meeting, Restarted
+from junto.net.meeting import AnotherStart, Meeting, Restarted
 from junto.net.peer import Peer
 from junto.net.story import Story
 
@@ -118,13 +118,19 @@ class Dialled(_ConnectionEnd):
             text = f"the certificate names {self.peer.name}, the message claims {hello.party!r}"
             self._refuse("identity", text)
             return
+        final = not (self.peer.left or self.peer.ended)  # else our run ends, and the next one may be its
         if self.peer.lost_to is not None:
-            self._refuse("given up", f"{mine.party} has given {hello.party} up: {self.peer.lost_to.message}")
+            text = f"{mine.party} has given {hello.party} up: {self.peer.lost_to.message}"
+            self._refuse("given up", text, final=final)
             return
         try:
             self._meeting.greet(hello)
+        except AnotherStart:
+            text = f"{mine.party} is connected to another start of {hello.party}"
+            self._refuse("another run", text, final=False)
         except Restarted:
-            self._refuse("another run", f"{mine.party}'s run began with an earlier start of {hello.party}")
+            text = f"{mine.party}'s run began with an earlier start of {hello.party}"
+            self._refuse("another run", text, final=final)
         except HandshakeRefused as error:
             self.peer.refusals.count(self.peer.name, "settings", error.message)
             self._meeting.fail(error)
@@ -214,6 +220,8 @@ class Dialler(_ConnectionEnd):
             return False
         try:
             self._meeting.greet(hello)
+        except AnotherStart:
+            return False
         except Restarted:
             self.over = PartyUnreachable(
                 f"{self.peer.name} was started again; the run that it was part of is over for it",

@@ -20,6 +20,10 @@ class Restarted(Exception):
     """The party has another nonce than the one this run was made with."""
 
 
+class AnotherStart(Exception):
+    """The party is connected to us by another start of it: this one has ended, or comes too early."""
+
+
 class Meeting:
     """The nonces heard, the run they make, and what keeps us waiting. Thread-safe.
 
@@ -64,7 +68,11 @@ class Meeting:
     def greet(self, theirs: Hello) -> bool:
         """Hear a party's Hello; True if the run's id came to be, or became another one.
 
-        Raises HandshakeRefused for a difference, Restarted if the run has begun without this start of it.
+        Nonces do not tell which of two starts is the later one. Connections do: those of a start that has
+        ended are closed, so as long as there is one of the start that we know, that one counts.
+
+        Raises HandshakeRefused for a difference, AnotherStart if it is to come again, and Restarted if the
+        run has begun without this start of it.
         """
         differences = handshake.compare(self.mine, theirs)
         if differences:
@@ -73,6 +81,8 @@ class Meeting:
             known = self._nonces.get(theirs.party)
             if known == theirs.nonce:
                 return False
+            if known is not None and self._is_here(theirs.party):
+                raise AnotherStart
             if self.over:
                 raise Restarted
             self._nonces[theirs.party] = theirs.nonce
