@@ -45,6 +45,11 @@ def adam(weights, gradient):
     return weights - 0.01 * (first / 0.1) / (jnp.sqrt(second) + 0.01)
 
 
+def covariance(table):
+    centred = table - table.mean(0)
+    return centred.T @ centred / (len(table) - 1)
+
+
 # function, arguments, goal (rounds, bytes an element), elements
 PROGRAMS = {
     "less": (lambda x, y: x < y, (numbers(64), numbers(64)), (4, 13), 64),
@@ -63,6 +68,7 @@ PROGRAMS = {
     "two turns of k-means": (k_means, (numbers(60, 4),), (28, None), 1),
     "a step of Adam": (adam, (numbers(60), numbers(60)), (24, None), 1),
     "mean of a mask": (lambda x, m: (x * m).sum() / m.sum(), (numbers(200), numbers(200) > 0), (4, None), 1),
+    "covariance of many rows": (covariance, (numbers(4096, 8),), (6, 33), 4096 * 8),
     "regression step": (regression_step, (numbers(128, 20), numbers(128), numbers(20)), (12, None), 1),
 }
 

@@ -248,7 +248,11 @@ def _uncorrelated(native: Any) -> tuple[Floats, dict[str, Floats]]:
 
 def _pair_products(block: Sequence[Any]) -> list[Any]:
     """``a.T @ b`` for each two parties in their order, scaled to correlations."""
-    return [(a.T @ b) * SCALE**-2 for place, a in enumerate(block) for b in block[place + 1 :]]
+    import jax
+
+    products = [a.T @ b for place, a in enumerate(block) for b in block[place + 1 :]]
+    small = jax.lax.optimization_barrier(products)  # type: ignore[no-untyped-call] # `SCALE` says that they fit
+    return [each * SCALE**-2 for each in small]
 
 
 def _more_products(total: Sequence[Any], block: Sequence[Any]) -> list[Any]:

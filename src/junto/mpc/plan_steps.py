@@ -330,6 +330,9 @@ class _Writer:
         step = self._fixed_makers.get(slot)
         if step is None or step.blocks or len(step.outputs) > 1 or prod(step.forms[0].shape) > SMALL:
             return None
+        forms = (*step.given, *step.forms)
+        if not all(isinstance(each.dtype, np.dtype) for each in forms):  # keys of jax.random
+            return None
         given = [self._value(each) for each in step.inputs]
         if any(each is None for each in given):
             return None

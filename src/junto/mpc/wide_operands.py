@@ -127,12 +127,24 @@ class Operands:
             case "reduce_sum":
                 return self._products(step.inputs[0], tuple(step.params["axes"]))
             case "dot_general":
-                if self._counts(*step.inputs):
-                    return [Piece(step.inputs, step.given, step.params["dimension_numbers"])]
-                return None
+                return [self._contraction(step)] if self._counts(*step.inputs) else None
             case "add" | "add_any" | "sub":
                 return self._both(step, [self.sum_of(each) for each in step.inputs])
         return self._products(slot, ())
+
+    def _contraction(self, step: Any) -> Piece:
+        """A `dot_general`, of what was transposed for it if that changes nothing: `x.T @ x` is a square."""
+        summed, batch = step.params["dimension_numbers"]
+        slots, forms = list(step.inputs), list(step.given)
+        axes: list[Any] = list(zip(summed, batch, strict=True))
+        for side, (slot, form) in enumerate(zip(step.inputs, step.given, strict=True)):
+            maker = self._makers.get(slot)
+            free = len(form.shape) - len(summed[side]) - len(batch[side])
+            if maker is not None and maker.name == "transpose" and free < 2:
+                order = maker.params["permutation"]
+                slots[side], forms[side] = maker.inputs[0], maker.given[0]
+                axes[side] = tuple(tuple(order[axis] for axis in each) for each in axes[side])
+        return Piece((slots[0], slots[1]), (forms[0], forms[1]), tuple(zip(*axes, strict=True)))
 
     def _both(self, step: Any, sums: Sequence[Sum | None]) -> list[Piece] | None:
         """The pieces of a sum, or of a difference; not where one of both is something else."""

@@ -124,7 +124,7 @@ def test_the_inverse_is_one_and_polishing_takes_its_ridge_off():
 def test_the_factor_is_what_the_root_lacks():
     x, y = table(1000)
     found = (np.zeros(4, np.float32), np.float32(y.mean()))
-    inflation, root = significance.errors((x,), (), y, found, family=Normal())
+    inflation, root = significance.errors((x,), (), y, found, 0.0, family=Normal())
     full = np.column_stack([x, np.ones(1000)])
     variance = np.sum((y - y.mean()) ** 2) / 995
     error = np.sqrt(np.diag(np.linalg.inv(full.T @ full)) * variance)[:4]
