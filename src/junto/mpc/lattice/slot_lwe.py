@@ -4,7 +4,7 @@ Paper:     Smart, Vercauteren, "Fully homomorphic SIMD operations", Designs, Cod
            (slots); Bajard, Eynard, Hasan, Zucca, "A full RNS variant of FV like somewhat homomorphic
            encryption schemes", SAC 2016 (bases of primes); else see `ring_lwe`.
 Computes:  from x at the one party and y at the other, words of 64 bits with a sign, x y - r for each of
-           `DEGREE` slots, or the sum of two such products less r; r is 64 bits of the other one's randomness.
+           `SLOTS` slots, or the sum of two such products less r; r is 64 bits of the other one's randomness.
 Parties:   the holder, who has the key; the other one, who draws r.
 Secure:    semi-honest.
 Learns:    the holder x y - r modulo 2**64, and of y nothing that shows with more than the probability below;
