@@ -41,9 +41,9 @@ def diverging(extra):
         + GUARDED
         + (
             """
-sf.init()
 alice, bob = sf.PYU("alice"), sf.PYU("bob")
 def program():
+    sf.init()  # who is still in it when others differ is told there
     x = alice(value)(1)
 """
             + extra

@@ -201,7 +201,7 @@ def test_what_is_revealed_inside_adds_its_opening_and_nothing_else(views, spu) -
     assert [online[1][party] - online[0][party] for party in COMPUTE] == [8 * N, 8 * N + told]
     for node in COMPUTE:
         data = [np.frombuffer(each, np.uint8) for each in heard[1][node] if len(each) > 32]
-        assert chi_square(np.concatenate(data)) < LIMIT
+        assert max(map(chi_square, data)) < LIMIT  # each alone: two of them differ by what is revealed
         assert_no_word_twice(data)
     if told:
         sizes = [[sum(map(len, each[node])) for node in COMPUTE] for each in heard]
