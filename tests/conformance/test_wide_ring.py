@@ -157,7 +157,16 @@ def test_a_value_moves_to_an_spu_of_the_same_ring_alone(spu: sf.SPU) -> None:
         secret(spu, values).to(spu_of(*PARTIES))
 
 
-def test_what_two_parties_have_made_outside_is_refused(spu: sf.SPU) -> None:
-    tables = {sf.PYU(party): at(party, pd.DataFrame({"id": [1, 2]})) for party in PARTIES[:2]}
-    with pytest.raises(sf.JuntoError, match="FM128"):
-        join(tables, on="id", onto=spu)
+@pytest.mark.parametrize("helper", [True, False])
+def test_what_two_parties_have_made_outside_is_computed_with(spu: sf.SPU, helper: bool) -> None:
+    """Products of joined columns beyond the range of 64 bits."""
+    large = np.array([1e12, -3e9, 2.5])
+    sides = {
+        "one": pd.DataFrame({"id": [1, 2, 3], "x": large}),
+        "other": pd.DataFrame({"id": [3, 1], "y": large[:2]}),
+    }
+    tables = {sf.PYU(party): at(party, side) for party, side in zip(PARTIES, sides.values(), strict=False)}
+    found = join(tables, on="id", onto=spu, helper=helper)
+    total = spu(lambda x, y, flag: jnp.sum(x * y * flag))(found["x"], found["y"], found.flag)
+    merged = sides["one"].merge(sides["other"], on="id")
+    assert float(sf.reveal(total)) == pytest.approx((merged["x"] * merged["y"]).sum(), rel=1e-12)

@@ -141,18 +141,27 @@ def numbered(columns):
     return lambda count: pd.DataFrame(dict.fromkeys(columns, np.arange(count)))
 
 
+def hides(spu, one, other):
+    join(one | other, "id", onto=spu, pad=50)
+
+
+def hides_alone(spu, one, other):
+    join(one | other, "id", onto=spu, helper=False)
+
+
 @pytest.mark.parametrize(
-    "run",
+    ("run", "field"),
     [
-        lambda spu, one, other: count_common(one | other, "id"),
-        lambda spu, one, other: count_common(one | other, "id", helper=False),
-        lambda spu, one, other: sum_common(one | other, "id", {BOB: "y"}, at_least=1500),
-        lambda spu, one, other: lookup(one, other, ["y", "z"], "id", pad=50),
-        lambda spu, one, other: join(one | other, "id", onto=spu, pad=50),
-        lambda spu, one, other: join(one | other, "id", onto=spu, helper=False),
+        (lambda spu, one, other: count_common(one | other, "id"), None),
+        (lambda spu, one, other: count_common(one | other, "id", helper=False), None),
+        (lambda spu, one, other: sum_common(one | other, "id", {BOB: "y"}, at_least=1500), None),
+        (lambda spu, one, other: lookup(one, other, ["y", "z"], "id", pad=50), None),
+        *((run, field) for run in (hides, hides_alone) for field in ("FM64", "FM128")),
     ],
 )
-def test_what_is_less_than_a_join_or_hides_it(spu, run):
+def test_what_is_less_than_a_join_or_hides_it(spu, run, field):
+    if field is not None:
+        spu = sf.SPU(parties=PARTIES, cluster_def={"runtime_config": {"field": field}})
     told = sf.explain(run)(spu, {ALICE: (2500, 2)}, {BOB: (1500, 3)})
     one = {ALICE: ALICE(numbered(["id", "x"]))(2500)}
     other = {BOB: BOB(numbered(["id", "y", "z"]))(1500)}

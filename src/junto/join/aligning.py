@@ -8,12 +8,14 @@ Parties:   the owner of x; the helper, which has p; a dealer.
 Secure:    semi-honest, one of three corrupted; AES in counter mode as a pseudo-random generator.
 Learns:    the owner: n random places that say nothing of p. The helper: N + N uniform words. The dealer:
            nothing; or, where it is given the helper's piece, n uniform words (`hand_over`).
-Cost:      8 * N bytes owner -> helper, 8 * N dealer -> helper, 8 * n helper -> owner, 8 * n of the piece.
+Cost:      8 * N bytes owner -> helper, 8 * N dealer -> helper, 8 * n helper -> owner, 8 * n of the piece;
+           for numbers of 128 bits twice as many, but for the places.
 
 The dealer and the owner share a seed of masks a and b, the dealer and the helper one of an order s. The
 dealer gives the helper a[s[j]] - b[j], the owner x - a. For each i the helper names the place j at which s[j]
 is p[i]: to the owner, who has not s, these are random places. What the helper has been given at p[i] and at j
-adds up to x[p[i]] - b[j], and the owner knows b[j].
+adds up to x[p[i]] - b[j], and the owner knows b[j]. Numbers are modulo 2**64, or 2**128 as an
+SPU has them.
 """
 
 from __future__ import annotations
@@ -27,15 +29,17 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import ProtocolViolation
 from junto.join.relabelling import SEED_BYTES, order_of_seed
+from junto.mpc.ring128 import element_bytes, from_octets, is_travelling, ring_bits, travelled, travelling
 
-Words = npt.NDArray[np.uint64]
+Words = npt.NDArray[Any]
+"""Elements of the ring modulo 2**64 or 2**128; what travels is `travelling` of them."""
 Places = npt.NDArray[np.int64]
 
 _OUTER, _INNER = 0, 1  # which of the two masks of a column
 
 
-def masks(seed: Any, label: int, count: int) -> Words:
-    """`count` pseudo-random words, others for each label.
+def masks(seed: Any, label: int, count: int, width: int = 64) -> Words:
+    """`count` pseudo-random numbers of `width` bits, others for each label.
 
     Raises:
         ProtocolViolation: what was sent as a seed is none.
@@ -43,20 +47,21 @@ def masks(seed: Any, label: int, count: int) -> Words:
     if not isinstance(seed, bytes) or len(seed) != SEED_BYTES:
         raise ProtocolViolation("what masks are made of is no seed")
     nonce = label.to_bytes(8, "big") + bytes(8)
-    stream = Cipher(algorithms.AES(seed), modes.CTR(nonce)).encryptor().update(bytes(8 * count))
-    return np.frombuffer(stream, "<u8").astype(np.uint64, copy=False)
+    stream = Cipher(algorithms.AES(seed), modes.CTR(nonce)).encryptor()
+    made: Words = from_octets(stream.update(bytes(element_bytes(width) * count)), width)
+    return made
 
 
 def masked(values: Words, seed: Any, column: int) -> Words:
     """At the owner: what the helper gets of a column."""
-    return values - masks(seed, 2 * column + _OUTER, len(values))
+    return travelling(values - masks(seed, 2 * column + _OUTER, len(values), ring_bits(values)))
 
 
-def correction(owners_seed: bytes, helpers_seed: bytes, column: int, count: int) -> Words:
-    """At the dealer: what the helper gets of a column of `count` numbers."""
+def correction(owners_seed: bytes, helpers_seed: bytes, column: int, count: int, width: int = 64) -> Words:
+    """At the dealer: what the helper gets of a column of `count` numbers of `width` bits."""
     order = order_of_seed(helpers_seed, count)
-    outer, inner = (masks(owners_seed, 2 * column + which, count) for which in (_OUTER, _INNER))
-    return outer[order] - inner
+    outer, inner = (masks(owners_seed, 2 * column + which, count, width) for which in (_OUTER, _INNER))
+    return travelling(outer[order] - inner)
 
 
 def places_for(wanted: Places, seed: Any, count: int) -> Places:
@@ -67,20 +72,21 @@ def places_for(wanted: Places, seed: Any, count: int) -> Places:
     return back[wanted]
 
 
-def helpers_piece(wanted: Places, places: Places, of_owner: Any, of_dealer: Any, count: int) -> Words:
+def helpers_piece(
+    wanted: Places, places: Places, of_owner: Any, of_dealer: Any, count: int, width: int = 64
+) -> Words:
     """At the helper: its piece of the numbers that are `wanted`.
 
     Raises:
-        ProtocolViolation: what it was given is not `count` words each.
+        ProtocolViolation: what it was given is not `count` numbers each.
     """
-    for each in (of_owner, of_dealer):
-        if not isinstance(each, np.ndarray) or each.dtype != np.uint64 or each.shape != (count,):
-            raise ProtocolViolation(f"a masked column is not {count} words")
-    piece: Words = of_owner[wanted] + of_dealer[places]
+    if not all(is_travelling(each, (count,), width) for each in (of_owner, of_dealer)):
+        raise ProtocolViolation(f"a masked column is not {count} numbers of {width} bits")
+    piece: Words = travelled(of_owner[wanted], width) + travelled(of_dealer[places], width)
     return piece
 
 
-def owners_piece(places: Any, seed: Any, column: int, count: int, wanted: int) -> Words:
+def owners_piece(places: Any, seed: Any, column: int, count: int, wanted: int, width: int = 64) -> Words:
     """At the owner: its piece of the `wanted` numbers at places that only the helper understands.
 
     Raises:
@@ -90,17 +96,18 @@ def owners_piece(places: Any, seed: Any, column: int, count: int, wanted: int) -
         raise ProtocolViolation(f"what says where numbers are is not {wanted} places")
     if wanted and (places.min() < 0 or places.max() >= count):
         raise ProtocolViolation("a number is looked for at a place that is none")
-    return masks(seed, 2 * column + _INNER, count)[places]
+    found: Words = masks(seed, 2 * column + _INNER, count, width)[places]
+    return found
 
 
 def hand_over(piece: Words, seed: bytes, column: int) -> Words:
     """At the helper: its piece for the dealer, who knows the masks: under another one. See `taken_over`."""
-    return piece - masks(seed, column, len(piece))
+    return travelling(piece - masks(seed, column, len(piece), ring_bits(piece)))
 
 
 def taken_over(piece: Words, seed: Any, column: int) -> Words:
     """At the owner: its piece, now that the helper's has been hidden from the dealer."""
-    return piece + masks(seed, column, len(piece))
+    return travelling(piece + masks(seed, column, len(piece), ring_bits(piece)))
 
 
 def drawn_order(count: int) -> Places:

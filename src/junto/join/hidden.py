@@ -10,8 +10,8 @@ Learns:    see `learned`. Everybody: the number of keys of each, names and types
            how many keys they have in common, plus a number that is uniform up to `pad` and that it does not
            know: it tells two counts that differ by k apart with an advantage of k / (pad + 1) at most.
 Cost:      n and m keys, pad included: 16 * (n + m) bytes of tags to the helper; for each column of the second
-           owner 16 * (n + m) bytes to it, 8 * n from it, and a round of the SPU; for each other one, and the
-           flag, what it costs to put it on the SPU.
+           owner 16 * (n + m) bytes to it, 8 * n from it, and a round of the SPU (in a ring of 128 bits twice
+           as many bytes); for each other one, and the flag, what it costs to put it on the SPU.
 
 Rows that stand for nobody hide the count: the owners make the same `pad` tags, of which the second one
 replaces some, as many as it draws, by others. The first owner's are rows of the result, with a flag of 0: it
@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 
-from junto.config.spu_model import FieldType
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.proxy import proxy
@@ -46,6 +45,7 @@ from junto.join.opening import Desks, opened, raise_problem
 from junto.join.protocol import names
 from junto.join.request import Request, is_sentence
 from junto.join.routed import MOST_PAD, Lines, helper_of, matched
+from junto.mpc.ring128 import element_bytes
 from junto.program.callsite import call_site
 
 log: logging.Logger = logging.getLogger("junto.join")
@@ -62,11 +62,6 @@ def hidden_request(request: Request, spu: Any, pad: Any, helper: Any) -> Request
     if not isinstance(spu, SPU):
         raise JoinError(f"onto is a {type(spu).__name__}, not an SPU", fix="onto=sf.SPU(parties=[...])")
     owners, settings = [party.party for party in request.parties], spu.settings
-    if settings.ring is not FieldType.FM64:
-        raise JoinError(
-            f"{spu.name} computes in {settings.ring.name}, and what a hidden join makes has 64 bits",
-            fix='"field": "FM64"',
-        )
     if sorted(owners) != sorted(settings.compute):
         compute = " and ".join(settings.compute)
         raise JoinError(
@@ -130,21 +125,23 @@ class _Found:
         routing: at the helper.
         types: of the columns of each.
         rows: of each, with those that stand for nobody.
+        width: of the SPU's ring.
     """
 
     desks: Desks
     routing: Any
     types: Mapping[PYU, Mapping[str, str]]
     rows: Mapping[PYU, int]
+    width: int
 
     def pieces(self) -> Iterator[tuple[str, str, dict[str, PYUObject]]]:
         """Of each column of the second owner its name, its type, and the pieces at both owners."""
         first, second = self.desks
-        sizes = self.rows[first], self.rows[first] + self.rows[second]
+        sizes = self.rows[first], self.rows[first] + self.rows[second], self.width
         lines = Lines(self.desks[second], self.routing, first, second, sizes)
         for number, (name, kind) in enumerate(self.types[second].items()):
             at_helper, at_second = lines.pieces(number)
-            at_first = first(piece_of)(self.rows[first], at_helper.to(first))
+            at_first = first(piece_of)(self.rows[first], at_helper.to(first), self.width)
             pieces = {first.party: at_first, second.party: at_second}
             wait(list(pieces.values()))
             yield name, kind, pieces
@@ -158,7 +155,8 @@ def _found(request: Request, spu: SPU, pad: int) -> _Found:
     first, second = request.parties
     desks, counts, types = read(request, spu, pad)
     rows = {party: counts[party.party] + pad for party in (first, second)}
-    return _Found(desks, matched(desks, rows, (first, second), helper_of(request), pad), types, rows)
+    routing = matched(desks, rows, (first, second), helper_of(request), pad)
+    return _Found(desks, routing, types, rows, spu.numbers.width)
 
 
 def read(
@@ -179,7 +177,7 @@ def read(
 
 
 def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hidden:
-    """Counted, and made up. Pieces of a column become a value on the SPU in a round, 8 bytes each way."""
+    """Counted, and made up. Pieces of a column become a value on the SPU in a round, an element each way."""
     first, second = request.parties
     tables = {party: table_of(party, request.tables[party]) for party in request.parties}
     others = {party: beside_keys(request, party) for party in request.parties}
@@ -192,7 +190,8 @@ def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hi
 
     explained(rehearsal, request, run, "hidden join", others, pad)
     rows = len(tables[first]) + pad
-    rehearsal.passes(call_site(), "share", first.party, 8 * rows * len(others[second]), len(others[second]))
+    sent = element_bytes(spu.numbers.width) * rows * len(others[second])
+    rehearsal.passes(call_site(), "share", first.party, sent, len(others[second]))
     columns = {
         name: put(party, over_and_over(tables[party], name, rows)).to(spu)
         for party in request.parties

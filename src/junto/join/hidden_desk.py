@@ -16,6 +16,7 @@ from junto.join.comparing import NO_RANK, Matching
 from junto.join.keys import Digests
 from junto.join.table_actor import TableActor
 from junto.join.tags import TAG_BYTES, Tagging, new_key
+from junto.mpc.ring128 import WideArray, as_ring, is_travelling, ring_bits, zeros
 
 if TYPE_CHECKING:
     from junto.device.spu.inputs import InputConversion
@@ -60,7 +61,7 @@ class HiddenDesk(TableActor):
             types, self._words = {}, {}
             for name, column in self._numbers.items():
                 layout, (words,) = encoded(column, replace(entrance, name=f"column {name!r}"))
-                types[name], self._words[name] = layout.split("[")[0], words.astype(np.uint64)
+                types[name], self._words[name] = layout.split("[")[0], words
         except JuntoError as error:
             self._hint = error.fix
             return {"types": {}, "problem": error.message}
@@ -128,9 +129,13 @@ class HiddenDesk(TableActor):
         """Take the order that this party has made: the number of a key, or the number of keys for nobody."""
         self._mixed = places
 
-    def words(self) -> list[Words]:
-        """The columns as the SPU holds them, one word a key."""
-        return list(self._words.values())
+    def words(self) -> list[npt.NDArray[np.uint64]]:
+        """The columns as the SPU holds them: for each number of a key its words, the lower one first."""
+        return [
+            word
+            for column in self._words.values()
+            for word in ((column.low, column.high) if isinstance(column, WideArray) else (column,))
+        ]
 
     def masked(self, seed: Any, column: int, more: int) -> Words:
         """A column for the helper, and `more` zeros behind it; see `aligning`."""
@@ -145,8 +150,8 @@ class HiddenDesk(TableActor):
             column: which one.
             wanted: the other owner's rows.
         """
-        count = len(self._mixed) + wanted
-        piece = aligning.owners_piece(places, seeds[0], column, count, wanted)
+        count, width = len(self._mixed) + wanted, ring_bits(list(self._words.values())[column])
+        piece = aligning.owners_piece(places, seeds[0], column, count, wanted, width)
         return [aligning.taken_over(piece, seeds[1], column)]
 
     def close(self) -> None:
@@ -156,13 +161,14 @@ class HiddenDesk(TableActor):
 
     def _column(self, column: int, more: int) -> Words:
         words = self._placed(list(self._words.values())[column])
-        return np.concatenate([words, np.zeros(more, np.uint64)])
+        return np.concatenate([words, zeros(more, ring_bits(words))])
 
     def _placed(self, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
         placed = np.zeros(len(self._mixed), column.dtype)
         there = self._mixed < len(column)
         placed[there] = column[self._mixed[there]]
-        return placed
+        made: npt.NDArray[Any] = as_ring(placed)
+        return made
 
 
 class Routing(Matching):
@@ -177,8 +183,14 @@ class Routing(Matching):
         """Whether so many keys are in common."""
         return int(np.count_nonzero(self._ranks[self._names[0]] != NO_RANK)) >= at_least
 
-    def route(self, seed: Any) -> Places:
-        """By which places the second owner is told of its rows, one for each row of the first."""
+    def route(self, seed: Any, width: int) -> Places:
+        """By which places the second owner is told of its rows, one for each row of the first.
+
+        Args:
+            seed: of the order of places.
+            width: bits of a number.
+        """
+        self._width = width
         first, second = (np.array(self._ranks[name]) for name in self._names)
         ranked = np.flatnonzero(second != NO_RANK)
         row_of_rank = np.empty(len(ranked), np.int64)
@@ -191,7 +203,7 @@ class Routing(Matching):
     def piece(self, places: Places, of_owner: Any, of_dealer: Any, seed: bytes, column: int) -> Words:
         """Our piece of a column, at the `places` of `route`, for the first owner; see `hand_over`."""
         count = sum(self._counts[name] for name in self._names)
-        piece = aligning.helpers_piece(self._wanted, places, of_owner, of_dealer, count)
+        piece = aligning.helpers_piece(self._wanted, places, of_owner, of_dealer, count, self._width)
         return aligning.hand_over(piece, seed, column)
 
     def flags(self) -> npt.NDArray[np.float32]:
@@ -200,14 +212,14 @@ class Routing(Matching):
         return there.astype(np.float32)
 
 
-def piece_of(rows: int, piece: Any) -> list[Words]:
+def piece_of(rows: int, piece: Any, width: int = 64) -> list[Words]:
     """At the first owner: what the helper gave it, once it is that.
 
     Raises:
         ProtocolViolation: it is something else.
     """
-    if not isinstance(piece, np.ndarray) or piece.dtype != np.uint64 or piece.shape != (rows,):
-        raise ProtocolViolation(f"a piece of a column is not {rows} words")
+    if not is_travelling(piece, (rows,), width):
+        raise ProtocolViolation(f"a piece of a column is not {rows} numbers of {width} bits")
     return [piece]
 
 

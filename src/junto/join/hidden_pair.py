@@ -9,7 +9,8 @@ Computes:  on an SPU, for each bin of a hash table of the first owner's keys: th
 Parties:   two owners, which are the SPU's compute parties.
 Secure:    semi-honest; see `opprf`, and the protocol of the SPU.
 Learns:    both: how many keys the other one has, names and types of its columns. Nothing else.
-Cost:      of n keys of the first owner, m of the second and c columns of the second: `opprf` with c words;
+Cost:      of n keys of the first owner, m of the second and c columns of the second: `opprf` with c words, or
+           2 c in a ring of 128 bits;
            then, of 1.3 n + 128 bins, c + 2 pieces become values of the SPU, in a round each; comparing
            62 bits, and a choice for each of the c; what the first owner's columns cost to be put there.
 
@@ -44,6 +45,7 @@ from junto.join.opprf import HALVES, PIECES, OpprfInput, OpprfKey, OpprfSizes
 from junto.join.protocol import KeySet
 from junto.join.request import Request
 from junto.join.travel import in_step, shown
+from junto.mpc.ring128 import element_bytes
 from junto.program.callsite import call_site
 
 _Input = proxy(PYUObject, num_cpus=0)(OpprfInput)
@@ -113,7 +115,8 @@ def _found(request: Request, spu: SPU) -> _Paired:
                 f"{party.party} has {count} keys, and in memory there is room for {most}",
                 fix="a helper takes any number; or join in parts, cut by a hash of the key",
             )
-    sizes = OpprfSizes(ours.count, theirs.count, len(types[second]))
+    width = spu.numbers.width
+    sizes = OpprfSizes(ours.count, theirs.count, len(types[second]) * width // 64, width)
     sides = _Input(sizes, second.party, device=first), _Key(sizes, first.party, device=second)
     _run(sizes, desks, sides, (ours, theirs))
     return _Paired(desks, sides, types, sizes.bins)
@@ -151,7 +154,7 @@ def _tables(sizes: OpprfSizes, of_first: Any, of_second: Any) -> Iterator[PYUObj
 
 
 def _explained(rehearsal: Rehearsal, request: Request, spu: SPU) -> Hidden:
-    """Counted, and made up. Pieces become a value on the SPU in a round, 8 bytes each way."""
+    """Counted, and made up. Pieces become a value on the SPU in a round, an element each way."""
     first, second = request.parties
     tables = {party: table_of(party, request.tables[party]) for party in request.parties}
     others = {party: beside_keys(request, party) for party in request.parties}
@@ -164,7 +167,8 @@ def _explained(rehearsal: Rehearsal, request: Request, spu: SPU) -> Hidden:
 
     explained(rehearsal, request, run, "hidden join", others)
     rows, pieces = cuckoo.bins_of(len(tables[first])), HALVES + len(others[second])
-    rehearsal.passes(call_site(), "share", first.party, 8 * rows * pieces, pieces)
+    sent = element_bytes(spu.numbers.width) * rows * pieces
+    rehearsal.passes(call_site(), "share", first.party, sent, pieces)
     own, theirs = (
         {name: put(party, over_and_over(tables[party], name, rows)).to(spu) for name in others[party]}
         for party in request.parties

@@ -156,7 +156,7 @@ def _added_up(request: Request, owner: PYU, column: str, at_least: int) -> int |
     enough = reveal(routing.has(at_least))
     if enough is not True:
         raise JoinError(f"fewer than {at_least} keys are in common", fix="a smaller at_least, if all agree")
-    lines = Lines(desks[owner], routing, first, owner, (rows[first], rows[first] + rows[owner]))
+    lines = Lines(desks[owner], routing, first, owner, (rows[first], rows[first] + rows[owner], 64))
     at_helper, at_owner = lines.pieces(0)
     pieces = [routing.device(total_of)(at_helper), owner(total_of)(at_owner)]
     shown = reveal(pieces, to=[party.party for party in request.goal.receivers])

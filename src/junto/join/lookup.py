@@ -155,7 +155,7 @@ def _looked_up(request: Request, names: Sequence[str], pad: int) -> PYUObject:
     forms = _offered(desks, owner, names)
     rows = {party: counts[party.party] + pad for party in desks}
     routing = matched(desks, rows, (asks, owner), helper_of(request), pad)
-    lines = Lines(desks[owner], routing, asks, owner, (rows[asks], sum(rows.values())))
+    lines = Lines(desks[owner], routing, asks, owner, (rows[asks], sum(rows.values()), 64))
     for number in range(1 + sum(count for _, count in forms.values())):
         at_helper, at_owner = lines.pieces(number)
         wait(desks[asks].gather([at_helper.to(asks), owner(_only)(at_owner).to(asks)]))

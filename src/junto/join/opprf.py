@@ -18,7 +18,8 @@ that holds for key x as in its bin b: the first word of b's row, and the words o
 all under F(x, which of its bins b is). The input party reads it once for each key, and so meets each row of
 the key party once at most: it is uniform. Of other keys' values it has not F.
 
-First words have 62 bits: two of a bin are equal by chance with 2**-40 at most, in all bins together.
+First words have 62 bits: two of a bin are equal by chance with 2**-40 at most, in all bins together. Further
+ones add up modulo 2**64; or two of them are a number, and that adds up modulo 2**128 (`OpprfSizes.width`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from junto.join.keys import DIGEST_BYTES, Digests
 from junto.join.oprf import ATTEMPTS, OprfInput, OprfKey, OprfSizes
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 from junto.mpc.prg import Stream, derive, fresh_key
+from junto.mpc.ring128 import elements, is_wide, travelling
 
 Words = npt.NDArray[np.uint64]
 
@@ -56,11 +58,13 @@ class OpprfSizes:
         inputs: keys of the input party.
         keys: keys of the key party.
         words: of a row, beside the first one.
+        width: bits of what adds up: a word, or two of them, the lower one first.
     """
 
     inputs: int
     keys: int
     words: int
+    width: int = 64
 
     @property
     def bins(self) -> int:
@@ -163,11 +167,11 @@ class OpprfInput(OprfInput):
 
     def first_words(self, half: int) -> list[Words]:
         """This party's piece of how the first words of each bin differ, in one half of their bits."""
-        return [_half(self._words[0], half)]
+        return [travelling(_half(self._words[0], half, self._all.width))]
 
     def piece(self, number: int) -> list[Words]:
-        """This party's piece of a further word of each bin."""
-        return [self._words[1 + number]]
+        """This party's piece of a further number of each bin."""
+        return [_number_of(self._words, number, self._all.width)]
 
 
 class OpprfKey(OprfKey):
@@ -226,20 +230,29 @@ class OpprfKey(OprfKey):
 
     def first_words(self, half: int) -> list[Words]:
         """See `OpprfInput.first_words`."""
-        return [np.negative(_half(self._words[0], half))]
+        return [travelling(np.negative(_half(self._words[0], half, self._all.width)))]
 
     def piece(self, number: int) -> list[Words]:
         """See `OpprfInput.piece`."""
-        return [self._words[1 + number]]
+        return [_number_of(self._words, number, self._all.width)]
 
     def _values(self, table: int, names: npt.NDArray[np.int64], rows: Sequence[Words]) -> Words:
         """What the table holds for each key in each of its bins: [3 * keys, 2]."""
         values = np.zeros((len(names), 2), np.uint64)
         for word in range(self._all.widths[table]):
             number = 2 * table + word
-            drawn = self._words[number][names]
-            values[:, word] = np.tile(rows[number - 1], cuckoo.HASHES) - drawn if number else drawn
+            values[:, word] = self._less(number, names, rows)
         return values
+
+    def _less(self, number: int, names: npt.NDArray[np.int64], rows: Sequence[Words]) -> Words:
+        """A word of the rows less what was drawn for their bins: [3 * keys]."""
+        drawn: Words = self._words[number][names]
+        if not number:
+            return drawn
+        made: Words = np.tile(rows[number - 1], cuckoo.HASHES) - drawn
+        if is_wide(self._all.width) and number % 2 == 0:  # the upper one of two
+            made -= np.tile(rows[number - 2], cuckoo.HASHES) < self._words[number - 1][names]
+        return made
 
 
 def _joined(batches: Sequence[Digests]) -> Digests:
@@ -265,5 +278,13 @@ def _pads(session: bytes, table: int, seeds: Words) -> Words:
     return np.frombuffer(cipher.update(seeds.tobytes()), np.uint64).reshape(-1, _SEED_WORDS) ^ seeds
 
 
-def _half(words: Words, half: int) -> Words:
-    return words >> np.uint64(31 * half) & _HALF
+def _number_of(words: Words, number: int, width: int) -> Words:
+    """A further number of each bin, as it travels."""
+    each = 2 if is_wide(width) else 1
+    first = 1 + each * number
+    return words[first] if each == 1 else np.stack(list(words[first : first + each]), axis=1)
+
+
+def _half(words: Words, half: int, width: int) -> Any:
+    """Some of the bits of first words, as elements."""
+    return elements(words >> np.uint64(31 * half) & _HALF, width)

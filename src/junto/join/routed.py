@@ -55,15 +55,15 @@ class Lines:
         desk: of the second owner.
         routing: at the helper.
         first, second: the owners; the first one deals.
-        sizes: rows that are wanted, and rows there are with as many zeros behind them.
+        sizes: rows that are wanted; rows there are, with as many zeros behind them; bits of a number.
     """
 
-    def __init__(self, desk: Any, routing: Any, first: PYU, second: PYU, sizes: tuple[int, int]) -> None:
+    def __init__(self, desk: Any, routing: Any, first: PYU, second: PYU, sizes: tuple[int, int, int]) -> None:
         self._desk, self._routing, self._first, self._second = desk, routing, first, second
-        self._wanted, self._count = sizes
+        self._wanted, self._count, self._width = sizes
         self._order, self._masks = first(new_seed)(), first(new_seed)()
         self._handing = routing.device(new_seed)()
-        self._places = routing.route(self._order.to(routing.device))
+        self._places = routing.route(self._order.to(routing.device), self._width)
         self._told = self._places.to(second)
         self._seeds = [self._masks.to(second), self._handing.to(second)]
 
@@ -71,7 +71,8 @@ class Lines:
         """Of a column: at the helper, which the first owner may see, and at the second owner."""
         helper = self._routing.device
         of_owner = self._desk.masked(self._seeds[0], column, self._wanted).to(helper)
-        of_dealer = self._first(correction)(self._masks, self._order, column, self._count).to(helper)
+        numbers = self._count, self._width
+        of_dealer = self._first(correction)(self._masks, self._order, column, *numbers).to(helper)
         at_helper = self._routing.piece(self._places, of_owner, of_dealer, self._handing, column)
         at_owner = self._desk.piece(self._told, self._seeds, column, self._wanted)
         return at_helper, at_owner

@@ -491,6 +491,23 @@ def in_range(x: Any, limit: int) -> bool:
     return -limit <= least and most < limit
 
 
+def travelling(x: Any) -> _Words:
+    """Ring elements as they travel: of 128 bits as two words, the lower one first, in a new last axis."""
+    return words_of_wide(x) if isinstance(x, WideArray) else x.astype(np.uint64, copy=False)
+
+
+def travelled(words: Any, width: int) -> Any:
+    """The inverse, of what `is_travelling` has let pass: elements of the ring modulo 2**width."""
+    plain = words.astype(np.uint64, copy=False)
+    return wide_from(plain) if is_wide(width) else plain
+
+
+def is_travelling(given: Any, shape: tuple[int, ...], width: int) -> bool:
+    """Whether what another party sent is ring elements of this shape."""
+    shape = (*shape, 2) if is_wide(width) else shape
+    return isinstance(given, np.ndarray | np.generic) and given.dtype == np.uint64 and given.shape == shape
+
+
 def element_bytes(width: int) -> int:
     """Bytes of an element on the wire."""
     return 16 if is_wide(width) else 8

@@ -20,6 +20,7 @@ from junto.join import aligning, cuckoo, hidden, hidden_pair, join
 from junto.join.hidden_desk import HiddenDesk, Routing, new_keys, piece_of
 from junto.join.opprf import PIECES, OpprfSizes
 from junto.join.table_actor import Order
+from junto.mpc import ring128
 from junto.mpc.ot import symbol_vole
 from moves import watched_moves
 from tries import tries
@@ -32,10 +33,14 @@ def mode(request):
     return {"debug_mode": True} if request.param == "debug" else {"address": "local"}
 
 
-@pytest.fixture
-def quick():
+def spu_of(parties, ring):
+    return sf.SPU(parties=parties, cluster_def={"runtime_config": {"field": ring}})
+
+
+@pytest.fixture(params=["FM64", "FM128"])
+def quick(request):
     with sf.Session([*PARTIES, "dave"], debug_mode=True):
-        yield sf.SPU(parties=PARTIES)
+        yield spu_of(PARTIES, request.param)
 
 
 def at(name, table):
@@ -66,19 +71,26 @@ def people(count=40, seed=2):
     )
 
 
-HELP = [(["bob", "alice", "carol"], 0), (["bob", "alice", "carol"], 9), (["bob", "alice"], None)]
-"""Of whom the SPU is, and the padding; None: nobody helps."""
+THREE = ["bob", "alice", "carol"]
+HELP = [
+    (THREE, "FM64", 0),
+    (THREE, "FM64", 9),
+    (THREE[:2], "FM64", None),
+    (THREE, "FM128", 9),
+    (THREE, "FM128", None),
+]
+"""Of whom the SPU is, its ring, and the padding; None: nobody helps."""
 
 
-@pytest.mark.parametrize(("parties", "pad"), HELP)
-def test_what_pandas_merges(mode, parties, pad):
+@pytest.mark.parametrize(("parties", "ring", "pad"), HELP)
+def test_what_pandas_merges(mode, parties, ring, pad):
     with sf.Session(PARTIES, **mode):
-        merged_as_pandas_does(sf.SPU(parties=parties), pad)
+        merged_as_pandas_does(spu_of(parties, ring), pad)
 
 
 def merged_as_pandas_does(spu, pad):
     ours, theirs = people()
-    result = joined(spu, ours, theirs, pad=pad or 0)
+    result = joined(spu, ours, theirs, pad=pad or 0, helper=pad is not None)
     if pad is None:  # rows that stand for nobody
         pad = cuckoo.bins_of(len(ours)) - len(ours)
     found, want = shown(result), ours.merge(theirs, left_on="id", right_on="nr")
@@ -104,8 +116,14 @@ KEYS = st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=8)
 
 
 @settings(max_examples=tries(15), deadline=None)
-@given(KEYS, KEYS, st.sampled_from([0, 3, None]), st.sampled_from([pa.table, pd.DataFrame]))
-def test_any_keys(ours, theirs, pad, kind):
+@given(
+    KEYS,
+    KEYS,
+    st.sampled_from([0, 3, None]),
+    st.sampled_from([pa.table, pd.DataFrame]),
+    st.sampled_from(["FM64", "FM128"]),
+)
+def test_any_keys(ours, theirs, pad, kind, ring):
     """Nulls match nothing, and of equal keys the first row counts."""
     tables = [
         kind({name: pa.array(ids, pa.int64()) if kind is pa.table else pd.array(ids, "Int64"), what: values})
@@ -114,7 +132,7 @@ def test_any_keys(ours, theirs, pad, kind):
     ]
     with sf.Session(PARTIES, debug_mode=True):
         options = {"helper": False} if pad is None else {"pad": pad}
-        found = shown(joined(sf.SPU(parties=PARTIES), *tables, **options, duplicates="first"))
+        found = shown(joined(spu_of(PARTIES, ring), *tables, **options, duplicates="first"))
     firsts = [
         pd.DataFrame({"key": pd.array(ids, "Int64"), "row": range(1, len(ids) + 1)})
         .dropna()
@@ -200,8 +218,9 @@ def test_what_each_party_receives_where_nobody_helps(quick, monkeypatch):
             }
         )
         words += [value.ravel() for _, _, value in seen if getattr(value, "dtype", None) == np.uint64]
-    sizes = OpprfSizes(40, 40, 1)
-    assert sizes.widths == [2]
+    width = quick.numbers.width
+    sizes = OpprfSizes(40, 40, width // 64, width)
+    assert sum(sizes.widths) == 1 + width // 64
     assert described[0] == {
         ("alice", "bob"): [
             32,  # names the run
@@ -211,7 +230,11 @@ def test_what_each_party_receives_where_nobody_helps(quick, monkeypatch):
         ("bob", "alice"): [
             32 + symbol_vole.functions_bytes(sizes.oprf.columns),
             16,  # of the hash of the next table
-            *[(len(range(sizes.slots)[sizes.piece(number)]), 2) for number in range(PIECES)],
+            *[
+                (len(range(sizes.slots)[sizes.piece(number)]), words)
+                for words in sizes.widths
+                for number in range(PIECES)
+            ],
         ],
     }
     assert described == described[:1] * 3
@@ -245,7 +268,8 @@ def test_what_each_party_receives(quick, monkeypatch, pad):
         for to in PARTIES
         if source != to
     }
-    column = ("uint64", (n + m,))
+    wide = () if quick.numbers.width == 64 else (2,)
+    column = ("uint64", (n + m, *wide))
     assert described == {
         ("alice", "bob"): [("bytes", 32), ("bytes", 32)],  # keys of tags; masks
         ("alice", "carol"): [
@@ -256,19 +280,24 @@ def test_what_each_party_receives(quick, monkeypatch, pad):
         ],  # an order, corrections, tags
         ("bob", "carol"): [column, column, ("uint8", (m, 16))],
         ("carol", "bob"): [("bytes", 32), ("int64", (n,))],  # what hides its pieces; random places
-        ("carol", "alice"): [("uint64", (n,)), ("uint64", (n,))],
+        ("carol", "alice"): [("uint64", (n, *wide)), ("uint64", (n, *wide))],
         ("bob", "alice"): [],
     }
     words = [value for one in seen for _, _, value in one if getattr(value, "dtype", None) == np.uint64]
-    everything = np.concatenate(words)
+    everything = np.concatenate([each.ravel() for each in words])
     assert len(np.unique(everything)) == len(everything)  # not one word twice, in both runs: all are masked
     first = {  # of one column: what the helper has, and what it gives the dealer, who knows what hides it
-        (source, to): next(v for s, t, v in seen[0] if (s, t) == (source, to) and getattr(v, "ndim", 0) == 1)
+        (source, to): next(
+            v
+            for s, t, v in seen[0]
+            if (s, t) == (source, to) and getattr(v, "dtype", None) in (np.uint64, np.int64)
+        )
         for source, to in described
         if described[source, to] and (source, to) != ("alice", "bob")
     }
-    bare = first["bob", "carol"][:, None] + first["alice", "carol"][first["carol", "bob"]]
-    assert not np.isin(first["carol", "alice"], bare).any()
+    lowest = {way: v.reshape(len(v), -1)[:, 0] for way, v in first.items()}
+    bare = lowest["bob", "carol"][:, None] + lowest["alice", "carol"][lowest["carol", "bob"]]
+    assert not np.isin(lowest["carol", "alice"], bare).any()
     tags = [
         {to: set(map(bytes, v)) for to, _, v in one if getattr(v, "dtype", None) == np.uint8} for one in seen
     ]
@@ -311,6 +340,23 @@ def desk(ids, pad, keys, first):
     assert made.read(pd.DataFrame({"id": ids}), None, [])["problem"] == ""
     made.mix(keys, pad, first)
     return made
+
+
+def test_numbers_of_128_bits_are_brought_in_line_exactly():
+    """Whatever carries from one word to the next: against Python's integers."""
+    rng, masks, order, handing = np.random.default_rng(4), *(bytes([number]) * 32 for number in range(3))
+    numbers = [int(a) - 2**63 + (int(b) << 63) for a, b in rng.integers(0, 2**63, (40, 2))] + [-1, 0, 2**64]
+    wanted = rng.permutation(43)[:20]
+    places = aligning.places_for(wanted, order, 43)
+    of_owner = aligning.masked(ring128.wide_of_integers(numbers), masks, 0)
+    of_dealer = aligning.correction(masks, order, 0, 43, 128)
+    given = aligning.hand_over(
+        aligning.helpers_piece(wanted, places, of_owner, of_dealer, 43, 128), handing, 0
+    )
+    own = aligning.taken_over(aligning.owners_piece(places, masks, 0, 43, 20, 128), handing, 0)
+    pieces = [[low + (high << 64) for low, high in each.tolist()] for each in (given, own)]
+    found = [(one + other) % 2**128 for one, other in zip(*pieces, strict=True)]
+    assert found == [numbers[place] % 2**128 for place in wanted]
 
 
 def test_how_many_of_nobody_the_helper_finds_is_uniform_and_where_it_finds_them_too():
@@ -379,13 +425,19 @@ def test_more_keys_than_have_room_are_refused_before_anything_is_made(quick, mon
 
 
 @pytest.mark.parametrize("wrong", [None, np.zeros(3), np.zeros(2, np.uint64), np.zeros((3, 1), np.uint64)])
-def test_pieces_that_are_none(wrong):
-    good, places = np.zeros(3, np.uint64), np.arange(3)
-    with pytest.raises(ProtocolViolation, match="3 words"):
-        piece_of(3, wrong)
-    for pair in ((wrong, good), (good, wrong)):
-        with pytest.raises(ProtocolViolation, match="3 words"):
-            aligning.helpers_piece(places, places, *pair, 3)
+@pytest.mark.parametrize("width", [64, 128])
+def test_pieces_that_are_none(wrong, width):
+    good, of_other_ring = np.zeros((3, 2), np.uint64), np.zeros(3, np.uint64)
+    if width == 64:
+        good, of_other_ring = of_other_ring, good
+    places = np.arange(3)
+    for bad in (wrong, of_other_ring):
+        with pytest.raises(ProtocolViolation, match=f"3 numbers of {width} bits"):
+            piece_of(3, bad, width)
+        for pair in ((bad, good), (good, bad)):
+            with pytest.raises(ProtocolViolation, match=f"3 numbers of {width} bits"):
+                aligning.helpers_piece(places, places, *pair, 3, width)
+    assert len(aligning.helpers_piece(places, places, good, good, 3, width)) == 3
 
 
 @pytest.mark.parametrize(
@@ -403,7 +455,7 @@ def test_a_seed_or_a_key_that_is_none(seed):
     routing = Routing({"a": 0, "b": 0}, "inner", "a", None)
     routing.compare(["a", "b"])
     with pytest.raises(ProtocolViolation, match="no seed"):
-        routing.route(seed)
+        routing.route(seed, 64)
     with pytest.raises(ProtocolViolation, match="no pair of keys"):
         desk([1], 0, seed, True)
 

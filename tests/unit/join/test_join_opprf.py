@@ -81,9 +81,9 @@ def keys(*numbers):
     return made
 
 
-def begun(ours, theirs, words=0):
+def begun(ours, theirs, words=0, width=64):
     """The two parties by themselves, before the key party's tables."""
-    sizes = OpprfSizes(len(ours), len(theirs), words)
+    sizes = OpprfSizes(len(ours), len(theirs), words, width)
     given, key = OpprfInput(sizes, "bob"), OpprfKey(sizes, "alice")
     given.meet(key.meet(given.begin()))
     given.add(ours)
@@ -94,8 +94,8 @@ def begun(ours, theirs, words=0):
     return given, key, sizes
 
 
-def ran(ours, theirs, rows=()):
-    given, key, sizes = begun(ours, theirs, len(rows))
+def ran(ours, theirs, rows=(), width=64):
+    given, key, sizes = begun(ours, theirs, len(rows), width)
     given.open(key.program(rows))
     for table in range(len(sizes.widths)):
         for number in range(opprf.PIECES):
@@ -129,6 +129,29 @@ def test_where_both_have_a_key_words_add_up_and_nowhere_else(ours, theirs, words
         total = sums(given, key, "piece", number)
         np.testing.assert_array_equal(total[both], row[found[both] - ours // 2])
         assert not np.isin(total[~both], row).any()
+
+
+def test_pairs_of_words_add_up_as_numbers_of_128_bits():
+    """Whatever carries from one to the other: against Python's integers."""
+    rng, count = np.random.default_rng(7), 200
+    rows = [rng.integers(0, 2**64, count, np.uint64) for _ in range(4)]
+    given, key, sizes = ran(keys(*range(count)), keys(*range(count)), rows, 128)
+    of_key = given.places()
+    there = of_key < count
+    for number in range(2):
+        pieces = [
+            [low + (high << 64) for low, high in side.piece(number)[0].tolist()] for side in (given, key)
+        ]
+        found = np.array([(one + other) % 2**128 for one, other in zip(*pieces, strict=True)], object)
+        low, high = (row.astype(object) for row in rows[2 * number : 2 * number + 2])
+        assert found[there].tolist() == (low + (high << 64))[of_key[there]].tolist()
+    for half in range(opprf.HALVES):
+        pieces = [
+            [low + (high << 64) for low, high in side.first_words(half)[0].tolist()] for side in (given, key)
+        ]
+        equal = [(one + other) % 2**128 == 0 for one, other in zip(*pieces, strict=True)]
+        assert np.array(equal).tolist() == there.tolist()
+    assert sizes.widths == [2, 2, 1]
 
 
 def test_what_each_party_has_is_uniform_whatever_is_in_common():

@@ -62,17 +62,11 @@ def gathered(pieces: Mapping[str, PYUObject], leaf: ArrayLayout, target: SpuDevi
     """An array of which each compute party has a piece, made outside the SPU.
 
     Args:
-        pieces: by compute party, a handle there of ring elements, ``[array]``, which add up to the value as
-            this SPU holds it. They are there already (`wait`).
+        pieces: by compute party, a handle there of ring elements as they travel, ``[array]``, which add up to
+            the value as this SPU holds it. They are there already (`wait`).
         leaf: what all know of the value.
         target: the SPU.
     """
-    if target.numbers.width != 64:
-        raise DeviceError(
-            f"{target.name} computes in {target.settings.ring.name}, and what two parties have made together "
-            "outside it, as in a join whose rows stay hidden, has 64 bits",
-            fix='use an SPU with "field": "FM64" for it',
-        )
     session = target.session
     program = session.program
     compute = target.settings.compute

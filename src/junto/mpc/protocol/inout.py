@@ -30,7 +30,7 @@ from junto.mpc.prg import KEY_BYTES, Stream, fresh_key
 from junto.mpc.protocol.planes import reshare, unpacked
 from junto.mpc.protocol.role import PlaneShare, RingShare, Role, Shape, drawn
 from junto.mpc.protocol.shares import Additive, Masked, MaskedBits, RingSecret, hold, piece
-from junto.mpc.ring128 import WideArray, is_wide, ring_bits, wide_from, words_of_wide
+from junto.mpc.ring128 import is_travelling, ring_bits, travelled, travelling
 from junto.mpc.rounds import Rounds, together
 
 Plain = Words | Flags
@@ -76,7 +76,7 @@ def enter_own(role: Role, owner: int, arrays: Sequence[Plain]) -> tuple[list[Sec
             words = role.mask_by(owner, x.shape)
             masked = x + words
             secrets.append(Masked(masked, words, 1 << owner))
-            parcels.append(parcel_of(masked))
+            parcels.append(travelling(masked))
     return secrets, parcels
 
 
@@ -99,7 +99,7 @@ def enter_other(
             secrets.append(MaskedBits(None if parcel is None else _flags(parcel, kind), mask))
         else:
             words = role.mask_by(owner, kind.shape)
-            public = None if parcel is None else _elements(parcel, kind)
+            public = None if parcel is None else travelled(parcel, kind.width)
             secrets.append(Masked(public, words, 1 << owner))
     return secrets
 
@@ -117,7 +117,7 @@ def split(arrays: Sequence[Plain]) -> tuple[bytes, list[Parcel]]:
             noise = bits.unpack(stream.planes(1, x.size)[0], x.size)
             parcels.append(np.packbits(x.reshape(-1) ^ noise))
         else:
-            parcels.append(parcel_of(x - drawn(stream, x.shape, ring_bits(x))))
+            parcels.append(travelling(x - drawn(stream, x.shape, ring_bits(x))))
     return key, parcels
 
 
@@ -127,19 +127,8 @@ def halves(arrays: Sequence[Plain]) -> tuple[list[Parcel], list[Parcel]]:
     kinds = [InputKind(x.dtype == np.bool_, x.shape, ring_bits(x)) for x in arrays]
     found = [x for x in pieces_of(kinds, key) if x is not None]
     return [
-        np.packbits(x.reshape(-1)) if x.dtype == np.bool_ else parcel_of(cast(Words, x)) for x in found
+        np.packbits(x.reshape(-1)) if x.dtype == np.bool_ else travelling(cast(Words, x)) for x in found
     ], second
-
-
-def parcel_of(x: Words) -> Parcel:
-    """Ring elements as they travel: of 128 bits as two words, the lower one first, in a new last axis."""
-    return words_of_wide(x) if isinstance(x, WideArray) else x.astype(np.uint64, copy=False)
-
-
-def _elements(parcel: Parcel, kind: InputKind) -> Words:
-    """The inverse, of what `require_pieces` has let pass."""
-    words = parcel.astype(np.uint64, copy=False)
-    return wide_from(words) if is_wide(kind.width) else words
 
 
 def enter_split(
@@ -166,9 +155,10 @@ def require_pieces(kinds: Sequence[InputKind], given: Any, sender: str) -> None:
 
 
 def _is_piece(kind: InputKind, given: Any) -> bool:
-    shape = (*kind.shape, 2) if is_wide(kind.width) else kind.shape
-    dtype, shape = (np.uint8, (-(-kind.size // 8),)) if kind.bits else (np.uint64, shape)
-    return isinstance(given, np.ndarray | np.generic) and given.dtype == dtype and given.shape == shape
+    if not kind.bits:
+        return is_travelling(given, kind.shape, kind.width)
+    packed = isinstance(given, np.ndarray | np.generic) and given.dtype == np.uint8
+    return packed and given.shape == (-(-kind.size // 8),)
 
 
 def pieces_of(
@@ -189,7 +179,7 @@ def pieces_of(
     if not isinstance(parcel, bytes):
         require_pieces(kinds, parcel, sender)
         return [
-            _flags(part, kind) if kind.bits else _elements(part, kind)
+            _flags(part, kind) if kind.bits else travelled(part, kind.width)
             for kind, part in zip(kinds, parcel, strict=True)
         ]
     if len(parcel) != KEY_BYTES:
@@ -236,7 +226,7 @@ def _ring_piece(role: Role, x: RingSecret, noise: Stream | None) -> Parcel:
     if noise is not None:
         words = drawn(noise, share.shape, role.width)
         share = share + words if role.first else share - words
-    parcel: Parcel = np.asarray(parcel_of(share), np.uint64, order="C")
+    parcel: Parcel = np.asarray(travelling(share), np.uint64, order="C")
     return parcel
 
 
@@ -278,7 +268,7 @@ def assemble(
         if kind.bits:
             arrays.append(_flags(a, kind) ^ _flags(b, kind))
         else:
-            arrays.append(np.asanyarray(np.add(_elements(a, kind), _elements(b, kind))))
+            arrays.append(np.asanyarray(np.add(travelled(a, kind.width), travelled(b, kind.width))))
     return arrays
 
 
