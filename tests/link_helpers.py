@@ -10,9 +10,9 @@ from typing import Any
 
 from gateways import Heard, Site
 from junto.config.model import Address, LinkSettings, PartySettings
-from junto.mpc.links.framed import Ends, FramedChannel
-from junto.mpc.links.pipe import MemoryPipe, memory_pipes
-from junto.mpc.node_links import Channel, LinkOptions, memory_pair
+from junto.mpc.channel import Channel, Ends
+from junto.mpc.link_options import LinkOptions
+from junto.mpc.memory_pipe import MemoryPipe, memory_pair, memory_pipes
 from junto.net import frames as f
 from junto.net.api import OrderedStream
 from junto.net.header import Header, check_of, pack
@@ -79,8 +79,8 @@ def channels(transport: str, wires: Wires, options: LinkOptions = QUICK) -> Iter
     else:
         one, other = peer_streams() if transport == "stream" else wires.streams()
         pair = (
-            FramedChannel(one, Ends("alice", "bob"), options),
-            FramedChannel(other, Ends("bob", "alice"), options),
+            Channel(one, Ends("alice", "bob"), options),
+            Channel(other, Ends("bob", "alice"), options),
         )
     try:
         yield pair
@@ -123,10 +123,10 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStre
     return made[0], made[1]
 
 
-def rogue_pair(options: LinkOptions = QUICK) -> tuple[MemoryPipe, FramedChannel]:
+def rogue_pair(options: LinkOptions = QUICK) -> tuple[MemoryPipe, Channel]:
     """The bare pipe of somebody who writes what he likes, and the channel of bob, who takes him for alice."""
     bare, other = memory_pipes()
-    return bare, FramedChannel(other, Ends("bob", "alice"), options)
+    return bare, Channel(other, Ends("bob", "alice"), options)
 
 
 def frame(kind: int, number: int, data: bytes, operation: int | str = 1, detail: int = 0) -> bytes:

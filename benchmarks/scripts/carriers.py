@@ -11,7 +11,8 @@ from say import given, say
 import junto as sf
 from junto.config.model import Address
 from junto.device.current import current
-from junto.mpc.node_links import Ends, FramedChannel, LinkOptions
+from junto.mpc.channel import Channel, Ends
+from junto.mpc.link_options import LinkOptions
 from junto.net.api import DirectAddress, DirectUse
 
 SENT = struct.Struct("@120xQ")
@@ -49,7 +50,7 @@ def on_the_wire():
 def rounds(number, count):
     """Both send 8 bytes and await 8, on a stream: seconds of each, and bytes sent for one."""
     stream = gateway.stream(other, number, lambda: True)
-    channel = FramedChannel(stream, Ends(me, other), LinkOptions())
+    channel = Channel(stream, Ends(me, other), LinkOptions())
     channel.label(1)
     channel.exchange([bytes(8)], 8)
     seconds, before = [], on_the_wire()

@@ -38,7 +38,7 @@ from junto.errors import (
     ProtocolViolation,
 )
 from junto.net.api import Abort, Activity, DirectAddress, Failure, TransferKey
-from junto.net.header import Header, Kind, pack
+from junto.net.header import Kind
 from junto.net.peer import PATIENCE
 from parties import CONTINUE, KILL, STOP, free_ports
 
@@ -79,8 +79,7 @@ def test_a_party_that_nobody_reaches_takes_part_over_the_connection_that_it_has_
             ]
             got = [one.expect(other, key) for one, other in ((alice, "bob"), (bob, "alice"))]
             for stream in streams:
-                header = Header(Kind.MESSAGE, 0, 4, turn, 0)
-                assert stream.write(pack(header) + b"x")
+                assert stream.write(Kind.MESSAGE, 0, 0, b"x")
             proxy.cut()
             proxy.restore()
             assert [len(outcome(each)) for each in got] == [3 << 20] * 2

@@ -12,8 +12,8 @@ import pytest
 
 from gateways import Proxy, Site, in_parallel, until
 from junto.ledger import RECEIVED, SENT, read
-from junto.mpc.links.framed import Ends, FramedChannel
-from junto.mpc.node_links import LinkOptions
+from junto.mpc.channel import Channel, Ends
+from junto.mpc.link_options import LinkOptions
 from parties import KILL, STOP, Job, free_ports
 
 pytestmark = pytest.mark.slow
@@ -295,7 +295,7 @@ def test_a_stream_survives_cuts_of_the_connections_below_it():
         channels = {}
         for me, peer in (("alice", "bob"), ("bob", "alice")):
             stream = gateways[me].stream(peer, 1, lambda: True, 10_000)
-            channels[me] = FramedChannel(stream, Ends(me, peer), LinkOptions(recv_timeout_ms=20_000))
+            channels[me] = Channel(stream, Ends(me, peer), LinkOptions(recv_timeout_ms=20_000))
         rounds, half = 30, threading.Event()
 
         def play(me):

@@ -11,7 +11,7 @@ from flows import End, Pair
 from junto.config.model import LinkSettings
 from junto.net import ordered
 from junto.net.api import OrderedStream, PipeEnded, TransferKey
-from junto.net.header import Header, Kind, pack
+from junto.net.header import Kind
 from tries import tries
 
 OPERATION = 1
@@ -29,8 +29,7 @@ def written(stream: Any, data: bytes) -> int:
     part = data[:FRAME]
     if not part:
         return 0
-    header = Header(Kind.STREAM, 0, STREAM, stream._writer.pushed, 0)
-    return len(part) if stream.write(pack(header) + part) else 0
+    return len(part) if stream.write(Kind.STREAM, 0, 0, part) else 0
 
 
 class Reader:
@@ -135,7 +134,7 @@ def test_rounds_and_large_values_pass_each_other_and_nothing_stands_still(faults
             for made in talk.streams:
                 assert made is not None
                 with pytest.raises(PipeEnded):
-                    made.write(bytes(40))
+                    made.write(Kind.STREAM, 0, 0, bytes(40))
             assert not any(end.peer.refusals.by_cause() for end in talk.ends)
         finally:
             talk.pair.close()

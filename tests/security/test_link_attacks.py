@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from junto.errors import LinkError
-from junto.mpc.node_links import Channel
+from junto.mpc.channel import Channel
 from junto.net.header import MORE, Kind
 from link_helpers import QUICK, frame, rogue_pair
 
@@ -21,7 +21,7 @@ def send_raw(frames: list[bytes], *calls: Callable[[Channel], Any], close: bool 
     """Write frames to bob's channel, let him do the calls, and hand out the error of the last one."""
     bare, bob = rogue_pair(replace(QUICK, recv_timeout_ms=200))
     bob.label(1, "fit.py:31")
-    assert all(bare.write(each) for each in frames)
+    assert all(bare.put(each) for each in frames)
     if close:
         bare.close()
     for call in calls[:-1]:
@@ -128,7 +128,7 @@ def test_no_byte_of_a_header_can_be_changed(position: int) -> None:
         bare, bob = rogue_pair(replace(QUICK, recv_timeout_ms=20))
         bob.label(1)
         for each in changed:
-            bare.write(bytes(each))
+            bare.put(bytes(each))
         with pytest.raises(LinkError):
             bob.receive(5), bob.receive(5)
         bob.close()

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from junto.config.model import Address
 from junto.errors import JuntoError
-from junto.net.header import Ordered
+from junto.net.header import Kind, Ordered
 from junto.net.words import Lines, Long, Text, Words
 from junto.wire.payload import Payload, Summary
 
@@ -119,19 +119,17 @@ class PipeEnded(Exception):
 
 
 class Pipe(ABC):
-    """Frames in both directions and in order. Only `wake` may be called from another thread.
+    """Frames in both directions, each once and in order. Only `wake` may be called from another thread.
 
     Attributes:
-        stream: its number, for the frames' headers.
         frame_bytes: a frame has at most so many bytes after its header.
     """
 
-    stream: int = 0
     frame_bytes: int
 
     @abstractmethod
-    def write(self, frame: bytes) -> bool:
-        """Take a frame, its header included; False: there is no room for now. Raises PipeEnded."""
+    def write(self, kind: Kind, detail: int, check: int, body: bytes | memoryview) -> bool:
+        """Take a frame, see `header`; False: there is no room for now. Raises PipeEnded."""
 
     @abstractmethod
     def read(self) -> Ordered | None:
@@ -162,7 +160,7 @@ class OrderedStream(Pipe):
 
     @abstractmethod
     def traffic(self) -> tuple[int, int]:
-        """Bytes sent and received so far, headers included."""
+        """Bytes sent and received so far, headers left out."""
 
 
 class Events(ABC):

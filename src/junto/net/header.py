@@ -26,6 +26,7 @@ import struct
 from typing import NamedTuple
 
 MARK, FOLLOWS = b"\x02", b"\x03"
+NO_FRAME = "what arrives is no frame of a link"
 MORE = 1
 _KINDS = 0x3F
 _WIDTHS = tuple(struct.Struct(f"!cBB{code * 3}") for code in "HIQ")
@@ -91,11 +92,10 @@ class Header(NamedTuple):
 
 
 class Ordered(NamedTuple):
-    """A frame of an ordered stream: its header, what follows, and how many bytes both are."""
+    """A frame of an ordered stream: its header, and what follows."""
 
     header: Header
-    body: memoryview
-    nbytes: int
+    body: bytes | memoryview
 
 
 def pack(header: Header) -> bytes:
@@ -107,22 +107,22 @@ def pack(header: Header) -> bytes:
     return _WIDTHS[width].pack(MARK, header[0] | width << 6, detail, stream, number, check)
 
 
-def following(frame: bytes) -> bytes:
-    """The header of the frame after this one (or after this header), if it is such a one."""
-    _, kind, detail, stream, number, check = _WIDTHS[frame[1] >> 6].unpack_from(frame)
-    return pack(Header(kind & _KINDS, detail, stream, (number + 1) % _BELOW[2], check))
+def following(header: Header) -> Header:
+    """The header that a single byte stands for after this one."""
+    kind, detail, stream, number, check = header
+    return Header(kind, detail, stream, (number + 1) % _BELOW[2], check)
 
 
 def parse(data: bytes | memoryview) -> Ordered:
     """Read a frame. Raises ValueError, with a sentence, if it is none."""
     width = data[1] >> 6 if len(data) > 1 and data[:1] == MARK else 3
     if width == 3 or len(data) < _WIDTHS[width].size:
-        raise ValueError("what arrives is no frame of a link")
+        raise ValueError(NO_FRAME)
     _, kind, detail, stream, number, check = _WIDTHS[width].unpack_from(data)
     if width and stream < (least := _BELOW[width - 1]) and number < least and check < least:
-        raise ValueError("what arrives is no frame of a link")
+        raise ValueError(NO_FRAME)
     header = Header(kind & _KINDS, detail, stream, number, check)
-    return Ordered(header, memoryview(data)[_WIDTHS[width].size :], len(data))
+    return Ordered(header, memoryview(data)[_WIDTHS[width].size :])
 
 
 def check_of(operation: int | str) -> int:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from threading import get_ident
 
 from junto.locks import Condition
+from junto.net import header as h
 from junto.net.frames import ControlFrame, Heartbeat, pack
-from junto.net.header import FOLLOWS, following
 
 Pull = Callable[["Line"], bytes | float | None]
 """The next message for this line; or for how many seconds to wait for more (None: until woken)."""
@@ -99,8 +99,8 @@ class Line:
         self.open: bool = False
         self.run: bytes | None = None
         self.closed: bool = False
-        self.heard: bytes = b""
-        self._said = b""  # the same of those that are said
+        self.heard: h.Header | None = None
+        self._said: h.Header | None = None  # the same of those that are said
         self.named = self.sends = False
         self.in_place: InlineCarrier | None = None
 
@@ -174,10 +174,11 @@ class Line:
                 return pack(frames)
         return self._pull(self) if opened else None
 
-    def shorten(self, frame: bytes) -> bytes:
+    def shorten(self, frame: h.Ordered) -> bytes:
         """The next frame of an ordered stream as it goes on this line."""
-        header, self._said = self._said, following(frame)
-        return FOLLOWS + frame[len(header) :] if header and frame.startswith(header) else frame
+        header, body = frame
+        foretold, self._said = self._said, h.following(header)
+        return b"".join((h.FOLLOWS if header == foretold else h.pack(header), body))
 
     def _keep(self, frames: Iterable[ControlFrame]) -> None:
         for frame in frames:

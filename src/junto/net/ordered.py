@@ -7,9 +7,8 @@ The law:
   the one that says that the writer has ended.
 * The reader says how much it has read after half a window, and when it has nothing more to read. So a writer
   that waits for the window waits for a reader that has frames to read, and for nothing else.
-* After a break the reader says it again, and everything from there is sent again. What had come is let go by
-  its number. The writer passes over what the reader says meanwhile to have read; any other number than the
-  next one is refused.
+* After a break the reader says it again, and everything from there is sent again, whatever the reader says
+  meanwhile. What had come is let go by its number; any other number than the next one is refused.
 * Whatever comes for an end that is closed counts as read.
 """
 
@@ -17,7 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from junto.net.header import Ordered
+from junto.net.header import Header, Kind, Ordered
 
 WINDOW = 64
 """Frames. With frames of `FRAME_BYTES` it is as much as values may have on their way."""
@@ -30,7 +29,8 @@ class StreamWriter:
     """The sending half.
 
     Args:
-        due: gets the writer once for each frame that may go.
+        due: gets each frame that may go.
+        stream: its number.
 
     Attributes:
         pushed: frames so far.
@@ -40,12 +40,11 @@ class StreamWriter:
         trouble: why the other end will never read any more.
     """
 
-    __slots__ = ("_due", "_frames", "_next", "ended", "opened", "pushed", "read", "trouble")
+    __slots__ = ("_due", "_frames", "_stream", "ended", "opened", "pushed", "read", "trouble")
 
-    def __init__(self, due: deque[StreamWriter]) -> None:
-        self._due = due
-        self._frames: deque[bytes] = deque()  # from `read` on
-        self._next = 0  # the next one for the line in use
+    def __init__(self, due: deque[Ordered], stream: int) -> None:
+        self._due, self._stream = due, stream
+        self._frames: deque[Ordered] = deque()  # from `read` on
         self.pushed: int = 0
         self.read: int = 0
         self.opened: bool = False
@@ -62,15 +61,17 @@ class StreamWriter:
         """Whether the reader, who has opened its end, has not said that it has read everything."""
         return self.opened and self.read < self.pushed
 
-    def push(self, frame: bytes, *, last: bool = False) -> bool:
-        """Another frame, with the number `pushed`; False: no room. For the last one there always is."""
+    def push(self, kind: Kind, detail: int, check: int, body: bytes | memoryview) -> bool:
+        """Another frame, with the number `pushed`; False: no room. For the last one, END, there always is."""
+        last = kind is Kind.END
         if self.ended or (self.pushed - self.read >= WINDOW and not last):
             return False
+        frame = Ordered(Header(kind, detail, self._stream, self.pushed, check), body)
         self._frames.append(frame)
         self.pushed += 1
         self.ended = last
         if self.opened:
-            self._due.append(self)
+            self._due.append(frame)
         return True
 
     def hear(self, read: int) -> bool:
@@ -80,29 +81,20 @@ class StreamWriter:
         while self.read < read:
             self._frames.popleft()
             self.read += 1
-        self._next = max(self._next, self.read)
         if not self.opened:
             self.opened = True
             self.resume()
         return True
 
-    def take(self) -> bytes | None:
-        """The next frame for the line in use."""
-        if not self.opened or self._next == self.pushed:
-            return None
-        self._next += 1
-        return self._frames[self._next - 1 - self.read]
-
     def resume(self) -> None:
         """A new line is open, and the reader has said again what it has read: what follows is sent again."""
-        self._next = self.read
         if self.opened:
-            self._due.extend([self] * len(self._frames))
+            self._due.extend(self._frames)
 
     def drop(self, error: Exception) -> None:
         """Nothing more will be read."""
         self._frames.clear()
-        self.read = self._next = self.pushed
+        self.read = self.pushed
         self.ended = True
         self.trouble = self.trouble or error
 
@@ -116,7 +108,7 @@ class StreamReader:
 
     Attributes:
         frames: to read.
-        nbytes: of what has come, headers included.
+        nbytes: of what has come, headers left out.
         ended: the writer has said that it has ended.
         closed: nobody reads any more.
         trouble: why nothing more will come.
@@ -141,7 +133,7 @@ class StreamReader:
 
     def take(self, number: int, frame: Ordered, *, last: bool) -> bool:
         """A frame has come; whether it is new. Raises ValueError for one that is not due."""
-        if not self._due <= number <= max(self._due, self._told):
+        if number != self._due:
             raise ValueError(f"frame {number} of a stream came; frame {self._due} is due")
         if number - self._read >= WINDOW + last:
             raise ValueError("a frame of a stream came for which there is no room")
@@ -152,7 +144,7 @@ class StreamReader:
             raise ValueError("a frame of a stream came after its end")
         self.ended = last
         self._received += 1
-        self.nbytes += 0 if last else frame.nbytes
+        self.nbytes += len(frame.body)
         if self.closed:
             self.close()
         else:

@@ -39,6 +39,7 @@ from junto.net.frames import (
     Resumed,
     Value,
 )
+from junto.net.header import Ordered
 from junto.net.ordered import StreamWriter
 from junto.net.story import Story
 from junto.wire.payload import Payload
@@ -182,7 +183,7 @@ class Outbox:
         self._chunk_is_next = False
         self.moved: int = 0
         self._streams: dict[int, StreamWriter] = {}
-        self._rounds: deque[StreamWriter] = deque()  # once for each frame that may go
+        self._rounds: deque[Ordered] = deque()  # the frames that may go
         self._round_is_next = True
 
     @property
@@ -312,7 +313,7 @@ class Outbox:
 
     def stream(self, stream: int) -> StreamWriter:
         """Our half of an ordered stream."""
-        return self._streams.setdefault(stream, StreamWriter(self._rounds))
+        return self._streams.setdefault(stream, StreamWriter(self._rounds, stream))
 
     def hear_streams(self, read: Iterable[tuple[int, int]]) -> list[StreamWriter]:
         """The reader has read so many frames of these streams; those of which it says what cannot be."""
@@ -331,23 +332,15 @@ class Outbox:
 
     # What to send next.
 
-    def take(self) -> list[ControlFrame] | Outgoing | bytes | None:
+    def take(self) -> list[ControlFrame] | Outgoing | Ordered | None:
         """The next thing to send, streams and values in turn. None: nothing may be sent now."""
         if not (self._ready or self._flowing):
-            return self._rounds.popleft().take() or self._take_round() if self._rounds else None
+            return self._rounds.popleft() if self._rounds else None
         if not (self._flowing or self._rounds):
             return self._take_frames() or None
         self._round_is_next = not self._round_is_next
-        if self._round_is_next:
-            return self._take_value() or self._take_round()
-        return self._take_round() or self._take_value()
-
-    def _take_round(self) -> bytes | None:
-        while self._rounds:
-            frame = self._rounds.popleft().take()
-            if frame is not None:
-                return frame
-        return None
+        value = self._take_value() if self._round_is_next or not self._rounds else None
+        return value or (self._rounds.popleft() if self._rounds else None)
 
     def _take_value(self) -> list[ControlFrame] | Outgoing | None:
         """Small ones and a chunk in turn."""

@@ -99,8 +99,9 @@ class Peer:
 
     def publish(self, activity: Activity) -> None:
         """Our program is at `activity`."""
-        self._ours = activity
+        # First: as soon as it knows where we are, it sends what lies a whole window ahead of that.
         self.receiving.advance(activity.stamp.operation)
+        self._ours = activity
 
     def _pulse(self) -> f.Heartbeat:
         return f.Heartbeat(f.clip_activity(self._ours))
@@ -238,17 +239,16 @@ class Peer:
     def hear_frame(self, line: Line, message: bytes) -> bool:
         """A message on an open connection; False: it is no frame of an ordered stream, and not heard."""
         first, header = message[:1], line.heard
-        if first == FOLLOWS and header:
-            frame = Ordered(parse(header).header, memoryview(message)[1:], len(header) + len(message) - 1)
-            line.heard = following(header)
+        if first == FOLLOWS and header is not None:
+            frame = Ordered(header, memoryview(message)[1:])
         elif first == MARK:
             try:
                 frame = parse(message)
             except ValueError:
                 return False
-            line.heard = following(message)
         else:
             return False
+        line.heard = following(frame.header)
         self.heard = time.monotonic()
         self.receiving.ordered(line, frame)
         return True

@@ -10,6 +10,7 @@ from junto.errors import DeadlineExceeded, JuntoError, PartyAborted, ProtocolVio
 from junto.locks import Event
 from junto.net import frames as f
 from junto.net.api import Delivery, Failure, Stamp, TransferKey
+from junto.net.header import Ordered
 from junto.net.line import Line
 from junto.net.ordered import StreamWriter
 from junto.net.outbox import Advanced, Instruction, Outbox, Outgoing
@@ -116,7 +117,7 @@ class Sending:
             step = self.outbox.take() if line is self.line else None
         if step is None:
             return None
-        if isinstance(step, bytes):
+        if isinstance(step, Ordered):
             return line.shorten(step)
         if isinstance(step, Outgoing):
             return f.pack_chunk(step.transfer, step.offset, step.pieces)

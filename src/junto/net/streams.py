@@ -8,7 +8,7 @@ from functools import partial
 from threading import get_ident
 
 from junto.net.api import OrderedStream, PipeEnded
-from junto.net.header import Header, Kind, Ordered, pack
+from junto.net.header import Kind, Ordered
 from junto.net.line import Line
 from junto.net.ordered import FRAME_BYTES
 from junto.net.receiving import Receiving
@@ -34,7 +34,6 @@ class PeerStream(OrderedStream):
         is_trusted: Callable[[], bool],
         frame_bytes: int | None = None,
     ) -> None:
-        self.stream = stream
         self.frame_bytes: int = min(frame_bytes or FRAME_BYTES, FRAME_BYTES)
         self._sending, self._receiving = sending, receiving = ways
         self._lock = receiving.lock
@@ -47,16 +46,16 @@ class PeerStream(OrderedStream):
         self._tells = receiving.mailbox.tells
         self._writer = sending.open_stream(stream)
 
-    def write(self, frame: bytes) -> bool:
+    def write(self, kind: Kind, detail: int, check: int, body: bytes | memoryview) -> bool:
         trouble = self._writer.trouble or self._reader.trouble
         if self._reader.ended or trouble is not None:
             raise PipeEnded from trouble
         sending = self._sending
         with sending.lock:
-            if not self._writer.push(frame):
+            if not self._writer.push(kind, detail, check, body):
                 return False
             line = sending.line
-        self._sent += len(frame)
+        self._sent += len(body)
         if line is not None:
             line.wake(one=True)
         return True
@@ -120,7 +119,7 @@ class PeerStream(OrderedStream):
             self._reader.close()
         self._receiving.tell()
         with self._sending.lock:
-            self._writer.push(pack(Header(Kind.END, 0, self.stream, self._writer.pushed, 0)), last=True)
+            self._writer.push(Kind.END, 0, 0, b"")
             line = self._sending.line
         if line is not None:
             line.wake()

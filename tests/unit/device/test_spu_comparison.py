@@ -6,8 +6,8 @@ import pytest
 
 from junto.device.spu.comparison import Introductions
 from junto.errors import HandshakeRefused, LinkError, PartyAborted, PartyUnreachable
-from junto.mpc.links.greeting import NodeHello
-from junto.mpc.node_links import Greeting, LinkOptions
+from junto.mpc.greeting import Greeting, NodeHello
+from junto.mpc.link_options import LinkOptions
 from junto.net.settled import Dispatched
 from link_helpers import both
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from junto.device.spu.node_context import NodeContext
-from junto.mpc.node_links import memory_pair
+from junto.mpc.memory_pipe import memory_pair
 from junto.net.api import Stamp
 
 NAMES = ("alice", "bob", "carol")

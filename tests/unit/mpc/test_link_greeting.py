@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junto.errors import ConfigError
-from junto.mpc.links.greeting import NodeHello, binding, difference
-from junto.mpc.node_links import Greeting
+from junto.mpc.greeting import Greeting, NodeHello, binding, difference
 
 hellos = st.builds(
     NodeHello,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from junto.errors import LinkError
-from junto.mpc.node_links import Channel, memory_pair, shared_secret
+from junto.mpc.channel import Channel
+from junto.mpc.channel_keys import shared_secret
+from junto.mpc.memory_pipe import memory_pair
 from link_helpers import both, good
 
 

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import LinkError
-from junto.mpc import bits, node_links
+from junto.mpc import bits, memory_pipe
 from junto.mpc.gates import Words
 from junto.mpc.ot import conjunctions, extension, setup, softspoken
 from junto.mpc.ot.consistency import EXTRA, PROOF_WORDS
@@ -213,7 +213,7 @@ def test_memory_does_not_grow_with_the_number_of_transfers():
 
 def test_over_a_real_channel():
     """Messages of no bytes, and the channel's own checks."""
-    channels = node_links.memory_pair()
+    channels = memory_pipe.memory_pair()
     a, b = np.arange(40, dtype=np.uint64).reshape(2, 20), np.full((2, 1, 20), 0x55, np.uint64)
     made = both(
         wires(),

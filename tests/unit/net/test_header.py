@@ -29,7 +29,7 @@ def test_a_frame_is_read_as_it_was_written_and_its_header_has_no_other_form(
     header = Header(kind, detail, stream, number, check)
     packed = pack(header)
     read = parse(packed + body)
-    assert (read.header, bytes(read.body), read.nbytes) == (header, body, len(packed + body))
+    assert (read.header, bytes(read.body)) == (header, body)
     assert len(packed) <= MOST_BYTES
     for code, width in enumerate((2, 4, 8)):
         numbers = b"".join((each % (1 << 8 * width)).to_bytes(width, "big") for each in header[2:])
@@ -54,7 +54,7 @@ def test_the_header_that_follows_differs_in_its_number_alone(
     kind: int, detail: int, stream: int, number: int, check: int
 ) -> None:
     after = Header(kind, detail, stream, (number + 1) % 2**64, check)
-    assert following(pack(Header(kind, detail, stream, number, check)) + b"body") == pack(after)
+    assert following(Header(kind, detail, stream, number, check)) == after
 
 
 @pytest.mark.parametrize(

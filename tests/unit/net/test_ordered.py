@@ -12,7 +12,11 @@ from tries import tries
 
 
 def framed(data):
-    return Ordered(Header(Kind.STREAM, 0, 0, 0, 0), memoryview(data), len(data))
+    return Ordered(Header(Kind.STREAM, 0, 0, 0, 0), memoryview(data))
+
+
+def pushed(writer, data):
+    return writer.push(Kind.STREAM, 0, 0, data)
 
 
 class Line:
@@ -20,24 +24,24 @@ class Line:
 
     def __init__(self):
         self.tells = {}
-        self.writer, self.reader = StreamWriter(deque()), StreamReader(self.tells, 0)
+        self.due = deque()
+        self.writer, self.reader = StreamWriter(self.due, 0), StreamReader(self.tells, 0)
         self.there, self.back, self.sent, self.got = [], [], 0, []
         self.broken = True
 
     def write(self):
         if self.writer.room:
-            self.writer.push(b"%d" % self.sent)
+            pushed(self.writer, b"%d" % self.sent)
             self.sent += 1
 
     def send(self):
-        frame = None if self.broken else self.writer.take()
-        if frame is not None:
-            self.there.append((self.writer._next - 1, frame))
+        if self.due and not self.broken:
+            self.there.append(self.due.popleft())
 
     def arrive(self):
         if self.there:
-            number, frame = self.there.pop(0)
-            self.reader.take(number, framed(frame), last=False)
+            frame = self.there.pop(0)
+            self.reader.take(frame.header.number, frame, last=False)
 
     def read(self):
         frame = self.reader.pop()
@@ -61,6 +65,7 @@ class Line:
             self.broken = False
             assert self.writer.hear(self.reader.resume())
             self.tells.clear()
+            self.due.clear()
             self.writer.resume()
 
     def close(self):
@@ -140,32 +145,33 @@ def test_for_the_end_there_always_is_room():
 
 
 def test_a_reader_cannot_have_read_what_was_not_pushed():
-    writer = StreamWriter(deque())
+    due = deque()
+    writer = StreamWriter(due, 0)
     assert not writer.hear(1)
     assert not writer.opened
-    writer.push(b"x")
-    assert writer.take() is None, "the reader has not opened its end"
+    pushed(writer, b"x")
+    assert not due, "the reader has not opened its end"
     assert writer.hear(0)
-    assert writer.take() == b"x"
+    assert [frame.body for frame in due] == [b"x"]
     assert not writer.hear(2)
     assert writer.hear(1)
 
 
-def test_the_writer_passes_over_what_is_read_between_the_break_and_its_first_frame():
+def test_what_is_read_between_the_break_and_the_first_frame_comes_again_and_is_let_go():
     due = deque()
-    writer, reader = StreamWriter(due), StreamReader({}, 0)
+    writer, reader = StreamWriter(due, 0), StreamReader({}, 0)
     assert writer.hear(reader.say())
     for part in (b"0", b"1", b"2"):
-        writer.push(part)
-        assert reader.take(writer.pushed - 1, framed(writer.take() or b""), last=False)
+        pushed(writer, part)
+        assert reader.take(writer.pushed - 1, due.popleft(), last=False)
     assert writer.hear(reader.resume())  # a new line, while nothing of the three is read
     due.clear()
     writer.resume()
     assert len(due) == 3
     assert [bytes(reader.pop().body) for _ in range(3)] == [b"0", b"1", b"2"]
     assert writer.hear(reader.say())
-    writer.push(b"3")
-    assert writer.take() == b"3"
-    assert reader.take(3, framed(b"3"), last=False)
+    pushed(writer, b"3")
+    news = [reader.take(frame.header.number, frame, last=False) for frame in due]
+    assert news == [False, False, False, True]
     with pytest.raises(ValueError, match="frame 3 of a stream came; frame 4 is due"):
         reader.take(3, framed(b"3"), last=False)

@@ -41,7 +41,7 @@ def framed(number, data, stream=STREAM, kind=Kind.STREAM):
 
 
 def write(stream, data=b"x"):
-    return stream.write(framed(stream._writer.pushed, data))
+    return stream.write(Kind.STREAM, 0, 0, data)
 
 
 def take(stream):
@@ -127,11 +127,11 @@ def test_what_was_written_before_the_end_is_read_then_it_ends(two):
 def test_what_comes_for_an_end_that_is_closed_counts_as_read(two):
     two.other.close()
     for _ in range(3):
-        two.one._writer.push(framed(two.one._writer.pushed, b"late"))
+        two.one._writer.push(Kind.STREAM, 0, 0, b"late")
         two.alice.sending.line.wake()
         two.pair.settle()
     assert not two.alice.sending.outbox.unread()
-    assert two.other.traffic() == (0, 3 * len(framed(0, b"late")))
+    assert two.other.traffic() == (0, 3 * len(b"late"))
     assert not two.bob.refusals.by_cause()
 
 
@@ -169,7 +169,7 @@ def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two, what):
 def test_a_stream_of_a_lost_peer_has_ended_when_it_is_opened(two):
     two.alice.lose(LOST)
     with pytest.raises(PipeEnded):
-        two.alice.stream(9, lambda: True, None).write(b"x")
+        write(two.alice.stream(9, lambda: True, None))
 
 
 def test_of_a_party_with_another_program_nothing_is_read():
@@ -228,7 +228,7 @@ def test_a_header_that_the_one_before_foretells_is_one_byte_on_each_line_anew(tw
     sent()
     assert len(two.one._writer._frames) == 6
     assert [take(two.other) for _ in range(7)] == [b"x"] * 6 + [None]
-    assert two.other.traffic() == (0, 6 * len(framed(0, b"x")))
+    assert two.other.traffic() == (0, 6 * len(b"x"))
     assert not two.bob.refusals.by_cause()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from junto.device.spu.skipped_operations import NodeLinks
 from junto.errors import LinkError, NotComputable, PartyAborted, PartyUnreachable, RemoteError, SessionError
-from junto.mpc.links.channel import MOST_REASON, LeftOut
+from junto.mpc.channel import MOST_REASON, LeftOut
 from junto.net.api import Failure
 from junto.net.frames import clip_failure
 from junto.program.failure import ErrorReporter, log, remote_error, told

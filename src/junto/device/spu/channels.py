@@ -12,9 +12,11 @@ from itertools import combinations
 from junto.config.spu_settings import SpuSettings
 from junto.device.spu.comparison import Introductions, Onlookers
 from junto.device.spu.traced import tracing_text
-from junto.mpc.links.framed import Ends, FramedChannel
-from junto.mpc.links.greeting import NodeHello, binding
-from junto.mpc.node_links import Channel, Greeting, LinkOptions, memory_pair, shared_secret
+from junto.mpc.channel import Channel, Ends
+from junto.mpc.channel_keys import shared_secret
+from junto.mpc.greeting import Greeting, NodeHello, binding
+from junto.mpc.link_options import LinkOptions
+from junto.mpc.memory_pipe import memory_pair
 from junto.net.api import DirectAddress, Stamp
 from junto.program.aside import Aside
 from junto.program.program import Program
@@ -124,7 +126,7 @@ class Switchboard:
         """A channel on the connection of the two parties: which one, the network knows."""
         stream = self._aside(self._home[other]).stream(lane, self._settings.link.http_max_payload_size)
         agreed = binding(NodeHello(mine, other, self._greeting), NodeHello(other, mine, self._greeting))
-        channel = FramedChannel(stream, Ends(mine, other, agreed), self._options)
+        channel = Channel(stream, Ends(mine, other, agreed), self._options)
         self._program.on_fault(channel.cancel)
         return channel
 

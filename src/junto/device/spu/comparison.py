@@ -11,8 +11,8 @@ from functools import partial
 
 from junto.errors import JuntoError, LinkError, PartyUnreachable
 from junto.locks import Condition
-from junto.mpc.links.greeting import NodeHello, difference
-from junto.mpc.node_links import Greeting, LinkOptions
+from junto.mpc.greeting import Greeting, NodeHello, difference
+from junto.mpc.link_options import LinkOptions
 from junto.net.api import Delivery, OnWait
 from junto.program.aside import Aside
 

@@ -23,7 +23,7 @@ from junto.errors import LinkError, SessionError
 from junto.execute.executor import Ref
 from junto.execute.slot import Slot, when_done
 from junto.locks import Event
-from junto.mpc.links.channel import LeftOut
+from junto.mpc.channel import LeftOut
 
 CLOSE_S = 5.0
 """What an array operation may still take that is under way when the run ends; its thread ends with it."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from junto.device.spu.correlation_pool import CorrelationPool, PoolEntry
+from junto.mpc.channel import Channel
 from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.gates import Gates
-from junto.mpc.links.channel import Channel
 from junto.mpc.preprocess.correlations import Correlations
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
 from junto.mpc.prg import KEY_BYTES, Stream, derive

@@ -9,10 +9,10 @@ import msgspec
 from junto.device.spu.node_context import NodeContext
 from junto.errors import LinkError, Origin, RemoteError
 from junto.log import printable
-from junto.mpc.links.channel import MOST_REASON, LeftOut
-from junto.mpc.node_links import Reason
+from junto.mpc.channel import MOST_REASON, LeftOut
 from junto.net.api import Failure
 from junto.net.frames import clip_failure
+from junto.net.header import Reason
 from junto.program.failure import remote_error, told
 
 

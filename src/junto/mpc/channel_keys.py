@@ -11,7 +11,7 @@ Cost:      1 round, 32 bytes each way.
 from __future__ import annotations
 
 from junto.errors import LinkError
-from junto.mpc.links.channel import Channel
+from junto.mpc.channel import Channel
 
 SECRET_BYTES = 32
 _PURPOSE = b"junto-spu/1 shared secret"

@@ -1,1 +1,0 @@
-"""The parts of `junto.mpc.node_links`."""
