@@ -22,6 +22,8 @@ from junto.mpc.protocol.demands import ONES
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked, piece
 from junto.mpc.protocol.truncate import truncate
+from junto.mpc.protocol.widths import widened as widened_secret
+from junto.mpc.ring128 import integers_of_wide, wide_of_integers, widened
 from junto.mpc.rounds import Rounds
 
 WIDTH = 8
@@ -69,6 +71,15 @@ class Small(Role):
         )
         self.dealt.append((np.full(shape, pad), (value - pad) % (1 << self.width)))
         return value
+
+    def deal_wide(self, shape, demands):
+        if not self.deals:
+            return [next(self._next) for _ in demands]
+        values = [widened(each.whole()) for each in demands]
+        for value in values:
+            pad = wide_of_integers([int(each) << 64 | 9 for each in self._pads.integers(0, 1 << 62, 1)])
+            self.dealt.append((np.broadcast_to(pad, shape).copy(), value - pad))
+        return values
 
     def deal_planes(self, count, lanes, demand):
         if not self.deals:
@@ -218,6 +229,38 @@ def test_the_check_finds_a_truncation_whose_mask_is_short():
     masks = all_pairs()
     (messages, _), _ = truncation_of(np.full(SIZE * SIZE, 9, np.uint64), masks, 3, leaky)
     assert not uniform(*messages, masks[0])
+
+
+# ---------------------------------------------------------------- the larger ring
+
+
+def widening_of(x: np.ndarray, masks: Masks, gate=widened_secret):
+    """As `truncation_of`; the results as whole numbers."""
+    x0 = 37 * x % SIZE
+
+    async def program(role):
+        share = {0: x0, 1: (x - x0) % SIZE, None: None}[role.index]
+        return piece(role, await gate(role, Additive(share, x.shape)))
+
+    received, results = play(program, ([masks[0]], [masks[1]]))
+    return received, np.array(integers_of_wide(results[0] + results[1]))
+
+
+def test_a_number_comes_whole_into_the_larger_ring_whatever_the_mask():
+    x, mask = all_pairs()
+    inside = np.abs(2 * signed(x) + 1) < SIZE // 2
+    x, mask = x[inside], mask[inside]
+    _, found = widening_of(x, (91 * mask % SIZE, 166 * mask % SIZE))
+    assert found.tolist() == signed(x).tolist()
+
+
+@pytest.mark.slow
+def test_what_is_opened_on_the_way_is_uniform_whatever_the_number():
+    masks = all_pairs()
+    for x in range(0, SIZE, 5):
+        received, _ = widening_of(np.full(SIZE * SIZE, x, np.uint64), masks)
+        for messages, mask in zip(received, masks, strict=True):
+            assert uniform(*messages, mask)
 
 
 # ---------------------------------------------------------------- comparison

@@ -29,6 +29,10 @@ class FieldType(enum.IntEnum):
     FM128 = 3
 
 
+WIDTH: Mapping[FieldType, int] = {FieldType.FM32: 32, FieldType.FM64: 64, FieldType.FM128: 128}
+"""Bits of the ring's elements."""
+
+
 class OverflowPolicy(enum.IntEnum):
     """What becomes of a number that leaves its range."""
 
@@ -37,6 +41,9 @@ class OverflowPolicy(enum.IntEnum):
     ERROR = 1
     """The call fails, and says which operation it was."""
 
+
+DEFAULT_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 18, FieldType.FM128: 26}
+"""Bits after the point that a number has unless the script says otherwise."""
 
 MOST_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 26, FieldType.FM128: 36}
 """The most bits after the point that a ring has room for."""
@@ -154,7 +161,7 @@ class SpuSettings:
     @property
     def width(self) -> int:
         """Bits of the ring."""
-        return 128 if self.ring is FieldType.FM128 else 64
+        return WIDTH[self.ring]
 
     @property
     def parties(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from junto.config.spu_keys import (
     RUNTIME,
 )
 from junto.config.spu_model import (
+    DEFAULT_FRACTION,
     MOST_FRACTION,
     FieldType,
     OverflowPolicy,
@@ -32,7 +33,6 @@ from junto.errors import ConfigError
 
 __all__ = ["FieldType", "ProtocolKind", "SpuLink", "SpuNode", "SpuSettings", "SpuSource", "parse_spu"]
 
-_DEFAULT_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 18, FieldType.FM128: 26}
 _LEAST_PIECE = 1024
 _RUNTIME = "cluster_def.runtime_config"
 
@@ -110,7 +110,7 @@ def _overflow(runtime: Section, ring: FieldType) -> OverflowPolicy:
 
 
 def _fraction(runtime: Section, ring: FieldType) -> int:
-    default, most = _DEFAULT_FRACTION[ring], MOST_FRACTION[ring]
+    default, most = DEFAULT_FRACTION[ring], MOST_FRACTION[ring]
     fraction = runtime.integer("fxp_fraction_bits", 0) or default
     if fraction > most:
         raise ConfigError(

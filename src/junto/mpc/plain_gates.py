@@ -24,6 +24,7 @@ from junto.mpc.ring128 import (
     is_below_zero,
     lowest_words,
     unsigned,
+    widened,
 )
 
 
@@ -123,6 +124,12 @@ class PlainGates(Gates[PlainRing, PlainBits]):
             lowest, highest = extent(x.words)
             if x.overflown or lowest < least or highest > most:
                 self._report(otherwise)
+
+    def narrowed(self, x: PlainRing) -> PlainRing:
+        return PlainRing(lowest_words(x.words), x.overflown)
+
+    async def widened(self, x: PlainRing) -> PlainRing:
+        return PlainRing(widened(x.words), x.overflown)
 
     def to_ring(self, b: PlainBits) -> PlainRing:
         return PlainRing(elements(b.flags.astype(np.uint64), self.bits))

@@ -15,6 +15,7 @@ class MpcSettings:
         block: elements that a costly gate treats at once; more of them need more memory, fewer more rounds.
         held: bits after the point of numbers outside a call, if it computes with other ones.
         width: the ring is the integers modulo 2**width: 64 or 128.
+        held_width: the ring of numbers outside a call, if it computes in a smaller one.
         checked: whether a call proves that no number has left its range (`checked_gates`).
     """
 
@@ -22,6 +23,7 @@ class MpcSettings:
     block: int = 1 << 20
     held: int | None = None
     width: int = 64
+    held_width: int | None = None
     checked: bool = False
 
     @property
@@ -29,6 +31,13 @@ class MpcSettings:
         """Bits after the point of a call's arguments and results."""
         return self.fraction if self.held is None else self.held
 
-    def inside(self, fraction: int | None) -> MpcSettings:
-        """For a call that computes with `fraction` bits after the point; None: with as many as are held."""
+    @property
+    def narrows(self) -> bool:
+        """Whether a call computes in a smaller ring than that in which numbers are held."""
+        return self.held_width is not None and self.held_width > self.width
+
+    def inside(self, fraction: int | None, width: int | None = None) -> MpcSettings:
+        """For a call in that ring, with `fraction` bits after the point; None: as numbers are held."""
+        if width is not None and width != self.width:
+            return replace(self, width=width, held_width=self.width).inside(fraction)
         return self if fraction is None else replace(self, fraction=fraction, held=self.outside)

@@ -95,6 +95,12 @@ class ShapeGates(Gates[ShapedRing, ShapedBits]):
     def linear(self, x: ShapedRing, map: Callable[[Words], Words], *, bounded: int = 0) -> ShapedRing:
         return ShapedRing(map(outline(x.ring, np.uint64)).shape)
 
+    def narrowed(self, x: ShapedRing) -> ShapedRing:
+        return x
+
+    async def widened(self, x: ShapedRing) -> ShapedRing:
+        return x
+
     def to_ring(self, b: ShapedBits) -> ShapedRing:
         return ShapedRing(b.bits)
 

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.config.spu_model import MOST_FRACTION, FieldType, SPUCompilerNumReturnsPolicy
+from junto.config.spu_model import (
+    DEFAULT_FRACTION,
+    MOST_FRACTION,
+    WIDTH,
+    FieldType,
+    SPUCompilerNumReturnsPolicy,
+    SpuSettings,
+    SpuSource,
+)
 from junto.device.spu.engine import SpuValue
 from junto.device.spu.layout import ArrayLayout
 from junto.errors import DeviceError
@@ -43,6 +51,7 @@ class SpuCall:
         static: its parameters that are part of the program.
         returns: in which handles the result comes.
         fraction: bits after the point with which it computes; None: the SPU's own.
+        width: bits of the ring in which it computes; None: the SPU's own.
         reveals: names of what it may reveal within; None: nothing will run, so nothing has to be agreed.
     """
 
@@ -51,6 +60,7 @@ class SpuCall:
     returns: Returns
     fraction: int | None
     reveals: frozenset[str] | None = None
+    width: int | None = None
 
     @property
     def name(self) -> str:
@@ -64,9 +74,11 @@ def checked(
     returns: Returns,
     fraction: int | None,
     reveals: str | Sequence[str] | None = None,
-    ring: FieldType = FieldType.FM64,
+    *,
+    settings: SpuSettings,
+    field: Any = None,
 ) -> SpuCall:
-    """The call as one value, on an SPU of that ring.
+    """The call as one value, on an SPU with those settings.
 
     Raises:
         DeviceError: an option makes no sense.
@@ -74,6 +86,9 @@ def checked(
     if not callable(function):
         raise DeviceError(f"an SPU runs functions; {type(function).__name__} is not callable")
     names = (static,) if isinstance(static, str) else tuple(static or ())
+    ring = _ring(field, settings)
+    if fraction is None and ring is not settings.ring:
+        fraction = DEFAULT_FRACTION[ring]
     if fraction is not None and not (_is_whole(fraction) and 1 <= fraction <= MOST_FRACTION[ring]):
         raise DeviceError(
             f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION[ring]}, not {fraction!r}"
@@ -81,7 +96,36 @@ def checked(
     agreed = None if reveals is None else frozenset([reveals] if isinstance(reveals, str) else reveals)
     if agreed is not None and not all(isinstance(each, str) for each in agreed):
         raise DeviceError("reveals holds the names of what a function may reveal, as in reveals=['loss']")
-    return SpuCall(function, names, returns, fraction, agreed)
+    width = None if ring is settings.ring else WIDTH[ring]
+    return SpuCall(function, names, returns, fraction, agreed, width)
+
+
+def _ring(field: Any, settings: SpuSettings) -> FieldType:
+    """The ring in which a call computes."""
+    if field is None:
+        return settings.ring
+    name = str(getattr(field, "name", field)).strip().upper()
+    if name not in FieldType.__members__:
+        raise DeviceError(f"field is {field!r}, which is no ring", fix='"FM64", or leave it out')
+    ring = FieldType[name]
+    if ring is settings.ring:
+        return ring
+    if ring is not FieldType.FM64:
+        raise DeviceError(
+            f"this SPU holds numbers in {settings.ring.name}, and a call computes in that or in FM64, not in "
+            f"{ring.name}",
+            fix=f'build the SPU with "field": "{ring.name}"',
+        )
+    if settings.checked:
+        raise DeviceError(
+            "overflow is error here: calls prove that no number leaves its range, which FM64 has no room for",
+            fix="leave field out",
+        )
+    if settings.source is SpuSource.BOTH_PARTIES:
+        raise DeviceError(
+            "two parties without a helper compute in the ring of their SPU", fix="leave field out of the call"
+        )
+    return ring
 
 
 def returns_of(policy: Any, count: int | None) -> Returns:

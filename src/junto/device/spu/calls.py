@@ -26,12 +26,14 @@ def run(spu: SpuDevice, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, 
     args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names)), (args, kwargs))
     planned, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
     layouts = _layouts(call, planned)
-    about = f"{call.returns.policy.value}, {call.fraction}, {','.join(sorted(call.reveals or ()))}"
+    about = (
+        f"{call.returns.policy.value}, {call.fraction}, {call.width}, {','.join(sorted(call.reveals or ()))}"
+    )
     places = structure((args, kwargs), DeviceObject)
     text = "|".join([places, planned.fingerprint, ",".join(map(_digested, inputs)), about])
     program = spu.session.program
     stamp = program.begin(Description("compute", spu.name, call.name, text, len(layouts)))
-    settings, single = spu.numbers.inside(call.fraction), call.returns.single
+    settings, single = spu.numbers.inside(call.fraction, call.width), call.returns.single
     work = EngineCall(planned.plan, inputs, settings, single, program.board.heading)
     held = spu.engine.compute(stamp, work)
     handles = [

@@ -71,7 +71,7 @@ def explain(
         kwargs: as for the call itself.
     """
     planned, inputs = spu.plans.get(call, *described(spu, call, frozenset(public), args, kwargs))
-    count = PlanCounter(spu, planned.plan, inputs, spu.numbers.inside(call.fraction))
+    count = PlanCounter(spu, planned.plan, inputs, spu.numbers.inside(call.fraction, call.width))
     found = count.run(turns=1)
     once = highest(found.costs)
     turn = highest(count.run(turns=2).costs) - once if count.unknown.loops else None
@@ -235,7 +235,7 @@ class PlanCounter:
         """The inputs without their values. What is one secret stays one: its square costs less."""
         made: dict[Any, Any] = {}
         blanks: list[Any] = []
-        width = self._settings.width
+        width = self._settings.held_width or self._settings.width
         for each, form in zip(self._inputs, self._plan.inputs, strict=True):
             if isinstance(each, SecretInput):
                 parts = self._held[id(each.handle)]

@@ -75,7 +75,7 @@ class NodeContext:
         """The other compute party (of a compute party)."""
         return self.compute[1 - (self.index or 0)]
 
-    def role(self, stamp: Stamp, supply: Supply | None = None) -> Role:
+    def role(self, stamp: Stamp, supply: Supply | None = None, width: int | None = None) -> Role:
         """This node's role in one operation, with keystreams that no other operation has.
 
         Once for each operation, in their order: two roles would draw the same keystream, and two masked
@@ -85,6 +85,7 @@ class NodeContext:
         Args:
             stamp: of the operation.
             supply: where nobody helps, what has been prepared for it; None: it needs nothing.
+            width: bits of the ring in which it computes; None: the SPU's own.
         """
         if stamp.operation <= self._drawn:
             raise RuntimeError(f"operation {stamp.operation} asks for its keystreams a second time")
@@ -97,14 +98,14 @@ class NodeContext:
         if self.index is None:
             streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
             second = self.channels[self.compute[1]]
-            return Dealing(streams, second, second, self.width)
+            return Dealing(streams, second, second, width or self.width)
         helper = self.helper or ""
         dealt = self.channels[helper] if self.index == 1 else None
         own, wire = self._stream(helper, stamp), self.channels[self.peer]
-        return Computing(self.index, own, wire, dealt, dealt, self.width)
+        return Computing(self.index, own, wire, dealt, dealt, width or self.width)
 
     def prepared(
-        self, stamp: Stamp, steps: Callable[[Preparing], Iterator[None]]
+        self, stamp: Stamp, steps: Callable[[Preparing], Iterator[None]], width: int | None = None
     ) -> tuple[Role, Callable[[], None]]:
         """This node's role in an operation that takes more than masks, and what to call when it is over.
 
@@ -114,9 +115,10 @@ class NodeContext:
         Args:
             stamp: of the operation.
             steps: the operation as whoever prepares it runs it, where nobody helps.
+            width: see `role`.
         """
         supply = Supply()
-        role = self.role(stamp, supply)
+        role = self.role(stamp, supply, width)
         source = self.source
         if source is None or self.index is None or not isinstance(role, Paired):
             return role, lambda: None

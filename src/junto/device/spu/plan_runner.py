@@ -184,7 +184,7 @@ async def _run(
 
 
 class _Point:
-    """Where the point is outside a call and inside it. Equal for most, and then this does nothing."""
+    """Ring and point outside a call and inside it. Equal for most, and then this does nothing."""
 
     def __init__(self, gates: Gates[Any, Any], settings: MpcSettings) -> None:
         self._gates = gates
@@ -197,6 +197,8 @@ class _Point:
         Fewer bits than the call's are as good; more would take from the range of its products, so they are
         cut off, once for each secret: one round.
         """
+        if self._settings.narrows:
+            inputs = self._narrowed(inputs, dtypes)
         values = [
             incoming(each, dtype, self._settings) if isinstance(each, SHARED) else Public(each)
             for each, dtype in zip(inputs, dtypes, strict=True)
@@ -218,19 +220,47 @@ class _Point:
             for each in values
         ]
 
+    def _narrowed(self, inputs: Sequence[Any], dtypes: Sequence[Any]) -> list[Any]:
+        """Secrets in the smaller ring of the call. What is one secret stays one."""
+        gates, room, made = self._gates, 1 << (self._gates.bits - 2), dict[int, Any]()
+        for each, dtype in zip(inputs, dtypes, strict=True):
+            if isinstance(each, RingSecret | PlainRing | ShapedRing) and id(each) not in made:
+                if kind(dtype) == "fixed":
+                    gates.expect(each, -room, room - 1, TOO_LARGE)
+                made[id(each)] = gates.narrowed(each)
+        return [made.get(id(each), each) for each in inputs]
+
+    async def _widened(self, result: Any, dtype: Any) -> Any:
+        """A result of the smaller ring in that in which it is held."""
+        if kind(dtype) == "bits":
+            return result
+        if kind(dtype) == "integer" and np.dtype(dtype).itemsize == 8:
+            raise NotComputable(
+                f"a call in the ring of {self._gates.bits} bits returns {np.dtype(dtype).name}, which has no "
+                "room there for what the larger ring needs to know of its sign",
+                fix="return int32 or floats, or leave out field",
+            )
+        return await (await start(self._gates.widened(result), "into the larger ring"))
+
     async def leave(self, result: Value) -> Any:
         """A result as it is held."""
-        gates, outside = self._gates, self._settings.outside
+        gates, outside, narrows = self._gates, self._settings.outside, self._settings.narrows
         if isinstance(result, Public):
-            return _constant(gates, np.asarray(result.array), outside)
-        spare = self._settings.fraction - outside
-        if spare == 0 or result.kind != "fixed":
-            return result.value
+            array = np.asarray(result.array)
+            if not narrows:
+                return _constant(gates, array, outside)
+            result = incoming(_constant(gates, array, outside), array.dtype, self._settings)
+        spare, value = result.fraction - outside if result.kind == "fixed" else 0, result.value
+        if spare > 0:
+            value = await (await start(gates.truncate(value, spare), self._label))
+        if narrows:
+            value = await self._widened(value, result.dtype)
         if spare < 0:
             room = 1 << (gates.bits - 2 + spare)
-            gates.expect(result.value, -room, room - 1, TOO_LARGE)
-            return gates.scale(result.value, gates.word(1 << -spare))
-        return await (await start(gates.truncate(result.value, spare), self._label))
+            if not narrows:
+                gates.expect(value, -room, room - 1, TOO_LARGE)
+            value = gates.scale(value, gates.word(1 << -spare))
+        return value
 
 
 def _constant(gates: Gates[Any, Any], array: NDArray[Any], fraction: int) -> Any:

@@ -35,7 +35,7 @@ class Planned:
     plan: Plan
     leaves: tuple[ArrayLayout, ...]
     disclosures: tuple[PlannedReveal, ...]
-    passed: set[tuple[int, bytes]] = field(default_factory=set)
+    passed: set[tuple[MpcSettings, bytes]] = field(default_factory=set)
 
     @property
     def fingerprint(self) -> str:
@@ -91,21 +91,20 @@ class Plans:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = planned
         _expect_agreement(call, planned.disclosures)
-        self._rehearse(planned, inputs, call.fraction)
+        self._rehearse(planned, inputs, self._numbers.inside(call.fraction, call.width))
         return planned, inputs
 
-    def _rehearse(self, planned: Planned, inputs: Sequence[Input], fraction: int | None) -> None:
+    def _rehearse(self, planned: Planned, inputs: Sequence[Input], settings: MpcSettings) -> None:
         """Once for each plan and its public arguments, if more is known of those than shapes."""
         if any(isinstance(item, Described) and not item.secret for item in inputs):
             return
         public = [None if _is_secret(item) else item for item in inputs]
-        settings = self._numbers.inside(fraction)
         about = b"".join(digest_of(item) for item in public if item is not None)
-        if (settings.fraction, about) not in planned.passed:
+        if (settings, about) not in planned.passed:
             rehearse(planned.plan, public, settings, self._go_on)
             if len(planned.passed) >= MOST:
                 planned.passed.clear()
-            planned.passed.add((settings.fraction, about))
+            planned.passed.add((settings, about))
 
 
 def _expect_agreement(call: SpuCall, found: Sequence[PlannedReveal]) -> None:

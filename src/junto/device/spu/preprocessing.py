@@ -59,7 +59,7 @@ def preprocess(
             f"{call.name} reveals something while it runs, on which what it needs depends",
             fix="call it without; or preprocess the parts before and after as functions of their own",
         )
-    settings = spu.numbers.inside(call.fraction)
+    settings = spu.numbers.inside(call.fraction, call.width)
     wanted = [_wanted(item, number, inputs) for number, item in enumerate(inputs)]
     name = name_of(plan, settings, wanted)
     program = spu.session.program

@@ -415,7 +415,7 @@ def _compute(
     def steps(preparing: Preparing) -> Iterator[None]:
         return preparation(preparing, work.plan, inputs, work.settings)
 
-    role, finish = seat.prepared(stamp, steps)
+    role, finish = seat.prepared(stamp, steps, work.settings.width)
 
     def run(meter: Meter | None) -> list[Secret]:
         gates = seat.gates(role, work.settings)

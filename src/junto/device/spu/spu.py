@@ -93,6 +93,7 @@ class SPU(SpuDevice):
         num_returns_policy: Any = None,
         user_specified_num_returns: int | None = None,
         fxp_fraction_bits: int | None = None,
+        field: str | None = None,
         reveals: str | Sequence[str] = (),
     ) -> Callable[..., Any]:
         """A function that computes `function` here and returns handles, without waiting for their values.
@@ -110,6 +111,8 @@ class SPU(SpuDevice):
             fxp_fraction_bits: bits after the point in this call alone: more of them are finer, fewer leave
                 more range for products. Arguments and results stay as the SPU holds them, so they have to
                 fit into its own range, and have no more than its own precision.
+            field: ``"FM64"``: compute in the ring of 64 bits in this call alone, at a third of the cost,
+                where all numbers on the way are known to fit into its range; default: the SPU's own ring.
             reveals: names of what `function` may reveal to all parties of the SPU while it runs
                 (`junto.reveal_inside`); without its name here nothing is. A loop that such a number ends
                 shows how often it turns, too.
@@ -120,7 +123,15 @@ class SPU(SpuDevice):
             DeviceError: an argument is a handle that may not be shared.
         """
         returns = returns_of(num_returns_policy, user_specified_num_returns)
-        call = checked(function, static_argnames, returns, fxp_fraction_bits, reveals, self._settings.ring)
+        call = checked(
+            function,
+            static_argnames,
+            returns,
+            fxp_fraction_bits,
+            reveals,
+            settings=self._settings,
+            field=field,
+        )
 
         @public
         def compute(*args: Any, **kwargs: Any) -> Any:
@@ -137,6 +148,7 @@ class SPU(SpuDevice):
         static_argnames: str | Sequence[str] | None = None,
         public_argnames: str | Sequence[str] = (),
         fxp_fraction_bits: int | None = None,
+        field: str | None = None,
     ) -> Callable[..., Explanation]:
         """A function that says what ``spu(function)(...)`` would cost with its arguments, and runs nothing.
 
@@ -150,6 +162,7 @@ class SPU(SpuDevice):
             public_argnames: parameters whose ``ShapeDtypeStruct`` stand for public arrays. What a loop does
                 whose condition depends on one is counted per iteration.
             fxp_fraction_bits: as in a call.
+            field: as in a call.
 
         Raises:
             NotComputable: as the call would.
@@ -157,7 +170,9 @@ class SPU(SpuDevice):
         """
         from junto.device.spu.explain import explain
 
-        call = checked(function, static_argnames, Returns(), fxp_fraction_bits, ring=self._settings.ring)
+        call = checked(
+            function, static_argnames, Returns(), fxp_fraction_bits, settings=self._settings, field=field
+        )
         public = (public_argnames,) if isinstance(public_argnames, str) else public_argnames
 
         @trimmed
@@ -234,7 +249,7 @@ class SPU(SpuDevice):
         from junto.device.spu.explain import described
         from junto.device.spu.preprocessing import preprocess
 
-        call = checked(function, static_argnames, Returns(), fxp_fraction_bits, ring=self._settings.ring)
+        call = checked(function, static_argnames, Returns(), fxp_fraction_bits, settings=self._settings)
         planned, inputs = self.plans.get(call, *described(self, call, frozenset(), avals, named))
         preprocess(self, call, runs, (planned.plan, planned.fingerprint), inputs)
 

@@ -81,6 +81,7 @@ class SpuDevice(Device):
         num_returns_policy: Any = None,
         user_specified_num_returns: int | None = None,
         fxp_fraction_bits: int | None = None,
+        field: str | None = None,
         reveals: str | Sequence[str] = (),
     ) -> Callable[..., Any]:
         """See `SPU.__call__`."""

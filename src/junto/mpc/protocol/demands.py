@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Words
 from junto.mpc.ring import high_product, matmul
-from junto.mpc.ring128 import WideArray, as_ring, high_product_wide
+from junto.mpc.ring128 import WideArray, as_ring, high_product_wide, unsigned
 from junto.mpc.waves import TURN_SCALE, turns
 
 ONES = np.uint64(2**BITS - 1)
@@ -114,6 +114,16 @@ class TopBit(RingDemand):
 
     def whole(self) -> Words:
         return self.mask >> np.uint64(self.width - 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Unsigned(RingDemand):
+    """A mask of words as a number without a sign, in the larger ring."""
+
+    mask: Words
+
+    def whole(self) -> Words:
+        return unsigned(self.mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

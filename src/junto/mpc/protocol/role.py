@@ -31,7 +31,16 @@ from junto.mpc.protocol.demands import (
     RingDemand,
     TopBit,
 )
-from junto.mpc.ring128 import WIDE_DTYPE, element_bytes, elements, from_octets, is_wide, wide_from, zeros
+from junto.mpc.ring128 import (
+    WIDE_BITS,
+    WIDE_DTYPE,
+    element_bytes,
+    elements,
+    from_octets,
+    is_wide,
+    wide_from,
+    zeros,
+)
 from junto.mpc.rounds import Opening
 from junto.mpc.waves import TURN_SCALE
 
@@ -213,6 +222,10 @@ class Role(ABC):
         """The same for several demands of one shape, as if they were dealt one after the other."""
         return [self.deal(shape, each) for each in demands]
 
+    def deal_wide(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
+        """The same as elements of the ring modulo 2**128, whatever this role's is."""
+        raise TypeError("two parties without a helper compute in one ring")
+
     @abstractmethod
     def mask_planes(self, count: int, lanes: int) -> Planes:
         """Fresh uniform bits, shared by exclusive or."""
@@ -304,19 +317,25 @@ class Computing(Role):
         return drawn(self._common, shape, self.width)
 
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
-        return self._next_dealt(prod(shape)).reshape(shape)
+        return self._next_dealt(prod(shape), self.width).reshape(shape)
 
     def deal_all(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
-        size = prod(shape)
-        words = self._next_dealt(size * len(demands))
-        return [words[at * size : (at + 1) * size].reshape(shape) for at in range(len(demands))]
+        return self._next_of_each(shape, len(demands), self.width)
 
-    def _next_dealt(self, size: int) -> Words:
-        octets = element_bytes(self.width) * size
+    def deal_wide(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
+        return self._next_of_each(shape, len(demands), WIDE_BITS)
+
+    def _next_of_each(self, shape: Shape, count: int, width: int) -> Sequence[Words]:
+        size = prod(shape)
+        words = self._next_dealt(size * count, width)
+        return [words[at * size : (at + 1) * size].reshape(shape) for at in range(count)]
+
+    def _next_dealt(self, size: int, width: int) -> Words:
+        octets = element_bytes(width) * size
         self.offline += octets
         if self._dealt is None:
-            return drawn(self._common, (size,), self.width)
-        return _from_octets(self._dealt.read(octets), self.width, (size,))
+            return drawn(self._common, (size,), width)
+        return _from_octets(self._dealt.read(octets), width, (size,))
 
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._common.planes(count, lanes)
@@ -403,9 +422,15 @@ class Dealing(Role):
         return self.deal_all(shape, [demand])[0]
 
     def deal_all(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
-        values = [elements(demand.whole(), self.width) for demand in demands]
+        return self._deal_each(shape, demands, self.width)
+
+    def deal_wide(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
+        return self._deal_each(shape, demands, WIDE_BITS)
+
+    def _deal_each(self, shape: Shape, demands: Sequence[RingDemand], width: int) -> Sequence[Words]:
+        values = [elements(demand.whole(), width) for demand in demands]
         size = prod(shape)
-        pads = drawn(self._streams[0], (size * len(values),), self.width)
+        pads = drawn(self._streams[0], (size * len(values),), width)
         self.offline += pads.nbytes
         for at, value in enumerate(values):
             part = pads[at * size : (at + 1) * size]

@@ -8,7 +8,18 @@ from typing import Any, cast
 import numpy as np
 
 from junto.mpc.gates import BilinearMap, Digit, Flags, Gates, Words
-from junto.mpc.protocol import compare, dealt, decompose, guarded, inout, multiply, planes, shares, truncate
+from junto.mpc.protocol import (
+    compare,
+    dealt,
+    decompose,
+    guarded,
+    inout,
+    multiply,
+    planes,
+    shares,
+    truncate,
+    widths,
+)
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
 from junto.mpc.ring128 import elements, zeros
@@ -60,6 +71,12 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     def linear(self, x: RingSecret, map: Callable[[Words], Words], *, bounded: int = 0) -> RingSecret:
         return shares.linear(self._role, x, map)
+
+    def narrowed(self, x: RingSecret) -> RingSecret:
+        return widths.narrowed(x)
+
+    async def widened(self, x: RingSecret) -> RingSecret:
+        return await widths.widened(self._role, x)
 
     def to_ring(self, b: MaskedBits) -> RingSecret:
         return dealt.to_ring(self._role, b)
