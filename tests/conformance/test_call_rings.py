@@ -19,7 +19,7 @@ from spu_values import PARTIES, is_debug, secret, spu_of
 @pytest.fixture(scope="module", params=["debug", "simulation"])
 def spu(request: pytest.FixtureRequest) -> Iterator[sf.SPU]:
     sf.init(parties=PARTIES, address="local", debug_mode=request.param == "debug", logging_level="error")
-    yield spu_of(*PARTIES, field="FM128")
+    yield spu_of(*PARTIES, field="FM128", bits=26)
     sf.shutdown()
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from junto.config.spu_model import DEFAULT_FRACTION, FieldType
 from junto.errors import NotComputable
 from junto.mpc.settings import MpcSettings
 from mpc_programs import Engine
@@ -73,7 +74,7 @@ FUNCTIONS: Mapping[str, tuple[Function, Right]] = {
 }
 MAGNITUDES = [1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12]
 ROWS = [10, 1000]
-RINGS = {"FM64": MpcSettings(), "FM128": MpcSettings(fraction=26, width=128)}
+RINGS = {"FM64": MpcSettings(), "FM128": MpcSettings(fraction=DEFAULT_FRACTION[FieldType.FM128], width=128)}
 LOOSE, UNITS = 1e-3, 64
 """A cell is right within a thousandth, or so many units in the last place; or as `SENSITIVE` says."""
 
@@ -169,10 +170,10 @@ def page(grid) -> str:
 TEXT = """# Where an SPU's numbers are right
 
 Functions of a column of positive numbers about as large as the head of the table says, in both rings with as
-many fraction bits as they have by default: 18 of `FM64`, 26 of `FM128`
+many fraction bits as they have by default: 18 of `FM64`, 32 of `FM128`
 ([the two rings](spu-settings.md#the-two-rings)).
 
-*Right*: within a thousandth, or within 64 units in the last place (2.4e-04 and 9.5e-07). *Coarse*: within
+*Right*: within a thousandth, or within 64 units in the last place (2.4e-04 and 1.5e-08). *Coarse*: within
 what a few units of a variance or a divisor on the way make of the result. *Reported*: a number on the way
 leaves the range, which the debug mode says with its line; under secure computation the result means nothing.
 No cell is wrong without a word.

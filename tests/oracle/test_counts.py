@@ -63,7 +63,7 @@ PROGRAMS = {
 ENGINES = [
     ("secure", MpcSettings()),
     ("pair", MpcSettings()),
-    ("secure", MpcSettings(fraction=26, width=128)),
+    ("secure", MpcSettings(fraction=32, width=128)),
 ]
 
 

@@ -42,8 +42,8 @@ class OverflowPolicy(enum.IntEnum):
     """The call fails, and says which operation it was."""
 
 
-DEFAULT_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 18, FieldType.FM128: 26}
-"""Bits after the point that a number has unless the script says otherwise."""
+DEFAULT_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 18, FieldType.FM128: 32}
+"""The bits after the point where nothing is said: of the wide ring, so that sums of squares of money fit."""
 
 MOST_FRACTION: Mapping[FieldType, int] = {FieldType.FM64: 26, FieldType.FM128: 36}
 """The most bits after the point that a ring has room for."""

@@ -387,7 +387,7 @@ def test_what_runtime_config_may_not_say(runtime: dict[str, Any], part: str) -> 
 @pytest.mark.parametrize("value", ["FM128", "fm128", 3, FieldType.FM128])
 def test_the_wide_ring_takes_a_helper(value):
     settings = parse("alice", "bob", "carol", field=value)
-    assert (settings.ring, settings.width, settings.fraction) == (FieldType.FM128, 128, 26)
+    assert (settings.ring, settings.width, settings.fraction) == (FieldType.FM128, 128, 32)
     with pytest.raises(ConfigError, match="two parties alone do not offer"):
         parse("alice", "bob", field=value)
 
