@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from junto.errors import NotComputable
+from junto.mpc.settings import MpcSettings
 from mpc_programs import Engine, agree
 from tries import tries
 
 UNIT = 2.0**-18
+WIDE = MpcSettings(fraction=32, width=128)
 SIZE = 4
 UNITS = 64
 """So many units. (60 random systems of each kind had at most 45.)"""
@@ -91,6 +93,16 @@ def test_matrix_exponentials(scale, kind):
     got, want = engine.run(jax.scipy.linalg.expm, a), scipy.linalg.expm(a.astype(np.float64))
     assert engine.overflows == []
     assert np.abs(got - want).max() <= 3e-4 * np.abs(want).max()
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0])
+def test_derivatives_of_matrix_exponentials(scale):
+    a = gridded(np.random.default_rng(2).normal(size=(3, 3)) * scale)
+    engine = Engine("plain", WIDE)
+    got = engine.run(jax.grad(lambda a: jnp.sum(jax.scipy.linalg.expm(a))), a)
+    want = scipy.linalg.expm_frechet(a.T.astype(np.float64), np.ones((3, 3)), compute_expm=False)
+    assert engine.overflows == engine.digits == []
+    assert np.abs(got - want).max() <= 3e-3 * np.abs(want).max()
 
 
 def test_what_has_no_answer_is_reported_where_it_can_be():

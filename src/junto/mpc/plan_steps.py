@@ -60,9 +60,16 @@ REVEAL, LABEL = "reveal_inside", "label"
 """The primitive that makes a secret public (`primitives.revealing`), and its parameter: the agreed name."""
 
 DOMAINS = tuple(
-    str(Path(jax.__file__).parent / "_src" / "scipy" / each) for each in ("special.py", "stats" + os.sep)
+    str(Path(jax.__file__).parent.joinpath("_src", *each))
+    for each in (
+        ("scipy", "linalg.py"),
+        ("scipy", "special.py"),
+        ("scipy", "stats" + os.sep),
+        ("numpy", "reductions.py"),
+    )
 )
-"""Functions in here say infinity or NaN outside of what they are defined for (`values.Public.outside`)."""
+"""Functions in here say infinity or NaN outside of what they are defined for (`values.Public.outside`): a
+variance of no rows, an exponential of a matrix that is too large."""
 
 NARROW = "dirichlet.py"
 """Its domain is as narrow as a rounding: numbers whose sum is 1 up to 1e-6. What it says is no exception."""

@@ -72,6 +72,13 @@ RIGHT: dict[str, Program] = {
     "isnan": lambda x: (jnp.isnan(x), jnp.nan_to_num(x)),
     "nan that is never chosen": lambda x: jnp.where(np.array([True, True, True]), x, jnp.nan),
     "nan between public numbers": lambda x: x + jnp.nansum(jnp.array([1, jnp.nan])),
+    "moments of rows that a secret chooses": lambda x: [
+        f(x, where=x > 1, **ddof)
+        for f in (jnp.mean, jnp.var, jnp.std, jnp.nanvar, jnp.nanstd)
+        for ddof in ({}, {"ddof": 1})
+        if f is not jnp.mean or not ddof
+    ],
+    "their derivatives": jax.grad(lambda x: jnp.std(x, where=x > 1) + jnp.var(x, where=x > 1)),
 }
 
 REFUSED: dict[str, Program] = {

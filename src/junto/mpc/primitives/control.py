@@ -14,7 +14,7 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.mpc.primitives import comparisons, ops
 from junto.mpc.primitives.context import Cell, Context
-from junto.mpc.primitives.infinite import either
+from junto.mpc.primitives.infinite import either, inside
 from junto.mpc.primitives.public import stack
 from junto.mpc.primitives.shape import joined, rearranged
 from junto.mpc.values import Public, Secret, Value
@@ -155,7 +155,7 @@ async def _choice(c: Context, which: Secret, cases: Sequence[Value]) -> Value:
     arrays = [case.array for case in cases if isinstance(case, Public)]
     if len(arrays) == len(cases) and all(np.array_equal(array, arrays[0]) for array in arrays):
         return cases[0]
-    lifted = [c.lift(case) for case in cases]
+    lifted = [c.lift(inside(case)) for case in cases]
     if len(cases) == 2 and which.span == (0, 1) and lifted[0].kind != "bits":
         chosen = await _blend(c, which, lifted[0], lifted[1])
     else:
