@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,7 +10,8 @@ from html import escape
 UNKNOWN = "\u2013"
 """In place of a number that nobody knows, which is not zero."""
 
-_NUMBER = ' class="number"'
+_LEFT, _RIGHT = ' style="text-align:left"', ' style="text-align:right;white-space:nowrap"'
+_QUANTITY = re.compile(r"-?[\d,.]+(e[-+]?\d+)?( (B|kB|MB|GB|ms|s))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +34,40 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Numbers, and None for unknown, stand to the right. Cells are text or `Folded`, never HTML."""
+    """Columns of numbers, sizes, times, and None for unknown stand to the right. Cells are text or `Folded`.
+
+    The side is written at each cell: notebooks have rules of their own for tables, and not the same ones.
+    """
     cells = [list(row) for row in rows]
-    right = [
-        bool(cells) and all(row[i] is None or _is_number(row[i]) for row in cells)
-        for i in range(len(columns))
+    sides = [
+        _RIGHT if cells and all(_is_quantity(row[i]) for row in cells) else _LEFT for i in range(len(columns))
     ]
-    head = "".join(
-        f"<th{_NUMBER if number else ''}>{escape(name)}</th>"
-        for name, number in zip(columns, right, strict=True)
-    )
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in cells)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    head = "".join(f"<th{side}>{escape(name)}</th>" for name, side in zip(columns, sides, strict=True))
+    body = "".join(f"<tr>{''.join(map(_cell, row, sides))}</tr>" for row in cells)
+    inner = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide" style="overflow-x:auto">{inner}</div>'
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, side: str) -> str:
     if isinstance(value, Folded):
         opened = table(value.columns, value.rows)
-        return f"<td><details><summary>{escape(value.summary)}</summary>{opened}</details></td>"
+        return f"<td{side}><details><summary>{escape(value.summary)}</summary>{opened}</details></td>"
+    return f"<td{side}>{escape(_text(value))}</td>"
+
+
+def _text(value: object) -> str:
     if value is None:
-        return f"<td{_NUMBER}>{UNKNOWN}</td>"
+        return UNKNOWN
     if not _is_number(value):
-        return f"<td>{escape(str(value))}</td>"
-    text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-    return f"<td{_NUMBER}>{text}</td>"
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_right(value: object) -> bool:
+def _is_quantity(value: object) -> bool:
+    if isinstance(value, str):
+        return _QUANTITY.fullmatch(value) is not None
     return value is None or _is_number(value)

@@ -12,7 +12,8 @@ import typer
 from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import Crossing, show, show_edges
 from junto.cli.exit_codes import ExitCode
-from junto.cli.output import Json, console, failing, say, terminable
+from junto.cli.interrupts import terminable
+from junto.cli.output import Json, console, failing, say
 from junto.cli.simulate import OutputLine, SimulateOptions, simulate
 from junto.cli.simulate_command import finish, printer
 from junto.errors import MissingLibrary
@@ -27,18 +28,16 @@ CROSSINGS = Path("crossings.txt")
 """In the current folder, beside the report that the script writes."""
 
 _PAGE_WIDTH = 160
-_INTRODUCTION = """\
-Three parties, each a process of its own with its own certificate, mutual TLS
-on loopback. alice and bob hold different patients of scikit-learn's
-breast-cancer table, carol holds other measurements of all of them. Each
-computes statistics of what it has; only those leave it. Then alice and carol
-find the patients they share, and train a model that neither sees the rows of.
-"""
+_INTRODUCTION = (
+    "Three parties, each a process of its own with its own certificate, mutual TLS on loopback. alice and "
+    "bob hold different patients of scikit-learn's breast-cancer table, carol holds other measurements of "
+    "all of them. Each computes statistics of what it has; only those leave it. Then alice and carol find "
+    "the patients they share, and train a model that neither sees the rows of."
+)
 
-_NOBODY_HELPS = """\
-alice and carol compute without bob's help: they send each other gigabytes, and
-it takes half a minute.
-"""
+_NOBODY_HELPS = (
+    " alice and carol compute without bob's help: they send each other gigabytes, and it takes half a minute."
+)
 
 TwoParty = Annotated[
     bool,
@@ -56,7 +55,7 @@ def demo(json: Json = False, two_party: TwoParty = False, progress: Progress = N
             )
         if not json:
             introduction = _INTRODUCTION + (_NOBODY_HELPS if two_party else "")
-            console().print(introduction, markup=False, soft_wrap=True)
+            say(f"{introduction}\n", console())
         # One core a party: three of them share this machine, and their tables are small.
         quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         with Screen(PARTIES, progress, to_stderr=json) as screen:

@@ -6,17 +6,15 @@ import io
 import json
 import os
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from junto.cli.exit_codes import exit_code_of
-from junto.errors import JuntoError, Terminated
+from junto.errors import JuntoError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +65,10 @@ def broken(text: Text, room: int) -> list[Text]:
         before = text.plain[begins[-1] : word.start()]
         if before.strip() and cell_len(text.plain[begins[-1] : word.end()]) > room:
             begins.append(word.start())
-    return list(text.divide(begins[1:])) or [text]
+    lines = list(text.divide(begins[1:])) or [text]
+    for line in lines:
+        line.rstrip()  # a terminal would show a space beyond its last column on the next line
+    return lines
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -110,20 +111,3 @@ def failing(command: str, as_json: bool) -> Iterator[None]:
             text = str(error) if isinstance(error, JuntoError) else "interrupted"
             console(stderr=True).print(f"junto {command}: {text}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(code) from None
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Terminated` here, so that what was started is also ended."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        before[number] = signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -36,8 +36,6 @@ def held() -> Iterator[None]:
         return
     descriptor = int(text)
     os.set_inheritable(descriptor, False)
-    # A shell starts background jobs with Ctrl-C ignored, and that is inherited.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     cut, ended = threading.Event(), threading.Event()
 
     def watch() -> None:

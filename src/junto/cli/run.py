@@ -17,7 +17,8 @@ import typer
 from junto.cli import parent_watchdog
 from junto.cli.bars import Progress, export
 from junto.cli.exit_codes import ExitCode, exit_code_of
-from junto.cli.output import Json, console, describe, print_json, terminable
+from junto.cli.interrupts import terminable
+from junto.cli.output import Json, console, describe, print_json
 from junto.cli.verdict import leave
 from junto.device.current import CONFIG_VARIABLE, current_or_none
 from junto.errors import ConfigError, JuntoError

@@ -12,7 +12,8 @@ import typer
 from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import Crossing, as_json, show
 from junto.cli.exit_codes import ExitCode
-from junto.cli.output import Json, broken, console, failing, fits, print_json, terminable
+from junto.cli.interrupts import terminable
+from junto.cli.output import Json, broken, console, failing, fits, print_json
 from junto.cli.simulate import OutputLine, SimulateOptions, SimulationResult, simulate
 
 if TYPE_CHECKING:

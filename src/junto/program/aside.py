@@ -7,7 +7,7 @@ of the same connection. No operation waits for any of it, and the ledger has one
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from junto.net.api import Arrival, Delivery, Failure, Gateway, OrderedStream, Stamp, TransferKey
 from junto.program.exchange import CrossingObserver, ValueTransfer
@@ -22,6 +22,15 @@ KIND = "link"
 
 OnMessage = Callable[[memoryview | Exception], None]
 """Called with a message, or with why it never comes, from the network's threads: must not block."""
+
+
+def beside(site: str, ways: Sequence[tuple[str, str]], crossed: Sequence[int]) -> list[Traffic]:
+    """So many bytes on each way, of an operation at `site`."""
+    return [
+        Traffic(site, KIND, *ends, _SUMMARY.type_name, 1, nbytes)
+        for ends, nbytes in zip(ways, crossed, strict=True)
+        if nbytes
+    ]
 
 
 class Aside:
@@ -85,12 +94,8 @@ class Aside:
 
     def traffic(self) -> list[Traffic]:
         """What has crossed and is not in the ledger yet."""
-        return [
-            Traffic(self._stamp.site, KIND, *ends, _SUMMARY.type_name, 1, nbytes)
-            for _, *crossed in self._crossed()
-            for ends, nbytes in zip(self._ways, crossed, strict=True)
-            if nbytes
-        ]
+        ways = self._ways
+        return [item for _, *crossed in self._crossed() for item in beside(self._stamp.site, ways, crossed)]
 
     def account(self, witness: CrossingObserver) -> None:
         """Write into the ledger, once, what has crossed."""

@@ -97,6 +97,7 @@ class Program:
         self._interrupts: list[Callable[[JuntoError], None]] = []
         self._closers: list[Callable[[], None]] = []
         self._asides: list[Aside] = []
+        self._inside: list[Callable[[], list[Traffic]]] = []
         self._waiting = Waiting(
             parts.fault,
             Timeouts(settings.link.wait_timeout_s, settings.link.status_after_s),
@@ -136,6 +137,7 @@ class Program:
     def traffic(self) -> list[Traffic]:
         """What has crossed so far: by line of the script, and then the messages beside the values."""
         beside = [item for aside in self._asides for item in aside.traffic()]
+        beside += [item for traffic in self._inside for item in traffic()]
         return [*self._parts.timeline.traffic(), *beside]
 
     @property
@@ -314,6 +316,10 @@ class Program:
         aside = Aside(parts.gateway, stamp, (me, party), parts.peers.is_trusted)
         self._asides.append(aside)
         return aside
+
+    def inside(self, traffic: Callable[[], list[Traffic]]) -> None:
+        """`traffic` says what parties that live in this process say to each other beside the values."""
+        self._inside.append(traffic)
 
     def ports(self) -> set[int]:
         """See `Gateway.ports`; none where all parties are in this process."""

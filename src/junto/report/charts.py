@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT, MARGIN = 420, 320, 48
-_ROW, _NAME, _BAR = 22, 190, 240
 
 
 def curve(x: Sequence[float], y: Sequence[float], labels: tuple[str, str], diagonal: bool) -> str:
@@ -48,23 +47,18 @@ def curve(x: Sequence[float], y: Sequence[float], labels: tuple[str, str], diago
 
 
 def bars(names: Sequence[str], values: Sequence[float]) -> str:
-    """One bar a name, to the left of the middle for negative values."""
+    """One bar a name, to the left of the middle for negative values; text keeps its size on any screen."""
     largest = max((abs(value) for value in values), default=0.0) or 1.0
-    height = _ROW * len(names) + 4
-    middle = _NAME + _BAR / 2
-    parts = [f'<svg viewBox="0 0 {_NAME + _BAR + 80} {height}" width="{_NAME + _BAR + 80}" role="img">']
-    for row, (name, value) in enumerate(zip(names, values, strict=True)):
-        length = abs(value) / largest * _BAR / 2
-        start = middle if value >= 0 else middle - length
-        top = row * _ROW + 4
-        parts.append(_text(_NAME - 8, top + 12, name, "end"))
-        kind = "more" if value >= 0 else "less"
+    parts = ['<div class="bars">']
+    for name, value in zip(names, values, strict=True):
+        length = 50 * abs(value) / largest
+        kind, start = ("more", 50.0) if value >= 0 else ("less", 50 - length)
         parts.append(
-            f'<rect class="{kind}" x="{start:.1f}" y="{top}" width="{length:.1f}" height="{_ROW - 8}"/>'
+            f'<div class="bar"><span>{escape(name)}</span>'
+            f'<div><i class="{kind}" style="left:{start:.2f}%;width:{length:.2f}%"></i></div>'
+            f"<b>{_number(value)}</b></div>"
         )
-        parts.append(_text(_NAME + _BAR + 8, top + 12, _number(value), "start"))
-    parts.append(f'<line class="axis" x1="{middle}" x2="{middle}" y1="0" y2="{height}"/></svg>')
-    return "".join(parts)
+    return "".join([*parts, "</div>"])
 
 
 def lanes(rows: Mapping[str, Sequence[tuple[float, float, str]]], length: float) -> str:

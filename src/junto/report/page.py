@@ -14,18 +14,17 @@ _STYLE = """
     --less: #e08a5f; --more: #56b3d1; }
 }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
-  max-width: 100rem; margin: 2rem auto; padding: 0 1rem; }
-main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 36rem), 1fr));
-  column-gap: 3rem; }
-section { min-width: 0; } .whole { grid-column: 1 / -1; }
+  max-width: 100rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+main { columns: 34rem 2; column-gap: 3rem; } section { break-inside: avoid; }
+.whole { column-span: all; }
 summary { cursor: pointer; } details table { font-size: 0.9em; }
 h1 { font-size: 1.7rem; margin-bottom: 0.2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
 p.dim { color: var(--dim); margin-top: 0; }
 p.trust { border-left: 4px solid var(--more); padding-left: 0.8rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid var(--edge); text-align: left;
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid var(--edge);
   vertical-align: top; } th { color: var(--dim); font-weight: 600; white-space: nowrap; }
-.number { text-align: right; white-space: nowrap; } svg { max-width: 100%; height: auto; }
+svg { max-width: 100%; height: auto; }
 svg text { fill: var(--ink); font-size: 12px; } .field { fill: none; stroke: var(--edge); }
 .line { fill: none; stroke: var(--more); stroke-width: 2; } .axis { stroke: var(--dim); }
 .even { fill: none; stroke: var(--dim); stroke-dasharray: 4 4; }
@@ -33,7 +32,13 @@ svg text { fill: var(--ink); font-size: 12px; } .field { fill: none; stroke: var
 .lane > span { overflow-wrap: anywhere; } .track { position: relative; background: var(--edge); }
 .track i { position: absolute; top: 0; bottom: 0; min-width: 2px; background: var(--more); }
 .ends { display: flex; justify-content: space-between; color: var(--dim); }
-.more { fill: var(--more); } .less { fill: var(--less); }
+.bars { position: relative; margin: 0.1rem 0; } .bars .bar { display: grid; align-items: center;
+  grid-template-columns: minmax(0, 12rem) minmax(4rem, 16rem) 5rem; gap: 0.6rem; }
+.bar > span { overflow-wrap: anywhere; text-align: right; } .bar > b { font-weight: 400; }
+.bar > div { position: relative; height: 0.9rem; background: linear-gradient(var(--dim), var(--dim))
+  center / 1px 100% no-repeat; } .bar i { position: absolute; top: 0; bottom: 0; }
+.more { background: var(--more); } .less { background: var(--less); }
+@media (max-width: 40rem) { th, td { padding-right: 0.5rem; } table { font-size: 0.9em; } }
 """
 
 

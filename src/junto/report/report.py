@@ -224,7 +224,7 @@ def _shown(traffic: Iterable[Traffic]) -> str:
 def _crossings(traffic: Sequence[Traffic]) -> str:
     if not traffic:
         return paragraph("Nothing.")
-    note = paragraph("Messages between the nodes of an SPU through the gateways are of kind link.", "dim")
+    note = paragraph("What the nodes of an SPU send each other is of kind link.", "dim")
     rows = [
         (site, _names(t.kind for t in group), sender, receiver, _types(group), *_sums(group))
         for (site, sender, receiver), group in _grouped(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def run(tmp_path: Path) -> Run:
     """Run a script's text with an (unread) configuration file; arguments go before and after it."""
 
-    def go(text: str, *options: str, script: str = "fit.py") -> subprocess.CompletedProcess[str]:
+    def go(
+        text: str, *options: str, script: str = "fit.py", before: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         (tmp_path / script).write_text(text)
         (tmp_path / "alice.toml").write_text("")
-        command = [sys.executable, "-m", "junto", "run", str(tmp_path / script)]
+        command = [*before, sys.executable, "-m", "junto", "run", str(tmp_path / script)]
         command += ["--config", str(tmp_path / "alice.toml"), *options]
         return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False)
 
@@ -105,3 +107,43 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False)
     assert answer.returncode == 2
     assert "absent.py" in answer.stderr
+
+
+ASKED = "import os, signal, time\nos.kill(os.getpid(), signal.SIG{number})\n[None for _ in range(1000)]\n"
+SURVIVES = "import time; [time.sleep(0.1) for _ in range(50)]; print('survived')"
+PLACES = {
+    "a callback of the garbage collection": (
+        "import gc\ndef cb(phase, info):\n    gc.callbacks.remove(cb)\n    exec(open('asked.py').read())\n"
+        f"gc.callbacks.append(cb)\ngc.collect()\n{SURVIVES}",
+        "",
+    ),
+    "a finalizer": (
+        f"class Thing:\n    def __del__(self):\n        exec(open('asked.py').read())\nThing()\n{SURVIVES}",
+        "",
+    ),
+    "an import that takes any error for its own": (
+        f"import library\nassert library.WHOLE\n{SURVIVES}",
+        "try:\n    import asked\n    WHOLE = True\nexcept BaseException:\n    WHOLE = False\n",
+    ),
+    "an import that never ends": (f"import library\n{SURVIVES}", f"import asked\n{SURVIVES}"),
+}
+
+
+@pytest.mark.parametrize("number", ["INT", "TERM"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_signal_is_not_lost_wherever_it_comes(run: Run, tmp_path: Path, place: str, number: str) -> None:
+    script, library = PLACES[place]
+    (tmp_path / "asked.py").write_text(ASKED.format(number=number))
+    (tmp_path / "library.py").write_text(library)
+    answer = run(script)
+    assert answer.returncode == (130 if number == "INT" else 143), answer.stderr
+    assert "survived" not in answer.stdout
+    assert "AssertionError" not in answer.stderr
+
+
+def test_what_a_shell_ignores_for_its_background_jobs_stays_so(run: Run) -> None:
+    ignoring = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    script = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    program = f"{ignoring}import subprocess; sys.exit(subprocess.call(sys.argv[1:]))"
+    answer = run(script, before=[sys.executable, "-c", program])
+    assert answer.stdout == "True\n"

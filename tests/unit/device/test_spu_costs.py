@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from junto.device.spu import costs
-from junto.device.spu.costs import LAN, WAN, Cost
+from junto.device.spu.costs import LAN, WAN, Cost, table
 from junto.mpc.meter import ELSEWHERE, Tally
 
 
@@ -43,3 +45,17 @@ def test_a_table_is_as_wide_as_its_widest_cells_and_says_what_it_leaves_out():
 @pytest.mark.parametrize(("seconds", "text"), [(0.0123, "12.3 ms"), (1, "1 s"), (12.345, "12.3 s")])
 def test_seconds(seconds, text):
     assert costs.seconds_text(seconds) == text
+
+
+@given(
+    st.lists(st.tuples(st.text("ab.:() ", max_size=90), st.text("ab", max_size=60)), min_size=1, max_size=4),
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+)
+def test_a_table_fits_a_terminal_and_its_numbers_stay_whole(texts, digits):
+    numbers = ["9" * count for count in digits]
+    made = table(["line", "what", *numbers], [[*row, *numbers] for row in texts], 2).splitlines()
+    assert len(made) == len(texts) + 1
+    for line in made:
+        assert len(line) <= 80
+        assert line.isascii()
+        assert line.split()[-len(numbers) :] == numbers

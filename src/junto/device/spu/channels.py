@@ -12,13 +12,13 @@ from itertools import combinations
 from junto.config.spu_settings import SpuSettings
 from junto.device.spu.comparison import Introductions, Onlookers
 from junto.device.spu.traced import tracing_text
-from junto.mpc.channel import Channel, Ends
+from junto.mpc.channel import Channel, Counters, Ends
 from junto.mpc.channel_keys import shared_secret
 from junto.mpc.greeting import Greeting, NodeHello, binding
 from junto.mpc.link_options import LinkOptions
 from junto.mpc.memory_pipe import memory_pair
 from junto.net.api import DirectAddress, Stamp
-from junto.program.aside import Aside
+from junto.program.aside import Aside, beside
 from junto.program.program import Program
 
 log: logging.Logger = logging.getLogger("junto.spu")
@@ -81,6 +81,7 @@ class Switchboard:
                     pair = memory_pair((first, second), LinkOptions(recv_timeout_ms=A_DAY_MS))
                     channels[first][second], channels[second][first] = pair
                     secrets[first][second] = secrets[second][first] = os.urandom(32)
+                    self._inside((self._home[first], self._home[second]), pair[0].counters)
                 elif first in here or second in here:
                     mine, other = (first, second) if first in here else (second, first)
                     # A dealer is no party: the one that runs it has two nodes.
@@ -116,6 +117,14 @@ class Switchboard:
             if node.party in nodes_at and node.address is not None
         }
         program.open_direct(nodes, self._options.patience_s, _status)
+
+    def _inside(self, ends: tuple[str, str], counters: Counters) -> None:
+        """What two parties of this process send each other; a dealer is no party."""
+        if ends[0] != ends[1]:
+            ways, site = (ends, ends[::-1]), self._stamp.site
+            self._program.inside(
+                lambda: beside(site, ways, (counters.payload_sent, counters.payload_received))
+            )
 
     def _aside(self, party: str) -> Aside:
         if party not in self._asides:

@@ -130,14 +130,26 @@ def _line(label: str, tally: Tally) -> LineCost:
 
 # ---------------------------------------------------------------- text
 
+COLUMNS, LEAST_TEXT = 80, 12
+
+
+def shortened(text: str, width: int) -> str:
+    """At most `width` characters of it; what is left out is three dots, in any encoding."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str:
-    """Rows under a head; the first `texts` columns to the left, numbers to the right."""
+    """Rows under a head; the first `texts` columns to the left, numbers to the right.
+
+    Where they have no room on `COLUMNS`, the ends of the longest texts are left out.
+    """
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    while sum(widths) + 2 * len(widths) > COLUMNS and max(widths[:texts]) > LEAST_TEXT:
+        widths[widths.index(max(widths[:texts]))] -= 1
     made = []
     for row in [head, *rows]:
         cells = [
-            cell.ljust(width) if i < texts else cell.rjust(width)
+            shortened(cell, width).ljust(width) if i < texts else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         made.append("  " + "  ".join(cells).rstrip())

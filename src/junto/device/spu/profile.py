@@ -221,7 +221,7 @@ class Profile:
     def _sum(self, node: str) -> str:
         calls, total = self.at(node), self.total(node)
         return (
-            f"{self._name} at {node}: {len(calls)} calls, "
+            f"{self._name} at {node}: {len(calls)} call{'s' if len(calls) != 1 else ''}, "
             f"{seconds_text(sum(each.seconds for each in calls))}, "
             f"{total.rounds} rounds, {bytes_text(total.online_bytes)} sent online, "
             f"{bytes_text(total.offline_bytes)} dealt"
