@@ -13,7 +13,7 @@ import numpy as np
 
 import ot_pairs
 from junto.mpc.ot.extension import OtSettings
-from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made
+from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made, width_of
 from junto.mpc.preprocess.joint import BATCH, Paired, Preparing, Supply, prepared
 from junto.mpc.preprocess.oblivious import Oblivious
 from junto.mpc.prg import Stream, derive
@@ -29,10 +29,11 @@ from junto.mpc.protocol.demands import (
     Square,
     Turn,
     WordPads,
+    times_factor,
     turned,
 )
 from junto.mpc.protocol.pair.pair_gates import PairGates
-from junto.mpc.ring import high_product
+from junto.mpc.ring128 import elements, is_below_zero, is_wide, lowest_words, ring_bits, wide_from
 from junto.mpc.rounds import Rounds
 from mpc_nodes import BLOCK, WAIT_S, Function, Outcome, Pair, _combine, _enter, _piece, _shares
 
@@ -94,15 +95,15 @@ def _dealt(rng: np.random.Generator, one: Any, other: Any) -> tuple[Made, Made]:
         case WordPads():
             rows = 1 << one.digit.width
             pads = _words(rng, (rows, one.tables, one.numbers.size))
-            place = (other.numbers >> np.uint64(one.digit.low)) & np.uint64(rows - 1)
+            place = lowest_words(other.numbers >> np.uint64(one.digit.low)) & np.uint64(rows - 1)
             return (pads,), (pads[place, :, np.arange(place.size)].T,)
         case Conjunction():
             whole = Conjunction(one.left ^ other.left, one.right ^ other.right, one.lanes).whole()
             noise = _words(rng, whole.shape)
             return (noise,), (whole ^ noise,)
-    whole = _whole(one, other)
-    noise = _words(rng, whole.shape)
-    return (noise,), (np.asarray(whole - noise),)
+    whole, width = _whole(one, other), width_of(one)
+    noise = _numbers(rng, whole.shape, width)
+    return (noise,), (np.asanyarray(elements(whole, width) - noise),)
 
 
 def _whole(one: Any, other: Any) -> np.ndarray:
@@ -129,10 +130,10 @@ def _whole(one: Any, other: Any) -> np.ndarray:
 
 def _cut(rng: np.random.Generator, one: Cut, other: Cut) -> tuple[Made, Made]:
     mask, top = one.mask + other.mask, (one.top ^ other.top).astype(np.uint64)
-    whole = mask >> np.uint64(one.shift) if one.factor is None else high_product(mask, one.factor)
+    whole = mask >> np.uint64(one.shift) if one.factor is None else times_factor(mask, one.factor)
     missing = whole - one.low - other.low
-    flipped = (mask >> np.uint64(63)) ^ top
-    noise = _words(rng, mask.shape)
+    flipped = is_below_zero(mask) ^ top
+    noise = _numbers(rng, mask.shape, ring_bits(mask))
     return (missing, flipped, noise), (missing, flipped, top - noise)
 
 
@@ -141,10 +142,14 @@ def _digit_pads(rng: np.random.Generator, one: DigitPads, other: DigitPads) -> t
     assert shape == (other.layers, other.digits, other.numbers.size)
     kind = np.uint32 if one.width == 2 else np.uint16
     pads = _words(rng, shape).astype(kind)
-    places = np.uint64(4) * np.arange(one.digits, dtype=np.uint64)[:, None]
-    digits = (other.numbers[None] >> places) & np.uint64(15)
+    shifts = [np.uint64(4 * place) for place in range(one.digits)]
+    digits = np.stack([lowest_words(other.numbers >> shift) & np.uint64(15) for shift in shifts])
     chosen = (pads.astype(np.uint64) >> (digits * np.uint64(one.width))) & np.uint64((1 << one.width) - 1)
     return (pads,), (chosen.astype(np.uint8),)
+
+
+def _numbers(rng: np.random.Generator, shape: tuple[int, ...], width: int) -> np.ndarray:
+    return wide_from(_words(rng, (*shape, 2))) if is_wide(width) else _words(rng, shape)
 
 
 def _words(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -197,19 +202,20 @@ def run(
     ready: bool = True,
     batch: int = BATCH,
     transfers: OtSettings | None = None,
+    width: int = 64,
 ) -> Outcome:
     """As `mpc_nodes.run`, by two parties; with `transfers` they make themselves what they need."""
     wires, trusted = _wires(), Trusted(seed)
     ends = [trusted.end(i) for i in (0, 1)] if transfers is None else _met(transfers)
     before = [end.sent for end in ends]
-    shared = [_shares(np.asarray(x), np.random.default_rng([seed, i])) for i, x in enumerate(inputs)]
+    shared = [_shares(np.asanyarray(x), np.random.default_rng([seed, i])) for i, x in enumerate(inputs)]
     results: list[Any] = [None] * 2
     started: list[Any] = [None] * 2
     roles: list[Any] = [None] * 2
 
     def play(number: int) -> None:
         key, supply = derive(bytes(32), "masks", seed, number), Supply()
-        role = roles[number] = Paired(number, Stream(key), wires[number], supply)
+        role = roles[number] = Paired(number, Stream(key), wires[number], supply, width)
 
         async def program(role: Any, place: int) -> Any:
             gates = PairGates(role, block)
@@ -218,7 +224,7 @@ def run(
                 started[number] = (role.rounds, role.opened)
             return await function(gates, *secrets)
 
-        preparing = Preparing(number, Stream(key), ends[number], supply, batch)
+        preparing = Preparing(number, Stream(key), ends[number], supply, batch, width)
         supply.from_steps(prepared(preparing, lambda: program(preparing, 2)))
         try:
             with np.errstate(over="ignore"):

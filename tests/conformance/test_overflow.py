@@ -14,6 +14,7 @@ from jax import lax
 
 import junto as sf
 import mpc_nodes
+import mpc_pairs
 from junto.errors import NotComputable
 from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.plain_gates import PlainGates
@@ -103,11 +104,12 @@ def test_a_run_fails_where_the_debug_mode_names_a_line_and_nowhere_else(name: st
             assert named(function, x) is bool(raised("plain", function, x)) is beyond, size
 
 
+@pytest.mark.parametrize("roles", ["secure", "pair"])
 @pytest.mark.parametrize("name", ["mul", "dot_general", "fori_loop", "std", "exp", "a large quotient"])
-def test_three_roles_find_what_plain_gates_do(name: str) -> None:
+def test_roles_find_what_plain_gates_do(name: str, roles: str) -> None:
     function, most = FUNCTIONS[name]
     for size in (most / 32, most * 2.0**7):
-        assert raised("secure", function, SHAPE * size) == raised("plain", function, SHAPE * size)
+        assert raised(roles, function, SHAPE * size) == raised("plain", function, SHAPE * size)
 
 
 def test_the_first_operation_is_named_with_its_line() -> None:
@@ -140,8 +142,11 @@ def test_what_is_no_overflow(name: str) -> None:
     assert raised("plain", function, x) == ""
 
 
+@pytest.mark.parametrize("run", [mpc_nodes.run, mpc_pairs.run], ids=["helper", "pair"])
 @pytest.mark.parametrize("bits", [2, 40, 63, 96, 126])
-def test_what_is_beyond_a_bound_is_found_and_what_is_well_within_it_is_not(bits: int) -> None:
+def test_what_is_beyond_a_bound_is_found_and_what_is_well_within_it_is_not(
+    bits: int, run: Callable[..., mpc_nodes.Outcome]
+) -> None:
     rng = np.random.default_rng(bits)
     beyond = [1 << bits, (1 << bits) * 3 // 2, 1 << 126, (1 << 127) - 1]
     within = [0, 1, (1 << bits) * 7 // 8 - 1, *(int(each * 2.0 ** (bits - 1)) for each in rng.random(20))]
@@ -150,7 +155,7 @@ def test_what_is_beyond_a_bound_is_found_and_what_is_well_within_it_is_not(bits:
     async def found(g: Any, x: Any) -> Any:
         return await g.outside(x, -(1 << bits), (1 << bits) - 1, exact=False)
 
-    flags = mpc_nodes.run(found, wide_of_integers(numbers), width=128).value.any(0)
+    flags = run(found, wide_of_integers(numbers), width=128).value.any(0)
     certain = np.array([each >= 1 << bits or each < -(1 << bits) for each in numbers])
     near = np.array([abs(each) == 1 << bits for each in numbers])
     assert (flags == certain)[~near].all()
@@ -204,12 +209,13 @@ def test_nothing_is_revealed_on_the_way_before_it_is_proved(monkeypatch: pytest.
     assert [each.size for each in shown] == [1]
 
 
-@pytest.fixture(scope="module", params=["debug", "simulation"])
+@pytest.fixture(scope="module", params=["debug", "simulation", "simulation of two"])
 def spu(request: pytest.FixtureRequest) -> Iterator[sf.SPU]:
     sf.init(
         parties=list(PARTIES), address="local", debug_mode=request.param == "debug", logging_level="critical"
     )
-    yield spu_of(*PARTIES, field="FM128", overflow="error")
+    parties = PARTIES[:2] if request.param.endswith("two") else PARTIES
+    yield spu_of(*parties, field="FM128", overflow="error")
     sf.shutdown()
 
 

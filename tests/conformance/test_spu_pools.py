@@ -42,8 +42,8 @@ def entries(folder):
     return sorted(path for path in folder.glob("*/*") if path.name.isdecimal())
 
 
-def pair(folders):
-    spu = spu_of("alice", "bob")
+def pair(folders, **runtime):
+    spu = spu_of("alice", "bob", **runtime)
     spu.open_pool(folders)
     return spu
 
@@ -82,16 +82,24 @@ def again():
     sf.init(parties=PARTIES, address="local", logging_level="error")
 
 
-def test_a_later_run_uses_it_too(session, folders):
-    fill(pair(folders), 2)
-    assert call_later(folders) == [0, 0]
-    assert call_later(folders) == [0, 0]
-    assert min(call_later(folders)) > 0
+@pytest.mark.parametrize("field", ["FM64", "FM128"])
+def test_a_later_run_uses_it_too(session, folders, field):
+    fill(pair(folders, field=field), 2)
+    assert call_later(folders, field=field) == [0, 0]
+    assert call_later(folders, field=field) == [0, 0]
+    assert min(call_later(folders, field=field)) > 0
 
 
-def call_later(folders):
+def call_later(folders, **runtime):
     again()
-    return call(pair(folders))
+    return call(pair(folders, **runtime))
+
+
+def test_what_proves_its_range_is_made_when_it_runs(session, folders):
+    spu = pair(folders, field="FM128", overflow="error")
+    with pytest.raises(sf.DeviceError, match="proves at its end that no number has left its range"):
+        fill(spu, 1)
+    assert min(call(spu)) > 0
 
 
 @pytest.mark.parametrize("shared", ["folders", "keys"])

@@ -63,12 +63,16 @@ def wide_numbers() -> Iterator[None]:
         yield
 
 
-IN_ROLES = ["roots", "quotients", "exponentials", "order", "bits", "unsigned"]
+IN_ROLES = list(CASES)
 """What is computed in three roles, too: every gate and every kind of constant is among it."""
 
 
 @pytest.mark.parametrize(
-    ("engine", "name"), [*(("plain", name) for name in CASES), *(("secure", name) for name in IN_ROLES)]
+    ("engine", "name"),
+    [
+        *(("plain", name) for name in CASES),
+        *((each, name) for each in ("secure", "pair", "oblivious") for name in IN_ROLES),
+    ],
 )
 def test_a_function_gives_what_jax_gives(engine: str, name: str) -> None:
     function, arguments = CASES[name]
@@ -105,7 +109,7 @@ def test_what_leaves_the_range_is_said() -> None:
 # ---------------------------------------------------------------- an SPU
 
 
-@pytest.fixture(scope="module", params=["debug", "simulation"])
+@pytest.fixture(scope="module", params=["debug", "simulation", "simulation of two"])
 def spu(request: pytest.FixtureRequest) -> Iterator[sf.SPU]:
     sf.init(
         parties=[*PARTIES, "dave"],
@@ -113,7 +117,8 @@ def spu(request: pytest.FixtureRequest) -> Iterator[sf.SPU]:
         debug_mode=request.param == "debug",
         logging_level="error",
     )
-    yield spu_of(*PARTIES, field="FM128")
+    parties = PARTIES[:2] if request.param.endswith("two") else PARTIES
+    yield spu_of(*parties, field="FM128")
     sf.shutdown()
 
 
@@ -141,11 +146,12 @@ def test_what_is_explained_is_what_it_costs(spu: sf.SPU) -> None:
 
 def test_it_is_kept_and_loaded_in_its_ring_alone(spu: sf.SPU, tmp_path: Any) -> None:
     values = np.array([1e15, -2.5])
-    paths = {party: str(tmp_path / party) for party in PARTIES}
+    nodes = [node.party for node in spu.settings.nodes]
+    paths = {party: str(tmp_path / party) for party in nodes}
     spu.dump(secret(spu, values), paths)
     assert sf.reveal(spu.load(paths)).tolist() == values.tolist()
     with pytest.raises(sf.JuntoError, match="field FM128, here FM64"):
-        spu_of(*PARTIES).load(paths)
+        spu_of(*nodes, field="FM64").load(paths)
 
 
 def test_a_value_moves_to_an_spu_of_the_same_ring_alone(spu: sf.SPU) -> None:
@@ -155,7 +161,7 @@ def test_a_value_moves_to_an_spu_of_the_same_ring_alone(spu: sf.SPU) -> None:
         == values.tolist()
     )
     with pytest.raises(sf.DeviceError, match=r"FM128 and SPU#.* in FM64"):
-        secret(spu, values).to(spu_of(*PARTIES))
+        secret(spu, values).to(spu_of(*PARTIES, field="FM64"))
 
 
 @pytest.mark.parametrize("helper", [True, False])

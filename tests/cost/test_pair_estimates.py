@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,11 @@ from junto.mpc.protocol.demands import (
 )
 from junto.mpc.protocol.pair.pair_gates import PairGates
 from junto.mpc.protocol.shares import Masked
+from junto.mpc.ring128 import elements, widened
 from junto.mpc.rounds import Rounds, together
 from mpc_pairs import Sources, oblivious
 
-SETTINGS = OtSettings(block=1 << 14, overlap=False)
+SETTINGS = OtSettings(block=1 << 15, overlap=False)
 N = 4096
 WORDS, FLAGS, PLANES = np.ones(N, np.uint64), np.ones(N, np.bool_), np.ones((3, N // 64), np.uint64)
 WIDE, TALL = np.ones((32, 64), np.uint64), np.ones((64, 16), np.uint64)
@@ -60,8 +62,26 @@ DEMANDS: dict[str, Any] = {
     "cut": Cut(WORDS, WORDS, FLAGS, 18),
     "turn": Turn(np.ones(N), np.ones(N)),
     "digits": DigitPads(WORDS, 16, 1, 2),
+    "rescaled": Cut(WORDS, WORDS, FLAGS, 0, np.uint64(4)),
     "words": WordPads(WORDS, Digit(3, 4), 2),
 }
+
+
+def widened_demand(demand: Any) -> Any:
+    """The same in the ring of 128 bits."""
+    rings = {
+        each.name: widened(getattr(demand, each.name))
+        for each in fields(demand)
+        if each.name in ("left", "right", "mask", "low", "numbers")
+        and not isinstance(demand, Conjunction | BothBits)
+    }
+    return replace(
+        demand, **rings, **({"width": 128} if isinstance(demand, Number | BothBits | Turn) else {})
+    )
+
+
+NAMES = [*DEMANDS, *(f"wide {name}" for name in DEMANDS)]
+DEMANDS |= {f"wide {name}": widened_demand(demand) for name, demand in DEMANDS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +93,7 @@ def sources() -> Sources:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DEMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_a_demand_costs_is_foretold(sources: Sources, name: str) -> None:
     before = [end.sent for end in sources.ends]
     sources.make([DEMANDS[name]], [DEMANDS[name]])
@@ -106,20 +126,22 @@ async def much(g: Any, a: Any, b: Any) -> list[Any]:
     chosen = g.multiply(g.to_ring(await g.negative(a)), product)
     looked = g.lookup(a, Digit(4, 4), [np.zeros(16, np.uint64)])
     rest = together(chosen, g.zero(b), g.multiply(product, product), g.series(a, 20, [0.0, 1.0], []), looked)
-    square = lambda v: v.reshape(64, 64)  # noqa: E731
+    square = lambda v: v[:1024].reshape(32, 32)  # noqa: E731
     matrices = await g.bilinear(g.arrange(a, square), g.arrange(b, square), lambda x, y, by: by(x, y))
     bits = await g.decompose(a, 9)
     return [*(await rest)[:1], matrices, bits]
 
 
 @pytest.mark.slow
-def test_a_run_with_zeros_counts_what_a_real_one_does() -> None:
-    real = oblivious(much, WORDS, WORDS)
+@pytest.mark.parametrize("width", [64, 128])
+def test_a_run_with_zeros_counts_what_a_real_one_does(width: int) -> None:
+    words = elements(WORDS, width)
+    real = oblivious(much, words, words, width=width)
     blanks = []
     for party in (0, 1):
-        blank = Paired(party, Stream(bytes(16)), Nobody(), BlankSupply(party))
+        blank = Paired(party, Stream(bytes(16)), Nobody(), BlankSupply(party), width)
         gates = PairGates(blank, 1 << 20)
-        secrets = [Masked(WORDS, WORDS) for _ in (0, 1)]
+        secrets = [Masked(words, words) for _ in (0, 1)]
         with np.errstate(over="ignore"):
             Rounds(blank.flush).run(much(gates, *secrets))
         assert blank.offline == real.roles[party].offline

@@ -7,6 +7,7 @@ import pytest
 
 import mpc_pairs
 from junto.mpc.gates import Digit
+from junto.mpc.ring128 import elements
 from mpc_nodes import run
 
 N = 64
@@ -148,3 +149,30 @@ def test_rounds_and_bytes_without_a_helper(gate, ready, rounds, first, second):
     out = mpc_pairs.run(gate, X, Y, ready=ready)
     assert (out.rounds, out.opened) == (rounds, first)
     assert sum(map(len, out.received[0])) - 2 * 8 * BYTE == second
+
+
+# the same in the ring of 128 bits: a level of the trees more, and twice the digits
+WIDE_PAIR_COSTS = [
+    (hold, 1, 16 * BYTE, 16 * BYTE),
+    (multiply, 0, 0, 0),
+    (fixed_point_product, 2, 32 * BYTE, 32 * BYTE),
+    (matrix_product, 2, 32 * BYTE, 32 * BYTE),
+    (less, 7, 128 * BYTE + (31 + 26) * BIT, (63 + 57) * BIT),
+    (less_of_sixteen_bits, 4, 16 * BYTE + (3 + 1) * BIT, (7 + 4) * BIT),
+    (equal, 7, 64 * BYTE + 31 * BIT, 63 * BIT),
+    (relu, 7, 128 * BYTE + 57 * BIT, 120 * BIT),
+    (decompose, 8, 512 * BYTE + (120 + 128) * BIT, (256 + 248) * BIT),
+    (lookup, 1, 256 * BYTE, 0),
+    (series, 0, 0, 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("gate", "rounds", "first", "second"),
+    WIDE_PAIR_COSTS,
+    ids=[gate.__name__ for gate, *_ in WIDE_PAIR_COSTS],
+)
+def test_rounds_and_bytes_of_128_bits_without_a_helper(gate, rounds, first, second):
+    out = mpc_pairs.run(gate, elements(X, 128), elements(Y, 128), width=128)
+    assert (out.rounds, out.opened) == (rounds, first)
+    assert sum(map(len, out.received[0])) - 2 * 16 * BYTE == second

@@ -29,8 +29,9 @@ def job(tmp_path):
     [
         'sf.SPU(parties=["alice", "bob"])',
         "sf.SPU(cluster_def={'nodes': nodes(PORTS), 'runtime_config': {'protocol': 'CHEETAH'}})",
+        "sf.SPU(cluster_def={'runtime_config': {'field': 'FM128'}}, parties=['alice', 'bob'])",
     ],
-    ids=["gateways", "addresses"],
+    ids=["gateways", "addresses", "FM128"],
 )
 def test_two_parties_compute_and_nobody_else_is_there(job, device):
     job.start_all(

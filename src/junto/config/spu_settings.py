@@ -69,7 +69,7 @@ def parse_spu(
     if source is SpuSource.HELPER and asked.helper is not None:
         nodes = (*nodes, asked.helper)
     check_addresses(place, nodes)
-    ring = _ring(runtime, source)
+    ring = _ring(runtime)
     return SpuSettings(
         nodes=nodes,
         compute=(nodes[0].party, nodes[1].party),
@@ -83,14 +83,8 @@ def parse_spu(
     )
 
 
-def _ring(runtime: Section, source: SpuSource) -> FieldType:
+def _ring(runtime: Section) -> FieldType:
     ring = read_choice(runtime, "field", FieldType) or FieldType.FM64
-    if ring is FieldType.FM128 and source is SpuSource.BOTH_PARTIES:
-        raise ConfigError(
-            f"{runtime.at('field')} is FM128, which two parties alone do not offer yet",
-            fix="name a third node that helps, or write FM64 and bring values into its range "
-            "(docs/reference/spu-settings.md)",
-        )
     if ring is FieldType.FM32:
         raise ConfigError(
             f"{runtime.at('field')} is FM32, which leaves too few bits for a product of fixed-point numbers",

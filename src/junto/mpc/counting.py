@@ -63,9 +63,9 @@ def counting_roles(width: int = BITS) -> tuple[Computing, Computing]:
     return first, Computing(1, _Blank(), _Nobody(), None, _Nobody(), width)
 
 
-def counting_pair() -> tuple[Paired, Paired]:
+def counting_pair(width: int = BITS) -> tuple[Paired, Paired]:
     """The roles of P0 and P1 without a helper: what they send differs, and offline bytes are an estimate."""
-    first, second = [Paired(index, _Blank(), _Nobody(), BlankSupply(index)) for index in (0, 1)]
+    first, second = [Paired(index, _Blank(), _Nobody(), BlankSupply(index), width) for index in (0, 1)]
     return first, second
 
 

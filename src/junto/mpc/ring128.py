@@ -332,6 +332,10 @@ def _sum(x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, **opt
     return _carried([limb.sum(axis=axis, dtype=np.uint64, keepdims=keepdims) for limb in _limbs(x)])
 
 
+def _segments(x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> WideArray:
+    return _carried([np.add.reduceat(limb, indices, axis=axis) for limb in _limbs(x)])
+
+
 def _running(x: Any, axis: int = 0, dtype: Any = None) -> WideArray:
     return _carried([np.cumsum(limb, axis=axis, dtype=np.uint64) for limb in _limbs(x)])
 
@@ -418,6 +422,7 @@ _METHODS: Final[Mapping[tuple[np.ufunc, str], Callable[..., Any]]] = {
     (np.equal, "__call__"): _equal,
     (np.not_equal, "__call__"): _not_equal,
     (np.add, "reduce"): _sum,
+    (np.add, "reduceat"): _segments,
     (np.add, "accumulate"): _running,
     (np.add, "at"): _add_at,
 }
@@ -465,6 +470,20 @@ def is_below_zero(x: Any) -> NDArray[np.bool_]:
 def lowest_words(x: Any) -> _Words:
     """The lowest 64 bits of elements of either ring."""
     found: _Words = x if ring_bits(x) == 64 else x.low if isinstance(x, WideArray) else x.astype(np.uint64)
+    return found
+
+
+def bit_field(x: Any, low: int, count: int) -> _Words:
+    """`count` bits of elements of either ring from bit `low` on, as words: 64 at most."""
+    mask = np.uint64((1 << count) - 1)
+    if not isinstance(x, WideArray):
+        found: _Words = lowest_words(x >> np.uint64(low)) & mask
+    elif low >= 64:
+        found = (x.high >> np.uint64(low - 64)) & mask
+    elif low + count <= 64:
+        found = (x.low >> np.uint64(low)) & mask
+    else:
+        found = (_right_shift(x, np.uint64(low)).low) & mask
     return found
 
 

@@ -55,7 +55,7 @@ def waves(x: Words, period: int, amplitudes: Sequence[tuple[float, float]], deal
     Returns:
         [lanes], with `AMPLITUDE_SCALE` bits after the point more than the shares stand for.
     """
-    if isinstance(x, Outline):
+    if isinstance(x, Outline) or isinstance(dealt, Outline):
         return outline(x.shape, dealt.dtype)  # type: ignore[no-any-return]
     x, period = _words(x, period)
     native = kernels()

@@ -385,11 +385,10 @@ def test_what_runtime_config_may_not_say(runtime: dict[str, Any], part: str) -> 
 
 
 @pytest.mark.parametrize("value", ["FM128", "fm128", 3, FieldType.FM128])
-def test_the_wide_ring_takes_a_helper(value):
-    settings = parse("alice", "bob", "carol", field=value)
+@pytest.mark.parametrize("nodes", [("alice", "bob", "carol"), ("alice", "bob")])
+def test_the_wide_ring_takes_its_name(value: Any, nodes: tuple[str, ...]) -> None:
+    settings = parse(*nodes, field=value)
     assert (settings.ring, settings.width, settings.fraction) == (FieldType.FM128, 128, 32)
-    with pytest.raises(ConfigError, match="two parties alone do not offer"):
-        parse("alice", "bob", field=value)
 
 
 @pytest.mark.parametrize("value", ["error", "ERROR", 1])

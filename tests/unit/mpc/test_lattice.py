@@ -256,7 +256,7 @@ def test_demands_for_large_matrices_are_met(left: tuple, right: tuple, held: tup
     before = [end.sent for end in sources.ends]
     ((one,), (other,)) = sources.make(*asked)[0]
     assert (one + other == ring.matmul(x[0] + x[1], y[0] + y[1])).all()
-    assert blocks_for(left, right, ot_pairs.QUICK) is not None
+    assert blocks_for(left, right, ot_pairs.QUICK, 64) is not None
     assert [end.sent - was for end, was in zip(sources.ends, before, strict=True)] == [
         sent(asked[i][0], i, ot_pairs.QUICK) for i in (0, 1)
     ]

@@ -14,6 +14,7 @@ from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
 from junto.mpc.ot.table_transfers import Layout
+from junto.mpc.ring128 import as_ring, integers_of_wide, wide_from, wide_of_integers, wide_zeros
 from ot_pairs import QUICK, Parties, some_products
 
 EDGES = np.array(
@@ -122,7 +123,43 @@ def test_scaling_at_the_edges(parties, form):
         assert ((got[i, "taken"] + got[1 - i, "given"] ^ product) & wanted == 0).all()
 
 
-@pytest.mark.parametrize("numbers", [(0, 64), (65, 64), (64, 0), (64, 65), (64, 64, 0)])
+WIDE_FORMS = [(128, 128), (1, 128), (1, 100), (128, 128, 3), (22, 128, 2), (128, 70), (3, 128, 7), (100, 65)]
+
+
+@pytest.mark.parametrize("form", [ScalingWidths(*each) for each in WIDE_FORMS], ids=str)
+def test_scaling_of_numbers_of_128_bits(parties, form):
+    ends = wide_of_integers([0, 1, -1, 2**63, 2**64 - 1, 2**64, 2**127 - 1, -(2**127)])
+    factors = tuple(np.concatenate([ends, wide(parties, 4)]) for _ in range(2))
+    rows = tuple(np.concatenate([ends[::-1], wide(parties, 4)]) for _ in range(2))
+    rows = tuple(as_ring(np.stack([each] * form.width, axis=1)) for each in rows)
+    got = {}
+
+    def play(e, a, r):
+        job = ScalingJob(a, r, form, form, partial(got.__setitem__, (e.index, "taken")),
+                         partial(got.__setitem__, (e.index, "given")))  # fmt: skip
+        e.run([job])
+
+    before = parties.sent()
+    parties.run(play, factors, rows)
+    nbytes = len(factors[0]) * (form.bits * ROWS // 8 + form.nbytes)
+    assert [now - was for now, was in zip(parties.sent(), before, strict=True)] == pytest.approx(
+        [nbytes] * 2, abs=1100
+    )
+    for i in (0, 1):
+        total = got[i, "taken"] + got[1 - i, "given"]
+        assert total.shape == rows[0].shape
+        pairs = zip(
+            np.repeat(integers_of_wide(factors[i]), form.width), integers_of_wide(rows[1 - i]), strict=True
+        )
+        for found, (a, r) in zip(integers_of_wide(total), pairs, strict=True):
+            assert (found - (a % 2**form.factor) * r) % 2**form.ring == 0
+
+
+def wide(parties, *shape):
+    return wide_from(parties.words(*shape, 2))
+
+
+@pytest.mark.parametrize("numbers", [(0, 64), (129, 64), (64, 0), (64, 129), (64, 64, 0)])
 def test_forms_that_cannot_be_are_refused(numbers):
     with pytest.raises(ValueError, match="no products"):
         ScalingWidths(*numbers)
@@ -250,6 +287,7 @@ def cost(function, *each) -> tuple[float, int]:
 
 
 ZEROS = (np.zeros(N, np.uint64),) * 2
+WIDE = (wide_zeros(N),) * 2
 FLAGS = (np.zeros(N, np.bool_),) * 2
 PLANES = (np.zeros(N // 64, np.uint64),) * 2
 
@@ -261,6 +299,11 @@ PLANES = (np.zeros(N // 64, np.uint64),) * 2
         (products.square, (ZEROS,), 32 * (ROWS + 36), 2),
         (products.select, (FLAGS, ZEROS), ROWS + 64, 2),
         (products.to_ring, (FLAGS,), (ROWS + 64) / 2, 2),
+        (products.multiply, (WIDE, WIDE), 128 * (ROWS + 68), 3),
+        (products.square, (WIDE,), 64 * (ROWS + 68), 2),
+        (products.select, (FLAGS, WIDE), ROWS + 128, 2),
+        (lambda e, b: products.to_ring(e, b, 128), (FLAGS,), (ROWS + 128) / 2, 2),
+        (lambda e, own: carries.ranges(e, own, (0, 128)), (WIDE,), 95 * ROWS + 32 * 16 + 31 * 2, 12),
         (lambda e, a: conjunctions(e, a, a[None]), (PLANES,), ROWS + 1, 2),
         (lambda e, own: carries.ranges(e, own, (0, 64)), (ZEROS,), 47 * ROWS + 16 * 16 + 15 * 2, 10),
     ],

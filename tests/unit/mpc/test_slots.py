@@ -20,6 +20,7 @@ from junto.mpc.ot.extension import OtSettings
 from junto.mpc.preprocess.estimate import sent
 from junto.mpc.prg import Stream, derive
 from junto.mpc.protocol.demands import Product, Square
+from junto.mpc.ring128 import integers_of_wide, lowest_words, wide_from
 from mpc_pairs import Sources
 
 T, D = prod(PLAIN), prod(SCALE)
@@ -85,10 +86,20 @@ def test_what_a_factor_is_lifted_to_has_its_slots_and_is_small() -> None:
     assert max(map(abs, found)) <= T // 2 + (T >> 10)
 
 
-def test_integers_below_a_third_of_t_have_their_lower_words() -> None:
-    numbers = [T // 3, -(T // 3), 0, -1, 2**190 + 2**127, *(i * T // 1000 for i in range(-333, 333))]
+def test_integers_below_a_third_of_t_have_their_lowest_bits() -> None:
+    numbers = [
+        T // 3,
+        -(T // 3),
+        0,
+        -1,
+        2**190 + 2**128,
+        2**64 - 1,
+        2**127,
+        *(i * T // 1000 for i in range(-333, 333)),
+    ]
     slots = np.array([[number % p for number in numbers] for p in PLAIN], np.uint64)
-    assert slot_lwe._lower_words(slots).tolist() == [number % 2**64 for number in numbers]
+    found = integers_of_wide(slot_lwe._lowest(slots))
+    assert [each % 2**128 for each in found] == [number % 2**128 for number in numbers]
 
 
 def test_an_answer_is_rounded_as_python_rounds() -> None:
@@ -152,11 +163,12 @@ def test_no_error_is_too_large_at_its_worst(monkeypatch: pytest.MonkeyPatch, sig
     monkeypatch.setattr(slot_lwe, "errors", lambda stream, shape: np.full(shape, sign * 21))
     monkeypatch.setattr(slot_lwe, "ternary", lambda stream, shape: np.full(shape, sign))
     holder = slot_lwe.SlotKey(stream(1))
-    x, y = np.full((2, SLOTS), 2**63, np.uint64), np.full((2, SLOTS), 2**63 - (sign > 0), np.uint64)
+    x, y = np.full((4, SLOTS), 2**63, np.uint64), np.full((4, SLOTS), 2**63 - (sign > 0), np.uint64)
     public, cipher = (memoryview(b"".join(each)) for each in (holder.public(), holder.encrypted(x)))
     other = slot_lwe.SlotAnswering(public, Fixed(MOST if sign > 0 else 0))
-    answer, share = other.answer(slot_lwe.ciphertexts(cipher, 2), y)
-    assert (holder.decrypted(memoryview(b"".join(answer))) + share == (x * y).sum(0)).all()
+    answer, share = other.answer(slot_lwe.ciphertexts(cipher, 4), y)
+    want = -4 * 2**63 * (2**63 - 1) if sign > 0 else 4 * 2**126
+    assert (holder.decrypted(memoryview(b"".join(answer))) + share == want).all()
 
 
 def test_numpy_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +178,7 @@ def test_numpy_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
         other = slot_lwe.SlotAnswering(memoryview(public), stream(2))
         answer, share = other.answer(slot_lwe.ciphertexts(memoryview(cipher), 1), words(2, 1, SLOTS))
         made = holder.decrypted(memoryview(b"".join(answer)))
-        assert (made + share == words(1, SLOTS) * words(2, SLOTS)).all()
+        assert (lowest_words(made + share) == words(1, SLOTS) * words(2, SLOTS)).all()
         return [public, cipher, b"".join(answer)]
 
     first = told()
@@ -182,8 +194,8 @@ def test_unsound_numbers_are_refused() -> None:
 
 def test_the_choice_is_the_one_that_sends_less() -> None:
     """Whatever the size: not more than transfers with the keys, and nothing that shows too much."""
-    for products, transfers in ((2, 1088), (1, 544)):
-        one = products * slot_lwe.CIPHERTEXT_BYTES + ANSWER_BYTES
+    for products, transfers, bits in ((2, 1088, 64), (1, 544, 64), (2, 3200, 128), (1, 1600, 128)):
+        one = (products * slot_lwe.CIPHERTEXT_BYTES + ANSWER_BYTES) * bits // 64
         sizes = [
             0,
             1,
@@ -196,10 +208,11 @@ def test_the_choice_is_the_one_that_sends_less() -> None:
             SLOTS + 1,
             SLOTS + 20_000,
             10**6,
-            5 * 10**6,
+            2 * 10**6,
+            5 * 10**6 * 64 // bits,
         ]
         for size in sizes:
-            groups = quickest(size, products, transfers)
+            groups = quickest(size, products, transfers, bits)
             assert 0 <= groups.count * SLOTS < size + SLOTS
             rest = size - min(size, groups.count * SLOTS)
             total = groups.sent(0) + groups.sent(1) + rest * transfers
@@ -207,9 +220,10 @@ def test_the_choice_is_the_one_that_sends_less() -> None:
             for count in range(size // SLOTS + 2) if groups.count else ():
                 other = count * one + max(0, size - count * SLOTS) * transfers
                 assert total <= other + 16 * groups.count
-        assert quickest(10**6, products, transfers).count in (30, 31)
+        assert quickest(10**6, products, transfers, bits).count in (30, 31)
     assert slot_lwe.distance_bits(5 * 10**6) >= 40
-    assert quickest(10**7, 2, 1088).count == 0
+    assert slot_lwe.distance_bits(2 * 2 * 10**6, 4) >= 40
+    assert quickest(10**7, 2, 1088, 64).count == quickest(4 * 10**6, 2, 3200, 128).count == 0
 
 
 # -------------------------------------------------------------------- demands
@@ -226,13 +240,24 @@ def demanded() -> Sources:
     return sources
 
 
-@pytest.mark.parametrize(("left", "right"), SHAPES)
+IN_BOTH = [*((*shapes, 64) for shapes in SHAPES), (*SHAPES[0], 128), (*SHAPES[2], 128)]
+
+
+@pytest.mark.parametrize(("left", "right", "width"), IN_BOTH)
 @pytest.mark.parametrize("held", [(3, 3), (1, 2), (2, 3)])
-def test_demands_for_many_elements_are_met(left: tuple, right: tuple, held: tuple[int, int]) -> None:
+def test_demands_for_many_elements_are_met(
+    left: tuple, right: tuple, width: int, held: tuple[int, int]
+) -> None:
     sources, shape = demanded(), np.broadcast_shapes(left, right)
 
     def pieces(number: int, shape: tuple, by: int) -> list[np.ndarray]:
-        return [words(number + 2 * i, prod(shape)).reshape(shape) * np.uint64(by >> i & 1) for i in (0, 1)]
+        def piece(party: int) -> np.ndarray:
+            made = words(number + 2 * party, prod(shape))
+            if width == 128:  # of each word every end with every end of the other one
+                made = wide_from(np.stack([made, words(number + 2 * party + 1, prod(shape))], axis=-1))
+            return np.asanyarray(made.reshape(shape) * np.uint64(by >> party & 1))
+
+        return [piece(party) for party in (0, 1)]
 
     x, y = pieces(1, left, held[0]), pieces(2, right, held[1])
     asked = [[Product(a, b, shape, held)] for a, b in zip(x, y, strict=True)]
@@ -240,7 +265,7 @@ def test_demands_for_many_elements_are_met(left: tuple, right: tuple, held: tupl
         asked = [[*each, Square(a)] for each, a in zip(asked, x, strict=True)]
     before = [end.sent for end in sources.ends]
     made = sources.make(*asked)
-    want = [(x[0] + x[1]) * (y[0] + y[1]), (x[0] + x[1]) ** np.uint64(2)]
+    want = [(x[0] + x[1]) * (y[0] + y[1]), (x[0] + x[1]) * (x[0] + x[1])]
     for (one,), (other,), right_one in [(*each, w) for each, w in zip(made, want, strict=False)]:
         assert (one + other == right_one).all()
     counted = [end.sent - was for end, was in zip(sources.ends, before, strict=True)]

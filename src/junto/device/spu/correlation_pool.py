@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from junto.errors import DeviceError
 from junto.mpc.prg import SECRET_BYTES, derive_secret
+from junto.mpc.ring128 import WIDE_DTYPE, as_ring
 from junto.whole_files import sync, write_whole
 
 NONCE_BYTES = 12
@@ -342,8 +343,9 @@ def _unpacked(data: bytes) -> PoolEntry:
         parts = []
         for dtype, shape in forms:
             count = int(np.prod(shape, dtype=np.int64))
-            part = np.frombuffer(data, np.dtype(dtype), count, start).reshape(shape)
-            parts.append(part.copy())
+            kind = WIDE_DTYPE if dtype == WIDE_DTYPE.str else np.dtype(dtype)
+            part = np.frombuffer(data, kind, count, start).reshape(shape)
+            parts.append(as_ring(part.copy()))
             start += part.nbytes
         made.append(tuple(parts))
     return PoolEntry(bytes.fromhex(head["key"]), int(head["after"]), made)

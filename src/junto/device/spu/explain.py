@@ -21,18 +21,15 @@ from junto.device.spu.costs import Cost, highest, highest_tallies, lines_of
 from junto.device.spu.explanation import Explanation
 from junto.device.spu.layout import ArrayLayout, wide_numbers
 from junto.device.spu.object import SPUObject
-from junto.device.spu.plan_runner import charge, run_plan
+from junto.device.spu.plan_runner import charge, gates_of, run_plan
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
-from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.counting import blank_of, counting_pair, counting_roles, fresh
 from junto.mpc.interpret import StepHooks
 from junto.mpc.meter import Meter, Tally
 from junto.mpc.plan import Plan, jax_dtype
 from junto.mpc.primitives.public import PublicDigest
-from junto.mpc.protocol.pair.pair_gates import PairGates
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.secure_gates import SecureGates
 from junto.mpc.ranges import RangeRemarks
 from junto.mpc.settings import MpcSettings
 from junto.mpc.unknown import InPlace, Known, Unknowns, stand_in, unknowns
@@ -206,7 +203,11 @@ class PlanCounter:
         revealed, which the second party tells the dealer.
         """
         telling = self._plan.reveals or self._settings.checked
-        roles = counting_pair() if self.pair else counting_roles(self._settings.width)[: 2 if telling else 1]
+        roles = (
+            counting_pair(self._settings.width)
+            if self.pair
+            else counting_roles(self._settings.width)[: 2 if telling else 1]
+        )
         found = [self._run_at(role, turns) for role in roles]
         costs = (found[0][0], found[-1][0])
         return PlanCost(costs, [tallies for _, tallies, _ in found], found[0][2])
@@ -218,9 +219,8 @@ class PlanCounter:
             witness=witness, meter=meter, instead=InPlace(self.unknown, turns), notice=self.ranges.look
         )
         with np.errstate(over="ignore"):
-            gates = (PairGates if role.pair else SecureGates)(role, self._settings.block)
             results = run_plan(
-                CheckedGates(gates, known=False) if self._settings.checked else gates,
+                gates_of(role, self._settings, known=False),
                 role.flush,
                 self._plan,
                 self._blanks(),

@@ -8,15 +8,10 @@ from typing import Any
 
 from junto.device.spu.correlation_pool import CorrelationPool, PoolEntry
 from junto.mpc.channel import Channel
-from junto.mpc.checked_gates import CheckedGates
-from junto.mpc.gates import Gates
 from junto.mpc.preprocess.correlations import Correlations
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
 from junto.mpc.prg import KEY_BYTES, Stream, derive
-from junto.mpc.protocol.pair.pair_gates import PairGates
 from junto.mpc.protocol.role import Computing, Dealing, Role
-from junto.mpc.protocol.secure_gates import SecureGates
-from junto.mpc.settings import MpcSettings
 from junto.net.api import Stamp
 from junto.program.progress import Board
 
@@ -94,7 +89,7 @@ class NodeContext:
             channel.label(stamp.operation, f"{stamp.text} at {stamp.site}")
         if self.index is not None and self.helper is None:
             own, wire = self._stream(self.role_name, stamp), self.channels[self.peer]
-            return Paired(self.index, own, wire, supply or Supply())
+            return Paired(self.index, own, wire, supply or Supply(), self.width)
         if self.index is None:
             streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
             second = self.channels[self.compute[1]]
@@ -123,7 +118,8 @@ class NodeContext:
         if source is None or self.index is None or not isinstance(role, Paired):
             return role, lambda: None
         before = source.sent
-        preparing = Preparing(self.index, self._stream(self.role_name, stamp), source, supply)
+        own = self._stream(self.role_name, stamp)
+        preparing = Preparing(self.index, own, source, supply, width=self.width)
         supply.from_steps(steps(preparing))
 
         def finish() -> None:
@@ -138,7 +134,7 @@ class NodeContext:
         self.role(stamp)  # no other role may have this operation's keystreams
         supply = Supply()
         supply.append(entry.made)
-        role = Paired(self.index or 0, Stream(entry.key), self.channels[self.peer], supply)
+        role = Paired(self.index or 0, Stream(entry.key), self.channels[self.peer], supply, self.width)
 
         def finish() -> None:
             supply.finish()
@@ -146,11 +142,6 @@ class NodeContext:
             role.offline = 0
 
         return role, finish
-
-    def gates(self, role: Role, settings: MpcSettings) -> Gates[Any, Any]:
-        """The gates of one operation."""
-        gates = (PairGates if role.pair else SecureGates)(role, settings.block)
-        return CheckedGates(gates) if settings.checked else gates
 
     def reading(self) -> Role:
         """This compute party's role for what draws nothing: its own pieces of what it holds."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import JuntoError, NotComputable
+from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.gates import Gates
 from junto.mpc.interpret import StepHooks, perform
 from junto.mpc.plain_gates import PlainBits, PlainRing
@@ -19,6 +20,7 @@ from junto.mpc.protocol.handover import own_piece
 from junto.mpc.protocol.inout import InputKind, masked
 from junto.mpc.protocol.pair.pair_gates import PairGates
 from junto.mpc.protocol.role import Role
+from junto.mpc.protocol.secure_gates import SecureGates
 from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
 from junto.mpc.rounds import RoundFuture, Rounds, start, together
 from junto.mpc.settings import MpcSettings
@@ -60,6 +62,18 @@ def run_plan(
         ears: who hears what on the way.
     """
     return list(Rounds(flush, ears.meter).run(_run(gates, plan, inputs, settings, ears)))
+
+
+def gates_of(role: Role, settings: MpcSettings, *, known: bool = True) -> Gates[Any, Any]:
+    """The gates of one run.
+
+    Args:
+        role: this node's.
+        settings: of the call.
+        known: see `CheckedGates`.
+    """
+    gates = (PairGates if role.pair else SecureGates)(role, settings.block)
+    return CheckedGates(gates, known=known) if settings.checked else gates
 
 
 def rehearse(
@@ -122,7 +136,7 @@ def preparation(role: Preparing, plan: Plan, inputs: Sequence[Any], settings: Mp
     """
     known: dict[int, RingSecret] = {}
     blind = [unopened(each, known) if isinstance(each, RingSecret | MaskedBits) else each for each in inputs]
-    gates = PairGates(role, settings.block)
+    gates = gates_of(role, settings)
     return prepared(role, lambda: _run(gates, plan, blind, settings, StepHooks()))
 
 
@@ -145,7 +159,7 @@ def stored_preparation(
     role: Preparing, plan: Plan, inputs: Sequence[Any], settings: MpcSettings
 ) -> Iterator[None]:
     """The steps in which a party prepares a run of which no argument is there yet: see `Fresh`."""
-    gates = PairGates(role, settings.block)
+    gates = gates_of(role, settings)
     return prepared(role, lambda: _run_anew(gates, role, plan, inputs, settings, StepHooks()))
 
 
@@ -153,12 +167,17 @@ def run_stored(
     role: Paired, plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: StepHooks
 ) -> list[Any]:
     """`run_plan` of what was prepared so. One round more, in which all secret arguments are masked anew."""
-    gates = PairGates(role, settings.block)
+    gates = gates_of(role, settings)
     return list(Rounds(role.flush, ears.meter).run(_run_anew(gates, role, plan, inputs, settings, ears)))
 
 
 async def _run_anew(
-    gates: PairGates, role: Role, plan: Plan, inputs: Sequence[Any], settings: MpcSettings, ears: StepHooks
+    gates: Gates[Any, Any],
+    role: Role,
+    plan: Plan,
+    inputs: Sequence[Any],
+    settings: MpcSettings,
+    ears: StepHooks,
 ) -> tuple[Any, ...]:
     each = {x.key: x for x in inputs if isinstance(x, Fresh)}
     pieces = [None if x.secret is None else own_piece(role, x.secret) for x in each.values()]

@@ -65,7 +65,7 @@ def fill(seat: NodeContext, stamp: Stamp, work: EngineCall, name: str, runs: int
     shelf.begin(hashlib.sha256(b"".join(sorted([own, other]))).digest()[:FILL_BYTES])
     for _ in range(runs):
         key, supply = fresh_key(), Supply()
-        preparing = Preparing(seat.index, Stream(key), source, supply)
+        preparing = Preparing(seat.index, Stream(key), source, supply, width=seat.width)
         supply.from_steps(stored_preparation(preparing, work.plan, work.inputs, work.settings))
         made = supply.all()
         shelf.put(PoolEntry(key, preparing.next_of_own(), made))

@@ -60,7 +60,12 @@ def preprocess(
             fix="call it without; or preprocess the parts before and after as functions of their own",
         )
     settings = spu.numbers.inside(call.fraction, call.width)
-    wanted = [_wanted(item, number, inputs) for number, item in enumerate(inputs)]
+    if settings.checked:
+        raise DeviceError(
+            f"{call.name} proves at its end that no number has left its range, so what it needs is not kept",
+            fix="let the call make it when it runs, or build the SPU without overflow='error'",
+        )
+    wanted = [_wanted(item, number, inputs, settings.width) for number, item in enumerate(inputs)]
     name = name_of(plan, settings, wanted)
     program = spu.session.program
     stamp = program.begin(Description("preprocess", spu.name, call.name, f"{text}|{name}|{runs}"))
@@ -75,7 +80,7 @@ def _check_source(spu: SpuDevice) -> None:
         )
 
 
-def _wanted(item: Any, number: int, inputs: Sequence[Any]) -> Any:
+def _wanted(item: Any, number: int, inputs: Sequence[Any], width: int) -> Any:
     """An argument as `Fresh`, or the public array itself. One handle given twice is one secret."""
     if isinstance(item, SecretInput):
         first = next(
@@ -83,7 +88,7 @@ def _wanted(item: Any, number: int, inputs: Sequence[Any]) -> Any:
             for i, each in enumerate(inputs)
             if isinstance(each, SecretInput) and (each.handle, each.index) == (item.handle, item.index)
         )
-        return Fresh(first, InputKind(item.leaf.dtype == "bool", tuple(item.leaf.shape)), None)
+        return Fresh(first, InputKind(item.leaf.dtype == "bool", tuple(item.leaf.shape), width), None)
     if isinstance(item, Described):
-        return Fresh(number, InputKind(item.leaf.dtype == "bool", tuple(item.leaf.shape)), None)
+        return Fresh(number, InputKind(item.leaf.dtype == "bool", tuple(item.leaf.shape), width), None)
     return item

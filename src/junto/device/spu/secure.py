@@ -18,7 +18,7 @@ from junto.device.spu.inputs import InputConversion, encoded
 from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
 from junto.device.spu.node import NodeThread
 from junto.device.spu.node_context import NodeContext
-from junto.device.spu.plan_runner import Fresh, charge, preparation, run_plan, run_stored
+from junto.device.spu.plan_runner import Fresh, charge, gates_of, preparation, run_plan, run_stored
 from junto.device.spu.profile import Recorder
 from junto.errors import NotComputable
 from junto.execute.executor import Promise, Ref, TaskCall
@@ -418,7 +418,7 @@ def _compute(
     role, finish = seat.prepared(stamp, steps, work.settings.width)
 
     def run(meter: Meter | None) -> list[Secret]:
-        gates = seat.gates(role, work.settings)
+        gates = gates_of(role, work.settings)
         witness = PublicDigest()
         with under_way(seat.board, stamp, work, role) as pace:
             ears = StepHooks(witness=witness, meter=meter, pace=pace, revealed=note, proved=note.proved)
@@ -448,7 +448,7 @@ def _kept_run(
 ) -> _KeptRun | None:
     """A run of what was made ahead; None if nothing is there for it."""
     fresh = [
-        Fresh(place, InputKind(isinstance(each, MaskedBits), each.shape), each)
+        Fresh(place, InputKind(isinstance(each, MaskedBits), each.shape, work.settings.width), each)
         if isinstance(place, tuple)
         else each
         for place, each in zip(places, inputs, strict=True)

@@ -4,10 +4,10 @@ Paper:     Smart, Vercauteren, "Fully homomorphic SIMD operations", Designs, Cod
            (slots); Bajard, Eynard, Hasan, Zucca, "A full RNS variant of FV like somewhat homomorphic
            encryption schemes", SAC 2016 (bases of primes); else see `ring_lwe`.
 Computes:  from x at the one party and y at the other, words of 64 bits with a sign, x y - r for each of
-           `SLOTS` slots, or the sum of two such products less r; r is 64 bits of the other one's randomness.
+           `SLOTS` slots, or the sum of up to four such products less r; r is the other one's randomness.
 Parties:   the holder, who has the key; the other one, who draws r.
 Secure:    semi-honest.
-Learns:    the holder x y - r modulo 2**64, and of y nothing that shows with more than the probability below;
+Learns:    the holder x y - r modulo 2**128, and of y nothing that shows with more than the probability below;
            the other one nothing, if ring learning with errors is hard.
 Cost:      a ciphertext has 57.75 bytes a slot, an answer 50.5.
 
@@ -17,8 +17,8 @@ more. A ciphertext (a, b) has b = -a s + e + D m, where D m is 0 modulo these si
 slot's number times D, without a transform. The other one's numbers are lifted to the polynomial with
 coefficients below t / 2, nearly, by which (a, b) is multiplied, with an error v = e y. An encryption of 0
 under the holder's public key makes the a of the sum look uniform. In the slots -r is added, for an r of
-191 bits beside which the product does not show: the integer x y - r is below t / 3, and its lower half is
-what is wanted.
+191 bits beside which the product does not show: the integer x y - r is below t / 3, and what is wanted is
+its lowest 128 bits, or 64 of them.
 
 What depends on y is then b = -a s + D m + v and nothing else. It is taken times 2**64 / D, rounded, which
 v and the error of the encryption of 0 move by 1 + |v| 2**64 / D at most, and to that a flood is added,
@@ -29,9 +29,9 @@ In bits, with n = 32768, s and u ternary, e centred binomial of variance 10.5:
 
     security of the key, by table 1 of the homomorphic encryption standard, for log2(q) <= 881      128
     q, t, D                                                                          462, 192, 270
-    |x y| summed over two products                                                             127
+    |x y| summed over four products                                                            128
     |r|                                                                                        190
-    |v| at worst                                                                               212
+    |v| at worst                                                                               213
     |v| in the mean, over the holder's errors                                                  201
     what a rounded number moves by, in the mean: 1 + 2**(201 + 64 - 270)                        0
     the flood                                                                                   63
@@ -75,6 +75,7 @@ from junto.mpc.lattice.residues import (
 )
 from junto.mpc.ot.jobs import octets
 from junto.mpc.prg import KEY_BYTES, Stream
+from junto.mpc.ring128 import WideArray, wide_from, wide_of_integers
 
 Octets: TypeAlias = NDArray[np.uint8]
 
@@ -97,6 +98,8 @@ CIPHERTEXT_BYTES: Final = SLOTS * (48 * len(PLAIN) + 45 * len(SCALE)) // 8
 _MASK_BITS, _RESULT_BITS = 17, 3
 """Of an answer's a and b behind the point: what they are sent with."""
 ANSWER_BYTES: Final = SLOTS * (2 * 48 * len(PLAIN) + _MASK_BITS + _RESULT_BITS) // 8
+MOST_TERMS: Final = 4
+"""Products that an answer may be the sum of."""
 LEAST_DISTANCE: Final = 40
 """See `ring_lwe.LEAST_DISTANCE`."""
 _T, _D = prod(PLAIN), prod(SCALE)
@@ -125,12 +128,12 @@ class _SlotBounds:
 
     def __post_init__(self) -> None:
         # a polynomial that was lifted, and what is rounded, are up to 2**-10 of one beyond a half
-        product = 2 * SLOTS * _LARGEST * _T
+        product = MOST_TERMS * SLOTS * _LARGEST * _T
         zero = 2 * _LARGEST * SLOTS + _LARGEST
         parts = 1 << 80
         wrong = (product + zero) * parts // _D + (parts >> 64 - self.flood_bits + 1)
         wrong += (parts >> _RESULT_BITS + 1) + ((SLOTS + 1) * (parts + (parts >> 10)) >> self.mask_bits + 1)
-        number = (1 << self.random_bits - 1) + (1 << 127)
+        number = (1 << self.random_bits - 1) + MOST_TERMS * (1 << 126)
         if wrong >= parts * 15 // 32 or number > _T // 3 or log2(_T * _D) > 881:
             raise ValueError("these parameters are not sound")
 
@@ -138,16 +141,17 @@ class _SlotBounds:
 BOUNDS: Final = _SlotBounds()
 
 
-def distance_bits(products: int) -> float:
+def distance_bits(products: int, terms: int = 2) -> float:
     """How well answers hide what they were made with: -log2 of the probability that a difference shows.
 
     Args:
-        products: in all answers, each of a sum of two.
+        products: in all answers, each of a sum of so many.
+        terms: how many.
     """
     slots = -(-products // SLOTS) * SLOTS
-    mean = log2(_T) - 1 + log2(_VARIANCE * 2 * SLOTS) / 2 + 64 - log2(_D)
+    mean = log2(_T) - 1 + log2(_VARIANCE * terms * SLOTS) / 2 + 64 - log2(_D)
     moved = slots * (1 + 2**mean) / 2**_FLOOD_BITS
-    return -log2(moved + products * 2.0 ** (127 - _RANDOM_BITS))
+    return -log2(moved + products * terms * 2.0 ** (126 - _RANDOM_BITS))
 
 
 def ciphertexts(data: memoryview, count: int) -> Words:
@@ -197,8 +201,8 @@ class SlotKey:
         """A ciphertext of zeros, by which others make more: `SEED_BYTES` and `CIPHERTEXT_BYTES`."""
         return self.encrypted(np.zeros((1, SLOTS), np.uint64))
 
-    def decrypted(self, data: memoryview) -> Words:
-        """Of an answer the words, [n].
+    def decrypted(self, data: memoryview) -> WideArray:
+        """Of an answer the integers modulo 2**128, [n].
 
         Raises:
             ValueError: it is none.
@@ -214,7 +218,7 @@ class SlotKey:
         whole = plus(product[:-1], half + unit - behind, column(PLAIN))
         whole = times(whole, _inverses(1 << _MASK_BITS), column(PLAIN))
         whole = plus(whole, times(result, _inverses(1 << _RESULT_BITS), column(PLAIN)), column(PLAIN))
-        return _lower_words(values(minus(whole, column([1] * len(PLAIN)), column(PLAIN)), PLAIN))
+        return _lowest(values(minus(whole, column([1] * len(PLAIN)), column(PLAIN)), PLAIN))
 
     def __repr__(self) -> str:
         return "<SlotKey>"
@@ -235,15 +239,15 @@ class SlotAnswering:
         self._public = ciphertexts(public, 1)
         self._stream = stream
 
-    def answer(self, given: Words, factors: Words) -> tuple[list[memoryview], Words]:
-        """What the holder decrypts to the sum of products less fresh words; and these words.
+    def answer(self, given: Words, factors: Words) -> tuple[list[memoryview], WideArray]:
+        """What the holder decrypts to the sum of products less fresh numbers; and these modulo 2**128.
 
         Args:
-            given: one ciphertext or two, as values [count, 2, primes, n].
+            given: one ciphertext to `MOST_TERMS`, as values [count, 2, primes, n].
             factors: words that they are multiplied by, [count, n].
 
         Returns:
-            `ANSWER_BYTES`; the words, [n].
+            `ANSWER_BYTES`; the numbers, [n].
         """
         stream, count = self._stream, len(factors)
         by = np.empty((count + 1, len(PRIMES), SLOTS), np.uint64)
@@ -252,11 +256,11 @@ class SlotAnswering:
         by[count] = values(signed(ternary(stream, (1, SLOTS)), _COLUMN), PRIMES)
         ciphers = np.concatenate([given, self._public]).swapaxes(0, 1)
         sums = summed_products(ciphers, by, PRIMES)
-        words, hidden = _random(stream)
+        drawn, hidden = _random(stream)
         sums[1, : len(PLAIN)] = plus(sums[1, : len(PLAIN)], hidden, column(PLAIN))
         sums = coefficients(sums, PRIMES)
         mask = plus(sums[0], signed(errors(stream, (1, SLOTS)), _COLUMN), _COLUMN)
-        return [octets(each) for each in (*_rounded(mask), *_flooded(sums[1], stream))], words
+        return [octets(each) for each in (*_rounded(mask), *_flooded(sums[1], stream))], drawn
 
     def __repr__(self) -> str:
         return "<SlotAnswering>"
@@ -310,24 +314,29 @@ def _wholes(digits: Words, bits: int) -> Words:
     return made
 
 
-def _lower_words(slots: Words) -> Words:
-    """Of integers between -t / 3 and t / 3, by their residues, the lower 64 bits."""
+_PARTS_OF_T: Final = wide_of_integers([*(_T // p for p in PLAIN), -_T])[:, None]
+
+
+def _lowest(slots: Words) -> WideArray:
+    """Of integers between -t / 3 and t / 3, by their residues, the lowest 128 bits."""
     digits = times(slots, _DIGITS_OF_T, column(PLAIN))
-    whole = _wholes(digits, 48)[0] * np.uint64(_T % 2**64)
-    made: Words = (digits * column([_T // p % 2**64 for p in PLAIN])).sum(0, dtype=np.uint64) - whole
+    made: WideArray = (np.concatenate([digits, _wholes(digits, 48)]) * _PARTS_OF_T).sum(0)
     return made
 
 
 _RANDOM: Final = _alike([*(-_D << _LIMB * i for i in range(4)), _D << _RANDOM_BITS - 1], PLAIN)
 
 
-def _random(stream: Stream) -> tuple[Words, Words]:
-    """Numbers from -2**190 to 2**190 - 1: their lower words, and -D times them modulo the four primes."""
+def _random(stream: Stream) -> tuple[WideArray, Words]:
+    """Numbers from -2**190 to 2**190 - 1: modulo 2**128, and -D times them modulo the four primes."""
     drawn = stream.words(4 * SLOTS).reshape(4, SLOTS) >> np.uint64(64 - _LIMB)
     drawn[3] >>= np.uint64(4 * _LIMB - _RANDOM_BITS)
-    words = drawn[0] | drawn[1] << np.uint64(_LIMB)
+    lower = drawn[0] | drawn[1] << np.uint64(_LIMB)
+    upper = drawn[1] >> np.uint64(64 - _LIMB) | drawn[2] << np.uint64(2 * _LIMB - 64)
     ones = np.ones((1, SLOTS), np.uint64)
-    return words, combined(np.concatenate([drawn, ones]), _RANDOM, PLAIN)
+    return wide_from(np.stack([lower, upper], axis=-1)), combined(
+        np.concatenate([drawn, ones]), _RANDOM, PLAIN
+    )
 
 
 # -------------------------------------------------------------------- answers

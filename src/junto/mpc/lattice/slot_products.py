@@ -8,10 +8,15 @@ Secure:    semi-honest.
 Learns:    nobody anything, but with the probability that `slot_lwe` states.
 Cost:      a public key each the first time, 1.9 MB. Then for a group two ciphertexts (one, if one product is
            asked for) and an answer: 83 bytes an element each way, or 54. Rounds: 2 for twice `MOST_GROUPS`.
+           Of numbers of 128 bits twice as much.
+
+A number of 128 bits is lower + 2**64 upper with a sign in both, so that of x y modulo 2**128 is wanted the
+product of the lower words, of which an answer has 128 bits, and 2**64 times the sum of two others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,11 +37,12 @@ from junto.mpc.lattice.slot_lwe import (
 )
 from junto.mpc.ot.jobs import parts
 from junto.mpc.prg import Stream
+from junto.mpc.ring128 import WideArray, lowest_words, ring_bits, zeros
 
 KEY_MESSAGE: Final = SEED_BYTES + CIPHERTEXT_BYTES
 """Bytes that each party sends the first time."""
 MOST_GROUPS: Final = 4
-"""Of which a party's ciphertexts go in one message, about 15 MB."""
+"""Of words, of which a party's ciphertexts go in one message, about 15 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,12 @@ class SlotGroups:
     Attributes:
         count: groups of `SLOTS`, the last one perhaps not full.
         products: of one party's number and the other one's for an element: 1 or 2.
+        words: of a number: 1 or 2.
     """
 
     count: int
     products: int
+    words: int = 1
 
     def held(self, party: int) -> int:
         """SlotGroups whose numbers this party encrypts: the first half of all is P0's."""
@@ -58,11 +66,21 @@ class SlotGroups:
     def sent(self, party: int) -> int:
         """Bytes that a party sends, without its key."""
         own, others = self.held(party), self.held(1 - party)
-        seeds = SEED_BYTES * -(-own // MOST_GROUPS)
-        return own * self.products * CIPHERTEXT_BYTES + seeds + others * ANSWER_BYTES
+        seeds = SEED_BYTES * -(-own // self.together)
+        return own * self.ciphertexts * CIPHERTEXT_BYTES + seeds + others * self.words * ANSWER_BYTES
+
+    @property
+    def ciphertexts(self) -> int:
+        """Of a group."""
+        return self.products * self.words
+
+    @property
+    def together(self) -> int:
+        """SlotGroups of which a party's ciphertexts go in one message."""
+        return MOST_GROUPS // self.words
 
 
-def quickest(size: int, products: int, transfers: int) -> SlotGroups:
+def quickest(size: int, products: int, transfers: int, ring_bits: int) -> SlotGroups:
     """The groups of so many elements; the rest is left to oblivious transfers, which send less for it.
 
     All is left to them if the keys are not worth it, so that the first call sends no more than without slots,
@@ -72,15 +90,22 @@ def quickest(size: int, products: int, transfers: int) -> SlotGroups:
         size: elements: the same at both parties, as all that this depends on.
         products: see `SlotGroups`.
         transfers: bytes that transfers send for one element, from both parties.
+        ring_bits: of the elements.
     """
-    one = products * CIPHERTEXT_BYTES + ANSWER_BYTES
+    words = ring_bits // 64
+    one = words * (products * CIPHERTEXT_BYTES + ANSWER_BYTES)
     full, rest = divmod(size, SLOTS)
     count = full + (rest * transfers > one)
-    groups = SlotGroups(count, products)
+    groups = SlotGroups(count, products, words)
     saved = min(size, count * SLOTS) * transfers - groups.sent(0) - groups.sent(1)
-    if saved <= 2 * KEY_MESSAGE or distance_bits(size) < LEAST_DISTANCE:
-        return SlotGroups(0, products)
+    if saved <= 2 * KEY_MESSAGE or _distance(size, words) < LEAST_DISTANCE:
+        return SlotGroups(0, products, words)
     return groups
+
+
+def _distance(size: int, words: int) -> float:
+    """See `distance_bits`: an answer for each word, the last one of twice as many products."""
+    return distance_bits(size * words, 2 * words)
 
 
 class SlotProducts:
@@ -115,8 +140,8 @@ class SlotProducts:
         halves = slice(0, first), slice(first, groups.count)
         ours, theirs = halves[self._index], halves[1 - self._index]
         encrypts, multiplies = _grouped(held, groups)[ours], _grouped(factors, groups)[theirs]
-        total = np.empty((groups.count, SLOTS), np.uint64)
-        for some in parts(first, MOST_GROUPS):
+        total: Words = zeros((groups.count, SLOTS), 64 * groups.words)
+        for some in parts(first, groups.together):
             self._piece(encrypts[some], multiplies[some], total[ours][some], total[theirs][some])
         made: Words = total.reshape(-1)[:size]
         return made
@@ -124,21 +149,23 @@ class SlotProducts:
     def _piece(self, held: Words, factors: Words, ours: Words, theirs: Words) -> None:
         """Puts our shares of some groups into `ours`, which we encrypt, and `theirs`, which we multiply."""
         holder, answering = self._met()
-        products = factors.shape[1]
+        ciphers, words = factors.shape[1], ring_bits(theirs) // 64
         own = holder.encrypted(held.reshape(-1, SLOTS)) if len(held) else []
-        count = len(factors) * products
+        count = len(factors) * ciphers
         data = self._exchange(own, SEED_BYTES + count * CIPHERTEXT_BYTES if count else 0)
         answers: list[memoryview] = []
         if count:
             with self._exchange.reading():
                 given = ciphertexts(data, count)
             for number, factor in enumerate(factors):
-                answer, theirs[number] = answering.answer(given[number * products :][:products], factor)
-                answers += answer
-        data = self._exchange(answers, len(held) * ANSWER_BYTES)
-        for number, into in enumerate(ours):
+                some = _answers(answering, given[number * ciphers :][:ciphers], factor, words)
+                theirs[number] = _joined([share for _, share in some])
+                answers += [part for answer, _ in some for part in answer]
+        data = self._exchange(answers, len(held) * words * ANSWER_BYTES)
+        for number in range(len(held)):
+            places = range(number * words * ANSWER_BYTES, (number + 1) * words * ANSWER_BYTES, ANSWER_BYTES)
             with self._exchange.reading():
-                into[...] = holder.decrypted(data[number * ANSWER_BYTES :][:ANSWER_BYTES])
+                ours[number] = _joined([holder.decrypted(data[at:][:ANSWER_BYTES]) for at in places])
 
     def _met(self) -> tuple[SlotKey, SlotAnswering]:
         if self._keys is None:
@@ -149,8 +176,29 @@ class SlotProducts:
         return self._keys
 
 
+def _answers(
+    answering: SlotAnswering, given: Words, factor: Words, words: int
+) -> list[tuple[list[memoryview], WideArray]]:
+    """Of the lower words' products, and if there are upper words, of those that count 2**64."""
+    lower = len(given) // words
+    made = [answering.answer(given[:lower], factor[:lower])]
+    if words == 2:
+        made.append(answering.answer(given, np.roll(factor, lower, axis=0)))
+    return made
+
+
+def _joined(shares: Sequence[WideArray]) -> Words:
+    """Words, of what came of one answer; elements of 128 bits, of two."""
+    if len(shares) == 1:
+        return lowest_words(shares[0])
+    return np.asanyarray(shares[0] + (shares[1] << np.uint64(64)))
+
+
 def _grouped(numbers: Words, groups: SlotGroups) -> Words:
-    """Numbers [products, n] with zeros at their ends, [groups, products, `SLOTS`]."""
+    """The words of numbers [products, n] with zeros at their ends, [groups, ciphertexts, `SLOTS`]."""
+    if isinstance(numbers, WideArray):
+        carries = numbers.low >> np.uint64(63)  # a lower word counts with its sign
+        numbers = np.concatenate([numbers.low, numbers.high + carries])
     whole = np.zeros((len(numbers), groups.count * SLOTS), np.uint64)
     whole[:, : numbers.shape[1]] = numbers
     return whole.reshape(len(numbers), groups.count, SLOTS).swapaxes(0, 1)

@@ -32,6 +32,7 @@ from junto.mpc.gates import Words
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.table_transfers import evaluate
+from junto.mpc.ring128 import bit_field
 
 DIGIT: Final = 4
 """Places of a group at the leaves."""
@@ -84,7 +85,7 @@ def join(extension: Extension, high: Groups, low: Planes) -> Planes:
 
 def _digit(own: Words, low: int, size: int, index: int) -> NDArray[np.uint8]:
     """Places of a number; if they are fewer than DIGIT, with others above them that pass a carry on."""
-    digit = (own >> np.uint64(low)) & np.uint64((1 << size) - 1)
+    digit = bit_field(own, low, size)
     if index == 0:
         digit |= np.uint64((1 << DIGIT) - (1 << size))
     return digit.astype(np.uint8)

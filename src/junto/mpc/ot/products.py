@@ -7,10 +7,10 @@ Parties:   P0, P1, who do the same: each chooses with its share of the smaller o
            the other one.
 Secure:    semi-honest.
 Learns:    nobody anything.
-Cost:      64 transfers each way an element of the smaller operand; 36 bits on average for each of them and
-           each element of the other operand that it is multiplied with. One way only if a party has one of
-           the operands whole; nothing if it has both. A square costs half. Rounds: one more than there are
-           blocks.
+Cost:      a transfer each way for each bit of an element of the smaller operand, 64 or 128; 36 or 68 bits on
+           average for each of them and each element of the other operand that it is multiplied with. One
+           way only if a party has one of the operands whole; nothing if it has both. A square costs half.
+           Rounds: one more than there are blocks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from junto.mpc.ot import softspoken
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.ot.jobs import parts
 from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
+from junto.mpc.ring128 import elements, zeros
+from junto.mpc.ring128 import ring_bits as bits_of_ring
 
 _WIDEST: Final = 512
 """Elements of a vector that one transfer serves: the transfer itself costs little beside them."""
@@ -67,26 +69,29 @@ def by_matrices(x: Words, y: Words, product: Callable[[Words, Words], Words]) ->
     return made.transpose(np.argsort(order))
 
 
-def matmul_bytes(sizes: tuple[int, int, int], batch: int, settings: OtSettings) -> tuple[int, int]:
+def matmul_bytes(
+    sizes: tuple[int, int, int], batch: int, settings: OtSettings, ring_bits: int = BITS
+) -> tuple[int, int]:
     """Bytes for the products of one party's left share and the other one's right share, without rounding up.
 
     Args:
         sizes: rows, inner, columns of the matrices.
         batch: so many products.
         settings: of the transfers.
+        ring_bits: of the elements.
 
     Returns:
         From the party with the smaller matrix, which chooses, and from the other one.
     """
     m, k, n = sizes
-    chosen = batch * k * min(m, n) * BITS * softspoken.rows_of(settings.field_bits) // 8
-    return chosen, batch * k * m * n * ScalingWidths().nbytes
+    chosen = batch * k * min(m, n) * ring_bits * softspoken.rows_of(settings.field_bits) // 8
+    return chosen, batch * k * m * n * ScalingWidths(ring_bits, ring_bits).nbytes
 
 
 def square(extension: Extension, x: Words) -> Words:
     """Our share of x x, element by element: of the two products with the other share one does, doubled."""
     flat = x.reshape(-1)
-    made = flat * flat + _halves(extension, flat, flat + flat, ScalingWidths())
+    made = flat * flat + _halves(extension, flat, flat + flat, _whole(flat))
     return made.reshape(x.shape)
 
 
@@ -151,7 +156,7 @@ class _Matrices:
 
     def add_products(self, extension: Extension, choose: bool, offer: bool) -> None:
         """`choose`: of our left shares with their right ones; `offer`: the other way round."""
-        form = ScalingWidths(width=self.vectors.shape[1])
+        form = _whole(self.vectors, self.vectors.shape[1])
         extension.run(
             ScalingJob(
                 self.factors[part if choose else slice(0)],
@@ -177,21 +182,25 @@ class _Matrices:
         self.total[rows[0] : rows[-1] + 1] += np.add.reduceat(products, starts, axis=0)
 
 
-def select(extension: Extension, b: Flags, x: Words, ring_bits: int = BITS) -> Words:
+def _whole(x: Words, width: int = 1) -> ScalingWidths:
+    """Products of elements of the ring of these."""
+    return ScalingWidths(bits_of_ring(x), bits_of_ring(x), width)
+
+
+def select(extension: Extension, b: Flags, x: Words) -> Words:
     """Our share of b x, for bits that are shared by exclusive or.
 
     Args:
         extension: with the other party.
         b: our shares of bits, [n].
         x: our shares of numbers, [n].
-        ring_bits: bits of the result that are wanted; the others hold anything.
 
     Cost: 1 transfer each way an element.
     """
     # b x0 = b0 x0 + b1 (1 - 2 b0) x0, and likewise for x1
     own = b.astype(np.uint64)
     signed = np.where(b, 0 - x, x)
-    form = ScalingWidths(1, ring_bits)
+    form = ScalingWidths(1, bits_of_ring(x))
     made = own * x
 
     def add(part: slice, products: Words) -> None:
@@ -210,18 +219,20 @@ def to_ring(extension: Extension, b: Flags, ring_bits: int = BITS) -> Words:
     Args:
         extension: with the other party.
         b: our shares, [n].
-        ring_bits: bits of the result that are wanted; the others hold anything.
+        ring_bits: bits of the result that are wanted; the others hold anything. More than 64: elements of
+            the ring of 128 bits.
 
     Cost: half a transfer each way an element.
     """
     own = b.astype(np.uint64)
-    return own + _halves(extension, own, 0 - (own + own), ScalingWidths(1, ring_bits))
+    numbers = elements(0 - (own + own), ring_bits)
+    return np.asanyarray(own + _halves(extension, own, numbers, ScalingWidths(1, ring_bits)))
 
 
 def _halves(extension: Extension, factors: Words, numbers: Words, form: ScalingWidths) -> Words:
     """Shares of P0's factors times P1's numbers in the first half, and of P1's times P0's in the second."""
     size = len(factors)
-    made = np.empty(size, np.uint64)
+    made: Words = zeros(size, form.ring)
     middle = (size + 1) // 2
     halves = (slice(0, middle), slice(middle, size))
     mine, theirs = halves[extension.index], halves[1 - extension.index]

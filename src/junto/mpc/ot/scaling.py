@@ -26,6 +26,18 @@ from junto.mpc import bits
 from junto.mpc.gates import BITS, Words
 from junto.mpc.ot.jobs import TransferJob, octets
 from junto.mpc.ot.pads import Chosen, Offered
+from junto.mpc.ring import matmul
+from junto.mpc.ring128 import (
+    WIDE_BITS,
+    WideArray,
+    as_ring,
+    from_octets,
+    highest_words,
+    is_wide,
+    lowest_words,
+    wide_from,
+    wide_of_integers,
+)
 
 _PIECES: Final = ((4, np.dtype(np.uint32)), (2, np.dtype(np.uint16)), (1, np.dtype(np.uint8)))
 
@@ -35,8 +47,9 @@ class ScalingWidths:
     """How long the numbers are.
 
     Args:
-        factor: bits of a: 1 to 64.
-        ring: bits of the result that are wanted, 1 to 64; the others hold anything.
+        factor: bits of a: 1 to 128.
+        ring: bits of the result that are wanted, 1 to 128; the others hold anything. With more than 64 the
+            results, and r, are elements of the ring of 128 bits.
         width: elements of r.
 
     Raises:
@@ -48,7 +61,7 @@ class ScalingWidths:
     width: int = 1
 
     def __post_init__(self) -> None:
-        if not (1 <= self.factor <= BITS and 1 <= self.ring <= BITS and self.width >= 1):
+        if not (1 <= self.factor <= WIDE_BITS and 1 <= self.ring <= WIDE_BITS and self.width >= 1):
             raise ValueError(f"there are no products of {self}")
 
     @property
@@ -59,12 +72,20 @@ class ScalingWidths:
     @property
     def words(self) -> int:
         """Words that a pad has: as many as r, an even number of them unless it is one."""
+        if self.wide:
+            return 2 * self.width
         return 1 if self.width == 1 else self.width + self.width % 2
+
+    @property
+    def wide(self) -> bool:
+        """Whether r has elements of two words."""
+        return is_wide(self.ring)
 
     @property
     def nbytes(self) -> int:
         """What is sent for one product."""
-        return self.words * sum(len(group) * size for group, size in self.groups())
+        each = self.width if self.wide else self.words
+        return each * sum(len(group) * size for group, size in self.groups())
 
     def groups(self) -> Iterator[tuple[range, int]]:
         """Bits of a for which equally many bytes are sent, and how many."""
@@ -129,7 +150,7 @@ class ScalingJob(TransferJob):
         for group, size in form.groups():
             part = chosen[:, _at(group)]
             stop = start + size * part.size
-            sent = _joined(data[start:stop], part.shape, size)
+            sent = _joined(data[start:stop], part.shape, size, wide=form.wide)
             sent &= masks[_at(group)]
             part += sent
             start = stop
@@ -142,7 +163,9 @@ def _at(group: range) -> slice:
 
 def _digits(x: Words, count: int) -> Words:
     """Bits of numbers, one a word: [count, n]."""
-    made = x >> np.arange(count, dtype=np.uint64)[:, None]
+    if count > BITS:
+        return np.concatenate([_digits(lowest_words(x), BITS), _digits(highest_words(x), count - BITS)])
+    made = lowest_words(x) >> np.arange(count, dtype=np.uint64)[:, None]
     made &= np.uint64(1)
     return made
 
@@ -152,13 +175,17 @@ def _both(pads: Offered, form: ScalingWidths) -> tuple[Words, Words]:
 
 
 def _planes(pads: Words, form: ScalingWidths) -> Words:
-    """Pads in the order of transfers as [pieces, bits of a, products * words of a piece]."""
+    """Pads in the order of transfers as [pieces, bits of a, products * numbers of a piece]."""
+    if form.wide:
+        return wide_from(pads).reshape(form.width, form.bits, -1)
     pieces = max(1, form.words // 2)
     return pads.reshape(pieces, form.bits, -1)
 
 
 def _columns(rows: Words, form: ScalingWidths) -> Words:
     """Vectors [m, width] in the same order: [pieces, m * words of a piece]."""
+    if form.wide:
+        return as_ring(np.ascontiguousarray(rows.T))  # type: ignore[no-any-return]
     if form.words == 1:
         return rows.reshape(1, -1)
     made = np.zeros((form.words // 2, len(rows), 2), np.uint64)
@@ -169,6 +196,8 @@ def _columns(rows: Words, form: ScalingWidths) -> Words:
 
 def _vectors(columns: Words, form: ScalingWidths) -> Words:
     """The inverse of `_columns`."""
+    if form.wide:
+        return columns.T
     if form.words == 1:
         return columns.reshape(-1, 1)
     made = columns.reshape(len(columns), -1, 2).swapaxes(0, 1)
@@ -177,6 +206,9 @@ def _vectors(columns: Words, form: ScalingWidths) -> Words:
 
 def _weighted(planes: Words, form: ScalingWidths) -> Words:
     """The sum of 2**b times plane b; overwrites the planes."""
+    if form.wide:
+        powers = wide_of_integers([1 << b for b in range(form.bits)])
+        return matmul(powers[None], planes)[:, 0]
     total: Words = planes[:, form.bits - 1].copy()
     for b in range(form.bits - 2, -1, -1):
         total <<= np.uint64(1)
@@ -186,6 +218,14 @@ def _weighted(planes: Words, form: ScalingWidths) -> Words:
 
 def _cut(x: Words, size: int) -> Iterator[Words]:
     """The lowest `size` bytes of numbers, as arrays of shorter ones."""
+    if isinstance(x, WideArray):
+        if size == WIDE_BITS // 8:
+            yield np.ascontiguousarray(x)
+            return
+        yield from _cut(x.low, min(size, BITS // 8))
+        if size > BITS // 8:
+            yield from _cut(x.high, size - BITS // 8)
+        return
     if size == BITS // 8:
         yield np.ascontiguousarray(x)
         return
@@ -196,9 +236,18 @@ def _cut(x: Words, size: int) -> Iterator[Words]:
             shift += 8 * length
 
 
-def _joined(data: memoryview, shape: tuple[int, ...], size: int) -> Words:
+def _joined(data: memoryview, shape: tuple[int, ...], size: int, *, wide: bool = False) -> Words:
     """The inverse of `_cut`."""
     count = len(data) // size
+    if wide:
+        if size == WIDE_BITS // 8:
+            return np.asanyarray(from_octets(data, WIDE_BITS).reshape(shape).copy())
+        words = np.zeros((*shape, 2), np.uint64)
+        lower = min(size, BITS // 8)
+        words[..., 0] = _joined(data[: lower * count], shape, lower)
+        if size > lower:
+            words[..., 1] = _joined(data[lower * count :], shape, size - lower)
+        return wide_from(words)
     if size == BITS // 8:
         return np.frombuffer(data, np.uint64).reshape(shape).copy()
     made: Words | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.gates import Words
+from junto.mpc.gates import BITS, Words
 from junto.mpc.outline import outline
-from junto.mpc.preprocess.correlations import Demand, Made
+from junto.mpc.preprocess.correlations import Demand, Made, width_of
 from junto.mpc.preprocess.joint import Supply
 from junto.mpc.protocol.demands import (
     Bilinear,
@@ -21,6 +21,7 @@ from junto.mpc.protocol.demands import (
     Turn,
     WordPads,
 )
+from junto.mpc.ring128 import WIDE_DTYPE, is_wide, ring_bits
 
 
 class BlankSupply(Supply):
@@ -37,7 +38,8 @@ class BlankSupply(Supply):
     def take(self, demand: Demand) -> Made:
         """See `Supply`."""
         if isinstance(demand, Cut):
-            return (_zeros(demand.mask.shape),) * 3
+            ring = _zeros(demand.mask.shape, ring_bits(demand.mask))
+            return ring, _zeros(demand.mask.shape), ring
         if isinstance(demand, DigitPads):
             shape = (demand.layers, demand.digits, demand.numbers.size)
             whole = np.uint32 if demand.width == 2 else np.uint16
@@ -45,7 +47,7 @@ class BlankSupply(Supply):
         if isinstance(demand, WordPads):
             rows = () if self._party else (1 << demand.digit.width,)
             return (_zeros((*rows, demand.tables, demand.numbers.size)),)
-        return (_zeros(_shape(demand)),)
+        return (_zeros(_shape(demand), width_of(demand)),)
 
 
 def _shape(demand: Demand) -> tuple[int, ...]:
@@ -66,6 +68,6 @@ def _shape(demand: Demand) -> tuple[int, ...]:
     raise TypeError(f"two parties cannot make a {type(demand).__name__}; only a helper deals it")
 
 
-def _zeros(shape: tuple[int, ...]) -> Words:
-    made: Words = outline(shape, np.uint64)
+def _zeros(shape: tuple[int, ...], width: int = BITS) -> Words:
+    made: Words = outline(shape, WIDE_DTYPE if is_wide(width) else np.uint64)
     return made

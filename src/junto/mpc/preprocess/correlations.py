@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.mpc.gates import BITS
 from junto.mpc.protocol.demands import (
     Bilinear,
     BothBits,
@@ -32,6 +33,7 @@ from junto.mpc.protocol.demands import (
     WordPads,
     crosses,
 )
+from junto.mpc.ring128 import ring_bits
 
 Demand: TypeAlias = RingDemand | PlaneDemand | Cut | DigitPads | WordPads
 
@@ -92,23 +94,38 @@ class Renewed(Correlations):
         return self._source[1].make(demands)
 
 
+def width_of(demand: Demand) -> int:
+    """Bits of the ring whose elements are made for a demand; of planes and pads those of a word."""
+    match demand:
+        case Product() | Bilinear():
+            return ring_bits(demand.left)
+        case Square() | Cut():
+            return ring_bits(demand.mask)
+        case Selected():
+            return ring_bits(demand.right)
+        case Number() | BothBits() | Turn():
+            return demand.width
+    return BITS
+
+
 def transfers(demand: Demand) -> int:
     """About how many oblivious transfers of one bit a demand takes, in which batches are measured."""
+    wide = width_of(demand) // BITS
     match demand:
         case Product(_, _, shape, held):
-            return 64 * sum(crosses(*held)) * int(np.prod(shape, dtype=np.int64))
+            return 64 * wide**2 * sum(crosses(*held)) * int(np.prod(shape, dtype=np.int64))
         case Square():
-            return 64 * demand.mask.size
+            return 64 * wide**2 * demand.mask.size
         case Bilinear():
-            return 64 * (demand.left.size + demand.right.size)
+            return 64 * wide**2 * (demand.left.size + demand.right.size)
         case Selected(_, _, shape) | BothBits(_, _, shape):
-            return 2 * int(np.prod(shape, dtype=np.int64))
+            return 2 * wide * int(np.prod(shape, dtype=np.int64))
         case Number():
-            return demand.bits.size
+            return wide * demand.bits.size
         case Turn():
-            return 88 * demand.cos.size
+            return 88 * wide * demand.cos.size
         case Cut():
-            return 110 * demand.mask.size
+            return 110 * wide * demand.mask.size
         case DigitPads():
             return 4 * demand.layers * demand.digits * demand.numbers.size
         case WordPads():

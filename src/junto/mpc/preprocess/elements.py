@@ -19,20 +19,25 @@ from junto.mpc.ot import products
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.preprocess.matrices import matrices_bytes
 from junto.mpc.protocol.demands import Product, crosses, no_product
+from junto.mpc.ring128 import ring_bits as bits_of_ring
 
 
-def groups_for(size: int, count: int, settings: OtSettings) -> SlotGroups:
+def groups_for(size: int, count: int, settings: OtSettings, ring_bits: int) -> SlotGroups:
     """Of the first of so many elements, the groups that are multiplied by homomorphic encryption.
 
     Args:
         size: of one demand.
         count: products of one party's number and the other one's for an element: 1 or 2.
         settings: of the transfers.
+        ring_bits: of the elements.
     """
-    return quickest(size, count, count * sum(products.matmul_bytes((1, 1, 1), 1, settings)))
+    transfers = count * sum(products.matmul_bytes((1, 1, 1), 1, settings, ring_bits))
+    return quickest(size, count, transfers, ring_bits)
 
 
-def elements_bytes(size: int, ways: Sequence[bool], party: int, settings: OtSettings) -> float:
+def elements_bytes(
+    size: int, ways: Sequence[bool], party: int, settings: OtSettings, ring_bits: int
+) -> float:
     """What a party sends for products of so many elements.
 
     Args:
@@ -40,9 +45,10 @@ def elements_bytes(size: int, ways: Sequence[bool], party: int, settings: OtSett
         ways: whether there are products of P0's left share and P1's right one, and the other way round.
         party: 0 or 1.
         settings: of the transfers.
+        ring_bits: of the elements.
     """
-    groups = groups_for(size, sum(ways), settings)
-    chosen, offered = products.matmul_bytes((1, 1, 1), size - covered(groups, size), settings)
+    groups = groups_for(size, sum(ways), settings, ring_bits)
+    chosen, offered = products.matmul_bytes((1, 1, 1), size - covered(groups, size), settings, ring_bits)
     return groups.sent(party) + ways[party] * chosen + ways[1 - party] * offered
 
 
@@ -51,7 +57,7 @@ def broadcast_bytes(demand: Product, party: int, settings: OtSettings) -> tuple[
 
     If not, it is made of products of columns and rows: see `products.by_matrices`.
     """
-    ways, shapes = crosses(*demand.held), []
+    ways, bits, shapes = crosses(*demand.held), bits_of_ring(demand.left), []
 
     def product(a: Words, b: Words) -> Words:
         shapes.append((a.shape, b.shape))
@@ -59,9 +65,13 @@ def broadcast_bytes(demand: Product, party: int, settings: OtSettings) -> tuple[
 
     products.by_matrices(demand.left, demand.right, product)
     size = prod(demand.shape)
-    single = [elements_bytes(size, ways, each, settings) for each in (0, 1)]
-    several = [float(sum(matrices_bytes(*each, ways, one, settings) for each in shapes)) for one in (0, 1)]
-    slots = groups_for(size, sum(ways), settings).count > 0 and sum(single) + 2 * KEY_MESSAGE < sum(several)
+    single = [elements_bytes(size, ways, each, settings, bits) for each in (0, 1)]
+    several = [
+        float(sum(matrices_bytes(*each, ways, one, settings, bits) for each in shapes)) for one in (0, 1)
+    ]
+    slots = groups_for(size, sum(ways), settings, bits).count > 0 and sum(single) + 2 * KEY_MESSAGE < sum(
+        several
+    )
     return (single if slots else several)[party], slots
 
 
@@ -124,7 +134,7 @@ class ElementProducts:
         """Of each demand what fits into its groups, and then the rest of all of them."""
         made, rest = [], []
         for x, y in pairs:
-            groups = groups_for(len(x), count, self._extension.settings)
+            groups = groups_for(len(x), count, self._extension.settings, bits_of_ring(x))
             size = covered(groups, len(x))
             made.append(slots(x[:size], y[:size], groups) if size else x[:0])
             rest.append((x[size:], y[size:]))

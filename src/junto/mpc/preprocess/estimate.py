@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from junto.mpc.gates import BITS, Words
+from junto.mpc.gates import Words
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.ot.scaling import ScalingWidths
 from junto.mpc.ot.softspoken import rows_of
-from junto.mpc.preprocess.correlations import Demand
+from junto.mpc.preprocess.correlations import Demand, width_of
 from junto.mpc.preprocess.elements import broadcast_bytes, covered, elements_bytes, groups_for
 from junto.mpc.preprocess.matrices import matrices_bytes
 from junto.mpc.protocol.demands import (
@@ -40,7 +40,7 @@ _CUT_DIGITS_JOINED = 2
 
 def sent(demand: Demand, party: int, settings: OtSettings | None = None) -> int:
     """About how many bytes a party sends for a demand."""
-    return round(_Estimate(party, settings or OtSettings()).of(demand))
+    return round(_Estimate(party, settings or OtSettings(), width_of(demand)).of(demand))
 
 
 class _Estimate:
@@ -50,8 +50,9 @@ class _Estimate:
         transfer: bytes of a transfer that the party chooses in.
     """
 
-    def __init__(self, party: int, settings: OtSettings) -> None:
+    def __init__(self, party: int, settings: OtSettings, width: int) -> None:
         self._party = party
+        self._width = width
         self._settings = settings
         self.transfer = rows_of(settings.field_bits) / 8
 
@@ -64,11 +65,11 @@ class _Estimate:
             case Bilinear():
                 return self._bilinear(demand)
             case Selected(_, _, shape):
-                return _size(shape) * self._scaled(ScalingWidths(1))
+                return _size(shape) * self._scaled(ScalingWidths(1, self._width))
             case Number():
-                return demand.bits.size * self._scaled(ScalingWidths(1)) / 2
+                return demand.bits.size * self._scaled(ScalingWidths(1, self._width)) / 2
             case BothBits(_, _, shape):
-                return _size(shape) * (self._conjunction(1) + self._scaled(ScalingWidths(1)) / 2)
+                return _size(shape) * (self._conjunction(1) + self._scaled(ScalingWidths(1, self._width)) / 2)
             case Conjunction():
                 several = 1 if demand.right.ndim == 2 else len(demand.right)
                 return len(demand.left) * demand.lanes * self._conjunction(several)
@@ -77,7 +78,7 @@ class _Estimate:
                     self._cut(demand.shift) if demand.factor is None else self._rescaled()
                 )
             case Turn():
-                return demand.cos.size * self._scaled(ScalingWidths(TURN_SCALE + 2, width=2))
+                return demand.cos.size * self._scaled(ScalingWidths(TURN_SCALE + 2, self._width, width=2))
             case DigitPads():
                 return self._party * 4 * demand.digits * demand.numbers.size * self.transfer
             case WordPads():
@@ -93,37 +94,38 @@ class _Estimate:
 
     def _cut(self, shift: int) -> float:
         """See `making.cuts`."""
-        sizes = [-(-count // 4) for count in (shift, BITS - 1 - shift, 1)]
+        sizes = [-(-count // 4) for count in (shift, self._width - 1 - shift, 1)]
         leaves = sum(sizes) * (2 * self.transfer + 2)
         joins = sum(size - 1 for size in sizes) * self._conjunction(2)
         joins += _CUT_DIGITS_JOINED * self._conjunction(1)
-        numbers = self._scaled(ScalingWidths(1)) + self._scaled(ScalingWidths(1, shift)) / 2
-        return leaves + joins + numbers + 8 + 1 / 8
+        numbers = self._scaled(ScalingWidths(1, self._width)) + self._scaled(ScalingWidths(1, shift)) / 2
+        return leaves + joins + numbers + self._width / 8 + 1 / 8
 
     def _rescaled(self) -> float:
         """The same by a factor: one range of places less, and a carry less."""
-        sizes = [-(-(BITS - 1) // 4), 1]
+        sizes = [-(-(self._width - 1) // 4), 1]
         leaves = sum(sizes) * (2 * self.transfer + 2)
         joins = (sizes[0] - 1) * self._conjunction(2) + self._conjunction(1)
-        return leaves + joins + self._scaled(ScalingWidths()) + 8 + 1 / 8
+        numbers = self._scaled(ScalingWidths(1)) / 2 + self._scaled(ScalingWidths(1, self._width)) / 2
+        return leaves + joins + numbers + self._width / 8 + 1 / 8
 
     def _products(self, demand: Product) -> float:
         if demand.left.shape == demand.right.shape == demand.shape:
             ways = crosses(*demand.held)
-            return elements_bytes(_size(demand.shape), ways, self._party, self._settings)
+            return elements_bytes(_size(demand.shape), ways, self._party, self._settings, self._width)
         return broadcast_bytes(demand, self._party, self._settings)[0]
 
     def _square(self, size: int) -> float:
-        groups = groups_for(size, 1, self._settings)
+        groups = groups_for(size, 1, self._settings, self._width)
         rest = size - covered(groups, size)
-        return groups.sent(self._party) + rest * self._scaled(ScalingWidths()) / 2
+        return groups.sent(self._party) + rest * self._scaled(ScalingWidths(self._width, self._width)) / 2
 
     def _bilinear(self, demand: Bilinear) -> float:
         ways, total = crosses(*demand.held), 0.0
 
         def product(a: Words, b: Words) -> Words:
             nonlocal total
-            total += matrices_bytes(a.shape, b.shape, ways, self._party, self._settings)
+            total += matrices_bytes(a.shape, b.shape, ways, self._party, self._settings, self._width)
             return no_product(a, b)
 
         demand.map(demand.left, demand.right, product)

@@ -22,18 +22,28 @@ from numpy.typing import NDArray
 
 from junto.mpc import bits as kernel
 from junto.mpc.bits import Planes
-from junto.mpc.gates import Flags, Words
+from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.preprocess.correlations import PAIR_TURN_SCALE, Correlations, Demand, Made, transfers
 from junto.mpc.preprocess.estimate import sent
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import Cut, Number, PadDemand, PlaneDemand, RingDemand
-from junto.mpc.protocol.role import Computing, Opened, RevealedShare, Role, Shape, Share, Truncation, Wire
+from junto.mpc.protocol.role import (
+    Computing,
+    Opened,
+    RevealedShare,
+    Role,
+    Shape,
+    Share,
+    Truncation,
+    Wire,
+    drawn,
+)
+from junto.mpc.ring128 import zeros
 from junto.mpc.rounds import Rounds
 
 BATCH = 1 << 23
 """Oblivious transfers of a batch, about: more are quicker, and need more memory."""
 
-_NOTHING = np.zeros((), np.uint64)
 _END = object()
 
 
@@ -102,15 +112,22 @@ class Preparing(Role):
         source: makes what is demanded.
         supply: where it goes.
         batch: see `BATCH`.
+        width: of the ring, in bits.
     """
 
     pair = True
     turn_scale = PAIR_TURN_SCALE
 
     def __init__(
-        self, party: int, own: Stream, source: Correlations, supply: Supply, batch: int = BATCH
+        self,
+        party: int,
+        own: Stream,
+        source: Correlations,
+        supply: Supply,
+        batch: int = BATCH,
+        width: int = BITS,
     ) -> None:
-        super().__init__()
+        super().__init__(width)
         self.index: None = None
         self._party = party
         self._own = own
@@ -121,21 +138,21 @@ class Preparing(Role):
         self._weight = 0
 
     def mask(self, shape: Shape) -> Words:
-        return self._own.words(prod(shape)).reshape(shape)
+        return drawn(self._own, shape, self.width)
 
     def deal(self, shape: Shape, demand: RingDemand) -> Words:
         self._ask(demand)
-        return np.broadcast_to(_NOTHING, shape)
+        return self._nothing(shape)
 
     def mask_planes(self, count: int, lanes: int) -> Planes:
         return self._own.planes(count, lanes)
 
     def deal_planes(self, count: int, lanes: int, demand: PlaneDemand) -> Planes:
         self._ask(demand)
-        return np.broadcast_to(_NOTHING, (count, kernel.word_count(lanes)))
+        return np.zeros((count, kernel.word_count(lanes)), np.uint64)
 
     def mask_by(self, owner: int, shape: Shape) -> Words:
-        return self.mask(shape) if owner == self._party else np.broadcast_to(_NOTHING, shape)
+        return self.mask(shape) if owner == self._party else self._nothing(shape)
 
     def mask_planes_by(self, owner: int, count: int, lanes: int) -> Planes:
         planes = self.mask_planes(count, lanes) if owner == self._party else None
@@ -144,11 +161,11 @@ class Preparing(Role):
     def cut(self, shape: Shape, bits: int, factor: Words | None = None) -> Truncation:
         mask, low, top = self.mask(shape), self.mask(shape), _flags(self._own, shape)
         self._ask(Cut(mask, low, top, bits, factor))
-        return Truncation(mask, low, np.broadcast_to(_NOTHING, shape), bits=top)
+        return Truncation(mask, low, self._nothing(shape), bits=top)
 
     def number(self, bits: Flags) -> Words:
-        self._ask(Number(bits))
-        return np.broadcast_to(_NOTHING, bits.shape)
+        self._ask(Number(bits, self.width))
+        return self._nothing(bits.shape)
 
     def pads(self, demand: PadDemand) -> NDArray[np.generic]:
         self._ask(demand)
@@ -163,6 +180,9 @@ class Preparing(Role):
         asked, self._asked, self._weight = self._asked, [], 0
         if asked:
             self._supply.append(self._source.make(asked))
+
+    def _nothing(self, shape: Shape) -> Words:
+        return np.broadcast_to(zeros((), self.width), shape)
 
     def _ask(self, demand: Demand) -> None:
         self._asked.append(demand)
@@ -192,13 +212,14 @@ class Paired(Computing):
         own: as in `Preparing`, at the same place.
         wire: to the other party.
         supply: what was prepared.
+        width: of the ring, in bits.
     """
 
     pair = True
     turn_scale = PAIR_TURN_SCALE
 
-    def __init__(self, index: int, own: Stream, wire: Wire, supply: Supply) -> None:
-        super().__init__(index, own, wire, None)
+    def __init__(self, index: int, own: Stream, wire: Wire, supply: Supply, width: int = BITS) -> None:
+        super().__init__(index, own, wire, None, width=width)
         self._party = index
         self._supply = supply
 

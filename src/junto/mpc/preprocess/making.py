@@ -18,12 +18,12 @@ from junto.mpc.gates import BITS, Flags, Words
 from junto.mpc.ot import carries, products
 from junto.mpc.ot.conjunctions import conjunctions
 from junto.mpc.ot.extension import Extension
+from junto.mpc.ot.jobs import octets
 from junto.mpc.preprocess.correlations import Made
 from junto.mpc.preprocess.elements import ElementProducts
 from junto.mpc.preprocess.matrices import MatrixProducts
 from junto.mpc.protocol.demands import (
     BOTH,
-    TOP,
     Bilinear,
     BothBits,
     Conjunction,
@@ -32,8 +32,10 @@ from junto.mpc.protocol.demands import (
     Product,
     Selected,
     Square,
+    times_factor,
 )
-from junto.mpc.ring import high_product
+from junto.mpc.ring128 import elements as elements_of
+from junto.mpc.ring128 import from_octets, is_below_zero, ring_bits
 
 Exchange = Callable[[Sequence[memoryview], int], memoryview]
 
@@ -94,7 +96,9 @@ def selected(extension: Extension, demands: Sequence[Selected]) -> list[Words]:
 def numbers(extension: Extension, demands: Sequence[Number]) -> list[Words]:
     """Bits as numbers."""
     flags = np.concatenate([each.bits.reshape(-1) for each in demands])
-    return _shaped(products.to_ring(extension, flags), [each.bits.shape for each in demands])
+    return _shaped(
+        products.to_ring(extension, flags, demands[0].width), [each.bits.shape for each in demands]
+    )
 
 
 def both_bits(extension: Extension, demands: Sequence[BothBits]) -> list[Words]:
@@ -108,7 +112,7 @@ def both_bits(extension: Extension, demands: Sequence[BothBits]) -> list[Words]:
     )
     both = conjunctions(extension, bits.pack(left), bits.pack(right)[None])[0]
     flags = bits.unpack(both, len(left))
-    return _shaped(products.to_ring(extension, flags), [each.shape for each in demands])
+    return _shaped(products.to_ring(extension, flags, demands[0].width), [each.shape for each in demands])
 
 
 def planes(extension: Extension, demands: Sequence[Conjunction]) -> list[Planes]:
@@ -150,10 +154,10 @@ def cuts(extension: Extension, exchange: Exchange, demands: Sequence[Cut]) -> li
 
     With the carry c out of the lower f places of r0 + r1 and the carry w out of all of them,
 
-        r >> f = (r0 >> f) + (r1 >> f) + c - 2**(64 - f) w
+        r >> f = (r0 >> f) + (r1 >> f) + c - 2**(k - f) w
 
     and the top bit is that of r0, of r1 and the carry into it, by exclusive or. With a factor a instead of a
-    shift, r a = r0 a + r1 a - 2**64 a w, and c is left out. What this and the pieces that the parties have
+    shift, r a = r0 a + r1 a - 2**k a w, and c is left out. What this and the pieces that the parties have
     chosen beforehand differ by is opened: these are uniform, and used for nothing else.
     """
     own, low = (
@@ -166,38 +170,44 @@ def cuts(extension: Extension, exchange: Exchange, demands: Sequence[Cut]) -> li
         whole, into_top = _rescaled(extension, own, np.concatenate([each.reshape(-1) for each in factors]))
     else:
         whole, into_top = _shifted(extension, own, demands[0].shift)
-    top = into_top ^ (own >> TOP).astype(np.bool_)
+    top = into_top ^ is_below_zero(own)
     missing, flipped = _opened(exchange, whole - low, top ^ chosen)
-    as_sum = products.to_ring(extension, chosen)
+    as_sum = products.to_ring(extension, chosen, ring_bits(own))
     sizes = [each.mask.shape for each in demands]
     return list(zip(*(_shaped(each, sizes) for each in (missing, flipped, as_sum)), strict=True))
 
 
 def _shifted(extension: Extension, own: Words, shift: int) -> tuple[Words, Flags]:
     """Our shares of `r >> shift`, and of the carry into r's top bit."""
-    lower, upper, highest = carries.ranges(extension, own, (0, shift, BITS - 1, BITS))
+    width = ring_bits(own)
+    lower, upper, highest = carries.ranges(extension, own, (0, shift, width - 1, width))
     middle = carries.join(extension, upper, lower.generate)
     wrap = carries.join(extension, highest, middle)
-    carry = products.to_ring(extension, bits.unpack(lower.generate[0], len(own)))
-    lifted = products.to_ring(extension, bits.unpack(wrap[0], len(own)), shift) << np.uint64(BITS - shift)
-    return (own >> np.uint64(shift)) + carry - lifted, bits.unpack(middle[0], len(own))
+    carry = products.to_ring(extension, bits.unpack(lower.generate[0], len(own)), width)
+    lifted = elements_of(products.to_ring(extension, bits.unpack(wrap[0], len(own)), shift), width)
+    return (own >> np.uint64(shift)) + carry - (lifted << np.uint64(width - shift)), bits.unpack(
+        middle[0], len(own)
+    )
 
 
 def _rescaled(extension: Extension, own: Words, factor: Words) -> tuple[Words, Flags]:
     """Our shares of `r * factor >> 64`, or one less, and of the carry into r's top bit."""
-    lower, highest = carries.ranges(extension, own, (0, BITS - 1, BITS))
+    width = ring_bits(own)
+    lower, highest = carries.ranges(extension, own, (0, width - 1, width))
     wrap = carries.join(extension, highest, lower.generate)
     lifted = products.to_ring(extension, bits.unpack(wrap[0], len(own))) * factor
-    return high_product(own, factor) - lifted, bits.unpack(lower.generate[0], len(own))
+    lifted = elements_of(lifted, width) << np.uint64(width - BITS)
+    return times_factor(own, factor) - lifted, bits.unpack(lower.generate[0], len(own))
 
 
 def _opened(exchange: Exchange, words: Words, flags: Flags) -> tuple[Words, Words]:
     """Sums and exclusive ors of what the parties have."""
     packed = np.packbits(flags)
-    size = 8 * len(words)
-    data = exchange([words.view(np.uint8).data, packed.data], size + len(packed))
+    size = words.nbytes
+    data = exchange([octets(words), packed.data], size + len(packed))
     others = np.unpackbits(np.frombuffer(data[size:], np.uint8), count=len(flags))
-    return words + np.frombuffer(data[:size], np.uint64), (flags ^ others.view(np.bool_)).astype(np.uint64)
+    total = words + from_octets(data[:size], ring_bits(words))
+    return total, (flags ^ others.view(np.bool_)).astype(np.uint64)
 
 
 # -------------------------------------------------------------------- shapes

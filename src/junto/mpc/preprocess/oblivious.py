@@ -15,7 +15,7 @@ from junto.mpc.lattice.lattice_products import LatticeProducts
 from junto.mpc.lattice.slot_products import SlotProducts
 from junto.mpc.ot.extension import Extension, OtSettings
 from junto.mpc.preprocess import making, one_time_pads, turns
-from junto.mpc.preprocess.correlations import Correlations, Demand, Made
+from junto.mpc.preprocess.correlations import Correlations, Demand, Made, width_of
 from junto.mpc.preprocess.elements import ElementProducts
 from junto.mpc.preprocess.matrices import MatrixProducts
 from junto.mpc.prg import KEY_BYTES, Stream
@@ -70,7 +70,7 @@ class Oblivious(Correlations):
             self._sources = _Sources(self._wire, *self._meeting)
         alike: dict[Hashable, list[int]] = {}
         for number, demand in enumerate(demands):
-            alike.setdefault(_form(demand), []).append(number)
+            alike.setdefault((width_of(demand), _form(demand)), []).append(number)
         made: list[Made] = [()] * len(demands)
         for numbers in alike.values():
             results = self._make(self._sources, [demands[number] for number in numbers])

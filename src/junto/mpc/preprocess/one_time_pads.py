@@ -25,6 +25,7 @@ from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.jobs import TransferJob, parts
 from junto.mpc.ot.pads import Chosen, Offered
 from junto.mpc.protocol.demands import DigitPads, WordPads
+from junto.mpc.ring128 import bit_field
 
 _DIGIT = 4
 _LOAD = 8
@@ -56,9 +57,8 @@ def digit_pads(extension: Extension, demands: Sequence[DigitPads]) -> list[NDArr
     one = demands[0]
     size = one.width << _DIGIT
     table = PadLayout(_DIGIT, _digit_masks(one))
-    places = np.arange(0, _DIGIT * one.digits, _DIGIT, dtype=np.uint64)[:, None]
     own = np.concatenate([each.numbers for each in demands])
-    numbers = ((own >> places) & np.uint64(15)).reshape(-1)
+    numbers = np.concatenate([bit_field(own, _DIGIT * place, _DIGIT) for place in range(one.digits)])
     kind = np.dtype(f"u{size // 8}") if extension.index == 0 else np.dtype(np.uint8)
     made = np.empty((one.layers, len(numbers)), kind)
 
@@ -82,7 +82,7 @@ def word_pads(extension: Extension, demands: Sequence[WordPads]) -> list[NDArray
     rows = np.arange(1 << width, dtype=np.uint64)
     has = (rows[:, None] >> np.arange(width, dtype=np.uint64)) & np.uint64(1)
     table = PadLayout(width, np.repeat(0 - has, tables, axis=0))
-    numbers = np.concatenate([(each.numbers >> np.uint64(each.digit.low)) & rows[-1] for each in demands])
+    numbers = np.concatenate([bit_field(each.numbers, each.digit.low, width) for each in demands])
     shape = (len(rows), tables, len(numbers)) if extension.index == 0 else (tables, len(numbers))
     made = np.empty(shape, np.uint64)
 

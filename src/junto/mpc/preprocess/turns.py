@@ -20,10 +20,10 @@ from junto.mpc.ot.extension import Extension
 from junto.mpc.ot.jobs import parts
 from junto.mpc.ot.scaling import ScalingJob, ScalingWidths
 from junto.mpc.protocol.demands import Turn, turned
+from junto.mpc.ring128 import elements, zeros
 from junto.mpc.waves import TURN_SCALE
 
 _ONE = np.uint64(1 << TURN_SCALE)
-_FORM = ScalingWidths(factor=TURN_SCALE + 2, width=2)
 _LOAD = 8
 
 
@@ -33,24 +33,26 @@ def turns(extension: Extension, demands: Sequence[Turn]) -> list[Words]:
         turned(np.concatenate([each.reshape(-1) for each in part]))
         for part in ([each.cos for each in demands], [each.sin for each in demands])
     )
-    size, made = len(cos), np.zeros((len(cos), 2), np.uint64)
+    width = demands[0].width
+    form = ScalingWidths(TURN_SCALE + 2, width, width=2)
+    size, made = len(cos), zeros((len(cos), 2), width)
     middle = (size + 1) // 2
     halves = (slice(0, middle), slice(middle, size))
     mine, theirs = halves[extension.index], halves[1 - extension.index]
     # a factor is one of cos, sin of our angle, made positive; its vector is what it is multiplied with
     factors = np.stack([cos[mine], sin[mine]], axis=1).reshape(-1) + _ONE
     by_cos, by_sin = np.stack([cos, sin], axis=1)[theirs], np.stack([0 - sin, cos], axis=1)[theirs]
-    rows = np.stack([by_cos, by_sin], axis=1).reshape(-1, 2)
+    rows = elements(np.stack([by_cos, by_sin], axis=1).reshape(-1, 2), width)
     made[theirs] -= _ONE * (by_cos + by_sin)
 
     def add(half: slice, part: slice, products: Words) -> None:
         made[half][part.start // 2 : part.stop // 2] += products.reshape(-1, 2, 2).sum(1, dtype=np.uint64)
 
     block = extension.settings.block
-    step = max(2, _LOAD * block // (_FORM.bits * _FORM.words * 2) // 2 * 2)
+    step = max(2, _LOAD * block // (form.bits * form.words * 2) // 2 * 2)
     extension.run(
         ScalingJob(
-            factors[part], rows[part], _FORM, _FORM, partial(add, mine, part), partial(add, theirs, part)
+            factors[part], rows[part], form, form, partial(add, mine, part), partial(add, theirs, part)
         )
         for part in parts(2 * middle, step)
     )

@@ -25,7 +25,7 @@ from junto.mpc.outline import Outline
 from junto.mpc.protocol.demands import Hot, Turn, Turns
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
-from junto.mpc.ring128 import elements, lowest_words, number, zeros
+from junto.mpc.ring128 import bit_field, elements, number, zeros
 from junto.mpc.waves import AMPLITUDE_SCALE, harmonics, waves
 
 
@@ -80,7 +80,7 @@ _AT_ONCE = 1 << 14
 
 
 def _digit(x: Words, digit: Digit) -> Words:
-    return lowest_words(x >> np.uint64(digit.low)) & np.uint64((1 << digit.width) - 1)
+    return bit_field(x, digit.low, digit.width)
 
 
 def series(role: Role, x: Masked, period: int, sines: Sequence[float], cosines: Sequence[float]) -> Additive:
@@ -110,8 +110,8 @@ def _dealt_turns(role: Role, x: Words, period: int, count: int) -> Words:
     """[count, 2, lanes]."""
     if not role.pair:
         return role.deal((count, 2, len(x)), Turns(x, period, count))
-    made = [role.deal((2, len(x)), Turn(cos, sin)) for cos, sin in harmonics(x, period, count)]
-    return np.stack(made) if made else np.empty((0, 2, len(x)), np.uint64)
+    made = [role.deal((2, len(x)), Turn(cos, sin, role.width)) for cos, sin in harmonics(x, period, count)]
+    return np.stack(made) if made else zeros((0, 2, len(x)), role.width)
 
 
 def _terms(sines: Sequence[float], cosines: Sequence[float]) -> list[tuple[float, float]]:

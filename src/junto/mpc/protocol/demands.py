@@ -128,9 +128,10 @@ class Unsigned(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Number(RingDemand):
-    """Bits as numbers 0 and 1."""
+    """Bits as numbers 0 and 1, of `width` bits."""
 
     bits: Flags
+    width: int = BITS
 
     def whole(self) -> Words:
         return self.bits.astype(np.uint64)
@@ -175,10 +176,11 @@ class Turns(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Turn(RingDemand):
-    """Cosine and sine of an angle, with `TURN_SCALE` bits after the point: [2, ...]."""
+    """Cosine and sine of an angle, with `TURN_SCALE` bits after the point, of `width`: [2, ...]."""
 
     cos: NDArray[np.float64]
     sin: NDArray[np.float64]
+    width: int = BITS
 
     def whole(self) -> Words:
         return turned(np.stack([self.cos, self.sin]))
@@ -230,11 +232,15 @@ class Selected(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BothBits(RingDemand):
-    """The product of two bits as a number, broadcast to `shape`. Their pieces are an exclusive or."""
+    """The product of two bits as a number of `width` bits, broadcast to `shape`.
+
+    Their pieces are an exclusive or.
+    """
 
     left: Flags
     right: Flags
     shape: tuple[int, ...]
+    width: int = BITS
 
     def whole(self) -> Words:
         return np.broadcast_to(self.left & self.right, self.shape).astype(np.uint64)
@@ -248,7 +254,7 @@ class Cut:
         mask: a party's piece.
         low: what it has chosen as its piece of `mask >> shift`, as a sum.
         top: what it has chosen as its piece of the highest bit, as an exclusive or.
-        shift: by how many bits, 1 to 62.
+        shift: by how many bits, 1 to two less than the ring has.
         factor: instead of a shift: `low` is of `mask * factor >> 64`, to a unit in the last place.
     """
 

@@ -146,7 +146,7 @@ class _Dealt:
             self._own.append((factor, one.mask * other.mask))
         else:
             self._factors.append(factor)
-            self._demands.append(_product_of(one, other, self._shape))
+            self._demands.append(_product_of(one, other, self._shape, self._role.width))
 
     def total(self) -> Words:
         """The sum; at who deals it means nothing."""
@@ -172,11 +172,11 @@ def _times(f: Words | None, g: Words | None) -> Words | None:
     return 0 - f if g is MINUS_ONE else f * g
 
 
-def _product_of(one: Term, other: Term, shape: Shape) -> RingDemand:
+def _product_of(one: Term, other: Term, shape: Shape, width: int) -> RingDemand:
     if one is other:
         return Square(one.mask)
     if one.bits is not None and other.bits is not None:
-        return BothBits(one.bits, other.bits, shape)
+        return BothBits(one.bits, other.bits, shape, width)
     if one.bits is not None:
         return Selected(one.bits, other.mask, shape)
     if other.bits is not None:

@@ -250,7 +250,7 @@ class Role(ABC):
 
     def number(self, bits: Flags) -> Words:
         """Masks that are bits, as numbers."""
-        return self.deal(bits.shape, Number(bits))
+        return self.deal(bits.shape, Number(bits, self.width))
 
     def pads(self, demand: PadDemand) -> NDArray[Any]:
         """What `demand` describes; only where `pair`."""

@@ -216,16 +216,17 @@ def unopened(x: RingSecret | MaskedBits, known: dict[int, RingSecret]) -> RingSe
 
 
 def _unopened(x: RingSecret) -> RingSecret:
-    if isinstance(x, Masked):
-        return Masked(None, x.mask, x.held)
     made: RingSecret
-    if isinstance(x, Affine):
+    if isinstance(x, Masked):
+        made = Masked(None, x.mask, x.held)
+    elif isinstance(x, Affine):
         terms = tuple(Term(None, term.mask, term.bits, term.held) for term in x.terms)
         made = Affine(None, terms, x.shape)
     else:
         made = Additive(None, x.shape)
-    if x.masked is not None:
+    if x.masked is not None and x.masked is not x:
         made.masked = Masked(None, x.masked.mask)
+    made.bound, made.home = x.bound, x.home
     return made
 
 

@@ -27,10 +27,10 @@ from junto.mpc.protocol.demands import DigitPads
 from junto.mpc.protocol.planes import MaskedPlanes
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked
+from junto.mpc.ring128 import bit_field
 
 DIGIT = 4
 _ENTRIES = 1 << DIGIT
-_LOW = np.uint64(_ENTRIES - 1)
 
 _Packed = NDArray[np.uint16] | NDArray[np.uint32]
 
@@ -117,7 +117,7 @@ def _questions(a: Words, digits: int, leaf: DigitComparison, mask: Planes, pads:
         masks = bits.unplanes(own, len(a))
         for place in range(digits):
             of_digit = (masks >> np.uint64(leaf.width * place)) & np.uint64((1 << leaf.width) - 1)
-            np.take(table, _digit(a, place).view(np.int64), out=made[place])
+            np.take(table, bit_field(a, DIGIT * place, DIGIT).view(np.int64), out=made[place])
             made[place] ^= (of_digit * spread).astype(made.dtype)
     words ^= pads
     return words
@@ -130,7 +130,8 @@ def _chosen(b: Words, asked: NDArray[Any], leaf: DigitComparison, pads: NDArray[
     for words, own in zip(asked, pads, strict=True):
         found: Words = np.zeros(lanes, np.uint64)
         for place in range(digits):
-            entry = words[place].astype(np.uint64) >> (_digit(b, place) * np.uint64(leaf.width))
+            at = bit_field(b, DIGIT * place, DIGIT) * np.uint64(leaf.width)
+            entry = words[place].astype(np.uint64) >> at
             entry ^= own[place].astype(np.uint64)
             found |= (entry & np.uint64((1 << leaf.width) - 1)) << np.uint64(leaf.width * place)
         rows.append(bits.planes(found, digits * leaf.width))
@@ -148,10 +149,6 @@ async def _back(
         share = np.zeros(mask.shape, np.uint64)
         share[wanted] = bits.from_wire(heard, len(wanted), lanes)
     return MaskedPlanes(share, mask, lanes)
-
-
-def _digit(x: Words, place: int) -> Words:
-    return (x >> np.uint64(DIGIT * place)) & _LOW
 
 
 def _octets(words: _Packed) -> memoryview:

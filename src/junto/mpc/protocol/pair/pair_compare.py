@@ -16,16 +16,14 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from junto.mpc import bits
-from junto.mpc.gates import BITS
 from junto.mpc.protocol.compare import in_blocks
 from junto.mpc.protocol.pair import digit_tree
 from junto.mpc.protocol.pair.leaves import DIGIT, EQUALITY, ORDER, compare_digits, private
 from junto.mpc.protocol.planes import MaskedPlanes, reshare
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
+from junto.mpc.ring128 import bit_field, number
 
 
 async def negative(role: Role, x: Masked, block: int, places: int | None = None) -> MaskedBits:
@@ -41,17 +39,16 @@ async def zero(role: Role, x: Masked, block: int, places: int | None = None) -> 
 async def _sign(role: Role, x: Masked, places: int) -> MaskedPlanes:
     lanes = x.mask.size
     own = private(role, x)
-    top = np.uint64(places - 1)
-    below = own & ((np.uint64(1) << top) - np.uint64(1))
+    below = own & number((1 << (places - 1)) - 1, role.width)
     opened = await compare_digits(role, below, _digits(places), ORDER, unwanted=(1,))
     share = await digit_tree.less(role, opened.rows(slice(0, None, 2)), opened.rows(slice(1, None, 2)))
     if share is not None:
-        share = share ^ bits.pack((own >> top & np.uint64(1)).astype(np.bool_))
+        share = share ^ bits.pack(bit_field(own, places - 1, 1).astype(bool))
     return await reshare(role, share, 1, lanes)
 
 
 async def _zero(role: Role, x: Masked, places: int) -> MaskedPlanes:
-    own = private(role, x) & (np.uint64(2**BITS - 1) >> np.uint64(BITS - places))
+    own = private(role, x) & number((1 << places) - 1, role.width)
     opened = await compare_digits(role, own, _digits(places), EQUALITY)
     return await reshare(role, await digit_tree.all_of(role, opened), 1, x.mask.size)
 

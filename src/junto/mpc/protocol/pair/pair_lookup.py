@@ -21,6 +21,7 @@ from junto.mpc.protocol.demands import WordPads
 from junto.mpc.protocol.pair.leaves import private
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked
+from junto.mpc.ring128 import bit_field, element_bytes, from_octets, is_wide, wide_from, zeros
 
 
 async def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: int) -> list[Additive]:
@@ -29,7 +30,7 @@ async def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], b
     The digits of a and b differ by that of x, or by one more where the lower bits of b are the larger ones.
     """
     own = private(role, x)
-    shares = np.empty((len(tables), own.size), np.uint64)
+    shares = zeros((len(tables), own.size), role.width)
     for start in range(0, own.size, block):
         part = slice(start, start + block)
         made = await _entries(role, own[part], digit, tables)
@@ -42,22 +43,30 @@ async def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], b
 
 async def _entries(role: Role, own: Words, digit: Digit, tables: Sequence[Words]) -> Words | None:
     """A party's pieces: [tables, lanes]."""
-    rows, lanes = 1 << digit.width, len(own)
+    rows, lanes, octets = 1 << digit.width, len(own), element_bytes(role.width)
     mask = role.mask((len(tables), lanes))
-    pads = role.pads(WordPads(own, digit, len(tables)))
-    place = (own >> np.uint64(digit.low)) & np.uint64(rows - 1)
+    words = role.pads(WordPads(own, digit, len(tables) * octets // 8))
+    place = bit_field(own, digit.low, digit.width)
     sent: Words | None = None
     if role.first:
-        sent = np.empty((rows, len(tables), lanes), np.uint64)
+        sent = zeros((rows, len(tables), lanes), role.width)
         for row in range(rows):
             index = (place - np.uint64(row)) & np.uint64(rows - 1)
             for number, table in enumerate(tables):
-                np.take(table, index.view(np.int64), out=sent[row, number])
-        sent += pads
+                sent[row, number] = table[index]
+        sent += _elements(words, role.width)
         sent -= mask
-    octets = None if sent is None else sent.reshape(-1).view(np.uint8).data
-    heard = await role.tell(0, octets, 8 * rows * len(tables) * lanes)
+    told = None if sent is None else sent.reshape(-1).view(np.uint8).data
+    heard = await role.tell(0, told, octets * rows * len(tables) * lanes)
     if heard is None:
         return None if role.deals else mask
-    words = np.frombuffer(heard, np.uint64).reshape(rows, len(tables), lanes)
-    return np.asarray(words[place, :, np.arange(lanes)].T - pads, np.uint64)
+    entries: Words = from_octets(heard, role.width).reshape(rows, len(tables), lanes)
+    return np.asanyarray(entries[place, :, np.arange(lanes)].T - _elements(words, role.width))
+
+
+def _elements(words: Words, width: int) -> Words:
+    """Pads [..., tables, lanes] of words, as many for each table as an element has, as elements."""
+    if not is_wide(width):
+        return words
+    pairs = words.reshape(*words.shape[:-2], -1, 2, words.shape[-1])
+    return wide_from(np.moveaxis(pairs, -2, -1))
