@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -55,6 +56,17 @@ def matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np
             yield got, want
 
 
+LIMB_ENDS = [
+    (-(2**21), 2**21 - 2, 2**21 - 1),
+    (-(2**42), 2**42 - 2**22),
+    (-(2**63), 2**63 - 2**43),
+    (0, 2**127 - 2**64),
+]
+"""What limbs with signs are at their ends, in the kernels' places: the largest sums, odd ones too."""
+LONG_SUM = 3000
+"""Products in one sum, many times the depth of a panel."""
+
+
 def pairs(rng: np.random.Generator, *shape: int) -> Any:
     return ring128.wide_from(words(rng, *shape, 2))
 
@@ -62,10 +74,20 @@ def pairs(rng: np.random.Generator, *shape: int) -> Any:
 def wide_matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for m, k, n in [*PRODUCTS, (3, 40, 530)]:
         a, b = pairs(rng, m, k), pairs(rng, n, k).T
-        for left, right in ((a, b), (np.repeat(a, 2, 1)[::-1, ::2], b[::-1].copy()[::-1])):
+        for left, right in (
+            (a, b),
+            (np.repeat(a, 2, 1)[::-1, ::2], b[::-1].copy()[::-1]),
+            (a.T.copy().T, b.copy()),
+        ):
             got = ring128.wide_zeros((m, n + 2))[:, 1 : n + 1]
             kernels.wide_matmul_into(left, right, got)
             yield ring128.words_of_wide(got), ring128.words_of_wide(ring128.matmul_limbs(left, right))
+    ends = [sum(limbs) for limbs in product(*LIMB_ENDS)]
+    a = np.repeat(ring128.wide_of_integers(ends)[:, None], LONG_SUM, 1)
+    got = ring128.wide_zeros((len(ends), len(ends)))
+    kernels.wide_matmul_into(a, a.T, got)
+    want = ring128.wide_of_integers([LONG_SUM * x * y for x, y in product(ends, ends)])
+    yield ring128.words_of_wide(got).reshape(-1, 2), ring128.words_of_wide(want)
 
 
 def _element_by_element(act: str, twin: Callable[[Any, Any], Any]) -> Row:

@@ -1,26 +1,10 @@
 /* Curve25519, eight points at a time. */
 #include "curve25519.h"
+#include "lanes52.h"
 
 #if X86
-typedef uint64_t lanes __attribute__((vector_size(64)));
-
 #define TARGET TARGET_AVX512
 #define LANES 8
-#define SPLAT(word) ((lanes){(word), (word), (word), (word), (word), (word), (word), (word)})
-#ifdef JUNTO_EMULATED
-static inline lanes emulated(lanes total, lanes x, lanes y, int shift) {
-    for (int i = 0; i < LANES; i++) {
-        const uint64_t mask = (1ull << 52) - 1;
-        total[i] += (uint64_t)((unsigned __int128)(x[i] & mask) * (y[i] & mask) >> shift) & mask;
-    }
-    return total;
-}
-#define MADD_LOW(total, x, y) emulated(total, x, y, 0)
-#define MADD_HIGH(total, x, y) emulated(total, x, y, 52)
-#else
-#define MADD_LOW(total, x, y) ((lanes)_mm512_madd52lo_epu64((__m512i)(total), (__m512i)(x), (__m512i)(y)))
-#define MADD_HIGH(total, x, y) ((lanes)_mm512_madd52hi_epu64((__m512i)(total), (__m512i)(x), (__m512i)(y)))
-#endif
 #define OP TARGET static inline INLINED
 #define V lanes
 

@@ -19,11 +19,11 @@
 #if defined(__x86_64__) || defined(_M_X64)
 #define X86 1
 #include <immintrin.h>
-#define TARGET_AVX2 __attribute__((target("avx2,bmi2,aes,pclmul")))
+#define TARGET_AVX2 __attribute__((target("avx2,fma,bmi2,aes,pclmul")))
 #ifdef JUNTO_EMULATED /* what is written for AVX-512, for any processor: by the tests */
 #define TARGET_AVX512
 #else
-#define TARGET_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2,aes,pclmul")))
+#define TARGET_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,fma,bmi2,aes,pclmul")))
 #endif
 #else
 #define X86 0
