@@ -165,6 +165,17 @@ def test_the_library_takes_nothing_from_its_host() -> None:
     assert len(found) == 1
 
 
+def test_nothing_waits_by_a_clock_that_somebody_may_set() -> None:
+    """The doctor alone reads it: to say by how much the clocks of two parties differ."""
+    found = {
+        path.name
+        for path in SOURCES
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and call_name(node) in ("time.time", "time.time_ns", "time.localtime")
+    }
+    assert found == {"service.py"}
+
+
 def test_what_an_interrupt_may_leave_locked_is_not_used() -> None:
     """See `junto.locks`; a condition on a lock that is entered as a lock is none of it."""
     found = {

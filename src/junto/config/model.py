@@ -87,7 +87,7 @@ class LinkSettings:
         peer_timeout_s: silence after which a party counts as unreachable.
         heartbeat_s: pause between two heartbeats.
         meet_timeout_s: how long `init` awaits the others; None: for ever (with a status line).
-        wait_timeout_s: how long one wait (reveal, wait, barrier) may last; None: for ever.
+        wait_timeout_s: how long one wait (reveal, wait, barrier, the end) may last; None: for ever.
         max_value_bytes: a value larger than this is refused; None: no bound.
         quota_bytes: received and not yet used values kept in memory per peer; more is spilled.
         spill_dir: where to (None: the system's temporary folder).

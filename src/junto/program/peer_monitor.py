@@ -122,7 +122,7 @@ class PeerMonitor(Events):
         )
         fix = (
             "run the same script with the same parameters at every party; nothing that decides "
-            "which operations are called may depend on one party's data, time or randomness"
+            "which operations are called may depend on one party's data, time, randomness or order of a set"
         )
         if versions:
             text += f"\nTheir versions differ, too, which alone can be the cause: {versions}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from junto.config.model import Settings
-from junto.errors import DeviceError, JuntoError, RemoteError, SessionError
+from junto.errors import DeadlineExceeded, DeviceError, JuntoError, RemoteError, SessionError
 from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
 from junto.net.api import Activity, DirectAddress, DirectUse, Gateway, OnWait, Stamp
 from junto.program.aside import Aside
@@ -435,15 +436,24 @@ class Program:
             self._meet = None
 
     def _finish_work(self) -> None:
-        outstanding = self._parts.office.outstanding
+        outstanding, link = self._parts.office.outstanding, self.settings.link
+        deadline = math.inf if link.wait_timeout_s is None else link.wait_timeout_s
         began = told = time.monotonic()
-        while not outstanding.wait_idle(0.2):
+        while not outstanding.wait_idle(min(0.2, deadline)):
             self._parts.fault.check()
             now, running = time.monotonic(), outstanding.oldest()
-            if now - began >= self.settings.link.status_after_s and now - told >= 1 and running is not None:
+            if running is None:
+                continue
+            what = f"operation {running.operation} {running.text} at {running.site}"
+            line = f"waiting {now - began:.0f} s to end, for {what}"
+            if now - began >= deadline:
+                self._parts.reporter.over()
+                raise DeadlineExceeded(
+                    line, fix="wait longer (wait_timeout_s), or look at what this operation does here"
+                )
+            if now - began >= link.status_after_s and now - told >= 1:
                 told = now
-                what = f"operation {running.operation} {running.text} at {running.site}"
-                self._parts.reporter.waiting(f"waiting {now - began:.0f} s to end, for {what}", (0, 0))
+                self._parts.reporter.waiting(line, (0, 0))
         self._parts.reporter.over()
 
     def _close(self, *, cancel: bool) -> None:

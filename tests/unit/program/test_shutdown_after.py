@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -91,3 +92,18 @@ def test_what_only_follows_from_what_was_told_is_not_raised(kind: type[sf.JuntoE
     session.program.fail(GONE)
     look(lambda: sf.reveal(sf.PYU("alice")(int)(1)))
     sf.shutdown()
+
+
+@pytest.mark.parametrize("patience_s", [0.05, 0.5])
+def test_the_end_waits_for_work_as_long_as_any_wait_may_take(patience_s: float) -> None:
+    release = threading.Event()
+    session = sf.init(["alice"], address="local", wait_timeout_s=patience_s)
+    sf.PYU("alice")(release.wait)(60)
+    try:
+        with pytest.raises(
+            sf.DeadlineExceeded, match=r"to end, for operation 1 alice\(Event.wait\) at test_shut"
+        ):
+            session.shutdown()
+    finally:
+        release.set()
+        session.abort(ValueError())
