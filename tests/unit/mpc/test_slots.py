@@ -18,9 +18,10 @@ from junto.mpc.lattice.slot_lwe import ANSWER_BYTES, PLAIN, PRIMES, SCALE, SLOTS
 from junto.mpc.lattice.slot_products import KEY_MESSAGE, SlotGroups, SlotProducts, quickest
 from junto.mpc.ot.extension import OtSettings
 from junto.mpc.preprocess.estimate import sent
+from junto.mpc.preprocess.matrices import groups_for
 from junto.mpc.prg import Stream, derive
-from junto.mpc.protocol.demands import Product, Square
-from junto.mpc.ring128 import integers_of_wide, lowest_words, wide_from
+from junto.mpc.protocol.demands import Bilinear, Product, Square
+from junto.mpc.ring128 import integers_of_wide, lowest_words, matmul_limbs, wide_from
 from mpc_pairs import Sources
 
 T, D = prod(PLAIN), prod(SCALE)
@@ -222,7 +223,7 @@ def test_the_choice_is_the_one_that_sends_less() -> None:
                 assert total <= other + 16 * groups.count
         assert quickest(10**6, products, transfers, bits).count in (30, 31)
     assert slot_lwe.distance_bits(5 * 10**6) >= 40
-    assert slot_lwe.distance_bits(2 * 2 * 10**6, 4) >= 40
+    assert slot_lwe.distance_bits(2 * 10**6, 4) >= 40
     assert quickest(10**7, 2, 1088, 64).count == quickest(4 * 10**6, 2, 3200, 128).count == 0
 
 
@@ -271,6 +272,37 @@ def test_demands_for_many_elements_are_met(
     counted = [end.sent - was for end, was in zip(sources.ends, before, strict=True)]
     said = [sum(sent(each, i, OtSettings(field_bits=2)) for each in asked[i]) for i in (0, 1)]
     assert counted == said or (left[0] == SLOTS + 50 and counted == pytest.approx(said, rel=0.05))
+
+
+MATRICES = [((40, 64), (64, 20)), ((3, 20, 64), (64, 9)), ((2, 1, 64), (2, 64, 300))]
+
+
+@pytest.mark.parametrize(("left", "right"), MATRICES)
+@pytest.mark.parametrize("held", [(3, 3), (1, 2), (2, 1), (2, 3)])
+def test_matrices_of_128_bits_are_multiplied_in_slots(
+    left: tuple, right: tuple, held: tuple[int, int]
+) -> None:
+    sources, rng = demanded(), np.random.default_rng(len(left))
+
+    def pieces(shape: tuple, by: int) -> list[np.ndarray]:
+        drawn = [wide_from(rng.integers(0, 2**64, (*shape, 2), dtype=np.uint64)) for _ in (0, 1)]
+        return [np.asanyarray(each * np.uint64(by >> i & 1)) for i, each in enumerate(drawn)]
+
+    x, y = pieces(left, held[0]), pieces(right, held[1])
+    asked = [[Bilinear(a, b, lambda p, q, by: by(p, q), held)] for a, b in zip(x, y, strict=True)]
+    before = [end.sent for end in sources.ends]
+    (((one,), (other,)),) = sources.make(*asked)
+    assert (one + other == matmul_limbs(x[0] + x[1], y[0] + y[1])).all()
+    counted = [end.sent - was for end, was in zip(sources.ends, before, strict=True)]
+    assert counted == [sent(asked[i][0], i, OtSettings(field_bits=2)) for i in (0, 1)]
+
+
+def test_large_matrices_stay_with_transfers_as_answers_would_show_too_much() -> None:
+    small, large = ((size, size) for size in (128, 140))
+    assert groups_for(small, small, (True, True), OtSettings(), 128) is not None
+    assert groups_for(large, large, (True, True), OtSettings(), 128) is None
+    assert groups_for(small, small, (True, True), OtSettings(), 64) is None
+    assert groups_for((8, 8), (8, 8), (True, True), OtSettings(), 128) is None
 
 
 # -------------------------------------------------------------------- secrecy, and hostile messages

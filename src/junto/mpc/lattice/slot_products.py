@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 from typing import Final
 
 import numpy as np
@@ -103,9 +104,23 @@ def quickest(size: int, products: int, transfers: int, ring_bits: int) -> SlotGr
     return groups
 
 
+def all_of(size: int, products: int, transfers: int, ring_bits: int) -> SlotGroups | None:
+    """The groups of so many elements, all of them; None: oblivious transfers send less, or hide better.
+
+    Args:
+        size: elements: the same at both parties, as all that this depends on.
+        products: see `SlotGroups`.
+        transfers: bytes that transfers send for all of them, from both parties.
+        ring_bits: of the elements.
+    """
+    groups = SlotGroups(-(-size // SLOTS), products, ring_bits // 64)
+    sent = groups.sent(0) + groups.sent(1) + 2 * KEY_MESSAGE
+    return groups if sent < transfers and _distance(size, groups.words) >= LEAST_DISTANCE else None
+
+
 def _distance(size: int, words: int) -> float:
-    """See `distance_bits`: an answer for each word, the last one of twice as many products."""
-    return distance_bits(size * words, 2 * words)
+    """See `distance_bits`: an answer for each word, the second one of twice as many products."""
+    return -log2(sum(2 ** -distance_bits(size, 2 * word) for word in range(1, words + 1)))
 
 
 class SlotProducts:
@@ -123,6 +138,19 @@ class SlotProducts:
         self._index = index
         self._stream = stream
         self._keys: tuple[SlotKey, SlotAnswering] | None = None
+
+    def products(self, x: Words, y: Words, ways: tuple[bool, bool], groups: SlotGroups) -> Words:
+        """Our share of the products of one party's numbers and the other one's, [n].
+
+        Args:
+            x, y: our shares of left and right numbers, [n].
+            ways: whether our left share is multiplied with the other's right one, and the other way round.
+            groups: for as many products as there are ways.
+        """
+        if all(ways):
+            return self.crosses(np.stack([x, y]), np.stack([y, x]), groups)
+        own = (x if ways[0] else y)[None]
+        return self.crosses(own, own, groups)
 
     def crosses(self, held: Words, factors: Words, groups: SlotGroups) -> Words:
         """Our share of a sum of products of one party's numbers and the other one's.

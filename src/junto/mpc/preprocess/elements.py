@@ -101,11 +101,7 @@ class ElementProducts:
         ways = products.ways(owners, self._extension.index)
 
         def slots(x: Words, y: Words, groups: SlotGroups) -> Words:
-            if all(ways):
-                held, factors = np.stack([x, y]), np.stack([y, x])
-            else:
-                held = factors = (x if ways[0] else y)[None]
-            return x * y + self._slots.crosses(held, factors, groups)
+            return x * y + self._slots.products(x, y, ways, groups)
 
         def transfers(x: Words, y: Words) -> Words:
             return products.multiply(self._extension, x, y, owners)

@@ -100,7 +100,7 @@ class _Sources:
         lattice = LatticeProducts(wire.exchange, Stream(own.octets(KEY_BYTES)), peer)
         slots = SlotProducts(wire.exchange, index, Stream(own.octets(KEY_BYTES)), peer)
         self.extension = Extension(wire, index, own, session, settings, peer)
-        self.matrices = MatrixProducts(self.extension, lattice)
+        self.matrices = MatrixProducts(self.extension, lattice, slots)
         self.elements = ElementProducts(self.extension, slots)
 
 
