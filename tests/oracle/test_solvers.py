@@ -223,6 +223,33 @@ def test_singular_values_and_vectors(a):
         assert np.abs(each - np.eye(len(s))).max() <= 3e-5
 
 
+@pytest.mark.parametrize("columns", [2, 3, 8])
+def test_in_the_wide_ring_small_singular_values_are_right_beside_large_ones(columns):
+    """An intercept, an age, a salary: each number within a millionth, and the coefficients of a fit."""
+    rng = np.random.default_rng(columns)
+    a = np.rint(rng.normal(size=(30, columns)) * 10.0 ** np.linspace(-2, 5, columns) * 2.0**32) / 2.0**32
+    b = a @ np.logspace(2, -5, columns)
+    symmetric = a.T @ a / 30
+
+    def program(a: jax.Array, b: jax.Array, symmetric: jax.Array) -> list[jax.Array]:
+        x, _, rank, s = jnp.linalg.lstsq(a, b)
+        return [x, rank, s, jnp.linalg.pinv(a), jnp.linalg.eigvalsh(symmetric), jnp.linalg.cond(a)]
+
+    engine = Engine("plain", WIDE)
+    with jax.enable_x64(True):
+        x, rank, s, inverse, numbers, cond = engine.run(program, a, b, symmetric)
+    assert engine.overflows == engine.digits == []
+    want = np.linalg.svd(a, compute_uv=False)
+    assert rank == columns
+    np.testing.assert_allclose(s, want, rtol=1e-6)
+    np.testing.assert_allclose(cond, want[0] / want[-1], rtol=5e-5)
+    exact = np.linalg.eigvalsh(symmetric)
+    np.testing.assert_allclose(numbers, exact, rtol=1e-6, atol=1e-12 * exact[-1])
+    np.testing.assert_allclose(x, np.linalg.lstsq(a, b)[0], rtol=1e-3)
+    pseudo = np.linalg.pinv(a, rcond=0)
+    assert (np.abs(inverse - pseudo) <= 1e-4 * np.abs(pseudo).max(1, keepdims=True) + 2.0**-29).all()
+
+
 def deficient(rows: int, columns: int) -> np.ndarray:
     a = np.random.default_rng(6).normal(size=(rows, columns))
     a[:, -1] = a[:, 0] - a[:, 1]

@@ -149,23 +149,19 @@ async def root_divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
     return Divisor(g.to_ring(of.above), [(e - fraction) // 2 for e in of.exponents], mantissa)
 
 
-SQUARES = 60
-"""Bits after the point of sums of squares."""
-
-
-async def norm_divisor(g: Gates[R, B], squares: R) -> Divisor[R, B]:
-    """Prepare to divide by the square root of numbers below 15/16 with `SQUARES` bits after the point.
+async def norm_divisor(g: Gates[R, B], squares: R, bits: int) -> Divisor[R, B]:
+    """Prepare to divide by the square root of numbers below 15/16 with so many, even, bits after the point.
 
     As `root_divisor`, but exact of the smallest ones, too; by 0: what is divided becomes 0.
     Cost: 4 rounds of an additive operand; the mantissa takes 7 more.
     """
-    of = await size(g, squares, SQUARES)
-    mantissa = await start(_inverse_norm(g, await near_top(g, of)))
-    return Divisor(g.to_ring(of.above), [(e - SQUARES) // 2 for e in of.exponents], mantissa)
+    of = await size(g, squares, bits)
+    mantissa = await start(_inverse_norm(g, await near_top(g, of), bits))
+    return Divisor(g.to_ring(of.above), [(e - bits) // 2 for e in of.exponents], mantissa)
 
 
-async def _inverse_norm(g: Gates[R, B], squares: R) -> R:
-    return await _inverse_root(g, await g.truncate(squares, SQUARES - _TOP), _TOP)
+async def _inverse_norm(g: Gates[R, B], squares: R, bits: int) -> R:
+    return await _inverse_root(g, await g.truncate(squares, bits - _TOP), _TOP)
 
 
 async def _inverse_root(g: Gates[R, B], near: R, top: int) -> R:

@@ -24,7 +24,7 @@ from junto.mpc.functions import unit
 from junto.mpc.functions.divisor import divided, norm_divisor
 from junto.mpc.functions.fixedpoint import absolute
 from junto.mpc.functions.normalise import by_level
-from junto.mpc.functions.unit import FINE, rotation
+from junto.mpc.functions.unit import fine, rotation
 from junto.mpc.gates import MatrixProduct, Words
 from junto.mpc.primitives.context import Context
 from junto.mpc.primitives.orthogonal import (
@@ -42,12 +42,12 @@ from junto.mpc.values import Secret, Value, fixed_words, word
 
 Params = Mapping[str, Any]
 
-SHIFT = 27
-"""A symmetric matrix is brought below 2**SHIFT, and this added to its eigenvalues: with up to 32 of them, the
-columns' lengths together are below 15/16 2**FINE."""
+LESS = 3
+"""A symmetric matrix is brought below 2**(fine - LESS), and this added to its eigenvalues: with up to 32 of
+them, the columns' lengths together are below 15/16 2**fine."""
 
 NOISE = 64
-"""What rounding may make of a singular value that is 0, in units of 2**-FINE of the matrix."""
+"""What rounding may make of a singular value that is 0, in units of 2**-fine of the matrix."""
 
 
 def turns(count: int) -> int:
@@ -65,31 +65,33 @@ def _rounds(count: int) -> int:
 async def eigh(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     """`jax.lax.linalg.eigh`: the vectors in columns, of either sign, and the numbers. Up to 32 rows.
 
-    Error: 2e-5 of the greatest number (32 rows: 4e-5), or four units in the last place; a number that the
-    entries' own rounding can make is 0. The vectors are orthonormal but for 2e-5. Cost: 28 rounds for each
-    row and turn, 1335 for 8 rows.
+    Error: 2e-5 of the greatest number (32 rows: 4e-5), of 128 bits 1e-12, or four units in the last place; a
+    number that the entries' own rounding can make is 0. The vectors are orthonormal but for 2e-5.
+    Cost: 28 rounds for each row and turn, 1335 for 8 rows; a seventh more of 128 bits.
     """
     count = x.shape[-1]
     check_width("eigh", _rounds(count), count)
     triangle = np.tri(count, dtype=np.bool_) if params["lower"] else np.tri(count, dtype=np.bool_).T
     whole = moved(c, x, lambda array: np.where(triangle, array, array.swapaxes(-1, -2)))
-    held = await levelled(c, c.at(whole, c.fraction + WIDER), (-2, -1), SHIFT)
+    held = await levelled(c, c.at(whole, c.fraction + WIDER), (-2, -1), fine(c.g) - LESS)
     one = np.broadcast_to(np.eye(count), x.shape)
     turned = await _turned(
-        c, c.g.add_public(held.value, fixed_words(one, SHIFT)), c.g.constant(fixed_words(one, FINE))
+        c,
+        c.g.add_public(held.value, fixed_words(one, fine(c.g) - LESS)),
+        c.g.constant(fixed_words(one, fine(c.g))),
     )
     # v.T A v: its error is the square of the vectors' own, and what was added does not matter
     vectors, a = await together(c.g.hold(turned.vectors), c.g.hold(held.value))
-    image = await c.g.truncate(await c.g.bilinear(a, vectors, _matmul), FINE)
+    image = await c.g.truncate(await c.g.bilinear(a, vectors, _matmul), fine(c.g))
     dots = c.g.linear(await c.g.multiply(image, vectors), unit.down)
-    numbers = await c.g.truncate(dots, FINE)
+    numbers = await c.g.truncate(dots, fine(c.g))
     if params["sort_eigenvalues"]:
         numbers, vectors = await _in_order(c, numbers, vectors)
     numbers = await _without_noise(c, held, numbers, _rounding(count, count))
     first, stop = params["subset_by_index"] or (0, count)
     kept = c.g.arrange(vectors, lambda array: array[..., first:stop])
     least = c.g.arrange(numbers, lambda array: array[..., 0, first:stop])
-    return [c.fixed(kept, FINE), c.fixed(least, c.fraction + WIDER)]
+    return [c.fixed(kept, fine(c.g)), c.fixed(least, c.fraction + WIDER)]
 
 
 # ---------------------------------------------------------------- singular values
@@ -98,8 +100,8 @@ async def eigh(c: Context, params: Params, x: Secret) -> Sequence[Value]:
 async def svd(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     """`jax.lax.linalg.svd`: up to 32 singular values; one that the entries' own rounding can make is 0.
 
-    Error: 1e-5 of the greatest, or a few units in the last place; the vectors, of either sign, are
-    orthonormal but for 3e-5. Cost: as `eigh`, and one `qr` more with vectors, and one if it is not square.
+    Error: 1e-5 of the greatest, of 128 bits 1e-12, or a few units in the last place; the vectors, of either
+    sign, are orthonormal but for 3e-5. Cost: as `eigh`, a `qr` more with vectors, and one if not square.
     """
     if params.get("subset_by_index") is not None:
         raise NotComputable(
@@ -118,7 +120,7 @@ async def svd(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     values: list[Value] = [c.fixed(numbers, c.fraction + WIDER)]
     if not vectors:
         return values
-    left, right = (c.fixed(each, FINE) for each in (both[::-1] if wide else both))
+    left, right = (c.fixed(each, fine(c.g)) for each in (both[::-1] if wide else both))
     return [*values, left, moved(c, right, _flat)]
 
 
@@ -146,12 +148,12 @@ async def _decomposed(c: Context, x: _Tall, rounding: float) -> list[Any]:
     rows, count = x.value.shape[-2:]
     a, first = x.value, None
     if rows > count:
-        by_column = await levelled(c, a, (-2,), FINE)
+        by_column = await levelled(c, a, (-2,), fine(c.g))
         first = await factored(c, by_column.value)
         a = await restored(c, by_column, first.upper, 0)
-    held = await levelled(c, a, (-2, -1), FINE)
+    held = await levelled(c, a, (-2, -1), fine(c.g))
     one = np.broadcast_to(np.eye(count), (*a.shape[:-2], count, count))
-    start = c.g.constant(fixed_words(one, FINE)) if x.vectors else None
+    start = c.g.constant(fixed_words(one, fine(c.g))) if x.vectors else None
     turned = await _turned(c, held.value, start)
     squares = c.g.negate(await unit.squares(c.g, turned.columns))
     if not x.vectors:
@@ -188,7 +190,7 @@ async def _joined(c: Context, first: Any, then: Any) -> Any:
     head, then = await together(
         c.g.hold(c.g.arrange(first, lambda array: array[..., :count])), c.g.hold(then)
     )
-    turned = await c.g.truncate(await c.g.bilinear(head, then, _matmul), FINE)
+    turned = await c.g.truncate(await c.g.bilinear(head, then, _matmul), fine(c.g))
     rest = c.g.arrange(first, lambda array: array[..., count:])
     return c.g.join([turned, rest], lambda *arrays: np.concatenate(arrays, -1))
 
@@ -196,9 +198,11 @@ async def _joined(c: Context, first: Any, then: Any) -> Any:
 async def _lengths(c: Context, columns: Any) -> Any:
     """Of the columns: their products with their directions."""
     held = await c.g.hold(columns)
-    direction = await divided(c.g, held, await norm_divisor(c.g, await unit.squares(c.g, held)))
+    direction = await divided(
+        c.g, held, await norm_divisor(c.g, await unit.squares(c.g, held), 2 * fine(c.g))
+    )
     direction = await unit.corrected(c.g, direction)
-    return await c.g.truncate(c.g.linear(await c.g.multiply(held, direction), unit.down), FINE)
+    return await c.g.truncate(c.g.linear(await c.g.multiply(held, direction), unit.down), fine(c.g))
 
 
 def _rounding(rows: int, columns: int) -> float:
@@ -214,7 +218,7 @@ async def _without_noise(c: Context, by: Levelled, numbers: Any, rounding: float
     numbers = await c.g.hold(numbers)
     magnitude, _ = await absolute(c.g, numbers)
     bounds = [round(rounding * 2.0 ** (power + WIDER)) + NOISE for power in by.powers]
-    least = by_level(c.g, by.above, [min(bound, 1 << FINE + 1) for bound in bounds])
+    least = by_level(c.g, by.above, [min(bound, 1 << fine(c.g) + 1) for bound in bounds])
     below = await c.g.negative(c.g.subtract(magnitude, least))
     some = c.g.to_ring(c.g.flip(below, np.array(True)))
     kept = await c.g.multiply(some, numbers)
@@ -238,14 +242,14 @@ class _Turned:
 
 
 async def _turned(c: Context, a: Any, vectors: Any) -> _Turned:
-    """A matrix of which all columns together are below 15/16 2**FINE in length, turned."""
+    """A matrix of which all columns together are below 15/16 2**fine in length, turned."""
     rows, count = a.shape[-2:]
     both = a if vectors is None else c.g.join([a, vectors], lambda *arrays: np.concatenate(arrays, -2))
     for _ in range(turns(count)):
         for pairs in _schedule(count):
             both = await c.g.hold(both)
             turn = await _turn(c, c.g.arrange(both, lambda array: array[..., :rows, :]), pairs)
-            both = await c.g.truncate(await c.g.bilinear(both, turn, _matmul), FINE)
+            both = await c.g.truncate(await c.g.bilinear(both, turn, _matmul), fine(c.g))
     top = c.g.arrange(both, lambda array: array[..., :rows, :])
     return _Turned(top, None if vectors is None else c.g.arrange(both, lambda array: array[..., rows:, :]))
 
@@ -281,7 +285,7 @@ async def _turn(c: Context, a: Any, pairs: NDArray[np.int64]) -> Any:
     idle = np.zeros(a.shape[-1])
     idle[np.setdiff1d(np.arange(a.shape[-1]), pairs)] = 1.0
     turn = c.g.join([turn, c.g.negate(turn)], partial(_blocks, pairs, a.shape[-1]))
-    return await c.g.hold(c.g.negate(c.g.add_public(turn, fixed_words(np.diag(idle), FINE))))
+    return await c.g.hold(c.g.negate(c.g.add_public(turn, fixed_words(np.diag(idle), fine(c.g)))))
 
 
 def _sum_of_rows(words: Words) -> Words:

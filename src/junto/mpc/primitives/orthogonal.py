@@ -21,7 +21,7 @@ from junto.errors import NotComputable
 from junto.mpc.functions.divisor import shifted
 from junto.mpc.functions.fixedpoint import absolute
 from junto.mpc.functions.normalise import size
-from junto.mpc.functions.unit import FINE, reflection
+from junto.mpc.functions.unit import fine, reflection
 from junto.mpc.gates import MatrixProduct, Words
 from junto.mpc.primitives.context import Context
 from junto.mpc.rounds import together
@@ -77,7 +77,7 @@ async def qr(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     if params.get("pivoting"):
         raise NotComputable("`qr` with pivoting has no secret form", fix="jnp.linalg.qr, which has none")
     check_width("qr", 27 * least, least)
-    held = await levelled(c, c.at(x, c.fraction), (-2,), FINE)
+    held = await levelled(c, c.at(x, c.fraction), (-2,), fine(c.g))
     found = await factored(c, held.value)
     upper, vectors = await together(
         restored(c, held, found.upper, 0), basis(c, found, rows if params["full_matrices"] else least)
@@ -85,7 +85,7 @@ async def qr(c: Context, params: Params, x: Secret) -> Sequence[Value]:
     if params["full_matrices"] and rows > least:
         lacking = rows - least
         upper = c.g.arrange(upper, lambda a: np.pad(a, [*[(0, 0)] * (a.ndim - 2), (0, lacking), (0, 0)]))
-    return [c.fixed(vectors, FINE), c.fixed(upper, c.fraction)]
+    return [c.fixed(vectors, fine(c.g)), c.fixed(upper, c.fraction)]
 
 
 def check_width(name: str, rounds: int, width: int) -> None:
@@ -134,7 +134,7 @@ async def _moved(c: Context, x: Any, above: Any, powers: Sequence[int]) -> Any:
 
 
 async def factored(c: Context, x: Any) -> Factors:
-    """The factors of a matrix whose columns are below 15/16 2**FINE in length."""
+    """The factors of a matrix whose columns are below 15/16 2**fine in length."""
     rows, columns = x.shape[-2:]
     finished: list[Any] = []
     reflections: list[tuple[Any, Any]] = []
@@ -156,8 +156,8 @@ def _row(place: int, array: NDArray[Any]) -> NDArray[Any]:
 
 async def _reflected(c: Context, x: Any, u: Any, v: Any) -> Any:
     """What is left of x without u (v.T x): 2 rounds of ready operands."""
-    part = await c.g.truncate(await c.g.bilinear(v, x, _turned_product), FINE)
-    return c.g.subtract(x, await c.g.truncate(await c.g.multiply(u, part), FINE))
+    part = await c.g.truncate(await c.g.bilinear(v, x, _turned_product), fine(c.g))
+    return c.g.subtract(x, await c.g.truncate(await c.g.multiply(u, part), fine(c.g)))
 
 
 def _turned_product(x: Words, y: Words, product: MatrixProduct) -> Words:
@@ -165,10 +165,10 @@ def _turned_product(x: Words, y: Words, product: MatrixProduct) -> Words:
 
 
 async def basis(c: Context, found: Factors, count: int) -> Any:
-    """The first columns of the orthogonal factor, with `FINE` bits after the point: 3 rounds a reflection."""
+    """The first columns of the orthogonal factor, with `fine` bits after the point: 3 rounds a reflection."""
     batch = found.upper.shape[:-2]
     one = np.broadcast_to(np.eye(found.rows, count), (*batch, found.rows, count))
-    result = c.g.constant(fixed_words(one, FINE))
+    result = c.g.constant(fixed_words(one, fine(c.g)))
     for place in reversed(range(len(found.reflections))):
         u, v = found.reflections[place]
         part = await c.g.hold(c.g.arrange(result, partial(_from, place)))
