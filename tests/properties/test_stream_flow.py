@@ -56,6 +56,7 @@ class Talk:
         self.chance = random.Random(seed)
         self.pair = Pair(LinkSettings(quota_bytes=QUOTA))
         self.pair.patch.setattr(ordered, "WINDOW", self.chance.choice([2, 4, 8]))
+        self.pair.patch.setattr(ordered, "WINDOW_BYTES", self.chance.choice([1, 2 * FRAME, 1 << 20]))
         self.ends = [self.pair.alice, self.pair.bob]
         self.data = [self.chance.randbytes(total) for _ in self.ends]
         self.streams: list[OrderedStream | None] = [None, None]

@@ -3,10 +3,10 @@
 The law:
 
 * Nothing is sent before the reader has opened its end. It says so by saying how many frames it has read: 0.
-* The writer is at most `WINDOW` frames ahead of what the reader has said; the frame after that may only be
-  the one that says that the writer has ended.
-* The reader says how much it has read after half a window, and when it has nothing more to read. So a writer
-  that waits for the window waits for a reader that has frames to read, and for nothing else.
+* The writer pushes a frame while it is less than `WINDOW` frames, and less than `WINDOW_BYTES`, ahead of what
+  the reader has said; after that only the one that says that the writer has ended.
+* The reader says how much it has read after half a window, in frames or in bytes. So a writer that waits for
+  the window waits for a reader that has frames to read, and for nothing else.
 * After a break the reader says it again, and everything from there is sent again, whatever the reader says
   meanwhile. What had come is let go by its number; any other number than the next one is refused.
 * Whatever comes for an end that is closed counts as read.
@@ -18,8 +18,11 @@ from collections import deque
 
 from junto.net.header import Header, Kind, Ordered
 
-WINDOW = 64
-"""Frames. With frames of `FRAME_BYTES` it is as much as values may have on their way."""
+WINDOW = 256
+"""Frames. What the reader says is a message of its own: of a round it is then less than half a byte."""
+
+WINDOW_BYTES = 32 << 20
+"""As much as values may have on their way."""
 
 FRAME_BYTES = 1 << 19
 """Of the largest frame, its header left out: like a chunk of a value, see `frames.CHUNK_BYTES`."""
@@ -40,11 +43,12 @@ class StreamWriter:
         trouble: why the other end will never read any more.
     """
 
-    __slots__ = ("_due", "_frames", "_stream", "ended", "opened", "pushed", "read", "trouble")
+    __slots__ = ("_ahead", "_due", "_frames", "_stream", "ended", "opened", "pushed", "read", "trouble")
 
     def __init__(self, due: deque[Ordered], stream: int) -> None:
         self._due, self._stream = due, stream
         self._frames: deque[Ordered] = deque()  # from `read` on
+        self._ahead = 0  # bytes of them
         self.pushed: int = 0
         self.read: int = 0
         self.opened: bool = False
@@ -54,7 +58,7 @@ class StreamWriter:
     @property
     def room(self) -> bool:
         """Whether another frame may be pushed."""
-        return not self.ended and self.pushed - self.read < WINDOW
+        return not self.ended and self.pushed - self.read < WINDOW and self._ahead < WINDOW_BYTES
 
     @property
     def unread(self) -> bool:
@@ -64,10 +68,11 @@ class StreamWriter:
     def push(self, kind: Kind, detail: int, check: int, body: bytes | memoryview) -> bool:
         """Another frame, with the number `pushed`; False: no room. For the last one, END, there always is."""
         last = kind is Kind.END
-        if self.ended or (self.pushed - self.read >= WINDOW and not last):
+        if self.ended or not (last or (self.pushed - self.read < WINDOW and self._ahead < WINDOW_BYTES)):
             return False
         frame = Ordered(Header(kind, detail, self._stream, self.pushed, check), body)
         self._frames.append(frame)
+        self._ahead += len(body)
         self.pushed += 1
         self.ended = last
         if self.opened:
@@ -79,7 +84,7 @@ class StreamWriter:
         if read > self.pushed:
             return False
         while self.read < read:
-            self._frames.popleft()
+            self._ahead -= len(self._frames.popleft().body)
             self.read += 1
         if not self.opened:
             self.opened = True
@@ -115,7 +120,7 @@ class StreamReader:
     """
 
     __slots__ = (
-        "_due", "_read", "_received", "_stream", "_tells", "_told",
+        "_due", "_held", "_read", "_received", "_stream", "_tells", "_told", "_untold",
         "closed", "ended", "frames", "nbytes", "trouble",
     )  # fmt: skip
 
@@ -125,6 +130,7 @@ class StreamReader:
         self._received = self._read = 0
         self._due = 0  # the next one on the line in use
         self._told = -1
+        self._held = self._untold = 0  # bytes: to read, and read since it was told
         self.nbytes: int = 0
         self.ended: bool = False
         self.closed: bool = False
@@ -135,7 +141,9 @@ class StreamReader:
         """A frame has come; whether it is new. Raises ValueError for one that is not due."""
         if number != self._due:
             raise ValueError(f"frame {number} of a stream came; frame {self._due} is due")
-        if number - self._read >= WINDOW + last:
+        if number - self._read >= WINDOW + last or (
+            number >= self._received and self._held >= WINDOW_BYTES and not last
+        ):
             raise ValueError("a frame of a stream came for which there is no room")
         self._due = number + 1
         if number < self._received:
@@ -145,6 +153,7 @@ class StreamReader:
         self.ended = last
         self._received += 1
         self.nbytes += len(frame.body)
+        self._held += len(frame.body)
         if self.closed:
             self.close()
         else:
@@ -155,22 +164,24 @@ class StreamReader:
         """The next frame, if it is here."""
         if not self.frames:
             return None
-        self._read += 1
-        if self._read - self._told >= WINDOW // 2 or self._told < 0:
+        frame = self.frames.popleft()
+        size = len(frame.body)
+        self._read, self._held, self._untold = self._read + 1, self._held - size, self._untold + size
+        if self._read - self._told >= WINDOW // 2 or self._untold >= WINDOW_BYTES // 2 or self._told < 0:
             self._tells[self._stream] = self
-        return self.frames.popleft()
+        return frame
 
     def close(self) -> None:
         """Nobody reads any more: whatever comes counts as read."""
         self.closed = True
         self.frames.clear()
-        self._read = self._received
+        self._read, self._held = self._received, 0
         if self._read > self._told:
             self._tells[self._stream] = self
 
     def say(self) -> int:
         """How many were read, for the writer."""
-        self._told = self._read
+        self._told, self._untold = self._read, 0
         return self._read
 
     def resume(self) -> int:

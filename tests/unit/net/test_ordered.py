@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from junto.net import ordered
 from junto.net.header import Header, Kind, Ordered
 from junto.net.ordered import WINDOW, StreamReader, StreamWriter
 from tries import tries
@@ -138,6 +139,26 @@ def taking(*numbers, ends=()):
 def test_a_frame_that_is_not_due_is_refused(numbers, ends, text):
     with pytest.raises(ValueError, match=text):
         taking(*numbers, ends=ends)
+
+
+def test_large_frames_wait_for_each_other_by_their_bytes_and_the_reader_holds_no_more(monkeypatch):
+    monkeypatch.setattr(ordered, "WINDOW_BYTES", 20)
+    line = Line()
+    line.redial()
+    large = bytes(9)
+    assert [pushed(line.writer, large) for _ in range(4)] == [True, True, True, False]
+    for _ in range(3):
+        line.send(), line.arrive()
+    more = Ordered(Header(Kind.STREAM, 0, 0, 3, 0), memoryview(large))
+    with pytest.raises(ValueError, match="no room"):
+        line.reader.take(3, more, last=False)
+    line.read()
+    line.settle()
+    assert not line.writer.room, "less than half of the window was read"
+    line.read()
+    line.settle()
+    assert line.writer.room, "half of it was read, and its writer was not told"
+    assert line.reader.take(3, more, last=False)
 
 
 def test_for_the_end_there_always_is_room():
