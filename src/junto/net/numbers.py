@@ -28,6 +28,10 @@ class Numbers:
 
     def add(self, number: int) -> None:
         """Add a number that is not in it."""
+        if number == self.below and not self._firsts:  # as a rule: they come in order
+            self.below += 1
+            self._count += 1
+            return
         if number in self:
             return
         self._count += 1

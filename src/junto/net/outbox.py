@@ -107,6 +107,7 @@ class Transfer:
     Attributes:
         key, stamp, content: what is sent.
         story: its state.
+        frame_bytes: at most so many bytes does its control frame take (four a character).
         number: given at the first sending.
         nbytes: size of the value; a failure has none.
         sent, acked: bytes of a large value.
@@ -117,20 +118,12 @@ class Transfer:
     stamp: Stamp
     content: Payload | Failure
     story: Story[TransferState, TransferEvent]
+    frame_bytes: int
     number: int | None = None
     nbytes: int = 0
     sent: int = 0
     acked: int = 0
     chunks: Iterator[list[memoryview]] | None = None
-
-    @property
-    def frame_bytes(self) -> int:
-        """At most so many bytes does its control frame take (four a character)."""
-        size = 100 + 4 * (len(self.stamp.text) + len(self.stamp.site))
-        if isinstance(self.content, Failure):
-            fields = (self.content.text, self.content.site, self.content.error_type, self.content.detail)
-            return size + 2_000 + 4 * sum(map(len, fields))
-        return size + (self.nbytes if self.nbytes <= INLINE_BYTES else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +207,15 @@ class Outbox:
     def push(self, key: TransferKey, stamp: Stamp, content: Payload | Failure) -> None:
         """The program sends a value."""
         self._pushed += 1
-        transfer = Transfer(key, stamp, content, Story(TRANSITIONS, TransferState.HELD))
-        transfer.nbytes = content.nbytes if isinstance(content, Payload) else 0
+        nbytes, size = 0, 100 + 4 * (len(stamp.text) + len(stamp.site))
+        if isinstance(content, Failure):
+            texts = (content.text, content.site, content.error_type, content.detail)
+            size += 2_000 + 4 * sum(map(len, texts))
+        else:
+            nbytes = content.nbytes
+            size += nbytes if nbytes <= INLINE_BYTES else 0
+        story = Story(TRANSITIONS, TransferState.HELD)
+        transfer = Transfer(key, stamp, content, story, size, nbytes=nbytes)
         heapq.heappush(self._held, (key.operation, self._pushed, transfer))
         self._release()
 
