@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from junto.device.boundary import Scripted
 from junto.device.pyu import PYU
@@ -12,6 +14,7 @@ from junto.errors import JoinError
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
+    from junto.device.spu.spu import SPU
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,115 @@ class Hidden(metaclass=Scripted):
     rows: int
     learned: Mapping[PYU, str]
 
-    def __getitem__(self, name: str) -> SPUObject:
-        """The column of that name.
+    def __getitem__(self, name: str | list[str]) -> SPUObject:
+        """The column of that name; of a list of names these columns side by side, [rows, columns].
 
         Raises:
             JoinError: there is none.
         """
-        if name not in self.columns:
-            raise JoinError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
-        return self.columns[name]
+        if isinstance(name, str):
+            if name not in self.columns:
+                raise JoinError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
+            return self.columns[name]
+        if not isinstance(name, list) or not name:
+            raise JoinError(
+                "columns are named by text, or by a list of texts", fix='hidden[["age", "income"]]'
+            )
+        return self._on_spu(_beside, [self[each] for each in name])
+
+    def count(self) -> SPUObject:
+        """How many keys both have."""
+        return self._on_spu(_total, self.flag)
+
+    def sum(self, name: str) -> SPUObject:
+        """The sum of a column over the rows that both have.
+
+        Args:
+            name: of the column.
+        """
+        return self._on_spu(_sum, self[name], self.flag)
+
+    def mean(self, name: str) -> SPUObject:
+        """The mean of a column over the rows that both have; 0 where there are none.
+
+        Args:
+            name: of the column.
+        """
+        return self._on_spu(_mean, self[name], self.flag)
+
+    def groupby(self, name: str, values: Sequence[Any]) -> HiddenGroups:
+        """The rows that both have, by what stands in a column.
+
+        Args:
+            name: of the column, of whole numbers or truth values.
+            values: that it may have, which all parties know; rows with others are in no group.
+        """
+        groups = self._on_spu(_groups, self[name], self.flag, np.asarray(values))
+        return HiddenGroups(self, groups)
+
+    def _on_spu(self, function: Callable[..., Any], *given: Any) -> SPUObject:
+        made: SPUObject = cast("SPU", self.flag.device)(function)(*given)
+        return made
 
     def __repr__(self) -> str:
         return f"<Hidden: {self.rows} rows of {', '.join(self.columns)} on {self.flag.device.name}>"
+
+
+@dataclass(frozen=True)
+class HiddenGroups(metaclass=Scripted):
+    """Rows of a `Hidden` by groups; what comes of them is [groups], on the SPU.
+
+    Attributes:
+        table: whose rows they are.
+        members: 1 where a row is of a group, and of both parties, else 0; [groups, rows].
+    """
+
+    table: Hidden
+    members: SPUObject
+
+    def count(self) -> SPUObject:
+        """How many rows each has."""
+        return self.table._on_spu(_total, self.members)
+
+    def sum(self, name: str) -> SPUObject:
+        """Sums of a column.
+
+        Args:
+            name: of the column.
+        """
+        return self.table._on_spu(_sum, self.table[name], self.members)
+
+    def mean(self, name: str) -> SPUObject:
+        """Means of a column; 0 where a group has no rows.
+
+        Args:
+            name: of the column.
+        """
+        return self.table._on_spu(_mean, self.table[name], self.members)
+
+
+# -------------------------------------------------------------------- what runs on the SPU
+
+
+def _beside(columns: list[Any]) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.stack([column.astype(float) for column in columns], axis=1)
+
+
+def _groups(column: Any, flag: Any, values: Any) -> Any:
+    return (column == values[:, None]) * flag
+
+
+def _total(members: Any) -> Any:
+    return members.sum(axis=-1)
+
+
+def _sum(column: Any, members: Any) -> Any:
+    return members @ column.astype(float)
+
+
+def _mean(column: Any, members: Any) -> Any:
+    import jax.numpy as jnp
+
+    return _sum(column, members) / jnp.maximum(_total(members), 1)

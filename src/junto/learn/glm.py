@@ -23,6 +23,7 @@ from junto.learn import (
     pooled_scores,
     significance,
     solvers,
+    weighted,
 )
 from junto.learn.dataset import Columns, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, run_at, shown, training
@@ -78,8 +79,10 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
             X: see `dataset.Table`; or a `HorizontalFrame`: `junto.learn.pooled_linear` says who learns what.
             y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
                 frame.
-            sample_weight: of rows of several parties the column of weights, numbers from 0 on, likewise; else
-                there for scikit-learn's sake: all rows weigh the same.
+            sample_weight: numbers from 0 on: of rows of several parties the column of weights, likewise; or,
+                where X and y are on the SPU, weights [rows] there, as the flag of a join that nobody sees.
+                Then columns and label are scaled on the SPU, by the rows as they weigh. Else all rows weigh
+                the same.
 
         Raises:
             LearnError: X or y cannot be used; the same at every party, before anything is shared.
@@ -88,20 +91,17 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         if isinstance(X, HorizontalFrame):
             object.__setattr__(self, "_learned", pooled_linear.fit(self, X, y, sample_weight))
             return self
-        require(
-            sample_weight is None,
-            f"{type(self).__name__} has no weights of rows",
-            "leave out sample_weight; with whole numbers that all parties know, each takes a row "
-            "as often as it weighs",
-        )
         given = dataset.checked_with_label(X, y, self._judge(), scaled=self.standardize)
         columns = given.columns
         left = columns.rows - sum(columns.widths) - 1
         require(
             left > 0 or not self.inference, "there are fewer rows than coefficients", "leave out inference"
         )
-        scales = dataset.scales_of(columns, scaled=self.standardize, centred=self.fit_intercept)
-        task = self._shared(columns, given.label, scales)
+        if sample_weight is None:
+            scales = dataset.scales_of(columns, scaled=self.standardize, centred=self.fit_intercept)
+            task = self._shared(columns, given.label, scales)
+        else:
+            task, scales = weighted.task_of(self, columns, given.label, sample_weight)
         solve = solvers.descend if self.solver_for(task.width) == SGD else solvers.reweight
         with training(self):
             found = solve(self, task)
@@ -250,6 +250,11 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
             known = self._pooled.at(party)
             return run_at(known.device, pooled_linear.intercept, known)
         learned = self._fitted()
+        require(
+            learned.scales.secret is None,
+            "what the columns are scaled by is on the SPU",
+            "predict, or coef_ and intercept_, which are for columns of mean 0 and deviation 1",
+        )
         offsets = dataset.gathered(self.spu, learned.scales, examine.offsets)
         compute = self.spu(
             own_units.uncentred, static_argnames=("family", "told"), num_returns_policy="single"

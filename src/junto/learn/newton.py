@@ -66,6 +66,7 @@ def train(
     constant: Sequence[Any],
     label: tuple[Any, Any],
     penalty: Any,
+    rows: Any = None,
     *,
     model: tuple[Family, Steps],
 ) -> tuple[Any, Any]:
@@ -76,6 +77,7 @@ def train(
         constant: of each owner 1 for a constant column, else 0; none if unknown.
         label: scale and target of `dataset.Label`.
         penalty: of L2, for the sum over all rows.
+        rows: what each row weighs [rows]; None: all the same.
         model: what is fitted, and how.
     """
     family, steps = model
@@ -86,13 +88,16 @@ def train(
     empty = padded(constant, x.shape[1])
     weight = family.constant or (family.bound if steps.bounded else None)
 
+    def counted(of_rows: Any) -> Any:
+        return of_rows if rows is None else of_rows * rows
+
     def stepped(w: Any, inverted: Any, residual: Any) -> Any:
-        gradient = (residual @ x) * down(x) - (shrink * down(x)) * w
+        gradient = (counted(residual) @ x) * down(x) - (shrink * down(x)) * w
         return w + inverted @ gradient
 
     def renewed(_: int, state: Any) -> Any:
         residual, weights = family.slopes(x @ state[0], y)
-        inverted = _inverted(x, weights, shrink, empty)
+        inverted = _inverted(x, counted(weights), shrink, empty)
         return stepped(state[0], inverted, residual), inverted
 
     def repeated(_: int, state: Any) -> Any:
@@ -104,7 +109,7 @@ def train(
         blank = jnp.zeros((len(first), len(first)))
         state = jax.lax.fori_loop(0, renewals, renewed, (first, blank))
     else:
-        renewals, state = 0, (first, _inverted(x, weight, shrink, empty))
+        renewals, state = 0, (first, _inverted(x, counted(weight), shrink, empty))
     w, _ = jax.lax.fori_loop(renewals, steps.count, repeated, state)
     return apart(w, width)
 

@@ -51,6 +51,7 @@ class FitTask:
         constant: of each owner, where columns are constant.
         label: on its scale.
         penalty: of L2, for the sum over all rows; a public or a secret number.
+        weight: of each row, secret; None: all count alike.
     """
 
     spu: SPU
@@ -59,6 +60,7 @@ class FitTask:
     constant: Sequence[SPUObject]
     label: Label
     penalty: Any
+    weight: SPUObject | None = None
 
     @property
     def rows(self) -> int:
@@ -96,7 +98,7 @@ def reweight(model: Model, task: FitTask) -> FoundCoefficients:
     log.info("%r: %d steps of second order; nothing is revealed", model, count)
     train = task.spu(newton.train, static_argnames="model")
     label = (task.label.scale, task.label.target)
-    inner = train(task.parts, task.constant, label, task.penalty, model=(task.family, steps))
+    inner = train(task.parts, task.constant, label, task.penalty, task.weight, model=(task.family, steps))
     return FoundCoefficients(inner, count)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn import linear_model
 
 import junto as sf
+from junto import learn
 from junto.errors import ProtocolViolation
 from junto.join import aligning, cuckoo, hidden, hidden_pair, join
 from junto.join.hidden_desk import HiddenDesk, Routing, new_keys, piece_of
@@ -192,6 +193,44 @@ def test_a_line_is_fitted_to_the_rows_of_both(quick):
     want = ours.merge(theirs, left_on="id", right_on="nr")
     reference = linear_model.LinearRegression().fit(want[["x"]].to_numpy(), want["y"])
     np.testing.assert_allclose(told, [reference.intercept_, *reference.coef_], atol=2e-3)
+
+
+COLUMNS = ["age", "pay", "vip"]
+
+
+@pytest.mark.parametrize("helper", [True, False])
+def test_the_flag_is_the_weight_of_rows(quick, helper):
+    """Models and statistics are scikit-learn's and pandas' of the rows that pandas merges."""
+    ours, theirs = people(120)
+    theirs["cost"] = 300 + theirs["pay"] + 90.0 * theirs["vip"] + np.arange(120) % 7
+    ours["plan"] = ours["id"] % 3
+    found = joined(quick, ours, theirs, helper=helper)
+    want = ours.merge(theirs, left_on="id", right_on="nr")
+    x = found[COLUMNS]
+    assert x.shape == (found.rows, 3)
+    model = learn.LinearRegression(quick).fit(x, found["cost"], sample_weight=found.flag)
+    reference = linear_model.LinearRegression().fit(want[COLUMNS].to_numpy(float), want["cost"])
+    expected = np.sort(reference.predict(want[COLUMNS].to_numpy(float)))
+    both = np.asarray(sf.reveal(found.flag)) == 1
+    predicted = np.sort(np.asarray(sf.reveal(model.predict(x)))[both])
+    np.testing.assert_allclose(predicted, expected, atol=1e-4 * np.abs(expected).max())
+    of_all = {"count": len(want), "sum": want["pay"].sum(), "mean": want["pay"].mean()}
+    for name, value in of_all.items():
+        given = [] if name == "count" else ["pay"]
+        assert float(sf.reveal(getattr(found, name)(*given))) == pytest.approx(value, rel=1e-4, abs=0.01)
+    groups = found.groupby("plan", [2, 0, 1, 9])
+    table = want.groupby("plan")["pay"].agg(["count", "sum", "mean"]).reindex([2, 0, 1, 9]).fillna(0)
+    for name in table.columns:
+        given = [] if name == "count" else ["pay"]
+        told = np.asarray(sf.reveal(getattr(groups, name)(*given)))
+        np.testing.assert_allclose(told, table[name], rtol=1e-4, atol=0.01)
+
+
+def test_columns_are_asked_for_by_name(quick):
+    found = joined(quick, *people())
+    for wrong in ("pays", ["age", "pays"], [], ("age", "pay"), 0):
+        with pytest.raises(sf.JoinError, match=r"no column|are named"):
+            found[wrong]
 
 
 # Who sees what.
