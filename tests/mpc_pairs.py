@@ -33,7 +33,7 @@ from junto.mpc.protocol.demands import (
     turned,
 )
 from junto.mpc.protocol.pair.pair_gates import PairGates
-from junto.mpc.ring128 import elements, is_below_zero, is_wide, lowest_words, ring_bits, wide_from
+from junto.mpc.ring128 import elements, is_below_zero, is_wide, lowest_words, ring_bits, unsigned, wide_from
 from junto.mpc.rounds import Rounds
 from mpc_nodes import BLOCK, WAIT_S, Function, Outcome, Pair, _combine, _enter, _piece, _shares
 
@@ -130,10 +130,13 @@ def _whole(one: Any, other: Any) -> np.ndarray:
 
 def _cut(rng: np.random.Generator, one: Cut, other: Cut) -> tuple[Made, Made]:
     mask, top = one.mask + other.mask, (one.top ^ other.top).astype(np.uint64)
-    whole = mask >> np.uint64(one.shift) if one.factor is None else times_factor(mask, one.factor)
+    if one.factor is not None:
+        whole = times_factor(mask, one.factor)
+    else:
+        whole = mask >> np.uint64(one.shift) if one.shift else unsigned(mask)
     missing = whole - one.low - other.low
     flipped = is_below_zero(mask) ^ top
-    noise = _numbers(rng, mask.shape, ring_bits(mask))
+    noise = _numbers(rng, mask.shape, ring_bits(one.low))
     return (missing, flipped, noise), (missing, flipped, top - noise)
 
 

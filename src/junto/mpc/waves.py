@@ -79,6 +79,8 @@ def _words(x: Words, period: int) -> tuple[Words, int]:
     if isinstance(x, WideArray):
         moved: Any = x << np.uint64(128 - period)
         return moved.high, 64
+    if isinstance(x, Outline):
+        return outline(x.shape, np.uint64), min(period, 64)
     return x, period
 
 

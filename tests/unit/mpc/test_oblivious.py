@@ -193,6 +193,19 @@ def test_what_a_truncation_needs(sources, shift):
     assert (one + other == top[0] ^ top[1]).all()
 
 
+def test_what_a_number_of_the_larger_ring_needs(sources):
+    ends = np.array([0, 1, 2**62, 2**63 - 1, 2**63, 2**64 - 1], np.uint64)
+    r = [np.repeat(ends, len(ends)), np.tile(ends, len(ends))]
+    low = [wide_from(RNG.integers(0, 2**64, (36, 2), dtype=np.uint64)) for _ in (0, 1)]
+    top = [flags(36) for _ in (0, 1)]
+    ((one, other),) = sources.make(*[[Cut(r[i], low[i], top[i], 0)] for i in (0, 1)])
+    mask = [(int(a) + int(b)) % 2**64 for a, b in zip(*r, strict=True)]
+    for missing, flipped, _ in (one, other):
+        assert integers_of_wide(low[0] + low[1] + missing) == mask
+        assert ((top[0] ^ top[1]) ^ flipped.astype(np.bool_)).tolist() == [each >= 2**63 for each in mask]
+    assert (one[2] + other[2] == top[0] ^ top[1]).all()
+
+
 def test_turns(sources):
     angles = RNG.uniform(-np.pi, np.pi, (2, 2, 9))
     asked = [[Turn(np.cos(each), np.sin(each), WIDTH) for each in angles[i]] for i in (0, 1)]

@@ -17,7 +17,6 @@ from junto.config.spu_model import (
     FieldType,
     SPUCompilerNumReturnsPolicy,
     SpuSettings,
-    SpuSource,
 )
 from junto.device.spu.engine import SpuValue
 from junto.device.spu.layout import ArrayLayout
@@ -120,10 +119,6 @@ def _ring(field: Any, settings: SpuSettings) -> FieldType:
         raise DeviceError(
             "overflow is error here: calls prove that no number leaves its range, which FM64 has no room for",
             fix="leave field out",
-        )
-    if settings.source is SpuSource.BOTH_PARTIES:
-        raise DeviceError(
-            "two parties without a helper compute in the ring of their SPU", fix="leave field out of the call"
         )
     return ring
 

@@ -89,7 +89,7 @@ class NodeContext:
             channel.label(stamp.operation, f"{stamp.text} at {stamp.site}")
         if self.index is not None and self.helper is None:
             own, wire = self._stream(self.role_name, stamp), self.channels[self.peer]
-            return Paired(self.index, own, wire, supply or Supply(), self.width)
+            return Paired(self.index, own, wire, supply or Supply(), width or self.width)
         if self.index is None:
             streams = (self._stream(self.compute[0], stamp), self._stream(self.compute[1], stamp))
             second = self.channels[self.compute[1]]
@@ -119,7 +119,7 @@ class NodeContext:
             return role, lambda: None
         before = source.sent
         own = self._stream(self.role_name, stamp)
-        preparing = Preparing(self.index, own, source, supply, width=self.width)
+        preparing = Preparing(self.index, own, source, supply, width=width or self.width)
         supply.from_steps(steps(preparing))
 
         def finish() -> None:

@@ -38,7 +38,7 @@ class BlankSupply(Supply):
     def take(self, demand: Demand) -> Made:
         """See `Supply`."""
         if isinstance(demand, Cut):
-            ring = _zeros(demand.mask.shape, ring_bits(demand.mask))
+            ring = _zeros(demand.mask.shape, ring_bits(demand.low))
             return ring, _zeros(demand.mask.shape), ring
         if isinstance(demand, DigitPads):
             shape = (demand.layers, demand.digits, demand.numbers.size)

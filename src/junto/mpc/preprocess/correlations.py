@@ -99,8 +99,10 @@ def width_of(demand: Demand) -> int:
     match demand:
         case Product() | Bilinear():
             return ring_bits(demand.left)
-        case Square() | Cut():
+        case Square():
             return ring_bits(demand.mask)
+        case Cut():
+            return ring_bits(demand.low)
         case Selected():
             return ring_bits(demand.right)
         case Number() | BothBits() | Turn():

@@ -32,6 +32,7 @@ from junto.mpc.protocol.demands import (
     crosses,
     no_product,
 )
+from junto.mpc.ring128 import ring_bits
 from junto.mpc.waves import TURN_SCALE
 
 _CUT_DIGITS_JOINED = 2
@@ -75,7 +76,7 @@ class _Estimate:
                 return len(demand.left) * demand.lanes * self._conjunction(several)
             case Cut():
                 return demand.mask.size * (
-                    self._cut(demand.shift) if demand.factor is None else self._rescaled()
+                    self._cut(demand.shift) if demand.shift else self._rescaled(ring_bits(demand.mask))
                 )
             case Turn():
                 return demand.cos.size * self._scaled(ScalingWidths(TURN_SCALE + 2, self._width, width=2))
@@ -101,9 +102,9 @@ class _Estimate:
         numbers = self._scaled(ScalingWidths(1, self._width)) + self._scaled(ScalingWidths(1, shift)) / 2
         return leaves + joins + numbers + self._width / 8 + 1 / 8
 
-    def _rescaled(self) -> float:
-        """The same by a factor: one range of places less, and a carry less."""
-        sizes = [-(-(self._width - 1) // 4), 1]
+    def _rescaled(self, mask_bits: int) -> float:
+        """The same by a factor, or to the larger ring: one range of places less, and a carry less."""
+        sizes = [-(-(mask_bits - 1) // 4), 1]
         leaves = sum(sizes) * (2 * self.transfer + 2)
         joins = (sizes[0] - 1) * self._conjunction(2) + self._conjunction(1)
         numbers = self._scaled(ScalingWidths(1)) / 2 + self._scaled(ScalingWidths(1, self._width)) / 2

@@ -38,7 +38,7 @@ from junto.mpc.protocol.role import (
     Wire,
     drawn,
 )
-from junto.mpc.ring128 import zeros
+from junto.mpc.ring128 import WIDE_BITS, zeros
 from junto.mpc.rounds import Rounds
 
 BATCH = 1 << 23
@@ -159,9 +159,15 @@ class Preparing(Role):
         return np.zeros((count, kernel.word_count(lanes)), np.uint64) if planes is None else planes
 
     def cut(self, shape: Shape, bits: int, factor: Words | None = None) -> Truncation:
-        mask, low, top = self.mask(shape), self.mask(shape), _flags(self._own, shape)
+        return self._cut(shape, self.width, bits, factor)
+
+    def widening(self, shape: Shape) -> Truncation:
+        return self._cut(shape, WIDE_BITS, 0, None)
+
+    def _cut(self, shape: Shape, width: int, bits: int, factor: Words | None) -> Truncation:
+        mask, low, top = self.mask(shape), drawn(self._own, shape, width), _flags(self._own, shape)
         self._ask(Cut(mask, low, top, bits, factor))
-        return Truncation(mask, low, self._nothing(shape), bits=top)
+        return Truncation(mask, low, np.broadcast_to(zeros((), width), shape), bits=top)
 
     def number(self, bits: Flags) -> Words:
         self._ask(Number(bits, self.width))
@@ -235,7 +241,14 @@ class Paired(Computing):
         return share
 
     def cut(self, shape: Shape, bits: int, factor: Words | None = None) -> Truncation:
-        mask, low, bits_of_top = self.mask(shape), self.mask(shape), _flags(self._common, shape)
+        return self._cut(shape, self.width, bits, factor)
+
+    def widening(self, shape: Shape) -> Truncation:
+        return self._cut(shape, WIDE_BITS, 0, None)
+
+    def _cut(self, shape: Shape, width: int, bits: int, factor: Words | None) -> Truncation:
+        mask, low = self.mask(shape), drawn(self._common, shape, width)
+        bits_of_top = _flags(self._common, shape)
         made = self._take(Cut(mask, low, bits_of_top, bits, factor))
         missing, flipped, top = (each.reshape(shape) for each in made)
         return Truncation(mask, low, top, missing, flipped, bits_of_top)

@@ -35,7 +35,7 @@ from junto.mpc.protocol.demands import (
     times_factor,
 )
 from junto.mpc.ring128 import elements as elements_of
-from junto.mpc.ring128 import from_octets, is_below_zero, ring_bits
+from junto.mpc.ring128 import from_octets, is_below_zero, ring_bits, unsigned
 
 Exchange = Callable[[Sequence[memoryview], int], memoryview]
 
@@ -157,8 +157,9 @@ def cuts(extension: Extension, exchange: Exchange, demands: Sequence[Cut]) -> li
         r >> f = (r0 >> f) + (r1 >> f) + c - 2**(k - f) w
 
     and the top bit is that of r0, of r1 and the carry into it, by exclusive or. With a factor a instead of a
-    shift, r a = r0 a + r1 a - 2**k a w, and c is left out. What this and the pieces that the parties have
-    chosen beforehand differ by is opened: these are uniform, and used for nothing else.
+    shift, r a = r0 a + r1 a - 2**k a w, and c is left out; in a larger ring r itself is r0 + r1 - 2**k w.
+    What this and the pieces that the parties have chosen beforehand differ by is opened: these are uniform,
+    and used for nothing else.
     """
     own, low = (
         np.concatenate([each.reshape(-1) for each in part])
@@ -168,11 +169,13 @@ def cuts(extension: Extension, exchange: Exchange, demands: Sequence[Cut]) -> li
     factors = [np.broadcast_to(each.factor, each.mask.shape) for each in demands if each.factor is not None]
     if factors:
         whole, into_top = _rescaled(extension, own, np.concatenate([each.reshape(-1) for each in factors]))
-    else:
+    elif demands[0].shift:
         whole, into_top = _shifted(extension, own, demands[0].shift)
+    else:
+        whole, into_top = _widened(extension, own)
     top = into_top ^ is_below_zero(own)
     missing, flipped = _opened(exchange, whole - low, top ^ chosen)
-    as_sum = products.to_ring(extension, chosen, ring_bits(own))
+    as_sum = products.to_ring(extension, chosen, ring_bits(low))
     sizes = [each.mask.shape for each in demands]
     return list(zip(*(_shaped(each, sizes) for each in (missing, flipped, as_sum)), strict=True))
 
@@ -193,11 +196,24 @@ def _shifted(extension: Extension, own: Words, shift: int) -> tuple[Words, Flags
 def _rescaled(extension: Extension, own: Words, factor: Words) -> tuple[Words, Flags]:
     """Our shares of `r * factor >> 64`, or one less, and of the carry into r's top bit."""
     width = ring_bits(own)
+    wrap, into_top = _wrapped(extension, own)
+    lifted = elements_of(wrap * factor, width) << np.uint64(width - BITS)
+    return times_factor(own, factor) - lifted, into_top
+
+
+def _widened(extension: Extension, own: Words) -> tuple[Words, Flags]:
+    """Our shares of r modulo 2**128, and of the carry into r's top bit, of words."""
+    wrap, into_top = _wrapped(extension, own)
+    return unsigned(own) - (unsigned(wrap) << np.uint64(BITS)), into_top
+
+
+def _wrapped(extension: Extension, own: Words) -> tuple[Words, Flags]:
+    """Our shares, modulo 2**64, of the carry out of all places, and by exclusive or of that into the top."""
+    width = ring_bits(own)
     lower, highest = carries.ranges(extension, own, (0, width - 1, width))
     wrap = carries.join(extension, highest, lower.generate)
-    lifted = products.to_ring(extension, bits.unpack(wrap[0], len(own))) * factor
-    lifted = elements_of(lifted, width) << np.uint64(width - BITS)
-    return times_factor(own, factor) - lifted, bits.unpack(lower.generate[0], len(own))
+    number = products.to_ring(extension, bits.unpack(wrap[0], len(own)))
+    return number, bits.unpack(lower.generate[0], len(own))
 
 
 def _opened(exchange: Exchange, words: Words, flags: Flags) -> tuple[Words, Words]:

@@ -254,7 +254,8 @@ class Cut:
         mask: a party's piece.
         low: what it has chosen as its piece of `mask >> shift`, as a sum.
         top: what it has chosen as its piece of the highest bit, as an exclusive or.
-        shift: by how many bits, 1 to two less than the ring has.
+        shift: by how many bits, 1 to two less than the ring has. 0 without a factor: `mask` has words, and
+            `low` is the same number modulo 2**128.
         factor: instead of a shift: `low` is of `mask * factor >> 64`, to a unit in the last place.
     """
 

@@ -30,6 +30,7 @@ from junto.mpc.protocol.demands import (
     Quotient,
     RingDemand,
     TopBit,
+    Unsigned,
 )
 from junto.mpc.ring128 import (
     WIDE_BITS,
@@ -224,7 +225,7 @@ class Role(ABC):
 
     def deal_wide(self, shape: Shape, demands: Sequence[RingDemand]) -> Sequence[Words]:
         """The same as elements of the ring modulo 2**128, whatever this role's is."""
-        raise TypeError("two parties without a helper compute in one ring")
+        raise TypeError("only a helper deals in another ring than that of the computation")
 
     @abstractmethod
     def mask_planes(self, count: int, lanes: int) -> Planes:
@@ -246,6 +247,15 @@ class Role(ABC):
         """A fresh mask for a truncation by `bits` bits, or by `factor / 2**64`."""
         mask = self.mask(shape)
         low, top = self.deal_all(shape, [Quotient(mask, bits, factor), TopBit(mask, self.width)])
+        return Truncation(mask, low, top)
+
+    def widening(self, shape: Shape) -> Truncation:
+        """A fresh mask of words; `low` and `top` are elements of the ring modulo 2**128.
+
+        There `low` is the mask itself, as a number without a sign.
+        """
+        mask = self.mask(shape)
+        low, top = self.deal_wide(shape, [Unsigned(mask), TopBit(mask, self.width)])
         return Truncation(mask, low, top)
 
     def number(self, bits: Flags) -> Words:

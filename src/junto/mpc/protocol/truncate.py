@@ -39,12 +39,12 @@ async def truncate(role: Role, x: RingSecret, bits: int) -> Affine:
     cut = role.cut(x.shape, bits)
     opened = await _opened(role, x, cut)
     if opened is None:
-        return _dealt(cut)
+        return dealt(cut)
     public = opened >> shift
     public -= number(1 << (role.width - 2 - bits), role.width)
     wrapped = _unwrapped(role, opened)
     wrapped <<= lift
-    return _made(cut, public, wrapped)
+    return made(cut, public, wrapped)
 
 
 async def rescale(role: Role, x: RingSecret, factor: Words) -> Affine:
@@ -57,9 +57,9 @@ async def rescale(role: Role, x: RingSecret, factor: Words) -> Affine:
     cut = role.cut(x.shape, 0, factor)
     opened = await _opened(role, x, cut)
     if opened is None:
-        return _dealt(cut)
+        return dealt(cut)
     turn = _turn(role, factor)
-    return _made(cut, times_factor(opened, factor) - (turn >> np.uint64(2)), _unwrapped(role, opened) * turn)
+    return made(cut, times_factor(opened, factor) - (turn >> np.uint64(2)), _unwrapped(role, opened) * turn)
 
 
 def _turn(role: Role, factor: Words) -> Words:
@@ -84,11 +84,12 @@ def _unwrapped(role: Role, opened: Words) -> Words:
     return 1 - (opened >> np.uint64(role.width - 1))
 
 
-def _dealt(cut: Truncation) -> Affine:
+def dealt(cut: Truncation) -> Affine:
+    """What whoever deals has of a result."""
     return Affine(None, (Term(None, cut.low), Term(None, cut.top, cut.bits)), cut.low.shape)
 
 
-def _made(cut: Truncation, public: Words, wrapped: Words) -> Affine:
+def made(cut: Truncation, public: Words, wrapped: Words) -> Affine:
     """From what is public of the result, and what is to be added to it where the mask's top bit is set."""
     if cut.missing is not None and cut.flipped is not None:
         public = public + (cut.flipped * wrapped - cut.missing)

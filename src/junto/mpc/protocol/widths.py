@@ -6,7 +6,8 @@ Computes:  <x mod 2**64> from <x>, |x| < 2**62; <x> modulo 2**128 from [x] modul
 Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
 Learns:    P0 and P1 see x + 2**62 + r modulo 2**64, r uniform and fresh. The helper sees shapes.
-Cost:      there no message; back 1 round, 8 bytes each way, offline 32 bytes helper -> P1.
+Cost:      there no message; back 1 round, 8 bytes each way, offline 32 bytes helper -> P1, or what a
+           truncation of 64 bits takes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from junto.mpc.protocol.demands import TopBit, Unsigned
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import (
     MINUS_ONE,
@@ -27,6 +27,7 @@ from junto.mpc.protocol.shares import (
     best,
     piece,
 )
+from junto.mpc.protocol.truncate import dealt, made
 from junto.mpc.ring128 import WIDE_BITS, lowest_words, number, unsigned
 
 
@@ -61,16 +62,15 @@ async def widened(role: Role, x: RingSecret) -> Affine:
     With c = x + 2**62 + r opened modulo 2**64, the sum has wrapped around exactly if the top bit of r is set
     and that of c is not. So x = c - 2**62 - r + (1 - top(c)) top(r) 2**64, now as whole numbers.
     """
-    mask = role.mask(x.shape)
-    low, top = role.deal_wide(x.shape, [Unsigned(mask), TopBit(mask, role.width)])
+    cut = role.widening(x.shape)
     share = piece(role, x)
     if share is not None:
-        share = share + mask
+        share = share + cut.mask
         if role.first:
             share = share + np.uint64(1 << (role.width - 2))
     opened = await role.open(share)
     if opened is None:
-        return Affine(None, (Term(None, low), Term(None, top)), x.shape)
+        return dealt(cut)
     wrapped = unsigned(1 - (opened >> np.uint64(role.width - 1))) << np.uint64(role.width)
     public = unsigned(opened) - number(1 << (role.width - 2), WIDE_BITS)
-    return Affine(public, (Term(MINUS_ONE, low), Term(wrapped, top)), x.shape)
+    return made(cut, public, wrapped)
