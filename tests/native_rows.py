@@ -43,6 +43,15 @@ PRODUCTS = [(0, 3, 2), (2, 0, 3), (1, 1, 1), (5, 7, 3), (6, 256, 4), (13, 257, 1
 """Rows, what is summed over, columns: none, one, and beside the edges of the kernels' tiles."""
 
 
+def batches(rng: np.random.Generator, made: Callable[..., Any]) -> Iterator[tuple[Any, Any]]:
+    """Pairs of operands of several dimensions: repeated, turned, more of them than rows, and none."""
+    for m, k, n in [(5, 9, 3), (1, 4, 70), (2, 0, 2)]:
+        a, b = made(rng, 3, 2, m, k), made(rng, 2, n, k).swapaxes(-1, -2)
+        yield a, np.broadcast_to(b, (3, *b.shape), subok=True)
+        yield np.broadcast_to(a[:1, ::-1], (9, 2, m, k), subok=True), made(rng, 9, 2, k, n)
+    yield made(rng, 0, 3, 2), made(rng, 0, 2, 4)
+
+
 def matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for m, k, n in [*PRODUCTS, (3, 600, 530)]:
         a, b = words(rng, m, k), words(rng, n, k).T
@@ -54,6 +63,10 @@ def matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np
             else:
                 want[...] = 0
             yield got, want
+    for a, b in batches(rng, words):
+        got = np.empty((*a.shape[:-1], b.shape[-1]), np.uint64)
+        kernels.matmul_into(a, b, got)
+        yield got, a @ b
 
 
 LIMB_ENDS = [
@@ -62,7 +75,7 @@ LIMB_ENDS = [
     (-(2**63), 2**63 - 2**43),
     (0, 2**127 - 2**64),
 ]
-"""What limbs with signs are at their ends, in the kernels' places: the largest sums, odd ones too."""
+"""What limbs with signs are at their ends, in their places: the largest sums, odd ones too."""
 LONG_SUM = 3000
 """Products in one sum, many times the depth of a panel."""
 
@@ -82,6 +95,10 @@ def wide_matmul_into(kernels: Kernels, rng: np.random.Generator) -> Iterator[tup
             got = ring128.wide_zeros((m, n + 2))[:, 1 : n + 1]
             kernels.wide_matmul_into(left, right, got)
             yield ring128.words_of_wide(got), ring128.words_of_wide(ring128.matmul_limbs(left, right))
+    for a, b in batches(rng, pairs):
+        got = ring128.wide_zeros((*a.shape[:-1], b.shape[-1]))
+        kernels.wide_matmul_into(a, b, got)
+        yield ring128.words_of_wide(got), ring128.words_of_wide(ring128.matmul_limbs(a, b))
     ends = [sum(limbs) for limbs in product(*LIMB_ENDS)]
     a = np.repeat(ring128.wide_of_integers(ends)[:, None], LONG_SUM, 1)
     got = ring128.wide_zeros((len(ends), len(ends)))

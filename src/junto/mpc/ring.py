@@ -173,7 +173,7 @@ def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
     (m, k), n = x.shape[-2:], y.shape[-1]
     loop = m * k * n
     if loop >= _Cost.COMPILED and min(m, n) >= _Cost.THIN and (native := kernels()) is not None:
-        return _batched(x, y, native.matmul_into)
+        return _into(x, y, native.matmul_into)
     split = (0 if isinstance(a, Limbs) else m * k) + (0 if isinstance(b, Limbs) else k * n)
     limbs = _Cost.BLAS * loop + _Cost.SPLIT * split + _Cost.JOIN * m * n + _Cost.CALLS
     if limbs >= _Cost.DIRECT * loop + _Cost.TURN * k * n:
@@ -182,18 +182,21 @@ def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
         made = np.empty((m, n), np.uint64)
         multiply_into(a, b, made)
         return made
-    return _batched(x, y, multiply_into)
+    return _into(x, y, _one_by_one)
 
 
-def _batched(a: Words, b: Words, product: Callable[[Words, Words, Words], None]) -> Words:
-    """`product` of each pair of matrices, into the result."""
+def _into(a: Words, b: Words, product: Callable[[Words, Words, Words], None]) -> Words:
+    """`product` of all pairs of matrices, into the result."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     made = np.empty((*batch, m, n), np.uint64)
-    a, b = np.broadcast_to(a, (*batch, m, k)), np.broadcast_to(b, (*batch, k, n))
-    for at in np.ndindex(*batch):
-        product(a[at], b[at], made[at])
+    product(np.broadcast_to(a, (*batch, m, k)), np.broadcast_to(b, (*batch, k, n)), made)
     return made
+
+
+def _one_by_one(a: Words, b: Words, out: Words) -> None:
+    for at in np.ndindex(out.shape[:-2]):
+        multiply_into(a[at], b[at], out[at])
 
 
 def _direct(a: Words, b: Words) -> Words:

@@ -52,9 +52,10 @@ class WideArray(np.ndarray[Any, Any]):
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: Any, kwargs: Mapping[str, Any]
     ) -> Any:
-        if func in _JOINS:
-            args = (_all_wide(args[0]), *args[1:])
-        elif func is np.where:
+        if func in _JOINS and "out" not in kwargs:
+            made = func([_octets(widened(part)) for part in args[0]], *args[1:], **kwargs)
+            return made.view(WIDE_DTYPE).view(WideArray)
+        if func is np.where:
             args = (args[0], *_all_wide(args[1:]))
         return as_ring(super().__array_function__(func, types, args, kwargs))
 
@@ -63,7 +64,7 @@ class WideArray(np.ndarray[Any, Any]):
         return np.array(found, WIDE_DTYPE).view(WideArray) if isinstance(found, np.void) else found
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        super().__setitem__(index, widened(value).view(np.ndarray))
+        _octets(self)[index] = _octets(widened(value))
 
     def __eq__(self, other: Any) -> Any:
         return _equal(self, other)
@@ -87,6 +88,14 @@ class WideArray(np.ndarray[Any, Any]):
 
 
 _JOINS: Final = frozenset({np.concatenate, np.stack, np.hstack, np.vstack})
+
+
+_OCTETS: Final = np.dtype("V16")
+
+
+def _octets(x: NDArray[Any]) -> NDArray[Any]:
+    """The same elements as octets, which numpy moves at once; pairs it would move word by word."""
+    return x.view(np.ndarray).view(_OCTETS)
 
 
 def _all_wide(parts: Sequence[Any]) -> Any:
@@ -381,8 +390,7 @@ def matmul_wide(a: Any, b: Any, product: Callable[[_Words, _Words], _Words] = np
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     made = np.empty((*batch, x.shape[-2], y.shape[-1]), WIDE_DTYPE)
     left, right = (np.broadcast_to(each.view(np.ndarray), (*batch, *each.shape[-2:])) for each in (x, y))
-    for at in np.ndindex(*batch):
-        native.wide_matmul_into(left[at], right[at], made[at])
+    native.wide_matmul_into(left, right, made)
     return made.view(WideArray)
 
 

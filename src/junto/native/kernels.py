@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from operator import mul
 from typing import Any, Final
 
 import numpy as np
@@ -150,11 +151,12 @@ class Kernels(LatticeKernels):
     # ---------------------------------------------------------------- rings
 
     def matmul_into(self, a: Words, b: Words, out: Words) -> None:
-        """`out[...] = a @ b` modulo 2**64, of matrices [m, k] and [k, n] with any strides.
+        """`out[...] = a @ b` modulo 2**64, of matrices [..., m, k] and [..., k, n] with any strides.
 
         Args:
             a, b: operands.
-            out: [m, n], of which no word is one of `a` or `b`; the words of a row lie one after the other.
+            out: [..., m, n], of which no word is one of `a` or `b`; the words of a row lie one after the
+                other. All three have the same dimensions before the last two.
 
         Raises:
             TypeError: one of them is no array of words.
@@ -168,7 +170,8 @@ class Kernels(LatticeKernels):
 
         Args:
             a, b: operands, with any strides.
-            out: [m, n], of which no word is one of `a` or `b`; the elements of a row lie one after the other.
+            out: [..., m, n], of which no word is one of `a` or `b`; the elements of a row lie one after the
+                other.
 
         Raises:
             TypeError: one of them is no array of pairs of words, as `array_pointers.PAIR`.
@@ -179,35 +182,39 @@ class Kernels(LatticeKernels):
     def _multiply_into(
         self, a: NDArray[Any], b: NDArray[Any], out: NDArray[Any], dtype: np.dtype[Any]
     ) -> None:
-        a, b = read(a, 2, dtype), read(b, 2, dtype)
-        written(out, 2, dtype)
-        (m, k), n = a.shape, b.shape[1]
-        if k != len(b) or out.shape != (m, n):
+        dimensions = max(2, out.ndim) if isinstance(out, np.ndarray) else 2
+        a, b = read(a, dimensions, dtype), read(b, dimensions, dtype)
+        written(out, dimensions, dtype)
+        batch, (m, k), n = a.shape[:-2], a.shape[-2:], b.shape[-1]
+        if b.shape[:-1] != (*batch, k) or out.shape != (*batch, m, n):
             raise ValueError(f"{a.shape} times {b.shape} cannot be put into {out.shape}")
         if not out.size:
             return
-        if n > 1 and out.strides[1] != out.itemsize:
+        if n > 1 and out.strides[-1] != out.itemsize:
             raise ValueError("the elements of a row of the result must lie one after the other")
-        failed: list[int] = []
+        steps = [step // 8 for step in (out.strides[-2], *a.strides[-2:], *b.strides[-2:])]
+        product, places, failed = self._products[dtype], _places(out, a, b), []
 
-        def rows(start: int, stop: int) -> None:
-            failed.append(self._product(out[start:stop], a[start:stop], b))
+        def some(rows: slice, columns: slice, matrices: slice = slice(None)) -> None:
+            (first, last), (left, right) = (rows.start, rows.stop), (columns.start, columns.stop)
+            to = out.strides[-2] * first + out.strides[-1] * left
+            at, by = a.strides[-2] * first, b.strides[-1] * left
+            for c, x, y in places[matrices]:
+                size = last - first, k, right - left
+                failed.append(product(c + to, x + at, y + by, *size, *steps, self.level))
 
-        def columns(start: int, stop: int) -> None:
-            failed.append(self._product(out[:, start:stop], a, b[:, start:stop]))
-
-        if m >= n:
-            shared_out(m, max(8, _PRODUCTS // max(1, k * n)), rows)
+        every, most = slice(0, m), slice(0, n)
+        if len(places) > max(m, n):
+            least = max(1, _PRODUCTS // max(1, m * n * k))
+            shared_out(len(places), least, lambda start, stop: some(every, most, slice(start, stop)))
+        elif m >= n:
+            least = max(8, _PRODUCTS // max(1, len(places) * k * n))
+            shared_out(m, least, lambda start, stop: some(slice(start, stop), most))
         else:
-            shared_out(n, max(16, _PRODUCTS // max(1, k * m)), columns)
+            least = max(16, _PRODUCTS // max(1, len(places) * k * m))
+            shared_out(n, least, lambda start, stop: some(every, slice(start, stop)))
         if any(failed):
             raise MemoryError("there is no memory for a product of matrices")
-
-    def _product(self, out: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> int:
-        (m, k), n = a.shape, b.shape[1]
-        steps = [step // 8 for step in (out.strides[0], *a.strides, *b.strides)]
-        product = self._products[out.dtype]
-        return int(product(address(out), address(a), address(b), m, k, n, *steps, self.level))
 
     def wide_add_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
         """`out[...] = x + y` modulo 2**128, element by element.
@@ -563,6 +570,16 @@ def kernels() -> Kernels | None:
     """
     library = loaded().library
     return None if library is None else Kernels(library)
+
+
+def _places(*arrays: NDArray[Any]) -> list[tuple[int, ...]]:
+    """Where the matrices in arrays of the same dimensions before the last two start."""
+    starts = [address(x) for x in arrays]
+    steps = [x.strides[:-2] for x in arrays]
+    return [
+        tuple(start + sum(map(mul, at, step)) for start, step in zip(starts, steps, strict=True))
+        for at in np.ndindex(arrays[0].shape[:-2])
+    ]
 
 
 def _repeated(x: Pairs, shape: tuple[int, ...]) -> tuple[Pairs, int]:

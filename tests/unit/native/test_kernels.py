@@ -57,6 +57,8 @@ UNWRITTEN.flags.writeable = False
         ([[1]], WORD, WORD, TypeError), (WORD[0], WORD, WORD, ValueError),
         (WORD[:, :3], WORD, WORD, ValueError),
         (WORD, WORD, WORD[:3], ValueError), (WORD, WORD, UNALIGNED, ValueError),
+        (WORD[None], WORD, WORD, ValueError), (WORD[None], WORD[None], WORD, ValueError),
+        (np.stack([WORD] * 2), np.stack([WORD] * 3), np.stack([WORD] * 2), ValueError),
         (WORD, WORD, UNWRITTEN, ValueError), (WORD, WORD, np.zeros((4, 8), np.uint64)[:, ::2], ValueError),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from junto.mpc.gates import BilinearMap, MatrixProduct, Words
 from junto.mpc.magnitudes import magnitude, terms_of
 from junto.mpc.primitives import ops, sums
 from junto.mpc.primitives.context import Context
+from junto.mpc.ring128 import as_ring
 from junto.mpc.values import (
     Public,
     Secret,
@@ -105,11 +106,13 @@ def _after(axes: tuple[int, ...], cut: int) -> tuple[int, ...]:
 
 def _cut(array: Words, axis: int, count: int) -> Words:
     """One dimension as two, ``[count, size, ...]``, filled up with zeros."""
+    length = array.shape[axis]
+    size = -(-length // count)
+    if lacking := count * size - length:
+        zeros = np.zeros((*array.shape[:axis], lacking, *array.shape[axis + 1 :]), array.dtype)
+        array = np.concatenate([array, as_ring(zeros)], axis)
     first = np.moveaxis(array, axis, 0)
-    size = -(-first.shape[0] // count)
-    rest = [(0, 0)] * (first.ndim - 1)
-    filled = np.pad(first, [(0, count * size - first.shape[0]), *rest])
-    return filled.reshape(count, size, *first.shape[1:])
+    return first.reshape(count, size, *first.shape[1:])
 
 
 async def bilinear(c: Context, x: Value, y: Value, map: BilinearMap) -> Value:

@@ -53,8 +53,9 @@ async def total(c: Context, x: Secret, axes: Sequence[int]) -> Secret:
 
     def cut(array: np.ndarray) -> np.ndarray:
         flat = array.transpose(*kept, *axes).reshape(*shape, count)
-        padding = [(0, 0)] * len(shape) + [(0, parts * part - count)]
-        return np.pad(flat, padding).reshape(*shape, parts, part)
+        if lacking := parts * part - count:
+            flat = np.pad(flat, [(0, 0)] * len(shape) + [(0, lacking)])
+        return flat.reshape(*shape, parts, part)
 
     return _summed(c, await _shortened(c, _summed(c, moved(c, x, cut), (-1,)), parts), (-1,))
 
