@@ -242,3 +242,18 @@ def test_it_costs_what_is_explained_and_is_in_the_ledger(spu: sf.SPU) -> None:
     if spu.session.program.settings.mode.name != "DEBUG":
         measured = profile.total()
         assert (measured.rounds, measured.online_bytes) == (told.rounds, told.each[0].online_bytes)
+
+
+def test_what_is_proved_once_is_not_compared_again(spu: sf.SPU) -> None:
+    if spu.session.program.settings.mode.name == "DEBUG":
+        return  # nothing is compared there
+    x, bytes_sent = secret(spu, SHAPE), []
+    for _ in range(2):
+        told = spu.explain(lambda x: x * x)(x)
+        with spu.profile() as profile:
+            squares = sf.reveal(spu(lambda x: x * x)(x))
+        np.testing.assert_allclose(squares, SHAPE**2)
+        measured = profile.total()
+        assert (measured.rounds, measured.online_bytes) == (told.rounds, told.each[0].online_bytes)
+        bytes_sent.append(told.each[0].online_bytes)
+    assert bytes_sent[1] < bytes_sent[0] / 2
