@@ -15,6 +15,7 @@ from junto.errors import (
 )
 from junto.net import frames as f
 from junto.net.handshake import GREETED, TRANSITIONS, HandshakeEvent, HandshakeState
+from junto.net.header import MARKS
 from junto.net.line import USUAL, Line, Route
 from junto.net.mailbox import Refusal
 from junto.net.meeting import AnotherStart, Meeting, Restarted
@@ -56,7 +57,7 @@ class Dialled(_ConnectionEnd):
 
     def hear(self, message: bytes) -> None:
         """One message."""
-        if self.line.open and self.peer.hear_frame(self.line, message):
+        if message[:1] in MARKS and self.line.open and self.peer.hear_frame(self.line, message):
             return
         try:
             opened = f.open_message(message)
@@ -164,7 +165,7 @@ class Dialler(_ConnectionEnd):
 
     def hear(self, message: bytes) -> bool:
         """One message; False if the connection should end."""
-        if self.line.open and self.peer.hear_frame(self.line, message):
+        if message[:1] in MARKS and self.line.open and self.peer.hear_frame(self.line, message):
             return True
         try:
             opened = f.open_message(message)

@@ -26,6 +26,7 @@ import struct
 from typing import NamedTuple
 
 MARK, FOLLOWS = b"\x02", b"\x03"
+MARKS = (MARK, FOLLOWS)
 NO_FRAME = "what arrives is no frame of a link"
 MORE = 1
 _KINDS = 0x3F

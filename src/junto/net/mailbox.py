@@ -7,7 +7,7 @@ The law:
   quota; else its bytes are let go and asked for once they are expected (a small one then comes as chunks,
   like a large one).
 * Whatever has arrived is acknowledged without anything more having to come: at once when `ACK_BYTES` have
-  come since the last time, over all transfers, else a moment later (`unsaid`). So a sender that waits for
+  come since the last time, over all transfers, else a moment later. So a sender that waits for
   acknowledgements never waits for what waits for it.
 * What is of an operation that lies behind us and is expected by nobody is declined; so is a second value
   for a key, and a value beyond the size limit. Each of these, and each message that the protocol does not
@@ -26,7 +26,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 
-from junto.net.api import Failure, TransferKey
+from junto.net.api import TransferKey
 from junto.net.arriving import ArrivalEvent, ArrivalState, ArrivingEntry, Deliver, Write
 from junto.net.buffers import Buffer
 from junto.net.frames import (
@@ -152,8 +152,9 @@ class Mailbox:
         before = entry.story.state
         entry.story.tell(ArrivalEvent.EXPECT)
         self._early.pop(key, None)
-        if before is ArrivalState.PARKED and entry.content is not None:
-            return [self._hand_over(entry, entry.content)]
+        if before is ArrivalState.PARKED and (content := entry.content) is not None:
+            self._forget(entry)
+            return [Deliver(key, content)]
         return self._want(entry) if before is ArrivalState.DEFERRED else []
 
     def clear(self) -> None:
@@ -178,9 +179,11 @@ class Mailbox:
             return []
         entry.transfer, entry.nbytes, entry.received = frame.transfer, size, size
         entry.story.tell(ArrivalEvent.WHOLE)
-        self._take(frame.transfer)
+        self._numbers.add(frame.transfer)
+        self._settled.append(frame.transfer)
         if expected:
-            return [self._hand_over(entry, content)]
+            self._forget(entry)
+            return [Deliver(frame.key, content)]
         self._charge(entry, size)
         entry.content = content
         self._early[entry.key] = entry
@@ -229,16 +232,18 @@ class Mailbox:
 
     def _completed(self, entry: ArrivingEntry, buffer: Buffer) -> list[Deliver]:
         try:
-            entry.content = buffer.view()
+            content = entry.content = buffer.view()
         except OSError as error:
             return self._give_up(entry, error) + self._next_turns()
         entry.buffer = None
         del self._arriving[entry.transfer]
-        self._take(entry.transfer)
+        self._numbers.add(entry.transfer)
+        self._settled.append(entry.transfer)
         self._urgent = True
-        expected = entry.story.tell(ArrivalEvent.COMPLETE) is ArrivalState.OVER
-        done = [self._hand_over(entry, entry.content)] if expected else []
-        return done + self._next_turns()
+        if entry.story.tell(ArrivalEvent.COMPLETE) is not ArrivalState.OVER:
+            return self._next_turns()
+        self._forget(entry)
+        return [Deliver(entry.key, content), *self._next_turns()]
 
     def failed(self, write: Write, error: OSError) -> list[Deliver]:
         """The part could not be stored (no space left)."""
@@ -312,18 +317,15 @@ class Mailbox:
         behind = self._position - self._told >= WINDOW // 4
         return self._urgent or bool(self._answers or self.tells) or behind or self._unsaid >= ACK_BYTES
 
-    @property
-    def unsaid(self) -> bool:
-        """Whether there is something to acknowledge (it may wait a moment for more)."""
-        return bool(self._settled) or self._unsaid > 0 or self.owes
-
     # Inside.
 
     def _admit(self, frame: Value | Failed | Offer) -> ArrivingEntry:
         key, transfer = frame.key, frame.transfer
-        if transfer in self._numbers or transfer in self._arriving or transfer in self._waiting:
+        next_one = transfer == self._numbers.below  # as a rule: then it is new, and leaves nothing out
+        known = not next_one and transfer in self._numbers
+        if known or transfer in self._arriving or transfer in self._waiting:
             raise Refusal("duplicate", f"transfer {transfer} came twice")
-        if self._numbers.gaps > ABOARD:
+        if not next_one and self._numbers.gaps > ABOARD:
             raise Refusal("malformed", f"the transfers up to {transfer} leave too many numbers out")
         entry = self._entries.get(key)
         if entry is None:
@@ -410,10 +412,6 @@ class Mailbox:
         self._release(entry, ArrivalEvent.DROP)
         return [Deliver(entry.key, error)] if expected else []
 
-    def _hand_over(self, entry: ArrivingEntry, content: memoryview | Failure) -> Deliver:
-        self._forget(entry)
-        return Deliver(entry.key, content)
-
     def _release(self, entry: ArrivingEntry, event: ArrivalEvent) -> None:
         entry.story.tell(event)
         if entry.buffer is not None:
@@ -431,10 +429,6 @@ class Mailbox:
     def _charge(self, entry: ArrivingEntry, nbytes: int) -> None:
         entry.in_memory = nbytes
         self.in_memory += nbytes
-
-    def _take(self, transfer: int) -> None:
-        self._numbers.add(transfer)
-        self._settled.append(transfer)
 
 
 def _name(key: TransferKey) -> str:

@@ -143,7 +143,8 @@ class Receiving:
                 else:
                     delivered = self.mailbox.whole(frame)
                 arrival = self._arrivals.get(frame.key)
-                self._acknowledge_soon()
+                if not self._ack_due:
+                    self._ack_due, self._line_knows = time.monotonic() + ACK_DELAY_S, False
         except Refusal as refusal:
             self._refused(refusal)
             return
@@ -183,7 +184,8 @@ class Receiving:
             else:
                 delivered = self.mailbox.failed(write, failure)
             arrival = self._arrivals.get(entry.key)
-            self._acknowledge_soon()
+            if not self._ack_due:
+                self._ack_due, self._line_knows = time.monotonic() + ACK_DELAY_S, False
         self.nbytes += len(write.data)
         self.values += entry.received == entry.nbytes
         if arrival is not None:
@@ -244,10 +246,6 @@ class Receiving:
         """Let go of what is here in part."""
         with self.lock:
             self.mailbox.clear()
-
-    def _acknowledge_soon(self) -> None:
-        if self._ack_due == 0.0 and self.mailbox.unsaid:
-            self._ack_due, self._line_knows = time.monotonic() + ACK_DELAY_S, False
 
     def _deliver(self, delivered: list[Deliver]) -> None:
         for deliver in delivered:
