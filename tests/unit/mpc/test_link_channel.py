@@ -353,3 +353,16 @@ def test_two_threads_at_one_end_are_told(pair: Pair) -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigError, match="recv_timeout_ms of a link has to be positive, and is 0"):
         LinkOptions(recv_timeout_ms=0)
+
+
+# ---------------------------------------------------------------------------- what was left out
+
+
+def test_what_comes_for_an_operation_that_was_left_out_here_is_dropped(make_pair: MakePair) -> None:
+    alice, bob = make_pair(recv_timeout_ms=300)
+    for channel in (alice, bob):
+        channel.label(1)
+    alice.leave_out(1, b"why")
+    bob.send([b"late"])
+    with pytest.raises(LinkError, match="nothing arrived"):
+        alice.receive(4)

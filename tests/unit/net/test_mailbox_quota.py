@@ -7,7 +7,7 @@ import pytest
 from junto.net.api import Stamp, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
 from junto.net.frames import Accept, Offer, Value
-from junto.net.mailbox import Mailbox
+from junto.net.mailbox import Mailbox, Refusal
 
 QUOTA = 1000
 STAMP = Stamp(2, bytes(16), "alice -> bob", "fit.py:3")
@@ -78,3 +78,18 @@ def test_what_the_program_has_got_makes_room(mailbox: Mailbox) -> None:
     assert mailbox.expect(TransferKey(2, 0)) != []
     assert mailbox.in_memory == 0
     assert offered(mailbox, 1, QUOTA)
+
+
+@pytest.mark.parametrize("numbers", [[0], [0, 1], [1], [1, 0], [0, 2, 1], [2, 1, 0]])
+def test_a_number_that_came_in_whichever_order_is_no_other_value_either(
+    mailbox: Mailbox, numbers: list[int]
+) -> None:
+    for number in numbers:
+        came(mailbox, number, 1)
+    for number in numbers:
+        again = Value(number, TransferKey(2, 100 + number), STAMP, memoryview(b"x"))
+        mailbox.expect(again.key)
+        with pytest.raises(Refusal) as refused:
+            mailbox.whole(again)
+        assert refused.value.kind == "duplicate"
+    assert mailbox.settled == len(numbers)
