@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from junto.errors import JoinError
-from junto.join.kinds import flat
+from junto.join.kinds import are_alike, flat
 from junto.loaded import is_a
 
 Positions = npt.NDArray[np.int64]
@@ -112,9 +112,11 @@ class _Pandas(_TableOf):
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
         import pyarrow as pa
 
-        places = [self.columns().index(name) for name in names]
+        columns = [self._table.iloc[:, self.columns().index(name)] for name in names]
         try:
-            yield [pa.Array.from_pandas(self._table.iloc[:, place]) for place in places]
+            if not all(are_alike(_objects(column)) for column in columns):
+                raise TypeError
+            yield [pa.Array.from_pandas(column) for column in columns]
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             raise null_columns(names) from None
 
@@ -128,12 +130,22 @@ class _Pandas(_TableOf):
         return table.reindex(positions).reset_index(drop=True)
 
 
+def _objects(column: Any) -> list[Any]:
+    """The Python objects that a column of pandas holds; of a categorical one those that it may hold."""
+    held = column.cat.categories if str(column.dtype) == "category" else column
+    return held.tolist() if held.dtype == object else []
+
+
 class _Polars(_TableOf):
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        import polars
         import pyarrow as pa
 
+        columns = [self._table.get_column(name) for name in names]
         try:
-            yield [self._table.get_column(name).to_arrow() for name in names]
+            if any(column.dtype == polars.Object for column in columns):  # Arrow would get addresses
+                raise TypeError
+            yield [column.to_arrow() for column in columns]
         except (pa.ArrowException, TypeError, ValueError):
             raise null_columns(names) from None
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from junto.errors import JoinError
-from junto.join.kinds import flat, kind_of, require_exact
+from junto.join.kinds import are_alike, flat, kind_of, require_exact
 
 Key = Callable[..., Any]
 """Of the values of the key columns of a row: what is compared."""
@@ -72,12 +72,15 @@ def made_keys(key: Key, columns: Sequence[Any]) -> list[Any]:
                 fix="one value for each column that on names, as a tuple if there are several; or None",
             )
         rows.append(row)
+    made = [[row[place] for row in rows] for place in range(len(columns))]
     try:
-        return [pa.array([row[place] for row in rows]) for place in range(len(columns))]
+        if all(map(are_alike, made)):
+            return [pa.array(values) for values in made]
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        raise JoinError(
-            "key does not give values of one type", fix="let it return text, or whole numbers, of every row"
-        ) from None
+        pass
+    raise JoinError(
+        "key does not give values of one type", fix="let it return text, or whole numbers, of every row"
+    )
 
 
 def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:

@@ -248,6 +248,37 @@ _CONVERSIONS: Final[Mapping[tuple[str, str], Callable[[Any], Any]]] = {
 """From the kind of a column to the one that the script says; None for a value that has no such form."""
 
 
+_FAMILIES: Final = (
+    (str,),
+    (bytes, bytearray, memoryview),
+    (datetime.datetime,),
+    (datetime.date,),
+    (datetime.time,),
+    (np.datetime64,),
+)
+"""Classes whose objects Arrow would put into one column though they differ; of an object the first counts."""
+
+
+def are_alike(values: Sequence[Any]) -> bool:
+    """Whether objects become an Arrow array without two different ones becoming the same.
+
+    Arrow takes text for bytes, a moment for its day, a moment without a time zone for one in UTC, and drops
+    the zone of a time of day.
+    """
+    families = {
+        next((family for family in _FAMILIES if issubclass(each, family)), None)
+        for each in set(map(type, values))
+        if each.__name__ != "NaTType"
+    }
+    if len(families - {None}) > 1:
+        return False
+    if families.isdisjoint({(datetime.datetime,), (datetime.time,)}):
+        return True
+    found = [each for each in values if isinstance(each, datetime.datetime | datetime.time) and each == each]
+    zoned = {each.tzinfo is not None for each in found}
+    return zoned == {False} or (len(zoned) < 2 and (datetime.time,) not in families)
+
+
 def require_exact(column: Any) -> None:
     """Raise JoinError if a float is so large that different whole numbers are one float."""
     import pyarrow as pa

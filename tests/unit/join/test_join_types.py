@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.feather as feather
@@ -18,6 +19,7 @@ from junto.errors import CannotTravel
 from junto.frame import align
 from junto.join import join
 from junto.join.kinds import kind_of
+from junto.join.lookup import _as_table as lookup_as_table
 from junto.join.outputs import require_writable
 from wire_helpers import from_bytes, to_bytes
 
@@ -294,6 +296,70 @@ def test_floats_that_stand_for_several_whole_numbers_are_no_keys(parties, kind, 
             continue
         with pytest.raises(sf.JoinError, match="so large that different ones would be taken for one"):
             join(handles, on="k")
+
+
+DAY, ZONE = datetime.datetime(2020, 1, 1, 5), datetime.timezone(datetime.timedelta(hours=9))
+MIXED = [
+    [b"a", "a"],
+    ["a", b"a"],
+    [DAY.date(), DAY],
+    [DAY, DAY.date()],
+    [DAY, DAY.replace(tzinfo=datetime.UTC)],
+    [DAY.replace(tzinfo=ZONE), DAY],
+    [datetime.time(1), datetime.time(1, tzinfo=ZONE)],
+    [datetime.time(1, tzinfo=ZONE), None],
+    [np.datetime64("2020-01-01"), DAY],
+    [1, "1"],
+    [1, True],
+    [True, 1],
+    [2**53 + 1, 1.0],
+    [2**63, -1],
+    [Decimal("1.5"), 1.5],
+]
+ALIKE = [
+    ["a", None, "b"],
+    [b"a", None, b"b"],
+    [1, None, 2],
+    [np.int8(1), 2],
+    [DAY.date(), None],
+    [DAY, pd.NaT],
+    [DAY.replace(tzinfo=ZONE), DAY.replace(tzinfo=datetime.UTC), pd.NaT],
+    [datetime.time(1), datetime.time(2)],
+    [Decimal("1.5"), Decimal(1), 2],
+    ["a", float("nan")],
+]
+
+
+def held(values):
+    """A column of such Python objects, in all that can hold them."""
+    yield pd.DataFrame({"k": pd.Series(values, dtype=object)})
+    if isinstance(values[0], str | bytes):
+        yield pd.DataFrame({"k": pd.Series(values, dtype=object).astype(pd.CategoricalDtype(values))})
+    yield pl.DataFrame({"k": pl.Series(values, dtype=pl.Object)})
+
+
+@pytest.mark.parametrize("values", MIXED, ids=repr)
+def test_objects_of_different_types_are_no_keys(parties, values):
+    """Arrow would take one for the other; so it is refused, of a table as of what a function makes."""
+    alice, bob = parties
+    message = "alice: the key columns 'k' do not hold values of one type each"
+    for table in held(values):
+        with pytest.raises(sf.JoinError, match=message):
+            join({party: party(lambda t=table: t)() for party in parties}, on="k")
+    numbered = {party: party(lambda: pa.table({"k": [0, 1]}))() for party in parties}
+    with pytest.raises(sf.JoinError, match="does not give values of one type"):
+        join(numbered, on="k", key={alice: values.__getitem__, bob: values.__getitem__})
+    with pytest.raises(sf.JoinError, match="do not hold values of one type"):
+        sf.wait(lookup_as_table(values, ("k",)))
+
+
+@pytest.mark.parametrize("values", ALIKE, ids=repr)
+def test_objects_of_one_type_are_keys_and_equal_as_in_python(parties, values):
+    table = pd.DataFrame({"k": pd.Series(values, dtype=object)})
+    there = [each for each in values if each is not None and each == each]
+    pairs = sum(one == other for one in there for other in there)
+    handles = {party: party(lambda: table)() for party in parties}
+    assert join(handles, on="k", duplicates="all").rows == pairs
 
 
 # Rows without a key.
