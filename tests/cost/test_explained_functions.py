@@ -210,7 +210,7 @@ def test_what_a_look_up_by_point_functions_takes(spu, tmp_path):
     assert (sent() - already) == pytest.approx(beside(told), rel=0.03, abs=1500)
 
 
-@pytest.mark.parametrize(("method", "rows"), [("vole", 600), ("ecdh", 20_000)])
+@pytest.mark.parametrize(("method", "rows"), [("vole", 600), ("ecdh", 7_200)])
 def test_steps_that_overlap_are_one_round(spu, monkeypatch, method, rows):
     """A round is a wait for the others; of batches and columns as many as may be on their way are one."""
     shapes = {ALICE: (rows, 1), BOB: (rows, 1)}

@@ -1,6 +1,7 @@
 """Every example runs in production mode, and says what it promises."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import junto as sf
 from parties import Certificates, free_ports
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -35,8 +37,28 @@ def test_each_is_known_and_short():
     assert {name: len(files[name].splitlines()) for name in short if len(files[name].splitlines()) > 60} == {}
 
 
+HEAVY = {"custom_jax_model.py", "k_means.py", "logistic_regression.py", "millionaires.py"}
+"""In production, each party a process that imports and compiles: a test of the same kind stands below."""
+MEMBERS = [pytest.param(name, marks=[pytest.mark.long] if name in HEAVY else []) for name in SAID]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", sorted(HEAVY))
+def test_it_runs_in_a_simulation(name, tmp_path, monkeypatch, capsys):
+    (tmp_path / "all.toml").write_text('parties = ["alice", "bob", "carol"]\naddress = "local"\n')
+    monkeypatch.setenv("JUNTO_CONFIG", str(tmp_path / "all.toml"))
+    monkeypatch.chdir(tmp_path)
+    try:
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    finally:
+        sf.shutdown()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(SAID[name])
+    assert all(line.startswith(said) for line, said in zip(lines, SAID[name], strict=True)), lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MEMBERS)
 def test_it_runs_at_all_parties(name, tmp_path):
     parties = PARTIES.get(name, THREE)
     command = [

@@ -92,7 +92,10 @@ Causes = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is wrong, and what each doctor then finds: rung and cause of every failure, as ``tcp refused``."""
+    """What is wrong, and what each doctor then finds: rung and cause of every failure, as ``tcp refused``.
+
+    `holds` is what both say of a rung that holds, which the page leaves out.
+    """
 
     title: str
     alice: Causes = ()
@@ -102,6 +105,7 @@ class Case:
     sides: Mapping[str, Side] = field(default_factory=dict)
     runs: Sequence[str] = ("alice", "bob")
     wait: str = "8"
+    holds: str = ""
 
 
 def side(who: str, **changes: object) -> dict[str, Side]:
@@ -181,6 +185,7 @@ CASES = {
             "forward: iifname outside oifname inside ct state new drop"
         },
         sides=side("bob", other=f"{OUTSIDE}:{PORT}"),
+        holds="only alice dials",
     ),
     "forwarded": Case(
         "All is well, and alice is behind a NAT that forwards her port",
@@ -379,7 +384,9 @@ def differs(case: Case, texts: Mapping[str, str]) -> bool:
     expected = dict(zip(("alice", "bob"), (case.alice, case.bob), strict=True))
     found = {name: causes(text) for name, text in texts.items()}
     return (
-        found != {name: expected[name] for name in case.runs} or section(case, texts) not in PAGE.read_text()
+        found != {name: expected[name] for name in case.runs}
+        or section(case, texts) not in PAGE.read_text()
+        or not all(case.holds in text for text in texts.values())
     )
 
 
@@ -400,7 +407,6 @@ def test_both_doctors_tell_the_same_story(tmp_path: Path) -> None:
     chosen = possible()
     (tmp_path / "first").mkdir()
     answers = examined(chosen, tmp_path / "first")
-    assert {"only alice dials" in text for text in answers["nat"].values()} == {True}
     # Doctors have seconds, and a machine at its limit may take them: what differs is tried again with more.
     again = {name: replace(case, wait="25") for name, case in chosen.items() if differs(case, answers[name])}
     (tmp_path / "again").mkdir()

@@ -16,6 +16,7 @@ from junto.markup import UNKNOWN, Folded, paragraph, table
 from junto.program.timeline import MOST_WAITS, Spell, Timeline, Traffic, edges
 from junto.report import charts
 from junto.report.page import page, section
+from junto.whole_files import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -154,14 +155,13 @@ class Report:
         """Write the page.
 
         Args:
-            path: of the file, which is written anew.
+            path: of the file, which is written anew; where that fails, on a full disk say, the old one stays.
 
         Returns:
             The same path.
         """
-        target = Path(path)
-        target.write_text(self.html(), encoding="utf-8")
-        return target
+        write_whole(path, [self.html().encode()])
+        return Path(path)
 
     def _subtitle(self, timeline: Timeline) -> str:
         settings = self._program.settings

@@ -1,6 +1,7 @@
 import html
 import json
 import re
+import resource
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -245,3 +246,19 @@ def test_nothing_is_cut_off_or_covered_on_a_narrow_and_on_a_wide_screen(report, 
 def test_each_table_scrolls_in_a_box_of_its_own(report):
     text = report.html()
     assert text.count("<table>") == text.count('<div class="wide" style="overflow-x:auto"><table>')
+
+
+def test_a_disk_without_room_leaves_the_page_that_was_there(report, tmp_path):
+    """A half page would be taken for a whole one."""
+    page = report.save(tmp_path / "report.html")
+    before = page.read_text()
+    report.text("More", "x" * 100_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            report.save(page)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert page.read_text() == before
+    assert list(tmp_path.iterdir()) == [page]
