@@ -164,6 +164,60 @@ sys.exit(4)
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["alice", pytest.param("carol", marks=pytest.mark.long)])
+def test_a_training_of_which_a_party_was_killed_goes_on_from_its_checkpoint(job, victim):
+    """The same script again, by new processes: what was grown is kept, and the model is the same."""
+    text = script("""
+from junto.learn.trees.checkpoints import Checkpoint
+from junto.learn.trees.ensemble import Ensemble
+def keep(self, learned, keep=Checkpoint.keep):
+    keep(self, learned)
+    sf.wait(learned.weights)
+    say("kept", learned.count)
+    if learned.count == 2 and not AGAIN:
+        hear()
+def grow(self, number, score, grow=Ensemble.grow):
+    say("grows", number)
+    return grow(self, number, score)
+Checkpoint.keep, Ensemble.grow = keep, grow
+model = learn.GradientBoostingClassifier(spu, n_estimators=4, max_depth=2, max_bins=8)
+folders = {party: "kept of " + party for party in ("alice", "bob", "carol")}
+try:
+    model.fit(X, y, checkpoint=folders)
+except sf.JuntoError as error:
+    say("broken", str(error))
+    sys.exit(4)
+say("scores", sf.reveal(model.decision_function(X, to=bob), to=["alice", "bob", "carol"]).tolist())
+say("scores", sf.reveal(model.with_params(n_estimators=4).fit(X, y).decision_function(X)).tolist())
+sf.shutdown()
+""")
+    job.start_all("AGAIN = False\n" + text, peer_timeout_s=4.0)
+    for party in job.running.values():
+        assert [party.next() for _ in range(4)] == [
+            ["grows", 0], ["kept", 1], ["grows", 1], ["kept", 2],
+        ]  # fmt: skip
+    job.running[victim].signal(KILL)
+    for name, party in job.running.items():
+        if name != victim:
+            party.tell()
+            while (said := party.next())[0] == "grows":
+                pass
+            assert said[0] == "broken"
+            assert victim in said[1]
+            assert party.ends() == 4
+    job.start_all("AGAIN = True\n" + text)
+    for party in job.running.values():
+        assert [party.next() for _ in range(4)] == [
+            ["grows", 2], ["kept", 3], ["grows", 3], ["kept", 4],
+        ]  # fmt: skip
+        (_, got) = party.next()
+        assert [party.next() for _ in range(4)] == [["grows", number] for number in range(4)]
+        (_, want) = party.next()
+        assert got == pytest.approx(want, abs=2e-3)
+    assert set(job.all_end().values()) == {0}
+
+
 def said_at_last(party):
     """What it says after the epochs that were over already."""
     while (said := party.next(25))[0] == "an epoch is over":

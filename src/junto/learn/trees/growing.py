@@ -20,8 +20,9 @@ the weight 0, and is never split.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import jax
@@ -40,8 +41,11 @@ LEAST_HESSIAN = 2.0**-10
 LARGEST_LIMIT = 2.0**20
 """No split is better than that by so much, and no sum of hessians is larger."""
 
-EDGE = 2.0**-12
-"""By so much a split must be better than none: more than roundings make of a split that parts nothing."""
+EDGE = 2.0**-11
+"""By so much a split must be better than none, and than one before it: more than roundings make of it."""
+
+AT_ONCE, IN_TWO = 32, 4096
+"""So many candidates meet in one turn, all pairs at once, and in two: more would be too many pairs."""
 
 ROOM = 9
 """Bits before the point of a sum of slopes of all rows, as gains are computed with."""
@@ -177,15 +181,64 @@ def picked(
     every = jnp.concatenate([both.reshape(-1, *totals.shape), totals[None]])
     gains = _gains(every[..., :-1], every[..., -1:] + limits[1], rule)
     count = len(left)
-    gain, none = gains[:count] + gains[count:-1], gains[-1:] + (limits[0] + EDGE)
+    gain, none = gains[:count] + gains[count:-1], gains[-1:] + limits[0]
     fair = jnp.all(both[..., -1] >= limits[2], axis=0)
     if allowed is not None:
         fair = fair & (jnp.concatenate(allowed) > 0)
-    best = jnp.argmax(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, axis=1)
-    begins = np.cumsum((1, *widths[:-1])).tolist()
-    passed = [(best >= begin).astype(jnp.int32) for begin in begins]
-    mine = [one - other for one, other in zip(passed, [*passed[1:], 0], strict=True)]
-    return tuple(each * (best - begin - NONE) + NONE for each, begin in zip(mine, begins, strict=True))
+    return _first_of_best(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, _numbered(widths))
+
+
+def _numbered(widths: tuple[int, ...]) -> list[NDArray[np.int32]]:
+    """For each owner what its candidates are called, `NONE` for all others; the first is no candidate."""
+    begins, count = np.cumsum((1, *widths)), 1 + sum(widths)
+    numbers = []
+    for begin, width in zip(begins.tolist(), widths, strict=False):
+        each = np.full(count, NONE, np.int32)
+        each[begin : begin + width] = np.arange(width)
+        numbers.append(each)
+    return numbers
+
+
+def _meetings(count: int) -> Iterator[int]:
+    """How many candidates meet at a time in each turn: of two turns those with the fewest pairs in both."""
+    while count > IN_TWO:
+        yield 4
+        count = -(-count // 4)
+    if count > AT_ONCE:
+        yield (first := math.ceil((2 * count) ** (1 / 3)))
+        count = -(-count // first)
+    yield count
+
+
+def _first_of_best(gains: Any, numbers: Sequence[Any]) -> tuple[Any, ...]:
+    """Of each of the numbers the one that stands where the first is that no other exceeds by `EDGE`.
+
+    A tournament, in each turn of which all pairs of a group meet at once. Where roundings would decide, the
+    first wins, as XGBoost has it; where nobody wins all pairs, the first of the group.
+
+    Args:
+        gains: [nodes, candidates], not below 0.
+        numbers: of each candidate [candidates].
+    """
+    for size in _meetings(gains.shape[1]):
+        spare = ((0, 0), (0, -gains.shape[1] % size))
+        shape = (len(gains), -1, size)
+        apart = jnp.pad(gains, spare).reshape(shape)
+        numbers = [
+            jnp.pad(jnp.broadcast_to(each, gains.shape), spare, constant_values=NONE).reshape(shape)
+            for each in numbers
+        ]
+        early, late = (list(side) for side in zip(*combinations(range(size), 2), strict=True))
+        ahead = apart[..., late] - apart[..., early] > EDGE
+        pairs, sign = np.arange(len(early)), np.zeros((len(early), size), np.int32)
+        sign[pairs, late], sign[pairs, early] = 1, -1
+        wins = ahead.astype(jnp.int32) @ sign[:, 1:] + np.arange(size - 2, -1, -1, dtype=np.int32)
+        won = wins == size - 1
+        gains, *numbers = [
+            each[..., 0] + jnp.sum(jnp.where(won, each[..., 1:] - each[..., :1], 0), axis=2)
+            for each in (apart, *numbers)
+        ]
+    return tuple(each[:, 0] for each in numbers)
 
 
 def _gains(slope: Any, hessian: Any, rule: Rule) -> Any:
