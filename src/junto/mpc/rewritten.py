@@ -49,12 +49,21 @@ def _gammasgn(x: jax.Array) -> jax.Array:
     return jnp.where(x < 0, 1 - 2 * odd, jnp.ones_like(x))
 
 
+EPSILON = float(np.finfo(np.float64).eps)
+"""From this part of the greatest on a singular value counts, as in float64: `svd` has taken rounding out."""
+
+
+def _pinv(a: jax.Array) -> jax.Array:
+    u, s, vt = jnp.linalg.svd(a, full_matrices=False)
+    kept = s > 10 * EPSILON * max(a.shape[-2:]) * s[..., :1]
+    return vt.mT @ (u.mT / jnp.where(kept, s, jnp.inf)[..., None])
+
+
 def _lstsq(a: jax.Array, b: jax.Array, rcond: Any = None) -> tuple[jax.Array, ...]:
     """Each coefficient is divided by its singular value, not multiplied by the inverse."""
     right = b if b.ndim == 2 else b[:, None]
     a, right = (each.astype(jnp.promote_types(jnp.result_type(a, b), np.float32)) for each in (a, right))
-    epsilon = float(np.finfo(np.dtype(a.dtype)).eps)
-    least = epsilon * max(a.shape) if rcond is None else jnp.where(rcond < 0, epsilon, rcond)
+    least = EPSILON * max(a.shape) if rcond is None else jnp.where(rcond < 0, EPSILON, rcond)
     u, s, vt = jnp.linalg.svd(a, full_matrices=False)
     kept = (s > 0) & (s >= least * s[0])
     along = (u.T @ right) / jnp.where(kept, s, 1)[:, None]
@@ -109,6 +118,7 @@ class Rewritten:
 
 REWRITTEN: Mapping[str, Rewritten] = {
     "_lstsq": Rewritten(_lstsq, (2, 3), 4, "svd"),
+    "_pinv": Rewritten(_pinv, (1,), 1, "svd"),
     "cond": Rewritten(_cond, (1,), 1, "svd", jnp.linalg.cond),
     "fresnel": Rewritten(lambda *given: fresnel(given[-1]), (1, 5), 2, "sin"),
     "frexp": Rewritten(_frexp, (1,), 2, "bitcast_convert_type"),
