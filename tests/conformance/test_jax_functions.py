@@ -22,8 +22,10 @@ import numpy as np
 import pytest
 
 from jax_functions import FUNCTIONS, Make
+from junto.config.spu_model import DEFAULT_FRACTION, FieldType
 from junto.errors import NotComputable
 from junto.mpc import digits
+from junto.mpc.settings import MpcSettings
 from mpc_programs import Engine
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "spu-conformance.md"
@@ -33,44 +35,50 @@ pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cas
 """jax's own, of infinity as an integer where a softmax of integers starts."""
 
 MAGNITUDES = (1e-3, 1.0, 1e3, 1e6)
-KINDS: Mapping[str, Sequence[tuple[str, bool]]] = {
-    "bool": [("bool", False)],
-    "integers": [("int32", False), ("int64", True)],
-    "floats": [("float32", False), ("float64", True)],
+KINDS: Mapping[str, Sequence[str]] = {
+    "bool": ["bool"],
+    "integers": ["int32", "int64"],
+    "floats": ["float32", "float64"],
 }
-"""Each row's dtypes, and whether jax computes with 64 bits."""
+"""Each row's dtypes. Of those of 64 bits jax computes with 64 bits."""
 
-FRACTION = 18
-UNIT = 2.0**-FRACTION
-LOOSE, UNITS = 1e-3, 64 * UNIT
+RINGS: Mapping[str, tuple[MpcSettings, Sequence[str], float]] = {
+    "FM64": (MpcSettings(fraction=DEFAULT_FRACTION[FieldType.FM64]), list(KINDS), 0.0),
+    "FM128": (MpcSettings(fraction=DEFAULT_FRACTION[FieldType.FM128], width=128), ["floats"], 2e-5),
+}
+"""Each ring, the kinds of numbers that are tried there, and what functions themselves are off by, whatever
+the last place is. Integers are the same in both."""
+
+LOOSE, UNITS = 1e-3, 64
 """Each number is right within a thousandth of itself, or within so many units in the last place."""
 
 Bound = Callable[..., Any]
+"""Of the unit in the last place and the operands."""
 
 
-def _of_root(x: np.ndarray, *_: Any) -> float:
-    units = (x.size + 4) * UNIT
+def _of_root(unit: float, x: np.ndarray, *_: Any) -> float:
+    units = (x.size + 4) * unit
     return float(units / (np.sqrt(np.var(x) / 4) + np.sqrt(units)))
 
 
-def _of_divisor(x: np.ndarray, *_: Any) -> Any:
-    return 8 * UNIT / (np.abs(x) + UNIT)
+def _of_divisor(unit: float, x: np.ndarray, *_: Any) -> Any:
+    return 8 * unit / (np.abs(x) + unit)
 
 
-def _of_matrix(x: np.ndarray, *_: Any) -> float:
-    return float(16 * UNIT * np.abs(np.linalg.inv(x)).max())
+def _of_matrix(unit: float, x: np.ndarray, *_: Any) -> float:
+    return float(16 * unit * np.abs(np.linalg.inv(x)).max())
 
 
-def _of_inverse(x: np.ndarray, *_: Any) -> float:
-    return _of_matrix(x) * float(np.abs(np.linalg.inv(x)).max())
+def _of_inverse(unit: float, x: np.ndarray, *_: Any) -> float:
+    return _of_matrix(unit, x) * float(np.abs(np.linalg.inv(x)).max())
 
 
-def _in_proportion(x: np.ndarray, *_: Any) -> float:
-    return float(128 * UNIT * np.abs(x).max())
+def _in_proportion(unit: float, x: np.ndarray, *_: Any) -> float:
+    return float(max(128 * unit, 2e-6) * np.abs(x).max())
 
 
-def _of_likelihood(x: np.ndarray, freedom: np.ndarray) -> Any:
-    return 4 * UNIT / (freedom + UNIT) + 1e-5 * freedom * np.log1p(freedom)
+def _of_likelihood(unit: float, x: np.ndarray, freedom: np.ndarray) -> Any:
+    return 4 * unit / (freedom + unit) + 1e-5 * freedom * np.log1p(freedom)
 
 
 PIVOTS = "a pivot of few units: a unit in the last place of the matrix changes the result by as much"
@@ -135,7 +143,7 @@ def rounded(error: float) -> str:
     return f"{ceil(error / step * 0.999999) * step:.0e}"
 
 
-def operands(makes: Sequence[Make], size: float, dtype: str) -> list[np.ndarray] | None:
+def operands(makes: Sequence[Make], size: float, dtype: str, unit: float) -> list[np.ndarray] | None:
     """Operands that fixed point holds exactly; None: there are none of this size."""
     rng = np.random.default_rng(5)
     made = [make(rng, size) for make in makes]
@@ -145,7 +153,7 @@ def operands(makes: Sequence[Make], size: float, dtype: str) -> list[np.ndarray]
         return [np.abs(each) > size / 2 for each in made] if size == 1 else None
     if "int" in dtype:
         return [np.rint(each).astype(dtype) for each in made] if size >= 1 else None
-    return [(np.rint(each.astype(dtype) / UNIT) * UNIT).astype(dtype) for each in made]
+    return [(np.rint(each.astype(dtype) / unit) * unit).astype(dtype) for each in made]
 
 
 def right(function: Callable[..., Any], args: Sequence[np.ndarray], x64: bool) -> list[np.ndarray]:
@@ -165,10 +173,11 @@ def exact(function: Callable[..., Any], args: Sequence[np.ndarray], want: list[n
         return want
 
 
-def tried(name: str, size: float, dtype: str, x64: bool) -> Cell | None:
+def tried(ring: str, name: str, size: float, dtype: str) -> Cell | None:
     """None: jax takes no operands of this dtype or size, or has no finite result."""
-    function, makes = FUNCTIONS[name]
-    args = operands(makes, size, dtype)
+    (function, makes), (settings, _, own) = FUNCTIONS[name], RINGS[ring]
+    unit, x64 = 2.0**-settings.fraction, dtype.endswith("64")
+    args = operands(makes, size, dtype, unit)
     if args is None:
         return None
     try:
@@ -177,7 +186,7 @@ def tried(name: str, size: float, dtype: str, x64: bool) -> Cell | None:
         return None
     if not all(np.isfinite(each).all() for each in want):
         return None
-    engine = Engine("plain")
+    engine = Engine("plain", settings)
     try:
         with jax.enable_x64(x64):
             shapes = jax.tree_util.tree_leaves(jax.eval_shape(function, *args))
@@ -194,31 +203,33 @@ def tried(name: str, size: float, dtype: str, x64: bool) -> Cell | None:
         if fine:
             error = np.minimum(error, np.abs(ours.astype(np.float64) - finer.astype(np.float64)))
         absolute = max(absolute, float(error.max(initial=0)))
-        relative = max(relative, float(error.max(initial=0) / max(np.abs(theirs).max(initial=0), UNIT)))
-        if (error > (np.maximum(UNITS, LOOSE * np.abs(theirs)) if fine else 0)).any():
-            word = "reported" if engine.overflows or engine.digits else _coarse(name, error, args, theirs)
+        relative = max(relative, float(error.max(initial=0) / max(np.abs(theirs).max(initial=0), unit)))
+        if (error > (np.maximum(max(UNITS * unit, own), LOOSE * np.abs(theirs)) if fine else 0)).any():
+            said = engine.overflows or engine.digits
+            word = "reported" if said else _coarse(name, error, [unit, *args], theirs)
     return Cell(word, absolute, relative)
 
 
-def _coarse(name: str, error: np.ndarray, args: Sequence[np.ndarray], want: np.ndarray) -> str:
-    bound = COARSE[name][0](*[each.astype(np.float64) for each in args]) if name in COARSE else 0.0
+def _coarse(name: str, error: np.ndarray, args: Sequence[Any], want: np.ndarray) -> str:
+    bound = COARSE[name][0](*[np.asarray(each, np.float64) for each in args]) if name in COARSE else 0.0
     return "coarse" if (error <= np.maximum(bound, digits.LOOSE * np.abs(want))).all() else "silent"
 
 
 @cache
-def row(name: str, kind: str) -> list[Cell | None]:
+def row(ring: str, name: str, kind: str) -> list[Cell | None]:
     """Of each size the worst of a kind's dtypes."""
     order = ["", "coarse", "reported", "refused", "silent"]
     found = []
     for size in MAGNITUDES:
-        each = [tried(name, size, dtype, x64) for dtype, x64 in KINDS[kind]]
+        each = [tried(ring, name, size, dtype) for dtype in KINDS[kind]]
         present = [cell for cell in each if cell is not None]
         found.append(max(present, key=lambda cell: (order.index(cell.word), cell.absolute), default=None))
     return found
 
 
-def rows() -> Iterator[tuple[str, str]]:
-    return ((name, kind) for name in TRIED for kind in KINDS if any(row(name, kind)))
+def rows() -> Iterator[tuple[str, str, str]]:
+    for ring, (_, kinds, _) in RINGS.items():
+        yield from ((ring, name, kind) for name in TRIED for kind in kinds if any(row(ring, name, kind)))
 
 
 def test_no_number_is_wrong_without_a_word():
@@ -234,12 +245,17 @@ def test_no_number_is_wrong_without_a_word():
 def test_the_page_says_so():
     if WRITE:
         PAGE.write_text(page())
+    _, *sections = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)
     written = {
-        tuple(each[:2]): each[2:] for each in map(split, PAGE.read_text().splitlines()) if len(each) == 6
+        (section.split()[0], *each[:2]): each[2:]
+        for section in sections
+        for each in map(split, section.splitlines())
+        if len(each) == 6
     }
-    for name, kind in rows():
-        for ours, theirs in zip(map(shown, row(name, kind)), written[code(name), kind], strict=True):
-            assert agrees(ours, theirs), f"{name} of {kind} is {ours}, on the page {theirs}: {AGAIN}"
+    for ring, name, kind in rows():
+        said = written[ring, code(name), kind]
+        for ours, theirs in zip(map(shown, row(ring, name, kind)), said, strict=True):
+            assert agrees(ours, theirs), f"{name} of {kind} in {ring} is {ours}, there {theirs}: {AGAIN}"
 
 
 # ---------------------------------------------------------------- the page
@@ -268,17 +284,17 @@ def agrees(ours: str, theirs: str) -> bool:
 
 
 def page() -> str:
-    lines = [
-        f"| {code(name)} | {kind} | {' | '.join(map(shown, row(name, kind)))} |" for name, kind in rows()
-    ]
+    lines: dict[str, list[str]] = {ring: [] for ring in RINGS}
     refusals: dict[str, dict[str, None]] = {}
-    for name, kind in rows():
-        for cell in row(name, kind):
+    for ring, name, kind in rows():
+        cells = row(ring, name, kind)
+        lines[ring].append(f"| {code(name)} | {kind} | {' | '.join(map(shown, cells))} |")
+        for cell in cells:
             if cell and cell.word == "refused":
                 refusals.setdefault(cell.sentence, {})[code(name)] = None
     return TEXT.format(
         count=len(FUNCTIONS),
-        lines="\n".join(lines),
+        **{ring: "\n".join(each) for ring, each in lines.items()},
         refused="\n".join(f"| {', '.join(names)} | {why} |" for why, names in refusals.items()),
         coarse="\n".join(f"| {code(name)} | {why} |" for name, (_, why) in COARSE.items()),
     )
@@ -287,32 +303,44 @@ def page() -> str:
 TEXT = """# Functions against jax
 
 {count} functions as users write them, each of operands of four magnitudes and of every dtype that jax takes
-there, with 18 fraction bits, beside jax on the same values: of floats in float64, of integers and bools in
-their own dtype. Operands of a magnitude are numbers up to it of either sign, or of what the function is
-defined for. Rows of integers are the worse of `int32` and `int64`, of floats the worse of `float32` and
-`float64`. The gates are those of the debug mode, which round as the protocol's do.
+there, in both rings with as many fraction bits as they have by default (18 and 32), beside jax on the same
+values: of floats in float64, of integers and bools in their own dtype. Operands of a magnitude are numbers up
+to it of either sign, or of what the function is defined for. Rows of integers are the worse of `int32` and
+`int64`, of floats the worse of `float32` and `float64`. The gates are those of the debug mode, which round as
+the protocol's do.
 
 A cell is the greatest error of one number, and in brackets the same in proportion to the greatest number of
 the result. Without a word, each number is within a thousandth of itself or within 64 units in the last place
-(2.4e-04); integers and bools are equal. *Coarse*: within a hundredth of itself, or within what the last table
-says of the function. *Reported*: a number leaves its range, or has too few digits for what is made of it, and
-the debug mode says so with its line; under secure computation the result means nothing. *Refused*: when
-traced, with the sentence of the second table. No number is wrong without a word. An empty cell: jax takes no
-such operands, or its own result is not finite.
+(2.4e-04; in `FM128` 1.5e-08, or within 2e-05, by which functions such as sines are off); integers and bools
+are equal. *Coarse*: within a hundredth of itself, or within what the last table says of the function.
+*Reported*: a number leaves its range, or has too few digits for what is made of it, and the debug mode says
+so with its line; under secure computation the result means nothing. *Refused*: when traced, with the sentence
+of the second table. No number is wrong without a word. An empty cell: jax takes no such operands, or its own
+result is not finite.
 
 <!-- Written by tests/conformance/test_jax_functions.py, which also checks it. -->
 
+## FM64
+
 | function | of | 1e-3 | 1 | 1e3 | 1e6 |
 |---|---|---|---|---|---|
-{lines}
+{FM64}
 
-Refused:
+## FM128
+
+Floats; integers and bools are what they are in `FM64`.
+
+| function | of | 1e-3 | 1 | 1e3 | 1e6 |
+|---|---|---|---|---|---|
+{FM128}
+
+## Refused
 
 | functions | sentence |
 |---|---|
 {refused}
 
-Coarse:
+## Coarse
 
 | function | because of |
 |---|---|
