@@ -25,7 +25,8 @@ from junto.mpc.lattice import negacyclic, slot_lwe
 from junto.mpc.lattice.residues import PRIMES, column
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
-from junto.mpc.protocol import borrow
+from junto.mpc.protocol import borrow, dealt
+from junto.mpc.protocol.demands import Hot, RingDemand
 from junto.native import Kernels, SeedTree
 
 Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
@@ -171,6 +172,33 @@ def prefixes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.nd
             yield generate, np.stack(want.generate)
             if propagate:
                 yield passing, np.stack(want.propagate)
+
+
+LOOKUPS = [(0, 6, 1), (1, 0, 2), (5, 1, 1), (3, 2, 2), (9, 3, 1), (40, 6, 3), (7, 9, 2)]
+"""Lanes, bits of a digit, tables."""
+
+
+def lookup(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for lanes, width, several in LOOKUPS:
+        digits, places = words(rng, lanes), np.arange(1 << width, dtype=np.uint64)
+        for make in (words, pairs):
+            tables, hot = make(rng, several, 1 << width), make(rng, lanes, 2 << width)[:, ::2]
+            got, want = kernels.lookup(tables, digits, hot), dealt.selected_in_numpy(tables, digits, hot)
+            yield got, want
+            here = ring128.zeros((lanes, 1 << width), 8 * hot.itemsize)
+            here[...] = np.equal(places, digits[:, None] & np.uint64(len(places) - 1)).astype(np.uint64)
+            yield kernels.lookup(tables, digits, here), np.repeat(tables[:, :1], lanes, 1)
+
+
+def hide_one_hot(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for lanes, width, _ in LOOKUPS:
+        digits = rng.integers(0, 1 << width, lanes, dtype=np.uint64)
+        for make in (words, pairs):
+            got = make(rng, lanes, 1 << width)
+            want = got.copy().reshape(-1)
+            RingDemand.hide(Hot(digits, 1 << width), want)
+            kernels.hide_one_hot(digits, got)
+            yield got.reshape(-1), want
 
 
 WAVES = [(0, 64, 2), (1, 1, 0), (127, 64, 1), (128, 19, 3), (129, 64, 14), (700, 23, 5)]
@@ -360,7 +388,8 @@ ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
-        solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot, combine,
+        lookup, hide_one_hot, solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
+        combine,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),

@@ -127,6 +127,12 @@ class Kernels(LatticeKernels):
         self._waves = library.waves64
         self._waves.argtypes = [*[_POINTER] * 4, *[_SIZE] * 4, *[_LEVEL] * 2]
         self._waves.restype = None
+        self._lookup = library.lookup
+        self._lookup.argtypes = [*[_POINTER] * 4, *[_SIZE] * 3, *[_LEVEL] * 2]
+        self._lookup.restype = None
+        self._hide = library.lookup_hide
+        self._hide.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, *[_LEVEL] * 2]
+        self._hide.restype = None
         self._borrow = library.borrow64
         self._borrow.argtypes = [_POINTER, *[_SIZE] * 2, _LEVEL]
         self._borrow.restype = None
@@ -333,6 +339,53 @@ class Kernels(LatticeKernels):
         least = max(1, _FOLDED // max(1, groups))
         shared_out(words, least, lambda first, last: self._borrow(place, first, last, self.level))
         return out[0], out[1]
+
+    # ---------------------------------------------------------------- tables
+
+    def lookup(self, tables: NDArray[Any], digits: Words, hot: NDArray[Any]) -> NDArray[Any]:
+        """The sums over i of T[d - i] hot[i] for digits d, modulo the tables' length: see `dealt`.
+
+        Args:
+            tables: [several, entries], words or pairs of words; a power of two of entries.
+            digits: public ones, [lanes].
+            hot: [lanes, entries], of the same type.
+
+        Returns:
+            [several, lanes].
+
+        Raises:
+            TypeError: an array of another type.
+            ValueError: other shapes.
+        """
+        dtype = PAIR if hot.dtype == PAIR else WORD
+        tables, digits = read(tables, 2, dtype), np.ascontiguousarray(read(digits, 1))
+        hot = np.ascontiguousarray(read(hot, 2, dtype))
+        lanes, count = hot.shape
+        if tables.shape[1] != count or len(digits) != lanes or count.bit_count() != 1:
+            raise ValueError(f"no entries of {tables.shape} tables for {digits.shape} digits, {hot.shape}")
+        backwards = np.concatenate([tables[:, :1], tables[:, :0:-1]] * 2, 1)
+        out = np.empty((len(tables), lanes), dtype)
+        places = address(out), address(backwards), address(digits), address(hot)
+        self._lookup(*places, lanes, count, len(tables), int(dtype == PAIR), self.level)
+        return out
+
+    def hide_one_hot(self, digits: Words, pads: NDArray[Any]) -> None:
+        """Put vectors that are 1 at their digit, and else 0, without `pads` into `pads`.
+
+        Args:
+            digits: [lanes]. Where one is not below `entries`, its vector is 0.
+            pads: [lanes, entries], words or pairs of words.
+
+        Raises:
+            TypeError: an array of another type.
+            ValueError: other shapes, or `pads` cannot be written so.
+        """
+        dtype = PAIR if pads.dtype == PAIR else WORD
+        digits = np.ascontiguousarray(read(digits, 1))
+        lanes, count = written(pads, 2, dtype).shape
+        if len(digits) != lanes or not pads.flags.c_contiguous:
+            raise ValueError(f"no vectors of {digits.shape} digits without {pads.shape} pads")
+        self._hide(address(pads), address(digits), lanes, count, int(dtype == PAIR), self.level)
 
     # ---------------------------------------------------------------- waves
 

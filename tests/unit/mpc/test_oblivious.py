@@ -244,7 +244,7 @@ def test_pads_of_words(sources, low, width, tables):
 
 def test_what_only_a_helper_deals_is_refused():
     with pytest.raises(TypeError, match="only a helper deals it"):
-        Sources().make([Hot(words(3), range(1))], [Hot(words(3), range(1))])
+        Sources().make([Hot(words(3), 1)], [Hot(words(3), 1)])
 
 
 def test_what_is_sent_is_counted(sources):

@@ -160,6 +160,28 @@ def test_waves_that_do_not_fit_are_refused():
 
 
 @compiled
+def test_tables_that_do_not_fit_are_refused():
+    each, digits, hot = kernels(), np.zeros(4, np.uint64), np.zeros((4, 8), np.uint64)
+    fixed = np.broadcast_to(np.uint64(0), (4, 4))
+    for act in (
+        lambda: each.lookup(WORD, digits, hot), lambda: each.lookup(WORD, digits[1:], WORD),
+        lambda: each.lookup(WORD[:, :3], digits, WORD[:, :3]), lambda: each.lookup(WORD[0], digits, WORD),
+        lambda: each.lookup(WORD[:, :0], digits, WORD[:, :0]), lambda: each.lookup(WORD, WORD, WORD),
+        lambda: each.hide_one_hot(digits[1:], WORD), lambda: each.hide_one_hot(digits, hot[:, ::2]),
+        lambda: each.hide_one_hot(digits, UNALIGNED), lambda: each.hide_one_hot(digits, fixed),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"no entries|no vectors|wanted|written"):
+            act()
+    for act in (
+        lambda: each.lookup(PAIRS, digits, WORD), lambda: each.lookup(WORD, digits, PAIRS),
+        lambda: each.lookup(WORD, digits.view(np.int64), WORD),
+        lambda: each.hide_one_hot(digits, WORD.view(np.int64)),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="takes"):
+            act()
+
+
+@compiled
 def test_bands_beyond_their_table_are_refused():
     each, starts, bands = kernels(), np.zeros(4, np.uint64), np.zeros((4, 1), np.uint64)
     value, table, wide = (np.zeros(shape, np.uint64) for shape in ((4, 2), (65, 2), (65, 4)))

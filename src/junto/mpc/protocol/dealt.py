@@ -21,12 +21,13 @@ from math import prod
 import numpy as np
 
 from junto.mpc.gates import Digit, Words
-from junto.mpc.outline import Outline
+from junto.mpc.outline import Outline, outline
 from junto.mpc.protocol.demands import Hot, Turn, Turns
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
-from junto.mpc.ring128 import bit_field, elements, number, zeros
+from junto.mpc.ring128 import as_ring, bit_field, elements, number, zeros
 from junto.mpc.waves import AMPLITUDE_SCALE, harmonics, waves
+from junto.native import kernels
 
 
 def to_ring(role: Role, b: MaskedBits) -> Affine:
@@ -38,45 +39,39 @@ def to_ring(role: Role, b: MaskedBits) -> Affine:
     return Affine(e, (Term(1 - (e << np.uint64(1)), r, bits),), b.shape)
 
 
-def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: int) -> list[Additive]:
+def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words]) -> list[Additive]:
     """T[(D - m) digit] = sum over i of T[digit of D - i] [digit of m = i]."""
-    if x.public is None:
-        flat = x.mask.reshape(-1)
-        for start in range(0, len(flat), block):
-            _deal_one_hot(role, _digit(flat[start : start + block], digit), digit)
-        return [Additive(None, x.shape) for _ in tables]
-    flat = x.public.reshape(-1)
-    shares = [zeros(len(flat), role.width) for _ in tables]
-    for start in range(0, len(flat), block):
-        part = slice(start, start + block)
-        for share, total in zip(shares, _select(role, _digit(flat[part], digit), digit, tables), strict=True):
-            share[part] = total
-    return [Additive(share.reshape(x.shape), x.shape) for share in shares]
+    digits = _digit((x.mask if x.public is None else x.public).reshape(-1), digit)
+    size, count, rows = len(digits), 1 << digit.width, elements(np.stack(tables), role.width)
+    step = max(1, size if isinstance(digits, Outline) else _AT_ONCE >> digit.width)
+    shares = zeros((len(tables), size), role.width)
+    for start in range(0, size, step):
+        some = digits[start : start + step]
+        hot = role.deal((len(some), count), Hot(some, count))
+        if x.public is not None:
+            shares[:, start : start + step] = selected(rows, some, hot)
+    return [Additive(None if x.public is None else share.reshape(x.shape), x.shape) for share in shares]
 
 
-def _deal_one_hot(role: Role, places: Words, digit: Digit) -> None:
-    for some in _in_turn(len(places), digit):
-        role.deal((len(some), len(places)), Hot(places, some))
+def selected(tables: Words, digits: Words, hot: Words) -> Words:
+    """The sums over i of T[d - i] hot[i]: [tables, lanes], of public digits and shares [lanes, entries]."""
+    if isinstance(hot, Outline):
+        return outline((len(tables), len(digits)), hot.dtype)  # type: ignore[no-any-return]
+    native = kernels()
+    if native is None:
+        return selected_in_numpy(tables, digits, hot)
+    return as_ring(native.lookup(tables.view(np.ndarray), digits, hot.view(np.ndarray)))  # type: ignore[no-any-return]
 
 
-def _select(role: Role, places: Words, digit: Digit, tables: Sequence[Words]) -> list[Words]:
-    totals = [zeros(places.shape, role.width) for _ in tables]
-    wrap = np.uint64((1 << digit.width) - 1)
-    for some in _in_turn(len(places), digit):
-        hot = role.deal((len(some), len(places)), Hot(places, some))
-        index = (places - np.arange(some.start, some.stop, dtype=np.uint64)[:, None]) & wrap
-        for total, table in zip(totals, tables, strict=True):
-            total += (table[index] * hot).sum(0, np.uint64)
-    return totals
+def selected_in_numpy(tables: Words, digits: Words, hot: Words) -> Words:
+    """The kernel's twin."""
+    places = np.arange(hot.shape[1], dtype=np.uint64)
+    index = (digits[:, None] - places) & np.uint64(len(places) - 1)
+    return as_ring(np.stack([(table[index] * hot).sum(1, np.uint64) for table in tables]))  # type: ignore[no-any-return]
 
 
-def _in_turn(lanes: int, digit: Digit) -> list[range]:
-    """A digit's values, as many at once as a core's cache holds."""
-    count, most = 1 << digit.width, max(1, _AT_ONCE // max(lanes, 1))
-    return [range(start, min(start + most, count)) for start in range(0, count, most)]
-
-
-_AT_ONCE = 1 << 14
+_AT_ONCE = 1 << 15
+"""Elements of one-hot vectors that are dealt at once: they stay in a processor's cache."""
 
 
 def _digit(x: Words, digit: Digit) -> Words:

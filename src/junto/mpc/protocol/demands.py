@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Words
+from junto.mpc.outline import Outline, outline
 from junto.mpc.ring import high_product, matmul
-from junto.mpc.ring128 import WideArray, as_ring, high_product_wide, unsigned
+from junto.mpc.ring128 import WideArray, as_ring, elements, high_product_wide, ring_bits, unsigned
 from junto.mpc.waves import TURN_SCALE, turns
+from junto.native import kernels
 
 ONES = np.uint64(2**BITS - 1)
 TOP = np.uint64(BITS - 1)
@@ -35,6 +37,12 @@ class RingDemand(ABC):
     @abstractmethod
     def whole(self) -> Words:
         """What is wanted, from masks in full."""
+
+    def hide(self, pads: Words) -> Words:
+        """Give `whole`, and put what is left of it without `pads`, a row of elements, in their place."""
+        value = elements(self.whole(), ring_bits(pads))
+        np.subtract(value.reshape(-1), pads, out=pads)
+        return value  # type: ignore[no-any-return]
 
 
 class PlaneDemand(ABC):
@@ -152,14 +160,23 @@ class Guarded(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hot(RingDemand):
-    """For each of `places` 1 where the digit of a mask is that, else 0: [places, lanes]."""
+    """For each of `count` places 1 where the digit of a mask is that, else 0: [lanes, count]."""
 
     digits: Words
-    places: range
+    count: int
 
     def whole(self) -> Words:
-        places = np.arange(self.places.start, self.places.stop, dtype=np.uint64)
-        return np.equal(self.digits, places[:, None]).astype(np.uint64)
+        places = np.arange(self.count, dtype=np.uint64)
+        return np.equal(self.digits[:, None], places).astype(np.uint64)
+
+    def hide(self, pads: Words) -> Words:
+        """Nobody who deals reads these vectors, so it gives an outline of them."""
+        native = None if isinstance(pads, Outline) else kernels()
+        if native is None:
+            super().hide(pads)
+        else:
+            native.hide_one_hot(self.digits, pads.view(np.ndarray).reshape(-1, self.count))
+        return outline((len(self.digits), self.count), pads.dtype)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -36,7 +36,6 @@ from junto.mpc.ring128 import (
     WIDE_BITS,
     WIDE_DTYPE,
     element_bytes,
-    elements,
     from_octets,
     is_wide,
     wide_from,
@@ -438,13 +437,10 @@ class Dealing(Role):
         return self._deal_each(shape, demands, WIDE_BITS)
 
     def _deal_each(self, shape: Shape, demands: Sequence[RingDemand], width: int) -> Sequence[Words]:
-        values = [elements(demand.whole(), width) for demand in demands]
         size = prod(shape)
-        pads = drawn(self._streams[0], (size * len(values),), width)
+        pads = drawn(self._streams[0], (size * len(demands),), width)
         self.offline += pads.nbytes
-        for at, value in enumerate(values):
-            part = pads[at * size : (at + 1) * size]
-            np.subtract(value.reshape(-1), part, out=part)
+        values = [demand.hide(pads[at * size : (at + 1) * size]) for at, demand in enumerate(demands)]
         self._dealt.write([_octets(pads)])
         return values
 

@@ -136,7 +136,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
         own = [self.element(table) for table in tables]
-        return dealt.lookup(self._role, await shares.hold(self._role, x), digit, own, self._block)
+        return dealt.lookup(self._role, await shares.hold(self._role, x), digit, own)
 
     async def reveal(self, x: Any) -> Any:
         return await inout.revealed(self._role, x)

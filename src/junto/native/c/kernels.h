@@ -1,5 +1,6 @@
 /* What junto.native calls. Plain C11 with the vector types of GCC and Clang; no state, no allocation that
- * outlives a call, no branch and no address that depends on the numbers in an array (but for the bands in band.c).
+ * outlives a call, no branch and no address that depends on the numbers in an array, but for the bands in band.c and
+ * the public digits in lookup.c.
  *
  * The caller (kernels.py) has checked types, shapes and lengths. `level` says which instructions may be
  * used; it is at most kernels_level(). Every level gives the same words.
@@ -88,6 +89,14 @@ EXPORT void turns64(uint64_t *out, const uint64_t *x, int64_t lanes, int64_t fir
                     int level);
 EXPORT void waves64(uint64_t *out, const uint64_t *x, const double *factors, const uint64_t *dealt, int64_t lanes,
                     int64_t first, int64_t last, int64_t terms, int period, int level);
+
+/* Of tables [several, 2 * count], each backwards from entry 0 on, and twice; `count` is a power of two, and elements are
+ * words, or pairs of them if `wide`: shares [several, lanes] of the entry at digit d - i, where `hot` [lanes, count] holds
+ * shares of 1 at place i, and of 0 at all others. `digits` are public, and looked at modulo `count`.
+ * And what is left of such vectors, for secret digits below `count`, without `pads`, which it is put in. */
+EXPORT void lookup(uint64_t *out, const uint64_t *tables, const uint64_t *digits, const uint64_t *hot, int64_t lanes,
+                   int64_t count, int64_t several, int wide, int level);
+EXPORT void lookup_hide(uint64_t *pads, const uint64_t *digits, int64_t lanes, int64_t count, int wide, int level);
 
 /* Fills `out` [slots, 2] so that the sum of those slots that a row's band [count, words] has, from its start on, is its
  * value [count, 2]. Slots that no row needs stay as they are. `echelon`: zeros [slots, words + 2]. Returns 0, or 1 if the

@@ -1,0 +1,126 @@
+/* Tables at masked digits: see junto.mpc.protocol.dealt.
+ *
+ * A table is given backwards from its entry 0 on, and twice, so that the entries which belong to the places 0, 1, 2 ... of
+ * a one-hot vector lie one after the other. Where they start depends on the digit, which is public: it is masked.
+ */
+#include "kernels.h"
+
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { LANES = 8 };
+
+typedef uint64_t words __attribute__((vector_size(8 * LANES)));
+typedef unsigned __int128 u128;
+
+INLINE uint64_t dot(const uint64_t *table, const uint64_t *hot, int64_t count) {
+    words sums = {0};
+    uint64_t sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        words x, y;
+        memcpy(&x, table + i, sizeof x), memcpy(&y, hot + i, sizeof y);
+        sums += x * y;
+    }
+    for (int lane = 0; lane < LANES; lane++) sum += sums[lane];
+    for (; i < count; i++) sum += table[i] * hot[i];
+    return sum;
+}
+
+INLINE void select_words(uint64_t *out, const uint64_t *tables, const uint64_t *digits, const uint64_t *hot, int64_t lanes,
+                         int64_t count, int64_t several) {
+    for (int64_t lane = 0; lane < lanes; lane++) {
+        const uint64_t start = -digits[lane] & (uint64_t)(count - 1);
+        for (int64_t t = 0; t < several; t++)
+            out[t * lanes + lane] = dot(tables + 2 * t * count + start, hot + lane * count, count);
+    }
+}
+
+/* The lower words' products in full, and the others' modulo 2**64. */
+INLINE u128 dot_wide(const uint64_t *table, const uint64_t *hot, int64_t count) {
+    u128 full[2] = {0, 0};
+    uint64_t upper[2] = {0, 0};
+    int64_t i = 0;
+    for (; i + 2 <= count; i += 2)
+        for (int k = 0; k < 2; k++) {
+            const uint64_t *x = table + 2 * (i + k), *y = hot + 2 * (i + k);
+            full[k] += (u128)x[0] * y[0];
+            upper[k] += x[0] * y[1] + x[1] * y[0];
+        }
+    for (; i < count; i++) {
+        const uint64_t *x = table + 2 * i, *y = hot + 2 * i;
+        full[0] += (u128)x[0] * y[0];
+        upper[0] += x[0] * y[1] + x[1] * y[0];
+    }
+    return full[0] + full[1] + ((u128)(upper[0] + upper[1]) << 64);
+}
+
+INLINE void select_pairs(uint64_t *out, const uint64_t *tables, const uint64_t *digits, const uint64_t *hot, int64_t lanes,
+                         int64_t count, int64_t several) {
+    for (int64_t lane = 0; lane < lanes; lane++) {
+        const uint64_t start = -digits[lane] & (uint64_t)(count - 1);
+        for (int64_t t = 0; t < several; t++) {
+            const u128 sum = dot_wide(tables + 2 * (2 * t * count + (int64_t)start), hot + 2 * lane * count, count);
+            uint64_t *to = out + 2 * (t * lanes + lane);
+            to[0] = (uint64_t)sum, to[1] = (uint64_t)(sum >> 64);
+        }
+    }
+}
+
+INLINE void hide_words(uint64_t *pads, const uint64_t *digits, int64_t lanes, int64_t count) {
+    for (int64_t lane = 0; lane < lanes; lane++)
+        for (int64_t i = 0; i < count; i++) pads[lane * count + i] = (digits[lane] == (uint64_t)i) - pads[lane * count + i];
+}
+
+INLINE void hide_pairs(uint64_t *pads, const uint64_t *digits, int64_t lanes, int64_t count) {
+    for (int64_t lane = 0; lane < lanes; lane++)
+        for (int64_t i = 0; i < count; i++) {
+            uint64_t *pad = pads + 2 * (lane * count + i);
+            const uint64_t one = digits[lane] == (uint64_t)i;
+            const u128 rest = one - ((u128)pad[1] << 64 | pad[0]);
+            pad[0] = (uint64_t)rest, pad[1] = (uint64_t)(rest >> 64);
+        }
+}
+
+#define SELECT(LEVEL, TARGET)                                                                                         \
+    TARGET static void select_##LEVEL(uint64_t *out, const uint64_t *tables, const uint64_t *digits,                  \
+                                      const uint64_t *hot, int64_t lanes, int64_t count, int64_t several, int wide) { \
+        if (wide)                                                                                                     \
+            select_pairs(out, tables, digits, hot, lanes, count, several);                                            \
+        else                                                                                                          \
+            select_words(out, tables, digits, hot, lanes, count, several);                                            \
+    }
+#define HIDE(LEVEL, TARGET)                                                                                           \
+    TARGET static void hide_##LEVEL(uint64_t *pads, const uint64_t *digits, int64_t lanes, int64_t count, int wide) { \
+        if (wide)                                                                                                     \
+            hide_pairs(pads, digits, lanes, count);                                                                   \
+        else                                                                                                          \
+            hide_words(pads, digits, lanes, count);                                                                   \
+    }
+
+SELECT(base, )
+HIDE(base, )
+#if X86
+SELECT(avx512, TARGET_AVX512)
+HIDE(avx2, TARGET_AVX2)
+HIDE(avx512, TARGET_AVX512)
+#endif
+
+void lookup(uint64_t *out, const uint64_t *tables, const uint64_t *digits, const uint64_t *hot, int64_t lanes, int64_t count,
+            int64_t several, int wide, int level) {
+#if X86
+    if (level == AVX512) return select_avx512(out, tables, digits, hot, lanes, count, several, wide);
+#endif
+    (void)level; /* AVX2 has no product of words */
+    select_base(out, tables, digits, hot, lanes, count, several, wide);
+}
+
+void lookup_hide(uint64_t *pads, const uint64_t *digits, int64_t lanes, int64_t count, int wide, int level) {
+#if X86
+    if (level == AVX512) return hide_avx512(pads, digits, lanes, count, wide);
+    if (level == AVX2) return hide_avx2(pads, digits, lanes, count, wide);
+#endif
+    (void)level;
+    hide_base(pads, digits, lanes, count, wide);
+}
