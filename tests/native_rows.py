@@ -112,7 +112,10 @@ def _element_by_element(act: str, twin: Callable[[Any, Any], Any]) -> Row:
     def row(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         x = pairs(rng, 5, 130)
         edges = ring128.wide_of_integers([0, 1, 2**64 - 1, 2**64, 2**127, 2**128 - 1])
+        cube = pairs(rng, 3, 4, 5)
         for a, b in [
+            (cube, cube[:, :1]), (cube.T, cube.T[:, ::-1]), (cube[..., None], x[0, :7]),
+            (cube[:, :, :2], cube[1:2, :1, 3:]),
             (x, x[::-1]), (x[0, :0], x[1, :0]), (x[0, 0], x), (x, x[:, :1]), (x[:, ::2], x[1, 65:]),
             (x[0, 0], x[1, 1]), (edges[:, None], edges),
         ]:  # fmt: skip
@@ -121,9 +124,53 @@ def _element_by_element(act: str, twin: Callable[[Any, Any], Any]) -> Row:
             got = ring128.wide_zeros(want.shape)
             getattr(kernels, act)(a, b, got)
             yield ring128.words_of_wide(got), ring128.words_of_wide(want)
+            if a.shape == want.shape and a.flags.c_contiguous:
+                got = a.copy()
+                getattr(kernels, act)(got, b, got)  # in place
+                yield ring128.words_of_wide(got), ring128.words_of_wide(want)
 
     row.__name__ = act
     return row
+
+
+def _shifting(act: str, twin: Callable[[Any, int], Any]) -> Row:
+    def row(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for x in (pairs(rng, 0), pairs(rng), pairs(rng, 40, 2)[:, 1], pairs(rng, 3, 5).T):
+            for places in (0, 1, 63, 64, 65, 127):
+                got, want = ring128.wide_zeros(x.shape), ring128.words_of_wide(twin(x, places))
+                getattr(kernels, act)(x, places, got)
+                yield ring128.words_of_wide(got), want
+                got[...] = x
+                getattr(kernels, act)(got, places, got)  # in place
+                yield ring128.words_of_wide(got), want
+
+    row.__name__ = act
+    return row
+
+
+def wide_extended(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for shape in ((), (0,), (7,), (3, 5)):
+        for x in (words(rng, *shape).view(np.int64), np.asarray(words(rng, *shape) % np.uint64(3) == 1)):
+            for each in (x, x.T, x.astype(np.int8)):
+                got = ring128.as_ring(kernels.wide_extended(each))
+                yield ring128.words_of_wide(got), ring128.words_of_wide(ring128.extended(each))
+
+
+def wide_sum(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for shape in ((5,), (1, 1), (3, 0), (0, 3), (2, 70), (4, 3, 5), (2, 3, 4, 5)):
+        for x in (pairs(rng, *shape), pairs(rng, *shape[::-1]).T):
+            for axis in range(len(shape)):
+                for running, twin in ((False, ring128.sum_pairs), (True, ring128.running_pairs)):
+                    got = ring128.as_ring(kernels.wide_sum(x, axis, running=running))
+                    yield ring128.words_of_wide(got), ring128.words_of_wide(twin(x, axis))
+
+
+def dots(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for rows, count in ((0, 3), (3, 0), (1, 1), (5, 7), (4, 8), (70, 21), (2, 33)):
+        for make in (words, pairs):
+            for x in (make(rng, rows, count), make(rng, count, rows).T):
+                factors = make(rng, count)
+                yield kernels.dots(x, factors), (x * factors).sum(1, np.uint64)
 
 
 def planes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -389,10 +436,13 @@ ROWS: dict[str, Row] = {
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
         lookup, hide_one_hot, solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
-        combine,
+        combine, wide_extended, wide_sum, dots,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),
+        _shifting("wide_left_shift_into", ring128.shift_pairs_left),
+        _shifting("wide_right_shift_into", ring128.shift_pairs_right),
+        _shifting("wide_signed_shift_into", ring128.shift_pairs_signed),
     )
 }  # fmt: skip
 

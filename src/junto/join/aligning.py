@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import ProtocolViolation
 from junto.join.relabelling import SEED_BYTES, order_of_seed
-from junto.mpc.ring128 import element_bytes, from_octets, is_travelling, ring_bits, travelled, travelling
+from junto.mpc.ring128 import element_bytes, from_octets, ring_bits
+from junto.mpc.travelling import is_travelling, travelled, travelling
 
 Words = npt.NDArray[Any]
 """Elements of the ring modulo 2**64 or 2**128; what travels is `travelling` of them."""

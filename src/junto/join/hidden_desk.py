@@ -16,7 +16,8 @@ from junto.join.comparing import NO_RANK, Matching
 from junto.join.keys import Digests
 from junto.join.table_actor import TableActor
 from junto.join.tags import TAG_BYTES, Tagging, new_key
-from junto.mpc.ring128 import WideArray, as_ring, is_travelling, ring_bits, zeros
+from junto.mpc.ring128 import WideArray, as_ring, ring_bits, zeros
+from junto.mpc.travelling import is_travelling
 
 if TYPE_CHECKING:
     from junto.device.spu.inputs import InputConversion

@@ -38,7 +38,8 @@ from junto.join.keys import DIGEST_BYTES, Digests
 from junto.join.oprf import ATTEMPTS, OprfInput, OprfKey, OprfSizes
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 from junto.mpc.prg import Stream, derive, fresh_key
-from junto.mpc.ring128 import elements, is_wide, travelling
+from junto.mpc.ring128 import elements, is_wide
+from junto.mpc.travelling import travelling
 
 Words = npt.NDArray[np.uint64]
 

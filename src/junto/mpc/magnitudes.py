@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from junto.mpc.gates import BilinearMap, Words
 from junto.mpc.outline import outline
-from junto.mpc.ring128 import as_ring, extent
+from junto.mpc.ring128 import WideArray, as_ring
 
 
 def magnitude(words: Words) -> int:
@@ -29,3 +29,20 @@ def terms_of(map: BilinearMap, x: tuple[int, ...], y: tuple[int, ...]) -> int:
 
     map(outline(x, np.uint64), outline(y, np.uint64), product)
     return max(sum(depths), 1)
+
+
+def extent(x: Any) -> tuple[int, int]:
+    """The least and the greatest element of either ring, of one at least, as signed numbers."""
+    if not isinstance(x, WideArray):
+        signed = x.view(np.int64)
+        return int(signed.min()), int(signed.max())
+    high, low = np.ascontiguousarray(x.high).reshape(-1).view(np.int64), x.low.reshape(-1)
+    ends = [(int(end), low[high == end]) for end in (high.min(), high.max())]
+    (least, lows), (most, highs) = ends
+    return (least << 64) + int(lows.min()), (most << 64) + int(highs.max())
+
+
+def in_range(x: Any, limit: int) -> bool:
+    """Whether all elements are from `-limit` to `limit - 1`."""
+    least, most = extent(x)
+    return -limit <= least and most < limit

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.magnitudes import extent, in_range
 from junto.mpc.protocol.demands import times_factor
 from junto.mpc.ring import matmul, shift_right
 from junto.mpc.ring128 import (
     as_ring,
     elements,
-    extent,
     floats,
     highest_words,
-    in_range,
     is_below_zero,
     lowest_words,
     unsigned,

@@ -172,6 +172,9 @@ def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
         return wide
     (m, k), n = x.shape[-2:], y.shape[-1]
     loop = m * k * n
+    rows = n == 1 and x.ndim == y.ndim == 2 and x.flags.c_contiguous
+    if rows and loop >= _Cost.COMPILED and (native := kernels()) is not None:
+        return native.dots(x, y[:, 0])[:, None]
     if loop >= _Cost.COMPILED and min(m, n) >= _Cost.THIN and (native := kernels()) is not None:
         return _into(x, y, native.matmul_into)
     split = (0 if isinstance(a, Limbs) else m * k) + (0 if isinstance(b, Limbs) else k * n)

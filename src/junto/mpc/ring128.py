@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from junto.native import Kernels, kernels
+from junto.native.array_pointers import room_for, same_place
 
 WIDE_BITS: Final = 128
 WIDE_DTYPE: Final = np.dtype([("low", "<u8"), ("high", "<u8")])
@@ -24,6 +25,10 @@ _HALF: Final = np.uint64(32)
 _LOW_HALF: Final = np.uint64(0xFFFFFFFF)
 _TOP: Final = np.uint64(63)
 _ZERO: Final = np.uint64(0)
+_SHORT: Final = 64
+"""Rows of so few elements are no matrix for the tiles of a product."""
+_FEW: Final = 64
+"""Of so few integers numpy makes elements as quickly as a kernel does."""
 
 _Words: TypeAlias = NDArray[np.uint64]
 _Pair: TypeAlias = tuple[_Words, _Words]
@@ -39,6 +44,8 @@ class WideArray(np.ndarray[Any, Any]):
         act = _METHODS.get((ufunc, method))
         if act is None or any(hasattr(each, "widened") for each in inputs):
             return NotImplemented
+        if out is not None and (ufunc, method) in _IN_PLACE:
+            options["into"] = out[0]
         with np.errstate(over="ignore"):
             made = act(*inputs, **options)
         if out is None:
@@ -46,7 +53,8 @@ class WideArray(np.ndarray[Any, Any]):
         (into,) = out
         if not isinstance(into, WideArray) and into.dtype == WIDE_DTYPE:
             into = into.view(WideArray)
-        into[...] = made
+        if not same_place(made, into):
+            into[...] = made
         return into
 
     def __array_function__(
@@ -160,11 +168,20 @@ def widened(x: Any) -> WideArray:
     array = np.asarray(x)
     if array.dtype == WIDE_DTYPE:
         return array.view(WideArray)
-    if array.dtype.kind == "b":
-        return _joined(array.astype(np.uint64), _ZERO)
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "biu":
         raise TypeError(f"integers are wanted, not {array.dtype}")
-    signed = array.view(np.int64) if array.dtype == np.uint64 else array.astype(np.int64)
+    if array.dtype == np.uint64:
+        array = array.view(np.int64)
+    native = kernels() if array.size > _FEW else None
+    if native is None:
+        return extended(array)
+    short = array.dtype in (np.bool_, np.int8)
+    return native.wide_extended(array if short else array.astype(np.int64, copy=False)).view(WideArray)
+
+
+def extended(x: NDArray[Any]) -> WideArray:
+    """Truth values or signed integers as elements, in numpy."""
+    signed = x.astype(np.int64, copy=False)
     return _joined(signed.view(np.uint64), (signed >> 63).view(np.uint64))
 
 
@@ -220,35 +237,36 @@ def _pair(x: Any) -> _Pair:
     return found.low, found.high
 
 
-def _add(x: Any, y: Any) -> WideArray:
-    return _each(x, y, add_pairs, Kernels.wide_add_into)
+def _add(x: Any, y: Any, into: Any = None) -> Any:
+    return _each(x, y, into, add_pairs, Kernels.wide_add_into)
 
 
-def _subtract(x: Any, y: Any) -> WideArray:
-    return _each(x, y, subtract_pairs, Kernels.wide_subtract_into)
+def _subtract(x: Any, y: Any, into: Any = None) -> Any:
+    return _each(x, y, into, subtract_pairs, Kernels.wide_subtract_into)
 
 
 def _negative(x: Any) -> WideArray:
-    return _subtract(0, x)
+    return _subtract(0, x)  # type: ignore[no-any-return]
 
 
-def _multiply(x: Any, y: Any) -> WideArray:
-    return _each(x, y, multiply_pairs, Kernels.wide_multiply_into)
+def _multiply(x: Any, y: Any, into: Any = None) -> Any:
+    return _each(x, y, into, multiply_pairs, Kernels.wide_multiply_into)
 
 
 def _each(
     x: Any,
     y: Any,
+    into: Any,
     twin: Callable[[WideArray, WideArray], WideArray],
     kernel: Callable[[Kernels, Any, Any, Any], None],
-) -> WideArray:
+) -> Any:
     x, y = widened(x), widened(y)
     native = kernels()
     if native is None:
         return twin(x, y)
-    made = np.empty(np.broadcast_shapes(x.shape, y.shape), WIDE_DTYPE)
-    kernel(native, x.view(np.ndarray), y.view(np.ndarray), made)
-    return made.view(WideArray)
+    made = room_for(np.broadcast_shapes(x.shape, y.shape), into, x, y).view(WideArray)
+    kernel(native, x.view(np.ndarray), y.view(np.ndarray), made.view(np.ndarray))
+    return made
 
 
 def add_pairs(x: WideArray, y: WideArray) -> WideArray:
@@ -278,7 +296,37 @@ def upper_product(x: _Words, y: _Words) -> _Words:
 def high_product_wide(x: WideArray, factor: _Words) -> WideArray:
     """`x * factor >> 64`, of all 192 bits, of unsigned elements and unsigned words."""
     with np.errstate(over="ignore"):
-        return _add(unsigned(upper_product(x.low, factor)), _multiply(unsigned(x.high), unsigned(factor)))
+        upper: WideArray = _add(unsigned(upper_product(x.low, factor)), unsigned(x.high) * unsigned(factor))
+        return upper
+
+
+def _left_shift(x: Any, count: Any, into: Any = None) -> Any:
+    return _shifted(x, count, into, shift_pairs_left, Kernels.wide_left_shift_into)
+
+
+def _right_shift(x: Any, count: Any, into: Any = None) -> Any:
+    return _shifted(x, count, into, shift_pairs_right, Kernels.wide_right_shift_into)
+
+
+def shift_right_wide(x: WideArray, count: int) -> WideArray:
+    """Divide by 2**count, rounded down, of numbers in two's complement; count from 0 to 127."""
+    return _shifted(x, count, None, shift_pairs_signed, Kernels.wide_signed_shift_into)  # type: ignore[no-any-return]
+
+
+def _shifted(
+    x: Any,
+    count: Any,
+    into: Any,
+    twin: Callable[[WideArray, Any], WideArray],
+    kernel: Callable[[Kernels, Any, int, Any], None],
+) -> Any:
+    x = widened(x)
+    native = kernels() if np.ndim(count) == 0 else None
+    if native is None:
+        return twin(x, count)
+    made = room_for(x.shape, into, x).view(WideArray)
+    kernel(native, x.view(np.ndarray), int(lowest_words(np.asarray(count))), made.view(np.ndarray))
+    return made
 
 
 def _places(count: Any) -> tuple[_Words, NDArray[np.bool_]]:
@@ -287,27 +335,29 @@ def _places(count: Any) -> tuple[_Words, NDArray[np.bool_]]:
     return places & _TOP, places >= 64
 
 
-def _left_shift(x: Any, count: Any) -> WideArray:
-    a, b = _pair(x)
+def shift_pairs_left(x: WideArray, count: Any) -> WideArray:
+    """`x << count` in numpy."""
+    a, b = x.low, x.high
     places, far = _places(count)
     over = np.where(places == 0, _ZERO, a >> ((np.uint64(64) - places) & _TOP))
     return _joined(np.where(far, _ZERO, a << places), np.where(far, a << places, (b << places) | over))
 
 
-def _right_shift(x: Any, count: Any) -> WideArray:
-    a, b = _pair(x)
+def shift_pairs_right(x: WideArray, count: Any) -> WideArray:
+    """`x >> count` of numbers without a sign, in numpy."""
+    a, b = x.low, x.high
     places, far = _places(count)
     over = np.where(places == 0, _ZERO, b << ((np.uint64(64) - places) & _TOP))
     return _joined(np.where(far, b >> places, (a >> places) | over), np.where(far, _ZERO, b >> places))
 
 
-def shift_right_wide(x: WideArray, count: int) -> WideArray:
-    """Divide by 2**count, rounded down, of numbers in two's complement; count from 0 to 127."""
+def shift_pairs_signed(x: WideArray, count: int) -> WideArray:
+    """`x >> count` of numbers in two's complement, in numpy."""
     sign = (x.high.view(np.int64) >> 63).view(np.uint64)
     if count >= 64:
         return _joined((x.high.view(np.int64) >> (count - 64)).view(np.uint64), sign)
     if not count:
-        return x
+        return x.copy()
     low = (x.low >> np.uint64(count)) | (x.high << np.uint64(64 - count))
     return _joined(low, (x.high.view(np.int64) >> count).view(np.uint64))
 
@@ -338,7 +388,15 @@ def _not_equal(x: Any, y: Any) -> NDArray[np.bool_]:
 
 
 def _sum(x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, **options: Any) -> WideArray:
-    return _carried([limb.sum(axis=axis, dtype=np.uint64, keepdims=keepdims) for limb in _limbs(x)])
+    native = kernels()
+    x = widened(x)
+    if native is None:
+        return sum_pairs(x, axis, keepdims=keepdims)
+    axes = sorted(each % x.ndim for each in (range(x.ndim) if axis is None else np.atleast_1d(axis)))
+    for at in reversed(axes):
+        x = native.wide_sum(x.view(np.ndarray), at).view(WideArray)
+        x = np.expand_dims(x, at) if keepdims else x
+    return x  # type: ignore[no-any-return]
 
 
 def _segments(x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> WideArray:
@@ -346,6 +404,20 @@ def _segments(x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> WideArr
 
 
 def _running(x: Any, axis: int = 0, dtype: Any = None) -> WideArray:
+    native = kernels()
+    if native is None:
+        return running_pairs(widened(x), axis)
+    x = widened(x)
+    return native.wide_sum(x.view(np.ndarray), axis % x.ndim, running=True).view(WideArray)
+
+
+def sum_pairs(x: WideArray, axis: Any, *, keepdims: bool = False) -> WideArray:
+    """`x.sum(axis)` in numpy."""
+    return _carried([limb.sum(axis=axis, dtype=np.uint64, keepdims=keepdims) for limb in _limbs(x)])
+
+
+def running_pairs(x: WideArray, axis: int) -> WideArray:
+    """`np.cumsum(x, axis)` in numpy."""
     return _carried([np.cumsum(limb, axis=axis, dtype=np.uint64) for limb in _limbs(x)])
 
 
@@ -387,6 +459,8 @@ def matmul_wide(a: Any, b: Any, product: Callable[[_Words, _Words], _Words] = np
     native = kernels()
     if native is None or x.shape[-1] != y.shape[-2]:
         return matmul_limbs(x, y, product)
+    if x.ndim == 2 and y.shape[1:] == (1,) and len(y) <= _SHORT and x.flags.c_contiguous:
+        return native.dots(x.view(np.ndarray), y.view(np.ndarray)[:, 0])[:, None].view(WideArray)
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     made = np.empty((*batch, x.shape[-2], y.shape[-1]), WIDE_DTYPE)
     left, right = (np.broadcast_to(each.view(np.ndarray), (*batch, *each.shape[-2:])) for each in (x, y))
@@ -436,6 +510,11 @@ _METHODS: Final[Mapping[tuple[np.ufunc, str], Callable[..., Any]]] = {
 }
 """What the operators do."""
 
+_IN_PLACE: Final = frozenset(
+    (each, "__call__") for each in (np.add, np.subtract, np.multiply, np.left_shift, np.right_shift)
+)
+"""Those that can put their result where they are told to."""
+
 
 # -------------------------------------------------------------------- either ring
 
@@ -463,6 +542,11 @@ def number(value: int, width: int) -> Any:
 def elements(words: Any, width: int) -> Any:
     """Integers as elements of the ring modulo 2**width; words with their sign."""
     return widened(words) if is_wide(width) else lowest_words(words)
+
+
+def integers(x: NDArray[Any], width: int) -> Any:
+    """Truth values or signed integers as elements of the ring modulo 2**width."""
+    return widened(x) if is_wide(width) else x.astype(np.int64).view(np.uint64)
 
 
 def floats(x: Any) -> NDArray[np.float64]:
@@ -499,40 +583,6 @@ def highest_words(x: Any) -> _Words:
     """The highest 64 bits of elements of either ring."""
     found: _Words = x if ring_bits(x) == 64 else x.high if isinstance(x, WideArray) else x.astype(np.uint64)
     return np.ascontiguousarray(found).reshape(found.shape) if isinstance(x, WideArray) else found
-
-
-def extent(x: Any) -> tuple[int, int]:
-    """The least and the greatest element of either ring, of one at least, as signed numbers."""
-    if not isinstance(x, WideArray):
-        signed = x.view(np.int64)
-        return int(signed.min()), int(signed.max())
-    high, low = np.ascontiguousarray(x.high).reshape(-1).view(np.int64), x.low.reshape(-1)
-    ends = [(int(end), low[high == end]) for end in (high.min(), high.max())]
-    (least, lows), (most, highs) = ends
-    return (least << 64) + int(lows.min()), (most << 64) + int(highs.max())
-
-
-def in_range(x: Any, limit: int) -> bool:
-    """Whether all elements are from `-limit` to `limit - 1`."""
-    least, most = extent(x)
-    return -limit <= least and most < limit
-
-
-def travelling(x: Any) -> _Words:
-    """Ring elements as they travel: of 128 bits as two words, the lower one first, in a new last axis."""
-    return words_of_wide(x) if isinstance(x, WideArray) else x.astype(np.uint64, copy=False)
-
-
-def travelled(words: Any, width: int) -> Any:
-    """The inverse, of what `is_travelling` has let pass: elements of the ring modulo 2**width."""
-    plain = words.astype(np.uint64, copy=False)
-    return wide_from(plain) if is_wide(width) else plain
-
-
-def is_travelling(given: Any, shape: tuple[int, ...], width: int) -> bool:
-    """Whether what another party sent is ring elements of this shape."""
-    shape = (*shape, 2) if is_wide(width) else shape
-    return isinstance(given, np.ndarray | np.generic) and given.dtype == np.uint64 and given.shape == shape
 
 
 def element_bytes(width: int) -> int:

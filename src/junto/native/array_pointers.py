@@ -104,3 +104,21 @@ def address_or_0(x: Words | None) -> int:
 def address(x: NDArray[Any]) -> int:
     """Where an array starts."""
     return x.ctypes.data  # of pairs of words ten times as quick as `__array_interface__`
+
+
+def room_for(shape: tuple[int, ...], into: Any, *operands: Pairs) -> Pairs:
+    """`into`, where a kernel may write it: over an operand in its own place alone. Else a new array."""
+    if (
+        isinstance(into, np.ndarray)
+        and into.dtype == PAIR
+        and into.shape == shape
+        and into.flags.carray
+        and all(same_place(x, into) or not np.may_share_memory(x, into) for x in operands)
+    ):
+        return into
+    return np.empty(shape, PAIR)
+
+
+def same_place(x: NDArray[Any], y: NDArray[Any]) -> bool:
+    """Whether they are the same elements in the same places."""
+    return address(x) == address(y) and x.shape == y.shape and x.strides == y.strides

@@ -32,6 +32,7 @@ from junto.native.array_pointers import (
 )
 from junto.native.lattice_kernels import LatticeKernels
 from junto.native.library import loaded
+from junto.native.ring_kernels import RingKernels
 from junto.native.threads import shared_out
 
 BASE, AVX2, AVX512 = range(3)
@@ -39,8 +40,6 @@ BASE, AVX2, AVX512 = range(3)
 
 _PRODUCTS: Final = 1 << 21
 """Products of words that are worth a thread."""
-_PAIRS: Final = 1 << 15
-"""Elements of 128 bits that are worth a thread."""
 _POINT: Final = 32
 _NUMBER: Final = 48
 """Bytes of a point of Curve25519, and of a number that is mapped to one."""
@@ -92,7 +91,7 @@ class _Borrow(ctypes.Structure):
     _fields_ = (*((f"array{i}", _POINTER) for i in range(6)), *((f"size{i}", _SIZE) for i in range(3)))
 
 
-class Kernels(LatticeKernels):
+class Kernels(LatticeKernels, RingKernels):
     """The kernels of one library.
 
     Args:
@@ -108,13 +107,11 @@ class Kernels(LatticeKernels):
         self.level: int = there if level is None else level
         if not BASE <= self.level <= there:
             raise ValueError(f"this machine has level {there}, not {self.level}")
-        super().__init__(library)
+        LatticeKernels.__init__(self, library)
+        RingKernels.__init__(self, library, self.level)
         self._products = {WORD: library.matmul64, PAIR: library.matmul128}
         for product in self._products.values():
             product.argtypes = [*[_POINTER] * 3, *[_SIZE] * 8, _LEVEL]
-        self._wide_each = library.wide_each
-        self._wide_each.argtypes = [*[_POINTER] * 3, *[_SIZE] * 3, _LEVEL]
-        self._wide_each.restype = None
         self._planes64 = library.planes64
         self._planes64.argtypes = [*[_POINTER] * 2, *[_SIZE] * 5, _LEVEL]
         self._planes64.restype = None
@@ -127,12 +124,6 @@ class Kernels(LatticeKernels):
         self._waves = library.waves64
         self._waves.argtypes = [*[_POINTER] * 4, *[_SIZE] * 4, *[_LEVEL] * 2]
         self._waves.restype = None
-        self._lookup = library.lookup
-        self._lookup.argtypes = [*[_POINTER] * 4, *[_SIZE] * 3, *[_LEVEL] * 2]
-        self._lookup.restype = None
-        self._hide = library.lookup_hide
-        self._hide.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, *[_LEVEL] * 2]
-        self._hide.restype = None
         self._borrow = library.borrow64
         self._borrow.argtypes = [_POINTER, *[_SIZE] * 2, _LEVEL]
         self._borrow.restype = None
@@ -222,41 +213,6 @@ class Kernels(LatticeKernels):
         if any(failed):
             raise MemoryError("there is no memory for a product of matrices")
 
-    def wide_add_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
-        """`out[...] = x + y` modulo 2**128, element by element.
-
-        Args:
-            x, y: pairs of words, of shapes that broadcast to that of `out`. Either may be `out`, but no other
-                part of it.
-            out: one element after the other.
-
-        Raises:
-            TypeError: one of them is no array of pairs of words.
-            ValueError: the shapes do not fit, or `out` cannot be written so.
-        """
-        self._pair_by_pair(x, y, out, 0)
-
-    def wide_subtract_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
-        """`out[...] = x - y`: see `wide_add_into`."""
-        self._pair_by_pair(x, y, out, 1)
-
-    def wide_multiply_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
-        """`out[...] = x * y`: see `wide_add_into`."""
-        self._pair_by_pair(x, y, out, 2)
-
-    def _pair_by_pair(self, x: Pairs, y: Pairs, out: Pairs, operation: int) -> None:
-        written(out, out.ndim, PAIR)
-        if not out.flags.c_contiguous:
-            raise ValueError("the elements of the result must lie one after the other")
-        (x, x_step), (y, y_step) = (_repeated(each, out.shape) for each in (x, y))
-        to, at, by = address(out), address(x), address(y)
-
-        def some(start: int, stop: int) -> None:
-            places = to + 16 * start, at + 16 * x_step * start, by + 16 * y_step * start
-            self._wide_each(*places, stop - start, x_step, y_step, operation)
-
-        shared_out(out.size, _PAIRS, some)
-
     # ---------------------------------------------------------------- bits
 
     def planes(self, x: Words, count: int) -> Words:
@@ -339,53 +295,6 @@ class Kernels(LatticeKernels):
         least = max(1, _FOLDED // max(1, groups))
         shared_out(words, least, lambda first, last: self._borrow(place, first, last, self.level))
         return out[0], out[1]
-
-    # ---------------------------------------------------------------- tables
-
-    def lookup(self, tables: NDArray[Any], digits: Words, hot: NDArray[Any]) -> NDArray[Any]:
-        """The sums over i of T[d - i] hot[i] for digits d, modulo the tables' length: see `dealt`.
-
-        Args:
-            tables: [several, entries], words or pairs of words; a power of two of entries.
-            digits: public ones, [lanes].
-            hot: [lanes, entries], of the same type.
-
-        Returns:
-            [several, lanes].
-
-        Raises:
-            TypeError: an array of another type.
-            ValueError: other shapes.
-        """
-        dtype = PAIR if hot.dtype == PAIR else WORD
-        tables, digits = read(tables, 2, dtype), np.ascontiguousarray(read(digits, 1))
-        hot = np.ascontiguousarray(read(hot, 2, dtype))
-        lanes, count = hot.shape
-        if tables.shape[1] != count or len(digits) != lanes or count.bit_count() != 1:
-            raise ValueError(f"no entries of {tables.shape} tables for {digits.shape} digits, {hot.shape}")
-        backwards = np.concatenate([tables[:, :1], tables[:, :0:-1]] * 2, 1)
-        out = np.empty((len(tables), lanes), dtype)
-        places = address(out), address(backwards), address(digits), address(hot)
-        self._lookup(*places, lanes, count, len(tables), int(dtype == PAIR), self.level)
-        return out
-
-    def hide_one_hot(self, digits: Words, pads: NDArray[Any]) -> None:
-        """Put vectors that are 1 at their digit, and else 0, without `pads` into `pads`.
-
-        Args:
-            digits: [lanes]. Where one is not below `entries`, its vector is 0.
-            pads: [lanes, entries], words or pairs of words.
-
-        Raises:
-            TypeError: an array of another type.
-            ValueError: other shapes, or `pads` cannot be written so.
-        """
-        dtype = PAIR if pads.dtype == PAIR else WORD
-        digits = np.ascontiguousarray(read(digits, 1))
-        lanes, count = written(pads, 2, dtype).shape
-        if len(digits) != lanes or not pads.flags.c_contiguous:
-            raise ValueError(f"no vectors of {digits.shape} digits without {pads.shape} pads")
-        self._hide(address(pads), address(digits), lanes, count, int(dtype == PAIR), self.level)
 
     # ---------------------------------------------------------------- waves
 
@@ -633,16 +542,3 @@ def _places(*arrays: NDArray[Any]) -> list[tuple[int, ...]]:
         tuple(start + sum(map(mul, at, step)) for start, step in zip(starts, steps, strict=True))
         for at in np.ndindex(arrays[0].shape[:-2])
     ]
-
-
-def _repeated(x: Pairs, shape: tuple[int, ...]) -> tuple[Pairs, int]:
-    """Elements that lie one after the other in this shape, and 1; or a single one, and 0.
-
-    Raises:
-        TypeError: no array of pairs of words.
-        ValueError: they do not broadcast to the shape.
-    """
-    x = np.asarray(x)
-    x = read(x, x.ndim, PAIR)
-    whole = np.broadcast_to(x, shape)
-    return (x.reshape(-1), 0) if x.size == 1 else (np.ascontiguousarray(whole), 1)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from junto.mpc.functions.constant_tables import exact, ring_table
 from junto.mpc.functions.fixedpoint import absolute
 from junto.mpc.gates import B, Digit, Gates, R, Words
+from junto.mpc.ring import matmul
 from junto.mpc.rounds import together
 
 STEP = 4
@@ -237,7 +238,7 @@ def _steps(g: Gates[R, B], numbers: Sequence[int]) -> tuple[Words, Words]:
 
 
 def _weighted(x: Words, weights: Words) -> Words:
-    return np.asarray((x * weights).sum(axis=-1, dtype=np.uint64))
+    return matmul(x, weights)
 
 
 @cache

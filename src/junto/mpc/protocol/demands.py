@@ -173,7 +173,7 @@ class Hot(RingDemand):
         """Nobody who deals reads these vectors, so it gives an outline of them."""
         native = None if isinstance(pads, Outline) else kernels()
         if native is None:
-            super().hide(pads)
+            RingDemand.hide(self, pads)
         else:
             native.hide_one_hot(self.digits, pads.view(np.ndarray).reshape(-1, self.count))
         return outline((len(self.digits), self.count), pads.dtype)  # type: ignore[no-any-return]

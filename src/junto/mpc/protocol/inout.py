@@ -30,8 +30,9 @@ from junto.mpc.prg import KEY_BYTES, Stream, fresh_key
 from junto.mpc.protocol.planes import reshare, unpacked
 from junto.mpc.protocol.role import PlaneShare, RingShare, Role, Shape, drawn
 from junto.mpc.protocol.shares import Additive, Masked, MaskedBits, RingSecret, hold, piece
-from junto.mpc.ring128 import is_travelling, ring_bits, travelled, travelling
+from junto.mpc.ring128 import ring_bits
 from junto.mpc.rounds import Rounds, together
+from junto.mpc.travelling import is_travelling, travelled, travelling
 
 Plain = Words | Flags
 """A public array in the ring, or of bits."""

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.mpc.gates import Flags, Words
+from junto.mpc.outline import outline
 from junto.mpc.protocol.demands import BOTH
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.ring128 import as_ring, zeros
@@ -294,8 +295,8 @@ def _rearranged(term: Term, shape: Shape, move: Move) -> Term:
 
 def _shape_after(role: Role, parts: Sequence[RingSecret], move: Move) -> Shape:
     """The helper has no pieces of an additive secret, only its shape."""
-    zero = zeros((), role.width)
-    return move(*[np.broadcast_to(zero, x.shape) for x in parts]).shape
+    kind = zeros((), role.width).dtype
+    return move(*[outline(x.shape, kind) for x in parts]).shape
 
 
 # -------------------------------------------------------------------- sums

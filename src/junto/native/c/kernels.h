@@ -43,11 +43,21 @@ EXPORT int matmul64(uint64_t *c, const uint64_t *a, const uint64_t *b, int64_t m
 EXPORT int matmul128(uint64_t *c, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n,
                      int64_t c_row, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column, int level);
 
-/* out = x op y modulo 2**128 of `count` elements (two words each, the lower one first), x and y every so many elements:
- * 0 is one element for all. */
+/* Of elements of 128 bits, two words each, the lower one first; `out` lies together, and may be an operand, element for
+ * element. x op y of [rows, columns]: `steps` from row to row and from column to column, of x and of y, in elements. */
 enum { ADD = 0, SUBTRACT = 1, MULTIPLY = 2 };
-EXPORT void wide_each(uint64_t *out, const uint64_t *x, const uint64_t *y, int64_t count, int64_t x_step,
-                      int64_t y_step, int operation);
+EXPORT void wide_each(uint64_t *out, const uint64_t *x, const uint64_t *y, int64_t rows, int64_t columns,
+                      const int64_t *steps, int operation);
+
+/* x shifted by 0 to 127 bits; ARITHMETIC: to the right, with its sign. */
+enum { LEFT = 0, RIGHT = 1, ARITHMETIC = 2 };
+EXPORT void wide_shift(uint64_t *out, const uint64_t *x, int64_t size, int count, int kind);
+
+/* Signed integers of one octet, or of eight, as elements. */
+EXPORT void wide_extend(uint64_t *out, const void *x, int64_t size, int octets);
+
+/* The sums of x [outer, count, inner] over the second axis; if `running`, of those up to each place of it. */
+EXPORT void wide_sum(uint64_t *out, const uint64_t *x, int64_t outer, int64_t count, int64_t inner, int running);
 
 /* Words `first` to `last` of `count` planes [count, width] of the numbers x [lanes], and the numbers
  * (out[i * step]) of the same words of planes. */
@@ -89,6 +99,9 @@ EXPORT void turns64(uint64_t *out, const uint64_t *x, int64_t lanes, int64_t fir
                     int level);
 EXPORT void waves64(uint64_t *out, const uint64_t *x, const double *factors, const uint64_t *dealt, int64_t lanes,
                     int64_t first, int64_t last, int64_t terms, int period, int level);
+
+/* The sums of products of each row of x [rows, count] with `factors` [count]: words, or pairs of them if `wide`. */
+EXPORT void dots(uint64_t *out, const uint64_t *x, const uint64_t *factors, int64_t rows, int64_t count, int wide, int level);
 
 /* Of tables [several, 2 * count], each backwards from entry 0 on, and twice; `count` is a power of two, and elements are
  * words, or pairs of them if `wide`: shares [several, lanes] of the entry at digit d - i, where `hot` [lanes, count] holds

@@ -1,4 +1,4 @@
-/* Tables at masked digits: see junto.mpc.protocol.dealt.
+/* Sums of products of rows; and, by these, tables at masked digits: see junto.mpc.protocol.dealt.
  *
  * A table is given backwards from its entry 0 on, and twice, so that the entries which belong to the places 0, 1, 2 ... of
  * a one-hot vector lie one after the other. Where they start depends on the digit, which is public: it is masked.
@@ -68,6 +68,15 @@ INLINE void select_pairs(uint64_t *out, const uint64_t *tables, const uint64_t *
     }
 }
 
+INLINE void dot_each(uint64_t *out, const uint64_t *x, const uint64_t *factors, int64_t rows, int64_t count, int wide) {
+    for (int64_t row = 0; row < rows; row++)
+        if (wide) {
+            const u128 sum = dot_wide(factors, x + 2 * row * count, count);
+            out[2 * row] = (uint64_t)sum, out[2 * row + 1] = (uint64_t)(sum >> 64);
+        } else
+            out[row] = dot(factors, x + row * count, count);
+}
+
 INLINE void hide_words(uint64_t *pads, const uint64_t *digits, int64_t lanes, int64_t count) {
     for (int64_t lane = 0; lane < lanes; lane++)
         for (int64_t i = 0; i < count; i++) pads[lane * count + i] = (digits[lane] == (uint64_t)i) - pads[lane * count + i];
@@ -99,13 +108,30 @@ INLINE void hide_pairs(uint64_t *pads, const uint64_t *digits, int64_t lanes, in
             hide_words(pads, digits, lanes, count);                                                                   \
     }
 
+static void dots_base(uint64_t *out, const uint64_t *x, const uint64_t *factors, int64_t rows, int64_t count, int wide) {
+    dot_each(out, x, factors, rows, count, wide);
+}
+
 SELECT(base, )
 HIDE(base, )
 #if X86
+TARGET_AVX512 static void dots_avx512(uint64_t *out, const uint64_t *x, const uint64_t *factors, int64_t rows, int64_t count,
+                                      int wide) {
+    dot_each(out, x, factors, rows, count, wide);
+}
+
 SELECT(avx512, TARGET_AVX512)
 HIDE(avx2, TARGET_AVX2)
 HIDE(avx512, TARGET_AVX512)
 #endif
+
+void dots(uint64_t *out, const uint64_t *x, const uint64_t *factors, int64_t rows, int64_t count, int wide, int level) {
+#if X86
+    if (level == AVX512) return dots_avx512(out, x, factors, rows, count, wide);
+#endif
+    (void)level;
+    dots_base(out, x, factors, rows, count, wide);
+}
 
 void lookup(uint64_t *out, const uint64_t *tables, const uint64_t *digits, const uint64_t *hot, int64_t lanes, int64_t count,
             int64_t several, int wide, int level) {
