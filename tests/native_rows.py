@@ -25,9 +25,9 @@ from junto.mpc.lattice import negacyclic, slot_lwe
 from junto.mpc.lattice.residues import PRIMES, column
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
-from junto.mpc.protocol import borrow, dealt
+from junto.mpc.protocol import borrow, dealt, multiply
 from junto.mpc.protocol.demands import Hot, RingDemand
-from junto.native import Kernels, SeedTree
+from junto.native import Kernels, MaskedNumbers, SeedTree
 
 Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
 """Yields what the kernel gives, and what its twin does."""
@@ -146,6 +146,33 @@ def _shifting(act: str, twin: Callable[[Any, int], Any]) -> Row:
 
     row.__name__ = act
     return row
+
+
+def wide_multiply_less_into(
+    kernels: Kernels, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    x = pairs(rng, 5, 130)
+    for a, b in ((x, x[::-1]), (x[:, :1], x[1]), (x[0, 0], x), (x[0, :0], x[1, :0])):
+        got = pairs(rng, *np.broadcast_shapes(a.shape, b.shape))
+        want = ring128.subtract_pairs(ring128.multiply_pairs(a, b), got)
+        kernels.wide_multiply_less_into(a, b, got)
+        yield ring128.words_of_wide(got), ring128.words_of_wide(want)
+
+
+def bit_times(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for shape, other in (
+        ((0, 3), (0, 3)), ((), ()), ((7,), (1,)), ((5, 6), (5, 1)), ((5, 6), (6,)), ((2, 3, 4), (3, 1)),
+        ((9,), (9,)),
+    ):  # fmt: skip
+        for make in (words, pairs):
+            known = MaskedNumbers(
+                np.asarray(words(rng, *shape) % np.uint64(2) == 1), make(rng, *shape), make(rng, *shape)
+            )
+            opened, own = make(rng, *other), make(rng, *other)
+            got, want = (
+                each(known, opened, own) for each in (kernels.bit_times, multiply.bit_times_in_numpy)
+            )
+            yield got, want
 
 
 def wide_extended(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -436,7 +463,8 @@ ROWS: dict[str, Row] = {
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
         lookup, hide_one_hot, solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
-        combine, wide_extended, wide_sum, dots,
+        combine, wide_extended, wide_sum, dots, bit_times,
+        wide_multiply_less_into,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),

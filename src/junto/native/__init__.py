@@ -17,5 +17,6 @@ from __future__ import annotations
 
 from junto.native.kernels import Kernels, SeedTree, kernels
 from junto.native.library import status
+from junto.native.ring_kernels import MaskedNumbers
 
-__all__ = ["Kernels", "SeedTree", "kernels", "status"]
+__all__ = ["Kernels", "MaskedNumbers", "SeedTree", "kernels", "status"]

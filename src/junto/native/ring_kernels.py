@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
@@ -19,6 +20,32 @@ _PAIRS: Final = 1 << 15
 """Elements of 128 bits that are worth a thread."""
 _MOST_PLACES: Final = 127
 _EXTENDED: Final = (np.dtype(np.bool_), np.dtype(np.int8), np.dtype(np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MaskedNumbers:
+    """What a party knows of masked bits, e xor r, and of a product with them.
+
+    Args:
+        flags: e, public.
+        number: a piece of r as a ring element.
+        dealt: a share of r times the mask of the secret.
+    """
+
+    flags: NDArray[np.bool_]
+    number: NDArray[Any]
+    dealt: NDArray[Any]
+
+
+class _BitProduct(ctypes.Structure):
+    """`struct bit_product`."""
+
+    _fields_ = (
+        *((f"array{i}", _POINTER) for i in range(6)),
+        ("columns", _SIZE),
+        ("steps", _SIZE * 4),
+        ("wide", _SIZE),
+    )
 
 
 class RingKernels:
@@ -39,6 +66,8 @@ class RingKernels:
         self._extend.argtypes = [*[_POINTER] * 2, _SIZE, _CHOICE]
         self._sum = library.wide_sum
         self._sum.argtypes = [*[_POINTER] * 2, *[_SIZE] * 3, _CHOICE]
+        self._bit_times = library.bit_times
+        self._bit_times.argtypes = [_POINTER, *[_SIZE] * 2]
         self._dots = library.dots
         self._dots.argtypes = [*[_POINTER] * 3, *[_SIZE] * 2, *[_CHOICE] * 2]
         self._lookup = library.lookup
@@ -46,7 +75,8 @@ class RingKernels:
         self._hide = library.lookup_hide
         self._hide.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, *[_CHOICE] * 2]
         for each in (
-            self._wide_each, self._shift, self._extend, self._sum, self._dots, self._lookup, self._hide
+            self._wide_each, self._shift, self._extend, self._sum, self._dots, self._bit_times, self._lookup,
+            self._hide,
         ):  # fmt: skip
             each.restype = None
 
@@ -74,9 +104,13 @@ class RingKernels:
         """`out[...] = x * y`: see `wide_add_into`."""
         self._pair_by_pair(x, y, out, 2)
 
+    def wide_multiply_less_into(self, x: Pairs, y: Pairs, out: Pairs) -> None:
+        """`out[...] = x * y - out`: see `wide_add_into`."""
+        self._pair_by_pair(x, y, out, 3)
+
     def _pair_by_pair(self, x: Pairs, y: Pairs, out: Pairs, operation: int) -> None:
         _one_after_the_other(out)
-        (rows, columns), (x, y), steps = _laid_out([x, y], out.shape)
+        (rows, columns), (x, y), steps = _laid_out([x, y], out.shape, PAIR)
         to, at, by = address(out), address(x), address(y)
         given = _STEPS(*steps[0], *steps[1])
 
@@ -168,6 +202,38 @@ class RingKernels:
         shared_out(outer, max(1, _PAIRS // (count * inner)), some)
         return out
 
+    # ---------------------------------------------------------------- bits and secrets
+
+    def bit_times(self, bits: MaskedNumbers, opened: NDArray[Any], own: NDArray[Any]) -> NDArray[Any]:
+        """Shares of products of bits and of secrets: `multiply.bit_times_in_numpy`.
+
+        Args:
+            bits: what is known of the bits.
+            opened, own: of the secrets; of shapes that broadcast to that of the bits.
+
+        Raises:
+            TypeError: an array of another type.
+            ValueError: other shapes.
+        """
+        dtype = PAIR if bits.number.dtype == PAIR else WORD
+        flags, shape = np.require(bits.flags, requirements="C"), bits.flags.shape
+        if flags.dtype != np.bool_:
+            raise TypeError(f"a kernel takes truth values here, not {flags.dtype}")
+        given = [np.require(read(x, len(shape), dtype), requirements="C") for x in (bits.number, bits.dealt)]
+        if any(x.shape != shape for x in given):
+            raise ValueError(f"no products of bits {shape} with masks {[x.shape for x in given]}")
+        (rows, columns), both, steps = _laid_out([opened, own], shape, dtype)
+        out, wide = np.empty(shape, dtype), int(dtype == PAIR)
+        kept = [out, flags, *given, *both]
+        if rows == 1:  # one after the other, or one for all: columns take the part of rows
+            rows, columns, steps = columns, 1, [(near, 0) for _, near in steps]
+        job = _BitProduct(*map(address, kept), columns, (*steps[0], *steps[1]), wide)
+        place = ctypes.addressof(job)
+        shared_out(
+            rows, max(1, _PAIRS // max(1, columns)), lambda first, last: self._bit_times(place, first, last)
+        )
+        return out
+
     # ---------------------------------------------------------------- rows
 
     def dots(self, x: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
@@ -248,18 +314,19 @@ def _one_after_the_other(out: Pairs) -> None:
 
 
 def _laid_out(
-    given: Sequence[Pairs], shape: tuple[int, ...]
-) -> tuple[tuple[int, int], list[Pairs], list[tuple[int, int]]]:
+    given: Sequence[NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[tuple[int, int], list[NDArray[Any]], list[tuple[int, int]]]:
     """Operands of a shape as rows and columns: how many, the arrays, and how far apart rows and columns are.
 
     Axes over which the elements of each operand lie evenly are one. Where more than two are left, operands
     are copied.
 
     Raises:
-        TypeError: no array of pairs of words.
+        TypeError: an array of another type.
         ValueError: they do not broadcast to the shape.
     """
-    arrays = [np.broadcast_to(read(np.asarray(x), np.ndim(x), PAIR), shape) for x in given]
+    each = dtype.itemsize
+    arrays = [np.broadcast_to(read(np.asarray(x), np.ndim(x), dtype), shape) for x in given]
     axes: list[tuple[int, list[int]]] = []
     for size, *steps in zip(shape, *[x.strides for x in arrays], strict=True):
         if size != 1:
@@ -267,8 +334,8 @@ def _laid_out(
                 axes[-1] = axes[-1][0] * size, steps
             else:
                 axes.append((size, steps))
-    if len(axes) > 2 or any(step % 16 for _, steps in axes for step in steps):
+    if len(axes) > 2 or any(step % each for _, steps in axes for step in steps):
         return (1, prod(shape)), [np.ascontiguousarray(x) for x in arrays], [(0, 1)] * len(given)
     axes = [(1, [0] * len(given))] * (2 - len(axes)) + axes
     (rows, far), (columns, near) = axes
-    return (rows, columns), arrays, [(a // 16, b // 16) for a, b in zip(far, near, strict=True)]
+    return (rows, columns), arrays, [(a // each, b // each) for a, b in zip(far, near, strict=True)]

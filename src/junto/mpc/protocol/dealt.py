@@ -24,7 +24,7 @@ from junto.mpc.gates import Digit, Words
 from junto.mpc.outline import Outline, outline
 from junto.mpc.protocol.demands import Hot, Turn, Turns
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import Additive, Affine, Masked, MaskedBits, Term
+from junto.mpc.protocol.shares import Additive, Affine, BitNumber, Masked, MaskedBits, Term
 from junto.mpc.ring128 import as_ring, bit_field, elements, integers, number, zeros
 from junto.mpc.waves import AMPLITUDE_SCALE, harmonics, waves
 from junto.native import kernels
@@ -32,12 +32,13 @@ from junto.native import kernels
 
 def to_ring(role: Role, b: MaskedBits) -> Affine:
     """`b = e + (1 - 2 e) r`."""
-    r, bits = role.number(b.mask), b.mask if role.pair else None
+    r = role.number(b.mask)
     if b.public is None:
-        return Affine(None, (Term(None, r, bits),), b.shape)
-    sign = 1 - 2 * b.public.view(np.int8)
-    e, factor = (integers(each, role.width) for each in (b.public, sign))
-    return Affine(e, (Term(factor, r, bits),), b.shape)
+        return Affine(None, (Term(None, r, b.mask if role.pair else None),), b.shape)
+    if not role.pair:
+        return BitNumber(b.public, r, role.width)
+    e = integers(b.public, role.width)
+    return Affine(e, (Term(1 - (e << np.uint64(1)), r, b.mask),), b.shape)
 
 
 def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words]) -> list[Additive]:

@@ -13,13 +13,24 @@ from __future__ import annotations
 import numpy as np
 
 from junto.mpc.gates import BilinearMap, Words
-from junto.mpc.protocol.demands import Bilinear, BothBits, Product, RingDemand, Selected, Square, crosses
+from junto.mpc.outline import Outline, outline
+from junto.mpc.protocol.demands import (
+    BOTH,
+    Bilinear,
+    BothBits,
+    Product,
+    RingDemand,
+    Selected,
+    Square,
+    crosses,
+)
 from junto.mpc.protocol.role import Role, Shape
 from junto.mpc.protocol.shares import (
     FACTORS,
     MINUS_ONE,
     Additive,
     Affine,
+    BitNumber,
     Masked,
     RingSecret,
     Term,
@@ -30,8 +41,9 @@ from junto.mpc.protocol.shares import (
     weighted,
 )
 from junto.mpc.ring import matmul
-from junto.mpc.ring128 import as_ring, zeros
+from junto.mpc.ring128 import as_ring, elements, zeros
 from junto.mpc.rounds import together
+from junto.native import MaskedNumbers, kernels
 
 MAX_PRODUCTS = 4
 """With more products of masks to be dealt for one product of secrets, another opening is cheaper."""
@@ -46,6 +58,9 @@ async def multiply(role: Role, x: RingSecret, y: RingSecret) -> Additive:
         x = best(x)
         return _square(role, x if isinstance(x, FACTORS) else await hold(role, x))
     x, y = best(x), best(y)
+    for bit, other in ((x, y), (y, x)):
+        if isinstance(bit, BitNumber) and isinstance(other, Masked) and common(x.shape, y.shape) == bit.shape:
+            return _bit_times(role, bit, other)
     if not isinstance(x, FACTORS) or not isinstance(y, FACTORS):
         left, right = await together(_ready(role, x), _ready(role, y))
     else:
@@ -109,6 +124,37 @@ def _product(role: Role, x: Masked | Affine, y: Masked | Affine) -> Additive:
     share += b * weighted(x)
     share += dealt.total()
     return Additive(share, shape)
+
+
+def _bit_times(role: Role, b: BitNumber, y: Masked) -> Additive:
+    """The product e y + (1 - 2 e) (D r - r m), y = D - m, at a compute party: see `_product`."""
+    dealt = role.deal(b.shape, Product(b.mask, y.mask, b.shape, (BOTH, y.held)))
+    own = _public(y) - y.mask if role.first else 0 - y.mask
+    own, opened = (elements(each, role.width) for each in (own, _public(y)))
+    return Additive(bit_times(MaskedNumbers(b.flags, b.mask, dealt), opened, own), b.shape)
+
+
+def bit_times(known: MaskedNumbers, opened: Words, own: Words) -> Words:
+    """A share of products of bits with secrets y, from what was opened of y, and a piece of y as a sum."""
+    if isinstance(known.dealt, Outline):
+        return outline(known.flags.shape, known.dealt.dtype)  # type: ignore[no-any-return]
+    native = kernels() if known.flags.size > _FEW else None
+    if native is None:
+        return bit_times_in_numpy(known, opened, own)
+    plain = MaskedNumbers(known.flags, known.number.view(np.ndarray), known.dealt.view(np.ndarray))
+    return as_ring(native.bit_times(plain, opened.view(np.ndarray), own.view(np.ndarray)))  # type: ignore[no-any-return]
+
+
+def bit_times_in_numpy(known: MaskedNumbers, opened: Words, own: Words) -> Words:
+    """The kernel's twin: (1 - 2 e) (D r - z) + e y, of a piece of y."""
+    sign = 1 - 2 * known.flags.astype(np.int64)
+    with np.errstate(over="ignore"):
+        rest = (opened * known.number - known.dealt) * sign.view(np.uint64)
+        return np.asanyarray(rest + own * known.flags.astype(np.uint64))
+
+
+_FEW = 256
+"""Of so few bits numpy makes products as quickly as a kernel does."""
 
 
 def _square(role: Role, x: Masked | Affine) -> Additive:

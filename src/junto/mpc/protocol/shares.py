@@ -32,7 +32,7 @@ from junto.mpc.gates import Flags, Words
 from junto.mpc.outline import outline
 from junto.mpc.protocol.demands import BOTH
 from junto.mpc.protocol.role import Role, Shape
-from junto.mpc.ring128 import as_ring, zeros
+from junto.mpc.ring128 import as_ring, integers, zeros
 from junto.mpc.rounds import RoundFuture, start
 
 MINUS_ONE: Words = np.array(2**64 - 1, np.uint64)
@@ -114,6 +114,39 @@ class Affine(RingSecret):
         super().__init__(shape)
         self.public: Words | None = public
         self.terms: tuple[Term, ...] = terms
+
+
+class BitNumber(Affine):
+    """A masked bit as a ring element at a compute party, e + (1 - 2 e) r, put together where it is asked for.
+
+    Attributes:
+        flags: e, public.
+        mask: a piece of r.
+    """
+
+    __slots__ = ("_made", "_width", "flags", "mask")
+
+    def __init__(self, flags: Flags, mask: Words, width: int) -> None:
+        RingSecret.__init__(self, flags.shape)
+        self.flags: Flags = flags
+        self.mask: Words = mask
+        self._width = width
+        self._made: tuple[Words, tuple[Term, ...]] | None = None
+
+    @property
+    def public(self) -> Words:  # type: ignore[override]
+        return self._affine()[0]
+
+    @property
+    def terms(self) -> tuple[Term, ...]:  # type: ignore[override]
+        return self._affine()[1]
+
+    def _affine(self) -> tuple[Words, tuple[Term, ...]]:
+        if self._made is None:
+            sign = 1 - 2 * self.flags.view(np.int8)
+            e, factor = (integers(each, self._width) for each in (self.flags, sign))
+            self._made = e, (Term(factor, self.mask),)
+        return self._made
 
 
 FACTORS = (Masked, Affine)

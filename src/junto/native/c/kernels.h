@@ -45,9 +45,20 @@ EXPORT int matmul128(uint64_t *c, const uint64_t *a, const uint64_t *b, int64_t 
 
 /* Of elements of 128 bits, two words each, the lower one first; `out` lies together, and may be an operand, element for
  * element. x op y of [rows, columns]: `steps` from row to row and from column to column, of x and of y, in elements. */
-enum { ADD = 0, SUBTRACT = 1, MULTIPLY = 2 };
+enum { ADD = 0, SUBTRACT = 1, MULTIPLY = 2, MULTIPLY_LESS = 3 }; /* the last: x y - out */
 EXPORT void wide_each(uint64_t *out, const uint64_t *x, const uint64_t *y, int64_t rows, int64_t columns,
                       const int64_t *steps, int operation);
+
+/* Shares of products of bits, whose public parts are `flags`, 0 or 1, and secrets: (1 - 2 flag) (opened number - dealt) +
+ * flag own, rows `first` to `last` of `columns`; `steps` from row to row and from column to column of what was opened, and
+ * of the own piece, in elements. The others lie together. Words, or pairs of them if `wide`. */
+struct bit_product {
+    void *out;
+    const uint8_t *flags;
+    const void *number, *dealt, *opened, *own;
+    int64_t columns, steps[4], wide;
+};
+EXPORT void bit_times(const struct bit_product *job, int64_t first, int64_t last);
 
 /* x shifted by 0 to 127 bits; ARITHMETIC: to the right, with its sign. */
 enum { LEFT = 0, RIGHT = 1, ARITHMETIC = 2 };

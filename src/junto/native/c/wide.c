@@ -24,8 +24,12 @@ void wide_each(uint64_t *out, const uint64_t *x, const uint64_t *y, int64_t rows
         EACH(+)
     else if (operation == SUBTRACT)
         EACH(-)
-    else
+    else if (operation == MULTIPLY)
         EACH(*)
+    else
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++, out += 2)
+                put(out, get(x + 2 * (i * steps[0] + j * steps[1])) * get(y + 2 * (i * steps[2] + j * steps[3])) - get(out));
 }
 
 void wide_shift(uint64_t *out, const uint64_t *x, int64_t size, int count, int kind) {
