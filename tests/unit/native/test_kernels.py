@@ -16,7 +16,7 @@ import pytest
 import native_rows
 from junto.mpc.lattice import negacyclic
 from junto.mpc.lattice.residues import PRIMES, moduli
-from junto.native import Kernels, SeedTree, compiling, kernels, library, threads
+from junto.native import Kernels, MaskedNumbers, SeedTree, compiling, kernels, library, threads
 from junto.native.array_pointers import PAIR
 
 there = library.loaded().library
@@ -176,6 +176,31 @@ def test_tables_that_do_not_fit_are_refused():
         lambda: each.lookup(PAIRS, digits, WORD), lambda: each.lookup(WORD, digits, PAIRS),
         lambda: each.lookup(WORD, digits.view(np.int64), WORD),
         lambda: each.hide_one_hot(digits, WORD.view(np.int64)),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="takes"):
+            act()
+
+
+@compiled
+def test_elements_that_do_not_fit_are_refused():
+    each, flags = kernels(), np.zeros((4, 4), np.bool_)
+    known = MaskedNumbers(flags, PAIRS, PAIRS)
+    for act in (
+        lambda: each.wide_left_shift_into(PAIRS, 128, PAIRS.copy()), lambda: each.dots(PAIRS, PAIRS[0, :3]),
+        lambda: each.wide_right_shift_into(PAIRS, -1, PAIRS.copy()), lambda: each.wide_sum(PAIRS, 2),
+        lambda: each.wide_signed_shift_into(PAIRS[:2], 1, PAIRS.copy()), lambda: each.wide_sum(PAIRS, -1),
+        lambda: each.wide_left_shift_into(PAIRS, 1, np.zeros((4, 8), PAIR)[:, ::2]),
+        lambda: each.wide_multiply_less_into(PAIRS[:3], PAIRS, PAIRS.copy()),
+        lambda: each.bit_times(known, PAIRS[:3], PAIRS), lambda: each.bit_times(known, PAIRS, PAIRS[:, :3]),
+        lambda: each.bit_times(MaskedNumbers(flags, PAIRS[:3], PAIRS), PAIRS, PAIRS),
+        lambda: each.bit_times(MaskedNumbers(flags, PAIRS, PAIRS[:, :1]), PAIRS, PAIRS),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"shifted|no axis|no products|broadcast|after the other"):
+            act()
+    for act in (
+        lambda: each.wide_extended(WORD), lambda: each.wide_sum(WORD, 0), lambda: each.dots(PAIRS, WORD[0]),
+        lambda: each.bit_times(known, WORD, PAIRS),
+        lambda: each.bit_times(MaskedNumbers(flags.view(np.int8), PAIRS, PAIRS), PAIRS, PAIRS),
     ):  # fmt: skip
         with pytest.raises(TypeError, match="takes"):
             act()
