@@ -494,7 +494,7 @@ def test_bad_arguments(spu):
             model.fit(table, y)
     with pytest.raises(sf.LearnError, match="y is ndarray"):
         model.fit(split(), CLASSES)
-    with pytest.raises(sf.LearnError, match="has no weights of rows") as caught:
+    with pytest.raises(sf.LearnError, match="has weights of rows only where") as caught:
         model.fit(split(), y, sample_weight=np.ones(len(CLASSES)))
     assert "as often as it weighs" in caught.value.fix
     model.fit(split(), y, sample_weight=None)

@@ -30,9 +30,9 @@ def spus(request):
         "clear": spu_of("bob", "carol", protocol="REF2K"),
         "coarse": spu_of("bob", "dave", "erin", bits=14),
         "fine": spu_of("bob", "alice", "erin", bits=22),
-        "pair": spu_of("alice", "dave"),
-        "coarse pair": spu_of("bob", "alice", bits=14),
-        "fine pair": spu_of("erin", "frank", bits=22),
+        "pair": spu_of("alice", "dave", field="FM128"),
+        "coarse pair": spu_of("bob", "alice", bits=14, field="FM128"),
+        "fine pair": spu_of("erin", "frank", bits=22, field="FM128"),
     }
     sf.shutdown()
 

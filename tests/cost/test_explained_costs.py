@@ -138,7 +138,7 @@ def test_a_party_without_a_node_says_what_it_takes_for_granted(spu, monkeypatch)
     guess = spu.explain(lambda v: v > 1)(total)
     assert exact.notes == ()
     assert any("taken as ready" in note for note in guess.notes)
-    assert exact.total.online_bytes - guess.total.online_bytes == 8
+    assert exact.total.online_bytes - guess.total.online_bytes == 16  # an element
     assert exact.rounds == guess.rounds + 1
 
 
@@ -219,15 +219,15 @@ def test_a_large_function_is_counted_without_its_memory(spu):
     told = spu.explain(lambda a, b: a @ b)(matrix, matrix)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert told.total.online_bytes == 8 * 4000 * 4000
+    assert told.total.online_bytes == 16 * 4000 * 4000
     assert (
-        peak < 6 * 8 * 4000 * 4000
+        peak < 6 * 16 * 4000 * 4000
     )  # the message and its answer; a product would take gigabytes and minutes
 
 
 def test_what_cannot_be_held_and_what_is_long_is_named(spu):
     def scores(x, w):
-        masked = jnp.where(x > 0, x, -1e20)
+        masked = jnp.where(x > 0, x, -1e35)
         return (
             masked.max(),
             jnp.mean(x),
@@ -239,7 +239,7 @@ def test_what_cannot_be_held_and_what_is_long_is_named(spu):
 
     shapes = [jax.ShapeDtypeStruct(shape, "float32") for shape in ((1000, 8), (8,))]
     notes = "\n".join(spu.explain(scores)(*shapes).notes)
-    assert "the constant -1e+20, at test_explained_costs.py" in notes
+    assert "the constant -1e+35, at test_explained_costs.py" in notes
     assert "8,000" not in notes  # of which each may be as large as a number may be before a product
     assert "a sum of 1,000 products, at test_explained_costs.py" in notes
     assert "8 products" not in notes

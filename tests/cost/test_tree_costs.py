@@ -7,7 +7,7 @@ import pytest
 
 import junto as sf
 from junto.learn import GradientBoostingClassifier
-from spu_values import PARTIES
+from spu_values import PARTIES, spu_of
 
 ROWS = 512
 BINS = 8
@@ -18,7 +18,7 @@ CANDIDATES = 4 * (BINS - 1)
 def costs():
     """Of a tree of so many levels over so many rows, as `explain` counts them."""
     sf.init(parties=PARTIES, debug_mode=True, logging_level="error")
-    spu, alice, bob = sf.SPU(parties=PARTIES), sf.PYU("alice"), sf.PYU("bob")
+    spu, alice, bob = spu_of(*PARTIES, field="FM64"), sf.PYU("alice"), sf.PYU("bob")
 
     def count(depth, rows=ROWS):
         model = GradientBoostingClassifier(spu, n_estimators=1, max_depth=depth, max_bins=BINS)

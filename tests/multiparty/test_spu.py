@@ -194,7 +194,7 @@ y = one(lambda t: {{"v": t["v"] * t["v"], "b": t["b"]}})(x)
 long = one(lambda t: jax.lax.fori_loop(0, 300, lambda _, v: jnp.where(v > 1, v, -v), t["v"]))(x)
 if PARTY == "alice":  # has to wait while she asks, and the others hear of it
     cost = one.explain(lambda v: v * v > 4)(y["v"])
-    assert cost.rounds == 5 and cost.online_bytes["bob"] == cost.total.online_bytes > 0
+    assert cost.rounds == 6 and cost.online_bytes["bob"] == cost.total.online_bytes > 0
 with two.profile() as profile:
     z = two(lambda v, b: jnp.where(b[0], v, -v))(y["v"].to(two), y["b"].to(two))
 say(sf.reveal(z).tolist(), sf.reveal(y["v"].to(two).to(one)).tolist(), profile.nodes)
@@ -219,7 +219,7 @@ def attempt(what):
     else:
         say("no error", "")
 attempt(lambda: sf.reveal(alice(lambda: np.array([1.0, np.nan]))().to(spu)))
-attempt(lambda: spu(lambda t: t["x"])({"x": bob(lambda: {"age": np.array([1e14])})()}))
+attempt(lambda: spu(lambda t: t["x"])({"x": bob(lambda: {"age": np.array([1e30])})()}))
 attempt(lambda: sf.reveal(carol(lambda: ["text"])().to(spu)))
 x = bob(lambda: np.ones(3))().to(spu)
 attempt(lambda: spu(lambda a: jax.lax.while_loop(lambda c: c[0] > 0, lambda c: c - 1, a))(x))

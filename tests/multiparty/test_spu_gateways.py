@@ -90,7 +90,7 @@ def revealed(path):
     """Sender and receiver of what a function has revealed."""
     entries = [each.entry for each in read(path) if each.entry.type_name == "error: float32"]
     assert {(each.kind, each.shape, each.nbytes, each.text) for each in entries} <= {
-        ("reveal", (), 8, f"SPU#{number}(halve)") for number in (1, 2)
+        ("reveal", (), 16, f"SPU#{number}(halve)") for number in (1, 2)
     }
     return [(each.sender, each.receiver) for each in entries]
 

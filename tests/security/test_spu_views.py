@@ -51,9 +51,9 @@ def spu(views: Views, request: pytest.FixtureRequest) -> sf.SPU:
 
 
 @pytest.fixture(scope="module")
-def other(views: Views) -> sf.SPU:
-    """Computes at others: at the first one's helper, and at an onlooker."""
-    return views.watch(spu_of("carol", "dave", "bob"))
+def other(views: Views, spu: sf.SPU) -> sf.SPU:
+    """Computes at others, in the same ring: at the first one's helper, and at an onlooker."""
+    return views.watch(spu_of("carol", "dave", "bob", field=spu.settings.ring.name))
 
 
 def product(a: Any, b: Any) -> Any:
@@ -179,7 +179,7 @@ def test_what_is_revealed_inside_adds_its_opening_and_nothing_else(views, spu) -
     """To each compute party the piece that it lacks, which is uniform; to the helper the number itself."""
     x, y = [sf.PYU(party)(lambda: INPUTS["large"])().to(spu) for party in COMPUTE]
     heard: list[dict[str, list[bytes]]] = []
-    helper = spu.settings.helper
+    helper, size = spu.settings.helper, spu.numbers.width // 8 * N
     to_helper = None if helper is None else spu.engine._seats["bob"].channels[helper].counters
     before = 0 if to_helper is None else to_helper.payload_sent
     online: list[dict[str, int]] = []
@@ -197,15 +197,19 @@ def test_what_is_revealed_inside_adds_its_opening_and_nothing_else(views, spu) -
     shown = sf.reveal(made)
     assert shown == pytest.approx(INPUTS["large"] ** 2, abs=1e-4)
     told = 0 if to_helper is None else to_helper.payload_sent - before
-    assert told == (0 if helper is None else 8 * N)
-    assert [online[1][party] - online[0][party] for party in COMPUTE] == [8 * N, 8 * N + told]
+    assert told == (0 if helper is None else size)
+    assert [online[1][party] - online[0][party] for party in COMPUTE] == [size, size + told]
     for node in COMPUTE:
         data = [np.frombuffer(each, np.uint8) for each in heard[1][node] if len(each) > 32]
-        assert max(map(chi_square, data)) < LIMIT  # each alone: two of them differ by what is revealed
-        assert_no_word_twice(data)
+        # Each alone: two of them differ by what is revealed, which has nothing in its upper word of two.
+        assert max(map(chi_square, data)) < LIMIT
+        whole = [part[: len(part) // 16 * 16].reshape(-1, size // N)[:, :8].reshape(-1) for part in data]
+        assert_no_word_twice(whole)
     if told:
         sizes = [[sum(map(len, each[node])) for node in COMPUTE] for each in heard]
-        assert np.subtract(sizes[1], sizes[0]).tolist() == [8 * N, 8 * N]
+        assert np.subtract(sizes[1], sizes[0]).tolist() == [size, size]
         assert heard[0][helper] == []
         (number,) = heard[1][helper]
-        assert np.ldexp(np.frombuffer(number, np.int64).astype(float), -18) == pytest.approx(shown, abs=1e-9)
+        each = size // N
+        told = [int.from_bytes(number[at : at + each], "little", signed=True) for at in range(0, size, each)]
+        assert [x / 2**spu.numbers.fraction for x in told] == pytest.approx(shown.tolist(), abs=1e-9)

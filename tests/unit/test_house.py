@@ -31,7 +31,8 @@ HEAVY = (
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Signatures that users know from elsewhere: the deployment guide's, and those of pandas.
-WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet"}
+WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet", "__call__"}
+"""Of what users call, where SecretFlow, pandas and jax have as many; `__call__` is that of an SPU."""
 
 
 @cache

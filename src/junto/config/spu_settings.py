@@ -69,7 +69,7 @@ def parse_spu(
     if source is SpuSource.HELPER and asked.helper is not None:
         nodes = (*nodes, asked.helper)
     check_addresses(place, nodes)
-    ring = _ring(runtime)
+    ring = _ring(runtime, source)
     return SpuSettings(
         nodes=nodes,
         compute=(nodes[0].party, nodes[1].party),
@@ -83,8 +83,9 @@ def parse_spu(
     )
 
 
-def _ring(runtime: Section) -> FieldType:
-    ring = read_choice(runtime, "field", FieldType) or FieldType.FM64
+def _ring(runtime: Section, source: SpuSource) -> FieldType:
+    usual = FieldType.FM64 if source is SpuSource.BOTH_PARTIES else FieldType.FM128
+    ring = read_choice(runtime, "field", FieldType) or usual
     if ring is FieldType.FM32:
         raise ConfigError(
             f"{runtime.at('field')} is FM32, which leaves too few bits for a product of fixed-point numbers",

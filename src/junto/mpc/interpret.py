@@ -282,7 +282,7 @@ class _Flow:
             operands = await lifted(context, operands)
         made = _several(await entry.rule(context, step.params, *operands))
         if step.name == REVEAL and self._ears.revealed is not None:
-            self._ears.revealed(step, revealed_bytes(operands[0]))
+            self._ears.revealed(step, revealed_bytes(operands[0], context.g.bits))
         return [_marked(each, infinite) for each in made] if infinite else made
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from junto.mpc import bits
 from junto.mpc.protocol.role import OneWayMessage, RevealedShare, RingShare, Share
+from junto.mpc.ring128 import element_bytes
 
 ELSEWHERE = ""
 """The label of what no step does."""
@@ -113,5 +114,5 @@ def _size(share: Share) -> int:
     if isinstance(share, OneWayMessage):
         return 0 if share.data is None else share.data.nbytes
     if isinstance(share, RingShare):
-        return 0 if share.words is None else 8 * share.words.size
+        return 0 if share.words is None else element_bytes(share.width) * share.words.size
     return 0 if share.planes is None else share.planes.shape[0] * bits.wire_size(share.lanes)

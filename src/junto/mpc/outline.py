@@ -52,6 +52,10 @@ class Outline(np.ndarray[Any, Any]):
         """As elements of a wider ring (`ring128.widened`)."""
         return outline(self.shape, dtype)
 
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return found if isinstance(found, np.ndarray) else outline((), self.dtype)
+
     def __setitem__(self, key: Any, value: Any) -> None:
         """It has nothing to change."""
 

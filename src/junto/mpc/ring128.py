@@ -551,7 +551,9 @@ def integers(x: NDArray[Any], width: int) -> Any:
 
 def floats(x: Any) -> NDArray[np.float64]:
     """Elements of either ring as signed numbers, rounded to floats."""
-    return floats_of_wide(x) if isinstance(x, WideArray) else x.view(np.int64).astype(np.float64)
+    return (
+        floats_of_wide(x) if isinstance(x, WideArray) else lowest_words(x).view(np.int64).astype(np.float64)
+    )
 
 
 def is_below_zero(x: Any) -> NDArray[np.bool_]:

@@ -339,9 +339,16 @@ def test_a_protocol_is_text_a_number_or_the_enumeration(value: Any) -> None:
     assert parse("alice", "bob", "carol", protocol=value).protocol is ProtocolKind.SEMI2K
 
 
-@pytest.mark.parametrize("value", ["FM64", "fm64", 2, FieldType.FM64, _Foreign.FM64, None])
+@pytest.mark.parametrize("value", ["FM64", "fm64", 2, FieldType.FM64, _Foreign.FM64])
 def test_a_ring_likewise(value: Any) -> None:
     assert parse("alice", "bob", "carol", field=value).ring is FieldType.FM64
+
+
+@pytest.mark.parametrize("value", [{}, {"field": None}])
+def test_the_ring_is_the_larger_one_where_somebody_helps(value: dict[str, Any]) -> None:
+    with_helper, alone = parse("alice", "bob", "carol", **value), parse("alice", "bob", **value)
+    assert (with_helper.ring, with_helper.fraction) == (FieldType.FM128, 32)
+    assert (alone.ring, alone.fraction) == (FieldType.FM64, 18)
 
 
 def test_the_numbers_are_spus() -> None:
@@ -368,7 +375,8 @@ def test_the_numbers_are_spus() -> None:
         ({"field": "FM128", "fxp_fraction_bits": 37}, "with FM128 it is at most 36"),
         ({"field": FieldType.FM32}, "too few bits"),
         ({"field": 0}, "none of FM32 (1)"),
-        ({"fxp_fraction_bits": 27}, "at most 26"),
+        ({"field": "FM64", "fxp_fraction_bits": 27}, "at most 26"),
+        ({"fxp_fraction_bits": 37}, "at most 36"),
         ({"fxp_fraction_bits": -1}, "least possible is 0"),
         ({"fxp_fraction_bits": "18"}, "a whole number"),
         ({"fxp_fraction_bits": True}, "a whole number"),
@@ -396,10 +404,10 @@ def test_an_overflow_is_an_error_where_it_can_be_found(value: Any) -> None:
     assert parse("alice", "bob", "carol", field="FM128", overflow=value).checked
     assert not parse("alice", "bob", "carol", field="FM128", overflow="wrap").checked
     with pytest.raises(ConfigError, match='"field": "FM128" beside it'):
-        parse("alice", "bob", "carol", overflow=value)
+        parse("alice", "bob", "carol", field="FM64", overflow=value)
 
 
-@pytest.mark.parametrize(("bits", "fraction"), [(0, 18), (None, 18), (1, 1), (20, 20), (26, 26)])
+@pytest.mark.parametrize(("bits", "fraction"), [(0, 32), (None, 32), (1, 1), (20, 20), (36, 36)])
 def test_fraction_bits(bits: int | None, fraction: int) -> None:
     assert parse("alice", "bob", "carol", fxp_fraction_bits=bits).fraction == fraction
 
@@ -557,7 +565,7 @@ def test_each_difference_shows(other: SpuSettings) -> None:
 
 def test_a_difference_is_a_phrase() -> None:
     ours, theirs = parse("alice", "bob", "carol"), parse("alice", "bob", "carol", fxp_fraction_bits=20)
-    assert ours.differences(theirs.fingerprint_text()) == ("fxp_fraction_bits is 18 here and 20 there",)
+    assert ours.differences(theirs.fingerprint_text()) == ("fxp_fraction_bits is 32 here and 20 there",)
     assert ours.differences(ours.fingerprint_text()) == ()
 
 

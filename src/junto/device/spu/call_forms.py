@@ -67,15 +67,21 @@ class SpuCall:
         return getattr(self.function, "__qualname__", type(self.function).__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnNumbers:
+    """What `SPU.__call__` was told of how this call computes: `fxp_fraction_bits` and `field`."""
+
+    fraction: int | None = None
+    field: str | None = None
+
+
 def checked(
     function: Callable[..., Any],
     static: str | Sequence[str] | None,
     returns: Returns,
-    fraction: int | None,
-    reveals: str | Sequence[str] | None = None,
-    *,
+    own: OwnNumbers,
     settings: SpuSettings,
-    field: Any = None,
+    reveals: str | Sequence[str] | None = None,
 ) -> SpuCall:
     """The call as one value, on an SPU with those settings.
 
@@ -85,7 +91,7 @@ def checked(
     if not callable(function):
         raise DeviceError(f"an SPU runs functions; {type(function).__name__} is not callable")
     names = (static,) if isinstance(static, str) else tuple(static or ())
-    ring = _ring(field, settings)
+    ring, fraction = _ring(own.field, settings), own.fraction
     if fraction is None and ring is not settings.ring:
         fraction = DEFAULT_FRACTION[ring]
     if fraction is not None and not (_is_whole(fraction) and 1 <= fraction <= MOST_FRACTION[ring]):
@@ -99,7 +105,7 @@ def checked(
     return SpuCall(function, names, returns, fraction, agreed, width)
 
 
-def _ring(field: Any, settings: SpuSettings) -> FieldType:
+def _ring(field: str | None, settings: SpuSettings) -> FieldType:
     """The ring in which a call computes."""
     if field is None:
         return settings.ring

@@ -37,7 +37,7 @@ from junto.tree import map_leaves
 
 READY = (
     "handles are taken as ready for use, as shared values are; an unopened result of another call costs "
-    "8 bytes a number and up to a round more"
+    "an element a number and up to a round more"
 )
 GUESSED = (
     "public arguments known by shape only, and what is revealed on the way, are taken as numbers that need "

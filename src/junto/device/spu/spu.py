@@ -11,7 +11,7 @@ from junto.config.spu_settings import parse_spu
 from junto.device.boundary import public, trimmed
 from junto.device.current import current
 from junto.device.pyu import PYUObject
-from junto.device.spu.call_forms import Returns, checked, returns_of
+from junto.device.spu.call_forms import OwnNumbers, Returns, checked, returns_of
 from junto.device.spu.calls import run
 from junto.device.spu.engine_factory import open_engine
 from junto.device.spu.inputs import VALUE
@@ -127,10 +127,9 @@ class SPU(SpuDevice):
             function,
             static_argnames,
             returns,
-            fxp_fraction_bits,
+            OwnNumbers(fxp_fraction_bits, field),
+            self._settings,
             reveals,
-            settings=self._settings,
-            field=field,
         )
 
         @public
@@ -171,7 +170,7 @@ class SPU(SpuDevice):
         from junto.device.spu.explain import explain
 
         call = checked(
-            function, static_argnames, Returns(), fxp_fraction_bits, settings=self._settings, field=field
+            function, static_argnames, Returns(), OwnNumbers(fxp_fraction_bits, field), self._settings
         )
         public = (public_argnames,) if isinstance(public_argnames, str) else public_argnames
 
@@ -249,7 +248,7 @@ class SPU(SpuDevice):
         from junto.device.spu.explain import described
         from junto.device.spu.preprocessing import preprocess
 
-        call = checked(function, static_argnames, Returns(), fxp_fraction_bits, settings=self._settings)
+        call = checked(function, static_argnames, Returns(), OwnNumbers(fxp_fraction_bits), self._settings)
         planned, inputs = self.plans.get(call, *described(self, call, frozenset(), avals, named))
         preprocess(self, call, runs, (planned.plan, planned.fingerprint), inputs)
 

@@ -17,6 +17,7 @@ from jax.interpreters import ad, batching, mlir
 from junto.errors import DeviceError
 from junto.mpc.plan_steps import LABEL, REVEAL
 from junto.mpc.primitives.context import Context
+from junto.mpc.ring128 import element_bytes
 from junto.mpc.values import Public, Secret, Value, decode
 
 T = TypeVar("T")
@@ -73,10 +74,10 @@ async def reveal(c: Context, params: Mapping[str, Any], x: Secret) -> Public:
     return Public(np.broadcast_to(shown, x.shape))
 
 
-def revealed_bytes(x: Value) -> int:
-    """Of the opening of `x` on the wire, one way."""
+def revealed_bytes(x: Value, width: int) -> int:
+    """Of the opening of `x` on the wire, one way, in the ring modulo 2**width."""
     size = int(np.prod(x.value.shape, dtype=np.int64)) if isinstance(x, Secret) else 0
-    return -(-size // 8) if x.dtype == np.bool_ else 8 * size
+    return -(-size // 8) if x.dtype == np.bool_ else element_bytes(width) * size
 
 
 _reveal: Any = Primitive(REVEAL)
