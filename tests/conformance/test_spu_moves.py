@@ -30,9 +30,10 @@ def spus(request):
         "clear": spu_of("bob", "carol", protocol="REF2K"),
         "coarse": spu_of("bob", "dave", "erin", bits=14),
         "fine": spu_of("bob", "alice", "erin", bits=22),
-        "pair": spu_of("alice", "dave", field="FM128"),
-        "coarse pair": spu_of("bob", "alice", bits=14, field="FM128"),
-        "fine pair": spu_of("erin", "frank", bits=22, field="FM128"),
+        "pair": spu_of("alice", "dave"),
+        "coarse pair": spu_of("bob", "alice", bits=14),
+        "fine pair": spu_of("erin", "frank", bits=22),
+        "pair of 128 bits": spu_of("frank", "alice", bits=20, field="FM128"),
     }
     sf.shutdown()
 
@@ -47,7 +48,8 @@ def same(got, want, error=2**-17):
 
 
 @pytest.mark.parametrize(
-    "target", ["disjoint", "turned", "helped by the first", "one in common", "clear", "pair"]
+    "target",
+    ["disjoint", "turned", "helped by the first", "one in common", "clear", "pair", "pair of 128 bits"],
 )
 def test_there_and_back(spus, target):
     one, other = spus["first"], spus[target]
@@ -72,6 +74,24 @@ def test_the_point_moves_between_devices_of_another_precision(spus, target, erro
 def test_from_one_pair_to_another_of_another_precision(spus):
     x = secret(spus["fine pair"], TREE)
     same(sf.reveal(x.to(spus["coarse pair"]).to(spus["pair"])), TREE, 2**-13)
+
+
+@pytest.mark.parametrize("source", ["pair", "fine pair", "coarse pair"])
+@pytest.mark.parametrize("target", ["first", "pair of 128 bits", "coarse"])
+def test_from_the_smaller_ring_to_the_larger_and_back(spus, source, target):
+    x = secret(spus[source], TREE)
+    there = x.to(spus[target])
+    same(sf.reveal(there), TREE, 2**-13)
+    twice = spus[target](lambda t: t["x"] * 2)(there)
+    assert np.abs(sf.reveal(twice.to(spus[source])) - 2 * TREE["x"]).max() <= 2**-11
+
+
+@pytest.mark.parametrize("spus", ["debug"], indirect=True)
+def test_the_debug_mode_says_what_has_no_room_in_the_smaller_ring(spus, caplog):
+    x = secret(spus["first"], np.array([9e12, 2e13]))
+    with caplog.at_level("WARNING", "junto"):
+        sf.reveal(x.to(spus["pair"]))
+    assert "too large for where it goes" in caplog.text
 
 
 def test_results_of_any_form_are_computed_with_elsewhere(spus):

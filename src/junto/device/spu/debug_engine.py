@@ -17,7 +17,7 @@ from junto.device.spu.call_forms import sources_of
 from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares, SpuValue
 from junto.device.spu.inputs import InputConversion, encoded
 from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
-from junto.device.spu.plan_runner import run_plan
+from junto.device.spu.plan_runner import TOO_LARGE, run_plan
 from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.executor import Ref, TaskCall
 from junto.mpc import digits
@@ -29,6 +29,7 @@ from junto.mpc.plain_gates import PlainBits, PlainGates, PlainRing
 from junto.mpc.protocol import handover, inout
 from junto.mpc.settings import MpcSettings
 from junto.mpc.twins import Twins
+from junto.mpc.values import kind
 from junto.net.api import Stamp
 from junto.program.program import Program
 from junto.program.waiting import AwaitedRef
@@ -95,7 +96,7 @@ class PlainEngine(Engine):
         layout = coming.layouts[0]
         if layout is None:
             raise RuntimeError("a plain engine lives in another process")
-        run = partial(_arrive, self._settings, coming.fraction)
+        run = partial(_arrive, self._settings, coming.numbers)
         (secrets,) = self._submit(stamp, self._home, run, (layout, *pieces), 1)
         return {self._home: secrets}
 
@@ -163,11 +164,19 @@ def _kept(*parts: Sequence[Plain]) -> tuple[list[inout.Parcel], list[inout.Parce
     return inout.halves([array_of(each) for part in parts for each in part])
 
 
-def _arrive(settings: MpcSettings, fraction: int, layout: Any, *pieces: handover.Share) -> tuple[list[Plain]]:
+def _arrive(
+    settings: MpcSettings, come: MpcSettings, layout: Any, *pieces: handover.Share
+) -> tuple[list[Plain]]:
     described = parse(layout)
-    whole = handover.whole(kinds(described, settings.width), pieces)
-    shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
-    return ([plain(handover.shifted(array, shift)) for array, shift in zip(whole, shifts, strict=True)],)
+    whole = handover.whole(kinds(described, come.width), pieces)
+    shifts = [shift_of(leaf, settings.fraction - come.fraction) for leaf in described]
+    made = [
+        handover.shifted(array, shift, settings.width) for array, shift in zip(whole, shifts, strict=True)
+    ]
+    for leaf, (_, fits) in zip(described, made, strict=True):
+        if not fits and kind(leaf.dtype) == "fixed":
+            log.warning("%s", TOO_LARGE)
+    return ([plain(array) for array, _ in made],)
 
 
 def array_of(plain: Plain) -> Words | Flags:

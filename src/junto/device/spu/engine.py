@@ -95,12 +95,12 @@ class IncomingShares:
     Attributes:
         layouts: the value's layout, as soon as it is known there; None: the home is elsewhere.
         pieces: what each sender gives; empty: the home is elsewhere.
-        fraction: bits after the point of its fixed-point numbers.
+        numbers: how its fixed-point numbers and its ring are where it comes from.
     """
 
     layouts: Sequence[Ref | None]
     pieces: Sequence[Sequence[Ref]]
-    fraction: int
+    numbers: MpcSettings
 
 
 def known_at(program: Program, home: str, value: Any) -> Ref | None:

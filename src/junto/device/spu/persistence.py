@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,9 @@ def load(spu: SpuDevice, paths: Paths, receipt: str | None, passphrase: str | No
         layouts.append(known_at(program, home, common.layout))
         piece = known_at(program, home, parts[owner].parcels if owner in parts else None)
         pieces.append([] if piece is None else [piece])
-    held = spu.engine.arrive(stamp, IncomingShares(layouts, pieces, common.fraction))
+    held = spu.engine.arrive(
+        stamp, IncomingShares(layouts, pieces, replace(spu.numbers, fraction=common.fraction))
+    )
     return SPUObject(spu.session, (stamp.operation, 0), spu, held, stamp.text).has_layout(common.layout)
 
 

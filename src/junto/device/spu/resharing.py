@@ -7,11 +7,12 @@ which add up what they are given and mask it anew (`mpc.protocol.handover`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from junto.device.handle import passage
 from junto.device.pyu import PYUObject
 from junto.device.spu.engine import IncomingShares, known_at
-from junto.device.spu.layout import ArrayLayout
+from junto.device.spu.layout import ArrayLayout, parse
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
@@ -31,15 +32,11 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
         return handle
     if source.session is not session:
         raise DeviceError(f"{handle!r} and {target.name} belong to different runs")
-    if source.settings.ring is not target.settings.ring:
-        raise DeviceError(
-            f"{source.name} computes in {source.settings.ring.name} and {target.name} in "
-            f"{target.settings.ring.name}: pieces of one ring add up to nothing in the other",
-            fix="reveal it to its owner and share it anew, or give both SPUs the same field",
-        )
     program = session.program
     handle.require_usable()
     layout = handle.layout()
+    if source.numbers.width < target.numbers.width:
+        _require_room(layout, source, target)
     operation, index = handle.identity
     stamp = program.begin(Description("share", source.name, target.name, f"#{operation}.{index}"))
     homes = target.engine.homes
@@ -53,9 +50,24 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
             if ref is not None and program.is_here(home):
                 arrived[place].append(ref)
     described = [known_at(program, home, layout) for home in homes]
-    coming = IncomingShares(described, arrived, source.numbers.fraction)
+    coming = IncomingShares(described, arrived, source.numbers)
     held = target.engine.arrive(stamp, coming)
     return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(layout)
+
+
+def _require_room(layout: Any, source: SpuDevice, target: SpuDevice) -> None:
+    """Of what fills a smaller ring nobody knows in a larger one whether it was negative.
+
+    Raises:
+        DeviceError: it has integers of 64 bits.
+    """
+    large = [leaf for leaf in parse(layout) if leaf.dtype in ("int64", "uint64")]
+    if large:
+        raise DeviceError(
+            f"{large[0].dtype} fills all bits of {source.settings.ring.name}, in which {source.name} computes: "
+            f"its sign would be lost on {target.name}, which computes in {target.settings.ring.name}",
+            fix="bring it to int32 or float64 first, or give both SPUs the same field",
+        )
 
 
 def gathered(pieces: Mapping[str, PYUObject], leaf: ArrayLayout, target: SpuDevice) -> SPUObject:
@@ -78,5 +90,5 @@ def gathered(pieces: Mapping[str, PYUObject], leaf: ArrayLayout, target: SpuDevi
         layouts.append(known_at(program, home, str(leaf)))
         there = known_at(program, home, None) if owner is None else pieces[owner].ref
         arrived.append([] if there is None else [there])
-    held = target.engine.arrive(stamp, IncomingShares(layouts, arrived, target.numbers.fraction))
+    held = target.engine.arrive(stamp, IncomingShares(layouts, arrived, target.numbers))
     return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(str(leaf))

@@ -213,7 +213,7 @@ class SecureEngine(Engine):
             self._homes.items(), coming.layouts, coming.pieces, strict=True
         ):
             if role in self._seats and layout is not None:
-                run = partial(_arrive, self._seats[role], stamp, self._settings, coming.fraction)
+                run = partial(_arrive, self._seats[role], stamp, self._settings, coming.numbers)
                 explain = self._program.explainer(stamp, home)
                 (held[role],) = self._nodes[role].submit([layout, *pieces], run, 1, explain, stamp.operation)
                 self._program.watch(stamp, (held[role],))
@@ -367,20 +367,22 @@ def _arrive(
     seat: NodeContext,
     stamp: Stamp,
     settings: MpcSettings,
-    fraction: int,
+    come: MpcSettings,
     layout: Any,
     *pieces: handover.Share,
 ) -> tuple[list[Secret]]:
     described = parse(layout)
-    entering = kinds(described, seat.width)
-    shifts = [shift_of(leaf, settings.fraction - fraction) for leaf in described]
+    entering = kinds(described, come.width)
+    shifts = [shift_of(leaf, settings.fraction - come.fraction) for leaf in described]
 
     def steps(preparing: Preparing) -> Iterator[None]:
         nothing = [None] * len(pieces)
-        return prepared(preparing, lambda: handover.entering(preparing, entering, nothing, shifts))
+        return prepared(
+            preparing, lambda: handover.entering(preparing, entering, nothing, shifts, seat.width)
+        )
 
-    role, finish = seat.prepared(stamp, steps)
-    secrets = handover.arrive(role, entering, pieces, shifts)
+    role, finish = seat.prepared(stamp, steps, come.width)
+    secrets = handover.arrive(role, entering, pieces, shifts, seat.width)
     finish()
     seat.end()
     return (secrets,)

@@ -112,7 +112,8 @@ class SPU(SpuDevice):
                 more range for products. Arguments and results stay as the SPU holds them, so they have to
                 fit into its own range, and have no more than its own precision.
             field: ``"FM64"``: compute in the ring of 64 bits in this call alone, at a third of the cost,
-                where all numbers on the way are known to fit into its range; default: the SPU's own ring.
+                where all numbers on the way are known to fit into its range, and arguments are below
+                2**(62 - the SPU's bits after the point), 1e9 by default. Default: the SPU's own ring.
             reveals: names of what `function` may reveal to all parties of the SPU while it runs
                 (`junto.reveal_inside`); without its name here nothing is. A loop that such a number ends
                 shows how often it turns, too.

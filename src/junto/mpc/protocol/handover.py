@@ -2,12 +2,13 @@
 
 Paper:     Desmedt and Jajodia, "Redistributing secret shares to new access structures and its
            applications", George Mason University, 1997: whoever has a piece shares it among the new holders.
-Computes:  <x> at the receivers from [x] at the senders, times a power of two.
+Computes:  <x> at the receivers from [x] at the senders, times a power of two, in the receivers' ring.
 Parties:   the senders are P0 and P1 of one SPU, each with its piece; the receivers those of another one.
 Secure:    semi-honest, one of the senders' three and one of the receivers' three corrupted, or one party
            that is of both.
 Learns:    P0 gets keys, P1 uniform pieces; then both see x + m, m uniform and fresh. The helper sees shapes.
-Cost:      1 element to P1 from each sender (P0 gets a key); then 1 round, 1 element each way.
+Cost:      1 element to P1 from each sender (P0 gets a key); then 1 round, 1 element each way; from the
+           smaller ring with bits to be cut off, 2 rounds.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from typing import cast
 import numpy as np
 
 from junto.mpc.gates import Words
+from junto.mpc.magnitudes import in_range
 from junto.mpc.protocol.inout import InputKind, Parcel, Plain, Secret, masked, pieces_of, split
 from junto.mpc.protocol.role import Role
-from junto.mpc.protocol.shares import Additive, MaskedBits, piece
+from junto.mpc.protocol.shares import Additive, MaskedBits, RingSecret, piece, scale
 from junto.mpc.protocol.truncate import truncate
+from junto.mpc.protocol.widths import narrowed, widened
 from junto.mpc.ring import shift_right
+from junto.mpc.ring128 import WIDE_BITS, elements, is_wide
 from junto.mpc.rounds import Rounds, together
 
 Share = bytes | Sequence[Parcel] | None
@@ -47,29 +51,39 @@ def own_piece(role: Role, x: Secret) -> Plain:
 
 
 def arrive(
-    role: Role, kinds: Sequence[InputKind], shares: Sequence[Share], shifts: Sequence[int]
+    role: Role,
+    kinds: Sequence[InputKind],
+    shares: Sequence[Share],
+    shifts: Sequence[int],
+    width: int | None = None,
 ) -> list[Secret]:
     """At every node: the secrets whose pieces these are. One round, the same for all arrays.
 
     Args:
-        role: this node's.
-        kinds: of the arrays.
+        role: this node's, in the senders' ring.
+        kinds: of the arrays, likewise.
         shares: from each sender, what it gave this node.
         shifts: for each array the power of two by which it is multiplied; divided where it is negative.
+        width: of the receivers' ring; None: it is the senders'.
 
     Raises:
         ProtocolViolation: a piece is not of its array's shape.
     """
-    return list(Rounds(role.flush).run(entering(role, kinds, shares, shifts)))
+    return list(Rounds(role.flush).run(entering(role, kinds, shares, shifts, width)))
 
 
 async def entering(
-    role: Role, kinds: Sequence[InputKind], shares: Sequence[Share], shifts: Sequence[int]
+    role: Role,
+    kinds: Sequence[InputKind],
+    shares: Sequence[Share],
+    shifts: Sequence[int],
+    width: int | None = None,
 ) -> tuple[Secret, ...]:
     """What `arrive` runs; who prepares it has no shares (None)."""
     given = [pieces_of(kinds, share) for share in shares]
     parts = zip(kinds, zip(*given, strict=True), shifts, strict=True)
-    return await together(*[_entered(role, kind, pieces, shift) for kind, pieces, shift in parts])
+    enter = _entered if width in (None, role.width) else _entered_elsewhere
+    return await together(*[enter(role, kind, pieces, shift) for kind, pieces, shift in parts])
 
 
 async def _entered(role: Role, kind: InputKind, pieces: Sequence[Plain | None], shift: int) -> Secret:
@@ -80,6 +94,23 @@ async def _entered(role: Role, kind: InputKind, pieces: Sequence[Plain | None], 
     if shift > 0:
         return await masked(role, kind, None if words is None else words << np.uint64(shift))
     return await truncate(role, Additive(words, kind.shape), -shift)
+
+
+async def _entered_elsewhere(
+    role: Role, kind: InputKind, pieces: Sequence[Plain | None], shift: int
+) -> Secret:
+    """Into the other ring: what is cut is cut in the larger one, whose numbers may have no room before."""
+    if role.width == WIDE_BITS or kind.bits:
+        found = await _entered(role, kind, pieces, min(shift, 0))
+        return found if isinstance(found, MaskedBits) else _enlarged(role, narrowed(found), max(shift, 0))
+    total = _sum(kind, pieces)
+    x: RingSecret = Additive(None if total is None else cast(Words, total), kind.shape)
+    x = await truncate(role, x, -shift) if shift < 0 else x
+    return _enlarged(role, await widened(role, x), max(shift, 0))
+
+
+def _enlarged(role: Role, x: RingSecret, bits: int) -> RingSecret:
+    return scale(role, x, np.asarray(1 << bits, np.uint64)) if bits else x
 
 
 def whole(kinds: Sequence[InputKind], shares: Sequence[Share]) -> list[Plain]:
@@ -94,11 +125,15 @@ def whole(kinds: Sequence[InputKind], shares: Sequence[Share]) -> list[Plain]:
     return made
 
 
-def shifted(array: Plain, bits: int) -> Plain:
-    """A public array times 2**bits, rounded down."""
-    if bits < 0:
-        return shift_right(cast(Words, array), -bits)
-    return array if bits == 0 else array << np.uint64(bits)
+def shifted(array: Plain, bits: int, width: int) -> tuple[Plain, bool]:
+    """A public array times 2**bits, rounded down, in the ring modulo 2**width; and whether it fits there."""
+    if array.dtype == np.bool_:
+        return array, True
+    words = cast(Words, array)
+    words = shift_right(words, -bits) if bits < 0 else words
+    fits = is_wide(width) or not words.size or in_range(words, 1 << (width - 2 - max(bits, 0)))
+    words = elements(words, width)
+    return (words << np.uint64(bits) if bits > 0 else words), fits
 
 
 def _sum(kind: InputKind, pieces: Sequence[Plain | None]) -> Plain | None:
