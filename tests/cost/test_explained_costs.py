@@ -122,8 +122,9 @@ def test_a_result_that_was_not_opened_costs_what_its_form_costs(spu, node, monke
     x = secret(spu, np.linspace(-1, 1, 40).astype(np.float32))
     product, _ = measured(spu, lambda v: v[:20] * v[20:], x)  # affine: a comparison has to open it
     sums, _ = measured(spu, lambda v: jax.lax.dot(v, v), x)
+    flags, _ = measured(spu, lambda v: (v[:20] > 0).astype(np.int32), x)
     functions = [lambda v, w: v > 0.25, lambda v, w: v * w, lambda v, w: (v * v + w).sum() < w]
-    for pair in ((product, product), (sums, sums), (product, sums), (sums, product)):
+    for pair in ((product, product), (sums, sums), (product, sums), (sums, product), (flags, flags)):
         for function in functions:
             with monkeypatch.context() as patch:  # as if this node were the only one in this process
                 patch.setattr(spu.engine, "_nodes", {node: spu.engine._nodes[node]})

@@ -86,8 +86,11 @@ def blank_of(secret: RingSecret | MaskedBits, width: int = BITS) -> RingSecret |
     """
     element = np.dtype(WIDE_DTYPE if is_wide(width) else np.uint64)
     made = object.__new__(type(secret))
-    for name in [slot for kind in type(secret).__mro__ for slot in getattr(kind, "__slots__", ())]:
-        part = None if name == "asked" else getattr(secret, name)
+    slots = [slot for kind in type(secret).__mro__ for slot in getattr(kind, "__slots__", ())]
+    for name in slots:
+        if isinstance(getattr(type(secret), name), property):
+            continue  # put together from other slots where it is asked for
+        part = None if name in ("asked", "_made") else getattr(secret, name)
         if part is None and name in ("public", "share"):
             part = np.zeros((), np.bool_ if isinstance(secret, MaskedBits) else element)
             part = np.broadcast_to(part, secret.shape)

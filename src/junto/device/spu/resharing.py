@@ -64,8 +64,8 @@ def _require_room(layout: Any, source: SpuDevice, target: SpuDevice) -> None:
     large = [leaf for leaf in parse(layout) if leaf.dtype in ("int64", "uint64")]
     if large:
         raise DeviceError(
-            f"{large[0].dtype} fills all bits of {source.settings.ring.name}, in which {source.name} computes: "
-            f"its sign would be lost on {target.name}, which computes in {target.settings.ring.name}",
+            f"{large[0].dtype} fills all bits of {source.settings.ring.name}, the ring of {source.name}: "
+            f"its sign would be lost in {target.settings.ring.name}, that of {target.name}",
             fix="bring it to int32 or float64 first, or give both SPUs the same field",
         )
 
