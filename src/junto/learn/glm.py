@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -27,6 +27,7 @@ from junto.learn import (
 )
 from junto.learn.dataset import Columns, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, run_at, shown, training
+from junto.learn.exporting import Exporting
 from junto.learn.families import Family
 from junto.learn.linear_parameters import SGD, LinearParameters
 from junto.learn.magnitude import mean
@@ -56,7 +57,7 @@ class FittedLinearModel:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
+class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
     """Base of the linear models.
 
     Each party brings its columns to mean 0 and deviation 1 before they are shared (`standardize`), so that
@@ -207,29 +208,11 @@ class GeneralizedLinearModel(LinearParameters[FittedLinearModel]):
         coef = self._coefficients("coef", mine).to(owner)
         return run_at(owner, examine.own_units, scales.by_owner[owner], coef)
 
-    def export(self, to: PYU | str | None = None, *, format: str | None = None) -> Any:
-        """`coef_of` every party that has columns: each is shown its own part, and nothing else.
+    def _part_at(self, owner: PYU) -> PYUObject:
+        return self.coef_of(owner)
 
-        Or the whole model in the clear at one party, which every party's script says by this call: each owner
-        sends the names, means and deviations of its columns, and the SPU shows what it has. Ledgers have it.
-
-        Args:
-            to: who gets the whole model.
-            format: of it. ``sklearn``: a recipe as JSON, of which `junto.learn.as_sklearn` makes
-                scikit-learn's estimator; ``onnx``: bytes, from ``X``, float64, to ``predictions``, for which
-                the receiver needs ``pip install "junto[onnx]"``.
-
-        Returns:
-            A dict of handles by party; with `to` a handle of the text or of the bytes.
-
-        Raises:
-            LearnError: there is no such format; `fit` was not called.
-            RemoteError: when the result is used: the receiver has no ``onnx``.
-        """
-        if to is not None or format is not None:
-            return self._whole(clear_parts.receiver_of(to, format), str(format))
-        owners = self._fitted().scales.by_owner if self._pooled is None else self._pooled.found
-        return {owner: self.coef_of(owner) for owner in owners}
+    def _owners(self) -> Iterable[PYU]:
+        return self._fitted().scales.by_owner if self._pooled is None else self._pooled.found
 
     def _whole(self, receiver: PYU, format: str) -> PYUObject:
         about = (type(self).__name__, getattr(self, "classes_", ()), getattr(self.family, "power", 0.0))

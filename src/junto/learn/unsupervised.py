@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -12,6 +13,7 @@ from junto.learn import clear_parts, dataset, pooled
 from junto.learn.clear_models import KINDS
 from junto.learn.dataset import Scales, Table
 from junto.learn.estimator import Estimator, run_at
+from junto.learn.exporting import Exporting
 
 
 class FittedOnScaled(Protocol):
@@ -27,7 +29,7 @@ L = TypeVar("L", bound=FittedOnScaled)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Unsupervised(Estimator[L], Generic[L]):
+class Unsupervised(Exporting, Estimator[L], Generic[L]):
     """See the module.
 
     Args:
@@ -69,29 +71,11 @@ class Unsupervised(Estimator[L], Generic[L]):
         part = self.spu(_columns, static_argnames="of")(self._matrix(learned), of=mine)
         return self._part(learned, owner, part.to(owner))
 
-    def export(self, to: PYU | str | None = None, *, format: str | None = None) -> Any:
-        """`part_of` every party that has columns: each is shown its own part, and nothing else.
+    def _part_at(self, owner: PYU) -> PYUObject:
+        return self.part_of(owner)
 
-        Or the whole model in the clear at one party, which every party's script says by this call: each owner
-        sends the names, means and deviations of its columns, and the SPU shows what it has. Ledgers have it.
-
-        Args:
-            to: who gets the whole model.
-            format: of it. ``sklearn``: a recipe as JSON, of which `junto.learn.as_sklearn` makes
-                scikit-learn's estimator; ``onnx``: bytes, from ``X``, float64, to ``predictions``, for which
-                the receiver needs ``pip install "junto[onnx]"``.
-
-        Returns:
-            A dict of handles by party; with `to` a handle of the text or of the bytes.
-
-        Raises:
-            LearnError: there is no such format; `fit` was not called.
-            RemoteError: when the result is used: the receiver has no ``onnx``.
-        """
-        if to is not None or format is not None:
-            return self._whole(clear_parts.receiver_of(to, format), str(format))
-        owners = self._fitted().scales.by_owner if self._pooled is None else self._pooled.found
-        return {owner: self.part_of(owner) for owner in owners}
+    def _owners(self) -> Iterable[PYU]:
+        return self._fitted().scales.by_owner if self._pooled is None else self._pooled.found
 
     def _whole(self, receiver: PYU, format: str) -> PYUObject:
         about: tuple[str, tuple[Any, ...], float] = (type(self).__name__, (), 0.0)
