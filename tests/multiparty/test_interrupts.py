@@ -94,12 +94,14 @@ def stopped(step, under_way):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=stop, daemon=True).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
     gc.disable()  # it calls a function of jax, in which an interrupt is ignored, as in all that it calls
     try:
         with pytest.raises(KeyboardInterrupt):
             step()
     finally:
         gc.enable()
+        signal.signal(signal.SIGINT, before)
     return time.monotonic() - began[0]
 
 

@@ -32,7 +32,6 @@ OTHERS = {
     "net/inherited.py": "nowhere",
     "reach/tls_context.py": "in memory, or in a folder that goes at once",
     "program/progress_display.py": "a pipe",
-    "report/report.py": "a page that is made again",
 }
 """Modules that write files themselves, and why they may."""
 

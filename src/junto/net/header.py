@@ -23,6 +23,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import struct
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 MARK, FOLLOWS = b"\x02", b"\x03"
@@ -92,11 +93,12 @@ class Header(NamedTuple):
     check: int
 
 
-class Ordered(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ordered:
     """A frame of an ordered stream: its header, and what follows."""
 
     header: Header
-    body: bytes | memoryview
+    body: bytes | memoryview = field(repr=False)
 
 
 def pack(header: Header) -> bytes:

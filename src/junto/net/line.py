@@ -176,7 +176,7 @@ class Line:
 
     def shorten(self, frame: h.Ordered) -> bytes:
         """The next frame of an ordered stream as it goes on this line."""
-        header, body = frame
+        header, body = frame.header, frame.body
         foretold, self._said = self._said, h.following(header)
         return b"".join((h.FOLLOWS if header == foretold else h.pack(header), body))
 
