@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
+from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
 from junto.learn import clear_parts
 
 
-class Exporting(ABC):
+class Exporting(metaclass=Scripted):
     """A model that consists of a part for each owner of columns."""
 
     def export(self, to: PYU | str | None = None, *, format: str | None = None) -> Any:
