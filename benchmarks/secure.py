@@ -20,17 +20,22 @@ PEER = {
     "first": "0.025-0.16 at every call",
     "tiny": "2.5 (4.5); through SecretFlow 15",
     "matmul": "0.87 (0.85)",
+    "matmul128": "3.17",
     "product": "0.227 (0.127)",
     "less": "0.92 (1.11)",
     "logistic": "6.1 (5.9)",
 }
-"""SPU 0.9.5's own engine on the same kind of machine, not in this run: SEMI2K FM64 with its first-party
-dealer, which leaves out a helper's work and traffic; ABY3 FM64 in brackets."""
+"""SPU 0.9.5's own engine on the same kind of machine, not in this run: SEMI2K FM64 (FM128 where a row says
+so) with its first-party dealer, which leaves out a helper's work and traffic; ABY3 FM64 in brackets."""
 
 
 def measure(plan: Plan) -> list[Row]:
     """All rows of this family."""
-    nodes = {name: f"127.0.0.1:{port}" for name, port in zip(NODES, free_ports(len(NODES)), strict=True)}
+    ports = free_ports(2 * len(NODES))
+    nodes = {
+        field: {name: f"127.0.0.1:{port}" for name, port in zip(NODES, own, strict=True)}
+        for field, own in (("FM64", ports[:3]), ("FM128", ports[3:]))
+    }
     arguments = {
         "nodes": nodes,
         "side": SIDE if plan.secure_full else 100,
@@ -66,6 +71,13 @@ def rows(told: dict[str, Told], side: int) -> list[Row]:
         _row(told, "product", f"{size} fixed-point products", "s", "0.15", _in_the_clear(clear["product"])),
         _row(told, "less", f"{size} comparisons", "s", "0.30", _in_the_clear(clear["less"])),
         _row(told, "logistic", f"{size} logistic functions", "s", "2.0", _in_the_clear(clear["logistic"])),
+    ]
+    table += [
+        _row(told, "tiny128", "one product of two numbers, waited for, FM128", "ms", ""),
+        _row(told, "matmul128", f"{side} x {side} @ {side} x {side}, FM128", "s", "0.4"),
+        _row(told, "product128", f"{size} fixed-point products, FM128", "s", ""),
+        _row(told, "less128", f"{size} comparisons, FM128", "s", ""),
+        _row(told, "logistic128", f"{size} logistic functions, FM128", "s", ""),
     ]
     table += [_helper(told, name, size) for name in ("matmul", "product", "less", "logistic")]
     if any(each.only("peak") for each in told.values()):

@@ -40,7 +40,7 @@ def in_the_clear(y):
 
 sf.init()
 alice, bob = sf.PYU("alice"), sf.PYU("bob")
-spu = sf.SPU(parties=["alice", "bob", "carol"])
+spu = sf.SPU(parties=["alice", "bob", "carol"], cluster_def={"runtime_config": {"field": given()["field"]}})
 X, y = {alice: alice(columns)(1), bob: bob(columns)(2)}, bob(label)()
 sf.wait([*X.values(), y])
 forget_peak()

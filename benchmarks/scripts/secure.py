@@ -1,4 +1,4 @@
-"""An SPU of three processes: what each function takes, waited for at every party.
+"""SPUs of three processes, of either ring: what each function takes, waited for at every party.
 
 Timed from the call until all nodes are done (`sf.wait`). Processor seconds are of this process meanwhile.
 """
@@ -36,20 +36,26 @@ def chain(x):
     return x
 
 
-def timed(name, function, *arguments, count):
+def timed(name, function, *arguments, count, on=None):
     for _ in range(count):
         began, worked = time.perf_counter(), time.process_time()
-        sf.wait(spu(function)(*arguments))
+        sf.wait((on or spu)(function)(*arguments))
         seconds, processor = time.perf_counter() - began, time.process_time() - worked
         say(what=name, seconds=seconds, processor=processor)
+
+
+def built(field):
+    nodes = [
+        {"party": name, "address": at, "listen_addr": at} for name, at in given()["nodes"][field].items()
+    ]
+    return sf.SPU(cluster_def={"nodes": nodes, "runtime_config": {"field": field}})
 
 
 sf.init()
 alice, bob, carol = map(sf.PYU, PARTIES)
 sf.barrier()
 began = time.perf_counter()
-nodes = [{"party": name, "address": at, "listen_addr": at} for name, at in given()["nodes"].items()]
-spu = sf.SPU(cluster_def={"nodes": nodes})
+spu = built("FM64")
 sf.barrier()
 say(what="build", seconds=time.perf_counter() - began, processor=0.0)
 
@@ -65,6 +71,16 @@ timed("matmul", matmul, x, y, count=count)
 timed("product", product, x, y, count=count)
 timed("less", less, x, y, count=count)
 timed("logistic", jax.nn.sigmoid, x, count=count)
+del x, y
+wide = built("FM128")
+small = alice(normal)(0, ()).to(wide)
+x, y = alice(normal)(1, (side, side)).to(wide), bob(normal)(2, (side, side)).to(wide)
+sf.wait([small, x, y])
+timed("tiny128", product, small, small, count=given()["tiny"], on=wide)
+timed("matmul128", matmul, x, y, count=count, on=wide)
+timed("product128", product, x, y, count=count, on=wide)
+timed("less128", less, x, y, count=count, on=wide)
+timed("logistic128", jax.nn.sigmoid, x, count=count, on=wide)
 del x, y
 if given()["many"]:
     x, y = alice(normal)(3, given()["many"]).to(spu), bob(normal)(4, given()["many"]).to(spu)
