@@ -164,6 +164,11 @@ class SpuSettings:
         return WIDTH[self.ring]
 
     @property
+    def smaller(self) -> FieldType | None:
+        """The smaller ring in which a call may compute; None: none, or calls prove too much for it."""
+        return FieldType.FM64 if self.ring is FieldType.FM128 and not self.checked else None
+
+    @property
     def parties(self) -> tuple[str, ...]:
         """The nodes' names."""
         return tuple(node.party for node in self.nodes)

@@ -113,7 +113,7 @@ def _ring(field: str | None, settings: SpuSettings) -> FieldType:
     if name not in FieldType.__members__:
         raise DeviceError(f"field is {field!r}, which is no ring", fix='"FM64", or leave it out')
     ring = FieldType[name]
-    if ring is settings.ring:
+    if ring in (settings.ring, settings.smaller):
         return ring
     if ring is not FieldType.FM64:
         raise DeviceError(

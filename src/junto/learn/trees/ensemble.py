@@ -116,6 +116,12 @@ class Growth:
     columns: Callable[[int, int], Sequence[Sequence[int]] | None]
 
 
+def in_small_numbers(spu: SPU) -> Callable[..., Any]:
+    """Calls in the smaller ring: gradients and weights are those of a label of fixed size."""
+    smaller = spu.settings.smaller
+    return spu if smaller is None else partial(spu, field=smaller.name)
+
+
 class Ensemble:
     """Grows the trees of a model.
 
@@ -130,12 +136,13 @@ class Ensemble:
         self._spu = spu
         self._task = task
         self._growth = growth
-        self._root = partial(spu(growing.root, static_argnames="family"), family=family)
-        self._below = spu(growing.below)
+        compute = in_small_numbers(spu)
+        self._root = partial(compute(growing.root, static_argnames="family"), family=family)
+        self._below = compute(growing.below)
         self._picked = partial(
-            spu(growing.picked, static_argnames=("rule", "widths")), rule=growth.rule, widths=task.widths
+            compute(growing.picked, static_argnames=("rule", "widths")), rule=growth.rule, widths=task.widths
         )
-        self._leaves = partial(spu(growing.leaves, static_argnames="rule"), rule=growth.rule)
+        self._leaves = partial(compute(growing.leaves, static_argnames="rule"), rule=growth.rule)
 
     def grow(self, number: int, score: Any) -> tuple[Tree, Any]:
         """The next tree, and the scores from which the one after it is grown."""
@@ -207,7 +214,9 @@ BLOCK: Final = 2**21
 def scores(spu: SPU, learned: Learned, X: Table) -> SPUObject:
     """The score of each row, on the scale of what was fitted."""
     size = max(1, BLOCK // math.prod(learned.weights.shape[:2]))
-    add_up = partial(spu(growing.scores), weights=learned.weights, scale=learned.label.scale)
+    add_up = partial(
+        in_small_numbers(spu)(growing.scores), weights=learned.weights, scale=learned.label.scale
+    )
     return in_blocks(spu, learned, X, size, candidates.reachable, add_up)
 
 
