@@ -281,6 +281,21 @@ def test_a_quantile_is_xgboosts(spu, alpha, units, more):
     assert sf.reveal(come.predict(split(), to="bob")) == pytest.approx(want, rel=1e-3, abs=1e-4 * np.std(y))
 
 
+@pytest.mark.parametrize("size", [1.0, 5e4])
+def test_a_label_on_the_spu_may_have_any_size(spu, size):
+    """Nobody has brought it to a fixed one, so its gradients have as much room as the SPU's ring has."""
+    rng = np.random.default_rng(4)
+    table = rng.integers(0, 8, (300, 4)).astype(float)
+    y = size * (1 + 0.3 * table[:, 0] + 0.4 * (table[:, 2] > 4) + 0.05 * rng.normal(size=300))
+    columns = {sf.PYU("alice"): at("alice", table[:, :2]), sf.PYU("bob"): at("bob", table[:, 2:])}
+    mine = learn.GradientBoostingRegressor(spu, n_estimators=4, max_depth=2).fit(
+        columns, at("bob", y).to(spu)
+    )
+    theirs = xgboost.XGBRegressor(n_estimators=4, max_depth=2, tree_method="hist", base_score=0.0)
+    wanted = theirs.fit(table, y).predict(table)
+    np.testing.assert_allclose(sf.reveal(mine.predict(columns)), wanted, rtol=2e-3)
+
+
 def test_a_label_whose_scale_its_owner_must_know_is_at_its_owner(spu):
     for given in ({"objective": "count:poisson"}, {"objective": "reg:quantileerror", "quantile_alpha": 0.1}):
         model = learn.GradientBoostingRegressor(spu, **given)

@@ -116,9 +116,9 @@ class Growth:
     columns: Callable[[int, int], Sequence[Sequence[int]] | None]
 
 
-def in_small_numbers(spu: SPU) -> Callable[..., Any]:
-    """Calls in the smaller ring: gradients and weights are those of a label of fixed size."""
-    smaller = spu.settings.smaller
+def in_small_numbers(spu: SPU, label: Label) -> Callable[..., Any]:
+    """Calls in the smaller ring, if an owner has brought the label, and so gradients, to a fixed size."""
+    smaller = None if label.home is None else spu.settings.smaller
     return spu if smaller is None else partial(spu, field=smaller.name)
 
 
@@ -136,7 +136,7 @@ class Ensemble:
         self._spu = spu
         self._task = task
         self._growth = growth
-        compute = in_small_numbers(spu)
+        compute = in_small_numbers(spu, task.label)
         self._root = partial(compute(growing.root, static_argnames="family"), family=family)
         self._below = compute(growing.below)
         self._picked = partial(
@@ -215,7 +215,9 @@ def scores(spu: SPU, learned: Learned, X: Table) -> SPUObject:
     """The score of each row, on the scale of what was fitted."""
     size = max(1, BLOCK // math.prod(learned.weights.shape[:2]))
     add_up = partial(
-        in_small_numbers(spu)(growing.scores), weights=learned.weights, scale=learned.label.scale
+        in_small_numbers(spu, learned.label)(growing.scores),
+        weights=learned.weights,
+        scale=learned.label.scale,
     )
     return in_blocks(spu, learned, X, size, candidates.reachable, add_up)
 
