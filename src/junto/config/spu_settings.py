@@ -43,6 +43,7 @@ def parse_spu(
     parties: Sequence[str] | None,
     job_parties: tuple[str, ...],
     production: bool,
+    short: Mapping[str, Any] | None = None,
 ) -> SpuSettings:
     """Check what `sf.SPU` was told and freeze it.
 
@@ -53,15 +54,15 @@ def parse_spu(
         job_parties: all parties of the job.
         production: whether each party runs on its own. What would let one party read everything is then
             refused unless it is asked for in so many words.
+        short: settings of `runtime_config` that are arguments of `sf.SPU`; None: not given.
 
     Nothing is bound, resolved, dialled or logged. Raises ConfigError.
     """
     cluster = Section(
         "cluster_def", {} if cluster_def is None else cluster_def, CLUSTER_DEF, MISPLACED_CLUSTER_DEF
     )
-    runtime = read_section(
-        _RUNTIME, cluster.table("runtime_config") or {}, RUNTIME, INERT_RUNTIME, MISPLACED_RUNTIME
-    )
+    given = _merged(cluster.table("runtime_config") or {}, short or {})
+    runtime = read_section(_RUNTIME, given, RUNTIME, INERT_RUNTIME, MISPLACED_RUNTIME)
     place, nodes = read_nodes(cluster, parties, job_parties)
     asked = read_asked(runtime, nodes, job_parties)
     check_protocol(place, nodes, asked, production)
@@ -81,6 +82,17 @@ def parse_spu(
         link=_link(link_desc),
         overflow=_overflow(runtime, ring),
     )
+
+
+def _merged(runtime: Mapping[str, Any], short: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Both together; a setting has one place."""
+    named = {name: value for name, value in short.items() if value is not None}
+    for name in named:
+        if name in runtime:
+            raise ConfigError(
+                f"{_RUNTIME}.{name} is given, and so is the argument {name} of sf.SPU", fix="write it once"
+            )
+    return {**runtime, **named}
 
 
 def _ring(runtime: Section, source: SpuSource) -> FieldType:

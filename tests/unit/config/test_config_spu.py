@@ -612,3 +612,19 @@ def test_the_page_names_every_key() -> None:
     )  # fmt: skip
     named = set(re.findall(r"[A-Za-z_0-9]+", " ".join(re.findall(r"`[^`\n]+`", PAGE.read_text("utf-8")))))
     assert not {key for table in tables for key in table} - named
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("field", "FM64"), ("fxp_fraction_bits", 24), ("overflow", "error"), ("field", None)]
+)
+def test_a_setting_that_is_an_argument_of_the_device_is_the_same_setting(name: str, value: Any) -> None:
+    names = ("alice", "bob", "carol")
+    short = parse_spu(None, None, names, JOB, True, {name: value})
+    assert short == parse(*names, **({} if value is None else {name: value}))
+
+
+def test_a_setting_has_one_place() -> None:
+    names = ("alice", "bob", "carol")
+    said = refused({"runtime_config": {"field": "FM64"}}, None, names, JOB, True, {"field": "FM64"})
+    assert "runtime_config.field" in said
+    assert "write it once" in said

@@ -38,6 +38,8 @@ class SPU(SpuDevice):
         link_desc: how the nodes' connections are made.
         parties: short for nodes without addresses of their own: their connections run through the parties'
             gateways.
+        field, fxp_fraction_bits, overflow: short for these settings of the ``runtime_config``:
+            ``sf.SPU(parties=["alice", "bob", "carol"], field="FM64")``.
 
     ``spu(f)(x, y)`` computes the jax function `f`; handles of values in the clear are shared first, public
     numbers and arrays stay public. The result is a tree like that of `f`, of handles. All parties of the job
@@ -58,11 +60,15 @@ class SPU(SpuDevice):
         link_desc: Mapping[str, Any] | None = None,
         *,
         parties: Sequence[str] | None = None,
+        field: str | int | None = None,
+        fxp_fraction_bits: int | None = None,
+        overflow: str | None = None,
     ) -> None:
         self._session = current()
         program = self._session.program
         production = program.settings.mode is Mode.PRODUCTION
-        self._settings = parse_spu(cluster_def, link_desc, parties, program.parties, production)
+        short = {"field": field, "fxp_fraction_bits": fxp_fraction_bits, "overflow": overflow}
+        self._settings = parse_spu(cluster_def, link_desc, parties, program.parties, production, short)
         names = ",".join(node.party for node in self._settings.nodes)
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
