@@ -21,8 +21,8 @@ from gateways import Heard, payload, stamp
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import PartyUnreachable
 from junto.locks import Event
+from junto.net import delivery, directions, peer
 from junto.net import frames as f
-from junto.net import mailbox, outbox, peer, receiving
 from junto.net.api import Activity, Failure, TransferKey
 from junto.net.line import Line
 
@@ -179,10 +179,10 @@ class Pair:
     def __init__(self, link: LinkSettings, constants: dict[str, int] = SMALL, both: bool = True) -> None:
         self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
-        for module in (outbox, mailbox):
+        for module in (delivery, f):
             for name in constants.keys() & vars(module).keys():
                 self.patch.setattr(module, name, constants[name])
-        for module in (receiving, peer):
+        for module in (directions, peer):
             self.patch.setattr(module, "time", self.clock)
         self.alice, self.bob = End("alice", "bob", link), End("bob", "alice", link)
         self.streams = [Stream(self.alice, self.bob, self.clock)]

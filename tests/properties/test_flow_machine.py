@@ -12,7 +12,7 @@ from flows import SMALL, Pair
 from junto.config.model import LinkSettings
 from junto.net.api import Failure, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
-from junto.net.receiving import Receiving
+from junto.net.directions import Receiving
 from tries import tries
 
 QUOTA = 40
@@ -160,7 +160,7 @@ class FlowMachine(RuleBasedStateMachine):
         for sender, receiver in self.pair.ends():
             out, into = sender.peer.sending, receiver.peer.receiving
             assert out.outbox.numbers == into.mailbox.settled, "what was begun stands still"
-            assert out.outbox.unsettled == len(sender.pushed) - out.outbox.numbers
+            assert len(out.outbox.underway) == len(sender.pushed) - out.outbox.numbers
             assert out.outbox.must_move() is None
             assert into.mailbox.must_move() is None
         for end in (self.pair.alice, self.pair.bob):
@@ -172,7 +172,7 @@ class FlowMachine(RuleBasedStateMachine):
             assert all(receiver.expected.values()), "something that is expected has not arrived"
             assert all(sender.delivered.values()), "something that was sent is not acknowledged"
             assert receiver.peer.receiving.mailbox.in_memory == 0
-            assert receiver.peer.receiving.mailbox.early == 0
+            assert not receiver.peer.receiving.mailbox.early
 
 
 def as_it_should_be(sent: bytes | Failure, outcome: Any) -> bool:

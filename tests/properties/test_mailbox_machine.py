@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateways import stamp
+from junto.net import delivery as module
 from junto.net import frames as f
-from junto.net import mailbox as module
 from junto.net.api import Failure, TransferKey
-from junto.net.arriving import Deliver, Write
 from junto.net.buffers import Buffer
-from junto.net.mailbox import Mailbox, Refusal
+from junto.net.delivery import Mailbox
+from junto.net.steps import Deliver, Refusal, Write
 from tries import tries
 
 QUOTA, LIMIT = 60, 400
@@ -80,11 +80,11 @@ class MailboxMachine(RuleBasedStateMachine):
             self.deliver_one(deliver)
 
     def deliver_one(self, deliver: Deliver) -> None:
-        assert deliver.key in self.expected, "delivered though nobody expects it"
-        assert deliver.key not in self.delivered, "delivered twice"
+        assert deliver.arrival.key in self.expected, "delivered though nobody expects it"
+        assert deliver.arrival.key not in self.delivered, "delivered twice"
         content = deliver.content
         assert not isinstance(content, OSError)
-        self.delivered[deliver.key] = bytes(content) if isinstance(content, memoryview) else content
+        self.delivered[deliver.arrival.key] = bytes(content) if isinstance(content, memoryview) else content
 
     # The program.
 
@@ -99,7 +99,7 @@ class MailboxMachine(RuleBasedStateMachine):
 
     def expect(self, key: TransferKey) -> None:
         self.expected.add(key)
-        self.deliver(self.mailbox.expect(key))
+        self.deliver(self.mailbox.expect(key)[1])
 
     # The sender.
 
@@ -204,7 +204,7 @@ class MailboxMachine(RuleBasedStateMachine):
         assert self.delivered == self.content
         assert self.settled == set(self.number.values())
         assert self.mailbox.in_memory == 0
-        assert self.mailbox.early == 0
+        assert not self.mailbox.early
         assert not any(shelf.held for shelf in self.shelves)
 
 
@@ -243,7 +243,7 @@ def test_whatever_comes_is_refused_or_taken_and_memory_is_bounded(story: list[tu
     delivered: list[TransferKey] = []
 
     def deliver(these: list[Deliver]) -> None:
-        delivered.extend(one.key for one in these)
+        delivered.extend(one.arrival.key for one in these)
 
     def step(kind: str, *args: object) -> None:
         match kind, *args:
@@ -260,7 +260,7 @@ def test_whatever_comes_is_refused_or_taken_and_memory_is_bounded(story: list[tu
                     deliver(mailbox.written(write))
             case "expect", key if key not in expected:
                 expected.add(key)
-                deliver(mailbox.expect(key))
+                deliver(mailbox.expect(key)[1])
             case "advance", position:
                 deliver(mailbox.advance(position)[1])
             case ("resume",):

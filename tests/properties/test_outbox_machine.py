@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateways import payload, stamp
+from junto.net import delivery as module
 from junto.net import frames as f
-from junto.net import outbox as module
 from junto.net.api import Failure, TransferKey
-from junto.net.outbox import Advanced, DeliverySettled, Outbox, Outgoing
+from junto.net.delivery import Outbox
+from junto.net.steps import Outgoing, Transfer
 from tries import tries
 
 SMALL = {"WINDOW": 4, "AHEAD": 3, "IN_FLIGHT_BYTES": 30, "CHUNK_BYTES": 10, "INLINE_BYTES": 8}
@@ -25,7 +26,7 @@ class OutboxMachine(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         for name, number in SMALL.items():
-            self.patch.setattr(module, name, number)
+            self.patch.setattr(f if name.endswith(("CHUNK_BYTES", "INLINE_BYTES")) else module, name, number)
         self.outbox = Outbox()
         self.pushed: dict[TransferKey, bytes | Failure] = {}
         self.finished: dict[TransferKey, str | None] = {}
@@ -117,33 +118,31 @@ class OutboxMachine(RuleBasedStateMachine):
         transfer = data.draw(st.sampled_from(sorted(self.offered)))
         self.offered.remove(transfer)
         self.done.add(transfer)
-        self.follow(self.outbox.decline(f.Declined(transfer, "no")))
+        self.finish(self.outbox.settle((transfer,)), "no")
         self.arrived[self.keys[transfer]] = self.pushed[self.keys[transfer]]
 
     @rule(count=st.integers(1, 4))
     def acknowledge(self, count: int) -> None:
         heard, self.unheard = self.unheard[:count], self.unheard[count:]
-        self.follow(self.outbox.settle(heard))
+        self.finish(self.outbox.settle(heard))
 
     @rule()
     def acknowledge_parts(self) -> None:
         for transfer, data in self.got.items():
-            instructions = self.outbox.acknowledge(transfer, len(data))
-            assert len(instructions) == (len(data) > self.acked[transfer])
+            assert self.outbox.acknowledge(transfer, len(data)) == (len(data) > self.acked[transfer])
             self.acked[transfer] = len(data)
-            self.follow(instructions)
 
     @rule(step=st.integers(1, 6))
     def advance(self, step: int) -> None:
         self.position += step
-        self.outbox.position(self.position)
+        self.outbox.advance(self.position)
 
     @rule()
     def nonsense(self) -> None:
         assert self.outbox.settle((10_000,)) == []
-        assert self.outbox.acknowledge(10_000, 5) == []
+        assert not self.outbox.acknowledge(10_000, 5)
         self.outbox.accept(10_000)
-        self.outbox.position(0)
+        self.outbox.advance(0)
 
     # Breaks.
 
@@ -160,15 +159,15 @@ class OutboxMachine(RuleBasedStateMachine):
         self.offered.clear()
         self.unheard.clear()
         self.acked = {n: len(data) for n, data in self.got.items()}
-        self.follow(self.outbox.resume(f.Resumed(below, also, partial, self.position)))
+        for transfer, declined in self.outbox.resume(f.Resumed(below, also, partial, self.position)):
+            self.finish([transfer], declined and declined.cause)
 
     # The law.
 
-    def follow(self, instructions: list[DeliverySettled | Advanced]) -> None:
-        for instruction in instructions:
-            if isinstance(instruction, DeliverySettled):
-                assert instruction.key not in self.finished, "settled twice"
-                self.finished[instruction.key] = instruction.declined and instruction.declined.cause
+    def finish(self, transfers: list[Transfer], declined: str | None = None) -> None:
+        for transfer in transfers:
+            assert transfer.key not in self.finished, "settled twice"
+            self.finished[transfer.key] = declined
 
     @invariant()
     def little_is_in_flight(self) -> None:
@@ -178,8 +177,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def idle_means_all_settled(self) -> None:
-        assert self.outbox.idle == (len(self.finished) == len(self.pushed))
-        assert self.outbox.unsettled == len(self.pushed) - len(self.finished)
+        assert {each.key for each in self.outbox.underway} == self.pushed.keys() - self.finished.keys()
 
     @invariant()
     def few_lie_ahead(self) -> None:
@@ -188,16 +186,16 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def drain(self) -> None:
         """Everything arrives, in whole, if only the receiver goes on."""
-        self.outbox.position(max(self.position, 100))
+        self.outbox.advance(max(self.position, 100))
         self.position = max(self.position, 100)
         for _ in range(1000):
-            if self.outbox.idle:
+            if not self.outbox.underway:
                 break
             self.send(50)
             self.accept(50)
             self.acknowledge_parts()
             self.acknowledge(100)
-        assert self.outbox.idle
+        assert not self.outbox.underway
         assert self.arrived == self.pushed
 
 

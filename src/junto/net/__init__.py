@@ -4,9 +4,9 @@ From the program to the wire. Laws are pure: events in, instructions out. The re
 
     api         what the program knows of all this, and what it hears
     gateway     the other parties, where we listen, and our threads
-    peer        one party: its connections, when it was heard of, and its three directions below
-    sending     our values, and the line they go on      law: outbox   (which go, and when)
-    receiving   its values, and the line they come on    law: mailbox, arriving (which are taken, and when)
+    peer        one party: its connections, when it was heard of, and what is below
+    directions  our values to it and its to us, and the lines in use   law: delivery, over steps (which go and
+                when, which are taken, each once)
     streams     our ends of its ordered streams          law: ordered  (windows, what is sent again)
     way         one way to it: where it is dialled, and the connections there; direct: ways at other addresses
     ends        the two ends of a connection until it is open     law: handshake; meeting: who was met
@@ -14,5 +14,5 @@ From the program to the wire. Laws are pure: events in, instructions out. The re
     carrier     who carries messages: grpc_carrier, or socket_carrier over message_socket
     frames      what a message is; header: of a frame of a stream; words: text that can be printed
 
-The small ones: buffers, numbers, refusals, settled, standstill, story, versions, callers, inherited.
+The small ones: buffers, refusals, standstill, versions, callers, inherited.
 """

@@ -6,8 +6,10 @@ tells the program. Both are narrow enough that a test's fake of either is under 
 
 from __future__ import annotations
 
+import logging
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,8 +19,10 @@ from msgspec import Meta
 from junto.config.model import Address
 from junto.errors import JuntoError
 from junto.net.header import Kind, Ordered
-from junto.net.words import Lines, Long, Text, Words
+from junto.net.words import Lines, Long, Site, Text, Trace, Words
 from junto.wire.payload import Payload, Summary
+
+log: logging.Logger = logging.getLogger("junto.net")
 
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -43,7 +47,7 @@ class Stamp(Words, frozen=True):
     operation: Count
     digest: Annotated[bytes, Meta(max_length=64)]
     text: Text
-    site: Text
+    site: Site
 
 
 class Activity(Words, frozen=True):
@@ -68,10 +72,10 @@ class Failure(Words, frozen=True):
     party: Text
     operation: Count
     text: Text
-    site: Text
+    site: Site
     error_type: Text
     incident: Text
-    detail: Lines = ""
+    detail: Trace = ""
     fix: Long = ""
 
 
@@ -82,36 +86,78 @@ class Abort(Words, frozen=True):
     message: Lines
 
 
-class Arrival(ABC):
+Outcome = memoryview | Failure | Exception
+
+
+class _Once:
+    """A result that is set once, how far it is, and callbacks for it. Thread-safe.
+
+    Attributes:
+        there, nbytes: bytes that have arrived, and how many are announced.
+    """
+
+    def __init__(self, nbytes: int = 0) -> None:
+        self.there = 0
+        self.nbytes = nbytes
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[Any], None]] | None = []  # None: it is there
+        self._result: Outcome | None = None
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Call `callback(self)` once the result is set, or now. It must not block."""
+        with self._lock:
+            if self._callbacks is not None:
+                self._callbacks.append(callback)
+                return
+        self._run((callback,))
+
+    def progress(self) -> tuple[int, int]:
+        """(bytes there, bytes in all); (0, 0) before anything is announced."""
+        return self.there, self.nbytes
+
+    def settle(self, result: Outcome | None) -> None:
+        """Set the result and run the callbacks; a second call changes nothing."""
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks, None
+            if callbacks is None:
+                return
+            self._result = result
+            if not isinstance(result, Exception):
+                self.nbytes = len(result) if isinstance(result, memoryview) else self.nbytes
+                self.there = self.nbytes
+        self._run(callbacks)
+
+    def _get(self) -> Outcome | None:
+        if self._callbacks is not None:
+            raise RuntimeError("asked for before it is done")
+        return self._result
+
+    def _run(self, callbacks: Sequence[Callable[[Any], None]]) -> None:
+        for callback in callbacks:
+            try:
+                callback(self)
+            except Exception:
+                log.exception("a callback of the gateway failed")
+
+
+class Arrival(_Once):
     """A value expected from another party. Thread-safe."""
 
-    @abstractmethod
-    def add_done_callback(self, callback: Callable[[Arrival], None]) -> None:
-        """Call `callback(self)` when it has arrived or never will. The callback must not block."""
-
-    @abstractmethod
-    def outcome(self) -> memoryview | Failure | Exception:
+    def outcome(self) -> Outcome:
         """Once done: the value's bytes (ours to keep), its owner's failure, or why it never comes."""
+        outcome = self._get()
+        if outcome is None:
+            raise RuntimeError("an arrival without an outcome")
+        return outcome
 
-    @abstractmethod
-    def progress(self) -> tuple[int, int]:
-        """(bytes received, bytes announced); (0, 0) before anything is announced."""
 
-
-class Delivery(ABC):
+class Delivery(_Once):
     """A value on its way to another party. Thread-safe."""
 
-    @abstractmethod
-    def add_done_callback(self, callback: Callable[[Delivery], None]) -> None:
-        """Call `callback(self)` once it is delivered or never will be."""
-
-    @abstractmethod
     def error(self) -> Exception | None:
         """Once done: None if the receiver has all of it."""
-
-    @abstractmethod
-    def progress(self) -> tuple[int, int]:
-        """(bytes acknowledged, bytes in all)."""
+        error = self._get()
+        return error if isinstance(error, Exception) else None
 
 
 class PipeEnded(Exception):

@@ -2,7 +2,7 @@
 
 A carrier listens, dials, and says who is at the other end. It takes messages whole and in order, and gives
 them so; when it breaks, it ends. What was on its way, what is sent again, and which connection is in use: all
-that is the law of the streams above (`handshake`, `outbox`, `mailbox`, `ordered`), the same on every carrier.
+that is the law of the streams above (`handshake`, `delivery`, `ordered`), the same on every carrier.
 
     grpc_carrier     passes proxies, shares its port with the doctor
     socket_carrier   TLS 1.3 and nothing else

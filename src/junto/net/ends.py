@@ -17,10 +17,9 @@ from junto.net import frames as f
 from junto.net.handshake import GREETED, TRANSITIONS, HandshakeEvent, HandshakeState
 from junto.net.header import MARKS
 from junto.net.line import USUAL, Line, Route
-from junto.net.mailbox import Refusal
 from junto.net.meeting import AnotherStart, Meeting, Restarted
 from junto.net.peer import Peer
-from junto.net.story import Story
+from junto.net.steps import Refusal, Story
 
 log: logging.Logger = logging.getLogger("junto.net")
 

@@ -25,7 +25,8 @@ from msgspec import Meta
 from junto.errors import ProtocolViolation
 from junto.net.api import Abort, Activity, Count, Failure, Stamp, TransferKey
 from junto.net.header import MARK, Ordered, parse
-from junto.net.words import DETAIL_CHARS, LONG_CHARS, TEXT_CHARS, Lines, Long, Short, Words
+from junto.net.ordered import STREAMS
+from junto.net.words import Lines, Long, Short, Words
 
 PROTOCOL = 4
 CHUNK_BYTES = 1 << 19
@@ -41,9 +42,6 @@ AT_ONCE = 2_000
 
 GAPS = 65_537
 """Ranges of settled transfers that a receiver tells at most: one more than a sender has under way."""
-
-STREAMS = 65_536
-"""Ordered streams that two parties may open in one run."""
 
 _CONTROL, _CHUNK = b"\x00", b"\x01"
 _CHUNK_HEADER = struct.Struct(">cQQ")
@@ -260,35 +258,3 @@ def open_message(message: bytes) -> list[Any] | Chunk | Ordered:
         if isinstance(frame, Value) and len(frame.payload) > INLINE_BYTES:
             raise ProtocolViolation("a small value is larger than small values are")
     return frames
-
-
-def clip_stamp(stamp: Stamp) -> Stamp:
-    """`stamp` with texts short enough to travel."""
-    if len(stamp.text) <= TEXT_CHARS and len(stamp.site) <= TEXT_CHARS:
-        return stamp
-    return Stamp(stamp.operation, stamp.digest, stamp.text[:TEXT_CHARS], stamp.site[-TEXT_CHARS:])
-
-
-def clip_activity(activity: Activity) -> Activity:
-    """`activity` with texts short enough to travel."""
-    return Activity(
-        clip_stamp(activity.stamp), activity.waiting_for, activity.waiting_on, activity.busy[: 4 * TEXT_CHARS]
-    )
-
-
-def clip_failure(failure: Failure) -> Failure:
-    """`failure` with texts short enough to travel; of a long detail the end is the useful part."""
-    return msgspec.structs.replace(
-        failure,
-        text=failure.text[:TEXT_CHARS],
-        site=failure.site[-TEXT_CHARS:],
-        error_type=failure.error_type[:TEXT_CHARS],
-        incident=failure.incident[:TEXT_CHARS],
-        detail=failure.detail[-DETAIL_CHARS:],
-        fix=failure.fix[:LONG_CHARS],
-    )
-
-
-def clip_abort(abort: Abort) -> Abort:
-    """`abort` with texts short enough to travel."""
-    return Abort(abort.kind[:TEXT_CHARS], abort.message[:DETAIL_CHARS])

@@ -193,11 +193,10 @@ class GrpcGateway(Gateway):
                 peer.beat()
 
     def send_history(self, party: str, history: tuple[Stamp, ...]) -> None:
-        stamps = tuple(f.clip_stamp(stamp) for stamp in history[-f.HISTORY_STAMPS :])
-        self._peers[party].stand("history", f.History(stamps))
+        self._peers[party].stand("history", f.History(history[-f.HISTORY_STAMPS :]))
 
     def abort(self, abort: Abort, timeout_s: float) -> None:
-        frame = f.Ending(f.clip_abort(abort))
+        frame = f.Ending(abort)
         for peer in self._peers.values():
             peer.stand("ending", frame)
         ends = time.monotonic() + timeout_s

@@ -15,6 +15,7 @@ The law:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from junto.net.header import Header, Kind, Ordered
 
@@ -23,6 +24,9 @@ WINDOW = 256
 
 WINDOW_BYTES = 32 << 20
 """As much as values may have on their way."""
+
+STREAMS = 65_536
+"""Ordered streams that two parties may open in one run."""
 
 FRAME_BYTES = 1 << 19
 """Of the largest frame, its header left out: like a chunk of a value, see `frames.CHUNK_BYTES`."""
@@ -102,6 +106,44 @@ class StreamWriter:
         self.read = self.pushed
         self.ended = True
         self.trouble = self.trouble or error
+
+
+class StreamWriters:
+    """Ours with one party.
+
+    Attributes:
+        due: the frames that may go.
+    """
+
+    def __init__(self) -> None:
+        self.due: deque[Ordered] = deque()
+        self._writers: dict[int, StreamWriter] = {}
+
+    def open(self, stream: int) -> StreamWriter:
+        """The one with this number."""
+        return self._writers.setdefault(stream, StreamWriter(self.due, stream))
+
+    def hear(self, read: Iterable[tuple[int, int]]) -> list[StreamWriter]:
+        """The reader has read so many frames of these streams; those of which it says what cannot be."""
+        known = (each for each in read if each[0] in self._writers or len(self._writers) < STREAMS)
+        return [writer for stream, count in known if not (writer := self.open(stream)).hear(count)]
+
+    def resume(self, read: Iterable[tuple[int, int]]) -> None:
+        """The same on a new connection, where all goes again from there."""
+        self.hear(read)
+        self.due.clear()
+        for writer in self._writers.values():
+            writer.resume()
+
+    def unread(self) -> bool:
+        """Whether the reader of one has not said that it has read all of it."""
+        return any(writer.unread for writer in self._writers.values())
+
+    def drop(self, error: Exception) -> None:
+        """Nobody will read them."""
+        for writer in self._writers.values():
+            writer.drop(error)
+        self.due.clear()
 
 
 class StreamReader:

@@ -15,15 +15,13 @@ from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
 from junto.net.api import Activity, Events, OrderedStream, Stamp
+from junto.net.directions import Receiving, Sending
 from junto.net.header import FOLLOWS, MARK, Ordered, following, parse
 from junto.net.line import Line
-from junto.net.mailbox import Refusal
-from junto.net.receiving import Receiving
 from junto.net.refusals import Refusals
-from junto.net.sending import Sending
 from junto.net.standstill import Standstill
+from junto.net.steps import Refusal
 from junto.net.streams import PeerStream
-from junto.net.words import DETAIL_CHARS
 
 log: logging.Logger = logging.getLogger("junto.net")
 
@@ -104,7 +102,7 @@ class Peer:
         self._ours = activity
 
     def _pulse(self) -> f.Heartbeat:
-        return f.Heartbeat(f.clip_activity(self._ours))
+        return f.Heartbeat(self._ours)
 
     def beat(self) -> None:
         """Send a heartbeat on each connection."""
@@ -141,7 +139,7 @@ class Peer:
 
     def has_read(self) -> bool:
         """Whether it has read all that it was sent on ordered streams, or is gone."""
-        return self.is_over() or not self.sending.outbox.unread()
+        return self.is_over() or not self.sending.outbox.streams.unread()
 
     def _say(self, frame: f.ControlFrame) -> None:
         for line in self._lines_open():
@@ -343,7 +341,8 @@ class Peer:
             line = direction.line
             alive = line is not None and line.open and now - self.heard < self._alive_s
             with direction.lock:
-                value = values.must_move() if alive else None
+                each = values.must_move() if alive else None
+            value = None if each is None else (each.key, each.there, each.nbytes)
             warning = watch.look(now, values.moved, value)
             if warning is not None:
                 log.warning("%s", warning)
@@ -374,8 +373,8 @@ class Peer:
             if self.lost_to is not None:
                 return
             self.lost_to = error
-        self.hang_up(f.Refused("given up", error.message[:DETAIL_CHARS], final=True))
-        if not (self.ended or (self.left and self.sending.outbox.unsettled == 0)):
+        self.hang_up(f.Refused("given up", error.message, final=True))
+        if not (self.ended or (self.left and not self.sending.outbox.underway)):
             self._events.on_unreachable(self.name, error)
         self.sending.give_up(error)
         self.receiving.give_up(error)
@@ -396,7 +395,7 @@ class Peer:
             "sent": {"values": self.sending.values, "bytes": self.sending.nbytes},
             "received": {"values": self.receiving.values, "bytes": self.receiving.nbytes},
             "in_memory_bytes": self.receiving.mailbox.in_memory,
-            "early_values": self.receiving.mailbox.early,
+            "early_values": len(self.receiving.mailbox.early),
             "refused": self.refusals.by_cause(),
         }
 

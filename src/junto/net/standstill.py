@@ -1,6 +1,6 @@
 """Whether something that has to get on stands still although the other party is alive. No I/O, no clock.
 
-By the laws of `outbox` and `mailbox` that cannot be. Should it be all the same (a fault of ours, a network
+By the law of `delivery` that cannot be. Should it be all the same (a fault of ours, a network
 that passes heartbeats only), then it is said, and which value it is: nobody has to guess why a run waits.
 """
 

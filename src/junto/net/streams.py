@@ -8,11 +8,10 @@ from functools import partial
 from threading import get_ident
 
 from junto.net.api import OrderedStream, PipeEnded
+from junto.net.directions import Receiving, Sending
 from junto.net.header import Kind, Ordered
 from junto.net.line import Line
 from junto.net.ordered import FRAME_BYTES
-from junto.net.receiving import Receiving
-from junto.net.sending import Sending
 
 
 class PeerStream(OrderedStream):

@@ -207,7 +207,7 @@ class Way:
         if not self.route.direct:
             peer.down(failure.text)
             self._meeting.note(peer.name, failure.text)
-            if report.may_pass and peer.left and peer.sending.outbox.unsettled == 0:
+            if report.may_pass and peer.left and not peer.sending.outbox.underway:
                 peer.lose(error)
         self._fails(error, hopeless=not report.may_pass)
 

@@ -4,12 +4,16 @@ Every structure that travels and holds text is `Words`. When one is made, and de
 lose what a terminal or a log would obey: escapes, carriage returns, marks that turn the direction of writing.
 So none of the places that show such a text (errors, status lines, logs, ledger, report) can forget it.
 A text of type `Lines` keeps its line breaks, but no line of it begins at the margin, where a log's own begin.
+And they are short enough to travel: what is longer than its field allows is cut where it is made, and refused
+where it comes from a peer. Names (`Short`) are never cut.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 import typing
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -17,7 +21,7 @@ import msgspec
 TEXT_CHARS = 500
 LONG_CHARS = 4_000
 DETAIL_CHARS = 16_000
-_MANY = msgspec.Meta(extra={"lines": True})
+_MANY, _END = msgspec.Meta(extra={"lines": True}), msgspec.Meta(extra={"end": True})
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 """A name."""
@@ -25,11 +29,17 @@ Short = Annotated[str, msgspec.Meta(max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARS)]
 """What a status line can show."""
 
+Site = Annotated[str, _END, msgspec.Meta(max_length=TEXT_CHARS)]
+"""A text whose end is the useful part, such as a call site."""
+
 Long = Annotated[str, msgspec.Meta(max_length=LONG_CHARS)]
 """One long line."""
 
 Lines = Annotated[str, _MANY, msgspec.Meta(max_length=DETAIL_CHARS)]
-"""Text of several lines, such as a traceback."""
+"""Text of several lines."""
+
+Trace = Annotated[str, _MANY, _END, msgspec.Meta(max_length=DETAIL_CHARS)]
+"""Text of several lines whose end is the useful part, such as a traceback."""
 
 MARGIN = "  | "
 
@@ -64,24 +74,37 @@ class Words(msgspec.Struct, frozen=True, array_like=True):
     """Base of whatever travels and holds text."""
 
     def __post_init__(self) -> None:
-        for name, clean in _cleaners(type(self)):
+        for name, clean, most in _cleaners(type(self)):
             said = getattr(self, name)
-            if not said or (type(said) is str and said.isprintable()):
+            if not said or (type(said) is str and len(said) <= most and said.isprintable()):
                 continue  # nearly always: what follows is for the others
             told = clean(said)
             if told is not said:
                 msgspec.structs.force_setattr(self, name, told)
 
 
+Clean = Callable[[Any], Any]
+
+
 @functools.cache
-def _cleaners(kind: type) -> tuple[tuple[str, Any], ...]:
-    """How each field is made printable; fields without text are left out."""
+def _cleaners(kind: type) -> tuple[tuple[str, Clean, int], ...]:
+    """How each field is made printable, and how long it may be; fields without text are left out."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return tuple(
-        (name, lines if _MANY in typing.get_args(hints[name]) else printable)
+        (name, *_cleaner(hints[name]))
         for name in kind.__struct_fields__  # type: ignore[attr-defined]
         if _has_text(hints[name])
     )
+
+
+def _cleaner(hint: Any) -> tuple[Clean, int]:
+    kind, *notes = typing.get_args(hint) or (hint,)
+    clean: Clean = lines if _MANY in notes else printable
+    most = next((note.max_length for note in notes if getattr(note, "max_length", None)), 0)
+    if kind is not str or hint is Short or not most:
+        return clean, sys.maxsize
+    kept = slice(-most, None) if _END in notes else slice(most)
+    return lambda said: clean(said)[kept], most
 
 
 def _has_text(hint: Any) -> bool:

@@ -8,7 +8,7 @@ from junto.device.spu.comparison import Introductions
 from junto.errors import HandshakeRefused, LinkError, PartyAborted, PartyUnreachable
 from junto.mpc.greeting import Greeting, NodeHello
 from junto.mpc.link_options import LinkOptions
-from junto.net.settled import Dispatched
+from junto.net.api import Delivery
 from link_helpers import both
 
 QUICK = LinkOptions(connect_retry_times=1, connect_retry_interval_ms=200, handshake_timeout_ms=200)
@@ -23,7 +23,7 @@ class Way:
         self.gate = None
 
     def greet(self, message):
-        delivery = Dispatched(len(message))
+        delivery = Delivery(len(message))
         delivery.settle(None)
         if self.other is not self:
             self.other.then(memoryview(message))

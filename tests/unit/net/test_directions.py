@@ -6,10 +6,9 @@ from junto.errors import PartyUnreachable
 from junto.net import frames as f
 from junto.net.api import TransferKey
 from junto.net.buffers import MemoryBuffer
+from junto.net.directions import Receiving, Sending
 from junto.net.line import Line
-from junto.net.mailbox import Refusal
-from junto.net.receiving import Receiving
-from junto.net.sending import Sending
+from junto.net.steps import Refusal
 
 NOTHING = f.Resumed(0, (), (), 0)
 LOST = PartyUnreachable("bob is gone", party="bob")
@@ -119,7 +118,7 @@ def test_a_value_that_nobody_expects_is_declined_but_not_before_a_divergence_cou
     said(line)
     into.value(line, f.Value(0, TransferKey(2, 0), stamp(2), memoryview(b"x")))
     assert [refusal.kind for refusal in refusals] == ["unexpected"]
-    assert into.mailbox.early == 0
+    assert not into.mailbox.early
     into.tick()
     assert said(line) == []
     into.tick()
@@ -191,7 +190,7 @@ def test_an_answer_on_a_line_that_is_not_in_use_is_not_heard():
     delivery = out.push(TransferKey(0, 0), stamp(0), payload(b"x"))
     assert out.pull(line) is not None
     out.hear(Line(out.pull), f.Ack((0,), (), 0))
-    assert out.outbox.unsettled == 1
+    assert len(out.outbox.underway) == 1
     out.hear(line, f.Ack((0,), (), 0))
     assert error_of(delivery) is None
 

@@ -7,13 +7,12 @@ import itertools
 import pytest
 
 from gateways import stamp
+from junto.net import delivery as module
 from junto.net import frames as f
-from junto.net import mailbox as module
 from junto.net.api import TransferKey
-from junto.net.arriving import Write
 from junto.net.buffers import Buffer, MemoryBuffer
-from junto.net.mailbox import Mailbox
-from junto.net.numbers import Numbers
+from junto.net.delivery import Mailbox
+from junto.net.steps import Numbers, Write
 
 
 class Room:
@@ -58,7 +57,7 @@ def filled(mailbox: Mailbox, number: int) -> Write:
 
 ENDS = {
     "it is here": lambda mailbox: mailbox.written(filled(mailbox, 0)),
-    "its bytes cannot be stored": lambda mailbox: mailbox.failed(filled(mailbox, 0), OSError(28, "full")),
+    "its bytes cannot be stored": lambda mailbox: mailbox.written(filled(mailbox, 0), OSError(28, "full")),
     "it cannot be read back": lambda mailbox: mailbox.written(filled(mailbox, 0)),
 }
 
@@ -71,9 +70,9 @@ def test_the_next_one_is_asked_for_when_one_ends(mailbox, end):
         assert offer(mailbox, number) == []
     assert accepted(mailbox) == [0]
     delivered = ENDS[end](mailbox)
-    assert [deliver.key for deliver in delivered] == [TransferKey(1, 0)]
+    assert [deliver.arrival.key for deliver in delivered] == [TransferKey(1, 0)]
     assert accepted(mailbox) == [1]
-    assert [deliver.key for deliver in mailbox.written(filled(mailbox, 1))] == [TransferKey(1, 1)]
+    assert [deliver.arrival.key for deliver in mailbox.written(filled(mailbox, 1))] == [TransferKey(1, 1)]
 
 
 def test_one_for_which_there_is_no_room_when_its_turn_comes_fails_and_the_one_behind_it_follows(mailbox):
@@ -83,7 +82,7 @@ def test_one_for_which_there_is_no_room_when_its_turn_comes_fails_and_the_one_be
     accepted(mailbox)
     mailbox._open_buffer.fails = "open"
     delivered = mailbox.written(filled(mailbox, 0))
-    assert [(deliver.key, isinstance(deliver.content, OSError)) for deliver in delivered] == [
+    assert [(deliver.arrival.key, isinstance(deliver.content, OSError)) for deliver in delivered] == [
         (TransferKey(1, 0), False),
         (TransferKey(1, 1), True),
     ]

@@ -9,9 +9,9 @@ import pytest
 from gateways import in_parallel
 from junto.config.model import LinkSettings
 from junto.net import frames as f
+from junto.net.directions import Receiving
 from junto.net.handshake import TRANSITIONS, HandshakeEvent, HandshakeState
 from junto.net.line import Line
-from junto.net.receiving import Receiving
 from meetings import World
 
 THREADS = 6

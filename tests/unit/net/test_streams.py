@@ -130,7 +130,7 @@ def test_what_comes_for_an_end_that_is_closed_counts_as_read(two):
         two.one._writer.push(Kind.STREAM, 0, 0, b"late")
         two.alice.sending.line.wake()
         two.pair.settle()
-    assert not two.alice.sending.outbox.unread()
+    assert not two.alice.sending.outbox.streams.unread()
     assert two.other.traffic() == (0, 3 * len(b"late"))
     assert not two.bob.refusals.by_cause()
 
@@ -142,7 +142,7 @@ def test_nothing_is_sent_before_the_other_end_is_open():
     one.close()
     pair.settle()
     assert pair.bob.peer.receiving.nbytes == 0
-    assert not pair.alice.peer.sending.outbox.unread()  # nobody is there who could read it
+    assert not pair.alice.peer.sending.outbox.streams.unread()  # nobody is there who could read it
     other = pair.bob.peer.stream(STREAM, lambda: True, 10)
     pair.settle()
     assert take(other) == b"first"
@@ -163,7 +163,7 @@ def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two, what):
     with pytest.raises(PipeEnded) as caught:
         take(two.other)
     assert caught.value.__cause__ is LOST
-    assert not two.bob.sending.outbox.unread()
+    assert not two.bob.sending.outbox.streams.unread()
 
 
 def test_a_stream_of_a_lost_peer_has_ended_when_it_is_opened(two):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from junto.net.api import Failure, TransferKey
-from junto.net.settled import Awaited, Dispatched
+from junto.net.api import Arrival, Delivery, Failure, TransferKey
 from junto.program.aside import LANES, Aside
 from junto.program.operation import START, Description, follow
 
@@ -18,12 +17,12 @@ class Wire:
 
     def expect(self, party, key):
         assert key not in self.expected
-        self.expected[key] = Awaited()
+        self.expected[key] = Arrival()
         return self.expected[key]
 
     def push(self, party, key, stamp, payload):
         self.pushed.append((party, key, stamp, b"".join(payload.pieces)))
-        return Dispatched(payload.nbytes)
+        return Delivery(payload.nbytes)
 
     def stream(self, party, number, is_trusted, frame_bytes=None):
         assert number not in self.streams

@@ -4,8 +4,7 @@ import pytest
 
 from junto.errors import PartyUnreachable, RemoteError
 from junto.execute.debug import DebugExecutor
-from junto.net.api import Failure, TransferKey
-from junto.net.settled import Awaited, Dispatched
+from junto.net.api import Arrival, Delivery, Failure, TransferKey
 from junto.program.between import SMALL_BYTES, BetweenSilos
 from junto.program.exchange import CrossingObserver, ExchangeServices, ValueTransfer
 from junto.program.failure import ErrorReporter
@@ -27,11 +26,11 @@ class Wire:
         self.expected, self.pushed = {}, []
 
     def expect(self, party, key):
-        self.expected[party, key] = Awaited()
+        self.expected[party, key] = Arrival()
         return self.expected[party, key]
 
     def push(self, party, key, stamp, letter):
-        self.pushed.append((party, key, letter, Dispatched(0)))
+        self.pushed.append((party, key, letter, Delivery(0)))
         return self.pushed[-1][3]
 
 

@@ -10,7 +10,6 @@ from junto.device.spu.skipped_operations import NodeLinks
 from junto.errors import LinkError, NotComputable, PartyAborted, PartyUnreachable, RemoteError, SessionError
 from junto.mpc.channel import MOST_REASON, LeftOut
 from junto.net.api import Failure
-from junto.net.frames import clip_failure
 from junto.program.failure import ErrorReporter, log, remote_error, told
 from junto.program.operation import START, Description, follow
 
@@ -90,9 +89,7 @@ def test_what_is_to_be_done_reaches_the_other_parties_bounded_and_printable(over
         links.leave_out(3, error)
         heard = links.reason(LeftOut("alice", channel.reason))
     else:
-        heard = remote_error(
-            msgspec.msgpack.decode(msgspec.msgpack.encode(clip_failure(told(error))), type=Failure)
-        )
+        heard = remote_error(msgspec.msgpack.decode(msgspec.msgpack.encode(told(error)), type=Failure))
     assert isinstance(heard, RemoteError)
     assert heard.party == "alice"
     assert long.isascii() == ("no: do this" in heard.message and "do this; " in heard.fix)

@@ -11,7 +11,6 @@ from junto.errors import LinkError, Origin, RemoteError
 from junto.log import printable
 from junto.mpc.channel import MOST_REASON, LeftOut
 from junto.net.api import Failure
-from junto.net.frames import clip_failure
 from junto.net.header import Reason
 from junto.program.failure import remote_error, told
 
@@ -40,7 +39,7 @@ class NodeLinks:
 
     def leave_out(self, operation: int, error: BaseException) -> None:
         """See `node.Links`."""
-        reason = _packed(clip_failure(told(self._as_remote(operation, error))))
+        reason = _packed(told(self._as_remote(operation, error)))
         for peer, channel in self._seat.channels.items():
             channel.leave_out(operation, reason, wait=peer in self._readers)
 

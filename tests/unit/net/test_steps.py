@@ -1,26 +1,26 @@
 import pytest
 
 from gateways import payload, stamp
-from junto.net import arriving, frames, outbox
+from junto.net import delivery, frames, steps
 from junto.net.api import Abort, Failure, Stamp, TransferKey
-from junto.net.mailbox import Mailbox
-from junto.net.story import InvalidTransition, Story
+from junto.net.delivery import Mailbox
+from junto.net.steps import InvalidTransition, Story
 
 
 def test_an_invalid_step_tells_the_story():
-    story = Story(outbox.TRANSITIONS, outbox.TransferState.HELD)
-    story.tell(outbox.TransferEvent.RELEASE)
-    story.tell(outbox.TransferEvent.OFFER)
+    story = Story(steps.SENDING, steps.TransferState.HELD)
+    story.tell(steps.TransferEvent.RELEASE)
+    story.tell(steps.TransferEvent.OFFER)
     with pytest.raises(InvalidTransition, match="'release' in state 'offered' after: release, offer"):
-        story.tell(outbox.TransferEvent.RELEASE)
-    assert story.state is outbox.TransferState.OFFERED
+        story.tell(steps.TransferEvent.RELEASE)
+    assert story.state is steps.TransferState.OFFERED
 
 
 @pytest.mark.parametrize(
     ("transitions", "states", "events"),
     [
-        (outbox.TRANSITIONS, outbox.TransferState, outbox.TransferEvent),
-        (arriving.TRANSITIONS, arriving.ArrivalState, arriving.ArrivalEvent),
+        (steps.SENDING, steps.TransferState, steps.TransferEvent),
+        (steps.RECEIVING, steps.ArrivalState, steps.ArrivalEvent),
     ],
     ids=["outbox", "mailbox"],
 )
@@ -43,20 +43,20 @@ def test_expecting_twice_is_our_own_mistake():
 
 
 def test_what_waits_goes_in_the_order_of_operations():
-    box = outbox.Outbox()
+    box = delivery.Outbox()
     for operation in (5000, 3000, 4000, 1):
         box.push(TransferKey(operation, 0), stamp(operation), payload(b"x"))
     sent = []
     for position in (0, 2000, 3000, 5000):
-        box.position(position)
+        box.advance(position)
         sent += [frame.key.operation for frame in box.take() or []]
     assert sent == [1, 3000, 4000, 5000]
 
 
 def test_a_batch_of_the_longest_frames_fits_into_a_message():
-    box, long = outbox.Outbox(), "\U0001f600" * 100_000
-    where = frames.clip_stamp(Stamp(1, b"d" * 16, long, long))
-    failure = frames.clip_failure(Failure("alice", 1, long, long, long, long, long, long))
+    box, long = delivery.Outbox(), "\U0001f600" * 100_000
+    where = Stamp(1, b"d" * 16, long, long)
+    failure = Failure("alice", 1, long, long, long, long, long, long)
     for index in range(200):
         box.push(TransferKey(1, index), where, failure)
         box.push(TransferKey(1, 200 + index), where, payload(bytes(frames.INLINE_BYTES)))
@@ -66,7 +66,4 @@ def test_a_batch_of_the_longest_frames_fits_into_a_message():
         sent += len(batch)
     assert sent == 400
     history = frames.History((where,) * frames.HISTORY_STAMPS)
-    assert (
-        len(frames.pack([history, frames.Ending(frames.clip_abort(Abort(long, long)))]))
-        <= frames.MESSAGE_BYTES
-    )
+    assert len(frames.pack([history, frames.Ending(Abort(long, long))])) <= frames.MESSAGE_BYTES

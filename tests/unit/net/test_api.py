@@ -2,14 +2,14 @@ import logging
 
 import pytest
 
-from junto.net.settled import Awaited, Dispatched
+from junto.net.api import Arrival, Delivery
 
 
 def test_callbacks_run_once_before_and_after():
-    arrival, seen = Awaited(), []
+    arrival, seen = Arrival(), []
     arrival.add_done_callback(seen.append)
     assert seen == []
-    arrival.advance(3, 10)
+    arrival.there, arrival.nbytes = 3, 10
     assert arrival.progress() == (3, 10)
     arrival.settle(memoryview(b"0123456789"))
     arrival.settle(ValueError("late"))
@@ -20,21 +20,21 @@ def test_callbacks_run_once_before_and_after():
 
 
 def test_asking_too_early_is_a_mistake():
-    for early in (Awaited().outcome, Dispatched(5).error):
+    for early in (Arrival().outcome, Delivery(5).error):
         with pytest.raises(RuntimeError):
             early()
 
 
 def test_a_delivery_knows_how_far_it_is():
-    delivery = Dispatched(10)
-    delivery.advance(4, 10)
+    delivery = Delivery(10)
+    delivery.there = 4
     assert delivery.progress() == (4, 10)
     delivery.settle(None)
     assert (delivery.error(), delivery.progress()) == (None, (10, 10))
 
 
 def test_a_callback_that_fails_is_logged_and_does_not_stop_the_others(caplog):
-    delivery, seen = Dispatched(1), []
+    delivery, seen = Delivery(1), []
     delivery.add_done_callback(lambda _: 1 / 0)
     delivery.add_done_callback(seen.append)
     with caplog.at_level(logging.ERROR):

@@ -79,7 +79,6 @@ LIES = [
     f.Value(0, TransferKey(-1, 0), stamp(1), memoryview(b"")),
     f.Value(0, TransferKey(1, 0), stamp(1), memoryview(bytes(f.INLINE_BYTES + 1))),
     f.Heartbeat(Activity(stamp(1), ("p" * 5000,))),
-    f.Heartbeat(Activity(stamp(1), (), 0, "b" * 5000)),
     f.Noted("n" * 300),
     f.Offer(0, TransferKey(1, 0), stamp(-1), 5),
 ]
@@ -89,6 +88,32 @@ LIES = [
 def test_values_out_of_range_are_refused(frame):
     with pytest.raises((ProtocolViolation, OverflowError)):
         f.open_message(f.pack([frame]))
+
+
+def with_a_long_text(frame):
+    """The frame as it travels, with each of its texts in turn made longer than any may be."""
+    if isinstance(frame, str):
+        yield "x" * 20_000
+    elif isinstance(frame, list):
+        for index, part in enumerate(frame):
+            yield from ([*frame[:index], longer, *frame[index + 1 :]] for longer in with_a_long_text(part))
+
+
+def test_a_text_that_is_too_long_is_cut_by_nobody_but_its_author():
+    failure = Failure("alice", 1, "t", "s", "E", "i", "d", "f")
+    frames = [
+        f.Heartbeat(Activity(stamp(1), ("bob",), 1, "busy")),
+        f.Failed(1, TransferKey(1, 0), stamp(1), failure),
+        f.Ending(Abort("kind", "message")),
+        f.Refused("kind", "cause", final=True),
+        f.Declined(1, "cause"),
+    ]
+    for frame, texts in zip(frames, (4, 9, 2, 2, 1), strict=True):
+        longer = [*with_a_long_text(msgspec.msgpack.decode(f.pack([frame])[1:])[0])]
+        assert len(longer) == texts
+        for each in longer:
+            with pytest.raises(ProtocolViolation):
+                f.open_message(b"\x00" + msgspec.msgpack.encode([each]))
 
 
 @pytest.mark.parametrize("streams", [((-1, 0),), ((0, -1),), ((0, 1),) * (f.AT_ONCE + 1)])
@@ -104,15 +129,22 @@ def test_unknown_fields_and_unknown_frames_are_refused():
 
 
 def test_long_texts_are_clipped_so_that_they_can_travel():
-    long = "é" * 100_000
+    long = "é" * 50_000 + "ü" * 50_000
     here = type(stamp(1))(1, b"d" * 16, long, long)
     failure = Failure("alice", 1, long, long, long, long, long, long)
     frames = [
-        f.Heartbeat(f.clip_activity(Activity(here, ("bob",), 1, long))),
-        f.Failed(1, TransferKey(1, 0), f.clip_stamp(here), f.clip_failure(failure)),
-        f.Ending(f.clip_abort(Abort(long, long))),
+        f.Heartbeat(Activity(here, ("bob",), 1, long)),
+        f.Failed(1, TransferKey(1, 0), here, failure),
+        f.Ending(Abort(long, long)),
     ]
     message = f.pack(frames)
     assert f.open_message(message) == frames
     assert len(message) < f.MESSAGE_BYTES
-    assert f.clip_stamp(stamp(1)) == stamp(1)
+    assert here.site == long[-len(here.site) :]
+    assert failure.detail == long[-len(failure.detail) :]
+    assert [len(text) for text in (here.text, here.site, failure.detail, failure.fix)] == [
+        500,
+        500,
+        16_000,
+        4_000,
+    ]
