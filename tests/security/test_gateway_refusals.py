@@ -6,6 +6,7 @@ import socket
 import ssl
 from dataclasses import replace
 
+import msgspec
 import pytest
 import trustme
 
@@ -315,6 +316,17 @@ def test_a_chunk_beyond_the_announced_end_is_refused():
         assert siege.refused() == {"chunk out of place": 1}
 
 
+def as_long(frame: f.ControlFrame, nbytes: int) -> bytes:
+    """A message of one frame in which the text "LONG" is as long as no honest party can make it."""
+
+    def longer(part):
+        if isinstance(part, list):
+            return [longer(each) for each in part]
+        return "x" * nbytes if part == "LONG" else part
+
+    return b"\x00" + msgspec.msgpack.encode(longer(msgspec.msgpack.decode(f.pack([frame])[1:])))
+
+
 RANDOM = [
     b"",
     b"\x00",
@@ -329,10 +341,10 @@ RANDOM = [
     f.pack([f.Value(1, TransferKey(1, -1), stamp(1), memoryview(b""))]),
     f.pack([f.Value(1, TransferKey(-1, 0), stamp(1), memoryview(b""))]),
     f.pack([f.Value(1, TransferKey(1, 0), stamp(1), memoryview(bytes(f.INLINE_BYTES + 1)))]),
-    f.pack([f.Heartbeat(Activity(Stamp(1, b"d" * 16, "x" * 10_000, "s")))]),
+    as_long(f.Heartbeat(Activity(Stamp(1, b"d" * 16, "LONG", "s"))), 10_000),
     f.pack([f.Heartbeat(Activity(Stamp(1, b"d" * 1000, "x", "s")))]),
-    f.pack([f.Ending(Abort("k" * 10_000, ""))]),
-    f.pack([f.Failed(1, TransferKey(1, 0), stamp(1), Failure("bob", 1, "t", "s", "E", "i", "d" * 100_000))]),
+    as_long(f.Ending(Abort("LONG", "")), 10_000),
+    as_long(f.Failed(1, TransferKey(1, 0), stamp(1), Failure("bob", 1, "t", "s", "E", "i", "LONG")), 100_000),
     os.urandom(1000),
 ]
 

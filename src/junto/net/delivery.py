@@ -79,8 +79,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._held: list[tuple[int, int, Transfer]] = []
-        self._ready: deque[Transfer] = deque()
-        self._flowing: deque[Transfer] = deque()
+        self._ready, self._flowing = deque[Transfer](), deque[Transfer]()
         self._live: dict[int, Transfer] = {}
         self._ahead: list[int] = []  # operations of the values that were released ahead of the position
         self._pushed = self._in_flight = 0
@@ -88,15 +87,14 @@ class Outbox:
         self.numbers: int = 0
         self.underway: dict[Transfer, None] = {}
         self.moved: int = 0
-        self._chunk_is_next = False
         self.streams: StreamWriters = StreamWriters()
         self._rounds = self.streams.due
-        self._round_is_next = True
+        self._chunk_is_next, self._round_is_next = False, True
 
     @property
     def due(self) -> bool:
         """Whether something may be sent now."""
-        return bool(self._rounds) or self._may_begin() or self._may_flow()
+        return bool(self._rounds) or bool(self._ready and self._may_begin()) or self._may_flow()
 
     def must_move(self) -> Transfer | None:
         """The oldest value that the receiver's program needs, as far as we know, so that it must get on."""
@@ -116,13 +114,14 @@ class Outbox:
         self._release()
         return transfer
 
-    def advance(self, operation: int) -> None:
-        """The receiver's program has come as far as `operation`."""
-        if operation > self.position:
-            self.position = operation
-            while self._ahead and self._ahead[0] <= operation:
-                heapq.heappop(self._ahead)
-            self._release()
+    def advance(self, operation: int) -> bool:
+        """The receiver's program has come as far as `operation`; whether more may go by that."""
+        if operation <= self.position:
+            return False
+        self.position = operation
+        while self._ahead and self._ahead[0] <= operation:
+            heapq.heappop(self._ahead)
+        return bool(self._held) and self._release()
 
     def accept(self, number: int) -> None:
         """The receiver wants the chunks of a transfer."""
@@ -134,9 +133,8 @@ class Outbox:
     def acknowledge(self, number: int, nbytes: int) -> bool:
         """The receiver has the first `nbytes` of a transfer; whether that is news."""
         transfer = self._live.get(number)
-        if transfer is None or transfer.state is not _T.FLOWING:
-            return False
-        if not transfer.there < nbytes <= transfer.sent:
+        flows = transfer is not None and transfer.state is _T.FLOWING
+        if transfer is None or not flows or not transfer.there < nbytes <= transfer.sent:
             return False
         self._in_flight -= nbytes - transfer.there
         transfer.there = nbytes
@@ -206,16 +204,17 @@ class Outbox:
             if not (self._ready or self._flowing) or not self._round_is_next:
                 return self._rounds.popleft()
         frames: list[f.ControlFrame] = []
-        if not (self._chunk_is_next and self._may_flow()):
+        if self._ready and not (self._chunk_is_next and self._may_flow()):
             size = 0
             while size < f.BATCH_BYTES and self._may_begin():
                 transfer = self._ready.popleft()
                 frames.append(self._frame(transfer))
                 size += transfer.frame_bytes
-            self._chunk_is_next = bool(frames)
-        else:
-            self._chunk_is_next = False
-        return frames or self._take_chunk() or (self._rounds.popleft() if self._rounds else None)
+        self._chunk_is_next = bool(frames)
+        if frames:
+            return frames
+        chunk = self._take_chunk() if self._flowing else None
+        return chunk or (self._rounds.popleft() if self._rounds else None)
 
     def _may_begin(self) -> bool:
         """Whether the next one that is ready may go: it has been begun before, or there is room."""
@@ -262,16 +261,18 @@ class Outbox:
             transfer.chunks = transfer.content.chunks(f.CHUNK_BYTES, start)
             self._flowing.append(transfer)
 
-    def _release(self) -> None:
+    def _release(self) -> bool:
+        before = len(self._ready)
         while self._held:
             operation = self._held[0][0]
             if operation > self.position:
                 if operation > self.position + WINDOW or len(self._ahead) >= AHEAD:
-                    return
+                    break
                 heapq.heappush(self._ahead, operation)
             transfer = heapq.heappop(self._held)[2]
             transfer.tell(_H.RELEASE)
             self._ready.append(transfer)
+        return len(self._ready) > before
 
 
 class Mailbox:
@@ -304,8 +305,7 @@ class Mailbox:
         self.moved: int = 0
         self._position = self._told = self._turn = 0
         self._settled: list[int] = []
-        self._unsaid = 0  # bytes that came since the last acknowledgement
-        self._urgent = False
+        self._unsaid, self._urgent = 0, False  # bytes that came since the last acknowledgement; a whole value
         self._answers: list[f.ControlFrame] = []
         self._later: tuple[list[f.ControlFrame], list[f.ControlFrame]] = ([], [])
         self._declines: deque[f.Declined] = deque(maxlen=f.AT_ONCE)

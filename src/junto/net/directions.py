@@ -132,9 +132,9 @@ class Sending:
         """The receiver's program has come as far as `operation`."""
         if operation > self.outbox.position:
             with self.lock:
-                self.outbox.advance(operation)
-                due = self.outbox.due
-            self._wake(due)
+                due = self.outbox.advance(operation)
+            if due:
+                self._wake()
 
     def forget(self) -> None:
         """Another run: what the receiver has said belongs to none."""
@@ -162,7 +162,8 @@ class Sending:
             else:
                 declined, done = frame, self.outbox.settle((frame.transfer,))
             due = self.outbox.due
-        self._wake(due)
+        if due:
+            self._wake()
         for transfer in done:
             self._settle(transfer, declined)
         if streams:
@@ -195,10 +196,10 @@ class Sending:
         self._undelivered = self._undelivered or error
         return transfer.settle(error)
 
-    def _wake(self, due: bool) -> None:
-        # Every wake-up that finds nothing to send costs the thread that does have work its processor.
+    def _wake(self) -> None:
+        # Only if something is due: a wake-up for nothing costs the thread that does have work its processor.
         line = self.line
-        if due and line is not None:
+        if line is not None:
             line.wake()
 
 

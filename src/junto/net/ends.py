@@ -24,18 +24,20 @@ from junto.net.steps import Refusal, Story
 log: logging.Logger = logging.getLogger("junto.net")
 
 
-class _ConnectionEnd:
+class _ConnectionEnd(Story[HandshakeState, HandshakeEvent]):
     """One end of a connection. Its steps are taken under its lock, by whichever thread has reason to."""
+
+    table = TRANSITIONS
+    state = HandshakeState.NEW
 
     def __init__(self, line: Line) -> None:
         self.line: Line = line
-        self.story: Story[HandshakeState, HandshakeEvent] = Story(TRANSITIONS, HandshakeState.NEW)
         self.lock = threading.RLock()  # a step may say words, and words may end the connection
 
     def is_last_word(self, frame: f.Any) -> bool:
         """Whether it may be said before it is open: that a party ends the run, or the answer to it."""
         last = isinstance(frame, f.Ending) or (isinstance(frame, f.Noted) and frame.what == "ending")
-        return last and self.story.state in GREETED
+        return last and self.state in GREETED
 
 
 class Dialled(_ConnectionEnd):
@@ -82,10 +84,10 @@ class Dialled(_ConnectionEnd):
         """Answer the dialler's Resume, if it has come and the run is known."""
         with self.lock:
             asked, run = self.line.run, self._meeting.run
-            if self.story.state is not HandshakeState.ASKED or run is None or self.line.closed:
+            if self.state is not HandshakeState.ASKED or run is None or self.line.closed:
                 return
             if asked == run:
-                self.story.tell(HandshakeEvent.RESUMED)
+                self.tell(HandshakeEvent.RESUMED)
                 self.peer.open_theirs(self.line)
             elif self._meeting.over:
                 self._refuse("another run", "that is another run than ours: start again at every party")
@@ -98,12 +100,12 @@ class Dialled(_ConnectionEnd):
         self.peer.drop(self.line)
 
     def _shake_hands(self, frame: f.Any) -> None:
-        state = self.story.state
+        state = self.state
         if isinstance(frame, f.Hello) and (state, HandshakeEvent.HELLO) in TRANSITIONS:
             self._greet(frame)
         elif isinstance(frame, f.Resume) and (state, HandshakeEvent.RESUME) in TRANSITIONS:
             self.line.run = frame.run
-            self.story.tell(HandshakeEvent.RESUME)
+            self.tell(HandshakeEvent.RESUME)
             self.answer()
         elif self.is_last_word(frame):
             self.peer.hear(self.line, [frame])
@@ -136,7 +138,7 @@ class Dialled(_ConnectionEnd):
             self._meeting.fail(error)
             self.line.close(mine)
         else:
-            self.story.tell(HandshakeEvent.HELLO)
+            self.tell(HandshakeEvent.HELLO)
             self.line.say(mine)
             self.peer.greeted(self.line)
 
@@ -183,8 +185,8 @@ class Dialler(_ConnectionEnd):
         """Ask to resume the run, once it is known and the party has greeted."""
         with self.lock:
             run = self._meeting.run
-            if run is not None and (self.story.state, HandshakeEvent.RESUME) in TRANSITIONS:
-                self.story.tell(HandshakeEvent.RESUME)
+            if run is not None and (self.state, HandshakeEvent.RESUME) in TRANSITIONS:
+                self.tell(HandshakeEvent.RESUME)
                 self.line.say(f.Resume(run))
 
     def _hear(self, frames: list[f.Any]) -> bool:
@@ -198,11 +200,11 @@ class Dialler(_ConnectionEnd):
                     self.peer.hear(self.line, [frame])
                     if not self._meeting.over:
                         _noticed(self.peer, self._meeting)
-                case f.Hello() if (self.story.state, HandshakeEvent.HELLO) in TRANSITIONS:
+                case f.Hello() if (self.state, HandshakeEvent.HELLO) in TRANSITIONS:
                     if not self._greet(frame):
                         return False
-                case f.Resumed() if (self.story.state, HandshakeEvent.RESUMED) in TRANSITIONS:
-                    self.story.tell(HandshakeEvent.RESUMED)
+                case f.Resumed() if (self.state, HandshakeEvent.RESUMED) in TRANSITIONS:
+                    self.tell(HandshakeEvent.RESUMED)
                     self.peer.open_ours(self.line, frame)
                     self._meeting.opened()
                 case _:
@@ -232,7 +234,7 @@ class Dialler(_ConnectionEnd):
         except HandshakeRefused as error:
             self.over = error
             return False
-        self.story.tell(HandshakeEvent.HELLO)
+        self.tell(HandshakeEvent.HELLO)
         self.ask()
         self.peer.greeted(self.line)
         return True

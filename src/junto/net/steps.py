@@ -118,28 +118,24 @@ class InvalidTransition(Exception):
 
 
 class Story(Generic[State, Event]):
-    """The state of one thing and how it came to be.
+    """Base of what goes through states by a table, and remembers how it came where it is.
 
-    Args:
+    Attributes:
         table: (state, event) -> state; what is not in it is a mistake.
-        state: where the story begins.
+        state: where it is; a class says where it begins.
     """
 
-    __slots__ = ("_events", "_table", "state")
-
-    def __init__(self, table: Mapping[tuple[State, Event], State], state: State) -> None:
-        self._table = table
-        self._events: list[Event] = []
-        self.state: State = state
+    table: Mapping[tuple[State, Event], State]
+    state: State
+    _past: tuple[Event, ...] = ()
 
     def tell(self, event: Event) -> State:
         """Take one step. Raises InvalidTransition."""
-        after = self._table.get((self.state, event))
+        after = self.table.get((self.state, event))
         if after is None:
-            past = ", ".join(str(each.value) for each in self._events) or "nothing"
+            past = ", ".join(str(each.value) for each in self._past) or "nothing"
             raise InvalidTransition(f"{event.value!r} in state {self.state.value!r} after: {past}")
-        self._events.append(event)
-        del self._events[:-16]
+        self._past = (*self._past[-15:], event)
         self.state = after
         return after
 
@@ -155,6 +151,9 @@ class Transfer(Story[TransferState, TransferEvent], Delivery):
         chunks: the rest of its bytes, while it flows.
     """
 
+    table = SENDING
+    state = TransferState.HELD
+
     def __init__(self, key: TransferKey, stamp: Stamp, content: Payload | Failure) -> None:
         self.key, self.stamp, self.content = key, stamp, content
         self.frame_bytes = 100 + 4 * (len(stamp.text) + len(stamp.site))
@@ -165,8 +164,7 @@ class Transfer(Story[TransferState, TransferEvent], Delivery):
         else:
             nbytes = content.nbytes
             self.frame_bytes += nbytes if nbytes <= f.INLINE_BYTES else 0
-        Story.__init__(self, SENDING, TransferState.HELD)
-        Delivery.__init__(self, nbytes)
+        super().__init__(nbytes)
         self.number: int | None = None
         self.sent = 0
         self.chunks: Iterator[list[memoryview]] | None = None
@@ -206,9 +204,11 @@ class ArrivingEntry(Story[ArrivalState, ArrivalEvent], Arrival):
         content: once it is here.
     """
 
+    table = RECEIVING
+    state = ArrivalState.NEW
+
     def __init__(self, key: TransferKey) -> None:
-        Story.__init__(self, RECEIVING, ArrivalState.NEW)
-        Arrival.__init__(self)
+        super().__init__()
         self.key = key
         self.transfer = -1
         self.told = self.in_memory = 0

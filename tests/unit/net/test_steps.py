@@ -8,7 +8,11 @@ from junto.net.steps import InvalidTransition, Story
 
 
 def test_an_invalid_step_tells_the_story():
-    story = Story(steps.SENDING, steps.TransferState.HELD)
+    class Told(Story[steps.TransferState, steps.TransferEvent]):
+        table = steps.SENDING
+        state = steps.TransferState.HELD
+
+    story = Told()
     story.tell(steps.TransferEvent.RELEASE)
     story.tell(steps.TransferEvent.OFFER)
     with pytest.raises(InvalidTransition, match="'release' in state 'offered' after: release, offer"):

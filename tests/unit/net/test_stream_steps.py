@@ -52,13 +52,13 @@ def test_the_run_is_asked_for_once_by_however_many_threads(talk):
     at_once(talk.out.ask)
     frames = f.open_message(talk.out.line.step())
     assert [type(frame) for frame in frames] == [f.Resume]
-    assert talk.out.story.state is HandshakeState.ASKED
+    assert talk.out.state is HandshakeState.ASKED
 
 
 def test_it_is_answered_once_by_however_many_threads(talk):
     talk.flush()
     talk.into.line.run = talk.into._meeting.run
-    talk.into.story.tell(HandshakeEvent.RESUME)
+    talk.into.tell(HandshakeEvent.RESUME)
     at_once(talk.into.answer)
     frames = f.open_message(talk.into.line.step())
     assert [type(frame) for frame in frames] == [f.Resumed, f.Heartbeat]
