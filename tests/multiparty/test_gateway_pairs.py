@@ -214,14 +214,16 @@ def test_values_of_all_sizes_arrive_unchanged(tls):
 def test_a_failure_arrives_in_place_of_a_value():
     with Site() as site:
         alice, bob = site.meet()
-        failure = Failure("alice", 1, "alice(f)", "x.py:1", "ValueError", "abcd", "long " * 10_000)
+        told = "long " * 10_000
+        failure = Failure("alice", 1, "alice(f)", "x.py:1", "ValueError", "abcd", told)
         arrival = bob.expect("alice", TransferKey(1, 0))
         alice.push("bob", TransferKey(1, 0), stamp(1), failure)
         received = outcome(arrival)
         assert isinstance(received, Failure)
         assert received.error_type == "ValueError"
+        assert received == failure
         assert received.detail.endswith("long ")
-        assert len(received.detail) < len(failure.detail)
+        assert len(received.detail) < len(told)
 
 
 def test_values_before_their_time_wait_for_the_program():
