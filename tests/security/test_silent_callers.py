@@ -10,9 +10,8 @@ import pytest
 
 from gateways import FACTS, QUICK, Heard, Site, in_parallel, until
 from junto.doctor.service import DoctorService
-from junto.net.callers import CONNECTIONS, CONNECTIONS_A_PARTY
 from junto.net.gateway import GrpcGateway
-from junto.net.grpc_carrier import GrpcCarrier
+from junto.net.grpc_carrier import CONNECTIONS, CONNECTIONS_A_PARTY, GrpcCarrier
 from junto.reach.tls_context import client_context
 
 MANY = 350

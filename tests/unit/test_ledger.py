@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateways import until
+from junto import ledger
 from junto.errors import ConfigError
 from junto.ledger import Edge, Ledger, LedgerEntry, LedgerFile, read, summarise, verify
 from tries import tries
@@ -65,6 +67,20 @@ def test_when_it_is_closed_everything_is_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     about = write(tmp_path / "ledger", *map(entry, range(50))).stat()
     assert synced == {about.st_ino: about.st_size}
+
+
+def test_entries_that_follow_one_another_are_written_together_and_the_last_ones_without_delay(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ledger, "GATHERED_S", 600.0)
+    path = tmp_path / "l.jsonl"
+    written = Ledger(LedgerFile(str(path)), "job", "ab", "alice")
+    until(lambda: path.read_text().count("\n"))  # the genesis is there at once
+    for number in range(1, 50):
+        written.record(entry(number))
+    assert path.read_text().count("\n") <= 2  # the genesis, and what had come before the thread looked
+    written.close()
+    assert [one.entry.operation for one in read(path)] == [*range(1, 50)]
 
 
 def test_the_file_is_ours_alone(tmp_path):

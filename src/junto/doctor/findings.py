@@ -8,9 +8,8 @@ from typing import Final
 
 from junto.doctor.service import Answer, SiteDescription
 from junto.errors import MalformedBytes
-from junto.net import versions
 from junto.net.grpc_carrier import grpc
-from junto.net.handshake import compare
+from junto.net.handshake import OURS, compare, differing
 from junto.reach import probe
 
 _CLOCK_S: Final = 60.0
@@ -62,7 +61,7 @@ def judge(mine: SiteDescription, answer: Answer, name: str) -> list[Finding]:
 
 def _versions(mine: SiteDescription, theirs: SiteDescription, name: str) -> list[Finding]:
     """Junto has to be the same; the others are worth saying, jax's because of some functions on an SPU."""
-    here, there = (each.versions.get(versions.OURS, "?") for each in (mine, theirs))
+    here, there = (each.versions.get(OURS, "?") for each in (mine, theirs))
     if (mine.protocol, here) != (theirs.protocol, there):
         return [
             Finding(
@@ -75,7 +74,7 @@ def _versions(mine: SiteDescription, theirs: SiteDescription, name: str) -> list
         ]
     others = tuple(
         f"{what}: {ours} here, {other} at {name}"
-        for what, ours, other in versions.differing(mine.versions, theirs.versions)
+        for what, ours, other in differing(mine.versions, theirs.versions)
     )
     if not others:
         return [Finding("version", "ok", f"both run junto {here}")]

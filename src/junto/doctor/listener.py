@@ -12,8 +12,7 @@ from junto.doctor.findings import Finding
 from junto.doctor.service import DoctorClient, DoctorService
 from junto.doctor.views import Views
 from junto.errors import MalformedBytes
-from junto.net.callers import guard_options
-from junto.net.grpc_carrier import grpc
+from junto.net.grpc_carrier import grpc, guard_options
 from junto.reach.dial import ProbeFailed, resolve
 from junto.reach.probe import probe
 

@@ -25,9 +25,8 @@ from junto.config.model import Settings, TlsSettings
 from junto.doctor.views import View, read_view
 from junto.errors import IdentityError, MalformedBytes
 from junto.log import printable
-from junto.net.callers import caller_host, party_of
 from junto.net.frames import NONCE_BYTES, Hello
-from junto.net.grpc_carrier import grpc
+from junto.net.grpc_carrier import caller_host, grpc, party_of
 from junto.net.handshake import facts_of, hello
 
 SINK_LIMIT: Final = 32 << 20

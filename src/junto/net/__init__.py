@@ -8,11 +8,11 @@ From the program to the wire. Laws are pure: events in, instructions out. The re
     directions  our values to it and its to us, and the lines in use   law: delivery, over steps (which go and
                 when, which are taken, each once)
     streams     our ends of its ordered streams          law: ordered  (windows, what is sent again)
-    way         one way to it: where it is dialled, and the connections there; direct: ways at other addresses
+    way         one way to it: where it is dialled, and the connections there; at other addresses, too
     ends        the two ends of a connection until it is open     law: handshake; meeting: who was met
     line        our half of a connection: what is said next, and by which thread
     carrier     who carries messages: grpc_carrier, or socket_carrier over message_socket
     frames      what a message is; header: of a frame of a stream; words: text that can be printed
 
-The small ones: buffers, refusals, standstill, versions, callers, inherited.
+The small ones: buffers, inherited.
 """

@@ -20,7 +20,7 @@ from junto.config.model import Address
 from junto.errors import JuntoError
 from junto.net.header import Kind, Ordered
 from junto.net.words import Lines, Long, Site, Text, Trace, Words
-from junto.wire.payload import Payload, Summary
+from junto.wire.payload import Payload
 
 log: logging.Logger = logging.getLogger("junto.net")
 
@@ -360,24 +360,3 @@ class Gateway(ABC):
     @abstractmethod
     def statistics(self) -> dict[str, Any]:
         """Counters for a person: per peer bytes and messages each way, refused messages by cause."""
-
-
-__all__ = [
-    "Abort",
-    "Activity",
-    "Arrival",
-    "Delivery",
-    "DirectAddress",
-    "DirectUse",
-    "DirectWays",
-    "Events",
-    "Failure",
-    "Gateway",
-    "OnWait",
-    "OrderedStream",
-    "Pipe",
-    "PipeEnded",
-    "Stamp",
-    "Summary",
-    "TransferKey",
-]

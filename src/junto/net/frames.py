@@ -63,7 +63,7 @@ class Hello(ControlFrame, frozen=True, tag=1):
         job: name of the job.
         parties: all parties, sorted.
         facts: settings that must be equal, one readable line each.
-        versions: of junto, Python and so on; see `versions` for which may differ.
+        versions: of junto, Python and so on; see `handshake` for which may differ.
         nonce: this start of this party.
     """
 

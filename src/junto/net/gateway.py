@@ -32,14 +32,12 @@ from junto.net.api import (
     TransferKey,
 )
 from junto.net.carrier import Caller, Carrier, Listener
-from junto.net.direct import DirectMeeting
 from junto.net.grpc_carrier import GrpcCarrier
 from junto.net.line import Line, Route
 from junto.net.meeting import Meeting
-from junto.net.peer import Peer
-from junto.net.refusals import Refusals
+from junto.net.peer import Peer, Refusals
 from junto.net.socket_carrier import SocketCarrier
-from junto.net.way import Way
+from junto.net.way import DirectMeeting, Way
 from junto.reach.dial import unknown_hosts
 from junto.wire.payload import Payload
 

@@ -7,22 +7,25 @@ answered and sent also while nothing flows, and the server's threads never keep 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from typing import Any, Final
+from urllib.parse import unquote
 
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
 from junto.errors import IdentityError, ListenError
 from junto.locks import Event
 from junto.log import printable
-from junto.net.callers import Option, guard_options, party_of
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
 from junto.net.frames import MESSAGE_BYTES
 from junto.net.line import Line
+from junto.reach.identity import party_of_certificate
 from junto.reach.probe import ProbeReport, probe
 
 # It prints when a peer hangs up; its handlers for forks abort one child in twenty while calls are under way.
@@ -45,6 +48,13 @@ grpc: Any = _import_grpc()
 
 METHOD = "/junto.Silo/Push"
 STREAMS = 16
+
+CONNECTIONS: Final = 64
+"""So many connections may be open, and this many more for each party: others are closed at once."""
+
+CONNECTIONS_A_PARTY: Final = 16
+
+Option = tuple[str, int | str]
 
 
 class _DaemonThreads(futures.Executor):
@@ -267,3 +277,44 @@ def _cannot_listen(listen: Address, why: str) -> ListenError:
         fix="choose a free port and an address of this machine (listen_addr), "
         "or end the process that holds the port",
     )
+
+
+def party_of(context: Any, parties: Mapping[str, PartySettings]) -> str:
+    """The party that the certificate of a call's other end names.
+
+    Raises IdentityError if it names none, or if the connection is not TLS 1.3.
+    """
+    facts = context.auth_context()
+    version = _first(facts, "ssl_tls_version")
+    if not version:
+        raise IdentityError("this grpcio does not tell the TLS version; junto needs 1.85 or newer")
+    if version != b"TLSv1.3":
+        raise IdentityError(f"it speaks {version.decode('ascii', 'replace')!r}, not TLSv1.3")
+    pem = _first(facts, "x509_pem_cert").decode("ascii", "replace")
+    try:
+        return party_of_certificate(ssl.PEM_cert_to_DER_cert(pem), parties)
+    except ValueError as error:
+        raise IdentityError(f"its certificate cannot be read: {error}") from error
+
+
+def caller_host(context: Any) -> str:
+    """The IP address from which a call comes, in its shortest form; empty if gRPC does not say."""
+    host = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def guard_options(parties: int, timeout_s: float) -> list[Option]:
+    """What gRPC is told of callers that show no certificate: a deadline for the handshake, and a most."""
+    return [
+        ("grpc.server_handshake_timeout_ms", max(int(timeout_s * 1000), 1000)),
+        ("grpc.max_allowed_incoming_connections", CONNECTIONS + CONNECTIONS_A_PARTY * parties),
+    ]
+
+
+def _first(facts: Mapping[str, Any], name: str) -> bytes:
+    values = facts.get(name) or (b"",)
+    return bytes(values[0])

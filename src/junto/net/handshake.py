@@ -13,6 +13,11 @@ greeted: who leaves a meeting says so. Each step is one under the end's lock, it
 can answer what the state does not know of yet. What may be heard again, or late, is a whole connection: of an
 earlier start or attempt.
 
+Of the versions that a Hello tells, junto's own has to be equal: the parties make their plans and messages by
+it. jax and jaxlib may differ: most functions become the same plan with each (`mpc.canonical`); where one does
+not, the parties' programs differ, and then this is said as a possible cause. Of Python and numpy the minor
+version is worth saying.
+
 The run's id is a hash over the job and everybody's nonces, so nobody can be made to continue another run.
 """
 
@@ -20,13 +25,20 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 from junto.config.model import Settings
 from junto.errors import HandshakeRefused
-from junto.net import versions
 from junto.net.frames import NONCE_BYTES, PROTOCOL, Hello
+
+OURS: Final = "junto"
+PACKAGES: Final = (OURS, "numpy", "jax", "jaxlib")
+MINOR: Final = frozenset({"python", "numpy"})
+"""Of these a last number that differs means nothing."""
 
 
 class HandshakeState(enum.Enum):
@@ -74,7 +86,7 @@ def facts_of(settings: Settings, policy: Mapping[str, str]) -> Mapping[str, str]
 
 def hello(party: str, job: str, parties: tuple[str, ...], facts: Mapping[str, str], nonce: bytes) -> Hello:
     """What we say first."""
-    return Hello(PROTOCOL, party, job, tuple(sorted(parties)), dict(facts), versions.installed(), nonce)
+    return Hello(PROTOCOL, party, job, tuple(sorted(parties)), dict(facts), installed(), nonce)
 
 
 def compare(mine: Hello, theirs: Hello) -> list[Difference]:
@@ -117,4 +129,35 @@ def _pair(party: str, nonce: bytes) -> tuple[bytes, bytes]:
 
 def _comparable(one: Hello) -> dict[str, str]:
     common = {"protocol version": str(one.protocol), "job name": one.job, "parties": ", ".join(one.parties)}
-    return {"version of junto": one.versions.get(versions.OURS, "unknown")} | common | one.facts
+    return {"version of junto": one.versions.get(OURS, "unknown")} | common | one.facts
+
+
+def installed() -> dict[str, str]:
+    """Versions by name, of what is installed; nothing is imported for it."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def differing(mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(what, ours, theirs) of all that both have and that differs in what counts of it."""
+    return [
+        (what, mine[what], theirs[what])
+        for what in mine
+        if what in theirs and _counts(what, mine[what]) != _counts(what, theirs[what])
+    ]
+
+
+def described(me: str, mine: Mapping[str, str], party: str, theirs: Mapping[str, str]) -> str:
+    """The differences as a phrase, such as ``jax 0.10.2 at alice, 0.9.1 at bob``; empty if there are none."""
+    return "; ".join(
+        f"{what} {ours} at {me}, {others} at {party}" for what, ours, others in differing(mine, theirs)
+    )
+
+
+def _counts(what: str, number: str) -> str:
+    return ".".join(number.split(".")[:2]) if what in MINOR else number

@@ -9,7 +9,6 @@ from junto.errors import DeadlineExceeded, JuntoError
 from junto.locks import Condition
 from junto.net import handshake
 from junto.net.frames import Hello
-from junto.net.versions import described
 
 STATUS_S = 1.0
 LINGER_S = 1.0
@@ -86,7 +85,7 @@ class Meeting:
             if self.over:
                 raise Restarted
             self._nonces[theirs.party] = theirs.nonce
-            self._versions[theirs.party] = described(
+            self._versions[theirs.party] = handshake.described(
                 self.mine.party, self.mine.versions, theirs.party, theirs.versions
             )
             if len(self._nonces) <= len(self._others):

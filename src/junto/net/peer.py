@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,12 +15,10 @@ from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
-from junto.net.api import Activity, Events, OrderedStream, Stamp
+from junto.net.api import Activity, Events, OrderedStream, Stamp, TransferKey
 from junto.net.directions import Receiving, Sending
 from junto.net.header import FOLLOWS, MARK, Ordered, following, parse
 from junto.net.line import Line
-from junto.net.refusals import Refusals
-from junto.net.standstill import Standstill
 from junto.net.steps import Refusal
 from junto.net.streams import PeerStream
 
@@ -36,6 +35,70 @@ ALIVE_BEATS = 3
 """A party that was heard of within so many heartbeats is alive without a doubt."""
 
 _NOWHERE = Stamp(0, b"", "", "")
+
+
+class Refusals:
+    """Counters. Thread-safe; the log gets the 1st, 2nd, 4th, 8th ... of a kind, so nobody can flood it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def count(self, who: str, kind: str, text: str) -> int:
+        """Note one message of `who`; returns how many there were in all."""
+        with self._lock:
+            self._counts[kind] += 1
+            number, total = self._counts[kind], self._counts.total()
+        if number & (number - 1) == 0:
+            log.warning("refused from %s (%s, %d so far): %s", who, kind, number, text)
+        return total
+
+    def by_cause(self) -> dict[str, int]:
+        """How many of each kind."""
+        with self._lock:
+            return dict(self._counts)
+
+
+class Standstill:
+    """Whether something of one direction that has to get on stands still although the party is alive.
+
+    By the law of `delivery` that cannot be. Should it be all the same (a fault of ours, a network that passes
+    heartbeats only), then it is said, and which value it is: nobody has to guess why a run waits.
+
+    Args:
+        way: for a person, such as ``what we send to bob``.
+        patience_s: how long nothing may move.
+    """
+
+    def __init__(self, way: str, patience_s: float) -> None:
+        self._way = way
+        self._patience_s = patience_s
+        self._moved = -1
+        self._since = 0.0
+        self._next_s = patience_s
+
+    def look(self, now: float, moved: int, value: tuple[TransferKey, int, int] | None) -> str | None:
+        """What to tell a person now, if anything: first after the patience, then ever more rarely.
+
+        Args:
+            now: monotonic seconds.
+            moved: grows whenever anything of this direction moves.
+            value: one that has to move (key, bytes there, bytes in all); None: there is none, or the party is
+                not alive, so nothing can.
+        """
+        if value is None or moved != self._moved:
+            self._moved, self._since, self._next_s = moved, now, self._patience_s
+            return None
+        still = now - self._since
+        if still < self._next_s:
+            return None
+        self._next_s *= 2
+        key, done, nbytes = value
+        return (
+            f"{self._way} has not moved for {still:.0f} s although it is alive: value {key.index} of "
+            f"operation {key.operation} stands at {done} of {nbytes} bytes. If that goes on, end the run and "
+            "report it with the logs of both parties"
+        )
 
 
 class Peer:

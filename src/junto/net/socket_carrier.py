@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import select
 import socket
 import ssl
@@ -42,6 +43,9 @@ PENDING = 128
 
 LINGER_S = 1.0
 """How long the other side may take to read our last words once we have closed."""
+
+SOON_S = 0.001
+"""So much later may the thread look that sends what nobody had to say at once."""
 
 _BACKLOG = 1024
 _NO_ROOM_S = 0.05
@@ -92,6 +96,7 @@ class _Carried:
     def __init__(self, sock: MessageSocket, line: Line) -> None:
         self._sock, self._line = sock, line
         self._turn = threading.Lock()
+        self._sleeps_until = math.inf  # the thread of its own, at most
         line.in_place = InlineCarrier(self._send, sock.attend, sock.alarm, sock.rest)
 
     def run(self) -> None:
@@ -105,6 +110,7 @@ class _Carried:
                     if isinstance(message, bytes):
                         sock.put(message)
                         continue
+                    self._sleeps_until = math.inf if message is None else time.monotonic() + message
                 if line.closed:
                     return sock.end(LINGER_S)
                 line.sleep(message)
@@ -131,6 +137,8 @@ class _Carried:
                 message = step()
                 if isinstance(message, bytes):
                     sock.put(message)
+            if isinstance(message, float):  # an acknowledgement waits for more: does the thread know?
+                return self._sleeps_until <= time.monotonic() + message + SOON_S and not self._line.closed
             return message is None and not self._line.closed
         except SocketEnded:
             return False

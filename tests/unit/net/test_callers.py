@@ -3,7 +3,7 @@
 import pytest
 
 from junto.errors import IdentityError
-from junto.net.callers import CONNECTIONS, caller_host, guard_options, party_of
+from junto.net.grpc_carrier import CONNECTIONS, caller_host, guard_options, party_of
 
 
 class Call:

@@ -26,9 +26,9 @@ from junto.errors import (
 )
 from junto.net import frames as f
 from junto.net.api import DirectAddress, TransferKey
-from junto.net.direct import SPARE_S
 from junto.net.line import Line
 from junto.net.socket_carrier import SocketCarrier
+from junto.net.way import SPARE_S
 from junto.reach.probe import ProbeReport
 from junto.reach.tls_context import SOCKET_ALPN, client_context, server_context
 

@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from junto.net.refusals import Refusals
+from junto.net.peer import Refusals
 
 
 @settings(deadline=None)

@@ -9,7 +9,7 @@ import pytest
 from flows import Pair
 from junto.config.model import LinkSettings
 from junto.net.api import TransferKey
-from junto.net.standstill import Standstill
+from junto.net.peer import Standstill
 
 VALUE = (TransferKey(17, 3), 40, 100)
 

@@ -12,7 +12,7 @@ from junto.doctor.findings import judge
 from junto.doctor.service import Answer, SiteDescription
 from junto.errors import HandshakeRefused
 from junto.net import handshake
-from junto.net.versions import described, differing, installed
+from junto.net.handshake import described, differing, installed
 
 OURS = {"junto": "0.1.0", "python": "3.11.7", "numpy": "2.1.3", "jax": "0.10.2", "jaxlib": "0.10.2"}
 
