@@ -1,8 +1,10 @@
 """The two directions of a peer, without a network: a stream that was replaced says and hears nothing."""
 
+from flows import Clock
 from gateways import error_of, outcome, payload, stamp
 from junto.config.model import LinkSettings
 from junto.errors import PartyUnreachable
+from junto.net import directions
 from junto.net import frames as f
 from junto.net.api import TransferKey
 from junto.net.buffers import MemoryBuffer
@@ -152,7 +154,9 @@ def test_a_sending_thread_is_woken_only_for_what_it_can_send():
     assert line.count == before + 2
 
 
-def test_an_acknowledging_thread_is_woken_once_for_all_values_of_its_delay():
+def test_an_acknowledging_thread_is_woken_once_for_all_values_of_its_delay(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(directions, "time", clock)
     into = Receiving("bob", LinkSettings(), never)
     line = Woken(into.pull)
     into.open(line)
@@ -164,7 +168,7 @@ def test_an_acknowledging_thread_is_woken_once_for_all_values_of_its_delay():
         into.wake()
         assert isinstance(into.pull(line), float), "it sleeps until the acknowledgement is due"
     assert line.count == before + 1
-    into._ack_due = 1e-9  # the delay is over
+    clock.now += directions.ACK_DELAY_S
     (ack,) = said(line)
     assert isinstance(ack, f.Ack)
     assert ack.settled == (0, 1, 2, 3, 4)
