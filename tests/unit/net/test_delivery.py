@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateways import payload, stamp
+from junto.net import delivery
 from junto.net import frames as f
 from junto.net.api import TransferKey
 from junto.net.delivery import Outbox
@@ -50,6 +51,19 @@ def test_streams_and_values_go_in_turn():
     turns = [taken(box) for _ in range(11)]
     assert turns[:6].count("stream") == 3
     assert [each for each in turns if each != "stream"] == ["chunk", "small"] * 3 + ["chunk", ""]
+
+
+def test_after_a_break_as_much_is_unacknowledged_as_before_one(monkeypatch):
+    monkeypatch.setattr(delivery, "IN_FLIGHT_BYTES", 4 * f.CHUNK_BYTES)
+    box = Outbox()
+    box.push(TransferKey(0, 0), stamp(0), payload(bytes(20 * f.CHUNK_BYTES)))
+    assert taken(box) == "small"
+    box.accept(0)
+    assert [taken(box) for _ in range(5)] == ["chunk"] * 4 + [""]
+    assert box.resume(f.Resumed(0, (), ((0, 2 * f.CHUNK_BYTES),), 0)) == []
+    for arrived in (6, 10):
+        assert [taken(box) for _ in range(5)] == ["chunk"] * 4 + [""]
+        assert box.acknowledge(0, arrived * f.CHUNK_BYTES)
 
 
 def test_a_wake_is_asked_for_only_if_something_may_go_by_it():
