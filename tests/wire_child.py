@@ -16,12 +16,16 @@ import pyarrow  # noqa: F401
 import scipy.sparse  # noqa: F401
 
 from junto.errors import MalformedBytes
+from junto.wire.policy import WirePolicy
 from wire_helpers import from_bytes, to_bytes
 
 MEMORY = 512 << 20
 """What all inputs together may take beyond what the process has when it begins."""
 
 SECONDS = 120
+
+
+POLICY = WirePolicy(pickle={"collections": ("Counter", "OrderedDict", "deque")})
 
 
 def kilobytes(name: str) -> int:
@@ -42,7 +46,7 @@ def main() -> None:
             file.write("5")  # the peak of memory begins anew
         held, before = kilobytes("VmRSS"), resource.getrusage(resource.RUSAGE_SELF)
         try:
-            from_bytes(data)
+            from_bytes(data, POLICY)
             end = "decoded"
         except MalformedBytes as error:
             end = "expanded" if "MemoryError" in str(error) else "refused"

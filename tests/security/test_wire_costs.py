@@ -206,6 +206,88 @@ def walked_frequency() -> bytes:
     return bytes(forge(["99999999bh" if atom == "D" else atom for atom in atoms], bytes(data[-24:])))
 
 
+def growing_dictionary() -> bytes:
+    """One dictionary of a megabyte to which each batch adds a word: each sees all that came before it."""
+    first = pa.array([f"{number:01000d}" for number in range(1000)])
+    schema = pa.schema([pa.field("a", pa.dictionary(pa.int32(), pa.string()))])
+    output = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+    with pa.ipc.new_stream(output, schema, options=options) as writer:
+        for number in range(1500):
+            words = pa.concat_arrays([first, pa.array([str(each) for each in range(number)], pa.string())])
+            column = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), words)
+            writer.write_batch(pa.record_batch([column], schema=schema))
+    return output.getvalue().to_pybytes()
+
+
+def steps_that_collide() -> bytes:
+    """Times whose distances pandas' hash table puts into one place: it counts them to tell a frequency."""
+    high = np.arange(1, 60_001, dtype=np.uint64)
+    low = np.zeros_like(high)
+    for _ in range(64):
+        low = ((high >> np.uint64(1)) ^ (low << np.uint64(11))) & np.uint64(0xFFFFFFFF)
+    steps = ((high << np.uint64(32)) | low).astype(np.int64)
+    np.random.default_rng(0).shuffle(steps)
+    times = np.cumsum(steps[:50_000])
+    atoms = [value_tags.INDEX, "values", "numpy", value_tags.ARRAY, "<M8[ns]", False, 1, 50_000, "D", None]
+    return bytes(forge(atoms, times.tobytes()))
+
+
+def colliding_objects() -> bytes:
+    """Labels that are whole numbers of Python's, in no order, with one hash."""
+    numbers = np.random.default_rng(0).permutation(50_000) + 1
+    atoms: list[Any] = ["labels", value_tags.LIST, len(numbers)]
+    blobs = b""
+    for number in numbers.tolist():
+        data = big((PRIME * (number + (1 << 20))) << 3)
+        atoms += [value_tags.BIG_INT, len(data)]
+        blobs += data
+    index = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1, value_tags.INT, 1, None]
+    column = ["category", False, *atoms, None, value_tags.ARRAY, "|i1", False, 1, 1]
+    return bytes(forge([value_tags.SERIES, None, *index, *column], b"\0", blobs=blobs))
+
+
+def pickled(body: bytes) -> bytes:
+    data = b"\x80\x05" + body + b"."
+    return bytes(forge([value_tags.PICKLE, len(data), 0], data))
+
+
+def of_collections(name: str) -> bytes:
+    return b"\x8c\x0bcollections\x8c" + bytes([len(name)]) + name.encode() + b"\x93"
+
+
+def pickled_numbers(*, pairs: bool) -> bytes:
+    """50,000 whole numbers with one hash, each a key if `pairs`."""
+    numbers = [big((PRIME * (number + (1 << 20))) << 3) for number in range(1, 50_001)]
+    return b"".join(b"\x8a" + bytes([len(each)]) + each + (b"N" if pairs else b"") for each in numbers)
+
+
+def pickled_twins() -> bytes:
+    """A key of 100,000 parts, and one that equals it looked up again and again."""
+    key = b"(" + b"K\x01" * 100_000 + b"t\x94"
+    return key + b"0" + key + b"0}h\x00Ns(" + b"h\x01N" * 50_000 + b"u"
+
+
+SHARED = b"N\x85\x94" + b"".join(b"h%ch%c\x86\x94" % (number, number) for number in range(60))
+"""A tuple of twice a tuple of twice a tuple ..., 60 times: written out it has 2 ** 60 parts."""
+
+PICKLES: dict[str, Callable[[], bytes]] = {
+    "keys": lambda: b"}(" + pickled_numbers(pairs=True) + b"u",
+    "keys, one by one": lambda: b"}" + pickled_numbers(pairs=True).replace(b"N\x8a", b"Ns\x8a") + b"s",
+    "elements": lambda: b"\x8f(" + pickled_numbers(pairs=False) + b"\x90",
+    "frozen elements": lambda: b"(" + pickled_numbers(pairs=False) + b"\x91",
+    "keys in order": lambda: of_collections("OrderedDict") + b")R(" + pickled_numbers(pairs=True) + b"u",
+    "counted": lambda: of_collections("Counter") + b"](" + pickled_numbers(pairs=False) + b"e\x85R",
+    "twins": pickled_twins,
+    "shared key": lambda: SHARED + b"0" * 60 + b"0}h\x3cNs",
+    "shared element": lambda: SHARED + b"(h\x3c\x91",
+    "shared and counted": lambda: SHARED + of_collections("Counter") + b"}h\x3cNs\x85R",
+    "deep key": lambda: b"}N" + b"\x85" * 200_000 + b"Ns",
+    "copies": lambda: (
+        of_collections("deque") + b"\x94](" + b"N" * 100_000 + b"e\x94(" + b"h\x00h\x01\x85R" * 20_000 + b"t"
+    ),
+}
+
 CRAFTED: dict[str, Callable[[], bytes]] = {
     **{
         f"{form.__name__}-{number}": lambda form=form, number=number: form(  # type: ignore[misc]
@@ -228,6 +310,10 @@ CRAFTED: dict[str, Callable[[], bytes]] = {
     "keys": lambda: colliding(value_tags.DICT),
     "elements": lambda: colliding(value_tags.SET),
     "pandas' hash table": colliding_categories,
+    "a dictionary that grows": lambda: arrow(growing_dictionary()),
+    "a frequency's steps": steps_that_collide,
+    "labels": colliding_objects,
+    **{f"pickle: {name}": lambda make=make: pickled(make()) for name, make in PICKLES.items()},  # type: ignore[misc]
 }
 
 
@@ -255,6 +341,8 @@ HONEST: tuple[Any, ...] = (
     pd.Series(pd.date_range("2020", periods=3, tz="UTC", freq="QS-FEB").array),
     pd.date_range("2020", periods=3, freq="2W-TUE"),
     pd.Series(pd.Categorical(np.arange(20_000))),
+    pd.Series(pd.Categorical.from_codes([0], [("person", number) for number in range(20_000)])),
+    pd.date_range("1975-05-31", periods=4000, freq="7BMS", tz="Australia/Lord_Howe"),
 )
 
 

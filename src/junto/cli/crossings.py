@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WITHOUT_DATA = ("wait", "barrier")
+_MOST_ROWS = 200
+"""More nobody reads, and laying out thousands takes minutes."""
+
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -79,7 +82,11 @@ def as_json(crossing: Crossing) -> dict[str, Any]:
 
 
 def show(crossings: Sequence[Crossing], console: Console) -> None:
-    """Print them as a table, and how much went from whom to whom."""
+    """Print them as a table, and how much went from whom to whom.
+
+    Values that one line of the script sent in the same way are one row: the first one's operation, how many
+    there were, and the size of all. So the table is as long as the script, not as its loops.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -96,14 +103,29 @@ def show(crossings: Sequence[Crossing], console: Console) -> None:
     table.add_column("value")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("at", overflow="fold")
-    for crossing in _with_data(crossings):
-        entry = crossing.entry
-        cells = [str(entry.operation), entry.sender, entry.receiver, entry.kind, value_text(entry)]
-        cells += [size_text(entry.nbytes), entry.site + _remark(crossing)]
-        style = "red" if crossing.differs or crossing.missing_at else None
+    rows = _alike(_with_data(crossings))
+    for row in rows[:_MOST_ROWS]:
+        entry = row[0].entry
+        many = f"{len(row)} x " if len(row) > 1 else ""
+        cells = [str(entry.operation), entry.sender, entry.receiver, entry.kind, many + value_text(entry)]
+        cells += [size_text(sum(each.entry.nbytes for each in row)), entry.site + _remark(row[0])]
+        style = "red" if row[0].differs or row[0].missing_at else None
         table.add_row(*map(Text, cells), style=style)
     console.print(table)
+    if len(rows) > _MOST_ROWS:
+        line = f"and {len(rows) - _MOST_ROWS} more rows; with --json all values are named"
+        console.print(line, markup=False)
     show_edges(crossings, console)
+
+
+def _alike(crossings: Sequence[Crossing]) -> list[list[Crossing]]:
+    """What one line of the script sent in the same way; what does not fit together stands first."""
+    rows: dict[tuple[object, ...], list[Crossing]] = {}
+    for each in crossings:
+        entry = each.entry
+        way = (each.run, entry.sender, entry.receiver, entry.kind, entry.site, _remark(each))
+        rows.setdefault((*way, value_text(entry)), []).append(each)
+    return sorted(rows.values(), key=lambda row: not _remark(row[0]) if len(rows) > _MOST_ROWS else 0)
 
 
 def show_edges(crossings: Sequence[Crossing], console: Console) -> None:

@@ -154,6 +154,7 @@ def _write_jax(sink: ValueWriter, value: Any) -> None:
         array = np.asarray(value)
     except TypeError:
         raise CannotTravel(f"a jax array of dtype {value.dtype} may not travel") from None
+    sink.spend(value_tags.JAX_COST)
     sink.atoms.append(value_tags.JAX_ARRAY)
     write_array(sink, array)
 
@@ -162,9 +163,10 @@ def read_jax(source: ValueReader) -> Any:
     """An array of the jax that is installed here."""
     import jax
 
+    source.spend(value_tags.JAX_COST)
     source.integer(value_tags.ARRAY, value_tags.ARRAY)
     array = read_array(source)
-    result = jax.numpy.array(array)
+    result = jax.device_put(array)  # what `jax.numpy` does is compiled anew for each shape
     if result.dtype != array.dtype:
         raise MalformedBytes(
             f"a jax array of {array.dtype} was sent, but jax here works in 32 bits",

@@ -79,7 +79,9 @@ class _Message:
             raise MalformedBytes("an Arrow message has a body of negative length")
         self.dictionary = 0
         if self.kind == _DICTIONARY:
-            id_at, batch_at = self.field(self.header, 0), self.field(self.header, 1)
+            id_at, batch_at, delta_at = (self.field(self.header, slot) for slot in range(3))
+            if delta_at and data[delta_at]:  # each batch would see, and keep, all that came before it
+                raise MalformedBytes("an Arrow stream adds to a dictionary")
             self.dictionary = struct.unpack_from("<q", data, id_at)[0] if id_at else 0
             self._check_batch(self.follow(batch_at))
         elif self.kind == _BATCH:

@@ -6,18 +6,15 @@ looks up or calls anything by a name that the peer chose.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from junto.errors import MalformedBytes
 from junto.wire import records, scalars, value_tags
+from junto.wire.hashed import check_hashes
 from junto.wire.source import ValueReader
-
-_MOST_ALIKE: Final = 64
-"""So many keys of one dict or set may have the same hash; those of honest data hardly ever do."""
 
 ReadFunction = Callable[[ValueReader], Any]
 
@@ -51,7 +48,7 @@ def _dict(source: ValueReader) -> dict[Any, Any]:
     source.enter(2 * count)
     pairs = [(source.value(), source.value()) for _ in range(count)]
     source.leave()
-    _check_hashes(key for key, _ in pairs)
+    check_hashes(key for key, _ in pairs)
     result = dict(pairs)
     if len(result) != count:
         raise MalformedBytes("a dict has a key twice")
@@ -61,23 +58,13 @@ def _dict(source: ValueReader) -> dict[Any, Any]:
 def _set(kind: type[Any]) -> ReadFunction:
     def read(source: ValueReader) -> Any:
         items = source.items()
-        _check_hashes(items)
+        check_hashes(items)
         result = kind(items)
         if len(result) != len(items):
             raise MalformedBytes("a set has an element twice")
         return result
 
     return read
-
-
-def _check_hashes(keys: Iterable[Any]) -> None:
-    """Refuse keys chosen so that they collide: n of them would take n * n steps to tell apart."""
-    try:
-        counts = Counter(map(hash, keys))
-    except TypeError:
-        raise MalformedBytes("a key cannot be hashed") from None
-    if max(counts.values(), default=0) > _MOST_ALIKE:
-        raise MalformedBytes("too many keys have the same hash")
 
 
 def _in_module(module: str, function: str) -> ReadFunction:

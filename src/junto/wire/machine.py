@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 import pickletools
-from collections import OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, Final
 
 from junto.errors import MalformedBytes
 from junto.wire import value_tags
 from junto.wire.allowlist import resolve
+from junto.wire.hashed import WrittenOut, check_hashes
 
 _LOG: Final = logging.getLogger("junto.wire")
 
@@ -37,6 +38,8 @@ class Machine:
         self._marks: list[list[Any]] = []
         self._memo: list[Any] = []
         self._known: dict[int, Any] = {}
+        self._keys: dict[int, tuple[Any, Counter[int]]] = {}
+        self._written_out = WrittenOut(0)
 
     @staticmethod
     def scan(data: bytes, max_steps: int) -> int:
@@ -60,6 +63,7 @@ class Machine:
 
     def run(self, data: bytes) -> Any:
         """Build the value."""
+        self._written_out = WrittenOut(len(data))
         for opcode, argument, _ in pickletools.genops(data):
             _ACTIONS[opcode.name](self, argument)
         if len(self._stack) != 1 or self._marks:
@@ -128,6 +132,7 @@ class Machine:
         self._check_target(target, (dict, OrderedDict, defaultdict))
         if len(items) % 2:
             raise MalformedBytes("a pickle has a key without a value")
+        self._check_keys(target, items[::2])
         for key, item in zip(items[::2], items[1::2], strict=True):
             target[key] = item
 
@@ -136,7 +141,19 @@ class Machine:
         items = self.since_mark()
         target = self.top()
         self._check_target(target, (set,))
+        self._check_keys(target, items)
         target.update(items)
+
+    def frozenset_of(self) -> None:
+        """Replace everything above the mark by a frozenset."""
+        items = self.since_mark()
+        self._check_keys(items, items)
+        self.push(frozenset(items))
+
+    def _check_keys(self, target: Any, keys: list[Any]) -> None:
+        """Before they are hashed for good: they come by hundreds, and count together."""
+        self._written_out.spend(keys)
+        check_hashes(keys, self._keys.setdefault(id(target), (target, Counter()))[1])
 
     def _check_target(self, target: Any, bases: tuple[type, ...]) -> None:
         """A container that was built here, so that no other object's method is called."""
@@ -189,6 +206,12 @@ class Machine:
         sized = isinstance(function, type) and issubclass(function, bytes | bytearray) and int in kinds
         if sized or range in kinds:
             raise MalformedBytes("a pickle calls something with a size in place of contents")
+        self._written_out.spend(arguments)
+        if isinstance(function, type) and issubclass(function, set | frozenset):
+            for elements in arguments:
+                check_hashes(elements)
+        elif function in (OrderedDict, defaultdict, Counter) and not kinds <= {dict, type, NoneType}:
+            raise MalformedBytes("a pickle makes a dict of what is none")
 
     def build(self) -> None:
         """Set the state of an instance of a resolved class."""
@@ -270,7 +293,7 @@ _ACTIONS: Final[Mapping[str, Callable[[Machine, Any], None]]] = MappingProxyType
         "TUPLE2": lambda machine, _: machine.tuple_of(2),
         "TUPLE3": lambda machine, _: machine.tuple_of(3),
         "TUPLE": lambda machine, _: machine.push(tuple(machine.since_mark())),
-        "FROZENSET": lambda machine, _: machine.push(frozenset(machine.since_mark())),
+        "FROZENSET": lambda machine, _: machine.frozenset_of(),
         "MARK": lambda machine, _: machine.mark(),
         "POP": lambda machine, _: machine.pop_top(),
         "POP_MARK": lambda machine, _: _nothing(machine, machine.since_mark()),

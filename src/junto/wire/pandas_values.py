@@ -42,6 +42,13 @@ _FREQUENCY: Final = re.compile(
 _FEW: Final = 10_000
 """So many labels in any order pandas may tell apart by its hash table, whose hash anybody can steer."""
 
+_FEW_OBJECTS: Final = 1_000
+"""So many of Python's own objects, whose hashes pandas takes, and which it compares more slowly."""
+
+_MOST_STEPS: Final = 64
+"""So many different distances from one time to the next an index of one frequency can have: months have four
+lengths, each with and without an hour of summer time. Pandas counts them by its hash table."""
+
 _TEXT_OR_MISSING: Final = frozenset((str, type(None), float))
 
 
@@ -159,7 +166,8 @@ def _read_index(source: ValueReader) -> pd.Index:
         index = pd.Index(values, dtype=values.dtype, copy=False)
         frequency = source.atom()
         if isinstance(frequency, str) and isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
-            if not _FREQUENCY.fullmatch(frequency):
+            steps = np.sort(np.diff(index.asi8))
+            if not _FREQUENCY.fullmatch(frequency) or np.count_nonzero(np.diff(steps)) >= _MOST_STEPS:
                 raise MalformedBytes("an index has a frequency that is not of the closed set")
             index.freq = frequency  # pandas checks that it fits the values
         elif frequency is not None:
@@ -214,10 +222,12 @@ def _cannot_be_told_apart(labels: pd.Index) -> str:
         return "are no plain labels"
     if isinstance(labels.dtype, pd.ArrowDtype) and labels.dtype.kind == "O":
         return "are lists or structures"
-    text = labels.dtype == object or isinstance(labels.dtype, pd.StringDtype)
-    if text or len(labels) <= _FEW or labels.is_monotonic_increasing:
+    objects = labels.dtype == object
+    few = _FEW_OBJECTS if objects else _FEW
+    text = _is_text(labels.array) if objects else isinstance(labels.dtype, pd.StringDtype)
+    if text or len(labels) <= few or labels.is_monotonic_increasing:
         return ""
-    return f"are more than {_FEW} numbers in no order"
+    return f"are more than {few} {'objects' if objects else 'numbers'} in no order"
 
 
 def _write_column(sink: ValueWriter, values: Any) -> None:

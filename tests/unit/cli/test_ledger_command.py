@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from junto.cli.crossings import put_together, size_text, value_text
+from junto.cli.crossings import Crossing, put_together, show, size_text, value_text
 from junto.ledger import RECEIVED, SENT, Ledger, LedgerEntry, LedgerFile, Recorded, verify
 
 MOVE = LedgerEntry(
@@ -125,6 +127,40 @@ def test_the_table_is_plain_in_a_pipe(command: Command) -> None:
     ] in lines
     assert "alice -> bob: 1 value, 3.3 KB" in answer.stdout
     assert "bob.jsonl: the chain holds over 4 lines" in answer.stdout
+
+
+def shown(*crossings: Crossing) -> list[list[str]]:
+    out = Console(file=io.StringIO(), width=200)
+    show(crossings, out)
+    return [line.split() for line in out.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_what_one_line_sent_many_times_is_one_row() -> None:
+    loop = [Crossing(RUN, replace(MOVE, operation=each), None) for each in range(3, 10_003)]
+    other = [Crossing(RUN, replace(MOVE, shape=(2,), nbytes=9), None), Crossing(RUN, ANSWER, None)]
+    lines = shown(*loop, *other)
+    assert [
+        "3",
+        "alice",
+        "bob",
+        "move",
+        "10000",
+        "x",
+        *value_text(MOVE).split(),
+        "32.6",
+        "MB",
+        "fit.py:9",
+    ] in lines
+    assert len(lines) == 2 + 3 + 2  # title and header, rows, edges
+    assert ["alice", "->", "bob:", "10001", "values,", "32.6", "MB"] in lines
+
+
+def test_of_very_many_rows_those_that_do_not_fit_together_stand_first() -> None:
+    many = [Crossing(RUN, replace(MOVE, site=f"fit.py:{each}"), None) for each in range(300)]
+    lines = shown(*many, Crossing(RUN, ANSWER, None, missing_at="alice"))
+    assert lines[2][:4] == ["5", "bob", "alice", "reveal"]
+    assert "(alice has not written it down)" in " ".join(lines[2])
+    assert ["and", "101", "more", "rows;", "with", "--json", "all", "values", "are", "named"] in lines
 
 
 def test_messages_without_data_are_only_counted(command: Command, ledgers: Path) -> None:

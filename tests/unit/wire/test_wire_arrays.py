@@ -254,6 +254,11 @@ def traced(x):
     except CannotTravel: return x
     raise SystemExit("a tracer travelled")
 jax.jit(traced)(1.0)
+many = data([jnp.asarray(np.ones((2, number), np.float32, order)) for number in range(4) for order in "CF"])
+compiled = []
+jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
+decode(memoryview(many), plain)
+assert not [event for event in compiled if "compile" in event], "each shape is compiled anew"
 jax.config.update("jax_enable_x64", True)
 wide = data(jnp.arange(3.0))
 jax.config.update("jax_enable_x64", False)
