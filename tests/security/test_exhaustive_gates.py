@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from junto.mpc import bits
-from junto.mpc.protocol.compare import negative, zero
+from junto.mpc.protocol.compare import Places, below, negative, zero
 from junto.mpc.protocol.demands import ONES
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked, piece
@@ -318,6 +318,42 @@ def test_a_comparison_of_four_bits_in_every_case(gate, oracle):
         for view, result in comparison_of(gate, x, [1], width=4):
             assert (result == oracle(x)).all()
             assert uniform(*view, size=16)
+
+
+def below_each(x: int, bounds: Sequence[int], forgets: bool = False):
+    """As `comparison_of`, of two bounds, on the integers modulo 16."""
+    cases = np.arange(256, dtype=np.uint64)
+    free = cases >> np.uint64(4)
+    flags = (cases >> np.arange(4, dtype=np.uint64)[:, None]) & np.uint64(1)
+    own, other = flags[:2], flags[2:]
+    for party in (0, 1):
+        given = np.full_like(free, 91 * x % 16)
+        mine = (given, free) if party == 0 else (free, given)
+        public = (np.uint64(x) + given + free) % 16
+
+        async def program(role, mine=mine, public=public):
+            role.forgets = forgets
+            x = Masked(None, sum(mine) % 16) if role.deals else Masked(public, mine[role.index])
+            result = await below(role, x, bounds, Places(0, 4), 1 << 30)
+            return result if role.deals else (result.public, result.mask)
+
+        sides = ([own.reshape(1, -1)], [other.reshape(1, -1)])
+        received, ((e, s0), (_, s1)) = play(program, sides if party == 0 else sides[::-1], 4, party)
+        (opened,) = received[party]
+        yield [public, own, opened.reshape(2, -1)], e ^ s0 ^ s1
+
+
+def test_comparisons_with_several_bounds_share_what_is_dealt_and_open_nothing_else():
+    """One dealing of the mask's bits for both: what both open together is uniform, for every number."""
+    for x in range(8):
+        for view, result in below_each(x, (3, 6)):
+            assert (result == [x < 3, x < 6]).all()
+            assert uniform(*view, size=16)
+
+
+def test_the_check_finds_several_comparisons_that_open_bits_as_they_are():
+    for view, _ in below_each(4, (3, 6), forgets=True):
+        assert not uniform(*view, size=16)
 
 
 def test_the_check_finds_a_comparison_that_opens_a_bit_as_it_is():

@@ -410,6 +410,9 @@ class CheckedGates(Gates[Any, Any]):
     async def negative(self, x: Any, bits: int | None = None) -> Any:
         return await self._inner.negative(x, bits)
 
+    async def below(self, x: Any, bounds: Sequence[int], bits: int, *, exact: bool = True) -> Any:
+        return await self._inner.below(x, bounds, bits, exact=exact)
+
     async def zero(self, x: Any, bits: int | None = None) -> Any:
         return await self._inner.zero(x, bits)
 

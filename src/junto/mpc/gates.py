@@ -70,6 +70,11 @@ class Digit:
     width: int
 
 
+def left_out(bounds: Sequence[int]) -> int:
+    """So many of the lowest bits do not count in `Gates.below` unless it is exact: a bound keeps seven."""
+    return max(0, min(bounds).bit_length() - 7)
+
+
 class Gates(ABC, Generic[R, B]):
     """The gates of one run at one node.
 
@@ -273,6 +278,16 @@ class Gates(ABC, Generic[R, B]):
         `bits`: x is known to be from `-2**(bits - 1)` to `2**(bits - 1) - 1`, or only its lowest `bits` bits
         count; None: all. Of up to 16 of them 2 rounds, 9 bits; of up to 4, one of each.
         """
+
+    async def below(self, x: R, bounds: Sequence[int], bits: int, *, exact: bool = True) -> B:
+        """`x < bound` for each of several public bounds, in a new last axis. As many rounds as `negative`.
+
+        What has to be dealt of x is dealt once for all. `bits`: as in `negative`, of each `x - bound`.
+        Unless `exact`, x and the bounds are positive, these multiples of `2**left_out(bounds)`, and what is
+        by less than that below a bound may count as not below it: bits that are left out cost nothing.
+        """
+        column = self.arrange(x, lambda array: array[..., None])
+        return await self.negative(self.add_public(column, self.words(-bound for bound in bounds)), bits)
 
     @abstractmethod
     async def zero(self, x: R, bits: int | None = None) -> B:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words, left_out
 from junto.mpc.magnitudes import extent, in_range
 from junto.mpc.protocol.demands import times_factor
 from junto.mpc.ring import matmul, shift_right
@@ -167,6 +167,12 @@ class PlainGates(Gates[PlainRing, PlainBits]):
 
     async def negative(self, x: PlainRing, bits: int | None = None) -> PlainBits:
         return PlainBits(is_below_zero(self._lowest(x, bits)))
+
+    async def below(self, x: PlainRing, bounds: Sequence[int], bits: int, *, exact: bool = True) -> PlainBits:
+        if not exact and self._carry is not None:
+            carry = elements(self._carry(x.shape), self.bits) << np.uint64(left_out(bounds))
+            x = PlainRing(x.words + carry)
+        return await super().below(x, bounds, bits)
 
     async def zero(self, x: PlainRing, bits: int | None = None) -> PlainBits:
         return PlainBits(self._lowest(x, bits) == 0)

@@ -107,7 +107,7 @@ async def sized(g: Gates[R, B], magnitude: R, negative: R) -> Sized[R]:
 
 async def _sized(g: Gates[R, B], of: Magnitude[R, B], negative: R) -> Sized[R]:
     near = await g.hold(await near_top(g, of))
-    return Sized(near, g.to_ring(of.above), negative, of.exponents)
+    return Sized(near, await of.reached(g), negative, of.exponents)
 
 
 async def inverted(g: Gates[R, B], y: Sized[R], fraction: int) -> Divisor[R, B]:
@@ -146,7 +146,7 @@ async def root_divisor(g: Gates[R, B], y: R, fraction: int) -> Divisor[R, B]:
     within(g, y, "the reciprocal root", (2.0**-fraction, _most(top, fraction)), fraction)
     of = await size(g, y, top)
     mantissa = await start(_inverse_root(g, await near_top(g, of), top))
-    return Divisor(g.to_ring(of.above), [(e - fraction) // 2 for e in of.exponents], mantissa)
+    return Divisor(await of.reached(g), [(e - fraction) // 2 for e in of.exponents], mantissa)
 
 
 async def norm_divisor(g: Gates[R, B], squares: R, bits: int) -> Divisor[R, B]:
@@ -157,7 +157,7 @@ async def norm_divisor(g: Gates[R, B], squares: R, bits: int) -> Divisor[R, B]:
     """
     of = await size(g, squares, bits)
     mantissa = await start(_inverse_norm(g, await near_top(g, of), bits))
-    return Divisor(g.to_ring(of.above), [(e - bits) // 2 for e in of.exponents], mantissa)
+    return Divisor(await of.reached(g), [(e - bits) // 2 for e in of.exponents], mantissa)
 
 
 async def _inverse_norm(g: Gates[R, B], squares: R, bits: int) -> R:
@@ -209,7 +209,7 @@ async def level(g: Gates[R, B], magnitude: R, most: int) -> Level[R, B]:
     What is taken down has `most - 4` bits left at least: it loses nothing that matters beside the magnitude.
     """
     of = await size(g, magnitude, g.bits - 6)
-    return Level(g.to_ring(of.above), [max(0, e - most) for e in of.exponents])
+    return Level(await of.reached(g), [max(0, e - most) for e in of.exponents])
 
 
 async def taken_down(g: Gates[R, B], x: R, by: Level[R, B]) -> R:

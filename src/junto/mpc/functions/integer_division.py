@@ -123,7 +123,7 @@ async def _quotient(g: Gates[R, B], x: R, inverse: R, of: Magnitude[R, B], drop:
     normal = await product(g, x, inverse, _INVERSE)
     most = max(of.exponents) - drop
     weights = [1 << (most - (e - drop)) for e in of.exponents]
-    return await g.truncate(await times_level(g, of.above, weights, normal), most)
+    return await g.truncate(await times_level(g, await of.reached(g), weights, normal), most)
 
 
 async def _last(g: Gates[R, B], rest: R, y: R) -> tuple[R, R]:

@@ -51,8 +51,13 @@ async def log_of(g: Gates[R, B], x: R, fractions: tuple[int, int], top: int) -> 
     scaled = await scale(g, of, [_entry(inner, out, top)])
     rest = await quartic(g, scaled.u, coefficients("log"), (INNER, out))
     with exact():
-        sizes = [rounded((e - inner) * Decimal(2).ln(), out) for e in of.exponents]
-    return g.add(g.add(rest, scaled.tables[0]), by_level(g, of.above, sizes))
+        *others, last = [[e * Decimal(2).ln() for e in part.exponents] for part in of.parts(g)]
+        sizes = [*others, [each - inner * Decimal(2).ln() for each in last]]
+        numbers = [[rounded(each, out) for each in part] for part in sizes]
+    total = g.add(rest, scaled.tables[0])
+    for part, own in zip(of.parts(g), numbers, strict=True):
+        total = g.add(total, by_level(g, part.reached, own))
+    return total
 
 
 @cache

@@ -12,8 +12,10 @@ from junto.mpc.functions.fixedpoint import product, with_sign, within
 from junto.mpc.functions.normalise import (
     FEW,
     INNER,
+    STEP,
     Magnitude,
     Normalised,
+    by_powers,
     scale_down,
     size,
     size_of_any,
@@ -89,10 +91,12 @@ async def _reciprocal(
 ) -> R:
     top = min(of.top, _top(g, fraction))
     scaled = await scale_down(g, of, top)
-    # x = X / 2**fraction and X = 2**e d (1 + u), so 1 / x = 2**(fraction - e) / d / (1 + u) <= 2**fraction:
-    # of the highest levels, which only whole numbers have, nothing.
-    weights = [1 << (top - e) if e <= top else 0 for e in of.exponents]
-    found = await times_level(g, of.above, weights, scaled.inverse)
+    # x = X / 2**fraction and X = 2**e d (1 + u), so 1 / x = 2**(fraction - e) / d / (1 + u) <= 2**fraction
+    if of.top > top:  # of the highest levels, which only whole numbers have, nothing
+        weights = [1 << (top - e) if e <= top else 0 for e in of.exponents]
+        found = await times_level(g, await of.reached(g), weights, scaled.inverse)
+    else:
+        found, _ = await by_powers(g, of, scaled.inverse, STEP)
     drop = scaled.inverse_bits + top - 2 * fraction - _SPARE
     width = min(INNER, g.bits - 3 - 2 * fraction - _SPARE)
     first, rest = await together(_changed(g.truncate(found, drop), change), _rest(g, scaled, width))
@@ -180,7 +184,7 @@ async def _shifted(g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int) -> 
     early = tiers[-1].early if tiers else 0
     whole, short = await together(g.hold(x), g.truncate(x, early) if early else g.hold(x))
     kept = [1 << (bits - e) if e <= bits else 0 for e in of.exponents]
-    reached = g.to_ring(of.above)
+    reached = await of.reached(g)
     low, *parts = await times_levels(
         g, reached, [kept, *[each.factors(of.exponents) for each in tiers if not each.early]], whole
     )

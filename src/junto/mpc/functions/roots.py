@@ -8,7 +8,16 @@ from functools import partial
 
 from junto.mpc.functions.constant_tables import coefficients, exact, rounded
 from junto.mpc.functions.fixedpoint import largest, product, with_sign, within
-from junto.mpc.functions.normalise import INNER, Magnitude, scale, size, size_of_any, times_level
+from junto.mpc.functions.normalise import (
+    INNER,
+    STEP,
+    Magnitude,
+    by_powers,
+    scale,
+    size,
+    size_of_any,
+    times_level,
+)
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
@@ -80,13 +89,25 @@ async def _root_of(g: Gates[R, B], of: Magnitude[R, B], name: str, fractions: tu
     inner, out = fractions
     spare = min(_SPARE, g.bits - 3 - TABLE - out - max(0, -(-(of.top - inner) // 2)))
     scaled = await scale(g, of, [ENTRIES[name]], ready=True)
-    with exact():
-        powers = [rounded(Decimal(2) ** (_EXPONENTS[name] * (e - inner)), out + spare) for e in of.exponents]
     begin, rest = await together(
-        g.truncate(await times_level(g, of.above, powers, scaled.tables[0]), TABLE),
+        _times_root(g, of, name, (inner, out + spare), scaled.tables[0]),
         quartic(g, scaled.u, coefficients(name), (INNER, INNER)),
     )
     return await product(g, begin, rest, INNER + spare)
+
+
+async def _times_root(g: Gates[R, B], of: Magnitude[R, B], name: str, fractions: tuple[int, int], x: R) -> R:
+    """`x`, an entry, times 2**(p (e - inner)), with `out` bits after the point."""
+    inner, out = fractions
+    power = _EXPONENTS[name]
+    step, highest = -power * STEP, power * (of.exponents[0] - inner)
+    if step % 1 == 0 and highest % 1 == 0:  # all are powers of two
+        found, lift = await by_powers(g, of, x, int(step))
+        drop = TABLE + lift - int(highest) - out
+        return await (g.truncate(found, drop) if drop > 0 else g.hold(g.scale(found, g.word(1 << -drop))))
+    with exact():
+        powers = [rounded(Decimal(2) ** (power * (e - inner)), out) for e in of.exponents]
+    return await g.truncate(await times_level(g, await of.reached(g), powers, x), TABLE)
 
 
 def _entry(d: Decimal | None, exponent: Decimal) -> int:

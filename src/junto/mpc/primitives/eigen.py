@@ -218,7 +218,7 @@ async def _without_noise(c: Context, by: Levelled, numbers: Any, rounding: float
     numbers = await c.g.hold(numbers)
     magnitude, _ = await absolute(c.g, numbers)
     bounds = [round(rounding * 2.0 ** (power + WIDER)) + NOISE for power in by.powers]
-    least = by_level(c.g, by.above, [min(bound, 1 << fine(c.g) + 1) for bound in bounds])
+    least = by_level(c.g, by.reached, [min(bound, 1 << fine(c.g) + 1) for bound in bounds])
     below = await c.g.negative(c.g.subtract(magnitude, least))
     some = c.g.to_ring(c.g.flip(below, np.array(True)))
     kept = await c.g.multiply(some, numbers)

@@ -42,12 +42,12 @@ class Levelled:
 
     Attributes:
         value: the numbers; their sum of magnitudes is from 15/256 to 15/16 of 2**`room`, as far as they can.
-        above: which bounds between levels that sum had reached.
+        reached: which bounds between levels that sum had reached, as 0 and 1.
         powers: on each level, by which power of two the numbers were multiplied.
     """
 
     value: Any
-    above: Any
+    reached: Any
     powers: Sequence[int]
 
 
@@ -114,7 +114,8 @@ async def levelled(c: Context, x: Any, axes: tuple[int, ...], room: int) -> Leve
     c.g.expect(total, 0, (15 << top - 4) - 1, "a matrix has numbers that are too large for its factors")
     of = await size(c.g, total, top)
     powers = [room - e for e in of.exponents]
-    return Levelled(await _moved(c, held, of.above, powers), of.above, powers)
+    reached = await of.reached(c.g)
+    return Levelled(await _moved(c, held, reached, powers), reached, powers)
 
 
 def _summed(words: Words, axes: tuple[int, ...]) -> Words:
@@ -123,11 +124,11 @@ def _summed(words: Words, axes: tuple[int, ...]) -> Words:
 
 async def restored(c: Context, by: Levelled, x: Any, wider: int) -> Any:
     """What was made of levelled numbers, in their own size with so many bits more: 2 rounds."""
-    return await _moved(c, await c.g.hold(x), by.above, [wider - power for power in by.powers])
+    return await _moved(c, await c.g.hold(x), by.reached, [wider - power for power in by.powers])
 
 
-async def _moved(c: Context, x: Any, above: Any, powers: Sequence[int]) -> Any:
-    first, *others = await shifted(c.g, x, c.g.to_ring(above), powers)
+async def _moved(c: Context, x: Any, reached: Any, powers: Sequence[int]) -> Any:
+    first, *others = await shifted(c.g, x, reached, powers)
     for part in others:
         first = c.g.add(first, part)
     return first

@@ -61,11 +61,27 @@ def leaves(role: Role, a: Planes | None, m: Planes | None, groups: int, lanes: i
         lanes: bits in a plane.
     """
     dealt = _deal_monomials(role, m, _ALL, groups, lanes)
-    if a is None:
+    return None if a is None else _leaves(role, a, dealt)
+
+
+def leaves_of_each(
+    role: Role, several: Sequence[Planes] | None, m: Planes | None, groups: int, lanes: int
+) -> Prefixes | None:
+    """The last position of `leaves` for several a and one m: the lanes of each, one after the other."""
+    dealt = _deal_monomials(role, m, _ALL, groups, lanes)
+    if several is None:
         return None
+    found = [_leaves(role, a, dealt) for a in several]
+    if len(found) == 1:
+        return found[0]
+    made, passing = zip(*[(each.generate[-1], each.propagate[-1]) for each in found], strict=True)
+    return Prefixes([np.concatenate(made, axis=1)], [np.concatenate(passing, axis=1)])
+
+
+def _leaves(role: Role, a: Planes, dealt: Planes) -> Prefixes:
     if (native := kernels()) is not None:
         return _folded(native, SeedTree(a, None, _flat(dealt), None, role.first), propagate=True)
-    p = a.reshape(groups, RADIX, -1).swapaxes(0, 1)
+    p = a.reshape(dealt.shape[1], RADIX, -1).swapaxes(0, 1)
 
     def own(j: int, block: slice) -> Planes:
         """A share of g[j] times the monomial of each set above j: p[j] and the set with j in it."""

@@ -2,30 +2,35 @@
 
 Paper:     docs/explanation/masked-evaluation.md, section 5: D - m has its sign in the last borrow of a
            subtraction of which one operand is public and the other dealt; radix-4 tree of `borrow`.
-Computes:  <x < 0> and <x = 0> from <x>.
+Computes:  <x < 0>, <x = 0> and several <x < bound> from <x>.
 Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
 Learns:    P0 and P1 see bits xor uniform, fresh ones. The helper sees shapes.
 Cost:      sign: 3 rounds, 39 bits each way (31, 7, 1); zero: 3 rounds, 21 bits (16, 4, 1), of a masked
            operand. Offline, helper -> P1: 383 bits for a sign (240 + 120 + 22 + 1), 315 for zero. Of fewer
-           bits: a group for each four of them, and a round less for each level that the tree has not.
+           bits: a group for each four of them, and a round less for each level that the tree has not. Of
+           several bounds: the 15 bits of each group of four are dealt once for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import overload
 
 import numpy as np
 
 from junto.mpc import bits
 from junto.mpc.bits import Planes
+from junto.mpc.gates import BITS, Words
 from junto.mpc.protocol import borrow
+from junto.mpc.protocol.decompose import in_blocks as in_planes
 from junto.mpc.protocol.demands import ONES, BitsOf
 from junto.mpc.protocol.planes import MaskedPlanes, reshare, unpacked
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits
-from junto.mpc.ring128 import as_ring, number
+from junto.mpc.ring128 import as_ring, bit_field, number, ring_bits
 
 
 async def negative(role: Role, x: Masked, block: int, places: int | None = None) -> MaskedBits:
@@ -59,24 +64,89 @@ async def outside(role: Role, x: Masked, bits: int, block: int) -> MaskedBits:
     return await negative(role, Masked(both, as_ring(np.stack([mask, 0 - mask]))), block, left)
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Which bits of a difference are looked at: from `drop` on those below `end`; the last is its sign."""
+
+    drop: int
+    end: int
+
+
+FEWEST = 1 << 10
+"""Fewer numbers that fill no whole words waste more in the words of each than what is dealt once saves."""
+
+
+def in_whole_words(count: int) -> bool:
+    """Whether `below` is for so many numbers."""
+    return count >= FEWEST or not count % bits.LANES
+
+
+async def below(role: Role, x: Masked, bounds: Sequence[int], places: Places, block: int) -> MaskedBits:
+    """`x < bound` for each of several bounds, in a new last axis: the signs of (D - bound) - m, for one m.
+
+    Where bits are left out, 0 in each bound, they are so from D and m: without their borrow what is left of x
+    is right or one too high.
+    """
+    gate = partial(_below, ends=[bound >> places.drop for bound in bounds], places=places)
+    return await in_planes(role, x, len(bounds), max(bits.LANES, block // len(bounds)), gate)
+
+
+async def _below(role: Role, x: Masked, count: int, *, ends: Sequence[int], places: Places) -> MaskedPlanes:
+    lanes, kept = x.mask.size, min(places.end, role.width) - places.drop
+    several, m = None, None
+    if x.public is None:
+        m = bits.planes(_without(x.mask, places.drop, kept), kept)
+    else:
+        public = _without(x.public, places.drop, kept)
+        several = [~bits.planes(public - number(end, ring_bits(public)), kept) for end in ends]
+    found = await _signs(role, several, m, lanes, count)
+    apart = (count, bits.word_count(lanes))
+    opened = None if found.public is None else found.public.reshape(apart)
+    return MaskedPlanes(opened, found.mask.reshape(apart), lanes)
+
+
+def _without(x: Words, drop: int, kept: int) -> Words:
+    """`kept` bits of x, those below left out; as words, if they fit in one."""
+    if kept <= BITS:
+        return bit_field(x, drop, kept)
+    return x >> np.uint64(drop) if drop else x
+
+
 async def _sign(role: Role, x: Masked, places: int) -> MaskedPlanes:
     lanes, a, m = _operands(role, x, places)
-    top = a[-1].copy() if a is not None else None
+    return await _signs(role, None if a is None else [a], m, lanes, 1)
+
+
+async def _signs(
+    role: Role, several: Sequence[Planes] | None, m: Planes | None, lanes: int, count: int
+) -> MaskedPlanes:
+    """Of D - m for `count` D and one m: a plane with the lanes of each, in whole words if they are several.
+
+    Args:
+        role: this node's.
+        several: the planes of each `not D`, whose last one is overwritten; None at the helper.
+        m: the helper's, likewise; None at the compute parties.
+        lanes: of each.
+        count: how many D.
+    """
+    top = None if several is None else np.concatenate([a[-1] for a in several])
     high = role.deal_planes(1, lanes, BitsOf(None if m is None else m[-1:].copy()))
-    if a is not None:
+    for a in several or ():
         a[-1] = ONES  # the last borrow goes through the sign's own place unchanged, and through those above
     if m is not None:
         m[-1] = 0
-    a, m = _whole_groups(a, ONES), _whole_groups(m, np.uint64(0))
-    groups = -(-places // borrow.RADIX)
-    tree = borrow.leaves(role, a, m, groups, lanes)
+    places = 0 if several is None else len(several[0])
+    several = None if several is None else [_whole_groups(a, ONES) for a in several]
+    groups = -(-(places if m is None else len(m)) // borrow.RADIX)
+    tree = borrow.leaves_of_each(role, several, _whole_groups(m, np.uint64(0)), groups, lanes)
+    lanes = lanes if count == 1 else count * bits.word_count(lanes) * bits.LANES
     while groups > 1:
         g, p = await _reopen(role, tree, groups, lanes)
         groups = len(g.mask) // borrow.RADIX
         tree = borrow.inner(role, g, p, groups, propagate=groups > 1)
     if tree is None or top is None:
         return await reshare(role, None, 1, lanes)
-    share = tree.generate[-1] ^ high
+    share = tree.generate[-1] ^ np.tile(high, count)
     return await reshare(role, share ^ ~top if role.first else share, 1, lanes)
 
 
@@ -115,6 +185,10 @@ def _completed(x: MaskedPlanes, *, ones: bool) -> MaskedPlanes:
     return MaskedPlanes(public, np.concatenate([x.mask, np.zeros_like(known)]), x.lanes)
 
 
+@overload
+def _whole_groups(planes: Planes, filling: np.uint64) -> Planes: ...
+@overload
+def _whole_groups(planes: Planes | None, filling: np.uint64) -> Planes | None: ...
 def _whole_groups(planes: Planes | None, filling: np.uint64) -> Planes | None:
     """With known planes above, up to whole groups of four."""
     lacking = 0 if planes is None else -len(planes) % borrow.RADIX

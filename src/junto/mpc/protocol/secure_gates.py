@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from junto.mpc.gates import BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.gates import BilinearMap, Digit, Flags, Gates, Words, left_out
 from junto.mpc.protocol import (
     compare,
     dealt,
@@ -108,6 +108,15 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         return await compare.negative(
             self._role, await shares.hold(self._role, x), self._block, bits or self.bits
         )
+
+    async def below(
+        self, x: RingSecret, bounds: Sequence[int], bits: int, *, exact: bool = True
+    ) -> MaskedBits:
+        held = await shares.hold(self._role, x)
+        if self._role.pair or not compare.in_whole_words(held.mask.size):
+            return await super().below(held, bounds, bits)
+        drop = 0 if exact else left_out(bounds)
+        return await compare.below(self._role, held, bounds, compare.Places(drop, bits), self._block)
 
     async def zero(self, x: RingSecret, bits: int | None = None) -> MaskedBits:
         return await compare.zero(
