@@ -66,6 +66,7 @@ class Engine:
         gates = PlainGates(
             on_overflow=lambda sentence: self.overflows.append((where[0], sentence)), bits=self.settings.width
         )
+        twins = Twins(self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence)))
         inputs: list[Value] = []
         checked = CheckedGates(gates) if self.settings.checked else gates
         for number, leaf in enumerate(leaves):
@@ -75,7 +76,10 @@ class Engine:
             array = jax_array(leaf, plan.x64)
             words = encode(array, self.settings)
             held = gates.constant_bits(words) if words.dtype == np.bool_ else gates.constant(words)
-            inputs.append(self._entered(checked, held, jax_dtype(array.dtype, plan.x64)))
+            entered = self._entered(checked, held, jax_dtype(array.dtype, plan.x64))
+            if entered.kind == "fixed":
+                held.exact = np.asarray(array, np.float64)
+            inputs.append(twins.enter(entered, held))
 
         def watch(step: str) -> None:
             where[0] = step
@@ -83,7 +87,6 @@ class Engine:
         look = digits.listener(
             self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence))
         )
-        twins = Twins(self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence)))
         ears = StepHooks(watch, notice=look, twins=twins)
         values = Rounds(_no_round).run(self._performed(checked, plan, inputs, ears))
         return [

@@ -15,6 +15,7 @@ import optax
 import pytest
 
 from junto.errors import NotComputable
+from junto.mpc.settings import MpcSettings
 from mpc_programs import Engine
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "train.md"
@@ -50,6 +51,7 @@ COARSE: Mapping[str, Make] = {
 }
 OUT_OF_REACH: Mapping[str, Make] = {"adadelta": optax.adadelta, "yogi": optax.yogi}
 RATE = 1e-2
+FM64, WIDE = MpcSettings(), MpcSettings(fraction=32, width=128)
 
 
 def moved(optimizer: Any, gradients: jax.Array) -> jax.Array:
@@ -62,8 +64,10 @@ def moved(optimizer: Any, gradients: jax.Array) -> jax.Array:
     return parameters - start
 
 
-def check(optimizer: Any, reference: Any, gradients: np.ndarray, tolerance: float) -> None:
-    got = Engine("plain").run(partial(moved, optimizer), gradients)
+def check(
+    optimizer: Any, reference: Any, gradients: np.ndarray, tolerance: float, settings: MpcSettings = FM64
+) -> None:
+    got = Engine("plain", settings).run(partial(moved, optimizer), gradients)
     want = np.asarray(moved(reference, jnp.asarray(gradients)))
     np.testing.assert_allclose(got, want, rtol=tolerance, atol=2e-5)
 
@@ -74,6 +78,32 @@ def test_squares_that_fixed_point_does_not_hold_are_refused(name):
     with pytest.raises(NotComputable, match="times a square") as caught:
         Engine("plain").run(partial(moved, make(RATE)), EACH)
     assert "optax.scale(1024)" in (caught.value.fix or "")
+
+
+@pytest.mark.parametrize("fraction", [24, 26])
+def test_how_small_a_square_may_be_follows_the_bits_after_the_point(fraction):
+    engine = Engine("plain", MpcSettings(fraction=fraction))
+    if fraction == 24:
+        with pytest.raises(NotComputable, match="times a square"):
+            engine.run(partial(moved, optax.adam(RATE)), EACH[:1])
+    else:
+        check(optax.adam(RATE), optax.adam(RATE), EACH[:, :2], 1e-2, engine.settings)
+
+
+@pytest.mark.parametrize("name", [*SCALED, *OUT_OF_REACH])
+def test_the_wide_ring_trains_at_the_default_settings(name):
+    optimizer = {**{name: make for name, (make, _) in SCALED.items()}, **OUT_OF_REACH}[name](RATE)
+    check(optimizer, optimizer, EACH[:, :4], 1e-3, WIDE)
+
+
+@pytest.mark.parametrize("name", [*SCALED, *OUT_OF_REACH])
+def test_what_is_below_its_last_place_there_is_said_by_the_debug_mode(name):
+    optimizer = {**{name: make for name, (make, _) in SCALED.items()}, **OUT_OF_REACH}[name](RATE)
+    for size in (1e-3, 1e-5):
+        engine, gradients = Engine("plain", WIDE), (EACH / GRADIENTS * size).astype(np.float32)
+        got, want = engine.run(partial(moved, optimizer), gradients), moved(optimizer, jnp.asarray(gradients))
+        right = np.abs(got - np.asarray(want)).max() <= 1e-3 * np.abs(want).max()
+        assert right or engine.digits or engine.overflows
 
 
 @pytest.mark.parametrize("name", SCALED)

@@ -37,6 +37,8 @@ def _place(find: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _whole_part(params: Mapping[str, Any], actual: Any, x: Any) -> tuple[Any, Any, Any]:
+    if np.dtype(params["new_dtype"]) == np.bool_:
+        return x != 0, np.abs(x), np.abs(x)
     return np.trunc(x), np.abs(x - np.rint(x)), np.abs(x)
 
 

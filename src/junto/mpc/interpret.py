@@ -168,7 +168,7 @@ class _Flow:
         held = context.leaving(value, f"that of {cell.place}")
         if self._ears.twins is not None:
             self._ears.twins.leave(value)
-        return _labelled(context.fixed(held, self._settings.fraction), form)
+        return _labelled(replace(context.fixed(held, self._settings.fraction), twin=value.twin), form)
 
     def _context(self, step: PlanStep | None) -> Context:
         found = self._contexts.get(step)

@@ -32,9 +32,12 @@ class PlainRing:
 
     Integers may wrap, as jax's do. So this is said only where a fixed-point number is used: where it is
     truncated, or leaves the program.
+
+    Attributes:
+        exact: of an argument or a result of a call, the numbers that it stands for, in float64 (`twins`).
     """
 
-    __slots__ = ("bound", "doubts", "home", "overflown", "words")
+    __slots__ = ("bound", "doubts", "exact", "home", "overflown", "words")
 
     def __init__(self, words: Words, overflown: bool = False) -> None:
         self.words: Words = as_ring(np.asanyarray(words))
@@ -42,6 +45,7 @@ class PlainRing:
         self.bound: int | None = None
         self.doubts: tuple[Any, ...] = ()
         self.home: str | None = None
+        self.exact: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:

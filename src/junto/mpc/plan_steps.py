@@ -344,7 +344,8 @@ class _Writer:
         if any(each is None for each in given):
             return None
         with jax.ensure_compile_time_eval():
-            return np.asarray(step.primitive.bind(*map(jax.numpy.asarray, given), **step.params))
+            found = step.primitive.bind(*map(jax.numpy.asarray, given), **step.params)
+        return np.asarray(found[0] if step.primitive.multiple_results else found)
 
 
 def _rewritten(equation: Any, called: Any) -> Any:

@@ -3,10 +3,13 @@
 `n / jnp.sum(1 / x)` of salaries adds reciprocals of a few units each: no step is wrong by more than half a
 unit, the result by a half. So beside each float that a step has rounded the debug mode keeps the same number
 as float64 makes it of the same inputs, its twin; where a result leaves the program, both are compared with
-what is promised: a hundredth, or 64 units.
+what is promised: the greatest error is within a thousandth of the greatest number, however small that is;
+beside larger numbers, each one is within a thousandth of itself, or as near as a function is, 2e-5, and
+within a hundredth, or 64 units. Twins begin with what a party puts in, before it is rounded, and go on from
+call to call.
 
 What is chosen by a comparison is chosen as the fixed-point numbers have it, so that a narrow choice is no
-error. A step that has no twin here, such as a sort, begins anew from the numbers that are there.
+error. A step that has no twin here, such as a decomposition, begins anew from the numbers that are there.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from junto.mpc.decisions import DECIDING, decided
+from junto.mpc.decisions import DECIDING, NARROW, decided
 from junto.mpc.digits import LOOSE, UNITS
 from junto.mpc.plain_gates import PlainBits, PlainRing
 from junto.mpc.plan_steps import CONTROL, PlanStep
@@ -32,6 +35,15 @@ from junto.mpc.visibility import place
 
 _Floats = NDArray[np.float64]
 
+PROMISED = 1e-3
+"""A result that is off by less than this part of itself is right."""
+
+FUNCTIONS = 2e-5
+"""What a function such as a sine may be off by, whatever the last place is."""
+
+NOTHING = 2.0**-48
+"""What is less than this in float64 is as good as 0 there: cos(pi / 2) is 6e-17."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Twin:
@@ -39,7 +51,7 @@ class Twin:
 
     Args:
         numbers: as many as the secret holds, or as its scale has.
-        lost: the step that was the first to lose more than a hundredth of its largest number, and where.
+        lost: the step that was the first to lose more than a thousandth of its largest number, and where.
     """
 
     numbers: _Floats
@@ -61,6 +73,17 @@ class Twins:
     def __init__(self, fraction: int, say: Callable[[str], None]) -> None:
         self._fraction = fraction
         self._say = say
+
+    def enter(self, value: Value, held: Any) -> Value:
+        """An argument, with the twin that was kept beside what holds it."""
+        if isinstance(value, Public) or not _is_float(value) or held.exact is None:
+            return value
+        return replace(value, twin=Twin(held.exact))
+
+    def keep(self, value: Value, held: Any) -> None:
+        """Beside what holds a result, for the next call."""
+        if isinstance(value, Secret) and _is_float(value) and value.twin and isinstance(held, PlainRing):
+            held.exact = np.broadcast_to(value.twin.numbers, value.shape)
 
     def follow(self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]) -> Sequence[Value]:
         """The results of a step with their twins."""
@@ -126,7 +149,7 @@ class Twins:
         numbers = np.where(known, numbers, actual)
         if not lost and numbers.size:
             gap, size = np.abs(numbers - actual).max(), np.abs(numbers).max()
-            lost = f"`{step.name}`{place(step)}" if gap > LOOSE * size else ""
+            lost = f"`{step.name}`{place(step)}" if gap > PROMISED * size else ""
         return replace(value, twin=Twin(numbers, lost))
 
     def leave(self, value: Secret) -> None:
@@ -136,11 +159,8 @@ class Twins:
         if value.kind != "fixed":
             self._leave_decision(value)
             return
-        found, right = _held(value), np.broadcast_to(value.twin.numbers, value.shape)
-        error = np.abs(found - right)
-        wrong = (error > LOOSE * np.abs(right)) & (error > UNITS * 2.0**-self._fraction)
-        if wrong.any():
-            part = float((error[wrong] / np.maximum(np.abs(right[wrong]), 2.0**-self._fraction)).max())
+        part = wrong(_held(value), np.broadcast_to(value.twin.numbers, value.shape), self._fraction)
+        if part:
             where = f", at {value.twin.lost} first" if value.twin.lost else ""
             self._say(
                 f"a result has lost its digits{where}: it is off by {part:.1%} of what floating point makes "
@@ -158,6 +178,25 @@ class Twins:
                 f"{right.size} are others than floating point has; scale the numbers, or take more bits "
                 "after the point (fxp_fraction_bits)"
             )
+
+
+def wrong(found: _Floats, right: _Floats, fraction: int) -> float:
+    """By which part of itself a result is off, at most, where that breaks the promise; else 0.
+
+    Args:
+        found: what fixed-point numbers have made.
+        right: what floating point has made.
+        fraction: the SPU's bits after the point.
+    """
+    if not found.size:
+        return 0.0
+    error, size, unit = np.abs(found - right), np.abs(right), 2.0**-fraction
+    worst, most = float(error.max()), float(size.max())
+    if worst > PROMISED * max(most, NOTHING) and (most > NOTHING or worst > UNITS * unit):
+        return worst / max(most, unit)
+    fine, own = UNITS * unit, max(UNITS * unit, FUNCTIONS)
+    each = ((error > PROMISED * size) & (error > own)) | ((error > LOOSE * size) & (error > fine))
+    return float((error[each] / np.maximum(size[each], unit)).max()) if each.any() else 0.0
 
 
 def _is_decision(value: Value) -> bool:
@@ -201,8 +240,8 @@ def _thinned(numbers: _Floats, shape: Sequence[int]) -> _Floats:
     return numbers[cut].reshape(tuple(shape))
 
 
-FINEST = 2.0**-20
-"""A sum that is less than this part of what is added has no digits in float32 either."""
+FINEST = 2.0**-36
+"""A sum that is less than this part of what is added has few digits in float64 either."""
 
 # ---------------------------------------------------------------- steps
 
@@ -273,6 +312,28 @@ def _triangular(step: PlanStep, results: Any, a: _Floats, b: _Floats) -> _Floats
     return np.swapaxes(_solved(np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)), -1, -2)
 
 
+def _whole(function: Callable[..., Any]) -> Followed:
+    """Of whole parts: as they are where that is decided by little (`decisions`)."""
+
+    def compute(step: PlanStep, results: Sequence[Secret], x: _Floats, *others: _Floats) -> _Floats:
+        want, actual = function(x, *others), _held(results[0])
+        near = np.abs(x / others[0] if others else 2 * x)  # halves count, as in `round`
+        return np.asarray(np.where(np.abs(near - np.rint(near)) > NARROW * near, want, actual))
+
+    return compute
+
+
+def _sorted(step: PlanStep, results: Sequence[Value], x: _Floats, *others: Any) -> list[_Floats | None]:
+    """The first keys; what is sorted with them begins anew."""
+    return [np.sort(x, axis=int(step.params["dimension"])), *[None] * len(others)]
+
+
+def _highest(step: PlanStep, results: Sequence[Value], x: _Floats) -> list[_Floats | None]:
+    axis = int(step.params["axis"])
+    first = np.flip(np.sort(x, axis=axis), axis)
+    return [np.take(first, range(int(step.params["k"])), axis=axis), None]
+
+
 def _solved(a: _Floats, b: _Floats) -> _Floats:
     """NaN where there is no answer."""
     some = np.linalg.det(a)[..., None, None] != 0
@@ -340,6 +401,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "atan2": _of(np.arctan2),
     "atanh": _of(np.arctanh),
     "cbrt": _of(np.cbrt),
+    "ceil": _whole(np.ceil),
     "clamp": _of(lambda low, x, high: np.clip(x, low, high)),
     "concatenate": lambda step, results, *parts: np.concatenate(parts, axis=int(step.params["dimension"])),
     "conv_general_dilated": _by_jax,
@@ -357,6 +419,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "exp": _of(np.exp),
     "exp2": _of(np.exp2),
     "expm1": _of(np.expm1),
+    "floor": _whole(np.floor),
     "integer_pow": _power,
     "lgamma": _of_scipy("gammaln"),
     "log": _of(np.log),
@@ -372,16 +435,21 @@ FOLLOWED: Mapping[str, Followed] = {
     "reduce_min": _along(np.min),
     "reduce_prod": _along(np.prod),
     "reduce_sum": _along(np.sum),
+    "rem": _whole(np.fmod),
+    "round": _whole(np.rint),
     "reduce_window_sum": _by_jax,
     "rsqrt": _of(lambda x: 1 / np.sqrt(x)),
     "select_n": _chosen,
+    "sign": _of(np.sign),
     "sin": _of(np.sin),
     "sinh": _of(np.sinh),
+    "sort": _sorted,
     "sqrt": _of(np.sqrt),
     "square": _power,
     "sub": _of(np.subtract),
     "tan": _of(np.tan),
     "tanh": _of(np.tanh),
+    "top_k": _highest,
     "triangular_solve": _triangular,
     "wide_product": _wide,
     "wide_quotient": _of(lambda upper, lower, high, low: (upper + lower) / (high + low)),

@@ -1,13 +1,15 @@
 """Roots and quotients of what a fixed-point number cannot hold: found when a function is traced.
 
-A running mean of squares, `v = 0.999 v + 0.001 g**2`, is less than one unit in the last place as soon as g is
-below 0.06 (18 bits), and then `g / sqrt(v)` is no step of Adam's but some number, or 0. What is divided by,
-and what a root or a logarithm is taken of, must be right in proportion; nowhere else it matters that a small
-part of a sum is lost. So a small public factor of a square is remembered until the square is used like that.
+A running mean of squares, `v = 0.999 v + 0.001 g**2`, is less than one unit in the last place as soon as
+g is below 0.06 (of 18 bits; 5e-4 of 32), and then `g / sqrt(v)` is no step of Adam's but some number, or 0.
+What is divided by, and what a root or a logarithm is taken of, must be right in proportion; nowhere else it
+matters that a small part of a sum is lost. So a small public factor of a square is remembered until the
+square is used like that. How small the squares are, only the debug mode sees (`twins`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -18,8 +20,9 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.mpc.plan_steps import Block, PlanStep
 
-LEAST = 0.125
-"""A factor of squares that is this or less is too small: that of RMSprop is 0.1, that of Adam 0.001."""
+LEAST = 2.0**15
+"""A factor of squares of so many units in the last place, or fewer, is too small: of 18 bits after the point
+that of RMSprop, 0.1, and that of Adam, 0.001; of 32 neither."""
 
 MATTERS = 2.0**-10
 """A constant of this size or more that is added makes the square's own size unimportant."""
@@ -44,12 +47,15 @@ Known = KnownSize | float | None
 """A secret's size, or the greatest magnitude of something public, or None: public, but not known yet."""
 
 
-def check_sizes(block: Block, secret: Sequence[bool], place: Callable[[PlanStep], str]) -> None:
+def check_sizes(
+    block: Block, secret: Sequence[bool], fraction: int, place: Callable[[PlanStep], str]
+) -> None:
     """Look for roots, quotients and logarithms of squares with a small factor.
 
     Args:
         block: a program.
         secret: which of its arguments are.
+        fraction: bits after the point in the call.
         place: where a step is, for the message.
 
     Raises:
@@ -61,11 +67,11 @@ def check_sizes(block: Block, secret: Sequence[bool], place: Callable[[PlanStep]
     )
     for step in block.steps:
         given = [found.get(slot) for slot in step.inputs]
-        _refuse_relative_use(step, given, place)
+        _refuse_relative_use(step, given, math.ldexp(LEAST, -fraction), place)
         made = _made(step, given)
         found.update((slot, made if made is not None else _unknown(slot, given)) for slot in step.outputs)
         for inner in step.blocks:
-            check_sizes(inner, [True] * len(inner.inputs), place)
+            check_sizes(inner, [True] * len(inner.inputs), fraction, place)
 
 
 def _unknown(slot: int, given: Sequence[Known]) -> Known:
@@ -160,13 +166,15 @@ RELATIVE: Mapping[str, int] = {"cbrt": 0, "div": 1, "log": 0, "pow": 0, "rsqrt":
 """Primitives, and the operand that must be right in proportion."""
 
 
-def _refuse_relative_use(step: PlanStep, given: Sequence[Known], place: Callable[[PlanStep], str]) -> None:
+def _refuse_relative_use(
+    step: PlanStep, given: Sequence[Known], least: float, place: Callable[[PlanStep], str]
+) -> None:
     operand = given[RELATIVE[step.name]] if step.name in RELATIVE else None
-    if isinstance(operand, KnownSize) and operand.least is not None and operand.least <= LEAST:
+    if isinstance(operand, KnownSize) and operand.least is not None and operand.least <= least:
         raise NotComputable(
             f"`{step.name}` of {operand.least:.2g} times a square{place(step)}: of small numbers that is "
             "less than a fixed-point number can hold",
             fix="of an optimizer such as Adam: scale the gradients first, optax.chain(optax.scale(1024), "
             "optax.adam(rate, eps=1024 * 1e-8)), see docs/how-to/train.md; else take the factor "
-            "out of the root",
+            "out of the root, or more bits after the point (FM128 has 32)",
         )

@@ -12,7 +12,6 @@ from junto.mpc.primitives.control import FIXED
 from junto.mpc.primitives.lifting import check_dtypes
 from junto.mpc.primitives.primitive_parameters import check_parameters
 from junto.mpc.primitives.table import TABLE
-from junto.mpc.underflow import check_sizes
 from junto.mpc.values import kind
 
 REFLEXIVE: Mapping[str, bool] = {"eq": True, "ge": True, "gt": False, "le": True, "lt": False, "ne": False}
@@ -23,12 +22,9 @@ def visible(plan: Plan, secret_inputs: Sequence[bool]) -> tuple[bool, ...]:
     """Which outputs are public if these inputs are secret.
 
     Raises:
-        NotComputable: a secret enters a primitive that has no secret form, or a loop's condition; or a root
-            is taken of what may be too small (`underflow`).
+        NotComputable: a secret enters a primitive that has no secret form, or a loop's condition.
     """
-    found = tuple(not each for each in _block(plan.block, secret_inputs))
-    check_sizes(plan.block, secret_inputs, place)
-    return found
+    return tuple(not each for each in _block(plan.block, secret_inputs))
 
 
 def reflexive(step: PlanStep) -> bool | None:

@@ -205,6 +205,19 @@ def test_only_functions_of_jax_itself_are_computed_otherwise():
     assert "lt" not in [step.name for step in constant]  # jax's own answer: True
 
 
+def test_a_condition_that_a_function_of_public_numbers_makes_is_known():
+    """That of `jnp.repeat`, which is called as a whole, and so has a list of results."""
+
+    @jax.jit
+    def known(x):
+        return x > 1
+
+    def program(x):
+        return jnp.where(jnp.broadcast_to(known(jnp.asarray(2.0)), (3, 4)), x, -x)
+
+    assert "select_n" not in [step.name for step in plan_of(program, X).block.steps]
+
+
 # ---------------------------------------------------------------- visibility
 
 

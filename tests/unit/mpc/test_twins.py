@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 
 import junto as sf
-from junto.mpc.twins import CHOOSING, FOLLOWED
+from junto.mpc.twins import CHOOSING, FOLLOWED, wrong
 from mpc_programs import Engine
 
 AGES = np.linspace(18, 90, 200, dtype=np.float32)
@@ -95,11 +95,12 @@ ROUNDED = 1 / 3
 """A factor that makes a number with a twin of each operand."""
 
 OF_ONE = [
-    "abs", "acos", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "cumlogsumexp", "cummax",
-    "cummin", "cumprod", "cumsum", "digamma", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "lgamma",
-    "log", "log1p", "logistic", "neg", "rsqrt", "sin", "sinh", "sqrt", "square", "tan", "tanh",
+    "abs", "acos", "asin", "asinh", "atan", "atanh", "cbrt", "ceil", "cos", "cosh", "cumlogsumexp",
+    "cummax", "cummin", "cumsum", "digamma", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "floor",
+    "lgamma", "log", "log1p", "logistic", "neg", "round", "rsqrt", "sign", "sin", "sinh", "sort", "sqrt",
+    "square", "tan", "tanh",
 ]  # fmt: skip
-OF_TWO = ["add", "atan2", "div", "max", "min", "mul", "pow", "sub"]
+OF_TWO = ["add", "atan2", "div", "max", "min", "mul", "pow", "rem", "sub"]
 
 
 def of_two(name: str):
@@ -114,6 +115,7 @@ STEPS = {
     "clamp": lambda x: lax.clamp(0.2 * x, x, 0.15),
     "concatenate": lambda x: jnp.concatenate([x, 2 * x]),
     "conv_general_dilated": lambda x: jnp.convolve(x, x[:2]),
+    "cumprod": lambda x: lax.cumprod(9 * x),
     "dot_general": lambda x: jnp.einsum("bi,bij->bj", x[None], x.reshape(1, 4, 1) * OTHER),
     "dynamic_slice": lambda x: lax.dynamic_slice(x, (jnp.argmax(x),), (2,)),
     "dynamic_update_slice": lambda x: lax.dynamic_update_slice(x, x[:1], (jnp.argmax(x),)),
@@ -122,13 +124,14 @@ STEPS = {
     "lu": lambda x: lax.linalg.lu(MATRIX * x[:3, None])[0],
     "reduce_max": jnp.max,
     "reduce_min": jnp.min,
-    "reduce_prod": jnp.prod,
+    "reduce_prod": lambda x: jnp.prod(9 * x),
     "reduce_sum": jnp.sum,
     "reduce_window_sum": lambda x: lax.reduce_window(x, 0.0, lax.add, (2,), (1,), "VALID"),
     "scatter": lambda x: x.at[jnp.argmax(x)].set(x[0]),
     "scatter-add": lambda x: x.at[jnp.argmax(x)].add(x[0]),
     "scatter_add": lambda x: x.at[PLACES].add(x[:2]),
     "select_n": lambda x: jnp.where(x > 0.15, x, -x),
+    "top_k": lambda x: lax.top_k(x, 2)[0],
     "triangular_solve": lambda x: jax.scipy.linalg.solve_triangular(
         MATRIX * x[:3], x[:3], trans=1, lower=True
     ),
@@ -145,6 +148,34 @@ def test_every_step_has_a_case():
 @pytest.mark.parametrize("name", sorted(STEPS))
 def test_a_twin_is_what_the_step_makes(name):
     assert said(lambda x: 100 * STEPS[name](x * ROUNDED), SOME) == []
+
+
+def test_the_promise():
+    unit = 2.0**-18
+    large, small = np.array([5e4, 0.03]), np.array([3e-7, 1e-7])
+    assert wrong(large + np.array([40, 0]), large, 18) == 0
+    assert wrong(large + np.array([0, 65 * unit]), large, 18) > 0
+    assert wrong(large + np.array([0, 63 * unit]), large, 18) == 0
+    assert wrong(0 * small, small, 18) > 0  # not half a unit, and all that there is
+    assert wrong(np.array([unit]), np.array([1e-17]), 18) == 0
+    assert wrong(large[:0], large[:0], 18) == 0
+
+
+def test_twins_begin_with_what_is_put_in_and_go_on_from_call_to_call(caplog):
+    sf.init(parties=["alice", "bob"], debug_mode=True)
+    try:
+        spu = sf.SPU(parties=["alice", "bob"])
+        x = sf.PYU("alice")(lambda: np.array([2e-3, 1e-6], np.float32))()
+        with caplog.at_level("WARNING", "junto.spu"):
+            squares = spu(lambda x: jnp.stack([x * x, 0 * x + 7]))(x)
+            sf.reveal(squares)
+            assert "has lost its digits" not in caplog.text
+            sf.reveal(spu(lambda squares: squares[0] * 2)(squares))
+            assert caplog.text.count("has lost its digits") == 1
+            sf.reveal(spu(lambda x: x[1] * 2)(x))
+            assert caplog.text.count("has lost its digits") == 2
+    finally:
+        sf.shutdown()
 
 
 @pytest.mark.parametrize("module", ["__main__", "junto.learn.glm"])

@@ -119,15 +119,19 @@ class PlainEngine(Engine):
 
 
 def _enter(entrance: InputConversion, value: Any) -> tuple[Any, list[Plain]]:
-    layout, arrays = encoded(value, entrance)
-    return layout, [plain(array) for array in arrays]
+    exact: list[Any] = []
+    layout, arrays = encoded(value, entrance, exact)
+    return layout, [plain(*each) for each in zip(arrays, exact, strict=True)]
 
 
-def plain(array: Words | Flags) -> Plain:
-    """An encoded array as a secret of plain gates."""
+def plain(array: Words | Flags, exact: Any = None) -> Plain:
+    """An encoded array as a secret of plain gates; `exact`: what it was before (`twins`)."""
     if array.dtype == np.bool_:
         return PlainBits(array.astype(np.bool_))
-    return PlainRing(cast(Words, array))
+    held = PlainRing(cast(Words, array))
+    if exact is not None and kind(exact.dtype) == "fixed":
+        held.exact = np.asarray(exact, np.float64)
+    return held
 
 
 def _compute(

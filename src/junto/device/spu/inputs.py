@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from junto.tree import map_leaves, paths
 if TYPE_CHECKING:
     from junto.mpc.gates import Flags, Words
     from junto.mpc.settings import MpcSettings
+
+_Leaf: TypeAlias = "tuple[ArrayLayout, Words | Flags, NDArray[Any]]"
 
 VALUE = "the value"
 """What is put on an SPU by itself has no name."""
@@ -36,13 +38,16 @@ class InputConversion:
     name: str = VALUE
 
 
-def encoded(value: Any, entrance: InputConversion) -> tuple[Any, list[Words | Flags]]:
+def encoded(
+    value: Any, entrance: InputConversion, exact: list[NDArray[Any]] | None = None
+) -> tuple[Any, list[Words | Flags]]:
     """The layout of `value`, and its arrays, encoded, in the order of its leaves.
 
     Args:
         value: numbers, numpy or jax arrays, pandas or polars columns and tables of numbers, in dicts, lists
             and tuples; in such, None stays None.
         entrance: how it comes in.
+        exact: gets the arrays as they are before they are encoded.
 
     Raises:
         NotComputable: NaN, infinity, a number out of range, an integer that does not fit into 32 bits.
@@ -56,9 +61,11 @@ def encoded(value: Any, entrance: InputConversion) -> tuple[Any, list[Words | Fl
         place = next(places)
         if leaf is None and place:
             return None
-        about, array = _leaf(leaf, entrance, place)
+        about, words, array = _leaf(leaf, entrance, place)
         described.append(about)
-        made.append(array)
+        made.append(words)
+        if exact is not None:
+            exact.append(array)
         return str(about)
 
     layout = map_leaves(take, value)
@@ -66,7 +73,7 @@ def encoded(value: Any, entrance: InputConversion) -> tuple[Any, list[Words | Fl
     return layout, made
 
 
-def _leaf(leaf: Any, entrance: InputConversion, path: str) -> tuple[ArrayLayout, Words | Flags]:
+def _leaf(leaf: Any, entrance: InputConversion, path: str) -> _Leaf:
     try:
         return _encoded(leaf, entrance, path)
     except JuntoError:
@@ -75,7 +82,7 @@ def _leaf(leaf: Any, entrance: InputConversion, path: str) -> tuple[ArrayLayout,
         raise
 
 
-def _encoded(leaf: Any, entrance: InputConversion, path: str) -> tuple[ArrayLayout, Words | Flags]:
+def _encoded(leaf: Any, entrance: InputConversion, path: str) -> _Leaf:
     from junto.mpc.plan import jax_array, jax_dtype
     from junto.mpc.values import encode
 
@@ -83,7 +90,7 @@ def _encoded(leaf: Any, entrance: InputConversion, path: str) -> tuple[ArrayLayo
     array = jax_array(_array(leaf, place), entrance.x64, place)
     described = ArrayLayout(jax_dtype(array.dtype, entrance.x64).name, array.shape)
     bounded([described])  # before memory is taken for it
-    return described, encode(array, entrance.settings, place)
+    return described, encode(array, entrance.settings, place), array
 
 
 def _place(name: str, path: str) -> str:

@@ -25,6 +25,7 @@ from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
 from junto.mpc.rounds import RoundFuture, Rounds, start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.shapes import ShapedBits, ShapedRing, ShapeGates, shaped
+from junto.mpc.underflow import check_sizes
 from junto.mpc.unknown import InPlace, Known, unknowns
 from junto.mpc.values import (
     Public,
@@ -36,6 +37,7 @@ from junto.mpc.values import (
     kind,
     largest_incoming,
 )
+from junto.mpc.visibility import place
 
 SHARED = (RingSecret, MaskedBits, PlainRing, PlainBits, ShapedRing, ShapedBits)
 """What the gates' secrets are; everything else that a plan is given is public."""
@@ -90,8 +92,10 @@ def rehearse(
         go_on: called before each step.
 
     Raises:
-        NotComputable: as the run would; also if a rule has an error of its own.
+        NotComputable: as the run would; also if a root is taken of what may be too small (`underflow`), or
+            if a rule has an error of its own.
     """
+    check_sizes(plan.block, [each is None for each in inputs], settings.fraction, place)
     given = [
         shaped(form.shape, form.dtype == np.bool_) if each is None else each
         for each, form in zip(inputs, plan.inputs, strict=True)
@@ -196,8 +200,13 @@ async def _run(
     point = _Point(gates, settings)
     gates.begun(ears.proved)
     values = await point.enter(inputs, [form.dtype for form in plan.inputs])
+    if ears.twins is not None:
+        values = [ears.twins.enter(each, held) for each, held in zip(values, inputs, strict=True)]
     results = await perform(gates, plan, values, settings, ears)
     left = await together(*[point.leave(result) for result in results])
+    if ears.twins is not None:
+        for each, held in zip(results, left, strict=True):
+            ears.twins.keep(each, held)
     await gates.conclude(left)
     return left
 

@@ -20,7 +20,8 @@ from junto.device.spu.plan_runner import rehearse
 from junto.errors import DeviceError, NotComputable
 from junto.mpc.plan import Plan, argument_names, jax_array, split_static, trace
 from junto.mpc.settings import MpcSettings
-from junto.mpc.visibility import PlannedReveal, disclosures, visible
+from junto.mpc.underflow import check_sizes
+from junto.mpc.visibility import PlannedReveal, disclosures, place, visible
 
 Input = SecretInput | Described | NDArray[Any]
 
@@ -97,6 +98,7 @@ class Plans:
     def _rehearse(self, planned: Planned, inputs: Sequence[Input], settings: MpcSettings) -> None:
         """Once for each plan and its public arguments, if more is known of those than shapes."""
         if any(isinstance(item, Described) and not item.secret for item in inputs):
+            check_sizes(planned.plan.block, list(map(_is_secret, inputs)), settings.fraction, place)
             return
         public = [None if _is_secret(item) else item for item in inputs]
         about = b"".join(digest_of(item) for item in public if item is not None)
