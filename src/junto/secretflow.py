@@ -14,6 +14,7 @@ PAGE = "docs/how-to/coming-from-secretflow.md"
 _FRAME, _LEARN, _JOIN, _SPU = "how-to/frame.md", "how-to/learn.md", "how-to/join.md", "how-to/spu.md"
 _TREES = "junto.learn.GradientBoostingClassifier or GradientBoostingRegressor"
 _SUMS = "not needed: add handles up on an SPU, spu(lambda *parts: sum(parts))(...)"
+_MASKED_SUMS = ("junto.federated.SecureAggregator", "how-to/federated.md")
 _COMPARE = "not needed: compare handles on an SPU, spu(jnp.maximum)(a, b)"
 _NO_HEU = "not there: an SPU of two parties does without a helper and shows nobody a value"
 
@@ -51,7 +52,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "ml.linear.RegType": ("a class each: LinearRegression, LogisticRegression", _LEARN),
     "ml.linear.SSGLM": ("LogisticRegression, PoissonRegressor, GammaRegressor, TweedieRegressor", _LEARN),
     "ml.linear.SSRegression": ("junto.learn.LogisticRegression or LinearRegression", _LEARN),
-    "ml.nn.FLModel": ("not there: gradients of any jax function are computed on an SPU", _SPU),
+    "ml.nn.FLModel": ("junto.federated.FedAvg", "how-to/federated.md"),
     "ml.nn.SLModel": ("not there: gradients of any jax function are computed on an SPU", _SPU),
     "preprocessing.KBinsDiscretizer": ("junto.frame.KBinsDiscretizer", _FRAME),
     "preprocessing.LabelEncoder": ("junto.frame.LabelEncoder", _FRAME),
@@ -65,24 +66,24 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "security.Aggregator": (_SUMS, _SPU),
     "security.PlainAggregator": ("bob(merge)(a.to(bob), b)", "tutorial/first-joint-program.md"),
     "security.SPUAggregator": (_SUMS, _SPU),
-    "security.SecureAggregator": (_SUMS, _SPU),
+    "security.SecureAggregator": _MASKED_SUMS,
     "security.aggregation.PlainAggregator": ("bob(merge)(a.to(bob), b)", "tutorial/first-joint-program.md"),
     "security.aggregation.SPUAggregator": (_SUMS, _SPU),
-    "security.aggregation.SecureAggregator": (_SUMS, _SPU),
+    "security.aggregation.SecureAggregator": _MASKED_SUMS,
     "security.compare.PlainComparator": (_COMPARE, _SPU),
     "security.compare.SPUComparator": (_COMPARE, _SPU),
     "stats.BiClassificationEval": ("junto.learn.metrics: roc_auc_score, accuracy_score and others", _LEARN),
-    "stats.RegressionEval": ("junto.learn.metrics: r2_score, mean_squared_error and others", _LEARN),
+    "stats.RegressionEval": ("junto.learn.metrics: r2_score, root_mean_squared_error and others", _LEARN),
     "stats.SSPValue": ("model.summary_of(alice)", _LEARN),
     "stats.SSVertPearsonR": ("junto.frame.correlation", _FRAME),
     "stats.SSVertVIF": ("junto.frame.variance_inflation_factor", _FRAME),
-    "stats.ScoreCard": ("not there yet; predict_proba gives the chances that a card is made of", _LEARN),
+    "stats.ScoreCard": ("junto.learn.Scorecard", "tutorial/scorecard.md"),
     "stats.categorical_statistics": ("frame.value_counts", _FRAME),
     "stats.prediction_bias_eval": (
         "not there yet; compare means of labels and predictions on an SPU",
         _LEARN,
     ),
-    "stats.psi_eval": ("not there yet: population stability is computed from value_counts", _FRAME),
+    "stats.psi_eval": ("junto.learn.metrics.population_stability_index", _LEARN),
     "stats.table_statistics": ("frame.describe() of each party's columns, sums and means on an SPU", _FRAME),
     "utils.sigmoid": ("jax.nn.sigmoid, inside the function", _SPU),
     "utils.simulation.datasets": ("not there: scikit-learn ships tables", "tutorial/on-your-laptop.md"),
@@ -90,8 +91,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "utils.testing.unused_tcp_port": ("not needed: sf.SPU(parties=[...]) needs no ports", _SPU),
     "SPU.infeed_shares": ("x.to(spu)", _SPU),
     "SPU.outfeed_shares": ("spu.dump(x, paths)", _SPU),
-    "SPU.pir_query": ("not there yet", _JOIN),
-    "SPU.pir_setup": ("not there yet", _JOIN),
+    "SPU.pir_query": ("junto.join.lookup", _JOIN),
+    "SPU.pir_setup": ("junto.join.prepare, then junto.join.lookup", _JOIN),
     "SPU.psi": ("junto.join.join with output={alice: path, ...}", _JOIN),
     "SPU.psi_csv": ("junto.join.join with output={alice: path, ...}", _JOIN),
     "SPU.psi_df": ("junto.join.join", _JOIN),
@@ -100,7 +101,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "SPU.psi_v2": ("junto.join.join", _JOIN),
     "SPU.reset": ("not needed: an SPU is opened when it is made and closed with the session", _SPU),
     "SPU.shutdown": ("not needed: sf.shutdown() closes all", _SPU),
-    "SPU.ub_psi": ("junto.join.join; a prepared side is not there yet", _JOIN),
+    "SPU.ub_psi": ("junto.join.prepare, then junto.join.join", _JOIN),
     "VDataFrame.apply_func": ("frame.map", _FRAME),
     "VDataFrame.groupby": ("not there yet; sums over rows are computed on an SPU", _FRAME),
     "VDataFrame.partition_columns": ("frame.facts", _FRAME),

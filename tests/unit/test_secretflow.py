@@ -68,6 +68,18 @@ def test_a_name_that_nobody_has_is_an_attribute_error_too(name: str) -> None:
 def test_what_the_table_promises_is_there() -> None:
     for here, page in NAMES.values():
         assert (ROOT / "docs" / page).exists()
+        for name in re.findall(r"junto(?:\.[A-Za-z_]\w*)+", here):
+            package, _, last = name.rpartition(".")
+            assert hasattr(importlib.import_module(package), last), name
+
+
+def test_what_has_come_since_is_not_said_to_be_missing() -> None:
+    """A name that a package of ours has, too: its row says where it is."""
+    packages = [importlib.import_module(f"junto.{each}") for each in ("federated", "frame", "join", "learn")]
+    ours = {name.lower(): f"{each.__name__}.{name}" for each in packages for name in each.__all__}
+    for name, (here, _) in NAMES.items():
+        found_here = ours.get(name.rpartition(".")[2].lower())
+        assert found_here is None or "not " not in here, f"{name} is here as {found_here}"
         for path in re.findall(r"junto(?:\.\w+)+", here):
             module, _, attribute = path.rpartition(".")
             try:

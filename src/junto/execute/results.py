@@ -30,10 +30,10 @@ def split(name: str, count: int | None, returned: Any) -> tuple[Any, ...]:
     """
     once = _read_once(returned)
     if once is not None:
-        raise UnfitResult(
-            f"{name} returned a {type(once).__name__}, which can be read only once",
-            "return its items, as in list(...), or keep it in an actor (sf.proxy) and return what is next",
-        )
+        fix = "return its items, as in list(...), or keep it in an actor (sf.proxy) and return what is next"
+        if hasattr(type(once), "cr_frame"):
+            fix = "return what it comes to, as in asyncio.run(...)"
+        raise UnfitResult(f"{name} returned a {type(once).__name__}, which can be read only once", fix)
     if count is None:
         return (returned,)
     if not isinstance(returned, tuple | list):
