@@ -70,3 +70,15 @@ def test_pieces_that_are_none(spu, monkeypatch, way):
                 run()
         assert f"what {passage[1]} sent as" in str(caught.value)
         assert sf.reveal(spu(plus)(secret(spu, 1.0))) == 2
+
+
+@pytest.mark.parametrize("owner", ["alice", "dave"])
+@pytest.mark.parametrize("ring", ["@64.18", "@64.20", "@128.32"])
+def test_an_owner_that_says_another_ring_than_the_script(spu, monkeypatch, owner, ring):
+    """To a node and to whoever holds the handle alone; nobody reads words as those of another ring."""
+    layout = {"a": f"float32[3]{ring}", "b": "bool[2]"}
+    with monkeypatch.context() as patch:
+        told(patch, "layout", owner, "bob", layout)
+        with pytest.raises(sf.JuntoError, match="makes no sense"):
+            entered(spu, owner)()
+    assert sf.reveal(spu(plus)(secret(spu, 1.0))) == 2

@@ -141,6 +141,9 @@ class CheckedGates(Gates[Any, Any]):
         if hasattr(x, "doubts"):
             self._proof.inputs[id(x)] = (x, most if x.bound is None else x.bound)
 
+    async def widened(self, x: Any) -> Any:
+        return await self._inner.widened(x)
+
     # ------------------------------------------------------------------ bounds
 
     @property

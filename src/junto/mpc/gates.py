@@ -210,15 +210,15 @@ class Gates(ABC, Generic[R, B]):
         ends += [self.add_public(self.negate(x), self.word(most))] if most < highest else []
         return await self.negative(self.join(ends, lambda *parts: np.stack(parts)))
 
-    # ------------------------------------------------------------------ from the larger ring, and back
+    # ------------------------------------------------------------------ from the other ring
 
     def narrowed(self, x: R) -> R:
         """A secret of the ring modulo 2**128 in this ring, modulo 2**64: its lowest bits. No message."""
         raise TypeError(f"{type(self).__name__} takes nothing from a larger ring")
 
     async def widened(self, x: R) -> R:
-        """The inverse, for `|x| < 2**(k - 2)`; these gates do not compute with it. 1 round, 8 bytes."""
-        raise TypeError(f"{type(self).__name__} gives nothing to a larger ring")
+        """A secret `|x| < 2**62` of the ring modulo 2**64 in this ring, modulo 2**128. 1 round, 8 bytes."""
+        raise TypeError(f"{type(self).__name__} takes nothing from a smaller ring")
 
     # ------------------------------------------------------------------ local logic
 

@@ -196,10 +196,10 @@ def incoming(value: Any, dtype: DTypeLike, settings: MpcSettings) -> Secret:
     Args:
         value: the gates' array.
         dtype: of the array, as jax sees it (`plan.Plan.inputs`).
-        settings: those of the SPU.
+        settings: how it is held (`MpcSettings.held_as`).
     """
     which = np.dtype(dtype)
-    fraction = settings.outside if kind(which) == "fixed" else 0
+    fraction = settings.fraction if kind(which) == "fixed" else 0
     return Secret(value, which, tuple(value.shape), fraction, dtype_span(which))
 
 

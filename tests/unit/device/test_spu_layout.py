@@ -9,9 +9,9 @@ import pytest
 
 from junto.device.spu import layout
 from junto.device.spu.inputs import InputConversion, encoded
-from junto.device.spu.layout import ArrayLayout, parse
+from junto.device.spu.layout import ArrayLayout, entered, parse
 from junto.errors import DeviceError
-from junto.mpc.settings import MpcSettings
+from junto.mpc.settings import MpcSettings, NumberForm
 
 
 def test_what_makes_sense_is_taken():
@@ -21,6 +21,9 @@ def test_what_makes_sense_is_taken():
         ArrayLayout("bool", ()),
         ArrayLayout("uint8", (0, 7)),
     ]
+    assert parse("int32[2]@64.18") == [ArrayLayout("int32", (2,), NumberForm(64, 18))]
+    for text in ("float32[2,3]", "float32[2,3]@64.26", "bool[]"):
+        assert str(parse(text)[0]) == text
     assert parse(()) == []
     assert parse({"a": None, "b": "bool[]"}) == [ArrayLayout("bool", ())]  # None stays None
 
@@ -29,6 +32,8 @@ def test_what_makes_sense_is_taken():
     "text",
     [
         "", "float32", "float32[", "float32[-1]", "float32[1,]", "float32[1.5]", "complex64[1]", "object[1]",
+        "float32[1]@", "float32[1]@64", "float32[1]@64.0", "float32[1]@64.27", "float32[1]@128.32",
+        "bool[1]@64.18", "float32[1]@32.8", "float32[1]@64.18.", "float32[1]@64.018",
         "float32[٣]", "float32[1]\n", "float32[" + "1," * 600 + "1]", 3, b"float32[1]", np.ones(2),
     ],
     ids=repr,
@@ -36,6 +41,17 @@ def test_what_makes_sense_is_taken():
 def test_what_makes_none_is_refused(text):
     with pytest.raises(DeviceError, match="makes no sense"):
         parse([text])
+
+
+def test_what_comes_in_is_of_the_ring_that_the_script_says():
+    own, other = NumberForm(64, 18), NumberForm(64, 20)
+    for said, form in (("float32[3]", None), ("float32[3]@64.18", own), ("float32[3]@64.20", other)):
+        for wanted in (None, own, other):
+            if wanted == form:
+                assert entered({"a": said, "b": "bool[2]"}, wanted)[0].own == form
+            else:
+                with pytest.raises(DeviceError, match="makes no sense"):
+                    entered(["bool[2]", said], wanted)
 
 
 @pytest.mark.slow

@@ -52,7 +52,9 @@ def received(shifts=(0, 0)):
 
     def play(number, shares):
         with np.errstate(over="ignore"):
-            results[number] = handover.arrive(roles[number], KINDS, shares, shifts)
+            results[number] = handover.arrive(
+                roles[number], KINDS, shares, [handover.Change(each) for each in shifts]
+            )
 
     threads = [
         threading.Thread(target=play, args=(i, shares))
@@ -126,7 +128,7 @@ class NoMasks:
 @pytest.mark.parametrize("given", NO_PIECES)
 def test_what_is_no_piece_of_these_arrays_is_refused_wherever_it_comes(given):
     for take in (
-        lambda: handover.arrive(reading(1), KINDS, [GOOD, given], (0, 0)),
+        lambda: handover.arrive(reading(1), KINDS, [GOOD, given], [handover.Change(0)] * 2),
         lambda: inout.enter_other(NoMasks(), 0, KINDS, given, "bob"),
         lambda: inout.enter_split(NoMasks(), KINDS, given, "bob"),
         lambda: inout.assemble(KINDS, GOOD, given, ("alice", "bob")),

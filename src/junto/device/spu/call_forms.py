@@ -21,6 +21,7 @@ from junto.config.spu_model import (
 from junto.device.spu.engine import SpuValue
 from junto.device.spu.layout import ArrayLayout
 from junto.errors import DeviceError
+from junto.mpc.settings import MpcSettings, NumberForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,14 @@ class SpuCall:
         """Of the function, for a person."""
         return getattr(self.function, "__qualname__", type(self.function).__name__)
 
+    def form(self, numbers: MpcSettings) -> NumberForm:
+        """How it computes, on an SPU that holds numbers so."""
+        return NumberForm(self.width or numbers.width, self.fraction or numbers.fraction)
+
+    def own(self, numbers: MpcSettings) -> NumberForm | None:
+        """How its results are held, and arguments that are still at their owners; None: as the SPU's are."""
+        return None if self.width is None else self.form(numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class OwnNumbers:
@@ -91,6 +100,19 @@ def checked(
     if not callable(function):
         raise DeviceError(f"an SPU runs functions; {type(function).__name__} is not callable")
     names = (static,) if isinstance(static, str) else tuple(static or ())
+    width, fraction = numbers_of(own, settings)
+    agreed = None if reveals is None else frozenset([reveals] if isinstance(reveals, str) else reveals)
+    if agreed is not None and not all(isinstance(each, str) for each in agreed):
+        raise DeviceError("reveals holds the names of what a function may reveal, as in reveals=['loss']")
+    return SpuCall(function, names, returns, fraction, agreed, width)
+
+
+def numbers_of(own: OwnNumbers, settings: SpuSettings) -> tuple[int | None, int | None]:
+    """Bits of the ring, and bits after the point; None: the SPU's own.
+
+    Raises:
+        DeviceError: there is no such ring here, or it has no room for so many.
+    """
     ring, fraction = _ring(own.field, settings), own.fraction
     if fraction is None and ring is not settings.ring:
         fraction = DEFAULT_FRACTION[ring]
@@ -98,11 +120,7 @@ def checked(
         raise DeviceError(
             f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION[ring]}, not {fraction!r}"
         )
-    agreed = None if reveals is None else frozenset([reveals] if isinstance(reveals, str) else reveals)
-    if agreed is not None and not all(isinstance(each, str) for each in agreed):
-        raise DeviceError("reveals holds the names of what a function may reveal, as in reveals=['loss']")
-    width = None if ring is settings.ring else WIDTH[ring]
-    return SpuCall(function, names, returns, fraction, agreed, width)
+    return None if ring is settings.ring else WIDTH[ring], fraction
 
 
 def _ring(field: str | None, settings: SpuSettings) -> FieldType:
@@ -117,8 +135,8 @@ def _ring(field: str | None, settings: SpuSettings) -> FieldType:
         return ring
     if ring is not FieldType.FM64:
         raise DeviceError(
-            f"this SPU holds numbers in {settings.ring.name}, and a call computes in that or in FM64, not in "
-            f"{ring.name}",
+            f"this SPU holds numbers in {settings.ring.name}; a call or a value may be in that or in FM64, "
+            f"not in {ring.name}",
             fix=f'build the SPU with "field": "{ring.name}"',
         )
     if settings.checked:

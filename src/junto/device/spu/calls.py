@@ -15,6 +15,7 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.plans import Planned
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
+from junto.mpc.settings import NumberForm
 from junto.program.operation import Description, structure
 from junto.tree import map_leaves, paths
 
@@ -23,9 +24,10 @@ def run(spu: SpuDevice, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, 
     """One call; returns handles."""
     structure((args, kwargs), DeviceObject)  # handles without an order are refused before anything is shared
     names = chain(paths(args, "args"), paths(kwargs, "kwargs"))
-    args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names)), (args, kwargs))
-    planned, inputs = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
-    layouts = _layouts(call, planned)
+    own = call.own(spu.numbers)
+    args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names), own), (args, kwargs))
+    planned, inputs, settings = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
+    layouts = _layouts(call, planned, own)
     about = (
         f"{call.returns.policy.value}, {call.fraction}, {call.width}, {','.join(sorted(call.reveals or ()))}"
     )
@@ -33,8 +35,7 @@ def run(spu: SpuDevice, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, 
     text = "|".join([places, planned.fingerprint, ",".join(map(_digested, inputs)), about])
     program = spu.session.program
     stamp = program.begin(Description("compute", spu.name, call.name, text, len(layouts)))
-    settings, single = spu.numbers.inside(call.fraction, call.width), call.returns.single
-    work = EngineCall(planned.plan, inputs, settings, single, program.board.heading)
+    work = EngineCall(planned.plan, inputs, settings, call.returns.single, program.board.heading)
     held = spu.engine.compute(stamp, work)
     handles = [
         SPUObject(spu.session, (stamp.operation, index), spu, part, stamp.text).has_layout(layout)
@@ -49,13 +50,13 @@ def run(spu: SpuDevice, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, 
             return planned.as_tree(handles)
 
 
-def _layouts(call: SpuCall, planned: Planned) -> list[Any]:
-    """The layout of each handle.
+def _layouts(call: SpuCall, planned: Planned, own: NumberForm | None) -> list[Any]:
+    """The layout of each handle, whose arrays are held in the form `own`.
 
     Raises:
         DeviceError: the result does not come in the handles that were asked for.
     """
-    texts = [str(leaf) for leaf in planned.leaves]
+    texts = [str(leaf.held_as(own)) for leaf in planned.leaves]
     if call.returns.single:
         tree = planned.as_tree(texts)
         if texts_of(tree) != texts:
@@ -72,10 +73,10 @@ def _layouts(call: SpuCall, planned: Planned) -> list[Any]:
     return texts
 
 
-def _shared(spu: SpuDevice, leaf: Any, name: str) -> Any:
-    """A handle as one on this SPU; everything else as it is."""
+def _shared(spu: SpuDevice, leaf: Any, name: str, own: NumberForm | None) -> Any:
+    """A handle as one on this SPU, in the form `own` if it was not there yet; everything else as it is."""
     if isinstance(leaf, PYUObject):
-        return spu.take(leaf, name)
+        return spu.take(leaf, name, own)
     if isinstance(leaf, SPUObject) and leaf.device is not spu:
         raise DeviceError(
             f"{name}, {leaf!r}, is an argument of a call on {spu.name}, but does not live there",

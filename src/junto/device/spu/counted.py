@@ -28,6 +28,7 @@ from junto.mpc.counting import fresh
 from junto.mpc.interpret import StepHooks
 from junto.mpc.plain_gates import PlainGates
 from junto.mpc.ring128 import element_bytes, zeros
+from junto.mpc.settings import NumberForm
 from junto.mpc.visibility import disclosures
 from junto.net.api import Stamp
 from junto.program.waiting import AwaitedRef
@@ -56,13 +57,15 @@ class CountingEngine(Engine):
         self._spu = spu
         self._real = real
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> EnteredValue:
-        run = partial(_entered, InputConversion(self._spu.numbers, wide_numbers(), name))
+    def enter(
+        self, stamp: Stamp, owner: str, ref: Ref | None, name: str, own: NumberForm | None = None
+    ) -> EnteredValue:
+        run = partial(_entered, InputConversion(self._spu.numbers, wide_numbers(), name, own))
         call = TaskCall(run, (ref,), {}, 3, stamp.text, self._rehearsal.program.explainer(stamp, owner))
         layout, outlines, values = self._rehearsal.program.submit(stamp, owner, call)
         if layout.error() is None:
             compute = self._spu.settings.compute
-            size = sum(_nbytes(leaf, self._spu.numbers.width) for leaf in parse(layout.value()))
+            size = sum(self._nbytes(leaf) for leaf in parse(layout.value()))
             # of a party that computes one piece; of another a key and one piece, which the two then mask anew
             self._rehearsal.passes(stamp.site, "share", owner, size)
             for place, party in enumerate(() if owner in compute else compute):
@@ -110,13 +113,10 @@ class CountingEngine(Engine):
         described = parse(handle.layout())
         for party in self._spu.settings.compute:
             others = [each for each in receivers if each != party]
-            size = sum(_nbytes(leaf, self._spu.numbers.width) for leaf in described)
+            size = sum(map(self._nbytes, described))
             self._rehearsal.passes(stamp.site, "reveal", party, len(others) * size)
         values = handle.held[VALUES].value() if VALUES in handle.held else None
-        width = self._spu.numbers.width
-        arrays = (
-            [_shown(leaf, width) for leaf in described] if values is None else list(map(array_of, values))
-        )
+        arrays = [self._shown(leaf) for leaf in described] if values is None else list(map(array_of, values))
         value = self._there(read(handle.layout(), arrays, self._spu.numbers, handle.reading))
         return PendingReveal(value, [AwaitedRef(value, self.homes[0])])
 
@@ -131,6 +131,17 @@ class CountingEngine(Engine):
 
     def pieces(self, stamp: Stamp, handles: Sequence[SpuValue]) -> NoReturn:
         raise _elsewhere()
+
+    def _nbytes(self, leaf: ArrayLayout) -> int:
+        if leaf.dtype == "bool":
+            return -(-prod(leaf.shape) // 8)
+        return element_bytes(leaf.form(self._spu.numbers).width) * prod(leaf.shape)
+
+    def _shown(self, leaf: ArrayLayout) -> Any:
+        """Truth values are true, so that a loop that stops at a false one takes all its turns."""
+        if leaf.dtype == "bool":
+            return np.ones(leaf.shape, np.bool_)
+        return zeros(leaf.shape, leaf.form(self._spu.numbers).width)
 
     def _there(self, value: Any) -> Ref:
         promise = self._rehearsal.program.promise(self.homes[0])
@@ -148,14 +159,5 @@ def _elsewhere() -> DeviceError:
 def _entered(entrance: InputConversion, value: Any) -> tuple[Any, list[Any], list[Plain] | None]:
     layout, arrays = encoded(value, entrance)  # refuses what a real one does
     values = [plain(array) for array in arrays] if sum(each.size for each in arrays) <= FEW else None
-    width = entrance.settings.width
+    width = entrance.settings.held_as(entrance.own).width
     return layout, [fresh(leaf.shape, leaf.dtype == "bool", width) for leaf in parse(layout)], values
-
-
-def _nbytes(leaf: ArrayLayout, width: int) -> int:
-    return -(-prod(leaf.shape) // 8) if leaf.dtype == "bool" else element_bytes(width) * prod(leaf.shape)
-
-
-def _shown(leaf: ArrayLayout, width: int) -> Any:
-    """Truth values are true, so that a loop that stops at a false one takes all its turns."""
-    return np.ones(leaf.shape, np.bool_) if leaf.dtype == "bool" else zeros(leaf.shape, width)

@@ -16,7 +16,7 @@ from junto.device.handle import PendingReveal, passage
 from junto.device.spu.call_forms import sources_of
 from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares, SpuValue
 from junto.device.spu.inputs import InputConversion, encoded
-from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
+from junto.device.spu.layout import kinds, parse, read, settled, shift_of, wide_numbers
 from junto.device.spu.plan_runner import TOO_LARGE, run_plan
 from junto.device.spu.profile import NoCosts, Recorder
 from junto.execute.executor import Ref, TaskCall
@@ -27,7 +27,7 @@ from junto.mpc.interpret import StepHooks
 from junto.mpc.meter import Meter
 from junto.mpc.plain_gates import PlainBits, PlainGates, PlainRing
 from junto.mpc.protocol import handover, inout
-from junto.mpc.settings import MpcSettings
+from junto.mpc.settings import MpcSettings, NumberForm
 from junto.mpc.twins import Twins
 from junto.mpc.values import kind
 from junto.net.api import Stamp
@@ -57,8 +57,10 @@ class PlainEngine(Engine):
         self._home, self._other = compute
         self._settings = settings
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> EnteredValue:
-        run = partial(_enter, InputConversion(self._settings, wide_numbers(), name))
+    def enter(
+        self, stamp: Stamp, owner: str, ref: Ref | None, name: str, own: NumberForm | None = None
+    ) -> EnteredValue:
+        run = partial(_enter, InputConversion(self._settings, wide_numbers(), name, own))
         layout, secrets = self._submit(stamp, owner, run, () if ref is None else (ref,), 2)
         return EnteredValue({self._home: secrets}, layout, owner)
 
@@ -172,10 +174,11 @@ def _arrive(
     settings: MpcSettings, come: MpcSettings, layout: Any, *pieces: handover.Share
 ) -> tuple[list[Plain]]:
     described = parse(layout)
-    whole = handover.whole(kinds(described, come.width), pieces)
-    shifts = [shift_of(leaf, settings.fraction - come.fraction) for leaf in described]
+    whole = handover.whole(kinds(described, come), pieces)
+    goes = [settled(leaf, settings).form(settings) for leaf in described]
     made = [
-        handover.shifted(array, shift, settings.width) for array, shift in zip(whole, shifts, strict=True)
+        handover.shifted(array, shift_of(leaf, leaf.form(come), form), form.width)
+        for array, leaf, form in zip(whole, described, goes, strict=True)
     ]
     for leaf, (_, fits) in zip(described, made, strict=True):
         if not fits and kind(leaf.dtype) == "fixed":

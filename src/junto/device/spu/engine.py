@@ -17,7 +17,7 @@ from junto.program.waiting import AwaitedRef
 
 if TYPE_CHECKING:
     from junto.mpc.plan import Plan
-    from junto.mpc.settings import MpcSettings
+    from junto.mpc.settings import MpcSettings, NumberForm
     from junto.program.program import Program
 
 T = TypeVar("T")
@@ -128,8 +128,13 @@ class Engine(ABC):
         return Recorder(self.profiles, stamp, node) if self.profiles else None
 
     @abstractmethod
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> EnteredValue:
-        """Take the value `ref` of the party `owner` (None: it lives elsewhere); `name` is for messages."""
+    def enter(
+        self, stamp: Stamp, owner: str, ref: Ref | None, name: str, own: NumberForm | None = None
+    ) -> EnteredValue:
+        """Take the value `ref` of the party `owner` (None: it lives elsewhere); `name` is for messages.
+
+        `own`: how it is held; None: as the SPU holds numbers.
+        """
 
     @abstractmethod
     def compute(self, stamp: Stamp, work: EngineCall) -> list[Held]:

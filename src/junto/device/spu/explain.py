@@ -67,8 +67,8 @@ def explain(
         args: as for the call itself.
         kwargs: as for the call itself.
     """
-    planned, inputs = spu.plans.get(call, *described(spu, call, frozenset(public), args, kwargs))
-    count = PlanCounter(spu, planned.plan, inputs, spu.numbers.inside(call.fraction, call.width))
+    planned, inputs, settings = spu.plans.get(call, *described(spu, call, frozenset(public), args, kwargs))
+    count = PlanCounter(spu, planned.plan, inputs, settings)
     found = count.run(turns=1)
     once = highest(found.costs)
     turn = highest(count.run(turns=2).costs) - once if count.unknown.loops else None
@@ -235,8 +235,8 @@ class PlanCounter:
         """The inputs without their values. What is one secret stays one: its square costs less."""
         made: dict[Any, Any] = {}
         blanks: list[Any] = []
-        width = self._settings.held_width or self._settings.width
-        for each, form in zip(self._inputs, self._plan.inputs, strict=True):
+        for each, form, held in zip(self._inputs, self._plan.inputs, self._settings.given, strict=True):
+            width = (held or self._settings.form).width
             if isinstance(each, SecretInput):
                 parts = self._held[id(each.handle)]
                 if parts is not None:

@@ -15,7 +15,7 @@ from junto.tree import map_leaves, paths
 
 if TYPE_CHECKING:
     from junto.mpc.gates import Flags, Words
-    from junto.mpc.settings import MpcSettings
+    from junto.mpc.settings import MpcSettings, NumberForm
 
 _Leaf: TypeAlias = "tuple[ArrayLayout, Words | Flags, NDArray[Any]]"
 
@@ -31,11 +31,13 @@ class InputConversion:
         settings: of the SPU.
         x64: see `layout.wide_numbers`; without, integers have 32 bits, and floats are called float32.
         name: of the value in the script, for messages: ``args[0]``.
+        own: how it is held; None: as the SPU holds numbers.
     """
 
     settings: MpcSettings
     x64: bool
     name: str = VALUE
+    own: NumberForm | None = None
 
 
 def encoded(
@@ -88,9 +90,9 @@ def _encoded(leaf: Any, entrance: InputConversion, path: str) -> _Leaf:
 
     place = _place(entrance.name, path)
     array = jax_array(_array(leaf, place), entrance.x64, place)
-    described = ArrayLayout(jax_dtype(array.dtype, entrance.x64).name, array.shape)
+    described = ArrayLayout(jax_dtype(array.dtype, entrance.x64).name, array.shape).held_as(entrance.own)
     bounded([described])  # before memory is taken for it
-    return described, encode(array, entrance.settings, place), array
+    return described, encode(array, entrance.settings.held_as(entrance.own), place), array
 
 
 def _place(name: str, path: str) -> str:

@@ -1,42 +1,62 @@
 """What everybody may know of a value on an SPU: its tree, and each array's type and shape.
 
 A layout is the value's tree (`junto.tree`) with a text such as ``float32[100,3]`` in place of each array, and
-with None where the value has None, which to jax is a tree without leaves. It is data like any other, so it
-travels through the codec.
+with None where the value has None, which to jax is a tree without leaves. An array that is not held as its
+SPU holds numbers says how: ``float32[100,3]@64.18`` is in the ring of 64 bits, 18 of them after the point. It
+is data like any other, so it travels through the codec.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from junto.config.spu_model import MOST_FRACTION, FieldType
 from junto.errors import DeviceError
+from junto.mpc.settings import MpcSettings, NumberForm
 from junto.tree import leaves, map_leaves
 
 if TYPE_CHECKING:
     from junto.mpc.protocol.inout import InputKind
-    from junto.mpc.settings import MpcSettings
 
 MOST_ARRAYS = 1 << 16
 MOST_DIMENSIONS = 32
 MOST_NUMBERS = 1 << 30
 """Of all arrays of one value: 8 GiB at each node."""
 
-_LEAF = re.compile(r"(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16)\[((?:[0-9]+(?:,[0-9]+)*)?)\]")
+_LEAF = re.compile(
+    r"(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16)\[((?:[0-9]+(?:,[0-9]+)*)?)\](?:@(64)\.([1-9][0-9]?))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayLayout:
-    """One array: its numpy type and its shape."""
+    """One array.
+
+    Attributes:
+        dtype: its numpy type.
+        shape: its shape.
+        own: how it is held, if that is not as its SPU holds numbers. Truth values have no ring.
+    """
 
     dtype: str
     shape: tuple[int, ...]
+    own: NumberForm | None = None
 
     def __str__(self) -> str:
-        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+        own = "" if self.own is None else f"@{self.own.width}.{self.own.fraction}"
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]{own}"
+
+    def held_as(self, form: NumberForm | None) -> ArrayLayout:
+        """The same array in that form; None: as its SPU holds numbers."""
+        return replace(self, own=None if self.dtype == "bool" else form)
+
+    def form(self, settings: MpcSettings) -> NumberForm:
+        """How it is held on an SPU with those numbers."""
+        return self.own or settings.form
 
 
 def wide_numbers() -> bool:
@@ -58,6 +78,26 @@ def parse(layout: Any) -> list[ArrayLayout]:
         DeviceError: it is none, or too large.
     """
     return bounded([_leaf(text) for text in texts_of(layout)])
+
+
+def entered(layout: Any, own: NumberForm | None) -> list[ArrayLayout]:
+    """The arrays of a layout that another party sent of a value that it shares, in the form `own`.
+
+    Raises:
+        DeviceError: it is none, too large, or of another form than the script says.
+    """
+    found = parse(layout)
+    if any(leaf != leaf.held_as(own) for leaf in found):
+        raise _senseless()
+    return found
+
+
+def settled(leaf: ArrayLayout, settings: MpcSettings) -> ArrayLayout:
+    """An array that comes from another SPU, or a file, as an SPU with those numbers holds it.
+
+    It keeps its own ring where that is the smaller one.
+    """
+    return leaf if leaf.own is not None and leaf.own.width < settings.width else leaf.held_as(None)
 
 
 def bounded(described: list[ArrayLayout]) -> list[ArrayLayout]:
@@ -108,30 +148,42 @@ def read(
     """
     from junto.mpc.values import decode, kind
 
-    names = [leaf.dtype for leaf in parse(layout)]
+    described = parse(layout)
+    names = [leaf.dtype for leaf in described]
     if reading is not None:
         names = ["float64" if kind(name) == "fixed" else name for name in names]
-    tree = rebuild(layout, [decode(each, name, settings) for each, name in zip(words, names, strict=True)])
+    arrays = [
+        decode(each, name, settings.held_as(leaf.own))
+        for each, name, leaf in zip(words, names, described, strict=True)
+    ]
+    tree = rebuild(layout, arrays)
     return tree if reading is None else reading(tree)
 
 
-def kinds(described: Sequence[ArrayLayout], width: int) -> list[InputKind]:
-    """What the protocol needs to know of each array, in a ring of so many bits."""
+def kinds(described: Sequence[ArrayLayout], settings: MpcSettings) -> list[InputKind]:
+    """What the protocol needs to know of each array on an SPU with those numbers."""
     from junto.mpc.protocol.inout import InputKind
 
-    return [InputKind(leaf.dtype == "bool", leaf.shape, width) for leaf in described]
+    return [InputKind(leaf.dtype == "bool", leaf.shape, leaf.form(settings).width) for leaf in described]
 
 
-def shift_of(leaf: ArrayLayout, bits: int) -> int:
-    """By how many bits an array's elements change when the point moves by `bits`."""
+def shift_of(leaf: ArrayLayout, come: NumberForm, goes: NumberForm) -> int:
+    """By how many bits an array's elements are shifted from one form to another."""
     from junto.mpc.values import kind
 
-    return bits if kind(leaf.dtype) == "fixed" else 0
+    return goes.fraction - come.fraction if kind(leaf.dtype) == "fixed" else 0
 
 
 def _leaf(text: object) -> ArrayLayout:
     match = _LEAF.fullmatch(text) if isinstance(text, str) and len(text) < 1000 else None
-    if match is None:
-        raise DeviceError("another party described a value for the SPU in a way that makes no sense")
+    if match is None or (match[1] == "bool" and match[3]):
+        raise _senseless()
     sizes = match[2]
-    return ArrayLayout(match[1], tuple(int(size) for size in sizes.split(",")) if sizes else ())
+    own = NumberForm(int(match[3]), int(match[4])) if match[3] else None
+    if own is not None and own.fraction > MOST_FRACTION[FieldType.FM64]:
+        raise _senseless()
+    return ArrayLayout(match[1], tuple(int(size) for size in sizes.split(",")) if sizes else (), own)
+
+
+def _senseless() -> DeviceError:
+    return DeviceError("another party described a value for the SPU in a way that makes no sense")

@@ -10,11 +10,12 @@ from junto.device.handle import Device, DeviceObject, PendingReveal
 from junto.device.moves import move
 from junto.device.pyu import PYU, PYUObject, made_at
 from junto.device.spu.engine import Held
-from junto.device.spu.layout import ArrayLayout, parse, texts_of
+from junto.device.spu.layout import ArrayLayout, entered, parse, texts_of
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
 from junto.execute.executor import Ref
 from junto.markup import card
+from junto.mpc.settings import NumberForm
 from junto.net.api import Stamp
 from junto.program.operation import Description
 from junto.program.waiting import AwaitedRef
@@ -35,6 +36,7 @@ class SPUObject(DeviceObject):
         self._text = text
         self._layout: Any = None
         self._described: tuple[Stamp, Ref, str] | None = None
+        self._own: NumberForm | None = None
         self._told: SPUObject | None = None
         self._reading: Callable[[Any], Any] | None = None
         self._only_shown = ""
@@ -120,13 +122,13 @@ class SPUObject(DeviceObject):
             stamp, ref, party = self._described
             self._session.program.wait(stamp, [AwaitedRef(ref, party)])
             self._layout = ref.value()
-            parse(self._layout)
+            entered(self._layout, self._own)
             self._described = None
         return self._layout
 
-    def expects_layout(self, stamp: Stamp, ref: Ref, party: str) -> SPUObject:
-        """The layout comes from `party`."""
-        self._described = (stamp, ref, party)
+    def expects_layout(self, stamp: Stamp, ref: Ref, party: str, own: NumberForm | None = None) -> SPUObject:
+        """The layout comes from `party`, and has to be that of numbers in the form `own`."""
+        self._described, self._own = (stamp, ref, party), own
         return self
 
     def has_layout(self, layout: Any) -> SPUObject:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from junto.errors import JuntoError, NotComputable
 from junto.mpc.checked_gates import CheckedGates
-from junto.mpc.gates import Gates
+from junto.mpc.gates import BITS, Gates
 from junto.mpc.interpret import StepHooks, perform
 from junto.mpc.plain_gates import PlainBits, PlainRing
 from junto.mpc.plan import Plan
@@ -23,7 +23,7 @@ from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.secure_gates import SecureGates
 from junto.mpc.protocol.shares import MaskedBits, RingSecret, unopened
 from junto.mpc.rounds import RoundFuture, Rounds, start, together
-from junto.mpc.settings import MpcSettings
+from junto.mpc.settings import MpcSettings, NumberForm
 from junto.mpc.shapes import ShapedBits, ShapedRing, ShapeGates, shaped
 from junto.mpc.underflow import check_sizes
 from junto.mpc.unknown import InPlace, Known, unknowns
@@ -53,7 +53,7 @@ def run_plan(
     settings: MpcSettings,
     ears: StepHooks,
 ) -> list[Any]:
-    """The outputs of `plan` as secrets of the gates, with the fraction that the settings have outside.
+    """The outputs of `plan` as secrets of the gates, in the form `settings.result`.
 
     Args:
         gates: of this run, in this node's role.
@@ -217,78 +217,91 @@ class _Point:
     def __init__(self, gates: Gates[Any, Any], settings: MpcSettings) -> None:
         self._gates = gates
         self._settings = settings
-        self._label = f"from {settings.outside} fraction bits to {settings.fraction}, and back"
 
     async def enter(self, inputs: Sequence[Any], dtypes: Sequence[Any]) -> list[Value]:
         """Arguments as the call computes with them.
 
-        Fewer bits than the call's are as good; more would take from the range of its products, so they are
-        cut off, once for each secret: one round.
+        Of one from a larger ring the lowest bits are taken; one from a smaller ring takes a round. Fewer bits
+        after the point than the call's are as good; more would take from the range of its products, so they
+        are cut off: one round. All of it once for each secret: what is one secret stays one.
         """
-        if self._settings.narrows:
-            inputs = self._narrowed(inputs, dtypes)
-        values = [
-            incoming(each, dtype, self._settings) if isinstance(each, SHARED) else Public(each)
-            for each, dtype in zip(inputs, dtypes, strict=True)
-        ]
-        for each in values:
-            if isinstance(each, Secret):
-                self._gates.entered(each.value, largest_incoming(each, self._gates.bits))
-        spare = self._settings.outside - self._settings.fraction
-        if spare <= 0:
-            return values
-        cut: dict[int, RoundFuture[Any]] = {}
-        for each in values:
-            if isinstance(each, Secret) and each.kind == "fixed" and id(each.value) not in cut:
-                cut[id(each.value)] = await start(self._gates.truncate(each.value, spare), self._label)
+        forms = self._settings.given or (self._settings.form,) * len(inputs)
+        begun: dict[int, RoundFuture[Secret]] = {}
+        values: list[Value | None] = []
+        for each, dtype, form in zip(inputs, dtypes, forms, strict=True):
+            if not isinstance(each, SHARED):
+                values.append(Public(each))
+            elif form is None or self._is_ready(dtype, form):
+                values.append(self._entered(each, dtype, form or self._settings.form))
+            else:
+                if id(each) not in begun:
+                    begun[id(each)] = await start(self._brought(each, dtype, form), self._label(form))
+                values.append(None)
         return [
-            replace(each, value=await cut[id(each.value)], fraction=self._settings.fraction)
-            if isinstance(each, Secret) and each.kind == "fixed"
-            else each
-            for each in values
+            await begun[id(each)] if value is None else value
+            for each, value in zip(inputs, values, strict=True)
         ]
 
-    def _narrowed(self, inputs: Sequence[Any], dtypes: Sequence[Any]) -> list[Any]:
-        """Secrets in the smaller ring of the call. What is one secret stays one."""
-        gates, room, made = self._gates, 1 << (self._gates.bits - 2), dict[int, Any]()
-        for each, dtype in zip(inputs, dtypes, strict=True):
-            if isinstance(each, RingSecret | PlainRing | ShapedRing) and id(each) not in made:
-                if kind(dtype) == "fixed":
-                    gates.expect(each, -room, room - 1, TOO_LARGE)
-                made[id(each)] = gates.narrowed(each)
-        return [made.get(id(each), each) for each in inputs]
+    def _label(self, form: NumberForm) -> str:
+        own = self._settings.form
+        if form.width == own.width:
+            return f"from {form.fraction} fraction bits to {own.fraction}, and back"
+        return f"from the ring of {form.width} bits to that of {own.width}"
 
-    async def _widened(self, result: Any, dtype: Any) -> Any:
-        """A result of the smaller ring in that in which it is held."""
-        if kind(dtype) == "bits":
-            return result
-        if kind(dtype) == "integer" and np.dtype(dtype).itemsize == 8:
-            raise NotComputable(
-                f"a call in the ring of {self._gates.bits} bits returns {np.dtype(dtype).name}, which has no "
-                "room there for what the larger ring needs to know of its sign",
-                fix="return int32 or floats, or leave out field",
-            )
-        return await (await start(self._gates.widened(result), "into the larger ring"))
+    def _is_ready(self, dtype: Any, form: NumberForm) -> bool:
+        cut = form.fraction > self._settings.fraction and kind(dtype) == "fixed"
+        return kind(dtype) == "bits" or (form.width == self._settings.width and not cut)
+
+    def _entered(self, x: Any, dtype: Any, form: NumberForm) -> Secret:
+        value = incoming(x, dtype, self._settings.held_as(form))
+        self._gates.entered(x, largest_incoming(value, min(form.width, self._gates.bits)))
+        return value
+
+    async def _brought(self, x: Any, dtype: Any, form: NumberForm) -> Secret:
+        """A number of another form in this one."""
+        gates, fixed = self._gates, kind(dtype) == "fixed"
+        room = 1 << (BITS - 2)
+        if form.width != gates.bits and fixed and not gates.checks:
+            gates.expect(x, -room, room - 1, TOO_LARGE)
+        if form.width > gates.bits:
+            x = gates.narrowed(x)
+        elif form.width < gates.bits:
+            _require_sign(dtype, form, gates.bits)
+            x = await gates.widened(x)
+        value = self._entered(x, dtype, form)
+        spare = value.fraction - self._settings.fraction
+        if not fixed or spare <= 0:
+            return value
+        return replace(value, value=await gates.truncate(x, spare), fraction=self._settings.fraction)
 
     async def leave(self, result: Value) -> Any:
         """A result as it is held."""
-        gates, outside, narrows = self._gates, self._settings.outside, self._settings.narrows
+        gates, fraction = self._gates, self._settings.result.fraction
         if isinstance(result, Public):
-            array = np.asarray(result.array)
-            if not narrows:
-                return _constant(gates, array, outside)
-            result = incoming(_constant(gates, array, outside), array.dtype, self._settings)
-        spare, value = result.fraction - outside if result.kind == "fixed" else 0, result.value
+            return _constant(gates, np.asarray(result.array), fraction)
+        spare, value = result.fraction - fraction if result.kind == "fixed" else 0, result.value
         if spare > 0:
-            value = await (await start(gates.truncate(value, spare), self._label))
-        if narrows:
-            value = await self._widened(value, result.dtype)
+            form = self._settings.result
+            return await (await start(gates.truncate(value, spare), self._label(form)))
         if spare < 0:
             room = 1 << (gates.bits - 2 + spare)
-            if not narrows:
-                gates.expect(value, -room, room - 1, TOO_LARGE)
+            gates.expect(value, -room, room - 1, TOO_LARGE)
             value = gates.scale(value, gates.word(1 << -spare))
         return value
+
+
+def _require_sign(dtype: Any, form: NumberForm, width: int) -> None:
+    """Of what fills a smaller ring nobody knows in a larger one whether it was negative.
+
+    Raises:
+        NotComputable: it is an integer of 64 bits.
+    """
+    if kind(dtype) == "integer" and np.dtype(dtype).itemsize == 8:
+        raise NotComputable(
+            f"an argument is {np.dtype(dtype).name} in the ring of {form.width} bits, which it fills: nobody "
+            f"knows its sign in the ring of {width} bits, in which this call computes",
+            fix='bring it to int32 or a float in a call with field="FM64", or compute in that ring',
+        )
 
 
 def _constant(gates: Gates[Any, Any], array: NDArray[Any], fraction: int) -> Any:

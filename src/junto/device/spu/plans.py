@@ -19,7 +19,7 @@ from junto.device.spu.layout import ArrayLayout, wide_numbers
 from junto.device.spu.plan_runner import rehearse
 from junto.errors import DeviceError, NotComputable
 from junto.mpc.plan import Plan, argument_names, jax_array, split_static, trace
-from junto.mpc.settings import MpcSettings
+from junto.mpc.settings import MpcSettings, NumberForm
 from junto.mpc.underflow import check_sizes
 from junto.mpc.visibility import PlannedReveal, disclosures, place, visible
 
@@ -61,8 +61,10 @@ class Plans:
         self._go_on = go_on
         self._known: dict[Any, Planned] = {}
 
-    def get(self, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Planned, list[Any]]:
-        """The plan of a call, and its arguments in the plan's order.
+    def get(
+        self, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Planned, list[Any], MpcSettings]:
+        """The plan of a call, its arguments in the plan's order, and its numbers.
 
         Raises:
             NotComputable: the function cannot be computed on secrets, or reveals what nobody has agreed to.
@@ -92,8 +94,10 @@ class Plans:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = planned
         _expect_agreement(call, planned.disclosures)
-        self._rehearse(planned, inputs, self._numbers.inside(call.fraction, call.width))
-        return planned, inputs
+        given = [_held(item, self._numbers) for item in inputs]
+        settings = self._numbers.call(call.form(self._numbers), given)
+        self._rehearse(planned, inputs, settings)
+        return planned, inputs, settings
 
     def _rehearse(self, planned: Planned, inputs: Sequence[Input], settings: MpcSettings) -> None:
         """Once for each plan and its public arguments, if more is known of those than shapes."""
@@ -137,6 +141,13 @@ def _is_abstract(leaf: Any) -> bool:
 
 def _is_secret(item: Input) -> bool:
     return isinstance(item, SecretInput) or (isinstance(item, Described) and item.secret)
+
+
+def _held(item: Input, numbers: MpcSettings) -> NumberForm | None:
+    """How an argument is held, if it is a secret number."""
+    if not isinstance(item, SecretInput | Described) or not _is_secret(item) or item.leaf.dtype == "bool":
+        return None
+    return item.leaf.form(numbers)
 
 
 def _abstract(item: Input) -> Any:

@@ -11,11 +11,12 @@ from junto.device.spu.correlation_pool import CorrelationPool
 from junto.device.spu.engine import EngineCall
 from junto.device.spu.persistence import Paths, Stages, place_at, places_of
 from junto.device.spu.plan_runner import Fresh
+from junto.device.spu.plans import Planned
 from junto.device.spu.prepared_runs import name_of
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
-from junto.mpc.plan import Plan
 from junto.mpc.protocol.inout import InputKind
+from junto.mpc.settings import MpcSettings
 from junto.program.operation import Description
 
 
@@ -42,9 +43,9 @@ def open_pool(spu: SpuDevice, folders: Paths, keys: Paths | None) -> None:
 
 
 def preprocess(
-    spu: SpuDevice, call: SpuCall, runs: int, planned: tuple[Plan, str], inputs: Sequence[Any]
+    spu: SpuDevice, call: SpuCall, runs: int, planned: tuple[Planned, MpcSettings], inputs: Sequence[Any]
 ) -> None:
-    """See `SPU.preprocess`; `planned`: the plan and its fingerprint, `inputs`: of the plan, in its order."""
+    """See `SPU.preprocess`; `planned`: the plan and the call's numbers, `inputs`: in the plan's order."""
     _check_source(spu)
     if not spu.has_pool:
         raise DeviceError(
@@ -53,22 +54,28 @@ def preprocess(
         )
     if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
         raise DeviceError(f"runs is a number from 1 on, not {runs!r}")
-    plan, text = planned
+    plan, settings = planned[0].plan, planned[1]
     if plan.reveals:
         raise DeviceError(
             f"{call.name} reveals something while it runs, on which what it needs depends",
             fix="call it without; or preprocess the parts before and after as functions of their own",
         )
-    settings = spu.numbers.inside(call.fraction, call.width)
     if settings.checked:
         raise DeviceError(
             f"{call.name} proves at its end that no number has left its range, so what it needs is not kept",
             fix="let the call make it when it runs, or build the SPU without overflow='error'",
         )
+    if any(form is not None and form.width != settings.width for form in settings.given):
+        raise DeviceError(
+            f"{call.name} takes arguments of two rings, and what it needs is kept for one",
+            fix="give it arguments in the SPU's own ring, or let the call make what it needs when it runs",
+        )
     wanted = [_wanted(item, number, inputs, settings.width) for number, item in enumerate(inputs)]
     name = name_of(plan, settings, wanted)
     program = spu.session.program
-    stamp = program.begin(Description("preprocess", spu.name, call.name, f"{text}|{name}|{runs}"))
+    stamp = program.begin(
+        Description("preprocess", spu.name, call.name, f"{planned[0].fingerprint}|{name}|{runs}")
+    )
     program.wait(stamp, spu.engine.fill(stamp, EngineCall(plan, wanted, settings, False), name, runs))
 
 

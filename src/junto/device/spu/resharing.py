@@ -6,13 +6,12 @@ which add up what they are given and mask it anew (`mpc.protocol.handover`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from junto.device.handle import passage
 from junto.device.pyu import PYUObject
 from junto.device.spu.engine import IncomingShares, known_at
-from junto.device.spu.layout import ArrayLayout, parse
+from junto.device.spu.layout import ArrayLayout, parse, rebuild, settled
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
@@ -35,8 +34,8 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
     program = session.program
     handle.require_usable()
     layout = handle.layout()
-    if source.numbers.width < target.numbers.width:
-        _require_room(layout, source, target)
+    described = parse(layout)
+    _require_room(described, source, target)
     operation, index = handle.identity
     stamp = program.begin(Description("share", source.name, target.name, f"#{operation}.{index}"))
     homes = target.engine.homes
@@ -49,19 +48,24 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
                 ref = program.transfer(way, part)
             if ref is not None and program.is_here(home):
                 arrived[place].append(ref)
-    described = [known_at(program, home, layout) for home in homes]
-    coming = IncomingShares(described, arrived, source.numbers)
-    held = target.engine.arrive(stamp, coming)
-    return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(layout)
+    layouts = [known_at(program, home, layout) for home in homes]
+    held = target.engine.arrive(stamp, IncomingShares(layouts, arrived, source.numbers))
+    made = SPUObject(session, (stamp.operation, 0), target, held, stamp.text)
+    return made.has_layout(rebuild(layout, [str(settled(leaf, target.numbers)) for leaf in described]))
 
 
-def _require_room(layout: Any, source: SpuDevice, target: SpuDevice) -> None:
+def _require_room(described: Sequence[ArrayLayout], source: SpuDevice, target: SpuDevice) -> None:
     """Of what fills a smaller ring nobody knows in a larger one whether it was negative.
 
     Raises:
         DeviceError: it has integers of 64 bits.
     """
-    large = [leaf for leaf in parse(layout) if leaf.dtype in ("int64", "uint64")]
+    large = [
+        leaf
+        for leaf in described
+        if leaf.dtype in ("int64", "uint64")
+        and leaf.form(source.numbers).width < settled(leaf, target.numbers).form(target.numbers).width
+    ]
     if large:
         raise DeviceError(
             f"{large[0].dtype} fills all bits of {source.settings.ring.name}, the ring of {source.name}: "

@@ -15,7 +15,7 @@ from junto.device.spu.correlation_pool import CorrelationPool
 from junto.device.spu.disclosed import RevealRecord
 from junto.device.spu.engine import Engine, EngineCall, EnteredValue, Held, IncomingShares, SpuValue
 from junto.device.spu.inputs import InputConversion, encoded
-from junto.device.spu.layout import kinds, parse, read, shift_of, wide_numbers
+from junto.device.spu.layout import entered, kinds, parse, read, settled, shift_of, wide_numbers
 from junto.device.spu.node import NodeThread
 from junto.device.spu.node_context import NodeContext
 from junto.device.spu.plan_runner import Fresh, charge, gates_of, preparation, run_plan, run_stored
@@ -28,8 +28,9 @@ from junto.mpc.preprocess.joint import Paired, Preparing, prepared
 from junto.mpc.primitives.public import PublicDigest
 from junto.mpc.protocol import handover, inout
 from junto.mpc.protocol.inout import InputKind, Parcel, Secret
+from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import MaskedBits
-from junto.mpc.settings import MpcSettings
+from junto.mpc.settings import MpcSettings, NumberForm
 from junto.net.api import Stamp
 from junto.program.program import Program
 from junto.program.waiting import AwaitedRef
@@ -75,12 +76,15 @@ class SecureEngine(Engine):
 
     # -------------------------------------------------------------------- in
 
-    def enter(self, stamp: Stamp, owner: str, ref: Ref | None, name: str) -> EnteredValue:
+    def enter(
+        self, stamp: Stamp, owner: str, ref: Ref | None, name: str, own: NumberForm | None = None
+    ) -> EnteredValue:
         held: dict[str, Ref] = {}
         layouts: dict[str, Ref] = {}
         parcels: dict[str, Ref | None] = dict.fromkeys(self._compute)
+        entrance = InputConversion(self._settings, wide_numbers(), name, own)
         if ref is not None:
-            value = OwnerInput(ref, InputConversion(self._settings, wide_numbers(), name))
+            value = OwnerInput(ref, entrance)
             layouts[owner] = self._enter_at_owner(stamp, owner, value, held, parcels)
         for party in self._program.parties:
             if party != owner:
@@ -94,7 +98,8 @@ class SecureEngine(Engine):
                 parcels[party] = self._program.transfer(way, parcels[party])
         for role, seat in self._seats.items():
             if role not in held:
-                held[role] = self._enter_elsewhere(stamp, owner, seat, layouts[seat.home], parcels.get(role))
+                come = [layouts[seat.home], parcels.get(role)]
+                held[role] = self._enter_elsewhere(stamp, owner, seat, entrance, come)
         return EnteredValue(held, next(iter(layouts.values())), owner)
 
     def _enter_at_owner(
@@ -119,15 +124,21 @@ class SecureEngine(Engine):
         return layout
 
     def _enter_elsewhere(
-        self, stamp: Stamp, owner: str, seat: NodeContext, layout: Ref, parcel: Ref | None
+        self,
+        stamp: Stamp,
+        owner: str,
+        seat: NodeContext,
+        entrance: InputConversion,
+        come: Sequence[Ref | None],
     ) -> Ref:
+        """`come`: the layout, and this node's parcel if it has one."""
         explain = self._program.explainer(stamp, seat.home)
-        inputs = [layout] if parcel is None else [layout, parcel]
+        inputs = [each for each in come if each is not None]
         operation = None if owner in self._compute else stamp.operation  # an outsider's pieces take a round
         if operation is None:
-            run = partial(_enter_other, seat, stamp, self._compute.index(owner))
+            run = partial(_enter_other, seat, stamp, self._compute.index(owner), entrance)
         else:
-            run = partial(_enter_split, seat, stamp, owner)
+            run = partial(_enter_split, seat, stamp, owner, entrance)
         (secrets,) = self._nodes[seat.role_name].submit(inputs, run, 1, explain, operation)
         self._program.watch(stamp, (secrets,))
         return secrets
@@ -312,29 +323,38 @@ class SecureEngine(Engine):
 
 def _enter_own(seat: NodeContext, stamp: Stamp, entrance: InputConversion, value: Any) -> tuple[Any, ...]:
     layout, plain = encoded(value, entrance)
-    secrets, parcels = inout.enter_own(seat.role(stamp), seat.index or 0, plain)
+    secrets, parcels = inout.enter_own(_entering(seat, stamp, entrance), seat.index or 0, plain)
     return layout, secrets, parcels
+
+
+def _entering(seat: NodeContext, stamp: Stamp, entrance: InputConversion) -> Role:
+    """This node's role where a value comes in."""
+    return seat.role(stamp, width=entrance.settings.held_as(entrance.own).width)
 
 
 def _enter_other(
     seat: NodeContext,
     stamp: Stamp,
     owner: int,
+    entrance: InputConversion,
     layout: Any,
     parcels: Sequence[Parcel] | None = None,
 ) -> tuple[list[Secret]]:
-    described = kinds(parse(layout), seat.width)
-    return (inout.enter_other(seat.role(stamp), owner, described, parcels, seat.compute[owner]),)
+    described = kinds(entered(layout, entrance.own), entrance.settings)
+    role = _entering(seat, stamp, entrance)
+    return (inout.enter_other(role, owner, described, parcels, seat.compute[owner]),)
 
 
 def _enter_split(
     seat: NodeContext,
     stamp: Stamp,
     owner: str,
+    entrance: InputConversion,
     layout: Any,
     parcel: bytes | Sequence[Parcel] | None = None,
 ) -> tuple[list[Secret]]:
-    secrets = inout.enter_split(seat.role(stamp), kinds(parse(layout), seat.width), parcel, owner)
+    described = kinds(entered(layout, entrance.own), entrance.settings)
+    secrets = inout.enter_split(_entering(seat, stamp, entrance), described, parcel, owner)
     seat.end()
     return (secrets,)
 
@@ -372,17 +392,19 @@ def _arrive(
     *pieces: handover.Share,
 ) -> tuple[list[Secret]]:
     described = parse(layout)
-    entering = kinds(described, come.width)
-    shifts = [shift_of(leaf, settings.fraction - come.fraction) for leaf in described]
+    entering = kinds(described, come)
+    goes = [settled(leaf, settings).form(settings) for leaf in described]
+    changes = [
+        handover.Change(shift_of(leaf, leaf.form(come), form), form.width)
+        for leaf, form in zip(described, goes, strict=True)
+    ]
 
     def steps(preparing: Preparing) -> Iterator[None]:
         nothing = [None] * len(pieces)
-        return prepared(
-            preparing, lambda: handover.entering(preparing, entering, nothing, shifts, seat.width)
-        )
+        return prepared(preparing, lambda: handover.entering(preparing, entering, nothing, changes))
 
     role, finish = seat.prepared(stamp, steps, come.width)
-    secrets = handover.arrive(role, entering, pieces, shifts, seat.width)
+    secrets = handover.arrive(role, entering, pieces, changes)
     finish()
     seat.end()
     return (secrets,)
@@ -396,7 +418,7 @@ def _assemble(
     first: Sequence[Parcel],
     second: Sequence[Parcel],
 ) -> Any:
-    words = inout.assemble(kinds(parse(layout), settings.width), first, second, senders)
+    words = inout.assemble(kinds(parse(layout), settings), first, second, senders)
     return read(layout, words, settings, reading)
 
 

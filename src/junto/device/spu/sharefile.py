@@ -4,7 +4,7 @@
     version    4 bytes   1, the highest byte first, like all numbers here
     header     4 bytes of length, then JSON
     payload    the pieces of all arrays: ring elements as 8 bytes each, the lowest first (16 if field
-               is FM128); bits packed
+               is FM128 and the array's layout names no ring of its own); bits packed
     checksum   32 bytes  SHA-256 of everything before
 
 With a passphrase, all of it is encrypted: see `encrypted_files`.
@@ -69,10 +69,9 @@ class DumpCommon:
     layout: Any
     seals: tuple[str, ...]
 
-    @property
-    def words(self) -> int:
-        """Words of a ring element."""
-        return 2 if self.field == "FM128" else 1
+    def words(self, leaf: ArrayLayout) -> int:
+        """Words of a ring element of an array."""
+        return 2 if self.field == "FM128" and leaf.own is None else 1
 
     @property
     def receipt(self) -> str:
@@ -235,7 +234,7 @@ def read(path: Path, passphrase: str | None = None) -> Part:
             header = file.read(_header_length(head))
             common, index, salt = _parse(header)
             described = parse(common.layout) if index < 2 else []
-            sizes = [_size(leaf, common.words) for leaf in described]
+            sizes = [_size(leaf, common.words(leaf)) for leaf in described]
             whole = len(head) + len(header) + sum(sizes) + CHECKSUM_BYTES
             if length != whole:
                 raise _damaged(f"it has {length} bytes and should have {whole}")
@@ -250,7 +249,7 @@ def read(path: Path, passphrase: str | None = None) -> Part:
     state.update(payload)
     if state.digest() != checksum:
         raise _damaged("its checksum is wrong")
-    parcels = _parcels(payload, described, common.words)
+    parcels = _parcels(payload, described, list(map(common.words, described)))
     if seal(salt, parcels) != common.seals[index]:
         raise _damaged("its seal is wrong")
     return Part(common, index, parcels)
@@ -289,10 +288,10 @@ def _size(leaf: ArrayLayout, words: int) -> int:
     return -(-count // 8) if leaf.dtype == "bool" else 8 * words * count
 
 
-def _parcels(payload: memoryview, described: Sequence[ArrayLayout], words: int) -> list[Parcel]:
+def _parcels(payload: memoryview, described: Sequence[ArrayLayout], lengths: Sequence[int]) -> list[Parcel]:
     made: list[Parcel] = []
     start = 0
-    for leaf in described:
+    for leaf, words in zip(described, lengths, strict=True):
         size, shape = _size(leaf, words), leaf.shape if words == 1 else (*leaf.shape, words)
         octets = np.frombuffer(payload[start : start + size], np.uint8)
         made.append(octets if leaf.dtype == "bool" else octets.view(np.uint64).reshape(shape))

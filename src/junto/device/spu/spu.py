@@ -11,14 +11,15 @@ from junto.config.spu_settings import parse_spu
 from junto.device.boundary import public, trimmed
 from junto.device.current import current
 from junto.device.pyu import PYUObject
-from junto.device.spu.call_forms import OwnNumbers, Returns, checked, returns_of
+from junto.device.spu.call_forms import OwnNumbers, Returns, checked, numbers_of, returns_of
 from junto.device.spu.calls import run
 from junto.device.spu.engine_factory import open_engine
 from junto.device.spu.inputs import VALUE
 from junto.device.spu.object import SPUObject
 from junto.device.spu.plans import Plans
 from junto.device.spu.spu_device import SpuDevice
-from junto.mpc.settings import MpcSettings
+from junto.errors import DeviceError
+from junto.mpc.settings import MpcSettings, NumberForm
 from junto.program.operation import Description
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ class SPU(SpuDevice):
                 more range for products. Arguments and results stay as the SPU holds them, so they have to
                 fit into its own range, and have no more than its own precision.
             field: ``"FM64"``: compute in the ring of 64 bits in this call alone, at a third of the cost,
-                where all numbers on the way are known to fit into its range, and arguments are below
+                where all numbers on the way are known to fit into its range. Results stay in it, and so do
+                arguments that are still at their owners; those in the SPU's own ring have to be below
                 2**(62 - the SPU's bits after the point), 1e9 by default. Default: the SPU's own ring.
             reveals: names of what `function` may reveal to all parties of the SPU while it runs
                 (`junto.reveal_inside`); without its name here nothing is. A loop that such a number ends
@@ -256,18 +258,52 @@ class SPU(SpuDevice):
         from junto.device.spu.preprocessing import preprocess
 
         call = checked(function, static_argnames, Returns(), OwnNumbers(fxp_fraction_bits), self._settings)
-        planned, inputs = self.plans.get(call, *described(self, call, frozenset(), avals, named))
-        preprocess(self, call, runs, (planned.plan, planned.fingerprint), inputs)
+        planned, inputs, settings = self.plans.get(call, *described(self, call, frozenset(), avals, named))
+        preprocess(self, call, runs, (planned, settings), inputs)
 
-    def take(self, value: PYUObject, name: str = VALUE) -> SPUObject:
-        """Share a value of one party: nobody learns it, all learn its layout. `name` is for messages."""
+    @public
+    def share(
+        self, value: PYUObject, *, field: str | None = None, fxp_fraction_bits: int | None = None
+    ) -> SPUObject:
+        """The same as ``value.to(spu)``, in a ring of its own.
+
+        Calls with ``field="FM64"`` take what is in FM64 as it is, at a third of the cost; other calls bring
+        it into their ring, which takes a round and 8 bytes a number each time.
+
+        Args:
+            value: a handle of one party's; nobody learns it, all learn its layout.
+            field: as in a call: ``"FM64"``, or None for the SPU's own ring.
+            fxp_fraction_bits: bits after the point in FM64; in the SPU's own ring there is no choice.
+
+        Raises:
+            DeviceError: there is no such ring here, or it has no room for so many bits after the point.
+            NotComputable: at the owner, a number is out of the ring's range (2**43 with 18 bits).
+        """
+        width, fraction = numbers_of(OwnNumbers(fxp_fraction_bits, field), self._settings)
+        if width is None and fraction not in (None, self.numbers.fraction):
+            raise DeviceError(
+                f"numbers in the SPU's own ring have {self.numbers.fraction} bits after the point",
+                fix='leave out fxp_fraction_bits, or give field="FM64", too',
+            )
+        own = None if width is None or fraction is None else NumberForm(width, fraction)
+        return self.take(value, VALUE, own)
+
+    def take(self, value: PYUObject, name: str = VALUE, own: NumberForm | None = None) -> SPUObject:
+        """Share a value of one party: nobody learns it, all learn its layout.
+
+        Args:
+            value: a handle.
+            name: for messages.
+            own: how it is held; None: as this SPU holds numbers.
+        """
         program = self._session.program
         operation, index = value.identity
         owner = value.device.party
-        stamp = program.begin(Description("share", owner, self._name, f"#{operation}.{index}"))
-        entered = self.engine.enter(stamp, owner, value.ref, name)
-        handle = SPUObject(self._session, (stamp.operation, 0), self, entered.held, stamp.text)
-        return handle.expects_layout(stamp, entered.layout, entered.awaited)
+        form = "" if own is None else f" {own.width}.{own.fraction}"
+        stamp = program.begin(Description("share", owner, self._name, f"#{operation}.{index}{form}"))
+        found = self.engine.enter(stamp, owner, value.ref, name, own)
+        handle = SPUObject(self._session, (stamp.operation, 0), self, found.held, stamp.text)
+        return handle.expects_layout(stamp, found.layout, found.awaited, own)
 
     @public
     def dump(

@@ -14,7 +14,7 @@ from junto.device.session import Session
 from junto.device.spu.engine import Engine
 from junto.device.spu.plans import Plans
 from junto.errors import DeviceError
-from junto.mpc.settings import MpcSettings
+from junto.mpc.settings import MpcSettings, NumberForm
 
 
 class SpuDevice(Device):
@@ -87,5 +87,5 @@ class SpuDevice(Device):
         """See `SPU.__call__`."""
 
     @abstractmethod
-    def take(self, value: PYUObject, name: str = ...) -> DeviceObject:
+    def take(self, value: PYUObject, name: str = ..., own: NumberForm | None = None) -> DeviceObject:
         """Share a value of one party."""

@@ -135,7 +135,7 @@ class Preparing(Role):
         self._supply = supply
         self._batch = batch
         self._asked: list[Demand] = []
-        self._weight = 0
+        self._weight = [0]
 
     def mask(self, shape: Shape) -> Words:
         return drawn(self._own, shape, self.width)
@@ -183,7 +183,9 @@ class Preparing(Role):
 
     def settle(self) -> None:
         """Make what has been asked for."""
-        asked, self._asked, self._weight = self._asked, [], 0
+        asked = self._asked.copy()
+        self._asked.clear()
+        self._weight[0] = 0
         if asked:
             self._supply.append(self._source.make(asked))
 
@@ -192,7 +194,7 @@ class Preparing(Role):
 
     def _ask(self, demand: Demand) -> None:
         self._asked.append(demand)
-        self._weight += transfers(demand)
+        self._weight[0] += transfers(demand)
 
     def ready(self, asked: Sequence[Share]) -> bool:
         """Whether what is revealed in this round is known; else all that was asked for before is made."""
@@ -203,7 +205,7 @@ class Preparing(Role):
         return not self._supply.waits
 
     def _flush(self, asked: Sequence[Share]) -> Sequence[Opened]:
-        if self._weight >= self._batch:
+        if self._weight[0] >= self._batch:
             self.settle()
         return [
             self._supply.revealed.popleft() if isinstance(share, RevealedShare) else None for share in asked

@@ -14,11 +14,11 @@ Cost:      1 element to P1 from each sender (P0 gets a key); then 1 round, 1 ele
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from junto.mpc.gates import Words
+from junto.mpc.gates import BITS, Words
 from junto.mpc.magnitudes import in_range
 from junto.mpc.protocol.inout import InputKind, Parcel, Plain, Secret, masked, pieces_of, split
 from junto.mpc.protocol.role import Role
@@ -31,6 +31,18 @@ from junto.mpc.rounds import Rounds, together
 
 Share = bytes | Sequence[Parcel] | None
 """What one sender gives a node: a key, pieces, or nothing to the helper."""
+
+
+class Change(NamedTuple):
+    """What an array becomes.
+
+    Attributes:
+        shift: the power of two by which it is multiplied; divided where it is negative.
+        width: bits of the ring into which it goes.
+    """
+
+    shift: int
+    width: int = BITS
 
 
 def depart(role: Role, secrets: Sequence[Secret]) -> tuple[bytes, list[Parcel]]:
@@ -51,39 +63,34 @@ def own_piece(role: Role, x: Secret) -> Plain:
 
 
 def arrive(
-    role: Role,
-    kinds: Sequence[InputKind],
-    shares: Sequence[Share],
-    shifts: Sequence[int],
-    width: int | None = None,
+    role: Role, kinds: Sequence[InputKind], shares: Sequence[Share], changes: Sequence[Change]
 ) -> list[Secret]:
     """At every node: the secrets whose pieces these are. One round, the same for all arrays.
 
     Args:
-        role: this node's, in the senders' ring.
-        kinds: of the arrays, likewise.
+        role: this node's.
+        kinds: of the arrays, in the senders' rings.
         shares: from each sender, what it gave this node.
-        shifts: for each array the power of two by which it is multiplied; divided where it is negative.
-        width: of the receivers' ring; None: it is the senders'.
+        changes: what becomes of each array.
 
     Raises:
         ProtocolViolation: a piece is not of its array's shape.
     """
-    return list(Rounds(role.flush).run(entering(role, kinds, shares, shifts, width)))
+    return list(Rounds(role.flush).run(entering(role, kinds, shares, changes)))
 
 
 async def entering(
-    role: Role,
-    kinds: Sequence[InputKind],
-    shares: Sequence[Share],
-    shifts: Sequence[int],
-    width: int | None = None,
+    role: Role, kinds: Sequence[InputKind], shares: Sequence[Share], changes: Sequence[Change]
 ) -> tuple[Secret, ...]:
     """What `arrive` runs; who prepares it has no shares (None)."""
     given = [pieces_of(kinds, share) for share in shares]
-    parts = zip(kinds, zip(*given, strict=True), shifts, strict=True)
-    enter = _entered if width in (None, role.width) else _entered_elsewhere
-    return await together(*[enter(role, kind, pieces, shift) for kind, pieces, shift in parts])
+    entered = [
+        (_entered if change.width == kind.width else _entered_elsewhere)(
+            role.in_ring(kind.width), kind, pieces, change.shift
+        )
+        for kind, pieces, change in zip(kinds, zip(*given, strict=True), changes, strict=True)
+    ]
+    return await together(*entered)
 
 
 async def _entered(role: Role, kind: InputKind, pieces: Sequence[Plain | None], shift: int) -> Secret:

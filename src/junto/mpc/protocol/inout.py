@@ -225,7 +225,7 @@ def _ring_piece(role: Role, x: RingSecret, noise: Stream | None) -> Parcel:
     if share is None:
         raise TypeError("the helper has no pieces to give")
     if noise is not None:
-        words = drawn(noise, share.shape, role.width)
+        words = drawn(noise, share.shape, ring_bits(share))
         share = share + words if role.first else share - words
     parcel: Parcel = np.asarray(travelling(share), np.uint64, order="C")
     return parcel

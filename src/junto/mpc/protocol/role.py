@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,9 +197,29 @@ class Role(ABC):
 
     def __init__(self, width: int = BITS) -> None:
         self.width = width
-        self.offline = 0
         self.opened = 0
         self.rounds: int = 0
+        self._dealt_bytes = [0]
+
+    def in_ring(self, width: int) -> Self:
+        """This role in another ring: the same keystreams and wire, and one account of what is dealt.
+
+        Rounds are those of the role itself, whose `flush` alone ends them.
+        """
+        if width == self.width:
+            return self
+        other = copy(self)
+        other.width = width
+        return other
+
+    @property
+    def offline(self) -> int:
+        """See the class."""
+        return self._dealt_bytes[0]
+
+    @offline.setter
+    def offline(self, count: int) -> None:
+        self._dealt_bytes[0] = count
 
     @property
     def deals(self) -> bool:

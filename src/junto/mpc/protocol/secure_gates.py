@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from junto.mpc.gates import BilinearMap, Digit, Flags, Gates, Words, left_out
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words, left_out
 from junto.mpc.protocol import (
     compare,
     dealt,
@@ -76,7 +76,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
         return widths.narrowed(x)
 
     async def widened(self, x: RingSecret) -> RingSecret:
-        return await widths.widened(self._role, x)
+        return await widths.widened(self._role.in_ring(BITS), x)
 
     def to_ring(self, b: MaskedBits) -> RingSecret:
         return dealt.to_ring(self._role, b)
