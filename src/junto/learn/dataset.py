@@ -280,8 +280,27 @@ def scales_of(columns: Columns, *, scaled: bool, centred: bool) -> Scales:
     return Scales(by_owner, columns.widths)
 
 
-def share(spu: SPU, columns: Columns, scales: Scales, seed: int | None = None) -> tuple[SPUObject, ...]:
+def small_ring(spu: SPU, columns: Columns) -> str | None:
+    """The smaller ring, as `field` of a call, for columns of mean 0 and deviation 1; None: it has no room.
+
+    Of such columns the squares add up to rows times columns, so no number, and no product of two rows or two
+    columns, is larger than that. (Of later tables, and of columns as they are, nobody knows a bound.)
+
+    Args:
+        spu: where they go.
+        columns: as they are trained on; None if they are on the SPU already, which has scaled them.
+    """
+    smaller = spu.settings.smaller
+    fits = columns.array is None and columns.rows * sum(columns.widths) < examine.LARGEST_SUM
+    return smaller.name if smaller is not None and fits else None
+
+
+def share(
+    spu: SPU, columns: Columns, scales: Scales, seed: int | None = None, field: str | None = None
+) -> tuple[SPUObject, ...]:
     """The columns on their scales, one array an owner, in the order of `fit`; rows in that of `seed` if any.
+
+    `field`: the ring in which they are held, see `SPU.share`.
 
     Raises:
         LearnError: they are not the columns that the scales are for.
@@ -290,7 +309,7 @@ def share(spu: SPU, columns: Columns, scales: Scales, seed: int | None = None) -
         return (columns.array if scales.secret is None else spu(on_scale)(columns.array, scales.secret),)
     require_known(columns, scales)
     return tuple(
-        owner(examine.scaled_columns)(columns.tables[owner], scaling, seed).to(spu)
+        spu.share(owner(examine.scaled_columns)(columns.tables[owner], scaling, seed), field=field)
         for owner, scaling in scales.by_owner.items()
     )
 
@@ -335,7 +354,12 @@ class Label:
 
 
 def share_label(
-    spu: SPU, label: PYUObject | SPUObject, judge: Judge, penalty: tuple[float, int], seed: int | None
+    spu: SPU,
+    label: PYUObject | SPUObject,
+    judge: Judge,
+    penalty: tuple[float, int],
+    seed: int | None,
+    field: str | None = None,
 ) -> Label:
     """The label on its scale, on the SPU.
 
@@ -345,6 +369,7 @@ def share_label(
         judge: see `Judge`.
         penalty: of L2, and of how many rows.
         seed: the public order of the rows, if they are moved.
+        field: the ring in which the target is held, see `SPU.share`.
     """
     family = judge.family
     if isinstance(label, SPUObject):
@@ -353,7 +378,8 @@ def share_label(
     owner = label.device
     home = owner(examine.scale_of_label)(label, family, judge.centred)
     scale = owner(examine.scale_numbers)(home, family, *penalty).to(spu)
-    return Label(home, scale, owner(examine.scaled_label)(label, family, home, seed).to(spu))
+    target = owner(examine.scaled_label)(label, family, home, seed)
+    return Label(home, scale, spu.share(target, field=field))
 
 
 def target_on(spu: SPU, label: SPUObject, family: Family) -> SPUObject:
@@ -403,9 +429,9 @@ def columns_of(scales: Scales, party: PYU | str) -> tuple[PYU, tuple[int, int]]:
     return owner, mine
 
 
-def gathered(spu: SPU, scales: Scales, of: Any) -> tuple[Any, ...]:
-    """A vector that each owner makes of its scaling, on the SPU."""
-    return tuple(owner(of)(scaling).to(spu) for owner, scaling in scales.by_owner.items())
+def gathered(spu: SPU, scales: Scales, of: Any, field: str | None = None) -> tuple[Any, ...]:
+    """A vector that each owner makes of its scaling, on the SPU; `field`: see `SPU.share`."""
+    return tuple(spu.share(owner(of)(scaling), field=field) for owner, scaling in scales.by_owner.items())
 
 
 def _widths(owners: Sequence[PYU], widths: Sequence[int]) -> str:

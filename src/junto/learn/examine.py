@@ -379,6 +379,11 @@ def scale_numbers(scale: LabelScale, family: Family, penalty: float, rows: int) 
     return {"start": start, "penalty": each * rows, **family.numbers(scale)}
 
 
+def start_of(scale: LabelScale) -> dict[str, Any]:
+    """Of `scale_numbers` what training begins with."""
+    return {"start": scale.start}
+
+
 def label_limits(label: Any, family: Family, scale: LabelScale) -> Floats:
     """See `Family.limits`."""
     return np.array(family.limits(family.scaled(numbers_of(label, family), scale)))

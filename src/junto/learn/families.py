@@ -93,6 +93,10 @@ class Family(ABC):
     slopes_scale: ClassVar[bool] = False
     """Whether residuals are in the label's units, and losses in their squares."""
 
+    bounded: ClassVar[bool] = False
+    """Whether the squares of labels on their scale add up to no more than rows, and no residual is larger
+    than label and score together."""
+
     @property
     def outputs(self) -> tuple[int, ...]:
         """The shape of a row's score."""
@@ -160,6 +164,7 @@ class Normal(Family):
     """A normal label and the identity."""
 
     name = "normal"
+    bounded: ClassVar[bool] = True
     link = IDENTITY
     exact = True
     constant: ClassVar[float | None] = 1.0
@@ -230,6 +235,7 @@ class Bernoulli(ClassFamily):
     """A label of two classes, and the logistic function."""
 
     name = "bernoulli"
+    bounded: ClassVar[bool] = True
     link = LOGIT
     bound: ClassVar[float | None] = 0.25
 

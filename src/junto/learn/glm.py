@@ -125,13 +125,23 @@ class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
         descends = self.solver_for(sum(columns.widths)) == SGD
         movable = columns.array is None and isinstance(label, PYUObject)
         seed = self.random_state if descends and movable else None
-        parts = dataset.share(spu, columns, scales, seed)
+        field = dataset.small_ring(spu, columns) if self._is_bounded(columns, label) else None
+        parts = dataset.share(spu, columns, scales, seed, field)
         penalty: Any = self.penalty_for(columns.rows)
-        known = dataset.share_label(spu, label, self._judge(), (penalty, columns.rows), seed)
-        constant = dataset.gathered(spu, scales, examine.constant_columns)
+        known = dataset.share_label(spu, label, self._judge(), (penalty, columns.rows), seed, field)
+        constant = dataset.gathered(spu, scales, examine.constant_columns, field)
         if penalty and self.family.rescales and known.home is not None:
             penalty = spu(_penalty)(known.scale)  # it depends on the label's scale
-        return solvers.FitTask(spu, self.family, parts, constant, known, penalty)
+        start = known.scale
+        if field is not None and known.home is not None:
+            start = spu.share(run_at(known.home.device, examine.start_of, known.home), field=field)
+        return solvers.FitTask(spu, self.family, parts, constant, known, start, penalty, field=field)
+
+    def _is_bounded(self, columns: Columns, label: PYUObject | SPUObject) -> bool:
+        """Whether all numbers in training have a bound, which is not large, by what owners do."""
+        owners = self.standardize and self.fit_intercept and isinstance(label, PYUObject)
+        gentle = solvers.is_gentle(self, sum(columns.widths), columns.rows)
+        return owners and self.family.bounded and gentle and not self.inference
 
     def _errors(self, task: solvers.FitTask, found: Any, left: int) -> significance.Errors:
         compute = self.spu(significance.errors, static_argnames="family")

@@ -84,15 +84,18 @@ class KMeans(Unsupervised[FittedCentres]):
         columns = dataset.checked(X, scaled=self.standardize)
         require(columns.rows >= self.n_clusters, f"{columns.rows} rows cannot make {self.n_clusters} groups")
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
-        parts = dataset.share(self.spu, columns, scales)
+        # of centres that owners give nobody knows how far they are from all rows
+        bounded = self.standardize and isinstance(self.init, str)
+        field = dataset.small_ring(self.spu, columns) if bounded else None
+        parts = dataset.share(self.spu, columns, scales, field=field)
         log.info("%r: %d turns; nothing is revealed", self, self.max_iter)
         with training(self):
-            first = self._first(parts, columns, scales)
-            lloyd = self.spu(_lloyd, static_argnames="turns")
+            first = self._first(parts, columns, scales, field)
+            lloyd = self.spu(_lloyd, static_argnames="turns", field=field)
             centers, labels, inertia = lloyd(parts, first, turns=self.max_iter)
         return self._learn(FittedCentres(scales, centers, labels, inertia))
 
-    def _first(self, parts: Any, columns: Columns, scales: Scales) -> SPUObject:
+    def _first(self, parts: Any, columns: Columns, scales: Scales, field: str | None) -> SPUObject:
         rng = np.random.default_rng(self.random_state)
         if not isinstance(self.init, str):
             given = dataset.checked(self.init, scaled=self.standardize, scales=scales)
@@ -101,10 +104,11 @@ class KMeans(Unsupervised[FittedCentres]):
             return centers
         rows = rng.choice(columns.rows, self.n_clusters, replace=False).tolist()
         if self.init == RANDOM:
-            drawn: SPUObject = self.spu(_rows, static_argnames="rows")(parts, rows=tuple(rows))
+            drawn: SPUObject = self.spu(_rows, static_argnames="rows", field=field)(parts, rows=tuple(rows))
             return drawn
         draws = np.round(rng.random(self.n_clusters - 1), 6).astype(np.float32)
-        spread: SPUObject = self.spu(_plus_plus, static_argnames="first")(parts, draws, first=rows[0])
+        compute = self.spu(_plus_plus, static_argnames="first", field=field)
+        spread: SPUObject = compute(parts, draws, first=rows[0])
         return spread
 
     @property

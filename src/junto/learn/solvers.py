@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -15,7 +15,7 @@ from junto.learn import descent, newton
 from junto.learn.dataset import Label
 from junto.learn.estimator import require, training
 from junto.learn.families import Family
-from junto.learn.linear_parameters import BOUND, LinearParameters
+from junto.learn.linear_parameters import BOUND, SGD, LinearParameters
 
 log: logging.Logger = logging.getLogger("junto.learn")
 
@@ -23,6 +23,9 @@ Model: TypeAlias = LinearParameters[Any]
 
 RATE: Final = 0.1
 """Of ``sgd``, where eta0 is not given and there are not too many columns."""
+
+MOMENTUM: Final = 0.9
+"""For which `safe_rate` is one."""
 
 BATCHES, LEAST_BATCH, LARGEST_BATCH = 20, 32, 1024
 """Of ``sgd``, where batch_size is not given: so many an epoch, and from how many rows to how many."""
@@ -50,8 +53,10 @@ class FitTask:
         parts: of each owner [rows, columns].
         constant: of each owner, where columns are constant.
         label: on its scale.
+        start: a handle of ``{"start": ...}``, the constant with which training begins; or of more than that.
         penalty: of L2, for the sum over all rows; a public or a secret number.
         weight: of each row, secret; None: all count alike.
+        field: the ring in which all of it is held, and in which it is trained; None: the SPU's own.
     """
 
     spu: SPU
@@ -59,8 +64,14 @@ class FitTask:
     parts: Sequence[SPUObject]
     constant: Sequence[SPUObject]
     label: Label
+    start: SPUObject
     penalty: Any
     weight: SPUObject | None = None
+    field: str | None = None
+
+    def compute(self, function: Callable[..., Any], *static: str) -> Callable[..., Any]:
+        """The function on the SPU, in the task's ring; `static`: see `static_argnames` of a call."""
+        return self.spu(function, static_argnames=static, field=self.field)
 
     @property
     def rows(self) -> int:
@@ -96,8 +107,8 @@ def reweight(model: Model, task: FitTask) -> FoundCoefficients:
     count = model.max_iter or _usual_steps(model)
     steps = newton.Steps(count, model.solver == BOUND, model.fit_intercept)
     log.info("%r: %d steps of second order; nothing is revealed", model, count)
-    train = task.spu(newton.train, static_argnames="model")
-    label = (task.label.scale, task.label.target)
+    train = task.compute(newton.train, "model")
+    label = (task.start, task.label.target)
     inner = train(task.parts, task.constant, label, task.penalty, task.weight, model=(task.family, steps))
     return FoundCoefficients(inner, count)
 
@@ -118,24 +129,35 @@ def descend(model: Model, task: FitTask) -> FoundCoefficients:
     left = task.rows - held
     size = model.batch_size or min(max(LEAST_BATCH, left // BATCHES), LARGEST_BATCH)
     batches = descent.Batches(left, min(size, left), model.momentum, model.fit_intercept)
-    epochs, eta0 = model.max_iter or EPOCHS, model.eta0 or _safe_rate(task)
+    epochs, eta0 = model.max_iter or EPOCHS, model.eta0 or safe_rate(model.family, task.width)
     strides = descent.strides(model.learning_rate, eta0, model.power_t, epochs, batches)
-    begin = task.spu(descent.begin, static_argnames=("width", "intercept"))
-    state = begin(task.label.scale, width=task.width, intercept=model.fit_intercept)
+    begin = task.compute(descent.begin, "width", "intercept")
+    state = begin(task.start, width=task.width, intercept=model.fit_intercept)
     if model.early_stopping or model.losses:
         return _by_epochs(model, task, batches, state, strides)
     log.info("%r: %d epochs of %d batches; nothing is revealed", model, epochs, batches.steps)
-    train = task.spu(descent.train, static_argnames="model")
+    train = task.compute(descent.train, "model")
     state = train(state, task.parts, task.label.target, task.penalty, strides, model=(task.family, batches))
     return FoundCoefficients(_apart(task, state), epochs)
 
 
-def _safe_rate(task: FitTask) -> float:
+def safe_rate(family: Family, width: int) -> float:
     """A rate with which no correlation among columns makes the steps grow: they do from 3.8 / eigenvalue on.
 
     The curvature's eigenvalues add up to columns times weight; a momentum of 0.9 is taken for granted.
     """
-    return min(RATE, 2 / (task.width * (task.family.bound or 1.0)))
+    return min(RATE, 2 / (width * (family.bound or 1.0)))
+
+
+def is_gentle(model: Model, width: int, rows: int) -> bool:
+    """Whether the model is trained by steps that cannot grow, whatever the columns.
+
+    Those of second order can, where classes are all but separable; and they find more digits than steps of
+    mini-batches do, so that those of the larger ring are worth having.
+    """
+    rate = model.eta0 is None or model.eta0 <= safe_rate(model.family, width)
+    safe = rate and model.momentum <= MOMENTUM and model.penalty_for(rows) <= rows
+    return model.solver_for(width) == SGD and safe
 
 
 def _by_epochs(
@@ -146,8 +168,8 @@ def _by_epochs(
         log.info("%r: after each epoch every party learns whether the validation loss still falls", model)
     fitted, y = (task.family, batches), task.label.target
     rows = (batches.rows, task.rows) if model.early_stopping else (0, task.rows)
-    train = task.spu(descent.train, static_argnames="model")
-    judge = task.spu(descent.loss, static_argnames=("model", "rows"))
+    train = task.compute(descent.train, "model")
+    judge = task.compute(descent.loss, "model", "rows")
     best = judge(state.weights, task.parts, y, model=fitted, rows=rows) if model.early_stopping else None
     losses: list[SPUObject] = []
     since = 0
@@ -156,7 +178,7 @@ def _by_epochs(
             state = train(state, task.parts, y, task.penalty, stride[None], model=fitted)
             losses.append(judge(state.weights, task.parts, y, model=fitted, rows=rows))
             if best is not None:
-                better, best = task.spu(descent.improves)(losses[-1], best, model.tol)
+                better, best = task.compute(descent.improves)(losses[-1], best, model.tol)
                 since = 0 if bool(reveal(better)) else since + 1
                 if since == model.n_iter_no_change:
                     break
@@ -164,5 +186,5 @@ def _by_epochs(
 
 
 def _apart(task: FitTask, state: Any) -> tuple[SPUObject, SPUObject]:
-    coef, intercept = task.spu(descent.split, static_argnames="width")(state, width=task.width)
+    coef, intercept = task.compute(descent.split, "width")(state, width=task.width)
     return coef, intercept

@@ -70,7 +70,7 @@ def task_of(
     scale = make(target, weight, (2 * one - two, two - one), family=model.family, centred=model.fit_intercept)
     target = spu(_target, static_argnames="family")(target, weight, scale, family=model.family)
     known = Label(None, scale, target)
-    return FitTask(spu, model.family, [x], constant, known, spu(_penalty)(scale), weight), scales
+    return FitTask(spu, model.family, [x], constant, known, scale, spu(_penalty)(scale), weight), scales
 
 
 # -------------------------------------------------------------------- what runs on the SPU
