@@ -16,7 +16,7 @@ CANDIDATES = 4 * (BINS - 1)
 
 @pytest.fixture(scope="module", params=["FM64", "FM128"])
 def ring(request):
-    """Of the SPU; trees grow in that of 64 bits, so in the other one numbers go there and back."""
+    """Of the SPU; trees grow in that of 64 bits, and what they compute stays in it."""
     return request.param
 
 
@@ -35,14 +35,10 @@ def costs(ring):
     sf.shutdown()
 
 
-def test_a_level_takes_less_than_forty_rounds(costs, ring):
+def test_a_level_takes_less_than_forty_rounds(costs):
     levels = [costs(depth) for depth in (1, 2, 3)]
     turns = 1  # of a tournament of 28 candidates and none; of 600 candidates there are two
-    assert (
-        (levels[2] - levels[1])[0]
-        == (levels[1] - levels[0])[0]
-        <= 17 + 8 * turns + {"FM64": 0, "FM128": 3}[ring]
-    )
+    assert (levels[2] - levels[1])[0] == (levels[1] - levels[0])[0] <= 17 + 8 * turns
 
 
 def test_a_level_sends_what_its_nodes_and_candidates_come_to(costs, ring):
@@ -50,9 +46,8 @@ def test_a_level_sends_what_its_nodes_and_candidates_come_to(costs, ring):
     second, third = costs(2) - costs(1), costs(3) - costs(2)
     wider = costs(2, 2 * ROWS) - costs(1, 2 * ROWS)
     a_row = (wider - second)[1] / ROWS
-    assert a_row <= {"FM64": 64, "FM128": 192}[ring]
+    assert a_row <= 64
     nodes, worth = 2, 80  # what a split was worth is computed at the end, for each node
-    assert ((second[1] - a_row * ROWS) / nodes - worth) / CANDIDATES <= {"FM64": 835, "FM128": 920}[
-        ring
-    ]  # quotients, all pairs
+    a_candidate = ((second[1] - a_row * ROWS) / nodes - worth) / CANDIDATES
+    assert a_candidate <= {"FM64": 835, "FM128": 860}[ring]  # quotients, all pairs
     assert third[1] <= 2.2 * second[1]
