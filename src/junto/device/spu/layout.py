@@ -100,6 +100,11 @@ def settled(leaf: ArrayLayout, settings: MpcSettings) -> ArrayLayout:
     return leaf if leaf.own is not None and leaf.own.width < settings.width else leaf.held_as(None)
 
 
+def arrived(layout: Any, settings: MpcSettings) -> Any:
+    """The layout of a value that comes from elsewhere, as `settled` says."""
+    return rebuild(layout, [str(settled(leaf, settings)) for leaf in parse(layout)])
+
+
 def bounded(described: list[ArrayLayout]) -> list[ArrayLayout]:
     """The arrays of one value, if they are not too many.
 

@@ -16,6 +16,7 @@ from junto.device.encrypted_files import require_passphrase
 from junto.device.handle import DeviceObject, passage
 from junto.device.spu import sharefile
 from junto.device.spu.engine import IncomingShares, known_at
+from junto.device.spu.layout import arrived
 from junto.device.spu.object import SPUObject
 from junto.device.spu.sharefile import Draft, DumpCommon, Parcel, Part
 from junto.device.spu.spu_device import SpuDevice
@@ -116,7 +117,8 @@ def load(spu: SpuDevice, paths: Paths, receipt: str | None, passphrase: str | No
     held = spu.engine.arrive(
         stamp, IncomingShares(layouts, pieces, replace(spu.numbers, fraction=common.fraction))
     )
-    return SPUObject(spu.session, (stamp.operation, 0), spu, held, stamp.text).has_layout(common.layout)
+    made = SPUObject(spu.session, (stamp.operation, 0), spu, held, stamp.text)
+    return made.has_layout(arrived(common.layout, spu.numbers))
 
 
 class Stages:

@@ -6,12 +6,13 @@ which add up what they are given and mask it anew (`mpc.protocol.handover`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from junto.device.handle import passage
 from junto.device.pyu import PYUObject
 from junto.device.spu.engine import IncomingShares, known_at
-from junto.device.spu.layout import ArrayLayout, parse, rebuild, settled
+from junto.device.spu.layout import ArrayLayout, arrived, parse, settled
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
@@ -34,12 +35,11 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
     program = session.program
     handle.require_usable()
     layout = handle.layout()
-    described = parse(layout)
-    _require_room(described, source, target)
+    _require_room(layout, source, target)
     operation, index = handle.identity
     stamp = program.begin(Description("share", source.name, target.name, f"#{operation}.{index}"))
     homes = target.engine.homes
-    arrived: list[list[Ref]] = [[] for _ in homes]
+    come: list[list[Ref]] = [[] for _ in homes]
     for number, (party, parts) in enumerate(source.engine.depart(stamp, handle, len(homes))):
         for place, (home, part) in enumerate(zip(homes, parts, strict=True)):
             ref: Ref | None = part
@@ -47,14 +47,14 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
                 way = passage(stamp, number * len(homes) + place, "share", party, home)
                 ref = program.transfer(way, part)
             if ref is not None and program.is_here(home):
-                arrived[place].append(ref)
+                come[place].append(ref)
     layouts = [known_at(program, home, layout) for home in homes]
-    held = target.engine.arrive(stamp, IncomingShares(layouts, arrived, source.numbers))
+    held = target.engine.arrive(stamp, IncomingShares(layouts, come, source.numbers))
     made = SPUObject(session, (stamp.operation, 0), target, held, stamp.text)
-    return made.has_layout(rebuild(layout, [str(settled(leaf, target.numbers)) for leaf in described]))
+    return made.has_layout(arrived(layout, target.numbers))
 
 
-def _require_room(described: Sequence[ArrayLayout], source: SpuDevice, target: SpuDevice) -> None:
+def _require_room(layout: Any, source: SpuDevice, target: SpuDevice) -> None:
     """Of what fills a smaller ring nobody knows in a larger one whether it was negative.
 
     Raises:
@@ -62,7 +62,7 @@ def _require_room(described: Sequence[ArrayLayout], source: SpuDevice, target: S
     """
     large = [
         leaf
-        for leaf in described
+        for leaf in parse(layout)
         if leaf.dtype in ("int64", "uint64")
         and leaf.form(source.numbers).width < settled(leaf, target.numbers).form(target.numbers).width
     ]
@@ -89,10 +89,10 @@ def gathered(pieces: Mapping[str, PYUObject], leaf: ArrayLayout, target: SpuDevi
     made = " ".join("#{}.{}".format(*pieces[party].identity) for party in compute)
     stamp = program.begin(Description("share", "pieces", target.name, f"{made} {leaf}"))
     layouts: list[Ref | None] = []
-    arrived: list[list[Ref]] = []
+    come: list[list[Ref]] = []
     for home, owner in zip(target.engine.homes, [*compute, None], strict=False):
         layouts.append(known_at(program, home, str(leaf)))
         there = known_at(program, home, None) if owner is None else pieces[owner].ref
-        arrived.append([] if there is None else [there])
-    held = target.engine.arrive(stamp, IncomingShares(layouts, arrived, target.numbers))
+        come.append([] if there is None else [there])
+    held = target.engine.arrive(stamp, IncomingShares(layouts, come, target.numbers))
     return SPUObject(session, (stamp.operation, 0), target, held, stamp.text).has_layout(str(leaf))
