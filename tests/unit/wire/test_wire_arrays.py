@@ -254,7 +254,7 @@ def traced(x):
     except CannotTravel: return x
     raise SystemExit("a tracer travelled")
 jax.jit(traced)(1.0)
-many = data([jnp.asarray(np.ones((2, number), np.float32, order)) for number in range(4) for order in "CF"])
+many = data([jax.device_put(np.ones((2, size), np.float32, order)) for size in range(4) for order in "CF"])
 compiled = []
 jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
 decode(memoryview(many), plain)
