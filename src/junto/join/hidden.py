@@ -22,7 +22,7 @@ that it draws.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +41,7 @@ from junto.errors import JoinError, ProtocolViolation
 from junto.join.hidden_desk import HiddenDesk, piece_of
 from junto.join.hidden_table import Hidden
 from junto.join.join_cost import beside_keys, explained, explaining, over_and_over, table_of
+from junto.join.labels import CODE, TEXT, coded
 from junto.join.opening import Desks, opened, raise_problem
 from junto.join.protocol import names
 from junto.join.request import Request, is_sentence
@@ -103,9 +104,21 @@ def hidden_join(request: Request, spu: SPU, pad: int) -> Hidden:
     flag = found.routing.flags().to(spu)
     if pad:
         flag = spu(_both)(flag, found.desks[first].real().to(spu))
-    wait([flag, *columns.values()])
+    labels, positions = kept(found.desks, found.texts)
+    wait([flag, positions, *columns.values(), *labels.values()])
     found.close()
-    return said(Hidden(columns, flag, found.rows[first], learned(request, pad)))
+    return said(Hidden(columns, flag, found.rows[first], learned(request, pad), labels, positions))
+
+
+def kept(desks: Desks, texts: Mapping[PYU, Sequence[str]]) -> tuple[dict[str, PYUObject], PYUObject]:
+    """What stays with the owners, once the rows have their order: see `Hidden`.
+
+    Args:
+        desks: of both owners, the first one first.
+        texts: names of the columns of text of each.
+    """
+    labels = {name: desk.labels(name) for party, desk in desks.items() for name in texts[party]}
+    return labels, next(iter(desks.values())).positions()
 
 
 def said(made: Hidden) -> Hidden:
@@ -124,6 +137,7 @@ class _Found:
         desks: of both owners, the first one first.
         routing: at the helper.
         types: of the columns of each.
+        texts: names of those of text.
         rows: of each, with those that stand for nobody.
         width: of the SPU's ring.
     """
@@ -131,6 +145,7 @@ class _Found:
     desks: Desks
     routing: Any
     types: Mapping[PYU, Mapping[str, str]]
+    texts: Mapping[PYU, Sequence[str]]
     rows: Mapping[PYU, int]
     width: int
 
@@ -153,27 +168,35 @@ class _Found:
 
 def _found(request: Request, spu: SPU, pad: int) -> _Found:
     first, second = request.parties
-    desks, counts, types = read(request, spu, pad)
+    desks, counts, types, texts = read(request, spu, pad)
     rows = {party: counts[party.party] + pad for party in (first, second)}
     routing = matched(desks, rows, (first, second), helper_of(request), pad)
-    return _Found(desks, routing, types, rows, spu.numbers.width)
+    return _Found(desks, routing, types, texts, rows, spu.numbers.width)
 
 
 def read(
     request: Request, spu: SPU, pad: int = 0
-) -> tuple[Desks, Mapping[str, int], Mapping[PYU, Mapping[str, str]]]:
-    """Have both tables read: the desks, how many keys each has, and types of the columns of each.
+) -> tuple[Desks, Mapping[str, int], Mapping[PYU, Mapping[str, str]], Mapping[PYU, Sequence[str]]]:
+    """Have both tables read.
+
+    Returns:
+        The desks, how many keys each has, the types of the columns of each, and the names of those of text.
 
     Raises:
         JoinError: see `opened`; a column that an SPU does not hold, or two of one name.
     """
     first, second = request.parties
     desks, counts, _ = opened(request, _Desk, [f"pad={pad}", f"onto {spu.name}"])
-    types = _described(desks, spu)
+    said = _described(desks, spu)
+    texts = {party: [name for name, kind in of.items() if kind == TEXT] for party, of in said.items()}
+    types = {
+        party: {name: CODE if kind == TEXT else kind for name, kind in of.items()}
+        for party, of in said.items()
+    }
     clash = set(types[first]) & set(types[second])
     if clash:
         raise JoinError(f"both tables have a column {min(clash)!r}", fix="rename one where it is loaded")
-    return desks, counts, types
+    return desks, counts, types, texts
 
 
 def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hidden:
@@ -192,15 +215,29 @@ def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hi
     rows = len(tables[first]) + pad
     sent = element_bytes(spu.numbers.width) * rows * len(others[second])
     rehearsal.passes(call_site(), "share", first.party, sent, len(others[second]))
-    columns = {
-        name: put(party, over_and_over(tables[party], name, rows)).to(spu)
-        for party in request.parties
-        for name in others[party]
-    }
+    columns, labels = {}, {}
+    for party in request.parties:
+        more, said = stand_ins(party, tables[party], others[party], rows)
+        columns |= {name: column.to(spu) for name, column in more.items()}
+        labels |= said
     flag = put(helper_of(request), np.ones(rows, np.float32)).to(spu)
     if pad:
         flag = spu(_both)(flag, put(first, np.ones(rows, np.float32)).to(spu))
-    return Hidden(columns, flag, rows, learned(request, pad))
+    return Hidden(columns, flag, rows, learned(request, pad), labels, put(first, np.arange(rows)))
+
+
+def stand_ins(
+    party: PYU, table: Any, columns: Sequence[str], rows: int
+) -> tuple[dict[str, PYUObject], dict[str, PYUObject]]:
+    """Of what is only explained: numbers for the columns of a party, and the labels of those of text."""
+    made, labels = {}, {}
+    for name in columns:
+        column = over_and_over(table, name, rows)
+        if (text := coded(column, name)) is not None:
+            column, said = text
+            labels[name] = put(party, said)
+        made[name] = put(party, column)
+    return made, labels
 
 
 def learned(request: Request, pad: int) -> dict[PYU, str]:
@@ -238,7 +275,11 @@ def _is_description(report: Any) -> bool:
     types = report["types"]
     if not isinstance(types, dict) or not is_sentence(report["problem"]):
         return False
-    return all(is_sentence(name) and is_sentence(kind) and is_known(kind) for name, kind in types.items())
+    return all(is_sentence(name) and _is_type(kind) for name, kind in types.items())
+
+
+def _is_type(kind: Any) -> bool:
+    return is_sentence(kind) and (kind == TEXT or is_known(kind))
 
 
 def _both(flag: Any, real: Any) -> Any:

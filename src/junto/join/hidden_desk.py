@@ -14,6 +14,7 @@ from junto.errors import JoinError, JuntoError, ProtocolViolation
 from junto.join import aligning
 from junto.join.comparing import NO_RANK, Matching
 from junto.join.keys import Digests
+from junto.join.labels import TEXT, coded
 from junto.join.table_actor import TableActor
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 from junto.mpc.ring128 import WideArray, as_ring, ring_bits, zeros
@@ -38,6 +39,7 @@ class HiddenDesk(TableActor):
 
     _numbers: dict[str, npt.NDArray[Any]]
     _words: dict[str, Words]
+    _labels: dict[str, list[str]]
 
     def describe(self, entrance: InputConversion, names: Sequence[str] | None) -> dict[str, Any]:
         """Read the columns that are to be shared, one row a key.
@@ -47,7 +49,8 @@ class HiddenDesk(TableActor):
             names: the columns; None: all but the keys.
 
         Returns:
-            What all parties learn: the ``types`` of the columns by name, and ``problem``.
+            What all parties learn: the ``types`` of the columns by name (`TEXT` of one that becomes
+            codes), and ``problem``.
         """
         from junto.device.spu.inputs import encoded
 
@@ -58,11 +61,15 @@ class HiddenDesk(TableActor):
             part = self._table.take(rows, {})
             wanted = self._table.columns() if names is None else names
             others = [name for name in wanted if names is not None or name not in self._order.on]
-            self._numbers = {name: _numbers(_column(part, name)) for name in others}
-            types, self._words = {}, {}
-            for name, column in self._numbers.items():
-                layout, (words,) = encoded(column, replace(entrance, name=f"column {name!r}"))
-                types[name], self._words[name] = layout.split("[")[0], words
+            self._labels, self._numbers, types, self._words = {}, {}, {}, {}
+            for name in others:
+                column = _column(part, name)
+                text = coded(column, name)
+                self._labels[name] = [] if text is None else text[1]
+                self._numbers[name] = _numbers(column) if text is None else text[0]
+                layout, (words,) = encoded(self._numbers[name], replace(entrance, name=f"column {name!r}"))
+                types[name] = layout.split("[")[0] if text is None else TEXT
+                self._words[name] = words
         except JuntoError as error:
             self._hint = error.fix
             return {"types": {}, "problem": error.message}
@@ -122,6 +129,15 @@ class HiddenDesk(TableActor):
         """Which rows stand for somebody: 1 or 0."""
         return (self._mixed < len(self._digests)).astype(np.float32)
 
+    def labels(self, name: str) -> list[str]:
+        """What each code of a column of text means."""
+        return list(self._labels[name])
+
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Which row of our table each row of the result is, from 0 on; -1 where it stands for nobody."""
+        rows = np.array(self._rows[self._starts[: len(self._digests)]])
+        return np.append(rows, -1)[np.minimum(self._mixed, len(rows))]
+
     def own(self, name: str) -> npt.NDArray[Any]:
         """A column of ours, in the order that was drawn."""
         return self._placed(self._numbers[name])
@@ -158,7 +174,7 @@ class HiddenDesk(TableActor):
     def close(self) -> None:
         """Forget everything."""
         super().close()
-        self._numbers, self._words = {}, {}
+        self._numbers, self._words, self._labels = {}, {}, {}
 
     def _column(self, column: int, more: int) -> Words:
         words = self._placed(list(self._words.values())[column])

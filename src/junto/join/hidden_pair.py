@@ -36,9 +36,9 @@ from junto.device.spu.resharing import gathered
 from junto.device.spu.spu import SPU
 from junto.errors import JoinError
 from junto.join import cuckoo
-from junto.join.hidden import learned, read, said
+from junto.join.hidden import kept, learned, read, said, stand_ins
 from junto.join.hidden_table import Hidden
-from junto.join.join_cost import beside_keys, explained, explaining, over_and_over, table_of
+from junto.join.join_cost import beside_keys, explained, explaining, table_of
 from junto.join.okvs import MOST_KEYS
 from junto.join.opening import Desks, sources_of
 from junto.join.opprf import HALVES, PIECES, OpprfInput, OpprfKey, OpprfSizes
@@ -64,10 +64,11 @@ def pair_join(request: Request, spu: SPU) -> Hidden:
     own = {name: found.desks[first].own(name).to(spu) for name in found.types[first]}
     shares = [gathered(pieces, ArrayLayout(kind, (found.rows,)), spu) for kind, pieces in found.pieces()]
     chosen, flag = _on_spu(spu, shares)
-    wait([flag, *own.values(), *chosen])
+    labels, positions = kept(found.desks, found.texts)
+    wait([flag, positions, *own.values(), *chosen, *labels.values()])
     found.close()
     columns = own | dict(zip(found.types[request.parties[1]], chosen, strict=True))
-    return said(Hidden(columns, flag, found.rows, learned(request, 0)))
+    return said(Hidden(columns, flag, found.rows, learned(request, 0), labels, positions))
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,14 @@ class _Paired:
         desks: of both owners, the first one first.
         sides: the first owner's part of `opprf`, and the second one's.
         types: of the columns of each.
+        texts: names of those of text.
         rows: bins.
     """
 
     desks: Desks
     sides: tuple[Any, Any]
     types: Mapping[PYU, Mapping[str, str]]
+    texts: Mapping[PYU, Sequence[str]]
     rows: int
 
     def pieces(self) -> Iterator[tuple[str, dict[str, PYUObject]]]:
@@ -104,7 +107,7 @@ class _Paired:
 
 
 def _found(request: Request, spu: SPU) -> _Paired:
-    desks, counts, types = read(request, spu)
+    desks, counts, types, texts = read(request, spu)
     (first, ours), (second, theirs) = sources_of(desks, counts).items()
     for party, count, most in (
         (first, ours.count, int((cuckoo.MOST_BINS - cuckoo.bins_of(0)) / 1.3)),
@@ -119,7 +122,7 @@ def _found(request: Request, spu: SPU) -> _Paired:
     sizes = OpprfSizes(ours.count, theirs.count, len(types[second]) * width // 64, width)
     sides = _Input(sizes, second.party, device=first), _Key(sizes, first.party, device=second)
     _run(sizes, desks, sides, (ours, theirs))
-    return _Paired(desks, sides, types, sizes.bins)
+    return _Paired(desks, sides, types, texts, sizes.bins)
 
 
 def _run(sizes: OpprfSizes, desks: Desks, sides: tuple[Any, Any], keys: tuple[KeySet, KeySet]) -> None:
@@ -169,13 +172,13 @@ def _explained(rehearsal: Rehearsal, request: Request, spu: SPU) -> Hidden:
     rows, pieces = cuckoo.bins_of(len(tables[first])), HALVES + len(others[second])
     sent = element_bytes(spu.numbers.width) * rows * pieces
     rehearsal.passes(call_site(), "share", first.party, sent, pieces)
-    own, theirs = (
-        {name: put(party, over_and_over(tables[party], name, rows)).to(spu) for name in others[party]}
-        for party in request.parties
-    )
+    made = [stand_ins(party, tables[party], others[party], rows) for party in request.parties]
+    own, theirs = ({name: column.to(spu) for name, column in columns.items()} for columns, _ in made)
+    labels = made[0][1] | made[1][1]
     halves = [put(second, np.zeros(rows, _DIFFERENCE)).to(spu) for _ in range(HALVES)]
     chosen, flag = _on_spu(spu, [*halves, *theirs.values()])
-    return Hidden(own | dict(zip(theirs, chosen, strict=True)), flag, rows, learned(request, 0))
+    columns = own | dict(zip(theirs, chosen, strict=True))
+    return Hidden(columns, flag, rows, learned(request, 0), labels, put(first, np.arange(rows)))
 
 
 def _on_spu(spu: SPU, shares: Sequence[Any]) -> Any:

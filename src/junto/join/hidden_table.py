@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from junto.device.boundary import Scripted
-from junto.device.pyu import PYU
+from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError
+from junto.join.labels import codes_of
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
@@ -28,12 +29,17 @@ class Hidden(metaclass=Scripted):
         rows: keys of the first owner, and rows that stand for nobody, of which all columns are zero: as many
             as were padded, or, where nobody helps, 0.3 a key and 128.
         learned: what each party has learned, in words.
+        labels: of each column of text a handle at its owner: the text of each code, in order.
+        positions: a handle at the first owner, which alone knows the order of the rows: for each row which
+            row of its own table it is, from 0 on, or -1 where it stands for nobody; int64, shape (rows,).
     """
 
     columns: Mapping[str, SPUObject]
     flag: SPUObject
     rows: int
     learned: Mapping[PYU, str]
+    labels: Mapping[str, PYUObject]
+    positions: PYUObject
 
     def __getitem__(self, name: str | list[str]) -> SPUObject:
         """The column of that name; of a list of names these columns side by side, [rows, columns].
@@ -75,11 +81,21 @@ class Hidden(metaclass=Scripted):
         """The rows that both have, by what stands in a column.
 
         Args:
-            name: of the column, of whole numbers or truth values.
-            values: that it may have, which all parties know; rows with others are in no group.
+            name: of the column, of whole numbers, truth values or text.
+            values: that it may have, which all parties know; rows with others are in no group. Whether a text
+                is in the column at all, nobody learns.
+
+        Raises:
+            JoinError: there is no such column, or the values are not of its type.
         """
-        groups = self._on_spu(_groups, self[name], self.flag, np.asarray(values))
-        return HiddenGroups(self, groups)
+        column, wanted = self[name], list(values)
+        if any(isinstance(value, str) is not (name in self.labels) for value in wanted):
+            raise JoinError(f"the values of column {name!r} are of another type", fix="text where it is text")
+        given: Any = np.asarray(wanted)
+        if name in self.labels:
+            labels = self.labels[name]
+            given = labels.device(codes_of)(labels, wanted).to(column.device)
+        return HiddenGroups(self, self._on_spu(_groups, column, self.flag, given))
 
     def _on_spu(self, function: Callable[..., Any], *given: Any) -> SPUObject:
         made: SPUObject = cast("SPU", self.flag.device)(function)(*given)

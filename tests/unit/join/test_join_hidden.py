@@ -8,6 +8,7 @@ import decimal
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -233,6 +234,131 @@ def test_columns_are_asked_for_by_name(quick):
             found[wrong]
 
 
+# Text, and where a row of the first table is.
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+COLUMN_KINDS = {
+    "pandas": lambda ids, texts: pd.DataFrame({"id": ids, "text": pd.Series(texts, dtype=object)}),
+    "categorical": lambda ids, texts: pd.DataFrame(
+        {"id": ids, "text": pd.Categorical(texts, categories=[*dict.fromkeys(["not there", *texts])][::-1])}
+    ),
+    "polars": lambda ids, texts: pl.DataFrame({"id": ids, "text": pl.Series(texts, dtype=pl.String)}),
+    "enum": lambda ids, texts: pl.DataFrame(
+        {"id": ids, "text": pl.Series(texts, dtype=pl.Enum([*dict.fromkeys([*texts, "not there"])]))}
+    ),
+    "arrow": lambda ids, texts: pa.table({"id": ids, "text": pa.array(texts, pa.string_view())}),
+    "dictionary": lambda ids, texts: pa.table(
+        {"id": ids, "text": pa.array(texts, pa.string()).dictionary_encode()}
+    ),
+}
+
+
+@settings(max_examples=tries(20), deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), WORDS), max_size=8, unique_by=lambda row: row[0]),
+    st.lists(st.tuples(st.integers(0, 12), WORDS), max_size=8, unique_by=lambda row: row[0]),
+    st.tuples(st.sampled_from(sorted(COLUMN_KINDS)), st.sampled_from(sorted(COLUMN_KINDS))),
+    st.booleans(),
+)
+def test_text_is_known_by_its_codes(ours, theirs, kinds, helper):
+    """Texts of the rows in common are pandas'; groups of them, too, also of a text that nobody has."""
+    sides = [
+        (np.array([row[0] for row in rows], np.int64), [row[1] for row in rows]) for rows in (ours, theirs)
+    ]
+    tables = [COLUMN_KINDS[kind](*side) for kind, side in zip(kinds, sides, strict=True)]
+    with sf.Session(PARTIES, debug_mode=True):
+        alice, bob = sf.PYU("alice"), sf.PYU("bob")
+        second = as_column(tables[1], "other")
+        handles = {alice: at("alice", tables[0]), bob: at("bob", second)}
+        found = join(handles, on="id", onto=spu_of(PARTIES, "FM64"), helper=helper)
+        labels = sf.reveal(dict(found.labels))
+        codes = {name: np.asarray(sf.reveal(found[name])) for name in labels}
+        flags = np.asarray(sf.reveal(found.flag)) == 1
+        wanted = sorted({"a", *sides[1][1]})
+        counted = np.asarray(sf.reveal(found.groupby("other", wanted).count()))
+    merged = pd.DataFrame({"id": sides[0][0], "text": sides[0][1]}).merge(
+        pd.DataFrame({"id": sides[1][0], "other": sides[1][1]}), on="id"
+    )
+    texts = {name: [labels[name][code] for code in codes[name][flags]] for name in labels}
+    assert sorted(zip(texts["text"], texts["other"], strict=True)) == sorted(
+        zip(merged["text"], merged["other"], strict=True)
+    )
+    assert counted.tolist() == [(merged["other"] == text).sum() for text in wanted]
+    for name, kind, (_, each) in zip(("text", "other"), kinds, sides, strict=True):
+        if kind in ("pandas", "polars", "arrow"):
+            assert labels[name] == sorted(set(each))
+        else:  # what the column says
+            assert set(labels[name]) - {"not there"} == set(each)
+
+
+def as_column(table, name):
+    """The same with its column of text under another name."""
+    if isinstance(table, pa.Table):
+        return table.rename_columns(["id", name])
+    return (
+        table.rename(columns={"text": name})
+        if isinstance(table, pd.DataFrame)
+        else table.rename({"text": name})
+    )
+
+
+def test_columns_that_say_the_same_texts_have_the_same_codes(quick):
+    cities = ["Bern", "Genf", "Basel"]
+
+    def lives(*names):
+        return pd.Categorical(names, categories=cities)
+
+    ours = pd.DataFrame({"id": [1, 2, 3], "lives": lives("Genf", "Bern", "Genf")})
+    theirs = pd.DataFrame({"nr": [3, 2, 1], "works": lives("Bern", "Bern", "Genf")})
+    found = joined(quick, ours, theirs)
+    same = quick(lambda one, other, flag: jnp.sum((one == other) * flag))
+    assert float(sf.reveal(same(found["lives"], found["works"], found.flag))) == 2
+    assert sf.reveal(dict(found.labels)) == {"lives": cities, "works": cities}
+
+
+@pytest.mark.parametrize("helper", [True, False])
+def test_the_first_owner_knows_its_rows_again(quick, helper):
+    """Whatever is computed for each row: rows without a key and later ones of a key are none."""
+    ours = pd.DataFrame({"id": pd.array([5, None, 7, 5, 6], "Int64"), "age": [1, 2, 3, 4, 5]})
+    theirs = pd.DataFrame({"nr": [6, 5, 9], "pay": [60.0, 50, 90]})
+    found = joined(quick, ours, theirs, helper=helper, duplicates="first")
+    positions = sf.reveal(found.positions)
+    assert positions.dtype == np.int64
+    assert positions.shape == (found.rows,)
+    assert sorted(positions[positions >= 0]) == [0, 2, 4]
+    rows = positions >= 0
+    age, pay = (np.asarray(sf.reveal(found[name])) for name in ("age", "pay"))
+    assert age[rows].tolist() == ours["age"].to_numpy()[positions[rows]].tolist()
+    assert dict(zip(positions[rows].tolist(), pay[rows].tolist(), strict=True)) == {0: 50, 2: 0, 4: 60}
+    assert not age[~rows].any()
+
+
+@pytest.mark.parametrize("helper", [True, False])
+def test_texts_do_not_travel(quick, monkeypatch, helper):
+    """Short texts and long ones, few and many: what goes between the parties has the same shapes."""
+    moved = watched_moves(monkeypatch)
+    sizes = []
+    for texts in (["a"] * 6, [letter * 50 for letter in "abcdef"]):
+        moved.clear()
+        theirs = pd.DataFrame({"nr": range(6), "plan": texts})
+        found = joined(quick, pd.DataFrame({"id": range(6), "city": texts}), theirs, helper=helper)
+        found.groupby("plan", ["a", "b"]).count()
+        values = [(source, to, handle.ref.value()) for source, to, handle in moved]
+        sizes.append([(source, to, getattr(each, "shape", None) or len(each)) for source, to, each in values])
+        assert not any(isinstance(each, list | str) for _, _, each in values)
+    assert sizes[0] == sizes[1]
+
+
+def test_texts_that_cannot_be(quick):
+    ours, theirs = people()
+    with pytest.raises(sf.JoinError, match=r"bob: column 'plan' of text has gaps"):
+        joined(quick, ours, theirs.assign(plan=[None, *["x"] * 39]))
+    found = joined(quick, ours.assign(city="Bern"), theirs)
+    for name, values in (("city", [1, 2]), ("city", ["Bern", 2]), ("vip", ["Bern"])):
+        with pytest.raises(sf.JoinError, match="of another type"):
+            found.groupby(name, values)
+
+
 # Who sees what.
 
 
@@ -432,7 +558,7 @@ def test_what_is_said_wrongly(quick):
         (tables, {"onto": alone, "helper": "carol"}, "has no helper"),
         (tables, {"onto": alone, "pad": 3}, "nobody helps"),
         (tables, {"onto": alone, "duplicates": "all"}, "one row a key"),
-        ({**tables, bob: at("bob", ours.assign(age="old"))}, {"onto": alone}, "bob: column 'age' is of type"),
+        ({**tables, bob: at("bob", ours.assign(age=DAY))}, {"onto": alone}, "bob: column 'age' is of type"),
         ({**tables, bob: at("bob", ours)}, {"onto": alone}, "both tables have a column 'age'"),
         ({**tables, bob: at("bob", pd.concat([ours, ours]))}, {"onto": alone}, "bob: 40 rows repeat a key"),
         ({alice: tables[alice], dave: at("dave", theirs)}, {}, "alice and dave, but alice and bob compute"),
@@ -445,7 +571,7 @@ def test_what_is_said_wrongly(quick):
         (tables, {"helper": False, "pad": 3}, "nobody helps"),
         (tables, {"onto": None, "pad": 3}, "onto an SPU only"),
         ({**tables, bob: at("bob", ours)}, {}, "both tables have a column 'age'"),
-        ({**tables, bob: at("bob", ours.assign(age="old"))}, {}, "bob: column 'age' is of type"),
+        ({**tables, bob: at("bob", ours.assign(age=DAY))}, {}, "bob: column 'age' is of type"),
         ({**tables, bob: at("bob", ours.assign(age=np.nan))}, {}, "bob: column 'age' has NaN"),
         ({**tables, bob: at("bob", pd.concat([ours, ours]))}, {}, "bob: 40 rows repeat a key"),
     ]:
