@@ -19,6 +19,7 @@ import numpy as np
 from junto.join import okvs
 from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
+from junto.join.row_digests import plain_digests
 from junto.mpc import bits, limbs, ring128
 from junto.mpc import waves as twins
 from junto.mpc.lattice import negacyclic, slot_lwe
@@ -458,12 +459,22 @@ def encode_points(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[
         yield kernels.encode_points(numbers), encoded(raw[:count])
 
 
+def sha2(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for wide in (False, True):
+        for size in (0, 1, 48, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 215, 300):
+            for count in (0, 1, 7, 8, 17):
+                rows = rng.integers(0, 256, (count, size), np.uint8)
+                yield kernels.sha2(rows, wide), plain_digests(rows, wide)
+    apart = rng.integers(0, 256, (9001, 96), np.uint8)[:, ::2]
+    yield kernels.sha2(apart, False), plain_digests(apart, False)
+
+
 ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
         lookup, hide_one_hot, solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
-        combine, wide_extended, wide_sum, dots, bit_times,
+        combine, sha2, wide_extended, wide_sum, dots, bit_times,
         wide_multiply_less_into,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),

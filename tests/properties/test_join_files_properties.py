@@ -57,9 +57,12 @@ def field(text, quoted):
     return text
 
 
-def csv_file(path, keys, bom, end, quoted, row="row"):
-    lines = [f"id,{row}", *(f"{field(key, quoted)},{row}" for row, key in enumerate(keys))]
-    path.write_bytes((b"\xef\xbb\xbf" if bom else b"") + (end.join(lines) + end).encode())
+def csv_file(path, keys, bom, end, quoted, closed=True, row="row"):
+    """`closed`: whether the last line has an end."""
+    header = ",".join(field(name, quoted) for name in ("id", row))
+    lines = [header, *(f"{field(key, quoted)},{row}" for row, key in enumerate(keys))]
+    text = end.join(lines) + (end if closed else "")
+    path.write_bytes((b"\xef\xbb\xbf" if bom else b"") + text.encode())
     return str(path)
 
 
@@ -73,7 +76,7 @@ def pairs(ours, theirs):
     return sorted(zip(merged["row_x"], merged["row_y"], strict=True))
 
 
-FORMS = st.tuples(st.booleans(), st.sampled_from(["\n", "\r\n"]), st.booleans())
+FORMS = st.tuples(st.booleans(), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans())
 
 
 @settings(max_examples=tries(40), deadline=None)

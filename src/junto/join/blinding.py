@@ -30,7 +30,7 @@ def new_secret() -> BlindingScalar:
 def blind(secret: BlindingScalar, keys: Digests) -> Points:
     """Each key hashed to the curve and multiplied by the secret."""
     group = curve()
-    return group.multiply(secret.scalar, group.encode([key.tobytes() for key in keys]))
+    return group.multiply(secret.scalar, group.encode(keys))
 
 
 def blind_again(secret: BlindingScalar, points: Any, count: int, sender: str) -> Points:

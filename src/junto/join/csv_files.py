@@ -8,6 +8,7 @@ float hold stay text.
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -15,6 +16,9 @@ from typing import Any, Final
 from junto.errors import JoinError
 
 BLOCK_BYTES = 16 << 20
+
+_HEADER: Final = 1 << 16
+"""Bytes that a header may have."""
 
 _TOO_LONG: Final = r"\A\s*[+-]?[0-9]{16,}\s*\z"
 """A whole number that a float may not hold."""
@@ -46,11 +50,22 @@ class CsvFile:
 
         small = csv.ReadOptions(block_size=BLOCK_BYTES >> 8)
         try:
-            with csv.open_csv(self._path, small, self._parse()) as reader:
+            with csv.open_csv(self._source(), small, self._parse()) as reader:
                 return reader.schema
         except pa.ArrowInvalid:
-            with csv.open_csv(self._path, self._size(), self._parse()) as reader:
+            with csv.open_csv(self._source(), self._size(), self._parse()) as reader:
                 return reader.schema
+
+    def _source(self) -> Any:
+        """The file; with an end of its line, if it is a header alone that has none: Arrow wants one there."""
+        import pyarrow as pa
+
+        with open(self._path, "rb") as file:
+            beginning = file.read(_HEADER)
+        lines = beginning.removeprefix(codecs.BOM_UTF8)
+        if not lines or len(beginning) == _HEADER or b"\n" in lines or b"\r" in lines:
+            return self._path
+        return pa.BufferReader(beginning + b"\n")
 
     def rows_about(self) -> int:
         """Lines of the file, if all of it is like its beginning."""
@@ -114,7 +129,7 @@ class CsvFile:
             with self._open(names, {}, own_nulls=True) as reader:
                 return reader.schema
         return csv.read_csv(
-            self._path, self._size(), self._parse(), self._convert(names, {}, own_nulls=False)
+            self._source(), self._size(), self._parse(), self._convert(names, {}, own_nulls=False)
         ).schema
 
     def _too_long(self, names: Sequence[str]) -> list[str]:
@@ -139,7 +154,7 @@ class CsvFile:
         from pyarrow import csv
 
         convert = self._convert(names, types, own_nulls)
-        return csv.open_csv(self._path, self._size(), self._parse(), convert)
+        return csv.open_csv(self._source(), self._size(), self._parse(), convert)
 
     def _convert(self, names: Sequence[str], types: dict[str, Any], own_nulls: bool) -> Any:
         from pyarrow import csv

@@ -18,16 +18,15 @@ A batch of points is an array of bytes of shape (count, 32).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from junto.errors import ProtocolViolation
+from junto.join.row_digests import Octets, sha512_rows
 from junto.locks import once
 from junto.native import kernels, status
 
@@ -50,8 +49,8 @@ class Curve(ABC):
     """What computes on batches of points. All of them give the same bytes."""
 
     @abstractmethod
-    def encode(self, messages: Sequence[bytes], domain: bytes = DOMAIN) -> Points:
-        """The points that stand for `messages` (RFC 9380, ``encode_to_curve``), one row each."""
+    def encode(self, messages: Octets, domain: bytes = DOMAIN) -> Points:
+        """The points that stand for messages [count, length] (RFC 9380, ``encode_to_curve``)."""
 
     @abstractmethod
     def multiply(self, scalar: bytes, points: Points) -> Points:
@@ -110,16 +109,17 @@ def words_of(points: Points) -> npt.NDArray[np.uint64]:
     return np.ascontiguousarray(points).view("<u8").astype(np.uint64, copy=False)
 
 
-def expanded(messages: Sequence[bytes], domain: bytes) -> list[bytes]:
-    """RFC 9380, ``expand_message_xmd`` with SHA-512: 48 bytes of each message, a big-endian number."""
+def expanded(messages: Octets, domain: bytes) -> Octets:
+    """RFC 9380, ``expand_message_xmd`` with SHA-512: 48 bytes of each message, a big-endian number.
+
+    Args:
+        messages: of one length, [count, length].
+        domain: the domain separation tag.
+    """
     if len(domain) > 255:
         raise ValueError("a domain separation tag has at most 255 bytes")
     tag = domain + bytes([len(domain)])
-    start, sha512 = hashlib.sha512(bytes(_BLOCK)), hashlib.sha512
-    last, first = FIELD_BYTES.to_bytes(2, "big") + b"\0" + tag, b"\1" + tag
-    found = []
-    for message in messages:
-        state = start.copy()
-        state.update(message + last)
-        found.append(sha512(state.digest() + first).digest()[:FIELD_BYTES])
-    return found
+    ends = FIELD_BYTES.to_bytes(2, "big") + b"\0" + tag, b"\1" + tag
+    last, first = (np.broadcast_to(np.frombuffer(end, np.uint8), (len(messages), len(end))) for end in ends)
+    block = np.zeros((len(messages), _BLOCK), np.uint8)
+    return sha512_rows(np.hstack([sha512_rows(np.hstack([block, messages, last])), first]))[:, :FIELD_BYTES]

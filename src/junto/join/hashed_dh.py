@@ -16,8 +16,6 @@ decisional Diffie-Hellman. A scalar for each, as the RFC has it, would hide them
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +23,7 @@ import numpy as np
 from junto.errors import ProtocolViolation
 from junto.join.curve import BYTES, Points, check, check_order, curve
 from junto.join.keys import Digests
+from junto.join.row_digests import sha256_rows
 
 VALUE_BYTES: Final = 32
 
@@ -101,12 +100,9 @@ def require_scalar(scalar: bytes) -> bytes:
 
 
 def _points(keys: Digests) -> Points:
-    messages: Sequence[bytes] = [key.tobytes() for key in keys]
-    return curve().encode(messages, _DOMAIN) if messages else np.empty((0, BYTES), np.uint8)
+    return curve().encode(keys, _DOMAIN)
 
 
 def _hashed(keys: Digests, points: Points) -> Digests:
-    rows = np.hstack([keys, points]).tobytes()
-    size = keys.shape[1] + BYTES
-    made = [sha256(_HASH + rows[at : at + size]).digest() for at in range(0, len(rows), size)]
-    return np.frombuffer(b"".join(made), np.uint8).reshape(-1, VALUE_BYTES)
+    domain = np.broadcast_to(np.frombuffer(_HASH, np.uint8), (len(keys), len(_HASH)))
+    return sha256_rows(np.hstack([domain, keys, points]))

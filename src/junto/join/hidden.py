@@ -215,7 +215,8 @@ def _explained(rehearsal: Rehearsal, request: Request, spu: SPU, pad: int) -> Hi
     rows = len(tables[first]) + pad
     sent = element_bytes(spu.numbers.width) * rows * len(others[second])
     rehearsal.passes(call_site(), "share", first.party, sent, len(others[second]))
-    columns, labels = {}, {}
+    columns: dict[str, Any] = {}
+    labels: dict[str, PYUObject] = {}
     for party in request.parties:
         more, said = stand_ins(party, tables[party], others[party], rows)
         columns |= {name: column.to(spu) for name, column in more.items()}
@@ -230,7 +231,8 @@ def stand_ins(
     party: PYU, table: Any, columns: Sequence[str], rows: int
 ) -> tuple[dict[str, PYUObject], dict[str, PYUObject]]:
     """Of what is only explained: numbers for the columns of a party, and the labels of those of text."""
-    made, labels = {}, {}
+    made: dict[str, PYUObject] = {}
+    labels: dict[str, PYUObject] = {}
     for name in columns:
         column = over_and_over(table, name, rows)
         if (text := coded(column, name)) is not None:

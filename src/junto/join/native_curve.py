@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from junto.join.curve import DOMAIN, FIELD_BYTES, Curve, Points, expanded
+from junto.join.curve import DOMAIN, Curve, Points, expanded
+from junto.join.row_digests import Octets
 from junto.native import Kernels
 
 
@@ -20,9 +17,8 @@ class NativeCurve(Curve):
     def __init__(self, kernels: Kernels) -> None:
         self._kernels = kernels
 
-    def encode(self, messages: Sequence[bytes], domain: bytes = DOMAIN) -> Points:
-        numbers = np.frombuffer(b"".join(expanded(messages, domain)), np.uint8)
-        return self._kernels.encode_points(numbers.reshape(-1, FIELD_BYTES))
+    def encode(self, messages: Octets, domain: bytes = DOMAIN) -> Points:
+        return self._kernels.encode_points(expanded(messages, domain))
 
     def multiply(self, scalar: bytes, points: Points) -> Points:
         return self._kernels.multiply_points(scalar, points)

@@ -32,6 +32,7 @@ import numpy.typing as npt
 from junto.errors import JoinError, ProtocolViolation
 from junto.join import okvs
 from junto.join.keys import Digests
+from junto.join.row_digests import sha256_rows
 from junto.join.tags import Tagging
 from junto.mpc import bits
 from junto.mpc.ot import symbol_vole, symbols
@@ -46,7 +47,6 @@ ATTEMPTS: Final = 3
 _NONCE: Final = 32
 _WORDS: Final = 4
 """Of a row of columns: room for 42 symbols."""
-_ROW: Final = 8 * (2 + _WORDS)
 _DOMAIN: Final = b"junto join oprf, version 1"
 
 
@@ -295,6 +295,4 @@ def _turned(columns: Words) -> Words:
 
 
 def _hashed(tags: Words, found: Words, size: int) -> Digests:
-    data = np.hstack([tags, found]).tobytes()
-    made = [sha256(data[at : at + _ROW]).digest()[:size] for at in range(0, len(data), _ROW)]
-    return np.frombuffer(b"".join(made), np.uint8).reshape(-1, size)
+    return np.ascontiguousarray(sha256_rows(np.hstack([tags, found]).view(np.uint8))[:, :size])

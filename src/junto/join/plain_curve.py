@@ -11,13 +11,14 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from junto.join.curve import BYTES, DOMAIN, A, Curve, P, Points, expanded
+from junto.join.row_digests import Octets
 
 
 class PlainCurve(Curve):
     """See `Curve`."""
 
-    def encode(self, messages: Sequence[bytes], domain: bytes = DOMAIN) -> Points:
-        return encoded(expanded(messages, domain))
+    def encode(self, messages: Octets, domain: bytes = DOMAIN) -> Points:
+        return encoded([number.tobytes() for number in expanded(messages, domain)])
 
     def multiply(self, scalar: bytes, points: Points) -> Points:
         key = X25519PrivateKey.from_private_bytes(scalar)

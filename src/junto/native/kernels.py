@@ -52,6 +52,8 @@ _FOLDED: Final = 1 << 15
 """Words of groups that are worth a thread."""
 _HASHED: Final = 1 << 16
 """Hashes that are worth a thread."""
+_DIGESTED: Final = 1 << 12
+"""Digests that are worth a thread."""
 _TRANSPOSED: Final = 1 << 12
 """Words of a plane that are worth a thread."""
 _WAVED: Final = 1 << 13
@@ -139,6 +141,9 @@ class Kernels(LatticeKernels, RingKernels):
         self._hash = library.aes_hash
         self._hash.argtypes = [*[_POINTER] * 3, *[_SIZE] * 4, ctypes.c_char_p]
         self._hash.restype = None
+        self._sha2 = library.sha2_rows
+        self._sha2.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, *[_LEVEL] * 2]
+        self._sha2.restype = None
         self._band_solve = library.band_solve
         self._band_solve.argtypes = [*[_POINTER] * 5, *[_SIZE] * 3]
         self._band_read = library.band_read
@@ -467,6 +472,31 @@ class Kernels(LatticeKernels, RingKernels):
                 to + each * start, at + 16 * start, added, stop - start, pieces, first + start, count, key
             ),
         )
+        return out
+
+    def sha2(self, rows: Octets, wide: bool) -> Octets:
+        """SHA-256 of each row of bytes, or SHA-512 if `wide`.
+
+        Args:
+            rows: [count, size].
+            wide: which of both.
+
+        Returns:
+            [count, 32], or [count, 64].
+
+        Raises:
+            TypeError: no array of bytes.
+            ValueError: it has another shape.
+        """
+        source, each = octets_read(rows, rows.shape[-1]), 64 if wide else 32
+        size = source.shape[1]
+        out = np.empty((len(source), each), np.uint8)
+        to, at = address(out), address(source)
+
+        def some(start: int, stop: int) -> None:
+            self._sha2(to + each * start, at + size * start, stop - start, size, wide, self.level)
+
+        shared_out(len(source), _DIGESTED, some)
         return out
 
     # ---------------------------------------------------------------- bands

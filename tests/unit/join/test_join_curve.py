@@ -14,7 +14,7 @@ from junto.join.curve import BYTES, A, P, check, check_order
 from junto.join.plain_curve import PlainCurve, pack
 from native_rows import SMALL
 
-MESSAGES = [bytes([number]) * number for number in range(40)]
+MESSAGES = np.repeat(np.arange(40, dtype=np.uint8)[:, None], 32, axis=1)
 SCALARS = [bytes(range(32)), bytes(32), b"\xff" * 32]
 
 
@@ -116,4 +116,4 @@ def test_without_kernels_the_plain_curve_serves_and_says_so(monkeypatch, caplog)
 
 def test_a_domain_separation_tag_is_short():
     with pytest.raises(ValueError, match="255"):
-        PlainCurve().encode([b""], b"x" * 256)
+        PlainCurve().encode(MESSAGES, b"x" * 256)

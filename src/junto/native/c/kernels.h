@@ -94,6 +94,9 @@ EXPORT void aes_trees(uint64_t *rows, uint64_t *totals, const uint8_t *keys, con
 EXPORT void aes_hash(uint64_t *out, const uint64_t *x, const uint64_t *difference, int64_t count, int64_t pieces,
                      int64_t first, int64_t stride, const uint8_t *key);
 
+/* SHA-256 of messages [count, size], or SHA-512 if `wide`: [count, 32] or [count, 64]. */
+EXPORT void sha2_rows(uint8_t *out, const uint8_t *in, int64_t count, int64_t size, int wide, int level);
+
 /* Groups of four bits of a comparison's tree: a share of G (unless `generate` is 0) and of P (unless `propagate` is 0) of
  * each position. Public bits: [groups, 4, words]; the others [sets, groups, words]. Without `made` and `mixed`: leaves. */
 struct borrow {
