@@ -231,7 +231,7 @@ def test_batches_are_of_one_size(size):
 @pytest.mark.parametrize("apart", [1, 1 << 3, 1 << 63])
 @pytest.mark.parametrize("count", [0, 1, 2, 63, 64, 65])
 def test_tags_are_sorted_as_numpy_sorts_two_columns(count, apart):
-    """Also those whose first word is the same, or almost: equal ones keep their order, in each run of such."""
+    """Also those whose first word is the same, or almost: equal ones keep their order, in each run."""
     drawn = np.random.default_rng(count)
     high = drawn.integers(0, 2, count, np.uint64) * np.uint64(apart)
     high += drawn.integers(0, 4, count, np.uint64) << np.uint64(60)

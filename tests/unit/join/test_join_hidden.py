@@ -630,7 +630,7 @@ def test_a_seed_or_a_key_that_is_none(seed):
     [
         None,
         {"types": {}},
-        {"types": {"a": "text"}, "problem": ""},
+        {"types": {"a": "object"}, "problem": ""},
         {"types": {"\x1b[2J": "int32"}, "problem": ""},
         {"types": {1: "int32"}, "problem": ""},
         {"types": [], "problem": ""},
