@@ -147,6 +147,25 @@ def test_two_classes_are_any_two_in_the_clear(spu, place):
     assert loss == pytest.approx(theirs.log_loss(label, both), abs=1e-4)
 
 
+RANGES = {name: (0, np.inf) for name in ("log_loss", "root_mean_squared_error")} | {
+    "roc_auc_score": (0, 1),
+    "accuracy_score": (0, 1),
+    "brier_score_loss": (0, 1),
+    "r2_score": (-np.inf, 1),
+}
+
+
+@IN_MODES
+@pytest.mark.parametrize("name", RANGES)
+def test_a_metric_lies_in_its_range_however_it_is_rounded(spu, name):
+    """All right, and all wrong: what is at an end of the range by mathematics is not beyond it."""
+    least, most = RANGES[name]
+    for rows in range(3, 121, 9) if is_debug(spu) else (90, 120):
+        y = (RNG.permutation(rows) < max(1, rows // 3)).astype(int)
+        for guess in (y, 1 - y):
+            assert least <= judged(name, spu, "spu", y, guess) <= most
+
+
 SHAPES: list[tuple[str, Any, Any, str]] = [
     ("accuracy_score", np.ones(3), np.ones(1), "3 rows and 1 rows"),
     ("root_mean_squared_error", np.ones(3), np.ones(4), "3 rows and 4 rows"),

@@ -6,10 +6,13 @@ revealed: as NaN. Before that nobody knows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from junto.learn import magnitude
 from junto.learn.scaled import DIGITS, EXPONENT, aligned, unit
@@ -25,6 +28,24 @@ def where_defined(told: Any) -> Any:
     return told[VALUE] if told[DEFINED] else float("nan")
 
 
+def within(least: float, most: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A metric that roundings do not take out of its range; what it says besides is left as it is."""
+
+    def keep(metric: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(metric)
+        def kept(y_true: Any, y_pred: Any) -> Any:
+            found = metric(y_true, y_pred)
+            value, *more = found if isinstance(found, tuple) else (found,)
+            value = jnp.minimum(value, most) if np.isfinite(most) else value
+            value = jnp.maximum(value, least) if np.isfinite(least) else value
+            return (value, *more) if more else value
+
+        return kept
+
+    return keep
+
+
+@within(0, 1)
 def roc_auc_score(y_true: Any, y_score: Any) -> Any:
     """Mann and Whitney's statistic, and whether there are two classes.
 
@@ -49,11 +70,13 @@ def _before(y: Any, bits: int) -> Any:
     return jnp.sum(y * (jnp.cumsum(1 - y) * 2.0**-bits))
 
 
+@within(0, 1)
 def accuracy_score(y_true: Any, y_pred: Any) -> Any:
     """The mean of what agrees."""
     return magnitude.mean((_vector(y_true) == _vector(y_pred)).astype(jnp.float32))
 
 
+@within(0, np.inf)
 def log_loss(y_true: Any, y_prob: Any) -> Any:
     """Cross entropy, by one logarithm a row: of what came true; and whether there are classes and chances."""
     y, p = _vector(y_true), _vector(y_prob)
@@ -63,6 +86,7 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
     return loss, _all(_classes(y) & chances)
 
 
+@within(0, 1)
 def brier_score_loss(y_true: Any, y_prob: Any) -> Any:
     """Mean square of what was missing; and whether there are classes and chances."""
     y, p = _vector(y_true), _vector(y_prob)
@@ -89,6 +113,7 @@ def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     return found.digits, found.exponent, unit(found.exponent)
 
 
+@within(-np.inf, 1)
 def r2_score(y_true: Any, y_pred: Any) -> Any:
     """1 - residual / total variance; of a constant label 1 if all is right, else 0."""
     label, own = _parts(y_true)
