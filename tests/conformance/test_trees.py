@@ -162,6 +162,18 @@ def test_rmse_is_within_a_hundredth_of_xgboosts(spu, name):
         assert found[0] == pytest.approx(found[1], rel=0.01)
 
 
+@pytest.mark.slow
+def test_deep_trees_are_xgboosts_where_splits_are_nearly_as_good_as_each_other(spu):
+    """Nodes of few rows with small residuals, thousands of them: hardly any gain is larger than 0.1."""
+    table, y = datasets.load_diabetes(return_X_y=True)
+    bins = np.stack([np.searchsorted(np.quantile(x, np.arange(1, 16) / 16), x) for x in table.T], axis=1)
+    params = {"n_estimators": 8, "max_depth": 6, "max_bins": 32}
+    got, want = regression(spu, bins.astype(float), y, params, cut=5)
+    off = np.abs(got - want) > 0.01
+    assert off.mean() < 0.02
+    assert np.sqrt(np.mean((got - y) ** 2)) == pytest.approx(np.sqrt(np.mean((want - y) ** 2)), rel=0.005)
+
+
 # -------------------------------------------------------------------- single trees and forests
 
 

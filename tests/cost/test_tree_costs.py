@@ -38,7 +38,7 @@ def costs(ring):
 def test_a_level_takes_less_than_forty_rounds(costs):
     levels = [costs(depth) for depth in (1, 2, 3)]
     turns = 1  # of a tournament of 28 candidates and none; of 600 candidates there are two
-    assert (levels[2] - levels[1])[0] == (levels[1] - levels[0])[0] <= 17 + 8 * turns
+    assert (levels[2] - levels[1])[0] == (levels[1] - levels[0])[0] <= 18 + 8 * turns
 
 
 def test_a_level_sends_what_its_nodes_and_candidates_come_to(costs, ring):
@@ -49,5 +49,5 @@ def test_a_level_sends_what_its_nodes_and_candidates_come_to(costs, ring):
     assert a_row <= 64
     nodes, worth = 2, 80  # what a split was worth is computed at the end, for each node
     a_candidate = ((second[1] - a_row * ROWS) / nodes - worth) / CANDIDATES
-    assert a_candidate <= {"FM64": 835, "FM128": 860}[ring]  # quotients, all pairs
+    assert a_candidate <= {"FM64": 870, "FM128": 900}[ring]  # quotients, all pairs
     assert third[1] <= 2.2 * second[1]

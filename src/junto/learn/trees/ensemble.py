@@ -151,7 +151,9 @@ class Ensemble:
         levels: list[Mapping[PYU, PYUObject]] = []
         totals = [level.totals]
         while True:
-            found = self._picked(level, task.limits, self._allowed(growth.columns(number, len(levels))))
+            found, middle = self._picked(
+                level, task.limits, self._allowed(growth.columns(number, len(levels)))
+            )
             picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
             levels.append(picks)
             lefts = [
@@ -160,7 +162,7 @@ class Ensemble:
             ]
             if len(levels) == growth.depth:
                 break
-            level = self._below(task.shared, level, lefts)
+            level = self._below(task.shared, level, lefts, middle)
             totals.append(level.totals)
         sought = None if growth.rule.quantile is None else (task.label.target, growth.rows(number))
         weights, later, last = self._leaves(level, lefts, score, task.limits, sought)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -41,14 +41,17 @@ LEAST_HESSIAN = 2.0**-10
 LARGEST_LIMIT = 2.0**20
 """No split is better than that by so much, and no sum of hessians is larger."""
 
-EDGE = 2.0**-11
-"""By so much a split must be better than none, and than one before it: more than roundings make of it."""
+EDGE, PART = 2.0**-15, 2.0**14
+"""By so much, and by this part of it, a split must be better than one before it: more than roundings make."""
 
 AT_ONCE, IN_TWO = 32, 4096
 """So many candidates meet in one turn, all pairs at once, and in two: more would be too many pairs."""
 
 ROOM = 9
 """Bits before the point of a sum of slopes of all rows, as gains are computed with."""
+
+FINER, CONCENTRATED = 6, 17
+"""Bits by which gains are made larger, and the bits that they may have so if one row has all of a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Rule:
     Attributes:
         rate: `learning_rate`.
         scale: sums of slopes are multiplied by it before gains are computed.
+        finer: what gains are multiplied by, besides: see `finer_for`.
         step: `max_delta_step`; 0: leaves of any size.
         corrects: whether each tree corrects those before it; else all are grown for the label alone.
         quantile: of the residuals of a leaf's rows, which its weight is; None: it is that of one Newton step.
@@ -68,6 +72,7 @@ class Rule:
     step: float = 0.0
     corrects: bool = True
     quantile: float | None = None
+    finer: float = 1.0
 
 
 def limits(gamma: float, penalty: float, least: float, scale: float) -> NDArray[np.float64]:
@@ -81,6 +86,17 @@ def limits(gamma: float, penalty: float, least: float, scale: float) -> NDArray[
 def scale_for(rows: int) -> float:
     """A power of two by which sums over so many rows come to less than ``2**ROOM``."""
     return float(2.0 ** min(0, ROOM - rows.bit_length()))
+
+
+def finer_for(rows: int, bounded: bool) -> float:
+    """A power of two by which gains on the scale of `scale_for` can be multiplied, to be told apart.
+
+    Args:
+        rows: how many there are.
+        bounded: whether squared slopes over hessians come to no more than so many, in all; else they may
+            come to the square of it.
+    """
+    return float(2.0 ** (FINER if bounded else min(FINER, max(0, CONCENTRATED - rows.bit_length()))))
 
 
 class Rows(NamedTuple):
@@ -105,11 +121,14 @@ class TreeLevel(NamedTuple):
         sums: slopes and hessian of rows that go left, of each candidate and node
             [candidates, nodes, outputs + 1].
         totals: of all rows [nodes, outputs + 1].
+        middle: from what the weights of leaves are measured [nodes, outputs], before the sign is changed:
+            the weight of the parent as a leaf; None: from 0.
     """
 
     rows: Rows
     sums: Any
     totals: Any
+    middle: Any = None
 
 
 def slopes(score: Any, label: Any, weights: Sequence[Any], family: Family) -> tuple[Any, Any]:
@@ -147,8 +166,8 @@ def root(
     return TreeLevel(rows, *_summed(sides, rows))
 
 
-def below(sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any]) -> TreeLevel:
-    """The next level."""
+def below(sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any], middle: Any) -> TreeLevel:
+    """The next level; `middle`: what `picked` found of this one."""
     rows = level.rows
     left = _left(rows, lefts)
     sums, totals = _summed(sides, left)
@@ -161,13 +180,18 @@ def below(sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any]) -> TreeL
         ),
         _siblings(sums, level.sums, 1),
         _siblings(totals, level.totals, 0),
+        jnp.repeat(middle, 2, axis=0),
     )
 
 
 def picked(
     level: TreeLevel, limits: Any, allowed: Any, *, rule: Rule, widths: tuple[int, ...]
-) -> tuple[Any, ...]:
+) -> tuple[tuple[Any, ...], Any]:
     """For each owner, and each node, the number of its candidate that is the best, or `NONE`.
+
+    Besides, the nodes' weights as leaves, which are the `TreeLevel.middle` of their children. Gains are
+    computed from what weights are beyond the parent's, so that all gains of a node lack the same: roundings
+    are then a part of what a split makes better, not of all that its leaves do.
 
     Args:
         level: of the tree.
@@ -177,15 +201,38 @@ def picked(
         widths: how many candidates each owner has.
     """
     left, totals = level.sums * rule.scale, level.totals * rule.scale
-    both = jnp.stack([left, totals - left])
-    every = jnp.concatenate([both.reshape(-1, *totals.shape), totals[None]])
-    gains = _gains(every[..., :-1], every[..., -1:] + limits[1], rule)
-    count = len(left)
-    gain, none = gains[:count] + gains[count:-1], gains[-1:] + limits[0]
-    fair = jnp.all(both[..., -1] >= limits[2], axis=0)
+    count, every = len(left), jnp.concatenate([left, totals - left, totals[None]])
+    enough, hessian = every[..., -1] >= limits[2], every[..., -1:] + limits[1]
+    lacking: Any = 0.0
+    slope, other, whole = left[..., :-1], totals[..., :-1] - left[..., :-1], totals[..., :-1]
+    if level.middle is not None:
+        slope, whole, under = _moved(slope, whole, hessian, limits[1], level.middle)
+        other = whole + under - slope
+        lacking = -jnp.sum(level.middle * under, axis=-1) * rule.finer
+    gains, steps = _gains(jnp.concatenate([slope, other, whole[None]]), hessian, rule, level.middle)
+    gain, none = gains[:count] + gains[count:-1], gains[-1:] + lacking + limits[0] * rule.finer
+    fair = enough[:count] & enough[count:-1]
     if allowed is not None:
         fair = fair & (jnp.concatenate(allowed) > 0)
-    return _first_of_best(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, _numbered(widths))
+    found = _first_of_best(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, _numbered(widths))
+    middle = jnp.where(enough[-1][:, None], steps[-1] / rule.finer, 0)
+    return found, middle if level.middle is None else level.middle + middle
+
+
+def _moved(slope: Any, whole: Any, hessian: Any, penalty: Any, middle: Any) -> tuple[Any, Any, Any]:
+    """Slopes of left children and of nodes, less hessians times the `middle`; less the penalty times it.
+
+    In one product, whose few digits do no harm: with any middle the gains differ by the same.
+    """
+    penalised = jnp.zeros_like(hessian[:1]) + penalty
+    slopes = jnp.concatenate([slope, whole[None], jnp.zeros((1, *middle.shape))])
+    given = jnp.concatenate(
+        [slopes, jnp.concatenate([hessian[: len(slope)], hessian[-1:], penalised])], axis=2
+    )
+    outputs = middle.shape[1]
+    own = jnp.broadcast_to(jnp.eye(outputs), (len(middle), outputs, outputs))
+    found = jnp.einsum("cnk,nko->cno", given, jnp.concatenate([own, -middle[:, None]], axis=1))
+    return found[:-2], found[-2], found[-1]
 
 
 def _numbered(widths: tuple[int, ...]) -> list[NDArray[np.int32]]:
@@ -211,7 +258,7 @@ def _meetings(count: int) -> Iterator[int]:
 
 
 def _first_of_best(gains: Any, numbers: Sequence[Any]) -> tuple[Any, ...]:
-    """Of each of the numbers the one that stands where the first is that no other exceeds by `EDGE`.
+    """Of each of the numbers the one that stands where the first is that no other exceeds by so much: `EDGE`.
 
     A tournament, in each turn of which all pairs of a group meet at once. Where roundings would decide, the
     first wins, as XGBoost has it; where nobody wins all pairs, the first of the group.
@@ -229,8 +276,10 @@ def _first_of_best(gains: Any, numbers: Sequence[Any]) -> tuple[Any, ...]:
             for each in numbers
         ]
         early, late = (list(side) for side in zip(*combinations(range(size), 2), strict=True))
-        ahead = apart[..., late] - apart[..., early] > EDGE
         pairs, sign = np.arange(len(early)), np.zeros((len(early), size), np.int32)
+        least = np.zeros((size, len(early)), np.float32)  # whole numbers: no rounding
+        least[late, pairs], least[early, pairs] = PART, -PART - 1
+        ahead = apart @ least > EDGE * PART
         sign[pairs, late], sign[pairs, early] = 1, -1
         wins = ahead.astype(jnp.int32) @ sign[:, 1:] + np.arange(size - 2, -1, -1, dtype=np.int32)
         won = wins == size - 1
@@ -241,14 +290,19 @@ def _first_of_best(gains: Any, numbers: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(each[:, 0] for each in numbers)
 
 
-def _gains(slope: Any, hessian: Any, rule: Rule) -> Any:
-    """By how much the best leaves lessen the loss, of all outputs together."""
+def _gains(slope: Any, hessian: Any, rule: Rule, middle: Any = None) -> tuple[Any, Any]:
+    """By how much the best leaves lessen the loss, of all outputs together; and their weights, without sign.
+
+    Both are multiplied by `Rule.finer`. From the `middle`, if there is one: see `TreeLevel`.
+    """
+    step = slope * rule.finer / hessian
     if not rule.step:
-        each = slope * (slope / hessian)
+        each = slope * step
     else:
-        weight = jnp.clip(slope / hessian, -rule.step, rule.step)
-        each = weight * (2 * slope - hessian * weight)
-    return each[..., 0] if each.shape[-1] == 1 else jnp.sum(each, axis=-1)
+        most, from_here = rule.step * rule.finer, 0.0 if middle is None else middle * rule.finer
+        step = jnp.clip(step, -most - from_here, most - from_here)
+        each = step * (2 * slope - hessian * step / rule.finer)
+    return each[..., 0] if each.shape[-1] == 1 else jnp.sum(each, axis=-1), step
 
 
 def leaves(
@@ -331,7 +385,7 @@ def worth(trees: Sequence[Sequence[Any]], limits: Any, units: Any, *, rule: Rule
     totals = jnp.concatenate(apart)
     sums = totals * rule.scale
     hessian = jnp.maximum(sums[..., -1:] + limits[1], LEAST_HESSIAN * rule.scale)
-    each = _gains(sums[..., :-1], hessian, rule)
+    each, _ = _gains(sums[..., :-1], hessian, replace(rule, finer=1.0))
     gain = each[:, 1::2] + each[:, 2::2] - each[:, : totals.shape[1] // 2]
     return {
         "gain": jnp.maximum(gain, 0) * units["gain"],

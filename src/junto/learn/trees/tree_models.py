@@ -19,7 +19,7 @@ from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, examine, own_units, pooled, pooled_files, pooled_scores
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
-from junto.learn.families import IDENTITY, LOGARITHM, Normal
+from junto.learn.families import IDENTITY, LOGARITHM, ClassFamily, Normal
 from junto.learn.kept_models import Folders, Keeping, opened
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.pooled import Pooled
@@ -161,6 +161,7 @@ class TreeModel(ExplainedTrees):
             "pass {alice: her_table, bob: his_table}",
         )
         growth = self.growth(given.columns.rows, sum(given.columns.widths))
+        growth = replace(growth, rule=self._finer(growth.rule, given))
         weight = self._weight(sample_weight, given.columns.rows, growth)
         if weight is not None and not self.absolute_weights:
             growth = replace(growth, least=0.0)
@@ -186,6 +187,13 @@ class TreeModel(ExplainedTrees):
                     break
         kept = trees if watch is None else trees[: watch.best]
         return self._learn(self._grown(ensemble, kept, (scales, task.label, given.known), before))
+
+    def _finer(self, rule: growing.Rule, given: Checked) -> growing.Rule:
+        """How closely gains are told apart: as far as the size of the label is known."""
+        if isinstance(given.label, SPUObject) and not isinstance(self.family, ClassFamily):
+            return rule
+        bounded = self.family.link != LOGARITHM or rule.step > 0
+        return replace(rule, finer=growing.finer_for(given.columns.rows, bounded))
 
     def _found(self, learned: Any) -> Self:
         """See `_learn`; or a model of rows."""
