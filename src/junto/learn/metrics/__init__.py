@@ -89,7 +89,7 @@ def accuracy_score(y_true: Any, y_pred: Any) -> Any:
 def log_loss(y_true: Any, y_prob: Any) -> Any:
     """Mean -log of the probability that was given to what came true.
 
-    Probabilities are kept from 0 and 1: in the clear by 2e-16, on the SPU by 4e-6.
+    A probability of 0 counts as 2e-16, as in scikit-learn; on the SPU so does one below the last place.
 
     Args:
         y_true: as in `roc_auc_score`.

@@ -6,6 +6,7 @@ revealed: as NaN. Before that nobody knows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
@@ -17,8 +18,8 @@ import numpy as np
 from junto.learn import magnitude
 from junto.learn.scaled import DIGITS, EXPONENT, aligned, unit
 
-LEAST: Final = 2.0**-18
-"""Probabilities are kept from 0 and 1 by this much, the least number above 0."""
+SURPRISE: Final = 52 * math.log(2)
+"""The loss of what had no chance and came true: scikit-learn keeps chances 2.2e-16, 2**-52, from 0."""
 
 VALUE, DEFINED = "value", "defined"
 
@@ -81,9 +82,10 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
     """Cross entropy, by one logarithm a row: of what came true; and whether there are classes and chances."""
     y, p = _vector(y_true), _vector(y_prob)
     given = jnp.where(y == 1, p, 1 - p)
-    loss = -magnitude.mean(jnp.log(jnp.clip(given, LEAST, 1 - LEAST)))
+    possible = given > 0
+    losses = jnp.where(possible, -jnp.log(jnp.where(possible, jnp.minimum(given, 1), 1)), SURPRISE)
     chances = (given > -LOOSE) & (given < 1 + LOOSE)
-    return loss, _all(_classes(y) & chances)
+    return magnitude.mean(losses), _all(_classes(y) & chances)
 
 
 @within(0, 1)
