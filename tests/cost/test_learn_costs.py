@@ -38,10 +38,10 @@ def descent_costs(family, batches):
 
 
 def newton_costs(family, steps, rows=128, *, bounded=False):
-    form = newton.Steps(steps, bounded, intercept=True)
+    form = newton.Steps(steps, bounded, intercept=True, ridge=newton.ridge(18))
 
     def train(a, b, y):
-        return newton.train((a, b), (), (SCALE, y), 1.0, model=(family, form))
+        return newton.train((a, b), (), (SCALE, y), 1.0, model=(family, form))[0]
 
     return costs(train, rows)
 

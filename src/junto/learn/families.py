@@ -114,6 +114,10 @@ class Family(ABC):
     def weight(self, eta: jax.Array) -> jax.Array:
         """See the module."""
 
+    def begin(self, y: jax.Array) -> jax.Array | None:
+        """Linear scores of the rows for a first step of second order; None: those of the constant alone."""
+        return None
+
     def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Residual and weight."""
         return self.residual(eta, y), self.weight(eta)
@@ -332,6 +336,14 @@ class Tweedie(Family):
 
     def mean(self, eta: jax.Array) -> jax.Array:
         return jnp.exp(jnp.clip(eta, *RANGE))
+
+    def begin(self, y: jax.Array) -> jax.Array:
+        """Those of the mean of the label and 1, its average (McCullagh and Nelder 1989, section 2.5).
+
+        From the average alone a step is often far too long: exponentials outgrow the parabola that stands for
+        them.
+        """
+        return jnp.log((y + 1) / 2)
 
     def residual(self, eta: jax.Array, y: jax.Array) -> jax.Array:
         eta = jnp.clip(eta, -CLIP, CLIP)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
+from junto.config.model import Mode
+from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.errors import LearnError
@@ -17,6 +20,7 @@ from junto.learn import (
     dataset,
     examine,
     families,
+    newton,
     own_units,
     pooled,
     pooled_linear,
@@ -32,6 +36,8 @@ from junto.learn.families import Family
 from junto.learn.linear_parameters import SGD, LinearParameters
 from junto.learn.magnitude import mean
 
+log: logging.Logger = logging.getLogger("junto.learn")
+
 
 @dataclass(frozen=True, slots=True)
 class FittedLinearModel:
@@ -45,6 +51,8 @@ class FittedLinearModel:
         iterations: epochs or steps taken.
         losses: of each epoch, secret, if they were asked for.
         errors: if they were asked for.
+        last: see `solvers.FoundCoefficients`.
+        rows: of the columns.
     """
 
     scales: Scales
@@ -54,6 +62,8 @@ class FittedLinearModel:
     iterations: int
     losses: tuple[SPUObject, ...]
     errors: significance.Errors | None
+    last: tuple[SPUObject, SPUObject] | None
+    rows: int
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -108,9 +118,30 @@ class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
             found = solve(self, task)
             errors = self._errors(task, found.inner, left) if self.inference else None
         label = task.label.without_target()
-        return self._learn(
-            FittedLinearModel(scales, label, given.known, found.inner, found.count, found.losses, errors)
+        fitted = FittedLinearModel(
+            scales=scales,
+            label=label,
+            known=given.known,
+            inner=found.inner,
+            iterations=found.count,
+            losses=found.losses,
+            errors=errors,
+            last=found.last,
+            rows=columns.rows,
         )
+        return self._warned(self._learn(fitted))
+
+    def _warned(self, fitted: Self) -> Self:
+        """Debug mode names what only secret values tell: that training had not come to an end."""
+        session = self.spu.session
+        in_debug = session.rehearsal is None and session.settings.mode is Mode.DEBUG
+        if in_debug and fitted._fitted().last is not None and not reveal(fitted.converged_):
+            log.warning(
+                "%r: after %d steps the scores still change; take more (max_iter), or a stronger penalty; "
+                "nobody sees this outside debug mode, unless converged_ is revealed",
+                self, fitted.n_iter_,
+            )  # fmt: skip
+        return fitted
 
     def _label_home(self) -> PYU | None:
         home = self._fitted().label.home
@@ -144,9 +175,10 @@ class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
         return owners and self.family.bounded and gentle and not self.inference
 
     def _errors(self, task: solvers.FitTask, found: Any, left: int) -> significance.Errors:
-        compute = self.spu(significance.errors, static_argnames="family")
-        target = task.label.target
-        inflation, root = compute(task.parts, task.constant, target, found, task.penalty, family=task.family)
+        compute = self.spu(significance.errors, static_argnames=("family", "ridge"))
+        given = (task.parts, task.constant, task.label.target, found, task.penalty)
+        ridge = newton.ridge(self.spu.numbers.fraction)
+        inflation, root = compute(*given, family=task.family, ridge=ridge)
         freedom = left if task.family.constant is not None else None
         return significance.Errors(inflation, root, significance.factor(task.rows), freedom)
 
@@ -185,6 +217,26 @@ class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
         if self._pooled is not None:
             return self._pooled.count
         return self._fitted().iterations
+
+    @property
+    def converged_(self) -> SPUObject:
+        """Whether training had come to an end, a truth value; nobody sees it.
+
+        It had if the last step changed the rows' linear scores, on the label's scale, by less than 0.001 as a
+        root mean square.
+
+        Raises:
+            LearnError: of mini-batches (``sgd``), which have no last step; of rows of several parties, whose
+                fit ends when it has converged.
+        """
+        learned = None if self._pooled is not None else self._fitted()
+        if learned is None or learned.last is None:
+            raise LearnError(
+                "this fit does not say whether it converged", fix='use solver="newton" on columns of parties'
+            )
+        judge = self.spu(newton.settled, static_argnames=("rows", "limit"))
+        handle: SPUObject = judge(learned.last, rows=learned.rows, limit=solvers.SETTLED)
+        return handle
 
     @property
     def n_features_in_(self) -> int:

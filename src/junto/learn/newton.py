@@ -9,7 +9,7 @@ W is the Fisher weight of each row: that of the present w (``newton``), or one n
 its inverse are computed once and no step can overshoot. Where the weight is constant, both are the same.
 
 G is brought to the form of a correlation matrix C and inverted by an accelerated Newton-Schulz iteration (see
-`inverse`): two rounds a turn, no division, no pivots. `RIDGE` is added to its diagonal, so that collinear
+`inverse`): two rounds a turn, no division, no pivots. A `ridge` is added to its diagonal, so that collinear
 columns do no harm. As g is exact, what is wrong with the inverse changes the way and not where it
 ends; so the weights are not renewed in the last steps. Columns that are exactly collinear share their effect.
 """
@@ -17,7 +17,7 @@ ends; so the weights are not renewed in the last steps. Columns that are exactly
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,8 @@ import jax.numpy as jnp
 from junto.learn.design import apart, design, diagonal, first_weights, penalised
 from junto.learn.families import Family
 
-RIDGE = 2.0**-10
-"""Added to the diagonal of a correlation matrix before it is inverted."""
+DIGITS = 8
+"""Bits of an inverse's largest entries that are right, before corrections."""
 
 LIGHT = 16
 """From 2**LIGHT rows on weights are made smaller, so that sums of products stay below 2**26."""
@@ -54,11 +54,22 @@ class Steps:
         count: how often.
         bounded: one bound for all weights.
         intercept: whether there is one.
+        ridge: see `inverse`.
     """
 
     count: int
     bounded: bool
     intercept: bool
+    ridge: float
+
+
+def ridge(fraction: int) -> float:
+    """What is added to the diagonal of a correlation matrix, if numbers have so many bits after the point.
+
+    Inverses are as large as this is small, and their last bits are multiplied by it: `DIGITS` are left.
+    Columns whose inflation factor is beyond its inverse share what they explain together.
+    """
+    return 2.0 ** (DIGITS - fraction)
 
 
 def train(
@@ -69,8 +80,8 @@ def train(
     rows: Any = None,
     *,
     model: tuple[Family, Steps],
-) -> tuple[Any, Any]:
-    """Weights [columns] and intercept.
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Weights [columns] and intercept; and the last step of both, with the gradient that it followed.
 
     Args:
         parts: of each owner [rows, columns].
@@ -91,27 +102,49 @@ def train(
     def counted(of_rows: Any) -> Any:
         return of_rows if rows is None else of_rows * rows
 
-    def stepped(w: Any, inverted: Any, residual: Any) -> Any:
+    def stepped(w: Any, inverted: Any, residual: Any) -> tuple[Any, Any, Any]:
         gradient = (counted(residual) @ x) * down(x) - (shrink * down(x)) * w
-        return w + inverted @ gradient
+        step = inverted @ gradient
+        return w + step, inverted, (step, gradient)
 
-    def renewed(_: int, state: Any) -> Any:
+    def inverted_with(weights: Any) -> Any:
+        return _inverted(x, counted(weights), shrink, empty, steps.ridge)
+
+    def begun(w: Any) -> tuple[Any, Any, Any]:
+        eta = family.begin(y)
+        if eta is None:
+            return renewed(0, (w,)) if weight is None else repeated(0, (w, inverted_with(weight)))
+        residual, weights = family.slopes(eta, y)
+        fixed = weights if weight is None else weight
+        return stepped(w, inverted_with(fixed), residual + fixed * (eta - x @ w))
+
+    def renewed(_: int, state: Any) -> tuple[Any, Any, Any]:
         residual, weights = family.slopes(x @ state[0], y)
-        inverted = _inverted(x, counted(weights), shrink, empty)
-        return stepped(state[0], inverted, residual), inverted
+        return stepped(state[0], inverted_with(weights), residual)
 
-    def repeated(_: int, state: Any) -> Any:
-        return stepped(state[0], state[1], family.residual(x @ state[0], y)), state[1]
+    def repeated(_: int, state: Any) -> tuple[Any, Any, Any]:
+        return stepped(state[0], state[1], family.residual(x @ state[0], y))
 
     first = first_weights(scale, width, steps.intercept)
-    if weight is None:
-        renewals = max(steps.count - SETTLING, math.ceil(steps.count / 2))
-        blank = jnp.zeros((len(first), len(first)))
-        state = jax.lax.fori_loop(0, renewals, renewed, (first, blank))
-    else:
-        renewals, state = 0, (first, _inverted(x, counted(weight), shrink, empty))
-    w, _ = jax.lax.fori_loop(renewals, steps.count, repeated, state)
-    return apart(w, width)
+    renewals = max(steps.count - SETTLING, math.ceil(steps.count / 2)) if weight is None else 1
+    state = jax.lax.fori_loop(1, renewals, renewed, begun(first))
+    w, _, last = jax.lax.fori_loop(renewals, steps.count, repeated, state)
+    return apart(w, width), last
+
+
+def settled(last: tuple[Any, Any], rows: int, limit: float) -> Any:
+    """Whether the root mean square of what the last step changed of the rows' scores is no more than `limit`.
+
+    Step times gradient is that square, as the rows weigh, summed; half of it is the loss that is still to be
+    had (Boyd and Vandenberghe, "Convex Optimization", 2004, section 9.5.1).
+
+    Args:
+        last: step and gradient, of `train`.
+        rows: how many there are.
+        limit: see above.
+    """
+    step, gradient = last
+    return step @ gradient <= limit**2 * rows * down(range(rows))
 
 
 def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]:
@@ -135,27 +168,27 @@ def information(x: Any, weight: Any, shrink: Any, empty: Any) -> tuple[Any, Any]
     return d, gram * (d[:, None] * d[None, :])
 
 
-def _inverted(x: Any, weight: Any, shrink: Any, empty: Any) -> Any:
+def _inverted(x: Any, weight: Any, shrink: Any, empty: Any, ridge: float) -> Any:
     """G^-1, but for the ridge, with G as in `information`."""
     d, c = information(x, weight, shrink, empty)
-    return inverse(c, corrections=1) * (d[:, None] * d[None, :])
+    return inverse(c, ridge, corrections=1) * (d[:, None] * d[None, :])
 
 
-def down(x: Any) -> float:
+def down(x: Sized) -> float:
     """A power of two near the root of the number of rows, inverted."""
     return float(2.0 ** -(len(x).bit_length() // 2))
 
 
-def inverse(c: Any, corrections: int = CORRECTIONS) -> Any:
-    """(C + RIDGE)^-1 for a correlation matrix, whose eigenvalues lie between 0 and the number of its rows.
+def inverse(c: Any, ridge: float, corrections: int = CORRECTIONS) -> Any:
+    """(C + ridge)^-1 for a correlation matrix, whose eigenvalues lie between 0 and the number of its rows.
 
     Z and Y = C Z begin at 1 / size, and each turn multiplies both by a (2 - a Y): one product for the two of
     them. Rounding parts them; `corrections` with C itself bring them together again.
     """
     size = len(c)
-    lifted = c + RIDGE * jnp.eye(size)
+    lifted = c + ridge * jnp.eye(size)
     both = jnp.concatenate([jnp.eye(size) / size, lifted / size])
-    for square in accelerations(RIDGE / size):
+    for square in accelerations(ridge / size):
         both = (both @ (2 / math.sqrt(square) * jnp.eye(size) - both[size:])) * float(square)
     z = both[:size]
     for _ in range(corrections):
@@ -183,7 +216,7 @@ def _least(least: float, a: float) -> float:
 
 
 def polished(c: Any, z: Any) -> Any:
-    """C^-1 from (C + RIDGE)^-1; of a matrix without an inverse, something large."""
+    """C^-1 from (C + ridge)^-1; of a matrix without an inverse, something large."""
     for _ in range(POLISHING):
         z = _closer(c, z)
     return z

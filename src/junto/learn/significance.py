@@ -61,6 +61,7 @@ def errors(
     penalty: Any,
     *,
     family: Family,
+    ridge: float,
 ) -> tuple[Any, Any]:
     """`Errors.inflation` and `Errors.root`; on the SPU.
 
@@ -71,6 +72,7 @@ def errors(
         found: weights and intercept, for the label on its scale.
         penalty: see `newton.train`.
         family: of the model.
+        ridge: see `newton.inverse`.
     """
     weights, intercept = found
     x = design(parts, intercept=True)
@@ -78,7 +80,7 @@ def errors(
     eta = x[:, :width] @ weights + intercept
     weight = family.constant if family.constant is not None else family.weight(eta)
     d, c = newton.information(x, weight, jnp.zeros(width + 1), newton.padded(constant, width + 1))
-    inverse = newton.inverse(c)
+    inverse = newton.inverse(c, ridge)
     inflation = jnp.diag(newton.polished(c, inverse))[:width]
     root = d[:width] * jnp.sqrt(inflation)
     if family.constant is not None:

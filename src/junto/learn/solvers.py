@@ -39,6 +39,9 @@ REWEIGHTED: Final = 8
 BOUNDED: Final = 25
 """Steps with the same weights, likewise: they are cheap."""
 
+SETTLED: Final = 2.0**-10
+"""Training has come to an end if the last step changed scores by no more than this, as a root mean square."""
+
 EXACT: Final = 4
 """Steps where one would be exact; the others take off what the inverse's ridge left."""
 
@@ -92,11 +95,13 @@ class FoundCoefficients:
         inner: coefficients and intercept, for columns and label on their scales.
         count: epochs or steps taken.
         losses: of each epoch, if they were asked for.
+        last: see `newton.train`; None of ``sgd``.
     """
 
     inner: tuple[SPUObject, SPUObject]
     count: int
     losses: tuple[SPUObject, ...] = ()
+    last: tuple[SPUObject, SPUObject] | None = None
 
 
 # -------------------------------------------------------------------- second order
@@ -105,12 +110,14 @@ class FoundCoefficients:
 def reweight(model: Model, task: FitTask) -> FoundCoefficients:
     """Second order, in one program."""
     count = model.max_iter or _usual_steps(model)
-    steps = newton.Steps(count, model.solver == BOUND, model.fit_intercept)
+    ridge = newton.ridge(task.spu.numbers.fraction)
+    steps = newton.Steps(count, model.solver == BOUND, model.fit_intercept, ridge)
     log.info("%r: %d steps of second order; nothing is revealed", model, count)
     train = task.compute(newton.train, "model")
     label = (task.start, task.label.target)
-    inner = train(task.parts, task.constant, label, task.penalty, task.weight, model=(task.family, steps))
-    return FoundCoefficients(inner, count)
+    given = (task.parts, task.constant, label, task.penalty, task.weight)
+    inner, last = train(*given, model=(task.family, steps))
+    return FoundCoefficients(inner, count, last=last)
 
 
 def _usual_steps(model: Model) -> int:

@@ -28,7 +28,7 @@ def wide():
 def test_the_inverse_is_that_of_the_matrix_with_its_ridge(size, likeness):
     c = correlation(size, 1, likeness)
     want = np.linalg.inv(c + RIDGE * np.eye(size))
-    assert np.abs(np.asarray(inverse(c)) - want).max() < 1e-9 * np.abs(want).max()
+    assert np.abs(np.asarray(inverse(c, RIDGE)) - want).max() < 1e-9 * np.abs(want).max()
 
 
 @pytest.mark.parametrize(("size", "likeness"), [(2, 0.0), (5, 1.0), (12, 4.0)])
@@ -38,4 +38,4 @@ def test_polishing_leaves_the_fourth_power_of_the_ridge(size, likeness):
     values, vectors = np.linalg.eigh(c)
     left = (RIDGE / (values + RIDGE)) ** 4
     want = (vectors * ((1 - left) / values)) @ vectors.T
-    assert np.abs(np.asarray(polished(c, inverse(c))) - want).max() < 1e-9 * np.abs(want).max()
+    assert np.abs(np.asarray(polished(c, inverse(c, RIDGE))) - want).max() < 1e-9 * np.abs(want).max()

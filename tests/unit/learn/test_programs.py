@@ -11,6 +11,7 @@ from junto.learn.families import Bernoulli, Normal, Tweedie
 from mpc_programs import Engine
 
 RNG = np.random.default_rng(3)
+RIDGE = newton.ridge(18)
 SCALE = {"start": -0.4, "shift": 0.0, "spread": 1.0, "penalty": 1.0}
 
 
@@ -82,8 +83,8 @@ def test_rates_are_coarse_enough_to_be_the_same_everywhere():
 @pytest.mark.parametrize("bounded", [False, True])
 def test_second_order_finds_where_the_gradient_is_zero(bounded):
     x, y = table(200)
-    steps = newton.Steps(60 if bounded else 8, bounded, intercept=True)
-    w, b = newton.train((x[:, :2], x[:, 2:]), (), (SCALE, y), 3.0, model=(Bernoulli(), steps))
+    steps = newton.Steps(60 if bounded else 8, bounded, intercept=True, ridge=RIDGE)
+    (w, b), _ = newton.train((x[:, :2], x[:, 2:]), (), (SCALE, y), 3.0, model=(Bernoulli(), steps))
     w, b = np.asarray(w, np.float64), float(b)
     r = residual(x @ w + b, y)
     assert x.T @ r - 3.0 * w == pytest.approx(np.zeros(4), abs=2e-3)
@@ -94,7 +95,8 @@ def test_columns_of_zeros_and_twice_the_same_column_do_no_harm():
     x, y = table(200, 3)
     x[:, 1], x[:, 2] = 0, x[:, 0]
     constant = (np.array([0, 1, 0], np.float32),)
-    w, _ = newton.train((x,), constant, (SCALE, y), 0.0, model=(Normal(), newton.Steps(6, False, True)))
+    steps = newton.Steps(6, False, intercept=True, ridge=RIDGE)
+    (w, _), _ = newton.train((x,), constant, (SCALE, y), 0.0, model=(Normal(), steps))
     slope = np.polyfit(x[:, 0], y, 1)[0]
     assert w[0] + w[2] == pytest.approx(slope, abs=1e-3)
     assert np.asarray(w) == pytest.approx([slope / 2, 0, slope / 2], abs=0.02)  # the ridge lets it drift
@@ -115,8 +117,8 @@ def test_the_information_is_the_weighted_product(rows):
 
 def test_the_inverse_is_one_and_polishing_takes_its_ridge_off():
     c = np.corrcoef(RNG.normal(size=(6, 40)))
-    rough = np.asarray(newton.inverse(c.astype(np.float32)))
-    assert rough == pytest.approx(np.linalg.inv(c + newton.RIDGE * np.eye(6)), abs=1e-4)
+    rough = np.asarray(newton.inverse(c.astype(np.float32), RIDGE))
+    assert rough == pytest.approx(np.linalg.inv(c + RIDGE * np.eye(6)), abs=1e-4)
     assert np.asarray(newton.polished(c, rough)) == pytest.approx(np.linalg.inv(c), abs=1e-4)
 
 
@@ -124,7 +126,7 @@ def test_the_inverse_is_one_and_polishing_takes_its_ridge_off():
 def test_the_factor_is_what_the_root_lacks():
     x, y = table(1000)
     found = (np.zeros(4, np.float32), np.float32(y.mean()))
-    inflation, root = significance.errors((x,), (), y, found, 0.0, family=Normal())
+    inflation, root = significance.errors((x,), (), y, found, 0.0, family=Normal(), ridge=RIDGE)
     full = np.column_stack([x, np.ones(1000)])
     variance = np.sum((y - y.mean()) ** 2) / 995
     error = np.sqrt(np.diag(np.linalg.inv(full.T @ full)) * variance)[:4]
@@ -141,14 +143,14 @@ def test_the_inverse_stands_collinear_columns_in_fixed_point(name, tolerance):
         x[:, 1] = x[:, 0] + {"near": 0.05, "twice": 0, "all alike": 0.02}[name] * x[:, 1]
     if name == "all alike":
         x = x[:, :1] + 0.02 * x
-    lifted = np.corrcoef(x.T) + newton.RIDGE * np.eye(6)
+    lifted = np.corrcoef(x.T) + RIDGE * np.eye(6)
     engine = Engine("plain")
-    found = engine.run(newton.inverse, np.corrcoef(x.T).astype(np.float32))
+    found = engine.run(lambda c: newton.inverse(c, RIDGE), np.corrcoef(x.T).astype(np.float32))
     assert engine.overflows == []
     assert np.abs(np.linalg.eigvals(np.eye(6) - found @ lifted)).max() < tolerance
 
 
-@pytest.mark.parametrize("least", [newton.RIDGE / size for size in (1, 2, 6, 65)])
+@pytest.mark.parametrize("least", [RIDGE / size for size in (1, 2, 6, 65)])
 def test_accelerated_eigenvalues_end_near_1(least):
     y = np.geomspace(least, 1, 1000)
     for square in newton.accelerations(least):
@@ -168,10 +170,10 @@ def test_eight_steps_are_enough_for_classes_far_apart_and_rare_ones(rows, scale,
     y = (RNG.random(rows) < 1 / (1 + np.exp(-score))).astype(np.float32)
     want = LogisticRegression(tol=1e-10, max_iter=10_000).fit(x, y)
     start = {"start": float(np.log(y.mean() / (1 - y.mean())))}
-    model = (Bernoulli(), newton.Steps(solvers.REWEIGHTED, False, True))
+    model = (Bernoulli(), newton.Steps(solvers.REWEIGHTED, False, True, RIDGE))
     engine = Engine("plain")
     coef, intercept = engine.run(
-        lambda x, y: newton.train((x,), (), (start, y), 1.0, model=model), x.astype(np.float32), y
+        lambda x, y: newton.train((x,), (), (start, y), 1.0, model=model)[0], x.astype(np.float32), y
     )
     assert coef == pytest.approx(want.coef_[0], abs=5e-4)
     assert intercept == pytest.approx(want.intercept_[0], abs=5e-4)
