@@ -175,10 +175,10 @@ class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
         return owners and self.family.bounded and gentle and not self.inference
 
     def _errors(self, task: solvers.FitTask, found: Any, left: int) -> significance.Errors:
-        compute = self.spu(significance.errors, static_argnames=("family", "ridge"))
+        compute = self.spu(significance.errors, static_argnames="model")
         given = (task.parts, task.constant, task.label.target, found, task.penalty)
         ridge = newton.ridge(self.spu.numbers.fraction)
-        inflation, root = compute(*given, family=task.family, ridge=ridge)
+        inflation, root = compute(*given, model=(task.family, ridge))
         freedom = left if task.family.constant is not None else None
         return significance.Errors(inflation, root, significance.factor(task.rows), freedom)
 

@@ -60,8 +60,7 @@ def errors(
     found: tuple[Any, Any],
     penalty: Any,
     *,
-    family: Family,
-    ridge: float,
+    model: tuple[Family, float],
 ) -> tuple[Any, Any]:
     """`Errors.inflation` and `Errors.root`; on the SPU.
 
@@ -71,9 +70,9 @@ def errors(
         y: the label's target.
         found: weights and intercept, for the label on its scale.
         penalty: see `newton.train`.
-        family: of the model.
-        ridge: see `newton.inverse`.
+        model: the label's family, and the ridge of `newton.inverse`.
     """
+    family, ridge = model
     weights, intercept = found
     x = design(parts, intercept=True)
     width = len(weights)

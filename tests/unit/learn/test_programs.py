@@ -126,7 +126,7 @@ def test_the_inverse_is_one_and_polishing_takes_its_ridge_off():
 def test_the_factor_is_what_the_root_lacks():
     x, y = table(1000)
     found = (np.zeros(4, np.float32), np.float32(y.mean()))
-    inflation, root = significance.errors((x,), (), y, found, 0.0, family=Normal(), ridge=RIDGE)
+    inflation, root = significance.errors((x,), (), y, found, 0.0, model=(Normal(), RIDGE))
     full = np.column_stack([x, np.ones(1000)])
     variance = np.sum((y - y.mean()) ** 2) / 995
     error = np.sqrt(np.diag(np.linalg.inv(full.T @ full)) * variance)[:4]
