@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -191,9 +192,37 @@ def test_statistics_over_all_rows(spu, rows, name):
     numbers = table[["age", "pay", "well"]].astype(float)
     want = getattr(numbers, name)()
     assert list(found.index) == ["age", "pay", "well"]
-    np.testing.assert_allclose(found.astype(float), want, rtol=2e-5, atol=1e-8 * 1e3 if name == "std" else 0)
+    np.testing.assert_allclose(found.astype(float), want, rtol=2e-5)
     if name in ("sum", "min", "max"):
         assert found["age"] == want["age"]
+
+
+def far_apart(kind, distance, rng):
+    """300 values around `distance`, that differ by 1 or so; of whole numbers by 1000."""
+    if kind == "whole":
+        return int(distance) + rng.integers(0, 1000, 300)
+    if kind == "one far out":
+        return np.where(np.arange(300) == 7, distance, rng.normal(size=300))
+    if kind == "means far apart":
+        return np.repeat([0.0, distance, -distance], 100) + rng.normal(size=300)
+    return distance + rng.normal(size=300)
+
+
+@pytest.mark.parametrize("kind", ["floats", "whole", "one far out", "means far apart"])
+def test_a_deviation_does_not_depend_on_how_far_from_zero_the_values_are(spu, kind):
+    """Moments of one day, places of one town, amounts that hardly differ: by exact sums of whole numbers."""
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({str(size): far_apart(kind, size, rng) for size in (0.0, -1e4, 1.7e9, 1e12, -5e17)})
+    if kind == "floats":
+        table = table.drop(columns="-5e+17")  # floats of that size differ by 64
+    cuts = {"alice": table[:100], "bob": table[100:200], "carol": table[200:]}
+    frame = HorizontalFrame({sf.PYU(party): at(party, part) for party, part in cuts.items()})
+    found = frame.std(spu).reveal()
+    for name, column in table.items():
+        values = [Fraction(value) for value in column.tolist()]
+        middle = sum(values) / len(values)
+        want = float(sum((value - middle) ** 2 for value in values) / (len(values) - 1)) ** 0.5
+        assert found[name] == pytest.approx(want, rel=2e-5), name
 
 
 @pytest.mark.parametrize("size", [1.0, 2.0**-30, 2.0**40, 2.0**52])

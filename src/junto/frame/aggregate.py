@@ -3,7 +3,8 @@
 Floats travel as whole numbers of a public unit, a power of two: 2**-60 times the column's range; so sums,
 least and greatest values of them are as exact as a float. Whole numbers travel as they are, in two words if
 one is not enough; so theirs are exact. To agree on that, all parties learn of each column how many values
-there are in all, and the power of two above the largest absolute value (not whose it is).
+there are in all, and the power of two above the largest absolute value (not whose it is). For a deviation
+they also learn the power of two above the distance from the least to the greatest value.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ LEAST_OTHERS: Final = 8
 
 WIDE: Final = 10
 """Deviations are computed with numbers up to 2**10: their squares stay in the range of fixed point."""
+
+MEAN_BITS: Final = 24
+"""Of the distance between two parties' means, as a part of what values differ by at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +173,46 @@ def extreme(spu: SPU, tables: Tables, known: ColumnRanges, *, greatest: bool) ->
 
 
 def deviation(spu: SPU, tables: Tables, known: ColumnRanges) -> Aggregate:
-    """Sample deviations, within 1e-5 of the deviation or 1e-8 of the column's range.
+    """Sample deviations, within 2e-5 of themselves.
 
-    The sums of squares within and between the parties are added (Chan, Golub and LeVeque 1983).
+    However far from 0 the values are: the parties' means are compared as whole numbers. The sums of squares
+    within and between the parties are added (Chan, Golub and LeVeque 1983).
     """
-    parts = [
-        party(_moments)(table, list(known.columns), list(known.counts), list(known.exponents))
-        for party, table in tables.items()
+    names = list(known.columns)
+    shifts = [BITS - 1 - exponent for exponent in known.exponents]
+    ends = [
+        [party(_extremes)(table, names, shifts, greatest, False) for party, table in tables.items()]
+        for greatest in (True, False)
     ]
-    scale = np.exp2(np.array(known.exponents, float) - WIDE)
+    bits = np.maximum(np.asarray(reveal(on_spu(spu, _bits_between, ends))), 1)
+    units = _Units(tuple(shifts), tuple(bits.tolist()))
+    parts = [party(_moments)(table, names, list(known.counts), units) for party, table in tables.items()]
+    wide = np.exp2(WIDE - np.minimum(bits, MEAN_BITS))
+    pooled = on_spu(spu, _pooled, [wide, *parts])
+    scale = np.array(units.spreads()) * 2.0**-WIDE
     enough = np.array(known.counts) > 1
 
     def read(found: NDArray[Any]) -> Any:
         return np.where(enough, np.asarray(found, float) * scale, np.nan)
 
-    return Aggregate(on_spu(spu, _pooled, parts), known.columns, read)
+    return Aggregate(pooled, known.columns, read)
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """How columns are measured for their deviations.
+
+    Attributes:
+        shifts: values times 2**shift are whole, below 2**(BITS - 1).
+        bits: of these the greatest and the least differ by less than 2**bits.
+    """
+
+    shifts: tuple[int, ...]
+    bits: tuple[int, ...]
+
+    def spreads(self) -> list[float]:
+        """What the greatest and the least value differ by at most, in the column's own units."""
+        return [float(np.ldexp(1.0, b - shift)) for b, shift in zip(self.bits, self.shifts, strict=True)]
 
 
 def value_counts(spu: SPU, tables: Tables, column: str, values: Sequence[Any]) -> Aggregate:
@@ -266,17 +295,39 @@ def _joined(words: NDArray[np.int64]) -> int:
 
 
 def _moments(
-    native: Any, names: Sequence[str], counts: Sequence[int], exponents: Sequence[int]
-) -> dict[str, NDArray[np.float64]]:
-    """Of each column, in parts of its range: share of the rows, share of the mean, mean, sum of squares."""
-    scale = np.exp2(WIDE - np.array(exponents, float))
-    own = [values * factor for values, factor in zip(_present(native, names), scale, strict=True)]
-    n = np.array([len(values) for values in own], float)
-    mean = np.array([values.mean() if len(values) else 0.0 for values in own])
-    within = np.array([((values - m) ** 2).sum() for values, m in zip(own, mean, strict=True)])
+    native: Any, names: Sequence[str], counts: Sequence[int], units: _Units
+) -> dict[str, NDArray[Any]]:
+    """Of each column its share of the rows, the mean in whole units, and the sum of squares around it."""
+    found = [
+        _around_mean(values, shift, bits)
+        for values, shift, bits in zip(_present(native, names), units.shifts, units.bits, strict=True)
+    ]
+    n, means, squares = zip(*found, strict=True)
     whole = np.maximum(np.array(counts, float), 1)
     less = np.maximum(whole - 1, 1)
-    return {"share": n / less, "part": n * mean / whole, "mean": mean, "within": within / less}
+    rows = np.array(n, float)
+    return {
+        "share": rows / less,
+        "part": rows / whole,
+        "mean": np.array(means, np.int64),
+        "within": np.array(squares) / less,
+    }
+
+
+def _around_mean(values: NDArray[Any], shift: int, bits: int) -> tuple[int, int, float]:
+    """How many there are, their mean, and the sum of squares around it; in the units of `_Units`."""
+    if not len(values):
+        return 0, 0, 0.0
+    first = values[0].item()
+    if values.dtype.kind in "iu" and int(values.max()) - int(values.min()) < 1 << 63:
+        gaps = (values - values[0]).view(np.int64).astype(float)  # exact, around 2**64 where it must be
+    else:
+        gaps = values.astype(float) - float(first)
+    middle = float(gaps.mean())
+    coarse = shift - max(bits - MEAN_BITS, 0)
+    mean = round(_scaled(first, coarse, True)) + round(_scaled(middle, coarse, False))
+    scaled = np.ldexp(gaps - middle, WIDE + shift - bits)
+    return len(values), mean, float(scaled @ scaled)
 
 
 def _occurrences(native: Any, column: str, values: Sequence[Any]) -> NDArray[np.int64]:
@@ -330,10 +381,22 @@ def _greatest_words(*parts: Any) -> Any:
     return jnp.stack([upper, _greatest(*(jnp.where(part[0] == upper, part[1], -1) for part in parts))])
 
 
-def _pooled(*parts: Any) -> Any:
-    """The deviation of all rows from each party's `_moments`."""
+def _bits_between(greatest: Sequence[Any], least: Sequence[Any]) -> Any:
+    """Of each column the bits of the greatest less the least value; `least` has the other sign."""
     import jax.numpy as jnp
 
-    mean = _total(*(part["part"] for part in parts))
-    between = _total(*(part["share"] * (part["mean"] - mean) ** 2 for part in parts))
+    between = _greatest(*greatest)[0] + _greatest(*least)[0]
+    return jnp.sum(between[None] >= (1 << np.arange(BITS + 1))[:, None], axis=0)
+
+
+def _pooled(wide: Any, *parts: Any) -> Any:
+    """The deviation of all rows from each party's `_moments`; `wide`: from units of means to those here."""
+    import jax.numpy as jnp
+
+    middle = parts[-1]["mean"]
+    for part in parts[-2::-1]:
+        middle = jnp.where(part["part"] > 0, part["mean"], middle)
+    gaps = [jnp.where(part["part"] > 0, part["mean"] - middle, 0) * wide for part in parts]
+    mean = _total(*(part["part"] * gap for part, gap in zip(parts, gaps, strict=True)))
+    between = _total(*(part["share"] * (gap - mean) ** 2 for part, gap in zip(parts, gaps, strict=True)))
     return jnp.sqrt(jnp.maximum(_total(*(part["within"] for part in parts)) + between, 0))
