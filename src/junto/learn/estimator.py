@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -17,11 +18,14 @@ from junto.device.spu.spu import SPU
 from junto.errors import JuntoError, LearnError
 from junto.frame.parametrized import Parametrized
 from junto.learn.families import ClassFamily
-from junto.learn.kept_models import Folders, Keeping
+from junto.learn.kept_models import Folders, Keeping, opened
 from junto.learn.pooled import Pooled, refuse
 from junto.learn.scaled import unscaled
 from junto.markup import card
 from junto.program.progress import Course
+
+if TYPE_CHECKING:
+    from junto.learn.kept_columns import KeptParts
 
 FEWEST: Final = 64
 """Rows of a made-up table."""
@@ -79,28 +83,43 @@ class Estimator(Parametrized, Generic[L]):
             )
         return plain + (family is not None and family.domain == "positive")
 
+    kept_facts: ClassVar[Mapping[str, tuple[type, ...]]] = MappingProxyType({})
+    """What all parties know of a model of columns that was kept, with types: see `kept_columns.KeptParts`."""
+
     def save(self, folders: Folders, *, overwrite: bool = False, passphrase: str | None = None) -> str:
-        """Keep a model of rows of several parties, which all know, in a folder of each of them.
+        """Keep the model in a folder of each party: what it knows alone, and its share of what nobody sees.
+
+        Whoever gets the shares of both compute parties has the model, as with `SPU.dump`; files have mode
+        0600, folders 0700. A model of rows of several parties, which all know, is kept by each of them.
 
         Args:
-            folders: ``{"alice": folder, ...}``, for every party with rows; each uses its own alone.
+            folders: ``{"alice": folder, ...}``, for every party of the SPU and every owner of columns or
+                label, or for every party with rows; each party uses its own alone.
             overwrite: whether a model that is there may be replaced.
-            passphrase: where each party has the one under which its file is encrypted: see `PYU.dump`.
+            passphrase: where each party has the one under which its files are encrypted: see `SPU.dump`.
 
         Returns:
-            The model's hash, by which `load` sees that all parties' files are of one model.
+            The receipt of `SPU.dump`; of a model of rows of several parties its hash.
 
         Raises:
-            LearnError: `fit` was not called, or X was columns of several parties; a party has no folder.
+            LearnError: `fit` was not called; there is no folder for a party.
             RemoteError: a folder has a model, a disk refuses, or a party has no passphrase.
         """
-        if self._pooled is None:
-            self._fitted()
-            raise LearnError(
-                f"this {type(self).__name__} is on the SPU, and is not kept",
-                fix="export() shows each party its part; models of trees are kept",
-            )
-        return self._save_pooled(self._pooled, folders, Keeping(overwrite, passphrase))
+        from junto.learn import kept_columns
+
+        how = Keeping(overwrite, passphrase)
+        if self._pooled is not None:
+            return self._save_pooled(self._pooled, folders, how)
+        return kept_columns.save(self.spu, self._kept(self._fitted()), folders, self._about(), how)
+
+    @abstractmethod
+    def _kept(self, learned: L) -> KeptParts:
+        """What is kept of what was learned from columns."""
+
+    @classmethod
+    @abstractmethod
+    def _restored(cls, spu: SPU, parts: KeptParts) -> L:
+        """The other way."""
 
     def _save_pooled(self, found: Pooled, folders: Folders, how: Keeping) -> str:
         from junto.learn import pooled_files
@@ -118,10 +137,10 @@ class Estimator(Parametrized, Generic[L]):
 
     @classmethod
     def load(cls, spu: SPU, folders: Folders, *, passphrase: str | None = None) -> Self:
-        """A model of this class (`cls`) that `save` has kept, with its parameters.
+        """A model of this class (`cls`) that was kept, in this run or an earlier one, with its parameters.
 
         Args:
-            spu: of the model; rows of several parties do not use it.
+            spu: of the same parties in the same roles; rows of several parties do not use it.
             folders: as in `save`.
             passphrase: likewise.
 
@@ -129,27 +148,23 @@ class Estimator(Parametrized, Generic[L]):
             LearnError: the parties' files are not of one model, or of one of another class.
             RemoteError: a file is missing, damaged, or another party's, or does not open with the passphrase.
         """
-        from junto.learn import pooled_files
+        from junto.learn import kept_columns, pooled_files
 
-        public, found = pooled_files.load(folders, passphrase)
-        return cls._loaded(spu, public, found)
+        kept, public = opened(folders, passphrase)
+        _require_kind(public, cls.__name__)
+        if "pooled" in public:
+            return cls._loaded(spu, *pooled_files.read(kept, public))
+        parts = kept_columns.read(spu, folders, (kept, public), cls.kept_facts, passphrase)
+        return cls._loaded(spu, public, cls._restored(spu, parts))
 
     @classmethod
     def _loaded(cls, spu: SPU, public: Mapping[str, Any], found: Any) -> Self:
-        require(
-            public["kind"] == cls.__name__,
-            f"this is a {public['kind']:.80}",
-            f"{cls.__name__}.load loads its own",
-        )
         model = cls(spu, **public["params"])
         object.__setattr__(model, "_learned", found)
         return model
 
     def _keeps(self) -> str:
-        return (
-            "model.save({alice: folder, bob: folder}) keeps models of trees, and of rows of several parties; "
-            "of others export() shows each party its part"
-        )
+        return 'model.save({"alice": folder, "bob": folder}) keeps it'
 
     def _repr_html_(self) -> str:
         state = "fitted" if self._has_learned() else "not fitted"
@@ -176,6 +191,11 @@ class Estimator(Parametrized, Generic[L]):
     def _pooled(self) -> Pooled | None:
         """What a `fit` on rows of several parties has learned; None: there was none."""
         return self._learned if isinstance(self._learned, Pooled) else None
+
+
+def _require_kind(public: Mapping[str, Any], name: str) -> None:
+    """Raise a LearnError unless it is a model of this class."""
+    require(public["kind"] == name, f"this is a {public['kind']:.80}", f"{name}.load loads its own")
 
 
 def shown(value: SPUObject, to: PYU | str | None) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from types import MappingProxyType, NoneType
+from typing import Any, ClassVar, Self
 
 from junto.config.model import Mode
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
 from junto.errors import LearnError
 from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
@@ -20,6 +22,7 @@ from junto.learn import (
     dataset,
     examine,
     families,
+    kept_columns,
     newton,
     own_units,
     pooled,
@@ -33,6 +36,7 @@ from junto.learn.dataset import Columns, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, run_at, shown, training
 from junto.learn.exporting import Exporting
 from junto.learn.families import Family
+from junto.learn.kept_columns import KeptParts
 from junto.learn.linear_parameters import SGD, LinearParameters
 from junto.learn.magnitude import mean
 
@@ -142,6 +146,53 @@ class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
                 self, fitted.n_iter_,
             )  # fmt: skip
         return fitted
+
+    kept_facts: ClassVar[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+        {
+            "known": (bool,),
+            "iterations": (int,),
+            "rows": (int,),
+            "factor": (float, NoneType),
+            "freedom": (int, NoneType),
+        }
+    )
+
+    def _kept(self, learned: FittedLinearModel) -> KeptParts:
+        scales, label, errors = learned.scales, learned.label, learned.errors
+        secret = {
+            "inner": learned.inner,
+            "losses": learned.losses,
+            "errors": None if errors is None else (errors.inflation, errors.root),
+            "scale": label.scale,
+            "columns": scales.secret,
+            "last": learned.last,
+        }
+        facts = {
+            "known": learned.known,
+            "iterations": learned.iterations,
+            "rows": learned.rows,
+            "factor": None if errors is None else errors.factor,
+            "freedom": None if errors is None else errors.freedom,
+        }
+        return KeptParts(secret, kept_columns.owned(scales), scales.widths, label.home, facts)
+
+    @classmethod
+    def _restored(cls, spu: SPU, parts: KeptParts) -> FittedLinearModel:
+        inner, losses, errors, scale, columns, last = spu(_apart)(parts.secret)
+        facts: Any = parts.facts
+        if errors is not None:
+            errors = significance.Errors(errors[0], errors[1], facts["factor"], facts["freedom"])
+        return FittedLinearModel(
+            scales=kept_columns.scales_of(parts, columns),
+            label=kept_columns.label_of(parts, scale),
+            known=facts["known"],
+            inner=inner,
+            iterations=facts["iterations"],
+            losses=losses,
+            errors=errors,
+            last=last,
+            rows=facts["rows"],
+        )
 
     def _label_home(self) -> PYU | None:
         home = self._fitted().label.home
@@ -416,3 +467,7 @@ def _penalty(scale: Any) -> Any:
 def _explained(parts: Any, found: Any, target: Any, limits: Any, family: Family) -> Any:
     best, worst = limits
     return (worst - mean(family.loss(own_units.linear(parts, found), target))) / (worst - best)
+
+
+def _apart(kept: Any) -> tuple[Any, ...]:
+    return tuple(kept[name] for name in ("inner", "losses", "errors", "scale", "columns", "last"))

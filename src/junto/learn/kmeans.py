@@ -146,6 +146,15 @@ class KMeans(Unsupervised[FittedCentres]):
     def _known(self, found: PYUObject) -> PYUObject:
         return run_at(found.device, pooled_groups.centers, found)
 
+    def _about(self, *without: str) -> dict[str, Any]:
+        """Without centres that training began with: they are their owners'."""
+        known = isinstance(self.init, str | np.ndarray)
+        return super()._about(*without, *(() if known else ("init",)))
+
+    @staticmethod
+    def _found() -> type[FittedCentres]:
+        return FittedCentres
+
     def _matrix(self, learned: FittedCentres) -> SPUObject:
         return learned.centers
 
@@ -189,7 +198,12 @@ def _closeness(x: Any, centers: Any) -> Any:
 
 
 def _labels(parts: Any, centers: Any) -> Any:
-    return jnp.argmax(_closeness(_side_by_side(parts), centers), axis=1)
+    return _group(_closeness(_side_by_side(parts), centers))
+
+
+def _group(closeness: Any) -> Any:
+    """The number of each row's group, which any ring holds: also where a script computes with 64 bits."""
+    return jax.lax.argmax(closeness, 1, np.int32)
 
 
 FEW: Final = 4
@@ -203,7 +217,7 @@ def _nearest(closeness: Any) -> Any:
     """1 for each row at its nearest centre, the first of equals: [rows, centres]."""
     count = closeness.shape[1]
     if not 1 < count <= FEW:
-        return jax.nn.one_hot(jnp.argmax(closeness, axis=1), count)
+        return jax.nn.one_hot(_group(closeness), count)
     pairs = list(combinations(range(count), 2))
     left, right = (np.array(side, np.int32) for side in zip(*pairs, strict=True))
     later = closeness[:, right] > closeness[:, left]
@@ -230,4 +244,4 @@ def _lloyd(parts: Any, first: Any, turns: int) -> Any:
     centers = jax.lax.fori_loop(0, turns, turn, first)
     closeness = _closeness(x, centers)
     inertia = jnp.sum(x * x) - 2 * jnp.sum(jnp.max(closeness, axis=1))
-    return centers, jnp.argmax(closeness, axis=1), inertia
+    return centers, _group(closeness), inertia

@@ -125,6 +125,10 @@ class PCA(Unsupervised[FittedComponents]):
     def _known(self, found: PYUObject) -> PYUObject:
         return run_at(found.device, pooled.attribute, found, "components")
 
+    @staticmethod
+    def _found() -> type[FittedComponents]:
+        return FittedComponents
+
     def _matrix(self, learned: FittedComponents) -> SPUObject:
         return learned.components
 

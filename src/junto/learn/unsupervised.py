@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Generic, Protocol, TypeVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
-from junto.learn import clear_parts, dataset, pooled
+from junto.device.spu.spu import SPU
+from junto.learn import clear_parts, dataset, kept_columns, pooled
 from junto.learn.clear_models import KINDS
 from junto.learn.dataset import Scales, Table
 from junto.learn.estimator import Estimator, run_at
 from junto.learn.exporting import Exporting
+from junto.learn.kept_columns import KeptParts
 
 
 class FittedOnScaled(Protocol):
@@ -45,6 +47,23 @@ class Unsupervised(Exporting, Estimator[L], Generic[L]):
     @abstractmethod
     def _known(self, found: PYUObject) -> PYUObject:
         """The result of rows of several parties, at one that knows it; see `Pooled.found`."""
+
+    @staticmethod
+    @abstractmethod
+    def _found() -> type[L]:
+        """What `fit` makes: a dataclass of `Scales` and of secrets."""
+
+    def _kept(self, learned: L) -> KeptParts:
+        secret = {name: getattr(learned, name) for name in _secrets(type(learned))}
+        return KeptParts(secret, kept_columns.owned(learned.scales), learned.scales.widths, None, {})
+
+    @classmethod
+    def _restored(cls, spu: SPU, parts: KeptParts) -> L:
+        kind: Any = cls._found()
+        names = _secrets(kind)
+        found = spu(_apart, static_argnames="names")(parts.secret, names=names)
+        made: L = kind(kept_columns.scales_of(parts), **dict(zip(names, found, strict=True)))
+        return made
 
     def _number(self, name: str) -> SPUObject | PYUObject:
         """Something that was found; of rows of several parties a handle at the first of them."""
@@ -90,6 +109,15 @@ class Unsupervised(Exporting, Estimator[L], Generic[L]):
         scales = self._fitted().scales
         columns = dataset.checked(X, scaled=self.standardize, scales=scales)
         return dataset.share(self.spu, columns, scales)
+
+
+def _secrets(kind: type[Any]) -> tuple[str, ...]:
+    """The names of a fitted model's secrets."""
+    return tuple(each.name for each in fields(kind) if each.name != "scales")
+
+
+def _apart(kept: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(kept[name] for name in names)
 
 
 def _columns(matrix: Any, of: tuple[int, int]) -> Any:

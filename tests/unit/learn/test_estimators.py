@@ -299,5 +299,5 @@ def test_the_error_survives_a_process():
 
 
 def test_the_base_names_no_model():
-    assert Estimator.__abstractmethods__ == {"fit"}
+    assert Estimator.__abstractmethods__ == {"fit", "_kept", "_restored"}
     assert "predict" not in vars(Estimator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final, Self
@@ -16,11 +16,11 @@ from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
-from junto.learn import dataset, examine, own_units, pooled, pooled_files, pooled_scores
+from junto.learn import dataset, examine, own_units, pooled, pooled_scores
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
 from junto.learn.families import IDENTITY, LOGARITHM, ClassFamily, Normal
-from junto.learn.kept_models import Folders, Keeping, opened
+from junto.learn.kept_columns import KeptParts
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.pooled import Pooled
 from junto.learn.trees import candidates, growing, keeping, leaving, pooled_trees
@@ -348,47 +348,14 @@ class TreeModel(ExplainedTrees):
             return run_at(receiver, leaving.WRITERS[format], self._pooled.at(receiver))
         return leaving.exported(self.spu, self._fitted(), self.family, receiver, with_stats, format)
 
-    def save(self, folders: Folders, *, overwrite: bool = False, passphrase: str | None = None) -> str:
-        """Keep the model in a folder of each party: its own splits, and its share of what nobody sees.
+    kept_facts: ClassVar[Mapping[str, tuple[type, ...]]] = keeping.FACTS
 
-        Whoever gets the shares of both compute parties has the leaves, as with `SPU.dump`; files have mode
-        0600, folders 0700.
-
-        Args:
-            folders: ``{"alice": folder, ...}``, for every party of the SPU and every owner of columns or
-                label; each party uses its own alone.
-            overwrite: whether a model that is there may be replaced.
-            passphrase: where each party has the one under which its files are encrypted: see `SPU.dump`.
-
-        Returns:
-            The receipt of `SPU.dump`; of a model of rows of several parties its hash.
-
-        Raises:
-            LearnError: `fit` was not called; there is no folder for a party.
-            RemoteError: a folder has a model, a disk refuses, or a party has no passphrase.
-        """
-        how = Keeping(overwrite, passphrase)
-        if self._pooled is not None:
-            return self._save_pooled(self._pooled, folders, how)
-        return keeping.save(self.spu, self._fitted(), folders, self._about(), how)
+    def _kept(self, learned: Learned) -> KeptParts:
+        return keeping.parts_of(learned)
 
     @classmethod
-    def load(cls, spu: SPU, folders: Folders, *, passphrase: str | None = None) -> Self:
-        """A model of this class (`cls`) that was kept, in this run or an earlier one, with its parameters.
-
-        Args:
-            spu: of the same parties in the same roles.
-            folders: as in `save`.
-            passphrase: likewise.
-
-        Raises:
-            LearnError: the parties' files are not of one model, or of one of another class.
-            RemoteError: a file is missing, damaged, or another party's, or does not open with the passphrase.
-        """
-        kept, public = opened(folders, passphrase)
-        if "pooled" in public:
-            return cls._loaded(spu, *pooled_files.read(kept, public))
-        return cls._loaded(spu, *keeping.read(spu, folders, (kept, public), passphrase))
+    def _restored(cls, spu: SPU, parts: KeptParts) -> Learned:
+        return keeping.learned_of(spu, parts)
 
     # -------------------------------------------------------------------- using it
 
