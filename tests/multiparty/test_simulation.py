@@ -128,11 +128,15 @@ def test_an_echo_of_another_failure_is_not_the_first(script: Path) -> None:
     script.write_text(
         WHO
         + """
-import threading
+import pathlib, time
 import junto as sf
+told = pathlib.Path(__file__).with_name("alice")
 if me == "alice":
+    told.with_suffix(".part").write_text(str(os.getpid()))
+    told.with_suffix(".part").rename(told)
     raise sf.PartyAborted("bob ended the run", party="bob")
-threading.Event().wait(0.5)
+while not told.exists() or os.path.exists(f"/proc/{told.read_text()}"):
+    time.sleep(0.05)  # until alice has ended, which the command has seen
 raise ValueError
 """
     )
