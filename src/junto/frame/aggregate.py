@@ -173,7 +173,7 @@ def extreme(spu: SPU, tables: Tables, known: ColumnRanges, *, greatest: bool) ->
 
 
 def deviation(spu: SPU, tables: Tables, known: ColumnRanges) -> Aggregate:
-    """Sample deviations, within 2e-5 of themselves.
+    """Sample deviations, within 2e-5 of themselves; of values rounded to 59 bits.
 
     However far from 0 the values are: the parties' means are compared as whole numbers. The sums of squares
     within and between the parties are added (Chan, Golub and LeVeque 1983).
