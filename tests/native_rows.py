@@ -249,30 +249,34 @@ def prefixes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.nd
                 yield passing, np.stack(want.propagate)
 
 
-LOOKUPS = [(0, 6, 1), (1, 0, 2), (5, 1, 1), (3, 2, 2), (9, 3, 1), (40, 6, 3), (7, 9, 2)]
-"""Lanes, bits of a digit, tables."""
+LOOKUPS = [
+    *((0, 6, 1, 0), (1, 0, 2, 0), (5, 1, 1, 0), (3, 2, 2, 0), (9, 3, 1, 0), (40, 6, 3, 0), (7, 9, 2, 0)),
+    *((0, 6, 1, 1), (5, 1, 1, 1), (9, 6, 2, 1), (70, 7, 1, 3), (3, 7, 2, 7), (8, 5, 1, 4)),
+]
+"""Lanes, bits of a digit, tables, how many of the bits choose among entries of one place."""
 
 
 def lookup(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for lanes, width, several in LOOKUPS:
-        digits, places = words(rng, lanes), np.arange(1 << width, dtype=np.uint64)
+    for lanes, width, several, low in LOOKUPS:
+        digits, places = words(rng, lanes), np.arange(1 << (width - low), dtype=np.uint64)
         for make in (words, pairs):
-            tables, hot = make(rng, several, 1 << width), make(rng, lanes, 2 << width)[:, ::2]
+            tables, hot = make(rng, several, 1 << width), make(rng, lanes, 2 << (width - low))[:, ::2]
             got, want = kernels.lookup(tables, digits, hot), dealt.selected_in_numpy(tables, digits, hot)
             yield got, want
-            here = ring128.zeros((lanes, 1 << width), 8 * hot.itemsize)
-            here[...] = np.equal(places, digits[:, None] & np.uint64(len(places) - 1)).astype(np.uint64)
-            yield kernels.lookup(tables, digits, here), np.repeat(tables[:, :1], lanes, 1)
+            here = ring128.zeros(hot.shape, 8 * hot.itemsize)
+            place = (digits >> np.uint64(low)) & np.uint64(len(places) - 1)
+            here[...] = np.equal(places, place[:, None]).astype(np.uint64)
+            yield kernels.lookup(tables, digits, here), tables[:, digits & np.uint64((1 << low) - 1)]
 
 
 def hide_one_hot(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for lanes, width, _ in LOOKUPS:
+    for lanes, width, _, low in LOOKUPS:
         digits = rng.integers(0, 1 << width, lanes, dtype=np.uint64)
         for make in (words, pairs):
-            got = make(rng, lanes, 1 << width)
+            got, entries = make(rng, lanes, 1 << (width - low)), make(rng, 1 << low)
             want = got.copy().reshape(-1)
-            RingDemand.hide(Hot(digits, 1 << width), want)
-            kernels.hide_one_hot(digits, got)
+            RingDemand.hide(Hot(digits, 1 << (width - low), entries), want)
+            kernels.hide_one_hot(digits, np.asarray(entries), got)
             yield got.reshape(-1), want
 
 

@@ -52,9 +52,9 @@ async def long_division(g, x, y, fraction):
 
 # Function, operands; rounds, bytes an element online and offline; the same online of additive operands.
 COSTS = [
-    (exponential.exp, 1, 4, 44.875, 695.875, 5, 52.875),
-    (exponential.exp2, 1, 6, 60.875, 711.875, 6, 60.875),
-    (exponential.expm1, 1, 4, 44.875, 695.875, 5, 52.875),
+    (exponential.exp, 1, 3, 36.875, 479.875, 4, 44.875),
+    (exponential.exp2, 1, 5, 52.875, 495.875, 5, 52.875),
+    (exponential.expm1, 1, 3, 36.875, 479.875, 4, 44.875),
     (reciprocal.reciprocal_of_positive, 1, 9, 92.25, 1114.625, 10, 100.25),
     (reciprocal.reciprocal, 1, 9, 213.375, 1976.875, 10, 221.375),
     (reciprocal.divide_by_positive, 2, 9, 124.25, 1330.625, 10, 140.25),
@@ -80,7 +80,7 @@ COSTS = [
     (gamma.lgamma, 1, 20, 337.625, 3335.75, 21, 345.625),
     (gamma.digamma, 1, 21, 469.875, 4754.375, 22, 477.875),
     (inverse_erf.erf_inv, 1, 25, 250.25, 2453, 26, 258.25),
-    (power.pow, 2, 15, 145.125, 1690.5, 16, 161.125),
+    (power.pow, 2, 14, 137.125, 1474.5, 15, 153.125),
     (seventh_power, 1, 4, 32, 144, 5, 40),
     (integer_quotient, 2, 18, 153.375, 1674.25, 19, 169.375),
     (long_division, 2, 266, 884.625, 4856.0, 267, 900.625),

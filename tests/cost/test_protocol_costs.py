@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mpc_pairs
-from junto.mpc.gates import Digit
+from junto.mpc.gates import Digit, Powers
 from junto.mpc.ring128 import elements
 from mpc_nodes import run
 
@@ -84,6 +84,13 @@ async def lookup(g, x, y):
     return await g.lookup(x, Digit(30, 4), [np.zeros(16, np.uint64)])
 
 
+POWERS = Powers(*(np.zeros(count, np.uint64) for count in (16, 16, 4)), 3)
+
+
+async def power(g, x, y):
+    return list((await g.power(x, Digit(30, 4), POWERS))[:2])
+
+
 async def series(g, x, y):
     return await g.series(x, 23, [0.0, 0.5, 0.25], [])
 
@@ -109,6 +116,7 @@ COSTS = [
     (guard, True, 3, 3 * 39 * BIT, 3 * 383 * BIT + 3 * 7 * 8 * BYTE),
     (decompose, True, 5, (128 + 32 + 3 + 12 + 64) * BIT, (240 + 120 + 30 + 12 + 48 + 64) * BIT),
     (lookup, True, 0, 0, 16 * 8 * BYTE),
+    (power, True, 0, 0, (1 + 16 // 4) * 8 * BYTE),
     (series, True, 0, 0, 2 * 2 * 8 * BYTE),
 ]
 
@@ -136,6 +144,7 @@ PAIR_COSTS = [
     (relu, True, 6, 64 * BYTE + 26 * BIT, 57 * BIT),
     (decompose, True, 7, 256 * BYTE + 106 * BIT, (128 + 106) * BIT),
     (lookup, True, 1, 128 * BYTE, 0),
+    (power, True, 1, 128 * BYTE, 0),
     (series, True, 0, 0, 0),
 ]
 
@@ -163,6 +172,7 @@ WIDE_PAIR_COSTS = [
     (relu, 7, 128 * BYTE + 57 * BIT, 120 * BIT),
     (decompose, 8, 512 * BYTE + (120 + 128) * BIT, (256 + 248) * BIT),
     (lookup, 1, 256 * BYTE, 0),
+    (power, 1, 256 * BYTE, 0),
     (series, 0, 0, 0),
 ]
 

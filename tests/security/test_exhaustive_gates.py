@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 
 from junto.mpc import bits
+from junto.mpc.gates import Digit, Powers
+from junto.mpc.protocol import dealt
 from junto.mpc.protocol.compare import Places, below, negative, zero
 from junto.mpc.protocol.demands import ONES
 from junto.mpc.protocol.role import Role
@@ -229,6 +231,37 @@ def test_the_check_finds_a_truncation_whose_mask_is_short():
     masks = all_pairs()
     (messages, _), _ = truncation_of(np.full(SIZE * SIZE, 9, np.uint64), masks, 3, leaky)
     assert not uniform(*messages, masks[0])
+
+
+# ---------------------------------------------------------------- powers of a digit
+
+
+@pytest.mark.parametrize("near", [1, 2, 8])
+def test_a_power_is_of_the_digit_or_the_next_one_and_nothing_is_opened(near):
+    """Of 2, in whole numbers: with every number and every mask the rest says which of both it is."""
+    x, mask = all_pairs()
+    own, other = 91 * mask % SIZE, 166 * mask % SIZE
+    digit, most = Digit(3, 4), 15 - (near - 1)
+    exponents = [np.arange(16), np.arange(16), near - 1 - np.arange(near)]
+    powers = Powers(*(np.uint64(1) << each.astype(np.uint64) for each in exponents), near - 1)
+
+    async def program(role):
+        opened = None if role.deals else (x + own + other) % SIZE
+        held = Masked(opened, {0: own, 1: other, None: (own + other) % SIZE}[role.index])
+        rest, power = dealt.power(role, held, digit, powers)
+        assert rest.public is None or (rest.public == opened % 8).all()
+        return None if role.deals else (piece(role, rest), power.share)
+
+    wide = 16 + near
+    received, results = play(program, ([], []), wide)
+    assert not any(received), "something was opened"
+    rest, power = ((a + b) % (1 << wide) for a, b in zip(*results, strict=True))
+    rest = rest.astype(np.int64) - (rest >> np.uint64(wide - 1) << np.uint64(wide)).astype(np.int64)
+    assert (np.abs(rest) < 8).all()
+    exponent = np.rint(np.log2(power.astype(float))).astype(np.int64) - (near - 1)
+    reached = (exponent <= most) & (power > 0)
+    assert (exponent * 8 + rest == x.astype(np.int64) % 128)[reached & (x % 128 < 8 * most)].all()
+    assert reached[x % 128 < 8 * most].all()
 
 
 # ---------------------------------------------------------------- the larger ring

@@ -16,7 +16,7 @@ import pytest
 import mpc_pairs
 import ot_pairs
 from junto.mpc import bits
-from junto.mpc.gates import Digit
+from junto.mpc.gates import Digit, Powers
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply
 from junto.mpc.prg import Stream
 from junto.mpc.protocol.demands import (
@@ -191,11 +191,18 @@ def entry(gates, x):
     return gates.lookup(x, Digit(20, 4), [np.full(16, 3, np.uint64)])
 
 
+async def power(gates, x):
+    tables = (np.full(count, 3, np.uint64) for count in (16, 16, 4))
+    rest, found, _ = await gates.power(x, Digit(20, 4), Powers(*tables, 0))
+    return [await gates.hold(rest), found]
+
+
 OPENED = {
     "truncate": lambda gates, x: gates.truncate(x, 18),
     "rescale": lambda gates, x: gates.rescale(x, np.array(3 << 60, np.uint64)),
     "multiply": lambda gates, x: gates.multiply(gates.add_public(gates.arrange(x, np.copy), CONSTANT), x),
     "lookup": entry,
+    "power": power,
 }
 
 

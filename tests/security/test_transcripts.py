@@ -11,8 +11,9 @@ import pytest
 
 import mpc_nodes
 import mpc_pairs
-from junto.mpc.gates import Digit
+from junto.mpc.gates import Digit, Powers
 from junto.mpc.protocol.shares import piece
+from junto.mpc.rounds import together
 from mpc_nodes import run
 
 N = 512
@@ -56,6 +57,12 @@ async def lookup(g, x):
     return await g.hold(entry)
 
 
+async def power(g, x):
+    tables = (np.arange(count, dtype=np.uint64) for count in (16, 16, 4))
+    rest, entry, _ = await g.power(x, Digit(18, 4), Powers(*tables, 0))
+    return list(await together(g.multiply(rest, rest), g.hold(rest), g.hold(entry)))
+
+
 async def series(g, x):
     return await g.hold(await g.series(x, 23, [0.0, 1.0], []))
 
@@ -86,7 +93,7 @@ def opened(gate, x: np.ndarray, by=run) -> tuple[bytes, bytes]:
 
 @pytest.mark.parametrize("by", [mpc_nodes.run, mpc_pairs.run], ids=["helper", "pair"])
 @pytest.mark.parametrize("name", INPUTS)
-@pytest.mark.parametrize("gate", [hold, truncate, negative, zero, both, decompose, lookup, series])
+@pytest.mark.parametrize("gate", [hold, truncate, negative, zero, both, decompose, lookup, power, series])
 def test_what_is_opened_is_uniform_whatever_the_inputs(gate, name, by):
     for received in opened(gate, INPUTS[name], by):
         assert chi_square(received) < LIMIT
@@ -105,7 +112,7 @@ def test_the_check_finds_a_gate_that_leaks():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("gate", [hold, truncate, negative, zero, both, decompose, lookup, series])
+@pytest.mark.parametrize("gate", [hold, truncate, negative, zero, both, decompose, lookup, power, series])
 def test_the_opened_values_themselves_are_uniform(gate):
     """Both pieces together, as P0 and P1 see them: share + share, or share xor share."""
     for name, x in INPUTS.items():
@@ -113,7 +120,7 @@ def test_the_opened_values_themselves_are_uniform(gate):
         for seed in range(RUNS):
             first, second = run(gate, x, seed=seed).received
             for a, b in zip(first[1:], second[1:], strict=True):  # the first brings x in
-                if gate in (hold, truncate, lookup, series):
+                if gate in (hold, truncate, lookup, power, series):
                     parts.append(
                         np.asarray(np.frombuffer(a, np.uint64) + np.frombuffer(b, np.uint64)).tobytes()
                     )

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import NotComputable
-from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Powers, Words
 from junto.mpc.magnitudes import magnitude, terms_of
 from junto.mpc.ring128 import as_ring, lowest_words
 from junto.mpc.rounds import RoundFuture, start, together
@@ -437,6 +437,11 @@ class CheckedGates(Gates[Any, Any]):
     async def lookup(self, x: Any, digit: Digit, tables: Sequence[Words]) -> Sequence[Any]:
         made = await self._inner.lookup(x, digit, tables)
         return [self._made(each, magnitude(table)) for each, table in zip(made, tables, strict=True)]
+
+    async def power(self, x: Any, digit: Digit, powers: Powers) -> tuple[Any, Any, int]:
+        rest, found, drop = await self._inner.power(x, digit, powers)
+        bound = (magnitude(powers.entries) + 1) << drop
+        return self._made(rest, 1 << digit.low), self._made(found, bound), drop
 
     async def series(self, x: Any, period: int, sines: Sequence[float], cosines: Sequence[float]) -> Any:
         made = await self._inner.series(x, period, sines, cosines)

@@ -70,6 +70,26 @@ class Digit:
     width: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Powers:
+    """The powers of a public base, of which `Gates.power` takes the one of a secret digit.
+
+    As a power of a difference they are products: with the digit d = c - l, and 0 <= l < len(near),
+    `near[l]` stands for the power of -l and `far[c % len(far)]` for that of c.
+
+    Attributes:
+        entries: the power for each value of the digit, [2**width].
+        far: factors for the larger part, [2**width].
+        near: factors for the smaller part; a power of 2 of them, fewer than 2**width.
+        drop: so many bits less than a product of two factors an entry has after the point.
+    """
+
+    entries: Words
+    far: Words
+    near: Words
+    drop: int
+
+
 def left_out(bounds: Sequence[int]) -> int:
     """So many of the lowest bits do not count in `Gates.below` unless it is exact: a bound keeps seven."""
     return max(0, min(bounds).bit_length() - 7)
@@ -330,6 +350,15 @@ class Gates(ABC, Generic[R, B]):
         `2**width`; all tables see the same choice. So with the table `t[i] = i << low` the rest
         `x - t[digit]` lies in `(-2**low, 2**low)` as long as `x` is in the range that the tables cover.
         No round with a ready operand; the results are none. Offline: `8 * 2**width` bytes an element.
+        """
+
+    @abstractmethod
+    async def power(self, x: R, digit: Digit, powers: Powers) -> tuple[R, R, int]:
+        """`x` without its bits from `digit.low` on; the power at the digit; and by how many bits it is finer.
+
+        The digit as in `lookup`; where it is one too high, the rest is less than 0. The rest is a ready
+        operand (without a helper not), the power has to be truncated by the third, and is none. No round with
+        a ready operand. Offline: 8 bytes, and as many for each `len(powers.near)` of the digit's values.
         """
 
     @overload

@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words, left_out
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Powers, Words, left_out
 from junto.mpc.magnitudes import extent, in_range
 from junto.mpc.protocol.demands import times_factor
 from junto.mpc.ring import matmul, shift_right
 from junto.mpc.ring128 import (
     as_ring,
+    bit_field,
     elements,
     floats,
     highest_words,
@@ -195,11 +197,22 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         return PlainBits(lowest_words(places & np.uint64(1)).astype(np.bool_))
 
     async def lookup(self, x: PlainRing, digit: Digit, tables: Sequence[Words]) -> Sequence[PlainRing]:
-        moved = x.words >> np.uint64(digit.low)
-        if self._carry is not None and digit.low:  # what has no lower bits has no carry
-            moved = _ring(np.add, moved, self._carry(x.shape))
-        at = (lowest_words(moved) & np.uint64((1 << digit.width) - 1)).astype(np.int64)
+        at, _ = self._digit(x, digit)
         return [PlainRing(elements(table[at], self.bits)) for table in tables]
+
+    async def power(self, x: PlainRing, digit: Digit, powers: Powers) -> tuple[PlainRing, PlainRing, int]:
+        at, carry = self._digit(x, digit)
+        low = elements(bit_field(x.words, 0, digit.low), self.bits)
+        rest = _ring(np.subtract, low, elements(carry << np.uint64(digit.low), self.bits))
+        return PlainRing(rest), PlainRing(elements(powers.entries[at], self.bits)), 0
+
+    def _digit(self, x: PlainRing, digit: Digit) -> tuple[NDArray[np.int64], Words]:
+        """As a place in a table, and by how much it is too high."""
+        moved, carry = x.words >> np.uint64(digit.low), np.zeros(x.shape, np.uint64)
+        if self._carry is not None and digit.low:  # what has no lower bits has no carry
+            carry = lowest_words(self._carry(x.shape))
+            moved = _ring(np.add, moved, carry)
+        return (lowest_words(moved) & np.uint64((1 << digit.width) - 1)).astype(np.int64), carry
 
     async def reveal(self, x: Any) -> Any:
         return x.flags if isinstance(x, PlainBits) else x.words

@@ -71,9 +71,9 @@ class RingKernels:
         self._dots = library.dots
         self._dots.argtypes = [*[_POINTER] * 3, *[_SIZE] * 2, *[_CHOICE] * 2]
         self._lookup = library.lookup
-        self._lookup.argtypes = [*[_POINTER] * 4, *[_SIZE] * 3, *[_CHOICE] * 2]
+        self._lookup.argtypes = [*[_POINTER] * 4, *[_SIZE] * 4, *[_CHOICE] * 2]
         self._hide = library.lookup_hide
-        self._hide.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, *[_CHOICE] * 2]
+        self._hide.argtypes = [*[_POINTER] * 3, *[_SIZE] * 3, *[_CHOICE] * 2]
         for each in (
             self._wide_each, self._shift, self._extend, self._sum, self._dots, self._bit_times, self._lookup,
             self._hide,
@@ -262,12 +262,12 @@ class RingKernels:
         return out
 
     def lookup(self, tables: NDArray[Any], digits: Words, hot: NDArray[Any]) -> NDArray[Any]:
-        """The sums over i of T[d - i] hot[i] for digits d, modulo the tables' length: see `dealt`.
+        """The sums over i of T[d - u i] hot[i] for digits d, modulo the tables' length: see `dealt`.
 
         Args:
-            tables: [several, entries], words or pairs of words; a power of two of entries.
+            tables: [several, entries], words or pairs of words; u entries to a place, both powers of two.
             digits: public ones, [lanes].
-            hot: [lanes, entries], of the same type.
+            hot: [lanes, places], of the same type.
 
         Returns:
             [several, lanes].
@@ -280,31 +280,38 @@ class RingKernels:
         tables, digits = read(tables, 2, dtype), np.ascontiguousarray(read(digits, 1))
         hot = np.ascontiguousarray(read(hot, 2, dtype))
         lanes, count = hot.shape
-        if tables.shape[1] != count or len(digits) != lanes or count.bit_count() != 1:
+        step = tables.shape[1] // max(1, count)
+        fits = tables.shape[1] == step * count and step.bit_count() == count.bit_count() == 1
+        if not fits or len(digits) != lanes:
             raise ValueError(f"no entries of {tables.shape} tables for {digits.shape} digits, {hot.shape}")
-        backwards = np.concatenate([tables[:, :1], tables[:, :0:-1]] * 2, 1)
+        rows = tables.reshape(len(tables), count, step).swapaxes(1, 2)
+        backwards = np.ascontiguousarray(np.concatenate([rows[..., :1], rows[..., :0:-1]] * 2, -1))
         out = np.empty((len(tables), lanes), dtype)
-        places = address(out), address(backwards), address(digits), address(hot)
-        self._lookup(*places, lanes, count, len(tables), int(dtype == PAIR), self._level)
+        at = address(out), address(backwards), address(digits), address(hot)
+        self._lookup(*at, lanes, count, step, len(tables), int(dtype == PAIR), self._level)
         return out
 
-    def hide_one_hot(self, digits: Words, pads: NDArray[Any]) -> None:
-        """Put vectors that are 1 at their digit, and else 0, without `pads` into `pads`.
+    def hide_one_hot(self, digits: Words, entries: NDArray[Any], pads: NDArray[Any]) -> None:
+        """Put vectors that have an entry at their digit, and else 0, without `pads` into `pads`.
 
         Args:
-            digits: [lanes]. Where one is not below `entries`, its vector is 0.
-            pads: [lanes, entries], words or pairs of words.
+            digits: [lanes], a place times u and the number of an entry. At a place that is not there is none.
+            entries: [u], a power of two of them; words or pairs of words.
+            pads: [lanes, places], of the same type.
 
         Raises:
             TypeError: an array of another type.
             ValueError: other shapes, or `pads` cannot be written so.
         """
         dtype = PAIR if pads.dtype == PAIR else WORD
-        digits = np.ascontiguousarray(read(digits, 1))
+        digits, entries = (np.ascontiguousarray(read(x, 1, d)) for x, d in ((digits, WORD), (entries, dtype)))
         lanes, count = written(pads, 2, dtype).shape
-        if len(digits) != lanes or not pads.flags.c_contiguous:
-            raise ValueError(f"no vectors of {digits.shape} digits without {pads.shape} pads")
-        self._hide(address(pads), address(digits), lanes, count, int(dtype == PAIR), self._level)
+        if len(digits) != lanes or len(entries).bit_count() != 1 or not pads.flags.c_contiguous:
+            raise ValueError(
+                f"no vectors of {digits.shape} digits, {entries.shape}, without {pads.shape} pads"
+            )
+        at = address(pads), address(digits), address(entries)
+        self._hide(*at, lanes, count, len(entries), int(dtype == PAIR), self._level)
 
 
 def _one_after_the_other(out: Pairs) -> None:

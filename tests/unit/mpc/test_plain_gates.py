@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from junto.mpc.gates import Digit
+from junto.mpc.gates import Digit, Powers
 from junto.mpc.plain_gates import PlainBits, PlainGates, PlainRing
 from junto.mpc.rounds import Rounds, together
 from mpc_nodes import run
@@ -113,6 +113,26 @@ def test_a_digit_is_right_or_one_too_high_as_in_the_protocol():
         digit = first // np.uint64(1000)
         assert ((digit == right) | (digit == (right + np.uint64(1)) % np.uint64(16))).all()
         assert (second == first + np.uint64(1)).all(), "two tables saw different digits"
+
+
+def test_a_power_is_of_the_digit_that_the_rest_leaves_as_in_the_protocol():
+    """Of 2, in whole numbers."""
+    entries = np.uint64(1) << np.arange(16, dtype=np.uint64)
+
+    async def gate(g, x):
+        rest, power, drop = await g.power(x, Digit(20, 4), Powers(entries, entries, np.ones(1, np.uint64), 0))
+        assert not drop
+        return [rest, power]
+
+    x = X[(X >> np.uint64(20)) & np.uint64(15) < np.uint64(15)]
+    for rest, power in (
+        plain(gate, x),
+        run(gate, x).values,
+        plain(gate, x, gates=PlainGates(carry=lambda shape: np.ones(shape, np.uint64))),
+    ):
+        digit = np.rint(np.log2(power.astype(float))).astype(np.int64)
+        assert (digit * 2**20 + rest.view(np.int64) == (x % np.uint64(2**24)).astype(np.int64)).all()
+        assert (np.abs(rest.view(np.int64)) <= 2**20).all()
 
 
 def test_series_agree_with_the_protocol():

@@ -10,7 +10,7 @@ import pytest
 
 import mpc_nodes
 import mpc_pairs
-from junto.mpc.gates import Digit
+from junto.mpc.gates import Digit, Powers
 from junto.mpc.plain_gates import PlainGates
 from junto.mpc.ring128 import floats, integers_of_wide, wide_from, wide_of_integers
 from junto.mpc.rounds import Rounds, together
@@ -168,6 +168,26 @@ def test_a_table_is_looked_up_at_the_digit_or_the_next_one(way: str) -> None:
         0,
         1,
     }
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("near", [2, 8])
+def test_a_power_and_the_rest_are_of_one_digit(way: str, near: int) -> None:
+    """Of 2, with 20 bits after the point."""
+    tables = [wide_of_integers([1 << (i + bits) for i in range(64)]) for bits in (20, 30)]
+    powers = Powers(*tables, wide_of_integers([1 << (20 - i) for i in range(near)]), 30)
+
+    async def gate(g: Any, x: Any) -> list[Any]:
+        rest, found, drop = await g.power(x, Digit(62, 6), powers)
+        return [rest, await g.truncate(found, drop) if drop else found]
+
+    given = wide_of_integers([each % ((62 - near) << 62) for each in integers_of_wide(X)])
+    rests, found = map(integers_of_wide, RUNS[way](gate, given, width=WIDTH, block=20).values)
+    for x, rest, power in zip(integers_of_wide(given), rests, found, strict=True):
+        digit, inside = divmod(x - rest, 1 << 62)
+        assert inside == 0
+        assert abs(rest) < 1 << 62
+        assert power - (1 << (digit + 20)) in (0, 1)
 
 
 @EVERY_WAY

@@ -162,20 +162,23 @@ def test_waves_that_do_not_fit_are_refused():
 @compiled
 def test_tables_that_do_not_fit_are_refused():
     each, digits, hot = kernels(), np.zeros(4, np.uint64), np.zeros((4, 8), np.uint64)
+    one = np.ones(1, np.uint64)
     fixed = np.broadcast_to(np.uint64(0), (4, 4))
     for act in (
         lambda: each.lookup(WORD, digits, hot), lambda: each.lookup(WORD, digits[1:], WORD),
         lambda: each.lookup(WORD[:, :3], digits, WORD[:, :3]), lambda: each.lookup(WORD[0], digits, WORD),
         lambda: each.lookup(WORD[:, :0], digits, WORD[:, :0]), lambda: each.lookup(WORD, WORD, WORD),
-        lambda: each.hide_one_hot(digits[1:], WORD), lambda: each.hide_one_hot(digits, hot[:, ::2]),
-        lambda: each.hide_one_hot(digits, UNALIGNED), lambda: each.hide_one_hot(digits, fixed),
+        lambda: each.hide_one_hot(digits[1:], one, WORD), lambda: each.hide_one_hot(digits, one, hot[:, ::2]),
+        lambda: each.hide_one_hot(digits, one, UNALIGNED), lambda: each.hide_one_hot(digits, one, fixed),
+        lambda: each.hide_one_hot(digits, WORD[0, :3], WORD), lambda: each.lookup(WORD, digits, hot[:, :3]),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"no entries|no vectors|wanted|written"):
             act()
     for act in (
         lambda: each.lookup(PAIRS, digits, WORD), lambda: each.lookup(WORD, digits, PAIRS),
         lambda: each.lookup(WORD, digits.view(np.int64), WORD),
-        lambda: each.hide_one_hot(digits, WORD.view(np.int64)),
+        lambda: each.hide_one_hot(digits, one, WORD.view(np.int64)),
+        lambda: each.hide_one_hot(digits, PAIRS[0], WORD),
     ):  # fmt: skip
         with pytest.raises(TypeError, match="takes"):
             act()

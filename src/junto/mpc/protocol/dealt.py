@@ -3,12 +3,13 @@
 Paper:     tables: Ishai et al., "On the power of correlated randomness in secure computation", TCC 2013
            (one-time truth tables), with a one-hot vector in place of the table; series: Zheng et al.,
            "Secure softmax/sigmoid in machine-learning computation", ACSAC 2023, section 4.
-Computes:  <b> as a number; [T[digit of x]]; [sum of sin and cos of x], each from a masked operand.
+Computes:  <b> as a number; [T[digit of x]]; <rest of x> and [base**digit of x]; [sum of sin and cos of x],
+           each from a masked operand.
 Parties:   P0, P1 online; the helper ahead of time.
 Secure:    semi-honest, one of three corrupted.
 Learns:    nobody anything: no message online.
-Cost:      0 rounds; offline, helper -> P1, in ring elements: 1 a bit; 2**width a table look-up; 2 a term of
-           a series.
+Cost:      0 rounds; offline, helper -> P1, in ring elements: 1 a bit; 2**width a table look-up; for a power 1
+           and 2**width / near; 2 a term of a series.
 
 P0 and P1 must hold the *same* public factors, to the last bit, or their shares do not fit: see `waves`.
 """
@@ -20,9 +21,9 @@ from math import prod
 
 import numpy as np
 
-from junto.mpc.gates import Digit, Words
+from junto.mpc.gates import Digit, Powers, Words
 from junto.mpc.outline import Outline, outline
-from junto.mpc.protocol.demands import Hot, Turn, Turns
+from junto.mpc.protocol.demands import ONE, Hot, Rest, Turn, Turns
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Affine, BitNumber, Masked, MaskedBits, Term
 from junto.mpc.ring128 import as_ring, bit_field, elements, integers, number, zeros
@@ -43,20 +44,39 @@ def to_ring(role: Role, b: MaskedBits) -> Affine:
 
 def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words]) -> list[Additive]:
     """T[(D - m) digit] = sum over i of T[digit of D - i] [digit of m = i]."""
+    return _selected(role, x, digit, np.stack(tables), ONE)
+
+
+def power(role: Role, x: Masked, digit: Digit, powers: Powers) -> tuple[Masked, Additive]:
+    """The rest below the digit, and the power at the digit times 2**drop.
+
+    With c the digit of D, that of m being u i + l for u near powers, the power is
+    sum over i of far[c - u i] ([digit of m without l = i] near[l]).
+    """
+    mask = role.deal(x.shape, Rest(x.mask, digit.low))
+    opened = None if x.public is None else elements(bit_field(x.public, 0, digit.low), role.width)
+    (found,) = _selected(role, x, digit, powers.far[None], powers.near)
+    return Masked(opened, elements(mask, role.width)), found
+
+
+def _selected(role: Role, x: Masked, digit: Digit, tables: Words, near: Words) -> list[Additive]:
     digits = _digit((x.mask if x.public is None else x.public).reshape(-1), digit)
-    size, count, rows = len(digits), 1 << digit.width, elements(np.stack(tables), role.width)
-    step = max(1, size if isinstance(digits, Outline) else _AT_ONCE >> digit.width)
+    size, count, rows = len(digits), (1 << digit.width) // len(near), elements(tables, role.width)
+    step = max(1, size if isinstance(digits, Outline) else _AT_ONCE // count)
     shares = zeros((len(tables), size), role.width)
     for start in range(0, size, step):
         some = digits[start : start + step]
-        hot = role.deal((len(some), count), Hot(some, count))
+        hot = role.deal((len(some), count), Hot(some, count, near))
         if x.public is not None:
             shares[:, start : start + step] = selected(rows, some, hot)
     return [Additive(None if x.public is None else share.reshape(x.shape), x.shape) for share in shares]
 
 
 def selected(tables: Words, digits: Words, hot: Words) -> Words:
-    """The sums over i of T[d - i] hot[i]: [tables, lanes], of public digits and shares [lanes, entries]."""
+    """The sums over i of T[d - u i] hot[i], for u entries to each place of `hot`, of public digits.
+
+    tables: [several, entries]; hot: shares, [lanes, places]; the result: [several, lanes].
+    """
     if isinstance(hot, Outline):
         return outline((len(tables), len(digits)), hot.dtype)  # type: ignore[no-any-return]
     native = kernels()
@@ -67,8 +87,9 @@ def selected(tables: Words, digits: Words, hot: Words) -> Words:
 
 def selected_in_numpy(tables: Words, digits: Words, hot: Words) -> Words:
     """The kernel's twin."""
-    places = np.arange(hot.shape[1], dtype=np.uint64)
-    index = (digits[:, None] - places) & np.uint64(len(places) - 1)
+    entries, places = tables.shape[1], hot.shape[1]
+    steps = np.arange(0, entries, entries // places, dtype=np.uint64)
+    index = (digits[:, None] - steps) & np.uint64(entries - 1)
     return as_ring(np.stack([(table[index] * hot).sum(1, np.uint64) for table in tables]))  # type: ignore[no-any-return]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,21 @@ from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Words
 from junto.mpc.outline import Outline, outline
 from junto.mpc.ring import high_product, matmul
-from junto.mpc.ring128 import WideArray, as_ring, elements, high_product_wide, ring_bits, unsigned, widened
+from junto.mpc.ring128 import (
+    WideArray,
+    as_ring,
+    bit_field,
+    elements,
+    high_product_wide,
+    ring_bits,
+    unsigned,
+    widened,
+)
 from junto.mpc.waves import TURN_SCALE, turns
 from junto.native import kernels
 
 ONES = np.uint64(2**BITS - 1)
+ONE: Words = np.ones(1, np.uint64)
 TOP = np.uint64(BITS - 1)
 BOTH = 0b11
 """Who has a piece of a mask that is not 0, a bit for each compute party: here both."""
@@ -125,6 +135,17 @@ class Quotient(RingDemand):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Rest(RingDemand):
+    """The lowest `bits` bits of a mask: 64 at most."""
+
+    mask: Words
+    bits: int
+
+    def whole(self) -> Words:
+        return bit_field(self.mask, 0, self.bits)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TopBit(RingDemand):
     """The highest bit, of `width`, as a number."""
 
@@ -171,14 +192,22 @@ class Guarded(RingDemand):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hot(RingDemand):
-    """For each of `count` places 1 where the digit of a mask is that, else 0: [lanes, count]."""
+    """For each of `count` places 1 where the digit of a mask is that, else 0: [lanes, count].
+
+    With `entries`, a power of 2 of them, a digit has lower bits as well: in place of 1 stands their entry.
+    """
 
     digits: Words
     count: int
+    entries: Words = field(default_factory=lambda: ONE)
 
     def whole(self) -> Words:
+        step = np.uint64(len(self.entries))
+        chosen = as_ring(np.zeros((len(self.digits), 1), self.entries.dtype))
+        for i, entry in enumerate(self.entries):  # all of them, for which it is is secret
+            chosen = chosen + np.equal(self.digits % step, np.uint64(i)).astype(np.uint64)[:, None] * entry
         places = np.arange(self.count, dtype=np.uint64)
-        return np.equal(self.digits[:, None], places).astype(np.uint64)
+        return np.asanyarray(np.equal((self.digits // step)[:, None], places).astype(np.uint64) * chosen)
 
     def hide(self, pads: Words) -> Words:
         """Nobody who deals reads these vectors, so it gives an outline of them."""
@@ -186,7 +215,8 @@ class Hot(RingDemand):
         if native is None:
             RingDemand.hide(self, pads)
         else:
-            native.hide_one_hot(self.digits, pads.view(np.ndarray).reshape(-1, self.count))
+            entries = elements(self.entries, ring_bits(pads)).view(np.ndarray)
+            native.hide_one_hot(self.digits, entries, pads.view(np.ndarray).reshape(-1, self.count))
         return outline((len(self.digits), self.count), pads.dtype)  # type: ignore[no-any-return]
 
 

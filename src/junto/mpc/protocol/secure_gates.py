@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Words, left_out
+from junto.mpc.gates import BITS, BilinearMap, Digit, Flags, Gates, Powers, Words, left_out
 from junto.mpc.protocol import (
     compare,
     dealt,
@@ -146,6 +146,10 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
         own = [self.element(table) for table in tables]
         return dealt.lookup(self._role, await shares.hold(self._role, x), digit, own)
+
+    async def power(self, x: RingSecret, digit: Digit, powers: Powers) -> tuple[RingSecret, RingSecret, int]:
+        held = await shares.hold(self._role, x)
+        return *dealt.power(self._role, held, digit, powers), powers.drop
 
     async def reveal(self, x: Any) -> Any:
         return await inout.revealed(self._role, x)

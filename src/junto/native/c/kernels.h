@@ -117,13 +117,15 @@ EXPORT void waves64(uint64_t *out, const uint64_t *x, const double *factors, con
 /* The sums of products of each row of x [rows, count] with `factors` [count]: words, or pairs of them if `wide`. */
 EXPORT void dots(uint64_t *out, const uint64_t *x, const uint64_t *factors, int64_t rows, int64_t count, int wide, int level);
 
-/* Of tables [several, 2 * count], each backwards from entry 0 on, and twice; `count` is a power of two, and elements are
- * words, or pairs of them if `wide`: shares [several, lanes] of the entry at digit d - i, where `hot` [lanes, count] holds
- * shares of 1 at place i, and of 0 at all others. `digits` are public, and looked at modulo `count`.
- * And what is left of such vectors, for secret digits below `count`, without `pads`, which it is put in. */
+/* Of tables [several, step, 2 * count], each row backwards from its entry 0 on, and twice; `count` and `step` are powers of
+ * two, and elements are words, or pairs of them if `wide`: the sums [several, lanes] over i of `hot` [lanes, count] times
+ * the entry at digit d - step * i, which is in row d % step. `digits` d are public, and looked at modulo step * count.
+ * And vectors [lanes, count] without `pads`, which they are put in: for a secret digit d with entry d % step of `entries`
+ * [step] at place d / step, if there is one, and 0 at all others. */
 EXPORT void lookup(uint64_t *out, const uint64_t *tables, const uint64_t *digits, const uint64_t *hot, int64_t lanes,
-                   int64_t count, int64_t several, int wide, int level);
-EXPORT void lookup_hide(uint64_t *pads, const uint64_t *digits, int64_t lanes, int64_t count, int wide, int level);
+                   int64_t count, int64_t step, int64_t several, int wide, int level);
+EXPORT void lookup_hide(uint64_t *pads, const uint64_t *digits, const uint64_t *entries, int64_t lanes, int64_t count,
+                        int64_t step, int wide, int level);
 
 /* Fills `out` [slots, 2] so that the sum of those slots that a row's band [count, words] has, from its start on, is its
  * value [count, 2]. Slots that no row needs stay as they are. `echelon`: zeros [slots, words + 2]. Returns 0, or 1 if the

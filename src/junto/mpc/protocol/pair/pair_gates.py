@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.mpc.gates import Digit, Words
+from junto.mpc.gates import Digit, Powers, Words
 from junto.mpc.protocol import decompose as planes
 from junto.mpc.protocol import shares
 from junto.mpc.protocol.pair import pair_compare, pair_decompose, pair_lookup
@@ -62,3 +62,8 @@ class PairGates(SecureGates):
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
         held, own = await shares.hold(self._role, x), [self.element(table) for table in tables]
         return await pair_lookup.lookup(self._role, held, digit, own, self._block)
+
+    async def power(self, x: RingSecret, digit: Digit, powers: Powers) -> tuple[RingSecret, RingSecret, int]:
+        held = await shares.hold(self._role, x)
+        (found,) = await self.lookup(held, digit, [powers.entries])
+        return pair_lookup.rest(self._role, held, digit), found, 0

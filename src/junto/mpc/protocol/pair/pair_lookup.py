@@ -21,7 +21,7 @@ from junto.mpc.protocol.demands import WordPads
 from junto.mpc.protocol.pair.leaves import private
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked
-from junto.mpc.ring128 import bit_field, element_bytes, from_octets, is_wide, wide_from, zeros
+from junto.mpc.ring128 import bit_field, element_bytes, elements, from_octets, is_wide, wide_from, zeros
 
 
 async def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], block: int) -> list[Additive]:
@@ -39,6 +39,12 @@ async def lookup(role: Role, x: Masked, digit: Digit, tables: Sequence[Words], b
     if role.deals:
         return [Additive(None, x.shape) for _ in tables]
     return [Additive(share.reshape(x.shape), x.shape) for share in shares]
+
+
+def rest(role: Role, x: Masked, digit: Digit) -> Additive:
+    """What is below that digit: its part of a less that of b, without a message."""
+    own = elements(bit_field(private(role, x), 0, digit.low), role.width).reshape(x.shape)
+    return Additive(None if role.deals else own if role.first else 0 - own, x.shape)
 
 
 async def _entries(role: Role, own: Words, digit: Digit, tables: Sequence[Words]) -> Words | None:
