@@ -70,7 +70,7 @@ class Digit:
     width: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Powers:
     """The powers of a public base, of which `Gates.power` takes the one of a secret digit.
 
