@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+from junto.locks import Condition
 
 Job = Callable[[], None]
 
@@ -18,12 +21,10 @@ class ThreadPool:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._lock = threading.Lock()
-        self._work = threading.Condition(self._lock)
-        self._rest = threading.Condition(self._lock)
-        self._jobs: deque[Job] = deque()
+        self._lock = Condition()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # a worker that waits here needs no lock to go on
         self._threads = 0
-        self._idle = 0
+        self._undone = 0  # jobs that wait or run
         self._closed = False
 
     def run(self, job: Job) -> None:
@@ -35,51 +36,42 @@ class ThreadPool:
         with self._lock:
             if self._closed:
                 return
-            self._jobs.append(job)
-            if self._idle >= len(self._jobs):
-                self._work.notify()
-                return
-            start = self._threads < self._workers
-            self._threads += start
-        if start:
-            self._start(job)
+            if self._threads < self._workers and self._threads <= self._undone:
+                self._start()
+            self._undone += 1
+            self._jobs.put(job)
 
     def drain(self) -> None:
         """Block until no job runs or is queued. Not from within a job."""
         with self._lock:
-            while self._jobs or self._idle < self._threads:
-                self._rest.wait()
+            self._lock.wait_for(lambda: not self._undone)
 
     def close(self) -> None:
         """Forget the jobs that have not begun; the threads end with their present job."""
         with self._lock:
             self._closed = True
-            self._jobs.clear()
-            self._work.notify_all()
+            with suppress(Empty):
+                while True:
+                    self._jobs.get_nowait()
+                    self._undone -= 1
+            for _ in range(self._threads):
+                self._jobs.put(None)
+            self._lock.notify_all()
 
-    def _start(self, job: Job) -> None:
+    def _start(self) -> None:
         try:
             threading.Thread(target=self._loop, name="junto-worker", daemon=True).start()
         except RuntimeError:
-            with self._lock:
-                self._threads -= 1
-                if self._threads:  # they will come to it
-                    return
-                self._jobs.remove(job)
-            raise
+            if not self._threads:  # else those that there are will come to it
+                raise
+        else:
+            self._threads += 1
 
     def _loop(self) -> None:
-        while True:
-            with self._lock:
-                self._idle += 1
-                if self._idle == self._threads and not self._jobs:
-                    self._rest.notify_all()
-                while not self._jobs and not self._closed:
-                    self._work.wait()
-                self._idle -= 1
-                if self._closed:
-                    self._threads -= 1
-                    return
-                job = self._jobs.popleft()
+        while (job := self._jobs.get()) is not None:
             job()
             del job  # what it held must not outlive it while we wait
+            with self._lock:
+                self._undone -= 1
+                if not self._undone:
+                    self._lock.notify_all()

@@ -64,3 +64,25 @@ def test_a_system_without_threads_is_told_to_the_first_job(monkeypatch):
     with pytest.raises(RuntimeError):
         pool.run(lambda: None)
     pool.drain()
+
+
+def test_a_worker_begins_without_the_lock_of_who_queues():
+    pool, begun = ThreadPool(1), threading.Event()
+    pool.run(lambda: None)
+    pool.drain()
+    with pool._lock:  # `run` holds it while it queues
+        pool.run(begun.set)
+        assert begun.wait(20)
+    pool.close()
+
+
+def test_the_threads_of_a_closed_pool_end():
+    pool, threads = ThreadPool(2), []
+    both = threading.Barrier(3, timeout=20)
+    for _ in range(2):
+        pool.run(lambda: (threads.append(threading.current_thread()), both.wait()))
+    both.wait()
+    pool.close()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
