@@ -21,7 +21,7 @@ from gateways import Heard, payload, stamp
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import PartyUnreachable
 from junto.locks import Event
-from junto.net import delivery, directions, peer
+from junto.net import connection, delivery, peer
 from junto.net import frames as f
 from junto.net.api import Activity, Failure, TransferKey
 from junto.net.line import Line
@@ -40,6 +40,12 @@ SMALL = {
 """The constants of the law, made small: every limit is met within a few values."""
 
 LOST = PartyUnreachable("it is gone", party="bob")
+
+
+def connection_of(party: str = "bob", refuse: Callable[[Any], None] = lambda refusal: None) -> Any:
+    """What passes between us and a party, of whom nothing else is known."""
+    parties = frozenset({"alice", party})
+    return connection.Connection(party, LinkSettings(), Heard(), parties, refuse, lambda line, frame: None)
 
 
 class Clock:
@@ -98,13 +104,13 @@ class End:
         self.pushed[key] = value
         results = self.delivered[key] = []
         content = value if isinstance(value, Failure) else payload(value)
-        delivery = self.peer.sending.push(key, stamp(key.operation), content)
+        delivery = self.peer.connection.push(key, stamp(key.operation), content)
         delivery.add_done_callback(lambda done: results.append(done.error()))
 
     def expect(self, key: TransferKey) -> None:
         """The program needs a value."""
         results = self.expected[key] = []
-        arrival = self.peer.receiving.expect(key)
+        arrival = self.peer.connection.expect(key)
         arrival.add_done_callback(lambda done: results.append(plain(done.outcome())))
 
 
@@ -117,8 +123,8 @@ class Stream:
 
     def __init__(self, dialler: End, dialled: End, clock: Clock) -> None:
         self.dialler, self.dialled = dialler, dialled
-        self.out = Thread(dialler.peer.pull, clock)
-        self.back = Thread(dialled.peer.pull, clock)
+        self.out = Thread(dialler.peer.connection.pull, clock)
+        self.back = Thread(dialled.peer.connection.pull, clock)
         self.forward: deque[bytes] = deque()
         self.backward: deque[bytes] = deque()
         self.cut = False
@@ -156,21 +162,19 @@ class Stream:
             queue.append(message)
 
     def _hear_forward(self) -> None:
-        message = self.forward.popleft()
-        if not self.dialled.peer.hear_frame(self.back, message):
-            self.dialled.peer.hear(self.back, f.open_message(message))
+        self.dialled.peer.connection.hear(self.back, self.forward.popleft())
 
     def _hear_back(self) -> None:
         message = self.backward.popleft()
-        if self.out.open and self.dialler.peer.hear_frame(self.out, message):
+        if self.out.open:
+            self.dialler.peer.connection.hear(self.out, message)
             return
         opened = f.open_message(message)
-        if not self.out.open:
-            assert isinstance(opened, list)
-            first, *opened = opened
-            assert isinstance(first, f.Resumed), "something is said before the connection is open"
-            self.dialler.peer.open_ours(self.out, first)
-        self.dialler.peer.hear(self.out, opened)
+        assert isinstance(opened, list)
+        first, *opened = opened
+        assert isinstance(first, f.Resumed), "something is said before the connection is open"
+        self.dialler.peer.open_ours(self.out, first)
+        self.dialler.peer.connection.hear(self.out, opened)
 
 
 class Pair:
@@ -182,7 +186,7 @@ class Pair:
         for module in (delivery, f):
             for name in constants.keys() & vars(module).keys():
                 self.patch.setattr(module, name, constants[name])
-        for module in (directions, peer):
+        for module in (connection, peer):
             self.patch.setattr(module, "time", self.clock)
         self.alice, self.bob = End("alice", "bob", link), End("bob", "alice", link)
         self.streams = [Stream(self.alice, self.bob, self.clock)]

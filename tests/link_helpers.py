@@ -96,28 +96,27 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStre
     peers = {name: Peer(PartySettings(name, nowhere, nowhere), link, Heard()) for name in parties}
     for me, other in (parties, parties[::-1]):
         dialler, dialled = peers[other], peers[me]  # each as the other side has it
-        out, back = Line(dialler.pull), Line(dialled.pull)
+        out, back = Line(dialler.connection.pull), Line(dialled.connection.pull)
         dialled.open_theirs(back)
 
         def hear(dialler: Peer, out: Line, message: bytes) -> None:
-            if out.open and dialler.hear_frame(out, message):
+            if out.open:
+                dialler.connection.hear(out, message)
                 return
             opened = f.open_message(message)
-            if not out.open:
-                assert isinstance(opened, list)
-                assert isinstance(opened[0], f.Resumed)
-                dialler.open_ours(out, opened.pop(0))
-            dialler.hear(out, opened)
+            assert isinstance(opened, list)
+            assert isinstance(opened[0], f.Resumed)
+            dialler.open_ours(out, opened.pop(0))
+            dialler.connection.hear(out, opened)
 
         def carry(line: Line, hear: Callable[[bytes], None]) -> None:
             for message in line.messages():
                 hear(message)
 
-        def heard(dialled: Peer, back: Line, message: bytes) -> None:
-            if not dialled.hear_frame(back, message):
-                dialled.hear(back, f.open_message(message))
-
-        for line, then in ((out, partial(heard, dialled, back)), (back, partial(hear, dialler, out))):
+        for line, then in (
+            (out, partial(dialled.connection.hear, back)),
+            (back, partial(hear, dialler, out)),
+        ):
             threading.Thread(target=carry, args=(line, then), daemon=True).start()
     made = [peers[other].stream(4, lambda: True, frame_bytes) for other in reversed(parties)]
     return made[0], made[1]

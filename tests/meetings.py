@@ -67,8 +67,9 @@ class Talk:
         self.out = Dialler(dialler.peers[dialled.me], dialler.meeting)
         self.into = Dialled(dialled.peers[dialler.me], dialled.meeting, "somewhere")
         for end in (self.out, self.into):
-            said = list(end.line._urgent)
-            end.line = Thread(end.peer.pull, clock)
+            said, refused = list(end.line._urgent), end.line.on_refused
+            end.line = Thread(end.peer.connection.pull, clock)
+            end.line.on_refused = refused
             end.line.say(*said)
         self.forward: deque[bytes] = deque()
         self.backward: deque[bytes] = deque()
@@ -92,7 +93,7 @@ class Talk:
     def end_there(self) -> None:
         self.open_there = False
         self.forward.clear()
-        self.into.ended()
+        self.into.peer.drop(self.into.line)
 
 
 class World:
@@ -207,7 +208,8 @@ class World:
         def hear() -> None:
             message = talk.backward.popleft()
             assert not any(isinstance(x, f.Refused) and x.final for x in f.open_message(message)), message
-            if not talk.out.hear(message):
+            talk.out.hear(message)
+            if talk.out.line.closed:
                 talk.end_here()
 
         self._do(hear)

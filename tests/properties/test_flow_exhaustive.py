@@ -88,7 +88,7 @@ class Play:
 
     def check(self, last: bool) -> None:
         bob, alice = self.pair.bob, self.pair.alice
-        assert bob.peer.receiving.mailbox.in_memory <= self.story.quota
+        assert bob.peer.connection.mailbox.in_memory <= self.story.quota
         assert not bob.peer.refusals.by_cause()
         for key, size in zip(self.keys, self.story.sizes, strict=True):
             arrived = bob.expected.get(key, [])

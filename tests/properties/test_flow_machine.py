@@ -12,7 +12,7 @@ from flows import SMALL, Pair
 from junto.config.model import LinkSettings
 from junto.net.api import Failure, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
-from junto.net.directions import Receiving
+from junto.net.connection import Connection
 from tries import tries
 
 QUOTA = 40
@@ -58,7 +58,7 @@ class FlowMachine(RuleBasedStateMachine):
     def start(self, abreast: int) -> None:
         self.pair = Pair(LinkSettings(quota_bytes=QUOTA), SMALL | {"ABREAST": abreast})
         self.pair.patch.setattr(
-            Receiving, "_open_buffer", lambda _, nbytes, spill: open_buffer(nbytes, spill)
+            Connection, "_open_buffer", lambda _, nbytes, spill: open_buffer(nbytes, spill)
         )
 
     def teardown(self) -> None:
@@ -139,7 +139,7 @@ class FlowMachine(RuleBasedStateMachine):
                         "it was not taken"
                     )
             assert all(len(results) <= 1 for results in sender.delivered.values())
-            assert receiver.peer.receiving.mailbox.in_memory <= QUOTA
+            assert receiver.peer.connection.mailbox.in_memory <= QUOTA
             assert not receiver.peer.refusals.by_cause(), "honest parties refuse nothing of each other"
 
     def finish(self) -> None:
@@ -158,7 +158,7 @@ class FlowMachine(RuleBasedStateMachine):
                 stream.noticed()  # one connection carries both directions
         self.pair.settle()
         for sender, receiver in self.pair.ends():
-            out, into = sender.peer.sending, receiver.peer.receiving
+            out, into = sender.peer.connection, receiver.peer.connection
             assert out.outbox.numbers == into.mailbox.settled, "what was begun stands still"
             assert len(out.outbox.underway) == len(sender.pushed) - out.outbox.numbers
             assert out.outbox.must_move() is None
@@ -171,8 +171,8 @@ class FlowMachine(RuleBasedStateMachine):
             assert receiver.expected.keys() == sender.pushed.keys()
             assert all(receiver.expected.values()), "something that is expected has not arrived"
             assert all(sender.delivered.values()), "something that was sent is not acknowledged"
-            assert receiver.peer.receiving.mailbox.in_memory == 0
-            assert not receiver.peer.receiving.mailbox.early
+            assert receiver.peer.connection.mailbox.in_memory == 0
+            assert not receiver.peer.connection.mailbox.early
 
 
 def as_it_should_be(sent: bytes | Failure, outcome: Any) -> bool:

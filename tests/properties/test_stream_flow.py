@@ -131,7 +131,7 @@ def test_rounds_and_large_values_pass_each_other_and_nothing_stands_still(faults
                 assert made is not None
                 made.close()
             talk.pair.settle()
-            assert not any(end.peer.sending.outbox.streams.unread() for end in talk.ends)
+            assert not any(end.peer.connection.outbox.streams.unread() for end in talk.ends)
             for made in talk.streams:
                 assert made is not None
                 with pytest.raises(PipeEnded):

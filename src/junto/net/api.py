@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -100,44 +100,40 @@ class _Once:
         self.there = 0
         self.nbytes = nbytes
         self._lock = threading.Lock()
-        self._callbacks: list[Callable[[Any], None]] | None = []  # None: it is there
+        self._callbacks: list[Callable[[Any], None]] = []
+        self._done = False
         self._result: Outcome | None = None
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         """Call `callback(self)` once the result is set, or now. It must not block."""
         with self._lock:
-            if self._callbacks is not None:
-                self._callbacks.append(callback)
-                return
-        self._run((callback,))
+            self._callbacks.append(callback)
+        if self._done:
+            self.settle(None)
 
     def progress(self) -> tuple[int, int]:
         """(bytes there, bytes in all); (0, 0) before anything is announced."""
         return self.there, self.nbytes
 
     def settle(self, result: Outcome | None) -> None:
-        """Set the result and run the callbacks; a second call changes nothing."""
+        """Set the result, the first time, and run the callbacks."""
         with self._lock:
-            callbacks, self._callbacks = self._callbacks, None
-            if callbacks is None:
-                return
-            self._result = result
-            if not isinstance(result, Exception):
-                self.nbytes = len(result) if isinstance(result, memoryview) else self.nbytes
-                self.there = self.nbytes
-        self._run(callbacks)
-
-    def _get(self) -> Outcome | None:
-        if self._callbacks is not None:
-            raise RuntimeError("asked for before it is done")
-        return self._result
-
-    def _run(self, callbacks: Sequence[Callable[[Any], None]]) -> None:
+            if not self._done:
+                self._done, self._result = True, result
+                if not isinstance(result, Exception):
+                    self.nbytes = len(result) if isinstance(result, memoryview) else self.nbytes
+                    self.there = self.nbytes
+            callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             try:
                 callback(self)
             except Exception:
                 log.exception("a callback of the gateway failed")
+
+    def _get(self) -> Outcome | None:
+        if not self._done:
+            raise RuntimeError("asked for before it is done")
+        return self._result
 
 
 class Arrival(_Once):

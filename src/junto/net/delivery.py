@@ -508,6 +508,11 @@ class Mailbox:
         return frames
 
     @property
+    def unsaid(self) -> bool:
+        """Whether something has come that is to be acknowledged, now or a little later."""
+        return bool(self._settled or self._unsaid)
+
+    @property
     def owes(self) -> bool:
         """Whether an answer is due now."""
         behind = self._position - self._told >= WINDOW // 4

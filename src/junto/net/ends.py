@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
 from junto.errors import (
     HandshakeRefused,
@@ -15,7 +18,6 @@ from junto.errors import (
 )
 from junto.net import frames as f
 from junto.net.handshake import GREETED, TRANSITIONS, HandshakeEvent, HandshakeState
-from junto.net.header import MARKS
 from junto.net.line import USUAL, Line, Route
 from junto.net.meeting import AnotherStart, Meeting, Restarted
 from junto.net.peer import Peer
@@ -24,61 +26,115 @@ from junto.net.steps import Refusal, Story
 log: logging.Logger = logging.getLogger("junto.net")
 
 
-class _ConnectionEnd(Story[HandshakeState, HandshakeEvent]):
-    """One end of a connection. Its steps are taken under its lock, by whichever thread has reason to."""
+class _ConnectionEnd(Story[HandshakeState, HandshakeEvent], ABC):
+    """One end of a line. Its steps are taken under its lock, by whichever thread has reason to.
+
+    Args:
+        peer: the party at the other end, as far as it is known: see the classes.
+        meeting: what is agreed.
+        route: which way the line goes.
+
+    Attributes:
+        heard: the frames with which it takes a step.
+    """
 
     table = TRANSITIONS
     state = HandshakeState.NEW
+    heard: ClassVar[Mapping[type[f.Any], HandshakeEvent]]
 
-    def __init__(self, line: Line) -> None:
-        self.line: Line = line
-        self.lock = threading.RLock()  # a step may say words, and words may end the connection
+    def __init__(self, peer: Peer, meeting: Meeting, route: Route) -> None:
+        self.line: Line = Line(peer.connection.pull, route)
+        self.peer = peer
+        self.lock = threading.RLock()  # a step may say words, and words may end the line
+        self._meeting = meeting
 
-    def is_last_word(self, frame: f.Any) -> bool:
-        """Whether it may be said before it is open: that a party ends the run, or the answer to it."""
-        last = isinstance(frame, f.Ending) or (isinstance(frame, f.Noted) and frame.what == "ending")
-        return last and self.state in GREETED
+    def hear(self, message: bytes) -> None:
+        """One message. It closes the line if that should end."""
+        line, connection = self.line, self.peer.connection
+        opened: list[f.Any] | None = None
+        if not line.open:
+            try:
+                frames = f.open_message(message)
+            except ProtocolViolation as error:
+                return self._wrong("malformed", error.message)
+            opened = frames if isinstance(frames, list) else None
+        while not line.open:
+            with self.lock:
+                if line.closed:
+                    return None
+                if opened is None or not self.may_begin(opened):
+                    return self._wrong("out of order", "values before the handshake is over")
+                if not line.open:
+                    self._step(opened.pop(0))
+            if not opened:
+                break
+        if opened is None or opened:
+            connection.hear(line, message if opened is None else opened)
+        return self._notice()
+
+    def may_begin(self, frames: list[f.Any]) -> bool:
+        """Whether a message of these may come before the line is open."""
+        return bool(frames)
+
+    def _step(self, frame: f.Any) -> None:
+        if (self.state, self.heard.get(type(frame))) in TRANSITIONS:
+            self.take(frame)
+        elif self._is_last_word(frame):
+            self.peer.connection.hear(self.line, [frame])
+        else:
+            self._wrong("out of order", "a frame that does not belong there before the handshake is over")
+
+    @abstractmethod
+    def take(self, frame: f.Any) -> None:
+        """A frame for which there is a step."""
+
+    def _wrong(self, kind: str, text: str) -> None:
+        """What nobody honest says: it counts, and the line is over."""
+        self.peer.refused(Refusal(kind, text))
+        self.line.refuse(kind, text, final=kind != "malformed")
+
+    def _is_last_word(self, frame: f.Any) -> bool:
+        """Whether it may be said before the line is open: a refusal, or that a party ends the run."""
+        if isinstance(frame, f.Refused):
+            return self.line.on_refused is not None
+        ends = isinstance(frame, f.Ending) or (isinstance(frame, f.Noted) and frame.what == "ending")
+        return ends and self.state in GREETED
+
+    def _notice(self) -> None:
+        """What was heard may be the last thing that the meeting waits for, or end the run."""
+        peer, meeting = self.peer, self._meeting
+        if meeting.over:
+            return
+        if peer.ended:
+            meeting.fail(PartyAborted(f"{peer.name} ended the run before its begin", party=peer.name))
+        else:
+            meeting.opened()
 
 
 class Dialled(_ConnectionEnd):
-    """A connection that a party has opened to us. Its messages come from the carrier's thread through `hear`.
+    """A line that a party has opened to us: the one that its certificate names (in plaintext: its Hello).
 
     Args:
-        peer: the party that the certificate names (in plaintext: that its Hello claims).
-        meeting: what is agreed.
         place: the caller's network address, for the log.
-        route: which way it came.
     """
 
+    heard: ClassVar = {f.Hello: HandshakeEvent.HELLO, f.Resume: HandshakeEvent.RESUME}
+
     def __init__(self, peer: Peer, meeting: Meeting, place: str, route: Route = USUAL) -> None:
-        super().__init__(Line(peer.pull, route))
-        self.peer = peer
-        self._meeting = meeting
+        super().__init__(peer, meeting, route)
         self._place = place
 
-    def hear(self, message: bytes) -> None:
-        """One message."""
-        if message[:1] in MARKS and self.line.open and self.peer.hear_frame(self.line, message):
-            return
-        try:
-            opened = f.open_message(message)
-        except ProtocolViolation as error:
-            self.peer.refused(Refusal("malformed", error.message))
-            self.line.close(f.Refused("malformed", error.message, final=False))
-            return
-        while not self.line.open:
-            with self.lock:
-                if self.line.closed:
-                    return
-                if not isinstance(opened, list) or not _may_be_early(opened):
-                    self._refuse("out of order", "values before the handshake is over")
-                elif not self.line.open:
-                    self._shake_hands(opened.pop(0))
-            if not opened:
-                return
-        self.peer.hear(self.line, opened)
-        if not self._meeting.over:
-            _noticed(self.peer, self._meeting)
+    def may_begin(self, frames: list[f.Any]) -> bool:
+        early = f.Hello | f.Resume | f.Ending | f.Noted
+        return bool(frames) and all(isinstance(frame, early) for frame in frames)
+
+    def take(self, frame: f.Any) -> None:
+        if isinstance(frame, f.Hello):
+            self._greet(frame)
+        elif isinstance(frame, f.Resume):
+            self.line.run = frame.run
+            self.tell(HandshakeEvent.RESUME)
+            self.answer()
 
     def answer(self) -> None:
         """Answer the dialler's Resume, if it has come and the run is known."""
@@ -94,25 +150,6 @@ class Dialled(_ConnectionEnd):
             else:
                 self._refuse("another run", "the parties are still meeting", final=False)
         self._meeting.opened()
-
-    def ended(self) -> None:
-        """The connection is over."""
-        self.peer.drop(self.line)
-
-    def _shake_hands(self, frame: f.Any) -> None:
-        state = self.state
-        if isinstance(frame, f.Hello) and (state, HandshakeEvent.HELLO) in TRANSITIONS:
-            self._greet(frame)
-        elif isinstance(frame, f.Resume) and (state, HandshakeEvent.RESUME) in TRANSITIONS:
-            self.line.run = frame.run
-            self.tell(HandshakeEvent.RESUME)
-            self.answer()
-        elif self.is_last_word(frame):
-            self.peer.hear(self.line, [frame])
-            if not self._meeting.over:
-                _noticed(self.peer, self._meeting)
-        else:
-            self._refuse("out of order", "a frame that does not belong there before the handshake is over")
 
     def _greet(self, hello: f.Hello) -> None:
         mine = self._meeting.mine
@@ -148,38 +185,29 @@ class Dialled(_ConnectionEnd):
 
 
 class Dialler(_ConnectionEnd):
-    """A connection that we have opened to a party.
+    """A line that we have opened to a party.
 
     Attributes:
-        line: our half.
         over: why it should not be dialled again.
         refusal: what it was refused with the last time.
     """
 
+    heard: ClassVar = {f.Hello: HandshakeEvent.HELLO, f.Resumed: HandshakeEvent.RESUMED}
+
     def __init__(self, peer: Peer, meeting: Meeting, route: Route = USUAL) -> None:
-        super().__init__(Line(peer.pull, route))
-        self.peer = peer
+        super().__init__(peer, meeting, route)
         self.over: JuntoError | None = None
         self.refusal: JuntoError | None = None
-        self._meeting = meeting
+        self.line.on_refused = self._refused
         self.line.say(meeting.mine)
 
-    def hear(self, message: bytes) -> bool:
-        """One message; False if the connection should end."""
-        if message[:1] in MARKS and self.line.open and self.peer.hear_frame(self.line, message):
-            return True
-        try:
-            opened = f.open_message(message)
-        except ProtocolViolation as error:
-            self.peer.refused(Refusal("malformed", error.message))
-            return False
-        if isinstance(opened, list):
-            return self._hear(opened)
-        if self.line.open:
-            self.peer.hear(self.line, opened)
-            return True
-        self.peer.refused(Refusal("out of order", "values before the handshake is over"))
-        return False
+    def take(self, frame: f.Any) -> None:
+        if isinstance(frame, f.Hello):
+            self._greet(frame)
+        elif isinstance(frame, f.Resumed):
+            self.tell(HandshakeEvent.RESUMED)
+            self.peer.open_ours(self.line, frame)
+            self._meeting.opened()
 
     def ask(self) -> None:
         """Ask to resume the run, once it is known and the party has greeted."""
@@ -189,57 +217,33 @@ class Dialler(_ConnectionEnd):
                 self.tell(HandshakeEvent.RESUME)
                 self.line.say(f.Resume(run))
 
-    def _hear(self, frames: list[f.Any]) -> bool:
-        for frame in frames:
-            if self.line.closed:
-                return False
-            match frame:
-                case f.Refused():
-                    return self._refused(frame)
-                case _ if self.line.open or self.is_last_word(frame):
-                    self.peer.hear(self.line, [frame])
-                    if not self._meeting.over:
-                        _noticed(self.peer, self._meeting)
-                case f.Hello() if (self.state, HandshakeEvent.HELLO) in TRANSITIONS:
-                    if not self._greet(frame):
-                        return False
-                case f.Resumed() if (self.state, HandshakeEvent.RESUMED) in TRANSITIONS:
-                    self.tell(HandshakeEvent.RESUMED)
-                    self.peer.open_ours(self.line, frame)
-                    self._meeting.opened()
-                case _:
-                    self.peer.refused(Refusal("out of order", "a frame that does not belong there"))
-                    return False
-        return True
-
-    def _greet(self, hello: f.Hello) -> bool:
-        if hello.party != self.peer.name:
-            self.over = IdentityError(
-                f"who answers at {self.line.route.at or self.peer.address} says that it is {hello.party!r}, "
-                f"not {self.peer.name}",
-                fix="check cluster_config.parties and self_party at both parties",
-            )
-            return False
+    def _greet(self, hello: f.Hello) -> None:
+        name = self.peer.name
         try:
+            if hello.party != name:
+                raise IdentityError(
+                    f"who answers at {self.line.route.at or self.peer.address} says that it is "
+                    f"{hello.party!r}, not {name}",
+                    fix="check cluster_config.parties and self_party at both parties",
+                )
             self._meeting.greet(hello)
         except AnotherStart:
-            return False
+            return self.line.close()
         except Restarted:
             self.over = PartyUnreachable(
-                f"{self.peer.name} was started again; the run that it was part of is over for it",
-                party=self.peer.name,
+                f"{name} was started again; the run that it was part of is over for it",
+                party=name,
                 fix="start the run again at every party",
             )
-            return False
-        except HandshakeRefused as error:
+            return self.line.close()
+        except (IdentityError, HandshakeRefused) as error:
             self.over = error
-            return False
+            return self.line.close()
         self.tell(HandshakeEvent.HELLO)
         self.ask()
-        self.peer.greeted(self.line)
-        return True
+        return self.peer.greeted(self.line)
 
-    def _refused(self, frame: f.Refused) -> bool:
+    def _refused(self, frame: f.Refused) -> None:
         text = f"{self.peer.name} at {self.line.route.at or self.peer.address} refuses us: {frame.cause}"
         if not self.line.route.direct:
             self.peer.down(f"it refuses us: {frame.cause}")
@@ -252,19 +256,4 @@ class Dialler(_ConnectionEnd):
         else:
             self.refusal = HandshakeRefused(text, fix=again)
         self.over = self.refusal if frame.final else None
-        return False
-
-
-def _may_be_early(frames: list[f.Any]) -> bool:
-    """Whether the dialler may say them before the connection is open."""
-    return bool(frames) and all(
-        isinstance(frame, f.Hello | f.Resume | f.Ending | f.Noted) for frame in frames
-    )
-
-
-def _noticed(peer: Peer, meeting: Meeting) -> None:
-    """What was heard may be the last thing that the meeting waits for, or end the run before its begin."""
-    if peer.ended:
-        meeting.fail(PartyAborted(f"{peer.name} ended the run before its begin", party=peer.name))
-    else:
-        meeting.opened()
+        self.line.close()

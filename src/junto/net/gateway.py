@@ -139,10 +139,10 @@ class GrpcGateway(Gateway):
         return self._meeting.versions(party)
 
     def push(self, party: str, key: TransferKey, stamp: Stamp, value: Payload | Failure) -> Delivery:
-        return self._peers[party].sending.push(key, stamp, value)
+        return self._peers[party].connection.push(key, stamp, value)
 
     def expect(self, party: str, key: TransferKey) -> Arrival:
-        return self._peers[party].receiving.expect(key)
+        return self._peers[party].connection.expect(key)
 
     def stream(
         self, party: str, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None = None
@@ -205,7 +205,7 @@ class GrpcGateway(Gateway):
     def flush(self, timeout_s: float | None) -> None:
         ends = None if timeout_s is None else time.monotonic() + timeout_s
         for peer in self._peers.values():
-            peer.sending.flush(ends)
+            peer.connection.flush(ends)
 
     def leave(self, timeout_s: float | None) -> None:
         self.flush(timeout_s)
@@ -214,7 +214,7 @@ class GrpcGateway(Gateway):
             if not self._await(peer, peer.has_read, ends):
                 raise DeadlineExceeded(f"{name} has not read all that was sent to its node of an SPU")
         for peer in self._peers.values():
-            peer.stand("bye", f.Bye(peer.sending.outbox.numbers))
+            peer.stand("bye", f.Bye(peer.connection.outbox.numbers))
         for name, peer in self._peers.items():
             if not self._await(peer, peer.is_over, ends):
                 raise DeadlineExceeded(f"{name} has not ended its program; we have")
@@ -313,7 +313,7 @@ class GrpcGateway(Gateway):
                 )
             for peer in self._peers.values():
                 if absent > pause:  # it was us who did not run: nobody is to blame for that silence
-                    peer.heard += absent
+                    peer.connection.heard += absent
                 peer.beat()
                 if self._meeting.over:
                     peer.check_alive(now)

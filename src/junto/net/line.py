@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
+import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +14,7 @@ from threading import get_ident
 
 from junto.locks import Condition
 from junto.net import header as h
-from junto.net.frames import ControlFrame, Heartbeat, pack
+from junto.net.frames import ControlFrame, Heartbeat, Refused, pack
 
 Pull = Callable[["Line"], bytes | float | None]
 """The next message for this line; or for how many seconds to wait for more (None: until woken)."""
@@ -36,21 +40,41 @@ class Route:
 
 USUAL = Route()
 
+LINGER_S = 1.0
+"""How long the other side may take to read our last words once we have closed."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class InlineCarrier:
-    """What a carrier can do in the thread that has something to say, or that waits for something.
+SOON_S = 0.001
+"""So much later may the carrier's thread look, which sends what nobody had to say at once."""
+
+
+class InlineCarrier(ABC):
+    """A carrier's end of a line that any thread can use: who has something to say, or waits for something.
 
     Attributes:
-        send: send what there is, as far as it need not wait; whether nothing is left for its own thread. With
-            True one message has come to what there is, and one is sent.
-        attend, alarm, rest: see `MessageSocket`.
+        busy: a message waits until the network takes it.
     """
 
-    send: Callable[[bool], bool]
-    attend: Callable[[Callable[[bytes], bool], float], bool]
-    alarm: Callable[[], None]
-    rest: Callable[[], None]
+    busy: bool
+
+    @abstractmethod
+    def send(self, message: bytes | None, patience: Callable[[], float | None] | None = None) -> bool:
+        """Send the next message, if it is not `busy`, or the rest of the last one; whether it is all sent.
+
+        `patience`: wait until it is, for so many seconds (None: for ever). Else it takes no time, and that
+        the connection is over is for who waits.
+        """
+
+    @abstractmethod
+    def attend(self, hear: Callable[[bytes], bool], until: float) -> bool:
+        """Read here until `hear` was called once, see `MessageSocket`; False: others read."""
+
+    @abstractmethod
+    def alarm(self) -> None:
+        """End the `attend` of another thread, or the next one."""
+
+    @abstractmethod
+    def rest(self) -> None:
+        """Nobody will attend for a while."""
 
 
 class StreamsLock(Condition):  # type: ignore[misc]  # not final, see `locks`
@@ -85,6 +109,7 @@ class Line:
         closed: whether it is over.
         heard: the header of the next frame that is heard, if it is like the last one.
         named, sends: it was wanted for values before: by us for theirs, by them for ours.
+        on_refused: of a line that we have dialled: hears what the party refuses it with.
         in_place: set by a carrier that needs no other thread to send and to read.
     """
 
@@ -102,7 +127,10 @@ class Line:
         self.heard: h.Header | None = None
         self._said: h.Header | None = None  # the same of those that are said
         self.named = self.sends = False
+        self.on_refused: Callable[[Refused], None] | None = None
         self.in_place: InlineCarrier | None = None
+        self._turn = threading.Lock()  # to send
+        self._sleeps_until = math.inf  # the carrier's thread, at most
 
     def say(self, *frames: ControlFrame) -> None:
         """Send these before anything else (of heartbeats only the newest, where the connection is slower)."""
@@ -127,17 +155,28 @@ class Line:
     def wake(self, one: bool = False) -> None:
         """There is something to send; `one`: one message more than before, and no more.
 
-        Who makes several due at once, wakes it without `one`. So each that is due has somebody who sends it,
-        here or in the carrier's thread.
+        Who makes several due at once, wakes it without `one`. So each that is due has somebody who sends it:
+        here, if the network takes it at once, or in the carrier's thread.
         """
         in_place = self.in_place
-        if in_place is not None and in_place.send(one):
-            return
-        # The lock is a binary semaphore: released at most once until `messages` acquires it again.
-        try:
+        if in_place is not None and self._turn.acquire(blocking=False):
+            try:
+                message = None if in_place.busy else self.step()
+                if isinstance(message, bytes) and in_place.send(message):
+                    message = None if one else self.step()
+                    if isinstance(message, bytes):
+                        in_place.send(message)
+                if isinstance(message, float):  # an answer waits for more: does the thread know?
+                    done = self._sleeps_until <= time.monotonic() + message + SOON_S
+                else:
+                    done = message is None and not in_place.busy
+                if done and not self.closed:
+                    return
+            finally:
+                self._turn.release()
+        with contextlib.suppress(RuntimeError):
+            # The lock is a binary semaphore: released at most once until `sleep` acquires it again.
             self._asleep.release()
-        except RuntimeError:
-            return
 
     def close(self, *last: ControlFrame) -> None:
         """End our half, after these last words."""
@@ -147,16 +186,24 @@ class Line:
             self.closed = True
         self.wake()
 
+    def refuse(self, kind: str, text: str, *, final: bool) -> None:
+        """End it, and tell whoever has dialled it why."""
+        self.close(*(() if self.on_refused else (Refused(kind, text, final),)))
+
     def messages(self) -> Iterator[bytes]:
-        """What is sent, for a carrier with a thread that waits for it."""
+        """What is sent, for the carrier's thread, which waits for it."""
         while True:
-            message = self.step()
-            if isinstance(message, bytes):
-                yield message
-            elif self.closed:
+            with self._turn:
+                if self.in_place is not None:
+                    self.in_place.send(None, lambda: LINGER_S if self.closed else None)
+                message = self.step()
+                if isinstance(message, bytes):
+                    yield message
+                    continue
+                self._sleeps_until = math.inf if message is None else time.monotonic() + message
+            if self.closed:
                 return
-            else:
-                self.sleep(message)
+            self.sleep(message)
 
     def sleep(self, seconds: float | None) -> None:
         """Until woken, or for as long as `step` has said."""

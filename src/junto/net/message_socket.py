@@ -19,11 +19,12 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Any, cast
 
 from junto.errors import JuntoError
 from junto.locks import Event
 from junto.net.frames import MESSAGE_BYTES
+from junto.net.line import InlineCarrier
 from junto.reach.tls_context import SOCKET_ALPN
 
 _LENGTH = struct.Struct("!I")
@@ -38,11 +39,10 @@ class SocketEnded(Exception):
     """The connection is over: why, for a person; nothing if it was closed, here or there."""
 
 
-class MessageSocket:
+class MessageSocket(InlineCarrier):
     """See the module. Whoever calls `kill` ends it; then everything here raises `SocketEnded`.
 
     Attributes:
-        busy: a message waits until the socket takes it.
         reason: why `messages` came to an end, for a person.
     """
 
@@ -67,7 +67,6 @@ class MessageSocket:
         self._write_from: Callable[[memoryview], int] = connection.send
         self._read_into: Callable[[int, memoryview], int] = lambda _, into: connection.recv_into(into)
         self._out = memoryview(b"")
-        self._out_waits_for = select.POLLOUT
         self._heard = Event()
         connection.setblocking(False)
         with contextlib.suppress(OSError):  # it may be gone already
@@ -93,7 +92,8 @@ class MessageSocket:
             # With a buffer it answers with a number; its published types do not say so.
             self._read_into = cast("Callable[[int, memoryview], int]", tls.read)
             self._write_from = tls.write
-        self._take_step(tls.do_handshake, until)
+        while (wanted := self._step(tls.do_handshake)) < 0:
+            self._await(-wanted, until)
         if tls.selected_alpn_protocol() != SOCKET_ALPN:
             raise SocketEnded(f"it speaks TLS, but is no party of a job (no {SOCKET_ALPN})")
         return tls.getpeercert(binary_form=True) or b""
@@ -107,11 +107,9 @@ class MessageSocket:
 
     def next(self, until: float) -> bytes:
         """The next message, before others read."""
-        while True:
-            message = self._next()
-            if message is not None:
-                return message
-            self._take_step(self._read, until)
+        while isinstance(taken := self._take(), int):
+            self._await(taken, until)
+        return taken
 
     def messages(self) -> Iterator[bytes]:
         """All that come and nobody else reads, until the connection is over. Raises nothing."""
@@ -119,13 +117,10 @@ class MessageSocket:
             while True:
                 self._leave_to_others()
                 with self._reading:
-                    wanted = None
-                    while wanted is None:
-                        while (message := self._next()) is not None:
-                            yield message
-                        wanted = self._step(self._read, select.POLLIN)
+                    while isinstance(taken := self._take(), bytes):
+                        yield taken
                     self._polls = True  # before others may read, and leave something here
-                self._wait(wanted, None, (self._pair or self._bells())[1])
+                self._wait(taken, None, (self._pair or self._bells())[1])
                 self._polls = False
         except SocketEnded as error:
             self.reason = str(error)
@@ -142,17 +137,18 @@ class MessageSocket:
         if not self._reading.acquire(blocking=False):
             self._crowded = True
             return False
-        heard, wanted = False, select.POLLIN
+        heard = False
         try:
             self._attending = True
-            while (message := self._next()) is None:
-                if wanted and not self._wait(wanted, until, (self._pair or self._bells())[0]):
+            taken = self._take(look=False)  # nothing has come yet, as a rule
+            while isinstance(taken, int):
+                if not self._wait(taken, until, (self._pair or self._bells())[0]):
                     heard = True
                     return True
-                wanted = self._step(self._read, select.POLLIN) or 0
-            heard = hear(message)
+                taken = self._take()
+            heard = hear(taken)
             if not heard:
-                self._kept = message
+                self._kept = taken
             return heard
         except SocketEnded:
             return False
@@ -211,60 +207,57 @@ class MessageSocket:
                     self._close()
             return self._pair
 
-    def _next(self) -> bytes | None:
+    def _take(self, look: bool = True) -> bytes | int:
+        """The next message; or what to wait for before there can be one. `look`: read what has come."""
         if self._kept is not None:
             message, self._kept = self._kept, None
             return message
-        begin = self._begin + _LENGTH.size
-        if begin > self._end:
-            return None
-        (length,) = _LENGTH.unpack_from(self._in, self._begin)
-        if length > MESSAGE_BYTES:
-            raise SocketEnded("a message is longer than any")
-        if begin + length > self._end:
-            return None
-        self._begin = begin + length
-        return bytes(self._in[begin : self._begin])
-
-    def _read(self) -> None:
-        if self._begin == self._end:
-            self._begin = self._end = 0
-        elif self._begin and len(self._in) - self._end < _AT_ONCE:
-            rest = bytes(self._in[self._begin : self._end])
-            self._begin, self._end = 0, len(rest)
-            self._in[: self._end] = rest
-        count = self._read_into(len(self._in) - self._end, self._in[self._end :])
-        if not count:
-            raise SocketEnded
-        self._end += count
+        while True:
+            begin = self._begin + _LENGTH.size
+            if begin <= self._end:
+                (length,) = _LENGTH.unpack_from(self._in, self._begin)
+                if length > MESSAGE_BYTES:
+                    raise SocketEnded("a message is longer than any")
+                if begin + length <= self._end:
+                    self._begin = begin + length
+                    return bytes(self._in[begin : self._begin])
+            if not look:
+                return select.POLLIN
+            if self._begin == self._end:
+                self._begin = self._end = 0
+            elif self._begin and len(self._in) - self._end < _AT_ONCE:
+                rest = bytes(self._in[self._begin : self._end])
+                self._begin, self._end = 0, len(rest)
+                self._in[: self._end] = rest
+            count = self._step(self._read_into, len(self._in) - self._end, self._in[self._end :])
+            if count < 0:
+                return -count
+            self._end += count
 
     # Writing, by one thread at a time.
 
-    def put(self, message: bytes) -> None:
-        """The next message, for `push`; only while it is not `busy`."""
-        self._out = memoryview(_LENGTH.pack(len(message)) + message)
-        self.busy = True
-
-    def try_push(self, message: bytes | None = None) -> bool:
-        """Send what the socket takes now, and begin with `message`, see `put`; whether that was all."""
+    def send(self, message: bytes | None, patience: Callable[[], float | None] | None = None) -> bool:
         if message is not None:
             self._out, self.busy = memoryview(_LENGTH.pack(len(message)) + message), True
-        while len(self._out):
-            wanted = self._step(self._write, select.POLLOUT)
-            if wanted is not None:
-                self._out_waits_for = wanted
+        began = 0.0
+        try:
+            while len(self._out):
+                count = self._step(self._write_from, self._out[:_AT_ONCE], event=select.POLLOUT)
+                if count > 0:
+                    self._out = self._out[count:]
+                    continue
+                if patience is None:
+                    return False
+                began, most = began or time.monotonic(), patience()  # asked once a second
+                if most is not None and time.monotonic() - began > most:
+                    raise SocketEnded("it takes nothing of what is sent to it")
+                self._wait(-count, time.monotonic() + 1.0)
+        except SocketEnded:
+            if patience is None:
                 return False
+            raise
         self.busy = False
         return True
-
-    def push(self, patience: Callable[[], float | None]) -> None:
-        """Send all, waiting for the socket for `patience()` seconds (None: for ever), asked once a second."""
-        began = time.monotonic()
-        while not self.try_push():
-            most = patience()
-            if most is not None and time.monotonic() - began > most:
-                raise SocketEnded("it takes nothing of what is sent to it")
-            self._wait(self._out_waits_for, time.monotonic() + 1.0)
 
     def end(self, linger_s: float) -> None:
         """Say that nothing follows; wait, for so long, until the other side has ended too."""
@@ -272,10 +265,6 @@ class MessageSocket:
             # Of the plain socket: that of `ssl` would take the TLS layer away from the thread that reads.
             socket.socket.shutdown(self._socket, socket.SHUT_WR)
         self._heard.wait(linger_s)
-
-    def _write(self) -> None:
-        count = self._write_from(self._out[:_AT_ONCE])
-        self._out = self._out[count:]
 
     # Both.
 
@@ -294,27 +283,28 @@ class MessageSocket:
             for each in (self._socket, *(self._pair or ())):
                 each.close()
 
-    def _take_step(self, step: Callable[[], object], until: float | None) -> None:
-        while (wanted := self._step(step, select.POLLIN)) is not None:
-            if not self._wait(wanted, until):
-                raise SocketEnded("no answer in time")
+    def _await(self, event: int, until: float) -> None:
+        if not self._wait(event, until):
+            raise SocketEnded("no answer in time")
 
-    def _step(self, step: Callable[[], object], event: int) -> int | None:
-        """One call of the socket; what to wait for if it cannot be made now."""
+    def _step(self, call: Callable[..., int | None], *args: Any, event: int = select.POLLIN) -> int:
+        """One call of the socket: how many bytes; negative: what to wait for until it can be made."""
         with self._lock:
             if self._dead:
                 raise SocketEnded
             try:
-                step()
+                count = call(*args)
             except ssl.SSLWantReadError:
-                return select.POLLIN
+                return -select.POLLIN
             except ssl.SSLWantWriteError:
-                return select.POLLOUT
+                return -select.POLLOUT
             except BlockingIOError:
-                return event
+                return -event
             except (OSError, ValueError) as error:
                 raise SocketEnded(reason_of(error)) from error
-        return None
+        if count == 0:
+            raise SocketEnded  # nothing more will come
+        return 1 if count is None else count
 
     def _wait(self, event: int, until: float | None, bell: socket.socket | None = None) -> bool:
         """Until the socket is ready, or is over; False: the time is, or the bell has rung."""

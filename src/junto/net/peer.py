@@ -9,15 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from msgspec.structs import replace
-
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
-from junto.net.api import Activity, Events, OrderedStream, Stamp, TransferKey
-from junto.net.directions import Receiving, Sending
-from junto.net.header import FOLLOWS, MARK, Ordered, following, parse
+from junto.net.api import Activity, Events, OrderedStream, TransferKey
+from junto.net.connection import NOWHERE, Connection
+from junto.net.delivery import Mailbox, Outbox
 from junto.net.line import Line
 from junto.net.steps import Refusal
 from junto.net.streams import PeerStream
@@ -33,8 +31,6 @@ times the peer timeout."""
 
 ALIVE_BEATS = 3
 """A party that was heard of within so many heartbeats is alive without a doubt."""
-
-_NOWHERE = Stamp(0, b"", "", "")
 
 
 class Refusals:
@@ -111,8 +107,7 @@ class Peer:
         parties: all of the job: whom it may speak of.
 
     Attributes:
-        sending, receiving: the two directions.
-        heard: when it was last heard of (monotonic seconds).
+        connection: what passes between us.
         lost_to: why it was given up.
         left: it has ended in agreement.
         ended: it has ended the run for all.
@@ -123,13 +118,12 @@ class Peer:
     def __init__(
         self, settings: PartySettings, link: LinkSettings, events: Events, parties: Iterable[str] = ()
     ) -> None:
-        self._parties = frozenset((*parties, settings.name))
         self.name: str = settings.name
         self.address: Address = settings.address
         self.refusals: Refusals = Refusals()
-        self.receiving: Receiving = Receiving(self.name, link, self.refused)
-        self.sending: Sending = Sending(self.name, self.receiving.look_again)
-        self.heard: float = time.monotonic()
+        self.connection: Connection = Connection(
+            self.name, link, events, frozenset((*parties, self.name)), self.refused, self._hear
+        )
         self.lost_to: JuntoError | None = None
         self.left: bool = False
         self.ended: bool = False
@@ -139,20 +133,15 @@ class Peer:
         self._alive_s = ALIVE_BEATS * link.heartbeat_s
         patience = max(link.status_after_s, link.peer_timeout_s)  # half a MiB on a slow line is no standstill
         self._watches = (
-            (self.sending, self.sending.outbox, Standstill(f"what we send to {self.name}", patience)),
-            (
-                self.receiving,
-                self.receiving.mailbox,
-                Standstill(f"what we have asked {self.name} for", patience),
-            ),
+            Standstill(f"what we send to {self.name}", patience),
+            Standstill(f"what we have asked {self.name} for", patience),
         )
         self._events = events
         self._lines = threading.RLock()  # which connections there are, and which of them we want values on
         self._open: dict[tuple[str, bool], Line] = {}  # by its way, and whether it has dialled it
         self._greeted: set[Line] = set()  # open, or to be so once the run is known
         self._standing: dict[str, f.ControlFrame] = {}
-        self._ours = Activity(_NOWHERE)
-        self._theirs = Activity(_NOWHERE)
+        self._ours = NOWHERE
         self._differs = False
         self._down: tuple[float, str] | None = None
 
@@ -161,7 +150,7 @@ class Peer:
     def publish(self, activity: Activity) -> None:
         """Our program is at `activity`."""
         # First: as soon as it knows where we are, it sends what lies a whole window ahead of that.
-        self.receiving.advance(activity.stamp.operation)
+        self.connection.advance(activity.stamp.operation)
         self._ours = activity
 
     def _pulse(self) -> f.Heartbeat:
@@ -169,12 +158,12 @@ class Peer:
 
     def beat(self) -> None:
         """Send a heartbeat on each connection."""
-        self.receiving.tick()
+        self.connection.tick()
         self._say(self._pulse())
 
     def stream(self, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None) -> OrderedStream:
         """See `Gateway.stream`."""
-        return PeerStream(stream, (self.sending, self.receiving), self.hear_frame, is_trusted, frame_bytes)
+        return PeerStream(stream, self.connection, is_trusted, frame_bytes)
 
     def stand(self, what: str, frame: f.ControlFrame) -> None:
         """Send `frame` on each connection, and again on new ones, until it is noted."""
@@ -202,7 +191,7 @@ class Peer:
 
     def has_read(self) -> bool:
         """Whether it has read all that it was sent on ordered streams, or is gone."""
-        return self.is_over() or not self.sending.outbox.streams.unread()
+        return self.is_over() or not self.connection.outbox.streams.unread()
 
     def _say(self, frame: f.ControlFrame) -> None:
         for line in self._lines_open():
@@ -219,13 +208,8 @@ class Peer:
         """Name the best of the connections, if another one is in use."""
         with self._lines:
             best = self._lines_open()[-1:]
-            if best and best[0] is not self.receiving.line:
-                self.receiving.open(best[0])
-
-    def pull(self, line: Line) -> bytes | float | None:
-        """The next message for a line, either direction's; see `Line`."""
-        answer = self.receiving.pull(line) if self.receiving.answers else None
-        return answer if isinstance(answer, bytes) else self.sending.pull(line) or answer
+            if best and best[0] is not self.connection.wants:
+                self.connection.want(best[0])
 
     def greeted(self, line: Line) -> None:
         """The party has greeted us on this connection, which will open once the run is known."""
@@ -239,29 +223,29 @@ class Peer:
 
     def open_ours(self, line: Line, resumed: f.Resumed) -> None:
         """The connection that we have dialled is open."""
-        self.heard, self._down = time.monotonic(), None
+        self.connection.heard, self._down = time.monotonic(), None
         with self._lines:
             self._open[line.route.at, False] = line
             line.start(self._pulse(), *self._standing.values())
-            self.sending.open(line, resumed)
+            self.connection.resume(line, resumed)
             self._prefer()
         line.wake()
         self._notify()
 
     def open_theirs(self, line: Line) -> None:
         """The connection that it has dialled is open."""
-        self.heard = time.monotonic()
+        self.connection.heard = time.monotonic()
         with self._lines:
             old = self._open.get((line.route.at, True))
             self._open[line.route.at, True] = line
-            self.receiving.open(line, self._pulse(), *self._standing.values())
+            self.connection.want(line, self._pulse(), *self._standing.values())
             self._prefer()
         if old is not None:
             old.close()
 
     def is_open(self) -> bool:
         """Whether values can go and come."""
-        lines = (self.sending.line, self.receiving.line)
+        lines = (self.connection.sends, self.connection.wants)
         return all(line is not None and line.open for line in lines)
 
     def is_reached(self) -> bool:
@@ -271,7 +255,7 @@ class Peer:
 
     def forget(self) -> None:
         """Another run is made, with new connections."""
-        self.sending.forget()
+        self.connection.forget()
 
     def drop(self, line: Line) -> bool:
         """A connection is over; whether it was in use."""
@@ -279,11 +263,10 @@ class Peer:
         with self._lines:
             self._greeted.discard(line)
             self._open = {place: each for place, each in self._open.items() if each is not line}
-            sent, received = self.sending.close(line), self.receiving.close(line)
-            if received:
-                self._prefer()
+            used = self.connection.drop(line)
+            self._prefer()
         self._notify()
-        return sent or received
+        return used
 
     def down(self, cause: str) -> None:
         """We cannot reach it at the moment."""
@@ -297,67 +280,8 @@ class Peer:
 
     # What it says.
 
-    def hear_frame(self, line: Line, message: bytes) -> bool:
-        """A message on an open connection; False: it is no frame of an ordered stream, and not heard."""
-        first, header = message[:1], line.heard
-        if first == FOLLOWS and header is not None:
-            frame = Ordered(header, memoryview(message)[1:])
-        elif first == MARK:
-            try:
-                frame = parse(message)
-            except ValueError:
-                return False
-        else:
-            return False
-        line.heard = following(frame.header)
-        self.heard = time.monotonic()
-        self.receiving.ordered(line, frame)
-        return True
-
-    def hear(self, line: Line, message: list[f.Any] | f.Chunk | Ordered) -> None:
-        """A message on an open connection."""
-        self.heard = time.monotonic()
-        if isinstance(message, Ordered):
-            self.receiving.ordered(line, message)
-            return
-        if isinstance(message, f.Chunk):
-            self.receiving.chunk(line, message)
-            return
-        for frame in message:
-            match frame:
-                case f.Value() | f.Failed() | f.Offer():
-                    # Before the value is judged, so that a divergence is found first.
-                    self.sending.position(frame.stamp.operation)
-                    self._events.on_activity(self.name, replace(self._theirs, stamp=frame.stamp))
-                    self.receiving.value(line, self._blamed(frame) if isinstance(frame, f.Failed) else frame)
-                case f.Ack() | f.Accept() | f.Declined():
-                    self.sending.hear(line, frame)
-                    if isinstance(frame, f.Ack) and frame.streams:
-                        self._notify()
-                case f.Resumed():
-                    self.sending.open(line, frame)
-                    self._notify()
-                case f.Turned():
-                    self.receiving.turned(line, frame)
-                case f.Hello() | f.Resume() | f.Refused():
-                    self.refused(Refusal("out of order", "a handshake on an open connection"))
-                case _:
-                    self._hear(line, frame)
-        self.receiving.wake()
-
-    def _blamed(self, failed: f.Failed) -> f.Failed:
-        """An operation fails at a party of the job; if another one is named, at whoever says so."""
-        if failed.failure.party in self._parties:
-            return failed
-        self.refused(Refusal("malformed", "a failure names a party that is not in this job"))
-        return replace(failed, failure=replace(failed.failure, party=self.name))
-
-    def _hear(self, line: Line, frame: f.Either) -> None:
+    def _hear(self, line: Line, frame: f.Any) -> None:
         match frame:
-            case f.Heartbeat():
-                self._theirs = frame.activity
-                self.sending.position(frame.activity.stamp.operation)
-                self._events.on_activity(self.name, frame.activity)
             case f.History():
                 line.say(f.Noted("history"))
                 if not self._differs:
@@ -374,13 +298,17 @@ class Peer:
             case f.Noted():
                 with self.changed:
                     self._standing.pop(frame.what, None)
+            case f.Refused() if line.on_refused is not None:
+                line.on_refused(frame)
+            case f.Hello() | f.Resume() | f.Refused():
+                self.refused(Refusal("out of order", "a handshake on an open connection"))
         self._notify()
 
     def _bye(self, frame: f.Bye) -> None:
         if self.left:
             return
-        if frame.transfers != self.receiving.mailbox.settled:
-            text = f"it ends after {frame.transfers} values, of which {self.receiving.mailbox.settled} came"
+        if frame.transfers != self.connection.mailbox.settled:
+            text = f"it ends after {frame.transfers} values, of which {self.connection.mailbox.settled} came"
             self.refused(Refusal("incomplete", text))
         self.left = True
         self._events.on_left(self.name)
@@ -400,11 +328,15 @@ class Peer:
 
     def check_moving(self, now: float) -> None:
         """Say so if it is alive and something that has to move stands still."""
-        for direction, values, watch in self._watches:
-            line = direction.line
-            alive = line is not None and line.open and now - self.heard < self._alive_s
-            with direction.lock:
-                each = values.must_move() if alive else None
+        connection = self.connection
+        alive = now - connection.heard < self._alive_s
+        ways: tuple[tuple[Line | None, Outbox | Mailbox], ...] = (
+            (connection.sends, connection.outbox),
+            (connection.wants, connection.mailbox),
+        )
+        for watch, (line, values) in zip(self._watches, ways, strict=True):
+            with connection.lock:
+                each = values.must_move() if alive and line is not None and line.open else None
             value = None if each is None else (each.key, each.there, each.nbytes)
             warning = watch.look(now, values.moved, value)
             if warning is not None:
@@ -412,7 +344,7 @@ class Peer:
 
     def check_alive(self, now: float) -> None:
         """Give it up if nothing was heard of it for too long."""
-        silent = now - self.heard
+        silent = now - self.connection.heard
         answers = any(line.route.pinged or not self.pinged for line in self._lines_open())
         if silent <= self._timeout_s * (PATIENCE if answers else 1) or self.lost_to is not None:
             return
@@ -437,28 +369,28 @@ class Peer:
                 return
             self.lost_to = error
         self.hang_up(f.Refused("given up", error.message, final=True))
-        if not (self.ended or (self.left and not self.sending.outbox.underway)):
+        if not (self.ended or (self.left and not self.connection.outbox.underway)):
             self._events.on_unreachable(self.name, error)
-        self.sending.give_up(error)
-        self.receiving.give_up(error)
+        self.connection.lose(error)
         self._notify()
 
     def close(self) -> None:
         """Let go of everything."""
         self.hang_up()
-        self.receiving.clear()
+        self.connection.clear()
         self._notify()
 
     def statistics(self) -> dict[str, Any]:
         """For a person."""
-        state = "left" if self.left else "lost" if self.lost_to else "open" if self.sending.line else "down"
+        each = self.connection
+        state = "left" if self.left else "lost" if self.lost_to else "open" if each.sends else "down"
         return {
             "address": str(self.address),
             "state": state,
-            "sent": {"values": self.sending.values, "bytes": self.sending.nbytes},
-            "received": {"values": self.receiving.values, "bytes": self.receiving.nbytes},
-            "in_memory_bytes": self.receiving.mailbox.in_memory,
-            "early_values": len(self.receiving.mailbox.early),
+            "sent": {"values": each.sent.values, "bytes": each.sent.nbytes},
+            "received": {"values": each.received.values, "bytes": each.received.nbytes},
+            "in_memory_bytes": each.mailbox.in_memory,
+            "early_values": len(each.mailbox.early),
             "refused": self.refusals.by_cause(),
         }
 

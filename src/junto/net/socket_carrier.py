@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import math
 import select
 import socket
 import ssl
@@ -31,7 +30,7 @@ from junto.config.plaintext import check_plaintext
 from junto.errors import IdentityError, ListenError
 from junto.locks import Condition, Event
 from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
-from junto.net.line import InlineCarrier, Line
+from junto.net.line import LINGER_S, Line
 from junto.net.message_socket import MessageSocket, SocketEnded, reason_of
 from junto.reach import dial
 from junto.reach.identity import accepted_name, party_of_certificate
@@ -40,12 +39,6 @@ from junto.reach.tls_context import SOCKET_ALPN, client_context, server_context
 
 PENDING = 128
 """Strangers that are looked at side by side, each in a thread of its own."""
-
-LINGER_S = 1.0
-"""How long the other side may take to read our last words once we have closed."""
-
-SOON_S = 0.001
-"""So much later may the thread look that sends what nobody had to say at once."""
 
 _BACKLOG = 1024
 _NO_ROOM_S = 0.05
@@ -90,60 +83,19 @@ class SocketCarrier(Carrier):
         accepted_name(der, party, self._parties)
 
 
-class _Carried:
-    """Sends what a line has to say on a socket, until one of them is over."""
-
-    def __init__(self, sock: MessageSocket, line: Line) -> None:
-        self._sock, self._line = sock, line
-        self._turn = threading.Lock()
-        self._sleeps_until = math.inf  # the thread of its own, at most
-        line.in_place = InlineCarrier(self._send, sock.attend, sock.alarm, sock.rest)
-
-    def run(self) -> None:
-        """In a thread of its own."""
-        sock, line = self._sock, self._line
-        try:
-            while True:
-                with self._turn:
-                    sock.push(lambda: LINGER_S if line.closed else None)
-                    message = line.step()
-                    if isinstance(message, bytes):
-                        sock.put(message)
-                        continue
-                    self._sleeps_until = math.inf if message is None else time.monotonic() + message
-                if line.closed:
-                    return sock.end(LINGER_S)
-                line.sleep(message)
-        except SocketEnded:
-            return None
-        finally:
-            line.in_place = None
-            line.close()
-            sock.kill()
-
-    def _send(self, one: bool) -> bool:
-        if not self._turn.acquire(blocking=False):
-            return False
-        try:
-            sock, step = self._sock, self._line.step
-            if sock.busy:
-                return False
-            message = step()
-            if isinstance(message, bytes):
-                if not sock.try_push(message):
-                    return False
-                if one and not self._line.closed:
-                    return True
-                message = step()
-                if isinstance(message, bytes):
-                    sock.put(message)
-            if isinstance(message, float):  # an acknowledgement waits for more: does the thread know?
-                return self._sleeps_until <= time.monotonic() + message + SOON_S and not self._line.closed
-            return message is None and not self._line.closed
-        except SocketEnded:
-            return False
-        finally:
-            self._turn.release()
+def carry(sock: MessageSocket, line: Line) -> None:
+    """Send what a line has to say on a socket, until one of them is over. Runs in a thread of its own."""
+    line.in_place = sock
+    try:
+        for message in line.messages():
+            sock.send(message)
+        sock.end(LINGER_S)
+    except SocketEnded:
+        return
+    finally:
+        line.in_place = None
+        line.close()
+        sock.kill()
 
 
 class _Dialled(CarrierConnection):
@@ -166,8 +118,7 @@ class _Dialled(CarrierConnection):
         sock: MessageSocket | None = None
         try:
             sock = self._open(time.monotonic() + self._timeout_s)
-            carried = _Carried(sock, self._line)
-            thread = threading.Thread(target=carried.run, name="junto-send", daemon=True)
+            thread = threading.Thread(target=carry, args=(sock, self._line), name="junto-send", daemon=True)
             thread.start()
             self._thread = thread  # begun already: who closes meanwhile could not join it before
             yield from sock.messages()
@@ -277,7 +228,7 @@ class _Strangers:
             with self._lock:
                 if not line.closed:  # who was turned away stays a stranger until it has read why
                     self._pending.pop(sock, None)
-            _Carried(sock, line).run()
+            carry(sock, line)
         except SocketEnded as error:
             if str(error):
                 self.turned_away.append(f"{place}: {error}")
@@ -300,8 +251,7 @@ class _Strangers:
                 caller = Caller(place, party_of_certificate(der, self._parties))
             except IdentityError as error:
                 caller = Caller(place, error=error)
-        sock.put(b"")
-        sock.push(lambda: self._timeout_s)
+        sock.send(b"", lambda: self._timeout_s)
         first = sock.next(until)
         return caller, chain((first,), sock.messages())
 

@@ -8,9 +8,8 @@ from functools import partial
 from threading import get_ident
 
 from junto.net.api import OrderedStream, PipeEnded
-from junto.net.directions import Receiving, Sending
+from junto.net.connection import Connection
 from junto.net.header import Kind, Ordered
-from junto.net.line import Line
 from junto.net.ordered import FRAME_BYTES
 
 
@@ -19,8 +18,7 @@ class PeerStream(OrderedStream):
 
     Args:
         stream: its number.
-        ways: the two directions of the peer at the other end.
-        hear: takes a message of its connection that is a frame of any of its streams, see `Peer.hear_frame`.
+        connection: to the party at the other end.
         is_trusted: nothing is read while this is false.
         frame_bytes: of the largest frame, after its header.
     """
@@ -28,32 +26,26 @@ class PeerStream(OrderedStream):
     def __init__(
         self,
         stream: int,
-        ways: tuple[Sending, Receiving],
-        hear: Callable[[Line, bytes], bool],
+        connection: Connection,
         is_trusted: Callable[[], bool],
         frame_bytes: int | None = None,
     ) -> None:
         self.frame_bytes: int = min(frame_bytes or FRAME_BYTES, FRAME_BYTES)
-        self._sending, self._receiving = sending, receiving = ways
-        self._lock = receiving.lock
-        self._hear = hear
+        self._connection, self._lock = connection, connection.lock
         self._is_trusted = is_trusted
         self._sent = 0
         self._over = False  # all was read
         self._awake = False
-        self._reader = receiving.open_stream(stream)
-        self._tells = receiving.mailbox.tells
-        self._writer = sending.open_stream(stream)
+        self._reader, self._writer = connection.open_stream(stream)
 
     def write(self, kind: Kind, detail: int, check: int, body: bytes | memoryview) -> bool:
         trouble = self._writer.trouble or self._reader.trouble
         if self._reader.ended or trouble is not None:
             raise PipeEnded from trouble
-        sending = self._sending
-        with sending.lock:
+        with self._lock:
             if not self._writer.push(kind, detail, check, body):
                 return False
-            line = sending.line
+            line = self._connection.sends
         self._sent += len(body)
         if line is not None:
             line.wake(one=True)
@@ -63,8 +55,9 @@ class PeerStream(OrderedStream):
         if self._reader.frames and self._is_trusted():
             with self._lock:
                 frame = self._reader.pop()
-            if self._tells:
-                self._receiving.tell()
+                tells = self._connection.mailbox.tells
+            if tells:
+                self._connection.answer()
             if frame is not None and frame.header.kind != Kind.END:
                 return frame
             self._over = self._over or frame is not None
@@ -75,8 +68,8 @@ class PeerStream(OrderedStream):
 
     def wait(self, reading: bool, writing: bool, timeout_s: float) -> bool:
         until = time.monotonic() + timeout_s
-        writer, reader, lock = self._writer, self._reader, self._lock
-        crowded = False  # the connection's thread, or another one, reads what comes
+        writer, reader, lock, connection = self._writer, self._reader, self._lock, self._connection
+        crowded = False  # the line's thread, or another one, reads what comes
         with lock:
             while not (self._awake or writer.trouble or reader.trouble):
                 if reading and (self._over or (reader.frames and self._is_trusted())):
@@ -86,7 +79,7 @@ class PeerStream(OrderedStream):
                 left = until - time.monotonic()
                 if left <= 0:
                     return False
-                line = self._receiving.line
+                line = connection.wants
                 in_place = None if line is None or crowded else line.in_place
                 if in_place is None or line is None:
                     lock.wait(left)
@@ -95,7 +88,7 @@ class PeerStream(OrderedStream):
                 lock.attending[get_ident()] = in_place
                 lock.release()
                 try:
-                    crowded = not in_place.attend(partial(self._hear, line), until)
+                    crowded = not in_place.attend(partial(connection.hear_frame, line), until)
                 finally:
                     lock.acquire()
                     lock.attending.pop(get_ident(), None)
@@ -107,7 +100,7 @@ class PeerStream(OrderedStream):
             self._lock.tell()
 
     def rest(self) -> None:
-        line = self._receiving.line
+        line = self._connection.wants
         if line is not None and line.in_place is not None:
             line.in_place.rest()
 
@@ -116,10 +109,9 @@ class PeerStream(OrderedStream):
             if self._reader.closed:
                 return
             self._reader.close()
-        self._receiving.tell()
-        with self._sending.lock:
             self._writer.push(Kind.END, 0, 0, b"")
-            line = self._sending.line
+            line = self._connection.sends
+        self._connection.answer()
         if line is not None:
             line.wake()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from junto.config.model import Address, LinkSettings
 from junto.errors import CertificateError, JuntoError, PartyUnreachable, PeerError
@@ -18,6 +18,7 @@ from junto.locks import Condition, Event
 from junto.net.api import DirectUse, DirectWays, OnWait
 from junto.net.carrier import Carrier, CarrierConnection
 from junto.net.ends import Dialled, Dialler
+from junto.net.handshake import HandshakeState
 from junto.net.line import Line, Route
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
@@ -130,25 +131,30 @@ class Way:
         return dialled
 
     def read(
-        self, dialled: Dialled, messages: Iterator[bytes], run_changed: Callable[[bytes | None], None]
+        self,
+        end: Dialled | Dialler,
+        messages: Iterable[bytes],
+        run_changed: Callable[[bytes | None], None],
     ) -> None:
-        """Hear what comes on it, until it is over."""
+        """Hear what comes on a line, until it is over."""
+        line, connection, meeting = end.line, self.peer.connection, self._meeting
         try:
             for message in messages:
-                if dialled.line.open:
-                    dialled.hear(message)
-                    continue
-                before = self._meeting.run
-                dialled.hear(message)
-                run_changed(before)
-                self.redial.set()
-                if dialled.line.closed:
+                if line.open and meeting.over:
+                    connection.hear(line, message)
+                else:
+                    before = meeting.run
+                    end.hear(message)
+                    run_changed(before)
+                    if isinstance(end, Dialled):
+                        self.redial.set()
+                    self.changed()
+                if line.closed:
                     return
-                self.changed()
         finally:
-            dialled.ended()
+            self.peer.drop(line)
             with self._lock:
-                self._dialled.remove(dialled)
+                self._dialled = [each for each in self._dialled if each is not end]
 
     # Connections that we dial.
 
@@ -191,18 +197,7 @@ class Way:
         if self._closed:
             call.close()
             return False
-        opened = False
-        for message in call:
-            before = self._meeting.run
-            going = dialler.hear(message)
-            if not opened:
-                run_changed(before)
-                if dialler.line.open:
-                    opened = True
-                    self.changed()
-            if not going:
-                break
-        peer.drop(dialler.line)
+        self.read(dialler, call, run_changed)
         if call.reason and not self.route.direct:
             peer.down(call.reason)
         call.close()
@@ -210,7 +205,7 @@ class Way:
             self._fails(dialler.over, hopeless=True)
         elif dialler.refusal is not None:
             self._fails(dialler.refusal, hopeless=False)
-        return opened
+        return dialler.state is HandshakeState.OPEN
 
     def _unreached(self, report: ProbeReport) -> None:
         error, failure, peer = report.error(), report.failure, self.peer
@@ -219,7 +214,7 @@ class Way:
         if not self.route.direct:
             peer.down(failure.text)
             self._meeting.note(peer.name, failure.text)
-            if report.may_pass and peer.left and not peer.sending.outbox.underway:
+            if report.may_pass and peer.left and not peer.connection.outbox.underway:
                 peer.lose(error)
         self._fails(error, hopeless=not report.may_pass)
 

@@ -48,7 +48,7 @@ def opened(site, at, patience_s=10.0, names=None):
 def all_goes(site, one: str, other: str) -> set[bool]:
     """Of the lines on which the two say that they want values: whether they are direct."""
     peers = [site.gateways[me]._peers[them] for me, them in ((one, other), (other, one))]
-    lines = [line for peer in peers for line in (peer.sending.line, peer.receiving.line)]
+    lines = [line for peer in peers for line in (peer.connection.sends, peer.connection.wants)]
     return {line.route.direct for line in lines if line is not None}
 
 

@@ -15,7 +15,7 @@ def test_a_heartbeat_says_no_position_before_the_window_there_is_open(monkeypatc
     def advance(operation: int) -> None:
         said.append(peer._pulse().activity.stamp.operation)
 
-    monkeypatch.setattr(peer.receiving, "advance", advance)
+    monkeypatch.setattr(peer.connection, "advance", advance)
     peer.publish(Activity(stamp(7)))
     assert said == [0]
     assert peer._pulse().activity.stamp.operation == 7

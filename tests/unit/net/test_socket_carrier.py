@@ -12,7 +12,7 @@ import pytest
 from gateways import until
 from junto.net.line import Line
 from junto.net.message_socket import MessageSocket
-from junto.net.socket_carrier import _Carried
+from junto.net.socket_carrier import carry
 
 
 class Counted(Line):
@@ -34,7 +34,7 @@ class Counted(Line):
 def line() -> Iterator[Counted]:
     far, near = socket.socketpair()
     made = Counted()
-    thread = threading.Thread(target=_Carried(MessageSocket(near), made).run, daemon=True)
+    thread = threading.Thread(target=carry, args=(MessageSocket(near), made), daemon=True)
     thread.start()
     until(lambda: made.sleeps)
     yield made

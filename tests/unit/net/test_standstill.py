@@ -47,7 +47,7 @@ def seconds(pair: Pair, count: int, *, silent: bool = False) -> None:
     for _ in range(2 * count):
         pair.clock.now += 0.5
         for end in (pair.alice, pair.bob):
-            end.peer.heard = end.peer.heard if silent else pair.clock.now
+            end.peer.connection.heard = end.peer.connection.heard if silent else pair.clock.now
             end.peer.check_moving(pair.clock.now)
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_told_of_a_value_that_nobody_needs_yet_of_a_dead_party_or_of_
         pair.bob.expect(TransferKey(1, 0))
         seconds(pair, 20, silent=True)
         for end in (pair.alice, pair.bob):
-            end.peer.heard = pair.clock.now
+            end.peer.connection.heard = pair.clock.now
         pair.settle()
         assert pair.bob.expected[TransferKey(1, 0)]
         seconds(pair, 20)

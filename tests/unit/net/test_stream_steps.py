@@ -6,10 +6,9 @@ import threading
 
 import pytest
 
+from flows import connection_of
 from gateways import in_parallel
-from junto.config.model import LinkSettings
 from junto.net import frames as f
-from junto.net.directions import Receiving
 from junto.net.handshake import TRANSITIONS, HandshakeEvent, HandshakeState
 from junto.net.line import Line
 from meetings import World
@@ -48,7 +47,8 @@ def at_once(step) -> None:
 def test_the_run_is_asked_for_once_by_however_many_threads(talk):
     talk.flush()
     for message in list(talk.backward):
-        assert talk.out.hear(message)
+        talk.out.hear(message)
+        assert not talk.out.line.closed
     at_once(talk.out.ask)
     frames = f.open_message(talk.out.line.step())
     assert [type(frame) for frame in frames] == [f.Resume]
@@ -74,9 +74,9 @@ def test_whoever_hears_that_a_line_is_open_finds_it_open():
             if isinstance(message, bytes):
                 heard.extend((frame, self.open) for frame in f.open_message(message))
 
-    into = Receiving("bob", LinkSettings(), lambda refusal: None)
+    into = connection_of()
     line = Quick(lambda _: None)
-    into.open(line, f.Bye(1))
+    into.want(line, f.Bye(1))
     assert heard == [(f.Resumed(0, (), (), 0, turn=1), True), (f.Bye(1), True)]
 
 

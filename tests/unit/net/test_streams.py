@@ -128,9 +128,9 @@ def test_what_comes_for_an_end_that_is_closed_counts_as_read(two):
     two.other.close()
     for _ in range(3):
         two.one._writer.push(Kind.STREAM, 0, 0, b"late")
-        two.alice.sending.line.wake()
+        two.alice.connection.sends.wake()
         two.pair.settle()
-    assert not two.alice.sending.outbox.streams.unread()
+    assert not two.alice.connection.outbox.streams.unread()
     assert two.other.traffic() == (0, 3 * len(b"late"))
     assert not two.bob.refusals.by_cause()
 
@@ -141,8 +141,8 @@ def test_nothing_is_sent_before_the_other_end_is_open():
     write(one, b"first")
     one.close()
     pair.settle()
-    assert pair.bob.peer.receiving.nbytes == 0
-    assert not pair.alice.peer.sending.outbox.streams.unread()  # nobody is there who could read it
+    assert pair.bob.peer.connection.received.nbytes == 0
+    assert not pair.alice.peer.connection.outbox.streams.unread()  # nobody is there who could read it
     other = pair.bob.peer.stream(STREAM, lambda: True, 10)
     pair.settle()
     assert take(other) == b"first"
@@ -151,11 +151,10 @@ def test_nothing_is_sent_before_the_other_end_is_open():
     pair.close()
 
 
-@pytest.mark.parametrize("what", ["sending", "receiving"])
-def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two, what):
+def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two):
     write(two.one, b"before")
     two.pair.settle()
-    getattr(two.bob, what).give_up(LOST)
+    two.bob.connection.lose(LOST)
     assert two.other.wait(False, True, 0)
     with pytest.raises(PipeEnded):
         write(two.other)
@@ -163,7 +162,7 @@ def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two, what):
     with pytest.raises(PipeEnded) as caught:
         take(two.other)
     assert caught.value.__cause__ is LOST
-    assert not two.bob.sending.outbox.streams.unread()
+    assert not two.bob.connection.outbox.streams.unread()
 
 
 def test_a_stream_of_a_lost_peer_has_ended_when_it_is_opened(two):
@@ -196,7 +195,7 @@ def test_of_a_party_with_another_program_nothing_is_read():
 )
 def test_a_frame_that_no_honest_party_sends_is_refused_and_ends_its_stream(two, message, kind):
     line = two.pair.streams[0].back
-    two.bob.hear(line, f.open_message(message))
+    two.bob.connection.hear(line, message)
     assert two.bob.refusals.by_cause() == {kind: 1}
     if kind == "out of place":
         with pytest.raises(PipeEnded) as caught:
@@ -234,7 +233,7 @@ def test_a_header_that_the_one_before_foretells_is_one_byte_on_each_line_anew(tw
 
 def test_a_header_of_which_nothing_was_said_before_is_none(two):
     line = two.pair.streams[0].back
-    assert not two.bob.hear_frame(line, b"\x03x")
+    assert not two.bob.connection.hear_frame(line, b"\x03x")
     with pytest.raises(ProtocolViolation):
         f.open_message(b"\x03x")
 
@@ -243,7 +242,7 @@ def test_a_frame_twice_and_one_after_the_end_are_refused(two):
     line = two.pair.streams[0].back
     first, end = framed(0, b"x"), framed(1, b"", kind=Kind.END)
     for message in (first, first, end, framed(2, b"y"), framed(2, b"y")):
-        two.bob.hear(line, f.open_message(message))
+        two.bob.connection.hear(line, message)
     assert two.bob.refusals.by_cause() == {"out of place": 3}
 
 
@@ -255,7 +254,7 @@ def test_what_has_no_whole_header_is_malformed(message):
 
 def test_a_reader_that_has_read_more_than_there_is_ends_the_stream(two):
     write(two.one)
-    two.alice.hear(two.pair.streams[0].out, [f.Ack((), (), 0, ((STREAM, 2), (77, 0), (78, 5)))])
+    two.alice.connection.hear(two.pair.streams[0].out, [f.Ack((), (), 0, ((STREAM, 2), (77, 0), (78, 5)))])
     with pytest.raises(PipeEnded) as caught:
         write(two.one)
     assert isinstance(caught.value.__cause__, ProtocolViolation)
@@ -275,19 +274,24 @@ def test_a_wait_ends_when_something_arrives_when_it_is_woken_and_in_time(two):
 
 @pytest.mark.parametrize("who", ["another thread", "itself"])
 def test_who_reads_a_connection_itself_is_woken_by_what_others_hear_or_say(two, who):
-    rung, attending, line = threading.Event(), threading.Event(), two.bob.receiving.line
+    rung, attending, line = threading.Event(), threading.Event(), two.bob.connection.wants
     message = framed(0, b"x")
 
-    def attend(hear, until):
-        attending.set()
-        return hear(message) if who == "itself" else rung.wait(20)
+    class Held(InlineCarrier):
+        busy = True
+        send = rest = alarm = None
 
-    line.in_place = InlineCarrier(lambda one: False, attend, rung.set, lambda: None)
+        def attend(self, hear, until):
+            attending.set()
+            return hear(message) if who == "itself" else rung.wait(20)
+
+    line.in_place = Held()
+    line.in_place.alarm = rung.set
     waits = threading.Thread(target=lambda: two.other.wait(True, False, 30))
     waits.start()
     assert attending.wait(20)
     if who == "another thread":
-        assert two.bob.hear_frame(line, message)
+        assert two.bob.connection.hear_frame(line, message)
     waits.join(5)
     assert not waits.is_alive()
     assert rung.is_set() == (who == "another thread")
