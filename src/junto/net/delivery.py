@@ -1,7 +1,7 @@
 """The law of values between two parties: which go and when, which are taken, and each exactly once.
 
 Pure: events in, instructions out; no socket, no thread, no clock. Each party has an `Outbox` of what it
-sends to the other one, and a `Mailbox` of what comes from there. `directions` gives them a lock and a line.
+sends to the other one, and a `Mailbox` of what comes from there. `connection` gives them a lock and lines.
 
 * A value is sent once it lies within the receiver's window: its operation is at most `WINDOW` ahead of the
   receiver's position, and at most `AHEAD` values lie ahead of that position. Values up to the position are
