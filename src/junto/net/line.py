@@ -8,7 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import get_ident
 
@@ -116,7 +116,7 @@ class Line:
     def __init__(self, pull: Pull, route: Route = USUAL) -> None:
         self.route: Route = route
         self._pull = pull
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._urgent: deque[ControlFrame] = deque()
         self._pulse: Heartbeat | None = None
         self._asleep = threading.Lock()
@@ -134,14 +134,17 @@ class Line:
 
     def say(self, *frames: ControlFrame) -> None:
         """Send these before anything else (of heartbeats only the newest, where the connection is slower)."""
-        with self._lock:
-            self._keep(frames)
+        self.keep(*frames)
         self.wake()
 
-    def keep(self, frame: ControlFrame) -> None:
-        """Send this before anything else, once it is woken."""
+    def keep(self, *frames: ControlFrame) -> None:
+        """Send these before anything else, once it is woken."""
         with self._lock:
-            self._keep((frame,))
+            for frame in frames:
+                if isinstance(frame, Heartbeat):
+                    self._pulse = frame
+                else:
+                    self._urgent.append(frame)
 
     def start(self, *frames: ControlFrame) -> None:
         """Let values flow, after these frames; `wake` it then.
@@ -149,7 +152,7 @@ class Line:
         It is open before anybody can hear the frames, so what is answered to them finds it open.
         """
         with self._lock:
-            self._keep(frames)
+            self.keep(*frames)
             self.open = True
 
     def wake(self, one: bool = False) -> None:
@@ -182,7 +185,7 @@ class Line:
         """End our half, after these last words."""
         with self._lock:
             self.open = False
-            self._keep(last)
+            self.keep(*last)
             self.closed = True
         self.wake()
 
@@ -226,10 +229,3 @@ class Line:
         header, body = frame.header, frame.body
         foretold, self._said = self._said, h.following(header)
         return b"".join((h.FOLLOWS if header == foretold else h.pack(header), body))
-
-    def _keep(self, frames: Iterable[ControlFrame]) -> None:
-        for frame in frames:
-            if isinstance(frame, Heartbeat):
-                self._pulse = frame
-            else:
-                self._urgent.append(frame)

@@ -58,7 +58,6 @@ class MessageSocket(InlineCarrier):
         self._attended = 0.0
         self._parked = threading.Lock()
         self._parked.acquire()
-        self._parked_for_good = False
         self._polls = False  # the connection's own thread waits for the socket
         self._pair: tuple[socket.socket, socket.socket] | None = None
         self._in = memoryview(bytearray(_LENGTH.size + MESSAGE_BYTES + _AT_ONCE))
@@ -158,8 +157,8 @@ class MessageSocket(InlineCarrier):
             self._reading.release()
             if self._crowded or not heard:
                 self.rest()
-            elif self._parked_for_good or self._polls:
-                self._unpark()
+            elif self._polls:
+                self._unpark()  # it waits for the lease to end instead: there may be more than the socket has
 
     def alarm(self) -> None:
         """End the `attend` of another thread, or the next one."""
@@ -185,15 +184,7 @@ class MessageSocket(InlineCarrier):
 
     def _leave_to_others(self) -> None:
         """Until nobody has attended for a while."""
-        while True:
-            self._parked_for_good = True  # before it looks: who ceases to attend sees it, or is seen
-            if self._attending:
-                self._parked.acquire()
-                continue
-            self._parked_for_good = False
-            left = self._attended + LEASE_S - time.monotonic()
-            if left <= 0:
-                return
+        while (left := LEASE_S if self._attending else self._attended + LEASE_S - time.monotonic()) > 0:
             self._parked.acquire(timeout=left)
 
     def _bells(self) -> tuple[socket.socket, socket.socket]:
