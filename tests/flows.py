@@ -124,6 +124,7 @@ class Stream:
     def __init__(self, dialler: End, dialled: End, clock: Clock) -> None:
         self.dialler, self.dialled = dialler, dialled
         self.out = Thread(dialler.peer.connection.pull, clock)
+        self.out.on_refused = lambda _: None  # who dials hears it
         self.back = Thread(dialled.peer.connection.pull, clock)
         self.forward: deque[bytes] = deque()
         self.backward: deque[bytes] = deque()

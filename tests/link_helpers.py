@@ -97,6 +97,7 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStre
     for me, other in (parties, parties[::-1]):
         dialler, dialled = peers[other], peers[me]  # each as the other side has it
         out, back = Line(dialler.connection.pull), Line(dialled.connection.pull)
+        out.on_refused = print
         dialled.open_theirs(back)
 
         def hear(dialler: Peer, out: Line, message: bytes) -> None:

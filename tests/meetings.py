@@ -189,14 +189,14 @@ class World:
             else:
                 talk.into.line.close()
         for peer in side.peers.values():
-            peer.forget()
+            peer.connection.forget()
 
     def _tell(self, side: Side, index: int) -> None:
         talk = side.untold.pop(index)
         if talk.dialler is side:
-            talk.out.ask()
+            talk.out.proceed()
         else:
-            talk.into.answer()
+            talk.into.proceed()
 
     def _hear(self, talk: Talk) -> None:
         def hear() -> None:

@@ -188,16 +188,14 @@ class Connection:
         for transfer, declined in done:
             self._settle(transfer, declined)
 
-    def drop(self, line: Line) -> bool:
-        """A line is over; whether it was in use."""
+    def drop(self, line: Line) -> None:
+        """A line is over."""
         with self.lock:
-            used = line in (self.sends, self.wants)
             if line is self.sends:
                 self.sends = None
                 self.outbox.interrupted()
             if line is self.wants:
                 self.wants = None
-        return used
 
     def forget(self) -> None:
         """Another run: what the party has said belongs to none."""

@@ -88,6 +88,10 @@ class _ConnectionEnd(Story[HandshakeState, HandshakeEvent], ABC):
     def take(self, frame: f.Any) -> None:
         """A frame for which there is a step."""
 
+    @abstractmethod
+    def proceed(self) -> None:
+        """The run may be known now: ask to resume it, or answer who has asked."""
+
     def _wrong(self, kind: str, text: str) -> None:
         """What nobody honest says: it counts, and the line is over."""
         self.peer.refused(Refusal(kind, text))
@@ -96,7 +100,7 @@ class _ConnectionEnd(Story[HandshakeState, HandshakeEvent], ABC):
     def _is_last_word(self, frame: f.Any) -> bool:
         """Whether it may be said before the line is open: a refusal, or that a party ends the run."""
         if isinstance(frame, f.Refused):
-            return self.line.on_refused is not None
+            return self.line.ours
         ends = isinstance(frame, f.Ending) or (isinstance(frame, f.Noted) and frame.what == "ending")
         return ends and self.state in GREETED
 
@@ -134,10 +138,9 @@ class Dialled(_ConnectionEnd):
         elif isinstance(frame, f.Resume):
             self.line.run = frame.run
             self.tell(HandshakeEvent.RESUME)
-            self.answer()
+            self.proceed()
 
-    def answer(self) -> None:
-        """Answer the dialler's Resume, if it has come and the run is known."""
+    def proceed(self) -> None:
         with self.lock:
             asked, run = self.line.run, self._meeting.run
             if self.state is not HandshakeState.ASKED or run is None or self.line.closed:
@@ -209,8 +212,7 @@ class Dialler(_ConnectionEnd):
             self.peer.open_ours(self.line, frame)
             self._meeting.opened()
 
-    def ask(self) -> None:
-        """Ask to resume the run, once it is known and the party has greeted."""
+    def proceed(self) -> None:
         with self.lock:
             run = self._meeting.run
             if run is not None and (self.state, HandshakeEvent.RESUME) in TRANSITIONS:
@@ -240,7 +242,7 @@ class Dialler(_ConnectionEnd):
             self.over = error
             return self.line.close()
         self.tell(HandshakeEvent.HELLO)
-        self.ask()
+        self.proceed()
         return self.peer.greeted(self.line)
 
     def _refused(self, frame: f.Refused) -> None:

@@ -87,13 +87,12 @@ class GrpcGateway(Gateway):
         }
         self._bare = SocketCarrier(settings.tls, settings.cluster, self._link)
         self._carrier = carrier or GrpcCarrier(settings.tls, settings.cluster, self._link)
-        route = Route(pinged=self._carrier.pings)
         self._ways = {
-            party: Way(peer, self._meeting, self._carrier, peer.address, self._link, route)
+            party: self._way(peer, self._carrier, Route("", peer.address, self._carrier.pings))
             for party, peer in self._peers.items()
         }
         for peer in self._peers.values():
-            peer.pinged = route.pinged
+            peer.pinged = self._carrier.pings
         self._direct: dict[tuple[str, str], Way] = {}
         self._kept: set[Way] = set()  # of these: those that we dial, and have begun to
         self._sockets: Mapping[str, Way] = {}  # and those to the parties' socket_address
@@ -161,24 +160,23 @@ class GrpcGateway(Gateway):
             dials = addresses[party].address if party < me else None
             at = str(dials or addresses[me].address)
             if (party, at) not in self._direct:
-                route, link = Route(at, pinged=False), self._link
-                way = Way(self._peers[party], self._meeting, self._bare, dials, link, route)
-                self._direct[party, at] = way
+                route = Route(at, dials, self._bare.pings)
+                self._direct[party, at] = self._way(self._peers[party], self._bare, route)
             ways[party] = self._direct[party, at]
-        called = {party: way for party, way in ways.items() if way.dials is None}
+        called = {party: way for party, way in ways.items() if way.route.dials is None}
         if called:
             self._listen(self._bare, addresses[me].listen, called)
         return ways
 
     def _open(self, ways: Mapping[str, Way], use: DirectUse) -> DirectWays:
         for way in ways.values():
-            if way.dials is not None and way not in self._kept:
+            if way.route.dials is not None and way not in self._kept:
                 self._kept.add(way)
                 self._keep_dialled(way)
         return DirectMeeting(ways, use, self._turned_away, self._link.peer_timeout_s)
 
     def ports(self) -> set[int]:
-        dialled = {way.dials.port for way in self._every_way() if way.dials is not None}
+        dialled = {way.route.dials.port for way in self._every_way() if way.route.dials is not None}
         return dialled | {listener.port for listener in self._listeners.values()}
 
     def _turned_away(self) -> list[str]:
@@ -243,6 +241,9 @@ class GrpcGateway(Gateway):
 
     # Connections.
 
+    def _way(self, peer: Peer, carrier: Carrier, route: Route) -> Way:
+        return Way(peer, self._meeting, carrier, self._link, route, self._run_changed)
+
     def _every_way(self) -> list[Way]:
         return [*self._ways.values(), *self._direct.values()]
 
@@ -257,7 +258,7 @@ class GrpcGateway(Gateway):
         listener.start()
 
     def _keep_dialled(self, way: Way) -> None:
-        self._spawn(partial(way.keep_dialled, self._run_changed), f"junto-dial-{way.peer.name}")
+        self._spawn(way.keep_dialled, f"junto-dial-{way.peer.name}")
 
     def _accept(self, ways: Mapping[str, Way], caller: Caller, messages: Iterator[bytes]) -> Line:
         if caller.error is not None:
@@ -272,7 +273,7 @@ class GrpcGateway(Gateway):
             which = "not awaited at this address" if early else "none of the other parties"
             return self._turn_away(caller, f"{party!r} is {which}", final=not early)
         dialled = way.answered(caller.place)
-        self._spawn(partial(way.read, dialled, messages, self._run_changed), f"junto-hear-{party}")
+        self._spawn(partial(way.read, dialled, messages), f"junto-hear-{party}")
         return dialled.line
 
     def _turn_away(self, caller: Caller, why: str, *, final: bool = True) -> Line:
@@ -284,9 +285,6 @@ class GrpcGateway(Gateway):
         return line
 
     def _run_changed(self, before: bytes | None) -> None:
-        run = self._meeting.run
-        if run == before:
-            return
         for way in self._every_way():
             if before is None:
                 way.run_known()
@@ -294,7 +292,7 @@ class GrpcGateway(Gateway):
                 way.hang_up()
         if before is not None:
             for peer in self._peers.values():
-                peer.forget()
+                peer.connection.forget()
 
     # Alive or not.
 

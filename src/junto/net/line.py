@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import get_ident
 
+from junto.config.model import Address
 from junto.locks import Condition
 from junto.net import header as h
 from junto.net.frames import ControlFrame, Heartbeat, Refused, pack
@@ -22,14 +23,16 @@ Pull = Callable[["Line"], bytes | float | None]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which way a connection goes.
+    """Which way a line goes.
 
     Attributes:
         at: "": to the party's usual address; else to this one. It is preferred while it stands.
-        pinged: the carrier itself asks whether the other process runs; while the connection is open, it does.
+        dials: where we dial; None: the party does.
+        pinged: the carrier itself asks whether the other process runs; while the line is open, it does.
     """
 
     at: str = ""
+    dials: Address | None = None
     pinged: bool = True
 
     @property
@@ -132,6 +135,11 @@ class Line:
         self._turn = threading.Lock()  # to send
         self._sleeps_until = math.inf  # the carrier's thread, at most
 
+    @property
+    def ours(self) -> bool:
+        """Whether we have dialled it."""
+        return self.on_refused is not None
+
     def say(self, *frames: ControlFrame) -> None:
         """Send these before anything else (of heartbeats only the newest, where the connection is slower)."""
         self.keep(*frames)
@@ -191,7 +199,7 @@ class Line:
 
     def refuse(self, kind: str, text: str, *, final: bool) -> None:
         """End it, and tell whoever has dialled it why."""
-        self.close(*(() if self.on_refused else (Refused(kind, text, final),)))
+        self.close(*(() if self.ours else (Refused(kind, text, final),)))
 
     def messages(self) -> Iterator[bytes]:
         """What is sent, for the carrier's thread, which waits for it."""

@@ -137,9 +137,8 @@ class Peer:
             Standstill(f"what we have asked {self.name} for", patience),
         )
         self._events = events
-        self._lines = threading.RLock()  # which connections there are, and which of them we want values on
-        self._open: dict[tuple[str, bool], Line] = {}  # by its way, and whether it has dialled it
-        self._greeted: set[Line] = set()  # open, or to be so once the run is known
+        self._lock = threading.RLock()  # which lines there are, and on which of them we want values
+        self._lines: set[Line] = set()  # greeted by it: open, or to be so once the run is known
         self._standing: dict[str, f.ControlFrame] = {}
         self._ours = NOWHERE
         self._differs = False
@@ -157,29 +156,26 @@ class Peer:
         return f.Heartbeat(self._ours)
 
     def beat(self) -> None:
-        """Send a heartbeat on each connection."""
+        """Send a heartbeat on each line."""
         self.connection.tick()
-        self._say(self._pulse())
+        for line in self._lines_open():
+            line.say(self._pulse())
 
     def stream(self, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None) -> OrderedStream:
         """See `Gateway.stream`."""
         return PeerStream(stream, self.connection, is_trusted, frame_bytes)
 
     def stand(self, what: str, frame: f.ControlFrame) -> None:
-        """Send `frame` on each connection, and again on new ones, until it is noted."""
+        """Send `frame` on each line, and again on new ones, until it is noted.
+
+        That we end the run ("ending") is said before it has begun, too.
+        """
         with self.changed:
             self._standing[what] = frame
-        self._say(frame)
-        with self._lines:
-            waiting = [line for line in self._greeted if not line.open]
-        for line in waiting:
-            self._say_early(line)
-
-    def _say_early(self, line: Line) -> None:
-        """That we end the run is said before it has begun, too."""
-        ending = self._standing.get("ending")
-        if ending is not None:
-            line.say(ending)
+        with self._lock:
+            lines = [line for line in self._lines if line.open or what == "ending"]
+        for line in lines:
+            line.say(frame)
 
     def is_through(self, what: str) -> bool:
         """Whether it has noted our `what`, or is gone."""
@@ -193,39 +189,37 @@ class Peer:
         """Whether it has read all that it was sent on ordered streams, or is gone."""
         return self.is_over() or not self.connection.outbox.streams.unread()
 
-    def _say(self, frame: f.ControlFrame) -> None:
-        for line in self._lines_open():
-            line.say(frame)
-
-    # Connections. We want its values on a direct one, else on the one that it has dialled, else on ours; it
-    # likewise.
+    # Lines. We want its values on a direct one, else on one that it has dialled, else on ours; it likewise.
 
     def _lines_open(self) -> list[Line]:
-        with self._lines:
-            return [line for _, line in sorted(self._open.items()) if line.open]
+        """The best comes last."""
+        with self._lock:
+            there = [line for line in self._lines if line.open]
+        return sorted(there, key=lambda line: (line.route.at, not line.ours))
 
     def _prefer(self) -> None:
-        """Name the best of the connections, if another one is in use."""
-        with self._lines:
-            best = self._lines_open()[-1:]
-            if best and best[0] is not self.connection.wants:
-                self.connection.want(best[0])
+        """Name the best of the lines, if another one is in use."""
+        best = self._lines_open()[-1:]
+        if best and best[0] is not self.connection.wants:
+            self.connection.want(best[0])
 
     def greeted(self, line: Line) -> None:
-        """The party has greeted us on this connection, which will open once the run is known."""
-        with self._lines:
-            self._greeted.add(line)
-        self._say_early(line)
+        """The party has greeted us on this line, which will open once the run is known."""
+        with self._lock:
+            self._lines.add(line)
+        ending = self._standing.get("ending")
+        if ending is not None:
+            line.say(ending)
 
     def is_here(self) -> bool:
-        """Whether there is a connection on which it has greeted us."""
-        return bool(self._greeted)
+        """Whether there is a line on which it has greeted us."""
+        return bool(self._lines)
 
     def open_ours(self, line: Line, resumed: f.Resumed) -> None:
-        """The connection that we have dialled is open."""
+        """The line that we have dialled is open."""
         self.connection.heard, self._down = time.monotonic(), None
-        with self._lines:
-            self._open[line.route.at, False] = line
+        with self._lock:
+            self._lines.add(line)
             line.start(self._pulse(), *self._standing.values())
             self.connection.resume(line, resumed)
             self._prefer()
@@ -233,15 +227,15 @@ class Peer:
         self._notify()
 
     def open_theirs(self, line: Line) -> None:
-        """The connection that it has dialled is open."""
+        """The line that it has dialled is open; an older one there is over."""
         self.connection.heard = time.monotonic()
-        with self._lines:
-            old = self._open.get((line.route.at, True))
-            self._open[line.route.at, True] = line
+        with self._lock:
+            old = [each for each in self._lines_open() if not each.ours and each.route == line.route]
+            for each in old:
+                each.close()
+            self._lines.add(line)
             self.connection.want(line, self._pulse(), *self._standing.values())
             self._prefer()
-        if old is not None:
-            old.close()
 
     def is_open(self) -> bool:
         """Whether values can go and come."""
@@ -249,24 +243,17 @@ class Peer:
         return all(line is not None and line.open for line in lines)
 
     def is_reached(self) -> bool:
-        """Whether the connection that we have dialled is open."""
-        line = self._open.get(("", False))
-        return line is not None and line.open
+        """Whether the line that we have dialled is open."""
+        return any(line.ours and not line.route.direct for line in self._lines_open())
 
-    def forget(self) -> None:
-        """Another run is made, with new connections."""
-        self.connection.forget()
-
-    def drop(self, line: Line) -> bool:
-        """A connection is over; whether it was in use."""
+    def drop(self, line: Line) -> None:
+        """A line is over."""
         line.close()
-        with self._lines:
-            self._greeted.discard(line)
-            self._open = {place: each for place, each in self._open.items() if each is not line}
-            used = self.connection.drop(line)
+        with self._lock:
+            self._lines.discard(line)
+            self.connection.drop(line)
             self._prefer()
         self._notify()
-        return used
 
     def down(self, cause: str) -> None:
         """We cannot reach it at the moment."""
@@ -274,9 +261,11 @@ class Peer:
         self._down = (since, cause)
 
     def hang_up(self, *last: f.ControlFrame) -> None:
-        """End all connections; `last` goes to its dialler, who waits for answers."""
-        for (_, theirs), line in sorted(self._open.items()):
-            line.close(*(last if theirs else ()))
+        """End all lines; `last` goes to its dialler, who waits for answers."""
+        with self._lock:
+            lines = list(self._lines)
+        for line in lines:
+            line.close(*(() if line.ours else last))
 
     # What it says.
 
@@ -298,7 +287,7 @@ class Peer:
             case f.Noted():
                 with self.changed:
                     self._standing.pop(frame.what, None)
-            case f.Refused() if line.on_refused is not None:
+            case f.Refused() if line.on_refused:
                 line.on_refused(frame)
             case f.Hello() | f.Resume() | f.Refused():
                 self.refused(Refusal("out of order", "a handshake on an open connection"))

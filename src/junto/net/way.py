@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from junto.config.model import Address, LinkSettings
+from junto.config.model import LinkSettings
 from junto.errors import CertificateError, JuntoError, PartyUnreachable, PeerError
 from junto.locks import Condition, Event
 from junto.net.api import DirectUse, DirectWays, OnWait
@@ -41,10 +41,10 @@ class Way:
     Args:
         peer: the party.
         meeting: what is agreed.
-        carrier: what carries the connections.
-        dials: where we dial it; None: it dials us.
+        carrier: what carries the lines.
         link: pauses and deadlines.
         route: which way it is; a direct one that fails leaves the party reachable by the usual one.
+        run_changed: called when another run than this is agreed, which may be the first.
 
     Attributes:
         redial: set: do not pause before the next attempt.
@@ -58,20 +58,21 @@ class Way:
         peer: Peer,
         meeting: Meeting,
         carrier: Carrier,
-        dials: Address | None,
         link: LinkSettings,
         route: Route,
+        run_changed: Callable[[bytes | None], None],
     ) -> None:
-        self.peer, self.route, self.dials = peer, route, dials
+        self.peer, self.route = peer, route
         self.redial: Event = Event()
         self.trouble: JuntoError | None = None
         self.hopeless = False
         self.changed: Callable[[], None] = lambda: None
         self._meeting, self._carrier, self._link = meeting, carrier, link
+        self._run_changed = run_changed
         self._closed = False
         self._lock = threading.Lock()
-        self._dialled: list[Dialled] = []
-        self._dialler: tuple[Dialler, CarrierConnection] | None = None
+        self._ends: list[Dialled | Dialler] = []
+        self._call: CarrierConnection | None = None
 
     def is_open(self) -> bool:
         """Whether values can pass here."""
@@ -83,27 +84,21 @@ class Way:
 
     def _lines(self) -> list[Line]:
         with self._lock:
-            dialler = [self._dialler[0].line] if self._dialler is not None else []
-            return [each.line for each in self._dialled] + dialler
+            return [end.line for end in self._ends]
 
     def run_known(self) -> None:
         """The run's id is known now: ask and answer."""
         with self._lock:
-            dialled, dialler = list(self._dialled), self._dialler
-        for each in dialled:
-            each.answer()
-        if dialler is not None:
-            dialler[0].ask()
+            ends = list(self._ends)
+        for end in ends:
+            end.proceed()
 
     def hang_up(self) -> None:
-        """End all connections; ours is dialled again."""
-        with self._lock:
-            dialled, dialler = list(self._dialled), self._dialler
-        for each in dialled:
-            each.line.close()
-        if dialler is not None:
-            dialler[0].line.close()
-            dialler[1].close()
+        """End all lines; ours is dialled again."""
+        for line in self._lines():
+            line.close()
+        if self._call is not None:
+            self._call.close()
 
     def close(self) -> None:
         """End all connections."""
@@ -113,10 +108,8 @@ class Way:
 
     def join(self, ends: float) -> None:
         """Once closed: see `CarrierConnection.join`."""
-        with self._lock:
-            dialler = self._dialler
-        if dialler is not None:
-            dialler[1].join(ends)
+        if self._call is not None:
+            self._call.join(ends)
 
     # Connections that it dials.
 
@@ -124,18 +117,13 @@ class Way:
         """It has opened one to us, from `place`."""
         dialled = Dialled(self.peer, self._meeting, place, self.route)
         with self._lock:
-            self._dialled.append(dialled)
-            pending = [each for each in self._dialled if not each.line.open]
-        for each in pending[:-PENDING]:
-            each.line.close()
+            self._ends.append(dialled)
+            pending = [end.line for end in self._ends if not (end.line.open or end.line.ours)]
+        for line in pending[:-PENDING]:
+            line.close()
         return dialled
 
-    def read(
-        self,
-        end: Dialled | Dialler,
-        messages: Iterable[bytes],
-        run_changed: Callable[[bytes | None], None],
-    ) -> None:
+    def read(self, end: Dialled | Dialler, messages: Iterable[bytes]) -> None:
         """Hear what comes on a line, until it is over."""
         line, connection, meeting = end.line, self.peer.connection, self._meeting
         try:
@@ -145,8 +133,9 @@ class Way:
                 else:
                     before = meeting.run
                     end.hear(message)
-                    run_changed(before)
-                    if isinstance(end, Dialled):
+                    if meeting.run != before:
+                        self._run_changed(before)
+                    if not line.ours:
                         self.redial.set()
                     self.changed()
                 if line.closed:
@@ -154,18 +143,18 @@ class Way:
         finally:
             self.peer.drop(line)
             with self._lock:
-                self._dialled = [each for each in self._dialled if each is not end]
+                self._ends.remove(end)
 
     # Connections that we dial.
 
-    def keep_dialled(self, run_changed: Callable[[bytes | None], None]) -> None:
+    def keep_dialled(self) -> None:
         """Dial it until there is no reason to any more. Runs in a thread of its own."""
         link = self._link
         pause = link.retry_initial_s
         while not self._is_over():
             self.redial.clear()
             try:
-                opened = self._dial(run_changed)
+                opened = self._dial()
             except CertificateError as error:
                 self._meeting.fail(error)
                 return
@@ -179,9 +168,9 @@ class Way:
             self.redial.wait(pause)
             pause = min(pause * link.retry_multiplier, link.retry_max_s)
 
-    def _dial(self, run_changed: Callable[[bytes | None], None]) -> bool:
+    def _dial(self) -> bool:
         """One attempt; True if the connection was open."""
-        peer, address = self.peer, self.dials
+        peer, address = self.peer, self.route.dials
         if address is None:
             return False
         report = self._carrier.probe(address, peer.name, self._link.peer_timeout_s / 2)
@@ -193,11 +182,10 @@ class Way:
         dialler = Dialler(peer, self._meeting, self.route)
         call = self._carrier.dial(report, dialler.line)
         with self._lock:
-            self._dialler = (dialler, call)
-        if self._closed:
-            call.close()
-            return False
-        self.read(dialler, call, run_changed)
+            self._ends.append(dialler)
+            self._call = call
+        if not self._closed:
+            self.read(dialler, call)
         if call.reason and not self.route.direct:
             peer.down(call.reason)
         call.close()
@@ -264,7 +252,7 @@ class DirectMeeting(DirectWays):
 
     def run(self, patience_s: float, on_wait: OnWait) -> None:
         began = time.monotonic()
-        ends = began + patience_s + SPARE_S * any(way.dials is None for way in self._ways.values())
+        ends = began + patience_s + SPARE_S * any(way.route.dials is None for way in self._ways.values())
         while (left := self._until(ends) - time.monotonic()) > 0:
             with self._changed:
                 if self._changed.wait_for(lambda: self._stop or self._is_over(), min(STATUS_S, left)):

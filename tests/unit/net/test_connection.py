@@ -52,8 +52,10 @@ def test_a_line_that_was_replaced_takes_no_value_along():
     message = out.pull(new)
     assert message is not None
     assert isinstance(f.open_message(message)[0], f.Value)
-    assert not out.drop(old)
-    assert out.drop(new)
+    out.drop(old)
+    assert out.sends is new
+    out.drop(new)
+    assert out.sends is None
 
 
 def test_a_value_on_a_line_that_was_replaced_is_not_taken():

@@ -63,7 +63,7 @@ def dialler(state: State) -> Dialler:
         assert not end.line.closed
     if state is State.ASKED:
         side.meeting.run = RESUME.run
-        end.ask()
+        end.proceed()
     assert end.state is state
     return end
 

@@ -26,8 +26,9 @@ def test_no_thread_is_left(tls, monkeypatch):
     with Site("alice", "bob", "carol", tls=tls) as site:
         gateway, *_ = site.meet()
         ways = gateway._ways.values()
-        until(lambda: all(way._dialler and way._dialled for way in ways))  # two have met by either
-        calls = [way._dialler[1] for way in ways]
+        # Two have met by a line of each.
+        until(lambda: all({end.line.ours for end in way._ends} == {True, False} for way in ways))
+        calls = [way._call for way in ways]
         until(lambda: all(call._threads for call in calls) and len(gateway._threads) == 5)
         own = set(gateway._threads)
         sending = {thread for call in calls for thread in call._threads}

@@ -49,7 +49,7 @@ def test_the_run_is_asked_for_once_by_however_many_threads(talk):
     for message in list(talk.backward):
         talk.out.hear(message)
         assert not talk.out.line.closed
-    at_once(talk.out.ask)
+    at_once(talk.out.proceed)
     frames = f.open_message(talk.out.line.step())
     assert [type(frame) for frame in frames] == [f.Resume]
     assert talk.out.state is HandshakeState.ASKED
@@ -59,7 +59,7 @@ def test_it_is_answered_once_by_however_many_threads(talk):
     talk.flush()
     talk.into.line.run = talk.into._meeting.run
     talk.into.tell(HandshakeEvent.RESUME)
-    at_once(talk.into.answer)
+    at_once(talk.into.proceed)
     frames = f.open_message(talk.into.line.step())
     assert [type(frame) for frame in frames] == [f.Resumed, f.Heartbeat]
     assert talk.into.line.step() is None
