@@ -45,7 +45,9 @@ LOST = PartyUnreachable("it is gone", party="bob")
 def connection_of(party: str = "bob", refuse: Callable[[Any], None] = lambda refusal: None) -> Any:
     """What passes between us and a party, of whom nothing else is known."""
     parties = frozenset({"alice", party})
-    return connection.Connection(party, LinkSettings(), Heard(), parties, refuse, lambda line, frame: None)
+    return connection.PeerConnection(
+        party, LinkSettings(), Heard(), parties, refuse, lambda line, frame: None
+    )
 
 
 class Clock:

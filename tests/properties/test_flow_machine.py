@@ -12,7 +12,7 @@ from flows import SMALL, Pair
 from junto.config.model import LinkSettings
 from junto.net.api import Failure, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
-from junto.net.connection import Connection
+from junto.net.connection import PeerConnection
 from tries import tries
 
 QUOTA = 40
@@ -58,7 +58,7 @@ class FlowMachine(RuleBasedStateMachine):
     def start(self, abreast: int) -> None:
         self.pair = Pair(LinkSettings(quota_bytes=QUOTA), SMALL | {"ABREAST": abreast})
         self.pair.patch.setattr(
-            Connection, "_open_buffer", lambda _, nbytes, spill: open_buffer(nbytes, spill)
+            PeerConnection, "_open_buffer", lambda _, nbytes, spill: open_buffer(nbytes, spill)
         )
 
     def teardown(self) -> None:

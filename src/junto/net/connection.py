@@ -40,7 +40,7 @@ class Passed:
     nbytes: int = 0
 
 
-class Connection:
+class PeerConnection:
     """See the module. Thread-safe; callbacks and `events` are called without the lock held.
 
     Args:

@@ -286,7 +286,7 @@ class Mailbox:
     Attributes:
         in_memory: bytes in memory that the program has not got.
         early: what is known before its time.
-        moved: grows with everything that comes and is taken.
+        moved, unsaid: grow with what comes; the latter in bytes, since the last acknowledgement.
         streams: the ordered ones that are open here.
         tells: of these, the ones whose writer has to be told now how much was read.
     """
@@ -305,7 +305,7 @@ class Mailbox:
         self.moved: int = 0
         self._position = self._told = self._turn = 0
         self._settled: list[int] = []
-        self._unsaid, self._urgent = 0, False  # bytes that came since the last acknowledgement; a whole value
+        self.unsaid, self._urgent = 0, False  # the latter: a large value is whole
         self._answers: list[f.ControlFrame] = []
         self._later: tuple[list[f.ControlFrame], list[f.ControlFrame]] = ([], [])
         self._declines: deque[f.Declined] = deque(maxlen=f.AT_ONCE)
@@ -377,6 +377,7 @@ class Mailbox:
         entry.tell(_E.WHOLE)
         self._numbers.add(transfer)
         self._settled.append(transfer)
+        self.unsaid += size or 1
         if expected:
             del self._entries[entry.key]
             return [Deliver(entry, content)]
@@ -431,7 +432,7 @@ class Mailbox:
         if failure is not None:
             return self._give_up(entry, failure) + self._next_turns()
         entry.there += len(write.data)
-        self._unsaid += len(write.data)
+        self.unsaid += len(write.data)
         self.moved += 1
         if entry.there < entry.nbytes:
             return []
@@ -460,7 +461,7 @@ class Mailbox:
                 del self.early[entry.key], self._entries[entry.key]
         self._waiting.clear()
         self._turns.clear()
-        self._unsaid = 0
+        self.unsaid = 0
         for entry in self._arriving.values():
             entry.told = entry.there
         self._told = self._position
@@ -471,12 +472,11 @@ class Mailbox:
         below, also, declined = self._numbers.below, self._numbers.ranges(), tuple(self._declines)
         return f.Resumed(below, also, partial, self._position, streams, self._turn, declined)
 
-    def tick(self) -> bool:
-        """A heartbeat has passed; whether an answer that had to wait is due now."""
+    def tick(self) -> None:
+        """A heartbeat has passed: answers that had to wait for two of them are due now."""
         due, waiting = self._later
         self._answers += due
         self._later = (waiting, [])
-        return bool(due)
 
     def open_stream(self, stream: int) -> StreamReader:
         """Our end of an ordered stream is open. Raises ValueError if it was, or there are too many."""
@@ -500,7 +500,7 @@ class Mailbox:
             if entry.there > entry.told:
                 entry.told = entry.there
                 partial.append((number, entry.there))
-        self._unsaid = 0
+        self.unsaid = 0
         streams = tuple((number, self.tells.pop(number).say()) for number in [*self.tells][: f.AT_ONCE])
         if settled or partial or streams or self._position - self._told >= WINDOW // 4:
             self._told = self._position
@@ -508,15 +508,10 @@ class Mailbox:
         return frames
 
     @property
-    def unsaid(self) -> bool:
-        """Whether something has come that is to be acknowledged, now or a little later."""
-        return bool(self._settled or self._unsaid)
-
-    @property
     def owes(self) -> bool:
         """Whether an answer is due now."""
         behind = self._position - self._told >= WINDOW // 4
-        return self._urgent or bool(self._answers or self.tells) or behind or self._unsaid >= ACK_BYTES
+        return self._urgent or bool(self._answers or self.tells) or behind or self.unsaid >= ACK_BYTES
 
     # Inside.
 

@@ -14,7 +14,7 @@ from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
 from junto.net.api import Activity, Events, OrderedStream, TransferKey
-from junto.net.connection import NOWHERE, Connection
+from junto.net.connection import NOWHERE, PeerConnection
 from junto.net.delivery import Mailbox, Outbox
 from junto.net.line import Line
 from junto.net.steps import Refusal
@@ -121,7 +121,7 @@ class Peer:
         self.name: str = settings.name
         self.address: Address = settings.address
         self.refusals: Refusals = Refusals()
-        self.connection: Connection = Connection(
+        self.connection: PeerConnection = PeerConnection(
             self.name, link, events, frozenset((*parties, self.name)), self.refused, self._hear
         )
         self.lost_to: JuntoError | None = None

@@ -8,7 +8,7 @@ from functools import partial
 from threading import get_ident
 
 from junto.net.api import OrderedStream, PipeEnded
-from junto.net.connection import Connection
+from junto.net.connection import PeerConnection
 from junto.net.header import Kind, Ordered
 from junto.net.ordered import FRAME_BYTES
 
@@ -26,7 +26,7 @@ class PeerStream(OrderedStream):
     def __init__(
         self,
         stream: int,
-        connection: Connection,
+        connection: PeerConnection,
         is_trusted: Callable[[], bool],
         frame_bytes: int | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ from junto.net import connection
 from junto.net import frames as f
 from junto.net.api import Activity, TransferKey
 from junto.net.buffers import MemoryBuffer
-from junto.net.connection import Connection
+from junto.net.connection import PeerConnection
 from junto.net.line import Line
 from junto.net.steps import Refusal
 
@@ -17,7 +17,7 @@ NOTHING = f.Resumed(0, (), (), 0)
 LOST = PartyUnreachable("bob is gone", party="bob")
 
 
-def sending() -> tuple[Connection, Line]:
+def sending() -> tuple[PeerConnection, Line]:
     made = connection_of()
     line = Line(made.pull)
     made.resume(line, NOTHING)
@@ -28,7 +28,7 @@ def never(refusal: Refusal) -> None:
     raise AssertionError(refusal.text)
 
 
-def receiving() -> tuple[Connection, Line]:
+def receiving() -> tuple[PeerConnection, Line]:
     made = connection_of(refuse=never)
     line = Line(made.pull)
     made.want(line)
