@@ -72,8 +72,11 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "security.aggregation.SecureAggregator": _MASKED_SUMS,
     "security.compare.PlainComparator": (_COMPARE, _SPU),
     "security.compare.SPUComparator": (_COMPARE, _SPU),
-    "stats.BiClassificationEval": ("junto.learn.metrics: roc_auc_score, accuracy_score and others", _LEARN),
-    "stats.RegressionEval": ("junto.learn.metrics: r2_score, root_mean_squared_error and others", _LEARN),
+    "stats.BiClassificationEval": (
+        "junto.learn.metrics: roc_auc_score, f1_score and others",
+        _LEARN,
+    ),
+    "stats.RegressionEval": ("junto.learn.metrics: r2_score, mean_squared_error and others", _LEARN),
     "stats.SSPValue": ("model.summary_of(alice)", _LEARN),
     "stats.SSVertPearsonR": ("junto.frame.correlation", _FRAME),
     "stats.SSVertVIF": ("junto.frame.variance_inflation_factor", _FRAME),

@@ -23,15 +23,22 @@ LENGTHS = [2, 3, 100]
 PLACES = ["party", "spu", "label mixed", "score mixed"]
 CONTINUOUS = {
     "root_mean_squared_error": lambda y, p: theirs.mean_squared_error(y, p) ** 0.5,
+    "mean_squared_error": theirs.mean_squared_error,
+    "mean_absolute_error": theirs.mean_absolute_error,
     "r2_score": theirs.r2_score,
 }
 CLASSES = {
     "roc_auc_score": theirs.roc_auc_score,
     "accuracy_score": lambda y, s: theirs.accuracy_score(y, s > 0.5),
+    "precision_score": lambda y, s: theirs.precision_score(y, s > 0.5, zero_division=0),
+    "recall_score": lambda y, s: theirs.recall_score(y, s > 0.5, zero_division=0),
+    "f1_score": lambda y, s: theirs.f1_score(y, s > 0.5, zero_division=0),
     "log_loss": lambda y, s: theirs.log_loss(y, s, labels=[0, 1]),
     "brier_score_loss": theirs.brier_score_loss,
 }
 
+
+OF_GUESSES = ("accuracy_score", "precision_score", "recall_score", "f1_score")
 
 IN_MODES = pytest.mark.parametrize("spu", ["debug", "simulation"], indirect=True)
 AT_PLACES = pytest.mark.parametrize(
@@ -86,6 +93,8 @@ def test_errors_of_numbers_of_any_size(spu, name, place):
 def wanted(name, y, p, scale):
     """What scikit-learn says, and how far what a label and a guess are rounded to may be from it."""
     gap, spread = np.sqrt(np.mean((y - p) ** 2)), y.std()
+    if name == "mean_squared_error":
+        return gap**2, 2 * gap * (1e-4 * gap + LAST) + LAST**2
     if name != "r2_score":
         return CONTINUOUS[name](y, p), 1e-4 * gap + LAST
     if y.min() == y.max():  # scaled, or rounding would give it a variance
@@ -103,7 +112,7 @@ def test_judgements_of_classes(spu, name, place):
         y = (np.arange(rows) < max(1, min(rows - 1, round(rows * rate)))).astype(int)
         for score in (RNG.uniform(0.01, 0.99, rows), RNG.integers(0, 3, rows) / 2, np.where(y, 0.99, 0.01)):
             want = CLASSES[name](y, score)
-            given = (score > 0.5).astype(int) if name == "accuracy_score" else score
+            given = (score > 0.5).astype(int) if name in OF_GUESSES else score
             assert judged(name, spu, place, y, given) == pytest.approx(want, abs=2e-4, rel=2e-4)
 
 
@@ -134,6 +143,21 @@ def test_what_is_not_defined_is_not_a_number(spu, place):
 
 
 @AT_PLACES
+@pytest.mark.parametrize("name", OF_GUESSES[1:])
+def test_what_is_neither_0_nor_1_has_no_precision(spu, name, place):
+    good, other = np.array([1, 0, 1, 0]), np.array([1, 2, 2, 1])
+    for y, p in ((good, other), (other, good)):
+        shares = place == "party" or ((place == "label mixed") == (y is other) and place != "spu")
+        if shares:  # whoever shares it sees it
+            with pytest.raises(sf.RemoteError, match="0 and 1"):
+                judged(name, spu, place, y, p)
+        else:
+            assert np.isnan(judged(name, spu, place, y, p))
+    none = np.zeros(4)
+    assert judged(name, spu, place, none, none) == 0
+
+
+@AT_PLACES
 def test_two_classes_are_any_two_in_the_clear(spu, place):
     label, score = np.array([1, 2, 2, 1, 2]), np.array([0.2, 0.9, 0.4, 0.5, 0.6])
     want = theirs.roc_auc_score(label, score)
@@ -147,9 +171,9 @@ def test_two_classes_are_any_two_in_the_clear(spu, place):
     assert loss == pytest.approx(theirs.log_loss(label, both), abs=1e-4)
 
 
-RANGES = {name: (0, np.inf) for name in ("log_loss", "root_mean_squared_error")} | {
+RANGES = {name: (0, np.inf) for name in ("log_loss", "root_mean_squared_error", "mean_absolute_error")} | {
+    **{name: (0, 1) for name in OF_GUESSES},
     "roc_auc_score": (0, 1),
-    "accuracy_score": (0, 1),
     "brier_score_loss": (0, 1),
     "r2_score": (-np.inf, 1),
 }

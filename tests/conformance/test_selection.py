@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import linear_model, model_selection, tree
+from sklearn import linear_model, model_selection, pipeline, preprocessing, tree
+from sklearn import metrics as theirs_metrics
 
 import junto as sf
 from junto import learn
-from junto.learn import metrics
+from junto.frame import HorizontalFrame
+from junto.learn import metrics, selection
 from spu_values import PARTIES, at
 
 RNG = np.random.default_rng(5)
@@ -100,6 +104,154 @@ def test_a_search_finds_what_scikit_learns_finds(spu):
         assert results[name] == pytest.approx(theirs.cv_results_[name], abs=1e-3)
     got = sf.reveal(search.best_estimator_.predict(split(), to="bob"))
     assert got == pytest.approx(theirs.best_estimator_.predict(TABLE), abs=1e-3)
+
+
+HORIZONTAL = ["alice", "bob", "carol"]
+
+
+def by_rows(label):
+    """The table and its label as rows of three parties, and how scikit-learn has them."""
+    names = ["a", "b", "c", "d"]
+    table = pd.DataFrame(TABLE, columns=names).assign(label=label)
+    cuts = [0, 20, 45, 61]
+    frame = HorizontalFrame(
+        {
+            sf.PYU(party): at(party, table.iloc[first:last])
+            for party, first, last in zip(HORIZONTAL, cuts, cuts[1:], strict=False)
+        }
+    )
+    return frame[names], frame["label"]
+
+
+@pytest.mark.parametrize(
+    "scoring", [None, "accuracy", "precision", "recall", "f1", "roc_auc", "neg_log_loss", "neg_brier_score"]
+)
+@pytest.mark.parametrize("classes", [(0, 1), ("no", "yes")])
+def test_rows_of_several_parties_are_judged_as_one_table(spu, scoring, classes):
+    X, y = by_rows(np.asarray(classes)[CLASS])
+    model = learn.LogisticRegression(spu, C=float("inf"), classes=classes)
+    found = learn.cross_val_score(model, X, y, cv=learn.KFold(3), scoring=scoring, to="bob")
+    want = model_selection.cross_val_score(
+        linear_model.LogisticRegression(C=np.inf, tol=1e-8),
+        TABLE,
+        CLASS,
+        scoring=scoring,
+        cv=model_selection.KFold(3, shuffle=True, random_state=0),
+    )
+    assert sf.reveal(found, to="bob") == pytest.approx(want, abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e7])
+@pytest.mark.parametrize("scoring", [None, "r2", "neg_mean_squared_error", "neg_mean_absolute_error"])
+def test_numbers_at_several_parties_are_judged_whatever_their_size(spu, scale, scoring):
+    X, y = by_rows(NUMBER * scale)
+    found = learn.cross_val_score(learn.LinearRegression(spu), X, y, cv=learn.KFold(2), scoring=scoring)
+    want = model_selection.cross_val_score(
+        linear_model.LinearRegression(),
+        TABLE,
+        NUMBER * scale,
+        scoring=scoring,
+        cv=model_selection.KFold(2, shuffle=True, random_state=0),
+    )
+    size = {None: 1, "r2": 1, "neg_mean_squared_error": scale**2, "neg_mean_absolute_error": scale}[scoring]
+    assert sf.reveal(found) / size == pytest.approx(want / size, abs=1e-3)
+
+
+def test_a_search_over_rows_of_several_parties_is_scikit_learns(spu):
+    X, y = by_rows(NUMBER)
+    search = learn.GridSearchCV(learn.Ridge(spu), {"alpha": [0.1, 5.0, 500.0]}, cv=learn.KFold(3)).fit(X, y)
+    scaled = (TABLE - TABLE.mean(axis=0)) / TABLE.std(axis=0)
+    theirs = model_selection.GridSearchCV(
+        linear_model.Ridge(),
+        {"alpha": [0.1, 5.0, 500.0]},
+        cv=model_selection.KFold(3, shuffle=True, random_state=0),
+    ).fit(scaled, NUMBER)  # theirs knows one scale for all folds
+    assert search.best_params_ == theirs.best_params_
+    assert sf.reveal(search.best_score_) == pytest.approx(theirs.best_score_, abs=0.02)
+    answers = sf.reveal(search.predict(X, to="alice"), to="alice")
+    assert answers == pytest.approx(theirs.predict(scaled), abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [1e-7, 1e6])
+def test_a_search_tells_scores_apart_whatever_the_size_of_the_label(spu, size):
+    """Fixed point has no digits for a squared error of 1e-14: then all candidates would be equally good."""
+    grid = {"alpha": [1e4, 0.1, 1e3]}
+    search = learn.GridSearchCV(learn.Ridge(spu), grid, cv=2, scoring="neg_mean_squared_error").fit(
+        split(), at("bob", NUMBER * size)
+    )
+    want = model_selection.GridSearchCV(
+        pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.Ridge()),
+        {"ridge__alpha": grid["alpha"]},
+        cv=model_selection.KFold(2, shuffle=True, random_state=0),
+        scoring="neg_mean_squared_error",
+    ).fit(TABLE, NUMBER * size)
+    assert search.best_index_ == want.best_index_ == 1
+    assert sf.reveal(search.best_score_) == pytest.approx(want.best_score_, rel=1e-3)
+    found = sf.reveal(search.cv_results("bob"), to="bob")["mean_test_score"]
+    assert found == pytest.approx(want.cv_results_["mean_test_score"], rel=1e-3)
+
+
+def test_what_was_found_answers_as_in_scikit_learn(spu):
+    search = learn.GridSearchCV(
+        learn.DecisionTreeClassifier(spu, max_bins=8), {"max_depth": [1, 2]}, scoring="f1", cv=2
+    ).fit(split(), at("bob", CLASS))
+    best, X = search.best_estimator_, split()
+    for ask in ("predict", "predict_proba", "decision_function"):
+        one, other = (sf.reveal(getattr(each, ask)(X, to="bob"), to="bob") for each in (search, best))
+        assert np.array_equal(one, other)
+    score = sf.reveal(search.score(X, at("bob", CLASS), to="bob"), to="bob")
+    guessed = sf.reveal(best.predict(X, to="bob"), to="bob")
+    assert score == pytest.approx(theirs_metrics.f1_score(CLASS, guessed), abs=1e-4)
+
+
+SPLITTERS = [
+    model_selection.KFold(3),
+    model_selection.KFold(3, shuffle=True, random_state=4),
+    model_selection.ShuffleSplit(2, test_size=0.3, random_state=1),
+    model_selection.TimeSeriesSplit(3),
+    [(np.arange(40), np.arange(40, 61)), (list(range(30, 61)), [0, 5, 7])],
+]
+
+
+@pytest.mark.parametrize("cv", SPLITTERS, ids=lambda cv: type(cv).__name__)
+def test_splitters_of_scikit_learn_make_the_folds_that_they_make_there(spu, cv):
+    model = learn.DecisionTreeRegressor(spu, max_depth=2, max_bins=8)
+    found = learn.cross_val_score(model, split(), at("bob", NUMBER), cv=cv, scoring="r2", to="alice")
+    known = tree.DecisionTreeRegressor(max_depth=2, random_state=0)
+    want = model_selection.cross_val_score(known, TABLE, NUMBER, cv=cv, scoring="r2")
+    assert sf.reveal(found, to="alice") == pytest.approx(want, abs=2e-3)
+
+
+DRAWN_APART = [
+    (model_selection.KFold(3, shuffle=True), "draw other folds"),
+    (model_selection.ShuffleSplit(2), "draw other folds"),
+    (model_selection.RepeatedKFold(n_splits=2), "draw other folds"),
+    (model_selection.StratifiedKFold(3), "makes no folds"),
+    (iter([]), "cv is list_iterator"),
+    ("three", "cv is str"),
+    (2.5, "cv is float"),
+    ([(np.arange(61), np.array([61]))], "places below 61"),
+    ([(np.arange(61), np.array([-1]))], "places below 61"),
+    ([np.arange(5)], "two lists"),
+    ([], "has no folds"),
+]
+
+
+@pytest.mark.parametrize(("cv", "says"), DRAWN_APART, ids=range(len(DRAWN_APART)))
+def test_folds_that_parties_might_draw_otherwise_are_refused(spu, cv, says):
+    model = learn.DecisionTreeRegressor(spu, max_depth=1)
+    with pytest.raises(sf.LearnError, match=says):
+        learn.cross_val_score(model, split(), at("bob", NUMBER), cv=cv)
+
+
+def test_the_rows_of_a_fold_are_what_parties_compare(spu):
+    """Scripts that draw other folds would put other rows together: the name of a step tells them apart."""
+    table = at("alice", TABLE)
+    one, other, same = (
+        selection._part(table, np.asarray(places)) for places in ([0, 2], [0, 1], np.array([0, 2], np.int32))
+    )
+    names = [re.sub("operation [0-9]+", "", repr(each)) for each in (one, other, same)]
+    assert names[0] == names[2] != names[1]
 
 
 def test_a_fold_without_a_second_class_has_no_auc(spu):

@@ -114,7 +114,10 @@ def believed(party: str, told: Any) -> Facts:
     if not _makes_sense(told):
         raise ProtocolViolation(f"what {party} says of its table makes no sense")
     if told["problem"]:
-        raise FrameError(f"the table of {party} cannot be used: {told['problem']}", fix="rename its columns")
+        raise FrameError(
+            f"the table of {party} cannot be used: {told['problem']}",
+            fix="a frame is made of tables of pandas, polars or Arrow, each column with a name of its own",
+        )
     return Facts(tuple(Column(*each) for each in told["columns"]), told["rows"])
 
 

@@ -91,9 +91,16 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("junto.learn.metrics")
     home = _HOME_OF.get(name)
     if home is None:
-        raise AttributeError(f"module 'junto.learn' has no attribute {name!r}")
+        raise AttributeError(f"module 'junto.learn' has no attribute {name!r}{_elsewhere(name)}")
     need("jax", "learning")
     return getattr(importlib.import_module(home), name)
+
+
+def _elsewhere(name: str) -> str:
+    """Where a name of scikit-learn's is, for whoever looks for it here."""
+    rooms = () if name.startswith("_") else ("junto.frame", "junto.learn.metrics")
+    found = [room for room in rooms if name in importlib.import_module(room).__all__]
+    return f": it is {found[0]}.{name}" if found else ""
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ good at. Whoever is shown such a value learns the digits and the exponent.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import jax.numpy as jnp
@@ -77,6 +78,16 @@ def aligned(one: Any, exponent: Any, other: Any, others: Any) -> tuple[Any, Any,
     """The digits of two arrays under one exponent, the greater of theirs; and that exponent."""
     common = jnp.maximum(exponent, others)
     return _shrunk(one, common - exponent), _shrunk(other, common - others), common
+
+
+def one_below_the_other(parts: Any) -> dict[str, Any]:
+    """Arrays with exponents of their own as one, with the greatest of them."""
+    exponents = [jnp.asarray(each[EXPONENT]) for each in parts]
+    common = functools.reduce(jnp.maximum, exponents)
+    digits = [
+        _shrunk(each[DIGITS], common - exponent) for each, exponent in zip(parts, exponents, strict=True)
+    ]
+    return {DIGITS: jnp.concatenate(digits), EXPONENT: common}
 
 
 def _shrunk(digits: Any, bits: Any) -> Any:

@@ -10,12 +10,13 @@ time, nobody learns anything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import product
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Protocol, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,9 +27,11 @@ from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.errors import JuntoError, LearnError
+from junto.frame.frame_steps import FrameStep
+from junto.frame.horizontal import HorizontalFrame
 from junto.frame.native_tables import opened
 from junto.frame.parametrized import Parametrized
-from junto.learn import metrics
+from junto.learn import metrics, pooled_judging, scaled
 from junto.learn.dataset import only_part
 from junto.learn.estimator import Estimator, require, run_at, shown
 from junto.learn.metrics import secret
@@ -36,6 +39,9 @@ from junto.program.progress import Course
 
 Scoring = str | Callable[[Any, Any, Any], Any] | None
 """What `cross_val_score` takes."""
+
+Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""The places of the rows to train on, and of those to judge by."""
 
 WORST: Final = -(2.0**20)
 """A score that is not defined ranks behind all others."""
@@ -60,7 +66,7 @@ class KFold(metaclass=Scripted):
         seed = self.random_state
         require(type(seed) is int and 0 <= seed < 2**32, "random_state is a number that all parties know")
 
-    def split(self, rows: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    def split(self, rows: int) -> Iterator[Split]:
         """For each fold the places of the rows to train on, and of those to judge by.
 
         Args:
@@ -81,13 +87,20 @@ class KFold(metaclass=Scripted):
             yield np.flatnonzero(~inside), np.flatnonzero(inside)
 
 
+class Splitter(Protocol):
+    """What scikit-learn's splitters have in common; see `cross_val_score` for which of them can be used."""
+
+    def split(self, X: Any) -> Iterable[Any]:
+        """Pairs of the places to train on and to judge by, of an array of as many rows as there are."""
+
+
 @public
 def cross_val_score(
     estimator: Estimator[Any],
     X: Any,
     y: Any,
     *,
-    cv: KFold | int = 5,
+    cv: KFold | int | Splitter | Iterable[Any] = 5,
     scoring: Scoring = None,
     to: PYU | str | None = None,
 ) -> Any:
@@ -95,30 +108,35 @@ def cross_val_score(
 
     Args:
         estimator: a model; it stays as it is.
-        X: tables of their owners, ``{alice: hers, bob: his}``, a frame, or an array on the SPU.
-        y: a handle of the label, at its owner or on the SPU.
-        cv: the folds; a number: so many, of rows that are moved.
-        scoring: ``accuracy``, ``roc_auc``, ``neg_log_loss``, ``neg_brier_score``, ``r2``,
-            ``neg_root_mean_squared_error``; a function of model, X and y that returns a handle on the SPU,
-            the greater the better; None: the `score` of the model, for which the
-            label of a linear model is at its owner.
+        X: tables of their owners, ``{alice: hers, bob: his}``, a frame, or an array on the SPU; rows of
+            several parties, a `HorizontalFrame`, are counted party by party.
+        y: a handle of the label, at its owner or on the SPU; of rows of several parties, a frame of one
+            column.
+        cv: the folds; a number: so many, of rows that are moved. A splitter of scikit-learn's that needs no
+            label, with a `random_state` that all parties know, or pairs of places.
+        scoring: ``accuracy``, ``precision``, ``recall``, ``f1``, ``roc_auc``, ``neg_log_loss``,
+            ``neg_brier_score``, ``r2``, ``neg_mean_squared_error``, ``neg_root_mean_squared_error``,
+            ``neg_mean_absolute_error``; a function of model, X and y that returns a handle, the greater the
+            better; None: the `score` of the model, for which the label of a linear model is at its owner.
+            Of rows of several parties all parties learn the model, and by None the scores.
         to: the party that sees the scores; None: nobody.
 
     Returns:
         A handle of a score for each fold [n_splits].
 
     Raises:
-        LearnError: as `fit` and `score` of the model; there are fewer rows than folds; no such `scoring`.
+        LearnError: as `fit` and `score` of the model; there are fewer rows than folds; no such `scoring`;
+            folds that the parties might not draw alike.
     """
-    folds = _folds(cv)
+    require_splitter(cv)
     score = _scorer(scoring)
-    rows = _rows(X, y)
-    with _course(estimator, "cross_val_score", folds.n_splits) as course:
-        found = [_judged(estimator, score, X, y, split) for split in course.each(list(folds.split(rows)))]
+    splits = _splits(cv, _rows(X, y))
+    with _course(estimator, "cross_val_score", len(splits)) as course:
+        found = [_judged(estimator, score, X, y, split) for split in course.each(splits)]
     return shown(_together(estimator, found), to)
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GridSearchCV(Parametrized):
     """The best of several sets of parameters, by cross-validation.
 
@@ -135,15 +153,16 @@ class GridSearchCV(Parametrized):
 
     estimator: Estimator[Any]
     param_grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]]
+    _: KW_ONLY
     scoring: Scoring = None
-    cv: KFold | int = 5
+    cv: KFold | int | Splitter | Iterable[Any] = 5
     refit: bool = True
     _found: Mapping[str, Any] | None = field(default=None, init=False)
 
     mistake: ClassVar[type[JuntoError]] = LearnError
 
     def __post_init__(self) -> None:
-        _folds(self.cv)
+        require_splitter(self.cv)
         _scorer(self.scoring)
         require(bool(self.candidates), "param_grid has nothing to try", '{"max_depth": [2, 3]}')
         for each in self.candidates:
@@ -169,21 +188,23 @@ class GridSearchCV(Parametrized):
         Raises:
             LearnError: as `cross_val_score`; the same at every party.
         """
-        folds, score, rows = _folds(self.cv), _scorer(self.scoring), _rows(X, y)
-        tries = [(each, split) for each in self.candidates for split in folds.split(rows)]
+        score, splits = _scorer(self.scoring), _splits(self.cv, _rows(X, y))
+        tries = [(each, split) for each in self.candidates for split in splits]
         with _course(self.estimator, "GridSearchCV.fit", len(tries) + self.refit) as course:
             found = []
             for params, split in course.each(tries):
                 found.append(_judged(self.estimator.with_params(**params), score, X, y, split))
-            spu = self.estimator.spu
-            choose = spu(_best, static_argnames="folds")
-            scores, best = choose([each.told for each in found], folds=folds.n_splits)
+            scores = _together(self.estimator, found)
+            choose = self.estimator.spu(_best, static_argnames="folds")
+            best = choose(scores.told, folds=len(splits))
             index = min(int(reveal(best)), len(self.candidates) - 1)
             model = self.estimator.with_params(**self.candidates[index])
             if self.refit:
                 for _ in course.each([*tries, None][len(tries) :]):
                     model = model.fit(X, y)
-        object.__setattr__(self, "_found", {"index": index, "model": model, "scores": scores})
+        object.__setattr__(
+            self, "_found", {"index": index, "model": model, "scores": scores, "folds": len(splits)}
+        )
         return self
 
     def made_up(self) -> Self:
@@ -209,6 +230,62 @@ class GridSearchCV(Parametrized):
         """The model with the best set, trained on all rows if `refit`."""
         return self._known("model")
 
+    @property
+    def best_score_(self) -> SPUObject:
+        """Its mean score over the folds, on the SPU: nobody has seen it."""
+        told = self._known("scores").told
+        mean = told.device(_best_mean, static_argnames="folds", num_returns_policy="single")
+        return _told(mean(told, folds=self._known("folds")))
+
+    def predict(self, X: Any, to: PYU | str | None = None) -> Any:
+        """What is predicted of each row by the best model.
+
+        Args:
+            X: tables as those of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: `fit` was not called, or as the model's own.
+        """
+        return self.best_estimator_.predict(X, to)
+
+    def predict_proba(self, X: Any, to: PYU | str | None = None) -> Any:
+        """The probabilities of each row's classes by the best model.
+
+        Args:
+            X: tables as those of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: `fit` was not called, or as the model's own.
+        """
+        return self.best_estimator_.predict_proba(X, to)
+
+    def decision_function(self, X: Any, to: PYU | str | None = None) -> Any:
+        """The score of each row by the best model.
+
+        Args:
+            X: tables as those of `fit`.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: `fit` was not called, or as the model's own.
+        """
+        return self.best_estimator_.decision_function(X, to)
+
+    def score(self, X: Any, y: Any, to: PYU | str | None = None) -> Any:
+        """How good the best model is by `scoring`.
+
+        Args:
+            X: tables as those of `fit`.
+            y: their label.
+            to: the party that sees it; None: nobody.
+
+        Raises:
+            LearnError: `fit` was not called, or as `cross_val_score`.
+        """
+        return shown(_on_spu(self.estimator, _scorer(self.scoring)(self.best_estimator_, X, y)), to)
+
     def cv_results(self, to: PYU | str) -> PYUObject:
         """All scores at one party, under scikit-learn's names.
 
@@ -223,7 +300,8 @@ class GridSearchCV(Parametrized):
             LearnError: `fit` was not called.
         """
         receiver = to if isinstance(to, PYU) else PYU(to)
-        return run_at(receiver, _results, self.candidates, self._known("scores").to(receiver))
+        shown_there = self._known("scores").to(receiver)
+        return run_at(receiver, _results, self.candidates, shown_there, self._known("folds"))
 
     def _known(self, name: str) -> Any:
         if self._found is None:
@@ -239,16 +317,60 @@ def _course(model: Estimator[Any], name: str, turns: int) -> AbstractContextMana
     return model.spu.session.program.board.course(name, "training", turns)
 
 
+def require_splitter(cv: Any) -> None:
+    """Raise a LearnError unless all parties draw its folds alike."""
+    if isinstance(cv, KFold) or type(cv) is int:
+        _folds(cv)
+        return
+    drawn = getattr(cv, "shuffle", True) and hasattr(cv, "random_state")
+    require(
+        not drawn or type(cv.random_state) is int,
+        f"each party would draw other folds by {cv!r}",
+        "give it a random_state: a number that is in all parties' scripts",
+    )
+    iterates = hasattr(cv, "split") or isinstance(cv, Iterable)
+    iterates = iterates and not isinstance(cv, Iterator | str)
+    require(iterates, f"cv is {type(cv).__name__}", "a number, a KFold, or a list of pairs of places")
+
+
 def _folds(cv: KFold | int) -> KFold:
     return cv if isinstance(cv, KFold) else KFold(cv)
+
+
+def _splits(cv: Any, rows: int) -> list[Split]:
+    """All folds.
+
+    Raises:
+        LearnError: there are fewer rows than folds; the splitter needs a label, or names no rows.
+    """
+    if isinstance(cv, KFold) or type(cv) is int:
+        return list(_folds(cv).split(rows))
+    try:
+        given = [tuple(pair) for pair in (cv.split(np.zeros(rows)) if hasattr(cv, "split") else cv)]
+    except (TypeError, ValueError) as error:
+        raise LearnError(f"{cv!r} makes no folds of {rows} rows: {error}", fix="take a KFold") from None
+    splits = [tuple(np.asarray(places) for places in pair) for pair in given]
+    for split in splits:
+        sound = len(split) == 2 and all(each.ndim == 1 and each.dtype.kind in "iu" for each in split)
+        sound = sound and all(len(each) and each.min() >= 0 and each.max() < rows for each in split)
+        require(sound, f"a fold of {rows} rows is two lists of places below {rows}", "take a KFold")
+    require(bool(splits), f"{cv!r} has no folds", "take a KFold")
+    return splits  # type: ignore[return-value]
 
 
 def _rows(X: Any, y: Any) -> int:
     """How many there are, which all parties learn.
 
     Raises:
-        LearnError: parties have different numbers.
+        LearnError: parties have different numbers, or rows of several parties other ones in the label.
     """
+    if isinstance(X, HorizontalFrame) or isinstance(y, HorizontalFrame):
+        parts = [
+            {party.party: told.rows for party, told in pooled_judging.frame_of(each, name).facts.items()}
+            for each, name in ((X, "X"), (y, "y"))
+        ]
+        require(parts[0] == parts[1], f"X has rows {parts[0]}, y {parts[1]}", "columns of one frame")
+        return sum(parts[0].values())
     tables = getattr(X, "partitions", X)
     handles = [*(tables.values() if isinstance(tables, Mapping) else [tables]), only_part(y)]
     for each in handles:
@@ -270,25 +392,36 @@ def _length(table: Any) -> int:
     return len(table) if hasattr(table, "__len__") else -1
 
 
-def _judged(
-    model: Estimator[Any], score: Any, X: Any, y: Any, split: tuple[NDArray[np.intp], NDArray[np.intp]]
-) -> SPUObject:
+def _judged(model: Estimator[Any], score: Any, X: Any, y: Any, split: Split) -> SPUObject:
     """The score on some rows of a model that was trained on others."""
     (own, own_y), (later, later_y) = [(_part(X, places), _part(y, places)) for places in split]
     fitted = model.with_params().fit(own, own_y)
-    found = score(fitted, later, later_y)
-    require(isinstance(found, SPUObject), "scoring made no value on the SPU", "a metric of secret scores")
-    return found  # type: ignore[no-any-return]
+    return _on_spu(model, score(fitted, later, later_y))
+
+
+def _on_spu(model: Estimator[Any], found: Any) -> SPUObject:
+    made = found.to(model.spu) if isinstance(found, PYUObject) else found
+    require(isinstance(made, SPUObject), f"scoring made a {type(made).__name__}", "a metric: a handle")
+    return made  # type: ignore[no-any-return]
 
 
 def _part(value: Any, places: NDArray[np.intp]) -> Any:
-    """Some rows of a table or label."""
+    """Some rows of a table or label; parties that have none of them have no part in it."""
+    if isinstance(value, HorizontalFrame):
+        ends = np.cumsum([told.rows for told in value.facts.values()])
+        kept = {}
+        for (party, told), end in zip(value.facts.items(), ends, strict=True):
+            own = places[(end - told.rows <= places) & (places < end)] - (end - told.rows)
+            if len(own):
+                kept[party] = _part(value.partitions[party], own)
+        return HorizontalFrame(kept)
     value = getattr(value, "partitions", value)
     if isinstance(value, Mapping):
         return {owner: _part(table, places) for owner, table in value.items()}
+    drawn = hashlib.blake2b(np.asarray(places, np.int64).tobytes(), digest_size=6).hexdigest()
     if isinstance(value, SPUObject):
-        return value.device(_taken_there)(value, places)
-    return run_at(value.device, _taken, value, places)
+        return value.device(FrameStep(_taken_there, about=(drawn,)))(value, places)
+    return run_at(value.device, FrameStep(_taken, about=(drawn,)), value, places)
 
 
 def _taken(table: Any, places: NDArray[np.intp]) -> Any:
@@ -310,8 +443,10 @@ def _scorer(scoring: Scoring) -> Callable[[Any, Any, Any], Any]:
 
     def score(model: Any, X: Any, y: Any) -> Any:
         require(hasattr(model, ask), f"{type(model).__name__} has no {ask}, which {scoring!r} takes")
-        asked = getattr(model, ask)
-        found = judge(y, asked(X))
+        asked = getattr(model, ask)(X)
+        if isinstance(y, HorizontalFrame):
+            y, asked = pooled_judging.on_spu(model, y, asked, chances=ask != "predict")
+        found = judge(y, asked)
         return found if sign > 0 else _negative(found)
 
     return score
@@ -320,18 +455,23 @@ def _scorer(scoring: Scoring) -> Callable[[Any, Any, Any], Any]:
 def _negative(found: SPUObject) -> SPUObject:
     told = found.told
     less: SPUObject = found.device(jnp.negative)(found)
-    if told.reading is secret.where_defined:
-        less.read_as(told.device(_opposite, num_returns_policy="single")(told), secret.where_defined)
-    return less
+    if told.reading is None:
+        return less
+    return less.read_as(told.device(_opposite, num_returns_policy="single")(told), told.reading)
 
 
 _SCORERS: Final[Mapping[str, tuple[str, Callable[[Any, Any], Any], int]]] = MappingProxyType(
     {
         "accuracy": ("predict", metrics.accuracy_score, 1),
+        "precision": ("predict", metrics.precision_score, 1),
+        "recall": ("predict", metrics.recall_score, 1),
+        "f1": ("predict", metrics.f1_score, 1),
         "roc_auc": ("decision_function", metrics.roc_auc_score, 1),
         "neg_log_loss": ("predict_proba", metrics.log_loss, -1),
         "neg_brier_score": ("predict_proba", metrics.brier_score_loss, -1),
         "r2": ("predict", metrics.r2_score, 1),
+        "neg_mean_squared_error": ("predict", metrics.mean_squared_error, -1),
+        "neg_mean_absolute_error": ("predict", metrics.mean_absolute_error, -1),
         "neg_root_mean_squared_error": ("predict", metrics.root_mean_squared_error, -1),
     }
 )
@@ -341,19 +481,23 @@ _SCORERS: Final[Mapping[str, tuple[str, Callable[[Any, Any], Any], int]]] = Mapp
 def _together(estimator: Estimator[Any], found: Sequence[SPUObject]) -> SPUObject:
     """The scores as one array, NaN where they are not defined."""
     spu = estimator.spu
-    told = spu(_stacked, num_returns_policy="single")([each.told for each in found])
-    plain: SPUObject = spu(_plain)(told)
-    return plain.read_as(told, _read)
+    return _told(spu(_stacked, num_returns_policy="single")([each.told for each in found]))
+
+
+def _told(scores: SPUObject) -> SPUObject:
+    """What `_stacked` makes, as a handle that is shown so; functions on the SPU get it as fixed point."""
+    plain: SPUObject = scores.device(_plain)(scores)
+    return plain.read_as(scores, _read)
 
 
 def _read(told: Any) -> NDArray[np.float64]:
     """In the clear."""
-    return np.where(told[secret.DEFINED], told[secret.VALUE], np.nan)
+    return np.where(told[secret.DEFINED], scaled.unscaled(told), np.nan)
 
 
-def _results(candidates: Sequence[Mapping[str, Any]], scores: Any) -> dict[str, Any]:
+def _results(candidates: Sequence[Mapping[str, Any]], scores: Any, folds: int) -> dict[str, Any]:
     """At the receiver: see `GridSearchCV.cv_results`."""
-    scores = np.where(np.asarray(scores) <= WORST, np.nan, scores)
+    scores = np.asarray(scores).reshape(-1, folds)
     mean = scores.mean(axis=1)
     behind = np.where(np.isnan(mean), -np.inf, mean)
     return {
@@ -373,22 +517,48 @@ def _taken_there(value: Any, places: Any) -> Any:
 
 
 def _opposite(told: Any) -> dict[str, Any]:
-    return {**told, secret.VALUE: -told[secret.VALUE]}
+    return {name: -each if name in (secret.VALUE, scaled.DIGITS) else each for name, each in told.items()}
 
 
 def _stacked(found: Sequence[Any]) -> dict[str, Any]:
+    """Scores under one exponent, whatever their size, and whether each is defined."""
     apart = [each if isinstance(each, Mapping) else {secret.VALUE: each} for each in found]
-    values = [jnp.asarray(each[secret.VALUE]) for each in apart]
+    digits = [
+        {
+            scaled.DIGITS: jnp.reshape(each[scaled.DIGITS if scaled.DIGITS in each else secret.VALUE], 1),
+            scaled.EXPONENT: each.get(scaled.EXPONENT, np.int32(0)),
+        }
+        for each in apart
+    ]
     defined = [jnp.asarray(each.get(secret.DEFINED, True)) for each in apart]
-    return {secret.VALUE: jnp.stack(values), secret.DEFINED: jnp.stack(defined)}
+    own = any(scaled.EXPONENT in each for each in apart)
+    together = scaled.one_below_the_other(digits) if own else _plainly(digits)
+    return {**together, secret.DEFINED: jnp.stack(defined)}
 
 
-def _plain(told: Any) -> Any:
-    return told[secret.VALUE]
+def _plainly(digits: Sequence[Any]) -> dict[str, Any]:
+    return {
+        scaled.DIGITS: jnp.concatenate([each[scaled.DIGITS] for each in digits]),
+        scaled.EXPONENT: np.int32(0),
+    }
 
 
-def _best(found: Sequence[Any], folds: int) -> tuple[Any, Any]:
-    """Scores [candidates, folds], and the place of the one with the best mean."""
-    told = _stacked(found)
-    scores = jnp.where(told[secret.DEFINED], told[secret.VALUE], WORST).reshape(-1, folds)
-    return scores, jnp.argmax(jnp.sum(scores, axis=1))
+def _plain(scores: Any) -> Any:
+    return scores[scaled.DIGITS] * scaled.unit(scores[scaled.EXPONENT])
+
+
+def _best(scores: Any, folds: int) -> Any:
+    """The place of the candidate whose mean is the best."""
+    return jnp.argmax(_means(scores, folds))
+
+
+def _best_mean(scores: Any, folds: int) -> dict[str, Any]:
+    """That mean; it is not defined if one of its scores is not."""
+    most = jnp.max(_means(scores, folds))
+    return {**scores, scaled.DIGITS: most, secret.DEFINED: most > WORST / (2 * folds)}
+
+
+def _means(scores: Any, folds: int) -> Any:
+    """Of each candidate, under the exponent of all."""
+    ranks = jnp.where(scores[secret.DEFINED], scores[scaled.DIGITS], WORST)
+    return jnp.mean(ranks.reshape(-1, folds), axis=1)

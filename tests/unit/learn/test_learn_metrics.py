@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn import calibration
 from sklearn import metrics as theirs
 
+from junto import learn
 from junto.errors import LearnError
 from junto.learn.metrics import clear
 from tries import tries
@@ -103,3 +104,11 @@ def test_classes_may_be_whole_numbers_of_64_bits(of):
     classes = 2**62 + np.arange(100) % 2
     assert clear.roc_auc_score(of(classes), score) == pytest.approx(theirs.roc_auc_score(classes, score))
     assert clear.accuracy_score(of(ids), np.arange(100) % 2 / 1) == 0.0
+
+
+@pytest.mark.parametrize("name", ["StandardScaler", "train_test_split", "f1_score"])
+def test_names_of_scikit_learn_that_are_in_another_room_are_shown_where(name):
+    room = "junto.learn.metrics" if name == "f1_score" else "junto.frame"
+    with pytest.raises(AttributeError, match=f"it is {room}.{name}"):
+        getattr(learn, name)
+    assert not hasattr(learn, "Lasso")

@@ -6,7 +6,9 @@ secret, for those metrics that know how. Move scores to the label's owner (``sco
 in the clear on purpose: it then knows them. A frame with one column, ``frame["label"]``, is a handle, too.
 
     roc_auc_score, accuracy_score, log_loss, brier_score_loss,
-    root_mean_squared_error, r2_score                                       anywhere
+    precision_score, recall_score, f1_score,
+    mean_squared_error, root_mean_squared_error, mean_absolute_error,
+    r2_score                                                                anywhere
     ks, gains_table, calibration_curve, population_stability_index          at one party
 """
 
@@ -26,6 +28,7 @@ from junto.learn.dataset import only_part
 from junto.learn.metrics import clear, secret
 from junto.learn.metrics.arguments import (
     MetricForm,
+    as_binary,
     as_classes,
     as_labels,
     as_ranks,
@@ -39,11 +42,16 @@ __all__ = [
     "accuracy_score",
     "brier_score_loss",
     "calibration_curve",
+    "f1_score",
     "gains_table",
     "ks",
     "log_loss",
+    "mean_absolute_error",
+    "mean_squared_error",
     "population_stability_index",
+    "precision_score",
     "r2_score",
+    "recall_score",
     "roc_auc_score",
     "root_mean_squared_error",
 ]
@@ -83,6 +91,59 @@ def accuracy_score(y_true: Any, y_pred: Any) -> Any:
             SPU already.
     """
     return _ACCURACY(y_true, y_pred)
+
+
+@public
+def precision_score(y_true: Any, y_pred: Any) -> Any:
+    """Of the rows that were guessed to be 1, the part that is; 0 if there are none.
+
+    Args:
+        y_true: labels of 0 and 1, a handle [rows].
+        y_pred: what was guessed, likewise; of one of several classes say which one is looked for, at the
+            owner: ``y == "yes"``.
+
+    Returns:
+        A handle. On the SPU of what is shown as NaN if there are other numbers than 0 and 1.
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`, but one class is enough; in the clear also of other
+            numbers than 0 and 1.
+    """
+    return _PRECISION(y_true, y_pred)
+
+
+@public
+def recall_score(y_true: Any, y_pred: Any) -> Any:
+    """Of the rows that are 1, the part that was guessed; 0 if there are none.
+
+    Args:
+        y_true: as in `precision_score`.
+        y_pred: likewise.
+
+    Returns:
+        As `precision_score`.
+
+    Raises:
+        LearnError, RemoteError: as `precision_score`.
+    """
+    return _RECALL(y_true, y_pred)
+
+
+@public
+def f1_score(y_true: Any, y_pred: Any) -> Any:
+    """The harmonic mean of `precision_score` and `recall_score`; 0 if no row is 1, nor guessed to be.
+
+    Args:
+        y_true: as in `precision_score`.
+        y_pred: likewise.
+
+    Returns:
+        As `precision_score`.
+
+    Raises:
+        LearnError, RemoteError: as `precision_score`.
+    """
+    return _F1(y_true, y_pred)
 
 
 @public
@@ -146,6 +207,37 @@ def calibration_curve(
             f"there are no {n_bins} bins by {strategy!r}", fix=f"one or more, {' or '.join(known)}"
         )
     return _at_one_party(clear.calibration_curve, y_true, y_prob, n_bins, strategy)
+
+
+@public
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """The mean squared error, of numbers below 2**24; what a model predicted may be of any size.
+
+    It is shown with as many digits at any size; a function on the SPU gets it as a fixed-point number, which
+    may be too small or too large for it.
+
+    Args:
+        y_true: numbers, a handle [rows].
+        y_pred: what was predicted, a handle [rows].
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`.
+    """
+    return _SQUARED(y_true, y_pred)
+
+
+@public
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """The mean of what each guess is off by, as `mean_squared_error`.
+
+    Args:
+        y_true: numbers, a handle [rows].
+        y_pred: what was predicted, a handle [rows].
+
+    Raises:
+        LearnError, RemoteError: as `roc_auc_score`.
+    """
+    return _ABSOLUTE(y_true, y_pred)
 
 
 @public
@@ -300,6 +392,14 @@ def _at_one_party(function: Callable[..., Any], first: Any, second: Any, *more: 
 
 _AUC = _Metric(clear.AUC, clear.roc_auc_score, secret.roc_auc_score, _defined, shared=(as_classes, as_ranks))
 _ACCURACY = _Metric(clear.SAME, clear.accuracy_score, secret.accuracy_score, shared=(as_labels, as_labels))
+_PRECISION, _RECALL, _F1 = (
+    _Metric(clear.BINARY, in_clear, on_spu, _defined, shared=(as_binary, as_binary))
+    for in_clear, on_spu in (
+        (clear.precision_score, secret.precision_score),
+        (clear.recall_score, secret.recall_score),
+        (clear.f1_score, secret.f1_score),
+    )
+)
 _LOG_LOSS = _Metric(clear.CHANCES, clear.log_loss, secret.log_loss, _defined, shared=(as_classes, as_vector))
 _BRIER = _Metric(
     clear.CHANCES, clear.brier_score_loss, secret.brier_score_loss, _defined, shared=(as_classes, as_vector)
@@ -307,4 +407,6 @@ _BRIER = _Metric(
 _ERROR = _Metric(
     clear.ERRORS, clear.root_mean_squared_error, secret.root_mean_squared_error, scaled, sized=True
 )
+_SQUARED = _Metric(clear.ERRORS, clear.mean_squared_error, secret.mean_squared_error, scaled, sized=True)
+_ABSOLUTE = _Metric(clear.ERRORS, clear.mean_absolute_error, secret.mean_absolute_error, scaled, sized=True)
 _R2 = _Metric(clear.VARIANCE, clear.r2_score, secret.r2_score, sized=True)

@@ -125,6 +125,25 @@ def require_whole(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
+def as_binary(values: Any) -> Floats:
+    """The same of 0 and 1. Errors: as `as_vector`; or there are other numbers."""
+    return require_binary(as_vector(values))
+
+
+def require_binary(values: Floats) -> Floats:
+    """Classes 0 and 1, of which 1 is looked for.
+
+    Raises:
+        LearnError: there are other numbers.
+    """
+    if not np.isin(values, (0, 1)).all():
+        raise LearnError(
+            "precision and recall are for classes 0 and 1",
+            fix="say which class is looked for: bob(lambda y: y == 'yes')(y), likewise of the guesses",
+        )
+    return values
+
+
 def as_ranks(values: Any) -> NDArray[Any]:
     """Numbers in the same order, with the same ties. Errors: as `as_vector`."""
     scores = as_vector(values)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import LearnError
-from junto.learn.metrics.arguments import MetricForm, in_clear, numbers, require_whole
+from junto.learn.metrics.arguments import MetricForm, in_clear, numbers, require_binary, require_whole
 
 Floats = NDArray[np.float64]
 
 AUC = MetricForm(classes=True)
+BINARY = MetricForm()
 CHANCES = MetricForm(columns=2, classes=True)
 SAME = MetricForm(text=True)
 ERRORS = MetricForm()
@@ -41,6 +43,28 @@ def accuracy_score(y_true: Any, y_pred: Any) -> float:
     if (y.dtype.kind == "U") != (guess.dtype.kind == "U"):
         raise LearnError("one argument of a metric has words, and the other numbers", fix="encode both alike")
     return float(np.mean(require_whole(y) == require_whole(guess)))
+
+
+def precision_score(y_true: Any, y_pred: Any) -> float:
+    """Of the rows that were guessed to be 1, the part that is; 0 if there are none."""
+    y, guess = _zeros_and_ones(y_true, y_pred)
+    return float((y & guess).sum() / max(guess.sum(), 1))
+
+
+def recall_score(y_true: Any, y_pred: Any) -> float:
+    """Of the rows that are 1, the part that was guessed; 0 if there are none."""
+    return precision_score(y_pred, y_true)
+
+
+def f1_score(y_true: Any, y_pred: Any) -> float:
+    """The harmonic mean of both; 0 if no row is 1, nor guessed to be."""
+    y, guess = _zeros_and_ones(y_true, y_pred)
+    return float(2 * (y & guess).sum() / max(y.sum() + guess.sum(), 1))
+
+
+def _zeros_and_ones(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    y, guess = in_clear(BINARY, y_true, y_pred)
+    return require_binary(y) > 0, require_binary(guess) > 0
 
 
 def log_loss(y_true: Any, y_prob: Any) -> float:
@@ -78,8 +102,19 @@ def _chances(y_true: Any, y_prob: Any) -> tuple[Any, Any]:
 
 def root_mean_squared_error(y_true: Any, y_pred: Any) -> float:
     """The root of the mean square."""
+    return math.sqrt(mean_squared_error(y_true, y_pred))
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> float:
+    """The mean square."""
     y, guess = in_clear(ERRORS, y_true, y_pred)
-    return float(np.sqrt(np.mean((y - guess) ** 2)))
+    return float(np.mean((y - guess) ** 2))
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> float:
+    """The mean of what each guess is off by."""
+    y, guess = in_clear(ERRORS, y_true, y_pred)
+    return float(np.mean(np.abs(y - guess)))
 
 
 def r2_score(y_true: Any, y_pred: Any) -> float:

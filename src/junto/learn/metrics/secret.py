@@ -77,6 +77,31 @@ def accuracy_score(y_true: Any, y_pred: Any) -> Any:
     return magnitude.mean((_vector(y_true) == _vector(y_pred)).astype(jnp.float32))
 
 
+@within(0, 1)
+def precision_score(y_true: Any, y_pred: Any) -> Any:
+    """Of the rows that were guessed to be 1, the part that is; and whether all are 0 or 1."""
+    y, guess = _vector(y_true), _vector(y_pred)
+    return _part(jnp.sum(y * guess), jnp.sum(guess)), _all(_classes(y) & _classes(guess))
+
+
+@within(0, 1)
+def recall_score(y_true: Any, y_pred: Any) -> Any:
+    """Of the rows that are 1, the part that was guessed; likewise."""
+    return precision_score(y_pred, y_true)
+
+
+@within(0, 1)
+def f1_score(y_true: Any, y_pred: Any) -> Any:
+    """The harmonic mean of both; likewise."""
+    y, guess = _vector(y_true), _vector(y_pred)
+    return _part(2 * jnp.sum(y * guess), jnp.sum(y + guess)), _all(_classes(y) & _classes(guess))
+
+
+def _part(some: Any, all_of_them: Any) -> Any:
+    """Of counts; 0 of none."""
+    return some / jnp.maximum(all_of_them, 1)
+
+
 @within(0, np.inf)
 def log_loss(y_true: Any, y_prob: Any) -> Any:
     """Cross entropy, by one logarithm a row: of what came true; and whether there are classes and chances."""
@@ -113,6 +138,19 @@ def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     gaps, exponent, _ = _gaps(y_true, y_pred)
     found = magnitude.root_mean_square(gaps, exponent)
     return found.digits, found.exponent, unit(found.exponent)
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """The mean square, likewise."""
+    digits, exponent, power = root_mean_squared_error(y_true, y_pred)
+    return digits * digits, 2 * exponent, power * power
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """The mean of what each guess is off by, likewise."""
+    gaps, exponent, _ = _gaps(y_true, y_pred)
+    exponent = jnp.asarray(exponent, jnp.int32)
+    return magnitude.mean(jnp.abs(gaps)), exponent, unit(exponent)
 
 
 @within(-np.inf, 1)
