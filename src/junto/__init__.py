@@ -15,6 +15,7 @@ Names are imported when first used, so that ``import junto`` costs next to nothi
 from __future__ import annotations
 
 import importlib
+import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from junto.device.disclosure import Undisclosed, barrier, reveal, wait
     from junto.device.handle import Device, DeviceObject
     from junto.device.placement import to, with_device
-    from junto.device.proxy import proxy
+    from junto.device.proxies import proxy
     from junto.device.pyu import PYU, PYUObject
     from junto.device.rehearsal import explain
     from junto.device.session import Session, init, show_progress, shutdown
@@ -67,7 +68,7 @@ _HOMES = MappingProxyType(
         "junto.device.disclosure": ("Undisclosed", "barrier", "reveal", "wait"),
         "junto.device.handle": ("Device", "DeviceObject"),
         "junto.device.placement": ("to", "with_device"),
-        "junto.device.proxy": ("proxy",),
+        "junto.device.proxies": ("proxy",),
         "junto.device.pyu": ("PYU", "PYUObject"),
         "junto.device.rehearsal": ("explain",),
         "junto.device.session": ("Session", "init", "show_progress", "shutdown"),
@@ -142,10 +143,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name) or ("junto.errors" if name in __all__ else None)
     if home is None:
         # `from junto import secretflow` would ask here for the name, and so for ever
-        secretflow = importlib.import_module("junto.secretflow")
-        if name in secretflow.ROOMS:
-            return secretflow.Room(name)
-        raise AttributeError(f"module 'junto' has no attribute {name!r}{secretflow.explained(name)}")
+        return importlib.import_module("junto.secretflow").found(name)
     from junto.device.boundary import public
 
     value = globals()[name] = public(_imported)(home, name)
@@ -159,3 +157,17 @@ def _imported(home: str, name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*__all__, *_PACKAGES})
+
+
+class _WithoutAFile:
+    """Python asks it last, and it answers for names of SecretFlow's alone: see `junto.secretflow`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith("junto."):
+            return None
+        return importlib.import_module("junto.secretflow").find_spec(name, path, target)
+
+
+if not any(type(each).__qualname__ == _WithoutAFile.__qualname__ for each in sys.meta_path):
+    sys.meta_path.append(_WithoutAFile())

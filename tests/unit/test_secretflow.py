@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import junto as sf
-from junto.secretflow import NAMES, PAGE
+from junto.secretflow import FILES, NAMES, PAGE, ROOMS
 
 ROOT = Path(__file__).resolve().parents[2]
 SAME = (
@@ -40,6 +42,80 @@ def test_a_name_that_is_elsewhere_says_where(name: str) -> None:
     assert here in str(caught.value)
     assert page in str(caught.value)
     assert PAGE in str(caught.value)
+
+
+def imported(name: str) -> Any:
+    """As ``from PACKAGE import NAME`` has it."""
+    package, _, last = f"junto.{name}".rpartition(".")
+    names: dict[str, Any] = {}
+    exec(f"from {package} import {last}", names)
+    return names[last]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name.partition(".")[0] not in ("SPU", "VDataFrame")]
+)
+def test_so_does_its_import(name: str) -> None:
+    with pytest.raises(ImportError) as caught:
+        imported(name)
+    here, page = NAMES[name]
+    assert here in str(caught.value)
+    assert page in str(caught.value)
+    assert PAGE in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [
+        ("data.vertical.dataframe.VDataFrame", "junto.frame.VDataFrame"),
+        ("ml.linear.ss_sgd.SSRegression", "junto.learn.LogisticRegression"),
+        ("preprocessing.scaler.StandardScaler", "junto.frame.StandardScaler"),
+        ("stats.ss_vif_v.VIF", "junto.frame.variance_inflation_factor"),
+        ("device.HEU", "an SPU of two parties"),
+        ("device.device.heu.HEUObject", "an SPU of two parties"),
+        ("distributed.fed.api", "sf.init"),
+        ("ml.nn.metrics.AUC", "junto.learn.metrics"),
+        ("utils.testing.heu_config", "an SPU of two parties"),
+    ],
+)
+def test_a_module_of_a_package_has_what_that_has(name: str, here: str) -> None:
+    with pytest.raises(ImportError, match=re.escape(here)):
+        imported(name)
+
+
+def test_every_package_of_its_can_be_imported() -> None:
+    for name in ROOMS:
+        module = importlib.import_module(f"junto.{name}")
+        assert found(name) is module
+    assert FILES <= ROOMS
+
+
+@pytest.mark.parametrize("name", ["device.driver.reveal", "device.device.spu.SPUObject"])
+def test_a_module_gives_what_has_the_same_name_here(name: str) -> None:
+    assert imported(name) is getattr(sf, name.rpartition(".")[2])
+
+
+@pytest.mark.parametrize("name", ["nothing", "device.nothing", "learn.nothing", "mpc.nothing.at_all"])
+def test_what_nobody_has_is_python_s_to_say(name: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'junto\."):
+        importlib.import_module(f"junto.{name}")
+
+
+def test_nobody_else_s_imports_are_touched() -> None:
+    ours = [finder for finder in sys.meta_path if type(finder).__module__ == "junto"]
+    assert len(ours) == 1, "once, however often the module runs"
+    assert sys.meta_path.index(ours[0]) >= 3, "after Python's own"
+    for name in ("nothing_such", "json.nothing", "juntos", "secretflow"):
+        assert ours[0].find_spec(name, None) is None
+
+
+def test_no_module_takes_the_place_of_a_name_of_its_package() -> None:
+    """Once imported, a module is an attribute of its package: there it would hide what is looked up late."""
+    import junto.device
+
+    for package, names in ((sf, sf.__all__), (junto.device, junto.device.NAMES)):
+        files = {each.name for each in pkgutil.iter_modules(package.__path__)}
+        assert not files & set(names)
 
 
 @pytest.mark.parametrize("name", SAME.split())

@@ -49,7 +49,7 @@ _MEANING: Mapping[ExitCode, str] = {
     ExitCode.LEDGER_BROKEN: "a ledger was changed after it was written, or differs from the other side",
     ExitCode.ABORTED: "another party ended the run before its end",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
-    ExitCode.TERMINATED: "told to end (SIGTERM)",
+    ExitCode.TERMINATED: "told to end (SIGTERM or SIGHUP)",
 }
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from junto.cli import parent_watchdog
 from junto.errors import Terminated
@@ -30,6 +30,8 @@ MOST_S = 3.0
 
 AGAIN_S = 0.02
 
+SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
 _OURS = str(Path(__file__).resolve().parents[1])
 
 
@@ -37,7 +39,8 @@ _OURS = str(Path(__file__).resolve().parents[1])
 def terminable() -> Iterator[None]:
     """SIGTERM and SIGHUP raise `Terminated` here, so that what was started is also ended; Ctrl-C is not lost.
 
-    A shell starts its background jobs with Ctrl-C ignored: so it stays, but in a party of a simulation.
+    What the caller has set to be ignored stays so, but in a party of a simulation: a shell's background job
+    does not hear Ctrl-C, and one behind `nohup` outlives its terminal.
     """
     came: dict[int, float] = {}
 
@@ -55,9 +58,8 @@ def terminable() -> Iterator[None]:
         else:
             ignored(what)
 
-    numbers = [signal.SIGTERM, signal.SIGHUP]
-    if parent_watchdog.VARIABLE in os.environ or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        numbers.append(signal.SIGINT)
+    simulated = parent_watchdog.VARIABLE in os.environ
+    numbers = [each for each in SIGNALS if simulated or signal.getsignal(each) is not signal.SIG_IGN]
     before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
     ignored, sys.unraisablehook = sys.unraisablehook, lost
     for number in numbers:

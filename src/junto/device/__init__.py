@@ -29,9 +29,9 @@ NAMES = frozenset(
 
 def __getattr__(name: str) -> Any:
     if name not in NAMES:
-        from junto.secretflow import explained
+        from junto.secretflow import found
 
-        raise AttributeError(f"module 'junto.device' has no attribute {name!r}{explained(f'device.{name}')}")
+        return found(f"device.{name}")
     import junto
 
     return getattr(junto, name)

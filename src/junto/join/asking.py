@@ -11,7 +11,7 @@ from typing import Any
 from junto.device.current import current
 from junto.device.disclosure import reveal
 from junto.device.placement import to as put
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.answering import (

@@ -33,7 +33,7 @@ from itertools import accumulate
 from typing import Any
 
 from junto.device.current import current
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.blinding import blind, blind_again, new_secret
 from junto.join.comparing import Comparing, unseal

@@ -25,7 +25,7 @@ from itertools import accumulate
 from typing import Any
 
 from junto.device.current import current
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.join.comparing import Matching
 from junto.join.protocol import FoundKeys, Goal, Intersection, KeySet, names, of_count, of_own_keys

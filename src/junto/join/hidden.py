@@ -30,7 +30,7 @@ import numpy as np
 
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject, put
 from junto.device.rehearsal import Rehearsal
 from junto.device.spu.inputs import InputConversion

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from junto.device.disclosure import wait
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject, put
 from junto.device.rehearsal import Rehearsal
 from junto.device.spu.layout import ArrayLayout

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 from junto.device.boundary import Scripted, public
 from junto.device.current import current
 from junto.device.disclosure import Undisclosed, reveal, wait
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join import join_cost

@@ -26,7 +26,7 @@ from typing import Any
 from junto.device.boundary import Scripted, public
 from junto.device.current import current
 from junto.device.disclosure import Undisclosed, reveal, wait
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.ecdh import Ecdh

@@ -27,7 +27,7 @@ from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.handle import DeviceObject
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.hidden_desk import HiddenDesk, piece_of

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYUObject
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.asking import Question, require_columns

@@ -25,7 +25,7 @@ from junto.device.boundary import public
 from junto.device.current import current
 from junto.device.disclosure import reveal, wait
 from junto.device.placement import to as put
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.asking import Question

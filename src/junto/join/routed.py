@@ -10,7 +10,7 @@ from typing import Any
 
 from junto.device.current import current
 from junto.device.disclosure import wait
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError
 from junto.join.aligning import correction

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from junto.device.current import current
 from junto.device.disclosure import wait
-from junto.device.proxy import proxy
+from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
 from junto.join import okvs

@@ -312,6 +312,8 @@ class GrpcGateway(Gateway):
             for peer in self._peers.values():
                 if absent > pause:  # it was us who did not run: nobody is to blame for that silence
                     peer.connection.heard += absent
+                if asleep > self._link.peer_timeout_s / 2:
+                    peer.stood_still = (now, asleep)
                 peer.beat()
                 if self._meeting.over:
                     peer.check_alive(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -108,6 +109,7 @@ class Peer:
 
     Attributes:
         connection: what passes between us.
+        stood_still: until when our own process did not run, and for how many seconds.
         lost_to: why it was given up.
         left: it has ended in agreement.
         ended: it has ended the run for all.
@@ -124,6 +126,7 @@ class Peer:
         self.connection: PeerConnection = PeerConnection(
             self.name, link, events, frozenset((*parties, self.name)), self.refused, self._hear
         )
+        self.stood_still: tuple[float, float] = (-math.inf, 0.0)
         self.lost_to: JuntoError | None = None
         self.left: bool = False
         self.ended: bool = False
@@ -343,13 +346,13 @@ class Peer:
             last += f", {cause} for {now - since:.1f} s"
         elif answers:
             last += "; its machine answers, its program does not"
-        self.lose(
-            PartyUnreachable(
-                f"{self.name} at {self.address} is out of reach: {last}",
-                party=self.name,
-                fix=f"see whether {self.name} still runs (its log), then start the run again at every party",
-            )
-        )
+        fix = f"see whether {self.name} still runs (its log), then start the run again at every party"
+        until, long = self.stood_still
+        if now - until < 2 * PATIENCE * self._timeout_s:
+            last += f"; this process did not run for {long:.0f} s before, so {self.name} may have given it up"
+            fix = "start the run again at every party, and let no machine or process sleep meanwhile"
+        text = f"{self.name} at {self.address} is out of reach: {last}"
+        self.lose(PartyUnreachable(text, party=self.name, fix=fix))
 
     def lose(self, error: JuntoError) -> None:
         """Give it up: everything that depends on it fails with `error`."""

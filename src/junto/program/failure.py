@@ -109,8 +109,9 @@ class ErrorReporter:
             level, words = logging.WARNING, f": {error.message}"
         elif isinstance(error, JuntoError) and not log.isEnabledFor(logging.DEBUG):
             words = "" if of_the_script(error.__traceback__) else f": {error}"
+        ours = isinstance(error, JuntoError) or not of_the_script(error.__traceback__)
         log.log(
-            logging.DEBUG if self._over and isinstance(error, JuntoError) else level,
+            logging.DEBUG if self._over and ours else level,
             "incident %s: operation %d %s at %s failed%s",
             incident,
             stamp.operation,

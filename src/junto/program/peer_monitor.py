@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 from junto.errors import (
     JuntoError,
@@ -16,12 +17,18 @@ from junto.errors import (
     Terminated,
 )
 from junto.net.api import Abort, Activity, Events, Stamp
+from junto.program.callsite import AT_THE_END
 from junto.program.divergence import DivergenceCheck, first_difference, side_by_side
 from junto.program.fault import SessionFault
 
 log: logging.Logger = logging.getLogger("junto.program")
 
 HISTORY_GRACE_S = 2.0
+
+_SAME_PROGRAM: Final = (
+    "run the same script with the same parameters at every party; nothing that decides "
+    "which operations are called may depend on one party's data, time, randomness or order of a set"
+)
 
 Tell = Callable[[str, tuple[Stamp, ...]], None]
 Versions = Callable[[str], str]
@@ -99,10 +106,14 @@ class PeerMonitor(Events):
         self._fault.set(_aborted(party, abort, self._agreement.others | {self._me}))
 
     def on_unreachable(self, party: str, error: Exception) -> None:
-        if isinstance(error, JuntoError):
-            self._fault.set(error)
-        else:
-            self._fault.set(PartyUnreachable(f"{party} is out of reach: {error}", party=party))
+        if not isinstance(error, JuntoError):
+            error = PartyUnreachable(f"{party} is out of reach: {error}", party=party, fix=_restart(party))
+        with self._lock:
+            known = self._known.get(party)
+        if isinstance(error, PartyUnreachable) and known is not None:
+            text = f"{error.message}; when last heard of it was {_doing(party, known[0])}"
+            error = PartyUnreachable(text, party=party, fix=error.fix)
+        self._fault.set(error)
 
     def on_left(self, party: str) -> None:
         with self._lock:
@@ -120,10 +131,10 @@ class PeerMonitor(Events):
             f"{self._me} and {party} run different programs. The first difference:\n"
             f"{side_by_side(self._me, mine, party, other)}"
         )
-        fix = (
-            "run the same script with the same parameters at every party; nothing that decides "
-            "which operations are called may depend on one party's data, time, randomness or order of a set"
-        )
+        for name, stamp in ((self._me, mine), (party, other)):
+            if stamp is not None and stamp.site == AT_THE_END:
+                text += f"\n{name}'s program had ended there, as a notebook's does that is restarted"
+        fix = _SAME_PROGRAM
         if versions:
             text += f"\nTheir versions differ, too, which alone can be the cause: {versions}"
             fix = f"install the same versions at every party; if they are equal, {fix}"
@@ -153,7 +164,7 @@ def place(at: Stamp, site: str = "") -> str:
 def abort_of(error: BaseException, me: str, where: str = "") -> Abort:
     """What the others are told when `error` ends our script; `where` is a `place`."""
     if isinstance(error, Terminated):
-        return Abort("interrupted", f"{me} was told to end by a signal (SIGTERM or SIGHUP)")
+        return Abort("interrupted", f"{me} was told to end by a signal (SIGTERM or SIGHUP){where}")
     if isinstance(error, KeyboardInterrupt):
         return Abort("interrupted", f"{me} was interrupted (Ctrl-C){where}")
     if isinstance(error, PartyUnreachable):
@@ -176,12 +187,16 @@ def _aborted(party: str, abort: Abort, parties: frozenset[str]) -> JuntoError:
     kind, _, detail = abort.kind.partition(":")
     known = detail in parties
     if kind == "unreachable" and known:
-        return PartyUnreachable(f"{abort.message} (as told by {party})", party=detail)
+        return PartyUnreachable(f"{abort.message} (as told by {party})", party=detail, fix=_restart(detail))
     if kind == "divergence":
-        return ProgramDivergence(f"{abort.message} (as told by {party})")
+        return ProgramDivergence(f"{abort.message} (as told by {party})", fix=_SAME_PROGRAM)
     if kind == "aborted" and known:
         return _ended(detail, f"{abort.message} (as told by {party})")
     return _ended(party, f"{party} ended the run: {abort.message}")
+
+
+def _restart(party: str) -> str:
+    return f"see whether {party} still runs (its log), then start the run again at every party"
 
 
 def _ended(party: str, message: str) -> PartyAborted:

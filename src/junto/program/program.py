@@ -16,7 +16,7 @@ from junto.errors import DeadlineExceeded, DeviceError, JuntoError, RemoteError,
 from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
 from junto.net.api import Activity, DirectAddress, DirectUse, Gateway, OnWait, Stamp
 from junto.program.aside import Aside
-from junto.program.callsite import call_site
+from junto.program.callsite import call_site, line_of
 from junto.program.cause import cause_of
 from junto.program.divergence import DivergenceCheck
 from junto.program.exchange import Exchange, ExchangeServices, ValueTransfer
@@ -412,7 +412,7 @@ class Program:
             cause = cause_of(error, self.told) or error
             if isinstance(cause, RemoteError):
                 _quietly(partial(gateway.flush, FLUSH_BEFORE_ABORT_S))
-            told = abort_of(cause, me, where or place(self.newest))
+            told = abort_of(cause, me, where or place(self.newest, line_of(error)))
             self._why = told.message
             _quietly(partial(gateway.abort, told, ABORT_S))
         self._close(cancel=True)

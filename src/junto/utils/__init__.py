@@ -9,6 +9,6 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     if name == "testing":
         return importlib.import_module("junto.utils.testing")
-    from junto.secretflow import Room
+    from junto.secretflow import found
 
-    return getattr(Room("utils"), name)
+    return found(f"utils.{name}")

@@ -7,6 +7,8 @@ from typing import Any
 
 from junto.errors import ConfigError
 
+__path__: Sequence[str] = ()  # so that Python asks `junto.secretflow` for a name that is imported and not here
+
 
 def cluster_def(parties: Sequence[str], runtime_config: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A `cluster_def` for `sf.SPU` whose nodes are these parties and talk over the parties' own connections.
@@ -26,6 +28,6 @@ def cluster_def(parties: Sequence[str], runtime_config: Mapping[str, Any] | None
 
 
 def __getattr__(name: str) -> Any:
-    from junto.secretflow import Room
+    from junto.secretflow import found
 
-    return getattr(Room("utils.testing"), name)
+    return found(f"utils.testing.{name}")

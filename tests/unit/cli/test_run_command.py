@@ -141,9 +141,11 @@ def test_a_signal_is_not_lost_wherever_it_comes(run: Run, tmp_path: Path, place:
     assert "AssertionError" not in answer.stderr
 
 
-def test_what_a_shell_ignores_for_its_background_jobs_stays_so(run: Run) -> None:
-    ignoring = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    script = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP", "SIGTERM"])
+def test_what_the_caller_ignores_stays_so(run: Run, name: str) -> None:
+    """A shell does Ctrl-C for its background jobs, and `nohup` the end of the terminal."""
+    ignoring = f"import signal, sys; signal.signal(signal.{name}, signal.SIG_IGN); "
+    script = f"import signal; print(signal.getsignal(signal.{name}) is signal.SIG_IGN)"
     program = f"{ignoring}import subprocess; sys.exit(subprocess.call(sys.argv[1:]))"
     answer = run(script, before=[sys.executable, "-c", program])
     assert answer.stdout == "True\n"

@@ -21,3 +21,5 @@ def test_a_process_that_was_stopped_or_slept_says_so_and_blames_nobody(monkeypat
         before = len(beats)
         until(lambda: len(beats) > before + 8, 60)
         assert site.heard["alice"].events.empty()
+        for gateway_ in site.gateways.values():
+            assert all(round(peer.stood_still[1], -2) == 4000 for peer in gateway_._peers.values())

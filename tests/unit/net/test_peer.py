@@ -1,5 +1,9 @@
 """What a party says of itself, without a network."""
 
+import time
+
+import pytest
+
 from gateways import Heard, stamp
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.net.api import Activity
@@ -19,3 +23,17 @@ def test_a_heartbeat_says_no_position_before_the_window_there_is_open(monkeypatc
     peer.publish(Activity(stamp(7)))
     assert said == [0]
     assert peer._pulse().activity.stamp.operation == 7
+
+
+@pytest.mark.parametrize(("ago", "said"), [(None, False), (9.0, True), (2000.0, False)])
+def test_a_party_that_is_gone_after_our_own_standstill_is_not_blamed_alone(ago, said):
+    """It gave us up while we slept, and left: see `test_absence.py` for who counts the seconds."""
+    nowhere, now = Address("127.0.0.1", 1), time.monotonic() + 3000
+    peer = Peer(PartySettings("bob", nowhere, nowhere), LinkSettings(), Heard())
+    peer.heard = now - 8.5
+    if ago is not None:
+        peer.stood_still = (now - ago, 29.0)
+    peer.check_alive(now)
+    assert ("this process did not run for 29 s before, so bob" in peer.lost_to.message) == said
+    assert ("sleep" in peer.lost_to.fix) == said
+    assert "start the run again" in peer.lost_to.fix

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from junto.mpc.plan import trace
-from junto.program.callsite import call_site
+from junto.program.callsite import AT_THE_END, call_site, line_of
 
 SCRIPT = compile("\nsite = call_site()", "there/fit.py", "exec")
 CELL = compile("\nsite = call_site()", "ipykernel_1/2849342938.py", "exec")
@@ -43,7 +43,18 @@ def test_so_is_a_line_of_what_an_spu_computes(notebook):
     assert step.line == "cell 3, line 2 (double)"
 
 
-def test_what_a_command_does_when_a_script_is_over_is_at_its_end():
-    names = {"call_site": call_site, "__name__": "junto.cli.run"}
+@pytest.mark.parametrize("caller", ["junto.cli.run", "threading"])
+def test_what_is_done_when_a_script_is_over_is_at_its_end(caller):
+    names = {"call_site": call_site, "__name__": caller}
     exec(SCRIPT, names)
-    assert names["site"] == "the end of the script"
+    assert names["site"] == AT_THE_END == "the end of the script"
+
+
+def test_an_error_is_at_the_line_of_the_script_that_it_came_to():
+    """Where an interrupt outside of our calls found the script: not where its last operation was."""
+    names = {"__name__": "__main__"}
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(compile("import json\ndef deep():\n    return 1 / 0\n\ndeep()", "there/fit.py", "exec"), names)
+    raised = caught.value.with_traceback(caught.value.__traceback__.tb_next)
+    assert line_of(raised) == "fit.py:5"
+    assert line_of(ValueError()) == ""

@@ -44,6 +44,17 @@ def test_a_difference_ends_both_with_the_same_two_lines(pair):
         assert "bob       2  alice(score)  at score.py:1" in side.fault.error.message
 
 
+def test_a_program_that_has_ended_is_no_other_script(pair):
+    """A notebook's kernel that is restarted between two cells ends its session as a script's end does."""
+    alice, bob = pair
+    alice.issue("load")
+    ended, _ = bob.agreement.record(Description("shutdown"), "the end of the script")
+    alice.peers.on_activity("bob", Activity(ended))
+    for side in pair:
+        assert "shutdown  at the end of the script" in side.fault.error.message
+        assert "bob's program had ended there, as a notebook's" in side.fault.error.message
+
+
 def test_equal_programs_go_on(pair):
     alice, bob = pair
     alice.issue("load", "train")
@@ -92,6 +103,28 @@ def test_an_end_that_is_told_on_names_the_party_that_ended_first():
     assert "look at the log of carol" in str(error)
 
 
+def test_a_party_that_is_gone_is_named_with_what_it_did_and_what_to_do_at_all_others():
+    alice, bob, carol = Side("alice", "bob"), Side("bob", "alice"), Side("carol", "bob")
+    for each in (alice, bob):
+        each.issue("load")
+    alice.peers.on_activity("bob", Activity(bob.issue("train"), ("carol",), 2, "operation 2 bob(train)"))
+    alice.peers.on_unreachable("bob", PartyUnreachable("bob is gone", party="bob", fix="see bob"))
+    carol.peers.on_abort("alice", abort_of(alice.fault.error, "alice"))
+    for error in (alice.fault.error, carol.fault.error):
+        assert "bob is gone; when last heard of it was waiting for carol, busy with operation 2" in str(error)
+        assert (type(error), error.party) == (PartyUnreachable, "bob")
+        assert "bob" in error.fix
+
+
+@pytest.mark.parametrize(
+    "cause", [KeyboardInterrupt(), PartyUnreachable("x", party="carol"), ProgramDivergence("x")]
+)
+def test_what_is_told_on_says_what_to_do(cause):
+    side = Side("alice", "bob")
+    side.peers.on_abort("bob", abort_of(cause, "bob"))
+    assert side.fault.error.fix
+
+
 def test_only_the_first_cause_counts():
     side = Side("alice", "bob")
     side.peers.on_unreachable("bob", PartyUnreachable("gone", party="bob"))
@@ -126,8 +159,9 @@ def test_an_interrupt_is_where_the_script_stands_and_not_where_its_last_operatio
 
 def test_a_signal_is_told_as_what_it_was():
     assert "(Ctrl-C) at a.py:3" in abort_of(KeyboardInterrupt(), "alice", " at a.py:3").message
-    told = abort_of(Terminated(), "alice").message
+    told = abort_of(Terminated(), "alice", " at a.py:3").message
     assert "SIGTERM" in told
+    assert "at a.py:3" in told
     assert "Ctrl-C" not in told
 
 

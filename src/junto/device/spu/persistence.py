@@ -206,23 +206,24 @@ def places_of(spu: SpuDevice, paths: Paths) -> dict[str, Path]:
     """Each party's path, as far as it is named.
 
     Raises:
-        DeviceError: there is no such party, or the list has another length than there are nodes.
+        DeviceError: there is no such party, the list has another length than there are nodes, or what is
+            given is no path.
     """
     names = spu.settings.parties
-    if isinstance(paths, str | os.PathLike):
-        raise DeviceError(
-            "one path is not enough: each party keeps its own part", fix='paths={"alice": ..., "bob": ...}'
-        )
+    fix = "paths={" + ", ".join(f'"{name}": ...' for name in names) + "}, by the nodes' names"
+    if isinstance(paths, str | os.PathLike) or not isinstance(paths, Mapping | Sequence):
+        raise DeviceError("one path is not enough: each party keeps its own part", fix=fix)
     if not isinstance(paths, Mapping):
         if len(paths) != len(names):
-            raise DeviceError(
-                f"{len(paths)} paths were given for {len(names)} nodes",
-                fix=f"one for each of {', '.join(names)}",
-            )
+            raise DeviceError(f"{len(paths)} paths were given for {len(names)} nodes", fix=fix)
         paths = dict(zip(names, paths, strict=True))
     unknown = [name for name in paths if name not in names]
     if unknown:
-        raise DeviceError(f"{', '.join(map(str, unknown))} is no node of {spu.name}: {', '.join(names)}")
+        what = f"{', '.join(map(str, unknown))} is no node of {spu.name}: {', '.join(names)}"
+        raise DeviceError(what, fix=fix)
+    for name, path in paths.items():
+        if not isinstance(path, str | os.PathLike | None):
+            raise DeviceError(f"the path of {name} is a {type(path).__name__}", fix=fix)
     places = {name: Path(path) for name, path in paths.items() if path is not None}
     here = [places[name] for name in _keepers(spu) if name in places and spu.session.program.is_here(name)]
     if len(set(here)) < len(here):
