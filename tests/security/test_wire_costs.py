@@ -186,6 +186,33 @@ def colliding(tag: int) -> bytes:
     return bytes(forge(atoms, blobs=blobs))
 
 
+def sets_in_sets(width: int = 9, depth: int = 5) -> bytes:
+    """Sets of sets of sets, all with one hash, of which siblings differ in their last number alone."""
+    atoms: list[Any] = []
+    blobs = bytearray()
+
+    def add(level: int, which: int) -> None:
+        if level == 0:
+            data = big(PRIME * (which + (1 << 20)))
+            atoms.extend((value_tags.BIG_INT, len(data)))
+            blobs.extend(data)
+            return
+        atoms.extend((value_tags.FROZENSET, width))
+        for number in (*range(width - 1), width + which):
+            add(level - 1, number)
+
+    add(depth, 0)
+    return bytes(forge(atoms, blobs=bytes(blobs)))
+
+
+def empty_columns() -> bytes:
+    """A frame of 200,000 columns without a row: a few bytes each, and kilobytes in memory."""
+    count = 200_000
+    empty = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 0, value_tags.INT, 1, None]
+    atoms = [value_tags.FRAME, "labels", value_tags.LIST, count, *["a"] * count, None, *empty]
+    return bytes(forge([*atoms, *["numpy", value_tags.ARRAY, "|i1", False, 1, 0] * count]))
+
+
 def colliding_categories() -> bytes:
     """Numbers that pandas' hash table puts into one place: its hash is linear over bits."""
     high = np.random.default_rng(0).integers(0, 1 << 20, 200_000).astype(np.uint64)
@@ -309,6 +336,8 @@ CRAFTED: dict[str, Callable[[], bytes]] = {
     "frequency": walked_frequency,
     "keys": lambda: colliding(value_tags.DICT),
     "elements": lambda: colliding(value_tags.SET),
+    "sets in sets": sets_in_sets,
+    "columns": empty_columns,
     "pandas' hash table": colliding_categories,
     "a dictionary that grows": lambda: arrow(growing_dictionary()),
     "a frequency's steps": steps_that_collide,

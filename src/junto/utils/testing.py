@@ -7,7 +7,9 @@ from typing import Any
 
 from junto.errors import ConfigError
 
-__path__: Sequence[str] = ()  # so that Python asks `junto.secretflow` for a name that is imported and not here
+__path__: Sequence[
+    str
+] = ()  # so that Python asks `junto.secretflow` for a name that is imported and not here
 
 
 def cluster_def(parties: Sequence[str], runtime_config: Mapping[str, Any] | None = None) -> dict[str, Any]:

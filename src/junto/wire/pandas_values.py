@@ -69,7 +69,7 @@ def writer_for(value: Any) -> Callable[[ValueWriter, Any], None] | None:
 
 
 def _write_frame(sink: ValueWriter, frame: pd.DataFrame) -> None:
-    sink.spend(value_tags.TABLE_COST)
+    sink.spend(value_tags.TABLE_COST + value_tags.COLUMN_COST * frame.shape[1])
     sink.enter(frame.shape[1])
     sink.atoms.append(value_tags.FRAME)
     _write_index(sink, frame.columns)
@@ -84,6 +84,7 @@ def read_frame(source: ValueReader) -> pd.DataFrame:
     source.spend(value_tags.TABLE_COST)
     labels = _read_index(source)
     source.enter(len(labels))
+    source.spend(value_tags.COLUMN_COST * len(labels))
     index = _read_index(source)
     columns = {position: _as_series(_column_of(source, len(index)), index) for position in range(len(labels))}
     source.leave()

@@ -69,6 +69,9 @@ LONG_BYTES_LEN: Final = 4 << 10
 TABLE_COST: Final = 100
 """Nodes that a table counts for: an empty one is a few bytes on the wire and kilobytes in memory."""
 
+COLUMN_COST: Final = 10
+"""The same for each column of a pandas frame."""
+
 JAX_COST: Final = 20
 """The same for an array of jax, which takes its time to make."""
 

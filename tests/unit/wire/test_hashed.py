@@ -28,11 +28,72 @@ def test_keys_that_are_alike_are_counted_over_all_that_a_container_gets() -> Non
         check_hashes([[]])
 
 
+class Leaf:
+    """A key whose hash says nothing, and which counts how often it is compared."""
+
+    compared = 0
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        Leaf.compared += 1
+        return isinstance(other, Leaf) and self.number == other.number
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def nested(width: int, depth: int, which: int = 0) -> Any:
+    """Sets of sets, in tuples too; siblings are the same but for what each looks at last."""
+    if depth == 0:
+        return Leaf(which)
+    parts = [nested(width, depth - 1, number) for number in (*range(width - 1), width + which)]
+    return frozenset(parts) if depth % 2 else (frozenset(parts), 0)
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 6, 8, 20, 64, 65])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+def test_to_tell_keys_apart_takes_no_more_comparisons_than_so_many_for_each_part(
+    width: int, depth: int
+) -> None:
+    if width ** (depth + 1) > 5000:
+        return
+    keys = [nested(width, depth, number) for number in range(width)]
+    parts = width ** (depth + 1)
+    try:
+        check_hashes(keys)
+    except MalformedBytes:
+        assert parts > 64, "a few that are alike are honest"
+        return
+    Leaf.compared = 0
+    assert len(set(keys)) == width
+    assert Leaf.compared <= 64 * parts
+
+
+def test_what_lies_in_slots_is_hashed_too() -> None:
+    with pytest.raises(MalformedBytes, match="more often"):
+        WrittenOut(0).spend([Slotted(doubled(18))])
+
+
 def doubled(times: int) -> Any:
     value: Any = ()
     for _ in range(times):
         value = (value, value)
     return value
+
+
+class Slotted:
+    __slots__ = ("part",)
+
+    def __init__(self, part: Any) -> None:
+        self.part = part
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return hash(self.part)
 
 
 class Plain:
