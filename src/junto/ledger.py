@@ -158,6 +158,18 @@ class LedgerFile:
                 "the ledger %s cannot be locked: %s; see that no other run writes it", self.path, error
             )
 
+    def append(self, lines: bytes) -> None:
+        """Whole lines alone: where the disk takes a part of one, that part goes. Raises OSError."""
+        written = 0
+        try:
+            while written < len(lines):
+                written += os.write(self.descriptor, lines[written:])
+        except OSError:
+            torn = written - (lines.rfind(b"\n", 0, written) + 1)
+            if self._regular and torn:
+                os.ftruncate(self.descriptor, os.fstat(self.descriptor).st_size - torn)
+            raise
+
     def close(self) -> None:
         """Give it back; once."""
         if self._regular:
@@ -222,17 +234,16 @@ class Ledger:
             file.close()
 
     def _write_all(self, place: LedgerFile, entries: queue.SimpleQueue[dict[str, Any] | None]) -> None:
-        previous = place.previous
-        with os.fdopen(place.descriptor, "ab", closefd=False) as file:
-            while (fields := entries.get()) is not None:
-                line = _line(fields, previous)
-                previous = _hash(line)
-                file.write(line + b"\n")
-                if entries.empty():
-                    file.flush()
-                    self._ends.wait(GATHERED_S)
-            file.flush()
-            os.fsync(file.fileno())
+        previous, lines = place.previous, []
+        while (fields := entries.get()) is not None:
+            lines.append(_line(fields, previous) + b"\n")
+            previous = _hash(lines[-1][:-1])
+            if entries.empty():
+                place.append(b"".join(lines))
+                lines.clear()
+                self._ends.wait(GATHERED_S)
+        place.append(b"".join(lines))
+        os.fsync(place.descriptor)
 
 
 def read(path: str | os.PathLike[str]) -> Iterator[Recorded]:

@@ -59,6 +59,10 @@ def written_whole(
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         yield draft
         publish(draft, path, overwrite=overwrite)
+    except OSError as error:  # a full disk names no file, and nobody knows of the draft
+        if error.filename in (None, str(draft)):
+            error.filename = str(path)
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """The ledger: what is written can be read, and what is changed afterwards is seen."""
 
+import errno
 import json
 import os
 import stat
@@ -191,3 +192,30 @@ def test_two_runs_never_write_one_file(tmp_path):
     os.close(inherited)
     write(Path(path), entry())
     assert verify(path).ok
+
+
+@pytest.mark.parametrize("room", [0, 1, 100, 101, 350, 700])
+def test_a_full_disk_leaves_whole_lines_and_the_next_run_goes_on(tmp_path, monkeypatch, room):
+    """A disk takes what it has room for, and then says so: half a line would look like a change."""
+    path, left, disk = tmp_path / "ledger.jsonl", [room], os.write
+
+    def full(descriptor, data):
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = disk(descriptor, data[: left[0]])
+        left[0] -= taken
+        return taken
+
+    told = []
+    monkeypatch.setattr(ledger.os, "write", full)
+    writing = Ledger(LedgerFile(str(path)), "job", "ab", "alice", told.append)
+    for number in range(9):
+        writing.record(entry(number))
+    writing.close()
+    monkeypatch.undo()
+    assert "No space left" in told[0].message
+    assert path.stat().st_size <= room
+    assert verify(path).broken is None
+    write(path, entry())
+    assert verify(path).broken is None
+    assert len(list(read(path))) >= 1

@@ -157,3 +157,15 @@ def test_who_waits_for_a_file_reads_the_one_that_took_its_place(tmp_path):
         write_whole(place, [first + b"2"])
     waiting.join(20)
     assert heard == [b"12"]
+
+
+def test_what_cannot_be_written_is_named(tmp_path, monkeypatch):
+    """A full disk names no file, and of the draft nobody knows."""
+    place = tmp_path / "report.html"
+    monkeypatch.setattr(os, "fsync", lambda descriptor: exec("raise OSError(28, 'No space left on device')"))
+    with pytest.raises(OSError, match=re.escape(f"[Errno 28] No space left on device: '{place}'") + "$"):
+        write_whole(place, [b"page"])
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError, match=re.escape(f"'{tmp_path}/nowhere/report.html'") + "$"):
+        write_whole(tmp_path / "nowhere" / "report.html", [b"page"])
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from junto.cli.exit_codes import ExitCode
-from junto.cli.output import Json, console, failing, fits, print_json
+from junto.cli.output import Json, console, failing, finite, fits, print_json
 
 if TYPE_CHECKING:
     from junto.doctor.diagnosis import Diagnosis, Finding
@@ -28,7 +28,8 @@ _ABSENT = frozenset(
 def doctor(
     config: Annotated[Path, typer.Option("--config", "-c", help="This party's settings (TOML).")],
     wait: Annotated[
-        float, typer.Option(min=0, help="Await parties that are not there for so many seconds.")
+        float,
+        typer.Option(min=0, callback=finite, help="Await parties that are not there for so many seconds."),
     ] = 0,
     json: Json = False,
 ) -> None:

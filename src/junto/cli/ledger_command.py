@@ -75,6 +75,8 @@ def _report(
 
 
 def _verdict(name: str, check: Verification) -> str:
+    if not check.lines:
+        return f"{name}: it is empty: no run has begun in it, or all its lines were removed"
     if check.ok:
         return f"{name}: the chain holds over {check.lines} lines"
     if check.broken is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -19,6 +20,14 @@ from junto.errors import JuntoError
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+
+def finite(seconds: float | None) -> float | None:
+    """For an option of seconds: its bounds let what is no number through."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise typer.BadParameter("give a number of seconds")
+    return seconds
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 

@@ -93,11 +93,13 @@ def _explain(error: BaseException, code: int) -> None:
         error.__traceback__ = None
     else:
         # From the script's first frame on: what a library of any kind did there belongs to it.
-        error.__traceback__ = chained(list(dropwhile(_is_ours, trace))) or error.__traceback__
+        error.__traceback__ = chained(list(dropwhile(_is_ours, trace)))
     if error.__traceback__ is not None:
         sys.stderr.write("".join(traceback.format_exception(error)))
     elif isinstance(error, JuntoError):
         sys.stderr.write(f"{error}\n")
+    elif not isinstance(error, KeyboardInterrupt):  # the script could not even be compiled
+        sys.stderr.write("".join(traceback.format_exception_only(error)))
     line = f"junto run: {ExitCode(code).meaning} ({name}, exit code {code})"
     console(stderr=True).print(line, style="red", markup=False, soft_wrap=True)
 

@@ -13,7 +13,7 @@ from junto.cli.bars import Progress, Screen
 from junto.cli.crossings import Crossing, as_json, show
 from junto.cli.exit_codes import ExitCode
 from junto.cli.interrupts import terminable
-from junto.cli.output import Json, broken, console, failing, fits, print_json
+from junto.cli.output import Json, broken, console, failing, finite, fits, print_json
 from junto.cli.simulate import OutputLine, SimulateOptions, SimulationResult, simulate
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def simulate_command(
     script: Annotated[Path, typer.Argument(help="The script; every party runs the same.")],
     parties: Annotated[str, typer.Option("--parties", "-p", help="Their names: alice,bob,carol")],
     arguments: Annotated[list[str] | None, typer.Argument(help="The script's own, after --.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="End everybody after so many seconds.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, callback=finite, help="End everybody after so many seconds.")
+    ] = None,
     progress: Progress = None,
     json: Json = False,
 ) -> None:

@@ -26,11 +26,12 @@ def read_toml(path: str) -> dict[str, Any]:
 
     file = Path(path).expanduser()
     try:
-        with file.open("rb") as stream:
-            settings = tomllib.load(stream)
+        settings = tomllib.loads(file.read_bytes().decode("utf-8-sig"))  # some editors write a mark first
     except OSError as error:
         raise ConfigError(f"config: {path!r} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"config: {path!r} is no text in UTF-8", fix="save it in this encoding") from None
+    except tomllib.TOMLDecodeError as error:
         hint = (
             "a table or key may stand in it once only; "
             if "twice" in str(error) or "overwrite" in str(error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import secrets
 import traceback
 from collections.abc import Sequence
@@ -124,5 +126,7 @@ class ErrorReporter:
     def _detail(self, error: BaseException) -> str:
         if self._expose:
             return "".join(traceback.format_exception(error)).rstrip()
+        if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+            return os.strerror(error.errno)  # as the exception's type, it says nothing of the data
         # Our own errors name types and settings, never values.
         return error.message if isinstance(error, JuntoError) else ""

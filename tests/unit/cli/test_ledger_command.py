@@ -243,3 +243,10 @@ def test_what_is_no_ledger_is_named(command: Command, ledgers: Path) -> None:
     answer = command("--json")
     assert answer.returncode == 2
     assert "bob.jsonl is no ledger: line 1" in json.loads(answer.stdout)["error"]["message"]
+
+
+def test_an_empty_ledger_is_no_chain_that_holds(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    answer = command("--verify", str(tmp_path / "empty.jsonl"))
+    assert answer.returncode == 0, "a run that has never met its parties leaves such a file"
+    assert "empty.jsonl: it is empty" in answer.stdout

@@ -89,3 +89,19 @@ def test_lines_fit_and_only_a_longer_word_does_not(text: str, room: int) -> None
         end = begin + len(line)
         if word := re.search(r"\S+", text[end:]):
             assert cell_len(text[begin : end + word.end()]) > room, "as many as there is room for"
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "-1", "5x"])
+@pytest.mark.parametrize(
+    "command",
+    ["simulate s.py --parties a,b --timeout", "doctor --config a.toml --wait"],
+    ids=["simulate", "doctor"],
+)
+def test_seconds_are_a_number_of_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, seconds: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["junto", *command.split(), seconds])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert f"Invalid value for '{command.split()[-1]}'" in capsys.readouterr().err

@@ -58,6 +58,17 @@ def test_a_traceback_shows_the_users_frames_only(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("import junto\nsf.init(\n", "'(' was never closed"), ("x = '\0'", "null bytes")]
+)
+def test_what_cannot_be_compiled_is_shown_without_our_frames(run: Run, text: str, said: str) -> None:
+    answer = run(text)
+    assert answer.returncode == 1
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert "runpy" not in answer.stderr
+
+
 def test_an_error_of_junto_hides_its_own_frames(run: Run) -> None:
     answer = run("import junto as sf\nsf.PYU('alice')(len)([1])\n")
     assert answer.returncode == 2

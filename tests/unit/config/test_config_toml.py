@@ -83,6 +83,22 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> No
         build_settings({"config": write(tmp_path, text)})
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "alice.toml"
+    path.write_bytes('parties = ["alice", "bob"]  # älter'.encode(encoding))
+    assert build_settings({"config": str(path)}).parties == ("alice", "bob")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "gbk", "latin-1"])
+def test_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "alice.toml"
+    path.write_bytes("parties = ['über']".encode(encoding))
+    with pytest.raises(ConfigError, match="no text in UTF-8") as caught:
+        build_settings({"config": str(path)})
+    assert caught.value.fix
+
+
 def test_the_template_is_complete_but_for_the_files_it_names(tmp_path: Path) -> None:
     path = write(tmp_path, template("alice", ("bob", "carol")))
     with pytest.raises(CertificateError, match=r"ca\.pem"):

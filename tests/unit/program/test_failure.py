@@ -1,5 +1,6 @@
 """What the owner of a failed operation finds in its log."""
 
+import errno
 import logging
 from types import SimpleNamespace
 
@@ -98,3 +99,18 @@ def test_what_is_to_be_done_reaches_the_other_parties_bounded_and_printable(over
     assert "\x1b" not in str(heard)
     assert len(heard.fix) < 6_000
     assert heard.origin.incident in heard.fix
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "in our words: secret"), "No space left on device"),
+        (FileNotFoundError(errno.ENOENT, "secret", "secret.csv"), "No such file or directory"),
+        (OSError("secret"), ""),
+        (OSError(987654, "secret"), ""),
+        (ValueError("secret"), ""),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_its_words_and_no_others(error, told):
+    origin = ErrorReporter(expose=False).explain("alice", STAMP, error).origin
+    assert origin.detail == told
