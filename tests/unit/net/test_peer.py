@@ -30,7 +30,7 @@ def test_a_party_that_is_gone_after_our_own_standstill_is_not_blamed_alone(ago, 
     """It gave us up while we slept, and left: see `test_absence.py` for who counts the seconds."""
     nowhere, now = Address("127.0.0.1", 1), time.monotonic() + 3000
     peer = Peer(PartySettings("bob", nowhere, nowhere), LinkSettings(), Heard())
-    peer.heard = now - 8.5
+    peer.connection.heard = now - 8.5
     if ago is not None:
         peer.stood_still = (now - ago, 29.0)
     peer.check_alive(now)
