@@ -214,9 +214,13 @@ class ProgramDivergence(ProgramError):
 
 
 class DeadlineExceeded(ProgramError):
-    """A wait lasted longer than the deadline that was set for it."""
+    """A wait lasted longer than the deadline that was set for it. `party` is one that never came, if so."""
 
     code = "J302"
+
+    def __init__(self, message: str, *, party: str = "", fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.party: str = party
 
 
 class PartyAborted(ProgramError):

@@ -115,8 +115,9 @@ def test_parties_come_in_any_order_and_the_late_one_is_named():
 
 
 def test_a_party_that_never_comes_is_awaited_until_the_deadline():
-    with Site() as site, pytest.raises(DeadlineExceeded, match=r"bob at .*refused"):
+    with Site() as site, pytest.raises(DeadlineExceeded, match=r"bob at .*refused") as caught:
         site.start("alice").meet(0.3, lambda _: None)
+    assert caught.value.party == "bob"
 
 
 @BOTH

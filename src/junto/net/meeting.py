@@ -166,10 +166,13 @@ class Meeting:
 
     def _missing(self, address: Callable[[str], str]) -> list[str]:
         """Who keeps us waiting, and why: who was not met or is gone, else whom we or who cannot reach us."""
-        unmet = [party for party in self._others if party not in self._nonces or not self._is_here(party)]
+        unmet = self._unmet()
         closed = [party for party in self._others if not self._is_open(party)]
         missing = unmet or closed or [party for party in self._others if not self._is_reached(party)]
         return [f"{party} at {address(party)}: {self._cause(party)}" for party in missing]
+
+    def _unmet(self) -> list[str]:
+        return [party for party in self._others if party not in self._nonces or not self._is_here(party)]
 
     def _cause(self, party: str) -> str:
         if party not in self._nonces:
@@ -182,5 +185,6 @@ class Meeting:
         missing = "; ".join(self._missing(address))
         return DeadlineExceeded(
             f"waited {waited:.0f} s for {missing}",
+            party=next(iter(self._unmet()), ""),
             fix="start the party, or check its address with `junto doctor`; or wait longer (meet_timeout_s)",
         )

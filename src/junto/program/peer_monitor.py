@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from junto.errors import (
+    DeadlineExceeded,
     JuntoError,
     PartyAborted,
     PartyUnreachable,
@@ -167,7 +168,7 @@ def abort_of(error: BaseException, me: str, where: str = "") -> Abort:
         return Abort("interrupted", f"{me} was told to end by a signal (SIGTERM or SIGHUP){where}")
     if isinstance(error, KeyboardInterrupt):
         return Abort("interrupted", f"{me} was interrupted (Ctrl-C){where}")
-    if isinstance(error, PartyUnreachable):
+    if isinstance(error, PartyUnreachable | DeadlineExceeded) and error.party:
         return Abort(f"unreachable:{error.party}", error.message)
     if isinstance(error, PartyAborted):  # not of our own accord: whom we heard it of is to be looked at
         return Abort(f"aborted:{error.party}", error.message)

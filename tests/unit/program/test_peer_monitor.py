@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from junto.errors import PartyAborted, PartyUnreachable, ProgramDivergence, Terminated
+from junto.errors import DeadlineExceeded, PartyAborted, PartyUnreachable, ProgramDivergence, Terminated
 from junto.net.api import Abort, Activity, Stamp
 from junto.program.divergence import DivergenceCheck
 from junto.program.fault import SessionFault
@@ -123,6 +123,19 @@ def test_what_is_told_on_says_what_to_do(cause):
     side = Side("alice", "bob")
     side.peers.on_abort("bob", abort_of(cause, "bob"))
     assert side.fault.error.fix
+
+
+def test_who_has_waited_in_vain_is_not_blamed_for_whom_nobody_met():
+    """Both wait as long: whose time is up first tells the other, and neither has failed."""
+    side = Side("alice", "bob")
+    side.peers.on_abort("bob", abort_of(DeadlineExceeded("waited 20 s for carol", party="carol"), "bob"))
+    error = side.fault.error
+    assert (type(error), error.party) == (PartyUnreachable, "carol")
+    assert "waited 20 s for carol (as told by bob)" in error.message
+    assert "carol" in error.fix
+    side = Side("alice", "bob")
+    side.peers.on_abort("bob", abort_of(DeadlineExceeded("waited 9 s for a value"), "bob"))
+    assert (type(side.fault.error), side.fault.error.party) == (PartyAborted, "bob")
 
 
 def test_only_the_first_cause_counts():
