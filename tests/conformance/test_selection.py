@@ -268,6 +268,28 @@ def test_a_fold_without_a_second_class_has_no_auc(spu):
     assert np.isnan(sf.reveal(found, to="bob")).tolist() == [False, True]
 
 
+def test_a_search_ranks_what_is_not_defined_last(spu):
+    y = np.r_[np.zeros(30, int), np.ones(31, int)]
+    y[:5] = 1
+
+    def scoring(model, X, y):
+        """What is not defined of deep trees, and a bad score of the others."""
+        said = model.decision_function(X)
+        if model.max_depth == 1:
+            return metrics.r2_score(y, spu(lambda score: score + 9)(said))
+        return metrics.log_loss(y, spu(lambda score: 9 + 0 * score)(said))
+
+    folds = [(np.arange(61), np.r_[0:15, 45:61])]
+    grid = {"max_depth": [2, 1]}
+    model = learn.DecisionTreeClassifier(spu, max_bins=4)
+    search = learn.GridSearchCV(model, grid, scoring=scoring, cv=folds).fit(split(), at("bob", y).to(spu))
+    assert search.best_params_ == {"max_depth": 1}
+    found = sf.reveal(search.cv_results("bob"), to="bob")
+    assert np.isnan(found["mean_test_score"]).tolist() == [True, False]
+    assert found["rank_test_score"].tolist() == [2, 1]
+    assert sf.reveal(search.best_score_) == pytest.approx(found["mean_test_score"][1])
+
+
 def test_what_cannot_be_searched_is_refused_before_anything_is_shared(spu):
     model = learn.DecisionTreeRegressor(spu)
     refused = (
