@@ -68,3 +68,13 @@ def decided(name: str, params: Mapping[str, Any], actual: Any, numbers: Any) -> 
     floats = [np.asarray(each, np.float64) for each in numbers]
     want, gap, size = DECIDING[name](params, actual, *floats)
     return np.where(gap > NARROW * size, want, actual)
+
+
+def distinct(keys: Any, axis: int) -> Any:
+    """Which of sorted keys are those of their places for sure: they differ from both neighbours by enough."""
+    keys = np.moveaxis(np.asarray(keys, np.float64), axis, -1)
+    size = np.maximum(np.abs(keys[..., 1:]), np.abs(keys[..., :-1]))
+    apart = np.abs(np.diff(keys)) > NARROW * size
+    edge = np.ones((*keys.shape[:-1], min(keys.shape[-1], 1)), np.bool_)
+    sure = np.concatenate([edge, apart], -1) & np.concatenate([apart, edge], -1)
+    return np.moveaxis(sure, -1, axis)

@@ -8,8 +8,9 @@ beside larger numbers, each one is within a thousandth of itself, or as near as 
 within a hundredth, or 64 units. Twins begin with what a party puts in, before it is rounded, and go on from
 call to call.
 
-What is chosen by a comparison is chosen as the fixed-point numbers have it, so that a narrow choice is no
-error. A step that has no twin here, such as a decomposition, begins anew from the numbers that are there.
+What lost digits decide is followed as numbers are (`decisions`): a count, an order, a choice.
+A narrow decision is as the fixed-point numbers have it, and no error. A step that has no twin here, such as a
+decomposition, begins anew from the numbers that are there.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from junto.mpc.decisions import DECIDING, NARROW, decided
+from junto.mpc.decisions import DECIDING, NARROW, decided, distinct
 from junto.mpc.digits import LOOSE, UNITS
-from junto.mpc.plain_gates import PlainBits, PlainRing
-from junto.mpc.plan_steps import CONTROL, PlanStep
-from junto.mpc.ring128 import floats
+from junto.mpc.plain_gates import PlainRing
+from junto.mpc.plan_steps import CONTROL, PlanStep, ShapeDtype
+from junto.mpc.ring128 import floats, lowest_words
 from junto.mpc.values import Public, Secret, Value
 from junto.mpc.visibility import place
 
@@ -87,9 +88,9 @@ class Twins:
 
     def follow(self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]) -> Sequence[Value]:
         """The results of a step with their twins."""
-        if step.name in DECIDING and results and _is_decision(results[0]):
+        if step.name in DECIDING and results and _is_decision(results[0]) and not _recounts(step, operands):
             return self._decided(step, operands, results)
-        if step.name in MOVED:
+        if step.name in MOVED and not _recounts(step, operands):
             return results
         made = self._made(step, operands, results)
         lost = next((each.twin.lost for each in operands if isinstance(each, Secret) and each.twin), "")
@@ -101,9 +102,10 @@ class Twins:
     def _made(self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]) -> Sequence[Any]:
         """The numbers of the results; None: they begin anew."""
         compute = FOLLOWED.get(step.name)
-        follows = step.name not in CHOOSING or any(isinstance(x, Secret) and x.twin for x in operands)
+        twins = any(isinstance(x, Secret) and x.twin for x in operands)
+        follows = twins or (step.name not in CHOOSING and any(map(_is_float, results)))
         none = [None] * len(results)
-        if not (compute and follows and all(map(_has_numbers, operands)) and any(map(_is_float, results))):
+        if not (compute and follows and all(map(_has_numbers, operands)) and isinstance(results[0], Secret)):
             return none
         numbers = [_numbers(each) for each in operands]
         try:
@@ -124,7 +126,7 @@ class Twins:
         (value,) = results
         if not twins or not isinstance(value, Secret) or not all(map(_has_numbers, operands)):
             return results
-        actual = np.broadcast_to(_decision(value), step.forms[0].shape)
+        actual = np.broadcast_to(_held(value), step.forms[0].shape)
         numbers = [_numbers(each) for each in operands]
         try:
             with np.errstate(all="ignore"):
@@ -137,15 +139,17 @@ class Twins:
 
     def _twin(self, step: PlanStep, number: int, pair: tuple[Value, Any], lost: str) -> Value:
         value, made = pair
-        if not isinstance(value, Secret) or (value.twin is None and (made is None or not _is_float(value))):
+        if not isinstance(value, Secret) or (value.twin is None and made is None):
             return value
-        if made is None or not _is_float(value):
+        if made is None:
             return replace(value, twin=None)
         form, held = step.forms[number].shape, value.value.shape
         shape = held if value.scale is None else np.broadcast_shapes(held, value.scale.shape)
-        numbers, actual = (_thinned(np.broadcast_to(each, form), shape) for each in (made, _held(value)))
-        most = np.ldexp(1.0, np.iinfo(np.int64).bits - self._fraction)
-        known = np.isfinite(numbers) & (np.abs(numbers) < most)
+        there = _held(value)
+        numbers, actual = (
+            np.asarray(_thinned(np.broadcast_to(each, form), shape), np.float64) for each in (made, there)
+        )
+        known = np.isfinite(numbers) & (np.abs(numbers) < _most(value, step.forms[number], self._fraction))
         numbers = np.where(known, numbers, actual)
         if not lost and numbers.size:
             gap, size = np.abs(numbers - actual).max(), np.abs(numbers).max()
@@ -169,8 +173,8 @@ class Twins:
             )
 
     def _leave_decision(self, value: Secret) -> None:
-        actual, right = _decision(value), np.broadcast_to(value.twin.numbers, value.shape)
-        turned = int((np.broadcast_to(actual, value.shape) != right).sum())
+        right = np.broadcast_to(value.twin.numbers, value.shape)
+        turned = int((_held(value) != right).sum())
         if turned:
             where = f", at {value.twin.lost} first" if value.twin.lost else ""
             self._say(
@@ -203,13 +207,20 @@ def _is_decision(value: Value) -> bool:
     return isinstance(value, Secret) and value.kind != "fixed"
 
 
-def _decision(value: Secret) -> Any:
-    """Bits or whole numbers that are there."""
-    return value.value.flags if value.kind == "bits" else floats(value.value.words)
+def _most(value: Secret, form: ShapeDtype, fraction: int) -> float:
+    """Numbers from here on are as they are: floats out of range, integers that wrap or float64 rounds."""
+    if value.kind == "integer":
+        return min(2.0**53, float(np.iinfo(form.dtype).max) + 1)
+    return float(np.ldexp(1.0, np.iinfo(np.int64).bits - fraction))
 
 
 def _is_float(value: Value) -> bool:
     return isinstance(value, Secret) and value.kind == "fixed" and isinstance(value.value, PlainRing)
+
+
+def _recounts(step: PlanStep, operands: Sequence[Value]) -> bool:
+    """Whether it makes numbers of bools or of integers."""
+    return step.name == "convert_element_type" and all(map(_is_decision, operands))
 
 
 def _has_numbers(value: Value) -> bool:
@@ -220,15 +231,16 @@ def _numbers(value: Value) -> Any:
     """A twin's, or those that are there; of bools the flags, of a public array itself."""
     if isinstance(value, Public):
         return value.array if value.dtype.kind == "b" else value.array.astype(np.float64)
-    if isinstance(value.value, PlainBits):
-        return np.broadcast_to(value.value.flags, value.shape)
-    if value.twin is not None:
-        return np.broadcast_to(value.twin.numbers, value.shape)
-    return _held(value)
+    there = value.twin.numbers if value.twin is not None else _held(value)
+    return np.broadcast_to(there.astype(np.bool_) if value.kind == "bits" else there, value.shape)
 
 
 def _held(value: Secret) -> Any:
-    """The numbers that are there."""
+    """The numbers that are there: flags of bools, of integers as their dtype wraps them."""
+    if value.kind == "bits":
+        return np.broadcast_to(value.value.flags, value.shape)
+    if value.kind == "integer":
+        return np.broadcast_to(lowest_words(value.value.words).astype(value.dtype), value.shape)
     whole = np.ldexp(floats(value.value.words), -value.fraction)
     return np.broadcast_to(whole if value.scale is None else whole * value.scale, value.shape)
 
@@ -259,6 +271,16 @@ Followed = Callable[..., Any]
 
 def _of(function: Callable[..., Any]) -> Followed:
     return lambda step, results, *operands: function(*operands)
+
+
+def _of_bits(function: Callable[..., Any]) -> Followed:
+    """Of bools, or of integers."""
+    return lambda step, results, *x: function(*[np.asarray(each).astype(step.forms[0].dtype) for each in x])
+
+
+def _quotient(step: PlanStep, results: Any, x: _Floats, y: _Floats) -> _Floats:
+    found = np.divide(x, y)
+    return np.asarray(np.trunc(found) if np.dtype(step.forms[0].dtype).kind in "iu" else found)
 
 
 def _along(function: Callable[..., Any]) -> Followed:
@@ -323,15 +345,28 @@ def _whole(function: Callable[..., Any]) -> Followed:
     return compute
 
 
-def _sorted(step: PlanStep, results: Sequence[Value], x: _Floats, *others: Any) -> list[_Floats | None]:
-    """The first keys; what is sorted with them begins anew."""
-    return [np.sort(x, axis=int(step.params["dimension"])), *[None] * len(others)]
+def _sorted(step: PlanStep, results: Sequence[Value], x: _Floats, *others: Any) -> list[Any]:
+    """By one key; by several all begins anew."""
+    if step.params["num_keys"] > 1:
+        return [None] * len(results)
+    axis = int(step.params["dimension"])
+    order = np.argsort(x, axis=axis, kind="stable")
+    keys, *moved = (np.take_along_axis(each, order, axis) for each in (x, *others))
+    sure = distinct(keys, axis)
+    return [keys, *[_where(sure, each, result) for each, result in zip(moved, results[1:], strict=True)]]
 
 
-def _highest(step: PlanStep, results: Sequence[Value], x: _Floats) -> list[_Floats | None]:
-    axis = int(step.params["axis"])
-    first = np.flip(np.sort(x, axis=axis), axis)
-    return [np.take(first, range(int(step.params["k"])), axis=axis), None]
+def _highest(step: PlanStep, results: Sequence[Value], x: _Floats) -> list[Any]:
+    axis, count = int(step.params["axis"]), range(int(step.params["k"]))
+    order = np.argsort(-np.asarray(x, np.float64), axis=axis, kind="stable")
+    keys = np.take_along_axis(x, order, axis)
+    first, sure, places = (np.take(each, count, axis) for each in (keys, distinct(keys, axis), order))
+    return [first, _where(sure, places, results[1])]
+
+
+def _where(sure: Any, want: Any, result: Value) -> Any:
+    """What a decision moves, but as it is where that is narrow."""
+    return np.where(sure, want, _held(result)) if isinstance(result, Secret) else None
 
 
 def _solved(a: _Floats, b: _Floats) -> _Floats:
@@ -395,6 +430,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "acosh": _of(np.arccosh),
     "add": _of(np.add),
     "add_any": _of(np.add),
+    "and": _of_bits(np.bitwise_and),
     "asin": _of(np.arcsin),
     "asinh": _of(np.arcsinh),
     "atan": _of(np.arctan),
@@ -403,6 +439,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "cbrt": _of(np.cbrt),
     "ceil": _whole(np.ceil),
     "clamp": _of(lambda low, x, high: np.clip(x, low, high)),
+    "convert_element_type": lambda step, results, x: np.asarray(x).astype(step.forms[0].dtype),
     "concatenate": lambda step, results, *parts: np.concatenate(parts, axis=int(step.params["dimension"])),
     "conv_general_dilated": _by_jax,
     "cos": _of(np.cos),
@@ -411,7 +448,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "cumprod": _running(np.cumprod),
     "cumsum": _running(np.cumsum),
     "digamma": _of_scipy("psi"),
-    "div": _of(np.divide),
+    "div": _quotient,
     "dot_general": _dot,
     "erf": _of_scipy("erf"),
     "erf_inv": _of_scipy("erfinv"),
@@ -430,9 +467,13 @@ FOLLOWED: Mapping[str, Followed] = {
     "min": _of(np.minimum),
     "mul": _of(np.multiply),
     "neg": _of(np.negative),
+    "not": _of_bits(np.invert),
+    "or": _of_bits(np.bitwise_or),
     "pow": _of(np.power),
+    "reduce_and": _along(np.all),
     "reduce_max": _along(np.max),
     "reduce_min": _along(np.min),
+    "reduce_or": _along(np.any),
     "reduce_prod": _along(np.prod),
     "reduce_sum": _along(np.sum),
     "rem": _whole(np.fmod),
@@ -454,6 +495,7 @@ FOLLOWED: Mapping[str, Followed] = {
     "wide_product": _wide,
     "wide_quotient": _of(lambda upper, lower, high, low: (upper + lower) / (high + low)),
     "wide_root": _of(lambda upper, lower: np.sqrt(upper + lower)),
+    "xor": _of_bits(np.bitwise_xor),
     **dict.fromkeys(CHOOSING, _by_jax),
 }
 """Of a step, its results and the numbers of its operands, those of its results in float64."""

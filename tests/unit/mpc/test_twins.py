@@ -88,6 +88,35 @@ def test_a_decision_by_lost_digits_is_reported(name):
     assert any("decided by numbers that have lost" in sentence for _, sentence in engine.digits) == turned
 
 
+FOLLOWING = {
+    "a count": lambda x: jnp.sum(x > 0),
+    "a share": lambda x: jnp.mean(x > 0),
+    "some": lambda x: jnp.any(x[::2] > 0),
+    "all": lambda x: jnp.all(x),
+    "not": lambda x: ~(x > 0),
+    "both": lambda x: (x > 0) & (x < 1),
+    "either": lambda x: (x > 0) | (x < -1),
+    "one of both": lambda x: (x > 0) ^ (x < 1),
+    "an order": jnp.argsort,
+    "the next": lambda x: lax.top_k(x[::-1], 2)[1],
+    "what is sorted along": lambda x: lax.sort([x, jnp.arange(3)], num_keys=1)[1],
+    "a choice": lambda x: jnp.where(x > 0, 3.0, 4.0),
+    "a whole number that is chosen": lambda x: jnp.where(x > 0, 30, 40) // 20,
+    "a place by counting": lambda x: jnp.arange(9)[(x > 0).sum()],
+    "running counts": lambda x: jnp.cumsum(x > 0),
+    "a row for each": lambda x: jnp.bincount((x > 0).astype(int), length=2),
+}
+"""What is made of what was decided."""
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_what_follows_from_a_decision_by_lost_digits_is_reported(name):
+    for numbers, lost in ((np.float32([8e-7, -3, 2e-7]), True), (np.float32([0.8, -3, 0.4]), False)):
+        engine = Engine("plain")
+        engine.run(FOLLOWING[name], numbers)
+        assert any("lost" in sentence for _, sentence in engine.digits) == lost
+
+
 SOME = np.array([0.3, 0.5, 0.8, 0.6], np.float32)
 OTHER = np.array([1.5, 1.2, 2.5, 1.1], np.float32)
 PLACES = np.array([2, 0], np.int32)
@@ -111,6 +140,13 @@ STEPS = {
     **{name: getattr(lax, name) for name in OF_ONE},
     **{name: of_two(name) for name in OF_TWO},
     "acosh": lambda x: lax.acosh(4 * x + 1),
+    "and": lambda x: (x > 0.15) & (x < 0.25),
+    "not": lambda x: ~(x > 0.15),
+    "or": lambda x: (x < 0.15) | (x > 0.25),
+    "xor": lambda x: (x > 0.15) ^ (x > 0.25),
+    "reduce_and": lambda x: jnp.all(x > 0.15),
+    "reduce_or": lambda x: jnp.any(x > 0.25),
+    "convert_element_type": lambda x: (x > 0.15).astype(jnp.float32),
     "add_any": jax.grad(lambda x: jnp.sum(x * jnp.sin(x))),
     "clamp": lambda x: lax.clamp(0.2 * x, x, 0.15),
     "concatenate": lambda x: jnp.concatenate([x, 2 * x]),

@@ -70,8 +70,11 @@ async def sign(c: Context, params: Params, x: Secret) -> Value:
         positive = await ops.equal(c, x, Public(np.zeros((), x.dtype)))
         return await _number(c, ops.inverted(c, positive), x, (0, 1))
     zero = Public(np.zeros((), x.dtype))
-    above, under = await together(ops.below(c, zero, x), ops.below(c, x, zero))
-    return ops.minus(c, await _number(c, above, x, (0, 1)), await _number(c, under, x, (0, 1)))
+    signs = await together(ops.below(c, zero, x), ops.below(c, x, zero))
+    above, under = [await _number(c, each, x, (0, 1)) for each in signs]
+    if isinstance(above, Public) and isinstance(under, Public):  # the numbers that it can be have one sign
+        return Public(above.array - under.array)
+    return ops.minus(c, above, under)
 
 
 async def _number(c: Context, flag: Value, like: Secret, span: Span) -> Value:

@@ -154,7 +154,10 @@ async def _hot_axis(c: Context, index: Secret, count: int, clip: bool) -> Value:
     index = await _wide(c, index, count)
     numbers = np.arange(count).astype(index.dtype)
     if not clip or (index.span[0] >= 0 and index.span[1] < count):
-        return await ops.equal(c, index, Public(numbers))
+        there = await ops.equal(c, index, Public(numbers))
+        if isinstance(there, Public):  # it is nowhere, whatever it is
+            return Public(np.broadcast_to(there.array, (*index.value.shape[:-1], count)))
+        return there
     # which places the index reaches; the last of them is its own
     reached = ops.inverted(c, await ops.below(c, index, Public(numbers[1:])))
     lead = (*index.value.shape[:-1], count - 1)
