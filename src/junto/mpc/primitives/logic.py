@@ -135,9 +135,8 @@ async def _shift_right(c: Context, x: Value, y: Value, fill_sign: bool) -> Value
         digits = ops.secret(await ops.select(c, step, moved, c.bits(digits))).value
     beyond = _right(c, digits, np.asarray(bits), fill_sign)
     fits = await _amount_fits(c, y, bits)
-    if isinstance(fits, Secret):
-        inside = _column(c, fits)
-        digits = ops.secret(await ops.select(c, inside, c.bits(digits), c.bits(beyond))).value
+    inside = _column(c, fits) if isinstance(fits, Secret) else Public(fits.array[..., None])
+    digits = ops.secret(await ops.select(c, inside, c.bits(digits), c.bits(beyond))).value
     return number(c, c.bits(digits), x.dtype)
 
 
