@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE, TESTS = ROOT / "src", ROOT / "tests" / "unit"
-UNNAMED = 236
+UNNAMED = 228
 """Modules that tests reach through others only. A new module comes with a test that names it."""
 
 

@@ -14,6 +14,7 @@ from junto.net.api import PipeEnded, TransferKey
 from junto.net.header import Header, Kind, pack
 from junto.net.line import InlineCarrier
 from junto.net.ordered import WINDOW
+from junto.net.streams import PeerStream
 
 STREAM = 5
 
@@ -300,7 +301,7 @@ def test_who_reads_a_connection_itself_is_woken_by_what_others_hear_or_say(two, 
 
 def test_a_stream_is_opened_once():
     pair = Pair(LinkSettings())
-    pair.alice.peer.stream(STREAM, lambda: True, None)
+    PeerStream(STREAM, pair.alice.peer.connection, lambda: True)
     with pytest.raises(ValueError, match="a second time"):
-        pair.alice.peer.stream(STREAM, lambda: True, None)
+        PeerStream(STREAM, pair.alice.peer.connection, lambda: True)
     pair.close()
