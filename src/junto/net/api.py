@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -96,18 +96,16 @@ class _Once:
         there, nbytes: bytes that have arrived, and how many are announced.
     """
 
-    def __init__(self, nbytes: int = 0) -> None:
-        self.there = 0
-        self.nbytes = nbytes
-        self._lock = threading.Lock()
-        self._callbacks: list[Callable[[Any], None]] = []
-        self._done = False
-        self._result: Outcome | None = None
+    there = nbytes = 0
+    _lock = threading.Lock()  # one for all, held for a few steps: a value needs none of its own
+    _callbacks: Sequence[Callable[[Any], None]] = ()
+    _done = False
+    _result: Outcome | None = None
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         """Call `callback(self)` once the result is set, or now. It must not block."""
         with self._lock:
-            self._callbacks.append(callback)
+            self._callbacks = (*self._callbacks, callback)
         if self._done:
             self.settle(None)
 
@@ -123,7 +121,7 @@ class _Once:
                 if not isinstance(result, Exception):
                     self.nbytes = len(result) if isinstance(result, memoryview) else self.nbytes
                     self.there = self.nbytes
-            callbacks, self._callbacks = self._callbacks, []
+            callbacks, self._callbacks = self._callbacks, ()
         for callback in callbacks:
             try:
                 callback(self)

@@ -164,7 +164,7 @@ class Transfer(Story[TransferState, TransferEvent], Delivery):
         else:
             nbytes = content.nbytes
             self.frame_bytes += nbytes if nbytes <= f.INLINE_BYTES else 0
-        super().__init__(nbytes)
+        self.nbytes = nbytes
         self.number: int | None = None
         self.sent = 0
         self.chunks: Iterator[list[memoryview]] | None = None
@@ -208,7 +208,6 @@ class ArrivingEntry(Story[ArrivalState, ArrivalEvent], Arrival):
     state = ArrivalState.NEW
 
     def __init__(self, key: TransferKey) -> None:
-        super().__init__()
         self.key = key
         self.transfer = -1
         self.told = self.in_memory = 0

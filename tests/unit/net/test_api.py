@@ -5,6 +5,12 @@ import pytest
 from junto.net.api import Arrival, Delivery
 
 
+def delivery_of(nbytes):
+    made = Delivery()
+    made.nbytes = nbytes
+    return made
+
+
 def test_callbacks_run_once_before_and_after():
     arrival, seen = Arrival(), []
     arrival.add_done_callback(seen.append)
@@ -20,13 +26,13 @@ def test_callbacks_run_once_before_and_after():
 
 
 def test_asking_too_early_is_a_mistake():
-    for early in (Arrival().outcome, Delivery(5).error):
+    for early in (Arrival().outcome, delivery_of(5).error):
         with pytest.raises(RuntimeError):
             early()
 
 
 def test_a_delivery_knows_how_far_it_is():
-    delivery = Delivery(10)
+    delivery = delivery_of(10)
     delivery.there = 4
     assert delivery.progress() == (4, 10)
     delivery.settle(None)
@@ -34,7 +40,7 @@ def test_a_delivery_knows_how_far_it_is():
 
 
 def test_a_callback_that_fails_is_logged_and_does_not_stop_the_others(caplog):
-    delivery, seen = Delivery(1), []
+    delivery, seen = delivery_of(1), []
     delivery.add_done_callback(lambda _: 1 / 0)
     delivery.add_done_callback(seen.append)
     with caplog.at_level(logging.ERROR):

@@ -229,3 +229,17 @@ def test_what_was_not_taken_is_said_again_on_a_new_line_and_is_not_delivered():
     assert out.pull(old) is not None
     out.resume(Line(out.pull), resumed)
     assert "nobody expects value 0 of operation 2" in str(error_of(delivery))
+
+
+def test_what_follows_on_a_line_that_was_named_before_is_taken_from_where_it_answers_the_last_naming():
+    into, line = receiving()
+    other = Line(into.pull)
+    into.want(other)
+    into.want(line)
+    small = f.Value(0, TransferKey(1, 0), stamp(1), memoryview(b"x"))
+    into.hear(line, [f.Turned(1), small])  # it was asked for when the line was named first
+    into.hear(other, [f.Turned(3)])  # and this is said of another line
+    into.hear(line, [small])
+    assert into.mailbox.settled == 0
+    into.hear(line, [f.Turned(3), small])
+    assert into.mailbox.settled == 1
