@@ -38,22 +38,16 @@ class Side:
         self.me = me
         nonce = me.encode()[:1] * 15 + bytes([start])
         others = [party for party in parties if party != me]
-        self.meeting = Meeting(
-            hello(me, parties, nonce),
-            others,
-            lambda party: self.peers[party].is_open(),
-            lambda party: self.peers[party].is_reached(),
-            lambda party: self.peers[party].is_here(),
-        )
         link = LinkSettings()
         self.peers = {name: Peer(PartySettings(name, NOWHERE, NOWHERE), link, Heard()) for name in others}
+        self.meeting = Meeting(hello(me, parties, nonce), self.peers)
         self.untold: list[Talk] = []  # streams that are still to be told of the run
         self.run: bytes | None = None
 
     def try_to_meet(self) -> bool:
         """Whether everybody is met; from then on the run is fixed."""
         try:
-            self.run = self.meeting.wait(0.0, lambda _: None, lambda _: "")
+            self.run = self.meeting.wait(0.0, lambda _: None)
         except DeadlineExceeded:
             return False
         return True

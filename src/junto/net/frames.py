@@ -218,11 +218,12 @@ class Chunk:
     data: memoryview
 
 
-Shake: TypeAlias = Hello | Refused | Resume
-Forward: TypeAlias = Value | Offer | Failed | Turned
-Back: TypeAlias = Resumed | Accept | Ack | Declined
-Either: TypeAlias = Heartbeat | Ending | History | Bye | Noted
-Any: TypeAlias = Shake | Forward | Back | Either
+Any: TypeAlias = (
+    Hello | Refused | Resume  # the handshake
+    | Value | Offer | Failed | Turned  # of who sends values
+    | Resumed | Accept | Ack | Declined  # of who takes them
+    | Heartbeat | Ending | History | Bye | Noted
+)  # fmt: skip
 
 _ENCODER = msgspec.msgpack.Encoder()
 DECODER = msgspec.msgpack.Decoder(list[Any])

@@ -75,16 +75,10 @@ class GrpcGateway(Gateway):
         nonce = secrets.token_bytes(f.NONCE_BYTES)
         mine = handshake.hello(me, settings.job_name, settings.parties, facts, nonce)
         others = [party for party in settings.parties if party != me]
-        self._meeting = Meeting(
-            mine,
-            others,
-            lambda party: self._peers[party].is_open(),
-            lambda party: self._peers[party].is_reached(),
-            lambda party: self._peers[party].is_here(),
-        )
         self._peers = {
             party: Peer(settings.cluster[party], self._link, events, settings.parties) for party in others
         }
+        self._meeting = Meeting(mine, self._peers)
         self._bare = SocketCarrier(settings.tls, settings.cluster, self._link)
         self._carrier = carrier or GrpcCarrier(settings.tls, settings.cluster, self._link)
         self._ways = {
@@ -126,7 +120,7 @@ class GrpcGateway(Gateway):
                 )
 
     def meet(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
-        run = self._meeting.wait(timeout_s, status, lambda party: str(self._peers[party].address))
+        run = self._meeting.wait(timeout_s, status)
         for differ in filter(None, map(self.versions, self._peers)):
             log.warning("versions differ: %s. Of jax that matters to an SPU for a few functions only", differ)
         if self._sockets:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 from junto.errors import DeadlineExceeded, JuntoError
 from junto.locks import Condition
 from junto.net import handshake
 from junto.net.frames import Hello
+from junto.net.peer import Peer
 
 STATUS_S = 1.0
 LINGER_S = 1.0
@@ -28,30 +29,17 @@ class Meeting:
 
     Args:
         mine: what we say first.
-        others: who is awaited.
-        is_open: whether values can go to a party, and come from it.
-        is_reached: whether the connection that we have dialled to it is open.
-        is_here: whether there is a connection on which it has greeted us.
+        peers: who is awaited, by name.
 
     Attributes:
         run: its id, once everybody's nonce is known.
         over: everybody was met: from here on the run is fixed.
     """
 
-    def __init__(
-        self,
-        mine: Hello,
-        others: Iterable[str],
-        is_open: Callable[[str], bool],
-        is_reached: Callable[[str], bool],
-        is_here: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, mine: Hello, peers: Mapping[str, Peer]) -> None:
         self.mine = mine
-        self._is_open = is_open
-        self._is_reached = is_reached
-        self._is_here = is_here
+        self._peers = peers
         self._changed = Condition()
-        self._others = tuple(others)
         self._nonces = {mine.party: mine.nonce}
         self._causes: dict[str, str] = {}
         self._versions: dict[str, str] = {}
@@ -80,7 +68,7 @@ class Meeting:
             known = self._nonces.get(theirs.party)
             if known == theirs.nonce:
                 return False
-            if known is not None and self._is_here(theirs.party):
+            if known is not None and self._peers[theirs.party].is_here():
                 raise AnotherStart
             if self.over:
                 raise Restarted
@@ -88,7 +76,7 @@ class Meeting:
             self._versions[theirs.party] = handshake.described(
                 self.mine.party, self.mine.versions, theirs.party, theirs.versions
             )
-            if len(self._nonces) <= len(self._others):
+            if len(self._nonces) <= len(self._peers):
                 return False
             self.run = handshake.run_id(self.mine.job, self._nonces)
             self._changed.notify_all()
@@ -106,8 +94,8 @@ class Meeting:
         we would have found there is said now, and not in the middle of the run.
         """
         return self.run is not None and all(
-            self._is_open(party) and (self._is_reached(party) or party in self._causes)
-            for party in self._others
+            peer.is_open() and (peer.is_reached() or party in self._causes)
+            for party, peer in self._peers.items()
         )
 
     def note(self, party: str, cause: str) -> None:
@@ -129,10 +117,8 @@ class Meeting:
             self._closed = True
             self._changed.notify_all()
 
-    def wait(
-        self, timeout_s: float | None, status: Callable[[str], None], address: Callable[[str], str]
-    ) -> bytes:
-        """Block until everybody is met; `address(party)` is for the status lines.
+    def wait(self, timeout_s: float | None, status: Callable[[str], None]) -> bytes:
+        """Block until everybody is met.
 
         Raises what `fail` was given, or DeadlineExceeded.
         """
@@ -145,12 +131,12 @@ class Meeting:
                     return run
                 waited = time.monotonic() - began
                 if timeout_s is not None and waited >= timeout_s:
-                    raise self._late(waited, address)
+                    raise self._late(waited)
                 rest = STATUS_S * (spoke + 1) - waited
                 if rest > 0:
                     self._changed.wait(rest if timeout_s is None else min(rest, timeout_s - waited))
                     continue
-                lines = [f"waiting {waited:.0f} s for {each}" for each in self._missing(address)]
+                lines = [f"waiting {waited:.0f} s for {each}" for each in self._missing()]
             spoke += 1
             for line in lines:
                 status(line)
@@ -164,25 +150,26 @@ class Meeting:
             return self.run
         return None
 
-    def _missing(self, address: Callable[[str], str]) -> list[str]:
+    def _missing(self) -> list[str]:
         """Who keeps us waiting, and why: who was not met or is gone, else whom we or who cannot reach us."""
-        unmet = self._unmet()
-        closed = [party for party in self._others if not self._is_open(party)]
-        missing = unmet or closed or [party for party in self._others if not self._is_reached(party)]
-        return [f"{party} at {address(party)}: {self._cause(party)}" for party in missing]
+        closed = [party for party, peer in self._peers.items() if not peer.is_open()]
+        unreached = [party for party, peer in self._peers.items() if not peer.is_reached()]
+        missing = self._unmet() or closed or unreached
+        return [f"{party} at {self._peers[party].address}: {self._cause(party)}" for party in missing]
 
     def _unmet(self) -> list[str]:
-        return [party for party in self._others if party not in self._nonces or not self._is_here(party)]
+        peers = self._peers.items()
+        return [party for party, peer in peers if party not in self._nonces or not peer.is_here()]
 
     def _cause(self, party: str) -> str:
         if party not in self._nonces:
             return self._causes.get(party, "no answer yet")
-        if not self._is_here(party):
+        if not self._peers[party].is_here():
             return f"it was there and is gone; {self._causes.get(party, 'no answer since')}"
         return self._causes.get(party, "it is there, and waits for others")
 
-    def _late(self, waited: float, address: Callable[[str], str]) -> DeadlineExceeded:
-        missing = "; ".join(self._missing(address))
+    def _late(self, waited: float) -> DeadlineExceeded:
+        missing = "; ".join(self._missing())
         return DeadlineExceeded(
             f"waited {waited:.0f} s for {missing}",
             party=next(iter(self._unmet()), ""),
