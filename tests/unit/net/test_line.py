@@ -1,7 +1,7 @@
 import threading
 
 from junto.net import frames as f
-from junto.net.line import Line
+from junto.net.line import InlineCarrier, Line
 
 
 def test_what_is_said_goes_before_what_is_pulled():
@@ -43,3 +43,32 @@ def test_a_line_waits_for_more_no_longer_than_it_is_told():
     line = Line(lambda _: answers.pop(0))
     line.open = True
     assert next(line.messages()) == b"acknowledgements"
+
+
+class Slow(InlineCarrier):
+    """A network that takes a message in part: the rest only from who waits for it."""
+
+    attend = alarm = rest = None
+
+    def __init__(self):
+        self.busy = False
+        self.sent = []
+
+    def send(self, message, patience=None):
+        if message is not None:
+            assert not self.busy, "the rest of the last one is still to be sent"
+            self.sent.append(message)
+        self.busy = patience is None
+        return not self.busy
+
+
+def test_while_a_message_is_sent_in_part_the_next_one_waits_for_the_carriers_thread():
+    due = [b"first", b"second"]
+    line = Line(lambda _: due.pop(0) if due else None)
+    line.open, line.in_place = True, Slow()
+    line.wake()
+    line.wake()
+    assert line.in_place.sent == [b"first"]
+    assert due == [b"second"]
+    assert next(line.messages()) == b"second"
+    assert not line.in_place.busy
