@@ -18,6 +18,7 @@ from junto.net.api import OrderedStream
 from junto.net.header import Header, check_of, pack
 from junto.net.line import Line
 from junto.net.peer import Peer
+from junto.net.streams import PeerStream
 
 QUICK = LinkOptions(recv_timeout_ms=10_000, connect_retry_interval_ms=200)
 
@@ -119,7 +120,7 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStre
             (back, partial(hear, dialler, out)),
         ):
             threading.Thread(target=carry, args=(line, then), daemon=True).start()
-    made = [peers[other].stream(4, lambda: True, frame_bytes) for other in reversed(parties)]
+    made = [PeerStream(4, peers[other].connection, lambda: True, frame_bytes) for other in reversed(parties)]
     return made[0], made[1]
 
 

@@ -12,6 +12,7 @@ from junto.config.model import LinkSettings
 from junto.net import ordered
 from junto.net.api import OrderedStream, PipeEnded, TransferKey
 from junto.net.header import Kind
+from junto.net.streams import PeerStream
 from tries import tries
 
 OPERATION = 1
@@ -21,7 +22,7 @@ STREAM = 5
 
 
 def opened(end: End) -> OrderedStream:
-    return end.peer.stream(STREAM, lambda: True, FRAME)
+    return PeerStream(STREAM, end.peer.connection, lambda: True, FRAME)
 
 
 def written(stream: Any, data: bytes) -> int:

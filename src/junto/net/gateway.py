@@ -37,6 +37,7 @@ from junto.net.line import Line, Route
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer, Refusals
 from junto.net.socket_carrier import SocketCarrier
+from junto.net.streams import PeerStream
 from junto.net.way import DirectMeeting, Way
 from junto.reach.dial import unknown_hosts
 from junto.wire.payload import Payload
@@ -140,7 +141,7 @@ class GrpcGateway(Gateway):
     def stream(
         self, party: str, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None = None
     ) -> OrderedStream:
-        return self._peers[party].stream(stream, is_trusted, frame_bytes)
+        return PeerStream(stream, self._peers[party].connection, is_trusted, frame_bytes)
 
     def direct(self, addresses: Mapping[str, DirectAddress], use: DirectUse) -> DirectWays:
         return self._open(self._prepare(addresses), use)

@@ -7,19 +7,18 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import JuntoError, PartyUnreachable, ProtocolViolation
 from junto.locks import Condition
 from junto.net import frames as f
-from junto.net.api import Activity, Events, OrderedStream, TransferKey
+from junto.net.api import Activity, Events, TransferKey
 from junto.net.connection import NOWHERE, PeerConnection
 from junto.net.delivery import Mailbox, Outbox
 from junto.net.line import Line
 from junto.net.steps import Refusal
-from junto.net.streams import PeerStream
 
 log: logging.Logger = logging.getLogger("junto.net")
 
@@ -163,10 +162,6 @@ class Peer:
         self.connection.tick()
         for line in self._lines_open():
             line.say(self._pulse())
-
-    def stream(self, stream: int, is_trusted: Callable[[], bool], frame_bytes: int | None) -> OrderedStream:
-        """See `Gateway.stream`."""
-        return PeerStream(stream, self.connection, is_trusted, frame_bytes)
 
     def stand(self, what: str, frame: f.ControlFrame) -> None:
         """Send `frame` on each line, and again on new ones, until it is noted.

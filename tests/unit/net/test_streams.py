@@ -25,8 +25,8 @@ class Two:
     def __init__(self, trusted=lambda: True):
         self.pair = Pair(LinkSettings())
         self.alice, self.bob = self.pair.alice.peer, self.pair.bob.peer
-        self.one = self.alice.stream(STREAM, lambda: True, 10)
-        self.other = self.bob.stream(STREAM, trusted, 10)
+        self.one = PeerStream(STREAM, self.alice.connection, lambda: True, 10)
+        self.other = PeerStream(STREAM, self.bob.connection, trusted, 10)
         self.pair.settle()
 
 
@@ -138,13 +138,13 @@ def test_what_comes_for_an_end_that_is_closed_counts_as_read(two):
 
 def test_nothing_is_sent_before_the_other_end_is_open():
     pair = Pair(LinkSettings())
-    one = pair.alice.peer.stream(STREAM, lambda: True, 10)
+    one = PeerStream(STREAM, pair.alice.peer.connection, lambda: True, 10)
     write(one, b"first")
     one.close()
     pair.settle()
     assert pair.bob.peer.connection.received.nbytes == 0
     assert not pair.alice.peer.connection.outbox.streams.unread()  # nobody is there who could read it
-    other = pair.bob.peer.stream(STREAM, lambda: True, 10)
+    other = PeerStream(STREAM, pair.bob.peer.connection, lambda: True, 10)
     pair.settle()
     assert take(other) == b"first"
     with pytest.raises(PipeEnded):
@@ -169,7 +169,7 @@ def test_a_peer_that_is_lost_ends_it_after_what_had_arrived(two):
 def test_a_stream_of_a_lost_peer_has_ended_when_it_is_opened(two):
     two.alice.lose(LOST)
     with pytest.raises(PipeEnded):
-        write(two.alice.stream(9, lambda: True, None))
+        write(PeerStream(9, two.alice.connection, lambda: True, None))
 
 
 def test_of_a_party_with_another_program_nothing_is_read():
