@@ -23,7 +23,7 @@ class Way:
         self.gate = None
 
     def greet(self, message):
-        delivery = Delivery(len(message))
+        delivery = Delivery()
         delivery.settle(None)
         if self.other is not self:
             self.other.then(memoryview(message))

@@ -22,7 +22,7 @@ class Wire:
 
     def push(self, party, key, stamp, payload):
         self.pushed.append((party, key, stamp, b"".join(payload.pieces)))
-        return Delivery(payload.nbytes)
+        return Delivery()
 
     def stream(self, party, number, is_trusted, frame_bytes=None):
         assert number not in self.streams

@@ -30,7 +30,7 @@ class Wire:
         return self.expected[party, key]
 
     def push(self, party, key, stamp, letter):
-        self.pushed.append((party, key, letter, Delivery(0)))
+        self.pushed.append((party, key, letter, Delivery()))
         return self.pushed[-1][3]
 
 
