@@ -16,10 +16,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from junto.join import okvs
+from junto.join import comparing, keys, okvs, spool
 from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.join.row_digests import plain_digests
+from junto.join.tags import Tagging
 from junto.mpc import bits, limbs, ring128
 from junto.mpc import waves as twins
 from junto.mpc.lattice import negacyclic, slot_lwe
@@ -362,6 +363,8 @@ def solve_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np
         (70, 1, 64),
         (300, 6, 800),
         (99, 8, 600),
+        (3000, 6, 4001),
+        (1500, 8, 2102),
     ]:
         bands, got = banded(rng, count, width, slots), words(rng, slots, 2)
         want = got.copy()
@@ -372,9 +375,15 @@ def solve_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np
 
 
 def read_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for count, width, slots in [(0, 1, 64), (1, 1, 64), (60, 1, 200), (300, 6, 800), (99, 8, 512)]:
+    for count, width, slots in [
+        (0, 1, 64), (1, 1, 64), (60, 1, 200), (300, 6, 800), (99, 8, 512), (2000, 6, 3003), (900, 8, 1501),
+        (9, 2, 4000),
+    ]:  # fmt: skip
         bands, table = banded(rng, count, width, slots), words(rng, slots, 4)
-        yield kernels.read_bands(bands.starts, bands.slots, table), okvs._decode(bands, table)
+        ordered = bands[np.argsort(bands.starts)]
+        ordered.starts[count // 2 :] //= np.uint64(2)  # twice from the beginning
+        for some in (bands, ordered):
+            yield kernels.read_bands(some.starts, some.slots, table), okvs._decode(some, table)
 
 
 def residues(rng: np.random.Generator, primes: np.ndarray, *shape: int) -> np.ndarray:
@@ -473,12 +482,56 @@ def sha2(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarra
     yield kernels.sha2(apart, False), plain_digests(apart, False)
 
 
+def sort_words(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for count, (low, high) in product(
+        (0, 1, 2, 2047, 5000), [(0, 0), (0, 64), (3, 14), (20, 64), (5, 28), (63, 64)]
+    ):
+        for made in (words(rng, count), rng.integers(0, 9, count, np.uint64) << np.uint64(low % 64)):
+            want = spool.plainly_sorted(made, low, high)
+            kernels.sort_words(made, low, high)
+            yield made, want
+
+
+def merge_tags(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for sizes in [(0,), (1,), (0, 0), (3, 0, 2), (500, 700), (100, 1, 90, 100)]:
+        for kinds in (3, 1000):
+            tags = [rng.integers(0, kinds, (size, 2), np.uint64) << np.uint64(54) for size in sizes]
+            high, low = np.concatenate([some[np.lexsort((some[:, 1], some[:, 0]))] for some in tags]).T
+            groups, many = kernels.merge_tags(high, low, np.cumsum(sizes))
+            want, expected = comparing.groups_of_tags(high.copy(), low.copy())
+            yield groups, want
+            yield np.array(many), np.array(expected)
+
+
+def lay_values(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    data = rng.integers(0, 256, 400, np.uint8)
+    for count in (0, 1, 300):
+        short = rng.random(count) < 0.8
+        columns = []
+        for longest in (9, 20):
+            lengths = rng.integers(0, longest + 1, count)
+            columns.append(keys.Values(data, rng.integers(0, 401 - longest, count), lengths))
+        got, want = np.zeros((2, count, 32), np.uint8)
+        places = short.astype(np.int64)
+        for each in columns:
+            kernels.lay_values(got, places, each.data, each.starts, each.lengths)
+        keys.lay_plainly(want, np.flatnonzero(short), columns)
+        yield got, want
+
+
+def tags(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    key = rng.bytes(16)
+    for count, size in product((0, 1, 7, 8, 9, 300), (0, 16, 32, 64) if kernels.has_aes else ()):
+        rows = rng.integers(0, 256, (count, size), np.uint8)
+        yield kernels.tags(key, rows), Tagging(key).plainly(rows).view(np.uint8)
+
+
 ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
         lookup, hide_one_hot, solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
-        combine, sha2, wide_extended, wide_sum, dots, bit_times,
+        combine, sha2, sort_words, merge_tags, lay_values, tags, wide_extended, wide_sum, dots, bit_times,
         wide_multiply_less_into,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),

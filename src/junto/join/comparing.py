@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,12 @@ from junto.errors import ProtocolViolation
 from junto.join.curve import check, check_order, words_of
 from junto.join.spool import Array, Scratch, Spool, order_of
 from junto.join.tags import TAG_BYTES, Tagging, new_key
+from junto.native import kernels
 
 Ranks = npt.NDArray[np.int64]
 NO_RANK = -1
+_FEW: Final = 1 << 31
+"""Keys of all parties, up to which 4 bytes hold a rank."""
 
 
 class Ranking(ABC):
@@ -37,6 +40,7 @@ class Ranking(ABC):
         self._counts = dict(counts)
         self._keys = {name: secrets.token_bytes(16) for name in counts}
         self._ranks: dict[str, Ranks] = {}
+        self._travels = np.int32 if sum(counts.values()) < _FEW else np.int64
 
     def add(self, name: str, values: Any, count: int, sender: str) -> None:
         """The next `count` values of the set of party `name`, which came from `sender`, if not made here.
@@ -65,13 +69,13 @@ class Ranking(ABC):
             reached += self._rank(dict(zip(names, buckets, strict=True)), reached)
         return reached
 
-    def ranks(self, name: str, start: int, count: int) -> Ranks:
-        """Ranks of a batch of a party's set, in the order in which its points came here."""
-        return np.array(self._ranks[name][start : start + count])
+    def ranks(self, name: str, start: int, count: int) -> npt.NDArray[Any]:
+        """Ranks of a batch of a party's set, in the order in which they came; in 4 bytes where these do."""
+        return np.array(self._ranks[name][start : start + count], self._travels)
 
     def sealed(self, name: str, start: int, count: int) -> npt.NDArray[np.uint8]:
         """The same, each encrypted by itself for that party: others carry and reorder them."""
-        return seal(self._keys[name], self.ranks(name, start, count))
+        return seal(self._keys[name], self._ranks[name][start : start + count])
 
     def key(self, name: str) -> bytes:
         """What opens that party's sealed ranks."""
@@ -84,9 +88,12 @@ class Ranking(ABC):
 
     def _rank(self, buckets: Mapping[str, Array], reached: int) -> int:
         """Rank the keys of one bucket from `reached` on; how many of them the result has."""
-        words = (np.concatenate([bucket[word] for bucket in buckets.values()]) for word in ("high", "low"))
-        group, groups = _groups(*words)
+        high, low = (
+            np.concatenate([bucket[word] for bucket in buckets.values()]) for word in ("high", "low")
+        )
         ends = np.cumsum([len(bucket) for bucket in buckets.values()])
+        native = kernels()
+        group, groups = groups_of_tags(high, low) if native is None else native.merge_tags(high, low, ends)
         groups_of = dict(zip(buckets, np.split(group, ends[:-1]), strict=True))
         present = {name: _presence(name, ids, groups) for name, ids in groups_of.items()}
         chosen = self._chosen(present)
@@ -163,7 +170,7 @@ def check_sealed(sealed: Any, count: int, sender: str) -> None:
         raise ProtocolViolation(f"what {sender} sent is not {count} sealed ranks")
 
 
-def _groups(high: Array, low: Array) -> tuple[npt.NDArray[np.int64], int]:
+def groups_of_tags(high: Array, low: Array) -> tuple[npt.NDArray[np.int64], int]:
     """Equal tags get equal numbers, which follow the order of the tags; and how many there are."""
     if not len(high):
         return np.empty(0, np.int64), 0

@@ -67,6 +67,20 @@ class CsvFile:
             return self._path
         return pa.BufferReader(beginning + b"\n")
 
+    def require_utf8(self) -> None:
+        """Raise JoinError at the first line that is not text in UTF-8, whatever column it is in."""
+        decoder, lines = codecs.getincrementaldecoder("utf-8")(), 1
+        with open(self._path, "rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                if not block.isascii() or decoder.getstate()[0]:
+                    try:
+                        decoder.decode(block)
+                    except UnicodeDecodeError as error:
+                        raise _not_utf8(lines + error.object.count(b"\n", 0, error.start)) from None
+                lines += block.count(b"\n")
+        if decoder.getstate()[0]:
+            raise _not_utf8(lines)
+
     def rows_about(self) -> int:
         """Lines of the file, if all of it is like its beginning."""
         with open(self._path, "rb") as file:
@@ -106,12 +120,6 @@ class CsvFile:
 
         known = pa.types
         found = {field.name: field.type for field in self._schema(names)}
-        for name, kind in found.items():
-            if known.is_binary(kind):  # so Arrow takes bytes that are no text
-                raise JoinError(
-                    f"column {name!r} of a CSV file is not text in UTF-8",
-                    fix="save it as UTF-8: open(path, encoding=...) reads it, as latin-1 or gbk perhaps",
-                )
         if self._library in ("pandas", "polars"):
             times = (known.is_date, known.is_time, known.is_timestamp)
             for name, kind in found.items():
@@ -176,3 +184,10 @@ class CsvFile:
         from pyarrow import csv
 
         return csv.ParseOptions(newlines_in_values=True)
+
+
+def _not_utf8(line: int) -> JoinError:
+    return JoinError(
+        "a CSV file is not text in UTF-8",
+        fix=f"line {line} is not: open(path, encoding=...) reads it, as latin-1 or gbk perhaps; save UTF-8",
+    )

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from junto.errors import ProtocolViolation
 from junto.join.row_digests import Octets, sha512_rows
+from junto.join.spool import sort_words
 from junto.locks import once
 from junto.native import kernels, status
 
@@ -100,7 +101,8 @@ def check_order(points: Points, sender: str) -> Points:
 
 def _repeats(words: npt.NDArray[np.uint64]) -> bool:
     """Whether two rows are equal. Their first words hardly ever are, and are sorted quickly."""
-    ordered = np.sort(words[:, 0])
+    ordered = words[:, 0].copy()
+    sort_words(ordered, 0, 64)
     return bool((ordered[1:] == ordered[:-1]).any()) and len(np.unique(words, axis=0)) < len(words)
 
 

@@ -7,7 +7,7 @@ Parties:   two or more; one of those that get the result compares.
 Secure:    semi-honest, without collusion; decisional Diffie-Hellman, hash as a random oracle.
 Learns:    see `Ecdh.learns`. Everybody: the number of keys of each set.
 Cost:      for a set of n keys and p parties: n hashes to the curve, p * n multiplications, p - 1 moves of
-           32 * n bytes (p of the comparing party's own set); ranks of 8 * n back (16 * n of three parties).
+           32 * n bytes (p of the comparing party's own set); ranks of 4 * n back (16 * n of three parties).
            Of a left join of three: one order of the ranks more, drawn once, and a seed of 32 bytes a party.
 
 Each key x of a set is hashed to the curve, multiplied by its owner's secret a, and sent on; every other party

@@ -8,7 +8,7 @@ Secure:    semi-honest; the helper colludes with no owner; AES as a pseudo-rando
            function without collisions.
 Learns:    see `Helped.learns`. Everybody: the number of keys of each set. The helper: how many keys any of
            the owners have in common.
-Cost:      for a set of n keys: 16 * n bytes to the helper, 8 * n back to an owner that gets rows; one key of
+Cost:      for a set of n keys: 16 * n bytes to the helper, 4 * n back to an owner that gets rows; one key of
            16 bytes from the first owner to each other one.
 
 The owners share a fresh cipher key, and each sends the tags of its keys to the helper, in an order that

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from junto.errors import JoinError
 from junto.join.kinds import are_alike, flat, kind_of, require_exact
+from junto.native import kernels
 
 Key = Callable[..., Any]
 """Of the values of the key columns of a row: what is compared."""
@@ -37,7 +38,7 @@ _LONG = 0xFF  # the first byte of what is a hash; otherwise it is how many bytes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Values:
+class Values:
     """Bytes of each value of a column: `lengths[i]` of them from `starts[i]` on."""
 
     data: Digests
@@ -105,11 +106,24 @@ def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:
     return found, there
 
 
-def _fill(found: Digests, columns: Sequence[_Values]) -> None:
-    """Write the digests of these rows: of all short ones a byte of each at a time, the others one by one."""
+def _fill(found: Digests, columns: Sequence[Values]) -> None:
+    """Write the digests of these rows: of all short ones a value of each at a time, the others one by one."""
     used: npt.NDArray[np.int64] = np.sum([values.lengths + 1 for values in columns], axis=0, dtype=np.int64)
-    short = np.flatnonzero(used < DIGEST_BYTES)
-    found[:, 0] = np.where(used < DIGEST_BYTES, used, _LONG)
+    short = used < DIGEST_BYTES
+    found[:, 0] = np.where(short, used, _LONG)
+    if (native := kernels()) is not None:
+        places = short.astype(np.int64)
+        for values in columns:
+            native.lay_values(found, places, values.data, values.starts, values.lengths)
+    else:
+        lay_plainly(found, np.flatnonzero(short), columns)
+    for row in np.flatnonzero(~short).tolist():
+        hashed = hashlib.sha256(b"".join(prefixed(values[row]) for values in columns)).digest()
+        found[row, 1:] = np.frombuffer(hashed, np.uint8)[1:]
+
+
+def lay_plainly(found: Digests, short: npt.NDArray[np.int64], columns: Sequence[Values]) -> None:
+    """The same of the short ones without a kernel."""
     place = np.ones(len(short), np.int64)
     for values in columns:
         lengths, starts = values.lengths[short], values.starts[short]
@@ -119,9 +133,6 @@ def _fill(found: Digests, columns: Sequence[_Values]) -> None:
             some = slice(None) if nth < least else lengths > nth
             found[short[some], place[some] + 1 + nth] = values.data[starts[some] + nth]
         place += lengths + 1
-    for row in np.flatnonzero(used >= DIGEST_BYTES).tolist():
-        hashed = hashlib.sha256(b"".join(prefixed(values[row]) for values in columns)).digest()
-        found[row, 1:] = np.frombuffer(hashed, np.uint8)[1:]
 
 
 def prefixed(value: bytes) -> bytes:
@@ -135,18 +146,18 @@ def encoded(column: Any) -> list[bytes]:
     return [values[row] for row in range(len(column))]
 
 
-def _values(column: Any) -> _Values:
+def _values(column: Any) -> Values:
     kind = kind_of(column.type)
     if kind == "null":
-        return _Values(np.empty(0, np.uint8), *np.zeros((2, len(column)), np.int64))
+        return Values(np.empty(0, np.uint8), *np.zeros((2, len(column)), np.int64))
     if kind in ("text", "integer", "bytes", "decimal"):
         return _of_any_length(column, kind)
     words = _words(column, kind)
     count, width = words.shape
-    return _Values(np.ascontiguousarray(words).ravel(), np.arange(count) * width, np.full(count, width))
+    return Values(np.ascontiguousarray(words).ravel(), np.arange(count) * width, np.full(count, width))
 
 
-def _of_any_length(column: Any, kind: str) -> _Values:
+def _of_any_length(column: Any, kind: str) -> Values:
     import pyarrow as pa
 
     if kind == "decimal":
@@ -157,7 +168,7 @@ def _of_any_length(column: Any, kind: str) -> _Values:
     _, offsets, data = wide.buffers()
     ends = np.frombuffer(offsets, np.int64)[wide.offset : wide.offset + len(wide) + 1]
     held = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    return _Values(held, ends[:-1], np.diff(ends))
+    return Values(held, ends[:-1], np.diff(ends))
 
 
 def _decimal(value: Decimal | None) -> bytes:

@@ -35,7 +35,6 @@ _MAY_BE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Kinds as which a column without a type may be compared, the first choice first."""
 
-_INTEGER: Final = r"\A(?:0|-?[1-9][0-9]{0,18})\z"
 _DATE: Final = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 _MOMENT: Final = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?\z"
 _DECIMAL: Final = r"\A-?[0-9]{1,60}(?:\.[0-9]{1,60})?\z"
@@ -140,15 +139,28 @@ class KeyColumns:
             return column
         convert = _CONVERSIONS.get((kind, declared))
         if convert is None:
-            raise JoinError(f"key column {self._names[place]!r} is {kind}, which is not read as {declared}")
+            raise JoinError(
+                f"key column {self._names[place]!r} is {kind}, which is not read as {declared}",
+                fix="convert it where the table is loaded",
+            )
         made = convert(column)
         if made is None:
-            raise JoinError(
-                f"key column {self._names[place]!r} holds text that is no {declared} as a program writes it",
-                fix="whole numbers have no leading zero, plus sign or space, and 64 bits; dates are "
-                f'2001-02-03; or compare them as text: on={{"{self._names[place]}": str}}',
-            )
+            raise _no_such(self._names[place], kind, declared)
         return made
+
+
+def _no_such(name: str, kind: str, declared: str) -> JoinError:
+    if kind == "text":
+        return JoinError(
+            f"key column {name!r} holds text that is no {declared} as a program writes it",
+            fix="whole numbers have no leading zero, plus sign or space, and 64 bits; dates are "
+            f'2001-02-03; or compare them as text: on={{"{name}": str}}',
+        )
+    return JoinError(
+        f"key column {name!r} is {kind}, and holds a value that is no {declared}",
+        fix="whole numbers have no fraction and 64 bits, and a day begins at midnight; round them where the "
+        "table is loaded",
+    )
 
 
 def are_integers(column: Any) -> bool:
@@ -190,9 +202,10 @@ def _cast(column: Any, pattern: str, made: Any) -> Any:
 
 
 def _integers(column: Any) -> Any:
+    """The numbers, if writing them gives the text again: quicker than to match a pattern."""
     import pyarrow as pa
 
-    return _cast(column, _INTEGER, pa.int64())
+    return _exactly(column, pa.int64())
 
 
 def _dates(column: Any) -> Any:
@@ -236,6 +249,47 @@ def _text_of_integer(column: Any) -> Any:
     return column.cast(pa.string())
 
 
+def _exactly(column: Any, made: Any) -> Any:
+    """The values in another type, if each of them is the same there."""
+    import pyarrow as pa
+
+    try:
+        cast = column.cast(made)
+        return cast if cast.cast(column.type).equals(column) else None
+    except pa.ArrowInvalid:
+        return None
+
+
+def _day_of_moment(column: Any) -> Any:
+    import pyarrow as pa
+
+    return _exactly(column, pa.date32())
+
+
+def _moment_of_day(column: Any) -> Any:
+    import pyarrow as pa
+
+    return _exactly(column, pa.timestamp("s"))
+
+
+def _integer_of_decimal(column: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.int64())  # with a fraction it is an error
+    except pa.ArrowInvalid:
+        return None
+
+
+def _integer_of_float(column: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    require_exact(column)
+    wide = column.cast(pa.float64())
+    return _exactly(compute.if_else(compute.is_nan(wide), None, wide), pa.int64())
+
+
 _CONVERSIONS: Final[Mapping[tuple[str, str], Callable[[Any], Any]]] = {
     ("text", "integer"): _integers,
     ("text", "date"): _dates,
@@ -244,6 +298,10 @@ _CONVERSIONS: Final[Mapping[tuple[str, str], Callable[[Any], Any]]] = {
     ("integer", "text"): _text_of_integer,
     ("integer", "decimal"): _decimal_of_integer,
     ("date", "text"): _text_of_date,
+    ("date", "timestamp"): _moment_of_day,
+    ("timestamp", "date"): _day_of_moment,
+    ("decimal", "integer"): _integer_of_decimal,
+    ("floating point", "integer"): _integer_of_float,
 }
 """From the kind of a column to the one that the script says; None for a value that has no such form."""
 

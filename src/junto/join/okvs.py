@@ -25,12 +25,14 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
+from junto.join.spool import order_of_numbers
 from junto.native import kernels
 
 Words = NDArray[np.uint64]
 
 BAND_WORDS: Final = 6
 MOST_KEYS: Final = 1 << 23
+MOST_SLOTS: Final = 1 << 24
 _MORE_SLOTS: Final = 0.055
 _PIECE: Final = 1 << 16
 """Keys that are hashed at once."""
@@ -69,7 +71,7 @@ def bands_of(key: bytes, tags: Words, slots: int, words: int = BAND_WORDS) -> Ba
     Args:
         key: of the hash, 16 bytes.
         tags: pseudo-random and different for different keys, [keys, 2].
-        slots: of the table; below 2**24.
+        slots: of the table; below MOST_SLOTS.
         words: of a band.
     """
     cipher = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - a pseudo-random function
@@ -88,6 +90,11 @@ def bands_of(key: bytes, tags: Words, slots: int, words: int = BAND_WORDS) -> Ba
             _START_BITS
         )
     return made
+
+
+def order_of(bands: Bands) -> NDArray[np.intp]:
+    """The order of their starts, in which they are quickest to lay and to read."""
+    return order_of_numbers(bands.starts, MOST_SLOTS)
 
 
 def encode(bands: Bands, values: Words, table: Words) -> bool:

@@ -154,7 +154,7 @@ class OpprfInput(OprfInput):
         """Have this party's words, once all tables are there."""
         seeds = self.outputs(0, len(self._laid)).view(np.uint64)
         rows = Stream(fresh_key()).words((1 + self._all.words) * self._all.bins).reshape(-1, self._all.bins)
-        order = np.argsort(self._read.starts)
+        order = okvs.order_of(self._read)
         bands, found = self._read[order], np.empty((len(order), 4), np.uint64)
         for first in range(0, len(self._tables), 2):
             pair = [*self._tables[first : first + 2]] * 2
@@ -212,7 +212,7 @@ class OpprfKey(OprfKey):
         for _ in range(ATTEMPTS):
             key = new_key()
             bands = okvs.bands_of(key, tags, sizes.slots)
-            order = np.argsort(bands.starts)
+            order = okvs.order_of(bands)
             bands, self._tables = bands[order], []
             for table in range(len(sizes.widths)):
                 values = _pads(self.session, table, seeds) ^ self._values(table, names.T.ravel(), rows)

@@ -161,7 +161,7 @@ class OprfInput:
     def _encoded(self, tags: Words, attempt: int) -> bool:
         sizes = self._sizes
         bands = okvs.bands_of(_key(self._session, "bands", attempt), tags, sizes.slots)
-        self._order = np.argsort(bands.starts)
+        self._order = okvs.order_of(bands)
         self._bands, self._tagged = bands[self._order], tags[self._order]
         table = Stream(fresh_key()).words(2 * sizes.slots).reshape(-1, 2)
         if not okvs.encode(self._bands, self._bands.messages, table):
@@ -242,7 +242,7 @@ class OprfKey:
             del self._made
         tags = _tags(self._session, self._attempt, keys)
         bands = okvs.bands_of(_key(self._session, "bands", self._attempt), tags, self._sizes.slots)
-        order = np.argsort(bands.starts)
+        order = okvs.order_of(bands)
         found = np.empty((len(keys), _WORDS), np.uint64)
         found[order] = okvs.decode(bands[order], self._table)
         code = _code(bands.messages, self._sizes.symbols)

@@ -9,9 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from junto.device.pyu import PYU, PYUObject
+
+_MOST_AT_ONCE: Final = 1 << 16
+"""Keys of a batch: what a batch costs by itself is little beside them, and some of them fit into a cache."""
 
 
 class KeySet(Protocol):
@@ -39,7 +42,7 @@ class KeySet(Protocol):
         ...
 
     def place(self, batch: int, ranks: PYUObject) -> PYUObject:
-        """Take the ranks of a batch: int64 of shape (keys,), -1 for a key that the result has not."""
+        """Take the ranks of a batch: int32 or int64 [keys], -1 for a key that the result has not."""
         ...
 
 
@@ -109,7 +112,7 @@ def of_count(party: PYU, owners: Sequence[PYU], goal: Goal, more: Sequence[str] 
 
 def batch_sizes(count: int) -> list[int]:
     """Into which batches a set of `count` keys is cut: several, so that they overlap, of bounded size."""
-    size = min(max(-(-count // 8), 1024), 16384)
+    size = min(max(-(-count // 8), 1024), _MOST_AT_ONCE)
     return [min(size, count - start) for start in range(0, count, size)]
 
 

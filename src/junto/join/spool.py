@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from junto.native import kernels
+
 Array = npt.NDArray[Any]
 
 IN_MEMORY = 64 << 20
@@ -158,7 +160,7 @@ def order_of(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.N
     places = (np.uint64(1) << bits) - np.uint64(1)
     packed = high & ~places
     packed |= np.arange(len(high), dtype=np.uint64)
-    packed.sort()
+    sort_words(packed, int(bits), 64)
     order = (packed & places).astype(np.intp)
     packed >>= bits
     alike = np.flatnonzero(packed[1:] == packed[:-1])
@@ -175,5 +177,40 @@ def order_of(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.N
     return order
 
 
+def order_of_numbers(numbers: npt.NDArray[np.uint64], most: int) -> npt.NDArray[np.intp]:
+    """What sorts numbers up to `most`; equal ones keep their order.
+
+    Raises:
+        ValueError: there is no room for a number and its place in one word.
+    """
+    bits, width = len(numbers).bit_length(), most.bit_length()
+    if bits + width > 64:
+        raise ValueError(f"{len(numbers)} numbers up to {most} and their places are not in one word")
+    packed = numbers << np.uint64(bits)
+    packed |= np.arange(len(numbers), dtype=np.uint64)
+    sort_words(packed, bits, bits + width)
+    packed &= (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
+    return packed.astype(np.intp)
+
+
+def sort_words(words: npt.NDArray[np.uint64], low: int, high: int) -> None:
+    """Put words in the order of their bits from `low` on, below `high`; of equal ones the order stays."""
+    if (native := kernels()) is not None:
+        native.sort_words(words, low, high)
+    else:
+        words[:] = plainly_sorted(words, low, high)
+
+
+def plainly_sorted(words: npt.NDArray[np.uint64], low: int, high: int) -> npt.NDArray[np.uint64]:
+    """The same without a kernel, as a new array."""
+    mask = np.uint64((1 << high) - (1 << low))
+    return words[np.argsort(words & mask, kind="stable")]
+
+
 def _sorted(records: Array) -> Array:
-    return np.take(records, order_of(records["high"], records["low"]))
+    order = order_of(records["high"], records["low"])
+    words, odd = divmod(records.dtype.itemsize, 8)
+    if odd:
+        return np.take(records, order)
+    rows = records.view(np.uint64).reshape(len(records), words)  # which is copied several times as quickly
+    return np.take(rows, order, axis=0).view(records.dtype).reshape(len(records))

@@ -93,7 +93,8 @@ class TableActor:
 
     def place(self, start: int, count: int, ranks: Any, sender: str) -> None:
         """Note the ranks that `sender` gave these keys. Raises ProtocolViolation if they are none."""
-        if not isinstance(ranks, np.ndarray) or ranks.dtype != np.int64 or ranks.shape != (count,):
+        right = isinstance(ranks, np.ndarray) and ranks.dtype in (np.int32, np.int64)
+        if not right or ranks.shape != (count,):
             raise ProtocolViolation(f"what {sender} sent is not {count} ranks")
         self._ranker = sender
         self._ranks[start : start + count] = ranks
@@ -253,7 +254,7 @@ class TableActor:
             new = _firsts(records)
             self._rows[rows : rows + len(records)] = records["row"]
             starts[keys : keys + len(new)] = rows + new
-            kept[keys : keys + len(new)] = np.take(records, new)["digest"]
+            kept[keys : keys + len(new)] = records["digest"][new]
             rows, keys = rows + len(records), keys + len(new)
         if keys < rows and self._order.duplicates == "error":
             many = "1 row repeats" if rows - keys == 1 else f"{rows - keys} rows repeat"

@@ -47,8 +47,8 @@ class FileTable(JoinTable):
         output: where the result goes, with an ending of the same kinds; None: `take` returns a table.
 
     Raises:
-        JoinError: another ending, a column that is not there, types that the output cannot hold, or both are
-            the same file.
+        JoinError: another ending, a column that is not there, types that the output cannot hold, a CSV file
+            that is not UTF-8 throughout, or both are the same file.
         OSError: the file, or the output's folder, is not there.
     """
 
@@ -65,6 +65,8 @@ class FileTable(JoinTable):
                 raise NotADirectoryError("the folder of the output")
         self._state = _state(self._path)
         self._csv = CsvFile(self._path, file.library)
+        if self.written:
+            self._csv.require_utf8()
         self._all = self._names()
         self._chosen = self._all if file.columns is None else list(file.columns)
         for name in self._chosen:
@@ -180,6 +182,6 @@ def _reading() -> Iterator[None]:
     except (pa.ArrowException, UnicodeDecodeError):  # the latter of names of columns
         raise JoinError(
             "a file cannot be read as what its ending says",
-            fix="see whether it is whole, and whether a CSV file is UTF-8 and each of its columns holds one "
-            "type throughout; Parquet says its types",
+            fix="see whether it is whole, and whether each column of a CSV file holds one type throughout; "
+            "Parquet says its types",
         ) from None

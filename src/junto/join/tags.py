@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import ProtocolViolation
 from junto.join.keys import Digests
+from junto.native import kernels
 
 TAG_BYTES = 16
 """Of 2**32 different keys two have equal tags with probability 2**-65."""
@@ -37,14 +38,22 @@ class Tagging:
     def __init__(self, key: Any) -> None:
         if not isinstance(key, bytes) or len(key) != TAG_BYTES:
             raise ProtocolViolation("what keys are tagged with is no key")
-        self._cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - of which a CBC-MAC is made
+        self._key = key
 
     def __call__(self, values: Digests) -> npt.NDArray[np.uint64]:
         """The tags of the rows, as two words each."""
+        native = kernels()
+        if native is None or not native.has_aes:
+            return self.plainly(values)
+        return native.tags(self._key, values).view("<u8").astype(np.uint64, copy=False)
+
+    def plainly(self, values: Digests) -> npt.NDArray[np.uint64]:
+        """The same without a kernel."""
+        cipher = Cipher(algorithms.AES(self._key), modes.ECB())  # noqa: S305 - of which a CBC-MAC is made
         state = np.zeros((len(values), TAG_BYTES), np.uint8)
         for start in range(0, values.shape[1], TAG_BYTES):
             mixed = (state ^ values[:, start : start + TAG_BYTES]).tobytes()
-            state = np.frombuffer(self._cipher.encryptor().update(mixed), np.uint8).reshape(-1, TAG_BYTES)
+            state = np.frombuffer(cipher.encryptor().update(mixed), np.uint8).reshape(-1, TAG_BYTES)
         return state.view("<u8").astype(np.uint64, copy=False)
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +31,12 @@ from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError, ProtocolViolation
 from junto.join import okvs
-from junto.join.comparing import Ranking, Ranks
+from junto.join.comparing import Ranking
 from junto.join.ecdh import Ecdh, comparer_of
 from junto.join.oprf import OprfInput, OprfKey, OprfSizes
 from junto.join.protocol import FoundKeys, Goal, Intersection, KeySet
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 from junto.join.travel import in_step, shown
-
-_FEW: Final = 1 << 31
-"""Keys of all parties, up to which 4 bytes hold a rank."""
 
 
 class VolePsi(Intersection):
@@ -63,31 +60,12 @@ class OprfMatching(Ranking):
     def __init__(self, counts: Mapping[str, int], how: str, base: str, spill: str | None, size: int) -> None:
         super().__init__(counts, how, base, spill)
         self._size, self._order = size, Tagging(new_key())
-        self._short = sum(counts.values()) < _FEW
 
     def _tags(self, values: Any, count: int, sender: str) -> npt.NDArray[np.uint64]:
         right = isinstance(values, np.ndarray) and values.dtype == np.uint8
         if not right or values.shape != (count, self._size):
             raise ProtocolViolation(f"what {sender} sent is not {count} values of {self._size} bytes")
         return self._order(np.pad(values, ((0, 0), (0, TAG_BYTES - self._size))))
-
-    def few_bytes(self, name: str, start: int, count: int) -> npt.NDArray[np.int32] | Ranks:
-        """The same as `ranks`, in 4 bytes each where these are enough."""
-        ranks = self.ranks(name, start, count)
-        return ranks.astype(np.int32) if self._short else ranks
-
-
-def long_ranks(ranks: Any, count: int, sender: str) -> Ranks:
-    """What `few_bytes` gave, as a `KeySet` takes it.
-
-    Raises:
-        ProtocolViolation: it is something else.
-    """
-    right = isinstance(ranks, np.ndarray) and ranks.dtype in (np.int32, np.int64)
-    if not right or ranks.shape != (count,):
-        raise ProtocolViolation(f"what {sender} sent is not {count} ranks")
-    long: Ranks = ranks.astype(np.int64)
-    return long
 
 
 _OprfInput = proxy(PYUObject, num_cpus=0)(OprfInput)
@@ -136,8 +114,7 @@ class _Run:
         """Carry the ranks to their owner."""
         source, sizes = self._sources[party], self._sources[party].sizes()
         for index, (start, size) in enumerate(zip(accumulate(sizes, initial=0), sizes, strict=False)):
-            ranks = self.matching.few_bytes(party.party, start, size).to(party)
-            yield source.place(index, party(long_ranks)(ranks, size, self._comparer.party))
+            yield source.place(index, self.matching.ranks(party.party, start, size).to(party))
 
     def _added(self) -> Iterator[PYUObject]:
         source = self._sources[self._comparer]

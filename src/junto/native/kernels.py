@@ -32,6 +32,7 @@ from junto.native.array_pointers import (
 )
 from junto.native.lattice_kernels import LatticeKernels
 from junto.native.library import loaded
+from junto.native.record_kernels import RecordKernels
 from junto.native.ring_kernels import RingKernels
 from junto.native.threads import shared_out
 
@@ -93,7 +94,7 @@ class _Borrow(ctypes.Structure):
     _fields_ = (*((f"array{i}", _POINTER) for i in range(6)), *((f"size{i}", _SIZE) for i in range(3)))
 
 
-class Kernels(LatticeKernels, RingKernels):
+class Kernels(LatticeKernels, RecordKernels, RingKernels):
     """The kernels of one library.
 
     Args:
@@ -110,6 +111,7 @@ class Kernels(LatticeKernels, RingKernels):
         if not BASE <= self.level <= there:
             raise ValueError(f"this machine has level {there}, not {self.level}")
         LatticeKernels.__init__(self, library)
+        RecordKernels.__init__(self, library, self.level >= AVX2)
         RingKernels.__init__(self, library, self.level)
         self._products = {WORD: library.matmul64, PAIR: library.matmul128}
         for product in self._products.values():
@@ -147,7 +149,7 @@ class Kernels(LatticeKernels, RingKernels):
         self._band_solve = library.band_solve
         self._band_solve.argtypes = [*[_POINTER] * 5, *[_SIZE] * 3]
         self._band_read = library.band_read
-        self._band_read.argtypes = [*[_POINTER] * 4, *[_SIZE] * 2, _LEVEL]
+        self._band_read.argtypes = [*[_POINTER] * 4, *[_SIZE] * 3, _LEVEL]
         self._band_read.restype = None
 
     # ---------------------------------------------------------------- rings
@@ -406,11 +408,6 @@ class Kernels(LatticeKernels, RingKernels):
 
     # ---------------------------------------------------------------- AES
 
-    @property
-    def has_aes(self) -> bool:
-        """Whether the kernels below may be called: this machine has AES of its own."""
-        return self.level >= AVX2
-
     def leaf_sums(self, keys: Words, depths: Octets, missing: bool, start: int, rows: Words) -> Words:
         """What comes of the leaves of several trees: see `softspoken`.
 
@@ -529,7 +526,7 @@ class Kernels(LatticeKernels, RingKernels):
         """The sum of each row's band of a table: see `okvs`.
 
         Args:
-            starts, bands: see `solve_bands`.
+            starts, bands: see `solve_bands`; many are quickest in ascending order.
             table: [slots, 4].
 
         Returns:
@@ -542,12 +539,12 @@ class Kernels(LatticeKernels, RingKernels):
         table = np.ascontiguousarray(read(table, 2))
         if table.shape[1] != 4:
             raise ValueError(f"a table of four words a slot is read, not one of {table.shape}")
-        words, out = bands.shape[1], np.empty((len(starts), 4), np.uint64)
+        slots, words, out = len(table), bands.shape[1], np.empty((len(starts), 4), np.uint64)
         to, at, first, band = address(out), address(table), address(starts), address(bands)
 
         def some(start: int, stop: int) -> None:
             places = to + 32 * start, at, first + 8 * start, band + 8 * words * start
-            self._band_read(*places, stop - start, words, self.level)
+            self._band_read(*places, stop - start, slots, words, self.level)
 
         shared_out(len(starts), _SUMMED, some)
         return out

@@ -309,3 +309,30 @@ def test_a_parquet_file_is_never_in_memory_as_a_whole(tmp_path, monkeypatch):
     before = pa.total_allocated_bytes()
     blocks = table_files.FileTable(table_files.File(tmp_path / "a.parquet"), None)._blocks(table_names)
     assert max(pa.total_allocated_bytes() - before for _ in blocks) < size / 3
+
+
+@pytest.mark.parametrize("column", ["key", "value", "name"])
+@pytest.mark.parametrize(
+    ("text", "line"), [(b"\xe9", 3), (b"\xe9\xa9", 3), (b"\xff\n", 3), ("漢".encode("gbk"), 3)]
+)
+def test_a_file_that_is_not_utf8_is_refused_when_it_is_opened(tmp_path, monkeypatch, column, text, line):
+    for size in (csv_files.BLOCK_BYTES, 5):  # characters may lie across two blocks
+        monkeypatch.setattr(csv_files, "BLOCK_BYTES", size)
+        rows = {
+            "key": b"id,v\n1,a\n" + text + b",b\n",
+            "value": b"id,v\n1,\xc3\xa9\n2," + text,
+            "name": b"id," + text + b"\n1,a\n",
+        }
+        path = tmp_path / "people.csv"
+        path.write_bytes(rows[column])
+        with pytest.raises(sf.JoinError, match="a CSV file is not text in UTF-8") as caught:
+            table_files.FileTable(table_files.File(str(path)), None)
+        assert f"line {1 if column == 'name' else line} is not" in caught.value.fix
+
+
+def test_text_in_utf8_is_read_wherever_blocks_end(tmp_path, monkeypatch):
+    path = tmp_path / "people.csv"
+    path.write_text("\ufeffid,v\n" + "".join(f"é{number}漢,🙂\n" for number in range(20)), "utf-8")
+    for size in (1, 2, 3, 7, 64):
+        monkeypatch.setattr(csv_files, "BLOCK_BYTES", size)
+        csv_files.CsvFile(str(path)).require_utf8()

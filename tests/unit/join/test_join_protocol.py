@@ -10,7 +10,7 @@ import junto as sf
 from junto.errors import ProtocolViolation
 from junto.join import ecdh, join, joining
 from junto.join.blinding import BlindingScalar, blind_again, new_secret
-from junto.join.comparing import Comparing, seal, unseal
+from junto.join.comparing import Comparing, Matching, seal, unseal
 from junto.join.plain_curve import pack
 from junto.join.protocol import FoundKeys, batch_sizes
 from junto.join.request import checked_reports, fitting
@@ -138,6 +138,20 @@ def test_ranks_that_cannot_be(ranks, total):
         ours.settle(total, [], 0)
 
 
+def test_ranks_come_in_four_bytes_where_these_are_enough():
+    for count, dtype in ((3, np.int32), (2**31 - 4, np.int32), (2**31 - 3, np.int64)):
+        holder = Matching({"alice": 3, "bob": count}, "inner", "alice", None)
+        tags = np.arange(48, dtype=np.uint8).reshape(3, 16)
+        for name in ("alice", "bob"):
+            holder.add(name, tags, 3, name)
+        assert holder.compare(["alice"]) == 3
+        ranks = holder.ranks("alice", 0, 3)
+        assert ranks.dtype == dtype
+        ours = desk()
+        ours.place(0, 3, ranks, "bob")
+        assert ours.settle(None, [], 0).tolist() == [1, 1, 1]
+
+
 @pytest.mark.parametrize("ranks", [None, [0, 1, 2], np.array([0, 1]), np.array([0.0, 1, 2])])
 def test_ranks_that_are_none(ranks):
     with pytest.raises(ProtocolViolation, match="what bob sent is not 3 ranks"):
@@ -255,7 +269,7 @@ def test_batches_cover_a_set_and_are_bounded():
         sizes = batch_sizes(count)
         assert sum(sizes) == count
         assert len(set(sizes[:-1])) <= 1
-        assert all(0 < size <= 16384 for size in sizes)
+        assert all(0 < size <= 1 << 16 for size in sizes)
 
 
 def test_another_protocol_can_stand_in_its_place():

@@ -17,7 +17,7 @@ import pytest
 import junto as sf
 from junto.errors import CannotTravel
 from junto.frame import align
-from junto.join import join
+from junto.join import join, kinds
 from junto.join.kinds import kind_of
 from junto.join.lookup import _as_table as lookup_as_table
 from junto.join.outputs import require_writable
@@ -226,6 +226,59 @@ def test_what_is_compared_as_what(parties, tmp_path, written, held, on, outcome)
         return
     with pytest.raises(sf.JoinError, match=outcome):
         join(handles, on=on)
+
+
+DAY_HELD, NOON = datetime.date(2020, 1, 2), datetime.datetime(2020, 1, 2, 12)
+MIDNIGHT = datetime.datetime(2020, 1, 2)
+EXACT = [
+    # what is held, the type that is said, what it is compared as; None: it is refused
+    *[
+        (pa.array([MIDNIGHT, None], pa.timestamp(unit)), datetime.date, [DAY_HELD, None])
+        for unit in ("s", "ms", "us", "ns")
+    ],
+    (pa.array([datetime.datetime(1931, 5, 6)]), datetime.date, [datetime.date(1931, 5, 6)]),
+    (pa.array([MIDNIGHT, NOON]), datetime.date, None),
+    (pa.array([MIDNIGHT + datetime.timedelta(microseconds=1)]), datetime.date, None),
+    (pa.array([MIDNIGHT], pa.timestamp("us", "UTC")), datetime.date, None),
+    *[
+        (pa.array([DAY_HELD, None], kind), datetime.datetime, [MIDNIGHT, None])
+        for kind in (pa.date32(), pa.date64())
+    ],
+    *[
+        (pa.array([3.0, None, np.nan, -0.0], kind), int, [3, None, None, 0])
+        for kind in (pa.float64(), pa.float32())
+    ],
+    (pa.array([3.5]), int, None), (pa.array([2.0**53]), int, None), (pa.array([np.inf]), int, None),
+    (pa.array([Decimal("3.00"), None]), int, [3, None]), (pa.array([Decimal("3.01")]), int, None),
+    (pa.array([Decimal(2**63)]), int, None), (pa.array([3, None]), Decimal, [Decimal(3), None]),
+    (pa.array([True]), int, None), (pa.array([b"3"]), int, None), (pa.array([3.0]), Decimal, None),
+    (pa.array(["+3"]), int, None), (pa.array(["0x3"]), int, None), (pa.array(["-0"]), int, None),
+    (pa.array([" 3"]), int, None),
+    (pa.array(["-3", None], pa.large_string()), int, [-3, None]), (pa.array([str(2**63)]), int, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("held", "said", "compared"), EXACT)
+def test_a_type_that_is_said_takes_each_value_that_is_the_same_there(held, said, compared):
+    columns = kinds.KeyColumns(["k"], [kinds.TYPES[said]], False)
+    if compared is None:
+        with pytest.raises(sf.JoinError, match=r"key column|a key column") as caught:
+            columns.read([held])
+        assert caught.value.fix
+        return
+    assert columns.read([held])[0].to_pylist() == compared
+    assert columns.kinds() == [kinds.TYPES[said]]
+
+
+def test_days_and_midnights_match_as_in_pandas(parties):
+    alice, bob = parties
+    days = pd.Series(pd.date_range("1969-12-30", periods=5))
+    one, other = pd.DataFrame({"k": days, "v": range(5)}), pd.DataFrame({"k": days[1:4], "w": [7, 8, 9]})
+    dates = pa.table({"k": pa.array(other["k"]).cast(pa.date32()), "w": other["w"]})
+    joined = join({alice: alice(lambda: one)(), bob: bob(lambda: dates)()}, on={"k": datetime.date})
+    found = pd.concat([sf.reveal(joined[alice]), sf.reveal(joined[bob]).to_pandas()["w"]], axis=1)
+    found = found.sort_values("k", ignore_index=True)
+    pd.testing.assert_frame_equal(found, one.merge(other, on="k"), check_dtype=False)
 
 
 def test_types_by_party_and_of_composite_keys(parties, tmp_path):

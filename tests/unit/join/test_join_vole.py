@@ -11,7 +11,7 @@ from junto.join import join, okvs, oprf, vole_psi
 from junto.join.keys import DIGEST_BYTES
 from junto.join.oprf import OprfInput, OprfKey, OprfSizes
 from junto.join.request import METHODS
-from junto.join.vole_psi import OprfMatching, long_ranks
+from junto.join.vole_psi import OprfMatching
 from junto.mpc.ot import symbol_vole
 from moves import watched_moves
 
@@ -190,10 +190,10 @@ def test_ranks_are_not_in_the_order_of_the_values():
     holder.add("alice", values, 300, "alice")
     holder.add("bob", values[[7, 200]], 2, "bob")
     assert holder.compare(["alice", "bob"]) == 300
-    ranks = holder.few_bytes("alice", 0, 300)
+    ranks = holder.ranks("alice", 0, 300)
     assert ranks.dtype == np.int32
     assert sorted(ranks) == list(range(300))
-    assert holder.few_bytes("bob", 0, 2).tolist() == ranks[[7, 200]].tolist()
+    assert holder.ranks("bob", 0, 2).tolist() == ranks[[7, 200]].tolist()
     assert abs(np.corrcoef(ranks, np.arange(300))[0, 1]) < 6 / 300**0.5
 
 
@@ -210,7 +210,6 @@ def test_what_is_no_message_is_refused_by_the_name_of_its_sender(said):
         (lambda: OprfInput(sizes, "bob").meet(said), "bob"),
         (lambda: key.open(said), "alice"),
         (lambda: key.column(0, said), "alice"),
-        (lambda: long_ranks(said, 2, "alice"), "alice"),
         (lambda: OprfMatching({"bob": 2}, "inner", "bob", None, 8).add("bob", said, 2, "bob"), "bob"),
     ]:
         with pytest.raises(sf.ProtocolViolation, match=f"what {name} sent is"):
@@ -229,7 +228,6 @@ def test_messages_of_the_right_size_and_wrong_inside_are_refused():
         lambda: key.open(b"\xff" + b"\x00" * (sizes.reply - 1)),
         lambda: key.column(0, np.zeros((6, sizes.slots // 64 + 1), np.uint64)),
         lambda: key.column(0, np.zeros((6, sizes.slots // 64), np.int64)),
-        lambda: long_ranks(np.zeros(3, np.float64), 3, "them"),
         lambda: matching.add("bob", np.zeros((2, 9), np.uint8), 2, "bob"),
     ):
         with pytest.raises(sf.ProtocolViolation):

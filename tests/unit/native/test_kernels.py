@@ -229,6 +229,30 @@ def test_bands_beyond_their_table_are_refused():
 
 
 @compiled
+def test_records_that_do_not_fit_are_refused():
+    each, x, whole = kernels(), np.zeros(4, np.uint64), np.ones(4, np.int64)
+    rows, data = np.zeros((4, 32), np.uint8), np.zeros(9, np.uint8)
+    long, negative = np.full(4, 31), np.array([0, -1, 0, 0])
+    for act in (
+        lambda: each.sort_words(x[::2], 0, 64), lambda: each.sort_words(x, 0, 65),
+        lambda: each.sort_words(x, 3, 2),
+        lambda: each.merge_tags(x, x[:3], np.array([4])), lambda: each.merge_tags(x, x, np.array([2])),
+        lambda: each.merge_tags(x, x, np.array([3, 2, 4])), lambda: each.merge_tags(x, x, np.array([-1, 4])),
+        lambda: each.lay_values(rows[:3], whole, data, whole, whole),
+        lambda: each.lay_values(rows[::2], whole[:2], data, whole[:2], whole[:2]),
+        lambda: each.lay_values(rows, whole.copy(), data, 9 * whole, whole),
+        lambda: each.lay_values(rows, whole.copy(), data, negative, whole),
+        lambda: each.lay_values(rows, whole.copy(), data, whole, negative),
+        lambda: each.lay_values(rows, long, data, whole, whole),
+        lambda: each.lay_values(rows, whole.copy(), np.zeros(99, np.uint8), whole, long),
+        lambda: each.lay_values(rows, negative, data, whole, whole),
+        lambda: each.tags(b"short", rows), lambda: each.tags(bytes(16), rows[:, :15]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"order|sets|value|tags"):
+            act()
+
+
+@compiled
 def test_polynomials_of_other_sizes_or_primes_are_refused():
     x, tables, primes = np.zeros((1, 2, 4), np.uint64), negacyclic.tables(PRIMES[:2], 4), moduli(2)[:, 0]
     each, long = kernels(), np.zeros((1, 2, 1 << 14), np.uint64)

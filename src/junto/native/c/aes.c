@@ -109,7 +109,34 @@ TARGET_AVX2 static void run_hash(uint64_t *out, const uint64_t *x, const uint64_
         }
     }
 }
+
+TARGET_AVX2 static void run_tags(uint8_t *out, const uint8_t *in, int64_t count, int64_t blocks, const uint8_t *key) {
+    schedule schedule;
+    expand(&schedule, key);
+    for (int64_t at = 0; at < count; at += AT_ONCE) {
+        __m128i state[AT_ONCE];
+        const int there = (int)(count - at < AT_ONCE ? count - at : AT_ONCE);
+        for (int i = 0; i < AT_ONCE; i++) state[i] = _mm_setzero_si128();
+        for (int64_t block = 0; block < blocks; block++) {
+            for (int i = 0; i < there; i++) {
+                const __m128i *const next = (const __m128i *)(in + 16 * ((at + i) * blocks + block));
+                state[i] = _mm_xor_si128(state[i], _mm_loadu_si128(next));
+            }
+            encrypt(state, &schedule);
+        }
+        memcpy(out + 16 * at, state, 16 * (size_t)there);
+    }
+    memset(&schedule, 0, sizeof schedule);
+}
 #endif
+
+void aes_tags(uint8_t *out, const uint8_t *in, int64_t count, int64_t blocks, const uint8_t *key) {
+#if X86
+    run_tags(out, in, count, blocks, key);
+#else
+    (void)out, (void)in, (void)count, (void)blocks, (void)key;
+#endif
+}
 
 void aes_trees(uint64_t *rows, uint64_t *totals, const uint8_t *keys, const uint8_t *depths, int64_t trees,
                int64_t first, int64_t start, int64_t width) {

@@ -106,7 +106,7 @@ TARGET static void store(uint64_t *words, const fe *x, int count) {
 OP void doubled(fe *x, fe *z) {
     fe sum = fe_add(x, z), difference = fe_sub(x, z);
     const fe aa = fe_square(&sum), bb = fe_square(&difference), e = fe_sub(&aa, &bb), weak = fe_weak(&e);
-    const fe part = fe_times(&weak, (486662 - 2) / 4), right = fe_add(&aa, &part);
+    const fe right = fe_times_plus(&weak, (486662 - 2) / 4, &aa);
     *x = fe_mul(&aa, &bb);
     *z = fe_mul(&e, &right);
 }
@@ -124,13 +124,13 @@ TARGET static void ladder(fe *x, fe *z, const uint8_t *scalar, const fe *u) {
             x2.v[i] ^= dx, x3.v[i] ^= dx, z2.v[i] ^= dz, z3.v[i] ^= dz;
         }
         const fe a = fe_add(&x2, &z2), b = fe_sub(&x2, &z2), c = fe_add(&x3, &z3), d = fe_sub(&x3, &z3);
-        const fe da = fe_mul(&d, &a), cb = fe_mul(&c, &b), sum = fe_add(&da, &cb), difference = fe_sub(&da, &cb);
-        const fe squared = fe_square(&difference);
+        /* neighbours need not wait for each other */
+        const fe da = fe_mul(&d, &a), cb = fe_mul(&c, &b), aa = fe_square(&a), bb = fe_square(&b);
+        const fe sum = fe_add(&da, &cb), difference = fe_sub(&da, &cb), e = fe_sub(&aa, &bb), weak = fe_weak(&e);
+        const fe squared = fe_square(&difference), right = fe_times_plus(&weak, (486662 - 2) / 4, &aa);
         x3 = fe_square(&sum);
-        z3 = fe_mul(u, &squared);
-        const fe aa = fe_square(&a), bb = fe_square(&b), e = fe_sub(&aa, &bb), weak = fe_weak(&e);
-        const fe part = fe_times(&weak, (486662 - 2) / 4), right = fe_add(&aa, &part);
         x2 = fe_mul(&aa, &bb);
+        z3 = fe_mul(u, &squared);
         z2 = fe_mul(&e, &right);
     }
     *x = x2, *z = z2; /* the lowest bit of a clamped scalar is 0: no swap is due */
@@ -147,7 +147,7 @@ TARGET static void encoded(fe *x, fe *z, const fe *r) {
     fe t = fe_sub(&zero, &a), u, v, e;
     const fe minus_a = fe_weak(&t);
     squares(&t, r, 1);
-    t = fe_times(&t, 2), t = fe_add(&t, &one);
+    t = fe_times_plus(&t, 2, &one);
     const fe w = fe_weak(&t);
     t = fe_sub(&one, &w), product(&u, &a_squared, &t); /* A**2 (1 - w) */
     squares(&v, &w, 1);
@@ -156,7 +156,7 @@ TARGET static void encoded(fe *x, fe *z, const fe *r) {
     t = fe_sub(&one, &e), u = fe_sub(&w, &one), product(&v, &t, &u);
     t = fe_add(&one, &e), t = fe_weak(&t), t = fe_add(&t, &v);
     product(x, &minus_a, &t);
-    *z = fe_times(&w, 2);
+    *z = fe_times_plus(&w, 2, &zero);
     for (int i = 0; i < 3; i++) doubled(x, z);
 }
 

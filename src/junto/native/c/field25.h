@@ -104,9 +104,10 @@ OP fe fe_square(const fe *x) {
     return fe_reduced(sum);
 }
 
-OP fe fe_times(const fe *x, uint32_t factor) { /* below 2**19 */
+/* factor x + y; the factor is below 2**19 */
+OP fe fe_times_plus(const fe *x, uint32_t factor, const fe *y) {
     V sum[10];
     UNROLL
-    for (int i = 0; i < 10; i++) sum[i] = MUL32(x->v[i], SPLAT((uint64_t)factor));
+    for (int i = 0; i < 10; i++) sum[i] = y->v[i] + MUL32(x->v[i], SPLAT((uint64_t)factor));
     return fe_reduced(sum);
 }

@@ -18,7 +18,8 @@ OP fe fe_carried(const V *x) {
     UNROLL
     for (int i = 0; i < 5; i++) {
         const V over = x[(i + 4) % 5] >> 51;
-        out.v[i] = (x[i] & SPLAT((1ull << 51) - 1)) + (i ? over : (over << 4) + (over << 1) + over);
+        const V kept = x[i] & SPLAT((1ull << 51) - 1);
+        out.v[i] = i ? kept + over : MADD_LOW(kept, over, SPLAT(19ull));
     }
     return out;
 }
@@ -46,15 +47,14 @@ OP fe fe_sub(const fe *x, const fe *y) {
     return fe_carried(sum);
 }
 
-OP fe fe_weak(const fe *x) { return fe_carried(x->v); }
+OP fe fe_weak(const fe *x) { return *x; } /* every result is */
 
 OP fe fe_folded(const V *low, const V *high) {
     V limbs[10];
     UNROLL
-    for (int i = 0; i < 10; i++) limbs[i] = low[i] + (high[i] << 1);
+    for (int i = 0; i < 10; i++) limbs[i] = low[i] + (high[i] + high[i]);
     UNROLL
-    for (int i = 0; i < 5; i++)
-        limbs[i] = limbs[i] + ((limbs[i + 5] << 4) + (limbs[i + 5] << 1) + limbs[i + 5]);
+    for (int i = 0; i < 5; i++) limbs[i] = limbs[i] + limbs[i + 5] * UNKNOWN(SPLAT(19ull));
     return fe_carried(limbs);
 }
 
@@ -84,7 +84,7 @@ OP fe fe_square(const fe *x) {
             high[i + j + 1] = MADD_HIGH(high[i + j + 1], x->v[i], x->v[j]);
         }
     UNROLL
-    for (int i = 0; i < 10; i++) low[i] = low[i] << 1, high[i] = high[i] << 1;
+    for (int i = 0; i < 10; i++) low[i] = low[i] + low[i], high[i] = high[i] + high[i];
     UNROLL
     for (int i = 0; i < 5; i++) {
         low[2 * i] = MADD_LOW(low[2 * i], x->v[i], x->v[i]);
@@ -93,10 +93,11 @@ OP fe fe_square(const fe *x) {
     return fe_folded(low, high);
 }
 
-OP fe fe_times(const fe *x, uint32_t factor) { /* below 2**19 */
+/* factor x + y; the factor is below 2**19 */
+OP fe fe_times_plus(const fe *x, uint32_t factor, const fe *y) {
     V low[10], high[10];
     UNROLL
-    for (int i = 0; i < 10; i++) low[i] = high[i] = SPLAT(0ull);
+    for (int i = 0; i < 10; i++) low[i] = i < 5 ? y->v[i] : SPLAT(0ull), high[i] = SPLAT(0ull);
     UNROLL
     for (int i = 0; i < 5; i++) {
         low[i] = MADD_LOW(low[i], x->v[i], SPLAT((uint64_t)factor));

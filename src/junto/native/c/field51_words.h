@@ -68,9 +68,9 @@ OP fe fe_square(const fe *x) {
     return fe_reduced(sum);
 }
 
-OP fe fe_times(const fe *x, uint32_t factor) {
+OP fe fe_times_plus(const fe *x, uint32_t factor, const fe *y) {
     unsigned __int128 sum[5];
     UNROLL
-    for (int i = 0; i < 5; i++) sum[i] = WIDE(x->v[i], factor);
+    for (int i = 0; i < 5; i++) sum[i] = WIDE(x->v[i], factor) + y->v[i];
     return fe_reduced(sum);
 }

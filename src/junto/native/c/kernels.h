@@ -1,6 +1,6 @@
 /* What junto.native calls. Plain C11 with the vector types of GCC and Clang; no state, no allocation that
- * outlives a call, no branch and no address that depends on the numbers in an array, but for the bands in band.c and
- * the public digits in lookup.c.
+ * outlives a call, no branch and no address that depends on the numbers in an array, but for the bands in band.c, a
+ * party's own records in records.c, and the public digits in lookup.c.
  *
  * The caller (kernels.py) has checked types, shapes and lengths. `level` says which instructions may be
  * used; it is at most kernels_level(). Every level gives the same words.
@@ -135,7 +135,24 @@ EXPORT int band_solve(uint64_t *out, uint64_t *echelon, const int64_t *starts, c
 
 /* Those sums in a table of four words a slot: [count, 4]. */
 EXPORT void band_read(uint64_t *out, const uint64_t *table, const int64_t *starts, const uint64_t *bands, int64_t count,
-                      int64_t words, int level);
+                      int64_t slots, int64_t words, int level);
+
+/* From AVX2 on alone. CBC-MAC under one key of messages [count, blocks] of 16 bytes each: [count]. */
+EXPORT void aes_tags(uint8_t *out, const uint8_t *in, int64_t count, int64_t blocks, const uint8_t *key);
+
+/* x [count] in the order of its bits `low` to `high`, in place; `scratch` has as much room. */
+EXPORT void sort_words(uint64_t *x, uint64_t *scratch, int64_t count, int low, int high);
+
+/* Numbers for tags of two words, the higher one first, which several sets hold in ascending order, set after set: from 0 on
+ * in the order of the tags, equal ones for equal tags. `heads`: where each set begins, used up; `ends`: where it ends.
+ * Returns how many different tags there are. */
+EXPORT int64_t merge_tags(int64_t *groups, const uint64_t *high, const uint64_t *low, int64_t *heads, const int64_t *ends,
+                          int64_t sets);
+
+/* Lays one value into each row of `out` [count, 32] at its place, unless that is 0: the length, and as many of the `size` bytes
+ * of `data`. Places go on behind them. Returns 0, or 1 at a value that is not in `data`, or has no room in its row. */
+EXPORT int lay_values(uint8_t *out, int64_t *places, const uint8_t *data, const int64_t *starts, const int64_t *lengths,
+                      int64_t count, int64_t size);
 
 /* Polynomials modulo X**n + 1, coefficients below primes, each at most 2**24 below a power of two from 2**45 to 2**50: rows
  * `first` to `last`, row after row for one of `count` primes after the other. The transform in place, or back, by tables
