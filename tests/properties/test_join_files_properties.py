@@ -281,7 +281,7 @@ def test_a_file_of_one_column_has_no_way_to_write_empty_text(tmp_path):
     [
         ("id,t\n1,é\n".encode("latin-1"), "a CSV file is not text in UTF-8"),
         ("id,名\n1,汉\n".encode("gbk"), "UTF-8"),
-        ("id,t\n1,é\n".encode("utf-16"), "cannot be read"),
+        ("id,t\n1,é\n".encode("utf-16"), "UTF-8"),
         (b"id,t,t\n1,2,3\n", "more than one column 't'|the same name"),
     ],
     ids=["latin-1", "gbk", "utf-16", "twice"],

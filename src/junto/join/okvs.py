@@ -61,8 +61,8 @@ class Bands:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, which: slice | NDArray[np.intp]) -> Bands:
-        return Bands(self.starts[which], self.slots[which], self.messages[which])
+    def __getitem__(self, which: NDArray[np.intp]) -> Bands:
+        return Bands(*(np.take(each, which, axis=0) for each in (self.starts, self.slots, self.messages)))
 
 
 def bands_of(key: bytes, tags: Words, slots: int, words: int = BAND_WORDS) -> Bands:

@@ -36,6 +36,7 @@ from junto.errors import JoinError, ProtocolViolation
 from junto.join import cuckoo, okvs
 from junto.join.keys import DIGEST_BYTES, Digests
 from junto.join.oprf import ATTEMPTS, OprfInput, OprfKey, OprfSizes
+from junto.join.spool import put_back
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 from junto.mpc.prg import Stream, derive, fresh_key
 from junto.mpc.ring128 import elements, is_wide
@@ -155,10 +156,10 @@ class OpprfInput(OprfInput):
         seeds = self.outputs(0, len(self._laid)).view(np.uint64)
         rows = Stream(fresh_key()).words((1 + self._all.words) * self._all.bins).reshape(-1, self._all.bins)
         order = okvs.order_of(self._read)
-        bands, found = self._read[order], np.empty((len(order), 4), np.uint64)
+        bands = self._read[order]
         for first in range(0, len(self._tables), 2):
             pair = [*self._tables[first : first + 2]] * 2
-            found[order] = okvs.decode(bands, np.hstack(pair[:2]))
+            found = put_back(okvs.decode(bands, np.hstack(pair[:2])), order)
             for table in range(first, min(first + 2, len(self._tables))):
                 held = found[:, 2 * (table - first) :][:, :2] ^ _pads(self.session, table, seeds)
                 for word in range(self._widths[table]):

@@ -33,6 +33,7 @@ from junto.errors import JoinError, ProtocolViolation
 from junto.join import okvs
 from junto.join.keys import Digests
 from junto.join.row_digests import sha256_rows
+from junto.join.spool import put_back
 from junto.join.tags import Tagging
 from junto.mpc import bits
 from junto.mpc.ot import symbol_vole, symbols
@@ -162,7 +163,7 @@ class OprfInput:
         sizes = self._sizes
         bands = okvs.bands_of(_key(self._session, "bands", attempt), tags, sizes.slots)
         self._order = okvs.order_of(bands)
-        self._bands, self._tagged = bands[self._order], tags[self._order]
+        self._bands, self._tagged = bands[self._order], np.take(tags, self._order, axis=0)
         table = Stream(fresh_key()).words(2 * sizes.slots).reshape(-1, 2)
         if not okvs.encode(self._bands, self._bands.messages, table):
             return False
@@ -172,8 +173,7 @@ class OprfInput:
 
     def _finished(self) -> Digests:
         found = okvs.decode(self._bands, _turned(self._made))
-        outputs = np.empty((len(found), self._sizes.output), np.uint8)
-        outputs[self._order] = _hashed(self._tagged, found, self._sizes.output)
+        outputs = put_back(_hashed(self._tagged, found, self._sizes.output), self._order)
         del self._bands, self._made, self._code, self._tagged, self._order
         return outputs
 
@@ -243,8 +243,7 @@ class OprfKey:
         tags = _tags(self._session, self._attempt, keys)
         bands = okvs.bands_of(_key(self._session, "bands", self._attempt), tags, self._sizes.slots)
         order = okvs.order_of(bands)
-        found = np.empty((len(keys), _WORDS), np.uint64)
-        found[order] = okvs.decode(bands[order], self._table)
+        found = put_back(okvs.decode(bands[order], self._table), order)
         code = _code(bands.messages, self._sizes.symbols)
         for number, column in enumerate(code):
             code[number] = self._vole.scaled(number, column)
