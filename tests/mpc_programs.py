@@ -63,10 +63,12 @@ class Engine:
 
     def _plainly(self, plan: Plan, leaves: Sequence[Any], public: Sequence[int]) -> list[np.ndarray]:
         where = [""]
-        gates = PlainGates(
-            on_overflow=lambda sentence: self.overflows.append((where[0], sentence)), bits=self.settings.width
-        )
-        twins = Twins(self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence)))
+
+        def warn(sentence: str) -> None:
+            self.overflows.append((where[0], sentence))
+
+        twins = Twins(self.settings.fraction, lambda sentence: self.digits.append((where[0], sentence)), warn)
+        gates = PlainGates(warn, bits=self.settings.width, put_off=twins.put_off)
         inputs: list[Value] = []
         checked = CheckedGates(gates) if self.settings.checked else gates
         for number, leaf in enumerate(leaves):

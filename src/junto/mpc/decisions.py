@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from junto.mpc.plan_steps import Block, PlanStep
+
 NARROW = 2.0**-13
 """Numbers that differ by less than this part of themselves are as good as equal."""
 
@@ -78,3 +80,41 @@ def distinct(keys: Any, axis: int) -> Any:
     edge = np.ones((*keys.shape[:-1], min(keys.shape[-1], 1)), np.bool_)
     sure = np.concatenate([edge, apart], -1) & np.concatenate([apart, edge], -1)
     return np.moveaxis(sure, -1, axis)
+
+
+CARRIED = frozenset(
+    (
+        "abs", "acos", "acosh", "add", "add_any", "asin", "atan", "atanh", "broadcast_in_dim", "cbrt", "cos",
+        "digamma", "div", "erf_inv", "exp", "exp2", "expm1", "integer_pow", "lgamma", "log", "log1p",
+        "logistic", "mul", "neg", "pow", "reshape", "rsqrt", "select_n", "sin", "sqrt", "square", "squeeze",
+        "sub", "tan", "tanh", "transpose",
+    )
+)  # fmt: skip
+"""Steps that make each number of those of the same place, and whose twins keep what is not a number."""
+
+
+class Choices:
+    """Knows the steps of blocks of which nothing is made but cases that `select_n` chooses from."""
+
+    def __init__(self) -> None:
+        self._read: set[int] = set()
+        self._only: set[int] = set()
+
+    def read(self, block: Block) -> None:
+        """Look at a block's steps, which are kept as long as this is."""
+        if id(block) in self._read:
+            return
+        self._read.add(id(block))
+        harmless = dict.fromkeys(block.outputs, False)
+        for step in reversed(block.steps):
+            (result, *more) = step.outputs or (None,)
+            only = not more and step.name in CARRIED and harmless.get(result, False)
+            if only:
+                self._only.add(id(step))
+            for place, slot in enumerate(step.inputs):
+                chosen = only or (step.name == "select_n" and place > 0)
+                harmless[slot] = harmless.get(slot, True) and chosen
+
+    def only(self, step: PlanStep) -> bool:
+        """Whether it is such a step."""
+        return id(step) in self._only

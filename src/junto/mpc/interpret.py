@@ -141,6 +141,8 @@ class _Flow:
             if self._alone and all(isinstance(each.value, Public) for each in given):
                 self._finish(step, made, self._known(step, facts, [each.value for each in given]))
             else:
+                if self._ears.twins is not None:
+                    self._ears.twins.read(block)
                 maker = await start(self._run(step, facts, given, made), facts.place)
                 for cell in made:
                     if cell.value is None:
@@ -256,6 +258,8 @@ class _Flow:
             if instead is None and all(isinstance(each, Public) for each in operands):
                 return self._known(step, facts, operands)
             self._see(facts.place)
+            if ears.twins is not None:
+                ears.twins.begin(step)
             if ears.notice is not None:
                 ears.notice(step, operands)
             if instead is not None:

@@ -77,6 +77,7 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         carry: the unit in the last place by which a truncation may be too large: called with the shape,
             returns 0 or 1 for each element (None: always 0). The real one has 0 or 1 as chance has it.
         bits: see `Gates.bits`.
+        put_off: asked whether such a sentence need not be said yet (`Twins.put_off`).
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         on_overflow: Callable[[str], None] | None = None,
         carry: Callable[[tuple[int, ...]], Words] | None = None,
         bits: int = BITS,
+        put_off: Callable[[str, bool], bool] | None = None,
     ) -> None:
         self.bits = bits
+        self._put_off = put_off
         self._on_overflow = on_overflow
         self._carry = carry
 
@@ -128,7 +131,7 @@ class PlainGates(Gates[PlainRing, PlainBits]):
         if self._watches and x.words.size:
             lowest, highest = extent(x.words)
             if x.overflown or lowest < least or highest > most:
-                self._report(otherwise)
+                self._report(otherwise, domain)
 
     def narrowed(self, x: PlainRing) -> PlainRing:
         return PlainRing(lowest_words(x.words), x.overflown)
@@ -266,8 +269,8 @@ class PlainGates(Gates[PlainRing, PlainBits]):
     def _watches(self) -> bool:
         return self._on_overflow is not None
 
-    def _report(self, sentence: str) -> None:
-        if self._on_overflow is not None:
+    def _report(self, sentence: str, domain: bool = False) -> None:
+        if self._on_overflow is not None and not (self._put_off and self._put_off(sentence, domain)):
             self._on_overflow(sentence)
 
 

@@ -26,10 +26,10 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from junto.mpc.decisions import DECIDING, NARROW, decided, distinct
+from junto.mpc.decisions import DECIDING, NARROW, Choices, decided, distinct
 from junto.mpc.digits import LOOSE, UNITS
 from junto.mpc.plain_gates import PlainRing
-from junto.mpc.plan_steps import CONTROL, PlanStep, ShapeDtype
+from junto.mpc.plan_steps import CONTROL, Block, PlanStep, ShapeDtype
 from junto.mpc.ring128 import floats, lowest_words
 from junto.mpc.values import Public, Secret, Value
 from junto.mpc.visibility import place
@@ -46,6 +46,9 @@ NOTHING = 2.0**-48
 """What is less than this in float64 is as good as 0 there: cos(pi / 2) is 6e-17."""
 
 
+_NONE = np.zeros(0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Twin:
     """The numbers of a secret as float64 has them.
@@ -53,14 +56,16 @@ class Twin:
     Args:
         numbers: as many as the secret holds, or as its scale has.
         lost: the step that was the first to lose more than a thousandth of its largest number, and where.
+        outside: what is to be said if one of those that are NaN is chosen: a function is not defined there.
     """
 
     numbers: _Floats
     lost: str = ""
+    outside: str = ""
 
     def moved(self, move: Callable[[Any], Any], shape: tuple[int, ...]) -> Twin | None:
         """The twin of a secret that is moved; None: it has another shape than what is moved."""
-        return Twin(move(self.numbers), self.lost) if self.numbers.shape == shape else None
+        return replace(self, numbers=move(self.numbers)) if self.numbers.shape == shape else None
 
 
 class Twins:
@@ -69,11 +74,37 @@ class Twins:
     Args:
         fraction: the SPU's bits after the point.
         say: takes a sentence where a result is wrong.
+        warn: takes one where a function is not defined for what it is given.
     """
 
-    def __init__(self, fraction: int, say: Callable[[str], None]) -> None:
+    def __init__(self, fraction: int, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._fraction = fraction
         self._say = say
+        self._warn = warn
+        self._choices = Choices()
+        self._step: PlanStep | None = None
+        self._outside = ""
+
+    def read(self, block: Block) -> None:
+        """What is to be followed."""
+        self._choices.read(block)
+
+    def begin(self, step: PlanStep) -> None:
+        """The step that `put_off` speaks of from here on."""
+        self._step, self._outside = step, ""
+
+    def put_off(self, sentence: str, domain: bool) -> bool:
+        """Whether a number out of range is no matter unless it is chosen, and said where that happens.
+
+        In `jnp.where(x > 0, jnp.log(x), 0)` it is none, whatever comes of it in the logarithm.
+
+        Args:
+            sentence: what is to be said.
+            domain: whether a function is not defined there.
+        """
+        if domain and self._step is not None and self._choices.only(self._step):
+            self._outside = sentence
+        return bool(self._outside)
 
     def enter(self, value: Value, held: Any) -> Value:
         """An argument, with the twin that was kept beside what holds it."""
@@ -90,14 +121,18 @@ class Twins:
         """The results of a step with their twins."""
         if step.name in DECIDING and results and _is_decision(results[0]) and not _recounts(step, operands):
             return self._decided(step, operands, results)
+        twins = [each.twin for each in operands if isinstance(each, Secret) and each.twin]
+        outside = self._outside or next((each.outside for each in twins if each.outside), "")
         if step.name in MOVED and not _recounts(step, operands):
             return results
         made = self._made(step, operands, results)
-        lost = next((each.twin.lost for each in operands if isinstance(each, Secret) and each.twin), "")
-        return [
-            self._twin(step, number, each, lost)
+        lost = twins[0].lost if twins else ""
+        followed = [
+            self._twin(step, number, each, Twin(_NONE, lost, outside))
             for number, each in enumerate(zip(results, made, strict=True))
         ]
+        self._outside = ""
+        return followed
 
     def _made(self, step: PlanStep, operands: Sequence[Value], results: Sequence[Value]) -> Sequence[Any]:
         """The numbers of the results; None: they begin anew."""
@@ -137,8 +172,11 @@ class Twins:
         thin = _thinned(np.broadcast_to(found, actual.shape).astype(np.float64), value.value.shape)
         return [replace(value, twin=Twin(thin, lost))]
 
-    def _twin(self, step: PlanStep, number: int, pair: tuple[Value, Any], lost: str) -> Value:
+    def _twin(self, step: PlanStep, number: int, pair: tuple[Value, Any], before: Twin) -> Value:
         value, made = pair
+        lost, outside = before.lost, before.outside
+        if outside and made is None:
+            self._warn(outside)
         if not isinstance(value, Secret) or (value.twin is None and made is None):
             return value
         if made is None:
@@ -150,11 +188,21 @@ class Twins:
             np.asarray(_thinned(np.broadcast_to(each, form), shape), np.float64) for each in (made, there)
         )
         known = np.isfinite(numbers) & (np.abs(numbers) < _most(value, step.forms[number], self._fraction))
-        numbers = np.where(known, numbers, actual)
+        strays = np.isnan(numbers) if not self._outside else ~known
+        kept = outside if outside and self._is_put_off(step, bool(strays.any()), outside) else ""
+        right = np.where(known, numbers, actual)
         if not lost and numbers.size:
-            gap, size = np.abs(numbers - actual).max(), np.abs(numbers).max()
+            gap, size = np.abs(right - actual).max(), np.abs(right).max()
             lost = f"`{step.name}`{place(step)}" if gap > PROMISED * size else ""
-        return replace(value, twin=Twin(numbers, lost))
+        return replace(value, twin=Twin(np.where(strays, np.nan, right) if kept else right, lost, kept))
+
+    def _is_put_off(self, step: PlanStep, strays: bool, outside: str) -> bool:
+        """Whether it may still be that nobody chooses what is outside of a domain; if not, it is said."""
+        if strays and self._choices.only(step):
+            return True
+        if strays or self._outside:
+            self._warn(outside)
+        return False
 
     def leave(self, value: Secret) -> None:
         """Where a settled result leaves the program."""

@@ -147,9 +147,10 @@ def _compute(
     def run(meter: Meter | None) -> list[Plain]:
         watch = _Watch()
         look = digits.listener(work.settings.fraction, watch.overflow)
-        twins = None if work.plan.ours else Twins(work.settings.fraction, watch.lost)
+        twins = None if work.plan.ours else Twins(work.settings.fraction, watch.lost, watch.overflow)
         ears = StepHooks(watch.at, meter=meter, notice=look, twins=twins)
-        gates = PlainGates(watch.overflow, bits=work.settings.width)
+        put_off = None if twins is None else twins.put_off
+        gates = PlainGates(watch.overflow, bits=work.settings.width, put_off=put_off)
         return run_plan(
             CheckedGates(gates) if work.settings.checked else gates,
             no_rounds,
