@@ -107,8 +107,7 @@ class Choices:
         self._read.add(id(block))
         harmless = dict.fromkeys(block.outputs, False)
         for step in reversed(block.steps):
-            (result, *more) = step.outputs or (None,)
-            only = not more and step.name in CARRIED and harmless.get(result, False)
+            only = step.name in CARRIED and harmless.get(step.outputs[0], False)
             if only:
                 self._only.add(id(step))
             for place, slot in enumerate(step.inputs):
