@@ -30,6 +30,7 @@ from junto.mpc.ot.hashing import Hash
 from junto.mpc.protocol import borrow, dealt, multiply
 from junto.mpc.protocol.demands import Hot, RingDemand
 from junto.native import Kernels, MaskedNumbers, SeedTree
+from junto.native import pool as memory
 
 Row = Callable[[Kernels, np.random.Generator], Iterator[tuple[np.ndarray, np.ndarray]]]
 """Yields what the kernel gives, and what its twin does."""
@@ -555,7 +556,24 @@ def compare(kernels: Kernels, name: str) -> None:
         np.testing.assert_array_equal(got, want, err_msg=f"{name} at level {kernels.level}")
 
 
+def use_memory_again(library: ctypes.CDLL) -> None:
+    """What `pool.c` does: arrays of many sizes that come, grow and go, within a bound."""
+    numpys, rng = memory.Pool(library), np.random.default_rng(7)
+    before = numpys.use(numpys.capsule)
+    for limit in (0, 10**6, 10**8):
+        numpys.keep(limit)
+        held: list[np.ndarray] = []
+        for size in rng.integers(0, 1 << 18, 600):
+            held.append(np.full(size, float(size)))
+            held[rng.integers(len(held))].resize(int(rng.integers(1 << 18)), refcheck=False)
+            if len(held) > 5:
+                held.pop(int(rng.integers(len(held))))
+        assert numpys.keep(limit) <= limit
+    numpys.use(before)
+
+
 if __name__ == "__main__":
+    use_memory_again(ctypes.CDLL(sys.argv[1]))
     for each in levels(ctypes.CDLL(sys.argv[1])):
         for name in sys.argv[2:] or ROWS:
             compare(each, name)

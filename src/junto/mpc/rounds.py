@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from types import CoroutineType
 from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
+from junto.native.pool import pooled
+
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
@@ -152,11 +154,12 @@ class Rounds:
             more is opened, whether or not somebody awaits the one that failed.
         """
         steps = self.steps(computation)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return cast(T, end.value)
+        with pooled():
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    return cast(T, end.value)
 
     def steps(
         self, computation: Coroutine[Any, Any, T], ready: Callable[[Sequence[Any]], bool] | None = None

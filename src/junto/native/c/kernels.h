@@ -1,6 +1,6 @@
-/* What junto.native calls. Plain C11 with the vector types of GCC and Clang; no state, no allocation that
- * outlives a call, no branch and no address that depends on the numbers in an array, but for the bands in band.c, a
- * party's own records in records.c, and the public digits in lookup.c.
+/* What junto.native calls. Plain C11 with the vector types of GCC and Clang; no state and no allocation that
+ * outlives a call but in pool.c, no branch and no address that depends on the numbers in an array, but for the bands in
+ * band.c, a party's own records in records.c, and the public digits in lookup.c.
  *
  * The caller (kernels.py) has checked types, shapes and lengths. `level` says which instructions may be
  * used; it is at most kernels_level(). Every level gives the same words.
@@ -164,5 +164,13 @@ EXPORT void lattice_dot(uint64_t *out, const uint64_t *x, const uint64_t *y, con
                         int64_t count, int64_t n, int64_t first, int64_t last);
 EXPORT void lattice_combine(uint64_t *out, const uint64_t *x, const uint64_t *factors, const uint64_t *primes, int64_t terms,
                             int64_t count, int64_t n, int64_t first, int64_t last);
+
+/* Memory for arrays, as numpy asks for it (PyDataMemAllocator): what is large is kept for the next one, up to a limit in
+ * bytes, 0 at first. `pool_limit` sets it, and returns how much is kept then, or -1 if somebody else is at it. */
+EXPORT void *pool_malloc(void *context, size_t size);
+EXPORT void *pool_calloc(void *context, size_t elements, size_t size);
+EXPORT void *pool_realloc(void *context, void *array, size_t size);
+EXPORT void pool_free(void *context, void *array, size_t size);
+EXPORT int64_t pool_limit(int64_t most);
 
 #endif
