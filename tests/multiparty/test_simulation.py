@@ -220,3 +220,15 @@ line.sendall(me.encode() + b"+")
     for line in greeted(listener, 2).values():
         line.shutdown(socket.SHUT_WR)
         assert gone(line)
+
+
+def test_what_a_party_prints_arrives_whatever_encoding_the_caller_asks_for(
+    script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pipes to us are ours: the caller's encoding is for what we print."""
+    monkeypatch.setenv("PYTHONIOENCODING", "gbk")
+    script.write_text("print('中文 é')", encoding="utf-8")
+    lines: list[OutputLine] = []
+    result = simulate(script, ["alice", "bob"], (), SimulateOptions(show=lines.append))
+    assert result.exit_code == ExitCode.OK
+    assert [line.text for line in lines if not line.error] == ["中文 é"] * 2

@@ -160,6 +160,9 @@ class _Group:
             parent_watchdog.VARIABLE: str(self._lifeline),
         }
         environment["PYTHONUNBUFFERED"] = "1"
+        environment["PYTHONIOENCODING"] = (
+            "utf-8"  # of the pipe to us; what we print has the caller's encoding
+        )
         environment[verdict.VARIABLE] = str(self._folder / f"{party}.verdict")
         if party in self._watched:
             environment[VARIABLE] = self._watched[party].path
@@ -171,7 +174,7 @@ class _Group:
             env=environment,
             pass_fds=(self._lifeline,),
             start_new_session=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
         )
         self._processes[party] = process

@@ -222,6 +222,10 @@ class Events(ABC):
     def on_unreachable(self, party: str, error: Exception) -> None:
         """Nothing heard for longer than the peer timeout (once; every Arrival from it fails too)."""
 
+    def last_seen(self, party: str) -> str:
+        """What `party` did when it was last heard of: for the error that gives it up; empty if unknown."""
+        return ""
+
     @abstractmethod
     def on_left(self, party: str) -> None:
         """`party` has left in agreement (after its `leave`)."""

@@ -341,6 +341,8 @@ class Peer:
             last += f", {cause} for {now - since:.1f} s"
         elif answers:
             last += "; its machine answers, its program does not"
+        if doing := self._events.last_seen(self.name):
+            last += f"; when last heard of it was {doing}"
         fix = f"see whether {self.name} still runs (its log), then start the run again at every party"
         until, long = self.stood_still
         if now - until < 2 * PATIENCE * self._timeout_s:

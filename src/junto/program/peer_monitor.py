@@ -109,12 +109,12 @@ class PeerMonitor(Events):
     def on_unreachable(self, party: str, error: Exception) -> None:
         if not isinstance(error, JuntoError):
             error = PartyUnreachable(f"{party} is out of reach: {error}", party=party, fix=_restart(party))
+        self._fault.set(error)
+
+    def last_seen(self, party: str) -> str:
         with self._lock:
             known = self._known.get(party)
-        if isinstance(error, PartyUnreachable) and known is not None:
-            text = f"{error.message}; when last heard of it was {_doing(party, known[0])}"
-            error = PartyUnreachable(text, party=party, fix=error.fix)
-        self._fault.set(error)
+        return "" if known is None else _doing(party, known[0])
 
     def on_left(self, party: str) -> None:
         with self._lock:

@@ -26,10 +26,12 @@ def test_a_heartbeat_says_no_position_before_the_window_there_is_open(monkeypatc
 
 
 @pytest.mark.parametrize(("ago", "said"), [(None, False), (9.0, True), (2000.0, False)])
-def test_a_party_that_is_gone_after_our_own_standstill_is_not_blamed_alone(ago, said):
+def test_a_party_that_is_gone_after_our_own_standstill_is_not_blamed_alone(monkeypatch, ago, said):
     """It gave us up while we slept, and left: see `test_absence.py` for who counts the seconds."""
     nowhere, now = Address("127.0.0.1", 1), time.monotonic() + 3000
-    peer = Peer(PartySettings("bob", nowhere, nowhere), LinkSettings(), Heard())
+    heard = Heard()
+    monkeypatch.setattr(heard, "last_seen", lambda party: f"{party} at operation 7", raising=False)
+    peer = Peer(PartySettings("bob", nowhere, nowhere), LinkSettings(), heard)
     peer.connection.heard = now - 8.5
     if ago is not None:
         peer.stood_still = (now - ago, 29.0)
@@ -37,3 +39,4 @@ def test_a_party_that_is_gone_after_our_own_standstill_is_not_blamed_alone(ago, 
     assert ("this process did not run for 29 s before, so bob" in peer.lost_to.message) == said
     assert ("sleep" in peer.lost_to.fix) == said
     assert "start the run again" in peer.lost_to.fix
+    assert "; when last heard of it was bob at operation 7" in peer.lost_to.message

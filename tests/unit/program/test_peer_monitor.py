@@ -103,17 +103,25 @@ def test_an_end_that_is_told_on_names_the_party_that_ended_first():
     assert "look at the log of carol" in str(error)
 
 
-def test_a_party_that_is_gone_is_named_with_what_it_did_and_what_to_do_at_all_others():
-    alice, bob, carol = Side("alice", "bob"), Side("bob", "alice"), Side("carol", "bob")
-    for each in (alice, bob):
-        each.issue("load")
-    alice.peers.on_activity("bob", Activity(bob.issue("train"), ("carol",), 2, "operation 2 bob(train)"))
-    alice.peers.on_unreachable("bob", PartyUnreachable("bob is gone", party="bob", fix="see bob"))
-    carol.peers.on_abort("alice", abort_of(alice.fault.error, "alice"))
-    for error in (alice.fault.error, carol.fault.error):
-        assert "bob is gone; when last heard of it was waiting for carol, busy with operation 2" in str(error)
-        assert (type(error), error.party) == (PartyUnreachable, "bob")
-        assert "bob" in error.fix
+def test_a_party_that_is_gone_is_the_same_error_here_and_says_what_to_do_at_all_others():
+    """The same one: whether the script was told of it is asked of the error itself."""
+    alice, carol = Side("alice", "bob"), Side("carol", "bob")
+    gone = PartyUnreachable("bob is gone", party="bob", fix="see bob")
+    alice.peers.on_unreachable("bob", gone)
+    assert alice.fault.error is gone
+    carol.peers.on_abort("alice", abort_of(gone, "alice"))
+    error = carol.fault.error
+    assert "bob is gone (as told by alice)" in error.message
+    assert (type(error), error.party) == (PartyUnreachable, "bob")
+    assert "bob" in error.fix
+
+
+def test_of_a_party_that_is_gone_it_is_known_what_it_did_last(pair):
+    alice, bob = pair
+    assert alice.peers.last_seen("bob") == ""
+    alice.issue("load")
+    alice.peers.on_activity("bob", Activity(bob.issue("load"), ("carol",), 1, "operation 1 bob(load)"))
+    assert alice.peers.last_seen("bob") == "waiting for carol, busy with operation 1 bob(load)"
 
 
 @pytest.mark.parametrize(
