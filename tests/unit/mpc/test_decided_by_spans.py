@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from junto.mpc.settings import MpcSettings
 from mpc_programs import Engine
 
 SIGNS = np.array([0.5, -2, 3, -0.1], np.float32)
@@ -45,3 +46,16 @@ def test_what_spans_decide_is_what_jax_says(name):
             return MADE[name](jnp.where(x > 0, least, most))
 
         np.testing.assert_array_equal(Engine("plain").run(made, SIGNS), jax.jit(made)(SIGNS))
+
+
+@pytest.mark.parametrize("engine", ["plain", "secure", "pair"])
+def test_an_integer_without_a_sign_is_no_negative_float_in_the_wider_ring(engine):
+    x = np.array([7, 2**64 - 6144, 2**63 + 2048, 10], np.uint64)
+    divisors = np.array([1, 1, 1, 2], np.uint64)
+
+    def floats(x, y):
+        return [each.astype(float) for each in (x, x // y, x >> 1, jnp.maximum(x, y), x[y.astype(int)])]
+
+    with jax.enable_x64(True):
+        found = Engine(engine, MpcSettings(fraction=32, width=128)).run(floats, x, divisors)
+        np.testing.assert_allclose(found, floats(jnp.asarray(x), jnp.asarray(divisors)), rtol=1e-12)

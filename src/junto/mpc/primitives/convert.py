@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from junto.errors import NotComputable
+from junto.mpc.gates import BITS
 from junto.mpc.primitives import ops, rounding
 from junto.mpc.primitives.context import Context
 from junto.mpc.values import WHOLE_RING, Public, Secret, Value, kind
@@ -37,15 +38,24 @@ async def to_dtype(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
             return await _integer_to_integer(c, x, goal)
         case ("integer", "fixed"):
             whole = await c.wrapped(x)
-            held = whole.value
-            if x.dtype == np.uint64:
-                c.g.expect(held, 0, WHOLE_RING[1], "an integer of 2**63 or more is out of a float's range")
-            return replace(c.fixed(held, 0), span=whole.span)
+            if x.dtype == np.uint64 and not 0 <= whole.span[0] <= whole.span[1] <= WHOLE_RING[1]:
+                whole = await _without_sign(c, whole)
+            return replace(c.fixed(whole.value, 0), span=whole.span)
         case ("fixed", "integer"):
             return await rounding.to_integer(c, x, goal)
         case _:
             zero = Public(np.zeros((), x.dtype))
             return c.lift(ops.inverted(c, await ops.equal(c, x, zero)))  # known to all if never 0
+
+
+async def _without_sign(c: Context, x: Secret) -> Secret:
+    """An integer of 64 bits without a sign as the number that it is, if the ring has room for it."""
+    if c.g.bits == BITS:
+        c.g.expect(x.value, 0, WHOLE_RING[1], "an integer of 2**63 or more is out of a float's range")
+        return x
+    beyond = c.g.to_ring(await c.g.negative(await c.g.hold(x.value), BITS))
+    held = c.g.add(x.value, c.g.scale(beyond, c.g.word(1 << BITS)))
+    return c.integer(held, (0, (1 << BITS) - 1), x.dtype)
 
 
 async def _integer_to_integer(c: Context, x: Secret, goal: np.dtype[Any]) -> Secret:
