@@ -20,7 +20,7 @@ from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
 from junto.mpc.ring128 import elements
 from junto.mpc.rounds import Rounds
-from junto.mpc.settings import MpcSettings
+from junto.mpc.settings import MpcSettings, NumberForm
 from junto.mpc.twins import Twins
 from junto.mpc.values import Public, Secret, Value, decode, encode, incoming, integer_words, largest_incoming
 from junto.mpc.visibility import visible
@@ -137,7 +137,8 @@ class Engine:
         return values
 
     def _opened(self, value: Secret, words: np.ndarray) -> np.ndarray:
-        found = decode(words, value.dtype, self.settings)
+        form = NumberForm(self.settings.width, value.fraction or self.settings.fraction)
+        found = decode(words, value.dtype, self.settings.held_as(form))
         if value.kind == "integer":
             beyond = "an opened word has bits that its dtype does not hold"
             assert (words == elements(integer_words(found), self.settings.width)).all(), beyond

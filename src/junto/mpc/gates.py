@@ -232,8 +232,15 @@ class Gates(ABC, Generic[R, B]):
 
     # ------------------------------------------------------------------ from the other ring
 
-    def narrowed(self, x: R) -> R:
-        """A secret of the ring modulo 2**128 in this ring, modulo 2**64: its lowest bits. No message."""
+    def vouched(self, x: R) -> R:
+        """`x`, which is as large as whoever made it says, whatever bound it is thought to have."""
+        return x
+
+    async def narrowed(self, x: R, cut: int = 0) -> R:
+        """A secret of the ring modulo 2**128 in this ring, modulo 2**64: its lowest bits. No message.
+
+        `cut`: without so many of them, which takes a truncation there.
+        """
         raise TypeError(f"{type(self).__name__} takes nothing from a larger ring")
 
     async def widened(self, x: R) -> R:

@@ -19,13 +19,26 @@ from junto.mpc.meter import Meter
 from junto.mpc.plan import Plan
 from junto.mpc.plan_steps import CONTROL, REVEAL, Block, PlanStep, ShapeDtype
 from junto.mpc.primitives.blocks import narrowed
-from junto.mpc.primitives.context import RAW, SETTLED, Cell, Context, PrimitiveRule, Rule, Shared, Takes, fits
+from junto.mpc.primitives.context import (
+    RAW,
+    SETTLED,
+    Cell,
+    Context,
+    PrimitiveRule,
+    Rule,
+    Scale,
+    Shared,
+    Takes,
+    fits,
+    fraction_of,
+)
 from junto.mpc.primitives.control import MOST_TURNS
 from junto.mpc.primitives.infinite import after, origin
 from junto.mpc.primitives.lifting import lifted, lifts_some
 from junto.mpc.primitives.public import PublicDigest, evaluate
 from junto.mpc.primitives.revealing import revealed_bytes
 from junto.mpc.primitives.table import TABLE
+from junto.mpc.proportions import Proportions, makes
 from junto.mpc.rounds import start, together
 from junto.mpc.settings import MpcSettings
 from junto.mpc.step_counter import StepCounter
@@ -75,20 +88,29 @@ async def perform(
         ears: who hears what on the way.
 
     Returns:
-        One for each leaf of the result, full arrays; floats have the settings' fraction. An integer's ring
-        element is the integer itself, within its dtype: who opens it, or computes on with it in a later
-        call, meets no more bits than the dtype holds.
+        One for each leaf of the result, full arrays; floats have the settings' fraction, or more if they are
+        made of squares (`proportions`). An integer's ring element is the integer itself, within its dtype:
+        who opens it, or computes on with it in a later call, meets no more bits than the dtype holds.
 
     Raises:
         NotComputable: as `visibility.visible` would have.
     """
     known = [Known.SECRET if isinstance(each, Secret) else Known.VALUE for each in inputs]
-    flow = _Flow(g, plan, settings, ears, unknowns(plan, known).loops if plan.reveals else ())
+    exact = plan.proportions(settings, [_less(each, settings) for each in inputs])
+    flow = _Flow(g, plan, settings, ears, unknowns(plan, known).loops if plan.reveals else (), exact)
     cells = await flow.start_block(
         plan.block, [Cell(_cast(each, form)) for each, form in zip(inputs, plan.inputs, strict=True)]
     )
-    results = [flow.finished(cell, form) for cell, form in zip(cells, plan.outputs, strict=True)]
+    ends = zip(cells, plan.outputs, exact.results, strict=True)
+    results = [flow.finished(cell, form, settings.fraction_of(less)) for cell, form, less in ends]
     return list(await together(*results))
+
+
+def _less(value: Value, settings: MpcSettings) -> int | None:
+    """How many bits less than a square an argument has after the point, if it has more than others."""
+    if isinstance(value, Public) or value.fraction <= settings.fraction:
+        return None
+    return settings.double - value.fraction
 
 
 MOVES = frozenset(
@@ -119,8 +141,11 @@ class _Flow:
         settings: MpcSettings,
         ears: StepHooks,
         open_ended: Container[int],
+        exact: Proportions,
     ) -> None:
         self._g = g
+        self._exact = exact.slots
+        self._proportional = exact.steps
         self._open_ended = open_ended
         self._x64 = plan.x64
         self._settings = settings
@@ -134,10 +159,13 @@ class _Flow:
         """Start all steps of a block; its results come when they come."""
         slots = self._constants_of(block).copy()
         slots.update(zip(block.inputs, inputs, strict=True))
+        exact = self._exact.get(block, NONE)
+        for slot in exact.intersection(block.inputs):
+            slots[slot].exact = True
         for step in block.steps:
             given = [slots[each] for each in step.inputs]
             facts = _facts_of(step)
-            made = [Cell(place=facts.place) for _ in step.outputs]
+            made = [Cell(place=facts.place, exact=slot in exact) for slot in step.outputs]
             if self._alone and all(isinstance(each.value, Public) for each in given):
                 self._finish(step, made, self._known(step, facts, [each.value for each in given]))
             else:
@@ -153,10 +181,10 @@ class _Flow:
                 slots.pop(slot, None)
         return [slots[each] for each in block.outputs]
 
-    async def finished(self, cell: Cell, form: ShapeDtype) -> Value:
-        """A result as it leaves the plan."""
+    async def finished(self, cell: Cell, form: ShapeDtype, fraction: int) -> Value:
+        """A result as it leaves the plan, of floats with so many bits after the point."""
         context = self._context(None)
-        value = await cell.settled(self._settled)
+        value = await cell.settled(self._settled, fraction)
         if isinstance(value, Public):
             return value
         value = context.full(value)
@@ -167,10 +195,10 @@ class _Flow:
             return _labelled(await narrowed(context, value), form)
         if value.kind != "fixed":
             return value
-        held = context.leaving(value, f"that of {cell.place}")
+        held = context.leaving(value, f"that of {cell.place}", fraction)
         if self._ears.twins is not None:
             self._ears.twins.leave(value)
-        return _labelled(replace(context.fixed(held, self._settings.fraction), twin=value.twin), form)
+        return _labelled(replace(context.fixed(held, fraction), twin=value.twin), form)
 
     def _context(self, step: PlanStep | None) -> Context:
         found = self._contexts.get(step)
@@ -192,11 +220,11 @@ class _Flow:
             self._constants[block] = found
         return found
 
-    async def _settled(self, value: Value, where: str) -> Value:
+    async def _settled(self, value: Value, where: str, fraction: int) -> Value:
         """A value without a pending truncation, for which the step that made it answers."""
         self._see(where)
         context, g = self._context(None), self._g.at(where)
-        return await (context if g is self._g else replace(context, g=g)).settled(value)
+        return await (context if g is self._g else replace(context, g=g)).settled(value, fraction)
 
     def _see(self, where: str) -> None:
         if self._ears.watch is not None:
@@ -206,8 +234,16 @@ class _Flow:
         return evaluate(step, arrays, self._x64, self._ears.witness)
 
     async def _run(self, step: PlanStep, facts: _Facts, given: Sequence[Cell], made: Sequence[Cell]) -> None:
-        operands = await self._operands(given, _takes(facts.entry, given))
-        results = await self._results(step, facts, operands)
+        takes, digits = _takes(facts.entry, given), self._settings.fraction
+        matters = step in self._proportional and facts.entry is not None
+        if matters and (makes(step) or step.name == "mul") and takes.scale < Scale.ONE:
+            takes = replace(takes, scale=Scale.ONE)  # by which the product will be multiplied
+        if matters and not makes(step):
+            takes, digits = await self._with_digits(step, given, takes)
+        operands = await self._operands(given, takes, digits, each=bool(step.blocks))
+        if matters and makes(step):
+            digits = self._settings.double
+        results = await self._results(step, facts, operands, digits, made[0].exact)
         if self._ears.twins is not None:
             results = self._ears.twins.follow(step, operands, results)
         self._finish(step, made, results)
@@ -218,9 +254,31 @@ class _Flow:
         if self._ears.pace is not None:
             self._ears.pace.finished(step)
 
-    async def _operands(self, given: Sequence[Cell], takes: Takes) -> list[Value]:
+    async def _with_digits(self, step: PlanStep, given: Sequence[Cell], takes: Takes) -> tuple[Takes, int]:
+        """How a step takes operands that must be right in proportion (`proportions`), and how many digits.
+
+        All get as many bits after the point as the least of these have: those that have more are cut off to
+        that, others get zeros.
+        """
+        fraction, double = self._settings.fraction, self._settings.double
+        if step.blocks:
+            return replace(takes, pending=True), double
+        values = [await each.get() for each in given]
+        exact = [x for x, cell in zip(values, given, strict=True) if cell.exact and isinstance(x, Secret)]
+        natural = [fraction_of(x, double) for x in exact if x.fraction > fraction]
+        if not natural or any(map(_is_far, values)):
+            return takes, fraction
+        return replace(takes, pending=True), min(natural)
+
+    async def _operands(
+        self, given: Sequence[Cell], takes: Takes, digits: int, *, each: bool = False
+    ) -> list[Value]:
         """The values of cells, in a form that the step takes. No truncation waits for another operand."""
         fraction = self._settings.fraction
+        if digits > fraction:
+            return list(await together(*[self._digits_of(cell, takes, digits, each) for cell in given]))
+        if any(each.exact for each in given):
+            return list(await together(*[self._short(cell, takes) for cell in given]))
         wishes = [self._fitting(cell, takes) for cell in given if not cell.ready(takes, fraction)]
         if len(wishes) == 1:
             await wishes[0]
@@ -230,7 +288,23 @@ class _Flow:
 
     async def _fitting(self, cell: Cell, takes: Takes) -> None:
         if not fits(await cell.get(), takes, self._settings.fraction):
-            await cell.settled(self._settled)
+            cell.value = await cell.settled(self._settled, self._settings.fraction)
+
+    async def _short(self, cell: Cell, takes: Takes) -> Value:
+        """A value in the form in which most steps take it."""
+        value = await cell.get()
+        if fits(value, takes, self._settings.fraction):
+            return value
+        return await cell.settled(self._settled, self._settings.fraction)
+
+    async def _digits_of(self, cell: Cell, takes: Takes, digits: int, each: bool) -> Value:
+        """A value with so many digits; `each`: if it has more than others, and no more than it has."""
+        value, fraction = await cell.get(), self._settings.fraction
+        if isinstance(value, Public) or (fits(value, takes, digits) and value.fraction <= digits):
+            return value
+        long = value.fraction > fraction
+        bits = fraction_of(value, digits) if long else fraction if each else digits
+        return await cell.settled(self._settled, max(bits, fraction))
 
     def _known(self, step: PlanStep, facts: _Facts, operands: Sequence[Any]) -> Sequence[Value]:
         """The results of a step of which all operands are public."""
@@ -247,12 +321,14 @@ class _Flow:
         expected, outside = origin(operands)
         return [replace(each, foreseen=expected, outside=outside) for each in known]
 
-    async def _results(self, step: PlanStep, facts: _Facts, operands: Sequence[Value]) -> Sequence[Value]:
+    async def _results(
+        self, step: PlanStep, facts: _Facts, operands: Sequence[Value], digits: int, exact: bool
+    ) -> Sequence[Value]:
         if facts.always is not None:
             return self._known(step, facts, operands)
         if self._ears.meter is not None:
             self._ears.meter.began(facts.place)
-        context, ears = self._context(step), self._ears
+        context, ears = replace(self._context(step), digits=digits, exact=exact), self._ears
         try:
             instead = None if ears.instead is None else ears.instead(step, operands)
             if instead is None and all(isinstance(each, Public) for each in operands):
@@ -316,6 +392,20 @@ def _facts_of(step: PlanStep) -> _Facts:
         step.facts.append(_Facts(_place(step), entry, reflexive(step), checked, lifts_some(step)))
     found: _Facts = step.facts[0]
     return found
+
+
+NONE: frozenset[int] = frozenset()
+
+
+def _is_far(value: Value) -> bool:
+    """Whether it is infinite, or a public number for which there is no room beside a square."""
+    if isinstance(value, Secret):
+        return bool(value.infinite)
+    return value.dtype.kind == "f" and bool((np.abs(value.array.astype(np.float64)) >= FAR).any())
+
+
+FAR = 2.0**40
+"""Roots end far below the square of this."""
 
 
 def _takes(entry: PrimitiveRule | None, given: Sequence[Cell]) -> Takes:

@@ -133,8 +133,8 @@ class PlainGates(Gates[PlainRing, PlainBits]):
             if x.overflown or lowest < least or highest > most:
                 self._report(otherwise, domain)
 
-    def narrowed(self, x: PlainRing) -> PlainRing:
-        return PlainRing(lowest_words(x.words), x.overflown)
+    async def narrowed(self, x: PlainRing, cut: int = 0) -> PlainRing:
+        return PlainRing(lowest_words(shift_right(x.words, cut) if cut else x.words), x.overflown)
 
     async def widened(self, x: PlainRing) -> PlainRing:
         return PlainRing(widened(x.words), x.overflown)

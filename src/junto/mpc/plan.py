@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -22,6 +22,8 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.mpc import canonical, fingerprint
 from junto.mpc.plan_steps import REVEAL, Block, Builder, ShapeDtype, form_of
+from junto.mpc.proportions import Proportions, is_float, proportions
+from junto.mpc.settings import MpcSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +49,28 @@ class Plan:
     names: tuple[str, ...]
     x64: bool
     ours: bool = False
+    _proportions: dict[Any, Proportions] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def reveals(self) -> bool:
         """Whether there is a step that would make a secret public."""
         return self.block.has(REVEAL)
+
+    def proportions(self, settings: MpcSettings, given: Sequence[int | None]) -> Proportions:
+        """What must be right in proportion, in a call with those settings and arguments (`proportions`)."""
+        if settings.double == settings.fraction:
+            return Proportions({}, (None,) * len(self.outputs))
+        key = tuple(given)
+        if key not in self._proportions:
+            self._proportions[key] = proportions(self.block, key)
+        return self._proportions[key]
+
+    def results(self, settings: MpcSettings) -> tuple[int | None, ...]:
+        """See `Proportions.results`."""
+        forms = settings.given or (None,) * len(self.inputs)
+        pairs = zip(forms, self.inputs, strict=True)
+        given = [settings.less(form) if is_float(leaf) else None for form, leaf in pairs]
+        return self.proportions(settings, given).results
 
     @cached_property
     def fingerprint(self) -> str:

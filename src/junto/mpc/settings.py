@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+BITS = 64
+
 
 class NumberForm(NamedTuple):
     """How the numbers of one array are held.
@@ -45,6 +47,36 @@ class MpcSettings:
     def form(self) -> NumberForm:
         """How it computes."""
         return NumberForm(self.width, self.fraction)
+
+    @property
+    def double(self) -> int:
+        """Bits after the point that a square has, where one keeps them (`proportions`): in the wide ring."""
+        return 2 * self.fraction if self.width > BITS else self.fraction
+
+    def fraction_of(self, less: int | None) -> int:
+        """Bits after the point of a result of the call (`proportions.Proportions.results`)."""
+        return self.fraction if less is None else max(self.fraction, self.double - less)
+
+    def most(self, form: NumberForm) -> int:
+        """Bits after the point with which an argument in that form enters at most.
+
+        In the same ring what is made of squares (`proportions`) keeps its own, more than those of its SPU.
+        """
+        squares = form.width == self.width and form.fraction > max(self.fraction, self.result.fraction)
+        return self.double if squares else self.fraction
+
+    def less(self, form: NumberForm | None) -> int | None:
+        """How many bits less than a square an argument in that form has, if it has more than others."""
+        if form is not None and form.width != self.width:
+            return None
+        fraction = 0 if form is None else min(form.fraction, self.most(form))
+        return self.double - fraction if fraction > self.fraction else None
+
+    def held(self, less: int | None) -> NumberForm:
+        """How a result is held (`proportions.Proportions.results`)."""
+        if less is None or self.fraction_of(less) <= self.result.fraction:
+            return self.result
+        return NumberForm(self.width, self.fraction_of(less))
 
     @property
     def result(self) -> NumberForm:

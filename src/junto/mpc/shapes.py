@@ -95,7 +95,7 @@ class ShapeGates(Gates[ShapedRing, ShapedBits]):
     def linear(self, x: ShapedRing, map: Callable[[Words], Words], *, bounded: int = 0) -> ShapedRing:
         return ShapedRing(map(outline(x.ring, np.uint64)).shape)
 
-    def narrowed(self, x: ShapedRing) -> ShapedRing:
+    async def narrowed(self, x: ShapedRing, cut: int = 0) -> ShapedRing:
         return x
 
     async def widened(self, x: ShapedRing) -> ShapedRing:

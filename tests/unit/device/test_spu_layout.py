@@ -32,7 +32,7 @@ def test_what_makes_sense_is_taken():
     "text",
     [
         "", "float32", "float32[", "float32[-1]", "float32[1,]", "float32[1.5]", "complex64[1]", "object[1]",
-        "float32[1]@", "float32[1]@64", "float32[1]@64.0", "float32[1]@64.27", "float32[1]@128.32",
+        "float32[1]@", "float32[1]@64", "float32[1]@64.0", "float32[1]@64.27", "float32[1]@128.73",
         "bool[1]@64.18", "float32[1]@32.8", "float32[1]@64.18.", "float32[1]@64.018",
         "float32[٣]", "float32[1]\n", "float32[" + "1," * 600 + "1]", 3, b"float32[1]", np.ones(2),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -10,7 +11,7 @@ from junto.device.handle import DeviceObject
 from junto.device.pyu import PYUObject
 from junto.device.spu.call_forms import SecretInput, SpuCall, digest_of
 from junto.device.spu.engine import EngineCall
-from junto.device.spu.layout import parse, rebuild, texts_of
+from junto.device.spu.layout import ArrayLayout, parse, rebuild, texts_of
 from junto.device.spu.object import SPUObject
 from junto.device.spu.plans import Planned
 from junto.device.spu.spu_device import SpuDevice
@@ -27,7 +28,7 @@ def run(spu: SpuDevice, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, 
     own = call.own(spu.numbers)
     args, kwargs = map_leaves(lambda leaf: _shared(spu, leaf, next(names), own), (args, kwargs))
     planned, inputs, settings = spu.plans.get(call, *map_leaves(opened, (args, kwargs)))
-    layouts = _layouts(call, planned, own)
+    layouts = _layouts(call, planned, planned.leaves(settings, own))
     about = (
         f"{call.returns.policy.value}, {call.fraction}, {call.width}, {','.join(sorted(call.reveals or ()))}"
     )
@@ -50,13 +51,13 @@ def run(spu: SpuDevice, call: SpuCall, args: tuple[Any, ...], kwargs: dict[str, 
             return planned.as_tree(handles)
 
 
-def _layouts(call: SpuCall, planned: Planned, own: NumberForm | None) -> list[Any]:
-    """The layout of each handle, whose arrays are held in the form `own`.
+def _layouts(call: SpuCall, planned: Planned, arrays: Sequence[ArrayLayout]) -> list[Any]:
+    """The layout of each handle.
 
     Raises:
         DeviceError: the result does not come in the handles that were asked for.
     """
-    texts = [str(leaf.held_as(own)) for leaf in planned.leaves]
+    texts = list(map(str, arrays))
     if call.returns.single:
         tree = planned.as_tree(texts)
         if texts_of(tree) != texts:

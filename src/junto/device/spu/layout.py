@@ -2,14 +2,14 @@
 
 A layout is the value's tree (`junto.tree`) with a text such as ``float32[100,3]`` in place of each array, and
 with None where the value has None, which to jax is a tree without leaves. An array that is not held as its
-SPU holds numbers says how: ``float32[100,3]@64.18`` is in the ring of 64 bits, 18 of them after the point. It
-is data like any other, so it travels through the codec.
+SPU holds numbers says how: ``float32[100,3]@64.18`` is in the ring of 64 bits, 18 of them after the point,
+``float32[]@128.64`` a mean of squares. It is data like any other, so it travels through the codec.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,11 @@ MOST_DIMENSIONS = 32
 MOST_NUMBERS = 1 << 30
 """Of all arrays of one value: 8 GiB at each node."""
 
+MOST: Mapping[int, int] = {64: MOST_FRACTION[FieldType.FM64], 128: 2 * MOST_FRACTION[FieldType.FM128]}
+"""Bits after the point that an array may have, by its ring: in the wide one as many as a square."""
+
 _LEAF = re.compile(
-    r"(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16)\[((?:[0-9]+(?:,[0-9]+)*)?)\](?:@(64)\.([1-9][0-9]?))?"
+    r"(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16)\[((?:[0-9]+(?:,[0-9]+)*)?)\](?:@(64|128)\.([1-9][0-9]?))?"
 )
 
 
@@ -95,9 +98,12 @@ def entered(layout: Any, own: NumberForm | None) -> list[ArrayLayout]:
 def settled(leaf: ArrayLayout, settings: MpcSettings) -> ArrayLayout:
     """An array that comes from another SPU, or a file, as an SPU with those numbers holds it.
 
-    It keeps its own ring where that is the smaller one.
+    It keeps its own ring where that is the smaller one, and in the same ring the bits after the point of what
+    is made of squares.
     """
-    return leaf if leaf.own is not None and leaf.own.width < settings.width else leaf.held_as(None)
+    own = leaf.own or settings.form
+    squares = own.width == settings.width and own.fraction > settings.fraction
+    return leaf if own.width < settings.width or squares else leaf.held_as(None)
 
 
 def arrived(layout: Any, settings: MpcSettings) -> Any:
@@ -185,7 +191,7 @@ def _leaf(text: object) -> ArrayLayout:
         raise _senseless()
     sizes = match[2]
     own = NumberForm(int(match[3]), int(match[4])) if match[3] else None
-    if own is not None and own.fraction > MOST_FRACTION[FieldType.FM64]:
+    if own is not None and own.fraction > MOST[own.width]:
         raise _senseless()
     return ArrayLayout(match[1], tuple(int(size) for size in sizes.split(",")) if sizes else (), own)
 

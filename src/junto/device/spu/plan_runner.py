@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.config.spu_model import MOST_FRACTION, FieldType
 from junto.errors import JuntoError, NotComputable
 from junto.mpc.checked_gates import CheckedGates
 from junto.mpc.gates import BITS, Gates
@@ -203,7 +204,8 @@ async def _run(
     if ears.twins is not None:
         values = [ears.twins.enter(each, held) for each, held in zip(values, inputs, strict=True)]
     results = await perform(gates, plan, values, settings, ears)
-    left = await together(*[point.leave(result) for result in results])
+    ends = zip(results, plan.results(settings), strict=True)
+    left = await together(*[point.leave(result, less) for result, less in ends])
     if ears.twins is not None:
         for each, held in zip(results, left, strict=True):
             ears.twins.keep(each, held)
@@ -249,7 +251,7 @@ class _Point:
         return f"from the ring of {form.width} bits to that of {own.width}"
 
     def _is_ready(self, dtype: Any, form: NumberForm) -> bool:
-        cut = form.fraction > self._settings.fraction and kind(dtype) == "fixed"
+        cut = form.fraction > self._settings.most(form) and kind(dtype) == "fixed"
         return kind(dtype) == "bits" or (form.width == self._settings.width and not cut)
 
     def _entered(self, x: Any, dtype: Any, form: NumberForm) -> Secret:
@@ -260,23 +262,31 @@ class _Point:
     async def _brought(self, x: Any, dtype: Any, form: NumberForm) -> Secret:
         """A number of another form in this one."""
         gates, fixed = self._gates, kind(dtype) == "fixed"
-        room = 1 << (BITS - 2)
+        form, cut = self._shortened(form, fixed)
+        room = 1 << (BITS - 2 + cut)
         if form.width != gates.bits and fixed and not gates.checks:
             gates.expect(x, -room, room - 1, TOO_LARGE)
         if form.width > gates.bits:
-            x = gates.narrowed(x)
+            x = await gates.narrowed(x, cut)
         elif form.width < gates.bits:
             _require_sign(dtype, form, gates.bits)
             x = await gates.widened(x)
         value = self._entered(x, dtype, form)
-        spare = value.fraction - self._settings.fraction
+        spare = value.fraction - self._settings.most(form)
         if not fixed or spare <= 0:
             return value
-        return replace(value, value=await gates.truncate(x, spare), fraction=self._settings.fraction)
+        return replace(value, value=await gates.truncate(x, spare), fraction=value.fraction - spare)
 
-    async def leave(self, result: Value) -> Any:
-        """A result as it is held."""
-        gates, fraction = self._gates, self._settings.result.fraction
+    def _shortened(self, form: NumberForm, fixed: bool) -> tuple[NumberForm, int]:
+        """An argument's form in a smaller ring, and how many bits of it are cut off before: of a square."""
+        if not fixed or form.width <= self._gates.bits or form.fraction <= MOST_FRACTION[FieldType.FM128]:
+            return form, 0
+        own = self._settings.fraction
+        return form._replace(fraction=own), form.fraction - own
+
+    async def leave(self, result: Value, less: int | None) -> Any:
+        """A result as it is held; `less`: see `Proportions.results`."""
+        gates, fraction = self._gates, self._settings.held(less).fraction
         if isinstance(result, Public):
             return _constant(gates, np.asarray(result.array), fraction)
         spare, value = result.fraction - fraction if result.kind == "fixed" else 0, result.value

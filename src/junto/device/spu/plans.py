@@ -31,10 +31,9 @@ MOST = 1024
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Planned:
-    """A plan, its results' looks, what it reveals; `passed`: for which public arguments it was rehearsed."""
+    """A plan, what it reveals; `passed`: for which public arguments it was rehearsed."""
 
     plan: Plan
-    leaves: tuple[ArrayLayout, ...]
     disclosures: tuple[PlannedReveal, ...]
     passed: set[tuple[MpcSettings, bytes]] = field(default_factory=set)
 
@@ -42,6 +41,21 @@ class Planned:
     def fingerprint(self) -> str:
         """See `Plan.fingerprint`."""
         return self.plan.fingerprint
+
+    def leaves(self, settings: MpcSettings, own: NumberForm | None) -> list[ArrayLayout]:
+        """The looks of its results in a call with those settings.
+
+        Args:
+            settings: of the call.
+            own: how its results are held, unless they are made of squares; None: as the SPU holds numbers.
+        """
+        made = zip(self.plan.outputs, self.plan.results(settings), strict=True)
+        return [
+            ArrayLayout(np.dtype(form.dtype).name, form.shape).held_as(
+                own if settings.held(less) == settings.result else settings.held(less)
+            )
+            for form, less in made
+        ]
 
     def as_tree(self, results: Sequence[Any]) -> Any:
         """The results as the function returns them."""
@@ -88,8 +102,7 @@ class Plans:
             plan = trace(call.function, shapes, names, call.static, self._go_on)
             secret = [_is_secret(item) for item in inputs]
             visible(plan, secret)
-            leaves_out = tuple(ArrayLayout(np.dtype(form.dtype).name, form.shape) for form in plan.outputs)
-            planned = Planned(plan, leaves_out, disclosures(plan, secret))
+            planned = Planned(plan, disclosures(plan, secret))
             if len(self._known) >= MOST:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = planned

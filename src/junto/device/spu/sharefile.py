@@ -71,7 +71,7 @@ class DumpCommon:
 
     def words(self, leaf: ArrayLayout) -> int:
         """Words of a ring element of an array."""
-        return 2 if self.field == "FM128" and leaf.own is None else 1
+        return (leaf.own.width if leaf.own else 128 if self.field == "FM128" else 64) // 64
 
     @property
     def receipt(self) -> str:

@@ -7,21 +7,23 @@ from functools import cache
 
 from junto.mpc.functions.constant_tables import coefficients, exact, fixed, rounded
 from junto.mpc.functions.fixedpoint import largest, within
-from junto.mpc.functions.normalise import INNER, Entry, by_level, scale, size
+from junto.mpc.functions.normalise import INNER, Entry, by_level, longest, reach, scale_down, size
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.gates import B, Gates, R
 
 
-async def log(g: Gates[R, B], x: R, fraction: int) -> R:
-    """The natural logarithm of x > 0.
+async def log(g: Gates[R, B], x: R, fraction: int, inner: int = 0, out: int = 0) -> R:
+    """The natural logarithm of x > 0, which may have more bits after the point than others (`inner`).
 
     Of 0 that of half a unit in the last place; of a negative number: some number.
 
     Range: up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits.
     Error: 5e-6 absolute, and two units in the last place. Cost: 8 rounds, 76 bytes of a ready operand.
     """
-    within(g, x, "the logarithm", (2.0**-fraction, largest(g, fraction)), fraction)
-    return await log_of(g, x, (fraction, fraction), g.bits - 2 - fraction)
+    inner, out = inner or fraction, out or fraction
+    top = longest(g, inner) if inner > fraction else g.bits - 2 - fraction
+    within(g, x, "the logarithm", (2.0**-inner, float(15 << (top - 4)) / (1 << inner)), inner)
+    return await log_of(g, x, (inner, out), top)
 
 
 async def log1p(g: Gates[R, B], x: R, fraction: int) -> R:
@@ -48,7 +50,7 @@ async def log_of(g: Gates[R, B], x: R, fractions: tuple[int, int], top: int) -> 
     """
     inner, out = fractions
     of = await size(g, x, top)
-    scaled = await scale(g, of, [_entry(inner, out, top)])
+    scaled = await scale_down(g, of, reach(g), [_entry(inner, out, top)])
     rest = await quartic(g, scaled.u, coefficients("log"), (INNER, out))
     with exact():
         *others, last = [[e * Decimal(2).ln() for e in part.exponents] for part in of.parts(g)]

@@ -258,16 +258,33 @@ def _powers(of: Magnitude[R, B]) -> list[int]:
     return [1 << (STEP * k) for k in range(len(of.exponents))]
 
 
-async def scale_down(g: Gates[R, B], of: Magnitude[R, B], top: int) -> Normalised[R]:
+async def scale_down(
+    g: Gates[R, B], of: Magnitude[R, B], top: int, entries: Sequence[Entry] = (), *, ready: bool = False
+) -> Normalised[R]:
     """`scale` as that of a number whose highest level is `top`, or less: the lowest bits do not count."""
     if of.top <= top:
-        return await scale(g, of)
+        return await scale(g, of, entries, ready=ready)
     near = await near_top(g, of)
     bits = _inverse_bits(g, top)
     held, short = await together(g.hold(near), g.truncate(near, of.top - top))
-    (found,) = await g.lookup(held, Digit(of.top - WIDTH, WIDTH), [_inverses(bits)])
-    inverse = await g.hold(found)
-    return Normalised(await rest_near(g, short, top, inverse), inverse, bits, ())
+    tables = [_inverses(bits), *[_table(bits, entry) for entry in entries]]
+    inverse, *found = await g.lookup(held, Digit(of.top - WIDTH, WIDTH), tables)
+    inverse, *made = await together(*[g.hold(each) for each in (inverse, *(found if ready else ()))])
+    rest = await rest_near(g, g.vouched(short), top, inverse)
+    return Normalised(rest, inverse, bits, made if ready else found)
+
+
+def reach(g: Gates[R, B]) -> int:
+    """Numbers above 2**reach as ring elements are taken down before they are multiplied by their inverse."""
+    return max(g.bits - 34, 60)
+
+
+def longest(g: Gates[R, B], fraction: int) -> int:
+    """What has so many bits after the point, more than others, is below 15/16 2**longest as a ring element.
+
+    An even number of bits before the point, so that their root's are a whole number.
+    """
+    return g.bits - 4 - fraction % 2
 
 
 async def scale_near(

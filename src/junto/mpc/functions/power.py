@@ -6,8 +6,9 @@ import numpy as np
 
 from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.functions.exponential import exp
-from junto.mpc.functions.fixedpoint import largest, product, within
+from junto.mpc.functions.fixedpoint import product, within
 from junto.mpc.functions.logarithm import log_of
+from junto.mpc.functions.normalise import longest
 from junto.mpc.functions.reciprocal import reciprocal
 from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
@@ -37,13 +38,15 @@ async def integer_pow(g: Gates[R, B], x: R, exponent: int, fraction: int) -> R:
         power = await product(g, power, power, fraction)
 
 
-async def pow(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
-    """x**y = e**(y log(x)) for x > 0; of another x some number.
+async def pow(g: Gates[R, B], x: R, y: R, fraction: int, inner: int = 0) -> R:
+    """x**y = e**(y log(x)) for x > 0, which may have more bits after the point (`inner`); else some number.
 
     Range: that of `exp` for y log(x). Error: relative, 4e-5 and (5e-6 + a unit in the last place) |y|.
     Cost: 14 rounds, 137 bytes of ready operands.
     """
-    within(g, x, "a power", (2.0**-fraction, largest(g, fraction)), fraction)
+    inner = inner or fraction
+    top = longest(g, inner) if inner > fraction else g.bits - 2 - fraction
+    within(g, x, "a power", (2.0**-inner, float(15 << (top - 4)) / (1 << inner)), inner)
     finer = fraction + _SPARE
-    y, logarithm = await together(g.hold(y), log_of(g, x, (fraction, finer), g.bits - 2 - fraction))
+    y, logarithm = await together(g.hold(y), log_of(g, x, (inner, finer), top))
     return await exp(g, await product(g, y, logarithm, finer), fraction)

@@ -16,6 +16,8 @@ from junto.mpc.functions.normalise import (
     Magnitude,
     Normalised,
     by_powers,
+    longest,
+    reach,
     scale_down,
     size,
     size_of_any,
@@ -111,22 +113,77 @@ async def _turned(g: Gates[R, B], negative: B, x: R) -> R:
     return await g.hold(await with_sign(g, x, negative))
 
 
-async def divide(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """Bits after the point of a quotient x / y, where they are not those of all other numbers.
+
+    Attributes:
+        x: of the dividend.
+        y: of the divisor.
+        result: of the quotient.
+    """
+
+    x: int
+    y: int
+    result: int
+
+
+ROOM = 4
+"""A quotient has so many bits less than a product after the point, so that it may be as large as others."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scales:
+    """How a division goes about it.
+
+    Attributes:
+        shift: by how many bits more than the divisor's size the dividend is shifted.
+        quotient: the result is below 2**quotient as a ring element.
+        top: see `scale_down`.
+        rest: bits after the point of the polynomial.
+    """
+
+    shift: int
+    quotient: int
+    top: int
+    rest: int
+
+
+def _scales(g: Gates[R, B], fraction: int, of: Bits | None) -> _Scales:
+    if of is None or of.result <= fraction:
+        shift = fraction if of is None else of.y - of.x + of.result
+        return _Scales(shift, g.bits - 4 - fraction, _top(g, fraction), fraction)
+    return _Scales(of.y - of.x + of.result - _SPARE, g.bits - 8, min(reach(g), _top(g, fraction)), INNER)
+
+
+async def divide(g: Gates[R, B], x: R, y: R, fraction: int, bits: Bits | None = None) -> R:
     """The quotient x / y of any signs. x / 0 is 0, and the debug mode reports it.
 
     The dividend is scaled like the divisor, and then multiplied by an inverse between 1 and 16. So the
     quotient of two large numbers is as exact as any.
 
+    Args:
+        g: the gates.
+        x: the dividend.
+        y: the divisor.
+        fraction: bits after the point that other numbers have.
+        bits: those of these, if they have others. Range then: |x| and |y| up to 15/16 2**(k - 4) as ring
+            elements, and, if it has more, |x / y| up to 2**(k - 8).
+
     Range: |x| and |y| as in `reciprocal`, |x / y| < 2**(60 - 2 fraction), 1.6e7 for 18 bits.
     Error: 4e-5 relative, or eight units in the last place.
     Cost: 9 rounds, 245 bytes of ready operands; of more than `normalise.FEW`, 13 rounds, 177 bytes.
     """
-    top = _whole(g, fraction)
+    inner = fraction if bits is None else bits.y
+    top = _whole(g, fraction) if inner <= fraction else longest(g, inner)
     of, negative = await size_of_any(g, y, top)
-    _within(g, of.x, "a division by the magnitude", top, fraction)
+    _within(g, of.x, "a division by the magnitude", top, inner)
+    scales = _scales(g, fraction, bits)
+    if bits is not None and bits.result > fraction:
+        return await _in_two_parts(g, x, of, scales, partial(_turned, g, negative))
     if of.sides is None:
-        return await with_sign(g, await _divided(g, x, of, fraction), negative)
-    return await _divided(g, x, of, fraction, partial(_turned, g, negative))
+        return await with_sign(g, await _divided(g, x, of, scales), negative)
+    return await _divided(g, x, of, scales, partial(_turned, g, negative))
 
 
 async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
@@ -135,18 +192,39 @@ async def divide_by_positive(g: Gates[R, B], x: R, y: R, fraction: int) -> R:
     Range: y up to 15/16 2**(62 - 2 fraction), 6e7 for 18 bits. Error: as `divide`.
     Cost: 9 rounds, 124 bytes of ready operands.
     """
-    return await _divided(g, x, await size(g, y, _top(g, fraction)), fraction)
+    return await _divided(g, x, await size(g, y, _top(g, fraction)), _scales(g, fraction, None))
 
 
 async def _divided(
-    g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int, change: Change[R] | None = None
+    g: Gates[R, B], x: R, of: Magnitude[R, B], scales: _Scales, change: Change[R] | None = None
 ) -> R:
-    dividend, scaled = await together(_shifted(g, x, of, fraction), scale_down(g, of, _top(g, fraction)))
+    dividend, scaled = await together(_shifted(g, x, of, scales), scale_down(g, of, scales.top))
     first, rest = await together(
         _changed(product(g, g.unvouched(dividend), scaled.inverse, scaled.inverse_bits + 1), change),
-        _rest(g, scaled, fraction),
+        _rest(g, scaled, scales.rest),
     )
-    return await product(g, first, rest, fraction + _SPARE - 1)
+    return await product(g, first, rest, scales.rest + _SPARE - 1)
+
+
+_MANTISSA = 24
+"""Bits after the point of one over the divisor on the highest level, where the dividend has many."""
+
+
+async def _in_two_parts(g: Gates[R, B], x: R, of: Magnitude[R, B], scales: _Scales, change: Change[R]) -> R:
+    """Upper and lower bits of the dividend apart, so that no product has more bits than the quotient."""
+    whole, scaled = await together(_shifted(g, x, of, scales), scale_down(g, of, scales.top))
+    inverse, rest, (high, low) = await together(
+        change(scaled.inverse), _rest(g, scaled, scales.rest), _halves(g, g.unvouched(whole))
+    )
+    mantissa = await product(g, inverse, rest, scaled.inverse_bits + scales.rest - _MANTISSA)
+    upper, lower = await together(g.multiply(high, mantissa), product(g, low, mantissa, _MANTISSA))
+    return g.add(upper, lower)
+
+
+async def _halves(g: Gates[R, B], x: R) -> tuple[R, R]:
+    high = await g.truncate(x, _MANTISSA)
+    low = await g.hold(g.subtract(x, g.scale(high, g.word(1 << _MANTISSA))))
+    return high, g.vouched(low)
 
 
 async def _rest(g: Gates[R, B], scaled: Normalised[R], out: int) -> R:
@@ -166,10 +244,10 @@ class _Tier:
     exponents: tuple[int, ...]
     early: int
 
-    def fits(self, g: Gates[R, B], fraction: int) -> bool:
+    def fits(self, g: Gates[R, B], scales: _Scales) -> bool:
         """Whether dividends of a quotient in range have room for the shift."""
-        longest, quotient = g.bits - 4, g.bits - 4 - 2 * fraction
-        sizes = [min(longest, quotient + e) - e for e in self.exponents]
+        most, quotient = g.bits - 4, scales.quotient - scales.shift
+        sizes = [min(most, quotient + e) - e for e in self.exponents]
         return max(sizes) + self.exponents[-1] - self.early <= g.bits - 3
 
     def factors(self, exponents: Sequence[int]) -> list[int]:
@@ -177,10 +255,10 @@ class _Tier:
         return [1 << (self.exponents[-1] - e) if e in self.exponents else 0 for e in exponents]
 
 
-async def _shifted(g: Gates[R, B], x: R, of: Magnitude[R, B], fraction: int) -> R:
-    """The dividend as x 2**-e with three bits more than `fraction`, a ready operand. 2 rounds, 32 bytes."""
-    bits = fraction + _SPARE
-    tiers = _tiers(g, of.exponents, fraction)
+async def _shifted(g: Gates[R, B], x: R, of: Magnitude[R, B], scales: _Scales) -> R:
+    """The dividend as x 2**-e with three bits more than `shift`, a ready operand. 2 rounds, 32 bytes."""
+    bits = scales.shift + _SPARE
+    tiers = _tiers(g, of.exponents, scales)
     early = tiers[-1].early if tiers else 0
     whole, short = await together(g.hold(x), g.truncate(x, early) if early else g.hold(x))
     kept = [1 << (bits - e) if e <= bits else 0 for e in of.exponents]
@@ -202,14 +280,15 @@ async def _cut(g: Gates[R, B], x: R, drop: int) -> R:
     return await g.truncate(x, drop) if drop else x
 
 
-def _tiers(g: Gates[R, B], exponents: Sequence[int], fraction: int) -> list[_Tier]:
+def _tiers(g: Gates[R, B], exponents: Sequence[int], scales: _Scales) -> list[_Tier]:
     """Of the levels whose dividends lose bits, the lowest first; from the second on some are lost before."""
     tiers: list[_Tier] = []
-    for e in sorted(e for e in exponents if e > fraction + _SPARE):
+    bits = scales.shift + _SPARE
+    for e in sorted(e for e in exponents if e > bits):
         longer = tiers and replace(tiers[-1], exponents=(*tiers[-1].exponents, e))
-        if longer and longer.fits(g, fraction):
+        if longer and longer.fits(g, scales):
             tiers[-1] = longer
         else:
-            early = (tiers[-1].early or e - fraction - _SPARE) if tiers else 0
+            early = (tiers[-1].early or e - bits) if tiers else 0
             tiers.append(_Tier((e,), early))
     return tiers

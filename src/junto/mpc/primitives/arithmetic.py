@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from junto.errors import NotComputable
 from junto.mpc.functions import fixedpoint
 from junto.mpc.functions.count_divisor import divide_by_count
+from junto.mpc.functions.power import pow
+from junto.mpc.functions.reciprocal import ROOM, Bits, divide
 from junto.mpc.primitives import comparisons, integers, ops
-from junto.mpc.primitives.blocks import in_blocks
+from junto.mpc.primitives.blocks import blockwise, in_blocks
 from junto.mpc.primitives.context import Context, whole_span
-from junto.mpc.primitives.elementwise import applied
+from junto.mpc.primitives.elementwise import applied, proportional
 from junto.mpc.primitives.exponents import power_of_public
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value, word
@@ -36,7 +39,7 @@ async def subtract(c: Context, params: Params, x: Value, y: Value) -> Value:
 
 async def _alike(c: Context, x: Value, y: Value) -> tuple[Value, Value]:
     """Pending numbers stay so only if both are, else the other one would be blown up to their fraction."""
-    if all(isinstance(each, Secret) and each.fraction > c.fraction for each in (x, y)):
+    if c.proportional or all(isinstance(each, Secret) and each.fraction > c.fraction for each in (x, y)):
         return x, y
     first, second = await together(c.settled(x), c.settled(y))
     return first, second
@@ -51,22 +54,46 @@ async def multiply(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x * y`."""
     if isinstance(x, Public):
         x, y = y, x
-    return ops.scaled(c, ops.secret(x), y.array) if isinstance(y, Public) else await ops.times(c, x, y)
+    if isinstance(y, Public):
+        return ops.scaled(c, ops.secret(x), y.array)
+    return await _in_proportion(c, ops.secret(x), y) if c.exact else await ops.times(c, x, y)
+
+
+async def _in_proportion(c: Context, x: Secret, y: Secret) -> Value:
+    """`x * y`, of which one has as many bits after the point as a square, or both; the result has, too.
+
+    What it has more than other numbers is multiplied by itself, so that no product is larger than others are.
+    """
+    waiting = ops.common_scale(x, y)
+    if waiting is not None:
+        x, y = (replace(each, scale=None) for each in (x, y))
+        return ops.with_scale(ops.secret(await _in_proportion(c, x, y)), waiting)
+    if x.fraction < y.fraction:
+        x, y = y, x
+    if x.fraction + y.fraction <= c.settings.double:
+        return await ops.times(c, x, y)
+    high, other = await together(c.settled(x), c.settled(y))
+    upper, factor = ops.secret(high), ops.secret(other)
+    if y.fraction > c.fraction:
+        return await ops.times(c, upper, factor)
+    lower = ops.minus(c, x, upper)
+    more, less = await together(ops.times(c, upper, factor), ops.times(c, lower, factor))
+    return ops.plus(c, more, await c.settled(less, more.fraction))
 
 
 async def square(c: Context, params: Params, x: Secret) -> Value:
     """`x * x`."""
-    return await ops.times(c, x, x)
+    return await _in_proportion(c, x, x) if c.exact else await ops.times(c, x, x)
 
 
-async def divide(c: Context, params: Params, x: Value, y: Value) -> Value:
+async def divided(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x / y` of floats; of integers, rounded towards zero."""
     if np.issubdtype(c.form.dtype, np.integer):
         return await integers.quotient(c, x, y)
     if isinstance(y, Public):
         _check_divisor(y)
         return ops.divided(c, ops.secret(x), y.array)
-    divisor = ops.secret(await c.settled(y))
+    divisor = ops.secret(await c.fine(y))
     if divisor.infinite:
         return await _finite_quotient(c, x, divisor)
     return await quotient(c, x, divisor)
@@ -97,14 +124,22 @@ def inverse(divisor: Any) -> Any:
 
 async def quotient(c: Context, x: Value, y: Secret) -> Secret:
     """`x / y` of floats, settled. A divisor that is to be broadcast is taken apart before, once."""
+    bits = c.fraction
+    if c.exact and isinstance(x, Secret):
+        bits = max(bits, min(x.fraction, c.g.bits - COUNTED))
     if (most := _most(y)) is not None:
-        held = await divide_by_count(c.g, c.number(ops.secret(await c.settled(c.lift(x)))), y.value, most)
-        return c.fixed(held, c.fraction)
+        x = ops.secret(await c.settled(c.lift(x), bits))
+        return c.fixed(await divide_by_count(c.g, c.at(x, bits), y.value, most), bits)
+    if c.proportional or c.exact:
+        return await _fine_quotient(c, c.lift(x), y)
     if isinstance(x, Public) and bool(np.all(np.abs(x.array) <= 1)):
         return await ops.times(c, x, await applied(c, "reciprocal", y))
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
     return await applied(c, "divide", _spread(c, c.lift(x), shape), y)
 
+
+COUNTED = 76
+"""So many bits of the ring has a quotient by a count before the point: squares of numbers up to 1e8."""
 
 ENTRIES = 1 << 14
 """Entries of all tables of a quotient by counts: of more, they take longer than the rounds that they save."""
@@ -117,6 +152,18 @@ def _most(y: Secret) -> int | None:
         return None
     entries = (1 << span[1].bit_length()) * int(np.prod(y.value.shape))
     return span[1] if entries <= ENTRIES else None
+
+
+async def _fine_quotient(c: Context, x: Secret, y: Secret) -> Secret:
+    """`x / y` of which one has more bits after the point than others, or the result must have."""
+    out = max(c.fraction, c.settings.double - ROOM) if c.exact else c.fraction
+    bits = Bits(max(x.fraction, c.fraction), max(y.fraction, c.fraction), out)
+    shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
+
+    async def compute(a: Any, b: Any) -> Any:
+        return await divide(c.g, a, b, c.fraction, bits)
+
+    return c.fixed(await blockwise(c, compute, ops.spread(c, c.at(x, bits.x), shape), c.at(y, bits.y)), out)
 
 
 def _spread(c: Context, x: Secret, shape: tuple[int, ...]) -> Secret:
@@ -200,7 +247,8 @@ async def _turned(c: Context, x: Any, negative: Any) -> Any:
 
 async def integer_power(c: Context, params: Params, x: Secret) -> Value:
     """`x ** y` for a fixed integer `y`, by squaring; if it is negative, of `1 / x`."""
-    return await power_of(c, x, int(params["y"]))
+    exponent = int(params["y"])
+    return await square(c, params, x) if c.exact and exponent == 2 else await power_of(c, x, exponent)
 
 
 async def power_of(c: Context, x: Secret, exponent: int) -> Value:
@@ -228,6 +276,7 @@ async def _product(c: Context, x: Secret, y: Secret) -> Secret:
 async def power(c: Context, params: Params, x: Value, y: Value) -> Value:
     """`x ** y`: by squaring for public whole exponents, else `exp(y * log(x))` for `x > 0`."""
     if isinstance(y, Public) and isinstance(x, Secret) and _whole(y.array):
+        x = ops.secret(await c.settled(x))
         exponents = y.array.astype(np.int64)
         if (exponents == exponents.reshape(-1)[0]).all():
             return await power_of(c, x, int(exponents.reshape(-1)[0]))
@@ -269,16 +318,22 @@ async def _powers(c: Context, x: Secret, exponents: NDArray[np.int64]) -> Value:
 
 async def _real_power(c: Context, x: Value, y: Value) -> Value:
     if isinstance(y, Public) and isinstance(x, Secret) and bool(np.all(y.array == 0.5)):
-        return await applied(c, "sqrt", x)
+        return await proportional(c, "sqrt", x)
     if isinstance(x, Public):
         with np.errstate(divide="ignore", invalid="ignore"):
             binary = np.log2(np.asarray(x.array, np.float64))
         exponent = ops.secret(await c.settled(ops.scaled(c, ops.secret(y), binary)))
         return await applied(c, "exp2", exponent)
     shape = np.broadcast_shapes(_held_shape(x), _held_shape(y))
-    base = _spread(c, x, shape)
+    inner = max(x.fraction, c.fraction)
+    base, exponent = ops.spread(c, c.at(x, inner), shape), _spread(c, c.lift(y), shape)
+
+    async def compute(a: Any, b: Any) -> Any:
+        return await pow(c.g, a, b, c.fraction, inner)
+
     if isinstance(y, Secret) or bool((y.array <= 0).any()):
-        return await applied(c, "pow", base, _spread(c, c.lift(y), shape))
-    found, zero = await together(applied(c, "pow", base, _spread(c, c.lift(y), shape)), c.g.zero(base.value))
+        return c.fixed(await blockwise(c, compute, base, exponent.value), c.fraction)
+    held, zero = await together(blockwise(c, compute, base, exponent.value), c.g.zero(base))
+    found = c.fixed(held, c.fraction)
     some = c.g.to_ring(c.g.flip(zero, np.asarray(True)))  # the logarithm of 0 is only small, its power is 0
     return c.fixed(await c.g.multiply(some, found.value), c.fraction)

@@ -216,5 +216,5 @@ async def choose_case(c: Context, which: Secret, cases: Sequence[Value]) -> Valu
     reached = await together(*[ops.below(c, which, bound) for bound in bounds])
     chosen: Value = cases[-1]
     for number in range(len(cases) - 2, -1, -1):
-        chosen = await ops.select(c, reached[number], cases[number], await c.settled(chosen))
+        chosen = await ops.select(c, reached[number], cases[number], await c.fine(chosen))
     return chosen

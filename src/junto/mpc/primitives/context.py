@@ -71,6 +71,18 @@ def fits(value: Value, takes: Takes, fraction: int) -> bool:
     return takes.pending or value.fraction <= fraction
 
 
+Settle: TypeAlias = Callable[[Value, str, int], Coroutine[Any, Any, Value]]
+"""Truncates a value, for which a place answers, to so many bits after the point."""
+
+
+def fraction_of(x: Secret, most: int) -> int:
+    """Bits after the point with which a float has its digits and its range; `most` at most."""
+    if x.scale is None or not x.scale.size:
+        return min(x.fraction, most)
+    factor = float(np.abs(x.scale).max())
+    return min(x.fraction - (int(np.frexp(factor)[1]) - 1 if factor else 0), most)
+
+
 class Cell:
     """A value that is there, or that a step is still computing.
 
@@ -78,15 +90,17 @@ class Cell:
         value: None as long as it is not there.
         maker: ends when it is.
         place: what makes it, and where.
+        exact: whether somebody wants it with more bits after the point than others do (`proportions`).
     """
 
-    __slots__ = ("_settling", "maker", "place", "value")
+    __slots__ = ("_settled", "exact", "maker", "place", "value")
 
-    def __init__(self, value: Value | None = None, place: str = "") -> None:
+    def __init__(self, value: Value | None = None, place: str = "", *, exact: bool = False) -> None:
         self.value = value
         self.place: str = place
+        self.exact = exact
         self.maker: Awaitable[Any] | None = None
-        self._settling: Awaitable[Any] | None = None
+        self._settled: dict[int, Awaitable[Value]] = {}
 
     async def get(self) -> Value:
         """The value, as soon as it is there."""
@@ -100,18 +114,12 @@ class Cell:
         """Whether the value is there, in a form that a step takes, at so many bits after the point."""
         return self.value is not None and fits(self.value, takes, fraction)
 
-    async def settled(self, settle: Callable[[Value, str], Coroutine[Any, Any, Value]]) -> Value:
-        """The value after its truncation, which happens once, whoever asks."""
-        value = await self.get()
-        if self._settling is None:
-            self._settling = await start(self._replace(settle, value), self.place)
-        await self._settling
-        return await self.get()
-
-    async def _replace(
-        self, settle: Callable[[Value, str], Coroutine[Any, Any, Value]], value: Value
-    ) -> None:
-        self.value = await settle(value, self.place)
+    async def settled(self, settle: Settle, fraction: int) -> Value:
+        """The value after its truncation, which happens once for each number of bits, whoever asks."""
+        value = self.value if self.value is not None else await self.get()
+        if fraction not in self._settled:
+            self._settled[fraction] = await start(settle(value, self.place, fraction), self.place)
+        return await self._settled[fraction]
 
 
 class Shared:
@@ -150,6 +158,8 @@ class Context:
         shared: what several steps make of the same operands, made once (`Shared.get`).
         run: starts to compute a block of control flow.
         most_turns: of a loop that ends by what is revealed; None: it ends by what all know before.
+        digits: bits after the point that the step's operands have at most, and its result may have.
+        exact: whether its result must be right in proportion.
     """
 
     g: Gates[Any, Any]
@@ -159,6 +169,13 @@ class Context:
     run: Callable[[Block, Sequence[Cell]], Awaitable[list[Cell]]]
     shared: Callable[[str, Sequence[Value], Callable[[], Coroutine[Any, Any, Any]]], Awaitable[Any]]
     most_turns: int | None = None
+    digits: int = 0
+    exact: bool = False
+
+    @property
+    def proportional(self) -> bool:
+        """Whether the step's result must be right in proportion, or an operand (`proportions`)."""
+        return self.digits > self.settings.fraction
 
     @property
     def fraction(self) -> int:
@@ -254,8 +271,10 @@ class Context:
         self.g.expect(x.value, -room, room, f"a number is out of range: not below {most:.3g}")
         return self.g.scale(x.value, self.g.word(1 << (fraction - x.fraction)), bounded=True)
 
-    def leaving(self, x: Secret, what: str) -> Any:
-        """The ring array of a settled float that leaves the computation; `what`: of which it is a result.
+    def leaving(self, x: Secret, what: str, fraction: int) -> Any:
+        """The ring array of a float that leaves the computation, with so many bits after the point.
+
+        `what`: of which it is a result.
 
         Raises:
             NotComputable: it may be infinity.
@@ -265,7 +284,7 @@ class Context:
                 f"a result may be infinity (jnp.inf), which no fixed-point number is: {what}",
                 fix="put a number in its place, as in jnp.where(x > 1, x, 0), or use it in the same function",
             )
-        held = self.number(x)
+        held = self.at(x, fraction)
         bits = self.g.bits
         self.g.expect(held, *self.whole, f"a result is out of range: it does not fit into {bits} bits")
         return held
@@ -288,40 +307,52 @@ class Context:
             said = f"a number that is no mask of 0 and 1 meets a factor of {constant:.3g}, held as {most:.3g}"
             self.g.expect(self.g.scale(x.value, rest), 0, 0, said)
 
-    async def settled(self, x: Value) -> Value:
-        """`x` with a pending truncation done, and nothing to be multiplied by any more."""
+    async def settled(self, x: Value, fraction: int = 0) -> Value:
+        """`x` with a pending truncation done, and nothing to be multiplied by any more.
+
+        Args:
+            x: what is settled.
+            fraction: bits after the point that it may have; 0: those of the settings.
+        """
         if isinstance(x, Public) or x.kind != "fixed":
             return x
+        fraction = fraction or self.fraction
         if x.scale is not None:
             self.expect_mask(x, x.scale)
             most = float(self.largest >> self.fraction)
             scale = np.clip(x.scale, -most, most)
-            return await self._rescaled(x, np.ldexp(scale, self.fraction - x.fraction))
-        if x.fraction <= self.fraction:
+            return await self._rescaled(x, np.ldexp(scale, fraction - x.fraction), fraction)
+        if x.fraction <= fraction:
             return x
-        held = await self.g.truncate(x.value, x.fraction - self.fraction)
-        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite, twin=x.twin)
+        held = await self.g.truncate(x.value, x.fraction - fraction)
+        return Secret(held, x.dtype, x.shape, fraction, infinite=x.infinite, twin=x.twin)
+
+    async def fine(self, x: Value) -> Value:
+        """`x`, settled, with as many digits as the step's result may have."""
+        if isinstance(x, Public) or not self.proportional:
+            return await self.settled(x)
+        return await self.settled(x, max(fraction_of(x, self.digits), self.fraction))
 
     async def alone(self, x: Value) -> Value:
         """`x`, pending perhaps, but with nothing to be multiplied by any more."""
-        return x if isinstance(x, Public) or x.scale is None else await self.settled(x)
+        return x if isinstance(x, Public) or x.scale is None else await self.fine(x)
 
-    async def _rescaled(self, x: Secret, factor: NDArray[np.float64]) -> Secret:
-        """`x` at the settings' fraction, its ring elements times `factor`.
+    async def _rescaled(self, x: Secret, factor: NDArray[np.float64], fraction: int) -> Secret:
+        """`x` with so many bits after the point, its ring elements times `factor`.
 
         Whole factors are multiplied by at once. Others as a power of two, which leaves room for the result
         and no more, and a number below 1 (`Gates.rescale`).
         """
         if bool((factor == np.rint(factor)).all()):
             held = self.g.scale(x.value, self.fixed_words(factor, 0), bounded=True)
-            return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite, twin=x.twin)
+            return Secret(held, x.dtype, x.shape, fraction, infinite=x.infinite, twin=x.twin)
         rest, exponent = np.frexp(np.abs(factor))
         up = np.maximum(exponent, 0)
         part = np.rint(np.ldexp(rest, exponent - up + (BITS - 2))).astype(np.uint64)
         whole = np.where(factor < 0, -1.0, 1.0) * np.ldexp(1.0, up)
         held = self.g.scale(x.value, self.fixed_words(whole, 0), bounded=True)
         held = await self.g.rescale(held, np.asarray(part << np.uint64(2)))
-        return Secret(held, x.dtype, x.shape, self.fraction, infinite=x.infinite, twin=x.twin)
+        return Secret(held, x.dtype, x.shape, fraction, infinite=x.infinite, twin=x.twin)
 
     def number(self, x: Secret) -> Any:
         """The ring array of a settled float with the settings' fraction, as the functions want it."""

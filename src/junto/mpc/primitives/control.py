@@ -100,7 +100,7 @@ async def _rows(c: Context, going: Any, after: Sequence[Cell], before: Sequence[
         return list(after)
     kept = []
     for cell, old in zip(after, before, strict=True):
-        new, still = await c.settled(await cell.get()), await c.settled(await old.get())
+        new, still = await c.fine(await cell.get()), await c.fine(await old.get())
         here = np.reshape(going, going.shape + (1,) * (len(new.shape) - going.ndim))
         if isinstance(new, Public) and isinstance(still, Public):
             kept.append(Cell(Public(_chosen(here, new.array, still.array), new.foreseen or still.foreseen)))
@@ -135,7 +135,7 @@ async def branch(c: Context, params: Params, which: Value, *operands: Value) -> 
         number = int(np.clip(int(which.array), 0, len(blocks) - 1))
         return [await cell.get() for cell in await c.run(blocks[number], cells)]
     started = [await c.run(block, cells) for block in blocks]
-    results = [[await c.settled(await cell.get()) for cell in each] for each in started]
+    results = [[await c.fine(await cell.get()) for cell in each] for each in started]
     hopeless = [
         block.library and all(map(_is_nan, each)) for block, each in zip(blocks, results, strict=True)
     ]

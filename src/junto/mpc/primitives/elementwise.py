@@ -81,6 +81,26 @@ def of_pending(name: str) -> Rule:
     return rule
 
 
+def in_proportion(name: str) -> Rule:
+    """The rule of a function that takes numbers with more bits after the point, or gives such."""
+
+    async def rule(c: Context, params: Params, x: Secret) -> Value:
+        return await proportional(c, name, x)
+
+    return rule
+
+
+async def proportional(c: Context, name: str, x: Secret) -> Secret:
+    """A function of that name, right in proportion where the step must be."""
+    inner = max(x.fraction, c.fraction)
+    out = c.settings.double if c.exact else c.fraction
+
+    async def compute(value: Any) -> Any:
+        return await function(name)(c.g, value, c.fraction, inner, out)
+
+    return c.fixed(await blockwise(c, compute, c.at(x, inner)), out)
+
+
 async def applied(c: Context, name: str, *operands: Secret) -> Secret:
     """A function of that name, block by block."""
 

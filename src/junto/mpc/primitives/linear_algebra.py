@@ -122,7 +122,8 @@ async def bilinear(c: Context, x: Value, y: Value, map: BilinearMap) -> Value:
         return ops.inverted(c, c.bits(await c.g.zero(ops.secret(count).value)))
     if isinstance(x, Secret) and isinstance(y, Secret):
         held = await c.g.bilinear(x.value, y.value, map)
-        return _made(c, x, held, x.fraction + y.fraction)
+        made, waiting = _made(c, x, held, x.fraction + y.fraction), ops.common_scale(x, y)
+        return made if waiting is None else ops.with_scale(made, waiting)
     if isinstance(y, Public):
         return _with_public(c, ops.secret(x), y, map)
     return _with_public(c, ops.secret(y), ops.public(x), lambda a, b, by: map(b, a, by))

@@ -113,6 +113,12 @@ def divided(c: Context, x: Secret, divisor: NDArray[Any]) -> Secret:
     return with_scale(x, np.asarray(scale))
 
 
+def common_scale(x: Secret, y: Secret) -> NDArray[np.float64] | None:
+    """By what a product is still to be multiplied; None: by nothing."""
+    waiting = [each.scale for each in (x, y) if each.scale is not None]
+    return np.asarray(np.prod(waiting)) if waiting else None
+
+
 def with_scale(x: Secret, scale: NDArray[np.float64]) -> Secret:
     """The float `x` with another scale; with none if that is 1."""
     one = scale.ndim == 0 and float(scale) == 1.0
@@ -134,7 +140,7 @@ async def unscaled(c: Context, x: Secret) -> Secret:
     if x.scale is None:
         return x
     if x.fraction > c.fraction:
-        return secret(await c.settled(x))
+        return secret(await c.fine(x))
     return multiplied(c, Secret(x.value, x.dtype, x.shape, x.fraction), x.scale)
 
 

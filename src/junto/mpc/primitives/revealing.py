@@ -67,7 +67,7 @@ async def reveal(c: Context, params: Mapping[str, Any], x: Secret) -> Public:
     Nothing else may be seen: a product is truncated, and an integer brought into its dtype's range, before.
     """
     if x.kind == "fixed":
-        held = c.leaving(x, f"that of `{REVEAL}`")
+        held = c.leaving(x, f"that of `{REVEAL}`", c.fraction)
     else:
         held = (await c.wrapped(x) if x.kind == "integer" else x).value
     shown = decode(await c.g.reveal(held), x.dtype, c.settings)

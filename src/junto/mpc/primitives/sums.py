@@ -69,6 +69,8 @@ async def _shortened(c: Context, x: Secret, count: int) -> Secret:
     """Parts of a sum without the bits after the point that `count` of them have no room for."""
     pending, grown = x.fraction - c.fraction, (count - 1).bit_length()
     kept = 0 if count <= FEW else max(0, min(grown, pending - grown))
+    if c.proportional:  # what is left has room for all
+        kept = max(kept, pending - grown)
     drop = pending - kept if pending > 0 else min(x.fraction, grown)
     if not drop:
         return x

@@ -19,7 +19,7 @@ from junto.mpc.primitives import ops
 from junto.mpc.primitives.arithmetic import quotient
 from junto.mpc.primitives.blocks import blockwise
 from junto.mpc.primitives.context import Context
-from junto.mpc.primitives.elementwise import applied
+from junto.mpc.primitives.elementwise import proportional
 from junto.mpc.rounds import together
 from junto.mpc.values import Public, Secret, Value
 
@@ -71,7 +71,7 @@ async def wide_root(c: Context, params: Mapping[str, Any], upper: Value, lower: 
     Range: up to 2**60. Error: 5e-6 relative, or two units in the last place.
     """
     if c.g.bits > BITS:
-        return await applied(c, "sqrt", await _added(c, upper, lower))
+        return await proportional(c, "sqrt", await _added(c, upper, lower))
     down = DOWN + c.fraction % 2
     fine, coarse = await _scales(c, upper, lower, down)
     # large: from 2**(fraction + down) on, so that the coarse number has as many bits as the fine one of 1
@@ -91,7 +91,7 @@ async def wide_root(c: Context, params: Mapping[str, Any], upper: Value, lower: 
 
 async def _added(c: Context, upper: Value, lower: Value) -> Secret:
     total = upper if _is_nothing(lower) else ops.plus(c, upper, lower)
-    return ops.secret(await c.settled(c.lift(total)))
+    return ops.secret(await c.fine(c.lift(total)))
 
 
 def _is_nothing(x: Value) -> bool:

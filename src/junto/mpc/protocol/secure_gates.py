@@ -22,7 +22,7 @@ from junto.mpc.protocol import (
 )
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Masked, MaskedBits, Move, RingSecret
-from junto.mpc.ring128 import elements, zeros
+from junto.mpc.ring128 import WIDE_BITS, elements, zeros
 from junto.mpc.rounds import together
 
 
@@ -72,8 +72,8 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
     def linear(self, x: RingSecret, map: Callable[[Words], Words], *, bounded: int = 0) -> RingSecret:
         return shares.linear(self._role, x, map)
 
-    def narrowed(self, x: RingSecret) -> RingSecret:
-        return widths.narrowed(x)
+    async def narrowed(self, x: RingSecret, cut: int = 0) -> RingSecret:
+        return widths.narrowed(await truncate.truncate(self._role.in_ring(WIDE_BITS), x, cut) if cut else x)
 
     async def widened(self, x: RingSecret) -> RingSecret:
         return await widths.widened(self._role.in_ring(BITS), x)
