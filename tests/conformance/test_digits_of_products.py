@@ -52,6 +52,12 @@ RELATIVE: Mapping[str, Any] = {
         lambda x: jnp.sqrt(jax.lax.scan(lambda v, g: (0.9 * v + g * g, v + g * g), 0.0, x[:5])[1]),
         lambda x: np.sqrt(np.array([_scanned(x, row) for row in range(5)])),
     ),
+    "a root in a branch": (
+        lambda x: jax.lax.cond(
+            x[0] > x[1], lambda v: jnp.sqrt(v), lambda v: jnp.sqrt(2 * v), jnp.mean(x * x)
+        ),
+        lambda x: np.sqrt((1 if x[0] > x[1] else 2) * np.mean(x * x)),
+    ),
     "a secret choice": (
         lambda x: jnp.sqrt(jax.lax.cond(x[0] > x[1], lambda v: v * v, lambda v: 2 * v * v, x)),
         lambda x: np.sqrt((1 if x[0] > x[1] else 2) * x * x),

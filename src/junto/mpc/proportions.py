@@ -94,13 +94,15 @@ def proportions(block: Block, given: Sequence[int | None]) -> Proportions:
 
 def _matters(step: PlanStep, needed: set[int]) -> bool:
     """Whether a step takes numbers that must be right in proportion as they are, or makes such squares."""
-    if makes(step) or step.name == "mul" or step.blocks:
-        return not needed.isdisjoint(step.outputs)
+    name, made = step.name, not needed.isdisjoint(step.outputs)
+    if makes(step) or name == "mul":
+        return made
+    if step.blocks:
+        return made or not needed.isdisjoint(step.inputs)
     if needed.isdisjoint(step.inputs):
         return False
-    name = step.name
     linear = name in LINEAR or name in ("integer_pow", "wide_quotient")
-    return name in RELATIVE or name in LOOKED_AT or (linear and not needed.isdisjoint(step.outputs))
+    return name in RELATIVE or name in LOOKED_AT or (linear and made)
 
 
 def _less(size: _Size) -> int:
@@ -120,6 +122,7 @@ class _Search:
 
     sizes: dict[Block, dict[int, _Size]] = field(default_factory=dict)
     needed: dict[Block, set[int]] = field(default_factory=dict)
+    means: set[tuple[Block, int]] = field(default_factory=set)
 
     # ------------------------------------------------------------------ forwards
 
@@ -129,6 +132,8 @@ class _Search:
         for slot, size in zip(block.inputs, given, strict=True):
             sizes[slot] = _greater([sizes.get(slot), size])
         for step in block.steps:
+            if self._scales_down(block, step):
+                self.means.add((block, step.outputs[0]))
             made = self._made(block, step, [sizes.get(slot) for slot in step.inputs])
             for slot, form, size in zip(step.outputs, step.forms, made, strict=True):
                 sizes[slot] = _greater([sizes.get(slot), size]) if is_float(form) else None
@@ -152,17 +157,32 @@ class _Search:
             size = math.inf
         elif name == "wide_quotient":
             size = None if _greater(given[:2]) is None else math.inf
+        elif some is not None and not self._alone(block, step, given):
+            size = math.inf if name in LINEAR else None
         elif name in LINEAR or (name == "integer_pow" and step.params["y"] == 1):
             rows = prod(step.given[0].shape) // max(1, prod(step.forms[0].shape))
             size = some and some * (rows if name == "reduce_sum" else 1)
             size = math.inf if name == "cumsum" and some else size
         return [size] * len(step.outputs)
 
+    def _scales_down(self, block: Block, step: PlanStep) -> bool:
+        """Whether a step takes a part of an argument, as a running mean does."""
+        factors = [block.constants[slot] for slot in step.inputs if slot in block.constants]
+        given = any(slot in block.inputs for slot in step.inputs)
+        return step.name == "mul" and given and len(factors) == 1 and _factor(factors[0], "mul") <= 1
+
+    def _alone(self, block: Block, step: PlanStep, given: Sequence[_Size]) -> bool:
+        """Whether nothing is beside squares that may be larger: only constants, and arguments scaled down."""
+        others = [slot for slot, size in zip(step.inputs, given, strict=True) if size is None]
+        if step.name == "select_n" and given[0] is None:
+            others = others[1:]
+        return all(slot in block.constants or (block, slot) in self.means for slot in others)
+
     def _through(self, step: PlanStep, given: list[_Size]) -> Sequence[_Size]:
         """Through control flow; what a loop carries on, until that is known."""
         if step.name == "cond":
             made = [self.forwards(each, given[1:]) for each in step.blocks]
-            return [_greater(each) for each in zip(*made, strict=True)]
+            return [_of_all(each) for each in zip(*made, strict=True)]
         body, fixed, carried = _loop(step)
         while True:
             results = self.forwards(step.blocks[body], _for_body(step, given))
@@ -178,6 +198,7 @@ class _Search:
         """Which of a block's arguments must be right in proportion, if these of its results must."""
         needed, sizes = self.needed.setdefault(block, set()), self.sizes[block]
         needed.update(slot for slot, flag in zip(block.outputs, wanted, strict=True) if flag)
+        needed.update(slot for slot in block.inputs if sizes.get(slot) is not None)
         for step in reversed(block.steps):
             out = [slot in needed for slot in step.outputs]
             given = [sizes.get(slot) is not None for slot in step.inputs]
@@ -256,6 +277,12 @@ def _factor(array: Any, name: str) -> float:
     numbers = np.abs(array.astype(np.float64))
     least = float(numbers.min())
     return float(numbers.max()) if name == "mul" else 1 / least if least else math.inf
+
+
+def _of_all(sizes: Sequence[_Size]) -> _Size:
+    """Of one of several: nobody knows how large it is if not all are squares."""
+    found = _greater(sizes)
+    return math.inf if found is not None and None in sizes else found
 
 
 def _greater(sizes: Sequence[_Size]) -> _Size:
