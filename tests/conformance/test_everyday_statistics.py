@@ -100,12 +100,8 @@ STATISTICS: Mapping[str, Callable[[Any], Any]] = {
 
 REPORTED = {
     ("var", "doses"),
-    ("E[x^2] - E[x]^2", "doses"),
-    ("correlation by sums", "turnovers"),
-    ("skewness of scores", "doses"),
     ("kurtosis of scores", "measurements"),
     ("kurtosis of scores", "returns"),
-    ("kurtosis of scores", "doses"),
     ("skewness", "measurements"),
     ("skewness", "turnovers"),
     ("skewness", "returns"),

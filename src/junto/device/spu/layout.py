@@ -102,7 +102,7 @@ def settled(leaf: ArrayLayout, settings: MpcSettings) -> ArrayLayout:
     is made of squares.
     """
     own = leaf.own or settings.form
-    squares = own.width == settings.width and own.fraction > settings.fraction
+    squares = own.width == settings.width > 64 and own.fraction > settings.fraction
     return leaf if own.width < settings.width or squares else leaf.held_as(None)
 
 
