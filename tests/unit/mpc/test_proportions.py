@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from junto.mpc.plan import trace
+from junto.mpc.primitives.context import fraction_of
 from junto.mpc.proportions import Proportions, proportions
+from junto.mpc.values import Secret
 
 ROW = jax.ShapeDtypeStruct((8,), np.float32)
 MEAN_TO_SQUARE = 3
@@ -46,4 +48,14 @@ def test_what_came_so_leaves_so():
 def test_of_products_those_matter_that_a_root_or_a_quotient_is_taken_of():
     assert not any(of(lambda x, y: jnp.tanh(x * y)).slots.values())
     for use in (jnp.sqrt, jnp.log, jax.lax.rsqrt, lambda z: 1 / z):
-        assert sum(map(len, of(lambda x, y, use=use: use(x * y)).slots.values())) == 1
+        assert any(of(lambda x, y, use=use: use(x * y)).slots.values())
+
+
+@pytest.mark.parametrize(
+    ("fraction", "scale", "bits"),
+    [(64, None, 64), (64, 0.001, 64), (50, 0.001, 60), (64, 1000.0, 55), (32, 0.9, 33)],
+)
+def test_a_number_has_as_many_digits_as_leave_it_its_range(fraction, scale, bits):
+    held = None if scale is None else np.asarray(scale)
+    x = Secret(np.zeros(1), np.dtype(np.float64), (1,), fraction, scale=held)
+    assert fraction_of(x, 64) == bits
