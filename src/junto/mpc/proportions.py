@@ -4,7 +4,7 @@ A sum forgives that a small term is lost. A root, a logarithm or a divisor does 
 running mean of squares, `v = 0.999 v + 0.001 g**2`, is a step of Adam's only if v has digits where it is
 1e-13. A product has twice as many bits after the point before it is truncated, in the same range that it must
 have anyway. So it keeps them, through all that is linear in it, up to where it matters; and squares keep them
-where they leave the program (docs/adr/0034-digits-of-products.md).
+where they leave the program (docs/adr/0035-digits-of-products.md).
 
 Two passes over a program find which. Forwards: what is made of products, and how much larger than one of them
 it may be. Backwards: of these, what a root, a logarithm or a quotient is taken of.
