@@ -35,7 +35,7 @@ ABOUT = [(B, to, "dict", None) for to in (A, C)]
 TAGS = [(A, B, "bytes", None), (A, C, "ndarray[uint8]", (4, 16)), (B, C, "ndarray[uint8]", (3, 16))]
 """The owners' key, from one to the other; tags of their keys, to the helper."""
 
-RANKS = [(C, A, "ndarray[int64]", (4,))]
+RANKS = [(C, A, "ndarray[int32]", (4,))]
 """Of Alice's keys."""
 
 SEEDS = [(A, B, "bytes", None), (A, C, "bytes", None), (C, B, "bytes", None), (C, B, "ndarray[int64]", (4,))]

@@ -10,7 +10,7 @@ Names are imported when first used; jax comes with them.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,10 @@ def __getattr__(name: str) -> Any:
 
 def _elsewhere(name: str) -> str:
     """Where a name of scikit-learn's is, for whoever looks for it here."""
-    rooms = () if name.startswith("_") else ("junto.frame", "junto.learn.metrics")
+    private = name.startswith("_") or importlib.util.find_spec(
+        f"junto.learn.{name}"
+    )  # which is being imported
+    rooms = () if private else ("junto.frame", "junto.learn.metrics")
     found = [room for room in rooms if name in importlib.import_module(room).__all__]
     return f": it is {found[0]}.{name}" if found else ""
 

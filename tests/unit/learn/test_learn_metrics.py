@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,3 +114,12 @@ def test_names_of_scikit_learn_that_are_in_another_room_are_shown_where(name):
     with pytest.raises(AttributeError, match=f"it is {room}.{name}"):
         getattr(learn, name)
     assert not hasattr(learn, "Lasso")
+
+
+def test_a_module_that_is_being_imported_is_not_looked_for_in_other_rooms(monkeypatch):
+    """Python asks for it as an attribute first; its own room imports it, and so would go in a circle."""
+    monkeypatch.delattr(learn, "scaled", raising=False)
+    monkeypatch.setattr(importlib, "import_module", lambda name: pytest.fail(f"{name} was imported"))
+    for name in ("scaled", "_parts", "__wrapped__"):
+        with pytest.raises(AttributeError, match="has no attribute"):
+            learn.__getattr__(name)

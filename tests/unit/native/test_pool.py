@@ -117,6 +117,7 @@ def test_threads_at_the_same_time_get_apart_what_they_write():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+@pytest.mark.filterwarnings("ignore:os.fork")  # of jax, if another test has imported it: the child uses none
 def test_a_forked_process_goes_on_without_waiting():
     with pool.pooled():
         held = np.ones(WORDS)
