@@ -87,6 +87,52 @@ def test_it_is_right_in_proportion_or_named(name: str, size: float) -> None:
     assert worst <= max(allowed, 1e-3) or engine.digits or engine.overflows
 
 
+def _products(x: jax.Array) -> jax.Array:
+    return x.reshape(4, 10) @ x.reshape(4, 10).T
+
+
+def _lengths(x: jax.Array) -> jax.Array:
+    return jnp.sqrt(jnp.diagonal(_products(x)))
+
+
+PLACES = np.array([7, 2, 2, 0])
+MOVED: Mapping[str, Any] = {
+    "a diagonal": lambda v, x: jnp.diagonal(_products(x)),
+    "places": lambda v, x: v[PLACES],
+    "a window": lambda v, x: jax.lax.dynamic_slice(v, (3,), (5,)),
+    "a secret place": lambda v, x: v[jnp.argmax(x)],
+    "an order": lambda v, x: jnp.sort(v),
+    "an order by others": lambda v, x: jax.lax.sort((x, v), num_keys=1)[1],
+    "a median": lambda v, x: jnp.median(v),
+    "the greatest and least": lambda v, x: jnp.stack([jnp.max(v), jnp.min(v)]),
+    "the greatest so far": lambda v, x: jnp.stack([jax.lax.cummax(v), jax.lax.cummin(v)]),
+    "the greatest of windows": lambda v, x: jax.lax.reduce_window(
+        v, -jnp.inf, jax.lax.max, (4,), (4,), "VALID"
+    ),
+    "some set": lambda v, x: v.at[PLACES].set(v[0]),
+    "some added to": lambda v, x: v.at[PLACES].add(v[:4]),
+    "a window set": lambda v, x: jax.lax.dynamic_update_slice(v, 2 * v[:3], (1,)),
+    "groups": lambda v, x: jax.ops.segment_sum(v, np.arange(40) % 3, 3),
+    "rolled, repeated, reversed": lambda v, x: jnp.repeat(jnp.roll(v, 3), 2)[::-1],
+    "cosines": lambda v, x: _products(x) / _lengths(x)[:, None] / _lengths(x),
+}
+"""What is made of squares `v` of numbers `x` by steps that move, choose or add."""
+
+
+@pytest.mark.parametrize("name", MOVED)
+@pytest.mark.parametrize("size", [1e-6, 1e-4, 1.0, 1e6])
+def test_what_is_moved_or_chosen_keeps_its_digits(name: str, size: float) -> None:
+    def function(x: Any) -> Any:
+        return jnp.sqrt(MOVED[name](x * x, x))
+
+    x = np.rint(np.random.default_rng(3).uniform(0.5, 1, 40) * size / UNIT) * UNIT
+    engine = Engine("plain", WIDE)
+    found = np.asarray(engine.run(function, x), np.float64)
+    with jax.enable_x64(True):
+        want = np.asarray(jax.jit(function)(jnp.asarray(x)))
+    np.testing.assert_allclose(found, want, rtol=1e-4 + 64 * UNIT / np.abs(want).min())
+
+
 @pytest.mark.parametrize("name", ["a standard score", "a step of Adam's", "secret weights", "a loop"])
 @pytest.mark.parametrize("engine", ["secure", "pair"])
 def test_protocols_compute_it_so(engine: str, name: str) -> None:

@@ -40,8 +40,10 @@ DIVIDED: Mapping[str, tuple[int, ...]] = {"div": (0,), "wide_quotient": (0, 1)}
 LINEAR = frozenset(
     {
         "abs", "add", "add_any", "broadcast_in_dim", "clamp", "concatenate", "convert_element_type", "copy",
-        "cumsum", "device_put", "max", "min", "neg", "optimization_barrier", "pad", "reduce_sum", "reshape",
-        "rev", "select_n", "slice", "split", "squeeze", "stop_gradient", "sub", "transpose",
+        "cummax", "cummin", "cumsum", "device_put", "dynamic_slice", "dynamic_update_slice", "gather", "max",
+        "min", "neg", "optimization_barrier", "pad", "reduce_max", "reduce_min", "reduce_sum",
+        "reduce_window_max", "reduce_window_min", "reshape", "rev", "scatter", "scatter-add", "select_n",
+        "slice", "sort", "split", "squeeze", "stop_gradient", "sub", "transpose",
     }
 )  # fmt: skip
 """Steps whose result is right if their operands are."""
