@@ -7,6 +7,7 @@ import gc
 import logging
 import math
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,12 @@ settings.register_profile("steady", STEADY, max_examples=50)
 settings.register_profile("fast", STEADY, max_examples=10)
 settings.register_profile("search", STEADY, derandomize=False, max_examples=400)
 settings.load_profile("steady")
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores Ctrl-C, and so would every program that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -345,7 +345,7 @@ RANDOM = [
     f.pack([f.Heartbeat(Activity(Stamp(1, b"d" * 1000, "x", "s")))]),
     as_long(f.Ending(Abort("LONG", "")), 10_000),
     as_long(f.Failed(1, TransferKey(1, 0), stamp(1), Failure("bob", 1, "t", "s", "E", "i", "LONG")), 100_000),
-    os.urandom(1000),
+    b"\xff" + os.urandom(999),  # the first byte says what it is, and some of them are something
 ]
 
 

@@ -108,12 +108,13 @@ class PeerStream(OrderedStream):
         with self._lock:
             if self._reader.closed:
                 return
-            self._reader.close()
             self._writer.push(Kind.END, 0, 0, b"")
             line = self._connection.sends
-        self._connection.answer()
         if line is not None:
-            line.wake()
+            line.wake()  # the end first: else a writer that waits would find room, and take all for sent
+        with self._lock:
+            self._reader.close()
+        self._connection.answer()
 
     def traffic(self) -> tuple[int, int]:
         with self._lock:
