@@ -290,6 +290,25 @@ def test_a_search_ranks_what_is_not_defined_last(spu):
     assert sf.reveal(search.best_score_) == pytest.approx(found["mean_test_score"][1])
 
 
+@pytest.mark.parametrize("defined", [True, False])
+def test_the_best_score_is_a_number_if_it_is_defined_however_bad_it_is(spu, defined):
+    def scoring(model, X, y):
+        said = model.decision_function(X)
+        if defined:
+            return metrics.r2_score(y, spu(lambda score: score + 495)(said))  # about -980,000
+        return metrics.log_loss(y, spu(lambda score: 9 + 0 * score)(said))
+
+    folds = [(np.arange(61), np.arange(61))]
+    model = learn.DecisionTreeClassifier(spu, max_bins=4)
+    y = at("bob", CLASS).to(spu)
+    search = learn.GridSearchCV(model, {"max_depth": [1]}, scoring=scoring, cv=folds).fit(split(), y)
+    best = sf.reveal(search.best_score_)
+    shown = sf.reveal(search.cv_results("bob"), to="bob")["mean_test_score"]
+    assert best == pytest.approx(shown[0], rel=1e-3, nan_ok=True)
+    assert np.isnan(best) == (not defined)
+    assert not defined or -(2**20) < best < -(2**19)
+
+
 def test_what_cannot_be_searched_is_refused_before_anything_is_shared(spu):
     model = learn.DecisionTreeRegressor(spu)
     refused = (

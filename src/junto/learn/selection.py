@@ -554,8 +554,9 @@ def _best(scores: Any, folds: int) -> Any:
 
 def _best_mean(scores: Any, folds: int) -> dict[str, Any]:
     """That mean; it is not defined if one of its scores is not."""
-    most = jnp.max(_means(scores, folds))
-    return {**scores, scaled.DIGITS: most, secret.DEFINED: most > WORST / (2 * folds)}
+    means = _means(scores, folds)
+    whole = jnp.all(scores[secret.DEFINED].reshape(-1, folds), axis=1)
+    return {**scores, scaled.DIGITS: jnp.max(means), secret.DEFINED: whole[jnp.argmax(means)]}
 
 
 def _means(scores: Any, folds: int) -> Any:
