@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from junto.certificates import ephemeral
+from junto.cli.ports import claim
 
 SCRIPTS = Path(__file__).parent / "scripts"
 PARTIES = ("alice", "bob")
@@ -173,8 +173,10 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | dict(more)
 
 
+_CLAIMS = ExitStack()
+"""Of the ports that the measurements were given: open until they end."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nobody else is given until the measurements end."""
+    return claim(count, _CLAIMS)

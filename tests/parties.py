@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import queue
-import secrets
 import signal
-import socket
 import subprocess
-import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import trustme
 
 import preloaded
+from junto.cli.ports import claim
 from preloaded import Forked
 
 PROLOGUE = """
@@ -49,26 +47,13 @@ def guarded(step):
 PATIENCE_S = 200.0
 """A process that says nothing for so long hangs, however busy the machine is."""
 
-_CLAIMED: list[Any] = []
-"""Locked files, one a port that this process was given: open until it ends."""
+_CLAIMS = ExitStack()
+"""Of the ports that this process was given: open until it ends."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Free ports that no other run of the tests is given meanwhile, nor anybody who asks for any port."""
-    claims = Path(tempfile.gettempdir(), "junto-test-ports")
-    claims.mkdir(exist_ok=True)
-    ports: set[int] = set()
-    while len(ports) < count:
-        port = secrets.randbelow(12_000) + 20_000
-        claim = open(claims / str(port), "w")  # noqa: SIM115 - stays open
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with socket.create_server(("127.0.0.1", port)):
-                ports.add(port)
-            _CLAIMED.append(claim)
-        except OSError:
-            claim.close()
-    return list(ports)
+    """Free ports that nobody else is given until this process ends, whether he claims or asks for any."""
+    return claim(count, _CLAIMS)
 
 
 class Certificates:

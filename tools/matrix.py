@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from junto.cli.ports import claim
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "tests" / "install"
@@ -110,32 +111,24 @@ def pair_passes(pythons: dict[str, str], folder: Path) -> bool:
         subprocess.run(
             [first, "-I", "-m", "junto", "certs", *command], cwd=folder, check=True, stdout=subprocess.DEVNULL
         )
-    ports = free_ports(len(pythons))
-    running = {
-        party: subprocess.Popen(
-            [python, "-I", str(SCRIPTS / "pair.py"), party, *map(str, ports)],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for party, python in pythons.items()
-    }
-    told = {party: process.communicate(timeout=600)[0] for party, process in running.items()}
+    with contextlib.ExitStack() as claims:
+        ports = claim(len(pythons), claims)
+        running = {
+            party: subprocess.Popen(
+                [python, "-I", str(SCRIPTS / "pair.py"), party, *map(str, ports)],
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for party, python in pythons.items()
+        }
+        told = {party: process.communicate(timeout=600)[0] for party, process in running.items()}
     good = all(process.returncode == 0 for process in running.values())
     for party, text in told.items():
         if not good:
             print(f"  {party}:", *text.splitlines()[-40:], sep="\n    ")
     return good
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody uses."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def script_passes(python: str, script: str, folder: Path) -> bool:

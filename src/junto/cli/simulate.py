@@ -11,7 +11,6 @@ import os
 import queue
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import IO
 from junto.cli import parent_watchdog, verdict
 from junto.cli.crossings import Crossing, put_together
 from junto.cli.exit_codes import ExitCode
+from junto.cli.ports import claim
 from junto.cli.verdict import Verdict
 from junto.errors import ConfigError, Terminated
 from junto.ledger import Recorded, read
@@ -118,9 +118,10 @@ def simulate(
     _check(parties)
     with tempfile.TemporaryDirectory(prefix="junto-") as name:
         folder = Path(name)
-        configs = _write_configs(folder, parties, Path(script).stem, options.settings)
         started = time.monotonic()
         with ExitStack() as stack:
+            ports = dict(zip(parties, claim(len(parties), stack), strict=True))
+            configs = _write_configs(folder, ports, Path(script).stem, options.settings)
             watched = {} if options.watch is None else {each: StatusPipe(folder / each) for each in parties}
             for pipe in watched.values():
                 stack.callback(pipe.close)
@@ -313,14 +314,13 @@ def _check(parties: Sequence[str]) -> None:
 
 
 def _write_configs(
-    folder: Path, parties: Sequence[str], job: str, settings: Mapping[str, str | int | float | bool]
+    folder: Path, ports: Mapping[str, int], job: str, settings: Mapping[str, str | int | float | bool]
 ) -> dict[str, Path]:
     """One TOML file a party, with its key in it: mode 0600 from its first moment."""
     from junto.certificates import ephemeral, write_new
 
-    addresses = dict(zip(parties, _free_ports(len(parties)), strict=True))
     configs = {}
-    for party, tls in ephemeral(parties).items():
+    for party, tls in ephemeral(list(ports)).items():
         top = {
             "job_name": job,
             "require_tls": True,
@@ -330,7 +330,7 @@ def _write_configs(
         }
         lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
         lines += ["[cluster_config]", f"self_party = {json.dumps(party)}"]
-        for name, port in addresses.items():
+        for name, port in ports.items():
             lines += [f"[cluster_config.parties.{json.dumps(name)}]", f'address = "127.0.0.1:{port}"']
         lines += ["[tls_config]"]
         lines += [f"{key} = {json.dumps(getattr(tls, key).decode())}" for key in ("ca_cert", "cert", "key")]
@@ -344,12 +344,3 @@ def _records(ledgers: Sequence[Path]) -> Iterator[Recorded]:
     for path in ledgers:
         with suppress(ConfigError):
             yield from read(path)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Loopback ports that are free now, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from typer.testing import CliRunner
 
 from junto.cli.doctor_command import doctor, exit_code
 from junto.doctor.diagnosis import Diagnosis, Finding
+from parties import free_ports
 
 APP = typer.Typer()
 APP.command()(doctor)
@@ -40,10 +40,7 @@ def test_exit_codes(own: list[Finding], peer: list[Finding], code: int) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        ports = [each.getsockname()[1] for each in (one, two)]
+    ports = free_ports(2)
     path = tmp_path / "alice.toml"
     path.write_text(
         f"""

@@ -25,20 +25,13 @@ from junto.doctor.views import Seen, View, Views
 from junto.errors import ConfigError
 from junto.execute.ray_reachability import check_ray
 from junto.reach.dial import SMALL_SEGMENT
+from parties import free_ports
 
 CA = create_ca("Pilot")
 TLS = {
     name: TlsSettings(CA.pem, own.pem, own.key)
     for name, own in ((name, issue(name, (), CA)) for name in ("alice", "bob", "carol", "mallory"))
 }
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @pytest.fixture
