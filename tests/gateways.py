@@ -28,7 +28,7 @@ from junto.net.api import (
     TransferKey,
 )
 from junto.net.carrier import Caller, Carrier, CarrierConnection
-from junto.net.gateway import GrpcGateway
+from junto.net.gateway import SiloGateway
 from junto.net.grpc_carrier import GrpcCarrier
 from junto.net.line import Line
 from junto.net.socket_carrier import SocketCarrier
@@ -121,7 +121,7 @@ class Site:
             for party, port in zip(self.parties, free_ports(len(self.parties)), strict=True)
         }
         self.heard: dict[str, Heard] = {}
-        self.gateways: dict[str, GrpcGateway] = {}
+        self.gateways: dict[str, SiloGateway] = {}
 
     def __enter__(self) -> Site:
         return self
@@ -136,11 +136,11 @@ class Site:
         )
         return replace(settings, **changes)
 
-    def make(self, party: str, facts: dict[str, str] = FACTS, **changes: Any) -> GrpcGateway:
+    def make(self, party: str, facts: dict[str, str] = FACTS, **changes: Any) -> SiloGateway:
         self.heard[party] = Heard()
         carrier = self.carrier(self.credentials[party]) if self.bare else None
         settings = self.settings(party, **changes)
-        self.gateways[party] = GrpcGateway(settings, facts, self.heard[party], carrier)
+        self.gateways[party] = SiloGateway(settings, facts, self.heard[party], carrier)
         return self.gateways[party]
 
     def carrier(self, credentials: TlsSettings | None) -> Carrier:
@@ -148,24 +148,24 @@ class Site:
         made = SocketCarrier if self.bare else GrpcCarrier
         return made(credentials, self.cluster, self.link)
 
-    def start(self, party: str, **changes: Any) -> GrpcGateway:
+    def start(self, party: str, **changes: Any) -> SiloGateway:
         gateway = self.make(party, **changes)
         gateway.start()
         return gateway
 
-    def meet(self, *parties: str) -> list[GrpcGateway]:
+    def meet(self, *parties: str) -> list[SiloGateway]:
         """Start the parties and let them meet."""
         for party in parties or self.parties:
             self.start(party)
         return self._meet()
 
-    def meet_all(self) -> dict[str, GrpcGateway]:
+    def meet_all(self) -> dict[str, SiloGateway]:
         """Start those that were made, all at once, and let them meet."""
         in_parallel(*(gateway.start for gateway in self.gateways.values()))
         self._meet(60)
         return self.gateways
 
-    def _meet(self, seconds: float = 15) -> list[GrpcGateway]:
+    def _meet(self, seconds: float = 15) -> list[SiloGateway]:
         jobs = (lambda g=g: g.meet(seconds, lambda _: None) for g in self.gateways.values())
         results = in_parallel(*jobs, timeout=seconds + 10)
         for result in results:

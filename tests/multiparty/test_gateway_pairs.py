@@ -460,7 +460,7 @@ CHILD = """
 import json, sys, threading, time, os
 from junto.config.model import Address, LinkSettings, Mode, PartySettings, Settings, TlsSettings
 from junto.net.api import Activity, DirectAddress, DirectUse, Events, TransferKey, Stamp
-from junto.net.gateway import GrpcGateway
+from junto.net.gateway import SiloGateway
 from junto.net.socket_carrier import SocketCarrier
 from junto.wire.payload import Payload, Summary
 told = json.loads(sys.stdin.readline())
@@ -474,7 +474,7 @@ cluster = {p: PartySettings(p, Address(*a), Address(*a)) for p, a in told["clust
 tls = TlsSettings(*(part.encode() for part in told["tls"]))
 settings = Settings(Mode.PRODUCTION, tuple(cluster), "bob", cluster, tls, link=LinkSettings(**told["link"]))
 carrier = SocketCarrier(tls, cluster, settings.link) if told["bare"] else None
-gateway = GrpcGateway(settings, told["facts"], Quiet(), carrier)
+gateway = SiloGateway(settings, told["facts"], Quiet(), carrier)
 def stamp(n): return Stamp(n, b"d" * 16, "op", "x.py:1")
 def push(n, data):
     view = memoryview(data)

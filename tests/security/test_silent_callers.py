@@ -10,7 +10,7 @@ import pytest
 
 from gateways import FACTS, QUICK, Heard, Site, in_parallel, until
 from junto.doctor.service import DoctorService
-from junto.net.gateway import GrpcGateway
+from junto.net.gateway import SiloGateway
 from junto.net.grpc_carrier import CONNECTIONS, CONNECTIONS_A_PARTY, GrpcCarrier
 from junto.reach.tls_context import client_context
 
@@ -54,7 +54,7 @@ def test_a_session_answers_no_doctor_below_tls_1_3(path):
     with Site("alice", "bob") as site:
         doctor = DoctorService(site.settings("alice"), "session").handlers()
         carrier = GrpcCarrier(site.credentials["alice"], site.cluster, site.link, doctor)
-        site.gateways["alice"] = GrpcGateway(site.settings("alice"), FACTS, Heard(), carrier)
+        site.gateways["alice"] = SiloGateway(site.settings("alice"), FACTS, Heard(), carrier)
         site.gateways["alice"].start()
         listen = site.cluster["alice"].listen
         credentials = site.credentials["bob"]

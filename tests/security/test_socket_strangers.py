@@ -18,7 +18,7 @@ from junto.config.model import LinkSettings
 from junto.net import frames as f
 from junto.net import handshake
 from junto.net.api import TransferKey
-from junto.net.gateway import GrpcGateway
+from junto.net.gateway import SiloGateway
 from junto.net.socket_carrier import PENDING
 from junto.reach.tls_context import SOCKET_ALPN, client_context
 
@@ -53,7 +53,7 @@ def then_bob_comes(site: Site) -> None:
     carries(site.gateways["bob"], site.gateways["alice"])
 
 
-def carries(bob: GrpcGateway, alice: GrpcGateway) -> None:
+def carries(bob: SiloGateway, alice: SiloGateway) -> None:
     arrival = alice.expect("bob", TransferKey(1, 0))
     bob.push("alice", TransferKey(1, 0), stamp(1), payload(b"hello"))
     assert outcome(arrival) == b"hello"

@@ -56,7 +56,7 @@ SETTLED_S = 2.0
 """How long `leave` waits for the others to note our Bye, once theirs is here: a courtesy, not a condition."""
 
 
-class GrpcGateway(Gateway):
+class SiloGateway(Gateway):
     """See `Gateway`.
 
     Args:

@@ -80,7 +80,7 @@ def _open_single(settings: Settings) -> Program:
 
 def _open_production(settings: Settings) -> Program:
     from junto.doctor.service import DoctorService
-    from junto.net.gateway import GrpcGateway
+    from junto.net.gateway import SiloGateway
     from junto.net.grpc_carrier import GrpcCarrier
     from junto.program.between import BetweenSilos
 
@@ -91,7 +91,7 @@ def _open_production(settings: Settings) -> Program:
     doctor = DoctorService(settings, "session").handlers()
     carrier = GrpcCarrier(settings.tls, settings.cluster, settings.link, doctor)
     facts = facts_of(settings, policy_fingerprint(shared.office.policy))
-    gateway = GrpcGateway(settings, facts, peers, carrier)
+    gateway = SiloGateway(settings, facts, peers, carrier)
     peers.attach(gateway.send_history, gateway.versions)
     meet = _Meeting(settings, gateway, shared)
     shared.witness.claim()

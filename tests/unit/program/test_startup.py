@@ -32,7 +32,7 @@ def cluster():
 
 
 def test_the_certificate_of_another_party_is_our_own_mistake(cluster, monkeypatch):
-    monkeypatch.setattr("junto.net.gateway.GrpcGateway.start", None)  # nothing may have started
+    monkeypatch.setattr("junto.net.gateway.SiloGateway.start", None)  # nothing may have started
     with pytest.raises(CertificateError, match=r"tls_config.cert names bob, and self_party is alice"):
         opened(cluster_config=cluster, tls_config=tls(ephemeral(NAMES)["bob"]))
 
@@ -99,7 +99,7 @@ def no_ledger(folder, kind):
 def test_a_ledger_that_cannot_be_written_is_said_before_anything_starts(
     kind, mode, cluster, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("junto.net.gateway.GrpcGateway.start", None)
+    monkeypatch.setattr("junto.net.gateway.SiloGateway.start", None)
     monkeypatch.setattr("junto.program.startup._executor", None)
     how = {
         "production": {"cluster_config": cluster},
