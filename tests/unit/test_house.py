@@ -7,14 +7,12 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted((ROOT / "src" / "junto").rglob("*.py"))
+from sources import MODULES, ROOT, calls, nodes, trees
+
 MODULE_LINES, FUNCTION_LINES, PARAMETERS = 600, 60, 6
 HEAVY = (
     "cryptography",
@@ -35,15 +33,6 @@ WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet", "__call__"}
 """Of what users call, where SecretFlow, pandas and jax have as many; `__call__` is that of an SPU."""
 
 
-@cache
-def parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def functions(tree: ast.AST) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
-
-
 def name_of(path: Path, node: ast.stmt | ast.expr | None = None) -> str:
     place = str(path.relative_to(ROOT))
     return f"{place}:{node.lineno}" if node is not None else place
@@ -54,7 +43,7 @@ def call_name(node: ast.expr) -> str:
 
 
 def test_modules_are_short() -> None:
-    lengths = {name_of(path): len(path.read_text().splitlines()) for path in SOURCES}
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
     assert {name: lines for name, lines in lengths.items() if lines > MODULE_LINES} == {}
 
 
@@ -67,8 +56,7 @@ def test_functions_are_short() -> None:
 
     too_long = [
         f"{name_of(path, node)} {node.name}: {lines(node)}"
-        for path in SOURCES
-        for node in functions(parse(path))
+        for path, node in nodes(ast.FunctionDef, ast.AsyncFunctionDef)
         if lines(node) > FUNCTION_LINES
     ]
     assert too_long == []
@@ -86,8 +74,7 @@ def test_functions_take_few_parameters() -> None:
 
     too_wide = [
         f"{name_of(path, node)} {node.name}: {count(node)}"
-        for path in SOURCES
-        for node in functions(parse(path))
+        for path, node in nodes(ast.FunctionDef, ast.AsyncFunctionDef)
         if count(node) > PARAMETERS and node.name not in WIDE_BY_CONTRACT and not is_command(node)
     ]
     assert too_wide == []
@@ -97,9 +84,8 @@ def test_no_assert_checks_input() -> None:
     # They vanish under `python -O`, and so does what asks for __debug__.
     found = [
         name_of(path, node)
-        for path in SOURCES
-        for node in ast.walk(parse(path))
-        if isinstance(node, ast.Assert) or (isinstance(node, ast.Name) and node.id == "__debug__")
+        for path, node in nodes(ast.Assert, ast.Name)
+        if isinstance(node, ast.Assert) or node.id == "__debug__"
     ]
     assert found == []
 
@@ -119,8 +105,8 @@ def promised_constant(annotation: ast.expr | None) -> bool:
 def test_no_module_keeps_mutable_state() -> None:
     # A literal table is fine when its annotation promises that nobody writes to it (mypy holds it to that).
     found = []
-    for path in SOURCES:
-        for node in parse(path).body:
+    for path, tree in trees().items():
+        for node in tree.body:
             if isinstance(node, ast.Assign):
                 targets = [ast.unparse(target) for target in node.targets]
                 if is_mutable(node.value) and targets != ["__all__"]:
@@ -137,29 +123,19 @@ def test_no_module_keeps_mutable_state() -> None:
 def test_only_commands_print() -> None:
     found = [
         name_of(path, node)
-        for path in SOURCES
-        if path.parent.name != "cli"
-        for node in ast.walk(parse(path))
-        if isinstance(node, ast.Call) and call_name(node) in ("print", "sys.stdout.write", "sys.stderr.write")
+        for path, node, name in calls()
+        if path.parent.name != "cli" and name in ("print", "sys.stdout.write", "sys.stderr.write")
     ]
     assert found == []
 
 
 def test_the_library_takes_nothing_from_its_host() -> None:
-    forbidden = {
-        "sys.exit",
-        "os._exit",
-        "signal.signal",
-        "logging.basicConfig",
-        "logging.getLogger()",
-        "exit",
-    }
+    forbidden = {"sys.exit", "os._exit", "signal.signal", "logging.basicConfig", "exit"}
     found = [
-        f"{name_of(path, node)} {call_name(node)}"
-        for path in SOURCES
+        f"{name_of(path, node)} {name}"
+        for path, node, name in calls()
         if path.parent.name != "cli" and path.name != "__main__.py"
-        for node in ast.walk(parse(path))
-        if isinstance(node, ast.Call) and ({call_name(node), ast.unparse(node)} & forbidden)
+        if name in forbidden or (name == "logging.getLogger" and not node.args)
     ]
     # The child that a task has forked is not the host: it must not go on as a second copy of the party.
     assert [each for each in found if "execute/local.py" not in each] == []
@@ -169,33 +145,23 @@ def test_the_library_takes_nothing_from_its_host() -> None:
 def test_nothing_waits_by_a_clock_that_somebody_may_set() -> None:
     """The doctor alone reads it: to say by how much the clocks of two parties differ."""
     found = {
-        path.name
-        for path in SOURCES
-        for node in ast.walk(parse(path))
-        if isinstance(node, ast.Call) and call_name(node) in ("time.time", "time.time_ns", "time.localtime")
+        path.name for path, _, name in calls() if name in ("time.time", "time.time_ns", "time.localtime")
     }
     assert found == {"service.py"}
 
 
 def test_what_an_interrupt_may_leave_locked_is_not_used() -> None:
     """See `junto.locks`; a condition on a lock that is entered as a lock is none of it."""
-    found = {
-        f"{name_of(path, node).partition(':')[0]}"
-        for path in SOURCES
-        for node in ast.walk(parse(path))
-        if isinstance(node, ast.Call) and call_name(node) in ("threading.Condition", "threading.Event")
-    }
-    assert {name.rpartition("/")[2] for name in found} == {"parent_watchdog.py", "memory_pipe.py"}
+    found = {path.name for path, _, name in calls() if name in ("threading.Condition", "threading.Event")}
+    assert found == {"parent_watchdog.py", "memory_pipe.py"}
 
 
 def test_nothing_is_measured_by_a_clock_that_may_be_set() -> None:
     """What date it is ask certificates, the ledger and reports, and doctors, who compare clocks."""
     found = {
         path.name
-        for path in SOURCES
-        for node in ast.walk(parse(path))
-        if isinstance(node, ast.Call)
-        and call_name(node).endswith(("time.time", "time.time_ns", "time.now", "time.utcnow"))
+        for path, _, name in calls()
+        if name.endswith(("time.time", "time.time_ns", "time.now", "time.utcnow"))
     }
     asked = {"certificates.py", "pem.py", "tls_cause.py", "ledger.py", "report.py", "prepared_file.py"}
     assert found == asked | {"service.py"}
@@ -205,9 +171,8 @@ def test_public_things_are_documented() -> None:
     # A method that implements an interface is documented there, hence classes without a base only.
     found = [
         f"{name_of(path, node)} {owner.name}.{node.name}"
-        for path in SOURCES
-        for owner in ast.walk(parse(path))
-        if isinstance(owner, ast.ClassDef) and not owner.bases and not owner.name.startswith("_")
+        for path, owner in nodes(ast.ClassDef)
+        if not owner.bases and not owner.name.startswith("_")
         for node in owner.body
         if isinstance(node, Function) and not node.name.startswith("_") and ast.get_docstring(node) is None
     ]
@@ -243,7 +208,7 @@ def project_texts() -> list[Path]:
         check=False,
     )
     if listed.returncode != 0:  # an export without .git
-        return [*SOURCES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+        return [*MODULES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     return [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2] / "src" / "junto"
-MODULES = sorted(SOURCE.rglob("*.py"))
+from sources import MODULES, SOURCE, nodes
 
 
 def repeated(found: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -16,10 +14,8 @@ def repeated(found: dict[str, list[str]]) -> dict[str, list[str]]:
 
 def test_no_class_has_the_name_of_another_one() -> None:
     found: dict[str, list[str]] = defaultdict(list)
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                found[node.name].append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    for path, node in nodes(ast.ClassDef):
+        found[node.name].append(f"{path.relative_to(SOURCE)}:{node.lineno}")
     assert repeated(found) == {}
 
 

@@ -63,6 +63,7 @@ class Two:
 
     def close(self) -> None:
         self.call.close()
+        self.bob.line.close()  # as whoever hears the end does: a listener that stops waits for it
         self.listener.stop(5.0)
 
 

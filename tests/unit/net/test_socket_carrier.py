@@ -33,15 +33,18 @@ class Counted(Line):
 @pytest.fixture
 def line() -> Iterator[Counted]:
     far, near = socket.socketpair()
-    made = Counted()
-    thread = threading.Thread(target=carry, args=(MessageSocket(near), made), daemon=True)
+    made, sock = Counted(), MessageSocket(near)
+    reads = threading.Thread(target=lambda: list(sock.messages()), daemon=True)  # and so hears the end
+    thread = threading.Thread(target=carry, args=(sock, made), daemon=True)
+    reads.start()
     thread.start()
     until(lambda: made.sleeps)
     yield made
     made.close()
     far.close()
-    thread.join(10)
-    assert not thread.is_alive()
+    for each in (thread, reads):
+        each.join(10)
+        assert not each.is_alive()
 
 
 def said(line: Counted, count: int) -> None:
