@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from junto.errors import JoinError
-from junto.join.kinds import are_alike, flat
+from junto.join.kinds import array_of, flat, runs_of
 from junto.loaded import is_a
 
 Positions = npt.NDArray[np.int64]
@@ -83,15 +83,6 @@ def open_table(value: Any, output: str | None) -> JoinTable:
     )
 
 
-def null_columns(names: Sequence[str]) -> JoinError:
-    """The error for key columns that Arrow cannot take."""
-    listed = ", ".join(repr(name) for name in names)
-    return JoinError(
-        f"the key columns {listed} do not hold values of one type each",
-        fix="cast them in the task that loads the table",
-    )
-
-
 class _TableOf(JoinTable):
     """A table of a library, in memory."""
 
@@ -110,15 +101,8 @@ class _Pandas(_TableOf):
         return [str(name) for name in self._table.columns]
 
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
-        import pyarrow as pa
-
-        columns = [self._table.iloc[:, self.columns().index(name)] for name in names]
-        try:
-            if not all(are_alike(_objects(column)) for column in columns):
-                raise TypeError
-            yield [pa.Array.from_pandas(column) for column in columns]
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            raise null_columns(names) from None
+        columns = {name: self._table.iloc[:, self.columns().index(name)] for name in names}
+        yield [array_of(column, _objects(column), f"key column {name!r}") for name, column in columns.items()]
 
     def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
         table = self._table.reset_index(drop=True)
@@ -138,22 +122,22 @@ def _objects(column: Any) -> list[Any]:
 
 class _Polars(_TableOf):
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
-        import polars
-        import pyarrow as pa
-
-        columns = [self._table.get_column(name) for name in names]
-        try:
-            if any(column.dtype == polars.Object for column in columns):  # Arrow would get addresses
-                raise TypeError
-            yield [column.to_arrow() for column in columns]
-        except (pa.ArrowException, TypeError, ValueError):
-            raise null_columns(names) from None
+        yield [_of_polars(self._table.get_column(name)) for name in names]
 
     def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
         import polars as pl
         import pyarrow as pa
 
         return self._table.select(pl.all().gather(pl.Series(pa.array(positions, mask=positions < 0))))
+
+
+def _of_polars(column: Any) -> Any:
+    import polars
+
+    if column.dtype == polars.Object:  # of which Arrow would get addresses
+        objects = column.to_list()
+        return array_of(objects, objects, f"key column {column.name!r}")
+    return column.to_arrow()
 
 
 class _Arrow(_TableOf):
@@ -188,11 +172,10 @@ def _chunked(column: Any) -> Any:
 def _taken(column: Any, wanted: Any) -> Any:
     """Arrow takes from most layouts; the others go through one from which it does."""
     import pyarrow as pa
-    import pyarrow.compute as compute
 
     kind = column.type
     if pa.types.is_run_end_encoded(kind):
-        return compute.run_end_encode(_taken(flat(column), wanted), kind.run_end_type)
+        return _taken_of_runs(column, wanted)
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         return flat(column).take(wanted).cast(kind)
     try:
@@ -200,6 +183,27 @@ def _taken(column: Any, wanted: Any) -> Any:
     except pa.ArrowNotImplementedError:  # a list of views, say
         values = column.to_pylist()
         return pa.array([None if each is None else values[each] for each in wanted.to_pylist()], kind)
+
+
+def _taken_of_runs(column: Any, wanted: Any) -> Any:
+    """Each row as a run of its own; so many of them at a time as the ends of runs can count."""
+    import pyarrow as pa
+
+    numbers, values, first = [np.empty(0, np.intp)], [], 0
+    for chunk in column.chunks:
+        numbers.append(first + runs_of(chunk))
+        values.append(chunk.values)
+        first += len(chunk.values)
+    ends = column.type.run_end_type
+    most = min(2 ** (ends.bit_width - 1) - 1, max(len(wanted), 1))
+    runs = pa.array(np.concatenate(numbers)).take(wanted)
+    made = []
+    for start in range(0, max(len(runs), 1), most):
+        some = runs.slice(start, most)
+        taken = _taken(pa.chunked_array(values, column.type.value_type), some)
+        whole = pa.concat_arrays(taken.chunks) if isinstance(taken, pa.ChunkedArray) else taken
+        made.append(pa.RunEndEncodedArray.from_arrays(pa.array(np.arange(len(some)) + 1, ends), whole))
+    return pa.chunked_array(made)
 
 
 def native(table: Any, library: str) -> Any:

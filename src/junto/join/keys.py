@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from junto.errors import JoinError
-from junto.join.kinds import are_alike, flat, kind_of, require_exact
+from junto.join.kinds import array_of, flat, kind_of, require_exact
 from junto.native import kernels
 
 Key = Callable[..., Any]
@@ -59,8 +59,6 @@ def made_keys(key: Key, columns: Sequence[Any]) -> list[Any]:
     Raises:
         JoinError: it gives another number of values than there are columns, or values of several types.
     """
-    import pyarrow as pa
-
     rows: list[Any] = []
     for values in zip(*(flat(column).to_pylist() for column in columns), strict=True):
         made = None if any(value is None for value in values) else key(*values)
@@ -74,14 +72,7 @@ def made_keys(key: Key, columns: Sequence[Any]) -> list[Any]:
             )
         rows.append(row)
     made = [[row[place] for row in rows] for place in range(len(columns))]
-    try:
-        if all(map(are_alike, made)):
-            return [pa.array(values) for values in made]
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        pass
-    raise JoinError(
-        "key does not give values of one type", fix="let it return text, or whole numbers, of every row"
-    )
+    return [array_of(values, values, "what key gives") for values in made]
 
 
 def digests(columns: Sequence[Any]) -> tuple[Digests, npt.NDArray[np.bool_]]:

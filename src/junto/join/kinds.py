@@ -11,11 +11,13 @@ which of the two it is, and `agreed` decides for all of them at once. A script t
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from junto.errors import JoinError
 
@@ -27,6 +29,8 @@ TYPES: Final[Mapping[type, str]] = {
     Decimal: "decimal",
 }
 """What a script may say of a key column, and the kind that it means."""
+
+_KINDS: Final = "keys are whole numbers, text, bytes, UUIDs, dates, times, booleans, decimals or floats"
 
 WRITTEN_TEXT, WRITTEN_INTEGERS = "text of a CSV file", "whole numbers of a CSV file"
 _MAY_BE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -70,30 +74,33 @@ def kind_of(data_type: Any) -> str:
             return kind
     raise JoinError(
         f"a column of type {data_type} cannot be a key",
-        fix="keys are whole numbers, text, bytes, dates, times, booleans, decimals or floats",
+        fix=_KINDS,
     )
 
 
 def flat(column: Any) -> Any:
-    """One Arrow array of one of the plain layouts: no chunks, dictionary, runs or views."""
+    """One Arrow array of one of the plain layouts: no chunks, dictionary, runs or views, however nested."""
     import pyarrow as pa
-    import pyarrow.compute as compute
     import pyarrow.types as types
 
     if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        plain = [flat(chunk) for chunk in column.chunks or [pa.nulls(0, column.type)]]
+        return plain[0] if len(plain) == 1 else pa.concat_arrays(plain)
     if types.is_run_end_encoded(column.type):
-        return flat(compute.run_end_decode(column))
+        return flat(column.values).take(pa.array(runs_of(column)))
     if types.is_dictionary(column.type):
-        values = flat(column.dictionary)
-        return pa.DictionaryArray.from_arrays(column.indices, values).dictionary_decode()
+        return flat(column.dictionary).take(column.indices)
     if types.is_string_view(column.type):
         return column.cast(pa.large_string())
     if types.is_binary_view(column.type):
         return column.cast(pa.large_binary())
     return column.storage if _is_uuid(column.type) else column
+
+
+def runs_of(column: Any) -> npt.NDArray[np.intp]:
+    """In which run of a run-end encoded array each row is."""
+    rows = np.arange(column.offset, column.offset + len(column))
+    return np.searchsorted(column.run_ends.to_numpy(), rows, "right")
 
 
 class KeyColumns:
@@ -116,7 +123,7 @@ class KeyColumns:
         Raises:
             JoinError: a type that cannot be a key, or a value that is not of the kind.
         """
-        return [self._converted(place, flat(column)) for place, column in enumerate(block)]
+        return [self._converted(place, column, kind_of(column.type)) for place, column in enumerate(block)]
 
     def kinds(self) -> list[str]:
         """What all parties are told of each column, once all blocks are read."""
@@ -127,8 +134,8 @@ class KeyColumns:
             for place, kind in enumerate(self._kinds)
         ]
 
-    def _converted(self, place: int, column: Any) -> Any:
-        declared, kind = self._declared[place], kind_of(column.type)
+    def _converted(self, place: int, column: Any, kind: str) -> Any:
+        declared, column = self._declared[place], flat(column)
         if kind != "null":
             if self._kinds[place] not in ("null", declared or kind):  # of a script's `key`, block by block
                 raise JoinError(f"the keys made of column {self._names[place]!r} are of different kinds")
@@ -313,15 +320,48 @@ _FAMILIES: Final = (
     (datetime.date,),
     (datetime.time,),
     (np.datetime64,),
+    (uuid.UUID,),
 )
 """Classes whose objects Arrow would put into one column though they differ; of an object the first counts."""
 
 
-def are_alike(values: Sequence[Any]) -> bool:
+def array_of(column: Any, objects: Sequence[Any], what: str) -> Any:
+    """An Arrow array of a column of another library, in which different values are different.
+
+    Args:
+        column: what holds them; NaN and such count as nulls.
+        objects: the Python objects that it may hold.
+        what: it is, for a person.
+
+    Raises:
+        JoinError: there is none; it names the objects' types.
+    """
+    import pyarrow as pa
+
+    try:
+        if _are_alike(objects):
+            return pa.Array.from_pandas(column)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        pass
+    types = sorted({_type_of(each) for each in objects if each is not None and each == each})
+    if types == ["int"]:
+        raise JoinError(f"{what} holds whole numbers of more than 64 bits", fix="make them text")
+    if len(types) == 1:
+        raise JoinError(f"{what} holds objects of type {types[0]}, which cannot be keys", fix=_KINDS)
+    several = f"values of more than one type: {', '.join(types)}" if types else "values of no type"
+    raise JoinError(f"{what} holds {several}", fix="make them one type where the table is loaded")
+
+
+def _type_of(value: Any) -> str:
+    zoned = isinstance(value, datetime.datetime | datetime.time) and value.tzinfo is not None
+    return type(value).__name__ + (" with a time zone" if zoned else "")
+
+
+def _are_alike(values: Sequence[Any]) -> bool:
     """Whether objects become an Arrow array without two different ones becoming the same.
 
-    Arrow takes text for bytes, a moment for its day, a moment without a time zone for one in UTC, and drops
-    the zone of a time of day.
+    Arrow takes text for bytes, and either for a UUID, a moment for its day, a moment without a time zone for
+    one in UTC, and drops the zone of a time of day.
     """
     families = {
         next((family for family in _FAMILIES if issubclass(each, family)), None)

@@ -32,8 +32,8 @@ from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.hidden_desk import HiddenDesk, piece_of
 from junto.join.join_cost import explained, explaining, over_and_over, table_of
-from junto.join.join_tables import native, null_columns, take_arrow
-from junto.join.kinds import are_alike
+from junto.join.join_tables import native, take_arrow
+from junto.join.kinds import array_of
 from junto.join.on import Names
 from junto.join.opening import Desks, opened, raise_problem
 from junto.join.prepared_table import PreparedTable
@@ -242,13 +242,9 @@ def _as_table(ids: Any, names: tuple[str, ...]) -> Any:
 
     if len(names) != 1:
         raise JoinError("keys of several columns are given as a table")
-    held = ids.tolist() if str(getattr(ids, "dtype", "")) == "object" else ids
-    try:
-        if not isinstance(held, list | tuple) or are_alike(held):
-            return pa.table({names[0]: pa.array(ids, from_pandas=True)})
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        pass
-    raise null_columns(names)
+    loose = isinstance(ids, list | tuple) or str(getattr(ids, "dtype", "")).lower() == "object"
+    held = list(ids) if loose else ids
+    return pa.table({names[0]: array_of(held, held if loose else (), f"key column {names[0]!r}")})
 
 
 def made_up_answers(own: Any, there: Any, names: Sequence[str]) -> Any:

@@ -32,9 +32,10 @@ def require_writable(schema: Any, path: str) -> None:
     for field in schema:
         possible = kind == ARROW or _has_text(field.type)
         if kind == PARQUET:
-            try:
-                parquet.write_table(pa.schema([field]).empty_table(), io.BytesIO())
-                possible = not (pa.types.is_dictionary(field.type) and _is_view(field.type.value_type))
+            sample = pa.table([pa.nulls(1, field.type)], schema=pa.schema([field.with_nullable(True)]))
+            try:  # rows are written in other ways than none
+                parquet.write_table(sample, io.BytesIO())
+                possible = not pa.types.is_dictionary(field.type) or _is_plain(field.type.value_type)
             except pa.ArrowException:
                 possible = False
         if not possible:
@@ -102,10 +103,14 @@ def _as_text(table: Any) -> Any:
     return pa.table(columns, names=table.column_names)
 
 
-def _is_view(kind: Any) -> bool:
+def _is_plain(kind: Any) -> bool:
+    """Whether Parquet gives back a dictionary of values of an Arrow type."""
     import pyarrow as pa
 
-    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+    types = pa.types
+    nested = (types.is_dictionary, types.is_run_end_encoded, types.is_string_view, types.is_null)
+    binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    return any(is_it(kind) for is_it in (_has_text, *binary)) and not any(is_it(kind) for is_it in nested)
 
 
 def _has_text(kind: Any) -> bool:

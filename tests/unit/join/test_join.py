@@ -315,9 +315,7 @@ def test_a_column_that_cannot_be_a_key(quick):
     with pytest.raises(sf.JoinError, match=r"alice: a column of type list<.*> cannot be a key"):
         joined({"alice": nested, "bob": table([1], "b")})
     mixed = pd.DataFrame({"id": [1, "4711"]})
-    with pytest.raises(
-        sf.JoinError, match="alice: the key columns 'id' do not hold values of one type"
-    ) as caught:
+    with pytest.raises(sf.JoinError, match=r"alice: key column 'id' holds .*: int, str") as caught:
         joined({"alice": mixed, "bob": table([1], "b")})
     assert "4711" not in str(caught.value)
 
