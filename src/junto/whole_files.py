@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import secrets
+import weakref
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,54 @@ def publish(draft: Path, path: str | os.PathLike[str], *, overwrite: bool = True
     sync(place.parent)
 
 
+class UnpublishedFile:
+    """A file that is written and does not count yet: it goes with this object, unless it is published.
+
+    Args:
+        path: where it is to be.
+        mode: its permissions from its first moment, less the umask.
+
+    Attributes:
+        draft: where it is written.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mode: int = 0o666) -> None:
+        self._path = path
+        self.draft: Path = draft_of(path)
+        with self._named():
+            os.close(os.open(self.draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        self.drop = weakref.finalize(self, self.draft.unlink, missing_ok=True)
+
+    @contextmanager
+    def written(self) -> Generator[Path]:
+        """Where to write it; it is gone if that fails, and down on the disk once the block has ended."""
+        try:
+            with self._named():
+                yield self.draft
+                sync(self.draft)
+        except BaseException:
+            self.drop()
+            raise
+
+    def publish(self, *, overwrite: bool = True) -> None:
+        """Put it in its place; see `publish`."""
+        with self._named():
+            publish(self.draft, self._path, overwrite=overwrite)
+
+    @contextmanager
+    def _named(self) -> Generator[None]:
+        """A full disk names no file, and nobody knows of the draft."""
+        try:
+            yield
+        except OSError as error:
+            if error.filename in (None, str(self.draft)):
+                error.filename = str(self._path)
+            raise
+
+
 @contextmanager
 def written_whole(
     path: str | os.PathLike[str], *, mode: int = 0o666, overwrite: bool = True
@@ -54,17 +103,13 @@ def written_whole(
         FileExistsError: there is a file, and it is not to be overwritten.
         OSError: it cannot be written.
     """
-    draft = draft_of(path)
+    file = UnpublishedFile(path, mode)
     try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-        yield draft
-        publish(draft, path, overwrite=overwrite)
-    except OSError as error:  # a full disk names no file, and nobody knows of the draft
-        if error.filename in (None, str(draft)):
-            error.filename = str(path)
-        raise
+        with file._named():
+            yield file.draft
+        file.publish(overwrite=overwrite)
     finally:
-        draft.unlink(missing_ok=True)
+        file.drop()
 
 
 def write_whole(

@@ -111,6 +111,39 @@ sf.shutdown()
     assert sorted(said["bob"][1]) == list(range(750, 3000))
 
 
+def test_a_party_killed_when_it_has_written_leaves_no_output_at_the_other(tmp_path):
+    body = """
+import os
+import signal
+
+from junto.join import table_files
+
+sf.init()
+alice, bob = PARTIES
+load(NAMES.index(PARTY), 300).to_csv(f"{PARTY}.csv", index=False)
+written = table_files.write
+
+
+def killed(*given):
+    file = written(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return file
+
+
+if PARTY == "bob":
+    table_files.write = killed
+output = {party: f"{party.party}-out.csv" for party in PARTIES}
+guarded(lambda: join({party: f"{party.party}.csv" for party in PARTIES}, on="id", output=output))
+"""
+    with Job(tmp_path, PAIR) as job:
+        job.start_all(GUARDED + PRELUDE.format(names=PAIR) + body, peer_timeout_s=3)
+        kind, text, party = job.running["alice"].next()
+        assert party == "bob", (kind, text)
+        assert job.running["alice"].ends() == 3
+    assert not list(tmp_path.glob("**/*-out.csv"))
+    assert not list(tmp_path.glob("**/.alice-out.csv.*"))
+
+
 def test_one_party_gets_the_result_and_only_it_knows_how_many(tmp_path):
     body = """
 sf.init()

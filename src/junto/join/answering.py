@@ -54,6 +54,7 @@ class AnsweringDesk:
     def read(self, value: Any, output: str | None, terms: list[str]) -> dict[str, Any]:
         """Open the table; see `TableActor.read`."""
         report = {"on": list[str](), "kinds": list[str](), "keys": 0, "problem": "", "terms": terms}
+        report["writes"] = False
         try:
             if not isinstance(value, str | os.PathLike):
                 raise JoinError(

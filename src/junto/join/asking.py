@@ -53,9 +53,8 @@ class Question:
         (self.asks,) = (party for party in request.parties if party != prepared.owner)
         self.owner: PYU = prepared.owner
         self._prepared = prepared
-        self.desks, self.counts, self.kinds = opened(
-            request, partial(_desk, self.owner, desk or _Asking), terms
-        )
+        self.tables = opened(request, partial(_desk, self.owner, desk or _Asking), terms)
+        self.desks, self.counts = self.tables.desks, self.tables.counts
         self._sizes = batch_sizes(self.counts[self.asks.party])
 
     def kept(self, party: PYU) -> tuple[PYUObject, Any, PreparedOffer]:

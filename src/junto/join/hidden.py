@@ -186,7 +186,7 @@ def read(
         JoinError: see `opened`; a column that an SPU does not hold, or two of one name.
     """
     first, second = request.parties
-    desks, counts, _ = opened(request, _Desk, [f"pad={pad}", f"onto {spu.name}"])
+    desks, counts, *_ = opened(request, _Desk, [f"pad={pad}", f"onto {spu.name}"])
     said = _described(desks, spu)
     texts = {party: [name for name, kind in of.items() if kind == TEXT] for party, of in said.items()}
     types = {

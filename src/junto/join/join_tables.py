@@ -28,6 +28,14 @@ class JoinTable(ABC):
         """Whether it is a file without types, whose key columns are given as text."""
         return False
 
+    @property
+    def writes(self) -> bool:
+        """Whether `take` writes a file, which is in its place after `publish` only."""
+        return False
+
+    def publish(self) -> None:  # noqa: B027 - most tables write nothing
+        """Put what `take` has written in its place."""
+
     @abstractmethod
     def columns(self) -> list[str]:
         """Names of all columns."""

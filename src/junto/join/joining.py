@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
@@ -13,13 +13,13 @@ from junto.device.current import current
 from junto.device.disclosure import Undisclosed, reveal, wait
 from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
-from junto.errors import DeviceError, JoinError, ProtocolViolation
+from junto.errors import DeviceError, JoinError, ProtocolViolation, RemoteError
 from junto.join import join_cost
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
 from junto.join.keys import Key
 from junto.join.on import Names
-from junto.join.opening import Desks, opened, sources_of
+from junto.join.opening import ReadTables, opened, sources_of
 from junto.join.prepared_table import PreparedTable
 from junto.join.protocol import FoundKeys, Intersection, names
 from junto.join.request import Parties, Request, by_method, helped_by, keyed_by, requested
@@ -204,14 +204,14 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
         most = join_cost.explained(rehearsal, request, partial(join_with, protocol), "join").rows
         rehearsal.notes[join_cost.FOUND] = None
         return Joined(join_cost.parts_of(request, most), most, _learned(protocol, request))
-    desks, counts, kinds = opened(request, _Desk)
-    found = protocol.run(sources_of(desks, counts), request.goal)
-    return completed(request, (desks, counts, kinds), found, _learned(protocol, request))
+    tables = opened(request, _Desk)
+    found = protocol.run(sources_of(tables.desks, tables.counts), request.goal)
+    return completed(request, tables, found, _learned(protocol, request))
 
 
 def completed(
     request: Request,
-    start: tuple[Desks, Mapping[str, int], Sequence[str]],
+    tables: ReadTables,
     found: FoundKeys,
     learned: Mapping[PYU, str],
 ) -> Joined:
@@ -219,19 +219,25 @@ def completed(
 
     Args:
         request: what was asked for.
-        start: see `opened`.
+        tables: see `opened`.
         found: see `Intersection.run`.
         learned: what each party has learned, in words.
     """
-    desks, counts, kinds = start
-    receivers = request.goal.receivers
-    held = _settled(request, desks, counts, found.total)
+    desks, receivers = tables.desks, request.goal.receivers
+    held = _settled(request, desks, tables.counts, found.total)
     arranged = [_arranged(request, desks, held, party) for party in receivers]
     shown = reveal(arranged, to=[party.party for party in receivers])
     rows = _agreed({party.party: said for party, said in zip(receivers, shown, strict=True)})
-    parts = {party: desks[party].part(kinds) for party in receivers}
+    parts = {party: desks[party].part(list(tables.kinds)) for party in receivers}
     closed = [desks[party].close() for party in desks if party not in receivers]
-    wait([found.total, *found.done, *closed, *parts.values()])
+    try:
+        wait([found.total, *found.done, *closed, *parts.values()])
+    except RemoteError:
+        if tables.writes:
+            wait([desks[party].close() for party in receivers])
+        raise
+    if tables.writes:  # all have written: only whose machine or disk fails now is without its part
+        wait([desks[party].publish() for party in receivers])
     for party, fact in learned.items():
         if current().program.is_here(party.party):
             log.info("joined: %s", fact)

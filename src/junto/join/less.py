@@ -101,7 +101,7 @@ def count_common(
 
 
 def _counted(protocol: Ecdh | Helped, request: Request) -> int | Undisclosed:
-    desks, counts, _ = opened(request, _Desk, ["only their number"])
+    desks, counts, *_ = opened(request, _Desk, ["only their number"])
     found = protocol.count(sources_of(desks, counts), request.goal)
     number = reveal(found.total, to=[party.party for party in request.goal.receivers])
     wait([found.total, *found.done, *(desk.close() for desk in desks.values())])
@@ -149,7 +149,7 @@ def sum_common(
 def _added_up(request: Request, owner: PYU, column: str, at_least: int) -> int | float | Undisclosed:
     first = next(party for party in request.parties if party != owner)
     terms = [f"the sum of a column of {owner.party}", f"of {at_least} keys at least"]
-    desks, counts, _ = opened(request, _HiddenDesk, terms)
+    desks, counts, *_ = opened(request, _HiddenDesk, terms)
     shift, whole = _units(desks, owner, column)
     rows = {party: counts[party.party] for party in desks}
     routing = matched(desks, rows, (first, owner), helper_of(request))

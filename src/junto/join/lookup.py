@@ -152,7 +152,7 @@ def lookup(
 
 def _looked_up(request: Request, names: Sequence[str], pad: int) -> PYUObject:
     asks, owner = request.parties
-    desks, counts, _ = opened(request, _Desk, [f"looked up: {', '.join(map(repr, names))}", f"pad={pad}"])
+    desks, counts, *_ = opened(request, _Desk, [f"looked up: {', '.join(map(repr, names))}", f"pad={pad}"])
     forms = _offered(desks, owner, names)
     rows = {party: counts[party.party] + pad for party in desks}
     routing = matched(desks, rows, (asks, owner), helper_of(request), pad)

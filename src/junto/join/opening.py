@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from junto.device.current import current
 from junto.device.disclosure import reveal
@@ -19,8 +19,24 @@ Desks = Mapping[PYU, Any]
 """The `Desk` of each owner, as the script sees it."""
 
 
-def opened(request: Request, made: Any, terms: Sequence[str] = ()) -> tuple[Desks, dict[str, int], list[str]]:
-    """Have all tables read; their desks, how many keys each has, and as what kinds they are compared.
+class ReadTables(NamedTuple):
+    """Tables that are read.
+
+    Attributes:
+        desks: the desk of each.
+        counts: how many keys each party has, by name.
+        kinds: as what the key columns are compared.
+        writes: whether a party's part becomes a file.
+    """
+
+    desks: Desks
+    counts: Mapping[str, int]
+    kinds: Sequence[str]
+    writes: bool
+
+
+def opened(request: Request, made: Any, terms: Sequence[str] = ()) -> ReadTables:
+    """Have all tables read.
 
     Args:
         request: what is asked for.
@@ -38,7 +54,7 @@ def opened(request: Request, made: Any, terms: Sequence[str] = ()) -> tuple[Desk
         said[party.party] = desk.read(handle, request.outputs.get(party), [*request.terms(), *terms])
     reports = checked_reports(reveal(said))
     raise_problem(desks, reports)
-    return desks, *fitting(reports)
+    return ReadTables(desks, *fitting(reports), any(report["writes"] for report in reports.values()))
 
 
 def raise_problem(desks: Desks, reports: Mapping[str, Mapping[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from junto.errors import JoinError
 from junto.join.kinds import flat
-from junto.whole_files import written_whole
+from junto.whole_files import UnpublishedFile
 
 CSV, PARQUET, ARROW = ".csv", ".parquet", ".arrow"
 _ENDINGS: Final[Mapping[str, str]] = {".csv": CSV, ".parquet": PARQUET, ".arrow": ARROW, ".feather": ARROW}
@@ -45,11 +45,12 @@ def require_writable(schema: Any, path: str) -> None:
             )
 
 
-def write(parts: Iterator[Any], path: str) -> str:
-    """Write Arrow tables of one schema one after the other; the path. A file is there whole or not at all."""
-    with written_whole(path) as made:
-        {CSV: _write_csv, PARQUET: _write_parquet, ARROW: _write_arrow}[format_of(path)](parts, str(made))
-    return path
+def write(parts: Iterator[Any], path: str) -> UnpublishedFile:
+    """Write Arrow tables of one schema one after the other, as a file that is not at its path yet."""
+    file = UnpublishedFile(path)
+    with file.written() as draft:
+        {CSV: _write_csv, PARQUET: _write_parquet, ARROW: _write_arrow}[format_of(path)](parts, str(draft))
+    return file
 
 
 def _write_csv(parts: Iterator[Any], path: str) -> None:

@@ -177,7 +177,7 @@ def _run(request: Request, prepared: PreparedTable) -> Joined:
     having = request.goal.how == "inner"
     found = FoundKeys(question.desks[asks].search(path, owner.party, having), [])
     learned = learned_by(question, of_own_keys(asks, [owner], request.goal)[0])
-    joined = completed(request, (question.desks, question.counts, question.kinds), found, learned)
+    joined = completed(request, question.tables, found, learned)
     wait(keeper.close())
     return joined
 
@@ -208,7 +208,7 @@ def _owners_request(table: Any, on: Any, key: Any) -> Request:
 
 def _opened(request: Request, names: tuple[str, ...], terms: Sequence[str]) -> tuple[Any, int]:
     (owner,) = request.parties
-    desks, counts, _ = opened(request, partial(_desk, names), terms)
+    desks, counts, *_ = opened(request, partial(_desk, names), terms)
     return desks[owner], counts[owner.party]
 
 

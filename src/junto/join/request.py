@@ -310,13 +310,14 @@ def _same_kind(reports: Mapping[str, Any], place: int) -> str:
 
 
 def _is_report(report: Any) -> bool:
-    if not isinstance(report, dict) or set(report) != {"on", "kinds", "keys", "problem", "terms"}:
+    if not isinstance(report, dict) or set(report) != {"on", "kinds", "keys", "problem", "terms", "writes"}:
         return False
     lists = [report["on"], report["kinds"], report["terms"]]
     texts = all(isinstance(each, list) and all(is_sentence(text) for text in each) for each in lists)
     counted = type(report["keys"]) is int and 0 <= report["keys"] <= MOST_KEYS
     complete = bool(report["problem"]) or (texts and len(report["on"]) == len(report["kinds"]))
-    return texts and counted and is_sentence(report["problem"]) and complete
+    told = is_sentence(report["problem"]) and type(report["writes"]) is bool
+    return texts and counted and told and complete
 
 
 def is_sentence(text: Any) -> bool:

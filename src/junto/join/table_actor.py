@@ -68,11 +68,14 @@ class TableActor:
 
         Returns:
             What all parties learn: the names of the key columns (``on``), their ``kinds``, the number of
-            different ``keys``, and ``problem``: why the table cannot be joined, without value or path.
+            different ``keys``, whether the part becomes a file (``writes``), and ``problem``: why the table
+            cannot be joined, without value or path.
         """
         report = {"on": list(self._order.on), "kinds": list[str](), "keys": 0, "problem": "", "terms": terms}
+        report["writes"] = False
         try:
             self._table = open_table(value, output)
+            report["writes"] = self._table.writes
             report["kinds"] = self._read_keys(self._table)
             report["keys"] = len(self._digests)
         except JoinError as error:
@@ -190,15 +193,25 @@ class TableActor:
     def part(self, kinds: Sequence[str]) -> Any:
         """Our rows of the result: a table of the kind that was given, or the path of the output.
 
+        A file is written beside its place, and takes it when `publish` is called.
+
         Args:
             kinds: as which the key columns were compared.
         """
         if self._table is None:
             raise JoinError("there is no table")
         compared = kinds if self._order.key is None else [""] * len(kinds)  # these columns were not
-        part = self._table.take(np.asarray(self._positions), dict(zip(self._order.on, compared, strict=True)))
+        table = self._table
+        part = table.take(np.asarray(self._positions), dict(zip(self._order.on, compared, strict=True)))
         self.close()
+        self._table = table if table.writes else None
         return part
+
+    def publish(self) -> None:
+        """Put the part in its place, if it is a file."""
+        if self._table is not None:
+            self._table.publish()
+        self.close()
 
     def close(self) -> None:
         """Forget everything: what a part is a handle of may stay for long."""

@@ -18,6 +18,7 @@ from junto.join.gather import gather
 from junto.join.join_tables import JoinTable, Positions, native
 from junto.join.kinds import as_agreed
 from junto.join.outputs import ARROW, CSV, PARQUET, format_of, require_writable, write
+from junto.whole_files import UnpublishedFile
 
 BLOCK_ROWS = 1 << 15
 
@@ -63,6 +64,9 @@ class FileTable(JoinTable):
                 raise JoinError("output names the file that is read", fix="write to another one")
             if not Path(output).resolve().parent.is_dir():
                 raise NotADirectoryError("the folder of the output")
+            if Path(output).is_dir():
+                raise IsADirectoryError("the output")
+        self._made: UnpublishedFile | None = None
         self._state = _state(self._path)
         self._csv = CsvFile(self._path, file.library)
         if self.written:
@@ -78,6 +82,14 @@ class FileTable(JoinTable):
     @property
     def written(self) -> bool:
         return self._kind == CSV
+
+    @property
+    def writes(self) -> bool:
+        return self._output is not None
+
+    def publish(self) -> None:
+        if self._made is not None:
+            self._made.publish()
 
     def columns(self) -> list[str]:
         return self._all
@@ -107,7 +119,8 @@ class FileTable(JoinTable):
             if self.written and not as_text:
                 parts = (_with_kinds(part, kinds) for part in parts)
             if self._output is not None:
-                return write(parts, self._output)
+                self._made = write(parts, self._output)
+                return self._output
             import pyarrow as pa
 
             return native(pa.concat_tables(parts), self._library or "pandas")

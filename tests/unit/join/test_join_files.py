@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,10 @@ import pyarrow.parquet as parquet
 import pytest
 
 import junto as sf
-from junto.join import csv_files, gather, join, joining, spool, table_actor, table_files
+from junto import whole_files
+from junto.join import csv_files, gather, join, joining, outputs, spool, table_actor, table_files
 
-PAIR = ["alice", "bob"]
+PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
 
 
 @pytest.fixture
@@ -336,3 +339,56 @@ def test_text_in_utf8_is_read_wherever_blocks_end(tmp_path, monkeypatch):
     for size in (1, 2, 3, 7, 64):
         monkeypatch.setattr(csv_files, "BLOCK_BYTES", size)
         csv_files.CsvFile(str(path)).require_utf8()
+
+
+def failing(monkeypatch, name, when):
+    """Make one party's output fail, at its beginning, in the middle or when all of it is written."""
+
+    def fails(*given, **named):
+        raise OSError(28, "No space left on device")
+
+    def written(parts, path):
+        with monkeypatch.context() as patch:
+            if Path(path).name.startswith(name):
+                patch.setattr(*HOOKS[when], fails)
+            return honest(parts, path)
+
+    honest = outputs.write
+    monkeypatch.setattr(table_files, "write", written)
+
+
+HOOKS = {"begin": (os, "open"), "middle": (outputs, "_as_text"), "end": (whole_files, "sync")}
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["no file yet", "a file there"])
+@pytest.mark.parametrize("when", HOOKS)
+@pytest.mark.parametrize("victim", THREE)
+def test_outputs_are_all_there_or_none_is(tmp_path, monkeypatch, victim, when, old):
+    with sf.Session([*THREE, "dave"], debug_mode=True):
+        paths = {sf.PYU(name): tmp_path / f"{name}.csv" for name in THREE}
+        result = {name: tmp_path / f"{name}-out.csv" for name in THREE}
+        for path in paths.values():
+            path.write_text("id,v\n1,2\n3,4\n")
+        for path in result.values() if old else ():
+            path.write_text("as it was")
+        before = {path: path.read_text() for path in tmp_path.iterdir()}
+        helper = "dave" if when == "middle" else False
+        with monkeypatch.context() as patch:
+            failing(patch, victim, when)
+            with pytest.raises(sf.RemoteError, match=f"failed at {victim}: OSError"):
+                join(paths, on="id", output=result, helper=helper)
+        gc.collect()
+        assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+        made = join(paths, on="id", output=result, helper=helper)
+        assert [sf.reveal(part) for part in made.parts.values()] == [str(path) for path in result.values()]
+        assert len({path.read_text() for path in result.values()}) == 1
+        assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_an_output_that_is_a_folder_is_refused_before_the_join(parties, tmp_path):
+    alice, bob = parties
+    pd.DataFrame({"id": [1]}).to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "out.csv").mkdir()
+    tables = {alice: str(tmp_path / "a.csv"), bob: bob(lambda: pd.DataFrame({"id": [1]}))()}
+    with pytest.raises(sf.JoinError, match=r"alice: a file cannot be opened \(IsADirectoryError\)"):
+        join(tables, on="id", output={alice: str(tmp_path / "out.csv")})

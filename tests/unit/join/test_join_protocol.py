@@ -193,7 +193,8 @@ def test_more_rows_than_memory_are_refused_before_they_are_laid_out():
         ours.settle(1 << 33, [], 0)
 
 
-GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "terms": ["how='inner'"]}
+GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "writes": False}
+GOOD["terms"] = ["how='inner'"]
 
 
 @pytest.mark.parametrize(
@@ -209,6 +210,7 @@ GOOD = {"on": ["id"], "kinds": ["integer"], "keys": 3, "problem": "", "terms": [
         {"problem": "\x1b[2J"},
         {"problem": "x" * 1001},
         {"terms": "how"},
+        {"writes": 1},
         {"more": 1},
     ],
 )
