@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,67 @@ def wanted(name, y, p, scale):
         return CONTINUOUS[name](y / scale, p / scale), 0
     part, lost = gap / spread, LAST / spread
     return CONTINUOUS[name](y, p), 1e-4 * (1 + part**2) + 4 * lost * (1 + part) ** 2 * (1 + lost)
+
+
+WEIGHTS = {
+    "whole": lambda rows: RNG.integers(1, 5, rows),
+    "flags": lambda rows: RNG.random(rows) < 0.6,
+    "parts": lambda rows: RNG.uniform(0, 1e-6, rows),
+    "large": lambda rows: RNG.integers(0, 10**9, rows) / 4,
+    "one far out": lambda rows: np.where(np.arange(rows) == 3, 300.0, 1.0),
+    "frame": lambda rows: pd.DataFrame({"w": RNG.integers(0, 3, rows)}, dtype="Int64"),
+}
+EVERY = {
+    **{name: getattr(theirs, name) for name in [*CONTINUOUS, *CLASSES]},
+    **{name: partial(getattr(theirs, name), zero_division=0) for name in OF_GUESSES[1:]},
+}
+"""scikit-learn's function of the same name."""
+
+
+def of_kind(name, rows, constant=False):
+    """Label and guess, as a metric takes them; a number in the first row is unlike the (constant) others."""
+    y, noise = RNG.integers(0, 2, rows), RNG.normal(size=rows)
+    if name in CONTINUOUS:
+        return np.where(np.arange(rows), 3.0 if constant else noise, 40.0), noise + 0.3 * y
+    return y, y ^ (noise > 1) if name in OF_GUESSES else np.round(0.4 * y + RNG.uniform(0.1, 0.5, rows), 1)
+
+
+@IN_MODES
+@pytest.mark.parametrize("name", EVERY)
+def test_rows_weigh_as_in_scikit_learn(spu, name):
+    """Wherever weights are, and whatever they are: the first row, the only one of its kind, counts or not."""
+    for kind, made in WEIGHTS.items() if is_debug(spu) else [("whole", WEIGHTS["whole"])]:
+        rows = 1200 if kind == "whole" and is_debug(spu) else 60  # the sum of weights has an exponent, or not
+        (y, p), weight = of_kind(name, rows, constant=kind == "flags"), made(rows)
+        if kind == "flags":
+            weight[0] = False
+        want = EVERY[name](y, p, sample_weight=np.asarray(weight, float).reshape(-1))
+        for place in PLACES if is_debug(spu) else ["spu"]:
+            w = at("bob" if place == "party" else "alice", weight)
+            if kind == "flags" and place != "party":
+                w = w.to(spu)
+            got = sf.reveal(getattr(metrics, name)(*placed(spu, place, y, p), sample_weight=w))
+            assert got == pytest.approx(want, **({} if place == "party" else {"abs": 4e-4, "rel": 4e-4})), (
+                kind
+            )
+
+
+@pytest.mark.parametrize("spu", ["debug"], indirect=True)
+@pytest.mark.parametrize("name", EVERY)
+def test_weights_that_make_no_sense_are_refused(spu, name):
+    y, p = of_kind(name, 6)
+    for weight, says in (
+        (np.array([1, 1, 1, 1, 1, -1]), "numbers below 0"),
+        (np.zeros(6), "zeros only"),
+        (np.array([1, 1, np.nan, 1, 1, 1]), "missing or infinite"),
+        (np.ones(5), "6 rows and 5 rows"),
+        (np.ones((6, 2)), r"sample_weight argument .* shape \(6, 2\)"),
+        (np.array(list("abcabc")), "no column of numbers"),
+    ):
+        for place in ("party", "spu"):
+            w = at("bob", weight)
+            with pytest.raises((sf.RemoteError, sf.LearnError), match=says):
+                sf.reveal(getattr(metrics, name)(*placed(spu, place, y, p), sample_weight=w))
 
 
 @AT_PLACES

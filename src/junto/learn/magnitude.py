@@ -78,11 +78,28 @@ def ratio(one: Norm, other: Norm) -> Any:
     return one.digits / other.digits * (_float(shift == known) @ powers(known))
 
 
-def root_mean_square(x: Any, exponent: Any) -> Norm:
-    """That of ``x * 2**exponent``."""
-    found = norm(x, exponent)
-    half = len(x).bit_length() // 2
-    return Norm(found.digits * (2.0**half / len(x) ** 0.5), found.exponent - half)
+def root_mean_square(x: Any, exponent: Any, weight: Any = None) -> Norm:
+    """That of ``x * 2**exponent``, as rows weigh."""
+    if weight is None:
+        found = norm(x, exponent)
+        half = len(x).bit_length() // 2
+        return Norm(found.digits * (2.0**half / len(x) ** 0.5), found.exponent - half)
+    root = jnp.sqrt(weight)
+    found, whole = norm(x * root, exponent), norm(root)
+    return Norm(found.digits / jnp.maximum(whole.digits, 1.0), found.exponent - whole.exponent)
+
+
+def weighted_mean(x: Any, weight: Any) -> tuple[Any, Any]:
+    """The mean as rows weigh, by numbers from 0 to 1; and the exponent that it lacks."""
+    bits, whole = (len(x) - 1).bit_length(), norm(jnp.sum(weight)[None])
+    return jnp.sum(x * weight) * 2.0**-bits / jnp.maximum(whole.digits, 1.0), bits - whole.exponent
+
+
+def centred_as_weighed(x: Any, weight: Any) -> Any:
+    """The vector without its mean as rows weigh."""
+    mean_, exponent = weighted_mean(x, weight)
+    known = np.arange(-TWICE, len(x).bit_length() + 1)
+    return x - mean_ * (_float(exponent == _whole(known)) @ powers(known))
 
 
 def centred(x: Any) -> Any:

@@ -16,6 +16,7 @@ from sklearn import metrics as theirs
 from junto import learn
 from junto.errors import LearnError
 from junto.learn.metrics import clear
+from junto.learn.metrics.arguments import as_ranks
 from tries import tries
 
 RNG = np.random.default_rng(0)
@@ -106,6 +107,16 @@ def test_classes_may_be_whole_numbers_of_64_bits(of):
     classes = 2**62 + np.arange(100) % 2
     assert clear.roc_auc_score(of(classes), score) == pytest.approx(theirs.roc_auc_score(classes, score))
     assert clear.accuracy_score(of(ids), np.arange(100) % 2 / 1) == 0.0
+
+
+@pytest.mark.parametrize("first", [2**60, 2**63])
+def test_scores_may_be_whole_numbers_of_64_bits(first):
+    score = first + np.argsort(SCORE).argsort().astype(np.uint64)
+    assert clear.roc_auc_score(LABEL, score) == pytest.approx(theirs.roc_auc_score(LABEL, SCORE))
+    assert theirs.roc_auc_score(LABEL, as_ranks(score)) == theirs.roc_auc_score(LABEL, SCORE)
+    assert clear.gains_table(LABEL, score, 10)["gain"] == pytest.approx(
+        clear.gains_table(LABEL, SCORE, 10)["gain"]
+    )
 
 
 @pytest.mark.parametrize("name", ["StandardScaler", "train_test_split", "f1_score"])

@@ -14,7 +14,7 @@ in the clear on purpose: it then knows them. A frame with one column, ``frame["l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from junto.learn.metrics.arguments import (
     as_labels,
     as_ranks,
     as_vector,
+    as_weights,
     in_digits,
     require_shapes,
 )
@@ -58,7 +59,7 @@ __all__ = [
 
 
 @public
-def roc_auc_score(y_true: Any, y_score: Any) -> Any:
+def roc_auc_score(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> Any:
     """Area under the ROC curve: the probability that a positive has the higher score; ties count half.
 
     On the SPU it sorts the scores; what is nearer than 4e-6 on the SPU already is a tie.
@@ -66,6 +67,8 @@ def roc_auc_score(y_true: Any, y_score: Any) -> Any:
     Args:
         y_true: labels, a handle [rows]; two classes, on the SPU 0 and 1.
         y_score: scores, a handle [rows].
+        sample_weight: how much each row counts, a handle [rows] of numbers from 0 on; on an SPU already
+            from 0 to 1. None: all rows alike.
 
     Returns:
         A handle. On the SPU of what is shown as NaN if the labels were of one class, or not 0 and 1.
@@ -75,32 +78,34 @@ def roc_auc_score(y_true: Any, y_score: Any) -> Any:
             neither a vector nor a table of one column.
         RemoteError: when the result is used: the same, in the clear; or there are not two classes.
     """
-    return _AUC(y_true, y_score)
+    return _AUC(y_true, y_score, sample_weight)
 
 
 @public
-def accuracy_score(y_true: Any, y_pred: Any) -> Any:
+def accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """The part of the labels that was guessed.
 
     Args:
         y_true: labels, a handle [rows], of any classes.
         y_pred: what was guessed, a handle [rows].
+        sample_weight: as in `roc_auc_score`.
 
     Raises:
         LearnError, RemoteError: as `roc_auc_score`; of numbers with decimals, but not of those that are on an
             SPU already.
     """
-    return _ACCURACY(y_true, y_pred)
+    return _ACCURACY(y_true, y_pred, sample_weight)
 
 
 @public
-def precision_score(y_true: Any, y_pred: Any) -> Any:
+def precision_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """Of the rows that were guessed to be 1, the part that is; 0 if there are none.
 
     Args:
         y_true: labels of 0 and 1, a handle [rows].
         y_pred: what was guessed, likewise; of one of several classes say which one is looked for, at the
             owner: ``y == "yes"``.
+        sample_weight: as in `roc_auc_score`.
 
     Returns:
         A handle. On the SPU of what is shown as NaN if there are other numbers than 0 and 1.
@@ -109,16 +114,17 @@ def precision_score(y_true: Any, y_pred: Any) -> Any:
         LearnError, RemoteError: as `roc_auc_score`, but one class is enough; in the clear also of other
             numbers than 0 and 1.
     """
-    return _PRECISION(y_true, y_pred)
+    return _PRECISION(y_true, y_pred, sample_weight)
 
 
 @public
-def recall_score(y_true: Any, y_pred: Any) -> Any:
+def recall_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """Of the rows that are 1, the part that was guessed; 0 if there are none.
 
     Args:
         y_true: as in `precision_score`.
         y_pred: likewise.
+        sample_weight: as in `roc_auc_score`.
 
     Returns:
         As `precision_score`.
@@ -126,16 +132,17 @@ def recall_score(y_true: Any, y_pred: Any) -> Any:
     Raises:
         LearnError, RemoteError: as `precision_score`.
     """
-    return _RECALL(y_true, y_pred)
+    return _RECALL(y_true, y_pred, sample_weight)
 
 
 @public
-def f1_score(y_true: Any, y_pred: Any) -> Any:
+def f1_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """The harmonic mean of `precision_score` and `recall_score`; 0 if no row is 1, nor guessed to be.
 
     Args:
         y_true: as in `precision_score`.
         y_pred: likewise.
+        sample_weight: as in `roc_auc_score`.
 
     Returns:
         As `precision_score`.
@@ -143,11 +150,11 @@ def f1_score(y_true: Any, y_pred: Any) -> Any:
     Raises:
         LearnError, RemoteError: as `precision_score`.
     """
-    return _F1(y_true, y_pred)
+    return _F1(y_true, y_pred, sample_weight)
 
 
 @public
-def log_loss(y_true: Any, y_prob: Any) -> Any:
+def log_loss(y_true: Any, y_prob: Any, *, sample_weight: Any = None) -> Any:
     """Mean -log of the probability that was given to what came true.
 
     A probability of 0 counts as 2e-16, as in scikit-learn; on the SPU so does one below the last place.
@@ -155,6 +162,7 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
     Args:
         y_true: as in `roc_auc_score`.
         y_prob: of the greater class, [rows] or [rows, 1]; or of both, [rows, 2].
+        sample_weight: as in `roc_auc_score`.
 
     Returns:
         As `roc_auc_score`; NaN also if a probability lies beyond 0 and 1.
@@ -162,16 +170,17 @@ def log_loss(y_true: Any, y_prob: Any) -> Any:
     Raises:
         LearnError, RemoteError: as `roc_auc_score`.
     """
-    return _LOG_LOSS(y_true, y_prob)
+    return _LOG_LOSS(y_true, y_prob, sample_weight)
 
 
 @public
-def brier_score_loss(y_true: Any, y_prob: Any) -> Any:
+def brier_score_loss(y_true: Any, y_prob: Any, *, sample_weight: Any = None) -> Any:
     """The mean square of what a probability is from what came true.
 
     Args:
         y_true: as in `roc_auc_score`.
         y_prob: as in `log_loss`.
+        sample_weight: as in `roc_auc_score`.
 
     Returns:
         As `log_loss`.
@@ -179,7 +188,7 @@ def brier_score_loss(y_true: Any, y_prob: Any) -> Any:
     Raises:
         LearnError, RemoteError: as `roc_auc_score`.
     """
-    return _BRIER(y_true, y_prob)
+    return _BRIER(y_true, y_prob, sample_weight)
 
 
 @public
@@ -206,11 +215,11 @@ def calibration_curve(
         raise LearnError(
             f"there are no {n_bins} bins by {strategy!r}", fix=f"one or more, {' or '.join(known)}"
         )
-    return _at_one_party(clear.calibration_curve, y_true, y_prob, n_bins, strategy)
+    return _at_one_party(clear.calibration_curve, (y_true, y_prob), n_bins, strategy)
 
 
 @public
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """The mean squared error, of numbers below 2**24; what a model predicted may be of any size.
 
     It is shown with as many digits at any size; a function on the SPU gets it as a fixed-point number, which
@@ -219,43 +228,46 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     Args:
         y_true: numbers, a handle [rows].
         y_pred: what was predicted, a handle [rows].
+        sample_weight: as in `roc_auc_score`.
 
     Raises:
         LearnError, RemoteError: as `roc_auc_score`.
     """
-    return _SQUARED(y_true, y_pred)
+    return _SQUARED(y_true, y_pred, sample_weight)
 
 
 @public
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """The mean of what each guess is off by, as `mean_squared_error`.
 
     Args:
         y_true: numbers, a handle [rows].
         y_pred: what was predicted, a handle [rows].
+        sample_weight: as in `roc_auc_score`.
 
     Raises:
         LearnError, RemoteError: as `roc_auc_score`.
     """
-    return _ABSOLUTE(y_true, y_pred)
+    return _ABSOLUTE(y_true, y_pred, sample_weight)
 
 
 @public
-def root_mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def root_mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """The root of the mean squared error, of numbers below 2**24; what a model predicted may be of any size.
 
     Args:
         y_true: numbers, a handle [rows].
         y_pred: what was predicted, a handle [rows].
+        sample_weight: as in `roc_auc_score`.
 
     Raises:
         LearnError, RemoteError: as `roc_auc_score`.
     """
-    return _ERROR(y_true, y_pred)
+    return _ERROR(y_true, y_pred, sample_weight)
 
 
 @public
-def r2_score(y_true: Any, y_pred: Any) -> Any:
+def r2_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     """The part of the label's variance that is explained; of a constant label 1 if all is right, else 0.
 
     Below -10 million it is some number below that.
@@ -263,11 +275,12 @@ def r2_score(y_true: Any, y_pred: Any) -> Any:
     Args:
         y_true: numbers, a handle [rows], of two rows at least.
         y_pred: what was predicted, a handle [rows].
+        sample_weight: as in `roc_auc_score`.
 
     Raises:
         LearnError, RemoteError: as `roc_auc_score`.
     """
-    return _R2(y_true, y_pred)
+    return _R2(y_true, y_pred, sample_weight)
 
 
 @public
@@ -281,7 +294,7 @@ def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
     Raises:
         LearnError: they are elsewhere.
     """
-    return _at_one_party(clear.ks, y_true, y_score)
+    return _at_one_party(clear.ks, (y_true, y_score))
 
 
 @public
@@ -301,7 +314,7 @@ def gains_table(y_true: PYUObject, y_score: PYUObject, bins: int = 10) -> Any:
     Raises:
         LearnError: as `ks`.
     """
-    return _at_one_party(clear.gains_table, y_true, y_score, bins)
+    return _at_one_party(clear.gains_table, (y_true, y_score), bins)
 
 
 @public
@@ -318,7 +331,7 @@ def population_stability_index(expected: PYUObject, actual: PYUObject, bins: int
     Raises:
         LearnError: as `ks`.
     """
-    return _at_one_party(clear.population_stability_index, expected, actual, bins)
+    return _at_one_party(clear.population_stability_index, (expected, actual), bins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,18 +354,17 @@ class _Metric:
     shared: tuple[Callable[..., Any], Callable[..., Any]] = (as_vector, as_vector)
     sized: bool = False
 
-    def __call__(self, first: Any, second: Any) -> Any:
-        first, second = only_part(first), only_part(second)
-        spus = [value.device for value in (first, second) if isinstance(value, SPUObject)]
-        if not (spus and all(isinstance(value, PYUObject | SPUObject) for value in (first, second))):
-            return _at_one_party(self.in_clear, first, second)
-        sized = self.sized and (is_scaled(first) or is_scaled(second))
-        share = (in_digits, in_digits) if sized else self.shared
-        first, second = (
-            _shared(value, spus[0], how) for value, how in zip((first, second), share, strict=True)
-        )
-        require_shapes(self.form, _shape(first), _shape(second))
-        found = spus[0](self.on_spu)(first, second)
+    def __call__(self, first: Any, second: Any, weight: Any) -> Any:
+        given = [only_part(value) for value in (first, second, weight)]
+        given = given[:2] if weight is None else given
+        spus = [value.device for value in given if isinstance(value, SPUObject)]
+        if not (spus and all(isinstance(value, PYUObject | SPUObject) for value in given)):
+            return _at_one_party(self.in_clear, given)
+        sized = self.sized and any(map(is_scaled, given[:2]))
+        share = (*((in_digits, in_digits) if sized else self.shared), as_weights)
+        given = [_shared(value, spus[0], how) for value, how in zip(given, share, strict=False)]
+        require_shapes(self.form, *map(_shape, given))
+        found = spus[0](self.on_spu)(*given)
         return self.made(*found) if isinstance(found, tuple) else self.made(found)
 
 
@@ -380,12 +392,13 @@ def _pair(value: Any, defined: Any) -> dict[str, Any]:
     return {secret.VALUE: value, secret.DEFINED: defined}
 
 
-def _at_one_party(function: Callable[..., Any], first: Any, second: Any, *more: Any) -> Any:
-    first, second = only_part(first), only_part(second)
-    if isinstance(first, PYUObject) and isinstance(second, PYUObject) and first.device == second.device:
-        return first.device(function)(first, second, *more)
+def _at_one_party(function: Callable[..., Any], handles: Sequence[Any], *more: Any) -> Any:
+    given = [only_part(value) for value in handles]
+    places = [value.device if isinstance(value, PYUObject) else None for value in given]
+    if None not in places and len(set(places)) == 1:
+        return places[0](function)(*given, *more)  # type: ignore[misc]
     raise LearnError(
-        f"a metric needs its two arguments at one party, not {first!r} and {second!r}",
+        f"a metric needs its arguments at one party, not {' and '.join(map(repr, given))}",
         fix="move the scores to the label's owner, which may then read them: scores.to(bob)",
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from junto.learn.faults import TableFault, fault_of
 
 Floats = NDArray[np.float64]
 
+WEIGHT: Final = "sample_weight"
+"""What the argument is called that says how much each row counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricForm:
@@ -30,49 +33,56 @@ class MetricForm:
         columns: the second argument may have so many.
         classes: the first argument has two classes.
         text: classes may be words.
+        ordered: of the second argument only the order matters.
     """
 
     least: int = 1
     columns: int = 1
     classes: bool = False
     text: bool = False
+    ordered: bool = False
 
 
-def require_shapes(form: MetricForm, first: Sequence[int], second: Sequence[int]) -> None:
-    """See the module.
+def require_shapes(form: MetricForm, first: Sequence[int], second: Sequence[int], *weight: Any) -> None:
+    """See the module; `weight`: the shape of the rows' weights, if there are any.
 
     Raises:
         LearnError: a metric cannot be computed from arrays of these shapes.
     """
-    for name, shape, columns in (("first", first, 1), ("second", second, form.columns)):
+    given = (("first", first, 1), ("second", second, form.columns), *((WEIGHT, each, 1) for each in weight))
+    for name, shape, columns in given:
         if not (len(shape) == 1 or (len(shape) == 2 and 1 <= shape[1] <= columns)):
             wide = " or of two columns, for the classes 0 and 1" if columns > 1 else ""
             raise LearnError(
                 f"the {name} argument of a metric has the shape {tuple(shape)}",
                 fix=f"pass a vector, or a table of one column{wide}",
             )
-    if first[0] != second[0]:
-        raise LearnError(
-            f"a metric was given {first[0]} rows and {second[0]} rows",
-            fix="rows belong together by their place: pass label and scores of the same rows",
-        )
+    for other in (second, *weight):
+        if first[0] != other[0]:
+            raise LearnError(
+                f"a metric was given {first[0]} rows and {other[0]} rows",
+                fix="rows belong together by their place: pass label, scores and weights of the same rows",
+            )
     if first[0] < form.least:
         raise LearnError(f"a metric was given {first[0]} rows, and needs {form.least} at least")
 
 
-def in_clear(form: MetricForm, first: Any, second: Any) -> tuple[Any, Any]:
-    """Both arguments as vectors. Two classes become 0 and 1: the greater one is 1, as in scikit-learn.
+def in_clear(form: MetricForm, first: Any, second: Any, weight: Any = None) -> tuple[Any, Any, Floats]:
+    """The arguments as vectors. Two classes become 0 and 1: the greater one is 1, as in scikit-learn.
+
+    Without a weight all rows weigh 1.
 
     Raises:
         LearnError: they cannot be judged.
     """
     y, other = (
         _values(first, "first", text=form.text or form.classes),
-        _values(second, "second", text=form.text),
+        _values(second, "second", text=form.text, digits=form.ordered),
     )
-    require_shapes(form, y.shape, other.shape)
+    weights = np.ones(len(y)) if weight is None else as_weights(weight)
+    require_shapes(form, y.shape, other.shape, weights.shape)
     y, other = y.reshape(-1), other[:, -1] if other.ndim == 2 else other
-    return (_greater(y), other) if form.classes else (y, other)
+    return (_greater(y) if form.classes else y), other, weights.reshape(-1)
 
 
 def _greater(y: NDArray[Any]) -> Floats:
@@ -101,6 +111,21 @@ def as_vector(values: Any) -> Floats:
         LearnError: it has none.
     """
     return _values(values, "shared", text=False)
+
+
+def as_weights(values: Any) -> Floats:
+    """The same of weights of rows, brought to 1 at most: no metric changes if all of them are halved.
+
+    Raises:
+        LearnError: as `as_vector`; one is below 0, or all are 0.
+    """
+    weights = _values(values, WEIGHT, text=False)
+    if weights.min(initial=0.0) < 0 or not weights.any():
+        raise LearnError(
+            "sample_weight has numbers below 0, or zeros only", fix="weigh rows by numbers from 0 on"
+        )
+    found: Floats = weights / weights.max()
+    return found
 
 
 def as_classes(values: Any) -> Floats:
@@ -146,7 +171,7 @@ def require_binary(values: Floats) -> Floats:
 
 def as_ranks(values: Any) -> NDArray[Any]:
     """Numbers in the same order, with the same ties. Errors: as `as_vector`."""
-    scores = as_vector(values)
+    scores = _values(values, "shared", text=False, digits=True)
     return np.unique(scores, return_inverse=True)[1].reshape(scores.shape).astype(np.int32)
 
 
@@ -155,8 +180,8 @@ def in_digits(values: Any) -> dict[str, Any]:
     return scaled.in_digits(as_vector(values))
 
 
-def _values(values: Any, name: str, *, text: bool) -> NDArray[Any]:
-    """An argument as an array of numbers, or if that will do of words."""
+def _values(values: Any, name: str, *, text: bool, digits: bool = False) -> NDArray[Any]:
+    """An argument as an array of numbers, or if that will do of words; `digits`: see `_with_all_digits`."""
     try:
         try:
             found = matrix(values, vector=True)[1][:, 0]
@@ -164,7 +189,7 @@ def _values(values: Any, name: str, *, text: bool) -> NDArray[Any]:
             if fault.kind != "shape":
                 raise
             found = matrix(values)[1]
-        return _with_all_digits(found, values) if text else found
+        return _with_all_digits(found, values) if text or digits else found
     except TableFault as fault:
         words = np.asarray(values) if text and fault.kind == "text" else None
         if words is not None and all(isinstance(word, str) for word in words.flat):

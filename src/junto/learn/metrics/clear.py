@@ -13,7 +13,7 @@ from junto.learn.metrics.arguments import MetricForm, in_clear, numbers, require
 
 Floats = NDArray[np.float64]
 
-AUC = MetricForm(classes=True)
+AUC = MetricForm(classes=True, ordered=True)
 BINARY = MetricForm()
 CHANCES = MetricForm(columns=2, classes=True)
 SAME = MetricForm(text=True)
@@ -28,62 +28,68 @@ ROUNDING = 1e-5
 """Probabilities that an SPU has shown may be beyond 0 and 1 by this much."""
 
 
-def roc_auc_score(y_true: Any, y_score: Any) -> float:
-    """Mann and Whitney's statistic, by mean ranks."""
-    y, score = in_clear(AUC, y_true, y_score)
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    positive = y.sum()
-    return float((ranks @ y - positive * (positive + 1) / 2) / (positive * (len(y) - positive)))
+def roc_auc_score(y_true: Any, y_score: Any, weight: Any = None) -> float:
+    """Mann and Whitney's statistic: of each level of scores the negatives below it, and half of its own."""
+    y, score, w = in_clear(AUC, y_true, y_score, weight)
+    levels, place = np.unique(score, return_inverse=True)
+    positive, negative = (np.bincount(place, w * each, len(levels)) for each in (y, 1 - y))
+    pairs = positive.sum() * negative.sum()
+    if not pairs:
+        raise LearnError("all rows of a class have the weight 0", fix="rows of both classes must count")
+    return float(positive @ (negative.cumsum() - negative / 2) / pairs)
 
 
-def accuracy_score(y_true: Any, y_pred: Any) -> float:
+def accuracy_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """The mean of what agrees."""
-    y, guess = in_clear(SAME, y_true, y_pred)
+    y, guess, w = in_clear(SAME, y_true, y_pred, weight)
     if (y.dtype.kind == "U") != (guess.dtype.kind == "U"):
         raise LearnError("one argument of a metric has words, and the other numbers", fix="encode both alike")
-    return float(np.mean(require_whole(y) == require_whole(guess)))
+    return _mean(require_whole(y) == require_whole(guess), w)
 
 
-def precision_score(y_true: Any, y_pred: Any) -> float:
+def precision_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """Of the rows that were guessed to be 1, the part that is; 0 if there are none."""
-    y, guess = _zeros_and_ones(y_true, y_pred)
-    return float((y & guess).sum() / max(guess.sum(), 1))
+    y, guess, w = _zeros_and_ones(y_true, y_pred, weight)
+    return float(w @ (y & guess) / (w @ guess or 1))
 
 
-def recall_score(y_true: Any, y_pred: Any) -> float:
+def recall_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """Of the rows that are 1, the part that was guessed; 0 if there are none."""
-    return precision_score(y_pred, y_true)
+    return precision_score(y_pred, y_true, weight)
 
 
-def f1_score(y_true: Any, y_pred: Any) -> float:
+def f1_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """The harmonic mean of both; 0 if no row is 1, nor guessed to be."""
-    y, guess = _zeros_and_ones(y_true, y_pred)
-    return float(2 * (y & guess).sum() / max(y.sum() + guess.sum(), 1))
+    y, guess, w = _zeros_and_ones(y_true, y_pred, weight)
+    return float(2 * (w @ (y & guess)) / (w @ y + w @ guess or 1))
 
 
-def _zeros_and_ones(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    y, guess = in_clear(BINARY, y_true, y_pred)
-    return require_binary(y) > 0, require_binary(guess) > 0
+def _zeros_and_ones(y_true: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Floats]:
+    y, guess, w = in_clear(BINARY, y_true, y_pred, weight)
+    return require_binary(y) > 0, require_binary(guess) > 0, w
 
 
-def log_loss(y_true: Any, y_prob: Any) -> float:
+def log_loss(y_true: Any, y_prob: Any, weight: Any = None) -> float:
     """Cross entropy; no probability is nearer to 0 or 1 than one of float64 can be to 1."""
-    y, p = _chances(y_true, y_prob)
+    y, p, w = _chances(y_true, y_prob, weight)
     eps = np.finfo(np.float64).eps
     given = np.clip(np.where(y > 0, p, 1 - p), eps, 1 - eps)
-    return float(-np.mean(np.log(given)))
+    return -_mean(np.log(given), w)
 
 
-def brier_score_loss(y_true: Any, y_prob: Any) -> float:
+def brier_score_loss(y_true: Any, y_prob: Any, weight: Any = None) -> float:
     """The mean square."""
-    y, p = _chances(y_true, y_prob)
-    return float(np.mean((p - y) ** 2))
+    y, p, w = _chances(y_true, y_prob, weight)
+    return _mean((p - y) ** 2, w)
+
+
+def _mean(values: Any, weights: Floats) -> float:
+    return float(np.average(values, weights=weights))
 
 
 def calibration_curve(y_true: Any, y_prob: Any, n_bins: int, strategy: str) -> dict[str, NDArray[Any]]:
     """See `junto.learn.metrics.calibration_curve`."""
-    y, p = _chances(y_true, y_prob)
+    y, p, _ = _chances(y_true, y_prob)
     parts = np.linspace(0, 1, n_bins + 1)
     edges = parts if strategy == UNIFORM else np.quantile(p, parts)
     place = np.searchsorted(edges[1:-1], p)
@@ -93,42 +99,42 @@ def calibration_curve(y_true: Any, y_prob: Any, n_bins: int, strategy: str) -> d
     return {"prob_true": true, "prob_pred": chance, "rows": rows[some]}
 
 
-def _chances(y_true: Any, y_prob: Any) -> tuple[Any, Any]:
-    y, p = in_clear(CHANCES, y_true, y_prob)
+def _chances(y_true: Any, y_prob: Any, weight: Any = None) -> tuple[Any, Any, Floats]:
+    y, p, w = in_clear(CHANCES, y_true, y_prob, weight)
     if p.min() < -ROUNDING or p.max() > 1 + ROUNDING:
         raise LearnError("a probability lies beyond 0 and 1", fix="pass what predict_proba says")
-    return y, np.clip(p, 0, 1)
+    return y, np.clip(p, 0, 1), w
 
 
-def root_mean_squared_error(y_true: Any, y_pred: Any) -> float:
+def root_mean_squared_error(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """The root of the mean square."""
-    return math.sqrt(mean_squared_error(y_true, y_pred))
+    return math.sqrt(mean_squared_error(y_true, y_pred, weight))
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> float:
+def mean_squared_error(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """The mean square."""
-    y, guess = in_clear(ERRORS, y_true, y_pred)
-    return float(np.mean((y - guess) ** 2))
+    y, guess, w = in_clear(ERRORS, y_true, y_pred, weight)
+    return _mean((y - guess) ** 2, w)
 
 
-def mean_absolute_error(y_true: Any, y_pred: Any) -> float:
+def mean_absolute_error(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """The mean of what each guess is off by."""
-    y, guess = in_clear(ERRORS, y_true, y_pred)
-    return float(np.mean(np.abs(y - guess)))
+    y, guess, w = in_clear(ERRORS, y_true, y_pred, weight)
+    return _mean(np.abs(y - guess), w)
 
 
-def r2_score(y_true: Any, y_pred: Any) -> float:
+def r2_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """1 - residual / total variance; of a constant label 1 if all is right, else 0."""
-    y, guess = in_clear(VARIANCE, y_true, y_pred)
-    rest, total = np.sum((y - guess) ** 2), np.sum((y - y.mean()) ** 2)
-    if y.min() == y.max():
+    y, guess, w = in_clear(VARIANCE, y_true, y_pred, weight)
+    rest, total = w @ (y - guess) ** 2, w @ (y - _mean(y, w)) ** 2
+    if np.ptp(y[w > 0]) == 0:
         return float(rest == 0)
     return float(1 - rest / total)
 
 
 def ks(y_true: Any, y_score: Any) -> float:
     """The greatest distance of the two classes' distribution functions."""
-    y, score = in_clear(AUC, y_true, y_score)
+    y, score, _ = in_clear(AUC, y_true, y_score)
     levels, place = np.unique(score, return_inverse=True)
     positive = np.bincount(place, y, len(levels)).cumsum() / y.sum()
     negative = np.bincount(place, 1 - y, len(levels)).cumsum() / (1 - y).sum()
@@ -137,8 +143,8 @@ def ks(y_true: Any, y_score: Any) -> float:
 
 def gains_table(y_true: Any, y_score: Any, bins: int) -> dict[str, NDArray[Any]]:
     """See `junto.learn.metrics.gains_table`."""
-    y, score = in_clear(AUC, y_true, y_score)
-    order = np.argsort(-score, kind="stable")
+    y, score, _ = in_clear(AUC, y_true, y_score)
+    order = np.argsort(-np.unique(score, return_inverse=True)[1], kind="stable")
     groups = np.array_split(order, min(bins, len(y)))
     rows = np.array([len(group) for group in groups])
     positives = np.array([y[group].sum() for group in groups])
