@@ -145,7 +145,7 @@ def _of_polars(column: Any) -> Any:
     if column.dtype == polars.Object:  # of which Arrow would get addresses
         objects = column.to_list()
         return array_of(objects, objects, f"key column {column.name!r}")
-    return column.to_arrow()
+    return array_of(column, (), f"key column {column.name!r}")
 
 
 class _Arrow(_TableOf):

@@ -30,7 +30,10 @@ TYPES: Final[Mapping[type, str]] = {
 }
 """What a script may say of a key column, and the kind that it means."""
 
-_KINDS: Final = "keys are whole numbers, text, bytes, UUIDs, dates, times, booleans, decimals or floats"
+_KINDS: Final = (
+    "keys are whole numbers of 64 bits, text in UTF-8, bytes, UUIDs, dates, times, booleans, floats or "
+    "finite decimals"
+)
 
 WRITTEN_TEXT, WRITTEN_INTEGERS = "text of a CSV file", "whole numbers of a CSV file"
 _MAY_BE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -329,27 +332,26 @@ def array_of(column: Any, objects: Sequence[Any], what: str) -> Any:
     """An Arrow array of a column of another library, in which different values are different.
 
     Args:
-        column: what holds them; NaN and such count as nulls.
-        objects: the Python objects that it may hold.
+        column: a series of pandas or polars, or a list; NaN and such count as nulls, but in polars.
+        objects: the Python objects that it may hold; none if it has a type of its own.
         what: it is, for a person.
 
     Raises:
-        JoinError: there is none; it names the objects' types.
+        JoinError: there is none; it names the types.
     """
     import pyarrow as pa
 
     try:
         if _are_alike(objects):
-            return pa.Array.from_pandas(column)
+            return column.to_arrow() if hasattr(column, "to_arrow") else pa.Array.from_pandas(column)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         pass
     types = sorted({_type_of(each) for each in objects if each is not None and each == each})
-    if types == ["int"]:
-        raise JoinError(f"{what} holds whole numbers of more than 64 bits", fix="make them text")
-    if len(types) == 1:
-        raise JoinError(f"{what} holds objects of type {types[0]}, which cannot be keys", fix=_KINDS)
-    several = f"values of more than one type: {', '.join(types)}" if types else "values of no type"
-    raise JoinError(f"{what} holds {several}", fix="make them one type where the table is loaded")
+    if len(types) > 1:
+        message = f"{what} holds values of more than one type: {', '.join(types)}"
+        raise JoinError(message, fix="make them one type where the table is loaded")
+    kind = types[0] if types else str(getattr(column, "dtype", ""))
+    raise JoinError(f"{what} holds values of type {kind}, of which one cannot be a key", fix=_KINDS)
 
 
 def _type_of(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 from decimal import Decimal
+from pathlib import PurePosixPath
 from uuid import UUID
 
 import numpy as np
@@ -472,7 +473,7 @@ def test_objects_of_different_types_are_no_keys(parties, values):
     types = sorted({named(each) for each in values if each is not None})
     says = f"holds values of more than one type: {', '.join(types)}"
     if len(types) == 1:
-        says = f"holds (whole numbers of more than 64 bits|objects of type {types[0]}, which)"
+        says = f"holds values of type {types[0]}, of which one cannot be a key"
     for table in held(values):
         with pytest.raises(sf.JoinError, match=f"alice: key column 'k' {says}"):
             join({party: party(lambda t=table: t)() for party in parties}, on="k")
@@ -491,6 +492,26 @@ def test_objects_of_one_type_are_keys_and_equal_as_in_python(parties, values):
     for table in held(values):
         handles = {party: party(lambda t=table: t)() for party in parties}
         assert join(handles, on="k", duplicates="all").rows == pairs
+
+
+NO_KEYS = {
+    "Int128": pl.Series([1, 2], dtype=pl.Int128),
+    "complex128": pd.Series([1j, 2]),
+    "Sparse": pd.Series(pd.arrays.SparseArray([1, 2])),
+    "category": pd.Series(pd.Categorical([1j, 2])),
+    "Decimal": pd.Series([Decimal("Infinity"), Decimal(1)]),
+    "str": pd.Series(["\ud800", "a"], dtype=object),
+    "int": pd.Series([2**70, 1], dtype=object),
+    "Path": pl.Series([PurePosixPath("a"), PurePosixPath("b")], dtype=pl.Object),
+}
+
+
+@pytest.mark.parametrize("kind", NO_KEYS)
+def test_a_column_that_arrow_does_not_take_is_refused_by_its_type(parties, kind):
+    table = (pl if isinstance(NO_KEYS[kind], pl.Series) else pd).DataFrame({"k": NO_KEYS[kind]})
+    with pytest.raises(sf.JoinError, match=f"alice: key column 'k' holds values of type .*{kind}") as caught:
+        join({party: party(lambda: table)() for party in parties}, on="k")
+    assert "keys are whole numbers of 64 bits" in caught.value.fix
 
 
 # Rows without a key.
