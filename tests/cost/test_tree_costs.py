@@ -26,8 +26,9 @@ def costs(ring):
     sf.init(parties=PARTIES, debug_mode=True, logging_level="error")
     spu, alice, bob = spu_of(*PARTIES, field=ring), sf.PYU("alice"), sf.PYU("bob")
 
-    def count(depth, rows=ROWS):
+    def count(depth, rows=ROWS, constraints=None):
         model = GradientBoostingClassifier(spu, n_estimators=1, max_depth=depth, max_bins=BINS)
+        model = model.with_params(monotone_constraints=constraints)
         cost = sf.explain(model.fit)({alice: (rows, 2), bob: (rows, 2)}, {bob: (rows,)})
         return np.array([cost.rounds, cost.online_bytes["alice"], cost.offline_bytes["carol"]])
 
@@ -51,3 +52,10 @@ def test_a_level_sends_what_its_nodes_and_candidates_come_to(costs, ring):
     a_candidate = ((second[1] - a_row * ROWS) / nodes - worth) / CANDIDATES
     assert a_candidate <= {"FM64": 870, "FM128": 900}[ring]  # quotients, all pairs
     assert third[1] <= 2.2 * second[1]
+
+
+def test_constraints_take_as_many_rounds_again_and_a_tenth_of_the_bytes(costs, ring):
+    free = costs(2) - costs(1)
+    held = costs(2, constraints=(1, 0, -1, 0)) - costs(1, constraints=(1, 0, -1, 0))
+    assert (free[0], held[0]) == {"FM64": (26, 51), "FM128": (26, 51)}[ring]
+    assert held[1] <= 1.1 * free[1]

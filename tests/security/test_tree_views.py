@@ -15,8 +15,14 @@ from views import LIMIT, Views, chi_square
 ROWS, DEPTH, TREES = 320, 2, 2  # bits fill whole words
 
 
+@pytest.fixture(scope="module", params=[None, {"alice.0": 1, "bob.1": 1}], ids=["free", "monotone"])
+def constraints(request):
+    """In which directions predictions follow columns."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def seen():
+def seen(constraints):
     """A model that was fitted, and all that anybody received meanwhile."""
     rng = np.random.default_rng(0)
     table = rng.normal(size=(ROWS, 3))
@@ -28,6 +34,7 @@ def seen():
         views.watch(spu)
         X = {sf.PYU("alice"): at("alice", table[:, :1]), sf.PYU("bob"): at("bob", table[:, 1:])}
         model = GradientBoostingClassifier(spu, n_estimators=TREES, max_depth=DEPTH, max_bins=4)
+        model = model.with_params(monotone_constraints=constraints)
         model.fit(X, at("bob", label))
         learned = model._fitted()
         sf.wait(learned.weights)
@@ -44,13 +51,17 @@ def seen():
         sf.shutdown()
 
 
-def test_all_are_told_how_many_rows_and_columns_and_nothing_else(seen):
+def test_all_are_told_how_many_rows_and_columns_and_nothing_else(seen, constraints):
+    """And who has a column that the script names."""
     views, *_ = seen
     told = [
         ref.value()
         for passage, ref in views.values
         if passage.stamp.text == "reveal" and passage.stamp.operation < 20
     ]
+    owning = [each for each in told if isinstance(each, list)]
+    assert {tuple(each) for each in owning} == (set() if constraints is None else {(1, 0), (0, 1)})
+    told = [each for each in told if each not in owning]
     assert {key for each in told for key in each} == {"rows", "columns", "fault", "column", "known"}
     assert {(each["rows"], each["fault"], each["column"], each["known"]) for each in told} == {
         (ROWS, "", "", True)

@@ -65,8 +65,10 @@ def spu() -> sf.SPU:
         (GradientBoostingClassifier, "kind", {"classes": (0, 1, 2), "reg_lambda": 0.5}),
         (GradientBoostingRegressor, "dose", {"learning_rate": 0.1}),
         (GradientBoostingRegressor, "count", {"objective": "count:poisson"}),
+        (GradientBoostingRegressor, "dose", {"monotone_constraints": {"a": -1, "b": -1}}),
+        (GradientBoostingClassifier, "kind", {"classes": (0, 1, 2), "monotone_constraints": (1, 0, -1)}),
     ],
-    ids=["binary", "softmax", "squares", "poisson"],
+    ids=["binary", "softmax", "squares", "poisson", "monotone", "monotone softmax"],
 )
 def test_trees_are_xgboosts_of_all_rows_together(model, label, params):
     frame = rows_of(TABLE[[*COLUMNS, label]])

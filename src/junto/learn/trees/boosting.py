@@ -19,6 +19,7 @@ from junto.learn.kept_models import Folders
 from junto.learn.trees import candidates, growing, leaving
 from junto.learn.trees.checkpoints import checkpoint_of
 from junto.learn.trees.ensemble import Growth
+from junto.learn.trees.monotone import Constraints, any_of, require_constraints
 from junto.learn.trees.objectives import (
     BINARY,
     GAMMA,
@@ -49,6 +50,9 @@ class GradientBoosting(TreeModel):
             keeps those up to the best one; None: it grows them all.
         max_delta_step: what no leaf exceeds, before it is multiplied by `learning_rate`; 0: leaves of any
             size; None: 0.7 for counts (``count:poisson``), as in XGBoost, else 0.
+        monotone_constraints: in which direction a prediction may follow a column: ``{"income": -1}`` by name
+            (1 rising, -1 falling), or ``(0, 1, -1)``, a number for each column, owner by owner. Of columns by
+            name every party learns who has which of them.
 
     The others are those of `TreeModel`, which says who learns what.
     """
@@ -62,9 +66,11 @@ class GradientBoosting(TreeModel):
     colsample_bytree: float = 1.0
     max_delta_step: float | None = None
     early_stopping_rounds: int | None = None
+    monotone_constraints: Constraints = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_constraints(self.monotone_constraints)
         require(self.n_estimators > 0, "n_estimators must be above 0")
         require(0 < self.learning_rate <= 1, "learning_rate must be above 0, and at most 1")
         require(0 <= self.reg_lambda < 2**20, "reg_lambda must be at least 0, and below 2**20")
@@ -149,6 +155,11 @@ class GradientBoosting(TreeModel):
     def least_gain(self) -> float:
         """`gamma`."""
         return self.gamma
+
+    @property
+    def constraints(self) -> Constraints:
+        """`monotone_constraints`."""
+        return self.monotone_constraints
 
     def growth(self, rows: int, columns: int) -> Growth:
         """Each tree corrects those before it.
@@ -246,6 +257,11 @@ class GradientBoostingRegressor(GradientBoosting, TreeRegressor):
             f"quantile_alpha is {alpha!r}",
             f"a number above 0 and below 1 for {QUANTILE}, else none",
         )
+        require(
+            alpha is None or not any_of(self.monotone_constraints),
+            f"monotone_constraints do not hold for {QUANTILE}, whose leaves are quantiles of their rows",
+            "leave them out, or take another objective",
+        )
 
     @property
     def family(self) -> Family:
@@ -295,7 +311,7 @@ def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]
         LearnError: the model has something that these have not; or other columns.
     """
     told, found = leaving.imported(spu, model, columns)
-    grown = {"n_estimators": found.count, "max_depth": told.depth}
+    grown: dict[str, Any] = {"n_estimators": found.count, "max_depth": told.depth}
     if told.objective in (BINARY, SOFTMAX):
         classes = tuple(range(told.classes))
         return GradientBoostingClassifier(spu, classes=classes, **grown)._learn(found)

@@ -40,10 +40,20 @@ class Candidates:
     missing: NDArray[np.bool_]
 
 
-def candidates_of(table: Any, max_bins: int) -> Candidates:
+BELOW_ALL = np.float32(-examine.LARGEST_SINGLE)
+"""A threshold that no number is below."""
+
+
+def candidates_of(table: Any, max_bins: int, turned: bool = False) -> Candidates:
     """The candidates of a table in at most `max_bins` bins a column; at least one, if only an idle one.
 
-    A column in which numbers are missing has two for each threshold, and one that parts them from the others.
+    A column in which numbers are missing has two for each threshold, and one that parts them from the others;
+    or two, if it matters which child is the left one.
+
+    Args:
+        table: of the columns.
+        max_bins: of each.
+        turned: whether it matters.
     """
     names, values = examine.matrix(table, gaps=True)
     columns, thresholds, lefts = [], [], []
@@ -53,6 +63,7 @@ def candidates_of(table: Any, max_bins: int) -> Candidates:
         ways = [(cuts, False)]
         if gaps.any():
             ways += [(cuts, True), (np.array([np.inf], np.float32), False)]
+            ways += [(np.array([BELOW_ALL]), True)] if turned else []
         for found, left in ways:
             columns.append(np.full(len(found), place))
             thresholds.append(found)

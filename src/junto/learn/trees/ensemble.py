@@ -20,7 +20,7 @@ from junto.learn import dataset
 from junto.learn.dataset import Columns, Label, Scales, Table
 from junto.learn.estimator import run_at
 from junto.learn.families import Family, LabelScale
-from junto.learn.trees import candidates, growing
+from junto.learn.trees import candidates, growing, monotone
 from junto.learn.trees.growing import Rule
 
 Worth: TypeAlias = Mapping[str, SPUObject]
@@ -35,11 +35,14 @@ class Tree:
         picks: for each owner and level a handle at the owner of which candidate splits each node.
         weights: of the leaves [leaves, outputs], secret.
         totals: of each level, and of the leaves, the sums of slopes and hessians of each node, secret.
+        steps: of each level the nodes' weights as leaves, without sign, and of the leaves their weights,
+            secret, if there are constraints; None: they follow from `totals`.
     """
 
     picks: Mapping[PYU, Sequence[PYUObject]]
     weights: SPUObject
     totals: Sequence[SPUObject]
+    steps: Sequence[SPUObject] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class EnsembleTask:
         units: see `growing.units_of`.
         count: of rows.
         columns: how many each owner has.
+        directions: see `monotone.directions_at`: of each owner, there; None: there are no constraints.
     """
 
     known: Mapping[PYU, PYUObject]
@@ -92,6 +96,7 @@ class EnsembleTask:
     units: Any
     count: int
     columns: tuple[int, ...]
+    directions: Mapping[PYU, PYUObject] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,37 +148,51 @@ class Ensemble:
             compute(growing.picked, static_argnames=("rule", "widths")), rule=growth.rule, widths=task.widths
         )
         self._leaves = partial(compute(growing.leaves, static_argnames="rule"), rule=growth.rule)
+        known = task.directions
+        self._directions = None if known is None else [each.to(spu) for each in known.values()]
 
     def grow(self, number: int, score: Any) -> tuple[Tree, Any]:
         """The next tree, and the scores from which the one after it is grown."""
         task, growth = self._task, self._growth
         level = self._root(task.shared, score, task.label.target, (task.weight, growth.rows(number)))
         levels: list[Mapping[PYU, PYUObject]] = []
-        totals = [level.totals]
+        totals, steps = [level.totals], []
         while True:
-            found, middle = self._picked(
-                level, task.limits, self._allowed(growth.columns(number, len(levels)))
-            )
+            allowed = self._allowed(growth.columns(number, len(levels)))
+            found, middle, bounds = self._picked(level, task.limits, allowed, self._directions)
+            steps.append(middle)
             picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
             levels.append(picks)
             lefts = [
                 run_at(owner, candidates.taken, task.rows[owner], each).to(self._spu)
                 for owner, each in picks.items()
             ]
+            held = self._held(picks, bounds)
             if len(levels) == growth.depth:
                 break
-            level = self._below(task.shared, level, lefts, middle)
+            level = self._below(task.shared, level, lefts, middle, held)
             totals.append(level.totals)
         sought = None if growth.rule.quantile is None else (task.label.target, growth.rows(number))
-        weights, later, last = self._leaves(level, lefts, score, task.limits, sought)
+        weights, later, last = self._leaves(level, lefts, score, task.limits, (sought, held))
         mine = {owner: tuple(each[owner] for each in levels) for owner in task.known}
-        return Tree(mine, weights, (*totals, last)), later
+        found = None if held is None else (*steps, weights)
+        return Tree(mine, weights, (*totals, last), found), later
+
+    def _held(self, picks: Mapping[PYU, PYUObject], bounds: Any) -> growing.Held | None:
+        known = self._task.directions
+        if known is None:
+            return None
+        turns = [
+            run_at(owner, monotone.turns, known[owner], each).to(self._spu) for owner, each in picks.items()
+        ]
+        return growing.Held(bounds, turns)
 
     def worth(self, trees: Sequence[Tree]) -> Worth:
         """See `growing.worth`."""
         compute = self._spu(growing.worth, static_argnames="rule")
-        totals = [tree.totals for tree in trees]
-        found: Worth = compute(totals, self._task.limits, self._task.units, rule=self._growth.rule)
+        totals, steps = ([getattr(tree, name) for tree in trees] for name in ("totals", "steps"))
+        known = None if self._task.directions is None else steps
+        found: Worth = compute(totals, self._task.limits, self._task.units, known, rule=self._growth.rule)
         return found
 
     def _allowed(self, chosen: Sequence[Sequence[int]] | None) -> Sequence[SPUObject] | None:
@@ -186,10 +205,10 @@ class Ensemble:
         ]
 
 
-def scales_of(columns: Columns, max_bins: int) -> Scales:
-    """The candidates of each owner's columns, at the owner."""
+def scales_of(columns: Columns, max_bins: int, turned: bool) -> Scales:
+    """The candidates of each owner's columns, at the owner: see `candidates.candidates_of`."""
     known = {
-        owner: run_at(owner, candidates.candidates_of, table, max_bins)
+        owner: run_at(owner, candidates.candidates_of, table, max_bins, turned)
         for owner, table in columns.tables.items()
     }
     return Scales(known, columns.widths)

@@ -47,6 +47,9 @@ EDGE, PART = 2.0**-15, 2.0**14
 AT_ONCE, IN_TWO = 32, 4096
 """So many candidates meet in one turn, all pairs at once, and in two: more would be too many pairs."""
 
+LARGEST_STEP = 2.0**12
+"""Of a node whose weight nothing bounds; on the label's scale none comes near."""
+
 ROOM = 9
 """Bits before the point of a sum of slopes of all rows, as gains are computed with."""
 
@@ -123,12 +126,27 @@ class TreeLevel(NamedTuple):
         totals: of all rows [nodes, outputs + 1].
         middle: from what the weights of leaves are measured [nodes, outputs], before the sign is changed:
             the weight of the parent as a leaf; None: from 0.
+        held: of the nodes above, see `Held`; None: this is the first level, or there are no constraints.
     """
 
     rows: Rows
     sums: Any
     totals: Any
     middle: Any = None
+    held: Any = None
+
+
+class Held(NamedTuple):
+    """What monotone constraints ask of the children of nodes; steps are weights with the other sign.
+
+    Attributes:
+        bounds: between which a node's step is, and the same times the rate, by which leaves are held to it to
+            the last bit [nodes, 4].
+        turns: of each owner its `monotone.turns`.
+    """
+
+    bounds: Any
+    turns: Sequence[Any]
 
 
 def slopes(score: Any, label: Any, weights: Sequence[Any], family: Family) -> tuple[Any, Any]:
@@ -166,8 +184,10 @@ def root(
     return TreeLevel(rows, *_summed(sides, rows))
 
 
-def below(sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any], middle: Any) -> TreeLevel:
-    """The next level; `middle`: what `picked` found of this one."""
+def below(
+    sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any], middle: Any, held: Any = None
+) -> TreeLevel:
+    """The next level; `middle`: what `picked` found of this one; `held`: see `TreeLevel`."""
     rows = level.rows
     left = _left(rows, lefts)
     sums, totals = _summed(sides, left)
@@ -181,22 +201,31 @@ def below(sides: Sequence[Any], level: TreeLevel, lefts: Sequence[Any], middle: 
         _siblings(sums, level.sums, 1),
         _siblings(totals, level.totals, 0),
         jnp.repeat(middle, 2, axis=0),
+        held,
     )
 
 
 def picked(
-    level: TreeLevel, limits: Any, allowed: Any, *, rule: Rule, widths: tuple[int, ...]
-) -> tuple[tuple[Any, ...], Any]:
+    level: TreeLevel,
+    limits: Any,
+    allowed: Any,
+    directions: Any = None,
+    *,
+    rule: Rule,
+    widths: tuple[int, ...],
+) -> tuple[tuple[Any, ...], Any, Any]:
     """For each owner, and each node, the number of its candidate that is the best, or `NONE`.
 
-    Besides, the nodes' weights as leaves, which are the `TreeLevel.middle` of their children. Gains are
-    computed from what weights are beyond the parent's, so that all gains of a node lack the same: roundings
-    are then a part of what a split makes better, not of all that its leaves do.
+    Besides, the nodes' weights as leaves, which are the `TreeLevel.middle` of their children; and, if there
+    are constraints, the `Held.bounds` of the nodes. Gains are computed from what weights are beyond the
+    parent's, so that all gains of a node lack the same: roundings are then a part of what a split makes
+    better, not of all that its leaves do.
 
     Args:
         level: of the tree.
         limits: see `limits`.
         allowed: 1 for each candidate that a node may use [candidates, nodes or 1]; None: all of them.
+        directions: of each owner's candidates 1, -1 or 0: see `monotone`; None: there are no constraints.
         rule: see `Rule`.
         widths: how many candidates each owner has.
     """
@@ -209,14 +238,21 @@ def picked(
         slope, whole, under = _moved(slope, whole, hessian, limits[1], level.middle)
         other = whole + under - slope
         lacking = -jnp.sum(level.middle * under, axis=-1) * rule.finer
-    gains, steps = _gains(jnp.concatenate([slope, other, whole[None]]), hessian, rule, level.middle)
+    gains, steps, bounds = _gains(
+        jnp.concatenate([slope, other, whole[None]]), hessian, rule, level.middle, level.held
+    )
     gain, none = gains[:count] + gains[count:-1], gains[-1:] + lacking + limits[0] * rule.finer
     fair = enough[:count] & enough[count:-1]
     if allowed is not None:
         fair = fair & (jnp.concatenate(allowed) > 0)
+    if directions is not None:
+        ahead = jnp.concatenate(directions)[:, None] * (steps[:count] - steps[count:-1])[..., 0]
+        fair = fair & (ahead >= 0)
+        if bounds is None:
+            bounds = jnp.tile(jnp.array([-1, 1, -1, 1], jnp.float32) * LARGEST_STEP, (len(totals), 1))
     found = _first_of_best(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, _numbered(widths))
     middle = jnp.where(enough[-1][:, None], steps[-1] / rule.finer, 0)
-    return found, middle if level.middle is None else level.middle + middle
+    return found, middle if level.middle is None else level.middle + middle, bounds
 
 
 def _moved(slope: Any, whole: Any, hessian: Any, penalty: Any, middle: Any) -> tuple[Any, Any, Any]:
@@ -290,23 +326,61 @@ def _first_of_best(gains: Any, numbers: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(each[:, 0] for each in numbers)
 
 
-def _gains(slope: Any, hessian: Any, rule: Rule, middle: Any = None) -> tuple[Any, Any]:
+def _gains(
+    slope: Any, hessian: Any, rule: Rule, middle: Any = None, held: Any = None
+) -> tuple[Any, Any, Any]:
     """By how much the best leaves lessen the loss, of all outputs together; and their weights, without sign.
 
-    Both are multiplied by `Rule.finer`. From the `middle`, if there is one: see `TreeLevel`.
+    Both are multiplied by `Rule.finer`. From the `middle`, if there is one: see `TreeLevel`. Besides, the
+    bounds of the nodes, whose own numbers stand last, if they are held.
     """
-    step = slope * rule.finer / hessian
-    if not rule.step:
-        each = slope * step
-    else:
-        most, from_here = rule.step * rule.finer, 0.0 if middle is None else middle * rule.finer
+    step, from_here = slope * rule.finer / hessian, 0.0 if middle is None else middle * rule.finer
+    if rule.step:
+        most = rule.step * rule.finer
         step = jnp.clip(step, -most - from_here, most - from_here)
+    bounds = None
+    if held is not None:
+        bounds = _narrowed(held, (step[-1] + from_here)[:, 0] / rule.finer, rule.rate)
+        lower, upper = (bounds[:, side, None] * rule.finer - from_here for side in (0, 1))
+        step = _within(step, lower, upper)
+    each = slope * step
+    if rule.step or held is not None:
         each = step * (2 * slope - hessian * step / rule.finer)
-    return each[..., 0] if each.shape[-1] == 1 else jnp.sum(each, axis=-1), step
+    return each[..., 0] if each.shape[-1] == 1 else jnp.sum(each, axis=-1), step, bounds
+
+
+def _narrowed(held: Held, steps: Any, rate: float) -> Any:
+    """The bounds of the children of nodes, of what their steps would be: see `Held`.
+
+    The steps of two siblings are parted by one number, and so are all below them, whatever is rounded.
+    """
+    bounds, turns = held
+    rising, falling = _together(turns) > 0
+    both = _within(steps.reshape(-1, 2), bounds[:, :1], bounds[:, 1:2])
+    half = (both[:, 0] + both[:, 1]) / 2
+    paid = _within(half * rate, bounds[:, 2], bounds[:, 3])
+    parted = jnp.stack([half, half, paid, paid], axis=1)
+    lower = np.array([True, False, True, False])
+    above = jnp.where(lower, rising[:, None], falling[:, None])  # of the left child: its weight is the less
+    below = jnp.where(lower, falling[:, None], rising[:, None])
+    children = [jnp.where(each, parted, bounds) for each in (above, below)]
+    return jnp.stack(children, axis=1).reshape(-1, 4)
+
+
+def _within(numbers: Any, lower: Any, upper: Any) -> Any:
+    """`jnp.clip`, by two comparisons at once; of several numbers at the bound each is the bound."""
+    less, more = jnp.stack([numbers - lower, upper - numbers]) < 0
+    return jnp.where(less, lower, jnp.where(more, upper, numbers))
 
 
 def leaves(
-    level: TreeLevel, lefts: Sequence[Any], score: Any, limits: Any, sought: Any = None, *, rule: Rule
+    level: TreeLevel,
+    lefts: Sequence[Any],
+    score: Any,
+    limits: Any,
+    given: tuple[Any, Held | None] = (None, None),
+    *,
+    rule: Rule,
 ) -> tuple[Any, Any, Any]:
     """Of the leaves under the last level the weights [leaves, outputs]; scores with them; their totals.
 
@@ -315,9 +389,11 @@ def leaves(
         lefts: see the module.
         score: of each row so far.
         limits: see `limits`.
-        sought: the label, and which rows count (1; None: all), if leaves are quantiles.
+        given: the label, and which rows count (1; None: all), if leaves are quantiles; and what constraints
+            ask of the leaves, if there are some.
         rule: see `Rule`.
     """
+    sought, held = given
     rows, side = level.rows, _together(lefts)
     weigh = rows.member if rows.weight is None else rows.weight
     each = [rows.slope[:, output] for output in range(rows.slope.shape[1])] + [weigh]
@@ -331,7 +407,11 @@ def leaves(
         step = jnp.clip(step, -rule.step, rule.step) if rule.step else step
     else:
         step = _quantiles(rows.member, side, score, sought, (sums[:, -1], rule.quantile))
-    weight = jnp.where(some, step * rule.rate, 0)
+    weight = step * rule.rate
+    if held is not None:
+        bounds = _narrowed(held, -step[:, 0], rule.rate)
+        weight = _within(weight, -bounds[:, 3:], -bounds[:, 2:3])
+    weight = jnp.where(some, weight, 0)
     if not rule.corrects:
         return weight, score, sums
     lower, upper = weight[0::2, 0], weight[1::2, 0]
@@ -365,7 +445,9 @@ def stacked(weights: Sequence[Any], *, outputs: int) -> Any:
     return jnp.where(own, apart, 0).reshape(len(weights) * outputs, -1, outputs)
 
 
-def worth(trees: Sequence[Sequence[Any]], limits: Any, units: Any, *, rule: Rule) -> dict[str, Any]:
+def worth(
+    trees: Sequence[Sequence[Any]], limits: Any, units: Any, steps: Any = None, *, rule: Rule
+) -> dict[str, Any]:
     """What each node of each tree is worth, to whoever is shown it.
 
     ``gain`` [trees, nodes]: by how much its split lessens the loss; ``cover`` [trees, nodes and leaves]: the
@@ -376,16 +458,18 @@ def worth(trees: Sequence[Sequence[Any]], limits: Any, units: Any, *, rule: Rule
         trees: of each its totals, level after level and those of its leaves.
         limits: see `limits`.
         units: see `units_of`.
+        steps: likewise, level after level, of each node its step, and of each leaf its weight, if there are
+            constraints; None: they follow from the totals.
         rule: see `Rule`.
     """
-    apart = [
-        jnp.concatenate([each.reshape(len(levels[0]), -1, each.shape[1]) for each in levels], axis=1)
-        for levels in trees
-    ]
-    totals = jnp.concatenate(apart)
+    totals = _side_by_side(trees)
     sums = totals * rule.scale
     hessian = jnp.maximum(sums[..., -1:] + limits[1], LEAST_HESSIAN * rule.scale)
-    each, _ = _gains(sums[..., :-1], hessian, replace(rule, finer=1.0))
+    if steps is None:
+        each, *_ = _gains(sums[..., :-1], hessian, replace(rule, finer=1.0))
+    else:
+        step = _side_by_side([[*levels, last / -rule.rate] for *levels, last in steps])[..., 0]
+        each = step * (2 * sums[..., 0] - hessian[..., 0] * step)
     gain = each[:, 1::2] + each[:, 2::2] - each[:, : totals.shape[1] // 2]
     return {
         "gain": jnp.maximum(gain, 0) * units["gain"],
@@ -393,6 +477,16 @@ def worth(trees: Sequence[Sequence[Any]], limits: Any, units: Any, *, rule: Rule
         "gain_exponent": units["gain_exponent"],
         "cover_exponent": units["cover_exponent"],
     }
+
+
+def _side_by_side(trees: Sequence[Sequence[Any]]) -> Any:
+    """[trees, nodes, ...], of each tree's levels, which may be those of several that were grown together."""
+    return jnp.concatenate(
+        [
+            jnp.concatenate([each.reshape(len(levels[0]), -1, each.shape[1]) for each in levels], axis=1)
+            for levels in trees
+        ]
+    )
 
 
 def units_of(gain: float, cover: float, scale: float) -> dict[str, Any]:

@@ -25,13 +25,16 @@ from junto.learn.estimator import require, training
 from junto.learn.examine import Floats
 from junto.learn.families import Family
 from junto.learn.pooled import Pooled, RowPart, RowsTask, task_of, with_gaps
-from junto.learn.trees import pooled_bins
-from junto.learn.trees.candidates import NONE
+from junto.learn.trees import monotone, pooled_bins
+from junto.learn.trees.candidates import BELOW_ALL, NONE
 from junto.learn.trees.ensemble import Growth
 from junto.learn.trees.objectives import SQUARES, objective_of
 from junto.learn.trees.pooled_bins import Cuts
 from junto.learn.trees.pooled_slopes import TreeStart, label_sums, losses, slopes, softmax, start_of, started
 from junto.learn.trees.xgboost_json import Plain
+
+BELOW: Final = -1
+"""In place of a bin: no number goes left."""
 
 LEAST_GAIN: Final = 1e-6
 """XGBoost's ``kRtEps``: what is no more than this is rounding."""
@@ -47,6 +50,7 @@ class SplitRule:
         least: `min_child_weight`.
         step: `max_delta_step`; 0: leaves of any size.
         rate: `learning_rate`.
+        directions: of each column, see `monotone`; None: there are no constraints.
     """
 
     penalty: float
@@ -54,24 +58,29 @@ class SplitRule:
     least: float
     step: float
     rate: float
+    directions: tuple[int, ...] | None = None
 
-    def weight(self, gradient: Floats, hessian: Floats) -> Floats:
-        """Of a leaf, before it is multiplied by the rate; gradients count downwards."""
-        found: Floats = gradient / np.maximum(hessian + self.penalty, 1e-16)
-        return np.clip(found, -self.step, self.step) if self.step else found
-
-    def score(self, sums: Floats) -> Floats:
-        """By how much leaves lessen the loss, twice.
+    def weights(self, sums: Floats, bounds: Any = None) -> Floats:
+        """Of leaves, before they are multiplied by the rate; gradients count downwards.
 
         Args:
-            sums: [trees, outputs + 1, ...] of gradients, and last of hessians.
+            sums: [trees, outputs + 1, nodes, ...] of gradients, and last of hessians.
+            bounds: between which those of a node are [2, trees, nodes]; None: they may be any.
 
         Returns:
-            [trees, ...], of all outputs together.
+            [trees, outputs, nodes, ...].
         """
+        found: Floats = sums[:, :-1] / np.maximum(sums[:, -1:] + self.penalty, 1e-16)
+        found = np.clip(found, -self.step, self.step) if self.step else found
+        if bounds is None:
+            return found
+        lower, upper = (np.expand_dims(each, (1, *range(3, sums.ndim))) for each in bounds)
+        return np.clip(found, lower, upper)
+
+    def score(self, sums: Floats, weights: Floats) -> Floats:
+        """By how much leaves of such weights lessen the loss, twice: of all outputs together [trees, ...]."""
         gradient, hessian = sums[:, :-1], sums[:, -1:]
-        weight = self.weight(gradient, hessian)
-        scored: Floats = (2 * gradient * weight - (hessian + self.penalty) * weight**2).sum(axis=1)
+        scored: Floats = (2 * gradient * weights - (hessian + self.penalty) * weights**2).sum(axis=1)
         return scored
 
 
@@ -146,7 +155,8 @@ class _RowsGrower:
         self._cuts, self._bins = cuts, bins
         least = 0.0 if task.weighted and not model.absolute_weights else growth.least
         rule = growth.rule
-        self._rule = SplitRule(growth.penalty, model.least_gain, least, rule.step, rule.rate)
+        directions = monotone.directions_of(model.constraints, self.columns)
+        self._rule = SplitRule(growth.penalty, model.least_gain, least, rule.step, rule.rate, directions)
         self._scores: Mapping[PYU, Any] = {}
         self._trees: dict[PYU, list[Any]] = {party: [] for party in bins}
 
@@ -181,11 +191,13 @@ class _RowsGrower:
             summed = task.total(FrameStep(_histogram, level), self._bins, slope, nodes, self._cuts)
             chosen = growth.columns(number, level)
             allowed = None if chosen is None else tuple(map(tuple, chosen))
-            split = task.first(FrameStep(_best, self._rule, allowed))(summed, self._cuts[task.first])
+            before = levels[-1][task.first] if levels else None
+            split = task.first(FrameStep(_best, self._rule, allowed))(summed, self._cuts[task.first], before)
             levels.append(task.everywhere(split))
             nodes = {p: p(_descended)(self._bins[p], nodes[p], levels[-1][p]) for p in parties}
         summed = task.total(FrameStep(_leaf_sums, growth.depth), slope, nodes)
-        weights = task.everywhere(task.first(FrameStep(_weighed, self._rule, self._start.spread))(summed))
+        weigh = task.first(FrameStep(_weighed, self._rule, self._start.spread))
+        weights = task.everywhere(weigh(summed, levels[-1][task.first]))
         if growth.rule.corrects:
             self._scores = {p: p(_after)(self._scores[p], nodes[p], weights[p]) for p in parties}
         for party in parties:
@@ -333,26 +345,68 @@ def _histogram(
     return np.stack(found).reshape(nodes.shape[1], -1, *shape)
 
 
-def _best(summed: Floats, cuts: Cuts, rule: SplitRule, allowed: Any) -> dict[str, Any]:
-    """Of each tree and node the split that lessens the loss most; `allowed`: columns of each node."""
+def _best(summed: Floats, cuts: Cuts, before: Any, rule: SplitRule, allowed: Any) -> dict[str, Any]:
+    """Of each tree and node the split that lessens the loss most.
+
+    Args:
+        summed: see `_histogram`.
+        cuts: of the columns.
+        before: what this found of the level above, if there is one.
+        rule: see `SplitRule`.
+        allowed: columns of each node; None: all.
+
+    Returns:
+        The split's ``column``, ``bin`` and ``missing``; ``gap``: the bin of what is missing; ``bounds``: of
+        the children's weights [2, trees, nodes], if there are constraints.
+    """
     whole = summed.sum(axis=-1, keepdims=True)
     gaps, there = summed[..., -1:], summed[..., :-1].cumsum(axis=-1)
     left = np.stack([there, there + gaps], axis=-1)  # what is missing goes right, or left
+    left[..., -1, 1] = gaps[..., 0]  # alone
     right = whole[..., None] - left
-    gain = rule.score(left) + rule.score(right) - rule.score(whole[..., None])
+    bounds = None if before is None else before["bounds"]
+    weights = [rule.weights(each, bounds) for each in (left, right, whole[..., None])]
+    gain = (
+        rule.score(left, weights[0])
+        + rule.score(right, weights[1])
+        - rule.score(whole[..., None], weights[2])
+    )
     sizes = np.array([len(cut) for cut in cuts])[:, None, None]
     place = np.arange(there.shape[-1])[None, :, None]
-    may = (place < sizes) | ((place == there.shape[-1] - 1) & np.array([True, False]))
+    turned = rule.directions is not None  # then it matters which child is the left one
+    may = (place < sizes) | ((place == there.shape[-1] - 1) & np.array([True, turned]))
     may = may & (left[:, -1] >= rule.least) & (right[:, -1] >= rule.least)
     if allowed is not None:
         may = may & np.stack([np.isin(np.arange(len(cuts)), each) for each in allowed])[:, :, None, None]
+    if rule.directions is not None:
+        ahead = np.array(rule.directions)[:, None, None] * (weights[1] - weights[0])[:, 0]
+        may = may & (ahead >= 0)
     gain = np.where(may, gain, -np.inf)
     flat = gain.reshape(*gain.shape[:2], -1)
     best = flat.argmax(axis=-1)
     column, at, missing = np.unravel_index(best, gain.shape[2:])
+    at = np.where((at == there.shape[-1] - 1) & (missing == 1), BELOW, at)
     fine = np.take_along_axis(flat, best[..., None], -1)[..., 0] > max(rule.gamma, LEAST_GAIN)
     column = np.where(fine, column, NONE)
-    return {"column": column, "bin": at, "missing": missing == 1, "gap": summed.shape[-1] - 1}
+    narrow = None
+    if rule.directions is not None:
+        both = [
+            np.take_along_axis(each[:, 0].reshape(flat.shape), best[..., None], -1) for each in weights[:2]
+        ]
+        direction = np.where(fine, np.array(rule.directions)[column], 0)
+        narrow = _narrowed(bounds, (both[0] + both[1])[..., 0] / 2, direction)
+    gap = summed.shape[-1] - 1
+    return {"column": column, "bin": at, "missing": missing == 1, "gap": gap, "bounds": narrow}
+
+
+def _narrowed(bounds: Any, middle: Floats, direction: NDArray[np.int64]) -> Floats:
+    """The bounds of the children [2, trees, nodes], which the middle of the two weights parts."""
+    whole = np.array([-np.inf, np.inf])[:, None, None] if bounds is None else bounds
+    lower, upper = np.broadcast_to(whole, (2, *middle.shape))
+    rising, falling = direction > 0, direction < 0
+    left = np.where(falling, middle, lower), np.where(rising, middle, upper)
+    right = np.where(rising, middle, lower), np.where(falling, middle, upper)
+    return np.stack([left, right], axis=-1).reshape(2, len(middle), -1)
 
 
 def _descended(bins: Any, nodes: Any, split: Mapping[str, Any]) -> NDArray[np.int64]:
@@ -380,9 +434,9 @@ def _leaf_sums(part: RowPart, slopes: Mapping[str, Floats], nodes: Any, depth: i
     )
 
 
-def _weighed(summed: Floats, rule: SplitRule, spread: float) -> Floats:
-    """[trees, outputs, leaves]."""
-    weights: Floats = rule.rate * spread * rule.weight(summed[:, :-1], summed[:, -1:])
+def _weighed(summed: Floats, last: Any, rule: SplitRule, spread: float) -> Floats:
+    """[trees, outputs, leaves]; `last`: the splits above."""
+    weights: Floats = rule.rate * spread * rule.weights(summed, last["bounds"])
     return weights
 
 
@@ -410,7 +464,12 @@ def _written(
             found = np.concatenate([np.asarray(level["column"])[tree] for level in levels])
             at = np.concatenate([np.asarray(level["bin"])[tree] for level in levels])
             column.append(found)
-            threshold.append([ends[c][min(b, len(ends[c]) - 1)] for c, b in zip(found, at, strict=True)])
+            threshold.append(
+                [
+                    BELOW_ALL if b == BELOW else ends[c][min(b, len(ends[c]) - 1)]
+                    for c, b in zip(found, at, strict=True)
+                ]
+            )
             missing.append(np.concatenate([np.asarray(level["missing"])[tree] for level in levels]))
     objective, number = objective_of(family)
     again = len(trees) * len(base) // len(column)  # a tree of all outputs is one of each

@@ -23,7 +23,7 @@ from junto.learn.families import IDENTITY, LOGARITHM, ClassFamily, Normal
 from junto.learn.kept_columns import KeptParts
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.pooled import Pooled
-from junto.learn.trees import candidates, growing, keeping, leaving, pooled_trees
+from junto.learn.trees import candidates, growing, keeping, leaving, monotone, pooled_trees
 from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.continuing import LossWatch, require_continued, target_of, together
 from junto.learn.trees.ensemble import (
@@ -40,6 +40,7 @@ from junto.learn.trees.ensemble import (
 )
 from junto.learn.trees.explaining import ExplainedTrees
 from junto.learn.trees.leaving import DEEPEST
+from junto.learn.trees.monotone import Constraints
 
 MOST_WEIGHT: Final = 64.0
 """Of a row: sums of slopes stay in range."""
@@ -84,6 +85,11 @@ class TreeModel(ExplainedTrees):
     def least_gain(self) -> float:
         """By how much a split must be better than none, in the label's units."""
         return 0.0
+
+    @property
+    def constraints(self) -> Constraints:
+        """See `monotone`."""
+        return None
 
     @property
     def scaled_at_home(self) -> bool:
@@ -165,7 +171,7 @@ class TreeModel(ExplainedTrees):
         weight = self._weight(sample_weight, given.columns.rows, growth)
         if weight is not None and not self.absolute_weights:
             growth = replace(growth, least=0.0)
-        scales = scales_of(given.columns, self.max_bins)
+        scales = scales_of(given.columns, self.max_bins, monotone.any_of(self.constraints))
         trees: list[Tree] = []
         outputs, first = math.prod(self.family.outputs), 0 if before is None else before.count
         if before is not None:
@@ -255,6 +261,7 @@ class TreeModel(ExplainedTrees):
         before: Learned | None,
     ) -> EnsembleTask:
         tables, known = given.columns.tables, scales.by_owner
+        directions = monotone.directions_at(self.constraints, scales)
         rows = {
             owner: run_at(owner, candidates.sides, table, known[owner]) for owner, table in tables.items()
         }
@@ -276,9 +283,8 @@ class TreeModel(ExplainedTrees):
             units = run_at(label.home.device, units_at_home, label.home, self.family, scale).to(self.spu)
         widths = tuple(each.shape[0] for each in shared)
         columns = given.columns
-        return EnsembleTask(
-            known, rows, shared, widths, label, weight, limits, units, columns.rows, columns.widths
-        )
+        sizes = columns.rows, columns.widths
+        return EnsembleTask(known, rows, shared, widths, label, weight, limits, units, *sizes, directions)
 
     def _judge(self, fitted: bool = False) -> Judge:
         home = self._fitted().label.home if fitted else None
