@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 import time
@@ -294,9 +295,10 @@ class SiloGateway(Gateway):
     def _beat(self) -> None:
         pause = min(self._link.heartbeat_s, self._link.peer_timeout_s / 8)
         before, told = time.monotonic(), since_boot()
-        while not self._closed.wait(pause):
+        due = before + pause
+        while not self._closed.wait(nap := max(min(due, self._first_given_up()) - before, 0)):
             now, boot = time.monotonic(), since_boot()
-            absent, asleep = now - before - pause, boot - told - pause
+            absent, asleep = now - before - nap, boot - told - nap
             before, told = now, boot
             if asleep > self._link.peer_timeout_s / 2:
                 log.warning(
@@ -309,10 +311,19 @@ class SiloGateway(Gateway):
                     peer.connection.heard += absent
                 if asleep > self._link.peer_timeout_s / 2:
                     peer.stood_still = (now, asleep)
-                peer.beat()
+                if now >= due:
+                    peer.beat()
                 if self._meeting.over:
                     peer.check_alive(now)
                     peer.check_moving(now)
+            if now >= due:
+                due = now + pause
+
+    def _first_given_up(self) -> float:
+        """When the first of the others has been silent for too long: not a heartbeat later."""
+        if not self._meeting.over:
+            return math.inf
+        return min((peer.given_up_at() for peer in self._peers.values()), default=math.inf)
 
     def _await(self, peer: Peer, condition: Callable[[], bool], ends: float | None) -> bool:
         with peer.changed:
@@ -331,9 +342,9 @@ class SiloGateway(Gateway):
             listener.stop(max(ends - time.monotonic(), 0))
         for way in self._every_way():
             way.join(ends)
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(max(ends - time.monotonic(), 0))
+        probing = {way.probing for way in self._every_way()}  # no call is theirs, and none will be
+        for thread in self._threads - probing - {threading.current_thread()}:
+            thread.join(max(ends - time.monotonic(), 0))
 
 
 def since_boot() -> float:

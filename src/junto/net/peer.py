@@ -329,17 +329,26 @@ class Peer:
             if warning is not None:
                 log.warning("%s", warning)
 
+    def given_up_at(self) -> float:
+        """Until when something has to be heard of it (monotonic seconds), as things stand."""
+        if self.lost_to is not None:
+            return math.inf
+        return self.connection.heard + self._timeout_s * (PATIENCE if self._answers() else 1)
+
+    def _answers(self) -> bool:
+        """Whether its machine does."""
+        return any(line.route.pinged or not self.pinged for line in self._lines_open())
+
     def check_alive(self, now: float) -> None:
         """Give it up if nothing was heard of it for too long."""
-        silent = now - self.connection.heard
-        answers = any(line.route.pinged or not self.pinged for line in self._lines_open())
-        if silent <= self._timeout_s * (PATIENCE if answers else 1) or self.lost_to is not None:
+        if now < self.given_up_at():
             return
+        silent = now - self.connection.heard
         last = f"last heard of {silent:.1f} s ago"
         if self._down is not None:
             since, cause = self._down
             last += f", {cause} for {now - since:.1f} s"
-        elif answers:
+        elif self._answers():
             last += "; its machine answers, its program does not"
         if doing := self._events.last_seen(self.name):
             last += f"; when last heard of it was {doing}"

@@ -51,6 +51,7 @@ class Way:
         trouble: why the last attempt failed.
         hopeless: and the next one will, too.
         changed: called when it may be open, or in trouble.
+        probing: the thread that probes; of a way that is closed it makes no call any more.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Way:
         self.trouble: JuntoError | None = None
         self.hopeless = False
         self.changed: Callable[[], None] = lambda: None
+        self.probing: threading.Thread | None = None
         self._meeting, self._carrier, self._link = meeting, carrier, link
         self._run_changed = run_changed
         self._closed = False
@@ -173,7 +175,11 @@ class Way:
         peer, address = self.peer, self.route.dials
         if address is None:
             return False
-        report = self._carrier.probe(address, peer.name, self._link.peer_timeout_s / 2)
+        self.probing = threading.current_thread()
+        try:
+            report = self._carrier.probe(address, peer.name, self._link.peer_timeout_s / 2)
+        finally:
+            self.probing = None
         if self._closed:
             return False
         if not report.ok:

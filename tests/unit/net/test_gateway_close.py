@@ -41,3 +41,25 @@ def test_no_thread_is_left(tls, monkeypatch):
         assert [thread.name for thread in own | sending | hearing if thread.is_alive()] == []
         assert time.monotonic() - began < 60
         assert threading.current_thread() not in hearing
+
+
+def test_who_probes_is_not_waited_for(monkeypatch):
+    """A frozen party would keep the end of a run waiting: its probe holds no call, and makes none."""
+    going = threading.Event()
+
+    def frozen(*_):
+        assert going.wait(120)
+        raise OSError("too late")
+
+    with Site() as site:
+        gateway = site.make("alice")
+        monkeypatch.setattr(gateway._carrier, "probe", frozen)
+        monkeypatch.setattr("junto.net.gateway.SETTLED_S", 60.0)
+        gateway.start()
+        (way,) = gateway._ways.values()
+        probing = until(lambda: way.probing)
+        gateway.close()
+        assert probing.is_alive()
+        going.set()
+        probing.join(60)
+        assert (probing.is_alive(), way._call) == (False, None)
