@@ -46,10 +46,9 @@ class Pipe:
         self._rest = b""
         self.nbytes = 0
 
-    def write(self, parts: Sequence[memoryview]) -> None:
-        for part in parts:
-            self.nbytes += len(part)
-            self._queue.put(bytes(part))
+    def write(self, octets: bytes | memoryview) -> None:
+        self.nbytes += len(octets)
+        self._queue.put(bytes(octets))
 
     def flush(self) -> None:
         """All of it is there at once."""

@@ -21,7 +21,7 @@ from junto.join.curve import P
 from junto.join.plain_curve import PlainCurve, encoded, pack
 from junto.join.row_digests import plain_digests
 from junto.join.tags import Tagging
-from junto.mpc import bits, limbs, ring128
+from junto.mpc import bits, limbs, prg, ring128
 from junto.mpc import waves as twins
 from junto.mpc.lattice import negacyclic, slot_lwe
 from junto.mpc.lattice.residues import PRIMES, column
@@ -339,6 +339,12 @@ def leaf_sums(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.n
             start += width
 
 
+def keystream(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    key, counts = rng.bytes(16), (0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 80, 81, 200)
+    for first, count in product((0, 1, 2, 7, 513, 2**33 - 20, 2**49 + 1), counts if kernels.has_aes else ()):
+        yield kernels.keystream(key, first, count), prg.plain_keystream(key, first, count)
+
+
 def hashes(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if not kernels.has_aes:
         return
@@ -530,7 +536,7 @@ def tags(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarra
 ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
-        matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, hashes, prefixes,
+        matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, keystream, hashes, prefixes,
         lookup, hide_one_hot, solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
         combine, sha2, sort_words, merge_tags, lay_values, tags, wide_extended, wide_sum, dots, bit_times,
         wide_multiply_less_into,

@@ -182,12 +182,14 @@ class Channel:
         self.counters.rounds += 1
         return memory
 
-    def write(self, parts: Sequence[Piece]) -> None:
+    def write(self, octets: bytes | memoryview) -> None:
         """Append to the stream. Up to 64 KiB stay here until `flush`, the next message, or `close`.
 
-        Waits while the other node reads nothing and the pipe is full.
+        More than that is sent from where it lies, and sent again if the connection breaks: so it belongs to
+        the channel from here on, and nobody may change it any more. Waits while the other node reads nothing
+        and the pipe is full.
         """
-        self._call(Kind.STREAM, _joined(parts), None, 0)
+        self._call(Kind.STREAM, octets, None, 0)
 
     def flush(self) -> None:
         """Send what `write` still holds."""
@@ -257,7 +259,7 @@ class Channel:
 
     # One call, from its start to its end.
 
-    def _call(self, out: Kind | None, body: bytes, due: Kind | None, size: int) -> memoryview:
+    def _call(self, out: Kind | None, body: bytes | memoryview, due: Kind | None, size: int) -> memoryview:
         """Queue `body`, then move frames until all that is queued is sent and what is due is there."""
         if max(len(body), size) > self._max and Kind.MESSAGE in (out, due):
             raise self._too_long(max(len(body), size))
@@ -347,28 +349,31 @@ class Channel:
 
     # What is sent. Nothing here waits.
 
-    def _hold(self, body: bytes) -> None:
+    def _hold(self, body: bytes | memoryview) -> None:
         """Append to the stream. A frame has bytes of one operation."""
-        if body and self._check != self._marked:
+        if len(body) and self._check != self._marked:
             self._release()
             self._marked = self._check
-        if len(self._held) + len(body) > STREAM_BYTES:
-            self._release(body)
+        if len(body) > STREAM_BYTES:
+            self._release()
+            self._cut(Kind.STREAM, self._marked, body)
         else:
             self._held += body
+            if len(self._held) > STREAM_BYTES:
+                self._release()
 
-    def _release(self, body: bytes = b"") -> None:
-        """Queue what is held back of the stream, and `body` behind it."""
+    def _release(self) -> None:
+        """Queue what is held back of the stream."""
         held, self._held = self._held, bytearray()
-        if whole := bytes(held) + body if held else body:
-            self._cut(Kind.STREAM, self._marked, whole)
+        if held:
+            self._cut(Kind.STREAM, self._marked, held)
 
     def _over(self, kind: Kind, operation: int, reason: bytes) -> None:
         """Queue how an operation ended here."""
         self._ended = operation
         self._frames.append((kind, 0, operation, reason))
 
-    def _cut(self, kind: Kind, check: int, body: bytes) -> None:
+    def _cut(self, kind: Kind, check: int, body: bytes | bytearray | memoryview) -> None:
         view, most = memoryview(body), self._pipe.frame_bytes
         for start in range(0, len(view), most):
             more = MORE if kind is Kind.MESSAGE and start + most < len(view) else 0

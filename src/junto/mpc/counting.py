@@ -50,7 +50,7 @@ class _Nobody:
         """See `role.Wire`."""
         return memoryview(bytes(size))
 
-    def write(self, parts: Sequence[memoryview]) -> None:
+    def write(self, octets: bytes | memoryview) -> None:
         """See `role.Sink`."""
 
     def flush(self) -> None:

@@ -15,13 +15,16 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.mpc.bits import Planes, word_count
 from junto.mpc.gates import Words
+from junto.native import kernels
 
 KEY_BYTES = 16
 SECRET_BYTES = 32
 MOST_BLOCKS = 1 << 48
 """AES blocks of one keystream: far below the number at which it shows that no block comes twice."""
 
-_AHEAD = 4096
+_AHEAD = 512
+"""Words that are made ahead."""
+
 _PIECE = 1 << 20
 _ZEROS = memoryview(bytes(_PIECE))
 _SLACK = 15
@@ -29,7 +32,7 @@ _SLACK = 15
 
 
 class Stream:
-    """One keystream. Whatever is drawn, the bytes come in one order, whole words at a time.
+    """One keystream. Whatever is drawn, the words come in one order.
 
     Small draws are served from what is made ahead.
 
@@ -41,19 +44,28 @@ class Stream:
         OverflowError: (all that draw) more than MOST_BLOCKS blocks are wanted.
     """
 
-    __slots__ = ("_ahead", "_at", "_blocks", "_cipher")
+    __slots__ = ("_ahead", "_begins", "_drawn", "_key")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a keystream's key has {KEY_BYTES} bytes, not {len(key)}")
-        self._cipher = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
-        self._blocks = 0
-        self._ahead = np.empty(0, np.uint8)
-        self._at = 0
+        self._key = key
+        self._drawn = 0  # words
+        self._ahead = np.empty(0, np.uint64)
+        self._begins = 0  # the number of its first word
 
     def words(self, count: int) -> Words:
         """`count` uniform words."""
-        return self._draw(8 * count).view(np.uint64)
+        first, self._drawn = self._drawn, self._drawn + count
+        if self._drawn > 2 * MOST_BLOCKS:
+            raise OverflowError("a keystream is used up; the operation draws more randomness than it may")
+        start = first - self._begins
+        if start + count <= len(self._ahead):
+            return self._ahead[start : start + count]  # of which nobody else ever gets a part
+        if count > _AHEAD // 2:
+            return keystream(self._key, first, count)
+        self._ahead, self._begins = keystream(self._key, first, _AHEAD), first
+        return self._ahead[:count]
 
     def planes(self, count: int, lanes: int) -> Planes:
         """`count` planes of uniform bits."""
@@ -61,39 +73,29 @@ class Stream:
 
     def octets(self, count: int) -> bytes:
         """`count` uniform bytes; draws whole words."""
-        return self._draw(-(-count // 8) * 8)[:count].tobytes()
+        return self.words(-(-count // 8)).tobytes()[:count]
 
     def __repr__(self) -> str:
         return "<Stream>"
 
-    def _draw(self, size: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-        left = len(self._ahead) - self._at
-        if size <= left:
-            self._at += size
-            return self._ahead[self._at - size : self._at]  # of which nobody else ever gets a part
-        if size <= _AHEAD // 2:
-            rest = self._ahead[self._at :]
-            self._ahead = self._made(_AHEAD)
-            self._at = size - left
-            return np.concatenate([rest, self._ahead[: self._at]])
-        buffer = np.empty(size + _SLACK, np.uint8)
-        buffer[:left] = self._ahead[self._at :]
-        self._at += left
-        self._fill(buffer.data[left:], size - left)
-        return buffer[:size]
 
-    def _made(self, size: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-        buffer = np.empty(size + _SLACK, np.uint8)
-        self._fill(buffer.data, size)
-        return buffer[:size]
+def keystream(key: bytes, first: int, count: int) -> Words:
+    """Words `first` to `first + count` of the keystream of a key of 16 bytes."""
+    native = kernels()
+    if native is None or not native.has_aes:
+        return plain_keystream(key, first, count)
+    return native.keystream(key, first, count)
 
-    def _fill(self, buffer: memoryview, size: int) -> None:
-        self._blocks += -(-size // 16)
-        if self._blocks > MOST_BLOCKS:
-            raise OverflowError("a keystream is used up; the operation draws more randomness than it may")
-        for start in range(0, size, _PIECE):
-            piece = min(_PIECE, size - start)
-            self._cipher.update_into(_ZEROS[:piece], buffer[start : start + piece + _SLACK])
+
+def plain_keystream(key: bytes, first: int, count: int) -> Words:
+    """The kernel's twin."""
+    size = 8 * (count + first % 2)
+    cipher = Cipher(algorithms.AES(key), modes.CTR((first // 2).to_bytes(16, "big"))).encryptor()
+    made = np.empty(size + _SLACK, np.uint8)
+    for start in range(0, size, _PIECE):
+        piece = min(_PIECE, size - start)
+        cipher.update_into(_ZEROS[:piece], made.data[start : start + piece + _SLACK])
+    return made[:size].view(np.uint64)[first % 2 :]
 
 
 def derive(secret: bytes, *context: str | int | bytes) -> bytes:

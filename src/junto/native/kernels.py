@@ -143,6 +143,9 @@ class Kernels(LatticeKernels, RecordKernels, RingKernels):
         self._hash = library.aes_hash
         self._hash.argtypes = [*[_POINTER] * 3, *[_SIZE] * 4, ctypes.c_char_p]
         self._hash.restype = None
+        self._stream = library.aes_stream
+        self._stream.argtypes = [_POINTER, *[_SIZE] * 2, ctypes.c_char_p, _LEVEL]
+        self._stream.restype = None
         self._sha2 = library.sha2_rows
         self._sha2.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, *[_LEVEL] * 2]
         self._sha2.restype = None
@@ -438,6 +441,18 @@ class Kernels(LatticeKernels, RecordKernels, RingKernels):
         addresses = address(rows), address(totals), address(keys), address(depths)
         self._trees(*addresses, len(depths), int(missing), start, rows.shape[1])
         return totals
+
+    def keystream(self, key: bytes, first: int, count: int) -> Words:
+        """Words `first` to `first + count` of the AES-128-CTR keystream that counts from 0: see `prg`.
+
+        Raises:
+            ValueError: the key has not 16 bytes, a number is below 0, or this machine has no AES.
+        """
+        if not self.has_aes or len(key) != _KEY or first < 0 or count < 0:
+            raise ValueError(f"no keystream of {count} words")
+        out = np.empty(count, np.uint64)
+        self._stream(address(out), first, count, key, self.level)
+        return out
 
     def hashes(self, key: bytes, x: Words, difference: Words, pieces: int, first: int) -> Words:
         """TMMO of x + difference under one key: see `hashing`.

@@ -122,7 +122,7 @@ def test_counters_are_exact(pair: Pair) -> None:
     alice, bob = pair
     good(both(lambda: alice.exchange([b"abc", b"de"], 8), lambda: bob.exchange([bytes(8)], 5)))
     good(both(lambda: alice.send([bytes(20_000)]), lambda: bob.receive(20_000)))
-    good(both(lambda: alice.read(3), lambda: (bob.write([b"abc"]), bob.flush())))
+    good(both(lambda: alice.read(3), lambda: (bob.write(b"abc"), bob.flush())))
     assert alice.counters == Counters(1, 2, 2, 20_005, 11)
     assert bob.counters == Counters(1, 2, 2, 11, 20_005)
 
@@ -138,7 +138,7 @@ def test_a_transcript_holds_every_payload_that_arrived(pair: Pair) -> None:
         got[:] = bytes(len(got))  # the transcript is a copy
         channel.label("reveal", "fit.py:2")
         if channel is alice:
-            channel.write([b"stream"])
+            channel.write(b"stream")
             channel.flush()
         else:
             channel.read(4), channel.read(2)
@@ -241,7 +241,7 @@ def test_every_byte_begins_the_deadline_anew(make_pair: MakePair) -> None:
     def slowly() -> None:
         for _ in pieces:
             time.sleep(0.15)
-            alice.write([bytes(10)])
+            alice.write(bytes(10))
             alice.flush()
 
     good(both(slowly, lambda: bob.read(50)))
@@ -329,7 +329,7 @@ def test_a_link_closed_early_is_an_error(pair: Pair, call: str) -> None:
 def test_what_was_sent_before_close_arrives(pair: Pair) -> None:
     alice, bob = pair
     alice.send([bytes(30_000)])
-    alice.write([b"and the rest"])
+    alice.write(b"and the rest")
     alice.close()
     alice.close()
     assert len(bob.receive(30_000)) == 30_000

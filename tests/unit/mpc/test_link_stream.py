@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from junto.errors import LinkError
-from junto.mpc.channel import STREAM_BYTES, Channel
-from junto.mpc.memory_pipe import memory_pair
+from junto.mpc.channel import STREAM_BYTES, Channel, Ends
+from junto.mpc.memory_pipe import memory_pair, memory_pipes
+from junto.net.ordered import FRAME_BYTES
 from link_helpers import QUICK, Wires, both, channels, good
 from tries import tries
 
@@ -45,7 +46,8 @@ def test_any_pieces_in_any_pieces_out(written: list[int], read: list[int], flush
     def write() -> None:
         view = memoryview(data)
         for size in written:
-            alice.write([view[: size // 3], view[size // 3 : size]])
+            alice.write(view[: size // 3])
+            alice.write(view[size // 3 : size])
             view = view[size:]
             if flushing:
                 alice.flush()
@@ -68,7 +70,7 @@ def test_much_more_than_any_buffer_holds_in_order(pair: tuple[Channel, Channel])
 
     def write() -> None:
         for piece in np.split(data, 64):
-            alice.write([piece])
+            alice.write(piece.view(np.uint8).data)
         alice.flush()
 
     got = good(both(write, lambda: [bob.read(800), bob.read(8), bob.read(data.nbytes - 808)]))[1]
@@ -82,7 +84,7 @@ def test_a_writer_waits_for_a_reader_that_is_busy(pair: tuple[Channel, Channel])
     def write() -> None:
         nonlocal written
         for _ in range(64):
-            alice.write([bytes(1 << 20)])
+            alice.write(bytes(1 << 20))
             written += 1
         alice.flush()
 
@@ -101,21 +103,35 @@ def test_a_writer_waits_for_a_reader_that_is_busy(pair: tuple[Channel, Channel])
 
 def test_up_to_64_kib_stay_until_something_needs_them(pair: tuple[Channel, Channel]) -> None:
     alice, bob = pair
-    alice.write([bytes(STREAM_BYTES)])
+    alice.write(bytes(STREAM_BYTES))
     assert alice.counters.messages_sent == 0
-    alice.write([b"more"])
+    alice.write(b"more")
     assert alice.counters.messages_sent == 1
-    alice.write([b"held"])
+    alice.write(b"held")
     good(both(lambda: alice.send([b"message"]), lambda: bob.read(STREAM_BYTES + 8)))
     assert bytes(bob.receive(7)) == b"message"
     assert alice.counters.messages_sent == 3
+
+
+@pytest.mark.parametrize("held", [0, 10])
+def test_what_is_much_is_sent_from_where_it_lies(held: int) -> None:
+    """A copy of all that is dealt would take as long as to encrypt it."""
+    pipe, _ = memory_pipes()
+    taken: list[bytes | memoryview] = []
+    pipe.write = lambda kind, detail, check, body: taken.append(body) or True  # type: ignore[method-assign]
+    alice, data = Channel(pipe, Ends("alice", "bob"), QUICK), np.arange(3 * FRAME_BYTES + 8, dtype=np.uint8)
+    alice.write(bytes(held))
+    alice.write(data.data)
+    alice.flush()
+    assert b"".join(taken) == bytes(held) + data.tobytes()
+    assert all(np.shares_memory(data, np.frombuffer(each, np.uint8)) for each in taken[held > 0 :])
 
 
 def test_whoever_waits_for_an_answer_sends_first_what_it_holds(pair: tuple[Channel, Channel]) -> None:
     alice, bob = pair
 
     def ask() -> bytes:
-        alice.write([b"question"])
+        alice.write(b"question")
         return bytes(alice.receive(6))
 
     def answer() -> None:
@@ -129,15 +145,15 @@ def test_streams_and_messages_may_alternate(pair: tuple[Channel, Channel]) -> No
     alice, bob = pair
 
     def one() -> list[bytes]:
-        alice.write([b"abc"])
+        alice.write(b"abc")
         got = [bytes(alice.exchange([b"m1"], 2))]
-        alice.write([b"def"])
+        alice.write(b"def")
         alice.flush()
         return [*got, bytes(alice.read(3))]
 
     def other() -> list[bytes]:
         got = [bytes(bob.read(3)), bytes(bob.exchange([b"n1"], 2)), bytes(bob.read(1)), bytes(bob.read(2))]
-        bob.write([b"xyz"])
+        bob.write(b"xyz")
         bob.flush()
         return got
 
@@ -146,7 +162,7 @@ def test_streams_and_messages_may_alternate(pair: tuple[Channel, Channel]) -> No
 
 def test_a_message_is_not_due_before_the_stream_is_read(pair: tuple[Channel, Channel]) -> None:
     alice, bob = pair
-    alice.write([b"abcd"])
+    alice.write(b"abcd")
     alice.send([b"message"])
     bob.read(1)
     with pytest.raises(LinkError, match="3 bytes of the stream were not read before a message was awaited"):
@@ -159,7 +175,7 @@ def test_a_stream_is_no_message_and_a_message_no_stream(
 ) -> None:
     alice, bob = pair
     if streaming:
-        alice.write([b"x"])
+        alice.write(b"x")
         alice.flush()
         with pytest.raises(LinkError, match="a piece of the stream arrived; a message is due"):
             bob.receive(1)
@@ -174,7 +190,7 @@ def test_operations_are_compared_inside_the_stream(pair: tuple[Channel, Channel]
     for number in (1, 2, 3, 4):
         alice.label(number)
         if number != 2:  # an operation without data leaves no trace
-            alice.write([bytes(5)])
+            alice.write(bytes(5))
     alice.flush()
     for number in (1, 2, 3):
         bob.label(number, "fit.py:9")
@@ -192,7 +208,7 @@ def test_a_stream_that_was_dealt_too_long_does_not_fit_the_next_operation(
     alice, bob = pair
     for number in (1, 2):
         alice.label(number)
-        alice.write([bytes(16)])
+        alice.write(bytes(16))
     alice.flush()
     bob.label(1)
     bob.read(8)
@@ -205,7 +221,7 @@ def test_counters_leave_the_names_of_operations_out() -> None:
     alice, bob = memory_pair(options=QUICK)
     for channel in (alice, bob):
         channel.label(1)
-    alice.write([bytes(5)])
+    alice.write(bytes(5))
     alice.flush()
     bob.read(5)
     assert (alice.counters.payload_sent, bob.counters.payload_received) == (5, 5)

@@ -14,7 +14,7 @@ KEY = bytes(range(16))
 
 def test_small_and_large_draws_give_one_stream():
     """Sizes around what is made ahead and around the pieces in which large draws are made."""
-    ahead, piece = prg._AHEAD // 8, prg._PIECE // 8
+    ahead, piece = prg._AHEAD, prg._PIECE // 8
     sizes = [1, ahead // 2, ahead // 2 + 1, 3, ahead - 1, ahead, ahead + 1, 0, piece - 1, 2, piece + 1, 5]
     stream = prg.Stream(KEY)
     drawn = np.concatenate([stream.words(size) for size in sizes])

@@ -75,8 +75,8 @@ class Dealt:
     def __init__(self):
         self.parts, self.let_go = [], []
 
-    def write(self, parts):
-        self.parts += map(bytes, parts)
+    def write(self, octets):
+        self.parts.append(bytes(octets))
 
     def flush(self):
         self.let_go.append((self.helper.rounds, sum(map(len, self.parts))))

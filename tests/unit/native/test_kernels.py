@@ -111,6 +111,8 @@ def test_keys_and_inputs_of_other_sizes_are_refused():
     for act in (
         lambda: each.hashes(bytes(15), x, x[0], 0, 0), lambda: each.hashes(bytes(16), x, x[:, 0], 0, 0),
         lambda: each.hashes(bytes(16), x.T, x[0], 1, 0), lambda: each.hashes(bytes(16), x, x[0], -1, 0),
+        lambda: each.keystream(bytes(15), 0, 1), lambda: each.keystream(bytes(16), -1, 1),
+        lambda: each.keystream(bytes(16), 0, -1), lambda: LEVELS[0].keystream(bytes(16), 0, 1),
         lambda: each.leaf_sums(x, three, False, 0, WORD),
         lambda: each.leaf_sums(x, three, False, -1, WORD[:3]),
         lambda: each.leaf_sums(x, three, False, 0, WORD[:3, ::2]),
@@ -118,7 +120,7 @@ def test_keys_and_inputs_of_other_sizes_are_refused():
         lambda: LEVELS[0].hashes(bytes(16), x, x[0], 0, 0),
         lambda: LEVELS[0].leaf_sums(x, three, False, 0, WORD[:3]),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match=r"hashes|sums"):
+        with pytest.raises(ValueError, match=r"hashes|sums|keystream"):
             act()
 
 

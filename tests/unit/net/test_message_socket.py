@@ -11,6 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from junto.net import message_socket
+from junto.net.frames import MESSAGE_BYTES
+from junto.net.message_socket import _AT_ONCE as AT_ONCE
+from junto.net.message_socket import _COPIED as COPIED
 from junto.net.message_socket import MessageSocket
 
 FRAME = b"\x02frame"
@@ -91,6 +94,22 @@ def test_what_was_read_beyond_the_frame_waits_for_who_comes_next(ends: Ends, par
     ends.near.rest()
     heard = [ends.heard.get(timeout=10)[1] for _ in range(3)]
     assert heard == [FRAME + b"1", FRAME + b"2", FRAME + b"3"]
+
+
+@pytest.mark.parametrize("size", [0, 1, *range(COPIED - 1, COPIED + 2), AT_ONCE + COPIED, MESSAGE_BYTES])
+def test_a_message_of_any_size_is_one_message(ends: Ends, size: int) -> None:
+    message = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    far = MessageSocket(ends.far.dup())
+    try:
+        sender = threading.Thread(
+            target=lambda: [far.send(each, lambda: 30.0) for each in (message, b"next")]
+        )
+        sender.start()
+        assert [ends.heard.get(timeout=30)[1] for _ in range(2)] == [message, b"next"]
+        sender.join(10)
+        assert not far.busy
+    finally:
+        far.kill()
 
 
 def test_an_alarm_ends_a_wait_and_two_do_not_wait_at_once(ends: Ends) -> None:

@@ -514,7 +514,7 @@ def _compare(seat: NodeContext, digest: bytes) -> None:
     such.
     """
     if seat.index is None:
-        seat.channels[seat.compute[1]].write([digest])
+        seat.channels[seat.compute[1]].write(digest)
         return
     others = [bytes(seat.channels[seat.peer].exchange([digest], len(digest)))]
     if seat.index == 1 and seat.helper is not None:

@@ -67,8 +67,8 @@ class Source(Protocol):
 class Sink(Protocol):
     """Where the helper writes what it deals for P1."""
 
-    def write(self, parts: Sequence[memoryview]) -> None:
-        """Append."""
+    def write(self, octets: bytes | memoryview) -> None:
+        """Append what nobody changes any more."""
 
     def flush(self) -> None:
         """Send what `write` still holds."""
@@ -408,7 +408,7 @@ class Computing(Role):
     def _pass_on(self, share: RevealedShare, opened: NDArray[np.uint64]) -> None:
         """Tell whoever deals: it has dealt all that was asked for, and waits for this."""
         if self._heard is not None:
-            self._heard.write([share.to_wire(opened)])
+            self._heard.write(bytes(share.to_wire(opened)))  # it is computed with, too
             self._heard.flush()
             share.told = share.size
             self.opened += share.told
@@ -462,7 +462,7 @@ class Dealing(Role):
         pads = drawn(self._streams[0], (size * len(demands),), width)
         self.offline += pads.nbytes
         values = [demand.hide(pads[at * size : (at + 1) * size]) for at, demand in enumerate(demands)]
-        self._dealt.write([_octets(pads)])
+        self._dealt.write(_octets(pads))
         return values
 
     def mask_planes(self, count: int, lanes: int) -> Planes:
@@ -475,7 +475,7 @@ class Dealing(Role):
         rest = self._streams[0].planes(count, lanes)
         rest ^= value
         self.offline += count * bits.wire_size(lanes)
-        self._dealt.write([bits.to_wire(rest, lanes)])
+        self._dealt.write(bits.to_wire(rest, lanes))
         return value
 
     def mask_by(self, owner: int, shape: Shape) -> Words:

@@ -42,6 +42,62 @@ INLINE void encrypt(__m128i *blocks, const schedule *key) {
 /* The big-endian number of a block of a keystream. */
 INLINE __m128i counter(uint64_t number) { return _mm_set_epi64x((long long)__builtin_bswap64(number), 0); }
 
+/* Blocks of a keystream, a multiple of those that are made at once. */
+TARGET_AVX2 static void narrow_blocks(uint64_t *out, const schedule *key, uint64_t number, int64_t blocks) {
+    for (int64_t at = 0; at < blocks; at += AT_ONCE) {
+        __m128i each[AT_ONCE];
+        for (int i = 0; i < AT_ONCE; i++) each[i] = counter(number + (uint64_t)(at + i));
+        encrypt(each, key);
+        memcpy(out + 2 * at, each, sizeof each);
+    }
+}
+
+#ifndef JUNTO_EMULATED
+enum { WIDE = 4 };
+
+TARGET_AVX512 static void wide_blocks(uint64_t *out, const schedule *key, uint64_t number, int64_t blocks) {
+    const __m512i step = _mm512_set_epi64(WIDE, 0, WIDE, 0, WIDE, 0, WIDE, 0);
+    const __m512i backwards = _mm512_broadcast_i32x4(_mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    __m512i numbers = _mm512_set_epi64(3, 0, 2, 0, 1, 0, 0, 0), round[ROUNDS + 1];
+    numbers = _mm512_add_epi64(numbers, _mm512_maskz_set1_epi64(0xaa, (long long)number));
+    for (int i = 0; i <= ROUNDS; i++) round[i] = _mm512_broadcast_i32x4(key->round[i]);
+    for (int64_t at = 0; at < blocks; at += WIDE * AT_ONCE) {
+        __m512i each[AT_ONCE];
+        for (int i = 0; i < AT_ONCE; i++) {
+            each[i] = _mm512_xor_si512(_mm512_shuffle_epi8(numbers, backwards), round[0]);
+            numbers = _mm512_add_epi64(numbers, step);
+        }
+        for (int r = 1; r < ROUNDS; r++)
+            for (int i = 0; i < AT_ONCE; i++) each[i] = _mm512_aesenc_epi128(each[i], round[r]);
+        for (int i = 0; i < AT_ONCE; i++)
+            _mm512_storeu_si512(out + 2 * (at + WIDE * i), _mm512_aesenclast_epi128(each[i], round[ROUNDS]));
+    }
+}
+#endif
+
+/* Words from `first` on: those that do not make up AT_ONCE blocks are taken out of so many. */
+TARGET_AVX2 static void run_stream(uint64_t *out, int64_t first, int64_t count, const uint8_t *key, int level) {
+    schedule schedule;
+    expand(&schedule, key);
+    while (count) {
+        uint64_t some[2 * AT_ONCE];
+        const int64_t skipped = first % 2, blocks = skipped ? 0 : count / 2 / AT_ONCE * AT_ONCE;
+        int64_t made = 2 * blocks, wide = 0;
+        if (!blocks) {
+            narrow_blocks(some, &schedule, (uint64_t)first / 2, AT_ONCE);
+            made = count < 2 * AT_ONCE - skipped ? count : 2 * AT_ONCE - skipped;
+            memcpy(out, some + skipped, sizeof *out * (size_t)made);
+        }
+#ifndef JUNTO_EMULATED
+        if (level >= AVX512) wide = blocks / (WIDE * AT_ONCE) * (WIDE * AT_ONCE);
+        wide_blocks(out, &schedule, (uint64_t)first / 2, wide);
+#endif
+        narrow_blocks(out + 2 * wide, &schedule, (uint64_t)(first / 2 + wide), blocks - wide);
+        out += made, first += made, count -= made;
+    }
+    memset(&schedule, 0, sizeof schedule);
+}
+
 /* AT_ONCE blocks of every leaf's keystream from block `number` on: their sum, and for each bit of a leaf's number, the
  * highest first, the sum of those that have it: sums[0], and sums[1], sums[2] ... */
 TARGET_AVX2 static void leaves(__m128i sums[][AT_ONCE], const schedule *keys, int count, int first, int depth,
@@ -129,6 +185,14 @@ TARGET_AVX2 static void run_tags(uint8_t *out, const uint8_t *in, int64_t count,
     memset(&schedule, 0, sizeof schedule);
 }
 #endif
+
+void aes_stream(uint64_t *out, int64_t first, int64_t count, const uint8_t *key, int level) {
+#if X86
+    run_stream(out, first, count, key, level);
+#else
+    (void)out, (void)first, (void)count, (void)key, (void)level;
+#endif
+}
 
 void aes_tags(uint8_t *out, const uint8_t *in, int64_t count, int64_t blocks, const uint8_t *key) {
 #if X86

@@ -24,7 +24,7 @@
 #ifdef JUNTO_EMULATED /* what is written for AVX-512, for any processor: by the tests */
 #define TARGET_AVX512
 #else
-#define TARGET_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,fma,bmi2,aes,pclmul")))
+#define TARGET_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,fma,bmi2,aes,vaes,pclmul")))
 #endif
 #else
 #define X86 0
@@ -88,6 +88,9 @@ EXPORT void curve25519_encode(uint64_t *out, const uint8_t *hashes, int64_t coun
  * first, the sum of those that have it [all depths, width]. */
 EXPORT void aes_trees(uint64_t *rows, uint64_t *totals, const uint8_t *keys, const uint8_t *depths, int64_t trees,
                       int64_t first, int64_t start, int64_t width);
+
+/* From AVX2 on alone. Words `first` to `first + count` of the AES-128-CTR keystream that counts from 0. */
+EXPORT void aes_stream(uint64_t *out, int64_t first, int64_t count, const uint8_t *key, int level);
 
 /* From AVX2 on alone. TMMO of x + difference [count, 2] under one key, the first tweak being `first`: the lower words
  * [count] if `pieces` is 0, or [pieces, stride, 2]. */

@@ -16,7 +16,7 @@ int kernels_level(void) {
         return BASE;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq") ||
         !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
-        !__builtin_cpu_supports("avx512ifma"))
+        !__builtin_cpu_supports("avx512ifma") || !__builtin_cpu_supports("vaes"))
         return AVX2;
     return AVX512;
 #else
