@@ -34,7 +34,7 @@ async def asinh(g: Gates[R, B], x: R, fraction: int) -> R:
 async def acosh(g: Gates[R, B], x: R, fraction: int) -> R:
     """The number x >= 0 whose hyperbolic cosine is x: log(x + sqrt(x**2 - 1)). Of x < 1: some number.
 
-    Range: up to 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5; near 1, 1.3e-4.
+    Range: up to 15/16 2**(61 - 2 fraction), 3e7 for 18 bits. Error: 2e-5; near 1, 1.4e-4.
     Cost: 25 rounds, 221 bytes of a ready operand.
     """
     within(g, x, "the inverse hyperbolic cosine", (1.0, largest(g, fraction) / 2), fraction)

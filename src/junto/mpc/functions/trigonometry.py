@@ -53,7 +53,7 @@ async def _wave(
 
 
 async def atan(g: Gates[R, B], x: R, fraction: int) -> R:
-    """The inverse tangent, for all x. Error: 2e-5. Cost: that of `atan2`."""
+    """The inverse tangent, for all x. Error: 5e-5. Cost: that of `atan2`."""
     return await atan2(g, x, _constant(g, x.shape, 1.0, fraction), fraction)
 
 
