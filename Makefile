@@ -42,7 +42,7 @@ test-long: env-test  ## Further members of rules that a smaller test in the suit
 # The quick tests of each module.
 FAST := tests/unit tests/vectors
 test-fast: env-test  ## The quick tests of each module (under 90 s)
-	@$(RUN) pytest $(FAST) -m "not ray and not slow and not bench and not long" --hypothesis-profile fast $(BOTH) $(PYTEST_ARGS)
+	@$(RUN) pytest $(FAST) -m "not ray and not slow and not bench and not long" --hypothesis-profile fast $(BUSY) $(PYTEST_ARGS)
 
 # The tests that come to a kernel, without the compiled ones.
 NUMPY := tests/unit/native tests/unit/mpc tests/unit/join tests/properties/test_mpc_kernels.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import queue
@@ -49,6 +50,7 @@ PATIENCE_S = 200.0
 
 _CLAIMS = ExitStack()
 """Of the ports that this process was given: open until it ends."""
+atexit.register(_CLAIMS.close)
 
 
 def free_ports(count: int) -> list[int]:

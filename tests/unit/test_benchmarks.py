@@ -84,6 +84,7 @@ def test_the_grpc_stream_answers_and_takes_every_byte() -> None:
         assert len(stream.flow(3 * MB + 1, 2)) == 2
 
 
+@pytest.mark.slow
 def test_two_parties_say_their_round_trips_and_tasks() -> None:
     told = processes.run(Job("latency", {"warm_up": 1, **latency.arguments(TINY)}))
     assert set(told) == {"alice", "bob"}
@@ -93,6 +94,7 @@ def test_two_parties_say_their_round_trips_and_tasks() -> None:
     assert {row.what for row in latency.tiny_tasks([alice], TINY, Spread.of([0.1]))} != set()
 
 
+@pytest.mark.slow
 def test_arrays_arrive_and_memory_is_watched_on_both_sides() -> None:
     moved = throughput.move(Job("throughput", {"sizes": [[8 * MB, 2]]}, tls=False))
     assert len(moved.seconds[8 * MB]) == 2
@@ -131,6 +133,7 @@ def test_two_parties_alone_say_what_they_send() -> None:
     assert float(offline[1]) > float(offline[0]) > 0
 
 
+@pytest.mark.slow
 def test_a_start_is_told_in_stages() -> None:
     told = processes.run(Job("startup", late_s=0.01))
     for each in told.values():

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tries import each_once
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -140,8 +142,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("number", ["INT", "TERM"])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("place", "number"), each_once(PLACES, ["INT", "TERM"]))
 def test_a_signal_is_not_lost_wherever_it_comes(run: Run, tmp_path: Path, place: str, number: str) -> None:
     script, library = PLACES[place]
     (tmp_path / "asked.py").write_text(ASKED.format(number=number))

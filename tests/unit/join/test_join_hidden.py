@@ -25,7 +25,7 @@ from junto.join.table_actor import Order
 from junto.mpc import ring128
 from junto.mpc.ot import symbol_vole
 from moves import watched_moves
-from tries import tries
+from tries import each_once, tries
 
 PARTIES = ["alice", "bob", "carol"]
 
@@ -39,7 +39,10 @@ def spu_of(parties, ring):
     return sf.SPU(parties=parties, cluster_def={"runtime_config": {"field": ring}})
 
 
-@pytest.fixture(params=["FM64", "FM128"])
+RINGS = ["FM64", "FM128"]
+
+
+@pytest.fixture(params=RINGS)
 def quick(request):
     with sf.Session([*PARTIES, "dave"], debug_mode=True):
         yield spu_of(PARTIES, request.param)
@@ -161,7 +164,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("quick", "kind"), each_once(RINGS, KINDS), indirect=["quick"])
 def test_sums_and_counts_over_keys_of_any_kind(quick, kind):
     """Sums of whole numbers are pandas' whether somebody helps or not."""
     rng, tables = np.random.default_rng(3), []
@@ -199,7 +202,7 @@ def test_a_line_is_fitted_to_the_rows_of_both(quick):
 COLUMNS = ["age", "pay", "vip"]
 
 
-@pytest.mark.parametrize("helper", [True, False])
+@pytest.mark.parametrize(("quick", "helper"), each_once(RINGS, [True, False]), indirect=["quick"])
 def test_the_flag_is_the_weight_of_rows(quick, helper):
     """Models and statistics are scikit-learn's and pandas' of the rows that pandas merges."""
     ours, theirs = people(120)
@@ -316,7 +319,7 @@ def test_columns_that_say_the_same_texts_have_the_same_codes(quick):
     assert sf.reveal(dict(found.labels)) == {"lives": cities, "works": cities}
 
 
-@pytest.mark.parametrize("helper", [True, False])
+@pytest.mark.parametrize(("quick", "helper"), each_once(RINGS, [True, False]), indirect=["quick"])
 def test_the_first_owner_knows_its_rows_again(quick, helper):
     """Whatever is computed for each row: rows without a key and later ones of a key are none."""
     ours = pd.DataFrame({"id": pd.array([5, None, 7, 5, 6], "Int64"), "age": [1, 2, 3, 4, 5]})
@@ -333,7 +336,7 @@ def test_the_first_owner_knows_its_rows_again(quick, helper):
     assert not age[~rows].any()
 
 
-@pytest.mark.parametrize("helper", [True, False])
+@pytest.mark.parametrize(("quick", "helper"), each_once(RINGS, [True, False]), indirect=["quick"])
 def test_texts_do_not_travel(quick, monkeypatch, helper):
     """Short texts and long ones, few and many: what goes between the parties has the same shapes."""
     moved = watched_moves(monkeypatch)

@@ -8,7 +8,7 @@ import pytest
 
 import junto as sf
 from junto.errors import ProtocolViolation
-from junto.join import ecdh, join, joining
+from junto.join import comparing, ecdh, join, joining
 from junto.join.blinding import BlindingScalar, blind_again, new_secret
 from junto.join.comparing import Comparing, Matching, seal, unseal
 from junto.join.plain_curve import pack
@@ -138,8 +138,10 @@ def test_ranks_that_cannot_be(ranks, total):
         ours.settle(total, [], 0)
 
 
-def test_ranks_come_in_four_bytes_where_these_are_enough():
-    for count, dtype in ((3, np.int32), (2**31 - 4, np.int32), (2**31 - 3, np.int64)):
+def test_ranks_come_in_four_bytes_where_these_are_enough(monkeypatch):
+    assert np.iinfo(np.int32).max == comparing._FEW - 1
+    monkeypatch.setattr(comparing, "_FEW", 60)  # so many keys would be laid down in 4,096 files
+    for count, dtype in ((3, np.int32), (56, np.int32), (57, np.int64)):
         holder = Matching({"alice": 3, "bob": count}, "inner", "alice", None)
         tags = np.arange(48, dtype=np.uint8).reshape(3, 16)
         for name in ("alice", "bob"):

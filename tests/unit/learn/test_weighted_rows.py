@@ -8,6 +8,7 @@ from sklearn import linear_model, preprocessing
 
 import junto as sf
 from junto import learn
+from tries import each_once
 
 PARTIES = ["alice", "bob", "carol"]
 ROWS = 120
@@ -42,7 +43,10 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=["FM64", "FM128"])
+RINGS = ["FM64", "FM128"]
+
+
+@pytest.fixture(params=RINGS)
 def spu(request):
     with sf.Session(PARTIES, debug_mode=True):
         yield spu_of(request.param)
@@ -74,8 +78,7 @@ def ours(spu, model, x):
     return shown[:, 1] if shown.ndim == 2 else shown
 
 
-@pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("spu", "name", "weights"), each_once(RINGS, MODELS, WEIGHTS), indirect=["spu"])
 def test_a_model_is_scikit_learns_with_the_same_weights(spu, name, weights):
     """Columns of any size, and one that is constant; a penalty is as after a scaler of the same weights."""
     weight = WEIGHTS[weights]
@@ -92,7 +95,9 @@ def test_a_model_is_scikit_learns_with_the_same_weights(spu, name, weights):
         assert abs(coefficients[3]) < 1e-3 * np.abs(coefficients).max()  # of the constant column
 
 
-@pytest.mark.parametrize("name", ["LinearRegression", "GammaRegressor"])
+@pytest.mark.parametrize(
+    ("spu", "name"), each_once(RINGS, ["GammaRegressor", "LinearRegression"]), indirect=["spu"]
+)
 def test_what_stands_in_rows_that_weigh_nothing_does_not_matter(spu, name):
     plain = np.asarray(sf.reveal(fitted(spu, name, X, FLAG)[0].coef_))
     other = np.where(FLAG[:, None] > 0, X, 1e6 * (-1) ** np.arange(ROWS)[:, None])
@@ -101,6 +106,7 @@ def test_what_stands_in_rows_that_weigh_nothing_does_not_matter(spu, name):
     )
 
 
+@pytest.mark.slow
 def test_on_shares():
     with sf.Session(PARTIES, address="local"):
         spu = spu_of("FM128")

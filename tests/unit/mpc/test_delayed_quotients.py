@@ -14,6 +14,7 @@ from jax import lax
 from junto.mpc.plan import trace
 from junto.mpc.plan_steps import form_of
 from mpc_programs import Engine
+from tries import each_once
 
 UNIT = 2.0**-18
 WEIGHTS = np.array([0.6, -1.1, 0.9, 1.3, -0.7, 0.8], np.float32)
@@ -51,8 +52,7 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3, 1e6])
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(("name", "size"), each_once(PROGRAMS, [1e-3, 1.0, 1e3, 1e6]))
 def test_numbers_of_every_size_are_right_or_named(name: str, size: float) -> None:
     rng = np.random.default_rng(3)
     x, y = (

@@ -23,6 +23,7 @@ from junto.mpc.prg import Stream, derive
 from junto.mpc.protocol.demands import Bilinear, Product, Square
 from junto.mpc.ring128 import integers_of_wide, lowest_words, matmul_limbs, wide_from
 from mpc_pairs import Sources
+from tries import each_once
 
 T, D = prod(PLAIN), prod(SCALE)
 MOST = 2**64 - 1
@@ -244,11 +245,9 @@ def demanded() -> Sources:
 IN_BOTH = [*((*shapes, 64) for shapes in SHAPES), (*SHAPES[0], 128), (*SHAPES[2], 128)]
 
 
-@pytest.mark.parametrize(("left", "right", "width"), IN_BOTH)
-@pytest.mark.parametrize("held", [(3, 3), (1, 2), (2, 3)])
-def test_demands_for_many_elements_are_met(
-    left: tuple, right: tuple, width: int, held: tuple[int, int]
-) -> None:
+@pytest.mark.parametrize(("shapes", "held"), each_once(IN_BOTH, [(3, 3), (1, 2), (2, 3)]))
+def test_demands_for_many_elements_are_met(shapes: tuple[tuple, tuple, int], held: tuple[int, int]) -> None:
+    left, right, width = shapes
     sources, shape = demanded(), np.broadcast_shapes(left, right)
 
     def pieces(number: int, shape: tuple, by: int) -> list[np.ndarray]:
@@ -277,11 +276,11 @@ def test_demands_for_many_elements_are_met(
 MATRICES = [((40, 64), (64, 20)), ((3, 20, 64), (64, 9)), ((2, 1, 64), (2, 64, 300))]
 
 
-@pytest.mark.parametrize(("left", "right"), MATRICES)
-@pytest.mark.parametrize("held", [(3, 3), (1, 2), (2, 1), (2, 3)])
+@pytest.mark.parametrize(("shapes", "held"), each_once(MATRICES, [(3, 3), (1, 2), (2, 1), (2, 3)]))
 def test_matrices_of_128_bits_are_multiplied_in_slots(
-    left: tuple, right: tuple, held: tuple[int, int]
+    shapes: tuple[tuple, tuple], held: tuple[int, int]
 ) -> None:
+    left, right = shapes
     sources, rng = demanded(), np.random.default_rng(len(left))
 
     def pieces(shape: tuple, by: int) -> list[np.ndarray]:
@@ -308,6 +307,7 @@ def test_large_matrices_stay_with_transfers_as_answers_would_show_too_much() -> 
 # -------------------------------------------------------------------- secrecy, and hostile messages
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_twice_and_shares_are_uniform() -> None:
     """All that each side receives, twice for the same numbers, the least random ones."""
     source, shares = Two(), []
