@@ -12,6 +12,7 @@ import numpy as np
 from junto.columns import LOST, UNKNOWN, misfit
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError, JuntoError
+from junto.frame import recipes
 from junto.frame.frame_steps import FrameStep
 from junto.frame.native_tables import opened
 from junto.frame.numeric import FAULTS, INFINITE, as_floats
@@ -110,6 +111,33 @@ class Transformer(Parametrized):
     def fit_transform(self, frame: VerticalFrame, y: Any = None) -> VerticalFrame:
         """`fit`, then `transform` of the same frame; `y` as there."""
         return self.fit(frame, y).transform(frame)
+
+    def export(self, to: PYU | str) -> PYUObject:
+        """What was learned, in the clear at one party: so a model that leaves takes columns as they are.
+
+        Every party's script says so by this call, and ledgers have what each owner sent: of its columns the
+        means, ranges, categories or values that it has learned.
+
+        Args:
+            to: who gets it.
+
+        Returns:
+            A handle of a recipe as JSON, of which `junto.learn.as_sklearn` makes scikit-learn's transformer.
+
+        Raises:
+            FrameError: not fitted yet; scikit-learn has nothing that does the same.
+            RemoteError: when the result is used: a column has values that JSON cannot say.
+        """
+        fitted, kind = self._known(), type(self).__name__
+        recipes.require_recipe(kind)
+        receiver = to if isinstance(to, PYU) else PYU(to)
+        parts = [
+            party(FrameStep(recipes.told, about=(kind,)))(state).to(receiver)
+            for party, state in fitted.states.items()
+        ]
+        parameters = {name: getattr(self, name) for name in recipes.PARAMETERS[kind]}
+        made: PYUObject = receiver(FrameStep(recipes.written, kind, parameters))(parts)
+        return made
 
     def _rule(self) -> Self:
         """What owners are given of it: the parameters."""

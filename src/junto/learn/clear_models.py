@@ -7,7 +7,7 @@ it. Linear models are in their columns' own units; before others stands a scaler
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,6 +17,7 @@ import numpy as np
 from junto.device.boundary import public
 from junto.errors import LearnError
 from junto.extras import need
+from junto.learn import clear_preprocessing
 from junto.learn.examine import Floats
 
 FORMAT: Final = "junto model 1"
@@ -90,22 +91,37 @@ def recipe(model: ClearModel) -> str:
 
 
 @public
-def as_sklearn(text: str) -> Any:
+def as_sklearn(*texts: str, columns: Sequence[str] | None = None) -> Any:
     """The scikit-learn estimator of ``export(to, format="sklearn")``, fitted.
 
     Args:
-        text: the recipe.
+        texts: the model's recipe; or before it those of the preprocessing (``export(to)`` of a transformer of
+            `junto.frame`), in the order in which it was done: then what comes back takes tables of pandas
+            with the columns as they were before. Or those of preprocessing alone.
+        columns: what preprocessing alone is to give, in order, for a model of another kind behind it; of a
+            single text by default all columns that it is for.
 
     Returns:
         One of scikit-learn's class of the same name; behind a ``StandardScaler`` in a ``Pipeline`` if groups
-        or components are those of scaled columns.
+        or components are those of scaled columns. With preprocessing, a ``Pipeline`` that begins with it.
 
     Raises:
-        LearnError: the text is no such recipe.
+        LearnError: a text is no such recipe; a model is not the last one.
         MissingLibrary: scikit-learn is not installed.
     """
     need("sklearn", "as_sklearn")
-    model = _read(text)
+    count = len(texts) - (not texts or not clear_preprocessing.is_step(texts[-1]))
+    steps = [clear_preprocessing.step_of(text) for text in texts[: max(count, 0)]]
+    models = [_read(text) for text in texts[count:]] if texts else [_read("")]
+    if not steps:
+        return _estimator(models[0])
+    from sklearn.pipeline import make_pipeline
+
+    wanted = models[0].columns if models else columns
+    return make_pipeline(*clear_preprocessing.pipeline_of(steps, wanted), *map(_estimator, models))
+
+
+def _estimator(model: ClearModel) -> Any:
     from sklearn import cluster, decomposition, linear_model
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
