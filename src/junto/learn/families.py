@@ -213,12 +213,25 @@ class Normal(Family):
         return 0.0, float(y.var()) / 2
 
 
+def are_named(classes: tuple[Any, ...]) -> bool:
+    """Whether an SPU has 0, 1, ... in place of these classes, which are read by their names.
+
+    It has no texts; and truth values are the same to Python as 0 and 1, which are what would come back.
+    """
+    return isinstance(classes[0], str | bool)
+
+
+def called(classes: tuple[Any, ...], found: Any) -> Any:
+    """In the clear: classes by their names."""
+    return np.asarray(classes)[found]
+
+
 @dataclass(frozen=True)
 class ClassFamily(Family):
     """Base of those whose label is of classes, which count as 0, 1, ...
 
     Args:
-        classes: numbers or texts, in order.
+        classes: numbers, truth values or texts, in order.
     """
 
     classes: tuple[Any, ...] = (0, 1)

@@ -15,7 +15,7 @@ from junto.frame.frame_steps import FrameStep
 from junto.learn import dataset, pooled, pooled_linear, pooled_scores
 from junto.learn.dataset import Table
 from junto.learn.estimator import require, require_classes, shown
-from junto.learn.families import Bernoulli, Family
+from junto.learn.families import Bernoulli, Family, are_named, called
 from junto.learn.glm import GeneralizedLinearModel
 from junto.learn.metrics import accuracy_score
 from junto.learn.own_units import linear
@@ -30,9 +30,9 @@ class LogisticRegression(GeneralizedLinearModel):
 
     Args:
         C: the less, the stronger the penalty; ``inf``: none.
-        classes: the two values of the label, numbers or texts, in any order: as in scikit-learn the greater
-            one, or the later one in the alphabet, is the second class. All parties give them, for an owner
-            that told which values its label has would tell more than its rows.
+        classes: the two values of the label, numbers, truth values or texts, in any order: as in scikit-learn
+            the greater one, or the later one in the alphabet, is the second class. All parties give them, for
+            an owner that told which values its label has would tell more than its rows.
 
     The others are those of `LinearParameters`.
     """
@@ -78,7 +78,7 @@ class LogisticRegression(GeneralizedLinearModel):
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The likelier class of each row: shown to the party `to` alone, who learns no probability.
 
-        On the SPU, classes that are texts are 0 and 1.
+        On the SPU, classes that are texts or truth values are 0 and 1.
 
         Args:
             X: see `dataset.Table`; the columns of `fit`.
@@ -90,10 +90,10 @@ class LogisticRegression(GeneralizedLinearModel):
         if self._pooled is not None:
             likelier = FrameStep(pooled_linear.likelier, self.classes_)
             return self._pooled.each(likelier, X, to, pooled.complete)
-        texts = isinstance(self.classes_[0], str)
-        values = (0, 1) if texts else self.classes_
+        named = are_named(self.classes_)
+        values = (0, 1) if named else self.classes_
         found = self.spu(_likelier, static_argnames="values")(self.decision_function(X), values=values)
-        return shown(found.read_as(found, partial(_called, self.classes_)) if texts else found, to)
+        return shown(found.read_as(found, partial(called, self.classes_)) if named else found, to)
 
     def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
         """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
@@ -127,11 +127,6 @@ def _probabilities(eta: Any) -> Any:
 def _within(probabilities: Any) -> Any:
     """In the clear: rounding may have taken some beyond 0 and 1."""
     return np.clip(probabilities, 0, 1)
-
-
-def _called(classes: tuple[str, str], found: Any) -> Any:
-    """In the clear: by their names."""
-    return np.where(found, classes[1], classes[0])
 
 
 def _guessed(parts: Any, found: Any) -> Any:

@@ -286,11 +286,15 @@ def test_classes_come_back_as_they_are(spu, classes, refused):
             with pytest.raises(sf.LearnError, match=refused):
                 model(spu, classes=classes)
         return
-    model = learn.DecisionTreeClassifier(spu, classes=classes, max_depth=1, min_samples_leaf=1)
     x, y = np.stack([LABEL, LABEL], 1), np.asarray(classes)[LABEL]
-    fitted = fit(model, x, y)
     tables = {sf.PYU("alice"): at("alice", x), sf.PYU("bob"): at("bob", NUMBERS)}
-    assert np.array_equal(sf.reveal(fitted.predict(tables, to="bob")), y)
+    for model in (
+        learn.DecisionTreeClassifier(spu, classes=classes, max_depth=1, min_samples_leaf=1),
+        learn.LogisticRegression(spu, classes=classes, C=100, max_iter=8),
+    ):
+        found = sf.reveal(fit(model, x, y).predict(tables, to="bob"))
+        assert np.array_equal(found, y)
+        assert found.dtype.kind == y.dtype.kind
 
 
 def test_the_error_survives_a_process():

@@ -19,7 +19,7 @@ from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, examine, own_units, pooled, pooled_scores
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
 from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
-from junto.learn.families import IDENTITY, LOGARITHM, ClassFamily, Normal
+from junto.learn.families import IDENTITY, LOGARITHM, ClassFamily, Normal, are_named, called
 from junto.learn.kept_columns import KeptParts
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.pooled import Pooled
@@ -382,8 +382,9 @@ class Classifier(TreeModel):
     """Base of the models whose label is of classes.
 
     Args:
-        classes: the values of the label, two or more, numbers or texts, in any order. All parties give them,
-            for an owner that told which values its label has would tell more than its rows.
+        classes: the values of the label, two or more, numbers, truth values or texts, in any order. All
+            parties give them, for an owner that told which values its label has would tell more than its
+            rows.
     """
 
     classes: tuple[Any, ...] = (0, 1)
@@ -435,7 +436,7 @@ class Classifier(TreeModel):
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
         """The likeliest class of each row: shown to the party `to` alone, who learns no probability.
 
-        On the SPU, classes that are texts are 0, 1, ...
+        On the SPU, classes that are texts or truth values are 0, 1, ...
 
         Args:
             X: tables of their owners; the columns of `fit`.
@@ -448,13 +449,13 @@ class Classifier(TreeModel):
             likelier = FrameStep(pooled_trees.likelier, self.classes_)
             return self._pooled.each(likelier, X, to, pooled.with_gaps)
         found = self._guessed(X)
-        if isinstance(self.classes_[0], str):
-            found = found.read_as(found, partial(_called, self.classes_))
+        if are_named(self.classes_):
+            found = found.read_as(found, partial(called, self.classes_))
         return shown(found, to)
 
     def _guessed(self, X: Table, numbered: bool = False) -> SPUObject:
-        """The likeliest classes; of texts, or if `numbered`, their numbers."""
-        numbered = numbered or isinstance(self.classes_[0], str)
+        """The likeliest classes; if they are named or `numbered`, their numbers."""
+        numbered = numbered or are_named(self.classes_)
         values = tuple(range(len(self.classes))) if numbered else self.classes_
         likelier = self.spu(growing.likelier, static_argnames="values")
         found: SPUObject = likelier(self.decision_function(X), values=values)
@@ -548,11 +549,6 @@ def _of_mean_one(weights: Any) -> Any:
 
 def _start(scale: Any, shape: tuple[int, ...]) -> Any:
     return np.zeros(shape, np.float32) + scale["start"]
-
-
-def _called(classes: tuple[str, ...], found: Any) -> Any:
-    """In the clear: by their names."""
-    return np.asarray(classes)[found]
 
 
 def _within(probabilities: Any) -> Any:
