@@ -127,8 +127,11 @@ def of_kind(name, rows, constant=False):
     return y, y ^ (noise > 1) if name in OF_GUESSES else np.round(0.4 * y + RNG.uniform(0.1, 0.5, rows), 1)
 
 
-@IN_MODES
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(
+    ("spu", "name"),
+    [*(("debug", each) for each in EVERY), ("simulation", "r2_score"), ("simulation", "roc_auc_score")],
+    indirect=["spu"],
+)
 def test_rows_weigh_as_in_scikit_learn(spu, name):
     """Wherever weights are, and whatever they are: the first row, the only one of its kind, counts or not."""
     for kind, made in WEIGHTS.items() if is_debug(spu) else [("whole", WEIGHTS["whole"])]:

@@ -28,8 +28,12 @@ from junto.learn.design import design, penalised
 from junto.learn.examine import ColumnScaling
 from junto.learn.families import Family
 
-COLLINEAR: Final = 500.0
-"""With a greater inflation factor a column is called collinear, and has no error: fixed point ends there."""
+COLLINEAR: Final = 2.0**-4
+"""Of the inflation at which `newton.ridge` makes columns share their effect: a column with more is called
+collinear, and has no error, for that would be off by more than a five-hundredth."""
+
+CONFIDENCE: Final = 0.95
+"""Of intervals."""
 
 UNSETTLED: Final = 2.0**-6
 """Of a row's score: a step that changes more was not the last one. Rounding changes a tenth of that."""
@@ -99,7 +103,14 @@ def factor(rows: int) -> float:
     return math.sqrt(newton.down(range(rows)))
 
 
-def summary(scaling: ColumnScaling, found: Any, factor: float, freedom: int | None) -> dict[str, Any]:
+def largest_inflation(fraction: int) -> float:
+    """Beyond it columns are called collinear, if numbers have so many bits after the point."""
+    return COLLINEAR / newton.ridge(fraction)
+
+
+def summary(
+    scaling: ColumnScaling, found: Any, factor: float, freedom: int | None, most: float
+) -> dict[str, Any]:
     """At the owner of columns: the table that is usual, in the columns' own units.
 
     Args:
@@ -107,25 +118,37 @@ def summary(scaling: ColumnScaling, found: Any, factor: float, freedom: int | No
         found: their coefficients [columns], and `Errors.inflation` and `Errors.root` [2, columns], in the
             clear and in the label's units.
         factor, freedom: see `Errors`.
+        most: see `largest_inflation`.
 
     Returns:
         ``column`` (names), and as arrays ``coef``, ``standard_error``, ``z`` (Student's t with a normal
-        label), ``p_value`` and ``inflation``. NaN for columns that are constant or collinear, and
-        for all if training had not come to an end.
+        label), ``p_value``, ``lower`` and ``upper`` (between which the coefficient lies with a confidence of
+        95 %), and ``inflation``. NaN for columns that are constant or collinear, and for all if training had
+        not come to an end.
     """
     (coef,), (inflation, root) = (np.asarray(each, np.float64) for each in found)
     coef, error = coef / scaling.deviation, root * factor / scaling.deviation
-    lost = (scaling.constant > 0) | (inflation > COLLINEAR) | (error <= 0)
+    lost = (scaling.constant > 0) | (inflation > most) | (error <= 0)
     error = np.where(lost, np.nan, error)
-    z = coef / error
+    z, wide = coef / error, _quantile(freedom) * error
     return {
         "column": list(scaling.names),
         "coef": coef,
         "standard_error": error,
         "z": z,
         "p_value": p_values(z, freedom),
+        "lower": coef - wide,
+        "upper": coef + wide,
         "inflation": np.where(scaling.constant > 0, np.nan, inflation),
     }
+
+
+def _quantile(freedom: int | None) -> float:
+    """How many errors an interval reaches to each side."""
+    from scipy import special
+
+    part = (1 + CONFIDENCE) / 2
+    return float(special.ndtri(part) if freedom is None else special.stdtrit(freedom, part))
 
 
 def p_values(z: NDArray[np.float64], freedom: int | None) -> NDArray[np.float64]:
