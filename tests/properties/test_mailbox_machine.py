@@ -14,7 +14,7 @@ from junto.net import delivery as module
 from junto.net import frames as f
 from junto.net.api import Failure, TransferKey
 from junto.net.buffers import Buffer
-from junto.net.delivery import Mailbox
+from junto.net.mailbox import Mailbox
 from junto.net.steps import Deliver, Refusal, Write
 from tries import tries
 

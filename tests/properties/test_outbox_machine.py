@@ -11,7 +11,7 @@ from gateways import payload, stamp
 from junto.net import delivery as module
 from junto.net import frames as f
 from junto.net.api import Failure, TransferKey
-from junto.net.delivery import Outbox
+from junto.net.outbox import Outbox
 from junto.net.steps import Outgoing, Transfer
 from tries import tries
 

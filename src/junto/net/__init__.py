@@ -5,7 +5,7 @@ From the program to the wire. Laws are pure: events in, instructions out. The re
     api         what the program knows of all this, and what it hears
     gateway     the other parties, where we listen, and our threads
     peer        one party: its lines, whether it is alive, how it ends
-    connection  what passes between us, both ways       law: delivery, over steps (values, each once)
+    connection  what passes between us, both ways       law: delivery, in outbox and mailbox, over steps
     streams     our ends of its ordered streams         law: ordered (windows, what is sent again)
     way         one way to it: where it is dialled, and the lines there; at other addresses, too
     ends        the two ends of a line until it is open law: handshake; meeting: who was met

@@ -19,10 +19,11 @@ from junto.locks import Event
 from junto.net import frames as f
 from junto.net.api import Activity, Arrival, Delivery, Events, Failure, Outcome, Stamp, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer, SpillBuffer
-from junto.net.delivery import Mailbox, Outbox
 from junto.net.header import FOLLOWS, MARK, MARKS, Kind, Ordered, following, parse
 from junto.net.line import Line, StreamsLock
+from junto.net.mailbox import Mailbox
 from junto.net.ordered import StreamReader, StreamWriter
+from junto.net.outbox import Outbox
 from junto.net.steps import Deliver, Outgoing, Refusal, Transfer, TransferState
 from junto.wire.payload import Payload
 

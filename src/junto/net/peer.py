@@ -16,8 +16,9 @@ from junto.locks import Condition
 from junto.net import frames as f
 from junto.net.api import Activity, Events, TransferKey
 from junto.net.connection import NOWHERE, PeerConnection
-from junto.net.delivery import Mailbox, Outbox
 from junto.net.line import Line
+from junto.net.mailbox import Mailbox
+from junto.net.outbox import Outbox
 from junto.net.steps import Refusal
 
 log: logging.Logger = logging.getLogger("junto.net")

@@ -6,8 +6,8 @@ import pytest
 
 from junto.net.api import Stamp, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
-from junto.net.delivery import Mailbox
 from junto.net.frames import Accept, Offer, Value
+from junto.net.mailbox import Mailbox
 from junto.net.steps import Refusal
 
 QUOTA = 1000

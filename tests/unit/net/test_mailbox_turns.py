@@ -11,7 +11,7 @@ from junto.net import delivery as module
 from junto.net import frames as f
 from junto.net.api import TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
-from junto.net.delivery import Mailbox
+from junto.net.mailbox import Mailbox
 from junto.net.steps import Numbers, Write
 
 

@@ -1,9 +1,10 @@
 import pytest
 
 from gateways import payload, stamp
-from junto.net import delivery, frames, steps
+from junto.net import frames, steps
 from junto.net.api import Abort, Failure, Stamp, TransferKey
-from junto.net.delivery import Mailbox
+from junto.net.mailbox import Mailbox
+from junto.net.outbox import Outbox
 from junto.net.steps import InvalidTransition, Story
 
 
@@ -47,7 +48,7 @@ def test_expecting_twice_is_our_own_mistake():
 
 
 def test_what_waits_goes_in_the_order_of_operations():
-    box = delivery.Outbox()
+    box = Outbox()
     for operation in (5000, 3000, 4000, 1):
         box.push(TransferKey(operation, 0), stamp(operation), payload(b"x"))
     sent = []
@@ -58,7 +59,7 @@ def test_what_waits_goes_in_the_order_of_operations():
 
 
 def test_a_batch_of_the_longest_frames_fits_into_a_message():
-    box, long = delivery.Outbox(), "\U0001f600" * 100_000
+    box, long = Outbox(), "\U0001f600" * 100_000
     where = Stamp(1, b"d" * 16, long, long)
     failure = Failure("alice", 1, long, long, long, long, long, long)
     for index in range(200):

@@ -6,8 +6,8 @@ from gateways import payload, stamp
 from junto.net import delivery
 from junto.net import frames as f
 from junto.net.api import TransferKey
-from junto.net.delivery import Outbox
 from junto.net.header import Kind, Ordered
+from junto.net.outbox import Outbox
 from junto.net.steps import Outgoing
 
 CHUNKS = 4
