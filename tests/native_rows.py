@@ -362,23 +362,44 @@ def banded(rng: np.random.Generator, count: int, width: int, slots: int) -> okvs
     return okvs.Bands(starts, rng.integers(0, 2**64, (count, width), np.uint64), words(rng, count, 2))
 
 
-def solve_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for count, width, slots in [
-        (0, 1, 64),
-        (1, 1, 64),
-        (60, 1, 200),
-        (70, 1, 64),
-        (300, 6, 800),
-        (99, 8, 600),
-        (3000, 6, 4001),
-        (1500, 8, 2102),
-    ]:
-        bands, got = banded(rng, count, width, slots), words(rng, slots, 2)
-        want = got.copy()
-        solved = kernels.solve_bands(bands.starts, bands.slots, bands.messages, got)
-        assert solved == okvs._encode(bands, bands.messages, want)
+BANDED = [
+    (0, 1, 64), (1, 1, 64), (60, 1, 200), (70, 1, 64), (300, 6, 800), (99, 8, 600), (3000, 6, 4001),
+    (1500, 8, 2102),
+]  # fmt: skip
+
+
+def laid(
+    kernels: Kernels, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, dict[int, tuple[int, int]], int]]:
+    """Systems that rows are put into, some after others, by a kernel and without; and words of a band."""
+    for count, width, slots in BANDED:
+        bands = banded(rng, count, width, slots)
+        echelon, rows, solved = np.zeros((slots, width + 2), np.uint64), dict[int, tuple[int, int]](), True
+        for some in (bands[np.arange(count // 3)], bands[np.arange(count // 3, count)]):
+            if solved:
+                solved = kernels.lay_bands(some.starts, some.slots, some.messages, echelon)
+                assert solved == okvs.lay_plainly(rows, some, some.messages)
         if solved:
-            yield got, want
+            yield echelon, rows, width
+
+
+def lay_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for got, rows, width in laid(kernels, rng):
+        want = np.zeros_like(got)
+        for at, (row, value) in rows.items():
+            want[at] = np.frombuffer(
+                (row | value << 64 * width).to_bytes(8 * width + 16, "little"), np.uint64
+            )
+        yield got, want
+
+
+def solve_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for echelon, rows, width in laid(kernels, rng):
+        got = words(rng, len(echelon), 2)
+        want = got.copy()
+        kernels.solve_bands(echelon, got)
+        okvs.solve_plainly(rows, width, want)
+        yield got, want
 
 
 def read_bands(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -511,19 +532,25 @@ def merge_tags(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.
 
 
 def lay_values(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    data = rng.integers(0, 256, 400, np.uint8)
-    for count in (0, 1, 300):
-        short = rng.random(count) < 0.8
-        columns = []
-        for longest in (9, 20):
-            lengths = rng.integers(0, longest + 1, count)
-            columns.append(keys.Values(data, rng.integers(0, 401 - longest, count), lengths))
-        got, want = np.zeros((2, count, 32), np.uint8)
+    data = rng.integers(1, 256, 61, np.uint8)
+    room = keys.DIGEST_BYTES - 1
+    fitting = [(one, other) for one in range(room) for other in range(room - 1 - one)]  # and a byte for each
+    for sizes in (fitting, [(size,) for size in range(room)], []):
+        pairs = np.array(sizes, np.int64).reshape(len(sizes), len(sizes[0]) if sizes else 1)
+        ends = np.where(rng.random(pairs.shape) < 0.3, len(data), rng.integers(pairs, len(data) + 1))
+        columns = [
+            keys.Values(data, np.ascontiguousarray(end - each), np.ascontiguousarray(each))
+            for end, each in zip(ends.T, pairs.T, strict=True)
+        ]
+        short = rng.random(len(sizes)) < 0.8
+        got, want = rng.integers(0, 256, (2, len(sizes), keys.DIGEST_BYTES), np.uint8)
+        want[...] = got  # what is not laid stays
         places = short.astype(np.int64)
         for each in columns:
             kernels.lay_values(got, places, each.data, each.starts, each.lengths)
         keys.lay_plainly(want, np.flatnonzero(short), columns)
         yield got, want
+        yield places, np.where(short, 1 + (pairs + 1).sum(axis=1), 0)
 
 
 def tags(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -537,9 +564,9 @@ ROWS: dict[str, Row] = {
     each.__name__: each
     for each in (
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, keystream, hashes, prefixes,
-        lookup, hide_one_hot, solve_bands, read_bands, wide_matmul_into, turns, waves, transform, dot,
-        combine, sha2, sort_words, merge_tags, lay_values, tags, wide_extended, wide_sum, dots, bit_times,
-        wide_multiply_less_into,
+        lookup, hide_one_hot, lay_bands, solve_bands, read_bands, wide_matmul_into, turns, waves, transform,
+        dot, combine, sha2, sort_words, merge_tags, lay_values, tags, wide_extended, wide_sum, dots,
+        bit_times, wide_multiply_less_into,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -39,7 +39,6 @@ from junto.join import cuckoo
 from junto.join.hidden import kept, learned, read, said, stand_ins
 from junto.join.hidden_table import Hidden
 from junto.join.join_cost import beside_keys, explained, explaining, table_of
-from junto.join.okvs import MOST_KEYS
 from junto.join.opening import Desks, sources_of
 from junto.join.opprf import HALVES, PIECES, OpprfInput, OpprfKey, OpprfSizes
 from junto.join.protocol import KeySet
@@ -53,6 +52,9 @@ _Key = proxy(PYUObject, num_cpus=0)(OpprfKey)
 
 _DIFFERENCE = "int32"
 """Of two numbers of 31 bits."""
+
+MOST_KEYS: Final = 1 << 23
+"""In a table of values: a party works at all of them at once."""
 
 
 def pair_join(request: Request, spu: SPU) -> Hidden:

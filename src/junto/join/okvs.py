@@ -9,7 +9,7 @@ Fails:     with a probability below 2**-40 for up to MOST_KEYS keys, if these do
 
 The paper measures how the failures fall with the band's width w: at n = 2**14 by 0.1389 w - 6.98 bits where
 there are 5 % more slots than keys, and by 0.1926 w - 8.15 bits with 7 %; so, on a line between them, by 51
-bits with 5.5 % and w = 384. A union over pieces of 2**14 keys takes 9 bits of that for 2**23 keys. The 384
+bits with 5.5 % and w = 384. A union over pieces of 2**14 keys takes 10 bits of that for 2**24 keys. The 384
 slots beyond are there so that a few keys have room, and are not counted.
 
 A table that cannot be made is tried again under another key of the hash. Whoever sees how often learns
@@ -31,12 +31,12 @@ from junto.native import kernels
 Words = NDArray[np.uint64]
 
 BAND_WORDS: Final = 6
-MOST_KEYS: Final = 1 << 23
-MOST_SLOTS: Final = 1 << 24
+MOST_KEYS: Final = 1 << 24
+MOST_SLOTS: Final = 1 << 25
 _MORE_SLOTS: Final = 0.055
-_PIECE: Final = 1 << 16
+PIECE: Final = 1 << 16
 """Keys that are hashed at once."""
-_START_BITS: Final = 40
+_START_BITS: Final = 39
 
 
 def slots_of(keys: int) -> int:
@@ -74,43 +74,86 @@ def bands_of(key: bytes, tags: Words, slots: int, words: int = BAND_WORDS) -> Ba
         slots: of the table; below MOST_SLOTS.
         words: of a band.
     """
-    cipher = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - a pseudo-random function
-    pieces = -(-(words + 3) // 2)
     made = Bands(np.empty(len(tags), np.uint64), np.empty((len(tags), words), np.uint64), np.empty_like(tags))
-    for first in range(0, len(tags), _PIECE):
-        some = tags[first : first + _PIECE]
-        blocks = np.repeat(some[:, None], pieces, 1)
-        blocks[:, :, 1] ^= np.arange(pieces, dtype=np.uint64)
-        drawn = np.frombuffer(cipher.update(blocks.data.cast("B")), np.uint64).reshape(len(some), -1)
-        piece = slice(first, first + len(some))
+    for first in range(0, len(tags), PIECE):
+        drawn = _drawn(key, tags[first : first + PIECE], range(-(-(words + 3) // 2)))
+        piece = slice(first, first + len(drawn))
         made.messages[piece] = drawn[:, :2]
-        made.slots[piece] = drawn[:, 2 : 2 + words]
-        room = np.uint64(slots - 64 * words + 1)
-        made.starts[piece] = (drawn[:, 2 + words] >> np.uint64(64 - _START_BITS)) * room >> np.uint64(
-            _START_BITS
-        )
+        made.slots[piece] = drawn[:, 3 : 3 + words]
+        made.starts[piece] = _starts(drawn[:, 2], slots, words)
     return made
 
 
-def order_of(bands: Bands) -> NDArray[np.intp]:
-    """The order of their starts, in which they are quickest to lay and to read."""
-    return order_of_numbers(bands.starts, MOST_SLOTS)
+def starts_of(key: bytes, tags: Words, slots: int, words: int = BAND_WORDS) -> Words:
+    """Where the bands of keys start; see `bands_of`."""
+    made = np.empty(len(tags), np.uint64)
+    for first in range(0, len(tags), PIECE):
+        drawn = _drawn(key, tags[first : first + PIECE], range(1, 2))
+        made[first : first + len(drawn)] = _starts(drawn[:, 0], slots, words)
+    return made
+
+
+def _drawn(key: bytes, tags: Words, blocks: range) -> Words:
+    """Some blocks of what the hash gives for each tag, two words each."""
+    cipher = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - a pseudo-random function
+    made = np.repeat(tags[:, None], len(blocks), 1)
+    made[:, :, 1] ^= np.array(blocks, np.uint64)
+    return np.frombuffer(cipher.update(made.data.cast("B")), np.uint64).reshape(len(tags), -1)
+
+
+def _starts(drawn: Words, slots: int, words: int) -> Words:
+    room = np.uint64(slots - 64 * words + 1)
+    found: Words = (drawn >> np.uint64(64 - _START_BITS)) * room >> np.uint64(_START_BITS)
+    return found
+
+
+def order_of(starts: Words) -> NDArray[np.intp]:
+    """The order of starts in which bands are quickest to lay and to read."""
+    return order_of_numbers(starts, MOST_SLOTS)
+
+
+class Echelon:
+    """What a table is to hold, some keys after others: a system over GF(2), which is kept in echelon form.
+
+    Args:
+        slots: of the table.
+        words: of a band.
+    """
+
+    def __init__(self, slots: int, words: int = BAND_WORDS) -> None:
+        self._rows: dict[int, tuple[int, int]] = {}
+        self._words = words
+        self._held = np.zeros((slots if kernels() is not None else 0, words + 2), np.uint64)
+
+    def lay(self, bands: Bands, values: Words) -> bool:
+        """Add keys.
+
+        Args:
+            bands: of the keys, quickest in the order of their starts.
+            values: [keys, 2].
+
+        Returns:
+            Whether it could be done.
+        """
+        if (native := kernels()) is not None:
+            return native.lay_bands(bands.starts, bands.slots, values, self._held)
+        return lay_plainly(self._rows, bands, values)
+
+    def solve(self, table: Words) -> None:
+        """Lay the values into a table [slots, 2], which is uniform."""
+        if (native := kernels()) is not None:
+            native.solve_bands(self._held, table)
+        else:
+            solve_plainly(self._rows, self._words, table)
 
 
 def encode(bands: Bands, values: Words, table: Words) -> bool:
-    """Lay values into a table.
-
-    Args:
-        bands: of the keys, quickest in the order of their starts.
-        values: [keys, 2].
-        table: [slots, 2], uniform; what is laid into it.
-
-    Returns:
-        Whether it could be done.
-    """
-    if (native := kernels()) is not None:
-        return native.solve_bands(bands.starts, bands.slots, values, table)
-    return _encode(bands, values, table)
+    """Lay values of all keys at once into a table, if it can be done; see `Echelon`."""
+    echelon = Echelon(len(table), bands.slots.shape[1])
+    if not echelon.lay(bands, values):
+        return False
+    echelon.solve(table)
+    return True
 
 
 def decode(bands: Bands, table: Words) -> Words:
@@ -120,9 +163,8 @@ def decode(bands: Bands, table: Words) -> Words:
     return _decode(bands, table)
 
 
-def _encode(bands: Bands, values: Words, table: Words) -> bool:
+def lay_plainly(echelon: dict[int, tuple[int, int]], bands: Bands, values: Words) -> bool:
     """By Python's long numbers: a row of the echelon form for its first slot, with its bits from there on."""
-    echelon: dict[int, tuple[int, int]] = {}
     for row, laid, at in zip(_numbers(bands.slots), _numbers(values), bands.starts.tolist(), strict=True):
         while row:
             zeros = (row & -row).bit_length() - 1
@@ -133,13 +175,17 @@ def _encode(bands: Bands, values: Words, table: Words) -> bool:
             row, laid = row ^ echelon[at][0], laid ^ echelon[at][1]
         else:
             return False
+    return True
+
+
+def solve_plainly(echelon: dict[int, tuple[int, int]], words: int, table: Words) -> None:
+    """The same of the table."""
     for at in sorted(echelon, reverse=True):
         row, laid = echelon[at]
-        octets = np.frombuffer(row.to_bytes(8 * bands.slots.shape[1], "little"), np.uint8)
+        octets = np.frombuffer(row.to_bytes(8 * words, "little"), np.uint8)
         others = at + np.flatnonzero(np.unpackbits(octets, bitorder="little"))[1:]
         table[at] = np.frombuffer(laid.to_bytes(16, "little"), np.uint64)
         table[at] ^= np.bitwise_xor.reduce(table[others], axis=0)
-    return True
 
 
 def _decode(bands: Bands, table: Words) -> Words:

@@ -103,7 +103,11 @@ class OpprfInput(OprfInput):
 
     def __init__(self, sizes: OpprfSizes, peer: str) -> None:
         super().__init__(sizes.oprf, peer)
-        self._all, self._widths = sizes, sizes.widths
+        self._all, self._widths, self._keys = sizes, sizes.widths, list[Digests]()
+
+    def add(self, keys: Digests) -> None:
+        """The next keys."""
+        self._keys.append(keys)
 
     def encode(self) -> bytes:
         """Give each key a bin, once all are there; then see `OprfInput.encode`.
@@ -118,7 +122,8 @@ class OpprfInput(OprfInput):
             raise JoinError("the keys fit into no bins, which happens once in 2**40 joins", fix="join again")
         self._bin_of = names[np.arange(len(keys)), choice]
         self._laid = _laid(self.session, keys, choice)
-        self._keys = [self._laid]
+        self._keys.clear()
+        super().add(self._laid)
         return super().encode()
 
     def places(self) -> npt.NDArray[np.int64]:
@@ -155,7 +160,7 @@ class OpprfInput(OprfInput):
         """Have this party's words, once all tables are there."""
         seeds = self.outputs(0, len(self._laid)).view(np.uint64)
         rows = Stream(fresh_key()).words((1 + self._all.words) * self._all.bins).reshape(-1, self._all.bins)
-        order = okvs.order_of(self._read)
+        order = okvs.order_of(self._read.starts)
         bands = self._read[order]
         for first in range(0, len(self._tables), 2):
             pair = [*self._tables[first : first + 2]] * 2
@@ -213,7 +218,7 @@ class OpprfKey(OprfKey):
         for _ in range(ATTEMPTS):
             key = new_key()
             bands = okvs.bands_of(key, tags, sizes.slots)
-            order = okvs.order_of(bands)
+            order = okvs.order_of(bands.starts)
             bands, self._tables = bands[order], []
             for table in range(len(sizes.widths)):
                 values = _pads(self.session, table, seeds) ^ self._values(table, names.T.ravel(), rows)

@@ -22,7 +22,8 @@ that is not zero, so at least 22 symbols of d have to be known.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -105,7 +106,7 @@ class OprfInput:
     def __init__(self, sizes: OprfSizes, peer: str) -> None:
         self._sizes, self._peer = sizes, peer
         self._nonce = secrets.token_bytes(_NONCE)
-        self._keys: list[Digests] = []
+        self._given: list[Words] = []
         self._outputs: Digests | None = None
 
     @property
@@ -132,8 +133,8 @@ class OprfInput:
             raise ProtocolViolation(f"what {self._peer} sent: {error}") from None
 
     def add(self, keys: Digests) -> None:
-        """The next keys."""
-        self._keys.append(keys)
+        """The next keys, once both have met."""
+        self._given.append(_tags(self._session, keys))
 
     def encode(self) -> bytes:
         """Make the table, once all keys are there; what is said before the columns.
@@ -141,16 +142,17 @@ class OprfInput:
         Raises:
             JoinError: there is no table after some tries.
         """
-        keys = np.concatenate(self._keys) if self._keys else np.empty((0, 32), np.uint8)
-        self._keys = []
+        self._tagged = np.concatenate([np.empty((0, 2), np.uint64), *self._given])
+        self._given.clear()
         for attempt in range(ATTEMPTS):
-            if self._encoded(_tags(self._session, attempt, keys), attempt):
+            if self._encoded(attempt):
                 return bytes([attempt]) + self._vole.message
+            self._tagged = put_back(self._tagged, self._order)
         raise JoinError("the keys fit into no table, which happens once in 2**120 joins", fix="join again")
 
     def column(self, number: int) -> Words:
         """What is said of a column, once each and in order: [6, slots / 64]."""
-        message, self._made[number] = self._vole.output(number, self._code[number])
+        message, self._columns[number] = self._vole.output(number, self._columns[number])
         return message
 
     def outputs(self, start: int, count: int) -> Digests:
@@ -159,23 +161,38 @@ class OprfInput:
             self._outputs = self._finished()
         return np.array(self._outputs[start : start + count])
 
-    def _encoded(self, tags: Words, attempt: int) -> bool:
-        sizes = self._sizes
-        bands = okvs.bands_of(_key(self._session, "bands", attempt), tags, sizes.slots)
-        self._order = okvs.order_of(bands)
-        self._bands, self._tagged = bands[self._order], np.take(tags, self._order, axis=0)
-        table = Stream(fresh_key()).words(2 * sizes.slots).reshape(-1, 2)
-        if not okvs.encode(self._bands, self._bands.messages, table):
-            return False
-        self._code = _code(table, sizes.symbols)
-        self._made = np.empty_like(self._code)
+    def _encoded(self, attempt: int) -> bool:
+        """Make the columns, and put the tags in the order in which their bands start."""
+        slots = self._sizes.slots
+        self._hash = _key(self._session, "bands", attempt)
+        self._order = okvs.order_of(okvs.starts_of(self._hash, self._tagged, slots))
+        self._tagged = np.take(self._tagged, self._order, axis=0)
+        echelon = okvs.Echelon(slots)
+        for bands, _ in self._pieces():
+            if not echelon.lay(bands, bands.messages):
+                return False
+        table = Stream(fresh_key()).words(2 * slots).reshape(-1, 2)
+        echelon.solve(table)
+        del echelon
+        self._columns = _code(table, self._sizes.symbols)
         return True
 
     def _finished(self) -> Digests:
-        found = okvs.decode(self._bands, _turned(self._made))
-        outputs = put_back(_hashed(self._tagged, found, self._sizes.output), self._order)
-        del self._bands, self._made, self._code, self._tagged, self._order
+        made = np.empty((len(self._tagged), self._sizes.output), np.uint8)
+        for bands, piece in self._pieces():
+            first, last = int(bands.starts[0]) // 64, int(bands.starts[-1]) // 64 + okvs.BAND_WORDS + 1
+            near = replace(bands, starts=bands.starts - np.uint64(64 * first))
+            found = okvs.decode(near, _turned(self._columns[:, :, first:last]))
+            made[piece] = _hashed(self._tagged[piece], found, self._sizes.output)
+        outputs = put_back(made, self._order)
+        del self._columns, self._tagged, self._order
         return outputs
+
+    def _pieces(self) -> Iterator[tuple[okvs.Bands, slice]]:
+        """The bands of some keys after others: those of all would take several times as much as the tags."""
+        for first in range(0, len(self._tagged), okvs.PIECE):
+            piece = slice(first, min(first + okvs.PIECE, len(self._tagged)))
+            yield okvs.bands_of(self._hash, self._tagged[piece], self._sizes.slots), piece
 
 
 class OprfKey:
@@ -240,9 +257,9 @@ class OprfKey:
         if self._table is None:
             self._table = _turned(self._made)
             del self._made
-        tags = _tags(self._session, self._attempt, keys)
+        tags = _tags(self._session, keys)
         bands = okvs.bands_of(_key(self._session, "bands", self._attempt), tags, self._sizes.slots)
-        order = okvs.order_of(bands)
+        order = okvs.order_of(bands.starts)
         found = put_back(okvs.decode(bands[order], self._table), order)
         code = _code(bands.messages, self._sizes.symbols)
         for number, column in enumerate(code):
@@ -269,9 +286,9 @@ def _key(session: bytes, purpose: str, attempt: int) -> bytes:
     return derive(session, purpose, attempt)
 
 
-def _tags(session: bytes, attempt: int, keys: Digests) -> Words:
+def _tags(session: bytes, keys: Digests) -> Words:
     """Keys as 128 bits: equal ones have equal ones, different ones by chance, with 2**-128 for each pair."""
-    return Tagging(_key(session, "tags", attempt))(keys)
+    return Tagging(_key(session, "tags", 0))(keys)
 
 
 def _code(words: Words, count: int) -> Words:

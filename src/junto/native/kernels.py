@@ -149,8 +149,6 @@ class Kernels(LatticeKernels, RecordKernels, RingKernels):
         self._sha2 = library.sha2_rows
         self._sha2.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, *[_LEVEL] * 2]
         self._sha2.restype = None
-        self._band_solve = library.band_solve
-        self._band_solve.argtypes = [*[_POINTER] * 5, *[_SIZE] * 3]
         self._band_read = library.band_read
         self._band_read.argtypes = [*[_POINTER] * 4, *[_SIZE] * 3, _LEVEL]
         self._band_read.restype = None
@@ -513,42 +511,18 @@ class Kernels(LatticeKernels, RecordKernels, RingKernels):
 
     # ---------------------------------------------------------------- bands
 
-    def solve_bands(self, starts: Words, bands: Words, values: Words, out: Words) -> bool:
-        """Fill a table so that each row's band of it sums up to the row's value: see `okvs`.
-
-        Args:
-            starts: where each row's band starts, [rows]; quickest in ascending order.
-            bands: which of the slots from there on are summed up, [rows, words].
-            values: [rows, 2].
-            out: [slots, 2]; what stands in slots that are not needed stays there.
-
-        Returns:
-            Whether there was a solution; `out` is not to be used without one.
-
-        Raises:
-            TypeError: no array of words.
-            ValueError: other shapes, or a band beyond the table.
-        """
-        starts, bands = bands_read(starts, bands, len(out))
-        values = np.ascontiguousarray(read(values, 2))
-        if values.shape != (len(starts), 2) or written(out, 2).shape[1] != 2 or not out.flags.c_contiguous:
-            raise ValueError(f"no table {out.shape} of values {values.shape}")
-        echelon = np.zeros((len(out), bands.shape[1] + 2), np.uint64)
-        addresses = address(out), address(echelon), address(starts), address(bands), address(values)
-        return not self._band_solve(*addresses, len(starts), len(out), bands.shape[1])
-
     def read_bands(self, starts: Words, bands: Words, table: Words) -> Words:
         """The sum of each row's band of a table: see `okvs`.
 
         Args:
-            starts, bands: see `solve_bands`; many are quickest in ascending order.
+            starts, bands: see `lay_bands`; many are quickest in ascending order.
             table: [slots, 4].
 
         Returns:
             [rows, 4].
 
         Raises:
-            TypeError, ValueError: see `solve_bands`.
+            TypeError, ValueError: see `lay_bands`.
         """
         starts, bands = bands_read(starts, bands, len(table))
         table = np.ascontiguousarray(read(table, 2))

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.native.array_pointers import Octets, Words, address, octets_read, read, written
+from junto.native.array_pointers import Octets, Words, address, bands_read, octets_read, read, written
 from junto.native.threads import shared_out
 
 Whole = NDArray[np.int64]
@@ -38,7 +38,11 @@ class RecordKernels:
         self._lay.argtypes = [*[_POINTER] * 5, *[_SIZE] * 2]
         self._tags = library.aes_tags
         self._tags.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2, ctypes.c_char_p]
-        for function in (self._sort, self._tags):
+        self._band_lay = library.band_lay
+        self._band_lay.argtypes = [*[_POINTER] * 4, *[_SIZE] * 2]
+        self._band_solve = library.band_solve
+        self._band_solve.argtypes = [*[_POINTER] * 2, *[_SIZE] * 2]
+        for function in (self._sort, self._tags, self._band_solve):
             function.restype = None
 
     def sort_words(self, x: Words, low: int, high: int) -> None:
@@ -103,6 +107,48 @@ class RecordKernels:
         arrays = (out, places, data, starts, lengths)
         if self._lay(*(address(each) for each in arrays), len(out), len(data)):
             raise ValueError("a value is not in the data, or has no room in its row")
+
+    def lay_bands(self, starts: Words, bands: Words, values: Words, echelon: Words) -> bool:
+        """Put rows into a system that each row's band of a table sums up to the row's value: see `okvs`.
+
+        Args:
+            starts: where each row's band starts, [rows]; quickest in ascending order.
+            bands: which of the slots from there on are summed up, [rows, words].
+            values: [rows, 2].
+            echelon: [slots, words + 2], zeros at first: the rows that are there already.
+
+        Returns:
+            Whether they do not contradict each other; `echelon` is not to be used if they do.
+
+        Raises:
+            TypeError: no array of words.
+            ValueError: other shapes, or a band beyond the table.
+        """
+        starts, bands = bands_read(starts, bands, len(echelon))
+        values = np.ascontiguousarray(read(values, 2))
+        if values.shape != (len(starts), 2):
+            raise ValueError(f"no values {values.shape} of bands {bands.shape}")
+        words = bands.shape[1]
+        if written(echelon, 2).shape[1] != words + 2 or not echelon.flags.c_contiguous:
+            raise ValueError(f"no echelon form {echelon.shape} of bands {bands.shape}")
+        addresses = address(echelon), address(starts), address(bands), address(values)
+        return not self._band_lay(*addresses, len(starts), words)
+
+    def solve_bands(self, echelon: Words, out: Words) -> None:
+        """Fill a table so that all rows of a system hold.
+
+        Args:
+            echelon: see `lay_bands`.
+            out: [slots, 2]; what stands in slots that are not needed stays there.
+
+        Raises:
+            TypeError: no array of words.
+            ValueError: other shapes.
+        """
+        held, words = np.ascontiguousarray(read(echelon, 2)), echelon.shape[1] - 2
+        if not 1 <= words <= 8 or written(out, 2).shape != (len(held), 2) or not out.flags.c_contiguous:
+            raise ValueError(f"no table {out.shape} of an echelon form {held.shape}")
+        self._band_solve(address(out), address(held), len(held), words)
 
     def tags(self, key: bytes, rows: Octets) -> Octets:
         """CBC-MAC by AES-128 of rows of bytes: see `junto.join.tags`.

@@ -141,7 +141,9 @@ def columns(given, key, sizes):
         key.column(number, given.column(number))
 
 
-def test_values_are_equal_of_equal_keys_alone_and_others_in_each_run():
+@pytest.mark.parametrize("piece", [7, okvs.PIECE], ids=["in pieces", "at once"])
+def test_values_are_equal_of_equal_keys_alone_and_others_in_each_run(monkeypatch, piece):
+    monkeypatch.setattr(okvs, "PIECE", piece)
     ours, theirs, seen = keys(*range(100)), keys(*range(50, 120)), []
     for _ in range(2):
         given, key, sizes = ran(ours, theirs)
@@ -156,13 +158,13 @@ def test_values_are_equal_of_equal_keys_alone_and_others_in_each_run():
 
 
 def test_a_table_that_fails_is_made_anew_and_not_for_ever(monkeypatch):
-    made, fails = okvs.encode, []
+    laid, fails = okvs.Echelon.lay, []
 
-    def failing(bands, values, table):
+    def failing(echelon, bands, values):
         fails.append(bands.messages.tobytes())
-        return len(fails) > most and made(bands, values, table)
+        return len(fails) > most and laid(echelon, bands, values)
 
-    monkeypatch.setattr(okvs, "encode", failing)
+    monkeypatch.setattr(okvs.Echelon, "lay", failing)
     most = oprf.ATTEMPTS - 1
     given, key, sizes = ran(keys(1, 2, 3), keys(3, 4))
     columns(given, key, sizes)
@@ -282,7 +284,7 @@ def test_the_name_of_a_run_and_the_free_slots_of_its_table_are_new_each_time():
         one._session = bytes(32)  # as if two runs had one name, which leaves the same keys in the same bands
         one.add(keys)
         one.encode()
-        tables.append(one._code.tobytes())
+        tables.append(one._columns.tobytes())
     assert len(set(sessions)) == 3
     assert len(set(tables)) == 3
     named = {oprf._session(first, second) for first in (b"1", b"2") for second in (b"3", b"4")}

@@ -214,19 +214,23 @@ def test_elements_that_do_not_fit_are_refused():
 @compiled
 def test_bands_beyond_their_table_are_refused():
     each, starts, bands = kernels(), np.zeros(4, np.uint64), np.zeros((4, 1), np.uint64)
-    value, table, wide = (np.zeros(shape, np.uint64) for shape in ((4, 2), (65, 2), (65, 4)))
+    shapes = (4, 2), (65, 2), (65, 3), (65, 4)
+    value, table, echelon, wide = (np.zeros(shape, np.uint64) for shape in shapes)
     beyond, long = np.array([0, 0, 2, 0], np.uint64), np.zeros((4, 9), np.uint64)
     for act in (
-        lambda: each.solve_bands(beyond, bands, value, table), lambda: each.read_bands(beyond, bands, wide),
-        lambda: each.solve_bands(starts[:3], bands, value, table),
-        lambda: each.solve_bands(starts, bands, value[:3], table),
+        lambda: each.lay_bands(beyond, bands, value, echelon), lambda: each.read_bands(beyond, bands, wide),
+        lambda: each.lay_bands(starts[:3], bands, value, echelon),
+        lambda: each.lay_bands(starts, bands, value[:3], echelon),
         lambda: each.read_bands(starts, long, wide),
-        lambda: each.solve_bands(starts, bands, value, wide), lambda: each.read_bands(starts, bands, table),
-        lambda: each.solve_bands(starts, bands, value, wide[:, ::2]),
-        lambda: each.solve_bands(starts, bands[:, :0], value, table),
+        lambda: each.lay_bands(starts, bands, value, wide), lambda: each.read_bands(starts, bands, table),
+        lambda: each.lay_bands(starts, bands, value, np.zeros((65, 6), np.uint64)[:, ::2]),
+        lambda: each.lay_bands(starts, bands[:, :0], value, table),
         lambda: each.read_bands(starts, bands, wide[:63]),
+        lambda: each.solve_bands(echelon, wide), lambda: each.solve_bands(echelon[:64], table),
+        lambda: each.solve_bands(echelon, wide[:, ::2]), lambda: each.solve_bands(table, table),
+        lambda: each.solve_bands(np.zeros((65, 11), np.uint64), table),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match=r"band|table"):
+        with pytest.raises(ValueError, match=r"band|table|form"):
             act()
 
 
@@ -252,6 +256,29 @@ def test_records_that_do_not_fit_are_refused():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"order|sets|value|tags"):
             act()
+
+
+@compiled
+@pytest.mark.parametrize("place", [1, 2, 30, 31])
+@pytest.mark.parametrize("size", [0, 1, 30, 40])
+def test_a_value_is_laid_exactly_if_it_is_within_its_row_and_its_data(place, size):
+    """At each bound, and one beyond it; a row that is refused, and what is behind a row, stay as they are."""
+    for start in (-1, 0, 1, size - 1, size, size + 1):
+        for length in (-1, 0, 1, 30 - place, 31 - place, 32 - place, size - start, size - start + 1):
+            rows, places = np.full((2, 32), 7, np.uint8), np.array([place, 0])
+            data = np.arange(100, 100 + size, dtype=np.uint8)
+            given = data, np.array([start, 0]), np.array([length, 0])
+            if 0 <= length <= 31 - place and 0 <= start <= size - length:
+                kernels().lay_values(rows, places, *given)
+                assert rows[0].tolist() == [
+                    *[7] * place, length, *data[start : start + length], *[7] * (31 - place - length)
+                ]  # fmt: skip
+                assert places.tolist() == [place + length + 1, 0]
+            else:
+                with pytest.raises(ValueError, match="value"):
+                    kernels().lay_values(rows, places, *given)
+                assert (rows[0] == 7).all()
+            assert (rows[1] == 7).all()
 
 
 @compiled

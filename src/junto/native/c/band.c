@@ -64,8 +64,8 @@ static int put(uint64_t *echelon, int64_t slot, uint64_t *row, int64_t words) {
         }                                                                                   \
     } while (0)
 
-/* Solves the echelon form from the last slot on. Slots that are free stay as the caller has filled them. */
-static void substitute(uint64_t *out, const uint64_t *echelon, int64_t slots, int64_t words) {
+/* From the last slot on. */
+void band_solve(uint64_t *out, const uint64_t *echelon, int64_t slots, int64_t words) {
     two sums[ROOM][SUMS], each;
     memset(sums, 0, sizeof sums);
     int64_t above = ROOM - SPAN; /* where the sums of the next higher group are */
@@ -98,8 +98,8 @@ static void substitute(uint64_t *out, const uint64_t *echelon, int64_t slots, in
     memset(sums, 0, sizeof sums);
 }
 
-int band_solve(uint64_t *out, uint64_t *echelon, const int64_t *starts, const uint64_t *bands, const uint64_t *values,
-               int64_t count, int64_t slots, int64_t words) {
+int band_lay(uint64_t *echelon, const int64_t *starts, const uint64_t *bands, const uint64_t *values, int64_t count,
+             int64_t words) {
     uint64_t row[MOST + VALUE];
     int failed = 0;
     for (int64_t i = 0; i < count && !failed; i++) {
@@ -107,7 +107,6 @@ int band_solve(uint64_t *out, uint64_t *echelon, const int64_t *starts, const ui
         memcpy(row + words, values + i * VALUE, 8 * VALUE);
         failed = put(echelon, starts[i], row, words);
     }
-    if (!failed) substitute(out, echelon, slots, words);
     memset(row, 0, sizeof row);
     return failed;
 }

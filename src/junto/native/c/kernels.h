@@ -130,13 +130,16 @@ EXPORT void lookup(uint64_t *out, const uint64_t *tables, const uint64_t *digits
 EXPORT void lookup_hide(uint64_t *pads, const uint64_t *digits, const uint64_t *entries, int64_t lanes, int64_t count,
                         int64_t step, int wide, int level);
 
-/* Fills `out` [slots, 2] so that the sum of those slots that a row's band [count, words] has, from its start on, is its
- * value [count, 2]. Slots that no row needs stay as they are. `echelon`: zeros [slots, words + 2]. Returns 0, or 1 if the
- * rows depend on each other. Every start is at most slots - 64 * words; `words` is at most 8. */
-EXPORT int band_solve(uint64_t *out, uint64_t *echelon, const int64_t *starts, const uint64_t *bands,
-                      const uint64_t *values, int64_t count, int64_t slots, int64_t words);
+/* Puts rows into an echelon form [slots, words + 2], which is zeros at first: the sum of those slots that a row's band
+ * [count, words] has, from its start on, is its value [count, 2]. Returns 0, or 1 if the rows depend on each other. Every
+ * start is at most slots - 64 * words; `words` is at most 8. */
+EXPORT int band_lay(uint64_t *echelon, const int64_t *starts, const uint64_t *bands, const uint64_t *values, int64_t count,
+                    int64_t words);
 
-/* Those sums in a table of four words a slot: [count, 4]. */
+/* Fills `out` [slots, 2] so that all that is in such a form holds. Slots that no row needs stay as they are. */
+EXPORT void band_solve(uint64_t *out, const uint64_t *echelon, int64_t slots, int64_t words);
+
+/* The sums of bands in a table of four words a slot: [count, 4]. */
 EXPORT void band_read(uint64_t *out, const uint64_t *table, const int64_t *starts, const uint64_t *bands, int64_t count,
                       int64_t slots, int64_t words, int level);
 
