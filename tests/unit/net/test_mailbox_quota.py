@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from junto.net import delivery
 from junto.net.api import Stamp, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
 from junto.net.frames import Accept, Offer, Value
@@ -94,3 +95,16 @@ def test_a_number_that_came_in_whichever_order_is_no_other_value_either(
             mailbox.whole(again)
         assert refused.value.kind == "duplicate"
     assert mailbox.settled == len(numbers)
+
+
+def test_an_answer_is_due_at_once_when_much_has_come_since_the_last_one(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "ACK_BYTES", 100)
+    owed = []
+    for number, nbytes in enumerate((60, 39, 1, 99)):
+        came(mailbox, number, nbytes)
+        owed.append(mailbox.owes)
+        if mailbox.owes:
+            mailbox.take()
+    assert owed == [False, False, True, False]
