@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.device.pyu import PYU, PYUObject
+from junto.errors import FrameError
 from junto.frame.native_tables import series_like
 from junto.frame.numeric import as_floats
-from junto.frame.transformer import State, Transformer, require
+from junto.frame.transformer import Invertible, State, require
 
 QUANTILE, UNIFORM = "quantile", "uniform"
 ORDINAL, ONEHOT = "ordinal", "onehot"
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class KBinsDiscretizer(Transformer):
+class KBinsDiscretizer(Invertible):
     """Columns of numbers as the numbers of bins.
 
     Args:
@@ -52,9 +53,26 @@ class KBinsDiscretizer(Transformer):
         if self.encode == ORDINAL:
             return {column.name: series_like(column, numbers)}
         return {
-            f"{column.name}_{number}": series_like(column, (numbers == number).astype(np.float64))
-            for number in range(len(state["edges"]) - 1)
+            name: series_like(column, (numbers == number).astype(np.float64))
+            for number, name in enumerate(self._made_of(column.name, state))
         }
+
+    def _made_of(self, name: str, state: State) -> list[str]:
+        bins = range(len(state["edges"]) - 1)
+        return [name] if self.encode == ORDINAL else [f"{name}_{number}" for number in bins]
+
+    def _undo(self, columns: Mapping[str, Any], state: State) -> Any:
+        """The middle of each bin."""
+        marks = np.stack([as_floats(column) for column in columns.values()], axis=1)
+        middles = np.append((state["edges"][1:] + state["edges"][:-1]) / 2, np.nan)
+        if self.encode == ORDINAL:
+            places = np.where(np.isnan(marks[:, 0]), -1, marks[:, 0])
+        else:
+            places = np.where((marks == 0).all(axis=1), -1, marks.argmax(axis=1))
+        if not np.isin(places, np.arange(-1, len(middles) - 1)).all():
+            name = next(iter(columns))
+            raise FrameError(f"column {name!r} has numbers of no bin", fix="pass what transform has made")
+        return middles[places.astype(np.int64)]
 
 
 def require_bins(n_bins: int, strategy: str, known: Sequence[str]) -> None:

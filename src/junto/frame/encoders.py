@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
 from junto.frame.native_tables import series_like
-from junto.frame.transformer import State, Transformer, require
+from junto.frame.numeric import FAULTS, MISSING, as_floats
+from junto.frame.transformer import Invertible, State, require
 
 ERROR, IGNORE, ENCODED = "error", "ignore", "use_encoded_value"
 FIRST, IF_BINARY = "first", "if_binary"
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class OneHotEncoder(Transformer):
+class OneHotEncoder(Invertible):
     """A column of 0 and 1 for each value that occurs, in the place of the column.
 
     Args:
@@ -53,20 +54,34 @@ class OneHotEncoder(Transformer):
         return {"categories": categories_of(column)}
 
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
-        categories = state["categories"]
-        codes = codes_of(column, categories)
+        codes = codes_of(column, state["categories"])
         require_known(column, codes, self.handle_unknown)
+        made = self._made_of(column.name, state)
+        first = len(state["categories"]) - len(made)
+        return {
+            name: series_like(column, (codes == code).astype(np.float64))
+            for code, name in enumerate(made, start=first)
+        }
+
+    def _made_of(self, name: str, state: State) -> list[str]:
+        categories = state["categories"]
         skipped = self.drop == FIRST or (self.drop == IF_BINARY and len(categories) == 2)
         endings = categories if self.value_names else range(len(categories))
-        return {
-            f"{column.name}_{ending}": series_like(column, (codes == code).astype(np.float64))
-            for code, ending in enumerate(endings)
-            if code or not skipped
-        }
+        return [f"{name}_{ending}" for ending in endings][1 if skipped else 0 :]
+
+    def _undo(self, columns: Mapping[str, Any], state: State) -> Any:
+        """The value whose column has the greatest number; of zeros the one without a column, or nothing."""
+        marks = np.stack([as_floats(column) for column in columns.values()], axis=1)
+        skipped = len(state["categories"]) - marks.shape[1]
+        nowhere = 0 if skipped else -1
+        codes = np.where((marks == 0).all(axis=1), nowhere, marks.argmax(axis=1) + skipped)
+        if self.handle_unknown == ERROR and (codes < 0).any():
+            raise FrameError(f"a row has none of {', '.join(columns)}", fix="pass what transform has made")
+        return values_of(codes, state["categories"])
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class OrdinalEncoder(Transformer):
+class OrdinalEncoder(Invertible):
     """Each value as its place among the values that occur, in ascending order.
 
     Args:
@@ -106,9 +121,18 @@ class OrdinalEncoder(Transformer):
         numbers[missing] = np.nan
         return {column.name: series_like(column, numbers)}
 
+    def _undo(self, columns: Mapping[str, Any], state: State) -> Any:
+        """What is missing, and `unknown_value`, is nothing."""
+        (column,) = columns.values()
+        numbers = as_floats(column)
+        nothing = np.isnan(numbers)
+        if self.unknown_value is not None:
+            nothing = nothing | (numbers == self.unknown_value)
+        return _categories_at(column, np.where(nothing, -1, numbers), state["categories"], nothing)
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LabelEncoder(Transformer):
+class LabelEncoder(Invertible):
     """A label's values as 0, 1, 2 in ascending order, as whole numbers; none may be missing.
 
     Args:
@@ -127,8 +151,32 @@ class LabelEncoder(Transformer):
 
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         codes = codes_of(column, state["classes"])
-        require_known(column, np.where(column.isna(), -1, codes), ERROR)
+        if column.isna().any():
+            raise FrameError(f"column {column.name!r} has missing values", fix=FAULTS[MISSING])
+        require_known(column, codes, ERROR)
         return {column.name: series_like(column, codes)}
+
+    def _undo(self, columns: Mapping[str, Any], state: State) -> Any:
+        (column,) = columns.values()
+        return _categories_at(column, as_floats(column), state["classes"], np.zeros(len(column), np.bool_))
+
+
+def _categories_at(column: Any, places: Any, categories: list[Any], nothing: NDArray[np.bool_]) -> Any:
+    """The category of each number; at `nothing` none."""
+    known = np.isin(places, np.arange(len(categories)))
+    if not (known | nothing).all():
+        raise FrameError(
+            f"column {column.name!r} has numbers that are no category's", fix="pass what transform has made"
+        )
+    return values_of(np.where(nothing, -1, places).astype(np.int64), categories)
+
+
+def values_of(codes: NDArray[np.int64], categories: list[Any]) -> Any:
+    """The categories at these places, as pandas takes them; nothing at -1. Whole numbers stay such."""
+    import pandas as pd
+
+    values = pd.Series([None if code < 0 else categories[code] for code in codes], dtype=object)
+    return (values.convert_dtypes() if values.isna().any() else values.infer_objects()).array
 
 
 def categories_of(column: Any) -> list[Any]:

@@ -89,8 +89,12 @@ class HorizontalFrame(Frame):
     # ---------------------------------------------------------------- rows
 
     def head(self, n: int = 5) -> Self:
-        """The first `n` rows, of the first party as far as it has so many."""
-        partitions, left = {}, n
+        """The first `n` rows, of the first party as far as it has so many.
+
+        Raises:
+            FrameError: `n` is no whole number from 0 on.
+        """
+        partitions, left = {}, rows.whole(n, "n")
         for party, told in self.facts.items():
             taken = min(left, told.rows)
             partitions[party] = party(FrameStep(rows.head, taken))(self.partitions[party])

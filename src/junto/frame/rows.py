@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,13 @@ from junto.errors import FrameError
 from junto.frame.native_tables import Positions, opened
 
 Mask = NDArray[np.bool_]
+
+
+def whole(number: Any, name: str) -> int:
+    """A number of rows. Raises FrameError if it is none."""
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise FrameError(f"{name} is {number!r}", fix="a whole number from 0 on")
+    return number
 
 
 def head(native: Any, count: int) -> Any:
@@ -32,6 +40,67 @@ def order(rows: int, seed: int, shuffle: bool) -> Positions:
         return np.arange(rows)
     # The legacy generator promises the same numbers in every version of numpy.
     return np.random.RandomState(seed).permutation(rows).astype(np.int64)
+
+
+def stratified(native: Any, name: str, train: int, test: int, seed: int | None) -> dict[str, Positions]:
+    """Rows to train and to test with, of each value of a column in proportion, as scikit-learn takes them.
+
+    Without a seed nobody else can work out from the rows which of them are alike.
+    """
+    column = opened(native).column(name)
+    if column.isna().any():
+        raise FrameError(f"column {name!r} has missing values", fix="fill them (fillna) before the split")
+    _, codes, counts = np.unique(np.asarray(column), return_inverse=True, return_counts=True)
+    if counts.min() < 2:
+        raise FrameError(f"column {name!r} has a value in one row only", fix="each needs two rows at least")
+    if min(train, test) < len(counts):
+        raise FrameError(f"a part has fewer rows than column {name!r} has values", fix="make it larger")
+    random: Any = SecretOrder() if seed is None else np.random.RandomState(seed)
+    of_train = _in_proportion(counts, train, random)
+    of_test = _in_proportion(counts - of_train, test, random)
+    chosen: dict[str, list[Positions]] = {"train": [], "test": []}
+    for value, (count, first, more) in enumerate(zip(counts, of_train, of_test, strict=True)):
+        rows = np.flatnonzero(codes == value)[random.permutation(count)]
+        chosen["train"].append(rows[:first])
+        chosen["test"].append(rows[first : first + more])
+    return {part: random.permutation(np.concatenate(found)) for part, found in chosen.items()}
+
+
+class SecretOrder:
+    """An order that nobody can work out from a part of it, in place of `numpy.random.RandomState`."""
+
+    def permutation(self, values: Any) -> NDArray[Any]:
+        """In any order; of a number those below it."""
+        found = np.arange(values) if np.ndim(values) == 0 else np.asarray(values)
+        keys = np.frombuffer(os.urandom(8 * len(found)), np.uint64)
+        return np.asarray(found[np.argsort(keys)])
+
+    def choice(self, values: Any, size: int, replace: bool) -> NDArray[Any]:
+        """Some of them, none of them twice."""
+        return self.permutation(values)[:size]
+
+
+def _in_proportion(counts: NDArray[Any], rows: int, random: Any) -> NDArray[Any]:
+    """How many of each value, `rows` in all: the greatest remainders are rounded up, of equal ones some."""
+    exact = counts / counts.sum() * rows
+    found = np.floor(exact)
+    rest = exact - found
+    for remainder in np.unique(rest)[::-1]:
+        left = int(rows - found.sum())
+        if left > 0:
+            (alike,) = np.nonzero(rest == remainder)
+            found[random.choice(alike, size=min(len(alike), left), replace=False)] += 1
+    whole_: NDArray[Any] = found.astype(np.int64)
+    return whole_
+
+
+def taken(native: Any, positions: Any, name: str) -> Any:
+    """The rows of one part of `stratified`, which its owner has told."""
+    table, found = opened(native), np.asarray(positions[name])
+    inside = found.ndim == 1 and found.dtype.kind == "i" and ((found >= 0) & (found < table.rows)).all()
+    if not inside:
+        raise FrameError("rows that were told for a part are not in the table")
+    return table.take(found)
 
 
 def drawn_seed() -> int:

@@ -11,11 +11,11 @@ import numpy as np
 from junto.device.pyu import PYU, PYUObject
 from junto.frame.native_tables import series_like
 from junto.frame.numeric import as_floats, deviations
-from junto.frame.transformer import State, Transformer, require
+from junto.frame.transformer import Invertible, State, require
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class StandardScaler(Transformer):
+class StandardScaler(Invertible):
     """Columns less their mean, by their deviation (of the population, as scikit-learn has it).
 
     Args:
@@ -59,9 +59,14 @@ class StandardScaler(Transformer):
         scale = state["scale"] if self.with_std else 1.0
         return {column.name: series_like(column, (as_floats(column) - offset) / scale)}
 
+    def _undo(self, columns: Mapping[str, Any], state: State) -> Any:
+        (column,) = columns.values()
+        offset = state["mean"] if self.with_mean else 0.0
+        return as_floats(column) * (state["scale"] if self.with_std else 1.0) + offset
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class MinMaxScaler(Transformer):
+class MinMaxScaler(Invertible):
     """Columns moved and stretched so that least and greatest value become those of a range.
 
     Args:
@@ -101,3 +106,7 @@ class MinMaxScaler(Transformer):
         width = state["max"] - state["min"]
         values = (as_floats(column) - state["min"]) / (width or 1.0) * (high - low) + low
         return {column.name: series_like(column, np.clip(values, low, high) if self.clip else values)}
+
+    def _undo(self, columns: Mapping[str, Any], state: State) -> Any:
+        (column,), (low, high) = columns.values(), self.feature_range
+        return (as_floats(column) - low) / (high - low) * (state["max"] - state["min"] or 1.0) + state["min"]

@@ -17,6 +17,8 @@ def train_test_split(
     train_size: float | int | None = None,
     random_state: int | None = None,
     shuffle: bool = True,
+    stratify: str | None = None,
+    disclose_rows: bool = False,
 ) -> tuple[VerticalFrame, VerticalFrame]:
     """The rows in two parts, identically at all parties: those that scikit-learn would take.
 
@@ -28,14 +30,24 @@ def train_test_split(
         random_state: of the order; None: the first party draws one and tells the others. Which rows go where
             is known to all parties in any case.
         shuffle: False takes the last rows for testing.
+        stratify: a column of which each value has its part of the rows on both sides. Its owner chooses.
+        disclose_rows: with `stratify` and a `random_state` others could work out much of that column from
+            which rows go where. Say True if they may; without a `random_state` they learn no more than that
+            its values are in proportion.
 
     Returns:
         The frames to train and to test with.
 
     Raises:
-        FrameError: a part would be empty, or the sizes make no sense.
+        FrameError: a part would be empty, or the sizes make no sense; others would learn of the column of
+            `stratify`, and `disclose_rows` is not True.
+        RemoteError: when a part is used: a value of that column is in one row only, or one is missing.
     """
     test, train = _sizes(frame.rows, test_size, train_size)
+    if stratify is not None:
+        if not shuffle:
+            raise FrameError("stratify chooses rows, so they are shuffled", fix="leave out shuffle")
+        return frame._stratified(stratify, train, test, random_state, disclose_rows)
     spans = [(test, test + train), (0, test)] if shuffle else [(0, train), (train, train + test)]
     training, testing = frame._spans(spans, random_state, shuffle)
     return training, testing

@@ -13,8 +13,9 @@ from junto.frame.numeric import exact_sum, present
 
 
 def describe(native: Any) -> Any:
-    """`pandas.DataFrame.describe`."""
-    return opened(native).pandas().describe()
+    """`pandas.DataFrame.describe`; where it mixes numbers with times or words in a column, all are text."""
+    table = opened(native).pandas().describe()
+    return table.astype({name: "str" for name, dtype in table.dtypes.items() if dtype.kind == "O"})
 
 
 def count(native: Any) -> Any:

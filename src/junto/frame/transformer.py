@@ -14,7 +14,7 @@ from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError, JuntoError
 from junto.frame import recipes
 from junto.frame.frame_steps import FrameStep
-from junto.frame.native_tables import opened
+from junto.frame.native_tables import opened, series_like
 from junto.frame.numeric import FAULTS, INFINITE, as_floats
 from junto.frame.parametrized import Parametrized
 from junto.frame.vertical import VerticalFrame
@@ -139,6 +139,16 @@ class Transformer(Parametrized):
         made: PYUObject = receiver(FrameStep(recipes.written, kind, parameters))(parts)
         return made
 
+    @property
+    def feature_names_in_(self) -> list[str]:
+        """Columns of the frame of `fit`, party by party."""
+        return [name for names in self._known().seen.values() for name in names]
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many these are."""
+        return len(self.feature_names_in_)
+
     def _rule(self) -> Self:
         """What owners are given of it: the parameters."""
         return replace(self)
@@ -182,6 +192,35 @@ class Transformer(Parametrized):
                 )
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Invertible(Transformer):
+    """Preprocessing that can be undone. A subclass says in `_undo` what the columns that it made were."""
+
+    @abstractmethod
+    def _undo(self, columns: Mapping[str, Any], state: State) -> Any:
+        """The values of the column of `fit`, of what `_apply` makes of it."""
+
+    def _made_of(self, name: str, state: State) -> list[str]:
+        """Names of the columns that `_apply` makes of one."""
+        return [name]
+
+    def inverse_transform(self, frame: VerticalFrame) -> VerticalFrame:
+        """The frame with the columns that `transform` made as they were before; others pass through.
+
+        Raises:
+            FrameError: not fitted yet, or a party is not there.
+            RemoteError: when a column is used: one that `transform` makes is not there, or has numbers that
+                it does not make.
+        """
+        fitted, name, rule = self._known(), type(self).__name__, self._rule()
+        partitions = dict(frame.partitions)
+        for party, mine in fitted.columns.items():
+            require(party in partitions, f"{name} was fitted to columns of {party.party}, which has none")
+            step = FrameStep(_undone, mine, about=(name,))
+            partitions[party] = party(step)(partitions[party], fitted.states[party], rule)
+        return VerticalFrame(partitions)
+
+
 def require(condition: bool, sentence: str, fix: str = "") -> None:
     """Raise FrameError unless `condition`."""
     if not condition:
@@ -218,6 +257,24 @@ def _transformed(
         raise FrameError("a new column would have the name of another one")
     columns = {new: column for columns in made.values() for new, column in columns.items()}
     return opened(table.with_columns(columns)).select(order)
+
+
+def _undone(native: Any, states: Mapping[str, State], rule: Invertible, names: Sequence[str]) -> Any:
+    table = opened(native)
+    order, found = table.names, {}
+    for name in names:
+        made = rule._made_of(name, states[name])
+        lost = ", ".join(repr(each) for each in made if each not in order)
+        require(bool(made), f"transform makes no column of {name!r}, which has one value")
+        require(not lost, f"there is no {lost}, which transform makes of {name!r}")
+        require(name in made or name not in order, f"there is a column {name!r} already")
+        columns = {each: table.column(each) for each in made}
+        values = rule._undo(columns, states[name])
+        found[name] = series_like(columns[made[0]], values).rename(name)
+        place = order.index(made[0])
+        order = [each for each in [*order[:place], name, *order[place:]] if each not in made or each == name]
+        order = list(dict.fromkeys(order))
+    return opened(table.with_columns(found)).select(order)
 
 
 def _attribute(states: Mapping[str, State], name: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class VerticalFrame(Frame):
 
     def head(self, n: int = 5) -> Self:
         """The first `n` rows."""
-        count = min(_whole(n, "n"), self.rows)
+        count = min(rows.whole(n, "n"), self.rows)
         partitions = self._each(FrameStep(rows.head, count)).partitions
         return self._made(partitions, _with_rows(self.facts, count))
 
@@ -162,7 +162,7 @@ class VerticalFrame(Frame):
         count = (
             round(self.rows * _fraction(frac, "frac"))
             if frac is not None
-            else _whole(1 if n is None else n, "n")
+            else rows.whole(1 if n is None else n, "n")
         )
         if count > self.rows:
             raise FrameError(f"there are {self.rows} rows, not {count} to choose from")
@@ -191,6 +191,25 @@ class VerticalFrame(Frame):
                     partitions[party] = party(step)(table, drawn.to(party))
             made.append(self._made(partitions, _with_rows(self.facts, last - first)))
         return made
+
+    def _stratified(
+        self, column: str, train: int, test: int, random_state: int | None, disclose_rows: bool
+    ) -> tuple[Self, Self]:
+        """See `train_test_split`."""
+        ((owner, names),) = self.owned([column]).items()
+        if random_state is not None:
+            what = f"much of {owner.party}'s {column!r}, from which rows go where and random_state"
+            self._require_consent(disclose_rows, what, owner)
+        step = FrameStep(rows.stratified, *names, train, test, random_state)
+        chosen: PYUObject = owner(step)(self.partitions[owner])
+        parts = []
+        for name, count in (("train", train), ("test", test)):
+            partitions = {
+                party: party(FrameStep(rows.taken, name))(table, chosen.to(party))
+                for party, table in self.partitions.items()
+            }
+            parts.append(self._made(partitions, _with_rows(self.facts, count)))
+        return parts[0], parts[1]
 
     def filter(self, columns: Names, condition: Callable[[Any], Any], *, disclose_rows: bool = False) -> Self:
         """The rows for which a condition on one party's columns is true; missing counts as not true.
@@ -297,12 +316,6 @@ class VerticalFrame(Frame):
 
 def _with_rows(known: Known, count: int) -> dict[PYU, Facts]:
     return {party: Facts(told.columns, count) for party, told in known.items()}
-
-
-def _whole(number: Any, name: str) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise FrameError(f"{name} is {number!r}", fix="a whole number from 0 on")
-    return number
 
 
 def _fraction(number: Any, name: str) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn import model_selection
 
 import junto as sf
 from frames import LIBRARIES, at, shown, split, values, whole
@@ -114,6 +115,55 @@ def test_a_split_without_a_seed_is_alike_at_all_parties(frame):
     late = dict(zip(TABLE["income"], TABLE["late"], strict=True))
     assert [late[i] for i in together["income"]] == together["late"].tolist()
     assert (train.rows, test.rows) == (3, 2)
+
+
+STRATA = {
+    "whole": np.arange(60) % 4,
+    "rare": (np.arange(60) < 5).astype(int),
+    "truth": np.arange(60) % 3 == 0,
+    "words": np.array(["北京", "Zürich", "apfel"])[np.arange(60) % 7 % 3],
+    "ordered": pd.Categorical(np.array(["b", "a", "c"])[np.arange(60) % 3], ["c", "a", "b"], ordered=True),
+    "whole beside gaps": pd.array(np.arange(60) % 3, "Int64"),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("kind", STRATA)
+def test_a_stratified_split_is_scikit_learns(kind, library):
+    """For each kind of column and size, at both parties; without a seed it is as even, and some other one."""
+    table = pd.DataFrame({"x": np.arange(60), "label": STRATA[kind]})
+    frame = split(table, 1, (library, library))
+    for sizes in ({}, {"test_size": 0.34}, {"test_size": 7}, {"train_size": 0.41, "test_size": 0.2}):
+        want = model_selection.train_test_split(table, stratify=table["label"], random_state=3, **sizes)
+        got = train_test_split(frame, stratify="label", random_state=3, disclose_rows=True, **sizes)
+        free = train_test_split(frame, stratify="label", **sizes)
+        for found, other, wanted in zip(got, free, want, strict=True):
+            assert values(whole(found)) == values(wanted.reset_index(drop=True))
+            counts = [each["label"].value_counts() for each in (whole(other), wanted)]
+            assert (counts[0].sort_index().to_numpy() - counts[1].sort_index().to_numpy()).max() <= 1
+            assert found.rows == other.rows == len(wanted)
+            at_home = table["label"].iloc[whole(other)["x"]].tolist()
+            assert whole(other)["label"].tolist() == at_home
+        both = pd.concat([whole(part) for part in free])["x"]
+        assert both.is_unique
+    again, _ = train_test_split(frame, stratify="label", **sizes)
+    assert whole(free[0])["x"].tolist() != whole(again)["x"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("label", "options", "says"),
+    [
+        ([0, 0, 1, 1, 1, 1], {"random_state": 1}, "alice would learn much of bob's 'label'"),
+        ([0, 0, 1, 1, 1, 1], {"shuffle": False}, "stratify chooses rows"),
+        ([0, 1, 1, 1, 1, 1], {}, "in one row only"),
+        ([0, 0, 1, 1, 2, 2], {"test_size": 2}, "fewer rows than column 'label' has values"),
+        ([0, 0, 1, 1, 1, None], {}, "missing values"),
+    ],
+)
+def test_a_stratified_split_that_cannot_be_is_refused(label, options, says):
+    frame = split(pd.DataFrame({"x": range(6), "label": label}), 1)
+    with pytest.raises((sf.FrameError, sf.RemoteError), match=says):
+        whole(train_test_split(frame, stratify="label", **options)[0])
 
 
 def test_dropna_can_show_only_which_rows_are_complete(frame):
@@ -237,6 +287,23 @@ def rows_of(*tables):
     return HorizontalFrame(
         {sf.PYU(party): at(party, table) for party, table in zip(parties, tables, strict=False)}
     )
+
+
+def test_a_description_of_times_and_words_can_be_shown():
+    """pandas mixes numbers and times in a column, which cannot travel."""
+    days, words = pd.date_range("2024-01-01", periods=3), {"word": ["x", "y", None]}
+    for columns in ({"a": [1.0, 2, 3], "day": days}, words, {"truth": [True, False, True]}):
+        table = pd.DataFrame(columns)
+        described = sf.reveal(VerticalFrame({sf.PYU("alice"): at("alice", table)}).describe())
+        (found,) = described.values()
+        assert found.astype(str).equals(table.describe().astype(str))
+
+
+@pytest.mark.parametrize("n", [-2, 1.5, "two", True])
+def test_horizontal_frames_have_a_whole_number_of_first_rows(n):
+    tables = {sf.PYU(party): at(party, pd.DataFrame({"a": [1, 2, 3]})) for party in ("alice", "bob")}
+    with pytest.raises(sf.FrameError, match=f"n is {n!r}"):
+        HorizontalFrame(tables).head(n)
 
 
 def test_horizontal_frames_choose_rows_at_each_party():

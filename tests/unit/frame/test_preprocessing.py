@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn.preprocessing
+from sklearn import preprocessing
 
 import junto as sf
 from frames import LIBRARIES, at, split, whole
@@ -48,6 +50,109 @@ def frame(request):
 
 def by_name(handles):
     return {name: value for part in sf.reveal(list(handles.values())) for name, value in part.items()}
+
+
+UNDONE = [
+    (StandardScaler(columns="n"), preprocessing.StandardScaler()),
+    (StandardScaler(columns="n", with_mean=False), preprocessing.StandardScaler(with_mean=False)),
+    (StandardScaler(columns="n", with_std=False), preprocessing.StandardScaler(with_std=False)),
+    (MinMaxScaler(columns="n", feature_range=(-2, 3)), preprocessing.MinMaxScaler((-2, 3))),
+    (OrdinalEncoder(columns="n"), preprocessing.OrdinalEncoder()),
+    (LabelEncoder(columns="n"), preprocessing.OrdinalEncoder()),
+    (OneHotEncoder(columns="n"), preprocessing.OneHotEncoder(sparse_output=False)),
+    (
+        OneHotEncoder(columns="n", drop="first"),
+        preprocessing.OneHotEncoder(drop="first", sparse_output=False),
+    ),
+    (
+        OneHotEncoder(columns="n", drop="if_binary", value_names=True),
+        preprocessing.OneHotEncoder(drop="if_binary", sparse_output=False),
+    ),
+    *(
+        (
+            KBinsDiscretizer(columns="n", n_bins=3, strategy=strategy, encode=encode),
+            preprocessing.KBinsDiscretizer(
+                3,
+                strategy=strategy,
+                encode=encode.replace("hot", "hot-dense"),
+                quantile_method="averaged_inverted_cdf",
+            ),
+        )
+        for strategy in ("quantile", "uniform")
+        for encode in ("ordinal", "onehot")
+    ),
+]
+COLUMNS = {
+    "whole": pd.Series([3, 1, 7, 3, 12], dtype="int64"),
+    "decimals": pd.Series([0.5, -2.0, 1e6, 0.5, 3.25]),
+    "money with gaps": pd.Series([0.5, None, 19.99, 0.5, 3.25]),
+    "constant": pd.Series([0.1] * 5),
+    "whole with gaps": pd.Series([1, None, 3, 1, 5], dtype="Int64"),
+    "words": pd.Series(["Zürich", "北京", "apfel", "北京", "Zürich"]),
+    "words with gaps": pd.Series(["Zürich", None, "apfel", None, "Zürich"]),
+    "truth": pd.Series([True, False, True, True, False]),
+    "days": pd.Series(pd.to_datetime(["2024-02-29", "1970-01-01", "2024-02-29", "1999-12-31", "2000-01-01"])),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(("mine", "theirs"), UNDONE, ids=lambda each: repr(each)[:60])
+def test_what_was_made_of_a_column_can_be_undone(mine, theirs, library):
+    """Each kind of preprocessing, with each kind of column that it takes, as scikit-learn does."""
+    for kind, column in COLUMNS.items():
+        table = pd.DataFrame({"n": column, "other": range(5)})
+        frame = split(table, 1, (library, library))
+        numbers = column.dtype.kind in "iufb"
+        gaps = column.isna().any() and isinstance(mine, LabelEncoder | KBinsDiscretizer)
+        if (mine.numbers and not numbers) or gaps or (kind == "constant" and mine.get_params().get("drop")):
+            continue
+        if kind in ("constant", "truth") and isinstance(mine, KBinsDiscretizer):
+            continue  # scikit-learn has no bins of them, or no middle
+        made = mine.fit_transform(frame)
+        got = whole(mine.inverse_transform(made))
+        assert list(got) == ["n", "other"], kind
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            want = theirs.inverse_transform(theirs.fit_transform(table[["n"]]))[:, 0]
+        for found, wanted in zip(got["n"], want, strict=True):
+            nothing = pd.isna(wanted)
+            assert pd.isna(found) if nothing else found == pytest.approx(wanted), kind
+        assert got["other"].tolist() == list(range(5))
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "says"),
+    [
+        (OrdinalEncoder, {"city": [9.0] * 4}, "numbers that are no category"),
+        (OrdinalEncoder, {"city": [0.5] * 4}, "numbers that are no category"),
+        (LabelEncoder, {"city": [-1] * 4}, "numbers that are no category"),
+        (OneHotEncoder, {"city_0": [0.0] * 4, "city_1": [0.0] * 4, "city_2": [0.0] * 4}, "has none of"),
+        (OneHotEncoder, {"city_0": [1.0] * 4}, "there is no 'city_1', 'city_2'"),
+        (OneHotEncoder, {"n": [1.0] * 4}, "there is no 'city_0'"),
+        (
+            OneHotEncoder,
+            {**dict.fromkeys(("city_0", "city_1", "city_2", "city"), [1.0] * 4)},
+            "'city' already",
+        ),
+    ],
+)
+def test_what_transform_has_not_made_cannot_be_undone(kind, wrong, says):
+    table = TABLE.assign(city=["b", "a", "c", "b"])[["city", "y"]]
+    fitted = kind(columns="city").fit(split(table, 1))
+    assert fitted.feature_names_in_ == ["city", "y"]
+    assert fitted.n_features_in_ == 2
+    with pytest.raises(sf.RemoteError, match=says):
+        whole(fitted.inverse_transform(split(pd.DataFrame(wrong).assign(y=0), len(wrong))))
+
+
+def test_what_has_no_inverse_has_no_such_method():
+    assert not hasattr(SimpleImputer(), "inverse_transform")
+    assert not hasattr(WeightOfEvidenceEncoder(), "inverse_transform")
+
+
+def test_a_missing_label_is_called_missing(frame):
+    with pytest.raises(sf.RemoteError, match="missing values"):
+        whole(LabelEncoder(columns="city").fit_transform(frame))
 
 
 @pytest.mark.parametrize("kind", ALL)
