@@ -28,9 +28,9 @@ HEAVY = (
     "typer",
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# Signatures that users know from elsewhere: the deployment guide's, and those of pandas.
-WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet", "__call__"}
-"""Of what users call, where SecretFlow, pandas and jax have as many; `__call__` is that of an SPU."""
+# Signatures that users know from elsewhere: the deployment guide's, and those of pandas and scikit-learn.
+WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet", "train_test_split", "__call__"}
+"""Of what users call, where SecretFlow, pandas, scikit-learn and jax have as many; `__call__` is an SPU's."""
 
 
 def name_of(path: Path, node: ast.stmt | ast.expr | None = None) -> str:
