@@ -7,7 +7,7 @@ where it leaves the program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,13 @@ DECIDING: Mapping[str, Callable[..., tuple[Any, Any, Any]]] = {
     "argmin": _place(np.argmin),
     "convert_element_type": _whole_part,
     "eq": _compared(np.equal),
+    "eq_to": _compared(np.equal),
     "ge": _compared(np.greater_equal),
     "gt": _compared(np.greater),
     "le": _compared(np.less_equal),
+    "le_to": _compared(np.less_equal),
     "lt": _compared(np.less),
+    "lt_to": _compared(np.less),
     "ne": _compared(np.not_equal),
 }
 """Of a step's parameters, its result and its operands: the decision, by how much, and of what size."""
@@ -72,12 +75,22 @@ def decided(name: str, params: Mapping[str, Any], actual: Any, numbers: Any) -> 
     return np.where(gap > NARROW * size, want, actual)
 
 
-def distinct(keys: Any, axis: int) -> Any:
-    """Which of sorted keys are those of their places for sure: they differ from both neighbours by enough."""
-    keys = np.moveaxis(np.asarray(keys, np.float64), axis, -1)
-    size = np.maximum(np.abs(keys[..., 1:]), np.abs(keys[..., :-1]))
-    apart = np.abs(np.diff(keys)) > NARROW * size
-    edge = np.ones((*keys.shape[:-1], min(keys.shape[-1], 1)), np.bool_)
+def distinct(keys: Sequence[Any], axis: int) -> Any:
+    """Which of sorted rows are at their places for sure: their keys differ from both neighbours' by enough.
+
+    Args:
+        keys: arrays, by the first of which rows are sorted, equals by the next one.
+        axis: along which.
+    """
+    columns = [np.moveaxis(np.asarray(each, np.float64), axis, -1) for each in keys]
+    apart: Any = np.False_
+    same: Any = np.True_
+    for column in columns:
+        size = np.maximum(np.abs(column[..., 1:]), np.abs(column[..., :-1]))
+        gap = np.abs(np.diff(column))
+        apart = apart | (same & (gap > NARROW * size))
+        same = same & (gap == 0) & (size < 2.0**53)
+    edge = np.ones((*columns[0].shape[:-1], min(columns[0].shape[-1], 1)), np.bool_)
     sure = np.concatenate([edge, apart], -1) & np.concatenate([apart, edge], -1)
     return np.moveaxis(sure, -1, axis)
 

@@ -32,14 +32,18 @@ def _ldexp(x: jax.Array, exponent: jax.Array) -> jax.Array:
 
 
 def _frexp(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The powers of two that x reaches are counted, from the last place to the largest number there is."""
+    """The powers of two that x reaches are counted, from the last place to the largest number of a ring."""
     x = x.astype(jnp.promote_types(x.dtype, np.float32))
-    least, most = -18, 43
+    least, most = -32, 63
     powers = np.arange(least, most)
     reached = jnp.abs(x)[..., None] >= np.ldexp(1.0, powers).astype(x.dtype)
     last = reached & ~jnp.concatenate([reached[..., 1:], jnp.zeros_like(reached[..., :1])], -1)
-    scaled = x[..., None] * np.ldexp(1.0, -powers - 1).astype(x.dtype)
-    exponent = jnp.where(reached[..., 0], reached.sum(-1) + least, 0)
+    below, factors = powers < 0, np.ldexp(1.0, -powers - 1).astype(x.dtype)
+    small = (
+        jnp.clip(x, -1, 1)[..., None] * factors[below]
+    )  # times a large factor: numbers from 1 on have no room
+    scaled = jnp.concatenate([small, x[..., None] * factors[~below]], -1)
+    exponent = jnp.where(x != 0, reached.sum(-1) + least, 0)
     return jnp.where(last, scaled, 0).sum(-1), exponent
 
 
@@ -79,7 +83,7 @@ UNIT = 2.0**-18
 def _cond(x: jax.Array) -> jax.Array:
     """A singular value of nothing counts as a unit: a quotient by 0 would be 0, where jax says infinity."""
     s = jnp.linalg.svd(x, compute_uv=False)
-    return s[..., 0] / jnp.maximum(s[..., -1], UNIT)
+    return s[..., 0] / jnp.where(s[..., -1] > 0, s[..., -1], UNIT)
 
 
 def _polyfit(x: jax.Array, y: jax.Array, deg: int) -> jax.Array:
