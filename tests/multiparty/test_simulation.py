@@ -172,8 +172,10 @@ def test_whatever_ends_the_command_nobody_is_left_behind(
     with started(script, listener.getsockname()[1]) as process:
         lines = greeted(listener, 2)
         process.send_signal(number)
-        process.communicate(timeout=240)
+        _, said = process.communicate(timeout=240)
         assert process.returncode == code
+    if isinstance(code, ExitCode):  # and each says why, as it was
+        assert said.count(f"junto run: {code.meaning}") == 2, said
     assert {party: gone(line) for party, line in lines.items()} == {"alice": True, "bob": True}
 
 

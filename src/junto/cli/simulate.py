@@ -203,10 +203,11 @@ class _Group:
                     deadline = time.monotonic() + AFTER_SIGNAL_S
                     self._tell(told)
             except KeyboardInterrupt as interrupt:
-                # Once: as a person would at each party. Again: no more patience.
+                # Once: what we were told, as a person would at each party. Again: no more patience.
                 terminated = isinstance(interrupt, Terminated)
                 stopped = ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
-                told = signal.SIGINT if told is None else signal.SIGKILL
+                same = signal.SIGTERM if terminated else signal.SIGINT
+                told = same if told is None else signal.SIGKILL
                 deadline = time.monotonic() + AFTER_SIGNAL_S
                 self._tell(told)
         return stopped
