@@ -15,7 +15,7 @@ from threading import get_ident
 from junto.config.model import Address
 from junto.locks import Condition
 from junto.net import header as h
-from junto.net.frames import ControlFrame, Heartbeat, Refused, pack
+from junto.net.frames import ControlFrame, Heartbeat, Refused, Turned, pack
 
 Pull = Callable[["Line"], bytes | float | None]
 """The next message for this line; or for how many seconds to wait for more (None: until woken)."""
@@ -141,17 +141,23 @@ class Line:
         return self.on_refused is not None
 
     def say(self, *frames: ControlFrame) -> None:
-        """Send these before anything else (of heartbeats only the newest, where the connection is slower)."""
+        """Send these before anything else, see `keep`."""
         self.keep(*frames)
         self.wake()
 
     def keep(self, *frames: ControlFrame) -> None:
-        """Send these before anything else, once it is woken."""
+        """Send these before anything else, once it is woken.
+
+        A frame waits once, however often it is said, and of those that only count if they are the newest only
+        that one: a party that makes us answer and does not read the answers takes none of our memory.
+        """
         with self._lock:
             for frame in frames:
                 if isinstance(frame, Heartbeat):
                     self._pulse = frame
-                else:
+                elif frame not in self._urgent:
+                    if isinstance(frame, Turned):
+                        self._urgent = deque(each for each in self._urgent if not isinstance(each, Turned))
                     self._urgent.append(frame)
 
     def start(self, *frames: ControlFrame) -> None:

@@ -11,7 +11,7 @@ from junto.net import frames as f
 from junto.net.api import Failure, Stamp, TransferKey
 from junto.net.header import Ordered
 from junto.net.ordered import StreamWriters
-from junto.net.steps import Outgoing, Transfer
+from junto.net.steps import Outgoing, Transfer, covered
 from junto.net.steps import TransferEvent as _H
 from junto.net.steps import TransferState as _T
 from junto.wire.payload import Payload
@@ -122,14 +122,8 @@ class Outbox:
         """A new connection is open, and the receiver has said what it has; what is over by that, and how."""
         self.interrupted()
         declined = {each.transfer: each for each in resumed.declined}
-        ranges = resumed.also
-        arrived = [
-            number
-            for number in self._live
-            if number in declined
-            or number < resumed.below
-            or any(first <= number <= last for first, last in ranges)
-        ]
+        settled = covered(((0, resumed.below - 1), *resumed.also))
+        arrived = [number for number in self._live if number in declined or settled(number)]
         done = [(transfer, declined.get(transfer.number or 0)) for transfer in self.settle(arrived)]
         for number, nbytes in resumed.partial:
             transfer = self._live.get(number)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 from junto.net import frames as f
@@ -287,3 +288,19 @@ class Numbers:
     def ranges(self) -> tuple[tuple[int, int], ...]:
         """What lies above `below`, as (first, last)."""
         return tuple(zip(self._firsts, self._lasts, strict=True))
+
+
+def covered(ranges: Sequence[tuple[int, int]]) -> Callable[[int], bool]:
+    """Whether a number lies in one of these ranges (first, last), which a peer may have put in any order.
+
+    The time for all numbers grows with the ranges and the numbers, and not with their product.
+    """
+    ordered = sorted(ranges)
+    firsts = [first for first, _ in ordered]
+    furthest = list(accumulate((last for _, last in ordered), max))
+
+    def holds(number: int) -> bool:
+        place = bisect_right(firsts, number)
+        return place > 0 and number <= furthest[place - 1]
+
+    return holds

@@ -1,7 +1,14 @@
 import threading
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateways import Heard, stamp
+from junto.config.model import Address, LinkSettings, PartySettings
 from junto.net import frames as f
+from junto.net.api import Abort, Activity
 from junto.net.line import InlineCarrier, Line
+from junto.net.peer import Peer
 
 
 def test_what_is_said_goes_before_what_is_pulled():
@@ -72,3 +79,44 @@ def test_while_a_message_is_sent_in_part_the_next_one_waits_for_the_carriers_thr
     assert due == [b"second"]
     assert next(line.messages()) == b"second"
     assert not line.in_place.busy
+
+
+HEARD = st.lists(
+    st.one_of(
+        st.sampled_from(["history", "ending", "bye"]).map(f.Noted),
+        st.integers(1, 5).map(f.Turned),
+        st.integers(1, 3).map(lambda n: f.Heartbeat(Activity(stamp(n)))),
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None)
+@given(HEARD)
+def test_what_nobody_reads_waits_once(said):
+    """A party can make us answer as often as it likes: each answer is there, and nothing piles up."""
+    line = Line(lambda _: None)
+    for frame in said:
+        line.say(frame)
+    message = line.step()
+    waiting = f.open_message(message) if isinstance(message, bytes) else []
+    latest = {type(frame): frame for frame in said if not isinstance(frame, f.Noted)}
+    noted = {frame for frame in said if isinstance(frame, f.Noted)}
+    assert len(waiting) == len(noted) + len(latest)
+    assert all(frame in waiting for frame in (*noted, *latest.values()))
+
+
+def test_a_party_that_repeats_itself_and_does_not_read_takes_no_memory():
+    nowhere = Address("127.0.0.1", 1)
+    peer = Peer(PartySettings("bob", nowhere, nowhere), LinkSettings(), Heard())
+    line = Line(lambda _: None)
+    peer.open_ours(line, f.Resumed(0, (), (), 0, turn=1))
+    line.step()
+    for turn in range(2, 300):
+        repeated = [f.Bye(0), f.Ending(Abort("exit", "")), f.History(()), f.Resumed(0, (), (), 0, turn=turn)]
+        peer.connection.hear(line, f.pack(repeated))
+    answers = f.open_message(line.step())
+    assert sorted(str(answer) for answer in answers) == sorted(
+        str(answer) for answer in (*map(f.Noted, ("bye", "ending", "history")), f.Turned(299))
+    )
+    assert peer.refusals.by_cause() == {}
