@@ -12,6 +12,7 @@ import pytest
 import junto as sf
 from junto.device.pyu import PYUObject
 from junto.join import count_common, join, lookup, prepare, sum_common
+from junto.join.table_actor import TableActor
 from moves import watched_moves
 
 PARTIES = ["alice", "bob", "carol"]
@@ -121,6 +122,41 @@ def outcome(call, monkeypatch, tampered):
     finally:
         monkeypatch.undo()
     return None
+
+
+LIES = {
+    "one more": lambda keys: keys + 1,
+    "one less": lambda keys: keys - 1,
+    "far more": lambda keys: 1 << 20,
+}
+
+
+@pytest.mark.parametrize("lie", ["one more", "one less", pytest.param("far more", marks=pytest.mark.long)])
+@pytest.mark.parametrize("liar", PARTIES[:2])
+@pytest.mark.parametrize("call", [call for call in CALLS if call not in ("prepared", "looked up", "points")])
+def test_a_party_that_lies_about_its_size_is_found_out_or_has_put_in_fewer_keys(call, liar, lie, monkeypatch):
+    """It is known at once who: by name, or because what it does itself fails."""
+    honest, lied = TableActor.read, []
+
+    def read(desk, table, output, terms):
+        report = honest(desk, table, output, terms)
+        if list(table.columns)[-1] != {"alice": "x", "bob": "y"}[liar]:
+            return report
+        lied.append(report["keys"])
+        return report | {"keys": LIES[lie](report["keys"])}
+
+    monkeypatch.setattr(TableActor, "read", read)
+    error = None
+    try:
+        with sf.Session(PARTIES, debug_mode=True):
+            CALLS[call]()
+    except sf.JuntoError as raised:
+        error = raised
+    if error is None:
+        assert lie == "one less" or call == "hidden, alone"  # where all numbers are those of bins
+    else:
+        assert liar in (str(error).partition(": ProtocolViolation\n")[2] or str(error)), error
+    assert lied
 
 
 def of_each_kind(moves, most=8):

@@ -98,16 +98,31 @@ def hidden_join(request: Request, spu: SPU, pad: int) -> Hidden:
         return _explained(rehearsal, request, spu, pad)
     first = request.parties[0]
     found = _found(request, spu, pad)
-    columns = {name: found.desks[first].own(name).to(spu) for name in found.types[first]}
+    rows = found.rows[first]
+    own = {name: found.desks[first].own(name).to(spu) for name in found.types[first]}
+    columns = dict(own)
     for name, kind, pieces in found.pieces():
-        columns[name] = gathered(pieces, ArrayLayout(kind, (found.rows[first],)), spu)
-    flag = found.routing.flags().to(spu)
+        columns[name] = gathered(pieces, ArrayLayout(kind, (rows,)), spu)
+    flag = require_rows(found.routing.flags().to(spu), helper_of(request), rows)
     if pad:
-        flag = spu(_both)(flag, found.desks[first].real().to(spu))
+        flag = spu(_both)(flag, require_rows(found.desks[first].real().to(spu), first, rows))
     labels, positions = kept(found.desks, found.texts)
     wait([flag, positions, *columns.values(), *labels.values()])
+    for column in own.values():
+        require_rows(column, first, rows)
     found.close()
-    return said(Hidden(columns, flag, found.rows[first], learned(request, pad), labels, positions))
+    return said(Hidden(columns, flag, rows, learned(request, pad), labels, positions))
+
+
+def require_rows(column: Any, sender: PYU, rows: int) -> Any:
+    """A column on the SPU.
+
+    Raises:
+        ProtocolViolation: what `sender` has shared has another number of rows than all were told.
+    """
+    if column.shape != (rows,):
+        raise ProtocolViolation(f"what {sender.party} shared is not a column of {rows} rows")
+    return column
 
 
 def kept(desks: Desks, texts: Mapping[PYU, Sequence[str]]) -> tuple[dict[str, PYUObject], PYUObject]:

@@ -36,7 +36,7 @@ from junto.device.spu.resharing import gathered
 from junto.device.spu.spu import SPU
 from junto.errors import JoinError
 from junto.join import cuckoo
-from junto.join.hidden import kept, learned, read, said, stand_ins
+from junto.join.hidden import kept, learned, read, require_rows, said, stand_ins
 from junto.join.hidden_table import Hidden
 from junto.join.join_cost import beside_keys, explained, explaining, table_of
 from junto.join.opening import Desks, sources_of
@@ -68,6 +68,8 @@ def pair_join(request: Request, spu: SPU) -> Hidden:
     chosen, flag = _on_spu(spu, shares)
     labels, positions = kept(found.desks, found.texts)
     wait([flag, positions, *own.values(), *chosen, *labels.values()])
+    for column in own.values():
+        require_rows(column, first, found.rows)
     found.close()
     columns = own | dict(zip(found.types[request.parties[1]], chosen, strict=True))
     return said(Hidden(columns, flag, found.rows, learned(request, 0), labels, positions))
