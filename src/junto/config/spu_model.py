@@ -115,16 +115,6 @@ class SpuLink:
     throttle_window_size: int = 10
     http_max_payload_size: int | None = None
 
-    @property
-    def meet_s(self) -> float:
-        """How long a late node is awaited, in seconds."""
-        return self.connect_retry_times * self.connect_retry_interval_ms / 1000
-
-    @property
-    def recv_timeout_s(self) -> float | None:
-        """`recv_timeout_ms` in seconds."""
-        return None if self.recv_timeout_ms is None else self.recv_timeout_ms / 1000
-
 
 @dataclass(frozen=True, slots=True)
 class SpuSettings:

@@ -33,7 +33,6 @@ _INDEXES: Final = (
     pd.CategoricalIndex,
     pd.MultiIndex,
 )
-_ONE_INDEX: Final = tuple(kind for kind in _INDEXES if kind is not pd.MultiIndex)
 _FREQUENCY: Final = re.compile(
     r"-?(?:[1-9][0-9]{0,5})?(?:ns|us|ms|s|min|h|D|B|W(?:-[A-Z]{3})?|[MQYB]{1,2}[SE](?:-[A-Z]{3})?)"
 )
@@ -82,10 +81,10 @@ def _write_frame(sink: ValueWriter, frame: pd.DataFrame) -> None:
 def read_frame(source: ValueReader) -> pd.DataFrame:
     """A DataFrame."""
     source.spend(value_tags.TABLE_COST)
-    labels = _read_index(source)
+    labels = read_index(source)
     source.enter(len(labels))
     source.spend(value_tags.COLUMN_COST * len(labels))
-    index = _read_index(source)
+    index = read_index(source)
     columns = {position: _as_series(_column_of(source, len(index)), index) for position in range(len(labels))}
     source.leave()
     frame = pd.DataFrame(columns, index=index, copy=False)
@@ -105,7 +104,7 @@ def read_series(source: ValueReader) -> pd.Series:
     """A Series."""
     source.spend(value_tags.TABLE_COST)
     name = _read_label(source)
-    index = _read_index(source)
+    index = read_index(source)
     values = _column_of(source, len(index))
     series = _as_series(values, index)
     series.name = name
@@ -146,10 +145,6 @@ def _write_index(sink: ValueWriter, index: pd.Index) -> None:
 
 def read_index(source: ValueReader) -> pd.Index:
     """An Index of any of the kinds that travel."""
-    return _read_index(source)
-
-
-def _read_index(source: ValueReader) -> pd.Index:
     source.spend(value_tags.TABLE_COST)
     form = source.of(str)
     if form == "levels":
@@ -211,7 +206,7 @@ def _write_labels(sink: ValueWriter, labels: pd.Index) -> None:
 
 
 def _read_labels(source: ValueReader) -> pd.Index:
-    labels = _read_index(source)
+    labels = read_index(source)
     if problem := _cannot_be_told_apart(labels):
         raise MalformedBytes(f"categories that {problem}")
     return labels
