@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -101,6 +102,59 @@ def test_a_decimal_is_the_same_at_every_scale(value):
 def test_a_moment_is_the_same_in_every_unit(moment):
     whole = moment.replace(microsecond=0)
     assert len({encoded(pa.array([whole], pa.timestamp(unit)))[0] for unit in ("s", "ms", "us")}) == 1
+
+
+TZ = datetime.timezone(datetime.timedelta(hours=9))
+MOMENTS = [
+    datetime.datetime(1969, 12, 31, 23, 59, 59, 999_000),
+    datetime.datetime(2024, 2, 29, 12, 0, 0, 1000),
+]
+SAME = {
+    "whole": ([0, 5, 127], [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint64()]),
+    "negative": ([-128, -1, 0], [pa.int8(), pa.int16(), pa.int32(), pa.int64()]),
+    "large": ([2**63 - 1, 2**53 + 1, 2**53], [pa.int64(), pa.uint64()]),
+    "text": (["", "a", "a\0", "é", "e\u0301", "x" * 40], [pa.string(), pa.large_string(), pa.string_view()]),
+    "bytes": ([b"", b"a", b"a\0", b"x" * 40], [pa.binary(), pa.large_binary(), pa.binary_view()]),
+    "float": ([0.0, 1.5, -1.5], [pa.float16(), pa.float32(), pa.float64()]),
+    "date": ([datetime.date(1, 1, 1), datetime.date(1969, 12, 31)], [pa.date32(), pa.date64()]),
+    "moment": (MOMENTS, [pa.timestamp(unit) for unit in ("ms", "us", "ns")]),
+    "instant": (
+        [each.replace(tzinfo=TZ) for each in MOMENTS],
+        [pa.timestamp(unit, zone) for unit in ("ms", "us", "ns") for zone in ("UTC", "Asia/Tokyo")],
+    ),
+    "of day": (
+        [datetime.time(0), datetime.time(23, 59, 59, 999_000)],
+        [pa.time32("ms"), pa.time64("us"), pa.time64("ns")],
+    ),
+    "span": (
+        [datetime.timedelta(-1), datetime.timedelta(0, 0, 1000)],
+        [pa.duration(unit) for unit in ("ms", "us", "ns")],
+    ),
+    "decimal": (
+        [Decimal("1.50"), Decimal("-1.5"), Decimal("15"), Decimal("0"), Decimal("150")],
+        [pa.decimal128(9, 2), pa.decimal128(30, 9), pa.decimal256(60, 20)],
+    ),
+    "truth": ([True, False], [pa.bool_()]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_a_value_is_the_same_key_in_each_type_that_holds_it_and_no_other_one(kind):
+    values, types = SAME[kind]
+    seen = [
+        digests([part])[0].tolist()
+        for each in types
+        for whole in [pa.array([None, *values, values[0]], each)]
+        for part in (whole[1 : 1 + len(values)], pa.array(values, each).dictionary_encode())
+    ]
+    assert all(each == seen[0] for each in seen)
+    assert len({tuple(each) for each in seen[0]}) == len(values)
+
+
+def test_zero_has_one_sign():
+    for kind in (pa.float16(), pa.float32(), pa.float64()):
+        assert len({encoded(pa.array([value], kind))[0] for value in (0.0, -0.0)}) == 1
+    assert len({encoded(pa.array([Decimal(text)]))[0] for text in ("0", "-0.00", "0.000")}) == 1
 
 
 def joined(names, tables, **options):
