@@ -13,6 +13,7 @@ from spu_values import PARTIES, at
 from views import LIMIT, Views, chi_square
 
 ROWS, DEPTH, TREES = 320, 2, 2  # bits fill whole words
+COLUMNS_OF_BOB, BINS = 2, 4
 
 
 @pytest.fixture(scope="module", params=[None, {"alice.0": 1, "bob.1": 1}], ids=["free", "monotone"])
@@ -33,7 +34,7 @@ def seen(constraints):
         views = Views(patch)
         views.watch(spu)
         X = {sf.PYU("alice"): at("alice", table[:, :1]), sf.PYU("bob"): at("bob", table[:, 1:])}
-        model = GradientBoostingClassifier(spu, n_estimators=TREES, max_depth=DEPTH, max_bins=4)
+        model = GradientBoostingClassifier(spu, n_estimators=TREES, max_depth=DEPTH, max_bins=BINS)
         model = model.with_params(monotone_constraints=constraints)
         model.fit(X, at("bob", label))
         learned = model._fitted()
@@ -93,6 +94,22 @@ def test_all_else_is_uniform(seen):
         assert len(np.concatenate(online)) > 50_000
         assert chi_square(np.concatenate(online)) < LIMIT
     assert not [who for _, who, *_ in views.messages if who == "carol"]
+
+
+def test_what_a_tree_is_grown_of_is_shared_in_the_ring_in_which_it_grows(seen):
+    """Of 64 bits, on an SPU of 128: the sides of rows are the most that a training sends."""
+    views, _, (fitted, _) = seen
+    sizes = [value.nbytes for passage, value in told_of(views.values[:fitted]) if passage.kind == "share"]
+    assert max(sizes) == 8 * ROWS * COLUMNS_OF_BOB * (BINS - 1)
+
+
+def told_of(passages):
+    """Passages and arrays in what they brought."""
+    for passage, ref in passages:
+        value = ref.value()
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, np.ndarray):
+                yield passage, part
 
 
 def test_what_the_trees_say_is_shown_to_one_party_alone(seen):

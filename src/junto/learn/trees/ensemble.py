@@ -121,10 +121,16 @@ class Growth:
     columns: Callable[[int, int], Sequence[Sequence[int]] | None]
 
 
-def in_small_numbers(spu: SPU, label: Label) -> Callable[..., Any]:
-    """Calls in the smaller ring, if an owner has brought the label, and so gradients, to a fixed size."""
+def field_for(spu: SPU, label: Label) -> str | None:
+    """The smaller ring, if an owner has brought the label, and so gradients, to a fixed size."""
     smaller = None if label.home is None else spu.settings.smaller
-    return spu if smaller is None else partial(spu, field=smaller.name)
+    return None if smaller is None else smaller.name
+
+
+def in_small_numbers(spu: SPU, label: Label) -> Callable[..., Any]:
+    """Calls in the ring of `field_for`."""
+    field = field_for(spu, label)
+    return spu if field is None else partial(spu, field=field)
 
 
 class Ensemble:
@@ -139,6 +145,7 @@ class Ensemble:
 
     def __init__(self, spu: SPU, family: Family, task: EnsembleTask, growth: Growth) -> None:
         self._spu = spu
+        self._share = partial(spu.share, field=field_for(spu, task.label))
         self._task = task
         self._growth = growth
         compute = in_small_numbers(spu, task.label)
@@ -149,7 +156,7 @@ class Ensemble:
         )
         self._leaves = partial(compute(growing.leaves, static_argnames="rule"), rule=growth.rule)
         known = task.directions
-        self._directions = None if known is None else [each.to(spu) for each in known.values()]
+        self._directions = None if known is None else [self._share(each) for each in known.values()]
 
     def grow(self, number: int, score: Any) -> tuple[Tree, Any]:
         """The next tree, and the scores from which the one after it is grown."""
@@ -164,7 +171,7 @@ class Ensemble:
             picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
             levels.append(picks)
             lefts = [
-                run_at(owner, candidates.taken, task.rows[owner], each).to(self._spu)
+                self._share(run_at(owner, candidates.taken, task.rows[owner], each))
                 for owner, each in picks.items()
             ]
             held = self._held(picks, bounds)
@@ -200,7 +207,7 @@ class Ensemble:
             return None
         begins = [0, *accumulate(self._task.columns)]
         return [
-            run_at(owner, candidates.allowed, known, begin, chosen).to(self._spu)
+            self._share(run_at(owner, candidates.allowed, known, begin, chosen))
             for (owner, known), begin in zip(self._task.known.items(), begins, strict=False)
         ]
 

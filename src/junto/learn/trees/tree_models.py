@@ -32,6 +32,7 @@ from junto.learn.trees.ensemble import (
     Growth,
     Learned,
     Tree,
+    field_for,
     learned,
     limits_at_home,
     scales_of,
@@ -265,12 +266,12 @@ class TreeModel(ExplainedTrees):
         rows = {
             owner: run_at(owner, candidates.sides, table, known[owner]) for owner, table in tables.items()
         }
-        shared = tuple(each.to(self.spu) for each in rows.values())
         if before is None:
             label = dataset.share_label(self.spu, given.label, self._judge(), (0.0, 1), None)
         else:
             target = target_of(self.spu, given.label, self.family, before.label)
             label = Label(before.label.home, before.label.scale, target)
+        shared = tuple(self.spu.share(each, field=field_for(self.spu, label)) for each in rows.values())
         asked, scale = (self.least_gain, growth.penalty, growth.least), growth.rule.scale
         limits: Any = growing.limits(*asked, scale)
         units: Any = growing.units_of(1.0, 1.0, scale)
