@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
-from junto.frame.native_tables import NUMBER, TRUTH, filled, kind_of
+from junto.frame.native_tables import NUMBER, TRUTH, filled, kind_of, series_like
+from junto.frame.numeric import as_floats
 from junto.frame.transformer import State, Transformer, require
 
 MEAN, MEDIAN, FREQUENT, CONSTANT = "mean", "median", "most_frequent", "constant"
@@ -53,7 +54,8 @@ class SimpleImputer(Transformer):
             return {"value": there.mode().iloc[0]}
         if kind_of(column) not in (NUMBER, TRUTH):
             raise FrameError(f"column {column.name!r} has no {self.strategy}")
-        return {"value": float(there.mean() if self.strategy == MEAN else there.median())}
+        numbers = there if there.dtype.kind in "iufb" else series_like(there, as_floats(there))
+        return {"value": float(numbers.mean() if self.strategy == MEAN else numbers.median())}
 
     def _apply(self, column: Any, state: State) -> Mapping[str, Any]:
         value, gaps = state["value"], column.isna().any()

@@ -96,7 +96,8 @@ class NativeTable(ABC):
 
     def _kind(self, name: str) -> str:
         try:
-            return kind_of(self.column(name).head(100))
+            column = self.column(name)
+            return kind_of(column if column.dtype.kind == "O" else column.head(100))
         except FrameError:
             return OTHER
 
@@ -194,12 +195,24 @@ class ArrowTable(NativeTable):
         return table
 
 
+def kind_of_objects(values: Any) -> str:
+    """`NUMBER` or `TRUTH` if all that is there are Python's own, decimals among them; else nothing."""
+    from pandas.api import types
+
+    found = types.infer_dtype(values, skipna=True)
+    if found in ("integer", "floating", "mixed-integer-float", "decimal"):
+        return NUMBER
+    return TRUTH if found == "boolean" else ""
+
+
 def kind_of(column: Any) -> str:
     """One of `KINDS`, of a pandas Series."""
     import pandas as pd
     from pandas.api import types
 
     dtype = column.dtype
+    if types.is_object_dtype(dtype) and (kind := kind_of_objects(column)):
+        return kind
     if types.is_bool_dtype(dtype):
         return TRUTH
     if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from junto.device.pyu import PYU
 from junto.errors import FrameError, ProtocolViolation
 from junto.frame.facts import Facts
-from junto.frame.native_tables import NUMBER, TRUTH, opened
+from junto.frame.native_tables import NUMBER, TRUTH, kind_of_objects, opened
 
 MISSING, INFINITE = "missing", "infinite"
 FAULTS: Final[Mapping[str, str]] = {
@@ -75,9 +75,17 @@ def as_floats(column: Any) -> NDArray[np.float64]:
     return made
 
 
+def of_objects(values: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Python's own numbers as floats, NaN where one is missing; None if there is anything else."""
+    import pandas as pd
+
+    flat = pd.Series(values.reshape(-1), dtype=object)
+    return as_floats(flat).reshape(values.shape) if kind_of_objects(flat) else None
+
+
 def present(column: Any) -> NDArray[Any]:
     """The values of a pandas column that are there: whole numbers and truth values as whole ones."""
-    there = column.dropna()
+    there = column.dropna().infer_objects()
     if there.dtype.kind not in "iub":
         floats = as_floats(there)
         return floats[~np.isnan(floats)]

@@ -157,5 +157,7 @@ def _parameters(owner: Parametrized) -> list[Field[Any]]:
 
 
 def _changed(owner: Parametrized, each: Field[Any]) -> bool:
-    value = getattr(owner, each.name)
-    return each.default is MISSING or type(value) is not type(each.default) or value != each.default
+    value, default = getattr(owner, each.name), each.default
+    if default is MISSING or type(value) is not type(default) or value != default:
+        return True
+    return repr(value) != repr(default)  # (False, True) is (0, 1) to Python

@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from junto.frame.native_tables import NUMBER, TRUTH, kind_of, opened
-from junto.frame.numeric import exact_sum, present
+from junto.frame.numeric import as_floats, exact_sum, present
 
 
 def describe(native: Any) -> Any:
     """`pandas.DataFrame.describe`; where it mixes numbers with times or words in a column, all are text."""
-    table = opened(native).pandas().describe()
+    table = opened(native).pandas()
+    held = {name: column for name, column in table.items() if column.dtype.kind == "O"}
+    numbers = {name: as_floats(column) for name, column in held.items() if kind_of(column) == NUMBER}
+    table = table.assign(**numbers).describe()
     return table.astype({name: "str" for name, dtype in table.dtypes.items() if dtype.kind == "O"})
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from junto.columns import misfit
 from junto.errors import LearnError
-from junto.frame.numeric import deviations
+from junto.frame.numeric import deviations, of_objects
 from junto.learn.families import ClassFamily, Family, LabelScale
 from junto.learn.faults import NAME_LENGTH, TableFault
 
@@ -237,8 +237,7 @@ def matrix(table: Any, *, vector: bool = False, gaps: bool = False) -> tuple[tup
         _check(array.ndim == 2 or (vector and array.ndim == 1), "shape")
         array = array[:, None] if array.ndim == 1 else array
         names = tuple(str(i) for i in range(array.shape[1]))
-        _check(array.dtype.kind in "biuf", "text", names[0] if names else "")
-        values = array.astype(np.float64, copy=False)
+        values = _as_floats(array, names[0] if names else "")
     else:
         columns = list(named)
         names = tuple(name for name, _ in columns)
@@ -260,7 +259,7 @@ def _named(table: Any) -> Iterator[tuple[str, Any]] | None:
     if hasattr(table, "to_numpy") and hasattr(table, "items"):  # pandas
         if hasattr(table, "columns"):
             return ((str(name), column) for name, column in table.items())
-        return iter([(str(table.name), table)])
+        return iter([("0" if table.name is None else str(table.name), table)])
     if hasattr(table, "to_numpy"):  # one column of polars or Arrow
         return iter([(str(getattr(table, "name", "0")), table)])
     return None
@@ -270,9 +269,15 @@ def _numbers(name: str, column: Any) -> Floats:
     kind = getattr(column.dtype, "kind", "") if hasattr(column, "dtype") else ""
     if kind and kind in "biuf" and hasattr(column, "iloc"):  # pandas, whose own integers may be missing
         return np.asarray(column.to_numpy(dtype="float64", na_value=np.nan), np.float64)
-    array = np.asarray(column.to_numpy())
-    _check(array.dtype.kind in "biuf", "text", name)
-    return array.astype(np.float64)
+    return _as_floats(np.asarray(column.to_numpy()), name)
+
+
+def _as_floats(array: NDArray[Any], name: str) -> Floats:
+    """Numbers of any type, such as decimals, which numpy has as objects."""
+    found = of_objects(array) if array.dtype.kind == "O" else array
+    if found is None or found.dtype.kind not in "biuf":
+        raise TableFault("text", name)
+    return found.astype(np.float64, copy=False)
 
 
 def has_names(table: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ import pytest
 
 from frames import LIBRARIES, made_by
 from junto.errors import FrameError, ProtocolViolation
-from junto.frame import column_functions
+from junto.frame import MinMaxScaler, SimpleImputer, StandardScaler, column_functions, summary
 from junto.frame.facts import believed, facts
 from junto.frame.native_tables import opened
-from junto.frame.numeric import array, first_fault
+from junto.frame.numeric import array, as_floats, first_fault
+from junto.learn import examine
+from junto.learn.faults import TableFault
 
 RICH = pl.DataFrame(
     {
@@ -186,3 +189,54 @@ def test_a_column_that_holds_one_of_the_values_is_replaced(made):
 def test_nothing_is_replaced_as_pandas_does_it():
     table = pd.DataFrame({"f": [1.0, np.nan]})
     assert list(column_functions.replace(table, {"f": {np.nan: 2.0}})["f"]) == [1.0, 2.0]
+
+
+OBJECTS = {
+    "decimals": [Decimal("1.25"), Decimal(-3), Decimal("1e6"), Decimal("0.1")],
+    "decimals with gaps": [Decimal("19.99"), None, Decimal("0.01"), None],
+    "whole": [1, 2**40, -3, 0],
+    "whole with gaps": [1, None, -3, pd.NA],
+    "of both kinds": [1, 2.5, -3, np.float32(0.5)],
+    "truth": [True, False, True, True],
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_numbers_are_numbers_whatever_holds_them(kind):
+    """Python's own, which pandas has as objects: all that takes numbers takes them as the floats they are."""
+    given = pd.DataFrame({"n": pd.Series(OBJECTS[kind], dtype=object)})
+    floats = [np.nan if pd.isna(each) else float(each) for each in OBJECTS[kind]]
+    plain = pd.DataFrame({"n": floats})
+    assert opened(given).kinds() == ["truth" if kind == "truth" else "number"]
+    assert as_floats(given["n"]).tolist() == pytest.approx(floats, nan_ok=True)
+    assert examine.matrix(given, gaps=True)[1][:, 0].tolist() == pytest.approx(floats, nan_ok=True)
+    assert examine.matrix(given["n"].to_numpy()[:, None], gaps=True)[1].shape == (4, 1)
+    for statistic in (summary.total, summary.mean, summary.std, summary.least, summary.greatest):
+        assert statistic(given)["n"] == pytest.approx(statistic(plain)["n"])
+    if kind != "truth":  # of which there are no quantiles
+        assert summary.quantile(given, 0.3)["n"] == pytest.approx(plain["n"].quantile(0.3))
+        for table in (given, pa.table({"n": pa.array(OBJECTS[kind])}) if "decimals" in kind else given):
+            assert summary.describe(table)["n"].tolist() == pytest.approx(plain["n"].describe().tolist())
+    for rule in (StandardScaler(), MinMaxScaler(), SimpleImputer(), SimpleImputer(strategy="median")):
+        learned, wanted = rule._learn(given["n"]), rule._learn(plain["n"])
+        assert learned == pytest.approx(wanted)
+        made = rule._apply(given["n"], learned)["n"]
+        assert as_floats(made) == pytest.approx(as_floats(rule._apply(plain["n"], wanted)["n"]), nan_ok=True)
+
+
+@pytest.mark.parametrize("values", [[1, "a"], [Decimal(1), "1"], [1j, 2], [None] * 2, [[1], [2]], ["1", "2"]])
+def test_what_is_no_number_beside_numbers_makes_no_numbers(values):
+    given = pd.DataFrame({"n": pd.Series(values, dtype=object)})
+    assert opened(given).kinds()[0] not in ("number", "truth")
+    with pytest.raises(TableFault, match="text"):
+        examine.matrix(given, gaps=True)
+
+
+def test_whole_numbers_that_are_objects_keep_their_digits():
+    given = pd.DataFrame({"n": pd.Series([2**60, 1, None], dtype=object)})
+    assert int(summary.total(given)["n"]) == 2**60 + 1  # as a float it would be equal
+
+
+def test_a_kind_is_that_of_all_rows():
+    given = pd.DataFrame({"n": pd.Series([1] * 200 + ["a"], dtype=object)})
+    assert opened(given).kinds() == ["text"]

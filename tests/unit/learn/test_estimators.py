@@ -88,6 +88,7 @@ def test_repr_shows_what_is_not_the_default(spu):
         repr(learn.Ridge(spu, alpha=2.0, solver="sgd")) == f"Ridge(spu={spu.name}, solver='sgd', alpha=2.0)"
     )
     assert "init=" not in repr(learn.KMeans(spu))
+    assert "classes=(False, True)" in repr(learn.LogisticRegression(spu, classes=(False, True)))
 
 
 @pytest.mark.parametrize("model", MODELS)
