@@ -171,11 +171,15 @@ def bit_times(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.n
             known = MaskedNumbers(
                 np.asarray(words(rng, *shape) % np.uint64(2) == 1), make(rng, *shape), make(rng, *shape)
             )
-            opened, own = make(rng, *other), make(rng, *other)
-            got, want = (
-                each(known, opened, own) for each in (kernels.bit_times, multiply.bit_times_in_numpy)
-            )
-            yield got, want
+            opened = make(rng, *other)
+            for own in (
+                make(rng, *other),
+                make(rng, *shape),
+            ):  # the second lies otherwise than what was opened
+                got, want = (
+                    each(known, opened, own) for each in (kernels.bit_times, multiply.bit_times_in_numpy)
+                )
+                yield got, want
 
 
 def wide_extended(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from junto.native import Kernels, kernels
-from junto.native.array_pointers import room_for, same_place
+from junto.native.array_pointers import PAIR, room_for, same_place
 
 WIDE_BITS: Final = 128
-WIDE_DTYPE: Final = np.dtype([("low", "<u8"), ("high", "<u8")])
+WIDE_DTYPE: Final = PAIR
 _WORD: Final = 1 << 64
 _HALF: Final = np.uint64(32)
 _LOW_HALF: Final = np.uint64(0xFFFFFFFF)
@@ -264,7 +264,8 @@ def _each(
     native = kernels()
     if native is None:
         return twin(x, y)
-    made = room_for(np.broadcast_shapes(x.shape, y.shape), into, x, y).view(WideArray)
+    shape = x.shape if x.shape == y.shape else np.broadcast_shapes(x.shape, y.shape)
+    made = room_for(shape, into, x, y).view(WideArray)
     kernel(native, x.view(np.ndarray), y.view(np.ndarray), made.view(np.ndarray))
     return made
 

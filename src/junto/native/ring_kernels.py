@@ -109,6 +109,10 @@ class RingKernels:
         self._pair_by_pair(x, y, out, 3)
 
     def _pair_by_pair(self, x: Pairs, y: Pairs, out: Pairs, operation: int) -> None:
+        if (found := _few(out, x, y)) is not None:
+            starts, (at, by) = found
+            self._wide_each(*starts, 1, out.size, _STEPS(0, at, 0, by), operation)
+            return
         _one_after_the_other(out)
         (rows, columns), (x, y), steps = _laid_out([x, y], out.shape, PAIR)
         to, at, by = address(out), address(x), address(y)
@@ -150,6 +154,9 @@ class RingKernels:
         self._shifted(x, places, out, 2)
 
     def _shifted(self, x: Pairs, places: int, out: Pairs, kind: int) -> None:
+        if 0 <= places <= _MOST_PLACES and (found := _few(out, x)) is not None and found[1] == [1]:
+            self._shift(*found[0], out.size, places, kind)
+            return
         x = np.require(read(x, out.ndim, PAIR), requirements="C")
         _one_after_the_other(out)
         if x.shape != out.shape or not 0 <= places <= _MOST_PLACES:
@@ -312,6 +319,23 @@ class RingKernels:
             )
         at = address(pads), address(digits), address(entries)
         self._hide(*at, lanes, count, len(entries), int(dtype == PAIR), self._level)
+
+
+def _few(out: Pairs, *operands: Pairs) -> tuple[list[int], list[int]] | None:
+    """Where few elements lie, and how far apart those of each operand: 1, or 0 of a single one.
+
+    None: there are many, or they lie otherwise than the result's. To look further takes longer than few do.
+    """
+    arrays, steps = (out, *operands), []
+    for x in arrays:
+        if not isinstance(x, np.ndarray) or (x.dtype is not PAIR and x.dtype != PAIR) or x.size >= _PAIRS:
+            return None
+        if not x.flags.c_contiguous or (x.shape != out.shape and (x.size != 1 or x.ndim > out.ndim)):
+            return None
+        steps.append(int(x.shape == out.shape))
+    places = [address(x) for x in arrays]
+    fits = out.flags.writeable and not any(place % 8 for place in places)
+    return (places, steps[1:]) if fits else None
 
 
 def _one_after_the_other(out: Pairs) -> None:

@@ -86,6 +86,11 @@ def test_pairs_of_words_that_a_kernel_must_not_see_are_refused():
         ):  # fmt: skip
             with pytest.raises(ValueError, match=r"broadcast|put into|after the other"):
                 act(*given)
+    for act in (each.wide_left_shift_into, each.wide_right_shift_into, each.wide_signed_shift_into):
+        for x, out in ((PAIRS[:1, :1], PAIRS), (PAIRS, PAIRS[:3]), (PAIRS[0, :1], PAIRS[0])):
+            with pytest.raises(ValueError, match="cannot be shifted"):
+                act(x, 1, out)
+    for act in (each.wide_matmul_into, each.wide_add_into, each.wide_subtract_into, each.wide_multiply_into):
         got, want = np.ones((4, 4), PAIR), np.ones((4, 4), PAIR)
         for x, out in ((APART, got), (PAIRS, want)):
             act(x, x, out)

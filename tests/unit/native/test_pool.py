@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 
@@ -10,6 +11,7 @@ import pytest
 
 from junto.errors import ConfigError
 from junto.native import kernels, pool
+from junto.native.library import loaded
 
 WORDS = 1 << 17
 LIMIT = 10**8
@@ -50,6 +52,36 @@ def test_a_large_array_comes_where_the_last_one_was_and_a_small_one_does_not(emp
         assert empty.keep(LIMIT) == 8 * WORDS
 
 
+@pytest.mark.parametrize("more", [1, 8])
+def test_a_block_is_not_given_for_an_array_that_is_larger_than_it(empty, more):
+    with pool.pooled():
+        np.ones(WORDS)
+        larger = np.empty(WORDS + more)
+        assert larger.size > WORDS
+        assert empty.keep(LIMIT) == 8 * WORDS
+
+
+def test_so_many_blocks_are_kept_as_there_are_places_for(empty):
+    """Of pages that nobody writes in the system gives none."""
+    least = (1 << 19) // 8
+    empty.keep(10**9)
+    with pool.pooled():
+        arrays = [np.empty(least) for _ in range(300)]
+        places = [array.ctypes.data for array in arrays]
+        while arrays:
+            arrays.pop(0)
+        assert empty.keep(10**9) == 256 * 8 * least
+        again = [np.empty(least) for _ in range(300)]
+        assert [array.ctypes.data for array in again[:256]] == places[:-257:-1]
+        assert len({array.ctypes.data for array in again}) == 300
+
+
+def test_more_zeros_than_a_number_of_bytes_can_say_are_refused():
+    calloc = loaded().library.pool_calloc
+    calloc.argtypes, calloc.restype = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t], ctypes.c_void_p
+    assert calloc(None, 1 << 33, 1 << 33) is None
+
+
 def test_zeros_are_zero_and_an_array_that_grows_keeps_its_numbers():
     with pool.pooled():
         np.full(WORDS, 7.0)  # its memory is there again at once
@@ -61,6 +93,14 @@ def test_zeros_are_zero_and_an_array_that_grows_keeps_its_numbers():
             assert not grown[length:].any()
             grown.resize(2, refcheck=False)
             assert grown.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("length", [2 * WORDS, WORDS // 16])
+def test_an_array_that_changes_its_size_gives_its_memory_back(empty, length):
+    with pool.pooled():
+        array = np.ones(WORDS)
+        array.resize(length, refcheck=False)
+        assert empty.keep(LIMIT) == 8 * WORDS
 
 
 def test_what_is_kept_has_a_bound_and_the_oldest_goes_first(empty):
