@@ -239,7 +239,7 @@ def _apart(numbers: _Floats) -> Any:
 def _without_noise(numbers: _Floats) -> _Floats:
     """NaN for what is rounding alone."""
     size = np.abs(numbers).max(-1, keepdims=True, initial=0)
-    return np.where(np.abs(numbers) < FINEST * size, np.nan, numbers)
+    return np.where(np.abs(numbers) < NOISE * size, np.nan, numbers)
 
 
 def _over_axis(function: Callable[..., Any]) -> Followed:
@@ -284,6 +284,9 @@ CHOOSING = frozenset(
     )
 )  # fmt: skip
 """Steps that only move numbers, by numbers that may be secret; they lose no digits themselves."""
+
+NOISE = 2.0**-46
+"""An eigenvalue or singular value that is less than this part of the greatest is rounding in float64, too."""
 
 FOLLOWED: Mapping[str, Followed] = {
     "abs": _of(np.abs),

@@ -14,6 +14,7 @@ from jax import lax
 import junto as sf
 from junto.mpc.decisions import DECIDING
 from junto.mpc.primitives.table import TABLE
+from junto.mpc.settings import MpcSettings
 from junto.mpc.twin_steps import CHOOSING, FOLLOWED, MOVED, WITHOUT
 from junto.mpc.twins import Twin, Twins, wrong
 from mpc_programs import Engine
@@ -245,6 +246,23 @@ def test_a_step_loses_no_twin(name, monkeypatch):
     engine = Engine("plain")
     engine.run(STEPS[name], SOME * np.float32(0.4))
     assert any("lost" in sentence for _, sentence in engine.digits)
+
+
+@pytest.mark.parametrize("scales", [(3e4, 50, 0.05), (1e4, 1e4, 1e4)])
+@pytest.mark.parametrize("rank", [1, 3])
+def test_a_small_eigenvalue_of_few_digits_is_reported_and_one_that_is_rounding_is_not(rank, scales):
+    rng = np.random.default_rng(3)
+    table = (rng.normal(size=(6, rank)) @ rng.normal(size=(rank, 3)) * scales).astype(np.float32)[:rank]
+
+    def numbers(x):
+        return jnp.linalg.eigvalsh(x.T @ x)
+
+    engine = Engine("plain", MpcSettings(fraction=32, width=128))
+    got = engine.run(numbers, table)[3 - rank :]
+    with jax.enable_x64(True):
+        want = np.asarray(numbers(jnp.asarray(table, np.float64)))[3 - rank :]
+    assert bool(engine.digits) == bool(wrong(got, want, 32))
+    assert engine.overflows == []
 
 
 def test_the_promise():
