@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from junto.device.spu.correlation_pool import CorrelationPool, PoolEntry
 from junto.mpc.channel import Channel
+from junto.mpc.gates import Words
 from junto.mpc.preprocess.correlations import Correlations
 from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
 from junto.mpc.prg import KEY_BYTES, Stream, derive
@@ -24,7 +24,7 @@ class _Sealed(Stream):
     def __init__(self) -> None:
         super().__init__(bytes(KEY_BYTES))
 
-    def _draw(self, size: int) -> Any:
+    def words(self, count: int) -> Words:
         raise RuntimeError("a role that only reads has drawn randomness")
 
 
