@@ -21,7 +21,7 @@ from gateways import Heard, payload, stamp
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.errors import PartyUnreachable
 from junto.locks import Event
-from junto.net import connection, delivery, peer
+from junto.net import connection, delivery, line, pace, peer
 from junto.net import frames as f
 from junto.net.api import Activity, Failure, TransferKey
 from junto.net.line import Line
@@ -38,6 +38,9 @@ SMALL = {
     "AT_ONCE": 3,
 }
 """The constants of the law, made small: every limit is met within a few values."""
+
+PACED = {"FIRST_BYTES": 40, "LEAST_BYTES": 8, "MOST_BYTES": 100}
+"""And with them little may be on its way on a line."""
 
 LOST = PartyUnreachable("it is gone", party="bob")
 
@@ -186,10 +189,10 @@ class Pair:
     def __init__(self, link: LinkSettings, constants: dict[str, int] = SMALL, both: bool = True) -> None:
         self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
-        for module in (delivery, f):
+        for module in (delivery, f, pace):
             for name in constants.keys() & vars(module).keys():
                 self.patch.setattr(module, name, constants[name])
-        for module in (connection, peer):
+        for module in (connection, line, peer):
             self.patch.setattr(module, "time", self.clock)
         self.alice, self.bob = End("alice", "bob", link), End("bob", "alice", link)
         self.streams = [Stream(self.alice, self.bob, self.clock)]

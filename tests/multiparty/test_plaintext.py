@@ -33,7 +33,7 @@ CALLS = {
 }
 """Where secret work begins: what a script can call without having an SPU or a frame."""
 
-LATER = {"frame", "spu", "self", "prepared", "estimator", "text"}
+LATER = {"frame", "spu", "self", "prepared", "estimator", "text", "texts"}
 """First parameters of what takes such a thing, or what was made with it."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from flows import SMALL, Pair, snapshot
+from flows import PACED, SMALL, Pair, snapshot
 from junto.config.model import LinkSettings
 from junto.net.api import TransferKey
 
@@ -35,6 +35,7 @@ STORIES = {
     "large ones beyond the window, each less than what is acknowledged at once": Story(
         (11, 11, 11), 100, 0, False, (("IN_FLIGHT_BYTES", 20), ("ACK_BYTES", 15), ("ABREAST", 3))
     ),
+    "a slow way": Story((5, 5), 100, 0, False, tuple(PACED.items())),
     "one at a time": Story((11, 11), 100, 0, False, (("ABREAST", 1),)),
     "before their time and beyond the quota": Story((5, 11), 4, 0, True),
 }

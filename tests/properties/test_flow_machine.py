@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from flows import SMALL, Pair
+from flows import PACED, SMALL, Pair
 from junto.config.model import LinkSettings
 from junto.net.api import Failure, TransferKey
 from junto.net.buffers import Buffer, MemoryBuffer
@@ -56,7 +56,7 @@ class FlowMachine(RuleBasedStateMachine):
         self.start(abreast)
 
     def start(self, abreast: int) -> None:
-        self.pair = Pair(LinkSettings(quota_bytes=QUOTA), SMALL | {"ABREAST": abreast})
+        self.pair = Pair(LinkSettings(quota_bytes=QUOTA), SMALL | PACED | {"ABREAST": abreast})
         self.pair.patch.setattr(
             PeerConnection, "_open_buffer", lambda _, nbytes, spill: open_buffer(nbytes, spill)
         )

@@ -63,16 +63,18 @@ class OutboxMachine(RuleBasedStateMachine):
 
     # The line.
 
-    @rule(steps=st.integers(1, 9))
-    def send(self, steps: int) -> None:
+    @rule(steps=st.integers(1, 9), piece=st.sampled_from([None, None, 1, 3, 8, 1000]))
+    def send(self, steps: int, piece: int | None = None) -> None:
         for _ in range(steps):
-            step = self.outbox.take()
+            step = self.outbox.take(piece)
             if step is None:
                 return
             if isinstance(step, Outgoing):
                 self.receive_chunk(step)
+                assert piece is None or sum(map(len, step.pieces)) <= piece
             else:
                 for frame in step:
+                    assert piece is None or not isinstance(frame, f.Value) or len(frame.payload) <= piece
                     self.receive(frame)
 
     def receive(self, frame: f.ControlFrame) -> None:

@@ -24,6 +24,7 @@ from junto.net.line import Line, StreamsLock
 from junto.net.mailbox import Mailbox
 from junto.net.ordered import StreamReader, StreamWriter
 from junto.net.outbox import Outbox
+from junto.net.pace import Pace
 from junto.net.steps import Deliver, Outgoing, Refusal, Transfer, TransferState
 from junto.wire.payload import Payload
 
@@ -85,6 +86,7 @@ class PeerConnection:
         self._turn = 0  # of the line that the party has named last
         self._asked = 0  # of the line that we have named last
         self._turned = False  # what comes on it answers that
+        self._before: Pace | None = None  # of the line before
         self._ack_due = 0.0  # when what has come is acknowledged; the line knows
 
     # The program.
@@ -182,6 +184,8 @@ class PeerConnection:
             done = self.outbox.resume(resumed)
             if line.sends:
                 line.keep(f.Turned(resumed.turn))
+            elif self._before is not None:
+                line.pace.open(self._before.after())
             line.sends = True
             self.sends = line
             self.lock.tell()
@@ -193,7 +197,7 @@ class PeerConnection:
         """A line is over."""
         with self.lock:
             if line is self.sends:
-                self.sends = None
+                self.sends, self._before = None, line.pace
                 self.outbox.interrupted()
             if line is self.wants:
                 self.wants = None
@@ -219,13 +223,18 @@ class PeerConnection:
                 if self.mailbox.owes or (wait is not None and wait <= 0):
                     self._ack_due, wait = 0.0, None
                     step = self.mailbox.take() or None
-            if step is None and line is self.sends:
-                step = self.outbox.take()
+            pace, paced = line.pace, step is None
+            if step is None and line is self.sends and pace.sent - pace.there < pace.window:
+                step = self.outbox.take(pace.piece)
         if step is None:
             return wait
         if isinstance(step, Ordered):
-            return line.shorten(step)
-        return f.pack_chunk(*step) if isinstance(step, Outgoing) else f.pack(step)
+            message = line.shorten(step)
+        else:
+            message = f.pack_chunk(*step) if isinstance(step, Outgoing) else f.pack(step)
+        if paced:
+            pace.sent += len(message)
+        return message
 
     def answer(self) -> None:
         """See that what is due to be said of what has come is said, now or a little later."""
@@ -300,6 +309,10 @@ class PeerConnection:
                 case f.Heartbeat():
                     self._theirs = frame.activity
                     self._position(frame.activity)
+                case f.Ping():
+                    line.say(f.Pong(frame.sent))
+                case f.Pong():
+                    self._paced(line, frame)
                 case f.Resumed():
                     self.resume(line, frame)
                     self._hear_word(line, frame)
@@ -309,6 +322,12 @@ class PeerConnection:
                 case _:
                     self._hear_word(line, frame)
         self.answer()
+
+    def _paced(self, line: Line, pong: f.Pong) -> None:
+        """The party has heard what we have sent on this line: there is room for more."""
+        if not line.pace.hear(pong.sent, time.monotonic()):
+            self._refuse(Refusal("out of order", "an answer to a ping that nobody has sent"))
+        line.wake()
 
     def _position(self, activity: Activity) -> None:
         """Where the party's program is."""

@@ -10,7 +10,8 @@ sends to the other one, and a `mailbox` of what comes from there. `connection` g
 * A transfer gets its number when it is first sent, and keeps it when it is sent again after a break. The
   receiver takes each number once.
 * A small value goes whole. A large one is offered, and its chunks follow once it is accepted, several
-  large ones in turn, at most `IN_FLIGHT_BYTES` of all of them together unacknowledged.
+  large ones in turn, at most `IN_FLIGHT_BYTES` of all of them together unacknowledged, and no more than
+  the line brings in about a second (`pace`).
 * At most `ABOARD` transfers are begun and not over, so the receiver's set of them has few gaps. Those ahead
   of the receiver's position are fewer (`AHEAD`); the others it takes without waiting for what is not begun.
 * What the receiver's program expects is always taken, large ones at most `ABREAST` at a time, in the order of

@@ -28,7 +28,7 @@ from junto.net.header import MARK, Ordered, parse
 from junto.net.ordered import STREAMS
 from junto.net.words import Lines, Long, Short, Words
 
-PROTOCOL = 4
+PROTOCOL = 5
 CHUNK_BYTES = 1 << 19
 """Half a mebibyte stays in a core's cache on its way through gRPC and TLS; 256 KiB and 1 MiB were slower."""
 
@@ -209,6 +209,18 @@ class Noted(ControlFrame, frozen=True, tag=15):
     what: Short
 
 
+class Ping(ControlFrame, frozen=True, tag=17):
+    """Say that you have heard the bytes before this, of which it is the number; see `pace`."""
+
+    sent: Count
+
+
+class Pong(ControlFrame, frozen=True, tag=18):
+    """The answer to a `Ping`: its number."""
+
+    sent: Count
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A part of a large value."""
@@ -222,7 +234,7 @@ Any: TypeAlias = (
     Hello | Refused | Resume  # the handshake
     | Value | Offer | Failed | Turned  # of who sends values
     | Resumed | Accept | Ack | Declined  # of who takes them
-    | Heartbeat | Ending | History | Bye | Noted
+    | Heartbeat | Ending | History | Bye | Noted | Ping | Pong
 )  # fmt: skip
 
 _ENCODER = msgspec.msgpack.Encoder()

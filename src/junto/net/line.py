@@ -15,7 +15,8 @@ from threading import get_ident
 from junto.config.model import Address
 from junto.locks import Condition
 from junto.net import header as h
-from junto.net.frames import ControlFrame, Heartbeat, Refused, Turned, pack
+from junto.net.frames import ControlFrame, Heartbeat, Ping, Pong, Refused, Turned, pack
+from junto.net.pace import Pace
 
 Pull = Callable[["Line"], bytes | float | None]
 """The next message for this line; or for how many seconds to wait for more (None: until woken)."""
@@ -114,6 +115,7 @@ class Line:
         named, sends: it was wanted for values before: by us for theirs, by them for ours.
         on_refused: of a line that we have dialled: hears what the party refuses it with.
         in_place: set by a carrier that needs no other thread to send and to read.
+        pace: how much may be on its way.
     """
 
     def __init__(self, pull: Pull, route: Route = USUAL) -> None:
@@ -132,6 +134,7 @@ class Line:
         self.named = self.sends = False
         self.on_refused: Callable[[Refused], None] | None = None
         self.in_place: InlineCarrier | None = None
+        self.pace: Pace = Pace()
         self._turn = threading.Lock()  # to send
         self._sleeps_until = math.inf  # the carrier's thread, at most
 
@@ -156,8 +159,8 @@ class Line:
                 if isinstance(frame, Heartbeat):
                     self._pulse = frame
                 elif frame not in self._urgent:
-                    if isinstance(frame, Turned):
-                        self._urgent = deque(each for each in self._urgent if not isinstance(each, Turned))
+                    if isinstance(frame, Turned | Pong):
+                        self._urgent = deque(each for each in self._urgent if type(each) is not type(frame))
                     self._urgent.append(frame)
 
     def start(self, *frames: ControlFrame) -> None:
@@ -180,7 +183,7 @@ class Line:
             try:
                 message = None if in_place.busy else self.step()
                 if isinstance(message, bytes) and in_place.send(message):
-                    message = None if one else self.step()
+                    message = None if one and self.pace.sent < self.pace.ask_at else self.step()
                     if isinstance(message, bytes):
                         in_place.send(message)
                 if isinstance(message, float):  # an answer waits for more: does the thread know?
@@ -228,7 +231,9 @@ class Line:
 
     def step(self) -> bytes | float | None:
         """The next message, or for how many seconds to sleep (None: until woken)."""
-        opened = self.open  # first: who opens it has said before what goes before everything else
+        opened, pace = self.open, self.pace  # first: who opens it has said before what goes before all else
+        if pace.sent >= pace.ask_at and opened:
+            self.keep(Ping(pace.ask(time.monotonic())))
         if self._urgent or self._pulse is not None:
             with self._lock:
                 frames = [*self._urgent, *([] if self._pulse is None else [self._pulse])]

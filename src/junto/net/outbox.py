@@ -142,8 +142,13 @@ class Outbox:
 
     # What to send next.
 
-    def take(self) -> list[f.ControlFrame] | Outgoing | Ordered | None:
-        """The next thing to send: streams and values in turn, of values small ones and a chunk in turn."""
+    def take(self, piece: int | None = None) -> list[f.ControlFrame] | Outgoing | Ordered | None:
+        """The next thing to send: streams and values in turn, of values small ones and a chunk in turn.
+
+        `piece`: on a way so slow that large messages hold up others, no larger part of a value in one.
+        """
+        whole = f.INLINE_BYTES if piece is None else min(piece, f.INLINE_BYTES)
+        piece = f.CHUNK_BYTES if piece is None else min(piece, f.CHUNK_BYTES)
         if self._rounds:
             self._round_is_next = not self._round_is_next
             if not (self._ready or self._flowing) or not self._round_is_next:
@@ -151,14 +156,14 @@ class Outbox:
         frames: list[f.ControlFrame] = []
         if self._ready and not (self._chunk_is_next and self._may_flow()):
             size = 0
-            while size < f.BATCH_BYTES and self._may_begin():
+            while size < min(f.BATCH_BYTES, whole) and self._may_begin():
                 transfer = self._ready.popleft()
-                frames.append(self._frame(transfer))
+                frames.append(self._frame(transfer, whole))
                 size += transfer.frame_bytes
         self._chunk_is_next = bool(frames)
         if frames:
             return frames
-        chunk = self._take_chunk() if self._flowing else None
+        chunk = self._take_chunk(piece) if self._flowing else None
         return chunk or (self._rounds.popleft() if self._rounds else None)
 
     def _may_begin(self) -> bool:
@@ -170,13 +175,13 @@ class Outbox:
     def _may_flow(self) -> bool:
         return bool(self._flowing) and self._in_flight < law.IN_FLIGHT_BYTES
 
-    def _frame(self, transfer: Transfer) -> f.ControlFrame:
+    def _frame(self, transfer: Transfer, whole: int) -> f.ControlFrame:
         if transfer.number is None:
             transfer.number = self.numbers
             self.numbers += 1
             self._live[transfer.number] = transfer
         number, key, stamp, content = transfer.number, transfer.key, transfer.stamp, transfer.content
-        if isinstance(content, Payload) and content.nbytes > f.INLINE_BYTES:
+        if isinstance(content, Payload) and content.nbytes > whole:
             transfer.tell(_H.OFFER)
             return f.Offer(number, key, stamp, content.nbytes)
         transfer.tell(_H.SEND)
@@ -184,9 +189,12 @@ class Outbox:
             return f.Failed(number, key, stamp, content)
         return f.Value(number, key, stamp, memoryview(b"".join(content.pieces)))
 
-    def _take_chunk(self) -> Outgoing | None:
+    def _take_chunk(self, piece: int) -> Outgoing | None:
         while self._may_flow():
             transfer = self._flowing.popleft()
+            if transfer.piece != piece and isinstance(transfer.content, Payload):
+                transfer.piece = piece
+                transfer.chunks = transfer.content.chunks(piece, transfer.sent)
             pieces = next(transfer.chunks or iter(()), None)
             if pieces is None or transfer.number is None:
                 continue
@@ -203,7 +211,7 @@ class Outbox:
         if isinstance(transfer.content, Payload):
             transfer.tell(event)
             transfer.sent = transfer.there = start
-            transfer.chunks = transfer.content.chunks(f.CHUNK_BYTES, start)
+            transfer.chunks, transfer.piece = None, 0
             self._flowing.append(transfer)
 
     def _release(self) -> bool:

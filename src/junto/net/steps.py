@@ -149,7 +149,7 @@ class Transfer(Story[TransferState, TransferEvent], Delivery):
         number: given at the first sending.
         frame_bytes: at most so many bytes does its control frame take (four a character).
         sent: bytes of a large value; `there`: acknowledged ones.
-        chunks: the rest of its bytes, while it flows.
+        chunks: the rest of its bytes, while it flows; in pieces of `piece` bytes.
     """
 
     table = SENDING
@@ -169,6 +169,7 @@ class Transfer(Story[TransferState, TransferEvent], Delivery):
         self.number: int | None = None
         self.sent = 0
         self.chunks: Iterator[list[memoryview]] | None = None
+        self.piece = 0
 
 
 class Outgoing(NamedTuple):

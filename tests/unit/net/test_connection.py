@@ -11,6 +11,7 @@ from junto.net.api import Activity, TransferKey
 from junto.net.buffers import MemoryBuffer
 from junto.net.connection import PeerConnection
 from junto.net.line import Line
+from junto.net.pace import FIRST_BYTES, LEAST_BYTES
 from junto.net.steps import Refusal
 
 NOTHING = f.Resumed(0, (), (), 0)
@@ -35,11 +36,12 @@ def receiving() -> tuple[PeerConnection, Line]:
     return made, line
 
 
-def said(line: Line) -> list[f.ControlFrame]:
+def said(line: Line) -> list[f.ControlFrame | f.Chunk]:
     """What it would send now, up to where it would sleep."""
-    frames: list[f.ControlFrame] = []
+    frames: list[f.ControlFrame | f.Chunk] = []
     while isinstance(message := line.step(), bytes):
-        frames += f.open_message(message)
+        opened = f.open_message(message)
+        frames += opened if isinstance(opened, list) else [opened]
     return frames
 
 
@@ -243,3 +245,50 @@ def test_what_follows_on_a_line_that_was_named_before_is_taken_from_where_it_ans
     assert into.mailbox.settled == 0
     into.hear(line, [f.Turned(3), small])
     assert into.mailbox.settled == 1
+
+
+def flowing(nbytes: int) -> tuple[PeerConnection, Line]:
+    """A large value that the party has accepted."""
+    out, line = sending()
+    line.start()
+    out.push(TransferKey(1, 0), stamp(1), payload(bytes(nbytes)))
+    assert isinstance(said(line)[0], f.Offer)
+    out.hear(line, [f.Accept(0)])
+    return out, line
+
+
+def test_a_line_carries_what_its_pace_allows_and_goes_on_with_each_answer():
+    out, line = flowing(8 * FIRST_BYTES)
+    rounds = 0
+    while line.pace.sent < 8 * FIRST_BYTES:
+        frames, rounds = said(line), rounds + 1
+        assert line.pace.sent - line.pace.there < FIRST_BYTES + 2 * f.CHUNK_BYTES
+        pings = [each for each in frames if isinstance(each, f.Ping)]
+        out.hear(line, [f.Pong(pings[-1].sent)])
+        line.pace.open(FIRST_BYTES)  # its answers say that it is fast; here it stays as it was
+    assert rounds >= 7
+
+
+def test_after_a_line_that_broke_before_it_had_answered_the_next_one_begins_slowly():
+    out, line = flowing(FIRST_BYTES * 4)
+    assert any(isinstance(each, f.Ping) for each in said(line))
+    out.drop(line)
+    slow, usual = Line(out.pull), Line(out.pull)
+    slow.start()
+    out.resume(slow, f.Resumed(0, (), ((0, 0),), 1, turn=1))
+    assert slow.pace.window == LEAST_BYTES
+    for frame in said(slow):
+        assert not isinstance(frame, f.Chunk) or len(frame.data) <= LEAST_BYTES
+    out.hear(slow, [f.Pong(slow.pace.sent)])
+    out.drop(slow)
+    out.resume(usual, f.Resumed(0, (), (), 1, turn=2))
+    assert usual.pace.window > LEAST_BYTES
+
+
+def test_an_answer_that_nobody_asked_for_is_refused():
+    refused: list[Refusal] = []
+    out = connection_of(refuse=refused.append)
+    line = Line(out.pull)
+    out.resume(line, NOTHING)
+    out.hear(line, [f.Pong(5)])
+    assert [each.text for each in refused] == ["an answer to a ping that nobody has sent"]

@@ -24,6 +24,7 @@ FRAMES = [
     HELLO, REFUSED, RESUME, RESUMED, ENDING, NOTED, f.Noted("bye"), f.Turned(1), value(0, 1),
     f.Offer(0, KEY, stamp(1), 5), f.Failed(0, KEY, stamp(1), FAILURE), f.Accept(0), f.Ack((), (), 7),
     f.Declined(0, "no"), f.Heartbeat(Activity(stamp(7))), f.History((stamp(7),)), f.Bye(0),
+    f.Ping(9), f.Pong(9),
 ]  # fmt: skip
 MESSAGES = {
     **{f"{type(each).__name__} {getattr(each, 'what', '')}": f.pack([each]) for each in FRAMES},

@@ -8,6 +8,7 @@ from junto.config.model import Address, LinkSettings, PartySettings
 from junto.net import frames as f
 from junto.net.api import Abort, Activity
 from junto.net.line import InlineCarrier, Line
+from junto.net.pace import FIRST_BYTES
 from junto.net.peer import Peer
 
 
@@ -81,10 +82,33 @@ def test_while_a_message_is_sent_in_part_the_next_one_waits_for_the_carriers_thr
     assert not line.in_place.busy
 
 
+def test_who_may_not_go_on_has_asked_also_where_the_sender_itself_sends_one_message():
+    chunk = bytes(FIRST_BYTES // 2)
+
+    class Quick(Slow):
+        def send(self, message, patience=None):
+            super().send(message, patience=0.0)
+            return True
+
+    due = [chunk]
+
+    def pull(line):
+        if not due:
+            return None
+        line.pace.sent += len(chunk)
+        return due.pop()
+
+    line = Line(pull)
+    line.open, line.in_place = True, Quick()
+    line.wake(one=True)
+    assert [chunk, f.pack([f.Ping(len(chunk))])] == line.in_place.sent
+
+
 HEARD = st.lists(
     st.one_of(
         st.sampled_from(["history", "ending", "bye"]).map(f.Noted),
         st.integers(1, 5).map(f.Turned),
+        st.integers(1, 5).map(f.Pong),
         st.integers(1, 3).map(lambda n: f.Heartbeat(Activity(stamp(n)))),
     ),
     max_size=40,
