@@ -87,6 +87,7 @@ class Session:
     ) -> None:
         arguments: dict[str, Any] = {"parties": parties, "address": address, **options}
         self._settings = build_settings(_with_preset(arguments))
+        self._passes_over = os.environ.get(register.CONFIG_VARIABLE) if parties else None
         self._program: Program | None = None
         self.rehearsal: Rehearsal | None = None
         self._process = os.getpid()
@@ -124,6 +125,12 @@ class Session:
     def open(self) -> Session:
         """Meet the other parties and become the current session."""
         configure(self._settings.logging_level, self._settings.self_party or "")
+        if self._passes_over:
+            log.warning(
+                "sf.init names all parties, so that this process simulates them by itself; to take part in "
+                "the run of %s leave `parties` out",
+                os.path.basename(self._passes_over),
+            )
         register.enter(self)
         self._process = os.getpid()
         try:

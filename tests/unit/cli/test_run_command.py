@@ -161,3 +161,9 @@ def test_what_the_caller_ignores_stays_so(run: Run, name: str) -> None:
     program = f"{ignoring}import subprocess; sys.exit(subprocess.call(sys.argv[1:]))"
     answer = run(script, before=[sys.executable, "-c", program])
     assert answer.stdout == "True\n"
+
+
+def test_who_simulates_all_parties_is_told_that_the_configuration_is_passed_over(run: Run) -> None:
+    script = "import junto as sf; sf.init(['alice', 'bob'], address='local'); sf.shutdown()"
+    assert "to take part in the run of alice.toml leave `parties` out" in run(script).stderr
+    assert "leave `parties` out" not in run("import junto as sf; sf.init(); sf.shutdown()").stderr
