@@ -25,8 +25,12 @@ FIRST_BYTES = 1 << 20
 LEAST_BYTES = 1 << 16
 """Half a second of a way that brings a megabit a second."""
 
-MOST_BYTES = 64 << 20
-"""As much as values and a stream may have on their way at most: of a fast way nobody is held back by this."""
+PARTS = 4
+"""So often is asked while as much goes as may be on its way."""
+
+MOST_BYTES = 128 << 20
+"""More than values and a stream have on their way, with what is heard before it is asked for: who is fast is
+never held back."""
 
 
 class Pace:
@@ -78,7 +82,7 @@ class Pace:
             delay, window = now - since, self.window
             if delay > SLOW_S:
                 window = max(int(waiting * SLOW_S / delay), LEAST_BYTES)
-            elif delay < 0.75 * SLOW_S and waiting >= window // 2:
+            elif delay < 0.75 * SLOW_S and waiting >= window // PARTS:
                 window = min(2 * window, MOST_BYTES)
             self._set(window)
             return True
@@ -86,4 +90,4 @@ class Pace:
     def _set(self, window: int) -> None:
         self.window = window
         self.piece = window // 4 if window < FIRST_BYTES else None
-        self.ask_at = self._last + window // 2
+        self.ask_at = self._last + window // PARTS

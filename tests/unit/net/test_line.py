@@ -8,7 +8,7 @@ from junto.config.model import Address, LinkSettings, PartySettings
 from junto.net import frames as f
 from junto.net.api import Abort, Activity
 from junto.net.line import InlineCarrier, Line
-from junto.net.pace import FIRST_BYTES
+from junto.net.pace import FIRST_BYTES, PARTS
 from junto.net.peer import Peer
 
 
@@ -83,7 +83,7 @@ def test_while_a_message_is_sent_in_part_the_next_one_waits_for_the_carriers_thr
 
 
 def test_who_may_not_go_on_has_asked_also_where_the_sender_itself_sends_one_message():
-    chunk = bytes(FIRST_BYTES // 2)
+    chunk = bytes(FIRST_BYTES // PARTS)
 
     class Quick(Slow):
         def send(self, message, patience=None):

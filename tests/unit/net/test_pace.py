@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from junto.net.pace import FIRST_BYTES, LEAST_BYTES, MOST_BYTES, SLOW_S, Pace
+from junto.net.pace import FIRST_BYTES, LEAST_BYTES, MOST_BYTES, PARTS, SLOW_S, Pace
 
 CHUNK = 1 << 19
 
@@ -80,7 +80,7 @@ def test_who_is_fast_is_asked_rarely() -> None:
         if way.pace.sent >= way.pace.ask_at:
             asked += 1
             way.pace.hear(way.pace.ask(0.0), 0.0)
-    assert asked <= 2 * (4 << 30) // MOST_BYTES
+    assert asked <= PARTS * (4 << 30) // MOST_BYTES
 
 
 def test_an_answer_that_nobody_has_asked_for_counts_for_nothing() -> None:
