@@ -49,7 +49,7 @@ class Pace:
         self.there: int = 0
         self.piece: int | None = None
         self._asked = deque[tuple[int, int, float]]()  # bytes sent, of them on their way; when
-        self._last = 0
+        self._last = self._changed = 0
         self._lock = threading.Lock()
         self.open(FIRST_BYTES)
 
@@ -82,8 +82,10 @@ class Pace:
             delay, window = now - since, self.window
             if delay > SLOW_S:
                 window = max(int(waiting * SLOW_S / delay), LEAST_BYTES)
-            elif delay < 0.75 * SLOW_S and waiting >= window // PARTS:
+            elif delay < 0.75 * SLOW_S and waiting >= window // PARTS and nbytes > self._changed:
                 window = min(2 * window, MOST_BYTES)
+            if window != self.window:
+                self._changed = self.sent  # what was asked before tells nothing of the new one
             self._set(window)
             return True
 

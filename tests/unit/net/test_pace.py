@@ -58,8 +58,8 @@ def test_all_arrives_and_no_more_stands_in_buffers_than_two_messages_or_what_goe
     way.send(messages)
     assert way.pace.sent == sum(messages)
     largest = max(messages, default=0)
-    # It is doubled, at most, by answers that came in less than `SLOW_S`.
-    assert way.longest <= max(4 * SLOW_S, (FIRST_BYTES + 2 * largest) / rate) + 0.1
+    # It is doubled by an answer that came in 0.75 of `SLOW_S`, and not again before that shows.
+    assert way.longest <= max(2 * SLOW_S, (FIRST_BYTES + 2 * largest) / rate) + 0.1
     assert LEAST_BYTES <= way.pace.window <= MOST_BYTES
 
 
@@ -93,3 +93,17 @@ def test_an_answer_that_nobody_has_asked_for_counts_for_nothing() -> None:
     assert pace.hear(place, 1.0)
     assert not pace.hear(place, 1.0)
     assert pace.there == place
+
+
+def test_answers_to_what_was_asked_before_the_window_grew_do_not_let_it_grow_again() -> None:
+    pace = Pace()
+    places = []
+    for _ in range(PARTS):
+        pace.sent += FIRST_BYTES // PARTS
+        places.append(pace.ask(0.0))
+    for place in places:
+        assert pace.hear(place, 0.01)
+        assert pace.window == 2 * FIRST_BYTES
+    pace.sent += FIRST_BYTES
+    assert pace.hear(pace.ask(0.02), 0.03)
+    assert pace.window == 4 * FIRST_BYTES
