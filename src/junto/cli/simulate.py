@@ -111,6 +111,7 @@ def simulate(
 
     Raises:
         ConfigError: no such script, fewer than two parties, a name twice or unfit for a file name.
+        ListenError: no port of this machine can be listened at.
     """
     options = options or SimulateOptions()
     if not Path(script).is_file():

@@ -3,8 +3,11 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+import pytest
+
 from junto.cli import ports
 from junto.cli.ports import claim
+from junto.errors import ListenError
 
 SYSTEMS = range(32_768, 65_536)
 """What systems hand out to those who ask for any port, and for connections."""
@@ -21,6 +24,8 @@ def test_nobody_else_is_given_a_port_before_its_claim_ends(monkeypatch) -> None:
     monkeypatch.setattr(ports, "_COUNT", 40)
     program = f"""
 from contextlib import ExitStack
+import pytest
+
 from junto.cli import ports
 ports._COUNT = {ports._COUNT}
 with ExitStack() as until:
@@ -48,3 +53,11 @@ def test_a_port_at_which_somebody_listens_is_not_given(monkeypatch) -> None:
             taken.enter_context(socket.create_server(("127.0.0.1", port)))
         until.close()
         assert not set(claim(3, until)) & set(first)
+
+
+def test_where_no_port_can_be_had_it_is_said(monkeypatch) -> None:
+    monkeypatch.setattr(ports, "_COUNT", 1)
+    with ExitStack() as until:
+        claim(1, until)
+        with pytest.raises(ListenError, match=r"no port .* \(.*in use.*\)"):
+            claim(1, until)
