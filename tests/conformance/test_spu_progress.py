@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import junto as sf
+from junto.accounting.progress import Board
 from junto.learn import LogisticRegression
-from junto.program.progress import Board
 from spu_values import secret
 
 

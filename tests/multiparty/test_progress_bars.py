@@ -37,7 +37,7 @@ MADE_UP = """
 import time
 import junto as sf
 from junto.device.current import current_or_none
-from junto.program.progress import ComputeProgress, Count
+from junto.accounting.progress import ComputeProgress, Count
 
 sf.init()
 began = time.monotonic()
@@ -110,7 +110,7 @@ def test_a_simulation_shows_a_bar_for_each_party_below_what_they_say(script: Pat
 
 LOOKS = """
 from junto.cli.bars import Screen
-from junto.program.progress import Count, Look
+from junto.accounting.progress import Count, Look
 
 parties = ["alice", "bob", "the-hospital-of-carol"]
 name = "LogisticRegression.fit, epoch 12 of 100"

@@ -31,7 +31,7 @@ OTHERS = {
     "native/compiling.py": "a library that is made again",
     "net/inherited.py": "nowhere",
     "reach/tls_context.py": "in memory, or in a folder that goes at once",
-    "program/progress_display.py": "a pipe",
+    "accounting/progress_display.py": "a pipe",
 }
 """Modules that write files themselves, and why they may."""
 

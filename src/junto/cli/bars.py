@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from junto.accounting.progress import VARIABLE, Look
 from junto.cli.output import console
-from junto.program.progress import VARIABLE, Look
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +74,7 @@ class Screen:
     def _draw(self) -> None:
         from rich.live import Live
 
-        from junto.program.status_line import StatusRows
+        from junto.accounting.status_line import StatusRows
 
         shown = StatusRows({party: self._looks[party] for party in self._parties if party in self._looks})
         if self._live is None:

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from junto.accounting.progress import VARIABLE, Look
+from junto.accounting.progress_display import StatusPipe
 from junto.cli import parent_watchdog, verdict
 from junto.cli.crossings import Crossing, put_together
 from junto.cli.exit_codes import ExitCode
@@ -29,8 +31,6 @@ from junto.cli.ports import claim
 from junto.cli.verdict import Verdict
 from junto.errors import ConfigError, Terminated
 from junto.ledger import Recorded, read
-from junto.program.progress import VARIABLE, Look
-from junto.program.progress_display import StatusPipe
 
 AFTER_FAILURE_S = 20.0  # what the others have to notice a party's end by themselves
 AFTER_SIGNAL_S = parent_watchdog.GRACE_S  # what a party has to end once it is told to

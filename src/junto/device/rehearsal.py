@@ -12,12 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from junto.accounting.costs import Cost, LineCost, Tally, highest
 from junto.config.model import Mode
 from junto.device.boundary import trimmed
 from junto.device.current import current
@@ -28,7 +29,6 @@ from junto.program.startup import open_program
 
 if TYPE_CHECKING:
     from junto.device.session import Session
-    from junto.device.spu.costs import Cost
     from junto.device.spu.engine import Engine
     from junto.device.spu.explanation import Explanation
     from junto.device.spu.spu_device import SpuDevice
@@ -105,24 +105,6 @@ def rehearsed(session: Session) -> Iterator[Rehearsal]:
         tree.setLevel(level)
 
 
-@dataclass(slots=True)
-class _Row:
-    """Of one line of the script and one thing that is done there."""
-
-    runs: int = 0
-    rounds: int = 0
-    online: int = 0
-    offline: int = 0
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Of an SPU's calls, for each of its two parties: rounds, bytes online, offline."""
-
-    spu: SpuDevice
-    costs: list[list[int]] = field(default_factory=lambda: [[0, 0, 0], [0, 0, 0]])
-
-
 @dataclass(frozen=True, slots=True)
 class TrialRun:
     """What something small took that was run.
@@ -168,8 +150,9 @@ class Rehearsal:
 
     def forget(self) -> None:
         """Begin to count."""
-        self._sums: dict[int, _Sums] = {}
-        self._rows: dict[tuple[str, str], _Row] = {}
+        self._spus: list[SpuDevice] = []
+        self._each = (Cost(), Cost())
+        self._rows: dict[tuple[str, str], Tally] = {}
         self._beside: dict[str, int] = {}
         self._rounds = 0
         self._crossed = self._traffic()
@@ -184,22 +167,14 @@ class Rehearsal:
 
     def costs(self, spu: SpuDevice, site: str, text: str, costs: tuple[Cost, Cost]) -> None:
         """A call of an SPU costs so much, at each of the two that compute."""
-        sums = self._sums.setdefault(id(spu), _Sums(spu))
-        row = self._rows.setdefault((site, text), _Row())
-        row.runs += 1
-        row.rounds += max(each.rounds for each in costs)
-        row.online += max(each.online_bytes for each in costs)
-        row.offline += max(each.offline_bytes for each in costs)
-        for total, each in zip(sums.costs, costs, strict=True):
-            for i, number in enumerate((each.rounds, each.online_bytes, each.offline_bytes)):
-                total[i] += number
+        if all(each is not spu for each in self._spus):
+            self._spus.append(spu)
+        self._rows[site, text] = self._rows.get((site, text), Tally()) + Tally(1, *astuple(highest(costs)))
+        self._each = (self._each[0] + costs[0], self._each[1] + costs[1])
 
     def passes(self, site: str, what: str, sender: str, nbytes: int, rounds: int = 0) -> None:
         """A party sends bytes beside the calls of an SPU."""
-        row = self._rows.setdefault((site, what), _Row())
-        row.runs += 1
-        row.online += nbytes
-        row.rounds += rounds
+        self._rows[site, what] = self._rows.get((site, what), Tally()) + Tally(1, rounds, nbytes)
         self._rounds += rounds
         self._beside[sender] = self._beside.get(sender, 0) + nbytes
 
@@ -274,27 +249,22 @@ class Rehearsal:
         Raises:
             DeviceError: several SPUs were asked.
         """
-        from junto.device.spu.costs import Cost, LineCost, highest
         from junto.device.spu.explain import dealer_of
         from junto.device.spu.explanation import Explanation
 
         for (site, kind, sender), nbytes in (self._traffic() - self._crossed).items():
             self.passes(site, kind, sender, nbytes)
-        if len(self._sums) > 1:
+        if len(self._spus) > 1:
             raise DeviceError("the function asks several SPUs", fix="explain what it does on each by itself")
-        spu = next((each.spu for each in self._sums.values()), None)
-        each = tuple(Cost(*numbers) for sums in self._sums.values() for numbers in sums.costs)
-        lines = [
-            LineCost(site, what, row.runs, Cost(row.rounds, row.online, row.offline))
-            for (site, what), row in self._rows.items()
-        ]
+        spu = next(iter(self._spus), None)
+        lines = [LineCost(site, what, row.runs, row.cost) for (site, what), row in self._rows.items()]
         weight = lambda line: (line.cost.online_bytes + line.cost.offline_bytes, line.cost.rounds)  # noqa: E731
         return Explanation(
             name=name,
             compute=() if spu is None else spu.settings.compute,
             dealer=None if spu is None else dealer_of(spu),
-            total=highest(each) if each else Cost(),
-            each=each,
+            total=highest(self._each),
+            each=() if spu is None else self._each,
             turn=None,
             lines=tuple(sorted(lines, key=weight, reverse=True)),
             notes=(MADE_UP, *self.notes),

@@ -38,20 +38,47 @@ FOUND: Final = "a join counts as if its result had all keys of the smallest tabl
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a join costs.
+class Trend:
+    """What two small trials took, carried on to the size that is asked for.
 
     Attributes:
-        sent: bytes that each party sends.
-        rounds: how often all wait for each other.
-        seconds: of one processor at each party, at the rate of this machine.
-        rows: of the result, at most (but for ``duplicates="all"``).
+        small, large: what they took.
+        keys: how many there were in each, and how many there will be.
+        batches: the same.
     """
 
-    sent: Mapping[str, int]
-    rounds: int
-    seconds: float
-    rows: int
+    small: TrialRun
+    large: TrialRun
+    keys: Sequence[int]
+    batches: Sequence[int]
+
+    def sent(self, party: str) -> int:
+        """Bytes that a party sends."""
+        return round(_carried_on(self.small.sent.get(party, 0), self.large.sent.get(party, 0), self.keys))
+
+    @property
+    def rounds(self) -> int:
+        """How often all would wait, if overlapping steps grow on as they do from one trial to the other.
+
+        `AHEAD` of them are on their way at once, and so take one round.
+        """
+        pairs = zip(self.small.overlapping, self.large.overlapping, strict=True)
+        steps = [_carried_on(fewer, more, self.batches) for fewer, more in pairs]
+        return self.large.waits + sum(max(1, math.ceil(each / AHEAD)) for each in steps)
+
+    @property
+    def seconds(self) -> float:
+        """Of all parties together, at the rate of this machine."""
+        small, large = self.small.seconds, self.large.seconds
+        if small >= large:  # the machine was busy meanwhile
+            small = large * self.keys[0] / self.keys[1]
+        return _carried_on(small, large, self.keys)
+
+
+def _carried_on(small: float, large: float, sizes: Sequence[int]) -> float:
+    """On the line through what was found at the first two sizes, the number at the third."""
+    first, second, wanted = sizes
+    return large + (wanted - second) / max(second - first, 1) * (large - small)
 
 
 def explaining() -> Rehearsal | None:
@@ -67,30 +94,16 @@ def explained(
     what: str,
     travelling: Mapping[PYU, Sequence[str]] | None = None,
     pad: int = 0,
-) -> Estimate:
-    """Count what `run` of the request would cost; see `estimated`. `what`: its name in the account."""
-    found = estimated(rehearsal, request, run, travelling or {}, pad)
-    site = call_site()
-    for number, (party, sent) in enumerate(found.sent.items()):
-        rehearsal.passes(site, what, party, sent, 0 if number else found.rounds)
-    each = f"about {found.seconds:.3g} s of one processor at each party, at the rate of this machine just now"
-    rehearsal.notes.update(dict.fromkeys([f"the {what} at {site}: {each}", ROUNDS]))
-    return found
+) -> int:
+    """Count what a join would cost, by two of made-up tables; the rows that its result has at most.
 
-
-def estimated(
-    rehearsal: Rehearsal,
-    request: Request,
-    run: Callable[[Request], Any],
-    travelling: Mapping[PYU, Sequence[str]],
-    pad: int,
-) -> Estimate:
-    """What a join of made-up tables would cost; `run` joins.
+    With ``duplicates="all"`` it may have more.
 
     Args:
-        rehearsal: hears of nothing that is run here.
+        rehearsal: hears what it would cost, and nothing of what is run here.
         request: what is asked for.
         run: does it.
+        what: its name in the account.
         travelling: columns of a table, beside the keys, whose values count.
         pad: rows that each table has besides, and that count as its own.
 
@@ -98,37 +111,44 @@ def estimated(
         JoinError: how long a table is, is not known.
     """
     rows = {party: len(table_of(party, table)) + pad for party, table in request.tables.items()}
-    most = max(*rows.values(), 1)
+    most, also = max(*rows.values(), 1), travelling or {}
     slow_start = request.helper is None and request.method == "vole"
     samples = [min(size, most) for size in (LARGER_SAMPLES if slow_start else SAMPLES)]
-    tables = [
-        {
-            party: put(
-                party, sample_of(round(count * size / most), request, party, travelling.get(party, ()))
-            )
+
+    def trial(size: int) -> TrialRun:
+        made = {
+            party: put(party, sample_of(round(count * size / most), request, party, also.get(party, ())))
             for party, count in rows.items()
         }
-        for size in samples
-    ]
-    small, large = [
-        rehearsal.measured(partial(run, replace(request, tables=some, outputs={}, keys={})))
-        for some in tables
-    ]
-    further = (most - samples[1]) / max(samples[1] - samples[0], 1)
-    batches = [_batches(rows, size / most) for size in samples]
-    every = _batches(rows, 1)
-    more = (every - batches[1]) / max(batches[1] - batches[0], 1)
+        return rehearsal.measured(partial(run, replace(request, tables=made, outputs={}, keys={})))
+
+    batches = [_batches(rows, size / most) for size in (*samples, most)]
+    small, large = map(trial, samples)
+    trend = Trend(small, large, [*samples, most], batches)
     parties = [party.party for party in [*rows, *([request.helper] if request.helper else [])]]
-    slower = large.seconds - small.seconds
-    if slower <= 0:  # the machine was busy meanwhile
-        slower = large.seconds * (1 - samples[0] / samples[1])
-    seconds = large.seconds + further * slower
-    return Estimate(
-        {each: round(_on(small.sent.get(each, 0), large.sent.get(each, 0), further)) for each in parties},
-        rounds_of(small, large, more),
-        seconds / len(parties),
-        _most(rows, request),
-    )
+    sent = {party: trend.sent(party) for party in parties}
+    tell(rehearsal, what, sent, trend.rounds, trend.seconds / len(parties))
+    return _most(rows, request)
+
+
+def tell(
+    rehearsal: Rehearsal, what: str, sent: Mapping[str, int], rounds: int, seconds: float, *notes: str
+) -> None:
+    """Enter into the account what a join would cost.
+
+    Args:
+        rehearsal: keeps it.
+        what: its name there.
+        sent: bytes that each party sends.
+        rounds: how often all wait for each other.
+        seconds: of one processor at each party.
+        notes: what else is to be said.
+    """
+    site = call_site()
+    for number, (party, nbytes) in enumerate(sent.items()):
+        rehearsal.passes(site, what, party, nbytes, 0 if number else rounds)
+    each = f"about {seconds:.3g} s of one processor at each party, at the rate of this machine just now"
+    rehearsal.notes.update(dict.fromkeys([f"the {what} at {site}: {each}", *notes, ROUNDS]))
 
 
 def _most(rows: Mapping[PYU, int], request: Request) -> int:
@@ -148,20 +168,6 @@ def parts_of(request: Request, rows: int) -> dict[PYU, PYUObject]:
 
 def _batches(rows: Mapping[PYU, int], part: float) -> int:
     return sum(len(batch_sizes(round(count * part))) for count in rows.values())
-
-
-def rounds_of(small: TrialRun, large: TrialRun, further: float) -> int:
-    """How often all would wait, if overlapping steps grow on as they do from one trial to the other.
-
-    `AHEAD` of them are on their way at once, and so take one round.
-    """
-    pairs = zip(small.overlapping, large.overlapping, strict=True)
-    steps = [_on(fewer, more, further) for fewer, more in pairs]
-    return large.waits + sum(max(1, math.ceil(each / AHEAD)) for each in steps)
-
-
-def _on(small: float, large: float, further: float) -> float:
-    return large + further * (large - small)
 
 
 def sample_of(rows: int, request: Request, party: PYU, travelling: Sequence[str]) -> Any:

@@ -201,7 +201,7 @@ def join_with(protocol: Intersection, request: Request) -> Joined:
     """The same by any protocol. See `join`."""
     rehearsal = join_cost.explaining()
     if rehearsal is not None:
-        most = join_cost.explained(rehearsal, request, partial(join_with, protocol), "join").rows
+        most = join_cost.explained(rehearsal, request, partial(join_with, protocol), "join")
         rehearsal.notes[join_cost.FOUND] = None
         return Joined(join_cost.parts_of(request, most), most, _learned(protocol, request))
     tables = opened(request, _Desk)

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from junto.accounting.units import bytes_text
 from junto.device.pyu import put
 from junto.device.rehearsal import Rehearsal
 from junto.errors import JoinError, ProtocolViolation
 from junto.join import hashed_dh
 from junto.join.fuse_table import FuseShape
-from junto.join.join_cost import ROUNDS, SAMPLES, parts_of, rounds_of, sample_of, table_of
+from junto.join.join_cost import SAMPLES, Trend, parts_of, sample_of, table_of, tell
 from junto.join.joining import Joined
 from junto.join.keys import DIGEST_BYTES
 from junto.join.point_function import key_bytes, levels_of
@@ -48,7 +49,7 @@ def explained_preparation(
     seconds = (time.process_time() - began) / _FEW * len(table)
     rehearsal.notes[
         f"the table of {owner.party} takes about {seconds:.3g} s of one processor to prepare, at the rate of "
-        f"this machine just now, and {file_bytes(len(table), row) / 1e6:.3g} MB; nothing is sent"
+        f"this machine just now, and {bytes_text(file_bytes(len(table), row))}; nothing is sent"
     ] = None
     return PreparedTable(owner, prepared.paths, len(table), row)
 
@@ -102,20 +103,14 @@ def told(
 
         trial(1)  # which fetches the file
         less, more = [trial(each) for each in samples]
-    further = (count - samples[1]) / max(samples[1] - samples[0], 1)
-    fewer, many, every = (len(batch_sizes(each)) for each in (*samples, count))
-    site, rounds = call_site(), rounds_of(less, more, (every - many) / max(many - fewer, 1))
+    batches = [len(batch_sizes(each)) for each in (*samples, count)]
+    trend = Trend(less, more, [*samples, count], batches)
     points, seconds = _of_points(keys, row, count) if keeper else (0, 0.0)
-    for party in dict.fromkeys([asks.party, owner.party, fetches.party]):
-        sent = more.sent.get(party, 0)
-        sent += round(further * (sent - less.sent.get(party, 0))) + (points if party == asks.party else 0)
-        rehearsal.passes(site, what, party, sent, rounds)
-        rounds = 0
-    rehearsal.passes(site, "prepared table, once", owner.party, size)
-    seconds += (more.seconds + further * max(more.seconds - less.seconds, 0)) / 2
-    each = f"about {seconds:.3g} s of one processor at each party, at the rate of this machine just now"
-    once = f"{fetches.party} fetches {size / 1e6:.3g} MB once, if it has a path where it keeps them"
-    rehearsal.notes.update(dict.fromkeys([f"the {what} at {site}: {each}", once, ROUNDS]))
+    sent = {party: trend.sent(party) for party in dict.fromkeys([asks.party, owner.party, fetches.party])}
+    sent[asks.party] += points
+    once = f"{fetches.party} fetches {bytes_text(size)} once, if it has a path where it keeps them"
+    tell(rehearsal, what, sent, trend.rounds, seconds + trend.seconds / 2, once)
+    rehearsal.passes(call_site(), "prepared table, once", owner.party, size)
 
 
 def _write_small(path: str, kinds: Sequence[str], forms: Mapping[str, Form]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from junto.accounting.progress import ComputeProgress, Count
 from junto.device.current import current
 from junto.device.disclosure import wait
 from junto.device.pyu import PYUObject
-from junto.program.progress import ComputeProgress, Count
 
 AHEAD = 6
 """Batches of each set that may be on their way, which bounds memory."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 import numpy as np
 
+from junto.accounting.progress import Course
 from junto.device.pyu import PYU, PYUObject, put
 from junto.device.rehearsal import array_of
 from junto.device.spu.object import SPUObject
@@ -22,7 +23,6 @@ from junto.learn.kept_models import Folders, Keeping, opened
 from junto.learn.pooled import Pooled, refuse
 from junto.learn.scaled import unscaled
 from junto.markup import card
-from junto.program.progress import Course
 
 if TYPE_CHECKING:
     from junto.learn.kept_columns import KeptParts

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.accounting.progress import Course
 from junto.device.boundary import Scripted, public
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
@@ -35,7 +36,6 @@ from junto.learn import metrics, pooled_judging, scaled
 from junto.learn.dataset import only_part
 from junto.learn.estimator import Estimator, require, run_at, shown
 from junto.learn.metrics import secret
-from junto.program.progress import Course
 
 Scoring = str | Callable[[Any, Any, Any], Any] | None
 """What `cross_val_score` takes."""

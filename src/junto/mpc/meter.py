@@ -8,44 +8,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from junto.accounting.costs import ELSEWHERE, Cost, Tally
 from junto.mpc import bits
 from junto.mpc.protocol.role import OneWayMessage, RevealedShare, RingShare, Share
 from junto.mpc.ring128 import element_bytes
-
-ELSEWHERE = ""
-"""The label of what no step does."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was spent for one label.
-
-    Attributes:
-        runs: how often its step was run; a step in a loop runs once a turn.
-        rounds: in how many rounds it took part.
-        online: bytes that this node sent to the other compute party.
-        offline: bytes that the helper dealt; without one, an estimate of what this node sent to prepare.
-        seconds: spent by this node, waiting included.
-        waiting: seconds that it waited for the other compute party's part of a round.
-    """
-
-    runs: int = 0
-    rounds: int = 0
-    online: int = 0
-    offline: int = 0
-    seconds: float = 0.0
-    waiting: float = 0.0
 
 
 class Counted(Protocol):
     """What counts for itself: see `protocol.role.Role`."""
 
-    rounds: int
-    opened: int
     offline: int
+
+    @property
+    def cost(self) -> Cost:
+        """All of it so far."""
 
 
 class Meter:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from junto.accounting.progress import Board
+from junto.accounting.progress_display import Watcher
+from junto.accounting.status import Reporter
 from junto.config.model import Settings
 from junto.errors import DeadlineExceeded, DeviceError, JuntoError, RemoteError, SessionError
 from junto.execute.executor import Actor, Executor, Promise, Ref, TaskCall
@@ -24,9 +27,6 @@ from junto.program.fault import SessionFault
 from junto.program.in_flight import InFlight
 from junto.program.operation import Description
 from junto.program.peer_monitor import PeerMonitor, abort_of, place
-from junto.program.progress import Board
-from junto.program.progress_display import Watcher
-from junto.program.status import Reporter
 from junto.program.timeline import Timeline, Traffic, edges
 from junto.program.waiting import AwaitedRef, Timeouts, Waiting
 from junto.wire.payload import Summary

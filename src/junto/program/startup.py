@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 
+from junto.accounting.progress import Board
+from junto.accounting.progress_display import Watcher, choose
+from junto.accounting.status import Reporter
 from junto.config.model import Mode, Settings
 from junto.errors import JuntoError, PartyAborted
 from junto.execute.executor import Executor
@@ -21,9 +24,6 @@ from junto.program.in_flight import InFlight
 from junto.program.ledger_writer import LedgerWriter
 from junto.program.peer_monitor import PeerMonitor, abort_of
 from junto.program.program import ABORT_S, Components, Program
-from junto.program.progress import Board
-from junto.program.progress_display import Watcher, choose
-from junto.program.status import Reporter
 from junto.program.timeline import Timeline
 from junto.reach.identity import judge_own_certificate
 from junto.wire.codec import check_policy, policy_fingerprint

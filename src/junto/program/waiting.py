@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from junto.accounting.status import Reporter
 from junto.errors import DeadlineExceeded
 from junto.execute.executor import Ref
 from junto.locks import Event
 from junto.net.api import Stamp
 from junto.program.fault import SessionFault
-from junto.program.status import Reporter
 
 QUICK_S = 0.005
 TICK_S = 1.0

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 import junto as sf
+from junto.accounting.progress import Count, Look, figures
 from junto.join import join, psi, travel
 from junto.join.protocol import batch_sizes
-from junto.program.progress import Count, Look, figures
 
 NAMES = ["alice", "bob", "carol"]
 KINDS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "arrow": pa.table}

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
+from junto.accounting.status import Reporter
 from junto.errors import DeadlineExceeded, PartyUnreachable
 from junto.execute.embedded import EmbeddedExecutor
 from junto.program.fault import SessionFault
 from junto.program.operation import START, Description, follow
-from junto.program.status import Reporter
 from junto.program.waiting import AwaitedRef, Timeouts, Waiting
 
 STAMP = follow(START, Description("reveal"), "fit.py:31")

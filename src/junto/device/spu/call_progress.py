@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from junto.accounting import progress
+from junto.accounting.progress import Board, Count
 from junto.device.spu.call_forms import SecretInput
 from junto.device.spu.engine import EngineCall
-from junto.device.spu.profile import NoCosts
 from junto.mpc.meter import Counted
 from junto.mpc.step_counter import StepCounter
 from junto.net.api import Stamp
-from junto.program import progress
-from junto.program.progress import Board, Count
 
 
 @contextmanager
@@ -22,11 +21,11 @@ def under_way(board: Board, stamp: Stamp, work: EngineCall, role: Counted) -> It
     Rounds and bytes are those that the node's role counts anyway.
     """
     pace = StepCounter(work.plan, [isinstance(each, SecretInput) for each in work.inputs])
-    before = NoCosts(role.rounds, role.opened, role.offline)
+    before = role.cost
 
     def count() -> Count:
-        sent = role.opened - before.opened + role.offline - before.offline
-        return Count(pace.done, pace.total, role.rounds - before.rounds, sent)
+        spent = role.cost - before
+        return Count(pace.done, pace.total, spent.rounds, spent.online_bytes + spent.offline_bytes)
 
     with board.working(progress.ComputeProgress(stamp.operation, stamp.text, work.heading, count)):
         yield pace

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from junto.accounting.progress import Heading
 from junto.device.handle import PendingReveal
 from junto.device.spu.correlation_pool import CorrelationPool
 from junto.device.spu.profile import Profile, Recorder
 from junto.execute.executor import Ref
 from junto.net.api import Stamp
-from junto.program.progress import Heading
 from junto.program.waiting import AwaitedRef
 
 if TYPE_CHECKING:

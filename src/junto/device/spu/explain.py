@@ -13,11 +13,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from junto.accounting.costs import Cost, Tally, highest, highest_tallies, lines_of
 from junto.config.spu_model import SpuSource
 from junto.device.handle import DeviceObject
 from junto.device.spu.call_forms import Described, SecretInput, SpuCall
 from junto.device.spu.calls import opened
-from junto.device.spu.costs import Cost, highest, highest_tallies, lines_of
 from junto.device.spu.explanation import Explanation
 from junto.device.spu.layout import ArrayLayout, wide_numbers
 from junto.device.spu.object import SPUObject
@@ -26,7 +26,7 @@ from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
 from junto.mpc.counting import blank_of, counting_pair, counting_roles, fresh
 from junto.mpc.interpret import StepHooks
-from junto.mpc.meter import Meter, Tally
+from junto.mpc.meter import Meter
 from junto.mpc.plan import Plan, jax_dtype
 from junto.mpc.primitives.public import PublicDigest
 from junto.mpc.protocol.role import Role
@@ -229,7 +229,7 @@ class PlanCounter:
             )
         if witness.seen:
             charge(role)
-        return Cost(role.rounds, role.opened, role.offline), meter.tallies, results
+        return role.cost, meter.tallies, results
 
     def _blanks(self) -> list[Any]:
         """The inputs without their values. What is one secret stays one: its square costs less."""

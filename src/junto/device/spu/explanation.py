@@ -6,20 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from textwrap import fill
 
-from junto.device.spu.costs import (
-    LAN,
-    WAN,
-    Cost,
-    LineCost,
-    Network,
-    line_cells,
-    line_table,
-    more_text,
-    seconds_text,
-)
-from junto.markup import paragraph, table
+from junto.accounting.cost_tables import CostTable, line_table
+from junto.accounting.costs import LAN, WAN, Cost, LineCost, Network
+from junto.accounting.units import bytes_text, seconds_text
+from junto.markup import paragraph
 from junto.mpc.visibility import PlannedReveal
-from junto.program.progress import bytes_text
 
 TURNS = "a loop that ends by what is revealed shows how often it turns, too"
 
@@ -88,24 +79,22 @@ class Explanation:
         return self._seconds(WAN)
 
     def __repr__(self) -> str:
-        return f"<Explanation of {self.name}: {cost_text(self.total)}; print it for the lines>"
+        return f"<Explanation of {self.name}: {self.total}; print it for the lines>"
 
     def __str__(self) -> str:
         above = [f"  {each}" for each in (self._sent, *self._times, *self._revealed) if each]
         below = [fill(each, 80, initial_indent="  ", subsequent_indent="    ") for each in self._remarks]
-        lines = line_table(self.lines, timed=False, what=self._what)
-        return "\n".join([self._head, *above, "", lines, "", *below])
+        return "\n".join([self._head, *above, "", str(self._table), "", *below])
 
     def _repr_html_(self) -> str:
-        lines = table(*line_cells(self.lines, timed=False, what=self._what))
         above = [self._head, self._sent, "; ".join(self._times), *self._revealed]
-        below = [more_text(self.lines), *self._remarks]
-        return "".join([*map(paragraph, filter(None, above)), lines, *map(paragraph, filter(None, below))])
+        below = map(paragraph, self._remarks)
+        return "".join([*map(paragraph, filter(None, above)), self._table.html, *below])
 
     @property
     def _head(self) -> str:
         if self.compute:
-            return f"{self.name}: {cost_text(self.total)}"
+            return f"{self.name}: {self.total}"
         sent = bytes_text(sum(self.beside.values()))
         return f"{self.name}: nothing on an SPU; {self.beside_rounds} rounds, {sent} sent by all"
 
@@ -115,8 +104,8 @@ class Explanation:
         return [*shown, TURNS] if any(each.turns is None for each in self.reveals) else shown
 
     @property
-    def _what(self) -> str:
-        return "call" if self.beside else "primitive"
+    def _table(self) -> CostTable:
+        return line_table(self.lines, timed=False, what="call" if self.beside else "primitive")
 
     @property
     def _times(self) -> list[str]:
@@ -138,7 +127,7 @@ class Explanation:
         if self.turn is not None:
             remarks.append(
                 f"per iteration: a loop whose condition is not known yet counts once; "
-                f"one more turn costs {cost_text(self.turn)}"
+                f"one more turn costs {self.turn}"
             )
         return [*remarks, *self.notes]
 
@@ -153,9 +142,3 @@ class Explanation:
             f"{party}: {bytes_text(cost.online_bytes)} online, about {bytes_text(cost.offline_bytes)} offline"
             for party, cost in zip(self.compute, self.each, strict=True)
         )
-
-
-def cost_text(cost: Cost) -> str:
-    """``3 rounds, 1.2 kB online, 4 kB offline``."""
-    online, offline = bytes_text(cost.online_bytes), bytes_text(cost.offline_bytes)
-    return f"{cost.rounds} round{'s' if cost.rounds != 1 else ''}, {online} online, {offline} offline"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from junto.accounting.progress import Board
 from junto.device.spu.correlation_pool import CorrelationPool, PoolEntry
 from junto.mpc.channel import Channel
 from junto.mpc.gates import Words
@@ -13,7 +14,6 @@ from junto.mpc.preprocess.joint import Paired, Preparing, Supply, compare_phases
 from junto.mpc.prg import KEY_BYTES, Stream, derive
 from junto.mpc.protocol.role import Computing, Dealing, Role
 from junto.net.api import Stamp
-from junto.program.progress import Board
 
 
 class _Sealed(Stream):

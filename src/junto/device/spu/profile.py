@@ -6,30 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from junto import markup
-from junto.device.spu.costs import (
-    Cost,
-    LineCost,
-    line_cells,
-    line_table,
-    lines_of,
-    more_text,
-    seconds_text,
-    table,
-)
+from junto.accounting.cost_tables import COST_HEAD, CostTable, line_table
+from junto.accounting.costs import Cost, LineCost, Tally, lines_of
+from junto.accounting.units import seconds_text
 from junto.execute.executor import Ref
 from junto.execute.slot import Slot
-from junto.mpc.meter import Counted, Meter, Tally
+from junto.mpc.meter import Counted, Meter
 from junto.net.api import Stamp
 from junto.program.program import Program
-from junto.program.progress import bytes_text
 from junto.program.waiting import AwaitedRef
 
 T = TypeVar("T")
-
-CALLS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +55,10 @@ class MeasuredCall:
         return lines_of([self.tallies])
 
 
-@dataclass(slots=True)
 class NoCosts:
     """Values in the clear cost nothing to share."""
 
-    rounds: int = 0
-    opened: int = 0
+    cost: Final = Cost()
     offline: int = 0
 
 
@@ -104,10 +92,9 @@ class Recorder:
         meter = Meter(role)
         result = run(meter)
         seconds = time.perf_counter() - began
-        cost = Cost(role.rounds, role.opened, role.offline)
         stamp = self._stamp
         measured = MeasuredCall(
-            self._node, stamp.operation, stamp.text, stamp.site, cost, seconds, meter.tallies
+            self._node, stamp.operation, stamp.text, stamp.site, role.cost, seconds, meter.tallies
         )
         for each in self._profiles:
             each.record(measured)
@@ -175,12 +162,7 @@ class Profile:
 
     def total(self, node: str | None = None) -> Cost:
         """All calls at a node (default: the first of `nodes`)."""
-        costs = [each.cost for each in self._at(node)]
-        return Cost(
-            sum(each.rounds for each in costs),
-            sum(each.online_bytes for each in costs),
-            sum(each.offline_bytes for each in costs),
-        )
+        return sum((each.cost for each in self._at(node)), Cost())
 
     def lines(self, node: str | None = None) -> tuple[LineCost, ...]:
         """All calls at a node, line by line, the dearest first (default: the first of `nodes`)."""
@@ -207,41 +189,30 @@ class Profile:
         return f"{self._name}: nothing was computed at a node of this process"
 
     def _text(self, node: str) -> str:
-        head, rows, more = self._calls(node)
-        lines = line_table(self.lines(node), timed=True)
-        return "\n".join([self._sum(node), table(head, rows, 2) + (more and f"\n  {more}"), "", lines])
+        calls, lines = self._tables(node)
+        return f"{self._sum(node)}\n{calls}\n\n{lines}"
 
     def _html(self, node: str) -> str:
-        head, rows, more = self._calls(node)
-        lines = self.lines(node)
-        parts = [markup.paragraph(self._sum(node)), markup.table(head, rows), markup.paragraph(more)]
-        parts += [markup.table(*line_cells(lines, timed=True)), markup.paragraph(more_text(lines))]
-        return "".join(parts)
+        calls, lines = self._tables(node)
+        return markup.paragraph(self._sum(node)) + calls.html + lines.html
 
     def _sum(self, node: str) -> str:
-        calls, total = self.at(node), self.total(node)
-        return (
-            f"{self._name} at {node}: {len(calls)} call{'s' if len(calls) != 1 else ''}, "
-            f"{seconds_text(sum(each.seconds for each in calls))}, "
-            f"{total.rounds} rounds, {bytes_text(total.online_bytes)} sent online, "
-            f"{bytes_text(total.offline_bytes)} dealt"
-        )
-
-    def _calls(self, node: str) -> tuple[list[str], list[list[str]], str]:
-        """Head, rows, and how many are left out."""
         calls = self.at(node)
+        count = f"{len(calls)} call{'s' if len(calls) != 1 else ''}"
+        seconds = seconds_text(sum(each.seconds for each in calls))
+        return f"{self._name} at {node}: {count}, {seconds}, {self.total(node)}"
+
+    def _tables(self, node: str) -> tuple[CostTable, CostTable]:
+        """Call by call, and line by line."""
         rows = [
             [
                 f"{each.operation} {each.text}",
                 each.site,
-                str(each.cost.rounds),
-                bytes_text(each.cost.online_bytes),
-                bytes_text(each.cost.offline_bytes),
+                *each.cost.cells,
                 seconds_text(each.seconds),
                 seconds_text(each.waiting_s),
             ]
-            for each in calls[:CALLS_SHOWN]
+            for each in self.at(node)
         ]
-        more = len(calls) - CALLS_SHOWN
-        head = ["call", "at", "rounds", "online", "offline", "seconds", "waiting"]
-        return head, rows, f"... and {more} more" if more > 0 else ""
+        calls = CostTable(["call", "at", *COST_HEAD, "seconds", "waiting"], rows)
+        return calls, line_table(self.lines(node), timed=True)

@@ -19,6 +19,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.accounting.costs import Cost
 from junto.mpc import bits
 from junto.mpc.bits import Planes
 from junto.mpc.gates import BITS, Flags, Words
@@ -200,6 +201,11 @@ class Role(ABC):
         self.opened = 0
         self.rounds: int = 0
         self._dealt_bytes = [0]
+
+    @property
+    def cost(self) -> Cost:
+        """Of what was done so far."""
+        return Cost(self.rounds, self.opened, self.offline)
 
     def in_ring(self, width: int) -> Self:
         """This role in another ring: the same keystreams and wire, and one account of what is dealt.

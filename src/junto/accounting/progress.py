@@ -6,7 +6,6 @@ nobody who looks makes it slower. Work that takes turns (the epochs of a trainin
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from junto.accounting.units import bytes_text, duration
 from junto.locks import Event
 
 T = TypeVar("T")
@@ -24,8 +24,6 @@ parties the path of a pipe."""
 
 SURE_S = 0.5
 """What is younger has no time left that anybody should believe."""
-
-_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,19 +238,3 @@ def figures(look: Look) -> list[str]:
     if count.nbytes:
         texts.append(bytes_text(count.nbytes))
     return texts if look.left_s is None else [*texts, f"{duration(look.left_s)} left"]
-
-
-def duration(seconds: float) -> str:
-    """``0:09``, ``12:30``, ``1:02:03``."""
-    whole = max(math.ceil(seconds), 0)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    clock = f"{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-    return f"{hours}:{clock}" if hours else clock
-
-
-def bytes_text(count: int) -> str:
-    """``12.3 MB``."""
-    for unit, least in _UNITS:
-        if count >= least:
-            return f"{count / least:.3g} {unit}"
-    return f"{count} B"

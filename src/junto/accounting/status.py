@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 
-from junto.program.progress import Look
+from junto.accounting.progress import Look
 
 log: logging.Logger = logging.getLogger("junto.wait")
 

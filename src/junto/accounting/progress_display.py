@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from junto.accounting.progress import VARIABLE, Board, Look, figures
+from junto.accounting.status import Display, LogReporter, Reporter
 from junto.locks import Event
 from junto.log import at_terminal
-from junto.program.progress import VARIABLE, Board, Look, figures
-from junto.program.status import Display, LogReporter, Reporter
 
 log: logging.Logger = logging.getLogger("junto.progress")
 
@@ -40,7 +40,7 @@ def choose(environment: Mapping[str, str] = os.environ) -> tuple[Reporter, Displ
     if "/" in said:
         return LogReporter(), PipeLines(said), True
     if at_terminal():
-        from junto.program.status_line import LiveLine
+        from junto.accounting.status_line import LiveLine
 
         line = LiveLine()
         return line, line, said != "0"

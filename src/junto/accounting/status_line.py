@@ -15,8 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from junto.program.progress import Look, figures
-from junto.program.status import Display, Reporter
+from junto.accounting.progress import Look, figures
+from junto.accounting.status import Display, Reporter
 
 BAR_WIDTH, SHORT_BAR = 20, 8
 _LEAST_NAME = 12  # of what is under way: ``SPU#3(train)``

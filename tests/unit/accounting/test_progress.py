@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from junto.program.progress import Board, ComputeProgress, Count, duration, figures, left_s
-from junto.program.progress_display import AFTER_S, LogLines, PipeLines, StatusPipe, Watcher, choose
-from junto.program.status import Display
+from junto.accounting.progress import Board, ComputeProgress, Count, figures, left_s
+from junto.accounting.progress_display import AFTER_S, LogLines, PipeLines, StatusPipe, Watcher, choose
+from junto.accounting.status import Display
 
 
 class Clock:
@@ -48,13 +48,6 @@ def test_what_is_left_takes_as_long_as_what_was_done(seconds, fraction, left):
 
 def test_nothing_is_said_of_what_has_just_begun():
     assert left_s(0.1, 0.5) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00"), (0.2, "0:01"), (9, "0:09"), (750, "12:30"), (3723, "1:02:03")]
-)
-def test_durations_are_read_as_on_a_clock(seconds, text):
-    assert duration(seconds) == text
 
 
 # ---------------------------------------------------------------- the board
