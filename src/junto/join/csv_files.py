@@ -4,13 +4,18 @@ What identifies a row is read as the text that stands there: an empty field is n
 text. (A file of one column has no empty fields, for an empty line is no row to most programs: there ``""``
 is null.) Other columns get the type that all of their fields have. Whole numbers that neither 64 bits nor a
 float hold stay text.
+
+Fields are separated by commas; or, where the header has none, by what it has of semicolons, tabs and bars. A
+file whose name ends in ``.gz``, ``.bz2`` or ``.zst`` is read as what was compressed.
 """
 
 from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from junto.errors import JoinError
@@ -19,6 +24,15 @@ BLOCK_BYTES = 16 << 20
 
 _HEADER: Final = 1 << 16
 """Bytes that a header may have."""
+
+COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+"""Endings of what is compressed, as Arrow calls it."""
+
+_SEPARATORS: Final = b",;\t|"
+_LINE: Final = re.compile(rb"[\r\n]")
+_QUOTED: Final = re.compile(rb'"(?:[^"]|"")*+"')
+_QUOTED_FIELD: Final = rb'[%b\r\n]"(?:[^"]|"")*+(?:"(?=[^"])|(?P<open>"?\Z))'
+"""A field in quotation marks, and what is before it; one that is open may end in what follows."""
 
 _TOO_LONG: Final = r"\A\s*[+-]?[0-9]{16,}\s*\z"
 """A whole number that a float may not hold."""
@@ -60,31 +74,49 @@ class CsvFile:
         """The file; with an end of its line, if it is a header alone that has none: Arrow wants one there."""
         import pyarrow as pa
 
-        with open(self._path, "rb") as file:
-            beginning = file.read(_HEADER)
+        beginning = self._header()
         lines = beginning.removeprefix(codecs.BOM_UTF8)
         if not lines or len(beginning) == _HEADER or b"\n" in lines or b"\r" in lines:
-            return self._path
+            return self._opened()
         return pa.BufferReader(beginning + b"\n")
 
-    def require_utf8(self) -> None:
-        """Raise JoinError at the first line that is not text in UTF-8, whatever column it is in."""
-        decoder, lines = codecs.getincrementaldecoder("utf-8")(), 1
-        with open(self._path, "rb") as file:
+    def _header(self) -> bytes:
+        with self._opened() as file:
+            return bytes(file.read(_HEADER))
+
+    def _opened(self) -> Any:
+        """The bytes of the file, or of what was compressed."""
+        import pyarrow as pa
+
+        return pa.input_stream(self._path, COMPRESSIONS.get(Path(self._path).suffix.lower()))
+
+    def _octets(self) -> Iterator[bytes]:
+        with self._opened() as file:
             while block := file.read(BLOCK_BYTES):
-                if not block.isascii() or decoder.getstate()[0]:
-                    try:
-                        decoder.decode(block)
-                    except UnicodeDecodeError as error:
-                        raise _not_utf8(lines + error.object.count(b"\n", 0, error.start)) from None
-                lines += block.count(b"\n")
+                yield block
+
+    def require_whole(self) -> None:
+        """Raise JoinError if some line is not text in UTF-8, or a quotation mark stays open."""
+        decoder, lines, marks = codecs.getincrementaldecoder("utf-8")(), 1, 0
+        for block in self._octets():
+            if not block.isascii() or decoder.getstate()[0]:
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError as error:
+                    raise _not_utf8(lines + error.object.count(b"\n", 0, error.start)) from None
+            lines += block.count(b"\n")
+            marks += block.count(b'"')
         if decoder.getstate()[0]:
             raise _not_utf8(lines)
+        if marks % 2 and (line := _open_quote(self._octets(), self._separator())):
+            raise JoinError(
+                "a CSV file ends inside of a quoted field",
+                fix=f"the quotation mark in line {line} stays open, and all that follows would be one value",
+            )
 
     def rows_about(self) -> int:
         """Lines of the file, if all of it is like its beginning."""
-        with open(self._path, "rb") as file:
-            beginning = file.read(1 << 16)
+        beginning = self._header()
         lines = beginning.count(b"\n") + 1
         return os.path.getsize(self._path) * lines // max(len(beginning), 1)
 
@@ -183,7 +215,26 @@ class CsvFile:
     def _parse(self) -> Any:
         from pyarrow import csv
 
-        return csv.ParseOptions(newlines_in_values=True)
+        return csv.ParseOptions(newlines_in_values=True, delimiter=self._separator().decode())
+
+    def _separator(self) -> bytes:
+        """Of fields: the first of those that the header has outside of quotation marks."""
+        header = _LINE.split(_QUOTED.sub(b"", self._header().removeprefix(codecs.BOM_UTF8)), 1)[0]
+        return next((bytes([each]) for each in _SEPARATORS if each in header), b",")
+
+
+def _open_quote(blocks: Iterable[bytes], separator: bytes) -> int:
+    """The line in which a field in quotation marks begins that does not end; 0: there is none."""
+    pattern = re.compile(_QUOTED_FIELD % re.escape(separator))
+    held, line, found = b"\n", 0, None
+    for number, block in enumerate(blocks):
+        held += block.removeprefix(codecs.BOM_UTF8) if number == 0 else block
+        found = next((each for each in pattern.finditer(held) if each["open"] is not None), None)
+        done = found.start() if found else len(held) - 1
+        line += held.count(b"\n", 0, done)
+        held = held[done:]
+    closed = found is None or found["open"] == b'"'
+    return 0 if closed else line + held.startswith(b"\n")
 
 
 def _not_utf8(line: int) -> JoinError:

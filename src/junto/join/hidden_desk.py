@@ -89,6 +89,7 @@ class HiddenDesk(TableActor):
         rows = np.array(self._rows[self._starts[: len(self._digests)]])
         values = _numbers(_column(self._table.take(rows, {}), name))
         if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            self._hint = "where the table is loaded: fillna(0) adds nothing for a gap, astype makes numbers"
             return _measured(problem=f"column {name!r} is not of finite numbers without gaps")
         largest = max(abs(each.item()) for each in (values.min(initial=0), values.max(initial=0)))
         most, shift = largest * len(values), 0
@@ -261,6 +262,24 @@ def _column(part: Any, name: str) -> Any:
 
 
 def _numbers(column: Any) -> npt.NDArray[Any]:
-    """As numpy has it; truth values are the numbers 1 and 0."""
+    """As numpy has it, numbers of Python too; truth values are the numbers 1 and 0."""
     array = np.asarray(column.to_numpy())
+    if array.dtype == object:
+        array = _of_objects(array)
     return array.astype(np.int32) if array.dtype == np.bool_ else array
+
+
+def _of_objects(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same values as numbers, decimals as floats, if that is what they are, without gaps."""
+    import pyarrow as pa
+
+    try:
+        made = pa.array(values, from_pandas=True)
+        if pa.types.is_decimal(made.type):
+            made = made.cast(pa.float64())
+    except (pa.ArrowException, TypeError, OverflowError):
+        return values
+    tests = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean
+    if made.null_count or not any(is_it(made.type) for is_it in tests):
+        return values
+    return np.asarray(made.to_numpy(zero_copy_only=False))

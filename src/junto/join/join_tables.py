@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -16,8 +18,9 @@ from junto.loaded import is_a
 
 Positions = npt.NDArray[np.int64]
 
-_NULLABLE: Final[Mapping[str, str]] = {"int64": "Int64", "uint64": "UInt64"}
-"""Types of pandas that hold, beside nulls, whole numbers that a float cannot hold."""
+_NAMELESS: Final = re.compile(r"__index_level_[0-9]+__")
+_NULLABLE: Final[Mapping[str, str]] = {"int64": "Int64", "uint64": "UInt64", "bool": "boolean"}
+"""Types of pandas that hold, beside nulls, truth values, and whole numbers that a float cannot hold."""
 
 
 class JoinTable(ABC):
@@ -80,7 +83,7 @@ def open_table(value: Any, output: str | None) -> JoinTable:
             fix="leave output out, or give the table as a path, too",
         )
     if is_a(value, "pandas", "DataFrame"):
-        return _Pandas(value)
+        return _Pandas(without_index(value))
     if is_a(value, "polars", "DataFrame"):
         return _Polars(value)
     if is_a(value, "pyarrow", "Table"):
@@ -113,13 +116,20 @@ class _Pandas(_TableOf):
         yield [array_of(column, _objects(column), f"key column {name!r}") for name, column in columns.items()]
 
     def take(self, positions: Positions, kinds: Mapping[str, str]) -> Any:
-        table = self._table.reset_index(drop=True)
+        table = self._table
         if (positions >= 0).all():
             return table.take(positions).reset_index(drop=True)
         for place, kind in enumerate(map(str, table.dtypes)):
-            if kind in _NULLABLE and _beyond_floats(table.iloc[:, place].to_numpy()):
+            if kind in _NULLABLE and _no_floats(table.iloc[:, place].to_numpy()):
                 table.isetitem(place, table.iloc[:, place].astype(_NULLABLE[kind]))
         return table.reindex(positions).reset_index(drop=True)
+
+
+def without_index(table: Any) -> Any:
+    """A pandas table of which the rows are numbered; what had a name in the index is a column."""
+    if named := [place for place, name in enumerate(table.index.names) if name is not None]:
+        table = table.reset_index(named, allow_duplicates=True)
+    return table.reset_index(drop=True)
 
 
 def _objects(column: Any) -> list[Any]:
@@ -229,14 +239,30 @@ def native(table: Any, library: str) -> Any:
         return pl.from_arrow(table)
     import pandas as pd
 
+    table = _without_pandas_index(table)
     made = table.to_pandas()
     for place, column in enumerate(table.columns):
         kind = str(column.type)
-        if kind in _NULLABLE and column.null_count and _beyond_floats(column.drop_null().to_numpy()):
+        if kind in _NULLABLE and column.null_count and _no_floats(column.drop_null().to_numpy()):
             made.isetitem(place, pd.array(column.to_pylist(), _NULLABLE[kind]))
     return made
 
 
-def _beyond_floats(values: npt.NDArray[Any]) -> bool:
-    """Whether there are whole numbers that a float cannot hold, as pandas would have it beside nulls."""
+def _without_pandas_index(table: Any) -> Any:
+    """The same of an Arrow table that says which of its columns were the index of one of pandas."""
+    metadata = table.schema.metadata or {}
+    said = json.loads(metadata.get(b"pandas", b"{}"))
+    index = [each for each in said.get("index_columns", ()) if isinstance(each, str)]
+    nameless = [each for each in index if _NAMELESS.fullmatch(each) and each in table.column_names]
+    if not said:
+        return table
+    said["index_columns"] = []
+    plain = table.replace_schema_metadata({**metadata, b"pandas": json.dumps(said).encode()})
+    return plain.drop_columns(nameless)
+
+
+def _no_floats(values: npt.NDArray[Any]) -> bool:
+    """Whether pandas would make them floats, beside nulls, and should not: truth values, large numbers."""
+    if values.dtype == np.bool_:
+        return True
     return bool(len(values)) and (int(values.max()) > 1 << 53 or int(values.min()) < -(1 << 53))

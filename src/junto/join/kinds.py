@@ -185,6 +185,17 @@ def agreed(kinds: Sequence[str]) -> str:
     return common[0] if common else ""
 
 
+def readable_as(kinds: Sequence[str]) -> list[str]:
+    """What a script may say, of which the columns of all parties can be read: the names of `TYPES`."""
+    known = {kind for kind in kinds if kind != "null"}
+    written = {"text" if kind in _MAY_BE else kind for kind in known}
+    return [
+        ("" if said in (str, int) else said.__module__ + ".") + said.__name__
+        for said, kind in TYPES.items()
+        if all(each == kind or (each, kind) in _CONVERSIONS for each in written)
+    ]
+
+
 def as_agreed(column: Any, kind: str) -> Any:
     """A key column of a CSV file, text, as what it was compared as, where text is no good form of it."""
     convert = {"integer": _integers, "date": _dates}.get(kind)

@@ -8,18 +8,35 @@ from pathlib import Path
 from typing import Any, Final
 
 from junto.errors import JoinError
+from junto.join.csv_files import COMPRESSIONS
 from junto.join.kinds import flat
 from junto.whole_files import UnpublishedFile
 
 CSV, PARQUET, ARROW = ".csv", ".parquet", ".arrow"
 _ENDINGS: Final[Mapping[str, str]] = {".csv": CSV, ".parquet": PARQUET, ".arrow": ARROW, ".feather": ARROW}
+_TEXT: Final[Mapping[str, str]] = {".csv": CSV, ".tsv": CSV}
+_READ: Final[Mapping[str, str]] = {**_ENDINGS, **_TEXT}
 
 
 def format_of(path: str) -> str:
     """`CSV`, `PARQUET` or `ARROW`. Raises JoinError for another ending."""
-    found = _ENDINGS.get(Path(path).suffix.lower())
+    return _format(path, _ENDINGS)
+
+
+def format_read(path: str) -> str:
+    """The same of a file that is there already, which may be of more kinds."""
+    compressed = Path(path).suffix.lower() in COMPRESSIONS
+    return _format(str(Path(path).with_suffix("")) if compressed else path, _TEXT if compressed else _READ)
+
+
+def _format(path: str, endings: Mapping[str, str]) -> str:
+    found = endings.get(Path(path).suffix.lower())
     if found is None:
-        raise JoinError(f"a path ends with none of {', '.join(_ENDINGS)}")
+        raise JoinError(
+            f"a path ends with none of {', '.join(endings)}",
+            fix="load other kinds of files, or several files, by a function at their owner: "
+            "alice(pd.read_excel)(path)",
+        )
     return found
 
 

@@ -13,7 +13,7 @@ from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU
 from junto.errors import DeviceError, JoinError, ProtocolViolation
 from junto.join.keys import Key
-from junto.join.kinds import agreed
+from junto.join.kinds import agreed, readable_as
 from junto.join.on import checked_on, name_of
 from junto.join.prepared_table import PreparedTable
 from junto.join.protocol import Goal
@@ -302,10 +302,12 @@ def _same_kind(reports: Mapping[str, Any], place: int) -> str:
     listed = " and ".join(
         f'{kind} ("{reports[name]["on"][place]}") at {name}' for name, kind in kinds.items()
     )
+    own = reports[next(iter(reports))]["on"][place]
+    said = " or ".join(f'on={{"{own}": {name}}}' for name in readable_as(list(kinds.values())))
     raise JoinError(
         f"the key column is {listed}: no key of one can equal one of the other",
-        fix='say as what all are to be compared: on={"id": str}, or int, datetime.date, datetime.datetime or '
-        "decimal.Decimal; or cast the column in the task that loads the table",
+        fix=(f"say as what all are to be compared: {said}; or " if said else "")
+        + "cast the column in the task that loads the table",
     )
 
 

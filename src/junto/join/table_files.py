@@ -6,21 +6,23 @@ They are read by blocks, once for the key columns and once for the rows of the r
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from junto.errors import JoinError
 from junto.join.csv_files import CsvFile
 from junto.join.gather import gather
 from junto.join.join_tables import JoinTable, Positions, native
 from junto.join.kinds import as_agreed
-from junto.join.outputs import ARROW, CSV, PARQUET, format_of, require_writable, write
+from junto.join.outputs import ARROW, CSV, PARQUET, format_of, format_read, require_writable, write
 from junto.whole_files import UnpublishedFile
 
 BLOCK_ROWS = 1 << 15
+_RAGGED: Final = re.compile(r"Row #([0-9]+): Expected ([0-9]+) columns, got ([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class File:
     """A file as the table of a party, with what is wanted of it.
 
     Attributes:
-        path: ends with ``.csv``, ``.parquet``, ``.arrow`` or ``.feather``.
+        path: ends with ``.csv`` or ``.tsv`` (which may be compressed: ``.csv.gz``), ``.parquet``, ``.arrow``
+            or ``.feather``.
         columns: the ones that the result has; None: all.
         library: ``pandas``, ``polars`` or ``arrow``: what the result is made by, and see `CsvFile`.
         kind: of the file, where its name does not say it.
@@ -49,7 +52,7 @@ class FileTable(JoinTable):
 
     Raises:
         JoinError: another ending, a column that is not there, types that the output cannot hold, a CSV file
-            that is not UTF-8 throughout, or both are the same file.
+            that is not whole text in UTF-8, or both are the same file.
         OSError: the file, or the output's folder, is not there.
     """
 
@@ -57,7 +60,7 @@ class FileTable(JoinTable):
         if not isinstance(file.path, str | os.PathLike):
             raise JoinError(f"a {type(file.path).__name__} is no path of a file")
         self._path, self._output, self._library = os.fspath(file.path), output, file.library
-        self._kind = file.kind or format_of(self._path)
+        self._kind = file.kind or format_read(self._path)
         if output is not None:
             format_of(output)
             if Path(output).resolve() == Path(self._path).resolve():
@@ -70,7 +73,7 @@ class FileTable(JoinTable):
         self._state = _state(self._path)
         self._csv = CsvFile(self._path, file.library)
         if self.written:
-            self._csv.require_utf8()
+            self._csv.require_whole()
         self._all = self._names()
         self._chosen = self._all if file.columns is None else list(file.columns)
         for name in self._chosen:
@@ -192,9 +195,12 @@ def _reading() -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, UnicodeDecodeError):  # the latter of names of columns
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # the latter of names of columns
+        ragged = _RAGGED.search(str(error))
         raise JoinError(
             "a file cannot be read as what its ending says",
-            fix="see whether it is whole, and whether each column of a CSV file holds one type throughout; "
+            fix="row {} has not the {} fields of the header, but {}".format(*ragged.groups())
+            if ragged
+            else "see whether it is whole, and whether each column of a CSV file holds one type throughout; "
             "Parquet says its types",
         ) from None

@@ -11,10 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import csv
 
 import junto as sf
 from junto import whole_files
 from junto.join import csv_files, gather, join, joining, outputs, spool, table_actor, table_files
+from tries import tries
 
 PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
 
@@ -338,7 +342,94 @@ def test_text_in_utf8_is_read_wherever_blocks_end(tmp_path, monkeypatch):
     path.write_text("\ufeffid,v\n" + "".join(f"é{number}漢,🙂\n" for number in range(20)), "utf-8")
     for size in (1, 2, 3, 7, 64):
         monkeypatch.setattr(csv_files, "BLOCK_BYTES", size)
-        csv_files.CsvFile(str(path)).require_utf8()
+        csv_files.CsvFile(str(path)).require_whole()
+
+
+@settings(max_examples=tries(200), deadline=None)
+@given(st.lists(st.sampled_from([b'"', b'""', b"a", b"\n", b"\r\n", b'\n"']), max_size=9), st.integers(1, 9))
+def test_a_quotation_mark_stays_open_exactly_if_arrow_takes_what_follows_into_its_field(pieces, size):
+    data = b"h\n" + b"".join(pieces)
+    options = csv.ReadOptions(column_names=["h"]), csv.ParseOptions(newlines_in_values=True)
+    more = csv.read_csv(pa.BufferReader(data + b"\nlast\n"), *options)["h"].to_pylist()
+    line = csv_files._open_quote([data[at : at + size] for at in range(0, len(data), size)], b",")
+    assert (more[-1] != "last") == (line > 0)
+    if line:
+        opened = b"\n".join(data.split(b"\n")[: line - 1]) + b"\nlast\n"
+        assert csv.read_csv(pa.BufferReader(opened), *options)["h"].to_pylist()[-1] == "last"
+        assert b'"' in data.split(b"\n")[line - 1]
+
+
+def test_a_csv_file_that_ends_inside_of_a_field_is_refused(parties, tmp_path):
+    alice, bob = parties
+    b = bob(lambda: pd.DataFrame({"id": ["1", "3"]}))()
+    path = tmp_path / "a.csv"
+    path.write_text('id,v\n1,"2 ""inches\n3,4\n')
+    with pytest.raises(sf.JoinError, match="ends inside of a quoted field") as caught:
+        join({alice: str(path), bob: b}, on="id")
+    assert "line 2" in caught.value.fix
+    path.write_text('id,v\n1,2" pipes\n3,4\n')  # a mark that opens nothing
+    assert join({alice: str(path), bob: b}, on="id").rows == 2
+    path.write_text("id,v\n1,2\n3\n")
+    with pytest.raises(sf.JoinError, match="cannot be read") as caught:
+        join({alice: str(path), bob: b}, on="id")
+    assert caught.value.fix == "row 3 has not the 2 fields of the header, but 1"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".CSV.BZ2", ".csv.zst"])
+def test_files_of_every_separator_and_compression(parties, room, tmp_path, separator, ending):
+    alice, bob = parties
+    table = pd.DataFrame({"one, two; 3\t4|": ["a, b", "c; d", "e\tf|"], "id": [1, 2, 3]})
+    text = table[["id", "one, two; 3\t4|"]].to_csv(None, index=False, sep=separator, quoting=1)
+    raw = tmp_path / f"a{ending}"
+    compression = "bz2" if ending == ".CSV.BZ2" else "detect"
+    with pa.output_stream(str(raw), compression=compression) as file:
+        file.write(("\ufeff" + text).encode())
+    joined = join({alice: str(raw), bob: bob(lambda: pd.DataFrame({"id": [3, 1]}))()}, on="id")
+    found = sf.reveal(joined[alice]).sort_values("id")
+    assert found.iloc[:, 1].tolist() == ["a, b", "e\tf|"]
+    assert sf.reveal(joined[alice]).columns.tolist() == ["id", "one, two; 3\t4|"]
+
+
+def test_other_endings_say_what_to_do(parties):
+    alice, bob = parties
+    for path in ("a.xlsx", "folder", "a.parquet.gz"):
+        with pytest.raises(sf.JoinError, match="a path ends with none of") as caught:
+            join({alice: path, bob: bob(lambda: pd.DataFrame({"id": [1]}))()}, on="id")
+        assert "by a function at their owner" in caught.value.fix
+
+
+def listed(column):
+    return [None if pd.isna(value) else value for value in column.astype(object)]
+
+
+INDEXES = [
+    pd.Index([5, 6, 7], name="id"),
+    pd.Index([5, 6, 7]),
+    pd.RangeIndex(2, 8, 2),
+    pd.MultiIndex.from_tuples([(5, "x"), (6, "y"), (7, "z")], names=["id", None]),
+    pd.MultiIndex.from_tuples([(5, "x"), (6, "y"), (7, "z")], names=["id", "who"]),
+]
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize("index", INDEXES)
+def test_what_has_a_name_in_an_index_is_a_column_and_rows_are_numbered(parties, tmp_path, index, in_file):
+    alice, bob = parties
+    table = pd.DataFrame({"k": ["a", "b", "c"], "v": pd.array([1, None, 3], "Int64"), "w": 2**50}, index)
+    named = [name for name in index.names if name is not None]
+    table.to_parquet(tmp_path / "a.parquet")
+    given_as = str(tmp_path / "a.parquet") if in_file else alice(lambda: table)()
+    on = {alice: named[0] if named else "k", bob: "b"}
+    keys = [7, 5, 1] if named else ["c", "a", "x"]
+    joined = join({alice: given_as, bob: bob(lambda: pd.DataFrame({"b": keys}))()}, on=on, how="right")
+    found = sf.reveal(joined[alice])
+    assert isinstance(found.index, pd.RangeIndex)
+    assert (found.index.start, found.index.step) == (0, 1)
+    assert sorted(found.columns) == sorted([*named, "k", "v", "w"])
+    want = table.reset_index(named).merge(pd.DataFrame({"b": keys}), "right", left_on=on[alice], right_on="b")
+    for name in found.columns:
+        assert sorted(map(repr, listed(found[name]))) == sorted(map(repr, listed(want[name])))
 
 
 def failing(monkeypatch, name, when):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,6 +142,32 @@ def test_what_each_receives_of_a_sum(quick, monkeypatch):
 
 
 # What cannot be.
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pa.table])
+@pytest.mark.parametrize(
+    ("values", "want"),
+    [
+        ([Decimal("0.10"), Decimal("12.25"), Decimal("-3")], 0.1 + 12.25),
+        ([1, 2.5, 4], 3.5),
+        ([True, False, True], 1),
+        ([Decimal(1), None, Decimal(2)], None),
+        (["1", "2", "3"], None),
+    ],
+)
+def test_numbers_are_added_up_whatever_holds_them(quick, kind, values, want):
+    held = pa.array(values) if kind is pa.table else pd.Series(values, dtype=object)
+    made = {
+        sf.PYU("alice"): pd.DataFrame({"id": [1, 2, 9]}),
+        sf.PYU("bob"): kind({"id": [1, 2, 3], "v": held}),
+    }
+    tables = {party: party(lambda t=table: t)() for party, table in made.items()}
+    if want is None:
+        with pytest.raises(sf.JoinError, match="not of finite numbers without gaps") as caught:
+            sum_common(tables, on="id", of={"bob": "v"}, helper=HELPER)
+        assert "fillna" in caught.value.fix
+    else:
+        assert sum_common(tables, on="id", of={"bob": "v"}, helper=HELPER).value == pytest.approx(want, 1e-15)
 
 
 def test_what_is_said_wrongly(quick):

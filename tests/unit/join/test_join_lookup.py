@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import junto as sf
 from junto.errors import ProtocolViolation
+from junto.join import join
 from junto.join.lookup import is_offer, lookup
 from junto.join.row_words import is_form, rows_of, words_of
 from moves import watched_moves
@@ -49,6 +50,16 @@ def asked(ids, table=ACCOUNTS, columns=("name", "n", "x"), **options):
     alice, bob = sf.PYU("alice"), sf.PYU("bob")
     handles = {alice: alice(lambda: ids)()}, {bob: bob(lambda: table)()}
     return lookup(*handles, list(columns), **({"on": "id", "helper": "carol"} | options))
+
+
+def test_truth_values_with_gaps_can_be_shown(session):
+    table = pd.DataFrame({"id": [1, 2], "member": [True, False]})
+    found = sf.reveal(asked(pd.DataFrame({"id": [2, 5, 1]}), table, ["member"]))["member"]
+    assert found.tolist() == [False, pd.NA, True]
+    alice, bob = sf.PYU("alice"), sf.PYU("bob")
+    handles = {alice: alice(lambda: table)(), bob: bob(lambda: pd.DataFrame({"id": [2, 5]}))()}
+    part = sf.reveal(join(handles, on="id", how="right")[alice])
+    assert set(part["member"]) == {False, pd.NA}
 
 
 @pytest.mark.parametrize("pad", [0, 4])

@@ -336,6 +336,47 @@ def test_a_type_that_is_said_takes_each_value_that_is_the_same_there(held, said,
     assert columns.kinds() == [kinds.TYPES[said]]
 
 
+KIND_EXAMPLES = {
+    "text": pa.array(["5"]),
+    "integer": pa.array([5]),
+    "date": pa.array([DAY_HELD]),
+    "timestamp": pa.array([MIDNIGHT]),
+    "timestamp with time zone": pa.array([MIDNIGHT], pa.timestamp("us", "UTC")),
+    "decimal": pa.array([Decimal(5)]),
+    "floating point": pa.array([5.0]),
+    "boolean": pa.array([True]),
+    "bytes": pa.array([b"5"]),
+    "duration": pa.array([datetime.timedelta(1)]),
+}
+
+
+@pytest.mark.parametrize("ours", KIND_EXAMPLES)
+def test_what_is_advised_for_different_kinds_is_what_can_be_said(ours):
+    for theirs in set(KIND_EXAMPLES) - {ours}:
+        named = kinds.readable_as([ours, theirs, "null"])
+        for said, kind in kinds.TYPES.items():
+            can = True
+            for each in (ours, theirs):
+                try:
+                    kinds.KeyColumns(["k"], [kind], False).read([KIND_EXAMPLES[each]])
+                except sf.JoinError as error:  # of a value, such as "5" for a day, is another matter
+                    can &= "which is not read as" not in error.message
+            assert any(name.endswith(said.__name__) for name in named) == can, (ours, theirs, said)
+    assert kinds.readable_as([kinds.WRITTEN_INTEGERS, "floating point"]) == ["int"]
+
+
+def test_the_advice_is_typed_as_it_stands(parties):
+    alice, bob = parties
+    tables = {
+        party: party(lambda each=each: pa.table({"k": each}))()
+        for party, each in ((alice, pa.array([3, 4])), (bob, pa.array([4.0, 5.0])))
+    }
+    with pytest.raises(sf.JoinError, match="no key of one can equal") as caught:
+        join(tables, on="k")
+    assert caught.value.fix.startswith('say as what all are to be compared: on={"k": int}; or cast')
+    assert join(tables, on={"k": int}).rows == 1
+
+
 def test_days_and_midnights_match_as_in_pandas(parties):
     alice, bob = parties
     days = pd.Series(pd.date_range("1969-12-30", periods=5))
