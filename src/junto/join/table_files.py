@@ -22,7 +22,7 @@ from junto.join.outputs import ARROW, CSV, PARQUET, format_of, format_read, requ
 from junto.whole_files import UnpublishedFile
 
 BLOCK_ROWS = 1 << 15
-_RAGGED: Final = re.compile(r"Row #([0-9]+): Expected ([0-9]+) columns, got ([0-9]+)")
+_RAGGED: Final = re.compile(r"(?:Row #([0-9]+): )?Expected ([0-9]+) columns, got ([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +196,11 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError) as error:  # the latter of names of columns
-        ragged = _RAGGED.search(str(error))
-        raise JoinError(
-            "a file cannot be read as what its ending says",
-            fix="row {} has not the {} fields of the header, but {}".format(*ragged.groups())
-            if ragged
-            else "see whether it is whole, and whether each column of a CSV file holds one type throughout; "
-            "Parquet says its types",
-        ) from None
+        advice = (
+            "see whether it is whole, and whether each column of a CSV file holds one type throughout; "
+            "Parquet says its types"
+        )
+        if ragged := _RAGGED.search(str(error)):
+            row, wanted, found = ragged.groups()
+            advice = f"{f'row {row}' if row else 'a row'} has {found} fields, the header {wanted}"
+        raise JoinError("a file cannot be read as what its ending says", fix=advice) from None
