@@ -23,9 +23,12 @@ import queue
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from junto.errors import ConfigError
 from junto.locks import Event
@@ -67,6 +70,11 @@ class LedgerEntry:
     type_name: str
     shape: tuple[int, ...] | None
     nbytes: int
+
+
+_FIELDS = tuple(LedgerEntry.__dataclass_fields__)
+_values_of: Callable[[LedgerEntry], tuple[Any, ...]] = attrgetter(*_FIELDS)
+_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +220,7 @@ class Ledger:
     def record(self, entry: LedgerEntry) -> None:
         """Note one crossing; returns at once."""
         if self._queue is not None:
-            self._queue.put({"time": _now(), **asdict(entry)})
+            self._queue.put({"time": _now(), **dict(zip(_FIELDS, _values_of(entry), strict=True))})
 
     def close(self) -> None:
         """Wait until everything is on disk. Idempotent."""
@@ -346,9 +354,9 @@ def _parse(path: str | os.PathLike[str], number: int, line: bytes) -> dict[str, 
 
 def _recorded(number: int, fields: dict[str, Any], genesis: dict[str, Any]) -> Recorded:
     shape = fields["shape"]
-    names = [name for name in LedgerEntry.__dataclass_fields__ if name != "shape"]
     entry = LedgerEntry(
-        **{name: fields[name] for name in names}, shape=None if shape is None else tuple(shape)
+        **{name: fields[name] for name in _FIELDS if name != "shape"},
+        shape=None if shape is None else tuple(shape),
     )
     return Recorded(number, fields["time"], genesis["job"], genesis["run"], genesis["party"], entry)
 
@@ -361,7 +369,7 @@ def _no_ledger(path: str | os.PathLike[str], number: int) -> ConfigError:
 
 
 def _line(fields: dict[str, Any], previous: str) -> bytes:
-    return json.dumps({**fields, "previous": previous}, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode({**fields, "previous": previous})
 
 
 def _hash(line: bytes) -> str:

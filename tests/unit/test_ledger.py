@@ -43,7 +43,8 @@ def write(path, *entries, run="ab"):
 
 
 def test_what_is_written_can_be_read(tmp_path):
-    entries = [entry(1), entry(2, shape=None, type_name="int")]
+    odd = 'f("a\\b", é, 日)\u2028\x1b\t\x7f\n/'
+    entries = [entry(1), entry(2, shape=None, type_name="int", text=odd, site=odd, nbytes=1 << 62)]
     path = write(tmp_path / "l.jsonl", *entries)
     recorded = list(read(path))
     assert [one.entry for one in recorded] == entries
