@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from junto.config.model import TlsSettings
+from junto.config.pem import parsing
 from junto.errors import CertificateError
 from junto.reach.identity import CertificateNames, certificate_names, fingerprint
 from junto.whole_files import write_whole
@@ -170,21 +171,18 @@ def inspect(pem: bytes) -> CertificateFacts:
     if b"-----BEGIN CERTIFICATE REQUEST-----" in pem:
         request = _load_request(pem)
         return CertificateFacts("signing request", certificate_names(request), fingerprint(request))
-    try:
+    with parsing(CertificateError("there is no certificate and no signing request in it")):
         certificate = x509.load_pem_x509_certificates(pem)[0]
-        names = certificate_names(certificate)
-        extensions = certificate.extensions
-    except ValueError as error:
-        raise CertificateError("there is no certificate and no signing request in it") from error
-    is_ca = any(isinstance(each.value, x509.BasicConstraints) and each.value.ca for each in extensions)
-    return CertificateFacts(
-        "CA certificate" if is_ca else "certificate",
-        names,
-        fingerprint(certificate),
-        certificate.issuer.rfc4514_string(),
-        certificate.not_valid_before_utc,
-        certificate.not_valid_after_utc,
-    )
+        limits = (each.value for each in certificate.extensions)
+        is_ca = any(isinstance(each, x509.BasicConstraints) and each.ca for each in limits)
+        return CertificateFacts(
+            "CA certificate" if is_ca else "certificate",
+            certificate_names(certificate),
+            fingerprint(certificate),
+            certificate.issuer.rfc4514_string(),
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+        )
 
 
 def load_ca(ca: Credential) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
@@ -193,12 +191,11 @@ def load_ca(ca: Credential) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    try:
+    with parsing(CertificateError("the CA's certificate or key cannot be parsed")):
         certificate = x509.load_pem_x509_certificate(ca.pem)
         key = load_pem_private_key(ca.key, password=None)
-    except (ValueError, TypeError) as error:
-        raise CertificateError("the CA's certificate or key cannot be parsed") from error
-    if not isinstance(key, EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        public, _ = certificate.public_key(), certificate.subject
+    if not isinstance(key, EllipticCurvePrivateKey) or key.public_key() != public:
         raise CertificateError("the CA's key is not the key of its certificate")
     return certificate, key
 
@@ -312,11 +309,10 @@ def _sign(builder: x509.CertificateBuilder, key: EllipticCurvePrivateKey) -> byt
 def _load_request(pem: bytes) -> x509.CertificateSigningRequest:
     from cryptography import x509
 
-    try:
+    with parsing(CertificateError("the signing request cannot be parsed")):
         request = x509.load_pem_x509_csr(pem)
         certificate_names(request)
-    except ValueError as error:
-        raise CertificateError("the signing request cannot be parsed") from error
-    if not request.is_signature_valid:
+        signed = request.is_signature_valid
+    if not signed:
         raise CertificateError("the signing request is not signed by its own key")
     return request

@@ -35,7 +35,11 @@ is evidence. Every class with a code has a page `docs/errors/<code>.md`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What reading raises where a text, of whatever kind, does not say what it should: also numbers that are too
+large for a float, and lists in lists in lists."""
 
 
 class JuntoError(Exception):

@@ -30,7 +30,7 @@ from typing import Any
 
 import msgspec
 
-from junto.errors import ConfigError
+from junto.errors import UNREADABLE, ConfigError
 from junto.locks import Event
 
 _log = logging.getLogger("junto.net")
@@ -270,7 +270,7 @@ def read(path: str | os.PathLike[str]) -> Iterator[Recorded]:
             continue
         try:
             yield _recorded(number, fields, genesis)
-        except (KeyError, TypeError) as error:
+        except UNREADABLE as error:
             raise _no_ledger(path, number) from error
 
 
@@ -296,7 +296,7 @@ def verify(path: str | os.PathLike[str]) -> Verification:
         try:
             fields = json.loads(line)
             said = fields["previous"]
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             return Verification(number, number, "it is no line of a ledger")
         if said != previous:
             return Verification(number, number, "it does not follow from the line before it")
@@ -345,7 +345,7 @@ def _lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
 def _parse(path: str | os.PathLike[str], number: int, line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise _no_ledger(path, number) from error
     if not isinstance(fields, dict):
         raise _no_ledger(path, number)
@@ -353,12 +353,11 @@ def _parse(path: str | os.PathLike[str], number: int, line: bytes) -> dict[str, 
 
 
 def _recorded(number: int, fields: dict[str, Any], genesis: dict[str, Any]) -> Recorded:
-    shape = fields["shape"]
-    entry = LedgerEntry(
-        **{name: fields[name] for name in _FIELDS if name != "shape"},
-        shape=None if shape is None else tuple(shape),
+    """Raises what `UNREADABLE` lists."""
+    said = {name: genesis[name] for name in ("job", "run", "party")}
+    return msgspec.convert(
+        {"number": number, "time": fields["time"], **said, "entry": fields}, Recorded, strict=True
     )
-    return Recorded(number, fields["time"], genesis["job"], genesis["run"], genesis["party"], entry)
 
 
 def _no_ledger(path: str | os.PathLike[str], number: int) -> ConfigError:

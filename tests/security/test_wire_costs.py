@@ -443,6 +443,14 @@ says more than it brings is refused before anything is built.
 |---|---|---|---|---|
 """
 
+FILES = """
+Of files it is the same: `tests/security/test_damaged_files.py` changes ledgers, models of XGBoost,
+recipes, parts of a dump, prepared tables, certificates, requests, keys and settings at random, and cuts
+Parquet and Arrow files off. Each is read or refused in words of ours, in the time of its bytes: a tree
+whose branches meet again is refused at its second visit of a node, and what an Arrow file says of its
+columns is looked at before it is used.
+"""
+
 
 def row(name: str, data: bytes) -> str:
     (cost,) = costs([data])
@@ -461,7 +469,7 @@ def page() -> str:
         f"\nOf {len(inputs):,} values changed at random ({sizes}) {refused:,} were refused; the largest\n"
         f"peak of one grew by {most:,} kB, the slowest took {slowest:.3f} s.\n"
     )
-    return PAGE + "".join(honest + crafted) + worst
+    return PAGE + "".join(honest + crafted) + worst + FILES
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from junto.device.session import Session
+from junto.errors import UNREADABLE
 from junto.program.cause import cause_of, party_of
 
 VARIABLE: Final = "JUNTO_VERDICT"
@@ -60,7 +61,7 @@ def found(path: Path) -> Verdict | None:
     """What the party of `path` has left; None if it was ended before it could."""
     try:
         blames, at, own = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, *UNREADABLE):
         return None
     return Verdict(str(blames), float(at), bool(own))
 

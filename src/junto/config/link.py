@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 from junto.config.grpc_options import parse_channel_options
 from junto.config.model import LinkSettings
-from junto.config.section import Section, wrong_type
+from junto.config.section import Section, expanded, wrong_type
 from junto.config.setting_names import COMM, REFUSED_COMM, RETRY
 from junto.errors import ConfigError
 
@@ -143,11 +142,11 @@ def _handler(comm: Section) -> Callable[[Exception], Any] | None:
 
 def _folder(section: Section, key: str) -> str | None:
     path = section.path(key)
-    if path is not None and not Path(path).expanduser().is_dir():
+    if path is not None and not expanded(path).is_dir():
         raise ConfigError(
             f"{section.at(key)} is {path!r}, which is no folder", fix="create it, or leave it out"
         )
-    return None if path is None else str(Path(path).expanduser())
+    return None if path is None else str(expanded(path))
 
 
 def parse_allowed_list(top: Section, comm: Section) -> Mapping[str, tuple[str, ...]] | None:

@@ -14,6 +14,7 @@ import stat
 import sys
 from pathlib import Path
 
+from junto.config.section import expanded
 from junto.errors import CertificateError
 
 _log = logging.getLogger("junto.config")
@@ -83,7 +84,7 @@ def read_passphrase(place: str, source: str, *, repeat: bool = False) -> bytes:
             )
         secret = os.fsencode(value)
     else:
-        secret = _first_line(place, Path(name).expanduser())
+        secret = _first_line(place, expanded(name))
     if not 0 < len(secret) < _LONGEST:
         what = "empty" if not secret else f"longer than {_LONGEST - 1} bytes"
         raise CertificateError(f"the passphrase of {place} from {source} is {what}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from junto.config.model import TlsSettings
 from junto.config.passphrase import opened_key, warn_if_open
-from junto.config.section import Section, wrong_type
+from junto.config.section import Section, expanded, wrong_type
 from junto.config.setting_names import TLS
 from junto.errors import CertificateError
 
@@ -51,7 +53,7 @@ def _read(place: str, value: object, *, secret: bool) -> bytes:
         raise wrong_type(place, "PEM text or the path of a PEM file", value)
     if _BEGIN in value:
         return value.encode()
-    path = Path(value).expanduser()
+    path = expanded(value)
     shown = f" ({value!r})" if _looks_like_path(value, secret=secret) else ""
     try:
         if not path.is_file():
@@ -103,6 +105,8 @@ def check_tls(tls: TlsSettings, *, today: bool = True) -> None:
     ca = _certificates("tls_config.ca_cert", tls.ca_cert)
     chain = _certificates("tls_config.cert", tls.cert)
     leaf = chain[0]
+    with parsing(_damaged("tls_config.cert")):
+        _ = leaf.public_key(), leaf.extensions
     _check_key(leaf, tls.key)
     if today:
         _check_all_dates(ca, tls.cert)
@@ -120,6 +124,17 @@ def check_tls(tls: TlsSettings, *, today: bool = True) -> None:
         )
 
 
+@contextmanager
+def parsing(fault: CertificateError) -> Iterator[None]:
+    """What the parser of certificates raises is `fault`: it has many words, and parses late."""
+    try:
+        yield
+    except CertificateError:
+        raise
+    except Exception as error:
+        raise fault from error
+
+
 def _warn_of_another_ca(chain: list[x509.Certificate], ca: list[x509.Certificate]) -> None:
     """Parties may have different CAs, but most have one: then nobody will accept this certificate."""
     if not any(_issued(issuer, each) for each in chain for issuer in ca):
@@ -129,13 +144,11 @@ def _warn_of_another_ca(chain: list[x509.Certificate], ca: list[x509.Certificate
 
 
 def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature
-
     if issuer == certificate:
         return True
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except Exception:  # whatever the parser says: not by this one
         return False
     return True
 
@@ -146,13 +159,14 @@ def _certificates(place: str, pem: bytes) -> list[x509.Certificate]:
     if b"-----BEGIN CERTIFICATE-----" not in pem:
         what = "a private key" if b"PRIVATE KEY" in pem else "no certificate"
         raise CertificateError(f"{place} holds {what}", fix=f"give {place} a PEM certificate")
-    try:
+    with parsing(_damaged(place)):
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
-        raise CertificateError(
-            f"{place} is damaged: its certificate cannot be parsed",
-            fix="copy the file again, or its whole text",
-        ) from error
+
+
+def _damaged(place: str) -> CertificateError:
+    return CertificateError(
+        f"{place} is damaged: its certificate cannot be parsed", fix="copy the file again, or its whole text"
+    )
 
 
 def _check_key(leaf: x509.Certificate, key_pem: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from junto.config.setting_names import PLACES
@@ -19,6 +20,11 @@ def kind_of(value: object) -> str:
 def wrong_type(place: str, wanted: str, value: object) -> ConfigError:
     """The error for a value of the wrong type."""
     return ConfigError(f"{place} has to be {wanted}, but it is {kind_of(value)}", fix=f"give {wanted}")
+
+
+def expanded(path: str) -> Path:
+    """With the home folder in place of ``~``; of a user who has none it stays, and there is no such file."""
+    return Path(os.path.expanduser(path))
 
 
 def as_table(place: str, value: object) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from junto.config.section import expanded
 from junto.errors import ConfigError
 
 _PATHS = (
@@ -24,19 +25,18 @@ def read_toml(path: str) -> dict[str, Any]:
     """The file's settings. Raises ConfigError if it cannot be read or is no TOML."""
     import tomllib
 
-    file = Path(path).expanduser()
+    file = expanded(path)
     try:
         settings = tomllib.loads(file.read_bytes().decode("utf-8-sig"))  # some editors write a mark first
     except OSError as error:
         raise ConfigError(f"config: {path!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"config: {path!r} is no text in UTF-8", fix="save it in this encoding") from None
-    except tomllib.TOMLDecodeError as error:
-        hint = (
-            "a table or key may stand in it once only; "
-            if "twice" in str(error) or "overwrite" in str(error)
-            else ""
-        )
+    except (ValueError, RecursionError) as error:
+        if "\0" in path:
+            raise ConfigError(f"config: {path!r} is no path") from None
+        twice = "twice" in str(error) or "overwrite" in str(error)
+        hint = "a table or key may stand in it once only; " if twice else ""
         raise ConfigError(
             f"config: {path!r} is not valid TOML: {error}",
             fix=f"{hint}`junto certs template` prints a complete example",
@@ -58,7 +58,7 @@ def _make_absolute(settings: dict[str, Any], keys: tuple[str, ...], folder: Path
     value = values.get(keys[-1])
     scheme = "file:" if keys[-1] == "key_password" else ""
     if isinstance(value, str) and len(value) > len(scheme) and value.startswith(scheme) and _PEM not in value:
-        values[keys[-1]] = f"{scheme}{folder / Path(value.removeprefix(scheme)).expanduser()}"
+        values[keys[-1]] = f"{scheme}{folder / expanded(value.removeprefix(scheme))}"
 
 
 def merge(file: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

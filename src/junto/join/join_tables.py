@@ -236,7 +236,10 @@ def native(table: Any, library: str) -> Any:
             raise JoinError(
                 f"there is more than one column {twice[0]!r}", fix="rename them: polars takes a name once"
             )
-        return pl.from_arrow(table)
+        try:
+            return pl.from_arrow(table)
+        except pl.exceptions.PanicException:  # no subclass of Exception
+            raise ValueError("polars cannot take this table") from None
     import pandas as pd
 
     table = _without_pandas_index(table)

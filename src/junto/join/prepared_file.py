@@ -29,7 +29,7 @@ import numpy.typing as npt
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from junto.errors import JoinError, ProtocolViolation
+from junto.errors import UNREADABLE, JoinError, ProtocolViolation
 from junto.join.keys import Digests
 from junto.join.request import MOST_KEYS, is_sentence
 from junto.join.row_words import MOST_WORDS, Form, is_form
@@ -133,7 +133,7 @@ def header_of(raw: Any, sender: str) -> PreparedHeader:
         if right:
             signer = Ed25519PublicKey.from_public_bytes(bytes.fromhex(header.signer))
             signer.verify(raw[end:], raw[:end])
-    except (ValueError, TypeError, AttributeError, InvalidSignature, RecursionError):
+    except (*UNREADABLE, InvalidSignature):
         raise wrong from None
     if not right:
         raise wrong

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from junto.errors import JoinError, ProtocolViolation
+from junto.errors import UNREADABLE, JoinError, ProtocolViolation
 from junto.join.hashed_dh import new_scalar, require_scalar
 from junto.whole_files import locked, write_whole
 
@@ -115,7 +115,7 @@ def _read(raw: bytes, name: str) -> PreparedKey:
             {str(party): int(count) for party, count in said["asked"].items()},
         )
         found.signer.public_key()
-    except (ValueError, TypeError, KeyError, AttributeError, ProtocolViolation):
+    except (*UNREADABLE, ProtocolViolation):
         raise JoinError("the key beside a prepared table is none", fix="prepare the table again") from None
     if found.name != name:
         raise JoinError(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from junto.errors import JoinError
+from junto.errors import UNREADABLE, JoinError
 from junto.join.csv_files import CsvFile
 from junto.join.gather import gather
 from junto.join.join_tables import JoinTable, Positions, native
@@ -126,14 +126,14 @@ class FileTable(JoinTable):
                 return self._output
             import pyarrow as pa
 
-            return native(pa.concat_tables(parts), self._library or "pandas")
+            return _made(pa.concat_tables(parts), self._library)
 
     def whole(self) -> Any:
         """All rows of the columns that are wanted."""
         import pyarrow as pa
 
         with _reading():
-            return native(pa.concat_tables(self._blocks(self._chosen)), self._library or "pandas")
+            return _made(pa.concat_tables(self._blocks(self._chosen)), self._library)
 
     def _blocks(
         self, names: Sequence[str], keys: Mapping[str, str] | None = None, as_text: bool = False
@@ -148,11 +148,11 @@ class FileTable(JoinTable):
             if self._kind == ARROW:
                 yield pa.Table.from_batches([], file.schema).select(names)
                 for number in range(file.num_record_batches):
-                    yield pa.Table.from_batches([file.get_batch(number)]).select(names)
+                    yield _sound(file.get_batch(number)).select(names)
                 return
             yield file.schema_arrow.empty_table().select(names)
             for batch in file.iter_batches(BLOCK_ROWS, columns=list(names)):
-                yield pa.Table.from_batches([batch]).select(names)
+                yield _sound(batch).select(names)
 
     def _names(self) -> list[str]:
         with _reading():
@@ -170,6 +170,26 @@ class FileTable(JoinTable):
         if self._kind == ARROW:
             return pa.ipc.open_file(pa.memory_map(self._path))
         return ParquetFile(self._path, pre_buffer=False)  # which would hold the whole file
+
+
+def _made(table: Any, library: str | None) -> Any:
+    """As the library's; what a file says to pandas or polars beside its columns may be damaged, too."""
+    try:
+        return native(table, library or "pandas")
+    except UNREADABLE:
+        raise _damaged() from None
+
+
+def _sound(batch: Any) -> Any:
+    """A batch as a table, once it is what it says: what reads it next would end the process if it were not.
+
+    Raises:
+        ArrowException, UnicodeDecodeError: the file is damaged.
+    """
+    import pyarrow as pa
+
+    batch.validate(full=True)
+    return pa.Table.from_batches([batch])
 
 
 def _with_kinds(table: Any, kinds: Mapping[str, str]) -> Any:
@@ -196,11 +216,19 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError) as error:  # the latter of names of columns
-        advice = (
-            "see whether it is whole, and whether each column of a CSV file holds one type throughout; "
-            "Parquet says its types"
-        )
-        if ragged := _RAGGED.search(str(error)):
-            row, wanted, found = ragged.groups()
-            advice = f"{f'row {row}' if row else 'a row'} has {found} fields, the header {wanted}"
-        raise JoinError("a file cannot be read as what its ending says", fix=advice) from None
+        raise _damaged(str(error)) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged() from None  # not the system's: Arrow calls damaged bytes so, too
+
+
+def _damaged(told: str = "") -> JoinError:
+    advice = (
+        "see whether it is whole, and whether each column of a CSV file holds one type throughout; "
+        "Parquet says its types"
+    )
+    if ragged := _RAGGED.search(told):
+        row, wanted, found = ragged.groups()
+        advice = f"{f'row {row}' if row else 'a row'} has {found} fields, the header {wanted}"
+    return JoinError("a file cannot be read as what its ending says", fix=advice)

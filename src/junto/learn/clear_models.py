@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from junto.device.boundary import public
-from junto.errors import LearnError
+from junto.errors import UNREADABLE, LearnError
 from junto.extras import need
 from junto.learn import clear_preprocessing
 from junto.learn.examine import Floats
@@ -204,7 +204,7 @@ def _read(text: str) -> ClearModel:
         sound = sound and (kind != "LogisticRegression" or len(told["classes"]) == 2)
         sound = sound and all(isinstance(each, str | int | float) for each in told["classes"])
         classes, power = tuple(told["classes"]), float(told["power"])
-    except (ValueError, KeyError, TypeError, IndexError):
+    except UNREADABLE:
         sound = False
     if not sound:
         raise LearnError("this is no model of export(to, format='sklearn')", fix="pass the text as it is")

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from junto.errors import LearnError
+from junto.errors import UNREADABLE, LearnError
 from junto.frame.recipes import FORMAT, PARAMETERS
 
 Built = list[tuple[str, Any, list[str]]]
@@ -65,7 +65,7 @@ def step_of(text: str) -> ClearStep:
             sound = sound and all(isinstance(state[name], int | float) for name in numbers)
             sound = sound and all(isinstance(each, list) and len(each) > 0 for each in lists)
             sound = sound and all(isinstance(one, str | int | float) for each in lists for one in each)
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         sound = False
     if not sound:
         raise LearnError("this is no preprocessing of export(to)", fix="pass the text as it is")

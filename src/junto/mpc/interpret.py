@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from junto.errors import JuntoError
+from junto.errors import JuntoError, PartyUnreachable, ProgramError
 from junto.mpc.gates import Gates
 from junto.mpc.meter import Meter
 from junto.mpc.plan import Plan
@@ -429,6 +429,8 @@ def _marked(value: Value, infinite: Infinite) -> Value:
 
 def _locate(error: Exception, step: PlanStep) -> None:
     """Say once, with the error, in which step it happened."""
+    if isinstance(error, PartyUnreachable | ProgramError):
+        return  # of the run, and one for all its calls: a later one would show the note, too
     note = f"in jax's {_place(step)}"
     if isinstance(error, JuntoError) and step.line and step.line in error.message:
         return

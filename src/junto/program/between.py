@@ -96,6 +96,9 @@ class BetweenSilos(Exchange):
                 self._office.fault.set(self._office.desk.explain(self._me, passage.stamp, problem))
 
     def _push(self, passage: ValueTransfer, ticket: int, ref: Ref) -> None:
+        if self._closed:
+            self._office.outstanding.leave(ticket)
+            return
         letter = self._letter(passage, ref)
         key = TransferKey(passage.stamp.operation, passage.index)
         delivery = self._gateway.push(passage.target, key, passage.stamp, letter)

@@ -95,4 +95,4 @@ class Exchange(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End the exchange's own threads. Idempotent."""
+        """End the exchange's own threads; nothing more is carried. Idempotent."""

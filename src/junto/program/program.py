@@ -459,9 +459,9 @@ class Program:
     def _close(self, *, cancel: bool) -> None:
         self._closed = True
         parts = self._parts
+        parts.exchange.close()  # first: of what fails since we end the others hear nothing but the end
         self._close_devices()
         parts.watcher.close()
-        parts.exchange.close()
         if parts.gateway is not None:
             parts.gateway.close()
         for executor in dict.fromkeys(parts.executors.values()):

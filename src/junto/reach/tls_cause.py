@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from junto.log import printable
@@ -65,14 +66,13 @@ def of_chain(error: ssl.SSLCertVerificationError, der: bytes | None, ca_pem: byt
     from cryptography import x509
 
     certificate: x509.Certificate | None = None
+    issuer = "an unknown issuer"
     if der:
-        try:
+        with suppress(Exception):  # whatever the parser says to a peer's bytes; names it parses when asked
             certificate = x509.load_der_x509_certificate(der)
-        except ValueError:
-            certificate = None
+            issuer = _name(certificate.issuer)
     if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
         return _of_dates(error.verify_code, certificate)
-    issuer = _name(certificate.issuer) if certificate else "an unknown issuer"
     ours = _authorities(ca_pem)
     names = [_name(each.subject) for each in ours] or ["unreadable"]
     signer = next((each for each in ours if certificate and _signed(certificate, each)), None)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from junto.errors import NotComputable
+from junto.errors import NotComputable, PartyAborted, PartyUnreachable
 from junto.mpc.interpret import StepHooks, perform
 from junto.mpc.plain_gates import PlainGates
 from junto.mpc.plan import Plan, jax_array, jax_dtype, trace
@@ -354,19 +354,28 @@ def test_products_are_truncated_once_for_a_sum():
     assert Counting.truncated == 1
 
 
-def test_an_error_names_primitive_and_line():
+def notes_of(error):
     class Broken(PlainGates):
         async def negative(self, x, bits=None):
-            raise RuntimeError("the line is dead")
+            raise error
 
     plan = plan_of(lambda x: jnp.maximum(x, 0), X)
     gates = Broken()
     inputs = [incoming(gates.constant(encode(X, SETTINGS)), X.dtype, SETTINGS)]
-    with pytest.raises(RuntimeError, match="dead") as caught:
+    with pytest.raises(type(error)):
         Rounds(lambda shares: shares).run(perform(gates, plan, inputs, SETTINGS, StepHooks()))
-    assert len(caught.value.__notes__) == 1
-    assert "`max`" in caught.value.__notes__[0]
-    assert "test_plan.py:" in caught.value.__notes__[0]
+    return getattr(error, "__notes__", [])
+
+
+def test_an_error_names_primitive_and_line():
+    (note,) = notes_of(RuntimeError("the line is dead"))
+    assert "`max`" in note
+    assert "test_plan.py:" in note
+
+
+@pytest.mark.parametrize("kind", [PartyAborted, PartyUnreachable])
+def test_the_end_of_the_run_names_no_step_for_later_calls_raise_it_too(kind):
+    assert notes_of(kind("bob is gone", party="bob")) == []
 
 
 def test_an_overflow_is_reported_with_its_line():

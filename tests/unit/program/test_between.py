@@ -2,7 +2,7 @@
 
 import pytest
 
-from junto.errors import PartyUnreachable, RemoteError
+from junto.errors import PartyUnreachable, RemoteError, SessionError
 from junto.execute.debug import DebugExecutor
 from junto.net.api import Arrival, Delivery, Failure, TransferKey
 from junto.program.between import SMALL_BYTES, BetweenSilos
@@ -146,6 +146,16 @@ def test_what_is_not_delivered_is_noted(setup):
     *_, delivery = setup.send(1)
     delivery.settle(PartyUnreachable("bob is gone", party="bob"))
     assert setup.witness.lines == [("undelivered", "PartyUnreachable")]
+    assert setup.outstanding.wait_idle(0)
+
+
+def test_what_fails_after_our_end_is_told_to_nobody(setup):
+    late = setup.executor.promise()
+    setup.exchange.transfer(OUTWARD, late)
+    setup.exchange.close()
+    late.set_error(SessionError("the session is over"))
+    setup.give(1)
+    assert setup.wire.pushed == []
     assert setup.outstanding.wait_idle(0)
 
 

@@ -94,6 +94,15 @@ def test_what_only_follows_from_what_was_told_is_not_raised(kind: type[sf.JuntoE
     sf.shutdown()
 
 
+def test_nothing_is_carried_when_devices_let_their_work_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    session = sf.init(["alice", "bob"], address="local", logging_level="critical")
+    monkeypatch.setattr(session.program._parts.exchange, "close", lambda: order.append("exchange"))
+    session.program.on_close(lambda: order.append("device"))
+    session.abort(KeyboardInterrupt())
+    assert order == ["exchange", "device"]
+
+
 @pytest.mark.parametrize("patience_s", [0.05, 0.5])
 def test_the_end_waits_for_work_as_long_as_any_wait_may_take(patience_s: float) -> None:
     release = threading.Event()

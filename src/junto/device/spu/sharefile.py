@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from junto.device.encrypted_files import encrypting, opened
 from junto.device.spu.layout import ArrayLayout, parse
-from junto.errors import DeviceError
+from junto.errors import UNREADABLE, DeviceError
 from junto.whole_files import draft_of, publish, sync
 
 log: logging.Logger = logging.getLogger("junto.spu")
@@ -114,7 +114,7 @@ def common_of(text: str) -> DumpCommon:
             layout=_from_json(found["layout"]),
             seals=tuple(map(str, found["seals"])),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _damaged("its header makes no sense") from error
     if common.text != text or len(common.roles) != len(common.seals):
         raise _damaged("its header contradicts itself")
@@ -274,7 +274,7 @@ def _parse(header: bytes) -> tuple[DumpCommon, int, bytes]:
     try:
         head = json.loads(header)
         text, index, salt = str(head["common"]), int(head["index"]), bytes.fromhex(head["salt"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _damaged("its header makes no sense") from error
     common = common_of(text)
     if not 0 <= index < len(common.roles):

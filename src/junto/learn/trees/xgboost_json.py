@@ -15,8 +15,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.errors import UNREADABLE
 from junto.learn.trees.candidates import NONE, Told, column_names
 from junto.learn.trees.objectives import BINARY, GAMMA, POISSON, QUANTILE, SECTIONS, SOFTMAX, TWEEDIE
+
+MOST_COLUMNS: Final = 1 << 20
+"""Of a model that does not name them: numbers say nothing of the bytes that they stand in."""
 
 NOWHERE: Final = 2**31 - 1
 """The root's parent."""
@@ -230,18 +234,29 @@ def read(model: Any, deepest: int) -> Plain:
     Raises:
         ValueError: it is none, or has something that our trees have not; the message says what.
     """
-    learner = _parsed(model)["learner"]
+    try:
+        return _read(_parsed(model)["learner"], deepest)
+    except ValueError:
+        raise
+    except UNREADABLE:
+        raise ValueError("a part of it is missing, or is not what XGBoost writes there") from None
+
+
+def _read(learner: Mapping[str, Any], deepest: int) -> Plain:
     objective, booster = learner["objective"]["name"], learner["gradient_booster"]
     if objective not in SECTIONS:
         raise ValueError(f"its objective is {objective}, none of {', '.join(SECTIONS)}")
     if booster["name"] != "gbtree":
         raise ValueError(f"its booster is {booster['name']}, not gbtree")
     param = learner["learner_model_param"]
-    names = list(learner["feature_names"]) or [f"f{place}" for place in range(int(param["num_feature"]))]
+    count = int(param["num_feature"])
+    if count > MOST_COLUMNS:
+        raise ValueError(f"it has {count} columns; ours have up to {MOST_COLUMNS}")
+    names = list(map(str, learner["feature_names"])) or [f"f{place}" for place in range(count)]
     trees = booster["model"]["trees"]
     if not trees or any(any(tree["split_type"]) for tree in trees):
         raise ValueError("it has no trees, or splits by categories")
-    depth = max(1, *[_depth(tree, 0) for tree in trees])
+    depth = max(1, *[_depth(tree) for tree in trees])
     if depth > deepest:
         raise ValueError(f"a tree has {depth} levels of splits; ours have up to {deepest}")
     outputs = max(1, int(param["num_class"]), int(param.get("num_target", 1)))
@@ -291,9 +306,19 @@ def _parsed(model: Any) -> Mapping[str, Any]:
     return parsed
 
 
-def _depth(tree: Mapping[str, Any], node: int) -> int:
-    left, right = tree["left_children"][node], tree["right_children"][node]
-    return 0 if left < 0 else 1 + max(_depth(tree, left), _depth(tree, right))
+def _depth(tree: Mapping[str, Any]) -> int:
+    """Levels of splits. A node may stand under one other alone: else what is short would take without end."""
+    left, right = tree["left_children"], tree["right_children"]
+    deepest, visited, waiting = 0, 0, [(0, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        visited += 1
+        if visited > len(left) or not 0 <= node < len(left):
+            raise ValueError("what it has as a tree is none")
+        deepest = max(deepest, depth)
+        if left[node] >= 0:
+            waiting += [(left[node], depth + 1), (right[node], depth + 1)]
+    return deepest
 
 
 def _filled(tree: Mapping[str, Any], depth: int) -> tuple[Any, ...]:
