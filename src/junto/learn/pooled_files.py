@@ -13,7 +13,7 @@ import numpy as np
 from junto.device.disclosure import reveal, wait
 from junto.device.pyu import PYU
 from junto.errors import LearnError
-from junto.learn.kept_models import MODEL, Folders, Keeping, made, opened, own, place
+from junto.learn.kept_models import MODEL, Folders, Keeping, made, own, place
 from junto.learn.pooled import Pooled
 from junto.learn.pooled_columns import RowScaling
 from junto.learn.pooled_components import PooledComponents
@@ -52,16 +52,6 @@ def save(model: Pooled, folders: Folders, about: Mapping[str, Any], how: Keeping
         kept = party(own)(public, {"model": each}, party.party)
         party.dump(kept, place(folders[party.party], MODEL), passphrase=how.passphrase)
     return receipt
-
-
-def load(folders: Folders, passphrase: str | None = None) -> tuple[Mapping[str, Any], Pooled]:
-    """What is public of a model that was kept, and the model.
-
-    Raises:
-        LearnError: the parties' files are not of one model, or of one of columns.
-        RemoteError: a file is missing, damaged, or another party's, or does not open with the passphrase.
-    """
-    return read(*opened(folders, passphrase))
 
 
 def read(kept: Mapping[str, Any], public: Mapping[str, Any]) -> tuple[Mapping[str, Any], Pooled]:

@@ -16,67 +16,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from junto.mpc.gates import BITS, Words
-from junto.mpc.limbs import Floats, Limbs, multiply_into, words_of
+from junto.mpc.limbs import Limbs, multiply_into, words_of
 from junto.mpc.outline import Outline
 from junto.mpc.ring128 import WideArray, as_ring, matmul_wide, shift_right_wide
 from junto.native import kernels
 
 Dimensions: TypeAlias = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
-
-RANGE_BITS: Final = BITS - 2
-"""Fixed-point numbers are smaller than 2**RANGE_BITS in the ring: a sum of two of them keeps its sign."""
-
-# -------------------------------------------------------------------- numbers in and out
-
-
-def encode(x: ArrayLike, fraction: int) -> Words:
-    """Numbers as fixed-point ring elements: `x * 2**fraction`, rounded to the nearest, halves to even.
-
-    Raises:
-        ValueError: NaN, infinity, or a number that is not below 2**(RANGE_BITS - fraction).
-    """
-    numbers = np.asarray(x, np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):  # such numbers are refused below
-        scaled = np.rint(np.ldexp(numbers, fraction))
-    if not (np.abs(scaled) < 2.0**RANGE_BITS).all():
-        if not np.isfinite(numbers).all():
-            what = "NaN" if np.isnan(numbers).any() else "infinity"
-            raise ValueError(f"{what} cannot be a fixed-point number")
-        raise ValueError(
-            f"a number is out of range: with {fraction} fraction bits it has to be below "
-            f"2**{RANGE_BITS - fraction} in magnitude"
-        )
-    return np.asarray(scaled.astype(np.int64)).view(np.uint64)
-
-
-def decode(words: Words, fraction: int) -> Floats:
-    """The numbers that fixed-point ring elements stand for: `words / 2**fraction`, rounded to a float."""
-    signed = np.asarray(words, np.uint64).view(np.int64)
-    return np.asarray(np.ldexp(signed.astype(np.float64), -fraction))
-
-
-def encode_integer(x: ArrayLike) -> Words:
-    """Integers or truth values as ring elements.
-
-    Raises:
-        ValueError: another dtype.
-    """
-    numbers = np.asarray(x)
-    if numbers.dtype.kind not in "biu":
-        raise ValueError(f"integers or truth values are wanted, not {numbers.dtype.name}")
-    return numbers.astype(np.uint64)
-
-
-def decode_integer(words: Words, dtype: DTypeLike) -> NDArray[Any]:
-    """Ring elements as integers of `dtype`; narrow ones wrap around. As truth values: whether not 0."""
-    return np.asarray(words, np.uint64).astype(dtype)
-
 
 # -------------------------------------------------------------------- shifts
 
@@ -99,11 +49,6 @@ def shift_right(x: Words, count: int, out: Words | None = None) -> Words:
 def shift_right_logical(x: Words, count: int, out: Words | None = None) -> Words:
     """The same of numbers without a sign: zeros come in."""
     return np.asarray(np.right_shift(x, np.uint64(count), out=out))
-
-
-def top_bit(x: Words, out: Words | None = None) -> Words:
-    """1 where a number is negative in two's complement, else 0."""
-    return shift_right_logical(x, BITS - 1, out)
 
 
 # -------------------------------------------------------------------- products of matrices
@@ -133,11 +78,6 @@ class _Cost:
     """Rows, or columns, of a result of fewer than which the kernel leaves most of its registers idle."""
     TINY = 6000
     """With fewer products than these numpy's own loop is quickest: it takes the shortest to start."""
-
-
-def prepare(matrix: Words) -> Limbs:
-    """Split a matrix that is an operand of several large products. Takes five times its memory."""
-    return Limbs(matrix)
 
 
 def matmul(a: Words | Limbs, b: Words | Limbs) -> Words:
@@ -281,32 +221,8 @@ def conv_general_dilated(a: Words, b: Words, form: Convolution, product: Product
     return np.concatenate(made, 1).transpose(*np.argsort(out))
 
 
-def convolve(
-    a: Words,
-    b: Words,
-    strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    dilations: tuple[Sequence[int], Sequence[int]],
-    groups: int = 1,
-) -> Words:
-    """A convolution modulo 2**64, as a product of matrices: windows times features.
-
-    Args:
-        a: [batch, channels, *space].
-        b: [features, channels / groups, *window].
-        strides: see `Convolution`.
-        padding: see `Convolution`.
-        dilations: see `Convolution`.
-        groups: channels are treated in so many groups.
-
-    Returns:
-        [batch, features, *space].
-    """
-    return _convolved(a, b, Convolution(strides, padding, dilations, None, groups), matmul)
-
-
 def _convolved(a: Words, b: Words, form: Convolution, product: Product) -> Words:
-    """`convolve`, whose arguments are in `form`."""
+    """The same of [batch, channels, *space] and [features, channels / groups, *window]."""
     a = _padded(_dilated(a, form.dilations[0]), form.padding)
     b = _dilated(b, form.dilations[1])
     groups = form.feature_groups
@@ -358,23 +274,15 @@ def _padded(x: Words, padding: Sequence[tuple[int, int]]) -> Words:
 
 __all__ = [
     "BITS",
-    "RANGE_BITS",
     "Convolution",
     "Dimensions",
     "Limbs",
     "Product",
     "conv_general_dilated",
-    "convolve",
-    "decode",
-    "decode_integer",
     "dot_general",
-    "encode",
-    "encode_integer",
     "matmul",
-    "prepare",
     "shift_right",
     "shift_right_logical",
-    "top_bit",
 ]
 
 

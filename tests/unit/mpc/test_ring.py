@@ -1,8 +1,6 @@
-"""The ring modulo 2**64: numbers in and out, shifts, products of matrices at their edges."""
+"""The ring modulo 2**64: shifts, products of matrices at their edges."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
@@ -22,62 +20,6 @@ def exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.array([[each % 2**64 for each in row] for row in whole], np.uint64).reshape(whole.shape)
 
 
-# -------------------------------------------------------------------- numbers in and out
-
-
-@pytest.mark.parametrize(
-    ("number", "word"),
-    [(0.0, 0), (-0.0, 0), (1.0, 4), (-1.0, 2**64 - 4), (0.125, 0), (0.375, 2), (0.625, 2), (-0.125, 0),
-     (-0.375, 2**64 - 2), (2.0**60 - 256, 2**62 - 1024)],
-)  # fmt: skip
-def test_fixed_point_rounds_halves_to_even(number, word):
-    assert int(ring.encode(number, 2)) == word
-
-
-def test_fixed_point_there_and_back():
-    x = RNG.normal(size=(5, 7)) * 2.0 ** RNG.integers(-30, 30, (5, 7))
-    back = ring.decode(ring.encode(x, 18), 18)
-    assert back.shape == x.shape
-    assert back.dtype == np.float64
-    assert (np.abs(back - x) <= 2.0**-19).all()
-    assert ring.encode(x.astype(np.float32), 18).dtype == np.uint64
-
-
-@pytest.mark.parametrize(
-    ("number", "complaint"),
-    [(math.nan, "NaN"), (math.inf, "infinity"), (-math.inf, "infinity"), (2.0**44, "out of range"),
-     (-(2.0**44), "out of range"), (1e308, "out of range")],
-)  # fmt: skip
-def test_numbers_that_do_not_fit_are_refused(number, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        ring.encode(np.array([1.0, number]), 18)
-    assert ring.encode(np.array([]), 18).shape == (0,)
-
-
-def test_a_refusal_does_not_show_the_number():
-    with pytest.raises(ValueError, match="out of range") as caught:
-        ring.encode(1.2345e20, 18)
-    assert "1.2" not in str(caught.value)
-    assert "e+" not in str(caught.value)
-
-
-@pytest.mark.parametrize("dtype", ["bool", "int8", "int16", "int32", "int64", "uint8", "uint32", "uint64"])
-def test_integers_there_and_back(dtype):
-    if dtype == "bool":
-        x = np.array([True, False])
-    else:
-        x = np.array([np.iinfo(dtype).min, np.iinfo(dtype).max, 1, 0], dtype)
-    encoded = ring.encode_integer(x)
-    assert [int(each) for each in encoded] == [int(each) % 2**64 for each in x]
-    assert (ring.decode_integer(encoded, dtype) == x).all()
-
-
-def test_a_narrow_integer_wraps_and_a_float_is_none():
-    assert int(ring.decode_integer(np.array(2**40 + 2**31, np.uint64), np.int32)) == -(2**31)
-    with pytest.raises(ValueError, match="float64"):
-        ring.encode_integer(np.array([1.0]))
-
-
 # -------------------------------------------------------------------- shifts
 
 
@@ -87,7 +29,6 @@ def test_shifts(count):
     signed = [int(each) for each in x.view(np.int64)]
     assert [int(each) for each in ring.shift_right(x, count)] == [(each >> count) % 2**64 for each in signed]
     assert [int(each) for each in ring.shift_right_logical(x, count)] == [int(each) >> count for each in x]
-    assert [int(each) for each in ring.top_bit(x)] == [int(each < 0) for each in signed]
     for shift in (ring.shift_right, ring.shift_right_logical):
         want, place = shift(x, count), x.copy()
         assert np.shares_memory(shift(place, count, out=place), place)
@@ -98,7 +39,6 @@ def test_shifts_of_views_and_of_single_numbers():
     x = words(6, 8)[::2, ::-3]
     assert (ring.shift_right(x, 5) == ring.shift_right(x.copy(), 5)).all()
     assert int(ring.shift_right(np.array(2**63, np.uint64), 63)) == 2**64 - 1
-    assert ring.top_bit(np.array(2**63, np.uint64)).shape == ()
 
 
 # -------------------------------------------------------------------- products of matrices
@@ -157,7 +97,7 @@ def test_limbs_in_tiles_of_any_size_and_order(m, k, n, turned):
 def test_a_prepared_matrix_is_the_matrix():
     a, b, v = words(400, 500), words(500, 350), words(500)
     want = np.matmul(a, b)
-    left, right = ring.prepare(a), ring.prepare(b)
+    left, right = limbs.Limbs(a), limbs.Limbs(b)
     for x in (a, left):
         for y in (b, right):
             assert (ring.matmul(x, y) == want).all()
@@ -166,7 +106,7 @@ def test_a_prepared_matrix_is_the_matrix():
     assert (ring.matmul(v, right) == np.matmul(v, b)).all()
     assert left.T.shape == (500, 400)
     with pytest.raises(ValueError, match="3 dimensions"):
-        ring.prepare(words(2, 3, 4))
+        limbs.Limbs(words(2, 3, 4))
 
 
 def test_large_products_in_batches_broadcast():
@@ -196,7 +136,7 @@ def test_operands_are_left_alone():
 
 def test_a_convolution_in_pieces_of_the_batch(monkeypatch):
     a, b = words(7, 4, 9, 8), words(6, 2, 3, 2)
-    form = ((1, 2), ((1, 1), (0, -1)), ((1, 1), (2, 1)), 2)
-    whole = ring.convolve(a, b, *form)
+    form = ring.Convolution((1, 2), ((1, 1), (0, -1)), ((1, 1), (2, 1)), feature_groups=2)
+    whole = ring.conv_general_dilated(a, b, form)
     monkeypatch.setattr(ring, "_WINDOWS", 2000)
-    assert (ring.convolve(a, b, *form) == whole).all()
+    assert (ring.conv_general_dilated(a, b, form) == whole).all()

@@ -42,15 +42,3 @@ async def quartic(
     for (power, bits), c in zip((*low, *terms), coefficients[1:], strict=True):
         total = g.add(total, g.scale(power, fixed(c, bits)))
     return await g.truncate(total, room - out, loose=loose)
-
-
-async def powers(g: Gates[R, B], x: R, count: int, drop: int, *, loose: bool = False) -> list[R]:
-    """x, x**2 ... x**count, each with the fraction of x: ceil(log2(count)) rounds, 8 bytes a power."""
-    found: list[R] = [x]
-    while len(found) < count:
-        have = len(found)
-        more = [
-            product(g, found[have - 1], found[i], drop, loose=loose) for i in range(min(have, count - have))
-        ]
-        found += await together(*more)
-    return found
