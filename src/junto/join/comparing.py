@@ -13,12 +13,15 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from junto.errors import ProtocolViolation
 from junto.join.curve import check, check_order, words_of
-from junto.join.spool import Array, Scratch, Spool, order_of
+from junto.join.spool import Array, Bucket, Scratch, Spool, order_of
 from junto.join.tags import TAG_BYTES, Tagging, new_key
 from junto.native import kernels
+from junto.native.threads import shared_out
 
 Ranks = npt.NDArray[np.int64]
 NO_RANK = -1
+_LARGE: Final = 1 << 16
+"""Keys, of which it is worth a thread to sort a set."""
 _FEW: Final = 1 << 31
 """Keys of all parties, up to which 4 bytes hold a rank."""
 
@@ -86,8 +89,15 @@ class Ranking(ABC):
         self._scratch.close()
         self._ranks, self._spools = {}, {}
 
-    def _rank(self, buckets: Mapping[str, Array], reached: int) -> int:
+    def _rank(self, buckets: Mapping[str, Bucket], reached: int) -> int:
         """Rank the keys of one bucket from `reached` on; how many of them the result has."""
+        sets = list(buckets.values())
+
+        def sort(first: int, last: int) -> None:
+            for bucket in sets[first:last]:
+                bucket.sort()
+
+        shared_out(len(sets), 1 if sum(map(len, sets)) > _LARGE else len(sets), sort)
         high, low = (
             np.concatenate([bucket[word] for bucket in buckets.values()]) for word in ("high", "low")
         )

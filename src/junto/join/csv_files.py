@@ -97,22 +97,30 @@ class CsvFile:
 
     def require_whole(self) -> None:
         """Raise JoinError if some line is not text in UTF-8, or a quotation mark stays open."""
-        decoder, lines, marks = codecs.getincrementaldecoder("utf-8")(), 1, 0
+        decoder, done, marks = codecs.getincrementaldecoder("utf-8")(), 0, 0
         for block in self._octets():
             if not block.isascii() or decoder.getstate()[0]:
+                kept = len(decoder.getstate()[0])
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError as error:
-                    raise _not_utf8(lines + error.object.count(b"\n", 0, error.start)) from None
-            lines += block.count(b"\n")
+                    raise _not_utf8(self._line_of(done - kept + error.start)) from None
+            done += len(block)
             marks += block.count(b'"')
-        if decoder.getstate()[0]:
-            raise _not_utf8(lines)
+        if kept := len(decoder.getstate()[0]):
+            raise _not_utf8(self._line_of(done - kept))
         if marks % 2 and (line := _open_quote(self._octets(), self._separator())):
             raise JoinError(
                 "a CSV file ends inside of a quoted field",
                 fix=f"the quotation mark in line {line} stays open, and all that follows would be one value",
             )
+
+    def _line_of(self, octet: int) -> int:
+        line = 1
+        with self._opened() as file:
+            for start in range(0, octet, BLOCK_BYTES):
+                line += bytes(file.read(min(BLOCK_BYTES, octet - start))).count(b"\n")
+        return line
 
     def rows_about(self) -> int:
         """Lines of the file, if all of it is like its beginning."""

@@ -41,11 +41,14 @@ from junto.mpc.ot import symbol_vole, symbols
 from junto.mpc.prg import Stream, derive, fresh_key
 
 Words = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.intp]
 
 STATISTICAL: Final = 40
 """Bits: what goes wrong by chance does so with a probability of 2**-40."""
 LEAST: Final = 1 << 20
 ATTEMPTS: Final = 3
+_EXPECTED: Final = 1 << 20
+"""Keys, of which each takes 120 bytes."""
 _NONCE: Final = 32
 _WORDS: Final = 4
 """Of a row of columns: room for 42 symbols."""
@@ -206,6 +209,8 @@ class OprfKey:
     def __init__(self, sizes: OprfSizes, peer: str) -> None:
         self._sizes, self._peer = sizes, peer
         self._table: Words | None = None
+        self._expected: dict[int | None, tuple[Words, okvs.Bands, Places, Words]] = {}
+        self._room = _EXPECTED
 
     @property
     def session(self) -> bytes:
@@ -250,21 +255,35 @@ class OprfKey:
             raise ProtocolViolation(f"what {self._peer} sent is no column of {shape} words")
         self._made[number] = self._vole.output(number, said)
 
-    def outputs(self, keys: Digests) -> Digests:
-        """F of keys of this party, once all columns are there."""
+    def expect(self, batch: int, keys: Digests) -> None:
+        """Have what `outputs` of these keys takes beside the columns, while the other party makes its table.
+
+        That is for a table which fits at once. Of more keys than `_EXPECTED` it would take too much room.
+        """
+        if self._room >= len(keys):
+            self._room -= len(keys)
+            self._expected[batch] = self._laid_out(keys, 0)
+
+    def outputs(self, keys: Digests, batch: int | None = None) -> Digests:
+        """F of keys of this party, once all columns are there; `batch`: their number, if `expect` has it."""
         if not len(keys):
             return np.empty((0, self._sizes.output), np.uint8)
         if self._table is None:
             self._table = _turned(self._made)
             del self._made
-        tags = _tags(self._session, keys)
-        bands = okvs.bands_of(_key(self._session, "bands", self._attempt), tags, self._sizes.slots)
-        order = okvs.order_of(bands.starts)
-        found = put_back(okvs.decode(bands[order], self._table), order)
-        code = _code(bands.messages, self._sizes.symbols)
+        expected = self._expected.pop(batch, None) if self._attempt == 0 else None
+        tags, bands, order, code = expected or self._laid_out(keys, self._attempt)
+        found = put_back(okvs.decode(bands, self._table), order)
         for number, column in enumerate(code):
             code[number] = self._vole.scaled(number, column)
         return _hashed(tags, found ^ _turned(code)[: len(keys)], self._sizes.output)
+
+    def _laid_out(self, keys: Digests, attempt: int) -> tuple[Words, okvs.Bands, Places, Words]:
+        """Of keys their tags, their bands as these start, the order of that, and their words of the code."""
+        tags = _tags(self._session, keys)
+        bands = okvs.bands_of(_key(self._session, "bands", attempt), tags, self._sizes.slots)
+        order = okvs.order_of(bands.starts)
+        return tags, bands[order], order, _code(bands.messages, self._sizes.symbols)
 
 
 def _logarithm(count: int) -> int:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from junto.join.comparing import check_sealed
 from junto.join.curve import BYTES, Points, words_of
-from junto.join.spool import Scratch, Spool, batches
+from junto.join.spool import Bucket, Scratch, Spool, batches
 
 
 class Shuffling:
@@ -41,11 +41,12 @@ class Shuffling:
     def next(self) -> Points:
         """The next batch, in the new order."""
         if self._leaving is None:
-            self._leaving = batches(self._spool.buckets(), self._size)
-        records = next(self._leaving)
-        self._places[self._gone : self._gone + len(records)] = records["place"]
-        self._gone += len(records)
-        return np.ascontiguousarray(records["point"])
+            self._leaving = batches(map(_rows, self._spool.buckets()), self._size)
+        rows = next(self._leaving)
+        places = np.ascontiguousarray(rows[:, :8]).view("<i8")
+        self._places[self._gone : self._gone + len(rows)] = places.ravel()
+        self._gone += len(rows)
+        return np.ascontiguousarray(rows[:, 8:])
 
     def take_back(self, sealed: Any, count: int, sender: str) -> None:
         """Answers to the next `count` points, in the new order. Raises ProtocolViolation if they are none."""
@@ -61,3 +62,9 @@ class Shuffling:
     def close(self) -> None:
         """Forget everything."""
         self._scratch.close()
+
+
+def _rows(bucket: Bucket) -> npt.NDArray[np.uint8]:
+    """Of each record where it came, and its point."""
+    place = bucket["place"].astype("<i8").view(np.uint8).reshape(-1, 8)
+    return np.hstack([place, bucket["point"]])

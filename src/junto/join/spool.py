@@ -11,7 +11,7 @@ import math
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,36 @@ class Scratch:
         self._remove()
 
 
+class Bucket:
+    """Records in the order of their tags; of equal ones in the order they came.
+
+    Args:
+        fields: the fields of all of them, ``high`` and ``low`` of the tags among them.
+        ordered: they are in that order already; otherwise a field is brought into it when it is asked for.
+    """
+
+    def __init__(self, fields: Mapping[str, Array], ordered: bool = False) -> None:
+        self._fields = fields
+        self._order: npt.NDArray[np.intp] | None = np.arange(len(self)) if ordered else None
+
+    def __len__(self) -> int:
+        return len(self._fields["high"])
+
+    def sort(self) -> npt.NDArray[np.intp]:
+        """Which record is at each place, found once."""
+        if self._order is None:
+            self._order = order_of(self._fields["high"], self._fields["low"])
+        return self._order
+
+    def __getitem__(self, name: str) -> Array:
+        """A field of all records."""
+        return np.take(self._fields[name], self.sort(), axis=0)
+
+    def at(self, name: str, places: npt.NDArray[np.int64]) -> Array:
+        """The same of the records at some places."""
+        return np.take(self._fields[name], self.sort()[places], axis=0)
+
+
 class Spool:
     """Records on their way to being sorted by their tag.
 
@@ -76,7 +106,7 @@ class Spool:
         self.dtype: np.dtype[np.void] = np.dtype([("high", "<u8"), ("low", "<u8"), *fields])
         nbytes = count * self.dtype.itemsize
         self._bits = 0 if nbytes <= scratch.in_memory else min(12, (nbytes // _bucket(scratch)).bit_length())
-        self._held: list[Array] = []
+        self._held: list[Mapping[str, Array]] = []
         self._waiting = 0
         self._paths = [scratch.file() for _ in range(1 << self._bits)] if self._bits else []
         self.count: int = 0
@@ -87,20 +117,19 @@ class Spool:
         return self._bits
 
     def add(self, tags: npt.NDArray[np.uint64], **fields: Array) -> None:
-        """Put records in: tags of shape (count, 2), and one array a field."""
-        records = np.empty(len(tags), self.dtype)
-        records["high"], records["low"] = tags[:, 0], tags[:, 1]
-        for name, values in fields.items():
-            records[name] = values
-        self.count += len(records)
-        self._held.append(records)
-        self._waiting += records.nbytes
+        """Put records in: tags of shape (count, 2), and one array a field. The arrays are not copied."""
+        self.count += len(tags)
+        self._held.append({"high": tags[:, 0], "low": tags[:, 1], **fields})
+        self._waiting += len(tags) * self.dtype.itemsize
         if self._bits and self._waiting >= _BUCKET:
             self._lay_down()
 
     def _lay_down(self) -> None:
         """Append what is held to the files of its buckets."""
-        records, self._waiting = self._whole(), 0
+        fields, self._waiting = self._whole(), 0
+        records = np.empty(len(fields["high"]), self.dtype)
+        for name, values in fields.items():
+            records[name] = values
         bucket = records["high"] >> np.uint64(64 - self._bits)
         order = np.argsort(bucket, kind="stable")
         ends = np.searchsorted(bucket[order], np.arange(1 << self._bits), side="right")
@@ -108,29 +137,37 @@ class Spool:
             with path.open("ab") as file:
                 part.tofile(file)
 
-    def buckets(self) -> Iterator[Array]:
-        """The records, sorted by tag, bucket by bucket; those of equal tag in the order they came."""
+    def buckets(self) -> Iterator[Bucket]:
+        """The records, bucket by bucket."""
         if not self._bits:
-            yield _sorted(self._whole())
+            yield Bucket(self._whole())
             return
         self._lay_down()
         for path in self._paths:
             held = np.fromfile(path, self.dtype) if path.exists() else np.empty(0, self.dtype)
             path.unlink(missing_ok=True)
-            yield _sorted(held)
+            held = _sorted(held)
+            yield Bucket({name: held[name] for name in self._names}, ordered=True)
 
-    def _whole(self) -> Array:
+    def _whole(self) -> Mapping[str, Array]:
         held, self._held = self._held, []
-        return np.concatenate(held) if held else np.empty(0, self.dtype)
+        return {
+            name: np.concatenate([np.empty(0, self.dtype[name]), *(each[name] for each in held)])
+            for name in self._names
+        }
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.dtype.names or ()
 
 
-def batches(buckets: Iterator[Array], size: int) -> Iterator[Array]:
-    """The same records in batches of `size` (the last one may be shorter)."""
+def batches(pieces: Iterator[Array], size: int) -> Iterator[Array]:
+    """The same rows in batches of `size` (the last one may be shorter)."""
     rest: list[Array] = []
     held = 0
-    for bucket in buckets:
-        rest.append(bucket)
-        held += len(bucket)
+    for piece in pieces:
+        rest.append(piece)
+        held += len(piece)
         if held < size:
             continue
         joined = np.concatenate(rest)

@@ -264,10 +264,10 @@ class TableActor:
         starts, kept = self._scratch.full((count + last + 1,), 0), self._scratch.full((count, 4), 0)
         rows = keys = 0
         for records in spool.buckets():
-            new = _firsts(records)
+            new = _firsts(records["high"], records["low"])
             self._rows[rows : rows + len(records)] = records["row"]
             starts[keys : keys + len(new)] = rows + new
-            kept[keys : keys + len(new)] = records["digest"][new]
+            kept[keys : keys + len(new)] = records.at("digest", new)
             rows, keys = rows + len(records), keys + len(new)
         if keys < rows and self._order.duplicates == "error":
             many = "1 row repeats" if rows - keys == 1 else f"{rows - keys} rows repeat"
@@ -294,13 +294,10 @@ def _pieces(blocks: Iterable[Sequence[Any]], key: Key | None) -> Iterator[list[A
             yield [column.slice(some.start, _AT_ONCE) for column in columns]
 
 
-def _firsts(records: Array) -> Whole:
-    """Where a new tag begins among sorted records."""
-    if not len(records):
-        return np.empty(0, np.int64)
-    high, low = records["high"], records["low"]
+def _firsts(high: Array, low: Array) -> Whole:
+    """Where a new tag begins among sorted ones."""
     new = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    return np.flatnonzero(np.concatenate([[True], new]))
+    return np.flatnonzero(np.concatenate([np.ones(min(len(high), 1), bool), new]))
 
 
 def _check_size(rows: float) -> None:

@@ -106,7 +106,9 @@ class _Run:
         said = self._key.meet(self._input.begin().to(self._other))
         wait(self._input.meet(said.to(self._comparer)))  # nobody goes on from what has failed
         in_step([self._added()], seen)
-        wait(self._key.open(self._input.encode().to(self._other)))
+        encoded = self._input.encode().to(self._other)
+        in_step([self._expected()])
+        wait(self._key.open(encoded))
         in_step([self._columns()], seen)
         in_step([self._own(), self._others()], seen)
 
@@ -121,6 +123,11 @@ class _Run:
         for index in range(len(source.sizes())):
             yield self._input.add(source.keys(index))
 
+    def _expected(self) -> Iterator[PYUObject]:
+        source = self._sources[self._other]
+        for index in range(len(source.sizes())):
+            yield self._key.expect(index, source.keys(index))
+
     def _columns(self) -> Iterator[PYUObject]:
         for number in range(self._sizes.columns):
             yield self._key.column(number, self._input.column(number).to(self._other))
@@ -133,5 +140,5 @@ class _Run:
     def _others(self) -> Iterator[PYUObject]:
         source, name = self._sources[self._other], self._other.party
         for index, size in enumerate(source.sizes()):
-            values = self._key.outputs(source.keys(index)).to(self._comparer)
+            values = self._key.outputs(source.keys(index), index).to(self._comparer)
             yield self.matching.add(name, values, size, name)

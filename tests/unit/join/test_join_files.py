@@ -220,9 +220,15 @@ def test_a_spool_sorts(in_memory):
     held = spool.Spool([("place", "<i8")], 3000, scratch)
     for start in range(0, 3000, 500):
         held.add(tags[start : start + 500], place=np.arange(start, start + 500))
-    found = np.concatenate(list(held.buckets()))
     order = np.lexsort((np.arange(3000), tags[:, 1], tags[:, 0]))
-    assert (found["place"] == order).all()
+    reached = 0
+    for bucket in held.buckets():
+        mine = order[reached : reached + len(bucket)]
+        assert (bucket["place"] == mine).all()
+        assert (np.stack([bucket["high"], bucket["low"]], axis=1) == tags[mine]).all()
+        assert (bucket.at("place", np.arange(0, len(bucket), 3)) == mine[::3]).all()
+        reached += len(bucket)
+    assert reached == 3000
     assert (held.bits > 0) == (in_memory < 3000 * 24)
     scratch.close()
 

@@ -126,13 +126,16 @@ def keys(*numbers):
     return made
 
 
-def ran(ours, theirs, sizes=None):
+def ran(ours, theirs, sizes=None, expected=()):
     """The two parties by themselves, up to the columns."""
     sizes = sizes or OprfSizes(len(ours), len(theirs))
     given, key = OprfInput(sizes, "bob"), OprfKey(sizes, "alice")
     given.meet(key.meet(given.begin()))
     given.add(ours)
-    key.open(given.encode())
+    encoded = given.encode()
+    for number, some in enumerate(expected):
+        key.expect(number, some)
+    key.open(encoded)
     return given, key, sizes
 
 
@@ -155,6 +158,29 @@ def test_values_are_equal_of_equal_keys_alone_and_others_in_each_run(monkeypatch
         assert len(every) == 120
         seen.append(every)
     assert not seen[0] & seen[1]
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+@pytest.mark.parametrize("room", [0, 60, 1000])
+def test_what_is_expected_changes_no_value(monkeypatch, failures, room):
+    monkeypatch.setattr(oprf, "_EXPECTED", room)
+    laid, left = okvs.Echelon.lay, [failures]
+
+    def failing(echelon, bands, values):
+        left[0] -= 1
+        return left[0] < 0 and laid(echelon, bands, values)
+
+    monkeypatch.setattr(okvs.Echelon, "lay", failing)
+    theirs, computed = [keys(*range(50, 100)), keys(*range(100, 120))], []
+    given, key, sizes = ran(keys(*range(100)), keys(*range(70)), expected=theirs)
+    columns(given, key, sizes)
+    tags = oprf._tags
+    monkeypatch.setattr(oprf, "_tags", lambda *given: computed.append(given) or tags(*given))
+    other = np.concatenate([key.outputs(some, number) for number, some in enumerate(theirs)])
+    again = np.concatenate([key.outputs(some) for some in theirs])
+    np.testing.assert_array_equal(other, again)
+    np.testing.assert_array_equal(given.outputs(50, 50), other[:50])
+    assert len(computed) == 2 + (2 if failures or not room else int(room == 60))
 
 
 def test_a_table_that_fails_is_made_anew_and_not_for_ever(monkeypatch):

@@ -83,6 +83,7 @@ def _sources(symbols: int) -> list[NDArray[np.intp]]:
     return made
 
 
+@cache
 def _inverse(number: int) -> int:
     """Its power of 2**6 - 2."""
     made = 1
