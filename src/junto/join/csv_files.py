@@ -31,8 +31,8 @@ COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".bz2": "bz2", ".zst": 
 _SEPARATORS: Final = b",;\t|"
 _LINE: Final = re.compile(rb"[\r\n]")
 _QUOTED: Final = re.compile(rb'"(?:[^"]|"")*+"')
-_QUOTED_FIELD: Final = rb'[%b\r\n]"(?:[^"]|"")*+(?:"(?=[^"])|(?P<open>"?\Z))'
-"""A field in quotation marks, and what is before it; one that is open may end in what follows."""
+_MARKS: Final = re.compile(rb'""?')
+"""One that closes a field, or two that stand for one in it."""
 
 _TOO_LONG: Final = r"\A\s*[+-]?[0-9]{16,}\s*\z"
 """A whole number that a float may not hold."""
@@ -232,17 +232,31 @@ class CsvFile:
 
 
 def _open_quote(blocks: Iterable[bytes], separator: bytes) -> int:
-    """The line in which a field in quotation marks begins that does not end; 0: there is none."""
-    pattern = re.compile(_QUOTED_FIELD % re.escape(separator))
-    held, line, found = b"\n", 0, None
+    """The line in which a field in quotation marks begins that does not end; 0: there is none.
+
+    It holds a block at a time, however long the field is.
+    """
+    opening = re.compile(rb'[%b\r\n]"' % re.escape(separator))
+    carry, lines, opened = b"\n", 1, 0
     for number, block in enumerate(blocks):
-        held += block.removeprefix(codecs.BOM_UTF8) if number == 0 else block
-        found = next((each for each in pattern.finditer(held) if each["open"] is not None), None)
-        done = found.start() if found else len(held) - 1
-        line += held.count(b"\n", 0, done)
-        held = held[done:]
-    closed = found is None or found["open"] == b'"'
-    return 0 if closed else line + held.startswith(b"\n")
+        held = carry + (block.removeprefix(codecs.BOM_UTF8) if number == 0 else block)
+        seen, at = len(carry), 0
+        carry = held[-1:]
+        while at < len(held):
+            if opened:
+                marks = (mark for mark in _MARKS.finditer(held, at) if mark.end() - mark.start() == 1)
+                at = next((mark.end() for mark in marks), len(held) + 1)
+                if at == len(held):
+                    break  # what follows says whether the field ends here
+                opened, carry = (opened, b"") if at > len(held) else (0, carry)
+            elif begins := opening.search(held, at):
+                lines, at = lines + held.count(b"\n", seen, begins.start() + 1), begins.end()
+                opened, seen = lines, max(seen, begins.start() + 1)
+                carry = carry if at < len(held) else b""
+            else:
+                break
+        lines += held.count(b"\n", seen)
+    return 0 if carry == b'"' else opened
 
 
 def _not_utf8(line: int) -> JoinError:
