@@ -74,7 +74,7 @@ class SimulationResult:
     Attributes:
         exit_codes: of each party; of one that a signal ended: minus the signal's number.
         failed: the party whose failure came first and follows from no other's; None: all went well.
-        stopped: why we told everybody to end (Ctrl-C, SIGTERM, `timeout_s`); None: nobody had to.
+        stopped: why everybody was told to end (Ctrl-C, SIGTERM, `timeout_s`); None: nobody was.
         crossings: what crossed a silo's edge, each once, in the order of the operations.
         seconds: from the first process's start to the last one's end.
         own: whose exit code is the script's own, and none of `ExitCode`.
@@ -211,16 +211,23 @@ class _Group:
                 told = same if told is None else signal.SIGKILL
                 deadline = time.monotonic() + AFTER_SIGNAL_S
                 self._tell(told)
-        return stopped
+        return stopped or self._from_outside()
 
     def first_failure(self) -> str | None:
         """The party whose failure came first; one that we have told to end has not failed."""
-        ends = {
+        return None if self._from_outside() else verdict.first(self._ends())
+
+    def _from_outside(self) -> ExitCode | None:
+        ends = self._ends()
+        return verdict.outside(ends) if len(ends) == len(self._processes) else None
+
+    def _ends(self) -> dict[str, tuple[int, Verdict]]:
+        """Exit codes and verdicts of those whom we have not told to end."""
+        return {
             party: (code, self._verdicts[party])
             for party, code in self.exit_codes.items()
             if party not in self._stopped
         }
-        return verdict.first(ends)
 
     def own(self) -> frozenset[str]:
         """Whose exit code is the script's own."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from junto.cli.exit_codes import ExitCode
 from junto.device.session import Session
 from junto.errors import UNREADABLE
 from junto.program.cause import cause_of, party_of
@@ -64,6 +65,14 @@ def found(path: Path) -> Verdict | None:
     except (OSError, *UNREADABLE):
         return None
     return Verdict(str(blames), float(at), bool(own))
+
+
+def outside(ends: Mapping[str, tuple[int, Verdict]]) -> ExitCode | None:
+    """Which signal ended each of them: that is nobody's failure. Who only heard of it has another code."""
+    for code in (ExitCode.TERMINATED, ExitCode.INTERRUPTED):
+        if ends and all(each in (code, 128 - code) for each, _ in ends.values()):
+            return code
+    return None
 
 
 def first(ends: Mapping[str, tuple[int, Verdict]]) -> str | None:

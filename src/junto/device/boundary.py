@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import logging
+import os
 from abc import ABCMeta
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +13,7 @@ from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from junto.device.current import current_or_none
-from junto.errors import JuntoError
+from junto.errors import ExecutorError, JuntoError
 from junto.tracebacks import is_ours, of_the_script
 
 P = ParamSpec("P")
@@ -46,11 +48,32 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             _trim(error)
             raise
         except Exception as error:
+            refused = _refused(error)
+            if refused is not None:
+                raise refused from error
             if not is_ours(error.__traceback__):  # a function of the script's, which we called
                 _trim(error)
             raise
 
     return call
+
+
+NO_THREAD: Final = "can't start new thread"
+_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def _refused(error: Exception) -> ExecutorError | None:
+    """What the machine refuses us; Python has no class of its own for a thread."""
+    if isinstance(error, OSError) and error.errno in _LIMITS:
+        what = os.strerror(error.errno)
+    elif isinstance(error, RuntimeError) and str(error) == NO_THREAD:
+        what = NO_THREAD
+    else:
+        return None
+    return ExecutorError(
+        f"this machine refuses what a run needs: {what}",
+        fix="raise the limits of this process (ulimit -a; those of its container), or end what uses them up",
+    )
 
 
 def trimmed(function: Callable[P, R]) -> Callable[P, R]:

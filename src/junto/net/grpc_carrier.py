@@ -132,6 +132,10 @@ class _Server(Listener):
         self.port: int = self._bind(listen, tls)
 
     def start(self) -> None:
+        # Where the system gives no thread, what gRPC has begun by then keeps the process from ever ending.
+        trial = threading.Thread(target=int, name="junto-trial")
+        trial.start()
+        trial.join()
         self._server.start()
 
     def stop(self, timeout_s: float = 0.0) -> None:

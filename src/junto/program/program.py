@@ -500,17 +500,19 @@ class Program:
         fresh.__cause__ = error.__cause__
         return fresh
 
-    def _describe(self, party: str) -> str:
-        """For a status line: what is known of `party`; of ourselves, whom our own work waits for."""
+    def _describe(self, party: str) -> Mapping[str, str]:
+        """For a status line: what is known of `party`; of ourselves, and of whom our own work waits for."""
         if party != self.settings.self_party:
-            return self._parts.peers.describe(party)
+            return {party: self._parts.peers.describe(party)}
         running, passage = self._parts.office.outstanding.oldest(), self._parts.exchange.awaited()
         if running is not None and (passage is None or running.operation < passage.stamp.operation):
-            return f"{party} is busy with operation {running.operation} {running.text} at {running.site}"
+            return {
+                party: f"{party} is busy with operation {running.operation} {running.text} at {running.site}"
+            }
         if passage is None:
-            return ""
+            return {}
         what = f"operation {passage.stamp.operation} {passage.stamp.text} at {passage.stamp.site}"
-        return f"{party} awaits {what}; {self._parts.peers.describe(passage.source)}"
+        return {party: f"{party} awaits {what}", **self._describe(passage.source)}
 
     def _announce(self, stamp: Stamp, waiting_for: tuple[str, ...]) -> None:
         gateway = self._parts.gateway

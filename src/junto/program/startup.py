@@ -97,8 +97,8 @@ def _open_production(settings: Settings) -> Program:
     shared.witness.claim()
     with ExitStack() as undo:
         undo.callback(shared.witness.close)
+        undo.callback(gateway.close)  # also of what a start that failed has begun
         gateway.start()
-        undo.callback(gateway.close)
         undo.push(partial(_say_why, gateway, me))
         executor = _executor(settings, None)
         undo.callback(executor.shutdown, cancel=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from junto.accounting.status import Reporter
@@ -70,7 +70,7 @@ class Waiting:
         patience: deadline and status interval.
         reporter: shows the status line.
         announce: tells the other parties what we wait for; called once a wait is no longer quick.
-        describe: what is known of a party, for the status line.
+        describe: what is known of a party, and of whom it waits for, for the status line.
         waited: is told for whom we stood still, and for how many seconds.
     """
 
@@ -80,7 +80,7 @@ class Waiting:
         patience: Timeouts,
         reporter: Reporter,
         announce: Callable[[Stamp, tuple[str, ...]], None],
-        describe: Callable[[str], str],
+        describe: Callable[[str], Mapping[str, str]],
         waited: Callable[[Stamp, tuple[str, ...], float], None] = lambda stamp, parties, seconds: None,
     ) -> None:
         self._fault = fault
@@ -158,6 +158,7 @@ class Waiting:
 
     def _line(self, stamp: Stamp, parties: tuple[str, ...], waited: float) -> str:
         who = ", ".join(parties)
-        known = "; ".join(text for text in map(self._describe, parties) if text)
+        each = {party: text for asked in parties for party, text in self._describe(asked).items()}
+        known = "; ".join(text for text in each.values() if text)
         line = f"waiting {waited:.0f} s for {who}, operation {stamp.operation} {stamp.text} at {stamp.site}"
         return f"{line}; {known}" if known else line

@@ -65,3 +65,19 @@ def test_a_code_that_the_script_chose_is_called_its_own(
     text = outcome(SimulationResult({"alice": 3, "bob": 0}, "alice", None, (), 1.0, whose))
     assert ("the script's own code" in text) is own
     assert (ExitCode(3).meaning in text) is not own
+
+
+@pytest.mark.parametrize(
+    ("codes", "signal"),
+    [
+        ([143, 143, -15], ExitCode.TERMINATED),
+        ([130, -2], ExitCode.INTERRUPTED),
+        ([143, 130], None),
+        ([143, 8], None),
+        ([0, 143], None),
+        ([], None),
+    ],
+)
+def test_a_signal_that_ended_all_is_nobody_s_failure(codes: list[int], signal: ExitCode | None) -> None:
+    ends = {str(number): (code, verdict.Verdict(str(number), 0.0)) for number, code in enumerate(codes)}
+    assert verdict.outside(ends) == signal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import traceback
 from collections.abc import Iterator
@@ -118,3 +119,26 @@ def test_so_has_that_of_an_interrupt(spu: sf.SPU, name: str, monkeypatch: pytest
         CALLS[name](spu)
     files = {each.filename for each in traceback.extract_tb(caught.value.__traceback__)}
     assert files == {__file__}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), OSError(errno.EMFILE, "no", "/a")])
+def test_what_the_machine_refuses_is_said_with_what_to_do(error: Exception) -> None:
+    """And is not the script's own exception: `exit_code_of` goes by the class."""
+
+    @boundary.public
+    def call() -> None:
+        raise error
+
+    with pytest.raises(sf.ExecutorError, match="this machine refuses what a run needs: ") as caught:
+        call()
+    assert "ulimit" in caught.value.fix
+    assert caught.value.__cause__ is error
+
+
+def test_what_else_a_call_raises_stays_what_it_is() -> None:
+    @boundary.public
+    def call() -> None:
+        raise RuntimeError("no thread of yours")
+
+    with pytest.raises(RuntimeError, match="of yours"):
+        call()

@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +11,7 @@ import junto as sf
 from junto.certificates import ephemeral
 from junto.errors import CertificateError, ConfigError, DeadlineExceeded, PartyUnreachable
 from junto.ledger import LedgerFile, verify
+from parties import free_ports
 
 NAMES = ("alice", "bob")
 
@@ -123,3 +126,32 @@ def test_a_run_that_did_not_begin_gives_its_ledger_back(cluster, tmp_path):
     for _ in range(2):
         opened(parties=NAMES, ledger=tmp_path / "l.jsonl")
     assert verify(tmp_path / "l.jsonl").ok
+
+
+REFUSED = """
+import sys, threading
+import junto as sf
+most, start = int(sys.argv[1]), threading.Thread.start
+def refuse(thread):
+    if threading.active_count() >= most:
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = refuse
+places = {name: {"address": f"127.0.0.1:{port}"} for name, port in zip(("alice", "bob"), sys.argv[2:])}
+try:
+    sf.init(cluster_config={"self_party": "alice", "parties": places})
+except sf.ExecutorError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_where_the_system_gives_no_more_threads_a_start_says_so_and_the_process_ends(threads: int) -> None:
+    """What gRPC had begun by then kept it from ever ending."""
+    ports = map(str, free_ports(2))
+    child = subprocess.run(
+        [sys.executable, "-c", REFUSED, str(threads), *ports], capture_output=True, text=True, timeout=200
+    )
+    assert "this machine refuses what a run needs: can't start new thread" in child.stdout, child.stderr
+    assert child.returncode == 0

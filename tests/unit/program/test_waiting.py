@@ -35,7 +35,7 @@ def executor():
     made.shutdown(cancel=True)
 
 
-def waiting(fault=None, patience=None, announced=None):
+def waiting(fault=None, patience=None, announced=None, describe=None):
     heard = Heard()
     announced = announced if announced is not None else []
     made = Waiting(
@@ -43,7 +43,7 @@ def waiting(fault=None, patience=None, announced=None):
         patience or Timeouts(None, 0.0),
         heard,
         lambda stamp, parties: announced.append(parties),
-        lambda party: f"{party} is alive",
+        describe or (lambda party: {party: f"{party} is alive"}),
     )
     return made, heard
 
@@ -98,3 +98,19 @@ def test_values_that_arrived_count_even_if_the_session_broke_meanwhile(executor)
 
     threading.Thread(target=end).start()
     made.until_done(STAMP, [AwaitedRef(promise, "bob")], lambda: (0, 0))
+
+
+def test_a_status_line_says_of_each_party_once_what_is_known(executor):
+    """Whom we wait for by ourselves may be whom our own work waits for."""
+    known = {"alice": {"alice": "alice awaits x", "bob": "bob is alive"}, "bob": {"bob": "bob is alive"}}
+    made, heard = waiting(describe=lambda party: known.get(party, {party: ""}))
+    refs = {party: executor.promise() for party in ("alice", "bob", "carol")}
+    awaited = [AwaitedRef(ref, party) for party, ref in refs.items()]
+    waiter = threading.Thread(target=made.until_done, args=(STAMP, awaited, lambda: (0, 0)))
+    waiter.start()
+    assert heard.first.wait(20)
+    for ref in refs.values():
+        ref.set_value(None)
+    waiter.join(20)
+    line, _ = heard.lines[0]
+    assert line.endswith("at fit.py:31; alice awaits x; bob is alive")
