@@ -12,6 +12,7 @@ import junto as sf
 from frames import LIBRARIES, at, shown, split, values, whole
 from junto import frame as frames
 from junto.frame import HorizontalFrame, VerticalFrame, train_test_split
+from tries import each_once
 
 TABLE = pd.DataFrame(
     {
@@ -127,8 +128,7 @@ STRATA = {
 }
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("kind", STRATA)
+@pytest.mark.parametrize(("library", "kind"), each_once(LIBRARIES, STRATA))
 def test_a_stratified_split_is_scikit_learns(kind, library):
     """For each kind of column and size, at both parties; without a seed it is as even, and some other one."""
     table = pd.DataFrame({"x": np.arange(60), "label": STRATA[kind]})

@@ -26,6 +26,7 @@ from junto.frame import (
 )
 from junto.frame.supervised_bins import evidence
 from junto.frame.woe import _groups
+from tries import each_once
 
 TABLE = pd.DataFrame(
     {"age": [1.0, 2.0, np.nan, 5.0], "flat": [3.3] * 4, "city": ["b", "a", None, "b"], "y": [0, 1, 1, 0]}
@@ -95,10 +96,10 @@ COLUMNS = {
 }
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize(("mine", "theirs"), UNDONE, ids=lambda each: repr(each)[:60])
-def test_what_was_made_of_a_column_can_be_undone(mine, theirs, library):
+@pytest.mark.parametrize(("library", "both"), each_once(LIBRARIES, UNDONE), ids=lambda each: repr(each)[:60])
+def test_what_was_made_of_a_column_can_be_undone(both, library):
     """Each kind of preprocessing, with each kind of column that it takes, as scikit-learn does."""
+    mine, theirs = both
     for kind, column in COLUMNS.items():
         table = pd.DataFrame({"n": column, "other": range(5)})
         frame = split(table, 1, (library, library))
@@ -275,9 +276,7 @@ LACKING = {
 }
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("kind", LACKING)
-@pytest.mark.parametrize("filler", FILLERS)
+@pytest.mark.parametrize(("library", "kind", "filler"), each_once(LIBRARIES, LACKING, FILLERS))
 def test_what_is_missing_is_filled_with_a_value_of_its_kind(library, kind, filler):
     """In every library alike: no number becomes a time, none stands among words."""
     value, given = FILLERS[filler], LACKING[kind][0]

@@ -15,6 +15,7 @@ import junto as sf
 from junto.accounting.progress import Count, Look, figures
 from junto.join import join, psi, travel
 from junto.join.protocol import batch_sizes
+from tries import each_once
 
 NAMES = ["alice", "bob", "carol"]
 KINDS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "arrow": pa.table}
@@ -286,8 +287,7 @@ def test_all_common(quick, parties):
     assert sorted(parts["alice"]["id"]) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("how", ["inner", "left", "right", "difference"])
+@pytest.mark.parametrize(("kind", "how"), each_once(KINDS, ["inner", "left", "right", "difference"]))
 def test_empty_tables(quick, kind, how):
     for ids in ([], [1]):
         for parties in (NAMES[:2], NAMES):

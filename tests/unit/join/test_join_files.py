@@ -18,7 +18,7 @@ from pyarrow import csv
 import junto as sf
 from junto import whole_files
 from junto.join import csv_files, gather, join, joining, outputs, spool, table_actor, table_files
-from tries import tries
+from tries import each_once, tries
 
 PAIR, THREE = ["alice", "bob"], ["alice", "bob", "carol"]
 
@@ -457,9 +457,7 @@ def failing(monkeypatch, name, when):
 HOOKS = {"begin": (os, "open"), "middle": (outputs, "_as_text"), "end": (whole_files, "sync")}
 
 
-@pytest.mark.parametrize("old", [False, True], ids=["no file yet", "a file there"])
-@pytest.mark.parametrize("when", HOOKS)
-@pytest.mark.parametrize("victim", THREE)
+@pytest.mark.parametrize(("old", "when", "victim"), each_once([False, True], HOOKS, THREE))
 def test_outputs_are_all_there_or_none_is(tmp_path, monkeypatch, victim, when, old):
     with sf.Session([*THREE, "dave"], debug_mode=True):
         paths = {sf.PYU(name): tmp_path / f"{name}.csv" for name in THREE}

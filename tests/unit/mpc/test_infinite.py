@@ -15,6 +15,7 @@ from junto.errors import NotComputable
 from junto.mpc.primitives import infinite
 from junto.mpc.primitives.table import TABLE
 from mpc_programs import Engine, agree
+from tries import each_once
 
 PLAIN = Engine("plain")
 X = np.array([1, 2, 5], np.float32)
@@ -168,8 +169,7 @@ NEEDS_MORE = ("integer_pow", "reduce_precision", "select_n")
 UNARY = [name for name in sorted(TABLE) if hasattr(lax, name) and name not in NEEDS_MORE]
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("name", UNARY)
+@pytest.mark.parametrize(("sign", "name"), each_once([1, -1], UNARY))
 def test_a_function_of_infinity_is_the_right_number_or_refused(name: str, sign: int) -> None:
     """All that take one float; jax itself says what is right."""
     function = getattr(lax, name)

@@ -9,13 +9,13 @@ import pytest
 
 from junto.mpc.settings import MpcSettings
 from mpc_programs import Engine
+from tries import each_once
 
 ROWS = np.random.default_rng(11).uniform(-3, 3, (3, 4)).astype(np.float32)
 SYMMETRIC = np.array([[3, 1, 0.5], [1, -2, 0.25], [0.5, 0.25, 0.8]], np.float32)
 
 
-@pytest.mark.parametrize("rtol", [None, 0.0, 0.1, 0.5])
-@pytest.mark.parametrize("hermitian", [False, True])
+@pytest.mark.parametrize(("rtol", "hermitian"), each_once([None, 0.0, 0.1, 0.5], [False, True]))
 def test_a_pseudo_inverse_leaves_out_the_singular_values_that_it_is_told_to(rtol, hermitian):
     matrix = SYMMETRIC if hermitian else ROWS
 
@@ -35,8 +35,7 @@ OF_ANY_SIZE = {
 """Functions that are rewritten with the least number, or the greatest, that a ring has."""
 
 
-@pytest.mark.parametrize("ring", RINGS)
-@pytest.mark.parametrize("name", OF_ANY_SIZE)
+@pytest.mark.parametrize(("ring", "name"), each_once(RINGS, OF_ANY_SIZE))
 def test_what_knows_the_least_number_is_right_or_reported_of_any_size(name, ring):
     function, numbers = OF_ANY_SIZE[name]
     for power in (-40, -30, -20, -10, 0, 20, 40, *([60] if ring == "FM128" and name == "frexp" else [])):

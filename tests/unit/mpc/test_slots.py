@@ -367,8 +367,7 @@ def _all_ones(data: bytes) -> bytes:
     return b"\xff" * len(data)
 
 
-@pytest.mark.parametrize("message", range(3), ids=["key", "ciphertexts", "answers"])
-@pytest.mark.parametrize("change", [_longer, _shorter, _all_ones])
+@pytest.mark.parametrize(("message", "change"), each_once(range(3), [_longer, _shorter, _all_ones]))
 def test_what_is_none_is_refused(change: Callable[[bytes], bytes], message: int) -> None:
     source, numbers = Two(), [np.ones((1, SLOTS + 1), np.uint64)] * 2
     source.ends[0].change = lambda number, data: change(data) if number == message else data

@@ -12,6 +12,7 @@ import pytest
 from junto.mpc.plan import trace
 from junto.mpc.wide_products import NAME, WIDE
 from mpc_programs import Engine
+from tries import each_once
 
 ROWS = 40
 UNIT = 2.0**-18
@@ -37,8 +38,7 @@ def test_each_function_is_tried() -> None:
     assert {name for name, _ in FUNCTIONS.values()} == set(WIDE)
 
 
-@pytest.mark.parametrize("size", [1.0, 1e3, 2e5, 1e6])
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(("size", "name"), each_once([1.0, 1e3, 2e5, 1e6], FUNCTIONS))
 def test_large_numbers_are_right(name: str, size: float) -> None:
     _, function = FUNCTIONS[name]
     numbers = np.random.default_rng(3).uniform(-0.2, 1, ROWS) * size
@@ -145,8 +145,7 @@ BY_HAND: dict[str, Callable[[Any, Any], Any]] = {
 """As users write them."""
 
 
-@pytest.mark.parametrize("size", [1.0, 1e3, 2e5, 1e6])
-@pytest.mark.parametrize("name", BY_HAND)
+@pytest.mark.parametrize(("size", "name"), each_once([1.0, 1e3, 2e5, 1e6], BY_HAND))
 def test_large_numbers_are_right_by_hand_too(name: str, size: float) -> None:
     function = BY_HAND[name]
     x = (np.rint(np.random.default_rng(3).uniform(0.1, 1, ROWS) * size / UNIT) * UNIT).astype(np.float32)
