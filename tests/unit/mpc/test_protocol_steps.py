@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import mpc_pairs
 from junto.mpc import bits
 from junto.mpc.gates import Digit
 from junto.mpc.protocol import borrow, compare, dealt, decompose, guarded, multiply, planes, truncate, widths
 from junto.mpc.protocol.compare import Places
-from junto.mpc.protocol.shares import MaskedBits
+from junto.mpc.protocol.pair import digit_tree, leaves, pair_compare, pair_decompose, pair_lookup
+from junto.mpc.protocol.shares import Additive, MaskedBits
 from junto.mpc.ring128 import integers_of_wide, wide_of_integers
 from mpc_nodes import BLOCK, run
 
@@ -192,3 +194,99 @@ def test_borrows_within_groups_of_four(groups):
             d, m = ((each >> np.uint64(4 * group)) % np.uint64(2 << place) for each in (public, mask))
             assert (found[0, place, group] == (d < m)).all()
             assert (found[1, place, group] == (d == m)).all()
+
+
+# ---------------------------------------------------------------- two parties and nobody else
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_signs_and_zeros_without_a_helper(width):
+    x = edges(width, width - 1)
+    signs, zeros = [each < 0 for each in x], [not each for each in x]
+    for gate, wanted in ((pair_compare.negative, signs), (pair_compare.zero, zeros)):
+        found = mpc_pairs.run(
+            lambda g, a, gate=gate: gate(g._role, a, BLOCK), elements(x, width), width=width
+        )
+        assert found.value.tolist() == wanted
+
+
+@pytest.mark.parametrize("count", [1, 16, 64])
+def test_the_lowest_bits_of_a_number_without_a_helper(count):
+    x = edges(64, 63)
+
+    def places(g, number):
+        return decompose.in_blocks(g._role, number, count, BLOCK, pair_decompose.places)
+
+    found = mpc_pairs.run(places, elements(x, 64))
+    assert found.value.tolist() == [[bool(each >> place & 1) for place in range(count)] for each in x]
+
+
+def test_a_pair_s_parts_differ_by_the_number_and_so_do_their_lowest_bits():
+    x, digit = edges(64, 63), Digit(9, 5)
+
+    async def parts(g, number):
+        role = g._role
+        own = leaves.private(role, number)
+        own = own if role.index == 0 else 0 - own
+        return [Additive(None if role.deals else own, (SOME,)), pair_lookup.rest(role, number, digit)]
+
+    whole, rest = mpc_pairs.run(parts, elements(x, 64)).values
+    assert integers(whole) == x
+    assert all(
+        (got - each) % 512 == 0 and abs(got) < 512 for got, each in zip(integers(rest), x, strict=True)
+    )
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_entry_of_a_table_without_a_helper(width):
+    x, digit = edges(width, 50), Digit(0, 5)
+    table = elements([7**place for place in range(32)], width)
+    found = mpc_pairs.run(
+        lambda g, number: pair_lookup.lookup(g._role, number, digit, [table, table + table], BLOCK),
+        elements(x, width),
+        width=width,
+    )
+    entries = [signed(7 ** (each % 32), width) for each in x]
+    assert [integers(each) for each in found.values] == [
+        entries,
+        [signed(2 * each, width) for each in entries],
+    ]
+
+
+@pytest.mark.parametrize("digits", [2, 8])
+def test_numbers_are_compared_by_their_digits(digits):
+    """Of the digits up to each, the lowest first: whether one number is less; and whether all are equal."""
+    rng = np.random.default_rng(digits)
+    one, other = rng.integers(0, 2, (2, digits, SOME))
+    one[:, :8] = other[:, :8]
+    weights = 1 << np.arange(digits)
+    upto = [[weights[: place + 1] @ each[: place + 1] for place in range(digits)] for each in (one, other)]
+
+    async def compared(g, lower, equal):
+        role, parts = g._role, [in_planes(each) for each in (lower, equal)]
+        shares = await digit_tree.less(role, *parts), await digit_tree.all_of(role, parts[1])
+        less, same = [await planes.reshare(role, share, 1, SOME) for share in shares]
+        found = await digit_tree.prefixes(role, *parts)
+        return [in_bits(less), in_bits(same), in_bits(found)]
+
+    less, same, each = mpc_pairs.run(compared, one < other, one == other).values
+    assert (less == (upto[0][-1] < upto[1][-1])).all()
+    assert (same == (one == other).all(0)).all()
+    assert (each == np.less(*upto)).all()
+
+
+def in_planes(b):
+    """A plane for each row of truth values."""
+    public, mask = (
+        None if each is None else np.stack([bits.pack(row) for row in each])
+        for each in (b.public, b.mask)
+    )
+    return planes.MaskedPlanes(public, mask, SOME)
+
+
+def in_bits(found):
+    public, mask = (
+        None if each is None else np.stack([bits.unpack(row, SOME) for row in each])
+        for each in (found.public, found.mask)
+    )
+    return MaskedBits(public, mask)
