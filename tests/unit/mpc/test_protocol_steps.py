@@ -278,8 +278,7 @@ def test_numbers_are_compared_by_their_digits(digits):
 def in_planes(b):
     """A plane for each row of truth values."""
     public, mask = (
-        None if each is None else np.stack([bits.pack(row) for row in each])
-        for each in (b.public, b.mask)
+        None if each is None else np.stack([bits.pack(row) for row in each]) for each in (b.public, b.mask)
     )
     return planes.MaskedPlanes(public, mask, SOME)
 
