@@ -134,7 +134,7 @@ class Stream:
         self.forward: deque[bytes] = deque()
         self.backward: deque[bytes] = deque()
         self.cut = False
-        dialled.peer.open_theirs(self.back)
+        dialled.peer.opened(self.back)
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """What can happen next."""
@@ -172,15 +172,9 @@ class Stream:
 
     def _hear_back(self) -> None:
         message = self.backward.popleft()
-        if self.out.open:
-            self.dialler.peer.connection.hear(self.out, message)
-            return
-        opened = f.open_message(message)
-        assert isinstance(opened, list)
-        first, *opened = opened
-        assert isinstance(first, f.Resumed), "something is said before the connection is open"
-        self.dialler.peer.open_ours(self.out, first)
-        self.dialler.peer.connection.hear(self.out, opened)
+        if not self.out.open:
+            self.dialler.peer.opened(self.out)
+        self.dialler.peer.connection.hear(self.out, message)
 
 
 class Pair:

@@ -309,7 +309,7 @@ class Mallory:
                         line.say(self.hello)
                     elif isinstance(frame, f.Resume):
                         self.run = frame.run
-                        line.say(f.Resumed(0, (), (), 0))
+                        line.say(f.Resume(self.run), f.Resumed(0, (), (), 0))
                     else:
                         self.heard.put(frame)
 
@@ -322,12 +322,18 @@ class Mallory:
         self._calls.append(talk.call)
         return talk
 
-    def enter(self, position: int = 0) -> Talk:
-        """Shake hands as it should be; returns the open stream."""
+    def greet(self) -> Talk:
+        """Shake hands up to the run that the victim says; returns the stream."""
         talk = self.dial()
         talk.say(self.hello)
         assert isinstance(talk.next(), f.Hello)
         until(lambda: self.run)
+        assert talk.next() == f.Resume(self.run)
+        return talk
+
+    def enter(self, position: int = 0) -> Talk:
+        """Shake hands as it should be; returns the open stream."""
+        talk = self.greet()
         talk.say(f.Resume(self.run))
         assert isinstance(talk.next(), f.Resumed)
         return talk

@@ -13,7 +13,6 @@ from junto.config.model import Address, LinkSettings, PartySettings
 from junto.mpc.channel import Channel, Ends
 from junto.mpc.link_options import LinkOptions
 from junto.mpc.memory_pipe import MemoryPipe, memory_pair, memory_pipes
-from junto.net import frames as f
 from junto.net.api import OrderedStream
 from junto.net.header import Header, check_of, pack
 from junto.net.line import Line
@@ -99,17 +98,12 @@ def peer_streams(frame_bytes: int = 100_000) -> tuple[OrderedStream, OrderedStre
         dialler, dialled = peers[other], peers[me]  # each as the other side has it
         out, back = Line(dialler.connection.pull), Line(dialled.connection.pull)
         out.on_refused = print
-        dialled.open_theirs(back)
+        dialled.opened(back)
 
         def hear(dialler: Peer, out: Line, message: bytes) -> None:
-            if out.open:
-                dialler.connection.hear(out, message)
-                return
-            opened = f.open_message(message)
-            assert isinstance(opened, list)
-            assert isinstance(opened[0], f.Resumed)
-            dialler.open_ours(out, opened.pop(0))
-            dialler.connection.hear(out, opened)
+            if not out.open:
+                dialler.opened(out)
+            dialler.connection.hear(out, message)
 
         def carry(line: Line, hear: Callable[[bytes], None]) -> None:
             for message in line.messages():

@@ -18,7 +18,7 @@ from junto.errors import DeadlineExceeded
 from junto.net import frames as f
 from junto.net import handshake
 from junto.net.api import Abort
-from junto.net.ends import Dialled, Dialler
+from junto.net.ends import LineEnd
 from junto.net.meeting import Meeting
 from junto.net.peer import Peer
 
@@ -58,8 +58,8 @@ class Talk:
 
     def __init__(self, dialler: Side, dialled: Side, clock: Clock) -> None:
         self.dialler, self.dialled = dialler, dialled
-        self.out = Dialler(dialler.peers[dialled.me], dialler.meeting)
-        self.into = Dialled(dialled.peers[dialler.me], dialled.meeting, "somewhere")
+        self.out = LineEnd(dialler.peers[dialled.me], dialler.meeting)
+        self.into = LineEnd(dialled.peers[dialler.me], dialled.meeting, caller="somewhere")
         for end in (self.out, self.into):
             said, refused = list(end.line._urgent), end.line.on_refused
             end.line = Thread(end.peer.connection.pull, clock)

@@ -205,9 +205,7 @@ def test_another_job_is_refused_and_nothing_is_stored(changes, said):
 
 def test_another_run_and_another_start_are_refused():
     with Siege() as siege:
-        again = siege.mallory.dial()
-        again.say(siege.mallory.hello)
-        assert isinstance(again.next(), f.Hello)
+        again = siege.mallory.greet()
         again.say(f.Resume(b"r" * 16))
         refused = again.next()
         assert isinstance(refused, f.Refused)
@@ -229,9 +227,7 @@ def test_values_before_the_handshake_are_refused():
             talk.say(*opening)
             frame = talk.next()
             assert isinstance(frame, f.Refused), frame
-        talk = siege.mallory.dial()
-        talk.say(siege.mallory.hello)
-        assert isinstance(talk.next(), f.Hello)
+        talk = siege.mallory.greet()
         talk.raw(f.pack_chunk(0, 0, [memoryview(b"x")]))
         assert isinstance(talk.next(), f.Refused)
         assert siege.refused() == {"out of order": 4}

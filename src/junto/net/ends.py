@@ -1,12 +1,8 @@
-"""The handshake as it happens on one connection, on the dialled side and on the dialler's."""
+"""The handshake as it happens at an end of a line, the same at both: greet, say which run, and agree."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
 
 from junto.errors import (
     HandshakeRefused,
@@ -23,30 +19,41 @@ from junto.net.meeting import AnotherStart, Meeting, Restarted
 from junto.net.peer import Peer
 from junto.net.steps import Refusal, Story
 
-log: logging.Logger = logging.getLogger("junto.net")
+EARLY = f.Hello | f.Resume | f.Refused | f.Ending | f.Noted
+"""What a message may hold as long as we have not said which run it is: nothing that needs the line open."""
+
+_AGAIN = "start the run again at every party"
 
 
-class _ConnectionEnd(Story[HandshakeState, HandshakeEvent], ABC):
+class LineEnd(Story[HandshakeState, HandshakeEvent]):
     """One end of a line. Its steps are taken under its lock, by whichever thread has reason to.
 
     Args:
-        peer: the party at the other end, as far as it is known: see the classes.
+        peer: the party at the other end, whom its certificate names (in plaintext: its Hello).
         meeting: what is agreed.
         route: which way the line goes.
+        caller: the network address of who has opened the line to us, for the log; None: we have opened it.
 
     Attributes:
-        heard: the frames with which it takes a step.
+        over: why it should not be dialled again.
+        refusal: what it was refused with the last time.
     """
 
     table = TRANSITIONS
     state = HandshakeState.NEW
-    heard: ClassVar[Mapping[type[f.Any], HandshakeEvent]]
 
-    def __init__(self, peer: Peer, meeting: Meeting, route: Route) -> None:
+    def __init__(self, peer: Peer, meeting: Meeting, route: Route = USUAL, caller: str | None = None) -> None:
         self.line: Line = Line(peer.connection.pull, route)
         self.peer = peer
+        self.over: JuntoError | None = None
+        self.refusal: JuntoError | None = None
         self.lock = threading.RLock()  # a step may say words, and words may end the line
-        self._meeting = meeting
+        self._meeting, self._caller = meeting, caller
+        self._said: bytes | None = None  # which run it is, by us
+        self._heard: bytes | None = None  # and by them
+        if caller is None:
+            self.line.on_refused = self._refused
+            self.line.say(meeting.mine)
 
     def hear(self, message: bytes) -> None:
         """One message. It closes the line if that should end."""
@@ -62,7 +69,7 @@ class _ConnectionEnd(Story[HandshakeState, HandshakeEvent], ABC):
             with self.lock:
                 if line.closed:
                     return None
-                if opened is None or not self.may_begin(opened):
+                if not opened or not (self._said or all(isinstance(frame, EARLY) for frame in opened)):
                     return self._wrong("out of order", "values before the handshake is over")
                 if not line.open:
                     self._step(opened.pop(0))
@@ -72,25 +79,81 @@ class _ConnectionEnd(Story[HandshakeState, HandshakeEvent], ABC):
             connection.hear(line, message if opened is None else opened)
         return self._notice()
 
-    def may_begin(self, frames: list[f.Any]) -> bool:
-        """Whether a message of these may come before the line is open."""
-        return bool(frames)
+    def proceed(self) -> None:
+        """The run may be known now: say which one it is; once both have said the same, the line is open."""
+        with self.lock:
+            run = self._meeting.run
+            if run is None or self.line.closed:
+                return
+            if self.state is HandshakeState.GREETED:
+                self.tell(HandshakeEvent.SAY_RUN)
+                self._said = run
+                self.line.say(f.Resume(run))
+            if self.state is not HandshakeState.ASKED or self._heard is None:
+                return
+            if self._heard == self._said == run:
+                self.tell(HandshakeEvent.AGREE)
+                self.peer.opened(self.line)
+            elif not self.line.ours:  # of two that differ, the one that was dialled says so
+                over = self._meeting.over
+                text = f"that is another run than ours: {_AGAIN}" if over else "the parties are still meeting"
+                self._part("another run", text, None, final=over)
+        self._meeting.opened()
 
     def _step(self, frame: f.Any) -> None:
-        if (self.state, self.heard.get(type(frame))) in TRANSITIONS:
-            self.take(frame)
+        if isinstance(frame, f.Hello) and self.state is HandshakeState.NEW:
+            self._greet(frame)
+        elif isinstance(frame, f.Resume) and self.state in GREETED and self._heard is None:
+            self._heard = frame.run
+            self.proceed()
         elif self._is_last_word(frame):
             self.peer.connection.hear(self.line, [frame])
         else:
             self._wrong("out of order", "a frame that does not belong there before the handshake is over")
 
-    @abstractmethod
-    def take(self, frame: f.Any) -> None:
-        """A frame for which there is a step."""
+    def _greet(self, hello: f.Hello) -> None:
+        name, mine, line, lost = self.peer.name, self._meeting.mine, self.line, self.peer.lost_to
+        final = not (self.peer.left or self.peer.ended)  # else our run ends, and the next one may be its
+        if hello.party != name:
+            error: JuntoError = IdentityError(
+                f"who answers at {self._place} says that it is {hello.party!r}, not {name}",
+                fix="check cluster_config.parties and self_party at both parties",
+            )
+            text = f"the certificate names {name}, the message claims {hello.party!r}"
+            return self._part("identity", text, error)
+        if lost is not None:
+            return self._part("given up", f"{mine.party} has given {name} up: {lost.message}", lost, final)
+        try:
+            self._meeting.greet(hello)
+        except AnotherStart:
+            text = f"{mine.party} is connected to another start of {name}"
+            return self._part("another run", text, None, final=False)
+        except Restarted:
+            text = f"{name} was started again; the run that it was part of is over for it"
+            error = PartyUnreachable(text, party=name, fix=_AGAIN)
+            text = f"{mine.party}'s run began with an earlier start of {name}"
+            return self._part("another run", text, error, final)
+        except HandshakeRefused as error:
+            if line.ours:
+                self.over = error
+                return line.close()
+            self.peer.refusals.count(name, "settings", error.message)
+            self._meeting.fail(error)
+            return line.close(mine)  # so that it finds the same difference
+        self.tell(HandshakeEvent.HELLO)
+        if not line.ours:
+            line.say(mine)
+        self.peer.greeted(line)
+        return self.proceed()
 
-    @abstractmethod
-    def proceed(self) -> None:
-        """The run may be known now: ask to resume it, or answer who has asked."""
+    def _part(self, kind: str, text: str, error: JuntoError | None, final: bool = True) -> None:
+        """The line is over: who has dialled it hears why, or has `error`."""
+        if self.line.ours:
+            self.over = error
+            self.line.close()
+        else:
+            self.peer.refusals.count(f"{self.peer.name} at {self._caller}", kind, text)
+            self.line.refuse(kind, text, final=final)
 
     def _wrong(self, kind: str, text: str) -> None:
         """What nobody honest says: it counts, and the line is over."""
@@ -114,148 +177,20 @@ class _ConnectionEnd(Story[HandshakeState, HandshakeEvent], ABC):
         else:
             meeting.opened()
 
-
-class Dialled(_ConnectionEnd):
-    """A line that a party has opened to us: the one that its certificate names (in plaintext: its Hello).
-
-    Args:
-        place: the caller's network address, for the log.
-    """
-
-    heard: ClassVar = {f.Hello: HandshakeEvent.HELLO, f.Resume: HandshakeEvent.RESUME}
-
-    def __init__(self, peer: Peer, meeting: Meeting, place: str, route: Route = USUAL) -> None:
-        super().__init__(peer, meeting, route)
-        self._place = place
-
-    def may_begin(self, frames: list[f.Any]) -> bool:
-        early = f.Hello | f.Resume | f.Ending | f.Noted
-        return bool(frames) and all(isinstance(frame, early) for frame in frames)
-
-    def take(self, frame: f.Any) -> None:
-        if isinstance(frame, f.Hello):
-            self._greet(frame)
-        elif isinstance(frame, f.Resume):
-            self.line.run = frame.run
-            self.tell(HandshakeEvent.RESUME)
-            self.proceed()
-
-    def proceed(self) -> None:
-        with self.lock:
-            asked, run = self.line.run, self._meeting.run
-            if self.state is not HandshakeState.ASKED or run is None or self.line.closed:
-                return
-            if asked == run:
-                self.tell(HandshakeEvent.RESUMED)
-                self.peer.open_theirs(self.line)
-            elif self._meeting.over:
-                self._refuse("another run", "that is another run than ours: start again at every party")
-            else:
-                self._refuse("another run", "the parties are still meeting", final=False)
-        self._meeting.opened()
-
-    def _greet(self, hello: f.Hello) -> None:
-        mine = self._meeting.mine
-        if hello.party != self.peer.name:
-            text = f"the certificate names {self.peer.name}, the message claims {hello.party!r}"
-            self._refuse("identity", text)
-            return
-        final = not (self.peer.left or self.peer.ended)  # else our run ends, and the next one may be its
-        if self.peer.lost_to is not None:
-            text = f"{mine.party} has given {hello.party} up: {self.peer.lost_to.message}"
-            self._refuse("given up", text, final=final)
-            return
-        try:
-            self._meeting.greet(hello)
-        except AnotherStart:
-            text = f"{mine.party} is connected to another start of {hello.party}"
-            self._refuse("another run", text, final=False)
-        except Restarted:
-            text = f"{mine.party}'s run began with an earlier start of {hello.party}"
-            self._refuse("another run", text, final=final)
-        except HandshakeRefused as error:
-            self.peer.refusals.count(self.peer.name, "settings", error.message)
-            self._meeting.fail(error)
-            self.line.close(mine)
-        else:
-            self.tell(HandshakeEvent.HELLO)
-            self.line.say(mine)
-            self.peer.greeted(self.line)
-
-    def _refuse(self, kind: str, text: str, *, final: bool = True) -> None:
-        self.peer.refusals.count(f"{self.peer.name} at {self._place}", kind, text)
-        self.line.close(f.Refused(kind, text, final))
-
-
-class Dialler(_ConnectionEnd):
-    """A line that we have opened to a party.
-
-    Attributes:
-        over: why it should not be dialled again.
-        refusal: what it was refused with the last time.
-    """
-
-    heard: ClassVar = {f.Hello: HandshakeEvent.HELLO, f.Resumed: HandshakeEvent.RESUMED}
-
-    def __init__(self, peer: Peer, meeting: Meeting, route: Route = USUAL) -> None:
-        super().__init__(peer, meeting, route)
-        self.over: JuntoError | None = None
-        self.refusal: JuntoError | None = None
-        self.line.on_refused = self._refused
-        self.line.say(meeting.mine)
-
-    def take(self, frame: f.Any) -> None:
-        if isinstance(frame, f.Hello):
-            self._greet(frame)
-        elif isinstance(frame, f.Resumed):
-            self.tell(HandshakeEvent.RESUMED)
-            self.peer.open_ours(self.line, frame)
-            self._meeting.opened()
-
-    def proceed(self) -> None:
-        with self.lock:
-            run = self._meeting.run
-            if run is not None and (self.state, HandshakeEvent.RESUME) in TRANSITIONS:
-                self.tell(HandshakeEvent.RESUME)
-                self.line.say(f.Resume(run))
-
-    def _greet(self, hello: f.Hello) -> None:
-        name = self.peer.name
-        try:
-            if hello.party != name:
-                raise IdentityError(
-                    f"who answers at {self.line.route.at or self.peer.address} says that it is "
-                    f"{hello.party!r}, not {name}",
-                    fix="check cluster_config.parties and self_party at both parties",
-                )
-            self._meeting.greet(hello)
-        except AnotherStart:
-            return self.line.close()
-        except Restarted:
-            self.over = PartyUnreachable(
-                f"{name} was started again; the run that it was part of is over for it",
-                party=name,
-                fix="start the run again at every party",
-            )
-            return self.line.close()
-        except (IdentityError, HandshakeRefused) as error:
-            self.over = error
-            return self.line.close()
-        self.tell(HandshakeEvent.HELLO)
-        self.proceed()
-        return self.peer.greeted(self.line)
+    @property
+    def _place(self) -> str:
+        return self.line.route.at or str(self.peer.address)
 
     def _refused(self, frame: f.Refused) -> None:
-        text = f"{self.peer.name} at {self.line.route.at or self.peer.address} refuses us: {frame.cause}"
+        text = f"{self.peer.name} at {self._place} refuses us: {frame.cause}"
         if not self.line.route.direct:
             self.peer.down(f"it refuses us: {frame.cause}")
             self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
-        again = "start the run again at every party"
         if frame.kind == "identity":
             self.refusal = IdentityError(text, fix="check self_party and tls_config.cert")
         elif frame.kind == "given up":
-            self.refusal = PartyUnreachable(text, party=self.peer.name, fix=again)
+            self.refusal = PartyUnreachable(text, party=self.peer.name, fix=_AGAIN)
         else:
-            self.refusal = HandshakeRefused(text, fix=again)
+            self.refusal = HandshakeRefused(text, fix=_AGAIN)
         self.over = self.refusal if frame.final else None
         self.line.close()

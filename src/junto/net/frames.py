@@ -28,7 +28,7 @@ from junto.net.header import MARK, Ordered, parse
 from junto.net.ordered import STREAMS
 from junto.net.words import Lines, Long, Short, Words
 
-PROTOCOL = 5
+PROTOCOL = 6
 CHUNK_BYTES = 1 << 19
 """Half a mebibyte stays in a core's cache on its way through gRPC and TLS; 256 KiB and 1 MiB were slower."""
 
@@ -85,7 +85,7 @@ class Refused(ControlFrame, frozen=True, tag=2):
 
 
 class Resume(ControlFrame, frozen=True, tag=3):
-    """Open the connection for values of this run."""
+    """The sender's run; once both have said the same, the connection is open for its values."""
 
     run: Nonce
 
@@ -99,7 +99,7 @@ class Declined(ControlFrame, frozen=True, tag=10):
 
 
 class Resumed(ControlFrame, frozen=True, tag=4):
-    """Send on this connection from here on; this is what has arrived on earlier ones.
+    """Send on this connection, which is open, from here on; this is what has arrived on earlier ones.
 
     Attributes:
         below: every transfer with a smaller number is settled.

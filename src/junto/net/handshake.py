@@ -1,17 +1,16 @@
 """The law of the handshake: what two parties must have in common before a value may pass. No I/O.
 
-On every connection, in this order:
+Both ends of a connection take the same steps, `TRANSITIONS`:
 
-    dialler -> Hello                    who it is, what it assumes, its nonce (this start of this party)
-    dialled -> Hello | Refused          the same; a difference ends it on both sides with the same text
-    dialler -> Resume(run)              once it has heard the nonces of all parties
-    dialled -> Resumed | Refused        likewise; from here values flow
+    Hello           who it is, what it assumes, its nonce (this start of this party); who has dialled begins.
+                    A difference ends it on both sides with the same text
+    Resume(run)     once it has heard the nonces of all parties. When both have said the same run, the
+                    connection is open, and each says on which one it wants values (`Resumed`)
 
-Both ends of a connection go through the same states, `TRANSITIONS`; a frame for which there is none there is
-out of order. Only that a party ends the run (Ending), and the answer to it, may be said as soon as both have
-greeted: who leaves a meeting says so. Each step is one under the end's lock, its words included: nobody
-can answer what the state does not know of yet. What may be heard again, or late, is a whole connection: of an
-earlier start or attempt.
+Instead of either, who was dialled may say why not (`Refused`). Any other frame is out of order. Only that a
+party ends the run (Ending), and the answer to it, may be said as soon as both have greeted: who leaves a
+meeting says so. Each step is one under the end's lock, its words included: nobody can answer what the state
+does not know of yet. What may be heard again, or late, is a whole connection: of an earlier start or attempt.
 
 Of the versions that a Hello tells, junto's own has to be equal: the parties make their plans and messages by
 it. jax and jaxlib may differ: most functions become the same plan with each (`mpc.canonical`); where one does
@@ -46,22 +45,22 @@ class HandshakeState(enum.Enum):
 
     NEW = "new"
     GREETED = "greeted"  # the other side's Hello is here, and agrees with ours
-    ASKED = "asked"  # the dialler has said which run it resumes
+    ASKED = "asked"  # we have said which run it is
     OPEN = "open"
 
 
 class HandshakeEvent(enum.Enum):
-    """What happens at one end of one connection; any other frame is out of order."""
+    """What happens at one end of one connection."""
 
     HELLO = "hello"
-    RESUME = "resume"  # said by the dialler, heard by the dialled side
-    RESUMED = "resumed"  # heard by the dialler, said by the dialled side
+    SAY_RUN = "say run"
+    AGREE = "agree"  # the other side has said the same run, before us or after us
 
 
 TRANSITIONS: Mapping[tuple[HandshakeState, HandshakeEvent], HandshakeState] = {
     (HandshakeState.NEW, HandshakeEvent.HELLO): HandshakeState.GREETED,
-    (HandshakeState.GREETED, HandshakeEvent.RESUME): HandshakeState.ASKED,
-    (HandshakeState.ASKED, HandshakeEvent.RESUMED): HandshakeState.OPEN,
+    (HandshakeState.GREETED, HandshakeEvent.SAY_RUN): HandshakeState.ASKED,
+    (HandshakeState.ASKED, HandshakeEvent.AGREE): HandshakeState.OPEN,
 }
 
 

@@ -109,7 +109,6 @@ class Line:
     Attributes:
         route: which way it goes.
         open: whether values may flow.
-        run: the run that the dialler wants to resume, while the answer is due.
         closed: whether it is over.
         heard: the header of the next frame that is heard, if it is like the last one.
         named, sends: it was wanted for values before: by us for theirs, by them for ours.
@@ -127,7 +126,6 @@ class Line:
         self._asleep = threading.Lock()
         self._asleep.acquire()
         self.open: bool = False
-        self.run: bytes | None = None
         self.closed: bool = False
         self.heard: h.Header | None = None
         self._said: h.Header | None = None  # the same of those that are said

@@ -214,27 +214,19 @@ class Peer:
         """Whether there is a line on which it has greeted us."""
         return bool(self._lines)
 
-    def open_ours(self, line: Line, resumed: f.Resumed) -> None:
-        """The line that we have dialled is open."""
-        self.connection.heard, self._down = time.monotonic(), None
+    def opened(self, line: Line) -> None:
+        """Values may pass on this line; an older one that came the same way is over."""
+        self.connection.heard = time.monotonic()
+        self._down = None if line.ours else self._down
         with self._lock:
+            for each in self._lines_open():
+                if each.ours == line.ours and each.route == line.route:
+                    each.close()
             self._lines.add(line)
             line.start(self._pulse(), *self._standing.values())
-            self.connection.resume(line, resumed)
             self._prefer()
         line.wake()
         self._notify()
-
-    def open_theirs(self, line: Line) -> None:
-        """The line that it has dialled is open; an older one there is over."""
-        self.connection.heard = time.monotonic()
-        with self._lock:
-            old = [each for each in self._lines_open() if not each.ours and each.route == line.route]
-            for each in old:
-                each.close()
-            self._lines.add(line)
-            self.connection.want(line, self._pulse(), *self._standing.values())
-            self._prefer()
 
     def is_open(self) -> bool:
         """Whether values can go and come."""

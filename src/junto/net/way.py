@@ -17,7 +17,7 @@ from junto.errors import CertificateError, JuntoError, PartyUnreachable, PeerErr
 from junto.locks import Condition, Event
 from junto.net.api import DirectUse, DirectWays, OnWait
 from junto.net.carrier import Carrier, CarrierConnection
-from junto.net.ends import Dialled, Dialler
+from junto.net.ends import LineEnd
 from junto.net.handshake import HandshakeState
 from junto.net.line import Line, Route
 from junto.net.meeting import Meeting
@@ -73,7 +73,7 @@ class Way:
         self._run_changed = run_changed
         self._closed = False
         self._lock = threading.Lock()
-        self._ends: list[Dialled | Dialler] = []
+        self._ends: list[LineEnd] = []
         self._call: CarrierConnection | None = None
 
     def is_open(self) -> bool:
@@ -115,9 +115,9 @@ class Way:
 
     # Connections that it dials.
 
-    def answered(self, place: str) -> Dialled:
-        """It has opened one to us, from `place`."""
-        dialled = Dialled(self.peer, self._meeting, place, self.route)
+    def answered(self, caller: str) -> LineEnd:
+        """It has opened one to us, from the network address `caller`."""
+        dialled = LineEnd(self.peer, self._meeting, self.route, caller)
         with self._lock:
             self._ends.append(dialled)
             pending = [end.line for end in self._ends if not (end.line.open or end.line.ours)]
@@ -125,7 +125,7 @@ class Way:
             line.close()
         return dialled
 
-    def read(self, end: Dialled | Dialler, messages: Iterable[bytes]) -> None:
+    def read(self, end: LineEnd, messages: Iterable[bytes]) -> None:
         """Hear what comes on a line, until it is over."""
         line, connection, meeting = end.line, self.peer.connection, self._meeting
         try:
@@ -185,7 +185,7 @@ class Way:
         if not report.ok:
             self._unreached(report)
             return False
-        dialler = Dialler(peer, self._meeting, self.route)
+        dialler = LineEnd(peer, self._meeting, self.route)
         call = self._carrier.dial(report, dialler.line)
         with self._lock:
             self._ends.append(dialler)

@@ -7,10 +7,11 @@ import typing
 import pytest
 
 from gateways import stamp, value
+from junto.errors import HandshakeRefused, IdentityError
 from junto.net import frames as f
 from junto.net import header as h
 from junto.net.api import Abort, Activity, Failure, TransferKey
-from junto.net.ends import Dialled, Dialler
+from junto.net.ends import LineEnd
 from junto.net.handshake import HandshakeState as State
 from meetings import Side, hello
 
@@ -32,44 +33,35 @@ MESSAGES = {
     "ordered": h.pack(h.Header(h.Kind.MESSAGE, 0, 1, 0, 1)) + b"x",
 }
 LAST_WORDS = ("Ending ", "Noted ending")
-DIALLED = {State.NEW: ("Hello ",), State.GREETED: ("Resume ", *LAST_WORDS), State.ASKED: LAST_WORDS}
-DIALLER = {
-    State.NEW: ("Hello ", "Refused "),
-    State.GREETED: ("Refused ", *LAST_WORDS),
-    State.ASKED: ("Resumed ", "Refused ", *LAST_WORDS),
+STEPS = {
+    State.NEW: ("Hello ",),
+    State.GREETED: ("Resume ", *LAST_WORDS),
+    State.ASKED: ("Resume ", *LAST_WORDS),
 }
-"""What may be heard where: all else is out of order."""
+"""What may be heard where, and by who has dialled a refusal: all else is out of order."""
 
 
 def test_every_kind_of_frame_is_tried():
     assert {type(each) for each in FRAMES} == set(typing.get_args(f.Any))
 
 
-def dialled(state: State) -> Dialled:
-    """The end that bob has dialled at alice, who does not know carol yet, and so no run."""
+def at(state: State, heard: bool, caller: str | None) -> LineEnd:
+    """Alice's end of a line with bob; `heard`: which run it is, by him. She does not know carol at first."""
     side = Side("alice", PARTIES, 0)
-    end = Dialled(side.peers["bob"], side.meeting, "somewhere")
-    for frame in (HELLO, RESUME)[: [State.NEW, State.GREETED, State.ASKED].index(state)]:
-        end.hear(f.pack([frame]))
-    assert end.state is state
-    return end
-
-
-def dialler(state: State) -> Dialler:
-    """The end that alice has dialled to bob."""
-    side = Side("alice", PARTIES, 0)
-    end = Dialler(side.peers["bob"], side.meeting)
+    end = LineEnd(side.peers["bob"], side.meeting, caller=caller)
     if state is not State.NEW:
         end.hear(f.pack([HELLO]))
-        assert not end.line.closed
     if state is State.ASKED:
         side.meeting.run = RESUME.run
         end.proceed()
+    if heard:
+        end._heard = RESUME.run
     assert end.state is state
+    assert not end.line.closed
     return end
 
 
-def is_unheard(end: Dialled | Dialler) -> None:
+def is_unheard(end: LineEnd) -> None:
     peer = end.peer
     assert peer.refusals.by_cause() == {"out of order": 1}
     assert not end.line.open
@@ -81,44 +73,62 @@ def is_unheard(end: Dialled | Dialler) -> None:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-@pytest.mark.parametrize("state", DIALLED, ids=lambda state: state.value)
-def test_what_is_dialled_takes_what_has_a_step(state: State, name: str) -> None:
-    end = dialled(state)
+@pytest.mark.parametrize("caller", [None, "somewhere"], ids=["dials", "is dialled"])
+@pytest.mark.parametrize(
+    ("state", "heard"), [*((state, False) for state in STEPS), (State.GREETED, True)], ids=str
+)
+def test_an_end_takes_what_has_a_step(state: State, heard: bool, caller: str | None, name: str) -> None:
+    end = at(state, heard, caller)
     end.hear(MESSAGES[name])
-    if name in DIALLED[state]:
+    if name == "Refused " and caller is None:
+        assert end.line.closed
+        assert isinstance(end.over, HandshakeRefused | IdentityError)
+        assert not end.peer.refusals.by_cause()
+    elif name in STEPS[state] and not (name == "Resume " and heard):
         assert not end.line.closed
         assert not end.peer.refusals.by_cause()
-        return
-    assert end.line.closed
-    message = end.line.step()
-    assert isinstance(message, bytes)
-    assert f.open_message(message)[-1].kind == "out of order"
-    is_unheard(end)
-
-
-@pytest.mark.parametrize("name", MESSAGES)
-@pytest.mark.parametrize("state", DIALLER, ids=lambda state: state.value)
-def test_who_dials_takes_what_has_a_step(state: State, name: str) -> None:
-    end = dialler(state)
-    end.hear(MESSAGES[name])
-    going = not end.line.closed
-    if name in DIALLER[state]:
-        assert going == (name != "Refused ")
-        assert not end.peer.refusals.by_cause()
-        return
-    assert not going
-    is_unheard(end)
+        assert end.line.open == (name == "Resume " and state is State.ASKED)
+    else:
+        assert end.line.closed
+        message = end.line.step()
+        if caller is not None:
+            assert isinstance(message, bytes)
+            assert f.open_message(message)[-1].kind == "out of order"
+        is_unheard(end)
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
-def test_a_message_with_a_step_of_the_handshake_holds_nothing_that_needs_it_to_be_over(
-    frame: f.ControlFrame,
+@pytest.mark.parametrize("caller", [None, "somewhere"], ids=["dials", "is dialled"])
+def test_before_we_have_said_the_run_a_message_holds_nothing_that_needs_the_line_open(
+    frame: f.ControlFrame, caller: str | None
 ) -> None:
-    side = Side("alice", PARTIES[:2], 0)
-    end = Dialled(side.peers["bob"], side.meeting, "somewhere")
-    end.hear(f.pack([hello("bob", PARTIES[:2], b"b" * 16)]))
-    assert side.meeting.run is not None
-    end.hear(f.pack([f.Resume(side.meeting.run), frame]))
-    assert end.line.open == isinstance(frame, f.Ending | f.Noted | f.Hello | f.Resume)
-    if not end.line.open:
+    end = at(State.GREETED, False, caller)
+    end.hear(f.pack([RESUME, frame]))
+    assert not end.line.open
+    if isinstance(frame, f.Hello | f.Resume | f.Refused | f.Ending | f.Noted):
+        assert end._heard == RESUME.run
+    else:
+        assert end.line.closed
+        assert end._heard is None
         is_unheard(end)
+
+
+@pytest.mark.parametrize("caller", [None, "somewhere"], ids=["dials", "is dialled"])
+def test_two_that_mean_different_runs_do_not_open_the_line_and_the_dialled_one_says_why(
+    caller: str | None,
+) -> None:
+    end = at(State.ASKED, False, caller)
+    end.hear(f.pack([f.Resume(b"s" * 16)]))
+    assert not end.line.open
+    assert end.line.closed == (caller is not None)
+    last = f.open_message(end.line.step())[-1]
+    assert isinstance(last, f.Refused if caller is not None else f.Resume)
+
+
+def test_a_run_that_has_changed_since_we_said_it_is_not_agreed_on() -> None:
+    end = at(State.ASKED, False, None)
+    end._meeting.run = b"s" * 16
+    for run in (RESUME.run, b"s" * 16):
+        end._heard = None
+        end.hear(f.pack([f.Resume(run)]))
+        assert not end.line.open

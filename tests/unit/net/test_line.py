@@ -134,7 +134,8 @@ def test_a_party_that_repeats_itself_and_does_not_read_takes_no_memory():
     nowhere = Address("127.0.0.1", 1)
     peer = Peer(PartySettings("bob", nowhere, nowhere), LinkSettings(), Heard())
     line = Line(lambda _: None)
-    peer.open_ours(line, f.Resumed(0, (), (), 0, turn=1))
+    peer.opened(line)
+    peer.connection.hear(line, [f.Resumed(0, (), (), 0, turn=1)])
     line.step()
     for turn in range(2, 300):
         repeated = [f.Bye(0), f.Ending(Abort("exit", "")), f.History(()), f.Resumed(0, (), (), 0, turn=turn)]

@@ -7,6 +7,7 @@ import pytest
 from gateways import Heard, stamp
 from junto.config.model import Address, LinkSettings, PartySettings
 from junto.net.api import Activity
+from junto.net.line import Line, Route
 from junto.net.peer import Peer
 
 
@@ -40,3 +41,20 @@ def test_a_party_that_is_gone_after_our_own_standstill_is_not_blamed_alone(monke
     assert ("sleep" in peer.lost_to.fix) == said
     assert "start the run again" in peer.lost_to.fix
     assert "; when last heard of it was bob at operation 7" in peer.lost_to.message
+
+
+def test_of_two_lines_that_come_the_same_way_the_later_one_stays():
+    nowhere = Address("127.0.0.1", 1)
+    peer = Peer(PartySettings("bob", nowhere, nowhere), LinkSettings(), Heard())
+    ways = [(route, ours) for route in (Route(), Route("bob:1")) for ours in (False, True)]
+    lines = [Line(lambda _: None, route) for route, _ in ways]
+    for line, (_, ours) in zip(lines, ways, strict=True):
+        line.on_refused = print if ours else None
+        peer.opened(line)
+    assert not any(line.closed for line in lines)
+    assert peer.connection.wants is lines[2]  # a direct one, which they have dialled
+    for which, (route, ours) in enumerate(ways):
+        later = Line(lambda _: None, route)
+        later.on_refused = print if ours else None
+        peer.opened(later)
+        assert [line.closed for line in lines] == [number <= which for number in range(4)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 import pytest
 
@@ -44,25 +45,22 @@ def at_once(step) -> None:
     assert in_parallel(*[run] * THREADS) == [None] * THREADS
 
 
-def test_the_run_is_asked_for_once_by_however_many_threads(talk):
+@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize("side", ["out", "into"])
+def test_each_end_says_the_run_once_by_however_many_threads_and_opens_once_both_have(talk, side, heard):
     talk.flush()
-    for message in list(talk.backward):
-        talk.out.hear(message)
-        assert not talk.out.line.closed
-    at_once(talk.out.proceed)
-    frames = f.open_message(talk.out.line.step())
-    assert [type(frame) for frame in frames] == [f.Resume]
-    assert talk.out.state is HandshakeState.ASKED
-
-
-def test_it_is_answered_once_by_however_many_threads(talk):
-    talk.flush()
-    talk.into.line.run = talk.into._meeting.run
-    talk.into.tell(HandshakeEvent.RESUME)
-    at_once(talk.into.proceed)
-    frames = f.open_message(talk.into.line.step())
-    assert [type(frame) for frame in frames] == [f.Resumed, f.Heartbeat]
-    assert talk.into.line.step() is None
+    end, meeting = getattr(talk, side), getattr(talk, side)._meeting
+    run, meeting.run = meeting.run, None
+    end.state, end._said, end.line._urgent = HandshakeState.GREETED, None, deque()
+    if heard:
+        end.hear(f.pack([f.Resume(run)]))
+        assert end.line.step() is None
+    meeting.run = run
+    at_once(end.proceed)
+    opened = [f.Resumed, f.Heartbeat] if heard else []
+    assert [type(frame) for frame in said(end)] == [f.Resume, *opened]
+    assert end.line.open == heard
+    assert end.line.step() is None
 
 
 def test_whoever_hears_that_a_line_is_open_finds_it_open():
