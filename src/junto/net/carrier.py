@@ -10,12 +10,13 @@ that is the law of the streams above (`handshake`, `delivery`, `ordered`), the s
 
 from __future__ import annotations
 
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from junto.config.model import Address
-from junto.errors import IdentityError
+from junto.errors import IdentityError, ListenError
 from junto.net.line import Line
 from junto.reach.probe import ProbeReport
 
@@ -101,3 +102,34 @@ class Carrier(ABC):
     @abstractmethod
     def dial(self, report: ProbeReport, line: Line) -> CarrierConnection:
         """Open a connection to where a probe has succeeded; `line` sends on it."""
+
+
+_BACKLOG = 1024
+
+
+def bind(listen: Address) -> socket.socket:
+    """A socket that listens at an address. Raises ListenError."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise cannot_listen(listen, f"the host's name has no address ({error.strerror})") from error
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(place)
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise cannot_listen(listen, (error.strerror or str(error)).lower()) from error
+    return bound
+
+
+def cannot_listen(listen: Address, why: str) -> ListenError:
+    """What `bind` raises."""
+    return ListenError(
+        f"cannot listen at {listen}: {why}",
+        fix="choose a free port and an address of this machine (listen_addr), "
+        "or end the process that holds the port",
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import socket
 import ssl
 import threading
 import time
@@ -19,10 +18,10 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
-from junto.errors import IdentityError, ListenError
+from junto.errors import IdentityError
 from junto.locks import Event
 from junto.log import printable
-from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
+from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener, bind, cannot_listen
 from junto.net.frames import MESSAGE_BYTES
 from junto.net.line import Line
 from junto.reach.identity import party_of_certificate
@@ -122,7 +121,7 @@ class _Server(Listener):
         self._accept, also = serve
         self._parties = parties
         self._tls = tls is not None
-        _check_bindable(listen)
+        bind(listen).close()  # gRPC does not say why it cannot, and prints
         self._server: Any = grpc.server(
             _DaemonThreads(),
             options=[*guard_options(len(parties), link.peer_timeout_s), *_server_options(link)],
@@ -150,7 +149,7 @@ class _Server(Listener):
             )
             return int(self._server.add_secure_port(str(listen), credentials))
         except RuntimeError as error:
-            raise _cannot_listen(listen, "gRPC cannot bind it") from error
+            raise cannot_listen(listen, "gRPC cannot bind it") from error
 
     def _handlers(self) -> Any:
         handler = grpc.stream_stream_rpc_method_handler(self._serve)
@@ -256,31 +255,6 @@ def _server_options(link: LinkSettings) -> list[Option]:
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
         *link.channel_options,
     ]
-
-
-def _check_bindable(listen: Address) -> None:
-    """Bind and let go: gRPC does not say why it cannot, and prints."""
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
-            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError as error:
-        raise _cannot_listen(listen, f"the host's name has no address ({error.strerror})") from error
-    with socket.socket(family, kind, protocol) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind(place)
-            trial.listen()
-        except OSError as error:
-            raise _cannot_listen(listen, str(error.strerror).lower()) from error
-
-
-def _cannot_listen(listen: Address, why: str) -> ListenError:
-    return ListenError(
-        f"cannot listen at {listen}: {why}",
-        fix="choose a free port and an address of this machine (listen_addr), "
-        "or end the process that holds the port",
-    )
 
 
 def party_of(context: Any, parties: Mapping[str, PartySettings]) -> str:

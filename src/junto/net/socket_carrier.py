@@ -27,9 +27,9 @@ from itertools import chain
 
 from junto.config.model import Address, LinkSettings, PartySettings, TlsSettings
 from junto.config.plaintext import check_plaintext
-from junto.errors import IdentityError, ListenError
+from junto.errors import IdentityError
 from junto.locks import Condition, Event
-from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener
+from junto.net.carrier import Accept, Caller, Carrier, CarrierConnection, Listener, bind
 from junto.net.line import LINGER_S, Line
 from junto.net.message_socket import MessageSocket, SocketEnded, reason_of
 from junto.reach import dial
@@ -40,7 +40,6 @@ from junto.reach.tls_context import SOCKET_ALPN, client_context, server_context
 PENDING = 128
 """Strangers that are looked at side by side, each in a thread of its own."""
 
-_BACKLOG = 1024
 _NO_ROOM_S = 0.05
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _SILENT, _SHAKING, _TRUSTED = range(3)
@@ -265,20 +264,7 @@ class _Listener(Listener):
     def __init__(self, listen: Address, strangers: _Strangers) -> None:
         self._strangers = strangers
         self.turned_away = strangers.turned_away
-        try:
-            family, _, _, _, place = socket.getaddrinfo(
-                listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            self._socket = socket.socket(family, socket.SOCK_STREAM)
-        except OSError as error:
-            raise _cannot_listen(listen, error) from error
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind(place)
-            self._socket.listen(_BACKLOG)
-        except OSError as error:
-            self._socket.close()
-            raise _cannot_listen(listen, error) from error
+        self._socket = bind(listen)
         self._socket.setblocking(False)
         self.port = int(self._socket.getsockname()[1])
         self._alarm, self._waker = socket.socketpair()
@@ -313,11 +299,3 @@ class _Listener(Listener):
                         self._over.wait(_NO_ROOM_S)
                     continue
                 self._strangers.visit(connection, str(place[0]))
-
-
-def _cannot_listen(listen: Address, error: OSError) -> ListenError:
-    return ListenError(
-        f"cannot listen at {listen}: {(error.strerror or str(error)).lower()}",
-        fix="choose a free port and an address of this machine (listen_addr), "
-        "or end the process that holds the port",
-    )
