@@ -94,6 +94,7 @@ class Program:
         self._told: BaseException | None = None
         self._fault_reached_script = False
         self._why = ""
+        self._announced: Activity | None = None
         self._interrupted = False
         self._interrupts: list[Callable[[JuntoError], None]] = []
         self._closers: list[Callable[[], None]] = []
@@ -525,7 +526,8 @@ class Program:
         running = self._parts.office.outstanding.oldest()
         busy = f"operation {running.operation} {running.text} at {running.site}" if running else ""
         activity = Activity(stamp, waiting_for, stamp.operation if waiting_for else 0, busy)
-        gateway.publish(activity, now=bool(waiting_for))
+        gateway.publish(activity, now=bool(waiting_for) and activity != self._announced)
+        self._announced = activity
 
 
 def _leave(outstanding: InFlight, ticket: int, _: Ref) -> None:

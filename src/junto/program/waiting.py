@@ -69,7 +69,8 @@ class Waiting:
         fault: ends every wait.
         patience: deadline and status interval.
         reporter: shows the status line.
-        announce: tells the other parties what we wait for; called once a wait is no longer quick.
+        announce: tells the other parties what we wait for; called once a wait is no longer quick, and again
+            now and then, for what we are busy with meanwhile is soon another thing.
         describe: what is known of a party, and of whom it waits for, for the status line.
         waited: is told for whom we stood still, and for how many seconds.
     """
@@ -120,13 +121,10 @@ class Waiting:
         progress: Callable[[], tuple[int, int]],
     ) -> None:
         started = time.monotonic()
-        announced: tuple[str, ...] | None = None
         noted = started
         while True:
             missing = tuple(dict.fromkeys(item.party for item in awaited if not item.ref.done()))
-            if missing != announced:
-                announced = missing
-                self._announce(stamp, missing)
+            self._announce(stamp, missing)
             waited = time.monotonic() - started
             if waited >= self._patience.status_after_s and missing:
                 self._reporter.waiting(self._line(stamp, missing, waited), progress())

@@ -1,6 +1,8 @@
 """Waits: an end, a deadline, a status line; no clock is asserted."""
 
+import itertools
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +11,7 @@ from junto.errors import DeadlineExceeded, PartyUnreachable
 from junto.execute.embedded import EmbeddedExecutor
 from junto.program.fault import SessionFault
 from junto.program.operation import START, Description, follow
+from junto.program.program import Program
 from junto.program.waiting import AwaitedRef, Timeouts, Waiting
 
 STAMP = follow(START, Description("reveal"), "fit.py:31")
@@ -64,7 +67,7 @@ def test_a_slow_value_is_announced_and_shown(executor):
     made, heard = waiting(announced=announced)
     threading.Thread(target=lambda: (heard.first.wait(10), promise.set_value(1))).start()
     made.until_done(STAMP, [AwaitedRef(promise, "alice")], lambda: (3, 7))
-    assert announced == [("alice",), ()]
+    assert [parties for parties, _ in itertools.groupby(announced)] == [("alice",), ()]
     line, progress = heard.lines[0]
     assert "for alice, operation 1 reveal at fit.py:31; alice is alive" in line
     assert progress == (3, 7)
@@ -114,3 +117,31 @@ def test_a_status_line_says_of_each_party_once_what_is_known(executor):
     waiter.join(20)
     line, _ = heard.lines[0]
     assert line.endswith("at fit.py:31; alice awaits x; bob is alive")
+
+
+def test_what_the_others_are_told_of_a_wait_is_told_anew_while_it_lasts(executor, monkeypatch):
+    """They said of a party that it was busy with what had ended long before."""
+    monkeypatch.setattr("junto.program.waiting.TICK_S", 0.005)
+    told = threading.Semaphore(0)
+    made, _ = waiting(announced=SimpleNamespace(append=lambda parties: told.release()))
+    ref = executor.promise()
+    waiter = threading.Thread(target=made.until_done, args=(STAMP, [AwaitedRef(ref, "bob")], lambda: (0, 0)))
+    waiter.start()
+    assert all(told.acquire(timeout=20) for _ in range(4))
+    ref.set_value(None)
+    waiter.join(20)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_news_of_a_wait_go_at_once_and_what_is_known_with_the_next_heartbeat(waits):
+    said, running = [], STAMP
+    parts = SimpleNamespace(
+        gateway=SimpleNamespace(publish=lambda activity, now: said.append((activity.busy, now))),
+        exchange=SimpleNamespace(awaited=lambda: None),
+        office=SimpleNamespace(outstanding=SimpleNamespace(oldest=lambda: running)),
+    )
+    program = SimpleNamespace(_parts=parts, _announced=None)
+    for running in (STAMP, STAMP, None):  # noqa: B007 - `oldest` says it
+        Program._announce(program, STAMP, ("bob",) if waits else ())
+    busy = f"operation {STAMP.operation} reveal at fit.py:31"
+    assert said == [(busy, waits), (busy, False), ("", waits)]
