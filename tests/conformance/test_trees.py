@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -88,6 +90,8 @@ def test_two_parties_alone_grow_the_same(spu):
         {"gamma": 1e6},
         {"min_child_weight": 40.0, "max_depth": 3},
         {"learning_rate": 1.0},
+        {"reg_alpha": 30.0, "max_depth": 3},
+        {"base_score": 0.2},
     ],
     ids=str,
 )
@@ -95,12 +99,59 @@ def test_each_parameter_means_what_it_means_to_xgboost(spu, change):
     params = SMALL | change
     units = 1e4  # gamma is in those of the label
     mine = params | {"gamma": params.get("gamma", 0.0) * units**2}
+    mine |= {"reg_alpha": params.get("reg_alpha", 0.0) * units}
     got, want = regression(spu, WITH_GAPS, units * NUMBER, mine)
     assert got == pytest.approx(want, abs=5e-3 * units)
-    got, want = classes(
-        spu, WITH_GAPS, CLASS, params | {"min_child_weight": params.get("min_child_weight", 1) / 4}
-    )
+    smaller = {
+        name: params.get(name, usual) / 4 for name, usual in (("min_child_weight", 1), ("reg_alpha", 0))
+    }
+    got, want = classes(spu, WITH_GAPS, CLASS, params | smaller)
     assert got == pytest.approx(want, abs=5e-3)
+
+
+@pytest.mark.parametrize("weight", [0.2, 3.0, 100.0])
+def test_rows_of_the_second_class_weigh_more(spu, weight):
+    """As to XGBoost, which begins a Newton step from where we begin; far more than sums could hold, too."""
+    rare = (CLASS * (RNG.random(300) < 3 / weight)).astype(int) if weight > 3 else CLASS
+    rate = weight * rare.mean() / (weight * rare.mean() + 1 - rare.mean())
+    params = SMALL | {"scale_pos_weight": weight, "max_depth": 3, "min_child_weight": 2.0, "reg_alpha": 0.5}
+    X, theirs_too = split(WITH_GAPS, 2), {"base_score": rate}
+    model = learn.GradientBoostingClassifier(spu, **params).fit(X, at("bob", rare))
+    wanted = theirs(xgboost.XGBClassifier, rare, params, **theirs_too).fit(WITH_GAPS, rare)
+    got = np.asarray(sf.reveal(model.decision_function(X, to="bob")))
+    assert got == pytest.approx(wanted.predict(WITH_GAPS, output_margin=True), abs=5e-3)
+    cover = sf.reveal(model.feature_importances("bob", importance_type="total_cover"))
+    known = wanted.get_booster().get_score(importance_type="total_cover")
+    assert list(cover.values()) == pytest.approx([known.get(f"f{c}", 0) for c in range(4)], rel=0.01)
+
+
+def test_a_level_has_some_of_the_trees_columns_and_a_node_some_of_the_levels(spu):
+    parts = {"colsample_bytree": 0.5, "colsample_bylevel": 0.5, "colsample_bynode": 0.5}
+    by_tree, by_level, by_node = (
+        learn.GradientBoostingRegressor(spu, **dict(list(parts.items())[:count])).growth(10, 40).columns
+        for count in (1, 2, 3)
+    )
+    for number, level in product(range(2), range(3)):
+        (tree_columns,), (level_columns,) = by_tree(number, level), by_level(number, level)
+        nodes = by_node(number, level)
+        assert [len(node) for node in nodes] == [5] * 2**level
+        assert set().union(*nodes) <= set(level_columns) <= set(tree_columns) == set(by_tree(number, 0)[0])
+        assert (len(level_columns), len(tree_columns)) == (10, 20)
+    assert len(set(map(tuple, by_node(0, 2)))) > 1
+    assert by_level(0, 1) != by_level(0, 2)
+
+
+def test_nodes_of_all_classes_trees_have_their_own_columns(spu):
+    """One of four columns a node: it is the one that splits it, in the tree of each class."""
+    y = np.digitize(NUMBER, np.quantile(NUMBER, [0.3, 0.6]))
+    params = SMALL | {"min_child_weight": 0.0, "colsample_bynode": 0.25, "classes": (0, 1, 2)}
+    params |= {"random_state": 2}  # no node is pure
+    model = learn.GradientBoostingClassifier(spu, **params).fit(split(WITH_GAPS, 2), at("bob", y))
+    told = json.loads(sf.reveal(model.export("bob")))["learner"]["gradient_booster"]["model"]["trees"]
+    drawn = model.growth(300, 4).columns
+    for number, one in enumerate(told):
+        wanted = [node[0] for level in (0, 1) for node in drawn(number // 3, level)]
+        assert one["split_indices"][:3] == wanted
 
 
 CLASSES = {

@@ -80,12 +80,14 @@ class Judge:
         centred: whether there is an intercept.
         fitted: whether there was a `fit`, and the label is for a score.
         home: handle of the `families.LabelScale` of that `fit`, at its label's owner.
+        start: the score with which training begins; None: that of the label's mean.
     """
 
     family: Family
     centred: bool
     fitted: bool = False
     home: PYUObject | None = None
+    start: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def checked_with_label(
     if isinstance(label, PYUObject):
         home = judge.home if judge.home is not None and judge.home.device == label.device else None
         judged = label.device(examine.examine_score_label if judge.fitted else examine.examine_label)
-        asked[f"y {label.device.party}"] = judged(label, judge.family, judge.centred, home)
+        asked[f"y {label.device.party}"] = judged(label, judge.family, judge.centred, home, judge.start)
     columns, known = _checked(X, scaled, scales, asked, label, look)
     return Checked(columns, label, known)
 
@@ -373,10 +375,11 @@ def share_label(
     """
     family = judge.family
     if isinstance(label, SPUObject):
-        numbers = examine.scale_numbers(LabelScale(), family, *penalty)
+        scale = LabelScale() if judge.start is None else LabelScale(start=family.each_output(judge.start))
+        numbers = examine.scale_numbers(scale, family, *penalty)
         return Label(None, numbers, target_on(spu, label, family))
     owner = label.device
-    home = owner(examine.scale_of_label)(label, family, judge.centred)
+    home = owner(examine.scale_of_label)(label, family, judge.centred, judge.start)
     scale = owner(examine.scale_numbers)(home, family, *penalty).to(spu)
     target = owner(examine.scaled_label)(label, family, home, seed)
     return Label(home, scale, spu.share(target, field=field))

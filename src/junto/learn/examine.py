@@ -127,7 +127,9 @@ def vector_of(column: Any) -> Floats:
     return matrix(column, vector=True)[1][:, 0]
 
 
-def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale | None = None) -> Facts:
+def examine_label(
+    label: Any, family: Family, centred: bool, scale: LabelScale | None = None, start: float | None = None
+) -> Facts:
     """Facts of a label that is to be trained on.
 
     Args:
@@ -135,6 +137,7 @@ def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale |
         family: its distribution.
         centred: whether there is an intercept.
         scale: that of an earlier `fit`.
+        start: the score with which training begins; None: that of the label's mean.
     """
 
     def judge(y: Floats, name: str) -> LabelScale:
@@ -142,12 +145,14 @@ def examine_label(label: Any, family: Family, centred: bool, scale: LabelScale |
         if family.domain == "classes":
             _check(bool(y.min() < y.max()), "one class", name)
         _check(centred or family.fits(y), "no size", name)
-        return family.scale(y, centred) if scale is None else scale
+        return _scale_for(y, family, centred, start) if scale is None else scale
 
     return _label_told(label, family, judge)
 
 
-def examine_score_label(label: Any, family: Family, centred: bool, scale: LabelScale | None = None) -> Facts:
+def examine_score_label(
+    label: Any, family: Family, centred: bool, scale: LabelScale | None = None, start: float | None = None
+) -> Facts:
     """Facts of a label that predictions are compared with: it may be constant. Arguments: `examine_label`."""
 
     def judge(y: Floats, name: str) -> LabelScale:
@@ -356,9 +361,13 @@ def unscaled(scaling: ColumnScaling, points: Any) -> Floats:
     return np.asarray(points, np.float64) * scaling.deviation + scaling.mean
 
 
-def scale_of_label(label: Any, family: Family, centred: bool) -> LabelScale:
-    """The scale on which a label is fitted."""
-    return family.scale(numbers_of(label, family), centred)
+def scale_of_label(label: Any, family: Family, centred: bool, start: float | None = None) -> LabelScale:
+    """The scale on which a label is fitted; `start`: see `examine_label`."""
+    return _scale_for(numbers_of(label, family), family, centred, start)
+
+
+def _scale_for(y: Floats, family: Family, centred: bool, start: float | None) -> LabelScale:
+    return family.scale(y, centred) if start is None else family.started(y, start)
 
 
 def scaled_label(label: Any, family: Family, scale: LabelScale, seed: int | None = None) -> Floats:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -133,6 +133,15 @@ class Family(ABC):
         """The scale of a label; `centred`: whether there is an intercept to take up a shift."""
         return LabelScale()
 
+    def started(self, y: Floats, score: float) -> LabelScale:
+        """The scale of a label for which training begins with this score, the same for each output."""
+        found = self.scale(y, True)
+        return replace(found, start=self.each_output(score - found.shift))
+
+    def each_output(self, score: float) -> float | tuple[float, ...]:
+        """The score of a row that has the same one for each output."""
+        return (score,) * self.outputs[0] if self.outputs else score
+
     def scaled(self, y: Floats, scale: LabelScale) -> Floats:
         """The label on its scale."""
         return y
@@ -192,9 +201,12 @@ class Normal(Family):
         return float(y.mean())
 
     def scale(self, y: Floats, centred: bool) -> LabelScale:
-        middle = self.middle(y) if centred else 0.0
-        spread = max(float(np.sqrt(np.mean((y - middle) ** 2))), abs(middle) * LEAST_SPREAD)
-        return LabelScale(middle, spread or 1.0)
+        return self.started(y, self.middle(y) if centred else 0.0)
+
+    def started(self, y: Floats, score: float) -> LabelScale:
+        """The score is taken off, and so is as near to 0 as it can be."""
+        spread = max(float(np.sqrt(np.mean((y - score) ** 2))), abs(score) * LEAST_SPREAD)
+        return LabelScale(score, spread or 1.0)
 
     def numbers(self, scale: LabelScale) -> dict[str, Any]:
         exponent = scaled.exponent_of(scale.spread) - ROOM

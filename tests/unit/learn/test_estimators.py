@@ -137,8 +137,16 @@ def test_nothing_is_learned_before_fit(spu, model):
                 ("min_child_weight", -1.0),
                 ("subsample", 0.0),
                 ("colsample_bytree", 1.5),
+                ("colsample_bylevel", 0.0),
+                ("colsample_bynode", 2.0),
+                ("reg_alpha", -1.0),
+                ("base_score", "mean"),
             ]
         ),
+        (learn.GradientBoostingClassifier, {"base_score": 1.0}, "base_score"),
+        (learn.GradientBoostingRegressor, {"base_score": 0.0, "objective": "count:poisson"}, "base_score"),
+        (learn.GradientBoostingClassifier, {"scale_pos_weight": 0.0}, "scale_pos_weight"),
+        (learn.GradientBoostingClassifier, {"scale_pos_weight": 2.0, "classes": (0, 1, 2)}, "two classes"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(spu, model, params, says):

@@ -63,12 +63,14 @@ def spu() -> sf.SPU:
     [
         (GradientBoostingClassifier, "late", {"gamma": 0.0, "min_child_weight": 5.0}),
         (GradientBoostingClassifier, "kind", {"classes": (0, 1, 2), "reg_lambda": 0.5}),
+        (GradientBoostingClassifier, "late", {"scale_pos_weight": 20.0, "base_score": 0.7}),
         (GradientBoostingRegressor, "dose", {"learning_rate": 0.1}),
+        (GradientBoostingRegressor, "dose", {"reg_alpha": 8.0, "base_score": -3.0}),
         (GradientBoostingRegressor, "count", {"objective": "count:poisson"}),
         (GradientBoostingRegressor, "dose", {"monotone_constraints": {"a": -1, "b": -1}}),
         (GradientBoostingClassifier, "kind", {"classes": (0, 1, 2), "monotone_constraints": (1, 0, -1)}),
     ],
-    ids=["binary", "softmax", "squares", "poisson", "monotone", "monotone softmax"],
+    ids=["binary", "softmax", "weighed", "squares", "sparse", "poisson", "monotone", "monotone softmax"],
 )
 def test_trees_are_xgboosts_of_all_rows_together(model, label, params):
     frame = rows_of(TABLE[[*COLUMNS, label]])
@@ -84,7 +86,7 @@ def test_trees_are_xgboosts_of_all_rows_together(model, label, params):
     objective = objectives.objective_of(ours.family)[0]
     theirs = {name: value for name, value in params.items() if name not in ("classes", "objective")}
     theirs |= {"objective": objective, "max_depth": 3, "tree_method": "hist"}
-    theirs |= {"num_class": 3, "base_score": 0} if several else {"base_score": float(y.mean())}
+    theirs |= {"num_class": 3, "base_score": 0} if several else {"base_score": y.mean()} | theirs
     wanted = xgboost.train(theirs, data, 2).predict(data)
     assert np.allclose(found[:, 1] if label == "late" else found, wanted, atol=1e-5)
 

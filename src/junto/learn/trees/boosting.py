@@ -12,6 +12,7 @@ import numpy as np
 from junto.device.boundary import public
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.spu import SPU
+from junto.errors import LearnError
 from junto.learn.dataset import Table
 from junto.learn.estimator import require
 from junto.learn.families import Bernoulli, Categorical, Family
@@ -23,13 +24,17 @@ from junto.learn.trees.monotone import Constraints, any_of, require_constraints
 from junto.learn.trees.objectives import (
     BINARY,
     GAMMA,
+    MOST_POSITIVE,
     POISSON,
     POISSON_STEP,
     QUANTILE,
     SOFTMAX,
     SQUARES,
     TWEEDIE,
+    Weighed,
     family_of,
+    objective_of,
+    score_of,
 )
 from junto.learn.trees.tree_models import Classifier, TreeModel, TreeRegressor
 
@@ -42,10 +47,15 @@ class GradientBoosting(TreeModel):
         n_estimators: trees.
         learning_rate: what a tree's leaves are multiplied by.
         reg_lambda: L2 penalty of the leaves.
+        reg_alpha: L1 penalty of the leaves.
         gamma: by how much a split has to lessen the loss.
         min_child_weight: sum of the hessians that a child must have at least.
         subsample: part of the rows from which a tree is grown, drawn by public random numbers.
         colsample_bytree: part of all columns that a tree may use, drawn likewise.
+        colsample_bylevel: part of a tree's columns that a level of it may use.
+        colsample_bynode: part of a level's columns that a node of it may use.
+        base_score: what is predicted without a tree: a probability, a mean, a number; of more than two
+            classes a score that all have. None: the label's mean, or the shares of its classes.
         early_stopping_rounds: `fit` ends when so many trees have not made the loss on `eval_set` less, and
             keeps those up to the best one; None: it grows them all.
         max_delta_step: what no leaf exceeds, before it is multiplied by `learning_rate`; 0: leaves of any
@@ -60,10 +70,14 @@ class GradientBoosting(TreeModel):
     n_estimators: int = 100
     learning_rate: float = 0.3
     reg_lambda: float = 1.0
+    reg_alpha: float = 0.0
     gamma: float = 0.0
     min_child_weight: float = 1.0
     subsample: float = 1.0
     colsample_bytree: float = 1.0
+    colsample_bylevel: float = 1.0
+    colsample_bynode: float = 1.0
+    base_score: float | None = None
     max_delta_step: float | None = None
     early_stopping_rounds: int | None = None
     monotone_constraints: Constraints = None
@@ -74,12 +88,30 @@ class GradientBoosting(TreeModel):
         require(self.n_estimators > 0, "n_estimators must be above 0")
         require(0 < self.learning_rate <= 1, "learning_rate must be above 0, and at most 1")
         require(0 <= self.reg_lambda < 2**20, "reg_lambda must be at least 0, and below 2**20")
+        require(0 <= self.reg_alpha < 2**20, "reg_alpha must be at least 0, and below 2**20")
         require(self.gamma >= 0, "gamma must be at least 0")
         require(self.min_child_weight >= 0, "min_child_weight must be at least 0")
         require(0 < self.subsample <= 1, "subsample must be above 0, and at most 1")
         require((self.early_stopping_rounds or 1) > 0, "early_stopping_rounds must be above 0")
         require((self.max_delta_step or 0) >= 0, "max_delta_step must be at least 0")
-        require(0 < self.colsample_bytree <= 1, "colsample_bytree must be above 0, and at most 1")
+        for name in ("colsample_bytree", "colsample_bylevel", "colsample_bynode"):
+            require(0 < getattr(self, name) <= 1, f"{name} must be above 0, and at most 1")
+
+    def _require_base(self) -> None:
+        """Raise a LearnError unless the objective knows what is predicted without a tree."""
+        if self.base_score is not None:
+            try:
+                score_of(objective_of(self.family)[0], self.base_score)
+            except (TypeError, ValueError):
+                raise LearnError(
+                    f"base_score is {self.base_score!r}",
+                    fix="a probability between 0 and 1, a mean above 0, or of squares a number; or None",
+                ) from None
+
+    @property
+    def start(self) -> float | None:
+        """Of `base_score`."""
+        return None if self.base_score is None else score_of(objective_of(self.family)[0], self.base_score)
 
     def fit(
         self,
@@ -152,11 +184,6 @@ class GradientBoosting(TreeModel):
         return self.n_estimators
 
     @property
-    def least_gain(self) -> float:
-        """`gamma`."""
-        return self.gamma
-
-    @property
     def constraints(self) -> Constraints:
         """`monotone_constraints`."""
         return self.monotone_constraints
@@ -169,9 +196,16 @@ class GradientBoosting(TreeModel):
             columns: likewise, of all parties.
         """
         scale = growing.scale_for(rows)
-        rule = growing.Rule(self.learning_rate, scale, self.largest_step, quantile=self.leaf_quantile)
+        rule = growing.Rule(
+            self.learning_rate,
+            scale,
+            self.largest_step,
+            quantile=self.leaf_quantile,
+            sparse=self.reg_alpha > 0,
+        )
+        asked = growing.SplitTerms(self.gamma, self.reg_lambda, self.min_child_weight, self.reg_alpha)
         sampled, drawn = partial(self._sampled, rows), partial(self._columns, columns)
-        return Growth(self.max_depth, rule, self.reg_lambda, self.min_child_weight, sampled, drawn)
+        return Growth(self.max_depth, rule, asked, sampled, drawn)
 
     @property
     def largest_step(self) -> float:
@@ -193,11 +227,16 @@ class GradientBoosting(TreeModel):
         return weights
 
     def _columns(self, columns: int, tree: int, level: int) -> Sequence[Sequence[int]] | None:
-        """The same of each level."""
-        if self.colsample_bytree == 1:
-            return None
-        chosen = max(1, round(self.colsample_bytree * columns))
-        return candidates.drawn(columns, chosen, (self.random_state, tree, 1))
+        """Of all columns some for a tree, of these some for a level, of these some for a node."""
+        some: Sequence[Sequence[int]] = [range(columns)]
+        parts = self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode
+        for number, (part, nodes) in enumerate(zip(parts, (1, 1, 2**level), strict=True)):
+            if part < 1:
+                seed = (self.random_state, tree, number + 1, *[level][: number > 0])
+                of = len(some[0])
+                places = candidates.drawn(of, max(1, round(part * of)), seed, nodes)
+                some = [[some[0][place] for place in each] for each in places]
+        return None if len(some[0]) == columns and len(some) == 1 else some
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -208,13 +247,42 @@ class GradientBoostingClassifier(GradientBoosting, Classifier):
     more as ``multi:softprob``, with a tree for each class, `n_estimators` times. Those for all classes are
     grown side by side, in the rounds of one.
 
-    The arguments are those of `GradientBoosting` and `Classifier`.
+    Args:
+        scale_pos_weight: how many times rows of the second of two classes count, from 1/4096 to 4096. A
+            `sample_weight` is then at most 64 by this number, or 8 if that is less.
+
+    The others are those of `GradientBoosting` and `Classifier`.
     """
+
+    scale_pos_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        two, weight = len(self.classes) == 2, self.scale_pos_weight
+        require(
+            weight == 1 or (two and 2.0**-12 <= weight <= 2.0**12),
+            f"scale_pos_weight is {weight!r}",
+            "a number from 1/4096 to 4096, for two classes",
+        )
+        self._require_base()
 
     @property
     def family(self) -> Family:
         """Bernoulli's, or the categorical one."""
-        return Bernoulli(self.classes_) if len(self.classes) == 2 else Categorical(self.classes_)
+        if len(self.classes) > 2:
+            return Categorical(self.classes_)
+        weight = float(self.scale_pos_weight)
+        return Bernoulli(self.classes_) if weight == 1 else Weighed(self.classes_, weight)
+
+    @property
+    def lighter(self) -> float:
+        """See `Weighed`."""
+        return self.family.divisor if isinstance(self.family, Weighed) else 1.0
+
+    @property
+    def most_weight(self) -> float:
+        """Of a row, with which the other weight is multiplied."""
+        return super().most_weight / max(1.0, min(float(self.scale_pos_weight), MOST_POSITIVE))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -262,6 +330,7 @@ class GradientBoostingRegressor(GradientBoosting, TreeRegressor):
             f"monotone_constraints do not hold for {QUANTILE}, whose leaves are quantiles of their rows",
             "leave them out, or take another objective",
         )
+        self._require_base()
 
     @property
     def family(self) -> Family:
@@ -313,8 +382,13 @@ def from_xgboost(spu: SPU, model: PYUObject, columns: Mapping[PYU, Sequence[str]
     told, found = leaving.imported(spu, model, columns)
     grown: dict[str, Any] = {"n_estimators": found.count, "max_depth": told.depth}
     if told.objective in (BINARY, SOFTMAX):
-        classes = tuple(range(told.classes))
-        return GradientBoostingClassifier(spu, classes=classes, **grown)._learn(found)
+        weighed = told.objective == BINARY and 2.0**-12 <= told.number <= 2.0**12
+        return GradientBoostingClassifier(
+            spu,
+            classes=tuple(range(told.classes)),
+            scale_pos_weight=told.number if weighed else 1.0,
+            **grown,
+        )._learn(found)
     number = {POISSON: "max_delta_step", TWEEDIE: "tweedie_variance_power", QUANTILE: "quantile_alpha"}
     more: dict[str, Any] = {number[told.objective]: told.number} if told.objective in number else {}
     regressor = GradientBoostingRegressor(spu, objective=told.objective, **grown, **more)

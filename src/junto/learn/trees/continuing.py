@@ -21,7 +21,7 @@ from junto.learn import dataset, examine
 from junto.learn.dataset import Checked, Label, Scales
 from junto.learn.estimator import require, run_at
 from junto.learn.families import Family, LabelScale
-from junto.learn.trees import candidates, growing
+from junto.learn.trees import candidates, growing, predicting
 from junto.learn.trees.candidates import Told
 from junto.learn.trees.ensemble import Learned, Tree
 
@@ -93,7 +93,7 @@ def together(spu: SPU, before: Learned, after: Learned) -> Learned:
         both = run_at(owner, _one_after_the_other, *told)
         known[owner] = run_at(owner, candidates.candidates_told, both)
         picks[owner] = run_at(owner, candidates.picks_told, both)
-    weights = spu(growing.joined)([before.weights, after.weights])
+    weights = spu(predicting.joined)([before.weights, after.weights])
     fits = before.known and after.known
     count, worth = before.count + after.count, None
     if before.worth is not None:
@@ -123,7 +123,7 @@ def _watched(
 ) -> tuple[Any, Any, Any]:
     """Scores with one more tree, the least loss so far, and whether it is of now."""
     trees = growing.stacked([weights], outputs=math.prod(family.outputs))
-    later = score + growing.scores(parts, trees, {"start": 0})
+    later = score + predicting.scores(parts, trees, {"start": 0})
     loss = jnp.mean(family.loss(later, target))
     better = loss < best
     return later, jnp.where(better, loss, best), better

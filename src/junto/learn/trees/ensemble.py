@@ -20,8 +20,8 @@ from junto.learn import dataset
 from junto.learn.dataset import Columns, Label, Scales, Table
 from junto.learn.estimator import run_at
 from junto.learn.families import Family, LabelScale
-from junto.learn.trees import candidates, growing, monotone
-from junto.learn.trees.growing import Rule
+from junto.learn.trees import candidates, growing, monotone, predicting
+from junto.learn.trees.growing import Rule, SplitTerms
 
 Worth: TypeAlias = Mapping[str, SPUObject]
 """See `growing.worth`."""
@@ -106,8 +106,7 @@ class Growth:
     Attributes:
         depth: levels of splits.
         rule: see `growing.Rule`.
-        penalty: `reg_lambda`.
-        least: `min_child_weight`.
+        asked: `reg_lambda`, `min_child_weight` and the like.
         rows: of a tree, how much each row weighs: a public array [rows], or None.
         columns: of a tree and a level, the places of the columns that may split: of each node, or one list
             for all nodes; None: all columns. Public.
@@ -115,8 +114,7 @@ class Growth:
 
     depth: int
     rule: Rule
-    penalty: float
-    least: float
+    asked: SplitTerms
     rows: Callable[[int], Any]
     columns: Callable[[int, int], Sequence[Sequence[int]] | None]
 
@@ -165,7 +163,7 @@ class Ensemble:
         levels: list[Mapping[PYU, PYUObject]] = []
         totals, steps = [level.totals], []
         while True:
-            allowed = self._allowed(growth.columns(number, len(levels)))
+            allowed = self._allowed(growth.columns(number, len(levels)), level.totals.shape[0])
             found, middle, bounds = self._picked(level, task.limits, allowed, self._directions)
             steps.append(middle)
             picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
@@ -202,9 +200,11 @@ class Ensemble:
         found: Worth = compute(totals, self._task.limits, self._task.units, known, rule=self._growth.rule)
         return found
 
-    def _allowed(self, chosen: Sequence[Sequence[int]] | None) -> Sequence[SPUObject] | None:
+    def _allowed(self, chosen: Sequence[Sequence[int]] | None, nodes: int) -> Sequence[SPUObject] | None:
         if chosen is None:
             return None
+        if len(chosen) > 1:  # of trees that are grown side by side
+            chosen = [*chosen] * (nodes // len(chosen))
         begins = [0, *accumulate(self._task.columns)]
         return [
             self._share(run_at(owner, candidates.allowed, known, begin, chosen))
@@ -243,7 +243,7 @@ def scores(spu: SPU, learned: Learned, X: Table) -> SPUObject:
     """The score of each row, on the scale of what was fitted."""
     size = max(1, BLOCK // math.prod(learned.weights.shape[:2]))
     add_up = partial(
-        in_small_numbers(spu, learned.label)(growing.scores),
+        in_small_numbers(spu, learned.label)(predicting.scores),
         weights=learned.weights,
         scale=learned.label.scale,
     )
@@ -273,19 +273,19 @@ def in_blocks(
             for owner, known in learned.scales.by_owner.items()
         ]
         blocks.append(compute(parts))
-    whole: SPUObject = blocks[0] if len(blocks) == 1 else spu(growing.joined)(blocks)
+    whole: SPUObject = blocks[0] if len(blocks) == 1 else spu(predicting.joined)(blocks)
     return whole
 
 
 # -------------------------------------------------------------------- at the label's owner
 
 
-def limits_at_home(home: LabelScale, family: Family, asked: tuple[float, float, float], scale: float) -> Any:
+def limits_at_home(home: LabelScale, family: Family, asked: SplitTerms, scale: float) -> Any:
     """See `growing.limits`, for a label on its scale."""
-    gamma, penalty, least = asked
-    if family.slopes_scale:  # squares are smaller there
-        return growing.limits(gamma / home.spread**2, penalty, least, scale)
-    return growing.limits(gamma * home.penalty, penalty * home.penalty, least * home.penalty, scale)
+    if family.slopes_scale:  # slopes are smaller there, and squares more so
+        gamma, alpha = asked.gamma / home.spread**2, asked.alpha / home.spread
+        return growing.limits(asked._replace(gamma=gamma, alpha=alpha), scale)
+    return growing.limits(SplitTerms(*[each * home.penalty for each in asked]), scale)
 
 
 def units_at_home(home: LabelScale, family: Family, scale: float) -> Any:

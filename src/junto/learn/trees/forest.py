@@ -72,7 +72,9 @@ class SingleTree(TreeModel):
         """
         rule = growing.Rule(1 / self.trees, growing.scale_for(rows), corrects=False)
         weights, drawn = partial(self._weights, rows), partial(self._columns, columns)
-        return Growth(self.max_depth, rule, 0.0, self.min_samples_leaf, weights, drawn)
+        return Growth(
+            self.max_depth, rule, growing.SplitTerms(0.0, 0.0, self.min_samples_leaf), weights, drawn
+        )
 
     def _weights(self, rows: int, tree: int) -> Any:
         """How often a tree takes each row; None: once."""

@@ -25,7 +25,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +64,7 @@ class Rule:
         rate: `learning_rate`.
         scale: sums of slopes are multiplied by it before gains are computed.
         finer: what gains are multiplied by, besides: see `finer_for`.
+        sparse: whether there is a `reg_alpha`.
         step: `max_delta_step`; 0: leaves of any size.
         corrects: whether each tree corrects those before it; else all are grown for the label alone.
         quantile: of the residuals of a leaf's rows, which its weight is; None: it is that of one Newton step.
@@ -76,14 +76,25 @@ class Rule:
     corrects: bool = True
     quantile: float | None = None
     finer: float = 1.0
+    sparse: bool = False
 
 
-def limits(gamma: float, penalty: float, least: float, scale: float) -> NDArray[np.float64]:
-    """`gamma`, `reg_lambda` and `min_child_weight` on the scale of sums.
+class SplitTerms(NamedTuple):
+    """What a split and a leaf have to be; see `GradientBoosting`."""
+
+    gamma: float
+    penalty: float
+    least: float
+    alpha: float = 0.0
+
+
+def limits(asked: SplitTerms, scale: float) -> NDArray[np.float64]:
+    """`gamma`, `reg_lambda`, `min_child_weight` and `reg_alpha` on the scale of sums.
 
     They are public, or secret where the label's scale is in them.
     """
-    return np.minimum([gamma, penalty, max(least, LEAST_HESSIAN)], LARGEST_LIMIT) * scale
+    held = asked._replace(least=max(asked.least, LEAST_HESSIAN))
+    return np.minimum(held, LARGEST_LIMIT) * scale
 
 
 def scale_for(rows: int) -> float:
@@ -219,7 +230,7 @@ def picked(
     Besides, the nodes' weights as leaves, which are the `TreeLevel.middle` of their children; and, if there
     are constraints, the `Held.bounds` of the nodes. Gains are computed from what weights are beyond the
     parent's, so that all gains of a node lack the same: roundings are then a part of what a split makes
-    better, not of all that its leaves do.
+    better, not of all that its leaves do. (With a `reg_alpha` the same would not cancel.)
 
     Args:
         level: of the tree.
@@ -233,14 +244,14 @@ def picked(
     count, every = len(left), jnp.concatenate([left, totals - left, totals[None]])
     enough, hessian = every[..., -1] >= limits[2], every[..., -1:] + limits[1]
     lacking: Any = 0.0
+    from_here = None if rule.sparse else level.middle
     slope, other, whole = left[..., :-1], totals[..., :-1] - left[..., :-1], totals[..., :-1]
-    if level.middle is not None:
-        slope, whole, under = _moved(slope, whole, hessian, limits[1], level.middle)
+    if from_here is not None:
+        slope, whole, under = _moved(slope, whole, hessian, limits[1], from_here)
         other = whole + under - slope
-        lacking = -jnp.sum(level.middle * under, axis=-1) * rule.finer
-    gains, steps, bounds = _gains(
-        jnp.concatenate([slope, other, whole[None]]), hessian, rule, level.middle, level.held
-    )
+        lacking = -jnp.sum(from_here * under, axis=-1) * rule.finer
+    every = jnp.concatenate([slope, other, whole[None]])
+    gains, steps, bounds = _gains(every, hessian, rule, limits, (from_here, level.held))
     gain, none = gains[:count] + gains[count:-1], gains[-1:] + lacking + limits[0] * rule.finer
     fair = enough[:count] & enough[count:-1]
     if allowed is not None:
@@ -252,7 +263,7 @@ def picked(
             bounds = jnp.tile(jnp.array([-1, 1, -1, 1], jnp.float32) * LARGEST_STEP, (len(totals), 1))
     found = _first_of_best(jnp.concatenate([none, jnp.where(fair, gain, 0)]).T, _numbered(widths))
     middle = jnp.where(enough[-1][:, None], steps[-1] / rule.finer, 0)
-    return found, middle if level.middle is None else level.middle + middle, bounds
+    return found, middle if from_here is None else from_here + middle, bounds
 
 
 def _moved(slope: Any, whole: Any, hessian: Any, penalty: Any, middle: Any) -> tuple[Any, Any, Any]:
@@ -327,14 +338,16 @@ def _first_of_best(gains: Any, numbers: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _gains(
-    slope: Any, hessian: Any, rule: Rule, middle: Any = None, held: Any = None
+    slope: Any, hessian: Any, rule: Rule, limits: Any, given: tuple[Any, Any] = (None, None)
 ) -> tuple[Any, Any, Any]:
     """By how much the best leaves lessen the loss, of all outputs together; and their weights, without sign.
 
-    Both are multiplied by `Rule.finer`. From the `middle`, if there is one: see `TreeLevel`. Besides, the
-    bounds of the nodes, whose own numbers stand last, if they are held.
+    Both are multiplied by `Rule.finer`. They are from the `TreeLevel.middle` that is `given`, if any.
+    Nodes that are held have their own numbers last, and their bounds are the third result.
     """
-    step, from_here = slope * rule.finer / hessian, 0.0 if middle is None else middle * rule.finer
+    middle, held = given
+    lessened = _lessened(slope, limits, rule)
+    step, from_here = lessened * rule.finer / hessian, 0.0 if middle is None else middle * rule.finer
     if rule.step:
         most = rule.step * rule.finer
         step = jnp.clip(step, -most - from_here, most - from_here)
@@ -343,10 +356,18 @@ def _gains(
         bounds = _narrowed(held, (step[-1] + from_here)[:, 0] / rule.finer, rule.rate)
         lower, upper = (bounds[:, side, None] * rule.finer - from_here for side in (0, 1))
         step = _within(step, lower, upper)
-    each = slope * step
+    each = lessened * step
     if rule.step or held is not None:
         each = step * (2 * slope - hessian * step / rule.finer)
     return each[..., 0] if each.shape[-1] == 1 else jnp.sum(each, axis=-1), step, bounds
+
+
+def _lessened(slope: Any, limits: Any, rule: Rule) -> Any:
+    """Slopes nearer to 0 by `reg_alpha`."""
+    if not rule.sparse:
+        return slope
+    above, below = jnp.maximum(jnp.stack([slope, -slope]) - limits[3], 0)
+    return above - below
 
 
 def _narrowed(held: Held, steps: Any, rate: float) -> Any:
@@ -403,7 +424,7 @@ def leaves(
     hessian = totals[:, -1:]
     some = hessian >= LEAST_HESSIAN * rule.scale
     if rule.quantile is None:
-        step = -totals[:, :-1] / (hessian + limits[1])
+        step = -_lessened(totals[:, :-1], limits, rule) / (hessian + limits[1])
         step = jnp.clip(step, -rule.step, rule.step) if rule.step else step
     else:
         step = _quantiles(rows.member, side, score, sought, (sums[:, -1], rule.quantile))
@@ -466,7 +487,7 @@ def worth(
     sums = totals * rule.scale
     hessian = jnp.maximum(sums[..., -1:] + limits[1], LEAST_HESSIAN * rule.scale)
     if steps is None:
-        each, *_ = _gains(sums[..., :-1], hessian, replace(rule, finer=1.0))
+        each, *_ = _gains(sums[..., :-1], hessian, replace(rule, finer=1.0), limits)
     else:
         step = _side_by_side([[*levels, last / -rule.rate] for *levels, last in steps])[..., 0]
         each = step * (2 * sums[..., 0] - hessian[..., 0] * step)
@@ -508,27 +529,6 @@ def worth_joined(before: Any, after: Any) -> dict[str, Any]:
     return found
 
 
-def scores(parts: Sequence[Any], weights: Any, scale: Any) -> Any:
-    """The score of each row, [rows] or [rows, outputs].
-
-    Args:
-        parts: the owners' `candidates.reachable`.
-        weights: of the leaves: see `stacked`.
-        scale: of the label, with the score without a tree.
-    """
-    here = parts[0]
-    for each in parts[1:]:
-        here = here & each
-    if weights.ndim == 3:
-        return here.astype(jnp.float32) @ weights.reshape(-1, weights.shape[2]) + scale["start"]
-    return jnp.sum(jnp.where(here, weights.reshape(-1), 0), axis=1) + scale["start"]
-
-
-def joined(blocks: Sequence[Any]) -> Any:
-    """Blocks of rows, one after the other."""
-    return jnp.concatenate(blocks)
-
-
 def _left(rows: Rows, lefts: Sequence[Any]) -> Rows:
     side = _together(lefts)
     weight = None if rows.weight is None else rows.weight * side
@@ -561,22 +561,3 @@ def _siblings(left: Any, parent: Any, axis: int) -> Any:
     """Left child and right child of each node, one after the other."""
     both = jnp.stack([left, parent - left], axis=axis + 1)
     return both.reshape(*parent.shape[:axis], 2 * parent.shape[axis], *parent.shape[axis + 1 :])
-
-
-def probabilities(score: Any) -> Any:
-    """Of each class [rows, classes]."""
-    if score.ndim == 2:
-        return jax.nn.softmax(score, axis=1)
-    p = jax.nn.sigmoid(score)
-    return jnp.stack([1 - p, p], axis=1)
-
-
-def likelier(score: Any, *, values: tuple[Any, ...]) -> Any:
-    """The likelier class, which are these."""
-    place = (score > 0).astype(jnp.int32) if score.ndim == 1 else jnp.argmax(score, axis=1)
-    if values == tuple(range(len(values))):
-        return place
-    if len(values) == 2:
-        return jnp.where(place == 1, values[1], values[0])
-    every = np.asarray(values)
-    return jnp.sum(jnp.where(place[:, None] == np.arange(len(values)), every, 0), axis=1)

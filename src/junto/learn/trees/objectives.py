@@ -17,11 +17,23 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.learn.families import CLIP, Bernoulli, Categorical, ClassFamily, Family, Normal, Tweedie
+from junto.learn.families import (
+    CLIP,
+    Bernoulli,
+    Categorical,
+    ClassFamily,
+    Family,
+    LabelScale,
+    Normal,
+    Tweedie,
+)
 
 BINARY, SOFTMAX, SQUARES = "binary:logistic", "multi:softprob", "reg:squarederror"
 POISSON, GAMMA, TWEEDIE = "count:poisson", "reg:gamma", "reg:tweedie"
 QUANTILE = "reg:quantileerror"
+
+MOST_POSITIVE: Final = 8.0
+"""Of the weight of a row of the second class, once divided: other weights come to it."""
 
 POISSON_STEP: Final = 0.7
 """XGBoost's `max_delta_step` for counts, unless another is given."""
@@ -74,6 +86,33 @@ class LogMean(Tweedie):
 
 
 @dataclass(frozen=True)
+class Weighed(Bernoulli):
+    """A label of two classes, of which rows of the second one count another number of times.
+
+    Args:
+        positive: how many times: `scale_pos_weight`. Weights are divided by a power of two, so that sums stay
+            in range.
+    """
+
+    positive: float = 1.0
+
+    @property
+    def divisor(self) -> float:
+        """What weights, and so gradients and hessians, are divided by."""
+        return float(2.0 ** max(0, math.ceil(math.log2(self.positive / MOST_POSITIVE))))
+
+    def slopes(self, eta: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        residual, weight = super().slopes(eta, y)
+        factor = (1 + (self.positive - 1) * y) / self.divisor
+        return residual * factor, weight * factor
+
+    def scale(self, y: NDArray[np.float64], centred: bool) -> LabelScale:
+        """Training begins with the logit of the label's mean as its rows weigh."""
+        rate = float(y.mean())
+        return LabelScale(start=math.log(self.positive * rate / (1 - rate)))
+
+
+@dataclass(frozen=True)
 class Quantile(Normal):
     """A quantile of the label, by the pinball loss.
 
@@ -109,7 +148,7 @@ def family_of(objective: str, number: float, classes: int = 2) -> Family:
         KeyError: there is no such objective.
     """
     return {
-        BINARY: Bernoulli(),
+        BINARY: Bernoulli() if number == 1 else Weighed((0, 1), number),
         SOFTMAX: Categorical(tuple(range(classes))),
         SQUARES: Normal(),
         POISSON: LogMean(1.0, number),
@@ -128,5 +167,25 @@ def objective_of(family: Family) -> tuple[str, float]:
         return QUANTILE, family.alpha
     if family.link == Normal.link:
         return SQUARES, 1.0
+    if isinstance(family, Weighed):
+        return BINARY, family.positive
     several = isinstance(family, ClassFamily) and family.outputs
     return (SOFTMAX, float(family.outputs[0])) if several else (BINARY, 1.0)
+
+
+def score_of(objective: str, mean: float) -> float:
+    """The score without a tree of a `base_score`.
+
+    Raises:
+        ValueError: it has none that is finite.
+    """
+    if objective != SOFTMAX and not _within(objective, mean):
+        raise ValueError(f"its base_score is {mean}, and the score without a tree would be infinite")
+    if objective == BINARY:
+        return math.log(mean / (1 - mean))
+    return math.log(mean) if objective in (POISSON, GAMMA, TWEEDIE) else mean
+
+
+def _within(objective: str, mean: float) -> bool:
+    low, high = (0.0 if objective in (BINARY, POISSON, GAMMA, TWEEDIE) else -math.inf), math.inf
+    return low < mean < (1.0 if objective == BINARY else high)

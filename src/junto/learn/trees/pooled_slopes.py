@@ -34,7 +34,9 @@ class TreeStart:
     spread: float = 1.0
 
 
-def start_of(family: Family, corrects: bool, sums: Floats, task: RowsTask) -> TreeStart:
+def start_of(
+    family: Family, corrects: bool, sums: Floats, task: RowsTask, given: float | None = None
+) -> TreeStart:
     """Where the trees of a label begin.
 
     Args:
@@ -42,12 +44,14 @@ def start_of(family: Family, corrects: bool, sums: Floats, task: RowsTask) -> Tr
         corrects: see `growing.Rule`.
         sums: see `label_sums`.
         task: rows.
+        given: the score without a tree; None: that of the label's mean.
 
     Raises:
         LearnError: the label has one class, or is 0 in all rows.
     """
     if corrects:
-        return TreeStart(tuple(_base(family, sums, task)))
+        base = _base(family, sums, task)
+        return TreeStart(tuple(base if given is None else [given] * len(base)))
     if isinstance(family, ClassFamily):
         return TreeStart((0.0,) * len(family.classes) if family.outputs else (0.0,))
     mean = float(sums[0]) / task.mass
@@ -56,7 +60,7 @@ def start_of(family: Family, corrects: bool, sums: Floats, task: RowsTask) -> Tr
 
 
 def _base(family: Family, sums: Floats, task: RowsTask) -> list[float]:
-    objective, _ = objective_of(family)
+    objective, number = objective_of(family)
     if objective == SOFTMAX:
         logs = np.log(np.maximum(sums, 0.5 * task.mass / task.rows))
         return [float(each) for each in logs - logs.mean()]
@@ -64,7 +68,7 @@ def _base(family: Family, sums: Floats, task: RowsTask) -> list[float]:
     if objective == BINARY:
         if not 0 < mean < 1:
             raise LearnError("the label has one class only", fix="both classes must occur")
-        return [float(np.log(mean / (1 - mean)))]
+        return [float(np.log(number * mean / (1 - mean)))]
     if objective == SQUARES:
         return [mean]
     if not mean > 0:
@@ -121,7 +125,8 @@ def newton(label: Floats, score: Floats, family: Family) -> tuple[Floats, Floats
         return y - score, np.ones_like(score)
     if objective == BINARY:
         p = softmax(np.column_stack([np.zeros_like(score), score]))[:, 1:]
-        return y - p, p * (1 - p)
+        weight = np.where(y == 1, number, 1.0)
+        return weight * (y - p), weight * p * (1 - p)
     if objective == SOFTMAX:
         p = softmax(score)
         return (y == np.arange(score.shape[1])) - p, 2 * p * (1 - p)

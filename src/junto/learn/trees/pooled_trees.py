@@ -28,6 +28,7 @@ from junto.learn.pooled import Pooled, RowPart, RowsTask, task_of, with_gaps
 from junto.learn.trees import monotone, pooled_bins
 from junto.learn.trees.candidates import BELOW_ALL, NONE
 from junto.learn.trees.ensemble import Growth
+from junto.learn.trees.growing import SplitTerms
 from junto.learn.trees.objectives import SQUARES, objective_of
 from junto.learn.trees.pooled_bins import Cuts
 from junto.learn.trees.pooled_slopes import TreeStart, label_sums, losses, slopes, softmax, start_of, started
@@ -45,17 +46,13 @@ class SplitRule:
     """What a split and a leaf have to be.
 
     Attributes:
-        penalty: `reg_lambda`.
-        gamma: by how much a split has to lessen the loss.
-        least: `min_child_weight`.
+        asked: of leaves and splits.
         step: `max_delta_step`; 0: leaves of any size.
         rate: `learning_rate`.
         directions: of each column, see `monotone`; None: there are no constraints.
     """
 
-    penalty: float
-    gamma: float
-    least: float
+    asked: SplitTerms
     step: float
     rate: float
     directions: tuple[int, ...] | None = None
@@ -70,7 +67,7 @@ class SplitRule:
         Returns:
             [trees, outputs, nodes, ...].
         """
-        found: Floats = sums[:, :-1] / np.maximum(sums[:, -1:] + self.penalty, 1e-16)
+        found: Floats = self._lessened(sums[:, :-1]) / np.maximum(sums[:, -1:] + self.asked.penalty, 1e-16)
         found = np.clip(found, -self.step, self.step) if self.step else found
         if bounds is None:
             return found
@@ -80,8 +77,15 @@ class SplitRule:
     def score(self, sums: Floats, weights: Floats) -> Floats:
         """By how much leaves of such weights lessen the loss, twice: of all outputs together [trees, ...]."""
         gradient, hessian = sums[:, :-1], sums[:, -1:]
-        scored: Floats = (2 * gradient * weights - (hessian + self.penalty) * weights**2).sum(axis=1)
+        if not self.step and self.directions is None:  # as XGBoost has it
+            gradient = self._lessened(gradient)
+        scored: Floats = (2 * gradient * weights - (hessian + self.asked.penalty) * weights**2).sum(axis=1)
         return scored
+
+    def _lessened(self, gradient: Floats) -> Floats:
+        """Nearer to 0 by `reg_alpha`."""
+        alpha = self.asked.alpha
+        return np.sign(gradient) * np.maximum(np.abs(gradient) - alpha, 0) if alpha else gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +152,16 @@ class _RowsGrower:
         self._task, self._family, self._growth, self.columns = task, family, growth, task.columns
         corrects = growth.rule.corrects
         sums = reveal(task.total(FrameStep(label_sums, family)))
-        self._start: TreeStart = start_of(family, corrects, sums, task)
+        self._start: TreeStart = start_of(family, corrects, sums, task, model.start)
         self.outputs = len(self._start.base)
         cuts = task.everywhere(pooled_bins.cuts_of(task, model.max_bins))
         bins = {party: party(pooled_bins.binned)(part, cuts[party]) for party, part in task.parts.items()}
         self._cuts, self._bins = cuts, bins
-        least = 0.0 if task.weighted and not model.absolute_weights else growth.least
-        rule = growth.rule
+        rule, asked = growth.rule, growth.asked
+        if task.weighted and not model.absolute_weights:
+            asked = asked._replace(least=0.0)
         directions = monotone.directions_of(model.constraints, self.columns)
-        self._rule = SplitRule(growth.penalty, model.least_gain, least, rule.step, rule.rate, directions)
+        self._rule = SplitRule(asked, rule.step, rule.rate, directions)
         self._scores: Mapping[PYU, Any] = {}
         self._trees: dict[PYU, list[Any]] = {party: [] for party in bins}
 
@@ -375,7 +380,7 @@ def _best(summed: Floats, cuts: Cuts, before: Any, rule: SplitRule, allowed: Any
     place = np.arange(there.shape[-1])[None, :, None]
     turned = rule.directions is not None  # then it matters which child is the left one
     may = (place < sizes) | ((place == there.shape[-1] - 1) & np.array([True, turned]))
-    may = may & (left[:, -1] >= rule.least) & (right[:, -1] >= rule.least)
+    may = may & (left[:, -1] >= rule.asked.least) & (right[:, -1] >= rule.asked.least)
     if allowed is not None:
         may = may & np.stack([np.isin(np.arange(len(cuts)), each) for each in allowed])[:, :, None, None]
     if rule.directions is not None:
@@ -386,7 +391,7 @@ def _best(summed: Floats, cuts: Cuts, before: Any, rule: SplitRule, allowed: Any
     best = flat.argmax(axis=-1)
     column, at, missing = np.unravel_index(best, gain.shape[2:])
     at = np.where((at == there.shape[-1] - 1) & (missing == 1), BELOW, at)
-    fine = np.take_along_axis(flat, best[..., None], -1)[..., 0] > max(rule.gamma, LEAST_GAIN)
+    fine = np.take_along_axis(flat, best[..., None], -1)[..., 0] > max(rule.asked.gamma, LEAST_GAIN)
     column = np.where(fine, column, NONE)
     narrow = None
     if rule.directions is not None:

@@ -23,7 +23,7 @@ from junto.learn.families import IDENTITY, LOGARITHM, ClassFamily, Normal, are_n
 from junto.learn.kept_columns import KeptParts
 from junto.learn.metrics import accuracy_score, r2_score
 from junto.learn.pooled import Pooled
-from junto.learn.trees import candidates, growing, keeping, leaving, monotone, pooled_trees
+from junto.learn.trees import candidates, growing, keeping, leaving, monotone, pooled_trees, predicting
 from junto.learn.trees.checkpoints import Checkpoint
 from junto.learn.trees.continuing import LossWatch, require_continued, target_of, together
 from junto.learn.trees.ensemble import (
@@ -83,9 +83,19 @@ class TreeModel(ExplainedTrees):
         """How many are grown."""
 
     @property
-    def least_gain(self) -> float:
-        """By how much a split must be better than none, in the label's units."""
-        return 0.0
+    def start(self) -> float | None:
+        """The score without a tree; None: that of the label's mean."""
+        return None
+
+    @property
+    def lighter(self) -> float:
+        """What gradients and hessians are divided by."""
+        return 1.0
+
+    @property
+    def most_weight(self) -> float:
+        """Of a row."""
+        return MOST_WEIGHT
 
     @property
     def constraints(self) -> Constraints:
@@ -155,7 +165,7 @@ class TreeModel(ExplainedTrees):
         require(not isinstance(before, Pooled), "the model to go on from is one of rows of several parties")
         home = None if before is None else before.label.home
         given = dataset.checked_with_label(
-            X, y, Judge(self.family, True, False, home), look=candidates.examined
+            X, y, Judge(self.family, True, False, home, self.start), look=candidates.examined
         )
         require(
             not isinstance(given.label, SPUObject) or not self.scaled_at_home,
@@ -171,7 +181,7 @@ class TreeModel(ExplainedTrees):
         growth = replace(growth, rule=self._finer(growth.rule, given))
         weight = self._weight(sample_weight, given.columns.rows, growth)
         if weight is not None and not self.absolute_weights:
-            growth = replace(growth, least=0.0)
+            growth = replace(growth, asked=growth.asked._replace(least=0.0))
         scales = scales_of(given.columns, self.max_bins, monotone.any_of(self.constraints))
         trees: list[Tree] = []
         outputs, first = math.prod(self.family.outputs), 0 if before is None else before.count
@@ -241,15 +251,16 @@ class TreeModel(ExplainedTrees):
         if weight is None:
             return None
         require(
-            self.absolute_weights or growth.least <= 1,
+            self.absolute_weights or growth.asked.least <= 1,
             "min_samples_leaf counts rows, which weights do not tell",
             "leave out min_samples_leaf or sample_weight",
         )
         if isinstance(weight, SPUObject):
             return weight
         require(isinstance(weight, PYUObject), f"sample_weight is {type(weight).__name__}", "pass a handle")
-        look, of = (_examined, examine.vector_of) if self.absolute_weights else (_positive, _of_mean_one)
+        look: Any = FrameStep(_examined, self.most_weight) if self.absolute_weights else _positive
         dataset.require_rows(weight, "sample_weight", rows, look)
+        of: Any = examine.vector_of if self.absolute_weights else _of_mean_one
         shared: SPUObject = run_at(weight.device, of, weight).to(self.spu)
         return shared
 
@@ -272,10 +283,11 @@ class TreeModel(ExplainedTrees):
             target = target_of(self.spu, given.label, self.family, before.label)
             label = Label(before.label.home, before.label.scale, target)
         shared = tuple(self.spu.share(each, field=field_for(self.spu, label)) for each in rows.values())
-        asked, scale = (self.least_gain, growth.penalty, growth.least), growth.rule.scale
-        limits: Any = growing.limits(*asked, scale)
-        units: Any = growing.units_of(1.0, 1.0, scale)
-        own = self.family.rescales or (self.family.slopes_scale and self.least_gain > 0)
+        lighter = self.lighter
+        asked, scale = growing.SplitTerms(*[each / lighter for each in growth.asked]), growth.rule.scale
+        limits: Any = growing.limits(asked, scale)
+        units: Any = growing.units_of(lighter, lighter, scale)
+        own = self.family.rescales or (self.family.slopes_scale and asked.gamma + asked.alpha > 0)
         if label.home is not None and own:
             limits = run_at(label.home.device, limits_at_home, label.home, self.family, asked, scale).to(
                 self.spu
@@ -289,7 +301,7 @@ class TreeModel(ExplainedTrees):
 
     def _judge(self, fitted: bool = False) -> Judge:
         home = self._fitted().label.home if fitted else None
-        return Judge(self.family, True, fitted, home)
+        return Judge(self.family, True, fitted, home, None if fitted else self.start)
 
     def _label_home(self) -> PYU | None:
         home = self._fitted().label.home
@@ -431,7 +443,7 @@ class Classifier(TreeModel):
         return shown(found.read_as(found, _within), to)
 
     def _probabilities(self, X: Table) -> SPUObject:
-        found: SPUObject = self.spu(growing.probabilities)(self.decision_function(X))
+        found: SPUObject = self.spu(predicting.probabilities)(self.decision_function(X))
         return found
 
     def predict(self, X: Table, to: PYU | str | None = None) -> Any:
@@ -458,7 +470,7 @@ class Classifier(TreeModel):
         """The likeliest classes; if they are named or `numbered`, their numbers."""
         numbered = numbered or are_named(self.classes_)
         values = tuple(range(len(self.classes))) if numbered else self.classes_
-        likelier = self.spu(growing.likelier, static_argnames="values")
+        likelier = self.spu(predicting.likelier, static_argnames="values")
         found: SPUObject = likelier(self.decision_function(X), values=values)
         return found
 
@@ -528,9 +540,9 @@ class TreeRegressor(TreeModel):
         return shown(r2_score(given.label, self.predict(X)), to)
 
 
-def _examined(weights: Any) -> examine.Facts:
+def _examined(weights: Any, most: float) -> examine.Facts:
     """At the owner of weights."""
-    return examine.examine_weights(weights, math.nextafter(MOST_WEIGHT, math.inf))
+    return examine.examine_weights(weights, math.nextafter(most, math.inf))
 
 
 def _positive(weights: Any) -> examine.Facts:

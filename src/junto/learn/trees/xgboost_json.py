@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from junto.errors import UNREADABLE
 from junto.learn.trees.candidates import NONE, Told, column_names
-from junto.learn.trees.objectives import BINARY, GAMMA, POISSON, QUANTILE, SECTIONS, SOFTMAX, TWEEDIE
+from junto.learn.trees.objectives import (
+    BINARY,
+    GAMMA,
+    POISSON,
+    QUANTILE,
+    SECTIONS,
+    SOFTMAX,
+    TWEEDIE,
+    score_of,
+)
 
 MOST_COLUMNS: Final = 1 << 20
 """Of a model that does not name them: numbers say nothing of the bytes that they stand in."""
@@ -127,24 +136,6 @@ def _mean(objective: str, score: float) -> float:
     if objective == BINARY:
         return 1 / (1 + math.exp(-score))
     return math.exp(score) if objective in (POISSON, GAMMA, TWEEDIE) else score
-
-
-def _score(objective: str, mean: float) -> float:
-    """The score without a tree of a `base_score`.
-
-    Raises:
-        ValueError: it has none that is finite.
-    """
-    if objective != SOFTMAX and not _within(objective, mean):
-        raise ValueError(f"its base_score is {mean}, and the score without a tree would be infinite")
-    if objective == BINARY:
-        return math.log(mean / (1 - mean))
-    return math.log(mean) if objective in (POISSON, GAMMA, TWEEDIE) else mean
-
-
-def _within(objective: str, mean: float) -> bool:
-    low, high = (0.0 if objective in (BINARY, POISSON, GAMMA, TWEEDIE) else -math.inf), math.inf
-    return low < mean < (1.0 if objective == BINARY else high)
 
 
 class Node(NamedTuple):
@@ -272,7 +263,7 @@ def _read(learner: Mapping[str, Any], deepest: int) -> Plain:
     return Plain(
         objective,
         float(str(learner["objective"][section][key]).strip("[]")),
-        np.broadcast_to([_score(objective, each) for each in base], (outputs,)).astype(np.float64),
+        np.broadcast_to([score_of(objective, each) for each in base], (outputs,)).astype(np.float64),
         leaves,
         {"names": names, "named": True, "column": column, "threshold": threshold, "missing": missing},
         gain,
