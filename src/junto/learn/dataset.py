@@ -307,9 +307,9 @@ def share(
     Raises:
         LearnError: they are not the columns that the scales are for.
     """
-    if columns.array is not None and columns.widths == scales.widths and not scales.by_owner:
-        return (columns.array if scales.secret is None else spu(on_scale)(columns.array, scales.secret),)
     require_known(columns, scales)
+    if columns.array is not None:
+        return (columns.array if scales.secret is None else spu(on_scale)(columns.array, scales.secret),)
     return tuple(
         spu.share(owner(examine.scaled_columns)(columns.tables[owner], scaling, seed), field=field)
         for owner, scaling in scales.by_owner.items()
@@ -327,8 +327,7 @@ def require_known(columns: Columns, scales: Scales) -> None:
     Raises:
         LearnError: they are not.
     """
-    given = dict(zip(columns.owners, columns.widths, strict=False))
-    if given != dict(zip(scales.by_owner, scales.widths, strict=False)) or not given:
+    if (columns.owners, columns.widths) != (tuple(scales.by_owner), scales.widths):
         raise LearnError(
             f"X has columns {_widths(columns.owners, columns.widths)}, the model was trained on "
             f"{_widths(tuple(scales.by_owner), scales.widths)}",
@@ -439,5 +438,5 @@ def gathered(spu: SPU, scales: Scales, of: Any, field: str | None = None) -> tup
 
 def _widths(owners: Sequence[PYU], widths: Sequence[int]) -> str:
     if not owners:
-        return f"on the SPU ({sum(widths)})"
+        return f"SPU {sum(widths)}"
     return ", ".join(f"{owner.party} {width}" for owner, width in zip(owners, widths, strict=True))

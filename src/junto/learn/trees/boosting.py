@@ -126,8 +126,8 @@ class GradientBoosting(TreeModel):
         """Train; returns the model itself.
 
         Args:
-            X: tables of their owners; numbers may be missing. Or a `HorizontalFrame`:
-                `junto.learn.trees.pooled_trees` says who learns what.
+            X: tables of their owners; numbers may be missing. Or an array on the SPU, of which nobody
+                learns how it is split. Or a `HorizontalFrame`: see `junto.learn.trees.pooled_trees`.
             y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
                 frame.
             sample_weight: a handle of numbers from 0 to 64 at their owner, which nobody else sees; or the

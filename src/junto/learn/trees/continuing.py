@@ -14,16 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from junto.device.disclosure import reveal
-from junto.device.pyu import PYU, PYUObject
+from junto.device.pyu import PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.learn import dataset, examine
 from junto.learn.dataset import Checked, Label, Scales
 from junto.learn.estimator import require, run_at
 from junto.learn.families import Family, LabelScale
-from junto.learn.trees import candidates, growing, predicting
+from junto.learn.trees import candidates, growing, predicting, secret_columns
 from junto.learn.trees.candidates import Told
 from junto.learn.trees.ensemble import Learned, Tree
+from junto.learn.trees.split_columns import SplitColumns, parts_of
 
 WORST: Final = 2.0**20
 """A mean loss that every tree is better than."""
@@ -35,16 +36,16 @@ class LossWatch:
     Args:
         spu: where.
         family: of the label.
-        fitted: scales and label of `fit`.
+        fitted: scales, label and columns of `fit`.
         given: rows that trees are not grown from.
         start: their scores without a tree.
     """
 
     def __init__(
-        self, spu: SPU, family: Family, fitted: tuple[Scales, Label], given: Checked, start: Any
+        self, spu: SPU, family: Family, fitted: tuple[Scales, Label, SplitColumns], given: Checked, start: Any
     ) -> None:
-        scales, label = fitted
-        self._spu, self._known, self._tables = spu, scales.by_owner, given.columns.tables
+        self._scales, label, self._grown = fitted
+        self._spu, self._columns = spu, given.columns
         self._target = target_of(spu, given.label, family, label)
         self._state: tuple[Any, Any] = (start, np.float32(WORST))
         self._watched = spu(_watched, static_argnames="family")
@@ -54,10 +55,8 @@ class LossWatch:
 
     def better(self, tree: Tree, number: int) -> bool:
         """Whether the loss is less with this tree, the how manieth it is; all parties learn it."""
-        parts = []
-        for owner, known in self._known.items():
-            picks = run_at(owner, candidates.in_one, [list(tree.picks[owner])])
-            parts.append(run_at(owner, candidates.reachable, self._tables[owner], known, picks).to(self._spu))
+        splits, rows = self._grown.kept([tree.levels]), (0, self._columns.rows)
+        parts = parts_of(self._spu, self._scales, splits, self._columns, candidates.reachable, rows)
         *state, better = self._watched(parts, tree.weights, *self._state, self._target, family=self._family)
         self._state = (state[0], state[1])
         if found := bool(reveal(better)):
@@ -98,13 +97,17 @@ def together(spu: SPU, before: Learned, after: Learned) -> Learned:
     count, worth = before.count + after.count, None
     if before.worth is not None:
         worth = spu(growing.worth_joined)(before.worth, after.worth)
-    return Learned(Scales(known, after.scales.widths), after.label, fits, picks, weights, count, worth)
+    hidden = None
+    if before.hidden is not None:
+        hidden = spu(secret_columns.joined)(before.hidden, after.hidden)
+    scales = Scales(known, after.scales.widths)
+    return Learned(scales, after.label, fits, picks, weights, count, worth, hidden)
 
 
-def require_continued(before: Learned, scales_of: dict[PYU, int], depth: int, outputs: int) -> None:
+def require_continued(before: Learned, scales: Scales, depth: int, outputs: int) -> None:
     """Raise a LearnError unless a model with such columns, depth and outputs can go on from `before`."""
-    widths = dict(zip(before.scales.by_owner, before.scales.widths, strict=True))
-    require(list(widths.items()) == list(scales_of.items()), "the model to go on from has other columns")
+    known, given = ((tuple(each.by_owner), each.widths) for each in (before.scales, scales))
+    require(known == given, "the model to go on from has other columns")
     shape = before.weights.shape
     same = shape[1] == 2**depth and math.prod(shape[2:]) == outputs
     require(same, "the model to go on from has another max_depth, or other classes")

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from typing import Any, Final, TypeAlias
 
 from junto.device.pyu import PYU, PYUObject
@@ -20,8 +19,9 @@ from junto.learn import dataset
 from junto.learn.dataset import Columns, Label, Scales, Table
 from junto.learn.estimator import run_at
 from junto.learn.families import Family, LabelScale
-from junto.learn.trees import candidates, growing, monotone, predicting
+from junto.learn.trees import candidates, growing, predicting
 from junto.learn.trees.growing import Rule, SplitTerms
+from junto.learn.trees.split_columns import Secret, SplitColumns, Splits, parts_of
 
 Worth: TypeAlias = Mapping[str, SPUObject]
 """See `growing.worth`."""
@@ -32,14 +32,14 @@ class Tree:
     """A tree that was just grown.
 
     Attributes:
-        picks: for each owner and level a handle at the owner of which candidate splits each node.
+        levels: what is kept of the splits of each: see `SplitColumns.split`.
         weights: of the leaves [leaves, outputs], secret.
         totals: of each level, and of the leaves, the sums of slopes and hessians of each node, secret.
         steps: of each level the nodes' weights as leaves, without sign, and of the leaves their weights,
             secret, if there are constraints; None: they follow from `totals`.
     """
 
-    picks: Mapping[PYU, Sequence[PYUObject]]
+    levels: Sequence[Any]
     weights: SPUObject
     totals: Sequence[SPUObject]
     steps: Sequence[SPUObject] | None = None
@@ -57,6 +57,7 @@ class Learned:
         weights: of the leaves, secret: see `growing.stacked`.
         count: how often trees were grown, one, or one for each class.
         worth: see `growing.worth`, secret; None: nobody knows it.
+        hidden: of columns that are on the SPU where they split nodes, secret.
     """
 
     scales: Scales
@@ -66,6 +67,12 @@ class Learned:
     weights: SPUObject
     count: int
     worth: Worth | None
+    hidden: Secret | None = None
+
+    @property
+    def splits(self) -> Splits:
+        """Those of owners, and those of nobody."""
+        return self.picks, self.hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +80,20 @@ class EnsembleTask:
     """What trees are grown for.
 
     Attributes:
-        known: of each owner's columns, see `Learned.scales`.
-        rows: see `candidates.sides`: of each owner, there and on the SPU.
-        shared: the latter.
-        widths: how many candidates each owner has.
+        columns: by which nodes are split.
         label: on its scale.
         weight: of each row, secret; None: all weigh 1.
         limits: see `growing.limits`.
         units: see `growing.units_of`.
         count: of rows.
-        columns: how many each owner has.
-        directions: see `monotone.directions_at`: of each owner, there; None: there are no constraints.
     """
 
-    known: Mapping[PYU, PYUObject]
-    rows: Mapping[PYU, PYUObject]
-    shared: tuple[SPUObject, ...]
-    widths: tuple[int, ...]
+    columns: SplitColumns
     label: Label
     weight: SPUObject | None
     limits: Any
     units: Any
     count: int
-    columns: tuple[int, ...]
-    directions: Mapping[PYU, PYUObject] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,73 +140,55 @@ class Ensemble:
 
     def __init__(self, spu: SPU, family: Family, task: EnsembleTask, growth: Growth) -> None:
         self._spu = spu
-        self._share = partial(spu.share, field=field_for(spu, task.label))
         self._task = task
         self._growth = growth
         compute = in_small_numbers(spu, task.label)
         self._root = partial(compute(growing.root, static_argnames="family"), family=family)
         self._below = compute(growing.below)
         self._picked = partial(
-            compute(growing.picked, static_argnames=("rule", "widths")), rule=growth.rule, widths=task.widths
+            compute(growing.picked, static_argnames=("rule", "widths")),
+            rule=growth.rule,
+            widths=task.columns.widths,
         )
         self._leaves = partial(compute(growing.leaves, static_argnames="rule"), rule=growth.rule)
-        known = task.directions
-        self._directions = None if known is None else [self._share(each) for each in known.values()]
 
     def grow(self, number: int, score: Any) -> tuple[Tree, Any]:
         """The next tree, and the scores from which the one after it is grown."""
         task, growth = self._task, self._growth
-        level = self._root(task.shared, score, task.label.target, (task.weight, growth.rows(number)))
-        levels: list[Mapping[PYU, PYUObject]] = []
-        totals, steps = [level.totals], []
+        columns = task.columns
+        level = self._root(columns.sides, score, task.label.target, (task.weight, growth.rows(number)))
+        levels, totals, steps = list[Any](), [level.totals], []
         while True:
-            allowed = self._allowed(growth.columns(number, len(levels)), level.totals.shape[0])
-            found, middle, bounds = self._picked(level, task.limits, allowed, self._directions)
+            chosen = growth.columns(number, len(levels))
+            if chosen is not None and len(chosen) > 1:  # of trees that are grown side by side
+                chosen = [*chosen] * (level.totals.shape[0] // len(chosen))
+            allowed = None if chosen is None else columns.allowed(chosen)
+            found, middle, bounds = self._picked(level, task.limits, allowed, columns.directions)
             steps.append(middle)
-            picks = {owner: each.to(owner) for owner, each in zip(task.known, found, strict=True)}
-            levels.append(picks)
-            lefts = [
-                self._share(run_at(owner, candidates.taken, task.rows[owner], each))
-                for owner, each in picks.items()
-            ]
-            held = self._held(picks, bounds)
+            kept, lefts = columns.split(found)
+            levels.append(kept)
+            held = None if columns.directions is None else growing.Held(bounds, columns.turns(kept))
             if len(levels) == growth.depth:
                 break
-            level = self._below(task.shared, level, lefts, middle, held)
+            level = self._below(columns.sides, level, lefts, middle, held)
             totals.append(level.totals)
         sought = None if growth.rule.quantile is None else (task.label.target, growth.rows(number))
         weights, later, last = self._leaves(level, lefts, score, task.limits, (sought, held))
-        mine = {owner: tuple(each[owner] for each in levels) for owner in task.known}
-        found = None if held is None else (*steps, weights)
-        return Tree(mine, weights, (*totals, last), found), later
+        known = None if held is None else (*steps, weights)
+        return Tree(levels, weights, (*totals, last), known), later
 
-    def _held(self, picks: Mapping[PYU, PYUObject], bounds: Any) -> growing.Held | None:
-        known = self._task.directions
-        if known is None:
-            return None
-        turns = [
-            run_at(owner, monotone.turns, known[owner], each).to(self._spu) for owner, each in picks.items()
-        ]
-        return growing.Held(bounds, turns)
+    @property
+    def columns(self) -> SplitColumns:
+        """By which nodes are split."""
+        return self._task.columns
 
     def worth(self, trees: Sequence[Tree]) -> Worth:
         """See `growing.worth`."""
         compute = self._spu(growing.worth, static_argnames="rule")
         totals, steps = ([getattr(tree, name) for tree in trees] for name in ("totals", "steps"))
-        known = None if self._task.directions is None else steps
+        known = None if self._task.columns.directions is None else steps
         found: Worth = compute(totals, self._task.limits, self._task.units, known, rule=self._growth.rule)
         return found
-
-    def _allowed(self, chosen: Sequence[Sequence[int]] | None, nodes: int) -> Sequence[SPUObject] | None:
-        if chosen is None:
-            return None
-        if len(chosen) > 1:  # of trees that are grown side by side
-            chosen = [*chosen] * (nodes // len(chosen))
-        begins = [0, *accumulate(self._task.columns)]
-        return [
-            self._share(run_at(owner, candidates.allowed, known, begin, chosen))
-            for (owner, known), begin in zip(self._task.known.items(), begins, strict=False)
-        ]
 
 
 def scales_of(columns: Columns, max_bins: int, turned: bool) -> Scales:
@@ -222,17 +201,15 @@ def scales_of(columns: Columns, max_bins: int, turned: bool) -> Scales:
 
 
 def learned(
-    spu: SPU, trees: Sequence[Tree], given: tuple[Scales, Label, bool], outputs: int, worth: Worth
+    spu: SPU, trees: Sequence[Tree], given: tuple[Scales, Label, bool], outputs: int, ensemble: Ensemble
 ) -> Learned:
     """What is kept of trees that were grown; see `Learned`."""
     scales, label, known = given
-    picks = {
-        owner: run_at(owner, candidates.in_one, [list(tree.picks[owner]) for tree in trees])
-        for owner in scales.by_owner
-    }
+    picks, hidden = ensemble.columns.kept([tree.levels for tree in trees])
     stacked = spu(growing.stacked, static_argnames="outputs")
     weights = stacked([tree.weights for tree in trees], outputs=outputs)
-    return Learned(scales, label.without_target(), known, picks, weights, len(trees), worth)
+    worth = ensemble.worth(trees)
+    return Learned(scales, label.without_target(), known, picks, weights, len(trees), worth, hidden)
 
 
 BLOCK: Final = 2**21
@@ -268,11 +245,7 @@ def in_blocks(
     blocks = []
     for begin in range(0, columns.rows, size):
         end = begin + size
-        parts = [
-            run_at(owner, told, columns.tables[owner], known, learned.picks[owner], begin, end).to(spu)
-            for owner, known in learned.scales.by_owner.items()
-        ]
-        blocks.append(compute(parts))
+        blocks.append(compute(parts_of(spu, learned.scales, learned.splits, columns, told, (begin, end))))
     whole: SPUObject = blocks[0] if len(blocks) == 1 else spu(predicting.joined)(blocks)
     return whole
 

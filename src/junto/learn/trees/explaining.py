@@ -36,7 +36,7 @@ from junto.learn.dataset import Table
 from junto.learn.estimator import Estimator, Handed, require, run_at, shown
 from junto.learn.families import IDENTITY, Family
 from junto.learn.scaled import DIGITS, EXPONENT
-from junto.learn.trees import candidates, paths
+from junto.learn.trees import candidates, paths, secret_columns
 from junto.learn.trees.ensemble import BLOCK, Learned, Worth, in_blocks
 
 KINDS: Final = ("gain", "cover", "weight", "total_gain", "total_cover")
@@ -122,13 +122,16 @@ def importances(spu: SPU, learned: Learned, kind: str, receiver: PYU) -> PYUObje
         receiver: the only one that sees it.
     """
     require(kind in KINDS, f"there is no importance_type {kind!r}", ", ".join(KINDS))
-    uses, names = [], []
+    uses, names = list[Any](), list[Any]()
     for owner, known in learned.scales.by_owner.items():
         uses.append(run_at(owner, paths.used, known, learned.picks[owner]).to(spu))
         names.append(run_at(owner, paths.names_of, known).to(receiver))
+    parties = [owner.party for owner in learned.scales.by_owner]
+    if learned.hidden is not None:
+        uses, parties = [spu(secret_columns.used)(learned.hidden["column"])], [spu.name]
+        names = [secret_columns.names_of(*learned.scales.widths)]
     worth: Mapping[str, Any] = {} if kind == "weight" else known_worth(learned)
     found = spu(_importances, static_argnames="kind", num_returns_policy="single")(uses, worth, kind=kind)
-    parties = [owner.party for owner in learned.scales.by_owner]
     return run_at(receiver, _named, parties, names, found.to(receiver))
 
 
@@ -150,12 +153,19 @@ def leaves(spu: SPU, learned: Learned, X: Table) -> SPUObject:
     """The place of each row's leaf in each tree, from the left [rows, trees]."""
     size = max(1, BLOCK // math.prod(learned.weights.shape[:2]))
     split = [run_at(owner, paths.split, picks).to(spu) for owner, picks in learned.picks.items()]
+    if learned.hidden is not None:
+        split = [spu(secret_columns.split)(learned.hidden["column"])]
     find = partial(spu(_places), places=spu(_places_of_leaves)(split))
     return in_blocks(spu, learned, X, size, candidates.reachable, find)
 
 
 def contributions(spu: SPU, learned: Learned, X: Table, family: Family) -> Handed:
     """SHAP values of each row, columns owner by owner and the expected score last."""
+    require(
+        learned.hidden is None,
+        "columns on the SPU have no SHAP values: which of them a path has, nobody knows",
+        "model.export(to=party, with_stats=True) leaves, and xgboost computes them there",
+    )
     worth, parts, uses = known_worth(learned), [], []
     for owner, known in learned.scales.by_owner.items():
         parts.append(run_at(owner, paths.groups, known, learned.picks[owner]).to(spu))

@@ -25,19 +25,21 @@ def parts_of(learned: Learned) -> KeptParts:
         for owner, known in learned.scales.by_owner.items()
     }
     secret = {"weights": learned.weights, "scale": learned.label.scale, "worth": learned.worth}
+    secret |= {"hidden": learned.hidden}
     facts = {"known": learned.known, "count": learned.count}
     return KeptParts(secret, owned, learned.scales.widths, learned.label.home, facts)
 
 
 def learned_of(spu: SPU, parts: KeptParts) -> Learned:
     """The other way."""
-    weights, scale, worth = spu(_apart)(parts.secret)
+    weights, scale, worth, hidden = spu(_apart)(parts.secret)
     splits = {owner: run_at(owner, _splits, kept) for owner, kept in parts.owned.items()}
     known = {owner: run_at(owner, candidates.candidates_told, each) for owner, each in splits.items()}
     picks = {owner: run_at(owner, candidates.picks_told, each) for owner, each in splits.items()}
     scales, facts = Scales(known, parts.widths), parts.facts
     label = kept_columns.label_of(parts, scale)
-    return Learned(scales, label, bool(facts["known"]), picks, weights, int(facts["count"] or 0), worth)
+    known_range, count = bool(facts["known"]), int(facts["count"] or 0)
+    return Learned(scales, label, known_range, picks, weights, count, worth, hidden)
 
 
 def save(spu: SPU, learned: Learned, folders: Folders, about: Mapping[str, Any], how: Keeping) -> str:
@@ -64,5 +66,5 @@ def _splits(kept: Any) -> candidates.Told:
     return told
 
 
-def _apart(kept: Any) -> tuple[Any, Any, Any]:
-    return kept["weights"], kept["scale"], kept["worth"]
+def _apart(kept: Any) -> tuple[Any, Any, Any, Any]:
+    return kept["weights"], kept["scale"], kept["worth"], kept["hidden"]

@@ -20,7 +20,7 @@ from junto.learn.estimator import require, run_at
 from junto.learn.families import IDENTITY, LARGEST_MEAN, LOGARITHM, Family, LabelScale
 from junto.learn.own_units import scored
 from junto.learn.scaled import DIGITS, EXPONENT, in_digits
-from junto.learn.trees import candidates, lightgbm_text, onnx_model, xgboost_json
+from junto.learn.trees import candidates, lightgbm_text, onnx_model, secret_columns, xgboost_json
 from junto.learn.trees.ensemble import Learned
 from junto.learn.trees.explaining import known_worth
 from junto.learn.trees.objectives import (
@@ -54,6 +54,9 @@ def exported(
     compute = spu(_whole, static_argnames="family", num_returns_policy="single")
     shown = compute(learned.weights, learned.label.scale, worth, family=family).to(receiver)
     parties = [owner.party for owner in owners]
+    if learned.hidden is not None:
+        secret = {name: each.to(receiver) for name, each in learned.hidden.items()}
+        parts, parties = [run_at(receiver, secret_columns.told, secret, spu.numbers.fraction)], [spu.name]
     plain = run_at(receiver, _merged, objective_of(family), parties, parts, shown)
     return run_at(receiver, WRITERS[format], plain)
 

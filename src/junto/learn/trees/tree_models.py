@@ -42,6 +42,7 @@ from junto.learn.trees.ensemble import (
 from junto.learn.trees.explaining import ExplainedTrees
 from junto.learn.trees.leaving import DEEPEST
 from junto.learn.trees.monotone import Constraints
+from junto.learn.trees.split_columns import OwnedColumns, SecretColumns, SplitColumns
 
 MOST_WEIGHT: Final = 64.0
 """Of a row: sums of slopes stay in range."""
@@ -122,8 +123,8 @@ class TreeModel(ExplainedTrees):
         """Train; returns the model itself.
 
         Args:
-            X: tables of their owners; numbers may be missing. Or a `HorizontalFrame`:
-                `junto.learn.trees.pooled_trees` says who learns what.
+            X: tables of their owners; numbers may be missing. Or an array on the SPU, of which nobody
+                learns how it is split. Or a `HorizontalFrame`: see `junto.learn.trees.pooled_trees`.
             y: a handle of a vector or one-column table, at its owner or on the SPU; or the column of the
                 frame.
             sample_weight: a handle of numbers at their owner, which nobody else sees: not below 0; of
@@ -172,11 +173,6 @@ class TreeModel(ExplainedTrees):
             "a label whose logarithm or quantile is predicted has to be at its owner, who knows its scale",
             "pass the owner's handle",
         )
-        require(
-            given.columns.array is None,
-            "trees are grown on tables at their owners, who know where a column can be split",
-            "pass {alice: her_table, bob: his_table}",
-        )
         growth = self.growth(given.columns.rows, sum(given.columns.widths))
         growth = replace(growth, rule=self._finer(growth.rule, given))
         weight = self._weight(sample_weight, given.columns.rows, growth)
@@ -186,14 +182,12 @@ class TreeModel(ExplainedTrees):
         trees: list[Tree] = []
         outputs, first = math.prod(self.family.outputs), 0 if before is None else before.count
         if before is not None:
-            require_continued(
-                before, dict(zip(given.columns.owners, scales.widths, strict=True)), self.max_depth, outputs
-            )
+            require_continued(before, scales, self.max_depth, outputs)
         with training(self, "tree", self.trees - done) as course:
             task = self._task(given, scales, weight, growth, before)
             ensemble = Ensemble(self.spu, self.family, task, growth)
             score = self._start(task.label, X, task.count, before)
-            watch = None if watching is None else self._watch(watching, scales, task.label, before)
+            watch = None if watching is None else self._watch(watching, scales, task, before)
             patience = 0 if watching is None else watching[2]
             for number in course.each(range(self.trees - done)):
                 tree, score = ensemble.grow(first + number, score)
@@ -225,7 +219,7 @@ class TreeModel(ExplainedTrees):
         before: Learned | None,
     ) -> Learned:
         """What is known of these trees, and of those before them."""
-        found = learned(self.spu, trees, facts, math.prod(self.family.outputs), ensemble.worth(trees))
+        found = learned(self.spu, trees, facts, math.prod(self.family.outputs), ensemble)
         return found if before is None else together(self.spu, before, found)
 
     def _start(self, label: Label, X: Table, rows: int, before: Learned | None) -> SPUObject:
@@ -237,14 +231,14 @@ class TreeModel(ExplainedTrees):
         return made
 
     def _watch(
-        self, watching: tuple[Table, Any, int], scales: Scales, label: Label, before: Learned | None
+        self, watching: tuple[Table, Any, int], scales: Scales, task: EnsembleTask, before: Learned | None
     ) -> LossWatch:
-        X, y, _ = watching
+        (X, y, _), label = watching, task.label
         judge = Judge(self.family, True, True, label.home)
         given = dataset.checked_with_label(X, y, judge, scales=scales, look=candidates.examined)
         dataset.require_known(given.columns, scales)
         start = self._start(label, X, given.columns.rows, before)
-        return LossWatch(self.spu, self.family, (scales, label), given, start)
+        return LossWatch(self.spu, self.family, (scales, label, task.columns), given, start)
 
     def _weight(self, given: Any, rows: int, growth: Growth) -> SPUObject | None:
         weight = dataset.only_part(given)
@@ -272,17 +266,17 @@ class TreeModel(ExplainedTrees):
         growth: Growth,
         before: Learned | None,
     ) -> EnsembleTask:
-        tables, known = given.columns.tables, scales.by_owner
-        directions = monotone.directions_at(self.constraints, scales)
-        rows = {
-            owner: run_at(owner, candidates.sides, table, known[owner]) for owner, table in tables.items()
-        }
         if before is None:
             label = dataset.share_label(self.spu, given.label, self._judge(), (0.0, 1), None)
         else:
             target = target_of(self.spu, given.label, self.family, before.label)
             label = Label(before.label.home, before.label.scale, target)
-        shared = tuple(self.spu.share(each, field=field_for(self.spu, label)) for each in rows.values())
+        field, columns = field_for(self.spu, label), given.columns
+        by: SplitColumns
+        if columns.array is None:
+            by = OwnedColumns(self.spu, columns, scales, self.constraints, field)
+        else:
+            by = SecretColumns(self.spu, columns, self.max_bins, weight, self.constraints, field)
         lighter = self.lighter
         asked, scale = growing.SplitTerms(*[each / lighter for each in growth.asked]), growth.rule.scale
         limits: Any = growing.limits(asked, scale)
@@ -294,10 +288,7 @@ class TreeModel(ExplainedTrees):
             )
         if label.home is not None and (self.family.rescales or self.family.slopes_scale):
             units = run_at(label.home.device, units_at_home, label.home, self.family, scale).to(self.spu)
-        widths = tuple(each.shape[0] for each in shared)
-        columns = given.columns
-        sizes = columns.rows, columns.widths
-        return EnsembleTask(known, rows, shared, widths, label, weight, limits, units, *sizes, directions)
+        return EnsembleTask(by, label, weight, limits, units, columns.rows)
 
     def _judge(self, fitted: bool = False) -> Judge:
         home = self._fitted().label.home if fitted else None
