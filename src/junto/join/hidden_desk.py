@@ -270,7 +270,7 @@ def _numbers(column: Any) -> npt.NDArray[Any]:
 
 
 def _of_objects(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same values as numbers, decimals as floats, if that is what they are, without gaps."""
+    """The same values as numbers, decimals as floats, if that is what they are; NaN is a gap."""
     import pyarrow as pa
 
     try:
@@ -280,6 +280,6 @@ def _of_objects(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     except (pa.ArrowException, TypeError, OverflowError):
         return values
     tests = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean
-    if made.null_count or not any(is_it(made.type) for is_it in tests):
+    if not any(is_it(made.type) for is_it in tests):
         return values
     return np.asarray(made.to_numpy(zero_copy_only=False))

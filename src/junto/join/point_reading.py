@@ -6,6 +6,7 @@ selection picks: one bit a row, of which each server has a piece that says nothi
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -21,15 +22,19 @@ from junto.join.prepared_file import (
     Numbers,
     PreparedFile,
     PreparedHeader,
+    digest_after,
     header_of,
     rest_bytes,
     split,
+    state_of,
     tags_of,
 )
 from junto.whole_files import write_whole
 
 SLOTS: Final = 3
 """Of a key."""
+_DIGEST: Final = 32
+"""Bytes of a kept table that are SHA-256 of the others."""
 _AT_ONCE: Final = 1 << 14
 """Rows whose words stay in a processor's cache."""
 
@@ -47,20 +52,26 @@ class PointServer:
     def open(self, path: Any) -> int:
         """Have the table of the file at `path`, made now or before; the seed of its places.
 
-        It is kept beside the file, as ``.points``, under the digest of what it is made of.
+        It is kept beside the file, as ``.points``, under the digest of what it is made of; one that is not
+        whole is made anew.
+
+        Raises:
+            ProtocolViolation: the file at `path` is not what was signed.
         """
         file = PreparedFile(os.fspath(path), self._owner)
         self._shape = shape_of(file.header)
         words = _words(file.header)
         kept = Path(f"{os.fspath(path)}.{file.header.digest[:16]}.points")
-        if not kept.exists():
+        if not _is_whole(kept, 8 * (1 + words * self._shape.slots)):
+            file.check()
             table, seed = laid(self._shape, *_rows(file))
             for old in kept.parent.glob(f"{Path(path).name}.*.points"):
                 old.unlink(missing_ok=True)
-            write_whole(kept, [np.uint64(seed).tobytes(), table.data])
-        held = np.memmap(kept, np.uint64, "r")
-        if len(held) != 1 + words * self._shape.slots:
-            raise ProtocolViolation("what is kept beside a prepared table is not its table of rows")
+            begins = np.uint64(seed).tobytes()
+            digest = hashlib.sha256(begins)
+            digest.update(table.data)
+            write_whole(kept, [digest.digest(), begins, table.data])
+        held = np.memmap(kept, np.uint64, "r", _DIGEST)
         self._table: Words = held[1:].reshape(words, self._shape.slots)
         return int(held[0])
 
@@ -118,6 +129,15 @@ class PointDesk(AskingDesk):
         there = (records[:, :REST_BYTES] == rests).all(axis=1)
         found = np.where(there, np.arange(len(values)), -1)
         return self.decrypt(header.forms, found, records, names)
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether a seed and a table, of `size` bytes, are kept there as they were written."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        state, said = state_of(file.fileno()), file.read(_DIGEST)
+    return state.size == _DIGEST + size and digest_after(str(path), _DIGEST, state) == said.hex()
 
 
 def shape_of(header: PreparedHeader) -> FuseShape:

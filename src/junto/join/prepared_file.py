@@ -22,7 +22,8 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -226,6 +227,32 @@ def _stream(values: Digests, nonces: list[bytes], size: int) -> Digests:
     return np.frombuffer(b"".join(made), np.uint8).reshape(-1, size)
 
 
+class FileState(NamedTuple):
+    """By which a file is known again, unless somebody has changed it."""
+
+    device: int
+    number: int
+    size: int
+    changed: int
+    noted: int
+
+
+def state_of(descriptor: int) -> FileState:
+    """Of an open file."""
+    found = os.fstat(descriptor)
+    return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@lru_cache(maxsize=32)
+def digest_after(path: str, start: int, state: FileState) -> str:
+    """SHA-256 of what follows `start` bytes of a file, read once while it is in this state; "" in others."""
+    with open(path, "rb") as file:
+        if state_of(file.fileno()) != state:
+            return ""
+        file.seek(start)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class PreparedFile:
     """A file that is there, read as needed.
 
@@ -242,9 +269,10 @@ class PreparedFile:
         with open(path, "rb") as file:
             self.sealed: bytes = beginning(file.read(HEADER_BYTES))
             self.header: PreparedHeader = header_of(self.sealed, sender)
-            if os.fstat(file.fileno()).st_size != self.header.size:
+            self._state = state_of(file.fileno())
+            if self._state.size != self.header.size:
                 raise ProtocolViolation(f"the prepared table of {sender} is not whole")
-        header, self._sender = self.header, sender
+        header, self._sender, self._path = self.header, sender, path
         self.raw: Digests = np.memmap(path, np.uint8, "r")
         body, end = self.raw[HEADER_BYTES:], header.keys * header.record
         self.records: Digests = body[:end].reshape(header.keys, header.record)
@@ -254,7 +282,7 @@ class PreparedFile:
         """Raise ProtocolViolation if the file is not what was signed."""
         starts = self.starts
         right = starts[0] == 0 and starts[-1] == self.header.keys and bool((np.diff(starts) >= 0).all())
-        if not right or hashlib.sha256(self.raw[HEADER_BYTES:].data).hexdigest() != self.header.digest:
+        if not right or digest_after(self._path, HEADER_BYTES, self._state) != self.header.digest:
             raise ProtocolViolation(f"the prepared table of {self._sender} is not what was signed")
 
     def find(self, tags: npt.NDArray[np.uint64]) -> Numbers:

@@ -343,6 +343,17 @@ def test_a_file_that_is_not_utf8_is_refused_when_it_is_opened(tmp_path, monkeypa
         assert f"line {1 if column == 'name' else line} is not" in caught.value.fix
 
 
+def test_the_line_of_what_is_not_utf8_is_right_wherever_blocks_end(tmp_path, monkeypatch):
+    path = tmp_path / "people.csv"
+    for before in range(6):
+        path.write_bytes(b"id\n" + b"a" * before + "\n漢".encode() + b"\xff\n\n1\n")
+        for size in range(1, 9):
+            monkeypatch.setattr(csv_files, "BLOCK_BYTES", size)
+            with pytest.raises(sf.JoinError) as caught:
+                csv_files.CsvFile(str(path)).require_whole()
+            assert "line 3 is not" in caught.value.fix
+
+
 def test_text_in_utf8_is_read_wherever_blocks_end(tmp_path, monkeypatch):
     path = tmp_path / "people.csv"
     path.write_text("\ufeffid,v\n" + "".join(f"é{number}漢,🙂\n" for number in range(20)), "utf-8")
@@ -359,6 +370,7 @@ def test_a_quotation_mark_stays_open_exactly_if_arrow_takes_what_follows_into_it
     more = csv.read_csv(pa.BufferReader(data + b"\nlast\n"), *options)["h"].to_pylist()
     line = csv_files._open_quote([data[at : at + size] for at in range(0, len(data), size)], b",")
     assert (more[-1] != "last") == (line > 0)
+    assert csv_files._open_quote([b'\xef\xbb\xbf"a\n"\n'], b",") == 0
     if line:
         opened = b"\n".join(data.split(b"\n")[: line - 1]) + b"\nlast\n"
         assert csv.read_csv(pa.BufferReader(opened), *options)["h"].to_pylist()[-1] == "last"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
 
 import numpy as np
@@ -15,6 +17,7 @@ from junto.join import PreparedTable, lookup, points_lookup, prepare, update
 from junto.join.fuse_table import FuseShape, laid
 from junto.join.point_function import evaluated, key_bytes, levels_of, point_keys
 from junto.join.point_reading import PointServer
+from junto.join.prepared_file import HEADER_BYTES, digest_after, state_of
 from moves import watched_moves
 from tries import tries
 
@@ -130,6 +133,54 @@ def test_each_row_is_the_sum_of_three_slots(count):
 def test_keys_that_fit_into_no_table_are_said_to():
     with pytest.raises(sf.JoinError, match="fit into no table"):
         laid(FuseShape(2, b"name"), np.zeros((2, 2), np.uint64), np.zeros((2, 1), np.uint64))
+
+
+@pytest.mark.parametrize("name", ["c", "t"])
+@pytest.mark.parametrize("place", [0, 32, 40, 20_000, -1, None])
+def test_a_kept_table_that_is_damaged_is_made_anew(tmp_path, name, place):
+    """Also when this process has found it whole before."""
+    with sf.Session(PARTIES, debug_mode=True):
+        prepared, ids = prepared_at(tmp_path), list(range(99, 130))
+        want = asked(ids, prepared)
+        assert want == [None, *range(30)]
+        (kept,) = tmp_path.glob(f"{name}.*.points")
+        raw = bytearray(kept.read_bytes())
+        if place is None:
+            kept.write_bytes(raw[:-8])
+        else:
+            raw[place] ^= 1
+            kept.write_bytes(raw)
+        os.utime(kept, ns=(0, 0))  # a clock may not have gone on
+        assert asked(ids, prepared) == want
+
+
+def test_rows_are_read_of_a_table_that_was_signed_alone(tmp_path):
+    with sf.Session(PARTIES, debug_mode=True):
+        prepared = prepared_at(tmp_path)
+        assert asked([100], prepared) == [0]
+        for old in tmp_path.glob("t.*.points"):
+            old.unlink()
+        raw = bytearray((tmp_path / "t").read_bytes())
+        raw[HEADER_BYTES + 1000] ^= 1
+        (tmp_path / "t").write_bytes(raw)
+        with pytest.raises(sf.RemoteError, match="the prepared table of bob is not what was signed"):
+            asked([100], prepared)
+
+
+def test_a_file_is_hashed_once_in_each_state(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"head" + b"one", b"head" + b"two"):
+        path.write_bytes(content)
+        os.utime(path, ns=(len(content), content[-1]))
+        with path.open("rb") as file:
+            state = state_of(file.fileno())
+        before = digest_after.cache_info().misses
+        for _ in range(3):
+            assert digest_after(str(path), 4, state) == hashlib.sha256(content[4:]).hexdigest()
+        assert digest_after.cache_info().misses == before + 1
+    path.unlink()
+    path.write_bytes(b"another")
+    assert digest_after(str(path), 3, state) == ""
 
 
 @pytest.mark.parametrize("said", [None, b"", b"x" * 9, 7, np.zeros(3), bytearray(99)])
