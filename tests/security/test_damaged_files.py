@@ -2,6 +2,7 @@
 
 Each reader gets a whole file, changed at random where its structure is: what stands in JSON is replaced,
 moved, put in lists; what stands in bytes is cut, turned over and put in. What is still a file may be read.
+So it is with what another party tells of its table or its model: there any value that can travel may come.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -31,11 +33,13 @@ from junto.config.pem import parse_tls
 from junto.config.toml import read_toml
 from junto.device.spu import sharefile
 from junto.errors import ConfigError, JoinError, JuntoError
+from junto.federated import secure_sum
+from junto.frame import facts
 from junto.join import prepared_file, prepared_key
 from junto.join.hashed_dh import new_scalar
 from junto.join.table_files import File, FileTable
-from junto.learn import clear_models, clear_preprocessing
-from junto.learn.trees import xgboost_json
+from junto.learn import clear_models, clear_preprocessing, dataset
+from junto.learn.trees import leaving, xgboost_json
 from junto.ledger import LedgerEntry
 from tries import tries
 
@@ -346,3 +350,44 @@ def test_a_table_s_file_that_was_cut_off_is_refused(ending: str, tmp_path: Path)
         path.write_bytes(whole[:end])
         with pytest.raises(JoinError, match="cannot be read as what its ending says"):
             FileTable(File(str(path), None, None), None).whole()
+
+
+VALUES: list[Any] = [
+    *REPLACEMENTS, np.array([1, 2]), np.array([]), np.float64("nan"), np.int64(3),
+    pd.DataFrame({"a": [1, 2]}), pd.Series([1, 2]), {1, 2}, b"x", (1, 2), 1 + 2j, slice(1),
+]  # fmt: skip
+TOLD: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "a frame": (
+        {"columns": [["a", "float64", "number"]], "rows": 3, "problem": ""},
+        lambda told: facts.believed("bob", told),
+    ),
+    "a table": (
+        {"rows": 3, "columns": 2, "fault": "", "column": "", "known": True},
+        lambda told: dataset.believed("X bob", told),
+    ),
+    "a model": (
+        {"fault": "", "objective": "binary:logistic", "number": 1.0, "classes": 2, "trees": 3, "depth": 2,
+         "worth": True, "known": True},
+        lambda told: leaving._believed("bob", told),
+    ),
+    "a part of a sum": (
+        {"fault": "", "size": 3, "form": "x"},
+        lambda told: secure_sum._believed("bob", told),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TOLD)
+def test_whatever_a_party_tells_of_what_it_has_it_is_believed_or_refused(what: str) -> None:
+    told, believed = TOLD[what]
+    believed(told)
+    chance = random.Random(what)
+    for value in VALUES:
+        with pytest.raises(JuntoError):
+            believed(value)
+        for key in told:
+            with suppress(JuntoError):
+                believed({**told, key: value})
+    for _ in range(tries(200)):
+        with suppress(JuntoError):
+            believed(changed(told, chance))

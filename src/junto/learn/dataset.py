@@ -13,7 +13,7 @@ from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
-from junto.errors import LearnError
+from junto.errors import UNREADABLE, LearnError
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import examine
 from junto.learn.families import ClassFamily, Family, LabelScale
@@ -240,7 +240,7 @@ def believed(key: str, facts: Any) -> tuple[str, int, int, bool]:
         sound = type(rows) is type(columns) is int and rows >= 0 and columns >= 0
         sound = sound and isinstance(kind, str) and isinstance(column, str) and isinstance(known, bool)
         fault = fault_of(kind, f"{party}'s {what}", column) if kind else None
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         sound = False
     if not sound:
         raise LearnError(f"{party} described its {what} in a way that makes no sense")

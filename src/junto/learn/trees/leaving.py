@@ -13,7 +13,7 @@ import numpy as np
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.spu import SPU
-from junto.errors import LearnError
+from junto.errors import UNREADABLE, LearnError
 from junto.learn import examine
 from junto.learn.dataset import Label, Scales
 from junto.learn.estimator import require, run_at
@@ -194,7 +194,7 @@ def _believed(party: str, facts: Any) -> ModelFacts:
         sound = sound and told.objective in SECTIONS and 1 <= told.classes <= MOST_CLASSES
         sound = sound and (told.objective != SOFTMAX or told.classes > 2)
         sound = sound and told.trees > 0 and 1 <= told.depth <= DEEPEST
-    except (KeyError, TypeError):
+    except UNREADABLE:
         sound = False
     if not sound:
         raise LearnError(f"{party} described its model in a way that makes no sense")
