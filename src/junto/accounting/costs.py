@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import add, attrgetter, sub
 
 from junto.accounting.units import bits_text, bytes_text
 
 ELSEWHERE = ""
 """The label of what no step does."""
+
+_OF_COST = attrgetter("rounds", "online_bytes", "offline_bytes")
+_OF_TALLY = attrgetter("runs", "rounds", "online", "offline", "seconds", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,15 @@ class Cost:
         return f"{rounds} round{'s' if self.rounds != 1 else ''}, {online} online, {offline} offline"
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        return Cost(*map(add, _OF_COST(self), _OF_COST(other)))
 
     def __sub__(self, other: Cost) -> Cost:
-        return Cost(*(ours - theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Cost(*map(sub, _OF_COST(self), _OF_COST(other)))
 
 
 def highest(costs: Sequence[Cost]) -> Cost:
     """Of each number the highest: what parties that send differently send at most."""
-    return Cost(*map(max, zip(*map(astuple, costs), strict=True)))
+    return Cost(*map(max, zip(*map(_OF_COST, costs), strict=True)))
 
 
 @dataclass(slots=True)
@@ -101,13 +105,13 @@ class Tally:
         return Cost(self.rounds, self.online, self.offline)
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        return Tally(*map(add, _OF_TALLY(self), _OF_TALLY(other)))
 
 
 def highest_tallies(tallies: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
     """`highest` for each step of the same plan."""
     return {
-        label: Tally(first.runs, *astuple(highest([each[label].cost for each in tallies])))
+        label: Tally(first.runs, *_OF_COST(highest([each[label].cost for each in tallies])))
         for label, first in tallies[0].items()
     }
 
