@@ -27,7 +27,7 @@ from junto.mpc.lattice import negacyclic, slot_lwe
 from junto.mpc.lattice.residues import PRIMES, column
 from junto.mpc.ot import softspoken
 from junto.mpc.ot.hashing import Hash
-from junto.mpc.protocol import borrow, dealt, multiply
+from junto.mpc.protocol import borrow, dealt, multiply, shares
 from junto.mpc.protocol.demands import Hot, RingDemand
 from junto.native import Kernels, MaskedNumbers, SeedTree
 from junto.native import pool as memory
@@ -180,6 +180,15 @@ def bit_times(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.n
                     each(known, opened, own) for each in (kernels.bit_times, multiply.bit_times_in_numpy)
                 )
                 yield got, want
+
+
+def bit_dots(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for rows, count in ((0, 3), (1, 0), (1, 1), (7, 10), (300, 11)):
+        flags = np.asarray(words(rng, rows, count) % np.uint64(2) == 1)
+        for make, first in product((words, pairs), (False, True)):
+            given = flags, make(rng, rows, count), make(rng, count), first
+            got, want = kernels.bit_dots(*given), shares.bit_sums_in_numpy(*given)
+            yield got, want
 
 
 def wide_extended(kernels: Kernels, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -570,7 +579,7 @@ ROWS: dict[str, Row] = {
         matmul_into, planes, unplanes, multiply_points, encode_points, leaf_sums, keystream, hashes, prefixes,
         lookup, hide_one_hot, lay_bands, solve_bands, read_bands, wide_matmul_into, turns, waves, transform,
         dot, combine, sha2, sort_words, merge_tags, lay_values, tags, wide_extended, wide_sum, dots,
-        bit_times, wide_multiply_less_into,
+        bit_times, bit_dots, wide_multiply_less_into,
         _element_by_element("wide_add_into", ring128.add_pairs),
         _element_by_element("wide_subtract_into", ring128.subtract_pairs),
         _element_by_element("wide_multiply_into", ring128.multiply_pairs),

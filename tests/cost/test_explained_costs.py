@@ -10,6 +10,7 @@ import pytest
 import junto as sf
 from conformance.test_primitives import CASES, FIRST, identified
 from cost.test_program_costs import PROGRAMS
+from junto.mpc.functions import normalise
 
 PARTIES = ["alice", "bob", "carol"]
 
@@ -246,3 +247,13 @@ def test_what_cannot_be_held_and_what_is_long_is_named(spu):
     assert "8 products" not in notes
     assert "inf" not in notes
     assert not spu.explain(lambda x: x.sum(1) * 2.5)(shapes[0]).notes[1:]
+
+
+@pytest.mark.parametrize("count", [normalise.FEW + 1, normalise.MORE + 1])
+@pytest.mark.parametrize(
+    "function", [lambda x: 1 / x, lambda x: (x + 1) / x, jnp.log], ids=["1/x", "x/y", "log"]
+)
+def test_of_many_numbers_others_are_foretold_and_measured(spu, function, count):
+    x = secret(spu, np.linspace(0.5, 9, count))
+    sf.wait(x)
+    assert explained(spu, function, x) == measured(spu, function, x)[1]

@@ -101,25 +101,33 @@ def test_rounds_and_bytes(cost):
     assert (other.rounds, other.opened / N) == (additive_rounds, additive_online)
 
 
-# Of more than `normalise.FEW` numbers: more rounds, fewer bytes.
+# Of more than `normalise.FEW` numbers: more rounds, fewer bytes; and of more than `normalise.MORE`.
 OF_MANY = [
-    (reciprocal.reciprocal, 1, 13, 118),
-    (reciprocal.divide, 2, 13, 177.125),
-    (divided, 2, 14, 170.25),
-    (roots.cbrt, 1, 13, 113.125),
+    (reciprocal.reciprocal_of_positive, 1, (10, 93.5, 690.625), (11, 101.5, 546.625)),
+    (reciprocal.reciprocal, 1, (14, 111.375, 850.5), (15, 119.375, 706.5)),
+    (reciprocal.divide_by_positive, 2, (10, 125.5, 906.625), (11, 157.5, 626.625)),
+    (reciprocal.divide, 2, (14, 178.375, 1294.5), (15, 210.375, 886.5)),
+    (divided, 2, (15, 171.5, 1059.625), (16, 179.5, 979.625)),
+    (divided_by_root, 2, (11, 134.625, 867.75), (12, 142.625, 787.75)),
+    (logarithm.log, 1, (9, 77.5, 546.625), (10, 85.5, 474.625)),
+    (roots.sqrt, 1, (10, 114.75, 813.5), (11, 130.75, 637.5)),
+    (roots.rsqrt, 1, (10, 101.5, 690.625), (11, 117.5, 546.625)),
+    (roots.cbrt, 1, (14, 114.375, 778.5), (15, 130.375, 634.5)),
 ]
 
 
+@pytest.mark.parametrize("most", [normalise.FEW, normalise.MORE], ids=["few", "more"])
 @pytest.mark.parametrize("cost", OF_MANY, ids=[cost[0].__name__ for cost in OF_MANY])
-def test_rounds_and_bytes_of_many(cost):
-    function, count, rounds, online = cost
-    times = normalise.FEW // N + 1
+def test_rounds_and_bytes_of_many(cost, most):
+    function, count, *known = cost
+    times = most // N + 1
 
     async def gate(g, *operands):
         return await function(g, *operands[:count], FRACTION)
 
     out = run(gate, *[np.tile(each, times) for each in (X, Y)[:count]])
-    assert (out.rounds, out.opened / (times * N)) == (rounds, online)
+    found = out.rounds, out.opened / (times * N), out.offline / (times * N)
+    assert found == known[most == normalise.MORE]
 
 
 # Goals: bytes, of many, and rounds, of ready operands.

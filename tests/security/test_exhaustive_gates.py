@@ -12,6 +12,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,9 +21,11 @@ from junto.mpc import bits
 from junto.mpc.gates import Digit, Powers
 from junto.mpc.protocol import dealt
 from junto.mpc.protocol.compare import Places, below, negative, zero
+from junto.mpc.protocol.decompose import in_blocks
 from junto.mpc.protocol.demands import ONES
 from junto.mpc.protocol.role import Role
 from junto.mpc.protocol.shares import Additive, Masked, piece
+from junto.mpc.protocol.stepped_tables import reached_places
 from junto.mpc.protocol.truncate import truncate
 from junto.mpc.protocol.widths import widened as widened_secret
 from junto.mpc.ring128 import integers_of_wide, wide_of_integers, widened
@@ -262,6 +265,34 @@ def test_a_power_is_of_the_digit_or_the_next_one_and_nothing_is_opened(near):
     reached = (exponent <= most) & (power > 0)
     assert (exponent * 8 + rest == x.astype(np.int64) % 128)[reached & (x % 128 < 8 * most)].all()
     assert reached[x % 128 < 8 * most].all()
+
+
+# ---------------------------------------------------------------- places that a digit has reached
+
+
+def reached(places: Sequence[int], forgets: bool = False):
+    """A gate as those below: which places the upper three bits but the highest have reached."""
+
+    async def gate(role, x, block):
+        role.forgets = forgets
+        act = partial(reached_places, digit=Digit(4, 3), places=places)
+        return await in_blocks(role, x, len(places), block, act)
+
+    return gate
+
+
+@pytest.mark.parametrize("x", [*range(0, SIZE, 51), 31, 32, 111, 112, SIZE - 1])
+def test_the_places_are_those_of_the_digit_or_the_next_one_and_what_is_opened_is_uniform(x):
+    digits = [(x // 16 + more) % 8 for more in (0, 1)]
+    known = {tuple(digit >= place for place in (2, 5)) for digit in digits}
+    for view, result in comparison_of(reached((2, 5)), x, [2]):
+        assert {tuple(row) for row in result.tolist()} <= known
+        assert uniform(*view)
+
+
+def test_the_check_finds_places_that_are_opened_as_they_are():
+    view, _ = comparison_of(reached((2,), forgets=True), 100, [1])[0]
+    assert not uniform(*view)
 
 
 # ---------------------------------------------------------------- the larger ring

@@ -102,6 +102,16 @@ def matmul(a: Words | Limbs, b: Words | Limbs) -> Words:
     return np.asanyarray(made[..., 0] if y.ndim == 1 else made)
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RowSums:
+    """A public linear map: the sums of all rows, their elements times `weights` [count]."""
+
+    weights: Words
+
+    def __call__(self, x: Words) -> Words:
+        return matmul(x, self.weights)
+
+
 def _matrices(a: Words | Limbs, b: Words | Limbs) -> Words:
     """`matmul` of arrays with two dimensions or more."""
     x, y = words_of(a), words_of(b)

@@ -48,6 +48,12 @@ class _BitProduct(ctypes.Structure):
     )
 
 
+class _BitSums(ctypes.Structure):
+    """`struct bit_sums`."""
+
+    _fields_ = (*((f"array{i}", _POINTER) for i in range(4)), *((f"size{i}", _SIZE) for i in range(3)))
+
+
 class RingKernels:
     """See `kernels.Kernels`, of which this is a part.
 
@@ -68,6 +74,8 @@ class RingKernels:
         self._sum.argtypes = [*[_POINTER] * 2, *[_SIZE] * 3, _CHOICE]
         self._bit_times = library.bit_times
         self._bit_times.argtypes = [_POINTER, *[_SIZE] * 2]
+        self._bit_dots = library.bit_dots
+        self._bit_dots.argtypes = [_POINTER, *[_SIZE] * 2]
         self._dots = library.dots
         self._dots.argtypes = [*[_POINTER] * 3, *[_SIZE] * 2, *[_CHOICE] * 2]
         self._lookup = library.lookup
@@ -75,8 +83,8 @@ class RingKernels:
         self._hide = library.lookup_hide
         self._hide.argtypes = [*[_POINTER] * 3, *[_SIZE] * 3, *[_CHOICE] * 2]
         for each in (
-            self._wide_each, self._shift, self._extend, self._sum, self._dots, self._bit_times, self._lookup,
-            self._hide,
+            self._wide_each, self._shift, self._extend, self._sum, self._dots, self._bit_times,
+            self._bit_dots, self._lookup, self._hide,
         ):  # fmt: skip
             each.restype = None
 
@@ -239,6 +247,40 @@ class RingKernels:
         shared_out(
             rows, max(1, _PAIRS // max(1, columns)), lambda first, last: self._bit_times(place, first, last)
         )
+        return out
+
+    def bit_dots(
+        self, flags: NDArray[np.bool_], number: NDArray[Any], weights: NDArray[Any], first: bool
+    ) -> NDArray[Any]:
+        """Pieces of the sum of each row of masked bits times weights: `shares.bit_sums_in_numpy`.
+
+        Args:
+            flags: e of e xor r, public, [rows, count].
+            number: a piece of each r as a ring element, likewise.
+            weights: [count], of the same type.
+            first: whether this is P0.
+
+        Returns:
+            [rows].
+
+        Raises:
+            TypeError: an array of another type.
+            ValueError: other shapes.
+        """
+        dtype = PAIR if number.dtype == PAIR else WORD
+        if flags.dtype != np.bool_:
+            raise TypeError(f"a kernel takes truth values here, not {flags.dtype}")
+        flags = np.require(flags, requirements="C")
+        number = np.require(read(number, 2, dtype), requirements="C")
+        weights = np.require(read(weights, 1, dtype), requirements="C")
+        if flags.shape != number.shape or len(weights) != number.shape[1]:
+            raise ValueError(f"no sums of bits {flags.shape} with masks {number.shape} times {weights.shape}")
+        out = np.empty(len(number), dtype)
+        kept = [out, flags, number, weights]
+        job = _BitSums(*map(address, kept), len(weights), int(first), int(dtype == PAIR))
+        place = ctypes.addressof(job)
+        least = max(1, _PAIRS // max(1, len(weights)))
+        shared_out(len(out), least, lambda start, stop: self._bit_dots(place, start, stop))
         return out
 
     # ---------------------------------------------------------------- rows

@@ -15,8 +15,10 @@ from junto.mpc.functions import (
     hyperbolic,
     integer_division,
     inverse_erf,
+    normalise,
     polynomial,
     power,
+    reciprocal,
     series,
     sigmoids,
     trigonometry,
@@ -94,7 +96,7 @@ FUNCTIONS = {
     "asin": (trigonometry.asin, np.arcsin, spread(-0.99, 0.99), 0, 3e-5),
     "acos": (trigonometry.acos, np.arccos, spread(-0.99, 0.99), 0, 3e-5),
     "cube": (lambda g, x, f: power.integer_pow(g, x, 3, f), lambda x: x**3, ALL, 0, 1e-3),
-    "x**-2": (lambda g, x, f: power.integer_pow(g, x, -2, f), lambda x: x**-2.0, spread(0.1, 40), 4e-5, 4e-5),
+    "x**-2": (lambda g, x, f: power.integer_pow(g, x, -2, f), lambda x: x**-2.0, spread(0.1, 40), 6e-5, 4e-5),
     "1 / 7": (
         lambda g, x, f: count_divisor.divide_by_count(g, x, g.constant(np.full(x.shape, 7, np.uint64)), 9),
         lambda x: x / 7, spread(-1e6, 1e6), 8e-6, 2 * LAST,
@@ -149,6 +151,22 @@ def test_long_numbers_are_divided_digit_by_digit():
 def test_numbers_too_long_are_not_divided():
     with pytest.raises(ValueError, match="33 bits"):
         run(lambda g, x, y: integer_division.divide_magnitudes(g, x, y, 33), words([1]), words([1]))
+
+
+@pytest.mark.parametrize("count", [100, normalise.FEW + 1, normalise.MORE + 1])
+def test_a_quotient_stays_in_its_range_on_the_way_up_to_its_limit(count):
+    """Whatever place of the table the divisor is at."""
+    y = np.exp2(np.linspace(-8, 16, count))
+    x, y = words(np.minimum(y * 0.9995 * 2**24, 2.0**41.8)), words(y)
+    found = numbers(run(lambda g, x, y: reciprocal.divide(g, x, y, FRACTION), x, y, carry="each"))
+    np.testing.assert_allclose(found, x / y, rtol=4e-5, atol=8 * LAST)
+
+
+@pytest.mark.parametrize("count", [100, normalise.FEW + 1, normalise.MORE + 1])
+def test_one_over_what_is_large_is_nothing_and_no_number_leaves_its_range_on_the_way(count):
+    x = np.exp2(np.linspace(19.5, 41.5, count)) * np.where(np.arange(count) % 2, 1, -1)
+    found = numbers(run(lambda g, x: reciprocal.reciprocal(g, x, FRACTION), words(x), carry="each"))
+    np.testing.assert_allclose(found, 1 / x, rtol=0, atol=2 * LAST)
 
 
 @pytest.mark.parametrize("bits", [64, 128])

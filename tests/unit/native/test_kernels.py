@@ -204,13 +204,20 @@ def test_elements_that_do_not_fit_are_refused():
         lambda: each.bit_times(known, PAIRS[:3], PAIRS), lambda: each.bit_times(known, PAIRS, PAIRS[:, :3]),
         lambda: each.bit_times(MaskedNumbers(flags, PAIRS[:3], PAIRS), PAIRS, PAIRS),
         lambda: each.bit_times(MaskedNumbers(flags, PAIRS, PAIRS[:, :1]), PAIRS, PAIRS),
+        lambda: each.bit_dots(flags[:3], PAIRS, PAIRS[0], True),
+        lambda: each.bit_dots(flags, PAIRS, PAIRS[0, :3], True),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match=r"shifted|no axis|no products|broadcast|after the other"):
+        with pytest.raises(
+            ValueError, match=r"shifted|no axis|no products|no sums|broadcast|after the other"
+        ):
             act()
     for act in (
         lambda: each.wide_extended(WORD), lambda: each.wide_sum(WORD, 0), lambda: each.dots(PAIRS, WORD[0]),
         lambda: each.bit_times(known, WORD, PAIRS),
         lambda: each.bit_times(MaskedNumbers(flags.view(np.int8), PAIRS, PAIRS), PAIRS, PAIRS),
+        lambda: each.bit_dots(flags.view(np.int8), PAIRS, PAIRS[0], True),
+        lambda: each.bit_dots(flags, PAIRS, WORD[0], True),
+        lambda: each.bit_dots(flags, WORD, PAIRS[0], True),
     ):  # fmt: skip
         with pytest.raises(TypeError, match="takes"):
             act()

@@ -12,7 +12,7 @@ that is easy in e and d, and is a polynomial in u, is easy in x.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
 from itertools import pairwise
@@ -25,17 +25,21 @@ from numpy.typing import NDArray
 from junto.mpc.functions.constant_tables import exact, ring_table
 from junto.mpc.functions.fixedpoint import absolute
 from junto.mpc.gates import B, Digit, Gates, R, Words
-from junto.mpc.ring import matmul
+from junto.mpc.ring import RowSums
 from junto.mpc.rounds import RoundFuture, start, together
 
 STEP = 4
 """One level of size is a factor of 2**STEP."""
 
 FEW = 1 << 12
-"""Of more numbers than these, 50 bytes each (and 620 offline) take longer than four rounds do, far apart."""
+"""Of more numbers, 50 bytes for each (and 1,100 offline) take longer than five rounds do, far apart."""
 
 MOST = 16
 """With more bounds between the levels, the size of many numbers is found in two steps."""
+
+MORE, SEVERAL = 1 << 13, 5
+"""Of more numbers, and on more levels, what a level multiplies by is opened before something is multiplied by
+it: then one word is dealt for each number in place of one for each bound."""
 
 GROUP = 6
 """Levels that the first of two steps does not tell apart: about the square root of 24."""
@@ -45,6 +49,9 @@ WIDTH = 6
 
 INNER = 22
 """Bits after the point of u."""
+
+_MOST = 1 / 5
+"""The greatest |u|."""
 
 _PLACES = 1 << WIDTH
 _LEAST = _PLACES * 15 / 256 * 119 / 120
@@ -88,6 +95,7 @@ class Magnitude(Generic[R, B]):
     sides: R | None = None
     _parts: Sequence[LevelPart[R]] = ()
     _reached: RoundFuture[R] | None = None
+    _factors: dict[tuple[int | None, ...], RoundFuture[R]] = field(default_factory=dict)
 
     def parts(self, g: Gates[R, B]) -> Sequence[LevelPart[R]]:
         """Of what the level is the sum: itself, unless it was found in two steps."""
@@ -104,6 +112,27 @@ class Magnitude(Generic[R, B]):
         if self._reached is None:
             self._reached = await start(_joined(g, self.above, len(self.exponents) - 1))
         return await self._reached
+
+    async def times(self, g: Gates[R, B], numbers: Sequence[int], x: R, part: int | None = None) -> R:
+        """`times_level`; by that of one of the parts."""
+        (found,) = await self.times_each(g, [numbers], x, part)
+        return found
+
+    async def times_each(
+        self, g: Gates[R, B], rows: Sequence[Sequence[int]], x: R, part: int | None = None
+    ) -> list[R]:
+        """`times_levels`; by those of one of the parts. Of more than `MORE`: once a row 1 round, 8 bytes."""
+        reached = await self.reached(g) if part is None else self.parts(g)[part].reached
+        if prod(x.shape) <= MORE or len(rows[0]) <= SEVERAL:
+            return await times_levels(g, reached, rows, x)
+        factors = await together(*[self._factor(g, reached, row, part) for row in rows])
+        return [await g.multiply(factor, x) for factor in factors]
+
+    async def _factor(self, g: Gates[R, B], reached: R, numbers: Sequence[int], part: int | None) -> R:
+        key = (0 if part is None and len(self.above) == 1 else part, *numbers)
+        if key not in self._factors:
+            self._factors[key] = await start(g.hold(by_level(g, reached, numbers)))
+        return await self._factors[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +182,7 @@ async def _in_two_steps(g: Gates[R, B], x: R, top: int) -> Magnitude[R, B]:
     moved = await g.hold(await times_level(g, g.to_ring(first), raised, x))
     second = await _not_below(g, moved, bounds[: GROUP - 1], top, exact=False)
     of = Magnitude(x, top, exponents, [first, second])
-    of.near = await times_level(g, of.parts(g)[1].reached, [1 << (STEP * k) for k in range(GROUP)], moved)
+    of.near = await of.times(g, [1 << (STEP * k) for k in range(GROUP)], moved, 1)
     return of
 
 
@@ -246,12 +275,12 @@ async def near_top(g: Gates[R, B], of: Magnitude[R, B]) -> R:
         return await on_top(g, of, of.x)
     steps, last = _steps(g, _powers(of))
     weights = np.concatenate([steps, 0 - steps, np.zeros(1, np.uint64)])
-    return g.add(g.linear(of.sides, partial(_weighted, weights=weights)), g.scale(of.x, last))
+    return g.add(g.linear(of.sides, RowSums(weights)), g.scale(of.x, last))
 
 
 async def on_top(g: Gates[R, B], of: Magnitude[R, B], x: R) -> R:
     """`x` 2**(STEP k) on level k: this takes the number up to the highest level. No round if ready."""
-    return await times_level(g, await of.reached(g), _powers(of), x)
+    return await of.times(g, _powers(of), x)
 
 
 def _powers(of: Magnitude[R, B]) -> list[int]:
@@ -311,20 +340,21 @@ FINEST = 40
 
 
 def _inverse_bits(g: Gates[R, B], top: int) -> int:
-    return min(g.bits - 3 - top, FINEST)
+    return min(g.bits - 4 - top, FINEST)
 
 
 async def rest_near(g: Gates[R, B], y: R, top: int, inverse: R) -> R:
-    """Of `scale_near` u, from the inverse: 1 round."""
+    """Of `scale_near` u, from the inverse: 1 round. Of a number that is not on that level: some number."""
     bits = _inverse_bits(g, top)
     one = ring_table([-(1 << (top + bits))]).reshape(())
-    return await g.truncate(g.add_public(await g.multiply(y, inverse), one), top + bits - INNER)
+    product = g.add_public(await g.multiply(y, inverse), one)
+    return await g.truncate(product, top + bits - INNER, loose=True)
 
 
 def by_level(g: Gates[R, B], reached: R, numbers: Sequence[int]) -> R:
     """The public number of x's level, the highest level's first. No round; no ready operand."""
     steps, last = _steps(g, numbers)
-    return g.add_public(g.linear(reached, partial(_weighted, weights=steps)), last)
+    return g.add_public(g.linear(reached, RowSums(steps)), last)
 
 
 async def times_level(g: Gates[R, B], reached: R, numbers: Sequence[int], x: R) -> R:
@@ -340,9 +370,9 @@ async def by_powers(g: Gates[R, B], of: Magnitude[R, B], x: R, step: int) -> tup
     these alone.
     """
     lift = 0
-    for part in reversed(of.parts(g)):
+    for i, part in reversed(list(enumerate(of.parts(g)))):
         apart = [(part.exponents[0] - e) // STEP * step for e in part.exponents]
-        x = await times_level(g, part.reached, [1 << each - min(apart) for each in apart], x)
+        x = await of.times(g, [1 << each - min(apart) for each in apart], x, i)
         lift -= min(apart)
     return x, lift
 
@@ -352,7 +382,7 @@ async def times_levels(g: Gates[R, B], reached: R, rows: Sequence[Sequence[int]]
     parts = await g.multiply(reached, g.arrange(x, lambda array: array[..., None]))
     found = []
     for steps, last in [_steps(g, row) for row in rows]:
-        found.append(g.add(g.linear(parts, partial(_weighted, weights=steps)), g.scale(x, last)))
+        found.append(g.add(g.linear(parts, RowSums(steps)), g.scale(x, last)))
     return found
 
 
@@ -360,10 +390,6 @@ def _steps(g: Gates[R, B], numbers: Sequence[int]) -> tuple[Words, Words]:
     """What reaching each bound adds to the number of the last level, and that number."""
     differences = [above - below for above, below in pairwise(numbers)]
     return g.words(differences), g.word(numbers[-1])
-
-
-def _weighted(x: Words, weights: Words) -> Words:
-    return matmul(x, weights)
 
 
 @cache
@@ -391,11 +417,24 @@ def _table(bits: int, entry: Entry) -> Words:
 def _numbers(bits: int) -> tuple[int | None, ...]:
     """1 / d as a whole number, at each place; None where x is 0.
 
-    A place is seen by numbers from one below it to one above it, for a digit may be one too high: d is in
-    the middle.
+    A place is seen by numbers from one below it to one above it, for a digit may be one too high. Neighbours
+    have one d, in the middle, as long as |u| stays what it is: so tables over d change at few places.
     """
-    found: list[int | None] = []
-    for i in range(_PLACES):
-        low, high = max(i - 1.0, _LEAST), min(i + 1.0, float(_PLACES))
-        found.append(None if high <= _LEAST else round((_PLACES << (bits + 1)) / (low + high)))
+    found: list[int | None] = [None] * _PLACES
+    first = next(i for i in range(_PLACES) if _seen(i, i)[1] > _LEAST)
+    while first < _PLACES:
+        alike = [i for i in range(first, _PLACES) if i == first or _spread(*_seen(first, i)) <= _MOST]
+        low, high = _seen(first, alike[-1])
+        found[first : alike[-1] + 1] = [round((_PLACES << (bits + 1)) / (low + high))] * len(alike)
+        first = alike[-1] + 1
     return tuple(found)
+
+
+def _seen(first: int, last: int) -> tuple[float, float]:
+    """From where to where numbers see these places."""
+    return max(first - 1.0, _LEAST), min(last + 1.0, float(_PLACES))
+
+
+def _spread(low: float, high: float) -> float:
+    """|u| at both ends."""
+    return (high - low) / (high + low)

@@ -18,7 +18,6 @@ from junto.mpc.functions.normalise import (
     scale_down,
     size,
     size_of_any,
-    times_level,
 )
 from junto.mpc.functions.polynomial import quartic
 from junto.mpc.gates import B, Gates, R
@@ -71,7 +70,7 @@ async def cbrt(g: Gates[R, B], x: R, fraction: int, inner: int = 0, out: int = 0
     """The cube root of x of either sign.
 
     Range: |x| as in `rsqrt`. Error: 2e-6 relative, or two units in the last place.
-    Cost: 9 rounds, 140 bytes of a ready operand; of more than `normalise.FEW`, 13 rounds, 113 bytes.
+    Cost: 9 rounds, 140 bytes of a ready operand; of more than `normalise.FEW`, 14 rounds, 114 bytes.
     """
     inner, out = inner or fraction, out or fraction
     top = _top(g, fraction, inner)
@@ -124,7 +123,7 @@ async def _times_root(g: Gates[R, B], of: Magnitude[R, B], name: str, fractions:
         return await (g.truncate(found, drop) if drop > 0 else g.hold(g.scale(found, g.word(1 << -drop))))
     with exact():
         powers = [rounded(Decimal(2) ** (power * (e - inner)), out) for e in of.exponents]
-    return await g.truncate(await times_level(g, await of.reached(g), powers, x), TABLE)
+    return await g.truncate(await of.times(g, powers, x), TABLE)
 
 
 def _entry(d: Decimal | None, exponent: Decimal) -> int:

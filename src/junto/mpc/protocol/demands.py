@@ -363,6 +363,21 @@ PadDemand = DigitPads | WordPads
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HotBits(PlaneDemand):
+    """For each lane a word: of its lowest `count` bits that is set whose place, and the digit, add up to 0.
+
+    Modulo `count`, a power of 2. One plane, of 64 lanes for each of the digits.
+    """
+
+    digits: Words
+    count: int
+
+    def whole(self) -> Planes:
+        places = (0 - self.digits) & np.uint64(self.count - 1)
+        return np.asanyarray(np.uint64(1) << places)[None]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BitsOf(PlaneDemand):
     """The given bits of a mask themselves."""
 

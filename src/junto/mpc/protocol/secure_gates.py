@@ -17,6 +17,7 @@ from junto.mpc.protocol import (
     multiply,
     planes,
     shares,
+    stepped_tables,
     truncate,
     widths,
 )
@@ -145,7 +146,10 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     async def lookup(self, x: RingSecret, digit: Digit, tables: Sequence[Words]) -> Sequence[RingSecret]:
         own = [self.element(table) for table in tables]
-        return dealt.lookup(self._role, await shares.hold(self._role, x), digit, own)
+        held = await shares.hold(self._role, x)
+        if held.mask.size > stepped_tables.MANY and (places := stepped_tables.changes(own, digit)):
+            return await stepped_tables.lookup(self._role, held, digit, own, places, self._block)
+        return dealt.lookup(self._role, held, digit, own)
 
     async def power(self, x: RingSecret, digit: Digit, powers: Powers) -> tuple[RingSecret, RingSecret, int]:
         held = await shares.hold(self._role, x)

@@ -60,6 +60,16 @@ struct bit_product {
 };
 EXPORT void bit_times(const struct bit_product *job, int64_t first, int64_t last);
 
+/* Sums of pieces of bits, times `weights` [count], of rows `first` to `last` of `flags` and `number` [rows, count], which are
+ * as above: words, or pairs of them if `wide`. `first`: whether this is P0, who adds what is public. */
+struct bit_sums {
+    void *out;
+    const uint8_t *flags;
+    const void *number, *weights;
+    int64_t count, first, wide;
+};
+EXPORT void bit_dots(const struct bit_sums *job, int64_t first, int64_t last);
+
 /* x shifted by 0 to 127 bits; ARITHMETIC: to the right, with its sign. */
 enum { LEFT = 0, RIGHT = 1, ARITHMETIC = 2 };
 EXPORT void wide_shift(uint64_t *out, const uint64_t *x, int64_t size, int count, int kind);

@@ -37,3 +37,27 @@ void bit_times(const struct bit_product *job, int64_t first, int64_t last) {
     else
         EACH(uint64_t, WORD_AT, WORD_PUT)
 }
+
+/* One row after the other; a piece of a bit is (1 - 2 flag) number, and the flag itself at the first party. */
+#define ROWS(type, read, write)                                                                                       \
+    {                                                                                                                 \
+        const type *r = job->number, *w = job->weights;                                                               \
+        type *out = job->out;                                                                                         \
+        for (int64_t i = first; i < last; i++) {                                                                      \
+            type sum = 0;                                                                                             \
+            for (int64_t j = 0; j < job->count; j++) {                                                                \
+                const int64_t at = i * job->count + j;                                                                \
+                const type flag = job->flags[at], set = -flag;                                                        \
+                sum += read(w, j) * (((read(r, at) ^ set) - set) + (flag & own));                                     \
+            }                                                                                                         \
+            write(out, i, sum);                                                                                       \
+        }                                                                                                             \
+    }
+
+void bit_dots(const struct bit_sums *job, int64_t first, int64_t last) {
+    const uint64_t own = job->first ? 1 : 0;
+    if (job->wide)
+        ROWS(u128, PAIR_AT, PAIR_PUT)
+    else
+        ROWS(uint64_t, WORD_AT, WORD_PUT)
+}
