@@ -35,8 +35,8 @@ class LineEnd(Story[HandshakeState, HandshakeEvent]):
         caller: the network address of who has opened the line to us, for the log; None: we have opened it.
 
     Attributes:
-        over: why it should not be dialled again.
-        refusal: what it was refused with the last time.
+        trouble: why a line that we have dialled did not open.
+        hopeless: and the next one will not, either.
     """
 
     table = TRANSITIONS
@@ -45,8 +45,8 @@ class LineEnd(Story[HandshakeState, HandshakeEvent]):
     def __init__(self, peer: Peer, meeting: Meeting, route: Route = USUAL, caller: str | None = None) -> None:
         self.line: Line = Line(peer.connection.pull, route)
         self.peer = peer
-        self.over: JuntoError | None = None
-        self.refusal: JuntoError | None = None
+        self.trouble: JuntoError | None = None
+        self.hopeless = True
         self.lock = threading.RLock()  # a step may say words, and words may end the line
         self._meeting, self._caller = meeting, caller
         self._said: bytes | None = None  # which run it is, by us
@@ -135,7 +135,7 @@ class LineEnd(Story[HandshakeState, HandshakeEvent]):
             return self._part("another run", text, error, final)
         except HandshakeRefused as error:
             if line.ours:
-                self.over = error
+                self.trouble = error
                 return line.close()
             self.peer.refusals.count(name, "settings", error.message)
             self._meeting.fail(error)
@@ -149,7 +149,7 @@ class LineEnd(Story[HandshakeState, HandshakeEvent]):
     def _part(self, kind: str, text: str, error: JuntoError | None, final: bool = True) -> None:
         """The line is over: who has dialled it hears why, or has `error`."""
         if self.line.ours:
-            self.over = error
+            self.trouble = error
             self.line.close()
         else:
             self.peer.refusals.count(f"{self.peer.name} at {self._caller}", kind, text)
@@ -187,10 +187,10 @@ class LineEnd(Story[HandshakeState, HandshakeEvent]):
             self.peer.down(f"it refuses us: {frame.cause}")
             self._meeting.note(self.peer.name, f"it refuses us: {frame.cause}")
         if frame.kind == "identity":
-            self.refusal = IdentityError(text, fix="check self_party and tls_config.cert")
+            self.trouble = IdentityError(text, fix="check self_party and tls_config.cert")
         elif frame.kind == "given up":
-            self.refusal = PartyUnreachable(text, party=self.peer.name, fix=_AGAIN)
+            self.trouble = PartyUnreachable(text, party=self.peer.name, fix=_AGAIN)
         else:
-            self.refusal = HandshakeRefused(text, fix=_AGAIN)
-        self.over = self.refusal if frame.final else None
+            self.trouble = HandshakeRefused(text, fix=_AGAIN)
+        self.hopeless = frame.final
         self.line.close()

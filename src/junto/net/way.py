@@ -195,10 +195,8 @@ class Way:
         if call.reason and not self.route.direct:
             peer.down(call.reason)
         call.close()
-        if dialler.over is not None:
-            self._fails(dialler.over, hopeless=True)
-        elif dialler.refusal is not None:
-            self._fails(dialler.refusal, hopeless=False)
+        if dialler.trouble is not None:
+            self._fails(dialler.trouble, hopeless=dialler.hopeless)
         return dialler.state is HandshakeState.OPEN
 
     def _unreached(self, report: ProbeReport) -> None:

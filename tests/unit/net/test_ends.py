@@ -7,7 +7,7 @@ import typing
 import pytest
 
 from gateways import stamp, value
-from junto.errors import HandshakeRefused, IdentityError
+from junto.errors import HandshakeRefused, IdentityError, PartyUnreachable
 from junto.net import frames as f
 from junto.net import header as h
 from junto.net.api import Abort, Activity, Failure, TransferKey
@@ -82,7 +82,8 @@ def test_an_end_takes_what_has_a_step(state: State, heard: bool, caller: str | N
     end.hear(MESSAGES[name])
     if name == "Refused " and caller is None:
         assert end.line.closed
-        assert isinstance(end.over, HandshakeRefused | IdentityError)
+        assert isinstance(end.trouble, HandshakeRefused | IdentityError)
+        assert end.hopeless
         assert not end.peer.refusals.by_cause()
     elif name in STEPS[state] and not (name == "Resume " and heard):
         assert not end.line.closed
@@ -132,3 +133,39 @@ def test_a_run_that_has_changed_since_we_said_it_is_not_agreed_on() -> None:
         end._heard = None
         end.hear(f.pack([f.Resume(run)]))
         assert not end.line.open
+
+
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("identity", IdentityError), ("given up", PartyUnreachable), ("another run", HandshakeRefused)],
+)
+def test_a_refusal_says_whether_it_is_of_use_to_dial_again(
+    kind: str, error: type[Exception], final: bool
+) -> None:
+    end = at(State.NEW, False, None)
+    end.hear(f.pack([f.Refused(kind, "no", final)]))
+    assert end.line.closed
+    assert isinstance(end.trouble, error)
+    assert end.hopeless == final
+
+
+@pytest.mark.parametrize(
+    ("greeting", "error"),
+    [
+        (hello("carol", PARTIES, b"b" * 16), IdentityError),
+        (hello("bob", PARTIES[:2], b"b" * 16), HandshakeRefused),
+        (hello("bob", PARTIES, b"c" * 16), PartyUnreachable),
+    ],
+    ids=["another party", "other settings", "another start"],
+)
+def test_who_dials_and_finds_another_party_job_or_start_does_not_dial_again(
+    greeting: f.Hello, error: type[Exception]
+) -> None:
+    end = at(State.NEW, False, None)
+    end._meeting.greet(HELLO)
+    end._meeting.over = True
+    end.hear(f.pack([greeting]))
+    assert end.line.closed
+    assert isinstance(end.trouble, error)
+    assert end.hopeless
