@@ -112,7 +112,7 @@ def lookup(
             pandas Series of keys.
         table: ``{bob: accounts}``: a table, or a path; see `join`. Of equal keys the first row counts. Or a
             `PreparedTable`, of which alice, or a helper, has a copy; see ``docs/how-to/join.md``.
-        columns: of the table, which are wanted: numbers, text, dates, times, truth values.
+        columns: of the table, which are wanted: numbers, decimals, text, dates, times, truth values.
         on: the key; see `join`.
         helper: a party that has neither; see `join`. Needed, unless the table is
             prepared; then nobody helps who is not named.

@@ -1,11 +1,13 @@
 """Rows of a table as words of 64 bits, as many for each row, and back: exact, whatever the columns hold.
 
 The first word of a row is never zero, and tells which of its columns are null. Numbers, times and truth
-values take a word; text takes one for its length and as many as the longest text of the column needs.
+values take a word, decimals two; text takes one for its length and as many as the longest text of the column
+needs.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -43,7 +45,7 @@ def words_of(table: Any, names: Sequence[str]) -> tuple[dict[str, Form], list[Wo
     for place, (name, column) in enumerate(columns.items()):
         there = column.is_valid().to_numpy(zero_copy_only=False)
         first |= np.where(there, np.uint64(1 << place), np.uint64(0))
-        made = _text(column) if kind_of(column.type) == "text" else [_fixed(column, name)]
+        made = _text(column) if kind_of(column.type) == "text" else _fixed(column, name)
         forms[name] = ["string" if kind_of(column.type) == "text" else str(column.type), len(made)]
         words += made
     if len(words) > MOST_WORDS:
@@ -65,7 +67,7 @@ def rows_of(forms: Mapping[str, Form], words: Sequence[Words]) -> Any:
         mine, rest = rest[:count], rest[count:]
         null = (first & np.uint64(1 << place)) == 0
         try:
-            columns[name] = _strings(mine, null) if kind == "string" else _values(mine[0], null, kind)
+            columns[name] = _strings(mine, null) if kind == "string" else _values(mine, null, kind)
         except (pa.ArrowException, ValueError):
             raise ProtocolViolation("what is looked up is no row of the table") from None
     return pa.table(columns)
@@ -77,20 +79,40 @@ def is_form(form: Any) -> bool:
         return False
     if form[0] == "string":
         return 1 <= form[1] < MOST_WORDS
-    return form[1] == 1 and isinstance(form[0], str) and _known(form[0])
+    made = _type_of(form[0]) if isinstance(form[0], str) else None
+    return made is not None and form[1] == (2 if kind_of(made) == "decimal" else 1)
 
 
-def _known(kind: str) -> bool:
+def _type_of(kind: str) -> Any:
+    """The type that Arrow calls so, if its values are so many words each; else None."""
     import pyarrow as pa
 
     try:
-        found = pa.type_for_alias(kind)
-    except ValueError:
-        return False
-    return str(found) == kind and kind_of(found) in _FIXED
+        if found := _DECIMAL.fullmatch(kind):
+            made = pa.decimal128(int(found[1]), int(found[2]))
+        elif found := _ZONED.fullmatch(kind):
+            made = pa.timestamp(found[1], found[2])
+            pa.scalar(0, made).as_py()  # in a zone that is known here
+        else:
+            made = pa.type_for_alias(kind)
+    except (ValueError, KeyError):
+        return None
+    return made if str(made) == kind and kind_of(made) in _FIXED else None
 
 
-_FIXED: Final = ("integer", "boolean", "floating point", "date", "time of day", "duration", "timestamp")
+_FIXED: Final = (
+    "integer",
+    "boolean",
+    "floating point",
+    "decimal",
+    "date",
+    "time of day",
+    "duration",
+    "timestamp",
+    "timestamp with time zone",
+)
+_DECIMAL: Final = re.compile(r"decimal128\(([0-9]{1,2}), (-?[0-9]{1,2})\)")
+_ZONED: Final = re.compile(r"timestamp\[(s|ms|us|ns), tz=([A-Za-z0-9_+/:-]{1,64})\]")
 
 
 def _arrow(table: Any, name: str) -> Any:
@@ -102,28 +124,47 @@ def _arrow(table: Any, name: str) -> Any:
     return column.to_arrow() if hasattr(column, "to_arrow") else pa.Array.from_pandas(column)
 
 
-def _fixed(column: Any, name: str) -> Words:
+def _fixed(column: Any, name: str) -> list[Words]:
     import pyarrow as pa
 
-    if not _known(str(column.type)):
+    if _type_of(str(column.type)) is None:
         raise JoinError(
             f"column {name!r} of type {column.type} cannot be looked up", fix="cast it, or leave it"
         )
     kind = kind_of(column.type)
+    if kind == "decimal":
+        return _halves(column)
     if kind == "floating point":
         floats: npt.NDArray[np.float64] = column.cast(pa.float64()).fill_null(0).to_numpy()
-        return floats.view(np.uint64)
+        return [floats.view(np.uint64)]
     if kind == "boolean":
         column = column.cast(pa.int8())
     elif kind != "integer":
         column = column.view(pa.int32() if column.type.bit_width == 32 else pa.int64())
-    return np.asarray(column.fill_null(0).to_numpy().astype(np.int64).view(np.uint64))
+    return [np.asarray(column.fill_null(0).to_numpy().astype(np.int64).view(np.uint64))]
 
 
-def _values(words: Words, null: npt.NDArray[np.bool_], kind: str) -> Any:
+def _halves(column: Any) -> list[Words]:
+    """The two words of each decimal; zero of those that are null, whatever lies there."""
+    if not len(column):
+        return [np.empty(0, np.uint64)] * 2
+    held = np.frombuffer(column.buffers()[1], "<u8").reshape(-1, 2)[
+        column.offset : column.offset + len(column)
+    ]
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    return [np.where(there, held[:, half], np.uint64(0)).astype(np.uint64) for half in (0, 1)]
+
+
+def _values(mine: Sequence[Words], null: npt.NDArray[np.bool_], kind: str) -> Any:
     import pyarrow as pa
 
-    made = pa.type_for_alias(kind)
+    made, words = _type_of(kind), mine[0]
+    if kind_of(made) == "decimal":
+        held = np.stack(mine, axis=1).astype("<u8")
+        held[null] = 0
+        found = pa.Array.from_buffers(made, len(held), [pa.array(~null).buffers()[1], pa.py_buffer(held)])
+        found.validate(full=True)
+        return found
     if kind_of(made) == "floating point":
         return pa.array(words.view(np.float64), mask=null).cast(made)
     if kind_of(made) == "boolean":

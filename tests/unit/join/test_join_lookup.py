@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 import junto as sf
 from junto.errors import ProtocolViolation
-from junto.join import join
+from junto.join import join, row_words
 from junto.join.lookup import is_offer, lookup
 from junto.join.row_words import is_form, rows_of, words_of
 from moves import watched_moves
@@ -93,6 +95,10 @@ COLUMNS = {
     "date32[day]": st.dates(),
     "timestamp[us]": st.datetimes(datetime.datetime(1700, 1, 1)),
     "time64[us]": st.times(),
+    "timestamp[us, tz=Europe/Zurich]": st.integers(-(10**15), 10**15),
+    "timestamp[s, tz=+05:30]": st.integers(-(10**9), 10**9),
+    "decimal128(38, 3)": st.decimals(-(10**34), 10**34, places=3),
+    "decimal128(4, -2)": st.integers(-9999, 9999).map(lambda n: Decimal(n).scaleb(2)),
 }
 
 
@@ -104,7 +110,7 @@ def test_words_and_back(data):
     columns = {}
     for number, kind in enumerate(kinds):
         values = st.lists(st.one_of(st.none(), COLUMNS[kind]), min_size=rows, max_size=rows)
-        made = pa.string() if kind == "text" else pa.type_for_alias(kind)
+        made = pa.string() if kind == "text" else row_words._type_of(kind)
         columns[f"c{number}"] = pa.array(data.draw(values), made)
     table = pa.table(columns)
     forms, words = words_of(table, list(columns))
@@ -173,10 +179,48 @@ def test_what_is_said_wrongly(quick):
         {"forms": {"n": ["string", 1 << 20]}, "problem": ""},
         {"forms": {"n": ["list<int64>", 1]}, "problem": ""},
         {"forms": {"n": [3, 1]}, "problem": ""},
+        {"forms": {"n": ["decimal128(4, 2)", 1]}, "problem": ""},
+        {"forms": {"n": ["decimal128(39, 2)", 2]}, "problem": ""},
+        {"forms": {"n": ["decimal128(04, 2)", 2]}, "problem": ""},
+        {"forms": {"n": ["decimal256(4, 2)", 4]}, "problem": ""},
+        {"forms": {"n": ["timestamp[us, tz=Mars/Olympus]", 1]}, "problem": ""},
+        {"forms": {"n": ["timestamp[us, tz=../../etc/passwd]", 1]}, "problem": ""},
     ],
 )
 def test_offers_that_are_none(wrong):
     assert not is_offer(wrong)
+
+
+def test_money_and_moments_are_looked_up_as_they_are(session):
+    zone = ZoneInfo("Europe/Zurich")
+    moments = [datetime.datetime(2024, 1, day, 9, 30, tzinfo=zone) for day in (1, 2)]
+    for kind in (pd.DataFrame, pl.DataFrame, pa.table):
+        table = kind({"id": [1, 2], "paid": [Decimal("12.50"), Decimal("-0.05")], "at": moments})
+        seen = []
+        sf.wait(sf.PYU("alice")(seen.append)(asked([2, 5, 1], table, ["paid", "at"])))
+        (found,) = seen
+        assert found["paid"].tolist() == [Decimal("-0.05"), None, Decimal("12.50")]
+        assert found["at"].dt.tz_convert("UTC").tolist() == [moments[1], pd.NaT, moments[0]]
+
+
+def test_decimals_of_more_digits_than_were_said_are_none():
+    there = np.array([(1 << 63) | 1], np.uint64)
+    for digits, right in ((9999, True), (10_000, False)):
+        words = [there, np.array([digits], np.uint64), np.zeros(1, np.uint64)]
+        if right:
+            assert rows_of({"t": ["decimal128(4, 2)", 2]}, words)["t"].to_pylist() == [Decimal("99.99")]
+        else:
+            with pytest.raises(ProtocolViolation, match="no row of the table"):
+                rows_of({"t": ["decimal128(4, 2)", 2]}, words)
+
+
+def test_what_lies_behind_a_null_stays_there():
+    held = np.array([7, 0, 8, 0], np.uint64)
+    there = pa.array([True, False]).buffers()[1]
+    column = pa.Array.from_buffers(pa.decimal128(4, 0), 2, [there, pa.py_buffer(held)])
+    for first, want in ((0, [7, 0]), (1, [0])):
+        _, (_, low, _) = words_of(pa.table({"n": column.slice(first)}), ["n"])
+        assert low.tolist() == want
 
 
 @pytest.mark.parametrize(("length", "word"), [(9, 0), (8, 2**64 - 1)])
