@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from junto.config.grpc_options import parse_channel_options
 from junto.config.model import LinkSettings
-from junto.config.section import Section, expanded, wrong_type
+from junto.config.section import LONGEST_S, Section, expanded, wrong_type
 from junto.config.setting_names import COMM, REFUSED_COMM, RETRY
 from junto.errors import ConfigError
 
@@ -60,17 +60,15 @@ def parse_link(top: Section, comm: Section) -> LinkSettings:
 
 def _peer_timeout(top: Section, comm: Section, covered: float) -> float:
     own = top.seconds("peer_timeout_s")
-    milliseconds = comm.integer("timeout_in_ms", 1)
-    if own is not None and milliseconds is not None and own != milliseconds / 1000:
+    other = comm.milliseconds("timeout_in_ms")
+    if own is not None and other is not None and own != other:
         raise ConfigError(
-            f"peer_timeout_s is {own:g} s and timeout_in_ms {milliseconds / 1000:g} s: they are one setting",
+            f"peer_timeout_s is {own:g} s and timeout_in_ms {other:g} s: they are one setting",
             fix="keep one of them",
         )
     if own is not None:
         return own
-    if milliseconds is not None:
-        return milliseconds / 1000
-    return max(_DEFAULT.peer_timeout_s, covered)
+    return other or max(_DEFAULT.peer_timeout_s, min(covered, LONGEST_S))
 
 
 def _retry(comm: Section) -> tuple[float, float, float, float]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from junto.config.setting_names import PLACES
 from junto.errors import ConfigError
+
+LONGEST_S: Final = 1_000_000
+"""Eleven days: gRPC counts milliseconds in 31 bits, and an operating system's waits have an end, too."""
 
 
 def kind_of(value: object) -> str:
@@ -136,17 +140,33 @@ class Section:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong_type(self.at(key), "a number", value)
-        if value != value or value in (float("inf"), float("-inf")):
+        if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{self.at(key)} is not finite", fix="leave it out for no limit")
         if above is not None and value <= above:
             raise ConfigError(f"{self.at(key)} is {value}; it has to be greater than {above:g}")
         if least is not None and value < least:
             raise ConfigError(f"{self.at(key)} is {value}; it must not be less than {least:g}")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{self.at(key)} is too large for a number") from None
 
     def seconds(self, key: str) -> float | None:
-        """A positive number of seconds."""
-        return self.number(key, above=0)
+        """A positive number of seconds, up to `LONGEST_S`."""
+        return self._bearable(key, self.number(key, above=0))
+
+    def milliseconds(self, key: str) -> float | None:
+        """A whole number of milliseconds, in seconds; up to `LONGEST_S`."""
+        value = self.integer(key, 1)
+        return self._bearable(key, None if value is None else min(value, 10**15) / 1000)
+
+    def _bearable(self, key: str, seconds: float | None) -> float | None:
+        if seconds is not None and seconds > LONGEST_S:
+            raise ConfigError(
+                f"{self.at(key)} is longer than {LONGEST_S:,} seconds",
+                fix="leave it out, where that stands for no limit, or lower it",
+            )
+        return seconds
 
     def table(self, key: str) -> Mapping[str, Any] | None:
         """A nested table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from junto.config.section import Section
+from junto.config.section import LONGEST_S, Section
 from junto.config.spu_keys import (
     CLUSTER_DEF,
     INERT_LINK,
@@ -133,7 +133,9 @@ def _link(link_desc: Mapping[str, Any] | None) -> SpuLink:
         "link_desc", {} if link_desc is None else link_desc, LINK_DESC, INERT_LINK, MISPLACED_LINK
     )
     default = SpuLink()
-    return SpuLink(
+    for key in ("connect_retry_interval_ms", "recv_timeout_ms"):
+        section.milliseconds(key)  # refused if it is too long
+    link = SpuLink(
         connect_retry_times=section.integer("connect_retry_times", 1) or default.connect_retry_times,
         connect_retry_interval_ms=section.integer("connect_retry_interval_ms", 1)
         or default.connect_retry_interval_ms,
@@ -141,3 +143,9 @@ def _link(link_desc: Mapping[str, Any] | None) -> SpuLink:
         throttle_window_size=section.integer("throttle_window_size", 1) or default.throttle_window_size,
         http_max_payload_size=section.integer("http_max_payload_size", _LEAST_PIECE),
     )
+    if link.connect_retry_times * link.connect_retry_interval_ms > 1000 * LONGEST_S:
+        raise ConfigError(
+            f"link_desc has a node awaited for longer than {LONGEST_S:,} seconds",
+            fix="lower connect_retry_times or connect_retry_interval_ms",
+        )
+    return link
