@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def draft_of(path: str | os.PathLike[str]) -> Path:
@@ -59,7 +60,7 @@ class UnpublishedFile:
         self.draft: Path = draft_of(path)
         with self._named():
             os.close(os.open(self.draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-        self.drop = weakref.finalize(self, self.draft.unlink, missing_ok=True)
+        self.drop: weakref.finalize[Any, Any] = weakref.finalize(self, self.draft.unlink, missing_ok=True)
 
     @contextmanager
     def written(self) -> Generator[Path]:

@@ -43,7 +43,7 @@ class OwnKey:
     __slots__ = ("_secret", "party")
 
     def __init__(self, party: str) -> None:
-        self.party = party
+        self.party: str = party
         self._secret = os.urandom(SECRET_BYTES)
 
     def public(self) -> bytes:
@@ -95,7 +95,7 @@ class PairSecrets:
     __slots__ = ("_secrets", "party")
 
     def __init__(self, key: OwnKey, publics: Mapping[str, Any]) -> None:
-        self.party = key.party
+        self.party: str = key.party
         self._secrets = {other: key.common(other, theirs) for other, theirs in publics.items()}
 
     def mask(self, words: Words, number: int, among: tuple[str, ...]) -> Words:

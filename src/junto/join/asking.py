@@ -23,7 +23,7 @@ from junto.join.answering import (
     checked_offer,
 )
 from junto.join.on import name_of
-from junto.join.opening import opened, raise_problem
+from junto.join.opening import Desks, ReadTables, opened, raise_problem
 from junto.join.prepared_table import PreparedTable
 from junto.join.protocol import batch_sizes
 from junto.join.request import Request, is_sentence, keyed_by
@@ -50,11 +50,12 @@ class Question:
     def __init__(
         self, request: Request, prepared: PreparedTable, terms: Sequence[str] = (), desk: Any = None
     ) -> None:
-        (self.asks,) = (party for party in request.parties if party != prepared.owner)
+        self.asks: PYU = next(party for party in request.parties if party != prepared.owner)
         self.owner: PYU = prepared.owner
         self._prepared = prepared
-        self.tables = opened(request, partial(_desk, self.owner, desk or _Asking), terms)
-        self.desks, self.counts = self.tables.desks, self.tables.counts
+        self.tables: ReadTables = opened(request, partial(_desk, self.owner, desk or _Asking), terms)
+        self.desks: Desks = self.tables.desks
+        self.counts: Mapping[str, int] = self.tables.counts
         self._sizes = batch_sizes(self.counts[self.asks.party])
 
     def kept(self, party: PYU) -> tuple[PYUObject, Any, PreparedOffer]:

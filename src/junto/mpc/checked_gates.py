@@ -123,8 +123,8 @@ class CheckedGates(Gates[Any, Any]):
         self._known = known
         self._place = place
         self._proof = Proof() if proof is None else proof
-        self.bits = inner.bits
-        self.fine = inner.fine
+        self.bits: int = inner.bits
+        self.fine: int = inner.fine
 
     def at(self, place: str) -> CheckedGates:
         return CheckedGates(self._inner, known=self._known, place=place, proof=self._proof)

@@ -96,7 +96,8 @@ class _Once:
         there, nbytes: bytes that have arrived, and how many are announced.
     """
 
-    there = nbytes = 0
+    there: int = 0
+    nbytes: int = 0
     _lock = threading.Lock()  # one for all, held for a few steps: a value needs none of its own
     _callbacks: Sequence[Callable[[Any], None]] = ()
     _done = False

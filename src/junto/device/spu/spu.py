@@ -73,10 +73,10 @@ class SPU(SpuDevice):
         names = ",".join(node.party for node in self._settings.nodes)
         stamp = program.begin(Description("spu", names))
         self._name = f"SPU#{stamp.operation}"
-        self.numbers = MpcSettings(
+        self.numbers: MpcSettings = MpcSettings(
             fraction=self._settings.fraction, width=self._settings.width, checked=self._settings.checked
         )
-        self.plans = Plans(self.numbers, lambda: self.session.program.check())
+        self.plans: Plans = Plans(self.numbers, lambda: self.session.program.check())
         self.has_pool = False
         log.info("%s: %s", self._name, self._settings.trust)
         program.timeline.trusts(self._name, self._settings.trust)

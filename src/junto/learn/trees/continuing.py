@@ -50,7 +50,7 @@ class LossWatch:
         self._state: tuple[Any, Any] = (start, np.float32(WORST))
         self._watched = spu(_watched, static_argnames="family")
         self._family = family
-        self.best = 0
+        self.best: int = 0
         """How many trees are the best so far."""
 
     def better(self, tree: Tree, number: int) -> bool:

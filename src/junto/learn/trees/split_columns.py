@@ -78,9 +78,11 @@ class OwnedColumns(SplitColumns):
             owner: run_at(owner, candidates.sides, table, self._known[owner])
             for owner, table in columns.tables.items()
         }
-        self.sides = tuple(self._share(each) for each in self._rows.values())
+        self.sides: tuple[SPUObject, ...] = tuple(self._share(each) for each in self._rows.values())
         turned = self._turned
-        self.directions = None if turned is None else [self._share(each) for each in turned.values()]
+        self.directions: Sequence[Any] | None = (
+            None if turned is None else [self._share(each) for each in turned.values()]
+        )
 
     def split(self, found: Sequence[SPUObject]) -> tuple[Any, list[SPUObject]]:
         """Each owner is shown its candidates."""
@@ -137,7 +139,9 @@ class SecretColumns(SplitColumns):
         self._small: Any = spu if field is None else partial(spu, field=field)
         self._spu, (self._count,), self._width = spu, columns.widths, bins - 1
         self._thresholds = spu(secret_columns.cuts, static_argnames="bins")(columns.array, weight, bins=bins)
-        self.sides = (self._small(secret_columns.sides)(columns.array, self._thresholds),)
+        self.sides: tuple[SPUObject, ...] = (
+            self._small(secret_columns.sides)(columns.array, self._thresholds),
+        )
         self.directions = None
         turned = monotone.directions_of(constraints, [str(place) for place in range(self._count)])
         if turned is not None:

@@ -96,9 +96,9 @@ class Cell:
     __slots__ = ("_settled", "exact", "maker", "place", "value")
 
     def __init__(self, value: Value | None = None, place: str = "", *, exact: bool = False) -> None:
-        self.value = value
+        self.value: Value | None = value
         self.place: str = place
-        self.exact = exact
+        self.exact: bool = exact
         self.maker: Awaitable[Any] | None = None
         self._settled: dict[int, Awaitable[Value]] = {}
 

@@ -37,7 +37,7 @@ class SecureGates(Gates[RingSecret, MaskedBits]):
 
     def __init__(self, role: Role, block: int) -> None:
         self._role = role
-        self.bits = role.width
+        self.bits: int = role.width
         self._block = block
 
     def constant(self, value: Words) -> RingSecret:
