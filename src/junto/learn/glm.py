@@ -450,7 +450,10 @@ class Regressor(GeneralizedLinearModel):
         home = learned.label.home
         label = dataset.only_part(y)
         if home is None or not isinstance(label, PYUObject) or label.device != home.device:
-            raise LearnError("y is not at the party whose label the model was trained on")
+            raise LearnError(
+                "y is not at the party whose label the model was trained on",
+                fix="of a label on the SPU: metrics.r2_score(y, model.predict(X), sample_weight=flag)",
+            )
         given = dataset.checked_with_label(
             X, label, self._judge(fitted=True), scaled=self.standardize, scales=learned.scales
         )

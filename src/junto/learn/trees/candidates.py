@@ -155,8 +155,10 @@ def _reached(values: NDArray[np.float32], known: Candidates, tree: NDArray[np.in
         with np.errstate(invalid="ignore"):
             left = (numbers < known.threshold[picks]) | (np.isnan(numbers) & known.missing[picks])
         mine = picks != NONE
-        both = np.stack([left | ~mine, ~left | ~mine], axis=2)
-        leaves = (leaves[:, :, None] & both).reshape(len(values), -1)
+        below = np.empty((*left.shape, 2), np.bool_)
+        np.logical_and(leaves, left | ~mine, out=below[..., 0])
+        np.logical_and(leaves, ~(left & mine), out=below[..., 1])
+        leaves = below.reshape(len(values), -1)
     return leaves
 
 

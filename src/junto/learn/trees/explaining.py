@@ -210,7 +210,7 @@ def _places(parts: Sequence[Any], places: Any) -> Any:
     here = parts[0]
     for each in parts[1:]:
         here = here & each
-    return jnp.sum(jnp.where(here.reshape(len(here), *places.shape), places, 0), axis=2)
+    return jnp.sum(here.reshape(len(here), *places.shape).astype(jnp.int32) * places, axis=2)
 
 
 def _expected(

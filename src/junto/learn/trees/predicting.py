@@ -23,7 +23,7 @@ def scores(parts: Sequence[Any], weights: Any, scale: Any) -> Any:
         here = here & each
     if weights.ndim == 3:
         return here.astype(jnp.float32) @ weights.reshape(-1, weights.shape[2]) + scale["start"]
-    return jnp.sum(jnp.where(here, weights.reshape(-1), 0), axis=1) + scale["start"]
+    return jnp.sum(here.astype(jnp.float32) * weights.reshape(-1), axis=1) + scale["start"]
 
 
 def joined(blocks: Sequence[Any]) -> Any:
