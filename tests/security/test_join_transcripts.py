@@ -197,6 +197,41 @@ def test_the_result_at_one_party_tells_the_other_nothing_but_sizes(moved):
     assert [value.shape for value in to_bob] == [(40, 32)]
 
 
+def form(value):
+    """Of what crosses, all that does not depend on random numbers."""
+    if isinstance(value, np.ndarray):
+        return str(value.dtype), *value.shape
+    return type(value).__name__, len(value) if hasattr(value, "__len__") else value
+
+
+WAYS = {"helper": {"helper": "carol"}, "ecdh": {"method": "ecdh"}, "vole": {"method": "vole"}}
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "right", "outer", "semi", "difference"])
+@pytest.mark.parametrize("way", WAYS)
+def test_who_gets_no_rows_receives_the_same_whatever_is_in_common(moved, way, how):
+    """And who helps sees of each table as much, too: only in what it compares are some equal."""
+    seen = []
+    for shift in (0, 7, 1000):
+        moved.clear()
+        with sf.Session(THREE, debug_mode=True):
+            tables = {"alice": np.arange(40), "bob": np.arange(40) + shift}
+            frames = {sf.PYU(name): pd.DataFrame({"id": ids}) for name, ids in tables.items()}
+            handles = {party: party(lambda frame=frame: frame)() for party, frame in frames.items()}
+            result = join(handles, on="id", how=how, to="alice", **({"helper": False} | WAYS[way]))
+            assert [party.party for party in result.parts] == ["alice"]
+            crossed = [(target, form(handle.ref.value())) for _, target, handle in moved]
+        seen.append({name: [what for target, what in crossed if target == name] for name in ("bob", "carol")})
+    assert seen[0] == seen[1] == seen[2]
+    assert not [what for what in seen[0]["bob"] if what[0] in ("int32", "int64")]  # ranks
+    if way == "helper":
+        assert seen[0]["bob"]
+        assert all(what == ("bytes", 16) for what in seen[0]["bob"])  # a key of tags
+        assert seen[0]["carol"] == [("uint8", 40, 16)] * 2
+    else:
+        assert not seen[0]["carol"]
+
+
 def test_what_crosses_is_in_the_ledger(tmp_path):
     from junto.ledger import read
 

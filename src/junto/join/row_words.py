@@ -161,7 +161,6 @@ def _values(mine: Sequence[Words], null: npt.NDArray[np.bool_], kind: str) -> An
     made, words = _type_of(kind), mine[0]
     if kind_of(made) == "decimal":
         held = np.stack(mine, axis=1).astype("<u8")
-        held[null] = 0
         found = pa.Array.from_buffers(made, len(held), [pa.array(~null).buffers()[1], pa.py_buffer(held)])
         found.validate(full=True)
         return found
