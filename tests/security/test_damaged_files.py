@@ -339,15 +339,18 @@ def test_what_a_file_says_to_pandas_may_be_damaged_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["arrow", "parquet"])
 def test_a_table_s_file_that_was_cut_off_is_refused(ending: str, tmp_path: Path) -> None:
-    """Arrow calls it an error of the operating system's, without a number."""
+    """And so is one whose end makes no sense: Arrow calls that an error of the system's, without a number."""
     path = tmp_path / f"t.{ending}"
     if ending == "arrow":
         arrow_file(path, pa.array([1, 2, 3]))
     else:
         pyarrow.parquet.write_table(pa.table({"id": [1, 2, 3]}), path)
     whole = path.read_bytes()
-    for end in range(0, len(whole), 16):
-        path.write_bytes(whole[:end])
+    tail = 10 if ending == "arrow" else 8  # the length of what stands before it, and letters
+    about = int.from_bytes(whole[-tail : 4 - tail], "little")
+    changed = whole[: -tail - about] + b"\xff" * about + whole[-tail:]
+    for data in [changed, *(whole[:end] for end in range(0, len(whole), 16))]:
+        path.write_bytes(data)
         with pytest.raises(JoinError, match="cannot be read as what its ending says"):
             FileTable(File(str(path), None, None), None).whole()
 
