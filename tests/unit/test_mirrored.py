@@ -8,7 +8,7 @@ from sources import MODULES, ROOT, SOURCE
 
 TESTS = ROOT / "tests" / "unit"
 IMPORT = re.compile(r"^ *(?:from (junto[\w.]*) import (\([^)]*\)|.*)|import (junto[\w.]*).*)$", re.MULTILINE)
-UNNAMED = 166
+UNNAMED = 161
 """Modules that tests reach through others only. A new module comes with a test that names it."""
 
 

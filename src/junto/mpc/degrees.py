@@ -71,9 +71,7 @@ def _made(step: Any, given: Sequence[Degree], fixed: set[int], constants: Mappin
         case "square" | "integer_pow":
             return power(given[0], Fraction(int(step.params.get("y", 2))))
         case "sqrt" | "rsqrt" | "cbrt":
-            return power(
-                given[0], {"sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2)}.get(step.name, Fraction(1, 3))
-            )
+            return power(given[0], ROOTS[step.name])
         case "pow":
             exponent = exponent_of(step, constants)
             return None if exponent is None else power(given[0], exponent)
@@ -81,8 +79,8 @@ def _made(step: Any, given: Sequence[Degree], fixed: set[int], constants: Mappin
 
 
 def exponent_of(step: Any, constants: Mapping[int, Any]) -> Fraction | None:
-    """Of a `pow` with one public exponent."""
-    exponents = np.unique(np.asarray(constants.get(step.inputs[1], np.zeros(2))).reshape(-1))
+    """Of a `pow` with one public exponent; None: it is secret, or there are several."""
+    exponents = np.unique(np.asarray(constants.get(step.inputs[1], ())).reshape(-1))
     if exponents.size != 1 or not np.isfinite(exponents[0]):
         return None
     return Fraction(float(exponents[0])).limit_denominator(1 << 10)

@@ -218,6 +218,8 @@ class _Delay:
         return step.name == "mul" and _left(ratio) < sum(map(_left, parts))
 
     def _power(self, step: Any, base: _Ratio, exponent: Fraction) -> _Ratio | None:
+        if not exponent:  # unknown, or of what is 1
+            return None
         atom = self._atom(step.inputs[0], step.given[0])
         if exponent < 0:
             found = base.raised(-exponent) or atom.raised(-exponent)

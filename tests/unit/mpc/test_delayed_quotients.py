@@ -73,6 +73,22 @@ def test_with_shares_too() -> None:
     np.testing.assert_allclose(got, (x - x.mean()) / (6 * x.std()), rtol=1e-3, atol=16 * UNIT)
 
 
+POWERS: dict[str, Callable[[Any, Any], Any]] = {
+    "secret": lambda x, y: x * (1 / y) ** x,
+    "secret, alone": lambda x, y: (1 / y) ** x,
+    "of a root": lambda x, y: x * lax.rsqrt(y) ** x,
+    "several": lambda x, y: x * (1 / y) ** WEIGHTS,
+    "0": lambda x, y: x * (1 / y) ** 0.0,
+}
+
+
+@pytest.mark.parametrize("name", POWERS)
+def test_powers_of_one_over_a_secret_whose_exponent_is_not_one_number(name: str) -> None:
+    x, y = np.random.default_rng(5).uniform(0.3, 2, (2, 6)).astype(np.float32)
+    got = Engine("secure").run(POWERS[name], x, y)
+    np.testing.assert_allclose(got, POWERS[name](x, jnp.asarray(y)), rtol=2e-4, atol=16 * UNIT)
+
+
 @pytest.mark.parametrize(
     "function",
     [
