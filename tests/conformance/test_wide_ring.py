@@ -196,3 +196,25 @@ def test_what_two_parties_have_made_outside_is_computed_with(spu: sf.SPU, helper
     total = spu(lambda x, y, flag: jnp.sum(x * y * flag))(found["x"], found["y"], found.flag)
     merged = sides["one"].merge(sides["other"], on="id")
     assert float(sf.reveal(total)) == pytest.approx((merged["x"] * merged["y"]).sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        jnp.log1p,
+        jnp.expm1,
+        jnp.arctanh,
+        jax.scipy.special.entr,
+        lambda x: jnp.log(1 - x),
+        lambda x: jax.nn.softplus(x) - jnp.log(2.0),
+        lambda x: jnp.exp(x) * jnp.cosh(x),
+        lambda x: jax.nn.logsumexp(jnp.stack([x, 2 * x]), axis=0) - jnp.log(2.0),
+    ],
+)
+def test_where_nothing_is_right_nothing_is_named(function):
+    ran, x = Engine("plain", WIDE), np.array([0.0, 0.25, 0.5, 0.0], np.float32)
+    found = ran.run(function, x)
+    with jax.enable_x64(True):
+        want = np.asarray(function(jnp.asarray(x, np.float64)))
+    np.testing.assert_allclose(found, want, rtol=1e-6, atol=64 * UNIT)
+    assert ran.digits == ran.overflows == []

@@ -23,6 +23,7 @@ from junto.mpc.functions import (
     sigmoids,
     trigonometry,
 )
+from junto.mpc.ring128 import elements
 from mpc_nodes import run
 
 N = 64
@@ -99,6 +100,18 @@ def test_rounds_and_bytes(cost):
     assert (out.rounds, out.opened / N, out.offline / N) == (rounds, online, offline)
     other = run(gate, *inputs, ready=False)
     assert (other.rounds, other.opened / N) == (additive_rounds, additive_online)
+
+
+# In the ring of 128 bits: exponentials take no round more than there was, logarithms one.
+OF_128_BITS = [(exponential.exp, 4, 106.25, 1604.375), (logarithm.log, 10, 290.25, 2958.375)]
+
+
+@pytest.mark.parametrize("cost", OF_128_BITS, ids=[cost[0].__name__ for cost in OF_128_BITS])
+def test_rounds_and_bytes_of_128_bits(cost):
+    function, rounds, online, offline = cost
+    x = elements(np.rint(np.linspace(0.1, 0.9, N) * 2**32).astype(np.uint64), 128)
+    out = run(lambda g, x: function(g, x, 32), x, width=128)
+    assert (out.rounds, out.opened / N, out.offline / N) == (rounds, online, offline)
 
 
 # Of more than `normalise.FEW` numbers: more rounds, fewer bytes; and of more than `normalise.MORE`.

@@ -96,6 +96,14 @@ def test_the_wide_ring_trains_at_the_default_settings(name):
     check(optimizer, optimizer, EACH[:, :4], 1e-3, WIDE)
 
 
+def test_an_optimizer_whose_first_steps_have_no_root_trains_there():
+    """RAdam has the root of a negative number then, as all know, and leaves it out."""
+    gradients = np.tile(EACH[:, :4], (3, 1))
+    check(optax.radam(RATE), optax.radam(RATE), gradients, 1e-3, WIDE)
+    with pytest.raises(NotComputable, match="times a square"):
+        Engine("plain").run(partial(moved, optax.radam(RATE)), gradients)
+
+
 @pytest.mark.parametrize("size", [1e-3, 1e-5, 1e-7])
 @pytest.mark.parametrize("name", [*SCALED, *COARSE, *OUT_OF_REACH])
 def test_small_gradients_train_there_as_far_as_they_have_digits_or_the_debug_mode_says_it(name, size):

@@ -33,7 +33,7 @@ from junto.mpc.primitives.context import (
     fraction_of,
 )
 from junto.mpc.primitives.control import MOST_TURNS
-from junto.mpc.primitives.infinite import after, origin
+from junto.mpc.primitives.infinite import after, of_nan, origin
 from junto.mpc.primitives.lifting import lifted, lifts_some
 from junto.mpc.primitives.public import PublicDigest, evaluate
 from junto.mpc.primitives.revealing import revealed_bytes
@@ -338,6 +338,8 @@ class _Flow:
                 ears.twins.begin(step)
             if ears.notice is not None:
                 ears.notice(step, operands)
+            if (nothing := of_nan(step, operands)) is not None:
+                return [nothing]
             if instead is not None:
                 return _several(await instead(context, step.params, *operands))
             if facts.entry is None:

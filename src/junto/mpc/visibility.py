@@ -181,11 +181,10 @@ def _expect_no_secret_disclosure(step: PlanStep, inputs: Sequence[bool]) -> None
 
 def refusal(step: PlanStep) -> NotComputable:
     """That a primitive has no secret form."""
+    complex_ = any(getattr(form.dtype, "kind", "") == "c" for form in (*step.given, *step.forms))
     return NotComputable(
         f"`{step.name}` cannot be computed on secrets{place(step)}",
-        fix=ALTERNATIVES.get(
-            step.name, "docs/reference/spu-primitives.md lists what can; or compute it at its owner, on a PYU"
-        ),
+        fix=ALTERNATIVES.get(step.name, COMPLEX if complex_ else ELSEWHERE),
     )
 
 
@@ -196,7 +195,11 @@ def place(step: PlanStep) -> str:
 
 PUBLIC_KEY = "random numbers need a public key: jax.random.key(7) inside the function, or a public argument"
 
-COMPLEX = "fixed-point numbers are real: hold real and imaginary parts as two arrays"
+ELSEWHERE = "docs/reference/spu-primitives.md lists what can; or compute it at its owner, on a PYU"
+COMPLEX = (
+    "fixed-point numbers are real: hold real and imaginary parts as two arrays; a function of a symmetric "
+    "matrix is (v * f(w)) @ v.T with w, v = jnp.linalg.eigh(matrix)"
+)
 EIGEN = "for some leading vectors iterate v <- A v, divided by its norm, a fixed number of times"
 REFLECTIONS = "jnp.linalg.qr gives both factors"
 

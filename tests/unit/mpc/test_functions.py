@@ -15,6 +15,7 @@ from junto.mpc.functions import (
     hyperbolic,
     integer_division,
     inverse_erf,
+    logarithm,
     normalise,
     polynomial,
     power,
@@ -26,7 +27,7 @@ from junto.mpc.functions import (
 )
 from junto.mpc.functions.constant_tables import fixed
 from junto.mpc.plain_gates import PlainBits, PlainGates, PlainRing
-from junto.mpc.ring128 import elements, integers_of_wide
+from junto.mpc.ring128 import elements, integers_of_wide, wide_of_integers
 from junto.mpc.rounds import Rounds
 
 RNG = np.random.default_rng(24)
@@ -116,6 +117,38 @@ def test_a_function_keeps_its_error(name, bits, carry):
     np.testing.assert_allclose(found, exact(x), rtol=relative, atol=absolute)
 
 
+WIDE = 32
+TINY = 2.0**-WIDE
+# Likewise with as many bits after the point as the ring of 128 bits has by default.
+FINE = {
+    "exp": (exponential.exp, np.exp, np.linspace(-23, 39, 500), 2e-9, 2 * TINY),
+    "exp2": (exponential.exp2, np.exp2, np.linspace(-33, 56, 500), 5e-9, 2 * TINY),
+    "expm1": (exponential.expm1, np.expm1, np.linspace(-9, 9, 500), 2e-9, 2e-9 + 2 * TINY),
+    "log": (logarithm.log, np.log, np.geomspace(1e-6, 4e18, 500), 0, 4e-10 + 2 * TINY),
+    "log1p": (logarithm.log1p, np.log1p, np.geomspace(1e-6, 1e9, 500), 0, 4e-10 + 2 * TINY),
+    "log2": (logarithm.log2, np.log2, np.geomspace(1e-2, 1e18, 500), 3e-11, 6e-10 + 2 * TINY),
+    "atanh": (hyperbolic.atanh, np.arctanh, np.linspace(-0.9, 0.9, 500), 0, 4e-10 + 8 * TINY),
+}
+
+
+@pytest.mark.parametrize("carry", CARRIES)
+@pytest.mark.parametrize("name", FINE)
+def test_exponentials_and_logarithms_are_as_fine_as_the_wide_ring(name, carry):
+    function, exact, x, relative, absolute = FINE[name]
+    given = [round(float(each) * 2**WIDE) for each in x]
+    found = run(lambda g, x: function(g, x, WIDE), wide_of_integers(given), bits=128, carry=carry)
+    want = exact(np.array([each / 2.0**WIDE for each in given]))
+    np.testing.assert_allclose(numbers(found, WIDE), want, rtol=relative, atol=absolute)
+
+
+@pytest.mark.parametrize("name", ["log", "log1p", "log2"])
+def test_the_logarithm_of_1_is_0_there_but_for_two_units(name):
+    function, *_ = FINE[name]
+    one = [(1 - (name == "log1p")) << WIDE]
+    found = run(lambda g, x: function(g, x, WIDE), wide_of_integers(one), bits=128)
+    assert abs(float(numbers(found, WIDE)[0])) <= 2 * TINY
+
+
 @pytest.mark.parametrize("bits", [64, 128])
 def test_a_power_and_an_angle_of_two_numbers(bits):
     x, y = spread(0.01, 40), np.rint(RNG.uniform(-3, 3, 62) / LAST) * LAST
@@ -197,7 +230,7 @@ def test_polynomials():
     x, factors = spread(-1, 1), [0.5, -0.25, 0.125, -0.75, 0.3]
     inner = 22
     fine = words(x, inner)
-    found = run(lambda g, x: polynomial.quartic(g, x, factors, (inner, FRACTION)), fine)
+    found = run(lambda g, x: polynomial.polynomial(g, x, factors, (inner, FRACTION)), fine)
     np.testing.assert_allclose(numbers(found), np.polynomial.polynomial.polyval(x, factors), 0, 2 * LAST)
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.interpreters import ad
 
 from junto.errors import NotComputable
 from junto.mpc.primitives import infinite
@@ -193,3 +194,33 @@ def test_every_primitive_that_is_named_exists() -> None:
     assert named - {"copy_p", "device_put"} <= set(TABLE)
     assert infinite.EXTREMES <= infinite.CARRY
     assert not infinite.CARRY & (infinite.FLAT | infinite.FLAT_BELOW)
+
+
+NAN = np.full(3, np.nan, np.float32)
+SPREADING = {
+    name: getattr(lax, name) if hasattr(lax, name) else ad.add_jaxvals_p.bind
+    for name in sorted(infinite.SPREADING)
+}
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("name", SPREADING)
+def test_nan_spreads_to_what_all_know_and_may_be_left_out_there(name, first, chosen):
+    def function(x: Any, nan: Any, which: Any) -> Any:
+        made = SPREADING[name](*((nan, x) if first else (x, nan)))
+        return jnp.where(which, jnp.sqrt(made * 2), x)
+
+    if not chosen:
+        agree(PLAIN.run(function, X, NAN, np.zeros(3, bool), public=[1, 2]), X)
+        return
+    with pytest.raises(NotComputable, match="is NaN"):
+        PLAIN.run(function, X, NAN, np.ones(3, bool), public=[1, 2])
+
+
+def test_a_number_that_is_nan_in_one_place_is_refused_as_ever():
+    mixed = np.array([jnp.nan, 1, 1], np.float32)
+    with pytest.raises(NotComputable, match="is NaN"):
+        PLAIN.run(
+            lambda x, some, which: jnp.where(which, x * some, x), X, mixed, np.zeros(3, bool), public=[1, 2]
+        )

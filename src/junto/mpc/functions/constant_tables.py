@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from junto.mpc.gates import Words
+from junto.mpc.gates import BITS, Words
 from junto.mpc.ring128 import wide_of_integers
 
 DIGITS = 50
@@ -46,6 +46,21 @@ w = -log(1 - x**2): of erf_inv(x) / x for w = 4 u + 5/2 from 0 to 5; of erf_inv(
 from 5 to 12.5. The error is relative, except in the logarithm and at the last.
 """
 
+WIDE_COEFFICIENT = 48
+"""Bits after the point of those of the ring of 128 bits."""
+
+WIDE_POLYNOMIALS: Mapping[str, tuple[int, ...]] = {
+    "exp": (
+        *(281474976708096, 281474976612727, 140737488677998, 46912501533356, 11728117863016, 2345544994227),
+        *(390972672301, 56280594734, 6937521000),
+    ),
+    "log": (
+        *(-12462, 281474973657527, -140737475633607, 93826004789953, -70370902980991, 56204629831142),
+        *(-46781216145898, 43172686489402, -38475791488590),
+    ),
+}
+"""Likewise of degree 8, for the ring of 128 bits, in which these are right to 1e-9."""
+
 SERIES: Mapping[str, tuple[int, ...]] = {
     "half logistic": (
         *(0, 7993536, 3774281, -2830531, 5438865, -4643006, 4536283, -3364834, 2496154),
@@ -71,8 +86,10 @@ def fixed(value: float, fraction: int) -> Words:
 
 
 @cache
-def coefficients(name: str) -> tuple[float, ...]:
-    """Those of a polynomial: exact, for they have few bits."""
+def coefficients(name: str, bits: int = BITS) -> tuple[float, ...]:
+    """Those of a polynomial for a ring of so many bits: exact, for they have few."""
+    if bits > BITS and name in WIDE_POLYNOMIALS:
+        return tuple(c / (1 << WIDE_COEFFICIENT) for c in WIDE_POLYNOMIALS[name])
     return tuple(c / (1 << COEFFICIENT) for c in POLYNOMIALS[name])
 
 

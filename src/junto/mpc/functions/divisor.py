@@ -27,7 +27,7 @@ from junto.mpc.functions.normalise import (
     size_of_any,
     times_levels,
 )
-from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.polynomial import polynomial
 from junto.mpc.functions.roots import ENTRIES, TABLE
 from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import RoundFuture, start, together
@@ -167,7 +167,7 @@ async def _inverse_norm(g: Gates[R, B], squares: R, bits: int) -> R:
 async def _inverse_root(g: Gates[R, B], near: R, top: int) -> R:
     """The mantissa, of a number on the highest level."""
     scaled = await scale_near(g, await g.hold(near), top, [ENTRIES["rsqrt"]], ready=True)
-    rest = await quartic(g, scaled.u, coefficients("rsqrt"), (INNER, INNER), loose=True)
+    rest = await polynomial(g, scaled.u, coefficients("rsqrt"), (INNER, INNER), loose=True)
     return await product(g, scaled.tables[0], rest, TABLE + INNER - _MANTISSA)
 
 

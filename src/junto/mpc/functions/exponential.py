@@ -11,27 +11,28 @@ import numpy as np
 
 from junto.mpc.functions.constant_tables import coefficients, exact, fixed, ring_table, rounded
 from junto.mpc.functions.fixedpoint import below, product, within
-from junto.mpc.functions.polynomial import quartic
-from junto.mpc.gates import B, Digit, Gates, Powers, R
+from junto.mpc.functions.polynomial import polynomial
+from junto.mpc.gates import BITS, B, Digit, Gates, Powers, R
 from junto.mpc.rounds import together
 
 WIDTH = 6
 """Bits of x that choose from the table, in steps of 1/2; one more in the ring of 128 bits."""
 
-_INNER = 22
-"""Bits after the point of t, at least."""
+_INNER, _WIDE_INNER = 22, 40
+"""Bits after the point of t, at least, of 64 and of 128 bits of the ring."""
 
 _SPARE = 2
 """Bits after the point of the table, beyond those of the result."""
 
 
 async def exp(g: Gates[R, B], x: R, fraction: int) -> R:
-    """The power e**x = e**d e**t: d a multiple of 1/2, e**d from a table, e**t by a polynomial of degree 4.
+    """The power e**x = e**d e**t: d a multiple of 1/2, e**d from a table, e**t by a polynomial.
 
     0 where e**x is less than half a unit in the last place; not a ready operand.
 
     Range: e**x < 2**(60 - 2 fraction), for 18 bits x < 16.6; and x < 17, for 18 bits. Beyond, some number.
-    Error: 3e-5 relative, or two units in the last place. Cost: 3 rounds, 37 bytes of a ready operand.
+    Error: 3e-5 relative, of 128 bits 2e-9, or two units in the last place.
+    Cost: 3 rounds, 37 bytes of a ready operand.
     """
     x = await g.hold(x)
     within(g, x, "the exponential", (-float(1 << (g.bits - 1 - fraction)), _highest(g, fraction)), fraction)
@@ -43,7 +44,7 @@ async def exp(g: Gates[R, B], x: R, fraction: int) -> R:
 async def exp2(g: Gates[R, B], x: R, fraction: int) -> R:
     """2**x: e**(x log 2), in the range of `exp`, x < 24 for 18 bits.
 
-    Error: 4e-5 relative, or two units in the last place. Cost: 5 rounds, 53 bytes.
+    Error: 4e-5 relative, of 128 bits 5e-9, or two units in the last place. Cost: 5 rounds, 53 bytes.
     """
     finer = fraction + 4
     return await exp(g, await g.truncate(g.scale(x, fixed(log_of(2.0), finer)), finer), fraction)
@@ -59,17 +60,17 @@ async def _inside(g: Gates[R, B], x: R, fraction: int) -> R:
     highest, digit = _highest(g, fraction), _digit_width(g)
     width = min(fraction + _SPARE, floor(g.bits - 2.1 - fraction - _SPARE - (highest + 0.5) / log_of(2.0)))
     rest, entry, drop = await g.power(x, Digit(fraction - 1, digit), _powers(fraction, highest, digit))
-    fine = max(fraction, _INNER)
+    fine = max(fraction, _INNER if g.bits <= BITS else _WIDE_INNER)
     rest = g.scale(rest, np.array(1 << (fine - fraction), np.uint64))
     inner, held = await together(
-        quartic(g, rest, coefficients("exp"), (fine, width), loose=True),
+        polynomial(g, rest, coefficients("exp", g.bits), (fine, width), loose=True),
         g.truncate(entry, drop, loose=True) if drop else g.hold(entry),
     )
     return await product(g, inner, held, width + _SPARE, loose=True)
 
 
 def _digit_width(g: Gates[R, B]) -> int:
-    return WIDTH if g.bits <= 64 else WIDTH + 1
+    return WIDTH if g.bits <= BITS else WIDTH + 1
 
 
 def _highest(g: Gates[R, B], fraction: int) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from junto.mpc.functions.constant_tables import coefficients, ring_table
 from junto.mpc.functions.fixedpoint import product
 from junto.mpc.functions.normalise import INNER, STEP, Magnitude, scale, size, times_level
-from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.polynomial import polynomial
 from junto.mpc.gates import B, Gates, R, Words
 from junto.mpc.rounds import together
 
@@ -109,7 +109,7 @@ async def _by_huge(g: Gates[R, B], x: R, y: R) -> tuple[B, R, R]:
 async def _inverse(g: Gates[R, B], of: Magnitude[R, B]) -> R:
     """2**e / y, between 1 and 18, off by 3e-5 of itself; 0 of 0, for which the polynomial is out of range."""
     scaled = await scale(g, of)
-    rest = await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, INNER), loose=True)
+    rest = await polynomial(g, scaled.u, coefficients("reciprocal"), (INNER, INNER), loose=True)
     return await product(g, scaled.inverse, rest, scaled.inverse_bits + INNER - _INVERSE)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from junto.mpc.functions.constant_tables import coefficients, fixed
 from junto.mpc.functions.fixedpoint import below, product, with_sign, within
 from junto.mpc.functions.logarithm import log_of
-from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.polynomial import polynomial
 from junto.mpc.functions.roots import root_of
 from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
@@ -42,7 +42,7 @@ async def erf_inv(g: Gates[R, B], x: R, fraction: int) -> R:
 async def _near(g: Gates[R, B], x: R, w: R, fraction: int) -> R:
     """Evaluate x times a polynomial in (w - 5/2) / 4: a quarter is two bits more after the point."""
     u = g.add_public(w, fixed(-SPLIT / 2, fraction + 2))
-    ratio = await quartic(g, u, coefficients("erf_inv near"), (fraction + 4, fraction), loose=True)
+    ratio = await polynomial(g, u, coefficients("erf_inv near"), (fraction + 4, fraction), loose=True)
     return await product(g, x, ratio, fraction, loose=True)
 
 
@@ -51,4 +51,4 @@ async def _far(g: Gates[R, B], w: R, fraction: int) -> R:
     fine = fraction + 2
     root = await root_of(g, w, "sqrt", (fine, fine), g.bits - 2 - fraction)
     u = g.add_public(root, fixed(-FAR, fine))
-    return await quartic(g, u, coefficients("erf_inv far"), (fine, fraction), loose=True)
+    return await polynomial(g, u, coefficients("erf_inv far"), (fine, fraction), loose=True)

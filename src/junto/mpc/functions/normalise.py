@@ -47,8 +47,8 @@ GROUP = 6
 WIDTH = 6
 """Bits of the scaled number that choose d."""
 
-INNER = 22
-"""Bits after the point of u."""
+INNER, WIDE_INNER = 22, 40
+"""Bits after the point of u; in the ring of 128 bits where a polynomial of degree 8 is taken of it."""
 
 _MOST = 1 / 5
 """The greatest |u|."""
@@ -252,7 +252,12 @@ def _last(array: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 async def scale(
-    g: Gates[R, B], of: Magnitude[R, B], entries: Sequence[Entry] = (), *, ready: bool = False
+    g: Gates[R, B],
+    of: Magnitude[R, B],
+    entries: Sequence[Entry] = (),
+    *,
+    ready: bool = False,
+    inner: int = INNER,
 ) -> Normalised[R]:
     """Take x apart.
 
@@ -261,10 +266,13 @@ async def scale(
         of: its size.
         entries: further tables over d. Each must be the same object whenever it makes the same table.
         ready: whether their entries are to be ready operands, 8 bytes each.
+        inner: bits after the point of u.
 
     Cost: 3 rounds, 24 bytes; offline 64 words of table and a word for each bound.
     """
-    return await scale_near(g, await g.hold(await near_top(g, of)), of.top, entries, ready=ready)
+    y = await g.hold(await near_top(g, of))
+    inverse, bits, found = await entries_near(g, y, of.top, entries, ready=ready)
+    return Normalised(await rest_near(g, y, of.top, inverse, inner), inverse, bits, found)
 
 
 async def near_top(g: Gates[R, B], of: Magnitude[R, B]) -> R:
@@ -288,18 +296,24 @@ def _powers(of: Magnitude[R, B]) -> list[int]:
 
 
 async def scale_down(
-    g: Gates[R, B], of: Magnitude[R, B], top: int, entries: Sequence[Entry] = (), *, ready: bool = False
+    g: Gates[R, B],
+    of: Magnitude[R, B],
+    top: int,
+    entries: Sequence[Entry] = (),
+    *,
+    ready: bool = False,
+    inner: int = INNER,
 ) -> Normalised[R]:
     """`scale` as that of a number whose highest level is `top`, or less: the lowest bits do not count."""
     if of.top <= top:
-        return await scale(g, of, entries, ready=ready)
+        return await scale(g, of, entries, ready=ready, inner=inner)
     near = await near_top(g, of)
     bits = _inverse_bits(g, top)
     held, short = await together(g.hold(near), g.truncate(near, of.top - top))
     tables = [_inverses(bits), *[_table(bits, entry) for entry in entries]]
     inverse, *found = await g.lookup(held, Digit(of.top - WIDTH, WIDTH), tables)
     inverse, *made = await together(*[g.hold(each) for each in (inverse, *(found if ready else ()))])
-    rest = await rest_near(g, g.vouched(short), top, inverse)
+    rest = await rest_near(g, g.vouched(short), top, inverse, inner)
     return Normalised(rest, inverse, bits, made if ready else found)
 
 
@@ -343,12 +357,12 @@ def _inverse_bits(g: Gates[R, B], top: int) -> int:
     return min(g.bits - 4 - top, FINEST)
 
 
-async def rest_near(g: Gates[R, B], y: R, top: int, inverse: R) -> R:
+async def rest_near(g: Gates[R, B], y: R, top: int, inverse: R, inner: int = INNER) -> R:
     """Of `scale_near` u, from the inverse: 1 round. Of a number that is not on that level: some number."""
     bits = _inverse_bits(g, top)
     one = ring_table([-(1 << (top + bits))]).reshape(())
     product = g.add_public(await g.multiply(y, inverse), one)
-    return await g.truncate(product, top + bits - INNER, loose=True)
+    return await g.truncate(product, top + bits - inner, loose=True)
 
 
 def by_level(g: Gates[R, B], reached: R, numbers: Sequence[int]) -> R:

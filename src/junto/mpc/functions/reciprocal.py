@@ -24,7 +24,7 @@ from junto.mpc.functions.normalise import (
     size,
     size_of_any,
 )
-from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.polynomial import polynomial
 from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import start, together
 
@@ -238,7 +238,7 @@ async def _halves(g: Gates[R, B], x: R) -> tuple[R, R]:
 
 async def _rest(g: Gates[R, B], scaled: Normalised[R], out: int) -> R:
     """1 / (1 + u). Of 0 the polynomial is out of range, and what it is multiplied by is 0."""
-    return await quartic(g, scaled.u, coefficients("reciprocal"), (INNER, out), loose=True)
+    return await polynomial(g, scaled.u, coefficients("reciprocal"), (INNER, out), loose=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from junto.mpc.functions.normalise import (
     size,
     size_of_any,
 )
-from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.polynomial import polynomial
 from junto.mpc.gates import B, Gates, R
 from junto.mpc.rounds import together
 
@@ -107,7 +107,7 @@ async def _root_of(g: Gates[R, B], of: Magnitude[R, B], name: str, fractions: tu
     scaled = await scale_down(g, of, reach(g), [ENTRIES[name]], ready=True)
     begin, rest = await together(
         _times_root(g, of, name, (inner, out + spare), scaled.tables[0]),
-        quartic(g, scaled.u, coefficients(name), (INNER, INNER)),
+        polynomial(g, scaled.u, coefficients(name), (INNER, INNER)),
     )
     return await product(g, begin, rest, INNER + spare)
 

@@ -18,7 +18,7 @@ from junto.mpc.functions.constant_tables import coefficients, fixed
 from junto.mpc.functions.divisor import divided, norm_divisor
 from junto.mpc.functions.fixedpoint import absolute, product, with_sign
 from junto.mpc.functions.normalise import INNER, on_top, size
-from junto.mpc.functions.polynomial import quartic
+from junto.mpc.functions.polynomial import polynomial
 from junto.mpc.gates import BITS, B, Gates, R, Words
 from junto.mpc.rounds import together
 
@@ -90,7 +90,7 @@ async def rotation(g: Gates[R, B], gap: R, twice: R) -> R:
     # (1 + cos, sin) of twice the angle points along (cos, sin)
     along = g.add_public(double, np.stack([fixed(1.0, fine(g)), fixed(0.0, 0)])[:, None])
     cosine = g.arrange(double, lambda array: array[..., :1, :])
-    length = await quartic(g, await _centred(g, cosine), coefficients("half angle"), (INNER, INNER))
+    length = await polynomial(g, await _centred(g, cosine), coefficients("half angle"), (INNER, INNER))
     return await corrected(g, await product(g, along, length, INNER))
 
 
@@ -118,7 +118,7 @@ async def reflection(g: Gates[R, B], x: R) -> tuple[R, R]:
     sign = g.add_public(g.scale(g.to_ring(negative), fixed(-2.0, fine(g))), fixed(1.0, fine(g)))
     v = g.join([g.add(top, sign), direction], _with_first)
     size_, v = await together(g.hold(size_), g.hold(v))
-    inverse = await quartic(g, await _centred(g, size_), coefficients("inverse"), (INNER, INNER))
+    inverse = await polynomial(g, await _centred(g, size_), coefficients("inverse"), (INNER, INNER))
     one, bits = g.add_public(size_, fixed(1.0, fine(g))), INNER
     for _ in range(_times(g)):
         error = await product(g, one, inverse, bits)

@@ -14,7 +14,7 @@ import numpy as np
 from junto.errors import NotComputable
 from junto.mpc.primitives import comparisons, ops
 from junto.mpc.primitives.context import Cell, Context
-from junto.mpc.primitives.infinite import either, inside
+from junto.mpc.primitives.infinite import either, inside, is_nan
 from junto.mpc.primitives.public import stack
 from junto.mpc.primitives.shape import joined, rearranged
 from junto.mpc.values import Public, Secret, Value
@@ -136,19 +136,12 @@ async def branch(c: Context, params: Params, which: Value, *operands: Value) -> 
         return [await cell.get() for cell in await c.run(blocks[number], cells)]
     started = [await c.run(block, cells) for block in blocks]
     results = [[await c.fine(await cell.get()) for cell in each] for each in started]
-    hopeless = [
-        block.library and all(map(_is_nan, each)) for block, each in zip(blocks, results, strict=True)
-    ]
+    hopeless = [block.library and all(map(is_nan, each)) for block, each in zip(blocks, results, strict=True)]
     if sorted(hopeless) == [False, True]:
         good = hopeless.index(False)
         c.g.expect(which.value, good, good, "a function of jax has no answer here: some number comes out")
         return results[good]
     return [await _choice(c, which, cases) for cases in zip(*results, strict=True)]
-
-
-def _is_nan(value: Value) -> bool:
-    """Whether it is NaN throughout: so a function of jax says that it has no answer."""
-    return isinstance(value, Public) and value.dtype.kind == "f" and bool(np.isnan(value.array).all())
 
 
 async def _choice(c: Context, which: Secret, cases: Sequence[Value]) -> Value:

@@ -122,8 +122,30 @@ SUMS = frozenset(
 )
 """Of many numbers: several that stand for infinity would wrap to one that does not."""
 
+SPREADING = frozenset(("add", "add_any", "div", "max", "min", "mul", "sub"))
+"""NaN in an operand is NaN in the result, whatever the other one is."""
+
 MOST_TIMES = 3
 """So often the largest number may be added up: one more would wrap."""
+
+
+def is_nan(value: Value) -> bool:
+    """Whether it is NaN throughout, as all know: no number at all, which may still be left out later on."""
+    if not isinstance(value, Public) or value.dtype.kind != "f" or not value.array.size:
+        return False
+    return bool(np.isnan(value.array).all())
+
+
+def of_nan(step: PlanStep, operands: Sequence[Value]) -> Public | None:
+    """The result of a step one of whose operands is NaN throughout: NaN, which all know; else None.
+
+    So `jnp.where` may leave it out where all know what it chooses, as optimizers do in their first steps.
+    """
+    if step.name not in SPREADING or not any(map(is_nan, operands)):
+        return None
+    if any(isinstance(each, Public) and each.outside for each in operands):
+        return None
+    return Public(np.full(step.forms[0].shape, np.nan, step.forms[0].dtype))
 
 
 def after(step: PlanStep, operands: Sequence[Value]) -> Infinite:
