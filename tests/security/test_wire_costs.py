@@ -83,7 +83,7 @@ def arrow(data: bytes) -> bytes:
 
 def text_column(data: bytes, form: str = "object") -> bytes:
     """A stream as pandas' column of text."""
-    more: list[Any] = [False] if form == "object" else ["pyarrow", True]
+    more: list[Any] = [0] if form == "object" else ["pyarrow", True]
     index = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1, value_tags.INT, 1, None]
     return bytes(forge([value_tags.SERIES, None, *index, form, *more, len(data)], data))
 

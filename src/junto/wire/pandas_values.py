@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ import pandas as pd
 from junto.errors import CannotTravel, MalformedBytes
 from junto.wire import value_tags
 from junto.wire.arrays import AnyArray, read_array, write_array
-from junto.wire.scalars import read_zone, write_zone
+from junto.wire.scalars import decimal_of, decimal_text, read_zone, write_zone
 from junto.wire.sink import ValueWriter
 from junto.wire.source import ValueReader
 
@@ -48,7 +49,13 @@ _MOST_STEPS: Final = 64
 """So many different distances from one time to the next an index of one frequency can have: months have four
 lengths, each with and without an hour of summer time. Pandas counts them by its hash table."""
 
-_TEXT_OR_MISSING: Final = frozenset((str, type(None), float))
+_OBJECTS: Final[Mapping[type, str]] = {str: "object", dt.date: "dates", Decimal: "decimals", bool: "truths"}
+"""What a column of Python's own objects may hold, of one type; the word that says so on the wire."""
+
+_MISSING: Final[tuple[Any, ...]] = (None, np.nan, pd.NaT, pd.NA)
+"""What stands among them where nothing is: one of these in a column, told by its place here."""
+
+_MISSING_TYPES: Final = tuple(map(type, _MISSING))
 
 
 def writer_for(value: Any) -> Callable[[ValueWriter, Any], None] | None:
@@ -263,19 +270,34 @@ def _write_text_column(sink: ValueWriter, values: Any) -> None:
     elif isinstance(dtype, pd.ArrowDtype):
         sink.atoms.append("arrow")
         column = values.__arrow_array__()
-    elif isinstance(dtype, np.dtype) and _is_text(values):
-        items = list(values)
-        missing = {type(item) for item in items} - {str}
+    elif isinstance(dtype, np.dtype) and (kind := _kind_of_objects(values)):
+        missing = set(map(type, values)).intersection(_MISSING_TYPES) or {type(None)}
         if len(missing) > 1:
-            raise CannotTravel("a text column has None beside NaN", fix='convert it: .astype("string")')
-        sink.atoms += ("object", float in missing)
-        column = pa.array(items, type=pa.large_string(), from_pandas=True)
+            raise CannotTravel(
+                "a pandas column has None beside NaN, or another such pair",
+                fix="replace one of them, or convert the column to a type of its own",
+            )
+        sink.atoms += (_OBJECTS[kind], _MISSING_TYPES.index(next(iter(missing))))
+        column = _objects_as_arrow(kind, [None if type(item) in missing else item for item in values])
     else:
         raise CannotTravel(
             f"a pandas column of dtype {dtype} may not cross a silo's edge",
-            fix="convert it to numbers, text, times or categories (object columns may hold text only)",
+            fix="convert it to numbers, text, times or categories; Python's own objects may be text, "
+            "dates, decimals or truth values, of one type in a column",
         )
     write_table(sink, pa.table({"": column}))
+
+
+def _objects_as_arrow(kind: type, items: list[Any]) -> Any:
+    import pyarrow as pa
+
+    if kind is dt.date:
+        return pa.array(items, type=pa.date32())
+    if kind is bool:  # a byte each: bits would grow to pointers
+        return pa.array(items, type=pa.bool_()).cast(pa.int8())
+    if kind is Decimal:
+        items = [item if item is None else decimal_text(item) for item in items]
+    return pa.array(items, type=pa.large_string())
 
 
 def _column_of(source: ValueReader, rows: int) -> Any:
@@ -332,15 +354,34 @@ def _read_text_column(source: ValueReader, form: str) -> Any:
     if form == "arrow":
         column = _only_column(read_table(source))
         return pd.arrays.ArrowExtensionArray(column)
-    if form != "object":
+    kind = {word: kind for kind, word in _OBJECTS.items()}.get(form)
+    if kind is None:
         raise MalformedBytes("a column of an unknown form")
-    use_nan: bool = source.of(bool)
-    objects = _only_column(read_table(source), text=True).to_numpy(zero_copy_only=False)
-    if objects.dtype.kind != "O":
-        objects = objects.astype(object)
-    if use_nan:
-        objects[[item is None for item in objects]] = np.nan
+    missing = _MISSING[source.integer(0, len(_MISSING) - 1)]
+    column = _only_column(read_table(source), text=kind in (str, Decimal))
+    items = [missing if item is None else item for item in _items(kind, column)]
+    objects = np.empty(len(items), object)
+    objects[:] = items
     return objects
+
+
+def _items(kind: type, column: Any) -> list[Any]:
+    """Python's own objects: text, dates, decimals or truth values, and None."""
+    import pyarrow as pa
+
+    if (kind is dt.date and column.type != pa.date32()) or (kind is bool and column.type != pa.int8()):
+        raise MalformedBytes("a column of Python's objects is of another type")
+    try:
+        items: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        raise MalformedBytes("a column of dates has one that is none") from None
+    if kind is Decimal:
+        return [None if item is None else decimal_of(item) for item in items]
+    if kind is bool:
+        if not {None, 0, 1}.issuperset(items):
+            raise MalformedBytes("a column of truth values has one that is none")
+        return [None if item is None else bool(item) for item in items]
+    return items
 
 
 def _only_column(table: Any, *, text: bool = False) -> Any:
@@ -378,9 +419,15 @@ def _read_label(source: ValueReader) -> Any:
 
 
 def _is_text(values: Any) -> bool:
-    items = list(values)
-    kinds = frozenset(map(type, items))
-    return kinds <= _TEXT_OR_MISSING and not any(type(item) is float and item == item for item in items)
+    return _kind_of_objects(values) is str
+
+
+def _kind_of_objects(values: Any) -> type | None:
+    """The one type of all that is not missing, of those that may travel; text where nothing is there."""
+    if any(type(item) is float and item == item for item in values):
+        return None
+    kind, *others = set(map(type, values)).difference(_MISSING_TYPES) or {str}
+    return None if others or kind not in _OBJECTS else kind
 
 
 def _frequency(index: pd.Index) -> str | None:

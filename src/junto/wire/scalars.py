@@ -105,17 +105,18 @@ def _read_timedelta(source: ValueReader) -> dt.timedelta:
     return dt.timedelta(days, source.integer(0, 86_399), source.integer(0, 999_999))
 
 
-def _write_decimal(sink: ValueWriter, value: Decimal) -> None:
+def decimal_text(value: Decimal) -> str:
+    """All of its digits. Raises CannotTravel if there are too many."""
     text = str(value)
     if len(text) > value_tags.MAX_DECIMAL_CHARS:
         raise CannotTravel(
             f"a Decimal of {len(text)} digits may not travel; {value_tags.MAX_DECIMAL_CHARS} are allowed"
         )
-    sink.atoms += (value_tags.DECIMAL, text)
+    return text
 
 
-def _read_decimal(source: ValueReader) -> Decimal:
-    text: str = source.of(str)
+def decimal_of(text: str) -> Decimal:
+    """The Decimal that `decimal_text` wrote. Raises MalformedBytes for any other text."""
     if len(text) > value_tags.MAX_DECIMAL_CHARS:
         raise MalformedBytes("a Decimal is longer than allowed")
     try:
@@ -125,6 +126,14 @@ def _read_decimal(source: ValueReader) -> Decimal:
     if str(value) != text:
         raise MalformedBytes("a Decimal is not in its usual form")
     return value
+
+
+def _write_decimal(sink: ValueWriter, value: Decimal) -> None:
+    sink.atoms += (value_tags.DECIMAL, decimal_text(value))
+
+
+def _read_decimal(source: ValueReader) -> Decimal:
+    return decimal_of(source.of(str))
 
 
 def _write_fraction(sink: ValueWriter, value: Fraction) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from junto.errors import CannotTravel
+from junto.errors import CannotTravel, MalformedBytes
+from junto.wire import value_tags
 from junto.wire.codec import encode
-from wire_helpers import PLAIN, round_trip, to_bytes
+from wire_helpers import PLAIN, forge, from_bytes, round_trip, to_bytes
 
 TEXT = ["a", None, "ü", "", "long" * 9]
+DAYS = [dt.date(2020, 2, 29), dt.date(1969, 12, 31)]
 FRAME = pd.DataFrame(
     {
         "int": range(5),
@@ -36,6 +39,9 @@ FRAME = pd.DataFrame(
         "python": pd.array(TEXT, dtype=pd.StringDtype("python")),
         "object": pd.Series(TEXT, dtype=object),
         "nan": pd.Series(["a", np.nan, "b", "c", "d"], dtype=object),
+        "dates": pd.Series([dt.date(1, 1, 1), None, dt.date(9999, 12, 31), *DAYS], dtype=object),
+        "truths": pd.Series([True, None, False, True, False], dtype=object),
+        "decimals": pd.Series([*map(Decimal, ("1.10", "-0", "1E+400", "NaN")), None], dtype=object),
         "arrow": pd.array([1, None, 3, 4, 5], dtype=pd.ArrowDtype(pa.int32())),
     }
 )
@@ -120,6 +126,43 @@ def test_moments_arrive(value: Any) -> None:
     assert type(arrived) is type(value)
     assert arrived.unit == value.unit
     assert getattr(arrived, "tz", None) == getattr(value, "tz", None)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NaT, pd.NA], ids=repr)
+@pytest.mark.parametrize(
+    "items", [["a", ""], DAYS, [True, False], [Decimal("1.10"), Decimal(2)], []], ids=repr
+)
+def test_columns_of_objects_arrive_with_types_digits_and_what_is_missing(
+    items: list[Any], missing: Any
+) -> None:
+    items = [missing, *items]
+    arrived = round_trip(pd.Series(items, dtype=object))
+    assert arrived.dtype == object
+    assert list(map(type, arrived)) == list(map(type, items))
+    assert list(map(str, arrived)) == list(map(str, items))
+
+
+@pytest.mark.parametrize(
+    ("form", "column"),
+    [
+        ("dates", pa.array([4_000_000], pa.date32())),
+        ("dates", pa.array([1], pa.int32())),
+        ("truths", pa.array([2], pa.int8())),
+        ("truths", pa.array([True])),
+        ("decimals", pa.array(["1,5"], pa.large_string())),
+        ("decimals", pa.array(["01"], pa.large_string())),
+        ("decimals", pa.array(["1" * (value_tags.MAX_DECIMAL_CHARS + 1)], pa.large_string())),
+        ("others", pa.array(["1"], pa.large_string())),
+    ],
+)
+def test_a_column_of_objects_that_are_none_of_its_kind_is_refused(form: str, column: Any) -> None:
+    output = pa.BufferOutputStream()
+    with pa.ipc.new_stream(output, pa.schema([("", column.type)])) as stream:
+        stream.write_table(pa.table({"": column}))
+    data = output.getvalue().to_pybytes()
+    index = ["range", value_tags.RANGE, value_tags.INT, 0, value_tags.INT, 1, value_tags.INT, 1, None]
+    with pytest.raises(MalformedBytes):
+        from_bytes(forge([value_tags.SERIES, None, *index, form, 0, len(data)], data))
 
 
 def test_missing_values_are_the_same_objects() -> None:
