@@ -327,7 +327,11 @@ def require_known(columns: Columns, scales: Scales) -> None:
     Raises:
         LearnError: they are not.
     """
-    if (columns.owners, columns.widths) != (tuple(scales.by_owner), scales.widths):
+    given, known = (
+        dict(zip(owners, widths, strict=False))
+        for owners, widths in ((columns.owners, columns.widths), (scales.by_owner, scales.widths))
+    )
+    if given != known or (not known and columns.widths != scales.widths):
         raise LearnError(
             f"X has columns {_widths(columns.owners, columns.widths)}, the model was trained on "
             f"{_widths(tuple(scales.by_owner), scales.widths)}",
