@@ -1,4 +1,8 @@
-"""The edge between a script and the library: whose frames a traceback shows, and what an interrupt does."""
+"""The edge between a script and the library.
+
+Arguments are what `junto.parameters` says of them, a traceback shows the script's frames, and an interrupt
+ends what runs.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ import inspect
 import logging
 import os
 from abc import ABCMeta
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from junto.device.current import current_or_none
-from junto.errors import ExecutorError, JuntoError
+from junto.errors import ConfigError, DeviceError, ExecutorError, FrameError, JuntoError, LearnError
+from junto.parameters import Misfit, form_of
 from junto.tracebacks import is_ours, of_the_script
 
 P = ParamSpec("P")
@@ -21,19 +26,51 @@ R = TypeVar("R")
 
 log: logging.Logger = logging.getLogger("junto.session")
 
+MISTAKES: Final[Mapping[str, type[JuntoError]]] = MappingProxyType(
+    {
+        "junto.frame": FrameError,
+        "junto.learn": LearnError,
+        "junto.federated": LearnError,
+        "junto.device.session": ConfigError,
+        "junto.device": DeviceError,
+    }
+)
+"""What a wrong argument is, by the room of what is called; other rooms judge for themselves."""
+
+
+def _checked(called: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments of a function or class as it takes them."""
+    try:
+        return form_of(called).taken(args, kwargs)
+    except Misfit as misfit:
+        what = f"{called.__qualname__}: {misfit.name} is {misfit.given}"
+        raise _mistake(called)(what, fix=f"{misfit.name} takes {misfit.allowed}") from None  # type: ignore[misc]
+
+
+def _mistake(called: Any) -> type[JuntoError] | None:
+    return next((kind for room, kind in MISTAKES.items() if called.__module__.startswith(room)), None)
+
+
+def _declares(function: Callable[..., Any]) -> bool:
+    """Whether its annotations are what it takes; what is made for one call takes what it is made of."""
+    return _mistake(function) is not None and "<locals>" not in function.__qualname__
+
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """For what a script calls: an interrupt ends what runs, and of tracebacks it sees its own frames.
+    """For what a script calls: arguments are checked, an interrupt ends what runs, a traceback is its own.
 
     That is of our errors, of interrupts and of what its own functions raise. With ``logging_level="debug"``
     all frames are left.
     """
+    declares = _declares(function)
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True  # for IPython and pytest; the next one is for rich
         _rich_traceback_omit = True
         try:
+            if declares:
+                args, kwargs = _checked(function, args, kwargs)  # type: ignore[assignment]
             return function(*args, **kwargs)
         except JuntoError as error:
             session = current_or_none()
@@ -78,12 +115,15 @@ def _refused(error: Exception) -> ExecutorError | None:
 
 def trimmed(function: Callable[P, R]) -> Callable[P, R]:
     """The same for what runs nothing: an interrupt ends nothing but it."""
+    declares = _declares(function)
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
         _rich_traceback_omit = True
         try:
+            if declares:
+                args, kwargs = _checked(function, args, kwargs)  # type: ignore[assignment]
             return function(*args, **kwargs)
         except (JuntoError, KeyboardInterrupt) as error:
             _trim(error)
@@ -101,6 +141,8 @@ class Scripted(ABCMeta):
     @public
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Make an instance."""
+        if _mistake(cls):
+            args, kwargs = _checked(cls, args, kwargs)
         return super().__call__(*args, **kwargs)
 
     @property

@@ -6,10 +6,9 @@ algorithm 1, with all parties in each round: w <- w + sum of (rows of p / all ro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 
@@ -97,17 +96,13 @@ class FedAvg(metaclass=Scripted):
     parties: Sequence[PYU]
     client_update: Callable[[Any, Any], Any]
     evaluate: Callable[[Any, Any], Mapping[str, float]] | None = None
-    clip_norm: float | None = None
-    bound: float = BOUND
-    min_parties: int = LEAST_PARTIES
+    clip_norm: Annotated[float, "(0, inf)"] | None = None
+    bound: Annotated[float, "(0, inf)"] = BOUND
+    min_parties: Annotated[int, "[2, inf)"] = LEAST_PARTIES
     num_examples: Callable[[Any], int] | None = None
     privacy: DifferentialPrivacy | None = None
 
     def __post_init__(self) -> None:
-        if not callable(self.client_update):
-            raise LearnError("client_update is no function", fix="client_update(parameters, data)")
-        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
-            raise LearnError("clip_norm is a number above 0")
         if self.privacy is not None and (self.evaluate or self.clip_norm):
             raise LearnError(
                 "with privacy there is no clip_norm of FedAvg's own, and no evaluate, which has no noise",
@@ -115,7 +110,11 @@ class FedAvg(metaclass=Scripted):
             )
 
     def fit(
-        self, parameters: Any, data: Mapping[PYU, PYUObject] | HorizontalFrame, *, rounds: int
+        self,
+        parameters: Any,
+        data: Mapping[PYU, PYUObject] | HorizontalFrame,
+        *,
+        rounds: Annotated[int, "[1, inf)"],
     ) -> FederatedModel:
         """Train.
 
@@ -129,8 +128,6 @@ class FedAvg(metaclass=Scripted):
             LearnError: fewer than `min_parties` take part; a change is out of range; see `SecureAggregator`.
             RemoteError: a function failed where none may.
         """
-        if type(rounds) is not int or rounds < 1:
-            raise LearnError("rounds is a whole number from 1 on")
         self._require_numbers(parameters)
         tables = data.partitions if isinstance(data, HorizontalFrame) else data
         run = Training(self, tables)

@@ -26,7 +26,7 @@ from __future__ import annotations
 import importlib
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,18 +57,12 @@ class DifferentialPrivacy:
         MissingLibrary: ``opendp`` is not installed.
     """
 
-    clip_norm: float
-    noise_multiplier: float
-    delta: float = 1e-6
-    unit: str = ROW
+    clip_norm: Annotated[float, "(0, inf)"]
+    noise_multiplier: Annotated[float, "(0, 1000000)"]
+    delta: Annotated[float, "(0, 1)"] = 1e-6
+    unit: Annotated[str, (ROW, PARTY)] = ROW
 
     def __post_init__(self) -> None:
-        if not 0 < self.clip_norm < math.inf or not 0 < self.noise_multiplier < 1e6:
-            raise LearnError("clip_norm is above 0, noise_multiplier above 0 and below 1e6")
-        if not 0 < self.delta < 1:
-            raise LearnError("delta lies between 0 and 1", fix="less than one over the number of units")
-        if self.unit not in (ROW, PARTY):
-            raise LearnError(f"there is no unit {self.unit!r}", fix="row, or party")
         need("opendp", "differential privacy")
 
     def share(self, parties: int) -> float:

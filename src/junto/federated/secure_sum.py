@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from junto.frame.frame_steps import FrameStep
 LEAST_PARTIES: Final = 3
 """With two, each works out what the other one has added."""
 
+Bound = Annotated[float, "(0, inf)"]
 BOUND: Final = 2.0**16
 """Of numbers to be added: with three parties sums are then exact to 2**-42."""
 
@@ -90,14 +91,12 @@ class SecureAggregator(metaclass=Scripted):
         ConfigError: a party is not on loopback, and there is no TLS.
     """
 
-    def __init__(self, parties: Sequence[PYU], *, min_parties: int = LEAST_PARTIES) -> None:
+    def __init__(
+        self, parties: Sequence[PYU], *, min_parties: Annotated[int, "[2, inf)"] = LEAST_PARTIES
+    ) -> None:
         self._parties = tuple(parties)
-        if not all(isinstance(party, PYU) for party in self._parties):
-            raise LearnError("a sum is of parties", fix="SecureAggregator([alice, bob, carol])")
         if len(set(self._parties)) < len(self._parties):
             raise LearnError("a party is named twice")
-        if type(min_parties) is not int or min_parties < 2:
-            raise LearnError("min_parties is a whole number from 2 on: a sum of one party hides nothing")
         self._least = min_parties
         self._require_enough(self._parties)
         require_private(current().settings, "a secure sum")
@@ -116,7 +115,11 @@ class SecureAggregator(metaclass=Scripted):
         return self._dropped
 
     def sum(
-        self, values: Mapping[PYU, PYUObject], *, bound: float = BOUND, words: int = 1
+        self,
+        values: Mapping[PYU, PYUObject],
+        *,
+        bound: Bound = BOUND,
+        words: Annotated[int, f"[1, {WIDEST}]"] = 1,
     ) -> dict[PYU, PYUObject]:
         """The sum of trees of numbers, as a handle at each party.
 
@@ -136,8 +139,6 @@ class SecureAggregator(metaclass=Scripted):
                 are there. The same at every party, before anything is sent.
         """
         joined = self.join(values, bound)
-        if not 1 <= words <= WIDEST:
-            raise LearnError(f"words is from 1 to {WIDEST}")
         total = self.add(joined, FixedWords.fitting(bound, len(self._parties), words))
         return {party: party(_as_tree)(total[party], self._like(joined, party)) for party in self._parties}
 
@@ -146,7 +147,7 @@ class SecureAggregator(metaclass=Scripted):
         values: Mapping[PYU, PYUObject],
         *,
         weights: Mapping[PYU, PYUObject] | None = None,
-        bound: float = BOUND,
+        bound: Bound = BOUND,
     ) -> dict[PYU, PYUObject]:
         """The weighted mean, likewise.
 
@@ -168,7 +169,7 @@ class SecureAggregator(metaclass=Scripted):
 
     # -------------------------------------------------------------------- its steps
 
-    def join(self, values: Mapping[PYU, PYUObject], bound: float, *, whole: bool = False) -> TakingPart:
+    def join(self, values: Mapping[PYU, PYUObject], bound: Bound, *, whole: bool = False) -> TakingPart:
         """Find out who takes part; every party learns of each the size, the form and the first fault.
 
         Args:
@@ -181,8 +182,6 @@ class SecureAggregator(metaclass=Scripted):
         """
         if not isinstance(values, Mapping) or set(values) != set(self._parties):
             raise LearnError("each party adds its own", fix=f"a handle under each of {_named(self._parties)}")
-        if not 0 < bound < math.inf:
-            raise LearnError("bound is a number above 0")
         step = FrameStep(_prepared, bound, whole)
         parts = {party: party(step)(values[party]) for party in self._parties}
         told: dict[PYU, tuple[int, str]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,12 @@ class KBinsDiscretizer(Invertible):
     A constant column has one bin. What is missing stays missing, and is a row of zeros of ``onehot``.
     """
 
-    n_bins: int = 5
+    n_bins: Annotated[int, "[2, inf)"] = 5
     strategy: str = QUANTILE
-    encode: str = ONEHOT
+    encode: Annotated[str, (ORDINAL, ONEHOT)] = ONEHOT
 
     def __post_init__(self) -> None:
-        require_bins(self.n_bins, self.strategy, (QUANTILE, UNIFORM))
-        require(self.encode in (ORDINAL, ONEHOT), f"encode is {self.encode!r}", "ordinal or onehot")
+        require_strategy(self.strategy, (QUANTILE, UNIFORM))
 
     @property
     def bin_edges_(self) -> dict[PYU, PYUObject]:
@@ -75,10 +74,8 @@ class KBinsDiscretizer(Invertible):
         return middles[places.astype(np.int64)]
 
 
-def require_bins(n_bins: int, strategy: str, known: Sequence[str]) -> None:
-    """Raise FrameError unless there can be such bins, by one of the known strategies."""
-    whole = isinstance(n_bins, int) and not isinstance(n_bins, bool)
-    require(whole and n_bins > 1, f"n_bins is {n_bins!r}", "a whole number from 2 on")
+def require_strategy(strategy: str, known: Sequence[str]) -> None:
+    """Raise FrameError unless it is one of the known strategies."""
     hint = "" if len(known) > 2 else "; WeightOfEvidenceEncoder has bins that follow a label, too"
     require(strategy in known, f"strategy is {strategy!r}", " or ".join(known) + hint)
 

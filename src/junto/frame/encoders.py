@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,17 +33,11 @@ class OneHotEncoder(Invertible):
     Values are in ascending order; what is missing is the last one, if there is any.
     """
 
-    drop: str | None = None
-    handle_unknown: str = ERROR
+    drop: Annotated[str, (FIRST, IF_BINARY)] | None = None
+    handle_unknown: Annotated[str, (ERROR, IGNORE)] = ERROR
     value_names: bool = False
 
     numbers: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        drops = (None, FIRST, IF_BINARY)
-        require(self.drop in drops, f"drop is {self.drop!r}", "None, 'first' or 'if_binary'")
-        known = (ERROR, IGNORE)
-        require(self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", ", ".join(known))
 
     @property
     def categories_(self) -> dict[PYU, PYUObject]:
@@ -92,14 +86,12 @@ class OrdinalEncoder(Invertible):
     What is missing stays missing.
     """
 
-    handle_unknown: str = ERROR
+    handle_unknown: Annotated[str, (ERROR, ENCODED)] = ERROR
     unknown_value: float | None = None
 
     numbers: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        known = (ERROR, ENCODED)
-        require(self.handle_unknown in known, f"handle_unknown is {self.handle_unknown!r}", ", ".join(known))
         fits = (self.unknown_value is not None) == (self.handle_unknown == ENCODED)
         require(fits, f"unknown_value belongs to handle_unknown={ENCODED!r}")
 

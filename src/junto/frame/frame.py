@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from junto.config.plaintext import require_private
 from junto.device.boundary import Scripted
@@ -23,6 +23,10 @@ from junto.tree import listed
 
 Known = Mapping[PYU, Facts]
 Names = str | Sequence[str]
+Rows = Annotated[int, "[0, inf)"]
+Part = Annotated[float, "[0, 1]"]
+Seed = Annotated[int, "[0, 4294967295]"]
+"""Of numpy's generators."""
 
 
 class Frame(metaclass=Scripted):
@@ -261,7 +265,7 @@ class Frame(metaclass=Scripted):
     # ---------------------------------------------------------------- rows
 
     @abstractmethod
-    def head(self, n: int = 5) -> Self:
+    def head(self, n: Rows = 5) -> Self:
         """The first `n` rows."""
 
     # ---------------------------------------------------------------- at the owner
@@ -270,7 +274,7 @@ class Frame(metaclass=Scripted):
         """`pandas.DataFrame.describe` of each party's table: handles there, shown to nobody."""
         return self._summaries(summary.describe)
 
-    def quantile(self, q: float | Sequence[float] = 0.5) -> dict[PYU, PYUObject]:
+    def quantile(self, q: Part | Sequence[Part] = 0.5) -> dict[PYU, PYUObject]:
         """Quantiles of each party's columns of numbers: handles there, shown to nobody.
 
         Args:

@@ -10,7 +10,7 @@ from junto.errors import FrameError
 from junto.frame import aggregate, rows
 from junto.frame import column_functions as at_owner
 from junto.frame.aggregate import Aggregate, ColumnRanges
-from junto.frame.frame import Frame, Known, Names
+from junto.frame.frame import Frame, Known, Names, Rows
 from junto.frame.frame_steps import FrameStep
 from junto.frame.native_tables import NUMBER, TRUTH
 from junto.frame.numeric import require_kinds
@@ -88,13 +88,13 @@ class HorizontalFrame(Frame):
 
     # ---------------------------------------------------------------- rows
 
-    def head(self, n: int = 5) -> Self:
+    def head(self, n: Rows = 5) -> Self:
         """The first `n` rows, of the first party as far as it has so many.
 
         Raises:
             FrameError: `n` is no whole number from 0 on.
         """
-        partitions, left = {}, rows.whole(n, "n")
+        partitions, left = {}, n
         for party, told in self.facts.items():
             taken = min(left, told.rows)
             partitions[party] = party(FrameStep(rows.head, taken))(self.partitions[party])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError
@@ -28,14 +28,12 @@ class SimpleImputer(Transformer):
     Raises (at the owner): FrameError: a column without any value has no mean, median or most frequent one.
     """
 
-    strategy: str = MEAN
+    strategy: Annotated[str, (MEAN, MEDIAN, FREQUENT, CONSTANT)] = MEAN
     fill_value: Any = None
 
     numbers: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        known = (MEAN, MEDIAN, FREQUENT, CONSTANT)
-        require(self.strategy in known, f"strategy is {self.strategy!r}", f"one of {', '.join(known)}")
         given = self.fill_value is not None
         require(given == (self.strategy == CONSTANT), "fill_value belongs to strategy='constant'")
 

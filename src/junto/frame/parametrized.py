@@ -30,6 +30,9 @@ class Parametrized(metaclass=Scripted):
     mistake: ClassVar[type[JuntoError]]
     """Of what error misuse is."""
 
+    def __post_init__(self) -> None:
+        """Raise an error unless the parameters, which are each what it may be, make sense together."""
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name.
 

@@ -15,13 +15,6 @@ from junto.frame.native_tables import Positions, opened
 Mask = NDArray[np.bool_]
 
 
-def whole(number: Any, name: str) -> int:
-    """A number of rows. Raises FrameError if it is none."""
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise FrameError(f"{name} is {number!r}", fix="a whole number from 0 on")
-    return number
-
-
 def head(native: Any, count: int) -> Any:
     """The first rows."""
     table = opened(native)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Annotated
 
 from junto.device.boundary import public
 from junto.errors import FrameError
+from junto.frame.frame import Seed
 from junto.frame.vertical import VerticalFrame
+
+Size = Annotated[int, "[1, inf)"] | Annotated[float, "(0, 1)"]
+"""Rows, or a part of them."""
 
 
 @public
 def train_test_split(
     frame: VerticalFrame,
     *,
-    test_size: float | int | None = None,
-    train_size: float | int | None = None,
-    random_state: int | None = None,
+    test_size: Size | None = None,
+    train_size: Size | None = None,
+    random_state: Seed | None = None,
     shuffle: bool = True,
     stratify: str | None = None,
     disclose_rows: bool = False,
@@ -53,12 +59,12 @@ def train_test_split(
     return training, testing
 
 
-def _sizes(rows: int, test_size: float | int | None, train_size: float | int | None) -> tuple[int, int]:
+def _sizes(rows: int, test_size: Size | None, train_size: Size | None) -> tuple[int, int]:
     """Rows to test and to train with."""
     if test_size is None and train_size is None:
         test_size = 0.25
-    test = None if test_size is None else _count(rows, test_size, "test_size", math.ceil)
-    train = None if train_size is None else _count(rows, train_size, "train_size", math.floor)
+    test = None if test_size is None else _count(rows, test_size, math.ceil)
+    train = None if train_size is None else _count(rows, train_size, math.floor)
     test = rows - (train or 0) if test is None else test
     train = rows - test if train is None else train
     if test < 1 or train < 1 or test + train > rows:
@@ -66,11 +72,5 @@ def _sizes(rows: int, test_size: float | int | None, train_size: float | int | N
     return test, train
 
 
-def _count(rows: int, size: float | int, name: str, rounded: object) -> int:
-    if isinstance(size, bool) or not isinstance(size, int | float):
-        raise FrameError(f"{name} is {size!r}", fix="a fraction between 0 and 1, or a number of rows")
-    if isinstance(size, int):
-        return size
-    if not 0 < size < 1:
-        raise FrameError(f"{name} is {size!r}", fix="a fraction between 0 and 1, or a number of rows")
-    return int(rounded(rows * size))  # type: ignore[operator]
+def _count(rows: int, size: float, rounded: Callable[[float], int]) -> int:
+    return size if isinstance(size, int) else rounded(rows * size)

@@ -11,7 +11,7 @@ from junto.errors import FrameError
 from junto.frame import column_functions as at_owner
 from junto.frame import numeric, rows, summary
 from junto.frame.facts import Facts
-from junto.frame.frame import Frame, Known, Names
+from junto.frame.frame import Frame, Known, Names, Part, Rows, Seed
 from junto.frame.frame_steps import FrameStep
 
 if TYPE_CHECKING:
@@ -138,14 +138,14 @@ class VerticalFrame(Frame):
 
     # ---------------------------------------------------------------- rows
 
-    def head(self, n: int = 5) -> Self:
+    def head(self, n: Rows = 5) -> Self:
         """The first `n` rows."""
-        count = min(rows.whole(n, "n"), self.rows)
+        count = min(n, self.rows)
         partitions = self._each(FrameStep(rows.head, count)).partitions
         return self._made(partitions, _with_rows(self.facts, count))
 
     def sample(
-        self, n: int | None = None, frac: float | None = None, random_state: int | None = None
+        self, n: Rows | None = None, frac: Part | None = None, random_state: Seed | None = None
     ) -> Self:
         """`n` rows, or a fraction of them, chosen alike at all parties, without repetition.
 
@@ -159,11 +159,7 @@ class VerticalFrame(Frame):
         """
         if frac is not None and n is not None:
             raise FrameError("sample takes n or frac, not both")
-        count = (
-            round(self.rows * _fraction(frac, "frac"))
-            if frac is not None
-            else rows.whole(1 if n is None else n, "n")
-        )
+        count = round(self.rows * frac) if frac is not None else 1 if n is None else n
         if count > self.rows:
             raise FrameError(f"there are {self.rows} rows, not {count} to choose from")
         return self._span(0, count, random_state, True)
@@ -316,9 +312,3 @@ class VerticalFrame(Frame):
 
 def _with_rows(known: Known, count: int) -> dict[PYU, Facts]:
     return {party: Facts(told.columns, count) for party, told in known.items()}
-
-
-def _fraction(number: Any, name: str) -> float:
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
-        raise FrameError(f"{name} is {number!r}", fix="a number between 0 and 1")
-    return float(number)

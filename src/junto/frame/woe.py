@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import FrameError, ProtocolViolation
-from junto.frame.bins import QUANTILE, UNIFORM, bins_of, edges_of, require_bins
+from junto.frame.bins import QUANTILE, UNIFORM, bins_of, edges_of, require_strategy
 from junto.frame.encoders import categories_of, codes_of
 from junto.frame.frame_steps import FrameStep
 from junto.frame.native_tables import NUMBER, kind_of, opened, series_like
@@ -80,23 +80,18 @@ class WeightOfEvidenceEncoder(Transformer):
     """
 
     spu: SPU | None = None
-    n_bins: int = 10
+    n_bins: Annotated[int, "[2, inf)"] = 10
     strategy: str = QUANTILE
-    n_prebins: int = 20
-    min_rows: int = 5
+    n_prebins: Annotated[int, f"[2, {MOST_PREBINS}]"] = 20
+    min_rows: Annotated[int, "[1, inf)"] = 5
     disclose_labels: bool = False
 
     numbers: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        require_bins(self.n_bins, self.strategy, (QUANTILE, UNIFORM, *STRATEGIES))
-        least = self.n_bins if self.strategy in STRATEGIES else 2
-        require(
-            isinstance(self.n_prebins, int) and least <= self.n_prebins <= MOST_PREBINS,
-            f"n_prebins is {self.n_prebins!r}",
-            f"a whole number from {least} to {MOST_PREBINS}: as many as n_bins, or more",
-        )
-        require(self.min_rows >= 1, f"min_rows is {self.min_rows!r}", "a whole number from 1 on")
+        require_strategy(self.strategy, (QUANTILE, UNIFORM, *STRATEGIES))
+        enough = self.strategy not in STRATEGIES or self.n_prebins >= self.n_bins
+        require(enough, f"n_prebins is {self.n_prebins}", f"as many as n_bins, {self.n_bins}, or more")
 
     @property
     def information_value_(self) -> dict[PYU, PYUObject]:

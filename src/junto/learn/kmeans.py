@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
+from junto.frame.frame import Seed
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, examine, pooled, pooled_groups
 from junto.learn.dataset import Columns, Scales, Table
@@ -57,14 +58,12 @@ class KMeans(Unsupervised[FittedCentres]):
         random_state: for `init`.
     """
 
-    n_clusters: int = 8
+    n_clusters: Annotated[int, "[1, inf)"] = 8
     init: Any = PLUS_PLUS
-    max_iter: int = 20
-    random_state: int = 0
+    max_iter: Annotated[int, "[1, inf)"] = 20
+    random_state: Seed = 0
 
     def __post_init__(self) -> None:
-        require(self.n_clusters > 0, "n_clusters must be above 0")
-        require(self.max_iter > 0, "max_iter must be above 0")
         known = not isinstance(self.init, str) or self.init in (PLUS_PLUS, RANDOM)
         require(known, f"init is {self.init!r}", f"{PLUS_PLUS!r}, {RANDOM!r}, or a table of centres")
 

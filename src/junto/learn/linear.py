@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from junto.learn.estimator import require
 from junto.learn.families import Family, Normal
 from junto.learn.glm import Regressor
 
@@ -22,7 +22,7 @@ class LinearRegression(Regressor):
         """Normal."""
         return Normal()
 
-    def penalty_for(self, rows: int) -> float:
+    def penalty_for(self, rows: float) -> float:
         """None."""
         return 0.0
 
@@ -39,12 +39,8 @@ class Ridge(LinearRegression):
     The others are those of `LinearParameters`.
     """
 
-    alpha: float = 1.0
+    alpha: Annotated[float, "[0, inf)"] = 1.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.alpha >= 0, "alpha must not be below 0")
-
-    def penalty_for(self, rows: int) -> float:
+    def penalty_for(self, rows: float) -> float:
         """The loss is a sum: alpha itself."""
         return self.alpha

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from junto.frame.frame import Seed
 from junto.learn.estimator import Estimator, L, require
 from junto.learn.families import Family
 
 AUTO, SGD, NEWTON, BOUND = "auto", "sgd", "newton", "bound"
-SOLVERS: Final = (AUTO, SGD, NEWTON, BOUND)
-
 CONSTANT, INVERSE, COSINE = "constant", "invscaling", "cosine"
-SCHEDULES: Final = (CONSTANT, INVERSE, COSINE)
 
 SMALL: Final = 64
 """``auto`` takes second order up to so many columns."""
@@ -47,36 +45,25 @@ class LinearParameters(Estimator[L]):
     """
 
     fit_intercept: bool = True
-    solver: str = AUTO
-    max_iter: int | None = None
-    batch_size: int | None = None
-    learning_rate: str = COSINE
-    eta0: float | None = None
-    power_t: float = 0.5
-    momentum: float = 0.9
+    solver: Annotated[str, (AUTO, SGD, NEWTON, BOUND)] = AUTO
+    max_iter: Annotated[int, "[1, inf)"] | None = None
+    batch_size: Annotated[int, "[1, inf)"] | None = None
+    learning_rate: Annotated[str, (CONSTANT, INVERSE, COSINE)] = COSINE
+    eta0: Annotated[float, "(0, 100]"] | None = None
+    power_t: Annotated[float, "[0, inf)"] = 0.5
+    momentum: Annotated[float, "[0, 1)"] = 0.9
     early_stopping: bool = False
-    validation_fraction: float = 0.1
-    n_iter_no_change: int = 5
-    tol: float = 1e-4
+    validation_fraction: Annotated[float, "(0, 1)"] = 0.1
+    n_iter_no_change: Annotated[int, "[1, inf)"] = 5
+    tol: Annotated[float, "[0, inf)"] = 1e-4
     losses: bool = False
     inference: bool = False
     standardize: bool = True
-    random_state: int = 0
+    random_state: Seed = 0
 
     def __post_init__(self) -> None:
         name, has_bound = type(self).__name__, self.family.bound is not None
-        require(self.solver in SOLVERS, f"there is no solver {self.solver!r}", f"one of {_list(SOLVERS)}")
         require(self.solver != BOUND or has_bound, f"{name} has no bound for its weights", 'solver="newton"')
-        schedule = self.learning_rate
-        require(
-            schedule in SCHEDULES, f"there is no learning rate {schedule!r}", f"one of {_list(SCHEDULES)}"
-        )
-        require(self.max_iter is None or self.max_iter > 0, "max_iter must be above 0")
-        require(self.batch_size is None or self.batch_size > 0, "batch_size must be above 0")
-        require(self.eta0 is None or 0 < self.eta0 <= 100, "eta0 must be above 0, and at most 100")
-        require(0 <= self.momentum < 1, "momentum must be at least 0, and below 1")
-        require(0 < self.validation_fraction < 1, "validation_fraction must lie between 0 and 1")
-        require(self.n_iter_no_change > 0, "n_iter_no_change must be above 0")
         can_infer = has_bound and self.fit_intercept
         require(not self.inference or can_infer, f"{name} has no inference as it is", INFERENCE)
 
@@ -86,7 +73,7 @@ class LinearParameters(Estimator[L]):
         """The label's distribution."""
 
     @abstractmethod
-    def penalty_for(self, rows: int) -> float:
+    def penalty_for(self, rows: float) -> float:
         """L2, for a loss summed over `rows` rows."""
 
     def solver_for(self, width: int) -> str:
@@ -97,7 +84,3 @@ class LinearParameters(Estimator[L]):
 
 
 INFERENCE: Final = "it is for linear and logistic regression with an intercept"
-
-
-def _list(words: tuple[str, ...]) -> str:
-    return ", ".join(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +14,7 @@ from junto.device.spu.object import SPUObject
 from junto.frame.frame_steps import FrameStep
 from junto.learn import dataset, pooled, pooled_linear, pooled_scores
 from junto.learn.dataset import Table
-from junto.learn.estimator import require, require_classes, shown
+from junto.learn.estimator import require_classes, shown
 from junto.learn.families import Bernoulli, Family, are_named, called
 from junto.learn.glm import GeneralizedLinearModel
 from junto.learn.metrics import accuracy_score
@@ -37,20 +37,19 @@ class LogisticRegression(GeneralizedLinearModel):
     The others are those of `LinearParameters`.
     """
 
-    C: float = 1.0
+    C: Annotated[float, "(0, inf]"] = 1.0
     classes: tuple[Any, Any] = (0, 1)
 
     def __post_init__(self) -> None:
         require_classes(self.classes, self.spu, two=True)
         super().__post_init__()
-        require(self.C > 0, "C must be above 0")
 
     @property
     def family(self) -> Family:
         """Bernoulli's."""
         return Bernoulli(self.classes_)
 
-    def penalty_for(self, rows: int) -> float:
+    def penalty_for(self, rows: float) -> float:
         """1 / C: the loss is a sum."""
         return 1 / self.C
 

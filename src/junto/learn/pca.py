@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import jax
 import jax.numpy as jnp
@@ -60,10 +60,7 @@ class PCA(Unsupervised[FittedComponents]):
             the covariance matrix.
     """
 
-    n_components: int = 2
-
-    def __post_init__(self) -> None:
-        require(self.n_components > 0, "n_components must be above 0")
+    n_components: Annotated[int, "[1, inf)"] = 2
 
     def fit(self, X: Table, y: None = None) -> Self:
         """Find the components; returns the model itself.

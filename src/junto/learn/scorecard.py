@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,8 +28,6 @@ from junto.learn.card_texts import BASE, Entry
 from junto.learn.dataset import Scales
 from junto.learn.estimator import require, run_at, shown
 from junto.learn.logistic import LogisticRegression
-
-FORMATS: Final = ("csv", "python")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -53,16 +51,11 @@ class Scorecard(Parametrized):
 
     encoder: WeightOfEvidenceEncoder
     model: LogisticRegression
-    base_points: float = 600.0
-    base_odds: float = 50.0
-    pdo: float = 20.0
+    base_points: Annotated[float, "(-65536, 65536)"] = 600.0
+    base_odds: Annotated[float, "(0, 65536)"] = 50.0
+    pdo: Annotated[float, "(0, 65536)"] = 20.0
 
     def __post_init__(self) -> None:
-        sizes = {"base_points": self.base_points, "base_odds": self.base_odds, "pdo": self.pdo}
-        for name, value in sizes.items():
-            require(math.isfinite(value) and abs(value) < 2.0**16, f"{name} must be below 65536 in size")
-        require(self.base_odds > 0, "base_odds must be above 0", "zeros to ones: 50 where one of 51 is bad")
-        require(self.pdo > 0, "pdo must be above 0", "points that double the odds")
         require(self.model.fit_intercept, "the model has no intercept, and so no base points")
         features = {owner: len(names) for owner, names in self._features.items()}
         scales = self._scales
@@ -145,7 +138,7 @@ class Scorecard(Parametrized):
         """
         return self._at(to, card_texts.columns_of)
 
-    def export(self, to: PYU | str, *, format: str = "csv") -> PYUObject:
+    def export(self, to: PYU | str, *, format: Annotated[str, ("csv", "python")] = "csv") -> PYUObject:
         """The card at one party as text: a table, or a function without junto.
 
         Args:
@@ -159,7 +152,6 @@ class Scorecard(Parametrized):
         Raises:
             LearnError: there is no such format.
         """
-        require(format in FORMATS, f"there is no format {format!r}", " or ".join(FORMATS))
         return self._at(to, card_texts.as_csv if format == "csv" else card_texts.as_python)
 
     def _at(self, to: PYU | str, written: Any) -> PYUObject:

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import product
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Annotated, Any, ClassVar, Final, Protocol, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,6 +28,7 @@ from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.errors import JuntoError, LearnError
+from junto.frame.frame import Seed
 from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
 from junto.frame.native_tables import opened
@@ -57,16 +58,11 @@ class KFold(metaclass=Scripted):
         random_state: of the moves; every party's script says the same.
     """
 
-    n_splits: int = 5
+    n_splits: Annotated[int, "[2, inf)"] = 5
     shuffle: bool = True
-    random_state: int = 0
+    random_state: Seed = 0
 
-    def __post_init__(self) -> None:
-        require(type(self.n_splits) is int and self.n_splits >= 2, "n_splits must be 2 or more")
-        seed = self.random_state
-        require(type(seed) is int and 0 <= seed < 2**32, "random_state is a number that all parties know")
-
-    def split(self, rows: int) -> Iterator[Split]:
+    def split(self, rows: Annotated[int, "[0, inf)"]) -> Iterator[Split]:
         """For each fold the places of the rows to train on, and of those to judge by.
 
         Args:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from junto.learn.estimator import require
 from junto.learn.families import Family, Tweedie
 from junto.learn.glm import Regressor
 
@@ -17,27 +17,22 @@ class TweedieRegressor(Regressor):
     expected label is 1,000 times the average, or a thousandth of it, count in training as if that were all.
 
     Args:
-        power: 1 (counts: Poisson) to 3; between 1 and 2 the label may be 0 or an amount, from 2 on (amounts:
-            Gamma) it must not be 0.
+        power: 1 (counts: Poisson) to 3, for 0 take `Ridge`; between 1 and 2 the label may be 0 or an amount,
+            from 2 on (amounts: Gamma) it must not be 0.
         alpha: how strong the penalty is.
 
     The others are those of `LinearParameters`.
     """
 
-    power: float = 1.5
-    alpha: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(1 <= self.power <= 3, "power must be from 1 to 3", "for 0 take Ridge")
-        require(self.alpha >= 0, "alpha must not be below 0")
-        super().__post_init__()
+    power: Annotated[float, "[1, 3]"] = 1.5
+    alpha: Annotated[float, "[0, inf)"] = 1.0
 
     @property
     def family(self) -> Family:
         """Tweedie's."""
         return Tweedie(float(self.power))
 
-    def penalty_for(self, rows: int) -> float:
+    def penalty_for(self, rows: float) -> float:
         """As many alphas as rows: the loss is a mean."""
         return self.alpha * rows
 
@@ -46,11 +41,11 @@ class TweedieRegressor(Regressor):
 class PoissonRegressor(TweedieRegressor):
     """Counts: `TweedieRegressor` with power 1."""
 
-    power: float = 1.0
+    power: Annotated[float, "[1, 3]"] = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class GammaRegressor(TweedieRegressor):
     """Amounts: `TweedieRegressor` with power 2."""
 
-    power: float = 2.0
+    power: Annotated[float, "[1, 3]"] = 2.0

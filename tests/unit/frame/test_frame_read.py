@@ -134,10 +134,10 @@ def test_a_number_in_one_file_and_text_in_a_table_are_one_error(tmp_path):
 @pytest.mark.parametrize(
     ("paths", "options", "says"),
     [
-        ({}, {}, "no mapping from PYU to path"),
-        ({"alice": "a.csv"}, {}, "no mapping from PYU to path"),
-        ("a.csv", {}, "no mapping from PYU to path"),
-        (None, {"library": "dask"}, "there is no library 'dask'"),
+        ({}, {}, "paths names no party"),
+        ({"alice": "a.csv"}, {}, "(?s)paths is a dict.*a mapping from a PYU"),
+        ("a.csv", {}, "(?s)paths is 'a.csv'.*a mapping from a PYU"),
+        (None, {"library": "dask"}, "(?s)library is 'dask'.*'pandas', 'polars' or 'arrow'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(paths, options, says):

@@ -179,7 +179,6 @@ def test_dropna_can_show_only_which_rows_are_complete(frame):
     "ask",
     [
         lambda f: f.filter("age", lambda a: a > 30),
-        lambda f: f.filter("age", lambda a: a > 30, disclose_rows=1),
         lambda f: f.dropna(),
         lambda f: f.dropna("age"),
     ],

@@ -318,7 +318,7 @@ def test_text_where_numbers_are_needed_is_named_at_every_party(frame, kind):
         (lambda: WeightOfEvidenceEncoder(min_rows=0), "min_rows is 0"),
         (lambda: WeightOfEvidenceEncoder(n_bins=2.5), "n_bins is 2.5"),
         (lambda: KBinsDiscretizer(strategy="tree"), "(?s)'tree'.*WeightOfEvidenceEncoder has bins"),
-        (lambda: WeightOfEvidenceEncoder(strategy="tree", n_prebins=5), "(?s)n_prebins is 5.*from 10 to 100"),
+        (lambda: WeightOfEvidenceEncoder(strategy="tree", n_prebins=5), "(?s)n_prebins is 5.*n_bins, 10"),
         (lambda: WeightOfEvidenceEncoder(n_prebins=1000), "n_prebins is 1000"),
         (lambda: StandardScaler(columns=["name"]).fit(split(TABLE, 2)), "'name'"),
         (

@@ -16,6 +16,7 @@ from junto.device.spu.calls import run
 from junto.device.spu.engine_factory import open_engine
 from junto.device.spu.inputs import VALUE
 from junto.device.spu.object import SPUObject
+from junto.device.spu.persistence import Paths
 from junto.device.spu.plans import Plans
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import DeviceError
@@ -24,7 +25,6 @@ from junto.program.operation import Description
 
 if TYPE_CHECKING:
     from junto.device.spu.explanation import Explanation
-    from junto.device.spu.persistence import Paths
     from junto.device.spu.profile import Profile
 
 log: logging.Logger = logging.getLogger("junto.spu")

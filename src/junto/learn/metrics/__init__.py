@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from junto.device.boundary import public
 from junto.device.pyu import PYUObject
@@ -56,6 +56,8 @@ __all__ = [
     "roc_auc_score",
     "root_mean_squared_error",
 ]
+
+Bins = Annotated[int, "[1, inf)"]
 
 
 @public
@@ -193,7 +195,10 @@ def brier_score_loss(y_true: Any, y_prob: Any, *, sample_weight: Any = None) -> 
 
 @public
 def calibration_curve(
-    y_true: PYUObject, y_prob: PYUObject, n_bins: int = 5, strategy: str = clear.UNIFORM
+    y_true: PYUObject,
+    y_prob: PYUObject,
+    n_bins: Bins = 5,
+    strategy: Annotated[str, (clear.UNIFORM, clear.QUANTILE)] = clear.UNIFORM,
 ) -> Any:
     """Whether what was given a probability came true that often, in bins of the probability.
 
@@ -210,11 +215,6 @@ def calibration_curve(
     Raises:
         LearnError: as `ks`; there is no such strategy.
     """
-    known = (clear.UNIFORM, clear.QUANTILE)
-    if strategy not in known or n_bins < 1:
-        raise LearnError(
-            f"there are no {n_bins} bins by {strategy!r}", fix=f"one or more, {' or '.join(known)}"
-        )
     return _at_one_party(clear.calibration_curve, (y_true, y_prob), n_bins, strategy)
 
 
@@ -298,7 +298,7 @@ def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
 
 
 @public
-def gains_table(y_true: PYUObject, y_score: PYUObject, bins: int = 10) -> Any:
+def gains_table(y_true: PYUObject, y_score: PYUObject, bins: Bins = 10) -> Any:
     """Rows in groups of equal size, highest scores first.
 
     Args:
@@ -318,7 +318,7 @@ def gains_table(y_true: PYUObject, y_score: PYUObject, bins: int = 10) -> Any:
 
 
 @public
-def population_stability_index(expected: PYUObject, actual: PYUObject, bins: int = 10) -> Any:
+def population_stability_index(expected: PYUObject, actual: PYUObject, bins: Bins = 10) -> Any:
     """How much a score's distribution has moved: sum((a - e) log(a / e)) over quantiles of `expected`.
 
     Below 0.1 is usually called stable, above 0.25 moved. An empty group counts as half a row.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
@@ -67,35 +67,24 @@ class GradientBoosting(TreeModel):
     The others are those of `TreeModel`, which says who learns what.
     """
 
-    n_estimators: int = 100
-    learning_rate: float = 0.3
-    reg_lambda: float = 1.0
-    reg_alpha: float = 0.0
-    gamma: float = 0.0
-    min_child_weight: float = 1.0
-    subsample: float = 1.0
-    colsample_bytree: float = 1.0
-    colsample_bylevel: float = 1.0
-    colsample_bynode: float = 1.0
-    base_score: float | None = None
-    max_delta_step: float | None = None
-    early_stopping_rounds: int | None = None
+    n_estimators: Annotated[int, "[1, inf)"] = 100
+    learning_rate: Annotated[float, "(0, 1]"] = 0.3
+    reg_lambda: Annotated[float, "[0, 1048576)"] = 1.0
+    reg_alpha: Annotated[float, "[0, 1048576)"] = 0.0
+    gamma: Annotated[float, "[0, inf)"] = 0.0
+    min_child_weight: Annotated[float, "[0, inf)"] = 1.0
+    subsample: Annotated[float, "(0, 1]"] = 1.0
+    colsample_bytree: Annotated[float, "(0, 1]"] = 1.0
+    colsample_bylevel: Annotated[float, "(0, 1]"] = 1.0
+    colsample_bynode: Annotated[float, "(0, 1]"] = 1.0
+    base_score: Annotated[float, "(-inf, inf)"] | None = None
+    max_delta_step: Annotated[float, "[0, inf)"] | None = None
+    early_stopping_rounds: Annotated[int, "[1, inf)"] | None = None
     monotone_constraints: Constraints = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_constraints(self.monotone_constraints)
-        require(self.n_estimators > 0, "n_estimators must be above 0")
-        require(0 < self.learning_rate <= 1, "learning_rate must be above 0, and at most 1")
-        require(0 <= self.reg_lambda < 2**20, "reg_lambda must be at least 0, and below 2**20")
-        require(0 <= self.reg_alpha < 2**20, "reg_alpha must be at least 0, and below 2**20")
-        require(self.gamma >= 0, "gamma must be at least 0")
-        require(self.min_child_weight >= 0, "min_child_weight must be at least 0")
-        require(0 < self.subsample <= 1, "subsample must be above 0, and at most 1")
-        require((self.early_stopping_rounds or 1) > 0, "early_stopping_rounds must be above 0")
-        require((self.max_delta_step or 0) >= 0, "max_delta_step must be at least 0")
-        for name in ("colsample_bytree", "colsample_bylevel", "colsample_bynode"):
-            require(0 < getattr(self, name) <= 1, f"{name} must be above 0, and at most 1")
 
     def _require_base(self) -> None:
         """Raise a LearnError unless the objective knows what is predicted without a tree."""
@@ -304,29 +293,19 @@ class GradientBoostingRegressor(GradientBoosting, TreeRegressor):
     The others are those of `GradientBoosting`.
     """
 
-    objective: str = SQUARES
-    tweedie_variance_power: float = 1.5
-    quantile_alpha: float | None = None
+    objective: Annotated[str, (SQUARES, POISSON, GAMMA, TWEEDIE, QUANTILE)] = SQUARES
+    tweedie_variance_power: Annotated[float, "(1, 2)"] = 1.5
+    quantile_alpha: Annotated[float, "(0, 1)"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = (SQUARES, POISSON, GAMMA, TWEEDIE, QUANTILE)
-        require(self.objective in known, f"objective is {self.objective!r}", ", ".join(known))
-        power = self.tweedie_variance_power
         require(
-            1 < power < 2,
-            "tweedie_variance_power must be above 1, and below 2",
-            "see count:poisson, reg:gamma",
-        )
-        alpha = self.quantile_alpha
-        one = isinstance(alpha, float) and 0 < alpha < 1
-        require(
-            one if self.objective == QUANTILE else alpha is None,
-            f"quantile_alpha is {alpha!r}",
+            (self.objective == QUANTILE) == (self.quantile_alpha is not None),
+            f"quantile_alpha is {self.quantile_alpha!r}",
             f"a number above 0 and below 1 for {QUANTILE}, else none",
         )
         require(
-            alpha is None or not any_of(self.monotone_constraints),
+            self.quantile_alpha is None or not any_of(self.monotone_constraints),
             f"monotone_constraints do not hold for {QUANTILE}, whose leaves are quantiles of their rows",
             "leave them out, or take another objective",
         )

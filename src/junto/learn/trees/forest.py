@@ -10,20 +10,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
 from junto.device.pyu import PYU
 from junto.learn.dataset import Table
-from junto.learn.estimator import require, shown
+from junto.learn.estimator import shown
 from junto.learn.families import ClassFamily, Family, LabelScale, Normal
 from junto.learn.trees import candidates, growing
 from junto.learn.trees.ensemble import Growth
 from junto.learn.trees.tree_models import Classifier, TreeModel, TreeRegressor
 
 SQRT = "sqrt"
+Features = Annotated[str, (SQRT,)] | Annotated[int, "[1, inf)"] | Annotated[float, "(0, 1]"]
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,9 @@ class SingleTree(TreeModel):
     The others are those of `TreeModel`, which says who learns what.
     """
 
-    min_samples_leaf: float = 1
+    min_samples_leaf: Annotated[float, "(0, inf)"] = 1
 
     absolute_weights: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.min_samples_leaf > 0, "min_samples_leaf must be above 0")
 
     @property
     def trees(self) -> int:
@@ -99,16 +96,9 @@ class Forest(SingleTree):
     The others are those of `SingleTree` and `TreeModel`.
     """
 
-    n_estimators: int = 100
-    max_features: str | float | None = None
+    n_estimators: Annotated[int, "[1, inf)"] = 100
+    max_features: Features | None = None
     bootstrap: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.n_estimators > 0, "n_estimators must be above 0")
-        some = self.max_features
-        known = some is None or some == SQRT or (isinstance(some, int | float) and some > 0)
-        require(known, f"max_features is {some!r}", f"{SQRT!r}, a number of columns, a part of them, or None")
 
     @property
     def trees(self) -> int:
@@ -192,7 +182,7 @@ class RandomForestClassifier(Forest, _Shares):
     The arguments are those of `Forest` and `Classifier`.
     """
 
-    max_features: str | float | None = SQRT
+    max_features: Features | None = SQRT
 
 
 class RandomForestRegressor(Forest, _Means):

@@ -7,13 +7,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 import numpy as np
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
+from junto.frame.frame import Seed
 from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, examine, own_units, pooled, pooled_scores
@@ -67,16 +68,12 @@ class TreeModel(ExplainedTrees):
         random_state: of all draws, which are public.
     """
 
-    max_depth: int = 6
-    max_bins: int = 32
-    random_state: int = 0
+    max_depth: Annotated[int, f"[1, {DEEPEST}]"] = 6
+    max_bins: Annotated[int, f"[2, {MOST_BINS}]"] = 32
+    random_state: Seed = 0
 
     absolute_weights: ClassVar[bool] = True
     """Whether it matters if all rows weigh twice as much: to penalties, and to sums of hessians."""
-
-    def __post_init__(self) -> None:
-        require(1 <= self.max_depth <= DEEPEST, f"max_depth must be from 1 to {DEEPEST}")
-        require(2 <= self.max_bins <= MOST_BINS, f"max_bins must be from 2 to {MOST_BINS}")
 
     @property
     @abstractmethod
