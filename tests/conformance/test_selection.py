@@ -313,7 +313,7 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_shared(spu):
     model = learn.DecisionTreeRegressor(spu)
     refused = (
         (lambda: learn.KFold(1), "n_splits"),
-        (lambda: learn.KFold(3, random_state=None), "all parties know"),
+        (lambda: learn.KFold(3, random_state=None), "random_state is None"),
         (lambda: learn.GridSearchCV(estimator=model, param_grid={"depth": [1]}), "no parameter depth"),
         (lambda: learn.GridSearchCV(estimator=model, param_grid={"max_depth": [99]}), "max_depth"),
         (lambda: learn.GridSearchCV(estimator=model, param_grid=[]), "nothing to try"),

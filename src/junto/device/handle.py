@@ -18,11 +18,11 @@ from junto.tree import DictKey, Placeholder
 if TYPE_CHECKING:
     from junto.device.session import Session
 
-_OPERATORS = """
+OPERATORS = """
     add sub mul truediv floordiv mod pow matmul radd rsub rmul rtruediv rfloordiv rmod rpow rmatmul
     and or xor rand ror rxor invert lt le gt ge neg abs round getitem len int float complex index contains
 """
-"""What a handle refuses to do."""
+"""What cannot be done with values that are elsewhere."""
 
 
 class Device(DictKey):
@@ -160,7 +160,7 @@ class DeviceObject(Placeholder, ABC):
         """Let every party know that the value is there (part of a wait)."""
 
 
-for _name in _OPERATORS.split():  # here and not in the class, so that a type checker, too, refuses `x + y`
+for _name in OPERATORS.split():  # here and not in the class, so that a type checker, too, refuses `x + y`
     setattr(DeviceObject, f"__{_name}__", DeviceObject._elsewhere)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from junto.errors import FrameError
 from junto.frame.native_tables import filled, opened
+from junto.parameters import shown
 
 
 def select(native: Any, names: Sequence[str]) -> Any:
@@ -50,6 +51,16 @@ def fillna(native: Any, values: Mapping[str, Any]) -> Any:
         if column.isna().any():
             made[name] = filled(column, value(column) if callable(value) else value)
     return table.with_columns(made)
+
+
+def require_dtype(dtype: Any) -> None:
+    """Raise FrameError unless pandas has such a type."""
+    import pandas as pd
+
+    try:
+        pd.api.types.pandas_dtype(dtype)
+    except (TypeError, ValueError):
+        raise FrameError(f"dtype is {shown(dtype)}", fix="a type of pandas, such as 'float64'") from None
 
 
 def astype(native: Any, dtypes: Mapping[str, Any]) -> Any:

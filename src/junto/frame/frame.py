@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NoReturn, Self
 
 from junto.config.plaintext import require_private
-from junto.device.boundary import Scripted
+from junto.device.boundary import Scripted, trimmed
 from junto.device.current import current
 from junto.device.disclosure import reveal
+from junto.device.handle import OPERATORS
 from junto.device.pyu import PYU, PYUObject, put
 from junto.errors import FrameError
 from junto.frame import column_functions as at_owner
@@ -18,6 +19,7 @@ from junto.frame import facts as telling
 from junto.frame import summary
 from junto.frame.facts import Facts
 from junto.frame.frame_steps import FrameStep
+from junto.frame.pandas_names import instead
 from junto.markup import card
 from junto.tree import listed
 
@@ -67,7 +69,7 @@ class Frame(metaclass=Scripted):
     def __getattr__(self, name: str) -> Any:
         from junto.secretflow import explained
 
-        more = explained(f"VDataFrame.{name}")
+        more = explained(f"VDataFrame.{name}") or instead(name)
         raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{more}", name=name, obj=self)
 
     def made_up(self) -> Self:
@@ -131,6 +133,16 @@ class Frame(metaclass=Scripted):
 
     def __len__(self) -> int:
         return self.rows
+
+    @trimmed
+    def _elsewhere(self, *_: object, **__: object) -> NoReturn:
+        raise FrameError(
+            f"{self!r} cannot be computed with, compared or changed here: its columns are at their owners",
+            fix='frame.assign(alice, ratio=lambda table: table["debt"] / table["income"]); for rows '
+            'frame.filter("age", lambda age: age > 30, disclose_rows=True)',
+        )
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         raise FrameError("a frame has no truth value", fix="ask for frame.rows, or for its columns")
@@ -233,10 +245,12 @@ class Frame(metaclass=Scripted):
             dtype: as pandas names it; one for all columns, or by column.
 
         Raises:
-            FrameError: there is no such column.
+            FrameError: there is no such column, or no such type.
             RemoteError: when the column is used: a value has no form in that type.
         """
         dtypes = dtype if isinstance(dtype, Mapping) else dict.fromkeys(self.columns, dtype)
+        for each in dtypes.values():
+            at_owner.require_dtype(each)
         return self._changed(at_owner.astype, dtypes)
 
     def replace(self, values: Mapping[str, Mapping[Any, Any]]) -> Self:
@@ -306,6 +320,19 @@ class Frame(metaclass=Scripted):
             return card(type(self).__name__, {party.party: "" for party in self._partitions})
         names = {party.party: _listed(known.names) for party, known in self._known.items()}
         return card(f"{type(self).__name__}: {self.rows} rows", names)
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Raise FrameError unless there is a column, and none twice."""
+    if not names:
+        raise FrameError("no columns are left")
+    if len(set(names)) < len(names):
+        raise FrameError(f"column {max(names, key=list(names).count)!r} is named twice")
+
+
+for _name in (*OPERATORS.split(), "eq", "ne", "setitem", "delitem", "array", "array_ufunc", "reversed"):
+    if f"__{_name}__" not in vars(Frame):  # outside of it, so that a type checker, too, refuses `x + y`
+        setattr(Frame, f"__{_name}__", Frame._elsewhere)
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

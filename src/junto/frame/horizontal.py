@@ -10,7 +10,7 @@ from junto.errors import FrameError
 from junto.frame import aggregate, rows
 from junto.frame import column_functions as at_owner
 from junto.frame.aggregate import Aggregate, ColumnRanges
-from junto.frame.frame import Frame, Known, Names, Rows
+from junto.frame.frame import Frame, Known, Names, Rows, require_distinct
 from junto.frame.frame_steps import FrameStep
 from junto.frame.native_tables import NUMBER, TRUTH
 from junto.frame.numeric import require_kinds
@@ -78,8 +78,7 @@ class HorizontalFrame(Frame):
         for name in names:
             if name not in self.columns:
                 raise FrameError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
-        if not names:
-            raise FrameError("no columns are left")
+        require_distinct(names)
         return {party: list(names) for party in self.partitions}
 
     def assign(self, **columns: Any) -> Self:

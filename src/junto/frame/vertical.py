@@ -11,7 +11,7 @@ from junto.errors import FrameError
 from junto.frame import column_functions as at_owner
 from junto.frame import numeric, rows, summary
 from junto.frame.facts import Facts
-from junto.frame.frame import Frame, Known, Names, Part, Rows, Seed
+from junto.frame.frame import Frame, Known, Names, Part, Rows, Seed, require_distinct
 from junto.frame.frame_steps import FrameStep
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ class VerticalFrame(Frame):
         for name in names:
             if name not in owners:
                 raise FrameError(f"no party has a column {name!r}", fix=f"there are {', '.join(owners)}")
-        if not names:
-            raise FrameError("no columns are left")
+        require_distinct(names)
         mine = {party: [name for name in names if owners[name] == party] for party in self.partitions}
         return {party: found for party, found in mine.items() if found}
 

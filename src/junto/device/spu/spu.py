@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from junto.config.model import Mode
 from junto.config.spu_settings import parse_spu
@@ -98,7 +98,7 @@ class SPU(SpuDevice):
         *,
         static_argnames: str | Sequence[str] | None = None,
         num_returns_policy: Any = None,
-        user_specified_num_returns: int | None = None,
+        user_specified_num_returns: Annotated[int, "[1, inf)"] | None = None,
         fxp_fraction_bits: int | None = None,
         field: str | None = None,
         reveals: str | Sequence[str] = (),

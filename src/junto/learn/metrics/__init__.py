@@ -195,8 +195,8 @@ def brier_score_loss(y_true: Any, y_prob: Any, *, sample_weight: Any = None) -> 
 
 @public
 def calibration_curve(
-    y_true: PYUObject,
-    y_prob: PYUObject,
+    y_true: Any,
+    y_prob: Any,
     n_bins: Bins = 5,
     strategy: Annotated[str, (clear.UNIFORM, clear.QUANTILE)] = clear.UNIFORM,
 ) -> Any:
@@ -284,7 +284,7 @@ def r2_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
 
 
 @public
-def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
+def ks(y_true: Any, y_score: Any) -> Any:
     """Kolmogorov and Smirnov's statistic: how far apart the scores of the two classes lie, from 0 to 1.
 
     Args:
@@ -298,7 +298,7 @@ def ks(y_true: PYUObject, y_score: PYUObject) -> Any:
 
 
 @public
-def gains_table(y_true: PYUObject, y_score: PYUObject, bins: Bins = 10) -> Any:
+def gains_table(y_true: Any, y_score: Any, bins: Bins = 10) -> Any:
     """Rows in groups of equal size, highest scores first.
 
     Args:
@@ -318,7 +318,7 @@ def gains_table(y_true: PYUObject, y_score: PYUObject, bins: Bins = 10) -> Any:
 
 
 @public
-def population_stability_index(expected: PYUObject, actual: PYUObject, bins: Bins = 10) -> Any:
+def population_stability_index(expected: Any, actual: Any, bins: Bins = 10) -> Any:
     """How much a score's distribution has moved: sum((a - e) log(a / e)) over quantiles of `expected`.
 
     Below 0.1 is usually called stable, above 0.25 moved. An empty group counts as half a row.
