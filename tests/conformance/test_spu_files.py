@@ -219,7 +219,7 @@ def test_a_header_that_asks_for_too_much_is_refused_before_it_is_read(tmp_path):
 
 def test_what_makes_no_sense_says_so(spus, paths):
     spu, x = spus["first"], secret(spus["first"], np.float32(1))
-    with pytest.raises(sf.DeviceError, match="each party keeps its own"):
+    with pytest.raises(sf.DeviceError, match=r"each party keeps its own|paths is 'one.share'"):
         spu.dump(x, "one.share")
     with pytest.raises(sf.DeviceError, match="3 paths were given for 4 nodes"):
         spu.dump(x, list(paths.values()))

@@ -29,7 +29,11 @@ HEAVY = (
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Signatures that users know from elsewhere: the deployment guide's, and those of pandas and scikit-learn.
-WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet", "train_test_split", "__call__"}
+WIDE_BY_CONTRACT = {"init", "join", "read_csv", "read_parquet", "train_test_split", "__call__"} | {
+    "precision_score",
+    "recall_score",
+    "f1_score",
+}
 """Of what users call, where SecretFlow, pandas, scikit-learn and jax have as many; `__call__` is an SPU's."""
 
 

@@ -146,7 +146,7 @@ def estimators() -> list[type[Parametrized]]:
     )
 
 
-JUDGED = {"columns", "strategy", "scoring", "unknown_value"}
+JUDGED = {"columns", "strategy", "scoring", "unknown_value", "base_score"}
 """What depends on other parameters, or may be any."""
 
 

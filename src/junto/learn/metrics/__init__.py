@@ -24,8 +24,9 @@ from junto.device.spu.layout import parse
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu_device import SpuDevice
 from junto.errors import LearnError
+from junto.frame.frame_steps import FrameStep
 from junto.learn.dataset import only_part
-from junto.learn.metrics import clear, secret
+from junto.learn.metrics import averages, clear, secret
 from junto.learn.metrics.arguments import (
     MetricForm,
     as_binary,
@@ -37,6 +38,7 @@ from junto.learn.metrics.arguments import (
     in_digits,
     require_shapes,
 )
+from junto.learn.metrics.averages import Averaging
 from junto.learn.scaled import DIGITS, is_scaled, scaled, unscaled
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "root_mean_squared_error",
 ]
 
+AVERAGES = (averages.BINARY, averages.MICRO, averages.MACRO, averages.WEIGHTED)
 Bins = Annotated[int, "[1, inf)"]
 
 
@@ -100,32 +103,59 @@ def accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> An
 
 
 @public
-def precision_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
-    """Of the rows that were guessed to be 1, the part that is; 0 if there are none.
+def precision_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    pos_label: bool | float | str = 1,
+    labels: Sequence[Any] | None = None,
+    average: Annotated[str, AVERAGES] | None = averages.BINARY,
+    zero_division: Annotated[float, "[0, 1]"] = 0.0,
+    sample_weight: Any = None,
+) -> Any:
+    """Of the rows that were guessed to be of a class, the part that is; 0 if there are none.
 
     Args:
-        y_true: labels of 0 and 1, a handle [rows].
-        y_pred: what was guessed, likewise; of one of several classes say which one is looked for, at the
-            owner: ``y == "yes"``.
+        y_true: labels of 0 and 1, a handle [rows]; at a party of any classes.
+        y_pred: what was guessed, likewise.
+        pos_label: at a party, the class that is looked for, of two.
+        labels: with an average but ``binary``, the classes that count, in their order; None: all.
+        average: ``binary``; or at a party ``micro`` (of all rows together), ``macro`` (the mean over the
+            classes), ``weighted`` (as many rows as they have), or None: a number for each class.
+        zero_division: what it is where there are no such rows, at a party.
         sample_weight: as in `roc_auc_score`.
 
     Returns:
         A handle. On the SPU of what is shown as NaN if there are other numbers than 0 and 1.
 
     Raises:
-        LearnError, RemoteError: as `roc_auc_score`, but one class is enough; in the clear also of other
-            numbers than 0 and 1.
+        LearnError, RemoteError: as `roc_auc_score`, but one class is enough; on the SPU of another average
+            or class; in the clear of a `pos_label` that is none of two classes.
     """
-    return _PRECISION(y_true, y_pred, sample_weight)
+    how = Averaging(pos_label, None if labels is None else tuple(labels), average, zero_division)
+    return _PRECISION.averaged((y_true, y_pred, sample_weight), how)
 
 
 @public
-def recall_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
-    """Of the rows that are 1, the part that was guessed; 0 if there are none.
+def recall_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    pos_label: bool | float | str = 1,
+    labels: Sequence[Any] | None = None,
+    average: Annotated[str, AVERAGES] | None = averages.BINARY,
+    zero_division: Annotated[float, "[0, 1]"] = 0.0,
+    sample_weight: Any = None,
+) -> Any:
+    """Of the rows that are of a class, the part that was guessed; 0 if there are none.
 
     Args:
         y_true: as in `precision_score`.
         y_pred: likewise.
+        pos_label: likewise.
+        labels: likewise.
+        average: likewise.
+        zero_division: likewise.
         sample_weight: as in `roc_auc_score`.
 
     Returns:
@@ -134,16 +164,30 @@ def recall_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     Raises:
         LearnError, RemoteError: as `precision_score`.
     """
-    return _RECALL(y_true, y_pred, sample_weight)
+    how = Averaging(pos_label, None if labels is None else tuple(labels), average, zero_division)
+    return _RECALL.averaged((y_true, y_pred, sample_weight), how)
 
 
 @public
-def f1_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
-    """The harmonic mean of `precision_score` and `recall_score`; 0 if no row is 1, nor guessed to be.
+def f1_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    pos_label: bool | float | str = 1,
+    labels: Sequence[Any] | None = None,
+    average: Annotated[str, AVERAGES] | None = averages.BINARY,
+    zero_division: Annotated[float, "[0, 1]"] = 0.0,
+    sample_weight: Any = None,
+) -> Any:
+    """The harmonic mean of `precision_score` and `recall_score`; 0 if no row is of a class, nor guessed so.
 
     Args:
         y_true: as in `precision_score`.
         y_pred: likewise.
+        pos_label: likewise.
+        labels: likewise.
+        average: likewise.
+        zero_division: likewise.
         sample_weight: as in `roc_auc_score`.
 
     Returns:
@@ -152,7 +196,8 @@ def f1_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> Any:
     Raises:
         LearnError, RemoteError: as `precision_score`.
     """
-    return _F1(y_true, y_pred, sample_weight)
+    how = Averaging(pos_label, None if labels is None else tuple(labels), average, zero_division)
+    return _F1.averaged((y_true, y_pred, sample_weight), how)
 
 
 @public
@@ -353,6 +398,20 @@ class _Metric:
     made: Callable[..., SPUObject] = lambda value: value
     shared: tuple[Callable[..., Any], Callable[..., Any]] = (as_vector, as_vector)
     sized: bool = False
+
+    def averaged(self, handles: tuple[Any, Any, Any], how: Averaging) -> Any:
+        """It, of other classes than 0 and 1, or averaged over several: at one party."""
+        if how.labels is not None and how.average == averages.BINARY:
+            raise LearnError("labels is for averages over classes", fix='average="macro", or pos_label')
+        if how == averages.USUAL:
+            return self(*handles)
+        if any(isinstance(only_part(value), SPUObject) for value in handles if value is not None):
+            raise LearnError(
+                "on an SPU this metric is of classes 0 and 1, of which 1 is looked for",
+                fix="encode them so at their owners; or move the guesses to the label's owner: y.to(bob)",
+            )
+        missing = [None] if handles[2] is None else []
+        return _at_one_party(FrameStep(self.in_clear, how), handles[: 3 - len(missing)], *missing)
 
     def __call__(self, first: Any, second: Any, weight: Any) -> Any:
         given = [only_part(value) for value in (first, second, weight)]

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.errors import LearnError
-from junto.learn.metrics.arguments import MetricForm, in_clear, numbers, require_binary, require_whole
+from junto.learn.metrics import averages
+from junto.learn.metrics.arguments import MetricForm, in_clear, numbers, require_whole
+from junto.learn.metrics.averages import USUAL, Averaging, require_alike
 
 Floats = NDArray[np.float64]
 
@@ -42,31 +44,23 @@ def roc_auc_score(y_true: Any, y_score: Any, weight: Any = None) -> float:
 def accuracy_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
     """The mean of what agrees."""
     y, guess, w = in_clear(SAME, y_true, y_pred, weight)
-    if (y.dtype.kind == "U") != (guess.dtype.kind == "U"):
-        raise LearnError("one argument of a metric has words, and the other numbers", fix="encode both alike")
+    require_alike(y, guess)
     return _mean(require_whole(y) == require_whole(guess), w)
 
 
-def precision_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
-    """Of the rows that were guessed to be 1, the part that is; 0 if there are none."""
-    y, guess, w = _zeros_and_ones(y_true, y_pred, weight)
-    return float(w @ (y & guess) / (w @ guess or 1))
+def precision_score(y_true: Any, y_pred: Any, weight: Any = None, how: Averaging = USUAL) -> Any:
+    """Of the rows that were guessed to be of a class, the part that is."""
+    return averages.score(averages.PRECISION, (y_true, y_pred, weight), how)
 
 
-def recall_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
-    """Of the rows that are 1, the part that was guessed; 0 if there are none."""
-    return precision_score(y_pred, y_true, weight)
+def recall_score(y_true: Any, y_pred: Any, weight: Any = None, how: Averaging = USUAL) -> Any:
+    """Of the rows that are of a class, the part that was guessed."""
+    return averages.score(averages.RECALL, (y_true, y_pred, weight), how)
 
 
-def f1_score(y_true: Any, y_pred: Any, weight: Any = None) -> float:
-    """The harmonic mean of both; 0 if no row is 1, nor guessed to be."""
-    y, guess, w = _zeros_and_ones(y_true, y_pred, weight)
-    return float(2 * (w @ (y & guess)) / (w @ y + w @ guess or 1))
-
-
-def _zeros_and_ones(y_true: Any, y_pred: Any, weight: Any) -> tuple[Any, Any, Floats]:
-    y, guess, w = in_clear(BINARY, y_true, y_pred, weight)
-    return require_binary(y) > 0, require_binary(guess) > 0, w
+def f1_score(y_true: Any, y_pred: Any, weight: Any = None, how: Averaging = USUAL) -> Any:
+    """The harmonic mean of both."""
+    return averages.score(averages.F1, (y_true, y_pred, weight), how)
 
 
 def log_loss(y_true: Any, y_prob: Any, weight: Any = None) -> float:

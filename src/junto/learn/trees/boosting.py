@@ -243,7 +243,7 @@ class GradientBoostingClassifier(GradientBoosting, Classifier):
     The others are those of `GradientBoosting` and `Classifier`.
     """
 
-    scale_pos_weight: float = 1.0
+    scale_pos_weight: Annotated[float, "[0.000244140625, 4096]"] = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
