@@ -23,6 +23,10 @@ SAME = (
 )
 
 
+OF_OBJECTS = ("SPU", "VDataFrame", "PYUObject", "SPUObject")
+"""Whose rows are about attributes of an object."""
+
+
 def found(name: str) -> Any:
     value: Any = sf
     for part in name.split("."):
@@ -30,9 +34,7 @@ def found(name: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if name.partition(".")[0] not in ("SPU", "VDataFrame")]
-)
+@pytest.mark.parametrize("name", [name for name in NAMES if name.partition(".")[0] not in OF_OBJECTS])
 def test_a_name_that_is_elsewhere_says_where(name: str) -> None:
     if name in SAME.split():
         return
@@ -52,9 +54,7 @@ def imported(name: str) -> Any:
     return names[last]
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if name.partition(".")[0] not in ("SPU", "VDataFrame")]
-)
+@pytest.mark.parametrize("name", [name for name in NAMES if name.partition(".")[0] not in OF_OBJECTS])
 def test_so_does_its_import(name: str) -> None:
     with pytest.raises(ImportError) as caught:
         imported(name)
@@ -127,12 +127,21 @@ def test_methods_of_devices_and_frames_say_where_they_are() -> None:
     from junto.device.spu.spu import SPU
     from junto.frame import VDataFrame
 
-    bare: dict[str, Any] = {"SPU": SPU.__new__(SPU), "VDataFrame": VDataFrame.__new__(VDataFrame)}
+    kinds: Any = (SPU, VDataFrame, sf.PYUObject, sf.SPUObject)
+    bare: dict[str, Any] = {name: kind.__new__(kind) for name, kind in zip(OF_OBJECTS, kinds, strict=True)}
     for name, (here, _) in NAMES.items():
         kind, _, attribute = name.partition(".")
         if kind in bare:
             with pytest.raises(AttributeError, match=re.escape(here)):
                 getattr(bare[kind], attribute)
+
+
+def test_what_a_value_has_and_its_handle_has_not_says_where_it_can_be_used() -> None:
+    kinds: Any = (sf.PYUObject, sf.SPUObject)
+    for kind in kinds:
+        with pytest.raises(AttributeError, match=r"no attribute 'mean'; .*device\(f\)\(x\)"):
+            kind.__new__(kind).mean  # noqa: B018
+        assert not hasattr(kind.__new__(kind), "__dataframe__")
 
 
 @pytest.mark.parametrize("name", ["nothing", "ml.nothing", "device.nothing", "utils.nothing"])

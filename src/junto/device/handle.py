@@ -55,6 +55,10 @@ class PendingReveal:
     awaited: list[AwaitedRef]
 
 
+_ELSEWHERE = "; it stands for a value: a function that runs where that lives can use its {}, device(f)(x)"
+"""The end of a sentence that a handle has no such attribute."""
+
+
 class DeviceObject(Placeholder, ABC):
     """A value on a device.
 
@@ -124,6 +128,15 @@ class DeviceObject(Placeholder, ABC):
             fix="let a function that runs there compute: device(f)(x), where f gets it as an argument; "
             "or sf.reveal(x) first, if all may see it",
         )
+
+    if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from junto.secretflow import explained
+
+            kind = type(self).__name__
+            more = "" if name.startswith("_") else explained(f"{kind}.{name}") or _ELSEWHERE.format(name)
+            raise AttributeError(f"a {kind} has no attribute {name!r}{more}", name=name, obj=self)
 
     __array_ufunc__ = None  # so that numpy asks us, too
 
