@@ -24,7 +24,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+Consent = Annotated[bool, True]
+"""Leave to show what others might not want shown: a script says True itself; what it has computed is none."""
 
 Taken = Callable[[Any], Any]
 """What becomes of an argument; raises Misfit if it is none."""
@@ -93,7 +96,10 @@ def shown(given: Any) -> str:
     if isinstance(given, list | tuple) and all(isinstance(each, str | int | float | None) for each in given):
         text = repr(given)
         return text if len(text) <= SHOWN else f"a {type(given).__name__} of {len(given)}"
-    return given.__name__ if isinstance(given, type) else f"a {type(given).__name__}"
+    if isinstance(given, type):
+        return given.__name__
+    kind = type(given)
+    return f"a {'numpy.' if kind.__module__ == 'numpy' else ''}{kind.__name__}"
 
 
 @cache
@@ -280,7 +286,8 @@ def _tuple(kinds: Sequence[ParameterKind | None]) -> ParameterKind:
         return _same(given, (each if kind is None else kind.take(each) for kind, each in parts))
 
     texts = ", ".join("anything" if kind is None else kind.text for kind in kinds)
-    return ParameterKind(take, f"a tuple of {len(kinds)}: {texts}")
+    text = f"a tuple of {len(kinds)}"
+    return ParameterKind(take, f"{text}: {texts}" if any(kinds) else text)
 
 
 def _same(given: Any, parts: Iterable[Any]) -> Any:
@@ -303,10 +310,12 @@ def _mapping(key: ParameterKind | None, value: ParameterKind | None) -> Paramete
 
 
 def _limited(hint: Any, limits: Sequence[Any]) -> ParameterKind | None:
-    """Of numbers in an interval, or of words in a tuple; what else a union allows stays allowed."""
+    """Of an interval, of words in a tuple, or of consent; what else a union allows stays allowed."""
     kind = kind_of(hint)
     for limit in limits:
-        if isinstance(limit, str):
+        if limit is True:
+            kind = ParameterKind(_if(lambda given: type(given) is bool), "True or False")
+        elif isinstance(limit, str):
             kind = _inside(hint, limit)
         elif isinstance(limit, tuple):
             kind = _words(limit)

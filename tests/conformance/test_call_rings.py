@@ -219,7 +219,7 @@ def test_the_debug_mode_reports_what_has_no_room(spu: sf.SPU, caplog: pytest.Log
 
 
 @pytest.mark.parametrize(
-    ("field", "sentence"), [("FM32", "not in FM32"), ("fm65", "no ring"), (7, "no ring"), ("", "no ring")]
+    ("field", "sentence"), [("FM32", "not in FM32"), ("fm65", "no ring"), (7, "field is 7"), ("", "no ring")]
 )
 def test_other_rings_are_refused(spu: sf.SPU, field: Any, sentence: str) -> None:
     with pytest.raises(sf.DeviceError, match=sentence):

@@ -14,7 +14,7 @@ from junto import federated, frame, learn
 from junto.device import boundary
 from junto.frame.parametrized import Parametrized
 from junto.learn import metrics
-from junto.parameters import Misfit, declared, form_of, kind_of, shown
+from junto.parameters import Consent, Misfit, declared, form_of, kind_of, shown
 
 ROOMS = (frame, learn, metrics, federated)
 NOTHING = object()
@@ -28,6 +28,7 @@ class Sized(Protocol):
 
 KINDS: list[tuple[Any, list[Any], list[Any]]] = [
     (bool, [True, np.True_], [1, 0, "yes", None]),
+    (Consent, [True, False], [np.True_, 1, "yes", None, [True]]),
     (int, [3, np.int8(3), -(2**70)], [True, np.True_, 3.0, "3", None]),
     (float, [3, 0.5, np.float32(0.5), float("nan")], [True, "0.5", None, 1j]),
     (str, ["", "a", np.str_("a")], [b"a", 1, None]),
@@ -129,6 +130,14 @@ def test_a_wrong_argument_is_refused_at_the_call_by_its_name(name: str, paramete
     with pytest.raises(sf.JuntoError, match=rf"(?s){parameter} is an? object.*{parameter} takes ") as caught:
         call(name, parameter, NOTHING)
     assert type(caught.value) is boundary._mistake(member)
+
+
+def test_whatever_declares_limits_is_held_to_them() -> None:
+    for room in (sf, *ROOMS):
+        for name in room.__all__:
+            thing = getattr(room, name)
+            made = inspect.isclass(thing) and not isinstance(thing, boundary.Scripted)
+            assert not made or "Annotated" not in str(inspect.get_annotations(thing)), name
 
 
 FREE = {

@@ -31,6 +31,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from junto.device.boundary import Scripted
 from junto.errors import LearnError
 from junto.extras import need
 
@@ -43,7 +44,7 @@ TAIL: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True)
-class DifferentialPrivacy:
+class DifferentialPrivacy(metaclass=Scripted):
     """What noise a sum gets.
 
     Args:

@@ -22,6 +22,7 @@ from junto.frame.native_tables import opened
 from junto.frame.numeric import array, near_one
 from junto.frame.row_blocks import blocks, rows_of
 from junto.frame.vertical import VerticalFrame
+from junto.parameters import Consent
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
@@ -109,7 +110,7 @@ class Inflation(metaclass=Scripted):
 
 
 @public
-def correlation(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) -> Correlation:
+def correlation(frame: VerticalFrame, spu: SPU, *, disclose_rows: Consent = False) -> Correlation:
     """Pearson correlations between all columns of all parties.
 
     Args:
@@ -132,7 +133,7 @@ def correlation(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) 
 
 
 @public
-def variance_inflation_factor(frame: VerticalFrame, spu: SPU, *, disclose_rows: bool = False) -> Inflation:
+def variance_inflation_factor(frame: VerticalFrame, spu: SPU, *, disclose_rows: Consent = False) -> Inflation:
     """How much the variance of each column's coefficient grows by the other columns: 1 / (1 - R**2).
 
     Each party replaces its columns by as many uncorrelated ones with the same span, so that the matrix that
@@ -158,7 +159,7 @@ def variance_inflation_factor(frame: VerticalFrame, spu: SPU, *, disclose_rows: 
     return Inflation(value, tuple(checked.columns), _constant(checked))
 
 
-def _checked(frame: VerticalFrame, who: str, disclose_rows: bool) -> VerticalFrame:
+def _checked(frame: VerticalFrame, who: str, disclose_rows: Consent) -> VerticalFrame:
     if not isinstance(frame, VerticalFrame):
         raise FrameError(f"{who} takes a VerticalFrame, not {type(frame).__name__}")
     frame.require_numbers(frame.columns, who)

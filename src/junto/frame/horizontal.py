@@ -14,6 +14,7 @@ from junto.frame.frame import Frame, Known, Names, Rows, require_distinct
 from junto.frame.frame_steps import FrameStep
 from junto.frame.native_tables import NUMBER, TRUTH
 from junto.frame.numeric import require_kinds
+from junto.parameters import Consent
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -122,7 +123,7 @@ class HorizontalFrame(Frame):
 
     # ---------------------------------------------------------------- over all rows
 
-    def sum(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
+    def sum(self, spu: SPU, *, disclose_rows: Consent = False) -> Aggregate:
         """Sums over all rows of columns of numbers and truth values, on `spu`; what is missing counts 0.
 
         Args:
@@ -133,7 +134,7 @@ class HorizontalFrame(Frame):
         """
         return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=False)
 
-    def mean(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
+    def mean(self, spu: SPU, *, disclose_rows: Consent = False) -> Aggregate:
         """Means over all rows, on `spu`; NaN of a column without values.
 
         Args:
@@ -144,7 +145,7 @@ class HorizontalFrame(Frame):
         """
         return aggregate.total(spu, self.partitions, self._agreed(spu, disclose_rows), mean=True)
 
-    def std(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
+    def std(self, spu: SPU, *, disclose_rows: Consent = False) -> Aggregate:
         """Sample deviations over all rows, on `spu`; NaN of a column with less than two values.
 
         Args:
@@ -155,7 +156,7 @@ class HorizontalFrame(Frame):
         """
         return aggregate.deviation(spu, self.partitions, self._agreed(spu, disclose_rows))
 
-    def min(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
+    def min(self, spu: SPU, *, disclose_rows: Consent = False) -> Aggregate:
         """Least values over all rows, on `spu`.
 
         Args:
@@ -166,7 +167,7 @@ class HorizontalFrame(Frame):
         """
         return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=False)
 
-    def max(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
+    def max(self, spu: SPU, *, disclose_rows: Consent = False) -> Aggregate:
         """Greatest values over all rows, on `spu`.
 
         Args:
@@ -177,7 +178,7 @@ class HorizontalFrame(Frame):
         """
         return aggregate.extreme(spu, self.partitions, self._agreed(spu, disclose_rows), greatest=True)
 
-    def count(self, spu: SPU, *, disclose_rows: bool = False) -> Aggregate:
+    def count(self, spu: SPU, *, disclose_rows: Consent = False) -> Aggregate:
         """How many values there are in each column, over all rows; added up on `spu`.
 
         Args:
@@ -190,7 +191,7 @@ class HorizontalFrame(Frame):
         return aggregate.counts(spu, self.partitions, self.columns)
 
     def value_counts(
-        self, column: str, values: Sequence[Any], spu: SPU, *, disclose_rows: bool = False
+        self, column: str, values: Sequence[Any], spu: SPU, *, disclose_rows: Consent = False
     ) -> Aggregate:
         """How often each of `values` is in a column, over all rows.
 
@@ -206,13 +207,13 @@ class HorizontalFrame(Frame):
         self._require_others(spu, [column], disclose_rows)
         return aggregate.value_counts(spu, self.partitions, column, values)
 
-    def _require_others(self, spu: SPU, names: Sequence[str], disclose_rows: bool) -> None:
+    def _require_others(self, spu: SPU, names: Sequence[str], disclose_rows: Consent) -> None:
         checked: frozenset[str] = getattr(self, "_checked", frozenset())
         if disclose_rows is not True and not checked.issuperset(names):
             aggregate.require_others(spu, self.partitions, names)
             self._checked = checked.union(names)
 
-    def _agreed(self, spu: SPU, disclose_rows: bool) -> ColumnRanges:
+    def _agreed(self, spu: SPU, disclose_rows: Consent) -> ColumnRanges:
         columns = next(iter(self.facts.values())).columns
         names = [each.name for each in columns if each.kind in (NUMBER, TRUTH)]
         self._require_others(spu, names, disclose_rows)

@@ -10,6 +10,7 @@ from junto.device.boundary import public
 from junto.errors import FrameError
 from junto.frame.frame import Seed
 from junto.frame.vertical import VerticalFrame
+from junto.parameters import Consent
 
 Size = Annotated[int, "[1, inf)"] | Annotated[float, "(0, 1)"]
 """Rows, or a part of them."""
@@ -24,7 +25,7 @@ def train_test_split(
     random_state: Seed | None = None,
     shuffle: bool = True,
     stratify: str | None = None,
-    disclose_rows: bool = False,
+    disclose_rows: Consent = False,
 ) -> tuple[VerticalFrame, VerticalFrame]:
     """The rows in two parts, identically at all parties: those that scikit-learn would take.
 

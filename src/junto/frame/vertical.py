@@ -13,6 +13,7 @@ from junto.frame import numeric, rows, summary
 from junto.frame.facts import Facts
 from junto.frame.frame import Frame, Known, Names, Part, Rows, Seed, require_distinct
 from junto.frame.frame_steps import FrameStep
+from junto.parameters import Consent
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -188,7 +189,7 @@ class VerticalFrame(Frame):
         return made
 
     def _stratified(
-        self, column: str, train: int, test: int, random_state: int | None, disclose_rows: bool
+        self, column: str, train: int, test: int, random_state: int | None, disclose_rows: Consent
     ) -> tuple[Self, Self]:
         """See `train_test_split`."""
         ((owner, names),) = self.owned([column]).items()
@@ -206,7 +207,9 @@ class VerticalFrame(Frame):
             parts.append(self._made(partitions, _with_rows(self.facts, count)))
         return parts[0], parts[1]
 
-    def filter(self, columns: Names, condition: Callable[[Any], Any], *, disclose_rows: bool = False) -> Self:
+    def filter(
+        self, columns: Names, condition: Callable[[Any], Any], *, disclose_rows: Consent = False
+    ) -> Self:
         """The rows for which a condition on one party's columns is true; missing counts as not true.
 
         Args:
@@ -232,7 +235,7 @@ class VerticalFrame(Frame):
         return self._keep([mask])
 
     def dropna(
-        self, columns: Names | None = None, *, disclose_rows: bool = False, spu: SPU | None = None
+        self, columns: Names | None = None, *, disclose_rows: Consent = False, spu: SPU | None = None
     ) -> Self:
         """The rows in which nothing is missing.
 
@@ -257,7 +260,7 @@ class VerticalFrame(Frame):
             masks = [spu(rows.all_true)(*masks)]
         return self._keep(masks)
 
-    def _require_consent(self, disclose_rows: bool, what: str, owner: PYU | None) -> None:
+    def _require_consent(self, disclose_rows: Consent, what: str, owner: PYU | None) -> None:
         others = [party.party for party in self.partitions if party != owner]
         if others and disclose_rows is not True:
             raise FrameError(

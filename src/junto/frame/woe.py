@@ -22,6 +22,7 @@ from junto.frame.row_blocks import blocks, rows_of
 from junto.frame.supervised_bins import STRATEGIES, evidence, joined, narrow_edges
 from junto.frame.transformer import Fitted, State, Transformer, finite, require, seen
 from junto.frame.vertical import VerticalFrame
+from junto.parameters import Consent
 
 if TYPE_CHECKING:
     from junto.device.spu.spu import SPU
@@ -84,7 +85,7 @@ class WeightOfEvidenceEncoder(Transformer):
     strategy: str = QUANTILE
     n_prebins: Annotated[int, f"[2, {MOST_PREBINS}]"] = 20
     min_rows: Annotated[int, "[1, inf)"] = 5
-    disclose_labels: bool = False
+    disclose_labels: Consent = False
 
     numbers: ClassVar[bool] = False
 

@@ -54,7 +54,7 @@ async def log_of(g: Gates[R, B], x: R, fractions: tuple[int, int], top: int) -> 
     factors = coefficients("log", g.bits)
     fine = INNER if g.bits <= BITS else WIDE_INNER
     scaled = await scale_down(g, of, reach(g), [_entry(inner, out, top, factors)], inner=fine)
-    rest = await polynomial(g, scaled.u, factors, (fine, out))
+    rest = await polynomial(g, scaled.u, factors, (fine, out), loose=True)
     with exact():
         *others, last = [[e * Decimal(2).ln() for e in part.exponents] for part in of.parts(g)]
         sizes = [*others, [each - inner * Decimal(2).ln() for each in last]]
